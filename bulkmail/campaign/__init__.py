@@ -1,0 +1,38 @@
+"""A campaign's folder: what the marketing team hands in, checked and read.
+
+Room: from files to campaigns and recipients.
+Takes: a folder with campaign.yaml, templates, attachments and lists; for the service, a folder of such folders.
+Gives: a `Campaign`, the snapshot of everything that enters its messages, and Refused with every problem at once.
+Never: opens a file outside the folder, waits for one, writes into it (except STATUS.txt), compiles a template.
+
+Reading goes in two steps. `load_campaign` checks the keys and that every file named is there, readable, regular and
+inside the folder. `snapshot` then reads what enters a message, once, and has it checked; from there on the files may
+change without touching a message. `digests` and `changes` tell a later run what differs. The lists are read by a
+worker process of their own (`bulkmail.campaign.ingest`), which is started by its name.
+"""
+
+from __future__ import annotations
+
+from bulkmail.campaign.differences import changes, digests
+from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
+from bulkmail.campaign.load import load_campaign, schema
+from bulkmail.campaign.model import Campaign, Schedule
+from bulkmail.campaign.preflight import Lists, read_headers
+from bulkmail.campaign.reading import snapshot
+
+__all__ = [
+    "Action",
+    "Campaign",
+    "DropFolder",
+    "FolderState",
+    "Lists",
+    "Schedule",
+    "changes",
+    "digests",
+    "load_campaign",
+    "read_headers",
+    "scan",
+    "schema",
+    "snapshot",
+    "write_status",
+]

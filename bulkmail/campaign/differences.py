@@ -1,0 +1,59 @@
+"""What changed between two runs of one campaign, told in sentences.
+
+Only what enters a message is compared; the recipients have their own check, for a list may grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from bulkmail.campaign.model import Campaign
+from bulkmail.campaign.reading import includes_used, sender_domain
+
+_ORDER = "the order of the attachments"
+
+
+def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> SHA-256 (hex) of each thing that enters a message. Names are words for people."""
+    found: dict[str, str] = {}
+
+    def add(name: str, value: str | bytes | None) -> None:
+        if value is not None:
+            data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+            found[name] = sha256(found.get(name, "").encode("ascii") + data).hexdigest()
+
+    for part in ("html", "text"):
+        if content[part] is not None:
+            add(content[f"{part}_name"], f"{part}\0{content[part]}")
+    for name, source in includes_used(dict(content)).items():
+        add(name, source)
+    for name, (_, data) in zip(campaign.attachments, content["attachments"], strict=True):
+        add(f"attachment {name}", data)
+    if len(campaign.attachments) > 1:
+        add(_ORDER, "\0".join(campaign.attachments))
+    for key in ("from", "subject", "reply_to", "envelope_from"):
+        add(key, content[key])
+    for name, value in content["headers"].items():
+        add(f"header {name}", value)
+    for name, value in (content["unsubscribe"] or {}).items():
+        add(f"unsubscribe {name}", value)
+    for name, value in content["defaults"].items():
+        add(f"default {name}", value)
+    domain = sender_domain(content["from"])
+    for dkim in content["dkim"]:
+        if domain == dkim["domain"] or domain.endswith("." + dkim["domain"]):
+            add(f"dkim {dkim['domain']} {dkim['selector']}", "")
+    return found
+
+
+def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """One sentence for each difference between two digests; none when the messages would be the same."""
+    sentences = [f"{name} changed" for name in old if name in new and old[name] != new[name] and name != _ORDER]
+    sentences += [f"{name} was removed" for name in old if name not in new and name != _ORDER]
+    sentences += [f"{name} was added" for name in new if name not in old and name != _ORDER]
+    same = {name for name in old if name.startswith("attachment ")} == {n for n in new if n.startswith("attachment ")}
+    if same and old.get(_ORDER) != new.get(_ORDER):
+        sentences.append(f"{_ORDER} changed")
+    return sentences

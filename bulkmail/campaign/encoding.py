@@ -1,0 +1,137 @@
+"""What a list's file is written in, and its bytes as UTF-8 or another encoding that keeps ASCII as it is.
+
+The order is fixed: a byte order mark, then strict UTF-8, then the encoding that was configured. Nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+import stat
+from codecs import BOM_UTF8
+from io import FileIO
+
+from bulkmail.mail import Problem, Refused
+
+_MAGIC = (
+    (b"PK\x03\x04", "an Excel workbook or a ZIP archive"),
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"%PDF", "a PDF document"),
+)
+_WIDE_BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_HEAD = 64 * 1024
+_BLOCK = 1 << 20
+
+
+class Narrowed:
+    """A UTF-16 or UTF-32 file read as UTF-8. What is no character becomes bytes that are no UTF-8 either."""
+
+    def __init__(self, file: FileIO, encoding: str) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        self._ended = False
+        self.tell, self.fileno, self.close = file.tell, file.fileno, file.close
+
+    def read(self, size: int) -> bytes:
+        """Some bytes of UTF-8, made of up to ``size`` bytes of the file; none at its end."""
+        while not self._ended:
+            data = self._file.read(size)
+            self._ended = not data
+            try:
+                narrow = self._decoder.decode(data, final=self._ended).encode("utf-8", "surrogatepass")
+            except UnicodeDecodeError:
+                self._ended = True
+                return b"\xff"  # half a character at the end of the file, or no UTF-32 at all
+            if narrow:
+                return narrow
+        return b""
+
+
+ByteSource = FileIO | Narrowed
+
+
+def refuse(path: str, message: str, line: int = 0, column: int = 0) -> Refused:
+    """One problem with the file ``path``, ready to be raised."""
+    return Refused([Problem(path, line, column, message)])
+
+
+def is_wide(encoding: str) -> bool:
+    """Whether it takes two or four bytes a character: such files are read as UTF-8."""
+    return encoding.startswith(("utf-16", "utf-32"))
+
+
+def open_bytes(path: str, encoding: str) -> ByteSource:
+    """The bytes of a regular file, from its beginning. Raises Refused."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+            raise refuse(path, "is not a regular file; give the path of a CSV file")
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by Lines.close
+    except OSError as error:
+        raise refuse(path, f"cannot be read: {error.strerror}; check the path and its permissions") from None
+    return Narrowed(file, encoding) if is_wide(encoding) else file
+
+
+def encoding_of(path: str, configured: str | None) -> str:
+    """What the file is written in: its UTF-8 mark, else UTF-8 where all of it is, else what was ``configured``.
+
+    Nothing is ever guessed. The whole file is looked through only where an encoding is configured. Raises Refused
+    for an encoding that cannot carry CSV, for UTF-16 that nobody announced, and for what is no text at all.
+    """
+    name = "utf-8"
+    if configured is not None:
+        try:
+            name = codecs.lookup(configured).name.removesuffix("-sig")
+            carries = bytes(range(32, 127)).decode(name) == "".join(map(chr, range(32, 127)))
+        except (LookupError, UnicodeError):
+            carries = False
+        if not carries and not is_wide(name):
+            raise refuse(path, f"the encoding {configured!r} is not one for CSV; use a name such as windows-1252")
+    file = open_bytes(path, "utf-8")
+    try:
+        head = file.read(_HEAD)
+        for magic, what in _MAGIC:
+            if head.startswith(magic):
+                raise refuse(path, f"is {what}, not a CSV file; export it as CSV (UTF-8)")
+        if is_wide(name):
+            return name
+        for bom, wide in _WIDE_BOMS:
+            if head.startswith(bom):
+                raise refuse(path, f"is written in {wide.upper()}; save it as UTF-8, or set encoding: {wide}", 1, 1)
+        if b"\0" in head.partition(b"\n")[0]:
+            raise refuse(path, "has NUL bytes in its first line; save it as CSV in UTF-8 (UTF-16 has them)", 1, 1)
+        if name == "utf-8" or head.startswith(BOM_UTF8):
+            return "utf-8"
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        while head:
+            decoder.decode(head)
+            head = file.read(_BLOCK)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return name
+    except OSError as error:
+        raise refuse(path, f"cannot be read: {error.strerror}") from None
+    finally:
+        file.close()
+    return "utf-8"
+
+
+def fingerprint(path: str, encoding: str, length: int) -> tuple[str, bytes]:
+    """SHA-256 of the first ``length`` bytes (fewer where the file is shorter), and up to two bytes that follow."""
+    file = open_bytes(path, encoding)
+    hasher = hashlib.sha256()
+    ahead = b""
+    try:
+        while length or len(ahead) < 2:
+            block = file.read(_BLOCK)
+            if not block:
+                break
+            hasher.update(block[:length])
+            ahead += block[length : length + 2]
+            length = max(0, length - len(block))
+    except OSError as error:
+        raise refuse(path, f"cannot be read: {error.strerror}") from None
+    finally:
+        file.close()
+    return hasher.hexdigest(), ahead[:2]

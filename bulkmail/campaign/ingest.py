@@ -1,0 +1,77 @@
+"""The worker that turns lists into recipients: rows read, addresses checked, suppressed and repeated ones found.
+
+It runs in a process of its own (`bulkmail.workers` starts it by its name) and answers one job at a time:
+
+``("open", options)``
+    options: ``files`` (absolute paths), ``encoding``, ``suppress`` (paths), ``skip`` (rows stored already), ``resume``
+    (the state stored with them, or None), ``scratch`` (a folder, or None).
+    -> ``("opened", columns, notices, sizes)``: the column names of each file, the address column as ``email``; what
+    the operator should know, as (file, line, column, text); bytes of each file.
+``("next", limit)``
+    -> ``("rows", rows, state, done)``; a row is (number, file number, row in its file, address as written, domain,
+    JSON array of its cells, verdict, note). Verdicts: ``ok``, ``held`` (perhaps a repeated address: settled at the
+    end), ``invalid``, ``suppressed``. No rows and not done: earlier rows are being read again, ask on.
+``("settle", limit)``, once done
+    -> ``("settled", [(number, is duplicate, note), ...], done, state)``; few or none and not done: ask on. A row may
+    be given again after a restart.
+``("close",)`` -> ``("closed",)``
+
+Every job but the last can be answered ``("refused", problems)`` (as notices: the input cannot be used, or changed) or
+``("own-fault", text)`` (no room for the scratch file); then nothing but ``open`` makes sense.
+
+``state`` is stored together with the rows; with it a restart reads the lists again from the beginning, which takes
+seconds and rebuilds what it must remember, gives only rows beyond ``skip``, and refuses where the bytes read before
+are not the same any more. The last file may have grown, and files may have been added behind it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bulkmail.campaign.intake import Answer, Intake, as_data
+from bulkmail.mail import OwnFault, Refused
+
+
+class Ingest:
+    """The worker: see the top of the module for its jobs and answers."""
+
+    def __init__(self) -> None:
+        self._intake: Intake | None = None
+
+    def handle(self, job: tuple[Any, ...]) -> Answer:
+        """The answer to one job."""
+        try:
+            return self._answer(job)
+        except Refused as refused:
+            self._close()
+            return "refused", as_data(refused.problems)
+        except OwnFault as fault:
+            self._close()
+            return "own-fault", str(fault)
+
+    def _answer(self, job: tuple[Any, ...]) -> Answer:
+        match job:
+            case ("open", dict(options)):
+                self._close()
+                self._intake = Intake(
+                    options["files"],
+                    encoding=options.get("encoding"),
+                    suppress=options.get("suppress") or (),
+                    skip=options.get("skip") or 0,
+                    resume=options.get("resume"),
+                    scratch=options.get("scratch"),
+                )
+                return self._intake.opened
+            case ("next", int(limit)) if self._intake is not None:
+                return self._intake.next(limit)
+            case ("settle", int(limit)) if self._intake is not None:
+                return self._intake.settle(limit)
+            case ("close",):
+                self._close()
+                return ("closed",)
+        raise LookupError(f"no such job, or nothing is open: {job[0]!r}")
+
+    def _close(self) -> None:
+        if self._intake is not None:
+            self._intake.close()
+            self._intake = None

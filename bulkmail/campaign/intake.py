@@ -1,0 +1,259 @@
+"""The lists of one campaign while they are read: every row numbered, judged, and given once.
+
+The order of the verdicts: a bad row or address is ``invalid``; an address on a suppress list is ``suppressed`` on each
+of its rows; of the rest, what the filter has perhaps seen before is ``held``, everything else ``ok`` at once. So
+invalid and suppressed rows are nobody's first row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os.path import basename
+from typing import Any
+
+from bulkmail.campaign.duplicates import Duplicates, words_for
+from bulkmail.campaign.encoding import encoding_of, refuse
+from bulkmail.campaign.header import notices
+from bulkmail.campaign.keys import digest_of, read_address
+from bulkmail.campaign.lines import Lines
+from bulkmail.campaign.places import Place, Progress, prove
+from bulkmail.campaign.rows import Row, Rows
+from bulkmail.campaign.suppression import load
+from bulkmail.mail import AddressError, Problem, Refused
+
+Answer = tuple[Any, ...]
+Recipient = tuple[int, int, int, str, str, str, str, str]
+
+_AGAIN = 8000  # rows read again in one job
+_SHOWN = 320  # characters of a bad address
+
+
+def as_data(problems: Sequence[Problem]) -> list[tuple[str, int, int, str]]:
+    """As (file, line, column, message)."""
+    return [(problem.file, problem.line, problem.column, problem.message) for problem in problems]
+
+
+class Intake:
+    """The lists of one campaign, being read. Raises Refused and OwnFault; ``opened`` is the answer to ``open``."""
+
+    def __init__(
+        self,
+        files: Sequence[str],
+        *,
+        encoding: str | None = None,
+        suppress: Sequence[str] = (),
+        skip: int = 0,
+        resume: dict[str, Any] | None = None,
+        scratch: str | None = None,
+    ) -> None:
+        self._paths = list(files)
+        self._skip = skip
+        self._resume = resume
+        self._before = _before(self._paths, skip, resume)
+        self._places: list[Place] = []
+        self._names: list[tuple[str, ...]] = []
+        self._same: list[tuple[int, int]] = []
+        self._starts: list[Place] = []
+        self._rows: Rows | None = None
+        self._number = 0
+        self._done = False
+        self._settled = self._before.settled
+        self._settling: Iterator[tuple[int, int] | None] | None = None
+        self._duplicates: Duplicates | None = None
+        self.opened = self._open(encoding, suppress)
+        if not self._done:
+            self._duplicates = Duplicates(self._before.words or words_for(self._expected), scratch)
+            self._words = self._before.words or words_for(self._expected)
+
+    def _open(self, encoding: str | None, suppress: Sequence[str]) -> Answer:
+        problems: list[Problem] = []
+        told: list[Problem] = []
+        columns: list[list[str]] = []
+        sizes: list[int] = []
+        grown = len(self._paths) > len(self._before.places)
+        self._expected = 0
+        for index in range(len(self._paths)):
+            try:
+                grown = self._look(index, encoding, told, columns, sizes) or grown
+            except Refused as refused:
+                problems += refused.problems
+        try:
+            self._suppression, more = load(suppress, encoding)
+            told += more
+        except Refused as refused:
+            problems += refused.problems
+        if problems:
+            raise Refused(problems)
+        before = self._before
+        if before.done and not grown and before.settled >= before.rows:
+            self._places, self._number, self._done = list(before.places), before.rows, True
+            self._words = before.words
+        return "opened", columns, as_data(told), sizes
+
+    def _look(
+        self, index: int, encoding: str | None, told: list[Problem], columns: list[list[str]], sizes: list[int]
+    ) -> bool:
+        """Check that a file can be read, and was not changed; whether it has grown since it was read."""
+        path, places = self._paths[index], self._before.places
+        if index < len(places):
+            start = Place(places[index].encoding, places[index].delimiter, cuts=places[index].cuts)
+            grown = prove(self._paths, index, places)
+        else:
+            start = Place(encoding_of(path, encoding), "")
+            grown = False
+        lines = Lines(path, start.encoding)
+        try:
+            rows = Rows(lines, delimiter=start.delimiter or None)
+            start.delimiter = rows.header.delimiter
+            self._expected += rows.estimate()
+        finally:
+            lines.close()
+        self._starts.append(start)
+        self._names.append(rows.header.names)
+        self._same.append(lines.same_file)
+        told += notices(path, rows.header_line, rows.header)
+        names = list(rows.header.names)
+        names[rows.header.roles["address"]] = "email"
+        columns.append(names)
+        sizes.append(lines.size)
+        return grown
+
+    def next(self, limit: int) -> Answer:
+        """The answer to ``next``."""
+        out: list[Recipient] = []
+        again = self._number < self._skip
+        work = min(self._skip - self._number, max(limit, _AGAIN)) if again else limit
+        while work > 0 and not self._done:
+            rows = self._rows or self._begin()
+            if rows is None:
+                break
+            taken = rows.take(work)
+            if taken:
+                self._judge(taken, rows, out)
+                work -= len(taken)
+            self._places[-1].move(rows, len(taken))
+            if not taken:
+                rows.lines.confirm()
+                rows.lines.close()
+                self._rows = None
+        if again:
+            self._check_again()
+            return "rows", [], self._resume, False
+        return "rows", out, self._state(), self._done
+
+    def _begin(self) -> Rows | None:
+        """The next file, or None where there is none: then the reading is done."""
+        index = len(self._places)
+        if index == len(self._paths):
+            self._done = True
+            return None
+        start = self._starts[index]
+        lines = Lines(self._paths[index], start.encoding, start.cuts)
+        try:
+            rows = self._rows = Rows(lines, delimiter=start.delimiter)
+        except Refused:
+            lines.close()
+            raise
+        if lines.same_file != self._same[index] or rows.header.names != self._names[index]:
+            raise refuse(self._paths[index], "was replaced while the campaign was being read; start again")
+        self._places.append(start)
+        return rows
+
+    def _check_again(self) -> None:
+        """Raises Refused where reading again went another way than the first time."""
+        if not self._done and self._number < self._skip:
+            return
+        wrong = self._number != self._skip
+        if self._before.places and not wrong:
+            place, stored = self._places[-1], self._before.places[len(self._places) - 1]
+            wrong = place.rows != stored.rows or place.offset > stored.offset
+        if wrong:
+            path = self._paths[len(self._places) - 1]
+            text = f"holds other rows than the {self._skip:,} stored before; restore the lists as they were"
+            raise refuse(path, text)
+
+    def _judge(self, taken: list[Row], rows: Rows, out: list[Recipient]) -> None:
+        """Give each row its number and its verdict; ``out`` gets those beyond ``skip``."""
+        at = rows.header.roles["address"]
+        file_number = len(self._places) - 1
+        less = self._number - self._places[-1].rows
+        before, skip = self._number, self._skip
+        assert self._duplicates is not None
+        seen = self._duplicates.add
+        why = self._suppression.why if len(self._suppression) else None
+        for number, (line, cells, encoded, wrong) in enumerate(taken, before + 1):
+            email = cells[at]
+            note, domain = wrong, ""
+            if not wrong:
+                try:
+                    email, key, domain = read_address(email)
+                except AddressError as error:
+                    note = f"line {line}: {error}; correct the address"
+            if note:
+                verdict = "invalid"
+                email = email[:_SHOWN]
+            else:
+                digest = digest_of(key)
+                if why is not None and (note := why(digest, domain)):
+                    verdict = "suppressed"
+                else:
+                    verdict = "held" if seen(digest, number) else "ok"
+            if number > skip:
+                out.append((number, file_number, number - less, email, domain, encoded, verdict, note))
+        self._number += len(taken)
+
+    def settle(self, limit: int) -> Answer:
+        """The answer to ``settle``."""
+        if not self._done:
+            raise LookupError("not all rows have been read yet")
+        out: list[tuple[int, bool, str]] = []
+        if self._duplicates is not None:
+            if self._settling is None:
+                self._settling = self._duplicates.settle(self._settled)
+            for found in self._settling:
+                if found is not None:
+                    number, earlier = found
+                    note = f"the same address as {self._row(earlier)}" if earlier else ""
+                    out.append((number, bool(earlier), note))
+                if found is None or len(out) >= limit:
+                    return "settled", out, False, self._state()
+            self._duplicates.close()
+            self._duplicates = None
+        self._settled = self._number
+        return "settled", out, True, self._state()
+
+    def close(self) -> None:
+        """Give files and memory back."""
+        if self._rows is not None:
+            self._rows.lines.close()
+        if self._duplicates is not None:
+            self._duplicates.close()
+
+    def _row(self, number: int) -> str:
+        """How people find the row ``number``."""
+        if len(self._paths) == 1:
+            return f"row {number}"
+        for path, place in zip(self._paths, self._places, strict=True):
+            if number <= place.rows:
+                return f"row {number} of {basename(path)}"
+            number -= place.rows
+        raise AssertionError("a row beyond the last")
+
+    def _state(self) -> dict[str, Any]:
+        return Progress(tuple(self._places), self._number, self._done, self._settled, self._words).as_data()
+
+
+def _before(paths: Sequence[str], skip: int, resume: dict[str, Any] | None) -> Progress:
+    """What an earlier run stored. Raises Refused where it does not fit these files."""
+    if resume is None:
+        return Progress()
+    try:
+        before = Progress.from_data(resume)
+    except ValueError as error:
+        raise refuse(paths[0] if paths else "", f"{error}; finish the campaign with that version") from None
+    if len(before.places) > len(paths):
+        last = basename(paths[-1]) if paths else "any"
+        raise refuse(last, f"{len(before.places)} lists were read before and {len(paths)} are left; put them back")
+    if before.rows != skip:
+        raise refuse(paths[0], f"{skip:,} rows are stored, but the reading position is row {before.rows:,}")
+    return before

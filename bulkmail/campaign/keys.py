@@ -1,0 +1,31 @@
+"""By what a recipient is known while lists are read: the key of the address, the quick way, and 16 bytes of it."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+
+from bulkmail.mail import parse_address
+
+QUICK_LENGTH = 64
+quick = re.compile(
+    r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63})",
+    re.ASCII,
+).fullmatch
+"""Matches, up to `QUICK_LENGTH` characters, only what `parse_address` takes; its key is then its lower case."""
+
+
+def read_address(text: str) -> tuple[str, str, str]:
+    """(the address to show, key, domain) in the cell ``text``. Raises AddressError."""
+    found = quick(text) if len(text) <= QUICK_LENGTH else None
+    if found is not None:
+        return text, text.lower(), found[1].lower()
+    # No-break spaces and their like around an address come from web pages; line ends are somebody's attempt.
+    bare = text if "\r" in text or "\n" in text else text.strip()
+    address = parse_address(bare)
+    return text if text.strip(" \t") == bare else bare, address.key, address.domain
+
+
+def digest_of(key: str) -> bytes:
+    """The 16 bytes by which addresses and domains are told apart: of ``Address.key``, or of ``@`` and a domain key."""
+    return blake2b(key.encode(), digest_size=16).digest()

@@ -1,0 +1,238 @@
+"""campaign.yaml as a model: what a campaign is, checked key by key, its files included.
+
+The validators need to know the folder: `load.load_campaign` hands it in as the context.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    PrivateAttr,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from bulkmail.campaign.files import inside, size_inside
+from bulkmail.mail import AddressError, parse_address
+from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
+
+MAX_TEMPLATE = 2_000_000
+MAX_ATTACHMENTS = 25_000_000  # each, and all together
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a campaign stands: its folder (absolute) and the file the values came from."""
+
+    folder: str
+    file: YamlFile
+
+
+def _folder(info: ValidationInfo) -> str:
+    assert isinstance(info.context, Place), "a campaign is read by load_campaign"
+    return info.context.folder
+
+
+def _name(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", text, re.ASCII) is None:
+        raise ValueError("must be 1 to 100 letters, digits and . _ - and not start with . or -")
+    return text
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+def _envelope_from(text: str) -> str:
+    try:
+        address = parse_address(text)
+    except AddressError as error:
+        raise ValueError(str(error)) from None
+    if address.needs_smtputf8:
+        raise ValueError(f"{text!r}: the part before the @ must be plain ASCII, or some receivers could not answer it")
+    return str(address)
+
+
+def _encoding(text: str) -> str:
+    try:
+        "a".encode(text)  # a codec that is no character encoding, such as rot13, raises LookupError
+        return codecs.lookup(text).name
+    except (LookupError, ValueError):
+        raise ValueError(f"{text!r} is not a character encoding; write utf-8, cp1252, iso-8859-15, ...") from None
+
+
+def _moment(text: Any) -> float:
+    """Epoch seconds of ``2026-12-01T09:00+01:00``; the offset is a must, or it would mean another time elsewhere."""
+    pattern = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(Z|[+-]\d\d:\d\d)?"
+    found = re.fullmatch(pattern, text, re.ASCII) if isinstance(text, str) else None
+    if found is None:
+        raise ValueError(f"{text!r} is not a time; write it like 2026-12-01T09:00+01:00")
+    if found[1] is None:
+        raise ValueError(f"{text!r} has no UTC offset; write {text}+01:00 or {text}Z")
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} is not a time ({error})") from None
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _file(name: str, info: ValidationInfo) -> str:
+    size_inside(_folder(info), name)
+    return name
+
+
+def _template(name: str, info: ValidationInfo) -> str:
+    size_inside(_folder(info), name, MAX_TEMPLATE)
+    return name
+
+
+def _attachment(name: str, info: ValidationInfo) -> str:
+    size_inside(_folder(info), name, MAX_ATTACHMENTS)
+    return name
+
+
+def _once(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    seen = set()
+    for index, name in enumerate(names):
+        path = inside(_folder(info), name)
+        if path in seen:
+            raise ErrorAt((index,), f"{name} is listed twice")
+        seen.add(path)
+    return names
+
+
+def _recipients(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("must name at least one file")
+    return names
+
+
+def _together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if sum(size_inside(_folder(info), name) for name in names) > MAX_ATTACHMENTS:
+        raise ValueError(f"are larger than {MAX_ATTACHMENTS // 1_000_000} MB together")
+    return names
+
+
+_FILES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+Text = Annotated[Line, AfterValidator(_filled)]
+FileName = Annotated[Line, AfterValidator(_file)]
+TemplateName = Annotated[Line, AfterValidator(_template)]
+AttachmentName = Annotated[Line, AfterValidator(_attachment)]
+Moment = Annotated[float, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+
+
+class Template(Section):
+    """The message's two forms; the plain text is made from the HTML when it is absent."""
+
+    html: TemplateName | None = None
+    text: TemplateName | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Template:
+        if self.html is None and self.text is None:
+            raise ValueError("must name an html file, a text file or both")
+        return self
+
+
+class Unsubscribe(Section):
+    """What List-Unsubscribe offers."""
+
+    url: Text | None = None
+    mailto: Text | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Unsubscribe:
+        if self.url is None and self.mailto is None:
+            raise ValueError("must give a url, a mailto address or both")
+        return self
+
+
+class Schedule(Section):
+    """When the campaign may send, in epoch seconds."""
+
+    not_before: Moment | None = None
+    not_after: Moment | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Schedule:
+        if self.not_before is not None and self.not_after is not None and self.not_after <= self.not_before:
+            raise ErrorAt(("not_after",), "must be later than not_before")
+        return self
+
+
+class Campaign(Section):
+    """campaign.yaml. File names are as written; `folder` makes them paths."""
+
+    name: Annotated[
+        str, AfterValidator(_name), Field(description="a name that is unique in the spool", examples=["spring-sale"])
+    ]
+    sender: Annotated[Text, Field(alias="from", description="the sender", examples=["Example Shop <news@example.com>"])]
+    subject: Annotated[Text, Field(description="the subject line", examples=["{{ first_name }}, spring is here"])]
+    template: Annotated[
+        Template,
+        Field(
+            description="the message's HTML, text or both", examples=[{"html": "body.html.j2", "text": "body.txt.j2"}]
+        ),
+    ]
+    recipients: Annotated[
+        Many[FileName],
+        BeforeValidator(_listed),
+        AfterValidator(_recipients),
+        AfterValidator(_once),
+        WithJsonSchema(_FILES),
+        Field(description="the CSV file of the recipients", examples=["recipients.csv"]),
+    ]
+    suppress: Annotated[Many[FileName], BeforeValidator(_listed), WithJsonSchema(_FILES)] = ()
+    reply_to: Text | None = None
+    envelope_from: Annotated[Line, AfterValidator(_envelope_from)] | None = None
+    headers: Mapping[Line, Line] = {}
+    unsubscribe: Unsubscribe | None = None
+    attachments: Annotated[Many[AttachmentName], AfterValidator(_once), AfterValidator(_together)] = ()
+    defaults: Mapping[Line, str] = {}
+    encoding: Annotated[Line, AfterValidator(_encoding)] = "utf-8"
+    on_unknown: Literal["retry", "keep"] = "retry"
+    schedule: Schedule | None = None
+    _place: Place = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember where it was read from: paths and later messages need it."""
+        assert isinstance(context, Place), "a campaign is read by load_campaign"
+        self._place = context
+
+    @property
+    def folder(self) -> str:
+        """The campaign's folder, absolute."""
+        return self._place.folder
+
+    @property
+    def file(self) -> YamlFile:
+        """Where each value stands in campaign.yaml."""
+        return self._place.file
+
+    @property
+    def recipient_paths(self) -> list[str]:
+        """The CSV files, absolute, in the order given."""
+        return [os.path.join(self.folder, name) for name in self.recipients]
+
+    @property
+    def suppress_paths(self) -> list[str]:
+        """The campaign's own suppression lists, absolute."""
+        return [os.path.join(self.folder, name) for name in self.suppress]

@@ -1,0 +1,91 @@
+"""How far each list was read: what is stored with the rows, and the proof that those bytes are still the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from os.path import basename
+from typing import Any
+
+from bulkmail.campaign.encoding import fingerprint, refuse
+from bulkmail.campaign.rows import Rows
+
+_VERSION = 1
+
+
+@dataclass
+class Place:
+    """A position in one list: ``offset`` bytes with the hash ``sha256`` hold its header and ``rows`` rows."""
+
+    encoding: str
+    delimiter: str
+    offset: int = 0
+    rows: int = 0
+    line: int = 1
+    sha256: str = ""
+    unended: bool = False  # the last line read had no line end
+    cuts: tuple[int, ...] = ()
+
+    def move(self, rows: Rows, count: int) -> None:
+        """``count`` rows further, to where ``rows`` stands."""
+        lines = rows.lines
+        self.rows += count
+        self.offset, self.line, self.sha256, self.unended = lines.offset, lines.line, lines.sha256, lines.unended
+        self.cuts = tuple(lines.cuts)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What was read before. ``places`` are those of the files begun, ``settled`` the last row settled at an end."""
+
+    places: tuple[Place, ...] = ()
+    rows: int = 0
+    done: bool = False
+    settled: int = 0
+    words: int = 0
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data to be stored with the rows."""
+        return {
+            "version": _VERSION,
+            "files": [{**asdict(place), "cuts": list(place.cuts)} for place in self.places],
+            "rows": self.rows,
+            "bytes": sum(place.offset for place in self.places),
+            "done": self.done,
+            "settled": self.settled,
+            "words": self.words,
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Progress:
+        """What `as_data` gave. Raises ValueError where another version of this program stored it."""
+        if data["version"] != _VERSION:
+            raise ValueError(f"the reading position was stored by another version ({data['version']})")
+        places = tuple(Place(**{**place, "cuts": tuple(place["cuts"])}) for place in data["files"])
+        return cls(places, data["rows"], data["done"], data["settled"], data["words"])
+
+
+def prove(paths: Sequence[str], index: int, places: Sequence[Place]) -> bool:
+    """Whether the file ``index`` has grown since. Raises Refused where what was read of it is not the same now."""
+    path, place = paths[index], places[index]
+    digest, ahead = fingerprint(path, place.encoding, place.offset)
+    if digest != place.sha256:
+        raise refuse(
+            path,
+            f"changed in the part already read ({place.rows:,} rows, {place.offset:,} bytes); restore it "
+            "(rows may only be added at its end), or give the new list to a campaign of another name",
+        )
+    if ahead and index + 1 < len(places):
+        raise refuse(
+            path,
+            f"has grown, but rows of {basename(paths[index + 1])} were already read after it; "
+            "put the new rows at the end of the last file, or in a new file behind it",
+        )
+    if ahead and place.unended and not ahead.startswith((b"\n", b"\r\n")):
+        raise refuse(
+            path,
+            "the row at the end of this line was already read and has been continued since; end it there and put "
+            "new rows on lines of their own",
+            place.line,
+        )
+    return bool(ahead)

@@ -1,0 +1,232 @@
+"""The snapshot of a campaign: every byte that enters a message, read once, so that later edits change no mail.
+
+A template may include any other file of the folder by name. Which ones it names is found by looking for the
+statements in its text (the templates are compiled elsewhere, in a sandbox); where a name is computed, every template
+file of the folder counts as used.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from typing import Any
+
+from bulkmail.campaign.files import inside, read_inside, walk
+from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
+from bulkmail.mail import AddressError, Problem, Refused, domain_key
+from bulkmail.settings import Settings
+
+MAX_INCLUDES = 200
+MAX_INCLUDED = 10_000_000  # bytes of all includes together
+
+_INCLUDABLE = (".j2", ".html", ".txt")
+_STATEMENT = re.compile(r"[-+]?\s*(?:include|extends|import|from)\b(.*)", re.DOTALL)
+_LITERAL = re.compile(r"\"([^\"\\]*)\"|'([^'\\]*)'")
+_AFTER_NAME = re.compile(r"\b(?:ignore\s+missing|with\s+context|without\s+context|as|import)\b")
+
+
+def snapshot(
+    campaign: Campaign, settings: Settings, columns: list[list[str]], key: bytes, *, rehearsal: bool = False
+) -> dict[str, Any]:
+    """What the composing processes need, as plain data. Raises Refused with every problem of files and content.
+
+    ``columns``: the template variables that each recipient file gives. ``key``: the campaign's key. A rehearsal keeps
+    no schedule, so it takes a campaign that has one.
+    """
+    # only here: the process that reads the lists imports this room too, and needs neither Jinja2 nor cryptography
+    from bulkmail.content import check_content  # noqa: PLC0415
+
+    reader = _Reader(campaign)
+    content: dict[str, Any] = {
+        "name": campaign.name,
+        "from": campaign.sender,
+        "subject": campaign.subject,
+        "html": reader.template("html", campaign.template.html),
+        "text": reader.template("text", campaign.template.text),
+        "html_name": campaign.template.html or "",
+        "text_name": campaign.template.text or "",
+        "reply_to": campaign.reply_to,
+        "envelope_from": campaign.envelope_from,
+        "headers": dict(campaign.headers),
+        "unsubscribe": campaign.unsubscribe.model_dump() if campaign.unsubscribe else None,
+        "attachments": reader.attachments(),
+        "defaults": dict(campaign.defaults),
+        "columns": [list(names) for names in columns],
+        "list_id": "",  # made from the name and the sender's domain
+        "key": key,
+        "dkim": [{"domain": dkim.domain, "selector": dkim.selector, "pem": dkim.pem} for dkim in settings.dkim],
+    }
+    content["includes"] = reader.includes(content)
+    problems = reader.problems
+    if campaign.schedule is not None and not rehearsal:
+        problems.append(
+            campaign.file.problem(("schedule",), "schedule: not supported yet; remove the key", at_key=True)
+        )
+    problems += [_placed(problem, campaign, settings) for problem in check_content(content)]
+    if problems:
+        problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
+        raise Refused(problems)
+    return content
+
+
+def sender_domain(sender: str) -> str:
+    """The domain of a From value, in A-labels; as it stands there when it is no domain (the content says so)."""
+    domain = sender.rpartition("<")[2].rstrip("> \t").rpartition("@")[2]
+    try:
+        return domain_key(domain)
+    except AddressError:
+        return domain
+
+
+def names_used(source: str) -> tuple[set[str], bool]:
+    """The template files that ``source`` includes, extends or imports by name, and whether it computes a name too."""
+    names: set[str] = set()
+    computed = False
+    for piece in source.split("{%")[1:]:  # not one pattern over all: an unclosed tag must not cost a scan to the end
+        inside_tag, closed, _ = piece.partition("%}")
+        found = _STATEMENT.match(inside_tag)
+        if found is None:
+            continue
+        rest = found[1].rstrip("-+") if closed else "?"
+        literals = _LITERAL.findall(rest)
+        names |= {posixpath.normpath(double or single) for double, single in literals}
+        expression = _AFTER_NAME.split(_LITERAL.sub("", rest), maxsplit=1)[0]
+        computed = computed or not literals or expression.strip(" \t\r\n,[]()") != ""
+    return names, computed
+
+
+def includes_used(content: dict[str, Any]) -> dict[str, str]:
+    """Those of the content's includes that its templates reach, in a fixed order."""
+    includes: dict[str, str] = content["includes"]
+    used: dict[str, str] = {}
+    ahead = _sources(content)
+    while ahead:
+        names, computed = names_used(ahead.pop())
+        for name in includes if computed else names:
+            if name in includes and name not in used:
+                used[name] = includes[name]
+                ahead.append(includes[name])
+    return dict(sorted(used.items()))
+
+
+def _sources(content: dict[str, Any]) -> list[str]:
+    """The texts of the content that are templates."""
+    url = (content["unsubscribe"] or {}).get("url")
+    texts = (content["html"], content["text"], content["subject"], url, *content["headers"].values())
+    return [text for text in texts if text]
+
+
+def _placed(problem: Problem, campaign: Campaign, settings: Settings) -> Problem:
+    """A problem of the content with its file as the user knows it; one of a key with the place of that key."""
+    if problem.file:
+        return Problem(_beside(campaign, problem.file), problem.line, problem.column, problem.message)
+    key = problem.message.partition(": ")[0]
+    file = settings.file if key.startswith("dkim") and settings.file is not None else campaign.file
+    return file.problem(file.locate(key), problem.message)
+
+
+def _beside(campaign: Campaign, name: str) -> str:
+    return os.path.join(os.path.dirname(campaign.file.path), name)
+
+
+class _Reader:
+    """Reads a campaign's files and keeps what was wrong with them."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self.campaign = campaign
+        self.problems: list[Problem] = []
+
+    def template(self, part: str, name: str | None) -> str | None:
+        """A template's text; None where there is none."""
+        if name is None:
+            return None
+        try:
+            data = read_inside(self.campaign.folder, name, MAX_TEMPLATE)
+        except ValueError as error:
+            self.problems.append(self.campaign.file.problem(("template", part), f"template.{part}: {error}"))
+            return ""
+        return self._text(name, data)
+
+    def _text(self, name: str, data: bytes) -> str:
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            before = data[: error.start]
+            line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
+            message = "this is not UTF-8; save the file as UTF-8"
+            self.problems.append(Problem(_beside(self.campaign, name), line, column, message))
+            return data.decode("utf-8", "replace")
+
+    def attachments(self) -> list[tuple[str, bytes]]:
+        """The attachments with the names that recipients see."""
+        found = []
+        left = MAX_ATTACHMENTS
+        for index, name in enumerate(self.campaign.attachments):
+            try:
+                data = read_inside(self.campaign.folder, name, left)
+            except ValueError as error:
+                loc = ("attachments", index)
+                self.problems.append(self.campaign.file.problem(loc, f"attachments[{index}]: {error}"))
+                continue
+            left -= len(data)
+            found.append((os.path.basename(name), data))
+        return found
+
+    def includes(self, content: dict[str, Any]) -> dict[str, str]:
+        """The folder's further templates: those that are named, then the others as far as the bounds allow."""
+        main = {posixpath.normpath(content[name]) for name in ("html_name", "text_name")}
+        found: dict[str, str] = {}
+        ahead = _sources(content)
+        computed = False
+        size = 0
+        while ahead:
+            names, some_computed = names_used(ahead.pop())
+            computed = computed or some_computed
+            for name in sorted(names - main - set(found)):
+                text = self._named(name)
+                if text is not None:
+                    size += len(text)
+                    found[name] = text
+                    ahead.append(text)
+        if len(found) > MAX_INCLUDES or size > MAX_INCLUDED:
+            limits = f"{MAX_INCLUDES} files and {MAX_INCLUDED // 1_000_000} MB"
+            message = f"template: the included files are more than {limits} together"
+            self.problems.append(self.campaign.file.problem(("template",), message))
+            return found
+        return self._others(found, main, size) if computed else found
+
+    def _named(self, name: str) -> str | None:
+        """An include that a template names. One that does not exist is the content's to report, with its line."""
+        try:
+            if not os.path.lexists(inside(self.campaign.folder, name)):
+                return None
+            data = read_inside(self.campaign.folder, name, MAX_TEMPLATE)
+        except ValueError as error:
+            message = f"the included file {error}"
+            self.problems.append(Problem(_beside(self.campaign, name), 0, 0, message))
+            return None
+        return self._text(name, data)
+
+    def _others(self, found: dict[str, str], main: set[str], size: int) -> dict[str, str]:
+        """Where a template computes a name, every template file of the folder may be meant."""
+        campaign = self.campaign
+        lists = {inside(campaign.folder, name) for name in (*campaign.recipients, *campaign.suppress)}
+        try:
+            for name, entry in walk(campaign.folder):
+                hidden = any(part.startswith(".") for part in name.split("/"))
+                if hidden or name in main or name in found or not name.endswith(_INCLUDABLE):
+                    continue
+                if os.path.realpath(entry.path) in lists:
+                    continue
+                try:
+                    text = read_inside(campaign.folder, name, MAX_TEMPLATE).decode("utf-8-sig")
+                except ValueError:
+                    continue  # nobody named it: too large, not text, or a link that leads out
+                size += len(text)
+                if len(found) >= MAX_INCLUDES or size > MAX_INCLUDED:
+                    break
+                found[name] = text
+        except ValueError as error:
+            self.problems.append(campaign.file.problem(("template",), f"template: {error}"))
+        return found

@@ -1,0 +1,133 @@
+"""The ``bulkmail`` command: what needs no daemon. The one place that prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from bulkmail import __version__
+from bulkmail.campaign import schema as campaign_schema
+from bulkmail.delivery import prepare
+from bulkmail.mail import BulkmailError, Refused, Status
+from bulkmail.settings import load_settings
+from bulkmail.settings import schema as settings_schema
+from bulkmail.spool import CampaignRow, Reader
+
+DONE, REFUSED, USAGE = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status: 0 done, 1 refused, 2 wrong usage."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    try:
+        status: int = given.run(given)
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        return REFUSED
+    except BulkmailError as error:
+        print(f"bulkmail: {error}", file=sys.stderr)
+        return REFUSED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bulkmail", description="Look after bulkmail's campaigns. To send one: twistd -n bulkmail -c campaign.yaml"
+    )
+    parser.add_argument("--version", action="version", version=f"bulkmail {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="check a campaign as a start would, and send nothing")
+    check.add_argument("campaign", help="the campaign.yaml, or its folder")
+    check.add_argument("--settings", help="the operator's settings (default: ./bulkmail.yaml when it is there)")
+    check.set_defaults(run=_check)
+
+    status = commands.add_parser("status", help="how far the campaigns of a spool are, also while they are sent")
+    status.add_argument("name", nargs="?", help="only this campaign")
+    status.add_argument("--settings", help="the operator's settings (default: ./bulkmail.yaml when it is there)")
+    status.add_argument("--json", action="store_true", help="for programs")
+    status.set_defaults(run=_status)
+
+    schema = commands.add_parser("schema", help="the JSON Schema of campaign.yaml, or of bulkmail.yaml")
+    schema.add_argument("which", nargs="?", choices=("campaign", "settings"), default="campaign")
+    schema.set_defaults(run=_schema)
+
+    sink = commands.add_parser("sink", help="run the rehearsal's world alone: DNS and mail servers on loopback")
+    sink.add_argument("options", nargs=argparse.REMAINDER, help="see: bulkmail sink --help")
+    sink.set_defaults(run=_sink)
+    return parser
+
+
+def _check(given: argparse.Namespace) -> int:
+    settings = load_settings(given.settings, os.getcwd())
+    prepared = prepare(os.path.abspath(given.campaign), settings)
+    for notice in (*settings.warnings, *prepared.notices):
+        print(f"{notice}", file=sys.stderr)
+    print(f"{prepared.campaign.name}: nothing wrong was found")
+    return DONE
+
+
+def _status(given: argparse.Namespace) -> int:
+    settings = load_settings(given.settings, os.getcwd())
+    reader = Reader(settings.spool)
+    try:
+        rows = [row for row in reader.campaigns() if given.name in (None, row.name)]
+        found = [_figures(row, reader.totals(row.id)) for row in rows]
+    finally:
+        reader.close()
+    if given.name is not None and not found:
+        raise BulkmailError(f"{settings.spool} has no campaign {given.name!r}")
+    if given.json:
+        print(json.dumps(found, indent=2))
+    else:
+        for figures in found:
+            print(_line(figures))
+        if not found:
+            print(f"{settings.spool} has no campaigns")
+    return DONE
+
+
+def _figures(row: CampaignRow, totals: dict[tuple[str, str, str], int]) -> dict[str, object]:
+    by_status = {str(status): 0 for status in Status}
+    for (_, status, _), count in totals.items():
+        by_status[status] += count
+    return {
+        "campaign": row.name,
+        "state": row.state,
+        "folder": row.folder,
+        "input_rows": row.input_rows,
+        "input_complete": row.import_done,
+        "by_status": by_status,
+        "possibly_doubled": row.possibly_doubled,
+        "exit_status": row.exit_status,
+    }
+
+
+def _line(figures: dict[str, object]) -> str:
+    counts = figures["by_status"]
+    assert isinstance(counts, dict)
+    known = ", ".join(f"{status} {count:,}" for status, count in counts.items() if count)
+    rows = f"{figures['input_rows']:,} rows" + ("" if figures["input_complete"] else " so far")
+    return f"{figures['campaign']}: {figures['state']}, {rows}: {known or 'none yet'}"
+
+
+def _schema(given: argparse.Namespace) -> int:
+    print(json.dumps(campaign_schema() if given.which == "campaign" else settings_schema(), indent=2))
+    return DONE
+
+
+def _sink(given: argparse.Namespace) -> int:
+    from bulkmail.rehearsal import run  # noqa: PLC0415 - brings a reactor
+
+    return run(given.options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

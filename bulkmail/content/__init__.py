@@ -1,0 +1,14 @@
+"""From a recipient to the bytes of a message: templates, MIME, DKIM.
+
+Room: content; it runs inside worker processes and in the check before a start, and needs nothing but its arguments.
+Takes: a campaign's ``content`` (plain data: templates, columns, sender, keys) and rows of its recipients files.
+Gives: complete messages (CRLF, 7 bit, signed, not dot-stuffed), or why one row has none; all problems of a campaign.
+Never: reads a file, a clock or a random number; runs data as a template; lets CR or LF from data into a field.
+"""
+
+from __future__ import annotations
+
+from bulkmail.content.check import check_content
+from bulkmail.content.compose import Composer
+
+__all__ = ["Composer", "check_content"]

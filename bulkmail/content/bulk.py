@@ -1,0 +1,75 @@
+"""The fields that say "this is bulk mail, and here is the way out": List-Unsubscribe, List-Id, Feedback-ID."""
+
+from __future__ import annotations
+
+import re
+from base64 import b32encode
+from hashlib import blake2b
+from urllib.parse import quote
+
+from bulkmail.content.headers import LONGEST, controls_in, phrase, structured
+from bulkmail.content.templates import RowError
+from bulkmail.mail import Address
+
+ONE_CLICK = ("List-Unsubscribe-Post", b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n")
+"""RFC 8058 3.1; only beside an https URL, and only under the signature."""
+
+_LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+", re.ASCII)
+_NO_URL = re.compile(r"[\s<>\"\\^`{|}]")
+_ASCII_URL = "!#$%&'()*+,/:;=?@[]~"
+_ASCII_LOCAL = "!$'*+-._~"  # RFC 6068 2, the rest is %-encoded
+
+
+def link(text: str) -> str:
+    """A rendered unsubscribe URL, letters beyond ASCII %-encoded. Raises RowError for what would break its field."""
+    text = text.strip()
+    found = _NO_URL.search(text)
+    wrong = controls_in(text) or (repr(found[0]) if found else "")
+    if wrong:
+        raise RowError(f"unsubscribe.url: the URL has {wrong} in it; use {{{{ value|urlencode }}}}")
+    if not text.startswith("https://") or len(text) < len("https://x"):
+        raise RowError("unsubscribe.url: the URL does not begin with https://")
+    url = text if text.isascii() else quote(text, safe=_ASCII_URL)
+    if len(url) > LONGEST - 4:  # a line of its own: a space, the brackets and a comma
+        raise RowError(f"unsubscribe.url: the URL is longer than {LONGEST - 4} characters")
+    return url
+
+
+def mailto(address: Address) -> str:
+    """``mailto:`` URL of the unsubscribe mailbox (RFC 6068), but for the token at its end that says who wants out."""
+    return f"mailto:{quote(address.local, safe=_ASCII_LOCAL)}@{address.domain}?subject=unsubscribe-"
+
+
+def list_unsubscribe(*urls: str) -> bytes:
+    """RFC 2369 3.2: the https URL first, then the mailto URL."""
+    return structured("List-Unsubscribe", *[f"<{url}>" for url in urls])
+
+
+def list_id(text: str, campaign: str, domain: str) -> bytes:
+    """The List-Id field (RFC 2919) from ``Readers <readers.example.com>``, a bare id, or the campaign's name."""
+    display, identifier = split_list_id(text)
+    if not identifier:
+        slug = re.sub(r"[^a-z0-9]+", "-", campaign.lower()).strip("-")[:60] or "campaign"
+        identifier = f"{slug}.{domain}"
+    return phrase("List-Id", display, f"<{identifier}>")
+
+
+def split_list_id(text: str) -> tuple[str, str]:
+    """``(words for people, id)``."""
+    display, bracket, rest = text.strip().partition("<")
+    if not bracket:
+        return "", display.strip()
+    return display.strip().strip('"'), rest.removesuffix(">").strip()
+
+
+def is_list_id(identifier: str) -> bool:
+    """Whether it is two or more dot-separated atoms of at most 255 characters (RFC 2919 2)."""
+    return len(identifier) <= 255 and _LIST_ID.fullmatch(identifier) is not None
+
+
+def feedback_id(campaign_token: str, domain: str) -> bytes:
+    """``campaign:::sender`` for Gmail's reports: at most 4 fields, a stable sender id of 5 to 15 characters."""
+    sender = re.sub(r"[^a-z0-9]", "", domain)
+    if not 5 <= len(sender) <= 15:
+        sender = b32encode(blake2b(domain.encode("ascii"), digest_size=10).digest()).decode("ascii")[:12].lower()
+    return structured("Feedback-ID", f"{campaign_token}:::{sender}")

@@ -1,0 +1,190 @@
+"""The composer: one campaign's letter, ready to be filled in for one recipient after the other.
+
+All that is common to the rows is made when the campaign is loaded: compiled templates, encoded attachments, constant
+fields in both their forms, the DKIM key. A row then costs rendering, quoted-printable, one hash and one signature.
+The bytes are a function of the campaign and the row alone: an attempt next week writes the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bulkmail.content import bulk
+from bulkmail.content.dkim import Signer, keys_for, relaxed_field
+from bulkmail.content.headers import date_text, mailbox, parse_mailbox, structured, unstructured
+from bulkmail.content.mime import Part, TextEncoder, attachment, multipart, text_part
+from bulkmail.content.plaintext import adapt, plain_text, tidy_text
+from bulkmail.content.rows import Columns
+from bulkmail.content.templates import Library, RowError, Sheet
+from bulkmail.mail import AddressError, message_id, parse_address, token
+
+SIZE_CAP = 25_000_000
+"""Bytes of a message; larger ones are refused by the large providers anyway."""
+
+
+class Composer:
+    """The worker: holds the letters of the loaded campaigns. Plain data in, plain data out."""
+
+    def __init__(self) -> None:
+        self._letters: dict[int, Letter] = {}
+
+    def handle(self, job: tuple[Any, ...]) -> Any:
+        """``("load", campaign, content)``, ``("compose", campaign, rows)`` or ``("forget", campaign)``.
+
+        A row is ``(id, n, email, date, file_no, fields_json)``; its answer ``(id, message or None, envelope sender,
+        error or None)``. Raises LookupError for a campaign that is not loaded.
+        """
+        verb, campaign = job[0], job[1]
+        if verb == "load":
+            self._letters[campaign] = Letter(job[2])
+            return ("loaded", campaign)
+        if verb == "forget":
+            self._letters.pop(campaign, None)
+            return ("forgotten", campaign)
+        if verb != "compose":
+            raise LookupError(f"the composer knows no job {verb!r}")
+        letter = self._letters.get(campaign)
+        if letter is None:
+            raise LookupError(f"campaign {campaign} is not loaded in this worker")
+        return [self._composed(letter, row) for row in job[2]]
+
+    @staticmethod
+    def _composed(letter: Letter, row: tuple[Any, ...]) -> tuple[int, bytes | None, str, str | None]:
+        number, n, email, date, file_no, fields_json = row
+        try:
+            message = letter.compose(n, email, date, file_no, json.loads(fields_json))
+        except (RowError, AddressError) as error:
+            return number, None, letter.envelope_from, str(error)
+        except UnicodeEncodeError as error:
+            half = ord(error.object[error.start])
+            words = f"the row holds half of a surrogate pair (U+{half:04X}), which is no character"
+            return number, None, letter.envelope_from, words
+        return number, message, letter.envelope_from, None
+
+
+class Letter:
+    """One campaign's message with its blanks. ``content`` has passed `check_content`."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        display, self._sender = parse_mailbox(content["from"])
+        domain = self._sender.domain
+        self.envelope_from = str(parse_address(content["envelope_from"] or str(self._sender)))
+        self._key: bytes = content["key"]
+        self._message_id = message_id(self._key, 0, domain).replace(
+            token(self._key, 0), "{}"
+        )  # hashed once, not thrice
+        self._campaign: str = content["name"]
+        self._columns = [Columns(columns, content["defaults"]) for columns in content["columns"]]
+        self._signer = Signer(keys_for(domain, content["dkim"]))
+        self._templates(content)
+        self._attachments = [attachment(name, data) for name, data in content["attachments"]]
+
+        self._constant: dict[str, bytes] = {}  # field name -> the field
+        self._varying: dict[str, Sheet] = {}  # field name -> its value's template
+        self._constant["From"] = mailbox("From", display, self._sender)
+        self._add("Subject", content["subject"])
+        if content["reply_to"]:
+            self._constant["Reply-To"] = mailbox("Reply-To", *parse_mailbox(content["reply_to"]))
+        unsubscribe = content["unsubscribe"] or {}
+        self._url = self._library.text(unsubscribe["url"], "unsubscribe.url") if unsubscribe.get("url") else None
+        self._mailto = bulk.mailto(parse_address(unsubscribe["mailto"])) if unsubscribe.get("mailto") else ""
+        if self._url:
+            self._constant[bulk.ONE_CLICK[0]] = bulk.ONE_CLICK[1]
+        self._constant["List-Id"] = bulk.list_id(content["list_id"], self._campaign, domain)
+        self._constant["Feedback-ID"] = bulk.feedback_id(token(self._key, 0)[:8], domain)
+        self._constant["Precedence"] = structured("Precedence", "bulk")
+        for name, value in content["headers"].items():
+            self._add(name, value)
+        self._constant["MIME-Version"] = structured("MIME-Version", "1.0")
+        self._relaxed = {name.lower(): relaxed_field(field) for name, field in self._constant.items()}
+
+    def _templates(self, content: dict[str, Any]) -> None:
+        files = dict(content["includes"])
+        html_name, text_name = content["html_name"], content["text_name"]
+        self._html: Sheet | None = None
+        self._text: Sheet | None = None
+        self._tidy = False
+        if content["html"] is not None:
+            files[html_name] = content["html"]
+        if content["text"] is not None:
+            files[text_name] = content["text"]
+        self._library = Library(files, html=False)
+        if content["html"] is not None:
+            self._html = Library(files, html=True).file(html_name, f"html {html_name}")
+        if content["text"] is not None:
+            self._text = self._library.file(text_name, f"text {text_name}")
+        elif content["html"] is not None:
+            made = Library(files, html=False, convert=plain_text)
+            adapt(made.environment)
+            self._text = made.file(html_name, f"text made from {html_name}", lines=False)
+            self._tidy = True
+        self._globals = self._library.globals
+        self._encoder = TextEncoder(self._library.texts())
+
+    def _add(self, name: str, source: str) -> None:
+        """A field written in campaign.yaml; one of our own of that name gives way."""
+        for ours in [ours for ours in self._constant if ours.lower() == name.lower()]:
+            del self._constant[ours]
+        sheet = self._library.text(source, name.lower() if name == "Subject" else f"headers.{name}")
+        if "{" in source:
+            self._varying[name] = sheet
+        elif value := sheet.render(self._globals):
+            self._constant[name] = unstructured(name, value, keep_long_words=name != "Subject")
+
+    def compose(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> bytes:
+        """The complete message for recipient ``n``. Raises RowError, AddressError, UnicodeEncodeError."""
+        recipient = parse_address(email)
+        name = token(self._key, n)
+        variables = {**self._globals, "campaign": self._campaign, **self._columns[file_no].variables(cells)}
+        variables["email"], variables["token"] = email, name
+        urls = []
+        if self._url is not None:
+            urls.append(bulk.link(self._url.render(variables)))
+        if self._mailto:
+            urls.append(self._mailto + name)
+
+        fields = {"From": self._constant["From"], "To": mailbox("To", "", recipient)}
+        fields["Date"] = structured("Date", date_text(int(date)))
+        fields["Message-ID"] = structured("Message-ID", self._message_id.format(name))
+        fields.update(self._constant)
+        if urls:
+            variables["unsubscribe_url"] = urls[0]
+            fields["List-Unsubscribe"] = bulk.list_unsubscribe(*urls)
+        for field, sheet in self._varying.items():
+            if value := sheet.render(variables).strip():
+                fields[field] = unstructured(field, value, keep_long_words=field != "Subject")
+
+        part = self._body(variables, name)
+        head = b"".join(fields.values()) + part.fields
+        if self._signer:
+            head = self._signed(fields, part, int(date)) + head
+        message = head + b"\r\n" + part.body.wire
+        if len(message) > SIZE_CAP:
+            raise RowError(f"the message has {len(message):,} bytes, more than the {SIZE_CAP:,} that providers take")
+        return message
+
+    def _body(self, variables: dict[str, Any], name: str) -> Part:
+        """The body: HTML and text, or one of them, and the attachments. A boundary names its recipient."""
+        parts = []
+        html = [] if self._html is None else self._html.pieces(variables)
+        text = [] if self._text is None else self._text.pieces(variables)
+        if self._tidy:
+            text = [tidy_text("".join(text))]
+        if self._html is None or any(piece and not piece.isspace() for piece in text):
+            parts.append(text_part("plain", self._encoder, text))
+        if self._html is not None:
+            parts.append(text_part("html", self._encoder, html))
+        body = parts[0] if len(parts) == 1 else multipart("alternative", f"=_a{name}", parts)
+        return multipart("mixed", f"=_m{name}", [body, *self._attachments]) if self._attachments else body
+
+    def _signed(self, fields: dict[str, bytes], part: Part, at: int) -> bytes:
+        relaxed = dict(self._relaxed)
+        for name, field in fields.items():
+            if name not in self._constant:
+                relaxed[name.lower()] = relaxed_field(field)
+        for field in part.fields.replace(b"\r\n ", b" ").split(b"\r\n")[:-1]:
+            line = relaxed_field(field + b"\r\n")
+            relaxed[line.partition(b":")[0].decode("ascii")] = line
+        return self._signer.sign(relaxed, part.body.relaxed, at)

@@ -1,0 +1,201 @@
+"""DKIM signatures (RFC 6376), with RSA and with Ed25519 (RFC 8463): relaxed/relaxed, SHA-256.
+
+The signature is nine tenths of what a message costs, so everything around it is kept small: fields arrive already
+in canonical form, bodies too (see mime.py), and `bytes.replace` does the rest. Both algorithms are deterministic, and
+``t=`` is the message's own date: a retry has the same bytes.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from bulkmail.mail import AddressError, BulkmailError, domain_key
+
+SIGNED = (
+    "from",
+    "to",
+    "subject",
+    "date",
+    "message-id",
+    "reply-to",
+    "mime-version",
+    "content-type",
+    "content-transfer-encoding",
+    "list-unsubscribe",
+    "list-unsubscribe-post",
+    "list-id",
+    "feedback-id",
+)
+"""What is signed when present; From once more than it occurs, so that nobody can add a second one (RFC 6376 8.15)."""
+
+_SMALLEST_RSA = 1024  # RFC 8301 3.2: verifiers must not accept less
+_LINE = 72
+
+
+class DkimKeyError(BulkmailError):
+    """The DKIM key cannot be used."""
+
+
+class SigningKey(NamedTuple):
+    """A private key with the names of its DNS record, ``<selector>._domainkey.<domain>``."""
+
+    domain: str
+    selector: str
+    algorithm: str  # the a= tag
+    key: RSAPrivateKey | Ed25519PrivateKey
+
+    def sign(self, data: bytes) -> bytes:
+        """RSA: PKCS#1 v1.5 over SHA-256 (RFC 6376 3.3.1). Ed25519 signs the SHA-256 digest (RFC 8463 3)."""
+        if isinstance(self.key, RSAPrivateKey):
+            return self.key.sign(data, _PADDING, _SHA256)
+        return self.key.sign(sha256(data).digest())
+
+
+_PADDING = padding.PKCS1v15()
+_SHA256 = hashes.SHA256()
+
+
+@lru_cache(maxsize=64)
+def load_key(pem: bytes) -> RSAPrivateKey | Ed25519PrivateKey:
+    """The private key in ``pem``. Raises DkimKeyError with a sentence when there is none that DKIM can use."""
+    if b"-----BEGIN" not in pem:
+        raise DkimKeyError("the file is not a key in PEM form (it has no -----BEGIN ... PRIVATE KEY----- line)")
+    if b"PRIVATE KEY-----" not in pem:
+        raise DkimKeyError("the file has no private key (a public key or a certificate cannot sign)")
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except TypeError:
+        raise DkimKeyError("the key is protected by a password; store it without one, readable by this user") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise DkimKeyError("the file looks like a private key but cannot be read (damaged or cut short?)") from None
+    if isinstance(key, RSAPrivateKey):
+        if key.key_size < _SMALLEST_RSA:
+            raise DkimKeyError(f"the RSA key has {key.key_size} bits; receivers want at least 1024, better 2048")
+        return key
+    if isinstance(key, Ed25519PrivateKey):
+        return key
+    raise DkimKeyError("the key is neither RSA nor Ed25519, the two that DKIM knows")
+
+
+def signing_key(entry: Mapping[str, Any]) -> SigningKey:
+    """The key of one ``{"domain", "selector", "pem"}``. Raises DkimKeyError."""
+    key, selector = load_key(entry["pem"]), entry["selector"]
+    try:
+        domain = domain_key(entry["domain"])
+        domain_key(f"{selector}._domainkey.{domain}")
+    except AddressError as error:
+        raise DkimKeyError(f"no name for its DNS record: {error}") from None
+    return SigningKey(domain, selector, "rsa-sha256" if isinstance(key, RSAPrivateKey) else "ed25519-sha256", key)
+
+
+def keys_for(domain: str, entries: Iterable[Mapping[str, Any]]) -> list[SigningKey]:
+    """The keys that sign for ``domain`` (A-labels): for each algorithm the nearest one, its own or a parent's.
+
+    Keys of other domains are not even loaded. Raises DkimKeyError.
+    """
+    nearest: dict[str, SigningKey] = {}
+    for entry in entries:
+        if not matches(domain, entry["domain"]):
+            continue
+        found = signing_key(entry)
+        if found.algorithm not in nearest or len(found.domain) > len(nearest[found.algorithm].domain):
+            nearest[found.algorithm] = found
+    return sorted(nearest.values(), key=lambda key: key.algorithm, reverse=True)  # RSA first: all verifiers know it
+
+
+def matches(domain: str, key_domain: str) -> bool:
+    """Whether a key of ``key_domain`` may sign for ``domain`` (DMARC's relaxed alignment needs a common parent)."""
+    key_domain = key_domain.strip().rstrip(".").lower()
+    if not key_domain.isascii():
+        try:
+            key_domain = domain_key(key_domain)
+        except AddressError:
+            return False
+    return domain == key_domain or domain.endswith("." + key_domain)
+
+
+def relaxed_field(field: bytes) -> bytes:
+    """A whole header field (name to CRLF) in relaxed form (RFC 6376 3.4.2): ``subject:the words`` and CRLF."""
+    name, _, value = field.partition(b":")
+    value = value.replace(b"\r\n", b"").replace(b"\t", b" ")
+    while b"  " in value:
+        value = value.replace(b"  ", b" ")
+    return name.strip().lower() + b":" + value.strip(b" ") + b"\r\n"
+
+
+def relaxed_body(body: bytes) -> bytes:
+    """A whole body in relaxed form (RFC 6376 3.4.4). The general way, for bodies that mime.py did not build."""
+    body = body.replace(b"\t", b" ")
+    while b"  " in body:
+        body = body.replace(b"  ", b" ")
+    return relaxed_end(body.replace(b" \r\n", b"\r\n").removesuffix(b" "))
+
+
+def relaxed_end(body: bytes) -> bytes:
+    """Without the empty lines at its end, and with one CRLF there; a body of nothing stays nothing.
+
+    CR and LF stand only as CRLF in what we send, so one `rstrip` takes whole line ends.
+    """
+    if body.endswith(b"\r\n") and not body.endswith(b"\n\r\n") and len(body) > 2:
+        return body
+    body = body.rstrip(b"\r\n")
+    return body + b"\r\n" if body else b""
+
+
+class Signer:
+    """Signs the messages of one campaign with one or two keys."""
+
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
+        self._keys = tuple(keys)
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def sign(self, fields: Mapping[str, bytes], body: bytes, at: int) -> bytes:
+        """The DKIM-Signature fields, to be put on top.
+
+        ``fields``: lower-case name -> relaxed form, one of each name; those outside `SIGNED` are not signed.
+        ``body``: its relaxed form but for the end. ``at``: epoch seconds for ``t=``.
+        """
+        names = [name for name in SIGNED if name in fields]
+        data = b"".join([fields[name] for name in names])
+        body_hash = b64encode(sha256(relaxed_end(body)).digest()).decode("ascii")
+        return b"".join([self._field(key, tuple(names), data, body_hash, at) for key in self._keys])
+
+    @staticmethod
+    def _field(key: SigningKey, names: tuple[str, ...], data: bytes, body_hash: str, at: int) -> bytes:
+        # Every fold is CRLF and one space, so the relaxed form of what we write is the same with plain spaces
+        unsigned = f"{_head(key.algorithm, key.domain, key.selector, names)}\r\n t={at}; bh={body_hash};\r\n b="
+        relaxed = "dkim-signature:" + unsigned.replace("\r\n ", " ")
+        signature = b64encode(key.sign(data + relaxed.encode("ascii"))).decode("ascii")
+        folded = "\r\n ".join([signature[i : i + _LINE] for i in range(0, len(signature), _LINE)])
+        return f"DKIM-Signature: {unsigned}{folded}\r\n".encode("ascii")
+
+
+@lru_cache(maxsize=256)
+def _head(algorithm: str, domain: str, selector: str, names: tuple[str, ...]) -> str:
+    """The part of a signature field that all messages share, folded: v= to h=."""
+    lines = [f"v=1; a={algorithm}; c=relaxed/relaxed;", f"d={domain}; s={selector};"]
+    if len(lines[1]) > _LINE:
+        lines[1:] = [f"d={domain};", f"s={selector};"]
+    line = "h=from"
+    for (
+        name
+    ) in names:  # "from" leads `names`, so it now stands there twice: RFC 6376 5.4.2 reads a missing one as empty
+        if len(line) + len(name) + 2 > _LINE:
+            lines.append(line + ":")
+            line = name
+        else:
+            line += ":" + name
+    return "\r\n ".join([*lines, line + ";"])

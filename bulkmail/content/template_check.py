@@ -1,0 +1,163 @@
+"""The check of a campaign's templates: syntax, other templates they name, and variables nobody gives them."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, nodes
+
+from bulkmail.content.plaintext import adapt, plain_text
+from bulkmail.content.rows import OURS, Columns, tidy
+from bulkmail.content.templates import Library
+from bulkmail.content.variables import Use, assigned, column_of, needed, references
+from bulkmail.mail import Problem
+
+
+class TemplateCheck:
+    """Checks the templates of one ``content``, given the columns of its recipients files."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self._content = content
+        self._columns = [Columns(columns, content["defaults"]) for columns in content["columns"] or [[]]]
+        self._all = frozenset[str]().union(*(columns.names for columns in self._columns))
+        files = dict(content["includes"])
+        for kind in ("html", "text"):
+            if content[kind] is not None:
+                files[content[f"{kind}_name"]] = content[kind]
+        self._files = {posixpath.normpath(name): source for name, source in files.items()}
+        self._library = Library(files, html=False)
+        self._ours = OURS | {"campaign"} | frozenset(self._library.environment.globals)
+        unsubscribe = content["unsubscribe"] or {}
+        self._links = {"unsubscribe_url"} if unsubscribe.get("url") or unsubscribe.get("mailto") else set[str]()
+
+    def value(self, key: str, source: str) -> list[Problem]:
+        """Problems of a template that stands in campaign.yaml under ``key``."""
+        tree = self._parsed(source)
+        if isinstance(tree, TemplateSyntaxError):
+            return [Problem("", 0, 0, f"{key}: {self._syntax(tree)}")]
+        known = self._ours if key == "unsubscribe.url" else self._ours | self._links
+        problems = [
+            Problem("", 0, 0, f"{key}: there is no template {' or '.join(map(repr, found.names))}")
+            for found in references(tree)
+            if found.required and not self._existing(found.names)
+        ]
+        return problems + [Problem("", 0, 0, f"{key}: {words}") for _use, words in self._unknown(needed(tree), known)]
+
+    def files(self) -> list[Problem]:
+        """Problems of the template files, each reachable one checked once, in its own name."""
+        problems: list[Problem] = []
+        content = self._content
+        roots = [posixpath.normpath(content[f"{kind}_name"]) for kind in ("html", "text") if content[kind] is not None]
+        trees: dict[str, nodes.Template] = {}
+        waiting = list(roots)
+        seen = set(roots)
+        while waiting:
+            name = waiting.pop(0)
+            tree = self._parsed(self._files[name], name)
+            if isinstance(tree, TemplateSyntaxError):
+                problems.append(Problem(name, tree.lineno, 0, self._syntax(tree)))
+                continue
+            trees[name] = tree
+            for found in references(tree):
+                existing = self._existing(found.names)
+                if not existing and found.required:
+                    problems.append(Problem(name, found.line, 0, self._missing(found.names)))
+                waiting += [file for file in existing if file not in seen]
+                seen.update(existing)
+        problems += self._variables(trees, roots)
+        if content["text"] is None and content["html"] is not None and not problems:
+            problems += self._made_text(roots[0], trees)
+        return sorted(problems, key=lambda problem: (problem.file not in roots, problem.file, problem.line))
+
+    def _variables(self, trees: dict[str, nodes.Template], roots: list[str]) -> list[Problem]:
+        problems = []
+        shared = {name: assigned(tree) for name, tree in trees.items()}
+        for name, tree in trees.items():
+            known = self._ours | self._links
+            if name not in roots or tree.find(nodes.Extends):
+                # It sees what the templates around it have set; which of them are, only a rendering would tell
+                known = known.union(*(names for other, names in shared.items() if other != name))
+            source = self._files[name]
+            for use, words in self._unknown(needed(tree), known):
+                problems.append(Problem(name, use.line, column_of(source, use), words))
+        return problems
+
+    def _made_text(self, root: str, trees: Iterable[str]) -> list[Problem]:
+        made = Library(self._files, html=False, convert=plain_text)
+        adapt(made.environment)
+        for name in trees:
+            try:
+                made.environment.get_template(name)
+            except TemplateSyntaxError as error:
+                words = f"no text version can be made from this template ({error.message}); add one: template.text"
+                return [Problem(root, 0, 0, words if name == root else f"{words} (in {name})")]
+        return []
+
+    def _parsed(self, source: str, name: str | None = None) -> nodes.Template | TemplateSyntaxError:
+        environment = self._library.environment
+        try:
+            environment.compile(source, name)  # the parser alone does not know the filters and tests
+            return environment.parse(source, name)
+        except TemplateSyntaxError as error:
+            return error
+        except RecursionError:
+            return TemplateSyntaxError("it is nested too deeply", 1, name)
+
+    def _syntax(self, error: TemplateSyntaxError) -> str:
+        """Jinja2's words, and for a filter or a test it does not know the nearest one that exists."""
+        words = (error.message or "syntax error").rstrip(".")
+        for kind, known in (("filter", self._library.environment.filters), ("test", self._library.environment.tests)):
+            if words.startswith(f"No {kind} named "):
+                return words + _did_you_mean(words.rpartition(" named ")[2].strip("'\""), known)
+        return words
+
+    def _existing(self, names: Iterable[str]) -> list[str]:
+        return [name for name in map(posixpath.normpath, names) if name in self._files]
+
+    def _missing(self, names: tuple[str, ...]) -> str:
+        wanted = " or ".join(repr(name) for name in names)
+        return f"there is no template {wanted} in the campaign's folder" + _did_you_mean(names[0], self._files)
+
+    def _unknown(self, uses: Iterable[Use], known: Iterable[str]) -> Iterable[tuple[Use, str]]:
+        """The uses that some row would fail on, each with the words for it."""
+        known = frozenset(known)
+        for use in uses:
+            if use.name in known:
+                continue
+            lacking = [number for number, columns in enumerate(self._columns) if not _has(columns, use.name)]
+            if len(lacking) == len(self._columns):
+                if use.name == "unsubscribe_url":
+                    yield use, "unsubscribe_url is used, but the campaign has no `unsubscribe`"
+                elif use.name.startswith("row["):
+                    column = use.name[5:-2]
+                    in_rows = frozenset[str]().union(*(columns.in_row for columns in self._columns))
+                    yield use, f"no recipients file has a column {column!r}{_did_you_mean(column, in_rows)}"
+                else:
+                    near = _did_you_mean(use.name, sorted(filter(str.isidentifier, self._all | known)))
+                    yield use, f"unknown variable {use.name!r}{near}{' Else' if near else ';'} {_remedy(use)}"
+            elif lacking:
+                files = ", ".join(self._file(number) for number in lacking)
+                yield use, f"{use.name!r} is not a column of {files}; {_remedy(use)}"
+
+    def _file(self, number: int) -> str:
+        names = self._content.get("recipients") or []
+        return str(names[number]) if number < len(names) else f"recipients file {number + 1}"
+
+
+def _has(columns: Columns, name: str) -> bool:
+    return name[5:-2] in columns.in_row if name.startswith("row[") else name in columns.names
+
+
+def _remedy(use: Use) -> str:
+    """What to do about a variable that is rightly there, but has no column."""
+    name = use.name[5:-2] if use.name.startswith("row[") else use.name
+    return f"give it a default (defaults: {{{name}: ...}}) or write {use.name}|default('...')"
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    candidates = [candidate for candidate in known if candidate.isprintable()]
+    near = get_close_matches(name, candidates, 1) or get_close_matches(tidy(name), candidates, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""

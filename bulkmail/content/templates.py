@@ -1,0 +1,197 @@
+"""Jinja2 in a closed room: the sandbox, strict about what is undefined, and a function of its variables alone.
+
+Templates are code from outside. They see the campaign's own template files and the row, nothing else: no file, no
+clock, no dice (a retry must have the same bytes), no state kept from one recipient to the next. What is printed must
+be text or a number: ``{{ name.title }}`` with its parentheses forgotten is an error, not an address in memory.
+
+Output is capped here. Time is not: a worker process that takes too long is killed by its parent, which knows the row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from types import TracebackType
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, TemplateSyntaxError, Undefined
+from jinja2.environment import TemplateModule
+from jinja2.exceptions import SecurityError, TemplateError, TemplateRuntimeError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from bulkmail.content.headers import clean
+from bulkmail.mail import BulkmailError
+
+OUTPUT_CAP = 5_000_000
+"""Characters that one template may print for one recipient."""
+
+_PIECES = 4096
+_PRINTABLE = (str, int, float, list, tuple, dict, Undefined)
+
+
+class RowError(BulkmailError):
+    """The message of one recipient cannot be composed; the others are not concerned. One line."""
+
+
+class Sheet:
+    """One compiled template; ``label`` names it in error texts (``html body.html.j2``)."""
+
+    def __init__(self, template: Template, label: str, *, lines: bool = True) -> None:
+        self._template = template
+        self._label = label
+        self._lines = lines
+
+    def render(self, variables: dict[str, Any]) -> str:
+        """The text for one recipient. Raises RowError, whatever went wrong inside."""
+        return "".join(self.pieces(variables))
+
+    def pieces(self, variables: dict[str, Any]) -> list[str]:
+        """The same, as Jinja2 prints it: the template's own texts, and values between them.
+
+        ``variables`` are seen as they are and not changed; `Library.globals` must be among them.
+        """
+        template = self._template
+        try:
+            return _capped(template.root_render_func(template.new_context(variables, shared=True)))
+        except Exception as error:  # noqa: BLE001 - a template can raise anything; its row is told, the others go on
+            raise RowError(self._words(error)) from None
+
+    def _words(self, error: Exception) -> str:
+        words = str(error) or type(error).__name__
+        if isinstance(error, RecursionError):
+            words = "a template includes itself, or a macro calls itself, without end"
+        elif isinstance(error, TemplateNotFound):
+            words = f"the template {words!r} is not in the campaign's folder"
+        elif not isinstance(error, TemplateError):
+            words = f"{words} ({type(error).__name__})"
+        name, line = _place(error.__traceback__)
+        where = self._label
+        if self._lines and name:
+            where = f"{where} line {line}" if name in where else f"{where}: {name} line {line}"
+        return clean(f"{where}: {words}")[:400]
+
+
+def _capped(pieces: Iterator[str]) -> list[str]:
+    """All pieces, as long as they stay under the cap; an endless loop is left soon after."""
+    taken: list[str] = []
+    size = 0
+    while batch := list(islice(pieces, _PIECES)):
+        size += sum(map(len, batch))
+        if size > OUTPUT_CAP:
+            raise TemplateRuntimeError(f"the output is longer than {OUTPUT_CAP:,} characters")
+        taken += batch
+    return taken
+
+
+def _place(trace: TracebackType | None) -> tuple[str, int]:
+    """Template and line of the innermost template frame in a traceback."""
+    name, line = "", 0
+    while trace is not None:
+        template = trace.tb_frame.f_globals.get("__jinja_template__")
+        if isinstance(template, Template):
+            name, line = template.name or "", template.get_corresponding_lineno(trace.tb_lineno)
+        trace = trace.tb_next
+    return name, line
+
+
+class Library:
+    """The template files of one campaign, in an environment for HTML or for text.
+
+    ``convert`` is applied to every file's source first (the HTML templates as plain text).
+    """
+
+    def __init__(self, files: Mapping[str, str], *, html: bool, convert: Callable[[str], str] | None = None) -> None:
+        self._loader = _Files(files, convert)
+        self.environment = environment = _Closed(
+            loader=self._loader,
+            undefined=StrictUndefined,
+            autoescape=html,
+            finalize=_printable,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        environment.template_class = _Forgetful
+        del environment.globals["lipsum"], environment.filters["random"]  # dice
+
+    @property
+    def globals(self) -> dict[str, Any]:
+        """What templates may use beside the row: range, dict, namespace, cycler, joiner."""
+        return dict(self.environment.globals)
+
+    def texts(self) -> list[str]:
+        """What stands between the tags, of every file that Jinja2 can read."""
+        texts: list[str] = []
+        for name in self._loader.list_templates():
+            with contextlib.suppress(TemplateSyntaxError):
+                source = self._loader.get_source(self.environment, name)[0]
+                texts += [text for _line, kind, text in self.environment.lex(source) if kind == "data"]
+        return texts
+
+    def file(self, name: str, label: str, *, lines: bool = True) -> Sheet:
+        """The template file ``name``. Raises jinja2.TemplateSyntaxError, TemplateNotFound."""
+        return Sheet(self.environment.get_template(name), label, lines=lines)
+
+    def text(self, source: str, label: str) -> Sheet:
+        """A template that stands in campaign.yaml: a subject, a header value, a URL. Raises TemplateSyntaxError."""
+        return Sheet(self.environment.from_string(source), label, lines=False)
+
+
+class _Files(BaseLoader):
+    """The files that were read when the campaign was loaded; no path leads out of them."""
+
+    def __init__(self, files: Mapping[str, str], convert: Callable[[str], str] | None) -> None:
+        self._files = {posixpath.normpath(name): source for name, source in files.items()}
+        self._convert = convert
+
+    def get_source(
+        self,
+        environment: Environment,  # noqa: ARG002 - Jinja2's signature
+        template: str,
+    ) -> tuple[str, str | None, Callable[[], bool] | None]:
+        source = self._files.get(posixpath.normpath(template))
+        if source is None:
+            raise TemplateNotFound(template)
+        return source if self._convert is None else self._convert(source), None, None
+
+    def list_templates(self) -> list[str]:
+        return sorted(self._files)
+
+
+class _Closed(ImmutableSandboxedEnvironment):
+    """The sandbox, which leaves ``'-' * 10**9`` alone, with a limit on what an operator may make."""
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        if operator == "*":
+            for many, times in ((left, right), (right, left)):
+                if isinstance(many, (str, list, tuple)) and isinstance(times, int) and len(many) * times > OUTPUT_CAP:
+                    raise SecurityError(f"the product is longer than {OUTPUT_CAP:,}")
+        elif isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > 4096:
+            raise SecurityError("the power is too large")
+        return super().call_binop(context, operator, left, right)
+
+
+class _Forgetful(Template):
+    """Imported templates start anew for every recipient; Jinja2 would keep what they set in a namespace."""
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        if ctx is not None:
+            keys = ctx.globals_keys - self.globals.keys()
+            if keys:
+                return self.make_module({key: ctx.parent[key] for key in keys})
+        return self.make_module()
+
+
+def _printable(value: Any) -> Any:
+    """What ``{{ }}`` may print."""
+    if isinstance(value, _PRINTABLE) or hasattr(value, "__html__"):
+        return value
+    if value is None:
+        raise TemplateRuntimeError('the value is None; give another with default("...", true)')
+    if callable(value):
+        raise TemplateRuntimeError(f"this is a function; call it with parentheses: {getattr(value, '__name__', '')}()")
+    raise TemplateRuntimeError(f"a {type(value).__name__} cannot be printed; join it or take one of its values")

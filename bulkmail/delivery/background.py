@@ -1,0 +1,56 @@
+"""Two small things that are easy to get wrong, written once: tasks nobody awaits, and wake-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.logger import Logger
+
+_log = Logger()
+
+
+def background(task: Coroutine[Deferred[Any], Any, Any], what: str) -> Deferred[Any]:
+    """Run ``task`` on its own; a failure of it is logged with ``what`` it was doing, never lost."""
+    deferred = Deferred.fromCoroutine(task)
+    deferred.addErrback(lambda failure: _log.failure("{what} failed", failure, what=what))
+    return deferred
+
+
+class Wakeup:
+    """Calls ``run`` once in a later turn, however often it was asked for meanwhile.
+
+    The flag is cleared before ``run``, so a wish that arrives during ``run`` is kept, and a wake-up that was asked
+    for can neither be lost nor pile up. ``at`` asks for a later time; the earliest wish wins.
+    """
+
+    def __init__(self, reactor: IReactorTime, run: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._run = run
+        self._call: IDelayedCall | None = None
+        self._at = 0.0
+
+    def now(self) -> None:
+        """In the next turn of the event loop."""
+        self.at(0.0)
+
+    def at(self, when: float) -> None:
+        """At ``when`` on the reactor's clock, or at once when that has passed."""
+        if self._call is not None:
+            if self._at <= when:
+                return
+            self._call.cancel()
+        self._at = when
+        self._call = self._reactor.callLater(max(0.0, when - self._reactor.seconds()), self._wake)
+
+    def cancel(self) -> None:
+        """Forget what was asked for."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _wake(self) -> None:
+        self._call = None
+        self._run()

@@ -1,0 +1,102 @@
+"""Claimed recipients in, composed messages out, a batch at a time through the pool of compose workers.
+
+A batch has a deadline. When its worker dies or is late, the batch is suspect: it is composed again in a worker of its
+own, then row by row, so that one poison row (an endless loop in a template, a crash in a library) costs itself and
+nothing else: after it has ended a worker on its own, it is set aside with that as its reason.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bulkmail.delivery.background import background
+from bulkmail.delivery.message import Message
+from bulkmail.workers import Pool, WorkerDiedError, WorkerLateError
+
+BATCH = 16
+_DEADLINE = 30.0
+_AHEAD = 3  # batches a worker holds: one it works on, the others so that it never waits
+
+
+class Composing:
+    """Feeds the pool; ``composed(message)`` and ``spoilt(message, reason)`` are called as batches come back."""
+
+    _composed: Callable[[Message], None]
+    _spoilt: Callable[[Message, str], None]
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._waiting: deque[Message] = deque()
+        self._running = 0
+
+    def start(self, composed: Callable[[Message], None], spoilt: Callable[[Message, str], None]) -> None:
+        """Where messages go to: told once, before the first is added."""
+        self._composed = composed
+        self._spoilt = spoilt
+
+    def add(self, messages: Sequence[Message]) -> None:
+        """Compose these, in order."""
+        self._waiting.extend(messages)
+        self._pump()
+
+    def take_back(self) -> list[Message]:
+        """The messages that no worker has been given yet; they are the caller's again."""
+        back = list(self._waiting)
+        self._waiting.clear()
+        return back
+
+    def _pump(self) -> None:
+        while self._waiting and self._running < self._pool.size * _AHEAD:
+            campaign = self._waiting[0].claimed.campaign_id
+            batch: list[Message] = []
+            while self._waiting and len(batch) < BATCH and self._waiting[0].claimed.campaign_id == campaign:
+                batch.append(self._waiting.popleft())
+            self._running += 1
+            background(self._compose(batch), "composing a batch")
+
+    async def _compose(self, batch: list[Message]) -> None:
+        try:
+            await self._batch(batch)
+        finally:
+            self._running -= 1
+            self._pump()
+
+    async def _batch(self, batch: list[Message]) -> None:
+        try:
+            answers = await self._pool.ask(_job(batch), _DEADLINE)
+        except (WorkerDiedError, WorkerLateError):
+            try:
+                answers = await self._pool.ask_alone(_job(batch), _DEADLINE)
+            except (WorkerDiedError, WorkerLateError):
+                await self._one_by_one(batch)
+                return
+        self._hand_over(batch, answers)
+
+    async def _one_by_one(self, batch: list[Message]) -> None:
+        for message in batch:
+            try:
+                answers = await self._pool.ask_alone(_job([message]), _DEADLINE)
+            except (WorkerDiedError, WorkerLateError) as error:
+                self._spoilt(message, f"composing this row ended its worker process: {error}")
+            else:
+                self._hand_over([message], answers)
+
+    def _hand_over(self, batch: list[Message], answers: list[tuple[int, bytes | None, str, str | None]]) -> None:
+        for message, (_, wire, sender, error) in zip(batch, answers, strict=True):
+            if wire is None:
+                self._spoilt(message, error or "the row could not be composed")
+            else:
+                message.wire = wire
+                message.size = len(wire)
+                message.sender = sender
+                self._composed(message)
+
+
+def _job(batch: Sequence[Message]) -> tuple[Any, ...]:
+    rows = []
+    for message in batch:
+        claimed = message.claimed
+        rows.append((claimed.id, claimed.number, claimed.email, claimed.date, claimed.file_no, claimed.fields))
+    return ("compose", batch[0].claimed.campaign_id, rows)

@@ -1,0 +1,121 @@
+"""Rows from the ingest process into the spool, a batch at a time, while the first of them are already being sent.
+
+The next batch is asked for while the last one is being stored, so reading and storing overlap; never more than one
+batch waits, so memory stays bounded. Rows that may be duplicates are stored but held; when the files have been read
+to their end, the process decides each of them exactly.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Category, OwnFault, Problem, Refused, Status
+from bulkmail.spool import Spool
+from bulkmail.workers import Worker
+
+_ROWS = 2000
+_FIRST_ROWS = 100  # a small first batch puts the first message on the wire sooner
+_SETTLED = 5000
+
+_STATUS_OF = {
+    "invalid": (Status.INVALID, Category.INVALID_ADDRESS),
+    "duplicate": (Status.DUPLICATE, None),
+    "suppressed": (Status.SUPPRESSED, None),
+}
+
+
+class Importing:
+    """Imports one campaign's recipient files. ``stored(rows)`` is called after each batch is durable."""
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        spool: Spool,
+        run: Run,
+        job: dict[str, Any],
+        wall: Callable[[], float],
+        stored: Callable[[Run], None],
+    ) -> None:
+        self._worker = Worker.start(reactor, "bulkmail.campaign.ingest:Ingest")
+        self._spool = spool
+        self._run = run
+        self._job = job
+        self._wall = wall
+        self._stored = stored
+        self._stopped = False
+
+    async def open(self) -> list[Problem]:
+        """Open the files; what the operator should know about them. Raises Refused, and OwnFault."""
+        answer = await self._ask(("open", self._job))
+        return [Problem(*notice) for notice in answer[2]]
+
+    async def import_all(self) -> None:
+        """Read to the end. Raises Refused when a file is not what it was, and OwnFault."""
+        try:
+            await self._rows()
+            await self._held()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+    async def _ask(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
+        return _checked(await self._worker.ask(job, None))
+
+    def stop(self) -> None:
+        """End after the batch at hand; a later run resumes behind it."""
+        self._stopped = True
+
+    async def _rows(self) -> None:
+        run = self._run
+        batch: Deferred[Any] = self._worker.ask(("next", _FIRST_ROWS), None)
+        while True:
+            _, rows, state, done = _checked(await batch)
+            if not done and not self._stopped:
+                batch = self._worker.ask(("next", _ROWS), None)
+            if rows or done:
+                await self._spool.add_rows(run.id, rows, state, done, self._wall())
+                self._count(rows)
+                run.input_rows += len(rows)
+                self._stored(run)
+            if done or self._stopped:
+                return
+
+    async def _held(self) -> None:
+        run = self._run
+        done = False
+        while not done and not self._stopped:
+            _, settled, done, state = await self._ask(("settle", _SETTLED))
+            if settled:
+                fresh = await self._spool.settle_held(run.id, settled, self._wall())
+                run.add_to_totals(Counter({("", str(Status.DUPLICATE), ""): fresh}))
+            await self._spool.add_rows(run.id, [], state, True, self._wall())
+            if done:
+                run.import_done = True
+            self._stored(run)
+
+    def _count(self, rows: list[tuple[Any, ...]]) -> None:
+        counted: Counter[tuple[str, str, str]] = Counter()
+        for row in rows:
+            found = _STATUS_OF.get(row[6])
+            if found is not None:
+                counted["", str(found[0]), str(found[1] or "")] += 1
+        if counted:
+            run = self._run
+            run.add_to_totals(counted)
+
+
+def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:
+    if answer[0] == "refused":
+        raise Refused(Problem(*problem) for problem in answer[1])
+    if answer[0] == "own-fault":
+        raise OwnFault(answer[1])
+    return answer

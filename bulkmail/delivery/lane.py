@@ -1,0 +1,388 @@
+"""One lane to one site: its messages, its connections, and the one loop that brings them together.
+
+Nobody else touches a lane's sets. ``dispatch`` is that loop: it looks at what is ready, what is idle and what the
+meters allow, and acts; everything that changes one of these calls it. It never sleeps and never polls: what it has to
+wait for (a meter, a free connection, more messages) wakes it.
+
+A message in a lane is in exactly one place: ``ready`` (composed, waiting), or in flight on one connection. What
+comes out is recorded in the ledger, or given back to the spool untouched.
+
+When no host of the site can be used, one message (the oldest due) is charged with the failure, the others go back
+untouched, and the lane rests until that message's retry. So a dead site costs one timer and one line per retry.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from bulkmail.delivery.background import Wakeup
+from bulkmail.delivery.gates import Places
+from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.walk import Walk
+from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage, Status
+from bulkmail.routing import RouteFailure, Site
+from bulkmail.shaping import Limits, classify
+from bulkmail.smtp import Closed, Settled, Transaction
+
+if TYPE_CHECKING:
+    from bulkmail.delivery.street import Street
+    from bulkmail.net import Connection
+
+FIRST_STOCK = 8
+LARGEST_STOCK = 1024
+_SOON = 0.0005  # a grant this near is taken now: a timer would cost more
+_FREE_TRIES = 3
+_REST_AFTER_REFUSED_CONNECTION = 60.0
+
+
+class Lane:
+    """The messages and connections of one site. ``street`` is everything it shares with the other lanes."""
+
+    log = Logger()
+
+    def __init__(self, site: Site, limits: Limits, street: Street) -> None:
+        self.site = site
+        self.limits = limits
+        self.queues: deque[Queue] = deque()
+        self.ready: deque[Message] = deque()
+        self.held = 0  # messages claimed for this lane and not yet recorded or given back
+        self.stock = FIRST_STOCK
+        self.down_until = 0.0
+        self.closed = False
+        self._street = street
+        self._gate = street.gates.of_site(site.key, site.provider, street.now())
+        self._gate.users += 1
+        self._idle: dict[Connection, float] = {}  # since when; the last one in is the first one out
+        self._flying: dict[Connection, Message] = {}
+        self._walks: set[Walk] = set()
+        self._grant: float | None = None
+        self._no_more_before = 0.0
+        self._wakeup = Wakeup(street.reactor, self.dispatch)
+        self._outage_since = 0.0
+        self._last_failure: Outcome | None = None
+        self._blame: Outcome | None = None
+        self._probe = 0
+
+    def __repr__(self) -> str:
+        return (
+            f"<Lane {self.site.name} ready={len(self.ready)} flying={len(self._flying)} idle={len(self._idle)} "
+            f"opening={len(self._walks)} queues={len(self.queues)}{' down' if self.down else ''}>"
+        )
+
+    @property
+    def down(self) -> bool:
+        """Whether the site rests after a failure."""
+        return self.down_until > self._street.now()
+
+    @property
+    def in_flight(self) -> int:
+        """Messages handed to a connection and not settled."""
+        return len(self._flying)
+
+    @property
+    def connections(self) -> int:
+        """Open connections."""
+        return len(self._idle) + len(self._flying)
+
+    @property
+    def wants(self) -> int:
+        """How many more messages it could take."""
+        return 0 if self.closed or self.down or not self.queues else max(0, self.stock - self.held)
+
+    @property
+    def expired(self) -> bool:
+        """Whether the site's outage has lasted longer than a recipient may wait."""
+        return bool(self._outage_since) and self._street.expires(self._outage_since, self.down_until)
+
+    @property
+    def last_failure(self) -> tuple[Outcome | None, int]:
+        """What the site's outage was last seen to be, and the recipient who was charged with it."""
+        return self._last_failure, self._probe
+
+    @property
+    def blamed(self) -> bool:
+        """Whether the next message is to be charged with an outage instead of being sent."""
+        return self._blame is not None
+
+    def hold(self, count: int) -> None:
+        """``count`` more (or fewer) messages are in this lane's hands."""
+        self.held += count
+        self._street.held += count
+
+    # what the feeder gives
+
+    def add(self, message: Message) -> None:
+        """A composed message is ready for this lane."""
+        if self._blame is not None:
+            self._charge(message)
+        elif self.down or self.closed:
+            self._give_back([message], self.down_until)
+        else:
+            self.ready.append(message)
+            self._wakeup.now()
+
+    def wake(self) -> None:
+        """Look again: the rest is over, a queue was added, a pause has ended."""
+        self._wakeup.now()
+
+    def wake_at(self, when: float) -> None:
+        """Look again at ``when``: a meter allows a connection then."""
+        self._wakeup.at(when)
+
+    # the loop
+
+    def dispatch(self) -> None:
+        """Bring ready messages and idle connections together, as far as the meters allow; ask for what is missing."""
+        street = self._street
+        if street.paused or self.down:
+            return
+        now = street.now()
+        while self.ready and self._idle:
+            connection = next(reversed(self._idle))
+            at = self._granted(connection, now)
+            if at > now + _SOON:
+                self._wakeup.at(at)
+                break
+            self._grant = None
+            del self._idle[connection]
+            self._begin(connection, self.ready.popleft())
+        else:
+            if self.ready:
+                self._open_more(now)
+        if self.wants > self.stock // 2:
+            if not self.ready and self._idle and self.held == 0:
+                self.stock = min(LARGEST_STOCK, self.stock * 2)  # it ran dry: keep more at hand
+            street.hungry(self)
+
+    def _granted(self, connection: Connection, now: float) -> float:
+        if self._grant is None:
+            at = self._gate.gate.reserve(now)
+            address = self._street.gates.of_address(connection.peer.ip, self.site.provider, now)
+            if address is not None:
+                at = max(at, address.gate.reserve(now))
+            self._grant = at
+        return self._grant
+
+    def _begin(self, connection: Connection, message: Message) -> None:
+        street = self._street
+        self._busy(connection)
+        message.began = street.wall()
+        self._flying[connection] = message
+        try:
+            connection.submit(Transaction(message.sender, (message.recipient,), message.wire, message))
+        except ValueError as error:
+            # Never on the wire: the row itself is at fault, and the connection is as good as before.
+            del self._flying[connection]
+            self._rest(connection)
+            self.hold(-1)
+            street.ledger.close(message, Status.INVALID, Category.TEMPLATE, str(error))
+
+    def _open_more(self, now: float) -> None:
+        """Open a connection where one is missing: one at a time at first, more as the first ones work."""
+        if len(self.ready) <= len(self._walks) or len(self._walks) > self.connections:
+            return
+        if now < self._no_more_before and self.connections:
+            return
+        at = self._gate.gate.may_open(now)
+        if at is None:
+            if not self.connections:
+                self._gate.wait(self)
+            return
+        if at > now + _SOON:
+            self._wakeup.at(at)
+            return
+        total = self._street.gates.total
+        if total.open >= total.limit:
+            total.wait(self)
+            return
+        self._gate.gate.opened(now)
+        total.opened()
+        walk = Walk(self, self._street)
+        self._walks.add(walk)
+        walk.start()
+
+    # what a walk tells
+
+    def walk_arrived(self, walk: Walk, connection: Connection) -> None:
+        """A host of the site has answered and the session is ready."""
+        self._walks.discard(walk)
+        self._outage_since = 0.0
+        self._last_failure = None
+        self.connection_ready(connection)
+
+    def walk_failed(self, walk: Walk, outcome: Outcome) -> None:
+        """No host could be used: with other connections at work that is a limit, without it is an outage."""
+        self._walks.discard(walk)
+        self._connection_gone()
+        self._gate.gate.slow_down(self._street.now(), classify(outcome).signal)
+        if self.connections or self._walks:
+            self._no_more_before = self._street.now() + self._street.scaled(_REST_AFTER_REFUSED_CONNECTION)
+        else:
+            self.fail(outcome)
+
+    def walk_stopped(self, walk: Walk) -> None:
+        """The walk was given up for a reason of our own; nobody is charged."""
+        self._walks.discard(walk)
+        self._connection_gone()
+
+    def fail(self, outcome: Outcome) -> None:
+        """The site cannot be used now: charge one message, give the others back, rest until its retry."""
+        self._outage_since = self._outage_since or self._street.wall()
+        self._last_failure = outcome
+        self._blame = outcome
+        if self.ready:
+            self._charge(self.ready.popleft())
+        elif not self.held and self.site.hosts:
+            self._blame = None  # nobody is waiting for this site, so nobody is charged
+
+    def _charge(self, message: Message) -> None:
+        outcome, self._blame = self._blame, None
+        assert outcome is not None
+        self.hold(-1)
+        self._probe = message.claimed.id
+        _, decision = self._street.record(message, outcome, self.site.provider, message.began or self._street.wall())
+        now, wall = self._street.now(), self._street.wall()
+        rest = (decision.next_at - wall) if decision.next_at else self._street.first_retry
+        self.down_until = now + max(0.0, rest)
+        waiting = list(self.ready)
+        self.ready.clear()
+        self._give_back(waiting, self.down_until)
+        self._street.lane_down(self)
+
+    # what a connection tells
+
+    def connection_ready(self, conn: Connection) -> None:
+        """It takes the next message, or has carried all it may."""
+        if conn.messages >= self.limits.messages_per_connection or self.closed or self._gate.gate.surplus:
+            conn.quit()
+            self._wakeup.now()
+            return
+        self._rest(conn)
+        self.dispatch()
+        if conn in self._idle and any(places.wanted for places in self._places(conn)):
+            self.let_go(conn)
+
+    def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
+        """Journal the dot. An error means that it must not leave: the message comes back untried."""
+        del conn
+        try:
+            self._street.ledger.about_to_dot(transaction.context)
+        except OwnFault as fault:
+            self._street.own_fault(str(fault))
+            raise
+
+    def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
+        """The message's one recipient has its fate."""
+        del index
+        message: Message = transaction.context
+        self._flying.pop(conn, None)
+        if event.fate is Fate.UNTRIED:
+            self._again(message)
+            return
+        self.hold(-1)
+        verdict, _ = self._street.record(message, event.outcome(peer), self.site.provider, message.began)
+        gate = self._gate.gate
+        if event.fate is Fate.ACCEPTED:
+            gate.speed_up(self._street.now())
+        else:
+            gate.slow_down(self._street.now(), verdict.signal)
+
+    def transaction_over(self, conn: Connection, transaction: Transaction) -> None:
+        """Settled already; the connection says itself when it takes the next one."""
+
+    def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
+        """An open connection has ended; what was in flight on it has been settled before."""
+        del closed
+        self._idle.pop(conn, None)
+        self._busy(conn)
+        address = self._street.gates.of_address(peer.ip, self.site.provider, self._street.now())
+        if address is not None:
+            address.closed()
+        self._connection_gone()
+        self._wakeup.now()
+
+    def let_go(self, connection: Connection) -> None:
+        """Close this idle connection: somebody else waits for its place, or it has been idle for too long."""
+        self._idle.pop(connection, None)
+        self._busy(connection)
+        connection.quit()
+
+    def _rest(self, connection: Connection) -> None:
+        self._idle[connection] = self._street.now()
+        for places in self._places(connection):
+            places.idle(connection, self)
+
+    def _busy(self, connection: Connection) -> None:
+        for places in self._places(connection):
+            places.busy(connection)
+
+    def _places(self, connection: Connection) -> list[Places]:
+        gates = self._street.gates
+        address = gates.of_address(connection.peer.ip, self.site.provider, self._street.now())
+        return [gates.total, self._gate] if address is None else [gates.total, self._gate, address]
+
+    def _connection_gone(self) -> None:
+        self._gate.closed()
+        self._street.gates.total.closed()
+
+    def _again(self, message: Message) -> None:
+        """Not an attempt: once more, at once, unless it happens again and again."""
+        if self.down or self.closed:
+            self._give_back([message], self.down_until)
+            return
+        message.free_tries += 0 if self._street.paused else 1
+        if message.free_tries > _FREE_TRIES:
+            self.hold(-1)
+            lost = Outcome(Fate.LOST, Stage.MAIL, note="the connection was closed each time a message was offered")
+            self._street.record(message, lost, self.site.provider, message.began)
+        else:
+            self.ready.appendleft(message)
+            self._wakeup.now()
+
+    def _give_back(self, messages: list[Message], due_on_clock: float) -> None:
+        if not messages:
+            return
+        self.hold(-len(messages))
+        rest = max(0.0, due_on_clock - self._street.now())
+        self._street.give_back(messages, self._street.wall() + rest if rest else 0.0)
+
+    # ending
+
+    def close_idle(self, older_than: float) -> None:
+        """Close connections that have been idle since before ``older_than``."""
+        for connection in [connection for connection, since in self._idle.items() if since <= older_than]:
+            self.let_go(connection)
+
+    def stop(self) -> None:
+        """No new work: what waits goes back, idle connections close, what is in flight may finish."""
+        self.closed = True
+        self._wakeup.cancel()
+        waiting = list(self.ready)
+        self.ready.clear()
+        self._give_back(waiting, 0.0)
+        self.close_idle(self._street.now())
+        for walk in list(self._walks):
+            walk.stop()
+
+    def abort(self) -> None:
+        """Cut what is still in flight: an unanswered dot becomes ambiguous, the rest was not sent."""
+        for connection in list(self._flying):
+            connection.abort("stopped before the server answered")
+
+    def retire(self) -> bool:
+        """Whether the lane has nothing left to do and could be forgotten; releases its gate when so."""
+        if self.queues or self.held or self.connections or self._walks or self.down:
+            return False
+        self.closed = True
+        self._wakeup.cancel()
+        self._gate.users -= 1
+        return True
+
+
+def unroutable(failure: RouteFailure) -> Outcome:
+    """The outcome of a domain that could not be routed."""
+    category = Category(failure.category)
+    return Outcome(Fate.LOST, Stage.DNS, note=failure.text, category=category, permanent=failure.permanent)

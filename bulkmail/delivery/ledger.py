@@ -1,0 +1,166 @@
+"""The one place where a recipient's outcome is decided, written down and counted.
+
+Order of the writing, for one message: the journal's DOT before the final dot can leave; the journal's REPLY in the
+same turn of the event loop that read the reply; the settlement into the spool's next batch. A kill between any two of
+them loses nothing: what the journal knows is settled at the next start, what it does not know was not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from random import Random
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bulkmail.delivery.background import background
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage, Status
+from bulkmail.settings import Retry
+from bulkmail.shaping import Decision, Verdict, classify, decide
+from bulkmail.spool import Attempt, Claimed, Settlement, Spool, pack
+
+_RESULTS = {Status.DELIVERED: "delivered", Status.DEFERRED: "deferred"}
+
+
+class Ledger:
+    """Records outcomes; ``changed(run)`` is called after each."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        retry: Retry,
+        wall: Callable[[], float],
+        rng: Random,
+        changed: Callable[[Run], None],
+        speed: float = 1.0,
+    ) -> None:
+        self._spool = spool
+        self._journal = spool.journal
+        self._retry = retry
+        self._wall = wall
+        self._rng = rng
+        self._changed = changed
+        self._speed = speed
+        self.paused = 0.0  # seconds that no recipient is charged for
+
+    def about_to_dot(self, message: Message) -> None:
+        """Journal that the final dot is about to leave. Raises OwnFault: then it must not leave."""
+        self._journal.dot(message.claimed.id, message.claimed.attempts + 1)
+
+    def record(self, message: Message, outcome: Outcome, provider: str, began: float) -> tuple[Verdict, Decision]:
+        """One attempt at one recipient has come to ``outcome``; what that means is decided and written down.
+
+        ``began`` is the wall clock's time when the attempt started.
+        """
+        now = self._wall()
+        claimed = message.claimed
+        first = claimed.first_attempt_at or began
+        verdict = classify(outcome)
+        decision = decide(
+            outcome,
+            verdict,
+            attempts=claimed.attempts + 1,
+            first_attempt_at=first,
+            paused=self.paused,
+            now=now,
+            retry=self._retry,
+            on_unknown=message.run.on_unknown,
+            rng=self._rng,
+            speed=self._speed,
+        )
+        if outcome.fate is Fate.UNKNOWN and decision.status is Status.DEFERRED:
+            message.run.possibly_doubled += 1
+        result = _RESULTS.get(decision.status, "failed")
+        if outcome.fate is Fate.UNKNOWN:
+            result = "unknown"
+        reply, peer = outcome.reply, outcome.peer
+        attempt = Attempt(
+            at=now,
+            number=claimed.attempts + 1,
+            result=result,
+            category=str(decision.category or ""),
+            smtp_code=reply.code if reply else 0,
+            enhanced=reply.enhanced if reply else "",
+            reply=(reply.text if reply else outcome.note)[:512],
+            stage=str(outcome.stage),
+            mx_host=peer.host,
+            mx_ip=peer.ip,
+            source_ip=peer.source_ip,
+            tls=peer.tls,
+            duration_ms=round((now - began) * 1000),
+            next_attempt_at=decision.next_at or 0.0,
+        )
+        settlement = self._settlement(message, decision.status, decision.category, provider, attempt, first)
+        if outcome.stage is Stage.DOT and outcome.fate is not Fate.UNKNOWN:
+            try:
+                self._journal.reply(claimed.id, attempt.number, pack(settlement.plain()))
+            except OwnFault as fault:
+                # The outcome still goes to the store; only a crash before that would make it ambiguous.
+                self.log.error("{fault}", fault=fault)
+        self._settle(message, settlement)
+        return verdict, decision
+
+    def close(
+        self,
+        message: Message,
+        status: Status,
+        category: Category | None,
+        note: str,
+        *,
+        provider: str = "",
+        reply_of: int = 0,
+    ) -> None:
+        """Give a recipient a final status without an attempt: a template error, an outage longer than it may wait.
+
+        ``reply_of``: the recipient whose last attempt it was that tells why.
+        """
+        first = message.claimed.first_attempt_at
+        self._settle(message, self._settlement(message, status, category, provider, None, first, note, reply_of))
+
+    def give_back(self, messages: Iterable[Message], due: float = 0.0) -> None:
+        """Return untouched messages to the spool; they are due again at ``due`` (wall clock)."""
+        rows = [message.claimed for message in messages]
+        if rows:
+            background(self._release(rows, due), "giving recipients back")
+
+    async def _release(self, rows: list[Claimed], due: float) -> None:
+        await self._spool.release(rows, due)
+
+    def _settlement(
+        self,
+        message: Message,
+        status: Status,
+        category: Category | None,
+        provider: str,
+        attempt: Attempt | None,
+        first: float,
+        note: str = "",
+        reply_of: int = 0,
+    ) -> Settlement:
+        claimed = message.claimed
+        return Settlement(
+            recipient_id=claimed.id,
+            queue_id=claimed.queue_id,
+            status=str(status),
+            category=str(category or ""),
+            provider=provider,
+            attempt=attempt,
+            first_attempt_at=first,
+            completed_at=self._wall() if status.final else 0.0,
+            next_at=attempt.next_attempt_at if attempt else 0.0,
+            bytes=message.size,
+            note=note[:512],
+            reply_of=reply_of,
+        )
+
+    def _settle(self, message: Message, settlement: Settlement) -> None:
+        run = message.run
+        run.move(message.claimed.previous, (settlement.provider, settlement.status, settlement.category))
+        done: Deferred[None] = self._spool.settle(settlement)
+        done.addErrback(lambda failure: self.log.failure("an outcome could not be stored", failure))
+        self._changed(run)

@@ -1,0 +1,130 @@
+"""Whether a campaign may be sent, and from where: new, resumed, finished, or refused.
+
+A campaign is its name in the spool. The same name from another folder is another campaign that must not be mixed with
+the first; a change to anything that enters a message would make the recipients of one campaign get two different ones.
+Both are refused with what differs; ``accept_changes`` takes the change for the rows that are not sent yet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from bulkmail.campaign import Campaign, changes, digests, load_campaign, read_headers, snapshot
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Problem, Refused, Status, new_key
+from bulkmail.settings import Settings
+from bulkmail.spool import ENDED, RUNNING, CampaignRow, Spool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A campaign whose files were checked: ``content`` is everything that enters a message, its key still missing."""
+
+    campaign: Campaign
+    content: dict[str, Any]
+    columns: list[list[str]]
+    input_bytes: int
+    notices: tuple[Problem, ...] = ()
+
+    @property
+    def files(self) -> list[tuple[str, list[str]]]:
+        """The input files as people know them, with their columns."""
+        return list(zip(self.campaign.recipients, self.columns, strict=True))
+
+    @property
+    def path(self) -> str:
+        """The campaign.yaml, for messages."""
+        return self.campaign.file.path
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A campaign in the spool, ready to go on. ``finished``: nothing is left to send."""
+
+    run: Run
+    row: CampaignRow
+    reading: Any
+    finished: bool
+
+
+def prepare(path: str, settings: Settings, *, rehearsal: bool = False) -> Prepared:
+    """Check everything that can be checked without sending, and read what enters the messages. Raises Refused.
+
+    Reads files only: no process, thread, socket or database is opened.
+    """
+    campaign = load_campaign(path)
+    lists = read_headers(campaign, settings)
+    content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
+    return Prepared(campaign, content, lists.columns, sum(lists.sizes), lists.notices)
+
+
+def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Refused | None:
+    """Why the campaign must not go on with what the spool has under its name; None when it may."""
+    campaign = prepared.campaign
+    name = campaign.name
+    if os.path.realpath(row.folder) != os.path.realpath(campaign.folder):
+        return Refused(
+            [
+                campaign.file.problem(
+                    ("name",),
+                    f"name: {name!r} is already in the spool, sent from {row.folder}; give this campaign another name",
+                )
+            ]
+        )
+    found = [] if accept_changes else changes(row.digests, digests(campaign, prepared.content))
+    if found and row.state not in ENDED:
+        remedy = "run with --accept-changes to use it for the rows not sent yet, or put back what it was"
+        return Refused(
+            Problem(prepared.path, 0, 0, f"{name}: {change} since it was started; {remedy}") for change in found
+        )
+    return None
+
+
+async def open_campaign(spool: Spool, prepared: Prepared, *, now: float, accept_changes: bool) -> Opened:
+    """Find or make the campaign in the spool. Raises Refused."""
+    campaign = prepared.campaign
+    row = await spool.campaign(campaign.name)
+    found = digests(campaign, prepared.content)
+    if row is None:
+        key = new_key()
+        content = {**prepared.content, "key": key}
+        row = await spool.create_campaign(
+            campaign.name,
+            campaign.folder,
+            key=key,
+            content=content,
+            digests=found,
+            files=prepared.files,
+            now=now,
+            on_unknown=campaign.on_unknown,
+        )
+    else:
+        refused = refusal(prepared, row, accept_changes=accept_changes)
+        if refused is not None:
+            raise refused
+        content = {**prepared.content, "key": row.key}
+        if row.state not in ENDED and changes(row.digests, found):
+            await spool.update_content(row.id, content, found, prepared.files, on_unknown=campaign.on_unknown)
+    run = Run(
+        id=row.id,
+        name=row.name,
+        folder=campaign.folder,
+        content=content,
+        on_unknown=campaign.on_unknown,
+        started_at=row.started_at or now,
+        input_rows=row.input_rows,
+        import_done=False,
+        possibly_doubled=row.possibly_doubled,
+        total_bytes=prepared.input_bytes,
+    )
+    totals = await spool.totals(row.id)
+    run.add_to_totals(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
+    finished = row.state in ENDED
+    if finished:
+        run.import_done = True
+    else:
+        await spool.set_state(row.id, RUNNING, now)
+    return Opened(run, row, await spool.import_state(row.id), finished)

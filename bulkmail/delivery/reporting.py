@@ -1,0 +1,250 @@
+"""The report's two processes, and when they write what.
+
+One process appends attempts.csv and writes summary.json every second; the other writes recipients.csv and index.html,
+which takes long for long lists. Both read the spool beside its writer. The event loop only says when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from bulkmail.delivery.background import background
+from bulkmail.delivery.run import Run
+from bulkmail.mail import BulkmailError
+from bulkmail.report import Facts, ReportFolder, refresh_wait
+from bulkmail.spool import Reader, Spool
+from bulkmail.workers import Pool
+
+REPORT_WORKER = "bulkmail.delivery.reporting:ReportWorker"
+_ROWS = 2000
+_ATTEMPTS = 5000
+
+
+class ReportWorker:
+    """Inside the processes: joins the spool's reader and the report's writers, campaign by campaign."""
+
+    def __init__(self) -> None:
+        self._folders: dict[int, ReportFolder] = {}
+        self._spools: dict[str, Reader] = {}
+        self._readers: dict[int, Reader] = {}
+
+    def handle(self, job: tuple[Any, ...]) -> Any:
+        """One of open, attempts, live, refresh, close."""
+        match job:
+            case ("open", campaign, spool, folder, files, key, domain, position):
+                if spool not in self._spools:
+                    self._spools[spool] = Reader(spool)
+                self._readers[campaign] = self._spools[spool]
+                self._folders[campaign] = ReportFolder(folder, files, key, domain, tuple(position))
+                return None
+            case ("attempts", campaign):
+                return self._attempts(campaign)
+            case ("live", campaign, facts, sync):
+                self._folders[campaign].live(Facts(**facts), sync=sync)
+                return None
+            case ("refresh", campaign, facts):
+                stats = self._folders[campaign].refresh(Facts(**facts), self._recipients(campaign))
+                return stats.domains.top()
+            case ("close", campaign):
+                self._folders.pop(campaign).close()
+                del self._readers[campaign]
+                return None
+        raise LookupError(f"no such job: {job[0]}")
+
+    def _recipients(self, campaign: int) -> Iterator[tuple[Any, ...]]:
+        reader = self._readers[campaign]
+        after = 0
+        while rows := reader.recipients(campaign, after, _ROWS):
+            after = rows[-1][0]
+            for row in rows:
+                # the spool's note stands in for the reply where nobody replied
+                yield (*row[:8], row[8] or row[18], *row[9:18], row[19])
+
+    def _attempts(self, campaign: int) -> tuple[int, int]:
+        """Append all attempts that are in the spool and not in the file; the position reached."""
+        reader, folder = self._readers[campaign], self._folders[campaign]
+        while True:
+            rows = reader.attempts(campaign, folder.position[1], _ATTEMPTS)
+            before = folder.position
+            after = folder.add_attempts((row[0], *row[2:6], row[1], *row[6:]) for row in rows)
+            if not rows and after == before:
+                return after
+
+
+class Reporting:
+    """Says when each campaign's files are written. ``look`` is called once a second."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: IReactorTime,
+        spool: Spool,
+        spool_path: str,
+        wall: Callable[[], float],
+        fault: Callable[[str], None],
+        rehearsal: bool,
+    ) -> None:
+        self._reactor = reactor
+        self._spool = spool
+        self._spool_path = spool_path
+        self._wall = wall
+        self._fault = fault
+        self._rehearsal = rehearsal
+        self._quick = Pool(reactor, REPORT_WORKER, 1)
+        self._slow = Pool(reactor, REPORT_WORKER, 1)
+        self._reports: dict[int, _Report] = {}
+
+    def start(self) -> None:
+        """Spawn the processes."""
+        self._quick.start()
+        self._slow.start()
+
+    def open(self, run: Run, folder: str, files: list[tuple[str, list[str]]], domain: str, position: Any) -> None:
+        """Report on this campaign from now on."""
+        report = self._reports[run.id] = _Report(run)
+        where = ("open", run.id, self._spool_path, folder, files, run.content["key"], domain)
+        report.job = (*where, position or (0, 0))
+        self._quick.set_up(run.id, report.job)
+        self._slow.set_up(run.id, (*where, (0, 0)))
+
+    def look(self) -> None:
+        """Write what is due."""
+        for report in self._reports.values():
+            if not report.quick_busy and report.changed:
+                report.quick_busy = True
+                background(self._write_quick(report), "writing summary.json and attempts.csv")
+            if not report.slow_busy and report.stale and self._reactor.seconds() >= report.next_refresh:
+                report.slow_busy = True
+                background(self._write_slow(report), "writing recipients.csv")
+
+    def changed(self, run: Run) -> None:
+        """Something of this campaign has changed."""
+        report = self._reports.get(run.id)
+        if report is not None:
+            report.changed = report.stale = True
+
+    async def finish(self, run: Run, state: str, exit_status: int | None, ended_at: float | None) -> None:
+        """Write everything for the last time and close the files."""
+        report = self._reports.get(run.id)
+        if report is None:
+            return
+        report.state, report.exit_status, report.ended_at = state, exit_status, ended_at
+        await report.settled()
+        await self._write_slow(report)
+        await self._write_quick(report, sync=True)
+        del self._reports[run.id]
+        for pool in (self._quick, self._slow):
+            pool.tear_down(run.id, ("close", run.id))
+
+    async def close(self) -> None:
+        """End the processes."""
+        await self._quick.close()
+        await self._slow.close()
+
+    async def _write_quick(self, report: _Report, *, sync: bool = False) -> None:
+        report.changed = False
+        run = report.run
+        try:
+            position = await self._quick.ask(("attempts", run.id), None)
+            report.measure(self._reactor.seconds())
+            await self._quick.ask(("live", run.id, self._facts(report), sync), None)
+            if tuple(position) != report.position:
+                report.position = tuple(position)
+                report.job = (*report.job[:-1], report.position)
+                self._quick.keep(run.id, report.job)
+                await self._spool.save_report_position(run.id, list(position))
+        except BulkmailError as error:
+            report.changed = True
+            self._fault(f"the report of {run.name} cannot be written: {_last_line(error)}")
+        finally:
+            report.quick_busy = False
+            report.tell()
+
+    async def _write_slow(self, report: _Report) -> None:
+        report.stale = False
+        run = report.run
+        started = self._reactor.seconds()
+        try:
+            report.by_domain = await self._slow.ask(("refresh", run.id, self._facts(report)), None)
+        except BulkmailError as error:
+            report.stale = True
+            self._fault(f"the report of {run.name} cannot be written: {_last_line(error)}")
+        finally:
+            now = self._reactor.seconds()
+            report.next_refresh = now + refresh_wait(run.input_rows, now - started)
+            report.slow_busy = False
+            report.tell()
+
+    def _facts(self, report: _Report) -> dict[str, Any]:
+        run = report.run
+        return {
+            "campaign": run.name,
+            "state": report.state,
+            "now": self._wall(),
+            "input_rows": run.input_rows,
+            "input_complete": run.import_done,
+            "by_status": run.by_status,
+            "by_category": run.by_category,
+            "by_provider": run.by_provider,
+            "by_domain": report.by_domain,
+            "possibly_doubled": run.possibly_doubled,
+            "rate": report.rate,
+            "started_at": run.started_at,
+            "ended_at": report.ended_at,
+            "exit_status": report.exit_status,
+            "subject": run.content["subject"],
+            "sender": run.content["from"],
+            "next_try_at": run.next_try_at,
+            "rehearsal": self._rehearsal,
+        }
+
+
+class _Report:
+    """One campaign's files: what is written, what is being written, what is due."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.state = "running"
+        self.exit_status: int | None = None
+        self.ended_at: float | None = None
+        self.job: tuple[Any, ...] = ()
+        self.position = (0, 0)
+        self.by_domain: dict[str, dict[str, int]] = {}
+        self.changed = self.stale = True
+        self.quick_busy = self.slow_busy = False
+        self.next_refresh = 0.0
+        self.rate = 0.0
+        self._measured = (0.0, 0)
+        self._waiting: list[Deferred[None]] = []
+
+    def measure(self, now: float) -> None:
+        """Deliveries a second since the last look."""
+        then, before = self._measured
+        delivered = self.run.delivered
+        if then and now > then:
+            self.rate = max(0.0, (delivered - before) / (now - then))
+        self._measured = (now, delivered)
+
+    async def settled(self) -> None:
+        """Wait until nothing of it is being written."""
+        while self.quick_busy or self.slow_busy:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+
+    def tell(self) -> None:
+        """Something has been written."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)
+
+
+def _last_line(error: BulkmailError) -> str:
+    return str(error).strip().rpartition("\n")[2]

@@ -1,0 +1,93 @@
+"""One campaign while it is being sent: what it is, how far it is, and when it is over."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from bulkmail.mail import Status
+
+Key = tuple[str, str, str]
+_NOT_FINAL = frozenset({str(Status.PENDING), str(Status.DEFERRED)})
+
+
+@dataclass(eq=False)
+class Run:
+    """A campaign in this process. ``totals`` counts (provider, status, category); pending rows are the rest."""
+
+    id: int
+    name: str
+    folder: str
+    content: dict[str, Any]
+    on_unknown: str
+    started_at: float
+    input_rows: int = 0
+    total_bytes: int = 0
+    import_done: bool = False
+    held_back: bool = False
+    possibly_doubled: int = 0
+    totals: Counter[Key] = field(default_factory=Counter)
+    final: int = 0
+    over: bool = False
+    broken: bool = False  # its input cannot be read to the end
+    delivered: int = 0
+    next_try_at: float | None = None
+
+    def add_to_totals(self, counted: Counter[Key]) -> None:
+        """Count rows that got a status."""
+        for (_, status, _), count in counted.items():
+            if status not in _NOT_FINAL:
+                self.final += count
+            if status == Status.DELIVERED:
+                self.delivered += count
+        self.totals.update(counted)
+
+    def move(self, before: Key | None, after: Key) -> None:
+        """One row has a new status; ``before`` is None for a row that had none yet."""
+        if before is not None:
+            self.totals[before] -= 1
+        self.totals[after] += 1
+        if after[1] not in _NOT_FINAL:
+            self.final += 1
+        if after[1] == "delivered":
+            self.delivered += 1
+
+    @property
+    def complete(self) -> bool:
+        """Whether every input row is known and final."""
+        return self.import_done and self.final >= self.input_rows
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """Rows by status, every status named; they sum to the input read so far."""
+        return self._by(1, {str(status): 0 for status in Status})
+
+    @property
+    def by_category(self) -> dict[str, int]:
+        """Rows by category, those without one left out."""
+        counted = self._by(2, {})
+        counted.pop("", None)
+        return counted
+
+    @property
+    def by_provider(self) -> dict[str, dict[str, int]]:
+        """Provider, then status; sites of no known provider under ``other``."""
+        counted: dict[str, dict[str, int]] = {}
+        for (provider, status, _), count in self.totals.items():
+            if count and status not in ("invalid", "duplicate", "suppressed"):
+                row = counted.setdefault(provider or "other", {})
+                row[status] = row.get(status, 0) + count
+        return counted
+
+    def _by(self, index: int, counted: dict[str, int]) -> dict[str, int]:
+        known = 0
+        for key, count in self.totals.items():
+            if key[1] == Status.PENDING:
+                continue
+            known += count
+            if count:
+                counted[key[index]] = counted.get(key[index], 0) + count
+        if index == 1:
+            counted[str(Status.PENDING)] = self.input_rows - known
+        return counted

@@ -1,0 +1,223 @@
+"""The campaigns of one process: opening, importing, sending, reporting, ending each of them.
+
+What stands between "somebody wants this campaign sent" and "its report is final". The moving parts are handed in, made
+by the service; here they are told what to do for each campaign, once a second they are looked after, and at the end
+they are stopped in the order in which nothing gets lost: no new claims, what is in flight may finish, then everything
+is settled, given back, written and closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from bulkmail.delivery.background import background
+from bulkmail.delivery.feeder import Feeder
+from bulkmail.delivery.importing import Importing
+from bulkmail.delivery.opening import Opened, Prepared, open_campaign
+from bulkmail.delivery.progress import Progress
+from bulkmail.delivery.reporting import Reporting
+from bulkmail.delivery.run import Run
+from bulkmail.delivery.street import Street
+from bulkmail.mail import OwnFault, Refused
+from bulkmail.spool import Spool
+from bulkmail.workers import Pool
+
+_LOOK_AGAIN = 0.05
+FINISHED, STOPPED, REFUSED = 0, 3, 1
+
+
+class Sending:
+    """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused."""
+
+    log = Logger()
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        spool: Spool,
+        street: Street,
+        feeder: Feeder,
+        reporting: Reporting,
+        compose: Pool,
+        wall: Callable[[], float],
+        stop_within: float,
+        once: bool,
+        rehearsal: bool,
+        suppress: list[str],
+        scratch: str,
+    ) -> None:
+        self._reactor = reactor
+        self._spool = spool
+        self._street = street
+        self._feeder = feeder
+        self._reporting = reporting
+        self._compose = compose
+        self._wall = wall
+        self._stop_within = stop_within
+        self._once = once
+        self._rehearsal = rehearsal
+        self._suppress = suppress
+        self._scratch = scratch
+        self._imports: dict[int, Importing] = {}
+        self._ended: dict[int, Deferred[int]] = {}
+        self._second = LoopingCall(self._each_second)
+        self._second.clock = reactor
+        self._progress = Progress(street, feeder)
+
+    def start(self) -> None:
+        """Begin to look after things."""
+        self._second.start(1.0, now=False)
+
+    async def send(self, prepared: Prepared, *, accept_changes: bool) -> int:
+        """Send one campaign to its end (or the process's); its exit status. Raises Refused before anything is sent."""
+        opened = await open_campaign(self._spool, prepared, now=self._wall(), accept_changes=accept_changes)
+        run = opened.run
+        self._reporting.open(
+            run,
+            f"{run.folder}/{'rehearsal' if self._rehearsal else 'report'}",
+            prepared.files,
+            sender_domain(run),
+            opened.row.report_position,
+        )
+        if opened.finished:
+            self.log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
+            await self._reporting.finish(run, opened.row.state, opened.row.exit_status, opened.row.ended_at)
+            return FINISHED
+        importing = await self._open_input(prepared, opened)
+        self._compose.set_up(run.id, ("load", run.id, run.content))
+        self._imports[run.id] = importing
+        self._feeder.runs[run.id] = run
+        ended = self._ended[run.id] = Deferred()
+        self._feeder.more()
+        background(self._import(run, importing), "importing")
+        return await ended
+
+    def running(self) -> list[tuple[str, Run]]:
+        """The campaigns that are being sent, with their folders."""
+        return [(run.folder, run) for run in self._feeder.runs.values() if not run.over]
+
+    def in_words(self, run: Run) -> str:
+        """How far a campaign is, for people."""
+        return self._progress.in_words(run)
+
+    async def _open_input(self, prepared: Prepared, opened: Opened) -> Importing:
+        campaign, run = prepared.campaign, opened.run
+        importing = Importing(
+            reactor=self._reactor,
+            spool=self._spool,
+            run=run,
+            job={
+                "files": campaign.recipient_paths,
+                "encoding": campaign.encoding,
+                "suppress": [*campaign.suppress_paths, *self._suppress],
+                "skip": opened.row.input_rows,
+                "resume": opened.reading,
+                "scratch": self._scratch,
+            },
+            wall=self._wall,
+            stored=self._stored,
+        )
+        try:
+            for notice in await importing.open():
+                self.log.warn("{notice}", notice=notice)
+        except BaseException:
+            importing.close()
+            raise
+        return importing
+
+    async def _import(self, run: Run, importing: Importing) -> None:
+        try:
+            await importing.import_all()
+        except Refused as refused:
+            self.log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=refused)
+            run.broken = True
+        except OwnFault as fault:
+            self.log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=fault)
+            run.broken = True
+        self._stored(run)
+
+    def _stored(self, run: Run) -> None:
+        """Rows were added: they may be sent, and the report has new ones."""
+        self._feeder.more()
+        self.changed(run)
+
+    def changed(self, run: Run) -> None:
+        """A row of this campaign has a new status."""
+        self._reporting.changed(run)
+        if run.complete and not run.over:
+            run.over = True
+            background(self._finish(run), "finishing a campaign")
+
+    async def _finish(self, run: Run) -> None:
+        """Every row is final: settle, report, and tell who waits."""
+        await self._spool.flushed()
+        await self._spool.set_state(run.id, "finished", self._wall(), exit_status=FINISHED)
+        await self._close(run, "finished", FINISHED)
+        self.log.info("{line}", line=self._progress.ended(run))
+
+    async def _close(self, run: Run, state: str, exit_status: int) -> None:
+        self._feeder.runs.pop(run.id, None)
+        self._imports.pop(run.id, None)
+        await self._reporting.finish(run, state, exit_status, self._wall())
+        self._compose.tear_down(run.id, ("forget", run.id))
+        self._ended.pop(run.id).callback(exit_status)
+
+    def _each_second(self) -> None:
+        self._feeder.tidy()
+        self._reporting.look()
+        for run in list(self._feeder.runs.values()):
+            if not run.over:
+                self.log.info("{line}", line=self._progress.line(run, self._reactor.seconds()))
+        if self._street.fault == "" or not self._street.paused:
+            self._street.all_well()
+        if self._once and self._feeder.idle:
+            for run in list(self._feeder.runs.values()):
+                if run.import_done and not run.over:
+                    background(self.stop(), "stopping after the first attempts")
+                    break
+        for run in list(self._feeder.runs.values()):
+            if run.broken and not run.over and self._feeder.idle:
+                run.over = True
+                background(self._stop_run(run), "stopping a campaign")
+
+    async def _stop_run(self, run: Run) -> None:
+        await self._spool.flushed()
+        await self._spool.set_state(run.id, "stopped", self._wall(), exit_status=STOPPED)
+        await self._close(run, "stopped", STOPPED)
+
+    async def stop(self) -> None:
+        """No new work; what is in flight may finish for a while; then settle, report and end every campaign."""
+        if self._feeder.stopping:
+            return
+        for importing in self._imports.values():
+            importing.stop()
+        self._feeder.stop()
+        deadline = self._reactor.seconds() + self._stop_within
+        while self._feeder.in_flight and self._reactor.seconds() < deadline and not self._street.hurry:
+            await deferLater(self._reactor, _LOOK_AGAIN)
+        self._feeder.abort()
+        await self._feeder.emptied()
+        await self._spool.flushed()
+        for run in list(self._feeder.runs.values()):
+            if not run.over:
+                run.over = True
+                await self._stop_run(run)
+
+    async def close(self) -> None:
+        """End the processes; the spool is closed by its owner."""
+        if self._second.running:
+            self._second.stop()
+        await self._reporting.close()
+        await self._compose.close()
+
+
+def sender_domain(run: Run) -> str:
+    """The domain of From, as it stands in Message-IDs."""
+    domain: str = run.content["from"].rstrip("> \t").rpartition("@")[2]
+    return domain

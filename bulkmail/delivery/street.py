@@ -1,0 +1,197 @@
+"""Everything the lanes of a process share: clocks, gates, the memory of hosts, the ledger, and the pause.
+
+A pause is our own fault (no disk, no resolver, no route out): nothing new is sent, one line says so, every five
+seconds it is tried again, and no recipient is charged for the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+
+from bulkmail.delivery.gates import Gates
+from bulkmail.delivery.ledger import Ledger
+from bulkmail.delivery.message import Message
+from bulkmail.mail import Outcome
+from bulkmail.net import Connection, ConnectionListener, SessionOptions, TlsContexts, connect
+from bulkmail.routing import Site, forbidden_address, plan
+from bulkmail.settings import Settings
+from bulkmail.shaping import Decision, HostMemory, Limits, Provider, TlsMemory, Verdict, limits_for
+from bulkmail.smtp import TlsMode
+
+if TYPE_CHECKING:
+    from bulkmail.delivery.feeder import Feeder
+    from bulkmail.delivery.lane import Lane
+
+_TRY_AGAIN = 5.0
+_BRISK_CONNECT = 5.0  # for a host that is not the site's last hope
+
+
+class Street:
+    """What lanes, walks and the feeder share. ``feeder`` is set once, right after both are made.
+
+    ``speed`` divides every wait that is not a setting (a rehearsal's settings are divided already).
+    """
+
+    log = Logger()
+    feeder: Feeder
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        settings: Settings,
+        hostname: str,
+        ledger: Ledger,
+        providers: Mapping[str, Provider],
+        wall: Callable[[], float],
+        rng: Random,
+        connections: int,
+        speed: float,
+    ) -> None:
+        self.reactor = reactor
+        self.settings = settings
+        self.ledger = ledger
+        self.wall = wall
+        self.rng = rng
+        self.held = 0
+        self.hurry = False  # somebody asked twice to stop
+        self.paused = False
+        self.fault = ""
+        self.memory = HostMemory(first=60.0 / speed, longest=1800.0 / speed)
+        self.tls_memory = TlsMemory()
+        self.gates = Gates(self._limits, connections)
+        self._hostname = hostname
+        self._providers = providers
+        default = settings.shaping.default
+        self._default = Limits(
+            connections=default.connections,
+            messages_per_connection=default.messages_per_connection,
+            rate=default.rate,
+            connection_rate=default.connection_rate,
+            idle=default.idle,
+        )
+        self._speed = speed
+        self._paused_at = 0.0
+        self._contexts = TlsContexts()
+        timeouts = settings.smtp.timeouts
+        self._brisk = timeouts.model_copy(update={"connect": min(timeouts.connect, _BRISK_CONNECT)})
+
+    def now(self) -> float:
+        """The monotonic clock, in seconds."""
+        now: float = self.reactor.seconds()
+        return now
+
+    def scaled(self, seconds: float) -> float:
+        """A wait of our own, shortened in a rehearsal."""
+        return seconds / self._speed
+
+    def limits_of(self, site: Site) -> Limits:
+        """What the site takes: its provider's limits, else the default."""
+        return self._limits(site.provider)
+
+    def _limits(self, provider: str) -> Limits:
+        return limits_for(provider, self._providers, self._default)
+
+    # connecting
+
+    def plan(self, site: Site) -> list[tuple[str, str]]:
+        """At most five (host, address) to try, in preference order, shuffled within one, the remembered dead last."""
+        return plan(site, self.memory, self.now(), self.rng)
+
+    def tls_mode(self, lane: Lane) -> TlsMode:
+        """How much encryption this lane asks for."""
+        return TlsMode(lane.limits.tls or self.settings.tls.mode)
+
+    def connect(
+        self, lane: Lane, host: str, ip: str, *, in_clear: bool, patient: bool, listener: ConnectionListener
+    ) -> Connection:
+        """Open a connection; ``patient`` when no other host is left to try. Raises OwnFault."""
+        mode = self.tls_mode(lane)
+        if in_clear or (mode is TlsMode.OPPORTUNISTIC and self.tls_memory.broken(ip, self.now())):
+            mode = TlsMode.OFF
+        smtp = self.settings.smtp
+        return connect(
+            self.reactor,
+            ip=ip,
+            host=host,
+            port=smtp.port,
+            source_ip="",
+            session_options=SessionOptions(self._hostname, mode, smtp.pipelining == "auto"),
+            timeouts=smtp.timeouts if patient else self._brisk,
+            tls_contexts=self._contexts,
+            listener=listener,
+            forbidden=self._forbidden,
+        )
+
+    def _forbidden(self, ip: str) -> str | None:
+        return forbidden_address(ip, self.settings.routing.allow_networks)
+
+    def may_go_in_clear(self, lane: Lane) -> bool:
+        """Whether a host whose TLS is broken may be spoken to in clear."""
+        return self.tls_mode(lane) is TlsMode.OPPORTUNISTIC
+
+    def tls_broken(self, ip: str) -> None:
+        """Remember that this address cannot do TLS."""
+        self.tls_memory.failed(ip, self.now())
+
+    # messages
+
+    def record(self, message: Message, outcome: Outcome, provider: str, began: float) -> tuple[Verdict, Decision]:
+        """One attempt is over: written down, and its retry, if any, on the feeder's list."""
+        verdict, decision = self.ledger.record(message, outcome, provider, began)
+        if decision.next_at is not None:
+            self.feeder.due_at(decision.next_at)
+            run = message.run
+            if run.next_try_at is None or decision.next_at < run.next_try_at or run.next_try_at < self.wall():
+                run.next_try_at = decision.next_at
+        return verdict, decision
+
+    def give_back(self, messages: Iterable[Message], due: float) -> None:
+        """Return untouched messages to the spool, due again at ``due`` on the wall clock (0: at once)."""
+        self.ledger.give_back(messages, due)
+        self.feeder.due_at(due)
+
+    def expires(self, since: float, until_now: float) -> bool:
+        """Whether an outage that began at ``since`` (wall) outlasts, at ``until_now`` (clock), what a row may wait."""
+        until = self.wall() + max(0.0, until_now - self.now())
+        return until > since + self.ledger.paused + self.settings.retry.expire_after
+
+    @property
+    def first_retry(self) -> float:
+        """The wait after a first failure."""
+        return self.settings.retry.schedule[0]
+
+    # what lanes tell
+
+    def hungry(self, lane: Lane) -> None:
+        """The lane could take more messages."""
+        self.feeder.hungry(lane)
+
+    def lane_down(self, lane: Lane) -> None:
+        """The lane rests."""
+        self.feeder.lane_down(lane)
+
+    def own_fault(self, text: str) -> None:
+        """A fault of our own: pause, say so once, try again in five seconds."""
+        if text != self.fault:
+            self.log.error("sending is paused: {text}; it is tried again every 5 s", text=text)
+        self.fault = text
+        if not self.paused:
+            self.paused = True
+            self._paused_at = self.wall()
+            self.reactor.callLater(_TRY_AGAIN, self._resume)
+
+    def _resume(self) -> None:
+        self.paused = False
+        self.ledger.paused += max(0.0, self.wall() - self._paused_at)
+        self.feeder.resume()
+
+    def all_well(self) -> None:
+        """Something that needs disk, resolver and network has just worked."""
+        if self.fault and not self.paused:
+            self.log.info("sending goes on")
+            self.fault = ""

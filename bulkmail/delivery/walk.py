@@ -1,0 +1,130 @@
+"""One attempt to get one connection: at most five addresses of the site, in preference order, until one is ready.
+
+The next address is tried after a connect failure, a greeting that is no 2xx, EHLO and HELO refused, a failed TLS
+handshake (after the same address once in clear, where TLS is opportunistic), and a 421 before MAIL. Once a session is
+ready the walk is over and the lane owns the connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bulkmail.mail import Outcome, OwnFault, Peer
+from bulkmail.shaping import classify
+from bulkmail.smtp import Closed, Settled, Transaction
+
+if TYPE_CHECKING:
+    from bulkmail.delivery.gates import SharedGate
+    from bulkmail.delivery.lane import Lane
+    from bulkmail.delivery.street import Street
+    from bulkmail.net import Connection
+
+
+class Walk:
+    """Listens to the connections it opens until one is ready, then makes the lane their listener."""
+
+    def __init__(self, lane: Lane, street: Street) -> None:
+        self._lane = lane
+        self._street = street
+        self._stops = street.plan(lane.site)
+        self._at = 0
+        self._in_clear = False
+        self._connection: Connection | None = None
+        self._last: Outcome | None = None
+        self._stopped = False
+
+    def start(self) -> None:
+        """Try the first address."""
+        self._try()
+
+    def stop(self) -> None:
+        """Give up; the lane hears `walk_stopped`."""
+        self._stopped = True
+        if self._connection is not None:
+            self._connection.abort("stopped")
+
+    def _try(self) -> None:
+        street, lane = self._street, self._lane
+        if self._stopped:
+            lane.walk_stopped(self)
+            return
+        if self._at >= len(self._stops):
+            assert self._last is not None
+            lane.walk_failed(self, self._last)
+            return
+        host, ip = self._stops[self._at]
+        address = street.gates.of_address(ip, lane.site.provider, street.now())
+        if address is not None:
+            at = address.gate.may_open(street.now())
+            if at is None or at > street.now():
+                self._wait_for_address(address, at)
+                return
+            address.gate.opened(street.now())
+        patient = self._at == len(self._stops) - 1
+        try:
+            self._connection = street.connect(lane, host, ip, in_clear=self._in_clear, patient=patient, listener=self)
+        except OwnFault as fault:
+            if address is not None:
+                address.closed()
+            street.own_fault(str(fault))
+            lane.walk_stopped(self)
+
+    def _wait_for_address(self, address: SharedGate, at: float | None) -> None:
+        """Other sites hold all that this address takes: try the next one, or step back and come again."""
+        lane = self._lane
+        if self._at + 1 < len(self._stops):
+            self._at += 1
+            self._try()
+            return
+        if at is None:
+            address.wait(lane)
+        else:
+            lane.wake_at(at)
+        lane.walk_stopped(self)
+
+    # what a connection tells
+
+    def connection_ready(self, conn: Connection) -> None:
+        """It works: the lane takes over."""
+        self._street.memory.worked(conn.peer.ip)
+        conn.listener = self._lane
+        self._lane.walk_arrived(self, conn)
+
+    def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
+        """It does not: remember that, and try the next address."""
+        del conn
+        street, lane = self._street, self._lane
+        _, ip = self._stops[self._at]
+        address = street.gates.of_address(ip, lane.site.provider, street.now())
+        if address is not None:
+            address.closed()
+        self._connection = None
+        if self._stopped:
+            lane.walk_stopped(self)
+            return
+        if closed.own_fault:
+            street.own_fault(closed.reason)
+            lane.walk_stopped(self)
+            return
+        self._last = closed.outcome(peer)
+        if closed.tls_failed and not self._in_clear and street.may_go_in_clear(lane):
+            street.tls_broken(ip)
+            self._in_clear = True
+        else:
+            if not classify(self._last).signal:
+                street.memory.failed(ip, street.now())
+            self._in_clear = False
+            self._at += 1
+        self._try()
+
+    def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
+        """Cannot happen before the lane has the connection."""
+        raise AssertionError((conn, transaction))
+
+    def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
+        """Cannot happen before the lane has the connection."""
+        raise AssertionError((conn, transaction, index, event, peer))
+
+    def transaction_over(self, conn: Connection, transaction: Transaction) -> None:
+        """Cannot happen before the lane has the connection."""
+        raise AssertionError((conn, transaction))

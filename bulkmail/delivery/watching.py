@@ -1,0 +1,103 @@
+"""The drop folder: each campaign folder in it is checked and sent once, several at a time; STATUS.txt says how it goes.
+
+A folder starts when its files have stood still for a few seconds. One that is finished or was refused is left alone
+until its files change; what was sent once is in the spool under its name and is never sent again.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from bulkmail.campaign import DropFolder, scan, write_status
+from bulkmail.delivery.background import background
+from bulkmail.delivery.opening import prepare
+from bulkmail.delivery.sending import FINISHED, Sending
+from bulkmail.mail import BulkmailError, OwnFault, Refused
+from bulkmail.settings import Settings
+
+_EVERY = 2.0
+
+
+class Watching:
+    """Watches ``root`` until it is told to stop."""
+
+    log = Logger()
+
+    def __init__(self, *, reactor: Any, sending: Sending, settings: Settings, root: str) -> None:
+        self._reactor = reactor
+        self._sending = sending
+        self._settings = settings
+        self._root = root
+        self._folders = DropFolder()
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = reactor
+        self._stopped: Deferred[None] = Deferred()
+        self._fault = ""
+
+    async def watch(self) -> None:
+        """Look every two seconds; returns after `stop`."""
+        self.log.info("watching {root} for campaign folders", root=self._root)
+        self._looking.start(_EVERY, now=True)
+        await self._stopped
+
+    def stop(self) -> None:
+        """No further folder is started."""
+        if self._looking.running:
+            self._looking.stop()
+            self._stopped.callback(None)
+
+    def _look(self) -> None:
+        try:
+            states = scan(self._root, self._reactor.seconds())
+        except OwnFault as fault:
+            if str(fault) != self._fault:
+                self.log.error("{fault}", fault=fault)
+            self._fault = str(fault)
+            return
+        self._fault = ""
+        for action in self._folders.look(states):
+            if action.kind == "start":
+                background(self._send(action.path), "sending a watched campaign")
+            else:
+                self._say(action.path, f"This folder is left alone: {action.reason}\n")
+        for path, run in self._sending.running():
+            self._say(path, self._sending.in_words(run))
+
+    async def _send(self, path: str) -> None:
+        try:
+            self._say(path, "The campaign is being checked.\n")
+            prepared = prepare(path, self._settings)
+            for notice in prepared.notices:
+                self.log.warn("{notice}", notice=notice)
+            status = await self._sending.send(prepared, accept_changes=False)
+            self._say(path, self._ended(status))
+        except Refused as refused:
+            count = len(refused.problems)
+            what = "one thing is" if count == 1 else f"{count} things are"
+            self.log.error("refused: {reason}", reason=refused)
+            self._say(
+                path,
+                f"This campaign was not sent: {what} wrong with it.\n\n{refused}\n\n"
+                "Mend the files; the folder is checked again as soon as they have changed.\n",
+            )
+        except BulkmailError as error:
+            self.log.error("{path}: {error}", path=path, error=error)
+            self._say(path, f"This campaign could not be sent: {error}\n")
+        finally:
+            self._folders.ended(path)
+
+    def _ended(self, status: int) -> str:
+        if status == FINISHED:
+            return "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
+        return "The service was stopped before the end. Sending goes on when it is started again.\n"
+
+    def _say(self, path: str, text: str) -> None:
+        try:
+            write_status(path, text)
+        except OSError as error:
+            self.log.warn("{path}: STATUS.txt cannot be written: {error}", path=os.path.basename(path), error=error)

@@ -1,0 +1,43 @@
+"""The vocabulary of the house: what every other room speaks of.
+
+Room: words: recipients, replies, outcomes, errors, durations and rates.
+Takes: plain values.
+Gives: frozen values, and parsers that refuse with a sentence a person can act on.
+Never: waits, opens a file or a socket, reads a clock, keeps state.
+"""
+
+from __future__ import annotations
+
+from bulkmail.mail.address import Address, domain_key, parse_address
+from bulkmail.mail.errors import AddressError, BulkmailError, OwnFault, Problem, Refused, UnitError
+from bulkmail.mail.identity import message_id, new_key, token
+from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status
+from bulkmail.mail.reply import Reply
+from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
+
+__all__ = [
+    "NOWHERE",
+    "Address",
+    "AddressError",
+    "BulkmailError",
+    "Category",
+    "Fate",
+    "Outcome",
+    "OwnFault",
+    "Peer",
+    "Problem",
+    "Rate",
+    "Refused",
+    "Reply",
+    "Stage",
+    "Status",
+    "UnitError",
+    "domain_key",
+    "format_duration",
+    "message_id",
+    "new_key",
+    "parse_address",
+    "parse_duration",
+    "parse_rate",
+    "token",
+]

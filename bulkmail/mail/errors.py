@@ -1,0 +1,51 @@
+"""One parent for all errors; each carries its facts in fields and reads as a sentence to the operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class BulkmailError(Exception):
+    """Something went wrong that the operator should read about."""
+
+
+class AddressError(BulkmailError):
+    """Not an address that mail can be sent to."""
+
+
+class UnitError(BulkmailError):
+    """Neither a duration nor a rate."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the input: where it is, what it is, and what would be right.
+
+    ``line`` and ``column`` count from 1; 0 means the file as a whole.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file
+        if self.line:
+            where += f":{self.line}"
+            if self.column:
+                where += f":{self.column}"
+        return f"{where}: {self.message}"
+
+
+class Refused(BulkmailError):
+    """The input cannot be used; nothing was sent. Carries every problem found, not only the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class OwnFault(BulkmailError):
+    """A fault on our side (disk, resolver, database, port 25): sending pauses, no recipient is charged."""

@@ -1,0 +1,111 @@
+"""One outcome shape everywhere: what became of one recipient in one attempt, who said so, and where.
+
+Our own failures (a connect timeout, a DNS answer) use the same shape, with ``reply`` None and the words in ``note``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bulkmail.mail.reply import Reply
+
+
+class Fate(StrEnum):
+    """What one attempt did to one recipient, before anybody judged it."""
+
+    ACCEPTED = "accepted"  # 2xx in the reply slot of this message's own final dot
+    REFUSED = "refused"  # a 4xx or 5xx reply from MAIL on; the reply's code says which
+    LOST = "lost"  # the conversation broke from MAIL on, before the dot was on the wire, or the site could not be used
+    UNKNOWN = "unknown"  # the dot was on the wire and no reply to it was read: it may have been delivered
+    UNTRIED = "untried"  # given back untouched: not an attempt, nobody is charged
+
+
+class Stage(StrEnum):
+    """The step of the dialogue an outcome belongs to (the report's ``stage`` column)."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    GREETING = "greeting"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    AUTH = "auth"
+    MAIL = "mail"
+    RCPT = "rcpt"
+    DATA = "data"
+    DOT = "dot"
+
+
+class Category(StrEnum):
+    """Why, in one word (the report's ``category`` column)."""
+
+    BAD_MAILBOX = "bad-mailbox"
+    INACTIVE_MAILBOX = "inactive-mailbox"
+    BAD_DOMAIN = "bad-domain"
+    QUOTA = "quota"
+    RATE_LIMITED = "rate-limited"
+    GREYLISTED = "greylisted"
+    SPAM_CONTENT = "spam-content"
+    SPAM_REPUTATION = "spam-reputation"
+    POLICY = "policy"
+    AUTHENTICATION = "authentication"
+    INVALID_SENDER = "invalid-sender"
+    TOO_LARGE = "too-large"
+    PROTOCOL = "protocol"
+    ROUTING = "routing"
+    DNS = "dns"
+    CONNECTION = "connection"
+    NO_ANSWER = "no-answer"
+    TLS = "tls"
+    VIRUS = "virus"
+    EXPIRED = "expired"
+    TEMPLATE = "template"
+    INVALID_ADDRESS = "invalid-address"
+    OTHER = "other"
+
+
+class Status(StrEnum):
+    """Where a recipient stands (the report's ``status`` column)."""
+
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    BLOCKED = "blocked"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    DUPLICATE = "duplicate"
+    INVALID = "invalid"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    DEFERRED = "deferred"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to this recipient."""
+        return self not in (Status.PENDING, Status.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who we spoke to: MX host name, its address, our own address, and what TLS was agreed (``""`` in clear)."""
+
+    host: str = ""
+    ip: str = ""
+    source_ip: str = ""
+    tls: str = ""
+
+
+NOWHERE = Peer()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt did to one recipient: fate, the step, the receiver's words or ours, and the peer."""
+
+    fate: Fate
+    stage: Stage
+    reply: Reply | None = None
+    note: str = ""  # our own words where nobody replied: "connection timed out after 30 s"
+    peer: Peer = NOWHERE
+    category: Category | None = None  # set where we know it better than any classifier (dns, tls, template, ...)
+    permanent: bool = False  # with `category`: our own verdict that trying again is of no use (NXDOMAIN, null MX)

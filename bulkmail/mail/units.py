@@ -1,0 +1,67 @@
+"""Durations and rates as people write them: ``500ms 30s 10m 2h 3d``, ``100/s``, ``5000/h,burst=10``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from bulkmail.mail.errors import UnitError
+
+_SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": Fraction(3600), "d": Fraction(86400)}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)", re.ASCII)
+_RATE = re.compile(r"(\d{1,9})/(s|m|h|d)(?:,\s*burst=(\d{1,9}))?", re.ASCII)
+_SHORTEST = Fraction(1, 10)
+
+
+def parse_duration(text: object) -> float:
+    """Seconds in ``500ms``, ``30s``, ``10m``, ``2h``, ``3d``. Raises UnitError; nothing under 100 ms is taken."""
+    found = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise UnitError(f"{text!r} is not a duration; write a number and a unit, such as 500ms, 30s, 10m, 2h or 3d")
+    seconds = Fraction(found.group(1)) * _SECONDS[found.group(2)]
+    if seconds < _SHORTEST:
+        raise UnitError(f"{text!r} is too short; the shortest duration is 100ms")
+    return float(seconds)
+
+
+def format_duration(seconds: float) -> str:
+    """The largest unit that says it without a fraction of more than one digit: ``90.0`` becomes ``1.5m``."""
+    for unit in ("d", "h", "m", "s"):
+        size = float(_SECONDS[unit])
+        if seconds >= size:
+            value = seconds / size
+            return f"{value:.0f}{unit}" if abs(value - round(value)) < 0.05 else f"{value:.1f}{unit}"
+    return f"{seconds * 1000:.0f}ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """``count`` events each ``period`` seconds, with at most ``burst`` at once after a quiet time."""
+
+    count: int
+    period: float
+    burst: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two events at an even pace."""
+        return self.period / self.count
+
+    def __str__(self) -> str:
+        unit = {1.0: "s", 60.0: "m", 3600.0: "h", 86400.0: "d"}[self.period]
+        return f"{self.count}/{unit},burst={self.burst}"
+
+
+def parse_rate(text: object) -> Rate:
+    """``100/s``, ``5000/h,burst=10``, ``20000/d``. Without ``burst`` it is one second's worth, at least 1."""
+    found = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
+    if found is None:
+        raise UnitError(f"{text!r} is not a rate; write count/unit, such as 100/s, 5000/h or 20000/d,burst=10")
+    count, period = int(found.group(1)), float(_SECONDS[found.group(2)])
+    if count == 0:
+        raise UnitError(f"{text!r} would never send anything; the count must be at least 1")
+    burst = int(found.group(3)) if found.group(3) else max(1, int(count / period))
+    if burst == 0:
+        raise UnitError(f"{text!r}: a burst must be at least 1")
+    return Rate(count, period, burst)

@@ -1,0 +1,21 @@
+"""The only sockets to mail exchangers: connecting, deadlines, TLS, and the bytes of `bulkmail.smtp`.
+
+Room: one TCP connection to one address of one MX host, from connect to close.
+Takes: an address that was routed and judged, transactions, timeouts, a listener.
+Gives: the listener's five calls; of each connection exactly one `connection_closed`, the last.
+Never: resolves a name, chooses a host, retries, judges a reply, writes a final dot before `about_to_dot` returned.
+
+What each failure means: a fault of ours (no descriptors, no route, no source address) carries ``own_fault`` and
+charges nobody; a failed TLS carries ``tls_failed``, and the caller may connect anew in clear where its policy allows;
+every other close before MAIL says this address is of no use now. Every wait has a deadline, and the deadline is for
+the whole of what is waited for: a peer that drips bytes gains nothing.
+"""
+
+from __future__ import annotations
+
+from bulkmail.net.connect import SessionOptions, connect
+from bulkmail.net.connection import Connection
+from bulkmail.net.listener import ConnectionListener, Timeouts
+from bulkmail.net.tls import TlsContexts
+
+__all__ = ["Connection", "ConnectionListener", "SessionOptions", "Timeouts", "TlsContexts", "connect"]

@@ -1,0 +1,118 @@
+"""Connecting to one address, and telling our own faults from the peer's."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.abstract import isIPAddress, isIPv6Address
+from twisted.internet.error import ConnectBindError, TCPTimedOutError
+from twisted.internet.error import TimeoutError as ConnectTimedOut
+from twisted.internet.interfaces import IAddress, IConnector
+from twisted.internet.protocol import ClientFactory
+from twisted.python.failure import Failure
+
+from bulkmail.mail import Category, Peer, Stage
+from bulkmail.net.connection import Connection
+from bulkmail.net.listener import ConnectionListener, Timeouts
+from bulkmail.net.tls import TlsContexts
+from bulkmail.smtp import Closed, Session, TlsMode
+
+# Nothing another address of the receiver could cure.
+_OURS = {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+    errno.EADDRNOTAVAIL,
+    errno.EADDRINUSE,
+    errno.EPERM,
+    errno.ENETUNREACH,
+    errno.ENETDOWN,
+}
+# A machine without IPv6 is a common machine: for an IPv6 address these only mean "take another address".
+_NO_IPV6 = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """How a session is spoken: our name, the policy on TLS, and whether PIPELINING may be used."""
+
+    hostname: str
+    tls: TlsMode | str = TlsMode.OPPORTUNISTIC
+    pipelining: bool = True
+
+
+def connect(
+    reactor: Any,
+    *,
+    ip: str,
+    host: str,
+    port: int,
+    source_ip: str,
+    session_options: SessionOptions,
+    timeouts: Timeouts,
+    tls_contexts: TlsContexts,
+    listener: ConnectionListener,
+    forbidden: Callable[[str], str | None],
+    clock: Callable[[], float] | None = None,
+) -> Connection:
+    """Start to connect; the listener hears the rest, never before this returns.
+
+    ``ip`` is an address literal and ``host`` the MX's name, for TLS and the report; ``source_ip`` may be ``""``.
+    ``forbidden`` says why an address must not be connected to, or None: it is asked about the very address used.
+    ``clock`` gives monotonic seconds; the reactor's own otherwise.
+    """
+    options = session_options
+    connection = Connection(
+        reactor,
+        Session(hostname=options.hostname, tls=options.tls, pipelining=options.pipelining),
+        peer=Peer(host, ip, source_ip),
+        listener=listener,
+        timeouts=timeouts,
+        handshake=tls_contexts.handshake(options.tls, host),
+        clock=clock or reactor.seconds,
+    )
+    refusal = forbidden(ip) if isIPAddress(ip) or isIPv6Address(ip) else f"{ip!r} is not an IP address"
+    if refusal:
+        closed = Closed(Stage.CONNECT, None, refusal, Category.ROUTING)
+        reactor.callLater(0, connection.connect_failed, closed)
+        return connection
+    bind = (source_ip, 0) if source_ip else None
+    connection.connector = reactor.connectTCP(ip, port, _Once(connection, timeouts.connect), timeouts.connect, bind)
+    return connection
+
+
+class _Once(ClientFactory):
+    """Gives Twisted the one connection that was asked for."""
+
+    noisy = False
+
+    def __init__(self, connection: Connection, patience: float) -> None:
+        self._connection = connection
+        self._patience = patience
+
+    def buildProtocol(self, addr: IAddress | None) -> Connection:  # noqa: ARG002
+        return self._connection
+
+    def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:  # noqa: ARG002
+        connection = self._connection
+        connection.connect_failed(connect_failure(reason.value, connection.peer, self._patience))
+
+
+def connect_failure(error: BaseException | None, peer: Peer, patience: float) -> Closed:
+    """What a failed connect means: whose fault it is, in words."""
+    number = getattr(error, "osError", None)
+    ours = number in _OURS or isinstance(error, ConnectBindError)
+    if number in _NO_IPV6 and ":" in peer.ip and not peer.source_ip:
+        ours = False
+    if isinstance(error, (ConnectTimedOut, TCPTimedOutError)):
+        words = f"connection timed out after {patience:g} s"
+    elif isinstance(number, int) and number > 0:
+        words = os.strerror(number).lower()
+    else:
+        words = str(error)
+    return Closed(Stage.CONNECT, None, words, Category.CONNECTION, own_fault=ours)

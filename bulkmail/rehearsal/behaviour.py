@@ -1,0 +1,107 @@
+"""What a mail exchanger is like, as data: a persona is a DNS layout, limits, and a list of behaviours.
+
+A behaviour says: at this step of the conversation, for this share of the recipients, at their first so many tries, this
+is said and then that is done. The server (`server.py`) reads them and knows no persona by name, so a new one is a few
+lines of data. All waits are in real seconds; the world divides them by its speed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """Where in the conversation. What a share is a share of stands behind each."""
+
+    CONNECT = "connect"  # the greeting; connections
+    EHLO = "ehlo"  # connections
+    STARTTLS = "starttls"  # connections
+    MAIL = "mail"  # messages
+    RCPT = "rcpt"  # recipients
+    DATA = "data"  # messages, known by their first recipient
+    DOT = "dot"  # the same; also the last BDAT
+    QUIT = "quit"  # connections
+
+
+class Then(StrEnum):
+    """What is done after the reply."""
+
+    GO_ON = "go on"
+    CLOSE = "close"
+    ABORT = "abort"  # the connection is reset
+    SILENCE = "silence"  # the connection stays, and nothing is ever said again
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """One deviation from the good server. Of several at one step, the first that applies is the one."""
+
+    step: Step
+    reply: bytes | None = None  # raw bytes, line end included; b"" says nothing; None: the usual reply
+    then: Then = Then.GO_ON
+    stores: bool = False  # at the dot: the message is kept although its reply does not say so
+    wait: float = 0.0  # seconds before the reply
+    share: float = 1.0
+    tries: int = 0  # only at the first so many tries of one key; 0: always
+    local: tuple[str, ...] = ()  # only for recipients whose local part starts with one of these
+
+
+class DnsKind(StrEnum):
+    """How a domain answers."""
+
+    MX = "mx"
+    NULL = "null mx"  # RFC 7505
+    IMPLICIT = "no mx, only an address"  # RFC 5321 5.1
+    EMPTY = "neither mx nor address"
+    NXDOMAIN = "nxdomain"
+    SERVFAIL = "servfail"
+    SILENT = "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A domain's MX records.
+
+    In host names ``{domain}`` is the domain, ``{dashed}`` the same as one label, and ``{pool}`` a number from 1 to 8
+    that the domain's hash picks. ``down``: hosts whose address nobody listens at. ``lost``: hosts that do not exist.
+    """
+
+    kind: DnsKind = DnsKind.MX
+    hosts: tuple[tuple[int, str], ...] = ((10, "mx.{domain}"),)
+    down: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+
+
+class Tls(StrEnum):
+    """What STARTTLS leads to."""
+
+    GOOD = "good"
+    NONE = "none"  # not offered
+    BROKEN = "broken"  # offered, and the handshake fails
+    REQUIRED = "required"  # MAIL in clear is refused
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """A kind of mail exchanger. Limits of 0 are no limits; all are per client address."""
+
+    name: str
+    about: str
+    dns: Layout = Layout()
+    behaviours: tuple[Behaviour, ...] = ()
+    tls: Tls = Tls.GOOD
+    pipelining: bool = True
+    chunking: bool = False
+    smtputf8: bool = True
+    size: int = 50_000_000
+    recipients: int = 100  # a message
+    connections: int = 0  # open at once
+    connections_reply: bytes = b"421 4.7.0 Too many concurrent connections from your address\r\n"
+    messages: int = 0  # a connection
+    messages_reply: bytes = b""  # to the MAIL that is too many; empty: closes without a word after the last one
+    rate: float = 0.0  # messages a second
+    rate_reply: bytes = b"450 4.7.1 Rate limit exceeded, you are sending too fast\r\n"
+    greylist: float = 0.0  # seconds
+    pooled: bool = False  # connections and rate are counted over all hosts of the persona, else per address
+    relays: bool = False  # takes mail for any domain

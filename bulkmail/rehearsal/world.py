@@ -1,0 +1,147 @@
+"""The rehearsal's world as the service sees it: a child process, and settings that lead nowhere else.
+
+The child ends when its input closes, so a killed parent leaves no world behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bulkmail.mail import OwnFault
+from bulkmail.settings import Settings
+
+LOOPBACK = "127.0.0.0/8"
+_SHORTEST_PATIENCE = 5.0
+_START_WITHIN = 20.0
+_END_WITHIN = 5.0
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where the world listens: its nameserver as ``ip:port``, and the port of all its mail servers."""
+
+    dns: str
+    smtp_port: int
+
+
+def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Settings:
+    """The operator's settings with the way out replaced: resolver, port, networks, spool; waits divided by ``speed``.
+
+    The patience for a server stays at 5 seconds or more: the simulated servers answer in time of their own.
+    """
+
+    def shorter(seconds: float) -> float:
+        return max(seconds / speed, min(seconds, _SHORTEST_PATIENCE))
+
+    retry, smtp = settings.retry, settings.smtp
+    timeouts = {name: shorter(seconds) for name, seconds in dict(smtp.timeouts).items()}
+    return settings.model_copy(
+        update={
+            "spool": spool,
+            "relay": None,
+            "dns": settings.dns.model_copy(update={"nameservers": (where.dns,)}),
+            "routing": settings.routing.model_copy(update={"allow_networks": (LOOPBACK,)}),
+            "smtp": smtp.model_copy(
+                update={"port": where.smtp_port, "timeouts": smtp.timeouts.model_copy(update=timeouts)}
+            ),
+            "retry": retry.model_copy(
+                update={
+                    "schedule": tuple(wait / speed for wait in retry.schedule),
+                    "expire_after": retry.expire_after / speed,
+                    "unknown_after": retry.unknown_after / speed,
+                    "greylist_after": retry.greylist_after / speed,
+                }
+            ),
+        }
+    )
+
+
+class World(ProcessProtocol):
+    """The child process with the DNS server and the mail servers. ``store`` is where it keeps what it received."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, store: str, speed: float) -> None:
+        self._reactor = reactor
+        self._store = store
+        self._speed = speed
+        self._out = b""
+        self._errors = b""
+        self._ready: Deferred[Where] = Deferred()
+        self._ended: Deferred[None] = Deferred()
+        self._told = False
+        self._gone = False
+
+    async def start(self) -> Where:
+        """Spawn it and wait until it listens. Raises OwnFault when it does not."""
+        command = [sys.executable, "-m", "bulkmail.rehearsal", "--store", self._store, "--speed", f"{self._speed:g}"]
+        self._reactor.spawnProcess(
+            self, sys.executable, command, env=dict(os.environ), childFDs={0: "w", 1: "r", 2: "r"}
+        )
+        timer = self._reactor.callLater(_START_WITHIN, self._late)
+        try:
+            return await self._ready
+        finally:
+            if timer.active():
+                timer.cancel()
+
+    async def stop(self) -> None:
+        """Close its input and wait for its end."""
+        if self._gone or self.transport is None:
+            return
+        self.transport.closeStdin()
+        timer = self._reactor.callLater(_END_WITHIN, self._kill)
+        await self._ended
+        if timer.active():
+            timer.cancel()
+
+    def _late(self) -> None:
+        self._fail("it did not start in time")
+        self._kill()
+
+    def _kill(self) -> None:
+        if not self._gone and self.transport is not None:
+            try:
+                self.transport.signalProcess("KILL")
+            except ProcessExitedAlready:
+                self._gone = True
+
+    def _fail(self, why: str) -> None:
+        if not self._told:
+            self._told = True
+            words = self._errors.decode("utf-8", "replace").strip()
+            self._ready.errback(OwnFault(f"the rehearsal's world could not be started: {why} {words}".rstrip()))
+
+    # what Twisted calls
+
+    def outReceived(self, data: bytes) -> None:
+        """Its first line says where it listens; what follows is for the log."""
+        self._out += data
+        while b"\n" in self._out:
+            line, _, self._out = self._out.partition(b"\n")
+            if not self._told:
+                self._told = True
+                where = json.loads(line)
+                self._ready.callback(Where(where["dns"], where["smtp_port"]))
+            else:
+                self.log.info("the rehearsal's world: {line}", line=line.decode("utf-8", "replace"))
+
+    def errReceived(self, data: bytes) -> None:
+        """Kept for the message when it fails."""
+        self._errors = (self._errors + data)[-2000:]
+
+    def processEnded(self, reason: Failure) -> None:
+        """It is gone."""
+        self._gone = True
+        self._fail(reason.getErrorMessage())
+        self._ended.callback(None)

@@ -1,0 +1,65 @@
+"""What became of every recipient, for people, spreadsheets and programs.
+
+Room: the report folder: recipients.csv, attempts.csv, summary.json, index.html.
+Takes: rows from an iterator (RecipientRow, AttemptRow), a campaign's Facts, the folder to write to.
+Gives: files that are whole or not there, readable by people; what was counted on the way.
+Never: reads the spool, a clock or the network; lets a value run in a spreadsheet or a browser.
+
+Why no row of this report can mislead. The statuses of recipients.csv sum to the rows of the input, because there is
+one row for each. ``delivered`` is a 2xx to that very message's final dot and nothing else; a confirmation that never
+came is ``unknown``. The page counts the same pass over the rows that wrote the file beside it, so the two agree to
+the row. attempts.csv is derived, and begun again whenever it is not what it should be.
+"""
+
+from __future__ import annotations
+
+from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
+from bulkmail.report.cells import one_line, time_cell
+from bulkmail.report.columns import OURS as RECIPIENT_COLUMNS
+from bulkmail.report.facts import Facts
+from bulkmail.report.page import page, write_page
+from bulkmail.report.recipients import write_recipients
+from bulkmail.report.rows import AttemptRow, Files, RecipientRow
+from bulkmail.report.summary import summary, write_summary
+from bulkmail.report.tally import Stats
+from bulkmail.report.timeline import Bucket
+from bulkmail.report.words import (
+    CATEGORY_WORDS,
+    STATUS_WORDS,
+    Words,
+    category_words,
+    provider_name,
+    state_words,
+    status_words,
+)
+from bulkmail.report.writer import ReportFolder, refresh_wait
+
+__all__ = [
+    "ATTEMPT_COLUMNS",
+    "CATEGORY_WORDS",
+    "NOTHING",
+    "RECIPIENT_COLUMNS",
+    "STATUS_WORDS",
+    "AttemptRow",
+    "AttemptsFile",
+    "Bucket",
+    "Facts",
+    "Files",
+    "Position",
+    "RecipientRow",
+    "ReportFolder",
+    "Stats",
+    "Words",
+    "category_words",
+    "one_line",
+    "page",
+    "provider_name",
+    "refresh_wait",
+    "state_words",
+    "status_words",
+    "summary",
+    "time_cell",
+    "write_page",
+    "write_recipients",
+    "write_summary",
+]

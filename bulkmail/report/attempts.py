@@ -1,0 +1,206 @@
+"""attempts.csv: one line for each delivery attempt, appended while sending.
+
+The spool's attempts are the truth and this file is derived from them. What ties the two together is a position: the
+file's length and the id of the last attempt in it, known good together. The caller keeps the position where the
+attempts are kept; at the start the file is cut to it and continued, so a crash between the two leaves no torn,
+missing or double line. A file that is not what the position says (deleted, edited, shorter after a power cut) is
+begun again: the position goes back to (0, 0) and the caller hands in the attempts from the first one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bulkmail.report.cells import Times, guarded, reply_cells
+from bulkmail.report.files import FILE_MODE, make_folder, told
+from bulkmail.report.lines import lines
+from bulkmail.report.rows import Files, file_prefixes
+
+ATTEMPT_COLUMNS = (
+    "at",
+    "row",
+    "email",
+    "attempt",
+    "result",
+    "category",
+    "smtp_code",
+    "enhanced_code",
+    "reply",
+    "stage",
+    "mx_host",
+    "mx_ip",
+    "source_ip",
+    "tls",
+    "duration_ms",
+    "next_attempt_at",
+)
+
+Position = tuple[int, int]
+"""(length of the file in bytes, id of the last attempt in it); (0, 0) is "nothing yet"."""
+
+NOTHING: Position = (0, 0)
+
+_HEADER = lines([ATTEMPT_COLUMNS])
+_TAIL = 1 << 16
+
+
+class AttemptsFile:
+    """The open file. ``position`` is what is known to be in it; keep it after each ``append``.
+
+    Raises OwnFault when the disk does not take what is written; the position then stays where it was and the same
+    rows can be handed in again.
+    """
+
+    def __init__(self, path: str, files: Files, position: Position = NOTHING) -> None:
+        self._path = path
+        self._prefixes = guarded(file_prefixes(files))
+        self._times = Times()
+        self._descriptor = -1
+        self.position = position
+        self._open()
+
+    def append(self, rows: Iterable[Sequence[Any]]) -> Position:
+        """Write AttemptRow tuples, oldest first, and return the new position.
+
+        Rows that are in the file already are passed over. When the file has gone or was changed by somebody else,
+        nothing is written and the position returned is (0, 0): hand in the attempts from the first one.
+        """
+        changed = self._descriptor >= 0 and self._lost()
+        if changed or self._descriptor < 0:
+            known = self.position
+            self._open(changed=changed)
+            if self.position != known:
+                return self.position
+        length, last = self.position
+        new = [row for row in rows if row[0] > last]
+        if not new:
+            return self.position
+        start = length or len(_HEADER)
+        data = self._bytes(new)
+        with told(self._path):
+            try:
+                _write(self._descriptor, data, start)
+            except OSError:
+                # a torn line behind the known length; it is cut off now, or else when the file is opened again
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._descriptor, start)
+                self.close()
+                raise
+        self.position = (start + len(data), new[-1][0])
+        return self.position
+
+    def sync(self) -> None:
+        """Wait until all that was appended is on the disk: for a pause, a stop and the end."""
+        if self._descriptor >= 0:
+            with told(self._path):
+                os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let go of the file; the next ``append`` opens it again."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self, *, changed: bool = False) -> None:
+        """Open the file and cut it to the position, or begin it again; ``position`` says which.
+
+        ``changed``: somebody else wrote to it while it was open, so nothing in it is known good.
+        """
+        self.close()
+        make_folder(os.path.dirname(self._path) or ".")
+        with told(self._path):
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+            try:
+                os.fchmod(self._descriptor, FILE_MODE)
+                length = self.position[0]
+                if not changed and length and _sound(self._descriptor, length):
+                    os.ftruncate(self._descriptor, length)
+                    return
+                self.position = NOTHING
+                os.ftruncate(self._descriptor, 0)
+                _write(self._descriptor, _HEADER, 0)
+            except BaseException:
+                self.close()
+                raise
+
+    def _lost(self) -> bool:
+        """Whether the path no longer leads to our file, or somebody else wrote to it."""
+        try:
+            there = os.stat(self._path, follow_symlinks=False)
+        except OSError:
+            return True
+        ours = os.fstat(self._descriptor)
+        same = (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+        return not same or ours.st_size != (self.position[0] or len(_HEADER))
+
+    def _bytes(self, rows: list[Sequence[Any]]) -> bytes:
+        (
+            _,
+            numbers,
+            file_numbers,
+            file_rows,
+            emails,
+            at,
+            attempts,
+            results,
+            categories,
+            codes,
+            enhanced,
+            replies,
+            stages,
+            hosts,
+            ips,
+            source_ips,
+            tls,
+            durations,
+            following,
+        ) = zip(*rows, strict=True)
+        labels: Iterable[str] = map(str, numbers)
+        if len(self._prefixes) > 1:
+            labels = [f"{self._prefixes[no]}{row}" for no, row in zip(file_numbers, file_rows, strict=True)]
+        return lines(
+            zip(
+                self._times.cells(at),
+                labels,
+                guarded(emails),
+                map(str, attempts),
+                results,
+                categories,
+                [str(code) if code else "" for code in codes],
+                enhanced,
+                reply_cells(replies),
+                stages,
+                guarded(hosts),
+                ips,
+                source_ips,
+                tls,
+                map(str, durations),
+                self._times.cells(following),
+                strict=True,
+            )
+        )
+
+
+def _sound(descriptor: int, length: int) -> bool:
+    """Whether the file may well be ours up to ``length``: our header, a line end there, no holes before it.
+
+    After a power cut the length can be right and the last blocks zeros: the data was never waited for.
+    """
+    if os.fstat(descriptor).st_size < length or os.pread(descriptor, len(_HEADER), 0) != _HEADER:
+        return False
+    tail = os.pread(descriptor, _TAIL, max(0, length - _TAIL))[: min(length, _TAIL)]
+    return tail.endswith(b"\r\n") and b"\0" not in tail
+
+
+def _write(descriptor: int, data: bytes, start: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, start)
+        if not written:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        view = view[written:]
+        start += written

@@ -1,0 +1,42 @@
+"""index.html: the report for people. One file, no script, nothing fetched from anywhere.
+
+Every value in it is hostile until escaped: names of folders and domains, subjects, replies. Jinja2 escapes all of
+them, and the page's own policy allows nothing but its inline style.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from bulkmail.report.facts import Facts
+from bulkmail.report.files import write_text
+from bulkmail.report.tally import Stats
+from bulkmail.report.view import view
+
+_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
+
+
+def page(facts: Facts, stats: Stats) -> str:
+    """The page as HTML."""
+    return _template().render(view(facts, stats))
+
+
+def write_page(path: str, facts: Facts, stats: Stats) -> None:
+    """Write the page aside and rename it. Raises OwnFault."""
+    write_text(path, page(facts, stats))
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,  # by name would miss ours: it ends in .j2
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    return environment.get_template("index.html.j2")

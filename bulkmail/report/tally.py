@@ -1,0 +1,160 @@
+"""What the report counts while it writes: statuses, reasons, domains and the receivers' words, in bounded memory."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bulkmail.mail import AddressError, Status, domain_key
+from bulkmail.report.cells import one_line
+from bulkmail.report.timeline import Timeline
+
+TOP_DOMAINS = 50
+_KEPT = 20_000  # domains; twice as many are held between two prunings
+_WORDINGS = 2_000
+_EXAMPLE = 600  # characters, a little more than a report cell shows
+_TOP_REPLIES = 3
+
+_ADDRESS = re.compile(r"[^\s<>(),;:\"@]{1,64}@(?=[\w.-]{1,253})")
+
+_Wording = tuple[str, int, str]
+
+
+class Domains:
+    """Counts statuses by recipient domain: exactly for as many domains as fit, for heavy ones also beyond that.
+
+    Past the limit the lightest half is forgotten. A domain among the heaviest 50 of a real list is met again long
+    before that happens to it; only of a list with very many domains of a few rows each are the figures a lower bound.
+    """
+
+    def __init__(self, kept: int = _KEPT) -> None:
+        self._most = kept
+        self._spelled: Counter[tuple[str, str]] = Counter()
+        self._counts: dict[str, Counter[str]] = {}
+
+    def add(self, emails: Iterable[str], statuses: Iterable[str]) -> None:
+        """Count a batch of addresses as written."""
+        domains = [email[email.rfind("@") + 1 :] for email in emails]
+        self._spelled.update(zip(domains, statuses, strict=True))
+        if len(self._spelled) > self._most:
+            self._fold()
+
+    def top(self, count: int = TOP_DOMAINS) -> dict[str, dict[str, int]]:
+        """The domains with the most rows, each with its statuses, the largest first."""
+        self._fold()
+        order = sorted(self._counts.items(), key=lambda item: (-item[1].total(), item[0]))
+        return {domain: dict(sorted(counts.items())) for domain, counts in order[:count]}
+
+    def _fold(self) -> None:
+        for (spelled, status), count in self._spelled.items():
+            if status != Status.INVALID:  # what stands behind the @ of a bad address is nobody's domain
+                self._counts.setdefault(_domain(spelled), Counter())[status] += count
+        self._spelled.clear()
+        if len(self._counts) > self._most:
+            order = sorted(self._counts.items(), key=lambda item: -item[1].total())
+            self._counts = dict(order[: self._most // 2])
+
+
+class Wordings:
+    """Counts the receivers' words by category.
+
+    Two replies are one wording when they have the code and all their plain words in common: queue ids, addresses and
+    host names differ from reply to reply. The example shown is the first one met.
+    """
+
+    def __init__(self, most: int = _WORDINGS) -> None:
+        self._most = most
+        self._counts: Counter[_Wording] = Counter()
+        self._examples: dict[_Wording, str] = {}
+
+    def add(self, category: str, code: int | None, reply: str) -> None:
+        """Count one reply."""
+        key = (category, code or 0, " ".join(filter(str.isalpha, reply.split())))
+        self._counts[key] += 1
+        if key not in self._examples:
+            self._examples[key] = reply[:_EXAMPLE]
+            if len(self._examples) > self._most:
+                self._prune()
+
+    def top(self, count: int = _TOP_REPLIES) -> dict[str, list[tuple[str, int]]]:
+        """For each category its most frequent wordings, as (example, how many).
+
+        The addresses in an example lose what stands before their @: a report gets forwarded.
+        """
+        found: dict[str, list[tuple[str, int]]] = {}
+        for key, number in sorted(self._counts.items(), key=lambda item: (-item[1], item[0])):
+            wordings = found.setdefault(key[0], [])
+            if len(wordings) < count:
+                said = f"{key[1] or ''} {self._examples[key]}"
+                wordings.append((_ADDRESS.sub("…@", one_line(said)).strip(), number))
+        return found
+
+    def _prune(self) -> None:
+        self._counts = Counter(dict(self._counts.most_common(self._most // 2)))
+        self._examples = {key: self._examples[key] for key in self._counts}
+
+
+class Stats:
+    """Everything counted in one pass over the recipients."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.outcomes: Counter[tuple[str, str]] = Counter()  # (status, category)
+        self.domains = Domains()
+        self.wordings = Wordings()
+        self.timeline = Timeline()
+
+    def add(
+        self,
+        emails: Sequence[str],
+        statuses: Sequence[str],
+        categories: Sequence[str],
+        codes: Sequence[int | None],
+        replies: Sequence[str],
+        completed: Sequence[float | None],
+    ) -> None:
+        """Count a batch, given as columns."""
+        self.rows += len(emails)
+        self.outcomes.update(zip(statuses, categories, strict=True))
+        self.domains.add(emails, statuses)
+        self.timeline.add(statuses, completed)
+        for category, code, reply in zip(categories, codes, replies, strict=True):
+            if category and reply:
+                self.wordings.add(category, code, reply)
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """Rows by status; every status is there, and they sum to ``rows``."""
+        found = {str(status): 0 for status in Status}
+        for (status, _), count in self.outcomes.items():
+            found[status] = found.get(status, 0) + count
+        return found
+
+    @property
+    def by_category(self) -> dict[str, int]:
+        """Rows by category, the most frequent first; rows without one do not count."""
+        found: Counter[str] = Counter()
+        for (_, category), count in self.outcomes.items():
+            if category:
+                found[category] += count
+        return dict(found.most_common())
+
+    def parts(self) -> dict[str, Any]:
+        """What summary.json takes from a pass over the rows, as plain data."""
+        return {
+            "rows": self.rows,
+            "by_status": self.by_status,
+            "by_category": self.by_category,
+            "by_domain": self.domains.top(),
+        }
+
+
+def _domain(spelled: str) -> str:
+    if spelled.isascii():
+        return spelled.strip().lower()
+    try:
+        return domain_key(spelled)
+    except AddressError:
+        return spelled.strip().lower()

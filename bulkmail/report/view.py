@@ -1,0 +1,236 @@
+"""What the page says, as plain values: the headline, the figures, the reasons. The template only sets it in type."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bulkmail.mail import Status
+from bulkmail.report.facts import Counts, Facts
+from bulkmail.report.plot import plot
+from bulkmail.report.tally import Stats
+from bulkmail.report.words import category_words, count_of, provider_name, state_words, status_words
+
+_PROVIDERS = 20
+_DOMAINS = 15
+_ALIVE = frozenset({"new", "importing", "running"})
+_WAITING = (Status.PENDING, Status.DEFERRED)
+_GROUPS: tuple[tuple[str, str, tuple[Status, ...]], ...] = (
+    ("delivered", "Delivered", (Status.DELIVERED,)),
+    ("bounced", "Bounced", (Status.BOUNCED,)),
+    ("blocked", "Blocked or given up", (Status.BLOCKED, Status.EXPIRED)),
+    ("unknown", "Not known", (Status.UNKNOWN,)),
+    ("waiting", "Still to come", _WAITING),
+    ("out", "Not sent", (Status.SUPPRESSED, Status.INVALID, Status.CANCELLED)),
+)
+
+
+def view(facts: Facts, stats: Stats) -> dict[str, Any]:
+    """Everything the template needs. The counts are those of ``stats``, one pass over the rows: they agree with
+    recipients.csv to the row; ``facts`` gives what the rows do not know.
+    """
+    counts = stats.by_status
+    people = stats.rows - counts[Status.DUPLICATE]  # a repeated row is no other person
+    return {
+        "campaign": facts.campaign,
+        "subject": facts.subject,
+        "sender": facts.sender,
+        "state": state_words(facts.state),
+        "alive": facts.state in _ALIVE,
+        "rehearsal": facts.rehearsal,
+        "headline": headline(counts, people, facts),
+        "lines": _lines(counts, stats.rows, facts),
+        "waiting": any(counts[status] for status in _WAITING),
+        "groups": _groups(counts, people),
+        "statuses": _statuses(counts, people),
+        "reasons": _reasons(stats),
+        "plot": plot(facts.timeline or stats.timeline.buckets()),
+        "providers": _shares({provider_name(name): of for name, of in facts.by_provider.items()}, _PROVIDERS),
+        "domains": _shares(stats.domains.top(_DOMAINS), _DOMAINS),
+        "facts": _facts(counts, facts),
+        "rows": count_of(stats.rows, "row"),
+        "written": minute(facts.now),
+    }
+
+
+def headline(counts: Counts, people: int, facts: Facts) -> str:
+    """One sentence: how many people got it."""
+    if not people:
+        return "The list is empty" if facts.input_complete else "The list is being read"
+    verb = "have it so far" if any(counts[status] for status in _WAITING) or not facts.input_complete else "got it"
+    return f"{counts[Status.DELIVERED]:,} of {count_of(people, 'person', 'people')} {verb}"
+
+
+def share(part: int, whole: int) -> str:
+    """``94.7 %``; never 0 % of something nor 100 % of not quite all."""
+    if not part or not whole:
+        return "0 %"
+    if part == whole:
+        return "100 %"
+    per_cent = 100 * part / whole
+    if per_cent < 0.1:
+        return "< 0.1 %"
+    return "> 99.9 %" if per_cent > 99.9 else f"{per_cent:.1f} %"
+
+
+def minute(at: float | None) -> str:
+    """``1 December 2026, 09:00 UTC``, or ``""``."""
+    try:
+        return f"{datetime.fromtimestamp(at, UTC):%-d %B %Y, %H:%M} UTC" if at else ""
+    except (OverflowError, ValueError, OSError):
+        return ""
+
+
+def length(seconds: float) -> str:
+    """A length of time in its two largest units: ``2 d 3 h``, ``5 min 12 s``."""
+    left = max(0, round(seconds))
+    parts: list[str] = []
+    for size, name in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        number, left = divmod(left, size)
+        if number or parts:
+            parts.append(f"{number} {name}" if number else "")
+    return " ".join(part for part in parts[:2] if part) or "less than a second"
+
+
+def _lines(counts: Counts, rows: int, facts: Facts) -> list[str]:
+    lines = []
+    waiting, again = counts[Status.PENDING], counts[Status.DEFERRED]
+    if not facts.input_complete:
+        lines.append(f"The list is still being read: {count_of(rows, 'row')} so far.")
+    if waiting:
+        lines.append(f"{count_of(waiting, 'person is', 'people are')} still waiting for their turn.")
+    if again:
+        soon = f", next at {datetime.fromtimestamp(facts.next_try_at, UTC):%H:%M} UTC" if facts.next_try_at else ""
+        lines.append(f"{count_of(again, 'person', 'people')} could not be reached yet and will be tried again{soon}.")
+    if counts[Status.DUPLICATE]:
+        repeated = count_of(counts[Status.DUPLICATE], "of them repeats", "of them repeat")
+        lines.append(f"The list has {count_of(rows, 'row')}; {repeated} an address that stands further up.")
+    if counts[Status.UNKNOWN]:
+        unknown = count_of(counts[Status.UNKNOWN], "person", "people")
+        lines.append(f"For {unknown} we cannot say whether the message arrived; they are not counted as delivered.")
+    if facts.possibly_doubled:
+        lines.append(
+            f"{count_of(facts.possibly_doubled, 'person', 'people')} may have got it twice: the line went dead before "
+            "the confirmation came, so the same message was sent again. Most mail systems drop such a second copy."
+        )
+    return lines
+
+
+def _groups(counts: Counts, people: int) -> list[dict[str, Any]]:
+    groups = []
+    for part, title, statuses in _GROUPS:
+        count = sum(counts[status] for status in statuses)
+        if count:
+            groups.append(
+                {
+                    "part": part,
+                    "title": title,
+                    "count": f"{count:,}",
+                    "share": share(count, people),
+                    "width": _width(count, people),
+                }
+            )
+    return groups
+
+
+def _statuses(counts: Counts, people: int) -> list[dict[str, Any]]:
+    listed = [(part, status) for part, _, statuses in _GROUPS for status in statuses]
+    return [
+        {
+            "part": part,
+            "count": f"{counts[status]:,}",
+            "share": share(counts[status], people) if status != Status.DUPLICATE else "",
+            **status_words(status)._asdict(),
+        }
+        for part, status in [*listed, ("out", Status.DUPLICATE)]
+        if counts[status]
+    ]
+
+
+def _reasons(stats: Stats) -> list[dict[str, Any]]:
+    """Each category, the most frequent first, with what the receivers said."""
+    totals: Counter[str] = Counter()
+    parts: dict[str, Counter[str]] = {}
+    for (status, category), count in stats.outcomes.items():
+        if category and status != Status.DELIVERED:
+            totals[category] += count
+            parts.setdefault(category, Counter())[_part_of(status)] += count
+    said = stats.wordings.top()
+    most = max(totals.values(), default=1)
+    return [
+        {
+            "category": category,
+            "count": count_of(count, "person", "people"),
+            "bar": [{"part": part, "width": _width(number, most)} for part, number in parts[category].most_common()],
+            "waiting": _still(parts[category]["waiting"], count),
+            "replies": [
+                {"text": text, "count": f"{number:,} ×" if number > 1 else ""}
+                for text, number in said.get(category, [])
+            ],
+            **category_words(category)._asdict(),
+        }
+        for category, count in sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+    ]
+
+
+def _part_of(status: str) -> str:
+    return next((part for part, _, statuses in _GROUPS if status in statuses), "out")
+
+
+def _still(waiting: int, count: int) -> str:
+    if not waiting:
+        return ""
+    return "all still being tried" if waiting == count else f"{waiting:,} still being tried"
+
+
+def _shares(rows: Mapping[str, Counts], most: int) -> list[dict[str, Any]]:
+    """Table rows for providers or domains: the largest first, each with its shares of people."""
+    table: list[tuple[int, str, dict[str, int]]] = []
+    for name, counts in rows.items():
+        parts = {part: sum(counts.get(status, 0) for status in statuses) for part, _, statuses in _GROUPS}
+        if total := sum(parts.values()):
+            table.append((total, name, parts))
+    table.sort(key=lambda row: (-row[0], row[1]))
+    return [
+        {
+            "name": name,
+            "total": f"{total:,}",
+            "bar": [{"part": part, "width": _width(count, total)} for part, count in parts.items()],
+            "shares": {part: _cell(count, total) for part, count in parts.items()},
+            "rest": _cell(parts["unknown"] + parts["out"], total),
+        }
+        for total, name, parts in table[:most]
+    ]
+
+
+def _cell(part: int, whole: int) -> str:
+    return share(part, whole) if part else "–"
+
+
+def _facts(counts: Counts, facts: Facts) -> list[tuple[str, str]]:
+    until = facts.ended_at or facts.now
+    took = until - facts.started_at if facts.started_at else 0.0
+    listed = [
+        ("Subject", facts.subject),
+        ("From", facts.sender),
+        ("State", state_words(facts.state)),
+        ("Started", minute(facts.started_at)),
+        ("Ended", minute(facts.ended_at)),
+        ("Took" if facts.ended_at else "So far", length(took) if facts.started_at else ""),
+        ("Delivered on average", _pace(counts[Status.DELIVERED], took)),
+        ("Possibly delivered twice", f"{facts.possibly_doubled:,}"),
+    ]
+    return [(name, value) for name, value in listed if value]
+
+
+def _pace(delivered: int, seconds: float) -> str:
+    if not delivered or seconds <= 0:
+        return ""
+    hourly = delivered / max(seconds, 1.0) * 3600
+    return f"{hourly / 3600:,.1f} a second" if hourly >= 3600 else f"{hourly:,.0f} an hour"
+
+
+def _width(part: int, whole: int) -> float:
+    return round(100 * part / whole, 2) if whole else 0.0

@@ -1,0 +1,39 @@
+"""From a recipient's domain to the hosts that take its mail.
+
+Room: DNS answers, and what they mean for mail.
+Takes: domains; a way to ask the resolver worker; a clock.
+Gives: a site (MX hosts in order, provider), a failure with its category, or OwnFault when no nameserver answers.
+Never: connects to an MX host, judges a reply, takes silence for "no such domain".
+
+How a domain becomes a destination: ``Router`` asks the resolver worker, which runs in a process of its own because
+reading DNS messages beside the event loop starves it. There ``Lookup`` puts one question to the nameservers, and
+``Resolver`` follows RFC 5321 5.1 from the domain to its MX hosts to their addresses. The answer becomes a ``Site``; all
+domains with the same ranked set of MX hosts share one, and with it one lane. ``plan`` lays down in which order an
+attempt walks over its addresses. ``forbidden_address`` is asked twice: here, and by net right before it connects.
+
+What each failure means: permanent bad-domain: the domain does not exist or takes no mail. Permanent routing: it leads
+only to where nobody may be led (loopback, private networks). Temporary dns: the DNS did not answer for this domain.
+Temporary routing: it has MX hosts of which none can be used at present. OwnFault: our nameservers are dead, and nobody
+is charged for it.
+"""
+
+from __future__ import annotations
+
+from bulkmail.routing.forbidden import forbidden_address, networks
+from bulkmail.routing.plan import plan
+from bulkmail.routing.router import Router
+from bulkmail.routing.site import MxHost, RouteFailure, Site, site_of
+
+RESOLVER = "bulkmail.routing.resolver:Resolver"
+
+__all__ = [
+    "RESOLVER",
+    "MxHost",
+    "RouteFailure",
+    "Router",
+    "Site",
+    "forbidden_address",
+    "networks",
+    "plan",
+    "site_of",
+]

@@ -1,0 +1,45 @@
+"""A bounded memory whose entries have a best-before date."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
+
+class Expiring(Generic[_Key, _Value]):
+    """At most ``size`` entries; the one not asked for longest goes first, an expired one when it is asked for."""
+
+    __slots__ = ("_entries", "_size")
+
+    def __init__(self, size: int) -> None:
+        self._entries: OrderedDict[_Key, tuple[float, _Value]] = OrderedDict()
+        self._size = size
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: _Key, now: float) -> _Value | None:
+        """The value, unless it is unknown or past its date."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        until, value = entry
+        if now >= until:
+            del self._entries[key]
+            return None
+        self._entries.move_to_end(key)
+        return value
+
+    def put(self, key: _Key, value: _Value, until: float) -> None:
+        """Remember ``value`` until then, in place of what was known."""
+        self._entries[key] = (until, value)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
+
+    def __repr__(self) -> str:
+        return f"<Expiring {len(self._entries)} of {self._size}>"

@@ -1,0 +1,78 @@
+"""Addresses that an MX record may name and that nobody must be led to: our own machine, our own network, nobody at all.
+
+A hostile domain can point its MX at 127.0.0.1 or at a database in our network. So an address is looked at twice: when
+it comes out of the DNS, and right before it is connected to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Network = IPv4Network | IPv6Network
+
+# What each stands for; documentation prefixes such as 192.0.2.0/24 lead nowhere and harm nobody. The first match names.
+_FORBIDDEN: tuple[tuple[Network, str], ...] = tuple(
+    (ip_network(network), reason)
+    for network, reason in (
+        ("0.0.0.0/8", "an unspecified address"),
+        ("10.0.0.0/8", "a private address"),
+        ("100.64.0.0/10", "a shared (carrier NAT) address"),  # RFC 6598
+        ("127.0.0.0/8", "a loopback address"),
+        ("169.254.0.0/16", "a link-local address"),
+        ("172.16.0.0/12", "a private address"),
+        ("192.168.0.0/16", "a private address"),
+        ("224.0.0.0/4", "a multicast address"),
+        ("240.0.0.0/4", "a reserved address"),
+        ("::/128", "an unspecified address"),
+        ("::1/128", "a loopback address"),
+        ("::/96", "an IPv4 address in IPv6 clothes"),
+        ("::ffff:0:0/96", "an IPv4 address in IPv6 clothes"),
+        ("fc00::/7", "a private address"),
+        ("fe80::/10", "a link-local address"),
+        ("fec0::/10", "a private address"),
+        ("ff00::/8", "a multicast address"),
+    )
+)
+_NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
+
+
+@lru_cache(maxsize=256)
+def _network(text: str) -> Network:
+    return ip_network(text, strict=False)
+
+
+def networks(texts: Iterable[str | Network]) -> tuple[Network, ...]:
+    """Networks in CIDR notation, parsed. Raises ValueError."""
+    return tuple(_network(str(text)) for text in texts)
+
+
+def _inner(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 address leads to: v4-mapped, 6to4, NAT64."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def forbidden_address(ip: str, allow_networks: Sequence[str | Network] = ()) -> str | None:
+    """Why this address is not to be connected to ("a loopback address"), or None where it may be.
+
+    ``allow_networks``: networks that may be connected to all the same, in CIDR notation or parsed.
+    """
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return "not an IP address"
+    ways = [address]
+    inner = _inner(address) if isinstance(address, IPv6Address) else None
+    if inner is not None:
+        ways.append(inner)
+    allowed = networks(allow_networks)
+    if any(way in network for network in allowed for way in ways):
+        return None
+    for way in reversed(ways):  # the inner one first: it names what is wrong better
+        for network, reason in _FORBIDDEN:
+            if way in network:
+                return reason
+    return None

@@ -1,0 +1,336 @@
+"""One question to the DNS: sent, repeated, answered from memory, told apart from silence.
+
+dnspython builds and reads the messages, opens a fresh port for each question, and checks id, question and sender; what
+does not fit is ignored, so a forged or broken packet is silence, never "no such record". A cut answer (TC) is asked for
+again over TCP (RFC 7766). Only the resolvers of the settings are asked; recursion is theirs.
+
+Silence is told apart: a resolver that answers other questions is well, and the domain is to blame for the time being;
+when two tries in a row were met by silence on all sides, the root is asked for as a check, and where that fails too it
+is a fault of our own (OwnFault), which charges no recipient. While it lasts, each question repeats the check only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import dns.asyncquery
+import dns.exception
+import dns.flags
+import dns.inet
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+
+from bulkmail.mail import OwnFault
+from bulkmail.routing.expiring import Expiring
+
+_ROUNDS = 2  # each nameserver is asked twice, in turns
+_MISSED = 2  # tries in a row that nobody answered, before the check makes the third
+_PATIENCE = 4  # timeouts that one question may take in all, its aliases included
+_PROBE = 5.0  # seconds at most for the check whether any nameserver answers
+_HOLD = 0.2  # of the timeout: how long an unanswered try keeps others from being sent
+_HOPS = 8  # aliases followed from one answer to the next; within one answer dnspython follows up to 16
+_UDP_PAYLOAD = 1232  # fits every path without fragments
+_LONGEST = 86400.0  # no answer is believed for longer than a day
+_LONGEST_NO = 10800.0  # nor a "no" for longer than three hours (RFC 2308 5)
+_NO_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS})  # RFC 6891 7
+
+
+class Nameserver(NamedTuple):
+    """Where a resolver listens."""
+
+    ip: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        return f"[{self.ip}]:{self.port}" if ":" in self.ip else f"{self.ip}:{self.port}"
+
+
+def parse_nameserver(text: str) -> Nameserver:
+    """``192.0.2.1``, ``192.0.2.1:53``, ``2001:db8::1`` or ``[2001:db8::1]:53``. Raises ValueError."""
+    if text.startswith("["):
+        ip, _, port = text[1:].partition("]")
+        port = port.removeprefix(":")
+    elif text.count(":") == 1:
+        ip, _, port = text.partition(":")
+    else:
+        ip, port = text, ""
+    try:
+        dns.inet.af_for_address(ip)
+        return Nameserver(ip, int(port) if port else 53)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a nameserver; write an IP address, or address:port") from None
+
+
+def system_nameservers() -> list[Nameserver]:
+    """The machine's resolvers, from /etc/resolv.conf. Raises OwnFault."""
+    try:
+        return [Nameserver(str(server)) for server in dns.resolver.Resolver().nameservers]
+    except dns.exception.DNSException as error:
+        raise OwnFault(f"no DNS resolver is configured on this machine ({error})") from error
+
+
+class _Patience:
+    """How long one question may take, counted from its first place on the wire."""
+
+    __slots__ = ("_end", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._end: float | None = None
+
+    def left(self, now: float) -> float:
+        """Seconds left; the clock starts with the first call."""
+        if self._end is None:
+            self._end = now + self._seconds
+        return self._end - now
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the DNS said about one name and one type.
+
+    ``kind``: ``data``, ``empty`` (the name exists without such a record), ``missing`` (NXDOMAIN), or ``failed``
+    (nothing is known for now; ``text`` says why). ``name``: the name at the end of its aliases. ``until``: how long
+    it holds.
+    """
+
+    kind: Literal["data", "empty", "missing", "failed"]
+    name: str
+    until: float
+    records: tuple[Any, ...] = ()  # MX: (preference, host); A and AAAA: the address
+    alias: bool = False
+    text: str = ""
+
+
+def _text(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower()
+
+
+def _record(record: Any) -> Any:
+    if record.rdtype == dns.rdatatype.MX:
+        return (record.preference, _text(record.exchange))
+    return record.address
+
+
+def _is_referral(response: dns.message.QueryMessage) -> bool:
+    """An answer that only names other servers: this one does no recursion, so it knows nothing either way."""
+    kinds = {rrset.rdtype for rrset in response.authority}
+    no_claim = not response.answer and not response.flags & dns.flags.AA
+    return no_claim and dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
+
+
+class _Slot:
+    """One of the places on the wire, given back when it is left or ``hold`` seconds after it was taken.
+
+    Silent domains keep a place for the moment in which an answer usually comes, not for their whole timeout: five
+    hundred of them must not make the others wait for minutes.
+    """
+
+    __slots__ = ("_hold", "_places", "_timer")
+
+    def __init__(self, places: asyncio.Semaphore, hold: float) -> None:
+        self._places = places
+        self._hold = hold
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        await self._places.acquire()
+        self._timer = asyncio.get_running_loop().call_later(self._hold, self._give_back)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._places.release()
+
+
+class Lookup:
+    """Asks, remembers, and puts equal questions under way together.
+
+    ``timeout``: seconds for one try at one nameserver. ``concurrency``: questions on the wire at once, those
+    not counted that have gone unanswered for a fifth of the timeout. ``ttl_floor``: nothing is asked again sooner,
+    whatever its TTL. Once it is on the wire, a question ends within four timeouts and a check.
+    """
+
+    def __init__(
+        self,
+        nameservers: Sequence[Nameserver],
+        *,
+        clock: Callable[[], float],
+        timeout: float = 5.0,
+        concurrency: int = 128,
+        cache_size: int = 65536,
+        ttl_floor: float = 60.0,
+    ) -> None:
+        self.asked = 0
+        self._servers = tuple(nameservers)
+        self._clock = clock
+        self._timeout = timeout
+        self._floor = ttl_floor
+        self._slots = asyncio.Semaphore(concurrency)
+        self._cache: Expiring[tuple[str, str], Found] = Expiring(cache_size)
+        self._under_way: dict[tuple[str, str], asyncio.Future[Found]] = {}
+        self._heard = float("-inf")  # when any nameserver last said anything that could be read
+        self._missed = 0
+        self._silent = False
+        self._checking: asyncio.Task[None] | None = None
+
+    async def ask(self, name: str, kind: str) -> Found:
+        """What the DNS says of ``name``; ``kind`` is MX, A or AAAA. Raises OwnFault where no nameserver answers."""
+        key = (name, kind)
+        found = self._cache.get(key, self._clock())
+        if found is not None:
+            return found
+        same = self._under_way.get(key)
+        if same is not None:
+            return await asyncio.shield(same)
+        answer = self._under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            found = await self._find(name, kind)
+        except BaseException as error:
+            answer.set_exception(error)
+            answer.exception()  # read: nobody else may be waiting for it
+            raise
+        else:
+            answer.set_result(found)
+            return found
+        finally:
+            del self._under_way[key]
+
+    def heard_since(self, then: float) -> bool:
+        """Whether any nameserver has said anything since."""
+        return self._heard >= then
+
+    async def check(self) -> None:
+        """Whether any nameserver says anything at all. Raises OwnFault."""
+        if self._checking is None:
+            self._checking = asyncio.create_task(self._check())
+            self._checking.add_done_callback(lambda _: setattr(self, "_checking", None))
+        await asyncio.shield(self._checking)
+
+    async def _check(self) -> None:
+        began = self._clock()
+        within = min(self._timeout, _PROBE)
+        problems = await asyncio.gather(
+            *(self._try(server, dns.name.root, "NS", within=within) for server in self._servers)
+        )
+        self._missed = 0
+        self._silent = self._heard < began
+        if self._silent:
+            words = ", ".join(f"{server} ({problem})" for server, problem in zip(self._servers, problems, strict=True))
+            raise OwnFault(f"no nameserver gives any answer: {words or 'none is configured'}")
+
+    async def _find(self, name: str, kind: str) -> Found:
+        if self._silent:
+            await self.check()
+        try:
+            wanted = dns.name.from_text(name)
+        except dns.exception.DNSException as error:
+            found = Found("missing", name, 0.0, text=f"{name} is not a name the DNS can hold ({error})")
+            return self._keep(name, kind, found, _LONGEST_NO)
+        ttl, alias, patience = _LONGEST, False, _Patience(_PATIENCE * self._timeout)
+        for _ in range(_HOPS):
+            response = await self._exchange(wanted, kind, patience)
+            if isinstance(response, str):
+                return self._keep(name, kind, Found("failed", name, 0.0, text=response), 0.0)
+            try:
+                chain = response.resolve_chaining()
+            except dns.exception.DNSException as error:
+                words = f"the answer for {_text(wanted)} makes no sense ({type(error).__name__})"
+                return self._keep(name, kind, Found("failed", name, 0.0, text=words), 0.0)
+            ttl = min(ttl, chain.minimum_ttl)
+            alias = alias or bool(chain.cnames)
+            last = _text(chain.canonical_name)
+            if chain.answer is not None:
+                records = tuple(_record(record) for record in chain.answer)
+                return self._keep(name, kind, Found("data", last, 0.0, records, alias), ttl)
+            if response.rcode() == dns.rcode.NXDOMAIN:
+                return self._keep(name, kind, Found("missing", last, 0.0, alias=alias), min(ttl, _LONGEST_NO))
+            if not chain.cnames or any(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority):
+                return self._keep(name, kind, Found("empty", last, 0.0, alias=alias), min(ttl, _LONGEST_NO))
+            wanted = chain.canonical_name  # an alias into a zone this answer does not speak of
+        return self._keep(name, kind, Found("failed", name, 0.0, text=f"{name} has too many aliases in a row"), 0.0)
+
+    def _keep(self, name: str, kind: str, found: Found, ttl: float) -> Found:
+        until = self._clock() + max(self._floor, ttl)
+        dated = Found(found.kind, found.name, until, found.records, found.alias, found.text)
+        self._cache.put((name, kind), dated, until)
+        return dated
+
+    async def _exchange(self, name: dns.name.Name, kind: str, patience: _Patience) -> dns.message.QueryMessage | str:
+        """A NOERROR or NXDOMAIN answer, or why there is none. Raises OwnFault where nobody answers anything."""
+        began = self._clock()
+        problem = "no nameserver is configured"
+        edns = True
+        for server in self._servers * _ROUNDS:
+            async with _Slot(self._slots, _HOLD * self._timeout):
+                if self._silent:  # found out while this one waited for its place
+                    began = self._clock()
+                    break
+                within = min(self._timeout, patience.left(self._clock()))
+                if within <= 0:
+                    problem = f"{_text(name)} {kind}: the answers take too long"
+                    break
+                began = self._clock()
+                answer = await self._try(server, name, kind, within=within, edns=edns)
+            if isinstance(answer, str):
+                problem = f"{server}: {answer}"
+                self._missed = 0 if self._heard >= began else self._missed + 1
+                if self._missed >= _MISSED:
+                    await self.check()
+                continue
+            rcode = answer.rcode()
+            if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+                problem = f"{server} says {dns.rcode.to_text(rcode)} for {_text(name)} {kind}"
+                edns = edns and rcode not in _NO_EDNS
+            elif _is_referral(answer):
+                problem = f"{server} refers to other servers for {_text(name)} {kind}"
+            else:
+                return answer
+        if self._heard < began:  # while the last try waited nobody else had an answer either
+            await self.check()
+        return problem
+
+    async def _try(
+        self, server: Nameserver, name: dns.name.Name, kind: str, *, within: float, edns: bool = True
+    ) -> dns.message.QueryMessage | str:
+        """One question to one nameserver: its answer, or what came instead."""
+        self.asked += 1
+        deadline = self._clock() + within
+        query = dns.message.make_query(name, kind, use_edns=0 if edns else False, payload=_UDP_PAYLOAD)
+        try:
+            try:
+                answer = await dns.asyncquery.udp(
+                    query,
+                    server.ip,
+                    timeout=within,
+                    port=server.port,
+                    ignore_unexpected=True,
+                    ignore_errors=True,
+                    raise_on_truncation=True,
+                )
+            except dns.message.Truncated:
+                self._heard = self._clock()
+                left = max(0.001, deadline - self._clock())
+                answer = await dns.asyncquery.tcp(query, server.ip, timeout=left, port=server.port)
+        except dns.exception.Timeout:
+            return f"no answer within {within:.3g} s"
+        except (dns.exception.DNSException, OSError, EOFError) as error:
+            return str(error) or type(error).__name__
+        assert isinstance(answer, dns.message.QueryMessage), "an answer has the opcode of its question"
+        self._heard = self._clock()
+        return answer
+
+    def __repr__(self) -> str:
+        state = "silent" if self._silent else "well"
+        names = " ".join(str(server) for server in self._servers)
+        return f"<Lookup at {names}, {state}, {self.asked} asked, {len(self._cache)} known>"

@@ -1,0 +1,232 @@
+"""The resolver worker: from a domain to the hosts that take its mail. Runs in a process of its own, asyncio inside.
+
+Jobs and answers are plain data:
+
+``("configure", {"nameservers": ["127.0.0.1:53"] or None, "timeout": 5.0, "allow_networks": [...], "ipv6": False,
+"concurrency": 128, "cache_size": 65536, "ttl_floor": 60.0, "mx_aliases": False, "route_within": 45.0})``
+-> ``("configured",)``
+``("check",)`` -> ``("alive",)``
+``("route", domain)`` -> ``("mx", ttl, [(preference, host, [ip, ...]), ...])``,
+or ``("failed", permanent, category, text, ttl)``.
+
+Hosts come in order of preference; one that cannot be used now is there with no addresses, so that the set of a
+destination does not change with the weather.
+Each may answer ``("own-fault", text)``: no nameserver answers anything.
+
+What leads to what (RFC 5321 5.1, RFC 7505): no such domain, a null MX, or neither MX nor addresses: permanent. MX
+hosts that have no address, or no usable name: temporary, until the recipient expires. MX hosts that lead only into
+forbidden networks: permanent. No answer, SERVFAIL and the like: temporary, and never taken for "no MX".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from typing import Any, TypeVar
+
+from bulkmail.mail import AddressError, Category, OwnFault, domain_key
+from bulkmail.routing.forbidden import Network, forbidden_address, networks
+from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
+
+_HOSTS = 10
+_ADDRESSES = 5
+_TEXT = 512
+_RECHECK = 600.0  # a host of the set could not be resolved: look again no later than this
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+)
+_LOCALHOST = re.compile(r"(?:.*\.)?localhost(?:\.localdomain)?")
+
+
+_Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """One MX host: its addresses, or why there are none to use."""
+
+    name: str
+    until: float
+    addresses: tuple[str, ...] = ()
+    trouble: str = ""
+    soft: bool = False  # the DNS did not answer: nothing is known
+    forbidden: bool = False  # it leads where nobody may be led
+    named: bool = True  # its name is a host name
+
+
+class Resolver:
+    """The worker class (module docstring: its jobs)."""
+
+    def __init__(self) -> None:
+        self._lookup: Lookup | None = None
+        self._allowed: tuple[Network, ...] = ()
+        self._ipv6 = False
+        self._mx_aliases = False
+        self._route_within = 45.0
+        self._ttl_floor = 60.0
+        self._late: set[asyncio.Task[tuple[Any, ...]]] = set()
+
+    async def handle(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Do one job; what goes wrong in the world comes back as data, a job that makes no sense raises."""
+        try:
+            if job[0] == "configure":
+                self._configure(**job[1])
+                return ("configured",)
+            if self._lookup is None:
+                raise RuntimeError("the resolver was not configured")
+            if job[0] == "route":
+                return await self._route_in_time(self._lookup, job[1])
+            if job[0] == "check":
+                await self._lookup.check()
+                return ("alive",)
+        except OwnFault as fault:
+            return ("own-fault", str(fault))
+        raise ValueError(f"no such job: {job[0]!r}")
+
+    def _configure(
+        self,
+        *,
+        nameservers: list[str] | None = None,
+        timeout: float = 5.0,
+        allow_networks: list[str] | None = None,
+        ipv6: bool = False,
+        concurrency: int = 128,
+        cache_size: int = 65536,
+        ttl_floor: float = 60.0,
+        mx_aliases: bool = False,
+        route_within: float = 45.0,
+    ) -> None:
+        servers = system_nameservers() if nameservers is None else [parse_nameserver(text) for text in nameservers]
+        self._lookup = Lookup(
+            servers,
+            clock=asyncio.get_running_loop().time,
+            timeout=timeout,
+            concurrency=concurrency,
+            cache_size=cache_size,
+            ttl_floor=ttl_floor,
+        )
+        self._allowed = networks(allow_networks or ())
+        self._ipv6 = ipv6
+        self._mx_aliases = mx_aliases
+        self._route_within = route_within
+        self._ttl_floor = ttl_floor
+
+    async def _route_in_time(self, lookup: Lookup, domain: str) -> tuple[Any, ...]:
+        """The answer, at the latest after ``route_within`` seconds and a check (5 s at most).
+
+        The parent ends a worker that is late, with all its jobs, and takes it for a fault of our own: no domain may
+        have that in its hands. What is late goes on behind, within its own bounds, and fills the memory.
+        """
+        began = asyncio.get_running_loop().time()
+        task = asyncio.create_task(self._route(lookup, domain))
+        done, _ = await asyncio.wait({task}, timeout=self._route_within)
+        if done:
+            return task.result()
+        self._late.add(task)
+        task.add_done_callback(self._forget)
+        if not lookup.heard_since(began):
+            await lookup.check()
+        words = f"the DNS did not lead to a host of {domain[:253]} within {self._route_within:g} s"
+        return _failed(False, Category.DNS, words, self._ttl_floor)
+
+    def _forget(self, task: asyncio.Task[tuple[Any, ...]]) -> None:
+        self._late.discard(task)
+        task.exception()  # read: whoever asked has had an answer
+
+    async def _route(self, lookup: Lookup, domain: str) -> tuple[Any, ...]:
+        now = asyncio.get_running_loop().time()
+        try:
+            domain = domain_key(domain)
+        except AddressError as error:
+            return _failed(True, Category.BAD_DOMAIN, str(error), 86400.0)
+        mx = await lookup.ask(domain, "MX")
+        ttl = mx.until - now
+        if mx.kind == "failed":
+            return _failed(False, Category.DNS, mx.text, ttl)
+        if mx.kind == "missing":
+            return _failed(True, Category.BAD_DOMAIN, mx.text or f"the domain {domain} does not exist (NXDOMAIN)", ttl)
+        implicit = mx.kind == "empty"
+        targets = {mx.name: 0} if implicit else _targets(mx)
+        if not targets:
+            return _failed(True, Category.BAD_DOMAIN, f"5.1.10 the domain {domain} takes no mail (null MX)", ttl)
+        asked = sorted((preference, name) for name, preference in targets.items())[:_HOSTS]
+        hosts = await _all(*(self._host(lookup, name, alias_fine=implicit) for _, name in asked))
+        usable = [host.until for host in hosts if host.addresses]
+        if not usable:
+            return await self._nowhere(lookup, domain, hosts, implicit=implicit, ttl=ttl)
+        until = min(mx.until, *usable)
+        if any(host.soft for host in hosts):
+            until = min(until, now + _RECHECK)
+        found = [
+            (preference, host.name, list(host.addresses))
+            for (preference, _), host in zip(asked, hosts, strict=True)
+            if host.named
+        ]
+        return ("mx", max(0.0, until - now), found)
+
+    async def _nowhere(
+        self, lookup: Lookup, domain: str, hosts: list[_Host], *, implicit: bool, ttl: float
+    ) -> tuple[Any, ...]:
+        """No host of the domain can be used: what that means for its mail."""
+        now = asyncio.get_running_loop().time()
+        words = "; ".join(host.trouble for host in hosts)
+        ttl = min(ttl, *(host.until - now for host in hosts))
+        if any(host.soft for host in hosts):
+            return _failed(False, Category.DNS, words, ttl)
+        if all(host.forbidden for host in hosts):
+            return _failed(True, Category.ROUTING, f"5.4.6 mail for {domain} would go to {words}", ttl)
+        if not implicit:
+            return _failed(False, Category.ROUTING, f"no MX host of {domain} can be used: {words}", ttl)
+        if not self._ipv6 and (await lookup.ask(hosts[0].name, "AAAA")).kind in ("data", "failed"):
+            return _failed(False, Category.ROUTING, f"{domain} can be reached over IPv6 only, which is not set up", ttl)
+        return _failed(True, Category.BAD_DOMAIN, f"the domain {domain} has neither MX nor address records", ttl)
+
+    async def _host(self, lookup: Lookup, name: str, *, alias_fine: bool) -> _Host:
+        """The addresses of one MX host, those that must not be used left out."""
+        never = float("inf")
+        if _LOCALHOST.fullmatch(name):
+            return _Host(name, never, trouble=f"{name}, which is this machine", forbidden=True, named=False)
+        if _HOST.fullmatch(name) is None or name.rpartition(".")[2].isdigit():
+            return _Host(name, never, trouble=f"{name[:80]} is not a host name", named=False)
+        kinds = ("A", "AAAA") if self._ipv6 else ("A",)
+        answers = await _all(*(lookup.ask(name, kind) for kind in kinds))
+        until = min(answer.until for answer in answers)
+        if answers[0].alias and not (alias_fine or self._mx_aliases):
+            return _Host(name, until, trouble=f"{name} is an alias (CNAME), which an MX must not be (RFC 2181 10.3)")
+        mixed = chain.from_iterable(zip_longest(*(answer.records for answer in answers)))
+        addresses = [address for address in mixed if address is not None]
+        refused = {address: forbidden_address(address, self._allowed) for address in addresses}
+        good = [address for address in addresses if refused[address] is None][:_ADDRESSES]
+        if good:  # sorted: DNS servers turn the order round, and a site is not another one for that
+            return _Host(name, until, tuple(sorted(good)))
+        failed = [answer for answer in answers if answer.kind == "failed"]
+        if failed:
+            return _Host(name, until, trouble=failed[0].text, soft=True)
+        if refused:
+            words = ", ".join(f"{address} ({reason})" for address, reason in list(refused.items())[:_ADDRESSES])
+            return _Host(name, until, trouble=f"{name} at {words}", forbidden=True)
+        lacking = "does not exist" if answers[0].kind == "missing" else "has no address"
+        return _Host(name, until, trouble=f"{name} {lacking}")
+
+
+async def _all(*questions: Coroutine[Any, Any, _Answer]) -> list[_Answer]:
+    """The answers to all, put at the same time; one alone is not worth a task of its own."""
+    if len(questions) == 1:
+        return [await questions[0]]
+    return await asyncio.gather(*questions)
+
+
+def _targets(mx: Found) -> dict[str, int]:
+    """Host -> its best preference; the "." of a null MX is no host (RFC 7505 3)."""
+    targets: dict[str, int] = {}
+    for preference, host in mx.records:
+        if host != ".":
+            targets[host] = min(preference, targets.get(host, preference))
+    return targets
+
+
+def _failed(permanent: bool, category: Category, text: str, ttl: float) -> tuple[Any, ...]:
+    return ("failed", permanent, str(category), text[:_TEXT], max(0.0, ttl))

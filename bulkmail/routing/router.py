@@ -1,0 +1,74 @@
+"""From a domain to its site, remembered as long as the DNS says.
+
+Knows nothing of processes or event loops: ``ask`` is handed in and awaited (a worker's Deferred, a coroutine in a
+test). Equal questions at the same time are put together by the resolver, not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+from bulkmail.mail import OwnFault
+from bulkmail.routing.expiring import Expiring
+from bulkmail.routing.site import RouteFailure, Site, site_of
+from bulkmail.shaping import Provider
+
+
+class Router:
+    """Routes domains. ``providers``: the table of shaping. ``size``: domains remembered."""
+
+    def __init__(
+        self,
+        ask: Callable[[tuple[Any, ...]], Awaitable[Any]],
+        clock: Callable[[], float],
+        providers: Mapping[str, Provider],
+        size: int = 65536,
+    ) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._providers = providers
+        self._known: Expiring[str, Site | RouteFailure] = Expiring(size)
+        # one object for each site in use: 100,000 domains at one hoster hold one, and it goes with the last of them
+        self._sites: WeakValueDictionary[str, Site] = WeakValueDictionary()
+
+    def known(self, domain: str) -> Site | RouteFailure | None:
+        """What is remembered of a domain, without asking."""
+        return self._known.get(domain, self._clock())
+
+    async def route(self, domain: str) -> Site | RouteFailure:
+        """The site that takes the domain's mail, or why there is none. Raises OwnFault where no resolver answers.
+
+        Sites with one key may differ in their addresses over time: the one returned last is the freshest.
+        """
+        result = self.known(domain)
+        if result is not None:
+            return result
+        answer = await self._ask(("route", domain))
+        if answer[0] == "own-fault":
+            raise OwnFault(answer[1])
+        if answer[0] == "mx":
+            _, ttl, hosts = answer
+            result = self._one(site_of(hosts, self._providers))
+        else:
+            _, permanent, category, text, ttl = answer
+            result = RouteFailure(permanent, category, text)
+        self._known.put(domain, result, self._clock() + ttl)
+        return result
+
+    async def check(self) -> None:
+        """Whether any nameserver answers. Raises OwnFault."""
+        answer = await self._ask(("check",))
+        if answer[0] == "own-fault":
+            raise OwnFault(answer[1])
+
+    def _one(self, site: Site) -> Site:
+        same = self._sites.get(site.key)
+        if same == site:
+            return same
+        self._sites[site.key] = site
+        return site
+
+    def __repr__(self) -> str:
+        return f"<Router knows {len(self._known)} domains at {len(self._sites)} sites>"

@@ -1,0 +1,81 @@
+"""The destination: all domains whose mail goes to the same MX hosts in the same order are one site.
+
+A site's key is made of the host names and their ranks, not of the preference numbers (10 and 20 route as 1 and 2 do)
+and not of addresses, which change; so it is the same tomorrow and on another machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from bulkmail.shaping import Provider, provider_of
+
+_NAMED = 4  # hosts named in a site's name before it says "and more"
+
+
+@dataclass(frozen=True, slots=True)
+class MxHost:
+    """One MX host. ``addresses`` is empty while it cannot be used."""
+
+    preference: int
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Site:
+    """A destination: lanes are by ``key``; people read ``name``; ``provider`` is ``""`` where there is none."""
+
+    key: str
+    hosts: tuple[MxHost, ...]  # in order of preference
+    provider: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class RouteFailure:
+    """A domain that leads nowhere. ``category`` as in the report; ``text`` for people."""
+
+    permanent: bool
+    category: str
+    text: str
+
+
+def site_key(hosts: Sequence[MxHost]) -> str:
+    """The first host and a hash of the whole ranked set: short, and telling in a log."""
+    ranks = {preference: rank for rank, preference in enumerate(sorted({host.preference for host in hosts}))}
+    whole = sorted(f"{ranks[host.preference]} {host.name}" for host in hosts)
+    digest = blake2b("\n".join(whole).encode(), digest_size=6).hexdigest()
+    return f"{whole[0].partition(' ')[2]}~{digest}"
+
+
+def site_name(names: Sequence[str]) -> str:
+    """How people read it: ``(mx1|mx2).example.net``; what all hosts have in common stands once."""
+    split = [name.split(".") for name in names]
+    shared: list[str] = []
+    for labels in zip(*(reversed(labels) for labels in split), strict=False):
+        if len(set(labels)) > 1:
+            break
+        shared.insert(0, labels[0])
+    heads = [".".join(labels[: len(labels) - len(shared)]) for labels in split]
+    tail = ".".join(shared)
+    if "" in heads:  # one host's name is what all end with
+        return tail
+    more = f"|{len(heads) - _NAMED} more" if len(heads) > _NAMED else ""
+    inner = "|".join(heads[:_NAMED]) + more
+    return f"({inner}).{tail}" if tail else inner
+
+
+def site_of(hosts: Sequence[tuple[int, str, Sequence[str]]], providers: Mapping[str, Provider]) -> Site:
+    """The site of the resolver's hosts: (preference, host, addresses) each."""
+    ordered = tuple(
+        MxHost(preference, name, tuple(addresses))
+        for preference, name, addresses in sorted(hosts, key=lambda host: (host[0], host[1]))
+    )
+    names = [host.name for host in ordered]
+    return Site(site_key(ordered), ordered, provider_of(names, providers), site_name(names))

@@ -1,0 +1,351 @@
+"""Builds and wires everything, and starts and stops it in the right order; decides nothing.
+
+Nothing is opened before ``startService``: a thread, a process or a database would not survive twistd's fork. The order
+of opening is the order of need: limits of the system, the rehearsal's world where there is one, the spool (its lock
+first), the resolver, the compose workers, the report's workers, then the campaigns. Closing is the reverse.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import platform
+import random
+import resource
+import shutil
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bulkmail.delivery import (
+    Composing,
+    Feeder,
+    Ledger,
+    Prepared,
+    Reporting,
+    Run,
+    Sending,
+    Street,
+    Watching,
+    background,
+)
+from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
+from bulkmail.rehearsal.world import World, rehearsed
+from bulkmail.routing import RESOLVER, Router
+from bulkmail.settings import Settings
+from bulkmail.shaping import provider_table
+from bulkmail.spool import Spool, estimate, free_bytes, open_spool
+from bulkmail.workers import Pool, Worker
+
+COMPOSER = "bulkmail.content.compose:Composer"
+FINISHED, REFUSED, STOPPED = 0, 1, 3
+SPEED = 600.0
+_RESERVE = 200  # descriptors for everything that is no connection to an MX
+_BYTES_A_ROW = 60
+_REPORT_BYTES_A_ROW = 700
+
+
+@dataclass
+class Order:
+    """What was asked for on the command line, checked: one campaign, or a folder of them to watch."""
+
+    settings: Settings
+    prepared: Prepared | None = None
+    watch: str | None = None
+    rehearse: bool = False
+    speed: float = SPEED
+    once: bool = False
+    accept_changes: bool = False
+    foreground: bool = True
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Bulkmail(Service):
+    """The running program. Ends the process's reactor when there is nothing left to do."""
+
+    log = Logger(namespace="bulkmail")
+
+    def __init__(self, reactor: Any, order: Order) -> None:
+        self.reactor = reactor
+        self.order = order
+        self.settings = order.settings
+        self.exit_status = REFUSED
+        self._sending: Sending | None = None
+        self._street: Street | None = None
+        self._spool: Spool | None = None
+        self._resolver: Worker | None = None
+        self._world: World | None = None
+        self._watching: Watching | None = None
+        self._done: Deferred[None] | None = None
+        self._stop_asked = 0
+
+    # what twistd calls
+
+    def startService(self) -> None:
+        """After the fork: open everything and begin."""
+        super().startService()  # type: ignore[no-untyped-call]
+        atexit.register(self._leave)
+        # Twisted's timers follow the wall clock; ours must not fire, or wait, because somebody set it.
+        self.reactor.seconds = time.monotonic
+        self.reactor.callWhenRunning(self._install_signals)
+        self._done = background(self._run(), "sending")
+
+    def stopService(self) -> Deferred[None] | None:
+        """The reactor is about to stop, whoever asked for it."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        background(self._stop(), "stopping")
+        return self._done
+
+    # the life of the process
+
+    async def _run(self) -> None:
+        try:
+            await self._open()
+            self.exit_status = await self._work()
+        except Refused as refused:
+            self._refuse(str(refused))
+        except OwnFault as fault:
+            self._refuse(f"bulkmail: {fault}")
+        except Exception:  # noqa: BLE001 - whatever it is: settle, report, close
+            self.log.failure("bulkmail stopped because of an error in itself")
+            self.exit_status = STOPPED
+        finally:
+            await self._close()
+            if self.reactor.running:
+                self.reactor.callLater(0, self._stop_reactor)
+
+    async def _work(self) -> int:
+        assert self._sending is not None
+        if self._stop_asked:
+            return STOPPED
+        if self.order.watch is not None:
+            assert self._watching is not None
+            await self._watching.watch()
+            return STOPPED if self._stop_asked else FINISHED
+        assert self.order.prepared is not None
+        status = await self._sending.send(self.order.prepared, accept_changes=self.order.accept_changes)
+        if self.order.rehearse:
+            self.log.info("the rehearsal's report: {folder}/rehearsal/", folder=self.order.prepared.campaign.folder)
+        else:
+            self.log.info("the report: {folder}/report/", folder=self.order.prepared.campaign.folder)
+        return status
+
+    async def _open(self) -> None:
+        order = self.order
+        for problem in order.problems:
+            self.log.warn("{problem}", problem=problem)
+        connections = min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE)
+        speed = 1.0
+        if order.rehearse:
+            assert order.prepared is not None
+            speed = order.speed
+            place = os.path.join(order.prepared.campaign.folder, "rehearsal")
+            self._world = World(self.reactor, os.path.join(place, "received"), speed)
+            shutil.rmtree(place, ignore_errors=True)
+            os.makedirs(place, exist_ok=True)
+            os.chmod(place, 0o755)  # noqa: S103 - people read it
+            where = await self._world.start()
+            self.settings = rehearsed(self.settings, where, os.path.join(place, ".spool"), speed)
+        check_room(self.settings.spool, order.prepared)
+        self._spool = spool = await open_spool(
+            self.settings.spool,
+            self.reactor,
+            clock=time.time,
+            unknown_after=self.settings.retry.unknown_after,
+            on_fault=self._spool_fault,
+        )
+        if spool.recovered.ambiguous or spool.recovered.replied or spool.recovered.returned:
+            self.log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
+        providers = provider_table(self.settings.shaping.overrides)
+        router = Router(await self._open_resolver(speed), self.reactor.seconds, providers)
+        await router.check()
+        compose = Pool(self.reactor, COMPOSER, self._processes())
+        compose.start()
+        reporting = Reporting(
+            reactor=self.reactor,
+            spool=spool,
+            spool_path=self.settings.spool,
+            wall=time.time,
+            fault=self._report_fault,
+            rehearsal=order.rehearse,
+        )
+        reporting.start()
+        ledger = Ledger(
+            spool=spool,
+            retry=self.settings.retry,
+            wall=time.time,
+            rng=random.Random(),  # noqa: S311 - jitter, not secrets
+            changed=self._changed,
+            speed=speed,
+        )
+        self._street = street = Street(
+            reactor=self.reactor,
+            settings=self.settings,
+            hostname=self.settings.hostname or own_name(),
+            ledger=ledger,
+            providers=providers,
+            wall=time.time,
+            rng=random.Random(),  # noqa: S311 - shuffles MX hosts
+            connections=connections,
+            speed=speed,
+        )
+        composing = Composing(compose)
+        street.feeder = feeder = Feeder(spool=spool, street=street, composing=composing, route=router.route)
+        composing.start(feeder.composed, feeder.spoilt)
+        scratch = os.path.join(self.settings.spool, "scratch")
+        os.makedirs(scratch, mode=0o700, exist_ok=True)
+        self._sending = Sending(
+            reactor=self.reactor,
+            spool=spool,
+            street=street,
+            feeder=feeder,
+            reporting=reporting,
+            compose=compose,
+            wall=time.time,
+            stop_within=self.settings.stop_within,
+            once=order.once,
+            rehearsal=order.rehearse,
+            suppress=list(self.settings.suppress),
+            scratch=scratch,
+        )
+        self._sending.start()
+        if order.watch is not None:
+            self._watching = Watching(
+                reactor=self.reactor, sending=self._sending, settings=self.settings, root=order.watch
+            )
+
+    async def _open_resolver(self, speed: float) -> Any:
+        options = {
+            "nameservers": list(self.settings.dns.nameservers) if self.settings.dns.nameservers else None,
+            "timeout": self.settings.dns.timeout,
+            "allow_networks": [str(network) for network in self.settings.routing.allow_networks],
+            "ttl_floor": 60.0 / speed,
+        }
+
+        def replace(_: Worker | None) -> None:
+            if self._stop_asked or self._spool is None:
+                return
+            self._resolver = worker = Worker.start(self.reactor, RESOLVER, replace)
+            worker.ask(("configure", options), None).addErrback(lambda _: None)
+
+        replace(None)
+
+        async def ask(job: tuple[Any, ...]) -> Any:
+            assert self._resolver is not None
+            try:
+                return await self._resolver.ask(job, 60.0)
+            except BulkmailError as error:
+                return ("own-fault", f"the resolver process: {error}")
+
+        return ask
+
+    def _processes(self) -> int:
+        wanted = self.settings.compose.processes
+        return len(os.sched_getaffinity(0)) if wanted == "auto" else int(wanted)
+
+    async def _stop(self) -> None:
+        self._stop_asked += 1
+        if self._watching is not None:
+            self._watching.stop()
+        if self._sending is not None:
+            await self._sending.stop()
+
+    async def _close(self) -> None:
+        self._stop_asked += 1
+        if self._sending is not None:
+            await self._sending.close()
+        if self._resolver is not None:
+            await self._resolver.close()
+        if self._spool is not None:
+            try:
+                await self._spool.close()
+            except OwnFault as fault:
+                self.log.error("{fault}; the journal has what could not be written", fault=fault)
+        if self._world is not None:
+            await self._world.stop()
+
+    # what others tell
+
+    def _changed(self, run: Run) -> None:
+        if self._sending is not None:
+            self._sending.changed(run)
+
+    def _spool_fault(self, fault: OwnFault | None) -> None:
+        if fault is not None and self._street is not None:
+            self._street.own_fault(str(fault))
+
+    def _report_fault(self, text: str) -> None:
+        self.log.error("{text}; it is tried again", text=text)
+
+    def _refuse(self, text: str) -> None:
+        self.exit_status = REFUSED
+        sys.stderr.write(text + "\n")
+        self.log.error("refused: {text}", text=text)
+
+    # signals and the end
+
+    def _install_signals(self) -> None:
+        signals = [signal.SIGTERM, signal.SIGINT]
+        if self.order.foreground:
+            signals.append(signal.SIGHUP)
+        for number in signals:
+            signal.signal(number, lambda *_: self.reactor.callFromThread(self._signalled))
+
+    def _signalled(self) -> None:
+        if self._stop_asked and self._street is not None:
+            self._street.hurry = True
+            return
+        self.log.info("stopping; what is in flight may finish, a second signal stops at once")
+        background(self._stop(), "stopping")
+
+    def _stop_reactor(self) -> None:
+        if self.reactor.running:
+            self.reactor.stop()
+
+    def _leave(self) -> None:
+        """The last exit hook to run: twistd has no other way to a status of our own."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(self.exit_status)
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files to what the system allows; what it is now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return soft if soft != resource.RLIM_INFINITY else 1 << 20
+
+
+def own_name() -> str:
+    """The machine's own full name, for EHLO."""
+    name = socket.getfqdn()
+    return name if "." in name else f"{platform.node() or 'localhost'}.localdomain"
+
+
+def check_room(spool: str, prepared: Prepared | None) -> None:
+    """Raise OwnFault where a start would fill the disk: the spool, and the report twice (it is written aside)."""
+    if prepared is None:
+        return
+    rows = prepared.input_bytes // _BYTES_A_ROW
+    for path, needed in (
+        (spool, estimate(rows, _BYTES_A_ROW)),
+        (prepared.campaign.folder, 2 * rows * _REPORT_BYTES_A_ROW),
+    ):
+        there = path
+        while not os.path.exists(there):
+            there = os.path.dirname(there)
+        free = free_bytes(there)
+        if free < needed:
+            raise OwnFault(
+                f"{there} has {free // 1_000_000:,} MB free and this campaign may need {needed // 1_000_000:,} MB; "
+                "make room, or use another disk"
+            )

@@ -1,0 +1,51 @@
+"""The operator's settings (bulkmail.yaml): every key with its default, checked, immutable.
+
+Room: the settings of one installation.
+Takes: bulkmail.yaml, or nothing.
+Gives: `Settings`: durations in seconds, rates as `mail.Rate`, absolute paths, keys read; or Refused with all problems.
+Never: opens a socket or a database, changes a file, accepts a key whose feature is not built.
+"""
+
+from __future__ import annotations
+
+from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
+from bulkmail.settings.sections import (
+    SHIPPED_PROVIDERS,
+    Compose,
+    Dkim,
+    Dns,
+    Limits,
+    Provider,
+    Retry,
+    Routing,
+    Settings,
+    Shaping,
+    Smtp,
+    Timeouts,
+    Tls,
+    Total,
+    Web,
+)
+from bulkmail.settings.values import TlsMode
+
+__all__ = [
+    "DEFAULT_FILE",
+    "SHIPPED_PROVIDERS",
+    "Compose",
+    "Dkim",
+    "Dns",
+    "Limits",
+    "Provider",
+    "Retry",
+    "Routing",
+    "Settings",
+    "Shaping",
+    "Smtp",
+    "Timeouts",
+    "Tls",
+    "TlsMode",
+    "Total",
+    "Web",
+    "load_settings",
+    "schema",
+]

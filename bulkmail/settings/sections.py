@@ -1,0 +1,228 @@
+"""The sections of bulkmail.yaml. Defaults stand as people write them, and the JSON Schema shows them so too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr
+
+from bulkmail.mail import Problem
+from bulkmail.settings.values import (
+    KEY_BYTES,
+    Count,
+    Domain,
+    KeyFile,
+    ListFile,
+    Nameservers,
+    Networks,
+    Pace,
+    Port,
+    Processes,
+    Reading,
+    Seconds,
+    Selector,
+    SpoolFolder,
+    Suffixes,
+    TlsMode,
+    Waits,
+    not_yet,
+    preset,
+)
+from bulkmail.yamlfile import ErrorAt, Many, Section, YamlFile, read_regular
+
+SHIPPED_PROVIDERS = frozenset(
+    {"google", "yahoo", "outlook", "office365", "apple", "comcast", "mimecast"}
+    | {"orange", "gmx", "yahoo-jp", "qq", "netease", "barracuda"}
+)
+
+
+class Dns(Section):
+    """Who answers for domain names: ``nameservers`` as ``ip:port``, None for the system's."""
+
+    nameservers: Nameservers | None = None
+    timeout: Seconds = preset("5s")
+
+
+class Routing(Section):
+    """Networks that MX addresses may lie in although they are not public."""
+
+    allow_networks: Networks = ()
+
+
+class Timeouts(Section):
+    """The patience for each step of the SMTP dialogue."""
+
+    connect: Seconds = preset("30s")
+    greeting: Seconds = preset("60s")
+    ehlo: Seconds = preset("60s")
+    starttls: Seconds = preset("30s")
+    mail: Seconds = preset("60s")
+    rcpt: Seconds = preset("60s")
+    data: Seconds = preset("120s")
+    body: Seconds = preset("180s")
+    dot: Seconds = preset("600s")
+    quit: Seconds = preset("10s")
+
+
+class Smtp(Section):
+    """How the dialogue is spoken."""
+
+    port: Port = 25
+    pipelining: Literal["auto", "off"] = "auto"
+    chunking: Annotated[Literal["auto"], not_yet("auto")] = "auto"
+    window: Annotated[Literal[16], not_yet(16)] = 16
+    timeouts: Timeouts = Timeouts()
+
+
+class Tls(Section):
+    """How much encryption is asked for."""
+
+    mode: TlsMode = "opportunistic"
+
+
+class Dkim(Section):
+    """One signing key: for mail from ``domain``, published under ``selector``; ``key`` is its PEM file."""
+
+    domain: Annotated[Domain, Field(description="the domain of From", examples=["example.com"])]
+    selector: Annotated[Selector, Field(description="the name the key is published under", examples=["s1"])]
+    key: Annotated[KeyFile, Field(description="the private key's PEM file", examples=["keys/example.com.pem"])]
+    _pem: bytes = PrivateAttr(b"")
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep the key that was read while checking: it is read once, before privileges are dropped."""
+        known = context.keys if isinstance(context, Reading) else {}
+        self._pem = known[self.key] if self.key in known else read_regular(self.key, KEY_BYTES)
+
+    @property
+    def pem(self) -> bytes:
+        """The private key file's content."""
+        return self._pem
+
+
+def _one_each(keys: tuple[Dkim, ...]) -> tuple[Dkim, ...]:
+    seen: set[tuple[str, str]] = set()
+    for index, key in enumerate(keys):
+        if (key.domain, key.selector) in seen:
+            raise ErrorAt((index, "selector"), f"{key.selector} of {key.domain} is given more than once")
+        seen.add((key.domain, key.selector))
+    return keys
+
+
+class Retry(Section):
+    """When a failed recipient is tried again, and when never more. The last interval repeats."""
+
+    schedule: Waits = preset(["10m", "10m", "30m", "1h", "2h", "4h"])
+    expire_after: Seconds = preset("3d")
+    unknown_after: Seconds = preset("15m")
+    greylist_after: Seconds = preset("5m")
+
+
+class Total(Section):
+    """Limits of this process as a whole."""
+
+    connections: Count = 2000
+
+
+class Limits(Section):
+    """What any destination gets that no provider's limits name."""
+
+    connections: Count = 10
+    messages_per_connection: Count = 100
+    rate: Pace = preset("100/s")
+    connection_rate: Pace = preset("100/m")
+    idle: Seconds = preset("60s")
+
+
+class Provider(Section):
+    """Changes to one shipped provider, or, with ``mx``, a further one. None leaves what is shipped or the default."""
+
+    mx: Suffixes | None = None
+    connections: Count | None = None
+    messages_per_connection: Count | None = None
+    rate: Pace | None = None
+    connection_rate: Pace | None = None
+    idle: Seconds | None = None
+    tls: TlsMode | None = None
+
+
+def _providers(providers: Mapping[str, Provider]) -> Mapping[str, Provider]:
+    for name, provider in providers.items():
+        if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,49}", name, re.ASCII) is None:
+            raise ErrorAt((name,), "not a provider's name; use small letters, digits and hyphens")
+        if provider.mx is None and name not in SHIPPED_PROVIDERS:
+            near = ", ".join(sorted(SHIPPED_PROVIDERS))
+            raise ErrorAt(
+                (name,), f"not a shipped provider ({near}); a new one needs mx, the ends of its MX host names"
+            )
+    return providers
+
+
+class Shaping(Section):
+    """How fast mail goes where."""
+
+    total: Total = Total()
+    default: Limits = Limits()
+    providers: Annotated[Mapping[str, Provider], AfterValidator(_providers)] = preset({})
+
+    @property
+    def overrides(self) -> dict[str, dict[str, Any]]:
+        """Provider -> the keys that were given for it, as `shaping.provider_table` takes them."""
+        return {
+            name: {key: value for key, value in provider if value is not None}
+            for name, provider in self.providers.items()
+        }
+
+
+class Compose(Section):
+    """The processes that compose and sign."""
+
+    processes: Processes = "auto"
+
+
+class Web(Section):
+    """Where the dashboard listens."""
+
+    listen: Annotated[Literal["127.0.0.1:8025"], not_yet("127.0.0.1:8025")] = "127.0.0.1:8025"
+
+
+class Settings(Section):
+    """bulkmail.yaml. ``hostname`` None means the machine's FQDN, which the caller finds out when it needs it."""
+
+    hostname: Domain | None = None
+    spool: SpoolFolder = preset("./spool")
+    dns: Dns = Dns()
+    routing: Routing = Routing()
+    smtp: Smtp = Smtp()
+    tls: Tls = Tls()
+    relay: Annotated[None, not_yet(None)] = None
+    dkim: Annotated[Many[Dkim], AfterValidator(_one_each)] = ()
+    suppress: Many[ListFile] = ()
+    retry: Retry = Retry()
+    shaping: Shaping = Shaping()
+    compose: Compose = Compose()
+    stop_within: Seconds = preset("30s")
+    web: Web = Web()
+    _file: YamlFile | None = PrivateAttr(None)
+    _warnings: tuple[Problem, ...] = PrivateAttr(())
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Remember the file, for messages about its values later on, and what was risky in it."""
+        if isinstance(context, Reading) and context.file is not None:
+            self._file = file = context.file
+            self._warnings = tuple(
+                file.problem(("dkim", index, "key"), context.warnings[dkim.key])
+                for index, dkim in enumerate(self.dkim)
+                if dkim.key in context.warnings
+            )
+
+    @property
+    def file(self) -> YamlFile | None:
+        """The file these settings were read from; None for built-in defaults."""
+        return self._file
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What works but should not stay so, such as a private key that everybody can read."""
+        return self._warnings

@@ -1,0 +1,182 @@
+"""The kinds of values in bulkmail.yaml: checked, and brought into the form that the house works with."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+
+from bulkmail.mail import AddressError, Rate, UnitError, domain_key, parse_duration, parse_rate
+from bulkmail.yamlfile import Line, Many, YamlFile, open_regular, read_regular
+
+KEY_BYTES = 64_000
+_Value = TypeVar("_Value")
+
+
+@dataclass
+class Reading:
+    """What validators know of the file they read for, and what they found by the way."""
+
+    folder: str = ""
+    file: YamlFile | None = None
+    warnings: dict[str, str] = field(default_factory=dict)  # key file -> what is risky about it
+    keys: dict[str, bytes] = field(default_factory=dict)  # key file -> its content
+
+
+def _reading(info: ValidationInfo) -> Reading:
+    return info.context if isinstance(info.context, Reading) else Reading()
+
+
+def preset(value: Any) -> Any:
+    """A default as a person would write it; it goes through the same checks as a written one."""
+    return Field(default=value, validate_default=True)
+
+
+def _or_value_error(parse: Callable[[Any], _Value]) -> Callable[[Any], _Value]:
+    """``parse`` with its house errors as ValueError, which pydantic collects."""
+
+    def checked(value: Any) -> _Value:
+        try:
+            return parse(value)
+        except (AddressError, UnitError) as error:
+            raise ValueError(str(error)) from None
+
+    return checked
+
+
+def not_yet(default: object) -> BeforeValidator:
+    """Only the default: the feature behind this key is not built."""
+
+    def check(value: Any) -> Any:
+        if value != default or isinstance(value, bool):
+            shown = "null" if default is None else default
+            raise ValueError(f"not supported yet; remove the key or write its default, {shown}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _path(text: str, info: ValidationInfo) -> str:
+    """An absolute path; relative ones start at the settings file."""
+    if not text:
+        raise ValueError("must name a file or folder, not nothing")
+    if text.startswith("~"):
+        raise ValueError("~ is not expanded; write the whole path")
+    return os.path.abspath(os.path.join(_reading(info).folder, text))
+
+
+def _file(path: str) -> str:
+    try:
+        os.close(open_regular(path))
+    except ValueError as error:
+        raise ValueError(f"the file {path} {error}") from None
+    return path
+
+
+def _key_file(path: str, info: ValidationInfo) -> str:
+    try:
+        _reading(info).keys[path] = read_regular(path, KEY_BYTES)
+        mode = os.stat(path).st_mode
+    except (ValueError, OSError) as error:
+        raise ValueError(f"the key file {path} {error}") from None
+    if mode & stat.S_IROTH:
+        _reading(info).warnings[path] = (
+            f"every user of this machine can read the private key {path}; run chmod 600 on it"
+        )
+    return path
+
+
+def _spool(text: str, info: ValidationInfo) -> str:
+    if text.startswith(("postgresql:", "postgres:")):
+        raise ValueError("a spool in PostgreSQL is not supported yet; name a folder, such as ./spool")
+    if "://" in text:
+        raise ValueError("must be a folder, such as ./spool")
+    path = _path(text, info)
+    if os.path.lexists(path) and not os.path.isdir(path):
+        raise ValueError(f"must be a folder, but {path} is something else")
+    return path
+
+
+def _nameserver(text: str) -> str:
+    """``ip``, ``ip:port`` or ``[ip]:port``, always given back with the port."""
+    found = re.fullmatch(r"\[([^\]]*)\](?::(\d{1,5}))?|([^:]*)(?::(\d{1,5}))?", text, re.ASCII)
+    host, port = (found[1] or found[3], found[2] or found[4] or "53") if found else (text, "53")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a name server; write an IP address, such as 127.0.0.1:53") from None
+    if not 1 <= int(port) <= 65535:
+        raise ValueError(f"{text!r}: the port must be from 1 to 65535")
+    return f"[{address}]:{int(port)}" if address.version == 6 else f"{address}:{int(port)}"
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        pass
+    try:
+        near = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a network; write it like 127.0.0.0/8 or fd00::/8") from None
+    raise ValueError(f"{text!r} has bits set behind its prefix; did you mean {near}?")
+
+
+def _selector(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", text, re.ASCII) is None:
+        raise ValueError(f"{text!r} is not a DKIM selector; it is letters, digits and hyphens, such as s1")
+    return text
+
+
+def _suffix(text: str) -> str:
+    bare = text.removeprefix(".")
+    if re.fullmatch(r"(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}", bare, re.ASCII) is None:
+        raise ValueError(f"{text!r} is not the end of an MX host name, such as .protection.outlook.com")
+    return text.lower()
+
+
+def _processes(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 256):
+        return value
+    raise ValueError("must be auto or a whole number from 1 to 256")
+
+
+def _filled(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("must not be empty; remove the key to get the default")
+    return values
+
+
+_DURATION = {"type": "string", "pattern": r"^\s*\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)\s*$"}
+_RATE = {"type": "string", "pattern": r"^\s*\d{1,9}/(s|m|h|d)(,\s*burst=\d{1,9})?\s*$"}
+_AUTO = {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 256}]}
+
+Seconds = Annotated[float, PlainValidator(_or_value_error(parse_duration)), WithJsonSchema(_DURATION)]
+Pace = Annotated[Rate, PlainValidator(_or_value_error(parse_rate)), PlainSerializer(str), WithJsonSchema(_RATE)]
+Waits = Annotated[Many[Seconds], AfterValidator(_filled)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Processes = Annotated[Literal["auto"] | int, PlainValidator(_processes), WithJsonSchema(_AUTO)]
+TlsMode = Literal["off", "opportunistic", "required", "verify"]
+Domain = Annotated[Line, AfterValidator(_or_value_error(domain_key))]
+Nameservers = Annotated[Many[Annotated[str, AfterValidator(_nameserver)]], AfterValidator(_filled)]
+Networks = Many[Annotated[str, AfterValidator(_network)]]
+Suffixes = Annotated[Many[Annotated[str, AfterValidator(_suffix)]], AfterValidator(_filled)]
+Selector = Annotated[str, AfterValidator(_selector)]
+ListFile = Annotated[Line, AfterValidator(_path), AfterValidator(_file)]
+KeyFile = Annotated[Line, AfterValidator(_path), AfterValidator(_key_file)]
+SpoolFolder = Annotated[Line, AfterValidator(_spool)]

@@ -1,0 +1,51 @@
+"""Decisions: how fast, how many at once, what a reply means, when to try again, which host to leave alone.
+
+Room: decisions about pace, limits, retries, replies and health.
+Takes: outcomes and figures; ``now`` and the dice by argument.
+Gives: values that say when and what: a time, a verdict, a decision.
+Never: waits, acts, reads a clock, touches a socket or a file.
+
+How a refusal becomes the next attempt: ``classify`` reads the reply (its words before its codes) and gives a category,
+whether it is permanent, and a signal for the lane. ``decide`` turns that into a status and, perhaps, a time. The lane
+hands the signal to its ``Gate``, which goes slower by halves and creeps back by tenths; the gate counts connections and
+books messages on a ``Meter`` for everything that shares a limit: a provider's sites together, else the one site.
+
+What is known of hosts is kept apart from what is known of recipients. A dead address delays nobody while the site has
+another one (``HostMemory``); a dead site has one timer (``SiteHealth``); a pause, a throttle or a fault of our own is
+none of this and costs a recipient neither an attempt nor retry time.
+"""
+
+from __future__ import annotations
+
+from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
+from bulkmail.shaping.gate import Gate
+from bulkmail.shaping.health import HostMemory, SiteHealth, TlsMemory
+from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
+from bulkmail.shaping.meter import Meter
+from bulkmail.shaping.pace import Pace
+from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Decision",
+    "Dice",
+    "Gate",
+    "HostMemory",
+    "Limits",
+    "Meter",
+    "Pace",
+    "Provider",
+    "RetryPlan",
+    "RetrySettings",
+    "SiteHealth",
+    "TlsMemory",
+    "Verdict",
+    "classify",
+    "decide",
+    "interval",
+    "limits_for",
+    "named_wait",
+    "provider_of",
+    "provider_table",
+    "status_of",
+]

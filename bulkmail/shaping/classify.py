@@ -1,0 +1,149 @@
+"""What a refusal means, and what it tells the lane.
+
+The order: what we know better ourselves; plain words; the enhanced code; vague words; the bare code; the stage. Words
+beat codes, because half the field sends 550 for everything. Two things they cannot beat: a 4xx is never permanent, and
+5.7.x is never a bad address (a list that is cleaned by such replies loses good recipients).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
+from bulkmail.shaping.codes import ADDRESS_CODES, BASIC, ENHANCED, SUBJECTS
+from bulkmail.shaping.phrases import PLAIN, VAGUE, Phrase
+
+_ADDRESS = frozenset({Category.BAD_MAILBOX, Category.INACTIVE_MAILBOX, Category.BAD_DOMAIN})
+_STAGES = {Stage.DNS: Category.DNS, Stage.STARTTLS: Category.TLS, Stage.AUTH: Category.AUTHENTICATION}
+_CAP = 1024
+
+# "try again later", "temporarily": a 5xx that says so is not meant for ever
+_LATER = re.compile(
+    r"(?:try|retry|resend|send|attempt|wait|deliver)(?:ing|y)?\b(?: \S+){0,5}?"
+    r" (?:later|in (?:a|some|\d+) ?(?:few )?(?:s|min|hour))"
+    r"|try(?:ing)? again\b(?! with)|temporarily"
+    r"|temporary (?:failure|error|problem|reject|block|defer|condition|issue|local)",
+    re.ASCII,
+)
+# the words greylisting servers use beside 450 and 451 when they do not say "greylisted"
+_COME_BACK = re.compile(
+    r"(?:try|retry|come back|resend|wait)\b.{0,40}?(?:again|later|minute|second|\d)|deferred|delayed", re.ASCII
+)
+# taken out of a reply before it is read: <spam@example.com> says nothing about spam
+_ADDRESS_IN_TEXT = re.compile(r"[^\s@]+@[^\s@]+")
+_TIME = re.compile(r"\b(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b", re.ASCII)
+_CLOCK = re.compile(r"\b(\d{1,2}):(\d{2}):(\d{2})\b", re.ASCII)
+_UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_WAIT_MIN, _WAIT_MAX = 1.0, 4 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an outcome means.
+
+    ``category`` is None only where there is nothing to explain (accepted). ``signal`` is for the lane: ``rate``,
+    ``connections``, ``greylist`` or ``""``. ``wait``: seconds that a greylisting reply asked for, 1 s to 4 h.
+    """
+
+    category: Category | None
+    permanent: bool
+    signal: str = ""
+    wait: float | None = None
+
+
+def status_of(verdict: Verdict) -> Status:
+    """The status a verdict leads to: ``bounced`` only for the address's own permanent faults, else ``blocked``."""
+    if not verdict.permanent:
+        return Status.DEFERRED
+    return Status.BOUNCED if verdict.category in _ADDRESS else Status.BLOCKED
+
+
+def named_wait(text: str) -> float | None:
+    """The time a reply (in lower case) names: "in 300 seconds", "5 min", "00:05:00". Held within 1 s and 4 h."""
+    found = _CLOCK.search(text)
+    if found is not None:
+        hours, minutes, seconds = (int(part) for part in found.groups())
+        named = hours * 3600.0 + minutes * 60.0 + seconds
+    else:
+        found = _TIME.search(text)
+        if found is None:
+            return None
+        named = int(found[1]) * _UNIT[found[2][0]]
+    return min(_WAIT_MAX, max(_WAIT_MIN, named))
+
+
+def _first(phrases: tuple[Phrase, ...], text: str, *, address: bool) -> Phrase | None:
+    for phrase in phrases:
+        if (address or phrase.category not in _ADDRESS) and phrase.pattern.search(text):
+            return phrase
+    return None
+
+
+def _by_enhanced(detail: str) -> Category | None:
+    return ENHANCED.get(detail) or SUBJECTS.get(detail.partition(".")[0])
+
+
+def _by_code(code: int, stage: Stage) -> Category | None:
+    return BASIC.get((code, stage)) or BASIC.get((code, None))
+
+
+def _read(reply: Reply, stage: Stage, unnamed: Category, *, lasting: bool) -> Verdict:
+    """The meaning of a 4xx or 5xx reply; ``unnamed`` where nothing in it says why. ``lasting``: whether a 5xx is."""
+    text = _ADDRESS_IN_TEXT.sub("@", " ".join(reply.text[:_CAP].lower().split()))
+    enhanced = reply.enhanced
+    detail = enhanced.partition(".")[2]
+    transient = not lasting or reply.code < 500 or detail == "5.3" or _LATER.search(text) is not None
+    # 5.7.x is never about the address, whatever the words
+    about_address = not detail.startswith("7.") or detail in ADDRESS_CODES
+    signal = ""
+    phrase = _first(PLAIN, text, address=about_address)
+    if phrase is None:
+        category = _by_enhanced(detail)
+        if category in (None, Category.POLICY) and _greylisting(reply.code, detail, text):
+            category, signal = Category.GREYLISTED, "greylist"
+        if category is None:
+            vague = _first(VAGUE, text, address=about_address)
+            # where no conversation came about, the stage says more than a bare 554
+            by_code = _by_code(reply.code, stage) if lasting else None
+            category = vague.category if vague is not None else by_code or unnamed
+    else:
+        category, signal = phrase.category, phrase.signal
+        transient = transient or phrase.transient
+    if stage is Stage.MAIL and category in _ADDRESS:
+        category = Category.INVALID_SENDER  # at MAIL the server has not heard of the recipient yet
+    wait = named_wait(text) if signal == "greylist" else None
+    return Verdict(category, not transient, signal if transient else "", wait)
+
+
+def _greylisting(code: int, detail: str, text: str) -> bool:
+    """450 or 451 with 4.7.1, or no detail, and the usual words (RFC 6647)."""
+    return code in (450, 451) and detail in ("7.1", "7.0", "") and _COME_BACK.search(text) is not None
+
+
+def _lost(outcome: Outcome) -> Verdict:
+    """The conversation broke, or no conversation came about. Never permanent: another host, another day."""
+    unnamed = _STAGES.get(outcome.stage, Category.CONNECTION)
+    if outcome.reply is not None and 400 <= outcome.reply.code <= 599:
+        return _read(outcome.reply, outcome.stage, unnamed, lasting=False)
+    if outcome.reply is not None:
+        return Verdict(Category.PROTOCOL, permanent=False)
+    if "timed out" in outcome.note and unnamed is Category.CONNECTION:
+        return Verdict(Category.NO_ANSWER, permanent=False)
+    return Verdict(unnamed, permanent=False)
+
+
+def classify(outcome: Outcome) -> Verdict:
+    """What an outcome means. Works on any outcome, also on one that is no attempt: its reply may carry a signal."""
+    if outcome.category is not None:
+        return Verdict(outcome.category, outcome.permanent)
+    if outcome.fate is Fate.ACCEPTED:
+        return Verdict(None, permanent=False)
+    if outcome.fate is Fate.UNKNOWN:
+        return Verdict(Category.NO_ANSWER, permanent=False)
+    if outcome.reply is None or outcome.fate is Fate.LOST:
+        return _lost(outcome)
+    code = outcome.reply.code
+    if not 400 <= code <= 599:
+        return Verdict(Category.PROTOCOL, permanent=False)  # 850, or 299 to MAIL: no answer that means anything
+    return _read(outcome.reply, outcome.stage, Category.OTHER, lasting=True)

@@ -1,0 +1,144 @@
+"""What is remembered of hosts and sites that did not work, so that nobody runs into the same wall twice a second.
+
+With two MX hosts of which one is dead, 100 connections and a connect timeout of 30 s carry 6 messages a second. So a
+dead address is remembered and tried last. It is never locked out: a site whose addresses are all remembered dead is
+still tried, the one due soonest first; only the site's own timer delays it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from bulkmail.shaping.retry import Dice, RetrySettings, interval
+
+_FIRST = 60.0
+_LONGEST = 1800.0
+_SIZE = 65536
+_TLS_FOR = 3 * 86400.0
+
+
+class HostMemory:
+    """Addresses that did not work, each with a back-off that doubles from 1 to 30 minutes.
+
+    Failures of connections that were already under way count once, so that ten of them at once are one failure. A
+    success clears. The oldest of more than ``size`` are forgotten.
+    """
+
+    __slots__ = ("_dead", "_first", "_longest", "_size")
+
+    def __init__(self, size: int = _SIZE, first: float = _FIRST, longest: float = _LONGEST) -> None:
+        self._dead: OrderedDict[str, tuple[float, float]] = OrderedDict()  # address -> until, the back-off it took
+        self._size = size
+        self._first = first
+        self._longest = longest
+
+    def __len__(self) -> int:
+        return len(self._dead)
+
+    def failed(self, host: str, now: float) -> float:
+        """It did not work: remembered dead until the time returned."""
+        until, wait = self._dead.get(host, (float("-inf"), 0.0))
+        if now >= until:
+            recent = wait > 0 and now < until + self._longest
+            wait = min(self._longest, wait * 2) if recent else self._first
+            until = now + wait
+            self._dead[host] = (until, wait)
+        self._dead.move_to_end(host)
+        if len(self._dead) > self._size:
+            self._dead.popitem(last=False)
+        return until
+
+    def worked(self, host: str) -> None:
+        """It worked: forget whatever was held against it."""
+        self._dead.pop(host, None)
+
+    def dead_until(self, host: str, now: float) -> float | None:
+        """Until when it is remembered dead; None when it is not."""
+        until = self._dead.get(host, (now, 0.0))[0]
+        return until if until > now else None
+
+    def usable(self, hosts: Sequence[str], now: float) -> list[str]:
+        """All of ``hosts``, best first: those not remembered dead as given, then the dead, soonest due first."""
+        alive = [host for host in hosts if self.dead_until(host, now) is None]
+        if len(alive) == len(hosts):
+            return alive
+        known = set(alive)
+        dead = [host for host in hosts if host not in known]
+        return alive + sorted(dead, key=lambda host: self._dead[host][0])
+
+    def __repr__(self) -> str:
+        return f"<HostMemory of {len(self._dead)} addresses>"
+
+
+class SiteHealth:
+    """One site's timer: after a walk over its hosts that reached none, it rests by the retry schedule.
+
+    One timer for the site, not one for each of its messages. ``down_since`` is when the outage began: there the
+    retry clock of recipients starts that were never tried.
+    """
+
+    __slots__ = ("down_since", "failures", "suspended_until")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.suspended_until: float | None = None
+        self.down_since: float | None = None
+
+    def failed(self, now: float, retry: RetrySettings, rng: Dice) -> float:
+        """No host of the site could be used: it rests until the time returned.
+
+        A failure of an attempt that was under way when the rest began changes nothing.
+        """
+        if self.suspended_until is None or now >= self.suspended_until:
+            self.failures += 1
+            if self.down_since is None:
+                self.down_since = now
+            self.suspended_until = now + interval(retry, self.failures, rng)
+        return self.suspended_until
+
+    def worked(self) -> None:
+        """A host of the site took a conversation as far as MAIL: all is well."""
+        self.failures, self.suspended_until, self.down_since = 0, None, None
+
+    def resting(self, now: float) -> bool:
+        """Whether the site is not to be tried now."""
+        return self.suspended_until is not None and now < self.suspended_until
+
+    def __repr__(self) -> str:
+        if self.suspended_until is None:
+            return "<SiteHealth well>"
+        return f"<SiteHealth {self.failures} failures, rests until {self.suspended_until:.3f}>"
+
+
+class TlsMemory:
+    """Addresses whose TLS failed where it is only opportunistic: for three days they are spoken to in clear."""
+
+    __slots__ = ("_broken", "_size")
+
+    def __init__(self, size: int = _SIZE) -> None:
+        self._broken: OrderedDict[str, float] = OrderedDict()
+        self._size = size
+
+    def __len__(self) -> int:
+        return len(self._broken)
+
+    def failed(self, host: str, now: float) -> None:
+        """Its TLS does not work."""
+        self._broken[host] = now + _TLS_FOR
+        self._broken.move_to_end(host)
+        if len(self._broken) > self._size:
+            self._broken.popitem(last=False)
+
+    def broken(self, host: str, now: float) -> bool:
+        """Whether its TLS is remembered as broken."""
+        until = self._broken.get(host)
+        if until is None:
+            return False
+        if now >= until:
+            del self._broken[host]
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        return f"<TlsMemory of {len(self._broken)} addresses>"

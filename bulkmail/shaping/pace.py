@@ -1,0 +1,46 @@
+"""Going slower when a receiver asks for it, and creeping back while it takes our mail.
+
+One signal halves, at most once each ``settle`` seconds: ten connections that hear the same complaint in one second
+are one complaint. Success adds a tenth, at most once each ``step`` seconds. From the floor of 1/1024 back to all of it
+takes about 37 minutes of steady success. The field's tools drop to a fixed value for a fixed time and then snap back
+into the same wall; this finds the receiver's own level and stays near it.
+"""
+
+from __future__ import annotations
+
+_FLOOR = 1 / 1024
+_SETTLE = 10.0
+_STEP = 30.0
+_GROWTH = 1.1
+
+
+class Pace:
+    """The part of a limit that a receiver lets us use: 1.0 is all of it, ``floor`` the least."""
+
+    __slots__ = ("_deaf_until", "_floor", "_grow_at", "factor")
+
+    def __init__(self, factor: float = 1.0, floor: float = _FLOOR) -> None:
+        self.factor = min(1.0, max(floor, factor))
+        self._floor = floor
+        self._deaf_until = float("-inf")
+        self._grow_at = float("-inf")
+
+    def signal(self, now: float) -> bool:
+        """The receiver said "too much". Whether the factor changed."""
+        self._grow_at = now + _STEP
+        if now < self._deaf_until or self.factor <= self._floor:
+            return False
+        self._deaf_until = now + _SETTLE
+        self.factor = max(self._floor, self.factor / 2)
+        return True
+
+    def success(self, now: float) -> bool:
+        """The receiver took a message. Whether the factor changed."""
+        if self.factor >= 1.0 or now < self._grow_at:
+            return False
+        self._grow_at = now + _STEP
+        self.factor = min(1.0, self.factor * _GROWTH)
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Pace {self.factor:.4g}>"

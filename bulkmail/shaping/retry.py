@@ -1,0 +1,122 @@
+"""Whether and when a recipient is tried again: a value returned by one pure function.
+
+The n-th failure waits the n-th interval of the schedule, and the last one repeats (RFC 5321 4.5.4.1 in spirit:
+quickly at first, then patiently). All times are on the wall clock, in seconds, because they outlive the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from bulkmail.mail import Category, Fate, Outcome, Status
+from bulkmail.shaping.classify import Verdict, status_of
+
+JITTER = 0.1
+_PATIENT_AFTER = 3
+
+
+class RetrySettings(Protocol):
+    """The operator's ``retry`` settings, in seconds."""
+
+    @property
+    def schedule(self) -> Sequence[float]:
+        """The wait after the n-th failure; the last one repeats."""
+
+    @property
+    def expire_after(self) -> float:
+        """How long after its first attempt a recipient is given up."""
+
+    @property
+    def unknown_after(self) -> float:
+        """The wait after a lost final reply."""
+
+    @property
+    def greylist_after(self) -> float:
+        """The wait after greylisting, where the reply names no time."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPlan:
+    """RetrySettings with the shipped values."""
+
+    schedule: tuple[float, ...] = (600.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0)
+    expire_after: float = 259200.0
+    unknown_after: float = 900.0
+    greylist_after: float = 300.0
+
+
+class Dice(Protocol):
+    """What is used of ``random.Random``."""
+
+    def random(self) -> float:
+        """A number from 0 up to, not including, 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of the recipient: its new status, why, and when it is tried again (None: never)."""
+
+    status: Status
+    category: Category | None = None
+    next_at: float | None = None
+
+
+def _jittered(seconds: float, rng: Dice) -> float:
+    """Up to a tenth longer, so that what failed together does not come back together."""
+    return seconds * (1 + JITTER * rng.random())
+
+
+def interval(retry: RetrySettings, failures: int, rng: Dice) -> float:
+    """Seconds to wait after the n-th failure (counted from 1), jitter included."""
+    assert failures >= 1, "the first failure is number 1"
+    return _jittered(retry.schedule[min(failures, len(retry.schedule)) - 1], rng)
+
+
+def _wait(outcome: Outcome, verdict: Verdict, attempts: int, *, retry: RetrySettings, rng: Dice, speed: float) -> float:
+    if outcome.fate is Fate.UNKNOWN:
+        return _jittered(retry.unknown_after, rng)
+    if verdict.signal != "greylist":
+        return interval(retry, attempts, rng)
+    named = retry.greylist_after if verdict.wait is None else verdict.wait / speed
+    if attempts > _PATIENT_AFTER:
+        # a server that greylists for ever, or says "in 1 second" each time, gets the ordinary patience
+        return max(_jittered(named, rng), interval(retry, attempts, rng))
+    return _jittered(named, rng)
+
+
+def decide(
+    outcome: Outcome,
+    verdict: Verdict,
+    *,
+    attempts: int,
+    first_attempt_at: float,
+    paused: float,
+    now: float,
+    retry: RetrySettings,
+    on_unknown: str,
+    rng: Dice,
+    speed: float = 1.0,
+) -> Decision:
+    """What follows from one attempt.
+
+    ``attempts`` counts this one, so the first is 1. ``paused``: seconds since the first attempt that do not count
+    (pauses, faults of our own). ``on_unknown``: ``retry`` or ``keep``. ``speed`` divides a time that the receiver
+    named, as the settings' own times have been divided already (a rehearsal).
+
+    Where the next attempt would fall after ``expire_after``, the recipient expires now. If that last attempt was
+    ambiguous it stays ``unknown``: it may have arrived, and the report must not say that it did not.
+    """
+    assert outcome.fate is not Fate.UNTRIED, "an untried recipient is not an attempt; nothing is decided about it"
+    if outcome.fate is Fate.ACCEPTED:
+        return Decision(Status.DELIVERED)
+    if outcome.fate is Fate.UNKNOWN and on_unknown == "keep":
+        return Decision(Status.UNKNOWN, verdict.category)
+    if verdict.permanent:
+        return Decision(status_of(verdict), verdict.category)
+    next_at = now + _wait(outcome, verdict, attempts, retry=retry, rng=rng, speed=speed)
+    if next_at > first_attempt_at + paused + retry.expire_after:
+        given_up = Status.UNKNOWN if outcome.fate is Fate.UNKNOWN else Status.EXPIRED
+        return Decision(given_up, verdict.category)
+    return Decision(Status.DEFERRED, verdict.category, next_at)

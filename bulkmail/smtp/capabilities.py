@@ -1,0 +1,52 @@
+"""What a server offers, from its reply to EHLO (RFC 5321 4.1.1.1). What does not parse is not offered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """The extensions that change what we write. ``size`` is the largest message in bytes, 0 for no stated limit."""
+
+    size_offered: bool = False
+    size: int = 0
+    eight_bit: bool = False
+    pipelining: bool = False
+    starttls: bool = False
+    chunking: bool = False
+    smtputf8: bool = False
+    enhanced_codes: bool = False
+
+
+NONE = Capabilities()
+
+_PLAIN = {
+    "8BITMIME": "eight_bit",
+    "PIPELINING": "pipelining",
+    "STARTTLS": "starttls",
+    "CHUNKING": "chunking",
+    "SMTPUTF8": "smtputf8",
+    "ENHANCEDSTATUSCODES": "enhanced_codes",
+}
+
+
+def parse_capabilities(lines: Iterable[str]) -> Capabilities:
+    """The capabilities in the lines after the greeting line, keywords in any case; repeated ones count once."""
+    found: dict[str, bool] = {}
+    size = 0
+    size_offered = False
+    for line in lines:
+        keyword, _, rest = line.partition(" ")
+        keyword = keyword.upper()
+        if keyword in _PLAIN:
+            found[_PLAIN[keyword]] = True
+        elif keyword == "SIZE":
+            number = rest.strip()
+            if not number:
+                size_offered = True  # RFC 1870 4: no number, no stated limit
+            elif len(number) <= 20 and number.isascii() and number.isdigit():
+                size_offered = True
+                size = int(number)
+    return Capabilities(size_offered=size_offered, size=size, **found)

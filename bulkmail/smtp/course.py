@@ -1,0 +1,82 @@
+"""A transaction under way: which of its recipients are still open, and which commands are still to be said."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum, auto
+
+from bulkmail.mail import Category, Fate, Reply, Stage
+from bulkmail.smtp.events import Event, Settled
+from bulkmail.smtp.pipeline import Command
+from bulkmail.smtp.table import SLOTS, Slot
+from bulkmail.smtp.transaction import Transaction
+
+
+class Ending(Enum):
+    """Why a dialogue broke off without a reply that says so."""
+
+    GONE = auto()  # the peer closed, or the connection was lost
+    LATE = auto()  # the reply did not come in time
+    GARBLED = auto()  # what came was not the dialogue
+    TLS = auto()  # the handshake failed
+    OURS = auto()  # we end it
+
+
+CATEGORY: dict[Ending, Category | None] = {
+    Ending.GONE: Category.CONNECTION,
+    Ending.LATE: Category.NO_ANSWER,
+    Ending.GARBLED: Category.PROTOCOL,
+    Ending.TLS: Category.TLS,
+    Ending.OURS: None,
+}
+
+
+class Course:
+    """Settles each recipient of one transaction once: the open ones are `left`."""
+
+    __slots__ = ("left", "reused", "to_say", "transaction")
+
+    def __init__(self, transaction: Transaction, *, reused: bool) -> None:
+        self.transaction = transaction
+        self.reused = reused  # the connection carried a transaction before this one
+        self.left = dict.fromkeys(range(len(transaction.recipients)))
+        self.to_say: deque[Command] = deque()  # without PIPELINING: one at a time
+
+    def settle(self, index: int, fate: Fate, stage: Stage, reply: Reply) -> list[Event]:
+        """One recipient, unless it is settled already (a RCPT answered after MAIL was refused)."""
+        if index not in self.left:
+            return []
+        del self.left[index]
+        return [Settled(self.transaction, index, fate, stage, reply)]
+
+    def settle_rest(self, fate: Fate, stage: Stage, reply: Reply) -> list[Event]:
+        """Every recipient that is still open, in their order."""
+        settled: list[Event] = [Settled(self.transaction, index, fate, stage, reply) for index in self.left]
+        self.left.clear()
+        return settled
+
+    def shut_down(self, slot: Slot, reply: Reply, *, asked: bool) -> list[Event]:
+        """A 421 answered ``slot``. On a used connection it says nothing about the next message (DESIGN 3.4)."""
+        untried = slot is Slot.MAIL and (self.reused or not asked)
+        return self.settle_rest(Fate.UNTRIED if untried else Fate.REFUSED, SLOTS[slot].stage or Stage.MAIL, reply)
+
+    def broken_off(self, slot: Slot, ending: Ending, note: str, *, asked: bool, silent: bool) -> list[Event]:
+        """The dialogue broke off while ``slot`` was owed: how far it came is the fate of who is left.
+
+        ``silent``: not a byte of the reply was read.
+        """
+        category = CATEGORY[ending]
+        closed_while_idle = ending is Ending.GONE and self.reused and silent
+        stage = SLOTS[slot].stage or Stage.MAIL
+        if slot is Slot.DOT and asked:
+            fate, category = Fate.UNKNOWN, Category.NO_ANSWER
+        elif ending is Ending.OURS or (slot is Slot.MAIL and (not asked or closed_while_idle)):
+            fate = Fate.UNTRIED
+        else:
+            fate = Fate.LOST
+            stage = Stage.DATA if slot is Slot.DOT else stage
+        settled: list[Event] = [
+            Settled(self.transaction, index, fate, stage, None, note, category) for index in self.left
+        ]
+        self.left.clear()
+        return settled

@@ -1,0 +1,80 @@
+"""One message to one or more recipients of one server, and the command lines that announce it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from bulkmail.mail import Category
+from bulkmail.smtp.capabilities import Capabilities
+from bulkmail.smtp.stuffing import check_lines
+
+_UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # a quoted local part may hold spaces and angle brackets
+
+
+@dataclass(slots=True, eq=False)
+class Transaction:
+    """``message`` is complete, with CRLF line ends, not dot-stuffed; ``context`` is the caller's own."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    message: bytes
+    context: Any = None
+
+    @property
+    def smtputf8(self) -> bool:
+        """Whether an address needs SMTPUTF8 (RFC 6531)."""
+        return not (self.sender.isascii() and all(recipient.isascii() for recipient in self.recipients))
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why this server cannot take this transaction: our own verdict, before a byte of it is written."""
+
+    note: str
+    category: Category
+
+
+def check(transaction: Transaction) -> None:
+    """Raise ValueError for anything that must never reach the wire."""
+    if not transaction.recipients:
+        raise ValueError("a transaction needs a recipient")
+    for address in (transaction.sender, *transaction.recipients):
+        if (_CONTROL if address.startswith('"') else _UNSAFE).search(address):
+            raise ValueError(f"the address {address!r} has a character that could break a command")
+    if not all(transaction.recipients):
+        raise ValueError("a recipient's address is empty")
+    check_lines(transaction.message)
+
+
+def obstacle(transaction: Transaction, capabilities: Capabilities) -> Obstacle | None:
+    """What the server's extensions rule out (RFC 1870 6.1, 6152 3, 6531 3.5)."""
+    size = len(transaction.message)
+    if 0 < capabilities.size < size:
+        return Obstacle(
+            f"5.3.4 message of {size} bytes exceeds the receiver's limit of {capabilities.size}", Category.TOO_LARGE
+        )
+    if not capabilities.smtputf8 and transaction.smtputf8:
+        return Obstacle("5.6.7 the address is not ASCII and the receiver does not offer SMTPUTF8", Category.PROTOCOL)
+    if not capabilities.eight_bit and not transaction.message.isascii():
+        return Obstacle("5.6.3 the message has 8-bit bytes and the receiver does not offer 8BITMIME", Category.PROTOCOL)
+    return None
+
+
+def mail_command(transaction: Transaction, capabilities: Capabilities) -> str:
+    """``MAIL FROM`` with the parameters that are offered and needed."""
+    line = f"MAIL FROM:<{transaction.sender}>"
+    if capabilities.size_offered:
+        line += f" SIZE={len(transaction.message)}"
+    if capabilities.eight_bit and not transaction.message.isascii():
+        line += " BODY=8BITMIME"
+    if transaction.smtputf8:
+        line += " SMTPUTF8"
+    return line + "\r\n"
+
+
+def rcpt_command(recipient: str) -> str:
+    """``RCPT TO``."""
+    return f"RCPT TO:<{recipient}>\r\n"

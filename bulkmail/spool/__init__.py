@@ -1,0 +1,91 @@
+"""The durable state: campaigns, recipients, claims, outcomes, attempts; and the journal beside it.
+
+Room: what must still be true after a kill, a power cut or a full disk; the only SQL in the house.
+Takes: input rows, claims, settlements, rows given back, and the journal's two records for each message.
+Gives: rows to send, each to one claimant at a time; what a start found; everything a report needs, to readers.
+Never: sends, judges or schedules; forgets a row; replaces a file that it cannot read with a fresh one.
+
+How is nothing lost and nothing sent twice?
+
+A row of the input is in exactly one of four places, and the tables say which:
+
+    pending   a `recipient` row behind its queue's cursor       nobody has touched it
+    claimed   inside an open `claim`, or in `due` without a time    this process may be sending it
+    waiting   in `due` with a time                              deferred, or given back untouched
+    final     an `outcome` with a final status                  never claimed again
+
+A claim moves the queue's cursor and is on the disk (synchronous=FULL) before its first row is handed out, so what may
+be on the wire after a crash is always inside the claims that a start finds. A settlement is one transaction over up
+to 500 rows: the attempts, the outcomes, the waiting rows, the totals and the end of the claims stand or fall
+together, so the counts always sum to the input. Settling twice is settling once: a row that is not claimed (any more)
+and an attempt that is already stored are passed over.
+
+Between a receiver's 250 and the commit that records it there is a gap that no sender can close (RFC 1047); the journal
+makes it as narrow as a system call. DOT is written before the final dot can leave, REPLY in the turn that read the
+reply, both with write() and no fsync: they survive the death of the process, not that of the machine. A start reads
+the journal before anything is claimed, and finds for each row left claimed one of
+
+    a REPLY                   the row is settled with it, as if the commit had come in time
+    a DOT and no REPLY        ambiguous: the receiver may have it. One attempt `unknown` is booked, and it is tried
+                              again after `unknown_after`, or never (`on_unknown: keep`)
+    neither                   not sent: due at once. But when the journal is missing, damaged, or of another boot of
+                              the machine, its silence proves nothing, and the row is ambiguous too
+
+The Date is fixed by the first claim (an open claim's time is its rows' Date) and outlives crash and retry; Message-ID
+and boundary are derived from the row; so the copies of an ambiguous message are the same to the byte, and a receiver
+can drop the second.
+
+What a failure means. Disk full, I/O error, database locked: the transaction is rolled back, nothing in mind changes,
+the caller gets OwnFault; outcomes are kept in memory (and in the journal) and written again every five seconds, and
+until they are, claims fail: sending stops of itself. The journal's DOT fails: the dot must not leave. Its REPLY fails:
+the outcome still goes to the store; only a crash before the commit would make it ambiguous. The file is empty, damaged,
+newer, or gone while its log or journal is there: refused, for a fresh queue would mail everybody again. A second
+daemon: refused by a lock that the kernel drops with its holder. Readers are other connections, read-only, so that this
+process alone writes and checkpoints (SQLite before 3.51.3 can damage a file that two do).
+"""
+
+from __future__ import annotations
+
+from bulkmail.spool.campaigns import ENDED, RUNNING
+from bulkmail.spool.front import Spool
+from bulkmail.spool.journal import Journal, Journalled, read_journal
+from bulkmail.spool.opening import open_spool
+from bulkmail.spool.place import estimate, free_bytes
+from bulkmail.spool.reader import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Reader
+from bulkmail.spool.rows import (
+    Attempt,
+    CampaignRow,
+    Claimed,
+    Recovered,
+    Settlement,
+    campaign_of,
+    number_of,
+    pack,
+    recipient_id,
+)
+from bulkmail.spool.store import SqliteStore
+
+__all__ = [
+    "ATTEMPT_COLUMNS",
+    "ENDED",
+    "RECIPIENT_COLUMNS",
+    "RUNNING",
+    "Attempt",
+    "CampaignRow",
+    "Claimed",
+    "Journal",
+    "Journalled",
+    "Reader",
+    "Recovered",
+    "Settlement",
+    "Spool",
+    "SqliteStore",
+    "campaign_of",
+    "estimate",
+    "free_bytes",
+    "number_of",
+    "open_spool",
+    "pack",
+    "read_journal",
+    "recipient_id",
+]

@@ -1,0 +1,142 @@
+"""One SQLite file: made whole or not at all, opened or refused with a sentence, written in short transactions.
+
+A new file is built aside and renamed, so a spool.sqlite3 that is empty or unknown was damaged, and is refused: starting
+over with a fresh queue would mail everybody again. A running writer's trouble (disk full, I/O error, locked) becomes
+OwnFault, and the transaction is rolled back; mistakes of our own (a constraint, a wrong type) are raised as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.spool.queries import MIGRATIONS, SQL
+
+MEMORY = ":memory:"
+VERSION = MIGRATIONS[-1][0]
+_APPLICATION = 0x424D5350  # "BMSP"
+_BUGS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
+
+
+def refused(path: str, message: str) -> Refused:
+    """The refusal of one file, as a problem of that file."""
+    return Refused([Problem(path, 0, 0, message)])
+
+
+class Database:
+    """The connection and its named queries. Belongs to the thread that opened it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
+        self._connection = connection
+        self.path = path
+
+    def execute(self, name: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
+        """Run the query called ``name``."""
+        return self._connection.execute(SQL[name], parameters)
+
+    def many(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run the query called ``name`` once for each of ``rows``."""
+        self._connection.executemany(SQL[name], rows)
+
+    @contextmanager
+    def transaction(self, begin: str = "begin") -> Iterator[None]:
+        """All or nothing, and durable when it is over. Raises OwnFault when the file cannot be used."""
+        try:
+            self.execute(begin)
+            yield
+            self.execute("commit")
+        except BaseException as error:
+            # After a failed COMMIT the transaction may be open or gone: either way nothing of it must stay.
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self.execute("rollback")
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _BUGS):
+                raise OwnFault(f"the spool {self.path} cannot be used ({error})") from error
+            raise
+
+    def close(self) -> None:
+        """Write everything home and close; a failure to tidy up loses nothing."""
+        with suppress(sqlite3.Error):
+            self.execute("checkpoint")
+        self._connection.close()
+
+
+def open_database(path: str) -> Database:
+    """The database at ``path``, made when it does not exist. Raises Refused; never replaces what it cannot read."""
+    if sqlite3.sqlite_version_info < (3, 37):
+        raise refused(path, f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
+    try:
+        if path != MEMORY and not os.path.exists(path):
+            _create(path)
+        connection = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        try:
+            return _prepare(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
+        raise refused(
+            path, f"cannot be used as a spool ({error}); restore it from a backup or use another directory"
+        ) from error
+
+
+def _create(path: str) -> None:
+    if os.path.exists(path + "-wal"):
+        raise refused(path, "is missing, but its log is there; restore the file, or remove both to begin anew")
+    aside = path + ".new"
+    with suppress(FileNotFoundError):
+        os.unlink(aside)
+    os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(aside, isolation_level=None)
+    try:
+        _migrate(connection)
+        connection.execute(SQL["use_wal"])
+    finally:
+        connection.close()
+    _sync(aside)
+    os.rename(aside, path)
+    _sync(os.path.dirname(path) or ".")
+
+
+def _sync(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _prepare(connection: sqlite3.Connection, path: str) -> Database:
+    if path == MEMORY:
+        _migrate(connection)
+    check_version(connection, path)
+    for pragma in ("use_wal", "synchronous", "cache_size", "autocheckpoint", "journal_size_limit", "temp_store"):
+        mode = connection.execute(SQL[pragma]).fetchone()
+        if pragma == "use_wal" and path != MEMORY and mode != ("wal",):
+            raise refused(path, f"is on a file system without shared memory (journal mode {mode[0]}); use a local disk")
+    _migrate(connection)
+    database = Database(connection, path)
+    # the journal mode of a file that cannot be written may well read "wal"
+    connection.execute(SQL["begin"])
+    connection.execute(SQL["rollback"])
+    return database
+
+
+def check_version(connection: sqlite3.Connection, path: str) -> None:
+    """Refuse a file that is not a spool, or that a newer bulkmail has written."""
+    if connection.execute(SQL["application_id"]).fetchone()[0] != _APPLICATION:
+        raise refused(path, "is not a bulkmail spool (or it was damaged); restore it, or use another directory")
+    version = connection.execute(SQL["user_version"]).fetchone()[0]
+    if version > VERSION:
+        raise refused(path, f"was written by a newer bulkmail (version {version}, this one knows {VERSION}); upgrade")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    version = connection.execute(SQL["user_version"]).fetchone()[0]
+    for number, script in MIGRATIONS:
+        if number > version:
+            connection.executescript(script)

@@ -1,0 +1,171 @@
+"""The spool as the event loop sees it: Deferreds in front of the one writer thread.
+
+What arrives together is written together: outcomes (`outcomes.py`), and claims that ask in one turn of the loop or
+while the claim before them is being written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred, fail
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bulkmail.mail import OwnFault
+from bulkmail.spool.journal import Journal
+from bulkmail.spool.outcomes import Outcomes
+from bulkmail.spool.place import Lock
+from bulkmail.spool.rows import Claimed, Recovered, Settlement
+from bulkmail.spool.store import SqliteStore
+from bulkmail.spool.writer import Reactor, Writer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Asked = tuple[int, int, Deferred[list[Claimed]]]
+
+
+def _in_writer(method: Callable[Concatenate[SqliteStore, P], T]) -> Callable[Concatenate[Spool, P], Deferred[T]]:
+    """The store's method, run in the writer thread."""
+
+    @wraps(method)
+    def call(self: Spool, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        return self._writer.call(partial(method, self._store, *args, **kwargs))
+
+    return call
+
+
+class Spool:
+    """The durable state. Made by `open_spool`. Its Deferreds are not to be cancelled: the write happens anyway.
+
+    ``journal`` is for the event loop's thread only. ``recovered`` says what the start found. ``on_fault`` is called
+    with an OwnFault when outcomes cannot be written, and with None when they can again.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        journal: Journal,
+        writer: Writer,
+        reactor: Reactor,
+        *,
+        clock: Callable[[], float],
+        lock: Lock | None = None,
+        recovered: Recovered | None = None,
+        on_fault: Callable[[OwnFault | None], None] | None = None,
+    ) -> None:
+        self.journal = journal
+        self.recovered = recovered or Recovered()
+        self._store = store
+        self._writer = writer
+        self._reactor = reactor
+        self._clock = clock
+        self._lock = lock
+        self._outcomes = Outcomes(store, journal, writer, reactor, on_fault=on_fault)
+        self._closed = False
+        self._asked: list[Asked] = []
+        self._claiming = False
+
+    create_campaign = _in_writer(SqliteStore.create_campaign)
+    campaign = _in_writer(SqliteStore.campaign)
+    campaigns = _in_writer(SqliteStore.campaigns)
+    content = _in_writer(SqliteStore.content)
+    import_state = _in_writer(SqliteStore.import_state)
+    update_content = _in_writer(SqliteStore.update_content)
+    set_state = _in_writer(SqliteStore.set_state)
+    remove_campaign = _in_writer(SqliteStore.remove_campaign)
+    save_report_position = _in_writer(SqliteStore.save_report_position)
+    totals = _in_writer(SqliteStore.totals)
+    add_rows = _in_writer(SqliteStore.add_rows)
+    held_back = _in_writer(SqliteStore.held_back)
+    settle_held = _in_writer(SqliteStore.settle_held)
+    backlog = _in_writer(SqliteStore.backlog)
+    due_queues = _in_writer(SqliteStore.due_queues)
+    next_due = _in_writer(SqliteStore.next_due)
+    cancel_rows = _in_writer(SqliteStore.cancel_rows)
+
+    def __repr__(self) -> str:
+        return f"<Spool unsettled={self.unsettled} fault={self.fault}>"
+
+    @property
+    def unsettled(self) -> int:
+        """Outcomes and rows given back that are not durable yet: the back-pressure figure."""
+        return len(self._outcomes)
+
+    @property
+    def fault(self) -> OwnFault | None:
+        """Why outcomes cannot be written just now; None when they can."""
+        return self._outcomes.fault
+
+    def claim(self, queue_id: int, limit: int) -> Deferred[list[Claimed]]:
+        """Up to ``limit`` rows of a queue, ours from now on and durably so. Fails with OwnFault."""
+        if self.fault is not None:
+            return fail(self.fault)
+        if self._closed:
+            return fail(OwnFault("the spool is closed"))
+        answer: Deferred[list[Claimed]] = Deferred()
+        self._asked.append((queue_id, limit, answer))
+        if not self._claiming:
+            self._claiming = True
+            self._reactor.callLater(0, self._claim)
+        return answer
+
+    def settle(self, settlement: Settlement) -> Deferred[None]:
+        """Write down what became of a claimed row; fires when that is durable, however long it takes."""
+        return fail(OwnFault("the spool is closed")) if self._closed else self._outcomes.add((settlement,))
+
+    def release(self, rows: Iterable[int | Claimed], next_at: float = 0.0) -> Deferred[None]:
+        """Give claimed rows back untouched, due at ``next_at``; fires when that is durable."""
+        if self._closed:
+            return fail(OwnFault("the spool is closed"))
+        return self._outcomes.add([(row if isinstance(row, int) else row.id, next_at) for row in rows])
+
+    def flushed(self) -> Deferred[None]:
+        """Write what is buffered now, not in a quarter of a second; fires when nothing is left to write."""
+        return self._outcomes.flushed()
+
+    async def close(self) -> None:
+        """Write what is left and close; raises OwnFault, all closed, when it could not be written (the journal has it).
+
+        Rows still claimed are left for the next start to find.
+        """
+        self._closed = True
+        while self._claiming:
+            await self._writer.call(lambda: None)
+        try:
+            await self._outcomes.close()
+        finally:
+            await self._writer.call(self._store.close)
+            await self._writer.stop()
+            self.journal.close()
+            if self._lock is not None:
+                self._lock.release()
+
+    def _claim(self) -> None:
+        asked, self._asked = self._asked, []
+        if not asked:
+            self._claiming = False
+            return
+        limits: dict[int, int] = {}
+        for queue_id, limit, _ in asked:
+            limits[queue_id] = limits.get(queue_id, 0) + limit
+        work = self._writer.call(partial(self._store.claim, list(limits.items()), self._clock()))
+        work.addCallbacks(_hand_out, _turn_down, callbackArgs=(asked,), errbackArgs=(asked,))
+        work.addErrback(lambda failure: self._log.failure("handing out claimed rows failed", failure))
+        work.addCallback(lambda _: self._claim())
+
+
+def _hand_out(got: dict[int, list[Claimed]], asked: Sequence[Asked]) -> None:
+    for queue_id, limit, answer in asked:
+        rows = got[queue_id]
+        got[queue_id] = rows[limit:]
+        answer.callback(rows[:limit])
+
+
+def _turn_down(failure: Failure, asked: Sequence[Asked]) -> None:
+    for _, _, answer in asked:
+        answer.errback(failure)

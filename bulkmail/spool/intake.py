@@ -1,0 +1,121 @@
+"""Input rows into the store: each row once, with the place where reading stands in the same transaction.
+
+A domain's queue row is written when its first row arrives and when rows arrive after it ran dry, not with each batch:
+with 100,000 domains in random order that alone would rewrite half the file per batch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bulkmail.mail import Category, Status
+from bulkmail.spool.campaigns import Campaigns
+from bulkmail.spool.rows import id_range, pack, recipient_id
+
+InputRow = tuple[int, int, int, str, str, str, str, str]
+_PENDING = ("", "pending", "")
+_INVALID = str(Category.INVALID_ADDRESS)
+
+
+class Intake(Campaigns):
+    """The part of the store that takes rows in."""
+
+    def add_rows(
+        self, campaign_id: int, rows: Sequence[InputRow], import_state: object, done: bool, now: float = 0.0
+    ) -> None:
+        """Store rows ``(n, file_no, row_in_file, email, domain, fields, verdict, note)`` and the reader's state.
+
+        The numbers go up by one from row to row and from batch to batch; rows that are stored already are skipped.
+        ``done``: the input has been read to its end. ``now``: when rows ended by their verdict are completed.
+        Raises ValueError when the numbers have a hole: such a report could never add up.
+        """
+        with self._db.transaction():
+            found = self._db.execute("input_rows", (campaign_id,)).fetchone()
+            if found is None:
+                raise LookupError(f"the spool has no campaign {campaign_id}")
+            stored: int = found[0]
+            rows = [row for row in rows if row[0] > stored] if rows and rows[0][0] <= stored else rows
+            if rows:
+                if rows[0][0] != stored + 1 or rows[-1][0] != stored + len(rows):
+                    raise ValueError(f"input rows {rows[0][0]} to {rows[-1][0]} do not follow on row {stored}")
+                self._store_rows(campaign_id, rows, now or None)
+            self._db.execute("set_input_rows", (stored + len(rows), int(done), campaign_id))
+            self._db.execute("set_reading", (campaign_id, pack(import_state)))
+
+    def _store_rows(self, campaign_id: int, rows: Sequence[InputRow], now: float | None) -> None:
+        queues = self._queues(campaign_id, rows)
+        low = recipient_id(campaign_id, 0)
+        recipients: list[tuple[Any, ...]] = []
+        outcomes: list[tuple[Any, ...]] = []
+        counts: Counter[tuple[str, str, str]] = Counter()
+        for number, file_no, row_in_file, email, domain, fields, verdict, note in rows:
+            queue: int | None
+            if verdict == "ok":
+                queue = queues[domain]
+            elif verdict == "held":
+                queue = -queues[domain]
+            else:
+                queue = None
+                status = str(Status(verdict))
+                category = _INVALID if status == "invalid" else ""
+                outcomes.append((low + number, status, category, "", 0, None, now, None, 0, None, 0, note))
+                counts["", status, category] += 1
+            recipients.append((low + number, queue, file_no, row_in_file, email, fields))
+        counts[_PENDING] += len(recipients) - len(outcomes)
+        self._db.many("add_recipient", recipients)
+        self._db.many("set_outcome", outcomes)
+        self._db.many("add_total", [(campaign_id, *key, count) for key, count in counts.items()])
+
+    def _queues(self, campaign_id: int, rows: Sequence[InputRow]) -> dict[str, int]:
+        """The queue of every domain that rows go to; those that get new rows are marked as having some."""
+        fresh = {row[4]: 1 for row in rows if row[6] == "ok"}
+        domains = dict.fromkeys([row[4] for row in rows if row[6] == "held"], 0) | fresh
+        queues: dict[str, int] = {}
+        dry: list[tuple[int]] = []
+        found = self._db.execute("queues_of_domains", (campaign_id, json.dumps(list(domains)))).fetchall()
+        for domain, queue_id, has_new in found:
+            queues[domain] = queue_id
+            if domain in fresh and not has_new:
+                dry.append((queue_id,))
+        self._db.many("queue_has_new", dry)
+        for domain, has_new in domains.items():
+            if domain not in queues:
+                queue_id = self._db.execute("add_queue", (campaign_id, domain, has_new)).lastrowid
+                assert queue_id is not None
+                queues[domain] = queue_id
+        return queues
+
+    def held_back(self, campaign_id: int, limit: int = 1) -> int:
+        """How many rows (at most ``limit``) still wait to be told whether they are duplicates."""
+        with self._db.transaction("begin_reading"):
+            return len(self._db.execute("all_held_back", (*id_range(campaign_id), limit)).fetchall())
+
+    def settle_held(self, campaign_id: int, verdicts: Iterable[tuple[int, bool, str]], now: float = 0.0) -> int:
+        """Held-back rows ``(n, is_duplicate, note)``: duplicates end, the others are due now. Twice is once.
+
+        How many were ended as duplicates.
+        """
+        duplicates: list[tuple[Any, ...]] = []
+        due: list[tuple[Any, ...]] = []
+        seen: set[int] = set()
+        with self._db.transaction():
+            for number, is_duplicate, note in verdicts:
+                row = self._db.execute("held_back", (recipient_id(campaign_id, number),)).fetchone()
+                if row is None or row[0] in seen:
+                    continue
+                identity, queue_id = row
+                seen.add(identity)
+                if is_duplicate:
+                    duplicates.append((identity, "duplicate", "", "", 0, None, now or None, None, 0, None, 0, note))
+                else:
+                    due.append((identity, -queue_id, now, None))
+            self._db.many("set_outcome", duplicates)
+            self._db.many("set_due", due)
+            self._db.many("lower_next_at", [(now, queue) for queue in {row[1] for row in due}])
+            gone = len(duplicates)
+            changes = [(campaign_id, *_PENDING, -gone), (campaign_id, "", "duplicate", "", gone)]
+            self._db.many("add_total", changes if gone else [])
+        return gone

@@ -1,0 +1,44 @@
+"""The SQL of the house, by name: every ``-- name: x`` block of ``sql/*.sql``, and the numbered migrations.
+
+Files that begin with four digits are migrations: ``0001_tables.sql`` makes an empty file version 1, and so on; each
+is one script with its own BEGIN and COMMIT. All others hold named queries, one statement each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def split_queries(text: str) -> dict[str, str]:
+    """``{name: statement}`` of one file's text; comment lines are dropped. Raises ValueError on a name used twice."""
+    queries: dict[str, str] = {}
+    parts = _NAME.split(text)[1:]
+    for name, body in zip(parts[::2], parts[1::2], strict=True):
+        if name in queries:
+            raise ValueError(f"two queries are called {name}")
+        queries[name] = "\n".join(line for line in body.splitlines() if line and not line.startswith("--"))
+    return queries
+
+
+def _read() -> tuple[Mapping[str, str], tuple[tuple[int, str], ...]]:
+    named: dict[str, str] = {}
+    numbered: list[tuple[int, str]] = []
+    for file in files("bulkmail.spool").joinpath("sql").iterdir():
+        if not file.name.endswith(".sql"):
+            continue
+        text = file.read_text(encoding="utf-8")
+        if file.name[:4].isdigit():
+            numbered.append((int(file.name[:4]), text))
+            continue
+        found = split_queries(text)
+        if double := named.keys() & found.keys():
+            raise ValueError(f"two queries are called {', '.join(sorted(double))}")
+        named |= found
+    return named, tuple(sorted(numbered))
+
+
+SQL, MIGRATIONS = _read()

@@ -1,0 +1,135 @@
+"""Reading the spool beside its writer: from other processes (the report's, the command line's), never in the way.
+
+The connection cannot write, so it cannot checkpoint either (SQLite before 3.51.3 may damage a file that two do). Each
+call is one short transaction: a long one would keep the log from being written home.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from typing import Any
+from urllib.parse import quote
+
+from bulkmail.spool.campaigns import campaign_row
+from bulkmail.spool.database import Database, check_version, refused
+from bulkmail.spool.queries import SQL
+from bulkmail.spool.rows import CampaignRow, id_range, recipient_id
+
+RECIPIENT_COLUMNS = (
+    "number",
+    "file_no",
+    "row_in_file",
+    "email",
+    "status",
+    "category",
+    "smtp_code",
+    "enhanced_code",
+    "reply",
+    "stage",
+    "mx_host",
+    "mx_ip",
+    "source_ip",
+    "tls",
+    "attempts",
+    "first_attempt_at",
+    "completed_at",
+    "bytes",
+    "note",
+    "fields",
+)
+ATTEMPT_COLUMNS = (
+    "id",
+    "at",
+    "number",
+    "file_no",
+    "row_in_file",
+    "email",
+    "attempt",
+    "result",
+    "category",
+    "smtp_code",
+    "enhanced_code",
+    "reply",
+    "stage",
+    "mx_host",
+    "mx_ip",
+    "source_ip",
+    "tls",
+    "duration_ms",
+    "next_attempt_at",
+)
+
+
+class Reader:
+    """What the store holds, for those who only read. ``path`` is the spool's directory or its database file.
+
+    Raises Refused when there is no spool to read, OwnFault when it cannot be read later.
+    """
+
+    def __init__(self, path: str) -> None:
+        file = os.path.join(path, "spool.sqlite3") if os.path.isdir(path) else path
+        if not os.path.exists(file):
+            raise refused(file, "is not there; nothing was ever sent from this spool")
+        try:
+            connection = sqlite3.connect(
+                f"file:{quote(os.path.abspath(file))}?mode=ro", uri=True, isolation_level=None, cached_statements=64
+            )
+            try:
+                check_version(connection, file)
+                connection.execute(SQL["query_only"])
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise refused(file, f"cannot be read ({error})") from error
+        self._connection = connection
+        self._db = Database(connection, file)
+
+    def close(self) -> None:
+        """Close the file, leaving it to its writer to tidy up."""
+        self._connection.close()
+
+    def campaigns(self) -> list[CampaignRow]:
+        """All campaigns, oldest first."""
+        with self._db.transaction("begin_reading"):
+            return [campaign_row(row) for row in self._db.execute("campaigns").fetchall()]
+
+    def campaign(self, name: str) -> CampaignRow | None:
+        """The campaign called ``name``."""
+        with self._db.transaction("begin_reading"):
+            row = self._db.execute("campaign_by_name", (name,)).fetchone()
+        return None if row is None else campaign_row(row)
+
+    def input_files(self, campaign_id: int) -> list[tuple[int, str, list[str]]]:
+        """Its input files: (number from 0, name, columns)."""
+        with self._db.transaction("begin_reading"):
+            rows = self._db.execute("input_files", (campaign_id,)).fetchall()
+        return [(no, name, json.loads(columns)) for no, name, columns in rows]
+
+    def recipients(self, campaign_id: int, after_n: int, limit: int) -> list[tuple[Any, ...]]:
+        """Up to ``limit`` rows of the input behind row ``after_n``, in input order, as RECIPIENT_COLUMNS.
+
+        Times and smtp_code are None where there is none; ``fields`` is the JSON array of the row's cells.
+        """
+        _, high = id_range(campaign_id)
+        with self._db.transaction("begin_reading"):
+            after = recipient_id(campaign_id, after_n)
+            return self._db.execute("read_recipients", (after, high, limit)).fetchall()
+
+    def attempts(self, campaign_id: int, after_attempt_id: int, limit: int) -> list[tuple[Any, ...]]:
+        """Up to ``limit`` attempts behind the one with that id (0: all), oldest first, as ATTEMPT_COLUMNS."""
+        low, high = id_range(campaign_id)
+        with self._db.transaction("begin_reading"):
+            return self._db.execute("read_attempts", (max(low, after_attempt_id), high, limit)).fetchall()
+
+    def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
+        """``{(provider, status, category): count}``; the counts sum to the rows read so far."""
+        with self._db.transaction("begin_reading"):
+            return {tuple(row[:3]): row[3] for row in self._db.execute("totals", (campaign_id,)).fetchall()}
+
+    def domains(self, campaign_id: int, limit: int = 50) -> list[tuple[str, int, int, int]]:
+        """The domains with the most settled rows: (domain, delivered, otherwise final, deferred)."""
+        with self._db.transaction("begin_reading"):
+            return self._db.execute("domains", (campaign_id, limit)).fetchall()

@@ -1,0 +1,197 @@
+"""What goes in and out of the store: plain, slim tuples.
+
+A NamedTuple is made in a quarter of a microsecond and is bound to a statement as it is; at some thousand messages a
+second that is what the writer thread can afford. Where a time or a code is unknown it is 0, in the store NULL.
+"""
+
+from __future__ import annotations
+
+import builtins
+import marshal
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bulkmail.mail import Status
+
+_BITS = 40
+_MASK = (1 << _BITS) - 1
+_STATUSES = frozenset(str(status) for status in Status)
+_WAITING = frozenset(str(status) for status in Status if not status.final)
+
+
+def recipient_id(campaign_id: int, number: int) -> int:
+    """The id of input row ``number`` (counted from 1 over all files) of a campaign."""
+    return campaign_id << _BITS | number
+
+
+def campaign_of(identity: int) -> int:
+    """The campaign a recipient id, or an attempt id, belongs to."""
+    return identity >> _BITS
+
+
+def number_of(identity: int) -> int:
+    """The row's number in its campaign."""
+    return identity & _MASK
+
+
+def id_range(campaign_id: int) -> tuple[int, int]:
+    """The lowest and highest id a campaign's rows can have."""
+    return campaign_id << _BITS, campaign_id << _BITS | _MASK
+
+
+def pack(value: Any) -> bytes:
+    """Plain data (None, bool, int, float, str, bytes, tuple, list, dict) as bytes for the store."""
+    return marshal.dumps(value, 4)
+
+
+def unpack(data: bytes) -> Any:
+    """What ``pack`` was given. Raises ValueError, EOFError or TypeError when these are no such bytes."""
+    return marshal.loads(data)  # noqa: S302 - our own bytes, from files of mode 0600; every Python reads format 4
+
+
+class Claimed(NamedTuple):
+    """A recipient that is ours to send until it is settled or given back.
+
+    ``email`` is as written in the input; ``fields`` the JSON array of the row's cells; ``date`` the message's Date,
+    fixed at the first claim; the last three say how it is counted now (``pending`` when never tried).
+    """
+
+    id: int
+    campaign_id: int
+    queue_id: int
+    email: str
+    fields: str
+    file_no: int
+    attempts: int
+    first_attempt_at: float  # 0.0: never tried
+    date: float
+    status: str
+    category: str
+    provider: str
+
+    @property
+    def number(self) -> int:
+        """The row's number in its campaign."""
+        return self.id & _MASK
+
+    @property
+    def previous(self) -> tuple[str, str, str] | None:
+        """Under which (provider, status, category) it is counted now; None when it is pending."""
+        return None if self.status == "pending" else (self.provider, self.status, self.category)
+
+
+class Attempt(NamedTuple):
+    """One line of attempts.csv. ``result``: delivered, failed, deferred, unknown. All strings are plain ``str``."""
+
+    at: float
+    number: int
+    result: str
+    category: str = ""
+    smtp_code: int = 0
+    enhanced: str = ""
+    reply: str = ""
+    stage: str = ""
+    mx_host: str = ""
+    mx_ip: str = ""
+    source_ip: str = ""
+    tls: str = ""
+    duration_ms: int = 0
+    next_attempt_at: float = 0.0
+
+
+class Settlement(NamedTuple):
+    """What became of a claimed recipient. A status that is not final needs ``next_at``; a final one has none.
+
+    ``attempt`` None: ended without an attempt (a template error, expired while its site was down). Such a row may
+    borrow the reply that its report row shows: ``reply_of`` is the recipient whose last attempt it was.
+    """
+
+    recipient_id: int
+    queue_id: int
+    status: str
+    category: str = ""
+    provider: str = ""
+    attempt: Attempt | None = None
+    first_attempt_at: float = 0.0  # 0.0: the stored one, else the attempt's
+    completed_at: float = 0.0
+    next_at: float = 0.0
+    bytes: int = 0
+    note: str = ""
+    reply_of: int = 0
+
+    @property
+    def problem(self) -> str:
+        """How it contradicts itself; "" when it does not."""
+        if self.status not in _STATUSES:
+            return f"{self.status!r} is not a status"
+        if (self.status in _WAITING) != (self.next_at > 0):
+            return f"{self.status} and due at {self.next_at} do not go together"
+        return ""
+
+    def plain(self) -> tuple[Any, ...]:
+        """As plain nested tuples, for the journal (marshal takes no NamedTuple)."""
+        attempt = self.attempt
+        return (*self[:5], None if attempt is None else tuple(attempt), *self[6:])
+
+    def packed(self) -> builtins.bytes:
+        """The payload of its journal record."""
+        return pack(self.plain())
+
+    @classmethod
+    def from_plain(cls, plain: tuple[Any, ...]) -> Settlement:
+        """What ``plain`` gave. Raises TypeError when it is nothing of the kind."""
+        settlement = cls(*plain)
+        if settlement.attempt is None:
+            return settlement
+        return settlement._replace(attempt=Attempt(*settlement.attempt))
+
+
+class Held(NamedTuple):
+    """What the writer keeps in mind of a claimed recipient: all of its outcome that a settlement builds upon."""
+
+    claim_id: int  # 0: it came out of `due`
+    queue_id: int
+    date: float  # 0.0: never claimed yet
+    attempts: int
+    first_attempt_at: float
+    status: str
+    category: str
+    provider: str
+    attempt_id: int | None
+    bytes: int
+    doubt: int
+
+    @classmethod
+    def new(cls, claim_id: int, queue_id: int, date: float) -> Held:
+        """A recipient that was never tried."""
+        return cls(claim_id, queue_id, date, 0, 0.0, "pending", "", "", None, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A campaign as the spool knows it, without its content (`content`) and reading state (`import_state`)."""
+
+    id: int
+    name: str
+    folder: str
+    state: str
+    key: bytes
+    digests: dict[str, str]
+    on_unknown: str
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    exit_status: int | None
+    import_done: bool
+    input_rows: int
+    possibly_doubled: int
+    report_position: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What a start found claimed: settled from the journal, ambiguous (the dot was, or may have been, out), free."""
+
+    replied: int = 0
+    ambiguous: int = 0
+    returned: int = 0

@@ -1,0 +1,91 @@
+-- name: create_campaign
+INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+
+-- name: campaigns
+SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
+    input_rows, possibly_doubled, report_position
+FROM campaign ORDER BY id
+
+-- name: campaign_by_name
+SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
+    input_rows, possibly_doubled, report_position
+FROM campaign WHERE name = ?
+
+-- name: campaign_ids_in_state
+SELECT id FROM campaign WHERE state = ? ORDER BY id
+
+-- name: campaign_on_unknown
+SELECT id, on_unknown FROM campaign
+
+-- name: set_snapshot
+INSERT INTO snapshot (campaign_id, content) VALUES (?, ?)
+ON CONFLICT (campaign_id) DO UPDATE SET content = excluded.content
+
+-- name: snapshot
+SELECT content FROM snapshot WHERE campaign_id = ?
+
+-- name: set_digests
+UPDATE campaign SET digests = ?, on_unknown = ? WHERE id = ?
+
+-- name: drop_input_files
+DELETE FROM input_file WHERE campaign_id = ?
+
+-- name: add_input_file
+INSERT INTO input_file (campaign_id, no, name, columns) VALUES (?, ?, ?, ?)
+
+-- name: input_files
+SELECT no, name, columns FROM input_file WHERE campaign_id = ? ORDER BY no
+
+-- name: set_state
+UPDATE campaign SET state = :state,
+    started_at = CASE WHEN :state = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
+    ended_at = CASE WHEN :ended THEN :now ELSE NULL END,
+    exit_status = :exit_status
+WHERE id = :id
+
+-- name: set_report_position
+UPDATE campaign SET report_position = ? WHERE id = ?
+
+-- name: totals
+SELECT provider, status, category, count FROM total WHERE campaign_id = ? AND count <> 0
+
+-- name: add_total
+INSERT INTO total (campaign_id, provider, status, category, count) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (campaign_id, provider, status, category) DO UPDATE SET count = count + excluded.count
+
+-- name: add_possibly_doubled
+UPDATE campaign SET possibly_doubled = possibly_doubled + ? WHERE id = ?
+
+-- name: domains
+SELECT domain, delivered, failed, deferred FROM queue WHERE campaign_id = ?
+ORDER BY delivered + failed + deferred DESC, domain LIMIT ?
+
+-- name: remove_attempts
+DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE id BETWEEN ? AND ? LIMIT ?)
+
+-- name: remove_outcomes
+DELETE FROM outcome WHERE recipient_id IN (SELECT recipient_id FROM outcome WHERE recipient_id BETWEEN ? AND ? LIMIT ?)
+
+-- name: remove_due
+DELETE FROM due WHERE recipient_id IN (SELECT recipient_id FROM due WHERE recipient_id BETWEEN ? AND ? LIMIT ?)
+
+-- name: remove_recipients
+DELETE FROM recipient WHERE id IN (SELECT id FROM recipient WHERE id BETWEEN ? AND ? LIMIT ?)
+
+-- name: remove_claims
+DELETE FROM claim WHERE queue_id IN (SELECT id FROM queue WHERE campaign_id = ?)
+
+-- name: remove_queues
+DELETE FROM queue WHERE campaign_id = ?
+
+-- name: remove_totals
+DELETE FROM total WHERE campaign_id = ?
+
+-- name: remove_reading
+DELETE FROM reading WHERE campaign_id = ?
+
+-- name: remove_snapshot
+DELETE FROM snapshot WHERE campaign_id = ?
+
+-- name: remove_campaign
+DELETE FROM campaign WHERE id = ?

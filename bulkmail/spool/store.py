@@ -1,0 +1,114 @@
+"""The whole store: campaigns, rows, claims, outcomes, and what a start makes of what the last run left claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bulkmail.spool.database import MEMORY, Database, open_database
+from bulkmail.spool.journal import Journalled
+from bulkmail.spool.rows import Held, Recovered, Settlement, campaign_of, id_range, unpack
+from bulkmail.spool.settling import Batch, Settling, unanswered
+
+_BOOT = "boot"
+_CHUNK = 10_000
+
+
+class SqliteStore(Settling):
+    """The durable state in one SQLite file, or in memory. One thread, one writer; every method a short transaction.
+
+    Raises Refused when the file cannot be opened, OwnFault when it cannot be used later (nothing is changed then).
+    """
+
+    def __init__(self, path: str = MEMORY) -> None:
+        database = open_database(path)
+        try:
+            super().__init__(database)
+        except BaseException:
+            database.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"<SqliteStore {self._db.path} running={sorted(self._running)} claimed={len(self._held)}>"
+
+    @property
+    def database(self) -> Database:
+        """For those who know the tables: the tests."""
+        return self._db
+
+    def remove_campaign(self, campaign_id: int, limit: int = _CHUNK) -> bool:
+        """Take away about ``limit`` rows of a campaign; True when nothing of it is left. Call until it is.
+
+        Raises ValueError while rows of it are claimed.
+        """
+        if any(campaign_of(identity) == campaign_id for identity in self._held):
+            raise ValueError(f"campaign {campaign_id} is being sent; stop it first")
+        low, high = id_range(campaign_id)
+        self.set_state(campaign_id, "removing", 0.0)
+        with self._db.transaction():
+            self._db.execute("remove_claims", (campaign_id,))
+            for query in ("remove_due", "remove_attempts", "remove_outcomes", "remove_recipients"):
+                if self._db.execute(query, (low, high, limit)).rowcount == limit:
+                    return False
+            for query in ("remove_queues", "remove_totals", "remove_reading", "remove_snapshot", "drop_input_files"):
+                self._db.execute(query, (campaign_id,))
+            self._db.execute("remove_campaign", (campaign_id,))
+        self._last_attempt.pop(campaign_id, None)
+        return True
+
+    def close(self) -> None:
+        """Close the file. Rows still claimed are found by the next `recover`."""
+        self._db.close()
+
+    def recover(self, journalled: Journalled, boot: str, unknown_after: float, now: float) -> Recovered:
+        """Settle or give back every row the last run left claimed; once, at the start, before the first claim.
+
+        A journalled reply settles its row. A journalled dot without a reply is ambiguous. A row without either was not
+        sent and is due now; that conclusion needs a journal that is whole and of this boot (the journal is not synced:
+        what it held at a power cut may be gone), else such a row is ambiguous too. ``boot`` "" means unknown.
+        """
+        with self._db.transaction():
+            before = self._db.execute("meta", (_BOOT,)).fetchone()
+            same_boot = before is not None and before[0] == boot != ""
+            trusted = same_boot and journalled.found and not journalled.damaged
+            keep = {row[0] for row in self._db.execute("campaign_on_unknown").fetchall() if row[1] == "keep"}
+            held = dict(self._left())
+            batch = Batch()
+            replied = ambiguous = returned = 0
+            for identity, known in held.items():
+                attempt = (identity, known.attempts + 1)
+                settlement = _journalled_reply(journalled.replies.get(attempt))
+                if settlement is not None and settlement.recipient_id == identity and not settlement.problem:
+                    replied += 1
+                elif attempt in journalled.dots or not trusted:
+                    ambiguous += 1
+                    settlement = unanswered(
+                        identity, known, keep=campaign_of(identity) in keep, unknown_after=unknown_after, now=now
+                    )
+                else:
+                    returned += 1
+                    self._give_back(batch, identity, 0.0, held)
+                    continue
+                self._book(batch, settlement, held)
+            self._write(batch)
+            self._db.execute("drop_claims")
+            self._db.execute("set_meta", (_BOOT, boot))
+        self._held.clear()
+        self._open_claims.clear()
+        self._last_attempt.update(batch.last_attempt)
+        self._left_claimed = False
+        return Recovered(replied, ambiguous, returned)
+
+    def _left(self) -> Iterator[tuple[int, Held]]:
+        for identity, queue_id, claimed_at in self._db.execute("open_claimed").fetchall():
+            yield identity, Held.new(0, queue_id, claimed_at)
+        for identity, queue_id, *rest in self._db.execute("due_claimed").fetchall():
+            yield identity, Held(0, queue_id, *rest)
+
+
+def _journalled_reply(payload: bytes | None) -> Settlement | None:
+    if payload is None:
+        return None
+    try:
+        return Settlement.from_plain(unpack(payload))
+    except (ValueError, EOFError, TypeError):
+        return None

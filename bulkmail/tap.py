@@ -1,0 +1,148 @@
+"""What `twistd bulkmail` asks for: its options, checked, and the service they make.
+
+Options and makeService only validate: twistd forks after them, and neither thread nor process nor database would
+survive that. A refusal prints every problem on stderr and exits with 1; wrong usage exits with 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NoReturn
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from bulkmail.delivery import Prepared, prepare, refusal
+from bulkmail.mail import BulkmailError, Refused
+from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
+from bulkmail.settings import Settings, load_settings
+from bulkmail.spool import Reader
+
+USAGE = 2
+
+
+class Options(usage.Options):
+    """The command line of ``twistd bulkmail``."""
+
+    synopsis = "Usage: twistd [-n] bulkmail (-c campaign.yaml | --watch campaigns/) [options]"
+    longdesc = (
+        "Sends a campaign folder (campaign.yaml, templates, a recipients CSV) to every recipient, and reports on each. "
+        "Exit status in the foreground: 0 every row is final; 1 refused, nothing was sent; 2 wrong usage; 3 stopped "
+        "before the end (run the same command again to go on)."
+    )
+    optParameters = [
+        ["campaign", "c", None, "the campaign.yaml to send (or its folder)"],
+        ["watch", None, None, "a folder to watch: each campaign folder that is dropped into it is sent"],
+        ["settings", None, None, "the operator's settings (default: ./bulkmail.yaml when it is there)"],
+        ["speed", None, None, "with --rehearse: what waits are divided by, or `real` (default: 600)"],
+    ]
+    optFlags = [
+        ["rehearse", None, "send to a simulated world on this machine; nothing leaves it"],
+        ["once", None, "end when every row had its first attempt (status 3 if rows remain)"],
+        ["accept-changes", None, "go on although the campaign's files have changed, for the rows not sent yet"],
+    ]
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """Like any, but wrong usage exits with 2."""
+        try:
+            super().parseOptions(options)  # type: ignore[no-untyped-call]
+        except usage.UsageError as error:
+            sys.stderr.write(f"{self.synopsis}\ntwistd bulkmail: {error}\n")
+            raise SystemExit(USAGE) from None
+
+    def postOptions(self) -> None:
+        """What goes together and what does not."""
+        if (self["campaign"] is None) == (self["watch"] is None):
+            raise usage.UsageError("give one of -c campaign.yaml and --watch folder")
+        if self["watch"] is not None:
+            for name in ("rehearse", "once", "accept-changes"):
+                if self[name]:
+                    raise usage.UsageError(f"--{name} goes with -c, not with --watch")
+            if not os.path.isdir(self["watch"]):
+                raise usage.UsageError(f"--watch: {self['watch']} is not a folder")
+        if self["speed"] is not None and not self["rehearse"]:
+            raise usage.UsageError("--speed goes with --rehearse")
+        self["speed"] = self._speed(self["speed"])
+
+    @staticmethod
+    def _speed(text: str | None) -> float:
+        if text is None:
+            return SPEED
+        if text == "real":
+            return 1.0
+        try:
+            speed = float(text)
+        except ValueError:
+            speed = 0.0
+        if not 1.0 <= speed <= 100_000:
+            raise usage.UsageError(f"--speed: {text!r} is neither `real` nor a number from 1 to 100000")
+        return speed
+
+
+def refuse(text: str) -> NoReturn:
+    """Say why on stderr and exit with 1."""
+    sys.stderr.write(text + "\n")
+    raise SystemExit(REFUSED)
+
+
+def makeService(options: Options) -> IService:
+    """Check everything, then make the service. Exits with 1 when something is wrong; nothing was sent then."""
+    from twisted.internet import reactor  # twistd has chosen it by now
+
+    try:
+        return Bulkmail(reactor, order_of(options, os.getcwd()))
+    except Refused as refused:
+        refuse(str(refused))
+    except BulkmailError as error:
+        refuse(f"bulkmail: {error}")
+
+
+def order_of(options: Options, cwd: str) -> Order:
+    """What was asked for, checked. Raises Refused with every problem, settings and campaign together."""
+    problems: list[Any] = []
+    settings = Settings()
+    try:
+        settings = load_settings(options["settings"], cwd)
+    except Refused as refused:
+        problems += refused.problems
+    prepared: Prepared | None = None
+    if options["campaign"] is not None:
+        try:
+            prepared = prepare(os.path.join(cwd, options["campaign"]), settings, rehearsal=bool(options["rehearse"]))
+        except Refused as refused:
+            problems += refused.problems
+    if problems:
+        raise Refused(problems)
+    if prepared is not None and not options["rehearse"]:
+        _peek(prepared, settings, accept_changes=bool(options["accept-changes"]))
+    return Order(
+        settings=settings,
+        prepared=prepared,
+        watch=None if options["watch"] is None else os.path.abspath(os.path.join(cwd, options["watch"])),
+        rehearse=bool(options["rehearse"]),
+        speed=options["speed"],
+        once=bool(options["once"]),
+        accept_changes=bool(options["accept-changes"]),
+        foreground=foreground(),
+        problems=[*settings.warnings, *(prepared.notices if prepared else ())],
+    )
+
+
+def _peek(prepared: Prepared, settings: Settings, *, accept_changes: bool) -> None:
+    """Look into the spool, read-only, so that a daemon that would be refused is refused before it forks."""
+    if not os.path.exists(os.path.join(settings.spool, "spool.sqlite3")):
+        return
+    reader = Reader(settings.spool)
+    try:
+        row = reader.campaign(prepared.campaign.name)
+    finally:
+        reader.close()
+    found = None if row is None else refusal(prepared, row, accept_changes=accept_changes)
+    if found is not None:
+        raise found
+
+
+def foreground() -> bool:
+    """Whether twistd was told not to daemonise."""
+    return bool({"-n", "--nodaemon", "-no", "-on"} & set(sys.argv)) or "-n" in " ".join(sys.argv[:3])

@@ -1,0 +1,91 @@
+"""The inside of a worker process: reads jobs from descriptor 0, writes answers to descriptor 1.
+
+``python -m bulkmail.workers.child package.module:Class``. A class with ``async def handle`` gets many jobs at once in
+an asyncio loop; one with a plain ``handle`` gets them one after another. The child ends when its input closes, so a
+parent that was killed leaves none behind; it ignores SIGINT and SIGTERM (the parent decides) and runs a little
+below the parent's priority, so that the event loop gets its turn first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bulkmail.workers.frames import Frames, frame
+
+_READ = 1 << 20
+_NICE = 5
+
+
+def _words(error: BaseException) -> str:
+    """The error as one paragraph for the parent's log."""
+    return "".join(traceback.format_exception(error))[-4000:]
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _run_plain(handle: Callable[[Any], Any], jobs: int, answers: int) -> None:
+    frames = Frames()
+    while data := os.read(jobs, _READ):
+        for number, job in frames.feed(data):
+            try:
+                answer = frame((number, True, handle(job)))
+            except Exception as error:  # noqa: BLE001 - the parent is told, whatever it was
+                answer = frame((number, False, _words(error)))
+            _write(answers, answer)
+
+
+async def _run_many(handle: Callable[[Any], Awaitable[Any]], jobs: int, answers: int) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=_READ)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(jobs, "rb", buffering=0))
+    frames = Frames()
+    running: set[asyncio.Task[None]] = set()
+
+    async def one(number: int, job: object) -> None:
+        try:
+            answer = frame((number, True, await handle(job)))
+        except Exception as error:  # noqa: BLE001 - the parent is told, whatever it was
+            answer = frame((number, False, _words(error)))
+        _write(answers, answer)  # the parent always reads, so this blocks for moments only
+
+    while data := await reader.read(_READ):
+        for number, job in frames.feed(data):
+            task = loop.create_task(one(number, job))
+            running.add(task)
+            task.add_done_callback(running.discard)
+
+
+def main(name: str) -> None:
+    """Serve the class ``name`` until the input closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.nice(_NICE)
+    jobs, answers = os.dup(0), os.dup(1)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)  # whatever a library prints goes to the log, never between two frames
+    module, _, attribute = name.partition(":")
+    worker = getattr(importlib.import_module(module), attribute)()
+    with contextlib.suppress(BrokenPipeError):
+        if inspect.iscoroutinefunction(worker.handle):
+            asyncio.run(_run_many(worker.handle, jobs, answers))
+        else:
+            _run_plain(worker.handle, jobs, answers)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,255 @@
+"""The parent's side: one Worker is one child process; a Pool keeps several alike and replaces the dead.
+
+Every job has one worker and one deadline. When a worker dies, exactly the jobs it held fail (WorkerDiedError); when a
+job is late, its worker is killed (WorkerLateError for that job, WorkerDiedError for those behind it in the same
+worker). What that means for the work is the caller's to decide: the compose pool looks for the row that did it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bulkmail.mail import BulkmailError
+from bulkmail.workers.frames import Frames, frame
+
+_RESTART_DELAY = 0.5
+_END_WITHIN = 5.0
+
+
+class WorkerFailedError(BulkmailError):
+    """A worker process reported an error of its own; the text is its traceback."""
+
+
+class WorkerDiedError(BulkmailError):
+    """A worker process ended while it held this job."""
+
+
+class WorkerLateError(BulkmailError):
+    """A worker process did not answer within the deadline and was killed."""
+
+
+@dataclass(slots=True)
+class _Job:
+    answer: Deferred[Any]
+    deadline: IDelayedCall | None
+
+
+class Worker(ProcessProtocol):
+    """One child process that serves one named class. ``ask`` in order; answers come as the child gives them."""
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None) -> None:
+        self.name = name
+        self._reactor = reactor
+        self._ended = ended
+        self._frames = Frames()
+        self._jobs: dict[int, _Job] = {}
+        self._next = 0
+        self._gone = False
+        self._closing = False
+        self._errors = b""
+        self._exit: Deferred[None] = Deferred()
+        self._end: IDelayedCall | None = None
+
+    @classmethod
+    def start(cls, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None) -> Worker:
+        """Spawn the child. ``ended`` is called once when it is gone, whatever the reason."""
+        worker = cls(reactor, name, ended)
+        reactor.spawnProcess(
+            worker,
+            sys.executable,
+            [sys.executable, "-m", "bulkmail.workers.child", name],
+            env=dict(os.environ),
+            childFDs={0: "w", 1: "r", 2: "r"},
+        )
+        return worker
+
+    @property
+    def busy(self) -> int:
+        """How many jobs it holds."""
+        return len(self._jobs)
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id while it runs."""
+        return None if self.transport is None else self.transport.pid
+
+    def ask(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
+        """Its answer to ``job``; ``deadline`` in seconds, None for a job that may take as long as it takes."""
+        answer: Deferred[Any] = Deferred()
+        if self._gone:
+            answer.errback(WorkerDiedError(f"{self.name} is not running"))
+            return answer
+        data = frame((self._next, job))
+        number = self._next
+        self._next += 1
+        timer = None if deadline is None else self._reactor.callLater(deadline, self._late, number)
+        self._jobs[number] = _Job(answer, timer)
+        if self.transport is not None:
+            self.transport.write(data)
+        return answer
+
+    def close(self) -> Deferred[None]:
+        """Close its input; it ends by itself. Fires when it is gone."""
+        self._closing = True
+        if not self._gone and self._end is None and self.transport is not None:
+            self.transport.closeStdin()
+            # A child that is stuck in a job does not see the end of its input.
+            self._end = self._reactor.callLater(_END_WITHIN, self.kill)
+        return self._exit
+
+    def kill(self) -> None:
+        """End it now."""
+        if not self._gone and self.transport is not None:
+            try:
+                self.transport.signalProcess("KILL")
+            except ProcessExitedAlready:
+                self._gone = True
+
+    def _late(self, number: int) -> None:
+        job = self._jobs.pop(number)
+        self.kill()
+        job.answer.errback(WorkerLateError(f"{self.name} did not answer in time and was ended"))
+
+    # what Twisted calls
+
+    def outReceived(self, data: bytes) -> None:
+        """Answers, or parts of them."""
+        for number, good, value in self._frames.feed(data):
+            job = self._jobs.pop(number, None)
+            if job is None:
+                continue
+            if job.deadline is not None:
+                job.deadline.cancel()
+            if good:
+                job.answer.callback(value)
+            else:
+                job.answer.errback(WorkerFailedError(value))
+
+    def errReceived(self, data: bytes) -> None:
+        """What a library or a traceback printed; kept for the log, bounded."""
+        self._errors = (self._errors + data)[-4000:]
+
+    def processEnded(self, reason: Failure) -> None:
+        """The child is gone: the jobs it held fail, the owner is told."""
+        self._gone = True
+        if self._end is not None and self._end.active():
+            self._end.cancel()
+        if self._errors:
+            self.log.warn("{name} wrote: {text}", name=self.name, text=self._errors.decode("utf-8", "replace"))
+        jobs, self._jobs = self._jobs, {}
+        for job in jobs.values():
+            if job.deadline is not None:
+                job.deadline.cancel()
+        if not self._closing:
+            self.log.warn("{name} ended: {reason}", name=self.name, reason=reason.getErrorMessage())
+        for job in jobs.values():
+            job.answer.errback(WorkerDiedError(f"{self.name} ended: {reason.getErrorMessage()}"))
+        if self._ended is not None:
+            self._ended(self)
+        self._exit.callback(None)
+
+
+class Pool:
+    """``size`` workers of one class. Jobs go to the least busy; a dead worker is replaced and set up again."""
+
+    def __init__(self, reactor: Any, name: str, size: int) -> None:
+        self._reactor = reactor
+        self._name = name
+        self._size = size
+        self._workers: list[Worker] = []
+        self._setup: dict[object, tuple[Any, ...]] = {}
+        self._closing = False
+
+    def start(self) -> None:
+        """Spawn all workers."""
+        for _ in range(self._size):
+            self._add()
+
+    @property
+    def size(self) -> int:
+        """How many workers there are when all are well."""
+        return self._size
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the workers that run."""
+        return [worker.pid for worker in self._workers if worker.pid is not None]
+
+    def set_up(self, key: object, job: tuple[Any, ...]) -> None:
+        """Send ``job`` to every worker, now and whenever one is replaced (a campaign's content)."""
+        self._setup[key] = job
+        for worker in self._workers:
+            self._send_setup(worker, job)
+
+    def keep(self, key: object, job: tuple[Any, ...]) -> None:
+        """Repeat ``job`` instead of the set-up ``key`` when a worker is replaced; the running ones know it already."""
+        self._setup[key] = job
+
+    def tear_down(self, key: object, job: tuple[Any, ...]) -> None:
+        """Stop repeating the set-up ``key`` and send ``job`` to every worker."""
+        if self._setup.pop(key, None) is not None:
+            for worker in self._workers:
+                self._send_setup(worker, job)
+
+    def ask(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
+        """The answer of the least busy worker."""
+        if not self._workers:
+            answer: Deferred[Any] = Deferred()
+            answer.errback(WorkerDiedError(f"no {self._name} is running"))
+            return answer
+        return min(self._workers, key=lambda worker: worker.busy).ask(job, deadline)
+
+    def ask_alone(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
+        """The answer of a fresh worker that does nothing else: for a job that may kill it."""
+        worker = Worker.start(self._reactor, self._name)
+        for setup in self._setup.values():
+            self._send_setup(worker, setup)
+        answer = worker.ask(job, deadline)
+
+        def done(result: Any) -> Any:
+            worker.close()
+            return result
+
+        return answer.addBoth(done)
+
+    async def close(self) -> None:
+        """End all workers and wait for them."""
+        self._closing = True
+        for exit_ in [worker.close() for worker in self._workers]:
+            await exit_
+
+    def _add(self) -> None:
+        worker = Worker.start(self._reactor, self._name, self._replace)
+        self._workers.append(worker)
+        for setup in self._setup.values():
+            self._send_setup(worker, setup)
+
+    def _replace(self, worker: Worker) -> None:
+        self._workers.remove(worker)
+        if not self._closing:
+            # Not at once: a class that cannot start would spawn processes without end.
+            self._reactor.callLater(_RESTART_DELAY, self._again)
+
+    def _again(self) -> None:
+        if not self._closing:
+            self._add()
+
+    def _send_setup(self, worker: Worker, job: tuple[Any, ...]) -> None:
+        def failed(failure: Failure) -> None:
+            if not isinstance(failure.value, WorkerDiedError):
+                worker.log.failure("a worker could not be set up", failure)
+
+        worker.ask(job, None).addErrback(failed)

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from bulkmail.campaign import Action, DropFolder, FolderState, scan, write_status
+from bulkmail.mail import OwnFault
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "campaigns"
+    root.mkdir()
+    return root
+
+
+def drop(root: Path, name: str) -> Path:
+    folder = root / name
+    folder.mkdir()
+    (folder / "campaign.yaml").write_text("name: x\n")
+    return folder
+
+
+def fingerprint(root: Path) -> str:
+    (state,) = scan(str(root), 0.0)
+    assert state.reason == ""
+    return state.fingerprint
+
+
+def test_folders_with_a_campaign_are_found_in_order(root: Path) -> None:
+    drop(root, "b")
+    drop(root, "a-é")
+    (root / "empty").mkdir()
+    states = scan(str(root), 7.5)
+    assert [(state.path, state.seen_at, state.reason) for state in states] == [
+        (str(root / "a-é"), 7.5, ""),
+        (str(root / "b"), 7.5, ""),
+    ]
+
+
+def test_what_is_no_campaign_is_told_why(root: Path, tmp_path: Path) -> None:
+    drop(tmp_path, "elsewhere")
+    drop(root, ".hidden")
+    drop(root, "line\nbreak")
+    os.mkdir(os.fsencode(str(root)) + b"/caf\xe9")
+    (root / "link").symlink_to(tmp_path / "elsewhere")
+    (root / "notes.txt").write_text("x")
+    (drop(root, "out") / "campaign.yaml").unlink()
+    (root / "out/campaign.yaml").symlink_to(tmp_path / "elsewhere/campaign.yaml")
+    (drop(root, "pipe") / "campaign.yaml").unlink()
+    os.mkfifo(root / "pipe/campaign.yaml")
+    (root / "yml").mkdir()
+    (root / "yml/campaign.yml").write_text("x")
+    (drop(root, "deep") / "/".join("abcdefghijkl")).mkdir(parents=True)
+    reasons = {os.fsencode(os.path.basename(state.path)): state.reason for state in scan(str(root), 0.0)}
+    assert reasons == {
+        b".hidden": "its name starts with a dot, so it is hidden",
+        b"line\nbreak": "its name must not hold a line break or another control character ('\\n'); rename it",
+        b"caf\xe9": "its name is not UTF-8; rename it",
+        b"link": "it is a symbolic link; move the folder itself here",
+        b"notes.txt": "it is not a folder; a campaign is a folder with a campaign.yaml",
+        b"out": "campaign.yaml leads out of the campaign's folder; copy the file into it",
+        b"pipe": "its campaign.yaml is not a regular file",
+        b"yml": "rename its campaign.yml to campaign.yaml",
+        b"deep": "the folders are nested more than 10 levels deep",
+    }
+
+
+def test_a_folder_that_may_not_be_read_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop(root, "a")
+    real = os.scandir
+
+    def denied(path: str) -> object:
+        if path.endswith(("a", "a/")):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    assert [state.reason for state in scan(str(root), 0.0)] == ["the folder . cannot be read (Permission denied)"]
+
+
+def test_a_missing_root_is_our_own_fault(root: Path) -> None:
+    with pytest.raises(OwnFault, match=r"the watched folder .*/none cannot be read \(No such file or directory\)"):
+        scan(str(root / "none"), 0.0)
+
+
+def test_the_fingerprint_follows_every_file(root: Path) -> None:
+    folder = drop(root, "a")
+    seen = {fingerprint(root)}
+
+    def changed() -> bool:
+        before = len(seen)
+        seen.add(fingerprint(root))
+        return len(seen) > before
+
+    assert not changed()
+    (folder / "list.csv").write_text("a")
+    assert changed()
+    (folder / "list.csv").write_text("ab")
+    assert changed()
+    os.utime(folder / "list.csv", ns=(1, 1))
+    assert changed()
+    (folder / "new.csv").write_text("ab")
+    os.utime(folder / "new.csv", ns=(1, 1))
+    os.replace(folder / "new.csv", folder / "list.csv")  # same name, size and time: another inode
+    assert changed()
+    (folder / "sub").mkdir()
+    (folder / "sub/x").write_text("x")
+    assert changed()
+    (folder / "link").symlink_to("sub/x")
+    assert changed()
+    (folder / "sub/x").write_text("xy")
+    assert changed()
+    (folder / "dangling").symlink_to("nowhere")
+    assert changed()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket"))
+        assert changed()
+    os.rename(folder / "list.csv", folder / "other.csv")
+    assert changed()
+
+
+def test_what_we_write_is_no_change(root: Path) -> None:
+    folder = drop(root, "a")
+    before = fingerprint(root)
+    for name in ("report", "rehearsal"):
+        (folder / name).mkdir()
+        (folder / name / "summary.json").write_text("{}")
+    write_status(str(folder), "running")
+    (folder / ".STATUS.txt.new").write_text("left by a crash")
+    assert fingerprint(root) == before
+
+
+def state(fingerprint: str, at: float, path: str = "/c/a") -> FolderState:
+    return FolderState(path, at, fingerprint)
+
+
+START = [Action("start", "/c/a")]
+
+
+def test_a_folder_starts_once_its_files_keep_still() -> None:
+    watched = DropFolder(quiet=3.0)
+    assert watched.look([state("1", 0.0)]) == []
+    assert watched.look([state("1", 2.0)]) == []
+    assert watched.look([state("2", 2.5)]) == []  # still arriving
+    assert watched.look([state("2", 5.0)]) == []
+    assert watched.look([state("2", 5.5)]) == START
+    assert watched.look([state("2", 60.0)]) == []
+
+
+def test_an_ended_campaign_is_left_alone_until_it_changes() -> None:
+    watched = DropFolder(quiet=3.0)
+    watched.look([state("1", 0.0)])
+    assert watched.look([state("1", 3.0)]) == START
+    watched.ended("/c/a")
+    assert watched.look([state("1", 99.0)]) == []
+    assert watched.look([state("2", 100.0)]) == []
+    assert watched.look([state("2", 103.0)]) == START
+
+
+def test_a_change_while_it_runs_starts_it_again_afterwards() -> None:
+    watched = DropFolder(quiet=3.0)
+    watched.look([state("1", 0.0)])
+    assert watched.look([state("1", 3.0)]) == START
+    assert watched.look([state("2", 4.0)]) == []
+    assert watched.look([state("2", 9.0)]) == []
+    watched.ended("/c/a")
+    assert watched.look([state("2", 10.0)]) == START
+
+
+def test_a_change_and_back_is_no_change() -> None:
+    watched = DropFolder(quiet=3.0)
+    watched.look([state("1", 0.0)])
+    assert watched.look([state("1", 3.0)]) == START
+    watched.ended("/c/a")
+    assert watched.look([state("2", 4.0)]) == []
+    assert watched.look([state("1", 5.0)]) == []
+    assert watched.look([state("1", 99.0)]) == []
+
+
+def test_a_reason_is_told_once_and_again_when_it_is_another() -> None:
+    watched = DropFolder()
+    bad = FolderState("/c/a", 0.0, reason="r")
+    assert watched.look([bad]) == [Action("ignore", "/c/a", "r")]
+    assert watched.look([bad]) == []
+    assert watched.look([FolderState("/c/a", 0.0, reason="s")]) == [Action("ignore", "/c/a", "s")]
+    assert watched.look([state("1", 1.0)]) == []
+    assert watched.look([state("1", 4.0)]) == START
+
+
+def test_a_folder_that_left_is_forgotten_and_may_come_again() -> None:
+    watched = DropFolder()
+    watched.look([state("1", 0.0)])
+    assert watched.look([state("1", 3.0)]) == START
+    watched.look([])  # moved away while it runs
+    assert watched.look([state("1", 5.0)]) == []
+    watched.ended("/c/a")
+    watched.look([])
+    assert watched.look([state("1", 6.0)]) == []
+    assert watched.look([state("1", 9.0)]) == START
+    watched.ended("/c/never-seen")
+
+
+class Watching(RuleBasedStateMachine):
+    """Whatever is copied, changed and ended: never two runs of one folder, never a run before it was quiet."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.watched = DropFolder(quiet=3.0)
+        self.now = 0.0
+        self.version = 0
+        self.changed_at = 0.0
+        self.started_with: int | None = None
+        self.running = False
+
+    @rule(step=st.floats(0.1, 5.0))
+    def look(self, step: float) -> None:
+        self.now += step
+        actions = self.watched.look([state(str(self.version), self.now)])
+        if actions:
+            assert not self.running
+            assert self.started_with != self.version
+            assert self.now - self.changed_at >= 3.0
+            self.running, self.started_with = True, self.version
+
+    @rule()
+    def change(self) -> None:
+        self.version += 1
+        self.changed_at = self.now
+
+    @rule()
+    def end(self) -> None:
+        self.watched.ended("/c/a")
+        self.running = False
+
+    @invariant()
+    def waiting_long_enough_starts(self) -> None:
+        if not self.running and self.started_with != self.version:
+            probe = DropFolder(quiet=3.0)
+            assert probe.look([state("x", 0.0)]) == []
+            assert probe.look([state("x", 3.0)]) == START
+
+
+TestWatching = Watching.TestCase
+TestWatching.settings = settings(max_examples=40, stateful_step_count=25)
+
+
+def test_the_status_is_whole_readable_and_written_only_when_it_changed(root: Path) -> None:
+    old = os.umask(0o077)
+    try:
+        assert write_status(str(root), "running: 3 of 10\n")
+    finally:
+        os.umask(old)
+    path = root / "STATUS.txt"
+    assert path.read_text() == "running: 3 of 10\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    inode = path.stat().st_ino
+    assert not write_status(str(root), "running: 3 of 10\n")
+    assert path.stat().st_ino == inode
+    assert write_status(str(root), "done \ud800\n")
+    assert path.read_text() == "done ?\n"
+    assert os.listdir(root) == ["STATUS.txt"]
+
+
+def test_the_status_never_goes_through_a_link_or_into_a_pipe(root: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for name in ("STATUS.txt", ".STATUS.txt.new"):
+        (root / name).symlink_to(victim)
+    assert write_status(str(root), "x")
+    assert victim.read_text() == "precious"
+    assert not (root / "STATUS.txt").is_symlink()
+    (root / "STATUS.txt").unlink()
+    os.mkfifo(root / "STATUS.txt")
+    assert write_status(str(root), "x")
+    assert (root / "STATUS.txt").read_text() == "x"
+
+
+def test_a_folder_that_is_gone_is_the_callers_to_know(root: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_status(str(root / "gone"), "x")

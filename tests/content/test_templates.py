@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import pytest
+from jinja2 import TemplateNotFound, TemplateSyntaxError
+
+from bulkmail.content.templates import OUTPUT_CAP, Library, RowError
+
+
+def render(source: str, *, html: bool = False, files: dict[str, str] | None = None, **variables: object) -> str:
+    library = Library({"body": source, **(files or {})}, html=html)
+    return library.file("body", "text body").render({**library.globals, **variables})
+
+
+def refusal(source: str, **variables: object) -> str:
+    with pytest.raises(RowError) as caught:
+        render(source, **variables)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_html_is_escaped_and_text_is_not():
+    assert render("{{ x }}", html=True, x="<script>&") == "&lt;script&gt;&amp;"
+    assert render("{{ x }}", x="<script>&") == "<script>&"
+    files = {"part.txt": "{{ x }}"}
+    assert render("{% include 'part.txt' %}", html=True, files=files, x="<b>") == "&lt;b&gt;"
+
+
+def test_data_is_never_compiled():
+    assert render("{{ x }}", x="{{7*7}}{% if %}") == "{{7*7}}{% if %}"
+
+
+def test_the_variables_are_not_changed():
+    variables = {"x": "1", "range": range}
+    Library({"body": "{% set x = 2 %}{% set y = 3 %}{{ x }}"}, html=False).file("body", "b").render(variables)
+    assert variables == {"x": "1", "range": range}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ ''|attr('__class__') }}",
+        "{{ '{0.__class__}'.format(x) }}",
+        "{{ row.update({'a': 1}) }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{% include '../secret' %}",
+        "{% include '/etc/passwd' %}",
+        "{{ undefined_name }}",
+        "{{ row['nope'] }}",
+    ],
+)
+def test_the_way_out_is_closed(source):
+    assert refusal(source, x="1", row={"a": "b"}).startswith("text body")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ x.upper }}", "{{ x|map('upper') }}", "{{ range }}", "{{ row.get('nope') }}", "{{ none }}", "{{ row.items() }}"],
+)
+def test_what_is_not_text_is_not_printed(source):
+    refusal(source, x="ann", row={})
+
+
+def test_what_is_printed():
+    assert render("{{ x.upper() }} {{ 1.5 }} {{ [1, 'a'] }} {{ true }} {{ x|list|join('-') }}", x="ann") == (
+        "ANN 1.5 [1, 'a'] True a-n-n"
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 'x' * 10**9 }}",
+        "{{ 10**9 * 'x' }}",
+        "{{ [1] * 10**8 }}",
+        "{{ 10**(10**8) }}",
+        "{{ range(10**9)|join }}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}xxxxxxxxxx{% endfor %}{% endfor %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% include 'body' %}",
+    ],
+)
+def test_what_never_ends_is_stopped(source):
+    refusal(source)
+
+
+def test_output_up_to_the_cap_is_taken():
+    assert len(render("{{ 'x' * " + str(OUTPUT_CAP) + " }}")) == OUTPUT_CAP
+    assert "longer than" in refusal("{{ 'x' * " + str(OUTPUT_CAP) + " }}y")
+
+
+@pytest.mark.parametrize("source", ["{{ lipsum() }}"])
+def test_there_are_no_dice(source):
+    refusal(source)
+    with pytest.raises(TemplateSyntaxError, match="random"):
+        Library({}, html=False).text("{{ [1, 2]|random }}", "x")
+
+
+def test_nothing_is_kept_from_one_recipient_to_the_next():
+    files = {
+        "count": "{% set seen = namespace(n=0) %}"
+        "{% macro next() %}{% set seen.n = seen.n + 1 %}{{ seen.n }}{% endmacro %}",
+        "body": "{% import 'count' as count %}{% from 'count' import next %}{{ count.next() }}{{ next() }}{{ next() }}",
+    }
+    library = Library(files, html=False)
+    sheet = library.file("body", "text body")
+    assert [sheet.render(library.globals) for _ in range(3)] == ["112"] * 3
+
+
+def test_an_error_says_where():
+    source = "line 1\n{# #}\n{% if true %}\n{{ x }}\n{{ frist_name }}{% endif %}"
+    assert refusal(source, x="1") == "text body line 5: 'frist_name' is undefined"
+    assert refusal("\n{{ 1 // n }}", n=0).startswith("text body line 2: ")
+    assert refusal("{{ 1 // n }}", n=0).endswith("(ZeroDivisionError)")
+
+
+def test_an_error_in_another_file_names_it():
+    library = Library({"body": "\n{% include 'foot' %}", "foot": "\n\n{{ y }}"}, html=False)
+    with pytest.raises(RowError, match="^text body: foot line 3: 'y' is undefined$"):
+        library.file("body", "text body").render(library.globals)
+    with pytest.raises(RowError, match="^subject: 'y' is undefined$"):
+        library.text("{{ y }}", "subject").render(library.globals)
+
+
+def test_hostile_words_in_an_error_stay_on_one_line_and_short():
+    words = refusal("{{ x|int + y }}", x="1", y="a\r\nb\u2028" * 200)
+    assert len(words) < 420
+
+
+def test_files_are_found_by_their_plain_path():
+    library = Library({"./parts/a.html": "A"}, html=False)
+    assert library.file("parts/../parts/a.html", "x").render({}) == "A"
+    with pytest.raises(TemplateNotFound):
+        library.file("parts", "x")
+
+
+def test_texts_between_the_tags():
+    library = Library({"a": "one {{ x }} two\n{# c #}three{% raw %}{{{% endraw %}", "broken": "{% if"}, html=False)
+    assert library.texts() == ["one ", " two\n", "three", "{{"]
+
+
+def test_pieces_are_the_texts_and_the_values():
+    library = Library({"a": "one {{ x }} two\n"}, html=True)
+    assert library.file("a", "a").pieces({"x": "<"}) == ["one ", "&lt;", " two"]
+
+
+def test_sources_can_be_converted():
+    library = Library({"a": "<{% include 'b' %}>", "b": "b"}, html=False, convert=str.upper)
+    with pytest.raises(TemplateSyntaxError):
+        library.file("a", "a")
+    assert library.file("b", "b").render({}) == "B"

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from bulkmail.mail import Problem, Refused
+
+
+def test_a_problem_says_where() -> None:
+    assert str(Problem("a.yaml", 3, 7, "no")) == "a.yaml:3:7: no"
+    assert str(Problem("a.yaml", 3, 0, "no")) == "a.yaml:3: no"
+    assert str(Problem("a.yaml", 0, 0, "no")) == "a.yaml: no"
+
+
+def test_a_refusal_tells_everything_at_once() -> None:
+    refused = Refused([Problem("a", 1, 1, "x"), Problem("b", 2, 2, "y")])
+    assert str(refused) == "a:1:1: x\nb:2:2: y"
+    assert len(refused.problems) == 2

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.mail import Rate, UnitError, format_duration, parse_duration, parse_rate
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("30s", 30), ("10m", 600), ("2h", 7200), ("3d", 259200), ("1.5s", 1.5)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "10 m", "ten minutes", "-1s", "1e3s", "50ms", "0s", 10, None, "1w", "٣s"])
+def test_what_is_no_duration(text: object) -> None:
+    with pytest.raises(UnitError):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("100/s", Rate(100, 1, 100)),
+        ("5000/h", Rate(5000, 3600, 1)),
+        ("5000/h,burst=10", Rate(5000, 3600, 10)),
+        ("20000/d, burst=2", Rate(20000, 86400, 2)),
+        ("100/m", Rate(100, 60, 1)),
+    ],
+)
+def test_rates(text: str, rate: Rate) -> None:
+    assert parse_rate(text) == rate
+    assert parse_rate(str(rate)) == rate
+
+
+@pytest.mark.parametrize("text", ["0/s", "100", "100/w", "-5/s", "5/s,burst=0", "5/s burst=1", 7, True])
+def test_what_is_no_rate(text: object) -> None:
+    with pytest.raises(UnitError):
+        parse_rate(text)
+
+
+def test_durations_read_well() -> None:
+    assert [format_duration(s) for s in (0.25, 1, 90, 3600, 5400, 86400 * 3)] == [
+        "250ms",
+        "1s",
+        "1.5m",
+        "1h",
+        "1.5h",
+        "3d",
+    ]
+
+
+def test_a_rate_knows_its_pace() -> None:
+    assert parse_rate("120/m").interval == 0.5

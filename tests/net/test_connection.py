@@ -1,0 +1,286 @@
+"""The connection on a transport in memory, with a clock that is moved by hand."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.error import ConnectionDone, ConnectionLost
+
+from bulkmail.mail import Category, Fate, Peer, Stage
+from bulkmail.smtp import TlsMode
+
+GREETING = b"220 mx.example\r\n", b"250-mx.example\r\n250 PIPELINING\r\n"  # as in conftest
+ENVELOPE = b"250 s\r\n250 r\r\n354 go\r\n"
+
+
+def test_two_messages_and_a_farewell(kit):
+    listener = kit.Listener(kit.message(), kit.message("a@x.example", "b@x.example"))
+    line = kit.Line(kit, listener)
+    assert line.wire.nodelay
+    assert line.conn.peer == Peer("mx.example", "192.0.2.1", line.wire.getHost().host)
+    assert line.hear(ENVELOPE) == kit.STUFFED
+    assert line.hear(b"250 ok\r\n").startswith(b"MAIL")
+    assert (line.conn.messages, line.conn.capabilities.pipelining) == (2, True)
+    assert line.hear(b"250 s\r\n550 a\r\n250 b\r\n354 go\r\n") == kit.STUFFED
+    assert line.hear(b"250 ok\r\n") == b"QUIT\r\n"
+    line.hear(b"221 bye\r\n")
+    assert line.wire.disconnecting
+    line.lose()
+    assert " ".join(listener.heard) == "ready dot accepted over ready refused dot accepted over ready closed"
+    assert (listener.closed.stage, listener.closed.reply.code) == (None, 221)
+    assert "mx.example[192.0.2.1]" in repr(line.conn)
+    assert line.conn.closed
+
+
+def test_nothing_of_the_message_is_written_before_it_is_journalled(kit):
+    listener = kit.Listener(kit.message())
+    line = kit.Line(kit, listener)
+    seen = []
+    listener.at_dot = lambda _conn: seen.append(line.wire.value())
+    line.wire.clear()
+    line.conn.dataReceived(ENVELOPE)
+    assert seen == [b""]
+    assert line.wire.value() == kit.STUFFED
+
+
+def test_a_journal_that_fails_keeps_the_message_unsent(kit):
+    def fail(conn):
+        raise OSError("disk full")
+
+    listener = kit.Listener(kit.message())
+    listener.at_dot = fail
+    line = kit.Line(kit, listener)
+    assert line.hear(ENVELOPE) == b""
+    (settled,) = listener.settlements
+    assert (settled.fate, settled.note) == (Fate.UNTRIED, "could not be written down: disk full")
+    assert listener.closed.own_fault
+    assert line.wire.aborting
+
+
+def test_the_journal_is_not_asked_for_a_message_that_will_not_go_out(kit):
+    listener = kit.Listener(kit.message("a@x.example", "b@x.example"))
+    listener.at_settled = lambda conn: conn.abort()
+    line = kit.Line(kit, listener)
+    assert line.hear(b"250 s\r\n550 a\r\n250 b\r\n354 go\r\n") == b""
+    assert listener.heard == ["ready", "refused", "untried", "over", "closed"]
+
+
+def test_what_waits_behind_a_message_tells_no_readiness(kit):
+    listener = kit.Listener(kit.message(), kit.message())
+    line = kit.Line(kit, listener)
+    line.hear(ENVELOPE)
+    line.hear(b"250 ok\r\n421 enough\r\n")
+    assert listener.heard == ["ready", "dot", "accepted", "over", "closed"]
+    assert len(listener.queue) == 1
+
+
+def test_another_listener_may_take_over(kit):
+    first, second = kit.Listener(quits=False), kit.Listener(quits=False)
+    line = kit.Line(kit, first)
+    assert line.conn.listener is first
+    line.conn.listener = second
+    line.conn.submit(kit.message())
+    line.hear(ENVELOPE)
+    line.hear(b"250 ok\r\n")
+    assert (first.heard, second.heard) == (["ready"], ["dot", "accepted", "over", "ready"])
+
+
+def test_our_own_verdict_does_not_recurse(kit):
+    too_large = [kit.message() for _ in range(3000)]
+    listener = kit.Listener(*too_large)
+    line = kit.Line(kit, listener, greet=False)
+    line.hear(b"220 mx\r\n")
+    assert line.hear(b"250-mx\r\n250 SIZE 10\r\n") == b"QUIT\r\n"
+    assert len(listener.settlements) == 3000
+    assert {event.category for event in listener.settlements} == {Category.TOO_LARGE}
+
+
+STAGES = [
+    ("greeting", (), "no greeting within 60 s", None),
+    ("ehlo", (GREETING[0],), "no answer to EHLO within 60 s", None),
+    ("mail", GREETING, "no answer to MAIL within 60 s", "lost"),
+    ("rcpt", (*GREETING, b"250 s\r\n"), "no answer to RCPT within 60 s", "lost"),
+    ("data", (*GREETING, b"250 s\r\n250 r\r\n"), "no answer to DATA within 120 s", "lost"),
+    ("dot", (*GREETING, ENVELOPE), "no answer to the final dot within 600 s", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("stage", "before", "words", "fate"), STAGES)
+def test_every_wait_has_a_deadline_over_the_whole_reply(kit, stage, before, words, fate):
+    listener = kit.Listener(kit.message())
+    line = kit.Line(kit, listener, greet=False)
+    for data in before:
+        line.conn.dataReceived(data)
+    seconds = kit.DEFAULTS[stage]
+    line.conn.dataReceived(b"2")
+    for _ in range(9):
+        line.clock.advance(seconds / 10)
+        line.conn.dataReceived(b"5")  # a drip does not help
+    assert listener.closed is None
+    line.clock.advance(seconds / 10)
+    assert listener.closed.reason == words
+    assert listener.closed.stage == Stage(stage)
+    assert [str(event.fate) for event in listener.settlements] == ([fate] if fate else [])
+    assert line.wire.aborting
+    line.lose()
+
+
+def test_a_thousand_messages_leave_the_timer_alone(kit):
+    listener = kit.Listener(*(kit.message() for _ in range(1000)))
+    line = kit.Line(kit, listener)
+    (timer,) = line.clock.getDelayedCalls()
+    for _ in range(1000):
+        line.hear(ENVELOPE)
+        line.hear(b"250 ok\r\n")
+        assert line.clock.getDelayedCalls() == [timer]
+    assert len(listener.settlements) == 1000
+
+
+def test_an_idle_connection_has_no_deadline_and_half_a_421_has(kit):
+    listener = kit.Listener(quits=False)
+    line = kit.Line(kit, listener)
+    line.clock.advance(10_000)
+    assert listener.closed is None
+    assert line.conn.ready
+    line.conn.dataReceived(b"42")
+    assert not line.conn.ready
+    line.clock.advance(60)
+    assert (listener.closed.stage, listener.closed.category) == (None, Category.NO_ANSWER)
+
+
+def test_quit_unanswered_closes_after_its_timeout(kit):
+    listener = kit.Listener()
+    line = kit.Line(kit, listener)
+    assert line.wire.said().endswith(b"QUIT\r\n")
+    line.clock.advance(10)
+    assert listener.closed.reason == "no answer to QUIT within 10 s"
+    line.lose()
+
+
+def test_last_words_that_nobody_takes_do_not_hold_the_socket(kit):
+    listener = kit.Listener()
+    line = kit.Line(kit, listener, greet=False)
+    assert line.hear(b"554 no\r\n") == b"QUIT\r\n"
+    assert (listener.closed.stage, listener.closed.reply.code) == (Stage.GREETING, 554)
+    assert line.wire.disconnecting
+    assert not line.wire.aborting
+    line.clock.advance(10)
+    assert line.wire.aborting
+    line.lose()
+
+
+def test_protocol_errors_abort(kit):
+    listener = kit.Listener(quits=False)
+    line = kit.Line(kit, listener)
+    assert line.hear(b"250 nobody asked\r\n") == b""
+    assert listener.closed.category is Category.PROTOCOL
+    assert line.wire.aborting
+    line.conn.dataReceived(b"more\r\n")
+    line.lose()
+    assert listener.heard == ["ready", "closed"]
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(ConnectionDone(), "the server closed the connection"), (ConnectionLost(), "connection lost: ")],
+)
+def test_a_lost_connection_settles_what_is_open(kit, error, words):
+    listener = kit.Listener(kit.message())
+    line = kit.Line(kit, listener)
+    line.conn.dataReceived(b"250 s\r\n")
+    line.lose(error)
+    (settled,) = listener.settlements
+    assert (settled.fate, settled.stage) == (Fate.LOST, Stage.RCPT)
+    assert settled.note.startswith(words)
+
+
+def test_abort_charges_nobody_and_closes_at_once(kit):
+    listener = kit.Listener(kit.message())
+    line = kit.Line(kit, listener)
+    line.conn.abort("stopped")
+    line.conn.abort("again")
+    line.conn.quit()
+    assert [(event.fate, event.note) for event in listener.settlements] == [(Fate.UNTRIED, "stopped")]
+    assert line.wire.aborting
+    assert listener.heard[-1] == "closed"
+    line.lose()
+
+
+def test_submit_reports_what_may_not_be_sent(kit):
+    line = kit.Line(kit, kit.Listener(quits=False))
+    with pytest.raises(ValueError, match="character"):
+        line.conn.submit(kit.message("a@x.example>\r\nDATA"))
+    assert line.conn.ready
+    line.conn.submit(kit.message())
+    with pytest.raises(RuntimeError):
+        line.conn.submit(kit.message())
+
+
+class TestTls:
+    class Certified:
+        """A handshake with a fixed opinion of the certificate."""
+
+        def __init__(self, objection: str = "") -> None:
+            self.words = objection
+
+        def objection(self, connection: object) -> str:
+            return self.words
+
+    class Handle:
+        def get_protocol_version_name(self) -> str:
+            return "TLSv1.3"
+
+    def upgrade(self, kit, listener, objection: str = "") -> object:
+        line = kit.Line(kit, listener, greet=False, mode=TlsMode.OPPORTUNISTIC, handshake=self.Certified(objection))
+        line.hear(GREETING[0])
+        assert line.hear(b"250-mx\r\n250 STARTTLS\r\n") == b"STARTTLS\r\n"
+        assert line.hear(b"220 go\r\n") == b""
+        assert line.wire.tls is not None
+        line.wire.getHandle = self.Handle
+        return line
+
+    def test_ehlo_follows_the_handshake_and_the_version_is_told(self, kit):
+        listener = kit.Listener(quits=False)
+        line = self.upgrade(kit, listener)
+        line.conn.handshakeCompleted()
+        assert line.wire.said() == b"EHLO me.example\r\n"
+        line.hear(b"250 mx\r\n")
+        assert line.conn.peer.tls == "TLSv1.3"
+        assert listener.heard == ["ready"]
+
+    def test_an_objection_ends_it_before_a_word_is_said(self, kit):
+        listener = kit.Listener()
+        line = self.upgrade(kit, listener, "the certificate is not for mx.example")
+        line.conn.handshakeCompleted()
+        assert line.wire.said() == b""
+        closed = listener.closed
+        assert (closed.stage, closed.category, closed.tls_failed) == (Stage.STARTTLS, Category.TLS, True)
+        assert line.wire.aborting
+        line.conn.handshakeCompleted()
+
+    def test_a_handshake_has_a_deadline(self, kit):
+        listener = kit.Listener()
+        line = self.upgrade(kit, listener)
+        line.clock.advance(30)
+        assert listener.closed.reason == "no TLS handshake within 30 s"
+        assert listener.closed.tls_failed
+
+    def test_a_connection_lost_in_the_handshake_is_a_failed_handshake(self, kit):
+        listener = kit.Listener()
+        self.upgrade(kit, listener).lose()
+        assert listener.closed.reason == "TLS handshake failed: the server closed the connection"
+        assert listener.closed.tls_failed
+
+    def test_plaintext_behind_220_starts_no_handshake(self, kit):
+        listener = kit.Listener()
+        line = kit.Line(kit, listener, greet=False, mode=TlsMode.OPPORTUNISTIC)
+        line.hear(GREETING[0])
+        line.hear(b"250-mx\r\n250 STARTTLS\r\n")
+        line.hear(b"220 go\r\n250-mx\r\n250 PIPELINING\r\n")
+        assert line.wire.tls is None
+        assert (listener.closed.stage, line.wire.aborting) == (Stage.STARTTLS, True)
+
+    def test_an_abort_before_the_handshake_starts_none(self, kit):
+        listener = kit.Listener()
+        line = self.upgrade(kit, listener)
+        line.conn.abort()
+        assert listener.closed.stage is Stage.STARTTLS

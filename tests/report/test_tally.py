@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import marshal
+
+from bulkmail.mail import Status
+from bulkmail.report.tally import Domains, Stats, Wordings
+
+
+def test_domains_are_counted_in_their_one_spelling():
+    domains = Domains()
+    domains.add(["a@Example.com", "b@example.COM ", "c@bücher.example", "d@xn--bcher-kva.example"], ["delivered"] * 4)
+    domains.add(["e@example.com"], ["bounced"])
+    assert domains.top() == {
+        "example.com": {"bounced": 1, "delivered": 2},
+        "xn--bcher-kva.example": {"delivered": 2},
+    }
+
+
+def test_a_bad_address_has_no_domain():
+    domains = Domains()
+    domains.add(["nothing", "a@b@c", "x@ü..example"], ["invalid", "invalid", "bounced"])
+    assert domains.top() == {"ü..example": {"bounced": 1}}
+
+
+def test_of_many_domains_the_heavy_ones_are_exact_and_memory_is_bounded():
+    domains = Domains(kept=200)
+    for start in range(0, 20_000, 100):
+        light = [f"x@rare-{n}.example" for n in range(start, start + 100)]
+        heavy = [f"x@big-{n % 5}.example" for n in range(50)]
+        domains.add(light + heavy, ["delivered"] * 150)
+        assert len(domains._counts) <= 400
+    assert list(domains.top(5).items()) == [(f"big-{n}.example", {"delivered": 2000}) for n in range(5)]
+
+
+def test_wordings_that_differ_in_ids_are_one():
+    wordings = Wordings()
+    for n in range(5):
+        wordings.add("bad-mailbox", 550, f"5.1.1 <user{n}@example.com> does not exist q{n}-{n * n}")
+    wordings.add("bad-mailbox", 550, "5.1.1 unknown user")
+    assert wordings.top() == {
+        "bad-mailbox": [("550 5.1.1 <…@example.com> does not exist q0-0", 5), ("550 5.1.1 unknown user", 1)]
+    }
+
+
+def test_at_most_three_wordings_and_the_most_frequent_first():
+    wordings = Wordings()
+    for times, word in enumerate(["one", "two", "three", "four"], 1):
+        for _ in range(times):
+            wordings.add("policy", None, word)
+    assert wordings.top() == {"policy": [("four", 4), ("three", 3), ("two", 2)]}
+
+
+def test_memory_for_wordings_is_bounded():
+    wordings = Wordings(most=10)
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        wordings.add("policy", 550, "common")
+        wordings.add("policy", 550, letter)
+        assert len(wordings._counts) == len(wordings._examples) <= 10
+    assert wordings.top()["policy"][0] == ("550 common", 26)
+
+
+def test_a_hostile_reply_cannot_hang_or_break_a_line():
+    wordings = Wordings()
+    wordings.add("other", 550, "a@" * 5000 + "\r\n" + "." * 5000)
+    ((text, number),) = wordings.top()["other"]
+    assert number == 1
+    assert len(text) <= 512
+    assert text.isprintable()
+
+
+def test_statuses_sum_to_the_rows_and_all_are_there():
+    stats = Stats()
+    stats.add(
+        ["a@b.example"] * 3,
+        ["delivered", "bounced", "bounced"],
+        ["", "quota", "policy"],
+        [250] * 3,
+        [""] * 3,
+        [1.0] * 3,
+    )
+    assert set(stats.by_status) == set(Status)
+    assert sum(stats.by_status.values()) == stats.rows == 3
+    assert stats.by_category == {"quota": 1, "policy": 1}
+
+
+def test_the_parts_for_the_summary_are_plain_data():
+    stats = Stats()
+    stats.add(["a@b.example"], ["delivered"], [""], [250], ["ok"], [1.0])
+    assert marshal.loads(marshal.dumps(stats.parts())) == json.loads(json.dumps(stats.parts()))

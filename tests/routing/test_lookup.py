@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+import asyncio
+
+import dns.resolver
+import pytest
+
+from bulkmail.mail import OwnFault
+from bulkmail.routing import lookup as room
+from bulkmail.routing.lookup import Lookup, Nameserver, parse_nameserver, system_nameservers
+
+
+class Clock:
+    def __init__(self):
+        self.ahead = 0.0
+
+    def __call__(self):
+        return asyncio.get_running_loop().time() + self.ahead
+
+
+@pytest.fixture
+def ask(server):
+    """Ask several questions of one Lookup at the same time, or one after the other."""
+
+    def run(*questions, together=False, servers=None, between=None, **options):
+        async def go():
+            clock = Clock()
+            lookup = Lookup(
+                [parse_nameserver(text) for text in servers or [server.address]],
+                clock=clock,
+                **{"timeout": 0.3, **options},
+            )
+            if together:
+                return await asyncio.gather(*(lookup.ask(*question) for question in questions), return_exceptions=True)
+            found = []
+            for question in questions:
+                found.append(await lookup.ask(*question))
+                clock.ahead += between or 0
+            return found
+
+        return asyncio.run(go())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("192.0.2.1", ("192.0.2.1", 53)),
+        ("192.0.2.1:5300", ("192.0.2.1", 5300)),
+        ("2001:db8::1", ("2001:db8::1", 53)),
+        ("[2001:db8::1]", ("2001:db8::1", 53)),
+        ("[2001:db8::1]:54", ("2001:db8::1", 54)),
+    ],
+)
+def test_nameservers_as_people_write_them(text, expected):
+    assert parse_nameserver(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "dns.example.com", "192.0.2.1:x", "::g", "1.2.3.4:53:53"])
+def test_what_is_no_nameserver(text):
+    with pytest.raises(ValueError, match="is not a nameserver"):
+        parse_nameserver(text)
+
+
+def test_nameservers_say_where_they_are():
+    assert [str(Nameserver("192.0.2.1")), str(Nameserver("::1", 54))] == ["192.0.2.1:53", "[::1]:54"]
+
+
+def test_the_systems_resolvers(monkeypatch):
+    class Configured:
+        nameservers = ("192.0.2.53", "2001:db8::53")
+
+    monkeypatch.setattr(room.dns.resolver, "Resolver", Configured)
+    assert system_nameservers() == [Nameserver("192.0.2.53"), Nameserver("2001:db8::53")]
+
+    def missing():
+        raise dns.resolver.NoResolverConfiguration("cannot open /etc/resolv.conf")
+
+    monkeypatch.setattr(room.dns.resolver, "Resolver", missing)
+    with pytest.raises(OwnFault, match="no DNS resolver"):
+        system_nameservers()
+
+
+@pytest.mark.loopback
+def test_equal_questions_at_one_time_are_one(server, ask):
+    server.zone["a.test"] = {"A": ["192.0.2.1"]}
+    found = ask(*[("a.test", "A")] * 50, together=True)
+    assert {answer.records for answer in found} == {("192.0.2.1",)}
+    assert len(server.asked) == 1
+
+
+@pytest.mark.loopback
+def test_an_answer_is_remembered_as_long_as_it_holds(server, ask):
+    server.zone["a.test"] = {"A": ["192.0.2.1"]}
+    server.ttl = 300
+    ask(*[("a.test", "A")] * 5, between=100)
+    assert len(server.asked) == 2
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize(("ttl", "between", "asked"), [(0, 20, 2), (604800, 50000, 3)])
+def test_a_ttl_has_a_floor_and_a_cap(server, ask, ttl, between, asked):
+    server.zone["a.test"] = {"A": ["192.0.2.1"]}
+    server.ttl = ttl
+    ask(*[("a.test", "A")] * 5, between=between)
+    assert len(server.asked) == asked
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("name", ["missing.test", "empty.test"])
+def test_a_no_is_remembered_too_but_three_hours_at_most(server, ask, name):
+    server.zone["empty.test"] = {"TXT": ["x"]}
+    server.ttl = 0
+    ask(*[(name, "A")] * 4, between=20)
+    assert len(server.asked) == 2
+    server.asked.clear()
+    server.ttl, server.soa = 604800, server.soa.replace("300", "604800")
+    ask(*[(name, "A")] * 4, between=5000)
+    assert len(server.asked) == 2
+
+
+@pytest.mark.loopback
+def test_memory_is_bounded(server, ask):
+    for n in range(10):
+        server.zone[f"d{n}.test"] = {"A": ["192.0.2.1"]}
+    questions = [(f"d{n}.test", "A") for n in range(10)]
+    ask(*questions, *questions, cache_size=5)
+    assert len(server.asked) == 20
+
+
+@pytest.mark.loopback
+def test_a_truncated_answer_is_asked_for_over_tcp(server, ask):
+    server.zone["big.test"] = {"A": [f"192.0.2.{n}" for n in range(1, 200)]}
+    [found] = ask(("big.test", "A"))
+    assert len(found.records) == 199
+    assert [asked[2] for asked in server.asked] == ["udp", "tcp"]
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("tcp", ["cut", "close"])
+def test_a_truncated_answer_without_tcp_is_a_failure(server, ask, tcp):
+    server.zone["big.test"] = {"A": ["192.0.2.1"]}
+    server.moods["big.test"] = "truncate"
+    server.tcp = tcp
+    [found] = ask(("big.test", "A"))
+    assert found.kind == "failed"
+
+
+@pytest.mark.loopback
+def test_a_lost_packet_is_sent_again(server, ask):
+    server.zone["a.test"] = {"A": ["192.0.2.1"]}
+    server.lost.add("a.test")
+    [found] = ask(("a.test", "A"))
+    assert found.kind == "data"
+
+
+@pytest.mark.loopback
+def test_a_server_that_knows_no_edns_is_asked_without(server, ask):
+    server.zone["a.test"] = {"A": ["192.0.2.1"]}
+    server.moods["a.test"] = "no-edns"
+    [found] = ask(("a.test", "A"))
+    assert found.records == ("192.0.2.1",)
+
+
+@pytest.mark.loopback
+def test_the_second_nameserver_is_asked_where_the_first_is_dead(server, ask):
+    server.zone["a.test"] = {"A": ["192.0.2.1"]}
+    [found] = ask(("a.test", "A"), servers=["127.0.0.1:1", server.address])
+    assert found.kind == "data"
+
+
+@pytest.mark.loopback
+def test_a_silent_domain_is_not_a_dead_resolver(server, ask):
+    server.moods["slow.test"] = "silence"
+    [found] = ask(("slow.test", "A"))
+    assert found.kind == "failed"
+    assert "no answer within 0.3 s" in found.text
+    assert server.asked[-1][1] == "NS"
+
+
+@pytest.mark.loopback
+def test_many_questions_to_a_dead_resolver_share_one_check(server, ask):
+    server.dead = True
+    found = ask(*[(f"d{n}.test", "A") for n in range(10)], together=True)
+    assert all(isinstance(fault, OwnFault) and "no nameserver gives any answer" in str(fault) for fault in found)
+    assert sum(kind == "NS" for _, kind, _ in server.asked) == 1
+
+
+@pytest.mark.loopback
+def test_an_empty_answer_without_soa_is_empty(server, ask):
+    server.zone["bare.test"] = {"TXT": ["x"]}
+    server.moods["bare.test"] = "bare"
+    [found] = ask(("bare.test", "A"))
+    assert found.kind == "empty"
+
+
+@pytest.mark.loopback
+def test_aliases_are_followed_within_an_answer_and_beyond_it(server, ask):
+    for n in range(7):
+        server.zone[f"c{n}.test"] = {"CNAME": [f"c{n + 1}.test."]}
+    server.zone["c7.test"] = {"A": ["192.0.2.7"]}
+    [found] = ask(("c0.test", "A"))
+    assert (found.kind, found.name, found.records, found.alias) == ("data", "c7.test", ("192.0.2.7",), True)
+    server.moods.update({f"c{n}.test": "one-hop" for n in range(7)})
+    [found] = ask(("c0.test", "A"))
+    assert (found.kind, found.name) == ("data", "c7.test")
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("mood", ["", "one-hop"])
+def test_alias_loops_end(server, ask, mood):
+    server.zone["a.test"] = {"CNAME": ["b.test."]}
+    server.zone["b.test"] = {"CNAME": ["a.test."]}
+    server.zone["self.test"] = {"CNAME": ["self.test."]}
+    server.moods.update({"a.test": mood, "b.test": mood, "self.test": mood})
+    loop, itself = ask(("a.test", "A"), ("self.test", "A"))
+    assert loop.kind == itself.kind == "failed"
+
+
+def test_a_name_the_dns_cannot_hold_is_not_asked_for(ask, server):
+    [found] = ask(("x" * 64 + ".test", "A"))
+    assert found.kind == "missing"
+    assert server.asked == []
+
+
+@pytest.mark.loopback
+def test_questions_on_the_wire_are_bounded(server, ask):
+    for n in range(40):
+        server.zone[f"d{n}.test"] = {"A": ["192.0.2.1"]}
+    found = ask(*[(f"d{n}.test", "A") for n in range(40)], together=True, concurrency=1, timeout=2.0)
+    assert all(answer.kind == "data" for answer in found)
+
+
+@pytest.mark.loopback
+def test_a_slow_chain_of_aliases_ends_within_four_timeouts(server, ask):
+    for n in range(7):
+        server.zone[f"c{n}.test"] = {"CNAME": [f"c{n + 1}.test."]}
+        server.moods[f"c{n}.test"] = "one-hop"
+        server.lost.add(f"c{n}.test")
+    server.zone["c7.test"] = {"A": ["192.0.2.7"]}
+    [found] = ask(("c0.test", "A"))
+    assert found.kind == "failed"
+    assert server.lost  # it was given up before the end of the chain
+
+
+@pytest.mark.loopback
+def test_silent_domains_do_not_keep_the_others_waiting(server, ask):
+    silent = [f"s{n}.test" for n in range(8)]
+    server.moods.update(dict.fromkeys(silent, "silence"))
+    server.zone["good.test"] = {"A": ["192.0.2.1"]}
+    ask(*[(name, "A") for name in [*silent, "good.test"]], together=True, concurrency=2)
+    before = [name for name, *_ in server.asked[: server.asked.index(("good.test", "A", "udp"))]]
+    # its turn came while the first tries were still waiting: nobody had been asked a second time
+    assert len(before) == len(set(before))
+
+
+@pytest.mark.loopback
+def test_what_waits_for_its_turn_hears_of_a_dead_resolver(server, ask):
+    server.dead = True
+    found = ask(*[(f"d{n}.test", "A") for n in range(300)], together=True, concurrency=4)
+    assert all(isinstance(fault, OwnFault) for fault in found)
+    assert len(server.asked) < 150
+
+
+def test_repr_tells_where_it_asks():
+    assert repr(Lookup([Nameserver("::1")], clock=lambda: 0.0)) == "<Lookup at [::1]:53, well, 0 asked, 0 known>"

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bulkmail.routing.resolver import Resolver
+
+pytestmark = pytest.mark.loopback
+
+
+def mx(answer):
+    assert answer[0] == "mx", answer
+    return answer[2]
+
+
+def failed(answer):
+    assert answer[0] == "failed", answer
+    return answer[1], answer[2]
+
+
+@pytest.fixture
+def zone(server):
+    server.zone.update(
+        {
+            "shop.test": {"MX": ["20 MX2.shop.test.", "10 mx1.shop.test."]},
+            "mx1.shop.test": {"A": ["192.0.2.1", "192.0.2.2"], "AAAA": ["2001:db8::1"]},
+            "mx2.shop.test": {"A": ["192.0.2.3"]},
+            "bare.test": {"A": ["192.0.2.9"]},
+            "nothing.test": {"TXT": ["hello"]},
+        }
+    )
+    return server
+
+
+def test_hosts_come_in_order_of_preference_with_their_addresses(zone, route):
+    answer = route("shop.test")
+    assert mx(answer) == [(10, "mx1.shop.test", ["192.0.2.1", "192.0.2.2"]), (20, "mx2.shop.test", ["192.0.2.3"])]
+    assert answer[1] == pytest.approx(300, abs=5)
+    assert zone.count("mx1.shop.test", "AAAA") == 0
+
+
+def test_the_domain_is_normalised_first(zone, route):
+    assert len(mx(route(" SHOP.test. "))) == 2
+
+
+def test_ipv6_addresses_only_where_configured(zone, route):
+    assert mx(route("shop.test", ipv6=True))[0][2] == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+
+
+def test_no_mx_but_an_address_is_an_implicit_mx(zone, route):
+    assert mx(route("bare.test")) == [(0, "bare.test", ["192.0.2.9"])]
+
+
+def test_a_domain_with_neither_is_bad_for_ever(zone, route):
+    assert failed(route("nothing.test")) == (True, "bad-domain")
+
+
+def test_a_domain_that_does_not_exist_is_bad_for_ever(zone, route):
+    assert failed(route("absent.test")) == (True, "bad-domain")
+
+
+@pytest.mark.parametrize("domain", ["a..b", "x" * 64 + ".test", "nodot", "192.0.2.1", "[192.0.2.1]", "a b.test", ""])
+def test_a_domain_that_cannot_be_is_not_asked_for(zone, route, domain):
+    assert failed(route(domain)) == (True, "bad-domain")
+    assert zone.asked == []
+
+
+def test_a_null_mx_takes_no_mail(zone, route):
+    zone.zone["null.test"] = {"MX": ["0 ."], "A": ["192.0.2.1"]}
+    answer = route("null.test")
+    assert failed(answer) == (True, "bad-domain")
+    assert "5.1.10" in answer[3]
+
+
+def test_a_null_mx_beside_others_is_ignored(zone, route):
+    zone.zone["mixed.test"] = {"MX": ["0 .", "10 mx2.shop.test."]}
+    assert mx(route("mixed.test")) == [(10, "mx2.shop.test", ["192.0.2.3"])]
+
+
+@pytest.mark.parametrize("mood", ["servfail", "refused", "formerr", "referral", "silence", "garbage", "wrong-id"])
+@pytest.mark.parametrize("part", ["shop.test", "both hosts"])
+def test_no_answer_is_never_taken_for_a_no(zone, route, mood, part):
+    for name in [part] if part == "shop.test" else ["mx1.shop.test", "mx2.shop.test"]:
+        zone.moods[name] = mood
+    zone.zone["shop.test"]["A"] = ["192.0.2.66"]
+    assert failed(route("shop.test")) == (False, "dns")
+    assert zone.count("shop.test", "A") == 0
+
+
+@pytest.mark.parametrize("mood", ["cut", "wrong-question", "echo"])
+def test_a_broken_packet_is_silence(zone, route, mood):
+    zone.moods["shop.test"] = mood
+    assert failed(route("shop.test")) == (False, "dns")
+
+
+def test_one_silent_host_leaves_the_other_and_the_set(zone, route):
+    zone.moods["mx1.shop.test"] = "silence"
+    zone.ttl = 5000
+    answer = route("shop.test")
+    assert mx(answer) == [(10, "mx1.shop.test", []), (20, "mx2.shop.test", ["192.0.2.3"])]
+    assert answer[1] <= 600
+
+
+def test_mx_hosts_without_an_address_are_a_passing_trouble(zone, route):
+    zone.zone["lost.test"] = {"MX": ["10 gone.test.", "20 nothing.test."]}
+    answer = route("lost.test")
+    assert failed(answer) == (False, "routing")
+    assert "gone.test does not exist" in answer[3]
+    assert "nothing.test has no address" in answer[3]
+
+
+def test_a_soft_error_beats_a_hard_one(zone, route):
+    zone.zone["half.test"] = {"MX": ["10 gone.test.", "20 slow.test."]}
+    zone.moods["slow.test"] = "servfail"
+    assert failed(route("half.test")) == (False, "dns")
+
+
+@pytest.mark.parametrize(
+    "target", ["192.0.2.1.", r"\[192.0.2.1\].", r"a\032b.test.", r"\255\000x.test.", r"x\@y.test."]
+)
+def test_an_mx_that_is_no_host_name_is_not_used(zone, route, target):
+    zone.zone["odd.test"] = {"MX": [f"10 {target}", "20 mx2.shop.test."]}
+    assert mx(route("odd.test")) == [(20, "mx2.shop.test", ["192.0.2.3"])]
+    zone.zone["odd2.test"] = {"MX": [f"10 {target}"]}
+    assert failed(route("odd2.test")) == (False, "routing")
+
+
+def test_an_mx_that_is_an_alias_is_not_used_unless_configured(zone, route):
+    zone.zone["alias.test"] = {"MX": ["10 nick.test."]}
+    zone.zone["nick.test"] = {"CNAME": ["mx1.shop.test."]}
+    answer = route("alias.test")
+    assert failed(answer) == (False, "routing")
+    assert "alias" in answer[3]
+    assert mx(route("alias.test", mx_aliases=True)) == [(10, "nick.test", ["192.0.2.1", "192.0.2.2"])]
+
+
+def test_an_alias_of_the_domain_is_followed(zone, route):
+    zone.zone["www.test"] = {"CNAME": ["shop.test."]}
+    assert [host for _, host, _ in mx(route("www.test"))] == ["mx1.shop.test", "mx2.shop.test"]
+    zone.zone["web.test"] = {"CNAME": ["bare.test."]}
+    assert mx(route("web.test")) == [(0, "bare.test", ["192.0.2.9"])]
+    zone.zone["dangling.test"] = {"CNAME": ["absent.test."]}
+    assert failed(route("dangling.test")) == (True, "bad-domain")
+
+
+def test_a_domain_may_be_its_own_mx_and_names_may_have_underscores(zone, route):
+    zone.zone["self.test"] = {"MX": ["65535 self.test.", "0 _mx.self.test."], "A": ["192.0.2.5"]}
+    zone.zone["_mx.self.test"] = {"A": ["192.0.2.6"]}
+    assert mx(route("self.test")) == [(0, "_mx.self.test", ["192.0.2.6"]), (65535, "self.test", ["192.0.2.5"])]
+
+
+def test_a_host_listed_twice_counts_with_its_best_preference(zone, route):
+    zone.zone["twice.test"] = {"MX": ["30 mx2.shop.test.", "5 MX2.SHOP.test."]}
+    assert mx(route("twice.test")) == [(5, "mx2.shop.test", ["192.0.2.3"])]
+
+
+@pytest.mark.parametrize("name", ["localhost.", "LOCALHOST.localdomain.", "mail.localhost."])
+def test_localhost_is_refused_whatever_is_allowed(zone, route, name):
+    zone.zone["evil.test"] = {"MX": [f"10 {name}"]}
+    zone.zone[name.lower().rstrip(".")] = {"A": ["192.0.2.1"]}
+    assert failed(route("evil.test", allow_networks=["0.0.0.0/0"])) == (True, "routing")
+
+
+def test_addresses_nobody_may_be_led_to_are_refused_by_name(zone, route):
+    zone.zone["evil.test"] = {"MX": ["10 inner.test.", "20 self.test."]}
+    zone.zone["inner.test"] = {"A": ["10.1.2.3"]}
+    zone.zone["self.test"] = {"A": ["127.0.0.1"]}
+    answer = route("evil.test")
+    assert failed(answer) == (True, "routing")
+    assert "inner.test at 10.1.2.3 (a private address); self.test at 127.0.0.1 (a loopback address)" in answer[3]
+    assert mx(route("evil.test", allow_networks=["127.0.0.0/8"])) == [
+        (10, "inner.test", []),
+        (20, "self.test", ["127.0.0.1"]),
+    ]
+
+
+def test_an_implicit_mx_at_a_forbidden_address_is_refused(zone, route):
+    zone.zone["inner.test"] = {"A": ["10.1.2.3"]}
+    assert failed(route("inner.test")) == (True, "routing")
+
+
+def test_the_forbidden_ones_among_good_addresses_are_left_out(zone, route):
+    zone.zone["mixed.test"] = {"A": ["192.0.2.1", "169.254.169.254"]}
+    assert mx(route("mixed.test")) == [(0, "mixed.test", ["192.0.2.1"])]
+
+
+def test_a_domain_on_ipv6_alone_waits(zone, route):
+    zone.zone["six.test"] = {"AAAA": ["2001:db8::6"]}
+    assert failed(route("six.test")) == (False, "routing")
+    assert mx(route("six.test", ipv6=True)) == [(0, "six.test", ["2001:db8::6"])]
+    zone.zone["mapped.test"] = {"AAAA": ["::ffff:127.0.0.1"]}
+    assert failed(route("mapped.test", ipv6=True)) == (True, "routing")
+
+
+def test_500_mx_hosts_cost_ten_questions(zone, route):
+    zone.zone["many.test"] = {"MX": [f"10 mx{n:03}.many.test." for n in range(500)]}
+    zone.zone.update({f"mx{n:03}.many.test": {"A": [f"192.0.2.{k}" for k in range(1, 30)]} for n in range(500)})
+    hosts = mx(route("many.test", timeout=5.0))
+    assert len(hosts) == 10
+    assert all(len(addresses) == 5 for _, _, addresses in hosts)
+    assert len(zone.asked) == 2 + 10  # MX over UDP and again over TCP
+
+
+def test_domains_that_share_a_host_ask_for_its_addresses_once(zone, handle):
+    for n in range(20):
+        zone.zone[f"d{n}.test"] = {"MX": ["10 mx1.shop.test."]}
+    answers = handle(*(("route", f"d{n}.test") for n in range(20)))
+    assert all(len(mx(answer)) == 1 for answer in answers)
+    assert zone.count("mx1.shop.test", "A") == 1
+
+
+def test_a_dead_resolver_is_our_own_fault_and_recovers(zone, handle):
+    zone.dead = True
+    asked = []
+
+    async def note():
+        asked.append(len(zone.asked))
+
+    async def revive():
+        zone.dead = False
+
+    first, _, second, _, check, _, third, alive = handle(
+        ("route", "shop.test"),
+        note,
+        ("route", "bare.test"),
+        note,
+        ("check",),
+        revive,
+        ("route", "shop.test"),
+        ("check",),
+    )
+    assert first[0] == second[0] == check[0] == "own-fault"
+    assert zone.address in first[1]
+    assert asked[0] == 3  # two tries and the check
+    assert asked[1] == 4  # while it lasts: the check alone
+    assert len(mx(third)) == 2
+    assert alive == ("alive",)
+
+
+def test_no_nameserver_at_all_is_our_own_fault(handle):
+    [answer] = handle(("route", "shop.test"), nameservers=[])
+    assert answer[0] == "own-fault"
+
+
+def test_nothing_listening_is_our_own_fault(handle, server):
+    [answer] = handle(("route", "shop.test"), nameservers=["127.0.0.1:1"])
+    assert answer[0] == "own-fault"
+
+
+def test_a_route_has_an_end_and_goes_on_behind_it(zone, handle):
+    zone.lost.add("shop.test")
+
+    async def wait():
+        await asyncio.sleep(0)
+        while zone.count("mx2.shop.test", "A") == 0:
+            await asyncio.sleep(0.02)
+
+    late, *_, found = handle(("route", "shop.test"), wait, ("route", "shop.test"), route_within=0.1)
+    assert failed(late) == (False, "dns")
+    assert "within 0.1 s" in late[3]
+    assert len(mx(found)) == 2
+
+
+def test_a_late_route_needs_no_check_where_something_was_heard(zone, handle):
+    zone.lost.update(["mx1.shop.test", "mx2.shop.test"])
+    [late] = handle(("route", "shop.test"), route_within=0.2)
+    assert failed(late) == (False, "dns")
+    assert not any(kind == "NS" for _, kind, _ in zone.asked)
+
+
+def test_a_route_without_end_to_a_dead_resolver_is_our_own_fault(zone, handle):
+    zone.dead = True
+    [answer] = handle(("route", "shop.test"), route_within=0.1)
+    assert answer[0] == "own-fault"
+
+
+def test_jobs_that_make_no_sense_raise():
+    async def tries():
+        resolver = Resolver()
+        with pytest.raises(RuntimeError, match="not configured"):
+            await resolver.handle(("route", "shop.test"))
+        with pytest.raises(ValueError, match="nonsense"):
+            await resolver.handle(("configure", {"nameservers": ["nonsense:53"]}))
+        await resolver.handle(("configure", {"nameservers": ["127.0.0.1"]}))
+        with pytest.raises(ValueError, match="no such job"):
+            await resolver.handle(("dance",))
+
+    asyncio.run(tries())

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.shaping import HostMemory, RetryPlan, SiteHealth, TlsMemory
+
+HOSTS = ["a", "b", "c", "d"]
+
+
+class Loaded:
+    def random(self):
+        return 0.0
+
+
+def test_the_back_off_doubles_from_a_minute_to_half_an_hour():
+    memory, now, waits = HostMemory(), 0.0, []
+    for _ in range(8):
+        until = memory.failed("a", now)
+        waits.append(until - now)
+        now = until
+    assert waits == [60, 120, 240, 480, 960, 1800, 1800, 1800]
+
+
+def test_ten_failures_at_once_are_one():
+    memory = HostMemory()
+    assert [memory.failed("a", n) for n in range(10)] == [60.0] * 10
+    assert len(memory) == 1
+
+
+def test_success_clears():
+    memory = HostMemory()
+    memory.failed("a", 0.0)
+    memory.worked("a")
+    memory.worked("never heard of")
+    assert memory.dead_until("a", 1.0) is None
+    assert memory.failed("a", 1.0) == 61.0
+
+
+def test_an_old_failure_is_no_longer_held_against_it():
+    memory = HostMemory()
+    memory.failed("a", 0.0)
+    assert memory.failed("a", 60.0 + 1800.0) == 1860.0 + 60.0
+
+
+def test_the_oldest_are_forgotten():
+    memory = HostMemory(size=2)
+    for host in ("a", "b"):
+        memory.failed(host, 0.0)
+    memory.failed("a", 1.0)
+    memory.failed("c", 2.0)
+    assert [memory.dead_until(host, 3.0) is not None for host in "abc"] == [True, False, True]
+    assert repr(memory) == "<HostMemory of 2 addresses>"
+
+
+def test_the_dead_come_last_and_soonest_due_first():
+    memory = HostMemory()
+    memory.failed("b", 0.0)
+    memory.failed("a", 5.0)
+    assert memory.usable(HOSTS, 10.0) == ["c", "d", "b", "a"]
+    assert memory.usable(HOSTS, 62.0) == ["b", "c", "d", "a"]
+    assert memory.usable(HOSTS, 65.0) == HOSTS
+
+
+@given(st.lists(st.tuples(st.sampled_from(HOSTS), st.floats(0, 200), st.booleans()), max_size=50))
+def test_no_host_is_ever_locked_out(events):
+    memory, now = HostMemory(), 0.0
+    for host, pause, good in events:
+        now += pause
+        if good:
+            memory.worked(host)
+        else:
+            memory.failed(host, now)
+        order = memory.usable(HOSTS, now)
+        assert sorted(order) == HOSTS
+        dead = [memory.dead_until(host, now) is not None for host in order]
+        assert dead == sorted(dead)
+
+
+def test_a_site_rests_by_the_schedule():
+    health, retry, now = SiteHealth(), RetryPlan(schedule=(10.0, 30.0)), 100.0
+    assert not health.resting(now)
+    rests = []
+    for _ in range(3):
+        until = health.failed(now, retry, Loaded())
+        assert health.resting(now)
+        assert health.failed(now + 1, retry, Loaded()) == until
+        rests.append(until - now)
+        now = until
+        assert not health.resting(now)
+    assert rests == [10.0, 30.0, 30.0]
+    assert (health.failures, health.down_since) == (3, 100.0)
+    assert repr(health) == "<SiteHealth 3 failures, rests until 170.000>"
+    health.worked()
+    assert (health.failures, health.down_since, repr(health)) == (0, None, "<SiteHealth well>")
+
+
+def test_a_rest_is_jittered_by_a_tenth_at_most():
+    rng = random.Random(1)
+    rests = [SiteHealth().failed(0.0, RetryPlan(schedule=(100.0,)), rng) for _ in range(200)]
+    assert 100.0 <= min(rests) < 102.0
+    assert 108.0 < max(rests) <= 110.0
+
+
+def test_broken_tls_is_remembered_for_three_days():
+    memory = TlsMemory(size=2)
+    memory.failed("a", 0.0)
+    assert memory.broken("a", 3 * 86400.0 - 1)
+    assert not memory.broken("a", 3 * 86400.0)
+    assert not memory.broken("b", 0.0)
+    for host in "abc":
+        memory.failed(host, 0.0)
+    assert [memory.broken(host, 1.0) for host in "abc"] == [False, True, True]
+    assert (len(memory), repr(memory)) == (2, "<TlsMemory of 2 addresses>")

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.mail import Rate, parse_rate
+from bulkmail.shaping import Meter
+
+# whole seconds and binary fractions, so that the sums are exact and the law is tested without a tolerance
+RATES = st.builds(
+    lambda interval, burst: Rate(1, interval, burst),
+    st.sampled_from([0.125, 0.25, 1.0, 2.0, 60.0]),
+    st.integers(1, 8),
+)
+PAUSES = st.lists(st.sampled_from([0.0, 0.0, 0.125, 0.5, 1.0, 3.0, 100.0]), min_size=1, max_size=60)
+
+
+@given(RATES, PAUSES, st.booleans())
+def test_no_window_holds_more_than_burst_and_pace(rate, pauses, empty):
+    now, meter, booked = 1000.0, Meter(rate, 1000.0, empty=empty), []
+    for pause in pauses:
+        now += pause
+        expected = meter.peek(now)
+        at = meter.reserve(now)
+        assert at == expected >= now
+        booked.append(at)
+    assert booked == sorted(booked)
+    for first in range(len(booked)):
+        for last in range(first, len(booked)):
+            window = booked[last] - booked[first]
+            assert last - first + 1 <= rate.burst + window / rate.interval
+
+
+@given(RATES, PAUSES, st.lists(st.booleans(), min_size=60, max_size=60))
+def test_what_is_given_back_leaves_no_trace(rate, pauses, returned):
+    now, meter, twin = 0.0, Meter(rate, 0.0), Meter(rate, 0.0)
+    for pause, back in zip(pauses, returned, strict=False):
+        now += pause
+        at = meter.reserve(now)
+        if back:
+            assert meter.give_back()
+            assert not meter.give_back()
+        else:
+            assert twin.reserve(now) == at
+        assert meter.peek(now) == twin.peek(now)
+
+
+def test_a_burst_then_an_even_pace():
+    meter = Meter(parse_rate("10/s,burst=3"), 0.0)
+    assert [round(meter.reserve(0.0), 6) for _ in range(6)] == [0.0, 0.0, 0.0, 0.1, 0.2, 0.3]
+
+
+def test_an_empty_burst_starts_one_interval_late():
+    meter = Meter(parse_rate("10/s,burst=3"), 0.0, empty=True)
+    assert [round(meter.reserve(0.0), 6) for _ in range(3)] == [0.1, 0.2, 0.3]
+
+
+def test_nothing_to_give_back_at_first():
+    assert not Meter(parse_rate("1/s"), 0.0).give_back()
+
+
+def test_part_of_the_rate_stretches_interval_and_burst():
+    meter = Meter(parse_rate("4/s,burst=4"), 0.0)
+    meter.scale(0.5)
+    assert meter.factor == 0.5
+    assert [meter.reserve(10.0) for _ in range(4)] == [10.0, 10.0, 10.5, 11.0]
+    assert meter.give_back()
+    meter.scale(1.0)
+    assert not meter.give_back()
+    assert meter.reserve(20.0) == 20.0
+
+
+def test_the_burst_never_falls_under_one():
+    meter = Meter(parse_rate("1/s"), 0.0)
+    meter.scale(0.25)
+    assert [meter.reserve(0.0) for _ in range(3)] == [0.0, 4.0, 8.0]
+
+
+def test_repr_tells_the_next_slot():
+    meter = Meter(parse_rate("1/s"), 5.0)
+    meter.reserve(5.0)
+    assert repr(meter) == "<Meter 1/s,burst=1, next slot from 6.000>"
+    meter.scale(0.5)
+    assert repr(meter) == "<Meter 1/s,burst=1 at 0.5, next slot from 6.000>"

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
+from bulkmail.shaping import Decision, RetryPlan, Verdict, classify, decide, interval
+
+RETRY = RetryPlan()
+
+
+class Loaded:
+    """Dice that always fall the same way."""
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def random(self):
+        return self.value
+
+
+def after(outcome, verdict=None, **given):
+    arguments = {
+        "attempts": 1,
+        "first_attempt_at": 1000.0,
+        "paused": 0.0,
+        "now": 1000.0,
+        "retry": RETRY,
+        "on_unknown": "retry",
+        "rng": Loaded(),
+    }
+    return decide(outcome, verdict or classify(outcome), **{**arguments, **given})
+
+
+LOST = Outcome(Fate.LOST, Stage.CONNECT)
+UNKNOWN = Outcome(Fate.UNKNOWN, Stage.DOT)
+GREYLISTED = Outcome(Fate.REFUSED, Stage.RCPT, Reply(450, ("4.7.1 greylisted",)))
+
+
+def test_delivered():
+    assert after(Outcome(Fate.ACCEPTED, Stage.DOT, Reply(250, ("ok",)))) == Decision(Status.DELIVERED)
+
+
+def test_an_untried_recipient_is_nothing_to_decide_about():
+    with pytest.raises(AssertionError):
+        after(Outcome(Fate.UNTRIED, Stage.MAIL))
+
+
+def test_permanent_is_bounced_or_blocked():
+    gone = Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 no such user",)))
+    listed = Outcome(Fate.REFUSED, Stage.RCPT, Reply(554, ("5.7.1 spamhaus",)))
+    assert after(gone) == Decision(Status.BOUNCED, Category.BAD_MAILBOX)
+    assert after(listed) == Decision(Status.BLOCKED, Category.SPAM_REPUTATION)
+
+
+def test_the_nth_failure_waits_the_nth_interval_and_the_last_repeats():
+    waits = [after(LOST, attempts=n).next_at - 1000.0 for n in range(1, 9)]
+    assert waits == [600, 600, 1800, 3600, 7200, 14400, 14400, 14400]
+    with pytest.raises(AssertionError):
+        interval(RETRY, 0, Loaded())
+
+
+def test_jitter_adds_a_tenth_at_most():
+    assert after(LOST, rng=Loaded(0.5)).next_at == 1000.0 + 630.0
+    assert after(LOST, rng=random.Random(3)).next_at < 1000.0 + 660.0
+
+
+def test_an_ambiguous_attempt_is_repeated_late_or_kept():
+    assert after(UNKNOWN) == Decision(Status.DEFERRED, Category.NO_ANSWER, 1900.0)
+    assert after(UNKNOWN, attempts=9).next_at == 1900.0
+    assert after(UNKNOWN, on_unknown="keep") == Decision(Status.UNKNOWN, Category.NO_ANSWER)
+
+
+def test_an_ambiguous_last_attempt_stays_unknown():
+    assert after(UNKNOWN, now=1000.0 + 259200.0) == Decision(Status.UNKNOWN, Category.NO_ANSWER)
+
+
+def test_greylisting_waits_its_own_time():
+    assert after(GREYLISTED) == Decision(Status.DEFERRED, Category.GREYLISTED, 1300.0)
+    named = Outcome(Fate.REFUSED, Stage.RCPT, Reply(450, ("4.7.1 greylisted for 60 seconds",)))
+    assert after(named).next_at == 1060.0
+    assert after(named, speed=60.0).next_at == 1001.0
+
+
+def test_endless_greylisting_gets_ordinary_patience():
+    assert after(GREYLISTED, attempts=3).next_at == 1300.0
+    assert after(GREYLISTED, attempts=4).next_at == 1000.0 + 3600.0
+    patient = Verdict(Category.GREYLISTED, permanent=False, signal="greylist", wait=14400.0)
+    assert after(GREYLISTED, patient, attempts=4).next_at == 1000.0 + 14400.0
+
+
+def test_it_expires_when_the_next_attempt_would_come_too_late():
+    last = 1000.0 + RETRY.expire_after - 600.0
+    assert after(LOST, now=last).status is Status.DEFERRED
+    assert after(LOST, now=last + 1) == Decision(Status.EXPIRED, Category.CONNECTION)
+
+
+def test_a_pause_stops_the_clock():
+    late = 1000.0 + RETRY.expire_after
+    assert after(LOST, now=late, paused=600.0).status is Status.DEFERRED
+    assert after(LOST, now=late, paused=599.0).status is Status.EXPIRED
+
+
+@given(
+    st.sampled_from([LOST, UNKNOWN, GREYLISTED]),
+    st.integers(1, 1000),
+    st.floats(0, 4e5),
+    st.floats(0, 1e5),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_it_is_either_final_or_has_a_time_before_the_end(outcome, attempts, age, paused, dice):
+    decision = after(outcome, attempts=attempts, now=1000.0 + age, paused=paused, rng=Loaded(dice))
+    assert decision.status.final == (decision.next_at is None)
+    if decision.next_at is not None:
+        assert 1000.0 + age < decision.next_at <= 1000.0 + paused + RETRY.expire_after
+    assert decision.category is not None

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.smtp.capabilities import NONE, Capabilities, parse_capabilities
+
+
+def test_every_extension_we_use_is_read_in_any_case():
+    lines = ["PIPELINING", "Size 5000", "8bitmime", "starttls", "CHUNKING", "SmtpUtf8", "ENHANCEDSTATUSCODES", "DSN"]
+    assert parse_capabilities(lines) == Capabilities(
+        size_offered=True,
+        size=5000,
+        eight_bit=True,
+        pipelining=True,
+        starttls=True,
+        chunking=True,
+        smtputf8=True,
+        enhanced_codes=True,
+    )
+
+
+@pytest.mark.parametrize("lines", [[], [""], ["PIPELININGX"], ["-PIPELINING"], ["AUTH=PLAIN"], ["SIZE=7"], ["\ufffd"]])
+def test_what_does_not_parse_is_not_offered(lines: list[str]):
+    assert parse_capabilities(lines) == NONE
+
+
+@pytest.mark.parametrize(
+    ("line", "offered", "size"),
+    [
+        ("SIZE", True, 0),
+        ("SIZE 0", True, 0),
+        ("SIZE 12", True, 12),
+        ("SIZE abc", False, 0),
+        ("SIZE -1", False, 0),
+        ("SIZE ²", False, 0),
+        ("SIZE 99999999999999999999", True, 99999999999999999999),
+        ("SIZE " + "9" * 21, False, 0),
+    ],
+)
+def test_size(line: str, offered: bool, size: int):
+    found = parse_capabilities([line])
+    assert (found.size_offered, found.size) == (offered, size)
+
+
+def test_parameters_and_repetitions_do_no_harm():
+    assert parse_capabilities(["PIPELINING now", "PIPELINING"]) == Capabilities(pipelining=True)

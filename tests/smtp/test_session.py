@@ -1,0 +1,325 @@
+"""Hello, TLS, verdicts of our own, QUIT; and the laws that hold whatever a server says."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bulkmail.mail import Category, Fate, Stage
+from bulkmail.smtp import (
+    Closed,
+    DotNext,
+    Phase,
+    Ready,
+    Session,
+    Settled,
+    TlsMode,
+    Transaction,
+    TransactionOver,
+    UpgradeToTls,
+    pipeline,
+)
+
+
+def test_a_whole_dialogue(talk):
+    spoken = talk()
+    assert (spoken.session.phase, spoken.session.patience) == (Phase.GREETING, "greeting")
+    spoken.hear("220-mx.example", "220 ESMTP")
+    assert spoken.said == b"EHLO me.example\r\n"
+    (ready,) = spoken.hear(*talk.EHLO)
+    assert ready == Ready(spoken.session.capabilities)
+    assert ready.capabilities.size == 1000
+    transaction = spoken.submit()
+    assert spoken.said == b"MAIL FROM:<s@me.example> SIZE=27\r\nRCPT TO:<r@you.example>\r\nDATA\r\n"
+    assert spoken.hear("250 s", "250 r", "354 go") == [DotNext(transaction)]
+    assert spoken.said == talk.STUFFED
+    settled, over, again = spoken.hear("250 2.0.0 queued")
+    assert settled == Settled(transaction, 0, Fate.ACCEPTED, Stage.DOT, settled.reply)
+    assert str(settled.reply) == "250 2.0.0 queued"
+    assert (over, again) == (TransactionOver(transaction), ready)
+    assert (spoken.said, spoken.session.patience, spoken.session.submitted) == (b"", None, 1)
+    spoken.session.quit()
+    spoken.session.quit()
+    assert spoken.drain() == b"QUIT\r\n"
+    assert spoken.session.patience == "quit"
+    (closed,) = spoken.hear("221 bye")
+    assert (closed.stage, closed.reply.code, closed.category) == (None, 221, None)
+    assert spoken.session.receive(b"more") == spoken.session.eof() == spoken.session.deadline("") == []
+
+
+def test_a_name_that_could_break_a_command_is_no_name():
+    for name in ("", "a b", "a\r\nMAIL", "mx\u00e4"):
+        with pytest.raises(ValueError, match="host name"):
+            Session(hostname=name)
+
+
+@pytest.mark.parametrize("line", ["421 busy", "450 later", "554 no", "521 never"])
+def test_a_refused_greeting_is_the_end(talk, line):
+    spoken = talk()
+    (closed,) = spoken.hear(line)
+    assert (closed.stage, closed.reply.code) == (Stage.GREETING, int(line[:3]))
+    assert spoken.said == (b"" if line.startswith("421") else b"QUIT\r\n")
+    assert not closed.tls_failed
+
+
+def test_helo_after_a_refused_ehlo_has_no_extensions(talk):
+    spoken = talk()
+    spoken.hear("220 mx")
+    spoken.hear("500 what")
+    assert spoken.said == b"HELO me.example\r\n"
+    (ready,) = spoken.hear("250-mx", "250 PIPELINING")
+    assert not ready.capabilities.pipelining
+
+
+def test_ehlo_and_helo_refused(talk):
+    spoken = talk()
+    spoken.hear("220 mx")
+    spoken.hear("500 what")
+    (closed,) = spoken.hear("501 no")
+    assert (closed.stage, closed.reply.code, spoken.said) == (Stage.EHLO, 501, b"QUIT\r\n")
+
+
+def test_our_own_name_is_a_loop(talk):
+    spoken = talk()
+    spoken.hear("220 mx")
+    (closed,) = spoken.hear("250-ME.example greets me", "250 SIZE")
+    assert (closed.stage, closed.category) == (Stage.EHLO, Category.ROUTING)
+    assert "loop" in closed.reason
+
+
+def offer(talk, mode: str, *lines: str):
+    spoken = talk(tls=TlsMode(mode))
+    spoken.hear("220 mx")
+    spoken.hear(*(lines or ("250-mx", "250 STARTTLS")))
+    return spoken
+
+
+@pytest.mark.parametrize("mode", ["opportunistic", "required", "verify"])
+def test_starttls_and_ehlo_anew(talk, mode):
+    spoken = offer(talk, mode, "250-mx", "250-PIPELINING", "250 STARTTLS")
+    assert spoken.said == b"STARTTLS\r\n"
+    assert spoken.hear("220 go") == [UpgradeToTls()]
+    assert (spoken.session.phase, spoken.session.patience, spoken.session.ready) == (Phase.HANDSHAKE, "starttls", False)
+    assert spoken.session.capabilities.pipelining
+    spoken.told(spoken.session.tls_established("TLSv1.3"))
+    assert not spoken.session.capabilities.pipelining  # said in clear, so it counts no more
+    assert spoken.said == b"EHLO me.example\r\n"
+    (ready,) = spoken.hear("250-mx", "250-STARTTLS", "250 SIZE 9")
+    assert (ready.capabilities.pipelining, ready.capabilities.size) == (False, 9)
+    assert "TLSv1.3" in repr(spoken.session)
+
+
+def test_starttls_is_not_used_when_off_or_already_secure(talk):
+    assert offer(talk, "off").session.ready
+    spoken = talk(tls=TlsMode.REQUIRED, secure=True)
+    spoken.hear("220 mx")
+    assert spoken.hear("250 mx") == [Ready(spoken.session.capabilities)]
+
+
+@pytest.mark.parametrize("mode", ["required", "verify"])
+def test_no_mail_in_clear_where_tls_is_required(talk, mode):
+    spoken = offer(talk, mode, "250 mx")
+    closed = spoken.events[-1]
+    assert (closed.stage, closed.category, spoken.said) == (Stage.STARTTLS, Category.TLS, b"QUIT\r\n")
+    spoken = offer(talk, mode)
+    (closed,) = spoken.hear("454 not now")
+    assert (closed.stage, closed.reply.code, closed.tls_failed) == (Stage.STARTTLS, 454, True)
+
+
+@pytest.mark.parametrize("line", ["454 not now", "501 no"])
+def test_opportunistic_goes_on_in_clear(talk, line):
+    spoken = offer(talk, "opportunistic")
+    spoken.hear(line)
+    assert spoken.session.ready
+
+
+@pytest.mark.parametrize("more", [b"250-mx\r\n", b"2", b"\n"])
+def test_what_was_said_in_clear_after_220_is_never_used(talk, more):
+    for cut in (False, True):
+        spoken = offer(talk, "opportunistic")
+        if cut:
+            spoken.told(spoken.session.receive(b"220 go\r\n"))
+            (closed,) = spoken.session.receive(more)
+        else:
+            (closed,) = spoken.session.receive(b"220 go\r\n" + more)
+        assert (closed.stage, closed.category, closed.tls_failed) == (Stage.STARTTLS, Category.PROTOCOL, True)
+        assert spoken.drain() == b""
+
+
+def test_tls_that_breaks_says_so(talk):
+    def upgraded():
+        spoken = offer(talk, "opportunistic")
+        spoken.hear("220 go")
+        return spoken
+
+    (closed,) = upgraded().session.tls_failed("no shared cipher")
+    assert closed == Closed(Stage.STARTTLS, None, "no shared cipher", Category.TLS, tls_failed=True)
+    (closed,) = upgraded().session.eof("gone")
+    assert (closed.stage, closed.tls_failed) == (Stage.STARTTLS, True)
+    for end in (lambda s: s.session.eof(), lambda s: s.hear("500 no"), lambda s: s.hear("450 no")):
+        spoken = upgraded()
+        spoken.told(spoken.session.tls_established("TLSv1.2"))
+        (closed,) = end(spoken)
+        assert (closed.stage, closed.tls_failed) == (Stage.EHLO, True)
+
+
+def test_our_own_verdict_settles_at_once_and_writes_nothing(talk):
+    spoken = talk().ready("SIZE 10")
+    spoken.submit("a@x.example", "b@x.example")
+    assert spoken.said == b""
+    first, second, over, ready = spoken.events[-4:]
+    assert [(e.index, e.fate, e.stage, e.reply, e.category, e.permanent) for e in (first, second)] == [
+        (n, Fate.REFUSED, Stage.MAIL, None, Category.TOO_LARGE, True) for n in (0, 1)
+    ]
+    assert first.note.startswith("5.3.4 ")
+    assert (type(over), type(ready), spoken.session.submitted) == (TransactionOver, Ready, 0)
+    assert spoken.session.ready
+
+
+def test_what_must_never_reach_the_wire_is_refused_with_nothing_written(talk):
+    spoken = talk().ready()
+    with pytest.raises(ValueError, match="character"):
+        spoken.submit("r@x.example>\r\nRCPT TO:<v@x.example")
+    assert spoken.drain() == b""
+    assert spoken.session.ready
+
+
+def test_submit_only_when_ready(talk):
+    spoken = talk()
+    with pytest.raises(RuntimeError, match="greeting"):
+        spoken.submit()
+    spoken.ready().submit()
+    with pytest.raises(RuntimeError, match="MAIL"):
+        spoken.submit()
+
+
+def test_quit_waits_for_what_is_under_way(talk):
+    spoken = talk().ready()
+    spoken.submit()
+    spoken.session.quit()
+    for line in ("250 s", "250 r", "354 go"):
+        spoken.hear(line)
+    events = spoken.hear("250 ok")
+    assert spoken.said == b"QUIT\r\n"
+    assert [type(event).__name__ for event in events] == ["Settled", "TransactionOver"]
+
+
+def test_quit_before_the_greeting_takes_the_first_chance(talk):
+    spoken = talk()
+    spoken.session.quit()
+    spoken.hear("220 mx")
+    assert spoken.hear("250 mx") == []
+    assert spoken.said == b"QUIT\r\n"
+
+
+@pytest.mark.parametrize("last", ["250 s", "250 r", "354 go"])
+def test_after_a_refusal_rset_and_the_next_message(talk, last):
+    spoken = talk().ready()
+    spoken.submit()
+    refused = {"250 s": "550 s", "250 r": "550 r", "354 go": "554 go"}[last]
+    for line in ("250 s", "250 r", "354 go"):
+        spoken.hear(refused if line == last else line)
+        if line == last:
+            break
+    assert spoken.said == b"RSET\r\n"
+    assert not any(isinstance(event, Ready) for event in spoken.events[1:])
+    (ready,) = spoken.hear("250 reset")
+    assert isinstance(ready, Ready)
+    spoken.submit()
+    assert spoken.said.startswith(b"MAIL")
+
+
+# -- laws
+
+LINES = st.sampled_from(
+    [
+        *("220 mx", "250 ok", "250-mx\r\n250-PIPELINING\r\n250 SIZE 40", "250-mx\r\n250 STARTTLS", "354 go", "421 bye"),
+        *("450 later", "550 no", "200", "250-x\r\n251 y", "noise", "", "999 x", "2", "250-open"),
+    ]
+)
+GOOD = ["220 mx", "250-mx\r\n250 PIPELINING", "250 s\r\n250 a\r\n250 b\r\n354 go", "250 queued"]
+TURNS = st.lists(st.lists(LINES, max_size=4).map("\r\n".join), max_size=8)
+NEAR = st.tuples(st.integers(0, 12), TURNS).map(lambda drawn: ([*GOOD, *GOOD[2:] * 4])[: drawn[0]] + drawn[1])
+OPTIONS = st.fixed_dictionaries({"tls": st.sampled_from(TlsMode), "pipelining": st.booleans()})
+
+
+class Play:
+    """A server's turns against a caller that submits whenever it can; its bytes cut as drawn."""
+
+    def __init__(self, options: dict, turns: list[str], cuts: list[int], takes: list[bool]) -> None:
+        self.session = Session(hostname="me.example", **options)
+        self.transactions: list[Transaction] = []
+        self.events: list = []
+        self.dots: set[Transaction] = set()
+        self.said = b""
+        self.reader = iter(cuts)
+        for number, turn in enumerate(turns):
+            self.feed((turn + "\r\n").encode())
+            if takes[number % len(takes)]:
+                self.drain()
+            if self.session.phase is Phase.HANDSHAKE:
+                self.events += self.session.tls_established("TLSv1.3")
+                self.drain()
+            if self.session.ready and len(self.transactions) < 3:
+                self.submit()
+        self.events += self.session.eof()
+
+    def feed(self, data: bytes) -> None:
+        while data:
+            size = next(self.reader, len(data))
+            self.events += self.session.receive(data[:size])
+            data = data[size:]
+
+    def submit(self) -> None:
+        transaction = Transaction(
+            "", ("a@x.example", "b@x.example"), b"." * (20 + 19 * len(self.transactions)) + b"\r\n"
+        )
+        self.transactions.append(transaction)
+        self.events += self.session.submit(transaction)
+        self.drain()
+
+    def drain(self) -> None:
+        while self.session.output_pending:
+            self.said += self.session.take_output()
+        if self.session.phase is Phase.BODY:
+            assert self.said.endswith(b"\r\n.\r\n")
+            self.dots.add(self.transactions[-1])
+
+
+@settings(max_examples=200, deadline=None)
+@given(OPTIONS, NEAR, st.lists(st.integers(1, 5), max_size=200), st.lists(st.booleans(), min_size=1, max_size=4))
+def test_laws(options, turns, cuts, takes):
+    with mock.patch.object(pipeline, "PIECE", 10):
+        play = Play(options, turns, cuts, takes)
+        whole = Play(options, turns, [], takes)
+    events = play.events
+    # Any bytes at all end in one Closed, and nothing follows.
+    assert [type(event) for event in events].count(Closed) == 1
+    assert isinstance(events[-1], Closed)
+    # Each recipient of each transaction is settled exactly once, before its TransactionOver.
+    for transaction in play.transactions:
+        mine = [event for event in events if getattr(event, "transaction", None) is transaction]
+        assert [type(event) for event in mine if not isinstance(event, DotNext)] == [Settled, Settled, TransactionOver]
+        assert sorted(event.index for event in mine if isinstance(event, Settled)) == [0, 1]
+        for event in mine:
+            if isinstance(event, Settled) and event.fate in {Fate.UNKNOWN, Fate.ACCEPTED}:
+                assert event.stage is Stage.DOT
+                assert transaction in play.dots
+                assert mine[0] == DotNext(transaction) or any(isinstance(e, DotNext) for e in mine)
+                assert event.fate is Fate.UNKNOWN or (event.reply is not None and event.reply.code // 100 == 2)
+    # However the bytes are cut, the events are the same.
+    assert facts(events) == facts(whole.events)
+
+
+def facts(events: list) -> list[tuple]:
+    """Comparable over two plays. An UpgradeToTls that nothing could follow is not told when its peril is seen."""
+    told = []
+    for number, event in enumerate(events):
+        if isinstance(event, UpgradeToTls) and isinstance(events[number + 1], Closed):
+            continue
+        fields = {name: getattr(event, name) for name in event.__slots__ if name != "transaction"}
+        told.append((type(event).__name__, *fields.items()))
+    return told

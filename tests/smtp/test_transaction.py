@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.mail import Category
+from bulkmail.smtp.capabilities import NONE, Capabilities
+from bulkmail.smtp.transaction import Transaction, check, mail_command, obstacle, rcpt_command
+
+EVERYTHING = Capabilities(size_offered=True, size=100, eight_bit=True, pipelining=True, smtputf8=True)
+
+
+def make(sender: str = "s@me.example", to: str = "r@you.example", message: bytes = b"hi\r\n") -> Transaction:
+    return Transaction(sender, (to,), message)
+
+
+@pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x1f", "\x7f"])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_control_characters_never_reach_a_command(bad: str, quoted: bool):
+    address = f'"a{bad}b"@x.example' if quoted else f"a{bad}b@x.example"
+    for transaction in (make(sender=address), make(to=address)):
+        with pytest.raises(ValueError, match="character"):
+            check(transaction)
+
+
+@pytest.mark.parametrize("address", ["a@x.example> SIZE=1", "a@x>RCPT", "<a@x.example", "a b@x.example"])
+def test_what_ends_a_path_is_refused(address: str):
+    with pytest.raises(ValueError, match="character"):
+        check(make(to=address))
+
+
+def test_a_quoted_local_part_may_hold_spaces_and_brackets():
+    check(make(to='"a> b<"@x.example'))
+
+
+def test_recipients_are_needed_and_the_null_sender_is_not_refused():
+    check(make(sender=""))
+    with pytest.raises(ValueError, match="empty"):
+        check(make(to=""))
+    with pytest.raises(ValueError, match="needs a recipient"):
+        check(Transaction("s@me.example", (), b"hi\r\n"))
+
+
+def test_a_bare_line_end_in_the_message_is_refused():
+    with pytest.raises(ValueError, match="bare CR or LF"):
+        check(make(message=b"a\nb\r\n"))
+
+
+def test_parameters_are_written_only_where_offered_and_needed():
+    assert mail_command(make(), NONE) == "MAIL FROM:<s@me.example>\r\n"
+    assert mail_command(make(), EVERYTHING) == "MAIL FROM:<s@me.example> SIZE=4\r\n"
+    odd = make(to="grüße@you.example", message="ä\r\n".encode())
+    assert mail_command(odd, EVERYTHING) == "MAIL FROM:<s@me.example> SIZE=4 BODY=8BITMIME SMTPUTF8\r\n"
+    assert rcpt_command("r@you.example") == "RCPT TO:<r@you.example>\r\n"
+
+
+def test_what_the_extensions_rule_out():
+    assert obstacle(make(), NONE) is None
+    assert obstacle(make(message=b"x" * 98 + b"\r\n"), EVERYTHING) is None
+    large = obstacle(make(message=b"x" * 99 + b"\r\n"), EVERYTHING)
+    assert large is not None
+    assert large.note == "5.3.4 message of 101 bytes exceeds the receiver's limit of 100"
+    assert large.category is Category.TOO_LARGE
+    utf8 = obstacle(make(sender="ü@me.example"), NONE)
+    assert utf8 is not None
+    assert utf8.note.startswith("5.6.7 ")
+    eight_bit = obstacle(make(message=b"\xe4\r\n"), NONE)
+    assert eight_bit is not None
+    assert eight_bit.note.startswith("5.6.3 ")

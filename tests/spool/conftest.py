@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from queue import SimpleQueue
+from types import SimpleNamespace
+
+import pytest
+from twisted.internet.task import Clock
+
+from bulkmail.spool import Attempt, Settlement, SqliteStore
+from bulkmail.spool.journal import Journalled
+
+
+class PumpedReactor(Clock):
+    """A Clock whose callFromThread is served by the test: `wait` for a Deferred, or `pump` what is there."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers = SimpleQueue()
+
+    def callFromThread(self, function, *args):
+        self.answers.put((function, args))
+
+    def pump(self, timeout=10.0):
+        self.advance(0)
+        function, args = self.answers.get(timeout=timeout)
+        function(*args)
+        self.advance(0)
+
+    def wait(self, deferred):
+        got = []
+        deferred.addBoth(got.append)
+        self.advance(0)
+        while not got:
+            self.pump()
+        if hasattr(got[0], "raiseException"):
+            got[0].raiseException()
+        return got[0]
+
+
+def row(n, domain="example.com", verdict="ok", *, email=None, note=""):
+    email = email or f"user{n}@{domain}"
+    return (n, 0, n, email, domain if verdict in ("ok", "held") else "", json.dumps([email, f"N{n}"]), verdict, note)
+
+
+def campaign(store, name="spring", *, rows=(), running=True, on_unknown="retry", done=True):
+    made = store.create_campaign(
+        name,
+        f"/campaigns/{name}",
+        key=b"k" * 32,
+        content={"name": name},
+        digests={"html": "abc"},
+        files=[("recipients.csv", ["email", "first_name"])],
+        now=1000.0,
+        on_unknown=on_unknown,
+    )
+    if rows:
+        store.add_rows(made.id, rows, {"offset": len(rows)}, done, 1000.0)
+    if running:
+        store.set_state(made.id, "running", 1001.0)
+    return made.id
+
+
+def outcome(claimed, status="delivered", *, at=2000.0, next_at=0.0, result="", provider="", **more):
+    """The settlement of one attempt."""
+    waits = status in ("deferred", "pending")
+    next_at = next_at or (at + 600.0 if waits else 0.0)
+    result = result or {"delivered": "delivered", "deferred": "deferred", "unknown": "unknown"}.get(status, "failed")
+    attempt = Attempt(
+        at, claimed.attempts + 1, result, "", 250, "2.0.0", "2.0.0 Ok", "dot", "mx.example.com", "192.0.2.1"
+    )
+    return Settlement(
+        claimed.id,
+        claimed.queue_id,
+        status,
+        "",
+        provider,
+        attempt,
+        completed_at=0.0 if waits else at,
+        next_at=next_at,
+        bytes=1000,
+        **more,
+    )
+
+
+def place_of(store):
+    """{recipient id: one of pending, claimed, waiting, final, never, held}, straight from the tables."""
+    connection = store.database._connection
+    finals = dict(connection.execute("SELECT recipient_id, status FROM outcome").fetchall())
+    due = dict(connection.execute("SELECT recipient_id, next_at FROM due").fetchall())
+    claims = connection.execute("SELECT queue_id, after_id, upto_id FROM claim").fetchall()
+    cursors = dict(connection.execute("SELECT id, cursor FROM queue").fetchall())
+    places = {}
+    for identity, queue_id in connection.execute("SELECT id, queue_id FROM recipient").fetchall():
+        found = []
+        status = finals.get(identity)
+        if identity in due:
+            found.append("claimed" if due[identity] is None else "waiting")
+        elif status is not None:
+            found.append("final")
+        elif queue_id is not None and queue_id < 0:
+            found.append("held")
+        else:
+            inside = [c for c in claims if c[0] == queue_id and c[1] < identity <= c[2]]
+            found += ["claimed"] * len(inside)
+            if identity > cursors[queue_id]:
+                found.append("pending")
+        if identity in due and status not in (None, "pending", "deferred"):
+            found.append("final")
+        assert len(found) == 1, (identity, found)
+        places[identity] = found[0]
+    return places
+
+
+def check_laws(store):
+    """What must be true of the tables between any two transactions."""
+    connection = store.database._connection
+    places = place_of(store)
+    for campaign_id, input_rows in connection.execute("SELECT id, input_rows FROM campaign").fetchall():
+        totals = store.totals(campaign_id)
+        assert all(count > 0 for count in totals.values()), totals
+        assert sum(totals.values()) == input_rows
+        counted = Counter()
+        sql = """SELECT coalesce(o.provider, ''), coalesce(o.status, 'pending'), coalesce(o.category, '')
+            FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id WHERE r.id >> 40 = ?"""
+        counted.update(connection.execute(sql, (campaign_id,)).fetchall())
+        assert dict(counted) == totals
+    attempts = dict(connection.execute("SELECT recipient_id, count(*) FROM attempt GROUP BY 1").fetchall())
+    for identity, number in connection.execute("SELECT recipient_id, attempts FROM outcome").fetchall():
+        assert attempts.get(identity, 0) == number
+    for queue_id, cursor, has_new, next_at in connection.execute("SELECT id, cursor, has_new, next_at FROM queue"):
+        more = "SELECT EXISTS (SELECT 1 FROM recipient WHERE queue_id = ? AND id > ?)"
+        assert connection.execute(more, (queue_id, cursor)).fetchone()[0] == has_new
+        earliest = "SELECT min(next_at) FROM due WHERE queue_id = ?"
+        assert connection.execute(earliest, (queue_id,)).fetchone()[0] == next_at
+    sql = """SELECT q.delivered, q.failed, q.deferred, coalesce(sum(o.status = 'delivered'), 0),
+            coalesce(sum(o.status NOT IN ('delivered', 'deferred', 'pending')), 0),
+            coalesce(sum(o.status = 'deferred'), 0)
+        FROM queue q LEFT JOIN recipient r ON r.queue_id = q.id LEFT JOIN outcome o ON o.recipient_id = r.id
+        WHERE NOT EXISTS (SELECT 1 FROM recipient h WHERE h.queue_id = -q.id) GROUP BY q.id"""
+    for counts in connection.execute(sql).fetchall():
+        assert counts[:3] == counts[3:]
+    claimed = {identity for identity, place in places.items() if place == "claimed"}
+    assert claimed == set(store._held)
+    assert {claim for (claim,) in connection.execute("SELECT id FROM claim")} == set(store._open_claims)
+    return places
+
+
+def fill_disk(store):
+    """From now on no transaction that needs a new page succeeds: SQLite's own 'database or disk is full'."""
+    connection = store.database._connection
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def free_disk(store):
+    store.database._connection.execute("PRAGMA max_page_count = 1073741823")
+
+
+@pytest.fixture
+def kit():
+    return SimpleNamespace(
+        row=row,
+        campaign=campaign,
+        outcome=outcome,
+        place_of=place_of,
+        check_laws=check_laws,
+        fill_disk=fill_disk,
+        free_disk=free_disk,
+        nothing_journalled=Journalled(found=True),
+    )
+
+
+@pytest.fixture(params=["memory", "file"])
+def store(request, tmp_path):
+    path = ":memory:" if request.param == "memory" else str(tmp_path / "spool.sqlite3")
+    made = SqliteStore(path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def reactor():
+    return PumpedReactor()
+
+
+@pytest.fixture
+def raw():
+    """Open a database file behind the room's back."""
+    opened = []
+
+    def connect(path):
+        opened.append(sqlite3.connect(path, isolation_level=None))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        connection.close()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from bulkmail.spool import SqliteStore
+
+
+def test_a_campaign_is_its_name(store, kit):
+    identity = kit.campaign(store, "spring", running=False)
+    found = store.campaign("spring")
+    assert (found.id, found.name, found.folder, found.state) == (identity, "spring", "/campaigns/spring", "ready")
+    assert (found.key, found.digests, found.on_unknown) == (b"k" * 32, {"html": "abc"}, "retry")
+    assert (found.created_at, found.started_at, found.ended_at, found.exit_status) == (1000.0, None, None, None)
+    assert (found.import_done, found.input_rows, found.possibly_doubled, found.report_position) == (False, 0, 0, None)
+    assert store.content(identity) == {"name": "spring"}
+    assert store.import_state(identity) is None
+    assert store.campaign("autumn") is None
+    with pytest.raises(sqlite3.IntegrityError):
+        kit.campaign(store, "spring")
+    kit.campaign(store, "autumn")
+    assert [row.name for row in store.campaigns()] == ["spring", "autumn"]
+
+
+def test_the_content_of_an_unknown_campaign_is_a_lookup_error(store):
+    with pytest.raises(LookupError):
+        store.content(9)
+
+
+def test_the_times_follow_the_state(store, kit):
+    identity = kit.campaign(store, running=False)
+    times = []
+    for state, now in (("running", 1.0), ("paused", 2.0), ("running", 3.0), ("finished", 4.0)):
+        store.set_state(identity, state, now, exit_status=0 if state == "finished" else None)
+        found = store.campaign("spring")
+        times.append((found.state, found.started_at, found.ended_at, found.exit_status))
+    assert times == [
+        ("running", 1.0, None, None),
+        ("paused", 1.0, None, None),
+        ("running", 1.0, None, None),
+        ("finished", 1.0, 4.0, 0),
+    ]
+
+
+def test_changed_content_is_taken_and_rows_stay(store, kit):
+    identity = kit.campaign(store, rows=[kit.row(1)])
+    store.update_content(
+        identity, {"new": 1}, {"html": "def"}, [("a.csv", ["email"]), ("b.csv", [])], on_unknown="keep"
+    )
+    found = store.campaign("spring")
+    assert (found.digests, found.on_unknown, found.input_rows, found.key) == ({"html": "def"}, "keep", 1, b"k" * 32)
+    assert store.content(identity) == {"new": 1}
+    assert store.database.execute("input_files", (identity,)).fetchall() == [
+        (0, "a.csv", '["email"]'),
+        (1, "b.csv", "[]"),
+    ]
+
+
+def test_the_reports_position_is_kept(store, kit):
+    identity = kit.campaign(store)
+    store.save_report_position(identity, {"attempts": [12, 3456]})
+    assert store.campaign("spring").report_position == {"attempts": [12, 3456]}
+
+
+def test_running_campaigns_are_still_running_after_a_restart(tmp_path, kit):
+    path = str(tmp_path / "spool.sqlite3")
+    store = SqliteStore(path)
+    kit.campaign(store, "a", rows=[kit.row(1)])
+    kit.campaign(store, "b", rows=[kit.row(1)], running=False)
+    store.close()
+    store = SqliteStore(path)
+    assert [row[1] for row in store.backlog(0, 10)] == [store.campaign("a").id]
+    store.close()

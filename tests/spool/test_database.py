@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+
+import pytest
+
+from bulkmail.mail import OwnFault, Refused
+from bulkmail.spool import SqliteStore
+from bulkmail.spool.database import VERSION, open_database
+
+
+def test_a_new_file_is_private_and_whole(tmp_path):
+    path = str(tmp_path / "spool.sqlite3")
+    before = os.umask(0)
+    try:
+        database = open_database(path)
+        with database.transaction():
+            database.execute("set_meta", ("a", "1"))
+        names = sorted(os.listdir(tmp_path))
+        assert names == ["spool.sqlite3", "spool.sqlite3-shm", "spool.sqlite3-wal"]
+        assert {stat.S_IMODE(os.stat(tmp_path / name).st_mode) for name in names} == {0o600}
+        database.close()
+    finally:
+        os.umask(before)
+    assert os.listdir(tmp_path) == ["spool.sqlite3"]
+
+
+def test_commits_are_durable_and_only_we_checkpoint(tmp_path):
+    database = open_database(str(tmp_path / "spool.sqlite3"))
+    connection = database._connection
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA mmap_size").fetchone() == (0,)
+    assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    database.close()
+
+
+def test_it_is_opened_again_as_it_was(tmp_path):
+    path = str(tmp_path / "spool.sqlite3")
+    for expected in (None, ("1",)):
+        database = open_database(path)
+        with database.transaction():
+            assert database.execute("meta", ("a",)).fetchone() == expected
+            database.execute("set_meta", ("a", "1"))
+        database.close()
+
+
+def test_what_a_killed_creation_left_is_no_obstacle(tmp_path):
+    (tmp_path / "spool.sqlite3.new").write_bytes(b"half a file")
+    open_database(str(tmp_path / "spool.sqlite3")).close()
+    assert os.listdir(tmp_path) == ["spool.sqlite3"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "not a bulkmail spool"), (b"not a database" * 100, "restore it"), (b"\0" * 8192, "restore it")],
+)
+def test_a_damaged_file_is_refused_and_left_alone(tmp_path, content, words):
+    path = tmp_path / "spool.sqlite3"
+    path.write_bytes(content)
+    with pytest.raises(Refused, match=words) as caught:
+        open_database(str(path))
+    assert str(caught.value).startswith(str(path))
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_page_is_found_when_it_is_read_and_never_a_fresh_start(tmp_path, kit):
+    path = tmp_path / "spool.sqlite3"
+    store = SqliteStore(str(path))
+    identity = kit.campaign(store, rows=[kit.row(n) for n in range(1, 500)])
+    store.close()
+    content = bytearray(path.read_bytes())
+    for at in range(8 * 4096, len(content), 4096):
+        content[at : at + 100] = b"\xff" * 100
+    path.write_bytes(content)
+    with pytest.raises((OwnFault, Refused), match="malformed"):
+        _use(str(path), identity)
+
+
+def _use(path, identity):
+    store = SqliteStore(path)
+    try:
+        store.claim([(queue, 5) for queue, _, _ in store.backlog(0, 10)], 5.0)
+        store.cancel_rows(identity, 500, 6.0)
+    finally:
+        store.close()
+
+
+def test_another_programs_database_is_refused(tmp_path, raw):
+    path = str(tmp_path / "spool.sqlite3")
+    raw(path).execute("CREATE TABLE t (a)")
+    with pytest.raises(Refused, match="not a bulkmail spool"):
+        open_database(path)
+
+
+def test_a_newer_schema_is_refused(tmp_path, raw):
+    path = str(tmp_path / "spool.sqlite3")
+    open_database(path).close()
+    raw(path).execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(Refused, match=rf"newer bulkmail \(version {VERSION + 1}, this one knows {VERSION}\); upgrade"):
+        open_database(path)
+
+
+def test_a_log_without_its_file_is_refused(tmp_path):
+    (tmp_path / "spool.sqlite3-wal").write_bytes(b"log")
+    with pytest.raises(Refused, match="its log is there"):
+        open_database(str(tmp_path / "spool.sqlite3"))
+    assert os.listdir(tmp_path) == ["spool.sqlite3-wal"]
+
+
+def test_a_directory_that_cannot_be_written_is_refused(tmp_path):
+    with pytest.raises(Refused, match="cannot be used as a spool"):
+        open_database(str(tmp_path / "missing" / "spool.sqlite3"))
+
+
+def test_an_error_rolls_back_whatever_it_is(tmp_path):
+    database = open_database(":memory:")
+
+    def write(name, value, error=None):
+        with database.transaction():
+            database.execute("set_meta", ("a", "1"))
+            database.execute("set_meta", (name, value))
+            if error:
+                raise error
+
+    with pytest.raises(KeyError):
+        write("b", "2", KeyError())
+    with pytest.raises(sqlite3.IntegrityError):
+        write("b", None)
+    with database.transaction():
+        assert database.execute("meta", ("a",)).fetchone() is None
+    database.close()
+
+
+def test_trouble_with_the_file_is_our_own_fault(tmp_path, raw):
+    path = str(tmp_path / "spool.sqlite3")
+    database = open_database(path)
+    database._connection.execute("PRAGMA busy_timeout = 1")
+    other = raw(path)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OwnFault, match=r"the spool .* cannot be used \(database is locked\)"), database.transaction():
+        pass
+    other.execute("ROLLBACK")
+    with database.transaction():
+        database.execute("set_meta", ("a", "1"))
+    database.close()

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import bulkmail.spool
+from bulkmail.spool.queries import MIGRATIONS, SQL, split_queries
+
+ROOM = Path(bulkmail.spool.__file__).parent
+
+
+def test_named_blocks_are_split_and_comments_dropped():
+    text = "-- a file\n-- name: one\n-- why\nSELECT 1\n\n-- name: two\nSELECT\n  2\n"
+    assert split_queries(text) == {"one": "SELECT 1", "two": "SELECT\n  2"}
+
+
+def test_a_name_used_twice_is_an_error():
+    with pytest.raises(ValueError, match="two queries are called one"):
+        split_queries("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")
+
+
+def test_every_query_is_used_and_every_used_name_exists():
+    strings = set()
+    for path in ROOM.glob("*.py"):
+        strings |= {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
+    assert not SQL.keys() - strings, "queries that nobody runs"
+    used = set()
+    for path in ROOM.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("execute", "many")
+            ):
+                used |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+    assert used
+    assert not used - SQL.keys(), "queries that do not exist"
+
+
+def test_migrations_are_numbered_without_a_gap():
+    assert [number for number, _ in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
+    for number, script in MIGRATIONS:
+        assert f"PRAGMA user_version = {number};" in script
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, text in SQL.items() if text.startswith(("SELECT", "UPDATE", "DELETE"))]
+)
+def test_no_query_walks_through_rows_it_does_not_want(store, name):
+    few = {"campaign", "claim", "c", "CONSTANT", "json_each"}  # tables of a few rows, whatever the list
+    at_the_start_only = {"left_claimed", "due_claimed"}  # a start may look through everything that waits
+    text = SQL[name]
+    names = set(re.findall(r":(\w+)", text))
+    count = len(set(re.findall(r"\?\d", text))) or text.count("?")
+    values = dict.fromkeys(names, 1) if names else ["[]"] * count
+    plan = store.database._connection.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
+    walked = {step[3].split()[1] for step in plan if step[3].startswith("SCAN")}
+    assert name in at_the_start_only or walked <= few
+
+
+def test_rows_held_back_are_found_through_the_index_that_holds_them_together(store):
+    text = SQL["all_held_back"]
+    plan = store.database._connection.execute(f"EXPLAIN QUERY PLAN {text}", (1, 2, 3)).fetchall()
+    assert "INDEX recipient_queue" in plan[0][3]

@@ -1,0 +1,408 @@
+from __future__ import annotations
+
+import marshal
+import os
+import shutil
+import tempfile
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bulkmail.mail import OwnFault
+from bulkmail.spool import Journal, Journalled, SqliteStore, campaign_of, read_journal, recipient_id
+
+UNKNOWN_AFTER = 900.0
+
+
+class Life:
+    """A spool on disk whose process may die at any time."""
+
+    def __init__(self, kit, directory=None):
+        self.kit = kit
+        self.directory = directory or tempfile.mkdtemp()
+        self.boot = "boot-1"
+        self.now = 10_000.0
+        self.start()
+
+    def start(self):
+        self.store = SqliteStore(os.path.join(self.directory, "spool.sqlite3"))
+        journalled = read_journal(os.path.join(self.directory, "journal"))
+        self.journal = Journal.open(os.path.join(self.directory, "journal"), segment_bytes=300)
+        self.recovered = self.store.recover(journalled, self.boot, UNKNOWN_AFTER, self.now)
+        self.journal.drop_older()
+
+    def die(self, *, reboot=False):
+        """Nothing is flushed, released or tidied up; only what was committed or journalled is there again."""
+        self.journal.close()
+        self.store.database._connection.close()
+        if reboot:
+            self.boot += "'"
+        self.start()
+
+    def end(self):
+        self.journal.close()
+        self.store.close()
+        shutil.rmtree(self.directory)
+
+
+@pytest.fixture
+def life(kit):
+    made = Life(kit)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def claimed(life, kit):
+    """Four claimed rows: two new ones, and two that were deferred before."""
+    kit.campaign(life.store, rows=[kit.row(n) for n in range(1, 5)])
+    [(queue, _, _)] = life.store.backlog(0, 10)
+    rows = life.store.claim([(queue, 2)], 5.0)[queue]
+    life.store.settle([kit.outcome(row, "deferred", at=6.0, next_at=7.0) for row in rows])
+    return {row.number: row for row in life.store.claim([(queue, 9)], 8.0)[queue]}
+
+
+def statuses(store):
+    sql = """SELECT r.id & 1099511627775, coalesce(o.status, 'pending'), coalesce(o.attempts, 0), d.next_at, d.date
+        FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN due d ON d.recipient_id = r.id"""
+    return {row[0]: row[1:] for row in store.database._connection.execute(sql).fetchall()}
+
+
+def test_a_killed_process_leaves_unsent_rows_due_at_once(life, claimed, kit):
+    life.die()
+    assert (life.recovered.replied, life.recovered.ambiguous, life.recovered.returned) == (0, 0, 4)
+    assert statuses(life.store) == {
+        1: ("deferred", 1, 0.0, 5.0),
+        2: ("deferred", 1, 0.0, 5.0),
+        3: ("pending", 0, 0.0, 8.0),
+        4: ("pending", 0, 0.0, 8.0),
+    }
+    kit.check_laws(life.store)
+    life.die()
+    assert life.recovered.returned == 0
+
+
+def test_a_journalled_reply_is_the_outcome(life, claimed, kit):
+    for number in (1, 3):
+        row = claimed[number]
+        life.journal.dot(row.id, row.attempts + 1)
+        life.journal.reply(row.id, row.attempts + 1, kit.outcome(row).packed())
+    row = claimed[4]
+    life.journal.dot(row.id, 1)
+    life.journal.reply(row.id, 1, kit.outcome(row, "deferred", next_at=77_000.0).packed())
+    life.die()
+    assert (life.recovered.replied, life.recovered.ambiguous, life.recovered.returned) == (3, 0, 1)
+    assert statuses(life.store) == {
+        1: ("delivered", 2, None, None),
+        2: ("deferred", 1, 0.0, 5.0),
+        3: ("delivered", 1, None, None),
+        4: ("deferred", 1, 77_000.0, 8.0),
+    }
+    kit.check_laws(life.store)
+
+
+@pytest.mark.parametrize("on_unknown", ["retry", "keep"])
+def test_a_dot_without_a_reply_is_ambiguous(life, kit, on_unknown):
+    kit.campaign(life.store, rows=[kit.row(1), kit.row(2)], on_unknown=on_unknown)
+    [(queue, _, _)] = life.store.backlog(0, 10)
+    row, _ = life.store.claim([(queue, 2)], 5.0)[queue]
+    life.journal.dot(row.id, 1)
+    life.die()
+    assert (life.recovered.replied, life.recovered.ambiguous, life.recovered.returned) == (0, 1, 1)
+    kept = on_unknown == "keep"
+    expected = ("unknown", 1, None, None) if kept else ("deferred", 1, life.now + UNKNOWN_AFTER, 5.0)
+    assert statuses(life.store) == {1: expected, 2: ("pending", 0, 0.0, 5.0)}
+    attempt = life.store.database._connection.execute("SELECT number, result, category, stage FROM attempt").fetchall()
+    assert attempt == [(1, "unknown", "no-answer", "dot")]
+    assert life.store.totals(row.campaign_id)["", expected[0], "no-answer"] == 1
+    kit.check_laws(life.store)
+
+
+def test_after_a_power_cut_the_silence_of_the_journal_proves_nothing(life, claimed, kit):
+    row = claimed[3]
+    life.journal.dot(row.id, 1)
+    life.journal.reply(row.id, 1, kit.outcome(row).packed())
+    life.die(reboot=True)
+    assert (life.recovered.replied, life.recovered.ambiguous, life.recovered.returned) == (1, 3, 0)
+    kit.check_laws(life.store)
+    life.die()
+    assert life.recovered.ambiguous == 0
+
+
+@pytest.mark.parametrize("harm", ["gone", "flipped", "no boot id"])
+def test_neither_does_that_of_a_journal_that_is_lost_or_damaged(life, claimed, harm):
+    row = claimed[3]
+    life.journal.dot(row.id, 1)
+    directory = os.path.join(life.directory, "journal")
+    [name] = os.listdir(directory)
+    if harm == "gone":
+        shutil.rmtree(directory)
+    elif harm == "flipped":
+        with open(os.path.join(directory, name), "r+b") as file:
+            file.seek(14)
+            file.write(b"\xff")
+    else:
+        life.boot = ""
+    life.die()
+    assert (life.recovered.ambiguous, life.recovered.returned) == (4, 0)
+
+
+def test_two_open_claims_of_one_queue_keep_their_dates_and_what_was_given_back_stays(life, kit):
+    kit.campaign(life.store, rows=[kit.row(n) for n in range(1, 5)])
+    [(queue, _, _)] = life.store.backlog(0, 10)
+    first = life.store.claim([(queue, 2)], 5.0)[queue]
+    life.store.claim([(queue, 2)], 6.0)
+    life.store.release(first[:1], 400.0)
+    life.die(reboot=True)
+    assert life.recovered.ambiguous == 3
+    after = life.now + UNKNOWN_AFTER
+    assert statuses(life.store) == {
+        1: ("pending", 0, 400.0, 5.0),
+        2: ("deferred", 1, after, 5.0),
+        3: ("deferred", 1, after, 6.0),
+        4: ("deferred", 1, after, 6.0),
+    }
+    kit.check_laws(life.store)
+
+
+def test_records_of_earlier_attempts_are_history(life, claimed, kit):
+    row = claimed[1]
+    life.journal.dot(row.id, 1)
+    life.journal.reply(row.id, 1, kit.outcome(row._replace(attempts=0)).packed())
+    life.die()
+    assert life.recovered.returned == 4
+
+
+@pytest.mark.parametrize(
+    "payload", [b"no marshal data", marshal.dumps(5), marshal.dumps((1,) * 3), "somebody else's", "contradicts itself"]
+)
+def test_a_reply_that_cannot_be_used_leaves_the_dot(life, claimed, kit, payload):
+    row = claimed[3]
+    life.journal.dot(row.id, 1)
+    if payload == "somebody else's":
+        payload = kit.outcome(claimed[4]).packed()
+    elif payload == "contradicts itself":
+        payload = kit.outcome(row)._replace(next_at=5.0).packed()
+    life.journal.reply(row.id, 1, payload)
+    life.die()
+    assert (life.recovered.replied, life.recovered.ambiguous, life.recovered.returned) == (0, 1, 3)
+
+
+def test_a_recovery_that_cannot_be_written_changes_nothing_and_can_be_repeated(life, kit):
+    kit.campaign(life.store, rows=[kit.row(n) for n in range(1, 600)])
+    [(queue, _, _)] = life.store.backlog(0, 10)
+    life.store.claim([(queue, 599)], 5.0)
+    life.store.database._connection.close()
+    store = SqliteStore(os.path.join(life.directory, "spool.sqlite3"))
+    kit.fill_disk(store)
+    with pytest.raises(OwnFault, match="full"):
+        store.recover(Journalled(), "boot-2", UNKNOWN_AFTER, life.now)
+    kit.free_disk(store)
+    assert store.recover(Journalled(found=True), "boot-1", UNKNOWN_AFTER, life.now).returned == 599
+    kit.check_laws(store)
+    life.store = store
+
+
+def test_a_campaign_is_removed_in_small_steps_and_others_stay(store, kit):
+    identity = kit.campaign(store, "gone", rows=[kit.row(n, "ab"[n % 2] + ".example") for n in range(1, 31)])
+    other = kit.campaign(store, "stays", rows=[kit.row(n) for n in range(1, 4)])
+    queues = [queue for queue, _, _ in store.backlog(0, 10)]
+    rows = [row for got in store.claim([(queue, 10) for queue in queues], 5.0).values() for row in got]
+    with pytest.raises(ValueError, match="is being sent; stop it first"):
+        store.remove_campaign(identity)
+    store.settle([kit.outcome(row, "deferred" if row.number % 3 else "delivered") for row in rows])
+    steps = 1
+    while not store.remove_campaign(identity, 7):
+        steps += 1
+        assert store.campaign("gone").state == "removing"
+    assert steps > 5
+    assert store.campaign("gone") is None
+    assert kit.check_laws(store).keys() == {recipient_id(other, n) for n in (1, 2, 3)}
+    again = kit.campaign(store, "gone", rows=[kit.row(1)])
+    assert again > other, "an id never comes back"
+    kit.check_laws(store)
+
+
+def test_it_says_what_it_is(store, kit):
+    kit.campaign(store)
+    assert "running=[1] claimed=0" in repr(store)
+
+
+class Model(RuleBasedStateMachine):
+    """Anything in any order, and death in between."""
+
+    kit = None
+
+    def __init__(self):
+        super().__init__()
+        self.life = Life(self.kit)
+        self.claimed = {}
+        self.dotted = {}  # id -> what was journalled as its reply, None when only the dot
+        self.over = set()
+        self.dates = {}
+        self.past = []
+        self.inputs = Counter()
+
+    def teardown(self):
+        self.life.end()
+
+    @property
+    def store(self):
+        return self.life.store
+
+    @initialize(keep=st.booleans())
+    def begin(self, keep):
+        self.ids = [
+            self.kit.campaign(self.store, "one", on_unknown="keep" if keep else "retry"),
+            self.kit.campaign(self.store, "two"),
+        ]
+
+    @rule(
+        which=st.integers(0, 1),
+        rows=st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["ok", "ok", "held", "invalid"])), max_size=5),
+    )
+    def add(self, which, rows):
+        identity = self.ids[which]
+        first = self.inputs[identity] + 1
+        self.store.add_rows(
+            identity,
+            [self.kit.row(first + at, f"{name}.example", verdict) for at, (name, verdict) in enumerate(rows)],
+            None,
+            done=False,
+        )
+        self.inputs[identity] += len(rows)
+
+    @rule(which=st.integers(0, 1), numbers=st.lists(st.tuples(st.integers(1, 12), st.booleans()), max_size=4))
+    def settle_held(self, which, numbers):
+        self.store.settle_held(self.ids[which], [(n, twice, "") for n, twice in numbers], self.life.now)
+
+    @rule(
+        limits=st.lists(st.integers(0, 4), min_size=1, max_size=5), seconds=st.sampled_from([0.0, 1.0, 700.0, 5000.0])
+    )
+    def claim(self, limits, seconds):
+        self.life.now += seconds
+        now = self.life.now
+        queues = [row[0] for row in self.store.due_queues(now, 10)] + [row[0] for row in self.store.backlog(0, 10)]
+        for rows in self.store.claim(list(zip(queues, limits, strict=False)), now).values():
+            for row in rows:
+                assert row.id not in self.claimed, "claimed twice at once"
+                assert row.id not in self.over, "claimed again after its end"
+                assert self.dates.setdefault(row.id, row.date) == row.date, "the Date has changed"
+                self.claimed[row.id] = row
+
+    def pick(self, data):
+        return self.claimed[data.draw(st.sampled_from(sorted(self.claimed)))]
+
+    @precondition(lambda self: self.claimed)
+    @rule(data=st.data())
+    def dot(self, data):
+        row = self.pick(data)
+        if row.id not in self.dotted:
+            self.life.journal.dot(row.id, row.attempts + 1)
+            self.dotted[row.id] = None
+
+    @precondition(lambda self: any(reply is None for reply in self.dotted.values()))
+    @rule(data=st.data(), status=st.sampled_from(["delivered", "deferred", "bounced"]))
+    def reply(self, data, status):
+        row = self.claimed[data.draw(st.sampled_from(sorted(i for i, reply in self.dotted.items() if reply is None)))]
+        settlement = self.kit.outcome(row, status, at=self.life.now)
+        self.life.journal.reply(row.id, row.attempts + 1, settlement.packed())
+        self.dotted[row.id] = settlement
+
+    @precondition(lambda self: self.claimed)
+    @rule(
+        data=st.data(), statuses=st.lists(st.sampled_from(["delivered", "deferred", "bounced", "unknown"]), max_size=4)
+    )
+    def settle(self, data, statuses):
+        batch = {}
+        for status in statuses:
+            row = self.pick(data)
+            batch[row.id] = self.dotted.get(row.id) or self.kit.outcome(row, status, at=self.life.now)
+        assert self.store.settle([*batch.values(), *self.past]) == len(batch), "an outcome of the past was taken"
+        self.past = (self.past + list(batch.values()))[-5:]
+        self.life.journal.settled(batch)
+        for identity, settlement in batch.items():
+            self.let_go(identity, settlement.status)
+
+    def let_go(self, identity, status):
+        del self.claimed[identity]
+        self.dotted.pop(identity, None)
+        if status not in ("pending", "deferred"):
+            self.over.add(identity)
+
+    @precondition(lambda self: self.claimed.keys() - self.dotted.keys())
+    @rule(data=st.data(), seconds=st.sampled_from([0.0, 300.0]))
+    def release(self, data, seconds):
+        identity = data.draw(st.sampled_from(sorted(self.claimed.keys() - self.dotted.keys())))
+        assert self.store.release([self.claimed[identity]], seconds and self.life.now + seconds) == 1
+        self.let_go(identity, "pending")
+
+    @rule(which=st.integers(0, 1), state=st.sampled_from(["running", "paused"]))
+    def pause(self, which, state):
+        self.store.set_state(self.ids[which], state, self.life.now)
+
+    @rule(which=st.integers(0, 1), limit=st.integers(1, 3))
+    def cancel(self, which, limit):
+        before = statuses_by_id(self.store)
+        self.store.cancel_rows(self.ids[which], limit, self.life.now)
+        self.over |= {i for i, status in statuses_by_id(self.store).items() if status != before[i]}
+        assert not self.over & self.claimed.keys()
+
+    @rule(reboot=st.booleans())
+    def die(self, reboot):
+        before = statuses_by_id(self.store)
+        self.life.die(reboot=reboot)
+        found = statuses_by_id(self.store)
+        changed = {identity for identity, status in found.items() if status != before[identity]}
+        assert changed <= self.claimed.keys()
+        summary = self.life.recovered
+        assert summary.replied + summary.ambiguous + summary.returned == len(self.claimed)
+        keeps = {row.id for row in self.store.campaigns() if row.on_unknown == "keep"}
+        for identity, row in self.claimed.items():
+            settlement = self.dotted.get(identity)
+            if settlement is not None:
+                expected = settlement.status
+            elif identity in self.dotted or reboot:
+                expected = "unknown" if campaign_of(identity) in keeps else "deferred"
+            else:
+                expected = row.status
+            assert found[identity] == expected
+            if expected not in ("pending", "deferred"):
+                self.over.add(identity)
+        self.claimed.clear()
+        self.dotted.clear()
+
+    @invariant()
+    def laws_hold(self):
+        places = self.kit.check_laws(self.store)
+        assert {identity for identity, place in places.items() if place == "claimed"} == self.claimed.keys()
+        assert {identity for identity, place in places.items() if place == "final"} >= self.over
+        assert Counter(campaign_of(identity) for identity in places) == +self.inputs
+        unsettled = len(self.dotted)
+        segments = os.listdir(os.path.join(self.life.directory, "journal"))
+        assert len(segments) <= unsettled + 1, "the journal grows"
+
+
+def statuses_by_id(store):
+    sql = "SELECT r.id, coalesce(o.status, 'pending') FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id"
+    return dict(store.database._connection.execute(sql).fetchall())
+
+
+def test_any_history_keeps_every_row_in_one_place(kit):
+    Model.kit = kit
+    run_state_machine_as_test(
+        Model,
+        settings=settings(
+            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,217 @@
+"""How a line knows its room: an AST walk over the whole house. A failure prints the rule and the lines against it."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HOUSE = ROOT / "bulkmail"
+MODULES = sorted(HOUSE.rglob("*.py"))
+ROOMS = sorted(path.parent for path in HOUSE.glob("*/__init__.py"))
+LONGEST = 400
+BANNED_ENDINGS = ("Manager", "Handler", "Processor", "Engine", "Helper", "Utils", "Base")
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def room_of(path: Path) -> str:
+    """The room a module stands in; for a module at the top, its own name."""
+    return path.relative_to(HOUSE).parts[0]
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def dotted(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return f"{dotted(node.value)}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def calls(path: Path) -> Iterator[tuple[str, int]]:
+    """Each called name with its line, import aliases undone for `from x import y`."""
+    tree = tree_of(path)
+    alias = {
+        name.asname or name.name: f"{node.module}.{name.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for name in node.names
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            called = dotted(node.func)
+            first, _, rest = called.partition(".")
+            yield (alias.get(first, first) + ("." + rest if rest else ""), node.lineno)
+
+
+def imports(path: Path) -> Iterator[tuple[str, str, int]]:
+    """Each imported (module, name, line); the name is "" for a plain import."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield (node.module or "", alias.name, node.lineno)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield (alias.name, "", node.lineno)
+
+
+def check(rule: str, offences: list[str]) -> None:
+    assert not offences, f"{rule}\n  " + "\n  ".join(offences)
+
+
+def test_the_clock_and_the_dice_are_handed_in() -> None:
+    owners = ("service.py", "tap.py", "cli.py", "rehearsal")
+    banned = ("time.time", "time.monotonic", "datetime.datetime.now", "datetime.now", "random.")
+    check(
+        "the clock and the dice are read only in service.py, tap.py, cli.py and rehearsal/; others are given them",
+        [
+            f"{name_of(path)}:{line}: {called}()"
+            for path in MODULES
+            if room_of(path) not in owners
+            for called, line in calls(path)
+            if called.startswith(banned) and not called.startswith("random.Random.")
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("called", "owners"),
+    [
+        ("print", ("cli.py",)),
+        ("csv.writer", ("report",)),
+        ("csv.reader", ("campaign",)),
+        ("socket.socket", ("net", "rehearsal")),
+    ],
+)
+def test_each_call_has_its_room(called: str, owners: tuple[str, ...]) -> None:
+    check(
+        f"{called}() stands only in {', '.join(owners)}",
+        [
+            f"{name_of(path)}:{line}"
+            for path in MODULES
+            if room_of(path) not in owners
+            for name, line in calls(path)
+            if name == called
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "owners"),
+    [
+        ("jinja2", ("content", "report", "web")),
+        ("sqlite3", ("spool",)),
+        ("dns", ("routing", "rehearsal")),
+        ("twisted.internet.endpoints", ("net", "rehearsal", "service.py")),
+        ("cryptography", ("content", "net", "rehearsal")),
+    ],
+)
+def test_each_library_has_its_room(module: str, owners: tuple[str, ...]) -> None:
+    check(
+        f"{module} is imported only in {', '.join(owners)}",
+        [
+            f"{name_of(path)}:{line}"
+            for path in MODULES
+            if room_of(path) not in owners
+            for name, _, line in imports(path)
+            if name == module or name.startswith(module + ".")
+        ],
+    )
+
+
+def test_sql_stands_in_sql_files() -> None:
+    verbs = ("SELECT ", "INSERT ", "UPDATE ", "DELETE FROM ", "CREATE TABLE ")
+    check(
+        "SQL stands only in spool/sql/*.sql",
+        [
+            f"{name_of(path)}:{node.lineno}: {node.value[:40]!r}"
+            for path in MODULES
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lstrip().startswith(verbs)
+        ],
+    )
+
+
+def test_nobody_imports_the_reactor_at_module_level() -> None:
+    check(
+        "the reactor comes in as an argument",
+        [
+            f"{name_of(path)}:{node.lineno}"
+            for path in MODULES
+            for node in tree_of(path).body
+            if isinstance(node, ast.ImportFrom)
+            and node.module == "twisted.internet"
+            and "reactor" in [alias.name for alias in node.names]
+        ],
+    )
+
+
+def test_names_say_what_a_thing_does() -> None:
+    check(
+        f"no name ends in {', '.join(BANNED_ENDINGS)}",
+        [
+            f"{name_of(path)}:{node.lineno}: {node.name}"
+            for path in MODULES
+            for node in ast.walk(tree_of(path))
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name.endswith(BANNED_ENDINGS)
+        ],
+    )
+
+
+def test_modules_are_small() -> None:
+    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    check(f"no module over {LONGEST} lines", [f"{name}: {n}" for name, n in lengths.items() if n > LONGEST])
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
+def test_each_room_says_what_it_is(room: Path) -> None:
+    words = ast.get_docstring(tree_of(room / "__init__.py")) or ""
+    lines = [line for line in words.splitlines() if line.startswith(("Room:", "Takes:", "Gives:", "Never:"))]
+    assert [line.split(":")[0] for line in lines] == ["Room", "Takes", "Gives", "Never"], (
+        f"{room.name}/__init__.py must have the four lines Room / Takes / Gives / Never in its docstring"
+    )
+
+
+def test_only_public_names_leave_a_room() -> None:
+    offences = []
+    for path in MODULES:
+        for module, name, line in imports(path):
+            parts = module.split(".")
+            if parts[0] != "bulkmail" or len(parts) < 2 or parts[1] == room_of(path).removesuffix(".py"):
+                continue
+            target = HOUSE / parts[1]
+            if not target.is_dir():
+                continue
+            public = getattr(importlib.import_module(f"bulkmail.{parts[1]}"), "__all__", [])
+            if len(parts) > 2 or (name not in public):
+                offences.append(f"{name_of(path)}:{line}: {module}.{name} is not in the room's __all__")
+    check("only names in a room's __all__ are imported from outside it", offences)
+
+
+def test_each_module_has_its_tests_and_the_reverse() -> None:
+    wanted = {
+        f"tests/{path.relative_to(HOUSE).parent.as_posix()}/test_{path.stem}.py".replace("/./", "/")
+        for path in MODULES
+        if path.name not in ("__init__.py", "__main__.py")
+    }
+    rooms = [room.name for room in ROOMS]
+    there = {f"tests/{path.name}" for path in (ROOT / "tests").glob("test_*.py")}
+    there |= {name_of(path) for room in rooms for path in (ROOT / "tests" / room).glob("test_*.py")}
+    of_the_whole = {"tests/test_house.py", "tests/test_docs.py", "tests/test_package.py"}
+    check("every module has its test file", sorted(wanted - there))
+    check("every test file has its module", sorted(there - wanted - of_the_whole))
+
+
+def test_no_inline_callbacks() -> None:
+    check(
+        "async def, please",
+        [f"{name_of(path)}:{line}" for path in MODULES for _, name, line in imports(path) if name == "inlineCallbacks"],
+    )

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Any
+
+
+class Slowly:
+    """A worker for the tests: does what the job's verb says."""
+
+    def __init__(self) -> None:
+        self.known: dict[Any, Any] = {}
+
+    def handle(self, job: tuple[Any, ...]) -> Any:
+        match job:
+            case ("echo", value):
+                print("this must not break the frames")  # noqa: T201
+                return value
+            case ("know", key, value):
+                self.known[key] = value
+                return None
+            case ("tell", key):
+                return self.known.get(key)
+            case ("die",):
+                os._exit(3)
+            case ("hang",):
+                time.sleep(60)
+            case ("pid",):
+                return os.getpid()
+        raise LookupError(f"no such verb: {job[0]}")
+
+
+class AtOnce:
+    """An asyncio worker for the tests: answers a later job first."""
+
+    async def handle(self, job: tuple[Any, ...]) -> Any:
+        await asyncio.sleep(job[1])
+        return job[0]

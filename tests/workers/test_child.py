@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bulkmail.workers.frames import Frames, frame
+
+
+def start(tmp_path: Path) -> subprocess.Popen[bytes]:
+    source = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
+    (tmp_path / "workers_under_test.py").write_text(source, encoding="utf-8")
+    return subprocess.Popen(
+        [sys.executable, "-m", "bulkmail.workers.child", "workers_under_test:Slowly"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+
+
+def answer(child: subprocess.Popen[bytes], job: tuple[object, ...]) -> object:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(frame((7, job)))
+    child.stdin.flush()
+    frames = Frames()
+    while True:
+        for value in frames.feed(os.read(child.stdout.fileno(), 65536)):
+            return value
+
+
+def test_it_ignores_the_signals_that_its_parent_handles_and_ends_with_its_input(tmp_path: Path) -> None:
+    child = start(tmp_path)
+    assert answer(child, ("echo", b"x")) == (7, True, b"x")
+    child.send_signal(signal.SIGINT)
+    child.send_signal(signal.SIGTERM)
+    time.sleep(0.1)
+    assert answer(child, ("echo", b"y")) == (7, True, b"y")
+    assert child.stdin is not None
+    child.stdin.close()
+    assert child.wait(timeout=10) == 0
+    assert child.stdout is not None
+    child.stdout.close()

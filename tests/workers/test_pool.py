@@ -1,0 +1,105 @@
+"""Real child processes; the worker classes stand in this folder's conftest.py."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.trial.unittest import TestCase
+
+from bulkmail.workers import Pool, Worker, WorkerDiedError, WorkerFailedError, WorkerLateError
+
+PLAIN = "workers_under_test:Slowly"
+ASYNC = "workers_under_test:AtOnce"
+
+
+class Children(TestCase):
+    timeout = 60
+
+    def setUp(self) -> None:
+        # A child imports by name: give it this folder's classes under a name of their own.
+        folder = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, folder)
+        source = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
+        (folder / "workers_under_test.py").write_text(source, encoding="utf-8")
+        self.patch(os, "environ", {**os.environ, "PYTHONPATH": str(folder)})
+
+    async def worker(self, name: str = PLAIN) -> Worker:
+        worker = Worker.start(reactor, name)
+        self.addCleanup(worker.close)
+        return worker
+
+    async def pool(self, size: int) -> Pool:
+        pool = Pool(reactor, PLAIN, size)
+        pool.start()
+        self.addCleanup(lambda: Deferred.fromCoroutine(pool.close()))
+        return pool
+
+    async def test_answers_come_back_and_prints_do_not_disturb_them(self) -> None:
+        worker = await self.worker()
+        big = os.urandom(3_000_000)
+        assert await worker.ask(("echo", big), 20) == big
+        assert worker.busy == 0
+
+    async def test_an_error_in_the_worker_is_told_and_the_next_job_works(self) -> None:
+        worker = await self.worker()
+        failed = worker.ask(("nonsense",), 20)
+        error = await self.assertFailure(failed, WorkerFailedError)
+        assert "no such verb: nonsense" in str(error)
+        assert await worker.ask(("echo", 1), 20) == 1
+
+    async def test_a_worker_that_dies_fails_the_jobs_it_held(self) -> None:
+        worker = await self.worker()
+        first, second = worker.ask(("die",), 20), worker.ask(("echo", 1), 20)
+        await self.assertFailure(first, WorkerDiedError)
+        await self.assertFailure(second, WorkerDiedError)
+        await self.assertFailure(worker.ask(("echo", 1), 20), WorkerDiedError)
+        self.flushLoggedErrors()
+
+    async def test_a_late_worker_is_killed(self) -> None:
+        worker = await self.worker()
+        pid = await worker.ask(("pid",), 20)
+        late, behind = worker.ask(("hang",), 0.2), worker.ask(("echo", 1), 20)
+        await self.assertFailure(late, WorkerLateError)
+        await self.assertFailure(behind, WorkerDiedError)
+        assert not Path(f"/proc/{pid}").exists()
+
+    async def test_a_pool_replaces_a_dead_worker_and_sets_it_up_again(self) -> None:
+        pool = await self.pool(1)
+        pool.set_up("a", ("know", "a", "told"))
+        assert await pool.ask(("tell", "a"), 20) == "told"
+        before = await pool.ask(("pid",), 20)
+        await self.assertFailure(pool.ask(("die",), 20), WorkerDiedError)
+        while not pool.pids:
+            await deferLater(reactor, 0.05)
+        assert await pool.ask(("pid",), 20) != before
+        assert await pool.ask(("tell", "a"), 20) == "told"
+
+    async def test_a_dangerous_job_runs_alone(self) -> None:
+        pool = await self.pool(1)
+        pool.set_up("a", ("know", "a", "told"))
+        shared = await pool.ask(("pid",), 20)
+        await self.assertFailure(pool.ask_alone(("die",), 20), WorkerDiedError)
+        assert await pool.ask_alone(("tell", "a"), 20) == "told"
+        assert await pool.ask(("pid",), 20) == shared
+
+    async def test_an_async_worker_has_many_jobs_at_once(self) -> None:
+        worker = await self.worker(ASYNC)
+        order: list[Any] = []
+        slow = worker.ask(("slow", 0.5), 20).addCallback(order.append)
+        fast = worker.ask(("fast", 0.0), 20).addCallback(order.append)
+        await fast
+        await slow
+        assert order == ["fast", "slow"]
+
+    async def test_a_closed_worker_ends(self) -> None:
+        worker = await self.worker()
+        pid = await worker.ask(("pid",), 20)
+        await worker.close()
+        assert not Path(f"/proc/{pid}").exists()
