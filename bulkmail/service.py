@@ -37,7 +37,7 @@ from bulkmail.delivery import (
     background,
 )
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
-from bulkmail.rehearsal.world import World, rehearsed
+from bulkmail.rehearsal.process import WorldProcess, rehearsed
 from bulkmail.routing import RESOLVER, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import provider_table
@@ -81,7 +81,7 @@ class Bulkmail(Service):
         self._street: Street | None = None
         self._spool: Spool | None = None
         self._resolver: Worker | None = None
-        self._world: World | None = None
+        self._world: WorldProcess | None = None
         self._watching: Watching | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
@@ -147,7 +147,7 @@ class Bulkmail(Service):
             assert order.prepared is not None
             speed = order.speed
             place = os.path.join(order.prepared.campaign.folder, "rehearsal")
-            self._world = World(self.reactor, os.path.join(place, "received"), speed)
+            self._world = WorldProcess(self.reactor, os.path.join(place, "received"), speed)
             shutil.rmtree(place, ignore_errors=True)
             os.makedirs(place, exist_ok=True)
             os.chmod(place, 0o755)  # noqa: S103 - people read it

@@ -166,7 +166,8 @@ class Intake:
         wrong = self._number != self._skip
         if self._before.places and not wrong:
             place, stored = self._places[-1], self._before.places[len(self._places) - 1]
-            wrong = place.rows != stored.rows or place.offset > stored.offset
+            # A last line without an end may have got one meanwhile; blank lines behind a row are not read again yet.
+            wrong = place.rows != stored.rows or place.offset > stored.offset + 2 * stored.unended
         if wrong:
             path = self._paths[len(self._places) - 1]
             text = f"holds other rows than the {self._skip:,} stored before; restore the lists as they were"

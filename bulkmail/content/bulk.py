@@ -14,6 +14,7 @@ from bulkmail.mail import Address
 ONE_CLICK = ("List-Unsubscribe-Post", b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n")
 """RFC 8058 3.1; only beside an https URL, and only under the signature."""
 
+_LONGEST_URL = LONGEST - len("List-Unsubscribe: <>,")
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+", re.ASCII)
 _NO_URL = re.compile(r"[\s<>\"\\^`{|}]")
 _ASCII_URL = "!#$%&'()*+,/:;=?@[]~"
@@ -30,8 +31,8 @@ def link(text: str) -> str:
     if not text.startswith("https://") or len(text) < len("https://x"):
         raise RowError("unsubscribe.url: the URL does not begin with https://")
     url = text if text.isascii() else quote(text, safe=_ASCII_URL)
-    if len(url) > LONGEST - 4:  # a line of its own: a space, the brackets and a comma
-        raise RowError(f"unsubscribe.url: the URL is longer than {LONGEST - 4} characters")
+    if len(url) > _LONGEST_URL:
+        raise RowError(f"unsubscribe.url: the URL is longer than {_LONGEST_URL} characters")
     return url
 
 

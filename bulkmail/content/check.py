@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jinja2 import TemplateError, TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError, nodes
 
 from bulkmail.content import bulk
 from bulkmail.content.compose import SIZE_CAP
@@ -184,9 +184,7 @@ def _constants(source: str, *, first: bool = False) -> list[str]:
     try:
         tree = Library({}, html=False).environment.parse(source)
     except TemplateSyntaxError:
-        return [] if first or "{" in source else [source]
-    except TemplateError:
-        return []
+        return []  # told by the check of the templates
     if not first:
         return [node.data for node in tree.find_all(nodes.TemplateData)]
     output = tree.body[0] if tree.body else None

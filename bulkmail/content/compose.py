@@ -13,7 +13,7 @@ from typing import Any
 
 from bulkmail.content import bulk
 from bulkmail.content.dkim import Signer, keys_for, relaxed_field
-from bulkmail.content.headers import date_text, mailbox, parse_mailbox, structured, unstructured
+from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, structured, unstructured
 from bulkmail.content.mime import Part, TextEncoder, attachment, multipart, text_part
 from bulkmail.content.plaintext import adapt, plain_text, tidy_text
 from bulkmail.content.rows import Columns
@@ -56,7 +56,8 @@ class Composer:
         try:
             message = letter.compose(n, email, date, file_no, json.loads(fields_json))
         except (RowError, AddressError) as error:
-            return number, None, letter.envelope_from, str(error)
+            words = str(error).encode("utf-8", "replace").decode("utf-8")  # it may quote half a surrogate pair
+            return number, None, letter.envelope_from, clean(words)
         except UnicodeEncodeError as error:
             half = ord(error.object[error.start])
             words = f"the row holds half of a surrogate pair (U+{half:04X}), which is no character"

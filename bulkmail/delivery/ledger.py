@@ -19,7 +19,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage, Status
 from bulkmail.settings import Retry
 from bulkmail.shaping import Decision, Verdict, classify, decide
-from bulkmail.spool import Attempt, Claimed, Settlement, Spool, pack
+from bulkmail.spool import Attempt, Claimed, Settlement, Spool
 
 _RESULTS = {Status.DELIVERED: "delivered", Status.DEFERRED: "deferred"}
 
@@ -73,8 +73,6 @@ class Ledger:
             rng=self._rng,
             speed=self._speed,
         )
-        if outcome.fate is Fate.UNKNOWN and decision.status is Status.DEFERRED:
-            message.run.possibly_doubled += 1
         result = _RESULTS.get(decision.status, "failed")
         if outcome.fate is Fate.UNKNOWN:
             result = "unknown"
@@ -98,7 +96,7 @@ class Ledger:
         settlement = self._settlement(message, decision.status, decision.category, provider, attempt, first)
         if outcome.stage is Stage.DOT and outcome.fate is not Fate.UNKNOWN:
             try:
-                self._journal.reply(claimed.id, attempt.number, pack(settlement.plain()))
+                self._journal.reply(claimed.id, attempt.number, settlement.packed())
             except OwnFault as fault:
                 # The outcome still goes to the store; only a crash before that would make it ambiguous.
                 self.log.error("{fault}", fault=fault)

@@ -117,7 +117,6 @@ async def open_campaign(spool: Spool, prepared: Prepared, *, now: float, accept_
         started_at=row.started_at or now,
         input_rows=row.input_rows,
         import_done=False,
-        possibly_doubled=row.possibly_doubled,
         total_bytes=prepared.input_bytes,
     )
     totals = await spool.totals(row.id)

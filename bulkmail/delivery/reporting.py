@@ -45,16 +45,21 @@ class ReportWorker:
             case ("attempts", campaign):
                 return self._attempts(campaign)
             case ("live", campaign, facts, sync):
-                self._folders[campaign].live(Facts(**facts), sync=sync)
+                self._folders[campaign].live(self._facts(campaign, facts), sync=sync)
                 return None
             case ("refresh", campaign, facts):
-                stats = self._folders[campaign].refresh(Facts(**facts), self._recipients(campaign))
+                stats = self._folders[campaign].refresh(self._facts(campaign, facts), self._recipients(campaign))
                 return stats.domains.top()
             case ("close", campaign):
                 self._folders.pop(campaign).close()
                 del self._readers[campaign]
                 return None
         raise LookupError(f"no such job: {job[0]}")
+
+    def _facts(self, campaign: int, facts: dict[str, Any]) -> Facts:
+        """The event loop's figures, and what only the spool counts."""
+        row = self._readers[campaign].campaign(facts["campaign"])
+        return Facts(**facts, possibly_doubled=row.possibly_doubled if row else 0)
 
     def _recipients(self, campaign: int) -> Iterator[tuple[Any, ...]]:
         reader = self._readers[campaign]
@@ -194,7 +199,6 @@ class Reporting:
             "by_category": run.by_category,
             "by_provider": run.by_provider,
             "by_domain": report.by_domain,
-            "possibly_doubled": run.possibly_doubled,
             "rate": report.rate,
             "started_at": run.started_at,
             "ended_at": report.ended_at,

@@ -26,7 +26,6 @@ class Run:
     total_bytes: int = 0
     import_done: bool = False
     held_back: bool = False
-    possibly_doubled: int = 0
     totals: Counter[Key] = field(default_factory=Counter)
     final: int = 0
     over: bool = False

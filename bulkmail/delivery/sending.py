@@ -158,8 +158,8 @@ class Sending:
         """Every row is final: settle, report, and tell who waits."""
         await self._spool.flushed()
         await self._spool.set_state(run.id, "finished", self._wall(), exit_status=FINISHED)
-        await self._close(run, "finished", FINISHED)
         self.log.info("{line}", line=self._progress.ended(run))
+        await self._close(run, "finished", FINISHED)
 
     async def _close(self, run: Run, state: str, exit_status: int) -> None:
         self._feeder.runs.pop(run.id, None)

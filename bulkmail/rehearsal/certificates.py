@@ -5,7 +5,7 @@ So a mailer that is told to trust the authority (``ca.pem``) can rehearse verifi
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from functools import lru_cache
 
 from cryptography import x509
@@ -17,13 +17,13 @@ from twisted.internet.interfaces import IOpenSSLServerConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
-_DAY = datetime.timedelta(days=1)
+_DAY = dt.timedelta(days=1)
 
 
 class Authority:
     """Makes certificates. ``now``: the time they are valid around, with its zone."""
 
-    def __init__(self, now: datetime.datetime) -> None:
+    def __init__(self, now: dt.datetime) -> None:
         self._now = now
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._host_key = ec.generate_private_key(ec.SECP256R1())  # one for all: they are all in this process

@@ -261,11 +261,9 @@ _HOPELESS = (
         Behaviour(Step.RCPT, b"250 2.1.5 Ok\r\n250 2.1.5 Ok\r\n"),)),
 )  # fmt: skip
 
-PERSONAS: dict[str, Persona] = {
-    persona.name: persona for persona in (*_PROVIDERS, *_ORDINARY, *_DIFFICULT, *_HOPELESS)
-}
+PERSONAS: dict[str, Persona] = {persona.name: persona for persona in (*_PROVIDERS, *_ORDINARY, *_DIFFICULT, *_HOPELESS)}
 
-# What an address asks for, at any domain: `full@`, or `bounce+550@` with a code, or `tempfail+2@` with a number of tries.
+# What an address asks for, at any domain: `full@`; with a code, `bounce+550@`; at its first tries, `tempfail+2@`.
 _BY_WORD: dict[str, Behaviour] = {
     "bounce": Behaviour(Step.RCPT, _UNKNOWN),
     "tempfail": Behaviour(Step.RCPT, _LATER),

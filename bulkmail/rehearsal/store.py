@@ -21,7 +21,7 @@ _MESSAGE_ID = re.compile(rb"(?:\A|\r\n)message-id:[ \t]*(?:\r\n[ \t]+)?(<[^>\r\n
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One recipient of one message. ``offset`` is None where only the fact was kept; ``size`` is always the message's."""
+    """One recipient of one message. ``offset`` is None where only the fact was kept."""
 
     at: float
     mx: str
@@ -103,6 +103,7 @@ class Store(NoStore):
         tls: str,
         answered: bool,
     ) -> None:
+        """Keep a message: at the next `flush`, or when much is held back."""
         size = len(message)
         offset, length = "null", 0
         if self._left > 0:
@@ -111,7 +112,10 @@ class Store(NoStore):
             self._offset += size
             self._messages.append(message)
             self._held += size
-        head = f'{{"at":{at:.6f},"mx":{_quoted(mx)},"ip":"{ip}","source_ip":"{source_ip}","mail_from":{_quoted(mail_from)},"rcpt":'
+        head = (
+            f'{{"at":{at:.6f},"mx":{_quoted(mx)},"ip":"{ip}","source_ip":"{source_ip}",'
+            f'"mail_from":{_quoted(mail_from)},"rcpt":'
+        )
         tail = (
             f',"message_id":{_quoted(message_id_of(message))},"size":{size},"offset":{offset},"length":{length},'
             f'"tls":"{tls}","answered":{"true" if answered else "false"}}}\n'
@@ -122,6 +126,7 @@ class Store(NoStore):
             self.flush()
 
     def flush(self) -> None:
+        """Write what is held back."""
         # the bytes first: a line never points to what is not there yet
         if self._messages:
             _write(self._bodies.fileno(), b"".join(self._messages))
@@ -132,6 +137,7 @@ class Store(NoStore):
             self._lines.clear()
 
     def close(self) -> None:
+        """The last call."""
         self.flush()
         self._index.close()
         self._bodies.close()

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bulkmail.mail import BulkmailError
+from bulkmail.workers.answers import Answers
 from bulkmail.workers.frames import Frames, frame
 
 _RESTART_DELAY = 0.5
@@ -62,18 +63,25 @@ class Worker(ProcessProtocol):
         self._errors = b""
         self._exit: Deferred[None] = Deferred()
         self._end: IDelayedCall | None = None
+        self._exit_reason: Failure | None = None
+        self.answers: Answers | None = None
 
     @classmethod
     def start(cls, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None) -> Worker:
         """Spawn the child. ``ended`` is called once when it is gone, whatever the reason."""
         worker = cls(reactor, name, ended)
-        reactor.spawnProcess(
-            worker,
-            sys.executable,
-            [sys.executable, "-m", "bulkmail.workers.child", name],
-            env=dict(os.environ),
-            childFDs={0: "w", 1: "r", 2: "r"},
-        )
+        reading, writing = os.pipe()
+        try:
+            reactor.spawnProcess(
+                worker,
+                sys.executable,
+                [sys.executable, "-m", "bulkmail.workers.child", name],
+                env=dict(os.environ),
+                childFDs={0: "w", 1: writing, 2: "r"},
+            )
+            worker.answers = Answers(reactor, reading, worker.answered, worker.no_more)
+        finally:
+            os.close(writing)
         return worker
 
     @property
@@ -123,10 +131,8 @@ class Worker(ProcessProtocol):
         self.kill()
         job.answer.errback(WorkerLateError(f"{self.name} did not answer in time and was ended"))
 
-    # what Twisted calls
-
-    def outReceived(self, data: bytes) -> None:
-        """Answers, or parts of them."""
+    def answered(self, data: bytes) -> None:
+        """Answers came, or parts of them."""
         for number, good, value in self._frames.feed(data):
             job = self._jobs.pop(number, None)
             if job is None:
@@ -138,13 +144,29 @@ class Worker(ProcessProtocol):
             else:
                 job.answer.errback(WorkerFailedError(value))
 
+    def no_more(self) -> None:
+        """The child has closed its end: with its exit known too, the jobs it still held are lost."""
+        self.answers = None
+        if self._exit_reason is not None:
+            self._over(self._exit_reason)
+
+    # what Twisted calls
+
     def errReceived(self, data: bytes) -> None:
         """What a library or a traceback printed; kept for the log, bounded."""
         self._errors = (self._errors + data)[-4000:]
 
     def processEnded(self, reason: Failure) -> None:
-        """The child is gone: the jobs it held fail, the owner is told."""
+        """The child is gone; answers it had written may still be in the pipe."""
         self._gone = True
+        if self.answers is None:
+            self._over(reason)
+        else:
+            self._exit_reason = reason
+            self.answers.drain()
+
+    def _over(self, reason: Failure) -> None:
+        """The jobs it held fail, the owner is told."""
         if self._end is not None and self._end.active():
             self._end.cancel()
         if self._errors:

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from bulkmail.campaign.keys import QUICK_LENGTH, digest_of, quick, read_address
 from bulkmail.mail import AddressError, parse_address
 
-_PIECES = st.sampled_from(["a", "B", "9", "-", "_", "+", ".", "@", "com", "ex", "\u212a", "\u00e9", "\n", " ", "x" * 30])
+_PIECES = st.sampled_from(
+    ["a", "B", "9", "-", "_", "+", ".", "@", "com", "ex", "\u212a", "\u00e9", "\n", " ", "x" * 30]
+)
 _SHAPED = st.from_regex(r"[A-Za-z0-9_+.-]{1,40}@[A-Za-z0-9.-]{1,40}", fullmatch=True)
 
 
@@ -30,7 +32,9 @@ def test_what_is_shown_is_as_written_and_can_be_parsed_again():
     assert read_address("ann@M\u00dcNCHEN.de")[1:] == ("ann@xn--mnchen-3ya.de", "xn--mnchen-3ya.de")
 
 
-@pytest.mark.parametrize("text", ["ann@example.com\n", "\r\nann@example.com", "ann@example.com\r\nRCPT TO:<b@c.de>", ""])
+@pytest.mark.parametrize(
+    "text", ["ann@example.com\n", "\r\nann@example.com", "ann@example.com\r\nRCPT TO:<b@c.de>", ""]
+)
 def test_line_ends_make_no_address(text):
     with pytest.raises(AddressError):
         read_address(text)

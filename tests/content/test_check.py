@@ -59,7 +59,10 @@ def test_a_right_campaign_has_none(problems, rsa_pem, ed25519_pem):
         ({"headers": {"X-A": "1\r\nBcc: x@example.org"}}, "headers.X-A: it has a line break"),
         ({"headers": {"X-A": "{{ nope }}"}}, "headers.X-A: unknown variable 'nope'"),
         ({"unsubscribe": {"url": "http://example.com/{{ token }}", "mailto": None}}, "unsubscribe.url: one-click"),
-        ({"unsubscribe": {"url": "https://example.com/\n{{ token }}", "mailto": None}}, "unsubscribe.url: it has a line"),
+        (
+            {"unsubscribe": {"url": "https://example.com/\n{{ token }}", "mailto": None}},
+            "unsubscribe.url: it has a line",
+        ),
         ({"unsubscribe": {"url": None, "mailto": "mailto:out@example.com"}}, "only the address: 'out@example.com'"),
         ({"unsubscribe": {"url": None, "mailto": "out+{{token}}@example.com"}}, "unsubscribe.mailto: no template"),
         ({"unsubscribe": {"url": None, "mailto": "out"}}, "unsubscribe.mailto: "),
@@ -71,7 +74,10 @@ def test_a_right_campaign_has_none(problems, rsa_pem, ed25519_pem):
         ({"html": None, "text": None}, "template: a campaign needs"),
         ({"html": "{{ nope }}"}, "body.html.j2:1:4: unknown variable 'nope'"),
         ({"text": "{% if %}"}, "body.txt.j2:1: "),
-        ({"dkim": [{"domain": "example.com", "selector": "s", "pem": b"x"}]}, "dkim[0]: example.com, selector s: the file"),
+        (
+            {"dkim": [{"domain": "example.com", "selector": "s", "pem": b"x"}]},
+            "dkim[0]: example.com, selector s: the file",
+        ),
     ],
 )
 def test_each_problem_is_told_once(problems, changes, words):
@@ -82,7 +88,15 @@ def test_each_problem_is_told_once(problems, changes, words):
 def test_a_key_for_the_domain_is_wanted_when_there_are_keys(problems, rsa_pem):
     (problem,) = problems(dkim=[{"domain": "example.org", "selector": "s", "pem": rsa_pem}])
     assert problem == "dkim: no key for the domain of `from`, example.com; there are keys for example.org"
-    assert problems(**{"from": "a@news.example.org"}, dkim=[{"domain": "example.org", "selector": "s", "pem": rsa_pem}]) == []
+    assert (
+        problems(**{"from": "a@news.example.org"}, dkim=[{"domain": "example.org", "selector": "s", "pem": rsa_pem}])
+        == []
+    )
+
+
+def test_a_broken_value_is_told_once(problems):
+    (problem,) = problems(unsubscribe={"url": "http://example.com/{{ token", "mailto": None})
+    assert problem.startswith("unsubscribe.url: ")
 
 
 def test_a_url_that_starts_with_a_column_is_left_to_each_row(problems):
@@ -100,4 +114,7 @@ def test_all_problems_come_at_once_and_know_their_place(make):
         "headers.To",
         "subject",
     ]
-    assert [(problem.file, problem.line) for problem in found if problem.file] == [("body.html.j2", 2), ("body.txt.j2", 1)]
+    assert [(problem.file, problem.line) for problem in found if problem.file] == [
+        ("body.html.j2", 2),
+        ("body.txt.j2", 1),
+    ]

@@ -26,8 +26,28 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 PIECES = st.one_of(
     TEXTS,
     st.sampled_from(
-        [".", "\n.\n", "From here\n", "\nFrom " + "x" * 80, "x" * 71 + "From y\n", " \n", "\t\n", "=\n", "=3D", "\r\n"]
-        + ["\r", "\n", "\n\n\n", "a" * 200, "é" * 90, "\x01\n", "\n\x01\n", "x" * 75 + "..\n", "--=_aboundary\n", "  "]
+        [
+            ".",
+            "\n.\n",
+            "From here\n",
+            "\nFrom " + "x" * 80,
+            "x" * 71 + "From y\n",
+            " \n",
+            "\t\n",
+            "=\n",
+            "=3D",
+            "\r\n",
+            "\r",
+            "\n",
+            "\n\n\n",
+            "a" * 200,
+            "é" * 90,
+            "\x01\n",
+            "\n\x01\n",
+            "x" * 75 + "..\n",
+            "--=_aboundary\n",
+            "  ",
+        ]
     ),
 )
 

@@ -109,5 +109,7 @@ def test_values_of_the_yaml_start_with_their_key(make):
 
 def test_a_column_with_a_troublesome_name(problems):
     columns = [["email", "loop", "self", "true", "class", "__class__", "\x1b[31m", ""]]
-    assert problems(html="{{ loop }}{{ class }}{{ __class__ }}{{ row['self'] }}{{ row['true'] }}", columns=columns) == []
+    assert (
+        problems(html="{{ loop }}{{ class }}{{ __class__ }}{{ row['self'] }}{{ row['true'] }}", columns=columns) == []
+    )
     assert "\x1b" not in problems(html="{{ nope }}", columns=columns)[0]

@@ -55,7 +55,14 @@ def test_the_way_out_is_closed(source):
 
 @pytest.mark.parametrize(
     "source",
-    ["{{ x.upper }}", "{{ x|map('upper') }}", "{{ range }}", "{{ row.get('nope') }}", "{{ none }}", "{{ row.items() }}"],
+    [
+        "{{ x.upper }}",
+        "{{ x|map('upper') }}",
+        "{{ range }}",
+        "{{ row.get('nope') }}",
+        "{{ none }}",
+        "{{ row.items() }}",
+    ],
 )
 def test_what_is_not_text_is_not_printed(source):
     refusal(source, x="ann", row={})
@@ -116,9 +123,9 @@ def test_an_error_says_where():
 
 def test_an_error_in_another_file_names_it():
     library = Library({"body": "\n{% include 'foot' %}", "foot": "\n\n{{ y }}"}, html=False)
-    with pytest.raises(RowError, match="^text body: foot line 3: 'y' is undefined$"):
+    with pytest.raises(RowError, match=r"^text body: foot line 3: 'y' is undefined$"):
         library.file("body", "text body").render(library.globals)
-    with pytest.raises(RowError, match="^subject: 'y' is undefined$"):
+    with pytest.raises(RowError, match=r"^subject: 'y' is undefined$"):
         library.text("{{ y }}", "subject").render(library.globals)
 
 

@@ -7,7 +7,7 @@ from bulkmail.content.variables import Use, assigned, column_of, needed, referen
 
 
 def names(source: str) -> list[str]:
-    return [use.name for use in needed(Environment().parse(source))]  # noqa: S701
+    return [use.name for use in needed(Environment().parse(source))]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_needed(source, wanted):
 
 
 def test_the_first_line_is_named():
-    tree = Environment().parse("{{ b|default(1) }}\n{{ a }}\n\n{{ b }}\n{{ a }}")  # noqa: S701
+    tree = Environment().parse("{{ b|default(1) }}\n{{ a }}\n\n{{ b }}\n{{ a }}")
     assert needed(tree) == [Use("a", 2), Use("b", 4)]
 
 
@@ -68,7 +68,7 @@ def test_assigned():
         "{% set a = 1 %}{% for b in x %}{% endfor %}{% macro c(d) %}{% endmacro %}"
         "{% import 'x' as e %}{% from 'x' import f as g, h %}{% with i = 1 %}{% endwith %}"
     )
-    assert assigned(Environment().parse(source)) == set("abcdeghi")  # noqa: S701
+    assert assigned(Environment().parse(source)) == set("abcdeghi")
 
 
 def test_references():
@@ -76,7 +76,7 @@ def test_references():
         "{% extends 'a' %}\n{% include ['b', 'c'] %}{% include 'd' ignore missing %}\n{% include name %}"
         "{% import 'e' as x %}{% from 'f' import y %}{% include ['g', name] %}"
     )
-    found = sorted(references(Environment().parse(source)))  # noqa: S701
+    found = sorted(references(Environment().parse(source)))
     assert [(one.names, one.line, one.required) for one in found] == [
         (("a",), 1, True),
         (("b", "c"), 2, True),

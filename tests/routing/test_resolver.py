@@ -99,7 +99,7 @@ def test_one_silent_host_leaves_the_other_and_the_set(zone, route):
     zone.ttl = 5000
     answer = route("shop.test")
     assert mx(answer) == [(10, "mx1.shop.test", []), (20, "mx2.shop.test", ["192.0.2.3"])]
-    assert answer[1] <= 600
+    assert answer[1] == pytest.approx(600, abs=5)
 
 
 def test_mx_hosts_without_an_address_are_a_passing_trouble(zone, route):

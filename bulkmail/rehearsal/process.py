@@ -66,7 +66,7 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
     )
 
 
-class World(ProcessProtocol):
+class WorldProcess(ProcessProtocol):
     """The child process with the DNS server and the mail servers. ``store`` is where it keeps what it received."""
 
     log = Logger()

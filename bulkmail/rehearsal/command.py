@@ -1,0 +1,229 @@
+"""The rehearsed world as a process of its own: ``python -m bulkmail.rehearsal``.
+
+One line of JSON says where it is (``{"dns": "127.0.0.1:PORT", "smtp_port": N, ...}``), one at the end what it took. It
+ends when its standard input does, so none is left behind a killed parent, or on SIGTERM. SIGINT ends it only when it
+runs at a terminal by itself: a Ctrl-C meant for the mailer must not take the receivers away first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import errno
+import json
+import os
+import resource
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from zope.interface import implementer
+
+from bulkmail.rehearsal.certificates import Authority
+from bulkmail.rehearsal.dns import Answers, listen
+from bulkmail.rehearsal.farm import Farm, require_loopback
+from bulkmail.rehearsal.personas import PERSONAS
+from bulkmail.rehearsal.scene import Scene
+from bulkmail.rehearsal.store import NoStore, Store
+from bulkmail.rehearsal.zone import Zone, hosts_table
+
+_BODIES = 20_000
+_CA = "ca.pem"
+
+
+def _speed(text: str) -> float:
+    number = 1.0 if text == "real" else float(text)
+    if not 0 < number <= 1_000_000:
+        raise ValueError(text)
+    return number
+
+
+def _count(text: str) -> int:
+    number = sys.maxsize if text == "all" else int(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bulkmail.rehearsal",
+        description="Mail servers of all kinds on loopback, with their own DNS, to rehearse against.",
+        epilog="Domains and what their mail servers are like: --hosts",
+    )
+    parser.add_argument("--store", metavar="DIR", help="write what was received there")
+    parser.add_argument(
+        "--bodies",
+        metavar="N",
+        type=_count,
+        default=_BODIES,
+        help=f"store the bytes of the first N messages, or of `all` (default {_BODIES})",
+    )
+    parser.add_argument(
+        "--speed",
+        type=_speed,
+        default=600.0,
+        metavar="N",
+        help="divides every wait; `real` is 1 (default 600)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="another seed, another scene (default 0)")
+    parser.add_argument("--all", default="", choices=sorted(PERSONAS), metavar="PERSONA", help="every domain is this")
+    parser.add_argument("--smtp-port", type=int, default=0, metavar="N", help="of all mail servers; 0: any free one")
+    parser.add_argument(
+        "--addresses", type=int, default=2000, metavar="N", help="mail servers listen at so many at most"
+    )
+    parser.add_argument("--hosts", action="store_true", help="show the domains and what their mail servers are like")
+    return parser.parse_args(argv)
+
+
+def run(argv: list[str] | None = None) -> int:
+    """Run until told to stop; the exit status. ``argv`` without the program's name; None: the process's own."""
+    options = _options(argv)
+    if options.hosts:
+        sys.stdout.write(hosts_table())
+        return 0
+    from twisted.internet import reactor as installed
+
+    reactor: Any = installed
+    observer = FilteringLogObserver(textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(LogLevel.warn)])
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
+    try:
+        rehearsal = Rehearsal(reactor, options)
+    except (OSError, CannotListenError) as error:
+        sys.stderr.write(f"the rehearsal cannot start: {error}\n")
+        return 1
+    _say(rehearsal.ready)
+    _stop_on(reactor, rehearsal.stop)
+    reactor.run(installSignalHandlers=False)
+    _say(rehearsal.summary())
+    return 0
+
+
+class Rehearsal:
+    """DNS, mail servers and store of one process. Raises OSError, CannotListenError."""
+
+    def __init__(self, reactor: Any, options: argparse.Namespace) -> None:
+        self._reactor = reactor
+        self._began = time.monotonic()
+        zone = Zone(options.seed, options.all)
+        self._store = Store(options.store, options.bodies) if options.store else NoStore()
+        authority = Authority(dt.datetime.now(dt.UTC))
+        ca = None
+        if options.store:
+            ca = os.path.join(options.store, _CA)
+            with open(ca, "wb") as file:
+                file.write(authority.pem)
+        self._scene = Scene(
+            zone,
+            clock=time.monotonic,
+            now=time.time,
+            call_later=reactor.callLater,
+            store=self._store,
+            speed=options.speed,
+        )
+        addresses = min(options.addresses, _descriptors() // 3)
+        self._farm = Farm(reactor, self._scene, authority.server, port=options.smtp_port, addresses=addresses)
+        relay = self._farm.open()
+        answers = Answers(zone, self._farm.address_of, self._scene.totals)
+        self._dns: tuple[Any, ...] = listen(reactor, answers, require_loopback("127.0.0.1"))
+        self.ready = {
+            "dns": f"127.0.0.1:{self._dns[0].getHost().port}",
+            "smtp_port": self._farm.port,
+            "store": os.path.abspath(options.store) if options.store else None,
+            "relay": relay,
+            "ca": os.path.abspath(ca) if ca else None,
+            "speed": options.speed,
+        }
+
+    def stop(self) -> None:
+        """Close everything and leave the reactor. A second call does nothing."""
+        dns, self._dns = self._dns, ()
+        if dns:
+            for port in dns:
+                port.stopListening()
+            self._farm.close()
+            # the connections end in the reactor's next turns, and may still have something to keep
+            self._reactor.callLater(0.05, self._reactor.stop)
+
+    def summary(self) -> dict[str, float]:
+        """What happened; everything is written."""
+        self._store.close()
+        return {**self._scene.totals.as_dict(), "seconds": round(time.monotonic() - self._began, 3)}
+
+
+def _say(facts: dict[str, Any]) -> None:
+    try:
+        sys.stdout.write(json.dumps(facts) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # nobody listens any more; nor shall the interpreter try at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _descriptors() -> int:
+    """How many files may be open: as many as the hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
+
+
+def _stop_on(reactor: Any, stop: Callable[[], None]) -> None:
+    """SIGTERM, and the end of standard input where that is somebody's: a pipe, a socket, a terminal."""
+    alone = sys.stdin is not None and sys.stdin.isatty()
+    signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
+    signal.signal(signal.SIGINT, (lambda *_: reactor.callFromThread(stop)) if alone else signal.SIG_IGN)
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return
+    if alone or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        reactor.addReader(_StandardInput(reactor, stop))
+
+
+@implementer(IReadDescriptor)
+class _StandardInput:
+    """Reads and forgets; tells when it ends."""
+
+    def __init__(self, reactor: Any, ended: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._ended = ended
+
+    def fileno(self) -> int:
+        """Standard input."""
+        return 0
+
+    def logPrefix(self) -> str:
+        """For Twisted's log."""
+        return "stdin"
+
+    def doRead(self) -> None:
+        """Something came, or the end."""
+        try:
+            data = os.read(0, 4096)
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.EINTR):
+                return
+            data = b""
+        if not data:
+            self._reactor.removeReader(self)
+            self._ended()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: ARG002
+        """Twisted gave up on it."""
+        self._reactor.removeReader(self)
+        self._ended()

@@ -1,0 +1,110 @@
+"""The addresses where the rehearsed world's mail is taken: made when the DNS is first asked for a host.
+
+All stand in 127.0.0.0/8 and share one port. Each host has an address of its own as long as there are any; then hosts of
+one persona share. Where nobody is to listen, an address is handed out and left unbound.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bulkmail.rehearsal.behaviour import Persona
+from bulkmail.rehearsal.personas import PERSONAS
+from bulkmail.rehearsal.scene import Exchanger, Scene
+from bulkmail.rehearsal.server import MxFactory, TlsOf
+from bulkmail.rehearsal.zone import RELAY
+
+_LISTENING = "127.77"
+_SILENT = "127.78"
+_LOOPBACK = re.compile(r"127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}")
+_BACKLOG = 1024
+_SWEEP = 1.0  # seconds
+
+
+def require_loopback(ip: str) -> str:
+    """``ip``, if it is in 127.0.0.0/8. Raises ValueError: nothing of a rehearsal is ever bound elsewhere."""
+    if _LOOPBACK.fullmatch(ip) is None:
+        raise ValueError(f"{ip!r} is not an address in 127.0.0.0/8; a rehearsal stays on loopback")
+    return ip
+
+
+class Farm:
+    """``port``: of all addresses, 0 for any free one; ``addresses``: so many listen at most."""
+
+    def __init__(self, reactor: Any, scene: Scene, tls_of: TlsOf, *, port: int = 0, addresses: int = 2000) -> None:
+        self.port = port
+        self._reactor = reactor
+        self._scene = scene
+        self._tls_of = tls_of
+        # the last ones are kept for personas that come late
+        self._room = max(addresses, 2 * len(PERSONAS)) - len(PERSONAS)
+        self._by_host: dict[str, str] = {}
+        self._by_persona: dict[str, list[Exchanger]] = {}
+        self._ports: list[Any] = []
+        self._silent = 0
+        self._sweeping: Any = None
+
+    def open(self) -> str:
+        """Listen at the first address, that of a relay which takes mail for any domain; the address. Raises OSError."""
+        ip = self._open(RELAY, PERSONAS["relay"])
+        self._sweeping = self._reactor.callLater(_SWEEP, self._sweep)
+        return ip
+
+    def address_of(self, host: str) -> str | None:
+        """Where a mail host is to be found; None for a name that is no mail host."""
+        ip = self._by_host.get(host)
+        if ip is not None:
+            return ip
+        found = self._scene.zone.host(host)
+        if found is None:
+            return None
+        persona, listens = found
+        if not listens:
+            # 65,000 of them, then again from the start: they all lead nowhere
+            self._silent = self._silent % 65_000 + 1
+            return self._remember(host, f"{_SILENT}.{self._silent >> 8}.{self._silent & 255}")
+        return self._open(host, persona)
+
+    def _open(self, host: str, persona: Persona) -> str:
+        own = self._by_persona.setdefault(persona.name, [])
+        if own and len(self._ports) >= self._room:
+            exchanger = own[len(self._by_host) % len(own)]
+        else:
+            number = len(self._ports) + 1
+            exchanger = Exchanger(require_loopback(f"{_LISTENING}.{number >> 8}.{number & 255}"), persona)
+            self._listen(exchanger)
+            own.append(exchanger)
+        exchanger.add(host)
+        return self._remember(host, exchanger.ip)
+
+    def _remember(self, host: str, ip: str) -> str:
+        self._by_host[host] = ip
+        return ip
+
+    def _listen(self, exchanger: Exchanger) -> None:
+        factory = MxFactory(self._scene, exchanger, self._tls_of)
+        listening = self._reactor.listenTCP(self.port, factory, backlog=_BACKLOG, interface=exchanger.ip)
+        self.port = listening.getHost().port
+        self._ports.append(listening)
+
+    def _sweep(self) -> None:
+        self._sweeping = self._reactor.callLater(_SWEEP, self._sweep)
+        now = self._scene.clock()
+        for connection in list(self._scene.connections):
+            connection.sweep(now)
+        self._scene.store.flush()
+
+    def close(self) -> None:
+        """Close everything; what was taken is written."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+        for listening in self._ports:
+            listening.stopListening()
+        for connection in list(self._scene.connections):
+            connection.abort()
+        self._scene.store.flush()
+
+    def __repr__(self) -> str:
+        return f"<Farm on port {self.port}, {len(self._ports)} addresses, {len(self._scene.connections)} connections>"

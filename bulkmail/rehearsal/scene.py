@@ -1,0 +1,165 @@
+"""What all exchangers of one rehearsal share: speed, dice, memory, counts and the store. All of it is bounded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bulkmail.rehearsal.behaviour import Persona, Step
+from bulkmail.rehearsal.store import NoStore
+from bulkmail.rehearsal.zone import Zone, chance
+
+_REMEMBERED = 1_000_000
+
+
+@dataclass
+class Totals:
+    """What happened so far. ``refused`` and ``deferred`` count replies to MAIL, RCPT, DATA and the dot."""
+
+    connections: int = 0
+    turned_away: int = 0  # with 421, at a limit
+    tls: int = 0  # handshakes done
+    messages: int = 0  # kept
+    recipients: int = 0
+    octets: int = 0
+    unanswered: int = 0  # messages kept whose sender was never told
+    refused: int = 0
+    deferred: int = 0
+    dns_queries: int = 0
+
+    def kept(self, recipients: int, size: int, *, answered: bool) -> None:
+        """Count a message."""
+        self.messages += 1
+        self.recipients += recipients
+        self.octets += size
+        self.unanswered += not answered
+
+    def said(self, reply: bytes) -> None:
+        """Count a reply that was not the usual one."""
+        if reply.startswith(b"5"):
+            self.refused += 1
+        elif reply.startswith(b"4"):
+            self.deferred += 1
+
+    def as_dict(self) -> dict[str, int]:
+        """Name -> count."""
+        return asdict(self)
+
+
+class Remembered:
+    """Numbers by key; the oldest of more than ``size`` are forgotten."""
+
+    def __init__(self, size: int = _REMEMBERED) -> None:
+        self._size = size
+        self._numbers: dict[Hashable, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def get(self, key: Hashable, default: float) -> float:
+        """The number of ``key``, or ``default``."""
+        return self._numbers.get(key, default)
+
+    def put(self, key: Hashable, number: float) -> None:
+        """Remember it."""
+        if key not in self._numbers and len(self._numbers) >= self._size:
+            del self._numbers[next(iter(self._numbers))]
+        self._numbers[key] = number
+
+
+class Scene:
+    """The common part of a rehearsed world.
+
+    ``clock``: monotonic seconds; ``now``: seconds since the epoch; ``call_later(seconds, call, *arguments)``; ``speed``
+    divides all waits.
+    """
+
+    def __init__(
+        self,
+        zone: Zone,
+        *,
+        clock: Callable[[], float],
+        now: Callable[[], float],
+        call_later: Callable[..., Any],
+        store: NoStore | None = None,
+        speed: float = 600.0,
+        remembered: int = _REMEMBERED,
+    ) -> None:
+        self.zone = zone
+        self.clock = clock
+        self.now = now
+        self.call_later = call_later
+        self.store = NoStore() if store is None else store
+        self.speed = speed
+        self.totals = Totals()
+        self.open: Counter[Hashable] = Counter()  # connections by group and client
+        self.connections: dict[Any, None] = {}  # all of them, oldest first
+        self._tries = Remembered(remembered)
+        self._greylist = Remembered(remembered)
+        self._buckets = Remembered(remembered)
+
+    def chance(self, *parts: object) -> float:
+        """A number from 0 up to 1, the same for the same seed and parts."""
+        return chance(self.zone.seed, *parts)
+
+    def tried(self, key: Hashable) -> int:
+        """How many times this was tried, this one included."""
+        tries = int(self._tries.get(key, 0)) + 1
+        self._tries.put(key, tries)
+        return tries
+
+    def greylisted(self, key: Hashable, wait: float) -> bool:
+        """Whether this sender and recipient have to come back later; ``wait`` in real seconds (RFC 6647)."""
+        now = self.clock()
+        since = self._greylist.get(key, now)
+        if since == now:
+            self._greylist.put(key, now)
+        return now - since < wait / self.speed
+
+    def too_fast(self, key: Hashable, rate: float) -> bool:
+        """Whether one message more goes beyond ``rate`` messages a second, with a burst of one second's worth."""
+        now = self.clock()
+        due = max(self._buckets.get(key, now), now)
+        if due - now >= 1.0:
+            return True
+        self._buckets.put(key, due + 1.0 / rate)
+        return False
+
+    def enter(self, key: Hashable, limit: int) -> bool:
+        """Whether one more connection fits, 0 being no limit; it is counted either way, until `leave`."""
+        self.open[key] += 1
+        return not limit or self.open[key] <= limit
+
+    def leave(self, key: Hashable) -> None:
+        """A connection is over."""
+        self.open[key] -= 1
+        if self.open[key] <= 0:
+            del self.open[key]
+
+
+class Exchanger:
+    """One address where mail is taken: its persona, and the MX hosts that lead to it."""
+
+    def __init__(self, ip: str, persona: Persona) -> None:
+        self.ip = ip
+        self.persona = persona
+        self.hosts: set[str] = set()
+        self.name = ip
+        self.group = persona.name if persona.pooled else ip
+        self.steps = {
+            step: tuple(
+                (number, behaviour) for number, behaviour in enumerate(persona.behaviours) if behaviour.step is step
+            )
+            for step in Step
+        }
+
+    def add(self, host: str) -> None:
+        """One more host leads here; the first gives the name."""
+        if not self.hosts:
+            self.name = host
+        self.hosts.add(host)
+
+    def __repr__(self) -> str:
+        return f"<Exchanger {self.name} at {self.ip}, {self.persona.name}>"

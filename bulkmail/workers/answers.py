@@ -1,0 +1,82 @@
+"""The reading end of a worker's answers, a megabyte at a time.
+
+Twisted reads a child's output 8 KiB at a time, two system calls and two callbacks for every composed message. Composed
+messages are most of what the event loop reads, so this pipe is ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+_SIZE = 1 << 20
+_F_SETPIPE_SZ = 1031
+
+
+@implementer(IReadDescriptor)
+class Answers:
+    """Reads ``descriptor`` whenever the reactor says so; ``received(data)``, and once ``ended()``."""
+
+    def __init__(
+        self, reactor: Any, descriptor: int, received: Callable[[bytes], None], ended: Callable[[], None]
+    ) -> None:
+        self._reactor = reactor
+        self._descriptor = descriptor
+        self._received = received
+        self._ended = ended
+        os.set_blocking(descriptor, False)
+        with contextlib.suppress(OSError):  # more than the system lets an ordinary user have: then smaller reads
+            fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _SIZE)
+        reactor.addReader(self)
+
+    def drain(self) -> None:
+        """Read what is left and close; the writer is gone."""
+        while self._descriptor >= 0 and self._read():
+            pass
+        self._close()
+
+    # what Twisted calls
+
+    def fileno(self) -> int:
+        """The descriptor to watch; -1 once it is closed."""
+        return self._descriptor
+
+    def logPrefix(self) -> str:
+        """What stands before our log lines."""
+        return "worker"
+
+    def doRead(self) -> None:
+        """There is something to read, or the end."""
+        self._read()
+
+    def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002
+        """The reactor gives up on it."""
+        self._close()
+
+    def _read(self) -> bool:
+        """Whether there may be more."""
+        try:
+            data = os.read(self._descriptor, _SIZE)
+        except BlockingIOError:
+            return False
+        except OSError:
+            data = b""
+        if data:
+            self._received(data)
+        else:
+            self._close()
+        return bool(data)
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            self._reactor.removeReader(self)
+            os.close(self._descriptor)
+            self._descriptor = -1
+            self._ended()

@@ -1,0 +1,392 @@
+"""The whole program over real sockets: a name server, a mail server, a campaign folder, and twistd as people start it.
+
+Everything is made under the test's own folder, every port is one that is free, and whatever a test starts is ended
+with the test, by its process id. Used by tests/behaviour and tests/interop; unit tests have no need of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import yaml
+
+BIN = Path(sys.executable).parent
+RECEIVER = Path(__file__).parent / "receiver.py"
+PATIENCE = 60.0
+NOTHING_SKIPPED = "BULKMAIL_TEST_NOTHING_SKIPPED"
+HTML = "<html><body><p>Hello {{ first_name }}</p></body></html>\n"
+
+
+def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.02) -> Any:
+    """Wait until ``condition()`` gives something; fail, saying what was waited for."""
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience:g} s in vain for {what}")
+        time.sleep(every)
+    return found
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip for want of ``reason``; where nothing may be skipped, fail."""
+    if os.environ.get(NOTHING_SKIPPED) == "1":
+        pytest.fail(f"{reason}, and {NOTHING_SKIPPED}=1 says that nothing may be skipped")
+    pytest.skip(reason)
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program, or a skip that names the Debian package it is in."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    return found or missing(f"{name} is not installed (Debian: {package})")
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    """A port on which nobody listens now."""
+    with socket.create_server((address, 0)) as one:
+        port: int = one.getsockname()[1]
+    return port
+
+
+def end(process: subprocess.Popen[Any], patience: float = 10.0) -> None:
+    """Ask a process of ours to end, and make it end."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+@dataclass
+class Finished:
+    """How a program ended: its status and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class Running:
+    """A program that was started in a process group of its own, its output in files."""
+
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def said(self) -> str:
+        return self.out.read_text("utf-8", "replace") + self.err.read_text("utf-8", "replace")
+
+    def wait(self, patience: float = PATIENCE) -> Finished:
+        try:
+            status = self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {patience:g} s; it said:\n{self.said()[-4000:]}") from None
+        return Finished(status, self.out.read_text("utf-8", "replace"), self.err.read_text("utf-8", "replace"))
+
+    def signal(self, number: int) -> None:
+        """To the daemon alone, as an operator would."""
+        self.process.send_signal(number)
+
+    def kill_group(self) -> None:
+        """kill -9 for the daemon and all its workers."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def group(self) -> list[int]:
+        """The processes of its group that are alive."""
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _group_of(pid) == self.pid]
+
+
+def _group_of(pid: int) -> int:
+    """The process group of a process that is alive; 0 for a zombie or none."""
+    try:
+        state, _, group = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[:3]
+    except OSError:
+        return 0
+    return 0 if state == "Z" else int(group)
+
+
+@dataclass
+class MailServer:
+    """tests/receiver.py, listening on ``port`` of all its addresses."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    record: Path
+    kept: Path
+
+    def received(self) -> list[dict[str, Any]]:
+        """Every accepted message, in order."""
+        return [json.loads(line) for line in self.record.read_text("ascii").splitlines()]
+
+    def count(self) -> int:
+        return self.record.read_bytes().count(b"\n")
+
+    def ids(self) -> dict[str, list[str]]:
+        """Recipient -> the Message-IDs of what was accepted for it."""
+        found: dict[str, list[str]] = {}
+        for one in self.received():
+            found.setdefault(one["to"], []).append(one["message_id"])
+        return found
+
+
+@dataclass
+class Campaign:
+    """A campaign folder, and what its report says."""
+
+    folder: Path
+    addresses: list[str] = field(default_factory=list)
+
+    @property
+    def yaml(self) -> Path:
+        return self.folder / "campaign.yaml"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report"
+
+    def rows(self) -> list[dict[str, str]]:
+        """recipients.csv."""
+        return self._read("recipients.csv")
+
+    def attempts(self) -> list[dict[str, str]]:
+        """attempts.csv; only whole lines are allowed in it."""
+        return self._read("attempts.csv")
+
+    def _read(self, name: str) -> list[dict[str, str]]:
+        text = (self.report / name).read_bytes().decode("utf-8")
+        assert text.endswith("\r\n"), f"{name} ends in the middle of a line: {text[-200:]!r}"
+        rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+        torn = [row for row in rows if None in row or None in row.values()]
+        assert not torn, f"{name} has torn lines: {torn[:3]}"
+        return rows
+
+    def summary(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.report / "summary.json").read_text("utf-8"))
+        return found
+
+    def statuses(self) -> Counter[str]:
+        return Counter(row["status"] for row in self.rows())
+
+    def check_report(self) -> None:
+        """What holds for every report: one row per input row in its order, and all the figures agree."""
+        rows, attempts, summary = self.rows(), self.attempts(), self.summary()
+        assert [row["row"] for row in rows] == [str(n + 1) for n in range(len(self.addresses))]
+        assert [row["email"] for row in rows] == self.addresses
+        assert {key: n for key, n in summary["by_status"].items() if n} == dict(self.statuses())
+        assert summary["input_rows"] == len(rows)
+        lines = Counter(attempt["row"] for attempt in attempts)
+        assert {row["row"]: int(row["attempts"] or 0) for row in rows if row["attempts"] not in ("", "0")} == lines
+        assert len({(attempt["row"], attempt["attempt"]) for attempt in attempts}) == len(attempts)
+
+
+class World:
+    """One test's world: its folder, name server, mail server, settings and programs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.server: MailServer
+        self.nameserver = ""
+        self._ending = contextlib.ExitStack()
+        self._started = 0
+
+    def close(self) -> None:
+        self._ending.close()
+
+    def on_end(self, call: Callable[..., Any], *arguments: Any) -> None:
+        self._ending.callback(call, *arguments)
+
+    # servers
+
+    def start_names(self, zone: Mapping[str, Sequence[str]], hosts: Mapping[str, str]) -> None:
+        """dnsmasq. ``zone``: domain -> its MX hosts, the most preferred first; ``hosts``: name -> address."""
+        dnsmasq = program("dnsmasq", "dnsmasq-base")
+        lines = [f"mx-host={name},{mx},{10 * (n + 1)}" for name, mxs in zone.items() for n, mx in enumerate(mxs)]
+        lines += [f"host-record={name},{address}" for name, address in hosts.items()]
+        conf = self.folder / "dnsmasq.conf"
+        conf.write_text("\n".join([*lines, "local=/test/"]) + "\n")
+        for _ in range(5):
+            port = free_port()
+            process = subprocess.Popen(
+                [dnsmasq, "--no-daemon", "--no-resolv", "--no-hosts", f"--port={port}", "--listen-address=127.0.0.1",
+                 "--bind-interfaces", f"--conf-file={conf}", "--pid-file=", "--cache-size=0", *_as_root("--user=root")],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            self.on_end(end, process)
+            if until(lambda process=process, port=port: process.poll() is not None or _listens(port), "dnsmasq"):
+                if process.poll() is None:
+                    self.nameserver = f"127.0.0.1:{port}"
+                    return
+        raise AssertionError("dnsmasq does not start")
+
+    def start_mail(self, addresses: Sequence[str], *, delay: float = 0.0) -> MailServer:
+        """tests/receiver.py, keeping the messages as they came."""
+        place = self.folder / f"mail-{addresses[0]}"
+        kept = place / "kept"
+        kept.mkdir(parents=True)
+        record = place / "record"
+        record.touch()
+        process = subprocess.Popen(
+            [sys.executable, str(RECEIVER), "--record", str(record), "--keep", str(kept), "--delay", str(delay),
+             *addresses],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        self.on_end(end, process)
+        assert process.stdout is not None
+        self.server = MailServer(process, json.loads(process.stdout.readline())["port"], record, kept)
+        return self.server
+
+    # files
+
+    def settings(self, **changes: Any) -> Path:
+        """bulkmail.yaml: the test's servers, brisk retries; ``changes`` are merged into it."""
+        values: dict[str, Any] = {
+            "hostname": "mta1.example.com",
+            "spool": "./spool",
+            "dns": {"nameservers": [self.nameserver], "timeout": "5s"},
+            "routing": {"allow_networks": ["127.0.0.0/8"]},
+            "smtp": {"port": self.server.port},
+            "retry": {"schedule": ["500ms"], "unknown_after": "500ms", "greylist_after": "500ms"},
+            "shaping": {"default": {"connections": 10, "rate": "10000/s", "connection_rate": "1000/s"}},
+            "stop_within": "5s",
+        }
+        path = self.folder / "bulkmail.yaml"
+        path.write_text(yaml.safe_dump(_merged(values, changes), sort_keys=False))
+        return path
+
+    def campaign(
+        self,
+        name: str,
+        addresses: Sequence[str],
+        *,
+        html: str = HTML,
+        more: str = "",
+        columns: Sequence[str] = ("first_name",),
+        cells: Callable[[int], Sequence[str]] = lambda n: [f"Name {n}"],
+        parent: Path | None = None,
+    ) -> Campaign:
+        """A campaign folder. ``cells(n)`` gives the row's cells behind the address; ``more`` is further YAML."""
+        folder = (parent or self.folder) / name
+        folder.mkdir(parents=True)
+        with (folder / "recipients.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["email", *columns])
+            writer.writerows([address, *cells(n)] for n, address in enumerate(addresses))
+        (folder / "body.html.j2").write_text(html, "utf-8")
+        (folder / "campaign.yaml").write_text(
+            f"name: {name}\n"
+            'from: "Example Shop <news@example.com>"\n'
+            'subject: "{{ first_name }}, spring is here"\n'
+            "template: {html: body.html.j2}\n"
+            f"recipients: recipients.csv\n{more}",
+            "utf-8",
+        )
+        return Campaign(folder, list(addresses))
+
+    # programs
+
+    def start(self, *arguments: str, command: Sequence[str] = ("twistd", "-n", "--pidfile=", "bulkmail")) -> Running:
+        """Start `twistd -n bulkmail ARGUMENTS` in the world's folder."""
+        self._started += 1
+        out, err = (self.folder / f"run{self._started}.{name}" for name in ("out", "err"))
+        with out.open("wb") as out_file, err.open("wb") as err_file:
+            process = subprocess.Popen(
+                [str(BIN / command[0]), *command[1:], *arguments],
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, start_new_session=True,
+            )  # fmt: skip
+        running = Running(process, out, err)
+        self.on_end(running.kill_group)
+        return running
+
+    def run(self, *arguments: str, patience: float = PATIENCE) -> Finished:
+        """Run `twistd -n bulkmail ARGUMENTS` to its end."""
+        return self.start(*arguments).wait(patience)
+
+    def bulkmail(self, *arguments: str) -> Finished:
+        """Run the `bulkmail` command."""
+        return self.start(*arguments, command=("bulkmail",)).wait()
+
+    def daemonise(self, *arguments: str, umask: int = 0o022) -> tuple[Finished, Path]:
+        """Run twistd without -n: how the shell sees it end, and the pid file."""
+        pid_file = self.folder / "twistd.pid"
+        self.on_end(_end_daemon, pid_file)
+        before = os.umask(umask)
+        try:
+            command = ("twistd", f"--pidfile={pid_file}", f"--logfile={self.folder}/twistd.log", "bulkmail")
+            running = self.start(*arguments, command=command)
+        finally:
+            os.umask(before)
+        return running.wait(), pid_file
+
+    def stored_attempts(self) -> int:
+        """How many attempts the spool knows."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/spool/spool.sqlite3?mode=ro", uri=True)) as store:
+            count: int = store.execute("SELECT count(*) FROM attempt").fetchone()[0]
+        return count
+
+
+def _as_root(*arguments: str) -> tuple[str, ...]:
+    return arguments if os.geteuid() == 0 else ()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _merged(values: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    for key, value in changes.items():
+        inner = values.get(key)
+        values[key] = _merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
+    return values
+
+
+def _end_daemon(pid_file: Path) -> None:
+    """A daemon is nobody's child: only its pid file tells which process it is."""
+    with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        os.kill(int(pid_file.read_text("ascii")), signal.SIGKILL)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """d0.test to d19.test, each with one of four MX hosts on 127.0.1.1 to 127.0.1.4, and a mail server there."""
+    made = World(tmp_path)
+    try:
+        hosts = {f"mx{n}.test": f"127.0.1.{n + 1}" for n in range(4)}
+        made.start_names({f"d{n}.test": [f"mx{n % 4}.test"] for n in range(20)}, hosts)
+        made.start_mail(list(hosts.values()))
+        made.settings()
+        yield made
+    finally:
+        made.close()

@@ -1,0 +1,205 @@
+"""A mail server for tests, in a process of its own: it writes down what it accepts before it says that it did.
+
+``python receiver.py --record FILE [--keep FOLDER] [--delay SECONDS] ADDRESS...`` listens on one free port of all the
+addresses, prints ``{"port": N}`` and ends when its standard input does. The part of a recipient before the ``-`` says
+how it is treated:
+
+    bounce   550 5.1.1 to RCPT          reject   550 5.7.1 to the final dot
+    busy     451 4.3.0 to RCPT, always  later    451 4.3.0 to RCPT, the first time
+    vanish   the connection is closed instead of a reply to the final dot, the first time
+
+Each accepted message is one JSON line of the record: at, ip, to, sender, message_id, digest (of all its bytes), size.
+It is appended by one write before the reply leaves, so a record without a reply is possible and the reverse is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import hashlib
+import json
+import os
+import re
+import socket
+import sys
+import time
+
+PIPELINING = b"250-receiver.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"
+_PATH = re.compile(rb"<([^>]*)>")
+_MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^>]*>)")
+
+
+class Book:
+    """What all connections of the process share."""
+
+    def __init__(self, record: str, keep: str | None, delay: float) -> None:
+        self.keep = keep
+        self.delay = delay
+        self.seen: set[str] = set()
+        self.count = 0
+        self._fd = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def first(self, recipient: str) -> bool:
+        """Whether this recipient comes for the first time."""
+        if recipient in self.seen:
+            return False
+        self.seen.add(recipient)
+        return True
+
+    def accept(self, ip: str, sender: str, recipient: str, stuffed: bytes) -> None:
+        """Write one accepted message down."""
+        message = stuffed.replace(b"\r\n..", b"\r\n.")
+        message = message[1:] if message.startswith(b".") else message
+        found = _MESSAGE_ID.search(message.partition(b"\r\n\r\n")[0])
+        line = {
+            "at": time.time(),
+            "ip": ip,
+            "to": recipient,
+            "sender": sender,
+            "message_id": found[1].decode("ascii") if found else "",
+            "digest": hashlib.sha256(message).hexdigest(),
+            "size": len(message),
+        }
+        if self.keep is not None:
+            with open(os.path.join(self.keep, f"{self.count}.eml"), "wb") as file:
+                file.write(message)
+        self.count += 1
+        os.write(self._fd, json.dumps(line).encode("ascii") + b"\n")
+
+
+class Receiver(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, book: Book) -> None:
+        self.book = book
+        self.buffer = b""
+        self.sender = ""
+        self.to: list[str] = []
+        self.in_data = False
+        self.waiting = False
+        self.ip = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.ip = transport.get_extra_info("sockname")[0]
+        self.say(b"220 receiver.test ESMTP")
+
+    def say(self, line: bytes) -> None:
+        self.transport.write(line + b"\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        self.go_on()
+
+    def go_on(self) -> None:
+        while not self.waiting and not self.transport.is_closing():
+            if self.in_data:
+                # the CRLF before a message's first line is the one of DATA
+                end = 0 if self.buffer.startswith(b".\r\n") else self.buffer.find(b"\r\n.\r\n") + 2
+                if end == 1:
+                    return
+                message, self.buffer = self.buffer[:end], self.buffer[end + 3 :]
+                self.in_data = False
+                self.dot(message)
+            else:
+                line, found, rest = self.buffer.partition(b"\r\n")
+                if not found:
+                    return
+                self.buffer = rest
+                self.command(line)
+
+    def command(self, line: bytes) -> None:
+        verb = line[:4].upper()
+        if verb == b"EHLO":
+            self.transport.write(PIPELINING)
+        elif verb == b"MAIL":
+            found = _PATH.search(line)
+            self.sender = found[1].decode() if found else ""
+            self.to = []
+            self.say(b"250 2.1.0 Ok")
+        elif verb == b"RCPT":
+            found = _PATH.search(line)
+            self.rcpt(found[1].decode() if found else "")
+        elif verb == b"DATA":
+            if self.to:
+                self.in_data = True
+                self.say(b"354 go on")
+            else:
+                self.say(b"554 5.5.1 no valid recipients")
+        elif verb == b"QUIT":
+            self.say(b"221 2.0.0 Bye")
+            self.transport.close()
+        elif verb in (b"RSET", b"NOOP"):
+            self.to = []
+            self.say(b"250 2.0.0 Ok")
+        else:
+            self.say(b"500 5.5.2 what?")
+
+    def rcpt(self, recipient: str) -> None:
+        kind = recipient.partition("-")[0]
+        if kind == "bounce":
+            self.say(b"550 5.1.1 no such user here")
+        elif kind == "busy" or (kind == "later" and self.book.first(recipient)):
+            self.say(b"451 4.3.0 try again later")
+        else:
+            self.to.append(recipient)
+            self.say(b"250 2.1.5 Ok")
+
+    def dot(self, message: bytes) -> None:
+        kind = self.to[0].partition("-")[0]
+        if kind == "reject":
+            self.say(b"550 5.7.1 refused by policy")
+            return
+        for recipient in self.to:
+            self.book.accept(self.ip, self.sender, recipient, message)
+        if kind == "vanish" and self.book.first(self.to[0]):
+            self.transport.abort()
+        elif self.book.delay:
+            self.waiting = True
+            asyncio.get_running_loop().call_later(self.book.delay, self.reply)
+        else:
+            self.say(b"250 2.0.0 Ok: kept")
+
+    def reply(self) -> None:
+        self.waiting = False
+        self.say(b"250 2.0.0 Ok: kept")
+        self.go_on()
+
+
+def listening(addresses: list[str]) -> list[socket.socket]:
+    """Sockets on one port that is free at all the addresses."""
+    for _ in range(50):
+        sockets = [socket.create_server((addresses[0], 0), backlog=1000)]
+        port = sockets[0].getsockname()[1]
+        try:
+            sockets += [socket.create_server((address, port), backlog=1000) for address in addresses[1:]]
+        except OSError:
+            for one in sockets:
+                one.close()
+        else:
+            return sockets
+    raise SystemExit("no port is free at all the addresses")
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--record", required=True)
+    parser.add_argument("--keep")
+    parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("addresses", nargs="+")
+    given = parser.parse_args()
+    book = Book(given.record, given.keep, given.delay)
+    loop = asyncio.get_running_loop()
+    sockets = listening(given.addresses)
+    for one in sockets:
+        await loop.create_server(lambda: Receiver(book), sock=one)
+    sys.stdout.write(json.dumps({"port": sockets[0].getsockname()[1]}) + "\n")
+    sys.stdout.flush()
+    over = asyncio.Event()
+    loop.add_reader(0, lambda: None if os.read(0, 4096) else over.set())
+    await over.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
