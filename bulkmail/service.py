@@ -37,12 +37,14 @@ from bulkmail.delivery import (
     background,
 )
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
-from bulkmail.rehearsal.process import WorldProcess, rehearsed
+from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.routing import RESOLVER, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import provider_table
 from bulkmail.spool import Spool, estimate, free_bytes, open_spool
 from bulkmail.workers import Pool, Worker
+
+_log = Logger("bulkmail")
 
 COMPOSER = "bulkmail.content.compose:Composer"
 FINISHED, REFUSED, STOPPED = 0, 1, 3
@@ -69,8 +71,6 @@ class Order:
 
 class Bulkmail(Service):
     """The running program. Ends the process's reactor when there is nothing left to do."""
-
-    log = Logger(namespace="bulkmail")
 
     def __init__(self, reactor: Any, order: Order) -> None:
         self.reactor = reactor
@@ -114,7 +114,7 @@ class Bulkmail(Service):
         except OwnFault as fault:
             self._refuse(f"bulkmail: {fault}")
         except Exception:  # noqa: BLE001 - whatever it is: settle, report, close
-            self.log.failure("bulkmail stopped because of an error in itself")
+            _log.failure("bulkmail stopped because of an error in itself")
             self.exit_status = STOPPED
         finally:
             await self._close()
@@ -128,19 +128,20 @@ class Bulkmail(Service):
         if self.order.watch is not None:
             assert self._watching is not None
             await self._watching.watch()
-            return STOPPED if self._stop_asked else FINISHED
+            await self._sending.stop()
+            return STOPPED
         assert self.order.prepared is not None
         status = await self._sending.send(self.order.prepared, accept_changes=self.order.accept_changes)
         if self.order.rehearse:
-            self.log.info("the rehearsal's report: {folder}/rehearsal/", folder=self.order.prepared.campaign.folder)
+            _log.info("the rehearsal's report: {folder}/rehearsal/", folder=self.order.prepared.campaign.folder)
         else:
-            self.log.info("the report: {folder}/report/", folder=self.order.prepared.campaign.folder)
+            _log.info("the report: {folder}/report/", folder=self.order.prepared.campaign.folder)
         return status
 
     async def _open(self) -> None:
         order = self.order
         for problem in order.problems:
-            self.log.warn("{problem}", problem=problem)
+            _log.warn("{problem}", problem=problem)
         connections = min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE)
         speed = 1.0
         if order.rehearse:
@@ -162,7 +163,7 @@ class Bulkmail(Service):
             on_fault=self._spool_fault,
         )
         if spool.recovered.ambiguous or spool.recovered.replied or spool.recovered.returned:
-            self.log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
+            _log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
         providers = provider_table(self.settings.shaping.overrides)
         router = Router(await self._open_resolver(speed), self.reactor.seconds, providers)
         await router.check()
@@ -267,7 +268,7 @@ class Bulkmail(Service):
             try:
                 await self._spool.close()
             except OwnFault as fault:
-                self.log.error("{fault}; the journal has what could not be written", fault=fault)
+                _log.error("{fault}; the journal has what could not be written", fault=fault)
         if self._world is not None:
             await self._world.stop()
 
@@ -282,12 +283,12 @@ class Bulkmail(Service):
             self._street.own_fault(str(fault))
 
     def _report_fault(self, text: str) -> None:
-        self.log.error("{text}; it is tried again", text=text)
+        _log.error("{text}; it is tried again", text=text)
 
     def _refuse(self, text: str) -> None:
         self.exit_status = REFUSED
         sys.stderr.write(text + "\n")
-        self.log.error("refused: {text}", text=text)
+        _log.error("refused: {text}", text=text)
 
     # signals and the end
 
@@ -302,7 +303,7 @@ class Bulkmail(Service):
         if self._stop_asked and self._street is not None:
             self._street.hurry = True
             return
-        self.log.info("stopping; what is in flight may finish, a second signal stops at once")
+        _log.info("stopping; what is in flight may finish, a second signal stops at once")
         background(self._stop(), "stopping")
 
     def _stop_reactor(self) -> None:

@@ -17,7 +17,7 @@ from bulkmail.delivery import Prepared, prepare, refusal
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
 from bulkmail.settings import Settings, load_settings
-from bulkmail.spool import Reader
+from bulkmail.spool import Reader, in_use
 
 USAGE = 2
 
@@ -114,6 +114,10 @@ def order_of(options: Options, cwd: str) -> Order:
             problems += refused.problems
     if problems:
         raise Refused(problems)
+    if not options["rehearse"]:
+        holder = in_use(settings.spool)
+        if holder:
+            raise BulkmailError(f"{settings.spool} is in use by process {holder}; stop that one, or use another spool")
     if prepared is not None and not options["rehearse"]:
         _peek(prepared, settings, accept_changes=bool(options["accept-changes"]))
     return Order(

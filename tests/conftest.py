@@ -252,7 +252,8 @@ class World:
 
     def start_mail(self, addresses: Sequence[str], *, delay: float = 0.0) -> MailServer:
         """tests/receiver.py, keeping the messages as they came."""
-        place = self.folder / f"mail-{addresses[0]}"
+        self._started += 1
+        place = self.folder / f"mail{self._started}"
         kept = place / "kept"
         kept.mkdir(parents=True)
         record = place / "record"
@@ -390,3 +391,9 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield made
     finally:
         made.close()
+
+
+@pytest.fixture(name="until")
+def _until() -> Callable[..., Any]:
+    """`until` for tests: conftest files are not imported."""
+    return until

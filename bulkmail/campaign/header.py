@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bulkmail.campaign.encoding import refuse
+from bulkmail.campaign.lines import Lines
 from bulkmail.mail import Problem, Refused
 
 ADDRESS_NAMES = frozenset({"email", "e-mail", "email address", "mail"})
@@ -19,6 +21,8 @@ _NAMES = {",": "comma", ";": "semicolon", "\t": "TAB", "|": "bar"}
 _ADDRESS_LIKE = re.compile(r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SAMPLE = 20
+_CHECKED_ROWS = 100
+_MANY = 10
 _ABOUT_CONSENT = re.compile(
     r"((e_?)?mail_)?(status|(un)?subscri(bed?|ption)(_status|_at|_on|_date)?)|opt(ed)?_?(in|out)(_at|_on|_date)?"
     r"|(is_)?(active|bounced|suppressed|black_?listed|blocked)|dn[ce]|do_not_(e_?)?(mail|contact|send)|consent"
@@ -71,7 +75,7 @@ def read_header(
     """
     text = text.rstrip("\r\n")
     if "\r" in text:
-        raise _refuse(path, line, text.index("\r") + 1, "lines end in a bare CR; save the file with LF or CR LF")
+        raise refuse(path, "lines end in a bare CR; save the file with LF or CR LF", line, text.index("\r") + 1)
     names_wanted = frozenset[str]().union(*wanted.values())
     best: tuple[tuple[bool, int, int], str, list[str]] | None = None
     torn = False
@@ -80,12 +84,12 @@ def read_header(
         if cells is None:
             torn = True
             continue
-        even = sum(len(split(row, candidate) or ()) == len(cells) for row in sample[:_SAMPLE]) if len(cells) > 1 else 0
+        even = sum(len(split(row, candidate) or ()) == len(cells) for row in sample) if len(cells) > 1 else 0
         rank = (any(plain_name(cell) in names_wanted for cell in cells), even, len(cells))
         if best is None or rank > best[0]:
             best = rank, candidate, cells
     if best is None or (torn and not best[0][0]):
-        raise _refuse(path, line, text.find('"') + 1, 'the header has a quote out of place; write "a name" or a name')
+        raise refuse(path, 'the header has a quote out of place; write "a name" or a name', line, text.find('"') + 1)
     _, chosen, cells = best
     names = tuple(cell.strip() for cell in cells)
     places = _places(text, chosen)
@@ -96,6 +100,28 @@ def read_header(
     if problems:
         raise Refused(problems)
     return replace(header, roles=roles)
+
+
+def find_header(lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: str | None) -> tuple[int, Header]:
+    """The line of the header and the header that the file begins with; it is consumed. Raises Refused."""
+    while lines.at < len(lines.texts) or lines.fill():
+        text = lines.texts[lines.at]
+        announced = is_announcement(text)
+        if text.strip() and announced is None:
+            break
+        delimiter = announced or delimiter
+        lines.advance(1)
+    else:
+        raise refuse(lines.path, "is empty; put the column names in its first line, such as email,first_name")
+    number = lines.line
+    wrong = lines.bad.get(lines.at)
+    if wrong:
+        raise refuse(lines.path, f"{wrong[1]}; {_remedy(lines)}", number, wrong[0])
+    sample = [row for row in lines.texts[lines.at + 1 : lines.at + 1 + _SAMPLE] if row.strip()]
+    header = read_header(lines.path, number, text, sample, wanted=wanted, delimiter=delimiter)
+    _check_encoding(lines)
+    lines.advance(1)
+    return number, header
 
 
 def notices(path: str, line: int, header: Header) -> list[Problem]:
@@ -159,5 +185,19 @@ def _places(text: str, delimiter: str) -> tuple[int, ...]:
     return tuple(places)
 
 
-def _refuse(path: str, line: int, column: int, message: str) -> Refused:
-    return Refused([Problem(path, line, column, message)])
+def _check_encoding(lines: Lines) -> None:
+    """Raises Refused where not one row but the encoding is wrong: most of the first rows cannot be decoded."""
+    first = lines.at + 1
+    rows = [index for index in range(first, min(first + _CHECKED_ROWS, len(lines.texts))) if lines.texts[index].strip()]
+    bad = [index for index in rows if index in lines.bad]
+    accented = sum(not lines.texts[index].isascii() for index in rows)
+    most = len(bad) * 2 > len(rows) or (len(bad) >= _MANY and len(bad) * 10 >= accented * 9)
+    if len(bad) > 1 and most:
+        column, words = lines.bad[bad[0]]
+        raise refuse(lines.path, f"{words}; {_remedy(lines)}", lines.line + bad[0] - lines.at, column)
+
+
+def _remedy(lines: Lines) -> str:
+    if lines.encoding == "utf-8":
+        return "save the file as UTF-8, or say what it is written in, such as `encoding: windows-1252`"
+    return f"the file is not written in {lines.encoding}; save it as UTF-8, or correct `encoding`"

@@ -16,7 +16,7 @@ from bulkmail.campaign.encoding import encoding_of, refuse
 from bulkmail.campaign.header import notices
 from bulkmail.campaign.keys import digest_of, read_address
 from bulkmail.campaign.lines import Lines
-from bulkmail.campaign.places import Place, Progress, prove
+from bulkmail.campaign.places import Place, Progress, prove, read_before
 from bulkmail.campaign.rows import Row, Rows
 from bulkmail.campaign.suppression import load
 from bulkmail.mail import AddressError, Problem, Refused
@@ -49,7 +49,7 @@ class Intake:
         self._paths = list(files)
         self._skip = skip
         self._resume = resume
-        self._before = _before(self._paths, skip, resume)
+        self._before = read_before(self._paths, skip, resume)
         self._places: list[Place] = []
         self._names: list[tuple[str, ...]] = []
         self._same: list[tuple[int, int]] = []
@@ -242,19 +242,3 @@ class Intake:
 
     def _state(self) -> dict[str, Any]:
         return Progress(tuple(self._places), self._number, self._done, self._settled, self._words).as_data()
-
-
-def _before(paths: Sequence[str], skip: int, resume: dict[str, Any] | None) -> Progress:
-    """What an earlier run stored. Raises Refused where it does not fit these files."""
-    if resume is None:
-        return Progress()
-    try:
-        before = Progress.from_data(resume)
-    except ValueError as error:
-        raise refuse(paths[0] if paths else "", f"{error}; finish the campaign with that version") from None
-    if len(before.places) > len(paths):
-        last = basename(paths[-1]) if paths else "any"
-        raise refuse(last, f"{len(before.places)} lists were read before and {len(paths)} are left; put them back")
-    if before.rows != skip:
-        raise refuse(paths[0], f"{skip:,} rows are stored, but the reading position is row {before.rows:,}")
-    return before

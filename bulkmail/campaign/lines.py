@@ -53,6 +53,7 @@ class Lines:
         self._codec = "utf-8" if is_wide(encoding) else encoding
         self._file = open_bytes(path, encoding)
         self._stat = os.fstat(self._file.fileno())
+        self.size = self._stat.st_size  # bytes of the file as it is now
         self._hasher = self._hasher_behind = hashlib.sha256()
         self._position = 0  # bytes taken from the file
         self._ahead = b""  # taken from the file, but behind a cut
@@ -61,11 +62,6 @@ class Lines:
         self._raws: list[bytes] = []
         self._tail = False  # the window's last line has no LF
         self._skipped = 0  # length of the overlong line that is the whole window
-
-    @property
-    def size(self) -> int:
-        """Bytes of the file when it was opened."""
-        return self._stat.st_size
 
     @property
     def held(self) -> int:

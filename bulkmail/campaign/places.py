@@ -89,3 +89,19 @@ def prove(paths: Sequence[str], index: int, places: Sequence[Place]) -> bool:
             place.line,
         )
     return bool(ahead)
+
+
+def read_before(paths: Sequence[str], skip: int, resume: dict[str, Any] | None) -> Progress:
+    """What an earlier run stored. Raises Refused where it does not fit these files."""
+    if resume is None:
+        return Progress()
+    try:
+        before = Progress.from_data(resume)
+    except ValueError as error:
+        raise refuse(paths[0] if paths else "", f"{error}; finish the campaign with that version") from None
+    if len(before.places) > len(paths):
+        last = basename(paths[-1]) if paths else "any"
+        raise refuse(last, f"{len(before.places)} lists were read before and {len(paths)} are left; put them back")
+    if before.rows != skip:
+        raise refuse(paths[0], f"{skip:,} rows are stored, but the reading position is row {before.rows:,}")
+    return before

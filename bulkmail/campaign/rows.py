@@ -19,8 +19,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from bulkmail.campaign.encoding import refuse
-from bulkmail.campaign.header import ADDRESS_NAMES, Header, is_announcement, read_header
+from bulkmail.campaign.header import ADDRESS_NAMES, find_header
 from bulkmail.campaign.lines import LONGEST_CELL, Lines
 from bulkmail.mail import AddressError, parse_address
 
@@ -38,8 +37,6 @@ _STRAY = "a quote is out of place; write it twice inside a quoted value, or remo
 _BARE_CR = "there is a bare CR (an old Macintosh line end) in the row; save the file with LF or CR LF"
 _TOO_LONG = f"a value is longer than {LONGEST_CELL:,} characters; shorten it, or close the quote before it"
 _SENTENCES = {"unexpected end": _UNCLOSED, "field larger": _TOO_LONG, "new-line character": _BARE_CR}
-_CHECKED_ROWS = 100
-_MANY = 10
 
 
 class Rows:
@@ -52,7 +49,7 @@ class Rows:
         delimiter: str | None = None,
     ) -> None:
         self.lines = lines
-        self.header_line, self.header = _find_header(lines, wanted, delimiter)
+        self.header_line, self.header = find_header(lines, wanted, delimiter)
         self._delimiter = self.header.delimiter
         self._width = len(self.header.names)
         self._address_at = self.header.roles.get("address", -1)
@@ -172,10 +169,11 @@ class Rows:
     def _swallows(self, first: int, last: int) -> bool:
         """Whether a line inside a record would be a good row by itself: then the quote before it was a stray one.
 
-        The price: a value over several lines that holds exactly such a line is taken for a broken row.
+        The price: a value over several lines that holds exactly such a line is taken for a broken row. Without a
+        column for the address nothing tells such a line, and every value over several lines is taken for broken.
         """
         if self._address_at < 0:
-            return False
+            return True
         for text in self.lines.texts[first:last]:
             if "@" not in text:
                 continue
@@ -223,42 +221,3 @@ class Rows:
         fit = [_CONTROL.sub("\ufffd", cell[:_SHOWN]) for cell in cells[: self._width]]
         fit += [""] * (self._width - len(fit))
         return number, fit, self._encode(fit), f"line {number}: {wrong}"
-
-
-def _find_header(lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: str | None) -> tuple[int, Header]:
-    while lines.at < len(lines.texts) or lines.fill():
-        text = lines.texts[lines.at]
-        announced = is_announcement(text)
-        if text.strip() and announced is None:
-            break
-        delimiter = announced or delimiter
-        lines.advance(1)
-    else:
-        raise refuse(lines.path, "is empty; put the column names in its first line, such as email,first_name")
-    number = lines.line
-    wrong = lines.bad.get(lines.at)
-    if wrong:
-        raise refuse(lines.path, f"{wrong[1]}; {_remedy(lines)}", number, wrong[0])
-    sample = [row for row in lines.texts[lines.at + 1 : lines.at + 1 + _CHECKED_ROWS] if row.strip()]
-    header = read_header(lines.path, number, text, sample, wanted=wanted, delimiter=delimiter)
-    _check_encoding(lines)
-    lines.advance(1)
-    return number, header
-
-
-def _check_encoding(lines: Lines) -> None:
-    """Raises Refused where not one row but the encoding is wrong: most of the first rows cannot be decoded."""
-    first = lines.at + 1
-    rows = [index for index in range(first, min(first + _CHECKED_ROWS, len(lines.texts))) if lines.texts[index].strip()]
-    bad = [index for index in rows if index in lines.bad]
-    accented = sum(not lines.texts[index].isascii() for index in rows)
-    most = len(bad) * 2 > len(rows) or (len(bad) >= _MANY and len(bad) * 10 >= accented * 9)
-    if len(bad) > 1 and most:
-        column, words = lines.bad[bad[0]]
-        raise refuse(lines.path, f"{words}; {_remedy(lines)}", lines.line + bad[0] - lines.at, column)
-
-
-def _remedy(lines: Lines) -> str:
-    if lines.encoding == "utf-8":
-        return "save the file as UTF-8, or say what it is written in, such as `encoding: windows-1252`"
-    return f"the file is not written in {lines.encoding}; save it as UTF-8, or correct `encoding`"

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-_log = Logger()
+_log = Logger("bulkmail")
 
 
 def background(task: Coroutine[Deferred[Any], Any, Any], what: str) -> Deferred[Any]:

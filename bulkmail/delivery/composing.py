@@ -13,7 +13,8 @@ from typing import Any
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.message import Message
-from bulkmail.workers import Pool, WorkerDiedError, WorkerLateError
+from bulkmail.mail import BulkmailError
+from bulkmail.workers import Pool
 
 BATCH = 16
 _DEADLINE = 30.0
@@ -66,10 +67,10 @@ class Composing:
     async def _batch(self, batch: list[Message]) -> None:
         try:
             answers = await self._pool.ask(_job(batch), _DEADLINE)
-        except (WorkerDiedError, WorkerLateError):
+        except BulkmailError:
             try:
                 answers = await self._pool.ask_alone(_job(batch), _DEADLINE)
-            except (WorkerDiedError, WorkerLateError):
+            except BulkmailError:
                 await self._one_by_one(batch)
                 return
         self._hand_over(batch, answers)
@@ -78,8 +79,8 @@ class Composing:
         for message in batch:
             try:
                 answers = await self._pool.ask_alone(_job([message]), _DEADLINE)
-            except (WorkerDiedError, WorkerLateError) as error:
-                self._spoilt(message, f"composing this row ended its worker process: {error}")
+            except BulkmailError as error:
+                self._spoilt(message, f"this row cannot be composed: {str(error).strip().splitlines()[-1]}")
             else:
                 self._hand_over([message], answers)
 

@@ -29,19 +29,20 @@ if TYPE_CHECKING:
     from bulkmail.delivery.run import Run
     from bulkmail.delivery.street import Street
 
+_log = Logger("bulkmail")
+
 OPEN_QUEUES = 20_000
 WINDOW = 4096  # messages claimed at once
 WINDOW_BYTES = 64 * 1024 * 1024
 _SCAN = 500
 _DRAIN = 500
+_SCAN_AGAIN = 0.5  # what is overdue and was seen belongs to a resting lane; its own timer wakes that
 _LOOK_AGAIN = 0.02
 _PATIENCE = 2000
 
 
 class Feeder:
     """Feeds the lanes. ``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault."""
-
-    log = Logger()
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Feeder:
         self._after = 0
         self._scanned = False
         self._scanning = False
+        self._scan_again = False
         self._claims = 0
         self._draining = 0
         self._average = 12_000.0
@@ -150,6 +152,7 @@ class Feeder:
     # opening queues
 
     def _start_scan(self) -> None:
+        self._scan_again = self._scanning
         if self._scanning or self.stopping or self._street.paused:
             return
         self._scanning = True
@@ -167,11 +170,13 @@ class Feeder:
                     self._scanned = True
             next_due = await self._spool.next_due()
             if next_due is not None:
-                self.due_at(max(next_due, self._street.wall() + 0.05))
+                self.due_at(max(next_due, self._street.wall() + _SCAN_AGAIN))
         except OwnFault as fault:
             self._street.own_fault(str(fault))
         finally:
             self._scanning = False
+            if self._scan_again:
+                self._scan_soon.now()
 
     async def _open_due(self) -> None:
         after = (-1.0, 0)
@@ -218,6 +223,8 @@ class Feeder:
         else:
             lane = self._lane(site)
             lane.site = site
+            if queue.lane is not None and queue.lane is not lane:
+                queue.lane.forgive()
             self._attach(queue, lane)
         lane.wake()
         self.hungry(lane)
@@ -271,7 +278,7 @@ class Feeder:
             queue.lane.hold(limit)
             claim = self._spool.claim(queue.id, limit)
             claim.addCallbacks(self._take, self._not_claimed, callbackArgs=(queue, limit), errbackArgs=(queue, limit))
-            claim.addErrback(lambda failure: self.log.failure("taking claimed recipients failed", failure))
+            claim.addErrback(lambda failure: _log.failure("taking claimed recipients failed", failure))
 
     def _wanted(self) -> list[tuple[Queue, int]]:
         """Which queues to claim from, and how many: the window shared among the hungry lanes, first come first."""
@@ -372,10 +379,10 @@ class Feeder:
     async def emptied(self) -> None:
         """Wait until everything claimed has been recorded or given back; compose workers may hold some for a moment."""
         for _ in range(_PATIENCE):
-            if not self.held and not self._claims:
+            if (not self.held and not self._claims) or self._street.hurry:
                 return
             await deferLater(self._street.reactor, _LOOK_AGAIN)
-        self.log.warn("{held} recipients were still in hand; the next start finds them", held=self.held)
+        _log.warn("{held} recipients were still in hand; the next start finds them", held=self.held)
 
     @property
     def in_flight(self) -> int:

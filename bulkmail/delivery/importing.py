@@ -9,18 +9,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Category, OwnFault, Problem, Refused, Status
 from bulkmail.spool import Spool
 from bulkmail.workers import Worker
 
-_ROWS = 2000
+_log = Logger("bulkmail")
+
+_ROWS = 5000
 _FIRST_ROWS = 100  # a small first batch puts the first message on the wire sooner
 _SETTLED = 5000
+_TRY_AGAIN = 5.0
+
+Kept = TypeVar("Kept")
 
 _STATUS_OF = {
     "invalid": (Status.INVALID, Category.INVALID_ADDRESS),
@@ -43,6 +50,7 @@ class Importing:
         stored: Callable[[Run], None],
     ) -> None:
         self._worker = Worker.start(reactor, "bulkmail.campaign.ingest:Ingest")
+        self._reactor = reactor
         self._spool = spool
         self._run = run
         self._job = job
@@ -82,7 +90,7 @@ class Importing:
             if not done and not self._stopped:
                 batch = self._worker.ask(("next", _ROWS), None)
             if rows or done:
-                await self._spool.add_rows(run.id, rows, state, done, self._wall())
+                await self._kept(lambda: self._spool.add_rows(run.id, rows, state, done, self._wall()))  # noqa: B023
                 self._count(rows)
                 run.input_rows += len(rows)
                 self._stored(run)
@@ -95,12 +103,26 @@ class Importing:
         while not done and not self._stopped:
             _, settled, done, state = await self._ask(("settle", _SETTLED))
             if settled:
-                fresh = await self._spool.settle_held(run.id, settled, self._wall())
+                fresh = await self._kept(lambda: self._spool.settle_held(run.id, settled, self._wall()))  # noqa: B023
                 run.add_to_totals(Counter({("", str(Status.DUPLICATE), ""): fresh}))
-            await self._spool.add_rows(run.id, [], state, True, self._wall())
+            await self._kept(lambda: self._spool.add_rows(run.id, [], state, True, self._wall()))  # noqa: B023
             if done:
                 run.import_done = True
             self._stored(run)
+
+    async def _kept(self, write: Callable[[], Deferred[Kept]]) -> Kept:
+        """What ``write`` gives, tried again while the disk does not take it. Raises OwnFault when stopped."""
+        told = ""
+        while True:
+            try:
+                return await write()
+            except OwnFault as fault:
+                if self._stopped:
+                    raise
+                if str(fault) != told:
+                    told = str(fault)
+                    _log.error("reading the recipients waits: {fault}; it is tried again every 5 s", fault=fault)
+            await deferLater(self._reactor, _TRY_AGAIN)
 
     def _count(self, rows: list[tuple[Any, ...]]) -> None:
         counted: Counter[tuple[str, str, str]] = Counter()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bulkmail.delivery.street import Street
     from bulkmail.net import Connection
 
+_log = Logger("bulkmail")
+
 FIRST_STOCK = 8
 LARGEST_STOCK = 1024
 _SOON = 0.0005  # a grant this near is taken now: a timer would cost more
@@ -40,8 +42,6 @@ _REST_AFTER_REFUSED_CONNECTION = 60.0
 
 class Lane:
     """The messages and connections of one site. ``street`` is everything it shares with the other lanes."""
-
-    log = Logger()
 
     def __init__(self, site: Site, limits: Limits, street: Street) -> None:
         self.site = site
@@ -372,9 +372,14 @@ class Lane:
         for connection in list(self._flying):
             connection.abort("stopped before the server answered")
 
+    def forgive(self) -> None:
+        """Its recipients go elsewhere now: an outage here keeps nobody waiting."""
+        if not self.queues:
+            self._outage_since = 0.0
+
     def retire(self) -> bool:
         """Whether the lane has nothing left to do and could be forgotten; releases its gate when so."""
-        if self.queues or self.held or self.connections or self._walks or self.down:
+        if self.queues or self.held or self.connections or self._walks or self.down or self._outage_since:
             return False
         self.closed = True
         self._wakeup.cancel()

@@ -21,13 +21,13 @@ from bulkmail.settings import Retry
 from bulkmail.shaping import Decision, Verdict, classify, decide
 from bulkmail.spool import Attempt, Claimed, Settlement, Spool
 
+_log = Logger("bulkmail")
+
 _RESULTS = {Status.DELIVERED: "delivered", Status.DEFERRED: "deferred"}
 
 
 class Ledger:
     """Records outcomes; ``changed(run)`` is called after each."""
-
-    log = Logger()
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Ledger:
         self._changed = changed
         self._speed = speed
         self.paused = 0.0  # seconds that no recipient is charged for
+        self.due: Callable[[float], None] = lambda _: None  # told a row's next time once the spool knows it too
 
     def about_to_dot(self, message: Message) -> None:
         """Journal that the final dot is about to leave. Raises OwnFault: then it must not leave."""
@@ -99,7 +100,7 @@ class Ledger:
                 self._journal.reply(claimed.id, attempt.number, settlement.packed())
             except OwnFault as fault:
                 # The outcome still goes to the store; only a crash before that would make it ambiguous.
-                self.log.error("{fault}", fault=fault)
+                _log.error("{fault}", fault=fault)
         self._settle(message, settlement)
         return verdict, decision
 
@@ -128,6 +129,7 @@ class Ledger:
 
     async def _release(self, rows: list[Claimed], due: float) -> None:
         await self._spool.release(rows, due)
+        self.due(due)
 
     def _settlement(
         self,
@@ -160,5 +162,7 @@ class Ledger:
         run = message.run
         run.move(message.claimed.previous, (settlement.provider, settlement.status, settlement.category))
         done: Deferred[None] = self._spool.settle(settlement)
-        done.addErrback(lambda failure: self.log.failure("an outcome could not be stored", failure))
+        if settlement.next_at:
+            done.addCallback(lambda _: self.due(settlement.next_at))
+        done.addErrback(lambda failure: _log.failure("an outcome could not be stored", failure))
         self._changed(run)

@@ -16,7 +16,7 @@ from bulkmail.campaign import Campaign, changes, digests, load_campaign, read_he
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
 from bulkmail.settings import Settings
-from bulkmail.spool import ENDED, RUNNING, CampaignRow, Spool
+from bulkmail.spool import ENDED, CampaignRow, Spool
 
 
 @dataclass(frozen=True)
@@ -124,6 +124,4 @@ async def open_campaign(spool: Spool, prepared: Prepared, *, now: float, accept_
     finished = row.state in ENDED
     if finished:
         run.import_done = True
-    else:
-        await spool.set_state(row.id, RUNNING, now)
     return Opened(run, row, await spool.import_state(row.id), finished)

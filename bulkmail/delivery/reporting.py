@@ -20,6 +20,8 @@ from bulkmail.report import Facts, ReportFolder, refresh_wait
 from bulkmail.spool import Reader, Spool
 from bulkmail.workers import Pool
 
+_log = Logger("bulkmail")
+
 REPORT_WORKER = "bulkmail.delivery.reporting:ReportWorker"
 _ROWS = 2000
 _ATTEMPTS = 5000
@@ -83,8 +85,6 @@ class ReportWorker:
 
 class Reporting:
     """Says when each campaign's files are written. ``look`` is called once a second."""
-
-    log = Logger()
 
     def __init__(
         self,

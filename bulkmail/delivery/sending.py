@@ -8,6 +8,7 @@ is settled, given back, written and closed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -23,9 +24,11 @@ from bulkmail.delivery.progress import Progress
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.street import Street
-from bulkmail.mail import OwnFault, Refused
-from bulkmail.spool import Spool
+from bulkmail.mail import BulkmailError
+from bulkmail.spool import RUNNING, Spool
 from bulkmail.workers import Pool
+
+_log = Logger("bulkmail")
 
 _LOOK_AGAIN = 0.05
 FINISHED, STOPPED, REFUSED = 0, 3, 1
@@ -33,8 +36,6 @@ FINISHED, STOPPED, REFUSED = 0, 3, 1
 
 class Sending:
     """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused."""
-
-    log = Logger()
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Sending:
         self._scratch = scratch
         self._imports: dict[int, Importing] = {}
         self._ended: dict[int, Deferred[int]] = {}
+        self._stopped: Deferred[None] | None = None
         self._second = LoopingCall(self._each_second)
         self._second.clock = reactor
         self._progress = Progress(street, feeder)
@@ -78,25 +80,30 @@ class Sending:
         """Send one campaign to its end (or the process's); its exit status. Raises Refused before anything is sent."""
         opened = await open_campaign(self._spool, prepared, now=self._wall(), accept_changes=accept_changes)
         run = opened.run
-        self._reporting.open(
-            run,
-            f"{run.folder}/{'rehearsal' if self._rehearsal else 'report'}",
-            prepared.files,
-            sender_domain(run),
-            opened.row.report_position,
-        )
         if opened.finished:
-            self.log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
+            _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
+            self._report(prepared, opened)
             await self._reporting.finish(run, opened.row.state, opened.row.exit_status, opened.row.ended_at)
             return FINISHED
         importing = await self._open_input(prepared, opened)
+        await self._spool.set_state(run.id, RUNNING, self._wall())
+        self._report(prepared, opened)
         self._compose.set_up(run.id, ("load", run.id, run.content))
         self._imports[run.id] = importing
         self._feeder.runs[run.id] = run
         ended = self._ended[run.id] = Deferred()
         self._feeder.more()
         background(self._import(run, importing), "importing")
+        if self._feeder.stopping:
+            importing.stop()
+            run.over = True
+            await self._stop_run(run)
         return await ended
+
+    def _report(self, prepared: Prepared, opened: Opened) -> None:
+        run = opened.run
+        folder = os.path.join(run.folder, "rehearsal" if self._rehearsal else "report")
+        self._reporting.open(run, folder, prepared.files, sender_domain(run), opened.row.report_position)
 
     def running(self) -> list[tuple[str, Run]]:
         """The campaigns that are being sent, with their folders."""
@@ -125,7 +132,7 @@ class Sending:
         )
         try:
             for notice in await importing.open():
-                self.log.warn("{notice}", notice=notice)
+                _log.warn("{notice}", notice=notice)
         except BaseException:
             importing.close()
             raise
@@ -134,11 +141,8 @@ class Sending:
     async def _import(self, run: Run, importing: Importing) -> None:
         try:
             await importing.import_all()
-        except Refused as refused:
-            self.log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=refused)
-            run.broken = True
-        except OwnFault as fault:
-            self.log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=fault)
+        except BulkmailError as error:
+            _log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=error)
             run.broken = True
         self._stored(run)
 
@@ -158,7 +162,7 @@ class Sending:
         """Every row is final: settle, report, and tell who waits."""
         await self._spool.flushed()
         await self._spool.set_state(run.id, "finished", self._wall(), exit_status=FINISHED)
-        self.log.info("{line}", line=self._progress.ended(run))
+        _log.info("{line}", line=self._progress.ended(run))
         await self._close(run, "finished", FINISHED)
 
     async def _close(self, run: Run, state: str, exit_status: int) -> None:
@@ -173,9 +177,7 @@ class Sending:
         self._reporting.look()
         for run in list(self._feeder.runs.values()):
             if not run.over:
-                self.log.info("{line}", line=self._progress.line(run, self._reactor.seconds()))
-        if self._street.fault == "" or not self._street.paused:
-            self._street.all_well()
+                _log.info("{line}", line=self._progress.line(run, self._reactor.seconds()))
         if self._once and self._feeder.idle:
             for run in list(self._feeder.runs.values()):
                 if run.import_done and not run.over:
@@ -193,8 +195,16 @@ class Sending:
 
     async def stop(self) -> None:
         """No new work; what is in flight may finish for a while; then settle, report and end every campaign."""
-        if self._feeder.stopping:
+        if self._stopped is not None:
+            await self._stopped
             return
+        self._stopped = Deferred()
+        try:
+            await self._stop()
+        finally:
+            self._stopped.callback(None)
+
+    async def _stop(self) -> None:
         for importing in self._imports.values():
             importing.stop()
         self._feeder.stop()
@@ -208,6 +218,8 @@ class Sending:
             if not run.over:
                 run.over = True
                 await self._stop_run(run)
+        while self._ended:
+            await deferLater(self._reactor, _LOOK_AGAIN)
 
     async def close(self) -> None:
         """End the processes; the spool is closed by its owner."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bulkmail.delivery.feeder import Feeder
     from bulkmail.delivery.lane import Lane
 
+_log = Logger("bulkmail")
+
 _TRY_AGAIN = 5.0
 _BRISK_CONNECT = 5.0  # for a host that is not the site's last hope
 
@@ -36,7 +38,7 @@ class Street:
     ``speed`` divides every wait that is not a setting (a rehearsal's settings are divided already).
     """
 
-    log = Logger()
+    log = Logger("bulkmail")
     feeder: Feeder
 
     def __init__(
@@ -77,6 +79,7 @@ class Street:
         self._speed = speed
         self._paused_at = 0.0
         self._contexts = TlsContexts()
+        ledger.due = self._due
         timeouts = settings.smtp.timeouts
         self._brisk = timeouts.model_copy(update={"connect": min(timeouts.connect, _BRISK_CONNECT)})
 
@@ -143,8 +146,9 @@ class Street:
     def record(self, message: Message, outcome: Outcome, provider: str, began: float) -> tuple[Verdict, Decision]:
         """One attempt is over: written down, and its retry, if any, on the feeder's list."""
         verdict, decision = self.ledger.record(message, outcome, provider, began)
+        if self.fault and outcome.reply is not None:
+            self._all_well()
         if decision.next_at is not None:
-            self.feeder.due_at(decision.next_at)
             run = message.run
             if run.next_try_at is None or decision.next_at < run.next_try_at or run.next_try_at < self.wall():
                 run.next_try_at = decision.next_at
@@ -153,7 +157,10 @@ class Street:
     def give_back(self, messages: Iterable[Message], due: float) -> None:
         """Return untouched messages to the spool, due again at ``due`` on the wall clock (0: at once)."""
         self.ledger.give_back(messages, due)
-        self.feeder.due_at(due)
+
+    def _due(self, wall: float) -> None:
+        """A row is due at ``wall``, and the spool knows it: a look before that would miss it."""
+        self.feeder.due_at(wall)
 
     def expires(self, since: float, until_now: float) -> bool:
         """Whether an outage that began at ``since`` (wall) outlasts, at ``until_now`` (clock), what a row may wait."""
@@ -178,7 +185,7 @@ class Street:
     def own_fault(self, text: str) -> None:
         """A fault of our own: pause, say so once, try again in five seconds."""
         if text != self.fault:
-            self.log.error("sending is paused: {text}; it is tried again every 5 s", text=text)
+            _log.error("sending is paused: {text}; it is tried again every 5 s", text=text)
         self.fault = text
         if not self.paused:
             self.paused = True
@@ -190,8 +197,7 @@ class Street:
         self.ledger.paused += max(0.0, self.wall() - self._paused_at)
         self.feeder.resume()
 
-    def all_well(self) -> None:
-        """Something that needs disk, resolver and network has just worked."""
-        if self.fault and not self.paused:
-            self.log.info("sending goes on")
+    def _all_well(self) -> None:
+        if not self.paused:
+            _log.info("sending goes on")
             self.fault = ""

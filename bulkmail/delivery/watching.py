@@ -20,13 +20,13 @@ from bulkmail.delivery.sending import FINISHED, Sending
 from bulkmail.mail import BulkmailError, OwnFault, Refused
 from bulkmail.settings import Settings
 
+_log = Logger("bulkmail")
+
 _EVERY = 2.0
 
 
 class Watching:
     """Watches ``root`` until it is told to stop."""
-
-    log = Logger()
 
     def __init__(self, *, reactor: Any, sending: Sending, settings: Settings, root: str) -> None:
         self._reactor = reactor
@@ -41,7 +41,7 @@ class Watching:
 
     async def watch(self) -> None:
         """Look every two seconds; returns after `stop`."""
-        self.log.info("watching {root} for campaign folders", root=self._root)
+        _log.info("watching {root} for campaign folders", root=self._root)
         self._looking.start(_EVERY, now=True)
         await self._stopped
 
@@ -56,7 +56,7 @@ class Watching:
             states = scan(self._root, self._reactor.seconds())
         except OwnFault as fault:
             if str(fault) != self._fault:
-                self.log.error("{fault}", fault=fault)
+                _log.error("{fault}", fault=fault)
             self._fault = str(fault)
             return
         self._fault = ""
@@ -73,20 +73,20 @@ class Watching:
             self._say(path, "The campaign is being checked.\n")
             prepared = prepare(path, self._settings)
             for notice in prepared.notices:
-                self.log.warn("{notice}", notice=notice)
+                _log.warn("{notice}", notice=notice)
             status = await self._sending.send(prepared, accept_changes=False)
             self._say(path, self._ended(status))
         except Refused as refused:
             count = len(refused.problems)
             what = "one thing is" if count == 1 else f"{count} things are"
-            self.log.error("refused: {reason}", reason=refused)
+            _log.error("refused: {reason}", reason=refused)
             self._say(
                 path,
                 f"This campaign was not sent: {what} wrong with it.\n\n{refused}\n\n"
                 "Mend the files; the folder is checked again as soon as they have changed.\n",
             )
         except BulkmailError as error:
-            self.log.error("{path}: {error}", path=path, error=error)
+            _log.error("{path}: {error}", path=path, error=error)
             self._say(path, f"This campaign could not be sent: {error}\n")
         finally:
             self._folders.ended(path)
@@ -100,4 +100,4 @@ class Watching:
         try:
             write_status(path, text)
         except OSError as error:
-            self.log.warn("{path}: STATUS.txt cannot be written: {error}", path=os.path.basename(path), error=error)
+            _log.warn("{path}: STATUS.txt cannot be written: {error}", path=os.path.basename(path), error=error)

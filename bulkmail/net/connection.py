@@ -37,7 +37,7 @@ from bulkmail.smtp import (
     UpgradeToTls,
 )
 
-_log = Logger()
+_log = Logger("bulkmail")
 
 # What did not happen in time, by the name of the timeout.
 _LATE = {

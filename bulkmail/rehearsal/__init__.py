@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bulkmail.rehearsal.behaviour import Behaviour, DnsKind, Layout, Persona, Step, Then, Tls
 from bulkmail.rehearsal.personas import PERSONAS
+from bulkmail.rehearsal.process import WorldProcess, rehearsed
 from bulkmail.rehearsal.store import Received, body_of, read
 from bulkmail.rehearsal.zone import Zone, hosts_table
 
@@ -35,9 +36,11 @@ __all__ = [
     "Step",
     "Then",
     "Tls",
+    "WorldProcess",
     "Zone",
     "body_of",
     "hosts_table",
     "read",
+    "rehearsed",
     "run",
 ]

@@ -199,6 +199,7 @@ class Dialogue:
         if behaviour.then is Then.CLOSE:
             self.hang_up()
         elif behaviour.then is Then.ABORT:
+            self._out.clear()
             self.deaf = True
             self._link.abort()
         elif behaviour.then is Then.SILENCE:

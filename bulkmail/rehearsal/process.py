@@ -20,6 +20,8 @@ from twisted.python.failure import Failure
 from bulkmail.mail import OwnFault
 from bulkmail.settings import Settings
 
+_log = Logger("bulkmail")
+
 LOOPBACK = "127.0.0.0/8"
 _SHORTEST_PATIENCE = 5.0
 _START_WITHIN = 20.0
@@ -68,8 +70,6 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
 
 class WorldProcess(ProcessProtocol):
     """The child process with the DNS server and the mail servers. ``store`` is where it keeps what it received."""
-
-    log = Logger()
 
     def __init__(self, reactor: Any, store: str, speed: float) -> None:
         self._reactor = reactor
@@ -134,7 +134,7 @@ class WorldProcess(ProcessProtocol):
                 where = json.loads(line)
                 self._ready.callback(Where(where["dns"], where["smtp_port"]))
             else:
-                self.log.info("the rehearsal's world: {line}", line=line.decode("utf-8", "replace"))
+                _log.info("the rehearsal's world: {line}", line=line.decode("utf-8", "replace"))
 
     def errReceived(self, data: bytes) -> None:
         """Kept for the message when it fails."""

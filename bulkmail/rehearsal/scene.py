@@ -122,7 +122,7 @@ class Scene:
         """Whether one message more goes beyond ``rate`` messages a second, with a burst of one second's worth."""
         now = self.clock()
         due = max(self._buckets.get(key, now), now)
-        if due - now >= 1.0:
+        if due - now > 1.0 - 0.5 / rate:
             return True
         self._buckets.put(key, due + 1.0 / rate)
         return False

@@ -40,7 +40,7 @@ class Received:
 def message_id_of(message: bytes) -> str:
     """The Message-ID, angle brackets included; ``""`` where there is none."""
     start = message.find(b"\r\nMessage-ID: <")
-    head = message.find(b"\r\n\r\n")
+    head = 0 if message.startswith(b"\r\n") else message.find(b"\r\n\r\n")
     if 0 <= start < head:
         end = message.find(b"\r\n", start + 2)
         found = message[start + 14 : end]

@@ -50,7 +50,7 @@ from bulkmail.spool.campaigns import ENDED, RUNNING
 from bulkmail.spool.front import Spool
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.opening import open_spool
-from bulkmail.spool.place import estimate, free_bytes
+from bulkmail.spool.place import estimate, free_bytes, in_use
 from bulkmail.spool.reader import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Reader
 from bulkmail.spool.rows import (
     Attempt,
@@ -83,6 +83,7 @@ __all__ = [
     "campaign_of",
     "estimate",
     "free_bytes",
+    "in_use",
     "number_of",
     "open_spool",
     "pack",

@@ -22,6 +22,8 @@ from bulkmail.spool.rows import Claimed, Recovered, Settlement
 from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
 
+_log = Logger("bulkmail")
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Asked = tuple[int, int, Deferred[list[Claimed]]]
@@ -43,8 +45,6 @@ class Spool:
     ``journal`` is for the event loop's thread only. ``recovered`` says what the start found. ``on_fault`` is called
     with an OwnFault when outcomes cannot be written, and with None when they can again.
     """
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -155,7 +155,7 @@ class Spool:
             limits[queue_id] = limits.get(queue_id, 0) + limit
         work = self._writer.call(partial(self._store.claim, list(limits.items()), self._clock()))
         work.addCallbacks(_hand_out, _turn_down, callbackArgs=(asked,), errbackArgs=(asked,))
-        work.addErrback(lambda failure: self._log.failure("handing out claimed rows failed", failure))
+        work.addErrback(lambda failure: _log.failure("handing out claimed rows failed", failure))
         work.addCallback(lambda _: self._claim())
 
 

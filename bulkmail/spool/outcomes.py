@@ -21,6 +21,8 @@ from bulkmail.spool.rows import Settlement
 from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
 
+_log = Logger("bulkmail")
+
 GivenBack = tuple[int, float]
 Item = Settlement | GivenBack
 Entry = tuple[Item, Deferred[None] | None]
@@ -33,8 +35,6 @@ _MOST_ROWS = 2000  # in one transaction, after an outage
 
 class Outcomes:
     """The buffer in front of `SqliteStore.settle`. ``fault``: why it cannot be emptied just now, else None."""
-
-    _log = Logger()
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class Outcomes:
         self._flying = len(batch)
         work = self._writer.call(self._job(batch))
         work.addCallbacks(partial(self._settled, batch), partial(self._not_settled, batch))
-        work.addErrback(lambda failure: self._log.failure("telling that outcomes are stored failed", failure))
+        work.addErrback(lambda failure: _log.failure("telling that outcomes are stored failed", failure))
 
     def _settled(self, batch: Sequence[Entry], wrong: dict[int, Exception]) -> None:
         self._flying = 0
@@ -124,7 +124,7 @@ class Outcomes:
         else:
             self._plan()
         for at, error in wrong.items():
-            self._log.error("an outcome contradicts itself and was not stored: {error}", error=error, item=batch[at][0])
+            _log.error("an outcome contradicts itself and was not stored: {error}", error=error, item=batch[at][0])
         for at, (_, done) in enumerate(batch):
             if done is not None:
                 if at in wrong:

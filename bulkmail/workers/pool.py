@@ -24,6 +24,8 @@ from bulkmail.mail import BulkmailError
 from bulkmail.workers.answers import Answers
 from bulkmail.workers.frames import Frames, frame
 
+_log = Logger("bulkmail")
+
 _RESTART_DELAY = 0.5
 _END_WITHIN = 5.0
 
@@ -48,8 +50,6 @@ class _Job:
 
 class Worker(ProcessProtocol):
     """One child process that serves one named class. ``ask`` in order; answers come as the child gives them."""
-
-    log = Logger()
 
     def __init__(self, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None) -> None:
         self.name = name
@@ -170,13 +170,13 @@ class Worker(ProcessProtocol):
         if self._end is not None and self._end.active():
             self._end.cancel()
         if self._errors:
-            self.log.warn("{name} wrote: {text}", name=self.name, text=self._errors.decode("utf-8", "replace"))
+            _log.warn("{name} wrote: {text}", name=self.name, text=self._errors.decode("utf-8", "replace"))
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
             if job.deadline is not None:
                 job.deadline.cancel()
         if not self._closing:
-            self.log.warn("{name} ended: {reason}", name=self.name, reason=reason.getErrorMessage())
+            _log.warn("{name} ended: {reason}", name=self.name, reason=reason.getErrorMessage())
         for job in jobs.values():
             job.answer.errback(WorkerDiedError(f"{self.name} ended: {reason.getErrorMessage()}"))
         if self._ended is not None:
@@ -272,6 +272,6 @@ class Pool:
     def _send_setup(self, worker: Worker, job: tuple[Any, ...]) -> None:
         def failed(failure: Failure) -> None:
             if not isinstance(failure.value, WorkerDiedError):
-                worker.log.failure("a worker could not be set up", failure)
+                _log.failure("a worker could not be set up", failure)
 
         worker.ask(job, None).addErrback(failed)

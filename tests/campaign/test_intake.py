@@ -217,7 +217,7 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(PIECES, st.integers(1, 4), st.sampled_from([8, 128 * 1024]))
 def test_resuming_anywhere_gives_what_an_uninterrupted_run_gives(tmp_path_factory, text, limit, size):
     path = tmp_path_factory.mktemp("intake") / "a.csv"
@@ -240,7 +240,7 @@ def test_resuming_anywhere_gives_what_an_uninterrupted_run_gives(tmp_path_factor
         lines_module._BLOCK = before
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(PIECES, PIECES, PIECES, st.integers(1, 4))
 def test_a_grown_list_gives_the_new_rows_and_only_them(tmp_path_factory, text, more, most, limit):
     path = tmp_path_factory.mktemp("intake") / "a.csv"
@@ -248,10 +248,9 @@ def test_a_grown_list_gives_the_new_rows_and_only_them(tmp_path_factory, text, m
     answers, settled, states = drain(Intake([str(path)]), limit)
     rows, state = rows_of(answers), states[-1]
     for addition in (more, most):
-        if path.read_text()[-1] != "\n":
-            addition = "\n" + addition
+        unended = path.read_text()[-1] != "\n"
         with open(path, "a", newline="") as file:
-            file.write(addition)
+            file.write("\n" * unended + addition)
         answers, settled_now, states = drain(Intake([str(path)], skip=len(rows), resume=state), limit)
         for some, some_state in answers:
             # whatever of it was stored, going on from there works
@@ -264,12 +263,12 @@ def test_a_grown_list_gives_the_new_rows_and_only_them(tmp_path_factory, text, m
     assert [row[0] for row in rows] == list(range(1, len(rows) + 1))
     held = [row[0] for row in rows if row[6] == "held"]
     assert sorted(number for number, _, _ in settled) == held
+    truth = {number: repeated for number, repeated, _ in settled}
     seen = {}
     for row in rows:
         if row[6] in ("ok", "held"):
             first = seen.setdefault(parse_address(row[3]).key, row[0])
-            repeated = dict((number, repeated) for number, repeated, _ in settled).get(row[0], False)
-            assert repeated == (first != row[0])
+            assert truth.get(row[0], False) == (first != row[0])
 
 
 def test_nothing_new_is_answered_at_once_without_reading(write, monkeypatch):
@@ -315,25 +314,23 @@ def test_more_files_may_be_added_behind(write):
     assert settled == [(2, True, "the same address as row 1 of a.csv")]
 
 
-@pytest.mark.parametrize("change", ["row", "header", "shorter", "gone"])
-def test_a_change_in_what_was_read_is_refused(write, change):
-    path, other = write("a.csv", "email,x\na@b.de,1\nc@d.de,2\n"), write("b.csv", "email\n")
-    answers, _, states = drain(Intake([path, other]), 1)
-    files = [path, other]
-    if change == "row":
-        write("a.csv", "email,x\na@b.de,9\nc@d.de,2\n")
-    elif change == "header":
-        write("a.csv", "email,y\na@b.de,1\nc@d.de,2\n")
-    elif change == "shorter":
-        write("a.csv", "email,x\na@b.de,1\n")
-    else:
-        files = [path]
-    for rows, state in (answers[1], (None, states[-1])):
-        del rows
-        with pytest.raises(Refused, match="changed in the part already read|1 are left; put them back"):
-            if change == "gone" and len(state["files"]) < 2:
-                raise Refused(module.refuse("x", "1 are left; put them back").problems)
-            Intake(files, skip=state["rows"], resume=state)
+@pytest.mark.parametrize(
+    "text", ["email,x\na@b.de,9\nc@d.de,2\n", "email,y\na@b.de,1\nc@d.de,2\n", "email,x\na@b.de\n"]
+)
+def test_a_change_in_what_was_read_is_refused(write, text):
+    path = write("a.csv", "email,x\na@b.de,1\nc@d.de,2\n")
+    answers, _, _ = drain(Intake([path]), 1)
+    write("a.csv", text)
+    for rows, state in answers:
+        with pytest.raises(Refused, match="changed in the part already read"):
+            Intake([path], skip=rows[0][0] if rows else 2, resume=state)
+
+
+def test_a_file_that_was_read_may_not_be_left_out(write):
+    first, second = write("a.csv", "email\na@b.de\n"), write("b.csv", "email\n")
+    _, _, states = drain(Intake([first, second]))
+    with pytest.raises(Refused, match="2 lists were read before and 1 are left; put them back"):
+        Intake([first], skip=1, resume=states[-1])
 
 
 def test_what_was_not_read_yet_may_change(write):

@@ -194,3 +194,19 @@ def test_a_file_that_only_grew_is_not(opened, tmp_path):
         file.write(b"c\n")
     os.utime(path, ns=(1, 1))
     lines.confirm()
+
+
+def test_a_disk_that_fails_is_refused_with_the_line(opened, monkeypatch):
+    class Broken:
+        def __init__(self, file):
+            self.fileno, self.tell, self.close = file.fileno, file.tell, file.close
+
+        def read(self, size):
+            raise OSError(5, "Input/output error")
+
+    lines = opened(b"a\n" * 100_000)
+    lines.fill()
+    lines.advance(len(lines.texts))
+    lines._file = Broken(lines._file)
+    with pytest.raises(Refused, match=r"list.csv:65537: cannot be read on: Input/output error"):
+        lines.fill()

@@ -55,7 +55,7 @@ def test_only_the_last_file_may_grow(tmp_path):
         paths.append(str(tmp_path / name))
     places = [place_at(b"email\n"), place_at(b"email\n")]
     assert prove(paths, 1, places)
-    with pytest.raises(Refused, match="has grown, but rows of b.csv were already read after it"):
+    with pytest.raises(Refused, match=r"has grown, but rows of b.csv were already read after it"):
         prove(paths, 0, places)
 
 
@@ -69,5 +69,5 @@ def test_a_last_line_without_end_must_end_before_new_rows(tmp_path, ahead, good)
     if good:
         assert prove([str(tmp_path / "a.csv")], 0, [place]) == bool(ahead)
     else:
-        with pytest.raises(Refused, match="a.csv:2: the row at the end of this line was already read"):
+        with pytest.raises(Refused, match=r"a.csv:2: the row at the end of this line was already read"):
             prove([str(tmp_path / "a.csv")], 0, [place])

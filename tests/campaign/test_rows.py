@@ -224,11 +224,13 @@ def test_a_file_in_another_encoding_is_refused_with_line_and_byte(read):
     with pytest.raises(Refused, match=r"list.csv:2:9: byte 9 \(0xF6\) is not UTF-8; .* `encoding: windows-1252`"):
         read((HEADER + "\n".join(rows)).encode("cp1252"))
     few = ["a@b.de,Ann,x"] * 80 + ["a@b.de,J\u00f6rg,x"] * 12
-    with pytest.raises(Refused, match="list.csv:82:9"):
+    with pytest.raises(Refused, match=r"list.csv:82:9"):
         read((HEADER + "\n".join(few)).encode("cp1252"))
-    with pytest.raises(Refused, match="list.csv:1:7: byte 7"):
+    with pytest.raises(Refused, match=r"list.csv:1:7: byte 7"):
         read("email,\u00f6\n".encode("cp1252"))
     assert len(cells_of(read((HEADER + "\n".join(rows)).encode("cp1252"), encoding="cp1252"))) == 4
+    with pytest.raises(Refused, match=r"0x81.* is not cp1252; the file is not written in cp1252"):
+        read(HEADER.encode() + b"a@b.de,\x81,x\n" * 3, encoding="cp1252")
 
 
 def test_one_undecodable_row_never_stops_a_campaign(read):

@@ -34,7 +34,9 @@ def refusal(listed, *contents, **options):
 
 
 def test_addresses_and_domains_in_a_plain_list(listed):
-    text = "\ufeff# gone\r\nBob@Example.com  # asked 2024\r\n\r\n@b\u00fccher.de\r\nspam.example\r\n  ann+x@a.de\t# why\r\n"
+    text = (
+        "\ufeff# gone\r\nBob@Example.com  # asked 2024\r\n\r\n@b\u00fccher.de\r\nspam.example\r\n  ann+x@a.de\t# x\r\n"
+    )
     suppression, notes = listed(text)
     assert notes == []
     assert len(suppression) == 4
@@ -123,3 +125,25 @@ def test_the_table_is_a_set(numbers):
     assert len(suppression) == len(numbers)
     for number in range(0, 10**6, 997):
         assert bool(why(suppression, f"{number}@x.de")) == (number in numbers)
+
+
+def test_the_table_grows_and_forgets_nothing(listed):
+    suppression, _ = listed("".join(f"u{number}@x.de\n" for number in range(3000)) + "y.de\n")
+    assert len(suppression) == 3001
+    assert all(why(suppression, f"u{number}@x.de") for number in range(3000))
+    assert not any(why(suppression, f"v{number}@x.de") for number in range(3000))
+    # more domains than answers are remembered
+    assert not any(why(suppression, f"a@d{number}.de") for number in range(5000))
+    assert why(suppression, "a@y.de")
+
+
+def test_a_quote_can_hide_no_row_of_a_list(listed):
+    (problem,) = refusal(listed, 'email,why\nann@x.de,"no\nbob@x.de,no"\n')[:1]
+    assert (problem.line, problem.message[:12]) == (2, "a quote open")
+    (problem,) = refusal(listed, 'domain,why\nx.de,"no\ny.de,no"\n')[:1]
+    assert (problem.line, problem.message[:12]) == (2, "a quote open")
+
+
+def test_comments_in_a_csv_are_skipped(listed):
+    suppression, _ = listed("email,why\n# asked to go\nann@x.de,no\n\n")
+    assert len(suppression) == 1

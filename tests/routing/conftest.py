@@ -52,6 +52,11 @@ class DnsServer:
     def address(self):
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def patience(self):
+        """Seconds to wait for it: moments where silence is what is tested, else enough for a machine under load."""
+        return 0.3 if self.dead or self.moods or self.lost else 5.0
+
     def count(self, name, kind):
         return sum(asked[:2] == (name, kind) for asked in self.asked)
 
@@ -159,7 +164,7 @@ def handle(server):
     def run(*jobs, **options):
         async def all_jobs():
             resolver = Resolver()
-            given = {"nameservers": [server.address], "timeout": 0.3, **options}
+            given = {"nameservers": [server.address], "timeout": server.patience, **options}
             assert await resolver.handle(("configure", given)) == ("configured",)
             return [await (job() if callable(job) else resolver.handle(job)) for job in jobs]
 

@@ -28,7 +28,7 @@ def ask(server):
             lookup = Lookup(
                 [parse_nameserver(text) for text in servers or [server.address]],
                 clock=clock,
-                **{"timeout": 0.3, **options},
+                **{"timeout": server.patience, **options},
             )
             if together:
                 return await asyncio.gather(*(lookup.ask(*question) for question in questions), return_exceptions=True)
@@ -166,7 +166,7 @@ def test_a_server_that_knows_no_edns_is_asked_without(server, ask):
 @pytest.mark.loopback
 def test_the_second_nameserver_is_asked_where_the_first_is_dead(server, ask):
     server.zone["a.test"] = {"A": ["192.0.2.1"]}
-    [found] = ask(("a.test", "A"), servers=["127.0.0.1:1", server.address])
+    [found] = ask(("a.test", "A"), servers=["127.0.0.1:1", server.address], timeout=0.3)
     assert found.kind == "data"
 
 

@@ -1,0 +1,239 @@
+"""What the benchmarks share: campaigns of any length, real receivers and a real DNS server, and what a run cost."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+ROOT = Path(__file__).resolve().parent.parent
+SENDER = "example.com"
+TWISTD = Path(sys.executable).with_name("twistd")
+_TICK = os.sysconf("SC_CLK_TCK")
+_FIRST = ["Ana", "Jürgen", "Зоя", "Ιωάννα", "陳", "さくら", "Noël", "Márta", "Oluwaseun", "محمد"]
+
+
+def need(*programs: str) -> None:
+    """Leave with the names of what is missing."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    if missing:
+        raise SystemExit(f"this benchmark needs {', '.join(missing)} (Debian: postfix, dnsmasq-base)")
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """A port that is free on loopback now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(command: list[str], **kwargs: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that is ended when the block is left."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)  # type: ignore[call-overload]
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def dns(folder: Path, domains: int, sites: int, addresses: int) -> Iterator[str]:
+    """dnsmasq with ``domains`` domains whose MX is one of ``sites`` hosts on ``addresses`` loopback addresses."""
+    lines = ["local=/test/"]
+    lines += [f"mx-host=d{n}.test,mx{n % sites}.test,10" for n in range(domains)]
+    lines += [f"host-record=mx{n}.test,127.0.1.{n % addresses + 1}" for n in range(sites)]
+    config = folder / "dnsmasq.conf"
+    config.write_text("\n".join(lines) + "\n")
+    port = free_port(socket.SOCK_DGRAM)
+    command = ["dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", f"--port={port}", "--listen-address=127.0.0.1"]
+    command += ["--bind-interfaces", f"--conf-file={config}", "--user=", "--pid-file=", "--cache-size=0"]
+    with running(command):
+        time.sleep(0.5)
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def sinks(addresses: int, dump: Path | None = None) -> Iterator[int]:
+    """One smtp-sink on each of ``addresses`` loopback addresses, all on one port; ``dump``: keep what they receive."""
+    port = free_port()
+    processes = []
+    for n in range(addresses):
+        command = ["smtp-sink", "-m", "2000"]
+        if os.geteuid() == 0:
+            command += ["-u", "root"]
+        if dump is not None:
+            command += ["-D", f"{dump}/sink{n}.dump"]
+        processes.append([*command, f"127.0.1.{n + 1}:{port}", "1000"])
+    started = [subprocess.Popen(c, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for c in processes]
+    try:
+        time.sleep(0.3)
+        yield port
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait()
+
+
+def campaign(folder: Path, name: str, recipients: int, domains: int, files: int = 1) -> Path:
+    """The welcome newsletter to ``recipients`` people, their rows spread over ``files`` CSV files."""
+    place = folder / name
+    place.mkdir()
+    source = ROOT / "campaigns" / "welcome"
+    for part in ("body.html.j2", "body.txt.j2"):
+        shutil.copy(source / part, place / part)
+    dice = random.Random(7)
+    names = [f"recipients{n}.csv" for n in range(files)]
+    number = 0
+    for n, file in enumerate(names):
+        with (place / file).open("w", newline="", encoding="utf-8") as out:
+            write = csv.writer(out)
+            write.writerow(["email", "first_name", "last_name", "city", "plan", "products", "joined"])
+            for _ in range(recipients // files + (n < recipients % files)):
+                write.writerow([
+                    f"person{number}@d{dice.randrange(domains)}.test",
+                    dice.choice(_FIRST),
+                    f"Beispiel-{number}",
+                    "Zürich",
+                    dice.choice(["free", "gold", ""]),
+                    "Oak stool|Walnut tray|Ash spoon",
+                    "2024-05-01",
+                ])  # fmt: skip
+                number += 1
+    text = (source / "campaign.yaml").read_text(encoding="utf-8").splitlines()
+    kept, skipping = [], False
+    for line in text:
+        key = line.split(":")[0]
+        if line and not line[0].isspace() and not line.startswith(("#", "-")):
+            skipping = key in ("name", "from", "recipients", "suppress", "reply_to", "envelope_from")
+        if not skipping:
+            kept.append(line)
+    kept += [f"name: {name}", f'from: "Acorn & Oak <hello@{SENDER}>"', f"recipients: [{', '.join(names)}]"]
+    (place / "campaign.yaml").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    return place
+
+
+def settings(folder: Path, nameserver: str, port: int, *, dkim: bool, connections: int = 20, extra: str = "") -> Path:
+    """bulkmail.yaml with limits out of the way."""
+    lines = [
+        "hostname: mta1.example.com",
+        f"spool: {folder}/spool",
+        f'dns: {{nameservers: ["{nameserver}"]}}',
+        'routing: {allow_networks: ["127.0.0.0/8"]}',
+        f"smtp: {{port: {port}}}",
+        "shaping:",
+        f"  default: {{connections: {connections}, messages_per_connection: 1000000,",
+        "            rate: 1000000/s, connection_rate: 10000/s}",
+    ]
+    if dkim:
+        key = folder / "dkim.pem"
+        if not key.exists():
+            key.write_bytes(new_key())
+            key.chmod(0o600)
+        lines.append(f"dkim: [{{domain: {SENDER}, selector: s1, key: {key}}}]")
+    path = folder / "bulkmail.yaml"
+    path.write_text("\n".join(lines) + "\n" + extra)
+    return path
+
+
+def new_key() -> bytes:
+    """An RSA-2048 private key in PEM."""
+    return rsa.generate_private_key(65537, 2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def bare_signatures(seconds: float = 1.0) -> float:
+    """RSA-2048 SHA-256 signatures a second on one core: the floor of a signed message."""
+    key = rsa.generate_private_key(65537, 2048)
+    count, start = 0, time.process_time()
+    while (spent := time.process_time() - start) < seconds:
+        key.sign(b"x" * 500, padding.PKCS1v15(), hashes.SHA256())
+        count += 1
+    return count / spent
+
+
+@dataclass
+class Cost:
+    """What one run took: wall seconds, CPU seconds of all its processes and of its main process, peak memory."""
+
+    wall: float
+    cpu: float
+    main_cpu: float
+    main_rss_mb: float
+    status: int
+    output: str
+
+
+def bulkmail(place: Path, config: Path, *options: str, timeout: float = 900) -> Cost:
+    """Run ``twistd -n bulkmail`` on a campaign to its end and count what it cost."""
+    command = [str(TWISTD), "--nodaemon", "--pidfile=", "bulkmail", "-c", str(place), "--settings", str(config)]
+    before = os.times()
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [*command, *options], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    main = _Watch(process.pid)
+    main.start()
+    timer = threading.Timer(timeout, process.kill)
+    timer.start()
+    output, _ = process.communicate()
+    timer.cancel()
+    wall = time.monotonic() - start
+    main.stop()
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return Cost(wall, cpu, main.cpu, main.rss_mb, process.returncode, output)
+
+
+class _Watch(threading.Thread):
+    """Looks at one process five times a second: its own CPU time (all threads) and peak memory."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._over = threading.Event()
+        self.cpu = 0.0
+        self.rss_mb = 0.0
+
+    def run(self) -> None:
+        while not self._over.wait(0.2):
+            try:
+                fields = Path(f"/proc/{self._pid}/stat").read_text().rsplit(")", 1)[1].split()
+                status = Path(f"/proc/{self._pid}/status").read_text()
+            except OSError:
+                return
+            self.cpu = max(self.cpu, (int(fields[11]) + int(fields[12])) / _TICK)
+            peak = [line for line in status.splitlines() if line.startswith("VmHWM")]
+            if peak:
+                self.rss_mb = max(self.rss_mb, int(peak[0].split()[1]) / 1024)
+
+    def stop(self) -> None:
+        self._over.set()
+
+
+def table(header: list[str], rows: list[list[object]]) -> str:
+    """A plain text table."""
+    cells = [header, *[[f"{cell:,.2f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[n]) for row in cells) for n in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])

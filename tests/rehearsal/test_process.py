@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import TestCase
+
+from bulkmail.mail import OwnFault
+from bulkmail.rehearsal.process import Where, WorldProcess, rehearsed
+from bulkmail.settings import load_settings
+
+
+def test_a_rehearsal_leads_nowhere_but_to_loopback(tmp_path: Path) -> None:
+    settings = load_settings(None, str(tmp_path))
+    changed = rehearsed(settings, Where("127.0.0.1:5300", 2500), str(tmp_path / "spool"), 600.0)
+    assert changed.dns.nameservers == ("127.0.0.1:5300",)
+    assert changed.smtp.port == 2500
+    assert changed.routing.allow_networks == ("127.0.0.0/8",)
+    assert changed.spool == str(tmp_path / "spool")
+    assert settings.smtp.port == 25
+
+
+def test_waits_are_divided_and_patience_stays_reasonable(tmp_path: Path) -> None:
+    settings = load_settings(None, str(tmp_path))
+    fast = rehearsed(settings, Where("127.0.0.1:53", 25), "x", 600.0)
+    assert fast.retry.schedule[0] == 1.0
+    assert fast.retry.expire_after == 432.0
+    assert fast.retry.greylist_after == 0.5
+    assert fast.smtp.timeouts.dot == 5.0
+    real = rehearsed(settings, Where("127.0.0.1:53", 25), "x", 1.0)
+    assert real.retry.schedule == settings.retry.schedule
+    assert real.smtp.timeouts == settings.smtp.timeouts
+
+
+@pytest.mark.loopback
+class TheProcess(TestCase):
+    timeout = 60
+
+    async def test_it_starts_listens_and_ends_with_its_input(self) -> None:
+        world = WorldProcess(reactor, self.place(), 600.0)
+        where = await world.start()
+        with socket.create_connection(("127.0.0.1", int(where.dns.rpartition(":")[2])), 5):
+            pass
+        await world.stop()
+        await world.stop()
+        with self.assertRaises(OSError):
+            socket.create_connection(("127.0.0.1", int(where.dns.rpartition(":")[2])), 5).close()
+
+    async def test_one_that_cannot_start_says_why(self) -> None:
+        blocked = Path(self.place()) / "file"
+        blocked.parent.mkdir(parents=True, exist_ok=True)
+        blocked.write_text("in the way", encoding="utf-8")
+        world = WorldProcess(reactor, str(blocked / "store"), 600.0)
+        error = await self.assertFailure(Deferred.fromCoroutine(world.start()), OwnFault)
+        assert "could not be started" in str(error)
+
+    def place(self) -> str:
+        import shutil
+        import tempfile
+
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        return str(Path(folder) / "store")
