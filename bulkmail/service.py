@@ -228,6 +228,7 @@ class Bulkmail(Service):
             "timeout": self.settings.dns.timeout,
             "allow_networks": [str(network) for network in self.settings.routing.allow_networks],
             "ttl_floor": 60.0 / speed,
+            "mx_aliases": True,  # against RFC 5321 5.1, and yet what every mailer follows
         }
 
         def replace(_: Worker | None) -> None:

@@ -270,14 +270,14 @@ class World:
 
     # files
 
-    def settings(self, **changes: Any) -> Path:
+    def settings(self, *, port: int = 0, **changes: Any) -> Path:
         """bulkmail.yaml: the test's servers, brisk retries; ``changes`` are merged into it."""
         values: dict[str, Any] = {
             "hostname": "mta1.example.com",
             "spool": "./spool",
             "dns": {"nameservers": [self.nameserver], "timeout": "5s"},
             "routing": {"allow_networks": ["127.0.0.0/8"]},
-            "smtp": {"port": self.server.port},
+            "smtp": {"port": port or self.server.port},
             "retry": {"schedule": ["500ms"], "unknown_after": "500ms", "greylist_after": "500ms"},
             "shaping": {"default": {"connections": 10, "rate": "10000/s", "connection_rate": "1000/s"}},
             "stop_within": "5s",
@@ -397,3 +397,19 @@ def world(tmp_path: Path) -> Iterator[World]:
 def _until() -> Callable[..., Any]:
     """`until` for tests: conftest files are not imported."""
     return until
+
+
+@pytest.fixture
+def needs() -> Callable[[str, str], str]:
+    """``needs(program, Debian package)``: its path, or a skip."""
+    return program
+
+
+@pytest.fixture(name="missing")
+def _missing() -> Callable[[str], NoReturn]:
+    return missing
+
+
+@pytest.fixture(name="end")
+def _end() -> Callable[..., None]:
+    return end

@@ -9,7 +9,7 @@ finds it empty, and opens again when the import adds to it or when one of its re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.task import deferLater
@@ -20,9 +20,9 @@ from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.composing import Composing
 from bulkmail.delivery.lane import Lane, unroutable
 from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.scout import Scout
 from bulkmail.mail import Category, OwnFault, Status
 from bulkmail.routing import RouteFailure, Site
-from bulkmail.shaping import classify
 from bulkmail.spool import Claimed, Spool
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ _log = Logger("bulkmail")
 OPEN_QUEUES = 20_000
 WINDOW = 4096  # messages claimed at once
 WINDOW_BYTES = 64 * 1024 * 1024
-_SCAN = 500
+_ROUTES = 1000  # domains asked for at once: the resolver's patience is for answers, not for standing in line
 _DRAIN = 500
+_COALESCE = 0.1
+_NOT_COMPOSED = 5.0
 _SCAN_AGAIN = 0.5  # what is overdue and was seen belongs to a resting lane; its own timer wakes that
 _LOOK_AGAIN = 0.02
 _PATIENCE = 2000
@@ -61,28 +63,22 @@ class Feeder:
         self.queues: dict[int, Queue] = {}
         self.stopping = False
         self._hungry: dict[Lane, None] = {}
-        self._after = 0
-        self._scanned = False
-        self._scanning = False
-        self._scan_again = False
+        self._routing = 0
         self._claims = 0
         self._draining = 0
         self._average = 12_000.0
-        self._scan_soon = Wakeup(street.reactor, self._start_scan)
         self._fill_soon = Wakeup(street.reactor, self._fill)
-        self._due_timer = Wakeup(street.reactor, self._scan_soon.now)
+        self._scout = Scout(spool=spool, street=street, runs=self.runs, found=self._open, room=self._room)
 
     # what others tell
 
     def more(self) -> None:
         """There may be unclaimed recipients that this feeder has not seen: rows were added, a pause has ended."""
-        self._after = 0
-        self._scanned = False
-        self._scan_soon.now()
+        self._scout.more()
 
     def due_at(self, wall: float) -> None:
         """A recipient becomes due at ``wall``."""
-        self._due_timer.at(self._street.now() + max(0.0, wall - self._street.wall()) + 0.001)
+        self._scout.due_at(wall)
 
     def resume(self) -> None:
         """A pause has ended: look at everything again."""
@@ -95,37 +91,46 @@ class Feeder:
     def hungry(self, lane: Lane) -> None:
         """The lane could take more messages."""
         self._hungry[lane] = None
-        if self.window > 0:
-            self._fill_soon.now()
+        self.freed()
+
+    def freed(self) -> None:
+        """There may be room for more messages; what comes free one by one is gathered for a moment."""
+        room = self.window
+        if self._hungry and room > 0:
+            self._fill_soon.at(self._street.now() + (0.0 if room * 16 >= room + self.held else _COALESCE))
 
     def lane_down(self, lane: Lane) -> None:
         """The lane rests; it is woken when the rest is over, and its domains are routed afresh."""
         self._hungry.pop(lane, None)
-        if lane.expired:
-            for queue in list(lane.queues):
+        for queue in list(lane.queues):
+            if lane.expired_for(queue.run):
                 lane.queues.remove(queue)
-                background(self._drain(queue, self._expire_with(lane)), "expiring the recipients of a dead site")
-            return
+                background(self._drain(queue, lane, lane.expire), "expiring the recipients of a dead site")
         self._street.reactor.callLater(max(0.0, lane.down_until - self._street.now()) + 0.001, self._lane_up, lane)
 
     def composed(self, message: Message) -> None:
         """A message came back from the compose workers."""
         self._average += (message.size - self._average) * 0.01
-        lane = message.queue.lane
-        if lane is None or self.stopping:
-            self._street.give_back([message], 0.0)
-            if lane is not None:
-                lane.hold(-1)
+        if self.stopping:
+            self._untouched([message], 0.0)
         else:
-            lane.add(message)
+            message.lane.add(message)
+
+    def not_composed(self, messages: Sequence[Message]) -> None:
+        """The compose workers failed, through no fault of these rows: once more in a while."""
+        self._untouched(messages, self._street.wall() + self._street.scaled(_NOT_COMPOSED))
+
+    def _untouched(self, messages: Sequence[Message], due: float) -> None:
+        self._street.give_back(messages, due)
+        for message in messages:
+            message.lane.hold(-1)
+            message.lane.wake()
 
     def spoilt(self, message: Message, reason: str) -> None:
         """A row that cannot be composed: that is its final outcome."""
-        lane = message.queue.lane
+        message.lane.hold(-1)
+        message.lane.wake()
         self._street.ledger.close(message, Status.INVALID, Category.TEMPLATE, reason)
-        if lane is not None:
-            lane.hold(-1)
-            lane.wake()
 
     @property
     def held(self) -> int:
@@ -142,8 +147,7 @@ class Feeder:
     def idle(self) -> bool:
         """Nothing is claimed, nothing is being looked for, and every open queue belongs to a resting lane."""
         return (
-            self._scanned
-            and not self._scanning
+            self._scout.done
             and not self._claims
             and self.held == 0
             and all(queue.lane is not None and queue.lane.down for queue in self.queues.values())
@@ -151,41 +155,8 @@ class Feeder:
 
     # opening queues
 
-    def _start_scan(self) -> None:
-        self._scan_again = self._scanning
-        if self._scanning or self.stopping or self._street.paused:
-            return
-        self._scanning = True
-        background(self._scan(), "looking for recipients to send to")
-
-    async def _scan(self) -> None:
-        try:
-            await self._open_due()
-            while not self._scanned and not self.stopping and len(self.queues) < OPEN_QUEUES:
-                found = await self._spool.backlog(self._after, _SCAN)
-                for queue_id, campaign_id, domain in found:
-                    self._after = queue_id
-                    self._open(queue_id, campaign_id, domain)
-                if len(found) < _SCAN:
-                    self._scanned = True
-            next_due = await self._spool.next_due()
-            if next_due is not None:
-                self.due_at(max(next_due, self._street.wall() + _SCAN_AGAIN))
-        except OwnFault as fault:
-            self._street.own_fault(str(fault))
-        finally:
-            self._scanning = False
-            if self._scan_again:
-                self._scan_soon.now()
-
-    async def _open_due(self) -> None:
-        after = (-1.0, 0)
-        found = [(0, 0, "", 0.0)] * _SCAN
-        while len(found) == _SCAN and not self.stopping:
-            found = await self._spool.due_queues(self._street.wall(), _SCAN, after)
-            for queue_id, campaign_id, domain, next_at in found:
-                self._open(queue_id, campaign_id, domain)
-                after = (next_at, queue_id)
+    def _room(self) -> bool:
+        return len(self.queues) < OPEN_QUEUES and self._routing < _ROUTES
 
     def _open(self, queue_id: int, campaign_id: int, domain: str) -> None:
         queue = self.queues.get(queue_id)
@@ -200,24 +171,26 @@ class Feeder:
         background(self._route(queue), "routing a domain")
 
     async def _route(self, queue: Queue) -> None:
+        self._routing += 1
         try:
             site = await self._route_domain(queue.domain)
         except OwnFault as fault:
             self._close(queue)
-            self._scanned = False
-            self._after = 0
-            self._street.own_fault(str(fault))
+            self._street.own_fault(str(fault))  # the end of the pause looks at everything again
             return
+        finally:
+            self._routing -= 1
+            self._scout.go_on()
         if self.stopping:
             self._close(queue)
             return
         if isinstance(site, RouteFailure):
             outcome = unroutable(site)
+            lane = self._lane(Site(f"domain {queue.domain}", (), "", queue.domain))
             if site.permanent:
                 began = self._street.wall()
-                await self._drain(queue, lambda message: self._street.record(message, outcome, "", began))
+                await self._drain(queue, lane, lambda message: self._street.record(message, outcome, "", began))
                 return
-            lane = self._lane(Site(f"domain {queue.domain}", (), "", queue.domain))
             self._attach(queue, lane)
             lane.fail(outcome)
         else:
@@ -244,8 +217,7 @@ class Feeder:
         lane = queue.lane
         if lane is not None and queue in lane.queues:
             lane.queues.remove(queue)
-        if not self._scanned:
-            self._scan_soon.now()
+        self._scout.go_on()
 
     def _lane_up(self, lane: Lane) -> None:
         if self.stopping or lane.closed:
@@ -274,10 +246,12 @@ class Feeder:
         for queue, limit in self._wanted():
             queue.claiming = True
             self._claims += 1
-            assert queue.lane is not None
-            queue.lane.hold(limit)
+            lane = queue.lane
+            assert lane is not None
+            lane.hold(limit)
             claim = self._spool.claim(queue.id, limit)
-            claim.addCallbacks(self._take, self._not_claimed, callbackArgs=(queue, limit), errbackArgs=(queue, limit))
+            whose = (queue, lane, limit)
+            claim.addCallbacks(self._take, self._not_claimed, callbackArgs=whose, errbackArgs=whose)
             claim.addErrback(lambda failure: _log.failure("taking claimed recipients failed", failure))
 
     def _wanted(self) -> list[tuple[Queue, int]]:
@@ -301,16 +275,13 @@ class Feeder:
                     break
         return wanted
 
-    def _take(self, rows: list[Claimed], queue: Queue, limit: int) -> None:
+    def _take(self, rows: list[Claimed], queue: Queue, lane: Lane, limit: int) -> None:
         queue.claiming = False
         self._claims -= 1
-        lane = queue.lane
-        assert lane is not None
+        messages = [Message(row, queue, queue.run, lane) for row in rows]
         lane.hold(len(rows) - limit)
-        messages = [Message(row, queue, queue.run) for row in rows]
         if self.stopping or lane.closed:
-            lane.hold(-len(messages))
-            self._street.give_back(messages, 0.0)
+            self._untouched(messages, 0.0)
             return
         if len(rows) < limit:
             self._close(queue)
@@ -321,52 +292,37 @@ class Feeder:
             self._composing.add(messages)
         lane.wake()
 
-    def _not_claimed(self, failure: Failure, queue: Queue, limit: int) -> None:
+    def _not_claimed(self, failure: Failure, queue: Queue, lane: Lane, limit: int) -> None:
         queue.claiming = False
         self._claims -= 1
-        if queue.lane is not None:
-            queue.lane.hold(-limit)
-            self._hungry[queue.lane] = None
+        self._street.own_fault(failure.getErrorMessage())
+        self._hungry[lane] = None
+        lane.hold(-limit)
         if not isinstance(failure.value, OwnFault):
             failure.raiseException()
-        self._street.own_fault(str(failure.value))
 
-    async def _drain(self, queue: Queue, settle: Callable[[Message], object]) -> None:
+    async def _drain(self, queue: Queue, lane: Lane, settle: Callable[[Message], object]) -> None:
         """Claim everything the queue has and settle it without sending."""
         try:
             while not self.stopping:
                 claimed = await self._spool.claim(queue.id, _DRAIN)
                 self._draining += len(claimed)
                 for row in claimed:
-                    settle(Message(row, queue, queue.run))
                     self._draining -= 1
+                    settle(Message(row, queue, queue.run, lane))
                 if len(claimed) < _DRAIN:
                     break
         except OwnFault as fault:
             self._street.own_fault(str(fault))
-            self._scanned = False
-            self._after = 0
         self._close(queue)
-
-    def _expire_with(self, lane: Lane) -> Callable[[Message], object]:
-        outcome, probe = lane.last_failure
-        assert outcome is not None
-        category = classify(outcome).category
-
-        def expire(message: Message) -> None:
-            self._street.ledger.close(
-                message, Status.EXPIRED, category, outcome.note, provider=lane.site.provider, reply_of=probe
-            )
-
-        return expire
 
     # ending
 
     def stop(self) -> None:
         """No new work: queues close, lanes finish what is in flight."""
         self.stopping = True
-        for wakeup in (self._scan_soon, self._fill_soon, self._due_timer):
-            wakeup.cancel()
+        self._scout.stop()
+        self._fill_soon.cancel()
         self._hungry.clear()
         for message in self._composing.take_back():
             lane = message.queue.lane

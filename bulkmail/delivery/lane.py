@@ -24,10 +24,11 @@ from bulkmail.delivery.message import Message, Queue
 from bulkmail.delivery.walk import Walk
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage, Status
 from bulkmail.routing import RouteFailure, Site
-from bulkmail.shaping import Limits, classify
+from bulkmail.shaping import Limits, SiteHealth, classify
 from bulkmail.smtp import Closed, Settled, Transaction
 
 if TYPE_CHECKING:
+    from bulkmail.delivery.run import Run
     from bulkmail.delivery.street import Street
     from bulkmail.net import Connection
 
@@ -56,12 +57,13 @@ class Lane:
         self._gate = street.gates.of_site(site.key, site.provider, street.now())
         self._gate.users += 1
         self._idle: dict[Connection, float] = {}  # since when; the last one in is the first one out
+        self._parked: set[Connection] = set()  # those of the idle that the gates know as idle
         self._flying: dict[Connection, Message] = {}
         self._walks: set[Walk] = set()
         self._grant: float | None = None
         self._no_more_before = 0.0
         self._wakeup = Wakeup(street.reactor, self.dispatch)
-        self._outage_since = 0.0
+        self._health = SiteHealth()
         self._last_failure: Outcome | None = None
         self._blame: Outcome | None = None
         self._probe = 0
@@ -92,15 +94,10 @@ class Lane:
         """How many more messages it could take."""
         return 0 if self.closed or self.down or not self.queues else max(0, self.stock - self.held)
 
-    @property
-    def expired(self) -> bool:
-        """Whether the site's outage has lasted longer than a recipient may wait."""
-        return bool(self._outage_since) and self._street.expires(self._outage_since, self.down_until)
-
-    @property
-    def last_failure(self) -> tuple[Outcome | None, int]:
-        """What the site's outage was last seen to be, and the recipient who was charged with it."""
-        return self._last_failure, self._probe
+    def expired_for(self, run: Run) -> bool:
+        """Whether the site's outage has lasted longer than a recipient of this campaign may wait for its first try."""
+        since = self._health.down_since
+        return since is not None and self._street.expires(max(since, run.started_at), self.down_until)
 
     @property
     def blamed(self) -> bool:
@@ -110,7 +107,7 @@ class Lane:
     def hold(self, count: int) -> None:
         """``count`` more (or fewer) messages are in this lane's hands."""
         self.held += count
-        self._street.held += count
+        self._street.hold(count)
 
     # what the feeder gives
 
@@ -119,7 +116,7 @@ class Lane:
         if self._blame is not None:
             self._charge(message)
         elif self.down or self.closed:
-            self._give_back([message], self.down_until)
+            self._put_off([message])
         else:
             self.ready.append(message)
             self._wakeup.now()
@@ -168,7 +165,8 @@ class Lane:
 
     def _begin(self, connection: Connection, message: Message) -> None:
         street = self._street
-        self._busy(connection)
+        if connection in self._parked:
+            self._busy(connection)
         message.began = street.wall()
         self._flying[connection] = message
         try:
@@ -176,7 +174,8 @@ class Lane:
         except ValueError as error:
             # Never on the wire: the row itself is at fault, and the connection is as good as before.
             del self._flying[connection]
-            self._rest(connection)
+            self._idle[connection] = street.now()
+            self._park(connection)
             self.hold(-1)
             street.ledger.close(message, Status.INVALID, Category.TEMPLATE, str(error))
 
@@ -209,7 +208,7 @@ class Lane:
     def walk_arrived(self, walk: Walk, connection: Connection) -> None:
         """A host of the site has answered and the session is ready."""
         self._walks.discard(walk)
-        self._outage_since = 0.0
+        self._health.worked()
         self._last_failure = None
         self.connection_ready(connection)
 
@@ -230,7 +229,6 @@ class Lane:
 
     def fail(self, outcome: Outcome) -> None:
         """The site cannot be used now: charge one message, give the others back, rest until its retry."""
-        self._outage_since = self._outage_since or self._street.wall()
         self._last_failure = outcome
         self._blame = outcome
         if self.ready:
@@ -243,13 +241,15 @@ class Lane:
         assert outcome is not None
         self.hold(-1)
         self._probe = message.claimed.id
-        _, decision = self._street.record(message, outcome, self.site.provider, message.began or self._street.wall())
-        now, wall = self._street.now(), self._street.wall()
-        rest = (decision.next_at - wall) if decision.next_at else self._street.first_retry
-        self.down_until = now + max(0.0, rest)
+        street = self._street
+        now, wall = street.now(), street.wall()
+        # The site's own timer, which grows with its failures; the recipient charged next may be charged its first time.
+        self.down_until = now + self._health.failed(wall, street.settings.retry, street.rng) - wall
+        since = max(self._health.down_since or wall, message.run.started_at)
+        street.record(message, outcome, self.site.provider, message.began or wall, since)
         waiting = list(self.ready)
         self.ready.clear()
-        self._give_back(waiting, self.down_until)
+        self._put_off(waiting)
         self._street.lane_down(self)
 
     # what a connection tells
@@ -260,10 +260,10 @@ class Lane:
             conn.quit()
             self._wakeup.now()
             return
-        self._rest(conn)
+        self._idle[conn] = self._street.now()
         self.dispatch()
-        if conn in self._idle and any(places.wanted for places in self._places(conn)):
-            self.let_go(conn)
+        if conn in self._idle:
+            self._park(conn)
 
     def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
         """Journal the dot. An error means that it must not leave: the message comes back untried."""
@@ -310,14 +310,20 @@ class Lane:
         self._busy(connection)
         connection.quit()
 
-    def _rest(self, connection: Connection) -> None:
-        self._idle[connection] = self._street.now()
-        for places in self._places(connection):
-            places.idle(connection, self)
+    def _park(self, connection: Connection) -> None:
+        """It stays idle: known as such to whoever needs its place, or gone when somebody does already."""
+        places = self._places(connection)
+        if any(place.wanted for place in places):
+            self.let_go(connection)
+            return
+        self._parked.add(connection)
+        for place in places:
+            place.idle(connection, self)
 
     def _busy(self, connection: Connection) -> None:
-        for places in self._places(connection):
-            places.busy(connection)
+        self._parked.discard(connection)
+        for place in self._places(connection):
+            place.busy(connection)
 
     def _places(self, connection: Connection) -> list[Places]:
         gates = self._street.gates
@@ -341,6 +347,28 @@ class Lane:
         else:
             self.ready.appendleft(message)
             self._wakeup.now()
+
+    def _put_off(self, messages: list[Message]) -> None:
+        """The site rests: its messages go back until then, or expire when that is later than they may wait."""
+        expired = [message for message in messages if not self.closed and self.expired_for(message.run)]
+        for message in expired:
+            self.hold(-1)
+            self.expire(message)
+        kept = [message for message in messages if message not in expired] if expired else messages
+        self._give_back(kept, self.down_until)
+
+    def expire(self, message: Message) -> None:
+        """It has waited for this site as long as it may; the report shows what the site was last seen to say."""
+        outcome = self._last_failure
+        assert outcome is not None
+        self._street.ledger.close(
+            message,
+            Status.EXPIRED,
+            classify(outcome).category,
+            outcome.note,
+            provider=self.site.provider,
+            reply_of=self._probe,
+        )
 
     def _give_back(self, messages: list[Message], due_on_clock: float) -> None:
         if not messages:
@@ -375,11 +403,11 @@ class Lane:
     def forgive(self) -> None:
         """Its recipients go elsewhere now: an outage here keeps nobody waiting."""
         if not self.queues:
-            self._outage_since = 0.0
+            self._health.worked()
 
     def retire(self) -> bool:
         """Whether the lane has nothing left to do and could be forgotten; releases its gate when so."""
-        if self.queues or self.held or self.connections or self._walks or self.down or self._outage_since:
+        if self.queues or self.held or self.connections or self._walks or self._health.down_since is not None:
             return False
         self.closed = True
         self._wakeup.cancel()

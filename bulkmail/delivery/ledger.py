@@ -53,10 +53,13 @@ class Ledger:
         """Journal that the final dot is about to leave. Raises OwnFault: then it must not leave."""
         self._journal.dot(message.claimed.id, message.claimed.attempts + 1)
 
-    def record(self, message: Message, outcome: Outcome, provider: str, began: float) -> tuple[Verdict, Decision]:
+    def record(
+        self, message: Message, outcome: Outcome, provider: str, began: float, since: float = 0.0
+    ) -> tuple[Verdict, Decision]:
         """One attempt at one recipient has come to ``outcome``; what that means is decided and written down.
 
-        ``began`` is the wall clock's time when the attempt started.
+        ``began``: the wall clock's time when the attempt started. ``since``: when the outage of its site began, from
+        where the clock of a recipient runs that was never tried.
         """
         now = self._wall()
         claimed = message.claimed
@@ -66,7 +69,7 @@ class Ledger:
             outcome,
             verdict,
             attempts=claimed.attempts + 1,
-            first_attempt_at=first,
+            first_attempt_at=claimed.first_attempt_at or since or began,
             paused=self.paused,
             now=now,
             retry=self._retry,

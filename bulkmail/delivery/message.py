@@ -31,6 +31,7 @@ class Message:
     claimed: Claimed
     queue: Queue
     run: Run
+    lane: Lane  # the one that claimed it; its queue may be at another by now
     wire: bytes = b""
     size: int = 0
     sender: str = ""

@@ -38,7 +38,7 @@ class Progress:
             parts.append(self._waiting(run, waiting))
             return ", ".join(parts)
         parts.append(f"{rate:,.0f}/s")
-        if run.import_done and rate >= 1 and by["pending"]:
+        if run.import_done and rate >= 1 and by["pending"] and self._feeder.held:
             parts.append(f"about {format_duration(round(by['pending'] / rate) or 1)} left")
         busiest = max(self._feeder.lanes.values(), key=lambda lane: lane.held, default=None)
         if busiest is not None and busiest.held:

@@ -86,7 +86,7 @@ class Sending:
             await self._reporting.finish(run, opened.row.state, opened.row.exit_status, opened.row.ended_at)
             return FINISHED
         importing = await self._open_input(prepared, opened)
-        await self._spool.set_state(run.id, RUNNING, self._wall())
+        await self._spool.set_state(run.id, RUNNING, run.started_at)
         self._report(prepared, opened)
         self._compose.set_up(run.id, ("load", run.id, run.content))
         self._imports[run.id] = importing
@@ -161,14 +161,15 @@ class Sending:
     async def _finish(self, run: Run) -> None:
         """Every row is final: settle, report, and tell who waits."""
         await self._spool.flushed()
-        await self._spool.set_state(run.id, "finished", self._wall(), exit_status=FINISHED)
         _log.info("{line}", line=self._progress.ended(run))
         await self._close(run, "finished", FINISHED)
 
     async def _close(self, run: Run, state: str, exit_status: int) -> None:
+        now = self._wall()
+        await self._spool.set_state(run.id, state, now, exit_status=exit_status)
         self._feeder.runs.pop(run.id, None)
         self._imports.pop(run.id, None)
-        await self._reporting.finish(run, state, exit_status, self._wall())
+        await self._reporting.finish(run, state, exit_status, now)
         self._compose.tear_down(run.id, ("forget", run.id))
         self._ended.pop(run.id).callback(exit_status)
 
@@ -190,7 +191,6 @@ class Sending:
 
     async def _stop_run(self, run: Run) -> None:
         await self._spool.flushed()
-        await self._spool.set_state(run.id, "stopped", self._wall(), exit_status=STOPPED)
         await self._close(run, "stopped", STOPPED)
 
     async def stop(self) -> None:

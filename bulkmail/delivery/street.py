@@ -143,9 +143,11 @@ class Street:
 
     # messages
 
-    def record(self, message: Message, outcome: Outcome, provider: str, began: float) -> tuple[Verdict, Decision]:
-        """One attempt is over: written down, and its retry, if any, on the feeder's list."""
-        verdict, decision = self.ledger.record(message, outcome, provider, began)
+    def record(
+        self, message: Message, outcome: Outcome, provider: str, began: float, since: float = 0.0
+    ) -> tuple[Verdict, Decision]:
+        """One attempt is over: written down, and its retry, if any, on the feeder's list (see `Ledger.record`)."""
+        verdict, decision = self.ledger.record(message, outcome, provider, began, since)
         if self.fault and outcome.reply is not None:
             self._all_well()
         if decision.next_at is not None:
@@ -167,12 +169,13 @@ class Street:
         until = self.wall() + max(0.0, until_now - self.now())
         return until > since + self.ledger.paused + self.settings.retry.expire_after
 
-    @property
-    def first_retry(self) -> float:
-        """The wait after a first failure."""
-        return self.settings.retry.schedule[0]
-
     # what lanes tell
+
+    def hold(self, count: int) -> None:
+        """``count`` more (or fewer) messages are in somebody's hands."""
+        self.held += count
+        if count < 0:
+            self.feeder.freed()
 
     def hungry(self, lane: Lane) -> None:
         """The lane could take more messages."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
-from bulkmail.rehearsal.command import run
+from bulkmail.rehearsal import run
 
 if __name__ == "__main__":
+    if not os.isatty(0):
+        # at once: the imports take a moment, and a Ctrl-C in it is meant for whoever started us
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(run())

@@ -104,8 +104,8 @@ def run(argv: list[str] | None = None) -> int:
     except (OSError, CannotListenError) as error:
         sys.stderr.write(f"the rehearsal cannot start: {error}\n")
         return 1
-    _say(rehearsal.ready)
     _stop_on(reactor, rehearsal.stop)
+    _say(rehearsal.ready)
     reactor.run(installSignalHandlers=False)
     _say(rehearsal.summary())
     return 0

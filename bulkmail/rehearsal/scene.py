@@ -16,7 +16,7 @@ _REMEMBERED = 1_000_000
 
 @dataclass
 class Totals:
-    """What happened so far. ``refused`` and ``deferred`` count replies to MAIL, RCPT, DATA and the dot."""
+    """What happened so far. ``refused`` and ``deferred`` count replies from MAIL to the dot."""
 
     connections: int = 0
     turned_away: int = 0  # with 421, at a limit

@@ -54,6 +54,8 @@ class MxConnection(Protocol):
         """Twisted hands over what came, in clear."""
         dialogue = self._dialogue
         assert dialogue is not None, "data comes on a connection"
+        if dialogue.deaf:
+            return
         self._active_at = self._scene.clock()
         dialogue.receive(data)
         if dialogue.held and dialogue.backlog > _BACKLOG_CAP and not self._paused:

@@ -126,7 +126,7 @@ class Transaction:
         if self._sender is None or self._body is not None:
             dialogue.refuse(b"503 5.5.1 Not now\r\n")
         elif not self._recipients:
-            dialogue.refuse(b"554 5.5.1 No valid recipients\r\n")
+            dialogue.say(b"554 5.5.1 No valid recipients\r\n")  # they were refused already
         elif rest.strip():
             dialogue.refuse(b"501 5.5.4 DATA takes no parameter\r\n")
         elif dialogue.exchanger.steps[Step.DATA]:
@@ -163,14 +163,14 @@ class Transaction:
             elif self._recipients:
                 self._dialogue.say(b"250 2.0.0 %d bytes\r\n" % body.size)
             else:
-                self._dialogue.refuse(b"503 5.5.1 RCPT first\r\n")
+                self._dialogue.say(b"503 5.5.1 RCPT first\r\n")
         return at, done
 
     def _complete(self, body: Body) -> None:
         dialogue = self._dialogue
         message = body.message()
         if not self._recipients:
-            dialogue.refuse(b"554 5.5.1 No valid recipients\r\n")
+            dialogue.say(b"554 5.5.1 No valid recipients\r\n")
             self.end(keep=False)
         elif message is None:
             dialogue.refuse(b"552 5.3.4 Message too large\r\n")

@@ -32,7 +32,11 @@ _DOMAINS: dict[str, tuple[str, ...]] = {
     "qq": ("qq.com", "foxmail.com"),
     "netease": ("163.com", "126.com"),
     "comcast": ("comcast.net",),
-}
+    "two-mx": (
+        "t-online.de", "free.fr", "laposte.net", "libero.it", "wp.pl", "seznam.cz", "ukr.net", "in.gr", "walla.co.il",
+        "naver.com", "daum.net", "docomo.ne.jp", "rediffmail.com", "sapo.pt",
+    ),
+}  # fmt: skip
 # Names for example lists, each with a character of its own.
 _EXAMPLES = {
     "old-mailboxes.example": "refuse",

@@ -109,7 +109,7 @@ def test_a_torn_line_is_left_out_and_the_next_run_goes_on(folder: str) -> None:
     ("message", "expected"),
     [
         (ONE, "<a.b@news.example>"), (TWO, "<c.d@news.example>"), (b"", ""), (b"Subject: x\r\n\r\n", ""),
-        (b"Subject: x\r\n\r\nMessage-ID: <in@the.body>\r\n", ""), (b"Message-ID: <first@x.example>", "<first@x.example>"),
+        (b"Subject: x\r\n\r\nMessage-ID: <in@the.body>\r\n", ""), (b"Message-ID: <a@x.example>", "<a@x.example>"),
         (b"X: 1\r\nMessage-ID: <cut\r\n\r\n", ""), (b"X-Message-ID: <a@b>\r\n\r\n", ""),
         (b"\r\nMessage-ID: <in@the.body>\r\n\r\n", ""),
     ],

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import csv
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bulkmail.mail import AddressError, parse_address
 from bulkmail.rehearsal.behaviour import DnsKind
 from bulkmail.rehearsal.personas import PERSONAS
 from bulkmail.rehearsal.zone import Zone, chance, hosts_table
 
 ZONE = Zone()
+WELCOME = Path(__file__).parents[2] / "campaigns" / "welcome" / "recipients.csv"
+NEVER_SETTLED = {
+    "dead", "servfail", "dns-silent", "lost-mx", "tempfail", "mute", "slam", "reset", "closed", "garbage",
+    "garbage-dot", "wrong-class", "two-replies",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -134,3 +142,18 @@ def test_the_table_names_every_persona() -> None:
         assert persona.about in table
     assert "gmail.com" in table
     assert "*.invalid" in table
+
+
+def test_the_example_campaign_comes_to_an_end() -> None:
+    drawn: Counter[str] = Counter()
+    with WELCOME.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            try:
+                drawn[ZONE.persona_of(parse_address(row["email"]).domain)] += 1
+            except AddressError:
+                drawn["not an address"] += 1
+    assert not NEVER_SETTLED & set(drawn), "such a domain would hold the run until its recipients expire"
+    assert drawn.total() == 2000
+    assert drawn["google"] > 400
+    assert drawn["not an address"] == 4
+    assert len(drawn) > 30

@@ -1,0 +1,60 @@
+"""kill -9 in the middle of a large campaign, three times: nothing is lost, and only what had no answer is doubled."""
+
+from __future__ import annotations
+
+import random
+import signal
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.timeout(240)]
+
+ROWS = 12_000
+CONNECTIONS = 40
+
+
+def test_three_kills(world: Any, until: Any) -> None:
+    rng = random.Random(20261123)
+    campaign = world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(ROWS)])
+    world.settings(shaping={"total": {"connections": CONNECTIONS}})
+    received = world.server.count
+
+    for kill, share in enumerate((0.1, 0.3, 0.6)):
+        running = world.start("-c", "spring")
+        enough = int(ROWS * (share + rng.random() * 0.2))
+        until(lambda enough=enough: received() >= enough, f"{enough} messages", every=rng.uniform(0.001, 0.02))
+        if kill == 1:
+            running.signal(signal.SIGKILL)
+            running.process.wait()
+            until(lambda running=running: not running.group(), "the workers of a killed daemon to end", 10)
+        else:
+            running.kill_group()
+        assert received() < ROWS, "killed too late to tell anything"
+        # the report is behind, but what it says is true
+        delivered = {row["email"] for row in campaign.rows() if row["status"] == "delivered"}
+        assert delivered <= set(world.server.ids())
+
+    ended = world.run("-c", "spring", patience=120)
+
+    assert ended.status == 0, ended.said[-4000:]
+    assert "Traceback" not in ended.said
+    campaign.check_report()
+    assert campaign.statuses() == {"delivered": ROWS}
+    got = world.server.received()
+    assert {one["to"] for one in got} == set(campaign.addresses), "nothing is lost"
+
+    attempts = campaign.attempts()
+    assert len(attempts) == world.stored_attempts()
+    unanswered = {attempt["email"] for attempt in attempts if attempt["result"] == "unknown"}
+    digests: dict[str, list[str]] = {}
+    for one in got:
+        digests.setdefault(one["to"], []).append(one["digest"])
+    doubled = {to for to, found in digests.items() if len(found) > 1}
+    assert doubled <= unanswered, "a double has to have a lost reply as its reason"
+    assert len(unanswered) <= 3 * CONNECTIONS
+    assert {len(set(found)) for found in digests.values()} == {1}, "a double is the same message, byte by byte"
+    assert {len(set(ids)) for ids in world.server.ids().values()} == {1}
+    summary = campaign.summary()
+    assert summary["possibly_doubled"] == len(unanswered)
+    assert {row["message_id"] for row in campaign.rows()} == {one["message_id"] for one in got}

@@ -1,0 +1,261 @@
+"""Bad input, each kind of it: a clear line on stderr, exit status 1, no traceback, and nothing is sent."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.loopback
+
+ADDRESSES = [f"user-{n}@d{n}.test" for n in range(5)]
+
+# name -> (the file, what becomes of its text, what is said on stderr)
+Change = Callable[[str], str]
+CAMPAIGN: dict[str, tuple[str, Change, str]] = {
+    "no YAML": ("campaign.yaml", lambda text: text + "headers: {X-One: [}\n", r"campaign\.yaml:6:\d+: "),
+    "no mapping": ("campaign.yaml", lambda _: "- one\n- two\n", r"campaign\.yaml:1:1: "),
+    "empty": ("campaign.yaml", lambda _: "", r"campaign\.yaml:1:1: "),
+    "unknown key": (
+        "campaign.yaml",
+        lambda text: text + "recipient: other.csv\n",
+        r"campaign\.yaml:6:1: recipient: .*did you mean `?recipients`?",
+    ),
+    "duplicate key": ("campaign.yaml", lambda text: text + "name: autumn\n", r"campaign\.yaml:6:1: .*name.*line 1"),
+    "missing key": (
+        "campaign.yaml",
+        lambda text: text.replace("recipients: recipients.csv\n", ""),
+        r"campaign\.yaml:\d+:\d+: recipients: ",
+    ),
+    "bad From": (
+        "campaign.yaml",
+        lambda text: text.replace("news@example.com", "news"),
+        r"campaign\.yaml:2:\d+: from: ",
+    ),
+    "attachment outside": (
+        "campaign.yaml",
+        lambda text: text + "attachments: [../bulkmail.yaml]\n",
+        r"campaign\.yaml:6:\d+: attachments.*\.\./bulkmail\.yaml",
+    ),
+    "attachment missing": (
+        "campaign.yaml",
+        lambda text: text + "attachments: [terms.pdf]\n",
+        r"campaign\.yaml:6:\d+: attachments.*terms\.pdf",
+    ),
+    "subject's variable": (
+        "campaign.yaml",
+        lambda text: text.replace("{{ first_name }}", "{{ firstname }}"),
+        r"campaign\.yaml:3:\d+: .*firstname.*first_name",
+    ),
+    "template syntax": ("body.html.j2", lambda text: text + "{% if %}\n", r"body\.html\.j2:2:\d*:? ?"),
+    "unknown variable": (
+        "body.html.j2",
+        lambda text: text + "\n{{ fist_name }}",
+        r"body\.html\.j2:3:\d*:? ?.*fist_name.*first_name",
+    ),
+    "no address column": (
+        "recipients.csv",
+        lambda text: text.replace("email", "address_line"),
+        r"recipients\.csv:1:\d+: .*email",
+    ),
+    "no header": (
+        "recipients.csv",
+        lambda text: text.partition("\n")[2],
+        r"recipients\.csv:1:\d+: .*(header|email)",
+    ),
+    "empty list": ("recipients.csv", lambda _: "", r"recipients\.csv:1:\d+: "),
+}
+
+# name -> (changes of the settings, what is said on stderr)
+SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "bad duration": ({"stop_within": "30 parsecs"}, r"bulkmail\.yaml:\d+:\d+: stop_within: .*30 parsecs"),
+    "bad rate": ({"shaping": {"default": {"rate": "fast"}}}, r"bulkmail\.yaml:\d+:\d+: shaping\.default\.rate: .*fast"),
+    "unknown key": ({"dsn": {}}, r"bulkmail\.yaml:\d+:1: dsn: .*did you mean `?dns`?"),
+    "no key": (
+        {"dkim": [{"domain": "example.com", "selector": "s1", "key": "campaign/body.html.j2"}]},
+        r"bulkmail\.yaml:\d+:\d+: dkim.*key: .*body\.html\.j2",
+    ),
+    "no nameserver": ({"dns": {"nameservers": ["one"]}}, r"bulkmail\.yaml:\d+:\d+: dns\.nameservers.*one"),
+}
+
+
+def check_refused(world: Any, ended: Any, pattern: str, status: int = 1) -> None:
+    assert ended.status == status, ended.said
+    assert re.search(pattern, ended.err), ended.err
+    assert "Traceback" not in ended.said
+    assert "Unhandled" not in ended.said
+    assert world.server.count() == 0, "nothing is sent"
+
+
+@pytest.mark.parametrize("name", CAMPAIGN)
+def test_bad_campaign(world: Any, name: str) -> None:
+    file, change, pattern = CAMPAIGN[name]
+    campaign = world.campaign("spring", ADDRESSES)
+    path = campaign.folder / file
+    path.write_text(change(path.read_text("utf-8")), "utf-8")
+
+    check_refused(world, world.run("-c", "spring"), pattern)
+    assert not campaign.report.exists()
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_bad_settings(world: Any, name: str) -> None:
+    changes, pattern = SETTINGS[name]
+    world.campaign("campaign", ADDRESSES)
+    world.settings(**changes)
+
+    check_refused(world, world.run("-c", "campaign"), pattern)
+    assert not (world.folder / "spool").exists()
+
+
+def test_all_problems_are_told_at_once(world: Any) -> None:
+    campaign = world.campaign("spring", ADDRESSES, html="{{ one }}\n{{ two }}\n", more="attachment: [a.pdf]\n")
+    world.settings(stop_within="soon")
+    campaign.yaml.write_text(campaign.yaml.read_text("utf-8").replace("name: spring", "name: 'spring sale'"))
+
+    ended = world.run("-c", "spring")
+
+    for pattern in (r"stop_within", r"attachment: .*attachments", r"campaign\.yaml:1:\d+: name: "):
+        check_refused(world, ended, pattern)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("-c", "a", "--watch", "."), ("--colour",), ("-c", "a", "--speed", "2"), ("--watch", "nowhere"), ("-c",)],
+    ids=" ".join,
+)
+def test_wrong_usage(world: Any, arguments: tuple[str, ...]) -> None:
+    check_refused(world, world.run(*arguments), r"twistd bulkmail: ", status=2)
+
+
+def test_files_that_are_not_there_or_cannot_be_read(world: Any) -> None:
+    check_refused(world, world.run("-c", "nowhere/campaign.yaml"), r"nowhere/campaign\.yaml")
+    check_refused(world, world.run("-c", "nowhere", "--settings", "other.yaml"), r"other\.yaml")
+    campaign = world.campaign("spring", ADDRESSES)
+    (campaign.folder / "body.html.j2").unlink()
+    os.mkfifo(campaign.folder / "body.html.j2")
+    check_refused(world, world.run("-c", "spring"), r"campaign\.yaml:4:\d+: template\.html: .*body\.html\.j2")
+    if os.geteuid() != 0:
+        campaign.yaml.chmod(0)
+        check_refused(world, world.run("-c", "spring"), r"campaign\.yaml")
+
+
+def test_a_spool_in_use(world: Any, until: Any) -> None:
+    world.campaign("first", ["busy-0@d0.test"])
+    world.campaign("second", ADDRESSES)
+    world.settings(retry={"schedule": ["1h"]})
+    running = world.start("-c", "first")
+    until(lambda: "waiting: 1 deferred" in running.said(), "the first daemon to wait")
+
+    check_refused(world, world.run("-c", "second"), rf"spool.* is in use by process {running.pid}")
+
+    running.signal(signal.SIGTERM)
+    assert running.wait().status == 3
+
+
+def test_a_spool_that_cannot_be(world: Any) -> None:
+    world.campaign("spring", ADDRESSES)
+    (world.folder / "spool").write_text("a file")
+    check_refused(world, world.run("-c", "spring"), r"spool")
+    (world.folder / "spool").unlink()
+    world.settings(spool="/proc/bulkmail/spool")
+    check_refused(world, world.run("-c", "spring"), r"/proc/bulkmail.*")
+
+
+@pytest.fixture
+def small_disk(world: Any, missing: Any) -> Path:
+    """Two megabytes of disk under the spool."""
+    if os.geteuid() != 0:
+        missing("only root can mount a small file system")
+    place: Path = world.folder / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "bulkmail-test", str(place)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        missing(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    world.on_end(subprocess.run, ["umount", "-l", str(place)])
+    return place
+
+
+def test_a_full_disk_at_the_start(world: Any, small_disk: Path) -> None:
+    world.settings(spool=str(small_disk / "spool"))
+    world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(20_000)])
+
+    check_refused(world, world.run("-c", "spring"), r"disk.* MB free .* may need \d+ MB; make room")
+
+
+def test_a_disk_that_fills_up_pauses_the_sending(world: Any, small_disk: Path, until: Any) -> None:
+    """Our own fault is nobody else's: one clear line, nobody is charged, and it goes on when there is room."""
+    world.settings(spool=str(small_disk / "spool"), shaping={"default": {"rate": "50/s"}})
+    campaign = world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(1500)])
+    running = world.start("-c", "spring")
+    until(lambda: world.server.count() > 100, "the first messages")
+    with (small_disk / "ballast").open("wb", buffering=0) as ballast:
+        for size in (65536, 512):
+            with pytest.raises(OSError, match="No space left"):
+                while True:
+                    ballast.write(b"\0" * size)
+    until(lambda: "PAUSED: " in running.said(), "the pause")
+    assert "sending is paused: " in running.said()
+    (small_disk / "ballast").unlink()
+
+    ended = running.wait()
+
+    assert ended.status == 0, ended.said[-4000:]
+    assert "Traceback" not in ended.said
+    campaign.check_report()
+    assert campaign.statuses() == {"delivered": 1500}
+    assert world.server.count() == 1500, "exactly once"
+    assert {row["attempts"] for row in campaign.rows()} == {"1"}
+
+
+def test_no_resolver(world: Any) -> None:
+    world.campaign("spring", ADDRESSES)
+    world.settings(dns={"nameservers": ["127.0.0.1:1"], "timeout": "500ms"})
+
+    check_refused(world, world.run("-c", "spring"), r"bulkmail: .*127\.0\.0\.1")
+
+
+@pytest.fixture
+def stopped(world: Any) -> Any:
+    """A campaign of which five rows are sent and five wait."""
+    world.settings(retry={"schedule": ["1h"]})
+    campaign = world.campaign("spring", ADDRESSES + [f"busy-{n}@d{n}.test" for n in range(5)])
+    assert world.run("-c", "spring", "--once").status == 3
+    world.server.record.write_text("")
+    return campaign
+
+
+def test_changes_are_refused_on_resume_and_taken_when_accepted(world: Any, stopped: Any) -> None:
+    path = stopped.folder / "body.html.j2"
+    path.write_text(path.read_text("utf-8") + "<p>One more thing</p>\n", "utf-8")
+
+    check_refused(world, world.run("-c", "spring", "--once"), r"body\.html\.j2 changed since .*--accept-changes")
+    shell, _ = world.daemonise("-c", "spring", "--once")
+    check_refused(world, shell, r"body\.html\.j2 changed since .*--accept-changes")
+    accepted = world.run("-c", "spring", "--once", "--accept-changes")
+    assert accepted.status == 3, accepted.said
+
+
+def test_a_changed_list_is_refused_on_resume(world: Any, stopped: Any) -> None:
+    path = stopped.folder / "recipients.csv"
+    path.write_text(path.read_text("utf-8").replace("Name 1", "Name X"), "utf-8")
+
+    check_refused(world, world.run("-c", "spring", "--once"), r"recipients\.csv.*chang")
+
+
+def test_the_same_name_from_another_folder(world: Any, stopped: Any) -> None:
+    world.campaign("spring", ADDRESSES, parent=world.folder / "elsewhere")
+
+    check_refused(
+        world,
+        world.run("-c", "elsewhere/spring"),
+        rf"elsewhere/spring/campaign\.yaml:1:\d+: name: 'spring' is already in the spool, .*{stopped.folder}",
+    )

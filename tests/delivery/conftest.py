@@ -1,0 +1,546 @@
+"""A whole street in memory: a clock, a spool in memory behind the real front, connections and compose workers faked."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.task import Clock
+
+from bulkmail.delivery import Composing, Feeder, Ledger, Run, Street
+from bulkmail.delivery import street as street_module
+from bulkmail.mail import Category, Fate, OwnFault, Peer, Rate, Reply, Stage
+from bulkmail.routing import MxHost, RouteFailure, Site
+from bulkmail.settings import Settings
+from bulkmail.shaping import provider_table
+from bulkmail.smtp import Closed, Settled
+from bulkmail.spool import Spool, SqliteStore
+
+EPOCH = 1_700_000_000.0
+GONE = "the server closed the connection"
+
+
+def reply(code=250, *lines):
+    return Reply(code, lines or ("2.0.0 Ok" if code < 400 else "no",))
+
+
+class Line:
+    """Runs the store's work a turn later, as the writer's thread does; ``fault`` is what the disk says meanwhile."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.fault = None
+        self.delay = 0.0
+
+    def call(self, work):
+        done = Deferred()
+        self.clock.callLater(self.delay, self._run, work, done)
+        return done
+
+    def _run(self, work, done):
+        try:
+            if self.fault is not None:
+                raise self.fault
+            answer = work()
+        except Exception as error:  # noqa: BLE001
+            done.errback(error)
+        else:
+            done.callback(answer)
+
+    def stop(self):
+        return succeed(None)
+
+
+class Paper:
+    """A journal that keeps what it is told."""
+
+    def __init__(self):
+        self.dots, self.replies, self.fault = [], [], None
+
+    def dot(self, identity, attempt):
+        if self.fault is not None:
+            raise self.fault
+        self.dots.append((identity, attempt))
+
+    def reply(self, identity, attempt, payload):
+        if self.fault is not None:
+            raise self.fault
+        self.replies.append((identity, attempt))
+
+    def settled(self, identities):
+        pass
+
+    def close(self):
+        pass
+
+
+class Watched(Spool):
+    """The real front; counts who has which row, and refuses a second outcome."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.out = set()
+        self.settlements, self.given_back = [], []
+
+    def claim(self, queue_id, limit):
+        def took(rows):
+            for row in rows:
+                assert row.id not in self.out, "claimed twice"
+                self.out.add(row.id)
+            return rows
+
+        return super().claim(queue_id, limit).addCallback(took)
+
+    def settle(self, settlement):
+        assert settlement.recipient_id in self.out, "recorded, but not claimed (any more)"
+        self.out.remove(settlement.recipient_id)
+        self.settlements.append(settlement)
+        return super().settle(settlement)
+
+    def release(self, rows, next_at=0.0):
+        rows = list(rows)
+        for row in rows:
+            assert row.id in self.out, "given back, but not claimed (any more)"
+            self.out.remove(row.id)
+            self.given_back.append((row.id, next_at))
+        return super().release(rows, next_at)
+
+
+class FakeConnection:
+    """What `bulkmail.net.Connection` promises its listener, driven by the test."""
+
+    def __init__(self, farm, host, ip, listener, options):
+        self.farm = farm
+        self.peer = Peer(host, ip)
+        self.listener = listener
+        self.options = options
+        self.messages = 0
+        self.up = False
+        self.leaving = False
+        self.closed = False
+        self.current = None
+        self.dotted = False
+        self.stray = False  # half a line was read that nobody asked for
+
+    def __repr__(self):
+        return f"<FakeConnection {self.peer.ip} up={self.up} closed={self.closed} messages={self.messages}>"
+
+    @property
+    def ready(self):
+        return self.up and self.current is None and not (self.closed or self.leaving or self.stray)
+
+    @property
+    def busy(self):
+        return self.current is not None
+
+    # what the lane does
+
+    def submit(self, transaction):
+        if not self.ready:
+            raise RuntimeError("takes no transaction now")
+        refused = self.farm.unsendable(transaction)
+        if refused:
+            raise ValueError(refused)
+        assert transaction.message and transaction.sender
+        self.messages += 1
+        self.current = transaction
+        self.dotted = False
+        self.farm.sent.append((transaction.context.claimed.id, self.farm.clock.seconds(), self.peer.ip))
+        self.farm.submitted(self)
+
+    def quit(self):
+        if self.closed or self.leaving:
+            return
+        self.leaving = True
+        if not self.up:
+            self.abort("not needed any more")
+        elif self.current is None:
+            self.farm.clock.callLater(self.farm.rtt, self.close, None, reply(221, "bye"), "the session ended with QUIT")
+
+    def abort(self, reason="given up"):
+        if self.closed:
+            return
+        if self.current is not None:
+            self.settle(Fate.UNKNOWN if self.dotted else Fate.UNTRIED, Stage.DOT if self.dotted else Stage.MAIL)
+        self.close(Stage.CONNECT, None, reason)
+
+    # what the peer does
+
+    def greet(self):
+        if not self.closed:
+            self.up = True
+            self.listener.connection_ready(self)
+
+    def dot(self):
+        """The body is about to leave; False when it must not."""
+        try:
+            self.listener.about_to_dot(self, self.current)
+        except OwnFault as fault:
+            self.settle(Fate.UNTRIED, Stage.DATA)
+            self.close(Stage.DOT, None, str(fault), own_fault=True)
+            return False
+        self.dotted = True
+        return True
+
+    def settle(self, fate, stage=Stage.DOT, answer=None, note="", category=None):
+        transaction, self.current = self.current, None
+        event = Settled(transaction, 0, fate, stage, answer, note, category)
+        self.listener.settled(self, transaction, 0, event, self.peer)
+        self.listener.transaction_over(self, transaction)
+
+    def answer(self, code=250, *lines, stage=Stage.DOT):
+        """The reply to the message under way; then it is ready again, or leaves."""
+        if self.closed or self.current is None:
+            return
+        if stage is Stage.DOT and not self.dot():
+            return
+        self.settle(Fate.ACCEPTED if code < 400 else Fate.REFUSED, stage, reply(code, *lines))
+        self.again()
+
+    def again(self):
+        if self.leaving:
+            self.farm.clock.callLater(self.farm.rtt, self.close, None, reply(221, "bye"), "the session ended with QUIT")
+        elif not self.closed:
+            self.listener.connection_ready(self)
+
+    def lose(self, fate=None, stage=Stage.MAIL):
+        """The peer is gone; what is under way gets ``fate``."""
+        if self.closed:
+            return
+        if self.current is not None:
+            self.settle(fate or (Fate.UNKNOWN if self.dotted else Fate.LOST), stage, None, GONE)
+        self.close(None, None, GONE, Category.CONNECTION)
+
+    def close(self, stage, answer, reason, category=None, *, tls_failed=False, own_fault=False):
+        if self.closed:
+            return
+        assert self.current is None
+        self.closed = True
+        closed = Closed(stage, answer, reason, category, tls_failed=tls_failed, own_fault=own_fault)
+        self.listener.connection_closed(self, closed, self.peer)
+
+
+class Farm:
+    """All connections that were asked for. By itself it does nothing; `obliging` makes it a well-behaved world."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.rtt = 0.05
+        self.made = []
+        self.sent = []
+        self.connected = []
+        self.fault = None
+        self.dead = set()  # addresses that refuse to be connected to
+        self.connects = False
+        self.answers = None  # code, or a function of the connection that does it all
+        self.unsendable = lambda _transaction: ""
+        self.most = 0
+
+    @property
+    def open(self):
+        return [connection for connection in self.made if not connection.closed]
+
+    def connect(self, reactor, *, ip, host, listener, **options):
+        if self.fault is not None:
+            raise self.fault
+        connection = FakeConnection(self, host, ip, listener, options)
+        self.made.append(connection)
+        self.connected.append((self.clock.seconds(), ip))
+        self.most = max(self.most, len(self.open))
+        if ip in self.dead:
+            words = "connection refused"
+            self.clock.callLater(self.rtt, connection.close, Stage.CONNECT, None, words, Category.CONNECTION)
+        elif self.connects:
+            self.clock.callLater(self.rtt, connection.greet)
+        return connection
+
+    def submitted(self, connection):
+        if callable(self.answers):
+            self.answers(connection)
+        elif self.answers is not None:
+            self.clock.callLater(self.rtt, connection.answer, self.answers)
+
+    def obliging(self, code=250):
+        self.connects, self.answers = True, code
+
+
+class FakePool:
+    """Compose workers without processes. ``poison``: row numbers that end their worker; ``bad``: template errors."""
+
+    size = 2
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.delay = 0.01
+        self.poison, self.bad, self.asked, self.alone = set(), set(), [], []
+        self.size_of = 500
+
+    def ask(self, job, deadline):
+        self.asked.append(job)
+        return self._later(job)
+
+    def ask_alone(self, job, deadline):
+        self.alone.append(job)
+        return self._later(job)
+
+    def _later(self, job):
+        done = Deferred()
+        self.clock.callLater(self.delay, self._answer, job, done)
+        return done
+
+    def _answer(self, job, done):
+        try:
+            answer = self.handle(job)
+        except Exception as error:  # noqa: BLE001
+            done.errback(error)
+        else:
+            done.callback(answer)
+
+    def handle(self, job):
+        from bulkmail.workers import WorkerDiedError
+
+        verb, _campaign, rows = job
+        assert verb == "compose"
+        if any(row[1] in self.poison for row in rows):
+            raise WorkerDiedError("the worker ended: signal 9")
+        return [
+            (row[0], None, "", "line 3: no such variable")
+            if row[1] in self.bad
+            else (row[0], b"x" * self.size_of, "s@me.example", None)
+            for row in rows
+        ]
+
+
+class World:
+    """One process's worth of delivery, ready to be told what its world looks like."""
+
+    def __init__(self, monkeypatch, *, settings=None, providers=None, connections=2000, seed=0, speed=1.0):
+        self.clock = Clock()
+        self.clock.callFromThread = lambda function, *args: self.clock.callLater(0, function, *args)
+        self.store = SqliteStore(":memory:")
+        from bulkmail.spool import Journalled
+
+        self.store.recover(Journalled(found=True), "boot", 900.0, EPOCH)
+        self.disk = Line(self.clock)
+        self.journal = Paper()
+        self.faults = []
+        self.spool = Watched(
+            self.store,
+            self.journal,
+            self.disk,
+            self.clock,
+            clock=self.wall,
+            on_fault=self._fault,
+        )
+        self.farm = Farm(self.clock)
+        monkeypatch.setattr(street_module, "connect", self.farm.connect)
+        self.settings = settings or Settings()
+        self.changed = Counter()
+        self.ledger = Ledger(
+            spool=self.spool,
+            retry=self.settings.retry,
+            wall=self.wall,
+            rng=Random(seed),
+            changed=lambda run: self.changed.update([run.id]),
+            speed=speed,
+        )
+        self.street = Street(
+            reactor=self.clock,
+            settings=self.settings,
+            hostname="me.example",
+            ledger=self.ledger,
+            providers=provider_table(providers),
+            wall=self.wall,
+            rng=Random(seed),
+            connections=connections,
+            speed=speed,
+        )
+        self.routes = {}
+        self.routed = []
+        self.route_delay = 0.0
+        self.pool = FakePool(self.clock)
+        self.composing = Composing(self.pool)
+        self.feeder = Feeder(spool=self.spool, street=self.street, composing=self.composing, route=self.route)
+        self.street.feeder = self.feeder
+        self.composing.start(self.feeder.composed, self.feeder.spoilt)
+
+    def wall(self):
+        return EPOCH + self.clock.seconds()
+
+    def _fault(self, fault):
+        self.faults.append(fault)
+        if fault is not None:
+            self.street.own_fault(str(fault))
+
+    async def route(self, domain):
+        self.routed.append(domain)
+        if self.route_delay:
+            waited = Deferred()
+            self.clock.callLater(self.route_delay, waited.callback, None)
+            await waited
+        found = self.routes.get(domain, self.site(domain))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    @staticmethod
+    def site(name, *addresses, provider=""):
+        """A site with one host for each address; its key and name are ``name``."""
+        addresses = addresses or (f"192.0.2.{sum(name.encode()) % 250 + 1}",)
+        hosts = tuple(MxHost(10 * n, f"mx{n}.{name}", (ip,)) for n, ip in enumerate(addresses, 1))
+        return Site(name, hosts, provider, name)
+
+    def campaign(self, rows, name="spring", *, on_unknown="retry", run=True):
+        """``rows``: how many at each domain, or the domains of the rows in order."""
+        if isinstance(rows, dict):
+            rows = [domain for domain, count in rows.items() for _ in range(count)]
+        made = self.store.create_campaign(
+            name,
+            f"/campaigns/{name}",
+            key=b"k" * 32,
+            content={"name": name},
+            digests={},
+            files=[("r.csv", ["email"])],
+            now=EPOCH,
+            on_unknown=on_unknown,
+        )
+        self.add(made.id, rows)
+        self.store.set_state(made.id, "running", EPOCH)
+        content = {"from": "s@me.example", "subject": "hi", "key": b"k" * 32}
+        told = Run(made.id, name, f"/campaigns/{name}", content, on_unknown, EPOCH)
+        told.input_rows = len(rows)
+        told.import_done = True
+        if run:
+            self.feeder.runs[made.id] = told
+        return told
+
+    def add(self, campaign_id, domains, first=1):
+        rows = [
+            (n, 0, n, f"u{n}@{domain}", domain, json.dumps([f"u{n}@{domain}"]), "ok", "")
+            for n, domain in enumerate(domains, first)
+        ]
+        self.store.add_rows(campaign_id, rows, {}, True, EPOCH)
+
+    # time
+
+    def step(self):
+        """To the next thing that happens; whether there was one."""
+        calls = self.clock.getDelayedCalls()
+        if not calls:
+            return False
+        self.clock.advance(max(0.0, min(call.getTime() for call in calls) - self.clock.seconds()))
+        return True
+
+    def run(self, seconds=1.0):
+        """Everything that happens within ``seconds``, each at its own time."""
+        until = self.clock.seconds() + seconds
+        while any(call.getTime() <= until for call in self.clock.getDelayedCalls()):
+            self.step()
+        self.clock.advance(max(0.0, until - self.clock.seconds()))
+
+    def until(self, condition, limit=10_000.0):
+        """As `run`, until ``condition()``; a second passes with `tidy` now and then, as in the service."""
+        until = self.clock.seconds() + limit
+        next_tidy = self.clock.seconds() + 1.0
+        while not condition():
+            assert self.clock.seconds() < until, f"not within {limit:g} s: {self!r}"
+            calls = [call.getTime() for call in self.clock.getDelayedCalls()]
+            at = min([*calls, next_tidy])
+            self.clock.advance(max(0.0, at - self.clock.seconds()))
+            if self.clock.seconds() >= next_tidy:
+                self.feeder.tidy()
+                next_tidy = self.clock.seconds() + 1.0
+
+    def start(self):
+        self.feeder.more()
+
+    def send(self, limit=10_000.0):
+        """Send all campaigns to their end."""
+        self.start()
+        self.until(lambda: all(run.complete for run in self.feeder.runs.values()), limit)
+
+    def settle_down(self, seconds=200.0):
+        """Let idle connections close, lanes go and everything be written."""
+        for _ in range(int(seconds)):
+            self.run(1.0)
+            self.feeder.tidy()
+
+    # what came of it
+
+    def __repr__(self):
+        return (
+            f"<World held={self.street.held} out={len(self.spool.out)} queues={len(self.feeder.queues)} "
+            f"lanes={list(self.feeder.lanes.values())[:5]} open={len(self.farm.open)} fault={self.street.fault!r}>"
+        )
+
+    def statuses(self, run):
+        self.spool._outcomes.flushed()
+        self.run(0.01)
+        counted = Counter()
+        for (_, status, _), count in self.store.totals(run.id).items():
+            counted[status] += count
+        return dict(counted)
+
+    def attempts(self):
+        """(row number, number of the attempt, result, category) in the order they were recorded."""
+        return [
+            (s.recipient_id & 0xFFFFFFFFFF, s.attempt.number, s.attempt.result, s.attempt.category)
+            for s in self.spool.settlements
+            if s.attempt is not None
+        ]
+
+    def check_empty(self):
+        """Nothing is in anybody's hands."""
+        assert self.spool.out == set()
+        assert self.street.held == 0
+        assert self.feeder.held == 0
+        assert {lane: lane.held for lane in self.feeder.lanes.values() if lane.held} == {}
+        gates = self.street.gates
+        assert gates.total.open == len(self.farm.open)
+        if not self.farm.open:
+            for gate in [*gates._sites.values(), *gates._addresses.values()]:
+                assert gate.gate.open == 0, gate.gate
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """Makes worlds; each ends with its store closed."""
+    made = []
+
+    def make(**options):
+        made.append(World(monkeypatch, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.store.close()
+
+
+@pytest.fixture
+def kit():
+    return SimpleNamespace(
+        EPOCH=EPOCH,
+        GONE=GONE,
+        Farm=Farm,
+        FakePool=FakePool,
+        Line=Line,
+        Paper=Paper,
+        Watched=Watched,
+        World=World,
+        reply=reply,
+        fail=fail,
+        succeed=succeed,
+        retry=retry,
+        RouteFailure=RouteFailure,
+        Rate=Rate,
+    )
+
+
+def retry(**changed):
+    """The settings with another ``retry``."""
+    settings = Settings()
+    return settings.model_copy(update={"retry": settings.retry.model_copy(update=changed)})

@@ -1,0 +1,171 @@
+"""Two thousand personalised, signed messages into a real Postfix over TLS, each checked as its reader would see it."""
+
+from __future__ import annotations
+
+import base64
+import email
+import email.policy
+import re
+from collections import Counter
+from email.message import EmailMessage
+from typing import Any
+
+import dkim
+import jinja2
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
+
+ROWS = 2000
+NAMES = ("Anna", "Zoë Müller", "Ольга", "Γιώργος", "王小明", "さくら", "מרים", "ليلى", "José “Pepe” Núñez", "😀 Smile", "O'Neil & <Co>")
+CITIES = ("Zürich", "", "São Paulo", "Łódź")
+
+HTML = """\
+<!DOCTYPE html>
+<html><body>
+<h1>Hello {{ first_name }}{% if city %} in {{ city }}{% endif %}!</h1>
+<ul>
+{% for n in range(items | int) %}<li class="offer">Offer {{ loop.index }} for {{ first_name }}: {{ n * 5 }} %</li>
+{% else %}<li>No offers today</li>
+{% endfor %}</ul>
+<p>{{ "A line that is far longer than any line of a message may be. " * 30 }}</p>
+<p>
+.A line that starts with a dot
+.
+From the shop
+</p>
+</body></html>
+"""
+TEXT = """\
+Hello {{ first_name }}{% if city %} in {{ city }}{% endif %}!
+
+{% for n in range(items | int) -%}
+* Offer {{ loop.index }}: {{ n * 5 }} %
+{% else -%}
+No offers today
+{% endfor %}
+.
+..two dots
+From the shop = 100 % good
+"""
+
+
+def row(n: int) -> list[str]:
+    return [NAMES[n % len(NAMES)], CITIES[n % len(CITIES)], str(n % 4)]
+
+
+def body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body((kind,))
+    assert part is not None, f"no {kind} part"
+    content: str = part.get_content()
+    return content.replace("\r\n", "\n").rstrip("\n")
+
+
+@pytest.fixture(scope="module")
+def expected() -> Any:
+    """What plain Jinja2 renders: (html, text) of row n."""
+    escaping = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    plain = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701 - it is the text part
+    html, text = escaping.from_string(HTML), plain.from_string(TEXT)
+
+    def render(n: int) -> tuple[str, str]:
+        values = dict(zip(("first_name", "city", "items"), row(n), strict=True))
+        return html.render(values).rstrip("\n"), text.render(values).rstrip("\n")
+
+    return render
+
+
+def test_every_message_arrives_whole_and_signed(
+    world: Any, postfix: Any, until: Any, dkim_key: Any, expected: Any
+) -> None:
+    addresses = [f"user{n}@d{n % 20}.test" for n in range(ROWS)]
+    world.start_names({f"d{n}.test": ["mx.interop.test"] for n in range(20)}, {"mx.interop.test": "127.0.0.1"})
+    pem = dkim_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    key_file = world.folder / "example.com.pem"
+    key_file.write_bytes(pem)
+    key_file.chmod(0o600)
+    world.settings(
+        port=postfix.port,
+        tls={"mode": "opportunistic"},
+        dkim=[{"domain": "example.com", "selector": "s1", "key": "example.com.pem"}],
+    )
+    campaign = world.campaign(
+        "spring",
+        addresses,
+        html=HTML,
+        columns=("first_name", "city", "items"),
+        cells=row,
+        more='unsubscribe: {url: "https://example.com/u/{{ token }}"}\nenvelope_from: bounces@example.com\n',
+    )
+    (campaign.folder / "body.txt.j2").write_text(TEXT, "utf-8")
+    campaign.yaml.write_text(
+        campaign.yaml.read_text("utf-8").replace(
+            "{html: body.html.j2}", "{html: body.html.j2, text: body.txt.j2}"
+        )
+    )
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said[-4000:]
+    campaign.check_report()
+    rows = {found["email"]: found for found in campaign.rows()}
+    assert {(found["status"], found["tls"], found["attempts"]) for found in rows.values()} == {
+        ("delivered", "TLSv1.3", "1")
+    }
+    assert campaign.summary()["by_status"]["delivered"] == ROWS
+
+    until(lambda: postfix.count() >= ROWS, "Postfix to put everything into the maildir")
+    public = base64.b64encode(
+        dkim_key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    record = b"v=DKIM1; k=rsa; p=" + public
+    arrived: Counter[str] = Counter()
+    for raw in postfix.messages():
+        assert b"\r" not in raw, "Postfix ends lines with LF here, so a CR was a bare one"
+        assert b"\0" not in raw
+        assert max(map(len, raw.split(b"\n"))) <= 998
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        assert not message.defects
+        assert not any(part.defects for part in message.walk())
+        address = str(message["To"].addresses[0].addr_spec)
+        arrived[address] += 1
+        assert message["X-Original-To"] == address
+        assert str(message["Return-Path"]) == "<bounces@example.com>"
+        n = int(re.match(r"user(\d+)@", address)[1])  # type: ignore[index]
+        html, text = expected(n)
+        assert body(message, "html") == html
+        assert body(message, "plain") == text
+        assert message["Subject"] == f"{row(n)[0]}, spring is here"
+        assert message["Message-ID"] == rows[address]["message_id"]
+        assert rows[address]["token"] in message["List-Unsubscribe"]
+        assert dkim.verify(raw.replace(b"\n", b"\r\n"), dnsfunc=lambda name, timeout=5: record)
+    assert arrived == dict.fromkeys(addresses, 1), "each exactly once"
+    assert len(re.findall(r"status=sent", postfix.log())) == ROWS
+
+
+@pytest.mark.parametrize(("mode", "status", "tls"), [("required", 0, "TLSv1.3"), ("verify", 3, ""), ("off", 0, "")])
+def test_how_much_tls_is_asked_for(world: Any, postfix: Any, mode: str, status: int, tls: str) -> None:
+    """Postfix's certificate is nobody's: `required` takes it, `verify` does not and delivers nothing."""
+    world.start_names({"d0.test": ["mx.interop.test"]}, {"mx.interop.test": "127.0.0.1"})
+    world.settings(port=postfix.port, tls={"mode": mode}, retry={"schedule": ["1h"]})
+    campaign = world.campaign("spring", [f"user{n}@d0.test" for n in range(10)])
+
+    ended = world.run("-c", "spring", "--once")
+
+    assert ended.status == status, ended.said[-4000:]
+    campaign.check_report()
+    if status == 0:
+        assert {(row["status"], row["tls"]) for row in campaign.rows()} == {("delivered", tls)}
+    else:
+        assert campaign.statuses()["delivered"] == 0
+        assert campaign.statuses()["deferred"] == 1, "one recipient probes a dead site for all"
+        (attempt,) = campaign.attempts()
+        assert (attempt["stage"], attempt["mx_host"]) == ("starttls", "mx.interop.test")
+        assert "certificate" in attempt["reply"].lower()
+        assert postfix.count() == 0
