@@ -118,8 +118,8 @@ class Bulkmail(Service):
             self.exit_status = STOPPED
         finally:
             await self._close()
-            if self.reactor.running:
-                self.reactor.callLater(0, self._stop_reactor)
+            # a refusal may come before the reactor runs: then it stops as soon as it does
+            self.reactor.callWhenRunning(self.reactor.callLater, 0, self._stop_reactor)
 
     async def _work(self) -> int:
         assert self._sending is not None
@@ -199,7 +199,7 @@ class Bulkmail(Service):
         )
         composing = Composing(compose)
         street.feeder = feeder = Feeder(spool=spool, street=street, composing=composing, route=router.route)
-        composing.start(feeder.composed, feeder.spoilt)
+        composing.start(feeder.composed, feeder.spoilt, feeder.not_composed)
         scratch = os.path.join(self.settings.spool, "scratch")
         os.makedirs(scratch, mode=0o700, exist_ok=True)
         self._sending = Sending(

@@ -101,11 +101,11 @@ def makeService(options: Options) -> IService:
 def order_of(options: Options, cwd: str) -> Order:
     """What was asked for, checked. Raises Refused with every problem, settings and campaign together."""
     problems: list[Any] = []
-    settings = Settings()
     try:
         settings = load_settings(options["settings"], cwd)
     except Refused as refused:
         problems += refused.problems
+        settings = Settings(spool=os.sep)  # for finding the campaign's problems too; nothing is opened
     prepared: Prepared | None = None
     if options["campaign"] is not None:
         try:

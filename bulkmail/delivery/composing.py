@@ -26,16 +26,23 @@ class Composing:
 
     _composed: Callable[[Message], None]
     _spoilt: Callable[[Message, str], None]
+    _not_composed: Callable[[Sequence[Message]], None]
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._waiting: deque[Message] = deque()
         self._running = 0
 
-    def start(self, composed: Callable[[Message], None], spoilt: Callable[[Message, str], None]) -> None:
-        """Where messages go to: told once, before the first is added."""
+    def start(
+        self,
+        composed: Callable[[Message], None],
+        spoilt: Callable[[Message, str], None],
+        not_composed: Callable[[Sequence[Message]], None],
+    ) -> None:
+        """Where messages go to: told once, before the first is added. ``not_composed``: through no fault of theirs."""
         self._composed = composed
         self._spoilt = spoilt
+        self._not_composed = not_composed
 
     def add(self, messages: Sequence[Message]) -> None:
         """Compose these, in order."""
@@ -58,34 +65,44 @@ class Composing:
             background(self._compose(batch), "composing a batch")
 
     async def _compose(self, batch: list[Message]) -> None:
+        left = dict.fromkeys(batch)
         try:
-            await self._batch(batch)
+            await self._batch(batch, left)
         finally:
             self._running -= 1
+            if left:  # no process could be started, or its answer was no answer: nobody may be stranded here
+                self._not_composed(list(left))
             self._pump()
 
-    async def _batch(self, batch: list[Message]) -> None:
+    async def _batch(self, batch: list[Message], left: dict[Message, None]) -> None:
         try:
             answers = await self._pool.ask(_job(batch), _DEADLINE)
         except BulkmailError:
             try:
                 answers = await self._pool.ask_alone(_job(batch), _DEADLINE)
             except BulkmailError:
-                await self._one_by_one(batch)
+                await self._one_by_one(batch, left)
                 return
-        self._hand_over(batch, answers)
+        self._hand_over(batch, answers, left)
 
-    async def _one_by_one(self, batch: list[Message]) -> None:
+    async def _one_by_one(self, batch: list[Message], left: dict[Message, None]) -> None:
         for message in batch:
             try:
                 answers = await self._pool.ask_alone(_job([message]), _DEADLINE)
             except BulkmailError as error:
+                del left[message]
                 self._spoilt(message, f"this row cannot be composed: {str(error).strip().splitlines()[-1]}")
             else:
-                self._hand_over([message], answers)
+                self._hand_over([message], answers, left)
 
-    def _hand_over(self, batch: list[Message], answers: list[tuple[int, bytes | None, str, str | None]]) -> None:
+    def _hand_over(
+        self,
+        batch: list[Message],
+        answers: list[tuple[int, bytes | None, str, str | None]],
+        left: dict[Message, None],
+    ) -> None:
         for message, (_, wire, sender, error) in zip(batch, answers, strict=True):
+            del left[message]
             if wire is None:
                 self._spoilt(message, error or "the row could not be composed")
             else:

@@ -236,7 +236,8 @@ class Feeder:
             if lane.retire():
                 del self.lanes[key]
                 self._hungry.pop(lane, None)
-        self._street.gates.drop_unused()
+        self._street.gates.drop_unused(now)
+        self._street.gates.wake_waiting()
 
     # claiming
 

@@ -7,7 +7,7 @@ to a provider with a thousand sites must not stand idle at the first five. Nobod
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,9 +16,16 @@ from bulkmail.shaping import Gate, Limits
 if TYPE_CHECKING:
     from bulkmail.net import Connection
 
+_COMPLAINT_KEPT = 3600.0  # a receiver that asked us to go slower is not asked again whether it meant it
+_MOST_KEPT = 20_000
+
 
 class Waiter(Protocol):
     """Somebody who waits for a connection to become possible, and who has idle ones."""
+
+    @property
+    def needs_connection(self) -> bool:
+        """Whether it still waits."""
 
     def dispatch(self) -> None:
         """Try again."""
@@ -34,7 +41,7 @@ class Places:
 
     def __init__(self) -> None:
         self._idle: OrderedDict[Connection, Waiter] = OrderedDict()
-        self._line: deque[Waiter] = deque()
+        self._line: OrderedDict[Waiter, None] = OrderedDict()
         self.users = 0
 
     @property
@@ -43,9 +50,10 @@ class Places:
         return bool(self._line)
 
     def wait(self, waiter: Waiter) -> None:
-        """Be woken when a connection has closed; the one that has been idle longest is asked to."""
-        if waiter not in self._line:
-            self._line.append(waiter)
+        """Be woken when a connection has closed; the one that has been idle longest is asked to, once for each."""
+        if waiter in self._line:
+            return
+        self._line[waiter] = None
         if self._idle:
             connection = next(iter(self._idle))
             self._idle[connection].let_go(connection)
@@ -59,19 +67,36 @@ class Places:
         self._idle.pop(connection, None)
 
     def wake_next(self) -> None:
-        """There is a place: the first in line may try."""
-        if self._line:
-            self._line.popleft().dispatch()
+        """There is a place: the first in line that still needs one may try."""
+        while self._line:
+            waiter, _ = self._line.popitem(last=False)
+            if waiter.needs_connection:
+                waiter.dispatch()
+                return
 
 
 class SharedGate(Places):
     """A shaping Gate with its places."""
 
-    __slots__ = ("gate",)
+    __slots__ = ("gate", "used_at")
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, now: float) -> None:
         super().__init__()
         self.gate = gate
+        self.used_at = now
+
+    @property
+    def room(self) -> bool:
+        """Whether one more connection could be open."""
+        return self.gate.open < self.gate.connections
+
+    @property
+    def memory(self) -> float:
+        """So long after its last use it still knows something that a new one would not: what was used of its rates."""
+        limits, pace = self.gate.limits, self.gate.pace
+        if pace != (1.0, 1.0):
+            return _COMPLAINT_KEPT
+        return max(rate.burst * rate.interval for rate in (limits.rate, limits.connection_rate))
 
     def closed(self) -> None:
         """A connection has closed."""
@@ -88,6 +113,11 @@ class Total(Places):
         super().__init__()
         self.limit = limit
         self.open = 0
+
+    @property
+    def room(self) -> bool:
+        """Whether one more connection could be open."""
+        return self.open < self.limit
 
     def opened(self) -> None:
         """One more is open."""
@@ -116,14 +146,25 @@ class Gates:
         """The default limits for one remote address over all its sites; a provider's sites have the provider's own."""
         return None if provider else self._take(self._addresses, ip, "", now)
 
-    def drop_unused(self) -> None:
-        """Forget gates without users, waiters or open connections; called now and then."""
+    def drop_unused(self, now: float) -> None:
+        """Forget gates without users, waiters or open connections, once they know nothing worth keeping."""
         for gates in (self._sites, self._addresses):
-            for key in [key for key, gate in gates.items() if not (gate.users or gate.gate.open or gate.wanted)]:
-                del gates[key]
+            crowded = len(gates) > _MOST_KEPT
+            for key, gate in list(gates.items()):
+                if gate.users or gate.gate.open or gate.wanted:
+                    gate.used_at = now
+                elif crowded or now - gate.used_at > gate.memory:
+                    del gates[key]
+
+    def wake_waiting(self) -> None:
+        """Whoever was woken for a place and took another leaves it free: the next in line hears of it here."""
+        places: list[SharedGate | Total] = [*self._sites.values(), *self._addresses.values(), self.total]
+        for place in places:
+            if place.wanted and place.room:
+                place.wake_next()
 
     def _take(self, gates: dict[str, SharedGate], key: str, provider: str, now: float) -> SharedGate:
         gate = gates.get(key)
         if gate is None:
-            gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now))
+            gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now), now)
         return gate

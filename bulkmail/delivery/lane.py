@@ -39,6 +39,7 @@ LARGEST_STOCK = 1024
 _SOON = 0.0005  # a grant this near is taken now: a timer would cost more
 _FREE_TRIES = 3
 _REST_AFTER_REFUSED_CONNECTION = 60.0
+_REMEMBERED = 60.0
 
 
 class Lane:
@@ -104,6 +105,11 @@ class Lane:
         """Whether the next message is to be charged with an outage instead of being sent."""
         return self._blame is not None
 
+    @property
+    def needs_connection(self) -> bool:
+        """Whether something is ready and nothing is there to carry it."""
+        return bool(self.ready) and not (self._idle or self.down or self.closed)
+
     def hold(self, count: int) -> None:
         """``count`` more (or fewer) messages are in this lane's hands."""
         self.held += count
@@ -139,6 +145,9 @@ class Lane:
         now = street.now()
         while self.ready and self._idle:
             connection = next(reversed(self._idle))
+            if not connection.ready:  # half a 421 was read: its end is near
+                self.let_go(connection)
+                continue
             at = self._granted(connection, now)
             if at > now + _SOON:
                 self._wakeup.at(at)
@@ -407,7 +416,10 @@ class Lane:
 
     def retire(self) -> bool:
         """Whether the lane has nothing left to do and could be forgotten; releases its gate when so."""
-        if self.queues or self.held or self.connections or self._walks or self._health.down_since is not None:
+        street = self._street
+        # An outage is remembered until its recipients have had the time to come back.
+        out = self._health.down_since is not None and street.now() < self.down_until + street.scaled(_REMEMBERED)
+        if self.queues or self.held or self.connections or self._walks or out or street.paused:
             return False
         self.closed = True
         self._wakeup.cancel()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bulkmail.mail import Outcome, OwnFault, Peer
+from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.shaping import classify
 from bulkmail.smtp import Closed, Settled, Transaction
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bulkmail.delivery.lane import Lane
     from bulkmail.delivery.street import Street
     from bulkmail.net import Connection
+
+_NOWHERE = Outcome(Fate.LOST, Stage.DNS, note="none of its hosts has an address", category=Category.ROUTING)
 
 
 class Walk:
@@ -49,8 +51,7 @@ class Walk:
             lane.walk_stopped(self)
             return
         if self._at >= len(self._stops):
-            assert self._last is not None
-            lane.walk_failed(self, self._last)
+            lane.walk_failed(self, self._last or _NOWHERE)
             return
         host, ip = self._stops[self._at]
         address = street.gates.of_address(ip, lane.site.provider, street.now())

@@ -43,7 +43,7 @@ class Behaviour:
     stores: bool = False  # at the dot: the message is kept although its reply does not say so
     wait: float = 0.0  # seconds before the reply
     share: float = 1.0
-    tries: int = 0  # only at the first so many tries of one key; 0: always
+    tries: int = 0  # only at the first so many of one recipient, before RCPT of one client; 0: always
     local: tuple[str, ...] = ()  # only for recipients whose local part starts with one of these
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from twisted.internet.error import CannotListenError
+
 from bulkmail.rehearsal.behaviour import Persona
 from bulkmail.rehearsal.personas import PERSONAS
 from bulkmail.rehearsal.scene import Exchanger, Scene
@@ -73,8 +75,14 @@ class Farm:
         else:
             number = len(self._ports) + 1
             exchanger = Exchanger(require_loopback(f"{_LISTENING}.{number >> 8}.{number & 255}"), persona)
-            self._listen(exchanger)
-            own.append(exchanger)
+            try:
+                self._listen(exchanger)
+            except CannotListenError:
+                if not own:
+                    raise
+                exchanger = own[-1]  # out of descriptors, say: then hosts share sooner
+            else:
+                own.append(exchanger)
         exchanger.add(host)
         return self._remember(host, exchanger.ip)
 

@@ -115,7 +115,7 @@ _PROVIDERS = (
         (
             Behaviour(Step.RCPT, b"550 5.4.1 Recipient address rejected: Access denied.\r\n", share=0.02),
             Behaviour(Step.MAIL, b"451 4.7.500 Server busy. Please try again later from [127.0.0.1].\r\n",
-                      share=0.005, tries=1),
+                      share=0.005),
         ),
         chunking=True,
         connections=20,
@@ -232,8 +232,8 @@ _DIFFICULT = (
         Behaviour(Step.DOT, b"", Then.CLOSE, stores=True, share=0.5, tries=1),)),
     Persona("keep-silent", "takes each message and never answers, at the first try", behaviours=(
         Behaviour(Step.DOT, b"", Then.SILENCE, stores=True, tries=1),)),
-    Persona("goodbye", "says 421 in place of every fourth reply to MAIL, at the first try", behaviours=(
-        Behaviour(Step.MAIL, b"421 4.3.2 System going down, try again later\r\n", Then.CLOSE, share=0.25, tries=1),)),
+    Persona("goodbye", "says 421 in place of about every fourth reply to MAIL", behaviours=(
+        Behaviour(Step.MAIL, b"421 4.3.2 System going down, try again later\r\n", Then.CLOSE, share=0.25),)),
 )  # fmt: skip
 
 _HOPELESS = (

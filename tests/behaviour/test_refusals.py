@@ -20,18 +20,18 @@ ADDRESSES = [f"user-{n}@d{n}.test" for n in range(5)]
 Change = Callable[[str], str]
 CAMPAIGN: dict[str, tuple[str, Change, str]] = {
     "no YAML": ("campaign.yaml", lambda text: text + "headers: {X-One: [}\n", r"campaign\.yaml:6:\d+: "),
-    "no mapping": ("campaign.yaml", lambda _: "- one\n- two\n", r"campaign\.yaml:1:1: "),
-    "empty": ("campaign.yaml", lambda _: "", r"campaign\.yaml:1:1: "),
+    "no mapping": ("campaign.yaml", lambda _: "- one\n- two\n", r"campaign\.yaml: must be a mapping"),
+    "empty": ("campaign.yaml", lambda _: "", r"campaign\.yaml: the file is empty"),
     "unknown key": (
         "campaign.yaml",
         lambda text: text + "recipient: other.csv\n",
-        r"campaign\.yaml:6:1: recipient: .*did you mean `?recipients`?",
+        r"campaign\.yaml:6:1: `recipient` is not a known key; did you mean `recipients`\?",
     ),
     "duplicate key": ("campaign.yaml", lambda text: text + "name: autumn\n", r"campaign\.yaml:6:1: .*name.*line 1"),
     "missing key": (
         "campaign.yaml",
         lambda text: text.replace("recipients: recipients.csv\n", ""),
-        r"campaign\.yaml:\d+:\d+: recipients: ",
+        r"campaign\.yaml: `recipients` is missing: add",
     ),
     "bad From": (
         "campaign.yaml",
@@ -53,11 +53,11 @@ CAMPAIGN: dict[str, tuple[str, Change, str]] = {
         lambda text: text.replace("{{ first_name }}", "{{ firstname }}"),
         r"campaign\.yaml:3:\d+: .*firstname.*first_name",
     ),
-    "template syntax": ("body.html.j2", lambda text: text + "{% if %}\n", r"body\.html\.j2:2:\d*:? ?"),
+    "template syntax": ("body.html.j2", lambda text: text + "{% if %}\n", r"body\.html\.j2:2: Expected"),
     "unknown variable": (
         "body.html.j2",
         lambda text: text + "\n{{ fist_name }}",
-        r"body\.html\.j2:3:\d*:? ?.*fist_name.*first_name",
+        r"body\.html\.j2:3:4: unknown variable 'fist_name'; did you mean 'first_name'",
     ),
     "no address column": (
         "recipients.csv",
@@ -69,17 +69,17 @@ CAMPAIGN: dict[str, tuple[str, Change, str]] = {
         lambda text: text.partition("\n")[2],
         r"recipients\.csv:1:\d+: .*(header|email)",
     ),
-    "empty list": ("recipients.csv", lambda _: "", r"recipients\.csv:1:\d+: "),
+    "empty list": ("recipients.csv", lambda _: "", r"recipients\.csv: is empty; put the column names"),
 }
 
 # name -> (changes of the settings, what is said on stderr)
 SETTINGS: dict[str, tuple[dict[str, Any], str]] = {
     "bad duration": ({"stop_within": "30 parsecs"}, r"bulkmail\.yaml:\d+:\d+: stop_within: .*30 parsecs"),
     "bad rate": ({"shaping": {"default": {"rate": "fast"}}}, r"bulkmail\.yaml:\d+:\d+: shaping\.default\.rate: .*fast"),
-    "unknown key": ({"dsn": {}}, r"bulkmail\.yaml:\d+:1: dsn: .*did you mean `?dns`?"),
+    "unknown key": ({"dsn": {}}, r"bulkmail\.yaml:\d+:1: `dsn` is not a known key; did you mean `dns`\?"),
     "no key": (
         {"dkim": [{"domain": "example.com", "selector": "s1", "key": "campaign/body.html.j2"}]},
-        r"bulkmail\.yaml:\d+:\d+: dkim.*key: .*body\.html\.j2",
+        r"bulkmail\.yaml:\d+:\d+: dkim\[0\]: .* not a key in PEM form",
     ),
     "no nameserver": ({"dns": {"nameservers": ["one"]}}, r"bulkmail\.yaml:\d+:\d+: dns\.nameservers.*one"),
 }
@@ -121,7 +121,7 @@ def test_all_problems_are_told_at_once(world: Any) -> None:
 
     ended = world.run("-c", "spring")
 
-    for pattern in (r"stop_within", r"attachment: .*attachments", r"campaign\.yaml:1:\d+: name: "):
+    for pattern in (r"stop_within", r"`attachment` is .*`attachments`", r"campaign\.yaml:1:\d+: name: "):
         check_refused(world, ended, pattern)
 
 
@@ -169,14 +169,14 @@ def test_a_spool_that_cannot_be(world: Any) -> None:
 
 
 @pytest.fixture
-def small_disk(world: Any, missing: Any) -> Path:
-    """Two megabytes of disk under the spool."""
+def small_disk(world: Any, missing: Any, request: pytest.FixtureRequest) -> Path:
+    """A disk of a few megabytes, as many as the test says."""
     if os.geteuid() != 0:
         missing("only root can mount a small file system")
     place: Path = world.folder / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "bulkmail-test", str(place)], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "bulkmail-test", str(place)], capture_output=True, text=True
     )
     if mounted.returncode:
         missing(f"no file system can be mounted here: {mounted.stderr.strip()}")
@@ -184,6 +184,7 @@ def small_disk(world: Any, missing: Any) -> Path:
     return place
 
 
+@pytest.mark.parametrize("small_disk", ["2m"], indirect=True)
 def test_a_full_disk_at_the_start(world: Any, small_disk: Path) -> None:
     world.settings(spool=str(small_disk / "spool"))
     world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(20_000)])
@@ -191,6 +192,7 @@ def test_a_full_disk_at_the_start(world: Any, small_disk: Path) -> None:
     check_refused(world, world.run("-c", "spring"), r"disk.* MB free .* may need \d+ MB; make room")
 
 
+@pytest.mark.parametrize("small_disk", ["24m"], indirect=True)
 def test_a_disk_that_fills_up_pauses_the_sending(world: Any, small_disk: Path, until: Any) -> None:
     """Our own fault is nobody else's: one clear line, nobody is charged, and it goes on when there is room."""
     world.settings(spool=str(small_disk / "spool"), shaping={"default": {"rate": "50/s"}})

@@ -145,7 +145,8 @@ class FakeConnection:
         refused = self.farm.unsendable(transaction)
         if refused:
             raise ValueError(refused)
-        assert transaction.message and transaction.sender
+        assert transaction.message
+        assert transaction.sender
         self.messages += 1
         self.current = transaction
         self.dotted = False
@@ -366,7 +367,7 @@ class World:
         self.composing = Composing(self.pool)
         self.feeder = Feeder(spool=self.spool, street=self.street, composing=self.composing, route=self.route)
         self.street.feeder = self.feeder
-        self.composing.start(self.feeder.composed, self.feeder.spoilt)
+        self.composing.start(self.feeder.composed, self.feeder.spoilt, self.feeder.not_composed)
 
     def wall(self):
         return EPOCH + self.clock.seconds()

@@ -187,6 +187,20 @@ def test_the_first_tries_only(talk) -> None:
     assert client.envelope("d@accept.test")[1] == "451"
 
 
+def test_a_share_of_the_messages_is_drawn_anew_each_time(talk) -> None:
+    client = talk("goodbye")
+    codes = []
+    for _ in range(200):
+        codes.append(client.envelope()[0])
+        if client.closed:
+            client.connect()
+            client.hello()
+        else:
+            client.say("RSET\r\n")
+            client.dialogue._transaction.messages += 1
+    assert 25 < codes.count("421") < 75
+
+
 def test_only_some_local_parts(talk) -> None:
     client = talk("accept", Behaviour(Step.RCPT, b"550 no\r\n", local=("unknown",)))
     assert client.envelope("unknown7@accept.test", "Unknown@accept.test", "known@accept.test") == [

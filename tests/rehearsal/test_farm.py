@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 
 from bulkmail.rehearsal.farm import Farm, require_loopback
@@ -88,6 +89,19 @@ def test_a_persona_that_comes_late_gets_an_address_of_its_own() -> None:
     for persona, exchangers in planted.farm._by_persona.items():
         assert exchangers
         assert all(exchanger.persona.name == persona for exchanger in exchangers)
+
+
+def test_hosts_share_when_an_address_cannot_be_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    planted = Planted()
+    first = planted.farm.address_of("mx.example.org")
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise CannotListenError("127.77.0.3", 2525, OSError(24, "Too many open files"))
+
+    monkeypatch.setattr(planted.reactor, "listenTCP", refuse)
+    assert planted.farm.address_of("mx.example.net") == first
+    with pytest.raises(CannotListenError):
+        planted.farm.address_of("mx.greylist.test")
 
 
 def test_only_loopback_is_ever_bound() -> None:

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.delivery.gates import Gates, Places
+from bulkmail.mail import Rate
+from bulkmail.shaping import Limits
+
+
+class Waiting:
+    """A lane as far as the gates know lanes."""
+
+    def __init__(self, name, *, needs=True, act=None):
+        self.name, self.needs_connection, self.act = name, needs, act
+        self.woken, self.let = 0, []
+
+    def dispatch(self):
+        self.woken += 1
+        if self.act:
+            self.act(self)
+
+    def let_go(self, connection):
+        self.let.append(connection)
+
+
+def limits(**changed):
+    values = {
+        "connections": 2,
+        "messages_per_connection": 100,
+        "rate": Rate(100, 1.0, 1),
+        "connection_rate": Rate(100, 1.0, 1),
+        "idle": 60.0,
+    }
+    return Limits(**{**values, **changed})
+
+
+@pytest.fixture
+def gates():
+    table = {"": limits(), "slow": limits(rate=Rate(60, 3600.0, 10))}
+    return Gates(table.__getitem__, total=3)
+
+
+def test_first_come_first_served(gates):
+    places, a, b = gates.total, Waiting("a"), Waiting("b")
+    places.wait(a)
+    places.wait(b)
+    places.wait(a)
+    places.wake_next()
+    assert (a.woken, b.woken) == (1, 0)
+    places.wake_next()
+    assert (a.woken, b.woken) == (1, 1)
+    places.wake_next()
+    assert not places.wanted
+
+
+def test_who_needs_nothing_any_more_does_not_use_up_the_call():
+    places = Places()
+    gone, b = Waiting("gone", needs=False), Waiting("b")
+    places.wait(gone)
+    places.wait(b)
+    places.wake_next()
+    assert (gone.woken, b.woken) == (0, 1)
+
+
+def test_the_longest_idle_connection_makes_room_once_for_each_who_waits():
+    places, owner, a, b = Places(), Waiting("owner"), Waiting("a"), Waiting("b")
+    for connection in ("old", "young", "younger"):
+        places.idle(connection, owner)
+    owner.let_go = lambda connection: (owner.let.append(connection), places.busy(connection))
+    places.wait(a)
+    places.wait(a)
+    assert owner.let == ["old"]
+    places.wait(b)
+    assert owner.let == ["old", "young"]
+
+
+def test_a_busy_connection_is_not_asked_to_leave():
+    places, owner = Places(), Waiting("owner")
+    places.idle("c", owner)
+    places.busy("c")
+    places.busy("c")
+    places.wait(Waiting("a"))
+    assert owner.let == []
+
+
+def test_sites_of_one_provider_share_a_gate_and_addresses_count_where_there_is_none(gates):
+    assert gates.of_site("a", "slow", 0.0) is gates.of_site("b", "slow", 0.0)
+    assert gates.of_site("a", "", 0.0) is not gates.of_site("b", "", 0.0)
+    assert gates.of_address("192.0.2.1", "slow", 0.0) is None
+    assert gates.of_address("192.0.2.1", "", 0.0) is gates.of_address("192.0.2.1", "", 0.0)
+
+
+def test_closing_wakes_the_next(gates):
+    gate, total, a = gates.of_site("a", "", 0.0), gates.total, Waiting("a")
+    gate.gate.opened(0.0)
+    gate.wait(a)
+    gate.closed()
+    assert (a.woken, gate.gate.open) == (1, 0)
+    total.opened()
+    total.wait(a)
+    total.closed()
+    assert (a.woken, total.open) == (2, 0)
+
+
+def test_a_gate_in_use_is_kept(gates):
+    now = 1e6
+    used, open_, wanted = (gates.of_site(name, "", 0.0) for name in ("used", "open", "wanted"))
+    used.users += 1
+    open_.gate.opened(0.0)
+    wanted.wait(Waiting("a"))
+    gates.of_site("none", "", 0.0)
+    gates.drop_unused(now)
+    assert set(gates._sites) == {"used", "open", "wanted"}
+
+
+def test_a_rate_is_not_forgotten_with_its_last_lane(gates):
+    """60/h with a burst of 10: dropped and made again each second it would be a burst of 10 each second."""
+    gate = gates.of_site("x", "slow", 0.0)
+    for _ in range(10):
+        gate.gate.reserve(0.0)
+    gates.drop_unused(1.0)
+    assert gates.of_site("x", "slow", 2.0) is gate
+    gates.drop_unused(601.0)
+    assert gates._sites == {}
+
+
+def test_a_complaint_is_remembered_for_an_hour(gates):
+    gate = gates.of_site("x", "", 0.0)
+    assert gate.gate.slow_down(0.0, "rate")
+    gates.drop_unused(3000.0)
+    assert gates.of_site("x", "", 3000.0).gate.pace[0] == 0.5
+    gates.drop_unused(3601.0)
+    assert gates._sites == {}
+
+
+def test_memory_is_bounded_all_the_same(gates, monkeypatch):
+    monkeypatch.setattr("bulkmail.delivery.gates._MOST_KEPT", 3)
+    for n in range(5):
+        gates.of_address(f"192.0.2.{n}", "", 0.0).gate.slow_down(0.0, "rate")
+    gates.drop_unused(1.0)
+    assert gates._addresses == {}
+
+
+def test_a_place_that_was_offered_and_not_taken_is_offered_again(gates):
+    """Woken for one address, a lane may take another: those behind it in the line must hear of the place it left."""
+    gate, a, b = gates.of_address("192.0.2.1", "", 0.0), Waiting("a"), Waiting("b")
+    gate.gate.opened(0.0)
+    gate.wait(a)
+    gate.wait(b)
+    gate.closed()
+    assert (a.woken, b.woken) == (1, 0)
+    gates.wake_waiting()
+    assert b.woken == 1
+
+
+def test_nobody_is_woken_where_there_is_no_room(gates):
+    gate, a = gates.of_site("a", "", 0.0), Waiting("a")
+    gate.gate.opened(0.0)
+    gate.gate.opened(0.0)
+    gate.wait(a)
+    for _ in range(3):
+        gates.total.opened()
+    gates.total.wait(a)
+    gates.wake_waiting()
+    assert a.woken == 0
+
+
+def test_waking_may_make_new_gates(gates):
+    def opens_elsewhere(_waiter):
+        gates.of_address("192.0.2.9", "", 0.0)
+        gates.of_site("new", "", 0.0)
+
+    gates.of_address("192.0.2.1", "", 0.0).wait(Waiting("a", act=opens_elsewhere))
+    gates.wake_waiting()
+    assert set(gates._addresses) == {"192.0.2.1", "192.0.2.9"}
+
+
+@given(st.lists(st.sampled_from(["wait", "close"]), max_size=60), st.integers(1, 4))
+def test_nobody_waits_beside_a_free_place(events, limit):
+    """Lanes that open as soon as they may: whenever one waits, all places are taken."""
+    gates = Gates(lambda _: limits(), total=limit)
+    total, served = gates.total, []
+
+    def tries(waiter):
+        if total.room:
+            total.opened()
+            waiter.needs_connection = False
+            served.append(waiter.name)
+        else:
+            total.wait(waiter)
+
+    names = iter(range(1000))
+    came = []
+    for event in events:
+        if event == "wait":
+            waiter = Waiting(next(names), act=tries)
+            came.append(waiter.name)
+            waiter.dispatch()
+        elif event == "close" and total.open:
+            total.closed()
+        assert total.open <= limit
+        assert not (total.wanted and total.room), SimpleNamespace(open=total.open, limit=limit)
+    assert served == came[: len(served)]

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.run import Run
+from bulkmail.spool import Claimed
+
+RUN = Run(1, "spring", "/c", {}, "retry", 0.0)
+
+
+def message(email, *, lane="lane"):
+    claimed = Claimed(1, 1, 1, email, "[]", 0, 0, 0.0, 1000.0, "pending", "", "")
+    return Message(claimed, Queue(1, RUN, "example.com"), RUN, lane)
+
+
+@pytest.mark.parametrize(
+    ("written", "sent_to"),
+    [
+        ("ann@example.com", "ann@example.com"),
+        (" Ann@Example.COM ", "Ann@example.com"),
+        ("ann@bücher.example", "ann@xn--bcher-kva.example"),
+    ],
+)
+def test_the_address_is_as_written_with_its_domain_in_a_labels(written, sent_to):
+    assert message(written).recipient == sent_to
+
+
+def test_two_messages_are_never_equal():
+    """They are kept in dicts: one is in exactly one place, whatever its content."""
+    assert message("a@b.example") != message("a@b.example")
+    assert len({message("a@b.example"), message("a@b.example")}) == 2
+
+
+def test_a_message_stays_with_the_lane_that_claimed_it():
+    one = message("a@b.example", lane="old")
+    one.queue.lane = "new"
+    assert one.lane == "old"

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Status
+
+NOT_FINAL = {"pending", "deferred"}
+
+
+def run(**changed):
+    return Run(
+        **{
+            "id": 1,
+            "name": "spring",
+            "folder": "/c",
+            "content": {},
+            "on_unknown": "retry",
+            "started_at": 0.0,
+            **changed,
+        }
+    )
+
+
+def test_a_fresh_run_is_all_pending():
+    fresh = run(input_rows=7)
+    assert fresh.by_status["pending"] == 7
+    assert set(fresh.by_status) == {str(status) for status in Status}
+    assert (fresh.by_category, fresh.by_provider, fresh.complete) == ({}, {}, False)
+
+
+def test_it_is_complete_when_all_is_read_and_all_is_final():
+    one = run(input_rows=2)
+    one.move(None, ("", "delivered", ""))
+    one.move(None, ("", "deferred", "greylisted"))
+    one.import_done = True
+    assert not one.complete
+    one.move(("", "deferred", "greylisted"), ("", "bounced", "bad-mailbox"))
+    assert one.complete
+    assert not run(input_rows=0).complete
+    assert run(input_rows=0, import_done=True).complete
+
+
+def test_rows_left_out_of_sending_are_nobodys_provider():
+    one = run(input_rows=3)
+    one.add_to_totals(Counter({("", "invalid", "invalid-address"): 2, ("google", "delivered", ""): 1}))
+    assert one.by_provider == {"google": {"delivered": 1}}
+    assert one.by_category == {"invalid-address": 2}
+    assert (one.final, one.delivered) == (3, 1)
+
+
+def test_a_site_of_no_provider_counts_as_other():
+    one = run(input_rows=1)
+    one.move(None, ("", "delivered", ""))
+    assert one.by_provider == {"other": {"delivered": 1}}
+
+
+STATUSES = st.sampled_from(["delivered", "bounced", "blocked", "deferred", "expired", "unknown"])
+MOVES = st.lists(st.tuples(st.integers(0, 9), st.sampled_from(["", "google"]), STATUSES), max_size=60)
+
+
+@given(MOVES)
+def test_the_counts_always_sum_to_the_input(moves):
+    one, rows = run(input_rows=10, import_done=True), {}
+    for row, provider, status in moves:
+        before = rows.get(row)
+        if before is not None and before[1] not in NOT_FINAL:
+            continue
+        rows[row] = (provider, status, "quota" if status == "deferred" else "")
+        one.move(before, rows[row])
+        counted = one.by_status
+        assert sum(counted.values()) == 10
+        assert min(counted.values()) >= 0
+        assert counted["pending"] == 10 - len(rows)
+        assert one.final == sum(key[1] not in NOT_FINAL for key in rows.values())
+        assert one.delivered == counted["delivered"]
+        assert sum(sum(by.values()) for by in one.by_provider.values()) == len(rows)
+        assert one.complete == (one.final == 10)
