@@ -288,7 +288,9 @@ class Bulkmail(Service):
 
     def _refuse(self, text: str) -> None:
         self.exit_status = REFUSED
-        sys.stderr.write(text + "\n")
+        if sys.__stderr__ is not None:  # twistd has made sys.stderr a part of the log
+            sys.__stderr__.write(text + "\n")
+            sys.__stderr__.flush()
         _log.error("refused: {text}", text=text)
 
     # signals and the end

@@ -244,10 +244,10 @@ class World:
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             self.on_end(end, process)
-            if until(lambda process=process, port=port: process.poll() is not None or _listens(port), "dnsmasq"):
-                if process.poll() is None:
-                    self.nameserver = f"127.0.0.1:{port}"
-                    return
+            until(lambda process=process, port=port: process.poll() is not None or _listens(port), "dnsmasq")
+            if process.poll() is None:
+                self.nameserver = f"127.0.0.1:{port}"
+                return
         raise AssertionError("dnsmasq does not start")
 
     def start_mail(self, addresses: Sequence[str], *, delay: float = 0.0) -> MailServer:

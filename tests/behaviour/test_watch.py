@@ -1,0 +1,98 @@
+"""The drop folder: what is dropped is sent once, what is wrong is told in its STATUS.txt and sent when it is mended."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import stat
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
+
+SPRING = [f"spring-{n}@d{n % 20}.test" for n in range(60)]
+AUTUMN = [f"autumn-{n}@d{n % 20}.test" for n in range(40)]
+FINISHED = "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
+
+
+def status_of(campaign: Any) -> str:
+    path = campaign.folder / "STATUS.txt"
+    return path.read_text("utf-8") if path.exists() else ""
+
+
+def test_dropped_folders(world: Any, until: Any) -> None:
+    root = world.folder / "campaigns"
+    spring = world.campaign("spring", SPRING, parent=root)
+    autumn = world.campaign("autumn", AUTUMN, parent=root, html="Hello {{ nobody }}\n")
+    (root / "readme.txt").write_text("not a campaign")
+    running = world.start("--watch", "campaigns")
+
+    until(lambda: status_of(spring) == FINISHED, "the good campaign to be finished")
+    spring.check_report()
+    assert spring.statuses() == {"delivered": len(SPRING)}
+    assert stat.S_IMODE((spring.folder / "STATUS.txt").stat().st_mode) == 0o644
+
+    until(lambda: "was not sent" in status_of(autumn), "the bad campaign to be refused")
+    told = status_of(autumn)
+    assert told.startswith("This campaign was not sent: one thing is wrong with it.\n")
+    assert re.search(r"campaigns/autumn/body\.html\.j2:1:\d+: unknown variable 'nobody'", told)
+    assert "Mend the files" in told
+    assert not autumn.report.exists()
+    assert set(world.server.ids()) == set(SPRING)
+
+    (autumn.folder / "body.html.j2").write_text("Hello {{ first_name }}\n")
+    until(lambda: status_of(autumn) == FINISHED, "the mended campaign to be finished")
+    autumn.check_report()
+    assert autumn.statuses() == {"delivered": len(AUTUMN)}
+
+    # dropped again: a touched file, a copy under another folder's name, a list that has grown
+    before = running.said().count("spring is finished; nothing was sent")
+    os.utime(spring.folder / "recipients.csv")
+    copy = root / "spring-again"
+    shutil.copytree(spring.folder, root / ".copy", ignore=shutil.ignore_patterns("report", "STATUS.txt"))
+    (root / ".copy").rename(copy)
+    until(lambda: (copy / "STATUS.txt").exists() and "was not sent" in (copy / "STATUS.txt").read_text(), "the copy")
+    assert "already in the spool" in (copy / "STATUS.txt").read_text()
+    until(lambda: running.said().count("spring is finished; nothing was sent") > before, "the touched one")
+    until(lambda: status_of(spring) == FINISHED, "the touched campaign's STATUS.txt")
+    assert running.process.poll() is None, "a service goes on"
+    running.signal(signal.SIGTERM)
+    assert running.wait(20).status == 3
+
+    # and a service that starts again finds everything done
+    again = world.start("--watch", "campaigns")
+    until(lambda: "spring is finished; nothing was sent" in again.said(), "spring to be looked at again")
+    until(lambda: "autumn is finished; nothing was sent" in again.said(), "autumn to be looked at again")
+    again.signal(signal.SIGTERM)
+    again.wait(20)
+    assert {len(found) for found in world.server.ids().values()} == {1}
+    assert world.server.count() == len(SPRING) + len(AUTUMN)
+    for campaign in (spring, autumn):
+        campaign.check_report()
+        assert status_of(campaign) == FINISHED
+    assert "Traceback" not in running.said() + again.said()
+
+
+def test_a_service_that_is_stopped_goes_on_where_it_was(world: Any, until: Any) -> None:
+    addresses = [f"user-{n}@d{n % 20}.test" for n in range(2000)]
+    world.settings(shaping={"default": {"rate": "200/s"}})
+    campaign = world.campaign("spring", addresses, parent=world.folder / "campaigns")
+    running = world.start("--watch", "campaigns")
+    until(lambda: world.server.count() > 100, "the first messages")
+    until(lambda: "were delivered." in status_of(campaign), "STATUS.txt to tell how far it is")
+    running.signal(signal.SIGTERM)
+    assert running.wait(20).status == 3
+    assert world.server.count() < len(addresses)
+    assert status_of(campaign).startswith("The service was stopped") or "goes on" in status_of(campaign)
+
+    world.settings()
+    again = world.start("--watch", "campaigns")
+    until(lambda: status_of(campaign) == FINISHED, "the campaign to be finished")
+    again.signal(signal.SIGTERM)
+    again.wait(20)
+    campaign.check_report()
+    assert campaign.statuses() == {"delivered": len(addresses)}
+    assert {len(found) for found in world.server.ids().values()} == {1}

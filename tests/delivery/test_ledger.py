@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from bulkmail.delivery.ledger import Ledger
+from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Reply, Stage, Status
+from bulkmail.settings import Settings
+from bulkmail.spool import Claimed, Settlement
+
+NOW = 1_700_000_000.0
+PEER = Peer("mx.example", "192.0.2.1", "198.51.100.1", "TLSv1.3")
+
+
+class Store:
+    """The spool's side: what it was told, each waiting to become durable."""
+
+    def __init__(self, journal):
+        self.journal, self.settled, self.released, self.waiting = journal, [], [], []
+
+    def settle(self, settlement):
+        assert settlement.problem == ""
+        self.settled.append(settlement)
+        return self._later()
+
+    def release(self, rows, next_at):
+        self.released.append((rows, next_at))
+        return self._later()
+
+    def _later(self):
+        self.waiting.append(Deferred())
+        return self.waiting[-1]
+
+
+class Scene:
+    def __init__(self, kit, **retry):
+        self.journal = kit.Paper()
+        self.store = Store(self.journal)
+        self.now = NOW
+        self.changed, self.due = [], []
+        settings = kit.retry(**retry) if retry else Settings()
+        self.ledger = Ledger(
+            spool=self.store,
+            retry=settings.retry,
+            wall=lambda: self.now,
+            rng=Random(1),
+            changed=self.changed.append,
+        )
+        self.ledger.due = self.due.append
+        self.run = Run(1, "spring", "/c", {}, "retry", NOW, input_rows=10)
+
+    def message(self, *, attempts=0, first=0.0, previous=("pending", "", ""), number=1):
+        claimed = Claimed(1 << 40 | number, 1, 5, "a@b.example", "[]", 0, attempts, first, NOW, *previous)
+        made = Message(claimed, Queue(5, self.run, "b.example"), self.run, None)
+        made.size = 1234
+        return made
+
+
+@pytest.fixture
+def scene(kit):
+    return Scene(kit)
+
+
+def accepted():
+    return Outcome(Fate.ACCEPTED, Stage.DOT, Reply(250, ("2.0.0 Ok: queued as 1",)), "", PEER)
+
+
+def test_a_delivery(scene):
+    one = scene.message()
+    verdict, decision = scene.ledger.record(one, accepted(), "google", NOW - 1.5)
+    assert (verdict.category, decision.status) == (None, Status.DELIVERED)
+    (settlement,) = scene.store.settled
+    assert settlement == Settlement(
+        one.claimed.id, 5, "delivered", "", "google", settlement.attempt, NOW - 1.5, NOW, 0.0, 1234, ""
+    )
+    attempt = settlement.attempt
+    assert attempt.result == "delivered"
+    assert (attempt.at, attempt.number, attempt.smtp_code, attempt.enhanced) == (NOW, 1, 250, "2.0.0")
+    assert (attempt.reply, attempt.stage, attempt.duration_ms) == ("2.0.0 Ok: queued as 1", "dot", 1500)
+    assert (attempt.mx_host, attempt.mx_ip, attempt.source_ip, attempt.tls) == tuple(
+        getattr(PEER, name) for name in ("host", "ip", "source_ip", "tls")
+    )
+    assert scene.run.by_status["delivered"] == 1
+    assert scene.changed == [scene.run]
+
+
+def test_a_reply_to_the_dot_is_journalled_before_the_store_hears_of_it(scene):
+    one = scene.message(attempts=2, first=NOW - 9000)
+    scene.ledger.about_to_dot(one)
+    assert scene.journal.dots == [(one.claimed.id, 3)]
+    heard = []
+    scene.store.settle = lambda _: heard.append(list(scene.journal.replies)) or Deferred()
+    scene.ledger.record(one, accepted(), "", NOW)
+    assert heard == [[(one.claimed.id, 3)]]
+
+
+def test_replies_before_the_dot_and_lost_ones_are_not_journalled(scene):
+    refused = Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 no such user",)), "", PEER)
+    lost = Outcome(Fate.UNKNOWN, Stage.DOT, None, "gone", PEER)
+    scene.ledger.record(scene.message(number=1), refused, "", NOW)
+    scene.ledger.record(scene.message(number=2), lost, "", NOW)
+    assert scene.journal.replies == []
+
+
+def test_a_dot_that_cannot_be_journalled_must_not_leave(scene):
+    scene.journal.fault = OwnFault("disk full")
+    with pytest.raises(OwnFault, match="disk full"):
+        scene.ledger.about_to_dot(scene.message())
+
+
+def test_a_reply_that_cannot_be_journalled_is_stored_all_the_same(scene):
+    scene.journal.fault = OwnFault("disk full")
+    scene.ledger.record(scene.message(), accepted(), "", NOW)
+    assert [settlement.status for settlement in scene.store.settled] == ["delivered"]
+
+
+def test_a_deferral_is_due_once_the_spool_knows_it_and_not_before(scene):
+    """A look for due rows in between would find nothing, and nobody would look again."""
+    later = Outcome(Fate.REFUSED, Stage.RCPT, Reply(451, ("4.3.0 try later",)), "", PEER)
+    _, decision = scene.ledger.record(scene.message(), later, "", NOW)
+    assert decision.status is Status.DEFERRED
+    assert 600 <= decision.next_at - NOW <= 660
+    assert scene.store.settled[0].next_at == scene.store.settled[0].attempt.next_attempt_at == decision.next_at
+    assert scene.due == []
+    scene.store.waiting[0].callback(None)
+    assert scene.due == [decision.next_at]
+
+
+def test_what_goes_back_is_due_once_the_spool_knows_it(scene):
+    messages = [scene.message(number=n) for n in (1, 2)]
+    scene.ledger.give_back(messages, NOW + 60)
+    assert scene.store.released == [([one.claimed for one in messages], NOW + 60)]
+    assert scene.due == []
+    scene.store.waiting[0].callback(None)
+    assert scene.due == [NOW + 60]
+    assert scene.changed == []
+
+
+def test_giving_nothing_back_says_nothing(scene):
+    scene.ledger.give_back([], NOW)
+    assert scene.store.released == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "result", "status"),
+    [
+        (Outcome(Fate.UNKNOWN, Stage.DOT, None, "gone", PEER), "unknown", "deferred"),
+        (Outcome(Fate.LOST, Stage.DATA, None, "gone", PEER), "deferred", "deferred"),
+        (Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 no such user",)), "", PEER), "failed", "bounced"),
+        (Outcome(Fate.REFUSED, Stage.DOT, Reply(554, ("5.7.1 spam",)), "", PEER), "failed", "blocked"),
+    ],
+)
+def test_results_and_statuses(scene, outcome, result, status):
+    scene.ledger.record(scene.message(), outcome, "", NOW)
+    (settlement,) = scene.store.settled
+    assert (settlement.attempt.result, settlement.status) == (result, status)
+    assert (settlement.completed_at > 0) == (status != "deferred")
+
+
+def test_an_ambiguous_message_is_kept_where_the_campaign_says_so(scene):
+    scene.run.on_unknown = "keep"
+    scene.ledger.record(scene.message(), Outcome(Fate.UNKNOWN, Stage.DOT, None, "gone", PEER), "", NOW)
+    assert scene.store.settled[0].status == "unknown"
+
+
+def test_the_first_attempt_stays_the_first(scene):
+    again = Outcome(Fate.LOST, Stage.MAIL, None, "gone", PEER)
+    scene.ledger.record(scene.message(attempts=1, first=NOW - 4000, previous=("deferred", "quota", "")), again, "", NOW)
+    (settlement,) = scene.store.settled
+    assert settlement.first_attempt_at == NOW - 4000
+    assert settlement.attempt.number == 2
+
+
+def test_the_clock_of_one_never_tried_runs_from_the_start_of_the_outage(kit):
+    scene = Scene(kit, expire_after=3600.0)
+    down = Outcome(Fate.LOST, Stage.CONNECT, None, "connection refused", PEER, Category.CONNECTION)
+    _, late = scene.ledger.record(scene.message(number=1), down, "", NOW, NOW - 3500)
+    _, fresh = scene.ledger.record(scene.message(number=2), down, "", NOW)
+    assert (late.status, fresh.status) == (Status.EXPIRED, Status.DEFERRED)
+
+
+def test_a_pause_does_not_use_up_the_time_to_retry(kit):
+    scene = Scene(kit, expire_after=3600.0)
+    lost = Outcome(Fate.LOST, Stage.MAIL, None, "gone", PEER)
+    tried = {"attempts": 1, "first": NOW - 3500, "previous": ("deferred", "connection", "")}
+    scene.ledger.paused = 1000.0
+    _, decision = scene.ledger.record(scene.message(number=1, **tried), lost, "", NOW)
+    assert decision.status is Status.DEFERRED
+    scene.ledger.paused = 0.0
+    _, decision = scene.ledger.record(scene.message(number=2, **tried), lost, "", NOW)
+    assert decision.status is Status.EXPIRED
+
+
+def test_a_row_is_counted_out_of_what_it_was(scene):
+    scene.run.move(None, ("", "deferred", "quota"))
+    scene.ledger.record(scene.message(attempts=1, first=NOW, previous=("deferred", "quota", "")), accepted(), "", NOW)
+    assert scene.run.by_status["deferred"] == 0
+    assert scene.run.by_status["delivered"] == 1
+
+
+def test_an_end_without_an_attempt(scene):
+    scene.ledger.close(
+        scene.message(), Status.EXPIRED, Category.CONNECTION, "x" * 600, provider="google", reply_of=1 << 40 | 9
+    )
+    (settlement,) = scene.store.settled
+    assert settlement.attempt is None
+    assert (settlement.status, settlement.category, settlement.provider) == ("expired", "connection", "google")
+    assert (settlement.completed_at, settlement.reply_of, len(settlement.note)) == (NOW, 1 << 40 | 9, 512)
+    assert scene.run.final == 1
+
+
+def test_a_long_reply_is_cut(scene):
+    talk = Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 " + "no " * 400,)), "", PEER)
+    scene.ledger.record(scene.message(), talk, "", NOW)
+    assert len(scene.store.settled[0].attempt.reply) == 512
+
+
+def test_an_outcome_that_cannot_be_stored_is_logged_and_harms_nobody(scene):
+    scene.ledger.record(scene.message(), accepted(), "", NOW)
+    scene.store.waiting[0].errback(ValueError("contradicts itself"))
+    assert scene.run.final == 1

@@ -1,0 +1,291 @@
+"""The docs cannot rot: what the program knows stands in them, and what they show is taken by the program."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from pydantic import BaseModel
+
+from bulkmail import cli
+from bulkmail.campaign.model import Campaign
+from bulkmail.delivery import prepare
+from bulkmail.mail import Category, Stage, Status
+from bulkmail.rehearsal import PERSONAS
+from bulkmail.report import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Facts, summary
+from bulkmail.settings import Settings, load_settings
+from bulkmail.shaping import DEFAULT_LIMITS, provider_table
+from bulkmail.tap import Options
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "changelog.d/*.md", "bench/**/*.md", "campaigns/**/*.md")
+    for path in ROOT.glob(pattern)
+    if not {"report", "rehearsal"} & set(path.relative_to(ROOT).parts[:-1])
+)
+OUTSIDE = re.compile(r"[a-z][a-z0-9+.-]*:|#")
+MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|tmp|Users)(?:/|\b)")
+REGISTRIES = re.compile(r"pypi\.org|pythonhosted\.org|npmjs\.|crates\.io|proxy\.golang\.org|rubygems\.org")
+FENCE = re.compile(r"^<!-- (file|example): (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def prose(text: str) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def rows(name: str, heading: str = "") -> dict[str, list[str]]:
+    """The table rows of a page, or of one heading: each name in backticks of the first cell -> the other cells."""
+    found: dict[str, list[str]] = {}
+    text = page(name)
+    if heading:
+        _, there, text = text.partition(f"\n{heading}\n")
+        assert there, f"{name} has no heading {heading}"
+        text = re.split(r"^#", text, maxsplit=1, flags=re.MULTILINE)[0]
+    for line in text.splitlines():
+        if line.startswith("| "):
+            first, *rest = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            found |= dict.fromkeys(re.findall(r"`([^`]+)`", first), rest)
+    return found
+
+
+def sections(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The models inside an annotation, each with what stands between its key and theirs in a dotted name."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield "", annotation
+    elif origin is typing.Annotated:
+        yield from sections(arguments[0])
+    elif origin in (typing.Union, types.UnionType):
+        for argument in arguments:
+            yield from sections(argument)
+    elif origin is tuple:
+        yield from ((f"[]{between}", model) for between, model in sections(arguments[0]))
+    elif origin is Mapping:
+        yield from ((f".<name>{between}", model) for between, model in sections(arguments[1]))
+
+
+def keys(model: type[BaseModel], start: str = "") -> Iterator[tuple[str, Any]]:
+    """Every key of a model as people write it, and its default as people write it."""
+    schema = model.model_json_schema()["properties"]
+    for name, known in model.model_fields.items():
+        key = f"{start}{known.alias or name}"
+        inner = [*sections(known.annotation)]
+        for between, section in inner:
+            yield from keys(section, f"{key}{between}.")
+        if not inner or inner[0][0]:
+            yield key, schema[known.alias or name].get("default")
+
+
+SETTINGS = dict(keys(Settings))
+CAMPAIGN = dict(keys(Campaign))
+
+
+def test_the_walk_over_the_models_finds_what_is_deep_inside() -> None:
+    assert {"smtp.timeouts.dot", "dkim[].selector", "shaping.providers.<name>.mx", "hostname"} <= SETTINGS.keys()
+    assert {"from", "template.html", "unsubscribe.mailto", "schedule.not_after"} <= CAMPAIGN.keys()
+    assert SETTINGS["smtp.timeouts.dot"] == "600s"
+
+
+def test_every_settings_key_is_documented_and_no_other() -> None:
+    assert rows("docs/settings.md").keys() == SETTINGS.keys()
+
+
+@pytest.mark.parametrize("key", sorted(SETTINGS))
+def test_settings_defaults_are_the_documented_ones(key: str) -> None:
+    default, shown = SETTINGS[key], rows("docs/settings.md")[key][0]
+    if default is None or key.startswith("shaping.providers.<name>"):
+        assert shown in ("`null`", "shipped", "required", "the system's", "the machine's full name")
+    else:
+        assert yaml.safe_load(shown.strip("`")) == default
+
+
+def test_every_campaign_key_is_documented() -> None:
+    assert CAMPAIGN.keys() <= rows("docs/campaign.md").keys()
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("## recipients.csv", RECIPIENT_COLUMNS),
+        ("## attempts.csv", ATTEMPT_COLUMNS),
+        ("### Categories", tuple(map(str, Category))),
+    ],
+)
+def test_the_report_is_documented(heading: str, names: tuple[str, ...]) -> None:
+    assert list(rows("docs/report.md", heading)) == list(names)
+
+
+def test_every_status_is_documented_as_final_or_not() -> None:
+    final, _, rest = page("docs/report.md").partition("\n### Statuses\n")[2].partition("\nNot final:\n")
+    assert [name for name in Status if f"\n| `{name}` |" in final] == [name for name in Status if name.final]
+    assert [name for name in Status if f"\n| `{name}` |" in rest.partition("\n#")[0]] == [
+        name for name in Status if not name.final
+    ]
+
+
+def test_every_stage_is_documented() -> None:
+    words = rows("docs/report.md", "## recipients.csv")["stage"][0]
+    assert not [stage for stage in Stage if f"`{stage}`" not in words]
+
+
+def test_every_key_of_the_summary_is_documented() -> None:
+    facts = Facts(
+        campaign="c", state="running", now=1.0, input_rows=0, input_complete=True, by_status={}, rehearsal=True
+    )
+    assert list(rows("docs/report.md", "## summary.json")) == list(summary(facts))
+
+
+def test_every_option_of_twistd_bulkmail_is_documented() -> None:
+    names = [f"--{option[0]}" for option in (*Options.optParameters, *Options.optFlags)]
+    assert not set(names) - rows("docs/commands.md").keys()
+
+
+def test_every_subcommand_is_documented() -> None:
+    (commands,) = [
+        action
+        for action in cli._parser()._actions
+        if isinstance(action, argparse._SubParsersAction)  # argparse offers no other way to ask
+    ]
+    documented = {name.split()[1] for name in rows("docs/commands.md") if name.startswith("bulkmail ")}
+    assert documented - {"--version"} == set(commands.choices)
+
+
+@pytest.mark.parametrize("name", sorted(provider_table()))
+def test_every_provider_is_documented_with_its_limits(name: str) -> None:
+    provider = provider_table()[name]
+    shown = rows("docs/limits.md")[name]
+    limits = dict(provider.limits)
+    assert shown[0].split(", ") == list(provider.mx)
+    assert shown[1] == str(limits.pop("connections"))
+    assert shown[2] == str(limits.pop("messages_per_connection"))
+    assert shown[3] == (limits.pop("tls", None) or "")
+    other = [f"idle {limits.pop('idle'):g} s"] if "idle" in limits else []
+    other += [str(limits.pop("rate")).partition(",")[0]] if "rate" in limits else []
+    assert shown[4] == ", ".join(other)
+    assert not limits
+
+
+def test_no_other_provider_is_documented() -> None:
+    shown = {name for name, cells in rows("docs/limits.md").items() if len(cells) == 5}
+    assert shown == set(provider_table())
+
+
+def test_the_default_limits_are_documented() -> None:
+    known = DEFAULT_LIMITS
+    words = (
+        f"{known.connections} connections, {known.messages_per_connection} messages per connection, "
+        f"{str(known.rate).partition(',')[0]}, {known.connection_rate.count} new connections a minute, "
+        f"idle {known.idle:g} s"
+    )
+    assert words in " ".join(page("docs/limits.md").split())
+
+
+def test_every_persona_is_documented() -> None:
+    assert not {f"{name}.test" for name in PERSONAS} - rows("docs/rehearsal.md").keys()
+
+
+def key_file(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    key = ed25519.Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "example.com.pem").write_bytes(pem)
+    (folder / "example.com.pem").chmod(0o600)
+
+
+def test_the_campaign_in_the_readme_could_be_sent(tmp_path: Path) -> None:
+    found = {name: text for kind, name, text in FENCE.findall(page("README.md")) if kind == "file"}
+    assert {"bulkmail.yaml", "spring-sale/campaign.yaml", "spring-sale/recipients.csv"} <= found.keys()
+    for name, text in found.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    key_file(tmp_path / "keys")
+    prepared = prepare(str(tmp_path / "spring-sale"), load_settings(None, str(tmp_path)))
+    assert prepared.campaign.name == "spring-sale"
+    assert not prepared.notices
+
+
+EXAMPLES = [
+    pytest.param(kind, text, id=f"{path.name}:{kind}")
+    for path in PAGES
+    for marker, kind, text in FENCE.findall(path.read_text(encoding="utf-8"))
+    if marker == "example"
+]
+
+
+@pytest.mark.parametrize(("kind", "text"), EXAMPLES)
+def test_examples_are_taken_by_the_program(kind: str, text: str, tmp_path: Path) -> None:
+    values = yaml.safe_load(text)
+    key_file(tmp_path / "keys")
+    if kind == "settings":
+        for name in values["suppress"]:
+            (tmp_path / name).write_text("nobody@example.com\n", encoding="utf-8")
+        (tmp_path / "bulkmail.yaml").write_text(text, encoding="utf-8")
+        assert load_settings(None, str(tmp_path)).hostname == values["hostname"]
+        return
+    assert kind == "campaign"
+    for name in (*values["template"].values(), *values["attachments"]):
+        (tmp_path / name).write_text("Hello {{ first_name }}\n", encoding="utf-8")
+    for name in (*values["recipients"], *values["suppress"]):
+        (tmp_path / name).write_text("email,first_name\nnobody@example.com,Ann\n", encoding="utf-8")
+    (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
+    assert prepare(str(tmp_path), load_settings(None, str(tmp_path))).campaign.name == values["name"]
+
+
+def test_both_kinds_of_examples_are_there() -> None:
+    assert {kind for parameters in EXAMPLES for kind in parameters.values[:1]} == {"campaign", "settings"}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+class TestEveryPage:
+    def test_links_lead_somewhere(self, path: Path) -> None:
+        links = re.findall(r"\]\(([^)\s]+)\)", prose(path.read_text(encoding="utf-8")))
+        inside = [link.partition("#")[0] for link in links if not OUTSIDE.match(link)]
+        assert not [link for link in inside if not (path.parent / link).exists()]
+
+    def test_no_path_of_one_machine_and_no_registry(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        assert not MACHINE.findall(text)
+        assert not REGISTRIES.findall(text)
+
+    def test_named_files_exist(self, path: Path) -> None:
+        """Code that a page names in backticks, as `scripts/x` or `delivery/lane.py`."""
+        named = re.findall(
+            r"`((?:scripts|tests|bulkmail|twisted)/[\w./-]+|[a-z]+/[a-z_]+\.py)", path.read_text("utf-8")
+        )
+        assert not [name for name in named if not (ROOT / name).exists() and not (ROOT / "bulkmail" / name).exists()]
+
+    def test_is_reachable_from_the_map(self, path: Path) -> None:
+        if path.is_relative_to(ROOT / "docs"):
+            index = ROOT / "docs" / "index.md"
+            links = re.findall(r"\]\(([^)\s]+)\)", index.read_text(encoding="utf-8"))
+            assert path in [index, *((index.parent / link).resolve() for link in links)]
+
+
+def test_the_readme_has_a_place_for_figures() -> None:
+    assert "## Figures" in page("README.md")
+
+
+def test_changelog_fragments_are_named_after_their_change() -> None:
+    pattern = re.compile(r"\d+\.(feature|bugfix|doc|removal|misc)\.md")
+    names = [path.name for path in (ROOT / "changelog.d").iterdir() if path.name != "README.md"]
+    assert not [name for name in names if not pattern.fullmatch(name)]
+
+
+def test_decisions_are_numbered_in_order() -> None:
+    names = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    assert [name[:5] for name in names] == [f"{number:04d}-" for number in range(1, len(names) + 1)]
