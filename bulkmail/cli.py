@@ -22,7 +22,10 @@ DONE, REFUSED, USAGE = 0, 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 refused, 2 wrong usage."""
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given, rest = parser.parse_known_args(arguments)
+    if rest and given.run is not _sink:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    given.rest = rest
     try:
         status: int = given.run(given)
     except Refused as refused:
@@ -59,9 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("which", nargs="?", choices=("campaign", "settings"), default="campaign")
     schema.set_defaults(run=_schema)
 
-    sink = commands.add_parser("sink", help="run the rehearsal's world alone: DNS and mail servers on loopback")
-    sink.add_argument("options", nargs=argparse.REMAINDER, help="see: bulkmail sink --help")
-    sink.set_defaults(run=_sink)
+    sink = "run the rehearsal's world alone: DNS and mail servers on loopback; --help says with which options"
+    commands.add_parser("sink", help=sink, add_help=False).set_defaults(run=_sink)
     return parser
 
 
@@ -126,7 +128,7 @@ def _schema(given: argparse.Namespace) -> int:
 def _sink(given: argparse.Namespace) -> int:
     from bulkmail.rehearsal import run  # noqa: PLC0415 - brings a reactor
 
-    return run(given.options)
+    return run(given.rest)
 
 
 if __name__ == "__main__":

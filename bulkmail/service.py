@@ -143,7 +143,7 @@ class Bulkmail(Service):
         for problem in order.problems:
             _log.warn("{problem}", problem=problem)
         connections = min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE)
-        speed = 1.0
+        speed, ca_file = 1.0, None
         if order.rehearse:
             assert order.prepared is not None
             speed = order.speed
@@ -153,6 +153,7 @@ class Bulkmail(Service):
             os.makedirs(place, exist_ok=True)
             os.chmod(place, 0o755)  # noqa: S103 - people read it
             where = await self._world.start()
+            ca_file = where.ca
             self.settings = rehearsed(self.settings, where, os.path.join(place, ".spool"), speed)
         check_room(self.settings.spool, order.prepared)
         self._spool = spool = await open_spool(
@@ -196,6 +197,8 @@ class Bulkmail(Service):
             rng=random.Random(),  # noqa: S311 - shuffles MX hosts
             connections=connections,
             speed=speed,
+            rehearsal=order.rehearse,
+            ca_file=ca_file,
         )
         composing = Composing(compose)
         street.feeder = feeder = Feeder(spool=spool, street=street, composing=composing, route=router.route)

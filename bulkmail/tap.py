@@ -25,7 +25,7 @@ USAGE = 2
 class Options(usage.Options):
     """The command line of ``twistd bulkmail``."""
 
-    synopsis = "Usage: twistd [-n] bulkmail (-c campaign.yaml | --watch campaigns/) [options]"
+    synopsis = "(-c campaign.yaml | --watch campaigns/) [options]"
     longdesc = (
         "Sends a campaign folder (campaign.yaml, templates, a recipients CSV) to every recipient, and reports on each. "
         "Exit status in the foreground: 0 every row is final; 1 refused, nothing was sent; 2 wrong usage; 3 stopped "
@@ -48,7 +48,7 @@ class Options(usage.Options):
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
-            sys.stderr.write(f"{self.synopsis}\ntwistd bulkmail: {error}\n")
+            sys.stderr.write(f"Usage: twistd [-n] bulkmail {self.synopsis}\ntwistd bulkmail: {error}\n")
             raise SystemExit(USAGE) from None
 
     def postOptions(self) -> None:

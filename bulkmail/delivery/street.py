@@ -7,6 +7,7 @@ seconds it is tried again, and no recipient is charged for the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_address
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,9 @@ _BRISK_CONNECT = 5.0  # for a host that is not the site's last hope
 class Street:
     """What lanes, walks and the feeder share. ``feeder`` is set once, right after both are made.
 
-    ``speed`` divides every wait that is not a setting (a rehearsal's settings are divided already).
+    ``speed`` divides every wait that is not a setting (a rehearsal's settings are divided already). With
+    ``rehearsal`` no address outside loopback is connected to, whatever a resolver says. ``ca_file``: who may sign the
+    servers' certificates, instead of the system's authorities.
     """
 
     log = Logger("bulkmail")
@@ -53,6 +56,8 @@ class Street:
         rng: Random,
         connections: int,
         speed: float,
+        rehearsal: bool = False,
+        ca_file: str | None = None,
     ) -> None:
         self.reactor = reactor
         self.settings = settings
@@ -78,7 +83,8 @@ class Street:
         )
         self._speed = speed
         self._paused_at = 0.0
-        self._contexts = TlsContexts()
+        self._contexts = TlsContexts(ca_file)
+        self._rehearsal = rehearsal
         ledger.due = self._due
         timeouts = settings.smtp.timeouts
         self._brisk = timeouts.model_copy(update={"connect": min(timeouts.connect, _BRISK_CONNECT)})
@@ -131,6 +137,8 @@ class Street:
         )
 
     def _forbidden(self, ip: str) -> str | None:
+        if self._rehearsal and not ip_address(ip).is_loopback:
+            return f"a rehearsal reaches nothing but loopback, and {ip} is not there"
         return forbidden_address(ip, self.settings.routing.allow_networks)
 
     def may_go_in_clear(self, lane: Lane) -> bool:

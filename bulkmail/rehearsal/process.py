@@ -30,10 +30,11 @@ _END_WITHIN = 5.0
 
 @dataclass(frozen=True)
 class Where:
-    """Where the world listens: its nameserver as ``ip:port``, and the port of all its mail servers."""
+    """Where the world listens: nameserver as ``ip:port``, port of all mail servers; and who signed for them."""
 
     dns: str
     smtp_port: int
+    ca: str | None = None
 
 
 def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Settings:
@@ -132,7 +133,7 @@ class WorldProcess(ProcessProtocol):
             if not self._told:
                 self._told = True
                 where = json.loads(line)
-                self._ready.callback(Where(where["dns"], where["smtp_port"]))
+                self._ready.callback(Where(where["dns"], where["smtp_port"], where.get("ca")))
             else:
                 _log.info("the rehearsal's world: {line}", line=line.decode("utf-8", "replace"))
 
