@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.rest = rest
     try:
         status: int = given.run(given)
+        sys.stdout.flush()
     except Refused as refused:
         print(refused, file=sys.stderr)
         return REFUSED

@@ -41,7 +41,7 @@ from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.routing import RESOLVER, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import provider_table
-from bulkmail.spool import Spool, estimate, free_bytes, open_spool
+from bulkmail.spool import RUNNING, Spool, estimate, free_bytes, open_spool
 from bulkmail.workers import Pool, Worker
 
 _log = Logger("bulkmail")
@@ -50,6 +50,7 @@ COMPOSER = "bulkmail.content.compose:Composer"
 FINISHED, REFUSED, STOPPED = 0, 1, 3
 SPEED = 600.0
 _RESERVE = 200  # descriptors for everything that is no connection to an MX
+_RESTART_DELAY = 0.5
 _BYTES_A_ROW = 60
 _REPORT_BYTES_A_ROW = 700
 
@@ -142,7 +143,7 @@ class Bulkmail(Service):
         order = self.order
         for problem in order.problems:
             _log.warn("{problem}", problem=problem)
-        connections = min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE)
+        connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE))
         speed, ca_file = 1.0, None
         if order.rehearse:
             assert order.prepared is not None
@@ -165,6 +166,9 @@ class Bulkmail(Service):
         )
         if spool.recovered.ambiguous or spool.recovered.replied or spool.recovered.returned:
             _log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
+        for row in await spool.campaigns():
+            if row.state == RUNNING:  # when it was killed; whether it goes on is for the command line to say
+                await spool.set_state(row.id, "stopped", time.time(), exit_status=STOPPED)
         providers = provider_table(self.settings.shaping.overrides)
         router = Router(await self._open_resolver(speed), self.reactor.seconds, providers)
         await router.check()
@@ -234,13 +238,15 @@ class Bulkmail(Service):
             "mx_aliases": True,  # against RFC 5321 5.1, and yet what every mailer follows
         }
 
-        def replace(_: Worker | None) -> None:
+        def start() -> None:
             if self._stop_asked or self._spool is None:
                 return
-            self._resolver = worker = Worker.start(self.reactor, RESOLVER, replace)
+            # Not at once: one that cannot start would be started without end.
+            again = lambda _: self.reactor.callLater(_RESTART_DELAY, start)  # noqa: E731
+            self._resolver = worker = Worker.start(self.reactor, RESOLVER, again)
             worker.ask(("configure", options), None).addErrback(lambda _: None)
 
-        replace(None)
+        start()
 
         async def ask(job: tuple[Any, ...]) -> Any:
             assert self._resolver is not None

@@ -7,7 +7,9 @@ survive that. A refusal prints every problem on stderr and exits with 1; wrong u
 from __future__ import annotations
 
 import os
+import re
 import sys
+from itertools import takewhile
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
@@ -20,6 +22,7 @@ from bulkmail.settings import Settings, load_settings
 from bulkmail.spool import Reader, in_use
 
 USAGE = 2
+_NO_DAEMON = re.compile(r"-[beoh]*n")  # among twistd's flags, before the first that takes a value
 
 
 class Options(usage.Options):
@@ -149,4 +152,5 @@ def _peek(prepared: Prepared, settings: Settings, *, accept_changes: bool) -> No
 
 def foreground() -> bool:
     """Whether twistd was told not to daemonise."""
-    return bool({"-n", "--nodaemon", "-no", "-on"} & set(sys.argv)) or "-n" in " ".join(sys.argv[:3])
+    own = takewhile(lambda argument: argument != "bulkmail", sys.argv[1:])
+    return any(argument.startswith("--nod") or _NO_DAEMON.match(argument) for argument in own)

@@ -107,11 +107,15 @@ class Running:
         return self.out.read_text("utf-8", "replace") + self.err.read_text("utf-8", "replace")
 
     def wait(self, patience: float = PATIENCE) -> Finished:
+        """Until it has ended. Whatever happens to it, it never shows a traceback."""
         try:
             status = self.process.wait(patience)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {patience:g} s; it said:\n{self.said()[-4000:]}") from None
-        return Finished(status, self.out.read_text("utf-8", "replace"), self.err.read_text("utf-8", "replace"))
+        finished = Finished(status, self.out.read_text("utf-8", "replace"), self.err.read_text("utf-8", "replace"))
+        assert "Traceback" not in finished.said, finished.said
+        assert "Unhandled" not in finished.said, finished.said
+        return finished
 
     def signal(self, number: int) -> None:
         """To the daemon alone, as an operator would."""
@@ -352,9 +356,19 @@ class World:
 
     def stored_attempts(self) -> int:
         """How many attempts the spool knows."""
-        with contextlib.closing(sqlite3.connect(f"file:{self.folder}/spool/spool.sqlite3?mode=ro", uri=True)) as store:
-            count: int = store.execute("SELECT count(*) FROM attempt").fetchone()[0]
-        return count
+        return self._stored("SELECT count(*) FROM attempt")
+
+    def stored_rows(self) -> int:
+        """How many input rows the spool knows; 0 while there is no spool."""
+        return self._stored("SELECT coalesce(sum(input_rows), 0) FROM campaign")
+
+    def _stored(self, query: str) -> int:
+        path = self.folder / "spool" / "spool.sqlite3"
+        if not path.exists():
+            return 0
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+            found: int = store.execute(query).fetchone()[0]
+        return found
 
 
 def _as_root(*arguments: str) -> tuple[str, ...]:

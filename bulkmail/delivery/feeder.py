@@ -18,8 +18,9 @@ from twisted.python.failure import Failure
 
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.composing import Composing
-from bulkmail.delivery.lane import Lane, unroutable
+from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.outage import unroutable
 from bulkmail.delivery.scout import Scout
 from bulkmail.mail import Category, OwnFault, Status
 from bulkmail.routing import RouteFailure, Site
@@ -103,9 +104,9 @@ class Feeder:
         """The lane rests; it is woken when the rest is over, and its domains are routed afresh."""
         self._hungry.pop(lane, None)
         for queue in list(lane.queues):
-            if lane.expired_for(queue.run):
+            if lane.outage.outlasts(queue.run, lane.down_until):
                 lane.queues.remove(queue)
-                background(self._drain(queue, lane, lane.expire), "expiring the recipients of a dead site")
+                background(self._drain(queue, lane, self._expire), "expiring the recipients of a dead site")
         self._street.reactor.callLater(max(0.0, lane.down_until - self._street.now()) + 0.001, self._lane_up, lane)
 
     def composed(self, message: Message) -> None:
@@ -197,10 +198,19 @@ class Feeder:
             lane = self._lane(site)
             lane.site = site
             if queue.lane is not None and queue.lane is not lane:
-                queue.lane.forgive()
+                self._forgive(queue.lane)
             self._attach(queue, lane)
         lane.wake()
         self.hungry(lane)
+
+    def _forgive(self, lane: Lane) -> None:
+        """Its recipients go elsewhere now: an outage there keeps nobody waiting."""
+        if not lane.queues:
+            lane.outage.over()
+
+    @staticmethod
+    def _expire(message: Message) -> None:
+        message.lane.outage.expire(message, message.lane.site.provider)
 
     def _lane(self, site: Site) -> Lane:
         lane = self.lanes.get(site.key)
@@ -325,11 +335,7 @@ class Feeder:
         self._scout.stop()
         self._fill_soon.cancel()
         self._hungry.clear()
-        for message in self._composing.take_back():
-            lane = message.queue.lane
-            if lane is not None:
-                lane.hold(-1)
-            self._street.give_back([message], 0.0)
+        self._untouched(self._composing.take_back(), 0.0)
         for lane in self.lanes.values():
             lane.stop()
 

@@ -85,17 +85,19 @@ class Importing:
     async def _rows(self) -> None:
         run = self._run
         batch: Deferred[Any] = self._worker.ask(("next", _FIRST_ROWS), None)
-        while True:
-            _, rows, state, done = _checked(await batch)
-            if not done and not self._stopped:
-                batch = self._worker.ask(("next", _ROWS), None)
-            if rows or done:
-                await self._kept(lambda: self._spool.add_rows(run.id, rows, state, done, self._wall()))  # noqa: B023
-                self._count(rows)
-                run.input_rows += len(rows)
-                self._stored(run)
-            if done or self._stopped:
-                return
+        try:
+            done = False
+            while not done and not self._stopped:
+                _, rows, state, done = _checked(await batch)
+                if not done and not self._stopped:
+                    batch = self._worker.ask(("next", _ROWS), None)
+                if rows or done:
+                    await self._kept(lambda: self._spool.add_rows(run.id, rows, state, done, self._wall()))  # noqa: B023
+                    self._count(rows)
+                    run.input_rows += len(rows)
+                    self._stored(run)
+        finally:
+            batch.addErrback(lambda _: None)  # where it ends early, nobody reads the batch that was asked for ahead
 
     async def _held(self) -> None:
         run = self._run

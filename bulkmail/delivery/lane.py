@@ -21,14 +21,14 @@ from twisted.logger import Logger
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.gates import Places
 from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.outage import Outage
 from bulkmail.delivery.walk import Walk
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage, Status
-from bulkmail.routing import RouteFailure, Site
-from bulkmail.shaping import Limits, SiteHealth, classify
+from bulkmail.routing import Site
+from bulkmail.shaping import Limits, classify
 from bulkmail.smtp import Closed, Settled, Transaction
 
 if TYPE_CHECKING:
-    from bulkmail.delivery.run import Run
     from bulkmail.delivery.street import Street
     from bulkmail.net import Connection
 
@@ -64,10 +64,8 @@ class Lane:
         self._grant: float | None = None
         self._no_more_before = 0.0
         self._wakeup = Wakeup(street.reactor, self.dispatch)
-        self._health = SiteHealth()
-        self._last_failure: Outcome | None = None
+        self.outage = Outage(street)
         self._blame: Outcome | None = None
-        self._probe = 0
 
     def __repr__(self) -> str:
         return (
@@ -94,11 +92,6 @@ class Lane:
     def wants(self) -> int:
         """How many more messages it could take."""
         return 0 if self.closed or self.down or not self.queues else max(0, self.stock - self.held)
-
-    def expired_for(self, run: Run) -> bool:
-        """Whether the site's outage has lasted longer than a recipient of this campaign may wait for its first try."""
-        since = self._health.down_since
-        return since is not None and self._street.expires(max(since, run.started_at), self.down_until)
 
     @property
     def blamed(self) -> bool:
@@ -217,8 +210,7 @@ class Lane:
     def walk_arrived(self, walk: Walk, connection: Connection) -> None:
         """A host of the site has answered and the session is ready."""
         self._walks.discard(walk)
-        self._health.worked()
-        self._last_failure = None
+        self.outage.over()
         self.connection_ready(connection)
 
     def walk_failed(self, walk: Walk, outcome: Outcome) -> None:
@@ -238,7 +230,8 @@ class Lane:
 
     def fail(self, outcome: Outcome) -> None:
         """The site cannot be used now: charge one message, give the others back, rest until its retry."""
-        self._last_failure = outcome
+        if self.down:
+            return  # known already, and charged
         self._blame = outcome
         if self.ready:
             self._charge(self.ready.popleft())
@@ -249,13 +242,7 @@ class Lane:
         outcome, self._blame = self._blame, None
         assert outcome is not None
         self.hold(-1)
-        self._probe = message.claimed.id
-        street = self._street
-        now, wall = street.now(), street.wall()
-        # The site's own timer, which grows with its failures; the recipient charged next may be charged its first time.
-        self.down_until = now + self._health.failed(wall, street.settings.retry, street.rng) - wall
-        since = max(self._health.down_since or wall, message.run.started_at)
-        street.record(message, outcome, self.site.provider, message.began or wall, since)
+        self.down_until = self.outage.charge(message, outcome, self.site.provider)
         waiting = list(self.ready)
         self.ready.clear()
         self._put_off(waiting)
@@ -359,25 +346,14 @@ class Lane:
 
     def _put_off(self, messages: list[Message]) -> None:
         """The site rests: its messages go back until then, or expire when that is later than they may wait."""
-        expired = [message for message in messages if not self.closed and self.expired_for(message.run)]
+        expired = [
+            message for message in messages if not self.closed and self.outage.outlasts(message.run, self.down_until)
+        ]
         for message in expired:
             self.hold(-1)
-            self.expire(message)
+            self.outage.expire(message, self.site.provider)
         kept = [message for message in messages if message not in expired] if expired else messages
         self._give_back(kept, self.down_until)
-
-    def expire(self, message: Message) -> None:
-        """It has waited for this site as long as it may; the report shows what the site was last seen to say."""
-        outcome = self._last_failure
-        assert outcome is not None
-        self._street.ledger.close(
-            message,
-            Status.EXPIRED,
-            classify(outcome).category,
-            outcome.note,
-            provider=self.site.provider,
-            reply_of=self._probe,
-        )
 
     def _give_back(self, messages: list[Message], due_on_clock: float) -> None:
         if not messages:
@@ -409,25 +385,14 @@ class Lane:
         for connection in list(self._flying):
             connection.abort("stopped before the server answered")
 
-    def forgive(self) -> None:
-        """Its recipients go elsewhere now: an outage here keeps nobody waiting."""
-        if not self.queues:
-            self._health.worked()
-
     def retire(self) -> bool:
         """Whether the lane has nothing left to do and could be forgotten; releases its gate when so."""
         street = self._street
         # An outage is remembered until its recipients have had the time to come back.
-        out = self._health.down_since is not None and street.now() < self.down_until + street.scaled(_REMEMBERED)
+        out = self.outage.since is not None and street.now() < self.down_until + street.scaled(_REMEMBERED)
         if self.queues or self.held or self.connections or self._walks or out or street.paused:
             return False
         self.closed = True
         self._wakeup.cancel()
         self._gate.users -= 1
         return True
-
-
-def unroutable(failure: RouteFailure) -> Outcome:
-    """The outcome of a domain that could not be routed."""
-    category = Category(failure.category)
-    return Outcome(Fate.LOST, Stage.DNS, note=failure.text, category=category, permanent=failure.permanent)

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
@@ -25,6 +26,8 @@ _log = Logger("bulkmail")
 REPORT_WORKER = "bulkmail.delivery.reporting:ReportWorker"
 _ROWS = 2000
 _ATTEMPTS = 5000
+_TRIES = 3  # for the last report
+_AGAIN = 2.0
 
 
 class ReportWorker:
@@ -142,8 +145,12 @@ class Reporting:
             return
         report.state, report.exit_status, report.ended_at = state, exit_status, ended_at
         await report.settled()
-        await self._write_slow(report)
-        await self._write_quick(report, sync=True)
+        for last in range(_TRIES - 1, -1, -1):
+            await self._write_slow(report)
+            await self._write_quick(report, sync=True)
+            if not (last and (report.stale or report.changed)):
+                break
+            await deferLater(self._reactor, _AGAIN)  # a process that died is replaced within this time
         del self._reports[run.id]
         for pool in (self._quick, self._slow):
             pool.tear_down(run.id, ("close", run.id))

@@ -24,7 +24,7 @@ from bulkmail.delivery.progress import Progress
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.street import Street
-from bulkmail.mail import BulkmailError
+from bulkmail.mail import BulkmailError, OwnFault
 from bulkmail.spool import RUNNING, Spool
 from bulkmail.workers import Pool
 
@@ -144,6 +144,9 @@ class Sending:
         except BulkmailError as error:
             _log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=error)
             run.broken = True
+        except Exception:  # noqa: BLE001 - whatever it is: a campaign that is never read to its end would never end
+            _log.failure("reading the recipients failed")
+            run.broken = True
         self._stored(run)
 
     def _stored(self, run: Run) -> None:
@@ -160,20 +163,39 @@ class Sending:
 
     async def _finish(self, run: Run) -> None:
         """Every row is final: settle, report, and tell who waits."""
-        await self._spool.flushed()
+        await self._written()
         _log.info("{line}", line=self._progress.ended(run))
         await self._close(run, "finished", FINISHED)
 
     async def _close(self, run: Run, state: str, exit_status: int) -> None:
         now = self._wall()
-        await self._spool.set_state(run.id, state, now, exit_status=exit_status)
+        try:
+            await self._spool.set_state(run.id, state, now, exit_status=exit_status)
+        except OwnFault as fault:
+            _log.error(
+                "{name}: that it is {state} could not be written: {fault}", name=run.name, state=state, fault=fault
+            )
         self._feeder.runs.pop(run.id, None)
         self._imports.pop(run.id, None)
         await self._reporting.finish(run, state, exit_status, now)
         self._compose.tear_down(run.id, ("forget", run.id))
         self._ended.pop(run.id).callback(exit_status)
 
+    async def _written(self) -> None:
+        """Until all outcomes are in the spool; or, when we are to end, until it refuses them: the journal has them."""
+        written = self._spool.flushed()
+        while not written.called:
+            if self._feeder.stopping and (self._spool.fault is not None or self._street.hurry):
+                return
+            await deferLater(self._reactor, _LOOK_AGAIN)
+
     def _each_second(self) -> None:
+        try:
+            self._look_after()
+        except Exception:  # noqa: BLE001 - a LoopingCall that fails once is never called again
+            _log.failure("looking after the campaigns failed")
+
+    def _look_after(self) -> None:
         self._feeder.tidy()
         self._reporting.look()
         for run in list(self._feeder.runs.values()):
@@ -190,7 +212,7 @@ class Sending:
                 background(self._stop_run(run), "stopping a campaign")
 
     async def _stop_run(self, run: Run) -> None:
-        await self._spool.flushed()
+        await self._written()
         await self._close(run, "stopped", STOPPED)
 
     async def stop(self) -> None:
@@ -213,7 +235,7 @@ class Sending:
             await deferLater(self._reactor, _LOOK_AGAIN)
         self._feeder.abort()
         await self._feeder.emptied()
-        await self._spool.flushed()
+        await self._written()
         for run in list(self._feeder.runs.values()):
             if not run.over:
                 run.over = True

@@ -74,6 +74,7 @@ class Walk:
         """Other sites hold all that this address takes: try the next one, or step back and come again."""
         lane = self._lane
         if self._at + 1 < len(self._stops):
+            self._in_clear = False  # that was for this address only
             self._at += 1
             self._try()
             return

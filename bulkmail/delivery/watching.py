@@ -53,6 +53,12 @@ class Watching:
 
     def _look(self) -> None:
         try:
+            self._look_once()
+        except Exception:  # noqa: BLE001 - a LoopingCall that fails once is never called again
+            _log.failure("looking at the watched folder failed")
+
+    def _look_once(self) -> None:
+        try:
             states = scan(self._root, self._reactor.seconds())
         except OwnFault as fault:
             if str(fault) != self._fault:

@@ -541,6 +541,31 @@ def kit():
     )
 
 
+CAMPAIGN = """\
+name: {name}
+from: "Example Shop <s@me.example>"
+subject: "Hi {{{{ first_name }}}}"
+template: {{text: body.txt.j2}}
+recipients: recipients.csv
+{more}"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Writes a campaign's folder; the path of its campaign.yaml."""
+
+    def write(addresses=("a@a.example",), name="spring", more="", text="Hello {{ first_name }}\n"):
+        place = tmp_path / name
+        place.mkdir(exist_ok=True)
+        (place / "campaign.yaml").write_text(CAMPAIGN.format(name=name, more=more))
+        (place / "body.txt.j2").write_text(text)
+        rows = [f"{address},N{n}" for n, address in enumerate(addresses, 1)]
+        (place / "recipients.csv").write_text("\n".join(["email,first_name", *rows]) + "\n")
+        return str(place / "campaign.yaml")
+
+    return write
+
+
 def retry(**changed):
     """The settings with another ``retry``."""
     settings = Settings()

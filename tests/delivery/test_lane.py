@@ -1,12 +1,12 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkmail.delivery.lane import unroutable
 from bulkmail.mail import Category, Fate, OwnFault, Rate, Stage
-from bulkmail.routing import RouteFailure
 
 BIG = {"big": {"mx": [".big.example"], "connections": 5, "messages_per_connection": 50}}
 
@@ -183,7 +183,7 @@ def test_the_rate_of_connecting_is_honoured(world, fast):
     one.send(60)
     assert one.statuses(run) == {"delivered": 10}
     times = [at for at, _ in one.farm.connected]
-    assert min(b - a for a, b in zip(times, times[1:], strict=False)) > 0.99
+    assert min(b - a for a, b in itertools.pairwise(times)) > 0.99
 
 
 def test_a_complaint_slows_the_lane_down(world, fast):
@@ -304,7 +304,7 @@ def test_a_dead_site_costs_one_line_for_each_retry(world, fast):
     one.start()
     one.until(lambda: len(one.attempts()) == 4, 6000)
     times = [settlement.attempt.at for settlement in one.spool.settlements]
-    waits = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    waits = [later - earlier for earlier, later in itertools.pairwise(times)]
     for wait, planned in zip(waits, [600, 600, 1800], strict=True):
         assert planned * 0.999 <= wait <= planned * 1.11 + 2
     assert len(one.farm.made) == 4
@@ -394,7 +394,6 @@ def test_an_own_fault_pauses_and_every_lane_tries_again(world, fast):
     one.start()
     one.run(30)
     assert one.attempts() == []
-    one.check_empty_of_connections = one.street.gates.total.open
     assert one.street.gates.total.open == 0
     one.farm.fault = None
     one.until(lambda: run.complete, 30)
@@ -419,7 +418,7 @@ def test_an_outage_is_remembered_while_its_recipients_come_back(world, fast):
     one.start()
     one.run(5)
     (lane,) = one.feeder.lanes.values()
-    since = lane._health.down_since
+    since = lane.outage.since
     for _ in range(5):
         one.until(lambda: not lane.down, 9000)
         one.feeder.tidy()
@@ -427,10 +426,16 @@ def test_an_outage_is_remembered_while_its_recipients_come_back(world, fast):
         one.run(30)
         one.feeder.tidy()
         assert lane.down
-    assert lane._health.down_since == since
+    assert lane.outage.since == since
 
 
-def test_what_a_domain_without_a_route_becomes():
-    outcome = unroutable(RouteFailure(True, "bad-domain", "gone.example does not exist"))
-    assert (outcome.fate, outcome.stage, outcome.permanent) == (Fate.LOST, Stage.DNS, True)
-    assert (outcome.category, outcome.note) == (Category.BAD_DOMAIN, "gone.example does not exist")
+def test_a_failure_while_the_site_rests_charges_nobody_else(world, fast):
+    one = world(settings=fast())
+    dead(one)
+    one.campaign({"a.example": 30})
+    one.start()
+    one.run(5)
+    (lane,) = one.feeder.lanes.values()
+    lane.fail(lane.outage._failure)
+    assert not lane.blamed
+    assert len(one.attempts()) == 1

@@ -1,0 +1,66 @@
+"""A site that cannot be used: since when, why, who was charged with it, and for whom it has lasted too long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bulkmail.delivery.message import Message
+from bulkmail.mail import Category, Fate, Outcome, Stage, Status
+from bulkmail.routing import RouteFailure
+from bulkmail.shaping import SiteHealth, classify
+
+if TYPE_CHECKING:
+    from bulkmail.delivery.run import Run
+    from bulkmail.delivery.street import Street
+
+
+class Outage:
+    """One site's, if it has one. Its timer grows with the site's failures, whoever is charged with them."""
+
+    def __init__(self, street: Street) -> None:
+        self._street = street
+        self._health = SiteHealth()
+        self._failure = Outcome(Fate.LOST, Stage.CONNECT)
+        self._charged = 0
+
+    @property
+    def since(self) -> float | None:
+        """When it began, on the wall clock; None while all is well."""
+        return self._health.down_since
+
+    def over(self) -> None:
+        """The site works again, or nobody waits for it any more."""
+        self._health.worked()
+
+    def charge(self, message: Message, outcome: Outcome, provider: str) -> float:
+        """One message is charged with it. Until when, on the reactor's clock, the site rests."""
+        street = self._street
+        now, wall = street.now(), street.wall()
+        self._failure, self._charged = outcome, message.claimed.id
+        rest = self._health.failed(wall, street.settings.retry, street.rng) - wall
+        street.record(message, outcome, provider, message.began or wall, self._start_for(message.run))
+        return now + rest
+
+    def outlasts(self, run: Run, until: float) -> bool:
+        """Whether a recipient of this campaign has waited too long at ``until``, on the reactor's clock."""
+        return self.since is not None and self._street.expires(self._start_for(run), until)
+
+    def expire(self, message: Message, provider: str) -> None:
+        """It has waited for as long as it may; the report shows what the site was last seen to say."""
+        self._street.ledger.close(
+            message,
+            Status.EXPIRED,
+            classify(self._failure).category,
+            self._failure.note,
+            provider=provider,
+            reply_of=self._charged,
+        )
+
+    def _start_for(self, run: Run) -> float:
+        return max(self.since or 0.0, run.started_at)
+
+
+def unroutable(failure: RouteFailure) -> Outcome:
+    """The outcome of a domain that could not be routed."""
+    category = Category(failure.category)
+    return Outcome(Fate.LOST, Stage.DNS, note=failure.text, category=category, permanent=failure.permanent)

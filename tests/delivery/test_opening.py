@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from bulkmail.delivery.opening import open_campaign, prepare, refusal
+from bulkmail.mail import Refused
+from bulkmail.settings import Settings
+
+NOW = 1_700_000_500.0
+
+
+@pytest.fixture
+def ask(world):
+    one = world()
+
+    def ask(prepared, *, accept_changes=False):
+        done = Deferred.fromCoroutine(open_campaign(one.spool, prepared, now=NOW, accept_changes=accept_changes))
+        got = []
+        done.addBoth(got.append)
+        one.run(1)
+        if hasattr(got[0], "raiseException"):
+            got[0].raiseException()
+        return got[0]
+
+    ask.one = one
+    return ask
+
+
+def end(ask, opened, state="finished"):
+    ask.one.store.set_state(opened.row.id, state, NOW, exit_status=0)
+
+
+def test_what_is_prepared(folder):
+    path = folder(["a@a.example", "b@b.example"])
+    prepared = prepare(path, Settings())
+    assert prepared.columns == [["email", "first_name"]]
+    assert prepared.files == [("recipients.csv", ["email", "first_name"])]
+    assert prepared.path == path
+    assert prepared.input_bytes == os.path.getsize(path.replace("campaign.yaml", "recipients.csv"))
+    assert prepared.content["key"] == b"\0" * 32
+
+
+def test_what_is_wrong_is_refused_before_anything_is_opened(folder):
+    with pytest.raises(Refused, match="nick_name"):
+        prepare(folder(text="Hello {{ nick_name }}"), Settings())
+
+
+def test_a_new_campaign_gets_a_key_of_its_own(folder, ask):
+    opened = ask(prepare(folder(), Settings()))
+    assert (opened.finished, opened.reading) == (False, None)
+    run = opened.run
+    assert (run.name, run.input_rows, run.import_done, run.on_unknown) == ("spring", 0, False, "retry")
+    assert run.content["key"] == opened.row.key != b"\0" * 32
+    assert len(opened.row.key) == 32
+    assert ask.one.store.content(opened.row.id) == run.content
+
+
+def test_it_resumes_with_its_key_and_counts(folder, ask):
+    path = folder(["a@a.example"] * 3)
+    first = ask(prepare(path, Settings()))
+    ask.one.add(first.row.id, ["a.example"] * 3)
+    again = ask(prepare(path, Settings()))
+    assert again.row.key == first.row.key == again.run.content["key"]
+    assert (again.run.input_rows, again.run.by_status["pending"]) == (3, 3)
+    assert again.run.started_at == NOW
+
+
+def test_a_finished_campaign_is_told_so(folder, ask):
+    path = folder()
+    end(ask, ask(prepare(path, Settings())))
+    opened = ask(prepare(path, Settings()))
+    assert opened.finished
+    assert opened.run.import_done
+    assert opened.row.state == "finished"
+
+
+def test_a_stopped_campaign_goes_on(folder, ask):
+    path = folder()
+    end(ask, ask(prepare(path, Settings())), "stopped")
+    assert not ask(prepare(path, Settings())).finished
+
+
+def test_the_name_of_another_folder_is_refused(folder, ask, tmp_path):
+    first = ask(prepare(folder(), Settings()))
+    place = tmp_path / "copy"
+    os.rename(tmp_path / "spring", place)
+    with pytest.raises(Refused, match=r"already in the spool, sent from .*/spring; give this campaign another name"):
+        ask(prepare(str(place / "campaign.yaml"), Settings()), accept_changes=True)
+    assert ask.one.store.campaigns() == [first.row]
+
+
+def test_a_link_to_the_same_folder_is_the_same_campaign(folder, ask, tmp_path):
+    ask(prepare(folder(), Settings()))
+    (tmp_path / "link").symlink_to(tmp_path / "spring")
+    assert not ask(prepare(str(tmp_path / "link" / "campaign.yaml"), Settings())).finished
+
+
+def test_a_change_is_refused_with_what_changed_and_how_to_go_on(folder, ask):
+    first = ask(prepare(folder(), Settings()))
+    changed = prepare(folder(text="Bye {{ first_name }}\n"), Settings())
+    with pytest.raises(Refused, match=r"body\.txt\.j2.*--accept-changes"):
+        ask(changed)
+    assert ask.one.store.content(first.row.id)["text"] == "Hello {{ first_name }}\n"
+
+
+def test_a_change_that_is_accepted_is_taken_for_the_rows_not_sent_yet(folder, ask):
+    first = ask(prepare(folder(), Settings()))
+    changed = prepare(folder(text="Bye {{ first_name }}\n", more="on_unknown: keep"), Settings())
+    opened = ask(changed, accept_changes=True)
+    assert opened.run.content["text"] == "Bye {{ first_name }}\n"
+    assert ask.one.store.content(first.row.id) == opened.run.content
+    assert (opened.run.on_unknown, opened.row.key) == ("keep", first.row.key)
+    assert ask(changed).finished is False, "accepted once, it is the campaign"
+
+
+def test_a_finished_campaign_may_change_and_nothing_is_sent(folder, ask):
+    path = folder()
+    first = ask(prepare(path, Settings()))
+    end(ask, first)
+    opened = ask(prepare(folder(text="Bye\n"), Settings()))
+    assert opened.finished
+    assert ask.one.store.content(first.row.id)["text"] == "Hello {{ first_name }}\n"
+
+
+def test_the_same_check_before_anything_is_opened(folder, ask):
+    path = folder()
+    first = ask(prepare(path, Settings()))
+    assert refusal(prepare(path, Settings()), first.row, accept_changes=False) is None
+    changed = prepare(folder(text="Bye\n"), Settings())
+    assert refusal(changed, first.row, accept_changes=False) is not None
+    assert refusal(changed, first.row, accept_changes=True) is None

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.outage import Outage, unroutable
+from bulkmail.mail import Category, Fate, Outcome, Stage
+from bulkmail.routing import RouteFailure
+
+DOWN = Outcome(Fate.LOST, Stage.CONNECT, None, "connection refused", category=Category.CONNECTION)
+DAY = 86400.0
+
+
+class Scene:
+    def __init__(self, world):
+        self.one = world()
+        self.run = self.one.campaign({"a.example": 20})
+        self.outage = Outage(self.one.street)
+
+    def message(self):
+        got = []
+        self.one.spool.claim(1, 1).addCallback(got.extend)
+        self.one.run(0.1)
+        queue = Queue(1, self.run, "a.example")
+        return Message(got[0], queue, self.run, None)
+
+
+@pytest.fixture
+def scene(world):
+    return Scene(world)
+
+
+def test_well_at_first(scene):
+    assert scene.outage.since is None
+    assert not scene.outage.outlasts(scene.run, 1e9)
+
+
+def test_one_is_charged_and_the_site_rests_longer_each_time(scene):
+    rests = []
+    for message in [scene.message() for _ in range(4)]:
+        now = scene.one.street.now()
+        rests.append(scene.outage.charge(message, DOWN, "") - now)
+        scene.one.clock.advance(rests[-1] + 1)
+    for rest, planned in zip(rests, [600, 600, 1800, 3600], strict=True):
+        assert planned <= rest <= planned * 1.11
+    assert [attempt[1:] for attempt in scene.one.attempts()] == [(1, "deferred", "connection")] * 4
+    assert len({attempt[0] for attempt in scene.one.attempts()}) == 4, "a fresh recipient does not begin the wait anew"
+
+
+def test_it_began_with_its_first_failure_and_ends_with_a_success(scene):
+    began = scene.one.wall()
+    scene.outage.charge(scene.message(), DOWN, "")
+    scene.one.clock.advance(5000)
+    scene.outage.charge(scene.message(), DOWN, "")
+    assert scene.outage.since == pytest.approx(began, abs=1)
+    scene.outage.over()
+    assert scene.outage.since is None
+
+
+def test_it_outlasts_a_campaign_only_after_the_campaigns_own_time(scene):
+    rest = scene.outage.charge(scene.message(), DOWN, "")
+    assert not scene.outage.outlasts(scene.run, rest)
+    scene.one.clock.advance(3 * DAY + 1)
+    assert scene.outage.outlasts(scene.run, scene.one.street.now())
+    fresh = scene.one.campaign({"a.example": 1}, "fresh")
+    fresh.started_at = scene.one.wall()
+    assert not scene.outage.outlasts(fresh, scene.one.street.now())
+
+
+def test_who_expires_shows_what_the_site_was_last_seen_to_say(scene):
+    charged = scene.message()
+    scene.outage.charge(charged, DOWN, "")
+    scene.outage.over()  # somebody may still be busy giving up the site's recipients
+    other = scene.message()
+    scene.outage.expire(other, "google")
+    settlement = scene.one.spool.settlements[-1]
+    assert (settlement.status, settlement.category, settlement.provider) == ("expired", "connection", "google")
+    assert (settlement.note, settlement.reply_of) == ("connection refused", charged.claimed.id)
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+def test_a_domain_without_a_route(permanent):
+    outcome = unroutable(RouteFailure(permanent, "bad-domain", "gone.example does not exist"))
+    assert (outcome.fate, outcome.stage, outcome.permanent) == (Fate.LOST, Stage.DNS, permanent)
+    assert (outcome.category, outcome.note) == (Category.BAD_DOMAIN, "gone.example does not exist")

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.delivery.walk import Walk
+from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage
+from bulkmail.routing import MxHost, Site
+from bulkmail.smtp import Transaction
+
+A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+
+
+class FakeLane:
+    """Hears how a walk ended."""
+
+    needs_connection = True
+
+    def __init__(self, one, site):
+        self.site, self.limits, self.heard, self.woken = site, one.street.limits_of(site), [], []
+        self.dispatched = 0
+
+    def walk_arrived(self, walk, connection):
+        self.heard.append(("arrived", connection.peer.ip))
+
+    def walk_failed(self, walk, outcome):
+        self.heard.append(("failed", outcome))
+
+    def walk_stopped(self, walk):
+        self.heard.append(("stopped",))
+
+    def wake_at(self, when):
+        self.woken.append(when)
+
+    def dispatch(self):
+        self.dispatched += 1
+
+    def connection_ready(self, conn):
+        self.heard.append(("ready", conn.peer.ip))
+
+
+@pytest.fixture
+def one(world):
+    return world()
+
+
+def site(*addresses, provider="", same=False):
+    hosts = [MxHost(10 if same else 10 * n, f"mx{n}.example", (ip,)) for n, ip in enumerate(addresses)]
+    return Site("site", tuple(hosts), provider, "site")
+
+
+def walking(one, where):
+    lane = FakeLane(one, where)
+    walk = Walk(lane, one.street)
+    walk.start()
+    return lane, walk
+
+
+def ips(one):
+    return [connection.peer.ip for connection in one.farm.made]
+
+
+def address(one, ip):
+    return one.street.gates.of_address(ip, "", one.street.now()).gate
+
+
+def test_the_first_that_is_ready_goes_to_the_lane(one):
+    lane, _ = walking(one, site(A, B))
+    connection = one.farm.made[0]
+    connection.greet()
+    assert lane.heard == [("arrived", A)]
+    assert connection.listener is lane
+    assert ips(one) == [A]
+    assert address(one, A).open == 1
+    assert connection.options["timeouts"].connect == 5.0, "brisk: there is another host"
+
+
+@pytest.mark.parametrize("stage", [Stage.CONNECT, Stage.GREETING, Stage.EHLO])
+def test_the_next_address_is_tried_in_order_of_preference(one, stage):
+    lane, _ = walking(one, site(A, B, C))
+    one.farm.made[0].close(stage, None, "no", Category.CONNECTION)
+    one.farm.made[1].close(stage, None, "no", Category.CONNECTION)
+    assert ips(one) == [A, B, C]
+    assert one.farm.made[2].options["timeouts"].connect == 30.0, "patient: the last hope"
+    one.farm.made[2].greet()
+    assert lane.heard == [("arrived", C)]
+    assert (address(one, A).open, address(one, B).open, address(one, C).open) == (0, 0, 1)
+
+
+def test_at_most_five_addresses(one):
+    lane, _ = walking(one, site(*(f"192.0.2.{n}" for n in range(1, 9))))
+    for n in range(5):
+        one.farm.made[n].close(Stage.CONNECT, None, f"refused {n}", Category.CONNECTION)
+    assert len(one.farm.made) == 5
+    ((what, outcome),) = lane.heard
+    assert what == "failed"
+    assert (outcome.note, outcome.stage, outcome.peer.ip) == ("refused 4", Stage.CONNECT, "192.0.2.5")
+
+
+def test_a_421_before_mail_leads_to_the_next_and_is_no_death(one, kit):
+    walking(one, site(A, B))
+    answer = kit.reply(421, "4.7.0 too many connections from your address")
+    one.farm.made[0].close(Stage.GREETING, answer, "refused")
+    assert ips(one) == [A, B]
+    assert one.street.memory.dead_until(A, 0.0) is None, "it asked for fewer connections; it is not dead"
+
+
+def test_the_dead_are_remembered_and_tried_last(one):
+    walking(one, site(A, B))
+    one.farm.made[0].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
+    one.farm.made[1].greet()
+    one.clock.advance(1.0)
+    walking(one, site(A, B))
+    assert ips(one) == [A, B, B]
+    one.farm.made[2].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
+    one.farm.made[3].greet()
+    assert ips(one)[3] == A, "never locked out"
+    assert one.street.memory.dead_until(A, 0.0) is None, "it worked"
+
+
+def test_broken_tls_is_tried_once_in_clear_at_the_same_address(one):
+    lane, _ = walking(one, site(A, B))
+    assert one.farm.made[0].options["session_options"].tls == "opportunistic"
+    one.clock.advance(1.0)
+    one.farm.made[0].close(Stage.STARTTLS, None, "handshake failed", Category.TLS, tls_failed=True)
+    assert ips(one) == [A, A]
+    assert one.farm.made[1].options["session_options"].tls == "off"
+    one.farm.made[1].close(Stage.STARTTLS, None, "odd", Category.TLS, tls_failed=True)
+    assert ips(one) == [A, A, B]
+    assert one.farm.made[2].options["session_options"].tls == "opportunistic"
+    one.farm.made[2].greet()
+    assert lane.heard == [("arrived", B)]
+
+
+def test_in_clear_is_for_the_address_whose_tls_is_broken_and_for_no_other(one):
+    """Where that address may not be connected to again just now, the walk goes on: under TLS."""
+    walking(one, site(A, B))
+    one.farm.made[0].close(Stage.STARTTLS, None, "handshake failed", Category.TLS, tls_failed=True)
+    assert ips(one) == [A, B]
+    assert one.farm.made[1].options["session_options"].tls == "opportunistic"
+
+
+def test_where_tls_is_required_nothing_goes_in_clear(world):
+    one = world(providers={"strict": {"mx": [".strict.example"], "tls": "required"}})
+    walking(one, site(A, B, provider="strict"))
+    one.farm.made[0].close(Stage.STARTTLS, None, "handshake failed", Category.TLS, tls_failed=True)
+    assert ips(one) == [A, B]
+    assert {connection.options["session_options"].tls for connection in one.farm.made} == {"required"}
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_a_fault_of_our_own_ends_the_walk_and_charges_nobody(one, when):
+    if when == "at once":
+        one.farm.fault = OwnFault("too many open files")
+    lane, _ = walking(one, site(A, B))
+    if when == "later":
+        one.farm.made[0].close(Stage.CONNECT, None, "too many open files", own_fault=True)
+    assert lane.heard == [("stopped",)]
+    assert (one.street.paused, one.street.fault) == (True, "too many open files")
+    assert address(one, A).open == 0
+    assert one.street.memory.dead_until(A, 0.0) is None
+
+
+def test_stopped_it_gives_up(one):
+    lane, walk = walking(one, site(A, B))
+    walk.stop()
+    assert lane.heard == [("stopped",)]
+    assert ips(one) == [A]
+    assert address(one, A).open == 0
+
+
+def full(one, ip):
+    gate = one.street.gates.of_address(ip, "", one.street.now())
+    while gate.gate.open < gate.gate.connections:
+        gate.gate.opened(one.street.now())
+    return gate
+
+
+def test_an_address_that_others_hold_is_passed_over(one):
+    full(one, A)
+    lane, _ = walking(one, site(A, B))
+    assert ips(one) == [B]
+    assert lane.heard == []
+
+
+def test_where_all_is_taken_it_steps_back_and_is_called(one):
+    gate = full(one, A)
+    lane, _ = walking(one, site(A))
+    assert (ips(one), lane.heard) == ([], [("stopped",)])
+    gate.closed()
+    assert lane.dispatched == 1
+
+
+def test_where_the_address_must_rest_it_comes_again_in_time(one):
+    gate = one.street.gates.of_address(A, "", 0.0)
+    gate.gate.opened(0.0)
+    lane, _ = walking(one, site(A))
+    assert (ips(one), lane.heard) == ([], [("stopped",)])
+    assert lane.woken == [pytest.approx(0.6)]
+
+
+def test_a_site_without_a_single_address_fails_as_one(one):
+    lane, _ = walking(one, Site("empty", (), "", "empty"))
+    ((what, outcome),) = lane.heard
+    assert what == "failed"
+    assert (outcome.fate, outcome.category) == (Fate.LOST, Category.ROUTING)
+    assert isinstance(outcome, Outcome)
+
+
+def test_no_message_is_heard_of_before_the_lane_has_the_connection(one):
+    _, walk = walking(one, site(A))
+    connection, transaction = one.farm.made[0], Transaction("", ("a@b.example",), b"")
+    with pytest.raises(AssertionError):
+        walk.about_to_dot(connection, transaction)
+    with pytest.raises(AssertionError):
+        walk.settled(connection, transaction, 0, None, connection.peer)
+    with pytest.raises(AssertionError):
+        walk.transaction_over(connection, transaction)
