@@ -53,6 +53,7 @@ _RESERVE = 200  # descriptors for everything that is no connection to an MX
 _RESTART_DELAY = 0.5
 _BYTES_A_ROW = 60
 _REPORT_BYTES_A_ROW = 700
+_SPOOL_BYTES = 16_000_000  # of any spool: the database's log and the journal's segments
 
 
 @dataclass
@@ -130,6 +131,7 @@ class Bulkmail(Service):
             assert self._watching is not None
             await self._watching.watch()
             await self._sending.stop()
+            await self._watching.told()
             return STOPPED
         assert self.order.prepared is not None
         status = await self._sending.send(self.order.prepared, accept_changes=self.order.accept_changes)
@@ -350,7 +352,7 @@ def check_room(spool: str, prepared: Prepared | None) -> None:
         return
     rows = prepared.input_bytes // _BYTES_A_ROW
     for path, needed in (
-        (spool, estimate(rows, _BYTES_A_ROW)),
+        (spool, _SPOOL_BYTES + estimate(rows, _BYTES_A_ROW)),
         (prepared.campaign.folder, 2 * rows * _REPORT_BYTES_A_ROW),
     ):
         there = path
@@ -359,6 +361,6 @@ def check_room(spool: str, prepared: Prepared | None) -> None:
         free = free_bytes(there)
         if free < needed:
             raise OwnFault(
-                f"{there} has {free // 1_000_000:,} MB free and this campaign may need {needed // 1_000_000:,} MB; "
+                f"{there} has {free // 1000:,} kB free and this campaign may need {needed // 1000:,} kB; "
                 "make room, or use another disk"
             )

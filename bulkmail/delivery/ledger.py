@@ -46,6 +46,7 @@ class Ledger:
         self._rng = rng
         self._changed = changed
         self._speed = speed
+        self._told = ""
         self.paused = 0.0  # seconds that no recipient is charged for
         self.due: Callable[[float], None] = lambda _: None  # told a row's next time once the spool knows it too
 
@@ -103,7 +104,9 @@ class Ledger:
                 self._journal.reply(claimed.id, attempt.number, settlement.packed())
             except OwnFault as fault:
                 # The outcome still goes to the store; only a crash before that would make it ambiguous.
-                _log.error("{fault}", fault=fault)
+                if str(fault) != self._told:
+                    self._told = str(fault)
+                    _log.error("{fault}", fault=fault)
         self._settle(message, settlement)
         return verdict, decision
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _log = Logger("bulkmail")
 
 _TRY_AGAIN = 5.0
+_MOST_SAID = 20
 _BRISK_CONNECT = 5.0  # for a host that is not the site's last hope
 
 
@@ -83,6 +84,7 @@ class Street:
         )
         self._speed = speed
         self._paused_at = 0.0
+        self._said: set[str] = set()
         self._contexts = TlsContexts(ca_file)
         self._rehearsal = rehearsal
         ledger.due = self._due
@@ -195,7 +197,8 @@ class Street:
 
     def own_fault(self, text: str) -> None:
         """A fault of our own: pause, say so once, try again in five seconds."""
-        if text != self.fault:
+        if text not in self._said and len(self._said) < _MOST_SAID:
+            self._said.add(text)  # a full disk has several texts, one for each who writes: each is told once
             _log.error("sending is paused: {text}; it is tried again every 5 s", text=text)
         self.fault = text
         if not self.paused:
@@ -212,3 +215,4 @@ class Street:
         if not self.paused:
             _log.info("sending goes on")
             self.fault = ""
+            self._said.clear()

@@ -7,6 +7,7 @@ until its files change; what was sent once is in the spool under its name and is
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -38,6 +39,7 @@ class Watching:
         self._looking.clock = reactor
         self._stopped: Deferred[None] = Deferred()
         self._fault = ""
+        self._sends: set[Deferred[Any]] = set()
 
     async def watch(self) -> None:
         """Look every two seconds; returns after `stop`."""
@@ -50,6 +52,11 @@ class Watching:
         if self._looking.running:
             self._looking.stop()
             self._stopped.callback(None)
+
+    async def told(self) -> None:
+        """Wait until every campaign that was started has ended and its folder says so."""
+        for send in list(self._sends):
+            await send
 
     def _look(self) -> None:
         try:
@@ -68,7 +75,9 @@ class Watching:
         self._fault = ""
         for action in self._folders.look(states):
             if action.kind == "start":
-                background(self._send(action.path), "sending a watched campaign")
+                send = background(self._send(action.path), "sending a watched campaign")
+                self._sends.add(send)
+                send.addBoth(partial(self._sent, send))
             else:
                 self._say(action.path, f"This folder is left alone: {action.reason}\n")
         for path, run in self._sending.running():
@@ -96,6 +105,9 @@ class Watching:
             self._say(path, f"This campaign could not be sent: {error}\n")
         finally:
             self._folders.ended(path)
+
+    def _sent(self, send: Deferred[Any], _: object) -> None:
+        self._sends.discard(send)
 
     def _ended(self, status: int) -> str:
         if status == FINISHED:

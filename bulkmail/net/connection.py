@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from bulkmail.mail import Peer, Stage
+from bulkmail.mail import OwnFault, Peer, Stage
 from bulkmail.net.deadline import Deadline
 from bulkmail.net.listener import ConnectionListener, Timeouts
 from bulkmail.net.outlet import Outlet
@@ -224,7 +224,8 @@ class Connection(Protocol):
         try:
             self._listener.about_to_dot(self, event.transaction)
         except Exception as error:  # noqa: BLE001  whatever it is: what could not be written down is not sent
-            _log.error("message not sent, its journal failed: {error}", error=error)
+            if not isinstance(error, OwnFault):  # which the listener has told of already
+                _log.failure("a message could not be written down and was not sent")
             for told in self._session.abandon(f"could not be written down: {error}"):
                 self._events.append(replace(told, own_fault=True) if isinstance(told, Closed) else told)
 

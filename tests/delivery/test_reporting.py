@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from types import SimpleNamespace
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from bulkmail.delivery import reporting as module
+from bulkmail.delivery.reporting import Reporting, ReportWorker
+from bulkmail.delivery.run import Run
+from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
+from bulkmail.workers import WorkerDiedError, WorkerFailedError
+
+
+class FakePool:
+    """One report process. ``down``: it has died and is being replaced."""
+
+    def __init__(self, clock, name, size):
+        assert size == 1
+        self.clock, self.jobs, self.setups = clock, [], {}
+        self.down, self.takes, self.position, self.fails = False, 0.1, (10, 1), {}
+        self.started = self.closed = False
+
+    def start(self):
+        self.started = True
+
+    def set_up(self, key, job):
+        self.setups[key] = job
+        self.jobs.append(job[0])
+
+    keep = lambda self, key, job: self.setups.__setitem__(key, job)  # noqa: E731
+
+    def tear_down(self, key, job):
+        del self.setups[key]
+        self.jobs.append(job[0])
+
+    def ask(self, job, deadline):
+        assert deadline is None
+        self.jobs.append(job)
+        done = Deferred()
+        self.clock.callLater(self.takes, self._answer, job, done)
+        return done
+
+    def _answer(self, job, done):
+        if self.down:
+            done.errback(WorkerDiedError("the report process ended"))
+        elif job[0] in self.fails:
+            done.errback(self.fails[job[0]])
+        else:
+            done.callback({"attempts": self.position, "live": None, "refresh": {"a.example": {"delivered": 1}}}[job[0]])
+
+    async def close(self):
+        self.closed = True
+
+    def verbs(self):
+        return [job if isinstance(job, str) else job[0] for job in self.jobs]
+
+
+class Scene:
+    def __init__(self, monkeypatch):
+        self.clock = Clock()
+        monkeypatch.setattr(module, "Pool", FakePool)
+        self.saved, self.faults = [], []
+        saved = self.saved
+
+        class Spool:
+            async def save_report_position(self, campaign, position):
+                saved.append((campaign, position))
+
+        self.reporting = Reporting(
+            reactor=self.clock,
+            spool=Spool(),
+            spool_path="/spool",
+            wall=lambda: 1000.0 + self.clock.seconds(),
+            fault=self.faults.append,
+            rehearsal=False,
+        )
+        self.quick, self.slow = self.reporting._quick, self.reporting._slow
+        content = {"subject": "hi", "from": "s@me.example", "key": b"k" * 32}
+        self.run = Run(1, "spring", "/c", content, "retry", 1000.0, input_rows=5)
+        self.reporting.start()
+        self.reporting.open(self.run, "/c/report", [("r.csv", ["email"])], "me.example", None)
+
+    def seconds(self, count):
+        for _ in range(count):
+            self.reporting.look()
+            self.clock.pump([0.05] * 20)
+
+    def finish(self, seconds=30):
+        done = Deferred.fromCoroutine(self.reporting.finish(self.run, "finished", 0, 2000.0))
+        self.clock.pump([0.05] * seconds * 20)
+        assert done.called
+
+
+@pytest.fixture
+def scene(monkeypatch):
+    return Scene(monkeypatch)
+
+
+def test_both_processes_know_the_campaign(scene):
+    assert scene.quick.started
+    assert scene.slow.started
+    job = ("open", 1, "/spool", "/c/report", [("r.csv", ["email"])], b"k" * 32, "me.example", (0, 0))
+    assert scene.quick.setups == scene.slow.setups == {1: job}
+
+
+def test_what_changed_is_written_each_second(scene):
+    scene.seconds(3)
+    assert scene.quick.verbs() == ["open", "attempts", "live"]
+    scene.reporting.changed(scene.run)
+    scene.seconds(3)
+    assert scene.quick.verbs() == ["open", "attempts", "live", "attempts", "live"]
+
+
+def test_the_position_in_attempts_csv_is_kept_for_a_restart_of_either(scene):
+    scene.seconds(1)
+    assert scene.saved == [(1, [10, 1])]
+    assert scene.quick.setups[1][-1] == (10, 1)
+    scene.reporting.changed(scene.run)
+    scene.seconds(1)
+    assert scene.saved == [(1, [10, 1])], "it has not moved"
+
+
+def test_the_long_report_is_written_when_it_is_stale_and_not_all_the_time(scene):
+    for _ in range(20):
+        scene.reporting.changed(scene.run)
+        scene.seconds(1)
+    assert 3 <= scene.slow.verbs().count("refresh") <= 6
+
+
+def test_one_that_takes_long_is_not_asked_for_twice_at_once(scene):
+    scene.slow.takes = 10.0
+    for _ in range(9):
+        scene.reporting.changed(scene.run)
+        scene.seconds(1)
+    assert scene.slow.verbs().count("refresh") == 1
+
+
+def test_a_dead_process_is_told_of_and_its_writing_done_again(scene):
+    scene.quick.down = scene.slow.down = True
+    scene.seconds(4)
+    assert scene.faults
+    assert "the report process ended" in scene.faults[0]
+    assert scene.saved == []
+    scene.quick.down = scene.slow.down = False
+    scene.seconds(10)
+    assert scene.saved == [(1, [10, 1])]
+    assert scene.reporting._reports[1].by_domain == {"a.example": {"delivered": 1}}
+
+
+def test_the_last_line_of_a_traceback_is_what_people_read(scene):
+    scene.quick.fails["live"] = WorkerFailedError("Traceback ...\n  File x\nOwnFault: the disk is full\n")
+    scene.seconds(1)
+    assert scene.faults == ["the report of spring cannot be written: OwnFault: the disk is full"]
+
+
+def test_the_end_writes_everything_once_more_and_lets_go(scene):
+    scene.seconds(2)
+    scene.finish()
+    live = [job for job in scene.quick.jobs if job[0] == "live"][-1]
+    assert live[3] is True, "synced"
+    facts = live[2]
+    assert (facts["state"], facts["exit_status"], facts["ended_at"]) == ("finished", 0, 2000.0)
+    assert scene.quick.verbs()[-1] == scene.slow.verbs()[-1] == "close"
+    assert scene.quick.setups == scene.slow.setups == {}
+    scene.reporting.changed(scene.run)
+    scene.finish()
+
+
+def test_the_end_waits_for_what_is_being_written(scene):
+    scene.quick.takes = scene.slow.takes = 3.0
+    scene.reporting.look()
+    scene.finish()
+    assert scene.slow.verbs() == ["open", "refresh", "refresh", "close"]
+
+
+def test_the_last_report_is_written_although_a_process_died_just_then(scene):
+    scene.slow.down = scene.quick.down = True
+    scene.clock.callLater(1.0, setattr, scene.slow, "down", False)
+    scene.clock.callLater(1.0, setattr, scene.quick, "down", False)
+    scene.finish()
+    assert scene.slow.verbs().count("refresh") == 2
+    assert not scene.reporting._reports
+
+
+def test_a_report_that_cannot_be_written_does_not_keep_the_campaign_from_ending(scene):
+    scene.slow.down = True
+    scene.finish(60)
+    assert scene.faults
+    assert scene.reporting._reports == {}
+
+
+def test_the_rate_is_what_was_delivered_between_two_looks(scene):
+    report = scene.reporting._reports[1]
+    report.measure(1.0)
+    scene.run.delivered = 50
+    report.measure(3.0)
+    assert report.rate == 25.0
+
+
+def test_closing_ends_both_processes(scene):
+    Deferred.fromCoroutine(scene.reporting.close())
+    assert scene.quick.closed
+    assert scene.slow.closed
+
+
+# inside of the processes
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """A report process, a spool with three rows of which two are settled, and its folder."""
+    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    store.recover(Journalled(found=True), "boot", 900.0, 1000.0)
+    files = [("r.csv", ["email"])]
+    made = store.create_campaign("spring", "/c", key=b"k" * 32, content={}, digests={}, files=files, now=1000.0)
+    rows = [(n, 0, n, f"u{n}@a.example", "a.example", json.dumps([f"u{n}@a.example"]), "ok", "") for n in (1, 2, 3)]
+    store.add_rows(made.id, rows, {}, True, 1000.0)
+    store.set_state(made.id, "running", 1000.0)
+    claimed = store.claim([(1, 2)], 1001.0)[1]
+    attempt = Attempt(1002.0, 1, "delivered", "", 250, "2.0.0", "2.0.0 Ok", "dot", "mx.a.example", "192.0.2.1")
+    store.settle(
+        [
+            Settlement(claimed[0].id, 1, "delivered", "", "", attempt, completed_at=1002.0, bytes=10),
+            Settlement(claimed[1].id, 1, "invalid", "template", completed_at=1002.0, note="no such variable"),
+        ]
+    )
+    one = ReportWorker()
+    place = tmp_path / "report"
+    one.handle(("open", made.id, str(tmp_path), str(place), files, b"k" * 32, "me.example", (0, 0)))
+    yield SimpleNamespace(worker=one, place=place, campaign=made.id, store=store)
+    store.close()
+
+
+def facts(**changed):
+    by_status = {"delivered": 1, "invalid": 1, "pending": 1}
+    return {
+        "campaign": "spring",
+        "state": "running",
+        "now": 1003.0,
+        "input_rows": 3,
+        "input_complete": True,
+        "by_status": by_status,
+        "by_category": {},
+        "by_provider": {},
+        "by_domain": {},
+        "rate": 0.0,
+        "started_at": 1000.0,
+        "ended_at": None,
+        "exit_status": None,
+        "subject": "hi",
+        "sender": "s@me.example",
+        "next_try_at": None,
+        "rehearsal": False,
+        **changed,
+    }
+
+
+def rows_of(path):
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
+
+
+def test_recipients_csv_has_a_row_for_each_and_our_words_where_nobody_replied(worker):
+    top = worker.worker.handle(("refresh", worker.campaign, facts()))
+    rows = rows_of(worker.place / "recipients.csv")
+    assert [row["status"] for row in rows] == ["delivered", "invalid", "pending"]
+    assert [row["reply"] for row in rows] == ["2.0.0 Ok", "no such variable", ""]
+    assert rows[0]["attempts"] == "1"
+    assert top["a.example"]["delivered"] == 1
+    assert (worker.place / "index.html").exists()
+
+
+def test_attempts_csv_is_appended_and_its_position_told(worker):
+    position = worker.worker.handle(("attempts", worker.campaign))
+    assert [row["result"] for row in rows_of(worker.place / "attempts.csv")] == ["delivered"]
+    assert position[0] == (worker.place / "attempts.csv").stat().st_size
+    assert worker.worker.handle(("attempts", worker.campaign)) == position
+    assert len(rows_of(worker.place / "attempts.csv")) == 1
+
+
+def test_summary_json(worker):
+    worker.worker.handle(("live", worker.campaign, facts(), True))
+    summary = json.loads((worker.place / "summary.json").read_text())
+    assert (summary["campaign"], summary["input_rows"], summary["possibly_doubled"]) == ("spring", 3, 0)
+
+
+def test_closed_it_knows_the_campaign_no_more(worker):
+    worker.worker.handle(("attempts", worker.campaign))
+    worker.worker.handle(("close", worker.campaign))
+    with pytest.raises(KeyError):
+        worker.worker.handle(("attempts", worker.campaign))
+
+
+def test_a_job_it_does_not_know(worker):
+    with pytest.raises(LookupError, match="no such job: sing"):
+        worker.worker.handle(("sing",))

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bulkmail import __version__, cli
+from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
+
+YAML = """\
+name: spring
+from: "Example Shop <news@example.com>"
+subject: "Hi {{ first_name }}"
+template: {text: body.txt.j2}
+recipients: recipients.csv
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    folder = tmp_path / "spring"
+    folder.mkdir()
+    (folder / "campaign.yaml").write_text(YAML)
+    (folder / "body.txt.j2").write_text("Hello {{ first_name }}\n")
+    (folder / "recipients.csv").write_text("email,first_name\na@example.org,Ann\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def spool(place):
+    """A spool with one running campaign of three rows, one of them delivered."""
+    folder = place / "spool"
+    folder.mkdir(mode=0o700)
+    store = SqliteStore(str(folder / "spool.sqlite3"))
+    store.recover(Journalled(found=True), "boot", 900.0, 1000.0)
+    for name in ("spring", "summer"):
+        store.create_campaign(
+            name, f"/c/{name}", key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=1.0
+        )
+    rows = [(n, 0, n, f"u{n}@a.example", "a.example", json.dumps([f"u{n}@a.example"]), "ok", "") for n in (1, 2, 3)]
+    store.add_rows(1, rows, {}, False, 1000.0)
+    store.set_state(1, "running", 1000.0)
+    (claimed,) = store.claim([(1, 1)], 1001.0)[1]
+    store.settle([Settlement(claimed.id, 1, "delivered", attempt=Attempt(1002.0, 1, "delivered"), completed_at=1002.0)])
+    store.close()
+    return folder
+
+
+def test_check_says_that_all_is_well(place, capsys):
+    assert cli.main(["check", "spring"]) == 0
+    assert capsys.readouterr().out == "spring: nothing wrong was found\n"
+    assert not (place / "spool").exists()
+
+
+def test_check_refuses_what_a_start_would_refuse(place, capsys):
+    (place / "spring" / "campaign.yaml").write_text(YAML + "colour: red\nfrom_: x\n")
+    assert cli.main(["check", "spring/campaign.yaml"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "campaign.yaml:6:1: `colour`" in err
+    assert "campaign.yaml:7:1: `from_`" in err
+    assert "Traceback" not in err
+
+
+def test_check_with_settings_that_are_wrong(place, capsys):
+    (place / "other.yaml").write_text("retry: {schedule: [soon]}\n")
+    assert cli.main(["check", "spring", "--settings", "other.yaml"]) == 1
+    assert "other.yaml:1:" in capsys.readouterr().err
+
+
+def test_status_for_people(spool, capsys):
+    assert cli.main(["status"]) == 0
+    assert capsys.readouterr().out == (
+        "spring: running, 3 rows so far: delivered 1, pending 2\nsummer: ready, 0 rows so far: none yet\n"
+    )
+
+
+def test_status_of_one_campaign_for_programs(spool, capsys):
+    assert cli.main(["status", "spring", "--json"]) == 0
+    ((figures),) = json.loads(capsys.readouterr().out)
+    assert (figures["campaign"], figures["state"], figures["input_rows"]) == ("spring", "running", 3)
+    assert sum(figures["by_status"].values()) == 3
+    assert figures["by_status"]["delivered"] == 1
+    assert (figures["input_complete"], figures["exit_status"], figures["possibly_doubled"]) == (False, None, 0)
+
+
+def test_status_of_a_campaign_that_is_not_there(spool, capsys):
+    assert cli.main(["status", "winter"]) == 1
+    assert "has no campaign 'winter'" in capsys.readouterr().err
+
+
+def test_status_where_there_is_no_spool(place, capsys):
+    assert cli.main(["status"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "spool" in err
+    assert not (place / "spool").exists(), "looking makes nothing"
+
+
+@pytest.mark.parametrize("which", [[], ["campaign"], ["settings"]])
+def test_schema(which, capsys):
+    assert cli.main(["schema", *which]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert ("hostname" in schema["properties"]) == (which == ["settings"])
+
+
+@pytest.mark.parametrize("arguments", [[], ["sing"], ["schema", "nothing"], ["check"], ["status", "--colour"]])
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as left:
+        cli.main(arguments)
+    assert left.value.code == 2
+    assert "usage: bulkmail" in capsys.readouterr().err
+
+
+def test_version_and_help(capsys):
+    for argument, said in (("--version", f"bulkmail {__version__}\n"), ("--help", "usage: bulkmail")):
+        with pytest.raises(SystemExit) as left:
+            cli.main([argument])
+        assert left.value.code == 0
+        assert said in capsys.readouterr().out
+
+
+def test_a_reader_that_goes_away_is_no_error(place):
+    """``bulkmail schema | head -1``."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "bulkmail.cli", "schema"], stdout=writing, stderr=subprocess.PIPE, timeout=60
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
