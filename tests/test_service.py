@@ -292,7 +292,7 @@ def test_a_start_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "free_bytes", lambda _: 1 << 40)
     check_room(spool, prepared)
     monkeypatch.setattr(module, "free_bytes", lambda _: 50_000_000)
-    with pytest.raises(OwnFault, match=rf"{tmp_path} has 50 MB free and this campaign may need .* MB; make room"):
+    with pytest.raises(OwnFault, match=rf"{tmp_path} has 50,000 kB free and this campaign may need .* kB; make room"):
         check_room(spool, prepared)
     check_room(spool, None)
 
