@@ -37,6 +37,7 @@ WINDOW = 4096  # messages claimed at once
 WINDOW_BYTES = 64 * 1024 * 1024
 _ROUTES = 1000  # domains asked for at once: the resolver's patience is for answers, not for standing in line
 _DRAIN = 500
+_FROM_EACH = 8  # rows asked of one queue where a lane has many
 _COALESCE = 0.1
 _NOT_COMPOSED = 5.0
 _SCAN_AGAIN = 0.5  # what is overdue and was seen belongs to a resting lane; its own timer wakes that
@@ -179,6 +180,11 @@ class Feeder:
             self._close(queue)
             self._street.own_fault(str(fault))  # the end of the pause looks at everything again
             return
+        except Exception:  # noqa: BLE001 - the queue must come back, whatever it was
+            _log.failure("routing {domain} failed", domain=queue.domain)
+            self._close(queue)
+            self._street.own_fault(f"{queue.domain} could not be routed")
+            return
         finally:
             self._routing -= 1
             self._scout.go_on()
@@ -277,14 +283,22 @@ class Feeder:
             limit = min(lane.wants, share, room)
             if limit <= 0:
                 continue
-            for _ in range(len(lane.queues)):
-                queue = lane.queues[0]
-                lane.queues.rotate(-1)
-                if not queue.claiming:
-                    room -= limit
-                    wanted.append((queue, limit))
-                    break
+            room -= self._spread(lane, limit, wanted)
         return wanted
+
+    def _spread(self, lane: Lane, limit: int, wanted: list[tuple[Queue, int]]) -> int:
+        """Ask several of the lane's queues at once: a hoster's many small domains must not come one by one."""
+        left = limit
+        each = max(_FROM_EACH, limit // len(lane.queues))
+        for _ in range(len(lane.queues)):
+            if left <= 0:
+                break
+            queue = lane.queues[0]
+            lane.queues.rotate(-1)
+            if not queue.claiming:
+                wanted.append((queue, min(left, each)))
+                left -= min(left, each)
+        return limit - left
 
     def _take(self, rows: list[Claimed], queue: Queue, lane: Lane, limit: int) -> None:
         queue.claiming = False

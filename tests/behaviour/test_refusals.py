@@ -190,7 +190,7 @@ def test_a_full_disk_at_the_start(world: Any, small_disk: Path) -> None:
     world.settings(spool=str(small_disk / "spool"))
     world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(20_000)])
 
-    check_refused(world, world.run("-c", "spring"), r"disk.* MB free .* may need \d+ MB; make room")
+    check_refused(world, world.run("-c", "spring"), r"disk.* kB free .* may need [\d,]+ kB; make room")
 
 
 def fill(path: Path) -> None:
