@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.timeout(240)]
 
-ROWS = 12_000
+ROWS = 20_000
 CONNECTIONS = 40
 
 
