@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bulkmail.content import bulk
-from bulkmail.content.dkim import Signer, keys_for, relaxed_field
+from bulkmail.content.dkim import Signer, Unsigned, keys_for, relaxed_field, signed
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, structured, unstructured
 from bulkmail.content.mime import Part, TextEncoder, attachment, multipart, text_part
 from bulkmail.content.plaintext import adapt, plain_text, tidy_text
@@ -48,21 +48,47 @@ class Composer:
         letter = self._letters.get(campaign)
         if letter is None:
             raise LookupError(f"campaign {campaign} is not loaded in this worker")
-        return [self._composed(letter, row) for row in job[2]]
+        drafts = [self._drafted(letter, row) for row in job[2]]  # all of them first: see `signed` in dkim.py
+        return [self._answer(letter, *draft) for draft in drafts]
 
     @staticmethod
-    def _composed(letter: Letter, row: tuple[Any, ...]) -> tuple[int, bytes | None, str, str | None]:
+    def _drafted(letter: Letter, row: tuple[Any, ...]) -> tuple[int, Draft | None, str | None]:
         number, n, email, date, file_no, fields_json = row
         try:
-            message = letter.compose(n, email, date, file_no, json.loads(fields_json))
+            return number, letter.draft(n, email, date, file_no, json.loads(fields_json)), None
         except (RowError, AddressError) as error:
             words = str(error).encode("utf-8", "replace").decode("utf-8")  # it may quote half a surrogate pair
-            return number, None, letter.envelope_from, clean(words)
+            return number, None, clean(words)
         except UnicodeEncodeError as error:
             half = ord(error.object[error.start])
             words = f"the row holds half of a surrogate pair (U+{half:04X}), which is no character"
-            return number, None, letter.envelope_from, words
-        return number, message, letter.envelope_from, None
+            return number, None, words
+
+    @staticmethod
+    def _answer(
+        letter: Letter, number: int, draft: Draft | None, error: str | None
+    ) -> tuple[int, bytes | None, str, str | None]:
+        message = None
+        if draft is not None:
+            try:
+                message = draft.signed()
+            except RowError as late:
+                error = str(late)
+        return number, message, letter.envelope_from, error
+
+
+class Draft(NamedTuple):
+    """A message that lacks only its signatures."""
+
+    unsigned: list[Unsigned]
+    message: bytes
+
+    def signed(self) -> bytes:
+        """The complete message. Raises RowError when it is too large."""
+        message = signed(self.unsigned) + self.message if self.unsigned else self.message
+        if len(message) > SIZE_CAP:
+            raise RowError(f"the message has {len(message):,} bytes, more than the {SIZE_CAP:,} that providers take")
+        return message
 
 
 class Letter:
@@ -136,6 +162,10 @@ class Letter:
 
     def compose(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> bytes:
         """The complete message for recipient ``n``. Raises RowError, AddressError, UnicodeEncodeError."""
+        return self.draft(n, email, date, file_no, cells).signed()
+
+    def draft(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Draft:
+        """The same but for its signature."""
         recipient = parse_address(email)
         name = token(self._key, n)
         variables = {**self._globals, "campaign": self._campaign, **self._columns[file_no].variables(cells)}
@@ -158,13 +188,8 @@ class Letter:
                 fields[field] = unstructured(field, value, keep_long_words=field != "Subject")
 
         part = self._body(variables, name)
-        head = b"".join(fields.values()) + part.fields
-        if self._signer:
-            head = self._signed(fields, part, int(date)) + head
-        message = head + b"\r\n" + part.body.wire
-        if len(message) > SIZE_CAP:
-            raise RowError(f"the message has {len(message):,} bytes, more than the {SIZE_CAP:,} that providers take")
-        return message
+        message = b"".join([*fields.values(), part.fields, b"\r\n", part.body.wire])
+        return Draft(self._unsigned(fields, part, int(date)) if self._signer else [], message)
 
     def _body(self, variables: dict[str, Any], name: str) -> Part:
         """The body: HTML and text, or one of them, and the attachments. A boundary names its recipient."""
@@ -180,7 +205,7 @@ class Letter:
         body = parts[0] if len(parts) == 1 else multipart("alternative", f"=_a{name}", parts)
         return multipart("mixed", f"=_m{name}", [body, *self._attachments]) if self._attachments else body
 
-    def _signed(self, fields: dict[str, bytes], part: Part, at: int) -> bytes:
+    def _unsigned(self, fields: dict[str, bytes], part: Part, at: int) -> list[Unsigned]:
         relaxed = dict(self._relaxed)
         for name, field in fields.items():
             if name not in self._constant:
@@ -188,4 +213,4 @@ class Letter:
         for field in part.fields.replace(b"\r\n ", b" ").split(b"\r\n")[:-1]:
             line = relaxed_field(field + b"\r\n")
             relaxed[line.partition(b":")[0].decode("ascii")] = line
-        return self._signer.sign(relaxed, part.body.relaxed, at)
+        return self._signer.prepare(relaxed, part.body.relaxed, at)
