@@ -197,7 +197,7 @@ def signed(unsigned: Iterable[Unsigned]) -> bytes:
 
     RSA and the rest would throw each other out of the processor's caches again and again.
     """
-    fields = []
+    fields: list[bytes] = []
     for key, field, data in unsigned:
         signature = b2a_base64(key.sign(data), newline=False)
         fields += field, b"\r\n ".join([signature[i : i + _LINE] for i in range(0, len(signature), _LINE)]), b"\r\n"

@@ -18,6 +18,9 @@ from bulkmail.content.headers import file_name
 _B64_LINE = 57  # bytes a line: 76 characters
 _RUNS = re.compile(b"  +")
 _ASCII = bytes(range(128))
+# What one piece adds when the text before it ended in a certain state: the wire form, the relaxed form, the state after
+# it, and how many of its bytes are not ASCII. (A plain tuple: it is unpacked for every piece.)
+_Step = tuple[tuple[bytes, ...], tuple[bytes, ...], int, int]
 # The state of quoted-printable between two pieces: the column, and _WIDTH more behind a blank
 _WIDTH = 76
 _STATES = 2 * _WIDTH
@@ -44,41 +47,31 @@ class Part(NamedTuple):
     body: Body
 
 
-class _Step(NamedTuple):
-    """What one piece adds when the text before it ended in a certain state."""
-
-    wire: tuple[bytes, ...]
-    relaxed: tuple[bytes, ...]
-    state: int  # after it
-    eight_bit: int  # bytes of it that are not ASCII
-
-
 class _Known:
     """A template's text between two tags. Its first line depends on what stands before it, the others do not."""
 
     def __init__(self, text: str) -> None:
-        self.head, self._rest = text, _Step((), (), 0, 0)
-        self.eight_bit = _eight_bit(text)
-        self.plain = "\r" not in text and "\0" not in text
+        self.head = text
+        self._rest: _Step = (), (), 0, 0
+        self._eight_bit = _eight_bit(text)
         head, end, rest = text.partition("\n")
         lines, line_end, tail = rest.rpartition("\n")
-        if end and self.plain:
+        last = _step(tail, 0)
+        if end and last is not None and "\r" not in text:
             wire = quoted_printable(lines + line_end)
-            last = _step(tail, 0)
-            if last is not None:
-                self.head = head + end
-                self._rest = _Step((wire, *last.wire), (relaxed_lines(wire), *last.relaxed), last.state, 0)
+            self.head = head + end
+            self._rest = (wire, *last[0]), (relaxed_lines(wire), *last[1]), last[2], 0
         self.steps: list[_Step | None] = [None] * _STATES
 
     def step(self, state: int) -> _Step | None:
         """As `_step`, with the other lines behind it."""
-        first = _step(self.head, state) if self.plain else None
+        first = _step(self.head, state)
         if first is None:
             return None
         rest = self._rest
-        if not rest.wire:
-            return first._replace(eight_bit=self.eight_bit)
-        return _Step(first.wire + rest.wire, first.relaxed + rest.relaxed, rest.state, self.eight_bit)
+        if not rest[0]:
+            return *first[:3], self._eight_bit
+        return first[0] + rest[0], first[1] + rest[1], rest[2], self._eight_bit
 
 
 class TextEncoder:
@@ -149,7 +142,7 @@ class TextEncoder:
 
 def _step(text: str, state: int) -> _Step | None:
     """What ``text`` adds in ``state``; None where that depends on more, so that the whole must be encoded at once."""
-    if "\r" in text or "\0" in text:
+    if "\r" in text:  # it may be half of a line end
         return None
     column, blank = (state, False) if state < _WIDTH else (state - _WIDTH, True)
     if blank and text.startswith("\n"):  # the blank before it would have to become =20
@@ -158,7 +151,7 @@ def _step(text: str, state: int) -> _Step | None:
     # In front as much as stands in this line already; behind, a character that makes `text` not the end
     wire = b2a_qp(b"\r\n" + b"x" * column + data + b"x")[2 + column : -1]
     if not wire:
-        return _Step((), (), state, 0)
+        return (), (), state, 0
     if _UNSURE(b"x" + wire if column else b"\n" + wire):
         return None
     relaxed = relaxed_lines(wire)
@@ -168,7 +161,7 @@ def _step(text: str, state: int) -> _Step | None:
     after = len(wire) - line if line else column + len(wire)
     if wire.endswith((b" ", b"\t")):
         after += _WIDTH
-    return _Step((wire,), (relaxed,), after, 0 if data.isascii() else len(data.translate(None, _ASCII)))
+    return (wire,), (relaxed,), after, 0 if data.isascii() else len(data.translate(None, _ASCII))
 
 
 def _encoded(text: str) -> tuple[str, Body]:
