@@ -8,8 +8,8 @@ The bytes are a function of the campaign and the row alone: an attempt next week
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from bulkmail.content import bulk
 from bulkmail.content.dkim import Signer, Unsigned, keys_for, relaxed_field, signed
@@ -19,6 +19,9 @@ from bulkmail.content.plaintext import adapt, plain_text, tidy_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import Library, RowError, Sheet
 from bulkmail.mail import AddressError, message_id, parse_address, token
+
+Before = TypeVar("Before")
+After = TypeVar("After")
 
 SIZE_CAP = 25_000_000
 """Bytes of a message; larger ones are refused by the large providers anyway."""
@@ -48,33 +51,43 @@ class Composer:
         letter = self._letters.get(campaign)
         if letter is None:
             raise LookupError(f"campaign {campaign} is not loaded in this worker")
-        drafts = [self._drafted(letter, row) for row in job[2]]  # all of them first: see `signed` in dkim.py
-        return [self._answer(letter, *draft) for draft in drafts]
+        # Step by step for all rows: a processor does the same thing again faster than one thing after the other
+        rendered = _each(lambda row: letter.rendered(row[1], row[2], row[3], row[4], json.loads(row[5])), job[2])
+        messages = _each(Draft.signed, _each(letter.draft, rendered))
+        return [
+            (row[0], None, letter.envelope_from, message)
+            if isinstance(message, str)
+            else (row[0], message, letter.envelope_from, None)
+            for row, message in zip(job[2], messages, strict=True)
+        ]
 
-    @staticmethod
-    def _drafted(letter: Letter, row: tuple[Any, ...]) -> tuple[int, Draft | None, str | None]:
-        number, n, email, date, file_no, fields_json = row
+
+def _each(step: Callable[[Before], After], items: Sequence[Before | str]) -> list[After | str]:
+    """Every item taken one step further; one that cannot go further is a str from then on, its error text."""
+    results: list[After | str] = []
+    for item in items:
+        if isinstance(item, str):
+            results.append(item)
+            continue
         try:
-            return number, letter.draft(n, email, date, file_no, json.loads(fields_json)), None
+            results.append(step(item))
         except (RowError, AddressError) as error:
             words = str(error).encode("utf-8", "replace").decode("utf-8")  # it may quote half a surrogate pair
-            return number, None, clean(words)
+            results.append(clean(words))
         except UnicodeEncodeError as error:
             half = ord(error.object[error.start])
-            words = f"the row holds half of a surrogate pair (U+{half:04X}), which is no character"
-            return number, None, words
+            results.append(f"the row holds half of a surrogate pair (U+{half:04X}), which is no character")
+    return results
 
-    @staticmethod
-    def _answer(
-        letter: Letter, number: int, draft: Draft | None, error: str | None
-    ) -> tuple[int, bytes | None, str, str | None]:
-        message = None
-        if draft is not None:
-            try:
-                message = draft.signed()
-            except RowError as late:
-                error = str(late)
-        return number, message, letter.envelope_from, error
+
+class Rendered(NamedTuple):
+    """What one row makes of the templates."""
+
+    token: str
+    date: int
+    fields: dict[str, bytes]
+    html: list[str]
+    text: list[str]
 
 
 class Draft(NamedTuple):
@@ -162,10 +175,10 @@ class Letter:
 
     def compose(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> bytes:
         """The complete message for recipient ``n``. Raises RowError, AddressError, UnicodeEncodeError."""
-        return self.draft(n, email, date, file_no, cells).signed()
+        return self.draft(self.rendered(n, email, date, file_no, cells)).signed()
 
-    def draft(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Draft:
-        """The same but for its signature."""
+    def rendered(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Rendered:
+        """The first step of `compose`: all that the templates print."""
         recipient = parse_address(email)
         name = token(self._key, n)
         variables = {**self._globals, "campaign": self._campaign, **self._columns[file_no].variables(cells)}
@@ -187,21 +200,26 @@ class Letter:
             if value := sheet.render(variables).strip():
                 fields[field] = unstructured(field, value, keep_long_words=field != "Subject")
 
-        part = self._body(variables, name)
-        message = b"".join([*fields.values(), part.fields, b"\r\n", part.body.wire])
-        return Draft(self._unsigned(fields, part, int(date)) if self._signer else [], message)
-
-    def _body(self, variables: dict[str, Any], name: str) -> Part:
-        """The body: HTML and text, or one of them, and the attachments. A boundary names its recipient."""
-        parts = []
         html = [] if self._html is None else self._html.pieces(variables)
         text = [] if self._text is None else self._text.pieces(variables)
+        return Rendered(name, int(date), fields, html, text)
+
+    def draft(self, rendered: Rendered) -> Draft:
+        """The second step: the message but for its signatures."""
+        part = self._body(rendered)
+        message = b"".join([*rendered.fields.values(), part.fields, b"\r\n", part.body.wire])
+        return Draft(self._unsigned(rendered.fields, part, rendered.date) if self._signer else [], message)
+
+    def _body(self, rendered: Rendered) -> Part:
+        """The body: HTML and text, or one of them, and the attachments. A boundary names its recipient."""
+        parts = []
+        name, text = rendered.token, rendered.text
         if self._tidy:
             text = [tidy_text("".join(text))]
         if self._html is None or any(piece and not piece.isspace() for piece in text):
             parts.append(text_part("plain", self._encoder, text))
         if self._html is not None:
-            parts.append(text_part("html", self._encoder, html))
+            parts.append(text_part("html", self._encoder, rendered.html))
         body = parts[0] if len(parts) == 1 else multipart("alternative", f"=_a{name}", parts)
         return multipart("mixed", f"=_m{name}", [body, *self._attachments]) if self._attachments else body
 
