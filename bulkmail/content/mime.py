@@ -11,16 +11,25 @@ import mimetypes
 import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Iterable, Sequence
-from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from bulkmail.content.headers import file_name
 
 _B64_LINE = 57  # bytes a line: 76 characters
 _RUNS = re.compile(b"  +")
-_MARK = "\x01\n"  # a line between groups of lines; no text should hold it, and where one does it is noticed
-_WIRE_MARK = b"=01\r\n"
 _ASCII = bytes(range(128))
+# What one piece adds when the text before it ended in a certain state: the wire form, the relaxed form, the state after
+# it, and how many of its bytes are not ASCII. (A plain tuple: it is unpacked for every piece.)
+_Step = tuple[tuple[bytes, ...], tuple[bytes, ...], int, int]
+# The state of quoted-printable between two pieces: the column, and _WIDTH more behind a blank
+_WIDTH = 76
+_STATES = 2 * _WIDTH
+_BARE = re.compile(r"[!-<>-~]+(?: [!-<>-~]+)*", re.ASCII).fullmatch  # stands in the middle of a line as it is
+# The start of a line that `quoted_printable` has to change, or that may turn out to be one
+_UNSURE = re.compile(rb"\n(?:F(?:\Z|r(?:\Z|o(?:\Z|m(?:\Z| ))))|\.(?:\Z|\r))").search
+_ROOM = 16_000_000  # bytes that one encoder may remember
+_OVERHEAD = 300
+_SHORT, _MANY = 200, 4096
 _TYPES = mimetypes.MimeTypes()  # the built-in table: the same bytes on every machine, whatever its /etc/mime.types
 
 
@@ -38,78 +47,135 @@ class Part(NamedTuple):
     body: Body
 
 
-class _Known(NamedTuple):
-    """A template's text between two tags: its first line, the complete lines in the middle as bytes, its last line."""
+class _Known:
+    """A template's text between two tags. Its first line depends on what stands before it, the others do not."""
 
-    head: str  # with its line end
-    size: int  # of the middle in UTF-8
-    eight_bit: int  # bytes of it that are not ASCII
-    middle: Body
-    tail: str
+    def __init__(self, text: str) -> None:
+        self.head = text
+        self._rest: _Step = (), (), 0, 0
+        self._eight_bit = _eight_bit(text)
+        head, end, rest = text.partition("\n")
+        lines, line_end, tail = rest.rpartition("\n")
+        last = _step(tail, 0)
+        if end and last is not None and "\r" not in text:
+            wire = quoted_printable(lines + line_end)
+            self.head = head + end
+            self._rest = (wire, *last[0]), (relaxed_lines(wire), *last[1]), last[2], 0
+        self.steps: list[_Step | None] = [None] * _STATES
+
+    def step(self, state: int) -> _Step | None:
+        """As `_step`, with the other lines behind it."""
+        first = _step(self.head, state)
+        if first is None:
+            return None
+        rest = self._rest
+        if not rest[0]:
+            return *first[:3], self._eight_bit
+        return first[0] + rest[0], first[1] + rest[1], rest[2], self._eight_bit
 
 
 class TextEncoder:
     """Encodes what one template prints.
 
-    ``texts`` are the texts between its tags. Quoted-printable treats each line on its own, so of such a text only the
-    first and the last line can differ from row to row; what lies between is encoded here, once.
+    ``texts`` are the texts between its tags. What quoted-printable makes of a piece depends on what stands before it
+    only by the column it starts in, and by whether a blank is the last character. So a known text is encoded once
+    for each of these states that occurs, and a row's own values are all that is left to do.
     """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
-        self._known: dict[str, _Known] = {}
-        for text in texts:
-            head, end, rest = text.partition("\n")
-            middle, middle_end, tail = rest.rpartition("\n")
-            if end and "\r" not in text:
-                middle += middle_end
-                wire = quoted_printable(middle)
-                size, eight_bit = _sizes(middle.encode("utf-8"))
-                self._known[text] = _Known(head + end, size, eight_bit, Body(wire, relaxed_lines(wire)), tail)
+        self._known = {text: _Known(text) for text in texts if text}
+        self._room = _ROOM
+        self._met: dict[tuple[str, int], _Step] = {}
 
     def encode(self, pieces: Sequence[str]) -> tuple[str, Body]:
         """``(Content-Transfer-Encoding, body)`` of the pieces printed. Raises UnicodeEncodeError for half a surrogate.
 
         Every line end becomes CRLF, and there is one at the end.
         """
-        groups: list[str] = []  # whole lines that are not known; between two of them stands a known middle
-        middles: list[_Known] = []
-        lines: list[str] = []
+        known = self._known
+        wire: list[bytes] = []
+        relaxed: list[bytes] = []
+        state = eight_bit = 0
         for piece in pieces:
-            known = self._known.get(piece)
-            if known is None:
-                lines.append(piece)
+            found = known.get(piece)
+            if found is None:
+                if 0 < state < _WIDTH - len(piece) and _BARE(piece):
+                    data = piece.encode("ascii")
+                    wire.append(data)
+                    relaxed.append(data)
+                    state += len(data)
+                    continue
+                step = self._met.get((piece, state)) or self._meet(piece, state)
             else:
-                lines.append(known.head)
-                groups.append("".join(lines))
-                middles.append(known)
-                lines = [known.tail]
-        groups.append("".join(lines))
-        if not groups[-1].endswith("\n") and (groups[-1] or not middles):
-            groups[-1] += "\n"
-        joined = _MARK.join(groups)
-        marked = joined.count("\x01") == len(middles)  # else the row itself holds such a character
-        joined = lines_of(joined)
-        if not joined.isascii() or any(known.eight_bit for known in middles):
-            size, eight_bit = _sizes(joined.encode("utf-8"))
-            size += sum([known.size - len(_MARK) for known in middles])
-            eight_bit += sum([known.eight_bit for known in middles])
-            if 3 * (size + 2 * eight_bit) > 4 * size:
-                text = lines_of("".join(pieces))
-                wire = base64_lines(
-                    (text if text.endswith("\n") else text + "\n").replace("\n", "\r\n").encode("utf-8")
-                )
-                return "base64", Body(wire, wire)
-        if marked:
-            wire = quoted_printable(joined)
-            return "quoted-printable", Body(
-                _woven(wire.split(_WIRE_MARK), [known.middle.wire for known in middles]),
-                _woven(relaxed_lines(wire).split(_WIRE_MARK), [known.middle.relaxed for known in middles]),
-            )
-        wires = [quoted_printable(lines_of(group)) for group in groups]
-        return "quoted-printable", Body(
-            _woven(wires, [known.middle.wire for known in middles]),
-            _woven([relaxed_lines(wire) for wire in wires], [known.middle.relaxed for known in middles]),
-        )
+                step = found.steps[state] or self._learn(found, state)
+            if step is None:
+                return _encoded("".join(pieces))
+            more, more_relaxed, state, eight = step
+            wire += more
+            relaxed += more_relaxed
+            eight_bit += eight
+        if state or not wire:  # no line end yet
+            if state >= _WIDTH:
+                return _encoded("".join(pieces))
+            wire.append(b"\r\n")
+            relaxed.append(b"\r\n")
+        if 6 * eight_bit > sum(map(len, pieces)):  # then base64 may be the shorter
+            return _encoded("".join(pieces))
+        return "quoted-printable", Body(b"".join(wire), b"".join(relaxed))
+
+    def _meet(self, piece: str, state: int) -> _Step | None:
+        """A value: many rows live in the same town, and what a template takes from a table of its own comes again."""
+        step = _step(str(piece), state)
+        if step is not None and len(piece) < _SHORT:
+            if len(self._met) >= _MANY:
+                self._met.clear()
+            self._met[piece, state] = step
+        return step
+
+    def _learn(self, known: _Known, state: int) -> _Step | None:
+        step = known.step(state)
+        if step is not None and self._room > 0:
+            self._room -= 2 * len(known.head) + _OVERHEAD
+            known.steps[state] = step
+        return step
+
+
+def _step(text: str, state: int) -> _Step | None:
+    """What ``text`` adds in ``state``; None where that depends on more, so that the whole must be encoded at once."""
+    if "\r" in text:  # it may be half of a line end
+        return None
+    column, blank = (state, False) if state < _WIDTH else (state - _WIDTH, True)
+    if blank and text.startswith("\n"):  # the blank before it would have to become =20
+        return None
+    data = text.replace("\n", "\r\n").encode("utf-8")
+    # In front as much as stands in this line already; behind, a character that makes `text` not the end
+    wire = b2a_qp(b"\r\n" + b"x" * column + data + b"x")[2 + column : -1]
+    if not wire:
+        return (), (), state, 0
+    if _UNSURE(b"x" + wire if column else b"\n" + wire):
+        return None
+    relaxed = relaxed_lines(wire)
+    if blank and relaxed.startswith(b" "):
+        relaxed = relaxed[1:]
+    line = wire.rfind(b"\n") + 1
+    after = len(wire) - line if line else column + len(wire)
+    if wire.endswith((b" ", b"\t")):
+        after += _WIDTH
+    return (wire,), (relaxed,), after, 0 if data.isascii() else len(data.translate(None, _ASCII))
+
+
+def _encoded(text: str) -> tuple[str, Body]:
+    """A whole text, as `TextEncoder.encode`."""
+    text = lines_of(text)
+    if not text.endswith("\n"):
+        text += "\n"
+    if not text.isascii():
+        data = text.encode("utf-8")
+        if 3 * (len(data) + 2 * _eight_bit(text)) > 4 * len(data):
+            wire = base64_lines(text.replace("\n", "\r\n").encode("utf-8"))
+            return "base64", Body(wire, wire)
+    wire = quoted_printable(text)
+    return "quoted-printable", Body(wire, relaxed_lines(wire))
 
 
 def lines_of(text: str) -> str:
@@ -193,14 +259,9 @@ def relaxed_lines(lines: bytes) -> bytes:
     return _RUNS.sub(b" ", lines) if b"  " in lines else lines
 
 
-def _woven(groups: Sequence[bytes], middles: Sequence[bytes]) -> bytes:
-    """First group, first middle, second group, ..., last group."""
-    return b"".join(chain.from_iterable(zip_longest(groups, middles, fillvalue=b"")))
-
-
-def _sizes(data: bytes) -> tuple[int, int]:
-    """All bytes, and those that are not ASCII."""
-    return len(data), 0 if data.isascii() else len(data.translate(None, _ASCII))
+def _eight_bit(text: str) -> int:
+    """Bytes of its UTF-8 that are not ASCII."""
+    return 0 if text.isascii() else len(text.encode("utf-8").translate(None, _ASCII))
 
 
 def _is_utf8(data: bytes) -> bool:

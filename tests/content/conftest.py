@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import json
+from base64 import encodebytes
+from binascii import b2a_qp
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jinja2 import Environment, StrictUndefined
 
+from bulkmail.content import bulk, headers
 from bulkmail.content.compose import Composer, Letter
+from bulkmail.mail import message_id, parse_address, token
 
 
 def _pem(key: Any) -> bytes:
@@ -89,3 +94,69 @@ def work(make: Callable[..., dict[str, Any]]) -> Callable[..., list[Any]]:
         return answers
 
     return worked
+
+
+def _plainly_encoded(text: str) -> tuple[str, bytes]:
+    """A whole text's transfer encoding and wire form, the straightforward way."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.endswith("\n"):
+        text += "\n"
+    size, eight_bit = len(text.encode()), sum(byte > 127 for byte in text.encode())
+    data = text.replace("\n", "\r\n").encode()
+    if 3 * (size + 2 * eight_bit) > 4 * size:
+        return "base64", encodebytes(data).replace(b"\n", b"\r\n")
+    lines = []
+    for line in b2a_qp(data).split(b"\r\n"):
+        if line.startswith(b"From "):
+            lines += [b"=46" + line[1:]] if len(line) <= 74 else [b"=46=", line[1:]]
+        else:
+            lines.append(b"=2E" if line == b"." else line)
+    return "quoted-printable", b"\r\n".join(lines)
+
+
+def _plainly_composed(content: dict[str, Any], n: int, email: str, date: float, cells: list[str]) -> bytes:
+    """The unsigned message to a row, for a content with HTML, text and a one-click URL and without headers of its own.
+
+    The straightforward way: Jinja2 as it comes, whole texts, nothing prepared and nothing kept.
+    """
+
+    def render(source: str, *, html: bool = False) -> str:
+        environment = Environment(autoescape=html, undefined=StrictUndefined)
+        return environment.from_string(source).render(variables)
+
+    key, name = content["key"], token(content["key"], n)
+    variables = dict(zip(content["columns"][0], cells, strict=True))
+    variables |= {"email": email, "token": name, "campaign": content["name"]}
+    variables["unsubscribe_url"] = bulk.link(render(content["unsubscribe"]["url"]))
+    display, sender = headers.parse_mailbox(content["from"])
+    message = [
+        headers.mailbox("From", display, sender),
+        headers.mailbox("To", "", parse_address(email)),
+        headers.structured("Date", headers.date_text(int(date))),
+        headers.structured("Message-ID", message_id(key, n, sender.domain)),
+        bulk.ONE_CLICK[1],
+        bulk.list_id("", content["name"], sender.domain),
+        bulk.feedback_id(token(key, 0)[:8], sender.domain),
+        headers.structured("Precedence", "bulk"),
+        headers.structured("MIME-Version", "1.0"),
+        bulk.list_unsubscribe(variables["unsubscribe_url"]),
+    ]
+    if subject := render(content["subject"]).strip():
+        message.append(headers.unstructured("Subject", subject))
+    message.append(f'Content-Type: multipart/alternative;\r\n boundary="=_a{name}"\r\n\r\n'.encode())
+    texts = [("plain", render(content["text"])), ("html", render(content["html"], html=True))]
+    for kind, text in texts:
+        transfer, wire = _plainly_encoded(text)
+        fields = f"Content-Type: text/{kind}; charset=utf-8\r\nContent-Transfer-Encoding: {transfer}\r\n"
+        message += f"--=_a{name}\r\n{fields}\r\n".encode(), wire
+    return b"".join([*message, f"--=_a{name}--\r\n".encode()])
+
+
+@pytest.fixture(scope="session")
+def plainly_encoded() -> Callable[[str], tuple[str, bytes]]:
+    return _plainly_encoded
+
+
+@pytest.fixture(scope="session")
+def plainly_composed() -> Callable[..., bytes]:
+    return _plainly_composed

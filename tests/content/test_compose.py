@@ -216,6 +216,27 @@ def test_whatever_a_row_holds_it_arrives_and_breaks_nothing(first, second, known
         assert body(message, kind) in (rendered, rendered + "\n")  # base64 keeps the last line end for itself
 
 
+SOURCE = """{%- macro link(to) -%}<a href="{{ to }}?a=1">{{ b }}</a>{%- endmacro -%}
+<p>Dear {{ a }}{% if b %} {{ b }}{% endif %},</p> {{ b }}\n\n  <td style="padding:18px 40px">{{ a|upper }}</td>
+{% for word in a.split() -%}* {{ word }} costs {{ word|length }} &euro;{{ loop.index }}.  {% endfor %}
+{{ link(token) }} {{ unsubscribe_url }}.\n{{ b|replace("x", "  ") }}\nGr\u00fc\u00dfe{{ email }}{{ (a ~ b)|safe }}\n"""
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(HOSTILE, HOSTILE), min_size=1, max_size=4))
+def test_the_bytes_are_those_of_the_straightforward_way(plainly_composed, rows):
+    content = {
+        "name": "n", "from": "News <news@example.com>", "subject": "{{ a }} for {{ b }}", "html": SOURCE,
+        "text": SOURCE, "html_name": "h", "text_name": "t", "includes": {}, "reply_to": None, "envelope_from": None,
+        "headers": {}, "unsubscribe": {"url": "https://e.example/{{ token }}", "mailto": None}, "attachments": [],
+        "defaults": {}, "columns": [["email", "a", "b"]], "list_id": "", "key": b"k", "dkim": [],
+    }  # fmt: skip
+    letter = Letter(content)
+    for n, cells in enumerate(rows):
+        row = (n, "ann@example.org", 1e9, ["", *cells])
+        assert letter.compose(*row[:3], 0, row[3]) == plainly_composed(content, *row)
+
+
 def test_a_retry_has_the_same_bytes(make, rsa_pem, ed25519_pem):
     dkim_keys = [
         {"domain": "example.com", "selector": "s1", "pem": rsa_pem},

@@ -88,6 +88,32 @@ def test_any_pieces_known_or_not_come_back_as_written(pieces, known):
     assert (transfer, body) == TextEncoder().encode(["".join(pieces)])
 
 
+@settings(max_examples=200)
+@given(st.lists(PIECES, min_size=1, max_size=5), st.lists(st.lists(PIECES, max_size=5), max_size=4))
+@example(["b. ", " c", "\nFr", "y"], [["a" * 73, ".", "\n"], ["om ", "x"], [" ", "\n"], ["", " ", " "]])
+@example(["x" * 74, "\n", ".", "F"], [["", "\0"], ["rom x"], ["\n", "rom x"], ["é", "\r", "\n"]])
+@example(["x" * 70, "y\n"], [["abcdef"], ["abcde"], ["abcd f"], ["abcde "]])
+def test_an_encoder_that_has_seen_much_writes_what_a_whole_text_gives(plainly_encoded, texts, rows):
+    encoder = TextEncoder(texts)
+    for row in [*rows, *reversed(rows)]:
+        pieces = [piece for pair in zip(texts, [*row, *texts], strict=False) for piece in pair]
+        transfer, body = encoder.encode(pieces)
+        assert (transfer, body.wire) == plainly_encoded("".join(pieces))
+        assert relaxed_end(body.relaxed) == relaxed_body(body.wire)
+
+
+def test_an_encoder_forgets_what_is_too_much(plainly_encoded, monkeypatch):
+    monkeypatch.setattr("bulkmail.content.mime._ROOM", 400)
+    monkeypatch.setattr("bulkmail.content.mime._MANY", 3)
+    texts = ["<p>Dear ", ", this is for you:\n\n<b>", "</b>\n"]
+    encoder = TextEncoder(texts)
+    for n in range(20):
+        pieces = [texts[0], "é" * n, texts[1], "=" * n, texts[2]]
+        assert encoder.encode(pieces)[1].wire == plainly_encoded("".join(pieces))[1]
+        assert len(encoder._met) <= 3
+    assert sum(step is not None for known in encoder._known.values() for step in known.steps) <= 2
+
+
 def test_from_and_lone_dots_never_stand_bare():
     wire = quoted_printable("From me\n.\n..\n.x\n" + "y" * 75 + "From you\n" + "From " + "z" * 90 + "\n")
     on_the_wire(wire)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from jinja2 import TemplateNotFound, TemplateSyntaxError
+from jinja2 import Environment, TemplateNotFound, TemplateSyntaxError
 
 from bulkmail.content.templates import OUTPUT_CAP, Library, RowError
 
@@ -156,3 +156,21 @@ def test_sources_can_be_converted():
     with pytest.raises(TemplateSyntaxError):
         library.file("a", "a")
     assert library.file("b", "b").render({}) == "B"
+
+
+@pytest.mark.parametrize("html", [True, False])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ x }}{{ x|safe }}{{ x|e }}{{ 1 }}{{ 1.5 }}{{ [x] }}{{ {'a': x} }}{{ true }}{{ x ~ '<' }}{{ '<' }}",
+        "{% macro m(a) %}<i>{{ a }}{{ caller() }}</i>{% endmacro %}{% call m(x) %}{{ x }}{% endcall %}",
+        "{% set y %}<b>{{ x }}</b>{% endset %}{{ y }}{{ y|upper }}{{ y|length }}",
+        "{% filter upper %}{{ x }}<{% endfilter %}",
+        "{% autoescape true %}{{ x }}{% endautoescape %}{% autoescape false %}{{ x }}{% endautoescape %}",
+        "{% autoescape x == 'a' %}{{ x }}{{ 7 }}{% endautoescape %}",
+        "{% for c in x %}{{ loop.index }}{{ c }}{% endfor %}{{ x if x else '&' }}{{ x.split('&') }}",
+    ],
+)
+@pytest.mark.parametrize("x", ["plain", "<a href='x'>&amp;\"", "a", "", "Ü & 'ß'"])
+def test_what_is_printed_is_what_jinja2_prints(source, x, html):
+    assert render(source, html=html, x=x) == Environment(autoescape=html).from_string(source).render(x=x)
