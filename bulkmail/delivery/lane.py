@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup
-from bulkmail.delivery.gates import Places
+from bulkmail.delivery.gates import Seats
 from bulkmail.delivery.message import Message, Queue
 from bulkmail.delivery.outage import Outage
 from bulkmail.delivery.pipelining import Pipelining
@@ -60,8 +60,8 @@ class Lane:
         self._street = street
         self._gate = street.gates.of_site(site.key, site.provider, street.now())
         self._gate.users += 1
+        self._seats = Seats(street.gates, self._gate, site.provider)
         self._idle: dict[Connection, float] = {}  # since when; the last one in is the first one out
-        self._parked: set[Connection] = set()  # those of the idle that the gates know as idle
         self._flying: dict[Connection, list[Message]] = {}  # the one under way, and one behind it
         self._walks: set[Walk] = set()
         self._grant: float | None = None
@@ -161,17 +161,12 @@ class Lane:
 
     def _granted(self, connection: Connection, now: float) -> float:
         if self._grant is None:
-            at = self._gate.gate.reserve(now)
-            address = self._street.gates.of_address(connection.peer.ip, self.site.provider, now)
-            if address is not None:
-                at = max(at, address.gate.reserve(now))
-            self._grant = at
+            self._grant = self._seats.reserve(connection.peer.ip, now)
         return self._grant
 
     def _begin(self, connection: Connection, message: Message) -> None:
         street = self._street
-        if connection in self._parked:
-            self._busy(connection)
+        self._seats.busy(connection, street.now())
         message.began = street.wall()
         self._flying[connection] = [message]
         try:
@@ -180,7 +175,7 @@ class Lane:
             # Never on the wire: the row itself is at fault, and the connection is as good as before.
             del self._flying[connection]
             self._idle[connection] = street.now()
-            self._park(connection)
+            self._seats.park(connection, self, street.now())
             self._unsendable(message, error)
 
     def _unsendable(self, message: Message, error: ValueError) -> None:
@@ -228,8 +223,7 @@ class Lane:
         if total.open >= total.limit:
             total.wait(self)
             return
-        self._gate.gate.opened(now)
-        total.opened()
+        self._seats.opened(now)
         walk = Walk(self, self._street)
         self._walks.add(walk)
         walk.start()
@@ -245,7 +239,7 @@ class Lane:
     def walk_failed(self, walk: Walk, outcome: Outcome) -> None:
         """No host could be used: with other connections at work that is a limit, without it is an outage."""
         self._walks.discard(walk)
-        self._connection_gone()
+        self._seats.given_up()
         self._gate.gate.slow_down(self._street.now(), classify(outcome).signal)
         if self.connections or self._walks:
             self._no_more_before = self._street.now() + self._street.scaled(_REST_AFTER_REFUSED_CONNECTION)
@@ -255,7 +249,7 @@ class Lane:
     def walk_stopped(self, walk: Walk) -> None:
         """The walk was given up for a reason of our own; nobody is charged."""
         self._walks.discard(walk)
-        self._connection_gone()
+        self._seats.given_up()
 
     def fail(self, outcome: Outcome) -> None:
         """The site cannot be used now: charge one message, give the others back, rest until its retry."""
@@ -288,7 +282,7 @@ class Lane:
         self._idle[conn] = self._street.now()
         self.dispatch()
         if conn in self._idle:
-            self._park(conn)
+            self._seats.park(conn, self, self._street.now())
 
     def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
         """Journal the dot. An error means that it must not leave: the message comes back untried."""
@@ -325,42 +319,14 @@ class Lane:
         """An open connection has ended; what was in flight on it has been settled before."""
         self.pipelining.closed(closed)
         self._idle.pop(conn, None)
-        self._busy(conn)
-        address = self._street.gates.of_address(peer.ip, self.site.provider, self._street.now())
-        if address is not None:
-            address.closed()
-        self._connection_gone()
+        self._seats.closed(conn, peer.ip, self._street.now())
         self._wakeup.now()
 
     def let_go(self, connection: Connection) -> None:
         """Close this idle connection: somebody else waits for its place, or it has been idle for too long."""
         self._idle.pop(connection, None)
-        self._busy(connection)
+        self._seats.busy(connection, self._street.now())
         connection.quit()
-
-    def _park(self, connection: Connection) -> None:
-        """It stays idle: known as such to whoever needs its place, or gone when somebody does already."""
-        places = self._places(connection)
-        if any(place.wanted for place in places):
-            self.let_go(connection)
-            return
-        self._parked.add(connection)
-        for place in places:
-            place.idle(connection, self)
-
-    def _busy(self, connection: Connection) -> None:
-        self._parked.discard(connection)
-        for place in self._places(connection):
-            place.busy(connection)
-
-    def _places(self, connection: Connection) -> list[Places]:
-        gates = self._street.gates
-        address = gates.of_address(connection.peer.ip, self.site.provider, self._street.now())
-        return [gates.total, self._gate] if address is None else [gates.total, self._gate, address]
-
-    def _connection_gone(self) -> None:
-        self._gate.closed()
-        self._street.gates.total.closed()
 
     def _again(self, message: Message) -> None:
         """Not an attempt: once more, at once, unless it happens again and again."""
