@@ -168,3 +168,60 @@ class Gates:
         if gate is None:
             gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now), now)
         return gate
+
+
+class Seats:
+    """The places that one site's connections take: of the whole process, of its gate, and of the remote address."""
+
+    __slots__ = ("_gate", "_gates", "_parked", "_provider")
+
+    def __init__(self, gates: Gates, gate: SharedGate, provider: str) -> None:
+        self._gates = gates
+        self._gate = gate
+        self._provider = provider
+        self._parked: set[Connection] = set()  # those that the gates know as idle
+
+    def reserve(self, ip: str, now: float) -> float:
+        """Book one message through a connection to ``ip``: when it may go."""
+        at = self._gate.gate.reserve(now)
+        address = self._gates.of_address(ip, self._provider, now)
+        return at if address is None else max(at, address.gate.reserve(now))
+
+    def park(self, connection: Connection, owner: Waiter, now: float) -> None:
+        """It stays idle: known as such to whoever needs its place, or let go when somebody does already."""
+        places = self._places(connection, now)
+        if any(place.wanted for place in places):
+            owner.let_go(connection)
+            return
+        self._parked.add(connection)
+        for place in places:
+            place.idle(connection, owner)
+
+    def busy(self, connection: Connection, now: float) -> None:
+        """It works, or is of no more use."""
+        if connection in self._parked:
+            self._parked.discard(connection)
+            for place in self._places(connection, now):
+                place.busy(connection)
+
+    def opened(self, now: float) -> None:
+        """A connection is being opened; which address it will go to is not known yet."""
+        self._gate.gate.opened(now)
+        self._gates.total.opened()
+
+    def closed(self, connection: Connection, ip: str, now: float) -> None:
+        """A connection to ``ip`` has ended."""
+        self.busy(connection, now)
+        address = self._gates.of_address(ip, self._provider, now)
+        if address is not None:
+            address.closed()
+        self.given_up()
+
+    def given_up(self) -> None:
+        """No connection came about, or it is gone."""
+        self._gate.closed()
+        self._gates.total.closed()
+
+    def _places(self, connection: Connection, now: float) -> list[Places]:
+        address = self._gates.of_address(connection.peer.ip, self._provider, now)
+        return [self._gates.total, self._gate] if address is None else [self._gates.total, self._gate, address]

@@ -4,8 +4,9 @@ Nobody else touches a lane's sets. ``dispatch`` is that loop: it looks at what i
 meters allow, and acts; everything that changes one of these calls it. It never sleeps and never polls: what it has to
 wait for (a meter, a free connection, more messages) wakes it.
 
-A message in a lane is in exactly one place: ``ready`` (composed, waiting), or in flight on one connection. What
-comes out is recorded in the ledger, or given back to the spool untouched.
+A message in a lane is in exactly one place: ``ready`` (composed, waiting), or in flight on one connection, where it may
+be the second: announced behind the one under way (`may_follow`). What comes out is recorded in the ledger, or given
+back to the spool untouched.
 
 When no host of the site can be used, one message (the oldest due) is charged with the failure, the others go back
 untouched, and the lane rests until that message's retry. So a dead site costs one timer and one line per retry.
@@ -19,9 +20,10 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup
-from bulkmail.delivery.gates import Places
+from bulkmail.delivery.gates import Seats
 from bulkmail.delivery.message import Message, Queue
 from bulkmail.delivery.outage import Outage
+from bulkmail.delivery.pipelining import Pipelining
 from bulkmail.delivery.walk import Walk
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage, Status
 from bulkmail.routing import Site
@@ -54,12 +56,13 @@ class Lane:
         self.stock = FIRST_STOCK
         self.down_until = 0.0
         self.closed = False
+        self.pipelining = Pipelining(site.name)
         self._street = street
         self._gate = street.gates.of_site(site.key, site.provider, street.now())
         self._gate.users += 1
+        self._seats = Seats(street.gates, self._gate, site.provider)
         self._idle: dict[Connection, float] = {}  # since when; the last one in is the first one out
-        self._parked: set[Connection] = set()  # those of the idle that the gates know as idle
-        self._flying: dict[Connection, Message] = {}
+        self._flying: dict[Connection, list[Message]] = {}  # the one under way, and one behind it
         self._walks: set[Walk] = set()
         self._grant: float | None = None
         self._no_more_before = 0.0
@@ -69,7 +72,7 @@ class Lane:
 
     def __repr__(self) -> str:
         return (
-            f"<Lane {self.site.name} ready={len(self.ready)} flying={len(self._flying)} idle={len(self._idle)} "
+            f"<Lane {self.site.name} ready={len(self.ready)} flying={self.in_flight} idle={len(self._idle)} "
             f"opening={len(self._walks)} queues={len(self.queues)}{' down' if self.down else ''}>"
         )
 
@@ -81,7 +84,7 @@ class Lane:
     @property
     def in_flight(self) -> int:
         """Messages handed to a connection and not settled."""
-        return len(self._flying)
+        return sum(map(len, self._flying.values()))
 
     @property
     def connections(self) -> int:
@@ -158,28 +161,49 @@ class Lane:
 
     def _granted(self, connection: Connection, now: float) -> float:
         if self._grant is None:
-            at = self._gate.gate.reserve(now)
-            address = self._street.gates.of_address(connection.peer.ip, self.site.provider, now)
-            if address is not None:
-                at = max(at, address.gate.reserve(now))
-            self._grant = at
+            self._grant = self._seats.reserve(connection.peer.ip, now)
         return self._grant
 
     def _begin(self, connection: Connection, message: Message) -> None:
         street = self._street
-        if connection in self._parked:
-            self._busy(connection)
+        self._seats.busy(connection, street.now())
         message.began = street.wall()
-        self._flying[connection] = message
+        self._flying[connection] = [message]
         try:
             connection.submit(Transaction(message.sender, (message.recipient,), message.wire, message))
         except ValueError as error:
             # Never on the wire: the row itself is at fault, and the connection is as good as before.
             del self._flying[connection]
             self._idle[connection] = street.now()
-            self._park(connection)
-            self.hold(-1)
-            street.ledger.close(message, Status.INVALID, Category.TEMPLATE, str(error))
+            self._seats.park(connection, self, street.now())
+            self._unsendable(message, error)
+
+    def _unsendable(self, message: Message, error: ValueError) -> None:
+        self.hold(-1)
+        self._street.ledger.close(message, Status.INVALID, Category.TEMPLATE, str(error))
+
+    def may_follow(self, conn: Connection) -> None:
+        """Have the next message announced behind the one under way, if it is ready and granted now: a round trip less.
+
+        Connections that are being opened find their messages left. One that came back untried is not risked again.
+        """
+        street, now, ready = self._street, self._street.now(), self.ready
+        if self.closed or self.down or street.paused or self._gate.gate.surplus:
+            return
+        if not self.pipelining.may_follow(conn.messages, self.limits.messages_per_connection):
+            return
+        if len(ready) <= len(self._walks) or ready[0].free_tries or self._granted(conn, now) > now + _SOON:
+            return
+        self._grant = None
+        message = ready.popleft()
+        message.began = street.wall()
+        self._flying[conn].append(message)
+        try:
+            conn.follow(Transaction(message.sender, (message.recipient,), message.wire, message))
+        except ValueError as error:
+            self._flying[conn].remove(message)
+            self._unsendable(message, error)
+        self.dispatch()
 
     def _open_more(self, now: float) -> None:
         """Open a connection where one is missing: one at a time at first, more as the first ones work."""
@@ -199,8 +223,7 @@ class Lane:
         if total.open >= total.limit:
             total.wait(self)
             return
-        self._gate.gate.opened(now)
-        total.opened()
+        self._seats.opened(now)
         walk = Walk(self, self._street)
         self._walks.add(walk)
         walk.start()
@@ -216,7 +239,7 @@ class Lane:
     def walk_failed(self, walk: Walk, outcome: Outcome) -> None:
         """No host could be used: with other connections at work that is a limit, without it is an outage."""
         self._walks.discard(walk)
-        self._connection_gone()
+        self._seats.given_up()
         self._gate.gate.slow_down(self._street.now(), classify(outcome).signal)
         if self.connections or self._walks:
             self._no_more_before = self._street.now() + self._street.scaled(_REST_AFTER_REFUSED_CONNECTION)
@@ -226,7 +249,7 @@ class Lane:
     def walk_stopped(self, walk: Walk) -> None:
         """The walk was given up for a reason of our own; nobody is charged."""
         self._walks.discard(walk)
-        self._connection_gone()
+        self._seats.given_up()
 
     def fail(self, outcome: Outcome) -> None:
         """The site cannot be used now: charge one message, give the others back, rest until its retry."""
@@ -259,7 +282,7 @@ class Lane:
         self._idle[conn] = self._street.now()
         self.dispatch()
         if conn in self._idle:
-            self._park(conn)
+            self._seats.park(conn, self, self._street.now())
 
     def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
         """Journal the dot. An error means that it must not leave: the message comes back untried."""
@@ -274,7 +297,10 @@ class Lane:
         """The message's one recipient has its fate."""
         del index
         message: Message = transaction.context
-        self._flying.pop(conn, None)
+        flying = self._flying[conn]
+        flying.remove(message)
+        if not flying:
+            del self._flying[conn]
         if event.fate is Fate.UNTRIED:
             self._again(message)
             return
@@ -291,44 +317,16 @@ class Lane:
 
     def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
         """An open connection has ended; what was in flight on it has been settled before."""
-        del closed
+        self.pipelining.closed(closed)
         self._idle.pop(conn, None)
-        self._busy(conn)
-        address = self._street.gates.of_address(peer.ip, self.site.provider, self._street.now())
-        if address is not None:
-            address.closed()
-        self._connection_gone()
+        self._seats.closed(conn, peer.ip, self._street.now())
         self._wakeup.now()
 
     def let_go(self, connection: Connection) -> None:
         """Close this idle connection: somebody else waits for its place, or it has been idle for too long."""
         self._idle.pop(connection, None)
-        self._busy(connection)
+        self._seats.busy(connection, self._street.now())
         connection.quit()
-
-    def _park(self, connection: Connection) -> None:
-        """It stays idle: known as such to whoever needs its place, or gone when somebody does already."""
-        places = self._places(connection)
-        if any(place.wanted for place in places):
-            self.let_go(connection)
-            return
-        self._parked.add(connection)
-        for place in places:
-            place.idle(connection, self)
-
-    def _busy(self, connection: Connection) -> None:
-        self._parked.discard(connection)
-        for place in self._places(connection):
-            place.busy(connection)
-
-    def _places(self, connection: Connection) -> list[Places]:
-        gates = self._street.gates
-        address = gates.of_address(connection.peer.ip, self.site.provider, self._street.now())
-        return [gates.total, self._gate] if address is None else [gates.total, self._gate, address]
-
-    def _connection_gone(self) -> None:
-        self._gate.closed()
-        self._street.gates.total.closed()
 
     def _again(self, message: Message) -> None:
         """Not an attempt: once more, at once, unless it happens again and again."""

@@ -131,7 +131,7 @@ class Street:
             host=host,
             port=smtp.port,
             source_ip="",
-            session_options=SessionOptions(self._hostname, mode, smtp.pipelining == "auto"),
+            session_options=SessionOptions(self._hostname, mode, smtp.pipelining == "auto" and lane.pipelining.groups),
             timeouts=smtp.timeouts if patient else self._brisk,
             tls_contexts=self._contexts,
             listener=listener,

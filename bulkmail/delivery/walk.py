@@ -123,6 +123,10 @@ class Walk:
         """Cannot happen before the lane has the connection."""
         raise AssertionError((conn, transaction))
 
+    def may_follow(self, conn: Connection) -> None:
+        """Cannot happen before the lane has the connection."""
+        raise AssertionError(conn)
+
     def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
         """Cannot happen before the lane has the connection."""
         raise AssertionError((conn, transaction, index, event, peer))

@@ -2,7 +2,7 @@
 
 Room: one TCP connection to one address of one MX host, from connect to close.
 Takes: an address that was routed and judged, transactions, timeouts, a listener.
-Gives: the listener's five calls; of each connection exactly one `connection_closed`, the last.
+Gives: the listener's six calls; of each connection exactly one `connection_closed`, the last.
 Never: resolves a name, chooses a host, retries, judges a reply, writes a final dot before `about_to_dot` returned.
 
 What each failure means: a fault of ours (no descriptors, no route, no source address) carries ``own_fault`` and

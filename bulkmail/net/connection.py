@@ -121,6 +121,13 @@ class Connection(Protocol):
         """Send it. Raises ValueError for what must never reach the wire, RuntimeError when not `ready`."""
         self._tell(self._session.submit(transaction))
 
+    def follow(self, transaction: Transaction) -> None:
+        """Announce it behind the message that is about to leave; only inside of the listener's `may_follow`.
+
+        Raises ValueError for what must never reach the wire, RuntimeError when nothing may follow (any more).
+        """
+        self._tell(self._session.follow(transaction))
+
     def quit(self) -> None:
         """Say QUIT once what is under way is settled, and close. Before the connection stands it is given up."""
         if self.connector is not None:
@@ -228,6 +235,9 @@ class Connection(Protocol):
                 _log.failure("a message could not be written down and was not sent")
             for told in self._session.abandon(f"could not be written down: {error}"):
                 self._events.append(replace(told, own_fault=True) if isinstance(told, Closed) else told)
+            return
+        if self._session.may_follow:
+            self._listener.may_follow(self)
 
     def _tell_settled(self, event: Settled) -> None:
         self._listener.settled(self, event.transaction, event.index, event, self.peer)

@@ -58,7 +58,7 @@ class Timeouts(Protocol):
 class ConnectionListener(Protocol):
     """The calls a connection makes. All are made on the reactor's thread; none may wait.
 
-    Inside them `Connection.submit`, `quit` and `abort` may be called.
+    Inside them `Connection.submit`, `quit` and `abort` may be called, inside `may_follow` also `follow`.
     """
 
     def connection_ready(self, conn: Connection) -> None:
@@ -69,6 +69,13 @@ class ConnectionListener(Protocol):
 
         An exception here keeps the message from being sent: the transaction is given back untried, the
         connection closes with ``own_fault``.
+        """
+
+    def may_follow(self, conn: Connection) -> None:
+        """The message is about to leave, and one more may be announced in the same write: call `follow` now, or not.
+
+        Called after `about_to_dot`, only where the server takes it. Not to be used for the last message that the
+        connection may carry, nor for one that may not go at once: what follows cannot be called back.
         """
 
     def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:

@@ -13,7 +13,8 @@ What can go wrong, and what it means to a recipient:
 - A connection that carried mail before and is found closed, or says 421, at the next MAIL tells nothing about the
   recipient: ``UNTRIED``.
 - ``ACCEPTED`` is a 2xx in the slot of that message's own final dot, after the dot was taken to be written. Replies are
-  counted; what nobody asked for ends the session.
+  counted; what nobody asked for ends the session. Where the next message's commands stand behind the dot, its reply is
+  told once theirs prove the count (`alignment` has the table); that message is ``UNTRIED`` where they disprove it.
 """
 
 from __future__ import annotations

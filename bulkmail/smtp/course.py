@@ -6,10 +6,10 @@ from collections import deque
 from enum import Enum, auto
 
 from bulkmail.mail import Category, Fate, Reply, Stage
-from bulkmail.smtp.events import Event, Settled
+from bulkmail.smtp.events import Event, Settled, TransactionOver
 from bulkmail.smtp.pipeline import Command
 from bulkmail.smtp.table import SLOTS, Slot
-from bulkmail.smtp.transaction import Transaction
+from bulkmail.smtp.transaction import Obstacle, Transaction
 
 
 class Ending(Enum):
@@ -31,14 +31,24 @@ CATEGORY: dict[Ending, Category | None] = {
 }
 
 
+def ruled_out(transaction: Transaction, verdict: Obstacle) -> list[Event]:
+    """Our own verdict on every recipient, before a byte is written."""
+    settled: list[Event] = [
+        Settled(transaction, index, Fate.REFUSED, Stage.MAIL, None, verdict.note, verdict.category, permanent=True)
+        for index in range(len(transaction.recipients))
+    ]
+    return [*settled, TransactionOver(transaction)]
+
+
 class Course:
     """Settles each recipient of one transaction once: the open ones are `left`."""
 
-    __slots__ = ("left", "reused", "to_say", "transaction")
+    __slots__ = ("left", "reused", "sender_refused", "to_say", "transaction")
 
     def __init__(self, transaction: Transaction, *, reused: bool) -> None:
         self.transaction = transaction
         self.reused = reused  # the connection carried a transaction before this one
+        self.sender_refused = False  # the server has opened no transaction: nothing is to be reset
         self.left = dict.fromkeys(range(len(transaction.recipients)))
         self.to_say: deque[Command] = deque()  # without PIPELINING: one at a time
 
@@ -52,6 +62,14 @@ class Course:
     def settle_rest(self, fate: Fate, stage: Stage, reply: Reply) -> list[Event]:
         """Every recipient that is still open, in their order."""
         settled: list[Event] = [Settled(self.transaction, index, fate, stage, reply) for index in self.left]
+        self.left.clear()
+        return settled
+
+    def not_tried(self, note: str, category: Category | None) -> list[Event]:
+        """Nothing that was read belongs to it for certain, and nothing of its body was written."""
+        settled: list[Event] = [
+            Settled(self.transaction, index, Fate.UNTRIED, Stage.MAIL, None, note, category) for index in self.left
+        ]
         self.left.clear()
         return settled
 

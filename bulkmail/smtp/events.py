@@ -25,7 +25,8 @@ class UpgradeToTls:
 class DotNext:
     """The next `take_output` starts the message and its end puts the final dot on the wire.
 
-    Whatever must be written down before a message may be delivered is written down before draining.
+    Whatever must be written down before a message may be delivered is written down before draining. Until then the
+    session takes one more transaction, to be written behind the dot, where it `may_follow`.
     """
 
     transaction: Transaction
@@ -68,6 +69,7 @@ class Closed:
     ``reply`` is the server's reply that ended it (a refused greeting, a 421), else None and ``reason`` holds our words.
     ``category`` is set where no reply says why. ``tls_failed``: STARTTLS or what followed under TLS broke; a new
     connection in clear may work where the policy allows it. ``own_fault``: the cause is on our side.
+    ``pipelining_failed``: what was read does not fit the commands that were pipelined, or they were not answered.
     """
 
     stage: Stage | None
@@ -76,6 +78,7 @@ class Closed:
     category: Category | None = None
     tls_failed: bool = False
     own_fault: bool = False
+    pipelining_failed: bool = False
 
     def outcome(self, peer: Peer = NOWHERE) -> Outcome:
         """What this close means to a recipient whose attempt ended with it, before MAIL."""

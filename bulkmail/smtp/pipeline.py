@@ -95,7 +95,9 @@ class Pipeline:
             return body[start : self._at]
         self._body = None
         self.asked = len(self.owed)
-        return body[start:] + END
+        data = b"".join([body[start:], END, *self._out])  # the next message's commands go out with the dot
+        self._out.clear()
+        return data
 
     def drop(self, last_words: bytes = b"") -> None:
         """Forget everything; only ``last_words`` are still to be taken."""

@@ -2,7 +2,8 @@
 
 The state is a FIFO of owed replies (`Pipeline`); `table` says what each reply does, and the methods below do it.
 A reply counts only in the slot of a command that the caller has taken from `take_output`: what comes earlier was
-not asked for and ends the session. PIPELINING decides only how many commands are on the wire at once.
+not asked for and ends the session. PIPELINING decides only how many commands are on the wire at once: all of one
+transaction, and those of the next one behind its dot (`follow`); what that dot's reply is worth then, `alignment` says.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections import deque
 
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.capabilities import NONE, Capabilities, parse_capabilities
-from bulkmail.smtp.course import CATEGORY, Course, Ending
-from bulkmail.smtp.events import Closed, DotNext, Event, Ready, Settled, TransactionOver, UpgradeToTls
-from bulkmail.smtp.pipeline import Command, Owed, Pipeline
+from bulkmail.smtp.course import CATEGORY, Ending, ruled_out
+from bulkmail.smtp.events import Closed, DotNext, Event, Ready, UpgradeToTls
+from bulkmail.smtp.pipeline import Owed, Pipeline
 from bulkmail.smtp.replies import MalformedReply, ReplyReader
 from bulkmail.smtp.stuffing import stuff
 from bulkmail.smtp.table import RULES, SLOTS, Phase, Slot, TlsMode
-from bulkmail.smtp.transaction import Transaction, check, mail_command, obstacle, rcpt_command
+from bulkmail.smtp.transaction import Transaction, check, obstacle
+from bulkmail.smtp.underway import Underway
 
 _HOSTNAME = re.compile(r"[!-~]+", re.ASCII)
 _QUIT = "QUIT\r\n"
@@ -38,7 +40,6 @@ class Session:
         if _HOSTNAME.fullmatch(hostname) is None:
             raise ValueError(f"{hostname!r} is not a host name to greet with")
         self.capabilities: Capabilities = NONE
-        self.submitted = 0  # transactions that were written, or are being written
         self.tls = ""  # the version agreed, e.g. "TLSv1.3"
         self._hostname = hostname
         self._mode = TlsMode(tls)
@@ -46,7 +47,7 @@ class Session:
         self._pipelining = pipelining
         self._reader = ReplyReader()
         self._line = Pipeline()
-        self._course: Course | None = None  # whose slots are owed, from MAIL to the dot
+        self._mail = Underway()
         self._events: list[Event] = []
         self._upgraded = False
         self._handshake = False
@@ -70,6 +71,16 @@ class Session:
     def ready(self) -> bool:
         """Whether `submit` takes a transaction."""
         return not (self._line.owed or self._closed or self._handshake or self._reader.pending)
+
+    @property
+    def submitted(self) -> int:
+        """Transactions that were written, or are being written."""
+        return self._mail.started
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether `follow` takes a transaction: a message is about to be written and nothing stands behind its dot."""
+        return self._line.in_message and self._mail.follower is None and self._in_groups and not self._leaving
 
     @property
     def owed(self) -> Slot | None:
@@ -116,28 +127,29 @@ class Session:
         if not self.ready:
             raise RuntimeError(f"{self!r} takes no transaction now")
         check(transaction)
-        to = transaction.recipients
         verdict = obstacle(transaction, self.capabilities)
         if verdict is not None:
-            note, category = verdict.note, verdict.category
-            return [
-                *(
-                    Settled(transaction, n, Fate.REFUSED, Stage.MAIL, None, note, category, permanent=True)
-                    for n in range(len(to))
-                ),
-                TransactionOver(transaction),
-                Ready(self.capabilities),
-            ]
-        self._course = course = Course(transaction, reused=self.submitted > 0)
-        self.submitted += 1
-        commands: list[Command] = [(Slot.MAIL, 0, mail_command(transaction, self.capabilities))]
-        commands += [(Slot.RCPT, n, rcpt_command(to[n])) for n in course.left]
-        commands.append((Slot.DATA, 0, "DATA\r\n"))
-        if self._pipelining and self.capabilities.pipelining:
+            return [*ruled_out(transaction, verdict), Ready(self.capabilities)]
+        commands = self._mail.start(transaction, self.capabilities)
+        if self._in_groups:
             self._line.say_group(commands)
         else:
-            course.to_say = deque(commands)
+            self._mail.current.to_say = deque(commands)
             self._say_next()
+        return []
+
+    def follow(self, transaction: Transaction) -> list[Event]:
+        """Start the next transaction behind the dot that is about to be written. Raises as `submit` does.
+
+        The events are those of a transaction that is ruled out, else empty.
+        """
+        if not self.may_follow:
+            raise RuntimeError(f"{self!r} takes no transaction behind a dot now")
+        check(transaction)
+        verdict = obstacle(transaction, self.capabilities)
+        if verdict is not None:
+            return ruled_out(transaction, verdict)
+        self._line.say_group(self._mail.start(transaction, self.capabilities))
         return []
 
     def quit(self) -> None:
@@ -210,14 +222,14 @@ class Session:
             raise MalformedReply("the server said something that was not asked for")
 
     def _answer(self, reply: Reply) -> None:
-        line, course = self._line, self._course
+        line, mail = self._line, self._mail
         if reply.code == 421:  # RFC 5321 3.8: the answer in the oldest slot, and the end of the session
-            if course is not None:
-                self._events += course.shut_down(line.owed[0][0], reply, asked=line.asked > 0)
+            self._events += mail.shut_down(line.oldest, reply, asked=line.asked > 0)
             self._close(f"the server closes the session: {reply}", line.stage, reply)
             return
-        owed = line.owed[0]
-        act = _ACTIONS[owed[0]].get(reply.code // 100)
+        owed, digit = line.owed[0], reply.code // 100
+        mail.saw(owed[0], digit)
+        act = _ACTIONS[owed[0]].get(digit)
         if act is None:
             raise MalformedReply(f"{reply.code} is no answer to {owed[0]}")
         line.answered()
@@ -275,38 +287,40 @@ class Session:
         self._say_next()
 
     def _sender_refused(self, reply: Reply, _owed: Owed) -> None:
-        self._events += self._under_way.settle_rest(Fate.REFUSED, Stage.MAIL, reply)
+        self._events += self._mail.sender_refused(reply)
         self._say_next()
 
     def _recipient_refused(self, reply: Reply, owed: Owed) -> None:
-        self._events += self._under_way.settle(owed[1], Fate.REFUSED, Stage.RCPT, reply)
+        self._events += self._mail.recipient_refused(owed[1], reply)
         self._say_next()
 
     def _data_refused(self, reply: Reply, _owed: Owed) -> None:
-        self._events += self._under_way.settle_rest(Fate.REFUSED, Stage.DATA, reply)
-        self._finish()
-        self._reset()
+        self._events += self._mail.believed()
+        self._events += self._mail.current.settle_rest(Fate.REFUSED, Stage.DATA, reply)
+        self._call_off()
 
     def _send_message(self, _reply: Reply, _owed: Owed) -> None:
-        course = self._under_way
+        self._events += self._mail.believed()
+        course = self._mail.current
         if course.left:
             self._line.send(stuff(course.transaction.message))
             self._events.append(DotNext(course.transaction))
         else:
-            self._finish()
+            self._events += self._mail.finish()
             self._line.say(Slot.VOID, ".\r\n")
 
     def _message_accepted(self, reply: Reply, _owed: Owed) -> None:
-        self._events += self._under_way.settle_rest(Fate.ACCEPTED, Stage.DOT, reply)
-        self._finish()
-        self._become_ready()
+        self._events += self._mail.dot_answered(Fate.ACCEPTED, reply)
+        if self._mail.course is None:
+            self._become_ready()
 
     def _message_refused(self, reply: Reply, _owed: Owed) -> None:
-        self._events += self._under_way.settle_rest(Fate.REFUSED, Stage.DOT, reply)
         if self._line.in_message:  # commands would be read as more of the message
+            self._events += self._mail.current.settle_rest(Fate.REFUSED, Stage.DOT, reply)
             self._close(f"refused before the end of the message: {reply}", Stage.DOT, reply)
-        else:
-            self._finish()
+            return
+        self._events += self._mail.dot_answered(Fate.REFUSED, reply)
+        if self._mail.course is None:
             self._reset()
 
     def _reset(self, _reply: Reply | None = None, _owed: Owed | None = None) -> None:
@@ -323,12 +337,12 @@ class Session:
         return self._told()
 
     def _break_off(self, reason: str, ending: Ending) -> None:
-        line, course = self._line, self._course
-        if course is not None:
-            asked, silent = line.asked > 0, not self._reader.pending
-            self._events += course.broken_off(line.owed[0][0], ending, reason, asked=asked, silent=silent)
+        line, mail = self._line, self._mail
+        failed = self._in_groups and mail.pipelining_failed(ending)
+        asked, silent = line.asked > 0, not self._reader.pending
+        self._events += mail.broken_off(line.oldest, ending, reason, asked=asked, silent=silent)
         stage = Stage.STARTTLS if self._handshake else line.stage
-        self._close(reason, stage, None, CATEGORY[ending])
+        self._close(reason, stage, None, CATEGORY[ending], pipelining_failed=failed)
 
     def _farewell(
         self, reason: str, stage: Stage | None, reply: Reply | None, category: Category | None = None
@@ -337,11 +351,12 @@ class Session:
         self._close(reason, stage, reply, category)
         self._line.drop(last_words=_QUIT.encode())
 
-    def _close(self, reason: str, stage: Stage | None, reply: Reply | None, category: Category | None = None) -> None:
-        if self._course is not None:
-            self._finish()
-        broken_tls = stage is Stage.STARTTLS or (stage is Stage.EHLO and self._upgraded)
-        self._events.append(Closed(stage, reply, reason, category, tls_failed=broken_tls))
+    def _close(
+        self, reason: str, stage: Stage | None, reply: Reply | None, category: Category | None = None, **more: bool
+    ) -> None:
+        self._events += self._mail.closed(reason, category)
+        tls_failed = stage is Stage.STARTTLS or (stage is Stage.EHLO and self._upgraded)
+        self._events.append(Closed(stage, reply, reason, category, tls_failed=tls_failed, **more))
         self._closed = True
         self._line.drop()
         self._reader.clear()
@@ -349,25 +364,28 @@ class Session:
     # -- small steps
 
     @property
-    def _under_way(self) -> Course:
-        assert self._course is not None, "slots from MAIL to the dot are owed by a transaction"
-        return self._course
+    def _in_groups(self) -> bool:
+        return self._pipelining and self.capabilities.pipelining
 
-    def _finish(self) -> None:
-        self._events.append(TransactionOver(self._under_way.transaction))
-        self._course = None
+    def _call_off(self) -> None:
+        """Nobody is left to send to. A sender that was refused leaves nothing to reset (RFC 5321 4.1.1.2)."""
+        refused = self._mail.current.sender_refused
+        self._events += self._mail.finish()
+        if refused:
+            self._become_ready()
+        else:
+            self._reset()
 
     def _say_next(self) -> None:
         """Without PIPELINING: say the next command, or none where DATA has nobody left to go to."""
-        course = self._under_way
+        course = self._mail.current
         if not course.to_say:
             return
         slot, index, line = course.to_say.popleft()
         if course.left:
             self._line.say(slot, line, index)
         else:
-            self._finish()
-            self._reset()
+            self._call_off()
 
     def _told(self) -> list[Event]:
         events = self._events

@@ -123,6 +123,7 @@ class FakeConnection:
         self.leaving = False
         self.closed = False
         self.current = None
+        self.following = None  # announced behind the current one
         self.dotted = False
         self.stray = False  # half a line was read that nobody asked for
 
@@ -153,6 +154,16 @@ class FakeConnection:
         self.farm.sent.append((transaction.context.claimed.id, self.farm.clock.seconds(), self.peer.ip))
         self.farm.submitted(self)
 
+    def follow(self, transaction):
+        assert self.current is not None
+        assert self.following is None
+        refused = self.farm.unsendable(transaction)
+        if refused:
+            raise ValueError(refused)
+        self.messages += 1
+        self.following = transaction
+        self.farm.followed.append(transaction.context.claimed.id)
+
     def quit(self):
         if self.closed or self.leaving:
             return
@@ -167,6 +178,7 @@ class FakeConnection:
             return
         if self.current is not None:
             self.settle(Fate.UNKNOWN if self.dotted else Fate.UNTRIED, Stage.DOT if self.dotted else Stage.MAIL)
+            self.free()
         self.close(Stage.CONNECT, None, reason)
 
     # what the peer does
@@ -185,13 +197,20 @@ class FakeConnection:
             self.close(Stage.DOT, None, str(fault), own_fault=True)
             return False
         self.dotted = True
+        if self.farm.follows:
+            self.listener.may_follow(self)
         return True
 
     def settle(self, fate, stage=Stage.DOT, answer=None, note="", category=None):
-        transaction, self.current = self.current, None
+        transaction, self.current, self.following = self.current, self.following, None
         event = Settled(transaction, 0, fate, stage, answer, note, category)
         self.listener.settled(self, transaction, 0, event, self.peer)
         self.listener.transaction_over(self, transaction)
+
+    def free(self):
+        """What is announced behind a message that was its connection's last."""
+        if self.current is not None:
+            self.settle(Fate.UNTRIED, Stage.MAIL, None, GONE)
 
     def answer(self, code=250, *lines, stage=Stage.DOT):
         """The reply to the message under way; then it is ready again, or leaves."""
@@ -203,7 +222,11 @@ class FakeConnection:
         self.again()
 
     def again(self):
-        if self.leaving:
+        if self.current is not None:
+            self.dotted = False
+            self.farm.sent.append((self.current.context.claimed.id, self.farm.clock.seconds(), self.peer.ip))
+            self.farm.submitted(self)
+        elif self.leaving:
             self.farm.clock.callLater(self.farm.rtt, self.close, None, reply(221, "bye"), "the session ended with QUIT")
         elif not self.closed:
             self.listener.connection_ready(self)
@@ -214,14 +237,15 @@ class FakeConnection:
             return
         if self.current is not None:
             self.settle(fate or (Fate.UNKNOWN if self.dotted else Fate.LOST), stage, None, GONE)
+            self.free()
         self.close(None, None, GONE, Category.CONNECTION)
 
-    def close(self, stage, answer, reason, category=None, *, tls_failed=False, own_fault=False):
+    def close(self, stage, answer, reason, category=None, *, tls_failed=False, own_fault=False, **more):
         if self.closed:
             return
         assert self.current is None
         self.closed = True
-        closed = Closed(stage, answer, reason, category, tls_failed=tls_failed, own_fault=own_fault)
+        closed = Closed(stage, answer, reason, category, tls_failed=tls_failed, own_fault=own_fault, **more)
         self.listener.connection_closed(self, closed, self.peer)
 
 
@@ -233,6 +257,8 @@ class Farm:
         self.rtt = 0.05
         self.made = []
         self.sent = []
+        self.followed = []  # those that were announced behind another
+        self.follows = True  # the servers offer PIPELINING
         self.connected = []
         self.fault = None
         self.dead = set()  # addresses that refuse to be connected to

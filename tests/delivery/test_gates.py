@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.delivery.gates import Gates, Places
+from bulkmail.delivery.gates import Gates, Places, Seats
 from bulkmail.mail import Rate
 from bulkmail.shaping import Limits
 
@@ -205,3 +205,26 @@ def test_nobody_waits_beside_a_free_place(events, limit):
         assert total.open <= limit
         assert not (total.wanted and total.room), SimpleNamespace(open=total.open, limit=limit)
     assert served == came[: len(served)]
+
+
+def test_a_site_takes_its_places_in_all_three(gates):
+    gate = gates.of_site("site", "", 0.0)
+    seats, lane, connection = (
+        Seats(gates, gate, ""),
+        Waiting("lane"),
+        SimpleNamespace(peer=SimpleNamespace(ip="192.0.2.1")),
+    )
+    address = gates.of_address("192.0.2.1", "", 0.0)
+    assert seats.reserve("192.0.2.1", 0.0) == 0.0
+    assert address.gate.peek(0.0) == gate.gate.peek(0.0) == seats.reserve("192.0.2.1", 0.0) > 0.0
+    seats.opened(0.0)
+    address.gate.opened(0.0)
+    assert (gates.total.open, gate.gate.open) == (1, 1)
+    seats.park(connection, lane, 0.0)
+    gates.total.wait(Waiting("other"))
+    assert lane.let == [connection]
+    seats.busy(connection, 0.0)
+    seats.park(connection, lane, 0.0)  # somebody waits already
+    assert lane.let == [connection, connection]
+    seats.closed(connection, "192.0.2.1", 0.0)
+    assert (gates.total.open, gate.gate.open, address.gate.open) == (0, 0, 0)

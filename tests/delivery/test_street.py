@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bulkmail.delivery.pipelining import Pipelining
 from bulkmail.mail import Category, Fate, Outcome, Stage
 from bulkmail.settings import Settings
 
@@ -17,7 +18,7 @@ def one(world):
 
 def connected(one, *, in_clear=False, patient=False, provider="", ip=A):
     site = one.site("s.example", ip, provider=provider)
-    lane = SimpleNamespace(site=site, limits=one.street.limits_of(site))
+    lane = SimpleNamespace(site=site, limits=one.street.limits_of(site), pipelining=Pipelining("s.example"))
     one.street.connect(lane, "mx.example", ip, in_clear=in_clear, patient=patient, listener=None)
     return one.farm.made[-1].options
 

@@ -54,9 +54,13 @@ def message(*recipients: str, body: bytes = MESSAGE) -> Transaction:
 
 
 class Listener:
-    """Submits what is in ``queue`` as soon as it may, quits when that is empty (unless told not to)."""
+    """Submits what is in ``queue`` as soon as it may, quits when that is empty (unless told not to).
 
-    def __init__(self, *queue: Transaction, quits: bool = True) -> None:
+    ``follows``: it has each message followed by the next one.
+    """
+
+    def __init__(self, *queue: Transaction, quits: bool = True, follows: bool = False) -> None:
+        self.follows = follows
         self.queue = list(queue)
         self.quits = quits
         self.heard: list[str] = []
@@ -82,6 +86,10 @@ class Listener:
         self.heard.append("dot")
         if self.at_dot is not None:
             self.at_dot(conn)
+
+    def may_follow(self, conn: Connection) -> None:
+        if self.follows and self.queue:
+            conn.follow(self.queue.pop(0))
 
     def settled(self, conn, transaction, index, event, peer) -> None:
         assert (event.transaction, event.index) == (transaction, index)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
+import subprocess
 
 import pytest
 from OpenSSL import SSL
@@ -245,8 +247,9 @@ class Loopback(TestCase):
     timeout = 20
 
     @pytest.fixture(autouse=True)
-    def _kit(self, kit):
+    def _kit(self, kit, needs, end, tmp_path):
         self.kit = kit
+        self.needs, self.end, self.folder = needs, end, tmp_path
 
     async def talk(self, *scripts, listener=None, mode=TlsMode.OPPORTUNISTIC, ca=None, host="mx.example", **changed):
         from twisted.internet import reactor
@@ -283,6 +286,63 @@ class Loopback(TestCase):
             self.assertEqual(self.fates, [("accepted", "dot")] * 3)
             self.assertEqual(self.listener.peer, Peer("mx.example", "127.0.0.1", "127.0.0.1"))
             self.assertIn(b"..dots", self.farm.servers[0].lines)
+
+    async def test_one_write_a_message(self):
+        def script(server):
+            server.say("220 mx.example")
+            yield
+            server.say("250-mx.example", "250 PIPELINING")
+            yield
+            yield
+            yield
+            server.say("250 s", "250 r", "354 go")
+            for number in range(5):
+                while server.lines[-1] != b".":
+                    yield
+                if number < 4:
+                    while server.lines[-1] != b"DATA":
+                        yield  # before a word of an answer
+                    server.say("250 ok", "250 s", "250 r", "354 go")
+            server.say("250 ok")
+            yield
+            server.say("221 bye")
+            server.transport.loseConnection()
+
+        listener = self.kit.Listener(*(self.kit.message() for _ in range(5)), follows=True)
+        await self.talk(script, listener=listener)
+        self.assertEqual(self.fates, [("accepted", "dot")] * 5)
+
+    async def test_each_message_reaches_smtp_sink_once(self):
+        from twisted.internet import reactor
+        from twisted.internet.task import deferLater
+
+        command = self.needs("smtp-sink", "postfix")
+        dump = self.folder / "dump"
+        self.folder.chmod(0o777)
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        user = ["-u", "root"] if os.geteuid() == 0 else []
+        sink = subprocess.Popen(
+            [command, *user, "-D", str(dump), f"127.0.0.1:{port}", "100"], stderr=subprocess.DEVNULL
+        )
+        self.addCleanup(self.end, sink)
+        bodies = [b".%d\r\n..\r\n" % n + b"x\r\n" * (n * 997) for n in range(40)]
+        while True:
+            left = [self.kit.message(f"r{n}@you.example", body=body) for n, body in enumerate(bodies)]
+            listener = self.kit.Listener(*left, follows=True)
+            begin(self.kit, reactor, listener, ip="127.0.0.1", port=port)
+            closed = await listener.done
+            if closed.stage is not Stage.CONNECT:
+                break
+            await deferLater(reactor, 0.02)
+        self.assertEqual([event.fate for event in listener.settlements], ["accepted"] * 40)
+        self.end(sink)
+        dumped = dump.read_bytes().replace(b"\r\n", b"\n")
+        received = dumped.split(b"X-Helo-Args: ")[1:]
+        self.assertEqual(len(received), 40)
+        for n, text in enumerate(received):
+            self.assertIn(b"<r%d@you.example>" % n, text)
+            self.assertEqual((text.count(b"\nx"), text.count(b".%d\n..\n" % n)), (n * 997, 1))
 
     async def test_a_big_message_arrives_whole(self):
         for tls in (None, self.kit.ServerTls(self.kit.pem)):

@@ -64,6 +64,96 @@ def test_the_journal_is_not_asked_for_a_message_that_will_not_go_out(kit):
     assert listener.heard == ["ready", "refused", "untried", "over", "closed"]
 
 
+MAIL_TWO = b"MAIL FROM:<s@me.example>\r\nRCPT TO:<r@you.example>\r\nDATA\r\n"
+BEHIND = b"250 ok\r\n" + ENVELOPE
+
+
+def test_one_round_trip_a_message(kit):
+    listener = kit.Listener(*(kit.message() for _ in range(4)), follows=True)
+    line = kit.Line(kit, listener)
+    assert line.hear(ENVELOPE) == kit.STUFFED + MAIL_TWO
+    assert line.hear(BEHIND) == kit.STUFFED + MAIL_TWO
+    assert line.hear(BEHIND) == kit.STUFFED + MAIL_TWO
+    assert line.hear(BEHIND) == kit.STUFFED  # nothing follows the last one
+    assert line.hear(b"250 ok\r\n") == b"QUIT\r\n"
+    assert " ".join(listener.heard) == "ready dot" + " accepted over dot" * 3 + " accepted over ready"
+    assert line.conn.messages == 4
+
+
+def test_the_dot_before_is_told_and_the_next_one_journalled_before_the_next_body(kit):
+    listener = kit.Listener(kit.message(), kit.message(), follows=True)
+    line = kit.Line(kit, listener)
+    line.hear(ENVELOPE)
+    seen = []
+    listener.at_dot = lambda _conn: seen.append((listener.heard[-3:], line.wire.value()))
+    line.hear(b"250 ok\r\n250 s\r\n250 r\r\n")
+    assert listener.heard == ["ready", "dot"]
+    assert line.hear(b"354 go\r\n") == kit.STUFFED
+    assert seen == [(["accepted", "over", "dot"], b"")]
+
+
+def test_a_journal_that_fails_has_nothing_follow(kit):
+    listener = kit.Listener(kit.message(), kit.message(), kit.message(), follows=True)
+    line = kit.Line(kit, listener)
+    line.hear(ENVELOPE)
+
+    def fail(conn):
+        raise OSError("disk full")
+
+    listener.at_dot = fail
+    assert line.hear(BEHIND) == b""
+    assert [str(event.fate) for event in listener.settlements] == ["accepted", "untried"]
+    assert (listener.closed.own_fault, len(listener.queue)) == (True, 1)
+
+
+def test_following_is_not_asked_for_without_pipelining(kit):
+    listener = kit.Listener(kit.message(), kit.message(), follows=True)
+    line = kit.Line(kit, listener, greet=False)
+    for data in (GREETING[0], b"250 mx\r\n", b"250 s\r\n", b"250 r\r\n"):
+        line.hear(data)
+    assert line.hear(b"354 go\r\n") == kit.STUFFED
+    with pytest.raises(RuntimeError):
+        line.conn.follow(kit.message())
+
+
+def test_one_that_is_ruled_out_is_told_and_the_dot_goes_alone(kit):
+    listener = kit.Listener(kit.message(), kit.message(body=b"x" * 200 + b"\r\n"), follows=True)
+    line = kit.Line(kit, listener, greet=False)
+    line.hear(GREETING[0])
+    line.hear(b"250-mx\r\n250-SIZE 100\r\n250 PIPELINING\r\n")
+    assert line.hear(ENVELOPE) == kit.STUFFED
+    assert listener.heard == ["ready", "dot", "refused", "over"]
+
+
+@pytest.mark.parametrize(
+    ("said", "fates", "failed"),
+    [
+        (b"250 ok\r\n250 again\r\n250 s\r\n250 r\r\n", ["accepted", "untried"], True),
+        (b"250 ok\r\n250 s\r\n354 go\r\n", ["unknown", "untried"], True),
+        (b"250 ok\r\n421 enough\r\n", ["accepted", "untried"], False),
+        (b"421 enough\r\n", ["refused", "untried"], False),
+    ],
+)
+def test_an_end_with_one_behind(kit, said, fates, failed):
+    listener = kit.Listener(kit.message(), kit.message(), kit.message(), follows=True)
+    line = kit.Line(kit, listener)
+    line.hear(ENVELOPE)
+    assert line.hear(said) == b""
+    assert [str(event.fate) for event in listener.settlements] == fates
+    assert listener.closed.pipelining_failed == failed
+    assert len(listener.queue) == 1
+
+
+def test_a_server_that_drops_what_stands_behind_a_dot(kit):
+    listener = kit.Listener(kit.message(), kit.message(), follows=True)
+    line = kit.Line(kit, listener)
+    line.hear(ENVELOPE)
+    line.hear(b"250 ok\r\n")
+    line.clock.advance(60)
+    assert [str(event.fate) for event in listener.settlements] == ["accepted", "untried"]
+    assert (listener.closed.reason, listener.closed.pipelining_failed) == ("no answer to MAIL within 60 s", True)
+
+
 def test_what_waits_behind_a_message_tells_no_readiness(kit):
     listener = kit.Listener(kit.message(), kit.message())
     line = kit.Line(kit, listener)

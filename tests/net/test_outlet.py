@@ -42,6 +42,15 @@ class TestLargeMessages:
         assert line.hear(b"250 ok\r\n") == b"QUIT\r\n"
         assert listener.heard.count("accepted") == 1
 
+    def test_what_follows_leaves_with_the_last_piece(self, kit):
+        listener = kit.Listener(kit.message(body=self.BODY), kit.message(), follows=True)
+        line = self.start(kit, listener)
+        while line.wire.producer is not None:
+            line.wire.producer.resumeProducing()
+        end = b"..line of text\r\n.\r\nMAIL FROM:<s@me.example>\r\nRCPT TO:<r@you.example>\r\nDATA\r\n"
+        assert line.wire.said().endswith(end)
+        assert line.hear(b"250 ok\r\n" + ENVELOPE) == kit.STUFFED
+
     def stalled(self, kit, listener):
         line = kit.Line(kit, listener)
         write = line.wire.write

@@ -50,6 +50,20 @@ class Talk:
         self.told(self.session.submit(transaction))
         return transaction
 
+    def sending(self, *recipients: str) -> tuple[Transaction, Transaction]:
+        """Two transactions: the first one's message and dot are out, with the other's commands behind them."""
+        first = self.ready("PIPELINING").submit(message=b"1\r\n")
+        self.events += self.session.receive(b"250 s\r\n250 r\r\n354 go\r\n")
+        second = Transaction("s2@me.example", recipients or ("r2@you.example",), b"2\r\n")
+        self.told(self.session.follow(second))
+        self.events.clear()
+        return first, second
+
+    def fate_of(self, transaction: Transaction) -> list[tuple[str, str, int]]:
+        """Fate, stage and code (0 for none) of its recipients, in the order in which they were settled."""
+        mine = [e for e in self.events if isinstance(e, Settled) and e.transaction is transaction]
+        return [(str(e.fate), str(e.stage), e.reply.code if e.reply else 0) for e in mine]
+
     @property
     def fates(self) -> list[tuple[int, str, str]]:
         """Index, fate and stage of every recipient settled so far."""

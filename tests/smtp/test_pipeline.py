@@ -60,6 +60,17 @@ def test_the_dot_is_asked_for_once_its_last_piece_is_taken(monkeypatch):
     assert (line.in_message, line.asked) == (False, 1)
 
 
+def test_what_is_said_behind_a_message_leaves_in_one_write_with_its_dot(monkeypatch):
+    monkeypatch.setattr(module, "PIECE", 4)
+    line = Pipeline()
+    line.answered()
+    line.send(b"123456")
+    line.say_group([(Slot.MAIL, 0, "MAIL\r\n"), (Slot.DATA, 0, "DATA\r\n")])
+    assert (line.take(), line.asked) == (b"1234", 0)
+    assert (line.take(), line.asked) == (b"56.\r\nMAIL\r\nDATA\r\n", 3)
+    assert (line.pending, line.take()) == (False, b"")
+
+
 def test_after_drop_only_the_last_words_are_left():
     line = Pipeline()
     line.say(Slot.EHLO, "EHLO\r\n")

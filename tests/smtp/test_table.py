@@ -18,7 +18,7 @@ BEFORE = {
     Slot.DATA: ("220 mx", "250 mx", "submit", "250 sender", "250 recipient"),
     Slot.DOT: ("220 mx", "250 mx", "submit", "250 sender", "250 recipient", "354 go"),
     Slot.VOID: ("220 mx", "250-mx|250 PIPELINING", "submit", "550 sender", "250 recipient", "354 go"),
-    Slot.RSET: ("220 mx", "250 mx", "submit", "550 sender"),
+    Slot.RSET: ("220 mx", "250 mx", "submit", "250 sender", "550 recipient"),
     Slot.QUIT: ("220 mx", "250 mx", "quit"),
 }
 AFTER = {
@@ -26,7 +26,7 @@ AFTER = {
     Slot.EHLO: {2: Phase.READY, 4: Phase.CLOSED, 5: Phase.HELLO},
     Slot.HELO: {2: Phase.READY, 4: Phase.CLOSED, 5: Phase.CLOSED},
     Slot.STARTTLS: {2: Phase.HANDSHAKE, 4: Phase.READY, 5: Phase.READY},
-    Slot.MAIL: {2: Phase.ENVELOPE, 4: Phase.RESET, 5: Phase.RESET},
+    Slot.MAIL: {2: Phase.ENVELOPE, 4: Phase.READY, 5: Phase.READY},
     Slot.RCPT: {2: Phase.ENVELOPE, 4: Phase.RESET, 5: Phase.RESET},
     Slot.DATA: {3: Phase.BODY, 4: Phase.RESET, 5: Phase.RESET},
     Slot.DOT: {2: Phase.READY, 4: Phase.RESET, 5: Phase.RESET},

@@ -1,0 +1,142 @@
+"""The transactions of one session that are not settled: the one whose replies are owed, and the one behind its dot.
+
+It says which events a reply or a break means for both; what stands behind a dot is told only once the replies prove
+that nobody lost count (`alignment`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bulkmail.mail import Category, Fate, Reply, Stage
+from bulkmail.smtp.alignment import Held
+from bulkmail.smtp.capabilities import Capabilities
+from bulkmail.smtp.course import CATEGORY, Course, Ending
+from bulkmail.smtp.events import Event, TransactionOver
+from bulkmail.smtp.pipeline import Command
+from bulkmail.smtp.table import Slot
+from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_command
+
+# "What?", "not implemented", "not now" (RFC 5321 4.2.2). MAIL was understood before on this connection. Behind a dot it
+# is said by a server that lost its place, reads a message as commands, or keeps a transaction open: about no recipient.
+_OUT_OF_STEP = (500, 502, 503)
+
+
+class Underway:
+    """``course`` is whose slots are owed, from MAIL to the dot; ``follower`` whose commands stand behind that dot.
+
+    ``started`` counts all transactions of the session.
+    """
+
+    __slots__ = ("_followed", "_held", "course", "follower", "started")
+
+    def __init__(self) -> None:
+        self.course: Course | None = None
+        self.follower: Course | None = None
+        self.started = 0
+        self._followed = False  # something stood behind a dot: a surplus may show a reply later
+        self._held: Held | None = None  # from the reply to a dot with a follower to the reply to that one's DATA
+
+    @property
+    def current(self) -> Course:
+        """`course`, where a slot is owed that only a transaction can owe."""
+        assert self.course is not None, "slots from MAIL to the dot are owed by a transaction"
+        return self.course
+
+    def start(self, transaction: Transaction, capabilities: Capabilities) -> list[Command]:
+        """One more transaction, behind the current one if there is one: its commands up to DATA."""
+        course = Course(transaction, reused=self.started > 0)
+        self.started += 1
+        if self.course is None:
+            self.course = course
+        else:
+            self.follower = course
+            self._followed = True
+        commands: list[Command] = [(Slot.MAIL, 0, mail_command(transaction, capabilities))]
+        commands += [(Slot.RCPT, n, rcpt_command(transaction.recipients[n])) for n in course.left]
+        commands.append((Slot.DATA, 0, "DATA\r\n"))
+        return commands
+
+    # replies
+
+    def saw(self, slot: Slot, digit: int) -> None:
+        """A reply of this class was read in this slot; it may be one that the slot does not allow."""
+        if self._held is not None:
+            self._held.saw(slot, digit)
+
+    def sender_refused(self, reply: Reply) -> list[Event]:
+        """MAIL was refused: what is told of that now."""
+        course = self.current
+        course.sender_refused = True
+        if self._held is not None and reply.code in _OUT_OF_STEP:
+            note = f"the server took MAIL behind a message for something else: {reply}"
+            return self._if_aligned(course.not_tried(note, Category.PROTOCOL))
+        return self._if_aligned(course.settle_rest(Fate.REFUSED, Stage.MAIL, reply))
+
+    def recipient_refused(self, index: int, reply: Reply) -> list[Event]:
+        """RCPT was refused: what is told of that now."""
+        return self._if_aligned(self.current.settle(index, Fate.REFUSED, Stage.RCPT, reply))
+
+    def _if_aligned(self, events: list[Event]) -> list[Event]:
+        if self._held is None:
+            return events
+        self._held.add(events)
+        return []
+
+    def dot_answered(self, fate: Fate, reply: Reply) -> list[Event]:
+        """The dot was answered. With commands behind it nothing is told yet, and the follower is current."""
+        settled = self.current.settle_rest(fate, Stage.DOT, reply)
+        if self.follower is None:
+            return [*settled, *self.finish()]
+        transaction = self.current.transaction
+        self._held = Held(transaction, [*settled, *self.finish()], taken=fate is Fate.ACCEPTED)
+        self.course, self.follower = self.follower, None
+        return []
+
+    def believed(self) -> Sequence[Event]:
+        """The replies are aligned: what was held is true."""
+        held, self._held = self._held, None
+        return () if held is None else held.proven()
+
+    def finish(self) -> list[Event]:
+        """All recipients of the current transaction are settled."""
+        over = TransactionOver(self.current.transaction)
+        self.course = None
+        return [over]
+
+    # ends
+
+    def shut_down(self, slot: Slot | None, reply: Reply, *, asked: bool) -> list[Event]:
+        """A 421 in ``slot``: it contradicts nothing, and answers the current transaction only."""
+        told = list(self.believed())
+        if self.course is not None and slot is not None:
+            told += self.course.shut_down(slot, reply, asked=asked)
+        return told
+
+    def broken_off(self, slot: Slot | None, ending: Ending, note: str, *, asked: bool, silent: bool) -> list[Event]:
+        """The dialogue broke off while ``slot`` was owed. Only what is not the dialogue contradicts what is held."""
+        held = self._held
+        if held is None or ending is not Ending.GARBLED:
+            told = list(self.believed())
+        else:
+            told, self._held = held.refuted(note), None
+        if self.course is None or slot is None:
+            return told
+        if held is not None and (ending is Ending.GARBLED or slot is Slot.MAIL):
+            return told + self.course.not_tried(note, CATEGORY[ending])
+        return told + self.course.broken_off(slot, ending, note, asked=asked, silent=silent)
+
+    def pipelining_failed(self, ending: Ending) -> bool:
+        """Whether such an ending now speaks against pipelining with this server."""
+        if ending is Ending.GARBLED:
+            return self._followed or self.course is not None
+        return ending is Ending.LATE and self._held is not None
+
+    def closed(self, note: str, category: Category | None) -> list[Event]:
+        """Nothing more will be read: the current one is settled, and of a follower nothing was answered."""
+        told: list[Event] = [] if self.course is None else self.finish()
+        self.course, self.follower = self.follower, None
+        if self.course is not None:
+            told += self.course.not_tried(note, category)
+            told += self.finish()
+        return told

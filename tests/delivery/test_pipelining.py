@@ -1,0 +1,146 @@
+"""Messages announced behind others: when a lane does it, what comes of it, and when it stops."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.delivery.pipelining import Pipelining
+from bulkmail.mail import Category, Fate, Rate, Stage
+from bulkmail.settings import Settings
+from bulkmail.smtp import Closed
+
+FAILED = Closed(Stage.RCPT, None, "354 is no answer to RCPT", Category.PROTOCOL, pipelining_failed=True)
+
+
+def limits(**changed):
+    settings = Settings()
+    default = settings.shaping.default.model_copy(update=changed)
+    return settings.model_copy(update={"shaping": settings.shaping.model_copy(update={"default": default})})
+
+
+def test_two_failures_and_what_is_left():
+    learned = Pipelining("example.net")
+    learned.closed(Closed(None, None, "idle"))
+    assert (learned.follows, learned.groups) == (True, True)
+    learned.closed(FAILED)
+    assert (learned.follows, learned.groups) == (False, True)
+    learned.closed(FAILED)
+    assert (learned.follows, learned.groups) == (False, False)
+    learned.closed(FAILED)
+
+
+def test_nothing_stands_behind_the_last_message_of_a_connection():
+    learned = Pipelining("example.net")
+    assert [learned.may_follow(started, 3) for started in (1, 2, 3)] == [True, True, False]
+    learned.closed(FAILED)
+    assert not learned.may_follow(1, 3)
+
+
+def test_most_messages_are_announced_behind_others(world):
+    w = world(settings=limits(connections=2, rate=Rate(100_000, 1.0, 100_000)))
+    w.farm.obliging()
+    run = w.campaign({"a.example": 500})
+    w.send()
+    assert w.statuses(run) == {"delivered": 500}
+    assert len(w.farm.followed) > 400
+    assert len({number for number, *_ in w.farm.sent}) == len(w.farm.sent) == 500
+    w.settle_down()
+    w.check_empty()
+
+
+def test_a_connection_carries_no_more_than_it_may(world):
+    w = world(settings=limits(messages_per_connection=4, connections=1))
+    w.farm.obliging()
+    run = w.campaign({"a.example": 20})
+    w.send()
+    assert w.statuses(run) == {"delivered": 20}
+    assert {connection.messages for connection in w.farm.made} == {4}
+
+
+def test_no_faster_than_the_meter(world):
+    w = world(settings=limits(rate=Rate(10, 1.0, 1), connections=1))
+    w.farm.obliging()
+    w.farm.rtt = 0.01
+    run = w.campaign({"a.example": 50})
+    w.send()
+    assert w.statuses(run) == {"delivered": 50}
+    times = sorted(at for _, at, _ in w.farm.sent)
+    assert times[-1] - times[0] >= 4.8
+
+
+def behind(w):
+    """A connection whose message is under way with another behind it."""
+    w.start()
+    w.until(lambda: w.farm.followed)
+    return next(connection for connection in w.farm.open if connection.following is not None)
+
+
+@pytest.mark.parametrize("fate", [Fate.ACCEPTED, Fate.REFUSED, Fate.UNKNOWN])
+def test_what_was_behind_a_message_that_was_the_last_goes_again_at_once_and_alone(world, fate):
+    w = world(settings=limits(connections=1))
+    w.farm.connects = True
+    run = w.campaign({"a.example": 3})
+    w.farm.answers = lambda connection: w.clock.callLater(0.05, connection.dot)
+    connection = behind(w)
+    free = connection.following.context
+    connection.lose(fate, Stage.DOT)
+    w.farm.answers = 250
+    w.until(lambda: len(w.attempts()) == 3)
+    assert free.free_tries == 1
+    assert w.farm.followed.count(free.claimed.id) == 1
+    results = {"accepted": "delivered", "refused": "failed", "unknown": "unknown"}
+    assert [result for _, number, result, _ in w.attempts() if number == 1][1:] == ["delivered", "delivered"]
+    assert run.id in w.changed
+    assert str(fate) in results
+
+
+def test_after_a_failure_nothing_follows_and_after_another_no_groups(world):
+    w = world(settings=limits(connections=1))
+    w.farm.connects = True
+    w.farm.answers = lambda connection: w.clock.callLater(0.05, connection.dot)
+    run = w.campaign({"a.example": 40})
+
+    def fail(connection):
+        connection.settle(Fate.UNKNOWN, Stage.DOT, None, "what?")
+        connection.free()
+        connection.close(Stage.DOT, None, "what?", Category.PROTOCOL, pipelining_failed=True)
+
+    fail(behind(w))
+    announced = len(w.farm.followed)
+    w.until(lambda: any(connection.dotted for connection in w.farm.open))
+    assert w.farm.made[-1].options["session_options"].pipelining
+    assert len(w.farm.followed) == announced
+    fail(next(connection for connection in w.farm.open if connection.dotted))
+    w.farm.answers = 250
+    w.until(lambda: run.complete)
+    assert not w.farm.made[2].options["session_options"].pipelining
+    assert len(w.farm.followed) == announced
+    assert w.statuses(run) == {"delivered": 40}
+    w.settle_down()
+    w.check_empty()
+
+
+def test_a_message_that_cannot_be_sent_leaves_the_dot_alone(world):
+    w = world(settings=limits(connections=1))
+    w.farm.obliging()
+    w.farm.unsendable = lambda transaction: "bare CR" if transaction.context.claimed.id & 0xFF == 2 else ""
+    run = w.campaign({"a.example": 6})
+    w.send()
+    assert w.statuses(run) == {"delivered": 5, "invalid": 1}
+    w.settle_down()
+    w.check_empty()
+
+
+def test_a_stop_cuts_both_and_charges_only_the_one_with_its_dot_out(world):
+    w = world(settings=limits(connections=1))
+    w.farm.connects = True
+    w.farm.answers = lambda connection: w.clock.callLater(0.05, connection.dot)
+    w.campaign({"a.example": 5})
+    behind(w)
+    assert w.feeder.in_flight == 2
+    w.feeder.stop()
+    w.feeder.abort()
+    w.run(1.0)
+    assert [result for _, _, result, _ in w.attempts()] == ["unknown"]
+    assert w.street.held == 0
+    assert w.spool.out == set()

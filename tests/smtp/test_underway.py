@@ -1,0 +1,107 @@
+"""When a transaction may be announced behind another, and that the session keeps the two apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.mail import Category, Reply
+from bulkmail.smtp import Settled, Slot, Transaction, TransactionOver
+from bulkmail.smtp.capabilities import NONE
+from bulkmail.smtp.course import Ending
+from bulkmail.smtp.underway import Underway
+
+ENVELOPE = b"250 s\r\n250 r\r\n354 go\r\n"
+
+
+def make() -> Transaction:
+    return Transaction("", ("r@you.example",), b"\r\n")
+
+
+def test_only_between_the_354_and_the_dot(talk):
+    spoken = talk().ready("PIPELINING")
+    follows = []
+
+    def look() -> None:
+        follows.append(spoken.session.may_follow)
+
+    look()
+    spoken.submit()
+    look()
+    spoken.session.receive(ENVELOPE)
+    look()
+    spoken.session.follow(make())
+    look()
+    with pytest.raises(RuntimeError, match="behind a dot"):
+        spoken.session.follow(make())
+    spoken.drain()
+    look()
+    spoken.session.receive(b"250 d\r\n" + ENVELOPE)
+    look()
+    spoken.drain()
+    look()
+    assert follows == [False, False, True, False, False, True, False]
+
+
+@pytest.mark.parametrize(("extensions", "options"), [((), {}), (("PIPELINING",), {"pipelining": False})])
+def test_never_without_pipelining(talk, extensions, options):
+    spoken = talk(**options).ready(*extensions)
+    spoken.submit()
+    for line in ("250 s", "250 r"):
+        spoken.hear(line)
+    spoken.session.receive(b"354 go\r\n")
+    assert not spoken.session.may_follow
+
+
+def test_nothing_follows_once_we_are_leaving(talk):
+    spoken = talk().ready("PIPELINING")
+    spoken.submit()
+    spoken.session.receive(ENVELOPE)
+    spoken.session.quit()
+    assert not spoken.session.may_follow
+
+
+def test_one_that_is_ruled_out_is_settled_at_once_and_leaves_the_place_free(talk):
+    spoken = talk().ready("PIPELINING", "SIZE 100")
+    spoken.submit(message=b"1\r\n")
+    spoken.session.receive(ENVELOPE)
+    with pytest.raises(ValueError, match="character"):
+        spoken.session.follow(Transaction("", ("a b@x.example",), b"\r\n"))
+    settled, over = spoken.session.follow(Transaction("", ("r@you.example",), b"x" * 200 + b"\r\n"))
+    assert (settled.category, settled.permanent) == (Category.TOO_LARGE, True)
+    assert isinstance(over, TransactionOver)
+    assert spoken.session.may_follow
+    assert spoken.session.submitted == 1
+    assert spoken.drain() == b"1\r\n.\r\n"
+
+
+def test_quit_waits_for_the_one_behind(talk):
+    spoken = talk()
+    spoken.sending()
+    spoken.session.quit()
+    spoken.hear("250 d", "250 s", "250 r", "354 go")
+    assert spoken.said == b"2\r\n.\r\n"
+    spoken.hear("250 d")
+    assert spoken.said == b"QUIT\r\n"
+
+
+def test_the_order_of_the_ends():
+    mail = Underway()
+    first, second = make(), make()
+    assert [slot for slot, _, _ in mail.start(first, NONE)] == [Slot.MAIL, Slot.RCPT, Slot.DATA]
+    assert (mail.current.reused, mail.follower) == (False, None)
+    mail.start(second, NONE)
+    assert mail.follower is not None
+    assert (mail.current.transaction, mail.follower.reused, mail.started) == (first, True, 2)
+    told = mail.broken_off(Slot.DOT, Ending.GONE, "gone", asked=True, silent=True)
+    told += mail.closed("gone", None)
+    assert [(type(event), event.transaction) for event in told] == [
+        *[(Settled, first), (TransactionOver, first), (Settled, second), (TransactionOver, second)],
+    ]
+
+
+def test_a_421_with_nothing_under_way_settles_nobody():
+    mail = Underway()
+    assert mail.shut_down(None, Reply(421, ("bye",)), asked=False) == []
+    assert mail.closed("bye", None) == []
+    assert mail.broken_off(None, Ending.GARBLED, "", asked=False, silent=True) == []
+    assert not mail.pipelining_failed(Ending.GARBLED)
