@@ -209,11 +209,8 @@ def test_nobody_waits_beside_a_free_place(events, limit):
 
 def test_a_site_takes_its_places_in_all_three(gates):
     gate = gates.of_site("site", "", 0.0)
-    seats, lane, connection = (
-        Seats(gates, gate, ""),
-        Waiting("lane"),
-        SimpleNamespace(peer=SimpleNamespace(ip="192.0.2.1")),
-    )
+    seats, lane, connection = Seats(gates, gate, ""), Waiting("lane"), Waiting("connection")
+    connection.peer = SimpleNamespace(ip="192.0.2.1")
     address = gates.of_address("192.0.2.1", "", 0.0)
     assert seats.reserve("192.0.2.1", 0.0) == 0.0
     assert address.gate.peek(0.0) == gate.gate.peek(0.0) == seats.reserve("192.0.2.1", 0.0) > 0.0
