@@ -37,7 +37,7 @@ WINDOW = 4096  # messages claimed at once
 WINDOW_BYTES = 64 * 1024 * 1024
 _ROUTES = 1000  # domains asked for at once: the resolver's patience is for answers, not for standing in line
 _DRAIN = 500
-_FROM_EACH = 8  # rows asked of one queue where a lane has many
+_WIDEST = 64  # of one lane's queues asked at once
 _COALESCE = 0.1
 _NOT_COMPOSED = 5.0
 _SCAN_AGAIN = 0.5  # what is overdue and was seen belongs to a resting lane; its own timer wakes that
@@ -287,9 +287,9 @@ class Feeder:
         return wanted
 
     def _spread(self, lane: Lane, limit: int, wanted: list[tuple[Queue, int]]) -> int:
-        """Ask several of the lane's queues at once: a hoster's many small domains must not come one by one."""
+        """Ask one queue while queues are deep, several at once when they run dry: a hoster's thousand small domains."""
         left = limit
-        each = max(_FROM_EACH, limit // len(lane.queues))
+        each = max(1, limit // lane.spread)
         for _ in range(len(lane.queues)):
             if left <= 0:
                 break
@@ -310,6 +310,9 @@ class Feeder:
             return
         if len(rows) < limit:
             self._close(queue)
+            lane.spread = min(_WIDEST, lane.spread * 2)
+        else:
+            lane.spread = max(1, lane.spread // 2)
         if lane.blamed or lane.down:
             for message in messages:
                 lane.add(message)

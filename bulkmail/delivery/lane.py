@@ -54,6 +54,7 @@ class Lane:
         self.ready: deque[Message] = deque()
         self.held = 0  # messages claimed for this lane and not yet recorded or given back
         self.stock = FIRST_STOCK
+        self.spread = 1  # so many of its queues are claimed from at once
         self.down_until = 0.0
         self.closed = False
         self.pipelining = Pipelining(site.name)
