@@ -184,10 +184,8 @@ class Lane:
         self._street.ledger.close(message, Status.INVALID, Category.TEMPLATE, str(error))
 
     def may_follow(self, conn: Connection) -> None:
-        """Have the next message announced behind the one under way, if it is ready and granted now: a round trip less.
-
-        Connections that are being opened find their messages left. One that came back untried is not risked again.
-        """
+        """Announce the next message behind the one under way, if it is ready and granted now: a round trip less."""
+        # Connections being opened find their messages left; one that came back untried is not risked again.
         street, now, ready = self._street, self._street.now(), self.ready
         if self.closed or self.down or street.paused or self._gate.gate.surplus:
             return
@@ -312,6 +310,11 @@ class Lane:
             gate.speed_up(self._street.now())
         else:
             gate.slow_down(self._street.now(), verdict.signal)
+
+    def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
+        """Not proven yet, and written down all the same: a kill now must not send it again."""
+        del conn
+        self._street.ledger.answered(event.transaction.context, event.outcome(peer), self.site.provider)
 
     def transaction_over(self, conn: Connection, transaction: Transaction) -> None:
         """Settled already; the connection says itself when it takes the next one."""

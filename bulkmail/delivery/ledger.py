@@ -62,6 +62,29 @@ class Ledger:
         ``began``: the wall clock's time when the attempt started. ``since``: when the outage of its site began, from
         where the clock of a recipient runs that was never tried.
         """
+        verdict, decision, settlement = self._judged(message, outcome, provider, began, since)
+        if outcome.stage is Stage.DOT and (message.answered or outcome.fate is not Fate.UNKNOWN):
+            self._journal_reply(message, settlement)
+        self._settle(message, settlement)
+        return verdict, decision
+
+    def answered(self, message: Message, outcome: Outcome, provider: str) -> None:
+        """The dot was answered 2xx and later replies may still contradict: for a start after a kill it counts."""
+        message.answered = True
+        self._journal_reply(message, self._judged(message, outcome, provider, message.began, 0.0)[2])
+
+    def _journal_reply(self, message: Message, settlement: Settlement) -> None:
+        try:
+            self._journal.reply(message.claimed.id, message.claimed.attempts + 1, settlement.packed())
+        except OwnFault as fault:
+            # The outcome still goes to the store; only a crash before that would make it ambiguous.
+            if str(fault) != self._told:
+                self._told = str(fault)
+                _log.error("{fault}", fault=fault)
+
+    def _judged(
+        self, message: Message, outcome: Outcome, provider: str, began: float, since: float
+    ) -> tuple[Verdict, Decision, Settlement]:
         now = self._wall()
         claimed = message.claimed
         first = claimed.first_attempt_at or began
@@ -99,16 +122,7 @@ class Ledger:
             next_attempt_at=decision.next_at or 0.0,
         )
         settlement = self._settlement(message, decision.status, decision.category, provider, attempt, first)
-        if outcome.stage is Stage.DOT and outcome.fate is not Fate.UNKNOWN:
-            try:
-                self._journal.reply(claimed.id, attempt.number, settlement.packed())
-            except OwnFault as fault:
-                # The outcome still goes to the store; only a crash before that would make it ambiguous.
-                if str(fault) != self._told:
-                    self._told = str(fault)
-                    _log.error("{fault}", fault=fault)
-        self._settle(message, settlement)
-        return verdict, decision
+        return verdict, decision, settlement
 
     def close(
         self,

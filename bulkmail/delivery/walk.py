@@ -131,6 +131,10 @@ class Walk:
         """Cannot happen before the lane has the connection."""
         raise AssertionError((conn, transaction, index, event, peer))
 
+    def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
+        """Cannot happen before the lane has the connection."""
+        raise AssertionError((conn, event, peer))
+
     def transaction_over(self, conn: Connection, transaction: Transaction) -> None:
         """Cannot happen before the lane has the connection."""
         raise AssertionError((conn, transaction))

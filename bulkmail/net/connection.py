@@ -82,6 +82,7 @@ class Connection(Protocol):
         self._telling = False
         self._outlet: Outlet | None = None  # while connected
         self._over = False  # the listener was told of the close
+        self._answered: Transaction | None = None  # whose provisional reply was told last
 
     # -- what the caller reads and does
 
@@ -167,8 +168,13 @@ class Connection(Protocol):
         self._tell([] if self._over else [closed])
 
     def dataReceived(self, data: bytes) -> None:
-        """The server spoke."""
+        """The server spoke. A dot's 2xx that is not proven yet is told at once, so that it can be written down."""
         self._tell(self._session.receive(data))
+        for event in self._session.provisional:
+            if event.transaction is not self._answered:
+                self._listener.answered(self, event, self.peer)
+        if self._session.provisional:
+            self._answered = self._session.provisional[0].transaction
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone; whole replies were read before."""

@@ -81,6 +81,9 @@ class ConnectionListener(Protocol):
     def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
         """The fate of one recipient: once for each recipient of each transaction submitted."""
 
+    def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
+        """The dot was answered 2xx and what follows is not read yet; `settled` comes, and may say otherwise."""
+
     def transaction_over(self, conn: Connection, transaction: Transaction) -> None:
         """All recipients of the transaction are settled."""
 

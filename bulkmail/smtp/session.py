@@ -14,7 +14,7 @@ from collections import deque
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.capabilities import NONE, Capabilities, parse_capabilities
 from bulkmail.smtp.course import CATEGORY, Ending, ruled_out
-from bulkmail.smtp.events import Closed, DotNext, Event, Ready, UpgradeToTls
+from bulkmail.smtp.events import Closed, DotNext, Event, Ready, Settled, UpgradeToTls
 from bulkmail.smtp.pipeline import Owed, Pipeline
 from bulkmail.smtp.replies import MalformedReply, ReplyReader
 from bulkmail.smtp.stuffing import stuff
@@ -78,6 +78,11 @@ class Session:
         return self._mail.started
 
     @property
+    def provisional(self) -> tuple[Settled, ...]:
+        """Recipients whose dot was answered 2xx, before the replies behind it proved the count (`alignment`)."""
+        return self._mail.provisional
+
+    @property
     def may_follow(self) -> bool:
         """Whether `follow` takes a transaction: a message is about to be written and nothing stands behind its dot."""
         return self._line.in_message and self._mail.follower is None and self._in_groups and not self._leaving
@@ -139,10 +144,7 @@ class Session:
         return []
 
     def follow(self, transaction: Transaction) -> list[Event]:
-        """Start the next transaction behind the dot that is about to be written. Raises as `submit` does.
-
-        The events are those of a transaction that is ruled out, else empty.
-        """
+        """Start the next transaction behind the dot that is about to be written. Events and errors are `submit`'s."""
         if not self.may_follow:
             raise RuntimeError(f"{self!r} takes no transaction behind a dot now")
         check(transaction)

@@ -12,7 +12,7 @@ from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.alignment import Held
 from bulkmail.smtp.capabilities import Capabilities
 from bulkmail.smtp.course import CATEGORY, Course, Ending
-from bulkmail.smtp.events import Event, TransactionOver
+from bulkmail.smtp.events import Event, Settled, TransactionOver
 from bulkmail.smtp.pipeline import Command
 from bulkmail.smtp.table import Slot
 from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_command
@@ -42,6 +42,11 @@ class Underway:
         """`course`, where a slot is owed that only a transaction can owe."""
         assert self.course is not None, "slots from MAIL to the dot are owed by a transaction"
         return self.course
+
+    @property
+    def provisional(self) -> tuple[Settled, ...]:
+        """Recipients whose dot has a 2xx that later replies may still contradict."""
+        return () if self._held is None else self._held.taken
 
     def start(self, transaction: Transaction, capabilities: Capabilities) -> list[Command]:
         """One more transaction, behind the current one if there is one: its commands up to DATA."""

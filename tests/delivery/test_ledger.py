@@ -98,6 +98,23 @@ def test_a_reply_to_the_dot_is_journalled_before_the_store_hears_of_it(scene):
     assert heard == [[(one.claimed.id, 3)]]
 
 
+def test_a_2xx_that_is_not_proven_yet_is_journalled_and_nothing_more(scene):
+    one = scene.message()
+    scene.ledger.answered(one, accepted(), "google")
+    assert scene.journal.replies == [(one.claimed.id, 1)]
+    assert (scene.store.settled, scene.changed) == ([], [])
+    assert scene.run.by_status["delivered"] == 0
+
+
+def test_what_contradicts_a_journalled_2xx_is_journalled_too(scene):
+    one = scene.message()
+    scene.ledger.answered(one, accepted(), "")
+    scene.ledger.record(one, Outcome(Fate.UNKNOWN, Stage.DOT, None, "lost count", PEER), "", NOW)
+    assert scene.journal.replies == [(one.claimed.id, 1)] * 2
+    (settlement,) = scene.store.settled
+    assert (settlement.status, settlement.attempt.result) == ("deferred", "unknown")
+
+
 def test_replies_before_the_dot_and_lost_ones_are_not_journalled(scene):
     refused = Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 no such user",)), "", PEER)
     lost = Outcome(Fate.UNKNOWN, Stage.DOT, None, "gone", PEER)

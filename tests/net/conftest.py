@@ -65,6 +65,7 @@ class Listener:
         self.quits = quits
         self.heard: list[str] = []
         self.settlements: list[Any] = []
+        self.answers = []
         self.closed: Any = None
         self.peer: Any = None
         self.done: Deferred[Any] = Deferred()
@@ -98,6 +99,9 @@ class Listener:
         self.peer = peer
         if self.at_settled is not None:
             self.at_settled(conn)
+
+    def answered(self, conn, event, peer) -> None:
+        self.answers.append((event, list(self.heard)))
 
     def transaction_over(self, conn, transaction) -> None:
         self.heard.append("over")

@@ -92,6 +92,37 @@ def test_the_dot_before_is_told_and_the_next_one_journalled_before_the_next_body
     assert seen == [(["accepted", "over", "dot"], b"")]
 
 
+def test_a_2xx_that_is_not_proven_yet_is_told_at_once_and_once(kit):
+    listener = kit.Listener(kit.message(), kit.message(), follows=True)
+    line = kit.Line(kit, listener)
+    line.hear(ENVELOPE)
+    line.hear(b"250 ok\r\n")
+    line.hear(b"250 s\r\n")
+    ((event, heard),) = listener.answers
+    assert (str(event.fate), event.reply.code, heard) == ("accepted", 250, ["ready", "dot"])
+    line.hear(b"250 r\r\n354 go\r\n")
+    assert [event for event, _ in listener.answers] == [event]
+    assert listener.settlements == [event]
+
+
+def test_what_was_told_before_its_proof_may_be_contradicted(kit):
+    listener = kit.Listener(kit.message(), kit.message(), follows=True)
+    line = kit.Line(kit, listener)
+    line.hear(ENVELOPE)
+    line.hear(b"250 ok\r\n")
+    line.hear(b"354 too early\r\n")
+    assert [str(event.fate) for event, _ in listener.answers] == ["accepted"]
+    assert [str(event.fate) for event in listener.settlements] == ["unknown", "untried"]
+
+
+def test_replies_that_come_together_need_no_telling_before(kit):
+    listener = kit.Listener(kit.message(), kit.message(), follows=True)
+    line = kit.Line(kit, listener)
+    line.hear(ENVELOPE)
+    line.hear(BEHIND)
+    assert listener.answers == []
+
+
 def test_a_journal_that_fails_has_nothing_follow(kit):
     listener = kit.Listener(kit.message(), kit.message(), kit.message(), follows=True)
     line = kit.Line(kit, listener)

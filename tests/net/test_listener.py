@@ -20,6 +20,7 @@ def test_the_listener_of_the_tests_has_the_calls_and_no_other_shape(kit):
         "about_to_dot",
         "may_follow",
         "settled",
+        "answered",
         "transaction_over",
         "connection_closed",
     }

@@ -105,3 +105,28 @@ def test_a_421_with_nothing_under_way_settles_nobody():
     assert mail.closed("bye", None) == []
     assert mail.broken_off(None, Ending.GARBLED, "", asked=False, silent=True) == []
     assert not mail.pipelining_failed(Ending.GARBLED)
+
+
+def test_a_2xx_is_provisional_until_the_replies_behind_it_prove_the_count(talk):
+    spoken = talk().ready("PIPELINING")
+    first = spoken.submit()
+    spoken.session.receive(ENVELOPE)
+    spoken.session.follow(make())
+    spoken.drain()
+    assert spoken.session.provisional == ()
+    spoken.session.receive(b"250 taken\r\n250 s\r\n")
+    (event,) = spoken.session.provisional
+    assert (str(event.fate), event.reply.lines) == ("accepted", ("taken",))
+    assert first is None or event.transaction is first
+    spoken.session.receive(b"250 r\r\n354 go\r\n")
+    assert spoken.session.provisional == ()
+
+
+def test_a_refused_dot_is_not_provisional(talk):
+    spoken = talk().ready("PIPELINING")
+    spoken.submit()
+    spoken.session.receive(ENVELOPE)
+    spoken.session.follow(make())
+    spoken.drain()
+    spoken.session.receive(b"550 no\r\n")
+    assert spoken.session.provisional == ()

@@ -264,3 +264,12 @@ def test_it_says_what_it_holds(tmp_path):
     assert "unsettled=1" in repr(journal)
     journal.close()
     journal.close()
+
+
+def test_the_last_reply_of_an_attempt_counts(tmp_path):
+    journal = Journal.open(str(tmp_path))
+    journal.dot(7, 1)
+    journal.reply(7, 1, b"taken, it seems")
+    journal.reply(7, 1, b"or not")
+    journal.close()
+    assert read_journal(str(tmp_path)).replies == {(7, 1): b"or not"}
