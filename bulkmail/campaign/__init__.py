@@ -18,7 +18,7 @@ from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, writ
 from bulkmail.campaign.load import load_campaign, schema
 from bulkmail.campaign.model import Campaign, Schedule
 from bulkmail.campaign.preflight import Lists, read_headers
-from bulkmail.campaign.reading import snapshot
+from bulkmail.campaign.reading import sender_domain, snapshot
 
 __all__ = [
     "Action",
@@ -33,6 +33,7 @@ __all__ = [
     "read_headers",
     "scan",
     "schema",
+    "sender_domain",
     "snapshot",
     "write_status",
 ]

@@ -167,7 +167,7 @@ class Feeder:
                 queue.lane.wake()
             return
         run = self.runs.get(campaign_id)
-        if run is None or run.held_back:
+        if run is None:
             return
         queue = self.queues[queue_id] = Queue(queue_id, run, domain)
         background(self._route(queue), "routing a domain")

@@ -117,7 +117,6 @@ async def open_campaign(spool: Spool, prepared: Prepared, *, now: float, accept_
         started_at=row.started_at or now,
         input_rows=row.input_rows,
         import_done=False,
-        total_bytes=prepared.input_bytes,
     )
     totals = await spool.totals(row.id)
     run.add_to_totals(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))

@@ -23,9 +23,7 @@ class Run:
     on_unknown: str
     started_at: float
     input_rows: int = 0
-    total_bytes: int = 0
     import_done: bool = False
-    held_back: bool = False
     totals: Counter[Key] = field(default_factory=Counter)
     final: int = 0
     over: bool = False

@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
+from bulkmail.campaign import sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.importing import Importing
@@ -103,7 +104,8 @@ class Sending:
     def _report(self, prepared: Prepared, opened: Opened) -> None:
         run = opened.run
         folder = os.path.join(run.folder, "rehearsal" if self._rehearsal else "report")
-        self._reporting.open(run, folder, prepared.files, sender_domain(run), opened.row.report_position)
+        domain = sender_domain(prepared.campaign.sender)
+        self._reporting.open(run, folder, prepared.files, domain, opened.row.report_position)
 
     def running(self) -> list[tuple[str, Run]]:
         """The campaigns that are being sent, with their folders."""
@@ -249,9 +251,3 @@ class Sending:
             self._second.stop()
         await self._reporting.close()
         await self._compose.close()
-
-
-def sender_domain(run: Run) -> str:
-    """The domain of From, as it stands in Message-IDs."""
-    domain: str = run.content["from"].rstrip("> \t").rpartition("@")[2]
-    return domain

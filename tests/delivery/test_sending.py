@@ -4,11 +4,12 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from bulkmail.campaign import sender_domain
+from bulkmail.content import Composer
 from bulkmail.delivery import sending as module
 from bulkmail.delivery.opening import prepare
-from bulkmail.delivery.run import Run
-from bulkmail.delivery.sending import Sending, sender_domain
-from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.delivery.sending import Sending
+from bulkmail.mail import OwnFault, Problem, Refused, message_id
 from bulkmail.settings import Settings
 from bulkmail.workers import WorkerDiedError
 
@@ -377,7 +378,22 @@ def test_closing_ends_the_processes(scene):
 
 @pytest.mark.parametrize(
     ("sender", "domain"),
-    [("s@me.example", "me.example"), ("Shop <s@me.example>", "me.example"), ('"a@b" <s@Me.example> ', "Me.example")],
+    [
+        ("s@me.example", "me.example"),
+        ("Shop <s@me.example>", "me.example"),
+        ('"a@b" <s@Me.example>', "me.example"),
+        ("Shop <s@bücher.example>", "xn--bcher-kva.example"),
+    ],
 )
-def test_the_domain_of_the_sender(sender, domain):
-    assert sender_domain(Run(1, "n", "/c", {"from": sender}, "retry", 0.0)) == domain
+def test_the_report_names_the_message_id_that_was_sent(sender, domain):
+    assert sender_domain(sender) == domain
+    content = {
+        "name": "n", "from": sender, "subject": "Hi", "html": None, "text": "Hello", "html_name": "", "text_name": "t",
+        "includes": {}, "reply_to": None, "envelope_from": None, "headers": {}, "unsubscribe": None, "attachments": [],
+        "defaults": {}, "columns": [["email"]], "list_id": "", "key": b"k" * 32, "dkim": [],
+    }  # fmt: skip
+    composer = Composer()
+    composer.handle(("load", 1, content))
+    ((_, wire, _, error),) = composer.handle(("compose", 1, [(7, 3, "a@b.example", 0.0, 0, '["a@b.example"]')]))
+    assert error is None
+    assert f"Message-ID: {message_id(b'k' * 32, 3, domain)}\r\n".encode() in wire.replace(b"\r\n ", b" ")
