@@ -4,9 +4,8 @@ Nobody else touches a lane's sets. ``dispatch`` is that loop: it looks at what i
 meters allow, and acts; everything that changes one of these calls it. It never sleeps and never polls: what it has to
 wait for (a meter, a free connection, more messages) wakes it.
 
-A message in a lane is in exactly one place: ``ready`` (composed, waiting), or in flight on one connection, where it may
-be the second: announced behind the one under way (`may_follow`). What comes out is recorded in the ledger, or given
-back to the spool untouched.
+A message in a lane is in exactly one place: ``ready`` (composed, waiting), or in flight on one connection (`flights`),
+perhaps behind others (`may_follow`). What comes out is recorded in the ledger, or given back to the spool untouched.
 
 When no host of the site can be used, one message (the oldest due) is charged with the failure, the others go back
 untouched, and the lane rests until that message's retry. So a dead site costs one timer and one line per retry.
@@ -20,12 +19,13 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup
+from bulkmail.delivery.flights import Flights
 from bulkmail.delivery.gates import Seats
 from bulkmail.delivery.message import Message, Queue
 from bulkmail.delivery.outage import Outage
 from bulkmail.delivery.pipelining import Pipelining
 from bulkmail.delivery.walk import Walk
-from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage, Status
+from bulkmail.mail import Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.routing import Site
 from bulkmail.shaping import Limits, classify
 from bulkmail.smtp import Closed, Settled, Transaction
@@ -57,13 +57,13 @@ class Lane:
         self.spread = 1  # so many of its queues are claimed from at once
         self.down_until = 0.0
         self.closed = False
-        self.pipelining = Pipelining(site.name)
+        self.pipelining = Pipelining(site.name, street.settings.smtp.window)
         self._street = street
         self._gate = street.gates.of_site(site.key, site.provider, street.now())
         self._gate.users += 1
         self._seats = Seats(street.gates, self._gate, site.provider)
         self._idle: dict[Connection, float] = {}  # since when; the last one in is the first one out
-        self._flying: dict[Connection, list[Message]] = {}  # the one under way, and one behind it
+        self._flights = Flights(street)
         self._walks: set[Walk] = set()
         self._grant: float | None = None
         self._no_more_before = 0.0
@@ -85,12 +85,12 @@ class Lane:
     @property
     def in_flight(self) -> int:
         """Messages handed to a connection and not settled."""
-        return sum(map(len, self._flying.values()))
+        return len(self._flights)
 
     @property
     def connections(self) -> int:
         """Open connections."""
-        return len(self._idle) + len(self._flying)
+        return len(self._idle) + self._flights.connections
 
     @property
     def wants(self) -> int:
@@ -166,42 +166,29 @@ class Lane:
         return self._grant
 
     def _begin(self, connection: Connection, message: Message) -> None:
-        street = self._street
-        self._seats.busy(connection, street.now())
-        message.began = street.wall()
-        self._flying[connection] = [message]
-        try:
-            connection.submit(Transaction(message.sender, (message.recipient,), message.wire, message))
-        except ValueError as error:
-            # Never on the wire: the row itself is at fault, and the connection is as good as before.
-            del self._flying[connection]
-            self._idle[connection] = street.now()
-            self._seats.park(connection, self, street.now())
-            self._unsendable(message, error)
-
-    def _unsendable(self, message: Message, error: ValueError) -> None:
-        self.hold(-1)
-        self._street.ledger.close(message, Status.INVALID, Category.TEMPLATE, str(error))
+        now = self._street.now()
+        self._seats.busy(connection, now)
+        if not self._flights.submit(connection, message):
+            self._idle[connection] = now
+            self._seats.park(connection, self, now)
 
     def may_follow(self, conn: Connection) -> None:
-        """Announce the next message behind the one under way, if it is ready and granted now: a round trip less."""
-        # Connections being opened find their messages left; one that came back untried is not risked again.
+        """Send or announce the next message behind the one under way, if it is ready and granted now."""
         street, now, ready = self._street, self._street.now(), self.ready
         if self.closed or self.down or street.paused or self._gate.gate.surplus:
             return
-        if not self.pipelining.may_follow(conn.messages, self.limits.messages_per_connection):
+        # Idle connections and those being opened find their messages left; one that came back untried is not risked
+        # again; nothing stands behind the last one of a connection.
+        if len(ready) <= len(self._walks) + len(self._idle) or ready[0].free_tries:
             return
-        if len(ready) <= len(self._walks) or ready[0].free_tries or self._granted(conn, now) > now + _SOON:
+        if conn.messages >= self.limits.messages_per_connection:
+            return
+        if not self.pipelining.room(self._flights.on(conn), ready[0].size, chunking=conn.chunking):
+            return
+        if self._granted(conn, now) > now + _SOON:
             return
         self._grant = None
-        message = ready.popleft()
-        message.began = street.wall()
-        self._flying[conn].append(message)
-        try:
-            conn.follow(Transaction(message.sender, (message.recipient,), message.wire, message))
-        except ValueError as error:
-            self._flying[conn].remove(message)
-            self._unsendable(message, error)
+        self._flights.follow(conn, ready.popleft())
         self.dispatch()
 
     def _open_more(self, now: float) -> None:
@@ -278,6 +265,7 @@ class Lane:
             conn.quit()
             self._wakeup.now()
             return
+        self.pipelining.cleared()
         self._idle[conn] = self._street.now()
         self.dispatch()
         if conn in self._idle:
@@ -296,13 +284,12 @@ class Lane:
         """The message's one recipient has its fate."""
         del index
         message: Message = transaction.context
-        flying = self._flying[conn]
-        flying.remove(message)
-        if not flying:
-            del self._flying[conn]
+        self._flights.landed(conn, message)
         if event.fate is Fate.UNTRIED:
             self._again(message)
             return
+        if event.fate is Fate.UNKNOWN:
+            self.pipelining.doubted()
         self.hold(-1)
         verdict, _ = self._street.record(message, event.outcome(peer), self.site.provider, message.began)
         gate = self._gate.gate
@@ -310,6 +297,8 @@ class Lane:
             gate.speed_up(self._street.now())
         else:
             gate.slow_down(self._street.now(), verdict.signal)
+            if verdict.signal:
+                self.pipelining.complained()
 
     def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
         """Not proven yet, and written down all the same: a kill now must not send it again."""
@@ -384,8 +373,7 @@ class Lane:
 
     def abort(self) -> None:
         """Cut what is still in flight: an unanswered dot becomes ambiguous, the rest was not sent."""
-        for connection in list(self._flying):
-            connection.abort("stopped before the server answered")
+        self._flights.abort()
 
     def retire(self) -> bool:
         """Whether the lane has nothing left to do and could be forgotten; releases its gate when so."""

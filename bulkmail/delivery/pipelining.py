@@ -1,7 +1,12 @@
-"""What a lane has learned about pipelining with its site: RFC 2920 is offered by some who cannot keep count.
+"""What a lane has learned about pipelining with its site, and how much it therefore puts on one connection at once.
 
-The first failure ends the writing of one message's commands behind another's dot; one more ends groups altogether, on
-connections opened from then on. It is remembered as long as the lane lives.
+RFC 2920 and 3030 are offered by some who cannot keep count. The first failure of BDAT ends its use, the first of
+pipelining ends the writing of one message's commands behind another's dot, and one more ends groups altogether: on
+connections opened from then on, for as long as the lane lives.
+
+The window of messages that go out by BDAT before the first is answered starts at one, doubles at each barrier that was
+reached cleanly with more to send, and halves when the receiver asks for less. Whatever is in it when a connection dies
+is ambiguous, so a death starts it at one again.
 """
 
 from __future__ import annotations
@@ -12,26 +17,59 @@ from bulkmail.smtp import Closed
 
 _log = Logger("bulkmail")
 
+MOST_BYTES = 1024 * 1024  # of one window: beyond that a round trip is little beside the transfer
+
 
 class Pipelining:
-    """``groups``: commands may be sent in groups. ``follows``: also behind the dot of the message before."""
+    """``chunks``: BDAT may be used. ``follows``: commands also behind the dot before. ``groups``: commands in groups.
 
-    __slots__ = ("_site", "follows", "groups")
+    ``most``: the largest window, in messages.
+    """
 
-    def __init__(self, site: str) -> None:
-        self.groups = True
+    __slots__ = ("_filled", "_most", "_site", "chunks", "follows", "groups", "window")
+
+    def __init__(self, site: str, most: int) -> None:
+        self.chunks = True
         self.follows = True
+        self.groups = True
+        self.window = 1
+        self._filled = False  # there was more to send than the window takes
+        self._most = most
         self._site = site
 
-    def may_follow(self, started: int, most: int) -> bool:
-        """Whether a connection with so many messages ``started``, out of ``most``, may take one behind the last."""
-        return self.follows and started < most
+    def room(self, flying: int, size: int, *, chunking: bool) -> bool:
+        """Whether a connection with so many messages unanswered takes another one of ``size`` bytes."""
+        if not chunking:
+            return self.follows and flying < 2
+        if flying < self.window:
+            return (flying + 1) * size <= MOST_BYTES
+        self._filled = True
+        return False
+
+    def cleared(self) -> None:
+        """A connection has answered everything, and cleanly."""
+        if self._filled:
+            self._filled = False
+            self.window = min(self._most, self.window * 2)
+
+    def complained(self) -> None:
+        """The receiver asks for less."""
+        self.window = max(1, self.window // 2)
+        self._filled = False
+
+    def doubted(self) -> None:
+        """A message was complete on a connection that ended without an answer to it."""
+        self.window = 1
+        self._filled = False
 
     def closed(self, closed: Closed) -> None:
         """A connection ended."""
-        if not closed.pipelining_failed:
+        if closed.chunking_failed and self.chunks:
+            self.chunks = False
+            _log.warn("{site} cannot do CHUNKING, it is no longer used: {why}", site=self._site, why=closed.reason)
+        elif not closed.pipelining_failed:
             return
-        if self.follows:
+        elif self.follows:
             self.follows = False
             _log.warn("{site} loses count of pipelined messages: {why}", site=self._site, why=closed.reason)
         elif self.groups:

@@ -131,7 +131,12 @@ class Street:
             host=host,
             port=smtp.port,
             source_ip="",
-            session_options=SessionOptions(self._hostname, mode, smtp.pipelining == "auto" and lane.pipelining.groups),
+            session_options=SessionOptions(
+                self._hostname,
+                mode,
+                pipelining=smtp.pipelining == "auto" and lane.pipelining.groups,
+                chunking=smtp.chunking == "auto" and lane.pipelining.chunks,
+            ),
             timeouts=smtp.timeouts if patient else self._brisk,
             tls_contexts=self._contexts,
             listener=listener,

@@ -39,11 +39,12 @@ _NO_IPV6 = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOS
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """How a session is spoken: our name, the policy on TLS, and whether PIPELINING may be used."""
+    """How a session is spoken: our name, the policy on TLS, and whether PIPELINING and CHUNKING may be used."""
 
     hostname: str
     tls: TlsMode | str = TlsMode.OPPORTUNISTIC
     pipelining: bool = True
+    chunking: bool = True
 
 
 def connect(
@@ -69,7 +70,7 @@ def connect(
     options = session_options
     connection = Connection(
         reactor,
-        Session(hostname=options.hostname, tls=options.tls, pipelining=options.pipelining),
+        Session(hostname=options.hostname, tls=options.tls, pipelining=options.pipelining, chunking=options.chunking),
         peer=Peer(host, ip, source_ip),
         listener=listener,
         timeouts=timeouts,

@@ -82,7 +82,6 @@ class Connection(Protocol):
         self._telling = False
         self._outlet: Outlet | None = None  # while connected
         self._over = False  # the listener was told of the close
-        self._answered: Transaction | None = None  # whose provisional reply was told last
 
     # -- what the caller reads and does
 
@@ -106,6 +105,11 @@ class Connection(Protocol):
         return self._session.submitted
 
     @property
+    def chunking(self) -> bool:
+        """Whether it takes a window of messages, by BDAT; else one behind the one under way."""
+        return self._session.chunking
+
+    @property
     def capabilities(self) -> Capabilities:
         """What the server offers."""
         return self._session.capabilities
@@ -123,7 +127,7 @@ class Connection(Protocol):
         self._tell(self._session.submit(transaction))
 
     def follow(self, transaction: Transaction) -> None:
-        """Announce it behind the message that is about to leave; only inside of the listener's `may_follow`.
+        """Send it behind the message that is about to leave; only inside of the listener's `may_follow`.
 
         Raises ValueError for what must never reach the wire, RuntimeError when nothing may follow (any more).
         """
@@ -169,12 +173,12 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """The server spoke. A dot's 2xx that is not proven yet is told at once, so that it can be written down."""
-        self._tell(self._session.receive(data))
-        for event in self._session.provisional:
-            if event.transaction is not self._answered:
-                self._listener.answered(self, event, self.peer)
-        if self._session.provisional:
-            self._answered = self._session.provisional[0].transaction
+        session = self._session
+        self._tell(session.receive(data))
+        for event in session.take_provisional():
+            self._listener.answered(self, event, self.peer)
+        if session.chunking and session.may_follow:
+            self._listener.may_follow(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone; whole replies were read before."""
@@ -232,7 +236,7 @@ class Connection(Protocol):
         self._outlet.start_tls(self._handshake)  # type: ignore[union-attr]
 
     def _before_dot(self, event: DotNext) -> None:
-        if self._session.phase is not Phase.BODY:
+        if self._session.phase is Phase.CLOSED:
             return  # ended meanwhile: nothing of the message will be written
         try:
             self._listener.about_to_dot(self, event.transaction)

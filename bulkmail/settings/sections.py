@@ -71,8 +71,8 @@ class Smtp(Section):
 
     port: Port = 25
     pipelining: Literal["auto", "off"] = "auto"
-    chunking: Annotated[Literal["auto"], not_yet("auto")] = "auto"
-    window: Annotated[Literal[16], not_yet(16)] = 16
+    chunking: Literal["auto", "off"] = "auto"
+    window: Annotated[int, Field(ge=1, le=100)] = 16
     timeouts: Timeouts = Timeouts()
 
 

@@ -63,13 +63,6 @@ class Held:
         elif slot is Slot.DATA:
             self._surplus = digit == 2
 
-    @property
-    def taken(self) -> tuple[Settled, ...]:
-        """Whom the dot's 2xx takes, if it stands."""
-        if not self._taken:
-            return ()
-        return tuple(e for e in self._events if isinstance(e, Settled) and e.transaction is self._transaction)
-
     def proven(self) -> list[Event]:
         """Nothing contradicts: it is as it was read."""
         return self._events

@@ -31,6 +31,9 @@ CATEGORY: dict[Ending, Category | None] = {
 }
 
 
+_BEGINNINGS = (Slot.MAIL, Slot.RESTART)
+
+
 def ruled_out(transaction: Transaction, verdict: Obstacle) -> list[Event]:
     """Our own verdict on every recipient, before a byte is written."""
     settled: list[Event] = [
@@ -52,33 +55,33 @@ class Course:
         self.left = dict.fromkeys(range(len(transaction.recipients)))
         self.to_say: deque[Command] = deque()  # without PIPELINING: one at a time
 
-    def settle(self, index: int, fate: Fate, stage: Stage, reply: Reply) -> list[Event]:
+    def settle(self, index: int, fate: Fate, stage: Stage, reply: Reply) -> list[Settled]:
         """One recipient, unless it is settled already (a RCPT answered after MAIL was refused)."""
         if index not in self.left:
             return []
         del self.left[index]
         return [Settled(self.transaction, index, fate, stage, reply)]
 
-    def settle_rest(self, fate: Fate, stage: Stage, reply: Reply) -> list[Event]:
+    def settle_rest(self, fate: Fate, stage: Stage, reply: Reply | None) -> list[Settled]:
         """Every recipient that is still open, in their order."""
-        settled: list[Event] = [Settled(self.transaction, index, fate, stage, reply) for index in self.left]
+        settled = [Settled(self.transaction, index, fate, stage, reply) for index in self.left]
         self.left.clear()
         return settled
 
-    def not_tried(self, note: str, category: Category | None) -> list[Event]:
+    def not_tried(self, note: str, category: Category | None) -> list[Settled]:
         """Nothing that was read belongs to it for certain, and nothing of its body was written."""
-        settled: list[Event] = [
+        settled = [
             Settled(self.transaction, index, Fate.UNTRIED, Stage.MAIL, None, note, category) for index in self.left
         ]
         self.left.clear()
         return settled
 
-    def shut_down(self, slot: Slot, reply: Reply, *, asked: bool) -> list[Event]:
+    def shut_down(self, slot: Slot, reply: Reply, *, asked: bool) -> list[Settled]:
         """A 421 answered ``slot``. On a used connection it says nothing about the next message (DESIGN 3.4)."""
-        untried = slot is Slot.MAIL and (self.reused or not asked)
+        untried = slot in _BEGINNINGS and (self.reused or not asked)
         return self.settle_rest(Fate.UNTRIED if untried else Fate.REFUSED, SLOTS[slot].stage or Stage.MAIL, reply)
 
-    def broken_off(self, slot: Slot, ending: Ending, note: str, *, asked: bool, silent: bool) -> list[Event]:
+    def broken_off(self, slot: Slot, ending: Ending, note: str, *, asked: bool, silent: bool) -> list[Settled]:
         """The dialogue broke off while ``slot`` was owed: how far it came is the fate of who is left.
 
         ``silent``: not a byte of the reply was read.
@@ -88,13 +91,11 @@ class Course:
         stage = SLOTS[slot].stage or Stage.MAIL
         if slot is Slot.DOT and asked:
             fate, category = Fate.UNKNOWN, Category.NO_ANSWER
-        elif ending is Ending.OURS or (slot is Slot.MAIL and (not asked or closed_while_idle)):
+        elif ending is Ending.OURS or (slot in _BEGINNINGS and (not asked or closed_while_idle)):
             fate = Fate.UNTRIED
         else:
             fate = Fate.LOST
-            stage = Stage.DATA if slot is Slot.DOT else stage
-        settled: list[Event] = [
-            Settled(self.transaction, index, fate, stage, None, note, category) for index in self.left
-        ]
+            stage = Stage.DATA if stage is Stage.DOT else stage
+        settled = [Settled(self.transaction, index, fate, stage, None, note, category) for index in self.left]
         self.left.clear()
         return settled

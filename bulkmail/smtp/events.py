@@ -25,8 +25,9 @@ class UpgradeToTls:
 class DotNext:
     """The next `take_output` starts the message and its end puts the final dot on the wire.
 
-    Whatever must be written down before a message may be delivered is written down before draining. Until then the
-    session takes one more transaction, to be written behind the dot, where it `may_follow`.
+    By BDAT it goes out with its commands, and the end is its last byte. Whatever must be written down before a message
+    may be delivered is written down before draining. Until then the session takes one more transaction, to be written
+    behind it, where it `may_follow`.
     """
 
     transaction: Transaction
@@ -70,6 +71,7 @@ class Closed:
     ``category`` is set where no reply says why. ``tls_failed``: STARTTLS or what followed under TLS broke; a new
     connection in clear may work where the policy allows it. ``own_fault``: the cause is on our side.
     ``pipelining_failed``: what was read does not fit the commands that were pipelined, or they were not answered.
+    ``chunking_failed``: the same of BDAT, or it was offered and is not understood.
     """
 
     stage: Stage | None
@@ -79,6 +81,7 @@ class Closed:
     tls_failed: bool = False
     own_fault: bool = False
     pipelining_failed: bool = False
+    chunking_failed: bool = False
 
     def outcome(self, peer: Peer = NOWHERE) -> Outcome:
         """What this close means to a recipient whose attempt ended with it, before MAIL."""

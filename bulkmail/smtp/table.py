@@ -47,6 +47,8 @@ class Slot(StrEnum):
     RCPT = "RCPT"
     DATA = "DATA"
     DOT = "the final dot"
+    RESTART = "RSET between messages"  # behind a message in flight (`window`)
+    BDAT = "BDAT"  # and the message it announces
     VOID = "the dot of an empty message"  # every recipient was refused, yet DATA was taken (RFC 2920 3.1)
     RSET = "RSET"
     QUIT = "QUIT"
@@ -72,6 +74,8 @@ SLOTS: dict[Slot, Facts] = {
     Slot.RCPT: Facts(Phase.ENVELOPE, Stage.RCPT, "rcpt"),
     Slot.DATA: Facts(Phase.ENVELOPE, Stage.DATA, "data"),
     Slot.DOT: Facts(Phase.BODY, Stage.DOT, "dot"),
+    Slot.RESTART: Facts(Phase.ENVELOPE, Stage.MAIL, "mail"),
+    Slot.BDAT: Facts(Phase.BODY, Stage.DOT, "dot"),
     Slot.VOID: Facts(Phase.RESET, None, "data"),
     Slot.RSET: Facts(Phase.RESET, None, "mail"),
     Slot.QUIT: Facts(Phase.QUIT, None, "quit"),
@@ -88,6 +92,8 @@ RULES: dict[Slot, dict[int, str]] = {
     Slot.RCPT: {2: "_taken", 4: "_recipient_refused", 5: "_recipient_refused"},
     Slot.DATA: {3: "_send_message", 4: "_data_refused", 5: "_data_refused"},
     Slot.DOT: {2: "_message_accepted", 4: "_message_refused", 5: "_message_refused"},
+    Slot.RESTART: {2: "_taken"},
+    Slot.BDAT: {2: "_chunk_taken", 4: "_chunk_refused", 5: "_chunk_refused"},
     Slot.VOID: {2: "_reset", 4: "_reset", 5: "_reset"},
     Slot.RSET: {2: "_become_ready", 4: "_turned_away", 5: "_turned_away"},
     Slot.QUIT: {2: "_left", 4: "_left", 5: "_left"},

@@ -28,12 +28,13 @@ class Underway:
     ``started`` counts all transactions of the session.
     """
 
-    __slots__ = ("_followed", "_held", "course", "follower", "started")
+    __slots__ = ("_followed", "_fresh", "_held", "course", "follower", "started")
 
     def __init__(self) -> None:
         self.course: Course | None = None
         self.follower: Course | None = None
         self.started = 0
+        self._fresh: list[Settled] = []
         self._followed = False  # something stood behind a dot: a surplus may show a reply later
         self._held: Held | None = None  # from the reply to a dot with a follower to the reply to that one's DATA
 
@@ -44,9 +45,14 @@ class Underway:
         return self.course
 
     @property
-    def provisional(self) -> tuple[Settled, ...]:
-        """Recipients whose dot has a 2xx that later replies may still contradict."""
-        return () if self._held is None else self._held.taken
+    def idle(self) -> bool:
+        """Whether nothing is owed for a transaction."""
+        return self.course is None
+
+    def take_provisional(self) -> list[Settled]:
+        """Recipients whose dot got a 2xx since this was asked last, and that later replies may still contradict."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
 
     def start(self, transaction: Transaction, capabilities: Capabilities) -> list[Command]:
         """One more transaction, behind the current one if there is one: its commands up to DATA."""
@@ -69,6 +75,9 @@ class Underway:
         if self._held is not None:
             self._held.saw(slot, digit)
 
+    def unasked(self, opening: bytes) -> None:
+        """So begins what was read although nothing was asked: nothing is held then."""
+
     def sender_refused(self, reply: Reply) -> list[Event]:
         """MAIL was refused: what is told of that now."""
         course = self.current
@@ -82,11 +91,15 @@ class Underway:
         """RCPT was refused: what is told of that now."""
         return self._if_aligned(self.current.settle(index, Fate.REFUSED, Stage.RCPT, reply))
 
-    def _if_aligned(self, events: list[Event]) -> list[Event]:
+    def _if_aligned(self, events: list[Settled]) -> list[Event]:
         if self._held is None:
-            return events
+            return [*events]
         self._held.add(events)
         return []
+
+    def refused_early(self, reply: Reply) -> list[Event]:
+        """The message was refused before all of it was written."""
+        return [*self.current.settle_rest(Fate.REFUSED, Stage.DOT, reply)]
 
     def dot_answered(self, fate: Fate, reply: Reply) -> list[Event]:
         """The dot was answered. With commands behind it nothing is told yet, and the follower is current."""
@@ -95,12 +108,15 @@ class Underway:
             return [*settled, *self.finish()]
         transaction = self.current.transaction
         self._held = Held(transaction, [*settled, *self.finish()], taken=fate is Fate.ACCEPTED)
+        if fate is Fate.ACCEPTED:
+            self._fresh += settled
         self.course, self.follower = self.follower, None
         return []
 
     def believed(self) -> Sequence[Event]:
         """The replies are aligned: what was held is true."""
         held, self._held = self._held, None
+        self._fresh.clear()
         return () if held is None else held.proven()
 
     def finish(self) -> list[Event]:
@@ -118,24 +134,28 @@ class Underway:
             told += self.course.shut_down(slot, reply, asked=asked)
         return told
 
-    def broken_off(self, slot: Slot | None, ending: Ending, note: str, *, asked: bool, silent: bool) -> list[Event]:
+    def broken_off(
+        self, slot: Slot | None, ending: Ending, note: str, *, asked: bool, silent: bool, written: int = 0
+    ) -> list[Event]:
         """The dialogue broke off while ``slot`` was owed. Only what is not the dialogue contradicts what is held."""
+        del written  # of a message behind a dot nothing is
         held = self._held
         if held is None or ending is not Ending.GARBLED:
             told = list(self.believed())
         else:
             told, self._held = held.refuted(note), None
+            self._fresh.clear()
         if self.course is None or slot is None:
             return told
         if held is not None and (ending is Ending.GARBLED or slot is Slot.MAIL):
-            return told + self.course.not_tried(note, CATEGORY[ending])
-        return told + self.course.broken_off(slot, ending, note, asked=asked, silent=silent)
+            return [*told, *self.course.not_tried(note, CATEGORY[ending])]
+        return [*told, *self.course.broken_off(slot, ending, note, asked=asked, silent=silent)]
 
-    def pipelining_failed(self, ending: Ending) -> bool:
-        """Whether such an ending now speaks against pipelining with this server."""
+    def failed(self, ending: Ending) -> dict[str, bool]:
+        """What such an ending now says against the server, by the names of `Closed`'s fields."""
         if ending is Ending.GARBLED:
-            return self._followed or self.course is not None
-        return ending is Ending.LATE and self._held is not None
+            return {"pipelining_failed": self._followed or self.course is not None}
+        return {"pipelining_failed": ending is Ending.LATE and self._held is not None}
 
     def closed(self, note: str, category: Category | None) -> list[Event]:
         """Nothing more will be read: the current one is settled, and of a follower nothing was answered."""

@@ -125,6 +125,7 @@ class FakeConnection:
         self.current = None
         self.following = None  # announced behind the current one
         self.dotted = False
+        self.chunking = False
         self.stray = False  # half a line was read that nobody asked for
 
     def __repr__(self):
@@ -249,6 +250,61 @@ class FakeConnection:
         self.listener.connection_closed(self, closed, self.peer)
 
 
+class FakeWindow(FakeConnection):
+    """One that takes messages by BDAT: as many as it is given, all answered at once after a round trip."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.chunking = True
+        self.flying = []
+
+    @property
+    def ready(self):
+        return not self.flying and super().ready
+
+    def submit(self, transaction):
+        assert self.ready
+        self._send(transaction)
+        self.farm.clock.callLater(self.farm.rtt, self.answer_all)
+
+    def follow(self, transaction):
+        assert self.flying
+        self._send(transaction)
+        self.farm.followed.append(transaction.context.claimed.id)
+
+    def _send(self, transaction):
+        refused = self.farm.unsendable(transaction)
+        if refused:
+            raise ValueError(refused)
+        self.messages += 1
+        self.flying.append(transaction)
+        self.farm.sent.append((transaction.context.claimed.id, self.farm.clock.seconds(), self.peer.ip))
+        self.farm.widest = max(self.farm.widest, len(self.flying))
+        self.listener.about_to_dot(self, transaction)
+        if not self.leaving:
+            self.listener.may_follow(self)
+
+    def answer_all(self):
+        """The barrier, or what the farm has this connection do instead."""
+        if self.closed:
+            return
+        if callable(self.farm.answers):
+            self.farm.answers(self)
+        else:
+            self.settle_all(Fate.ACCEPTED if self.farm.answers < 400 else Fate.REFUSED, reply(self.farm.answers))
+            self.again()
+
+    def settle_all(self, fate, answer=None, note=""):
+        flying, self.flying = self.flying, []
+        for transaction in flying:
+            self.current = transaction
+            self.settle(fate, Stage.MAIL if fate is Fate.UNTRIED else Stage.DOT, answer, note)
+
+    def abort(self, reason="given up"):
+        self.settle_all(Fate.UNKNOWN, None, reason)
+        super().abort(reason)
+
+
 class Farm:
     """All connections that were asked for. By itself it does nothing; `obliging` makes it a well-behaved world."""
 
@@ -259,6 +315,8 @@ class Farm:
         self.sent = []
         self.followed = []  # those that were announced behind another
         self.follows = True  # the servers offer PIPELINING
+        self.chunks = False  # and CHUNKING
+        self.widest = 0
         self.connected = []
         self.fault = None
         self.dead = set()  # addresses that refuse to be connected to
@@ -274,7 +332,8 @@ class Farm:
     def connect(self, reactor, *, ip, host, listener, **options):
         if self.fault is not None:
             raise self.fault
-        connection = FakeConnection(self, host, ip, listener, options)
+        chunks = self.chunks and options["session_options"].chunking
+        connection = (FakeWindow if chunks else FakeConnection)(self, host, ip, listener, options)
         self.made.append(connection)
         self.connected.append((self.clock.seconds(), ip))
         self.most = max(self.most, len(self.open))

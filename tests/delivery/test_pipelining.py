@@ -19,7 +19,7 @@ def limits(**changed):
 
 
 def test_two_failures_and_what_is_left():
-    learned = Pipelining("example.net")
+    learned = Pipelining("example.net", 16)
     learned.closed(Closed(None, None, "idle"))
     assert (learned.follows, learned.groups) == (True, True)
     learned.closed(FAILED)
@@ -29,11 +29,144 @@ def test_two_failures_and_what_is_left():
     learned.closed(FAILED)
 
 
-def test_nothing_stands_behind_the_last_message_of_a_connection():
-    learned = Pipelining("example.net")
-    assert [learned.may_follow(started, 3) for started in (1, 2, 3)] == [True, True, False]
+def test_one_behind_the_dot_and_none_after_a_failure():
+    learned = Pipelining("example.net", 16)
+    assert [learned.room(flying, 500, chunking=False) for flying in (1, 2)] == [True, False]
     learned.closed(FAILED)
-    assert not learned.may_follow(1, 3)
+    assert not learned.room(1, 500, chunking=False)
+
+
+def test_the_window_doubles_at_clean_barriers_with_more_to_send():
+    learned = Pipelining("example.net", 10)
+    widths = []
+    for _ in range(6):
+        flying = 1
+        while learned.room(flying, 500, chunking=True):
+            flying += 1
+        widths.append(flying)
+        learned.cleared()
+    assert widths == [1, 2, 4, 8, 10, 10]
+    learned.room(1, 500, chunking=True)
+    learned.cleared()
+    assert learned.window == 10
+    learned.complained()
+    assert learned.window == 5
+    learned.doubted()
+    learned.cleared()
+    assert learned.window == 1  # nothing was waiting
+
+
+def test_a_window_is_bounded_in_bytes_too():
+    learned = Pipelining("example.net", 100)
+    learned.window = 100
+    assert learned.room(3, 250_000, chunking=True)
+    assert not learned.room(4, 250_000, chunking=True)
+    assert not learned.room(1, 10_000_000, chunking=True)
+
+
+def test_chunking_is_given_up_first():
+    learned = Pipelining("example.net", 16)
+    learned.closed(Closed(Stage.DATA, None, "BDAT was offered and is refused", chunking_failed=True))
+    assert (learned.chunks, learned.follows, learned.groups) == (False, True, True)
+    learned.closed(FAILED)
+    assert (learned.chunks, learned.follows, learned.groups) == (False, False, True)
+
+
+def windows(world, **changed):
+    w = world(settings=limits(**{"connections": 1, "rate": Rate(100_000, 1.0, 100_000), **changed}))
+    w.farm.obliging()
+    w.farm.chunks = True
+    return w
+
+
+def test_windows_grow_and_everybody_gets_one_message(world):
+    w = windows(world, messages_per_connection=1000)
+    run = w.campaign({"a.example": 400})
+    w.send()
+    assert w.statuses(run) == {"delivered": 400}
+    assert w.farm.widest == 16
+    assert len({number for number, *_ in w.farm.sent}) == len(w.farm.sent) == 400
+    times = sorted({at for _, at, _ in w.farm.sent})
+    assert len(times) < 45  # round trips, with those at the beginning
+    w.settle_down()
+    w.check_empty()
+
+
+def test_idle_connections_find_something_left(world):
+    w = windows(world, connections=3, messages_per_connection=1000)
+    run = w.campaign({"a.example": 600})
+    w.send()
+    assert w.statuses(run) == {"delivered": 600}
+    carried = [connection.messages for connection in w.farm.made]
+    assert len(carried) == 3
+    assert min(carried) > 20
+
+
+def test_a_window_ends_with_its_connection(world):
+    w = windows(world, messages_per_connection=7)
+    run = w.campaign({"a.example": 70})
+    w.send()
+    assert w.statuses(run) == {"delivered": 70}
+    assert {connection.messages for connection in w.farm.made} == {7}
+
+
+def test_a_window_is_no_faster_than_the_meter(world):
+    w = windows(world, rate=Rate(10, 1.0, 1))
+    run = w.campaign({"a.example": 50})
+    w.send()
+    assert w.statuses(run) == {"delivered": 50}
+    times = sorted(at for _, at, _ in w.farm.sent)
+    assert times[-1] - times[0] >= 4.8
+
+
+def test_a_connection_that_dies_with_a_window_starts_the_next_one_small(world):
+    w = windows(world, messages_per_connection=1000)
+    run = w.campaign({"a.example": 200})
+    w.start()
+    w.until(lambda: w.farm.widest >= 8)
+    widths = []
+
+    def die(connection):
+        widths.append(len(connection.flying))
+        connection.settle_all(Fate.UNKNOWN, None, "gone")
+        connection.close(None, None, "gone", Category.CONNECTION)
+        w.farm.answers = 250
+        w.farm.widest = 0
+
+    w.farm.answers = die
+    w.until(lambda: widths and w.farm.widest)
+    assert widths[0] >= 8
+    assert w.farm.widest == 1
+    w.until(lambda: len(w.attempts()) >= 200)
+    assert [result for _, _, result, _ in w.attempts()].count("unknown") == widths[0]
+    assert run.id in w.changed
+
+
+def test_a_server_that_does_not_understand_bdat_gets_data(world):
+    w = windows(world)
+    run = w.campaign({"a.example": 30})
+
+    def refuse(connection):
+        connection.settle_all(Fate.UNTRIED, None, "BDAT was offered and is refused")
+        connection.close(Stage.DATA, None, "BDAT was offered and is refused", chunking_failed=True)
+        w.farm.answers = 250
+
+    w.farm.answers = refuse
+    w.send()
+    assert w.statuses(run) == {"delivered": 30}
+    assert [connection.chunking for connection in w.farm.made][:2] == [True, False]
+    w.settle_down()
+    w.check_empty()
+
+
+def test_a_message_that_cannot_be_sent_leaves_the_window_open(world):
+    w = windows(world)
+    w.farm.unsendable = lambda transaction: "bare CR" if transaction.context.claimed.id & 0xFF in (2, 9) else ""
+    run = w.campaign({"a.example": 30})
+    w.send()
+    assert w.statuses(run) == {"delivered": 28, "invalid": 2}
+    w.settle_down()
+    w.check_empty()
 
 
 def test_most_messages_are_announced_behind_others(world):

@@ -18,7 +18,7 @@ def one(world):
 
 def connected(one, *, in_clear=False, patient=False, provider="", ip=A):
     site = one.site("s.example", ip, provider=provider)
-    lane = SimpleNamespace(site=site, limits=one.street.limits_of(site), pipelining=Pipelining("s.example"))
+    lane = SimpleNamespace(site=site, limits=one.street.limits_of(site), pipelining=Pipelining("s.example", 16))
     one.street.connect(lane, "mx.example", ip, in_clear=in_clear, patient=patient, listener=None)
     return one.farm.made[-1].options
 
@@ -27,7 +27,8 @@ def test_how_a_connection_is_asked_for(one):
     options = connected(one)
     assert options["port"] == 25
     session = options["session_options"]
-    assert (session.hostname, session.tls, session.pipelining) == ("me.example", "opportunistic", True)
+    assert (session.hostname, session.tls) == ("me.example", "opportunistic")
+    assert (session.pipelining, session.chunking) == (True, True)
     assert options["timeouts"].connect == 5.0
     assert connected(one, patient=True)["timeouts"].connect == 30.0
     assert connected(one, in_clear=True)["session_options"].tls == "off"

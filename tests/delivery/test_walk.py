@@ -19,7 +19,7 @@ class FakeLane:
     def __init__(self, one, site):
         self.site, self.limits, self.heard, self.woken = site, one.street.limits_of(site), [], []
         self.dispatched = 0
-        self.pipelining = Pipelining("site")
+        self.pipelining = Pipelining("site", 16)
 
     def walk_arrived(self, walk, connection):
         self.heard.append(("arrived", connection.peer.ip))

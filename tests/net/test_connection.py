@@ -105,6 +105,62 @@ def test_a_2xx_that_is_not_proven_yet_is_told_at_once_and_once(kit):
     assert listener.settlements == [event]
 
 
+CHUNKING = b"220 mx.example\r\n", b"250-mx.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n"
+TAKEN = b"250 s\r\n250 r\r\n250 ok\r\n"
+ONE = b"MAIL FROM:<s@me.example>\r\nRCPT TO:<r@you.example>\r\nBDAT 27 LAST\r\n"
+
+
+def chunking(kit, listener):
+    """A connection to a server with CHUNKING, and what is written once it is ready."""
+    line = kit.Line(kit, listener, greet=False)
+    for data in CHUNKING:
+        said = line.hear(data)
+    return line, said
+
+
+def test_a_window_leaves_in_one_write_and_is_journalled_before(kit):
+    listener = kit.Listener(*(kit.message() for _ in range(3)), follows=True)
+    seen = []
+    listener.at_dot = lambda _conn: seen.append(line_said())
+    line = kit.Line(kit, listener, greet=False)
+    line_said = line.wire.value
+    line.hear(CHUNKING[0])
+    said = line.hear(CHUNKING[1])
+    assert seen == [b""] * 3
+    assert said == (ONE + kit.MESSAGE) + 2 * (b"RSET\r\n" + ONE + kit.MESSAGE)
+    assert line.conn.chunking
+    assert line.hear(TAKEN + 2 * (b"250 reset\r\n" + TAKEN)) == b"QUIT\r\n"
+    assert " ".join(listener.heard) == "ready dot dot dot" + " accepted over" * 3 + " ready"
+
+
+def test_more_of_the_window_is_asked_for_with_each_reply(kit):
+    listener = kit.Listener(kit.message())
+    line, said = chunking(kit, listener)
+    assert said == ONE + kit.MESSAGE
+    listener.follows = True
+    listener.queue.append(kit.message())
+    assert line.hear(b"250 s\r\n") == b"RSET\r\n" + ONE + kit.MESSAGE
+    line.hear(b"250 r\r\n250 ok\r\n")
+    ((event, heard),) = listener.answers
+    assert (str(event.fate), heard) == ("accepted", ["ready", "dot", "dot"])
+    line.hear(b"250 reset\r\n" + TAKEN)
+    assert len(listener.answers) == 1
+    assert [str(settled.fate) for settled in listener.settlements] == ["accepted", "accepted"]
+
+
+def test_a_journal_that_fails_keeps_the_whole_window_unsent(kit):
+    def fail(conn):
+        if listener.heard.count("dot") == 2:
+            raise OSError("disk full")
+
+    listener = kit.Listener(kit.message(), kit.message(), kit.message(), follows=True)
+    listener.at_dot = fail
+    _, said = chunking(kit, listener)
+    assert said == b""
+    assert [str(settled.fate) for settled in listener.settlements] == ["untried", "untried"]
+    assert listener.closed.own_fault
+
+
 def test_what_was_told_before_its_proof_may_be_contradicted(kit):
     listener = kit.Listener(kit.message(), kit.message(), follows=True)
     line = kit.Line(kit, listener)

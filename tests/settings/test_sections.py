@@ -145,14 +145,6 @@ compose: {processes: 2}
             "bulkmail.yaml:1:8: relay: not supported yet; remove the key or write its default, null",
         ),
         (
-            "smtp: {chunking: off}",
-            "bulkmail.yaml:1:18: smtp.chunking: not supported yet; remove the key or write its default, auto",
-        ),
-        (
-            "smtp: {window: 17}",
-            "bulkmail.yaml:1:16: smtp.window: not supported yet; remove the key or write its default, 16",
-        ),
-        (
             'web: {listen: "0.0.0.0:8025"}',
             "bulkmail.yaml:1:15: web.listen: not supported yet; remove the key or write its default, 127.0.0.1:8025",
         ),

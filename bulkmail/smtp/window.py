@@ -1,0 +1,227 @@
+"""Several messages in flight on one connection: MAIL, RCPT, BDAT LAST and the message in one group (RFC 3030, 2920).
+
+A window is what was sent since the last *barrier*. What its replies say is *held* until then: a barrier is reached when
+every reply owed was read and nothing is left over. All slots allow 2xx, 4xx and 5xx alike, so it is the count at the
+barrier that proves nobody lost one; nothing else would show it. The caller bounds the window.
+
+What happened                                | whose BDAT was answered     | the others in the window
+---------------------------------------------+-----------------------------+-------------------------------------------
+barrier                                      | as its reply                | -
+421                                          | as its reply                | free: a server that said 421 reads no more
+close, deadline                              | as its reply                | unknown, or lost before its last byte
+a surplus 2xx behind the last reply          | stands where its own reply  | -
+                                             | and the next are both 2xx,  |
+                                             | else unknown                |
+a 3xx, or not a reply; BDAT taken where MAIL | unknown                     | unknown, or free before its last byte
+or every RCPT was refused; RSET refused      |                             |
+BDAT not understood (500, 501, 502, 503 ...) | as its reply                | free, and BDAT is not used again
+
+With one reply too many in the window each reply read is its slot's own or belongs to the slot before: a message stands
+where both say 2xx. A message is unknown, not free, as soon as its last byte is written: unlike a message behind a dot
+(`alignment`) it is complete, and nobody can know what became of it.
+
+Behind another message MAIL has an RSET before it. RFC 3030 leaves open what a server keeps of a transaction whose BDAT
+it refused; without the RSET the next recipient could be added to the recipients of the message before, or the next
+message delivered to them. It costs no round trip, and as it is never refused, it is one more slot that tells a lost
+count. A message that follows a refusal has one too, so none is needed at a barrier.
+
+What no count can see: a reply that is missing, when the last one owed does not come and nobody says more (a deadline
+then settles the others as they were read), and a stray 2xx at the very end of a window of nothing but 2xx, which is
+right all the same.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from bulkmail.mail import Category, Fate, Reply, Stage
+from bulkmail.smtp.capabilities import Capabilities
+from bulkmail.smtp.course import Course, Ending
+from bulkmail.smtp.events import Event, Settled, TransactionOver
+from bulkmail.smtp.pipeline import Command
+from bulkmail.smtp.replies import MalformedReply
+from bulkmail.smtp.table import Slot
+from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_command
+
+_RSET: Command = (Slot.RESTART, 0, "RSET\r\n")
+_NOT_UNDERSTOOD = (500, 501, 502, 503, 504, 555)
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """One transaction in the window. ``own`` and ``behind``: the classes of its BDAT's reply and of the one after."""
+
+    course: Course
+    told: list[Event] = field(default_factory=list)  # what is true of it if the count is right
+    own: int = 0
+    behind: int = 0
+
+    def take(self) -> list[Event]:
+        told, self.told = self.told, []
+        return told
+
+    def unknown(self, note: str) -> list[Event]:
+        """Its message is on the wire and what was read of it is nobody's for certain."""
+        open_ones = self.course.settle_rest(Fate.UNKNOWN, Stage.DOT, None)
+        return [
+            replace(event, fate=Fate.UNKNOWN, stage=Stage.DOT, reply=None, note=note, category=Category.NO_ANSWER)
+            if isinstance(event, Settled)
+            else event
+            for event in [*open_ones, *self.take()]
+        ]
+
+
+class Window:
+    """The transactions of one session that speaks BDAT: those in flight, and those answered since the barrier.
+
+    The calls are `Underway`'s. ``started`` counts all transactions of the session.
+    """
+
+    __slots__ = ("_answered", "_flying", "_fresh", "_proven", "_reset", "_surplus", "started")
+
+    def __init__(self) -> None:
+        self.started = 0
+        self._flying: deque[_Flight] = deque()  # BDAT not answered yet, oldest first
+        self._answered: list[_Flight] = []
+        self._fresh: list[Settled] = []
+        self._reset = False  # the server may still be in a transaction
+        self._proven = False  # a BDAT was taken on this connection
+        self._surplus = False
+
+    @property
+    def current(self) -> Course:
+        """Whose replies are read now."""
+        return self._flying[0].course
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight."""
+        return not self._flying
+
+    @property
+    def held(self) -> bool:
+        """Whether something was answered and waits for the barrier."""
+        return bool(self._answered)
+
+    def take_provisional(self) -> list[Settled]:
+        """Recipients whose BDAT got a 2xx since this was asked last, and who wait for the barrier."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def start(self, transaction: Transaction, capabilities: Capabilities) -> list[Command]:
+        """One more transaction: its commands before BDAT."""
+        course = Course(transaction, reused=self.started > 0)
+        commands: list[Command] = [_RSET] if self._flying or self._reset else []
+        self._reset = False
+        self.started += 1
+        self._flying.append(_Flight(course))
+        commands.append((Slot.MAIL, 0, mail_command(transaction, capabilities)))
+        commands += [(Slot.RCPT, n, rcpt_command(transaction.recipients[n])) for n in course.left]
+        return commands
+
+    # replies
+
+    def saw(self, slot: Slot, digit: int) -> None:
+        """A reply of this class was read in this slot. Raises MalformedReply for one that contradicts others."""
+        if self._answered and not self._answered[-1].behind:
+            self._answered[-1].behind = digit
+        if slot is Slot.BDAT and digit == 2 and not self._flying[0].course.left:
+            raise MalformedReply("a message was taken although all its recipients were refused")
+
+    def unasked(self, opening: bytes) -> None:
+        """So begins what was read although nothing was asked."""
+        if self._answered and not self._flying and opening[:1] == b"2":
+            self._surplus = True
+            self._answered[-1].behind = self._answered[-1].behind or 2
+
+    def sender_refused(self, reply: Reply) -> list[Event]:
+        """MAIL was refused; told at the barrier."""
+        flight = self._flying[0]
+        flight.told += flight.course.settle_rest(Fate.REFUSED, Stage.MAIL, reply)
+        return []
+
+    def recipient_refused(self, index: int, reply: Reply) -> list[Event]:
+        """RCPT was refused; told at the barrier."""
+        flight = self._flying[0]
+        flight.told += flight.course.settle(index, Fate.REFUSED, Stage.RCPT, reply)
+        return []
+
+    def chunk_answered(self, fate: Fate, reply: Reply) -> None:
+        """BDAT was answered; told at the barrier."""
+        flight = self._flying.popleft()
+        settled = flight.course.settle_rest(fate, Stage.DOT, reply)
+        flight.told += [*settled, TransactionOver(flight.course.transaction)]
+        flight.own = reply.code // 100
+        self._answered.append(flight)
+        if fate is Fate.ACCEPTED:
+            self._proven = True
+            self._fresh += settled
+        else:
+            self._reset = not self._flying  # a message behind has its own
+
+    def not_understood(self, reply: Reply) -> bool:
+        """Whether this reply to a BDAT whose recipients were taken is about the command, not about the message."""
+        return bool(self.current.left) and reply.code in _NOT_UNDERSTOOD and reply.enhanced[2:4] in ("", "5.", "0.")
+
+    def refused_early(self, reply: Reply) -> list[Event]:
+        """BDAT was refused before all of the message was written."""
+        flight = self._flying[0]
+        return [*self.believed(), *flight.take(), *flight.course.settle_rest(Fate.REFUSED, Stage.DOT, reply)]
+
+    def believed(self) -> list[Event]:
+        """The barrier, or an end that contradicts nothing: what was held is true."""
+        answered, self._answered = self._answered, []
+        self._fresh.clear()
+        return [event for flight in answered for event in flight.told]
+
+    def _refuted(self, note: str) -> list[Event]:
+        told: list[Event] = []
+        for flight in self._answered:
+            stands = self._surplus and flight.own == flight.behind == 2
+            told += flight.take() if stands else flight.unknown(note)
+        self._answered.clear()
+        self._fresh.clear()
+        return told
+
+    # ends
+
+    def shut_down(self, slot: Slot | None, reply: Reply, *, asked: bool) -> list[Event]:
+        """A 421 in ``slot``: it answers the current transaction only, and no later one was read."""
+        told = self.believed()
+        if self._flying and slot is not None:
+            told += self._flying[0].take()
+            told += self._flying[0].course.shut_down(slot, reply, asked=asked)
+        return told
+
+    def broken_off(
+        self, slot: Slot | None, ending: Ending, note: str, *, asked: bool, silent: bool, written: int
+    ) -> list[Event]:
+        """The dialogue broke off while ``slot`` was owed, and ``written`` BDATs with all their bytes unanswered."""
+        garbled = ending is Ending.GARBLED
+        told = self._refuted(note) if garbled else self.believed()
+        for number, flight in enumerate(self._flying):
+            if number < written:
+                if not garbled:
+                    told += flight.take()
+                told += flight.unknown(note)
+            elif number == 0 and slot is not None:
+                told += flight.take()
+                told += flight.course.broken_off(slot, ending, note, asked=asked, silent=silent)
+        return told
+
+    def failed(self, ending: Ending) -> dict[str, bool]:
+        """What such an ending now says against the server, by the names of `Closed`'s fields."""
+        if ending is Ending.GARBLED:
+            return {"chunking_failed": self.started > 0}
+        alone = not self._proven and self.started > 0 and not self.idle
+        return {"chunking_failed": alone and ending in (Ending.GONE, Ending.LATE)}
+
+    def closed(self, note: str, category: Category | None) -> list[Event]:
+        """Nothing more will be read: nothing is known of whoever is still open."""
+        told: list[Event] = []
+        for flight in self._flying:
+            told += flight.course.not_tried(note, category)
+            told.append(TransactionOver(flight.course.transaction))
+        self._flying.clear()
+        return told

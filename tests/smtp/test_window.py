@@ -1,0 +1,345 @@
+"""Several messages in flight by BDAT: every row of the module's table, what is on the wire, and when it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.mail import Category, Fate, Reply
+from bulkmail.smtp import Closed, DotNext, Ready, Settled, Transaction, TransactionOver
+from bulkmail.smtp import pipeline as pipeline_module
+from bulkmail.smtp.course import Ending
+from bulkmail.smtp.window import Window
+
+ACCEPTED, REFUSED, UNKNOWN = ("accepted", "dot", 250), ("refused", "dot", 550), ("unknown", "dot", 0)
+FREE = ("untried", "mail", 0)
+FIRST, NEXT = ["250 s", "250 r", "250 taken"], ["250 reset", "250 s", "250 r", "250 taken"]
+
+
+def window(talk, count: int = 3, *extensions: str, **options):
+    """So many messages on the wire, none answered."""
+    spoken = talk(**options).ready("PIPELINING", "CHUNKING", *extensions)
+    flying = [spoken.submit(message=b"1\r\n")]
+    flying += [spoken.follow(f"r{n}@you.example", message=b"%d\r\n" % n) for n in range(2, count + 1)]
+    spoken.events.clear()
+    return spoken, flying
+
+
+def test_a_message_is_one_group_with_its_commands_and_is_not_stuffed(talk):
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    assert spoken.session.chunking
+    transaction = spoken.submit("a@x.example", "b@x.example")
+    assert spoken.events[-1] == DotNext(transaction)
+    assert spoken.said == (
+        b"MAIL FROM:<s@me.example>\r\nRCPT TO:<a@x.example>\r\nRCPT TO:<b@x.example>\r\nBDAT 27 LAST\r\n" + talk.MESSAGE
+    )
+    events = spoken.hear("250 s", "250 a", "550 b", "250 taken")
+    assert [type(event) for event in events] == [Settled, Settled, TransactionOver, Ready]
+    assert spoken.fate_of(transaction) == [("refused", "rcpt", 550), ACCEPTED]
+
+
+def test_the_next_one_has_an_rset_before_its_mail(talk):
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    spoken.submit(message=b"1\r\n")
+    spoken.follow("r2@you.example", message=b"2\r\n", sender="s2@me.example")
+    assert spoken.said == b"RSET\r\nMAIL FROM:<s2@me.example>\r\nRCPT TO:<r2@you.example>\r\nBDAT 3 LAST\r\n2\r\n"
+
+
+@pytest.mark.parametrize("verdict", ["550 no", "450 later"])
+def test_after_a_refusal_the_next_window_begins_with_rset_and_after_success_it_does_not(talk, verdict):
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    for reply, begins in (("250 taken", b"MAIL"), (verdict, b"MAIL"), ("250 taken", b"RSET"), ("250 taken", b"MAIL")):
+        spoken.submit()
+        assert spoken.said.startswith(begins)
+        spoken.hear(*(["250 reset"] if begins == b"RSET" else []), "250 s", "250 r", reply)
+        assert spoken.session.ready
+    spoken.submit()
+    spoken.follow()
+    spoken.hear("250 s", "250 r", verdict, *NEXT)
+    spoken.submit()
+    assert spoken.said.startswith(b"MAIL")  # the second one's RSET did it
+
+
+@pytest.mark.parametrize("extensions", [("CHUNKING",), ("PIPELINING",)])
+def test_without_both_extensions_it_is_data(talk, extensions):
+    spoken = talk().ready(*extensions)
+    assert not spoken.session.chunking
+    spoken.submit()
+    assert b"BDAT" not in spoken.said
+
+
+@pytest.mark.parametrize("options", [{"chunking": False}, {"pipelining": False}])
+def test_it_can_be_switched_off(talk, options):
+    spoken = talk(**options).ready("PIPELINING", "CHUNKING")
+    assert not spoken.session.chunking
+
+
+def test_it_is_the_list_under_tls_that_counts(talk):
+    spoken = talk(tls="required")
+    spoken.hear("220 mx")
+    spoken.hear("250-mx", "250-PIPELINING", "250-CHUNKING", "250 STARTTLS")
+    spoken.hear("220 go")
+    spoken.told(spoken.session.tls_established("TLSv1.3"))
+    spoken.hear("250-mx", "250 PIPELINING")
+    assert not spoken.session.chunking
+
+
+# what the server says to three messages, in one go; their fates; what follows
+TABLE = {
+    "barrier": ([*FIRST, *NEXT, *NEXT], [ACCEPTED] * 3, "ready"),
+    "one refused": ([*FIRST, "250 x", "250 s", "250 r", "550 d", *NEXT], [ACCEPTED, REFUSED, ACCEPTED], "ready"),
+    "MAIL refused": (
+        [*FIRST, "250 x", "550 s", "503 r", "503 d", *NEXT],
+        [ACCEPTED, ("refused", "mail", 550), ACCEPTED],
+        "ready",
+    ),
+    "RCPT refused": (
+        ["250 s", "450 r", "554 d", *NEXT, *NEXT],
+        [("refused", "rcpt", 450), ACCEPTED, ACCEPTED],
+        "ready",
+    ),
+    "421 at BDAT": (
+        [*FIRST, "250 x", "250 s", "250 r", "421 bye"],
+        [ACCEPTED, ("refused", "dot", 421), FREE],
+        "closed",
+    ),
+    "421 at RSET": ([*FIRST, "421 bye"], [ACCEPTED, ("untried", "mail", 421), FREE], "closed"),
+    "421 at RCPT": (["250 s", "421 bye"], [("refused", "rcpt", 421), FREE, FREE], "closed"),
+    "421 first of all": (["421 bye"], [("refused", "mail", 421), FREE, FREE], "closed"),
+    "421 behind a refused RCPT": (
+        [*FIRST, "250 x", "250 s", "550 r", "421 bye"],
+        [ACCEPTED, ("refused", "rcpt", 550), FREE],
+        "closed",
+    ),
+    "surplus 2xx": ([*FIRST, *NEXT, *NEXT, "250 again"], [ACCEPTED] * 3, "failed"),
+    "surplus 2xx and a refusal": (
+        [*FIRST, "250 x", "250 s", "550 r", "554 d", *NEXT, "250 again"],
+        [ACCEPTED, UNKNOWN, ACCEPTED],  # the refusal may be RCPT's or BDAT's own, or the one before
+        "failed",
+    ),
+    "stray 2xx, then a refusal": (
+        ["250 stray", *FIRST, "250 x", "250 s", "550 r", "554 d", *NEXT],
+        [UNKNOWN] * 3,  # 554 stands where RSET's reply belongs
+        "failed",
+    ),
+    "surplus 5xx": ([*FIRST, *NEXT, *NEXT, "500 what"], [UNKNOWN] * 3, "failed"),
+    "surplus garbage": ([*FIRST, *NEXT, *NEXT, "what"], [UNKNOWN] * 3, "failed"),
+    "surplus 354": ([*FIRST, *NEXT, *NEXT, "354 go"], [UNKNOWN] * 3, "failed"),
+    "a 354": ([*FIRST, "250 x", "354 go"], [UNKNOWN] * 3, "failed"),
+    "garbage": ([*FIRST, "what"], [UNKNOWN] * 3, "failed"),
+    "garbage after a refusal": (["250 s", "550 r", "what"], [UNKNOWN] * 3, "failed"),
+    "RSET refused": ([*FIRST, "500 what"], [UNKNOWN] * 3, "failed"),
+    "taken without recipients": (["250 s", "550 r", "250 d"], [UNKNOWN] * 3, "failed"),
+    "taken without a sender": (["550 s", "250 r", "250 d"], [UNKNOWN] * 3, "failed"),
+    "not understood": (["250 s", "250 r", "502 what"], [FREE] * 3, "not understood"),
+    "not understood, later": (
+        [*FIRST, "250 x", "250 s", "250 r", "500 5.5.1 what"],
+        [ACCEPTED, FREE, FREE],
+        "not understood",
+    ),
+    "503 behind a refusal is no news": (
+        ["250 s", "550 r", "503 d", *NEXT, *NEXT],
+        [("refused", "rcpt", 550), ACCEPTED, ACCEPTED],
+        "ready",
+    ),
+    "500 about the message": (
+        ["250 s", "250 r", "500 5.7.1 spam", *NEXT, *NEXT],
+        [("refused", "dot", 500), ACCEPTED, ACCEPTED],
+        "ready",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("cut", [0, 1])
+def test_table(talk, name, cut):
+    lines, fates, then = TABLE[name]
+    spoken, flying = window(talk)
+    data = "".join(line + "\r\n" for line in lines).encode()
+    for piece in [data[n : n + 1] for n in range(len(data))] if cut else [data]:
+        spoken.told(spoken.session.receive(piece))
+    if cut and name.startswith("surplus"):
+        # the barrier was reached before anything more was there
+        fates = [("refused", "rcpt", 550) if "550 r" in lines and n == 1 else ACCEPTED for n in range(3)]
+    assert [spoken.fate_of(each) for each in flying] == [[fate] for fate in fates]
+    assert [event.transaction for event in spoken.events if isinstance(event, TransactionOver)] == flying
+    last = spoken.events[-1]
+    if then == "ready":
+        assert isinstance(last, Ready)
+        assert spoken.session.ready
+    else:
+        assert isinstance(last, Closed)
+        assert last.chunking_failed == (then != "closed")
+        assert not last.pipelining_failed
+        assert spoken.said == b""
+
+
+ENDINGS = {
+    "gone": lambda session: session.eof("gone"),
+    "late": lambda session: session.deadline("late"),
+    "ours": lambda session: session.abandon("ours"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    ("lines", "fates"),
+    [
+        ([], [UNKNOWN] * 3),
+        (["250 s"], [UNKNOWN] * 3),
+        (["250 s", "550 r"], [("refused", "rcpt", 550), UNKNOWN, UNKNOWN]),
+        (FIRST, [ACCEPTED, UNKNOWN, UNKNOWN]),
+        ([*FIRST, "250 x", "550 s"], [ACCEPTED, ("refused", "mail", 550), UNKNOWN]),
+        (["250 s", "250 r", "550 d", *NEXT], [REFUSED, ACCEPTED, UNKNOWN]),
+    ],
+)
+def test_a_close_or_a_deadline_settles_what_was_read_and_leaves_the_rest_unknown(talk, ending, lines, fates):
+    spoken, flying = window(talk)
+    assert spoken.hear(*lines) == []  # held
+    spoken.told(ENDINGS[ending](spoken.session))
+    assert [spoken.fate_of(each) for each in flying] == [[fate] for fate in fates]
+    proven = "250 taken" in lines
+    assert spoken.events[-1].chunking_failed == (ending != "ours" and not proven)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_was_not_written_to_its_last_byte_was_not_delivered(talk, ending, monkeypatch):
+    monkeypatch.setattr(pipeline_module, "PIECE", 8)
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    first = Transaction("", ("r@you.example",), b"long enough\r\n")
+    second = Transaction("", ("r2@you.example",), b"2\r\n")
+    spoken.events += spoken.session.submit(first)
+    spoken.events += spoken.session.follow(second)
+    spoken.session.take_output()
+    spoken.events += ENDINGS[ending](spoken.session)
+    assert spoken.fate_of(first) == [("untried" if ending == "ours" else "lost", "mail", 0)]
+    assert spoken.fate_of(second) == [FREE]
+
+
+def test_a_used_connection_found_closed_leaves_a_written_message_unknown(talk):
+    spoken, _ = window(talk, 1)
+    spoken.hear(*FIRST)
+    later = spoken.submit()
+    spoken.told(spoken.session.eof("gone"))
+    assert spoken.fate_of(later) == [UNKNOWN]
+    assert not spoken.events[-1].chunking_failed
+
+
+def test_nothing_is_told_before_the_barrier_and_then_in_order(talk):
+    spoken, flying = window(talk)
+    for line in [*FIRST, *NEXT, *NEXT[:-1]]:
+        assert spoken.hear(line) == []
+    events = spoken.hear("250 taken")
+    assert [type(event) for event in events] == [Settled, TransactionOver] * 3 + [Ready]
+    assert [event.transaction for event in events[:-1:2]] == flying
+
+
+def test_half_a_421_at_the_barrier_waits_for_its_other_half(talk):
+    spoken, flying = window(talk, 2)
+    data = "".join(line + "\r\n" for line in [*FIRST, *NEXT]).encode()
+    assert spoken.told(spoken.session.receive(data + b"42")) == []
+    assert not spoken.session.ready
+    assert not spoken.session.may_follow
+    assert spoken.session.patience == "mail"
+    spoken.told(spoken.session.receive(b"1 bye\r\n"))
+    assert [spoken.fate_of(each) for each in flying] == [[ACCEPTED]] * 2
+
+
+def test_a_2xx_is_provisional_until_the_barrier(talk):
+    spoken, (first, second) = window(talk, 2)
+    spoken.hear(*FIRST)
+    (event,) = spoken.session.take_provisional()
+    assert (event.transaction, event.fate) == (first, Fate.ACCEPTED)
+    assert spoken.session.take_provisional() == []
+    spoken.hear("250 reset")
+    assert spoken.session.take_provisional() == []
+    spoken.hear(*NEXT[1:])
+    assert spoken.session.take_provisional() == []  # settled meanwhile
+    assert spoken.fate_of(second) == [ACCEPTED]
+
+
+def test_more_may_follow_until_all_is_answered(talk):
+    spoken, flying = window(talk, 1)
+    assert spoken.session.may_follow
+    spoken.hear("250 s")
+    flying.append(spoken.follow())
+    spoken.hear("250 r", "250 taken")
+    flying.append(spoken.follow())
+    spoken.hear(*NEXT, *NEXT)
+    assert [spoken.fate_of(each) for each in flying] == [[ACCEPTED]] * 3
+    assert not spoken.session.may_follow
+    with pytest.raises(RuntimeError, match="behind another"):
+        spoken.follow()
+
+
+def test_quit_waits_for_the_window(talk):
+    spoken, _ = window(talk, 2)
+    spoken.session.quit()
+    assert not spoken.session.may_follow
+    spoken.hear(*FIRST)
+    assert spoken.said == b""
+    events = spoken.hear(*NEXT)
+    assert spoken.said == b"QUIT\r\n"
+    assert not any(isinstance(event, Ready) for event in events)
+
+
+def test_one_that_is_ruled_out_is_settled_at_once_and_the_window_stays(talk):
+    spoken, _ = window(talk, 1, "SIZE 20")
+    settled, over = spoken.session.follow(Transaction("", ("r@you.example",), b"x" * 40 + b"\r\n"))
+    assert (settled.category, type(over)) == (Category.TOO_LARGE, TransactionOver)
+    assert spoken.session.submitted == 1
+    spoken.hear(*FIRST)
+    assert spoken.session.ready
+
+
+@pytest.mark.parametrize("taken", [1, 2])
+def test_a_refusal_in_the_middle_of_the_message_is_one_and_the_end(talk, monkeypatch, taken):
+    monkeypatch.setattr(pipeline_module, "PIECE", 8)
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    first = Transaction("", ("r@you.example",), b"a long message that is cut\r\n")
+    second = Transaction("", ("r2@you.example",), b"2\r\n")
+    session = spoken.session
+    spoken.events += session.submit(first) + session.follow(second)
+    for _ in range(taken):
+        session.take_output()
+    assert session.patience == "body"
+    spoken.events += session.receive(b"250 s\r\n250 r\r\n552 too big\r\n")
+    assert spoken.fate_of(first) == [("refused", "dot", 552)]
+    assert spoken.fate_of(second) == [FREE]
+    assert isinstance(spoken.events[-1], Closed)
+    assert session.take_output() == b""
+
+
+def test_a_success_before_the_last_byte_is_none(talk, monkeypatch):
+    monkeypatch.setattr(pipeline_module, "PIECE", 8)
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    only = Transaction("", ("r@you.example",), b"a long message that is cut\r\n")
+    spoken.events += spoken.session.submit(only)
+    spoken.session.take_output()
+    spoken.events += spoken.session.receive(b"250 s\r\n250 r\r\n250 taken\r\n")
+    assert spoken.fate_of(only) == [("lost", "data", 0)]
+
+
+def test_a_window_of_large_messages_leaves_in_pieces(talk, monkeypatch):
+    monkeypatch.setattr(pipeline_module, "PIECE", 30)
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    messages = [b"%d" % n * 38 + b"\r\n" for n in range(3)]
+    session = spoken.session
+    for n, message in enumerate(messages):
+        transaction = Transaction("", (f"r{n}@you.example",), message)
+        session.submit(transaction) if n == 0 else session.follow(transaction)
+    pieces = []
+    while session.output_pending:
+        pieces.append(session.take_output())
+    said = b"".join(pieces)
+    assert max(map(len, pieces)) < 30 + 120
+    for n, message in enumerate(messages):
+        assert b"RCPT TO:<r%d@you.example>\r\nBDAT 40 LAST\r\n" % n + message in said
+    assert session.patience == "mail"
+
+
+def test_an_empty_window_has_nothing_to_tell():
+    made = Window()
+    assert (made.idle, made.held, made.started) == (True, False, 0)
+    assert made.closed("gone", None) == made.believed() == []
+    assert made.shut_down(None, Reply(421, ("bye",)), asked=False) == []
+    assert made.failed(Ending.GARBLED) == made.failed(Ending.GONE) == {"chunking_failed": False}
