@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup
-from bulkmail.delivery.flights import Flights
+from bulkmail.delivery.flights import MOST_TOGETHER, Flights, full, together
 from bulkmail.delivery.gates import Seats
 from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.openings import SOON, Openings
 from bulkmail.delivery.outage import Outage
 from bulkmail.delivery.pipelining import Pipelining
-from bulkmail.delivery.walk import Walk
 from bulkmail.mail import Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.routing import Site
 from bulkmail.shaping import Limits, classify
@@ -32,15 +32,14 @@ from bulkmail.smtp import Closed, Settled, Transaction
 
 if TYPE_CHECKING:
     from bulkmail.delivery.street import Street
+    from bulkmail.delivery.walk import Walk
     from bulkmail.net import Connection
 
 _log = Logger("bulkmail")
 
 FIRST_STOCK = 8
 LARGEST_STOCK = 1024
-_SOON = 0.0005  # a grant this near is taken now: a timer would cost more
 _FREE_TRIES = 3
-_REST_AFTER_REFUSED_CONNECTION = 60.0
 _REMEMBERED = 60.0
 
 
@@ -64,9 +63,8 @@ class Lane:
         self._seats = Seats(street.gates, self._gate, site.provider)
         self._idle: dict[Connection, float] = {}  # since when; the last one in is the first one out
         self._flights = Flights(street)
-        self._walks: set[Walk] = set()
+        self._openings = Openings(self, street, self._gate, self._seats)
         self._grant: float | None = None
-        self._no_more_before = 0.0
         self._wakeup = Wakeup(street.reactor, self.dispatch)
         self.outage = Outage(street)
         self._blame: Outcome | None = None
@@ -74,7 +72,7 @@ class Lane:
     def __repr__(self) -> str:
         return (
             f"<Lane {self.site.name} ready={len(self.ready)} flying={self.in_flight} idle={len(self._idle)} "
-            f"opening={len(self._walks)} queues={len(self.queues)}{' down' if self.down else ''}>"
+            f"opening={len(self._openings)} queues={len(self.queues)}{' down' if self.down else ''}>"
         )
 
     @property
@@ -146,15 +144,15 @@ class Lane:
                 self.let_go(connection)
                 continue
             at = self._granted(connection, now)
-            if at > now + _SOON:
+            if at > now + SOON:
                 self._wakeup.at(at)
                 break
             self._grant = None
             del self._idle[connection]
-            self._begin(connection, self.ready.popleft())
+            self._begin(connection, self._next(connection, now))
         else:
             if self.ready:
-                self._open_more(now)
+                self._openings.more(now)
         if self.wants > self.stock // 2:
             if not self.ready and self._idle and self.held == 0:
                 self.stock = min(LARGEST_STOCK, self.stock * 2)  # it ran dry: keep more at hand
@@ -165,10 +163,24 @@ class Lane:
             self._grant = self._seats.reserve(connection.peer.ip, now)
         return self._grant
 
-    def _begin(self, connection: Connection, message: Message) -> None:
+    def _next(self, connection: Connection, now: float) -> list[Message]:
+        """What the next transaction is made of; the first message of it is granted."""
+
+        def granted() -> bool:
+            allowed = self._granted(connection, now) <= now + SOON
+            if allowed:
+                self._grant = None
+            return allowed
+
+        offered = connection.capabilities
+        most = min(self.pipelining.recipients, offered.recipients or MOST_TOGETHER)
+        return together(self.ready, most, offered.domains, granted)
+
+    def _begin(self, connection: Connection, group: list[Message]) -> None:
         now = self._street.now()
         self._seats.busy(connection, now)
-        if not self._flights.submit(connection, message):
+        self.ready.extendleft(reversed(self._flights.submit(connection, group)))
+        if not self._flights.on(connection):
             self._idle[connection] = now
             self._seats.park(connection, self, now)
 
@@ -179,63 +191,41 @@ class Lane:
             return
         # Idle connections and those being opened find their messages left; one that came back untried is not risked
         # again; nothing stands behind the last one of a connection.
-        if len(ready) <= len(self._walks) + len(self._idle) or ready[0].free_tries:
-            return
-        if conn.messages >= self.limits.messages_per_connection:
+        if (
+            len(ready) <= len(self._openings) + len(self._idle)
+            or ready[0].free_tries
+            or full(conn, self.limits.messages_per_connection)
+        ):
             return
         if not self.pipelining.room(self._flights.on(conn), ready[0].size, chunking=conn.chunking):
             return
-        if self._granted(conn, now) > now + _SOON:
+        if self._granted(conn, now) > now + SOON:
             return
         self._grant = None
-        self._flights.follow(conn, ready.popleft())
+        self.ready.extendleft(reversed(self._flights.follow(conn, self._next(conn, now))))
         self.dispatch()
-
-    def _open_more(self, now: float) -> None:
-        """Open a connection where one is missing: one at a time at first, more as the first ones work."""
-        if len(self.ready) <= len(self._walks) or len(self._walks) > self.connections:
-            return
-        if now < self._no_more_before and self.connections:
-            return
-        at = self._gate.gate.may_open(now)
-        if at is None:
-            if not self.connections:
-                self._gate.wait(self)
-            return
-        if at > now + _SOON:
-            self._wakeup.at(at)
-            return
-        total = self._street.gates.total
-        if total.open >= total.limit:
-            total.wait(self)
-            return
-        self._seats.opened(now)
-        walk = Walk(self, self._street)
-        self._walks.add(walk)
-        walk.start()
 
     # what a walk tells
 
     def walk_arrived(self, walk: Walk, connection: Connection) -> None:
         """A host of the site has answered and the session is ready."""
-        self._walks.discard(walk)
+        self._openings.ended(walk)
         self.outage.over()
         self.connection_ready(connection)
 
     def walk_failed(self, walk: Walk, outcome: Outcome) -> None:
         """No host could be used: with other connections at work that is a limit, without it is an outage."""
-        self._walks.discard(walk)
-        self._seats.given_up()
-        self._gate.gate.slow_down(self._street.now(), classify(outcome).signal)
-        if self.connections or self._walks:
-            self._no_more_before = self._street.now() + self._street.scaled(_REST_AFTER_REFUSED_CONNECTION)
+        self._openings.given_up(walk)
+        now = self._street.now()
+        self._gate.gate.slow_down(now, classify(outcome).signal)
+        if self.connections or self._openings:
+            self._openings.rest(now)
         else:
             self.fail(outcome)
 
     def walk_stopped(self, walk: Walk) -> None:
         """The walk was given up for a reason of our own; nobody is charged."""
-        self._walks.discard(walk)
-        self._seats.given_up()
+        self._openings.given_up(walk)
 
     def fail(self, outcome: Outcome) -> None:
         """The site cannot be used now: charge one message, give the others back, rest until its retry."""
@@ -261,7 +251,7 @@ class Lane:
 
     def connection_ready(self, conn: Connection) -> None:
         """It takes the next message, or has carried all it may."""
-        if conn.messages >= self.limits.messages_per_connection or self.closed or self._gate.gate.surplus:
+        if full(conn, self.limits.messages_per_connection) or self.closed or self._gate.gate.surplus:
             conn.quit()
             self._wakeup.now()
             return
@@ -275,18 +265,21 @@ class Lane:
         """Journal the dot. An error means that it must not leave: the message comes back untried."""
         del conn
         try:
-            self._street.ledger.about_to_dot(transaction.context)
+            for message in filter(None, transaction.context):
+                self._street.ledger.about_to_dot(message)
         except OwnFault as fault:
             self._street.own_fault(str(fault))
             raise
 
     def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
-        """The message's one recipient has its fate."""
-        del index
-        message: Message = transaction.context
-        self._flights.landed(conn, message)
+        """One recipient has its fate."""
+        message = self._flights.landed(conn, transaction, index)
         if event.fate is Fate.UNTRIED:
             self._again(message)
+            return
+        if self.pipelining.too_many(event, index):  # not an attempt (RFC 5321 4.5.3.1.10)
+            self.ready.appendleft(message)
+            self._wakeup.now()
             return
         if event.fate is Fate.UNKNOWN:
             self.pipelining.doubted()
@@ -303,7 +296,7 @@ class Lane:
     def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
         """Not proven yet, and written down all the same: a kill now must not send it again."""
         del conn
-        self._street.ledger.answered(event.transaction.context, event.outcome(peer), self.site.provider)
+        self._street.ledger.answered(event.transaction.context[event.index], event.outcome(peer), self.site.provider)
 
     def transaction_over(self, conn: Connection, transaction: Transaction) -> None:
         """Settled already; the connection says itself when it takes the next one."""
@@ -368,8 +361,7 @@ class Lane:
         self.ready.clear()
         self._give_back(waiting, 0.0)
         self.close_idle(self._street.now())
-        for walk in list(self._walks):
-            walk.stop()
+        self._openings.stop()
 
     def abort(self) -> None:
         """Cut what is still in flight: an unanswered dot becomes ambiguous, the rest was not sent."""
@@ -380,7 +372,7 @@ class Lane:
         street = self._street
         # An outage is remembered until its recipients have had the time to come back.
         out = self.outage.since is not None and street.now() < self.down_until + street.scaled(_REMEMBERED)
-        if self.queues or self.held or self.connections or self._walks or out or street.paused:
+        if self.queues or self.held or self.connections or self._openings or out or street.paused:
             return False
         self.closed = True
         self._wakeup.cancel()

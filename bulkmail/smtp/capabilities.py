@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """The extensions that change what we write. ``size`` is the largest message in bytes, 0 for no stated limit."""
+    """The extensions that change what we write. ``size`` is the largest message in bytes, 0 for no stated limit.
+
+    ``mails``, ``recipients`` and ``domains``: so many transactions a session, recipients a transaction and domains
+    among these (RFC 9422), 0 for no stated limit.
+    """
 
     size_offered: bool = False
     size: int = 0
@@ -18,6 +23,10 @@ class Capabilities:
     chunking: bool = False
     smtputf8: bool = False
     enhanced_codes: bool = False
+    dsn: bool = False
+    mails: int = 0
+    recipients: int = 0
+    domains: int = 0
 
 
 NONE = Capabilities()
@@ -29,12 +38,14 @@ _PLAIN = {
     "CHUNKING": "chunking",
     "SMTPUTF8": "smtputf8",
     "ENHANCEDSTATUSCODES": "enhanced_codes",
+    "DSN": "dsn",
 }
+_LIMITS = {"MAILMAX": "mails", "RCPTMAX": "recipients", "RCPTDOMAINMAX": "domains"}
 
 
 def parse_capabilities(lines: Iterable[str]) -> Capabilities:
     """The capabilities in the lines after the greeting line, keywords in any case; repeated ones count once."""
-    found: dict[str, bool] = {}
+    found: dict[str, Any] = {}
     size = 0
     size_offered = False
     for line in lines:
@@ -49,4 +60,17 @@ def parse_capabilities(lines: Iterable[str]) -> Capabilities:
             elif len(number) <= 20 and number.isascii() and number.isdigit():
                 size_offered = True
                 size = int(number)
+        elif keyword == "LIMITS":
+            found.update(_limits(rest))
     return Capabilities(size_offered=size_offered, size=size, **found)
+
+
+def _limits(text: str) -> dict[str, int]:
+    """RFC 9422 3: ``name=value`` words; 1 to 6 digits that do not begin with 0. What is not known is passed over."""
+    limits: dict[str, int] = {}
+    for word in text.split():
+        name, _, number = word.partition("=")
+        known = _LIMITS.get(name.upper())
+        if known and len(number) <= 6 and number.isascii() and number.isdigit() and number[0] != "0":
+            limits[known] = int(number)
+    return limits

@@ -16,12 +16,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # a quoted local part may hold spaces
 
 @dataclass(slots=True, eq=False)
 class Transaction:
-    """``message`` is complete, with CRLF line ends, not dot-stuffed; ``context`` is the caller's own."""
+    """``message`` is complete, with CRLF line ends, not dot-stuffed; ``context`` is the caller's own.
+
+    ``notify``: what the receiver is asked to report later, ``FAILURE`` or ``NEVER``, where it offers DSN (RFC 3461);
+    ``""`` asks for nothing.
+    """
 
     sender: str
     recipients: tuple[str, ...]
     message: bytes
     context: Any = None
+    notify: str = ""
 
     @property
     def smtputf8(self) -> bool:
@@ -72,9 +77,12 @@ def mail_command(transaction: Transaction, capabilities: Capabilities) -> str:
         line += " BODY=8BITMIME"
     if transaction.smtputf8:
         line += " SMTPUTF8"
+    if transaction.notify and capabilities.dsn:
+        line += " RET=HDRS"  # RFC 3461 4.3: a bounce need not carry the newsletter back
     return line + "\r\n"
 
 
-def rcpt_command(recipient: str) -> str:
-    """``RCPT TO``."""
-    return f"RCPT TO:<{recipient}>\r\n"
+def rcpt_commands(transaction: Transaction, capabilities: Capabilities) -> list[str]:
+    """``RCPT TO`` for each recipient, with the parameters that are offered and asked for."""
+    notify = f" NOTIFY={transaction.notify}" if transaction.notify and capabilities.dsn else ""
+    return [f"RCPT TO:<{recipient}>{notify}\r\n" for recipient in transaction.recipients]

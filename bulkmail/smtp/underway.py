@@ -15,7 +15,7 @@ from bulkmail.smtp.course import CATEGORY, Course, Ending
 from bulkmail.smtp.events import Event, Settled, TransactionOver
 from bulkmail.smtp.pipeline import Command
 from bulkmail.smtp.table import Slot
-from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_command
+from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_commands
 
 # "What?", "not implemented", "not now" (RFC 5321 4.2.2). MAIL was understood before on this connection. Behind a dot it
 # is said by a server that lost its place, reads a message as commands, or keeps a transaction open: about no recipient.
@@ -64,7 +64,7 @@ class Underway:
             self.follower = course
             self._followed = True
         commands: list[Command] = [(Slot.MAIL, 0, mail_command(transaction, capabilities))]
-        commands += [(Slot.RCPT, n, rcpt_command(transaction.recipients[n])) for n in course.left]
+        commands += [(Slot.RCPT, n, line) for n, line in enumerate(rcpt_commands(transaction, capabilities))]
         commands.append((Slot.DATA, 0, "DATA\r\n"))
         return commands
 

@@ -42,7 +42,7 @@ from bulkmail.smtp.events import Event, Settled, TransactionOver
 from bulkmail.smtp.pipeline import Command
 from bulkmail.smtp.replies import MalformedReply
 from bulkmail.smtp.table import Slot
-from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_command
+from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_commands
 
 _RSET: Command = (Slot.RESTART, 0, "RSET\r\n")
 _NOT_UNDERSTOOD = (500, 501, 502, 503, 504, 555)
@@ -117,7 +117,7 @@ class Window:
         self.started += 1
         self._flying.append(_Flight(course))
         commands.append((Slot.MAIL, 0, mail_command(transaction, capabilities)))
-        commands += [(Slot.RCPT, n, rcpt_command(transaction.recipients[n])) for n in course.left]
+        commands += [(Slot.RCPT, n, line) for n, line in enumerate(rcpt_commands(transaction, capabilities))]
         return commands
 
     # replies

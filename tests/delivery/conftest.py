@@ -17,7 +17,7 @@ from bulkmail.mail import Category, Fate, OwnFault, Peer, Rate, Reply, Stage
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings
 from bulkmail.shaping import provider_table
-from bulkmail.smtp import Closed, Settled
+from bulkmail.smtp import Capabilities, Closed, Settled
 from bulkmail.spool import Spool, SqliteStore
 
 EPOCH = 1_700_000_000.0
@@ -126,6 +126,7 @@ class FakeConnection:
         self.following = None  # announced behind the current one
         self.dotted = False
         self.chunking = False
+        self.capabilities = farm.capabilities
         self.stray = False  # half a line was read that nobody asked for
 
     def __repr__(self):
@@ -152,7 +153,7 @@ class FakeConnection:
         self.messages += 1
         self.current = transaction
         self.dotted = False
-        self.farm.sent.append((transaction.context.claimed.id, self.farm.clock.seconds(), self.peer.ip))
+        self.farm.left(self, transaction)
         self.farm.submitted(self)
 
     def follow(self, transaction):
@@ -163,7 +164,7 @@ class FakeConnection:
             raise ValueError(refused)
         self.messages += 1
         self.following = transaction
-        self.farm.followed.append(transaction.context.claimed.id)
+        self.farm.followed += [message.claimed.id for message in transaction.context]
 
     def quit(self):
         if self.closed or self.leaving:
@@ -204,8 +205,9 @@ class FakeConnection:
 
     def settle(self, fate, stage=Stage.DOT, answer=None, note="", category=None):
         transaction, self.current, self.following = self.current, self.following, None
-        event = Settled(transaction, 0, fate, stage, answer, note, category)
-        self.listener.settled(self, transaction, 0, event, self.peer)
+        for index in range(len(transaction.recipients)):
+            event = Settled(transaction, index, fate, stage, answer, note, category)
+            self.listener.settled(self, transaction, index, event, self.peer)
         self.listener.transaction_over(self, transaction)
 
     def free(self):
@@ -225,7 +227,7 @@ class FakeConnection:
     def again(self):
         if self.current is not None:
             self.dotted = False
-            self.farm.sent.append((self.current.context.claimed.id, self.farm.clock.seconds(), self.peer.ip))
+            self.farm.left(self, self.current)
             self.farm.submitted(self)
         elif self.leaving:
             self.farm.clock.callLater(self.farm.rtt, self.close, None, reply(221, "bye"), "the session ended with QUIT")
@@ -270,7 +272,7 @@ class FakeWindow(FakeConnection):
     def follow(self, transaction):
         assert self.flying
         self._send(transaction)
-        self.farm.followed.append(transaction.context.claimed.id)
+        self.farm.followed += [message.claimed.id for message in transaction.context]
 
     def _send(self, transaction):
         refused = self.farm.unsendable(transaction)
@@ -278,7 +280,7 @@ class FakeWindow(FakeConnection):
             raise ValueError(refused)
         self.messages += 1
         self.flying.append(transaction)
-        self.farm.sent.append((transaction.context.claimed.id, self.farm.clock.seconds(), self.peer.ip))
+        self.farm.left(self, transaction)
         self.farm.widest = max(self.farm.widest, len(self.flying))
         self.listener.about_to_dot(self, transaction)
         if not self.leaving:
@@ -316,6 +318,7 @@ class Farm:
         self.followed = []  # those that were announced behind another
         self.follows = True  # the servers offer PIPELINING
         self.chunks = False  # and CHUNKING
+        self.capabilities = Capabilities()
         self.widest = 0
         self.connected = []
         self.fault = None
@@ -344,6 +347,10 @@ class Farm:
             self.clock.callLater(self.rtt, connection.greet)
         return connection
 
+    def left(self, connection, transaction):
+        for message in transaction.context:
+            self.sent.append((message.claimed.id, self.clock.seconds(), connection.peer.ip))
+
     def submitted(self, connection):
         if callable(self.answers):
             self.answers(connection)
@@ -364,6 +371,7 @@ class FakePool:
         self.delay = 0.01
         self.poison, self.bad, self.asked, self.alone = set(), set(), [], []
         self.size_of = 500
+        self.same = False  # the same message for everybody
 
     def ask(self, job, deadline):
         self.asked.append(job)
@@ -396,7 +404,7 @@ class FakePool:
         return [
             (row[0], None, "", "line 3: no such variable")
             if row[1] in self.bad
-            else (row[0], b"x" * self.size_of, "s@me.example", None)
+            else (row[0], (b"" if self.same else b"%d" % row[0]).rjust(self.size_of, b"x"), "s@me.example", None)
             for row in rows
         ]
 
@@ -655,3 +663,20 @@ def retry(**changed):
     """The settings with another ``retry``."""
     settings = Settings()
     return settings.model_copy(update={"retry": settings.retry.model_copy(update=changed)})
+
+
+def shaped(one_settings, **changed):
+    shaping = one_settings.shaping
+    default = shaping.default.model_copy(update=changed)
+    return one_settings.model_copy(update={"shaping": shaping.model_copy(update={"default": default})})
+
+
+@pytest.fixture
+def fast(kit):
+    """Settings whose meters do not show."""
+
+    def make(**changed):
+        values = {"rate": Rate(100_000, 1.0, 100_000), "connection_rate": Rate(100_000, 1.0, 1000), **changed}
+        return shaped(kit.retry(), **values)
+
+    return make

@@ -1,12 +1,14 @@
-"""Who is on which connection."""
+"""Who is on which connection, and who goes together."""
 
 from __future__ import annotations
 
+from collections import deque
 from types import SimpleNamespace
 
 import pytest
 
-from bulkmail.delivery.flights import Flights
+from bulkmail.delivery.flights import Flights, full, together
+from bulkmail.smtp import Capabilities
 
 
 class FakeConnection:
@@ -30,25 +32,32 @@ class FakeConnection:
 def made():
     closed, held = [], []
     street = SimpleNamespace(
-        wall=lambda: 5.0, ledger=SimpleNamespace(close=lambda message, *why: closed.append((message, why)))
+        wall=lambda: 5.0, notify="", ledger=SimpleNamespace(close=lambda message, *why: closed.append((message, why)))
     )
 
-    def message(name):
-        lane = SimpleNamespace(hold=held.append)
-        return SimpleNamespace(sender="s@me.example", recipient=name, wire=b"\r\n", began=0.0, lane=lane)
+    def message(name, wire=b"\r\n", sender="s@me.example", domain="a.example", free_tries=0):
+        lane, queue = SimpleNamespace(hold=held.append), SimpleNamespace(domain=domain)
+        return SimpleNamespace(
+            sender=sender, recipient=name, wire=wire, began=0.0, lane=lane, queue=queue, free_tries=free_tries
+        )
 
     return SimpleNamespace(flights=Flights(street), message=message, closed=closed, held=held)
 
 
 def test_from_being_handed_over_to_its_fate(made):
     flights, conn = made.flights, FakeConnection()
-    first, second = made.message("a"), made.message("b")
-    assert flights.submit(conn, first)
-    assert flights.follow(conn, second)
-    assert (len(flights), flights.connections, flights.on(conn), first.began) == (2, 1, 2, 5.0)
-    assert [(t.recipients, t.context) for t in conn.given] == [(("a",), first), (("b",), second)]
-    flights.landed(conn, second)
-    flights.landed(conn, first)
+    first, second, third = (made.message(name) for name in "abc")
+    assert flights.submit(conn, [first]) == flights.follow(conn, [second, third]) == []
+    assert (len(flights), flights.connections, flights.on(conn), first.began) == (3, 1, 2, 5.0)
+    one, two = conn.given
+    assert (one.recipients, two.recipients, two.context) == (("a",), ("b", "c"), [second, third])
+    assert flights.landed(conn, two, 1) is third
+    assert (len(flights), flights.on(conn), two.context) == (2, 2, [second, None])
+    assert flights.landed(conn, two, 0) is second
+    assert flights.on(conn) == 1
+    with pytest.raises(AssertionError):
+        flights.landed(conn, two, 0)
+    assert flights.landed(conn, one, 0) is first
     assert (len(flights), flights.connections, flights.on(conn)) == (0, 0, 0)
 
 
@@ -56,15 +65,64 @@ def test_what_can_never_be_sent_has_its_outcome_and_is_nowhere(made):
     flights, conn = made.flights, FakeConnection()
     conn.error = ValueError("a bare CR")
     bad = made.message("a")
-    assert not flights.submit(conn, bad)
+    assert flights.submit(conn, [bad]) == []
     assert (len(flights), flights.connections, made.held) == (0, 0, [-1])
     ((message, why),) = made.closed
     assert (message, why) == (bad, ("invalid", "template", "a bare CR"))
 
 
+def test_of_several_that_cannot_be_sent_together_each_is_tried_alone(made):
+    flights, conn = made.flights, FakeConnection()
+    conn.error = ValueError("the address has a character that could break a command")
+    group = [made.message("a"), made.message("b>")]
+    assert flights.submit(conn, group) == group
+    assert (len(flights), made.closed, made.held) == (0, [], [])
+    ready = deque(group)
+    assert together(ready, 50, 0, lambda: True) == group[:1]
+
+
 def test_abort_cuts_every_connection(made):
     flights, conns = made.flights, [FakeConnection(), FakeConnection()]
     for conn in conns:
-        flights.submit(conn, made.message("a"))
+        flights.submit(conn, [made.message("a")])
     flights.abort()
     assert all("stopped" in conn.aborted for conn in conns)
+
+
+def names(group):
+    return "".join(message.recipient for message in group)
+
+
+def test_together_go_those_that_are_the_same_to_the_byte(made):
+    ready = deque(made.message(name) for name in "abcdef")
+    assert names(together(ready, 4, 0, lambda: True)) == "abcd"
+    assert names(ready) == "ef"
+    ready = deque([made.message("a"), made.message("b", wire=b"other\r\n"), made.message("c")])
+    assert names(together(ready, 50, 0, lambda: True)) == "a"
+    ready = deque([made.message("a"), made.message("b", sender="t@me.example")])
+    assert names(together(ready, 50, 0, lambda: True)) == "a"
+    ready = deque([made.message("a"), made.message("ü"), made.message("b")])
+    assert [names(together(ready, 50, 0, lambda: True)) for _ in range(3)] == ["a", "ü", "b"]
+    ready = deque([made.message("a"), made.message("b", free_tries=1), made.message("c")])
+    assert [names(together(ready, 50, 0, lambda: True)) for _ in range(3)] == ["a", "b", "c"]
+
+
+def test_together_go_no_more_domains_than_the_server_takes(made):
+    ready = deque(made.message(name, domain=domain) for name, domain in zip("abcd", "xxyz", strict=True))
+    assert names(together(ready, 50, 1, lambda: True)) == "ab"
+    assert names(together(ready, 50, 2, lambda: True)) == "cd"
+
+
+def test_together_go_as_many_as_are_granted(made):
+    grants = iter([True, False])
+    ready = deque(made.message(name) for name in "abcd")
+    assert names(together(ready, 50, 0, lambda: next(grants))) == "ab"
+    assert names(ready) == "cd"
+
+
+@pytest.mark.parametrize(
+    ("carried", "most", "offered", "expected"), [(4, 5, 0, False), (5, 5, 0, True), (3, 5, 3, True), (3, 2, 9, True)]
+)
+def test_full(carried, most, offered, expected):
+    connection = SimpleNamespace(messages=carried, capabilities=Capabilities(mails=offered))
+    assert full(connection, most) is expected

@@ -11,36 +11,7 @@ from bulkmail.mail import Category, Fate, OwnFault, Rate, Stage
 BIG = {"big": {"mx": [".big.example"], "connections": 5, "messages_per_connection": 50}}
 
 
-def shaped(one_settings, **changed):
-    shaping = one_settings.shaping
-    default = shaping.default.model_copy(update=changed)
-    return one_settings.model_copy(update={"shaping": shaping.model_copy(update={"default": default})})
-
-
-@pytest.fixture
-def fast(kit):
-    """Settings whose meters do not show."""
-
-    def make(**changed):
-        values = {"rate": Rate(100_000, 1.0, 100_000), "connection_rate": Rate(100_000, 1.0, 1000), **changed}
-        return shaped(kit.retry(), **values)
-
-    return make
-
-
 # connections
-
-
-def test_connections_are_opened_one_by_one_as_the_first_ones_work(world, fast):
-    one = world(settings=fast())
-    one.farm.connects = True
-    one.farm.answers = lambda _: None
-    one.campaign({"a.example": 100})
-    one.start()
-    one.run(0.02)
-    assert len(one.farm.made) == 1
-    one.run(5)
-    assert 3 <= len(one.farm.made) <= 10
 
 
 def test_a_connection_carries_no_more_than_it_may(world, fast):
@@ -72,15 +43,6 @@ def test_fifty_sites_share_the_five_connections_of_their_provider(world, fast):
     assert one.farm.most == 5
     one.settle_down()
     one.check_empty()
-
-
-def test_the_whole_process_has_its_limit(world, fast):
-    one = world(settings=fast(), connections=4)
-    one.farm.obliging()
-    run = one.campaign({f"d{n}.example": 5 for n in range(40)})
-    one.send(60)
-    assert one.statuses(run) == {"delivered": 200}
-    assert one.farm.most == 4
 
 
 def test_many_sites_at_one_address_share_what_it_takes(world, fast):
@@ -174,16 +136,6 @@ def test_the_rate_is_honoured_in_every_window(world, fast, count, burst, rows):
             assert m <= burst + (last - first) / rate.interval + 1.01, (n, m)
     # and not slower than it may be
     assert times[-1] - times[0] <= rows * rate.interval + 3.0
-
-
-def test_the_rate_of_connecting_is_honoured(world, fast):
-    one = world(settings=fast(connection_rate=Rate(60, 60.0, 1), messages_per_connection=1))
-    one.farm.obliging()
-    run = one.campaign({"a.example": 10})
-    one.send(60)
-    assert one.statuses(run) == {"delivered": 10}
-    times = [at for at, _ in one.farm.connected]
-    assert min(b - a for a, b in itertools.pairwise(times)) > 0.99
 
 
 def test_a_complaint_slows_the_lane_down(world, fast):
@@ -352,20 +304,6 @@ def test_rows_that_come_to_a_site_given_up_are_still_dealt_with(world, kit):
     one.until(lambda: late.complete, 300)
     assert one.statuses(run) == {"expired": 10}
     assert one.statuses(late) == {"delivered": 20}
-
-
-def test_one_more_connection_refused_beside_working_ones_is_a_limit_and_no_outage(world, fast):
-    one = world(settings=fast())
-    one.farm.obliging()
-    one.farm.answers = lambda connection: one.clock.callLater(1.0, connection.answer, 250)
-    run = one.campaign({"a.example": 40})
-    one.start()
-    one.until(lambda: one.farm.sent, 5)
-    dead(one)
-    one.until(lambda: run.complete, 200)
-    assert one.statuses(run) == {"delivered": 40}
-    assert {attempt[1] for attempt in one.attempts()} == {1}
-    assert len(one.farm.made) <= 8
 
 
 def test_a_host_that_says_554_at_the_greeting_charges_one(world, fast, kit):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.delivery.pipelining import Pipelining
-from bulkmail.mail import Category, Fate, Rate, Stage
+from bulkmail.mail import Category, Fate, Rate, Reply, Stage
 from bulkmail.settings import Settings
-from bulkmail.smtp import Closed
+from bulkmail.smtp import Closed, Settled
 
 FAILED = Closed(Stage.RCPT, None, "354 is no answer to RCPT", Category.PROTOCOL, pipelining_failed=True)
 
@@ -70,6 +70,37 @@ def test_chunking_is_given_up_first():
     assert (learned.chunks, learned.follows, learned.groups) == (False, True, True)
     learned.closed(FAILED)
     assert (learned.chunks, learned.follows, learned.groups) == (False, False, True)
+
+
+@pytest.mark.parametrize(
+    ("index", "stage", "words", "expected"),
+    [
+        (7, Stage.RCPT, (452, "4.5.3 too many recipients"), True),
+        (7, Stage.RCPT, (452, "too many"), True),
+        (7, Stage.RCPT, (552, "too many"), True),
+        (7, Stage.RCPT, (550, "5.5.3 too many"), True),
+        (7, Stage.RCPT, (452, "4.2.2 mailbox full"), False),
+        (7, Stage.RCPT, (450, "later"), False),
+        (7, Stage.DOT, (452, "4.5.3 too many recipients"), False),
+        (0, Stage.RCPT, (452, "4.5.3 too many recipients"), False),
+    ],
+)
+def test_how_many_recipients_a_transaction_may_have_is_learned(index, stage, words, expected):
+    learned = Pipelining("example.net", 16)
+    event = Settled(None, index, Fate.REFUSED, stage, Reply(words[0], (words[1],)))
+    assert learned.too_many(event, index) is expected
+    assert learned.recipients == (7 if expected else 50)
+
+
+def test_the_same_message_for_all_goes_out_in_transactions_of_many(world):
+    w = windows(world, messages_per_connection=1000)
+    w.pool.same = True
+    run = w.campaign({"a.example": 300, "b.example": 100})
+    w.send()
+    assert w.statuses(run) == {"delivered": 400}
+    assert sum(connection.messages for connection in w.farm.made) < 100
+    w.settle_down()
+    w.check_empty()
 
 
 def windows(world, **changed):
@@ -161,7 +192,7 @@ def test_a_server_that_does_not_understand_bdat_gets_data(world):
 
 def test_a_message_that_cannot_be_sent_leaves_the_window_open(world):
     w = windows(world)
-    w.farm.unsendable = lambda transaction: "bare CR" if transaction.context.claimed.id & 0xFF in (2, 9) else ""
+    w.farm.unsendable = lambda transaction: "bare CR" if transaction.context[0].claimed.id & 0xFF in (2, 9) else ""
     run = w.campaign({"a.example": 30})
     w.send()
     assert w.statuses(run) == {"delivered": 28, "invalid": 2}
@@ -215,7 +246,7 @@ def test_what_was_behind_a_message_that_was_the_last_goes_again_at_once_and_alon
     run = w.campaign({"a.example": 3})
     w.farm.answers = lambda connection: w.clock.callLater(0.05, connection.dot)
     connection = behind(w)
-    free = connection.following.context
+    free = connection.following.context[0]
     connection.lose(fate, Stage.DOT)
     w.farm.answers = 250
     w.until(lambda: len(w.attempts()) == 3)
@@ -256,7 +287,7 @@ def test_after_a_failure_nothing_follows_and_after_another_no_groups(world):
 def test_a_message_that_cannot_be_sent_leaves_the_dot_alone(world):
     w = world(settings=limits(connections=1))
     w.farm.obliging()
-    w.farm.unsendable = lambda transaction: "bare CR" if transaction.context.claimed.id & 0xFF == 2 else ""
+    w.farm.unsendable = lambda transaction: "bare CR" if transaction.context[0].claimed.id & 0xFF == 2 else ""
     run = w.campaign({"a.example": 6})
     w.send()
     assert w.statuses(run) == {"delivered": 5, "invalid": 1}

@@ -16,6 +16,7 @@ def test_every_extension_we_use_is_read_in_any_case():
         chunking=True,
         smtputf8=True,
         enhanced_codes=True,
+        dsn=True,
     )
 
 
@@ -44,3 +45,19 @@ def test_size(line: str, offered: bool, size: int):
 
 def test_parameters_and_repetitions_do_no_harm():
     assert parse_capabilities(["PIPELINING now", "PIPELINING"]) == Capabilities(pipelining=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("LIMITS RCPTMAX=20 MAILMAX=5 RCPTDOMAINMAX=1", (5, 20, 1)),
+        ("limits rcptmax=1", (0, 1, 0)),
+        ("LIMITS", (0, 0, 0)),
+        ("LIMITS RCPTMAX=0 MAILMAX=07 RCPTDOMAINMAX=1234567", (0, 0, 0)),
+        ("LIMITS RCPTMAX= MAILMAX=-1 RCPTDOMAINMAX=x =3 RCPTMAX", (0, 0, 0)),
+        ("LIMITS FUTURE=9 MAILMAX=3", (3, 0, 0)),
+    ],
+)
+def test_limits(line: str, expected: tuple[int, int, int]):
+    found = parse_capabilities([line])
+    assert (found.mails, found.recipients, found.domains) == expected

@@ -1,0 +1,73 @@
+"""The connections that one lane is opening: one at a time at first, more as the first ones work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bulkmail.delivery.walk import Walk
+
+if TYPE_CHECKING:
+    from bulkmail.delivery.gates import Seats, SharedGate
+    from bulkmail.delivery.lane import Lane
+    from bulkmail.delivery.street import Street
+
+SOON = 0.0005  # what is allowed this near is done now: a timer would cost more
+_REST_AFTER_REFUSED_CONNECTION = 60.0
+
+
+class Openings:
+    """Walks under way. A lane that may not open one now is woken when it may."""
+
+    def __init__(self, lane: Lane, street: Street, gate: SharedGate, seats: Seats) -> None:
+        self._lane = lane
+        self._street = street
+        self._gate = gate
+        self._seats = seats
+        self._walks: set[Walk] = set()
+        self._no_more_before = 0.0
+
+    def __len__(self) -> int:
+        """Connections being opened."""
+        return len(self._walks)
+
+    def more(self, now: float) -> None:
+        """Open one where one is missing, if the gates allow."""
+        lane, walks = self._lane, self._walks
+        if len(lane.ready) <= len(walks) or len(walks) > lane.connections:
+            return
+        if now < self._no_more_before and lane.connections:
+            return
+        at = self._gate.gate.may_open(now)
+        if at is None:
+            if not lane.connections:
+                self._gate.wait(lane)
+            return
+        if at > now + SOON:
+            lane.wake_at(at)
+            return
+        total = self._street.gates.total
+        if total.open >= total.limit:
+            total.wait(lane)
+            return
+        self._seats.opened(now)
+        walk = Walk(lane, self._street)
+        walks.add(walk)
+        walk.start()
+
+    def rest(self, now: float) -> None:
+        """Others work and one more was refused: that is a limit, not to be tried again soon."""
+        self._no_more_before = now + self._street.scaled(_REST_AFTER_REFUSED_CONNECTION)
+
+    def ended(self, walk: Walk) -> None:
+        """It has its connection."""
+        self._walks.discard(walk)
+
+    def given_up(self, walk: Walk) -> None:
+        """It ended without one."""
+        self._walks.discard(walk)
+        self._seats.given_up()
+
+    def stop(self) -> None:
+        """Give up all of them."""
+        for walk in list(self._walks):
+            walk.stop()
