@@ -1,6 +1,6 @@
 """A mail server for tests, in a process of its own: it writes down what it accepts before it says that it did.
 
-``python receiver.py --record FILE [--keep FOLDER] [--delay SECONDS] ADDRESS...`` listens on one free port of all the
+``python receiver.py --record FILE [--keep FOLDER] [--delay SECONDS] [--most N] ADDRESS...`` listens on one free port of all the
 addresses, prints ``{"port": N}`` and ends when its standard input does. The part of a recipient before the ``-`` says
 how it is treated:
 
@@ -8,7 +8,8 @@ how it is treated:
     busy     451 4.3.0 to RCPT, always  later    451 4.3.0 to RCPT, the first time
     vanish   the connection is closed instead of a reply to the final dot, the first time
 
-Each accepted message is one JSON line of the record: at, ip, to, sender, message_id, digest (of all its bytes), size.
+``--most``: so many recipients a message, the others get 452 4.5.3. Each accepted message is one JSON line of the record
+for each recipient: at, ip, to, sender, message_id, digest (of all its bytes), size, of (how many recipients it had).
 It is appended by one write before the reply leaves, so a record without a reply is possible and the reverse is not.
 """
 
@@ -32,9 +33,10 @@ _MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^>]*>)")
 class Book:
     """What all connections of the process share."""
 
-    def __init__(self, record: str, keep: str | None, delay: float) -> None:
+    def __init__(self, record: str, keep: str | None, delay: float, most: int) -> None:
         self.keep = keep
         self.delay = delay
+        self.most = most
         self.seen: set[str] = set()
         self.count = 0
         self._fd = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -46,7 +48,7 @@ class Book:
         self.seen.add(recipient)
         return True
 
-    def accept(self, ip: str, sender: str, recipient: str, stuffed: bytes) -> None:
+    def accept(self, ip: str, sender: str, recipient: str, stuffed: bytes, of: int) -> None:
         """Write one accepted message down."""
         message = stuffed.replace(b"\r\n..", b"\r\n.")
         message = message[1:] if message.startswith(b".") else message
@@ -59,6 +61,7 @@ class Book:
             "message_id": found[1].decode("ascii") if found else "",
             "digest": hashlib.sha256(message).hexdigest(),
             "size": len(message),
+            "of": of,
         }
         if self.keep is not None:
             with open(os.path.join(self.keep, f"{self.count}.eml"), "wb") as file:
@@ -138,7 +141,9 @@ class Receiver(asyncio.Protocol):
 
     def rcpt(self, recipient: str) -> None:
         kind = recipient.partition("-")[0]
-        if kind == "bounce":
+        if len(self.to) >= self.book.most:
+            self.say(b"452 4.5.3 too many recipients")
+        elif kind == "bounce":
             self.say(b"550 5.1.1 no such user here")
         elif kind == "busy" or (kind == "later" and self.book.first(recipient)):
             self.say(b"451 4.3.0 try again later")
@@ -152,7 +157,7 @@ class Receiver(asyncio.Protocol):
             self.say(b"550 5.7.1 refused by policy")
             return
         for recipient in self.to:
-            self.book.accept(self.ip, self.sender, recipient, message)
+            self.book.accept(self.ip, self.sender, recipient, message, len(self.to))
         if kind == "vanish" and self.book.first(self.to[0]):
             self.transport.abort()
         elif self.book.delay:
@@ -187,9 +192,10 @@ async def main() -> None:
     parser.add_argument("--record", required=True)
     parser.add_argument("--keep")
     parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--most", type=int, default=100)
     parser.add_argument("addresses", nargs="+")
     given = parser.parse_args()
-    book = Book(given.record, given.keep, given.delay)
+    book = Book(given.record, given.keep, given.delay, given.most)
     loop = asyncio.get_running_loop()
     sockets = listening(given.addresses)
     for one in sockets:

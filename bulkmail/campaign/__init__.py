@@ -13,7 +13,7 @@ worker process of their own (`bulkmail.campaign.ingest`), which is started by it
 
 from __future__ import annotations
 
-from bulkmail.campaign.differences import changes, digests
+from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
 from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
 from bulkmail.campaign.load import load_campaign, schema
 from bulkmail.campaign.model import Campaign, Schedule
@@ -21,6 +21,7 @@ from bulkmail.campaign.preflight import Lists, read_headers
 from bulkmail.campaign.reading import sender_domain, snapshot
 
 __all__ = [
+    "ONE_FOR_ALL",
     "Action",
     "Campaign",
     "DropFolder",

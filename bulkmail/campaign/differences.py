@@ -13,6 +13,8 @@ from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.reading import includes_used, sender_domain
 
 _ORDER = "the order of the attachments"
+ONE_FOR_ALL = "one message for everybody"
+"""Cannot be accepted as a change: which Message-ID a recipient's message has depends on it."""
 
 
 def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
@@ -33,8 +35,10 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
         add(f"attachment {name}", data)
     if len(campaign.attachments) > 1:
         add(_ORDER, "\0".join(campaign.attachments))
-    for key in ("from", "subject", "reply_to", "envelope_from"):
-        add(key, content[key])
+    for key in ("from", "subject", "to", "reply_to", "envelope_from"):
+        add(key, content.get(key))
+    if content.get("same_for_all"):
+        add(ONE_FOR_ALL, "")
     for name, value in content["headers"].items():
         add(f"header {name}", value)
     for name, value in (content["unsubscribe"] or {}).items():

@@ -201,6 +201,7 @@ class Campaign(Section):
         Field(description="the CSV file of the recipients", examples=["recipients.csv"]),
     ]
     suppress: Annotated[Many[FileName], BeforeValidator(_listed), WithJsonSchema(_FILES)] = ()
+    to: Text | None = None
     reply_to: Text | None = None
     envelope_from: Annotated[Line, AfterValidator(_envelope_from)] | None = None
     headers: Mapping[Line, Line] = {}

@@ -35,7 +35,7 @@ def snapshot(
     no schedule, so it takes a campaign that has one.
     """
     # only here: the process that reads the lists imports this room too, and needs neither Jinja2 nor cryptography
-    from bulkmail.content import check_content  # noqa: PLC0415
+    from bulkmail.content import check_content, same_for_all  # noqa: PLC0415
 
     reader = _Reader(campaign)
     content: dict[str, Any] = {
@@ -46,6 +46,7 @@ def snapshot(
         "text": reader.template("text", campaign.template.text),
         "html_name": campaign.template.html or "",
         "text_name": campaign.template.text or "",
+        "to": campaign.to,
         "reply_to": campaign.reply_to,
         "envelope_from": campaign.envelope_from,
         "headers": dict(campaign.headers),
@@ -67,6 +68,7 @@ def snapshot(
     if problems:
         problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
         raise Refused(problems)
+    content["same_for_all"] = same_for_all(content)
     return content
 
 

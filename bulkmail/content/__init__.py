@@ -10,5 +10,6 @@ from __future__ import annotations
 
 from bulkmail.content.check import check_content
 from bulkmail.content.compose import Composer
+from bulkmail.content.shared import same_for_all
 
-__all__ = ["Composer", "check_content"]
+__all__ = ["Composer", "check_content", "same_for_all"]

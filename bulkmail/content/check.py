@@ -20,6 +20,7 @@ from bulkmail.content.templates import Library
 from bulkmail.mail import Address, AddressError, Problem, parse_address
 
 _ELSEWHERE = {
+    "to": "to",
     "reply-to": "reply_to",
     "list-unsubscribe": "unsubscribe",
     "list-unsubscribe-post": "unsubscribe",
@@ -29,7 +30,7 @@ _ELSEWHERE = {
     "return-path": "envelope_from",
 }
 _RESERVED = frozenset(
-    {"to", "cc", "bcc", "date", "message-id", "mime-version", "received", "delivered-to", "authentication-results"}
+    {"cc", "bcc", "date", "message-id", "mime-version", "received", "delivered-to", "authentication-results"}
 )
 _RESERVED_STARTS = ("content-", "resent-", "arc-", "dkim-", "domainkey-", "x-google-dkim-")
 
@@ -50,6 +51,7 @@ class _Check:
         content = self._content
         sender = self._mailbox("from", content["from"])
         self._optional("reply_to", self._mailbox)
+        self._optional("to", self._mailbox)
         self._optional("envelope_from", self._address)
         self._list_id(content["list_id"])
         self._headers(content["headers"])
@@ -82,7 +84,7 @@ class _Check:
     # The senders
 
     def _optional(self, key: str, check: Callable[[str, str], Address | None]) -> None:
-        if self._content[key]:
+        if self._content.get(key):
             check(key, self._content[key])
 
     def _mailbox(self, key: str, text: str) -> Address | None:

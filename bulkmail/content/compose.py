@@ -51,6 +51,10 @@ class Composer:
         letter = self._letters.get(campaign)
         if letter is None:
             raise LookupError(f"campaign {campaign} is not loaded in this worker")
+        if letter.same_for_all:
+            # one object: the frame back holds its bytes once
+            message = letter.same()
+            return [(row[0], message, letter.envelope_from, None) for row in job[2]]
         # Step by step for all rows: a processor does the same thing again faster than one thing after the other
         rendered = _each(lambda row: letter.rendered(row[1], row[2], row[3], row[4], json.loads(row[5])), job[2])
         messages = _each(Draft.signed, _each(letter.draft, rendered))
@@ -116,6 +120,8 @@ class Letter:
             token(self._key, 0), "{}"
         )  # hashed once, not thrice
         self._campaign: str = content["name"]
+        self._date: float | None = content.get("date") if content.get("same_for_all") else None
+        self._same: bytes | None = None
         self._columns = [Columns(columns, content["defaults"]) for columns in content["columns"]]
         self._signer = Signer(keys_for(domain, content["dkim"]))
         self._templates(content)
@@ -125,6 +131,8 @@ class Letter:
         self._varying: dict[str, Sheet] = {}  # field name -> its value's template
         self._constant["From"] = mailbox("From", display, self._sender)
         self._add("Subject", content["subject"])
+        if content.get("to"):
+            self._constant["To"] = mailbox("To", *parse_mailbox(content["to"]))
         if content["reply_to"]:
             self._constant["Reply-To"] = mailbox("Reply-To", *parse_mailbox(content["reply_to"]))
         unsubscribe = content["unsubscribe"] or {}
@@ -173,6 +181,18 @@ class Letter:
         elif value := sheet.render(self._globals):
             self._constant[name] = unstructured(name, value, keep_long_words=name != "Subject")
 
+    @property
+    def same_for_all(self) -> bool:
+        """Whether there is one message for everybody."""
+        return self._date is not None
+
+    def same(self) -> bytes:
+        """That message. Number 0 is nobody's: its token is the message's own."""
+        assert self._date is not None
+        if self._same is None:
+            self._same = self.draft(self._printed(0, self._date, {})).signed()
+        return self._same
+
     def compose(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> bytes:
         """The complete message for recipient ``n``. Raises RowError, AddressError, UnicodeEncodeError."""
         return self.draft(self.rendered(n, email, date, file_no, cells)).signed()
@@ -180,16 +200,20 @@ class Letter:
     def rendered(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Rendered:
         """The first step of `compose`: all that the templates print."""
         recipient = parse_address(email)
-        name = token(self._key, n)
-        variables = {**self._globals, "campaign": self._campaign, **self._columns[file_no].variables(cells)}
-        variables["email"], variables["token"] = email, name
+        variables = self._columns[file_no].variables(cells)
+        variables["email"], variables["token"] = email, token(self._key, n)
+        return self._printed(n, date, variables, To=mailbox("To", "", recipient))
+
+    def _printed(self, n: int, date: float, own: dict[str, Any], **addressed: bytes) -> Rendered:
+        name = own.get("token") or token(self._key, n)
+        variables = {**self._globals, "campaign": self._campaign, **own}
         urls = []
         if self._url is not None:
             urls.append(bulk.link(self._url.render(variables)))
         if self._mailto:
             urls.append(self._mailto + name)
 
-        fields = {"From": self._constant["From"], "To": mailbox("To", "", recipient)}
+        fields = {"From": self._constant["From"], **addressed}
         fields["Date"] = structured("Date", date_text(int(date)))
         fields["Message-ID"] = structured("Message-ID", self._message_id.format(name))
         fields.update(self._constant)

@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from bulkmail.campaign import Campaign, changes, digests, load_campaign, read_headers, snapshot
+from bulkmail.campaign import ONE_FOR_ALL, Campaign, changes, digests, load_campaign, read_headers, snapshot
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
 from bulkmail.settings import Settings
@@ -74,8 +74,16 @@ def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Re
                 )
             ]
         )
-    found = [] if accept_changes else changes(row.digests, digests(campaign, prepared.content))
-    if found and row.state not in ENDED:
+    if row.state in ENDED:
+        return None
+    found = changes(row.digests, digests(campaign, prepared.content))
+    if any(change.startswith(ONE_FOR_ALL) for change in found):
+        words = (
+            f"{name}: it was begun {'without' if prepared.content['same_for_all'] else 'as'} {ONE_FOR_ALL} (`to`, and "
+            "nothing printed of a row), and that cannot be changed any more; put it back, or use another name"
+        )
+        return Refused([Problem(prepared.path, 0, 0, words)])
+    if found and not accept_changes:
         remedy = "run with --accept-changes to use it for the rows not sent yet, or put back what it was"
         return Refused(
             Problem(prepared.path, 0, 0, f"{name}: {change} since it was started; {remedy}") for change in found
@@ -90,7 +98,7 @@ async def open_campaign(spool: Spool, prepared: Prepared, *, now: float, accept_
     found = digests(campaign, prepared.content)
     if row is None:
         key = new_key()
-        content = {**prepared.content, "key": key}
+        content = {**prepared.content, "key": key, "date": now}
         row = await spool.create_campaign(
             campaign.name,
             campaign.folder,
@@ -105,7 +113,7 @@ async def open_campaign(spool: Spool, prepared: Prepared, *, now: float, accept_
         refused = refusal(prepared, row, accept_changes=accept_changes)
         if refused is not None:
             raise refused
-        content = {**prepared.content, "key": row.key}
+        content = {**prepared.content, "key": row.key, "date": row.created_at}
         if row.state not in ENDED and changes(row.digests, found):
             await spool.update_content(row.id, content, found, prepared.files, on_unknown=campaign.on_unknown)
     run = Run(

@@ -41,11 +41,13 @@ class ReportWorker:
     def handle(self, job: tuple[Any, ...]) -> Any:
         """One of open, attempts, live, refresh, close."""
         match job:
-            case ("open", campaign, spool, folder, files, key, domain, position):
+            case ("open", campaign, spool, folder, files, key, domain, one_message, position):
                 if spool not in self._spools:
                     self._spools[spool] = Reader(spool)
                 self._readers[campaign] = self._spools[spool]
-                self._folders[campaign] = ReportFolder(folder, files, key, domain, tuple(position))
+                self._folders[campaign] = ReportFolder(
+                    folder, files, key, domain, tuple(position), one_message=one_message
+                )
                 return None
             case ("attempts", campaign):
                 return self._attempts(campaign)
@@ -117,7 +119,8 @@ class Reporting:
     def open(self, run: Run, folder: str, files: list[tuple[str, list[str]]], domain: str, position: Any) -> None:
         """Report on this campaign from now on."""
         report = self._reports[run.id] = _Report(run)
-        where = ("open", run.id, self._spool_path, folder, files, run.content["key"], domain)
+        one_message = bool(run.content.get("same_for_all"))
+        where = ("open", run.id, self._spool_path, folder, files, run.content["key"], domain, one_message)
         report.job = (*where, position or (0, 0))
         self._quick.set_up(run.id, report.job)
         self._slow.set_up(run.id, (*where, (0, 0)))

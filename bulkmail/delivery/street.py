@@ -71,7 +71,7 @@ class Street:
         self.fault = ""
         self.memory = HostMemory(first=60.0 / speed, longest=1800.0 / speed)
         self.tls_memory = TlsMemory()
-        self.notify = "" if settings.smtp.dsn == "off" else settings.smtp.dsn.upper()  # RFC 3461 4.1
+        self.notify = "" if settings.smtp.dsn == "none" else settings.smtp.dsn.upper()  # RFC 3461 4.1
         self.gates = Gates(self._limits, connections)
         self._hostname = hostname
         self._providers = providers

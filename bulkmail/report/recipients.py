@@ -23,14 +23,23 @@ from bulkmail.report.tokens import tokens
 CHUNK = 1000
 
 
-def write_recipients(path: str, rows: Iterable[Sequence[Any]], files: Files, key: bytes, from_domain: str) -> Stats:
+def write_recipients(
+    path: str,
+    rows: Iterable[Sequence[Any]],
+    files: Files,
+    key: bytes,
+    from_domain: str,
+    *,
+    one_message: bool = False,
+) -> Stats:
     """Write the file aside and rename it; returns what was counted on the way. Raises OwnFault.
 
-    ``rows`` are RecipientRow tuples in input order; ``key`` is the campaign's, for tokens and Message-IDs.
+    ``rows`` are RecipientRow tuples in input order; ``key`` is the campaign's, for tokens and Message-IDs. With
+    ``one_message`` everybody got the same one.
     """
     stats = Stats()
     columns = InputColumns(files)
-    shape = _Shape(files, columns, key, from_domain)
+    shape = _Shape(files, columns, key, message_id(key, 0, from_domain) if one_message else "", from_domain)
     with written_aside(path) as write:
         write(lines([OURS + columns.names]))
         for chunk in _chunks(rows):
@@ -47,12 +56,13 @@ def _chunks(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
 class _Shape:
     """Turns chunks of RecipientRow tuples into rows of the file."""
 
-    def __init__(self, files: Files, columns: InputColumns, key: bytes, from_domain: str) -> None:
+    def __init__(self, files: Files, columns: InputColumns, key: bytes, same: str, from_domain: str) -> None:
         self._prefixes = guarded(file_prefixes(files))
         self._columns = columns
         self._key = key
         # every Message-ID of a campaign is the same around its token
         sample = token(key, 1)
+        self._same = same  # the Message-ID of everybody's message, "" where each has its own
         self._before, _, self._after = message_id(key, 1, from_domain).partition(sample)
         self._times = Times()
 
@@ -97,7 +107,7 @@ class _Shape:
             map(str, attempts),
             self._times.cells(first),
             self._times.cells(completed),
-            [before + text + after for text in own_tokens],
+            [self._same] * len(own_tokens) if self._same else [before + text + after for text in own_tokens],
             own_tokens,
             [str(size) if size else "" for size in sizes],
             strict=True,

@@ -58,11 +58,21 @@ class ReportFolder:
     All methods raise OwnFault when the disk does not take what is written; what stood there before then still does.
     """
 
-    def __init__(self, folder: str, files: Files, key: bytes, from_domain: str, position: Position = NOTHING) -> None:
+    def __init__(
+        self,
+        folder: str,
+        files: Files,
+        key: bytes,
+        from_domain: str,
+        position: Position = NOTHING,
+        *,
+        one_message: bool = False,
+    ) -> None:
         self._folder = folder
         self._files = files
         self._key = key
         self._from_domain = from_domain
+        self._one_message = one_message  # the same for everybody, and so is its Message-ID
         self._position = position
         self._attempts: AttemptsFile | None = None
         self._stats: Stats | None = None
@@ -79,7 +89,14 @@ class ReportFolder:
 
     def refresh(self, facts: Facts, recipients: Iterable[Sequence[Any]]) -> Stats:
         """Write recipients.csv and the page, both from one pass over ``recipients`` (RecipientRow tuples)."""
-        stats = write_recipients(self._path(RECIPIENTS), recipients, self._files, self._key, self._from_domain)
+        stats = write_recipients(
+            self._path(RECIPIENTS),
+            recipients,
+            self._files,
+            self._key,
+            self._from_domain,
+            one_message=self._one_message,
+        )
         self._stats = stats
         write_page(self._path(PAGE), facts, stats)
         if facts.rehearsal:

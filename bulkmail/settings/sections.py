@@ -73,7 +73,7 @@ class Smtp(Section):
     pipelining: Literal["auto", "off"] = "auto"
     chunking: Literal["auto", "off"] = "auto"
     window: Annotated[int, Field(ge=1, le=100)] = 16
-    dsn: Literal["off", "failure", "never"] = "off"
+    dsn: Literal["none", "failure", "never"] = "none"
     timeouts: Timeouts = Timeouts()
 
 

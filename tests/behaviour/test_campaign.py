@@ -38,6 +38,29 @@ def test_a_campaign_is_sent_and_reported(world: Any) -> None:
     assert (summary["state"], summary["complete"], summary["exit_status"]) == ("finished", True, 0)
 
 
+def test_the_same_message_for_everybody_goes_to_many_at_once(world: Any) -> None:
+    world.start_mail([f"127.0.1.{n + 1}" for n in range(4)], most=20)
+    world.settings()
+    sent = addresses(400) + addresses(20, "bounce")
+    campaign = world.campaign("spring", sent, html="<p>Dear readers, spring is here.</p>")
+    letter = campaign.yaml.read_text().replace("{{ first_name }}, spring", "Spring")
+    campaign.yaml.write_text(letter + 'to: "Our readers <readers@example.com>"\n')
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    campaign.check_report()
+    received = world.server.received()
+    assert sorted(one["to"] for one in received) == sorted(addresses(400))
+    assert len({one["digest"] for one in received}) == 1
+    assert {row["message_id"] for row in campaign.rows()} == {received[0]["message_id"]}
+    # learned from 452 4.5.3, which is nobody's attempt
+    assert max(one["of"] for one in received) == 20
+    assert sum(1 / one["of"] for one in received) < 100
+    assert {row["attempts"] for row in campaign.rows()} == {"1"}
+    assert campaign.statuses() == {"delivered": 400, "bounced": 20}
+
+
 def test_every_answer_has_its_status(world: Any) -> None:
     kinds = ("user", "bounce", "reject", "busy", "later", "vanish", "blocked-by-us")
     sent = [address for kind in kinds for address in addresses(5, kind)]

@@ -38,6 +38,7 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "template": {"html": "body.html.j2", "text": "body.txt.j2"},
         "recipients": ("recipients.csv",),
         "suppress": ("unsubscribed.csv",),
+        "to": None,
         "reply_to": "help@example.com",
         "envelope_from": "bounces@bounces.example.com",
         "headers": {"X-Campaign": "spring"},
@@ -87,7 +88,7 @@ def test_no_line_break_reaches_a_header(refusal: Callable[..., list[str]], key: 
     assert f":{column}: {key}: must not hold a line break or another control character" in line
 
 
-@pytest.mark.parametrize("key", ["from", "subject", "reply_to"])
+@pytest.mark.parametrize("key", ["from", "subject", "to", "reply_to"])
 def test_nothing_is_no_header(refusal: Callable[..., list[str]], key: str) -> None:
     assert refusal(**{key: "' '"})[0].endswith(f"{key}: must not be empty")
 

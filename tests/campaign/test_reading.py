@@ -60,6 +60,7 @@ def test_everything_that_enters_a_message(read: Callable[..., Campaign], setting
         "html_name": "body.html.j2",
         "text_name": "body.txt.j2",
         "includes": {},
+        "to": None,
         "reply_to": "help@example.com",
         "envelope_from": None,
         "headers": {"X-Campaign": "spring"},
@@ -70,6 +71,7 @@ def test_everything_that_enters_a_message(read: Callable[..., Campaign], setting
         "list_id": "",
         "key": KEY,
         "dkim": [{"domain": "example.com", "selector": "s1", "pem": b"PEM"}],
+        "same_for_all": False,
     }
     assert marshal.loads(marshal.dumps(content)) == content
 

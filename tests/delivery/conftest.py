@@ -637,7 +637,7 @@ def kit():
 CAMPAIGN = """\
 name: {name}
 from: "Example Shop <s@me.example>"
-subject: "Hi {{{{ first_name }}}}"
+subject: "{subject}"
 template: {{text: body.txt.j2}}
 recipients: recipients.csv
 {more}"""
@@ -647,10 +647,16 @@ recipients: recipients.csv
 def folder(tmp_path):
     """Writes a campaign's folder; the path of its campaign.yaml."""
 
-    def write(addresses=("a@a.example",), name="spring", more="", text="Hello {{ first_name }}\n"):
+    def write(
+        addresses=("a@a.example",),
+        name="spring",
+        more="",
+        text="Hello {{ first_name }}\n",
+        subject="Hi {{ first_name }}",
+    ):
         place = tmp_path / name
         place.mkdir(exist_ok=True)
-        (place / "campaign.yaml").write_text(CAMPAIGN.format(name=name, more=more))
+        (place / "campaign.yaml").write_text(CAMPAIGN.format(name=name, more=more, subject=subject))
         (place / "body.txt.j2").write_text(text)
         rows = [f"{address},N{n}" for n, address in enumerate(addresses, 1)]
         (place / "recipients.csv").write_text("\n".join(["email,first_name", *rows]) + "\n")

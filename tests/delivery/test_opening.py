@@ -132,3 +132,15 @@ def test_the_same_check_before_anything_is_opened(folder, ask):
     changed = prepare(folder(text="Bye\n"), Settings())
     assert refusal(changed, first.row, accept_changes=False) is not None
     assert refusal(changed, first.row, accept_changes=True) is None
+
+
+def test_whether_everybody_gets_the_same_message_is_decided_once(folder, ask):
+    same = {"text": "Hello all\n", "more": 'to: "Readers <readers@a.example>"', "subject": "News"}
+    first = ask(prepare(folder(**same), Settings()))
+    assert (first.run.content["same_for_all"], first.run.content["date"]) == (True, NOW)
+    assert ask(prepare(folder(**same), Settings())).run.content["date"] == NOW
+    changed = prepare(folder(**{**same, "text": "Hello {{ first_name }}\n"}), Settings())
+    with pytest.raises(Refused, match="begun as one message for everybody"):
+        ask(changed, accept_changes=True)
+    other = prepare(folder(**{**same, "text": "Hello everybody\n"}), Settings())
+    assert ask(other, accept_changes=True).run.content["text"] == "Hello everybody\n"

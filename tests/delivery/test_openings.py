@@ -7,6 +7,10 @@ import itertools
 from bulkmail.mail import Rate
 
 
+def dead(one, domain="a.example"):
+    one.farm.dead = {ip for host in one.site(domain).hosts for ip in host.addresses}
+
+
 def test_connections_are_opened_one_by_one_as_the_first_ones_work(world, fast):
     one = world(settings=fast())
     one.farm.connects = True

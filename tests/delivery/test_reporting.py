@@ -104,7 +104,7 @@ def scene(monkeypatch):
 def test_both_processes_know_the_campaign(scene):
     assert scene.quick.started
     assert scene.slow.started
-    job = ("open", 1, "/spool", "/c/report", [("r.csv", ["email"])], b"k" * 32, "me.example", (0, 0))
+    job = ("open", 1, "/spool", "/c/report", [("r.csv", ["email"])], b"k" * 32, "me.example", False, (0, 0))
     assert scene.quick.setups == scene.slow.setups == {1: job}
 
 
@@ -231,7 +231,7 @@ def worker(tmp_path):
     )
     one = ReportWorker()
     place = tmp_path / "report"
-    one.handle(("open", made.id, str(tmp_path), str(place), files, b"k" * 32, "me.example", (0, 0)))
+    one.handle(("open", made.id, str(tmp_path), str(place), files, b"k" * 32, "me.example", False, (0, 0)))
     yield SimpleNamespace(worker=one, place=place, campaign=made.id, store=store)
     store.close()
 

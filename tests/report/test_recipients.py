@@ -64,6 +64,16 @@ def test_a_row_of_the_file(tmp_path, recipient):
     }
 
 
+def test_where_everybody_gets_the_same_message_its_id_is_the_same(tmp_path, recipient):
+    path = tmp_path / "recipients.csv"
+    rows = [recipient(n=n, fields='["a@example.com","Anna","vip"]') for n in (1, 2)]
+    write_recipients(str(path), iter(rows), ONE, KEY, "example.com", one_message=True)
+    header, *cells = read(path)
+    told = [dict(zip(header, row, strict=True)) for row in cells]
+    assert {row["message_id"] for row in told} == {message_id(KEY, 0, "example.com")}
+    assert [row["token"] for row in told] == [token(KEY, 1), token(KEY, 2)]
+
+
 def test_what_has_not_happened_is_empty_and_no_attempt_is_0(tmp_path, recipient):
     path = tmp_path / "recipients.csv"
     row = recipient(

@@ -1,0 +1,31 @@
+"""Whether a campaign's message is the same for everybody, to the byte.
+
+Then it is composed and signed once, has one Message-ID and one Date, and goes to many recipients in one transaction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
+
+from bulkmail.content.templates import Library
+
+
+def same_for_all(content: dict[str, Any]) -> bool:
+    """True when To is given and nothing printed anywhere depends on the row.
+
+    A mailto address for unsubscribing always does: its subject has the token.
+    """
+    unsubscribe = content["unsubscribe"] or {}
+    if not content.get("to") or unsubscribe.get("mailto"):
+        return False
+    environment = Library({}, html=False).environment
+    constant = {"campaign", "unsubscribe_url", *environment.globals}
+    sources = [content["subject"], *content["headers"].values(), *content["includes"].values()]
+    sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"]) if source]
+    try:
+        return all(find_undeclared_variables(environment.parse(source)) <= constant for source in sources)
+    except TemplateSyntaxError:
+        return False
