@@ -1,7 +1,7 @@
 """A mail server for tests, in a process of its own: it writes down what it accepts before it says that it did.
 
-``python receiver.py --record FILE [--keep FOLDER] [--delay SECONDS] [--most N] ADDRESS...`` listens on one free port of all the
-addresses, prints ``{"port": N}`` and ends when its standard input does. The part of a recipient before the ``-`` says
+``python receiver.py --record FILE [--keep FOLDER] [--delay SECONDS] [--most N] ADDRESS...`` listens on one port of
+all the addresses, prints ``{"port": N}`` and ends when its standard input does. The part of a recipient before the ``-`` says
 how it is treated:
 
     bounce   550 5.1.1 to RCPT          reject   550 5.7.1 to the final dot

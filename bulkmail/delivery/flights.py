@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MOST_TOGETHER = 50  # RFC 5321 4.5.3.1.8 has every server take 100; fewer share the fate of one refusal
 
+OLDEST = 300.0  # seconds
+
 
 def together(ready: deque[Message], most: int, domains: int, granted: Callable[[], bool]) -> list[Message]:
     """Take the next message and those right behind it that can go in one transaction with it.
@@ -45,10 +47,13 @@ def together(ready: deque[Message], most: int, domains: int, granted: Callable[[
     return group
 
 
-def full(connection: Connection, most: int) -> bool:
-    """Whether the connection has carried all it may: ``most`` messages, or what the server says itself (RFC 9422)."""
+def full(connection: Connection, most: int, now: float) -> bool:
+    """Whether the connection has carried all it may: ``most`` messages, what the server says itself (RFC 9422), or age.
+
+    Without an age the slowest host of a site would gather all connections: they last longest there.
+    """
     offered = connection.capabilities.mails
-    return connection.messages >= (min(most, offered) if offered else most)
+    return connection.messages >= (min(most, offered) if offered else most) or now - connection.started_at > OLDEST
 
 
 class Flights:

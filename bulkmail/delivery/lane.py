@@ -191,11 +191,9 @@ class Lane:
             return
         # Idle connections and those being opened find their messages left; one that came back untried is not risked
         # again; nothing stands behind the last one of a connection.
-        if (
-            len(ready) <= len(self._openings) + len(self._idle)
-            or ready[0].free_tries
-            or full(conn, self.limits.messages_per_connection)
-        ):
+        if len(ready) <= len(self._openings) + len(self._idle) or ready[0].free_tries:
+            return
+        if full(conn, self.limits.messages_per_connection, now):
             return
         if not self.pipelining.room(self._flights.on(conn), ready[0].size, chunking=conn.chunking):
             return
@@ -251,12 +249,13 @@ class Lane:
 
     def connection_ready(self, conn: Connection) -> None:
         """It takes the next message, or has carried all it may."""
-        if full(conn, self.limits.messages_per_connection) or self.closed or self._gate.gate.surplus:
+        now = self._street.now()
+        if self.closed or self._gate.gate.surplus or full(conn, self.limits.messages_per_connection, now):
             conn.quit()
             self._wakeup.now()
             return
         self.pipelining.cleared()
-        self._idle[conn] = self._street.now()
+        self._idle[conn] = now
         self.dispatch()
         if conn in self._idle:
             self._seats.park(conn, self, self._street.now())

@@ -127,6 +127,7 @@ class FakeConnection:
         self.dotted = False
         self.chunking = False
         self.capabilities = farm.capabilities
+        self.started_at = farm.clock.seconds()
         self.stray = False  # half a line was read that nobody asked for
 
     def __repr__(self):

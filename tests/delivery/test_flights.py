@@ -121,8 +121,16 @@ def test_together_go_as_many_as_are_granted(made):
 
 
 @pytest.mark.parametrize(
-    ("carried", "most", "offered", "expected"), [(4, 5, 0, False), (5, 5, 0, True), (3, 5, 3, True), (3, 2, 9, True)]
+    ("carried", "most", "offered", "age", "expected"),
+    [
+        (4, 5, 0, 0, False),
+        (5, 5, 0, 0, True),
+        (3, 5, 3, 0, True),
+        (3, 2, 9, 0, True),
+        (1, 5, 0, 299, False),
+        (1, 5, 0, 301, True),
+    ],
 )
-def test_full(carried, most, offered, expected):
-    connection = SimpleNamespace(messages=carried, capabilities=Capabilities(mails=offered))
-    assert full(connection, most) is expected
+def test_full(carried, most, offered, age, expected):
+    connection = SimpleNamespace(messages=carried, capabilities=Capabilities(mails=offered), started_at=50.0)
+    assert full(connection, most, 50.0 + age) is expected
