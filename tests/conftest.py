@@ -254,7 +254,9 @@ class World:
                 return
         raise AssertionError("dnsmasq does not start")
 
-    def start_mail(self, addresses: Sequence[str], *, delay: float = 0.0, most: int = 100) -> MailServer:
+    def start_mail(
+        self, addresses: Sequence[str], *, delay: float = 0.0, most: int = 100, chunking: bool = False
+    ) -> MailServer:
         """tests/receiver.py, keeping the messages as they came."""
         self._started += 1
         place = self.folder / f"mail{self._started}"
@@ -264,7 +266,7 @@ class World:
         record.touch()
         process = subprocess.Popen(
             [sys.executable, str(RECEIVER), "--record", str(record), "--keep", str(kept), "--delay", str(delay),
-             "--most", str(most), *addresses],
+             "--most", str(most), *(["--chunking"] if chunking else []), *addresses],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         self.on_end(end, process)

@@ -1,8 +1,8 @@
 """A mail server for tests, in a process of its own: it writes down what it accepts before it says that it did.
 
-``python receiver.py --record FILE [--keep FOLDER] [--delay SECONDS] [--most N] ADDRESS...`` listens on one port of
-all the addresses, prints ``{"port": N}`` and ends when its standard input does. The part of a recipient before the ``-`` says
-how it is treated:
+``python receiver.py --record FILE [--keep FOLDER] [--delay SECONDS] [--most N] [--chunking] ADDRESS...`` listens on
+one port of all the addresses, prints ``{"port": N}`` and ends when its standard input does. The part of a recipient
+before the ``-`` says how it is treated:
 
     bounce   550 5.1.1 to RCPT          reject   550 5.7.1 to the final dot
     busy     451 4.3.0 to RCPT, always  later    451 4.3.0 to RCPT, the first time
@@ -25,7 +25,7 @@ import socket
 import sys
 import time
 
-PIPELINING = b"250-receiver.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"
+PIPELINING = b"250-receiver.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
 _PATH = re.compile(rb"<([^>]*)>")
 _MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^>]*>)")
 
@@ -33,10 +33,11 @@ _MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^>]*>)")
 class Book:
     """What all connections of the process share."""
 
-    def __init__(self, record: str, keep: str | None, delay: float, most: int) -> None:
+    def __init__(self, record: str, keep: str | None, delay: float, most: int, *, chunking: bool) -> None:
         self.keep = keep
         self.delay = delay
         self.most = most
+        self.chunking = chunking
         self.seen: set[str] = set()
         self.count = 0
         self._fd = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -48,10 +49,8 @@ class Book:
         self.seen.add(recipient)
         return True
 
-    def accept(self, ip: str, sender: str, recipient: str, stuffed: bytes, of: int) -> None:
+    def accept(self, ip: str, sender: str, recipient: str, message: bytes, of: int) -> None:
         """Write one accepted message down."""
-        message = stuffed.replace(b"\r\n..", b"\r\n.")
-        message = message[1:] if message.startswith(b".") else message
         found = _MESSAGE_ID.search(message.partition(b"\r\n\r\n")[0])
         line = {
             "at": time.time(),
@@ -79,6 +78,7 @@ class Receiver(asyncio.Protocol):
         self.sender = ""
         self.to: list[str] = []
         self.in_data = False
+        self.chunk = 0  # bytes of a BDAT LAST that are still to come
         self.waiting = False
         self.ip = ""
 
@@ -104,7 +104,17 @@ class Receiver(asyncio.Protocol):
                     return
                 message, self.buffer = self.buffer[:end], self.buffer[end + 3 :]
                 self.in_data = False
-                self.dot(message)
+                message = message.replace(b"\r\n..", b"\r\n.")
+                self.dot(message[1:] if message.startswith(b".") else message)
+            elif self.chunk:
+                if len(self.buffer) < self.chunk:
+                    return
+                message, self.buffer = self.buffer[: self.chunk], self.buffer[self.chunk :]
+                self.chunk = 0
+                if self.to:
+                    self.dot(message)
+                else:
+                    self.say(b"554 5.5.1 no valid recipients")
             else:
                 line, found, rest = self.buffer.partition(b"\r\n")
                 if not found:
@@ -115,7 +125,10 @@ class Receiver(asyncio.Protocol):
     def command(self, line: bytes) -> None:
         verb = line[:4].upper()
         if verb == b"EHLO":
-            self.transport.write(PIPELINING)
+            last = (
+                b"250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n" if self.book.chunking else b"250 ENHANCEDSTATUSCODES\r\n"
+            )
+            self.transport.write(PIPELINING + last)
         elif verb == b"MAIL":
             found = _PATH.search(line)
             self.sender = found[1].decode() if found else ""
@@ -130,6 +143,8 @@ class Receiver(asyncio.Protocol):
                 self.say(b"354 go on")
             else:
                 self.say(b"554 5.5.1 no valid recipients")
+        elif verb == b"BDAT" and self.book.chunking:
+            self.chunk = int(line.split()[1])
         elif verb == b"QUIT":
             self.say(b"221 2.0.0 Bye")
             self.transport.close()
@@ -193,9 +208,10 @@ async def main() -> None:
     parser.add_argument("--keep")
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--most", type=int, default=100)
+    parser.add_argument("--chunking", action="store_true")
     parser.add_argument("addresses", nargs="+")
     given = parser.parse_args()
-    book = Book(given.record, given.keep, given.delay, given.most)
+    book = Book(given.record, given.keep, given.delay, given.most, chunking=given.chunking)
     loop = asyncio.get_running_loop()
     sockets = listening(given.addresses)
     for one in sockets:

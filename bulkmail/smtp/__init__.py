@@ -15,6 +15,7 @@ What can go wrong, and what it means to a recipient:
 - ``ACCEPTED`` is a 2xx in the slot of that message's own final dot, after the dot was taken to be written. Replies are
   counted; what nobody asked for ends the session. Where the next message's commands stand behind the dot, its reply is
   told once theirs prove the count (`alignment` has the table); that message is ``UNTRIED`` where they disprove it.
+- By BDAT several whole messages are under way at once, and what their replies say is told at a barrier (`window`).
 """
 
 from __future__ import annotations
