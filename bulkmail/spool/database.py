@@ -1,8 +1,10 @@
 """One SQLite file: made whole or not at all, opened or refused with a sentence, written in short transactions.
 
 A new file is built aside and renamed, so a spool.sqlite3 that is empty or unknown was damaged, and is refused: starting
-over with a fresh queue would mail everybody again. A running writer's trouble (disk full, I/O error, locked) becomes
-OwnFault, and the transaction is rolled back; mistakes of our own (a constraint, a wrong type) are raised as they are.
+over with a fresh queue would mail everybody again. A file of an older version is brought up to date in one transaction,
+after a copy of it was made beside it; whatever breaks that off, the next start finds a whole file. A running writer's
+trouble (disk full, I/O error, locked) becomes OwnFault, and the transaction is rolled back; mistakes of our own (a
+constraint, a wrong type) are raised as they are.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.spool.backup import back_up, sync
 from bulkmail.spool.queries import MIGRATIONS, SQL
 
+DATABASE = "spool.sqlite3"
 MEMORY = ":memory:"
 VERSION = MIGRATIONS[-1][0]
 _APPLICATION = 0x424D5350  # "BMSP"
@@ -97,28 +101,22 @@ def _create(path: str) -> None:
         connection.execute(SQL["use_wal"])
     finally:
         connection.close()
-    _sync(aside)
+    sync(aside)
     os.rename(aside, path)
-    _sync(os.path.dirname(path) or ".")
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(os.path.dirname(path) or ".")
 
 
 def _prepare(connection: sqlite3.Connection, path: str) -> Database:
     if path == MEMORY:
         _migrate(connection)
-    check_version(connection, path)
+    version = check_version(connection, path)
     for pragma in ("use_wal", "synchronous", "cache_size", "autocheckpoint", "journal_size_limit", "temp_store"):
         mode = connection.execute(SQL[pragma]).fetchone()
         if pragma == "use_wal" and path != MEMORY and mode != ("wal",):
             raise refused(path, f"is on a file system without shared memory (journal mode {mode[0]}); use a local disk")
-    _migrate(connection)
+    if version < VERSION:
+        _back_up(connection, path)
+        _migrate(connection)
     database = Database(connection, path)
     # the journal mode of a file that cannot be written may well read "wal"
     connection.execute(SQL["begin"])
@@ -126,17 +124,32 @@ def _prepare(connection: sqlite3.Connection, path: str) -> Database:
     return database
 
 
-def check_version(connection: sqlite3.Connection, path: str) -> None:
-    """Refuse a file that is not a spool, or that a newer bulkmail has written."""
+def check_version(connection: sqlite3.Connection, path: str) -> int:
+    """The file's version. Refuses one that is not a spool, or that a newer bulkmail has written."""
     if connection.execute(SQL["application_id"]).fetchone()[0] != _APPLICATION:
         raise refused(path, "is not a bulkmail spool (or it was damaged); restore it, or use another directory")
-    version = connection.execute(SQL["user_version"]).fetchone()[0]
+    version: int = connection.execute(SQL["user_version"]).fetchone()[0]
     if version > VERSION:
         raise refused(path, f"was written by a newer bulkmail (version {version}, this one knows {VERSION}); upgrade")
+    return version
+
+
+def _back_up(connection: sqlite3.Connection, path: str) -> None:
+    copy = f"{path}.before-{VERSION}"
+    try:
+        back_up(connection, copy)
+    except (sqlite3.Error, OSError) as error:
+        raise refused(
+            path, f"is of an older version and could not be copied to {copy} first ({error}); make room and start again"
+        ) from error
 
 
 def _migrate(connection: sqlite3.Connection) -> None:
     version = connection.execute(SQL["user_version"]).fetchone()[0]
-    for number, script in MIGRATIONS:
-        if number > version:
-            connection.executescript(script)
+    scripts = [script for number, script in MIGRATIONS if number > version]
+    try:
+        connection.executescript(f"{SQL['begin']};{''.join(scripts)}{SQL['commit']};")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute(SQL["rollback"])
+        raise

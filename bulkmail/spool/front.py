@@ -87,6 +87,8 @@ class Spool:
     due_queues = _in_writer(SqliteStore.due_queues)
     next_due = _in_writer(SqliteStore.next_due)
     cancel_rows = _in_writer(SqliteStore.cancel_rows)
+    site_facts = _in_writer(SqliteStore.site_facts)
+    remember = _in_writer(SqliteStore.remember)
 
     def __repr__(self) -> str:
         return f"<Spool unsettled={self.unsettled} fault={self.fault}>"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from bulkmail.mail import OwnFault
-from bulkmail.spool.database import refused
+from bulkmail.spool.database import DATABASE, refused
 from bulkmail.spool.front import Spool
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.place import Lock, boot_id, prepare
@@ -15,7 +15,6 @@ from bulkmail.spool.rows import Recovered
 from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
 
-DATABASE = "spool.sqlite3"
 JOURNAL = "journal"
 
 

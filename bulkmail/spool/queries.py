@@ -1,7 +1,7 @@
 """The SQL of the house, by name: every ``-- name: x`` block of ``sql/*.sql``, and the numbered migrations.
 
 Files that begin with four digits are migrations: ``0001_tables.sql`` makes an empty file version 1, and so on; each
-is one script with its own BEGIN and COMMIT. All others hold named queries, one statement each.
+is one script, run inside of a transaction. All others hold named queries, one statement each.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from bulkmail.spool.campaigns import campaign_row
-from bulkmail.spool.database import Database, check_version, refused
+from bulkmail.spool.database import DATABASE, Database, check_version, refused
 from bulkmail.spool.queries import SQL
 from bulkmail.spool.rows import CampaignRow, id_range, recipient_id
+from bulkmail.spool.sites import SiteFact, read_site_facts
 
 RECIPIENT_COLUMNS = (
     "number",
@@ -61,6 +62,8 @@ ATTEMPT_COLUMNS = (
     "next_attempt_at",
 )
 
+_KNOWS_SITES = 2  # the version of a spool from which on it has the table
+
 
 class Reader:
     """What the store holds, for those who only read. ``path`` is the spool's directory or its database file.
@@ -69,7 +72,7 @@ class Reader:
     """
 
     def __init__(self, path: str) -> None:
-        file = os.path.join(path, "spool.sqlite3") if os.path.isdir(path) else path
+        file = os.path.join(path, DATABASE) if os.path.isdir(path) else path
         if not os.path.exists(file):
             raise refused(file, "is not there; nothing was ever sent from this spool")
         try:
@@ -77,7 +80,7 @@ class Reader:
                 f"file:{quote(os.path.abspath(file))}?mode=ro", uri=True, isolation_level=None, cached_statements=64
             )
             try:
-                check_version(connection, file)
+                self._version = check_version(connection, file)
                 connection.execute(SQL["query_only"])
             except BaseException:
                 connection.close()
@@ -133,3 +136,10 @@ class Reader:
         """The domains with the most settled rows: (domain, delivered, otherwise final, deferred)."""
         with self._db.transaction("begin_reading"):
             return self._db.execute("domains", (campaign_id, limit)).fetchall()
+
+    def site_facts(self, now: float) -> list[SiteFact]:
+        """What is remembered of sites and has not expired at ``now``, the newest first."""
+        if self._version < _KNOWS_SITES:
+            return []
+        with self._db.transaction("begin_reading"):
+            return read_site_facts(self._db, now)

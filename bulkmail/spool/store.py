@@ -8,12 +8,13 @@ from bulkmail.spool.database import MEMORY, Database, open_database
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import Held, Recovered, Settlement, campaign_of, id_range, unpack
 from bulkmail.spool.settling import Batch, Settling, unanswered
+from bulkmail.spool.sites import Sites
 
 _BOOT = "boot"
 _CHUNK = 10_000
 
 
-class SqliteStore(Settling):
+class SqliteStore(Settling, Sites):
     """The durable state in one SQLite file, or in memory. One thread, one writer; every method a short transaction.
 
     Raises Refused when the file cannot be opened, OwnFault when it cannot be used later (nothing is changed then).

@@ -3,12 +3,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from bulkmail.mail import OwnFault, Refused
-from bulkmail.spool import SqliteStore
+from bulkmail.spool import SqliteStore, recipient_id
+from bulkmail.spool import database as database_module
 from bulkmail.spool.database import VERSION, open_database
+from bulkmail.spool.queries import MIGRATIONS
 
 
 def test_a_new_file_is_private_and_whole(tmp_path):
@@ -146,3 +150,92 @@ def test_trouble_with_the_file_is_our_own_fault(tmp_path, raw):
     with database.transaction():
         database.execute("set_meta", ("a", "1"))
     database.close()
+
+
+# an older file
+
+DIE = """
+import os, signal, sqlite3, sys
+from bulkmail.spool import database
+
+connect = sqlite3.connect
+
+def killing(*args, **kwargs):
+    connection = connect(*args, **kwargs)
+    connection.create_function("die", 0, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    return connection
+
+sqlite3.connect = killing
+database.MIGRATIONS = (*database.MIGRATIONS, (99, "CREATE TABLE later (a); SELECT die();"))
+database.open_database(sys.argv[1])
+"""
+
+
+@pytest.fixture
+def old(tmp_path, raw):
+    """A file as version 1 made it, with a campaign of three rows in it; another connection still reads its log."""
+    path = str(tmp_path / "spool.sqlite3")
+    connection = raw(path)
+    connection.executescript(f"BEGIN;{MIGRATIONS[0][1]}COMMIT;")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(
+        "INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at, import_done, input_rows)"
+        " VALUES ('spring', '/c', 'running', x'6b', '{}', 'retry', 1.0, 1, 3)"
+    )
+    connection.execute("INSERT INTO queue (id, campaign_id, domain, has_new) VALUES (1, 1, 'a.example', 1)")
+    for n in (1, 2, 3):
+        values = (recipient_id(1, n), 1, 0, n, f"u{n}@a.example", "[]")
+        connection.execute("INSERT INTO recipient VALUES (?, ?, ?, ?, ?, ?)", values)
+    return path
+
+
+def version_of(path, raw):
+    return raw(path).execute("PRAGMA user_version").fetchone()[0]
+
+
+def test_an_older_file_is_copied_then_brought_up_to_date(old, raw):
+    store = SqliteStore(old)
+    assert [row.email for row in store.claim([(1, 10)], 5.0)[1]] == [f"u{n}@a.example" for n in (1, 2, 3)]
+    assert store.site_facts(0.0) == []
+    store.close()
+    assert version_of(old, raw) == VERSION
+    copy = raw(f"{old}.before-{VERSION}")
+    assert copy.execute("PRAGMA user_version").fetchone() == (1,)
+    assert copy.execute("SELECT count(*) FROM recipient").fetchone() == (3,)
+    assert copy.execute("SELECT count(*) FROM claim").fetchone() == (0,)
+    assert stat.S_IMODE(os.stat(f"{old}.before-{VERSION}").st_mode) == 0o600
+
+
+def test_a_file_that_is_up_to_date_is_not_copied(tmp_path):
+    for _ in range(2):
+        open_database(str(tmp_path / "spool.sqlite3")).close()
+    assert os.listdir(tmp_path) == ["spool.sqlite3"]
+
+
+def test_killed_in_the_middle_the_next_start_begins_again(old, raw):
+    done = subprocess.run([sys.executable, "-c", DIE, old], stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == -9, done.stderr.decode()
+    assert version_of(old, raw) == 1, "nothing of it, not even the step before the kill"
+    assert "site_facts" not in [row[0] for row in raw(old).execute("SELECT name FROM sqlite_master")]
+    store = SqliteStore(old)
+    assert len(store.claim([(1, 10)], 5.0)[1]) == 3
+    assert store.site_facts(0.0) == []
+    store.close()
+    assert version_of(f"{old}.before-{VERSION}", raw) == 1
+
+
+def test_a_step_that_fails_changes_nothing(old, raw, monkeypatch):
+    monkeypatch.setattr(database_module, "MIGRATIONS", (*MIGRATIONS, (99, "CREATE TABLE meta (a);")))
+    with pytest.raises(Refused, match="already exists"):
+        open_database(old)
+    assert version_of(old, raw) == 1
+
+
+def test_without_room_for_the_copy_nothing_is_changed(old, raw, monkeypatch):
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(database_module, "back_up", full)
+    with pytest.raises(Refused, match=rf"could not be copied to {old}.before-{VERSION} first .*full.*make room"):
+        open_database(old)
+    assert version_of(old, raw) == 1

@@ -4,7 +4,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from bulkmail.mail import OwnFault
-from bulkmail.spool import Reader, open_spool
+from bulkmail.spool import Reader, SiteFact, open_spool
 
 
 class World:
@@ -160,3 +160,11 @@ def test_what_could_not_be_written_at_the_close_is_found_in_the_journal(world, r
     world.open()
     assert world.spool.recovered.replied == 300
     assert reactor.wait(world.spool.totals(identity)) == {("", "delivered", ""): 300}
+
+
+def test_what_sites_taught_is_there_after_a_restart(world):
+    fact = SiteFact("mx.a.example~1f", "messages", 20.0, 4000.0, 9000.0)
+    world.wait(world.spool.remember([fact, fact._replace(site="b", expires_at=4999.0)], []))
+    world.wait(world.spool.close())
+    world.open()
+    assert world.wait(world.spool.site_facts(5000.0)) == [fact]

@@ -6,7 +6,8 @@ import sqlite3
 import pytest
 
 from bulkmail.mail import Refused
-from bulkmail.spool import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Reader, SqliteStore, recipient_id
+from bulkmail.spool import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Reader, SiteFact, SqliteStore, recipient_id
+from bulkmail.spool.queries import MIGRATIONS
 
 
 @pytest.fixture
@@ -92,6 +93,23 @@ def test_campaigns_files_totals_and_domains(spool):
     assert reader.input_files(identity) == [(0, "recipients.csv", ["email", "first_name"])]
     assert sum(reader.totals(identity).values()) == 5
     assert reader.domains(identity, 1) == [("example.com", 1, 0, 1)]
+
+
+def test_what_is_remembered_of_sites_and_not_what_has_expired(spool):
+    store, reader, _ = spool
+    facts = [SiteFact("a~1", "tls", 0.0, 10.0, 99.0), SiteFact("b~1", "messages", 20.0, 20.0, 100.0)]
+    store.remember(facts)
+    assert reader.site_facts(50.0) == [facts[1], facts[0]]
+    assert reader.site_facts(99.0) == [facts[1]]
+
+
+def test_a_spool_of_the_first_version_is_read_and_knows_no_sites(tmp_path):
+    connection = sqlite3.connect(tmp_path / "spool.sqlite3", isolation_level=None)
+    connection.executescript(MIGRATIONS[0][1])
+    connection.close()
+    reader = Reader(str(tmp_path))
+    assert (reader.campaigns(), reader.site_facts(0.0)) == ([], [])
+    reader.close()
 
 
 def test_it_cannot_write(spool):

@@ -1,7 +1,5 @@
 -- Version 1 of the spool. Ids: recipient = campaign << 40 | number of the row; attempt = campaign << 40 | sequence.
 -- Times are float epoch seconds. A recipient without a row in `outcome` is pending and was never tried.
-BEGIN;
-
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -140,4 +138,3 @@ CREATE TABLE total (
 
 PRAGMA application_id = 1112363856;
 PRAGMA user_version = 1;
-COMMIT;

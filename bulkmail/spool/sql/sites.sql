@@ -1,0 +1,21 @@
+-- name: site_facts
+SELECT site, fact, value, learned_at, expires_at FROM site_facts WHERE expires_at > ?
+ORDER BY learned_at DESC, site, fact LIMIT ?
+
+-- name: drop_expired_facts
+DELETE FROM site_facts WHERE expires_at <= ?
+
+-- name: remember_fact
+INSERT INTO site_facts (site, fact, value, learned_at, expires_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (site, fact) DO UPDATE SET value = excluded.value, learned_at = excluded.learned_at,
+    expires_at = excluded.expires_at
+
+-- name: forget_fact
+DELETE FROM site_facts WHERE site = ? AND fact = ?
+
+-- name: forget_site
+-- by its whole key, or by the host that the key begins with
+DELETE FROM site_facts WHERE site = ?1 OR substr(site, 1, length(?1) + 1) = ?1 || '~'
+
+-- name: forget_sites
+DELETE FROM site_facts

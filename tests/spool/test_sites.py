@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from bulkmail.mail import OwnFault, Refused
+from bulkmail.spool import SiteFact, SqliteStore, forget_sites
+from bulkmail.spool.place import Lock
+
+FOLLOW = SiteFact("mx.a.example~1f", "follow", 0.0, 100.0, 200.0)
+TLS = SiteFact("192.0.2.1", "tls", 0.0, 90.0, 300.0)
+
+
+def test_the_newest_first_and_the_expired_dropped(store):
+    store.remember([TLS, FOLLOW])
+    assert store.site_facts(150.0) == [FOLLOW, TLS]
+    assert store.site_facts(200.0) == [TLS]
+    assert store.site_facts(150.0) == [TLS], "gone for good"
+
+
+def test_a_later_lesson_takes_the_place_of_the_earlier(store):
+    store.remember([FOLLOW, TLS])
+    again = FOLLOW._replace(value=3.0, learned_at=120.0, expires_at=500.0)
+    store.remember([again], [("192.0.2.1", "tls"), ("nobody", "tls")])
+    assert store.site_facts(150.0) == [again]
+
+
+def test_all_of_a_batch_or_nothing(store):
+    with pytest.raises(Exception, match="NOT NULL"):
+        store.remember([TLS, FOLLOW._replace(value=None)])
+    assert store.site_facts(0.0) == []
+
+
+def test_it_is_there_after_a_restart(tmp_path):
+    path = str(tmp_path / "spool.sqlite3")
+    store = SqliteStore(path)
+    store.remember([FOLLOW, TLS])
+    store.close()
+    store = SqliteStore(path)
+    assert store.site_facts(150.0) == [FOLLOW, TLS]
+    store.close()
+
+
+def test_a_file_that_cannot_be_written_is_our_own_fault(tmp_path, raw):
+    path = str(tmp_path / "spool.sqlite3")
+    store = SqliteStore(path)
+    store.database._connection.execute("PRAGMA busy_timeout = 1")
+    other = raw(path)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OwnFault, match="locked"):
+        store.remember([TLS])
+    other.execute("ROLLBACK")
+    store.remember([TLS])
+    assert store.site_facts(0.0) == [TLS]
+    store.close()
+
+
+def test_one_site_or_all_are_forgotten(tmp_path):
+    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    others = [TLS, FOLLOW._replace(site="mx.a.example.net~1f"), FOLLOW._replace(site="mx.a.exampl_~1f")]
+    store.remember([FOLLOW, FOLLOW._replace(fact="pipelining"), *others])
+    store.close()
+    assert forget_sites(str(tmp_path), "mx.a.example") == 2
+    assert forget_sites(str(tmp_path), "mx.a.example") == 0
+    assert forget_sites(str(tmp_path), "192.0.2.1") == 1
+    assert forget_sites(str(tmp_path), None) == 2
+
+
+def test_not_while_a_process_has_it_and_nothing_is_made(tmp_path):
+    with pytest.raises(Refused, match="nothing was ever sent from this spool"):
+        forget_sites(str(tmp_path), None)
+    assert os.listdir(tmp_path) == []
+    SqliteStore(str(tmp_path / "spool.sqlite3")).close()
+    lock = Lock(str(tmp_path))
+    with pytest.raises(Refused, match="in use by process"):
+        forget_sites(str(tmp_path), None)
+    lock.release()
+    assert forget_sites(str(tmp_path), None) == 0
