@@ -6,7 +6,9 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from bulkmail import __version__
 from bulkmail.campaign import schema as campaign_schema
@@ -14,7 +16,8 @@ from bulkmail.delivery import prepare
 from bulkmail.mail import BulkmailError, Refused, Status
 from bulkmail.settings import load_settings
 from bulkmail.settings import schema as settings_schema
-from bulkmail.spool import CampaignRow, Reader
+from bulkmail.shaping import in_words
+from bulkmail.spool import CampaignRow, Reader, forget_sites
 
 DONE, REFUSED, USAGE = 0, 1, 2
 
@@ -57,7 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("name", nargs="?", help="only this campaign")
     status.add_argument("--settings", help="the operator's settings (default: ./bulkmail.yaml when it is there)")
     status.add_argument("--json", action="store_true", help="for programs")
+    status.add_argument("--sites", action="store_true", help="what receivers' sites have taught, and until when")
     status.set_defaults(run=_status)
+
+    forget = commands.add_parser("forget", help="forget what sites have taught; not while the spool is in use")
+    which = forget.add_mutually_exclusive_group(required=True)
+    which.add_argument("site", nargs="?", help="one site, as `status --sites` names it, or its first host; an address")
+    which.add_argument("--all", action="store_true", help="all of them")
+    forget.add_argument("--settings", help="the operator's settings (default: ./bulkmail.yaml when it is there)")
+    forget.set_defaults(run=_forget)
 
     schema = commands.add_parser("schema", help="the JSON Schema of campaign.yaml, or of bulkmail.yaml")
     schema.add_argument("which", nargs="?", choices=("campaign", "settings"), default="campaign")
@@ -80,6 +91,8 @@ def _check(given: argparse.Namespace) -> int:
 def _status(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
     reader = Reader(settings.spool)
+    if given.sites:
+        return _sites(reader, as_json=given.json)
     try:
         rows = [row for row in reader.campaigns() if given.name in (None, row.name)]
         found = [_figures(row, reader.totals(row.id)) for row in rows]
@@ -94,6 +107,38 @@ def _status(given: argparse.Namespace) -> int:
             print(_line(figures))
         if not found:
             print(f"{settings.spool} has no campaigns")
+    return DONE
+
+
+def _sites(reader: Reader, *, as_json: bool) -> int:
+    try:
+        facts = sorted(reader.site_facts(time.time()))
+    finally:
+        reader.close()
+    if as_json:
+        stored = [fact._asdict() for fact in facts]
+        for one in stored:
+            one |= {name: _utc(one[name], "milliseconds") for name in ("learned_at", "expires_at")}
+        print(json.dumps(stored, indent=2))
+    else:
+        for fact in facts:
+            words = in_words(fact.fact, fact.value)
+            print(f"{fact.site}: {words}; since {_utc(fact.learned_at)}, until {_utc(fact.expires_at)}")
+        if not facts:
+            print("nothing is remembered of any site")
+    return DONE
+
+
+def _utc(at: float, precision: str = "minutes") -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def _forget(given: argparse.Namespace) -> int:
+    settings = load_settings(given.settings, os.getcwd())
+    count = forget_sites(settings.spool, None if given.all else given.site)
+    if not count and not given.all:
+        raise BulkmailError(f"{settings.spool} remembers nothing of {given.site!r}; see `bulkmail status --sites`")
+    print(f"{count} facts are forgotten")
     return DONE
 
 

@@ -29,6 +29,7 @@ from bulkmail.delivery import (
     Feeder,
     Ledger,
     Prepared,
+    Remembering,
     Reporting,
     Run,
     Sending,
@@ -185,6 +186,8 @@ class Bulkmail(Service):
             rehearsal=order.rehearse,
         )
         reporting.start()
+        remembering = Remembering(reactor=self.reactor, spool=spool, wall=time.time)
+        await remembering.load()
         ledger = Ledger(
             spool=spool,
             retry=self.settings.retry,
@@ -205,6 +208,7 @@ class Bulkmail(Service):
             speed=speed,
             rehearsal=order.rehearse,
             ca_file=ca_file,
+            sites=remembering.memory,
         )
         composing = Composing(compose)
         street.feeder = feeder = Feeder(spool=spool, street=street, composing=composing, route=router.route)
@@ -217,6 +221,7 @@ class Bulkmail(Service):
             street=street,
             feeder=feeder,
             reporting=reporting,
+            remembering=remembering,
             compose=compose,
             wall=time.time,
             stop_within=self.settings.stop_within,

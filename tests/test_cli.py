@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 from bulkmail import __version__, cli
-from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
+from bulkmail.spool import Attempt, Journalled, Settlement, SiteFact, SqliteStore
+from bulkmail.spool.place import Lock
 
 YAML = """\
 name: spring
@@ -108,7 +110,9 @@ def test_schema(which, capsys):
     assert ("hostname" in schema["properties"]) == (which == ["settings"])
 
 
-@pytest.mark.parametrize("arguments", [[], ["sing"], ["schema", "nothing"], ["check"], ["status", "--colour"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["sing"], ["schema", "nothing"], ["check"], ["status", "--colour"], ["forget"]]
+)
 def test_wrong_usage_exits_with_2(arguments, capsys):
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
@@ -133,3 +137,79 @@ def test_a_reader_that_goes_away_is_no_error(place):
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.fixture
+def taught(spool):
+    """The same spool; two sites have taught something, one of them something that has expired."""
+    now = time.time()
+    store = SqliteStore(str(spool / "spool.sqlite3"))
+    store.remember(
+        [
+            SiteFact("mx.a.example~12ab", "messages", 20.0, 1764000000.25, now + 3600),
+            SiteFact("mx.a.example~12ab", "follow", 0.0, 1764000000.0, now - 1),
+            SiteFact("192.0.2.1", "tls", 0.0, 1764000000.0, 4102444800.0),
+            SiteFact("mx.a.example.net~12ab", "learnt-by-a-later-version", 1.0, 1764000000.0, now + 3600),
+        ]
+    )
+    store.close()
+    return spool
+
+
+def test_what_is_remembered_of_sites_for_people(taught, capsys):
+    assert cli.main(["status", "--sites"]) == 0
+    tls, later, messages = capsys.readouterr().out.splitlines()
+    assert tls == ("192.0.2.1: cannot do TLS, though it offers it; since 2025-11-24T16:00Z, until 2100-01-01T00:00Z")
+    assert later.startswith("mx.a.example.net~12ab: learnt-by-a-later-version; since 2025-11-24T16:00Z")
+    assert messages.startswith(
+        "mx.a.example~12ab: takes 20 messages on a connection; since 2025-11-24T16:00Z, until 20"
+    )
+
+
+def test_what_is_remembered_of_sites_for_programs(taught, capsys):
+    assert cli.main(["status", "--sites", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert [(fact["site"], fact["fact"], fact["value"]) for fact in facts][::2] == [
+        ("192.0.2.1", "tls", 0.0),
+        ("mx.a.example~12ab", "messages", 20.0),
+    ]
+    assert (facts[2]["learned_at"], facts[0]["expires_at"]) == ("2025-11-24T16:00:00.250Z", "2100-01-01T00:00:00.000Z")
+
+
+def test_nothing_is_remembered(spool, capsys):
+    assert cli.main(["status", "--sites"]) == 0
+    assert capsys.readouterr().out == "nothing is remembered of any site\n"
+
+
+@pytest.mark.parametrize("site", ["mx.a.example", "mx.a.example~12ab"])
+def test_a_site_is_forgotten_by_its_key_or_its_host(taught, site, capsys):
+    assert cli.main(["forget", site]) == 0
+    assert capsys.readouterr().out == "2 facts are forgotten\n"
+    assert cli.main(["status", "--sites"]) == 0
+    assert [line.partition(": ")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "192.0.2.1",
+        "mx.a.example.net~12ab",
+    ]
+
+
+def test_all_is_forgotten_and_what_is_not_there_is_said(taught, capsys):
+    assert cli.main(["forget", "--all"]) == 0
+    assert capsys.readouterr().out == "4 facts are forgotten\n"
+    assert cli.main(["forget", "mx.a.example"]) == 1
+    assert "remembers nothing of 'mx.a.example'" in capsys.readouterr().err
+
+
+def test_nothing_is_forgotten_while_a_process_has_the_spool(taught, capsys):
+    lock = Lock(str(taught))
+    try:
+        assert cli.main(["forget", "--all"]) == 1
+    finally:
+        lock.release()
+    assert f"is in use by process {os.getpid()}; stop that one" in capsys.readouterr().err
+    assert cli.main(["forget", "--all"]) == 0
+
+
+def test_forget_where_there_is_no_spool(place, capsys):
+    assert cli.main(["forget", "--all"]) == 1
+    assert "is not there" in capsys.readouterr().err
+    assert not (place / "spool").exists()

@@ -23,7 +23,7 @@ from bulkmail.mail import Category, Stage, Status
 from bulkmail.rehearsal import PERSONAS
 from bulkmail.report import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Facts, summary
 from bulkmail.settings import Settings, load_settings
-from bulkmail.shaping import DEFAULT_LIMITS, provider_table
+from bulkmail.shaping import DEFAULT_LIMITS, Habit, provider_table
 from bulkmail.tap import Options
 
 ROOT = Path(__file__).parent.parent
@@ -163,6 +163,10 @@ def test_every_subcommand_is_documented() -> None:
     ]
     documented = {name.split()[1] for name in rows("docs/commands.md") if name.startswith("bulkmail ")}
     assert documented - {"--version"} == set(commands.choices)
+
+
+def test_everything_that_a_site_may_teach_is_documented() -> None:
+    assert list(rows("docs/limits.md", "## What is remembered of a site")) == list(map(str, Habit))
 
 
 @pytest.mark.parametrize("name", sorted(provider_table()))

@@ -16,7 +16,9 @@ Never: speaks SMTP, parses a CSV, decides what a reply means, opens anything bef
 5. Right before the final dot can leave, the `ledger` journals it; the reply is journalled in the turn that read it.
    The ledger has the outcome classified and the retry decided, and hands the settlement to the spool.
 6. A recipient that is to be tried again waits in the spool, not here. When it is due its queue opens again (2).
-7. `reporting` says when the report's processes write what; `sending` sees a campaign from its opening to its end.
+7. What an ended connection says of the site's `habits` is kept for the next one; `remembering` writes it into the
+   spool, so that no restart forgets what a site cannot do or since when it is down.
+8. `reporting` says when the report's processes write what; `sending` sees a campaign from its opening to its end.
 
 What each failure means. Greeting refused, connect failed, TLS broken: the next host; after the last one the site
 rests, one recipient is charged and the others go back. A reply from MAIL on: that recipient's attempt. The connection
@@ -35,6 +37,7 @@ from bulkmail.delivery.composing import Composing
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.opening import Prepared, prepare, refusal
+from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.sending import Sending
@@ -46,6 +49,7 @@ __all__ = [
     "Feeder",
     "Ledger",
     "Prepared",
+    "Remembering",
     "Reporting",
     "Run",
     "Sending",

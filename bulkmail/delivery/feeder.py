@@ -250,8 +250,10 @@ class Feeder:
         for key, lane in list(self.lanes.items()):
             lane.close_idle(now - lane.limits.idle)
             if lane.retire():
+                lane.outage.over()  # nobody waits for it any more
                 del self.lanes[key]
                 self._hungry.pop(lane, None)
+        self._street.gates.keep_paces()
         self._street.gates.drop_unused(now)
         self._street.gates.wake_waiting()
 

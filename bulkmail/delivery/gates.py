@@ -78,11 +78,12 @@ class Places:
 class SharedGate(Places):
     """A shaping Gate with its places."""
 
-    __slots__ = ("gate", "used_at")
+    __slots__ = ("gate", "kept", "used_at")
 
     def __init__(self, gate: Gate, now: float) -> None:
         super().__init__()
         self.gate = gate
+        self.kept = gate.pace  # as it is remembered over a restart
         self.used_at = now
 
     @property
@@ -130,10 +131,21 @@ class Total(Places):
 
 
 class Gates:
-    """All gates of the process, made when first asked for and dropped when nobody uses them any more."""
+    """All gates of the process, made when first asked for and dropped when nobody uses them any more.
 
-    def __init__(self, limits_of: Callable[[str], Limits], total: int) -> None:
+    ``pace_of`` and ``keep_pace``: the pace (see `Gate`) that a provider or site left us with, and what it is now.
+    """
+
+    def __init__(
+        self,
+        limits_of: Callable[[str], Limits],
+        total: int,
+        pace_of: Callable[[str], tuple[float, float]] = lambda _: (1.0, 1.0),
+        keep_pace: Callable[[str, tuple[float, float]], None] = lambda *_: None,
+    ) -> None:
         self._limits_of = limits_of
+        self._pace_of = pace_of
+        self._keep_pace = keep_pace
         self._sites: dict[str, SharedGate] = {}
         self._addresses: dict[str, SharedGate] = {}
         self.total = Total(total)
@@ -145,6 +157,13 @@ class Gates:
     def of_address(self, ip: str, provider: str, now: float) -> SharedGate | None:
         """The default limits for one remote address over all its sites; a provider's sites have the provider's own."""
         return None if provider else self._take(self._addresses, ip, "", now)
+
+    def keep_paces(self) -> None:
+        """Tell of every pace that has changed."""
+        for key, shared in self._sites.items():
+            if shared.gate.pace != shared.kept:
+                shared.kept = shared.gate.pace
+                self._keep_pace(key, shared.kept)
 
     def drop_unused(self, now: float) -> None:
         """Forget gates without users, waiters or open connections, once they know nothing worth keeping."""
@@ -166,7 +185,8 @@ class Gates:
     def _take(self, gates: dict[str, SharedGate], key: str, provider: str, now: float) -> SharedGate:
         gate = gates.get(key)
         if gate is None:
-            gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now), now)
+            pace = self._pace_of(key) if gates is self._sites else (1.0, 1.0)
+            gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now, pace=pace), now)
         return gate
 
 

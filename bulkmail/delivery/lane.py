@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.flights import MOST_TOGETHER, Flights, full, together
 from bulkmail.delivery.gates import Seats
+from bulkmail.delivery.habits import Habits
 from bulkmail.delivery.message import Message, Queue
 from bulkmail.delivery.openings import SOON, Openings
 from bulkmail.delivery.outage import Outage
@@ -56,7 +57,8 @@ class Lane:
         self.spread = 1  # so many of its queues are claimed from at once
         self.down_until = 0.0
         self.closed = False
-        self.pipelining = Pipelining(site.name, street.settings.smtp.window)
+        self.habits = Habits(site, limits.messages_per_connection, street)
+        self.pipelining = Pipelining(self.habits, street.settings.smtp.window)
         self._street = street
         self._gate = street.gates.of_site(site.key, site.provider, street.now())
         self._gate.users += 1
@@ -66,7 +68,7 @@ class Lane:
         self._openings = Openings(self, street, self._gate, self._seats)
         self._grant: float | None = None
         self._wakeup = Wakeup(street.reactor, self.dispatch)
-        self.outage = Outage(street)
+        self.outage = Outage(street, site.key)
         self._blame: Outcome | None = None
 
     def __repr__(self) -> str:
@@ -173,7 +175,7 @@ class Lane:
             return allowed
 
         offered = connection.capabilities
-        most = min(self.pipelining.recipients, offered.recipients or MOST_TOGETHER)
+        most = min(self.habits.recipients, offered.recipients or MOST_TOGETHER)
         return together(self.ready, most, offered.domains, granted)
 
     def _begin(self, connection: Connection, group: list[Message]) -> None:
@@ -193,7 +195,7 @@ class Lane:
         # again; nothing stands behind the last one of a connection.
         if len(ready) <= len(self._openings) + len(self._idle) or ready[0].free_tries:
             return
-        if full(conn, self.limits.messages_per_connection, now):
+        if full(conn, self.habits.most, now):
             return
         if not self.pipelining.room(self._flights.on(conn), ready[0].size, chunking=conn.chunking):
             return
@@ -250,8 +252,8 @@ class Lane:
     def connection_ready(self, conn: Connection) -> None:
         """It takes the next message, or has carried all it may."""
         now = self._street.now()
-        if self.closed or self._gate.gate.surplus or full(conn, self.limits.messages_per_connection, now):
-            conn.quit()
+        if self.closed or self._gate.gate.surplus or full(conn, self.habits.most, now):
+            self.habits.leave(conn)
             self._wakeup.now()
             return
         self.pipelining.cleared()
@@ -272,11 +274,12 @@ class Lane:
 
     def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
         """One recipient has its fate."""
+        self.habits.settled(conn, transaction, event)
         message = self._flights.landed(conn, transaction, index)
         if event.fate is Fate.UNTRIED:
             self._again(message)
             return
-        if self.pipelining.too_many(event, index):  # not an attempt (RFC 5321 4.5.3.1.10)
+        if self.habits.too_many(event, index):  # not an attempt (RFC 5321 4.5.3.1.10)
             self.ready.appendleft(message)
             self._wakeup.now()
             return
@@ -302,7 +305,7 @@ class Lane:
 
     def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
         """An open connection has ended; what was in flight on it has been settled before."""
-        self.pipelining.closed(closed)
+        self.habits.closed(conn, closed, peer)
         self._idle.pop(conn, None)
         self._seats.closed(conn, peer.ip, self._street.now())
         self._wakeup.now()
@@ -311,7 +314,7 @@ class Lane:
         """Close this idle connection: somebody else waits for its place, or it has been idle for too long."""
         self._idle.pop(connection, None)
         self._seats.busy(connection, self._street.now())
-        connection.quit()
+        self.habits.leave(connection)
 
     def _again(self, message: Message) -> None:
         """Not an attempt: once more, at once, unless it happens again and again."""

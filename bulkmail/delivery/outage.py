@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bulkmail.delivery.message import Message
 from bulkmail.mail import Category, Fate, Outcome, Stage, Status
 from bulkmail.routing import RouteFailure
-from bulkmail.shaping import SiteHealth, classify
+from bulkmail.shaping import Habit, SiteHealth, classify, outage
 
 if TYPE_CHECKING:
     from bulkmail.delivery.run import Run
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
 
 class Outage:
-    """One site's, if it has one. Its timer grows with the site's failures, whoever is charged with them."""
+    """One site's, if it has one. Its timer grows with the site's failures, whoever is charged with them.
 
-    def __init__(self, street: Street) -> None:
+    Since when it lasts is remembered over a restart: whoever waits for the site must not wait anew.
+    """
+
+    def __init__(self, street: Street, site_key: str) -> None:
         self._street = street
-        self._health = SiteHealth()
+        self._site_key = site_key
+        known = street.sites.known(site_key, Habit.OUTAGE, street.wall())
+        self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
         self._failure = Outcome(Fate.LOST, Stage.CONNECT)
         self._charged = 0
 
@@ -30,7 +35,9 @@ class Outage:
 
     def over(self) -> None:
         """The site works again, or nobody waits for it any more."""
-        self._health.worked()
+        if self.since is not None:
+            self._health.worked()
+            self._street.sites.forget(self._site_key, Habit.OUTAGE)
 
     def charge(self, message: Message, outcome: Outcome, provider: str) -> float:
         """One message is charged with it. Until when, on the reactor's clock, the site rests."""
@@ -38,6 +45,9 @@ class Outage:
         now, wall = street.now(), street.wall()
         self._failure, self._charged = outcome, message.claimed.id
         rest = self._health.failed(wall, street.settings.retry, street.rng) - wall
+        # A process that was stopped for a while must still find it; after a long time it says nothing any more.
+        until = wall + rest + 2 * street.settings.retry.expire_after
+        street.sites.learn(self._site_key, outage(self.since or wall, self._health.failures, until))
         street.record(message, outcome, provider, message.began or wall, self._start_for(message.run))
         return now + rest
 

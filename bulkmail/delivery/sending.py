@@ -22,6 +22,7 @@ from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.importing import Importing
 from bulkmail.delivery.opening import Opened, Prepared, open_campaign
 from bulkmail.delivery.progress import Progress
+from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.street import Street
@@ -46,6 +47,7 @@ class Sending:
         street: Street,
         feeder: Feeder,
         reporting: Reporting,
+        remembering: Remembering,
         compose: Pool,
         wall: Callable[[], float],
         stop_within: float,
@@ -59,6 +61,7 @@ class Sending:
         self._street = street
         self._feeder = feeder
         self._reporting = reporting
+        self._remembering = remembering
         self._compose = compose
         self._wall = wall
         self._stop_within = stop_within
@@ -200,6 +203,7 @@ class Sending:
     def _look_after(self) -> None:
         self._feeder.tidy()
         self._reporting.look()
+        self._remembering.look()
         for run in list(self._feeder.runs.values()):
             if not run.over:
                 _log.info("{line}", line=self._progress.line(run, self._reactor.seconds()))
@@ -249,5 +253,6 @@ class Sending:
         """End the processes; the spool is closed by its owner."""
         if self._second.running:
             self._second.stop()
+        await self._remembering.close()
         await self._reporting.close()
         await self._compose.close()

@@ -20,7 +20,7 @@ from bulkmail.mail import Outcome
 from bulkmail.net import Connection, ConnectionListener, SessionOptions, TlsContexts, connect
 from bulkmail.routing import Site, forbidden_address, plan
 from bulkmail.settings import Settings
-from bulkmail.shaping import Decision, HostMemory, Limits, Provider, TlsMemory, Verdict, limits_for
+from bulkmail.shaping import Decision, Habit, HostMemory, Limits, Memory, Provider, Verdict, learn, limits_for
 from bulkmail.smtp import TlsMode
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Street:
 
     ``speed`` divides every wait that is not a setting (a rehearsal's settings are divided already). With
     ``rehearsal`` no address outside loopback is connected to, whatever a resolver says. ``ca_file``: who may sign the
-    servers' certificates, instead of the system's authorities.
+    servers' certificates, instead of the system's authorities. ``sites``: what sites have taught an earlier process.
     """
 
     log = Logger("bulkmail")
@@ -59,6 +59,7 @@ class Street:
         speed: float,
         rehearsal: bool = False,
         ca_file: str | None = None,
+        sites: Memory | None = None,
     ) -> None:
         self.reactor = reactor
         self.settings = settings
@@ -70,9 +71,9 @@ class Street:
         self.paused = False
         self.fault = ""
         self.memory = HostMemory(first=60.0 / speed, longest=1800.0 / speed)
-        self.tls_memory = TlsMemory()
+        self.sites = Memory() if sites is None else sites
         self.notify = "" if settings.smtp.dsn == "none" else settings.smtp.dsn.upper()  # RFC 3461 4.1
-        self.gates = Gates(self._limits, connections)
+        self.gates = Gates(self._limits, connections, self._pace_of, self._keep_pace)
         self._hostname = hostname
         self._providers = providers
         default = settings.shaping.default
@@ -108,6 +109,17 @@ class Street:
     def _limits(self, provider: str) -> Limits:
         return limits_for(provider, self._providers, self._default)
 
+    def _pace_of(self, key: str) -> tuple[float, float]:
+        rate, width = (self.sites.known(key, habit, self.wall()) for habit in (Habit.RATE, Habit.WIDTH))
+        return rate.value if rate else 1.0, width.value if width else 1.0
+
+    def _keep_pace(self, key: str, pace: tuple[float, float]) -> None:
+        for habit, factor in zip((Habit.RATE, Habit.WIDTH), pace, strict=True):
+            if factor < 1.0:
+                self.sites.learn(key, learn(habit, self.wall(), factor))
+            else:
+                self.sites.forget(key, habit)
+
     # connecting
 
     def plan(self, site: Site) -> list[tuple[str, str]]:
@@ -123,7 +135,7 @@ class Street:
     ) -> Connection:
         """Open a connection; ``patient`` when no other host is left to try. Raises OwnFault."""
         mode = self.tls_mode(lane)
-        if in_clear or (mode is TlsMode.OPPORTUNISTIC and self.tls_memory.broken(ip, self.now())):
+        if in_clear or (mode is TlsMode.OPPORTUNISTIC and self._cannot_do_tls(ip)):
             mode = TlsMode.OFF
         smtp = self.settings.smtp
         return connect(
@@ -135,8 +147,8 @@ class Street:
             session_options=SessionOptions(
                 self._hostname,
                 mode,
-                pipelining=smtp.pipelining == "auto" and lane.pipelining.groups,
-                chunking=smtp.chunking == "auto" and lane.pipelining.chunks,
+                pipelining=smtp.pipelining == "auto" and lane.habits.groups,
+                chunking=smtp.chunking == "auto" and lane.habits.chunks,
             ),
             timeouts=smtp.timeouts if patient else self._brisk,
             tls_contexts=self._contexts,
@@ -155,7 +167,10 @@ class Street:
 
     def tls_broken(self, ip: str) -> None:
         """Remember that this address cannot do TLS."""
-        self.tls_memory.failed(ip, self.now())
+        self.sites.learn(ip, learn(Habit.TLS, self.wall()))
+
+    def _cannot_do_tls(self, ip: str) -> bool:
+        return self.sites.known(ip, Habit.TLS, self.wall()) is not None
 
     # messages
 

@@ -12,40 +12,67 @@ books messages on a ``Meter`` for everything that shares a limit: a provider's s
 
 What is known of hosts is kept apart from what is known of recipients. A dead address delays nobody while the site has
 another one (``HostMemory``); a dead site has one timer (``SiteHealth``); a pause, a throttle or a fault of our own is
-none of this and costs a recipient neither an attempt nor retry time.
+none of this and costs a recipient neither an attempt nor retry time. What a site has taught us of itself (``habits``)
+is kept in a ``Memory``, each fact with its end, so that the spool can carry it over a restart.
 """
 
 from __future__ import annotations
 
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
 from bulkmail.shaping.gate import Gate
-from bulkmail.shaping.health import HostMemory, SiteHealth, TlsMemory
+from bulkmail.shaping.habits import (
+    Fact,
+    Habit,
+    Hint,
+    Suspicion,
+    hint,
+    in_words,
+    judge,
+    learn,
+    messages_now,
+    outage,
+    takes,
+)
+from bulkmail.shaping.health import HostMemory, SiteHealth
 from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
+from bulkmail.shaping.memory import Changes, Memory
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.pace import Pace
 from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "Changes",
     "Decision",
     "Dice",
+    "Fact",
     "Gate",
+    "Habit",
+    "Hint",
     "HostMemory",
     "Limits",
+    "Memory",
     "Meter",
     "Pace",
     "Provider",
     "RetryPlan",
     "RetrySettings",
     "SiteHealth",
-    "TlsMemory",
+    "Suspicion",
     "Verdict",
     "classify",
     "decide",
+    "hint",
+    "in_words",
     "interval",
+    "judge",
+    "learn",
     "limits_for",
+    "messages_now",
     "named_wait",
+    "outage",
     "provider_of",
     "provider_table",
     "status_of",
+    "takes",
 ]

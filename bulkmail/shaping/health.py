@@ -15,7 +15,6 @@ from bulkmail.shaping.retry import Dice, RetrySettings, interval
 _FIRST = 60.0
 _LONGEST = 1800.0
 _SIZE = 65536
-_TLS_FOR = 3 * 86400.0
 
 
 class HostMemory:
@@ -75,15 +74,15 @@ class SiteHealth:
     """One site's timer: after a walk over its hosts that reached none, it rests by the retry schedule.
 
     One timer for the site, not one for each of its messages. ``down_since`` is when the outage began: there the
-    retry clock of recipients starts that were never tried.
+    retry clock of recipients starts that were never tried. Both arguments are what an earlier process knew.
     """
 
     __slots__ = ("down_since", "failures", "suspended_until")
 
-    def __init__(self) -> None:
-        self.failures = 0
+    def __init__(self, down_since: float | None = None, failures: int = 0) -> None:
+        self.failures = failures
         self.suspended_until: float | None = None
-        self.down_since: float | None = None
+        self.down_since = down_since
 
     def failed(self, now: float, retry: RetrySettings, rng: Dice) -> float:
         """No host of the site could be used: it rests until the time returned.
@@ -107,38 +106,5 @@ class SiteHealth:
 
     def __repr__(self) -> str:
         if self.suspended_until is None:
-            return "<SiteHealth well>"
+            return "<SiteHealth well>" if self.down_since is None else f"<SiteHealth down since {self.down_since:.3f}>"
         return f"<SiteHealth {self.failures} failures, rests until {self.suspended_until:.3f}>"
-
-
-class TlsMemory:
-    """Addresses whose TLS failed where it is only opportunistic: for three days they are spoken to in clear."""
-
-    __slots__ = ("_broken", "_size")
-
-    def __init__(self, size: int = _SIZE) -> None:
-        self._broken: OrderedDict[str, float] = OrderedDict()
-        self._size = size
-
-    def __len__(self) -> int:
-        return len(self._broken)
-
-    def failed(self, host: str, now: float) -> None:
-        """Its TLS does not work."""
-        self._broken[host] = now + _TLS_FOR
-        self._broken.move_to_end(host)
-        if len(self._broken) > self._size:
-            self._broken.popitem(last=False)
-
-    def broken(self, host: str, now: float) -> bool:
-        """Whether its TLS is remembered as broken."""
-        until = self._broken.get(host)
-        if until is None:
-            return False
-        if now >= until:
-            del self._broken[host]
-            return False
-        return True
-
-    def __repr__(self) -> str:
-        return f"<TlsMemory of {len(self._broken)} addresses>"

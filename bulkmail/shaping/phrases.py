@@ -46,6 +46,9 @@ _UNWANTED = (
     r"|verif\w+ failed|not allowed|not accepted)"
 )
 
+# a connection that carried as many messages as the server takes on one
+ENOUGH = r"(?:messages?|mails?|transactions?|deliveries) (?:count )?(?:per|(?:in|on|for) this) (?:connection|session)"
+
 PLAIN: tuple[Phrase, ...] = (
     # greylisting, in the usual spellings and as postgrey, milter-greylist and sqlgrey word it
     _say(
@@ -61,7 +64,7 @@ PLAIN: tuple[Phrase, ...] = (
     # a connection that carried enough: open another one, no need to go slower
     _say(
         _C.RATE_LIMITED,
-        r"(?:messages?|mails?|transactions?|deliveries) (?:count )?(?:per|(?:in|on|for) this) (?:connection|session)",
+        ENOUGH,
         transient=True,
     ),
     # too many connections: Postfix, Exim, Outlook, GMX, QQ and 163; the French of Orange, the German of hosters

@@ -118,6 +118,7 @@ class FakeConnection:
         self.peer = Peer(host, ip)
         self.listener = listener
         self.options = options
+        self.started_at = farm.clock.seconds()
         self.messages = 0
         self.up = False
         self.leaving = False
@@ -413,7 +414,7 @@ class FakePool:
 class World:
     """One process's worth of delivery, ready to be told what its world looks like."""
 
-    def __init__(self, monkeypatch, *, settings=None, providers=None, connections=2000, seed=0, speed=1.0):
+    def __init__(self, monkeypatch, *, settings=None, providers=None, connections=2000, seed=0, speed=1.0, sites=None):
         self.clock = Clock()
         self.clock.callFromThread = lambda function, *args: self.clock.callLater(0, function, *args)
         self.store = SqliteStore(":memory:")
@@ -453,6 +454,7 @@ class World:
             rng=Random(seed),
             connections=connections,
             speed=speed,
+            sites=sites,
         )
         self.routes = {}
         self.routed = []

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bulkmail.delivery import feeder as module
 from bulkmail.mail import Category, Fate, OwnFault, Stage
 from bulkmail.routing import RouteFailure
+from bulkmail.shaping import Habit
 
 
 def test_a_campaign_is_sent_and_nothing_is_left_in_anybodys_hands(world):
@@ -496,3 +497,19 @@ def test_idle_says_when_nothing_more_can_be_done_now(world, seconds):
     assert one.spool.out == set()
     assert {attempt[2] for attempt in one.attempts()} == {"deferred"}
     assert len(one.attempts()) == 4
+
+
+def test_an_outage_is_remembered_while_somebody_waits_for_the_site_and_no_longer(world, kit):
+    one = world(settings=kit.retry(schedule=(600.0,), expire_after=1500.0))
+    one.farm.connects, one.farm.dead = True, {one.site("a.example").hosts[0].addresses[0]}
+    run = one.campaign({"a.example": 3})
+    one.start()
+    one.until(one.attempts)
+    began = one.street.sites.known("a.example", Habit.OUTAGE, one.wall())
+    one.until(lambda: run.complete)
+    assert one.statuses(run) == {"expired": 3}
+    assert one.wall() < began.since + 1500.0 + 700.0
+    one.settle_down(800)
+    assert one.feeder.lanes == {}
+    assert one.street.sites.known("a.example", Habit.OUTAGE, one.wall()) is None
+    assert one.street.sites.take_changes()["a.example", Habit.OUTAGE] is None

@@ -225,3 +225,18 @@ def test_a_site_takes_its_places_in_all_three(gates):
     assert lane.let == [connection, connection]
     seats.closed(connection, "192.0.2.1", 0.0)
     assert (gates.total.open, gate.gate.open, address.gate.open) == (0, 0, 0)
+
+
+def test_a_new_gate_begins_with_the_pace_that_is_remembered_and_tells_of_changes_once():
+    told = []
+    paces = {"provider big": (0.5, 0.5), "small": (1.0, 1.0), "192.0.2.1": (0.1, 0.1)}
+    gates = Gates(lambda _: limits(connections=10), 3, paces.__getitem__, lambda key, pace: told.append((key, pace)))
+    big, small = gates.of_site("x", "big", 0.0), gates.of_site("small", "", 0.0)
+    assert (big.gate.pace, small.gate.pace) == ((0.5, 0.5), (1.0, 1.0))
+    assert gates.of_address("192.0.2.1", "", 0.0).gate.pace == (1.0, 1.0), "nobody complains about an address"
+    gates.keep_paces()
+    assert told == []
+    big.gate.slow_down(0.0, "connections")
+    for _ in range(2):
+        gates.keep_paces()
+    assert told == [("provider big", (0.5, 0.25))]

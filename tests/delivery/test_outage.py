@@ -15,7 +15,7 @@ class Scene:
     def __init__(self, world):
         self.one = world()
         self.run = self.one.campaign({"a.example": 20})
-        self.outage = Outage(self.one.street)
+        self.outage = Outage(self.one.street, "a.example")
 
     def message(self):
         got = []
@@ -55,6 +55,35 @@ def test_it_began_with_its_first_failure_and_ends_with_a_success(scene):
     assert scene.outage.since == pytest.approx(began, abs=1)
     scene.outage.over()
     assert scene.outage.since is None
+
+
+def test_since_when_is_known_after_a_restart_and_the_wait_is_not_begun_anew(scene, world):
+    began = scene.one.wall()
+    rest = scene.outage.charge(scene.message(), DOWN, "")
+    two = world(sites=scene.one.street.sites)
+    two.clock.advance(rest + 1)
+    again = Outage(two.street, "a.example")
+    assert again.since == pytest.approx(began, abs=1)
+    run = two.campaign({"a.example": 1})
+    assert not again.outlasts(run, two.street.now())
+    assert again.outlasts(run, 3 * DAY + 1)
+    assert Outage(two.street, "b.example").since is None
+
+
+def test_an_outage_that_is_over_is_not_remembered(scene, world):
+    scene.outage.charge(scene.message(), DOWN, "")
+    assert scene.one.street.sites.changed
+    scene.outage.over()
+    assert Outage(world(sites=scene.one.street.sites).street, "a.example").since is None
+
+
+def test_an_outage_is_remembered_for_twice_the_time_that_anybody_may_wait(scene, world):
+    rest = scene.outage.charge(scene.message(), DOWN, "")
+    two = world(sites=scene.one.street.sites)
+    two.clock.advance(rest + 6 * DAY - 1)
+    assert Outage(two.street, "a.example").since is not None
+    two.clock.advance(2)
+    assert Outage(two.street, "a.example").since is None
 
 
 def test_it_outlasts_a_campaign_only_after_the_campaigns_own_time(scene):

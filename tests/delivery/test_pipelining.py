@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from bulkmail.delivery.pipelining import Pipelining
-from bulkmail.mail import Category, Fate, Rate, Reply, Stage
+from bulkmail.mail import Category, Fate, Rate, Stage
 from bulkmail.settings import Settings
-from bulkmail.smtp import Closed, Settled
+from bulkmail.smtp import Closed
 
 FAILED = Closed(Stage.RCPT, None, "354 is no answer to RCPT", Category.PROTOCOL, pipelining_failed=True)
 
@@ -18,26 +20,14 @@ def limits(**changed):
     return settings.model_copy(update={"shaping": settings.shaping.model_copy(update={"default": default})})
 
 
-def test_two_failures_and_what_is_left():
-    learned = Pipelining("example.net", 16)
-    learned.closed(Closed(None, None, "idle"))
-    assert (learned.follows, learned.groups) == (True, True)
-    learned.closed(FAILED)
-    assert (learned.follows, learned.groups) == (False, True)
-    learned.closed(FAILED)
-    assert (learned.follows, learned.groups) == (False, False)
-    learned.closed(FAILED)
-
-
 def test_one_behind_the_dot_and_none_after_a_failure():
-    learned = Pipelining("example.net", 16)
+    learned = Pipelining(SimpleNamespace(follows=True), 16)
     assert [learned.room(flying, 500, chunking=False) for flying in (1, 2)] == [True, False]
-    learned.closed(FAILED)
-    assert not learned.room(1, 500, chunking=False)
+    assert not Pipelining(SimpleNamespace(follows=False), 16).room(1, 500, chunking=False)
 
 
 def test_the_window_doubles_at_clean_barriers_with_more_to_send():
-    learned = Pipelining("example.net", 10)
+    learned = Pipelining(SimpleNamespace(follows=True), 10)
     widths = []
     for _ in range(6):
         flying = 1
@@ -57,39 +47,11 @@ def test_the_window_doubles_at_clean_barriers_with_more_to_send():
 
 
 def test_a_window_is_bounded_in_bytes_too():
-    learned = Pipelining("example.net", 100)
+    learned = Pipelining(SimpleNamespace(follows=True), 100)
     learned.window = 100
     assert learned.room(3, 250_000, chunking=True)
     assert not learned.room(4, 250_000, chunking=True)
     assert not learned.room(1, 10_000_000, chunking=True)
-
-
-def test_chunking_is_given_up_first():
-    learned = Pipelining("example.net", 16)
-    learned.closed(Closed(Stage.DATA, None, "BDAT was offered and is refused", chunking_failed=True))
-    assert (learned.chunks, learned.follows, learned.groups) == (False, True, True)
-    learned.closed(FAILED)
-    assert (learned.chunks, learned.follows, learned.groups) == (False, False, True)
-
-
-@pytest.mark.parametrize(
-    ("index", "stage", "words", "expected"),
-    [
-        (7, Stage.RCPT, (452, "4.5.3 too many recipients"), True),
-        (7, Stage.RCPT, (452, "too many"), True),
-        (7, Stage.RCPT, (552, "too many"), True),
-        (7, Stage.RCPT, (550, "5.5.3 too many"), True),
-        (7, Stage.RCPT, (452, "4.2.2 mailbox full"), False),
-        (7, Stage.RCPT, (450, "later"), False),
-        (7, Stage.DOT, (452, "4.5.3 too many recipients"), False),
-        (0, Stage.RCPT, (452, "4.5.3 too many recipients"), False),
-    ],
-)
-def test_how_many_recipients_a_transaction_may_have_is_learned(index, stage, words, expected):
-    learned = Pipelining("example.net", 16)
-    event = Settled(None, index, Fate.REFUSED, stage, Reply(words[0], (words[1],)))
-    assert learned.too_many(event, index) is expected
-    assert learned.recipients == (7 if expected else 50)
 
 
 def test_the_same_message_for_all_goes_out_in_transactions_of_many(world):

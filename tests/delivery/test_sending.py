@@ -8,6 +8,7 @@ from bulkmail.campaign import sender_domain
 from bulkmail.content import Composer
 from bulkmail.delivery import sending as module
 from bulkmail.delivery.opening import prepare
+from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.sending import Sending
 from bulkmail.mail import OwnFault, Problem, Refused, message_id
 from bulkmail.settings import Settings
@@ -96,12 +97,14 @@ class Scene:
 
         one.pool.close = close
         self.setups = []
+        self.remembering = Remembering(reactor=one.clock, spool=one.spool, wall=one.wall)
         self.sending = Sending(
             reactor=one.clock,
             spool=one.spool,
             street=one.street,
             feeder=one.feeder,
             reporting=self.reporting,
+            remembering=self.remembering,
             compose=one.pool,
             wall=one.wall,
             stop_within=5.0,

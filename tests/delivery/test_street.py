@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from bulkmail.delivery.pipelining import Pipelining
+from bulkmail.delivery.habits import Habits
 from bulkmail.mail import Category, Fate, Outcome, Stage
 from bulkmail.settings import Settings
+from bulkmail.shaping import Habit
 
 A = "192.0.2.1"
 
@@ -18,7 +19,7 @@ def one(world):
 
 def connected(one, *, in_clear=False, patient=False, provider="", ip=A):
     site = one.site("s.example", ip, provider=provider)
-    lane = SimpleNamespace(site=site, limits=one.street.limits_of(site), pipelining=Pipelining("s.example", 16))
+    lane = SimpleNamespace(site=site, limits=one.street.limits_of(site), habits=Habits(site, 100, one.street))
     one.street.connect(lane, "mx.example", ip, in_clear=in_clear, patient=patient, listener=None)
     return one.farm.made[-1].options
 
@@ -51,6 +52,39 @@ def test_a_broken_tls_is_remembered_for_the_address(one):
     one.street.tls_broken(A)
     assert connected(one)["session_options"].tls == "off"
     assert connected(one, ip="192.0.2.2")["session_options"].tls == "opportunistic"
+    one.clock.advance(3 * 86400.0)
+    assert connected(one)["session_options"].tls == "opportunistic"
+
+
+def test_what_an_earlier_process_was_taught_is_known_to_this_one(world):
+    one = world()
+    one.street.tls_broken(A)
+    assert connected(world(sites=one.street.sites))["session_options"].tls == "off"
+
+
+def test_the_pace_that_complaints_brought_about_is_remembered_for_an_hour(world):
+    one, now = world(), 0.0
+    gate = one.street.gates.of_site("provider big", "", now).gate
+    gate.slow_down(now, "rate")
+    one.feeder.tidy()
+    again = world(sites=one.street.sites)
+    assert again.street.gates.of_site("provider big", "", now).gate.pace == (0.5, 0.5)
+    assert again.street.gates.of_site("site", "", now).gate.pace == (1.0, 1.0)
+    later = world(sites=one.street.sites)
+    later.clock.advance(3600.0)
+    assert later.street.gates.of_site("provider big", "", now).gate.pace == (1.0, 1.0)
+
+
+def test_a_pace_that_is_whole_again_is_not_remembered(one):
+    gate = one.street.gates.of_site("site", "", 0.0).gate
+    gate.slow_down(0.0, "connections")
+    one.feeder.tidy()
+    assert [habit for _, habit in one.street.sites.take_changes()] == [Habit.WIDTH]
+    while gate.pace < (1.0, 1.0):
+        one.clock.advance(30.0)
+        gate.speed_up(one.street.now())
+    one.feeder.tidy()
+    assert set(one.street.sites.take_changes().values()) == {None}
 
 
 def test_limits_are_the_providers_or_the_default(world):

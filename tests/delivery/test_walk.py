@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.delivery.pipelining import Pipelining
+from bulkmail.delivery.habits import Habits
 from bulkmail.delivery.walk import Walk
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage
 from bulkmail.routing import MxHost, Site
@@ -19,7 +19,7 @@ class FakeLane:
     def __init__(self, one, site):
         self.site, self.limits, self.heard, self.woken = site, one.street.limits_of(site), [], []
         self.dispatched = 0
-        self.pipelining = Pipelining("site", 16)
+        self.habits = Habits(site, 100, one.street)
 
     def walk_arrived(self, walk, connection):
         self.heard.append(("arrived", connection.peer.ip))

@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.shaping import HostMemory, RetryPlan, SiteHealth, TlsMemory
+from bulkmail.shaping import HostMemory, RetryPlan, SiteHealth
 
 HOSTS = ["a", "b", "c", "d"]
 
@@ -104,13 +104,9 @@ def test_a_rest_is_jittered_by_a_tenth_at_most():
     assert 108.0 < max(rests) <= 110.0
 
 
-def test_broken_tls_is_remembered_for_three_days():
-    memory = TlsMemory(size=2)
-    memory.failed("a", 0.0)
-    assert memory.broken("a", 3 * 86400.0 - 1)
-    assert not memory.broken("a", 3 * 86400.0)
-    assert not memory.broken("b", 0.0)
-    for host in "abc":
-        memory.failed(host, 0.0)
-    assert [memory.broken(host, 1.0) for host in "abc"] == [False, True, True]
-    assert (len(memory), repr(memory)) == (2, "<TlsMemory of 2 addresses>")
+def test_an_outage_that_an_earlier_process_knew_goes_on():
+    health = SiteHealth(down_since=50.0, failures=1)
+    assert not health.resting(100.0)
+    assert repr(health) == "<SiteHealth down since 50.000>"
+    assert health.failed(100.0, RetryPlan(schedule=(10.0, 30.0)), Loaded()) == 130.0
+    assert (health.failures, health.down_since) == (2, 50.0)
