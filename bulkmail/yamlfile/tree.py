@@ -36,7 +36,9 @@ _BARE_BRACES = re.compile(r"(?:^|[:\-\[,])\s*\{[{%]")
 _QUOTE_BRACES = 'put text with braces in quotes, for example subject: "{{ first_name }}, hello"'
 
 # libyaml's words -> ours
+_TOO_DEEP = f"the values are nested more than {MAX_DEPTH} levels deep"
 _SYNTAX = {
+    "exceeded maximum nesting depth": _TOO_DEEP,  # libyaml has a limit of its own
     "mapping values are not allowed in this context": "a `:` stands where no key can be; "
     "put text that holds a colon in quotes, and give all keys of one level the same indentation",
     "found character that cannot start any token": "no value can start with this character; "
@@ -229,7 +231,7 @@ class _Builder:
         value: Any = None
         if isinstance(event, _OPENING):
             if len(self.stack) >= MAX_DEPTH:
-                return f"the values are nested more than {MAX_DEPTH} levels deep"
+                return _TOO_DEEP
             value = {} if isinstance(event, yaml.MappingStartEvent) else []
         elif isinstance(event, yaml.ScalarEvent):
             value = event.value if event.style else _plain(event.value)
