@@ -234,7 +234,8 @@ PLAIN: tuple[Phrase, ...] = (
 )
 
 VAGUE: tuple[Phrase, ...] = (
-    _say(_C.BAD_MAILBOX, r"recipient (?:address )?(?:\S+ )?(?:rejected|refused)", r"address rejected"),
+    # Postfix says "Recipient address rejected: " in front of any reason: then the reason counts, not these words
+    _say(_C.BAD_MAILBOX, r"recipient (?:address )?(?:\S+ )?(?:rejected|refused)(?!: \S)", r"address rejected(?!: \S)"),
     _say(
         _C.PROTOCOL,
         r"syntax error",

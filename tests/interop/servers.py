@@ -1,0 +1,266 @@
+"""Mail servers that others wrote, each run for one test: where it listens, what it kept, what it said.
+
+Recipients are treated by the beginning of their address, by every server alike:
+
+    bounce   550 5.1.1 to RCPT        busy   451 4.3.0 to RCPT
+    reject   550 5.7.1 to the message
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.interop import configurations
+
+HERE = Path(__file__).parent
+FETCHED = HERE.parent.parent / ".venv" / "servers"
+HOST = "mx.interop.test"
+PATIENCE = 30.0
+EXIM_ID = OPENSMTPD_ID = 101
+OPENSMTPD_QUEUE_ID = 102
+MAIL_ID = 103
+
+
+class Missing(Exception):
+    """A server that is not here, and what it would take."""
+
+
+@dataclass
+class Server:
+    """A running server: ``kept`` is the folder with one file for each message it took, ``said`` its log."""
+
+    port: int
+    kept: Path
+    said: Path
+
+    def count(self) -> int:
+        return len(os.listdir(self.kept)) if self.kept.is_dir() else 0
+
+    def messages(self) -> list[bytes]:
+        return [path.read_bytes() for path in self.kept.iterdir()]
+
+    def log(self) -> str:
+        return self.said.read_text("utf-8", "replace") if self.said.exists() else ""
+
+
+@contextlib.contextmanager
+def postfix(*, connections: int, messages: int) -> Iterator[Server]:
+    """Postfix with TLS, PIPELINING and CHUNKING; ``connections`` at once. Its services change to other users, so the
+    place is open to them."""
+    del messages  # it counts the messages of a minute, not those of a connection
+    command = shutil.which("postfix", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    files = Path("/etc/postfix/postfix-files")
+    if command is None or not files.exists():
+        raise Missing("postfix is not installed (Debian: postfix)")
+    if os.geteuid() != 0:
+        raise Missing("postfix can only be started by root")
+    with tempfile.TemporaryDirectory(prefix="bulkmail-postfix-") as name:
+        place = Path(name)
+        for folder in ("", "etc", "queue", "data", "mail", "log"):
+            (place / folder).mkdir(exist_ok=True)
+            (place / folder).chmod(0o755)
+        etc = place / "etc"
+        for path in (files, files.with_name("dynamicmaps.cf")):
+            if path.exists():
+                shutil.copy(path, etc)
+        write_certificate(etc)
+        port = free_port()
+        (etc / "main.cf").write_text(configurations.POSTFIX_MAIN.format(place=place, connections=connections))
+        (etc / "master.cf").write_text(configurations.POSTFIX_MASTER.format(port=port))
+        (etc / "recipients").write_text(configurations.POSTFIX_RECIPIENTS)
+        (etc / "headers").write_text(configurations.POSTFIX_HEADERS)
+        shutil.chown(place / "mail", "nobody")
+        shutil.chown(place / "data", "postfix")
+        server = Server(port, place / "mail" / "all" / "new", place / "log" / "maillog")
+        whole = [command, "-c", str(etc)]
+        environment = {**os.environ, "MAIL_CONFIG": str(etc)}
+        with _running([*whole, "start-fg"], port, server.said, place / "said", env=environment):
+            try:
+                yield server
+            finally:
+                subprocess.run([*whole, "stop"], env=environment, capture_output=True, timeout=PATIENCE, check=False)
+
+
+@contextlib.contextmanager
+def exim(*, connections: int, messages: int) -> Iterator[Server]:
+    """Exim with TLS, PIPELINING and CHUNKING; ``connections`` at once, ``messages`` on each."""
+    with _rooted("exim", "usr/sbin/exim4") as root:
+        port = free_port()
+        _passwd(root, {"Debian-exim": EXIM_ID})
+        _folders(root, EXIM_ID, "mail", "spool", "log")
+        (root / "etc" / "exim4").mkdir()
+        conf = configurations.EXIM.format(port=port, connections=connections, messages=messages)
+        (root / "etc" / "exim4" / "exim4.conf").write_text(conf)
+        write_certificate(root / "etc", owner=EXIM_ID)
+        server = Server(port, root / "mail" / "new", root / "log" / "main")
+        with _running(["chroot", str(root), "/usr/sbin/exim4", "-bdf"], port, server.said, root / "said"):
+            yield server
+
+
+@contextlib.contextmanager
+def opensmtpd(*, connections: int, messages: int) -> Iterator[Server]:
+    """OpenSMTPD with ``messages`` on each connection; it has no limit of ``connections``. Debian 12's offers STARTTLS
+    and cannot do it (github.com/OpenSMTPD/OpenSMTPD/issues/1171), as such servers are met in the world."""
+    del connections
+    with _rooted("opensmtpd", "usr/sbin/smtpd") as root:
+        port = free_port()
+        _passwd(root, {"opensmtpd": OPENSMTPD_ID, "opensmtpq": OPENSMTPD_QUEUE_ID, "mail": MAIL_ID})
+        _folders(root, MAIL_ID, "mail")
+        _folders(root, 0, "var/spool/smtpd", "var/lib/opensmtpd/empty", "var/run", "tmp")
+        (root / "var" / "spool" / "smtpd").chmod(0o711)
+        (root / "tmp").chmod(0o1777)
+        (root / "etc" / "smtpd.conf").write_text(configurations.OPENSMTPD.format(port=port, messages=messages))
+        write_certificate(root / "etc")
+        server = Server(port, root / "mail" / "new", root / "said")
+        with _running(["chroot", str(root), "/usr/sbin/smtpd", "-d"], port, server.said, server.said):
+            yield server
+
+
+@contextlib.contextmanager
+def aiosmtpd(*, connections: int, messages: int) -> Iterator[Server]:
+    """aiosmtpd with TLS, and without PIPELINING; each connection takes ``messages`` MAILs, then 421."""
+    del connections
+    with _program([sys.executable, str(HERE / "aiosmtpd_server.py")], {"messages": messages}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def smtp_server(*, connections: int, messages: int) -> Iterator[Server]:
+    """Nodemailer's smtp-server with TLS and PIPELINING; ``connections`` at once."""
+    del messages
+    packages = FETCHED / "npm" / "node_modules"
+    node = shutil.which("node")
+    if node is None or not (packages / "smtp-server").is_dir():
+        raise Missing("node or the npm package smtp-server is not there (scripts/servers)")
+    environment = {**os.environ, "NODE_PATH": str(packages)}
+    command = [node, str(HERE / "smtp_server.cjs")]
+    with _program(command, {"connections": connections}, env=environment) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _program(command: Sequence[str], limits: dict[str, int], **kwargs: Any) -> Iterator[Server]:
+    """A server of a few lines around a library: it is given PORT CERTIFICATE-FOLDER KEPT-FOLDER LIMIT."""
+    with tempfile.TemporaryDirectory(prefix="bulkmail-server-") as name:
+        place = Path(name)
+        (place / "kept").mkdir()
+        write_certificate(place)
+        server = Server(free_port(), place / "kept", place / "said")
+        whole = [*command, str(server.port), str(place), str(server.kept), *map(str, limits.values())]
+        with _running(whole, server.port, server.said, server.said, **kwargs):
+            yield server
+
+
+@contextlib.contextmanager
+def _rooted(name: str, program: str) -> Iterator[Path]:
+    """A copy of a fetched tree, to be the server's root directory."""
+    if os.geteuid() != 0:
+        raise Missing(f"{name} can only be started by root")
+    if not (FETCHED / name / program).exists():
+        raise Missing(f"{name} is not there (scripts/servers)")
+    with tempfile.TemporaryDirectory(prefix=f"bulkmail-{name}-") as place:
+        root = Path(place) / "root"
+        shutil.copytree(FETCHED / name, root, symlinks=True)
+        root.chmod(0o755)
+        (root / "dev").mkdir()
+        os.mknod(root / "dev" / "null", 0o020666, os.makedev(1, 3))
+        (root / "dev" / "null").chmod(0o666)
+        (root / "etc").mkdir(exist_ok=True)
+        (root / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
+        yield root
+
+
+def _passwd(root: Path, users: dict[str, int]) -> None:
+    everybody = {"root": 0, **users}
+    shell = "/bin/sh"
+    lines = [f"{name}:x:{number}:{number}::/var/lib/opensmtpd/empty:{shell}\n" for name, number in everybody.items()]
+    (root / "etc" / "passwd").write_text("".join(lines))
+    (root / "etc" / "group").write_text("".join(f"{name}:x:{number}:\n" for name, number in everybody.items()))
+
+
+def _folders(root: Path, owner: int, *names: str) -> None:
+    for name in names:
+        (root / name).mkdir(parents=True, exist_ok=True)
+        os.chown(root / name, owner, owner)
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], port: int, log: Path, said: Path, **kwargs: Any) -> Iterator[None]:
+    """Run a server until the block is left; it has greeted when the block begins."""
+    with said.open("ab") as out:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, **kwargs
+        )
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not greets("127.0.0.1", port):
+                told = said.read_text("utf-8", "replace") + (log.read_text() if log != said and log.exists() else "")
+                assert process.poll() is None, f"{command[0]} ended with {process.returncode}: {told}"
+                assert time.monotonic() < deadline, f"{command} does not greet: {told}"
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def write_certificate(folder: Path, *, owner: int = 0) -> None:
+    """cert.pem and key.pem for the host, signed by itself: nobody can verify it."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret = folder / "key.pem"
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    secret.chmod(0o600)
+    if owner:
+        os.chown(secret, owner, owner)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 on which nobody listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port: int = one.getsockname()[1]
+    return port
+
+
+def greets(address: str, port: int) -> bool:
+    """Whether an SMTP server greets there."""
+    try:
+        with socket.create_connection((address, port), 5) as one:
+            return one.recv(4).startswith(b"220")
+    except OSError:
+        return False
