@@ -19,16 +19,19 @@ from bulkmail.spool import RECIPIENT_COLUMNS, Reader, SqliteStore
 
 pytestmark = pytest.mark.interop
 
-ROWS = 240
+ROWS = 200
 MANY = 1000
-# what each takes, connections at once and messages on one, and how many messages we put on one; we open up to eight
-LIMITS = [
-    ("postfix", 4, MANY, MANY),
-    ("exim", 4, MANY, MANY),
-    ("exim", MANY, 20, MANY),
-    ("opensmtpd", MANY, 20, 20),
-    ("aiosmtpd", MANY, 20, MANY),
-    ("smtp_server", 4, MANY, MANY),
+# what each takes, connections at once and messages on one; how many messages we put on one; whether BDAT may be used.
+# We open up to eight connections.
+CASES = [
+    ("postfix", 4, MANY, MANY, "auto"),
+    ("postfix", 4, MANY, MANY, "off"),
+    ("exim", 4, MANY, MANY, "auto"),
+    ("exim", MANY, 20, MANY, "auto"),
+    ("exim", MANY, 20, MANY, "off"),
+    ("opensmtpd", MANY, 20, 20, "auto"),
+    ("aiosmtpd", MANY, 20, MANY, "auto"),
+    ("smtp_server", 4, MANY, MANY, "auto"),
 ]
 LARGE = {5: 30_000, 155: 12_000}  # row -> lines: megabytes, far more than a socket holds
 # how an address begins -> (status, category, smtp_code, enhanced_code, stage)
@@ -86,9 +89,17 @@ def composed(world: Any, campaign: Any, dates: dict[str, float]) -> dict[str, by
     return {job[2]: answer[1] for job, answer in zip(jobs, answers, strict=True)}
 
 
-@pytest.mark.parametrize(("name", "connections", "messages", "ours"), LIMITS)
+@pytest.mark.parametrize(("name", "connections", "messages", "ours", "chunking"), CASES)
 def test_each_server_gets_each_message_once_and_whole(
-    world: Any, start_server: Any, until: Any, dkim_key: Any, name: str, connections: int, messages: int, ours: int
+    world: Any,
+    start_server: Any,
+    until: Any,
+    dkim_key: Any,
+    name: str,
+    connections: int,
+    messages: int,
+    ours: int,
+    chunking: str,
 ) -> None:
     server = start_server(name, connections=connections, messages=messages)
     world.start_names({f"d{n}.test": ["mx.interop.test"] for n in range(6)}, {"mx.interop.test": "127.0.0.1"})
@@ -100,7 +111,7 @@ def test_each_server_gets_each_message_once_and_whole(
     )
     key_file.chmod(0o600)
     world.settings(
-        port=server.port,
+        smtp={"port": server.port, "chunking": chunking},
         dkim=[{"domain": "example.com", "selector": "s1", "key": "example.com.pem"}],
         shaping={"default": {"connections": 8, "messages_per_connection": ours}},
         retry={"schedule": ["1h"]},
@@ -127,7 +138,10 @@ def test_each_server_gets_each_message_once_and_whole(
         assert row["attempts"] == "1", row
     assert told_in_log(name, messages) in server.log(), "its limit was never met"
     if name == "exim":
-        assert re.search(r"(?m) <= .* L[.*]? ", server.log()), "nothing was pipelined"
+        assert re.search(r" <= .* L[.*]? ", server.log()), "nothing was pipelined"
+        assert (re.search(r" <= .* K ", server.log()) is not None) == (chunking == "auto")
+    if name == "postfix":
+        assert (" bdat=" in server.log()) == (chunking == "auto")
 
     wanted = [address for n, address in enumerate(addresses) if kind(n) == "user"]
     until(lambda: server.count() >= len(wanted), "the server to put everything where it keeps it")
