@@ -214,13 +214,16 @@ class Lane:
         self.connection_ready(connection)
 
     def walk_failed(self, walk: Walk, outcome: Outcome) -> None:
-        """No host could be used: with other connections at work that is a limit, without it is an outage."""
+        """No host could be used: with other connections at work that is a limit, without it is an outage.
+
+        Where the server speaks of a limit, its count of the connections that we had may only be late.
+        """
         self._openings.given_up(walk)
-        now = self._street.now()
-        self._gate.gate.slow_down(now, classify(outcome).signal)
+        now, signal = self._street.now(), classify(outcome).signal
+        self._gate.gate.slow_down(now, signal)
         if self.connections or self._openings:
             self._openings.rest(now)
-        else:
+        elif not (signal and self._openings.pause(now)):
             self.fail(outcome)
 
     def walk_stopped(self, walk: Walk) -> None:
@@ -306,6 +309,7 @@ class Lane:
     def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
         """An open connection has ended; what was in flight on it has been settled before."""
         self.habits.closed(conn, closed, peer)
+        self._openings.closed(self._street.now())
         self._idle.pop(conn, None)
         self._seats.closed(conn, peer.ip, self._street.now())
         self._wakeup.now()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SOON = 0.0005  # what is allowed this near is done now: a timer would cost more
 _REST_AFTER_REFUSED_CONNECTION = 60.0
+_FIRST_PAUSE = 1.0  # a server may count a connection for a moment longer than it lasts
 
 
 class Openings:
@@ -25,6 +26,9 @@ class Openings:
         self._seats = seats
         self._walks: set[Walk] = set()
         self._no_more_before = 0.0
+        self._none_before = 0.0
+        self._pause = _FIRST_PAUSE
+        self._worked_at = float("-inf")
 
     def __len__(self) -> int:
         """Connections being opened."""
@@ -36,6 +40,9 @@ class Openings:
         if len(lane.ready) <= len(walks) or len(walks) > lane.connections:
             return
         if now < self._no_more_before and lane.connections:
+            return
+        if now < self._none_before:
+            lane.wake_at(self._none_before)
             return
         at = self._gate.gate.may_open(now)
         if at is None:
@@ -58,9 +65,24 @@ class Openings:
         """Others work and one more was refused: that is a limit, not to be tried again soon."""
         self._no_more_before = now + self._street.scaled(_REST_AFTER_REFUSED_CONNECTION)
 
+    def closed(self, now: float) -> None:
+        """A connection that worked is gone."""
+        self._worked_at = now
+
+    def pause(self, now: float) -> bool:
+        """None is left and the next one was refused: come again in a moment, each time later. False: too long ago."""
+        street = self._street
+        if now > self._worked_at + street.scaled(_REST_AFTER_REFUSED_CONNECTION):
+            return False
+        self._none_before = now + street.scaled(self._pause)
+        self._pause *= 2
+        self._lane.wake_at(self._none_before)
+        return True
+
     def ended(self, walk: Walk) -> None:
         """It has its connection."""
         self._walks.discard(walk)
+        self._pause = _FIRST_PAUSE
 
     def given_up(self, walk: Walk) -> None:
         """It ended without one."""

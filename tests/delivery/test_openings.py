@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import itertools
 
-from bulkmail.mail import Rate
+from bulkmail.mail import Rate, Stage
 
 
 def dead(one, domain="a.example"):
     one.farm.dead = {ip for host in one.site(domain).hosts for ip in host.addresses}
+
+
+def refuse(one, kit, while_):
+    """Every connection asked for ``while_`` that holds is greeted with 421."""
+    connect = one.farm.connect
+
+    def refuses(*args, **kwargs):
+        connection = connect(*args, **kwargs)
+        if while_():
+            answer = kit.reply(421, "Too many concurrent SMTP connections from this IP address")
+            one.clock.callLater(one.farm.rtt / 2, connection.close, Stage.GREETING, answer, "refused: 421")
+        return connection
+
+    one.street.__class__.connect.__globals__["connect"] = refuses
 
 
 def test_connections_are_opened_one_by_one_as_the_first_ones_work(world, fast):
@@ -54,3 +68,46 @@ def test_one_more_connection_refused_beside_working_ones_is_a_limit_and_no_outag
     assert one.statuses(run) == {"delivered": 40}
     assert {attempt[1] for attempt in one.attempts()} == {1}
     assert len(one.farm.made) <= 8
+
+
+def test_a_server_that_counts_a_connection_for_longer_than_it_lasts_is_asked_again_soon(world, fast, kit):
+    one = world(settings=fast(connections=1, messages_per_connection=3))
+    one.farm.obliging()
+    run = one.campaign({"a.example": 9})
+    refused_until = [0.0]
+
+    def busy():
+        if len(one.farm.sent) == 3 and not refused_until[0]:
+            refused_until[0] = one.clock.seconds() + 5
+        return one.clock.seconds() < refused_until[0]
+
+    refuse(one, kit, busy)
+    one.start()
+    one.until(lambda: run.complete, 30)
+    assert one.statuses(run) == {"delivered": 9}
+    assert {attempt[1:3] for attempt in one.attempts()} == {(1, "delivered")}
+    assert len(one.farm.made) == 3 + 3, "three that worked; refused at once, after 1 s and after 3 s, not after 7 s"
+
+
+def test_one_that_refuses_for_a_minute_after_the_last_connection_is_an_outage(world, fast, kit):
+    one = world(settings=fast(connections=1, messages_per_connection=3))
+    one.farm.obliging()
+    one.campaign({"a.example": 9})
+    refuse(one, kit, lambda: len(one.farm.sent) >= 3)
+    one.start()
+    one.run(50)
+    assert len(one.attempts()) == 3
+    one.run(50)
+    assert [attempt[2] for attempt in one.attempts()].count("deferred") == 1
+    assert one.spool.settlements[-1].attempt.smtp_code == 421
+
+
+def test_one_that_cannot_be_reached_after_the_last_connection_is_an_outage_at_once(world, fast):
+    one = world(settings=fast(connections=1, messages_per_connection=3))
+    one.farm.obliging()
+    one.campaign({"a.example": 9})
+    one.start()
+    one.until(lambda: one.farm.sent, 5)
+    dead(one)
+    one.run(5)
+    assert [attempt[2] for attempt in one.attempts()].count("deferred") == 1

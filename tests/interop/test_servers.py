@@ -27,7 +27,7 @@ CASES = [
     ("postfix", 4, MANY, MANY, "auto"),
     ("postfix", 4, MANY, MANY, "off"),
     ("exim", 4, MANY, MANY, "auto"),
-    ("exim", MANY, 20, MANY, "auto"),
+    ("exim", 4, 20, MANY, "auto"),
     ("exim", MANY, 20, MANY, "off"),
     ("opensmtpd", MANY, 20, 20, "auto"),
     ("aiosmtpd", MANY, 20, MANY, "auto"),
