@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from bulkmail.delivery.message import Message
-from bulkmail.mail import Category, Status
-from bulkmail.smtp import Transaction
+from bulkmail.mail import Category, Stage, Status
+from bulkmail.smtp import Settled, Transaction
 
 if TYPE_CHECKING:
     from bulkmail.delivery.street import Street
@@ -54,6 +54,16 @@ def full(connection: Connection, most: int, now: float) -> bool:
     """
     offered = connection.capabilities.mails
     return connection.messages >= (min(most, offered) if offered else most) or now - connection.started_at > OLDEST
+
+
+def spent(connection: Connection, event: Settled) -> bool:
+    """Whether it was refused only because the connection has carried all that the server lets it.
+
+    OpenSMTPD says so by 452 4.5.3 to MAIL, and goes on saying it while the connection lasts.
+    """
+    if connection.messages < 2 or event.stage is not Stage.MAIL or event.reply is None:
+        return False
+    return event.reply.code == 452 and event.reply.enhanced == "4.5.3"
 
 
 class Flights:

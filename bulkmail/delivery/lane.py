@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup
-from bulkmail.delivery.flights import MOST_TOGETHER, Flights, full, together
+from bulkmail.delivery.flights import MOST_TOGETHER, Flights, full, spent, together
 from bulkmail.delivery.gates import Seats
 from bulkmail.delivery.habits import Habits
 from bulkmail.delivery.message import Message, Queue
@@ -65,6 +65,7 @@ class Lane:
         self._seats = Seats(street.gates, self._gate, site.provider)
         self._idle: dict[Connection, float] = {}  # since when; the last one in is the first one out
         self._flights = Flights(street)
+        self._spent: set[Connection] = set()  # open, and of no more use
         self._openings = Openings(self, street, self._gate, self._seats)
         self._grant: float | None = None
         self._wakeup = Wakeup(street.reactor, self.dispatch)
@@ -195,7 +196,7 @@ class Lane:
         # again; nothing stands behind the last one of a connection.
         if len(ready) <= len(self._openings) + len(self._idle) or ready[0].free_tries:
             return
-        if full(conn, self.habits.most, now):
+        if conn in self._spent or full(conn, self.habits.most, now):
             return
         if not self.pipelining.room(self._flights.on(conn), ready[0].size, chunking=conn.chunking):
             return
@@ -255,7 +256,7 @@ class Lane:
     def connection_ready(self, conn: Connection) -> None:
         """It takes the next message, or has carried all it may."""
         now = self._street.now()
-        if self.closed or self._gate.gate.surplus or full(conn, self.habits.most, now):
+        if self.closed or self._gate.gate.surplus or conn in self._spent or full(conn, self.habits.most, now):
             self.habits.leave(conn)
             self._wakeup.now()
             return
@@ -286,6 +287,10 @@ class Lane:
             self.ready.appendleft(message)
             self._wakeup.now()
             return
+        if spent(conn, event):
+            self._spent.add(conn)
+            self._again(message)
+            return
         if event.fate is Fate.UNKNOWN:
             self.pipelining.doubted()
         self.hold(-1)
@@ -310,6 +315,7 @@ class Lane:
         """An open connection has ended; what was in flight on it has been settled before."""
         self.habits.closed(conn, closed, peer)
         self._openings.closed(self._street.now())
+        self._spent.discard(conn)
         self._idle.pop(conn, None)
         self._seats.closed(conn, peer.ip, self._street.now())
         self._wakeup.now()

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail.delivery.flights import Flights, full, together
+from bulkmail.mail import Stage
 from bulkmail.smtp import Capabilities
 
 
@@ -134,3 +135,35 @@ def test_together_go_as_many_as_are_granted(made):
 def test_full(carried, most, offered, age, expected):
     connection = SimpleNamespace(messages=carried, capabilities=Capabilities(mails=offered), started_at=50.0)
     assert full(connection, most, 50.0 + age) is expected
+
+
+def most(one, count):
+    """Each server takes so many messages on a connection, then 452 4.5.3 to each MAIL."""
+
+    def answers(connection):
+        if connection.messages <= count:
+            one.clock.callLater(0.01, connection.answer, 250)
+        else:
+            one.clock.callLater(0.01, connection.answer, 452, "4.5.3 Too many messages sent", stage=Stage.MAIL)
+
+    one.farm.connects, one.farm.answers = True, answers
+
+
+def test_a_connection_that_takes_no_more_is_left_and_nobody_is_charged(world, fast):
+    one = world(settings=fast(connections=2, messages_per_connection=100))
+    most(one, 5)
+    run = one.campaign({"a.example": 40})
+    one.start()
+    one.until(lambda: run.complete, 60)
+    assert one.statuses(run) == {"delivered": 40}
+    assert {attempt[1] for attempt in one.attempts()} == {1}
+    assert max(connection.messages for connection in one.farm.made) <= 7
+
+
+def test_a_connection_that_takes_none_is_an_answer(world, fast):
+    one = world(settings=fast(connections=1))
+    most(one, 0)
+    one.campaign({"a.example": 2})
+    one.start()
+    one.run(5)
+    assert {attempt[1:4] for attempt in one.attempts()} == {(1, "deferred", "rate-limited")}

@@ -29,7 +29,7 @@ CASES = [
     ("exim", 4, MANY, MANY, "auto"),
     ("exim", 4, 20, MANY, "auto"),
     ("exim", MANY, 20, MANY, "off"),
-    ("opensmtpd", MANY, 20, 20, "auto"),
+    ("opensmtpd", MANY, 20, MANY, "auto"),
     ("aiosmtpd", MANY, 20, MANY, "auto"),
     ("smtp_server", 4, MANY, MANY, "auto"),
 ]
