@@ -10,14 +10,15 @@ barrier                                      | as its reply                | -
 421                                          | as its reply                | free: a server that said 421 reads no more
 close, deadline                              | as its reply                | unknown, or lost before its last byte
 a surplus 2xx behind the last reply          | stands where its own reply  | -
-                                             | and the next are both 2xx,  |
+                                             | and the next are both 2xx   |
+                                             | and no RCPT was refused,    |
                                              | else unknown                |
 a 3xx, or not a reply; BDAT taken where MAIL | unknown                     | unknown, or free before its last byte
 or every RCPT was refused; RSET refused      |                             |
 BDAT not understood (500, 501, 502, 503 ...) | as its reply                | free, and BDAT is not used again
 
 With one reply too many in the window each reply read is its slot's own or belongs to the slot before: a message stands
-where both say 2xx. A message is unknown, not free, as soon as its last byte is written: unlike a message behind a dot
+where both say 2xx; with a refused RCPT among several nobody knows which recipient it was. A message is unknown, not free, as soon as its last byte is written: unlike a message behind a dot
 (`alignment`) it is complete, and nobody can know what became of it.
 
 Behind another message MAIL has an RSET before it. RFC 3030 leaves open what a server keeps of a transaction whose BDAT
@@ -63,13 +64,26 @@ class _Flight:
 
     def unknown(self, note: str) -> list[Event]:
         """Its message is on the wire and what was read of it is nobody's for certain."""
-        open_ones = self.course.settle_rest(Fate.UNKNOWN, Stage.DOT, None)
+        return self._all(Fate.UNKNOWN, Stage.DOT, note, Category.NO_ANSWER)
+
+    def free(self, note: str) -> list[Event]:
+        """Nothing that was read is its own for certain, and its last byte was not written."""
+        return self._all(Fate.UNTRIED, Stage.MAIL, note, Category.PROTOCOL)
+
+    def _all(self, fate: Fate, stage: Stage, note: str, category: Category) -> list[Event]:
+        open_ones = self.course.settle_rest(fate, stage, None)
         return [
-            replace(event, fate=Fate.UNKNOWN, stage=Stage.DOT, reply=None, note=note, category=Category.NO_ANSWER)
+            replace(event, fate=fate, stage=stage, reply=None, note=note, category=category)
             if isinstance(event, Settled)
             else event
             for event in [*open_ones, *self.take()]
         ]
+
+    @property
+    def surely_taken(self) -> bool:
+        """Whether it was taken even if each reply in it belongs to the slot before: all of them are 2xx, so are both."""
+        refused = any(isinstance(event, Settled) and event.fate is not Fate.ACCEPTED for event in self.told)
+        return self.own == self.behind == 2 and not refused
 
 
 class Window:
@@ -178,8 +192,7 @@ class Window:
     def _refuted(self, note: str) -> list[Event]:
         told: list[Event] = []
         for flight in self._answered:
-            stands = self._surplus and flight.own == flight.behind == 2
-            told += flight.take() if stands else flight.unknown(note)
+            told += flight.take() if self._surplus and flight.surely_taken else flight.unknown(note)
         self._answered.clear()
         self._fresh.clear()
         return told
@@ -199,12 +212,15 @@ class Window:
     ) -> list[Event]:
         """The dialogue broke off while ``slot`` was owed, and ``written`` BDATs with all their bytes unanswered."""
         garbled = ending is Ending.GARBLED
+        doubted = garbled and self.held
         told = self._refuted(note) if garbled else self.believed()
         for number, flight in enumerate(self._flying):
             if number < written:
                 if not garbled:
                     told += flight.take()
                 told += flight.unknown(note)
+            elif number == 0 and doubted:
+                told += flight.free(note)
             elif number == 0 and slot is not None:
                 told += flight.take()
                 told += flight.course.broken_off(slot, ending, note, asked=asked, silent=silent)
@@ -221,6 +237,7 @@ class Window:
         """Nothing more will be read: nothing is known of whoever is still open."""
         told: list[Event] = []
         for flight in self._flying:
+            told += flight.take()  # recipients refused before
             told += flight.course.not_tried(note, category)
             told.append(TransactionOver(flight.course.transaction))
         self._flying.clear()

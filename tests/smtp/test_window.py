@@ -337,6 +337,45 @@ def test_a_window_of_large_messages_leaves_in_pieces(talk, monkeypatch):
     assert session.patience == "mail"
 
 
+@pytest.mark.parametrize("code", ["500 what", "503 5.5.1 what"])
+def test_recipients_refused_before_a_bdat_that_is_not_understood_are_told_too(talk, code):
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    transaction = spoken.submit("a@x.example", "b@x.example", "c@x.example")
+    spoken.hear("250 s", "250 a", "550 b", "250 c", code)
+    assert spoken.fate_of(transaction) == [("refused", "rcpt", 550), FREE, FREE]
+    assert isinstance(spoken.events[-1], Closed)
+
+
+def test_with_a_surplus_and_a_refused_recipient_nobody_knows_which_one_it_was(talk):
+    """The stray reply may have come first: then it is the first recipient who was refused."""
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    transaction = spoken.submit("a@x.example", "b@x.example")
+    spoken.hear("250 stray", "250 s", "550 a", "250 b", "250 taken")
+    assert spoken.fate_of(transaction) == [UNKNOWN, UNKNOWN]
+
+
+def test_with_a_surplus_all_of_several_recipients_that_were_taken_are_delivered(talk):
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    transaction = spoken.submit("a@x.example", "b@x.example")
+    spoken.hear("250 stray", "250 s", "250 a", "250 b", "250 taken")
+    assert spoken.fate_of(transaction) == [ACCEPTED, ACCEPTED]
+
+
+@pytest.mark.parametrize("lines", [["500 what"], ["250 x", "354 go"], ["250 x", "250 s", "550 a", "354 go"]])
+def test_behind_others_a_lost_count_charges_nobody_whose_message_is_not_complete(talk, monkeypatch, lines):
+    monkeypatch.setattr(pipeline_module, "PIECE", 8)
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    session = spoken.session
+    first = Transaction("", ("r@you.example",), b"1\r\n")
+    second = Transaction("", ("a@you.example", "b@you.example"), b"a long message that is cut\r\n")
+    spoken.events += session.submit(first) + session.follow(second)
+    for _ in range(2):
+        session.take_output()
+    spoken.events += session.receive("".join(line + "\r\n" for line in [*FIRST, *lines]).encode())
+    assert spoken.fate_of(first) == [UNKNOWN]
+    assert spoken.fate_of(second) == [FREE, FREE]
+
+
 def test_an_empty_window_has_nothing_to_tell():
     made = Window()
     assert (made.idle, made.held, made.started) == (True, False, 0)
