@@ -243,7 +243,7 @@ class Connection(Protocol):
         except Exception as error:  # noqa: BLE001  whatever it is: what could not be written down is not sent
             if not isinstance(error, OwnFault):  # which the listener has told of already
                 _log.failure("a message could not be written down and was not sent")
-            for told in self._session.abandon(f"could not be written down: {error}"):
+            for told in self._session.withdraw(f"could not be written down: {error}"):
                 self._events.append(replace(told, own_fault=True) if isinstance(told, Closed) else told)
             return
         if self._session.may_follow:

@@ -67,8 +67,8 @@ class ConnectionListener(Protocol):
     def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
         """The message goes out when this returns: write down now what must survive us.
 
-        An exception here keeps the message from being sent: the transaction is given back untried, the
-        connection closes with ``own_fault``.
+        An exception here keeps the message from being sent: the transaction is given back untried, the connection
+        closes with ``own_fault``; but what of a window is on the wire already is waited for, and then it is left.
         """
 
     def may_follow(self, conn: Connection) -> None:

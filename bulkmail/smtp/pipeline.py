@@ -92,6 +92,18 @@ class Pipeline:
         self._out += (_Said(b"BDAT %d LAST\r\n" % len(message), 0, body=False), _Said(message, 1, body=True))
         self._bodies += 1
 
+    def withdraw(self) -> int:
+        """Take back the chunks of which not even a command is taken; says how many. In line are only chunks."""
+        begun = next((n for n, said in enumerate(self._out) if said.asks and not said.body), len(self._out))
+        chunks = 0
+        while len(self._out) > begun:
+            said = self._out.pop()
+            chunks += said.body
+            for _ in range(said.asks):
+                self.owed.pop()
+        self._bodies -= chunks
+        return chunks
+
     def _owe(self, owed: list[Owed]) -> None:
         if not self.owed:
             self.turn += 1

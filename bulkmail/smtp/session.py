@@ -87,6 +87,18 @@ class Session(Dialogue):
             self._say_next()
         return []
 
+    def withdraw(self, reason: str) -> list[Event]:
+        """What is about to be written must not be: what of a window is on the wire is still waited for, then QUIT.
+
+        Where nothing is on the wire it is `abandon`.
+        """
+        if isinstance(self._mail, Window):
+            self._events += self._mail.withdrawn(self._line.withdraw(), reason)
+            if not self._mail.idle:
+                self.quit()
+                return self._told()
+        return self.abandon(reason)
+
     def receive(self, data: bytes) -> list[Event]:
         """What the server's bytes mean. However they are cut, the events are the same."""
         if self._closed:

@@ -134,6 +134,15 @@ class Window:
         commands += [(Slot.RCPT, n, line) for n, line in enumerate(rcpt_commands(transaction, capabilities))]
         return commands
 
+    def withdrawn(self, count: int, note: str) -> list[Event]:
+        """The last ``count`` transactions are not said after all."""
+        told: list[Event] = []
+        for flight in reversed([self._flying.pop() for _ in range(count)]):
+            told += flight.course.not_tried(note, None)
+            told.append(TransactionOver(flight.course.transaction))
+        self._reset = True  # theirs may be the RSET that was owed
+        return told
+
     # replies
 
     def saw(self, slot: Slot, digit: int) -> None:

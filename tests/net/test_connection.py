@@ -161,6 +161,26 @@ def test_a_journal_that_fails_keeps_the_whole_window_unsent(kit):
     assert listener.closed.own_fault
 
 
+def test_a_journal_that_fails_leaves_what_is_on_the_wire_to_be_answered(kit):
+    """It is a fault of our own: nobody's message may become ambiguous by it."""
+
+    def fail(conn):
+        if listener.heard.count("dot") == 3:
+            raise OSError("disk full")
+
+    listener = kit.Listener(kit.message(), kit.message(), follows=True)
+    listener.at_dot = fail
+    line, _ = chunking(kit, listener)
+    listener.queue.append(kit.message())
+    assert line.hear(b"250 s\r\n") == b""
+    assert [str(settled.fate) for settled in listener.settlements] == ["untried"]
+    assert line.hear(b"250 r\r\n250 ok\r\n") == b""
+    assert line.hear(b"250 reset\r\n" + TAKEN) == b"QUIT\r\n"
+    assert [str(settled.fate) for settled in listener.settlements] == ["untried", "accepted", "accepted"]
+    line.hear(b"221 bye\r\n")
+    assert line.wire.disconnecting
+
+
 def test_what_was_told_before_its_proof_may_be_contradicted(kit):
     listener = kit.Listener(kit.message(), kit.message(), follows=True)
     line = kit.Line(kit, listener)

@@ -376,6 +376,34 @@ def test_behind_others_a_lost_count_charges_nobody_whose_message_is_not_complete
     assert spoken.fate_of(second) == [FREE, FREE]
 
 
+@pytest.mark.parametrize("taken", [1, 2])
+def test_what_is_withdrawn_is_free_and_what_is_begun_goes_on(talk, monkeypatch, taken):
+    monkeypatch.setattr(pipeline_module, "PIECE", 8)
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    session = spoken.session
+    messages = [Transaction("", (f"r{n}@you.example", "z@you.example"), b"long enough\r\n") for n in range(3)]
+    session.submit(messages[0])
+    said = b"".join(session.take_output() for _ in range(taken))
+    session.follow(messages[1])
+    session.follow(messages[2])
+    spoken.events += session.withdraw("disk full")
+    assert [spoken.fate_of(each) for each in messages] == [[], [FREE] * 2, [FREE] * 2]
+    assert not session.may_follow
+    assert (said + spoken.drain()).endswith(b"BDAT 13 LAST\r\nlong enough\r\n")
+    spoken.hear("250 s", "250 r", "250 z", "250 taken")
+    assert spoken.fate_of(messages[0]) == [ACCEPTED] * 2
+    assert spoken.said == b"QUIT\r\n"
+
+
+def test_withdrawing_all_of_it_is_the_end(talk):
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    only = Transaction("", ("r@you.example",), b"1\r\n")
+    spoken.events += spoken.session.submit(only) + spoken.session.withdraw("disk full")
+    assert spoken.fate_of(only) == [FREE]
+    assert isinstance(spoken.events[-1], Closed)
+    assert spoken.drain() == b""
+
+
 def test_an_empty_window_has_nothing_to_tell():
     made = Window()
     assert (made.idle, made.held, made.started) == (True, False, 0)
