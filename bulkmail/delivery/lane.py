@@ -204,7 +204,7 @@ class Lane:
             return
         self._grant = None
         self.ready.extendleft(reversed(self._flights.follow(conn, self._next(conn, now))))
-        self.dispatch()
+        self._wakeup.now()  # not dispatch(): that may be what submitted the message before, and would go as deep as idle
 
     # what a walk tells
 

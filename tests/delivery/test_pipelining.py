@@ -72,6 +72,29 @@ def windows(world, **changed):
     return w
 
 
+def test_all_connections_of_a_large_site_go_on_at_once_after_a_pause(world):
+    """Each window has room for more, and each time the lane looks for work: not one inside of the other."""
+    fast = Rate(100_000, 1.0, 100_000)
+    w = windows(world, connections=250, messages_per_connection=1000, connection_rate=fast)
+    w.farm.answers = lambda _: None
+    run = w.campaign({"a.example": 2000})
+    w.start()
+    w.until(lambda: w.feeder.lanes)
+    (lane,) = w.feeder.lanes.values()
+    lane.stock, lane.pipelining = 1000, Pipelining("a.example", 1)
+    w.until(lambda: len(w.farm.open) >= 250)
+    w.street.own_fault("the disk is full")
+    w.farm.answers = 250
+    for connection in w.farm.open:
+        connection.answer_all()
+    assert sum(connection.ready for connection in w.farm.open) > 240
+    assert len(lane.ready) > 500
+    lane.pipelining = Pipelining("a.example", 2)
+    lane.pipelining.window = 2
+    w.until(lambda: w.statuses(run) == {"delivered": 2000})
+    assert len({number for number, *_ in w.farm.sent}) == len(w.farm.sent) == 2000
+
+
 def test_windows_grow_and_everybody_gets_one_message(world):
     w = windows(world, messages_per_connection=1000)
     run = w.campaign({"a.example": 400})
