@@ -53,6 +53,13 @@ class Ledger:
     def about_to_dot(self, message: Message) -> None:
         """Journal that the final dot is about to leave. Raises OwnFault: then it must not leave."""
         self._journal.dot(message.claimed.id, message.claimed.attempts + 1)
+        message.dotted = True
+
+    def free(self, message: Message) -> None:
+        """It comes back, and this was not an attempt: for a start after a kill its dot has not left."""
+        if message.dotted:
+            message.dotted = False
+            self._written(lambda: self._journal.free(message.claimed.id, message.claimed.attempts + 1))
 
     def record(
         self, message: Message, outcome: Outcome, provider: str, began: float, since: float = 0.0
@@ -63,7 +70,9 @@ class Ledger:
         where the clock of a recipient runs that was never tried.
         """
         verdict, decision, settlement = self._judged(message, outcome, provider, began, since)
-        if outcome.stage is Stage.DOT and (message.answered or outcome.fate is not Fate.UNKNOWN):
+        # By BDAT the dot is journalled before MAIL is answered.
+        journalled = message.dotted or outcome.stage is Stage.DOT
+        if journalled and (message.answered or outcome.fate is not Fate.UNKNOWN):
             self._journal_reply(message, settlement)
         self._settle(message, settlement)
         return verdict, decision
@@ -74,8 +83,12 @@ class Ledger:
         self._journal_reply(message, self._judged(message, outcome, provider, message.began, 0.0)[2])
 
     def _journal_reply(self, message: Message, settlement: Settlement) -> None:
+        packed = settlement.packed()
+        self._written(lambda: self._journal.reply(message.claimed.id, message.claimed.attempts + 1, packed))
+
+    def _written(self, write: Callable[[], None]) -> None:
         try:
-            self._journal.reply(message.claimed.id, message.claimed.attempts + 1, settlement.packed())
+            write()
         except OwnFault as fault:
             # The outcome still goes to the store; only a crash before that would make it ambiguous.
             if str(fault) != self._told:

@@ -1,7 +1,7 @@
 """The durable state: campaigns, recipients, claims, outcomes, attempts; and the journal beside it.
 
 Room: what must still be true after a kill, a power cut or a full disk; the only SQL in the house.
-Takes: input rows, claims, settlements, rows given back, and the journal's two records for each message.
+Takes: input rows, claims, settlements, rows given back, and the journal's records for each message.
 Gives: rows to send, each to one claimant at a time; what a start found; everything a report needs, to readers.
 Never: sends, judges or schedules; forgets a row; replaces a file that it cannot read with a fresh one.
 
@@ -28,7 +28,7 @@ the journal before anything is claimed, and finds for each row left claimed one 
     a REPLY                   the row is settled with it, as if the commit had come in time
     a DOT and no REPLY        ambiguous: the receiver may have it. One attempt `unknown` is booked, and it is tried
                               again after `unknown_after`, or never (`on_unknown: keep`)
-    neither                   not sent: due at once. But when the journal is missing, damaged, or of another boot of
+    neither (or taken back)   not sent: due at once. But when the journal is missing, damaged, or of another boot of
                               the machine, its silence proves nothing, and the row is ambiguous too
 
 The Date is fixed by the first claim (an open claim's time is its rows' Date) and outlives crash and retry; Message-ID

@@ -1,12 +1,13 @@
 """The journal: what must survive a kill between two commits of the store.
 
-Append-only segments in one directory. Two kinds of records: DOT, written before a final dot can leave, and REPLY,
-written when its reply has been read, with the settlement it led to. No fsync: a write() survives the death of the
+Append-only segments in one directory. Three kinds of records: DOT, written before a final dot can leave; REPLY, written
+when its reply has been read, with the settlement it led to; and FREE, which takes a DOT back: the message was not sent
+after all and is in hand again. No fsync: a write() survives the death of the
 process, and after a power cut the store treats all that was claimed as ambiguous anyway. A segment is deleted when the
 store has committed every record in it, so the disk holds what is in flight and no more.
 
 Segment: 8 bytes of magic, then records: ``crc32(the next 12 bytes) u32, recipient id u64, attempt u16, length u16``,
-little-endian; length 0 is a DOT; else a REPLY's payload of that length and its own crc32 follow. Both checks are
+little-endian; length 0 is a DOT, or with the highest bit of the id a FREE; else a REPLY's payload of that length and its own crc32 follow. Both checks are
 needed: a flipped bit in a length must not make the records behind it look like a torn tail.
 """
 
@@ -27,6 +28,7 @@ _BODY = struct.Struct("<QHH")
 _CRC = struct.Struct("<I")
 _HEAD = _CRC.size + _BODY.size
 _LONGEST = 0xFFFF
+_FREE = 1 << 63
 SEGMENT_BYTES = 4 << 20
 
 
@@ -58,7 +60,10 @@ def read_segment(data: bytes, into: Journalled) -> None:
         identity, attempt, length = _BODY.unpack(body)
         at += _HEAD
         if not length:
-            into.dots.add((identity, attempt))
+            if identity & _FREE:
+                into.dots.discard((identity ^ _FREE, attempt))
+            else:
+                into.dots.add((identity, attempt))
             continue
         payload = data[at : at + length]
         end = at + length + _CRC.size
@@ -95,7 +100,7 @@ def read_journal(directory: str) -> Journalled:
 
 
 class Journal:
-    """An open journal: `dot`, `reply`, and `settled` once the store has committed what they said.
+    """An open journal: `dot`, `reply`, `free`, and `settled` once the store has committed what they said.
 
     Each recipient pins one segment: the one with its latest record (a REPLY says all that its DOT said).
     """
@@ -136,6 +141,12 @@ class Journal:
             raise ValueError(f"a journal record of {len(payload)} bytes")
         body = _BODY.pack(recipient_id, attempt, len(payload))
         self._append(_CRC.pack(crc32(body)) + body + payload + _CRC.pack(crc32(payload)))
+        self._pin(recipient_id)
+
+    def free(self, recipient_id: int, attempt: int) -> None:
+        """The dot of this attempt did not leave, or nothing was read behind it that takes it. Raises OwnFault."""
+        body = _BODY.pack(recipient_id | _FREE, attempt, 0)
+        self._append(_CRC.pack(crc32(body)) + body)
         self._pin(recipient_id)
 
     def settled(self, recipient_ids: Iterable[int]) -> None:

@@ -59,7 +59,7 @@ class Paper:
     """A journal that keeps what it is told."""
 
     def __init__(self):
-        self.dots, self.replies, self.fault = [], [], None
+        self.dots, self.replies, self.freed, self.fault = [], [], [], None
 
     def dot(self, identity, attempt):
         if self.fault is not None:
@@ -70,6 +70,11 @@ class Paper:
         if self.fault is not None:
             raise self.fault
         self.replies.append((identity, attempt))
+
+    def free(self, identity, attempt):
+        if self.fault is not None:
+            raise self.fault
+        self.freed.append((identity, attempt))
 
     def settled(self, identities):
         pass

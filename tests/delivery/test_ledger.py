@@ -123,6 +123,32 @@ def test_replies_before_the_dot_and_lost_ones_are_not_journalled(scene):
     assert scene.journal.replies == []
 
 
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 no such user",)), "", PEER),
+        Outcome(Fate.LOST, Stage.DATA, None, "gone", PEER),
+    ],
+)
+def test_what_becomes_of_a_message_whose_dot_is_journalled_is_journalled_whatever_it_is(scene, outcome):
+    """By BDAT the dot is journalled before RCPT is answered; a kill must not make a known refusal ambiguous."""
+    one = scene.message()
+    scene.ledger.about_to_dot(one)
+    scene.ledger.record(one, outcome, "", NOW)
+    assert scene.journal.replies == [(one.claimed.id, 1)]
+
+
+def test_a_journalled_dot_is_taken_back_once(scene):
+    one, other = scene.message(number=1), scene.message(number=2)
+    scene.ledger.about_to_dot(one)
+    for message in (one, one, other):
+        scene.ledger.free(message)
+    assert scene.journal.freed == [(one.claimed.id, 1)]
+    scene.ledger.about_to_dot(one)
+    scene.journal.fault = OwnFault("disk full")
+    scene.ledger.free(one)
+
+
 def test_a_dot_that_cannot_be_journalled_must_not_leave(scene):
     scene.journal.fault = OwnFault("disk full")
     with pytest.raises(OwnFault, match="disk full"):

@@ -293,3 +293,31 @@ def test_a_stop_cuts_both_and_charges_only_the_one_with_its_dot_out(world):
     assert [result for _, _, result, _ in w.attempts()] == ["unknown"]
     assert w.street.held == 0
     assert w.spool.out == set()
+
+
+def answers_too_many(connection):
+    """The first recipient is taken, the others are refused for their place in line."""
+    (transaction,), connection.flying = connection.flying, []
+    for index in range(len(transaction.recipients)):
+        fate, stage, answer = Fate.ACCEPTED, Stage.DOT, Reply(250, ("2.0.0 ok",))
+        if index:
+            fate, stage, answer = Fate.REFUSED, Stage.RCPT, Reply(452, ("4.5.3 too many recipients",))
+        event = Settled(transaction, index, fate, stage, answer)
+        connection.listener.settled(connection, transaction, index, event, connection.peer)
+
+
+def test_recipients_refused_for_their_place_in_line_after_a_stop_go_back_untouched(world):
+    w = windows(world)
+    w.pool.same = True
+    w.farm.answers = lambda _: None
+    w.campaign({"a.example": 8})
+    w.start()
+    w.until(lambda: w.farm.sent)
+    w.feeder.stop()
+    answers_too_many(w.farm.made[0])
+    w.run(1)
+    assert (w.street.held, w.spool.out) == (0, set())
+    assert len(w.attempts()) == 1
+    refused = {number for number, *_ in w.farm.sent} - {settled.recipient_id for settled in w.spool.settlements}
+    assert len(refused) > 1
+    assert {identity for identity, _ in w.journal.freed} == refused

@@ -48,6 +48,19 @@ def test_what_is_written_is_read(tmp_path_factory, items):
     assert (found.found, found.damaged) == (True, False)
 
 
+def test_a_dot_that_is_taken_back_has_not_left(tmp_path):
+    journal = Journal.open(str(tmp_path))
+    for identity, attempt in ((1, 1), (2, 1), (2, 2)):
+        journal.dot(identity, attempt)
+    journal.free(1, 1)
+    journal.free(2, 1)
+    journal.free(3, 1)
+    journal.dot(1, 1)
+    journal.close()
+    found = read_journal(str(tmp_path))
+    assert (found.dots, found.replies, found.damaged) == ({(1, 1), (2, 2)}, {}, False)
+
+
 @given(items=records, data=st.data())
 @settings(max_examples=100, deadline=None)
 def test_cut_anywhere_it_loses_no_more_than_the_tail(tmp_path_factory, items, data):

@@ -319,6 +319,13 @@ class Model(RuleBasedStateMachine):
         self.life.journal.reply(row.id, row.attempts + 1, settlement.packed())
         self.dotted[row.id] = settlement
 
+    @precondition(lambda self: any(reply is None for reply in self.dotted.values()))
+    @rule(data=st.data())
+    def free(self, data):
+        row = self.claimed[data.draw(st.sampled_from(sorted(i for i, reply in self.dotted.items() if reply is None)))]
+        self.life.journal.free(row.id, row.attempts + 1)
+        del self.dotted[row.id]
+
     @precondition(lambda self: self.claimed)
     @rule(
         data=st.data(), statuses=st.lists(st.sampled_from(["delivered", "deferred", "bounced", "unknown"]), max_size=4)
