@@ -204,7 +204,7 @@ class Lane:
             return
         self._grant = None
         self.ready.extendleft(reversed(self._flights.follow(conn, self._next(conn, now))))
-        self._wakeup.now()  # not dispatch(): that may be what submitted the message before, and would go as deep as idle
+        self._wakeup.now()  # dispatch() may be who submitted the one before: it must not nest
 
     # what a walk tells
 

@@ -18,8 +18,9 @@ or every RCPT was refused; RSET refused      |                             |
 BDAT not understood (500, 501, 502, 503 ...) | as its reply                | free, and BDAT is not used again
 
 With one reply too many in the window each reply read is its slot's own or belongs to the slot before: a message stands
-where both say 2xx; with a refused RCPT among several nobody knows which recipient it was. A message is unknown, not free, as soon as its last byte is written: unlike a message behind a dot
-(`alignment`) it is complete, and nobody can know what became of it.
+where both say 2xx; with a refused RCPT among several nobody knows which recipient it was. A message is unknown, not
+free, as soon as its last byte is written: unlike a message behind a dot (`alignment`) it is complete, and nobody can
+know what became of it.
 
 Behind another message MAIL has an RSET before it. RFC 3030 leaves open what a server keeps of a transaction whose BDAT
 it refused; without the RSET the next recipient could be added to the recipients of the message before, or the next
@@ -81,7 +82,7 @@ class _Flight:
 
     @property
     def surely_taken(self) -> bool:
-        """Whether it was taken even if each reply in it belongs to the slot before: all of them are 2xx, so are both."""
+        """Whether it was taken even if each reply in it belongs to the slot before."""
         refused = any(isinstance(event, Settled) and event.fate is not Fate.ACCEPTED for event in self.told)
         return self.own == self.behind == 2 and not refused
 

@@ -7,8 +7,9 @@ process, and after a power cut the store treats all that was claimed as ambiguou
 store has committed every record in it, so the disk holds what is in flight and no more.
 
 Segment: 8 bytes of magic, then records: ``crc32(the next 12 bytes) u32, recipient id u64, attempt u16, length u16``,
-little-endian; length 0 is a DOT, or with the highest bit of the id a FREE; else a REPLY's payload of that length and its own crc32 follow. Both checks are
-needed: a flipped bit in a length must not make the records behind it look like a torn tail.
+little-endian; length 0 is a DOT, or with the highest bit of the id a FREE; else a REPLY's payload of that length and
+its own crc32 follow. Both checks are needed: a flipped bit in a length must not make the records behind it look like a
+torn tail.
 """
 
 from __future__ import annotations
