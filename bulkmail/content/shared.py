@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 
+from bulkmail.content.rows import Columns
 from bulkmail.content.templates import Library
 
 
@@ -23,6 +24,9 @@ def same_for_all(content: dict[str, Any]) -> bool:
         return False
     environment = Library({}, html=False).environment
     constant = {"campaign", "unsubscribe_url", *environment.globals}
+    environment.globals.clear()  # else Jinja2 does not name them, and a column of that name is seen instead
+    for columns in content["columns"]:
+        constant -= Columns(columns, content["defaults"]).names
     sources = [content["subject"], *content["headers"].values(), *content["includes"].values()]
     sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"]) if source]
     try:

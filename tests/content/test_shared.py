@@ -34,6 +34,11 @@ SAME = {
         ({"unsubscribe": {"url": None, "mailto": "u@example.com"}}, False),
         ({"text": "{% set x = 1 %}{{ x }}", "unsubscribe": None}, True),
         ({"text": "{{ "}, False),
+        ({"columns": [["email"], ["email", "campaign"]]}, False),
+        ({"columns": [["email", "Campaign"]]}, False),
+        ({"columns": [["email", "unsubscribe_url"]]}, False),
+        ({"defaults": {"range": "x"}}, False),
+        ({"columns": [["email", "first_name"]]}, True),
     ],
 )
 def test_when_it_is(make, changed, expected):
