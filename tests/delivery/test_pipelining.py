@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail.delivery.pipelining import Pipelining
-from bulkmail.mail import Category, Fate, Rate, Stage
+from bulkmail.mail import Category, Fate, Rate, Reply, Stage
 from bulkmail.settings import Settings
-from bulkmail.smtp import Closed
+from bulkmail.smtp import Closed, Settled
 
 FAILED = Closed(Stage.RCPT, None, "354 is no answer to RCPT", Category.PROTOCOL, pipelining_failed=True)
 
