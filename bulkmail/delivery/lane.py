@@ -281,11 +281,10 @@ class Lane:
         self.habits.settled(conn, transaction, event)
         message = self._flights.landed(conn, transaction, index)
         if event.fate is Fate.UNTRIED:
-            message.free_tries += 0 if self._street.paused else 1
             self._again(message)
             return
         if self.habits.too_many(event, index):  # not an attempt (RFC 5321 4.5.3.1.10)
-            self._again(message)
+            self._once_more(message)
             return
         if spent(conn, event):
             self._spent.add(conn)
@@ -328,13 +327,18 @@ class Lane:
 
     def _again(self, message: Message) -> None:
         """Not an attempt: once more, at once, unless it happens again and again."""
-        self._street.ledger.free(message)
-        if self.down or self.closed:
-            self._give_back([message], self.down_until)
-        elif message.free_tries > _FREE_TRIES:
+        message.free_tries += 0 if self._street.paused else 1
+        if message.free_tries > _FREE_TRIES and not (self.down or self.closed):
             self.hold(-1)
             lost = Outcome(Fate.LOST, Stage.MAIL, note="the connection was closed each time a message was offered")
             self._street.record(message, lost, self.site.provider, message.began)
+        else:
+            self._once_more(message)
+
+    def _once_more(self, message: Message) -> None:
+        self._street.ledger.free(message)
+        if self.down or self.closed:
+            self._give_back([message], self.down_until)
         else:
             self.ready.appendleft(message)
             self._wakeup.now()
