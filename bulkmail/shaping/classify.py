@@ -94,6 +94,8 @@ def _read(reply: Reply, stage: Stage, unnamed: Category, *, lasting: bool) -> Ve
     enhanced = reply.enhanced
     detail = enhanced.partition(".")[2]
     transient = not lasting or reply.code < 500 or detail == "5.3" or _LATER.search(text) is not None
+    # 555 to MAIL is about a parameter that the server had offered to take (RFC 5321 4.1.1.11): another host may mean it
+    transient = transient or (reply.code == 555 and stage is Stage.MAIL)
     # 5.7.x is never about the address, whatever the words
     about_address = not detail.startswith("7.") or detail in ADDRESS_CODES
     signal = ""

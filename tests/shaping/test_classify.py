@@ -185,3 +185,8 @@ def test_a_hostile_reply_costs_little():
     # 512 KB of the words the patterns look for: only the first kilobyte is read
     verdict = refused(550, "user recipient address mailbox message is has been too many " * 8000)
     assert verdict.category is not None
+
+
+def test_555_to_mail_is_about_a_parameter_and_not_for_ever():
+    assert refused(555, "5.5.4 Unsupported option: SIZE", Stage.MAIL) == Verdict(Category.PROTOCOL, permanent=False)
+    assert refused(555, "5.5.4 Unsupported option", Stage.RCPT).permanent
