@@ -45,8 +45,8 @@ class Then(StrEnum):
 class Behaviour:
     """One deviation from the good server. Of several at one step, the first that applies is the one.
 
-    After ``wait`` the reply is said; after ``pause`` comes ``more``, and what is done ``then``. The conversation goes
-    on during the pause, not during the wait. ``{you}`` in a reply is what the client called itself.
+    After ``wait`` the reply is said; after ``pause``, in which the client has said nothing, comes ``more``, and what is
+    done ``then``. ``{you}`` in a reply is what the client called itself.
     """
 
     step: Step
@@ -56,7 +56,7 @@ class Behaviour:
     does: bool = False  # the step is done as usual, only the words are these
     wait: float = 0.0  # seconds before the reply
     drip: float = 0.0  # seconds between one byte of the reply and the next; 0: all at once
-    pause: float = 0.0  # seconds after the reply
+    pause: float = 0.0  # seconds after the reply; a client that goes on meanwhile hears nothing of it
     more: bytes = b""  # what is said then without having been asked
     share: float = 1.0
     tries: int = 0  # only at the first so many of one recipient, before RCPT of one client; 0: always

@@ -54,12 +54,18 @@ class Conduct:
         else:
             self._act(behaviour, usual)
 
+    def heard(self) -> None:
+        """The client has said something: what was to come after a pause does not."""
+        later, self._later = self._later, None
+        if later is not None:
+            later.cancel()
+
     def stop(self) -> bool:
         """The connection is gone: no timer stays. Whether a reply was waiting."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.cancel()
-        self._unsay()
+        self.heard()
         return waiting is not None
 
     def _in(self, seconds: float, call: Callable[..., None], *arguments: Any) -> Any:
@@ -106,7 +112,7 @@ class Conduct:
 
     def _afterwards(self, behaviour: Behaviour, words: bytes) -> None:
         if behaviour.pause:
-            self._unsay()
+            self.heard()  # the last pause counts
             self._later = self._in(behaviour.pause, self._unasked, behaviour, words)
         else:
             self._finish(behaviour, words)
@@ -115,11 +121,6 @@ class Conduct:
         self._later = None
         self._finish(behaviour, words)
         self._dialogue.flush()
-
-    def _unsay(self) -> None:
-        later, self._later = self._later, None
-        if later is not None:
-            later.cancel()
 
     def _finish(self, behaviour: Behaviour, words: bytes) -> None:
         dialogue, then = self._dialogue, behaviour.then

@@ -100,6 +100,7 @@ class Dialogue:
         if self._sabotage:
             self._fail_tls()
             return
+        self.conduct.heard()
         self._rest = self._rest + data if self._rest else data
         if not self.held:
             self.work()

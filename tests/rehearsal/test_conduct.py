@@ -62,7 +62,7 @@ def test_more_comes_at_once(talk) -> None:
     assert client.say("MAIL FROM:<a@b.example>\r\n") == "250 2.1.0 Ok\r\n250 again\r\n"
 
 
-def test_more_comes_later_and_the_conversation_goes_on(talk) -> None:
+def test_more_comes_later_when_the_client_says_nothing(talk) -> None:
     client = talk("accept", Behaviour(Step.DOT, None, Then.CLOSE, pause=60.0, more=b"421 bye\r\n"), speed=2.0)
     assert client.send("anna@accept.test").startswith("250")
     client.clock.advance(29)
