@@ -175,6 +175,7 @@ def send(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], An
             files: dict[str, bytes] | None = None,
             more: str = "",
             html: str = "",
+            subject: str = "",
             **changes: Any,
         ) -> Run:
             folder = tmp_path_factory.mktemp("hostile")
@@ -191,6 +192,9 @@ def send(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], An
             values["retry"] |= changes.pop("retry", {})
             world.settings(port=mail.ready["smtp_port"], **values, **changes)
             campaign = world.campaign("hostile", addresses, more=more, **({"html": html} if html else {}))
+            if subject:
+                text = campaign.yaml.read_text("utf-8").replace('"{{ first_name }}, spring is here"', subject)
+                campaign.yaml.write_text(text, "utf-8")
             for name, content in (files or {}).items():
                 (campaign.folder / name).write_bytes(content)
             before, began = os.environ.get("SSL_CERT_FILE"), time.monotonic()
@@ -278,37 +282,19 @@ def mixed(send: Sender) -> Run:
     return send(addresses, shaping={"default": {"connections": 5}})
 
 
+@pytest.fixture(scope="session")
+def everybody(send: Sender) -> Run:
+    """One message for all, so that it goes to many recipients in one transaction, and by BDAT where that is offered."""
+    bdat = ("chunking", "bdat-refused", "bdat-twice", "bdat-nested", "bdat-close")
+    addresses = [f"{name}@some-refused.test" for name in ("later1", "anna", "unknown1", "bo", "later2")]
+    addresses += [address for name in ("two-recipients", *bdat) for address in people(name, 7)]
+    addresses += [*people("open-data", 3), *people("421-at-rcpt", 3), *people("dot-close", 3)]
+    html = "<html><body><p>Dear readers,</p>\n.dots\n</body></html>\n"
+    return send(addresses, more='to: "Our readers <readers@example.com>"\n', html=html, subject="Spring is here")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _names() -> None:
     """A row of the catalogue whose server is gone would test nothing."""
     assert set(HOSTILE) >= APART
     assert set(PERSONAS) | set(HOSTILE) >= {*ORDINARY, *WITHOUT_TLS, *STRANGERS, *MANY}
-
-
-class MailWorld:
-    """A hostile world by itself, for who speaks to it directly."""
-
-    def __init__(self, folder: Path) -> None:
-        self._mail = Rehearsal(folder)
-        self.port: int = self._mail.ready["smtp_port"]
-        ip, _, port = self._mail.ready["dns"].partition(":")
-        self._dns = (ip, int(port))
-
-    def address(self, domain: str) -> str:
-        """Where the mail of a domain goes."""
-        import dns.message
-        import dns.query
-
-        query = dns.message.make_query(f"mx.{domain}", "A")
-        found = dns.query.udp(query, self._dns[0], port=self._dns[1], timeout=5).answer[0][0].address
-        return str(found)
-
-    def close(self) -> None:
-        self._mail.stop()
-
-
-@pytest.fixture(scope="session")
-def world_of_mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailWorld]:
-    made = MailWorld(tmp_path_factory.mktemp("mail"))
-    yield made
-    made.close()
