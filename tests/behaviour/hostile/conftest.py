@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -24,12 +25,13 @@ from bulkmail.rehearsal import HOSTILE, PERSONAS, Received, body_of, read
 
 SPEED = 20.0
 PATIENCE = 1.5
-EXPIRE = 5.0
+EXPIRE = "7s"
 TIMEOUTS = {
     **dict.fromkeys(("greeting", "ehlo", "starttls", "mail", "rcpt", "data", "body", "dot"), f"{PATIENCE:g}s"),
     "connect": "1s",
     "quit": "1s",
 }
+HTML = "<html><body><p>Grüße, {{ first_name }}</p>\n.\n.dots\n</body></html>\n"
 
 
 class Rehearsal:
@@ -52,6 +54,12 @@ class Rehearsal:
         out, err = self.process.communicate(timeout=20)
         assert err == b"", err.decode()
         self.totals = json.loads(out)
+
+    def end(self) -> None:
+        """Leave none behind, whatever became of the test."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
 
 
 class Domain:
@@ -99,11 +107,10 @@ class Domain:
 class Run:
     """A finished run: its domains by name, and what it cost."""
 
-    def __init__(self, campaign: Any, mail: Rehearsal, peak_mb: float, seconds: float) -> None:
+    def __init__(self, campaign: Any, mail: Rehearsal, most_mb: float) -> None:
         self.campaign = campaign
         self.mail = mail
-        self.peak_mb = peak_mb
-        self.seconds = seconds
+        self.peak_mb = most_mb
         self.domains: dict[str, Domain] = {}
         for row in campaign.rows():
             self._of(row["email"]).rows.append(row)
@@ -160,63 +167,73 @@ def peak_mb(pid: int) -> float:
     return 0.0
 
 
-Sender = Callable[..., Run]
+class Sending:
+    """A run that was begun. Several may go on at once: most of what they do is to wait."""
+
+    def __init__(self, running: Any, campaign: Any, mail: Rehearsal) -> None:
+        self._running, self._campaign, self._mail = running, campaign, mail
+        self._most = 0.0
+        self._run: Run | None = None
+        self._watch = threading.Thread(target=self._look, daemon=True)
+        self._watch.start()
+
+    def _look(self) -> None:
+        while self._running.process.poll() is None:
+            self._most = max(self._most, peak_mb(self._running.pid))
+            time.sleep(0.05)
+
+    def finished(self) -> Run:
+        """What came of it; waits for its end."""
+        if self._run is None:
+            ended = self._running.wait(90.0)
+            assert ended.status == 0, ended.said
+            self._watch.join()
+            self._mail.stop()
+            self._run = Run(self._campaign, self._mail, self._most)
+        return self._run
+
+
+Begin = Callable[..., Sending]
 
 
 @pytest.fixture(scope="session")
-def send(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], Any]) -> Iterator[Sender]:
-    """``send(addresses, **settings)``: one campaign to the hostile world, from start to end."""
+def begin(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], Any]) -> Iterator[Begin]:
+    """``begin(addresses, **settings)``: send one campaign to a hostile world of its own."""
     with contextlib.ExitStack() as ending:
 
-        def run(
+        def started(
             addresses: list[str],
             *,
-            patience: float = 60.0,
             files: dict[str, bytes] | None = None,
             more: str = "",
-            html: str = "",
+            html: str = HTML,
             subject: str = "",
             **changes: Any,
-        ) -> Run:
+        ) -> Sending:
             folder = tmp_path_factory.mktemp("hostile")
             world = world_in(folder)
             ending.callback(world.close)
             mail = Rehearsal(folder / "mail")
-            ending.callback(mail.process.kill)
+            ending.callback(mail.end)
             world.nameserver = mail.ready["dns"]
             values: dict[str, Any] = {
                 "dns": {"timeout": "2s"},
                 "smtp": {"timeouts": TIMEOUTS},
-                "retry": {"schedule": ["300ms"], "expire_after": f"{EXPIRE:g}s"},
+                "retry": {"schedule": ["300ms"], "expire_after": EXPIRE},
             }
             values["retry"] |= changes.pop("retry", {})
             world.settings(port=mail.ready["smtp_port"], **values, **changes)
-            campaign = world.campaign("hostile", addresses, more=more, **({"html": html} if html else {}))
+            campaign = world.campaign("hostile", addresses, more=more, html=html)
             if subject:
                 text = campaign.yaml.read_text("utf-8").replace('"{{ first_name }}, spring is here"', subject)
                 campaign.yaml.write_text(text, "utf-8")
             for name, content in (files or {}).items():
                 (campaign.folder / name).write_bytes(content)
-            before, began = os.environ.get("SSL_CERT_FILE"), time.monotonic()
-            os.environ["SSL_CERT_FILE"] = mail.ready["ca"]
-            try:
-                running = world.start("-c", "hostile")
-            finally:
-                if before is None:
-                    del os.environ["SSL_CERT_FILE"]
-                else:
-                    os.environ["SSL_CERT_FILE"] = before
-            most = 0.0
-            while running.process.poll() is None and time.monotonic() < began + patience:
-                most = max(most, peak_mb(running.pid))
-                time.sleep(0.05)
-            ended = running.wait(1.0)
-            assert ended.status == 0, ended.said
-            seconds = time.monotonic() - began
-            mail.stop()
-            return Run(campaign, mail, most, seconds)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("SSL_CERT_FILE", mail.ready["ca"])  # whom the sender trusts
+                return Sending(world.start("-c", "hostile"), campaign, mail)
 
-        yield run
+        yield started
 
 
 def people(domain: str, count: int = 2, kind: str = "user") -> list[str]:
@@ -246,11 +263,9 @@ PROVIDERS = {
     "clear": {"mx": ["tls-only-2.test"], "tls": "off"},
 }
 MANY = ("short", "hang-up", "busy", "rate", "nested-mail", "surplus", "ok-close", "ok-421", "accept")
-HTML = "<html><body><p>Grüße, {{ first_name }}</p>\n.\n.dots\n</body></html>\n"
 
 
-@pytest.fixture(scope="session")
-def run(send: Sender) -> Run:
+def to_all() -> list[str]:
     """Every hostile server that is quick with small messages, and those ordinary ones that the catalogue names."""
     addresses = [address for name in (*HOSTILE, *ORDINARY) if name not in APART for address in people(name)]
     addresses += [address for name in MANY for address in people(name, 12, "more")]
@@ -259,38 +274,62 @@ def run(send: Sender) -> Run:
     addresses += [f"tempfail+1@{name}.test" for name in ("idle-close", "idle-421", "idle-250", "accept")]
     addresses += [f"bounce+{code}@accept.test" for code in (550, 551, 552, 553, 556)]
     addresses += ["tempfail+450@accept.test", "greylist@accept.test", "anna@bücher.test"]
-    addresses += [
-        address for name in (*WITHOUT_TLS, *STRANGERS, "accept", "tls-only") for address in people(f"{name}-2", 1)
-    ]
-    return send(sorted(addresses), html=HTML, shaping={"providers": PROVIDERS})
+    guarded = (*WITHOUT_TLS, *STRANGERS, "accept", "tls-only")
+    return sorted([*addresses, *(address for name in guarded for address in people(f"{name}-2", 1))])
 
 
-@pytest.fixture(scope="session")
-def big(send: Sender) -> Run:
-    """Messages of some megabytes, to those who have trouble with them."""
-    names = ("stops-reading", "stops-midway", "reads-slowly", "early-550", "early-451", "cut", "small", "accept")
-    addresses = [address for name in names for address in people(name, 1)]
-    return send(addresses, more="attachments: [big.pdf]\n", files={"big.pdf": os.urandom(5_000_000)})
-
-
-@pytest.fixture(scope="session")
-def mixed(send: Sender) -> Run:
+def to_sets() -> list[str]:
     """Many domains of one MX host, an MX set with a slow member, and a mix of all that can go wrong from RCPT on."""
     addresses = [address for number in range(1, 41) for address in people(f"d{number}.shared")]
     addresses += ["tempfail@d7.shared.test", *people("one-slow-mx", 60)]
-    addresses += [address for number in range(1, 11) for address in people(f"chaos{number}", 60)]
-    return send(addresses, shaping={"default": {"connections": 5}})
+    return addresses + [address for number in range(1, 11) for address in people(f"chaos{number}", 60)]
+
+
+def to_groups() -> list[str]:
+    """Receivers to whom many recipients go in one transaction, by BDAT where that is offered."""
+    addresses = [f"{name}@some-refused.test" for name in ("later1", "anna", "unknown1", "bo", "later2")]
+    bdat = ("chunking", "bdat-refused", "bdat-twice", "bdat-nested", "bdat-close")
+    addresses += [address for name in ("two-recipients", *bdat) for address in people(name, 7)]
+    return [*addresses, *people("open-data", 3), *people("421-at-rcpt", 3), *people("dot-close", 3)]
 
 
 @pytest.fixture(scope="session")
-def everybody(send: Sender) -> Run:
-    """One message for all, so that it goes to many recipients in one transaction, and by BDAT where that is offered."""
-    bdat = ("chunking", "bdat-refused", "bdat-twice", "bdat-nested", "bdat-close")
-    addresses = [f"{name}@some-refused.test" for name in ("later1", "anna", "unknown1", "bo", "later2")]
-    addresses += [address for name in ("two-recipients", *bdat) for address in people(name, 7)]
-    addresses += [*people("open-data", 3), *people("421-at-rcpt", 3), *people("dot-close", 3)]
-    html = "<html><body><p>Dear readers,</p>\n.dots\n</body></html>\n"
-    return send(addresses, more='to: "Our readers <readers@example.com>"\n', html=html, subject="Spring is here")
+def campaigns(begin: Begin) -> dict[str, Sending]:
+    """All of them at once."""
+    trouble = ("stops-reading", "stops-midway", "reads-slowly", "early-550", "early-451", "cut", "small", "accept")
+    files = {"big.pdf": os.urandom(5_000_000)}
+    plain = "<html><body><p>Dear readers,</p>\n.dots\n</body></html>\n"
+    readers = 'to: "Our readers <readers@example.com>"\n'
+    return {
+        "run": begin(to_all(), shaping={"providers": PROVIDERS}),
+        "big": begin([f"user1@{name}.test" for name in trouble], more="attachments: [big.pdf]\n", files=files),
+        "mixed": begin(to_sets(), shaping={"default": {"connections": 5}}),
+        "everybody": begin(to_groups(), more=readers, html=plain, subject="Spring is here"),
+    }
+
+
+@pytest.fixture(scope="session")
+def run(campaigns: dict[str, Sending]) -> Run:
+    """The campaign to every server, with small messages."""
+    return campaigns["run"].finished()
+
+
+@pytest.fixture(scope="session")
+def big(campaigns: dict[str, Sending]) -> Run:
+    """Messages of some megabytes, to those who have trouble with them."""
+    return campaigns["big"].finished()
+
+
+@pytest.fixture(scope="session")
+def mixed(campaigns: dict[str, Sending]) -> Run:
+    """Many domains of one host, a set with a slow host, and everything at once."""
+    return campaigns["mixed"].finished()
+
+
+@pytest.fixture(scope="session")
+def everybody(campaigns: dict[str, Sending]) -> Run:
+    """One message for all of them, many recipients a transaction."""
+    return campaigns["everybody"].finished()
 
 
 @pytest.fixture(scope="session", autouse=True)

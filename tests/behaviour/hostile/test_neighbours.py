@@ -27,12 +27,13 @@ def good_rates(run):
     return found
 
 
-def test_good_neighbours_keep_nine_tenths_of_their_rate(send, people):
+def test_good_neighbours_keep_nine_tenths_of_their_rate(begin, people):
     """With 24 places in all, 64 servers hold on to whatever they get. The limits set the pace, not the machine."""
     good = [address for number in range(1, GOOD + 1) for address in people(f"accept-{number}", EACH)]
     bad = [address for name in WORST for number in range(1, 9) for address in people(f"{name}-{number}", 2)]
     mixed = [address for pair in itertools.zip_longest(good, bad) for address in pair if address]
     limits = {"shaping": LIMITS, "retry": {"expire_after": "4s"}}
-    alone, together = good_rates(send(good, **limits)), good_rates(send(mixed, **limits))
+    runs = [begin(addresses, **limits) for addresses in (good, mixed)]
+    alone, together = (good_rates(run.finished()) for run in runs)
     assert sum(alone) == pytest.approx(GOOD * RATE, rel=0.15)
     assert sum(together) >= 0.9 * sum(alone), (alone, together)
