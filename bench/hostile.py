@@ -102,10 +102,11 @@ class Crowd:
     def begin(self, reactor: Any, ready: dict[str, Any], kind: str, ip: str, contexts: TlsContexts) -> None:
         self.open += 1
         self.most = max(self.most, self.open)
+        options = SessionOptions("me.example.com", "opportunistic" if kind in WITH_TLS else "off")
         conn = connect(
             reactor, ip=ip, host=f"mx.{kind}.test", port=ready["smtp_port"], source_ip="", timeouts=TIMEOUTS,
-            session_options=SessionOptions("me.example.com", "opportunistic" if kind in WITH_TLS else "off"), tls_contexts=contexts, listener=self,
-            forbidden=lambda _ip: None, clock=time.monotonic,
+            session_options=options, tls_contexts=contexts, listener=self, forbidden=lambda _ip: None,
+            clock=time.monotonic,
         )  # fmt: skip
         self.kind[conn] = kind
 
