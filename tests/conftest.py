@@ -409,6 +409,12 @@ def world(tmp_path: Path) -> Iterator[World]:
         made.close()
 
 
+@pytest.fixture(scope="session")
+def world_in() -> Callable[[Path], World]:
+    """An empty world in a folder, for suites that bring their own servers; to be closed by who made it."""
+    return World
+
+
 @pytest.fixture(name="until")
 def _until() -> Callable[..., Any]:
     """`until` for tests: conftest files are not imported."""

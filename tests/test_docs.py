@@ -20,7 +20,7 @@ from bulkmail import cli
 from bulkmail.campaign.model import Campaign
 from bulkmail.delivery import prepare
 from bulkmail.mail import Category, Stage, Status
-from bulkmail.rehearsal import PERSONAS
+from bulkmail.rehearsal import HOSTILE, PERSONAS
 from bulkmail.report import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Facts, summary
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import DEFAULT_LIMITS, Habit, provider_table
@@ -201,6 +201,8 @@ def test_the_default_limits_are_documented() -> None:
 
 def test_every_persona_is_documented() -> None:
     assert not {f"{name}.test" for name in PERSONAS} - rows("docs/rehearsal.md").keys()
+    hostile = {f"{name}.test": [persona.about] for name, persona in HOSTILE.items()}
+    assert rows("docs/rehearsal.md", "## Hostile servers") == hostile
 
 
 def key_file(folder: Path) -> None:

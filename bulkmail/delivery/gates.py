@@ -105,8 +105,8 @@ class SharedGate(Places):
         self.wake_next()
 
 
-class Total(Places):
-    """The connections of the whole process."""
+class Limited(Places):
+    """So many places and no more."""
 
     __slots__ = ("limit", "open")
 
@@ -128,6 +128,20 @@ class Total(Places):
         """A connection has closed."""
         self.open -= 1
         self.wake_next()
+
+
+class Total(Limited):
+    """The connections of the whole process.
+
+    ``strangers``: those among them to sites that have not answered a message yet, or were silent on the last one. They
+    get half of the places at most: servers that hold on to whatever they get must not hold all there is.
+    """
+
+    __slots__ = ("strangers",)
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.strangers = Limited(max(1, limit // 2))
 
 
 class Gates:
@@ -177,7 +191,8 @@ class Gates:
 
     def wake_waiting(self) -> None:
         """Whoever was woken for a place and took another leaves it free: the next in line hears of it here."""
-        places: list[SharedGate | Total] = [*self._sites.values(), *self._addresses.values(), self.total]
+        total = self.total
+        places: list[SharedGate | Limited] = [*self._sites.values(), *self._addresses.values(), total, total.strangers]
         for place in places:
             if place.wanted and place.room:
                 place.wake_next()
@@ -191,15 +206,20 @@ class Gates:
 
 
 class Seats:
-    """The places that one site's connections take: of the whole process, of its gate, and of the remote address."""
+    """The places that one site's connections take: of the whole process, of its gate, and of the remote address.
 
-    __slots__ = ("_gate", "_gates", "_parked", "_provider")
+    ``trusted``: it has answered the last message; until then its places are a stranger's.
+    """
+
+    __slots__ = ("_gate", "_gates", "_open", "_parked", "_provider", "trusted")
 
     def __init__(self, gates: Gates, gate: SharedGate, provider: str) -> None:
         self._gates = gates
         self._gate = gate
         self._provider = provider
         self._parked: set[Connection] = set()  # those that the gates know as idle
+        self._open = 0
+        self.trusted = False
 
     def reserve(self, ip: str, now: float) -> float:
         """Book one message through a connection to ``ip``: when it may go."""
@@ -228,6 +248,28 @@ class Seats:
         """A connection is being opened; which address it will go to is not known yet."""
         self._gate.gate.opened(now)
         self._gates.total.opened()
+        self._open += 1
+        if not self.trusted:
+            self._gates.total.strangers.opened()
+
+    def lacking(self) -> Limited | None:
+        """Which places of the process have none left for one more connection; None where both have."""
+        total = self._gates.total
+        if not (self.trusted or total.strangers.room):
+            return total.strangers
+        return None if total.room else total
+
+    def trust(self, trusted: bool) -> None:
+        """A message was answered, or it was not: so are the site's connections counted from now on."""
+        if trusted is self.trusted:
+            return
+        self.trusted = trusted
+        strangers = self._gates.total.strangers
+        for _ in range(self._open):
+            if trusted:
+                strangers.closed()
+            else:
+                strangers.opened()
 
     def closed(self, connection: Connection, ip: str, now: float) -> None:
         """A connection to ``ip`` has ended."""
@@ -239,8 +281,11 @@ class Seats:
 
     def given_up(self) -> None:
         """No connection came about, or it is gone."""
+        self._open -= 1
         self._gate.closed()
         self._gates.total.closed()
+        if not self.trusted:
+            self._gates.total.strangers.closed()
 
     def _places(self, connection: Connection, now: float) -> list[Places]:
         address = self._gates.of_address(connection.peer.ip, self._provider, now)

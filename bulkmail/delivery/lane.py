@@ -225,6 +225,7 @@ class Lane:
         if self.connections or self._openings:
             self._openings.rest(now)
         elif not (signal and self._openings.pause(now)):
+            self._seats.trust(False)
             self.fail(outcome)
 
     def walk_stopped(self, walk: Walk) -> None:
@@ -301,6 +302,8 @@ class Lane:
             gate.slow_down(self._street.now(), verdict.signal)
             if verdict.signal:
                 self.pipelining.complained()
+        if event.fate is not Fate.REFUSED or event.reply is not None:  # a verdict of our own says nothing of the server
+            self._seats.trust(event.reply is not None)
 
     def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
         """Not proven yet, and written down all the same: a kill now must not send it again."""

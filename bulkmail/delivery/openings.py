@@ -52,9 +52,9 @@ class Openings:
         if at > now + SOON:
             lane.wake_at(at)
             return
-        total = self._street.gates.total
-        if total.open >= total.limit:
-            total.wait(lane)
+        full = self._seats.lacking()
+        if full is not None:
+            full.wait(lane)
             return
         self._seats.opened(now)
         walk = Walk(lane, self._street)

@@ -7,12 +7,14 @@ Never: binds or names an address outside 127.0.0.0/8; knows anything of the mail
 
 How a domain gets its character: `zone` turns its name into a persona and MX hosts, `dns` says so to whoever asks, and
 `farm` opens an address for a host when it is first asked for. There `server` takes the connection and `dialogue` and
-`transaction` speak SMTP as the persona's data (`behaviour`, `personas`) want it. A good message goes to the `store`.
+`transaction` speak SMTP, `conduct` as the persona's data (`behaviour`, `personas`, `hostile`) want it. A good message
+goes to the `store`.
 """
 
 from __future__ import annotations
 
-from bulkmail.rehearsal.behaviour import Behaviour, DnsKind, Layout, Persona, Step, Then, Tls
+from bulkmail.rehearsal.behaviour import Behaviour, Certificate, DnsKind, Layout, Persona, Step, Then, Tls
+from bulkmail.rehearsal.hostile import HOSTILE
 from bulkmail.rehearsal.personas import PERSONAS
 from bulkmail.rehearsal.process import WorldProcess, rehearsed
 from bulkmail.rehearsal.store import Received, body_of, read
@@ -27,8 +29,10 @@ def run(argv: list[str] | None = None) -> int:
 
 
 __all__ = [
+    "HOSTILE",
     "PERSONAS",
     "Behaviour",
+    "Certificate",
     "DnsKind",
     "Layout",
     "Persona",

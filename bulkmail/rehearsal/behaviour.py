@@ -16,11 +16,15 @@ class Step(StrEnum):
 
     CONNECT = "connect"  # the greeting; connections
     EHLO = "ehlo"  # connections
+    HELO = "helo"  # connections
     STARTTLS = "starttls"  # connections
     MAIL = "mail"  # messages
     RCPT = "rcpt"  # recipients
     DATA = "data"  # messages, known by their first recipient
+    BODY = "body"  # the same: in the middle of the message
+    CHUNK = "chunk"  # the same: any BDAT, once its bytes are read
     DOT = "dot"  # the same; also the last BDAT
+    RSET = "rset"  # connections
     QUIT = "quit"  # connections
 
 
@@ -31,20 +35,35 @@ class Then(StrEnum):
     CLOSE = "close"
     ABORT = "abort"  # the connection is reset
     SILENCE = "silence"  # the connection stays, and nothing is ever said again
+    HALF_CLOSE = "half-close"  # our direction only; under TLS that is a cut without close_notify
+    REPEAT = "repeat"  # the reply again and again, as fast as it is taken, up to 64 MiB
+    STOP_READING = "stop reading"  # the connection stays, and nothing is taken from it any more
+    FORGET = "forget"  # what came behind the command in one write is thrown away
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """One deviation from the good server. Of several at one step, the first that applies is the one."""
+    """One deviation from the good server. Of several at one step, the first that applies is the one.
+
+    After ``wait`` the reply is said; after ``pause``, in which the client has said nothing, comes ``more``, and what is
+    done ``then``. ``{you}`` in a reply is what the client called itself.
+    """
 
     step: Step
     reply: bytes | None = None  # raw bytes, line end included; b"" says nothing; None: the usual reply
     then: Then = Then.GO_ON
     stores: bool = False  # at the dot: the message is kept although its reply does not say so
+    does: bool = False  # the step is done as usual, only the words are these
     wait: float = 0.0  # seconds before the reply
+    drip: float = 0.0  # seconds between one byte of the reply and the next; 0: all at once
+    pause: float = 0.0  # seconds after the reply; a client that goes on meanwhile hears nothing of it
+    more: bytes = b""  # what is said then without having been asked
     share: float = 1.0
     tries: int = 0  # only at the first so many of one recipient, before RCPT of one client; 0: always
     local: tuple[str, ...] = ()  # only for recipients whose local part starts with one of these
+    behind: bool = False  # only for a command that came behind others in one write
+    secure: bool | None = None  # only under TLS, or only in clear
+    after: int = 0  # in the middle of a message: when so many bytes of it were read
 
 
 class DnsKind(StrEnum):
@@ -64,12 +83,14 @@ class Layout:
     """A domain's MX records.
 
     In host names ``{domain}`` is the domain, ``{dashed}`` the same as one label, and ``{pool}`` a number from 1 to 8
-    that the domain's hash picks. ``down``: hosts whose address nobody listens at. ``lost``: hosts that do not exist.
+    that the domain's hash picks. ``down``: hosts whose address nobody listens at. ``holes``: those where connecting is
+    never answered at all. ``lost``: hosts that do not exist.
     """
 
     kind: DnsKind = DnsKind.MX
     hosts: tuple[tuple[int, str], ...] = ((10, "mx.{domain}"),)
     down: tuple[str, ...] = ()
+    holes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
 
 
@@ -79,7 +100,21 @@ class Tls(StrEnum):
     GOOD = "good"
     NONE = "none"  # not offered
     BROKEN = "broken"  # offered, and the handshake fails
+    GARBAGE = "garbage"  # the handshake is answered with something else
+    HANGS = "hangs"  # the handshake is never answered
+    CUT = "cut"  # the connection is reset in the handshake
+    OLD = "old"  # nothing newer than TLS 1.0
     REQUIRED = "required"  # MAIL in clear is refused
+
+
+class Certificate(StrEnum):
+    """What is shown in the handshake."""
+
+    GOOD = "good"
+    EXPIRED = "expired"
+    SELF_SIGNED = "self-signed"
+    WRONG_NAME = "wrong name"
+    WEAK = "weak"  # RSA with 1,024 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +126,9 @@ class Persona:
     dns: Layout = Layout()
     behaviours: tuple[Behaviour, ...] = ()
     tls: Tls = Tls.GOOD
+    certificate: Certificate = Certificate.GOOD
     pipelining: bool = True
+    eight_bit: bool = True
     chunking: bool = False
     smtputf8: bool = True
     size: int = 50_000_000
@@ -105,3 +142,6 @@ class Persona:
     greylist: float = 0.0  # seconds
     pooled: bool = False  # connections and rate are counted over all hosts of the persona, else per address
     relays: bool = False  # takes mail for any domain
+    open_data: bool = False  # DATA is answered 354 although every recipient was refused (RFC 2920 3.1)
+    window: int = 0  # bytes that the socket takes in before it is read; 0: the system's way
+    reads: int = 0  # bytes read a second, 0: as they come

@@ -34,10 +34,9 @@ from zope.interface import implementer
 from bulkmail.rehearsal.certificates import Authority
 from bulkmail.rehearsal.dns import Answers, listen
 from bulkmail.rehearsal.farm import Farm, require_loopback
-from bulkmail.rehearsal.personas import PERSONAS
 from bulkmail.rehearsal.scene import Scene
 from bulkmail.rehearsal.store import NoStore, Store
-from bulkmail.rehearsal.zone import Zone, hosts_table
+from bulkmail.rehearsal.zone import EVERYONE, Zone, hosts_table
 
 _BODIES = 20_000
 _CA = "ca.pem"
@@ -79,7 +78,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         help="divides every wait; `real` is 1 (default 600)",
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed, another scene (default 0)")
-    parser.add_argument("--all", default="", choices=sorted(PERSONAS), metavar="PERSONA", help="every domain is this")
+    parser.add_argument("--all", default="", choices=sorted(EVERYONE), metavar="PERSONA", help="every domain is this")
     parser.add_argument("--smtp-port", type=int, default=0, metavar="N", help="of all mail servers; 0: any free one")
     parser.add_argument(
         "--addresses", type=int, default=2000, metavar="N", help="mail servers listen at so many at most"

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
-from bulkmail.rehearsal.behaviour import Behaviour, Step, Then, Tls
+from bulkmail.rehearsal.behaviour import Step, Then, Tls
+from bulkmail.rehearsal.conduct import Conduct
 from bulkmail.rehearsal.scene import Exchanger, Scene
 from bulkmail.rehearsal.transaction import Transaction
 
 _LINE_CAP = 4096
 _NONSENSE_CAP = 20  # commands
-_ALERT = b"\x15\x03\x03\x00\x02\x02\x28"  # TLS: fatal, handshake_failure
-_CONNECTION_STEPS = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.QUIT})
+# What a client's handshake meets; an empty one is silence.
+_SABOTAGE = {
+    Tls.BROKEN: b"\x15\x03\x03\x00\x02\x02\x28",  # TLS: fatal, handshake_failure
+    Tls.GARBAGE: b"250 2.0.0 Ok: we are still in clear\r\n" * 20,
+    Tls.HANGS: b"",
+}
 
 
 class Link(Protocol):
@@ -31,6 +36,15 @@ class Link(Protocol):
 
     def abort(self) -> None:
         """Reset the connection."""
+
+    def half_close(self) -> None:
+        """Send what is written, then close this direction."""
+
+    def pour(self, data: bytes) -> None:
+        """Send this again and again, up to a cap."""
+
+    def stop_reading(self) -> None:
+        """Take nothing from the client any more."""
 
     def start_tls(self) -> None:
         """The client's next bytes are a handshake."""
@@ -49,19 +63,26 @@ class Dialogue:
         self.client = client
         self.tls = ""
         self.greeted = False  # by EHLO or HELO
-        self.held = False  # a reply waits
         self.deaf = False  # nothing is read any more
         self._link = link
         self._serial = serial
         self._rest = b""
         self._out: list[bytes] = []
         self._nonsense = 0
-        self._waiting: Any = None
+        self.you = b""  # what the client calls itself
+        self.behind = False  # the command came behind something else in one write
+        self.forgets = False  # and what came behind it is not read
         self._tls_next = False
-        self._sabotage = False  # the client's handshake meets an alert
+        self._sabotage = False  # the client's handshake comes next, and fails
+        self.conduct = Conduct(self)
         self._transaction = Transaction(self)
 
     # Bytes
+
+    @property
+    def held(self) -> bool:
+        """Whether a reply waits."""
+        return self.conduct.held
 
     def begin(self, *, welcome: bool) -> None:
         """Greet, or send away."""
@@ -70,18 +91,19 @@ class Dialogue:
         else:
             self.scene.totals.turned_away += 1
             self.hang_up(self.persona.connections_reply)
-        self._flush()
+        self.flush()
 
     def receive(self, data: bytes) -> None:
         """Some bytes, cut anywhere."""
         if self.deaf:
             return
         if self._sabotage:
-            self.hang_up(_ALERT)
+            self._fail_tls()
             return
+        self.conduct.heard()
         self._rest = self._rest + data if self._rest else data
         if not self.held:
-            self._work()
+            self.work()
 
     @property
     def backlog(self) -> int:
@@ -90,17 +112,21 @@ class Dialogue:
 
     def lost(self) -> None:
         """The connection is gone. A message that waits for its reply is taken all the same: real servers do that."""
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+        if self.conduct.stop():
             self._transaction.abandon()
         self.deaf = True
 
-    def _work(self) -> None:
+    def work(self) -> None:
         """Take commands and bodies from what has come, until something is missing or has to wait."""
         buffer, at = self._rest, 0
         transaction = self._transaction
         while not self.held and not self.deaf:
+            if self._tls_next:
+                self._start_tls()
+                return
+            if self.forgets:
+                self.forgets = False
+                buffer, at = b"", 0
             if transaction.reading:
                 at, done = transaction.read(buffer, at)
                 if not done:
@@ -111,19 +137,31 @@ class Dialogue:
                 if len(buffer) - at > _LINE_CAP:
                     self.hang_up(b"500 5.5.2 Line too long\r\n")
                 break
+            self.behind = at > 0
             self._command(buffer[at:end])
             at = end + 2
-            if self._tls_next:
-                self._start_tls()
-                return
+            if self._tls_next or self.forgets:
+                continue
             if at < len(buffer) and not self.persona.pipelining and not transaction.reading and not self.deaf:
                 self.hang_up(b"554 5.5.0 Synchronization error: PIPELINING was not offered\r\n")
         self._rest = b"" if self.deaf else buffer[at:]
-        self._flush()
+        self.flush()
 
     def say(self, reply: bytes) -> None:
         """A reply; it is written with all others that the same bytes led to."""
         self._out.append(reply)
+
+    def words_of(self, usual: Callable[[], None]) -> bytes:
+        """Do what is usual, and keep back what is said to it."""
+        at = len(self._out)
+        usual()
+        words = b"".join(self._out[at:])
+        del self._out[at:]
+        return words
+
+    def end_message(self, *, keep: bool) -> None:
+        """The message under way was dealt with in words of the persona's own."""
+        self._transaction.end(keep=keep)
 
     def refuse(self, reply: bytes) -> None:
         """A reply that is counted."""
@@ -137,11 +175,12 @@ class Dialogue:
         if self.deaf:
             self._out.clear()
             return
-        self._flush()
+        self.flush()
         self.deaf = True
         self._link.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what was said."""
         out = self._out
         if out:
             self._link.write(out[0] if len(out) == 1 else b"".join(out))
@@ -149,62 +188,29 @@ class Dialogue:
 
     # What a persona does
 
-    def find(self, step: Step, key: object, again: object, local: str = "") -> Behaviour | None:
-        """The behaviour for this step. ``key``: what a share is drawn by; ``again``: what tries are counted by."""
-        scene, name = self.scene, self.persona.name
-        for number, behaviour in self.exchanger.steps[step]:
-            if behaviour.local and not local.startswith(behaviour.local):
-                continue
-            if behaviour.share < 1 and scene.chance(name, number, key) >= behaviour.share:
-                continue
-            if behaviour.tries and scene.tried((name, number, again)) > behaviour.tries:
-                continue
-            return behaviour
-        return None
-
     def meet(self, step: Step, usual: Callable[[], None]) -> None:
         """A step of the connection, or of a message whose recipients are not known yet."""
         if self.exchanger.steps[step]:
-            self.do(self.find(step, f"{self._serial} {self._transaction.messages}", self.client), usual)
+            conduct = self.conduct
+            conduct.do(conduct.find(step, f"{self._serial} {self._transaction.messages}", self.client), usual)
         else:
             usual()
 
-    def do(self, behaviour: Behaviour | None, usual: Callable[[], None]) -> None:
-        """Behave so, or as usual; perhaps later."""
-        if behaviour is None:
-            usual()
-        elif behaviour.wait:
-            self.held = True
-            seconds = behaviour.wait / self.scene.speed
-            self._waiting = self.scene.call_later(seconds, self._go_on, partial(self._act, behaviour, usual))
-        else:
-            self._act(behaviour, usual)
-
-    def _go_on(self, act: Callable[[], None]) -> None:
-        self._waiting = None
-        self.held = False
-        act()
-        self._work()
-
-    def _act(self, behaviour: Behaviour, usual: Callable[[], None]) -> None:
-        if behaviour.reply is None:
-            usual()
-        else:
-            if behaviour.step not in _CONNECTION_STEPS:
-                self.scene.totals.said(behaviour.reply)
-            if behaviour.reply:
-                self.say(behaviour.reply)
-            if behaviour.step is Step.DOT:
-                self._transaction.end(keep=behaviour.stores)
-        if behaviour.then is Then.CLOSE:
-            self.hang_up()
-        elif behaviour.then is Then.ABORT:
+    def fall_deaf(self, then: Then, words: bytes) -> None:
+        """Hear nothing any more, and do this to the connection; ``words`` were the last ones."""
+        if then is Then.ABORT:
             self._out.clear()
-            self.deaf = True
-            self._link.abort()
-        elif behaviour.then is Then.SILENCE:
-            self._flush()
-            self.deaf = True
+        self.flush()
+        self.deaf = True
+        link = self._link
+        if then is Then.ABORT:
+            link.abort()
+        elif then is Then.HALF_CLOSE:
+            link.half_close()
+        elif then is Then.REPEAT:
+            link.pour(words)
+        elif then is Then.STOP_READING:
+            link.stop_reading()
 
     # Commands
 
@@ -221,13 +227,16 @@ class Dialogue:
 
     def _ehlo(self, rest: bytes) -> None:
         if rest.strip():
+            self.you = rest.strip()
             self.meet(Step.EHLO, self._introduce)
         else:
             self.say(b"501 5.5.4 A name is wanted\r\n")
 
     def _introduce(self) -> None:
         persona = self.persona
-        lines = [self.exchanger.name, f"SIZE {persona.size}", "8BITMIME", "ENHANCEDSTATUSCODES"]
+        lines = [self.exchanger.name, f"SIZE {persona.size}", "ENHANCEDSTATUSCODES"]
+        if persona.eight_bit:
+            lines.append("8BITMIME")
         if persona.pipelining:
             lines.append("PIPELINING")
         if persona.tls is not Tls.NONE and not self.tls:
@@ -242,11 +251,15 @@ class Dialogue:
 
     def _helo(self, rest: bytes) -> None:
         if rest.strip():
-            self._transaction.reset()
-            self.greeted = True
-            self.say(b"250 %s\r\n" % self.exchanger.name.encode())
+            self.you = rest.strip()
+            self.meet(Step.HELO, self._introduce_briefly)
         else:
             self.say(b"501 5.5.4 A name is wanted\r\n")
+
+    def _introduce_briefly(self) -> None:
+        self._transaction.reset()
+        self.greeted = True
+        self.say(b"250 %s\r\n" % self.exchanger.name.encode())
 
     def _starttls(self, rest: bytes) -> None:
         if self.persona.tls is Tls.NONE or self.tls:
@@ -262,15 +275,25 @@ class Dialogue:
 
     def _start_tls(self) -> None:
         """What came in clear behind STARTTLS is forgotten, and so is what was said before (RFC 3207 4.2)."""
-        self._flush()
+        self.flush()
         self._tls_next = False
         self._rest = b""
         self._transaction.reset()
         self.greeted = False
-        if self.persona.tls is Tls.BROKEN:
+        if self.persona.tls is Tls.CUT or self.persona.tls in _SABOTAGE:
             self._sabotage = True
         else:
             self._link.start_tls()
+
+    def _fail_tls(self) -> None:
+        """The client's handshake has come."""
+        words = _SABOTAGE.get(self.persona.tls)
+        if words is None:
+            self.fall_deaf(Then.ABORT, b"")
+        elif words:
+            self.hang_up(words)
+        else:
+            self.deaf = True
 
     def tls_started(self) -> None:
         """The handshake is done."""
@@ -290,6 +313,9 @@ class Dialogue:
         self._transaction.bdat(rest)
 
     def _rset(self, rest: bytes) -> None:  # noqa: ARG002
+        self.meet(Step.RSET, self._start_over)
+
+    def _start_over(self) -> None:
         self._transaction.reset()
         self.say(b"250 2.0.0 Ok\r\n")
 

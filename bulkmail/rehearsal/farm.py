@@ -7,18 +7,22 @@ one persona share. Where nobody is to listen, an address is handed out and left 
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 
 from twisted.internet.error import CannotListenError
 
 from bulkmail.rehearsal.behaviour import Persona
+from bulkmail.rehearsal.certificates import TlsOf
 from bulkmail.rehearsal.personas import PERSONAS
 from bulkmail.rehearsal.scene import Exchanger, Scene
-from bulkmail.rehearsal.server import MxFactory, TlsOf
-from bulkmail.rehearsal.zone import RELAY
+from bulkmail.rehearsal.server import MxFactory
+from bulkmail.rehearsal.zone import RELAY, Place
 
 _LISTENING = "127.77"
 _SILENT = "127.78"
+_HOLES = "127.79"
+_MOST_HOLES = 500
 _LOOPBACK = re.compile(r"127(?:\.(?:25[0-5]|2[0-4]\d|1?\d?\d)){3}")
 _BACKLOG = 1024
 _SWEEP = 1.0  # seconds
@@ -45,6 +49,8 @@ class Farm:
         self._by_persona: dict[str, list[Exchanger]] = {}
         self._ports: list[Any] = []
         self._silent = 0
+        self._holes: list[socket.socket] = []
+        self._dug = 0
         self._sweeping: Any = None
 
     def open(self) -> str:
@@ -61,12 +67,27 @@ class Farm:
         found = self._scene.zone.host(host)
         if found is None:
             return None
-        persona, listens = found
-        if not listens:
+        persona, place = found
+        if place is Place.HOLE:
+            return self._remember(host, self._dig())
+        if place is Place.DOWN:
             # 65,000 of them, then again from the start: they all lead nowhere
             self._silent = self._silent % 65_000 + 1
             return self._remember(host, f"{_SILENT}.{self._silent >> 8}.{self._silent & 255}")
         return self._open(host, persona)
+
+    def _dig(self) -> str:
+        """An address whose queue of connections is full and is never emptied: the kernel drops every further SYN."""
+        number = self._dug % _MOST_HOLES + 1
+        self._dug += 1
+        ip = require_loopback(f"{_HOLES}.{number >> 8}.{number & 255}")
+        if self._dug <= _MOST_HOLES:
+            listening, filling = socket.socket(), socket.socket()
+            self._holes += [listening, filling]
+            listening.bind((ip, self.port))
+            listening.listen(0)
+            filling.connect((ip, self.port))
+        return ip
 
     def _open(self, host: str, persona: Persona) -> str:
         own = self._by_persona.setdefault(persona.name, [])
@@ -94,6 +115,8 @@ class Farm:
         factory = MxFactory(self._scene, exchanger, self._tls_of)
         listening = self._reactor.listenTCP(self.port, factory, backlog=_BACKLOG, interface=exchanger.ip)
         self.port = listening.getHost().port
+        if exchanger.persona.window:  # what it accepts inherits it; none has been accepted yet
+            listening.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, exchanger.persona.window)
         self._ports.append(listening)
 
     def _sweep(self) -> None:
@@ -110,6 +133,8 @@ class Farm:
             self._sweeping = None
         for listening in self._ports:
             listening.stopListening()
+        for hole in self._holes:
+            hole.close()
         for connection in list(self._scene.connections):
             connection.abort()
         self._scene.store.flush()

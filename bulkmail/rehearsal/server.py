@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IAddress, IHandshakeListener, IOpenSSLServerConnectionCreator
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IPullProducer
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from bulkmail.rehearsal.behaviour import Tls
+from bulkmail.rehearsal.certificates import TlsOf
 from bulkmail.rehearsal.dialogue import Dialogue
 from bulkmail.rehearsal.scene import Exchanger, Scene
 
 _BACKLOG_CAP = 262_144  # bytes that wait while a reply does
 _PATIENCE = 300.0  # RFC 5321 4.5.3.2.7
 _GRUDGE = 900.0  # how long a connection to which nothing more is said is kept
-
-
-TlsOf = Callable[[str], IOpenSSLServerConnectionCreator]
+_POUR_CAP = 64 << 20  # bytes
+_POUR = 65_536  # bytes at once
 
 
 @implementer(IHandshakeListener)
@@ -34,6 +34,7 @@ class MxConnection(Protocol):
         self._active_at = 0.0
         self._paused = False
         self._inside = False
+        self._slow: Any = None  # the timer of a persona that reads slowly
         self._dialogue: Dialogue | None = None
 
     def connectionMade(self) -> None:
@@ -61,9 +62,21 @@ class MxConnection(Protocol):
         if dialogue.held and dialogue.backlog > _BACKLOG_CAP and not self._paused:
             self._paused = True
             self.transport.pauseProducing()
+        reads = self._exchanger.persona.reads
+        if reads and not self._slow:
+            self.transport.pauseProducing()
+            self._slow = self._scene.call_later(len(data) / reads / self._scene.speed, self._read_on)
+
+    def _read_on(self) -> None:
+        self._slow = None
+        if self._dialogue is not None and not self._dialogue.deaf:
+            self.transport.resumeProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
         """The client, or we, have closed."""
+        if self._slow is not None:
+            self._slow.cancel()
+            self._slow = None
         if self._dialogue is not None:
             self._dialogue.lost()
         self._leave()
@@ -98,9 +111,22 @@ class MxConnection(Protocol):
         self._leave()
         self.transport.abortConnection()
 
+    def half_close(self) -> None:
+        """Send what is written, then close this direction; what is read is forgotten."""
+        self.transport.loseWriteConnection()
+
+    def pour(self, data: bytes) -> None:
+        """Send this again and again, as fast as it is taken, up to a cap."""
+        self.transport.registerProducer(_Pouring(self.transport, data), False)
+
+    def stop_reading(self) -> None:
+        """Take nothing from the client any more."""
+        self.transport.pauseProducing()
+
     def start_tls(self) -> None:
         """The client's next bytes are a handshake."""
-        self.transport.startTLS(self._tls_of(self._exchanger.name))
+        persona = self._exchanger.persona
+        self.transport.startTLS(self._tls_of(self._exchanger.name, persona.certificate, persona.tls is Tls.OLD))
 
     def tls_version(self) -> str:
         """Such as TLSv1.3."""
@@ -117,6 +143,28 @@ class MxConnection(Protocol):
                 self.abort()
             else:
                 dialogue.hang_up(b"421 4.4.2 Nothing was heard for too long\r\n")
+
+
+@implementer(IPullProducer)
+class _Pouring:
+    """The same bytes again and again."""
+
+    def __init__(self, transport: Any, data: bytes) -> None:
+        self._transport = transport
+        self._data = data * max(1, _POUR // max(1, len(data)))
+        self._left = _POUR_CAP if data else 0
+
+    def resumeProducing(self) -> None:
+        """The transport takes more."""
+        if self._left > 0:
+            self._left -= len(self._data)
+            self._transport.write(self._data)
+        else:
+            self._transport.unregisterProducer()
+
+    def stopProducing(self) -> None:
+        """The connection is gone."""
+        self._left = 0
 
 
 class MxFactory(Factory):

@@ -20,10 +20,17 @@ _SIZE = re.compile(rb"(?:\A| )SIZE=(\d{1,20})(?: |\Z)", re.IGNORECASE)
 _BDAT = re.compile(rb"(\d{1,9})( LAST)?", re.IGNORECASE)
 
 
+def _nothing_yet() -> None:
+    """In the middle of a message nothing is said as a rule."""
+
+
 class Transaction:
     """The transaction under way on one connection, and the memory of how many there were."""
 
-    __slots__ = ("_at_dot", "_body", "_dialogue", "_message", "_recipients", "_sender", "_utf8", "messages", "reading")
+    __slots__ = (
+        *("_at_dot", "_body", "_dialogue", "_message", "_midway", "_recipients", "_sender", "_utf8"),
+        *("messages", "reading"),
+    )
 
     def __init__(self, dialogue: Dialogue) -> None:
         self.messages = 0  # sent on this connection, kept or not
@@ -38,6 +45,7 @@ class Transaction:
         self._utf8 = False
         self._recipients: list[str] = []
         self._at_dot: Behaviour | None = None  # what a recipient asked for
+        self._midway: Behaviour | None = None  # what happens before the message is complete
         self._body: Body | None = None
         self._message = None
 
@@ -98,11 +106,11 @@ class Transaction:
         else:
             behaviour = self._asked(recipient, local)
             if behaviour is None and exchanger.steps[Step.RCPT]:
-                behaviour = dialogue.find(Step.RCPT, recipient, recipient, local.lower())
+                behaviour = dialogue.conduct.find(Step.RCPT, recipient, recipient, local.lower())
             if behaviour is None:
                 self._take_recipient(recipient)
             else:
-                dialogue.do(behaviour, partial(self._take_recipient, recipient))
+                dialogue.conduct.do(behaviour, partial(self._take_recipient, recipient))
 
     def _asked(self, recipient: str, local: str) -> Behaviour | None:
         """What the address itself asks for at RCPT; what it asks for at the dot is noted."""
@@ -125,18 +133,25 @@ class Transaction:
         dialogue = self._dialogue
         if self._sender is None or self._body is not None:
             dialogue.refuse(b"503 5.5.1 Not now\r\n")
-        elif not self._recipients:
+        elif not self._recipients and not dialogue.persona.open_data:
             dialogue.say(b"554 5.5.1 No valid recipients\r\n")  # they were refused already
         elif rest.strip():
             dialogue.refuse(b"501 5.5.4 DATA takes no parameter\r\n")
-        elif dialogue.exchanger.steps[Step.DATA]:
-            first = self._recipients[0]
-            dialogue.do(dialogue.find(Step.DATA, first, first, first.lower()), self._invite)
+        elif self._recipients and dialogue.exchanger.steps[Step.DATA]:
+            dialogue.conduct.do(self._find(Step.DATA), self._invite)
         else:
             self._invite()
 
+    def _find(self, step: Step) -> Behaviour | None:
+        """What is done to a whole message: known by its first recipient, if it has one."""
+        if not self._recipients or not self._dialogue.exchanger.steps[step]:
+            return None
+        first = self._recipients[0]
+        return self._dialogue.conduct.find(step, first, first, first.lower())
+
     def _invite(self) -> None:
         self._body = Body(self._dialogue.persona.size)
+        self._midway = self._find(Step.BODY)
         self.reading = True
         self._dialogue.say(b"354 End data with <CR><LF>.<CR><LF>\r\n")
 
@@ -146,7 +161,9 @@ class Transaction:
         if not self._dialogue.persona.chunking or found is None:
             self._dialogue.refuse(b"501 5.5.4 Not understood\r\n")
             return
-        self._body = self._body or Body(self._dialogue.persona.size)
+        if self._body is None:
+            self._body = Body(self._dialogue.persona.size)
+            self._midway = self._find(Step.BODY)
         self._body.chunked = True
         self._body.left, self._body.last = int(found[1]), found[2] is not None
         self.reading = True
@@ -156,15 +173,25 @@ class Transaction:
         body = self._body
         assert body is not None, "a body is read only where there is one"
         at, done = body.read_counted(buffer, at) if body.chunked else body.read_dotted(buffer, at)
-        if done:
+        midway = self._midway
+        if midway is not None and body.size >= max(1, midway.after):
+            self._midway = None
+            self._dialogue.conduct.do(midway, _nothing_yet)
+        if done and not self._dialogue.deaf:
             self.reading = False
-            if not body.chunked or body.last:
-                self._complete(body)
-            elif self._recipients:
-                self._dialogue.say(b"250 2.0.0 %d bytes\r\n" % body.size)
+            if body.chunked:
+                self._dialogue.conduct.do(self._find(Step.CHUNK), partial(self._end_chunk, body))
             else:
-                self._dialogue.say(b"503 5.5.1 RCPT first\r\n")
+                self._complete(body)
         return at, done
+
+    def _end_chunk(self, body: Body) -> None:
+        if body.last:
+            self._complete(body)
+        elif self._recipients:
+            self._dialogue.say(b"250 2.0.0 %d bytes\r\n" % body.size)
+        else:
+            self._dialogue.say(b"503 5.5.1 RCPT first\r\n")
 
     def _complete(self, body: Body) -> None:
         dialogue = self._dialogue
@@ -177,14 +204,7 @@ class Transaction:
             self.end(keep=False)
         else:
             self._message = message
-            behaviour = self._at_dot
-            if behaviour is None and dialogue.exchanger.steps[Step.DOT]:
-                first = self._recipients[0]
-                behaviour = dialogue.find(Step.DOT, first, first, first.lower())
-            if behaviour is None:
-                self._accept()
-            else:
-                dialogue.do(behaviour, self._accept)
+            dialogue.conduct.do(self._at_dot or self._find(Step.DOT), self._accept)
 
     def _accept(self) -> None:
         self._keep(answered=True)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
 
 from bulkmail.rehearsal.behaviour import DnsKind, Persona
+from bulkmail.rehearsal.hostile import HOSTILE
 from bulkmail.rehearsal.personas import PERSONAS
 
+EVERYONE = PERSONAS | HOSTILE
 _POOLS = 8
 RELAY = "relay.test"
 
@@ -116,6 +119,14 @@ def _fixed_hosts() -> tuple[dict[str, str], dict[str, str]]:
 _HOSTS, _SUFFIXES = _fixed_hosts()
 
 
+class Place(StrEnum):
+    """What connecting to a mail host leads to."""
+
+    OPEN = "somebody listens"
+    DOWN = "nobody listens"
+    HOLE = "connecting is never answered"
+
+
 @dataclass(frozen=True, slots=True)
 class Domain:
     """A domain's records. ``hosts``: (preference, host name), best first."""
@@ -131,8 +142,8 @@ class Zone:
     """Answers for every name there is. ``everywhere``: one persona for all domains, whatever their names."""
 
     def __init__(self, seed: int = 0, everywhere: str = "") -> None:
-        if everywhere and everywhere not in PERSONAS:
-            raise ValueError(f"there is no persona {everywhere!r}; there are {', '.join(PERSONAS)}")
+        if everywhere and everywhere not in EVERYONE:
+            raise ValueError(f"there is no persona {everywhere!r}; there are {', '.join(EVERYONE)}")
         self.seed = seed
         self.everywhere = everywhere
         self.domain = lru_cache(maxsize=200_000)(self._domain)
@@ -146,7 +157,7 @@ class Zone:
             return "nxdomain"
         if labels[-1] == "test":
             label = labels[-2]
-            return next((name for name in (label, re.sub(r"-?\d+$", "", label)) if name in PERSONAS), "accept")
+            return next((name for name in (label, re.sub(r"-?\d+$", "", label)) if name in EVERYONE), "accept")
         for start in range(len(labels) - 1):
             tail = ".".join(labels[start:])
             known = _WHOLE.get(tail) or _EXAMPLES.get(tail)
@@ -167,27 +178,30 @@ class Zone:
 
     def _domain(self, name: str) -> Domain:
         """`domain`, without its memory."""
-        persona = PERSONAS[self.persona_of(name)]
+        persona = EVERYONE[self.persona_of(name)]
         layout = persona.dns
         pool = 1 + int(chance(self.seed, "pool", name) * _POOLS)
         dashed = name.replace(".", "-")
         hosts = sorted((rank, host.format(domain=name, dashed=dashed, pool=pool)) for rank, host in layout.hosts)
         return Domain(name, layout.kind, tuple(hosts), frozenset(host for _, host in hosts), persona)
 
-    def host(self, name: str) -> tuple[Persona, bool] | None:
+    def host(self, name: str) -> tuple[Persona, Place] | None:
         """A mail host's persona and whether anybody listens there; None for a name that is no mail host."""
         fixed = _HOSTS.get(name)
         if fixed is None:
             fixed = next((persona for suffix, persona in _SUFFIXES.items() if name.endswith(suffix)), None)
         if fixed is not None and self.everywhere in ("", fixed):
-            return PERSONAS[fixed], True
+            return PERSONAS[fixed], Place.OPEN
         for owner in (name, name.partition(".")[2]):
             domain = self.domain(owner) if owner else None
             if domain is not None and name in domain.names:
                 layout = domain.persona.dns
                 if name in {lost.format(domain=owner) for lost in layout.lost}:
                     return None
-                return domain.persona, name not in {down.format(domain=owner) for down in layout.down}
+                if name in {hole.format(domain=owner) for hole in layout.holes}:
+                    return domain.persona, Place.HOLE
+                down = name in {down.format(domain=owner) for down in layout.down}
+                return domain.persona, Place.DOWN if down else Place.OPEN
         return None
 
 
@@ -198,6 +212,7 @@ def hosts_table() -> str:
         examples = [name + "*" if name.endswith(".") else name for name in _DOMAINS.get(persona.name, ())]
         examples += [name for name, known in _EXAMPLES.items() if known == persona.name]
         rows.append((", ".join([*examples[:3], f"{persona.name}.test"]), persona.about))
+    rows += [(f"{name}.test", persona.about) for name, persona in HOSTILE.items()]
     rows.append(("*.invalid", PERSONAS["nxdomain"].about))
     rows.append(("example.com, example.net, example.org, *.example", PERSONAS["accept"].about))
     rows.append(("any other", "takes everything; every tenth or so has a quirk of those above"))

@@ -8,7 +8,7 @@ beat codes, because half the field sends 550 for everything. Two things they can
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
 from bulkmail.shaping.codes import ADDRESS_CODES, BASIC, ENHANCED, SUBJECTS
@@ -94,6 +94,8 @@ def _read(reply: Reply, stage: Stage, unnamed: Category, *, lasting: bool) -> Ve
     enhanced = reply.enhanced
     detail = enhanced.partition(".")[2]
     transient = not lasting or reply.code < 500 or detail == "5.3" or _LATER.search(text) is not None
+    # 555 to MAIL is about a parameter that the server had offered to take (RFC 5321 4.1.1.11): another host may mean it
+    transient = transient or (reply.code == 555 and stage is Stage.MAIL)
     # 5.7.x is never about the address, whatever the words
     about_address = not detail.startswith("7.") or detail in ADDRESS_CODES
     signal = ""
@@ -125,7 +127,11 @@ def _lost(outcome: Outcome) -> Verdict:
     """The conversation broke, or no conversation came about. Never permanent: another host, another day."""
     unnamed = _STAGES.get(outcome.stage, Category.CONNECTION)
     if outcome.reply is not None and 400 <= outcome.reply.code <= 599:
-        return _read(outcome.reply, outcome.stage, unnamed, lasting=False)
+        verdict = _read(outcome.reply, outcome.stage, unnamed, lasting=False)
+        # 454 4.7.0 and 501 5.5.4 to STARTTLS name no policy and no fault of ours: it is TLS that cannot be had
+        if outcome.stage is Stage.STARTTLS and verdict.category in (Category.POLICY, Category.PROTOCOL):
+            return replace(verdict, category=Category.TLS)
+        return verdict
     if outcome.reply is not None:
         return Verdict(Category.PROTOCOL, permanent=False)
     if "timed out" in outcome.note and unnamed is Category.CONNECTION:

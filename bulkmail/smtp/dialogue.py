@@ -143,7 +143,7 @@ class Dialogue:
 
     def _break_off(self, reason: str, ending: Ending) -> None:
         line, mail = self._line, self._mail
-        failed = mail.failed(ending) if self._in_groups else {}
+        failed = mail.failed(line.oldest, ending) if self._in_groups else {}
         told = mail.broken_off(
             line.oldest,
             ending,

@@ -156,6 +156,8 @@ class Session(Dialogue):
         owed, digit = line.owed[0], reply.code // 100
         mail.saw(owed[0], digit)
         act = _ACTIONS[owed[0]].get(digit)
+        if self._in_groups and isinstance(mail, Underway) and mail.out_of_step(owed[0], reply):
+            raise MalformedReply(f"the server loses its place in a group of commands: {reply}")
         if act is None:
             raise MalformedReply(f"{reply.code} is no answer to {owed[0]}")
         line.answered()

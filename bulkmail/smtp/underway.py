@@ -151,11 +151,22 @@ class Underway:
             return [*told, *self.course.not_tried(note, CATEGORY[ending])]
         return [*told, *self.course.broken_off(slot, ending, note, asked=asked, silent=silent)]
 
-    def failed(self, ending: Ending) -> dict[str, bool]:
-        """What such an ending now says against the server, by the names of `Closed`'s fields."""
+    def out_of_step(self, slot: Slot, reply: Reply) -> bool:
+        """Whether a server that took the group's MAIL takes what stands behind it for something else.
+
+        Behind a dot `sender_refused` and the replies' classes tell.
+        """
+        if self._held is not None or slot not in (Slot.RCPT, Slot.DATA) or reply.code not in _OUT_OF_STEP:
+            return False
+        return bool(self.course and self.course.left)
+
+    def failed(self, slot: Slot | None, ending: Ending) -> dict[str, bool]:
+        """What such an ending, while ``slot`` was owed, says against the server, by the names of `Closed`'s fields."""
         if ending is Ending.GARBLED:
             return {"pipelining_failed": self._followed or self.course is not None}
-        return {"pipelining_failed": ending is Ending.LATE and self._held is not None}
+        # Silence behind a MAIL that was answered: there are servers that drop what came behind it.
+        silent = self._held is not None or slot in (Slot.RCPT, Slot.DATA)
+        return {"pipelining_failed": ending is Ending.LATE and silent}
 
     def closed(self, note: str, category: Category | None) -> list[Event]:
         """Nothing more will be read: the current one is settled, and of a follower nothing was answered."""

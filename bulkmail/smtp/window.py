@@ -236,8 +236,9 @@ class Window:
                 told += flight.course.broken_off(slot, ending, note, asked=asked, silent=silent)
         return told
 
-    def failed(self, ending: Ending) -> dict[str, bool]:
-        """What such an ending now says against the server, by the names of `Closed`'s fields."""
+    def failed(self, slot: Slot | None, ending: Ending) -> dict[str, bool]:
+        """What such an ending, while ``slot`` was owed, says against the server, by the names of `Closed`'s fields."""
+        del slot
         if ending is Ending.GARBLED:
             return {"chunking_failed": self.started > 0}
         alone = not self._proven and self.started > 0 and not self.idle

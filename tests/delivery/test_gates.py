@@ -240,3 +240,45 @@ def test_a_new_gate_begins_with_the_pace_that_is_remembered_and_tells_of_changes
     for _ in range(2):
         gates.keep_paces()
     assert told == [("provider big", (0.5, 0.25))]
+
+
+class TestStrangers:
+    """Sites that have not answered anything yet get half of the process's places."""
+
+    def seats(self, gates, key="a"):
+        return Seats(gates, gates.of_site(key, "", 0.0), "")
+
+    def test_half_of_the_places_and_their_own_line(self, gates):
+        gates.total.limit, gates.total.strangers.limit = 4, 2
+        one, other = self.seats(gates), self.seats(gates, "b")
+        assert one.lacking() is None
+        one.opened(0.0)
+        other.opened(0.0)
+        assert one.lacking() is other.lacking() is gates.total.strangers
+        waiting = Waiting("c")
+        gates.total.strangers.wait(waiting)
+        other.given_up()
+        assert waiting.woken == 1
+        assert other.lacking() is None
+
+    def test_who_answers_is_none_any_more(self, gates):
+        gates.total.limit, gates.total.strangers.limit = 4, 2
+        one, other = self.seats(gates), self.seats(gates, "b")
+        one.opened(0.0)
+        one.opened(0.0)
+        waiting = Waiting("c")
+        gates.total.strangers.wait(waiting)
+        one.trust(True)
+        assert (gates.total.open, gates.total.strangers.open, waiting.woken) == (2, 0, 1)
+        one.trust(True)
+        other.opened(0.0)
+        other.opened(0.0)
+        assert one.lacking() is gates.total, "and then all of them are the limit"
+        one.trust(False)
+        assert gates.total.strangers.open == 4
+        for seats in (one, one, other, other):
+            seats.given_up()
+        assert (gates.total.open, gates.total.strangers.open) == (0, 0)
+
+    def test_there_is_always_one_place(self):
+        assert Gates({"": limits()}.__getitem__, total=1).total.strangers.limit == 1

@@ -111,3 +111,25 @@ def test_one_that_cannot_be_reached_after_the_last_connection_is_an_outage_at_on
     dead(one)
     one.run(5)
     assert [attempt[2] for attempt in one.attempts()].count("deferred") == 1
+
+
+def test_servers_that_are_silent_hold_half_of_the_places_at_most(world, fast):
+    """The good sites have theirs, however many others hold on to what they got until their deadline."""
+    one = world(settings=fast(connections=1, messages_per_connection=1), connections=8)
+    one.farm.connects = True
+    good = {f"mx1.g{n}.example" for n in range(4)}
+    stuck = []
+
+    def answer(connection):
+        if connection.peer.host in good:
+            one.clock.callLater(0.05, connection.answer, 250)
+            stuck.append(sum(other.peer.host not in good for other in one.farm.open))
+        else:
+            one.clock.callLater(20.0, connection.lose)
+
+    one.farm.answers = answer
+    one.campaign({f"bad{n}.example": 2 for n in range(20)} | {f"g{n}.example": 100 for n in range(4)})
+    one.start()
+    one.until(lambda: len(stuck) == 400, 300)
+    assert max(stuck) == 4
+    assert one.street.gates.total.strangers.open <= 4

@@ -74,6 +74,15 @@ class Talk:
     def abort(self) -> None:
         self.closed = "aborted"
 
+    def half_close(self) -> None:
+        self.closed = "half-closed"
+
+    def pour(self, data: bytes) -> None:
+        self.poured = data
+
+    def stop_reading(self) -> None:
+        self.closed = "deaf"
+
     def start_tls(self) -> None:
         self.secured = True
 

@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from OpenSSL import SSL
 
+from bulkmail.rehearsal.behaviour import Certificate
 from bulkmail.rehearsal.certificates import Authority
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
@@ -55,3 +56,36 @@ def test_one_host_one_context(authority: Authority) -> None:
 
 def test_a_long_name_is_no_obstacle(authority: Authority) -> None:
     authority.server("mx." + "a" * 60 + "." + "b" * 60 + ".example")
+
+
+def shown_by(authority: Authority, kind: Certificate) -> x509.Certificate:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
+    client = SSL.Connection(context, None)
+    shake(client, authority.server("mx.example.org", kind).serverConnectionForTLS(None))
+    return client.get_peer_certificate(as_cryptography=True)
+
+
+def test_certificates_with_something_wrong(authority: Authority) -> None:
+    root = x509.load_pem_x509_certificate(authority.pem)
+    expired = shown_by(authority, Certificate.EXPIRED)
+    assert expired.not_valid_before_utc < expired.not_valid_after_utc < NOW
+    expired.verify_directly_issued_by(root)
+    own = shown_by(authority, Certificate.SELF_SIGNED)
+    own.verify_directly_issued_by(own)
+    assert own.not_valid_after_utc > NOW
+    other = shown_by(authority, Certificate.WRONG_NAME)
+    other.verify_directly_issued_by(root)
+    names = other.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["somebody-else.test"]
+    weak = shown_by(authority, Certificate.WEAK)
+    weak.verify_directly_issued_by(root)
+    assert weak.public_key().key_size == 1024
+
+
+def test_nothing_newer_than_tls_1_0(authority: Authority) -> None:
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    old = authority.server("mx.example.org", Certificate.GOOD, True)
+    with pytest.raises(SSL.Error, match="protocol"):
+        shake(SSL.Connection(context, None), old.serverConnectionForTLS(None))

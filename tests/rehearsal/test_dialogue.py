@@ -40,8 +40,9 @@ def test_ehlo_offers_what_the_persona_has(talk) -> None:
     assert "CHUNKING" not in offered
     assert offered.splitlines()[-1][3] == " "
     assert all(line[3] == "-" for line in offered.splitlines()[:-1])
-    less = talk(pipelining=False, tls=Tls.NONE, smtputf8=False, chunking=True).say("EHLO me.example\r\n")
-    for keyword in ("PIPELINING", "STARTTLS", "SMTPUTF8"):
+    less = talk(pipelining=False, tls=Tls.NONE, smtputf8=False, eight_bit=False, chunking=True)
+    less = less.say("EHLO me.example\r\n")
+    for keyword in ("PIPELINING", "STARTTLS", "SMTPUTF8", "8BITMIME"):
         assert keyword not in less
     assert "CHUNKING" in less
     assert talk(hello=False).say("HELO me.example\r\n") == "250 mx.accept.test\r\n"

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import select
+import socket
+
 import pytest
 from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
@@ -32,7 +36,7 @@ class Planted:
             call_later=self.reactor.callLater,
             store=self.store,
         )
-        self.farm = Farm(self.reactor, self.scene, lambda _: None, port=2525, addresses=addresses)
+        self.farm = Farm(self.reactor, self.scene, lambda *_: None, port=2525, addresses=addresses)
         self.relay = self.farm.open()
 
     @property
@@ -140,3 +144,22 @@ def test_it_writes_each_second_and_at_the_end() -> None:
     planted.farm.close()
     assert planted.store.times == 4
     assert planted.reactor.getDelayedCalls() == []
+
+
+def test_a_hole_never_answers() -> None:
+    """Its queue of connections is full: the kernel drops what comes, and whoever connects waits."""
+    planted = Planted()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        planted.farm.port = probe.getsockname()[1]
+    first, second = (planted.farm.address_of(f"mx.{name}.test") for name in ("hole", "hole2"))
+    try:
+        assert (first, second) == ("127.79.0.1", "127.79.0.2")
+        assert planted.farm.address_of("mx.hole.test") == first
+        with socket.socket() as client:
+            client.setblocking(False)
+            assert client.connect_ex((first, planted.farm.port)) == errno.EINPROGRESS
+            assert select.select([], [client], [], 0.2) == ([], [], [])
+    finally:
+        planted.farm.close()
+    with socket.socket() as client:
+        assert client.connect_ex((first, planted.farm.port)) == errno.ECONNREFUSED, "filled in again"

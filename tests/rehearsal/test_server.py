@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -27,11 +28,11 @@ class Site:
         )
         exchanger = Exchanger("127.77.0.2", PERSONAS[persona])
         exchanger.add(f"mx.{persona}.test")
-        self.factory = MxFactory(self.scene, exchanger, lambda _: None)
+        self.factory = MxFactory(self.scene, exchanger, lambda *_: None)
 
     def connect(self, client: str = "127.0.0.1") -> tuple[MxConnection, StringTransport]:
         transport = StringTransport(peerAddress=IPv4Address("TCP", client, 40000))
-        transport.setTcpNoDelay = lambda _: None
+        transport.setTcpNoDelay = lambda *_: None
         connection = self.factory.buildProtocol(None)
         connection.makeConnection(transport)
         return connection, transport
@@ -203,3 +204,48 @@ def test_the_last_reply_arrives_before_the_silent_close(process) -> None:
             client.noop()
     totals = world.stop()
     assert (totals["messages"], totals["unanswered"]) == (5, 0)
+
+
+@pytest.mark.loopback
+def test_pouring_goes_on_as_long_as_somebody_reads(process) -> None:
+    world = process()
+    with socket.create_connection(world.exchanger("endless-lines.test"), timeout=10) as client:
+        taken = b""
+        while len(taken) < 2_000_000:
+            taken += client.recv(65536)
+    assert set(taken.splitlines()[:-1]) == {b"220-and"}
+    world.stop()
+
+
+@pytest.mark.loopback
+def test_half_a_close(process) -> None:
+    world = process()
+    with socket.create_connection(world.exchanger("half-close.test"), timeout=10) as client:
+        heard = client.makefile("rb")
+        assert heard.readline().startswith(b"220 ")
+        assert heard.readline() == b""
+        for _ in range(3):
+            client.sendall(b"NOOP\r\n")  # our direction is open, and what we say is forgotten
+    world.stop()
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("name", ["stops-reading", "reads-slowly"])
+def test_what_is_not_read_stays_with_the_sender(process, name: str) -> None:
+    world = process("--speed", "1")
+    group = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<u@%s.test>\r\nDATA\r\n" % name.encode()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        client.settimeout(10)
+        client.connect(world.exchanger(f"{name}.test"))
+        replies = client.makefile("rb")
+        client.sendall(b"HELO me.example\r\n" + group)
+        while not replies.readline().startswith(b"354"):
+            pass
+        client.settimeout(0.3)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 5_000_000:
+                sent += client.send(b"x" * 4096)
+        assert sent < 500_000
+    world.stop()

@@ -245,3 +245,57 @@ class TestChunking:
     @pytest.mark.parametrize("line", ["BDAT", "BDAT x", "BDAT -1", "BDAT 12 last now", "BDAT 1234567890"])
     def test_nonsense(self, talk, line: str) -> None:
         assert talk("chunking").say(line + "\r\n").startswith("501")
+
+
+class TestInTheMiddle:
+    def test_refused_before_it_is_complete(self, talk) -> None:
+        client = talk("accept", Behaviour(Step.BODY, b"550 5.7.1 not this\r\n", Then.CLOSE, after=100))
+        client.envelope("anna@accept.test")
+        client.say("DATA\r\n")
+        assert client.say(b"x" * 78 + b"\r\n") == ""
+        assert client.say(b"y" * 78 + b"\r\n") == "550 5.7.1 not this\r\n"
+        assert client.closed
+        assert client.store.kept == []
+
+    def test_a_whole_message_at_once_is_refused_too(self, talk) -> None:
+        client = talk("accept", Behaviour(Step.BODY, b"550 5.7.1 not this\r\n", Then.CLOSE))
+        assert client.send("anna@accept.test") == "550 5.7.1 not this\r\n"
+        assert client.store.kept == []
+
+    def test_said_early_and_read_to_the_end(self, talk) -> None:
+        client = talk("accept", Behaviour(Step.BODY, b"250 early\r\n"))
+        said = client.send("anna@accept.test")
+        assert said.startswith("250 early\r\n250 2.0.0 Ok")
+        assert len(client.store.kept) == 1
+
+    def test_only_at_the_first_tries(self, talk) -> None:
+        client = talk("accept", Behaviour(Step.BODY, b"", Then.ABORT, tries=1))
+        assert client.send("anna@accept.test") == ""
+        assert client.closed == "aborted"
+        client.connect()
+        assert client.hello().send("anna@accept.test").startswith("250")
+
+
+def test_a_message_is_asked_for_though_nobody_gets_it(talk) -> None:
+    client = talk("accept", Behaviour(Step.RCPT, b"550 no\r\n"), open_data=True)
+    assert client.envelope("anna@accept.test") == ["250", "550"]
+    assert client.say("DATA\r\n").startswith("354")
+    assert client.say(".\r\n").startswith("554")
+    assert client.store.kept == []
+
+
+class TestHostileChunking:
+    def test_refused_although_offered(self, talk) -> None:
+        client = talk("chunking", Behaviour(Step.CHUNK, b"502 5.5.1 no\r\n"))
+        client.envelope("anna@chunking.test")
+        assert client.say(b"BDAT 4 LAST\r\nNOOPNOOP\r\n") == "502 5.5.1 no\r\n250 2.0.0 Ok\r\n", "its bytes are read"
+        assert client.store.kept == []
+        assert client.say("MAIL FROM:<a@b.example>\r\n").startswith("503"), "the transaction is still open"
+        client.say("RSET\r\n")
+        assert client.send("anna@chunking.test").startswith("250"), "DATA it takes"
+
+    def test_answered_twice(self, talk) -> None:
+        client = talk("chunking", Behaviour(Step.DOT, b"250 a\r\n250 b\r\n", does=True))
+        client.envelope("anna@chunking.test")
+        assert client.say(b"BDAT 2 LAST\r\nhi") == "250 a\r\n250 b\r\n"
+        assert len(client.store.kept) == 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.rehearsal.behaviour import DnsKind
 from bulkmail.rehearsal.personas import PERSONAS
-from bulkmail.rehearsal.zone import Zone, chance, hosts_table
+from bulkmail.rehearsal.zone import Place, Zone, chance, hosts_table
 
 ZONE = Zone()
 WELCOME = Path(__file__).parents[2] / "campaigns" / "welcome" / "recipients.csv"
@@ -52,7 +52,7 @@ def test_a_domain_leads_where_its_name_says(domain: str, host: str, persona: str
     found = ZONE.domain(domain)
     assert found.persona.name == persona
     assert found.hosts[0][1] == host
-    assert ZONE.host(host) == (PERSONAS[persona], True)
+    assert ZONE.host(host) == (PERSONAS[persona], Place.OPEN)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_dns_oddities(domain: str, kind: DnsKind) -> None:
 
 
 def test_hosts_that_are_down_and_lost() -> None:
-    assert ZONE.host("mx.dead.test") == (PERSONAS["dead"], False)
-    assert ZONE.host("mx1.half-dead.test") == (PERSONAS["half-dead"], False)
-    assert ZONE.host("mx2.half-dead.test") == (PERSONAS["half-dead"], True)
+    assert ZONE.host("mx.dead.test") == (PERSONAS["dead"], Place.DOWN)
+    assert ZONE.host("mx1.half-dead.test") == (PERSONAS["half-dead"], Place.DOWN)
+    assert ZONE.host("mx2.half-dead.test") == (PERSONAS["half-dead"], Place.OPEN)
     assert ZONE.host("mx.lost-mx.test") is None
     assert ZONE.host("www.example.org") is None
 
@@ -122,7 +122,7 @@ def test_one_persona_everywhere() -> None:
     google = Zone(everywhere="google")
     assert google.domain("example.org").hosts[0] == (5, "gmail-smtp-in.l.google.com")
     tenants = Zone(everywhere="office365")
-    assert tenants.host(tenants.domain("x-y.example").hosts[0][1]) == (PERSONAS["office365"], True)
+    assert tenants.host(tenants.domain("x-y.example").hosts[0][1]) == (PERSONAS["office365"], Place.OPEN)
     with pytest.raises(ValueError, match="no persona 'goggle'"):
         Zone(everywhere="goggle")
 

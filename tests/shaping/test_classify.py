@@ -54,7 +54,8 @@ def test_a_lost_conversation_is_never_permanent_whatever_was_said():
     assert refused(554, "5.7.1 banned", Stage.GREETING, Fate.LOST) == Verdict(
         Category.SPAM_REPUTATION, permanent=False, signal="rate"
     )
-    assert refused(454, "", Stage.STARTTLS, Fate.LOST) == Verdict(Category.TLS, permanent=False)
+    for code, words in ((454, ""), (454, "4.7.0 TLS not available"), (501, "5.5.4 Syntax error")):
+        assert refused(code, words, Stage.STARTTLS, Fate.LOST) == Verdict(Category.TLS, permanent=False)
     assert refused(220, "hello", Stage.EHLO, Fate.LOST) == Verdict(Category.PROTOCOL, permanent=False)
 
 
@@ -185,3 +186,8 @@ def test_a_hostile_reply_costs_little():
     # 512 KB of the words the patterns look for: only the first kilobyte is read
     verdict = refused(550, "user recipient address mailbox message is has been too many " * 8000)
     assert verdict.category is not None
+
+
+def test_555_to_mail_is_about_a_parameter_and_not_for_ever():
+    assert refused(555, "5.5.4 Unsupported option: SIZE", Stage.MAIL) == Verdict(Category.PROTOCOL, permanent=False)
+    assert refused(555, "5.5.4 Unsupported option", Stage.RCPT).permanent

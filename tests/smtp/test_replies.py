@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +110,40 @@ def test_pending_and_opening_tell_what_is_not_used_yet():
 def test_cutting_changes_no_reply(pieces: list[bytes], cut: int):
     data = b"".join(pieces)
     assert read(data, cut) == read(data)
+
+
+BYTES = st.lists(
+    st.one_of(
+        st.binary(max_size=40),
+        st.sampled_from(
+            [b"250 ok\r\n", b"250-a\r\n", b"250 b\n", b"421 x", b"\r", b"\n", b"25", b"-", b"\x00", b"\xff"]
+        ),
+        st.integers(200, 599).map(lambda code: b"%d-more\r\n%d done\r\n" % (code, code)),
+        st.integers(1, 3).map(lambda times: b"250 " + b"y" * 2000 * times),
+    ),
+    max_size=12,
+).map(b"".join)
+
+
+@given(BYTES, st.lists(st.integers(1, 400), min_size=1, max_size=30))
+def test_any_bytes_cut_anywhere(data: bytes, cuts: list[int]):
+    """The same replies and the same error, none but `MalformedReply`, and never more kept than one line may have."""
+    reader, told, at = ReplyReader(), [], 0
+    try:
+        for cut in itertools.cycle(cuts):
+            if at >= len(data):
+                break
+            reader.feed(data[at : at + cut])
+            at += cut
+            while (reply := reader.next()) is not None:
+                told.append(reply)
+            assert len(reader._buffer) - reader._at < LINE_LIMIT
+            assert reader._lines <= LINES_LIMIT
+    except MalformedReply as error:
+        told.append(str(error))
+    assert told == read(data)
+    for reply in told:
+        assert isinstance(reply, str) or (200 <= reply.code <= 599 and sum(map(len, reply.lines)) <= TEXT_LIMIT)
 
 
 @given(st.binary(max_size=300))

@@ -7,7 +7,7 @@ import re
 from unittest import mock
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from bulkmail.mail import Category, Fate, Stage
@@ -406,3 +406,178 @@ def facts(events: list) -> list[tuple]:
         fields = {name: getattr(event, name) for name in event.__slots__ if name != "transaction"}
         told.append((type(event).__name__, *fields.items()))
     return told
+
+
+# -- any schedule of what a caller may do, against any bytes
+
+RIGHT = {"greeting": b"220 mx\r\n", "DATA": b"354 go\r\n", "STARTTLS": b"220 go\r\n", "QUIT": b"221 bye\r\n"}
+OFFERS = [
+    b"250-mx\r\n250-PIPELINING\r\n250 STARTTLS\r\n",
+    b"250-mx\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 STARTTLS\r\n",
+    b"250-mx\r\n250 STARTTLS\r\n",
+    b"250 mx\r\n",
+    b"250 me.example\r\n",
+]
+HEARD = st.one_of(
+    st.binary(min_size=1, max_size=12),
+    LINES.map(lambda line: (line + "\r\n").encode()),
+    st.integers(200, 599).map(lambda code: b"%d x\r\n" % code),
+    st.sampled_from([b"421 4.3.2 bye\r\n", b"250", b"-", b"\r\n", b"\n", b"250-" + b"x" * 5000, b"220 a\r\n250 b\r\n"]),
+)
+# Mostly what leads further, for without that the end comes at the greeting.
+FURTHER = st.tuples(st.just("further"), st.integers(0, 9))
+START = st.tuples(st.sampled_from(["submit", "submit", "follow"]), st.integers(1, 3))
+WRITE = st.sampled_from([("write", 0), ("write", 0), ("take", 0)])
+ODD = st.one_of(
+    st.tuples(st.just("answer"), st.integers(0, 4)),
+    st.tuples(st.just("refuse"), st.integers(1, 3)),
+    st.tuples(st.just("refuse"), st.integers(1, 3)),
+    st.tuples(st.just("hear"), HEARD),
+    st.tuples(st.sampled_from(["quit", "secure", "insecure", "eof", "deadline", "abandon"]), st.just(0)),
+)
+STEPS = st.tuples(
+    st.sampled_from([0, 2, 5, 5, 5, 5]),
+    st.lists(st.tuples(START, WRITE, FURTHER, WRITE, st.lists(ODD, max_size=1)), min_size=1, max_size=6),
+).map(
+    lambda drawn: [
+        ("further", drawn[0]),
+        *[step for start, write, further, again, odd in drawn[1] for step in (start, write, further, again, *odd)],
+    ]
+)
+
+
+class Schedule:
+    """A caller that does what it is told, in any order, and a server whose right answers may be put in anywhere."""
+
+    def __init__(self, options: dict, offer: int) -> None:
+        self.session = Session(hostname="me.example", **options)
+        self.offer = offer
+        self.events: list = []
+        self.transactions: list[Transaction] = []
+        self.said = self.heard = b""
+
+    def do(self, step: str, more: object) -> None:
+        session = self.session
+        told = getattr(self, step)(more)
+        self.events += told or []
+        if session.phase is Phase.CLOSED:
+            assert (session.ready, session.may_follow, session.owed) == (False, False, None)
+
+    def hear(self, data: bytes) -> list:
+        self.heard += data
+        return self.session.receive(data)
+
+    def answer(self, kind: int) -> list:
+        """What the oldest owed reply should be; nothing where nothing is owed, which is said all the same at times."""
+        slot = self.session.owed
+        if slot is None:
+            return self.hear(b"250 nothing was asked\r\n") if kind == 4 else []
+        return self.hear(OFFERS[kind or self.offer] if slot == "EHLO" else RIGHT.get(slot, b"250 ok\r\n"))
+
+    def further(self, steps: int) -> None:
+        """So many times: everything is written, and the oldest owed reply is given; TLS where it is waited for."""
+        for _ in range(steps):
+            self.write(0)
+            self.events += self.answer(0) + self.secure(0)
+
+    def write(self, _: object) -> None:
+        while self.session.output_pending:
+            self.take(0)
+
+    def refuse(self, digit: int) -> list:
+        return (
+            self.hear((b"", b"450 later\r\n", b"550 no\r\n", b"503 bad sequence\r\n")[digit])
+            if self.session.owed
+            else []
+        )
+
+    def take(self, _: object) -> None:
+        self.said += self.session.take_output()
+
+    def start(self, call, allowed: bool, recipients: int) -> list:
+        number = len(self.transactions)
+        transaction = Transaction("", tuple(f"r{n}@x.example" for n in range(recipients)), b"m%d.\r\n" % number)
+        if not allowed:
+            with pytest.raises(RuntimeError):
+                call(transaction)
+            return []
+        self.transactions.append(transaction)
+        return call(transaction)
+
+    def submit(self, recipients: int) -> list:
+        return self.start(self.session.submit, self.session.ready, recipients)
+
+    def follow(self, recipients: int) -> list:
+        return self.start(self.session.follow, self.session.may_follow, recipients)
+
+    def eof(self, _: object) -> list:
+        return self.session.eof("gone")
+
+    def deadline(self, _: object) -> list:
+        return self.session.deadline("late")
+
+    def abandon(self, _: object) -> list:
+        return self.session.abandon("ours")
+
+    def quit(self, _: object) -> None:
+        self.session.quit()
+
+    def secure(self, _: object) -> list:
+        return self.session.tls_established("TLSv1.3") if self.session.phase is Phase.HANDSHAKE else []
+
+    def insecure(self, _: object) -> list:
+        return self.session.tls_failed("no cipher") if self.session.phase is Phase.HANDSHAKE else []
+
+    def check(self) -> None:
+        events = self.events
+        assert [type(event) for event in events].count(Closed) == 1
+        assert isinstance(events[-1], Closed)
+        for transaction in self.transactions:
+            mine = [event for event in events if getattr(event, "transaction", None) is transaction]
+            settled = [event for event in mine if isinstance(event, Settled)]
+            assert sorted(event.index for event in settled) == list(range(len(transaction.recipients)))
+            assert [event for event in mine if isinstance(event, TransactionOver)] == mine[-1:]
+            for event in settled:
+                ways = (transaction.message + b".\r\n", b" LAST\r\n" + transaction.message)
+                written = any(way in self.said for way in ways)
+                if event.fate is Fate.ACCEPTED:
+                    assert (event.stage, event.reply.code // 100, written) == (Stage.DOT, 2, True)
+                    assert b"%d" % event.reply.code in self.heard
+                if event.fate is Fate.UNKNOWN:
+                    assert (event.stage, event.reply, written) == (Stage.DOT, None, True)
+        known = {transaction.message for transaction in self.transactions}
+        assert set(re.findall(rb"m\d+\.\r\n", self.said)) <= known
+
+
+@settings(max_examples=400, deadline=None)
+@given(OPTIONS, st.integers(0, 2), STEPS, st.sampled_from(["eof", "deadline", "abandon"]))
+def test_any_schedule_ends_closed_with_one_outcome_for_each_recipient(options, offer, steps, end):
+    with mock.patch.object(pipeline, "PIECE", 3):
+        schedule = Schedule(options, offer)
+        for step, more in steps:
+            schedule.do(step, more)
+        schedule.do(end, 0)
+        schedule.check()
+        for late in ("eof", "deadline", "abandon", "quit"):
+            schedule.do(late, 0)
+        schedule.do("hear", b"250 late\r\n")
+    assert isinstance(schedule.events[-1], Closed), "nothing follows"
+    with pytest.raises(RuntimeError):
+        schedule.session.submit(Transaction("", ("r@x.example",), b"x\r\n"))
+
+
+def test_the_schedules_go_deep_enough():
+    """A check of the check: the same steps lead to every fate there is, in the slots where it matters."""
+    found: set[str] = set()
+
+    @settings(max_examples=400, deadline=None, database=None)
+    @seed(1)
+    @given(OPTIONS, st.integers(0, 2), STEPS, st.sampled_from(["eof", "deadline", "abandon"]))
+    def explore(options, offer, steps, end):
+        schedule = Schedule(options, offer)
+        for step, more in [*steps, (end, 0)]:
+            schedule.do(step, more)
+        found.update(f"{event.fate} {event.stage}" for event in schedule.events if isinstance(event, Settled))
+
+    explore()
+    assert found >= {"accepted dot", "unknown dot", "refused dot", "lost rcpt", "lost data"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import Category, Reply
-from bulkmail.smtp import Settled, Slot, Transaction, TransactionOver
+from bulkmail.smtp import Closed, Settled, Slot, Transaction, TransactionOver
 from bulkmail.smtp.capabilities import NONE
 from bulkmail.smtp.course import Ending
 from bulkmail.smtp.underway import Underway
@@ -104,7 +104,7 @@ def test_a_421_with_nothing_under_way_settles_nobody():
     assert mail.shut_down(None, Reply(421, ("bye",)), asked=False) == []
     assert mail.closed("bye", None) == []
     assert mail.broken_off(None, Ending.GARBLED, "", asked=False, silent=True) == []
-    assert mail.failed(Ending.GARBLED) == {"pipelining_failed": False}
+    assert mail.failed(None, Ending.GARBLED) == {"pipelining_failed": False}
 
 
 def test_a_2xx_is_provisional_until_the_replies_behind_it_prove_the_count(talk):
@@ -131,3 +131,42 @@ def test_a_refused_dot_is_not_provisional(talk):
     spoken.drain()
     spoken.session.receive(b"550 no\r\n")
     assert spoken.session.take_provisional() == []
+
+
+@pytest.mark.parametrize(
+    ("heard", "settled", "broken"),
+    [
+        (["250 s", "503 r", "503 go"], ("lost", "rcpt", 0), True),
+        (["250 s", "500 r"], ("lost", "rcpt", 0), True),
+        (["250 s", "250 r", "502 go"], ("lost", "data", 0), True),
+        (["503 s", "503 r", "503 go"], ("refused", "mail", 503), False),
+        (["250 s", "550 r", "503 go"], ("refused", "rcpt", 550), False),
+        (["250 s", "250 r", "554 go"], ("refused", "data", 554), False),
+    ],
+)
+def test_a_group_that_was_not_understood_says_nothing_of_a_recipient(talk, heard, settled, broken):
+    spoken = talk().ready("PIPELINING")
+    transaction = spoken.submit()
+    spoken.hear(*heard)
+    assert spoken.fate_of(transaction) == [settled]
+    last = spoken.events[-1]
+    assert (isinstance(last, Closed) and last.pipelining_failed) == broken
+
+
+def test_one_at_a_time_the_same_words_are_the_servers_verdict(talk):
+    spoken = talk().ready()
+    transaction = spoken.submit()
+    spoken.hear("250 s")
+    spoken.hear("503 r")
+    assert spoken.fate_of(transaction) == [("refused", "rcpt", 503)]
+
+
+@pytest.mark.parametrize(("heard", "broken"), [([], False), (["250 s"], True), (["250 s", "250 r"], True)])
+@pytest.mark.parametrize("pipelining", [False, True])
+def test_silence_behind_an_answered_mail_speaks_against_groups(talk, heard, broken, pipelining):
+    spoken = talk().ready(*(["PIPELINING"] if pipelining else []))
+    spoken.submit()
+    for line in heard:
+        spoken.hear(line)
+    closed = spoken.session.deadline("late")[-1]
+    assert closed.pipelining_failed == (broken and pipelining)

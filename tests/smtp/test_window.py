@@ -409,4 +409,4 @@ def test_an_empty_window_has_nothing_to_tell():
     assert (made.idle, made.held, made.started) == (True, False, 0)
     assert made.closed("gone", None) == made.believed() == []
     assert made.shut_down(None, Reply(421, ("bye",)), asked=False) == []
-    assert made.failed(Ending.GARBLED) == made.failed(Ending.GONE) == {"chunking_failed": False}
+    assert made.failed(None, Ending.GARBLED) == made.failed(None, Ending.GONE) == {"chunking_failed": False}
