@@ -256,9 +256,10 @@ class Lane:
 
     def connection_ready(self, conn: Connection) -> None:
         """It takes the next message, or has carried all it may."""
-        now = self._street.now()
-        if self.closed or self._gate.gate.surplus or conn in self._spent or full(conn, self.habits.most, now):
-            self.habits.leave(conn)
+        now, habits = self._street.now(), self.habits
+        spent = conn in self._spent or (conn.chunking and not habits.chunks) or full(conn, habits.most, now)
+        if self.closed or self._gate.gate.surplus or spent:
+            habits.leave(conn)
             self._wakeup.now()
             return
         self.pipelining.cleared()
@@ -316,6 +317,9 @@ class Lane:
     def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
         """An open connection has ended; what was in flight on it has been settled before."""
         self.habits.closed(conn, closed, peer)
+        self.pipelining.closed(closed)
+        for idle in [idle for idle in self._idle if closed.chunking_failed and idle.chunking]:
+            self.let_go(idle)
         self._openings.closed(self._street.now())
         self._spent.discard(conn)
         self._idle.pop(conn, None)

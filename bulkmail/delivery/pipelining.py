@@ -8,6 +8,7 @@ is ambiguous, so a death starts it at one again.
 from __future__ import annotations
 
 from bulkmail.delivery.habits import Habits
+from bulkmail.smtp import Closed
 
 MOST_BYTES = 1024 * 1024  # of one window: beyond that a round trip is little beside the transfer
 
@@ -42,6 +43,11 @@ class Pipelining:
         """The receiver asks for less."""
         self.window = max(1, self.window // 2)
         self._filled = False
+
+    def closed(self, closed: Closed) -> None:
+        """A connection ended: with a 421 it is one that took less than it was given."""
+        if closed.reply is not None and closed.reply.code == 421:
+            self.complained()
 
     def doubted(self) -> None:
         """A message was complete on a connection that ended without an answer to it."""

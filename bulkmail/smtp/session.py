@@ -154,7 +154,7 @@ class Session(Dialogue):
             self._close(f"the server closes the session: {reply}", line.stage, reply)
             return
         owed, digit = line.owed[0], reply.code // 100
-        mail.saw(owed[0], digit)
+        mail.saw(owed[0], reply)
         act = _ACTIONS[owed[0]].get(digit)
         if self._in_groups and isinstance(mail, Underway) and mail.out_of_step(owed[0], reply):
             raise MalformedReply(f"the server loses its place in a group of commands: {reply}")

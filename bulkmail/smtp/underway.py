@@ -70,10 +70,10 @@ class Underway:
 
     # replies
 
-    def saw(self, slot: Slot, digit: int) -> None:
-        """A reply of this class was read in this slot; it may be one that the slot does not allow."""
+    def saw(self, slot: Slot, reply: Reply) -> None:
+        """The reply was read in this slot; its class may be one that the slot does not allow."""
         if self._held is not None:
-            self._held.saw(slot, digit)
+            self._held.saw(slot, reply.code // 100)
 
     def unasked(self, opening: bytes) -> None:
         """So begins what was read although nothing was asked: nothing is held then."""

@@ -15,6 +15,7 @@ a surplus 2xx behind the last reply          | stands where its own reply  | -
                                              | else unknown                |
 a 3xx, or not a reply; BDAT taken where MAIL | unknown                     | unknown, or free before its last byte
 or every RCPT was refused; RSET refused      |                             |
+BDAT answered as RCPT is (250 2.1.5)         | unknown                     | unknown, or free before its last byte
 BDAT not understood (500, 501, 502, 503 ...) | as its reply                | free, and BDAT is not used again
 
 With one reply too many in the window each reply read is its slot's own or belongs to the slot before: a message stands
@@ -28,8 +29,9 @@ message delivered to them. It costs no round trip, and as it is never refused, i
 count. A message that follows a refusal has one too, so none is needed at a barrier.
 
 What no count can see: a reply that is missing, when the last one owed does not come and nobody says more (a deadline
-then settles the others as they were read), and a stray 2xx at the very end of a window of nothing but 2xx, which is
-right all the same.
+then settles the others as they were read); a stray 2xx at the very end of a window of nothing but 2xx, which is right
+all the same; and a stray 2xx at its beginning, when the last message's own reply comes after the barrier and RCPT's,
+read in its place, has no enhanced code that gives it away.
 """
 
 from __future__ import annotations
@@ -146,12 +148,15 @@ class Window:
 
     # replies
 
-    def saw(self, slot: Slot, digit: int) -> None:
-        """A reply of this class was read in this slot. Raises MalformedReply for one that contradicts others."""
+    def saw(self, slot: Slot, reply: Reply) -> None:
+        """The reply was read in this slot. Raises MalformedReply for what contradicts other replies, or its place."""
         if self._answered and not self._answered[-1].behind:
-            self._answered[-1].behind = digit
-        if slot is Slot.BDAT and digit == 2 and not self._flying[0].course.left:
-            raise MalformedReply("a message was taken although all its recipients were refused")
+            self._answered[-1].behind = reply.code // 100
+        if slot is Slot.BDAT and reply.code // 100 == 2:
+            if not self._flying[0].course.left:
+                raise MalformedReply("a message was taken although all its recipients were refused")
+            if reply.lines[0].startswith("2.1."):  # RFC 3463 3.2: about an address, so it is RCPT's
+                raise MalformedReply(f"the server answers a message with {reply}, which is no answer to one")
 
     def unasked(self, opening: bytes) -> None:
         """So begins what was read although nothing was asked."""

@@ -175,6 +175,26 @@ def test_a_server_that_does_not_understand_bdat_gets_data(world):
     w.check_empty()
 
 
+def test_once_bdat_is_refused_idle_connections_that_would_use_it_are_closed(world):
+    w = windows(world, connections=4)
+    w.farm.answers = lambda _: None
+    run = w.campaign({"a.example": 40})
+    w.start()
+    w.until(lambda: len([c for c in w.farm.open if c.flying]) == 4)
+    first, *others = w.farm.open
+    for connection in others:
+        connection.settle_all(Fate.ACCEPTED, Reply(250, ("ok",)))
+    first.settle_all(Fate.UNTRIED, None, "BDAT was offered and is refused")
+    first.close(Stage.DATA, None, "BDAT was offered and is refused", chunking_failed=True)
+    for connection in others:
+        connection.again()
+    w.farm.answers = 250
+    w.until(lambda: run.complete)
+    assert all(connection.leaving for connection in others)
+    assert not any(connection.chunking for connection in w.farm.made[4:])
+    assert w.statuses(run) == {"delivered": 40}
+
+
 def test_a_message_that_cannot_be_sent_leaves_the_window_open(world):
     w = windows(world)
     w.farm.unsendable = lambda transaction: "bare CR" if transaction.context[0].claimed.id & 0xFF in (2, 9) else ""

@@ -121,6 +121,11 @@ TABLE = {
         [UNKNOWN] * 3,  # 554 stands where RSET's reply belongs
         "failed",
     ),
+    "RCPT's reply in BDAT's place": (
+        ["250 stray", "250 2.1.0 s", "250 2.1.5 r"],
+        [UNKNOWN] * 3,
+        "failed",
+    ),
     "surplus 5xx": ([*FIRST, *NEXT, *NEXT, "500 what"], [UNKNOWN] * 3, "failed"),
     "surplus garbage": ([*FIRST, *NEXT, *NEXT, "what"], [UNKNOWN] * 3, "failed"),
     "surplus 354": ([*FIRST, *NEXT, *NEXT, "354 go"], [UNKNOWN] * 3, "failed"),
