@@ -352,14 +352,9 @@ class Lane:
 
     def _put_off(self, messages: list[Message]) -> None:
         """The site rests: its messages go back until then, or expire when that is later than they may wait."""
-        expired = [
-            message for message in messages if not self.closed and self.outage.outlasts(message.run, self.down_until)
-        ]
-        for message in expired:
-            self.hold(-1)
-            self.outage.expire(message, self.site.provider)
-        kept = [message for message in messages if message not in expired] if expired else messages
-        self._give_back(kept, self.down_until)
+        if not self.closed:
+            messages = self.outage.sift(messages, self.down_until, self.site.provider)
+        self._give_back(messages, self.down_until)
 
     def _give_back(self, messages: list[Message], due_on_clock: float) -> None:
         if not messages:

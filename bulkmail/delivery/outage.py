@@ -55,6 +55,17 @@ class Outage:
         """Whether a recipient of this campaign has waited too long at ``until``, on the reactor's clock."""
         return self.since is not None and self._street.expires(self._start_for(run), until)
 
+    def sift(self, messages: list[Message], until: float, provider: str) -> list[Message]:
+        """Those that may wait until then; the others have waited for too long, and expire."""
+        kept = []
+        for message in messages:
+            if self.outlasts(message.run, until):
+                message.lane.hold(-1)
+                self.expire(message, provider)
+            else:
+                kept.append(message)
+        return kept
+
     def expire(self, message: Message, provider: str) -> None:
         """It has waited for as long as it may; the report shows what the site was last seen to say."""
         self._street.ledger.close(
