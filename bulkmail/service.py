@@ -37,6 +37,7 @@ from bulkmail.delivery import (
     Watching,
     background,
 )
+from bulkmail.failpoints import armed, failpoint
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
 from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.routing import RESOLVER, Router
@@ -144,6 +145,8 @@ class Bulkmail(Service):
 
     async def _open(self) -> None:
         order = self.order
+        if armed:
+            _log.warn("BULKMAIL_FAILPOINTS is set: faults are made on purpose ({points})", points=", ".join(armed))
         for problem in order.problems:
             _log.warn("{problem}", problem=problem)
         connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE))
@@ -281,6 +284,7 @@ class Bulkmail(Service):
             await self._sending.close()
         if self._resolver is not None:
             await self._resolver.close()
+        failpoint("closing")
         if self._spool is not None:
             try:
                 await self._spool.close()

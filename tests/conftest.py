@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -32,6 +33,20 @@ RECEIVER = Path(__file__).parent / "receiver.py"
 PATIENCE = 60.0
 NOTHING_SKIPPED = "BULKMAIL_TEST_NOTHING_SKIPPED"
 HTML = "<html><body><p>Hello {{ first_name }}</p></body></html>\n"
+
+
+def _neighbour(name: str) -> Any:
+    """A module beside this file: test folders are no packages."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
+
+
+_RECONCILING = _neighbour("reconciling")
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.02) -> Any:
@@ -323,14 +338,20 @@ class World:
 
     # programs
 
-    def start(self, *arguments: str, command: Sequence[str] = ("twistd", "-n", "--pidfile=", "bulkmail")) -> Running:
-        """Start `twistd -n bulkmail ARGUMENTS` in the world's folder."""
+    def start(
+        self,
+        *arguments: str,
+        command: Sequence[str] = ("twistd", "-n", "--pidfile=", "bulkmail"),
+        environment: Mapping[str, str] | None = None,
+    ) -> Running:
+        """Start `twistd -n bulkmail ARGUMENTS` in the world's folder. ``environment`` is added to ours."""
         self._started += 1
         out, err = (self.folder / f"run{self._started}.{name}" for name in ("out", "err"))
         with out.open("wb") as out_file, err.open("wb") as err_file:
             process = subprocess.Popen(
                 [str(BIN / command[0]), *command[1:], *arguments],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, start_new_session=True,
+                env={**os.environ, **(environment or {})},
             )  # fmt: skip
         running = Running(process, out, err)
         self.on_end(running.kill_group)
@@ -339,6 +360,19 @@ class World:
     def run(self, *arguments: str, patience: float = PATIENCE) -> Finished:
         """Run `twistd -n bulkmail ARGUMENTS` to its end."""
         return self.start(*arguments).wait(patience)
+
+    def failing(self, points: str, *arguments: str) -> Running:
+        """Start `twistd -n bulkmail ARGUMENTS` with faults on purpose (bulkmail.failpoints)."""
+        return self.start(*arguments, environment={"BULKMAIL_FAILPOINTS": points})
+
+    def reconciled(self, campaign: Campaign, *, keep: bool = False) -> Any:
+        """The accounts of a campaign that has ended (tests/reconciling.py); fails where they do not add up."""
+        campaign.check_report()
+        accounts = _RECONCILING.reconcile(
+            campaign.addresses, campaign.report, self.folder / "spool", self.server.record, keep=keep
+        )
+        assert accounts.fine, (accounts.wrong, accounts.examples)
+        return accounts
 
     def bulkmail(self, *arguments: str) -> Finished:
         """Run the `bulkmail` command."""

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from bulkmail.delivery.background import background
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.run import Run
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage, Status
 from bulkmail.settings import Retry
 from bulkmail.shaping import Decision, Verdict, classify, decide
@@ -52,8 +53,10 @@ class Ledger:
 
     def about_to_dot(self, message: Message) -> None:
         """Journal that the final dot is about to leave. Raises OwnFault: then it must not leave."""
+        failpoint("before-dot")
         self._journal.dot(message.claimed.id, message.claimed.attempts + 1)
         message.dotted = True
+        failpoint("after-dot")
 
     def free(self, message: Message) -> None:
         """It comes back, and this was not an attempt: for a start after a kill its dot has not left."""
@@ -83,8 +86,10 @@ class Ledger:
         self._journal_reply(message, self._judged(message, outcome, provider, message.began, 0.0)[2])
 
     def _journal_reply(self, message: Message, settlement: Settlement) -> None:
+        failpoint("before-reply")
         packed = settlement.packed()
         self._written(lambda: self._journal.reply(message.claimed.id, message.claimed.attempts + 1, packed))
+        failpoint("after-reply")
 
     def _written(self, write: Callable[[], None]) -> None:
         try:

@@ -26,6 +26,7 @@ from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.street import Street
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError, OwnFault
 from bulkmail.spool import RUNNING, Spool
 from bulkmail.workers import Pool
@@ -236,6 +237,7 @@ class Sending:
         for importing in self._imports.values():
             importing.stop()
         self._feeder.stop()
+        failpoint("stopping")
         deadline = self._reactor.seconds() + self._stop_within
         while self._feeder.in_flight and self._reactor.seconds() < deadline and not self._street.hurry:
             await deferLater(self._reactor, _LOOK_AGAIN)

@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 
 _MAGIC = b"BMJRNL1\n"
@@ -174,6 +175,7 @@ class Journal:
         if self._size >= self._limit or not self._sound:
             self._rotate()
         try:
+            failpoint("journal-write")
             written = os.write(self._fd, record)
         except OSError as error:
             raise OwnFault(f"the journal in {self._directory} cannot be written ({error})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bulkmail.failpoints import failpoint
 from bulkmail.spool.database import MEMORY, Database, open_database
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import Held, Recovered, Settlement, campaign_of, id_range, unpack
@@ -93,6 +94,7 @@ class SqliteStore(Settling, Sites):
             self._write(batch)
             self._db.execute("drop_claims")
             self._db.execute("set_meta", (_BOOT, boot))
+            failpoint("mid-recovery")
         self._held.clear()
         self._open_claims.clear()
         self._last_attempt.update(batch.last_attempt)
