@@ -243,6 +243,7 @@ class Bulkmail(Service):
         options = {
             "nameservers": list(self.settings.dns.nameservers) if self.settings.dns.nameservers else None,
             "timeout": self.settings.dns.timeout,
+            "must_exist": list(self.settings.dns.must_exist),
             "allow_networks": [str(network) for network in self.settings.routing.allow_networks],
             "ttl_floor": 60.0 / speed,
             "mx_aliases": True,  # against RFC 5321 5.1, and yet what every mailer follows

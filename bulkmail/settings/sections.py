@@ -39,10 +39,14 @@ SHIPPED_PROVIDERS = frozenset(
 
 
 class Dns(Section):
-    """Who answers for domain names: ``nameservers`` as ``ip:port``, None for the system's."""
+    """Who answers for domain names: ``nameservers`` as ``ip:port``, None for the system's.
+
+    ``must_exist``: domains that any resolver knows; one that denies them all is not believed.
+    """
 
     nameservers: Nameservers | None = None
     timeout: Seconds = preset("5s")
+    must_exist: Many[Domain] = ("iana.org", "root-servers.net", "gmail.com")
 
 
 class Routing(Section):
