@@ -74,12 +74,14 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing it started stays behind
     seed = given.seed or random.SystemRandom().randrange(1, 1 << 31)
     loop, dice = Loop(), random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="bulkmail-kill-") as text:
-        with lab.dns(Path(text), DOMAINS, SITES, SITES) as nameserver:
-            while len(loop.rounds) < given.rounds:
-                place = Path(text) / f"episode{len(loop.episodes)}"
-                place.mkdir()
-                Episode(place, loop, dice, given, nameserver).run()
+    with (
+        tempfile.TemporaryDirectory(prefix="bulkmail-kill-") as text,
+        lab.dns(Path(text), DOMAINS, SITES, SITES) as nameserver,
+    ):
+        while len(loop.rounds) < given.rounds:
+            place = Path(text) / f"episode{len(loop.episodes)}"
+            place.mkdir()
+            Episode(place, loop, dice, given, nameserver).run()
     figures = {**vars(given), "seed": seed, **summed(loop)}
     Path(given.json).parent.mkdir(parents=True, exist_ok=True)
     Path(given.json).write_text(json.dumps(figures, indent=2) + "\n")
@@ -100,6 +102,7 @@ class Episode:
         self.nameserver = nameserver
         self.mine: list[Round] = []
         self.received = 0
+        self.began = 0.0
         self.cut = False
 
     def run(self) -> None:
@@ -130,7 +133,7 @@ class Episode:
         if self.dice.random() < 0.7 and not self._stored("SELECT import_done FROM campaign", (0,))[0]:
             mode = "import"  # it is soon over: else it would hardly ever be hit
         self.received = self.record.stat().st_size
-        began = time.time()
+        self.began = began = time.time()
         process = self._start()
         try:
             self._wait(process, mode)
@@ -162,8 +165,7 @@ class Episode:
             self._sleep(process, self.given.longest, lambda: self._importing)
             self._sleep(process, self.dice.uniform(0, 0.2))
         elif mode == "report":
-            parts = [self.folder / "report" / f".{name}.part" for name in ("recipients.csv", "index.html")]
-            self._sleep(process, self.given.longest, lambda: any(part.exists() for part in parts))
+            self._sleep(process, self.given.longest, lambda: self._writing_report)
         elif mode == "shutdown":
             process.terminate()
             self._sleep(process, self.dice.uniform(0, 1.0))
@@ -189,8 +191,15 @@ class Episode:
                 return otherwise
         return found or otherwise
 
+    @property
+    def _writing_report(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            part = (self.folder / "report" / ".recipients.csv.part").stat()
+            return part.st_mtime > self.began  # else a killed run has left it
+        return False
+
     def _what_is_going_on(self) -> str:
-        if (self.folder / "report" / ".recipients.csv.part").exists():
+        if self._writing_report:
             return "the report is written"
         rows, done = self._stored("SELECT input_rows, import_done FROM campaign", (0, 0))
         said = self.log.read_text("utf-8", "replace")
@@ -201,7 +210,7 @@ class Episode:
         return "sending" if self.record.stat().st_size > self.received else "start"
 
     def _cut_power(self) -> None:
-        """What was not synced may be gone or zeros: the journal's end, the end of attempts.csv; and it is another boot."""
+        """What was not synced may be gone or zeros: the ends of the journal and attempts.csv. And another boot."""
         segments = sorted((self.spool / "journal").glob("*.journal"))
         for path in [*segments[self.dice.randrange(len(segments) + 1) :], self.folder / "report" / "attempts.csv"]:
             if path.exists() and (size := path.stat().st_size):

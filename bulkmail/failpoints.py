@@ -1,9 +1,10 @@
 """Faults on purpose: named instants at which a test makes the process die, fail or wait. Off unless asked for.
 
 ``BULKMAIL_FAILPOINTS="after-claim:kill;journal-write:enospc@3+"``: parts separated by ``;``, each
-``name[=detail]:action[@hit]``. Actions: ``kill`` (SIGKILL for this process), ``kill-group`` (for its process group: the
-mailer and its workers), ``abort``, ``eio`` and ``enospc`` (raised where the system would), ``sleep=SECONDS``. ``@3``: at
-the third time only; ``@3+``: from then on; without it each time. ``detail`` narrows a point to one file or one address.
+``name[=detail]:action[@hit]``. Actions: ``kill`` (SIGKILL for this process), ``kill-group`` (for its process group:
+the mailer and its workers), ``abort``, ``eio`` and ``enospc`` (raised where the system would), ``sleep=SECONDS``.
+``@3``: at the third time only; ``@3+``: from then on; without it each time. ``detail`` narrows a point to one file or
+one address.
 
 Every process of the mailer reads the variable for itself and counts for itself. What does not parse ends the process:
 a test whose fault never happens proves nothing.
@@ -71,7 +72,7 @@ def parse(text: str) -> dict[str, Fault]:
 
 
 def failpoint(name: str, detail: str = "") -> None:
-    """This is the instant called ``name``. Raises OSError where a test wants one."""
+    """Here is the instant called ``name``. Raises OSError where a test wants one."""
     if armed:
         _hit(name, detail)
 

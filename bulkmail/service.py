@@ -34,6 +34,7 @@ from bulkmail.delivery import (
     Run,
     Sending,
     Street,
+    WallClock,
     Watching,
     background,
 )
@@ -89,6 +90,7 @@ class Bulkmail(Service):
         self._watching: Watching | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
+        self._wall = WallClock(time.time, time.monotonic)
 
     # what twistd calls
 
@@ -166,7 +168,7 @@ class Bulkmail(Service):
         self._spool = spool = await open_spool(
             self.settings.spool,
             self.reactor,
-            clock=time.time,
+            clock=self._wall,
             unknown_after=self.settings.retry.unknown_after,
             on_fault=self._spool_fault,
         )
@@ -174,7 +176,7 @@ class Bulkmail(Service):
             _log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
         for row in await spool.campaigns():
             if row.state == RUNNING:  # when it was killed; whether it goes on is for the command line to say
-                await spool.set_state(row.id, "stopped", time.time(), exit_status=STOPPED)
+                await spool.set_state(row.id, "stopped", self._wall(), exit_status=STOPPED)
         providers = provider_table(self.settings.shaping.overrides)
         router = Router(await self._open_resolver(speed), self.reactor.seconds, providers)
         await router.check()
@@ -184,7 +186,7 @@ class Bulkmail(Service):
             reactor=self.reactor,
             spool=spool,
             spool_path=self.settings.spool,
-            wall=time.time,
+            wall=self._wall,
             fault=self._report_fault,
             rehearsal=order.rehearse,
         )
@@ -194,7 +196,7 @@ class Bulkmail(Service):
         ledger = Ledger(
             spool=spool,
             retry=self.settings.retry,
-            wall=time.time,
+            wall=self._wall,
             rng=random.Random(),  # noqa: S311 - jitter, not secrets
             changed=self._changed,
             speed=speed,
@@ -205,7 +207,7 @@ class Bulkmail(Service):
             hostname=self.settings.hostname or own_name(),
             ledger=ledger,
             providers=providers,
-            wall=time.time,
+            wall=self._wall,
             rng=random.Random(),  # noqa: S311 - shuffles MX hosts
             connections=connections,
             speed=speed,
@@ -226,12 +228,13 @@ class Bulkmail(Service):
             reporting=reporting,
             remembering=remembering,
             compose=compose,
-            wall=time.time,
+            wall=self._wall,
             stop_within=self.settings.stop_within,
             once=order.once,
             rehearsal=order.rehearse,
             suppress=list(self.settings.suppress),
             scratch=scratch,
+            clock_set=self._wall.look,
         )
         self._sending.start()
         if order.watch is not None:

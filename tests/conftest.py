@@ -22,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,6 +32,8 @@ import yaml
 BIN = Path(sys.executable).parent
 RECEIVER = Path(__file__).parent / "receiver.py"
 PATIENCE = 60.0
+WITNESS = "witness.test"
+WITNESS_RECORD = f"dns-rr={WITNESS},2,026e73047465737400"  # its NS is ns.test
 NOTHING_SKIPPED = "BULKMAIL_TEST_NOTHING_SKIPPED"
 HTML = "<html><body><p>Hello {{ first_name }}</p></body></html>\n"
 
@@ -239,6 +242,7 @@ class World:
         self.nameserver = ""
         self._ending = contextlib.ExitStack()
         self._started = 0
+        self._end_names: Callable[[], None] = lambda: None
 
     def close(self) -> None:
         self._ending.close()
@@ -250,24 +254,34 @@ class World:
 
     def start_names(self, zone: Mapping[str, Sequence[str]], hosts: Mapping[str, str]) -> None:
         """dnsmasq. ``zone``: domain -> its MX hosts, the most preferred first; ``hosts``: name -> address."""
-        dnsmasq = program("dnsmasq", "dnsmasq-base")
         lines = [f"mx-host={name},{mx},{10 * (n + 1)}" for name, mxs in zone.items() for n, mx in enumerate(mxs)]
         lines += [f"host-record={name},{address}" for name, address in hosts.items()]
-        conf = self.folder / "dnsmasq.conf"
-        conf.write_text("\n".join([*lines, "local=/test/"]) + "\n")
+        (self.folder / "dnsmasq.conf").write_text("\n".join([*lines, "local=/test/", WITNESS_RECORD]) + "\n")
+        (self.folder / "liar.conf").write_text("address=/#/\n")  # NXDOMAIN, whatever is asked for
         for _ in range(5):
-            port = free_port()
-            process = subprocess.Popen(
-                [dnsmasq, "--no-daemon", "--no-resolv", "--no-hosts", f"--port={port}", "--listen-address=127.0.0.1",
-                 "--bind-interfaces", f"--conf-file={conf}", "--pid-file=", "--cache-size=0", *_as_root("--user=root")],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            self.on_end(end, process)
-            until(lambda process=process, port=port: process.poll() is not None or _listens(port), "dnsmasq")
-            if process.poll() is None:
-                self.nameserver = f"127.0.0.1:{port}"
+            if self._dnsmasq("dnsmasq.conf", free_port()):
                 return
         raise AssertionError("dnsmasq does not start")
+
+    def names_lie(self, lie: bool) -> None:
+        """From now on the name server says of everything that it does not exist, or the truth again."""
+        self._end_names()
+        port = int(self.nameserver.rpartition(":")[2])
+        until(lambda: self._dnsmasq("liar.conf" if lie else "dnsmasq.conf", port), "the name server's port")
+
+    def _dnsmasq(self, conf: str, port: int) -> bool:
+        dnsmasq = program("dnsmasq", "dnsmasq-base")
+        process = subprocess.Popen(
+            [dnsmasq, "--no-daemon", "--no-resolv", "--no-hosts", f"--port={port}", "--listen-address=127.0.0.1",
+             "--bind-interfaces", f"--conf-file={self.folder / conf}", "--pid-file=", "--cache-size=0",
+             *_as_root("--user=root")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._end_names = partial(end, process)
+        self.on_end(end, process)
+        until(lambda: process.poll() is not None or _listens(port), "dnsmasq")
+        self.nameserver = f"127.0.0.1:{port}"
+        return process.poll() is None
 
     def start_mail(
         self, addresses: Sequence[str], *, delay: float = 0.0, most: int = 100, chunking: bool = False
@@ -296,7 +310,7 @@ class World:
         values: dict[str, Any] = {
             "hostname": "mta1.example.com",
             "spool": "./spool",
-            "dns": {"nameservers": [self.nameserver], "timeout": "5s"},
+            "dns": {"nameservers": [self.nameserver], "timeout": "5s", "must_exist": [WITNESS]},
             "routing": {"allow_networks": ["127.0.0.0/8"]},
             "smtp": {"port": port or self.server.port},
             "retry": {"schedule": ["500ms"], "unknown_after": "500ms", "greylist_after": "500ms"},

@@ -132,16 +132,15 @@ def reconcile(addresses: list[str], report: Path, spool: Path, record: Path, *, 
     accounts.note("attempts in the spool and not in the file", (str(one) for one in (stored - told).elements()))
     lines = Counter(a["row"] for a in attempts)
     accounts.note(
-        "rows whose attempts do not add up", (row["row"] for row in rows if lines[row["row"]] != int(row["attempts"] or 0))
+        "rows whose attempts do not add up",
+        (row["row"] for row in rows if lines[row["row"]] != int(row["attempts"] or 0)),
     )
     summary = json.loads((report / "summary.json").read_text("utf-8"))
     statuses = Counter(row["status"] for row in rows)
     counted = {status: count for status, count in summary["by_status"].items() if count}
     accounts.note("statuses that the summary counts otherwise", (one for one in {*statuses, *counted}
                   if statuses[one] != counted.get(one, 0)))  # fmt: skip
-    accounts.interrupted = [
-        datetime.fromisoformat(a["at"]).timestamp() for a in attempts if a["reply"] == INTERRUPTED
-    ]
+    accounts.interrupted = [datetime.fromisoformat(a["at"]).timestamp() for a in attempts if a["reply"] == INTERRUPTED]
     accounts.seen = {
         "input rows": len(addresses),
         "report rows": len(rows),
@@ -162,4 +161,3 @@ def _of(rows: Mapping[str, Mapping[str, str]], status: str) -> Iterable[str]:
 
 def _differing(ours: list[str], theirs: list[str]) -> list[str]:
     return [f"{a} for {b}" for a, b in zip(ours, theirs, strict=False) if a != b]
-

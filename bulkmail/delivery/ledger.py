@@ -19,7 +19,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage, Status
 from bulkmail.settings import Retry
-from bulkmail.shaping import Decision, Verdict, classify, decide
+from bulkmail.shaping import Decision, Pauses, Verdict, classify, decide
 from bulkmail.spool import Attempt, Claimed, Settlement, Spool
 
 _log = Logger("bulkmail")
@@ -48,7 +48,7 @@ class Ledger:
         self._changed = changed
         self._speed = speed
         self._told = ""
-        self.paused = 0.0  # seconds that no recipient is charged for
+        self.pauses = Pauses()  # seconds that no recipient is charged for
         self.due: Callable[[float], None] = lambda _: None  # told a row's next time once the spool knows it too
 
     def about_to_dot(self, message: Message) -> None:
@@ -105,14 +105,15 @@ class Ledger:
     ) -> tuple[Verdict, Decision, Settlement]:
         now = self._wall()
         claimed = message.claimed
+        waiting_since = claimed.first_attempt_at or since or began
         first = claimed.first_attempt_at or began
         verdict = classify(outcome)
         decision = decide(
             outcome,
             verdict,
             attempts=claimed.attempts + 1,
-            first_attempt_at=claimed.first_attempt_at or since or began,
-            paused=self.paused,
+            first_attempt_at=waiting_since,
+            paused=self.pauses.since(waiting_since),
             now=now,
             retry=self._retry,
             on_unknown=message.run.on_unknown,

@@ -38,7 +38,10 @@ FINISHED, STOPPED, REFUSED = 0, 3, 1
 
 
 class Sending:
-    """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused."""
+    """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused.
+
+    ``clock_set`` says by how many seconds the machine's clock was set since it was last asked.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Sending:
         rehearsal: bool,
         suppress: list[str],
         scratch: str,
+        clock_set: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._reactor = reactor
         self._spool = spool
@@ -70,6 +74,7 @@ class Sending:
         self._rehearsal = rehearsal
         self._suppress = suppress
         self._scratch = scratch
+        self._clock_set = clock_set
         self._imports: dict[int, Importing] = {}
         self._ended: dict[int, Deferred[int]] = {}
         self._stopped: Deferred[None] | None = None
@@ -202,6 +207,8 @@ class Sending:
             _log.failure("looking after the campaigns failed")
 
     def _look_after(self) -> None:
+        if seconds := self._clock_set():
+            self._street.clock_was_set(seconds)
         self._feeder.tidy()
         self._reporting.look()
         self._remembering.look()

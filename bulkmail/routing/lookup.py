@@ -28,7 +28,7 @@ import dns.rdatatype
 import dns.resolver
 
 from bulkmail.mail import OwnFault
-from bulkmail.routing.candour import Candour, lies
+from bulkmail.routing.candour import lies
 from bulkmail.routing.expiring import Expiring
 
 _ROUNDS = 2  # each nameserver is asked twice, in turns
@@ -38,6 +38,7 @@ _PROBE = 5.0  # seconds at most for the check whether any nameserver answers
 _HOLD = 0.2  # of the timeout: how long an unanswered try keeps others from being sent
 _HOPS = 8  # aliases followed from one answer to the next; within one answer dnspython follows up to 16
 _UDP_PAYLOAD = 1232  # fits every path without fragments
+_UNDECIDED = 60.0  # seconds: nobody answers for the names that must exist, so they are not asked for all the time
 _LONGEST = 86400.0  # no answer is believed for longer than a day
 _LONGEST_NO = 10800.0  # nor a "no" for longer than three hours (RFC 2308 5)
 _NO_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS})  # RFC 6891 7
@@ -177,7 +178,7 @@ class Lookup:
     ) -> None:
         self.asked = 0
         self._must_exist = tuple(must_exist)
-        self._candour = Candour()
+        self._vouched = float("-inf")  # what was denied before this time may be believed
         self._lying = False
         self._vouching: asyncio.Task[None] | None = None
         self._servers = tuple(nameservers)
@@ -239,7 +240,8 @@ class Lookup:
 
     async def believe(self) -> None:
         """Somebody was told that there is no such thing: whether that may be so. Raises OwnFault when it may not."""
-        if self._must_exist and (self._lying or self._candour.doubtful(self._clock())):
+        denied = self._clock()
+        while self._must_exist and self._vouched < denied:
             await self.vouch()
 
     async def vouch(self) -> None:
@@ -250,21 +252,23 @@ class Lookup:
         await asyncio.shield(self._vouching)
 
     async def _vouch(self) -> None:
+        began = self._clock()
         witnesses: list[bool | None] = []
         for name in self._must_exist:
-            answer = await self._exchange(dns.name.from_text(name), "NS", _Patience(_PATIENCE * self._timeout))
+            answer = await self._exchange(dns.name.from_text(name), "NS", _Patience(self._timeout))
             witnesses.append(None if isinstance(answer, str) else bool(answer.answer))
             if witnesses[-1]:
                 break
-        self._lying = lies(witnesses)
+        verdict = lies(witnesses)
+        self._lying = verdict is True
         if self._lying:
             self._cache.clear()  # who knows which of it was true
             servers, names = ", ".join(map(str, self._servers)), ", ".join(self._must_exist)
             raise OwnFault(
-                f"the nameserver ({servers}) denies that {names} exist, so nothing that it denies is believed; "
+                f"the nameserver ({servers}) denies that there is {names}, so nothing that it denies is believed; "
                 "use another one (dns.nameservers), or name what it must know (dns.must_exist)"
             )
-        self._candour.proven(self._clock())
+        self._vouched = began if verdict is False else self._clock() + _UNDECIDED
 
     async def _find(self, name: str, kind: str) -> Found:
         if self._silent:
@@ -291,7 +295,6 @@ class Lookup:
             last = _text(chain.canonical_name)
             if chain.answer is not None:
                 records = tuple(_record(record) for record in chain.answer)
-                self._candour.proven(self._clock())
                 return self._keep(name, kind, Found("data", last, 0.0, records, alias), ttl)
             if response.rcode() == dns.rcode.NXDOMAIN:
                 await self.believe()

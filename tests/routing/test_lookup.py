@@ -275,25 +275,26 @@ def test_a_resolver_that_denies_everything_is_our_own_fault(server, ask):
     found = ask(*[(f"d{n}.test", "MX") for n in range(50)], together=True, must_exist=[WITNESS])
     assert all(isinstance(fault, OwnFault) for fault in found), "not one domain was bounced"
     assert {str(fault) for fault in found} == {
-        f"the nameserver ({server.address}) denies that {WITNESS} exist, so nothing that it denies is believed; "
+        f"the nameserver ({server.address}) denies that there is {WITNESS}, so nothing that it denies is believed; "
         "use another one (dns.nameservers), or name what it must know (dns.must_exist)"
     }
     assert server.count(WITNESS, "NS") < 5
 
 
 @pytest.mark.loopback
-def test_an_honest_no_is_believed_and_asked_after_now_and_then(server, ask):
+def test_an_honest_no_is_believed_and_one_question_vouches_for_many(server, ask):
     server.zone[WITNESS] = {"NS": ["ns.test."]}
-    found = ask(*[(f"d{n}.test", "MX") for n in range(50)], must_exist=["gone.test", WITNESS])
+    names = [f"d{n}.test" for n in range(100)]
+    found = ask(*[(name, "MX") for name in names], together=True, must_exist=["gone.test", WITNESS])
     assert {answer.kind for answer in found} == {"missing"}
-    assert server.count(WITNESS, "NS") == server.count("gone.test", "NS") == 5
+    assert 0 < server.count(WITNESS, "NS") == server.count("gone.test", "NS") < 80
 
 
 @pytest.mark.loopback
-def test_answers_are_proof_enough(server, ask):
-    server.zone |= {f"d{n}.test": {"MX": ["10 mx.test."]} for n in range(0, 50, 5)}
-    found = ask(*[(f"d{n}.test", "MX") for n in range(50)], must_exist=[WITNESS])
-    assert [answer.kind for answer in found].count("missing") == 40
+def test_what_is_found_needs_no_witness(server, ask):
+    server.zone |= {f"d{n}.test": {"MX": ["10 mx.test."]} for n in range(20)}
+    found = ask(*[(f"d{n}.test", "MX") for n in range(20)], must_exist=[WITNESS])
+    assert {answer.kind for answer in found} == {"data"}
     assert server.count(WITNESS, "NS") == 0
 
 
@@ -309,12 +310,8 @@ def test_a_resolver_that_takes_to_lying_and_comes_to_its_senses(server):
         server.zone = {**honest, WITNESS: {"NS": ["ns.test."]}}
         assert (await lookup.ask("first.test", "MX")).kind == "data"
         server.zone = {}
-        believed = 0
         with pytest.raises(OwnFault):
-            while believed < 50:
-                await lookup.ask(f"d{believed}.test", "MX")
-                believed += 1
-        assert believed <= 10
+            await lookup.ask("d0.test", "MX")
         with pytest.raises(OwnFault):
             await lookup.ask("later.test", "MX")
         assert server.count("later.test", "MX") == 0, "while it lasts only the witness is asked for"
@@ -331,3 +328,4 @@ def test_a_resolver_of_its_own_zones_only_is_believed_about_those(server, ask):
     server.moods[WITNESS] = "refused"
     found = ask(*[(f"d{n}.test", "MX") for n in range(30)], must_exist=[WITNESS])
     assert {answer.kind for answer in found} == {"missing"}
+    assert server.count(WITNESS, "NS") <= 2, "nor is it asked in vain for each"
