@@ -16,6 +16,7 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 VARIABLE = "BULKMAIL_FAILPOINTS"
@@ -90,7 +91,7 @@ def _fail(number: int) -> None:
     raise OSError(number, os.strerror(number))
 
 
-_ACTIONS = {
+_ACTIONS: dict[str, Callable[[Fault], object]] = {
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "kill-group": lambda _: os.killpg(os.getpgrp(), signal.SIGKILL),
     "abort": lambda _: os.abort(),

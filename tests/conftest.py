@@ -241,6 +241,7 @@ class World:
         self.server: MailServer
         self.nameserver = ""
         self._ending = contextlib.ExitStack()
+        self.environment: dict[str, str] = {}  # of every program that is started
         self._started = 0
         self._end_names: Callable[[], None] = lambda: None
 
@@ -365,7 +366,7 @@ class World:
             process = subprocess.Popen(
                 [str(BIN / command[0]), *command[1:], *arguments],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, start_new_session=True,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **self.environment, **(environment or {})},
             )  # fmt: skip
         running = Running(process, out, err)
         self.on_end(running.kill_group)
@@ -461,6 +462,25 @@ def world(tmp_path: Path) -> Iterator[World]:
 def world_in() -> Callable[[Path], World]:
     """An empty world in a folder, for suites that bring their own servers; to be closed by who made it."""
     return World
+
+
+@pytest.fixture
+def disk(world: World) -> Callable[[str], Path]:
+    """``disk(size)``: the folder of a file system of its own, of so many bytes (as mount(8) writes them)."""
+
+    def mount(size: str) -> Path:
+        if os.geteuid() != 0:
+            missing("only root can mount a small file system")
+        place: Path = world.folder / "disk"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "bulkmail-test", str(place)]
+        mounted = subprocess.run(command, capture_output=True, text=True)
+        if mounted.returncode:
+            missing(f"no file system can be mounted here: {mounted.stderr.strip()}")
+        world.on_end(subprocess.run, ["umount", "-l", str(place)])
+        return place
+
+    return mount
 
 
 @pytest.fixture(name="until")

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from bulkmail.campaign import sender_domain
+from bulkmail.campaign import changed_since, sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.importing import Importing
@@ -88,10 +88,19 @@ class Sending:
 
     async def send(self, prepared: Prepared, *, accept_changes: bool) -> int:
         """Send one campaign to its end (or the process's); its exit status. Raises Refused before anything is sent."""
-        opened = await open_campaign(self._spool, prepared, now=self._wall(), accept_changes=accept_changes)
+        opened = await open_campaign(
+            self._spool,
+            prepared,
+            now=self._wall(),
+            accept_changes=accept_changes,
+            report="" if self._rehearsal else self._folder(prepared.campaign.folder),
+        )
         run = opened.run
         if opened.finished:
             _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
+            for name in changed_since(prepared.campaign.recipient_paths, opened.reading):
+                words = "{list} has changed since {name} was finished; for new rows make a campaign of another name"
+                _log.warn(words, list=name, name=run.name)
             self._report(prepared, opened)
             await self._reporting.finish(run, opened.row.state, opened.row.exit_status, opened.row.ended_at)
             return FINISHED
@@ -112,9 +121,12 @@ class Sending:
 
     def _report(self, prepared: Prepared, opened: Opened) -> None:
         run = opened.run
-        folder = os.path.join(run.folder, "rehearsal" if self._rehearsal else "report")
+        folder = self._folder(run.folder)
         domain = sender_domain(prepared.campaign.sender)
         self._reporting.open(run, folder, prepared.files, domain, opened.row.report_position)
+
+    def _folder(self, campaign: str) -> str:
+        return os.path.join(campaign, "rehearsal" if self._rehearsal else "report")
 
     def running(self) -> list[tuple[str, Run]]:
         """The campaigns that are being sent, with their folders."""

@@ -176,7 +176,7 @@ def test_the_clock_is_set(world: Any, clock: Path, until: Any, jump: str) -> Non
         shaping={"default": {"rate": "60/s"}},
     )
     campaign = world.campaign("spring", people(200) + [f"later-{n}@d{n % 20}.test" for n in range(100)])
-    running = world.start("-c", "spring", environment=world.environment)
+    running = world.start("-c", "spring")
     until(lambda: world.server.count() > 50, "the first messages")
     clock.write_text(jump + "\n")
 

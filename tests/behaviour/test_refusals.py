@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,27 +166,8 @@ def test_a_spool_that_cannot_be(world: Any) -> None:
     check_refused(world, world.run("-c", "spring"), r"/dev/null/spool")
 
 
-@pytest.fixture
-def small_disk(world: Any, missing: Any, request: pytest.FixtureRequest) -> Path:
-    """A disk of a few megabytes, as many as the test says."""
-    if os.geteuid() != 0:
-        missing("only root can mount a small file system")
-    place: Path = world.folder / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "bulkmail-test", str(place)],
-        capture_output=True,
-        text=True,
-    )
-    if mounted.returncode:
-        missing(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    world.on_end(subprocess.run, ["umount", "-l", str(place)])
-    return place
-
-
-@pytest.mark.parametrize("small_disk", ["2m"], indirect=True)
-def test_a_full_disk_at_the_start(world: Any, small_disk: Path) -> None:
-    world.settings(spool=str(small_disk / "spool"))
+def test_a_full_disk_at_the_start(world: Any, disk: Callable[[str], Path]) -> None:
+    world.settings(spool=str(disk("2m") / "spool"))
     world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(20_000)])
 
     check_refused(world, world.run("-c", "spring"), r"disk.* kB free .* may need [\d,]+ kB; make room")
@@ -202,9 +182,9 @@ def fill(path: Path) -> None:
                     file.write(b"\0" * size)
 
 
-@pytest.mark.parametrize("small_disk", ["24m"], indirect=True)
-def test_a_disk_that_fills_up_pauses_the_sending(world: Any, small_disk: Path, until: Any) -> None:
+def test_a_disk_that_fills_up_pauses_the_sending(world: Any, disk: Callable[[str], Path], until: Any) -> None:
     """Our own fault is nobody else's: one clear line, nobody is charged, and it goes on when there is room."""
+    small_disk = disk("24m")
     world.settings(spool=str(small_disk / "spool"), shaping={"default": {"rate": "50/s"}})
     campaign = world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(900)])
     running = world.start("-c", "spring")

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.opening import open_campaign, prepare, refusal
 from bulkmail.mail import Refused
+from bulkmail.report import ATTEMPT_COLUMNS
 from bulkmail.settings import Settings
 
 NOW = 1_700_000_500.0
@@ -16,8 +17,9 @@ NOW = 1_700_000_500.0
 def ask(world):
     one = world()
 
-    def ask(prepared, *, accept_changes=False):
-        done = Deferred.fromCoroutine(open_campaign(one.spool, prepared, now=NOW, accept_changes=accept_changes))
+    def ask(prepared, *, accept_changes=False, report=""):
+        opening = open_campaign(one.spool, prepared, now=NOW, accept_changes=accept_changes, report=str(report))
+        done = Deferred.fromCoroutine(opening)
         got = []
         done.addBoth(got.append)
         one.run(1)
@@ -144,3 +146,29 @@ def test_whether_everybody_gets_the_same_message_is_decided_once(folder, ask):
         ask(changed, accept_changes=True)
     other = prepare(folder(**{**same, "text": "Hello everybody\n"}), Settings())
     assert ask(other, accept_changes=True).run.content["text"] == "Hello everybody\n"
+
+
+@pytest.fixture
+def report(tmp_path):
+    """A report of a campaign that tells of two attempts."""
+    place = tmp_path / "report"
+    place.mkdir()
+    (place / "attempts.csv").write_text(",".join(ATTEMPT_COLUMNS) + "\r\none,\r\ntwo,\r\n", newline="")
+    (place / "summary.json").write_text('{"campaign": "spring"}')
+    return place
+
+
+def test_a_new_spool_beside_an_old_report_is_refused(folder, ask, report):
+    with pytest.raises(Refused, match=r"attempts\.csv: tells of 2 attempts that the spool does not know, .* a new one"):
+        ask(prepare(folder(), Settings()), report=report)
+    (report / "summary.json").write_text('{"campaign": "autumn"}')
+    assert not ask(prepare(folder(), Settings()), report=report).finished, "it tells of somebody else"
+
+
+def test_a_spool_that_is_older_than_the_report_is_refused(folder, ask, report):
+    prepared = prepare(folder(), Settings())
+    ask(prepared)
+    with pytest.raises(Refused, match=r"2 attempts that the spool does not know, so this spool is an older copy"):
+        ask(prepared, report=report)
+    (report / "attempts.csv").unlink()
+    assert not ask(prepared, report=report).finished
