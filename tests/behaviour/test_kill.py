@@ -111,5 +111,4 @@ def test_ten_kills_at_random(tmp_path: Path, needs: Any, power_cuts: float) -> N
     assert not any(figures["wrong"].values()), figures
     assert figures["kills"] >= 5
     assert figures["seen"]["report rows"] == figures["seen"]["input rows"] >= 6000
-    assert figures["most ambiguous after one kill"] <= figures["allowed"]
     assert bool(figures["power cuts"]) == bool(power_cuts)
