@@ -161,8 +161,9 @@ class Episode:
 
     def _wait(self, process: subprocess.Popen[bytes], mode: str) -> None:
         """Until the moment of the kill, or the end of the process."""
-        if self.dice.random() < 0.7:  # else the interpreter's start takes most of the time where the machine is busy
-            self._sleep(process, END_WITHIN, lambda: self._opened)
+        # on a busy machine the interpreter's start takes most of the time: so it counts from the start, or later
+        since = self.dice.choice((lambda: True, lambda: self._opened, lambda: self._sending, lambda: self._sending))
+        self._sleep(process, 20.0, since)
         if mode != "import":
             self._sleep(process, self.dice.uniform(0.05, self.given.longest))
         if mode == "import":
@@ -182,6 +183,10 @@ class Episode:
     @property
     def _opened(self) -> bool:
         return any(path.stat().st_mtime > self.began for path in (self.spool / "journal").glob("*.journal"))
+
+    @property
+    def _sending(self) -> bool:
+        return self.record.stat().st_size > self.received
 
     @property
     def _importing(self) -> bool:
@@ -215,7 +220,7 @@ class Episode:
             return "shutdown"
         if rows and not done:
             return "import"
-        return "sending" if self.record.stat().st_size > self.received else "start"
+        return "sending" if self._sending else "start"
 
     def _cut_power(self) -> None:
         """What was not synced may be gone or zeros: the ends of the journal and attempts.csv. And another boot."""
