@@ -125,9 +125,10 @@ class Retry(Section):
 
 
 class Total(Section):
-    """Limits of this process as a whole."""
+    """Limits of this process as a whole. ``claimed``: messages in hand, and what a power cut makes ambiguous."""
 
     connections: Count = 2000
+    claimed: Count = 4096
 
 
 class Limits(Section):

@@ -51,7 +51,6 @@ def check_told_once(said: str, words: str) -> None:
         ("mid-claim:enospc@3", "No space left"),
         ("mid-settle:eio@2", "Input/output error"),
         ("mid-import:enospc@2", "No space left"),
-        ("after-import:sleep=1@1", ""),
     ],
 )
 def test_an_error_of_the_disk_in_a_transaction(world: Any, slow: None, fault: str, words: str) -> None:
@@ -60,8 +59,7 @@ def test_an_error_of_the_disk_in_a_transaction(world: Any, slow: None, fault: st
     ended = world.failing(fault, "-c", "spring").wait()
 
     check_nobody_was_charged(world, campaign, ended)
-    if words:
-        check_told_once(ended.said, words)
+    check_told_once(ended.said, words)
 
 
 def test_a_journal_that_cannot_be_written(world: Any) -> None:
@@ -69,7 +67,7 @@ def test_a_journal_that_cannot_be_written(world: Any) -> None:
     world.settings(shaping={"total": {"connections": 1}})
     campaign = world.campaign("spring", [f"user-{n}@d0.test" for n in range(100)])
 
-    ended = world.failing("journal-write:eio@10;before-dot:sleep=0@1", "-c", "spring").wait()
+    ended = world.failing("journal-write:eio@10", "-c", "spring").wait()
 
     check_nobody_was_charged(world, campaign, ended)
     assert "the journal in " in ended.said
@@ -168,7 +166,7 @@ def clock(world: Any, missing: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize("jump", ["+1h", "-1h", "+365d", "-365d"])
+@pytest.mark.parametrize("jump", ["+365d", "-1h"])
 def test_the_clock_is_set(world: Any, clock: Path, until: Any, jump: str) -> None:
     """Rows that wait for their retry are tried in their time, none expires, none is tried again and again."""
     world.settings(
