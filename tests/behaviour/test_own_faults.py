@@ -5,6 +5,7 @@ In every case nobody is charged: each recipient has one attempt, and what was re
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import resource
@@ -228,8 +229,9 @@ def test_a_report_that_is_deleted_edited_and_in_the_way(world: Any, slow: None, 
     count = world.server.count()
     with (campaign.report / "attempts.csv").open("a") as file:
         file.write("somebody wrote here")
+    until((campaign.report / "summary.json").exists, "the summary to come back", 20)
     (campaign.report / "summary.json").unlink()
-    until(lambda: world.server.count() > count + 100, "messages meanwhile")
+    until(lambda: world.server.count() > min(count + 100, 699), "messages meanwhile")
 
     check_nobody_was_charged(world, campaign, running.wait())
 
@@ -265,10 +267,8 @@ def test_a_spool_that_can_only_be_read(world: Any, disk: Any) -> None:
 def test_a_report_on_a_full_disk(world: Any, disk: Any, until: Any) -> None:
     """The report waits, the sending does not."""
     place = disk("4m")
-    world.settings(shaping={"default": {"rate": "60/s"}})
+    world.settings(shaping={"default": {"rate": "20/s"}})
     campaign = world.campaign("spring", people(500))
-    campaign.report.symlink_to(place, target_is_directory=True)
-    campaign.report.unlink()
     campaign.report.mkdir()
     subprocess.run(["mount", "--bind", str(place), str(campaign.report)], check=True)
     world.on_end(subprocess.run, ["umount", "-l", str(campaign.report)])
@@ -276,14 +276,11 @@ def test_a_report_on_a_full_disk(world: Any, disk: Any, until: Any) -> None:
     until(lambda: world.server.count() > 50, "the first messages")
     with (place / "ballast").open("wb", buffering=0) as file:
         for size in (65536, 512):
-            try:
+            with contextlib.suppress(OSError):
                 while True:
                     file.write(b"\0" * size)
-            except OSError:
-                pass
     until(lambda: "the report of spring cannot be written: " in running.said(), "the complaint", 30)
-    count = world.server.count()
-    until(lambda: world.server.count() > count + 50, "messages meanwhile")
+    until(lambda: world.server.count() == 500, "all messages meanwhile")
     (place / "ballast").unlink()
 
     check_nobody_was_charged(world, campaign, running.wait())
