@@ -29,6 +29,7 @@ EXPECTED = {
     "gone": "suppressed",
     "odd": "invalid",
 }
+EXPECTED_OF_SENT = ("delivered", "blocked", "bounced")  # what a row may not come to know that is never tried again
 INTERRUPTED = "the mailer was interrupted before it read the reply"
 
 
@@ -92,7 +93,7 @@ def reconcile(addresses: list[str], report: Path, spool: Path, record: Path, *, 
         first.setdefault(address, row)
         if row["status"] in ("pending", "deferred"):
             unfinished.append(address)
-        elif row["status"] != want and not (keep and row["status"] == "unknown" and want in ("delivered", "blocked")):
+        elif row["status"] != want and not (keep and row["status"] == "unknown" and want in EXPECTED_OF_SENT):
             wrong.append(f"{address}: {row['status']} for {want}")
     numbers = Counter(row["row"] for row in rows)
     accounts.note("rows missing", (str(n + 1) for n in range(len(addresses)) if not numbers[str(n + 1)]))
