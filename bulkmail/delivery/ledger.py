@@ -73,9 +73,9 @@ class Ledger:
         where the clock of a recipient runs that was never tried.
         """
         verdict, decision, settlement = self._judged(message, outcome, provider, began, since)
-        # By BDAT the dot is journalled before MAIL is answered.
-        journalled = message.dotted or outcome.stage is Stage.DOT
-        if journalled and (message.answered or outcome.fate is not Fate.UNKNOWN):
+        # By BDAT the dot is journalled before MAIL is answered. A lost reply is written down too: a start then knows
+        # why, and takes back what was journalled of an answer that later proved to be none.
+        if message.dotted or outcome.stage is Stage.DOT:
             self._journal_reply(message, settlement)
         self._settle(message, settlement)
         return verdict, decision

@@ -116,12 +116,12 @@ def test_what_contradicts_a_journalled_2xx_is_journalled_too(scene):
     assert (settlement.status, settlement.attempt.result) == ("deferred", "unknown")
 
 
-def test_replies_before_the_dot_and_lost_ones_are_not_journalled(scene):
+def test_replies_before_the_dot_are_not_journalled_and_a_lost_one_is(scene):
     refused = Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 no such user",)), "", PEER)
     lost = Outcome(Fate.UNKNOWN, Stage.DOT, None, "gone", PEER)
     scene.ledger.record(scene.message(number=1), refused, "", NOW)
     scene.ledger.record(scene.message(number=2), lost, "", NOW)
-    assert scene.journal.replies == []
+    assert [identity & 0xFF for identity, _ in scene.journal.replies] == [2], "a start then books why it was lost"
 
 
 @pytest.mark.parametrize(
