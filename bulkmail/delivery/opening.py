@@ -97,22 +97,19 @@ async def _check_spool_is_not_older(spool: Spool, prepared: Prepared, row: Campa
     if row is None and campaign_told(report) != prepared.campaign.name:
         return
     position = tuple(row.report_position or NOTHING) if row else NOTHING
-    told = attempts_beyond(report, position)
-    known = await spool.attempts_after(row.id, position[1]) if row and told else 0
-    if told > known:
-        what = "an older copy" if row else "another one, or a new one"
-        raise Refused(
-            [
-                Problem(
-                    os.path.join(report, "attempts.csv"),
-                    0,
-                    0,
-                    f"tells of {told - known:,} attempts that the spool does not know, so this spool is {what}, and "
-                    "they would be made again; restore the newest copy of the spool, or move the report away and send "
-                    "to those who are not `delivered` in it under another name",
-                )
-            ]
-        )
+    # first what came last, which is little; then all of it: somebody may have edited the file
+    for known_good in (position, NOTHING):
+        told = attempts_beyond(report, known_good)
+        known = await spool.attempts_after(row.id, known_good[1]) if row and told else 0
+        if told <= known:
+            return
+    what = "an older copy" if row else "another one, or a new one"
+    words = (
+        f"tells of {told - known:,} attempts that the spool does not know, so this spool is {what}, and they would be "
+        "made again; restore the newest copy of the spool, or move the report away and send to those who are not "
+        "`delivered` in it under another name"
+    )
+    raise Refused([Problem(os.path.join(report, "attempts.csv"), 0, 0, words)])
 
 
 async def open_campaign(

@@ -9,6 +9,7 @@ from bulkmail.delivery.opening import open_campaign, prepare, refusal
 from bulkmail.mail import Refused
 from bulkmail.report import ATTEMPT_COLUMNS
 from bulkmail.settings import Settings
+from bulkmail.spool import Attempt, Settlement
 
 NOW = 1_700_000_500.0
 
@@ -172,3 +173,24 @@ def test_a_spool_that_is_older_than_the_report_is_refused(folder, ask, report):
         ask(prepared, report=report)
     (report / "attempts.csv").unlink()
     assert not ask(prepared, report=report).finished
+
+
+def test_a_report_that_somebody_edited_is_not_taken_for_an_older_spool(folder, ask, report):
+    """A spreadsheet has written it anew, and longer: behind the position is more than the spool has there."""
+    prepared = prepare(folder(), Settings())
+    campaign = ask(prepared).row.id
+    store = ask.one.store
+    rows = [(n, 0, n, f"u{n}@a.example", "a.example", "[]", "ok", "") for n in (1, 2)]
+    store.add_rows(campaign, rows, {}, True)
+    store.set_state(campaign, "running", NOW)
+    [(queue, _, _)] = store.backlog(0, 9)
+    for row in store.claim([(queue, 2)], NOW)[queue]:
+        attempt = Attempt(NOW, 1, "delivered")
+        store.settle([Settlement(row.id, row.queue_id, "delivered", attempt=attempt, completed_at=NOW)])
+    (last,) = store.database.execute("last_attempt", (campaign << 40, campaign << 40 | 9)).fetchone()
+    store.save_report_position(campaign, [(report / "attempts.csv").stat().st_size - 9, last])
+    assert not ask(prepared, report=report).finished
+    with (report / "attempts.csv").open("a", newline="") as file:
+        file.write("three,\r\n")
+    with pytest.raises(Refused, match=r"tells of 1 attempts"):
+        ask(prepared, report=report)
