@@ -191,7 +191,7 @@ class Bulkmail(Service):
             rehearsal=order.rehearse,
         )
         reporting.start()
-        remembering = Remembering(reactor=self.reactor, spool=spool, wall=time.time)
+        remembering = Remembering(reactor=self.reactor, spool=spool, wall=self._wall)
         await remembering.load()
         ledger = Ledger(
             spool=spool,
