@@ -34,9 +34,11 @@ from bulkmail.delivery import (
     Run,
     Sending,
     Street,
+    WallClock,
     Watching,
     background,
 )
+from bulkmail.failpoints import armed, failpoint
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
 from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.routing import RESOLVER, Router
@@ -88,6 +90,7 @@ class Bulkmail(Service):
         self._watching: Watching | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
+        self._wall = WallClock(time.time, time.monotonic)
 
     # what twistd calls
 
@@ -144,6 +147,8 @@ class Bulkmail(Service):
 
     async def _open(self) -> None:
         order = self.order
+        if armed:
+            _log.warn("BULKMAIL_FAILPOINTS is set: faults are made on purpose ({points})", points=", ".join(armed))
         for problem in order.problems:
             _log.warn("{problem}", problem=problem)
         connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE))
@@ -163,7 +168,7 @@ class Bulkmail(Service):
         self._spool = spool = await open_spool(
             self.settings.spool,
             self.reactor,
-            clock=time.time,
+            clock=self._wall,
             unknown_after=self.settings.retry.unknown_after,
             on_fault=self._spool_fault,
         )
@@ -171,7 +176,7 @@ class Bulkmail(Service):
             _log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
         for row in await spool.campaigns():
             if row.state == RUNNING:  # when it was killed; whether it goes on is for the command line to say
-                await spool.set_state(row.id, "stopped", time.time(), exit_status=STOPPED)
+                await spool.set_state(row.id, "stopped", self._wall(), exit_status=STOPPED)
         providers = provider_table(self.settings.shaping.overrides)
         router = Router(await self._open_resolver(speed), self.reactor.seconds, providers)
         await router.check()
@@ -181,17 +186,17 @@ class Bulkmail(Service):
             reactor=self.reactor,
             spool=spool,
             spool_path=self.settings.spool,
-            wall=time.time,
+            wall=self._wall,
             fault=self._report_fault,
             rehearsal=order.rehearse,
         )
         reporting.start()
-        remembering = Remembering(reactor=self.reactor, spool=spool, wall=time.time)
+        remembering = Remembering(reactor=self.reactor, spool=spool, wall=self._wall)
         await remembering.load()
         ledger = Ledger(
             spool=spool,
             retry=self.settings.retry,
-            wall=time.time,
+            wall=self._wall,
             rng=random.Random(),  # noqa: S311 - jitter, not secrets
             changed=self._changed,
             speed=speed,
@@ -202,7 +207,7 @@ class Bulkmail(Service):
             hostname=self.settings.hostname or own_name(),
             ledger=ledger,
             providers=providers,
-            wall=time.time,
+            wall=self._wall,
             rng=random.Random(),  # noqa: S311 - shuffles MX hosts
             connections=connections,
             speed=speed,
@@ -223,12 +228,13 @@ class Bulkmail(Service):
             reporting=reporting,
             remembering=remembering,
             compose=compose,
-            wall=time.time,
+            wall=self._wall,
             stop_within=self.settings.stop_within,
             once=order.once,
             rehearsal=order.rehearse,
             suppress=list(self.settings.suppress),
             scratch=scratch,
+            clock_set=self._wall.look,
         )
         self._sending.start()
         if order.watch is not None:
@@ -240,6 +246,7 @@ class Bulkmail(Service):
         options = {
             "nameservers": list(self.settings.dns.nameservers) if self.settings.dns.nameservers else None,
             "timeout": self.settings.dns.timeout,
+            "must_exist": list(self.settings.dns.must_exist),
             "allow_networks": [str(network) for network in self.settings.routing.allow_networks],
             "ttl_floor": 60.0 / speed,
             "mx_aliases": True,  # against RFC 5321 5.1, and yet what every mailer follows
@@ -281,6 +288,7 @@ class Bulkmail(Service):
             await self._sending.close()
         if self._resolver is not None:
             await self._resolver.close()
+        failpoint("closing")
         if self._spool is not None:
             try:
                 await self._spool.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -21,6 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,8 +32,24 @@ import yaml
 BIN = Path(sys.executable).parent
 RECEIVER = Path(__file__).parent / "receiver.py"
 PATIENCE = 60.0
+WITNESS = "witness.test"
+WITNESS_RECORD = f"dns-rr={WITNESS},2,026e73047465737400"  # its NS is ns.test
 NOTHING_SKIPPED = "BULKMAIL_TEST_NOTHING_SKIPPED"
 HTML = "<html><body><p>Hello {{ first_name }}</p></body></html>\n"
+
+
+def _neighbour(name: str) -> Any:
+    """A module beside this file: test folders are no packages."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses look for it
+    spec.loader.exec_module(module)
+    return module
+
+
+_RECONCILING = _neighbour("reconciling")
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.02) -> Any:
@@ -223,7 +241,9 @@ class World:
         self.server: MailServer
         self.nameserver = ""
         self._ending = contextlib.ExitStack()
+        self.environment: dict[str, str] = {}  # of every program that is started
         self._started = 0
+        self._end_names: Callable[[], None] = lambda: None
 
     def close(self) -> None:
         self._ending.close()
@@ -235,24 +255,34 @@ class World:
 
     def start_names(self, zone: Mapping[str, Sequence[str]], hosts: Mapping[str, str]) -> None:
         """dnsmasq. ``zone``: domain -> its MX hosts, the most preferred first; ``hosts``: name -> address."""
-        dnsmasq = program("dnsmasq", "dnsmasq-base")
         lines = [f"mx-host={name},{mx},{10 * (n + 1)}" for name, mxs in zone.items() for n, mx in enumerate(mxs)]
         lines += [f"host-record={name},{address}" for name, address in hosts.items()]
-        conf = self.folder / "dnsmasq.conf"
-        conf.write_text("\n".join([*lines, "local=/test/"]) + "\n")
+        (self.folder / "dnsmasq.conf").write_text("\n".join([*lines, "local=/test/", WITNESS_RECORD]) + "\n")
+        (self.folder / "liar.conf").write_text("address=/#/\n")  # NXDOMAIN, whatever is asked for
         for _ in range(5):
-            port = free_port()
-            process = subprocess.Popen(
-                [dnsmasq, "--no-daemon", "--no-resolv", "--no-hosts", f"--port={port}", "--listen-address=127.0.0.1",
-                 "--bind-interfaces", f"--conf-file={conf}", "--pid-file=", "--cache-size=0", *_as_root("--user=root")],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            self.on_end(end, process)
-            until(lambda process=process, port=port: process.poll() is not None or _listens(port), "dnsmasq")
-            if process.poll() is None:
-                self.nameserver = f"127.0.0.1:{port}"
+            if self._dnsmasq("dnsmasq.conf", free_port()):
                 return
         raise AssertionError("dnsmasq does not start")
+
+    def names_lie(self, lie: bool) -> None:
+        """From now on the name server says of everything that it does not exist, or the truth again."""
+        self._end_names()
+        port = int(self.nameserver.rpartition(":")[2])
+        until(lambda: self._dnsmasq("liar.conf" if lie else "dnsmasq.conf", port), "the name server's port")
+
+    def _dnsmasq(self, conf: str, port: int) -> bool:
+        dnsmasq = program("dnsmasq", "dnsmasq-base")
+        process = subprocess.Popen(
+            [dnsmasq, "--no-daemon", "--no-resolv", "--no-hosts", f"--port={port}", "--listen-address=127.0.0.1",
+             "--bind-interfaces", f"--conf-file={self.folder / conf}", "--pid-file=", "--cache-size=0",
+             *_as_root("--user=root")],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._end_names = partial(end, process)
+        self.on_end(end, process)
+        until(lambda: process.poll() is not None or _listens(port), "dnsmasq")
+        self.nameserver = f"127.0.0.1:{port}"
+        return process.poll() is None
 
     def start_mail(
         self, addresses: Sequence[str], *, delay: float = 0.0, most: int = 100, chunking: bool = False
@@ -281,7 +311,7 @@ class World:
         values: dict[str, Any] = {
             "hostname": "mta1.example.com",
             "spool": "./spool",
-            "dns": {"nameservers": [self.nameserver], "timeout": "5s"},
+            "dns": {"nameservers": [self.nameserver], "timeout": "5s", "must_exist": [WITNESS]},
             "routing": {"allow_networks": ["127.0.0.0/8"]},
             "smtp": {"port": port or self.server.port},
             "retry": {"schedule": ["500ms"], "unknown_after": "500ms", "greylist_after": "500ms"},
@@ -323,14 +353,20 @@ class World:
 
     # programs
 
-    def start(self, *arguments: str, command: Sequence[str] = ("twistd", "-n", "--pidfile=", "bulkmail")) -> Running:
-        """Start `twistd -n bulkmail ARGUMENTS` in the world's folder."""
+    def start(
+        self,
+        *arguments: str,
+        command: Sequence[str] = ("twistd", "-n", "--pidfile=", "bulkmail"),
+        environment: Mapping[str, str] | None = None,
+    ) -> Running:
+        """Start `twistd -n bulkmail ARGUMENTS` in the world's folder. ``environment`` is added to ours."""
         self._started += 1
         out, err = (self.folder / f"run{self._started}.{name}" for name in ("out", "err"))
         with out.open("wb") as out_file, err.open("wb") as err_file:
             process = subprocess.Popen(
                 [str(BIN / command[0]), *command[1:], *arguments],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, start_new_session=True,
+                env={**os.environ, **self.environment, **(environment or {})},
             )  # fmt: skip
         running = Running(process, out, err)
         self.on_end(running.kill_group)
@@ -339,6 +375,19 @@ class World:
     def run(self, *arguments: str, patience: float = PATIENCE) -> Finished:
         """Run `twistd -n bulkmail ARGUMENTS` to its end."""
         return self.start(*arguments).wait(patience)
+
+    def failing(self, points: str, *arguments: str) -> Running:
+        """Start `twistd -n bulkmail ARGUMENTS` with faults on purpose (bulkmail.failpoints)."""
+        return self.start(*arguments, environment={"BULKMAIL_FAILPOINTS": points})
+
+    def reconciled(self, campaign: Campaign, *, keep: bool = False) -> Any:
+        """The accounts of a campaign that has ended (tests/reconciling.py); fails where they do not add up."""
+        campaign.check_report()
+        accounts = _RECONCILING.reconcile(
+            campaign.addresses, campaign.report, self.folder / "spool", self.server.record, keep=keep
+        )
+        assert accounts.fine, (accounts.wrong, accounts.examples)
+        return accounts
 
     def bulkmail(self, *arguments: str) -> Finished:
         """Run the `bulkmail` command."""
@@ -413,6 +462,25 @@ def world(tmp_path: Path) -> Iterator[World]:
 def world_in() -> Callable[[Path], World]:
     """An empty world in a folder, for suites that bring their own servers; to be closed by who made it."""
     return World
+
+
+@pytest.fixture
+def disk(world: World) -> Callable[[str], Path]:
+    """``disk(size)``: the folder of a file system of its own, of so many bytes (as mount(8) writes them)."""
+
+    def mount(size: str) -> Path:
+        if os.geteuid() != 0:
+            missing("only root can mount a small file system")
+        place: Path = world.folder / "disk"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "bulkmail-test", str(place)]
+        mounted = subprocess.run(command, capture_output=True, text=True)
+        if mounted.returncode:
+            missing(f"no file system can be mounted here: {mounted.stderr.strip()}")
+        world.on_end(subprocess.run, ["umount", "-l", str(place)])
+        return place
+
+    return mount
 
 
 @pytest.fixture(name="until")

@@ -17,6 +17,7 @@ from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
 from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
 from bulkmail.campaign.load import load_campaign, schema
 from bulkmail.campaign.model import Campaign, Schedule
+from bulkmail.campaign.places import changed_since
 from bulkmail.campaign.preflight import Lists, read_headers
 from bulkmail.campaign.reading import sender_domain, snapshot
 
@@ -28,6 +29,7 @@ __all__ = [
     "FolderState",
     "Lists",
     "Schedule",
+    "changed_since",
     "changes",
     "digests",
     "load_campaign",

@@ -91,6 +91,23 @@ def prove(paths: Sequence[str], index: int, places: Sequence[Place]) -> bool:
     return bool(ahead)
 
 
+def changed_since(paths: Sequence[str], reading: Mapping[str, Any] | None) -> list[str]:
+    """The lists that are not as they were read to their end: grown, changed, or added. For a finished campaign."""
+    try:
+        places = Progress.from_data(reading).places if reading else ()
+    except ValueError:
+        return []  # another version's: nothing can be said
+    found = []
+    for index, path in enumerate(paths):
+        place = places[index] if index < len(places) else None
+        if place is not None:
+            digest, ahead = fingerprint(path, place.encoding, place.offset)
+            if digest == place.sha256 and not ahead.strip():
+                continue
+        found.append(basename(path))
+    return found
+
+
 def read_before(paths: Sequence[str], skip: int, resume: dict[str, Any] | None) -> Progress:
     """What an earlier run stored. Raises Refused where it does not fit these files."""
     if resume is None:

@@ -18,6 +18,7 @@ from bulkmail.content.mime import Part, TextEncoder, attachment, multipart, text
 from bulkmail.content.plaintext import adapt, plain_text, tidy_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import Library, RowError, Sheet
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import AddressError, message_id, parse_address, token
 
 Before = TypeVar("Before")
@@ -199,6 +200,7 @@ class Letter:
 
     def rendered(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Rendered:
         """The first step of `compose`: all that the templates print."""
+        failpoint("compose", email)
         recipient = parse_address(email)
         variables = self._columns[file_no].variables(cells)
         variables["email"], variables["token"] = email, token(self._key, n)

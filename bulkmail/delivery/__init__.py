@@ -42,6 +42,7 @@ from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.sending import Sending
 from bulkmail.delivery.street import Street
+from bulkmail.delivery.wallclock import WallClock
 from bulkmail.delivery.watching import Watching
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Run",
     "Sending",
     "Street",
+    "WallClock",
     "Watching",
     "background",
     "prepare",

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 _log = Logger("bulkmail")
 
 OPEN_QUEUES = 20_000
-WINDOW = 4096  # messages claimed at once
-WINDOW_BYTES = 64 * 1024 * 1024
+WINDOW_BYTES = 64 * 1024 * 1024  # of the messages claimed at once
 _ROUTES = 1000  # domains asked for at once: the resolver's patience is for answers, not for standing in line
 _DRAIN = 500
 _WIDEST = 64  # of one lane's queues asked at once
@@ -142,7 +141,7 @@ class Feeder:
     @property
     def window(self) -> int:
         """How many more may be claimed now."""
-        size = min(WINDOW, max(256, int(WINDOW_BYTES / max(1.0, self._average))))
+        size = min(self._street.settings.shaping.total.claimed, max(256, int(WINDOW_BYTES / max(1.0, self._average))))
         return size - self.held
 
     @property

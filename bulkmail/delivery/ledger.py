@@ -16,9 +16,10 @@ from twisted.logger import Logger
 from bulkmail.delivery.background import background
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.run import Run
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage, Status
 from bulkmail.settings import Retry
-from bulkmail.shaping import Decision, Verdict, classify, decide
+from bulkmail.shaping import Decision, Pauses, Verdict, classify, decide
 from bulkmail.spool import Attempt, Claimed, Settlement, Spool
 
 _log = Logger("bulkmail")
@@ -47,13 +48,15 @@ class Ledger:
         self._changed = changed
         self._speed = speed
         self._told = ""
-        self.paused = 0.0  # seconds that no recipient is charged for
+        self.pauses = Pauses()  # seconds that no recipient is charged for
         self.due: Callable[[float], None] = lambda _: None  # told a row's next time once the spool knows it too
 
     def about_to_dot(self, message: Message) -> None:
         """Journal that the final dot is about to leave. Raises OwnFault: then it must not leave."""
+        failpoint("before-dot")
         self._journal.dot(message.claimed.id, message.claimed.attempts + 1)
         message.dotted = True
+        failpoint("after-dot")
 
     def free(self, message: Message) -> None:
         """It comes back, and this was not an attempt: for a start after a kill its dot has not left."""
@@ -70,9 +73,9 @@ class Ledger:
         where the clock of a recipient runs that was never tried.
         """
         verdict, decision, settlement = self._judged(message, outcome, provider, began, since)
-        # By BDAT the dot is journalled before MAIL is answered.
-        journalled = message.dotted or outcome.stage is Stage.DOT
-        if journalled and (message.answered or outcome.fate is not Fate.UNKNOWN):
+        # By BDAT the dot is journalled before MAIL is answered. A lost reply is written down too: a start then knows
+        # why, and takes back what was journalled of an answer that later proved to be none.
+        if message.dotted or outcome.stage is Stage.DOT:
             self._journal_reply(message, settlement)
         self._settle(message, settlement)
         return verdict, decision
@@ -83,8 +86,10 @@ class Ledger:
         self._journal_reply(message, self._judged(message, outcome, provider, message.began, 0.0)[2])
 
     def _journal_reply(self, message: Message, settlement: Settlement) -> None:
+        failpoint("before-reply")
         packed = settlement.packed()
         self._written(lambda: self._journal.reply(message.claimed.id, message.claimed.attempts + 1, packed))
+        failpoint("after-reply")
 
     def _written(self, write: Callable[[], None]) -> None:
         try:
@@ -100,14 +105,15 @@ class Ledger:
     ) -> tuple[Verdict, Decision, Settlement]:
         now = self._wall()
         claimed = message.claimed
+        waiting_since = claimed.first_attempt_at or since or began
         first = claimed.first_attempt_at or began
         verdict = classify(outcome)
         decision = decide(
             outcome,
             verdict,
             attempts=claimed.attempts + 1,
-            first_attempt_at=claimed.first_attempt_at or since or began,
-            paused=self.paused,
+            first_attempt_at=waiting_since,
+            paused=self.pauses.since(waiting_since),
             now=now,
             retry=self._retry,
             on_unknown=message.run.on_unknown,

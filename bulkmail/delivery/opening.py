@@ -15,6 +15,7 @@ from typing import Any
 from bulkmail.campaign import ONE_FOR_ALL, Campaign, changes, digests, load_campaign, read_headers, snapshot
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
+from bulkmail.report import NOTHING, attempts_beyond, campaign_told
 from bulkmail.settings import Settings
 from bulkmail.spool import ENDED, CampaignRow, Spool
 
@@ -91,10 +92,34 @@ def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Re
     return None
 
 
-async def open_campaign(spool: Spool, prepared: Prepared, *, now: float, accept_changes: bool) -> Opened:
-    """Find or make the campaign in the spool. Raises Refused."""
+async def _check_spool_is_not_older(spool: Spool, prepared: Prepared, row: CampaignRow | None, report: str) -> None:
+    """Refuse when the report tells of attempts that the spool has forgotten: it would make them again."""
+    if row is None and campaign_told(report) != prepared.campaign.name:
+        return
+    position = tuple(row.report_position or NOTHING) if row else NOTHING
+    # first what came last, which is little; then all of it: somebody may have edited the file
+    for known_good in (position, NOTHING):
+        told = attempts_beyond(report, known_good)
+        known = await spool.attempts_after(row.id, known_good[1]) if row and told else 0
+        if told <= known:
+            return
+    what = "an older copy" if row else "another one, or a new one"
+    words = (
+        f"tells of {told - known:,} attempts that the spool does not know, so this spool is {what}, and they would be "
+        "made again; restore the newest copy of the spool, or move the report away and send to those who are not "
+        "`delivered` in it under another name"
+    )
+    raise Refused([Problem(os.path.join(report, "attempts.csv"), 0, 0, words)])
+
+
+async def open_campaign(
+    spool: Spool, prepared: Prepared, *, now: float, accept_changes: bool, report: str = ""
+) -> Opened:
+    """Find or make the campaign in the spool. ``report``: the folder of its report, "" not to look. Raises Refused."""
     campaign = prepared.campaign
     row = await spool.campaign(campaign.name)
+    if report:
+        await _check_spool_is_not_older(spool, prepared, row, report)
     found = digests(campaign, prepared.content)
     if row is None:
         key = new_key()

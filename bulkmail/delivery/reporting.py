@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.run import Run
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError
 from bulkmail.report import Facts, ReportFolder, refresh_wait
 from bulkmail.spool import Reader, Spool
@@ -73,6 +74,7 @@ class ReportWorker:
         after = 0
         while rows := reader.recipients(campaign, after, _ROWS):
             after = rows[-1][0]
+            failpoint("mid-report")
             for row in rows:
                 # the spool's note stands in for the reply where nobody replied
                 yield (*row[:8], row[8] or row[18], *row[9:18], row[19])
@@ -174,6 +176,7 @@ class Reporting:
                 report.position = tuple(position)
                 report.job = (*report.job[:-1], report.position)
                 self._quick.keep(run.id, report.job)
+                failpoint("before-position")
                 await self._spool.save_report_position(run.id, list(position))
         except BulkmailError as error:
             report.changed = True

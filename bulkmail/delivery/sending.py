@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from bulkmail.campaign import sender_domain
+from bulkmail.campaign import changed_since, sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.importing import Importing
@@ -26,6 +26,7 @@ from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.street import Street
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError, OwnFault
 from bulkmail.spool import RUNNING, Spool
 from bulkmail.workers import Pool
@@ -37,7 +38,10 @@ FINISHED, STOPPED, REFUSED = 0, 3, 1
 
 
 class Sending:
-    """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused."""
+    """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused.
+
+    ``clock_set`` says by how many seconds the machine's clock was set since it was last asked.
+    """
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Sending:
         rehearsal: bool,
         suppress: list[str],
         scratch: str,
+        clock_set: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._reactor = reactor
         self._spool = spool
@@ -69,6 +74,7 @@ class Sending:
         self._rehearsal = rehearsal
         self._suppress = suppress
         self._scratch = scratch
+        self._clock_set = clock_set
         self._imports: dict[int, Importing] = {}
         self._ended: dict[int, Deferred[int]] = {}
         self._stopped: Deferred[None] | None = None
@@ -82,10 +88,19 @@ class Sending:
 
     async def send(self, prepared: Prepared, *, accept_changes: bool) -> int:
         """Send one campaign to its end (or the process's); its exit status. Raises Refused before anything is sent."""
-        opened = await open_campaign(self._spool, prepared, now=self._wall(), accept_changes=accept_changes)
+        opened = await open_campaign(
+            self._spool,
+            prepared,
+            now=self._wall(),
+            accept_changes=accept_changes,
+            report="" if self._rehearsal else self._folder(prepared.campaign.folder),
+        )
         run = opened.run
         if opened.finished:
             _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
+            for name in changed_since(prepared.campaign.recipient_paths, opened.reading):
+                words = "{list} has changed since {name} was finished; for new rows make a campaign of another name"
+                _log.warn(words, list=name, name=run.name)
             self._report(prepared, opened)
             await self._reporting.finish(run, opened.row.state, opened.row.exit_status, opened.row.ended_at)
             return FINISHED
@@ -106,9 +121,12 @@ class Sending:
 
     def _report(self, prepared: Prepared, opened: Opened) -> None:
         run = opened.run
-        folder = os.path.join(run.folder, "rehearsal" if self._rehearsal else "report")
+        folder = self._folder(run.folder)
         domain = sender_domain(prepared.campaign.sender)
         self._reporting.open(run, folder, prepared.files, domain, opened.row.report_position)
+
+    def _folder(self, campaign: str) -> str:
+        return os.path.join(campaign, "rehearsal" if self._rehearsal else "report")
 
     def running(self) -> list[tuple[str, Run]]:
         """The campaigns that are being sent, with their folders."""
@@ -201,6 +219,8 @@ class Sending:
             _log.failure("looking after the campaigns failed")
 
     def _look_after(self) -> None:
+        if seconds := self._clock_set():
+            self._street.clock_was_set(seconds)
         self._feeder.tidy()
         self._reporting.look()
         self._remembering.look()
@@ -236,6 +256,7 @@ class Sending:
         for importing in self._imports.values():
             importing.stop()
         self._feeder.stop()
+        failpoint("stopping")
         deadline = self._reactor.seconds() + self._stop_within
         while self._feeder.in_flight and self._reactor.seconds() < deadline and not self._street.hurry:
             await deferLater(self._reactor, _LOOK_AGAIN)

@@ -198,7 +198,7 @@ class Street:
     def expires(self, since: float, until_now: float) -> bool:
         """Whether an outage that began at ``since`` (wall) outlasts, at ``until_now`` (clock), what a row may wait."""
         until = self.wall() + max(0.0, until_now - self.now())
-        return until > since + self.ledger.paused + self.settings.retry.expire_after
+        return until > since + self.ledger.pauses.since(since) + self.settings.retry.expire_after
 
     # what lanes tell
 
@@ -224,12 +224,21 @@ class Street:
         self.fault = text
         if not self.paused:
             self.paused = True
-            self._paused_at = self.wall()
+            self._paused_at = self.now()
             self.reactor.callLater(_TRY_AGAIN, self._resume)
+
+    def clock_was_set(self, seconds: float) -> None:
+        """The machine's clock was set, or the machine slept: forward by so many seconds, or back."""
+        if seconds > 0:
+            self.ledger.pauses.add(self.wall(), seconds)
+            _log.warn("the clock was set forward by {seconds:,.0f} s; nobody's retries end for it", seconds=seconds)
+        else:
+            words = "the clock was set back by {seconds:,.0f} s; until the next start the time goes on as it was"
+            _log.warn(words, seconds=-seconds)
 
     def _resume(self) -> None:
         self.paused = False
-        self.ledger.paused += max(0.0, self.wall() - self._paused_at)
+        self.ledger.pauses.add(self.wall(), self.now() - self._paused_at)
         self.feeder.resume()
 
     def _all_well(self) -> None:

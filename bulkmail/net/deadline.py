@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
+_ASLEEP = 1.0  # seconds: no event loop of ours is that late
+_GRACE = 0.1
+
 
 class Deadline:
     """Calls ``expired`` once the time set has passed. ``clock`` gives monotonic seconds."""
@@ -54,6 +57,10 @@ class Deadline:
         if self._at is None:
             return
         left = self._at - self._clock()
+        if left < -_ASLEEP:
+            # The process was stopped, or the machine slept: what has come meanwhile is read before this fires again.
+            self._at += _GRACE - left
+            left = _GRACE
         if left > 0:
             self._arm(self._at, left)
         else:

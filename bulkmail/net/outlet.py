@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.main import CONNECTION_LOST
 from zope.interface import implementer
 
+from bulkmail.failpoints import failpoint
 from bulkmail.smtp import Session
 
 
@@ -70,6 +71,7 @@ class Outlet:
         if send is not None:
             sent = send(data)
             if sent == len(data):
+                failpoint("after-write")
                 return
             self._send = None
             if isinstance(sent, int):

@@ -52,7 +52,7 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
         update={
             "spool": spool,
             "relay": None,
-            "dns": settings.dns.model_copy(update={"nameservers": (where.dns,)}),
+            "dns": settings.dns.model_copy(update={"nameservers": (where.dns,), "must_exist": ()}),
             "routing": settings.routing.model_copy(update={"allow_networks": (LOOPBACK,)}),
             "smtp": smtp.model_copy(
                 update={"port": where.smtp_port, "timeouts": smtp.timeouts.model_copy(update=timeouts)}

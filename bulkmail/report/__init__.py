@@ -16,6 +16,7 @@ from __future__ import annotations
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
 from bulkmail.report.cells import one_line, time_cell
 from bulkmail.report.columns import OURS as RECIPIENT_COLUMNS
+from bulkmail.report.earlier import attempts_beyond, campaign_told
 from bulkmail.report.facts import Facts
 from bulkmail.report.page import page, write_page
 from bulkmail.report.recipients import write_recipients
@@ -50,6 +51,8 @@ __all__ = [
     "ReportFolder",
     "Stats",
     "Words",
+    "attempts_beyond",
+    "campaign_told",
     "category_words",
     "one_line",
     "page",

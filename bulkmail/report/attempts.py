@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bulkmail.failpoints import failpoint
 from bulkmail.report.cells import Times, guarded, reply_cells
 from bulkmail.report.files import FILE_MODE, make_folder, told
 from bulkmail.report.lines import lines
@@ -84,6 +85,7 @@ class AttemptsFile:
         with told(self._path):
             try:
                 _write(self._descriptor, data, start)
+                failpoint("after-append")
             except OSError:
                 # a torn line behind the known length; it is cut off now, or else when the file is opened again
                 with contextlib.suppress(OSError):

@@ -10,6 +10,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 
 FILE_MODE = 0o644
@@ -68,6 +69,7 @@ def written_aside(path: str, *, sync: bool = True) -> Iterator[Callable[[bytes],
                 file.flush()
                 if sync:
                     os.fsync(file.fileno())
+            failpoint("before-rename", name)
             os.replace(beside, path)
         except BaseException:
             with contextlib.suppress(OSError):

@@ -2,7 +2,7 @@
 
 Room: DNS answers, and what they mean for mail.
 Takes: domains; a way to ask the resolver worker; a clock.
-Gives: a site (MX hosts in order, provider), a failure with its category, or OwnFault when no nameserver answers.
+Gives: a site (MX hosts in order, provider), a failure with its category, or OwnFault when no nameserver is of use.
 Never: connects to an MX host, judges a reply, takes silence for "no such domain".
 
 How a domain becomes a destination: ``Router`` asks the resolver worker, which runs in a process of its own because
@@ -13,8 +13,8 @@ attempt walks over its addresses. ``forbidden_address`` is asked twice: here, an
 
 What each failure means: permanent bad-domain: the domain does not exist or takes no mail. Permanent routing: it leads
 only to where nobody may be led (loopback, private networks). Temporary dns: the DNS did not answer for this domain.
-Temporary routing: it has MX hosts of which none can be used at present. OwnFault: our nameservers are dead, and nobody
-is charged for it.
+Temporary routing: it has MX hosts of which none can be used at present. OwnFault: our nameservers are dead, or
+deny everything there is, and nobody is charged for it.
 """
 
 from __future__ import annotations

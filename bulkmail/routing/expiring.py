@@ -41,5 +41,9 @@ class Expiring(Generic[_Key, _Value]):
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
     def __repr__(self) -> str:
         return f"<Expiring {len(self._entries)} of {self._size}>"

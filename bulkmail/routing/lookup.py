@@ -7,6 +7,7 @@ again over TCP (RFC 7766). Only the resolvers of the settings are asked; recursi
 Silence is told apart: a resolver that answers other questions is well, and the domain is to blame for the time being;
 when two tries in a row were met by silence on all sides, the root is asked for as a check, and where that fails too it
 is a fault of our own (OwnFault), which charges no recipient. While it lasts, each question repeats the check only.
+So it is with a resolver that denies everything (`candour`): nothing of what it denied is believed, or remembered.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import dns.rdatatype
 import dns.resolver
 
 from bulkmail.mail import OwnFault
+from bulkmail.routing.candour import lies
 from bulkmail.routing.expiring import Expiring
 
 _ROUNDS = 2  # each nameserver is asked twice, in turns
@@ -36,6 +38,7 @@ _PROBE = 5.0  # seconds at most for the check whether any nameserver answers
 _HOLD = 0.2  # of the timeout: how long an unanswered try keeps others from being sent
 _HOPS = 8  # aliases followed from one answer to the next; within one answer dnspython follows up to 16
 _UDP_PAYLOAD = 1232  # fits every path without fragments
+_UNDECIDED = 60.0  # seconds: nobody answers for the names that must exist, so they are not asked for all the time
 _LONGEST = 86400.0  # no answer is believed for longer than a day
 _LONGEST_NO = 10800.0  # nor a "no" for longer than three hours (RFC 2308 5)
 _NO_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS})  # RFC 6891 7
@@ -158,7 +161,8 @@ class Lookup:
 
     ``timeout``: seconds for one try at one nameserver. ``concurrency``: questions on the wire at once, those
     not counted that have gone unanswered for a fifth of the timeout. ``ttl_floor``: nothing is asked again sooner,
-    whatever its TTL. Once it is on the wire, a question ends within four timeouts and a check.
+    whatever its TTL. Once it is on the wire, a question ends within four timeouts and a check. ``must_exist``: names
+    that have NS records wherever the DNS is the world's; none: whatever is denied is believed.
     """
 
     def __init__(
@@ -170,8 +174,13 @@ class Lookup:
         concurrency: int = 128,
         cache_size: int = 65536,
         ttl_floor: float = 60.0,
+        must_exist: Sequence[str] = (),
     ) -> None:
         self.asked = 0
+        self._must_exist = tuple(must_exist)
+        self._vouched = float("-inf")  # what was denied before this time may be believed
+        self._lying = False
+        self._vouching: asyncio.Task[None] | None = None
         self._servers = tuple(nameservers)
         self._clock = clock
         self._timeout = timeout
@@ -229,9 +238,43 @@ class Lookup:
             words = ", ".join(f"{server} ({problem})" for server, problem in zip(self._servers, problems, strict=True))
             raise OwnFault(f"no nameserver gives any answer: {words or 'none is configured'}")
 
+    async def believe(self) -> None:
+        """Somebody was told that there is no such thing: whether that may be so. Raises OwnFault when it may not."""
+        denied = self._clock()
+        while self._must_exist and self._vouched < denied:
+            await self.vouch()
+
+    async def vouch(self) -> None:
+        """Whether the resolver knows what must exist. Raises OwnFault when it denies that."""
+        if self._vouching is None:
+            self._vouching = asyncio.create_task(self._vouch())
+            self._vouching.add_done_callback(lambda _: setattr(self, "_vouching", None))
+        await asyncio.shield(self._vouching)
+
+    async def _vouch(self) -> None:
+        began = self._clock()
+        witnesses: list[bool | None] = []
+        for name in self._must_exist:
+            answer = await self._exchange(dns.name.from_text(name), "NS", _Patience(self._timeout))
+            witnesses.append(None if isinstance(answer, str) else bool(answer.answer))
+            if witnesses[-1]:
+                break
+        verdict = lies(witnesses)
+        self._lying = verdict is True
+        if self._lying:
+            self._cache.clear()  # who knows which of it was true
+            servers, names = ", ".join(map(str, self._servers)), ", ".join(self._must_exist)
+            raise OwnFault(
+                f"the nameserver ({servers}) denies that there is {names}, so nothing that it denies is believed; "
+                "use another one (dns.nameservers), or name what it must know (dns.must_exist)"
+            )
+        self._vouched = began if verdict is False else self._clock() + _UNDECIDED
+
     async def _find(self, name: str, kind: str) -> Found:
         if self._silent:
             await self.check()
+        if self._lying:
+            await self.vouch()
         try:
             wanted = dns.name.from_text(name)
         except dns.exception.DNSException as error:
@@ -254,6 +297,7 @@ class Lookup:
                 records = tuple(_record(record) for record in chain.answer)
                 return self._keep(name, kind, Found("data", last, 0.0, records, alias), ttl)
             if response.rcode() == dns.rcode.NXDOMAIN:
+                await self.believe()
                 return self._keep(name, kind, Found("missing", last, 0.0, alias=alias), min(ttl, _LONGEST_NO))
             if not chain.cnames or any(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority):
                 return self._keep(name, kind, Found("empty", last, 0.0, alias=alias), min(ttl, _LONGEST_NO))
@@ -263,7 +307,8 @@ class Lookup:
     def _keep(self, name: str, kind: str, found: Found, ttl: float) -> Found:
         until = self._clock() + max(self._floor, ttl)
         dated = Found(found.kind, found.name, until, found.records, found.alias, found.text)
-        self._cache.put((name, kind), dated, until)
+        if not self._lying:
+            self._cache.put((name, kind), dated, until)
         return dated
 
     async def _exchange(self, name: dns.name.Name, kind: str, patience: _Patience) -> dns.message.QueryMessage | str:

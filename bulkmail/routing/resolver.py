@@ -3,7 +3,8 @@
 Jobs and answers are plain data:
 
 ``("configure", {"nameservers": ["127.0.0.1:53"] or None, "timeout": 5.0, "allow_networks": [...], "ipv6": False,
-"concurrency": 128, "cache_size": 65536, "ttl_floor": 60.0, "mx_aliases": False, "route_within": 45.0})``
+"concurrency": 128, "cache_size": 65536, "ttl_floor": 60.0, "mx_aliases": False, "route_within": 45.0,
+"must_exist": ["example.com"]})``
 -> ``("configured",)``
 ``("check",)`` -> ``("alive",)``
 ``("route", domain)`` -> ``("mx", ttl, [(preference, host, [ip, ...]), ...])``,
@@ -11,7 +12,7 @@ or ``("failed", permanent, category, text, ttl)``.
 
 Hosts come in order of preference; one that cannot be used now is there with no addresses, so that the set of a
 destination does not change with the weather.
-Each may answer ``("own-fault", text)``: no nameserver answers anything.
+Each may answer ``("own-fault", text)``: no nameserver answers anything, or it denies what must exist.
 
 What leads to what (RFC 5321 5.1, RFC 7505): no such domain, a null MX, or neither MX nor addresses: permanent. MX
 hosts that have no address, or no usable name: temporary, until the recipient expires. MX hosts that lead only into
@@ -81,6 +82,7 @@ class Resolver:
                 return await self._route_in_time(self._lookup, job[1])
             if job[0] == "check":
                 await self._lookup.check()
+                await self._lookup.vouch()
                 return ("alive",)
         except OwnFault as fault:
             return ("own-fault", str(fault))
@@ -98,6 +100,7 @@ class Resolver:
         ttl_floor: float = 60.0,
         mx_aliases: bool = False,
         route_within: float = 45.0,
+        must_exist: list[str] | None = None,
     ) -> None:
         servers = system_nameservers() if nameservers is None else [parse_nameserver(text) for text in nameservers]
         self._lookup = Lookup(
@@ -107,6 +110,7 @@ class Resolver:
             concurrency=concurrency,
             cache_size=cache_size,
             ttl_floor=ttl_floor,
+            must_exist=must_exist or (),
         )
         self._allowed = networks(allow_networks or ())
         self._ipv6 = ipv6
@@ -182,6 +186,7 @@ class Resolver:
             return _failed(False, Category.ROUTING, f"no MX host of {domain} can be used: {words}", ttl)
         if not self._ipv6 and (await lookup.ask(hosts[0].name, "AAAA")).kind in ("data", "failed"):
             return _failed(False, Category.ROUTING, f"{domain} can be reached over IPv6 only, which is not set up", ttl)
+        await lookup.believe()
         return _failed(True, Category.BAD_DOMAIN, f"the domain {domain} has neither MX nor address records", ttl)
 
     async def _host(self, lookup: Lookup, name: str, *, alias_fine: bool) -> _Host:

@@ -39,10 +39,14 @@ SHIPPED_PROVIDERS = frozenset(
 
 
 class Dns(Section):
-    """Who answers for domain names: ``nameservers`` as ``ip:port``, None for the system's."""
+    """Who answers for domain names: ``nameservers`` as ``ip:port``, None for the system's.
+
+    ``must_exist``: domains that any resolver knows; one that denies them all is not believed.
+    """
 
     nameservers: Nameservers | None = None
     timeout: Seconds = preset("5s")
+    must_exist: Many[Domain] = ("iana.org", "root-servers.net", "gmail.com")
 
 
 class Routing(Section):
@@ -121,9 +125,10 @@ class Retry(Section):
 
 
 class Total(Section):
-    """Limits of this process as a whole."""
+    """Limits of this process as a whole. ``claimed``: messages in hand, and what a power cut makes ambiguous."""
 
     connections: Count = 2000
+    claimed: Count = 4096
 
 
 class Limits(Section):

@@ -38,6 +38,7 @@ from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for
 from bulkmail.shaping.memory import Changes, Memory
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.pace import Pace
+from bulkmail.shaping.pauses import Pauses
 from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Memory",
     "Meter",
     "Pace",
+    "Pauses",
     "Provider",
     "RetryPlan",
     "RetrySettings",

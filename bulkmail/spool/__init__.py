@@ -39,7 +39,7 @@ What a failure means. Disk full, I/O error, database locked: the transaction is 
 the caller gets OwnFault; outcomes are kept in memory (and in the journal) and written again every five seconds, and
 until they are, claims fail: sending stops of itself. The journal's DOT fails: the dot must not leave. Its REPLY fails:
 the outcome still goes to the store; only a crash before the commit would make it ambiguous. The file is empty, damaged,
-newer, or gone while its log or journal is there: refused, for a fresh queue would mail everybody again. The file is
+newer, behind its journal, or gone while its log or journal is there: refused, or people get mail again. The file is
 older: copied, then brought up to date in one transaction. What is known of sites (`sites.py`) cannot be read or
 written: that is told, and sending goes on. A second daemon: refused by a lock that the kernel drops with its holder.
 Readers are other connections, read-only, so that this process alone writes and checkpoints (SQLite before 3.51.3 can

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bulkmail.spool.database import Database
-from bulkmail.spool.rows import CampaignRow, pack, unpack
+from bulkmail.spool.rows import CampaignRow, id_range, pack, unpack
 
 RUNNING = "running"
 ENDED = frozenset({"finished", "cancelled"})
@@ -129,6 +129,13 @@ class Campaigns:
         """Remember how far the report's files are known good; JSON data."""
         with self._db.transaction():
             self._db.execute("set_report_position", (json.dumps(position), campaign_id))
+
+    def attempts_after(self, campaign_id: int, attempt_id: int) -> int:
+        """How many attempts of a campaign came after this one; 0: how many there are."""
+        low, high = id_range(campaign_id)
+        with self._db.transaction("begin_reading"):
+            found: int = self._db.execute("count_attempts", (max(low, attempt_id), high)).fetchone()[0]
+        return found
 
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """``{(provider, status, category): count}``; all rows read so far, pending ones included."""

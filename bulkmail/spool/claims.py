@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.spool.database import Database
 from bulkmail.spool.intake import Intake
@@ -86,6 +87,8 @@ class Claims(Intake):
                     got += rows
                     open_claims[claim_id] = len(rows)
                     held |= dict.fromkeys([claimed.id for claimed in rows], Held.new(claim_id, queue_id, now))
+            failpoint("mid-claim")
+        failpoint("after-claim")
         self._held.update(held)
         self._open_claims.update(open_claims)
         return answer

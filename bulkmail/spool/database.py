@@ -58,7 +58,7 @@ class Database:
             if self._connection.in_transaction:
                 with suppress(sqlite3.Error):
                     self.execute("rollback")
-            if isinstance(error, sqlite3.Error) and not isinstance(error, _BUGS):
+            if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, _BUGS):
                 raise OwnFault(f"the spool {self.path} cannot be used ({error})") from error
             raise
 

@@ -79,6 +79,7 @@ class Spool:
     set_state = _in_writer(SqliteStore.set_state)
     remove_campaign = _in_writer(SqliteStore.remove_campaign)
     save_report_position = _in_writer(SqliteStore.save_report_position)
+    attempts_after = _in_writer(SqliteStore.attempts_after)
     totals = _in_writer(SqliteStore.totals)
     add_rows = _in_writer(SqliteStore.add_rows)
     held_back = _in_writer(SqliteStore.held_back)

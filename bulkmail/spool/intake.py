@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Status
 from bulkmail.spool.campaigns import Campaigns
 from bulkmail.spool.rows import id_range, pack, recipient_id
@@ -44,6 +45,8 @@ class Intake(Campaigns):
                 self._store_rows(campaign_id, rows, now or None)
             self._db.execute("set_input_rows", (stored + len(rows), int(done), campaign_id))
             self._db.execute("set_reading", (campaign_id, pack(import_state)))
+            failpoint("mid-import")
+        failpoint("after-import")
 
     def _store_rows(self, campaign_id: int, rows: Sequence[InputRow], now: float | None) -> None:
         queues = self._queues(campaign_id, rows)

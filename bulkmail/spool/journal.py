@@ -1,10 +1,10 @@
 """The journal: what must survive a kill between two commits of the store.
 
 Append-only segments in one directory. Three kinds of records: DOT, written before a final dot can leave; REPLY, written
-when its reply has been read, with the settlement it led to; and FREE, which takes a DOT back: the message was not sent
-after all and is in hand again. No fsync: a write() survives the death of the
-process, and after a power cut the store treats all that was claimed as ambiguous anyway. A segment is deleted when the
-store has committed every record in it, so the disk holds what is in flight and no more.
+when its reply has been read or is known to be lost, with the settlement it led to; and FREE, which takes a DOT back:
+the message was not sent after all and is in hand again. No fsync: a write() survives the death of the process, and
+after a power cut the store treats all that was claimed as ambiguous anyway. A segment is deleted when the store has
+committed every record in it, so the disk holds what is in flight and no more.
 
 Segment: 8 bytes of magic, then records: ``crc32(the next 12 bytes) u32, recipient id u64, attempt u16, length u16``,
 little-endian; length 0 is a DOT, or with the highest bit of the id a FREE; else a REPLY's payload of that length and
@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from zlib import crc32
 
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 
 _MAGIC = b"BMJRNL1\n"
@@ -174,6 +175,7 @@ class Journal:
         if self._size >= self._limit or not self._sound:
             self._rotate()
         try:
+            failpoint("journal-write")
             written = os.write(self._fd, record)
         except OSError as error:
             raise OwnFault(f"the journal in {self._directory} cannot be written ({error})") from error

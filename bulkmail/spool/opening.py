@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.spool.database import DATABASE, refused
 from bulkmail.spool.front import Spool
@@ -55,6 +56,7 @@ def open_all(
             # The new segment comes before the first claim, so claims without any journal mean that it was lost.
             journal = Journal.open(os.path.join(directory, JOURNAL))
             recovered = store.recover(journalled, boot, unknown_after, now)
+            failpoint("after-recovery")
             journal.drop_older()
         except BaseException:
             store.close()

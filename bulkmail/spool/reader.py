@@ -86,7 +86,8 @@ class Reader:
                 connection.close()
                 raise
         except sqlite3.Error as error:
-            raise refused(file, f"cannot be read ({error})") from error
+            words = "; is its disk read-only, or does it belong to somebody else?"  # SQLite's log needs to be written
+            raise refused(file, f"cannot be read ({error}){words}") from error
         self._connection = connection
         self._db = Database(connection, file)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bulkmail.failpoints import failpoint
 from bulkmail.spool.claims import Claims
 from bulkmail.spool.database import Database
 from bulkmail.spool.rows import Attempt, Claimed, Held, Settlement, campaign_of, id_range
@@ -53,6 +54,8 @@ class Settling(Claims):
             self._write(batch)
             finished = [claim for claim, rows in batch.claims.items() if self._open_claims[claim] == rows]
             self._db.many("drop_claim", [(claim,) for claim in finished])
+            failpoint("mid-settle")
+        failpoint("after-settle")
         for identity in batch.done:
             del self._held[identity]
         for claim, rows in batch.claims.items():

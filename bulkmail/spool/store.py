@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from bulkmail.spool.database import MEMORY, Database, open_database
+from bulkmail.failpoints import failpoint
+from bulkmail.spool.database import MEMORY, Database, open_database, refused
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import Held, Recovered, Settlement, campaign_of, id_range, unpack
 from bulkmail.spool.settling import Batch, Settling, unanswered
@@ -73,6 +74,7 @@ class SqliteStore(Settling, Sites):
             trusted = same_boot and journalled.found and not journalled.damaged
             keep = {row[0] for row in self._db.execute("campaign_on_unknown").fetchall() if row[1] == "keep"}
             held = dict(self._left())
+            self._check_not_behind(journalled, held)
             batch = Batch()
             replied = ambiguous = returned = 0
             for identity, known in held.items():
@@ -93,11 +95,31 @@ class SqliteStore(Settling, Sites):
             self._write(batch)
             self._db.execute("drop_claims")
             self._db.execute("set_meta", (_BOOT, boot))
+            failpoint("mid-recovery")
         self._held.clear()
         self._open_claims.clear()
         self._last_attempt.update(batch.last_attempt)
         self._left_claimed = False
         return Recovered(replied, ambiguous, returned)
+
+    def _check_not_behind(self, journalled: Journalled, held: Mapping[int, Held]) -> None:
+        """Refuse a file that has forgotten what its journal tells of.
+
+        Only replies prove it: their rows are claimed, or settled with that attempt. A dot's row may have come back.
+        """
+        newest = self._db.execute("last_campaign").fetchone()[0]
+        for identity, number in journalled.replies:
+            if identity in held:
+                behind = number > held[identity].attempts + 1
+            else:
+                known = self._db.execute("attempts_known", (identity,)).fetchone()
+                behind = campaign_of(identity) > newest if known is None else number > known[0]
+            if behind:
+                raise refused(
+                    self._db.path,
+                    "knows less than its journal: it is an older copy, or its log (-wal) was taken away, and what was "
+                    "sent since would be sent again; restore the newest copy, the whole directory together",
+                )
 
     def _left(self) -> Iterator[tuple[int, Held]]:
         for identity, queue_id, claimed_at in self._db.execute("open_claimed").fetchall():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,27 +167,8 @@ def test_a_spool_that_cannot_be(world: Any) -> None:
     check_refused(world, world.run("-c", "spring"), r"/dev/null/spool")
 
 
-@pytest.fixture
-def small_disk(world: Any, missing: Any, request: pytest.FixtureRequest) -> Path:
-    """A disk of a few megabytes, as many as the test says."""
-    if os.geteuid() != 0:
-        missing("only root can mount a small file system")
-    place: Path = world.folder / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={request.param}", "bulkmail-test", str(place)],
-        capture_output=True,
-        text=True,
-    )
-    if mounted.returncode:
-        missing(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    world.on_end(subprocess.run, ["umount", "-l", str(place)])
-    return place
-
-
-@pytest.mark.parametrize("small_disk", ["2m"], indirect=True)
-def test_a_full_disk_at_the_start(world: Any, small_disk: Path) -> None:
-    world.settings(spool=str(small_disk / "spool"))
+def test_a_full_disk_at_the_start(world: Any, disk: Callable[[str], Path]) -> None:
+    world.settings(spool=str(disk("2m") / "spool"))
     world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(20_000)])
 
     check_refused(world, world.run("-c", "spring"), r"disk.* kB free .* may need [\d,]+ kB; make room")
@@ -202,9 +183,9 @@ def fill(path: Path) -> None:
                     file.write(b"\0" * size)
 
 
-@pytest.mark.parametrize("small_disk", ["24m"], indirect=True)
-def test_a_disk_that_fills_up_pauses_the_sending(world: Any, small_disk: Path, until: Any) -> None:
+def test_a_disk_that_fills_up_pauses_the_sending(world: Any, disk: Callable[[str], Path], until: Any) -> None:
     """Our own fault is nobody else's: one clear line, nobody is charged, and it goes on when there is room."""
+    small_disk = disk("24m")
     world.settings(spool=str(small_disk / "spool"), shaping={"default": {"rate": "50/s"}})
     campaign = world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(900)])
     running = world.start("-c", "spring")
@@ -266,3 +247,57 @@ def test_the_same_name_from_another_folder(world: Any, stopped: Any) -> None:
         world.run("-c", "elsewhere/spring"),
         rf"elsewhere/spring/campaign\.yaml:1:\d+: name: 'spring' is already in the spool, .*{stopped.folder}",
     )
+
+
+def test_an_older_copy_of_the_spool(world: Any) -> None:
+    """What was sent since the copy would be sent again: the report knows better."""
+    world.settings(retry={"schedule": ["1s"]})
+    campaign = world.campaign("spring", [f"later-{n}@d{n}.test" for n in range(5)])
+    assert world.run("-c", "spring", "--once").status == 3
+    spool = world.folder / "spool"
+    shutil.copytree(spool, world.folder / "copy")
+    assert world.run("-c", "spring").status == 0
+    assert world.server.count() == 5
+    world.server.record.write_text("")
+    shutil.rmtree(spool)
+    (world.folder / "copy").rename(spool)
+
+    words = r"report/attempts\.csv: tells of 5 attempts that the spool does not know, so this spool is an older copy"
+    check_refused(world, world.run("-c", "spring"), words)
+    shutil.rmtree(spool)
+    check_refused(world, world.run("-c", "spring"), r"so this spool is another one, or a new one")
+    campaign.report.rename(world.folder / "taken away")
+    assert world.run("-c", "spring").status == 0, "the operator has said that it is meant so"
+
+
+def test_a_log_that_was_taken_away(world: Any, until: Any) -> None:
+    """Only spool.sqlite3 was copied: what the log had is lost, and the journal tells that there was more."""
+    world.settings(shaping={"default": {"rate": "50/s"}})
+    world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(500)])
+    running = world.start("-c", "spring")
+    until(lambda: world.server.count() > 100, "the first messages")
+    running.kill_group()
+    world.server.record.write_text("")
+    for end in ("-wal", "-shm"):
+        (world.folder / "spool" / f"spool.sqlite3{end}").unlink()
+
+    check_refused(
+        world, world.run("-c", "spring"), r"spool\.sqlite3: knows less than its journal|tells of [\d,]+ attempts"
+    )
+
+
+def test_a_finished_campaign_whose_list_has_grown(world: Any) -> None:
+    campaign = world.campaign("spring", ADDRESSES)
+    assert world.run("-c", "spring").status == 0
+    with (campaign.folder / "recipients.csv").open("a") as file:
+        file.write("new-0@d0.test,New\r\n")
+    world.server.record.write_text("")
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0
+    assert (
+        "recipients.csv has changed since spring was finished; for new rows make a campaign of another name"
+        in ended.said
+    )
+    assert world.server.count() == 0

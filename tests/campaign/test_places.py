@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from bulkmail.campaign.lines import Lines
-from bulkmail.campaign.places import Place, Progress, prove
+from bulkmail.campaign.places import Place, Progress, changed_since, prove
 from bulkmail.campaign.rows import Rows
 from bulkmail.mail import Refused
 
@@ -71,3 +71,21 @@ def test_a_last_line_without_end_must_end_before_new_rows(tmp_path, ahead, good)
     else:
         with pytest.raises(Refused, match=r"a.csv:2: the row at the end of this line was already read"):
             prove([str(tmp_path / "a.csv")], 0, [place])
+
+
+def test_what_has_changed_since_it_was_finished(tmp_path):
+    data = b"email\na@b.de\nc@d.de\n"
+    path = tmp_path / "a.csv"
+    path.write_bytes(data)
+    reading = Progress((place_at(data),), 2, True).as_data()
+    assert changed_since([str(path)], reading) == []
+    assert changed_since([str(path)], None) == ["a.csv"]
+    path.write_bytes(data + b"\n")
+    assert changed_since([str(path)], reading) == [], "an empty line is no row"
+    path.write_bytes(data + b"e@f.de\n")
+    assert changed_since([str(path)], reading) == ["a.csv"]
+    path.write_bytes(data.replace(b"a@b", b"x@b"))
+    assert changed_since([str(path)], reading) == ["a.csv"]
+    path.write_bytes(data)
+    assert changed_since([str(path), str(tmp_path / "b.csv")], reading) == ["b.csv"]
+    assert changed_since([str(path)], {**reading, "version": 99}) == []

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bulkmail.delivery import feeder as module
 from bulkmail.mail import Category, Fate, OwnFault, Stage
 from bulkmail.routing import RouteFailure
+from bulkmail.settings import Settings
 from bulkmail.shaping import Habit
 
 
@@ -35,9 +36,14 @@ def test_domains_of_one_site_share_a_lane(world):
     assert list(one.feeder.lanes) == ["mx.host.example"]
 
 
-def test_the_window_bounds_what_is_claimed(world, monkeypatch):
-    monkeypatch.setattr(module, "WINDOW", 300)
-    one = world()
+def claimed(most):
+    settings = Settings()
+    total = settings.shaping.total.model_copy(update={"claimed": most})
+    return settings.model_copy(update={"shaping": settings.shaping.model_copy(update={"total": total})})
+
+
+def test_the_window_bounds_what_is_claimed(world):
+    one = world(settings=claimed(300))
     most = []
     one.farm.obliging()
     run = one.campaign({f"d{n}.example": 40 for n in range(50)})
@@ -54,10 +60,9 @@ def test_large_messages_make_the_window_smaller(world):
     assert one.feeder.window == 256
 
 
-def test_a_lane_that_found_the_window_full_is_served_when_there_is_room(world, monkeypatch):
+def test_a_lane_that_found_the_window_full_is_served_when_there_is_room(world):
     """Here all of the window comes back from a site that is dead, and that lane will not be hungry for a while."""
-    monkeypatch.setattr(module, "WINDOW", 256)
-    one = world()
+    one = world(settings=claimed(256))
     one.farm.obliging()
     one.farm.rtt = 3.0
     one.farm.dead = set(one.site("dead.example").hosts[0].addresses)

@@ -10,6 +10,7 @@ from bulkmail.delivery.message import Message, Queue
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Reply, Stage, Status
 from bulkmail.settings import Settings
+from bulkmail.shaping import Pauses
 from bulkmail.spool import Claimed, Settlement
 
 NOW = 1_700_000_000.0
@@ -115,12 +116,12 @@ def test_what_contradicts_a_journalled_2xx_is_journalled_too(scene):
     assert (settlement.status, settlement.attempt.result) == ("deferred", "unknown")
 
 
-def test_replies_before_the_dot_and_lost_ones_are_not_journalled(scene):
+def test_replies_before_the_dot_are_not_journalled_and_a_lost_one_is(scene):
     refused = Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 no such user",)), "", PEER)
     lost = Outcome(Fate.UNKNOWN, Stage.DOT, None, "gone", PEER)
     scene.ledger.record(scene.message(number=1), refused, "", NOW)
     scene.ledger.record(scene.message(number=2), lost, "", NOW)
-    assert scene.journal.replies == []
+    assert [identity & 0xFF for identity, _ in scene.journal.replies] == [2], "a start then books why it was lost"
 
 
 @pytest.mark.parametrize(
@@ -230,10 +231,10 @@ def test_a_pause_does_not_use_up_the_time_to_retry(kit):
     scene = Scene(kit, expire_after=3600.0)
     lost = Outcome(Fate.LOST, Stage.MAIL, None, "gone", PEER)
     tried = {"attempts": 1, "first": NOW - 3500, "previous": ("deferred", "connection", "")}
-    scene.ledger.paused = 1000.0
+    scene.ledger.pauses.add(NOW, 1000.0)
     _, decision = scene.ledger.record(scene.message(number=1, **tried), lost, "", NOW)
     assert decision.status is Status.DEFERRED
-    scene.ledger.paused = 0.0
+    scene.ledger.pauses = Pauses()
     _, decision = scene.ledger.record(scene.message(number=2, **tried), lost, "", NOW)
     assert decision.status is Status.EXPIRED
 

@@ -7,7 +7,9 @@ from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.opening import open_campaign, prepare, refusal
 from bulkmail.mail import Refused
+from bulkmail.report import ATTEMPT_COLUMNS
 from bulkmail.settings import Settings
+from bulkmail.spool import Attempt, Settlement
 
 NOW = 1_700_000_500.0
 
@@ -16,8 +18,9 @@ NOW = 1_700_000_500.0
 def ask(world):
     one = world()
 
-    def ask(prepared, *, accept_changes=False):
-        done = Deferred.fromCoroutine(open_campaign(one.spool, prepared, now=NOW, accept_changes=accept_changes))
+    def ask(prepared, *, accept_changes=False, report=""):
+        opening = open_campaign(one.spool, prepared, now=NOW, accept_changes=accept_changes, report=str(report))
+        done = Deferred.fromCoroutine(opening)
         got = []
         done.addBoth(got.append)
         one.run(1)
@@ -144,3 +147,50 @@ def test_whether_everybody_gets_the_same_message_is_decided_once(folder, ask):
         ask(changed, accept_changes=True)
     other = prepare(folder(**{**same, "text": "Hello everybody\n"}), Settings())
     assert ask(other, accept_changes=True).run.content["text"] == "Hello everybody\n"
+
+
+@pytest.fixture
+def report(tmp_path):
+    """A report of a campaign that tells of two attempts."""
+    place = tmp_path / "report"
+    place.mkdir()
+    (place / "attempts.csv").write_text(",".join(ATTEMPT_COLUMNS) + "\r\none,\r\ntwo,\r\n", newline="")
+    (place / "summary.json").write_text('{"campaign": "spring"}')
+    return place
+
+
+def test_a_new_spool_beside_an_old_report_is_refused(folder, ask, report):
+    with pytest.raises(Refused, match=r"attempts\.csv: tells of 2 attempts that the spool does not know, .* a new one"):
+        ask(prepare(folder(), Settings()), report=report)
+    (report / "summary.json").write_text('{"campaign": "autumn"}')
+    assert not ask(prepare(folder(), Settings()), report=report).finished, "it tells of somebody else"
+
+
+def test_a_spool_that_is_older_than_the_report_is_refused(folder, ask, report):
+    prepared = prepare(folder(), Settings())
+    ask(prepared)
+    with pytest.raises(Refused, match=r"2 attempts that the spool does not know, so this spool is an older copy"):
+        ask(prepared, report=report)
+    (report / "attempts.csv").unlink()
+    assert not ask(prepared, report=report).finished
+
+
+def test_a_report_that_somebody_edited_is_not_taken_for_an_older_spool(folder, ask, report):
+    """A spreadsheet has written it anew, and longer: behind the position is more than the spool has there."""
+    prepared = prepare(folder(), Settings())
+    campaign = ask(prepared).row.id
+    store = ask.one.store
+    rows = [(n, 0, n, f"u{n}@a.example", "a.example", "[]", "ok", "") for n in (1, 2)]
+    store.add_rows(campaign, rows, {}, True)
+    store.set_state(campaign, "running", NOW)
+    [(queue, _, _)] = store.backlog(0, 9)
+    for row in store.claim([(queue, 2)], NOW)[queue]:
+        attempt = Attempt(NOW, 1, "delivered")
+        store.settle([Settlement(row.id, row.queue_id, "delivered", attempt=attempt, completed_at=NOW)])
+    (last,) = store.database.execute("last_attempt", (campaign << 40, campaign << 40 | 9)).fetchone()
+    store.save_report_position(campaign, [(report / "attempts.csv").stat().st_size - 9, last])
+    assert not ask(prepared, report=report).finished
+    with (report / "attempts.csv").open("a", newline="") as file:
+        file.write("three,\r\n")
+    with pytest.raises(Refused, match=r"tells of 1 attempts"):
+        ask(prepared, report=report)

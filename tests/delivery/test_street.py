@@ -123,10 +123,10 @@ def test_the_time_of_a_pause_is_charged_to_nobody(one):
     one.run(3)
     one.street.own_fault("another")
     one.run(7)
-    assert one.ledger.paused == pytest.approx(5.0)
+    assert one.ledger.pauses.since(0) == pytest.approx(5.0)
     one.street.own_fault("again")
     one.run(7)
-    assert one.ledger.paused == pytest.approx(10.0)
+    assert one.ledger.pauses.since(0) == pytest.approx(10.0)
 
 
 def test_nothing_is_sent_in_a_pause_and_all_of_it_after(one):
@@ -181,7 +181,7 @@ def test_an_outage_expires_who_waits_longer_than_a_recipient_may(one):
     assert not one.street.expires(wall - 2 * day, now)
     assert one.street.expires(wall - 4 * day, now)
     assert one.street.expires(wall - 2 * day, now + 2 * day), "counted at the end of the rest"
-    one.ledger.paused = 2 * day
+    one.ledger.pauses.add(wall, 2 * day)
     assert not one.street.expires(wall - 4 * day, now)
 
 

@@ -88,3 +88,24 @@ def test_a_jump_of_the_reactors_clock_expires_nothing():
     steady.advance(9)
     reactor.advance(9)
     assert at == [10]
+
+
+def test_after_a_sleep_of_the_process_what_has_come_is_read_first():
+    made = Expired()
+    made.deadline.start(10)
+    made.clock.advance(3600)
+    assert made.at == [], "the reply may be in the socket since long ago"
+    made.clock.advance(0.1)
+    assert made.at == [3600.1]
+    assert made.clock.getDelayedCalls() == []
+
+
+def test_a_reply_found_after_a_sleep_counts():
+    made = Expired()
+    made.deadline.start(10)
+    made.clock.advance(3600)
+    made.deadline.start(10)
+    made.clock.advance(9)
+    assert made.at == []
+    made.clock.advance(1)
+    assert made.at == [3610]

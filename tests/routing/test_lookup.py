@@ -265,3 +265,65 @@ def test_what_waits_for_its_turn_hears_of_a_dead_resolver(server, ask):
 
 def test_repr_tells_where_it_asks():
     assert repr(Lookup([Nameserver("::1")], clock=lambda: 0.0)) == "<Lookup at [::1]:53, well, 0 asked, 0 known>"
+
+
+WITNESS = "witness.test"
+
+
+@pytest.mark.loopback
+def test_a_resolver_that_denies_everything_is_our_own_fault(server, ask):
+    found = ask(*[(f"d{n}.test", "MX") for n in range(50)], together=True, must_exist=[WITNESS])
+    assert all(isinstance(fault, OwnFault) for fault in found), "not one domain was bounced"
+    words = f"the nameserver ({server.address}) denies that there is {WITNESS}, so nothing that it denies is believed; "
+    assert {str(fault).partition("use")[0] for fault in found} == {words}
+    assert server.count(WITNESS, "NS") < 5
+
+
+@pytest.mark.loopback
+def test_an_honest_no_is_believed_and_one_question_vouches_for_many(server, ask):
+    server.zone[WITNESS] = {"NS": ["ns.test."]}
+    names = [f"d{n}.test" for n in range(100)]
+    found = ask(*[(name, "MX") for name in names], together=True, must_exist=["gone.test", WITNESS])
+    assert {answer.kind for answer in found} == {"missing"}
+    assert 0 < server.count(WITNESS, "NS") == server.count("gone.test", "NS") < 80
+
+
+@pytest.mark.loopback
+def test_what_is_found_needs_no_witness(server, ask):
+    server.zone |= {f"d{n}.test": {"MX": ["10 mx.test."]} for n in range(20)}
+    found = ask(*[(f"d{n}.test", "MX") for n in range(20)], must_exist=[WITNESS])
+    assert {answer.kind for answer in found} == {"data"}
+    assert server.count(WITNESS, "NS") == 0
+
+
+@pytest.mark.loopback
+def test_a_resolver_that_takes_to_lying_and_comes_to_its_senses(server):
+    async def go():
+        lookup = Lookup(
+            [parse_nameserver(server.address)],
+            clock=asyncio.get_running_loop().time,
+            must_exist=[WITNESS],
+        )
+        honest = {"first.test": {"MX": ["10 mx.test."]}, "later.test": {"MX": ["10 mx.test."]}}
+        server.zone = {**honest, WITNESS: {"NS": ["ns.test."]}}
+        assert (await lookup.ask("first.test", "MX")).kind == "data"
+        server.zone = {}
+        with pytest.raises(OwnFault):
+            await lookup.ask("d0.test", "MX")
+        with pytest.raises(OwnFault):
+            await lookup.ask("later.test", "MX")
+        assert server.count("later.test", "MX") == 0, "while it lasts only the witness is asked for"
+        server.zone = {**honest, WITNESS: {"NS": ["ns.test."]}, "d0.test": {"MX": ["10 mx.test."]}}
+        assert (await lookup.ask("later.test", "MX")).kind == "data"
+        assert (await lookup.ask("d0.test", "MX")).kind == "data", "what it denied was forgotten"
+        assert (await lookup.ask("d1.test", "MX")).kind == "missing"
+
+    asyncio.run(go())
+
+
+@pytest.mark.loopback
+def test_a_resolver_of_its_own_zones_only_is_believed_about_those(server, ask):
+    server.moods[WITNESS] = "refused"
+    found = ask(*[(f"d{n}.test", "MX") for n in range(30)], must_exist=[WITNESS])
+    assert {answer.kind for answer in found} == {"missing"}
+    assert server.count(WITNESS, "NS") <= 2, "nor is it asked in vain for each"

@@ -287,3 +287,15 @@ def test_jobs_that_make_no_sense_raise():
             await resolver.handle(("dance",))
 
     asyncio.run(tries())
+
+
+@pytest.mark.loopback
+def test_a_resolver_that_has_nothing_for_anybody_bounces_nobody(server, handle):
+    server.zone |= {f"d{n}.test": {} for n in range(5)} | {"witness.test": {}}
+    answers = handle(("check",), *[("route", f"d{n}.test") for n in range(5)], must_exist=["witness.test"])
+    assert {answer[0] for answer in answers} == {"own-fault"}
+    assert "denies that there is witness.test" in answers[0][1]
+    server.zone["witness.test"] = {"NS": ["ns.test."]}
+    alive, answer = handle(("check",), ("route", "d1.test"), must_exist=["witness.test"])
+    assert alive == ("alive",)
+    assert answer[:3] == ("failed", True, "bad-domain")

@@ -72,3 +72,15 @@ def test_running_campaigns_are_still_running_after_a_restart(tmp_path, kit):
     store = SqliteStore(path)
     assert [row[1] for row in store.backlog(0, 10)] == [store.campaign("a").id]
     store.close()
+
+
+def test_attempts_after_one_are_counted(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(n) for n in range(1, 6)])
+    other = kit.campaign(store, name="other", rows=[kit.row(1)])
+    [(queue, _, _), *_] = store.backlog(0, 10)
+    rows = store.claim([(queue, 5)], 5.0)[queue]
+    store.settle([kit.outcome(row) for row in rows])
+    ids = [row[0] for row in store.database._connection.execute("SELECT id FROM attempt ORDER BY id").fetchall()]
+    assert store.attempts_after(campaign, 0) == len(rows) == 5
+    assert store.attempts_after(campaign, ids[1]) == 3
+    assert store.attempts_after(other, 0) == 0

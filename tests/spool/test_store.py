@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bulkmail.mail import OwnFault
+from bulkmail.mail import OwnFault, Refused
 from bulkmail.spool import Journal, Journalled, SqliteStore, campaign_of, read_journal, recipient_id
 
 UNKNOWN_AFTER = 900.0
@@ -413,3 +413,46 @@ def test_any_history_keeps_every_row_in_one_place(kit):
             max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+@pytest.mark.parametrize("which", ["a settled row", "a claimed row", "a whole campaign"])
+def test_a_file_that_has_forgotten_what_its_journal_tells_of_is_refused(life, kit, which):
+    """An older copy, or the log taken away: what was sent since would be sent again."""
+    path = os.path.join(life.directory, "spool.sqlite3")
+
+    def copy():
+        life.store.database._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(path, path + ".older")
+
+    if which == "a whole campaign":
+        copy()
+    kit.campaign(life.store, rows=[kit.row(1), kit.row(2)])
+    [(queue, _, _)] = life.store.backlog(0, 10)
+    if which == "a settled row":
+        copy()
+    row, _ = life.store.claim([(queue, 2)], 5.0)[queue]
+    life.store.settle([kit.outcome(row, "deferred", at=6.0, next_at=7.0)])
+    if which == "a claimed row":
+        life.store.claim([(queue, 2)], 8.0)
+        copy()
+        life.store.settle([kit.outcome(row._replace(attempts=1), "deferred", at=8.0, next_at=9.0)])
+        life.store.claim([(queue, 2)], 10.0)
+        row = row._replace(attempts=2)
+    life.journal.dot(row.id, row.attempts + 1)
+    life.journal.reply(row.id, row.attempts + 1, kit.outcome(row).packed())
+    life.journal.close()
+    life.store.close()
+    os.rename(path + ".older", path)
+    with pytest.raises(Refused, match=r"knows less than its journal: .*restore the newest copy"):
+        life.start()
+    life.store.close()
+    shutil.rmtree(os.path.join(life.directory, "journal"))  # so that the end of the test finds it in order
+    life.start()
+
+
+def test_a_dot_of_a_row_that_came_back_proves_nothing(life, claimed, kit):
+    row = claimed[3]
+    life.journal.dot(row.id, 1)
+    life.store.release([row], 0.0)
+    life.die()
+    assert (life.recovered.ambiguous, life.recovered.returned) == (0, 3)

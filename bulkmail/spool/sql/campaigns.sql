@@ -60,6 +60,9 @@ UPDATE campaign SET possibly_doubled = possibly_doubled + ? WHERE id = ?
 SELECT domain, delivered, failed, deferred FROM queue WHERE campaign_id = ?
 ORDER BY delivered + failed + deferred DESC, domain LIMIT ?
 
+-- name: count_attempts
+SELECT count(*) FROM attempt WHERE id > ? AND id <= ?
+
 -- name: remove_attempts
 DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE id BETWEEN ? AND ? LIMIT ?)
 

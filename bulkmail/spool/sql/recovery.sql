@@ -15,5 +15,13 @@ SELECT d.recipient_id, d.queue_id, coalesce(d.date, 0.0), coalesce(o.attempts, 0
 FROM due d LEFT JOIN outcome o ON o.recipient_id = d.recipient_id
 WHERE d.next_at IS NULL
 
+-- name: attempts_known
+-- of one recipient; no row: there is no such recipient
+SELECT coalesce(o.attempts, 0) FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id WHERE r.id = ?
+
+-- name: last_campaign
+-- the highest id that was ever given to one, removed ones included
+SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'campaign'
+
 -- name: drop_claims
 DELETE FROM claim
