@@ -101,7 +101,10 @@ class EachMechanism(TestCase):
             port=relay.smtps if implicit else relay.port,
             source_ip="",
             session_options=SessionOptions(
-                "me.example", "verify", True, implicit, Credentials(relay.user, password, mechanism, token_urlsafe())
+                "me.example",
+                "verify",
+                implicit_tls=implicit,
+                credentials=Credentials(relay.user, password, mechanism, token_urlsafe()),
             ),
             timeouts=Settings().smtp.timeouts,
             tls_contexts=self.contexts,
@@ -118,7 +121,8 @@ class EachMechanism(TestCase):
         for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"):
             for implicit in (False, True):
                 listener, closed = await self.talk(mechanism, self.relay.password, implicit=implicit)
-                assert (listener.fates, listener.tls, closed.own_fault) == (["accepted"], "TLSv1.3", False), closed
+                said = f"{closed}\n{self.relay.postfix.log()[-3000:]}"
+                assert (listener.fates, listener.tls, closed.own_fault) == (["accepted"], "TLSv1.3", False), said
                 listener, closed = await self.talk(mechanism, "wrong", implicit=implicit)
                 assert (listener.fates, closed.stage, closed.reply.code) == ([], Stage.AUTH, 535)
                 assert closed.own_fault

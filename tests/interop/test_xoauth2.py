@@ -75,7 +75,6 @@ class Dialogue(socketserver.StreamRequestHandler):
 class TokenRelay(socketserver.ThreadingTCPServer):
     """Counts what it took, and how often each token was shown."""
 
-    daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self, certificate: str, key: str, valid: str) -> None:
