@@ -83,7 +83,7 @@ def test_secrets_are_read_while_the_order_is_checked(place):
     (place / "relay.secret").write_text("geheim\n")
     (place / "relay.secret").chmod(0o600)
     relay = "relay: {host: smtp.example.com, username: anna, password_file: relay.secret}\n"
-    (place / "bulkmail.yaml").write_text((place / "bulkmail.yaml").read_text() + relay)
+    (place / "bulkmail.yaml").write_text(relay)
     order = order_of(parsed("-c", "spring"), str(place))
     (place / "relay.secret").unlink()
     assert order.settings.relay.secret == "geheim"
