@@ -226,7 +226,8 @@ class Street:
     def relay_fault(self, text: str) -> None:
         """The relay does not want us: pause, and ask it again less and less often."""
         if self.relay is not None and not self.paused:
-            self.own_fault(text, self.relay.wait)
+            wait = self.relay.wait
+            self.own_fault(text, wait, f"in {wait:g} s, and then less and less often")
 
     def turned_away(self, event: Settled) -> bool:
         """Whether a relay's reply is about us and not about the recipient: that pauses, and it is not charged.
@@ -238,11 +239,11 @@ class Street:
             self.relay_fault(words)
         return bool(words) and event.stage is not Stage.DOT
 
-    def own_fault(self, text: str, wait: float = _TRY_AGAIN) -> None:
-        """A fault of our own: pause, say so once, try again in five seconds."""
+    def own_fault(self, text: str, wait: float = _TRY_AGAIN, again: str = "every 5 s") -> None:
+        """A fault of our own: pause, say so once, try again after a ``wait``; ``again`` says so to people."""
         if text not in self._said and len(self._said) < _MOST_SAID:
             self._said.add(text)  # a full disk has several texts, one for each who writes: each is told once
-            _log.error("sending is paused: {text}; it is tried again in {wait:g} s", text=text, wait=wait)
+            _log.error("sending is paused: {text}; it is tried again {again}", text=text, again=again)
         self.fault = text
         if not self.paused:
             self.paused = True
