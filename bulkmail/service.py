@@ -12,11 +12,13 @@ import os
 import platform
 import random
 import resource
+import secrets
 import shutil
 import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +31,7 @@ from bulkmail.delivery import (
     Feeder,
     Ledger,
     Prepared,
+    Relaying,
     Remembering,
     Reporting,
     Run,
@@ -41,9 +44,9 @@ from bulkmail.delivery import (
 from bulkmail.failpoints import armed, failpoint
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
 from bulkmail.rehearsal import WorldProcess, rehearsed
-from bulkmail.routing import RESOLVER, Router
+from bulkmail.routing import RESOLVER, RelayRouter, Router
 from bulkmail.settings import Settings
-from bulkmail.shaping import provider_table
+from bulkmail.shaping import Provider, provider_table
 from bulkmail.spool import RUNNING, Spool, estimate, free_bytes, open_spool
 from bulkmail.workers import Pool, Worker
 
@@ -88,6 +91,7 @@ class Bulkmail(Service):
         self._resolver: Worker | None = None
         self._world: WorldProcess | None = None
         self._watching: Watching | None = None
+        self._relaying: Relaying | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
         self._wall = WallClock(time.time, time.monotonic)
@@ -178,8 +182,7 @@ class Bulkmail(Service):
             if row.state == RUNNING:  # when it was killed; whether it goes on is for the command line to say
                 await spool.set_state(row.id, "stopped", self._wall(), exit_status=STOPPED)
         providers = provider_table(self.settings.shaping.overrides)
-        router = Router(await self._open_resolver(speed), self.reactor.seconds, providers)
-        await router.check()
+        router = await self._open_router(speed, providers)
         compose = Pool(self.reactor, COMPOSER, self._processes())
         compose.start()
         reporting = Reporting(
@@ -189,6 +192,7 @@ class Bulkmail(Service):
             wall=self._wall,
             fault=self._report_fault,
             rehearsal=order.rehearse,
+            via_relay="" if self.settings.relay is None else self.settings.relay.host,
         )
         reporting.start()
         remembering = Remembering(reactor=self.reactor, spool=spool, wall=self._wall)
@@ -214,6 +218,7 @@ class Bulkmail(Service):
             rehearsal=order.rehearse,
             ca_file=ca_file,
             sites=remembering.memory,
+            relay=self._relaying,
         )
         composing = Composing(compose)
         street.feeder = feeder = Feeder(spool=spool, street=street, composing=composing, route=router.route)
@@ -241,6 +246,18 @@ class Bulkmail(Service):
             self._watching = Watching(
                 reactor=self.reactor, sending=self._sending, settings=self.settings, root=order.watch
             )
+
+    async def _open_router(self, speed: float, providers: Mapping[str, Provider]) -> Router | RelayRouter:
+        """Where mail goes: to the relay if one is set. Raises OwnFault where that cannot be found out."""
+        ask, clock, relay = await self._open_resolver(speed), self.reactor.seconds, self.settings.relay
+        router: Router | RelayRouter
+        if relay is None:
+            router = Router(ask, clock, providers)
+        else:
+            router = RelayRouter(ask, clock, relay.host, relay.port)
+            self._relaying = Relaying(relay, reactor=self.reactor, nonce=secrets.token_urlsafe)
+        await router.check()
+        return router
 
     async def _open_resolver(self, speed: float) -> Any:
         options = {
@@ -286,6 +303,8 @@ class Bulkmail(Service):
         self._stop_asked += 1
         if self._sending is not None:
             await self._sending.close()
+        if self._relaying is not None:
+            self._relaying.close()
         if self._resolver is not None:
             await self._resolver.close()
         failpoint("closing")

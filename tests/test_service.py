@@ -6,7 +6,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 
 from bulkmail import service as module
@@ -262,6 +262,19 @@ def test_a_resolver_that_dies_is_replaced_and_never_in_a_tight_circle(monkeypatc
 
 
 # small things
+
+
+def test_with_a_relay_all_roads_lead_to_it(monkeypatch):
+    settings = Settings.model_validate({"relay": {"host": "192.0.2.1", "port": 2525}})
+    service = Bulkmail(FakeReactor(), Order(settings))
+    monkeypatch.setattr(service, "_open_resolver", lambda _speed: succeed(None))
+    got = []
+    Deferred.fromCoroutine(service._open_router(1.0, {})).addBoth(got.append)
+    Deferred.fromCoroutine(got[0].route("a.example")).addBoth(got.append)
+    assert got[1].hosts[0].addresses == ("192.0.2.1",)
+    assert repr(service._relaying) == "<Relaying through 192.0.2.1:2525>"
+    Deferred.fromCoroutine(service._close()).addBoth(got.append)
+    assert got[2] is None
 
 
 def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(monkeypatch):

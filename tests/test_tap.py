@@ -78,6 +78,18 @@ def test_an_order_has_absolute_paths_and_opens_nothing(place):
     assert sorted(os.listdir(place)) == before
 
 
+def test_secrets_are_read_while_the_order_is_checked(place):
+    """Before twistd drops privileges: afterwards nobody may be allowed to read them."""
+    (place / "relay.secret").write_text("geheim\n")
+    (place / "relay.secret").chmod(0o600)
+    relay = "relay: {host: smtp.example.com, username: anna, password_file: relay.secret}\n"
+    (place / "bulkmail.yaml").write_text(relay)
+    order = order_of(parsed("-c", "spring"), str(place))
+    (place / "relay.secret").unlink()
+    assert order.settings.relay.secret == "geheim"
+    assert "geheim" not in repr(order)
+
+
 def test_the_folder_stands_for_its_campaign_yaml(place):
     assert order_of(parsed("-c", "spring"), str(place)).prepared.campaign.name == "spring"
 

@@ -23,8 +23,8 @@ Never: speaks SMTP, parses a CSV, decides what a reply means, opens anything bef
 What each failure means. Greeting refused, connect failed, TLS broken: the next host; after the last one the site
 rests, one recipient is charged and the others go back. A reply from MAIL on: that recipient's attempt. The connection
 breaks before the dot: deferred; behind the dot: unknown, and tried later, never at once elsewhere. A fault of our own
-(disk, resolver, no route out): a pause of the `street`; nobody is charged. Killed: what the journal knows is settled at
-the next start, what it does not know was not sent.
+(disk, resolver, no route out, a relay that does not let us in): a pause of the `street`; nobody is charged. Killed:
+what the journal knows is settled at the next start, what it does not know was not sent.
 
 What is bounded: open queues, claimed messages (by count and bytes), connections, gates (dropped when unused). What a
 list has beyond that stays in the spool.
@@ -37,6 +37,7 @@ from bulkmail.delivery.composing import Composing
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.opening import Prepared, prepare, refusal
+from bulkmail.delivery.relay import Relaying
 from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
@@ -50,6 +51,7 @@ __all__ = [
     "Feeder",
     "Ledger",
     "Prepared",
+    "Relaying",
     "Remembering",
     "Reporting",
     "Run",

@@ -34,9 +34,10 @@ _log = Logger("bulkmail")
 
 OPEN_QUEUES = 20_000
 WINDOW_BYTES = 64 * 1024 * 1024  # of the messages claimed at once
+LARGEST_STOCK = 1024  # of one lane: a claim takes as long as the disk does, and meanwhile nothing comes
 _ROUTES = 1000  # domains asked for at once: the resolver's patience is for answers, not for standing in line
 _DRAIN = 500
-_WIDEST = 64  # of one lane's queues asked at once
+_WIDEST = 512  # of one lane's queues asked at once: with a relay all small domains are in one lane
 _COALESCE = 0.1
 _NOT_COMPOSED = 5.0
 _SCAN_AGAIN = 0.5  # what is overdue and was seen belongs to a resting lane; its own timer wakes that
@@ -105,7 +106,7 @@ class Feeder:
         self._hungry.pop(lane, None)
         for queue in list(lane.queues):
             if lane.outage.outlasts(queue.run, lane.down_until):
-                lane.queues.remove(queue)
+                lane.queues.discard(queue)
                 background(self._drain(queue, lane, self._expire), "expiring the recipients of a dead site")
         self._street.reactor.callLater(max(0.0, lane.down_until - self._street.now()) + 0.001, self._lane_up, lane)
 
@@ -225,13 +226,12 @@ class Feeder:
 
     def _attach(self, queue: Queue, lane: Lane) -> None:
         queue.lane = lane
-        lane.queues.append(queue)
+        lane.queues.add(queue)
 
     def _close(self, queue: Queue) -> None:
         self.queues.pop(queue.id, None)
-        lane = queue.lane
-        if lane is not None and queue in lane.queues:
-            lane.queues.remove(queue)
+        if queue.lane is not None:
+            queue.lane.queues.discard(queue)
         self._scout.go_on()
 
     def _lane_up(self, lane: Lane) -> None:
@@ -266,6 +266,7 @@ class Feeder:
             self._claims += 1
             lane = queue.lane
             assert lane is not None
+            lane.queues.claiming += 1
             lane.hold(limit)
             claim = self._spool.claim(queue.id, limit)
             whose = (queue, lane, limit)
@@ -290,12 +291,11 @@ class Feeder:
     def _spread(self, lane: Lane, limit: int, wanted: list[tuple[Queue, int]]) -> int:
         """Ask one queue while queues are deep, several at once when they run dry: a hoster's thousand small domains."""
         left = limit
-        each = max(1, limit // lane.spread)
+        each = max(2, limit // lane.spread)  # one more than a row that stands alone: the claim tells that it does
         for _ in range(len(lane.queues)):
             if left <= 0:
                 break
-            queue = lane.queues[0]
-            lane.queues.rotate(-1)
+            queue = lane.queues.next()
             if not queue.claiming:
                 wanted.append((queue, min(left, each)))
                 left -= min(left, each)
@@ -305,6 +305,7 @@ class Feeder:
         queue.claiming = False
         self._claims -= 1
         messages = [Message(row, queue, queue.run, lane) for row in rows]
+        self._answered(lane)
         lane.hold(len(rows) - limit)
         if self.stopping or lane.closed:
             self._untouched(messages, 0.0)
@@ -321,11 +322,19 @@ class Feeder:
             self._composing.add(messages)
         lane.wake()
 
+    @staticmethod
+    def _answered(lane: Lane) -> None:
+        """One more claim has its answer; with the last of a round it shows whether the lane ran dry meanwhile."""
+        lane.queues.claiming -= 1
+        if not lane.queues.claiming and lane.dry:
+            lane.stock = min(LARGEST_STOCK, lane.stock * 2)
+
     def _not_claimed(self, failure: Failure, queue: Queue, lane: Lane, limit: int) -> None:
         queue.claiming = False
         self._claims -= 1
         self._street.own_fault(failure.getErrorMessage())
         self._hungry[lane] = None
+        lane.queues.claiming -= 1
         lane.hold(-limit)
         if not isinstance(failure.value, OwnFault):
             failure.raiseException()

@@ -22,7 +22,7 @@ from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.flights import MOST_TOGETHER, Flights, full, spent, together
 from bulkmail.delivery.gates import Seats
 from bulkmail.delivery.habits import Habits
-from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.message import Message, Queues
 from bulkmail.delivery.openings import SOON, Openings
 from bulkmail.delivery.outage import Outage
 from bulkmail.delivery.pipelining import Pipelining
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 _log = Logger("bulkmail")
 
 FIRST_STOCK = 8
-LARGEST_STOCK = 1024
 _FREE_TRIES = 3
 _REMEMBERED = 60.0
 
@@ -50,7 +49,7 @@ class Lane:
     def __init__(self, site: Site, limits: Limits, street: Street) -> None:
         self.site = site
         self.limits = limits
-        self.queues: deque[Queue] = deque()
+        self.queues = Queues()
         self.ready: deque[Message] = deque()
         self.held = 0  # messages claimed for this lane and not yet recorded or given back
         self.stock = FIRST_STOCK
@@ -97,6 +96,11 @@ class Lane:
     def wants(self) -> int:
         """How many more messages it could take."""
         return 0 if self.closed or self.down or not self.queues else max(0, self.stock - self.held)
+
+    @property
+    def dry(self) -> bool:
+        """Whether a connection stands idle and nothing is ready for it."""
+        return bool(self._idle) and not self.ready
 
     @property
     def blamed(self) -> bool:
@@ -157,8 +161,6 @@ class Lane:
             if self.ready:
                 self._openings.more(now)
         if self.wants > self.stock // 2:
-            if not self.ready and self._idle and self.held == 0:
-                self.stock = min(LARGEST_STOCK, self.stock * 2)  # it ran dry: keep more at hand
             street.hungry(self)
 
     def _granted(self, connection: Connection, now: float) -> float:
@@ -282,7 +284,7 @@ class Lane:
         """One recipient has its fate."""
         self.habits.settled(conn, transaction, event)
         message = self._flights.landed(conn, transaction, index)
-        if event.fate is Fate.UNTRIED:
+        if event.fate is Fate.UNTRIED or self._street.turned_away(event):
             self._again(message)
             return
         if self.habits.too_many(event, index):  # not an attempt (RFC 5321 4.5.3.1.10)

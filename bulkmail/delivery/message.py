@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,46 @@ class Queue:
     domain: str
     lane: Lane | None = None
     claiming: bool = False
+
+
+class Queues:
+    """A lane's queues, served in turn. With a relay they are all there are, so nothing here looks at each of them.
+
+    ``claiming``: so many of them have been claimed from and the answer is not there yet.
+    """
+
+    __slots__ = ("_ring", "claiming")
+
+    def __init__(self) -> None:
+        self.claiming = 0
+        self._ring: OrderedDict[Queue, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    def __iter__(self) -> Iterator[Queue]:
+        return iter(self._ring)
+
+    def __contains__(self, queue: Queue) -> bool:
+        return queue in self._ring
+
+    def add(self, queue: Queue) -> None:
+        """It is the last in line."""
+        self._ring[queue] = None
+
+    def discard(self, queue: Queue) -> None:
+        """It has no place in line any more."""
+        self._ring.pop(queue, None)
+
+    def clear(self) -> None:
+        """Nobody has."""
+        self._ring.clear()
+
+    def next(self) -> Queue:
+        """The first in line, which is the last from now on. Raises StopIteration where there is none."""
+        queue = next(iter(self._ring))
+        self._ring.move_to_end(queue)
+        return queue
 
 
 @dataclass(slots=True, eq=False)

@@ -102,6 +102,7 @@ class Reporting:
         wall: Callable[[], float],
         fault: Callable[[str], None],
         rehearsal: bool,
+        via_relay: str = "",
     ) -> None:
         self._reactor = reactor
         self._spool = spool
@@ -109,6 +110,7 @@ class Reporting:
         self._wall = wall
         self._fault = fault
         self._rehearsal = rehearsal
+        self._via_relay = via_relay
         self._quick = Pool(reactor, REPORT_WORKER, 1)
         self._slow = Pool(reactor, REPORT_WORKER, 1)
         self._reports: dict[int, _Report] = {}
@@ -220,6 +222,7 @@ class Reporting:
             "sender": run.content["from"],
             "next_try_at": run.next_try_at,
             "rehearsal": self._rehearsal,
+            "via_relay": self._via_relay,
         }
 
 

@@ -16,12 +16,13 @@ from twisted.logger import Logger
 from bulkmail.delivery.gates import Gates
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
-from bulkmail.mail import Outcome
+from bulkmail.delivery.relay import Relaying
+from bulkmail.mail import Outcome, Stage
 from bulkmail.net import Connection, ConnectionListener, SessionOptions, TlsContexts, connect
 from bulkmail.routing import Site, forbidden_address, plan
 from bulkmail.settings import Settings
 from bulkmail.shaping import Decision, Habit, HostMemory, Limits, Memory, Provider, Verdict, learn, limits_for
-from bulkmail.smtp import TlsMode
+from bulkmail.smtp import Settled, TlsMode
 
 if TYPE_CHECKING:
     from bulkmail.delivery.feeder import Feeder
@@ -40,6 +41,7 @@ class Street:
     ``speed`` divides every wait that is not a setting (a rehearsal's settings are divided already). With
     ``rehearsal`` no address outside loopback is connected to, whatever a resolver says. ``ca_file``: who may sign the
     servers' certificates, instead of the system's authorities. ``sites``: what sites have taught an earlier process.
+    ``relay``: where all mail goes, if it does.
     """
 
     log = Logger("bulkmail")
@@ -60,6 +62,7 @@ class Street:
         rehearsal: bool = False,
         ca_file: str | None = None,
         sites: Memory | None = None,
+        relay: Relaying | None = None,
     ) -> None:
         self.reactor = reactor
         self.settings = settings
@@ -84,10 +87,11 @@ class Street:
             connection_rate=default.connection_rate,
             idle=default.idle,
         )
+        self.relay = relay
         self._speed = speed
         self._paused_at = 0.0
         self._said: set[str] = set()
-        self._contexts = TlsContexts(ca_file)
+        self._contexts = TlsContexts(ca_file if relay is None else relay.ca_file)
         self._rehearsal = rehearsal
         ledger.due = self._due
         timeouts = settings.smtp.timeouts
@@ -107,7 +111,7 @@ class Street:
         return self._limits(site.provider)
 
     def _limits(self, provider: str) -> Limits:
-        return limits_for(provider, self._providers, self._default)
+        return limits_for(provider, self._providers, self._default) if self.relay is None else self.relay.limits
 
     def _pace_of(self, key: str) -> tuple[float, float]:
         rate, width = (self.sites.known(key, habit, self.wall()) for habit in (Habit.RATE, Habit.WIDTH))
@@ -137,19 +141,20 @@ class Street:
         mode = self.tls_mode(lane)
         if in_clear or (mode is TlsMode.OPPORTUNISTIC and self._cannot_do_tls(ip)):
             mode = TlsMode.OFF
-        smtp = self.settings.smtp
+        smtp, relay = self.settings.smtp, self.relay
+        options = SessionOptions(
+            self._hostname,
+            mode,
+            pipelining=smtp.pipelining == "auto" and lane.habits.groups,
+            chunking=smtp.chunking == "auto" and lane.habits.chunks,
+        )
         return connect(
             self.reactor,
             ip=ip,
             host=host,
-            port=smtp.port,
+            port=smtp.port if relay is None else relay.port,
             source_ip="",
-            session_options=SessionOptions(
-                self._hostname,
-                mode,
-                pipelining=smtp.pipelining == "auto" and lane.habits.groups,
-                chunking=smtp.chunking == "auto" and lane.habits.chunks,
-            ),
+            session_options=options if relay is None else relay.options(options),
             timeouts=smtp.timeouts if patient else self._brisk,
             tls_contexts=self._contexts,
             listener=listener,
@@ -159,6 +164,8 @@ class Street:
     def _forbidden(self, ip: str) -> str | None:
         if self._rehearsal and not ip_address(ip).is_loopback:
             return f"a rehearsal reaches nothing but loopback, and {ip} is not there"
+        if self.relay is not None:
+            return None  # the operator named it, wherever it is
         return forbidden_address(ip, self.settings.routing.allow_networks)
 
     def may_go_in_clear(self, lane: Lane) -> bool:
@@ -216,16 +223,32 @@ class Street:
         """The lane rests."""
         self.feeder.lane_down(lane)
 
-    def own_fault(self, text: str) -> None:
-        """A fault of our own: pause, say so once, try again in five seconds."""
+    def relay_fault(self, text: str) -> None:
+        """The relay does not want us: pause, and ask it again less and less often."""
+        if self.relay is not None and not self.paused:
+            wait = self.relay.wait
+            self.own_fault(text, wait, f"in {wait:g} s, and then less and less often")
+
+    def turned_away(self, event: Settled) -> bool:
+        """Whether a relay's reply is about us and not about the recipient: that pauses, and it is not charged.
+
+        A dot is in the journal by now: its recipient is charged all the same, the first of all.
+        """
+        words = "" if self.relay is None else self.relay.turned_away(event)
+        if words:
+            self.relay_fault(words)
+        return bool(words) and event.stage is not Stage.DOT
+
+    def own_fault(self, text: str, wait: float = _TRY_AGAIN, again: str = "every 5 s") -> None:
+        """A fault of our own: pause, say so once, try again after a ``wait``; ``again`` says so to people."""
         if text not in self._said and len(self._said) < _MOST_SAID:
             self._said.add(text)  # a full disk has several texts, one for each who writes: each is told once
-            _log.error("sending is paused: {text}; it is tried again every 5 s", text=text)
+            _log.error("sending is paused: {text}; it is tried again {again}", text=text, again=again)
         self.fault = text
         if not self.paused:
             self.paused = True
             self._paused_at = self.now()
-            self.reactor.callLater(_TRY_AGAIN, self._resume)
+            self.reactor.callLater(wait, self._resume)
 
     def clock_was_set(self, seconds: float) -> None:
         """The machine's clock was set, or the machine slept: forward by so many seconds, or back."""

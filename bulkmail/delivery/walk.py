@@ -33,6 +33,8 @@ class Walk:
         self._in_clear = False
         self._connection: Connection | None = None
         self._last: Outcome | None = None
+        self._closed: Closed | None = None  # how the last connection ended
+        self._renewed = False
         self._stopped = False
 
     def start(self) -> None:
@@ -51,7 +53,10 @@ class Walk:
             lane.walk_stopped(self)
             return
         if self._at >= len(self._stops):
-            lane.walk_failed(self, self._last or _NOWHERE)
+            self._exhausted()
+            return
+        if street.relay is not None and not street.relay.prepared:
+            street.relay.prepare(self._prepared)
             return
         host, ip = self._stops[self._at]
         address = street.gates.of_address(ip, lane.site.provider, street.now())
@@ -69,6 +74,23 @@ class Walk:
                 address.closed()
             street.own_fault(str(fault))
             lane.walk_stopped(self)
+
+    def _prepared(self, fault: str) -> None:
+        """There is a token to sign in with, or ``fault`` says why there is none."""
+        if fault and not self._stopped:
+            self._street.relay_fault(fault)
+            self._lane.walk_stopped(self)
+        else:
+            self._try()
+
+    def _exhausted(self) -> None:
+        relay = self._street.relay
+        fault = relay.fault_of(self._closed) if relay is not None and self._closed is not None else ""
+        if fault:
+            self._street.relay_fault(fault)
+            self._lane.walk_stopped(self)
+        else:
+            self._lane.walk_failed(self, self._last or _NOWHERE)
 
     def _wait_for_address(self, address: SharedGate, at: float | None) -> None:
         """Other sites hold all that this address takes: try the next one, or step back and come again."""
@@ -94,7 +116,6 @@ class Walk:
 
     def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
         """It does not: remember that, and try the next address."""
-        del conn
         street, lane = self._street, self._lane
         _, ip = self._stops[self._at]
         address = street.gates.of_address(ip, lane.site.provider, street.now())
@@ -104,12 +125,14 @@ class Walk:
         if self._stopped:
             lane.walk_stopped(self)
             return
+        self._closed = closed
         if closed.own_fault:
-            street.own_fault(closed.reason)
-            lane.walk_stopped(self)
+            self._own_fault(closed)
             return
         self._last = closed.outcome(peer)
-        if closed.tls_failed and not self._in_clear and street.may_go_in_clear(lane):
+        if closed.stage is Stage.STARTTLS and conn.resuming:
+            pass  # it may be the session that was offered, which is forgotten now: the same once more, without
+        elif closed.tls_failed and not self._in_clear and street.may_go_in_clear(lane):
             street.tls_broken(ip)
             self._in_clear = True
         else:
@@ -118,6 +141,18 @@ class Walk:
             self._in_clear = False
             self._at += 1
         self._try()
+
+    def _own_fault(self, closed: Closed) -> None:
+        relay = self._street.relay
+        if relay is None or closed.stage is not Stage.AUTH:
+            self._street.own_fault(closed.reason)
+        elif not self._renewed and relay.renew():
+            self._renewed = True  # the token may only have been too old: once more with another
+            self._try()
+            return
+        else:
+            self._street.relay_fault(relay.fault_of(closed))
+        self._lane.walk_stopped(self)
 
     def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
         """Cannot happen before the lane has the connection."""

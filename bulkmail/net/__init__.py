@@ -1,4 +1,4 @@
-"""The only sockets to mail exchangers: connecting, deadlines, TLS, and the bytes of `bulkmail.smtp`.
+"""The only sockets to mail servers: connecting, deadlines, TLS, and the bytes of `bulkmail.smtp`.
 
 Room: one TCP connection to one address of one MX host, from connect to close.
 Takes: an address that was routed and judged, transactions, timeouts, a listener.

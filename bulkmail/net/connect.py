@@ -19,7 +19,7 @@ from bulkmail.mail import Category, Peer, Stage
 from bulkmail.net.connection import Connection
 from bulkmail.net.listener import ConnectionListener, Timeouts
 from bulkmail.net.tls import TlsContexts
-from bulkmail.smtp import Closed, Session, TlsMode
+from bulkmail.smtp import Closed, Credentials, Session, TlsMode
 
 # Nothing another address of the receiver could cure.
 _OURS = {
@@ -39,12 +39,19 @@ _NO_IPV6 = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOS
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """How a session is spoken: our name, the policy on TLS, and whether PIPELINING and CHUNKING may be used."""
+    """How a session is spoken: our name, the policy on TLS, whether to use PIPELINING and CHUNKING, who we are.
+
+    ``implicit_tls``: TLS begins with the connection, as on port 465, not with STARTTLS. ``namesake``: the server may
+    call itself as we do.
+    """
 
     hostname: str
     tls: TlsMode | str = TlsMode.OPPORTUNISTIC
     pipelining: bool = True
     chunking: bool = True
+    implicit_tls: bool = False
+    credentials: Credentials | None = None
+    namesake: bool = False
 
 
 def connect(
@@ -70,7 +77,15 @@ def connect(
     options = session_options
     connection = Connection(
         reactor,
-        Session(hostname=options.hostname, tls=options.tls, pipelining=options.pipelining, chunking=options.chunking),
+        Session(
+            hostname=options.hostname,
+            tls=options.tls,
+            implicit_tls=options.implicit_tls,
+            pipelining=options.pipelining,
+            chunking=options.chunking,
+            credentials=options.credentials,
+            namesake=options.namesake,
+        ),
         peer=Peer(host, ip, source_ip),
         listener=listener,
         timeouts=timeouts,

@@ -44,6 +44,7 @@ _LATE = {
     "greeting": "no greeting",
     "ehlo": "no answer to EHLO",
     "starttls": "no answer to STARTTLS",
+    "auth": "no answer to AUTH",
     "mail": "no answer to MAIL",
     "rcpt": "no answer to RCPT",
     "data": "no answer to DATA",
@@ -119,6 +120,11 @@ class Connection(Protocol):
         """Whether `connection_closed` was called, or is about to be."""
         return self._over
 
+    @property
+    def resuming(self) -> bool:
+        """Whether a TLS session of an earlier connection was offered."""
+        return self._handshake.resuming
+
     def __repr__(self) -> str:
         return f"<Connection to {self.peer.host}[{self.peer.ip}]: {self._session!r}>"
 
@@ -164,6 +170,8 @@ class Connection(Protocol):
         transport.setTcpNoDelay(True)
         self._outlet = Outlet(transport, self._session, self._progressed)
         self.peer = replace(self.peer, source_ip=transport.getHost().host)
+        if self._session.phase is Phase.HANDSHAKE:
+            self._outlet.start_tls(self._handshake)
         self._watch()
 
     def connect_failed(self, closed: Closed) -> None:
@@ -230,6 +238,8 @@ class Connection(Protocol):
 
     def _tell_ready(self, _event: Ready) -> None:
         if self._session.ready:  # what was read after it may have ended the session already
+            if self.peer.tls and not self.messages:
+                self._handshake.remember(self.transport.getHandle())  # type: ignore[union-attr]
             self._listener.connection_ready(self)
 
     def _start_tls(self, _event: UpgradeToTls) -> None:
@@ -257,6 +267,8 @@ class Connection(Protocol):
 
     def _tell_closed(self, event: Closed) -> None:
         self._over = True
+        if event.tls_failed:
+            self._handshake.failed()
         transport: Any = self.transport
         if self._outlet is not None:
             self._outlet.stop()

@@ -31,6 +31,10 @@ class Timeouts(Protocol):
         """STARTTLS is answered; then again, the handshake is done."""
 
     @property
+    def auth(self) -> float:
+        """A line of AUTH is answered."""
+
+    @property
     def mail(self) -> float:
         """MAIL is answered."""
 

@@ -1,39 +1,104 @@
-"""TLS towards mail exchangers: two contexts, shared by all connections (making one costs more than a message).
+"""TLS towards mail servers: two contexts, shared by all connections (making one costs more than a message).
 
 Opportunistic and required TLS encrypt and look at no certificate: whoever could forge one could as well strip the
 offer (RFC 7435), and most exchangers have none that a name could be checked against. ``verify`` asks for a valid
 chain and for the host's name in the certificate. Older than TLS 1.2 is not spoken.
+
+Sessions are resumed (RFC 5077, RFC 8446 2.2): a handshake without certificates and signatures, which spares both sides
+most of its work. They are kept by host and policy, so that what was agreed without looking at a certificate is
+never taken up where one is asked for; it holds the certificate that was judged, and its name is judged again each time.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from functools import cached_property
 
 from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
-from service_identity.cryptography import verify_certificate_hostname
+from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
+from twisted.internet.abstract import isIPAddress, isIPv6Address
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from zope.interface import implementer
 
 from bulkmail.smtp import TlsMode
 
+_SESSIONS = 1000  # of each policy; one with its certificates takes some kilobytes
+_SESSIONS_A_HOST = 4  # as many connections may be opened to it at once
+
+
+class Sessions:
+    """TLS sessions that can be resumed, by the name of their host; each is given out once (RFC 8446 C.4)."""
+
+    __slots__ = ("_kept", "_size")
+
+    def __init__(self, size: int = _SESSIONS) -> None:
+        self._kept: OrderedDict[str, list[SSL.Session]] = OrderedDict()
+        self._size = size
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kept.values()))
+
+    def take(self, host: str) -> SSL.Session | None:
+        """The newest of this host, if there is one."""
+        kept = self._kept.get(host)
+        if kept is None:
+            return None
+        session = kept.pop()
+        if not kept:
+            del self._kept[host]
+        return session
+
+    def put(self, host: str, session: SSL.Session) -> None:
+        """Keep it for the next connection; the hosts that were not heard of for the longest time are forgotten."""
+        kept = self._kept.setdefault(host, [])
+        kept.append(session)
+        del kept[:-_SESSIONS_A_HOST]
+        self._kept.move_to_end(host)
+        if len(self._kept) * _SESSIONS_A_HOST > self._size:
+            self._kept.popitem(last=False)
+
+    def forget(self, host: str) -> None:
+        """What is kept of this host is of no use."""
+        self._kept.pop(host, None)
+
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Handshake:
-    """Starts TLS with one host on a shared context, naming the host (SNI, RFC 6066 3)."""
+    """Starts TLS with one host on a shared context, naming the host (SNI, RFC 6066 3).
 
-    def __init__(self, context: SSL.Context, host: str, *, verify: bool) -> None:
+    ``resuming``: a session of before is offered; a handshake that fails then may work without.
+    """
+
+    def __init__(self, context: SSL.Context, host: str, *, verify: bool, sessions: Sessions | None = None) -> None:
         self._context = context
         self._host = host
         self._verify = verify
+        self._is_address = isIPAddress(host) or isIPv6Address(host)
+        self.resuming = False
+        self._sessions = Sessions() if sessions is None else sessions
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002
         """Twisted asks for the connection to use."""
         connection = SSL.Connection(self._context, None)
-        if self._host and self._host.isascii():
+        if self._host and self._host.isascii() and not self._is_address:
             connection.set_tlsext_host_name(self._host.encode("ascii"))
+        session = self._sessions.take(self._host)
+        self.resuming = session is not None
+        if session is not None:
+            connection.set_session(session)
         return connection
+
+    def remember(self, connection: SSL.Connection) -> None:
+        """Keep its session for the next connection: once something was read, for in TLS 1.3 tickets come late."""
+        session = connection.get_session()
+        if session is not None:
+            self._sessions.put(self._host, session)
+
+    def failed(self) -> None:
+        """The handshake failed: offer nothing next time."""
+        self._sessions.forget(self._host)
 
     def objection(self, connection: SSL.Connection) -> str:
         """What is wrong with the certificate of a finished handshake, ``""`` when nothing is.
@@ -46,7 +111,10 @@ class Handshake:
         if certificate is None:
             return "the server showed no certificate"
         try:
-            verify_certificate_hostname(certificate, self._host)
+            if self._is_address:
+                verify_certificate_ip_address(certificate, self._host)
+            else:
+                verify_certificate_hostname(certificate, self._host)
         except VerificationError:
             return f"the certificate is not for {self._host}"
         except (CertificateError, ValueError) as error:
@@ -59,11 +127,13 @@ class TlsContexts:
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._ca_file = ca_file
+        self._sessions = {True: Sessions(), False: Sessions()}  # verified, not verified
 
     def handshake(self, mode: TlsMode | str, host: str) -> Handshake:
         """What a connection to ``host`` starts TLS with."""
         verify = TlsMode(mode) is TlsMode.VERIFY
-        return Handshake(self._verified if verify else self._unverified, host, verify=verify)
+        context = self._verified if verify else self._unverified
+        return Handshake(context, host, verify=verify, sessions=self._sessions[verify])
 
     @cached_property
     def _unverified(self) -> SSL.Context:

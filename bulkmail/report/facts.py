@@ -36,4 +36,5 @@ class Facts:
     sender: str = ""
     next_try_at: float | None = None
     rehearsal: bool = False
+    via_relay: str = ""  # the host that took everything; "" where mail went straight to the receivers
     timeline: Sequence[Bucket] = ()  # empty: taken from the times the rows were completed at

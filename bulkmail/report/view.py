@@ -43,8 +43,8 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
         "headline": headline(counts, people, facts),
         "lines": _lines(counts, stats.rows, facts),
         "waiting": any(counts[status] for status in _WAITING),
-        "groups": _groups(counts, people),
-        "statuses": _statuses(counts, people),
+        "groups": _groups(counts, people, via_relay=bool(facts.via_relay)),
+        "statuses": _statuses(counts, people, via_relay=bool(facts.via_relay)),
         "reasons": _reasons(stats),
         "plot": plot(facts.timeline or stats.timeline.buckets()),
         "providers": _shares({provider_name(name): of for name, of in facts.by_provider.items()}, _PROVIDERS),
@@ -59,8 +59,11 @@ def headline(counts: Counts, people: int, facts: Facts) -> str:
     """One sentence: how many people got it."""
     if not people:
         return "The list is empty" if facts.input_complete else "The list is being read"
-    verb = "have it so far" if any(counts[status] for status in _WAITING) or not facts.input_complete else "got it"
-    return f"{counts[Status.DELIVERED]:,} of {count_of(people, 'person', 'people')} {verb}"
+    so_far = any(counts[status] for status in _WAITING) or not facts.input_complete
+    of = f"{counts[Status.DELIVERED]:,} of {count_of(people, 'person', 'people')}"
+    if facts.via_relay:
+        return f"The relay has taken the messages to {of}{' so far' if so_far else ''}"
+    return f"{of} {'have it so far' if so_far else 'got it'}"
 
 
 def share(part: int, whole: int) -> str:
@@ -97,6 +100,11 @@ def length(seconds: float) -> str:
 def _lines(counts: Counts, rows: int, facts: Facts) -> list[str]:
     lines = []
     waiting, again = counts[Status.PENDING], counts[Status.DEFERRED]
+    if facts.via_relay:
+        lines.append(
+            f"Everything went to the relay {facts.via_relay}, so “delivered” means here that the relay took the "
+            "message. What became of it afterwards only the relay knows."
+        )
     if not facts.input_complete:
         lines.append(f"The list is still being read: {count_of(rows, 'row')} so far.")
     if waiting:
@@ -118,7 +126,7 @@ def _lines(counts: Counts, rows: int, facts: Facts) -> list[str]:
     return lines
 
 
-def _groups(counts: Counts, people: int) -> list[dict[str, Any]]:
+def _groups(counts: Counts, people: int, *, via_relay: bool) -> list[dict[str, Any]]:
     groups = []
     for part, title, statuses in _GROUPS:
         count = sum(counts[status] for status in statuses)
@@ -126,7 +134,9 @@ def _groups(counts: Counts, people: int) -> list[dict[str, Any]]:
             groups.append(
                 {
                     "part": part,
-                    "title": title,
+                    "title": status_words(Status.DELIVERED, via_relay=True).title
+                    if via_relay and part == "delivered"
+                    else title,
                     "count": f"{count:,}",
                     "share": share(count, people),
                     "width": _width(count, people),
@@ -135,14 +145,14 @@ def _groups(counts: Counts, people: int) -> list[dict[str, Any]]:
     return groups
 
 
-def _statuses(counts: Counts, people: int) -> list[dict[str, Any]]:
+def _statuses(counts: Counts, people: int, *, via_relay: bool) -> list[dict[str, Any]]:
     listed = [(part, status) for part, _, statuses in _GROUPS for status in statuses]
     return [
         {
             "part": part,
             "count": f"{counts[status]:,}",
             "share": share(counts[status], people) if status != Status.DUPLICATE else "",
-            **status_words(status)._asdict(),
+            **status_words(status, via_relay=via_relay)._asdict(),
         }
         for part, status in [*listed, ("out", Status.DUPLICATE)]
         if counts[status]

@@ -75,6 +75,13 @@ STATUS_WORDS: dict[Status, Words] = {
     ),
 }
 
+TAKEN_BY_RELAY = Words(
+    "Taken by the relay",
+    "The relay confirmed that it has taken the message and will pass it on. Whether it reached the mailbox, the relay "
+    "knows.",
+    "Look into the relay's own records for what became of these.",
+)
+
 CATEGORY_WORDS: dict[Category, Words] = {
     Category.BAD_MAILBOX: Words(
         "The mailbox does not exist",
@@ -211,6 +218,7 @@ _PROVIDERS = {
     "qq": "Tencent (QQ)",
     "netease": "NetEase (163.com, 126.com)",
     "barracuda": "Barracuda",
+    "relay": "The relay",
 }
 
 _STATES = {
@@ -226,8 +234,10 @@ _STATES = {
 }
 
 
-def status_words(status: str) -> Words:
+def status_words(status: str, *, via_relay: bool = False) -> Words:
     """The words for a status; one that is not ours is shown as it is."""
+    if via_relay and status == Status.DELIVERED:
+        return TAKEN_BY_RELAY
     try:
         return STATUS_WORDS[Status(status)]
     except ValueError:

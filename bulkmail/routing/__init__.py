@@ -10,6 +10,7 @@ reading DNS messages beside the event loop starves it. There ``Lookup`` puts one
 ``Resolver`` follows RFC 5321 5.1 from the domain to its MX hosts to their addresses. The answer becomes a ``Site``; all
 domains with the same ranked set of MX hosts share one, and with it one lane. ``plan`` lays down in which order an
 attempt walks over its addresses. ``forbidden_address`` is asked twice: here, and by net right before it connects.
+With a relay every domain has the same site (``RelayRouter``), and the DNS is asked for the relay's address only.
 
 What each failure means: permanent bad-domain: the domain does not exist or takes no mail. Permanent routing: it leads
 only to where nobody may be led (loopback, private networks). Temporary dns: the DNS did not answer for this domain.
@@ -21,14 +22,17 @@ from __future__ import annotations
 
 from bulkmail.routing.forbidden import forbidden_address, networks
 from bulkmail.routing.plan import plan
+from bulkmail.routing.relay import RELAY, RelayRouter
 from bulkmail.routing.router import Router
 from bulkmail.routing.site import MxHost, RouteFailure, Site, site_of
 
 RESOLVER = "bulkmail.routing.resolver:Resolver"
 
 __all__ = [
+    "RELAY",
     "RESOLVER",
     "MxHost",
+    "RelayRouter",
     "RouteFailure",
     "Router",
     "Site",

@@ -9,6 +9,7 @@ Jobs and answers are plain data:
 ``("check",)`` -> ``("alive",)``
 ``("route", domain)`` -> ``("mx", ttl, [(preference, host, [ip, ...]), ...])``,
 or ``("failed", permanent, category, text, ttl)``.
+``("host", name)``, of a relay: no MX, any address, IPv6 behind IPv4 -> the same.
 
 Hosts come in order of preference; one that cannot be used now is there with no addresses, so that the set of a
 destination does not change with the weather.
@@ -80,6 +81,8 @@ class Resolver:
                 raise RuntimeError("the resolver was not configured")
             if job[0] == "route":
                 return await self._route_in_time(self._lookup, job[1])
+            if job[0] == "host":
+                return await self._relay(self._lookup, job[1])
             if job[0] == "check":
                 await self._lookup.check()
                 await self._lookup.vouch()
@@ -170,6 +173,20 @@ class Resolver:
             if host.named
         ]
         return ("mx", max(0.0, until - now), found)
+
+    async def _relay(self, lookup: Lookup, name: str) -> tuple[Any, ...]:
+        """The addresses of the host that the operator named: nobody is led anywhere, so none is forbidden."""
+        now = asyncio.get_running_loop().time()
+        answers = await _all(*(lookup.ask(name, kind) for kind in ("A", "AAAA")))
+        found = [(n, name, sorted(answer.records)[:_ADDRESSES]) for n, answer in enumerate(answers) if answer.records]
+        if found:
+            return ("mx", max(0.0, min(answer.until for answer in answers if answer.records) - now), found)
+        ttl = min(answer.until for answer in answers) - now
+        failed = [answer for answer in answers if answer.kind == "failed"]
+        if failed:
+            return _failed(False, Category.DNS, failed[0].text, ttl)
+        lacking = "does not exist" if answers[0].kind == "missing" else "has no address"
+        return _failed(True, Category.ROUTING, f"{name} {lacking}", ttl)
 
     async def _nowhere(
         self, lookup: Lookup, domain: str, hosts: list[_Host], *, implicit: bool, ttl: float

@@ -9,6 +9,7 @@ Never: opens a socket or a database, changes a file, accepts a key whose feature
 from __future__ import annotations
 
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
+from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
 from bulkmail.settings.sections import (
     SHIPPED_PROVIDERS,
     Compose,
@@ -30,12 +31,14 @@ from bulkmail.settings.values import TlsMode
 
 __all__ = [
     "DEFAULT_FILE",
+    "RELAY_SECRETS",
     "SHIPPED_PROVIDERS",
     "Compose",
     "Dkim",
     "Dns",
     "Limits",
     "Provider",
+    "Relay",
     "Retry",
     "Routing",
     "Settings",
@@ -47,5 +50,7 @@ __all__ = [
     "Total",
     "Web",
     "load_settings",
+    "read_secret",
     "schema",
+    "secret_of",
 ]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PrivateAttr
 
 from bulkmail.mail import Problem
+from bulkmail.settings.relay import RELAY_SECRETS, Relay
 from bulkmail.settings.values import (
     KEY_BYTES,
     Count,
@@ -62,6 +63,7 @@ class Timeouts(Section):
     greeting: Seconds = preset("60s")
     ehlo: Seconds = preset("60s")
     starttls: Seconds = preset("30s")
+    auth: Seconds = preset("60s")
     mail: Seconds = preset("60s")
     rcpt: Seconds = preset("60s")
     data: Seconds = preset("120s")
@@ -202,7 +204,7 @@ class Settings(Section):
     routing: Routing = Routing()
     smtp: Smtp = Smtp()
     tls: Tls = Tls()
-    relay: Annotated[None, not_yet(None)] = None
+    relay: Relay | None = None
     dkim: Annotated[Many[Dkim], AfterValidator(_one_each)] = ()
     suppress: Many[ListFile] = ()
     retry: Retry = Retry()
@@ -217,10 +219,10 @@ class Settings(Section):
         """Remember the file, for messages about its values later on, and what was risky in it."""
         if isinstance(context, Reading) and context.file is not None:
             self._file = file = context.file
+            named: dict[tuple[str | int, ...], Any] = {("dkim", n, "key"): dkim.key for n, dkim in enumerate(self.dkim)}
+            named |= {("relay", name): getattr(self.relay, name, None) for name in RELAY_SECRETS}
             self._warnings = tuple(
-                file.problem(("dkim", index, "key"), context.warnings[dkim.key])
-                for index, dkim in enumerate(self.dkim)
-                if dkim.key in context.warnings
+                file.problem(where, context.warnings[path]) for where, path in named.items() if path in context.warnings
             )
 
     @property

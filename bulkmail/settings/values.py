@@ -70,13 +70,24 @@ def not_yet(default: object) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _path(text: str, info: ValidationInfo) -> str:
+def plain_path(text: str, info: ValidationInfo) -> str:
     """An absolute path; relative ones start at the settings file."""
     if not text:
         raise ValueError("must name a file or folder, not nothing")
     if text.startswith("~"):
         raise ValueError("~ is not expanded; write the whole path")
+    return folder_path(text, info)
+
+
+def folder_path(text: str, info: ValidationInfo) -> str:
+    """The path from the settings file's folder."""
     return os.path.abspath(os.path.join(_reading(info).folder, text))
+
+
+def warn_readable(path: str, what: str, info: ValidationInfo) -> None:
+    """Note it where everybody can read ``what`` in this file. Raises OSError."""
+    if os.stat(path).st_mode & stat.S_IROTH:
+        _reading(info).warnings[path] = f"every user of this machine can read {what} {path}; run chmod 600 on it"
 
 
 def _file(path: str) -> str:
@@ -90,13 +101,9 @@ def _file(path: str) -> str:
 def _key_file(path: str, info: ValidationInfo) -> str:
     try:
         _reading(info).keys[path] = read_regular(path, KEY_BYTES)
-        mode = os.stat(path).st_mode
+        warn_readable(path, "the private key", info)
     except (ValueError, OSError) as error:
         raise ValueError(f"the key file {path} {error}") from None
-    if mode & stat.S_IROTH:
-        _reading(info).warnings[path] = (
-            f"every user of this machine can read the private key {path}; run chmod 600 on it"
-        )
     return path
 
 
@@ -105,7 +112,7 @@ def _spool(text: str, info: ValidationInfo) -> str:
         raise ValueError("a spool in PostgreSQL is not supported yet; name a folder, such as ./spool")
     if "://" in text:
         raise ValueError("must be a folder, such as ./spool")
-    path = _path(text, info)
+    path = plain_path(text, info)
     if os.path.lexists(path) and not os.path.isdir(path):
         raise ValueError(f"must be a folder, but {path} is something else")
     return path
@@ -177,6 +184,6 @@ Nameservers = Annotated[Many[Annotated[str, AfterValidator(_nameserver)]], After
 Networks = Many[Annotated[str, AfterValidator(_network)]]
 Suffixes = Annotated[Many[Annotated[str, AfterValidator(_suffix)]], AfterValidator(_filled)]
 Selector = Annotated[str, AfterValidator(_selector)]
-ListFile = Annotated[Line, AfterValidator(_path), AfterValidator(_file)]
-KeyFile = Annotated[Line, AfterValidator(_path), AfterValidator(_key_file)]
+ListFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_file)]
+KeyFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_key_file)]
 SpoolFolder = Annotated[Line, AfterValidator(_spool)]

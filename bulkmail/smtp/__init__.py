@@ -1,12 +1,13 @@
 """The client's side of SMTP (RFC 5321), without a socket.
 
-Room: one SMTP dialogue with one server: greeting, EHLO, STARTTLS, transactions, QUIT.
+Room: one SMTP dialogue with one server: greeting, EHLO, STARTTLS, AUTH, transactions, QUIT.
 Takes: bytes from the server, transactions from the caller.
 Gives: bytes to write, and events: each recipient is settled exactly once.
 Never: opens a socket, waits, reads a clock, judges a reply beyond its first digit (and 421).
 
 What can go wrong, and what it means to a recipient:
 
+- A sign-in that is refused (AUTH, 5xx) is a fault of our own settings (``own_fault``) and nobody's fate.
 - A 4xx or 5xx from MAIL on is its fate (``REFUSED``), with the reply, for others to judge.
 - A break after MAIL and before the final dot is ``LOST``: nothing was delivered.
 - A break after the final dot is ``UNKNOWN``: it may have been delivered, nobody can know.
@@ -22,14 +23,17 @@ from __future__ import annotations
 
 from bulkmail.smtp.capabilities import Capabilities
 from bulkmail.smtp.events import Closed, DotNext, Event, Ready, Settled, TransactionOver, UpgradeToTls
+from bulkmail.smtp.sasl import MECHANISMS, Credentials
 from bulkmail.smtp.session import Session
 from bulkmail.smtp.stuffing import stuff, unstuff
 from bulkmail.smtp.table import Phase, Slot, TlsMode
 from bulkmail.smtp.transaction import Transaction
 
 __all__ = [
+    "MECHANISMS",
     "Capabilities",
     "Closed",
+    "Credentials",
     "DotNext",
     "Event",
     "Phase",

@@ -27,6 +27,7 @@ class Capabilities:
     mails: int = 0
     recipients: int = 0
     domains: int = 0
+    auth: tuple[str, ...] = ()  # SASL mechanisms, in the server's order
 
 
 NONE = Capabilities()
@@ -48,9 +49,12 @@ def parse_capabilities(lines: Iterable[str]) -> Capabilities:
     found: dict[str, Any] = {}
     size = 0
     size_offered = False
+    auth: dict[str, None] = {}
     for line in lines:
         keyword, _, rest = line.partition(" ")
         keyword = keyword.upper()
+        if keyword == "AUTH" or keyword.startswith("AUTH="):  # AUTH=LOGIN: from before RFC 2554, and still said
+            auth |= dict.fromkeys(f"{keyword[5:]} {rest.upper()}".split())
         if keyword in _PLAIN:
             found[_PLAIN[keyword]] = True
         elif keyword == "SIZE":
@@ -62,7 +66,7 @@ def parse_capabilities(lines: Iterable[str]) -> Capabilities:
                 size = int(number)
         elif keyword == "LIMITS":
             found.update(_limits(rest))
-    return Capabilities(size_offered=size_offered, size=size, **found)
+    return Capabilities(size_offered=size_offered, size=size, auth=tuple(auth), **found)
 
 
 def _limits(text: str) -> dict[str, int]:

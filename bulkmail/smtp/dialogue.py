@@ -10,6 +10,8 @@ from bulkmail.smtp.course import CATEGORY, Ending
 from bulkmail.smtp.events import Closed, Event
 from bulkmail.smtp.pipeline import Pipeline
 from bulkmail.smtp.replies import ReplyReader
+from bulkmail.smtp.sasl import Credentials
+from bulkmail.smtp.signin import SignIn
 from bulkmail.smtp.table import SLOTS, Phase, Slot, TlsMode
 from bulkmail.smtp.underway import Underway
 from bulkmail.smtp.window import Window
@@ -26,9 +28,11 @@ class Dialogue:
         *,
         hostname: str,
         tls: TlsMode | str = TlsMode.OPPORTUNISTIC,
-        secure: bool = False,
+        implicit_tls: bool = False,
         pipelining: bool = True,
         chunking: bool = True,
+        credentials: Credentials | None = None,
+        namesake: bool = False,
     ) -> None:
         if _HOSTNAME.fullmatch(hostname) is None:
             raise ValueError(f"{hostname!r} is not a host name to greet with")
@@ -36,15 +40,17 @@ class Dialogue:
         self.tls = ""  # the version agreed, e.g. "TLSv1.3"
         self._hostname = hostname
         self._mode = TlsMode(tls)
-        self._secure = secure
+        self._secure = False
         self._pipelining = pipelining
         self._chunking = chunking
         self._reader = ReplyReader()
-        self._line = Pipeline()
+        self._line = Pipeline(greeting=not implicit_tls)
         self._mail: Underway | Window = Underway()
         self._events: list[Event] = []
         self._upgraded = False
-        self._handshake = False
+        self._handshake = self._implicit = implicit_tls  # TLS comes first, and the greeting in it (RFC 8314 3.3)
+        self._namesake = namesake  # a server with our own name is our own relay, and no loop
+        self._sign_in = None if credentials is None else SignIn(credentials)
         self._closed = False
         self._leaving = False  # quit() was called
         self._stray = False  # bytes were read that nobody asked for, not yet a whole 421
@@ -157,10 +163,10 @@ class Dialogue:
         self._close(reason, stage, None, CATEGORY[ending], **failed)
 
     def _farewell(
-        self, reason: str, stage: Stage | None, reply: Reply | None, category: Category | None = None
+        self, reason: str, stage: Stage | None, reply: Reply | None, category: Category | None = None, **more: bool
     ) -> None:
         """End a session that is of no use to us: say so, and wait for no answer."""
-        self._close(reason, stage, reply, category)
+        self._close(reason, stage, reply, category, **more)
         self._line.drop(last_words=QUIT.encode())
 
     def _close(

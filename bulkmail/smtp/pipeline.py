@@ -36,9 +36,9 @@ class Pipeline:
 
     __slots__ = ("_at", "_bodies", "_out", "asked", "early", "owed", "turn")
 
-    def __init__(self) -> None:
-        self.owed: deque[Owed] = deque([(Slot.BANNER, 0)])
-        self.asked = 1  # so many of the owed replies are asked for: the server speaks first
+    def __init__(self, *, greeting: bool = True) -> None:
+        self.owed: deque[Owed] = deque([(Slot.BANNER, 0)] if greeting else ())
+        self.asked = len(self.owed)  # so many of the owed replies are asked for: the server speaks first
         self.early = False
         self.turn = 0
         self._out: deque[_Said] = deque()
@@ -69,6 +69,11 @@ class Pipeline:
     def chunks_written(self) -> int:
         """So many BDATs with all their bytes are on the wire, and unanswered."""
         return sum(slot is Slot.BDAT for slot, _ in islice(self.owed, self.asked))
+
+    def expect_greeting(self) -> None:
+        """The server speaks first, now."""
+        self._owe([(Slot.BANNER, 0)])
+        self.asked = 1
 
     def say(self, slot: Slot, line: str, index: int = 0) -> None:
         """Write one command, and owe its reply."""

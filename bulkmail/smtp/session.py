@@ -11,21 +11,21 @@ from __future__ import annotations
 
 from collections import deque
 
-from bulkmail.mail import Category, Fate, Reply, Stage
-from bulkmail.smtp.capabilities import NONE, parse_capabilities
+from bulkmail.mail import Fate, Reply, Stage
 from bulkmail.smtp.course import Ending, ruled_out
-from bulkmail.smtp.dialogue import QUIT, Dialogue
-from bulkmail.smtp.events import DotNext, Event, Ready, Settled, UpgradeToTls
+from bulkmail.smtp.dialogue import QUIT
+from bulkmail.smtp.events import DotNext, Event, Ready, Settled
+from bulkmail.smtp.introduction import Introduction
 from bulkmail.smtp.pipeline import Owed
 from bulkmail.smtp.replies import MalformedReply
 from bulkmail.smtp.stuffing import stuff
-from bulkmail.smtp.table import RULES, SLOTS, Slot, TlsMode
+from bulkmail.smtp.table import RULES, Slot
 from bulkmail.smtp.transaction import Transaction, check, obstacle
 from bulkmail.smtp.underway import Underway
 from bulkmail.smtp.window import Window
 
 
-class Session(Dialogue):
+class Session(Introduction):
     """One connection's dialogue. The caller feeds `receive`, drains `take_output` and acts on the events."""
 
     # -- what the caller reads
@@ -124,15 +124,6 @@ class Session(Dialogue):
                 self._become_ready()
         return self._told()
 
-    def tls_established(self, version: str) -> list[Event]:
-        """The handshake is done. Nothing said in clear counts any more (RFC 3207 4.2): EHLO anew."""
-        self._handshake = False
-        self._upgraded = self._secure = True
-        self.tls = version
-        self.capabilities = NONE
-        self._line.say(Slot.EHLO, f"EHLO {self._hostname}\r\n")
-        return self._told()
-
     # -- replies; the table names these methods
 
     def _check_unasked(self) -> None:
@@ -162,48 +153,6 @@ class Session(Dialogue):
             raise MalformedReply(f"{reply.code} is no answer to {owed[0]}")
         line.answered()
         act(self, reply, owed)
-
-    def _greeted(self, _reply: Reply, _owed: Owed) -> None:
-        self._line.say(Slot.EHLO, f"EHLO {self._hostname}\r\n")
-
-    def _turned_away(self, reply: Reply, owed: Owed) -> None:
-        self._farewell(f"refused: {reply}", SLOTS[owed[0]].stage, reply)
-
-    def _without_extensions(self, reply: Reply, owed: Owed) -> None:
-        if self._upgraded:  # EHLO was fine in clear: it is TLS that this server cannot do
-            self._turned_away(reply, owed)
-        else:
-            self._line.say(Slot.HELO, f"HELO {self._hostname}\r\n")
-
-    def _introduced(self, reply: Reply, owed: Owed) -> None:
-        name = reply.lines[0].partition(" ")[0]
-        if name.lower() == self._hostname.lower():
-            reason = f"the server calls itself {name}, as we do: mail would loop"
-            self._farewell(reason, Stage.EHLO, None, Category.ROUTING)
-            return
-        if owed[0] is Slot.EHLO:
-            self.capabilities = parse_capabilities(reply.lines[1:])
-        if self._mode is TlsMode.OFF or self._secure:
-            self._become_ready()
-        elif self.capabilities.starttls:
-            self._line.say(Slot.STARTTLS, "STARTTLS\r\n")
-        elif self._mode is TlsMode.OPPORTUNISTIC:
-            self._become_ready()
-        else:
-            reason = "TLS is required and the server does not offer STARTTLS"
-            self._farewell(reason, Stage.STARTTLS, None, Category.TLS)
-
-    def _upgrade(self, _reply: Reply, _owed: Owed) -> None:
-        self._handshake = True
-        if self._reader.pending:  # CVE-2021-38371: what was said in clear must not be read as said under TLS
-            raise MalformedReply("the server said more in clear after it took STARTTLS")
-        self._events.append(UpgradeToTls())
-
-    def _without_tls(self, reply: Reply, owed: Owed) -> None:
-        if self._mode is TlsMode.OPPORTUNISTIC:
-            self._become_ready()
-        else:
-            self._turned_away(reply, owed)
 
     def _become_ready(self, _reply: Reply | None = None, _owed: Owed | None = None) -> None:
         if self._leaving:

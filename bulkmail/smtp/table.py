@@ -28,6 +28,7 @@ class Phase(StrEnum):
     HELLO = "hello"
     STARTTLS = "starttls"
     HANDSHAKE = "handshake"
+    AUTH = "auth"
     READY = "ready"
     ENVELOPE = "envelope"
     BODY = "body"
@@ -43,6 +44,7 @@ class Slot(StrEnum):
     EHLO = "EHLO"
     HELO = "HELO"
     STARTTLS = "STARTTLS"
+    AUTH = "AUTH"  # and each line of its dialogue (RFC 4954 4)
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
@@ -70,6 +72,7 @@ SLOTS: dict[Slot, Facts] = {
     Slot.EHLO: Facts(Phase.HELLO, Stage.EHLO, "ehlo"),
     Slot.HELO: Facts(Phase.HELLO, Stage.EHLO, "ehlo"),
     Slot.STARTTLS: Facts(Phase.STARTTLS, Stage.STARTTLS, "starttls"),
+    Slot.AUTH: Facts(Phase.AUTH, Stage.AUTH, "auth"),
     Slot.MAIL: Facts(Phase.ENVELOPE, Stage.MAIL, "mail"),
     Slot.RCPT: Facts(Phase.ENVELOPE, Stage.RCPT, "rcpt"),
     Slot.DATA: Facts(Phase.ENVELOPE, Stage.DATA, "data"),
@@ -88,6 +91,7 @@ RULES: dict[Slot, dict[int, str]] = {
     Slot.EHLO: {2: "_introduced", 4: "_turned_away", 5: "_without_extensions"},
     Slot.HELO: {2: "_introduced", 4: "_turned_away", 5: "_turned_away"},
     Slot.STARTTLS: {2: "_upgrade", 4: "_without_tls", 5: "_without_tls"},
+    Slot.AUTH: {2: "_signed_in", 3: "_challenged", 4: "_not_signed_in", 5: "_not_signed_in"},
     Slot.MAIL: {2: "_taken", 4: "_sender_refused", 5: "_sender_refused"},
     Slot.RCPT: {2: "_taken", 4: "_recipient_refused", 5: "_recipient_refused"},
     Slot.DATA: {3: "_send_message", 4: "_data_refused", 5: "_data_refused"},

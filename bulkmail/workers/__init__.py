@@ -3,6 +3,7 @@
 Room: the only child processes; a worker class is named ("bulkmail.content.compose:Composer"), never imported here.
 Takes: jobs and answers of plain data (what `marshal` carries), a deadline for each job.
 Gives: a Deferred for each answer; a dead or overdue worker fails exactly the jobs it held, and is replaced.
+        `Command` runs a program of the operator's once, for what it prints.
 Never: shares memory, leaves a child behind (a child exits when its input closes), retries a job by itself.
 
 Why not threads: Python beside the event loop starves it (30,500 line exchanges a second fell to 470 with CSV parsing
@@ -15,7 +16,18 @@ by hostile content could at worst send wrong values, not code to run.
 
 from __future__ import annotations
 
+from bulkmail.workers.command import Command, CommandFailedError
 from bulkmail.workers.frames import Frames, frame
 from bulkmail.workers.pool import Pool, Worker, WorkerDiedError, WorkerFailedError, WorkerLateError
 
-__all__ = ["Frames", "Pool", "Worker", "WorkerDiedError", "WorkerFailedError", "WorkerLateError", "frame"]
+__all__ = [
+    "Command",
+    "CommandFailedError",
+    "Frames",
+    "Pool",
+    "Worker",
+    "WorkerDiedError",
+    "WorkerFailedError",
+    "WorkerLateError",
+    "frame",
+]

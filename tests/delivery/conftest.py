@@ -118,6 +118,8 @@ class Watched(Spool):
 class FakeConnection:
     """What `bulkmail.net.Connection` promises its listener, driven by the test."""
 
+    resuming = False
+
     def __init__(self, farm, host, ip, listener, options):
         self.farm = farm
         self.peer = Peer(host, ip)
@@ -419,7 +421,9 @@ class FakePool:
 class World:
     """One process's worth of delivery, ready to be told what its world looks like."""
 
-    def __init__(self, monkeypatch, *, settings=None, providers=None, connections=2000, seed=0, speed=1.0, sites=None):
+    def __init__(
+        self, monkeypatch, *, settings=None, providers=None, connections=2000, seed=0, speed=1.0, sites=None, relay=None
+    ):
         self.clock = Clock()
         self.clock.callFromThread = lambda function, *args: self.clock.callLater(0, function, *args)
         self.store = SqliteStore(":memory:")
@@ -460,6 +464,7 @@ class World:
             connections=connections,
             speed=speed,
             sites=sites,
+            relay=None if relay is None else relay(self.clock),
         )
         self.routes = {}
         self.routed = []

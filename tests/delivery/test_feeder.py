@@ -290,7 +290,7 @@ def first_of(lane, one):
     """A message of the lane that is not with the compose workers."""
     from bulkmail.delivery.message import Message
 
-    queue = lane.queues[0]
+    queue = next(iter(lane.queues))
     got = []
     one.spool.claim(queue.id, 1).addCallback(got.extend)
     one.run(0.1)

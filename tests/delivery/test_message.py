@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.message import Message, Queue, Queues
 from bulkmail.delivery.run import Run
 from bulkmail.spool import Claimed
 
@@ -36,3 +36,20 @@ def test_a_message_stays_with_the_lane_that_claimed_it():
     one = message("a@b.example", lane="old")
     one.queue.lane = "new"
     assert one.lane == "old"
+
+
+def test_queues_are_served_in_turn():
+    queues = Queues()
+    three = [Queue(n, RUN, f"d{n}.example") for n in range(3)]
+    for queue in three:
+        queues.add(queue)
+    assert [queues.next() for _ in range(4)] == [*three, three[0]]
+    queues.discard(three[1])
+    queues.discard(three[1])
+    assert (len(queues), three[1] in queues, three[2] in queues) == (2, False, True)
+    assert [queues.next() for _ in range(3)] == [three[2], three[0], three[2]]
+    assert set(queues) == {three[0], three[2]}
+    queues.clear()
+    assert not queues
+    with pytest.raises(StopIteration):
+        queues.next()

@@ -133,6 +133,18 @@ def test_broken_tls_is_tried_once_in_clear_at_the_same_address(one):
     assert lane.heard == [("arrived", B)]
 
 
+def test_a_resumed_handshake_that_fails_is_tried_once_more_under_tls(one):
+    """A session that the server does not like must not lead into the clear."""
+    walking(one, site(A))
+    one.farm.made[0].resuming = True
+    one.clock.advance(1.0)
+    one.farm.made[0].close(Stage.STARTTLS, None, "bad session", Category.TLS, tls_failed=True)
+    one.clock.advance(1.0)
+    one.farm.made[1].close(Stage.STARTTLS, None, "handshake failed", Category.TLS, tls_failed=True)
+    modes = [connection.options["session_options"].tls for connection in one.farm.made]
+    assert (ips(one), modes) == ([A, A, A], ["opportunistic", "opportunistic", "off"])
+
+
 def test_in_clear_is_for_the_address_whose_tls_is_broken_and_for_no_other(one):
     """Where that address may not be connected to again just now, the walk goes on: under TLS."""
     walking(one, site(A, B))

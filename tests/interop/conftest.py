@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.interop import servers
+from tests.interop import relays, servers
 from tests.interop.servers import PATIENCE, Server, free_port, greets
 
 
@@ -40,6 +40,23 @@ def start_server(missing: Callable[[str], None]) -> Iterator[Callable[..., Serve
 def postfix(start_server: Callable[..., Server]) -> Server:
     """A Postfix of the test's own."""
     return start_server("postfix", connections=50, messages=0)
+
+
+@pytest.fixture
+def relay(missing: Callable[[str], None]) -> Iterator[relays.Relay]:
+    """Postfix and Dovecot, together a relay; or a skip."""
+    with contextlib.ExitStack() as ending:
+        try:
+            found: relays.Relay = ending.enter_context(relays.postfix_and_dovecot())
+        except servers.Missing as reason:
+            missing(str(reason))
+        yield found
+
+
+@pytest.fixture
+def certificate() -> Callable[[Path], None]:
+    """``certificate(folder)`` writes cert.pem and key.pem for mx.interop.test."""
+    return servers.write_certificate
 
 
 @dataclass

@@ -60,9 +60,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def postfix(*, connections: int, messages: int) -> Iterator[Server]:
+def postfix(*, connections: int, messages: int, more: str = "", services: str = "") -> Iterator[Server]:
     """Postfix with TLS, PIPELINING and CHUNKING; ``connections`` at once. Its services change to other users, so the
-    place is open to them."""
+    place is open to them. ``more`` is added to main.cf, where ``{place}`` is its folder, and ``services`` to master.cf.
+    """
     del messages  # it counts the messages of a minute, not those of a connection
     command = shutil.which("postfix", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     files = Path("/etc/postfix/postfix-files")
@@ -81,8 +82,10 @@ def postfix(*, connections: int, messages: int) -> Iterator[Server]:
                 shutil.copy(path, etc)
         write_certificate(etc)
         port = free_port()
-        (etc / "main.cf").write_text(configurations.POSTFIX_MAIN.format(place=place, connections=connections))
-        (etc / "master.cf").write_text(configurations.POSTFIX_MASTER.format(port=port))
+        (etc / "main.cf").write_text(
+            configurations.POSTFIX_MAIN.format(place=place, connections=connections) + more.format(place=place)
+        )
+        (etc / "master.cf").write_text(configurations.POSTFIX_MASTER.format(port=port) + services)
         (etc / "recipients").write_text(configurations.POSTFIX_RECIPIENTS)
         (etc / "headers").write_text(configurations.POSTFIX_HEADERS)
         shutil.chown(place / "mail", "nobody")

@@ -36,6 +36,7 @@ DEFAULTS = {
     "greeting": 60.0,
     "ehlo": 60.0,
     "starttls": 30.0,
+    "auth": 60.0,
     "mail": 60.0,
     "rcpt": 60.0,
     "data": 120.0,
@@ -142,13 +143,15 @@ class Wire(StringTransport):
 class Line:
     """A connection, its transport and its clock."""
 
-    def __init__(self, kit, listener, *, wire=None, greet=True, mode=TlsMode.OFF, handshake=None, **timeouts) -> None:
+    def __init__(
+        self, kit, listener, *, wire=None, greet=True, mode=TlsMode.OFF, handshake=None, implicit_tls=False, **timeouts
+    ) -> None:
         self.clock = Clock()
         self.listener = listener
         self.wire = wire or kit.Wire()
         self.conn = Connection(
             self.clock,
-            Session(hostname="me.example", tls=mode),
+            Session(hostname="me.example", tls=mode, implicit_tls=implicit_tls),
             peer=Peer("mx.example", "192.0.2.1"),
             listener=listener,
             timeouts=kit.timeouts(**timeouts),
@@ -221,11 +224,13 @@ class ServerTls:
 
     def __init__(self, pem: str, *, newest: int | None = None) -> None:
         self.name: bytes | None = None
+        self.connections: list[SSL.Connection] = []
         self.context = SSL.Context(SSL.TLS_METHOD)
         self.context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
         self.context.use_privatekey_file(pem)
         self.context.use_certificate_file(pem)
         self.context.set_tlsext_servername_callback(self._named)
+        self.context.set_session_id(b"mx")
         if newest is not None:
             self.context.set_max_proto_version(newest)
 
@@ -233,7 +238,13 @@ class ServerTls:
         self.name = connection.get_servername()
 
     def serverConnectionForTLS(self, protocol: Any) -> SSL.Connection:
-        return SSL.Connection(self.context, None)
+        self.connections.append(SSL.Connection(self.context, None))
+        return self.connections[-1]
+
+    @property
+    def resumed(self) -> list[bool]:
+        """Of each connection, whether it took up an earlier session: what OpenSSL says on the server's side."""
+        return [bool(SSL._lib.SSL_session_reused(one._ssl)) for one in self.connections]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from twisted.trial.unittest import TestCase
 from bulkmail.mail import Category, Peer, Stage
 from bulkmail.net import SessionOptions, TlsContexts, connect
 from bulkmail.net.connect import connect_failure
-from bulkmail.smtp import TlsMode
+from bulkmail.smtp import Credentials, TlsMode
 
 V4, V6 = Peer("mx", "192.0.2.1"), Peer("mx", "2001:db8::1")
 
@@ -251,7 +251,17 @@ class Loopback(TestCase):
         self.kit = kit
         self.needs, self.end, self.folder = needs, end, tmp_path
 
-    async def talk(self, *scripts, listener=None, mode=TlsMode.OPPORTUNISTIC, ca=None, host="mx.example", **changed):
+    async def talk(
+        self,
+        *scripts,
+        listener=None,
+        mode=TlsMode.OPPORTUNISTIC,
+        ca=None,
+        host="mx.example",
+        contexts=None,
+        options=None,
+        **changed,
+    ):
         from twisted.internet import reactor
 
         self.farm = self.kit.Farm(*scripts)
@@ -266,8 +276,8 @@ class Loopback(TestCase):
             port=port.getHost().port,
             host=host,
             timeouts=self.kit.timeouts(**changed),
-            session_options=SessionOptions("me.example", mode),
-            tls_contexts=TlsContexts(ca),
+            session_options=SessionOptions("me.example", mode, **(options or {})),
+            tls_contexts=contexts or TlsContexts(ca),
         )
         closed = await self.listener.done
         for server in self.farm.servers:
@@ -359,6 +369,59 @@ class Loopback(TestCase):
             await self.talk(good(tls=tls), mode=mode, ca=self.kit.pem)
             self.assertEqual(self.fates, [("accepted", "dot")])
             self.assertEqual((self.listener.peer.tls, tls.name), ("TLSv1.3", b"mx.example"))
+
+    async def test_the_next_connection_resumes_the_session(self):
+        for newest in (SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION):
+            for mode in (TlsMode.OPPORTUNISTIC, TlsMode.VERIFY):
+                tls = self.kit.ServerTls(self.kit.pem, newest=newest)
+                contexts = TlsContexts(self.kit.pem)
+                for _ in range(3):
+                    await self.talk(good(tls=tls), mode=mode, contexts=contexts)
+                    self.assertEqual(self.fates, [("accepted", "dot")])
+                self.assertEqual(tls.resumed, [False, True, True])
+
+    async def test_implicit_tls_and_a_sign_in(self):
+        tls = self.kit.ServerTls(self.kit.pem)
+
+        def script(server):
+            server.transport.startTLS(tls)
+            server.say("220 mx.example")
+            yield
+            server.say("250-mx.example", "250-STARTTLS", "250 AUTH LOGIN")
+            yield
+            server.say("334 VXNlcm5hbWU6")
+            yield
+            server.say("334 UGFzc3dvcmQ6")
+            yield
+            server.say("235 2.7.0 in")
+            for _ in range(3):
+                yield
+                server.say("354 go" if server.lines[-1] == b"DATA" else "250 ok")
+            yield
+            while server.lines[-1] != b".":
+                yield
+            server.say("250 2.0.0 queued")
+            yield
+            server.say("221 bye")
+            server.transport.loseConnection()
+
+        options = {"implicit_tls": True, "credentials": Credentials("tim", "geheim")}
+        await self.talk(script, mode=TlsMode.VERIFY, ca=self.kit.pem, options=options)
+        self.assertEqual(self.fates, [("accepted", "dot")])
+        self.assertEqual(self.listener.peer.tls, "TLSv1.3")
+        said = self.farm.servers[0].lines[:4]
+        self.assertEqual(said, [b"EHLO me.example", b"AUTH LOGIN", b"dGlt", b"Z2VoZWlt"])
+
+    async def test_implicit_tls_with_the_wrong_certificate_says_nothing(self):
+        def script(server):
+            server.transport.startTLS(self.kit.ServerTls(self.kit.pem))
+            yield
+
+        options = {"implicit_tls": True, "credentials": Credentials("tim", "geheim")}
+        closed = await self.talk(script, mode=TlsMode.VERIFY, options=options)
+        self.assertEqual((closed.stage, closed.tls_failed), (Stage.STARTTLS, True))
+        self.assertIn("certificate verify failed", closed.reason)
+        self.assertEqual(self.farm.servers[0].lines, [])
 
     async def test_a_certificate_for_another_name(self):
         tls = self.kit.ServerTls(self.kit.pem)

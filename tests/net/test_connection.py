@@ -416,8 +416,17 @@ class TestTls:
     class Certified:
         """A handshake with a fixed opinion of the certificate."""
 
+        resuming = True
+
         def __init__(self, objection: str = "") -> None:
             self.words = objection
+            self.heard: list[str] = []
+
+        def remember(self, connection: object) -> None:
+            self.heard.append("remember")
+
+        def failed(self) -> None:
+            self.heard.append("failed")
 
         def objection(self, connection: object) -> str:
             return self.words
@@ -427,7 +436,8 @@ class TestTls:
             return "TLSv1.3"
 
     def upgrade(self, kit, listener, objection: str = "") -> object:
-        line = kit.Line(kit, listener, greet=False, mode=TlsMode.OPPORTUNISTIC, handshake=self.Certified(objection))
+        self.handshake = self.Certified(objection)
+        line = kit.Line(kit, listener, greet=False, mode=TlsMode.OPPORTUNISTIC, handshake=self.handshake)
         line.hear(GREETING[0])
         assert line.hear(b"250-mx\r\n250 STARTTLS\r\n") == b"STARTTLS\r\n"
         assert line.hear(b"220 go\r\n") == b""
@@ -440,9 +450,14 @@ class TestTls:
         line = self.upgrade(kit, listener)
         line.conn.handshakeCompleted()
         assert line.wire.said() == b"EHLO me.example\r\n"
+        assert self.handshake.heard == [], "the ticket of TLS 1.3 comes with what is read next"
         line.hear(b"250 mx\r\n")
         assert line.conn.peer.tls == "TLSv1.3"
         assert listener.heard == ["ready"]
+        assert self.handshake.heard == ["remember"]
+        line.conn.submit(kit.message())
+        line.hear(b"550 s\r\n")
+        assert self.handshake.heard == ["remember"], "once for each connection"
 
     def test_an_objection_ends_it_before_a_word_is_said(self, kit):
         listener = kit.Listener()
@@ -453,6 +468,8 @@ class TestTls:
         assert (closed.stage, closed.category, closed.tls_failed) == (Stage.STARTTLS, Category.TLS, True)
         assert line.wire.aborting
         line.conn.handshakeCompleted()
+        assert self.handshake.heard == ["failed"], "nothing of it is resumed"
+        assert line.conn.resuming
 
     def test_a_handshake_has_a_deadline(self, kit):
         listener = kit.Listener()
@@ -466,6 +483,23 @@ class TestTls:
         self.upgrade(kit, listener).lose()
         assert listener.closed.reason == "TLS handshake failed: the server closed the connection"
         assert listener.closed.tls_failed
+
+    def test_implicit_tls_starts_with_the_connection(self, kit):
+        listener = kit.Listener(quits=False)
+        handshake = self.Certified()
+        options = {"mode": TlsMode.VERIFY, "handshake": handshake, "implicit_tls": True}
+        line = kit.Line(kit, listener, greet=False, **options)
+        assert line.wire.tls is handshake
+        line.wire.getHandle = self.Handle
+        line.conn.handshakeCompleted()
+        assert line.wire.said() == b""
+        assert line.hear(GREETING[0]) == b"EHLO me.example\r\n"
+        line.hear(b"250 mx\r\n")
+        assert (line.conn.peer.tls, listener.heard, handshake.heard) == ("TLSv1.3", ["ready"], ["remember"])
+        late = kit.Listener()
+        line = kit.Line(kit, late, greet=False, **{**options, "handshake": self.Certified()})
+        line.clock.advance(30)
+        assert (late.closed.reason, late.closed.tls_failed) == ("no TLS handshake within 30 s", True)
 
     def test_plaintext_behind_220_starts_no_handshake(self, kit):
         listener = kit.Listener()

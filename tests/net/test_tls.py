@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+import ipaddress
+import ssl
+
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
-from bulkmail.net.tls import TlsContexts, tls_fault
+from bulkmail.net.tls import Sessions, TlsContexts, tls_fault
 from bulkmail.smtp import TlsMode
 
 
@@ -99,3 +107,140 @@ def test_tls_1_1_is_not_spoken_and_1_2_is(kit):
 )
 def test_words_of_an_error(error, words):
     assert tls_fault(error) == words
+
+
+class Server:
+    """The other side by Python's own ssl, in memory: it says itself whether a session was resumed."""
+
+    def __init__(self, pem, newest):
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(pem)
+        self.context.maximum_version = newest
+        self.clients = []
+
+    def meet(self, handshake) -> tuple[SSL.Connection, bool]:
+        """A handshake and a line from the server; the client's connection, and whether it resumed."""
+        into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        server = self.context.wrap_bio(into, out, server_side=True)
+        client = handshake.clientConnectionForTLS(None)
+        client.set_connect_state()
+        sides = [client.do_handshake, server.do_handshake]
+        for _ in range(10):
+            for side in list(sides):
+                try:
+                    side()
+                    sides.remove(side)
+                except (SSL.WantReadError, ssl.SSLWantReadError):
+                    pass
+                with contextlib.suppress(SSL.WantReadError):
+                    into.write(client.bio_read(65536))
+                if out.pending:
+                    client.bio_write(out.read())
+        assert not sides, "no handshake"
+        server.write(b"250 hello\r\n")
+        client.bio_write(out.read())
+        assert client.recv(100) == b"250 hello\r\n"
+        self.clients.append(client)  # OpenSSL takes the session of a client that is dropped in the middle for bad
+        return client, server.session_reused
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize("mode", [TlsMode.OPPORTUNISTIC, TlsMode.VERIFY])
+def test_a_session_is_resumed_once_it_was_remembered(kit, newest, mode):
+    server, contexts = Server(kit.pem, newest), TlsContexts(kit.pem)
+    found = []
+    for _ in range(3):
+        handshake = contexts.handshake(mode, "mx.example")
+        client, resumed = server.meet(handshake)
+        assert handshake.objection(client) == "", "the name is judged of a resumed session too"
+        assert handshake.resuming is resumed
+        handshake.remember(client)
+        found.append(resumed)
+    assert found == [False, True, True]
+
+
+def test_a_resumed_session_with_the_wrong_name_is_objected_to(kit):
+    """Were a session ever offered to a host that it is not of, its certificate would say so."""
+    server, contexts = Server(kit.pem, ssl.TLSVersion.TLSv1_3), TlsContexts(kit.pem)
+    first = contexts.handshake(TlsMode.VERIFY, "mx.example")
+    client, _ = server.meet(first)
+    other = contexts.handshake(TlsMode.VERIFY, "other.example")
+    other._sessions.put("other.example", client.get_session())
+    client, resumed = server.meet(other)
+    assert resumed
+    assert other.objection(client) == "the certificate is not for other.example"
+
+
+def test_what_was_not_verified_is_never_resumed_where_it_must_be(kit):
+    server, contexts = Server(kit.pem, ssl.TLSVersion.TLSv1_3), TlsContexts(kit.pem)
+    lax = contexts.handshake(TlsMode.REQUIRED, "mx.example")
+    client, _ = server.meet(lax)
+    lax.remember(client)
+    strict = contexts.handshake(TlsMode.VERIFY, "mx.example")
+    assert server.meet(strict)[1] is False
+    assert server.meet(contexts.handshake(TlsMode.OPPORTUNISTIC, "mx.example"))[1] is True
+    assert server.meet(contexts.handshake(TlsMode.OPPORTUNISTIC, "mx2.example"))[1] is False
+
+
+def test_after_a_failed_handshake_nothing_is_offered(kit):
+    server, contexts = Server(kit.pem, ssl.TLSVersion.TLSv1_3), TlsContexts(kit.pem)
+    handshakes = [contexts.handshake(TlsMode.REQUIRED, "mx.example") for _ in range(2)]
+    for handshake in handshakes:
+        client, _ = server.meet(handshake)
+        handshake.remember(client)
+    handshakes[0].failed()
+    assert server.meet(contexts.handshake(TlsMode.REQUIRED, "mx.example"))[1] is False
+
+
+def test_a_server_that_forgot_the_session_shakes_hands_in_full(kit):
+    contexts = TlsContexts(kit.pem)
+    handshake = contexts.handshake(TlsMode.VERIFY, "mx.example")
+    client, _ = Server(kit.pem, ssl.TLSVersion.TLSv1_3).meet(handshake)
+    handshake.remember(client)
+    client, resumed = Server(kit.pem, ssl.TLSVersion.TLSv1_3).meet(handshake)
+    assert (resumed, handshake.resuming, handshake.objection(client)) == (False, True, "")
+
+
+def test_few_sessions_are_kept():
+    sessions = Sessions(size=12)
+    for n in range(10):
+        for _ in range(6):
+            sessions.put(f"mx{n}", object())
+    assert len(sessions) == 12
+    assert sessions.take("mx0") is None
+    taken = {sessions.take("mx9") for _ in range(5)}
+    assert (len(taken), None in taken, len(sessions)) == (5, True, 8)
+    sessions.forget("mx8")
+    sessions.forget("mx8")
+    assert len(sessions) == 4
+
+
+def test_nothing_is_remembered_before_a_handshake(kit):
+    contexts = TlsContexts()
+    handshake = contexts.handshake(TlsMode.REQUIRED, "mx.example")
+    handshake.remember(handshake.clientConnectionForTLS(None))
+    assert contexts.handshake(TlsMode.REQUIRED, "mx.example").resuming is False
+
+
+@pytest.mark.parametrize(("asked", "objection"), [("127.0.0.1", ""), ("::1", ""), ("127.0.0.2", "not for 127.0.0.2")])
+def test_a_host_that_is_an_address_is_looked_for_as_one(kit, tmp_path, asked, objection):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "relay")])
+    addresses = [x509.IPAddress(ipaddress.ip_address(ip)) for ip in ("127.0.0.1", "::1")]
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+        .not_valid_after(dt.datetime(2120, 1, 1, tzinfo=dt.UTC))
+        .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = tmp_path / "address.pem"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    handshake = TlsContexts(str(pem)).handshake(TlsMode.VERIFY, asked)
+    client, tls = handshake.clientConnectionForTLS(None), kit.ServerTls(str(pem))
+    shake(client, tls.serverConnectionForTLS(None))
+    assert tls.name is None, "SNI has no addresses (RFC 6066 3)"
+    assert (objection in handshake.objection(client)) if objection else handshake.objection(client) == ""

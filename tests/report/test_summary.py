@@ -13,7 +13,7 @@ from bulkmail.report.summary import full_counts
 
 KEYS = [
     "campaign", "state", "complete", "input_rows", "input_complete", "by_status", "by_category", "by_provider",
-    "by_domain", "possibly_doubled", "rate", "started_at", "ended_at", "exit_status",
+    "by_domain", "possibly_doubled", "via_relay", "rate", "started_at", "ended_at", "exit_status",
 ]  # fmt: skip
 
 
@@ -23,6 +23,11 @@ def test_the_keys_are_the_contract(sample):
 
 def test_a_rehearsal_says_so(sample):
     assert summary(Facts(**sample.facts | {"rehearsal": True}))["rehearsal"] is True
+
+
+def test_a_relay_is_named_where_there_is_one(sample):
+    assert summary(Facts(**sample.facts))["via_relay"] is None
+    assert summary(Facts(**sample.facts | {"via_relay": "smtp.example.com"}))["via_relay"] == "smtp.example.com"
 
 
 def test_the_figures(sample):

@@ -56,6 +56,16 @@ def test_the_list_is_still_being_read(seen, of):
     assert page["lines"] == ["The list is still being read: 2 rows so far."]
 
 
+def test_through_a_relay_delivered_is_what_the_relay_took(seen, of):
+    page = seen(*of(2), *of(1, status="pending"), via_relay="smtp.example.com", by_provider={"relay": {"delivered": 2}})
+    assert page["headline"] == "The relay has taken the messages to 2 of 3 people so far"
+    assert page["lines"][0].startswith("Everything went to the relay smtp.example.com, so “delivered” means here that")
+    assert page["groups"][0]["title"] == page["statuses"][0]["title"] == "Taken by the relay"
+    assert "got it" not in str(page)
+    assert page["providers"][0]["name"] == "The relay"
+    assert seen(*of(2), via_relay="r")["headline"] == "The relay has taken the messages to 2 of 2 people"
+
+
 def test_an_empty_list(seen):
     assert seen()["headline"] == "The list is empty"
     assert seen(input_complete=False)["headline"] == "The list is being read"

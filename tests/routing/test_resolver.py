@@ -299,3 +299,23 @@ def test_a_resolver_that_has_nothing_for_anybody_bounces_nobody(server, handle):
     alive, answer = handle(("check",), ("route", "d1.test"), must_exist=["witness.test"])
     assert alive == ("alive",)
     assert answer[:3] == ("failed", True, "bad-domain")
+
+
+@pytest.fixture
+def relay(handle):
+    return lambda name: handle(("host", name))[0]
+
+
+def test_a_relay_may_be_anywhere_and_has_no_mx(zone, relay):
+    zone.zone["relay.test"] = {"MX": ["10 mx1.shop.test."], "A": ["10.0.0.2", "127.0.0.1"], "AAAA": ["::1"]}
+    answer = relay("relay.test")
+    assert mx(answer) == [(0, "relay.test", ["10.0.0.2", "127.0.0.1"]), (1, "relay.test", ["::1"])]
+    assert answer[1] == pytest.approx(300, abs=5)
+    assert zone.count("relay.test", "MX") == 0
+    zone.zone["six.test"] = {"AAAA": ["2001:db8::7"]}
+    assert mx(relay("six.test")) == [(1, "six.test", ["2001:db8::7"])]
+
+
+def test_a_relay_without_an_address(zone, relay):
+    assert relay("absent.test")[:4] == ("failed", True, "routing", "absent.test does not exist")
+    assert relay("nothing.test")[:4] == ("failed", True, "routing", "nothing.test has no address")

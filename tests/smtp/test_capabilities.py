@@ -20,7 +20,9 @@ def test_every_extension_we_use_is_read_in_any_case():
     )
 
 
-@pytest.mark.parametrize("lines", [[], [""], ["PIPELININGX"], ["-PIPELINING"], ["AUTH=PLAIN"], ["SIZE=7"], ["\ufffd"]])
+@pytest.mark.parametrize(
+    "lines", [[], [""], ["PIPELININGX"], ["-PIPELINING"], ["AUTHX PLAIN"], ["AUTH"], ["SIZE=7"], ["\ufffd"]]
+)
 def test_what_does_not_parse_is_not_offered(lines: list[str]):
     assert parse_capabilities(lines) == NONE
 
@@ -61,3 +63,8 @@ def test_parameters_and_repetitions_do_no_harm():
 def test_limits(line: str, expected: tuple[int, int, int]):
     found = parse_capabilities([line])
     assert (found.mails, found.recipients, found.domains) == expected
+
+
+def test_the_mechanisms_of_auth_are_read_in_both_spellings():
+    assert parse_capabilities(["AUTH plain LOGIN", "AUTH=LOGIN CRAM-MD5"]).auth == ("PLAIN", "LOGIN", "CRAM-MD5")
+    assert parse_capabilities(["AUTH=PLAIN"]).auth == ("PLAIN",)

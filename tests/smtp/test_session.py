@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bulkmail.mail import Category, Fate, Stage
 from bulkmail.smtp import (
     Closed,
+    Credentials,
     DotNext,
     Phase,
     Ready,
@@ -110,7 +111,10 @@ def test_starttls_and_ehlo_anew(talk, mode):
 
 def test_starttls_is_not_used_when_off_or_already_secure(talk):
     assert offer(talk, "off").session.ready
-    spoken = talk(tls=TlsMode.REQUIRED, secure=True)
+    spoken = talk(tls=TlsMode.REQUIRED, implicit_tls=True)
+    assert (spoken.session.phase, spoken.session.patience, spoken.drain()) == (Phase.HANDSHAKE, "starttls", b"")
+    assert spoken.told(spoken.session.tls_established("TLSv1.3")) == []
+    assert (spoken.session.phase, spoken.session.patience) == (Phase.GREETING, "greeting")
     spoken.hear("220 mx")
     assert spoken.hear("250 mx") == [Ready(spoken.session.capabilities)]
 
@@ -223,6 +227,7 @@ def test_a_refused_sender_leaves_nothing_to_reset(talk, pipelining):
 LINES = st.sampled_from(
     [
         *("220 mx", "250 ok", "250-mx\r\n250-PIPELINING\r\n250 SIZE 40", "250-mx\r\n250 STARTTLS", "354 go", "421 bye"),
+        *("250-mx\r\n250 AUTH CRAM-MD5 PLAIN XOAUTH2", "235 in", "334 eA==", "334 "),
         *("450 later", "550 no", "200", "250-x\r\n251 y", "noise", "", "999 x", "2", "250-open"),
     ]
 )
@@ -248,7 +253,12 @@ NEAR = st.tuples(
     st.one_of(TURNS, st.lists(SLIPS, min_size=1, max_size=3)),
 ).map(lambda drawn: drawn[0][: drawn[1]] + drawn[2])
 OPTIONS = st.fixed_dictionaries(
-    {"tls": st.sampled_from(TlsMode), "pipelining": st.booleans(), "chunking": st.booleans()}
+    {
+        "tls": st.sampled_from(TlsMode),
+        "pipelining": st.booleans(),
+        "chunking": st.booleans(),
+        "credentials": st.sampled_from([None, None, Credentials("me", "secret"), Credentials("me", "t", "XOAUTH2")]),
+    }
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.smtp import Phase, Session, Slot, TlsMode
+from bulkmail.smtp import Credentials, Phase, Session, Slot, TlsMode
 from bulkmail.smtp.table import RULES, SLOTS
 
 # How to get to a slot: the lines that come before, and what becomes of each class of reply there.
@@ -13,6 +13,7 @@ BEFORE = {
     Slot.EHLO: ("220 mx",),
     Slot.HELO: ("220 mx", "502 what"),
     Slot.STARTTLS: ("220 mx", "250-mx|250 STARTTLS"),
+    Slot.AUTH: ("220 mx", "250-mx|250 AUTH CRAM-MD5"),
     Slot.MAIL: ("220 mx", "250 mx", "submit"),
     Slot.RCPT: ("220 mx", "250 mx", "submit", "250 sender"),
     Slot.DATA: ("220 mx", "250 mx", "submit", "250 sender", "250 recipient"),
@@ -28,6 +29,7 @@ AFTER = {
     Slot.EHLO: {2: Phase.READY, 4: Phase.CLOSED, 5: Phase.HELLO},
     Slot.HELO: {2: Phase.READY, 4: Phase.CLOSED, 5: Phase.CLOSED},
     Slot.STARTTLS: {2: Phase.HANDSHAKE, 4: Phase.READY, 5: Phase.READY},
+    Slot.AUTH: {2: Phase.READY, 3: Phase.AUTH, 4: Phase.CLOSED, 5: Phase.CLOSED},
     Slot.MAIL: {2: Phase.ENVELOPE, 4: Phase.READY, 5: Phase.READY},
     Slot.RCPT: {2: Phase.ENVELOPE, 4: Phase.RESET, 5: Phase.RESET},
     Slot.DATA: {3: Phase.BODY, 4: Phase.RESET, 5: Phase.RESET},
@@ -41,7 +43,8 @@ AFTER = {
 
 
 def at(talk, slot: Slot):
-    spoken = talk(tls=TlsMode.OPPORTUNISTIC)
+    signing_in = {"tls": TlsMode.OFF, "credentials": Credentials("me", "secret")} if slot is Slot.AUTH else {}
+    spoken = talk(**{"tls": TlsMode.OPPORTUNISTIC, **signing_in})
     for step in BEFORE[slot]:
         if step == "submit":
             spoken.submit()

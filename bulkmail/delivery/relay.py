@@ -1,0 +1,182 @@
+"""The relay, where one is set: how its connections are opened, and which of its answers concern our own settings.
+
+What it answers to a sign-in, what certificate it shows, and whether it takes mail from us at all are between the
+operator and the relay: a fault there is ours, sending pauses, and no recipient is charged. Everything else about it is
+as with any site: when it cannot be reached that is an outage, and what it says to a recipient is that one's outcome.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from bulkmail.mail import Category, Fate, Outcome, Stage
+from bulkmail.net import SessionOptions
+from bulkmail.settings import RELAY_SECRETS, Relay, read_secret, secret_of
+from bulkmail.shaping import Limits, classify
+from bulkmail.smtp import Closed, Credentials, Settled, TlsMode
+from bulkmail.workers import Command
+
+_TOKEN_WITHIN = 30.0
+_FIRST_WAIT, _LONGEST_WAIT = 5.0, 300.0
+_MODES = {
+    "starttls": TlsMode.VERIFY,
+    "implicit": TlsMode.VERIFY,
+    "opportunistic": TlsMode.OPPORTUNISTIC,
+    "off": TlsMode.OFF,
+}
+# "You are nobody to me" (RFC 4954 6), said to a command that needs a sign-in.
+_SIGN_IN_FIRST = (530, 534, 535, 538)
+_NOT_FOR_US = re.compile(
+    r"relay\w*\b.{0,40}?\b(?:denied|prohibited|refused|(?:not|n't) (?:allowed|permitted))", re.ASCII
+)
+_NOT_VERIFIED = re.compile(r"not verified|verified sender|sender (?:identity|address) .{0,60}verified", re.ASCII)
+_ENVELOPE = (Stage.MAIL, Stage.RCPT)
+
+
+class Relaying:
+    """``command`` starts a program (`Command.start`); ``nonce`` gives a fresh, printable word that nobody can guess."""
+
+    def __init__(
+        self, relay: Relay, *, reactor: Any, nonce: Callable[[], str], command: Callable[..., Command] = Command.start
+    ) -> None:
+        self.host = relay.host
+        self.port = relay.port
+        self.ca_file = relay.ca_file
+        self.limits = Limits(
+            connections=relay.connections,
+            messages_per_connection=relay.messages_per_connection,
+            rate=relay.rate,
+            connection_rate=relay.connection_rate,
+            idle=relay.idle,
+            tls=str(_MODES[relay.tls]),
+        )
+        self._relay = relay
+        self._reactor = reactor
+        self._nonce = nonce
+        self._start_command = command
+        self._command: Command | None = None
+        self._waiting: list[Callable[[str], None]] = []
+        self._token = relay.secret
+        self._wait = _FIRST_WAIT
+        self._taken = False  # it has accepted a message
+
+    def __repr__(self) -> str:
+        return f"<Relaying through {self.host}:{self.port}>"
+
+    def options(self, options: SessionOptions) -> SessionOptions:
+        """How one session with the relay is spoken, made of how any other is."""
+        relay = self._relay
+        credentials = None
+        if relay.username is not None:
+            mechanism = "XOAUTH2" if relay.by_token else "" if relay.auth == "auto" else relay.auth.upper()
+            credentials = Credentials(relay.username, self._token, mechanism, self._nonce())
+        return replace(
+            options,
+            implicit_tls=relay.tls == "implicit",
+            credentials=credentials,
+            namesake=True,  # a smarthost on this machine bears its name
+        )
+
+    # access tokens
+
+    @property
+    def prepared(self) -> bool:
+        """Whether there is all that a sign-in needs; else `prepare`."""
+        return self._relay.token_command is None or bool(self._token)
+
+    def prepare(self, then: Callable[[str], None]) -> None:
+        """Get a token from its command, and call ``then`` with ``""`` or what went wrong: never before this returns."""
+        self._waiting.append(then)
+        if self._command is None:
+            words: Sequence[str] = self._relay.token_command or ()
+            self._command = self._start_command(self._reactor, words, _TOKEN_WITHIN)
+            output: Deferred[bytes] = self._command.output
+            output.addCallbacks(self._printed, self._failed)
+
+    def _printed(self, printed: bytes) -> None:
+        try:
+            self._token, why = secret_of(printed), ""
+        except ValueError as error:
+            why = f"what {self._relay.token_command[0] if self._relay.token_command else ''} printed {error}"
+        self._tell(why)
+
+    def _failed(self, failure: Failure) -> None:
+        self._tell(failure.getErrorMessage())
+
+    def _tell(self, why: str) -> None:
+        self._command = None
+        waiting, self._waiting = self._waiting, []
+        for then in waiting:
+            then(f"no token for the relay {self.host} (relay.token_command): {why}" if why else "")
+
+    def renew(self) -> bool:
+        """The token was refused: whether another one may be had. A command is asked anew, a file is read anew."""
+        if self._relay.token_command is not None:
+            self._token = ""
+            return True
+        if self._relay.token_file is None:
+            return False
+        before = self._token
+        try:
+            self._token = read_secret(self._relay.token_file)
+        except ValueError:
+            return False  # what is known may be good again; the refusal is told
+        return self._token != before
+
+    def close(self) -> None:
+        """Let no command run on."""
+        if self._command is not None:
+            self._command.kill("is not needed any more")
+
+    # what concerns our own settings
+
+    @property
+    def wait(self) -> float:
+        """Seconds until a relay that does not want us is asked again: not so often that it locks us out."""
+        wait, self._wait = self._wait, min(_LONGEST_WAIT, self._wait * 2)
+        return wait
+
+    def fault_of(self, closed: Closed) -> str:
+        """What is to be mended where a connection ended before it was ready; ``""`` where it is not ours to mend."""
+        if closed.stage is Stage.AUTH and closed.own_fault:
+            secret = next((name for name in RELAY_SECRETS if getattr(self._relay, name) is not None), "password_file")
+            return f"{self._named(closed.reason)}; check relay.username and relay.{secret}"
+        if closed.stage is Stage.STARTTLS and closed.category is Category.TLS and self.limits.tls == TlsMode.VERIFY:
+            return f"{self._named(closed.reason)}; nothing was sent. Check relay.host, relay.tls and relay.ca_file"
+        return closed.reason if closed.own_fault else ""
+
+    def turned_away(self, event: Settled) -> str:
+        """What is to be mended where the relay's reply to a message is about us and not about its recipient, or ``""``.
+
+        Once it has taken a message, such words are about one recipient; only "sign in first" never is.
+        """
+        if event.fate is Fate.ACCEPTED:
+            self._taken, self._wait = True, _FIRST_WAIT
+        if event.reply is None or event.fate is not Fate.REFUSED:
+            return ""
+        if event.reply.code in _SIGN_IN_FIRST:
+            return f"the relay {self.host} wants a sign-in: {event.reply}; set relay.username and its secret"
+        if not self._taken and self._about_us(event):
+            return f"the relay {self.host} takes no mail from us: {event.reply}; let it know this machine or user"
+        return ""
+
+    def _about_us(self, event: Settled) -> bool:
+        assert event.reply is not None
+        text = event.reply.text.lower()
+        if event.stage in _ENVELOPE and _NOT_FOR_US.search(text):
+            return True
+        if event.stage is Stage.MAIL:
+            return event.reply.code >= 500
+        outcome = Outcome(event.fate, event.stage, event.reply)
+        sender = classify(outcome).category is Category.INVALID_SENDER
+        return event.stage is not Stage.RCPT and (sender or _NOT_VERIFIED.search(text) is not None)
+
+    def _named(self, reason: str) -> str:
+        after = reason.removeprefix("the server ")
+        return f"the relay {self.host}{': ' if after == reason else ' '}{after}"

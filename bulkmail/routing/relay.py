@@ -1,0 +1,70 @@
+"""With a relay all roads lead to it: one site for every domain, and no question to the DNS about any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import Any
+
+from bulkmail.mail import OwnFault
+from bulkmail.routing.site import MxHost, Site
+
+RELAY = "relay"  # the provider of that site: its limits are the relay's own
+_LOCALHOST = (MxHost(0, "localhost", ("127.0.0.1",)), MxHost(1, "localhost", ("::1",)))
+_SHORTEST = 60.0  # seconds that an answer is believed at least, and until the DNS is asked again after it failed
+
+
+class RelayRouter:
+    """Routes every domain to ``host``, a name or an address literal. ``ask`` is the resolver's, as for `Router`.
+
+    The last addresses known stay in use while the DNS does not answer.
+    """
+
+    def __init__(
+        self, ask: Callable[[tuple[Any, ...]], Awaitable[Any]], clock: Callable[[], float], host: str, port: int
+    ) -> None:
+        self._ask = ask
+        self._clock = clock
+        self._host = host
+        self._key = f"relay {host} {port}"
+        self._site: Site | None = None
+        self._until = float("-inf")
+
+    async def route(self, _domain: str) -> Site:
+        """The relay. Raises OwnFault where no address of it is known: the relay is ours to name."""
+        now = self._clock()
+        if self._site is None or now >= self._until:
+            self._until = now + _SHORTEST  # whoever asks meanwhile has what is known
+            try:
+                hosts, ttl = await self._hosts()
+            except OwnFault:
+                if self._site is None:
+                    raise
+            else:
+                self._until = self._clock() + max(ttl, _SHORTEST)
+                if self._site is None or self._site.hosts != hosts:
+                    self._site = Site(self._key, hosts, RELAY, f"relay {self._host}")
+        assert self._site is not None
+        return self._site
+
+    async def check(self) -> None:
+        """Whether it has an address. Raises OwnFault."""
+        await self.route("")
+
+    async def _hosts(self) -> tuple[tuple[MxHost, ...], float]:
+        try:
+            return (MxHost(0, self._host, (str(ip_address(self._host)),)),), float("inf")
+        except ValueError:
+            pass
+        if self._host == "localhost":  # RFC 6761 6.3: not a question for the DNS
+            return _LOCALHOST, float("inf")
+        answer = await self._ask(("host", self._host))
+        if answer[0] == "own-fault":
+            raise OwnFault(answer[1])
+        if answer[0] == "failed":
+            raise OwnFault(f"the relay (relay.host) cannot be found: {answer[3]}")
+        _, ttl, found = answer
+        return tuple(MxHost(rank, name, tuple(addresses)) for rank, name, addresses in found), ttl
+
+    def __repr__(self) -> str:
+        return f"<RelayRouter to {self._host}>"
