@@ -119,7 +119,7 @@ class TextEncoder:
                 return _encoded("".join(pieces))
             wire.append(b"\r\n")
             relaxed.append(b"\r\n")
-        if 6 * eight_bit > sum(map(len, pieces)):  # then base64 may be the shorter
+        if eight_bit and 6 * eight_bit > sum(map(len, pieces)):  # then base64 may be the shorter
             return _encoded("".join(pieces))
         return "quoted-printable", Body(b"".join(wire), b"".join(relaxed))
 
