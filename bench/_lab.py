@@ -17,9 +17,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from bulkmail.campaign import load_campaign, snapshot
+from bulkmail.mail import AddressError, parse_address
+from bulkmail.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SENDER = "example.com"
@@ -127,6 +132,24 @@ def campaign(folder: Path, name: str, recipients: int, domains: int, files: int 
     return place
 
 
+def letters_of_welcome(pem: bytes) -> tuple[list[tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]]:
+    """Rows of the welcome campaign, as the composer gets them, and its content without and with a DKIM key."""
+    loaded = load_campaign(ROOT / "campaigns" / "welcome" / "campaign.yaml")
+    with (ROOT / "campaigns" / "welcome" / "recipients.csv").open(newline="", encoding="utf-8") as file:
+        header, *lines = csv.reader(file)
+    rows = []
+    for n, cells in enumerate(lines, 1):
+        try:
+            parse_address(cells[0])
+        except AddressError:
+            continue
+        rows.append((n, n, cells[0], 1_795_424_400.0, 0, json.dumps(cells, ensure_ascii=False)))
+    content = snapshot(loaded, load_settings(None), [header], b"k" * 32)
+    domain = content["from"].rpartition("@")[2].rstrip("> ")
+    key = {"domain": domain, "selector": "s1", "pem": pem}
+    return rows, ({**content, "dkim": []}, {**content, "dkim": [key]})
+
+
 def settings(folder: Path, nameserver: str, port: int, *, dkim: bool, connections: int = 20, extra: str = "") -> Path:
     """bulkmail.yaml with limits out of the way."""
     lines = [
@@ -229,24 +252,32 @@ def children_cpu() -> float:
     return spent.ru_utime + spent.ru_stime
 
 
-def tree_cpu(pid: int) -> float:
-    """CPU seconds of a process and all its descendants, also those that have ended and were waited for."""
-    parents: dict[int, list[int]] = {}
-    spent: dict[int, float] = {}
+def children(pid: int) -> list[int]:
+    """All descendants of a process that run now."""
+    of: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
                 fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue
-            parents.setdefault(int(fields[1]), []).append(int(entry))
-            spent[int(entry)] = sum(map(int, fields[11:15])) / _TICK
-    total, waiting = 0.0, [pid]
-    while waiting:
-        one = waiting.pop()
-        total += spent.get(one, 0.0)
-        waiting += parents.get(one, [])
-    return total
+            of.setdefault(int(fields[1]), []).append(int(entry))
+    found = of.get(pid, [])
+    for one in found:
+        found += of.get(one, [])
+    return found
+
+
+def tree_cpu(pid: int) -> float:
+    """CPU seconds of a process and all its descendants, also those that have ended and were waited for."""
+    total = 0
+    for one in [pid, *children(pid)]:
+        try:
+            fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        total += sum(map(int, fields[11:15]))
+    return total / _TICK
 
 
 def keep(name: str, figures: dict[str, object]) -> None:

@@ -22,7 +22,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
 
-sys.path.insert(0, str(lab.ROOT))
 from bulkmail.campaign import load_campaign, snapshot
 from bulkmail.content import Composer
 from bulkmail.settings import load_settings
