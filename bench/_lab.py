@@ -8,6 +8,7 @@ import os
 import random
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SENDER = "example.com"
 TWISTD = Path(sys.executable).with_name("twistd")
 _TICK = os.sysconf("SC_CLK_TCK")
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end a benchmark as Ctrl-C does: with what it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def need(*programs: str) -> None:
@@ -213,8 +219,13 @@ def bulkmail(place: Path, config: Path, *options: str, timeout: float = 900) -> 
     main.start()
     timer = threading.Timer(timeout, process.kill)
     timer.start()
-    output, _ = process.communicate()
-    timer.cancel()
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        timer.cancel()
     wall = time.monotonic() - start
     main.stop()
     return Cost(wall, children_cpu() - before, main.cpu, main.rss_mb, process.returncode, output)

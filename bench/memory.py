@@ -164,6 +164,7 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=900, help="stop after so many seconds, whatever was reached")
     given = parser.parse_args()
     lab.need("smtp-sink", "dnsmasq")
+    lab.end_in_order()
     rows, figures = [], {}
     for recipients in given.recipients:
         with tempfile.TemporaryDirectory(prefix="bulkmail-bench-") as text:
