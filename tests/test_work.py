@@ -39,11 +39,11 @@ def test_everything_that_is_counted_has_a_baseline(bench, found):
 
 
 def test_more_work_is_seen(bench, found):
-    """Each figure, a tenth higher than now, is told of; and nothing else is."""
+    """Each figure, a little more than a tenth higher than now, is told of; and nothing else is."""
     for part, figures in found.items():
         for what in figures:
             more = copy.deepcopy(found)
-            more[part][what] *= 1.1
+            more[part][what] *= 1.11
             assert [line.startswith(f"{part}: ") and f" {what} " in line for line in bench.worse(more, found)] == [True]
 
 
