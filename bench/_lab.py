@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import random
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -15,15 +18,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from bulkmail.campaign import load_campaign, snapshot
+from bulkmail.mail import AddressError, parse_address
+from bulkmail.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SENDER = "example.com"
 TWISTD = Path(sys.executable).with_name("twistd")
 _TICK = os.sysconf("SC_CLK_TCK")
-_FIRST = ["Ana", "Jürgen", "Зоя", "Ιωάννα", "陳", "さくら", "Noël", "Márta", "Oluwaseun", "محمد"]
+
+
+def end_in_order() -> None:
+    """Let SIGTERM end a benchmark as Ctrl-C does: with what it started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def need(*programs: str) -> None:
@@ -102,22 +114,16 @@ def campaign(folder: Path, name: str, recipients: int, domains: int, files: int 
     for part in ("body.html.j2", "body.txt.j2"):
         shutil.copy(source / part, place / part)
     dice = random.Random(7)
+    with (source / "recipients.csv").open(newline="", encoding="utf-8") as people:
+        header, *lines = csv.reader(people)
     names = [f"recipients{n}.csv" for n in range(files)]
     number = 0
     for n, file in enumerate(names):
         with (place / file).open("w", newline="", encoding="utf-8") as out:
             write = csv.writer(out)
-            write.writerow(["email", "first_name", "last_name", "city", "plan", "products", "joined"])
+            write.writerow(header)
             for _ in range(recipients // files + (n < recipients % files)):
-                write.writerow([
-                    f"person{number}@d{dice.randrange(domains)}.test",
-                    dice.choice(_FIRST),
-                    f"Beispiel-{number}",
-                    "Zürich",
-                    dice.choice(["free", "gold", ""]),
-                    "Oak stool|Walnut tray|Ash spoon",
-                    "2024-05-01",
-                ])  # fmt: skip
+                write.writerow([f"person{number}@d{dice.randrange(domains)}.test", *dice.choice(lines)[1:]])
                 number += 1
     text = (source / "campaign.yaml").read_text(encoding="utf-8").splitlines()
     kept, skipping = [], False
@@ -130,6 +136,24 @@ def campaign(folder: Path, name: str, recipients: int, domains: int, files: int 
     kept += [f"name: {name}", f'from: "Acorn & Oak <hello@{SENDER}>"', f"recipients: [{', '.join(names)}]"]
     (place / "campaign.yaml").write_text("\n".join(kept) + "\n", encoding="utf-8")
     return place
+
+
+def letters_of_welcome(pem: bytes) -> tuple[list[tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]]:
+    """Rows of the welcome campaign, as the composer gets them, and its content without and with a DKIM key."""
+    loaded = load_campaign(ROOT / "campaigns" / "welcome" / "campaign.yaml")
+    with (ROOT / "campaigns" / "welcome" / "recipients.csv").open(newline="", encoding="utf-8") as file:
+        header, *lines = csv.reader(file)
+    rows = []
+    for n, cells in enumerate(lines, 1):
+        try:
+            parse_address(cells[0])
+        except AddressError:
+            continue
+        rows.append((n, n, cells[0], 1_795_424_400.0, 0, json.dumps(cells, ensure_ascii=False)))
+    content = snapshot(loaded, load_settings(None), [header], b"k" * 32)
+    domain = content["from"].rpartition("@")[2].rstrip("> ")
+    key = {"domain": domain, "selector": "s1", "pem": pem}
+    return rows, ({**content, "dkim": []}, {**content, "dkim": [key]})
 
 
 def settings(folder: Path, nameserver: str, port: int, *, dkim: bool, connections: int = 20, extra: str = "") -> Path:
@@ -187,8 +211,7 @@ class Cost:
 def bulkmail(place: Path, config: Path, *options: str, timeout: float = 900) -> Cost:
     """Run ``twistd -n bulkmail`` on a campaign to its end and count what it cost."""
     command = [str(TWISTD), "--nodaemon", "--pidfile=", "bulkmail", "-c", str(place), "--settings", str(config)]
-    before = os.times()
-    start = time.monotonic()
+    before, start = children_cpu(), time.monotonic()
     process = subprocess.Popen(
         [*command, *options], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -196,13 +219,16 @@ def bulkmail(place: Path, config: Path, *options: str, timeout: float = 900) -> 
     main.start()
     timer = threading.Timer(timeout, process.kill)
     timer.start()
-    output, _ = process.communicate()
-    timer.cancel()
+    try:
+        output, _ = process.communicate()
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        timer.cancel()
     wall = time.monotonic() - start
     main.stop()
-    after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return Cost(wall, cpu, main.cpu, main.rss_mb, process.returncode, output)
+    return Cost(wall, children_cpu() - before, main.cpu, main.rss_mb, process.returncode, output)
 
 
 class _Watch(threading.Thread):
@@ -229,6 +255,47 @@ class _Watch(threading.Thread):
 
     def stop(self) -> None:
         self._over.set()
+
+
+def children_cpu() -> float:
+    """CPU seconds of all our children that have ended, and of theirs."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def children(pid: int) -> list[int]:
+    """All descendants of a process that run now."""
+    of: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            of.setdefault(int(fields[1]), []).append(int(entry))
+    found = of.get(pid, [])
+    for one in found:
+        found += of.get(one, [])
+    return found
+
+
+def tree_cpu(pid: int) -> float:
+    """CPU seconds of a process and all its descendants, also those that have ended and were waited for."""
+    total = 0
+    for one in [pid, *children(pid)]:
+        try:
+            fields = Path(f"/proc/{one}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        total += sum(map(int, fields[11:15]))
+    return total / _TICK
+
+
+def keep(name: str, figures: dict[str, object]) -> None:
+    """Write a result to ``bench/results/``."""
+    out = ROOT / "bench" / "results"
+    out.mkdir(exist_ok=True)
+    (out / f"{name}.json").write_text(json.dumps({"at": time.time(), **figures}, indent=2) + "\n")
 
 
 def table(header: list[str], rows: list[list[object]]) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import fcntl
-import json
 import os
 import subprocess
 import sys
@@ -20,37 +18,13 @@ import _lab as lab
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-sys.path.insert(0, str(lab.ROOT))
-from bulkmail.campaign import load_campaign, snapshot
 from bulkmail.content import Composer
 from bulkmail.content.dkim import load_key
 from bulkmail.delivery.composing import _AHEAD, BATCH
-from bulkmail.mail import AddressError, parse_address
-from bulkmail.settings import load_settings
 from bulkmail.workers.frames import Frames, frame
 
 WORKER = "bulkmail.content.compose:Composer"
 PLAIN, SIGNED = 1, 2  # the two campaigns
-
-
-def contents(pem: bytes) -> tuple[list[tuple[Any, ...]], dict[int, dict[str, Any]]]:
-    """Rows of the welcome campaign, as the composer gets them, and its content without and with a DKIM key."""
-    campaign = load_campaign(lab.ROOT / "campaigns" / "welcome" / "campaign.yaml")
-    with (lab.ROOT / "campaigns" / "welcome" / "recipients.csv").open(newline="", encoding="utf-8") as file:
-        header, *lines = csv.reader(file)
-    rows = []
-    for n, cells in enumerate(lines, 1):
-        try:
-            parse_address(cells[0])
-        except AddressError:
-            continue
-        rows.append((n, n, cells[0], 1_795_424_400.0, 0, json.dumps(cells, ensure_ascii=False)))
-    content = snapshot(campaign, load_settings(None), [header], b"k" * 32)
-    domain = content["from"].rpartition("@")[2].rstrip("> ")
-    return rows, {
-        PLAIN: {**content, "dkim": []},
-        SIGNED: {**content, "dkim": [{"domain": domain, "selector": "s1", "pem": pem}]},
-    }
 
 
 class Child:
@@ -93,7 +67,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     given = parser.parse_args()
     pem = lab.new_key()
-    rows, campaigns = contents(pem)
+    rows, (plain, signed) = lab.letters_of_welcome(pem)
+    campaigns = {PLAIN: plain, SIGNED: signed}
     rows = (rows * (given.messages // len(rows) + 1))[: given.messages]
     batches = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
     key, scheme, digest = load_key(pem), padding.PKCS1v15(), hashes.SHA256()

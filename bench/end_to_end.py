@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -21,7 +20,8 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=4)
     given = parser.parse_args()
     lab.need("smtp-sink", "dnsmasq")
-    rows, figures = [], {}
+    rows: list[list[object]] = []
+    figures: dict[str, object] = {}
     with tempfile.TemporaryDirectory(prefix="bulkmail-bench-") as text:
         folder = Path(text)
         with lab.dns(folder, given.domains, given.sites, given.sites) as nameserver, lab.sinks(given.sites) as port:
@@ -61,9 +61,7 @@ def main() -> None:
             rows,
         )
     )
-    out = lab.ROOT / "bench" / "results"
-    out.mkdir(exist_ok=True)
-    (out / "end_to_end.json").write_text(json.dumps({"at": time.time(), **figures}, indent=2) + "\n")
+    lab.keep("end_to_end", figures)
 
 
 if __name__ == "__main__":

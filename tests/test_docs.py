@@ -31,7 +31,7 @@ PAGES = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "changelog.d/*.md", "bench/**/*.md", "campaigns/**/*.md")
     for path in ROOT.glob(pattern)
-    if not {"report", "rehearsal"} & set(path.relative_to(ROOT).parts[:-1])
+    if not {"report", "rehearsal", "node_modules", ".cache"} & set(path.relative_to(ROOT).parts[:-1])
 )
 OUTSIDE = re.compile(r"[a-z][a-z0-9+.-]*:|#")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|home|tmp|Users)(?:/|\b)")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from bulkmail.content import bulk
-from bulkmail.content.dkim import Signer, Unsigned, keys_for, relaxed_field, signed
+from bulkmail.content.dkim import Signer, Unsigned, keys_for, relaxed_field, sign_each, signed
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, structured, unstructured
 from bulkmail.content.mime import Part, TextEncoder, attachment, multipart, text_part
 from bulkmail.content.plaintext import adapt, plain_text, tidy_text
@@ -58,7 +58,9 @@ class Composer:
             return [(row[0], message, letter.envelope_from, None) for row in job[2]]
         # Step by step for all rows: a processor does the same thing again faster than one thing after the other
         rendered = _each(lambda row: letter.rendered(row[1], row[2], row[3], row[4], json.loads(row[5])), job[2])
-        messages = _each(Draft.signed, _each(letter.draft, rendered))
+        drafts = _each(letter.draft, rendered)
+        fields = iter(sign_each([draft.unsigned for draft in drafts if isinstance(draft, Draft)]))
+        messages = _each(lambda draft: draft.complete(next(fields)), drafts)
         return [
             (row[0], None, letter.envelope_from, message)
             if isinstance(message, str)
@@ -103,7 +105,11 @@ class Draft(NamedTuple):
 
     def signed(self) -> bytes:
         """The complete message. Raises RowError when it is too large."""
-        message = signed(self.unsigned) + self.message if self.unsigned else self.message
+        return self.complete(signed(self.unsigned))
+
+    def complete(self, signatures: bytes) -> bytes:
+        """The same with signatures that were made elsewhere."""
+        message = signatures + self.message
         if len(message) > SIZE_CAP:
             raise RowError(f"the message has {len(message):,} bytes, more than the {SIZE_CAP:,} that providers take")
         return message

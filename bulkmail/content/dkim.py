@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from bulkmail.content.eightfold import WORTH, Eightfold
 from bulkmail.mail import AddressError, BulkmailError, domain_key
 
 SIGNED = (
@@ -61,6 +62,11 @@ class SigningKey(NamedTuple):
             return self.key.sign(data, _PADDING, _SHA256)
         return self.key.sign(sha256(data).digest())
 
+    def sign_each(self, data: Sequence[bytes]) -> list[bytes]:
+        """The same for many, eight at a time where that can be done."""
+        eightfold = _eightfold(self.key) if len(data) >= WORTH and isinstance(self.key, RSAPrivateKey) else None
+        return [self.sign(one) for one in data] if eightfold is None else eightfold.sign(data)
+
 
 class Unsigned(NamedTuple):
     """A signature field but for its last value, and what that is a signature of."""
@@ -72,6 +78,11 @@ class Unsigned(NamedTuple):
 
 _PADDING = padding.PKCS1v15()
 _SHA256 = hashes.SHA256()
+
+
+@lru_cache(maxsize=64)
+def _eightfold(key: RSAPrivateKey) -> Eightfold | None:
+    return Eightfold.load(key)
 
 
 @lru_cache(maxsize=64)
@@ -192,16 +203,25 @@ class Signer:
         return unsigned
 
 
-def signed(unsigned: Iterable[Unsigned]) -> bytes:
-    """The DKIM-Signature fields. Apart from `Signer.prepare`, so that the signatures of a batch follow each other:
+def signed(unsigned: Sequence[Unsigned]) -> bytes:
+    """The DKIM-Signature fields of one message."""
+    return sign_each([unsigned])[0]
 
-    RSA and the rest would throw each other out of the processor's caches again and again.
+
+def sign_each(messages: Sequence[Sequence[Unsigned]]) -> list[bytes]:
+    """The DKIM-Signature fields of each message; all of them have the same keys.
+
+    Apart from `Signer.prepare`, so that the signatures of a batch are made together: RSA and the rest would throw
+    each other out of the processor's caches again and again.
     """
-    fields: list[bytes] = []
-    for key, field, data in unsigned:
-        signature = b2a_base64(key.sign(data), newline=False)
-        fields += field, b"\r\n ".join([signature[i : i + _LINE] for i in range(0, len(signature), _LINE)]), b"\r\n"
-    return b"".join(fields)
+    fields = [b""] * len(messages)
+    for same_key in zip(*messages, strict=True):
+        signatures = same_key[0].key.sign_each([one.data for one in same_key])
+        for at, (one, signature) in enumerate(zip(same_key, signatures, strict=True)):
+            value = b2a_base64(signature, newline=False)
+            lines = b"\r\n ".join([value[i : i + _LINE] for i in range(0, len(value), _LINE)])
+            fields[at] += one.field + lines + b"\r\n"
+    return fields
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from binascii import b2a_base64, b2a_qp
+from binascii import a2b_qp, b2a_base64, b2a_qp
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -26,7 +26,8 @@ _WIDTH = 76
 _STATES = 2 * _WIDTH
 _BARE = re.compile(r"[!-<>-~]+(?: [!-<>-~]+)*", re.ASCII).fullmatch  # stands in the middle of a line as it is
 # The start of a line that `quoted_printable` has to change, or that may turn out to be one
-_UNSURE = re.compile(rb"\n(?:F(?:\Z|r(?:\Z|o(?:\Z|m(?:\Z| ))))|\.(?:\Z|\r))").search
+_UNSURE = re.compile(rb"\nF(?:\Z|r(?:\Z|o(?:\Z|m(?:\Z| ))))").search
+_HARD_END = re.compile(rb"(?<!=)\r\n").search
 _ROOM = 16_000_000  # bytes that one encoder may remember
 _OVERHEAD = 300
 _SHORT, _MANY = 200, 4096
@@ -119,7 +120,7 @@ class TextEncoder:
                 return _encoded("".join(pieces))
             wire.append(b"\r\n")
             relaxed.append(b"\r\n")
-        if 6 * eight_bit > sum(map(len, pieces)):  # then base64 may be the shorter
+        if eight_bit and 6 * eight_bit > sum(map(len, pieces)):  # then base64 may be the shorter
             return _encoded("".join(pieces))
         return "quoted-printable", Body(b"".join(wire), b"".join(relaxed))
 
@@ -149,7 +150,7 @@ def _step(text: str, state: int) -> _Step | None:
         return None
     data = text.replace("\n", "\r\n").encode("utf-8")
     # In front as much as stands in this line already; behind, a character that makes `text` not the end
-    wire = b2a_qp(b"\r\n" + b"x" * column + data + b"x")[2 + column : -1]
+    wire = _dotless(b2a_qp(b"\r\n" + b"x" * column + data + b"x"))[2 + column : -1]
     if not wire:
         return (), (), state, 0
     if _UNSURE(b"x" + wire if column else b"\n" + wire):
@@ -186,18 +187,30 @@ def lines_of(text: str) -> str:
 def quoted_printable(text: str) -> bytes:
     """Lines of text (each with its LF) as quoted-printable lines (RFC 2045 6.7), with CRLF.
 
-    No line on the wire is a lone dot or starts with ``From ``: some servers end the message at the one and put a
-    ``>`` before the other, which breaks the signature.
+    No line on the wire starts with a dot or with ``From ``. Some servers end the message at a lone dot, and put a
+    ``>`` before the other, which breaks the signature; and nothing needs to be stuffed (RFC 5321 4.5.2).
     """
-    encoded = b2a_qp(text.replace("\n", "\r\n").encode("utf-8"))  # CRLF in, so the soft line ends are CRLF too
-    if b"\nFrom " in encoded or encoded.startswith(b"From ") or b"\n.\r" in encoded:
+    # A line end in front, so that each line has one there; and with CRLF in, the soft line ends are CRLF too
+    encoded = _dotless(b2a_qp(b"\r\n" + text.replace("\n", "\r\n").encode("utf-8")))[2:]
+    if b"\nFrom " in encoded or encoded.startswith(b"From "):
         lines = []
         for line in encoded.split(b"\r\n"):
             if line.startswith(b"From "):
                 lines.append((b"=46" if len(line) <= 74 else b"=46=\r\n") + line[1:])
             else:
-                lines.append(b"=2E" if line == b"." else line)
+                lines.append(line)
         encoded = b"\r\n".join(lines)
+    return encoded
+
+
+def _dotless(encoded: bytes) -> bytes:
+    """Quoted-printable with ``=2E`` for each dot at the start of a line; the rest of such a line is broken anew."""
+    at = 0
+    while (at := encoded.find(b"\n.", at) + 1) > 0:
+        end = _HARD_END(encoded, at)
+        stop = len(encoded) if end is None else end.end()
+        rest = b2a_qp(b"\r\nxxx" + a2b_qp(encoded[at + 1 : stop]))  # as many columns as =2E
+        encoded = encoded[:at] + b"=2E" + rest[len(b"\r\nxxx") :] + encoded[stop:]
     return encoded
 
 

@@ -124,23 +124,23 @@ class Ledger:
         if outcome.fate is Fate.UNKNOWN:
             result = "unknown"
         reply, peer = outcome.reply, outcome.peer
-        attempt = Attempt(
-            at=now,
-            number=claimed.attempts + 1,
-            result=result,
-            category=str(decision.category or ""),
-            smtp_code=reply.code if reply else 0,
-            enhanced=reply.enhanced if reply else "",
-            reply=(reply.text if reply else outcome.note)[:512],
-            stage=str(outcome.stage),
-            mx_host=peer.host,
-            mx_ip=peer.ip,
-            source_ip=peer.source_ip,
-            tls=peer.tls,
-            duration_ms=round((now - began) * 1000),
-            next_attempt_at=decision.next_at or 0.0,
+        attempt = Attempt(  # by position: this is every message's path, and keywords cost as much as the tuple
+            now,
+            claimed.attempts + 1,
+            result,
+            str(decision.category or ""),
+            reply.code if reply else 0,
+            reply.enhanced if reply else "",
+            (reply.text if reply else outcome.note)[:512],
+            str(outcome.stage),
+            peer.host,
+            peer.ip,
+            peer.source_ip,
+            peer.tls,
+            round((now - began) * 1000),
+            decision.next_at or 0.0,
         )
-        settlement = self._settlement(message, decision.status, decision.category, provider, attempt, first)
+        settlement = self._settlement(message, decision.status, decision.category, provider, attempt, first, now)
         return verdict, decision, settlement
 
     def close(
@@ -158,7 +158,8 @@ class Ledger:
         ``reply_of``: the recipient whose last attempt it was that tells why.
         """
         first = message.claimed.first_attempt_at
-        self._settle(message, self._settlement(message, status, category, provider, None, first, note, reply_of))
+        now = self._wall()
+        self._settle(message, self._settlement(message, status, category, provider, None, first, now, note, reply_of))
 
     def give_back(self, messages: Iterable[Message], due: float = 0.0) -> None:
         """Return untouched messages to the spool; they are due again at ``due`` (wall clock)."""
@@ -170,31 +171,32 @@ class Ledger:
         await self._spool.release(rows, due)
         self.due(due)
 
+    @staticmethod
     def _settlement(
-        self,
         message: Message,
         status: Status,
         category: Category | None,
         provider: str,
         attempt: Attempt | None,
         first: float,
+        now: float,
         note: str = "",
         reply_of: int = 0,
     ) -> Settlement:
         claimed = message.claimed
         return Settlement(
-            recipient_id=claimed.id,
-            queue_id=claimed.queue_id,
-            status=str(status),
-            category=str(category or ""),
-            provider=provider,
-            attempt=attempt,
-            first_attempt_at=first,
-            completed_at=self._wall() if status.final else 0.0,
-            next_at=attempt.next_attempt_at if attempt else 0.0,
-            bytes=message.size,
-            note=note[:512],
-            reply_of=reply_of,
+            claimed.id,
+            claimed.queue_id,
+            str(status),
+            str(category or ""),
+            provider,
+            attempt,
+            first,
+            now if status.final else 0.0,
+            attempt.next_attempt_at if attempt else 0.0,
+            message.size,
+            note[:512],
+            reply_of,
         )
 
     def _settle(self, message: Message, settlement: Settlement) -> None:

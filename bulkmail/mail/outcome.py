@@ -82,7 +82,7 @@ class Status(StrEnum):
     @property
     def final(self) -> bool:
         """Whether nothing more will happen to this recipient."""
-        return self not in (Status.PENDING, Status.DEFERRED)
+        return self is not Status.PENDING and self is not Status.DEFERRED
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,9 @@ class Deadline:
         if self._timer is None:
             self._arm(at, seconds)
         elif self._timer_at > at:
-            self._timer.reset(seconds)
-            self._timer_at = at
+            # Not `reset`: to move a timer forward, the reactor looks for it among all timers, one by one
+            self._timer.cancel()
+            self._arm(at, seconds)
 
     def stop(self) -> None:
         """Expire no more, until started again."""

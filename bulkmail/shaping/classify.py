@@ -52,6 +52,9 @@ class Verdict:
     wait: float | None = None
 
 
+_NOTHING_WRONG = Verdict(None, permanent=False)
+
+
 def status_of(verdict: Verdict) -> Status:
     """The status a verdict leads to: ``bounced`` only for the address's own permanent faults, else ``blocked``."""
     if not verdict.permanent:
@@ -144,7 +147,7 @@ def classify(outcome: Outcome) -> Verdict:
     if outcome.category is not None:
         return Verdict(outcome.category, outcome.permanent)
     if outcome.fate is Fate.ACCEPTED:
-        return Verdict(None, permanent=False)
+        return _NOTHING_WRONG
     if outcome.fate is Fate.UNKNOWN:
         return Verdict(Category.NO_ANSWER, permanent=False)
     if outcome.reply is None or outcome.fate is Fate.LOST:

@@ -63,6 +63,9 @@ class Decision:
     next_at: float | None = None
 
 
+_DELIVERED = Decision(Status.DELIVERED)
+
+
 def _jittered(seconds: float, rng: Dice) -> float:
     """Up to a tenth longer, so that what failed together does not come back together."""
     return seconds * (1 + JITTER * rng.random())
@@ -110,7 +113,7 @@ def decide(
     """
     assert outcome.fate is not Fate.UNTRIED, "an untried recipient is not an attempt; nothing is decided about it"
     if outcome.fate is Fate.ACCEPTED:
-        return Decision(Status.DELIVERED)
+        return _DELIVERED
     if outcome.fate is Fate.UNKNOWN and on_unknown == "keep":
         return Decision(Status.UNKNOWN, verdict.category)
     if verdict.permanent:

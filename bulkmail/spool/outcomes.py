@@ -65,7 +65,8 @@ class Outcomes:
         if not items:
             done.callback(None)
             return done
-        self._buffer.extend((item, None) for item in items[:-1])
+        if len(items) > 1:
+            self._buffer.extend((item, None) for item in items[:-1])
         self._buffer.append((items[-1], done))
         self._plan()
         return done

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from base64 import encodebytes
-from binascii import b2a_qp
+from binascii import a2b_qp, b2a_qp
 from collections.abc import Callable
 from typing import Any
 
@@ -106,12 +106,20 @@ def _plainly_encoded(text: str) -> tuple[str, bytes]:
     if 3 * (size + 2 * eight_bit) > 4 * size:
         return "base64", encodebytes(data).replace(b"\n", b"\r\n")
     lines = []
-    for line in b2a_qp(data).split(b"\r\n"):
+    for line in b"\r\n".join(map(_plain_line, data.split(b"\r\n"))).split(b"\r\n"):
         if line.startswith(b"From "):
             lines += [b"=46" + line[1:]] if len(line) <= 74 else [b"=46=", line[1:]]
         else:
-            lines.append(b"=2E" if line == b"." else line)
+            lines.append(line)
     return "quoted-printable", b"\r\n".join(lines)
+
+
+def _plain_line(text: bytes, column: int = 0) -> bytes:
+    """One line in quoted-printable, one line on the wire after the other; a dot in column 0 is ``=2E``."""
+    first, soft, _ = b2a_qp(b"x" * column + text + b"\r\n")[column:-2].partition(b"=\r\n")
+    if first.startswith(b".") and not column:
+        return b"=2E" + _plain_line(text[1:], 3)
+    return first + soft + _plain_line(text[len(a2b_qp(first)) :]) if soft else first
 
 
 def _plainly_composed(content: dict[str, Any], n: int, email: str, date: float, cells: list[str]) -> bytes:

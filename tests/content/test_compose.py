@@ -61,7 +61,7 @@ def on_the_wire(message: bytes) -> None:
     head, _, rest = message.partition(b"\r\n\r\n")
     assert max(len(line) for line in head.split(b"\r\n") if not line.startswith(b"List-Unsubscribe:")) <= 78
     assert max(map(len, rest.split(b"\r\n"))) <= 78
-    assert b"\r\n.\r\n" not in message
+    assert b"\r\n." not in message
 
 
 def test_the_fields_of_a_bulk_mail(compose):

@@ -45,6 +45,9 @@ PIECES = st.one_of(
             "\x01\n",
             "\n\x01\n",
             "x" * 75 + "..\n",
+            "..." + "x" * 73 + "." * 80 + "\n",
+            "=." * 60,
+            ". \n",
             "--=_aboundary\n",
             "  ",
         ]
@@ -63,7 +66,7 @@ def on_the_wire(body: bytes) -> None:
     for line in body.split(b"\r\n"):
         assert len(line) <= 76
         assert not line.startswith(b"From ")
-        assert line != b"."
+        assert not line.startswith(b".")
         assert not line.endswith((b" ", b"\t"))
 
 
@@ -114,10 +117,10 @@ def test_an_encoder_forgets_what_is_too_much(plainly_encoded, monkeypatch):
     assert sum(step is not None for known in encoder._known.values() for step in known.steps) <= 2
 
 
-def test_from_and_lone_dots_never_stand_bare():
+def test_no_line_starts_with_a_dot_or_with_from():
     wire = quoted_printable("From me\n.\n..\n.x\n" + "y" * 75 + "From you\n" + "From " + "z" * 90 + "\n")
     on_the_wire(wire)
-    assert wire.startswith(b"=46rom me\r\n=2E\r\n..\r\n.x\r\n")
+    assert wire.startswith(b"=46rom me\r\n=2E\r\n=2E.\r\n=2Ex\r\n")
     assert quopri.decodestring(wire).replace(b"\r\n", b"\n").startswith(b"From me\n.\n..\n.x\n")
 
 

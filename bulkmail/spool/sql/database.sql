@@ -24,8 +24,8 @@ PRAGMA journal_mode = WAL
 PRAGMA synchronous = FULL
 
 -- name: cache_size
--- 32 MB of pages: the index over the queues is written at random during the import
-PRAGMA cache_size = -32768
+-- 24 MB of pages: the index over the queues is written at random during the import
+PRAGMA cache_size = -24576
 
 -- name: autocheckpoint
 -- 16 MB of log between two checkpoints: a page that changes often is written home once
