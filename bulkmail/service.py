@@ -10,13 +10,10 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-import platform
 import random
-import resource
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -43,12 +40,13 @@ from bulkmail.delivery import (
     background,
 )
 from bulkmail.failpoints import armed, failpoint
+from bulkmail.machine import check_room, own_name, raise_file_limit
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
 from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.routing import RESOLVER, RelayRouter, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import Provider, provider_table
-from bulkmail.spool import RUNNING, Spool, estimate, free_bytes, open_spool
+from bulkmail.spool import RUNNING, Spool, open_spool
 from bulkmail.workers import Pool, Worker
 
 _log = Logger("bulkmail")
@@ -59,9 +57,6 @@ SPEED = 600.0
 _GARBAGE = (10_000, 20, 20)  # new objects between two collections; generations
 _RESERVE = 200  # descriptors for everything that is no connection to an MX
 _RESTART_DELAY = 0.5
-_BYTES_A_ROW = 60
-_REPORT_BYTES_A_ROW = 700
-_SPOOL_BYTES = 16_000_000  # of any spool: the database's log and the journal's segments
 
 
 @dataclass
@@ -366,38 +361,3 @@ class Bulkmail(Service):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(self.exit_status)
-
-
-def raise_file_limit() -> int:
-    """Raise the limit of open files to what the system allows; what it is now."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    return soft if soft != resource.RLIM_INFINITY else 1 << 20
-
-
-def own_name() -> str:
-    """The machine's own full name, for EHLO."""
-    name = socket.getfqdn()
-    return name if "." in name else f"{platform.node() or 'localhost'}.localdomain"
-
-
-def check_room(spool: str, prepared: Prepared | None) -> None:
-    """Raise OwnFault where a start would fill the disk: the spool, and the report twice (it is written aside)."""
-    if prepared is None:
-        return
-    rows = prepared.input_bytes // _BYTES_A_ROW
-    for path, needed in (
-        (spool, _SPOOL_BYTES + estimate(rows, _BYTES_A_ROW)),
-        (prepared.campaign.folder, 2 * rows * _REPORT_BYTES_A_ROW),
-    ):
-        there = path
-        while not os.path.exists(there):
-            there = os.path.dirname(there)
-        free = free_bytes(there)
-        if free < needed:
-            raise OwnFault(
-                f"{there} has {free // 1000:,} kB free and this campaign may need {needed // 1000:,} kB; "
-                "make room, or use another disk"
-            )

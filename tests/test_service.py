@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 
 from bulkmail import service as module
 from bulkmail.mail import OwnFault, Problem, Refused
-from bulkmail.service import Bulkmail, Order, check_room, own_name, raise_file_limit
+from bulkmail.service import Bulkmail, Order
 from bulkmail.settings import Settings
 from bulkmail.workers import WorkerDiedError
 
@@ -275,39 +275,6 @@ def test_with_a_relay_all_roads_lead_to_it(monkeypatch):
     assert repr(service._relaying) == "<Relaying through 192.0.2.1:2525>"
     Deferred.fromCoroutine(service._close()).addBoth(got.append)
     assert got[2] is None
-
-
-def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(monkeypatch):
-    limits, was = [], (100, 4000)
-    monkeypatch.setattr(module.resource, "getrlimit", lambda _: was)
-    monkeypatch.setattr(module.resource, "setrlimit", lambda _, given: limits.append(given))
-    assert raise_file_limit() == 4000
-    assert limits == [(4000, 4000)]
-    was = (4000, 4000)
-    assert raise_file_limit() == 4000
-    assert len(limits) == 1
-    endless = module.resource.RLIM_INFINITY
-    was = (endless, endless)
-    assert raise_file_limit() == 1 << 20
-
-
-def test_our_own_name_has_a_domain(monkeypatch):
-    monkeypatch.setattr(module.socket, "getfqdn", lambda: "mta1.example.com")
-    assert own_name() == "mta1.example.com"
-    monkeypatch.setattr(module.socket, "getfqdn", lambda: "localhost")
-    monkeypatch.setattr(module.platform, "node", lambda: "box")
-    assert own_name() == "box.localdomain"
-
-
-def test_a_start_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
-    prepared = SimpleNamespace(campaign=SimpleNamespace(folder=str(tmp_path)), input_bytes=60_000_000)
-    spool = str(tmp_path / "not" / "there" / "yet")
-    monkeypatch.setattr(module, "free_bytes", lambda _: 1 << 40)
-    check_room(spool, prepared)
-    monkeypatch.setattr(module, "free_bytes", lambda _: 50_000_000)
-    with pytest.raises(OwnFault, match=rf"{tmp_path} has 50,000 kB free and this campaign may need .* kB; make room"):
-        check_room(spool, prepared)
-    check_room(spool, None)
 
 
 def test_compose_processes(monkeypatch):

@@ -1,0 +1,51 @@
+"""What the machine has to give before anything is opened: descriptors, a name of its own, room on its disks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import socket
+
+from bulkmail.delivery import Prepared
+from bulkmail.mail import OwnFault
+from bulkmail.spool import estimate, free_bytes
+
+_BYTES_A_ROW = 60
+_REPORT_BYTES_A_ROW = 700
+_SPOOL_BYTES = 16_000_000  # of any spool: the database's log and the journal's segments
+
+
+def raise_file_limit() -> int:
+    """Raise the limit of open files to what the system allows; what it is now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return soft if soft != resource.RLIM_INFINITY else 1 << 20
+
+
+def own_name() -> str:
+    """The machine's own full name, for EHLO."""
+    name = socket.getfqdn()
+    return name if "." in name else f"{platform.node() or 'localhost'}.localdomain"
+
+
+def check_room(spool: str, prepared: Prepared | None) -> None:
+    """Raise OwnFault where a start would fill the disk: the spool, and the report twice (it is written aside)."""
+    if prepared is None:
+        return
+    rows = prepared.input_bytes // _BYTES_A_ROW
+    for path, needed in (
+        (spool, _SPOOL_BYTES + estimate(rows, _BYTES_A_ROW)),
+        (prepared.campaign.folder, 2 * rows * _REPORT_BYTES_A_ROW),
+    ):
+        there = path
+        while not os.path.exists(there):
+            there = os.path.dirname(there)
+        free = free_bytes(there)
+        if free < needed:
+            raise OwnFault(
+                f"{there} has {free // 1000:,} kB free and this campaign may need {needed // 1000:,} kB; "
+                "make room, or use another disk"
+            )

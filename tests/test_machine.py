@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from bulkmail import machine as module
+from bulkmail.machine import check_room, own_name, raise_file_limit
+from bulkmail.mail import OwnFault
+
+
+def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(monkeypatch):
+    limits, was = [], (100, 4000)
+    monkeypatch.setattr(module.resource, "getrlimit", lambda _: was)
+    monkeypatch.setattr(module.resource, "setrlimit", lambda _, given: limits.append(given))
+    assert raise_file_limit() == 4000
+    assert limits == [(4000, 4000)]
+    was = (4000, 4000)
+    assert raise_file_limit() == 4000
+    assert len(limits) == 1
+    endless = module.resource.RLIM_INFINITY
+    was = (endless, endless)
+    assert raise_file_limit() == 1 << 20
+
+
+def test_our_own_name_has_a_domain(monkeypatch):
+    monkeypatch.setattr(module.socket, "getfqdn", lambda: "mta1.example.com")
+    assert own_name() == "mta1.example.com"
+    monkeypatch.setattr(module.socket, "getfqdn", lambda: "localhost")
+    monkeypatch.setattr(module.platform, "node", lambda: "box")
+    assert own_name() == "box.localdomain"
+
+
+def test_a_start_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
+    prepared = SimpleNamespace(campaign=SimpleNamespace(folder=str(tmp_path)), input_bytes=60_000_000)
+    spool = str(tmp_path / "not" / "there" / "yet")
+    monkeypatch.setattr(module, "free_bytes", lambda _: 1 << 40)
+    check_room(spool, prepared)
+    monkeypatch.setattr(module, "free_bytes", lambda _: 50_000_000)
+    with pytest.raises(OwnFault, match=rf"{tmp_path} has 50,000 kB free and this campaign may need .* kB; make room"):
+        check_room(spool, prepared)
+    check_room(spool, None)
