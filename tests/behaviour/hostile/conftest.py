@@ -1,6 +1,6 @@
 """One campaign to every hostile server there is, sent by the real program over real sockets; the tests read the result.
 
-The mail world is `python -m bulkmail.rehearsal` at 20 times its speed, the patience of the sender 1.5 seconds for each
+The mail world is `python -m bulkmail.rehearsal` at 20 times its speed, the patience of the sender 2 seconds for each
 step. Each kind of server has a domain of its own, so one run answers for all of them at once.
 """
 
@@ -24,8 +24,8 @@ import pytest
 from bulkmail.rehearsal import HOSTILE, PERSONAS, Received, body_of, read
 
 SPEED = 20.0
-PATIENCE = 1.5
-EXPIRE = "7s"
+PATIENCE = 2.0
+EXPIRE = "9s"
 TIMEOUTS = {
     **dict.fromkeys(("greeting", "ehlo", "starttls", "mail", "rcpt", "data", "body", "dot"), f"{PATIENCE:g}s"),
     "connect": "1s",

@@ -20,9 +20,9 @@ def test_row_39_a_server_that_does_not_read(big, name):
     """A piece of the message has its deadline; a crawl below that pace is none."""
     domain = big[name]
     assert domain.seen("status", "category", "stage") == {("expired", "no-answer", "data")}, domain
-    assert domain.tried("reply") == {("the server took nothing of the message within 1.5 s",)}
+    assert domain.tried("reply") == {("the server took nothing of the message within 2 s",)}
     for (milliseconds,) in domain.tried("duration_ms"):
-        assert 1500 <= int(milliseconds) <= 6500
+        assert 2000 <= int(milliseconds) <= 7000
 
 
 def test_row_39_memory_does_not_grow_with_who_does_not_read(big):
@@ -46,7 +46,7 @@ def test_row_41_the_answer_to_the_dot_is_lost(run, name):
     assert run[name].tried("attempt", "result", "stage") == {("1", "unknown", "dot"), ("2", "delivered", "dot")}
     if name == "dot-silence":
         waited = [int(attempt["duration_ms"]) for attempt in run[name].attempts if attempt["attempt"] == "1"]
-        assert min(waited) >= 1500
+        assert min(waited) >= 2000
 
 
 def test_row_41_the_doubles_are_counted(run):
