@@ -31,7 +31,7 @@ DEATHS: dict[str, tuple[int | tuple[int, int], int | tuple[int, int]]] = {
     "after-settle:kill-group@1": ((0, 1), (0, 1)),
     "mid-report:kill-group@1": ((0, 1), (0, 1)),
     "before-rename=recipients.csv:kill-group@1": ((0, 1), (0, 1)),
-    "before-rename=summary.json:kill-group@2": ((0, 1), (0, 1)),
+    "before-rename=summary.json:kill-group@1": ((0, 1), (0, 1)),
     "after-append:kill-group@1": ((0, 1), (0, 1)),
     "before-position:kill-group@1": ((0, 1), (0, 1)),
     "closing:kill-group": (0, 0),
