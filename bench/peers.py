@@ -64,7 +64,8 @@ class Peer:
         few, many = (max(10, round(length * scale)) for length in lengths)
         less, more = self.run(few, dkim), self.run(many, dkim)
         wall = (more.wall - less.wall) / (many - few)
-        self.rates[dkim].append(1 / wall if wall > 0 else float("inf"))
+        if wall > 0:  # else the machine was so busy that the short list took longer than the long one
+            self.rates[dkim].append(1 / wall)
         self.costs[dkim].append((more.cpu - less.cpu) / (many - few) * 1e6)
         self.starts[dkim].append(max(0.0, less.wall - few * wall))
 
@@ -244,9 +245,11 @@ def report(peers: list[Peer], bare: float, cores: int, size: int) -> dict[str, o
         for peer in peers:
             if not peer.costs[dkim]:
                 continue
-            rate, cost, start = middle(peer.rates[dkim]), middle(peer.costs[dkim]), middle(peer.starts[dkim])
+            rate = middle(peer.rates[dkim] or [0.0])  # 0: not one round told
+            cost, start = middle(peer.costs[dkim]), middle(peer.starts[dkim])
             name = peer.name + (", DKIM RSA-2048" if dkim else "")
-            slower, dearer = middle(own.rates[dkim]) / rate, cost / middle(own.costs[dkim])
+            slower = middle(own.rates[dkim] or [0.0]) / rate if rate else 0.0
+            dearer = cost / middle(own.costs[dkim])
             by_cpu = dearer * own.cores / peer.cores
             of_cores, in_signatures = rate / (cores * bare), cost * bare / 1e6
             rows.append([name, rate, cost, slower, by_cpu, dearer, of_cores, in_signatures, start])
