@@ -38,7 +38,7 @@ def remembered(world: Any) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def test_one_campaign_learns_for_the_next(world: Any, sink: dict[str, Any]) -> None:
-    world.nameserver = sink["dns"]
+    world.nameserver, world.witnesses = sink["dns"], []
     world.settings(port=sink["smtp_port"], shaping={"default": {"connections": 3}})
     kinds = ("short", "hang-up", "broken-tls")
     addresses = [f"user-{n}@{kinds[n % 3]}.test" for n in range(90)]
