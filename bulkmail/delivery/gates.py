@@ -16,6 +16,7 @@ from bulkmail.shaping import Gate, Limits
 if TYPE_CHECKING:
     from bulkmail.net import Connection
 
+SOON = 0.0005  # what is allowed this near is done now: a timer would cost more
 _COMPLAINT_KEPT = 3600.0  # a receiver that asked us to go slower is not asked again whether it meant it
 _MOST_KEPT = 20_000
 
@@ -203,6 +204,29 @@ class Gates:
             pace = self._pace_of(key) if gates is self._sites else (1.0, 1.0)
             gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now, pace=pace), now)
         return gate
+
+
+class Grants:
+    """The next message's turn, booked ahead on the meters and kept until it is used."""
+
+    __slots__ = ("_at", "_seats")
+
+    def __init__(self, seats: Seats) -> None:
+        self._seats = seats
+        self._at: float | None = None
+
+    def at(self, connection: Connection, now: float) -> float:
+        """When the next message may go over this connection."""
+        if self._at is None:
+            self._at = self._seats.reserve(connection.peer.ip, now)
+        return self._at
+
+    def take(self, connection: Connection, now: float) -> bool:
+        """Use it, if it may go now."""
+        allowed = self.at(connection, now) <= now + SOON
+        if allowed:
+            self._at = None
+        return allowed
 
 
 class Seats:

@@ -20,10 +20,10 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.flights import MOST_TOGETHER, Flights, full, spent, together
-from bulkmail.delivery.gates import Seats
+from bulkmail.delivery.gates import Grants, Seats
 from bulkmail.delivery.habits import Habits
 from bulkmail.delivery.message import Message, Queues
-from bulkmail.delivery.openings import SOON, Openings
+from bulkmail.delivery.openings import Openings
 from bulkmail.delivery.outage import Outage
 from bulkmail.delivery.pipelining import Pipelining
 from bulkmail.mail import Fate, Outcome, OwnFault, Peer, Stage
@@ -66,7 +66,7 @@ class Lane:
         self._flights = Flights(street)
         self._spent: set[Connection] = set()  # open, and of no more use
         self._openings = Openings(self, street, self._gate, self._seats)
-        self._grant: float | None = None
+        self._grants = Grants(self._seats)
         self._wakeup = Wakeup(street.reactor, self.dispatch)
         self.outage = Outage(street, site.key)
         self._blame: Outcome | None = None
@@ -142,7 +142,7 @@ class Lane:
     def dispatch(self) -> None:
         """Bring ready messages and idle connections together, as far as the meters allow; ask for what is missing."""
         street = self._street
-        if street.paused or self.down:
+        if street.paused or self.down or (self.outage.probing and self._flights):
             return
         now = street.now()
         while self.ready and self._idle:
@@ -150,36 +150,24 @@ class Lane:
             if not connection.ready:  # half a 421 was read: its end is near
                 self.let_go(connection)
                 continue
-            at = self._granted(connection, now)
-            if at > now + SOON:
-                self._wakeup.at(at)
+            if not self._grants.take(connection, now):
+                self._wakeup.at(self._grants.at(connection, now))
                 break
-            self._grant = None
             del self._idle[connection]
             self._begin(connection, self._next(connection, now))
+            if self.outage.probing:
+                return
         else:
             if self.ready:
                 self._openings.more(now)
         if self.wants > self.stock // 2:
             street.hungry(self)
 
-    def _granted(self, connection: Connection, now: float) -> float:
-        if self._grant is None:
-            self._grant = self._seats.reserve(connection.peer.ip, now)
-        return self._grant
-
     def _next(self, connection: Connection, now: float) -> list[Message]:
         """What the next transaction is made of; the first message of it is granted."""
-
-        def granted() -> bool:
-            allowed = self._granted(connection, now) <= now + SOON
-            if allowed:
-                self._grant = None
-            return allowed
-
         offered = connection.capabilities
-        most = min(self.habits.recipients, offered.recipients or MOST_TOGETHER)
-        return together(self.ready, most, offered.domains, granted)
+        most = 1 if self.outage.probing else min(self.habits.recipients, offered.recipients or MOST_TOGETHER)
+        return together(self.ready, most, offered.domains, lambda: self._grants.take(connection, now))
 
     def _begin(self, connection: Connection, group: list[Message]) -> None:
         now = self._street.now()
@@ -192,7 +180,7 @@ class Lane:
     def may_follow(self, conn: Connection) -> None:
         """Send or announce the next message behind the one under way, if it is ready and granted now."""
         street, now, ready = self._street, self._street.now(), self.ready
-        if self.closed or self.down or street.paused or self._gate.gate.surplus:
+        if self.closed or self.down or street.paused or self._gate.gate.surplus or self.outage.probing:
             return
         # Idle connections and those being opened find their messages left; one that came back untried is not risked
         # again; nothing stands behind the last one of a connection.
@@ -202,9 +190,8 @@ class Lane:
             return
         if not self.pipelining.room(self._flights.on(conn), ready[0].size, chunking=conn.chunking):
             return
-        if self._granted(conn, now) > now + SOON:
+        if not self._grants.take(conn, now):
             return
-        self._grant = None
         self.ready.extendleft(reversed(self._flights.follow(conn, self._next(conn, now))))
         self._wakeup.now()  # dispatch() may be who submitted the one before: it must not nest
 
@@ -213,7 +200,7 @@ class Lane:
     def walk_arrived(self, walk: Walk, connection: Connection) -> None:
         """A host of the site has answered and the session is ready."""
         self._openings.ended(walk)
-        self.outage.over()
+        self.outage.reached()
         self.connection_ready(connection)
 
     def walk_failed(self, walk: Walk, outcome: Outcome) -> None:
@@ -248,7 +235,10 @@ class Lane:
         outcome, self._blame = self._blame, None
         assert outcome is not None
         self.hold(-1)
-        self.down_until = self.outage.charge(message, outcome, self.site.provider)
+        self._rest(self.outage.charge(message, outcome, self.site.provider))
+
+    def _rest(self, until: float) -> None:
+        self.down_until = until
         waiting = list(self.ready)
         self.ready.clear()
         self._put_off(waiting)
@@ -297,7 +287,8 @@ class Lane:
         if event.fate is Fate.UNKNOWN:
             self.pipelining.doubted()
         self.hold(-1)
-        verdict, _ = self._street.record(message, event.outcome(peer), self.site.provider, message.began)
+        outcome = event.outcome(peer)
+        verdict, _ = self._street.record(message, outcome, self.site.provider, message.began)
         gate = self._gate.gate
         if event.fate is Fate.ACCEPTED:
             gate.speed_up(self._street.now())
@@ -307,6 +298,9 @@ class Lane:
                 self.pipelining.complained()
         if event.fate is not Fate.REFUSED or event.reply is not None:  # a verdict of our own says nothing of the server
             self._seats.trust(event.reply is not None)
+        until = self.outage.judged(message, outcome, verdict, self)
+        if until is not None:
+            self._rest(until)
 
     def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
         """Not proven yet, and written down all the same: a kill now must not send it again."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bulkmail.delivery.gates import SOON
 from bulkmail.delivery.walk import Walk
 
 if TYPE_CHECKING:
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from bulkmail.delivery.lane import Lane
     from bulkmail.delivery.street import Street
 
-SOON = 0.0005  # what is allowed this near is done now: a timer would cost more
 _REST_AFTER_REFUSED_CONNECTION = 60.0
 _FIRST_PAUSE = 1.0  # a server may count a connection for a moment longer than it lasts
 

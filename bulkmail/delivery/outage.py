@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twisted.logger import Logger
+
 from bulkmail.delivery.message import Message
 from bulkmail.mail import Category, Fate, Outcome, Stage, Status
 from bulkmail.routing import RouteFailure
-from bulkmail.shaping import Habit, SiteHealth, classify, outage
+from bulkmail.shaping import Habit, SiteHealth, Standing, Verdict, classify, outage
 
 if TYPE_CHECKING:
+    from bulkmail.delivery.lane import Lane
     from bulkmail.delivery.run import Run
     from bulkmail.delivery.street import Street
+
+_log = Logger("bulkmail")
 
 
 class Outage:
     """One site's, if it has one. Its timer grows with the site's failures, whoever is charged with them.
 
+    A site that refuses us, whoever the recipient (`Standing`), cannot be used either: but the refused are refused.
     Since when it lasts is remembered over a restart: whoever waits for the site must not wait anew.
     """
 
@@ -25,6 +31,7 @@ class Outage:
         self._site_key = site_key
         known = street.sites.known(site_key, Habit.OUTAGE, street.wall())
         self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
+        self._standing = Standing()
         self._failure = Outcome(Fate.LOST, Stage.CONNECT)
         self._charged = 0
 
@@ -32,6 +39,33 @@ class Outage:
     def since(self) -> float | None:
         """When it began, on the wall clock; None while all is well."""
         return self._health.down_since
+
+    @property
+    def probing(self) -> bool:
+        """Whether the site has refused us again and again: one message at a time is risked."""
+        return self._standing.bad
+
+    def reached(self) -> None:
+        """A host of the site has answered: that is an end, unless it answers to refuse us."""
+        if not self.probing:
+            self.over()
+
+    def judged(self, message: Message, outcome: Outcome, verdict: Verdict, lane: Lane) -> float | None:
+        """The message, already recorded, came to this. Until when, on the reactor's clock, the site rests for it."""
+        if outcome.fate is Fate.ACCEPTED:
+            if self.probing:
+                self.over()
+            self._standing.taken()
+            return None
+        if not self._standing.refused(verdict) or lane.down:
+            return None
+        _log.warn(
+            "{site} refuses us, not its recipients: {count} in a row, the last with {reply}; the others wait",
+            site=lane.site.name,
+            count=self._standing.in_a_row,
+            reply=str(outcome.reply or outcome.note)[:200],
+        )
+        return self._begin(message, outcome)
 
     def over(self) -> None:
         """The site works again, or nobody waits for it any more."""
@@ -42,13 +76,18 @@ class Outage:
     def charge(self, message: Message, outcome: Outcome, provider: str) -> float:
         """One message is charged with it. Until when, on the reactor's clock, the site rests."""
         street = self._street
+        until = self._begin(message, outcome)
+        street.record(message, outcome, provider, message.began or street.wall(), self._start_for(message.run))
+        return until
+
+    def _begin(self, message: Message, outcome: Outcome) -> float:
+        street = self._street
         now, wall = street.now(), street.wall()
         self._failure, self._charged = outcome, message.claimed.id
         rest = self._health.failed(wall, street.settings.retry, street.rng) - wall
         # A process that was stopped for a while must still find it; after a long time it says nothing any more.
         until = wall + rest + 2 * street.settings.retry.expire_after
         street.sites.learn(self._site_key, outage(self.since or wall, self._health.failures, until))
-        street.record(message, outcome, provider, message.began or wall, self._start_for(message.run))
         return now + rest
 
     def outlasts(self, run: Run, until: float) -> bool:

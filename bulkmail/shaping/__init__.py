@@ -40,6 +40,7 @@ from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.pace import Pace
 from bulkmail.shaping.pauses import Pauses
 from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval
+from bulkmail.shaping.standing import Standing
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -60,6 +61,7 @@ __all__ = [
     "RetryPlan",
     "RetrySettings",
     "SiteHealth",
+    "Standing",
     "Suspicion",
     "Verdict",
     "classify",

@@ -112,3 +112,58 @@ def test_a_domain_without_a_route(permanent):
     outcome = unroutable(RouteFailure(permanent, "bad-domain", "gone.example does not exist"))
     assert (outcome.fate, outcome.stage, outcome.permanent) == (Fate.LOST, Stage.DNS, permanent)
     assert (outcome.category, outcome.note) == (Category.BAD_DOMAIN, "gone.example does not exist")
+
+
+REFUSED = "5.7.1 our block list has your address"
+
+
+def refusing(world, kit, rows=200, **shaping):
+    """A campaign to one site that refuses everything for our address' sake."""
+    w = world(settings=kit.retry())
+    w.farm.connects = True
+    w.farm.answers = lambda connection: w.clock.callLater(0.05, connection.answer, 550, REFUSED)
+    return w, w.campaign({"a.example": rows})
+
+
+def test_a_site_that_refuses_us_is_left_alone_and_the_others_wait(world, kit):
+    w, run = refusing(world, kit)
+    w.start()
+    w.run(300)
+    refused = w.statuses(run)["blocked"]
+    assert 20 <= refused <= 40  # those that were under way beside the twentieth
+    w.run(1000)  # the first rest is over: one message finds out
+    assert w.statuses(run)["blocked"] == refused + 1
+    assert w.street.held == 0
+
+
+def test_when_it_takes_a_message_again_the_others_follow(world, kit):
+    w, run = refusing(world, kit)
+    w.start()
+    w.run(300)
+    refused = w.statuses(run)["blocked"]
+    w.farm.answers = 250
+    w.until(lambda: run.complete, 3600)
+    assert w.statuses(run) == {"blocked": refused, "delivered": 200 - refused}
+    w.settle_down()
+    w.check_empty()
+
+
+def test_who_has_waited_for_too_long_expires_with_its_last_words(world, kit):
+    w, run = refusing(world, kit, rows=60)
+    w.start()
+    w.until(lambda: run.complete, 5 * DAY)
+    found = w.statuses(run)
+    assert found["blocked"] + found["expired"] == 60
+    assert found["expired"] > 10
+    w.settle_down()
+    w.check_empty()
+
+
+def test_recipients_that_do_not_exist_are_no_refusal_of_us(world, kit):
+    w = world(settings=kit.retry())
+    w.farm.connects = True
+    w.farm.answers = lambda connection: w.clock.callLater(0.05, connection.answer, 550, "5.1.1 no such user")
+    run = w.campaign({"a.example": 100})
+    w.start()
+    w.until(lambda: run.complete, 300)
+    assert w.statuses(run) == {"bounced": 100}
