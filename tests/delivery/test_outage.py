@@ -131,7 +131,7 @@ def test_a_site_that_refuses_us_is_left_alone_and_the_others_wait(world, kit):
     w.run(300)
     refused = w.statuses(run)["blocked"]
     assert 20 <= refused <= 40  # those that were under way beside the twentieth
-    w.run(1000)  # the first rest is over: one message finds out
+    w.run(500)  # the first rest is over: one message finds out
     assert w.statuses(run)["blocked"] == refused + 1
     assert w.street.held == 0
 
