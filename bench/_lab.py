@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -104,6 +105,36 @@ def sinks(addresses: int, dump: Path | None = None) -> Iterator[int]:
         for process in started:
             process.terminate()
             process.wait()
+
+
+@contextmanager
+def postgres(durable: bool = True) -> Iterator[str]:
+    """A PostgreSQL of our own on a socket (root, which it refuses, starts it as Debian's user for it). Its address."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[4]))
+    if not found:
+        raise SystemExit("this benchmark needs PostgreSQL's server (Debian: postgresql)")
+    folder = Path(tempfile.mkdtemp(prefix="bulkmail-bench-pg-"))
+    other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if other:
+        shutil.chown(folder, "postgres")
+
+    def run(name: str, *arguments: object) -> None:
+        command = [*other, str(found[-1] / name), *map(str, arguments)]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/")
+
+    data = folder / "data"
+    try:
+        run("initdb", "-D", data, "-U", "bulkmail", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(f"listen_addresses = ''\nunix_socket_directories = '{folder}'\nmax_wal_size = '4GB'\n")
+            file.write(f"shared_buffers = '512MB'\nfsync = {'on' if durable else 'off'}\n")
+        run("pg_ctl", "-D", data, "-l", folder / "log", "-w", "start")
+        try:
+            yield f"postgresql://bulkmail@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def campaign(folder: Path, name: str, recipients: int, domains: int, files: int = 1) -> Path:

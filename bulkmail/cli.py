@@ -17,7 +17,7 @@ from bulkmail.mail import BulkmailError, Refused, Status
 from bulkmail.settings import load_settings
 from bulkmail.settings import schema as settings_schema
 from bulkmail.shaping import in_words
-from bulkmail.spool import CampaignRow, Reader, forget_sites
+from bulkmail.spool import CampaignRow, Reading, copy_spool, forget_sites, open_reader, public
 
 DONE, REFUSED, USAGE = 0, 1, 2
 
@@ -70,6 +70,13 @@ def _parser() -> argparse.ArgumentParser:
     forget.add_argument("--settings", help="the operator's settings (default: ./bulkmail.yaml when it is there)")
     forget.set_defaults(run=_forget)
 
+    spool = commands.add_parser("spool", help="a whole spool from a folder into PostgreSQL, or back")
+    actions = spool.add_subparsers(required=True, metavar="ACTION")
+    copy = actions.add_parser("copy", help="copy it, or go on with a copy; the old one cannot be sent from any more")
+    copy.add_argument("source", metavar="FROM", help="a spool's folder, or its postgresql:// address")
+    copy.add_argument("target", metavar="TO", help="the same, not in use and empty")
+    copy.set_defaults(run=_copy)
+
     schema = commands.add_parser("schema", help="the JSON Schema of campaign.yaml, or of bulkmail.yaml")
     schema.add_argument("which", nargs="?", choices=("campaign", "settings"), default="campaign")
     schema.set_defaults(run=_schema)
@@ -90,7 +97,7 @@ def _check(given: argparse.Namespace) -> int:
 
 def _status(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
-    reader = Reader(settings.spool)
+    reader = open_reader(settings.spool)
     if given.sites:
         return _sites(reader, as_json=given.json)
     try:
@@ -99,18 +106,18 @@ def _status(given: argparse.Namespace) -> int:
     finally:
         reader.close()
     if given.name is not None and not found:
-        raise BulkmailError(f"{settings.spool} has no campaign {given.name!r}")
+        raise BulkmailError(f"{public(settings.spool)} has no campaign {given.name!r}")
     if given.json:
         print(json.dumps(found, indent=2))
     else:
         for figures in found:
             print(_line(figures))
         if not found:
-            print(f"{settings.spool} has no campaigns")
+            print(f"{public(settings.spool)} has no campaigns")
     return DONE
 
 
-def _sites(reader: Reader, *, as_json: bool) -> int:
+def _sites(reader: Reading, *, as_json: bool) -> int:
     try:
         facts = sorted(reader.site_facts(time.time()))
     finally:
@@ -137,8 +144,16 @@ def _forget(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
     count = forget_sites(settings.spool, None if given.all else given.site)
     if not count and not given.all:
-        raise BulkmailError(f"{settings.spool} remembers nothing of {given.site!r}; see `bulkmail status --sites`")
+        raise BulkmailError(
+            f"{public(settings.spool)} remembers nothing of {given.site!r}; see `bulkmail status --sites`"
+        )
     print(f"{count} facts are forgotten")
+    return DONE
+
+
+def _copy(given: argparse.Namespace) -> int:
+    count = copy_spool(given.source, given.target, lambda text: print(text, file=sys.stderr))
+    print(f"{count:,} recipients are in {public(given.target)} now; set `spool` to it")
     return DONE
 
 

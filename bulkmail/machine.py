@@ -31,13 +31,13 @@ def own_name() -> str:
     return name if "." in name else f"{platform.node() or 'localhost'}.localdomain"
 
 
-def check_room(spool: str, prepared: Prepared | None) -> None:
-    """Raise OwnFault where a start would fill the disk: the spool, and the report twice (it is written aside)."""
+def check_room(spool: str, prepared: Prepared | None, *, here: bool = True) -> None:
+    """Raise OwnFault where a start would fill the disk: the spool (if ``here``), and the report twice (once aside)."""
     if prepared is None:
         return
     rows = prepared.input_bytes // _BYTES_A_ROW
     for path, needed in (
-        (spool, _SPOOL_BYTES + estimate(rows, _BYTES_A_ROW)),
+        (spool, _SPOOL_BYTES + (estimate(rows, _BYTES_A_ROW) if here else 0)),
         (prepared.campaign.folder, 2 * rows * _REPORT_BYTES_A_ROW),
     ):
         there = path

@@ -46,7 +46,7 @@ from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.routing import RESOLVER, RelayRouter, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import Provider, provider_table
-from bulkmail.spool import RUNNING, Spool, open_spool
+from bulkmail.spool import RUNNING, OneOfMany, Spool, open_spool
 from bulkmail.workers import Pool, Worker
 
 _log = Logger("bulkmail")
@@ -92,6 +92,7 @@ class Bulkmail(Service):
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
         self._wall = WallClock(time.time, time.monotonic)
+        self._asked_to_stop: Deferred[None] = Deferred()
 
     # what twistd calls
 
@@ -135,13 +136,18 @@ class Bulkmail(Service):
         assert self._sending is not None
         if self._stop_asked:
             return STOPPED
+        if self._sending.joining is not None:
+            self._sending.joining.begin(self.order.prepared.campaign.name if self.order.prepared else "")
         if self.order.watch is not None:
             assert self._watching is not None
             await self._watching.watch()
             await self._sending.stop()
             await self._watching.told()
             return STOPPED
-        assert self.order.prepared is not None
+        if self.order.prepared is None:
+            await self._asked_to_stop
+            await self._sending.stop()
+            return STOPPED
         status = await self._sending.send(self.order.prepared, accept_changes=self.order.accept_changes)
         if self.order.rehearse:
             _log.info("the rehearsal's report: {folder}/rehearsal/", folder=self.order.prepared.campaign.folder)
@@ -168,18 +174,23 @@ class Bulkmail(Service):
             where = await self._world.start()
             ca_file = where.ca
             self.settings = rehearsed(self.settings, where, os.path.join(place, ".spool"), speed)
-        check_room(self.settings.spool, order.prepared)
+        check_room(self.settings.place, order.prepared, here=not self.settings.shared)
+        machine = self.settings.machine
         self._spool = spool = await open_spool(
             self.settings.spool,
             self.reactor,
             clock=self._wall,
             unknown_after=self.settings.retry.unknown_after,
             on_fault=self._spool_fault,
+            machine=OneOfMany(machine.folder, machine.name or own_name(), machine.lease, time.monotonic),
         )
-        if spool.recovered.ambiguous or spool.recovered.replied or spool.recovered.returned:
+        if spool.leases is not None:
+            spool.leases.on_over = self._life_over
+        if any(spool.recovered.counts):
             _log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
         for row in await spool.campaigns():
-            if row.state == RUNNING:  # when it was killed; whether it goes on is for the command line to say
+            # when it was killed; whether it goes on is for the command line to say
+            if row.state == RUNNING and spool.leases is None:
                 await spool.set_state(row.id, "stopped", self._wall(), exit_status=STOPPED)
         providers = provider_table(self.settings.shaping.overrides)
         router = await self._open_router(speed, providers)
@@ -223,7 +234,7 @@ class Bulkmail(Service):
         composing = Composing(compose)
         street.feeder = feeder = Feeder(spool=spool, street=street, composing=composing, route=router.route)
         composing.start(feeder.composed, feeder.spoilt, feeder.not_composed)
-        scratch = os.path.join(self.settings.spool, "scratch")
+        scratch = os.path.join(self.settings.place, "scratch")
         os.makedirs(scratch, mode=0o700, exist_ok=True)
         self._sending = Sending(
             reactor=self.reactor,
@@ -294,6 +305,8 @@ class Bulkmail(Service):
 
     async def _stop(self) -> None:
         self._stop_asked += 1
+        if not self._asked_to_stop.called:
+            self._asked_to_stop.callback(None)
         if self._watching is not None:
             self._watching.stop()
         if self._sending is not None:
@@ -325,6 +338,12 @@ class Bulkmail(Service):
     def _spool_fault(self, fault: OwnFault | None) -> None:
         if fault is not None and self._street is not None:
             self._street.own_fault(str(fault))
+
+    def _life_over(self) -> None:
+        _log.error(
+            "this machine was not heard of for longer than its lease, and others have taken over; start it again"
+        )
+        background(self._stop(), "stopping")
 
     def _report_fault(self, text: str) -> None:
         _log.error("{text}; it is tried again", text=text)

@@ -19,16 +19,17 @@ from bulkmail.delivery import Prepared, prepare, refusal
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
 from bulkmail.settings import Settings, load_settings
-from bulkmail.spool import Reader, in_use
+from bulkmail.spool import in_use, open_reader
 
 USAGE = 2
+WHAT = "give one of -c campaign.yaml and --watch folder"
 _NO_DAEMON = re.compile(r"-[beoh]*n")  # among twistd's flags, before the first that takes a value
 
 
 class Options(usage.Options):
     """The command line of ``twistd bulkmail``."""
 
-    synopsis = "(-c campaign.yaml | --watch campaigns/) [options]"
+    synopsis = "[-c campaign.yaml | --watch campaigns/] [options]"
     longdesc = (
         "Sends a campaign folder (campaign.yaml, templates, a recipients CSV) to every recipient, and reports on each. "
         "Exit status in the foreground: 0 every row is final; 1 refused, nothing was sent; 2 wrong usage; 3 stopped "
@@ -56,14 +57,15 @@ class Options(usage.Options):
 
     def postOptions(self) -> None:
         """What goes together and what does not."""
-        if (self["campaign"] is None) == (self["watch"] is None):
-            raise usage.UsageError("give one of -c campaign.yaml and --watch folder")
-        if self["watch"] is not None:
+        both = self["campaign"] is not None and self["watch"] is not None
+        if both or (self["campaign"] is None and self["watch"] is None and self["settings"] is None):
+            raise usage.UsageError(WHAT)
+        if self["campaign"] is None:
             for name in ("rehearse", "once", "accept-changes"):
                 if self[name]:
-                    raise usage.UsageError(f"--{name} goes with -c, not with --watch")
-            if not os.path.isdir(self["watch"]):
-                raise usage.UsageError(f"--watch: {self['watch']} is not a folder")
+                    raise usage.UsageError(f"--{name} goes with -c")
+        if self["watch"] is not None and not os.path.isdir(self["watch"]):
+            raise usage.UsageError(f"--watch: {self['watch']} is not a folder")
         if self["speed"] is not None and not self["rehearse"]:
             raise usage.UsageError("--speed goes with --rehearse")
         self["speed"] = self._speed(self["speed"])
@@ -95,6 +97,9 @@ def makeService(options: Options) -> IService:
 
     try:
         return Bulkmail(reactor, order_of(options, os.getcwd()))
+    except usage.UsageError as error:
+        sys.stderr.write(f"Usage: twistd [-n] bulkmail {options.synopsis}\ntwistd bulkmail: {error}\n")
+        raise SystemExit(USAGE) from None
     except Refused as refused:
         refuse(str(refused))
     except BulkmailError as error:
@@ -117,10 +122,14 @@ def order_of(options: Options, cwd: str) -> Order:
             problems += refused.problems
     if problems:
         raise Refused(problems)
+    if options["campaign"] is None and options["watch"] is None and not settings.shared:
+        raise usage.UsageError(f"{WHAT}; without either, spool must be postgresql://… (one more machine)")
+    if settings.shared and options["once"] and not options["rehearse"]:
+        raise BulkmailError("--once is not supported yet on a spool in PostgreSQL")
     if not options["rehearse"]:
-        holder = in_use(settings.spool)
+        holder = in_use(settings.place)
         if holder:
-            raise BulkmailError(f"{settings.spool} is in use by process {holder}; stop that one, or use another spool")
+            raise BulkmailError(f"{settings.place} is in use by process {holder}; stop that one, or use another spool")
     if prepared is not None and not options["rehearse"]:
         _peek(prepared, settings, accept_changes=bool(options["accept-changes"]))
     return Order(
@@ -138,9 +147,11 @@ def order_of(options: Options, cwd: str) -> Order:
 
 def _peek(prepared: Prepared, settings: Settings, *, accept_changes: bool) -> None:
     """Look into the spool, read-only, so that a daemon that would be refused is refused before it forks."""
+    if settings.shared:
+        return  # opened by others meanwhile, and it tells itself as soon as it is opened
     if not os.path.exists(os.path.join(settings.spool, "spool.sqlite3")):
         return
-    reader = Reader(settings.spool)
+    reader = open_reader(settings.spool)
     try:
         row = reader.campaign(prepared.campaign.name)
     finally:

@@ -18,6 +18,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -157,6 +158,107 @@ def _group_of(pid: int) -> int:
     except OSError:
         return 0
     return 0 if state == "Z" else int(group)
+
+
+class PgServer:
+    """A PostgreSQL of our own on a socket in a folder. It refuses root, who starts it as Debian's user for it."""
+
+    def __init__(self, *, durable: bool = False) -> None:
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+        which = shutil.which("initdb")
+        if not found and which is None:
+            missing("initdb is not installed (Debian: postgresql)")
+        self.bin = found[-1].parent if found else Path(str(which)).parent
+        self.folder = Path(tempfile.mkdtemp(prefix="bulkmail-pg-", dir="/tmp"))
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres")
+        self.data = self.folder / "data"
+        self._as("initdb", "-D", self.data, "-U", "bulkmail", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "max_connections": "200"}
+        if not durable:
+            settings["fsync"] = "off"
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        self.start()
+        self._schemas = 0
+
+    def start(self) -> None:
+        self._as("pg_ctl", "-D", self.data, "-l", self.folder / "log", "-w", "-t", "30", "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._as("pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", "30", "stop")
+
+    def close(self) -> None:
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def dsn(self, schema: str = "public") -> str:
+        return f"postgresql://bulkmail@/postgres?host={self.folder}&options=-csearch_path%3D{schema}"
+
+    def fresh(self) -> str:
+        """The address of an empty schema."""
+        self._schemas += 1
+        schema = f"test{os.getpid()}_{self._schemas}"
+        self.run(f"CREATE SCHEMA {schema}")
+        return self.dsn(schema)
+
+    def run(self, statement: str) -> Any:
+        import psycopg
+
+        with psycopg.connect(self.dsn(), autocommit=True) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else None
+
+    def _as(self, name: str, *arguments: Any) -> None:
+        other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        subprocess.run(
+            [*other, str(self.bin / name), *map(str, arguments)],
+            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/",
+        )  # fmt: skip
+
+
+class GivenPg(PgServer):
+    """The server that BULKMAIL_TEST_PG names; each test gets a schema of its own in it."""
+
+    def __init__(self, dsn: str) -> None:
+        self._given = dsn
+        self._schemas = 0
+
+    def dsn(self, schema: str = "public") -> str:
+        return f"{self._given}{'&' if '?' in self._given else '?'}options=-csearch_path%3D{schema}"
+
+    def close(self) -> None:
+        for number in range(1, self._schemas + 1):
+            self.run(f"DROP SCHEMA test{os.getpid()}_{number} CASCADE")
+
+
+def _need_psycopg() -> None:
+    if importlib.util.find_spec("psycopg") is None:
+        missing("psycopg is not installed (pip install bulkmail[postgres])")
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[PgServer]:
+    """PostgreSQL for the whole run, or a skip that says what is missing."""
+    _need_psycopg()
+    given = os.environ.get("BULKMAIL_TEST_PG")
+    made = GivenPg(given) if given else PgServer()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def own_pg_server() -> Iterator[PgServer]:
+    """A PostgreSQL of this test's own, which may stop and start it."""
+    _need_psycopg()
+    made = PgServer(durable=True)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @dataclass

@@ -238,7 +238,7 @@ def test_examples_are_taken_by_the_program(kind: str, text: str, tmp_path: Path)
     values = yaml.safe_load(text)
     key_file(tmp_path / "keys")
     if kind == "settings":
-        for name in values["suppress"]:
+        for name in values.get("suppress", ()):
             (tmp_path / name).write_text("nobody@example.com\n", encoding="utf-8")
         (tmp_path / "relay.secret").write_text("secret\n", encoding="utf-8")
         (tmp_path / "bulkmail.yaml").write_text(text, encoding="utf-8")

@@ -40,3 +40,9 @@ def test_a_start_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
     with pytest.raises(OwnFault, match=rf"{tmp_path} has 50,000 kB free and this campaign may need .* kB; make room"):
         check_room(spool, prepared)
     check_room(spool, None)
+    monkeypatch.setattr(module, "free_bytes", lambda path: 1 << 40 if path == str(tmp_path / "spring") else 50_000_000)
+    (tmp_path / "spring").mkdir()
+    prepared.campaign.folder = str(tmp_path / "spring")
+    with pytest.raises(OwnFault, match="may need"):
+        check_room(spool, prepared)
+    check_room(spool, prepared, here=False)  # the rows are in a database, elsewhere

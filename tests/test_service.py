@@ -37,6 +37,8 @@ class FakeReactor(Clock):
 class FakeSending:
     """What the service asks of `Sending`: the stop takes a while, and nothing may be closed before it is over."""
 
+    joining = None
+
     def __init__(self, reactor, events):
         self.reactor, self.events, self.ended = reactor, events, Deferred()
         self.stopping = None
@@ -192,6 +194,26 @@ def test_nothing_is_closed_under_a_watched_campaign_that_is_still_being_stopped(
     one.signals[signal.SIGTERM](signal.SIGTERM, None)
     one.turn(3)
     assert one.events == ["watch", "stopping", "stopped", "closed"]
+    assert one.service.exit_status == 3
+
+
+def test_one_more_machine_helps_until_it_is_told_to_stop(scene, monkeypatch):
+    helped = []
+    monkeypatch.setattr(FakeSending, "joining", SimpleNamespace(begin=helped.append))
+    one = scene(prepared=None)
+    one.turn(5)
+    assert (one.events, helped, one.reactor.stopped) == ([], [""], 0)
+    one.signals[signal.SIGTERM](signal.SIGTERM, None)
+    one.turn(3)
+    assert one.events == ["stopping", "stopped", "closed"]
+    assert (one.service.exit_status, one.reactor.stopped) == (3, 1)
+
+
+def test_a_machine_that_others_have_declared_gone_stops(scene):
+    one = scene(prepared=None)
+    one.service._life_over()
+    one.turn(3)
+    assert one.events == ["stopping", "stopped", "closed"]
     assert one.service.exit_status == 3
 
 

@@ -196,3 +196,36 @@ def test_whether_twistd_stays_in_the_foreground(monkeypatch, command, stays):
 def test_usage_errors_are_twisteds_own_kind():
     with pytest.raises(UsageError):
         Options().postOptions()
+
+
+# a spool that several machines share
+
+
+def on_postgresql(place):
+    (place / "bulkmail.yaml").write_text('spool: "postgresql://mail@db/bulkmail"\nmachine: {folder: ./mine}\n')
+
+
+def test_one_more_machine_needs_no_campaign_but_a_shared_spool(place, capsys):
+    on_postgresql(place)
+    order = order_of(parsed("--settings", "bulkmail.yaml"), str(place))
+    assert (order.prepared, order.watch, order.settings.place) == (None, None, str(place / "mine"))
+    (place / "bulkmail.yaml").write_text("spool: ./spool\n")
+    with pytest.raises(SystemExit) as left:
+        makeService(parsed("--settings", "bulkmail.yaml"))
+    assert left.value.code == 2
+    assert "spool must be postgresql://" in capsys.readouterr().err
+
+
+def test_a_campaign_can_be_sent_from_a_shared_spool_but_not_only_once(place):
+    on_postgresql(place)
+    assert order_of(parsed("-c", "spring"), str(place)).prepared.campaign.name == "spring"
+    with pytest.raises(BulkmailError, match="--once is not supported yet on a spool in PostgreSQL"):
+        order_of(parsed("-c", "spring", "--once"), str(place))
+    assert order_of(parsed("-c", "spring", "--once", "--rehearse"), str(place)).rehearse
+
+
+@pytest.mark.parametrize("option", ["--rehearse", "--once", "--accept-changes"])
+def test_what_goes_with_a_campaign_goes_with_nothing_else(option):
+    with pytest.raises(SystemExit) as left:
+        parsed("--settings", "x.yaml", option)
+    assert left.value.code == 2

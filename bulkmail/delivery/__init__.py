@@ -20,6 +20,9 @@ Never: speaks SMTP, parses a CSV, decides what a reply means, opens anything bef
    spool, so that no restart forgets what a site cannot do or since when it is down.
 8. `reporting` says when the report's processes write what; `sending` sees a campaign from its opening to its end.
 
+8. Where several machines send from one spool, `sharing` knows which destinations are ours, and `joining` helps with
+   the campaigns that others were given.
+
 What each failure means. Greeting refused, connect failed, TLS broken: the next host; after the last one the site
 rests, one recipient is charged and the others go back. A reply from MAIL on: that recipient's attempt. The connection
 breaks before the dot: deferred; behind the dot: unknown, and tried later, never at once elsewhere. A fault of our own

@@ -20,7 +20,7 @@ from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.composing import Composing
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.message import Message, Queue
-from bulkmail.delivery.outage import unroutable
+from bulkmail.delivery.outage import nowhere, unroutable
 from bulkmail.delivery.scout import Scout
 from bulkmail.mail import Category, OwnFault, Status
 from bulkmail.routing import RouteFailure, Site
@@ -28,6 +28,7 @@ from bulkmail.spool import Claimed, Spool
 
 if TYPE_CHECKING:
     from bulkmail.delivery.run import Run
+    from bulkmail.delivery.sharing import Sharing
     from bulkmail.delivery.street import Street
 
 _log = Logger("bulkmail")
@@ -46,7 +47,12 @@ _PATIENCE = 2000
 
 
 class Feeder:
-    """Feeds the lanes. ``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault."""
+    """Feeds the lanes. ``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault.
+
+    ``sharing``: set where other machines send from the same spool; it knows which of the queues are theirs.
+    """
+
+    sharing: Sharing | None = None
 
     def __init__(
         self,
@@ -113,16 +119,17 @@ class Feeder:
     def composed(self, message: Message) -> None:
         """A message came back from the compose workers."""
         self._average += (message.size - self._average) * 0.01
-        if self.stopping:
-            self._untouched([message], 0.0)
+        if self.stopping or message.run.over:
+            self.untouched([message], 0.0)
         else:
             message.lane.add(message)
 
     def not_composed(self, messages: Sequence[Message]) -> None:
         """The compose workers failed, through no fault of these rows: once more in a while."""
-        self._untouched(messages, self._street.wall() + self._street.scaled(_NOT_COMPOSED))
+        self.untouched(messages, self._street.wall() + self._street.scaled(_NOT_COMPOSED))
 
-    def _untouched(self, messages: Sequence[Message], due: float) -> None:
+    def untouched(self, messages: Sequence[Message], due: float) -> None:
+        """These go back to the spool, not to be tried before ``due``."""
         self._street.give_back(messages, due)
         for message in messages:
             message.lane.hold(-1)
@@ -167,7 +174,7 @@ class Feeder:
                 queue.lane.wake()
             return
         run = self.runs.get(campaign_id)
-        if run is None:
+        if run is None or (self.sharing is not None and self.sharing.elsewhere(queue_id)):
             return
         queue = self.queues[queue_id] = Queue(queue_id, run, domain)
         background(self._route(queue), "routing a domain")
@@ -176,24 +183,27 @@ class Feeder:
         self._routing += 1
         try:
             site = await self._route_domain(queue.domain)
+            if self.sharing is not None and not await self.sharing.ours(queue, site):
+                self.close(queue)
+                return
         except OwnFault as fault:
-            self._close(queue)
+            self.close(queue)
             self._street.own_fault(str(fault))  # the end of the pause looks at everything again
             return
         except Exception:  # noqa: BLE001 - the queue must come back, whatever it was
             _log.failure("routing {domain} failed", domain=queue.domain)
-            self._close(queue)
+            self.close(queue)
             self._street.own_fault(f"{queue.domain} could not be routed")
             return
         finally:
             self._routing -= 1
             self._scout.go_on()
         if self.stopping:
-            self._close(queue)
+            self.close(queue)
             return
         if isinstance(site, RouteFailure):
             outcome = unroutable(site)
-            lane = self._lane(Site(f"domain {queue.domain}", (), "", queue.domain))
+            lane = self._lane(nowhere(queue.domain))
             if site.permanent:
                 began = self._street.wall()
                 await self._drain(queue, lane, lambda message: self._street.record(message, outcome, "", began))
@@ -228,7 +238,8 @@ class Feeder:
         queue.lane = lane
         lane.queues.add(queue)
 
-    def _close(self, queue: Queue) -> None:
+    def close(self, queue: Queue) -> None:
+        """Nothing more is claimed from it, unless it is found again."""
         self.queues.pop(queue.id, None)
         if queue.lane is not None:
             queue.lane.queues.discard(queue)
@@ -307,11 +318,11 @@ class Feeder:
         messages = [Message(row, queue, queue.run, lane) for row in rows]
         self._answered(lane)
         lane.hold(len(rows) - limit)
-        if self.stopping or lane.closed:
-            self._untouched(messages, 0.0)
+        if self.stopping or lane.closed or queue.run.over:
+            self.untouched(messages, 0.0)
             return
         if len(rows) < limit:
-            self._close(queue)
+            self.close(queue)
             lane.spread = min(_WIDEST, lane.spread * 2)
         else:
             lane.spread = max(1, lane.spread // 2)
@@ -352,7 +363,7 @@ class Feeder:
                     break
         except OwnFault as fault:
             self._street.own_fault(str(fault))
-        self._close(queue)
+        self.close(queue)
 
     # ending
 
@@ -362,7 +373,7 @@ class Feeder:
         self._scout.stop()
         self._fill_soon.cancel()
         self._hungry.clear()
-        self._untouched(self._composing.take_back(), 0.0)
+        self.untouched(self._composing.take_back(), 0.0)
         for lane in self.lanes.values():
             lane.stop()
 

@@ -145,11 +145,20 @@ class Total(Limited):
         self.strangers = Limited(max(1, limit // 2))
 
 
+def limit_key(key: str, provider: str) -> str:
+    """What a limit counts: the provider where one matches, else the site."""
+    return f"provider {provider}" if provider else key
+
+
 class Gates:
     """All gates of the process, made when first asked for and dropped when nobody uses them any more.
 
+
     ``pace_of`` and ``keep_pace``: the pace (see `Gate`) that a provider or site left us with, and what it is now.
+    ``begins_empty(limit key)`` says of a gate that is made whether another machine may just have used up its burst.
     """
+
+    begins_empty: Callable[[str], bool] = staticmethod(lambda _: False)
 
     def __init__(
         self,
@@ -167,7 +176,20 @@ class Gates:
 
     def of_site(self, key: str, provider: str, now: float) -> SharedGate:
         """The gate of a provider where one matches, else of the site."""
-        return self._take(self._sites, f"provider {provider}" if provider else key, provider, now)
+        key = limit_key(key, provider)
+        return self._sites.get(key) or self._take(self._sites, key, provider, now, empty=self.begins_empty(key))
+
+    def known(self, key: str) -> bool:
+        """Whether there is a gate for this limit key."""
+        return key in self._sites
+
+    def drop(self, key: str) -> bool:
+        """Forget the gate of this limit key at once, whatever it knows; False while somebody uses it."""
+        gate = self._sites.get(key)
+        if gate is not None and (gate.users or gate.gate.open or gate.wanted):
+            return False
+        self._sites.pop(key, None)
+        return True
 
     def of_address(self, ip: str, provider: str, now: float) -> SharedGate | None:
         """The default limits for one remote address over all its sites; a provider's sites have the provider's own."""
@@ -198,11 +220,13 @@ class Gates:
             if place.wanted and place.room:
                 place.wake_next()
 
-    def _take(self, gates: dict[str, SharedGate], key: str, provider: str, now: float) -> SharedGate:
+    def _take(
+        self, gates: dict[str, SharedGate], key: str, provider: str, now: float, *, empty: bool = False
+    ) -> SharedGate:
         gate = gates.get(key)
         if gate is None:
             pace = self._pace_of(key) if gates is self._sites else (1.0, 1.0)
-            gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now, pace=pace), now)
+            gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now, empty=empty, pace=pace), now)
         return gate
 
 

@@ -53,6 +53,9 @@ class Ledger:
 
     def about_to_dot(self, message: Message) -> None:
         """Journal that the final dot is about to leave. Raises OwnFault: then it must not leave."""
+        leases = self._spool.leases
+        if leases is not None and not leases.valid:
+            raise OwnFault("this machine's leases have run out: the shared spool was not heard of for too long")
         failpoint("before-dot")
         self._journal.dot(message.claimed.id, message.claimed.attempts + 1)
         message.dotted = True

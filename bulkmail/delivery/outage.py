@@ -8,7 +8,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.message import Message
 from bulkmail.mail import Category, Fate, Outcome, Stage, Status
-from bulkmail.routing import RouteFailure
+from bulkmail.routing import RouteFailure, Site
 from bulkmail.shaping import Habit, SiteHealth, Standing, Verdict, classify, outage
 
 if TYPE_CHECKING:
@@ -124,3 +124,8 @@ def unroutable(failure: RouteFailure) -> Outcome:
     """The outcome of a domain that could not be routed."""
     category = Category(failure.category)
     return Outcome(Fate.LOST, Stage.DNS, note=failure.text, category=category, permanent=failure.permanent)
+
+
+def nowhere(domain: str) -> Site:
+    """What stands for the site of a domain that could not be routed."""
+    return Site(f"domain {domain}", (), "", domain)

@@ -19,7 +19,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError
 from bulkmail.report import Facts, ReportFolder, refresh_wait
-from bulkmail.spool import Reader, Spool
+from bulkmail.spool import Reading, Spool, open_reader
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
@@ -36,16 +36,14 @@ class ReportWorker:
 
     def __init__(self) -> None:
         self._folders: dict[int, ReportFolder] = {}
-        self._spools: dict[str, Reader] = {}
-        self._readers: dict[int, Reader] = {}
+        self._spools: dict[str, Reading] = {}
+        self._places: dict[int, str] = {}
 
     def handle(self, job: tuple[Any, ...]) -> Any:
         """One of open, attempts, live, refresh, close."""
         match job:
             case ("open", campaign, spool, folder, files, key, domain, one_message, position):
-                if spool not in self._spools:
-                    self._spools[spool] = Reader(spool)
-                self._readers[campaign] = self._spools[spool]
+                self._places[campaign] = spool
                 self._folders[campaign] = ReportFolder(
                     folder, files, key, domain, tuple(position), one_message=one_message
                 )
@@ -60,17 +58,24 @@ class ReportWorker:
                 return stats.domains.top()
             case ("close", campaign):
                 self._folders.pop(campaign).close()
-                del self._readers[campaign]
+                del self._places[campaign]
                 return None
         raise LookupError(f"no such job: {job[0]}")
 
+    def _reader(self, campaign: int) -> Reading:
+        """Opened when it is needed: a database that is away just then must not cost the campaign its report."""
+        spool = self._places[campaign]
+        if spool not in self._spools:
+            self._spools[spool] = open_reader(spool)
+        return self._spools[spool]
+
     def _facts(self, campaign: int, facts: dict[str, Any]) -> Facts:
         """The event loop's figures, and what only the spool counts."""
-        row = self._readers[campaign].campaign(facts["campaign"])
+        row = self._reader(campaign).campaign(facts["campaign"])
         return Facts(**facts, possibly_doubled=row.possibly_doubled if row else 0)
 
     def _recipients(self, campaign: int) -> Iterator[tuple[Any, ...]]:
-        reader = self._readers[campaign]
+        reader = self._reader(campaign)
         after = 0
         while rows := reader.recipients(campaign, after, _ROWS):
             after = rows[-1][0]
@@ -81,7 +86,7 @@ class ReportWorker:
 
     def _attempts(self, campaign: int) -> tuple[int, int]:
         """Append all attempts that are in the spool and not in the file; the position reached."""
-        reader, folder = self._readers[campaign], self._folders[campaign]
+        reader, folder = self._reader(campaign), self._folders[campaign]
         while True:
             rows = reader.attempts(campaign, folder.position[1], _ATTEMPTS)
             before = folder.position

@@ -14,7 +14,11 @@ _NOT_FINAL = frozenset({str(Status.PENDING), str(Status.DEFERRED)})
 
 @dataclass(eq=False)
 class Run:
-    """A campaign in this process. ``totals`` counts (provider, status, category); pending rows are the rest."""
+    """A campaign in this process. ``totals`` counts (provider, status, category); pending rows are the rest.
+
+    ``shared``: other machines send it too, so that only the spool can count (`counted`). ``helped``: another machine
+    reads its input and writes its report.
+    """
 
     id: int
     name: str
@@ -30,9 +34,21 @@ class Run:
     broken: bool = False  # its input cannot be read to the end
     delivered: int = 0
     next_try_at: float | None = None
+    shared: bool = False
+    helped: bool = False
 
     def add_to_totals(self, counted: Counter[Key]) -> None:
         """Count rows that got a status."""
+        if not self.shared:
+            self._add(counted)
+
+    def counted(self, counted: Counter[Key]) -> None:
+        """What the spool has counted, on all machines."""
+        self.totals.clear()
+        self.final = self.delivered = 0
+        self._add(counted)
+
+    def _add(self, counted: Counter[Key]) -> None:
         for (_, status, _), count in counted.items():
             if status not in _NOT_FINAL:
                 self.final += count
@@ -42,6 +58,8 @@ class Run:
 
     def move(self, before: Key | None, after: Key) -> None:
         """One row has a new status; ``before`` is None for a row that had none yet."""
+        if self.shared:
+            return
         if before is not None:
             self.totals[before] -= 1
         self.totals[after] += 1

@@ -20,20 +20,23 @@ from bulkmail.campaign import changed_since, sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.importing import Importing
+from bulkmail.delivery.joining import Joining
 from bulkmail.delivery.opening import Opened, Prepared, open_campaign
 from bulkmail.delivery.progress import Progress
 from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
+from bulkmail.delivery.sharing import Sharing
 from bulkmail.delivery.street import Street
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import BulkmailError, OwnFault
+from bulkmail.mail import BulkmailError, OwnFault, Refused
 from bulkmail.spool import RUNNING, Spool
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
 
 _LOOK_AGAIN = 0.05
+_TRY_AGAIN = 5.0
 FINISHED, STOPPED, REFUSED = 0, 3, 1
 
 
@@ -81,6 +84,25 @@ class Sending:
         self._second = LoopingCall(self._each_second)
         self._second.clock = reactor
         self._progress = Progress(street, feeder)
+        self.joining: Joining | None = None
+        self._sharing: Sharing | None = None
+        if spool.leases is not None:
+            self.joining = Joining(
+                spool=spool,
+                leases=spool.leases,
+                feeder=feeder,
+                street=street,
+                compose=compose,
+                wall=wall,
+                changed=self.changed,
+            )
+            self._sharing = Sharing(
+                leases=spool.leases,
+                feeder=feeder,
+                street=street,
+                states=self.joining.look,
+                flushed=spool.flushed,
+            )
 
     def start(self) -> None:
         """Begin to look after things."""
@@ -88,6 +110,19 @@ class Sending:
 
     async def send(self, prepared: Prepared, *, accept_changes: bool) -> int:
         """Send one campaign to its end (or the process's); its exit status. Raises Refused before anything is sent."""
+        if self.joining is None:
+            return await self._send(prepared, accept_changes=accept_changes)
+        name = prepared.campaign.name
+        holder = await self.joining.take_over(name)
+        if holder:
+            what = f"name: {name!r} is being sent from machine {holder}; stop it there first"
+            raise Refused([prepared.campaign.file.problem(("name",), what)])
+        try:
+            return await self._send(prepared, accept_changes=accept_changes)
+        finally:
+            await self.joining.give_up(name)
+
+    async def _send(self, prepared: Prepared, *, accept_changes: bool) -> int:
         opened = await open_campaign(
             self._spool,
             prepared,
@@ -96,6 +131,7 @@ class Sending:
             report="" if self._rehearsal else self._folder(prepared.campaign.folder),
         )
         run = opened.run
+        run.shared = self.joining is not None
         if opened.finished:
             _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
             for name in changed_since(prepared.campaign.recipient_paths, opened.reading):
@@ -180,7 +216,7 @@ class Sending:
     def changed(self, run: Run) -> None:
         """A row of this campaign has a new status."""
         self._reporting.changed(run)
-        if run.complete and not run.over:
+        if run.complete and not run.over and not run.helped:
             run.over = True
             background(self._finish(run), "finishing a campaign")
 
@@ -192,17 +228,25 @@ class Sending:
 
     async def _close(self, run: Run, state: str, exit_status: int) -> None:
         now = self._wall()
+        while not await self._written_down(run, state, now, exit_status):
+            if self.joining is None or self._feeder.stopping:
+                break  # the next start finds every row final
+            await deferLater(self._reactor, _TRY_AGAIN)  # other machines are to know
+        self._feeder.runs.pop(run.id, None)
+        self._imports.pop(run.id, None)
+        await self._reporting.finish(run, state, exit_status, now)
+        self._compose.tear_down(run.id, ("forget", run.id))
+        self._ended.pop(run.id).callback(exit_status)
+
+    async def _written_down(self, run: Run, state: str, now: float, exit_status: int) -> bool:
         try:
             await self._spool.set_state(run.id, state, now, exit_status=exit_status)
         except OwnFault as fault:
             _log.error(
                 "{name}: that it is {state} could not be written: {fault}", name=run.name, state=state, fault=fault
             )
-        self._feeder.runs.pop(run.id, None)
-        self._imports.pop(run.id, None)
-        await self._reporting.finish(run, state, exit_status, now)
-        self._compose.tear_down(run.id, ("forget", run.id))
-        self._ended.pop(run.id).callback(exit_status)
+            return False
+        return True
 
     async def _written(self) -> None:
         """Until all outcomes are in the spool; or, when we are to end, until it refuses them: the journal has them."""
@@ -224,6 +268,9 @@ class Sending:
         self._feeder.tidy()
         self._reporting.look()
         self._remembering.look()
+        if self._sharing is not None and self.joining is not None:
+            self._sharing.look()
+            self.joining.each_second()
         for run in list(self._feeder.runs.values()):
             if not run.over:
                 _log.info("{line}", line=self._progress.line(run, self._reactor.seconds()))
@@ -266,12 +313,15 @@ class Sending:
         for run in list(self._feeder.runs.values()):
             if not run.over:
                 run.over = True
-                await self._stop_run(run)
+                if not run.helped:
+                    await self._stop_run(run)
         while self._ended:
             await deferLater(self._reactor, _LOOK_AGAIN)
 
     async def close(self) -> None:
         """End the processes; the spool is closed by its owner."""
+        if self.joining is not None:
+            await self.stop()  # what it helped with goes back
         if self._second.running:
             self._second.stop()
         await self._remembering.close()

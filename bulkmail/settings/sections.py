@@ -15,16 +15,19 @@ from bulkmail.settings.values import (
     Count,
     Domain,
     KeyFile,
+    LeaseTime,
     ListFile,
+    MachineName,
     Nameservers,
     Networks,
+    OwnFolder,
     Pace,
     Port,
     Processes,
     Reading,
     Seconds,
     Selector,
-    SpoolFolder,
+    SpoolPlace,
     Suffixes,
     TlsMode,
     Waits,
@@ -189,6 +192,14 @@ class Compose(Section):
     processes: Processes = "auto"
 
 
+class Machine(Section):
+    """One machine among those that share a spool in PostgreSQL. ``name`` None: its full one."""
+
+    name: MachineName | None = None
+    folder: OwnFolder = preset("./machine")
+    lease: LeaseTime = preset("15s")
+
+
 class Web(Section):
     """Where the dashboard listens."""
 
@@ -199,7 +210,8 @@ class Settings(Section):
     """bulkmail.yaml. ``hostname`` None means the machine's FQDN, which the caller finds out when it needs it."""
 
     hostname: Domain | None = None
-    spool: SpoolFolder = preset("./spool")
+    spool: SpoolPlace = preset("./spool")
+    machine: Machine = Machine()
     dns: Dns = Dns()
     routing: Routing = Routing()
     smtp: Smtp = Smtp()
@@ -224,6 +236,16 @@ class Settings(Section):
             self._warnings = tuple(
                 file.problem(where, context.warnings[path]) for where, path in named.items() if path in context.warnings
             )
+
+    @property
+    def shared(self) -> bool:
+        """Whether the spool is a database, which other machines may use too."""
+        return self.spool.startswith(("postgresql://", "postgres://"))
+
+    @property
+    def place(self) -> str:
+        """The folder of what this machine keeps for itself: its own one, or the whole spool."""
+        return self.machine.folder if self.shared else self.spool
 
     @property
     def file(self) -> YamlFile | None:

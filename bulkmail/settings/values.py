@@ -108,14 +108,32 @@ def _key_file(path: str, info: ValidationInfo) -> str:
 
 
 def _spool(text: str, info: ValidationInfo) -> str:
-    if text.startswith(("postgresql:", "postgres:")):
-        raise ValueError("a spool in PostgreSQL is not supported yet; name a folder, such as ./spool")
+    if text.startswith(("postgresql://", "postgres://")):
+        return text
     if "://" in text:
-        raise ValueError("must be a folder, such as ./spool")
+        raise ValueError("must be a folder, such as ./spool, or postgresql://user@host/database")
+    return _folder(text, info)
+
+
+def _folder(text: str, info: ValidationInfo) -> str:
+    if "://" in text:
+        raise ValueError("must be a folder, such as ./machine")
     path = plain_path(text, info)
     if os.path.lexists(path) and not os.path.isdir(path):
         raise ValueError(f"must be a folder, but {path} is something else")
     return path
+
+
+def _machine_name(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})", text, re.ASCII) is None:
+        raise ValueError(f"{text!r} is not a machine's name; it is letters, digits, dots and hyphens, such as mta1")
+    return text
+
+
+def _lease_time(seconds: float) -> float:
+    if not 3.0 <= seconds <= 600.0:
+        raise ValueError("must be from 3s to 10m")
+    return seconds
 
 
 def _nameserver(text: str) -> str:
@@ -186,4 +204,7 @@ Suffixes = Annotated[Many[Annotated[str, AfterValidator(_suffix)]], AfterValidat
 Selector = Annotated[str, AfterValidator(_selector)]
 ListFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_file)]
 KeyFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_key_file)]
-SpoolFolder = Annotated[Line, AfterValidator(_spool)]
+SpoolPlace = Annotated[Line, AfterValidator(_spool)]
+OwnFolder = Annotated[Line, AfterValidator(_folder)]
+MachineName = Annotated[Line, AfterValidator(_machine_name)]
+LeaseTime = Annotated[Seconds, AfterValidator(_lease_time)]

@@ -31,6 +31,9 @@ the journal before anything is claimed, and finds for each row left claimed one 
     neither (or taken back)   not sent: due at once. But when the journal is missing, damaged, or of another boot of
                               the machine, its silence proves nothing, and the row is ambiguous too
 
+In PostgreSQL the tables are the same, and several machines may have them in use: who of them has claimed what, and what
+is made of a machine that is gone, is told in `pg_store`; how a transaction's end is always known, in `pg_database`.
+
 The Date is fixed by the first claim (an open claim's time is its rows' Date) and outlives crash and retry; Message-ID
 and boundary are derived from the row; so the copies of an ambiguous message are the same to the byte, and a receiver
 can drop the second.
@@ -49,11 +52,13 @@ damage a file that two do).
 from __future__ import annotations
 
 from bulkmail.spool.campaigns import ENDED, RUNNING
+from bulkmail.spool.copying import copy_spool
 from bulkmail.spool.front import Spool
 from bulkmail.spool.journal import Journal, Journalled, read_journal
-from bulkmail.spool.opening import open_spool
+from bulkmail.spool.leases import Leases
+from bulkmail.spool.opening import OneOfMany, open_spool
 from bulkmail.spool.place import estimate, free_bytes, in_use
-from bulkmail.spool.reader import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Reader
+from bulkmail.spool.reader import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Reader, Reading, open_reader
 from bulkmail.spool.rows import (
     Attempt,
     CampaignRow,
@@ -65,6 +70,7 @@ from bulkmail.spool.rows import (
     pack,
     recipient_id,
 )
+from bulkmail.spool.shared import public
 from bulkmail.spool.sites import SiteFact, forget_sites
 from bulkmail.spool.store import SqliteStore
 
@@ -78,20 +84,26 @@ __all__ = [
     "Claimed",
     "Journal",
     "Journalled",
+    "Leases",
+    "OneOfMany",
     "Reader",
+    "Reading",
     "Recovered",
     "Settlement",
     "SiteFact",
     "Spool",
     "SqliteStore",
     "campaign_of",
+    "copy_spool",
     "estimate",
     "forget_sites",
     "free_bytes",
     "in_use",
     "number_of",
+    "open_reader",
     "open_spool",
     "pack",
+    "public",
     "read_journal",
     "recipient_id",
 ]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bulkmail.spool.database import Database
+from bulkmail.spool.database import Statements
 from bulkmail.spool.rows import CampaignRow, id_range, pack, unpack
 
 RUNNING = "running"
@@ -39,7 +39,7 @@ def campaign_row(row: Sequence[Any]) -> CampaignRow:
 class Campaigns:
     """The part of the store that knows campaigns. Every method is one short transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Statements) -> None:
         self._db = database
         with self._db.transaction("begin_reading"):
             self._running = {row[0] for row in self._db.execute("campaign_ids_in_state", (RUNNING,))}
@@ -60,8 +60,7 @@ class Campaigns:
         """A new campaign. ``files``: (name, columns) of each input file. ``name`` must not be taken."""
         values = (name, folder, state, key, json.dumps(digests), on_unknown, now)
         with self._db.transaction():
-            identity = self._db.execute("create_campaign", values).lastrowid
-            assert identity is not None
+            identity: int = self._db.execute("create_campaign", values).fetchone()[0]
             self._db.execute("set_snapshot", (identity, pack(content)))
             self._set_files(identity, files)
             row = campaign_row(self._db.execute("campaign_by_name", (name,)).fetchone())

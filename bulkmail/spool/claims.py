@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
-from bulkmail.spool.database import Database
+from bulkmail.spool.database import Statements
 from bulkmail.spool.intake import Intake
 from bulkmail.spool.rows import Claimed, Held
 
@@ -18,7 +18,7 @@ class Claims(Intake):
     mind is right as long as the process lives, and a start reads the file (`recover`).
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Statements) -> None:
         super().__init__(database)
         self._held: dict[int, Held] = {}
         self._open_claims: dict[int, int] = {}  # claim id -> rows neither settled nor given back

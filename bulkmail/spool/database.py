@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, Protocol
 
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.spool.backup import back_up, sync
@@ -24,6 +24,22 @@ MEMORY = ":memory:"
 VERSION = MIGRATIONS[-1][0]
 _APPLICATION = 0x424D5350  # "BMSP"
 _BUGS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError, sqlite3.InterfaceError)
+
+
+class Statements(Protocol):
+    """What the store needs of its database, whichever it is: named queries in short transactions."""
+
+    def execute(self, name: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Any:
+        """Run the query called ``name``; a cursor."""
+
+    def many(self, name: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run the query called ``name`` once for each of ``rows``."""
+
+    def transaction(self, begin: str = "begin") -> AbstractContextManager[None]:
+        """All or nothing, and durable when it is over. Raises OwnFault when the database cannot be used."""
+
+    def close(self) -> None:
+        """Close it."""
 
 
 def refused(path: str, message: str) -> Refused:
@@ -37,6 +53,11 @@ class Database:
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self._connection = connection
         self.path = path
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection."""
+        return self._connection
 
     def execute(self, name: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> sqlite3.Cursor:
         """Run the query called ``name``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
@@ -22,6 +22,10 @@ from bulkmail.spool.rows import Claimed, Recovered, Settlement
 from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
 
+if TYPE_CHECKING:
+    from bulkmail.spool.leases import Leases
+    from bulkmail.spool.pg_store import PostgresStore
+
 _log = Logger("bulkmail")
 
 P = ParamSpec("P")
@@ -30,11 +34,12 @@ Asked = tuple[int, int, Deferred[list[Claimed]]]
 
 
 def _in_writer(method: Callable[Concatenate[SqliteStore, P], T]) -> Callable[Concatenate[Spool, P], Deferred[T]]:
-    """The store's method, run in the writer thread."""
+    """The store's method of that name, run in the writer thread."""
+    name = method.__name__
 
     @wraps(method)
     def call(self: Spool, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-        return self._writer.call(partial(method, self._store, *args, **kwargs))
+        return self._writer.call(partial(getattr(self._store, name), *args, **kwargs))
 
     return call
 
@@ -43,12 +48,13 @@ class Spool:
     """The durable state. Made by `open_spool`. Its Deferreds are not to be cancelled: the write happens anyway.
 
     ``journal`` is for the event loop's thread only. ``recovered`` says what the start found. ``on_fault`` is called
-    with an OwnFault when outcomes cannot be written, and with None when they can again.
+    with an OwnFault when outcomes cannot be written, and with None when they can again. ``leases``: which destinations
+    are ours, where several machines share the spool; None where nobody else does.
     """
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: SqliteStore | PostgresStore,
         journal: Journal,
         writer: Writer,
         reactor: Reactor,
@@ -57,8 +63,10 @@ class Spool:
         lock: Lock | None = None,
         recovered: Recovered | None = None,
         on_fault: Callable[[OwnFault | None], None] | None = None,
+        leases: Leases | None = None,
     ) -> None:
         self.journal = journal
+        self.leases = leases
         self.recovered = recovered or Recovered()
         self._store = store
         self._writer = writer
@@ -102,6 +110,8 @@ class Spool:
     @property
     def fault(self) -> OwnFault | None:
         """Why outcomes cannot be written just now; None when they can."""
+        if self.leases is not None and self.leases.unsure:
+            return OwnFault(self.leases.unsure)
         return self._outcomes.fault
 
     def claim(self, queue_id: int, limit: int) -> Deferred[list[Claimed]]:
@@ -137,6 +147,8 @@ class Spool:
         Rows still claimed are left for the next start to find.
         """
         self._closed = True
+        if self.leases is not None:
+            self.leases.stop()
         while self._claiming:
             await self._writer.call(lambda: None)
         try:

@@ -68,9 +68,29 @@ class Intake(Campaigns):
                 counts["", status, category] += 1
             recipients.append((low + number, queue, file_no, row_in_file, email, fields))
         counts[_PENDING] += len(recipients) - len(outcomes)
-        self._db.many("add_recipient", recipients)
-        self._db.many("set_outcome", outcomes)
-        self._db.many("add_total", [(campaign_id, *key, count) for key, count in counts.items()])
+        self._add_recipients(recipients)
+        self._set_outcomes(outcomes)
+        self._add_totals([(campaign_id, *key, count) for key, count in counts.items()])
+
+    def _add_recipients(self, rows: list[tuple[Any, ...]]) -> None:
+        self._db.many("add_recipient", rows)
+
+    def _set_outcomes(self, rows: list[tuple[Any, ...]]) -> None:
+        self._db.many("set_outcome", rows)
+
+    def _add_totals(self, rows: list[tuple[Any, ...]]) -> None:
+        self._db.many("add_total", rows)
+
+    def _set_due(self, rows: list[tuple[int, int, float, float | None]]) -> None:
+        """Rows that wait from now on, and their queues' earliest times."""
+        self._db.many("set_due", rows)
+        earliest: dict[int, float] = {}
+        for _, queue_id, next_at, _ in rows:
+            earliest[queue_id] = min(next_at, earliest.get(queue_id, next_at))
+        self._lower_next_at(earliest)
+
+    def _lower_next_at(self, earliest: dict[int, float]) -> None:
+        self._db.many("lower_next_at", [(at, queue) for queue, at in earliest.items()])
 
     def _queues(self, campaign_id: int, rows: Sequence[InputRow]) -> dict[str, int]:
         """The queue of every domain that rows go to; those that get new rows are marked as having some."""
@@ -102,23 +122,33 @@ class Intake(Campaigns):
         How many were ended as duplicates.
         """
         duplicates: list[tuple[Any, ...]] = []
-        due: list[tuple[Any, ...]] = []
+        due: list[tuple[int, int, float, float | None]] = []
         seen: set[int] = set()
         with self._db.transaction():
+            verdicts = list(verdicts)
+            held = self._held_back([recipient_id(campaign_id, number) for number, _, _ in verdicts])
             for number, is_duplicate, note in verdicts:
-                row = self._db.execute("held_back", (recipient_id(campaign_id, number),)).fetchone()
-                if row is None or row[0] in seen:
+                identity = recipient_id(campaign_id, number)
+                queue_id = held.get(identity)
+                if queue_id is None or identity in seen:
                     continue
-                identity, queue_id = row
                 seen.add(identity)
                 if is_duplicate:
                     duplicates.append((identity, "duplicate", "", "", 0, None, now or None, None, 0, None, 0, note))
                 else:
                     due.append((identity, -queue_id, now, None))
-            self._db.many("set_outcome", duplicates)
-            self._db.many("set_due", due)
-            self._db.many("lower_next_at", [(now, queue) for queue in {row[1] for row in due}])
+            self._set_outcomes(duplicates)
+            self._set_due(due)
             gone = len(duplicates)
             changes = [(campaign_id, *_PENDING, -gone), (campaign_id, "", "duplicate", "", gone)]
-            self._db.many("add_total", changes if gone else [])
+            self._add_totals(changes if gone else [])
         return gone
+
+    def _held_back(self, identities: Sequence[int]) -> dict[int, int]:
+        """Those of the rows that are still held back, each with its (negative) queue."""
+        found: dict[int, int] = {}
+        for identity in identities:
+            row = self._db.execute("held_back", (identity,)).fetchone()
+            if row is not None:
+                found[identity] = row[1]
+        return found

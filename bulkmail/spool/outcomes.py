@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -20,6 +20,9 @@ from bulkmail.spool.journal import Journal
 from bulkmail.spool.rows import Settlement
 from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
+
+if TYPE_CHECKING:
+    from bulkmail.spool.pg_store import PostgresStore
 
 _log = Logger("bulkmail")
 
@@ -34,11 +37,11 @@ _MOST_ROWS = 2000  # in one transaction, after an outage
 
 
 class Outcomes:
-    """The buffer in front of `SqliteStore.settle`. ``fault``: why it cannot be emptied just now, else None."""
+    """The buffer in front of the store's `settle`. ``fault``: why it cannot be emptied just now, else None."""
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: SqliteStore | PostgresStore,
         journal: Journal,
         writer: Writer,
         reactor: Reactor,
@@ -160,7 +163,7 @@ class Outcomes:
             self._on_fault(fault)
 
 
-def settle_all(store: SqliteStore, items: Sequence[Item]) -> dict[int, Exception]:
+def settle_all(store: SqliteStore | PostgresStore, items: Sequence[Item]) -> dict[int, Exception]:
     """In the writer thread: store these; the ones wrong in themselves are left out and returned. Raises OwnFault."""
     try:
         _settle(store, items)
@@ -179,6 +182,6 @@ def settle_all(store: SqliteStore, items: Sequence[Item]) -> dict[int, Exception
     return {}
 
 
-def _settle(store: SqliteStore, items: Sequence[Item]) -> None:
+def _settle(store: SqliteStore | PostgresStore, items: Sequence[Item]) -> None:
     settlements = [item for item in items if isinstance(item, Settlement)]
     store.settle(settlements, [item for item in items if not isinstance(item, Settlement)])

@@ -1,7 +1,8 @@
 """The SQL of the house, by name: every ``-- name: x`` block of ``sql/*.sql``, and the numbered migrations.
 
 Files that begin with four digits are migrations: ``0001_tables.sql`` makes an empty file version 1, and so on; each
-is one script, run inside of a transaction. All others hold named queries, one statement each.
+is one script, run inside of a transaction. All others hold named queries, one statement each. What PostgreSQL is asked
+stands in ``sql/postgres/``, under the same names where it means the same.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ def split_queries(text: str) -> dict[str, str]:
     return queries
 
 
-def _read() -> tuple[Mapping[str, str], tuple[tuple[int, str], ...]]:
+def read_queries(folder: str) -> tuple[Mapping[str, str], tuple[tuple[int, str], ...]]:
+    """The named queries and the migrations of one folder of this room."""
     named: dict[str, str] = {}
     numbered: list[tuple[int, str]] = []
-    for file in files("bulkmail.spool").joinpath("sql").iterdir():
+    for file in files("bulkmail.spool").joinpath(folder).iterdir():
         if not file.name.endswith(".sql"):
             continue
         text = file.read_text(encoding="utf-8")
@@ -41,4 +43,4 @@ def _read() -> tuple[Mapping[str, str], tuple[tuple[int, str], ...]]:
     return named, tuple(sorted(numbered))
 
 
-SQL, MIGRATIONS = _read()
+SQL, MIGRATIONS = read_queries("sql")

@@ -195,3 +195,8 @@ class Recovered:
     replied: int = 0
     ambiguous: int = 0
     returned: int = 0
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """The three figures."""
+        return self.replied, self.ambiguous, self.returned

@@ -9,7 +9,7 @@ from typing import Any
 
 from bulkmail.failpoints import failpoint
 from bulkmail.spool.claims import Claims
-from bulkmail.spool.database import Database
+from bulkmail.spool.database import Statements
 from bulkmail.spool.rows import Attempt, Claimed, Held, Settlement, campaign_of, id_range
 
 _DOUBTFUL = frozenset({"delivered", "unknown"})
@@ -35,7 +35,7 @@ class Batch:
 class Settling(Claims):
     """The part of the store that takes outcomes."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Statements) -> None:
         super().__init__(database)
         self._last_attempt: dict[int, int] = {}  # campaign id -> id of its last attempt
 
@@ -198,16 +198,12 @@ class Settling(Claims):
     def _write(self, batch: Batch) -> None:
         batch.outcomes.sort()  # neighbours share a page; the ids differ, so nothing behind them is compared
         self._db.many("add_attempt", batch.attempts)
-        self._db.many("set_outcome", batch.outcomes)
+        self._set_outcomes(batch.outcomes)
         self._db.many("borrow_reply", batch.borrowed)
-        self._db.many("set_due", batch.due)
+        self._set_due(batch.due)
         self._db.many("drop_due", batch.undue)
-        self._db.many("add_total", [(*key, count) for key, count in batch.totals.items() if count])
+        self._add_totals([(*key, count) for key, count in batch.totals.items() if count])
         self._db.many("count_queue", [(*counts, queue) for queue, counts in batch.queues.items() if any(counts)])
-        earliest: dict[int, float] = {}
-        for _, queue_id, next_at, _ in batch.due:
-            earliest[queue_id] = min(next_at, earliest.get(queue_id, next_at))
-        self._db.many("lower_next_at", [(at, queue) for queue, at in earliest.items()])
         self._db.many("add_possibly_doubled", [(count, campaign) for campaign, count in batch.doubled.items()])
 
 

@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from bulkmail.spool.database import DATABASE, Database, open_database, refused
+from bulkmail.mail import BulkmailError
+from bulkmail.spool.database import DATABASE, Statements, open_database, refused
 from bulkmail.spool.place import Lock
+from bulkmail.spool.shared import is_shared
 
 _MOST = 100_000
 
@@ -25,7 +27,7 @@ class SiteFact(NamedTuple):
 class Sites:
     """The part of the store that knows sites. Every method is one short transaction."""
 
-    _db: Database
+    _db: Statements
 
     def site_facts(self, now: float) -> list[SiteFact]:
         """All that has not expired, the newest first; the expired is dropped."""
@@ -40,7 +42,7 @@ class Sites:
             self._db.many("forget_fact", forgotten)
 
 
-def read_site_facts(database: Database, now: float) -> list[SiteFact]:
+def read_site_facts(database: Statements, now: float) -> list[SiteFact]:
     """All facts that have not expired, the newest first; inside of a transaction."""
     return [SiteFact(*row) for row in database.execute("site_facts", (now, _MOST)).fetchall()]
 
@@ -50,6 +52,8 @@ def forget_sites(directory: str, site: str | None) -> int:
 
     Raises Refused while a process has the spool in use, for that one would write them down again.
     """
+    if is_shared(directory):
+        raise BulkmailError("forgetting what sites have taught is not supported yet on a spool in PostgreSQL")
     path = os.path.join(directory, DATABASE)
     if not os.path.exists(path):
         raise refused(path, "is not there; nothing was ever sent from this spool")

@@ -21,6 +21,8 @@ class SqliteStore(Settling, Sites):
     Raises Refused when the file cannot be opened, OwnFault when it cannot be used later (nothing is changed then).
     """
 
+    _db: Database
+
     def __init__(self, path: str = MEMORY) -> None:
         database = open_database(path)
         try:
@@ -79,7 +81,7 @@ class SqliteStore(Settling, Sites):
             replied = ambiguous = returned = 0
             for identity, known in held.items():
                 attempt = (identity, known.attempts + 1)
-                settlement = _journalled_reply(journalled.replies.get(attempt))
+                settlement = journalled_reply(journalled.replies.get(attempt))
                 if settlement is not None and settlement.recipient_id == identity and not settlement.problem:
                     replied += 1
                 elif attempt in journalled.dots or not trusted:
@@ -128,7 +130,8 @@ class SqliteStore(Settling, Sites):
             yield identity, Held(0, queue_id, *rest)
 
 
-def _journalled_reply(payload: bytes | None) -> Settlement | None:
+def journalled_reply(payload: bytes | None) -> Settlement | None:
+    """The settlement in a journal's record; None when it holds none that can be used."""
     if payload is None:
         return None
     try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -19,6 +20,8 @@ PEER = Peer("mx.example", "192.0.2.1", "198.51.100.1", "TLSv1.3")
 
 class Store:
     """The spool's side: what it was told, each waiting to become durable."""
+
+    leases = None
 
     def __init__(self, journal):
         self.journal, self.settled, self.released, self.waiting = journal, [], [], []
@@ -148,6 +151,16 @@ def test_a_journalled_dot_is_taken_back_once(scene):
     scene.ledger.about_to_dot(one)
     scene.journal.fault = OwnFault("disk full")
     scene.ledger.free(one)
+
+
+def test_no_dot_leaves_once_the_leases_have_run_out(scene):
+    message = scene.message()
+    scene.store.leases = SimpleNamespace(valid=True)
+    scene.ledger.about_to_dot(message)
+    scene.store.leases.valid = False
+    with pytest.raises(OwnFault, match="leases have run out"):
+        scene.ledger.about_to_dot(message)
+    assert len(scene.journal.dots) == 1
 
 
 def test_a_dot_that_cannot_be_journalled_must_not_leave(scene):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from collections import Counter
+from types import SimpleNamespace
+
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 
 from bulkmail.campaign import sender_domain
@@ -400,3 +403,54 @@ def test_the_report_names_the_message_id_that_was_sent(sender, domain):
     ((_, wire, _, error),) = composer.handle(("compose", 1, [(7, 3, "a@b.example", 0.0, 0, '["a@b.example"]')]))
     assert error is None
     assert f"Message-ID: {message_id(b'k' * 32, 3, domain)}\r\n".encode() in wire.replace(b"\r\n ", b" ")
+
+
+class Joined:
+    """What the sending asks of `Joining`, where other machines share the spool: here nobody else does."""
+
+    def __init__(self, scene):
+        self.scene, self.holder, self.given_up = scene, "", []
+
+    async def take_over(self, name):
+        return self.holder
+
+    async def give_up(self, name):
+        self.given_up.append(name)
+
+    def each_second(self):
+        for run in list(self.scene.one.feeder.runs.values()):
+            totals = self.scene.one.store.totals(run.id)
+            run.counted(Counter({key: count for key, count in totals.items() if key[1] != "pending"}))
+            self.scene.sending.changed(run)
+
+
+def shared(one):
+    one.sending.joining = Joined(one)
+    one.sending._sharing = SimpleNamespace(look=lambda: None)
+    return one.sending.joining
+
+
+def test_on_a_shared_spool_the_end_is_told_until_the_database_takes_it(scene, monkeypatch):
+    one = scene()
+    one.one.farm.obliging()
+    joining = shared(one)
+    set_state, faults = one.one.spool.set_state, [OwnFault("gone"), OwnFault("still gone")]
+
+    def failing(identity, state, now, **more):
+        if state == "finished" and faults:
+            return fail(faults.pop())
+        return set_state(identity, state, now, **more)
+
+    monkeypatch.setattr(one.one.spool, "set_state", failing)
+    one.send()
+    assert one.until_over() == 0
+    assert (faults, one.row().state, joining.given_up) == ([], "finished", ["spring"])
+
+
+def test_a_campaign_that_another_machine_has_is_refused(scene):
+    one = scene()
+    shared(one).holder = "mta7"
+    one.send()
+    with pytest.raises(Refused, match="'spring' is being sent from machine mta7; stop it there first"):
+        one.until_over()
+    assert one.one.store.campaigns() == []

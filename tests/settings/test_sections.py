@@ -145,10 +145,6 @@ compose: {processes: 2}
             'web: {listen: "0.0.0.0:8025"}',
             "bulkmail.yaml:1:15: web.listen: not supported yet; remove the key or write its default, 127.0.0.1:8025",
         ),
-        (
-            "spool: postgresql://db/mail",
-            "bulkmail.yaml:1:8: spool: a spool in PostgreSQL is not supported yet; name a folder, such as ./spool",
-        ),
     ],
 )
 def test_what_is_not_built_yet_is_said_so(refusal: Callable[[str], list[str]], text: str, words: str) -> None:

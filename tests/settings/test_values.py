@@ -73,14 +73,36 @@ def test_networks(refusal: Callable[[str], list[str]], network: str, words: str)
         ("~/spool", "~ is not expanded; write the whole path"),
         ('""', "must name a file or folder, not nothing"),
         ('"a\\0b"', "must not hold a line break or another control character ('\\x00')"),
-        ("mysql://x", "must be a folder, such as ./spool"),
-        ("postgres://x", "a spool in PostgreSQL is not supported yet; name a folder, such as ./spool"),
+        ("mysql://x", "must be a folder, such as ./spool, or postgresql://user@host/database"),
         ("never.csv", "must be a folder, but never.csv is something else"),
         ("5", 'must be text, not a number; put it in quotes: "5"'),
     ],
 )
 def test_spool_folders(refusal: Callable[[str], list[str]], spool: str, words: str) -> None:
     assert refusal(f"spool: {spool}") == [f"bulkmail.yaml:1:8: spool: {words}"]
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://mail@db/bulkmail", "postgres:///bulkmail?host=/run/postgresql"])
+def test_a_databases_address_stays_as_it_is(read: Callable[[str], Settings], dsn: str) -> None:
+    assert read(f'spool: "{dsn}"').spool == dsn
+
+
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        ("{name: 'a b'}", "name: 'a b' is not a machine's name; it is letters, digits, dots and hyphens, such as mta1"),
+        ("{lease: 2s}", "lease: must be from 3s to 10m"),
+        ("{lease: 11m}", "lease: must be from 3s to 10m"),
+        ("{folder: 'postgresql://x'}", "folder: must be a folder"),
+    ],
+)
+def test_machines(refusal: Callable[[str], list[str]], machine: str, words: str) -> None:
+    assert words in refusal(f"machine: {machine}")[0]
+
+
+def test_a_machines_folder_is_relative_to_the_settings(read: Callable[[str], Settings], site: Path) -> None:
+    settings = read("machine: {name: mta1, folder: ./mine, lease: 20s}").machine
+    assert (settings.name, settings.folder, settings.lease) == ("mta1", str(site / "mine"), 20.0)
 
 
 def test_an_absolute_spool_stays(read: Callable[[str], Settings]) -> None:

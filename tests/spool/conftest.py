@@ -85,15 +85,21 @@ def outcome(claimed, status="delivered", *, at=2000.0, next_at=0.0, result="", p
     )
 
 
+def asked(store, sql, values=()):
+    """What the database answers, whichever it is: behind the room's back, in SQL that both understand."""
+    if isinstance(store, SqliteStore):
+        return store.database._connection.execute(sql, values).fetchall()
+    return store.database.connection.execute(sql.replace("?", "%s"), values or None).fetchall()
+
+
 def place_of(store):
     """{recipient id: one of pending, claimed, waiting, final, never, held}, straight from the tables."""
-    connection = store.database._connection
-    finals = dict(connection.execute("SELECT recipient_id, status FROM outcome").fetchall())
-    due = dict(connection.execute("SELECT recipient_id, next_at FROM due").fetchall())
-    claims = connection.execute("SELECT queue_id, after_id, upto_id FROM claim").fetchall()
-    cursors = dict(connection.execute("SELECT id, cursor FROM queue").fetchall())
+    finals = dict(asked(store, "SELECT recipient_id, status FROM outcome"))
+    due = dict(asked(store, "SELECT recipient_id, next_at FROM due"))
+    claims = asked(store, "SELECT queue_id, after_id, upto_id FROM claim")
+    cursors = dict(asked(store, "SELECT id, cursor FROM queue"))
     places = {}
-    for identity, queue_id in connection.execute("SELECT id, queue_id FROM recipient").fetchall():
+    for identity, queue_id in asked(store, "SELECT id, queue_id FROM recipient"):
         found = []
         status = finals.get(identity)
         if identity in due:
@@ -116,47 +122,62 @@ def place_of(store):
 
 def check_laws(store):
     """What must be true of the tables between any two transactions."""
-    connection = store.database._connection
     places = place_of(store)
-    for campaign_id, input_rows in connection.execute("SELECT id, input_rows FROM campaign").fetchall():
+    for campaign_id, input_rows in asked(store, "SELECT id, input_rows FROM campaign"):
         totals = store.totals(campaign_id)
         assert all(count > 0 for count in totals.values()), totals
         assert sum(totals.values()) == input_rows
         counted = Counter()
         sql = """SELECT coalesce(o.provider, ''), coalesce(o.status, 'pending'), coalesce(o.category, '')
             FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id WHERE r.id >> 40 = ?"""
-        counted.update(connection.execute(sql, (campaign_id,)).fetchall())
+        counted.update(asked(store, sql, (campaign_id,)))
         assert dict(counted) == totals
-    attempts = dict(connection.execute("SELECT recipient_id, count(*) FROM attempt GROUP BY 1").fetchall())
-    for identity, number in connection.execute("SELECT recipient_id, attempts FROM outcome").fetchall():
+    attempts = dict(asked(store, "SELECT recipient_id, count(*) FROM attempt GROUP BY 1"))
+    for identity, number in asked(store, "SELECT recipient_id, attempts FROM outcome"):
         assert attempts.get(identity, 0) == number
-    for queue_id, cursor, has_new, next_at in connection.execute("SELECT id, cursor, has_new, next_at FROM queue"):
-        more = "SELECT EXISTS (SELECT 1 FROM recipient WHERE queue_id = ? AND id > ?)"
-        assert connection.execute(more, (queue_id, cursor)).fetchone()[0] == has_new
-        earliest = "SELECT min(next_at) FROM due WHERE queue_id = ?"
-        assert connection.execute(earliest, (queue_id,)).fetchone()[0] == next_at
-    sql = """SELECT q.delivered, q.failed, q.deferred, coalesce(sum(o.status = 'delivered'), 0),
-            coalesce(sum(o.status NOT IN ('delivered', 'deferred', 'pending')), 0),
-            coalesce(sum(o.status = 'deferred'), 0)
+    last = dict(asked(store, "SELECT queue_id, max(id) FROM recipient WHERE queue_id > 0 GROUP BY 1"))
+    earliest = dict(asked(store, "SELECT queue_id, min(next_at) FROM due GROUP BY 1"))
+    for queue_id, cursor, has_new, next_at in asked(store, "SELECT id, cursor, has_new, next_at FROM queue"):
+        assert (last.get(queue_id, 0) > cursor) == has_new
+        assert earliest.get(queue_id) == next_at
+    sql = """SELECT q.delivered, q.failed, q.deferred, count(*) FILTER (WHERE o.status = 'delivered'),
+            count(*) FILTER (WHERE o.status NOT IN ('delivered', 'deferred', 'pending')),
+            count(*) FILTER (WHERE o.status = 'deferred')
         FROM queue q LEFT JOIN recipient r ON r.queue_id = q.id LEFT JOIN outcome o ON o.recipient_id = r.id
         WHERE NOT EXISTS (SELECT 1 FROM recipient h WHERE h.queue_id = -q.id) GROUP BY q.id"""
-    for counts in connection.execute(sql).fetchall():
+    for counts in asked(store, sql):
         assert counts[:3] == counts[3:]
     claimed = {identity for identity, place in places.items() if place == "claimed"}
     assert claimed == set(store._held)
-    assert {claim for (claim,) in connection.execute("SELECT id FROM claim")} == set(store._open_claims)
+    assert {claim for (claim,) in asked(store, "SELECT id FROM claim")} == set(store._open_claims)
     return places
 
 
+FULL = "full|read-only"
+
+
 def fill_disk(store):
-    """From now on no transaction that needs a new page succeeds: SQLite's own 'database or disk is full'."""
-    connection = store.database._connection
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    connection.execute(f"PRAGMA max_page_count = {pages}")
+    """From now on no write succeeds: SQLite's own 'database or disk is full', PostgreSQL's own 'read-only'."""
+    if isinstance(store, SqliteStore):
+        pages = store.database._connection.execute("PRAGMA page_count").fetchone()[0]
+        store.database._connection.execute(f"PRAGMA max_page_count = {pages}")
+    else:
+        with_options(store, "%20-cdefault_transaction_read_only%3Don")
 
 
 def free_disk(store):
-    store.database._connection.execute("PRAGMA max_page_count = 1073741823")
+    if isinstance(store, SqliteStore):
+        store.database._connection.execute("PRAGMA max_page_count = 1073741823")
+    else:
+        with_options(store, "")
+
+
+def with_options(store, more):
+    """Connect anew, with these options for the server, and to a server that does not take writes too."""
+    database = store.database
+    plain = database.dsn.split("%20-c")[0].removesuffix("&target_session_attrs=any")
+    database.dsn = f"{plain}{more}{'&target_session_attrs=any' if more else ''}"
+    database.close()
 
 
 @pytest.fixture
@@ -165,6 +186,9 @@ def kit():
         row=row,
         campaign=campaign,
         outcome=outcome,
+        asked=asked,
+        FULL=FULL,
+        open_postgres=open_postgres,
         place_of=place_of,
         check_laws=check_laws,
         fill_disk=fill_disk,
@@ -173,12 +197,34 @@ def kit():
     )
 
 
-@pytest.fixture(params=["memory", "file"])
+def open_postgres(dsn, identity="machine-1", boot="boot-1", **more):
+    from bulkmail.spool.pg_store import PostgresStore
+
+    return PostgresStore(dsn, identity=identity, name=identity, boot=boot, **more)
+
+
+@pytest.fixture(params=["memory", "file", "postgres"])
 def store(request, tmp_path):
-    path = ":memory:" if request.param == "memory" else str(tmp_path / "spool.sqlite3")
-    made = SqliteStore(path)
+    """The one contract, on each of its three implementations."""
+    if request.param == "postgres":
+        made = open_postgres(request.getfixturevalue("pg_server").fresh())
+    else:
+        made = SqliteStore(":memory:" if request.param == "memory" else str(tmp_path / "spool.sqlite3"))
     yield made
     made.close()
+
+
+@pytest.fixture
+def sqlite():
+    made = SqliteStore()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def pg_dsn(pg_server):
+    """An empty schema of PostgreSQL."""
+    return pg_server.fresh()
 
 
 @pytest.fixture

@@ -94,7 +94,7 @@ def test_a_claim_that_cannot_be_written_claims_nothing(store, kit):
     kit.campaign(store, rows=[kit.row(n, f"d{n}.example") for n in range(1, 500)])
     queues = [(queue, 1) for queue, _, _ in store.backlog(0, 1000)]
     kit.fill_disk(store)
-    with pytest.raises(OwnFault, match="full"):
+    with pytest.raises(OwnFault, match=kit.FULL):
         store.claim(queues, 5.0)
     assert store.claimed == 0
     kit.check_laws(store)

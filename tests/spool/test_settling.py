@@ -14,18 +14,24 @@ def claimed(store, kit):
     return store.claim([(queue, 6)], 5.0)[queue]
 
 
-def stored(store, row):
-    sql = """SELECT status, category, provider, attempts, first_attempt_at, completed_at, date, bytes, doubt, note
-        FROM outcome WHERE recipient_id = ?"""
-    return store.database._connection.execute(sql, (row.id,)).fetchone()
+@pytest.fixture
+def stored(kit):
+    """An outcome, straight from its table."""
+
+    def read(store, row):
+        sql = """SELECT status, category, provider, attempts, first_attempt_at, completed_at, date, bytes, doubt, note
+            FROM outcome WHERE recipient_id = ?"""
+        return kit.asked(store, sql, (row.id,))[0]
+
+    return read
 
 
-def test_an_outcome_its_attempt_and_the_totals_go_together(store, kit, claimed):
+def test_an_outcome_its_attempt_and_the_totals_go_together(store, kit, claimed, stored):
     row = claimed[0]
     assert store.settle([kit.outcome(row, provider="google", note="n")]) == 1
     assert stored(store, row) == ("delivered", "", "google", 1, 2000.0, 2000.0, 5.0, 1000, 0, "n")
     assert store.totals(row.campaign_id) == {("", "pending", ""): 5, ("google", "delivered", ""): 1}
-    attempt = store.database._connection.execute("SELECT * FROM attempt").fetchall()
+    attempt = kit.asked(store, "SELECT * FROM attempt")
     assert attempt == [
         (
             recipient_id(row.campaign_id, 1),
@@ -71,7 +77,7 @@ def test_what_was_never_claimed_is_not_settled(store, kit, claimed):
 
 def test_a_claim_ends_with_its_last_row(store, kit, claimed):
     def claims():
-        return store.database._connection.execute("SELECT count(*) FROM claim").fetchone()[0]
+        return kit.asked(store, "SELECT count(*) FROM claim")[0][0]
 
     store.settle([kit.outcome(row) for row in claimed[:3]])
     store.release(claimed[3:5])
@@ -117,7 +123,7 @@ def test_status_words_of_the_vocabulary_are_taken_as_they_are(store, kit, claime
     assert store.totals(claimed[0].campaign_id)["", "delivered", ""] == 1
 
 
-def test_an_end_without_an_attempt(store, kit, claimed):
+def test_an_end_without_an_attempt(store, kit, claimed, stored):
     row = claimed[0]
     store.settle([Settlement(row.id, row.queue_id, "invalid", "template", completed_at=9.0, note="no such filter")])
     assert stored(store, row) == ("invalid", "template", "", 0, None, 9.0, 5.0, 0, 0, "no such filter")
@@ -135,7 +141,7 @@ def test_a_row_that_was_never_tried_may_borrow_its_sites_last_reply(store, kit, 
     store.settle([*ends, kit.outcome(got[probe.id], "expired")])
     sql = """SELECT o.recipient_id, a.recipient_id FROM outcome o JOIN attempt a ON a.id = o.attempt_id
         WHERE o.status = 'expired'"""
-    assert dict(store.database._connection.execute(sql).fetchall()) == {
+    assert dict(kit.asked(store, sql)) == {
         probe.id: probe.id,
         never.id: probe.id,
         tried.id: tried.id,
@@ -143,7 +149,7 @@ def test_a_row_that_was_never_tried_may_borrow_its_sites_last_reply(store, kit, 
     kit.check_laws(store)
 
 
-def test_the_retry_clock_starts_once(store, kit, claimed):
+def test_the_retry_clock_starts_once(store, kit, claimed, stored):
     row = claimed[0]
     store.settle([kit.outcome(row, "deferred", at=100.0, next_at=200.0, first_attempt_at=90.0)])
     [again] = store.claim([(row.queue_id, 1)], 300.0)[row.queue_id]
@@ -195,7 +201,7 @@ def test_a_full_disk_changes_nothing_and_the_batch_is_written_later(store, kit):
     batch = [kit.outcome(row, "deferred") for row in store.claim([(queue, 499)], 5.0)[queue]]
     kit.fill_disk(store)
     for _ in range(2):
-        with pytest.raises(OwnFault, match="full"):
+        with pytest.raises(OwnFault, match=kit.FULL):
             store.settle(batch)
         assert store.claimed == 499
         kit.check_laws(store)
@@ -210,11 +216,11 @@ def test_attempts_are_numbered_per_campaign_in_the_order_of_settling(store, kit)
     rows = store.claim([(queue, 2) for queue in queues], 5.0)
     for pair in zip(*rows.values(), strict=True):
         store.settle([kit.outcome(row) for row in pair])
-    found = store.database._connection.execute("SELECT id, recipient_id FROM attempt ORDER BY id").fetchall()
+    found = kit.asked(store, "SELECT id, recipient_id FROM attempt ORDER BY id")
     assert found == [(recipient_id(campaign, n), recipient_id(campaign, n)) for campaign in ids for n in (1, 2)]
 
 
-def test_cancelling_ends_everything_that_is_not_in_flight(store, kit):
+def test_cancelling_ends_everything_that_is_not_in_flight(store, kit, stored):
     rows = [kit.row(n, "ab"[n % 2] + ".example", "held" if n % 5 == 0 else "ok") for n in range(1, 31)]
     identity = kit.campaign(store, rows=rows)
     other = kit.campaign(store, "other", rows=[kit.row(1)])
@@ -237,7 +243,7 @@ def test_cancelling_ends_everything_that_is_not_in_flight(store, kit):
     kit.check_laws(store)
 
 
-def test_the_attempts_own_time_starts_the_retry_clock_when_nothing_else_does(store, claimed):
+def test_the_attempts_own_time_starts_the_retry_clock_when_nothing_else_does(store, claimed, stored):
     row = claimed[0]
     store.settle(
         [Settlement(row.id, row.queue_id, "delivered", attempt=Attempt(77.0, 1, "delivered"), completed_at=78.0)]

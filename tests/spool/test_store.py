@@ -25,26 +25,36 @@ UNKNOWN_AFTER = 900.0
 
 
 class Life:
-    """A spool on disk whose process may die at any time."""
+    """A spool on disk, or in PostgreSQL, whose process may die at any time."""
 
-    def __init__(self, kit, directory=None):
+    def __init__(self, kit, dsn=None):
         self.kit = kit
-        self.directory = directory or tempfile.mkdtemp()
+        self.dsn = dsn
+        self.directory = tempfile.mkdtemp()
         self.boot = "boot-1"
         self.now = 10_000.0
         self.start()
 
     def start(self):
-        self.store = SqliteStore(os.path.join(self.directory, "spool.sqlite3"))
+        self.store = self.open()
         journalled = read_journal(os.path.join(self.directory, "journal"))
         self.journal = Journal.open(os.path.join(self.directory, "journal"), segment_bytes=300)
         self.recovered = self.store.recover(journalled, self.boot, UNKNOWN_AFTER, self.now)
         self.journal.drop_older()
 
+    def open(self):
+        if self.dsn is not None:
+            return self.kit.open_postgres(self.dsn, boot=self.boot)
+        return SqliteStore(os.path.join(self.directory, "spool.sqlite3"))
+
+    def vanish(self):
+        database = self.store.database
+        (database if self.dsn is not None else database._connection).close()
+
     def die(self, *, reboot=False):
         """Nothing is flushed, released or tidied up; only what was committed or journalled is there again."""
         self.journal.close()
-        self.store.database._connection.close()
+        self.vanish()
         if reboot:
             self.boot += "'"
         self.start()
@@ -55,9 +65,9 @@ class Life:
         shutil.rmtree(self.directory)
 
 
-@pytest.fixture
-def life(kit):
-    made = Life(kit)
+@pytest.fixture(params=["file", "postgres"])
+def life(kit, request):
+    made = Life(kit, request.getfixturevalue("pg_server").fresh() if request.param == "postgres" else None)
     yield made
     made.end()
 
@@ -72,16 +82,16 @@ def claimed(life, kit):
     return {row.number: row for row in life.store.claim([(queue, 9)], 8.0)[queue]}
 
 
-def statuses(store):
+def statuses(life):
     sql = """SELECT r.id & 1099511627775, coalesce(o.status, 'pending'), coalesce(o.attempts, 0), d.next_at, d.date
         FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN due d ON d.recipient_id = r.id"""
-    return {row[0]: row[1:] for row in store.database._connection.execute(sql).fetchall()}
+    return {row[0]: row[1:] for row in life.kit.asked(life.store, sql)}
 
 
 def test_a_killed_process_leaves_unsent_rows_due_at_once(life, claimed, kit):
     life.die()
     assert (life.recovered.replied, life.recovered.ambiguous, life.recovered.returned) == (0, 0, 4)
-    assert statuses(life.store) == {
+    assert statuses(life) == {
         1: ("deferred", 1, 0.0, 5.0),
         2: ("deferred", 1, 0.0, 5.0),
         3: ("pending", 0, 0.0, 8.0),
@@ -102,7 +112,7 @@ def test_a_journalled_reply_is_the_outcome(life, claimed, kit):
     life.journal.reply(row.id, 1, kit.outcome(row, "deferred", next_at=77_000.0).packed())
     life.die()
     assert (life.recovered.replied, life.recovered.ambiguous, life.recovered.returned) == (3, 0, 1)
-    assert statuses(life.store) == {
+    assert statuses(life) == {
         1: ("delivered", 2, None, None),
         2: ("deferred", 1, 0.0, 5.0),
         3: ("delivered", 1, None, None),
@@ -121,8 +131,8 @@ def test_a_dot_without_a_reply_is_ambiguous(life, kit, on_unknown):
     assert (life.recovered.replied, life.recovered.ambiguous, life.recovered.returned) == (0, 1, 1)
     kept = on_unknown == "keep"
     expected = ("unknown", 1, None, None) if kept else ("deferred", 1, life.now + UNKNOWN_AFTER, 5.0)
-    assert statuses(life.store) == {1: expected, 2: ("pending", 0, 0.0, 5.0)}
-    attempt = life.store.database._connection.execute("SELECT number, result, category, stage FROM attempt").fetchall()
+    assert statuses(life) == {1: expected, 2: ("pending", 0, 0.0, 5.0)}
+    attempt = kit.asked(life.store, "SELECT number, result, category, stage FROM attempt")
     assert attempt == [(1, "unknown", "no-answer", "dot")]
     assert life.store.totals(row.campaign_id)["", expected[0], "no-answer"] == 1
     kit.check_laws(life.store)
@@ -166,7 +176,7 @@ def test_two_open_claims_of_one_queue_keep_their_dates_and_what_was_given_back_s
     life.die(reboot=True)
     assert life.recovered.ambiguous == 3
     after = life.now + UNKNOWN_AFTER
-    assert statuses(life.store) == {
+    assert statuses(life) == {
         1: ("pending", 0, 400.0, 5.0),
         2: ("deferred", 1, after, 5.0),
         3: ("deferred", 1, after, 6.0),
@@ -202,10 +212,10 @@ def test_a_recovery_that_cannot_be_written_changes_nothing_and_can_be_repeated(l
     kit.campaign(life.store, rows=[kit.row(n) for n in range(1, 600)])
     [(queue, _, _)] = life.store.backlog(0, 10)
     life.store.claim([(queue, 599)], 5.0)
-    life.store.database._connection.close()
-    store = SqliteStore(os.path.join(life.directory, "spool.sqlite3"))
+    life.vanish()
+    store = life.open()
     kit.fill_disk(store)
-    with pytest.raises(OwnFault, match="full"):
+    with pytest.raises(OwnFault, match=kit.FULL):
         store.recover(Journalled(), "boot-2", UNKNOWN_AFTER, life.now)
     kit.free_disk(store)
     assert store.recover(Journalled(found=True), "boot-1", UNKNOWN_AFTER, life.now).returned == 599
@@ -235,17 +245,18 @@ def test_a_campaign_is_removed_in_small_steps_and_others_stay(store, kit):
 
 def test_it_says_what_it_is(store, kit):
     kit.campaign(store)
-    assert "running=[1] claimed=0" in repr(store)
+    assert "claimed=0" in repr(store)
 
 
 class Model(RuleBasedStateMachine):
     """Anything in any order, and death in between."""
 
     kit = None
+    fresh = None  # makes the address of an empty PostgreSQL
 
     def __init__(self):
         super().__init__()
-        self.life = Life(self.kit)
+        self.life = Life(self.kit, self.fresh() if self.fresh else None)
         self.claimed = {}
         self.dotted = {}  # id -> what was journalled as its reply, None when only the dot
         self.over = set()
@@ -360,16 +371,16 @@ class Model(RuleBasedStateMachine):
 
     @rule(which=st.integers(0, 1), limit=st.integers(1, 3))
     def cancel(self, which, limit):
-        before = statuses_by_id(self.store)
+        before = statuses_by_id(self.life)
         self.store.cancel_rows(self.ids[which], limit, self.life.now)
-        self.over |= {i for i, status in statuses_by_id(self.store).items() if status != before[i]}
+        self.over |= {i for i, status in statuses_by_id(self.life).items() if status != before[i]}
         assert not self.over & self.claimed.keys()
 
     @rule(reboot=st.booleans())
     def die(self, reboot):
-        before = statuses_by_id(self.store)
+        before = statuses_by_id(self.life)
         self.life.die(reboot=reboot)
-        found = statuses_by_id(self.store)
+        found = statuses_by_id(self.life)
         changed = {identity for identity, status in found.items() if status != before[identity]}
         assert changed <= self.claimed.keys()
         summary = self.life.recovered
@@ -400,21 +411,28 @@ class Model(RuleBasedStateMachine):
         assert len(segments) <= unsettled + 1, "the journal grows"
 
 
-def statuses_by_id(store):
+def statuses_by_id(life):
     sql = "SELECT r.id, coalesce(o.status, 'pending') FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id"
-    return dict(store.database._connection.execute(sql).fetchall())
+    return dict(life.kit.asked(life.store, sql))
 
 
-def test_any_history_keeps_every_row_in_one_place(kit):
-    Model.kit = kit
+@pytest.mark.parametrize(("where", "examples"), [("file", 60), ("postgres", 10)])
+def test_any_history_keeps_every_row_in_one_place(kit, request, where, examples):
+    class Spooled(Model):
+        pass
+
+    Spooled.kit = kit
+    if where == "postgres":
+        Spooled.fresh = staticmethod(request.getfixturevalue("pg_server").fresh)
     run_state_machine_as_test(
-        Model,
+        Spooled,
         settings=settings(
-            max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
 
 
+@pytest.mark.parametrize("life", ["file"], indirect=True)
 @pytest.mark.parametrize("which", ["a settled row", "a claimed row", "a whole campaign"])
 def test_a_file_that_has_forgotten_what_its_journal_tells_of_is_refused(life, kit, which):
     """An older copy, or the log taken away: what was sent since would be sent again."""

@@ -1,5 +1,6 @@
 -- name: create_campaign
 INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+RETURNING id
 
 -- name: campaigns
 SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,

@@ -1,0 +1,29 @@
+-- name: copy_last
+SELECT max({key}) FROM {table}
+
+-- name: copy_page
+SELECT {columns} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?
+
+-- name: copy_all
+SELECT {columns} FROM {table}
+
+-- name: copy_totals
+SELECT campaign_id, provider, status, category, count FROM total
+
+-- name: copy_clear
+DELETE FROM {table}
+
+-- name: copy_add
+INSERT INTO {table} ({columns}) VALUES ({marks})
+
+-- name: copy_print
+-- what changes when anybody uses the spool
+SELECT 'campaign', id, name, state, input_rows, import_done FROM campaign
+UNION ALL SELECT 'attempt', max(id), '', '', count(*), 0 FROM attempt
+UNION ALL SELECT 'due', max(recipient_id), '', '', count(*), 0 FROM due
+UNION ALL SELECT 'claim', max(id), '', '', count(*), 0 FROM claim
+UNION ALL SELECT 'claim', max(recipient_id), '', '', count(*), 0 FROM due WHERE next_at IS NULL
+UNION ALL SELECT 'outcome', max(recipient_id), '', '', count(*), sum(attempts) FROM outcome
+
+-- name: drop_meta
+DELETE FROM meta WHERE name = ?

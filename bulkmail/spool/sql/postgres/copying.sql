@@ -1,0 +1,43 @@
+-- name: copy_last
+SELECT max({key}) FROM {table}
+
+-- name: copy_page
+SELECT {columns} FROM {table} WHERE {key} > %s ORDER BY {key} LIMIT %s
+
+-- name: copy_all
+SELECT {columns} FROM {table}
+
+-- name: copy_totals
+SELECT campaign_id, provider, status, category, sum(count)::bigint FROM total
+GROUP BY campaign_id, provider, status, category HAVING sum(count) <> 0
+
+-- name: copy_clear
+DELETE FROM {table}
+
+-- name: copy_add
+COPY {table} ({columns}) FROM STDIN
+
+-- name: copy_print
+-- what changes when anybody uses the spool
+SELECT 'campaign', id, name, state, input_rows, import_done FROM campaign
+UNION ALL SELECT 'attempt', max(id), '', '', count(*), 0 FROM attempt
+UNION ALL SELECT 'due', max(recipient_id), '', '', count(*), 0 FROM due
+UNION ALL SELECT 'claim', max(id), '', '', count(*), 0 FROM claim
+UNION ALL SELECT 'claim', max(recipient_id), '', '', count(*), 0 FROM due WHERE next_at IS NULL
+UNION ALL SELECT 'outcome', max(recipient_id), '', '', count(*), sum(attempts)::bigint FROM outcome
+
+-- name: drop_meta
+DELETE FROM meta WHERE name = %s
+
+-- name: copy_numbers
+INSERT INTO attempt_number (campaign_id, last)
+SELECT c.id, coalesce((SELECT max(a.id) FROM attempt a WHERE a.id BETWEEN c.id << 40 AND (c.id + 1) << 40), c.id << 40)
+FROM campaign c
+ON CONFLICT (campaign_id) DO UPDATE SET last = excluded.last
+
+-- name: copy_sequences
+SELECT setval(pg_get_serial_sequence('campaign', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM campaign), false),
+    setval(pg_get_serial_sequence('queue', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM queue), false)
+
+-- name: copy_busy
+SELECT count(*) FROM machine WHERE state = 'live' AND expires_at > clock_timestamp()

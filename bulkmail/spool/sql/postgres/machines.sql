@@ -1,0 +1,78 @@
+-- name: begin_life
+INSERT INTO machine (identity, name, boot, state, lease, expires_at)
+VALUES (%s, %s, %s, 'live', %s, clock_timestamp() + make_interval(secs => %s)) RETURNING epoch
+
+-- name: earlier_lives
+SELECT epoch, boot, state = 'live' AND expires_at > clock_timestamp() FROM machine
+WHERE identity = %s AND epoch <> %s AND state <> 'recovered' ORDER BY epoch
+
+-- name: heartbeat
+-- Whoever was silent for longer than its lease has, from here on, to be heard for a whole one before it may say of
+-- others that they are gone: after an outage of the database everybody was silent.
+UPDATE machine SET heard_since = CASE WHEN expires_at < clock_timestamp() THEN clock_timestamp() ELSE heard_since END,
+    expires_at = clock_timestamp() + make_interval(secs => lease)
+WHERE epoch = %s AND state = 'live'
+RETURNING heard_since + make_interval(secs => lease) < clock_timestamp()
+
+-- name: end_silent
+UPDATE machine SET state = 'ended', ended_at = clock_timestamp()
+WHERE epoch IN (SELECT epoch FROM machine WHERE state = 'live' AND expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)
+RETURNING epoch, name
+
+-- name: end_life
+UPDATE machine SET state = 'ended', ended_at = clock_timestamp() WHERE epoch = %s AND state = 'live'
+
+-- name: live_machines
+SELECT epoch, name FROM machine WHERE state = 'live' ORDER BY epoch
+
+-- name: lock_life
+-- waits for what that life is writing, and fences it: see `fence`
+SELECT state FROM machine WHERE epoch = %s FOR UPDATE
+
+-- name: recoverable
+SELECT epoch, name FROM machine
+WHERE state = 'ended' AND ended_at + make_interval(secs => %s) < clock_timestamp() ORDER BY epoch LIMIT 10
+
+-- name: life_recovered
+UPDATE machine SET state = 'recovered', ended_at = coalesce(ended_at, clock_timestamp()) WHERE epoch = %s
+
+-- name: open_claimed
+SELECT r.id, c.queue_id, c.claimed_at
+FROM claim c JOIN recipient r ON r.queue_id = c.queue_id AND r.id > c.after_id AND r.id <= c.upto_id
+WHERE c.epoch = %s
+    AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.recipient_id = r.id)
+    AND NOT EXISTS (SELECT 1 FROM due d WHERE d.recipient_id = r.id)
+
+-- name: due_claimed
+SELECT d.recipient_id, d.queue_id, coalesce(d.date, 0.0), coalesce(o.attempts, 0), coalesce(o.first_attempt_at, 0.0),
+    coalesce(o.status, 'pending'), coalesce(o.category, ''), coalesce(o.provider, ''), o.attempt_id,
+    coalesce(o.bytes, 0), coalesce(o.doubt, 0)
+FROM due d LEFT JOIN outcome o ON o.recipient_id = d.recipient_id
+WHERE d.next_at IS NULL AND d.epoch = %s
+
+-- name: drop_claims_of
+DELETE FROM claim WHERE epoch = %s
+
+-- name: take_leases
+-- those that nobody holds, or somebody who is gone; `fresh`: nobody ever held it
+INSERT INTO lease AS l (key, epoch) SELECT w.key, %(epoch)s FROM unnest(%(keys)s::text[]) AS w (key) ORDER BY w.key
+ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, since = clock_timestamp()
+WHERE l.epoch IS NULL OR l.epoch = excluded.epoch
+    OR NOT EXISTS (SELECT 1 FROM machine m WHERE m.epoch = l.epoch AND m.state = 'live')
+RETURNING key, xmax = 0
+
+-- name: let_leases_go
+UPDATE lease SET epoch = NULL WHERE epoch = %s AND key = ANY(%s)
+
+-- name: let_all_leases_go
+UPDATE lease SET epoch = NULL WHERE epoch = %s
+
+-- name: lease_holder
+SELECT m.name FROM lease l JOIN machine m ON m.epoch = l.epoch AND m.state = 'live' WHERE l.key = %s
+
+-- name: attempts_known
+SELECT r.id, coalesce(o.attempts, 0) FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id WHERE r.id = ANY(%s)
+
+-- name: last_campaign
+-- the highest id that was ever given to one, removed ones included
+SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('campaign', 'id')::regclass), 0)

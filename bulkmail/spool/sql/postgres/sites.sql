@@ -1,0 +1,18 @@
+-- name: site_facts
+SELECT site, fact, value, learned_at, expires_at FROM site_facts WHERE expires_at > %s
+ORDER BY learned_at DESC, site COLLATE "C", fact COLLATE "C" LIMIT %s
+
+-- name: drop_expired_facts
+DELETE FROM site_facts WHERE expires_at <= %s
+
+-- name: remember_facts
+-- in one order on all machines, so that two never wait for each other
+INSERT INTO site_facts (site, fact, value, learned_at, expires_at)
+SELECT * FROM unnest(%s::text[], %s::text[], %s::double precision[], %s::double precision[], %s::double precision[])
+    AS w (site, fact, value, learned_at, expires_at) ORDER BY site, fact
+ON CONFLICT (site, fact) DO UPDATE SET value = excluded.value, learned_at = excluded.learned_at,
+    expires_at = excluded.expires_at
+
+-- name: forget_facts
+DELETE FROM site_facts USING unnest(%s::text[], %s::text[]) AS w (gone_site, gone_fact)
+WHERE site = w.gone_site AND fact = w.gone_fact

@@ -1,0 +1,201 @@
+"""Several machines on one spool in PostgreSQL, each a twistd of its own with its own folder and journal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+
+import pytest
+
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(170)]
+
+LEASE = 3.0
+
+
+def machine(world, dsn, name, **changes):
+    """The settings file of one machine."""
+    shared = {
+        "spool": dsn,
+        "machine": {"name": name, "folder": f"./{name}", "lease": f"{LEASE:g}s"},
+        "compose": {"processes": 1},
+        "smtp": {"chunking": "off"},  # few messages in flight: what the receiver's own delays add to a second is small
+        "retry": {"schedule": ["500ms"], "unknown_after": "4s", "greylist_after": "500ms"},
+        **changes,
+    }
+    path = world.settings(**shared)
+    return path.rename(path.with_name(f"{name}.yaml"))
+
+
+def people(count):
+    return [f"user{n}@d{n % 20}.test" for n in range(count)]
+
+
+def test_a_second_machine_helps_and_the_first_writes_the_report(world, pg_server):
+    dsn = pg_server.fresh()
+    one, two = machine(world, dsn, "one"), machine(world, dsn, "two")
+    campaign = world.campaign("spring", people(2000))
+    helper = world.start("--settings", str(two))
+    sending = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    finished = sending.wait()
+    assert finished.status == 0, finished.said[-3000:]
+    campaign.check_report()
+    assert campaign.statuses() == Counter(delivered=2000)
+    assert Counter(map(len, world.server.ids().values())) == Counter({1: 2000})
+    helper.signal(signal.SIGTERM)
+    ended = helper.wait()
+    assert ended.status == 3
+    assert "helps to send spring" in ended.said
+
+
+def test_one_machine_is_killed_and_one_frozen_past_its_lease(world, pg_server, until):
+    """Nothing is lost, a double needs an unanswered attempt, and no limit is exceeded by the sum of the machines."""
+    dsn, rows, rate = pg_server.fresh(), 6000, 150
+    world.start_mail([f"127.0.1.{n}" for n in range(1, 5)], delay=0.02)
+    shaping = {"shaping": {"default": {"connections": 6, "rate": f"{rate}/s,burst=5", "connection_rate": "1000/s"}}}
+    configs = [machine(world, dsn, name, **shaping) for name in ("one", "two", "three")]
+    campaign = world.campaign("spring", people(rows))
+    killed, frozen = [world.start("--settings", str(config)) for config in configs[1:]]
+    for helper in (killed, frozen):
+        until(lambda helper=helper: "machines on this spool: 2" in helper.said(), "two machines to know each other")
+    sending = world.start("-c", str(campaign.yaml), "--settings", str(configs[0]))
+    until(lambda: world.server.count() > rows * 0.15, "the first messages")
+    killed.signal(signal.SIGKILL)
+    killed.process.wait()
+    os.kill(frozen.pid, signal.SIGSTOP)
+    stopped_at = world.server.count()
+    until(lambda: world.server.count() > stopped_at + rows * 0.5, "the others to go on without them")
+    os.kill(frozen.pid, signal.SIGCONT)
+    back = frozen.wait()
+    assert back.status == 3
+    assert "was not heard of for longer than its lease" in back.said
+    finished = sending.wait(100)
+    assert finished.status == 0, finished.said[-3000:]
+    campaign.check_report()
+    assert campaign.statuses() == Counter(delivered=rows)
+    received = world.server.received()
+    assert {one["to"] for one in received} == set(campaign.addresses), "somebody was lost"
+    doubles = [to for to, ids in world.server.ids().items() if len(ids) > 1]
+    unknown = {attempt["email"] for attempt in campaign.attempts() if attempt["result"] == "unknown"}
+    assert set(doubles) <= unknown, "a double without an unanswered attempt"
+    assert all(len(set(ids)) == 1 for ids in world.server.ids().values()), "a double with another Message-ID"
+    for ip, times in _times(received).items():
+        most = max(_in_one_second(times))
+        assert most <= rate * 1.15 + 20, f"{ip} got {most} in one second"
+
+
+def test_a_machine_that_comes_and_goes_gets_its_share_and_gives_it_back(world, pg_server, until):
+    dsn, rows, rate = pg_server.fresh(), 6000, 150
+    shaping = {"shaping": {"default": {"connections": 6, "rate": f"{rate}/s,burst=5", "connection_rate": "1000/s"}}}
+    one, two = (machine(world, dsn, name, **shaping) for name in ("one", "two"))
+    campaign = world.campaign("spring", people(rows))
+    schema = dsn.rpartition("%3D")[2]
+    held = f"SELECT count(DISTINCT epoch) FROM {schema}.lease WHERE key NOT LIKE 'campaign %' AND epoch IS NOT NULL"
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: world.server.count() > rows * 0.1, "the first messages")
+    assert pg_server.run(held) == [(1,)]
+    helper = world.start("--settings", str(two))
+    until(lambda: pg_server.run(held) == [(2,)], "the second machine to get its share")
+    seen = world.server.count()
+    until(lambda: world.server.count() > seen + rows * 0.2, "both to send")
+    helper.signal(signal.SIGTERM)
+    assert helper.wait().status == 3
+    assert pg_server.run(held) == [(1,)], "what it had is free as soon as it has ended"
+    finished = owner.wait(100)
+    assert finished.status == 0, finished.said[-3000:]
+    campaign.check_report()
+    assert campaign.statuses() == Counter(delivered=rows)
+    assert Counter(map(len, world.server.ids().values())) == Counter({1: rows}), "nobody is mailed twice"
+    for ip, times in _times(world.server.received()).items():
+        most = max(_in_one_second(times))
+        assert most <= rate * 1.15 + 20, f"{ip} got {most} in one second"
+
+
+def test_the_machine_with_the_folder_is_killed_and_the_other_goes_on(world, pg_server, until):
+    """Started again, it finds by its journal what it had sent, and writes the whole report."""
+    dsn, rows = pg_server.fresh(), 6000
+    world.start_mail([f"127.0.1.{n}" for n in range(1, 5)], delay=0.01)
+    shaping = {"shaping": {"default": {"connections": 6, "rate": "250/s,burst=5", "connection_rate": "1000/s"}}}
+    shaping["retry"] = {"schedule": ["500ms"], "unknown_after": "20s", "greylist_after": "500ms"}
+    one, two = (machine(world, dsn, name, **shaping) for name in ("one", "two"))
+    campaign = world.campaign("spring", people(rows))
+    helper = world.start("--settings", str(two))
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: world.server.count() > rows * 0.3, "the first messages")
+    owner.signal(signal.SIGKILL)
+    owner.process.wait()
+    killed_at = world.server.count()
+    until(lambda: world.server.count() > killed_at + rows * 0.3, "the helper to go on with both machines' destinations")
+    finished = world.run("-c", str(campaign.yaml), "--settings", str(one))
+    assert finished.status == 0, finished.said[-3000:]
+    assert "found after an unclean end" in finished.said
+    campaign.check_report()
+    assert campaign.statuses() == Counter(delivered=rows)
+    assert {one["to"] for one in world.server.received()} == set(campaign.addresses)
+    unknown = {attempt["email"] for attempt in campaign.attempts() if attempt["result"] == "unknown"}
+    assert {to for to, ids in world.server.ids().items() if len(ids) > 1} <= unknown
+    assert len(unknown) <= 6 * 4, "only what had its dot on the wire is ambiguous"
+    helper.signal(signal.SIGTERM)
+    assert helper.wait().status == 3
+
+
+def test_postgresql_is_stopped_and_started_again_while_two_machines_send(world, own_pg_server, until):
+    """Nothing is lost, nothing is sent twice, and no machine is declared gone for the server's absence."""
+    dsn, rows = own_pg_server.fresh(), 6000
+    shaping = {"shaping": {"default": {"connections": 6, "rate": "300/s,burst=5", "connection_rate": "1000/s"}}}
+    one, two = (machine(world, dsn, name, **shaping) for name in ("one", "two"))
+    campaign = world.campaign("spring", people(rows))
+    helper = world.start("--settings", str(two))
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: world.server.count() > rows * 0.2, "the first messages")
+    own_pg_server.stop()
+    until(lambda: "sending is paused" in owner.said() and "sending is paused" in helper.said(), "both to pause")
+    own_pg_server.start()
+    finished = owner.wait(120)
+    assert finished.status == 0, finished.said[-3000:]
+    campaign.check_report()
+    assert campaign.statuses() == Counter(delivered=rows)
+    assert Counter(map(len, world.server.ids().values())) == Counter({1: rows})
+    assert helper.process.poll() is None
+    helper.signal(signal.SIGTERM)
+    assert helper.wait().status == 3
+
+
+def test_a_campaign_is_sent_from_one_folder(world, pg_server, until):
+    dsn = pg_server.fresh()
+    one, two = (machine(world, dsn, name) for name in ("one", "two"))
+    campaign = world.campaign("spring", people(40), more="")
+    world.start_mail([f"127.0.1.{n}" for n in range(1, 5)], delay=1.0)
+    one, two = (machine(world, dsn, name, shaping={"default": {"connections": 1}}) for name in ("one", "two"))
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: world.server.count() > 0, "the first message")
+    second = world.run("-c", str(campaign.yaml), "--settings", str(two))
+    assert second.status == 1
+    assert "'spring' is being sent from machine one" in second.said
+    status = world.bulkmail("status", "--settings", str(two))
+    assert "spring: running, 40 rows" in status.out
+    owner.signal(signal.SIGTERM)
+    assert owner.wait().status == 3
+    assert "spring: stopped" in world.bulkmail("status", "--settings", str(two)).out
+
+
+def test_without_a_campaign_a_folder_is_no_spool_to_wait_at(world):
+    ended = world.run("--settings", str(world.settings()))
+    assert ended.status == 2
+    assert "spool must be postgresql://" in ended.err
+
+
+def _times(received):
+    found = {}
+    for one in received:
+        found.setdefault(one["ip"], []).append(one["at"])
+    return found
+
+
+def _in_one_second(times):
+    times = sorted(times)
+    first = 0
+    for last, at in enumerate(times):
+        while times[first] <= at - 1.0:
+            first += 1
+        yield last - first + 1

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from bulkmail.mail import Refused
+from bulkmail.spool import shared
+
+
+@pytest.mark.parametrize(
+    ("spool", "yes"),
+    [
+        ("postgresql://mail@db/bulkmail", True),
+        ("postgres:///bulkmail?host=/run/postgresql", True),
+        ("/var/spool/bulkmail", False),
+        ("/srv/postgresql://odd", False),
+    ],
+)
+def test_a_databases_address_is_told_from_a_folder(spool, yes):
+    assert shared.is_shared(spool) is yes
+
+
+@pytest.mark.parametrize(
+    ("spool", "shown"),
+    [
+        ("postgresql://mail:secret@db/bulkmail", "postgresql://mail@db/bulkmail"),
+        ("postgresql://db/bulkmail?user=x&password=secret&sslmode=require",
+         "postgresql://db/bulkmail?user=x&password=…&sslmode=require"),
+        ("/var/spool/bulk:mail@x", "/var/spool/bulk:mail@x"),
+    ],
+)  # fmt: skip
+def test_no_password_stands_in_a_message(spool, shown):
+    assert shared.public(spool) == shown
+
+
+def test_what_is_missing_is_named(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(f"No module named 'psycopg' ({name})", name="psycopg")
+
+    monkeypatch.setattr(shared, "import_module", missing)
+    with pytest.raises(Refused, match=r"pip install 'bulkmail\[postgres\]'"):
+        shared.postgres("pg_store")
+
+
+def test_a_fault_in_our_own_module_is_not_called_a_missing_library(monkeypatch):
+    monkeypatch.setattr(shared, "import_module", lambda _: importlib.import_module("bulkmail.spool.nothing_here"))
+    with pytest.raises(ModuleNotFoundError, match="nothing_here"):
+        shared.postgres("nothing_here")
