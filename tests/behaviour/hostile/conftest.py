@@ -23,7 +23,6 @@ import pytest
 
 from bulkmail.rehearsal import HOSTILE, PERSONAS, Received, body_of, read
 
-HERE = Path(__file__).parent
 SPEED = 20.0
 PATIENCE = 2.0
 EXPIRE = "9s"
@@ -33,13 +32,6 @@ TIMEOUTS = {
     "quit": "1s",
 }
 HTML = "<html><body><p>Grüße, {{ first_name }}</p>\n.\n.dots\n</body></html>\n"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of them look at the same runs, so they belong to one process where there are several."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("hostile"))
 
 
 class Rehearsal:

@@ -6,7 +6,7 @@ import quopri
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.slow]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.xdist_group("hostile")]
 
 
 def check_expired(domain, category, stage, note=""):

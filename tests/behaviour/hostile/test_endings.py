@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.slow]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.xdist_group("hostile")]
 
 
 def check_delivered(domain, tries=(1,), copies=1):

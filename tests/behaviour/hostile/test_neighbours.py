@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.slow]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.xdist_group("hostile")]
 
 GOOD = 4  # domains
 EACH = 14  # messages to each of them
