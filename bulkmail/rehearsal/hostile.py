@@ -69,7 +69,7 @@ _LENGTH = (
     _persona("many-lines", "greets with 301 lines",
              _says(Step.CONNECT, b"220-Welcome, and please read all of this\r\n" * 300 + b"220 mx\r\n")),
     _persona("crumbs", "answers with bare codes, byte by byte", *(
-        _says(step, words, drip=0.2) for step, words in (
+        _says(step, words, drip=0.1) for step, words in (
             (Step.CONNECT, b"220\r\n"), (Step.MAIL, b"250\r\n"), (Step.RCPT, b"250 \r\n"), (Step.DOT, b"250\r\n")))),
 )  # fmt: skip
 

@@ -293,43 +293,36 @@ def to_groups() -> list[str]:
     return [*addresses, *people("open-data", 3), *people("421-at-rcpt", 3), *people("dot-close", 3)]
 
 
+# One after the other: the patience of a sender says nothing where four of them share the processors.
+
+
 @pytest.fixture(scope="session")
-def campaigns(begin: Begin) -> dict[str, Sending]:
-    """All of them at once."""
+def run(begin: Begin) -> Run:
+    """The campaign to every server, with small messages."""
+    return begin(to_all(), shaping={"providers": PROVIDERS}).finished()
+
+
+@pytest.fixture(scope="session")
+def big(begin: Begin) -> Run:
+    """Messages of some megabytes, to those who have trouble with them."""
     trouble = ("stops-reading", "stops-midway", "reads-slowly", "early-550", "early-451", "cut", "small", "accept")
+    addresses = [f"user1@{name}.test" for name in trouble]
     files = {"big.pdf": os.urandom(5_000_000)}
+    return begin(addresses, more="attachments: [big.pdf]\n", files=files).finished()
+
+
+@pytest.fixture(scope="session")
+def mixed(begin: Begin) -> Run:
+    """Many domains of one host, a set with a slow host, and everything at once."""
+    return begin(to_sets(), shaping={"default": {"connections": 5}}).finished()
+
+
+@pytest.fixture(scope="session")
+def everybody(begin: Begin) -> Run:
+    """One message for all of them, many recipients a transaction."""
     plain = "<html><body><p>Dear readers,</p>\n.dots\n</body></html>\n"
     readers = 'to: "Our readers <readers@example.com>"\n'
-    return {
-        "run": begin(to_all(), shaping={"providers": PROVIDERS}),
-        "big": begin([f"user1@{name}.test" for name in trouble], more="attachments: [big.pdf]\n", files=files),
-        "mixed": begin(to_sets(), shaping={"default": {"connections": 5}}),
-        "everybody": begin(to_groups(), more=readers, html=plain, subject="Spring is here"),
-    }
-
-
-@pytest.fixture(scope="session")
-def run(campaigns: dict[str, Sending]) -> Run:
-    """The campaign to every server, with small messages."""
-    return campaigns["run"].finished()
-
-
-@pytest.fixture(scope="session")
-def big(campaigns: dict[str, Sending]) -> Run:
-    """Messages of some megabytes, to those who have trouble with them."""
-    return campaigns["big"].finished()
-
-
-@pytest.fixture(scope="session")
-def mixed(campaigns: dict[str, Sending]) -> Run:
-    """Many domains of one host, a set with a slow host, and everything at once."""
-    return campaigns["mixed"].finished()
-
-
-@pytest.fixture(scope="session")
-def everybody(campaigns: dict[str, Sending]) -> Run:
-    """One message for all of them, many recipients a transaction."""
-    return campaigns["everybody"].finished()
+    return begin(to_groups(), more=readers, html=plain, subject="Spring is here").finished()
 
 
 @pytest.fixture(scope="session", autouse=True)
