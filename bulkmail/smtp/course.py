@@ -77,7 +77,7 @@ class Course:
         return settled
 
     def shut_down(self, slot: Slot, reply: Reply, *, asked: bool) -> list[Settled]:
-        """A 421 answered ``slot``. On a used connection it says nothing about the next message (DESIGN 3.4)."""
+        """A 421 answered ``slot``. On a used connection it says nothing about the next message."""
         untried = slot in _BEGINNINGS and (self.reused or not asked)
         return self.settle_rest(Fate.UNTRIED if untried else Fate.REFUSED, SLOTS[slot].stage or Stage.MAIL, reply)
 

@@ -31,7 +31,7 @@ retry: {schedule: [10m, 10m, 30m, 1h, 2h, 4h], expire_after: 3d,          # the 
 shaping:
   total: {connections: 2000}          # of this process; lowered to what RLIMIT_NOFILE (raised to its hard limit) allows
   default: {connections: 10, messages_per_connection: 100, rate: 100/s, connection_rate: 100/m, idle: 60s}
-  providers: {}                       # overrides and additions to the shipped table (FACTS.md)
+  providers: {}                       # overrides and additions to the shipped table
 compose: {processes: auto}
 stop_within: 30s
 web: {listen: "127.0.0.1:8025"}

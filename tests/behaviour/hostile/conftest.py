@@ -132,7 +132,7 @@ class Run:
         return body_of(str(self.mail.store), one)
 
     def check(self, *, kept_unsaid: tuple[str, ...] = ()) -> None:
-        """What holds whatever servers do: the catalogue's I1 to I3.
+        """What holds whatever servers do: one row each, no false success, no needless double.
 
         ``kept_unsaid``: domains whose server keeps a message and says that it did not.
         """
@@ -266,7 +266,7 @@ MANY = ("short", "hang-up", "busy", "rate", "nested-mail", "surplus", "ok-close"
 
 
 def to_all() -> list[str]:
-    """Every hostile server that is quick with small messages, and those ordinary ones that the catalogue names."""
+    """Every hostile server that is quick with small messages, and those ordinary ones that docs/faults.md names."""
     addresses = [address for name in (*HOSTILE, *ORDINARY) if name not in APART for address in people(name)]
     addresses += [address for name in MANY for address in people(name, 12, "more")]
     addresses += [*people("some-refused", 2, "unknown"), *people("some-refused", 2, "later")]
@@ -327,6 +327,6 @@ def everybody(begin: Begin) -> Run:
 
 @pytest.fixture(scope="session", autouse=True)
 def _names() -> None:
-    """A row of the catalogue whose server is gone would test nothing."""
+    """A row of docs/faults.md whose server is gone would test nothing."""
     assert set(HOSTILE) >= APART
     assert set(PERSONAS) | set(HOSTILE) >= {*ORDINARY, *WITHOUT_TLS, *STRANGERS, *MANY}

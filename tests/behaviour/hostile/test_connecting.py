@@ -1,4 +1,4 @@
-"""Rows 1 to 17 and 26 to 30 of the catalogue of faults: connecting, the greeting, EHLO, and what it offers."""
+"""Rows 1 to 17 and 26 to 30 of docs/faults.md: connecting, the greeting, EHLO, and what it offers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 39 to 50 of the catalogue of faults: messages that break off, limits, and everything at once."""
+"""Rows 39 to 50 of docs/faults.md: messages that break off, limits, and everything at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I4 of the catalogue of faults: one bad peer delays nobody beyond its own share of places."""
+"""One bad peer delays nobody beyond its own share of places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 14, 18 to 25 and 31 to 38 of the catalogue of faults: what is said from MAIL to the dot."""
+"""Rows 14, 18 to 25 and 31 to 38 of docs/faults.md: what is said from MAIL to the dot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows 51 to 58 of the catalogue of faults: TLS. Domains named `...-2` are those whose provider must use it.
+"""Rows 51 to 58 of docs/faults.md: TLS. Domains named `...-2` are those whose provider must use it.
 
 Rows 59 and 60, MTA-STS and DANE, are not built yet.
 """
