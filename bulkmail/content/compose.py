@@ -19,7 +19,7 @@ from bulkmail.content.plaintext import adapt, plain_text, tidy_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import Library, RowError, Sheet
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import AddressError, message_id, parse_address, token
+from bulkmail.mail import AddressError, message_id, parse_address, plain_lines, token
 
 Before = TypeVar("Before")
 After = TypeVar("After")
@@ -112,6 +112,8 @@ class Draft(NamedTuple):
         message = signatures + self.message
         if len(message) > SIZE_CAP:
             raise RowError(f"the message has {len(message):,} bytes, more than the {SIZE_CAP:,} that providers take")
+        if not plain_lines(message):  # the event loop relies on it, and has no time to look itself
+            raise RowError("the message has a line that must not be sent as it is; this is a mistake of bulkmail")
         return message
 
 

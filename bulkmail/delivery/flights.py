@@ -115,14 +115,17 @@ class Flights:
     def _hand_over(
         self, connection: Connection, group: Sequence[Message], give: Callable[[Transaction], None]
     ) -> list[Message]:
-        """What can never be sent has its outcome here; of several nobody knows which, and each is to be tried alone."""
+        """What can never be sent has its outcome here; of several nobody knows which, and each is to be tried alone.
+
+        A composed message is plain: the composer has looked (`content.compose`).
+        """
         street = self._street
         now = street.wall()
         for message in group:
             message.began = now
         first = group[0]
         recipients = tuple([message.recipient for message in group])
-        transaction = Transaction(first.sender, recipients, first.wire, list(group), street.notify)
+        transaction = Transaction(first.sender, recipients, first.wire, list(group), street.notify, plain=True)
         flying = self._flying.setdefault(connection, {})
         flying[transaction] = len(group)
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from bulkmail.mail.address import Address, domain_key, parse_address
 from bulkmail.mail.errors import AddressError, BulkmailError, OwnFault, Problem, Refused, UnitError
 from bulkmail.mail.identity import message_id, new_key, token
+from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
@@ -32,6 +33,7 @@ __all__ = [
     "Stage",
     "Status",
     "UnitError",
+    "complete_lines",
     "domain_key",
     "format_duration",
     "message_id",
@@ -39,5 +41,6 @@ __all__ = [
     "parse_address",
     "parse_duration",
     "parse_rate",
+    "plain_lines",
     "token",
 ]

@@ -182,7 +182,8 @@ class Session(Introduction):
         self._events += self._dotted.believed()
         course = self._mail.current
         if course.left:
-            self._line.send(stuff(course.transaction.message))
+            transaction = course.transaction
+            self._line.send(transaction.message if transaction.plain else stuff(transaction.message))
             self._events.append(DotNext(course.transaction))
         else:
             self._events += self._dotted.finish()

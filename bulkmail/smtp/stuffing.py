@@ -6,18 +6,14 @@ follows a lone dot would run as commands.
 
 from __future__ import annotations
 
+from bulkmail.mail import complete_lines
+
 END = b".\r\n"
 
 
 def check_lines(message: bytes) -> None:
-    """Raise ValueError unless every CR and LF is part of a CRLF and the last line is complete.
-
-    A bare CR or LF is a line end to some servers and none to others: that is how a message smuggles in another one.
-    """
-    # bytes.splitlines knows CR, LF and CRLF: where each line end is two bytes long, each is a CRLF. Half the cost of
-    # three counts.
-    lines = message.splitlines()
-    if sum(map(len, lines)) + 2 * len(lines) != len(message) or not lines:
+    """Raise ValueError unless every CR and LF is part of a CRLF and the last line is complete."""
+    if not complete_lines(message):
         raise ValueError("the message has a bare CR or LF, or does not end with CRLF")
 
 

@@ -19,7 +19,8 @@ class Transaction:
     """``message`` is complete, with CRLF line ends, not dot-stuffed; ``context`` is the caller's own.
 
     ``notify``: what the receiver is asked to report later, ``FAILURE`` or ``NEVER``, where it offers DSN (RFC 3461);
-    ``""`` asks for nothing.
+    ``""`` asks for nothing. ``plain``: whoever made the message has seen to it that its lines are complete and none
+    starts with a dot (`mail.plain_lines`): it is neither checked nor stuffed.
     """
 
     sender: str
@@ -27,6 +28,7 @@ class Transaction:
     message: bytes
     context: Any = None
     notify: str = ""
+    plain: bool = False
 
     @property
     def smtputf8(self) -> bool:
@@ -51,7 +53,8 @@ def check(transaction: Transaction) -> None:
             raise ValueError(f"the address {address!r} has a character that could break a command")
     if not all(transaction.recipients):
         raise ValueError("a recipient's address is empty")
-    check_lines(transaction.message)
+    if not transaction.plain:
+        check_lines(transaction.message)
 
 
 def obstacle(transaction: Transaction, capabilities: Capabilities) -> Obstacle | None:

@@ -376,3 +376,10 @@ def test_campaigns_are_kept_apart_and_forgotten(make):
     with pytest.raises(LookupError, match="campaign 2 is not loaded"):
         composer.handle(("compose", 2, [row]))
     assert composer.handle(("compose", 1, [])) == []
+
+
+def test_a_message_with_a_line_that_must_not_be_sent_as_it_is_costs_its_row(work, monkeypatch):
+    monkeypatch.setattr("bulkmail.content.compose.plain_lines", lambda message: b"Ann" not in message)
+    answers = work([["ann@example.org", "Ann"], ["bob@example.org", "Bob"]])
+    assert [answer[1] is None for answer in answers] == [True, False]
+    assert "a mistake of bulkmail" in answers[0][3]

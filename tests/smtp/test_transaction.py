@@ -75,3 +75,13 @@ def test_what_the_extensions_rule_out():
     eight_bit = obstacle(make(message=b"\xe4\r\n"), NONE)
     assert eight_bit is not None
     assert eight_bit.note.startswith("5.6.3 ")
+
+
+def test_a_plain_message_is_neither_checked_nor_stuffed(talk):
+    trusted = Transaction("s@me.example", ("r@you.example",), b"as it is\r\n", plain=True)
+    check(trusted)
+    spoken = talk().ready()
+    spoken.told(spoken.session.submit(trusted))
+    for line in ("250 s", "250 r", "354 go"):
+        spoken.hear(line)
+    assert spoken.said == b"as it is\r\n.\r\n"
