@@ -367,6 +367,10 @@ class Feeder:
 
     # ending
 
+    def look_no_more(self) -> None:
+        """Everything is done, or will not be: the spool is about to close."""
+        self._scout.stop()
+
     def stop(self) -> None:
         """No new work: queues close, lanes finish what is in flight."""
         self.stopping = True

@@ -94,7 +94,8 @@ class Scout:
             await self._find_new()
             await self._look_ahead()
         except OwnFault as fault:
-            self._street.own_fault(str(fault))
+            if not self._stopped:  # else the spool may be closed already
+                self._street.own_fault(str(fault))
         finally:
             self._looking = False
         if self._again:

@@ -322,6 +322,7 @@ class Sending:
         """End the processes; the spool is closed by its owner."""
         if self.joining is not None:
             await self.stop()  # what it helped with goes back
+        self._feeder.look_no_more()
         if self._second.running:
             self._second.stop()
         await self._remembering.close()

@@ -39,6 +39,8 @@ def _in_writer(method: Callable[Concatenate[SqliteStore, P], T]) -> Callable[Con
 
     @wraps(method)
     def call(self: Spool, /, *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
+        if self._closed:
+            return fail(OwnFault("the spool is closed"))
         return self._writer.call(partial(getattr(self._store, name), *args, **kwargs))
 
     return call

@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
 
-ROWS = 150
+ROWS = 700  # more than the 500 that one settlement takes
 # point and hit -> ambiguous attempts, copies too many; a pair is "from, to"
 DEATHS: dict[str, tuple[int | tuple[int, int], int | tuple[int, int]]] = {
     "mid-import:kill-group@1": (0, 0),

@@ -136,7 +136,7 @@ def test_closing_writes_what_is_left_and_answers_open_claims(world, reactor, kit
     world.wait(spool.close())
     assert done.called
     assert len(reactor.wait(claim)) == 1
-    for refused in (spool.claim(queue, 1), spool.settle(kit.outcome(row)), spool.release([row])):
+    for refused in (spool.claim(queue, 1), spool.settle(kit.outcome(row)), spool.release([row]), spool.backlog(0, 9)):
         with pytest.raises(OwnFault, match="closed"):
             reactor.wait(refused)
     world.open()
