@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from bulkmail.content import bulk
 from bulkmail.content.dkim import Signer, Unsigned, keys_for, relaxed_field, sign_each, signed
+from bulkmail.content.encoder import TextEncoder
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, structured, unstructured
-from bulkmail.content.mime import Part, TextEncoder, attachment, multipart, text_part
+from bulkmail.content.mime import Body, Part, attachment, multipart
 from bulkmail.content.plaintext import adapt, plain_text, tidy_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import Library, RowError, Sheet
@@ -101,7 +102,8 @@ class Draft(NamedTuple):
     """A message that lacks only its signatures."""
 
     unsigned: list[Unsigned]
-    message: bytes
+    head: bytes
+    body: Body
 
     def signed(self) -> bytes:
         """The complete message. Raises RowError when it is too large."""
@@ -109,11 +111,12 @@ class Draft(NamedTuple):
 
     def complete(self, signatures: bytes) -> bytes:
         """The same with signatures that were made elsewhere."""
-        message = signatures + self.message
+        head = signatures + self.head
+        if not plain_lines(head):  # the event loop relies on it, and has no time to look itself
+            raise RowError("the header has a line that must not be sent as it is; this is a mistake of bulkmail")
+        message = b"".join([head, *self.body.chunks()])
         if len(message) > SIZE_CAP:
             raise RowError(f"the message has {len(message):,} bytes, more than the {SIZE_CAP:,} that providers take")
-        if not plain_lines(message):  # the event loop relies on it, and has no time to look itself
-            raise RowError("the message has a line that must not be sent as it is; this is a mistake of bulkmail")
         return message
 
 
@@ -241,8 +244,8 @@ class Letter:
     def draft(self, rendered: Rendered) -> Draft:
         """The second step: the message but for its signatures."""
         part = self._body(rendered)
-        message = b"".join([*rendered.fields.values(), part.fields, b"\r\n", part.body.wire])
-        return Draft(self._unsigned(rendered.fields, part, rendered.date) if self._signer else [], message)
+        head = b"".join([*rendered.fields.values(), part.fields, b"\r\n"])
+        return Draft(self._unsigned(rendered.fields, part, rendered.date) if self._signer else [], head, part.body)
 
     def _body(self, rendered: Rendered) -> Part:
         """The body: HTML and text, or one of them, and the attachments. A boundary names its recipient."""
@@ -251,9 +254,9 @@ class Letter:
         if self._tidy:
             text = [tidy_text("".join(text))]
         if self._html is None or any(piece and not piece.isspace() for piece in text):
-            parts.append(text_part("plain", self._encoder, text))
+            parts.append(self._encoder.part("plain", text))
         if self._html is not None:
-            parts.append(text_part("html", self._encoder, rendered.html))
+            parts.append(self._encoder.part("html", rendered.html))
         body = parts[0] if len(parts) == 1 else multipart("alternative", f"=_a{name}", parts)
         return multipart("mixed", f"=_m{name}", [body, *self._attachments]) if self._attachments else body
 

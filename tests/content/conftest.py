@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import encodebytes
 from binascii import a2b_qp, b2a_qp
 from collections.abc import Callable
@@ -168,3 +169,19 @@ def plainly_encoded() -> Callable[[str], tuple[str, bytes]]:
 @pytest.fixture(scope="session")
 def plainly_composed() -> Callable[..., bytes]:
     return _plainly_composed
+
+
+@pytest.fixture(scope="session")
+def on_the_wire() -> Callable[[bytes], None]:
+    """Asserts that any server carries these lines unharmed."""
+
+    def check(body: bytes) -> None:
+        assert body.isascii()
+        assert not re.search(rb"(?<!\r)\n|\r(?!\n)", body)
+        for line in body.split(b"\r\n"):
+            assert len(line) <= 76
+            assert not line.startswith(b"From ")
+            assert not line.startswith(b".")
+            assert not line.endswith((b" ", b"\t"))
+
+    return check

@@ -174,3 +174,31 @@ def test_sources_can_be_converted():
 @pytest.mark.parametrize("x", ["plain", "<a href='x'>&amp;\"", "a", "", "Ü & 'ß'"])
 def test_what_is_printed_is_what_jinja2_prints(source, x, html):
     assert render(source, html=html, x=x) == Environment(autoescape=html).from_string(source).render(x=x)
+
+
+def test_a_macro_that_is_printed_keeps_its_pieces():
+    source = '{% macro b(x) %}<b>{{ x }}</b>{% endmacro %}{{ b(name) }}{{ b(b("i")) }}{{ b(name)|upper }}{{ "<b>" }}'
+    library = Library({"a": source}, html=True)
+    pieces = library.file("a", "a").pieces({**library.globals, "name": "<Ann>"})
+    assert pieces == ["<b>&lt;Ann&gt;</b>", "<b><b>i</b></b>", "<B>&LT;ANN&GT;</B>", "&lt;b&gt;"]
+    assert [getattr(piece, "pieces", None) for piece in pieces] == [
+        ("<b>", "&lt;Ann&gt;", "</b>"),
+        ("<b>", "<b>i</b>", "</b>"),
+        None,
+        None,
+    ]
+
+
+def test_methods_of_values_are_called_as_the_sandbox_would():
+    library = Library({}, html=False)
+
+    def said(source: str, **variables: object) -> str:
+        return library.text(source, "x").render({**library.globals, **variables})
+
+    assert said("{% for x in 'b a'.split() %}{{ x.upper() }}{% endfor %}") == "BA"
+    assert said("{{ '{0}!'.format('a') }}{{ '{x}'.format_map({'x': 1}) }}") == "a!1"
+    for source in ["{{ '{0.__class__}'.format(1) }}", "{{ x.append(1) }}", "{{ ''.__class__ }}", "{{ x.sort() }}"]:
+        for _ in range(2):  # what is remembered is no other answer
+            with pytest.raises(RowError, match=r"unsafe|not safe"):
+                said(source, x=[])
+    assert said("{{ x.count(1) }}", x=[1]) == "1"
