@@ -134,6 +134,8 @@ _GROUPS = (
     _persona("bdat-twice", "offers CHUNKING, and answers a message twice", _says(Step.DOT, _OK + _OK), chunking=True),
     _persona("bdat-nested", "offers CHUNKING, and takes MAIL behind a message for a nested one",
              _at(Step.MAIL, b"503 5.5.1 Error: nested MAIL command\r\n", behind=True), chunking=True),
+    _persona("bdat-lost", "offers CHUNKING, and answers the first RCPT of `user1` with 503",
+             _at(Step.RCPT, b"503 5.5.1 Bad sequence of commands\r\n", local=("user1",), tries=1), chunking=True),
     _persona("bdat-close", "offers CHUNKING, and closes at BDAT, at the first try",
              _at(Step.CHUNK, b"", Then.CLOSE, tries=1), chunking=True),
 )  # fmt: skip

@@ -32,6 +32,21 @@ CATEGORY: dict[Ending, Category | None] = {
 
 
 _BEGINNINGS = (Slot.MAIL, Slot.RESTART)
+_OUT_OF_STEP = (500, 502, 503)
+
+
+def out_of_step(reply: Reply) -> bool:
+    """Whether it says "what?", "not implemented", "not now" (RFC 5321 4.2.2) about a command.
+
+    Where commands come in groups, and the same was understood before, a server says so that has lost its place, reads a
+    message as commands or keeps a transaction open: it is about no recipient. An enhanced code may say otherwise.
+    """
+    return reply.code in _OUT_OF_STEP and about_command(reply)
+
+
+def about_command(reply: Reply) -> bool:
+    """Whether its enhanced code, if it has one, leaves it open that a command is meant (RFC 3463 3.6)."""
+    return reply.enhanced[2:4] in ("", "5.", "0.")
 
 
 def ruled_out(transaction: Transaction, verdict: Obstacle) -> list[Event]:
@@ -68,13 +83,12 @@ class Course:
         self.left.clear()
         return settled
 
-    def not_tried(self, note: str, category: Category | None) -> list[Settled]:
-        """Nothing that was read belongs to it for certain, and nothing of its body was written."""
-        settled = [
-            Settled(self.transaction, index, Fate.UNTRIED, Stage.MAIL, None, note, category) for index in self.left
-        ]
-        self.left.clear()
-        return settled
+    def not_tried(self, note: str, category: Category | None, only: int | None = None) -> list[Settled]:
+        """What was read says nothing of its recipients, or of this one, and they did not get the message."""
+        free = [*self.left] if only is None else [only]
+        for index in free:
+            del self.left[index]
+        return [Settled(self.transaction, index, Fate.UNTRIED, Stage.MAIL, None, note, category) for index in free]
 
     def shut_down(self, slot: Slot, reply: Reply, *, asked: bool) -> list[Settled]:
         """A 421 answered ``slot``. On a used connection it says nothing about the next message."""

@@ -174,6 +174,8 @@ class Dialogue:
     ) -> None:
         self._events += self._mail.closed(reason, category)
         tls_failed = stage is Stage.STARTTLS or (stage is Stage.EHLO and self._upgraded)
+        if isinstance(self._mail, Window) and self._mail.out_of_step:
+            more["chunking_failed"] = True
         self._events.append(Closed(stage, reply, reason, category, tls_failed=tls_failed, **more))
         self._closed = True
         self._line.drop()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from bulkmail.mail import Fate, Reply, Stage
+from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.course import Ending, ruled_out
 from bulkmail.smtp.dialogue import QUIT
 from bulkmail.smtp.events import DotNext, Event, Ready, Settled
@@ -42,7 +42,7 @@ class Session(Introduction):
         if self._leaving:
             return False
         if isinstance(mail, Window):
-            return not mail.idle
+            return not (mail.idle or mail.out_of_step)
         return self._line.in_message and mail.follower is None and self._in_groups
 
     def take_provisional(self) -> list[Settled]:
@@ -121,7 +121,10 @@ class Session(Introduction):
                 line.turn += 1
             elif isinstance(self._mail, Window) and self._mail.held:
                 self._events += self._mail.believed()
-                self._become_ready()
+                if self._mail.out_of_step:
+                    self._farewell(self._mail.out_of_step, None, None, Category.PROTOCOL)
+                else:
+                    self._become_ready()
         return self._told()
 
     # -- replies; the table names these methods
@@ -174,8 +177,7 @@ class Session(Introduction):
         self._say_next()
 
     def _data_refused(self, reply: Reply, _owed: Owed) -> None:
-        self._events += self._dotted.believed()
-        self._events += self._mail.current.settle_rest(Fate.REFUSED, Stage.DATA, reply)
+        self._events += self._dotted.data_refused(reply)
         self._call_off()
 
     def _send_message(self, _reply: Reply, _owed: Owed) -> None:
@@ -211,7 +213,7 @@ class Session(Introduction):
 
     def _chunk_refused(self, reply: Reply, _owed: Owed) -> None:
         window = self._window
-        if window.not_understood(reply):
+        if window.not_understood(reply, early=self._line.early):
             self._events += window.believed()
             self._close(f"BDAT was offered and is refused: {reply}", Stage.DATA, reply, chunking_failed=True)
         elif self._line.early:

@@ -11,15 +11,11 @@ from collections.abc import Sequence
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.alignment import Held
 from bulkmail.smtp.capabilities import Capabilities
-from bulkmail.smtp.course import CATEGORY, Course, Ending
+from bulkmail.smtp.course import CATEGORY, Course, Ending, out_of_step
 from bulkmail.smtp.events import Event, Settled, TransactionOver
 from bulkmail.smtp.pipeline import Command
 from bulkmail.smtp.table import Slot
 from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_commands
-
-# "What?", "not implemented", "not now" (RFC 5321 4.2.2). MAIL was understood before on this connection. Behind a dot it
-# is said by a server that lost its place, reads a message as commands, or keeps a transaction open: about no recipient.
-_OUT_OF_STEP = (500, 502, 503)
 
 
 class Underway:
@@ -82,14 +78,25 @@ class Underway:
         """MAIL was refused: what is told of that now."""
         course = self.current
         course.sender_refused = True
-        if self._held is not None and reply.code in _OUT_OF_STEP:
-            note = f"the server took MAIL behind a message for something else: {reply}"
-            return self._if_aligned(course.not_tried(note, Category.PROTOCOL))
+        if self._held is not None and out_of_step(reply):
+            return self._misunderstood(Slot.MAIL, reply)
         return self._if_aligned(course.settle_rest(Fate.REFUSED, Stage.MAIL, reply))
 
     def recipient_refused(self, index: int, reply: Reply) -> list[Event]:
         """RCPT was refused: what is told of that now."""
+        if self._held is not None and index in self.current.left and out_of_step(reply):
+            return self._misunderstood(Slot.RCPT, reply, index)
         return self._if_aligned(self.current.settle(index, Fate.REFUSED, Stage.RCPT, reply))
+
+    def data_refused(self, reply: Reply) -> list[Event]:
+        """DATA was refused: what is told of that now, and of the dot before it."""
+        if self._held is not None and self.current.left and out_of_step(reply):
+            self._misunderstood(Slot.DATA, reply)
+        return [*self.believed(), *self.current.settle_rest(Fate.REFUSED, Stage.DATA, reply)]
+
+    def _misunderstood(self, slot: Slot, reply: Reply, only: int | None = None) -> list[Event]:
+        note = f"the server took {slot} behind a message for something else: {reply}"
+        return self._if_aligned(self.current.not_tried(note, Category.PROTOCOL, only))
 
     def _if_aligned(self, events: list[Settled]) -> list[Event]:
         if self._held is None:
@@ -154,9 +161,9 @@ class Underway:
     def out_of_step(self, slot: Slot, reply: Reply) -> bool:
         """Whether a server that took the group's MAIL takes what stands behind it for something else.
 
-        Behind a dot `sender_refused` and the replies' classes tell.
+        Behind a dot that is told of the message concerned, and the replies' classes tell the rest.
         """
-        if self._held is not None or slot not in (Slot.RCPT, Slot.DATA) or reply.code not in _OUT_OF_STEP:
+        if self._held is not None or slot not in (Slot.RCPT, Slot.DATA) or not out_of_step(reply):
             return False
         return bool(self.course and self.course.left)
 

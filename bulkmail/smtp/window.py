@@ -17,6 +17,8 @@ a 3xx, or not a reply; BDAT taken where MAIL | unknown                     | unk
 or every RCPT was refused; RSET refused      |                             |
 BDAT answered as RCPT is (250 2.1.5)         | unknown                     | unknown, or free before its last byte
 BDAT not understood (500, 501, 502, 503 ...) | as its reply                | free, and BDAT is not used again
+out of step: the same once BDAT was taken or | as its reply, but free      | at the barrier; then the session ends, and
+others may be; MAIL, RCPT: 500, 502, 503     | whose command it was        | BDAT is not used again
 
 With one reply too many in the window each reply read is its slot's own or belongs to the slot before: a message stands
 where both say 2xx; with a refused RCPT among several nobody knows which recipient it was. A message is unknown, not
@@ -41,7 +43,7 @@ from dataclasses import dataclass, field, replace
 
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.capabilities import Capabilities
-from bulkmail.smtp.course import Course, Ending
+from bulkmail.smtp.course import Course, Ending, about_command, out_of_step
 from bulkmail.smtp.events import Event, Settled, TransactionOver
 from bulkmail.smtp.pipeline import Command
 from bulkmail.smtp.replies import MalformedReply
@@ -49,7 +51,8 @@ from bulkmail.smtp.table import Slot
 from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_commands
 
 _RSET: Command = (Slot.RESTART, 0, "RSET\r\n")
-_NOT_UNDERSTOOD = (500, 501, 502, 503, 504, 555)
+_NO_SUCH_COMMAND = (500, 502)
+_NOT_UNDERSTOOD = (*_NO_SUCH_COMMAND, 501, 503, 504, 555)
 
 
 @dataclass(slots=True, eq=False)
@@ -92,13 +95,15 @@ class _Flight:
 class Window:
     """The transactions of one session that speaks BDAT: those in flight, and those answered since the barrier.
 
-    The calls are `Underway`'s. ``started`` counts all transactions of the session.
+    The calls are `Underway`'s. ``started`` counts all transactions of the session. ``out_of_step``: why the server is
+    not to be trusted with another window, ``""`` as long as it is.
     """
 
-    __slots__ = ("_answered", "_flying", "_fresh", "_proven", "_reset", "_surplus", "started")
+    __slots__ = ("_answered", "_flying", "_fresh", "_proven", "_reset", "_surplus", "out_of_step", "started")
 
     def __init__(self) -> None:
         self.started = 0
+        self.out_of_step = ""
         self._flying: deque[_Flight] = deque()  # BDAT not answered yet, oldest first
         self._answered: list[_Flight] = []
         self._fresh: list[Settled] = []
@@ -167,19 +172,29 @@ class Window:
     def sender_refused(self, reply: Reply) -> list[Event]:
         """MAIL was refused; told at the barrier."""
         flight = self._flying[0]
+        if flight.course.reused and out_of_step(reply):
+            flight.told += self._misunderstood(Slot.MAIL, reply)
         flight.told += flight.course.settle_rest(Fate.REFUSED, Stage.MAIL, reply)
         return []
 
     def recipient_refused(self, index: int, reply: Reply) -> list[Event]:
         """RCPT was refused; told at the barrier."""
         flight = self._flying[0]
+        if index in flight.course.left and out_of_step(reply):
+            flight.told += self._misunderstood(Slot.RCPT, reply, index)
         flight.told += flight.course.settle(index, Fate.REFUSED, Stage.RCPT, reply)
         return []
 
+    def _misunderstood(self, slot: Slot, reply: Reply, only: int | None = None) -> list[Settled]:
+        """The reply is about the command, for whatever reason: the recipients have no part in it."""
+        self.out_of_step = f"the server loses its place in a window of messages: {slot} was answered with {reply}"
+        return self.current.not_tried(self.out_of_step, Category.PROTOCOL, only)
+
     def chunk_answered(self, fate: Fate, reply: Reply) -> None:
         """BDAT was answered; told at the barrier."""
+        settled = self._misunderstood(Slot.BDAT, reply) if self._about_bdat(reply) else []
         flight = self._flying.popleft()
-        settled = flight.course.settle_rest(fate, Stage.DOT, reply)
+        settled += flight.course.settle_rest(fate, Stage.DOT, reply)
         flight.told += [*settled, TransactionOver(flight.course.transaction)]
         flight.own = reply.code // 100
         self._answered.append(flight)
@@ -189,9 +204,18 @@ class Window:
         else:
             self._reset = not self._flying  # a message behind has its own
 
-    def not_understood(self, reply: Reply) -> bool:
-        """Whether this reply to a BDAT whose recipients were taken is about the command, not about the message."""
-        return bool(self.current.left) and reply.code in _NOT_UNDERSTOOD and reply.enhanced[2:4] in ("", "5.", "0.")
+    def not_understood(self, reply: Reply, *, early: bool) -> bool:
+        """Whether this reply to BDAT says that it cannot be used here, and no message behind it can have been taken.
+
+        ``early``: it came before all of the message was written.
+        """
+        if not self._about_bdat(reply):
+            return False
+        return early or len(self._flying) == 1 or (not self._proven and reply.code in _NO_SUCH_COMMAND)
+
+    def _about_bdat(self, reply: Reply) -> bool:
+        """Whether a reply to a BDAT whose recipients were taken is about the command, not about the message."""
+        return bool(self.current.left) and reply.code in _NOT_UNDERSTOOD and about_command(reply)
 
     def refused_early(self, reply: Reply) -> list[Event]:
         """BDAT was refused before all of the message was written."""

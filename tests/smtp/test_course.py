@@ -6,7 +6,7 @@ import pytest
 
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp import Closed, Settled, Slot, Transaction, TransactionOver
-from bulkmail.smtp.course import Course, Ending
+from bulkmail.smtp.course import Course, Ending, out_of_step
 
 STEPS = {"mail": [], "rcpt": ["250 s"], "data": ["250 s", "250 r"], "dot": ["250 s", "250 r", "354 go"]}
 
@@ -154,3 +154,27 @@ def test_a_recipient_is_settled_once():
     assert [e.index for e in course.settle_rest(Fate.ACCEPTED, Stage.DOT, reply)] == [0]
     assert course.settle_rest(Fate.ACCEPTED, Stage.DOT, reply) == []
     assert course.broken_off(Slot.DOT, Ending.GONE, "", asked=True, silent=True) == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "lost"),
+    [
+        (Reply(503, ("bad sequence",)), True),
+        (Reply(500, ("5.5.1 what?",)), True),
+        (Reply(502, ("5.0.0 what?",)), True),
+        (Reply(503, ("2.1.0 what?",)), True),
+        (Reply(503, ("5.1.1 no such user",)), False),
+        (Reply(502, ("5.7.1 go away",)), False),
+        (Reply(550, ("5.5.1 no",)), False),
+        (Reply(450, ("later",)), False),
+    ],
+)
+def test_what_says_that_the_server_lost_its_place(reply, lost):
+    assert out_of_step(reply) is lost
+
+
+def test_one_of_several_may_be_free():
+    course = Course(Transaction("", ("a@x.example", "b@x.example"), b"m\r\n"), reused=False)
+    (event,) = course.not_tried("lost", Category.PROTOCOL, 1)
+    assert (event.index, event.fate, event.note) == (1, Fate.UNTRIED, "lost")
+    assert list(course.left) == [0]

@@ -140,6 +140,8 @@ def test_a_refused_dot_is_not_provisional(talk):
         (["250 s", "500 r"], ("lost", "rcpt", 0), True),
         (["250 s", "250 r", "502 go"], ("lost", "data", 0), True),
         (["503 s", "503 r", "503 go"], ("refused", "mail", 503), False),
+        (["250 s", "503 5.1.1 r", "503 go"], ("refused", "rcpt", 503), False),
+        (["250 s", "250 r", "500 5.7.1 go"], ("refused", "data", 500), False),
         (["250 s", "550 r", "503 go"], ("refused", "rcpt", 550), False),
         (["250 s", "250 r", "554 go"], ("refused", "data", 554), False),
     ],

@@ -136,11 +136,44 @@ TABLE = {
     "taken without recipients": (["250 s", "550 r", "250 d"], [UNKNOWN] * 3, "failed"),
     "taken without a sender": (["550 s", "250 r", "250 d"], [UNKNOWN] * 3, "failed"),
     "not understood": (["250 s", "250 r", "502 what"], [FREE] * 3, "not understood"),
-    "not understood, later": (
-        [*FIRST, "250 x", "250 s", "250 r", "500 5.5.1 what"],
-        [ACCEPTED, FREE, FREE],
+    "not understood, others behind it": (["250 s", "250 r", "500 5.5.1 what"], [FREE] * 3, "not understood"),
+    "not understood, last": (
+        [*FIRST, *NEXT, "250 x", "250 s", "250 r", "500 5.5.1 what"],
+        [ACCEPTED, ACCEPTED, FREE],
         "not understood",
     ),
+    # the server lost its place: the one concerned is free, and the others are what their own replies say
+    "MAIL out of step": (
+        [*FIRST, "250 x", "503 s", "503 r", "503 d", *NEXT],
+        [ACCEPTED, FREE, ACCEPTED],
+        "left",
+    ),
+    "MAIL refused by 503, first of all": (
+        ["503 s", "503 r", "503 d", *NEXT, *NEXT],
+        [("refused", "mail", 503), ACCEPTED, ACCEPTED],
+        "ready",
+    ),
+    "RCPT out of step": ([*FIRST, "250 x", "250 s", "503 r", "503 d", *NEXT], [ACCEPTED, FREE, ACCEPTED], "left"),
+    "RCPT out of step, first": (["250 s", "500 r", "554 d", *NEXT, *NEXT], [FREE, ACCEPTED, ACCEPTED], "left"),
+    "503 about the recipient": (
+        ["250 s", "503 5.1.1 r", "503 d", *NEXT, *NEXT],
+        [("refused", "rcpt", 503), ACCEPTED, ACCEPTED],
+        "ready",
+    ),
+    "BDAT out of step": (
+        [*FIRST, "250 x", "250 s", "250 r", "500 5.5.1 what", *NEXT],
+        [ACCEPTED, FREE, ACCEPTED],
+        "left",
+    ),
+    "BDAT out of step, first": (["250 s", "250 r", "503 d", *NEXT, *NEXT], [FREE, ACCEPTED, ACCEPTED], "left"),
+    "all out of step": (
+        ["250 s", "503 r", "503 d", *["250 x", "250 s", "503 r", "503 d"] * 2],
+        [FREE, FREE, FREE],
+        "left",
+    ),
+    "taken out of step": (["250 s", "503 r", "250 d"], [UNKNOWN] * 3, "failed"),
+    "out of step, then garbage": ([*FIRST, "250 x", "250 s", "503 r", "what"], [UNKNOWN] * 3, "failed"),
+    "out of step, then 421": (["250 s", "503 r", "421 bye"], [FREE] * 3, "failed"),
     "503 behind a refusal is no news": (
         ["250 s", "550 r", "503 d", *NEXT, *NEXT],
         [("refused", "rcpt", 550), ACCEPTED, ACCEPTED],
@@ -175,7 +208,7 @@ def test_table(talk, name, cut):
         assert isinstance(last, Closed)
         assert last.chunking_failed == (then != "closed")
         assert not last.pipelining_failed
-        assert spoken.said == b""
+        assert spoken.said == (b"QUIT\r\n" if then == "left" else b"")
 
 
 ENDINGS = {
@@ -227,6 +260,39 @@ def test_a_used_connection_found_closed_leaves_a_written_message_unknown(talk):
     spoken.told(spoken.session.eof("gone"))
     assert spoken.fate_of(later) == [UNKNOWN]
     assert not spoken.events[-1].chunking_failed
+
+
+def test_nothing_more_goes_into_a_window_that_is_out_of_step(talk):
+    spoken, (_, second) = window(talk, 2)
+    spoken.hear("250 s")
+    assert spoken.session.may_follow
+    spoken.hear("503 r")
+    assert not spoken.session.may_follow
+    with pytest.raises(RuntimeError):
+        spoken.follow()
+    spoken.told(spoken.session.eof("gone"))
+    assert spoken.events[-1].chunking_failed
+    assert spoken.fate_of(second) == [UNKNOWN]
+
+
+def test_out_of_step_with_one_of_several_recipients(talk):
+    spoken = talk().ready("PIPELINING", "CHUNKING")
+    transaction = spoken.submit("a@x.example", "b@x.example", "c@x.example")
+    spoken.hear("250 s", "250 a", "503 b", "550 c", "250 taken")
+    assert spoken.fate_of(transaction) == [FREE, ("refused", "rcpt", 550), ACCEPTED]
+    assert spoken.events[-1].chunking_failed
+
+
+def test_out_of_step_before_the_last_byte_leaves_nobody_behind_it_in_doubt(talk, monkeypatch):
+    spoken, (first,) = window(talk, 1)
+    spoken.hear(*FIRST)
+    monkeypatch.setattr(pipeline_module, "PIECE", 8)
+    second, third = (Transaction("", (f"{n}@you.example",), b"long enough\r\n") for n in (2, 3))
+    spoken.events += spoken.session.submit(second) + spoken.session.follow(third)
+    spoken.session.take_output()
+    spoken.told(spoken.session.receive(b"250 s\r\n250 r\r\n503 not now\r\n"))
+    assert [spoken.fate_of(each) for each in (first, second, third)] == [[ACCEPTED], [FREE], [FREE]]
+    assert spoken.events[-1].chunking_failed
 
 
 def test_nothing_is_told_before_the_barrier_and_then_in_order(talk):

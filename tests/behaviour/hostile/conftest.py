@@ -288,7 +288,7 @@ def to_sets() -> list[str]:
 def to_groups() -> list[str]:
     """Receivers to whom many recipients go in one transaction, by BDAT where that is offered."""
     addresses = [f"{name}@some-refused.test" for name in ("later1", "anna", "unknown1", "bo", "later2")]
-    bdat = ("chunking", "bdat-refused", "bdat-twice", "bdat-nested", "bdat-close")
+    bdat = ("chunking", "bdat-refused", "bdat-twice", "bdat-nested", "bdat-lost", "bdat-close")
     addresses += [address for name in ("two-recipients", *bdat) for address in people(name, 7)]
     return [*addresses, *people("open-data", 3), *people("421-at-rcpt", 3), *people("dot-close", 3)]
 
