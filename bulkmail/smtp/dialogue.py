@@ -174,6 +174,8 @@ class Dialogue:
     ) -> None:
         self._events += self._mail.closed(reason, category)
         tls_failed = stage is Stage.STARTTLS or (stage is Stage.EHLO and self._upgraded)
+        if reply is not None and reply.code == 421:  # it takes nobody now, in whatever way
+            tls_failed = False
         if isinstance(self._mail, Window) and self._mail.out_of_step:
             more["chunking_failed"] = True
         self._events.append(Closed(stage, reply, reason, category, tls_failed=tls_failed, **more))

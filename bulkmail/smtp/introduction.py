@@ -94,8 +94,11 @@ class Introduction(Dialogue):
         assert self._sign_in is not None, "AUTH is owed only where it was said"
         return self._sign_in
 
-    def _challenged(self, reply: Reply, _owed: Owed) -> None:
-        self._line.say(Slot.AUTH, self._signing_in.challenged(reply.text))
+    def _challenged(self, reply: Reply, owed: Owed) -> None:
+        if self._signing_in.fault:  # cancelled, and it asks on: that would never end
+            self._not_signed_in(reply, owed)
+        else:
+            self._line.say(Slot.AUTH, self._signing_in.challenged(reply.text))
 
     def _signed_in(self, reply: Reply, owed: Owed) -> None:
         if self._signing_in.taken():

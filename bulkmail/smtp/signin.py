@@ -52,9 +52,7 @@ class SignIn:
         return f"AUTH {self.mechanism}\r\n"
 
     def challenged(self, text: str) -> str:
-        """The line that answers a challenge: ``*`` where it cannot be answered."""
-        if self.fault:
-            return _CANCEL
+        """The line that answers a challenge: ``*`` where it cannot be answered, and there is a ``fault`` then."""
         try:
             challenge = unbase64(text.encode())
             if self._waiting is not None:

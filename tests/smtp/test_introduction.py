@@ -130,6 +130,18 @@ def test_a_refused_sign_in_is_our_own_fault(talk, line):
     assert spoken.said == b"QUIT\r\n"
 
 
+def test_a_server_that_asks_for_ever_is_left(talk):
+    spoken = hello(talk, "LOGIN")
+    heard = 0
+    while not isinstance(spoken.events[-1] if spoken.events else None, Closed):
+        spoken.hear("334 ")
+        heard += 1
+    assert heard == 4, "LOGIN has two answers; the third is a cancellation"
+    closed = spoken.events[-1]
+    assert (closed.stage, closed.own_fault, spoken.said) == (Stage.AUTH, True, b"QUIT\r\n")
+    assert "asks for more than LOGIN knows" in closed.reason
+
+
 @pytest.mark.parametrize("line", ["454 4.7.0 later", "421 4.7.0 too many"])
 def test_a_sign_in_that_is_put_off_is_the_servers_trouble(talk, line):
     spoken = hello(talk, "PLAIN")

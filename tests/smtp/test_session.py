@@ -136,6 +136,17 @@ def test_opportunistic_goes_on_in_clear(talk, line):
     assert spoken.session.ready
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_server_that_takes_nobody_now_is_not_one_that_cannot_do_tls(talk, secure):
+    spoken = offer(talk, "opportunistic")
+    if secure:
+        spoken.hear("220 go")
+        spoken.told(spoken.session.tls_established("TLSv1.3"))
+    (closed,) = spoken.hear("421 4.3.2 too many connections")
+    assert (closed.stage, closed.reply.code) == (Stage.EHLO if secure else Stage.STARTTLS, 421)
+    assert not closed.tls_failed
+
+
 @pytest.mark.parametrize("more", [b"250-mx\r\n", b"2", b"\n"])
 def test_what_was_said_in_clear_after_220_is_never_used(talk, more):
     for cut in (False, True):

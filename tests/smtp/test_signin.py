@@ -61,7 +61,6 @@ def test_where_it_must_not_or_cannot_be_begun(offered, options, words):
 def test_a_challenge_that_makes_no_sense_is_cancelled_once_and_for_all():
     sign_in, _ = begun("CRAM-MD5")
     assert sign_in.challenged("%%%") == "*\r\n"
-    assert sign_in.challenged("") == "*\r\n"
     assert not sign_in.taken()
     assert sign_in.refusal(Reply(501, ("cancelled",))) == "says something that is not base64 (user anna, CRAM-MD5)"
 
