@@ -113,7 +113,7 @@ class Feeder:
         for queue in list(lane.queues):
             if lane.outage.outlasts(queue.run, lane.down_until):
                 lane.queues.discard(queue)
-                background(self._drain(queue, lane, self._expire), "expiring the recipients of a dead site")
+                background(self._drain(queue, lane, lane.expire), "expiring the recipients of a dead site")
         self._street.reactor.callLater(max(0.0, lane.down_until - self._street.now()) + 0.001, self._lane_up, lane)
 
     def composed(self, message: Message) -> None:
@@ -181,6 +181,7 @@ class Feeder:
 
     async def _route(self, queue: Queue) -> None:
         self._routing += 1
+        began = self._street.wall()
         try:
             site = await self._route_domain(queue.domain)
             if self.sharing is not None and not await self.sharing.ours(queue, site):
@@ -205,11 +206,12 @@ class Feeder:
             outcome = unroutable(site)
             lane = self._lane(nowhere(queue.domain))
             if site.permanent:
-                began = self._street.wall()
-                await self._drain(queue, lane, lambda message: self._street.record(message, outcome, "", began))
+                street = self._street
+                took = street.wall() - began
+                await self._drain(queue, lane, lambda one: street.record(one, outcome, "", street.wall() - took))
                 return
             self._attach(queue, lane)
-            lane.fail(outcome)
+            lane.fail(outcome, began)
         else:
             lane = self._lane(site)
             lane.site = site
@@ -223,10 +225,6 @@ class Feeder:
         """Its recipients go elsewhere now: an outage there keeps nobody waiting."""
         if not lane.queues:
             lane.outage.over()
-
-    @staticmethod
-    def _expire(message: Message) -> None:
-        message.lane.outage.expire(message, message.lane.site.provider)
 
     def _lane(self, site: Site) -> Lane:
         lane = self.lanes.get(site.key)

@@ -69,7 +69,7 @@ class Lane:
         self._grants = Grants(self._seats)
         self._wakeup = Wakeup(street.reactor, self.dispatch)
         self.outage = Outage(street, site.key)
-        self._blame: Outcome | None = None
+        self._blame: tuple[Outcome, float] | None = None  # and so many seconds it took
 
     def __repr__(self) -> str:
         return (
@@ -115,6 +115,8 @@ class Lane:
     def hold(self, count: int) -> None:
         """``count`` more (or fewer) messages are in this lane's hands."""
         self.held += count
+        if not self.held and self.site.hosts:
+            self._blame = None  # whoever was to be charged is not there any more, and the next one finds out anew
         self._street.hold(count)
 
     # what the feeder gives
@@ -215,27 +217,31 @@ class Lane:
             self._openings.rest(now)
         elif not (signal and self._openings.pause(now)):
             self._seats.trust(False)
-            self.fail(outcome)
+            self.fail(outcome, walk.began)
 
     def walk_stopped(self, walk: Walk) -> None:
         """The walk was given up for a reason of our own; nobody is charged."""
         self._openings.given_up(walk)
 
-    def fail(self, outcome: Outcome) -> None:
-        """The site cannot be used now: charge one message, give the others back, rest until its retry."""
+    def fail(self, outcome: Outcome, began: float) -> None:
+        """The site cannot be used, as was found out since ``began``: charge one message, rest until its retry."""
         if self.down:
             return  # known already, and charged
-        self._blame = outcome
+        self._blame = outcome, self._street.wall() - began
         if self.ready:
             self._charge(self.ready.popleft())
         elif not self.held and self.site.hosts:
             self._blame = None  # nobody is waiting for this site, so nobody is charged
 
     def _charge(self, message: Message) -> None:
-        outcome, self._blame = self._blame, None
-        assert outcome is not None
+        assert self._blame is not None
+        (outcome, took), self._blame = self._blame, None
         self.hold(-1)
-        self._rest(self.outage.charge(message, outcome, self.site.provider))
+        self._rest(self.outage.charge(message, outcome, self.site.provider, took))
+
+    def expire(self, message: Message) -> None:
+        """A message that is in no lane's hands has waited for this site for too long."""
+        self.outage.expire(message, self.site.provider)
 
     def _rest(self, until: float) -> None:
         self.down_until = until

@@ -73,11 +73,11 @@ class Outage:
             self._health.worked()
             self._street.sites.forget(self._site_key, Habit.OUTAGE)
 
-    def charge(self, message: Message, outcome: Outcome, provider: str) -> float:
-        """One message is charged with it. Until when, on the reactor's clock, the site rests."""
+    def charge(self, message: Message, outcome: Outcome, provider: str, took: float) -> float:
+        """One message is charged with it, which ``took`` so long. Until when, on the reactor's clock, the site rests."""
         street = self._street
         until = self._begin(message, outcome)
-        street.record(message, outcome, provider, message.began or street.wall(), self._start_for(message.run))
+        street.record(message, outcome, provider, street.wall() - took, self._start_for(message.run))
         return until
 
     def _begin(self, message: Message, outcome: Outcome) -> float:

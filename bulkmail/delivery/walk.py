@@ -23,11 +23,15 @@ _NOWHERE = Outcome(Fate.LOST, Stage.DNS, note="none of its hosts has an address"
 
 
 class Walk:
-    """Listens to the connections it opens until one is ready, then makes the lane their listener."""
+    """Listens to the connections it opens until one is ready, then makes the lane their listener.
+
+    ``began``: when it started, on the wall clock.
+    """
 
     def __init__(self, lane: Lane, street: Street) -> None:
         self._lane = lane
         self._street = street
+        self.began = street.wall()
         self._stops = street.plan(lane.site)
         self._at = 0
         self._in_clear = False

@@ -272,7 +272,7 @@ def test_a_claim_under_way_while_its_domain_moves_is_counted_where_it_was_made(w
     lane = one.feeder.lanes["old.example"]
     assert lane.held == 8
     one.pool.delay = 0.01
-    lane.fail(one_failure())
+    lane.fail(one_failure(), one.wall())
     lane._charge(first_of(lane, one))
     one.routes["a.example"] = one.site("new.example", "192.0.2.2")
     one.until(lambda: run.complete, 3000)
@@ -518,3 +518,16 @@ def test_an_outage_is_remembered_while_somebody_waits_for_the_site_and_no_longer
     assert one.feeder.lanes == {}
     assert one.street.sites.known("a.example", Habit.OUTAGE, one.wall()) is None
     assert one.street.sites.take_changes()["a.example", Habit.OUTAGE] is None
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+def test_a_failed_lookup_took_as_long_as_the_resolver(world, permanent):
+    one = world()
+    one.route_delay = 3.0
+    one.routes["a.example"] = RouteFailure(permanent, "bad-domain" if permanent else "dns", "no such domain")
+    one.campaign({"a.example": 600})
+    one.start()
+    one.run(60)
+    took = {settlement.attempt.duration_ms for settlement in one.spool.settlements if settlement.attempt}
+    assert took == {3000}
+    assert len(one.attempts()) == (600 if permanent else 1)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkmail.mail import Category, Fate, OwnFault, Rate, Stage
+from bulkmail.mail import Category, Fate, Outcome, OwnFault, Rate, Stage
 
 BIG = {"big": {"mx": [".big.example"], "connections": 5, "messages_per_connection": 50}}
 
@@ -374,6 +374,51 @@ def test_a_failure_while_the_site_rests_charges_nobody_else(world, fast):
     one.start()
     one.run(5)
     (lane,) = one.feeder.lanes.values()
-    lane.fail(lane.outage._failure)
+    lane.fail(lane.outage._failure, one.wall())
     assert not lane.blamed
     assert len(one.attempts()) == 1
+
+
+def test_a_failure_that_nobody_was_there_for_charges_nobody_later(world, fast):
+    one = world(settings=fast())
+    one.farm.obliging()
+    run = one.campaign({"a.example": 1})
+    one.send()
+    (lane,) = one.feeder.lanes.values()
+    lane.hold(5)  # a claim is under way
+    lane.fail(Outcome(Fate.LOST, Stage.CONNECT, None, "refused", category=Category.CONNECTION), one.wall())
+    assert lane.blamed
+    lane.hold(-5)  # and finds nothing
+    one.add(run.id, ["a.example"], 2)
+    run.input_rows = 2
+    one.feeder.more()
+    one.until(lambda: run.complete)
+    assert one.attempts() == [(1, 1, "delivered", ""), (2, 1, "delivered", "")]
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_a_failure_before_mail_took_as_long_as_its_walk(world, fast, hosts):
+    one = world(settings=fast())
+    one.farm.rtt = 1.5
+    site = one.routes["a.example"] = one.site("a.example", *[f"192.0.2.{n}" for n in range(hosts)])
+    one.farm.dead = {ip for host in site.hosts for ip in host.addresses}
+    one.campaign({"a.example": 3})
+    one.start()
+    one.run(10)
+    (settlement,) = [each for each in one.spool.settlements if each.attempt]
+    assert settlement.attempt.duration_ms == hosts * 1500
+    assert settlement.attempt.at - settlement.first_attempt_at == pytest.approx(hosts * 1.5)
+
+
+def test_who_is_charged_later_is_not_charged_for_the_wait(world, fast):
+    one = world(settings=fast())
+    dead(one)
+    one.pool.delay = 30.0
+    one.campaign({"a.example": 1})
+    one.start()
+    one.run(1)
+    (lane,) = one.feeder.lanes.values()
+    lane.fail(Outcome(Fate.LOST, Stage.CONNECT, None, "refused"), one.wall() - 2)
+    one.run(60)
+    (settlement,) = one.spool.settlements
+    assert settlement.attempt.duration_ms == 2000

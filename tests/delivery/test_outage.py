@@ -39,7 +39,7 @@ def test_one_is_charged_and_the_site_rests_longer_each_time(scene):
     rests = []
     for message in [scene.message() for _ in range(4)]:
         now = scene.one.street.now()
-        rests.append(scene.outage.charge(message, DOWN, "") - now)
+        rests.append(scene.outage.charge(message, DOWN, "", 0.25) - now)
         scene.one.clock.advance(rests[-1] + 1)
     for rest, planned in zip(rests, [600, 600, 1800, 3600], strict=True):
         assert planned <= rest <= planned * 1.11
@@ -49,9 +49,9 @@ def test_one_is_charged_and_the_site_rests_longer_each_time(scene):
 
 def test_it_began_with_its_first_failure_and_ends_with_a_success(scene):
     began = scene.one.wall()
-    scene.outage.charge(scene.message(), DOWN, "")
+    scene.outage.charge(scene.message(), DOWN, "", 0.25)
     scene.one.clock.advance(5000)
-    scene.outage.charge(scene.message(), DOWN, "")
+    scene.outage.charge(scene.message(), DOWN, "", 0.25)
     assert scene.outage.since == pytest.approx(began, abs=1)
     scene.outage.over()
     assert scene.outage.since is None
@@ -59,7 +59,7 @@ def test_it_began_with_its_first_failure_and_ends_with_a_success(scene):
 
 def test_since_when_is_known_after_a_restart_and_the_wait_is_not_begun_anew(scene, world):
     began = scene.one.wall()
-    rest = scene.outage.charge(scene.message(), DOWN, "")
+    rest = scene.outage.charge(scene.message(), DOWN, "", 0.25)
     two = world(sites=scene.one.street.sites)
     two.clock.advance(rest + 1)
     again = Outage(two.street, "a.example")
@@ -71,14 +71,14 @@ def test_since_when_is_known_after_a_restart_and_the_wait_is_not_begun_anew(scen
 
 
 def test_an_outage_that_is_over_is_not_remembered(scene, world):
-    scene.outage.charge(scene.message(), DOWN, "")
+    scene.outage.charge(scene.message(), DOWN, "", 0.25)
     assert scene.one.street.sites.changed
     scene.outage.over()
     assert Outage(world(sites=scene.one.street.sites).street, "a.example").since is None
 
 
 def test_an_outage_is_remembered_for_twice_the_time_that_anybody_may_wait(scene, world):
-    rest = scene.outage.charge(scene.message(), DOWN, "")
+    rest = scene.outage.charge(scene.message(), DOWN, "", 0.25)
     two = world(sites=scene.one.street.sites)
     two.clock.advance(rest + 6 * DAY - 1)
     assert Outage(two.street, "a.example").since is not None
@@ -87,7 +87,7 @@ def test_an_outage_is_remembered_for_twice_the_time_that_anybody_may_wait(scene,
 
 
 def test_it_outlasts_a_campaign_only_after_the_campaigns_own_time(scene):
-    rest = scene.outage.charge(scene.message(), DOWN, "")
+    rest = scene.outage.charge(scene.message(), DOWN, "", 0.25)
     assert not scene.outage.outlasts(scene.run, rest)
     scene.one.clock.advance(3 * DAY + 1)
     assert scene.outage.outlasts(scene.run, scene.one.street.now())
@@ -98,7 +98,7 @@ def test_it_outlasts_a_campaign_only_after_the_campaigns_own_time(scene):
 
 def test_who_expires_shows_what_the_site_was_last_seen_to_say(scene):
     charged = scene.message()
-    scene.outage.charge(charged, DOWN, "")
+    scene.outage.charge(charged, DOWN, "", 0.25)
     scene.outage.over()  # somebody may still be busy giving up the site's recipients
     other = scene.message()
     scene.outage.expire(other, "google")
