@@ -104,7 +104,8 @@ def read_journal(directory: str) -> Journalled:
 class Journal:
     """An open journal: `dot`, `reply`, `free`, and `settled` once the store has committed what they said.
 
-    Each recipient pins one segment: the one with its latest record (a REPLY says all that its DOT said).
+    Each recipient pins one segment: the one with its latest record (a REPLY says all that its DOT said). A FREE takes
+    back what an older segment says of an attempt that is still to be made, so its segment outlives that one.
     """
 
     def __init__(self, directory: str, number: int, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -112,6 +113,7 @@ class Journal:
         self._limit = segment_bytes
         self._pins: dict[int, int] = {}
         self._pinned: dict[int, int] = {}
+        self._outlived_by: dict[int, set[int]] = {}
         self._number = number
         self._fd = -1
         self._size = 0
@@ -149,7 +151,10 @@ class Journal:
         """The dot of this attempt did not leave, or nothing was read behind it that takes it. Raises OwnFault."""
         body = _BODY.pack(recipient_id | _FREE, attempt, 0)
         self._append(_CRC.pack(crc32(body)) + body)
+        before = self._pins.get(recipient_id, 0)
         self._pin(recipient_id)
+        if before != self._number and before in self._pinned:
+            self._outlive(before)
 
     def settled(self, recipient_ids: Iterable[int]) -> None:
         """The store has committed what became of these; segments that nobody needs any more are deleted."""
@@ -233,9 +238,17 @@ class Journal:
             if number != self._number:
                 self._unlink(number)
 
+    def _outlive(self, older: int) -> None:
+        later = self._outlived_by.setdefault(older, set())
+        if self._number not in later:
+            later.add(self._number)
+            self._pinned[self._number] += 1
+
     def _path(self, number: int) -> str:
         return os.path.join(self._directory, f"{number:012d}{_SUFFIX}")
 
     def _unlink(self, number: int) -> None:
         with suppress(OSError):
             os.unlink(self._path(number))
+        for later in self._outlived_by.pop(number, ()):
+            self._unpin(later)

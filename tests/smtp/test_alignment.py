@@ -26,7 +26,12 @@ TABLE = {
     "RCPT out of step": (["250 d", "250 s", "503 r", "503 go"], ACCEPTED, FREE, "reset"),
     "RCPT out of step, 354": (["250 d", "250 s", "500 r", "354 go"], ACCEPTED, FREE, "lone dot"),
     "DATA out of step": (["550 d", "250 s", "250 r", "503 go"], REFUSED, FREE, "reset"),
-    "503 about the recipient": (["250 d", "250 s", "503 5.1.1 r", "503 go"], ACCEPTED, ("refused", "rcpt", 503), "reset"),
+    "503 about the recipient": (
+        ["250 d", "250 s", "503 5.1.1 r", "503 go"],
+        ACCEPTED,
+        ("refused", "rcpt", 503),
+        "reset",
+    ),
     "read as commands": (["552 d", "500 s", "500 r", "500 go"], ("refused", "dot", 552), FREE, "ready"),
     # 421: nothing contradicts
     "421 at the dot": (["421 bye"], ("refused", "dot", 421), FREE, "closed"),

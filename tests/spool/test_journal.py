@@ -142,6 +142,57 @@ def test_a_reply_releases_the_segment_of_its_dot(tmp_path):
     assert read_journal(str(tmp_path)).replies == {(1, 1): b"x" * 40}
 
 
+def test_what_takes_a_dot_back_is_there_as_long_as_the_dot(tmp_path):
+    journal = Journal.open(str(tmp_path), segment_bytes=40)  # two records each
+    journal.dot(1, 1)
+    journal.dot(2, 1)
+    journal.free(1, 1)
+    journal.settled([1])  # given back: it may be claimed again, for the same attempt
+    journal.dot(3, 1)
+    journal.settled([3])
+    journal.dot(4, 1)
+    assert read_journal(str(tmp_path)).dots >= {(2, 1), (4, 1)}
+    assert (1, 1) not in read_journal(str(tmp_path)).dots
+    journal.settled([2])
+    assert os.listdir(tmp_path) == ["000000000003.journal"]
+    journal.close()
+
+
+STEPS = st.lists(st.tuples(st.sampled_from(["dot", "dot", "reply", "free", "settled"]), st.integers(1, 4)), max_size=60)
+
+
+@given(steps=STEPS, size=st.sampled_from([20, 40, 90]))
+@settings(max_examples=200, deadline=None)
+def test_at_any_time_it_tells_what_became_of_each_attempt(tmp_path_factory, steps, size):
+    """Whatever was settled, given back and claimed again meanwhile, and whichever segments went because of it."""
+    directory = tmp_path_factory.mktemp("journal")
+    journal = Journal.open(str(directory), segment_bytes=size)
+    attempts = dict.fromkeys(range(1, 5), 1)
+    said: dict[int, str] = {}  # of the attempt that is being made
+    for step, who in steps:
+        last = said.get(who, "nothing")
+        if step == "dot" and last in ("nothing", "free"):
+            journal.dot(who, attempts[who])
+        elif step == "reply" and last in ("dot", "reply"):
+            journal.reply(who, attempts[who], b"%d" % who)
+        elif step == "free" and last == "dot":
+            journal.free(who, attempts[who])
+        elif step == "settled" and last != "dot":
+            journal.settled([who])
+            attempts[who] += last == "reply"  # else it is given back, and this attempt is still to be made
+        else:
+            continue
+        said[who] = "nothing" if step == "settled" else step
+        found = read_journal(str(directory))
+        for each, number in attempts.items():
+            assert ((each, number) in found.replies) == (said.get(each) == "reply")
+            if said.get(each) != "reply":
+                assert ((each, number) in found.dots) == (said.get(each) == "dot")
+    journal.settled(attempts)
+    assert len(os.listdir(directory)) == 1, "nothing is left behind"
+    journal.close()
+
+
 def test_older_segments_go_once_they_are_recovered_from(tmp_path):
     old = Journal.open(str(tmp_path))
     old.dot(1, 1)
