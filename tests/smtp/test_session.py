@@ -24,6 +24,7 @@ from bulkmail.smtp import (
     TransactionOver,
     UpgradeToTls,
     pipeline,
+    unstuff,
 )
 
 
@@ -602,3 +603,159 @@ def test_the_schedules_go_deep_enough():
 
     explore()
     assert found >= {"accepted dot", "unknown dot", "refused dot", "lost rcpt", "lost data"}
+
+
+# -- against a server that counts right, whatever it says, and a line that may break at any byte
+
+
+class Receiver:
+    """Reads commands and messages, answers each once, in order, and keeps what it took: (message, recipient).
+
+    ``verdicts``: what it makes of each command in turn; 421 ends it. ``tidy``: it drops a transaction with a refused
+    BDAT, which RFC 3030 leaves open. Who does not know a command says so the first time, and always.
+    """
+
+    def __init__(self, verdicts: list[int], offer: str, *, tidy: bool) -> None:
+        self.verdicts = itertools.cycle(verdicts)
+        self.offer = offer
+        self.tidy = tidy
+        self.kept: set[tuple[bytes, str]] = set()
+        self.buffer = b""
+        self.chunk = -1
+        self.in_data = self.gone = False
+        self.reset()
+        self.said = b"220 mx\r\n"
+
+    def reset(self) -> None:
+        self.sender = False
+        self.recipients: list[str] = []
+
+    def feed(self, data: bytes) -> None:
+        self.buffer += data
+        while self.buffer and not self.gone:
+            if self.chunk >= 0:
+                if len(self.buffer) < self.chunk:
+                    return
+                message, self.buffer = self.buffer[: self.chunk], self.buffer[self.chunk :]
+                self.chunk = -1
+                self.end(message, keeps=not self.tidy)
+            elif self.in_data:
+                message, dot, rest = (b"\r\n" + self.buffer).partition(b"\r\n.\r\n")
+                if not dot:
+                    return
+                self.buffer, self.in_data = rest, False
+                self.end(unstuff(message[2:] + b"\r\n"), keeps=False)
+            else:
+                line, end, rest = self.buffer.partition(b"\r\n")
+                if not end:
+                    return
+                self.buffer = rest
+                self.command(line.decode())
+
+    def say(self, code: int, text: str = "x") -> bool:
+        """Whether it was a yes."""
+        self.gone = code == 421
+        self.said += b"%d %s\r\n" % (code, text.encode())
+        return code < 400
+
+    def end(self, message: bytes, *, keeps: bool) -> None:
+        verdict = next(self.verdicts) if self.recipients else 503
+        if self.say(503 if verdict in (500, 502) and not self.kept else verdict):
+            self.kept |= {(message, recipient) for recipient in self.recipients}
+        elif keeps:
+            return
+        self.reset()
+
+    def command(self, line: str) -> None:
+        verb = line[:4]
+        if verb == "EHLO":
+            self.said += f"250-mx\r\n{self.offer}250 HELP\r\n".encode()
+        elif verb == "BDAT":
+            self.chunk = int(line.split(" ")[1])
+        elif verb == "RSET":
+            self.reset()
+            self.say(250)
+        elif verb == "MAIL":
+            self.sender = self.say(503 if self.sender else next(self.verdicts)) or self.sender
+        elif verb == "RCPT":
+            if self.say(next(self.verdicts) if self.sender else 503):
+                self.recipients.append(line[9:-1])
+        elif verb == "DATA":
+            verdict = next(self.verdicts) if self.recipients else 503
+            self.in_data = self.say(354 if verdict < 400 else verdict)
+        else:
+            self.say(221, "bye")
+            self.gone = True
+
+
+NOES = st.sampled_from([450, 550, 554, 500, 502, 503, 503, 421])
+VERDICTS = st.tuples(st.integers(1, 30), st.dictionaries(st.integers(0, 29), NOES, max_size=4)).map(
+    lambda drawn: [drawn[1].get(n, 250) for n in range(drawn[0])]
+)
+EXTENSIONS = ["", "250-PIPELINING\r\n", "250-PIPELINING\r\n250-CHUNKING\r\n"]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    verdicts=VERDICTS,
+    offer=st.sampled_from([EXTENSIONS[0], *EXTENSIONS[1:] * 3]),
+    tidy=st.booleans(),
+    sizes=st.lists(st.integers(1, 3), min_size=1, max_size=4),
+    follows=st.lists(st.booleans(), min_size=1, max_size=5),
+    pieces=st.lists(st.integers(1, 90), min_size=1, max_size=9),
+    reads=st.none() | st.integers(0, 900),
+    hears=st.none() | st.integers(0, 900),
+)
+def test_what_is_told_is_what_the_server_did(verdicts, offer, tidy, sizes, follows, pieces, reads, hears):
+    """Who is accepted was kept; who was kept is accepted, or unknown where the line broke; nobody else is unknown.
+
+    The server reads so many bytes of ours before the line breaks, and so many of its own arrive.
+    """
+    session, receiver = Session(hostname="me.example", tls="off"), Receiver(verdicts, offer, tidy=tidy)
+    events: list = []
+    transactions: list[Transaction] = []
+    coin, piece, size = itertools.cycle(follows), itertools.cycle(pieces), itertools.cycle(sizes)
+    written = heard = 0
+
+    def make() -> Transaction:
+        number = len(transactions)
+        to = tuple(f"r{number}.{n}@x.example" for n in range(next(size)))
+        transactions.append(Transaction("", to, b"m%d.\r\n.\r\n%s\r\n" % (number, b"x" * number)))
+        return transactions[-1]
+
+    def go_on() -> None:
+        if session.ready and len(transactions) < 12:
+            events.extend(session.submit(make()))
+        elif session.ready:
+            session.quit()
+        while len(transactions) < 12 and session.may_follow and next(coin):
+            events.extend(session.follow(make()))
+
+    while session.phase is not Phase.CLOSED:
+        data = session.take_output()
+        receiver.feed(data if reads is None else data[: max(0, reads - written)])
+        written += len(data)
+        upto = min(len(receiver.said), heard + next(piece), *[] if hears is None else [hears])
+        if upto > heard:
+            events += session.receive(receiver.said[heard:upto])
+            heard = upto
+            go_on()
+        elif not session.output_pending:
+            events += session.eof()
+    fates = {
+        (event.transaction.message, event.transaction.recipients[event.index]): event
+        for event in events
+        if isinstance(event, Settled)
+    }
+    assert len(fates) == sum(len(transaction.recipients) for transaction in transactions)
+    kept = receiver.kept
+    assert kept <= fates.keys()
+    for key, event in fates.items():
+        if event.fate is Fate.ACCEPTED:
+            assert key in kept
+        elif event.fate is Fate.UNKNOWN:
+            assert heard < len(receiver.said) or reads is not None, "the line did not break"
+        else:
+            assert key not in kept, f"would be sent again: {event}"
+        if event.fate is Fate.REFUSED:
+            assert event.reply.code in verdicts or event.reply.code == 503
