@@ -35,6 +35,7 @@ from bulkmail.delivery import (
     Run,
     Sending,
     Street,
+    Trial,
     WallClock,
     Watching,
     background,
@@ -194,6 +195,10 @@ class Bulkmail(Service):
                 await spool.set_state(row.id, "stopped", self._wall(), exit_status=STOPPED)
         providers = provider_table(self.settings.shaping.overrides)
         router = await self._open_router(speed, providers)
+        hostname = self.settings.hostname or own_name()
+        if isinstance(router, RelayRouter) and self._relaying is not None:
+            site, timeouts = await router.route(""), self.settings.smtp.timeouts
+            await Trial(self._relaying, site, reactor=self.reactor, hostname=hostname, timeouts=timeouts).passed()
         compose = Pool(self.reactor, COMPOSER, self._processes())
         compose.start()
         reporting = Reporting(
@@ -219,7 +224,7 @@ class Bulkmail(Service):
         self._street = street = Street(
             reactor=self.reactor,
             settings=self.settings,
-            hostname=self.settings.hostname or own_name(),
+            hostname=hostname,
             ledger=ledger,
             providers=providers,
             wall=self._wall,

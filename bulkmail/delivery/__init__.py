@@ -26,7 +26,8 @@ Never: speaks SMTP, parses a CSV, decides what a reply means, opens anything bef
 What each failure means. Greeting refused, connect failed, TLS broken: the next host; after the last one the site
 rests, one recipient is charged and the others go back. A reply from MAIL on: that recipient's attempt. The connection
 breaks before the dot: deferred; behind the dot: unknown, and tried later, never at once elsewhere. A fault of our own
-(disk, resolver, no route out, a relay that does not let us in): a pause of the `street`; nobody is charged. Killed:
+(disk, resolver, no route out, a relay that does not let us in): a pause of the `street`; nobody is charged; before the
+first message it is a refused start, which for a relay `trial` finds out. Killed:
 what the journal knows is settled at the next start, what it does not know was not sent.
 
 What is bounded: open queues, claimed messages (by count and bytes), connections, gates (dropped when unused). What a
@@ -46,6 +47,7 @@ from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.sending import Sending
 from bulkmail.delivery.street import Street
+from bulkmail.delivery.trial import Trial
 from bulkmail.delivery.wallclock import WallClock
 from bulkmail.delivery.watching import Watching
 
@@ -60,6 +62,7 @@ __all__ = [
     "Run",
     "Sending",
     "Street",
+    "Trial",
     "WallClock",
     "Watching",
     "background",

@@ -74,7 +74,7 @@ class Outage:
             self._street.sites.forget(self._site_key, Habit.OUTAGE)
 
     def charge(self, message: Message, outcome: Outcome, provider: str, took: float) -> float:
-        """One message is charged with it, which ``took`` so long. Until when, on the reactor's clock, the site rests."""
+        """One message is charged with it; it ``took`` so long. Until when, on the reactor's clock, the site rests."""
         street = self._street
         until = self._begin(message, outcome)
         street.record(message, outcome, provider, street.wall() - took, self._start_for(message.run))

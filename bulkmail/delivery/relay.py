@@ -149,7 +149,7 @@ class Relaying:
             return f"{self._named(closed.reason)}; check relay.username and relay.{secret}"
         if closed.stage is Stage.STARTTLS and closed.category is Category.TLS and self.limits.tls == TlsMode.VERIFY:
             return f"{self._named(closed.reason)}; nothing was sent. Check relay.host, relay.tls and relay.ca_file"
-        return closed.reason if closed.own_fault else ""
+        return self._named(closed.reason) if closed.own_fault else ""
 
     def turned_away(self, event: Settled) -> str:
         """What is to be mended where the relay's reply to a message is about us and not about its recipient, or ``""``.

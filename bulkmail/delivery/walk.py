@@ -22,7 +22,31 @@ if TYPE_CHECKING:
 _NOWHERE = Outcome(Fate.LOST, Stage.DNS, note="none of its hosts has an address", category=Category.ROUTING)
 
 
-class Walk:
+class NothingSent:
+    """What a connection tells of messages, to somebody who sends none."""
+
+    def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
+        """It cannot come to that."""
+        raise AssertionError((conn, transaction))
+
+    def may_follow(self, conn: Connection) -> None:
+        """It cannot come to that."""
+        raise AssertionError(conn)
+
+    def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
+        """It cannot come to that."""
+        raise AssertionError((conn, transaction, index, event, peer))
+
+    def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
+        """It cannot come to that."""
+        raise AssertionError((conn, event, peer))
+
+    def transaction_over(self, conn: Connection, transaction: Transaction) -> None:
+        """It cannot come to that."""
+        raise AssertionError((conn, transaction))
+
+
+class Walk(NothingSent):
     """Listens to the connections it opens until one is ready, then makes the lane their listener.
 
     ``began``: when it started, on the wall clock.
@@ -157,23 +181,3 @@ class Walk:
         else:
             self._street.relay_fault(relay.fault_of(closed))
         self._lane.walk_stopped(self)
-
-    def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
-        """Cannot happen before the lane has the connection."""
-        raise AssertionError((conn, transaction))
-
-    def may_follow(self, conn: Connection) -> None:
-        """Cannot happen before the lane has the connection."""
-        raise AssertionError(conn)
-
-    def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
-        """Cannot happen before the lane has the connection."""
-        raise AssertionError((conn, transaction, index, event, peer))
-
-    def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
-        """Cannot happen before the lane has the connection."""
-        raise AssertionError((conn, event, peer))
-
-    def transaction_over(self, conn: Connection, transaction: Transaction) -> None:
-        """Cannot happen before the lane has the connection."""
-        raise AssertionError((conn, transaction))

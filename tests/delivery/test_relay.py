@@ -193,7 +193,11 @@ def test_a_token_file_is_read_anew(relaying):
         ({"tls": "opportunistic"}, Closed(Stage.STARTTLS, None, "no", Category.TLS, tls_failed=True), ""),
         ({}, Closed(Stage.CONNECT, None, "connection refused", Category.CONNECTION), ""),
         ({}, Closed(Stage.AUTH, Reply(454, ("later",)), "later", Category.CONNECTION), ""),
-        ({}, Closed(Stage.CONNECT, None, "too many open files", own_fault=True), "too many open files"),
+        (
+            {},
+            Closed(Stage.CONNECT, None, "too many open files", own_fault=True),
+            "the relay relay.example: too many open files",
+        ),
     ],
 )
 def test_what_is_ours_to_mend(relaying, given, closed, words):

@@ -75,6 +75,15 @@ class Relay:
     def certificate(self) -> str:
         return str(self.postfix.kept.parents[2] / "etc" / "cert.pem")
 
+    @contextlib.contextmanager
+    def another_password(self) -> Iterator[None]:
+        """Meanwhile the password is not the one that people know."""
+        users = self.postfix.kept.parents[2] / "dovecot" / "users"
+        before = users.read_text("utf-8")
+        users.write_text(f"{self.user}:{{PLAIN}}another one\n", "utf-8")
+        yield
+        users.write_text(before, "utf-8")
+
 
 @contextlib.contextmanager
 def postfix_and_dovecot() -> Iterator[Relay]:

@@ -160,59 +160,80 @@ def test_a_campaign_through_the_relay(
     assert relay.password not in everything
 
 
-def refused(world: Any, campaign: Any, until: Any, words: str) -> str:
-    """Until it says ``words`` and pauses; then it is stopped, and nobody was charged."""
-    running = world.start("-c", "spring")
+def check_refused(world: Any, campaign: Any, words: str) -> str:
+    """It does not start, says ``words``, and has sent nothing; what it said."""
+    ended = world.run("-c", "spring")
+    assert ended.status == 1, ended.said[-4000:]
+    assert re.search(r"(?m)^bulkmail: " + words, ended.err), ended.said[-4000:]
+    assert not campaign.report.exists()
+    said: str = ended.said
+    return said
+
+
+def paused(world: Any, running: Any, campaign: Any, until: Any, words: str) -> None:
+    """Until it says ``words`` and pauses; then it is stopped."""
     until(lambda: re.search(words, running.said()), f"{words!r} in what it says", 30)
     until(lambda: "PAUSED" in running.said(), "the live line to say so", 30)
     running.signal(signal.SIGTERM)
     ended = running.wait()
     assert ended.status == 3, ended.said[-4000:]
     campaign.check_report()
-    assert campaign.statuses() == {"pending": 60}
-    assert campaign.attempts() == []
-    return ended.said
 
 
-def test_a_wrong_password_pauses_and_charges_nobody(world: Any, relay: Any, until: Any, sent: Any) -> None:
+def test_a_wrong_password_refuses_the_start(world: Any, relay: Any, sent: Any) -> None:
     campaign = sent(password="not the password")
-    said = refused(
-        world,
-        campaign,
-        until,
-        r"sending is paused: the relay mx\.interop\.test refuses to sign us in: 535 .*"
-        r"\(user campaigns@interop\.test, SCRAM-SHA-256\); check relay\.username and relay\.password_file",
+    words = (
+        r"the relay mx\.interop\.test refuses to sign us in: 535 .*"
+        r"\(user campaigns@interop\.test, SCRAM-SHA-256\); check relay\.username and relay\.password_file"
     )
-    assert said.count("sending is paused") == 1
+    said = check_refused(world, campaign, words)
+    assert "sending is paused" not in said
     assert "not the password" not in said
+    assert relay.postfix.log().count("authentication failed") == 1, "a relay locks out who tries too often"
     assert relay.postfix.count() == 0
 
 
-def test_a_certificate_of_nobody_we_trust_pauses_and_shows_nothing(
+def test_a_password_that_changes_meanwhile_pauses_and_charges_nobody(
     world: Any, relay: Any, until: Any, sent: Any
 ) -> None:
+    campaign = sent(rate="10/s", messages_per_connection=5, connections=1)
+    running = world.start("-c", "spring")
+    until(lambda: relay.postfix.count() >= 6, "the first messages")
+    with relay.another_password():
+        words = r"sending is paused: the relay mx\.interop\.test refuses to sign us in: 535 .*check relay\.username"
+        paused(world, running, campaign, until, words)
+    assert set(campaign.statuses()) == {"delivered", "pending"}
+    assert {row["result"] for row in campaign.attempts()} == {"delivered"}
+
+
+def test_a_certificate_of_nobody_we_trust_refuses_the_start_and_shows_nothing(
+    world: Any, relay: Any, sent: Any
+) -> None:
     campaign = sent(ca_file=None)
-    refused(world, campaign, until, r"the relay mx\.interop\.test: .*certificate verify failed; nothing was sent")
+    check_refused(world, campaign, r"the relay mx\.interop\.test: .*certificate verify failed; nothing was sent")
     assert "sasl_method" not in relay.postfix.log()
 
 
-def test_a_certificate_for_another_name_pauses_and_shows_nothing(world: Any, relay: Any, until: Any, sent: Any) -> None:
+def test_a_certificate_for_another_name_refuses_the_start_and_shows_nothing(world: Any, relay: Any, sent: Any) -> None:
     campaign = sent(host="mx.other.test")
-    refused(world, campaign, until, r"the relay mx\.other\.test: the certificate is not for mx\.other\.test")
+    check_refused(world, campaign, r"the relay mx\.other\.test: the certificate is not for mx\.other\.test")
     assert "sasl_method" not in relay.postfix.log()
 
 
-def test_no_password_goes_out_in_clear(world: Any, relay: Any, until: Any, sent: Any) -> None:
+def test_no_password_goes_out_in_clear(world: Any, relay: Any, sent: Any) -> None:
     """Postfix offers AUTH under TLS only; even so it is we who do not sign in."""
     campaign = sent(tls="off", ca_file=None)
-    refused(world, campaign, until, r"the relay mx\.interop\.test offers no AUTH, and a user name is set")
+    check_refused(world, campaign, r"the relay mx\.interop\.test offers no AUTH, and a user name is set")
     assert "sasl_method" not in relay.postfix.log()
 
 
 def test_a_sign_in_that_is_missing_pauses_and_charges_nobody(world: Any, relay: Any, until: Any, sent: Any) -> None:
     """Postfix refuses MAIL then; that is no verdict on any recipient."""
     campaign = sent(username=None, password_file=None)
-    refused(world, campaign, until, r"the relay mx\.interop\.test takes no mail from us: 554 5\.7\.1 .*Access denied")
+    words = r"the relay mx\.interop\.test takes no mail from us: 554 5\.7\.1 .*Access denied"
+    paused(world, world.start("-c", "spring"), campaign, until, words)
+    assert campaign.statuses() == {"pending": 60}
+    assert campaign.attempts() == []
     assert relay.postfix.count() == 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-import signal
 import socketserver
 import ssl
 import threading
@@ -174,14 +173,12 @@ def test_a_token_file_is_read_anew(world: Any, through: Any, until: Any) -> None
     assert server.taken == dict.fromkeys(campaign.addresses, 1)
 
 
-def test_tokens_that_are_never_good_pause_and_charge_nobody(world: Any, through: Any, until: Any) -> None:
+def test_tokens_that_are_never_good_refuse_the_start(world: Any, through: Any) -> None:
     server, campaign = through(r"none", 10, token_command=counting(world))
-    running = world.start("-c", "spring")
-    until(lambda: "check relay.username and relay.token_command" in running.said(), "the refusal")
-    running.signal(signal.SIGTERM)
-    ended = running.wait()
-    assert ended.status == 3
-    assert campaign.statuses() == {"pending": 10}
-    assert campaign.attempts() == []
+    ended = world.run("-c", "spring")
+    assert ended.status == 1, ended.said[-4000:]
+    assert "check relay.username and relay.token_command" in ended.err
+    assert sum(server.uses.values()) == 2, "a first one may have been too old"
+    assert not campaign.report.exists()
     assert not server.taken
     assert "token-" not in ended.said
