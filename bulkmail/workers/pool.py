@@ -192,6 +192,7 @@ class Pool:
         self._name = name
         self._size = size
         self._workers: list[Worker] = []
+        self._alone: set[Worker] = set()
         self._setup: dict[object, tuple[Any, ...]] = {}
         self._closing = False
 
@@ -236,7 +237,8 @@ class Pool:
 
     def ask_alone(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
         """The answer of a fresh worker that does nothing else: for a job that may kill it."""
-        worker = Worker.start(self._reactor, self._name)
+        worker = Worker.start(self._reactor, self._name, self._alone.discard)
+        self._alone.add(worker)
         for setup in self._setup.values():
             self._send_setup(worker, setup)
         answer = worker.ask(job, deadline)
@@ -250,7 +252,7 @@ class Pool:
     async def close(self) -> None:
         """End all workers and wait for them."""
         self._closing = True
-        for exit_ in [worker.close() for worker in self._workers]:
+        for exit_ in [worker.close() for worker in (*self._workers, *self._alone)]:
             await exit_
 
     def _add(self) -> None:

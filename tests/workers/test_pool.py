@@ -89,6 +89,15 @@ class Children(TestCase):
         assert await pool.ask_alone(("tell", "a"), 20) == "told"
         assert await pool.ask(("pid",), 20) == shared
 
+    async def test_a_closed_pool_leaves_nobody_behind(self) -> None:
+        pool = await self.pool(1)
+        pids = [await pool.ask(("pid",), 20), await pool.ask_alone(("pid",), 20)]
+        late = pool.ask_alone(("pid",), 20)
+        await pool.close()
+        pids.append(await late)
+        assert len(set(pids)) == 3
+        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
     async def test_an_async_worker_has_many_jobs_at_once(self) -> None:
         worker = await self.worker(ASYNC)
         order: list[Any] = []
