@@ -1,18 +1,36 @@
 from __future__ import annotations
 
+import contextlib
+import itertools
+from collections import Counter
 from random import Random
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.python.failure import Failure
 
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message, Queue
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Reply, Stage, Status
+from bulkmail.net import connect
 from bulkmail.settings import Settings
 from bulkmail.shaping import Pauses
-from bulkmail.spool import Claimed, Settlement
+from bulkmail.spool import (
+    ATTEMPT_COLUMNS,
+    RECIPIENT_COLUMNS,
+    Claimed,
+    Journal,
+    Reader,
+    Settlement,
+    SqliteStore,
+    read_journal,
+)
+from tests.modelserver import EXTENSIONS, VERDICTS, Receiver
 
 NOW = 1_700_000_000.0
 PEER = Peer("mx.example", "192.0.2.1", "198.51.100.1", "TLSv1.3")
@@ -280,3 +298,190 @@ def test_an_outcome_that_cannot_be_stored_is_logged_and_harms_nobody(scene):
     scene.ledger.record(scene.message(), accepted(), "", NOW)
     scene.store.waiting[0].errback(ValueError("contradicts itself"))
     assert scene.run.final == 1
+
+
+# -- the whole street, with real connections to model servers, killed at any time
+
+
+class Killed(BaseException):
+    """The process is dead."""
+
+
+class Mortal(Journal):
+    """Ends the process at the ``last`` thing it is told, before or ``after`` it is written."""
+
+    last, after = 0, False
+
+    @property
+    def dead(self):
+        return self.last <= 0
+
+    def _append(self, record):
+        self.last -= 1
+        if self.last > 0 or (self.last == 0 and self.after):
+            super()._append(record)
+        if self.dead:
+            raise Killed
+
+
+class Socket:
+    """A transport to a `Receiver`: bytes take a while, and the line breaks at the ``reads``th of ours."""
+
+    def __init__(self, clock, protocol, receiver, reads, journal):
+        self.clock, self.protocol, self.receiver, self.journal = clock, protocol, receiver, journal
+        self.reads, self.half = reads, 0.025
+        self.heard = 0
+        self.over = False
+        self.tell()
+
+    def setTcpNoDelay(self, _):
+        pass
+
+    def getHost(self):
+        return SimpleNamespace(host="198.51.100.1")
+
+    def write(self, data):
+        if not (self.over or self.journal.dead):
+            self.clock.callLater(self.half, self.arrive, data)
+
+    def arrive(self, data):
+        self.receiver.feed(data[: self.reads])
+        self.reads = max(0, self.reads - len(data))
+        if self.reads:
+            self.tell()
+        else:
+            self.end(ConnectionLost())
+
+    def tell(self):
+        new, self.heard = self.receiver.said[self.heard :], len(self.receiver.said)
+        self.clock.callLater(self.half, self.hear, new)
+
+    def hear(self, data):
+        if not self.over:
+            for piece in (data[: len(data) // 2], data[len(data) // 2 :]):
+                if piece and not self.over:
+                    self.protocol.dataReceived(piece)
+        if self.receiver.gone:
+            self.end(ConnectionDone())
+
+    def end(self, why=None):
+        if not self.over:
+            self.over = True
+            self.clock.callLater(0, self.protocol.connectionLost, Failure(why or ConnectionDone()))
+
+    loseConnection = abortConnection = end
+
+
+class Internet:
+    """Receivers behind every address; each connection gets the next of the ``manners`` (offer, verdicts, reads)."""
+
+    def __init__(self, clock, journal, manners):
+        self.clock, self.journal, self.manners, self.receivers = clock, journal, itertools.cycle(manners), []
+        clock.connectTCP = self.connect
+
+    def connect(self, _ip, _port, factory, _timeout, _bind):
+        offer, verdicts, reads = next(self.manners)
+        self.receivers.append(Receiver(verdicts, offer, tidy=True))
+        self.clock.callLater(0.05, self.made, factory.buildProtocol(None), self.receivers[-1], reads)
+
+    def made(self, protocol, receiver, reads):
+        if not protocol.closed:
+            protocol.makeConnection(Socket(self.clock, protocol, receiver, reads, self.journal))
+
+    @property
+    def kept(self):
+        return Counter(who for receiver in self.receivers for _, who in receiver.kept)
+
+
+def street(world, kit, settings, path, manners):
+    """A world whose connections, journal and store are real. What its store finds is recovered from its journal."""
+    scope = kit.World.__init__.__globals__
+    journalled = read_journal(f"{path}/journal")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(scope, "SqliteStore", lambda _: SqliteStore(f"{path}/spool.sqlite3"))
+        patch.setitem(scope, "Paper", lambda: Mortal.open(f"{path}/journal"))
+        if journalled.found:
+            recover = SqliteStore.recover
+            patch.setattr(SqliteStore, "recover", lambda store, _, *more: recover(store, journalled, *more))
+        one = world(settings=settings)
+    one.journal.drop_older()
+    one.internet = Internet(one.clock, one.journal, manners)
+    one.street.__class__.connect.__globals__["connect"] = connect
+    one.pool.handle = lambda job: [(row[0], b"to %d\r\n" % row[0], "s@me.example", None) for row in job[2]]
+    return one
+
+
+def known(path, campaign):
+    """By address: what the report would say, and the results of its attempts."""
+    reader = Reader(f"{path}/spool.sqlite3")
+    rows, attempts = reader.recipients(campaign, 0, 1000), reader.attempts(campaign, 0, 10_000)
+    reader.close()
+    address, status = (RECIPIENT_COLUMNS.index(name) for name in ("email", "status"))
+    found = {row[address]: (row[status], []) for row in rows}
+    for attempt in (dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in attempts):
+        found[attempt["email"]][1].append(attempt["result"])
+    return found
+
+
+def check(found, kept):
+    """Nothing is told that is not so, and nobody was sent it twice for nothing."""
+    for who, (status, results) in found.items():
+        assert kept[who] <= 1 + results.count("unknown"), (who, status, results)
+        if status == "delivered":
+            assert kept[who], "told, and not so"
+        elif kept[who]:
+            assert "unknown" in results, (who, status, results)
+
+
+MANNERS = st.lists(
+    st.tuples(st.sampled_from(EXTENSIONS), VERDICTS, st.sampled_from([1 << 30] * 3 + [150, 400, 900])),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    manners=MANNERS,
+    rows=st.integers(1, 60),
+    last=st.integers(1, 150),
+    after=st.booleans(),
+    slow=st.booleans(),
+    same=st.booleans(),
+)
+def test_killed_at_any_time_it_knows_what_the_servers_did_and_goes_on(
+    world, fast, kit, tmp_path_factory, manners, rows, last, after, slow, same
+):
+    path = tmp_path_factory.mktemp("spool")
+    one = street(world, kit, fast(connections=2), path, manners)
+    one.journal.last, one.journal.after = last, after
+    one.disk.delay = 0.3 if slow else 0.0
+    if same:
+        one.pool.handle = lambda job: [(row[0], b"hi\r\n", "s@me.example", None) for row in job[2]]
+    run = one.campaign({"a.example": rows, "b.example": rows // 2})
+    with contextlib.suppress(Killed):
+        one.start()
+        one.until(lambda: run.complete or one.journal.dead or one.clock.seconds() > 5000, 10_000)
+    one.store.close()
+    one.journal.close()
+    died_at, kept = one.clock.seconds(), one.internet.kept
+
+    two = street(world, kit, fast(), path, [("250-PIPELINING\r\n250-CHUNKING\r\n", [250], 1 << 30)])
+    two.journal.last = 1 << 30
+    found = known(path, run.id)
+    assert len(found) == run.input_rows
+    check(found, kept)
+
+    two.clock.advance(died_at)
+    again = Run(run.id, run.name, run.folder, run.content, run.on_unknown, run.started_at, run.input_rows, True)
+    counts = two.store.totals(run.id).items()
+    again.add_to_totals(Counter({key: count for key, count in counts if key[1] != Status.PENDING}))
+    two.feeder.runs[run.id] = again
+    two.send()
+    two.settle_down(100)
+    two.check_empty()
+    two.journal.close()
+    kept += two.internet.kept
+    found = known(path, run.id)
+    assert {status for status, _ in found.values()} <= {"delivered", "blocked", "bounced"}
+    check(found, kept)
