@@ -175,7 +175,7 @@ class Lane:
         now = self._street.now()
         self._seats.busy(connection, now)
         self.ready.extendleft(reversed(self._flights.submit(connection, group)))
-        if not self._flights.on(connection):
+        if connection.ready and not self._flights.on(connection):
             self._idle[connection] = now
             self._seats.park(connection, self, now)
 

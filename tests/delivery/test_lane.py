@@ -209,6 +209,23 @@ def test_a_refusal_without_a_byte_on_the_wire_keeps_the_connection(world, fast):
     one.check_empty()
 
 
+def test_a_connection_that_leaves_at_a_verdict_of_our_own_is_not_idle(world, fast):
+    one = world(settings=fast(messages_per_connection=1))
+    one.farm.connects = True
+
+    def too_large(connection):
+        connection.settle(Fate.REFUSED, Stage.MAIL, None, "too large", Category.TOO_LARGE)
+        connection.again()
+
+    one.farm.answers = too_large
+    one.campaign({"a.example": 1})
+    one.start()
+    one.until(lambda: one.spool.settlements)
+    (connection,), (lane,) = one.farm.made, one.feeder.lanes.values()
+    assert connection.leaving
+    assert (lane.connections, lane.dry) == (0, False)
+
+
 def test_a_dot_that_cannot_be_journalled_charges_nobody(world, fast):
     one = world(settings=fast())
     one.farm.obliging()
