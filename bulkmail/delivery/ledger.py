@@ -85,7 +85,6 @@ class Ledger:
 
     def answered(self, message: Message, outcome: Outcome, provider: str) -> None:
         """The dot was answered 2xx and later replies may still contradict: for a start after a kill it counts."""
-        message.answered = True
         self._journal_reply(message, self._judged(message, outcome, provider, message.began, 0.0)[2])
 
     def _journal_reply(self, message: Message, settlement: Settlement) -> None:

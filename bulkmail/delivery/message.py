@@ -80,7 +80,6 @@ class Message:
     began: float = 0.0
     free_tries: int = 0
     dotted: bool = False  # its dot is in the journal, and nothing that says what became of it
-    answered: bool = False  # a 2xx to its dot is in the journal, before it was proven
 
     @property
     def recipient(self) -> str:

@@ -10,8 +10,8 @@ from bulkmail.mail import Category
 from bulkmail.smtp.capabilities import Capabilities
 from bulkmail.smtp.stuffing import check_lines
 
-_UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # a quoted local part may hold spaces and angle brackets
+_UNSAFE = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")  # half a surrogate pair has no bytes
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # a quoted local part may hold spaces and angle brackets
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,7 @@ def make(sender: str = "s@me.example", to: str = "r@you.example", message: bytes
     return Transaction(sender, (to,), message)
 
 
-@pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x1f", "\x7f"])
+@pytest.mark.parametrize("bad", ["\r", "\n", "\0", "\x1f", "\x7f", "\udc80"])
 @pytest.mark.parametrize("quoted", [False, True])
 def test_control_characters_never_reach_a_command(bad: str, quoted: bool):
     address = f'"a{bad}b"@x.example' if quoted else f"a{bad}b@x.example"
