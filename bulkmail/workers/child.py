@@ -8,7 +8,6 @@ below the parent's priority, so that the event loop gets its turn first.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import importlib
@@ -50,6 +49,8 @@ def _run_plain(handle: Callable[[Any], Any], jobs: int, answers: int) -> None:
 
 
 async def _run_many(handle: Callable[[Any], Awaitable[Any]], jobs: int, answers: int) -> None:
+    import asyncio  # noqa: PLC0415 - 9 MB that a plain worker need not have
+
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_READ)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(jobs, "rb", buffering=0))
@@ -87,6 +88,8 @@ def main(name: str) -> None:
     gc.set_threshold(*_GARBAGE)
     with contextlib.suppress(BrokenPipeError):
         if inspect.iscoroutinefunction(worker.handle):
+            import asyncio  # noqa: PLC0415 - as above
+
             asyncio.run(_run_many(worker.handle, jobs, answers))
         else:
             _run_plain(worker.handle, jobs, answers)

@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+import bulkmail.workers
 from bulkmail.workers.frames import Frames, frame
 
 
@@ -44,3 +47,17 @@ def test_it_ignores_the_signals_that_its_parent_handles_and_ends_with_its_input(
     assert child.wait(timeout=10) == 0
     assert child.stdout is not None
     child.stdout.close()
+
+
+def test_it_does_not_pay_for_its_parents_side() -> None:
+    text = "import sys, bulkmail.workers.child; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", text], stdout=subprocess.PIPE, check=True).stdout.decode().split()
+    assert "bulkmail.workers.frames" in loaded
+    assert not {"twisted", "asyncio", "bulkmail.workers.pool"} & set(loaded)
+
+
+def test_the_parents_side_is_there_when_it_is_asked_for() -> None:
+    assert bulkmail.workers.Pool.__module__ == "bulkmail.workers.pool"
+    assert bulkmail.workers.Command.__module__ == "bulkmail.workers.command"
+    with pytest.raises(AttributeError, match="has no attribute 'Thread'"):
+        bulkmail.workers.Thread  # noqa: B018

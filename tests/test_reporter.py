@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from bulkmail.reporter import ReportWorker
+from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """A report process, a spool with three rows of which two are settled, and its folder."""
+    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    store.recover(Journalled(found=True), "boot", 900.0, 1000.0)
+    files = [("r.csv", ["email"])]
+    made = store.create_campaign("spring", "/c", key=b"k" * 32, content={}, digests={}, files=files, now=1000.0)
+    rows = [(n, 0, n, f"u{n}@a.example", "a.example", json.dumps([f"u{n}@a.example"]), "ok", "") for n in (1, 2, 3)]
+    store.add_rows(made.id, rows, {}, True, 1000.0)
+    store.set_state(made.id, "running", 1000.0)
+    claimed = store.claim([(1, 2)], 1001.0)[1]
+    attempt = Attempt(1002.0, 1, "delivered", "", 250, "2.0.0", "2.0.0 Ok", "dot", "mx.a.example", "192.0.2.1")
+    store.settle(
+        [
+            Settlement(claimed[0].id, 1, "delivered", "", "", attempt, completed_at=1002.0, bytes=10),
+            Settlement(claimed[1].id, 1, "invalid", "template", completed_at=1002.0, note="no such variable"),
+        ]
+    )
+    one = ReportWorker()
+    place = tmp_path / "report"
+    one.handle(("open", made.id, str(tmp_path), str(place), files, b"k" * 32, "me.example", False, (0, 0)))
+    yield SimpleNamespace(worker=one, place=place, campaign=made.id, store=store)
+    store.close()
+
+
+def facts(**changed):
+    by_status = {"delivered": 1, "invalid": 1, "pending": 1}
+    return {
+        "campaign": "spring",
+        "state": "running",
+        "now": 1003.0,
+        "input_rows": 3,
+        "input_complete": True,
+        "by_status": by_status,
+        "by_category": {},
+        "by_provider": {},
+        "by_domain": {},
+        "rate": 0.0,
+        "started_at": 1000.0,
+        "ended_at": None,
+        "exit_status": None,
+        "subject": "hi",
+        "sender": "s@me.example",
+        "next_try_at": None,
+        "rehearsal": False,
+        **changed,
+    }
+
+
+def rows_of(path):
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
+
+
+def test_recipients_csv_has_a_row_for_each_and_our_words_where_nobody_replied(worker):
+    top = worker.worker.handle(("refresh", worker.campaign, facts()))
+    rows = rows_of(worker.place / "recipients.csv")
+    assert [row["status"] for row in rows] == ["delivered", "invalid", "pending"]
+    assert [row["reply"] for row in rows] == ["2.0.0 Ok", "no such variable", ""]
+    assert rows[0]["attempts"] == "1"
+    assert top["a.example"]["delivered"] == 1
+    assert (worker.place / "index.html").exists()
+
+
+def test_attempts_csv_is_appended_and_its_position_told(worker):
+    position = worker.worker.handle(("attempts", worker.campaign))
+    assert [row["result"] for row in rows_of(worker.place / "attempts.csv")] == ["delivered"]
+    assert position[0] == (worker.place / "attempts.csv").stat().st_size
+    assert worker.worker.handle(("attempts", worker.campaign)) == position
+    assert len(rows_of(worker.place / "attempts.csv")) == 1
+
+
+def test_summary_json(worker):
+    worker.worker.handle(("live", worker.campaign, facts(), True))
+    summary = json.loads((worker.place / "summary.json").read_text())
+    assert (summary["campaign"], summary["input_rows"], summary["possibly_doubled"]) == ("spring", 3, 0)
+
+
+def test_closed_it_knows_the_campaign_no_more(worker):
+    worker.worker.handle(("attempts", worker.campaign))
+    worker.worker.handle(("close", worker.campaign))
+    with pytest.raises(KeyError):
+        worker.worker.handle(("attempts", worker.campaign))
+
+
+def test_a_job_it_does_not_know(worker):
+    with pytest.raises(LookupError, match="no such job: sing"):
+        worker.worker.handle(("sing",))
+
+
+def test_it_does_not_pay_for_what_it_does_not_use():
+    text = "import sys, bulkmail.reporter; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", text], stdout=subprocess.PIPE, check=True).stdout.decode().split()
+    )
+    assert "bulkmail.report.writer" in loaded
+    assert not loaded & {"bulkmail.delivery", "bulkmail.settings", "pydantic", "cryptography", "OpenSSL"}
