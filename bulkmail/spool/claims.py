@@ -8,7 +8,7 @@ from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.spool.database import Statements
 from bulkmail.spool.intake import Intake
-from bulkmail.spool.rows import Claimed, Held
+from bulkmail.spool.rows import Claimed, Held, id_range
 
 
 class Claims(Intake):
@@ -111,7 +111,7 @@ class Claims(Intake):
         self, campaign_id: int, queue_id: int, cursor: int, room: int, now: float
     ) -> tuple[int, list[Claimed]]:
         # one row more than asked for tells whether the queue has run dry
-        rows = self._db.execute("new_rows", (queue_id, cursor, room + 1)).fetchall()
+        rows = self._new_rows(campaign_id, queue_id, cursor, room + 1)
         got = [
             Claimed(identity, campaign_id, queue_id, email, fields, file_no, 0, 0.0, now, "pending", "", "")
             for identity, email, fields, file_no in rows[:room]
@@ -121,3 +121,10 @@ class Claims(Intake):
         assert claim_id is not None
         self._db.execute("move_cursor", (upto, int(len(rows) > room), queue_id))
         return claim_id, got
+
+    def _new_rows(self, campaign_id: int, queue_id: int, cursor: int, limit: int) -> list[tuple[int, str, str, int]]:
+        """Up to ``limit`` rows of a queue behind its cursor, in input order: (id, email, fields, file_no)."""
+        low, high = id_range(campaign_id)
+        found: list[tuple[int, str, str, int]]
+        found = self._db.execute("new_rows", (max(low, cursor), high, queue_id, limit)).fetchall()
+        return found

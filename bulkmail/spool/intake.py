@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bulkmail.failpoints import failpoint
@@ -50,29 +50,14 @@ class Intake(Campaigns):
 
     def _store_rows(self, campaign_id: int, rows: Sequence[InputRow], now: float | None) -> None:
         queues = self._queues(campaign_id, rows)
-        low = recipient_id(campaign_id, 0)
-        recipients: list[tuple[Any, ...]] = []
         outcomes: list[tuple[Any, ...]] = []
-        counts: Counter[tuple[str, str, str]] = Counter()
-        for number, file_no, row_in_file, email, domain, fields, verdict, note in rows:
-            queue: int | None
-            if verdict == "ok":
-                queue = queues[domain]
-            elif verdict == "held":
-                queue = -queues[domain]
-            else:
-                queue = None
-                status = str(Status(verdict))
-                category = _INVALID if status == "invalid" else ""
-                outcomes.append((low + number, status, category, "", 0, None, now, None, 0, None, 0, note))
-                counts["", status, category] += 1
-            recipients.append((low + number, queue, file_no, row_in_file, email, fields))
-        counts[_PENDING] += len(recipients) - len(outcomes)
-        self._add_recipients(recipients)
+        self._add_recipients(_recipients(recipient_id(campaign_id, 0), rows, queues, now, outcomes))
         self._set_outcomes(outcomes)
-        self._add_totals([(campaign_id, *key, count) for key, count in counts.items()])
+        counts = Counter(outcome[1:3] for outcome in outcomes)
+        totals = [(campaign_id, "", *key, count) for key, count in counts.items()]
+        self._add_totals([(campaign_id, *_PENDING, len(rows) - len(outcomes)), *totals])
 
-    def _add_recipients(self, rows: list[tuple[Any, ...]]) -> None:
+    def _add_recipients(self, rows: Iterable[tuple[Any, ...]]) -> None:
         self._db.many("add_recipient", rows)
 
     def _set_outcomes(self, rows: list[tuple[Any, ...]]) -> None:
@@ -104,9 +89,10 @@ class Intake(Campaigns):
             if domain in fresh and not has_new:
                 dry.append((queue_id,))
         self._db.many("queue_has_new", dry)
+        before = recipient_id(campaign_id, rows[0][0] - 1)  # no row of a new queue is looked for before these
         for domain, has_new in domains.items():
             if domain not in queues:
-                queue_id = self._db.execute("add_queue", (campaign_id, domain, has_new)).lastrowid
+                queue_id = self._db.execute("add_queue", (campaign_id, domain, has_new, before)).lastrowid
                 assert queue_id is not None
                 queues[domain] = queue_id
         return queues
@@ -152,3 +138,20 @@ class Intake(Campaigns):
             if row is not None:
                 found[identity] = row[1]
         return found
+
+
+def _recipients(
+    low: int, rows: Iterable[InputRow], queues: Mapping[str, int], now: float | None, outcomes: list[tuple[Any, ...]]
+) -> Iterator[tuple[Any, ...]]:
+    """Each row as it is stored, made while those before it are; ``outcomes`` gets those that end here."""
+    for number, file_no, row_in_file, email, domain, fields, verdict, note in rows:
+        queue: int | None = None
+        if verdict == "ok":
+            queue = queues[domain]
+        elif verdict == "held":
+            queue = -queues[domain]
+        else:
+            status = str(Status(verdict))
+            category = _INVALID if status == "invalid" else ""
+            outcomes.append((low + number, status, category, "", 0, None, now, None, 0, None, 0, note))
+        yield low + number, queue, file_no, row_in_file, email, fields

@@ -102,8 +102,9 @@ class PgIntake(Settling):
             queues.update(self._db.arrays("add_queues", new, campaign_id).fetchall())
         return queues
 
-    def _add_recipients(self, rows: list[tuple[Any, ...]]) -> None:
-        self._db.copy("copy_recipients", [(*row[:4], clean(row[4]), clean(row[5])) for row in rows])
+    def _add_recipients(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        # one by one: the server stores the first while the next are being made
+        self._db.copy("copy_recipients", ((*row[:4], clean(row[4]), clean(row[5])) for row in rows))
 
     def _set_outcomes(self, rows: list[tuple[Any, ...]]) -> None:
         self._db.arrays("set_outcomes", [(*row[:11], clean(row[11])) for row in rows])

@@ -84,7 +84,7 @@ class Settling(Claims):
                 if room <= 0:
                     break
                 cursor = self._db.execute("queue", (queue_id,)).fetchone()[1]
-                rows = self._db.execute("new_rows", (queue_id, cursor, room + 1)).fetchall()
+                rows = self._new_rows(campaign_id, queue_id, cursor, room + 1)
                 held |= {row[0]: Held.new(0, queue_id, 0.0) for row in rows[:room]}
                 upto = rows[:room][-1][0] if rows else cursor
                 self._db.execute("move_cursor", (upto, int(len(rows) > room), queue_id))

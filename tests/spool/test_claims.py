@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import OwnFault
-from bulkmail.spool import SqliteStore, recipient_id
+from bulkmail.spool import Journalled, Recovered, SqliteStore, recipient_id
 
 
 def test_new_rows_come_in_input_order_and_once(store, kit):
@@ -22,6 +22,25 @@ def test_new_rows_come_in_input_order_and_once(store, kit):
     assert store.claim([(a, 10), (b, 10)], 7.0) == {a: [], b: []}
     assert store.backlog(0, 10) == []
     assert store.claimed == 7
+
+
+def test_rows_that_are_far_apart_come_in_input_order(tmp_path, kit):
+    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    store.recover(Journalled(found=True), "boot", 900.0, 1000.0)
+    before = kit.campaign(store, "before", rows=[kit.row(1)])
+    identity = kit.campaign(store, rows=[kit.row(n) for n in (1, 2, 3)])
+    [(_, _, _), (queue, _, _)] = store.backlog(0, 10)
+    far = [262_143, 262_144, 262_145, 1_000_000, 9_999_999]
+    for n in far:  # as if the rows of other domains lay between them
+        values = (recipient_id(identity, n), queue, 0, n, f"u{n}@example.com", "[]")
+        store.database.connection.execute("INSERT INTO recipient VALUES (?, ?, ?, ?, ?, ?)", values)
+    got = [[claimed.number for claimed in store.claim([(queue, 3)], 5.0)[queue]] for _ in range(4)]
+    assert got == [[1, 2, 3], [262_143, 262_144, 262_145], [1_000_000, 9_999_999], []]
+    assert [campaign for _, campaign, _ in store.backlog(0, 10)] == [before]
+    store.close()
+    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    assert store.recover(Journalled(found=True), "boot", 900.0, 1000.0) == Recovered(0, 0, 8)
+    store.close()
 
 
 def test_one_queue_asked_twice_in_one_go(store, kit):

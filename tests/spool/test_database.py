@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from bulkmail.mail import OwnFault, Refused
-from bulkmail.spool import SqliteStore, recipient_id
+from bulkmail.spool import Journalled, Recovered, SqliteStore, recipient_id
 from bulkmail.spool import database as database_module
 from bulkmail.spool.database import VERSION, open_database
 from bulkmail.spool.queries import MIGRATIONS
@@ -204,6 +204,15 @@ def test_an_older_file_is_copied_then_brought_up_to_date(old, raw):
     assert copy.execute("SELECT count(*) FROM recipient").fetchone() == (3,)
     assert copy.execute("SELECT count(*) FROM claim").fetchone() == (0,)
     assert stat.S_IMODE(os.stat(f"{old}.before-{VERSION}").st_mode) == 0o600
+
+
+def test_rows_that_an_older_file_left_claimed_are_found(old, raw):
+    raw(old).execute("INSERT INTO claim VALUES (1, 1, 0, ?, 5.0)", (recipient_id(1, 2),))
+    raw(old).execute("UPDATE queue SET cursor = ?", (recipient_id(1, 2),))
+    store = SqliteStore(old)
+    assert store.recover(Journalled(found=True), "boot", 900.0, 1000.0) == Recovered(0, 2, 0)
+    assert [row.number for row in store.claim([(1, 10)], 2000.0)[1]] == [1, 2, 3]
+    store.close()
 
 
 def test_a_file_that_is_up_to_date_is_not_copied(tmp_path):

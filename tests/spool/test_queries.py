@@ -56,7 +56,7 @@ def test_migrations_are_numbered_without_a_gap():
     ],
 )
 def test_no_query_walks_through_rows_it_does_not_want(sqlite, name):
-    few = {"campaign", "claim", "c", "CONSTANT", "json_each", "site_facts"}  # tables of a few rows, whatever the list
+    few = {"campaign", "claim", "c", "chunk", "CONSTANT", "json_each", "site_facts"}  # of a few rows, whatever the list
     at_the_start_only = {"left_claimed", "due_claimed"}  # a start may look through everything that waits
     text = SQL[name]
     names = set(re.findall(r":(\w+)", text))
@@ -67,7 +67,17 @@ def test_no_query_walks_through_rows_it_does_not_want(sqlite, name):
     assert name in at_the_start_only or walked <= few
 
 
-def test_rows_held_back_are_found_through_the_index_that_holds_them_together(sqlite):
-    text = SQL["all_held_back"]
-    plan = sqlite.database._connection.execute(f"EXPLAIN QUERY PLAN {text}", (1, 2, 3)).fetchall()
-    assert "INDEX recipient_queue" in plan[0][3]
+def plan_of(sqlite, name, values):
+    plan = sqlite.database._connection.execute(f"EXPLAIN QUERY PLAN {SQL[name]}", values).fetchall()
+    return [step[3] for step in plan]
+
+
+def test_rows_held_back_are_found_through_an_index_of_their_own(sqlite):
+    assert "INDEX recipient_held" in plan_of(sqlite, "all_held_back", (1, 2, 3))[0]
+
+
+@pytest.mark.parametrize(("name", "values"), [("new_rows", (1, 2, 3, 4)), ("open_claimed", ())])
+def test_a_queues_rows_are_found_chunk_by_chunk_and_never_sorted(sqlite, name, values):
+    plan = plan_of(sqlite, name, values)
+    assert any("INDEX recipient_chunk (<expr>=? AND queue_id=? AND rowid>?" in step for step in plan)
+    assert not any("TEMP B-TREE" in step for step in plan)

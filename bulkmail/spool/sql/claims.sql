@@ -22,7 +22,12 @@ WHERE d.queue_id = ? AND d.next_at IS NOT NULL AND d.next_at <= ?
 ORDER BY d.next_at, d.recipient_id LIMIT ?
 
 -- name: new_rows
-SELECT id, email, fields, file_no FROM recipient WHERE queue_id = ? AND id > ? ORDER BY id LIMIT ?
+-- behind row ?1, the last id of the campaign being below ?2; ordered as the index has it, for a queue may be long
+WITH RECURSIVE chunk(n, last) AS (
+    SELECT ?1 >> 18, (SELECT max(id) FROM recipient WHERE id <= ?2) >> 18
+    UNION ALL SELECT n + 1, last FROM chunk WHERE n < last)
+SELECT id, email, fields, file_no FROM recipient
+WHERE id >> 18 IN (SELECT n FROM chunk) AND queue_id = ?3 AND id > ?1 ORDER BY id >> 18, id LIMIT ?4
 
 -- name: claim_due
 UPDATE due SET next_at = NULL, date = ? WHERE recipient_id = ?

@@ -24,8 +24,8 @@ PRAGMA journal_mode = WAL
 PRAGMA synchronous = FULL
 
 -- name: cache_size
--- 24 MB of pages: the index over the queues is written at random during the import
-PRAGMA cache_size = -24576
+-- 16 MB of pages: during the import the queues, and one chunk of the index over their rows, are written at random
+PRAGMA cache_size = -16384
 
 -- name: autocheckpoint
 -- 16 MB of log between two checkpoints: a page that changes often is written home once

@@ -14,7 +14,7 @@ SELECT state FROM reading WHERE campaign_id = ?
 SELECT domain, id, has_new FROM queue WHERE campaign_id = ? AND domain IN (SELECT value FROM json_each(?))
 
 -- name: add_queue
-INSERT INTO queue (campaign_id, domain, has_new) VALUES (?, ?, ?)
+INSERT INTO queue (campaign_id, domain, has_new, cursor) VALUES (?, ?, ?, ?)
 
 -- name: queue_has_new
 UPDATE queue SET has_new = 1 WHERE id = ?
@@ -29,10 +29,9 @@ WHERE r.id = ? AND r.queue_id < 0
     AND NOT EXISTS (SELECT 1 FROM due d WHERE d.recipient_id = r.id)
 
 -- name: all_held_back
--- the rows of one campaign that nobody has told yet whether they are duplicates; the + keeps SQLite from walking
--- through the whole campaign instead of the few rows in the index below 0
-SELECT r.id, r.queue_id FROM recipient r
-WHERE r.queue_id < 0 AND +r.id BETWEEN ? AND ?
+-- the rows of one campaign that nobody has told yet whether they are duplicates: few, in an index of their own
+SELECT r.id, r.queue_id FROM recipient r INDEXED BY recipient_held
+WHERE r.queue_id < 0 AND r.id BETWEEN ? AND ?
     AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.recipient_id = r.id)
     AND NOT EXISTS (SELECT 1 FROM due d WHERE d.recipient_id = r.id)
 LIMIT ?

@@ -4,7 +4,12 @@ SELECT EXISTS (SELECT 1 FROM claim) OR EXISTS (SELECT 1 FROM due WHERE next_at I
 -- name: open_claimed
 -- rows of open claims that were neither settled nor given back
 SELECT r.id, c.queue_id, c.claimed_at
-FROM claim c JOIN recipient r ON r.queue_id = c.queue_id AND r.id > c.after_id AND r.id <= c.upto_id
+FROM claim c CROSS JOIN recipient r ON r.queue_id = c.queue_id AND r.id > c.after_id AND r.id <= c.upto_id
+    AND r.id >> 18 IN (
+        WITH RECURSIVE chunk(n) AS (
+            SELECT max(c.after_id, c.upto_id & ~1099511627775) >> 18
+            UNION ALL SELECT n + 1 FROM chunk WHERE n < c.upto_id >> 18)
+        SELECT n FROM chunk)
 WHERE NOT EXISTS (SELECT 1 FROM outcome o WHERE o.recipient_id = r.id)
     AND NOT EXISTS (SELECT 1 FROM due d WHERE d.recipient_id = r.id)
 
