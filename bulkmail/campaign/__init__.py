@@ -13,13 +13,17 @@ worker process of their own (`bulkmail.campaign.ingest`), which is started by it
 
 from __future__ import annotations
 
-from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
-from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
-from bulkmail.campaign.load import load_campaign, schema
-from bulkmail.campaign.model import Campaign, Schedule
-from bulkmail.campaign.places import changed_since
-from bulkmail.campaign.preflight import Lists, read_headers
-from bulkmail.campaign.reading import sender_domain, snapshot
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
+    from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
+    from bulkmail.campaign.load import load_campaign, schema
+    from bulkmail.campaign.model import Campaign, Schedule
+    from bulkmail.campaign.places import changed_since
+    from bulkmail.campaign.preflight import Lists, read_headers
+    from bulkmail.campaign.reading import sender_domain, snapshot
 
 __all__ = [
     "ONE_FOR_ALL",
@@ -40,3 +44,30 @@ __all__ = [
     "snapshot",
     "write_status",
 ]
+
+_WHERE = {
+    "Action": "folder",
+    "Campaign": "model",
+    "DropFolder": "folder",
+    "FolderState": "folder",
+    "Lists": "preflight",
+    "ONE_FOR_ALL": "differences",
+    "Schedule": "model",
+    "changed_since": "places",
+    "changes": "differences",
+    "digests": "differences",
+    "load_campaign": "load",
+    "read_headers": "preflight",
+    "scan": "folder",
+    "schema": "load",
+    "sender_domain": "reading",
+    "snapshot": "reading",
+    "write_status": "folder",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is asked for, read then: the process that reads the lists needs none of it, and no Pydantic."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"bulkmail.campaign.{_WHERE[name]}"), name)
