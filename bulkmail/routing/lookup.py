@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, Literal, NamedTuple
 
 import dns.asyncquery
@@ -117,7 +118,7 @@ def _text(name: dns.name.Name) -> str:
 
 def _record(record: Any) -> Any:
     if record.rdtype == dns.rdatatype.MX:
-        return (record.preference, _text(record.exchange))
+        return (record.preference, intern(_text(record.exchange)))  # one for all the domains that it takes mail for
     return record.address
 
 
@@ -172,7 +173,7 @@ class Lookup:
         clock: Callable[[], float],
         timeout: float = 5.0,
         concurrency: int = 128,
-        cache_size: int = 65536,
+        cache_size: int = 32768,
         ttl_floor: float = 60.0,
         must_exist: Sequence[str] = (),
     ) -> None:
@@ -292,7 +293,7 @@ class Lookup:
                 return self._keep(name, kind, Found("failed", name, 0.0, text=words), 0.0)
             ttl = min(ttl, chain.minimum_ttl)
             alias = alias or bool(chain.cnames)
-            last = _text(chain.canonical_name)
+            last = _text(chain.canonical_name) if alias else name
             if chain.answer is not None:
                 records = tuple(_record(record) for record in chain.answer)
                 return self._keep(name, kind, Found("data", last, 0.0, records, alias), ttl)

@@ -3,7 +3,7 @@
 Jobs and answers are plain data:
 
 ``("configure", {"nameservers": ["127.0.0.1:53"] or None, "timeout": 5.0, "allow_networks": [...], "ipv6": False,
-"concurrency": 128, "cache_size": 65536, "ttl_floor": 60.0, "mx_aliases": False, "route_within": 45.0,
+"concurrency": 128, "cache_size": 32768, "ttl_floor": 60.0, "mx_aliases": False, "route_within": 45.0,
 "must_exist": ["example.com"]})``
 -> ``("configured",)``
 ``("check",)`` -> ``("alive",)``
@@ -99,7 +99,7 @@ class Resolver:
         allow_networks: list[str] | None = None,
         ipv6: bool = False,
         concurrency: int = 128,
-        cache_size: int = 65536,
+        cache_size: int = 32768,
         ttl_floor: float = 60.0,
         mx_aliases: bool = False,
         route_within: float = 45.0,
