@@ -169,6 +169,29 @@ def campaign(folder: Path, name: str, recipients: int, domains: int, files: int 
     return place
 
 
+def long_list(path: Path, rows: int, domains: int, twice: int = 0) -> None:
+    """A list of any length with the columns of the welcome campaign, written fast; every ``twice``-th comes again."""
+    dice = random.Random(3)
+    with path.open("w", encoding="utf-8") as file:
+        file.write("email,first_name,last_name,city,plan,products,joined\n")
+        again: list[str] = []
+        for start in range(0, rows, 10_000):
+            lines = [
+                f"person{n}@d{dice.randrange(domains)}.test,Ana,Meyer-{n},Wien,plus,bowl|stool,2024-05-01\n"
+                for n in range(start, min(rows, start + 10_000))
+            ]
+            file.write("".join(lines))
+            again += lines[::twice] if twice else []
+        file.write("".join(again))
+
+
+def server_of(spool: str) -> int:
+    """The process of the PostgreSQL at this address; 0 for a folder."""
+    if not spool.startswith("postgresql:"):
+        return 0
+    return int((Path(spool.partition("host=")[2]) / "data" / "postmaster.pid").read_text().split()[0])
+
+
 def letters_of_welcome(pem: bytes) -> tuple[list[tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]]:
     """Rows of the welcome campaign, as the composer gets them, and its content without and with a DKIM key."""
     loaded = load_campaign(ROOT / "campaigns" / "welcome" / "campaign.yaml")
@@ -320,6 +343,18 @@ def tree_cpu(pid: int) -> float:
             continue
         total += sum(map(int, fields[11:15]))
     return total / _TICK
+
+
+def cpu(pid: int) -> float:
+    """CPU seconds of one process that runs, all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process had resident so far."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
 def keep(name: str, figures: dict[str, object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
 
 TICK = 0.01
+COURSE = 30.0  # seconds between two lines of what is going on
+LAST_REPORT = 1800.0
+BYTES = 2000  # of disk for each recipient: the list, the spool, the attempts, and the report twice
 # What runs in place of twistd: twistd, with a clock in its event loop that says how late it was each time (which on a
 # busy machine is also how long other programs had the processor), and what each turn of the loop cost in CPU time
 WATCHED = """
@@ -72,43 +75,69 @@ run()
 """
 
 
-def long_list(folder: Path, recipients: int, domains: int) -> Path:
-    """The welcome campaign with a list of any length, written fast."""
-    place = lab.campaign(folder, "memory", 1, 1)
-    dice = random.Random(3)
-    with (place / "recipients0.csv").open("w", encoding="utf-8") as file:
-        file.write("email,first_name,last_name,city,plan,products,joined\n")
-        for start in range(0, recipients, 10_000):
-            file.write("".join([
-                f"person{n}@d{dice.randrange(domains)}.test,Ana,Meyer-{n},Wien,plus,bowl|stool,2024-05-01\n"
-                for n in range(start, min(recipients, start + 10_000))
-            ]))  # fmt: skip
-    return place
-
-
-def memory(pid: int) -> dict[str, float]:
-    """Resident megabytes (now) of the process and its children, by what they do; several of a kind are numbered."""
-    found: dict[str, float] = {}
+def memory(pid: int) -> dict[str, tuple[float, float]]:
+    """Megabytes resident now, and at most so far, of the process and its children; several of a kind are numbered."""
+    found: dict[str, tuple[float, float]] = {}
     for one in [pid, *lab.children(pid)]:
         try:
             words = Path(f"/proc/{one}/cmdline").read_text().split("\0")
-            status = Path(f"/proc/{one}/status").read_text()
+            status = Path(f"/proc/{one}/status").read_text().splitlines()
         except OSError:
             continue
         if one != pid and "bulkmail.workers.child" not in words:
             continue  # about to become a worker
         name = "main" if one == pid else words[-2].rpartition(":")[2]
         number = sum(other.split()[0] == name for other in found)
-        resident = [line for line in status.splitlines() if line.startswith("VmRSS")]
-        if resident:
-            found[f"{name} {number + 1}" if number else name] = int(resident[0].split()[1]) / 1024
+        said = {line.split()[0]: int(line.split()[1]) / 1024 for line in status if line.startswith(("VmRSS", "VmHWM"))}
+        if said:
+            found[f"{name} {number + 1}" if number else name] = said["VmRSS:"], said["VmHWM:"]
     return found
+
+
+class Watch:
+    """Looks at one run while it lasts."""
+
+    def __init__(self, process: subprocess.Popen[bytes], report: Path, begun: float) -> None:
+        self._process, self._summary, self._begun = process, report / "summary.json", begun
+        self.peaks: dict[str, float] = {}
+        self.course: list[dict[str, float]] = []
+        self.read = self.delivered = 0
+        self.by_status: dict[str, int] = {}
+        self.list_read_after: float | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def seconds(self) -> float:
+        return time.time() - self._begun
+
+    def look(self) -> None:
+        time.sleep(0.5)
+        now = memory(self._process.pid)
+        for name, (_, peak) in now.items():
+            self.peaks[name] = max(peak, self.peaks.get(name, 0.0))
+        if self._summary.exists():
+            said = json.loads(self._summary.read_text())
+            self.by_status = said["by_status"]
+            self.read, self.delivered = said["input_rows"], self.by_status["delivered"]
+            if said["input_complete"] and self.list_read_after is None:
+                self.list_read_after = self.seconds
+        if "main" in now and self.seconds >= len(self.course) * COURSE:
+            self.course.append({
+                "at_s": self.seconds, "read": self.read, "delivered": self.delivered,
+                **{name: resident for name, (resident, _) in now.items()},
+            })  # fmt: skip
+            most = max((mb for name, (mb, _) in now.items() if name != "main"), default=0.0)
+            words = f"{self.seconds:6,.0f} s: {self.read:,} read, {self.delivered:,} delivered"
+            print(f"{words}; main {now['main'][0]:.0f} MB, largest worker {most:.0f} MB", flush=True)
 
 
 def measure(folder: Path, recipients: int, domains: int, sent: int, patience: float) -> dict[str, object]:
     """Run until the list is read and ``sent`` messages are delivered, then stop as an operator would."""
-    campaign = long_list(folder, recipients, domains)
-    peaks: dict[str, float] = {}
+    campaign = lab.campaign(folder, "memory", 1, 1)
+    lab.long_list(campaign / "recipients0.csv", recipients, domains)
     said = folder / "loop.json"
     with lab.dns(folder, domains, 200, 4) as nameserver, lab.sinks(4) as port:
         config = lab.settings(folder, nameserver, port, dkim=True)
@@ -117,38 +146,38 @@ def measure(folder: Path, recipients: int, domains: int, sent: int, patience: fl
         command += ["--nodaemon", "--pidfile=", "bulkmail", "-c", str(campaign), "--settings", str(config)]
         log = (folder / "log").open("wb")
         process = subprocess.Popen(command, cwd=campaign, stdout=log, stderr=log)
-        read = delivered = 0
-        complete_after = None
+        watch = Watch(process, campaign / "report", begun)
         try:
-            while process.poll() is None and time.time() - begun < patience:
-                time.sleep(0.5)
-                for name, mb in memory(process.pid).items():
-                    peaks[name] = max(mb, peaks.get(name, 0.0))
-                summary = campaign / "report" / "summary.json"
-                if summary.exists():
-                    now = json.loads(summary.read_text())
-                    read, delivered = now["input_rows"], now["by_status"]["delivered"]
-                    if now["input_complete"] and complete_after is None:
-                        complete_after = time.time() - begun
-                if complete_after is not None and delivered >= min(sent, recipients):
+            while watch.running and watch.seconds < patience:
+                watch.look()
+                if watch.list_read_after is not None and watch.delivered >= min(sent, recipients):
                     break
-        finally:
-            if process.poll() is None:
+            stopped = watch.seconds
+            if watch.running:
                 process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(120)
-            except subprocess.TimeoutExpired:
+            while watch.running and watch.seconds < stopped + LAST_REPORT:  # it writes the whole report before it ends
+                watch.look()
+        finally:
+            if watch.running:
                 process.kill()
-                process.wait()
+            process.wait()
             log.close()
     if not said.exists():
         raise SystemExit((folder / "log").read_text()[-2000:])
+    summary = json.loads((campaign / "report" / "summary.json").read_text())
+    with (campaign / "report" / "recipients.csv").open("rb") as file:
+        rows = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b"")) - 1
     return {
         "recipients": recipients,
-        "read": read,
-        "delivered": delivered,
-        "list_read_after_s": complete_after,
-        "peak_mb": peaks,
+        "read": summary["input_rows"],
+        "delivered": summary["by_status"]["delivered"],
+        "by_status": summary["by_status"],
+        "report_rows": rows,
+        "list_read_after_s": watch.list_read_after,
+        "stopped_after_s": stopped,
+        "last_report_s": watch.seconds - stopped,
+        "peak_mb": watch.peaks,
+        "course": watch.course,
         "status": process.returncode,
         **json.loads(said.read_text()),
     }
@@ -168,18 +197,27 @@ def main() -> None:
     rows, figures = [], {}
     for recipients in given.recipients:
         with tempfile.TemporaryDirectory(prefix="bulkmail-bench-") as text:
+            room = shutil.disk_usage(text).free / 1e9
+            if room < recipients * BYTES / 1e9:
+                raise SystemExit(
+                    f"{recipients:,} recipients need {recipients * BYTES / 1e9:.0f} GB, {room:.0f} are free"
+                )
             found = measure(Path(text), recipients, given.domains, given.sent, given.patience)
         figures[str(recipients)] = found
+        lab.keep("memory", {"domains": given.domains, "cores": len(os.sched_getaffinity(0)), **figures})
         peaks = found["peak_mb"]
         assert isinstance(peaks, dict)
+        print("at most: " + ", ".join(f"{name} {mb:.0f} MB" for name, mb in sorted(peaks.items())), flush=True)
         workers = max(mb for name, mb in peaks.items() if name != "main")
         rows.append([
-            f"{recipients:,}", f"{found['read']:,}", f"{found['delivered']:,}", peaks["main"], workers,
-            found["first_dot_s"], found["p50_ms"], found["p99_ms"], found["turn_p99_ms"], found["turn_max_ms"],
+            f"{recipients:,}", f"{found['read']:,}", found["list_read_after_s"] or "not reached",
+            f"{found['delivered']:,}", found["stopped_after_s"], f"{found['report_rows']:,}", found["last_report_s"],
+            peaks["main"], workers, found["first_dot_s"], found["p50_ms"], found["p99_ms"], found["turn_p99_ms"],
+            found["turn_max_ms"],
         ])  # fmt: skip
-    head = ["recipients", "read", "delivered", "main MB", "largest worker MB", "first message s"]
+    head = ["recipients", "read", "all read s", "delivered", "stopped s", "rows of the report", "last report s"]
+    head += ["main MB", "largest worker MB", "first message s"]
     print(lab.table([*head, "late p50 ms", "late p99 ms", "turn p99 CPU ms", "turn max CPU ms"], rows))
-    lab.keep("memory", {"domains": given.domains, "cores": len(os.sched_getaffinity(0)), **figures})
 
 
 if __name__ == "__main__":

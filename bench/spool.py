@@ -132,13 +132,6 @@ def child(place: str, folder: str, settle: int, server: int, files: list[str]) -
     print(json.dumps(bench.figures))
 
 
-def server_of(spool: str) -> int:
-    """The process of the PostgreSQL at this address; 0 for a folder."""
-    if not spool.startswith("postgresql:"):
-        return 0
-    return int((Path(spool.partition("host=")[2]) / "data" / "postmaster.pid").read_text().split()[0])
-
-
 def places(folder: Path, wanted: str, stack: ExitStack) -> Iterator[tuple[str, str]]:
     if wanted in ("both", "sqlite"):
         yield "SQLite", str(folder / "spool")
@@ -175,7 +168,7 @@ def main() -> None:
                 spool,
                 str(folder),
                 str(given.settle),
-                str(server_of(spool)),
+                str(lab.server_of(spool)),
             ]
             out = subprocess.run(
                 [*command, str(place / "recipients0.csv")], check=True, stdout=subprocess.PIPE, text=True
