@@ -86,6 +86,16 @@ def dns(folder: Path, domains: int, sites: int, addresses: int) -> Iterator[str]
 
 
 @contextmanager
+def many_domains(domains: int, sites: int, addresses: int) -> Iterator[str]:
+    """As `dns`, for more domains than dnsmasq can look through."""
+    port = free_port(socket.SOCK_DGRAM)
+    command = [sys.executable, str(Path(__file__).with_name("_zone.py")), *map(str, (port, domains, sites, addresses))]
+    with running(command):
+        time.sleep(0.5)
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
 def sinks(addresses: int, dump: Path | None = None) -> Iterator[int]:
     """One smtp-sink on each of ``addresses`` loopback addresses, all on one port; ``dump``: keep what they receive."""
     port = free_port()

@@ -139,7 +139,7 @@ def measure(folder: Path, recipients: int, domains: int, sent: int, patience: fl
     campaign = lab.campaign(folder, "memory", 1, 1)
     lab.long_list(campaign / "recipients0.csv", recipients, domains)
     said = folder / "loop.json"
-    with lab.dns(folder, domains, 200, 4) as nameserver, lab.sinks(4) as port:
+    with lab.many_domains(domains, 200, 4) as nameserver, lab.sinks(4) as port:
         config = lab.settings(folder, nameserver, port, dkim=True)
         begun = time.time()
         command = [sys.executable, "-c", WATCHED, str(said), str(TICK), str(begun)]
@@ -192,7 +192,7 @@ def main() -> None:
     )
     parser.add_argument("--patience", type=float, default=900, help="stop after so many seconds, whatever was reached")
     given = parser.parse_args()
-    lab.need("smtp-sink", "dnsmasq")
+    lab.need("smtp-sink")
     lab.end_in_order()
     rows, figures = [], {}
     for recipients in given.recipients:
