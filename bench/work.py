@@ -16,11 +16,11 @@ from types import FrameType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
+from _indoors import LETTER, NOW, House, Line, Server
 
 import bulkmail
 from bulkmail.content import Composer, eightfold
@@ -39,12 +39,11 @@ TOLERANCE = 0.05
 """So much more than the baseline is no regression: versions of Python and of the libraries differ a little."""
 
 MESSAGES = 128  # in each count; a multiple of the composer's batch
-NOW = 1_795_424_400.0
 _OURS = str(Path(bulkmail.__file__).parent)
 _MEMORY = "KB at the peak"
 
 
-def counted(work: Callable[[], object]) -> dict[str, float]:
+def counted(work: Callable[[], object], messages: int = MESSAGES) -> dict[str, float]:
     """Lines of our modules that ran, and calls into and out of them."""
     lines = calls = 0
 
@@ -69,7 +68,7 @@ def counted(work: Callable[[], object]) -> dict[str, float]:
     finally:
         sys.settrace(before[0])
         sys.setprofile(before[1])
-    return {"lines": lines / MESSAGES, "calls": calls / MESSAGES}
+    return {"lines": lines / messages, "calls": calls / messages}
 
 
 def composing(signed: bool) -> dict[str, float]:
@@ -103,72 +102,36 @@ def unpacking() -> dict[str, float]:
     return counted(lambda: [list(frames.feed(answer)) for answer in answers])
 
 
-class Server:
-    """A server with PIPELINING and without CHUNKING that accepts everything it is told in one piece."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.writes = 0
-        self._in_message = False
-
-    def told(self, events: list[Any], more: Iterator[Transaction]) -> None:
-        """Take part in one dialogue until it has nothing more to say."""
-        while True:
-            for event in events:
-                if isinstance(event, DotNext) and self.session.may_follow:
-                    following = next(more, None)
-                    if following is not None:
-                        self.session.follow(following)
-            said = self.session.take_output()
-            if not said:
-                return
-            self.writes += 1
-            events = self.session.receive(self.replies(said))
-
-    def replies(self, said: bytes) -> bytes:
-        """What a server answers to these lines."""
-        replies = []
-        for line in said.split(b"\r\n")[:-1]:
-            if self._in_message:
-                if line == b".":
-                    self._in_message = False
-                    replies.append(b"250 2.0.0 Ok: queued as 4TfK2x1Qz9\r\n")
-            elif line.startswith(b"EHLO"):
-                replies.append(b"250-mx.example.net\r\n250-PIPELINING\r\n250-SIZE 30000000\r\n250 8BITMIME\r\n")
-            elif line == b"DATA":
-                self._in_message = True
-                replies.append(b"354 End data with <CR><LF>.<CR><LF>\r\n")
-            else:
-                replies.append(b"250 2.1.0 Ok\r\n")
-        return b"".join(replies)
+def converse(session: Session, events: list[Any], more: Iterator[Transaction], server: Server) -> int:
+    """One dialogue until it has nothing more to say; says in how many round trips."""
+    trips = 0
+    while True:
+        for event in events:
+            if isinstance(event, DotNext) and session.may_follow:
+                following = next(more, None)
+                if following is not None:
+                    session.follow(following)
+        said = session.take_output()
+        if not said:
+            return trips
+        trips += 1
+        events = session.receive(server.told(said))
 
 
 def talking() -> dict[str, float]:
     """One connection, each message announced behind the one before; a write is a round trip."""
-    message = b"Subject: work\r\n\r\n" + b"A line of an ordinary letter, neither long nor short\r\n" * 200
-    session = Session(hostname="mta.example.com", tls="off")
-    server = Server(session)
-    more = (Transaction("s@example.com", (f"r{n}@example.net",), message) for n in range(MESSAGES))
-    server.told(session.receive(b"220 mx.example.net ESMTP\r\n"), more)
-    server.writes = 0
+    session, server, trips = Session(hostname="mta.example.com", tls="off"), Server(), 0
+    more = (
+        Transaction("s@example.com", (f"r{n}@example.net",), LETTER, notify="NEVER", plain=True)
+        for n in range(MESSAGES)
+    )
+    converse(session, session.receive(Server.GREETING), more, server)
 
     def work() -> None:
-        server.told(session.submit(next(more)), more)
+        nonlocal trips
+        trips = converse(session, session.submit(next(more)), more, server)
 
-    return {**counted(work), "writes": server.writes / MESSAGES}
-
-
-class Line:
-    """The writer's thread, in turns of the clock."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-
-    def call(self, work: Callable[[], Any]) -> Deferred[Any]:
-        """Run it one turn later."""
-        done: Deferred[Any] = Deferred()
-        self._clock.callLater(0, lambda: done.callback(work()))
-        return done
+    return {**counted(work), "writes": trips / MESSAGES}
 
 
 def recording(place: Path) -> dict[str, float]:
@@ -231,6 +194,17 @@ def recording(place: Path) -> dict[str, float]:
     return {**found, "journal writes": writes / MESSAGES, "transactions": transactions / MESSAGES}
 
 
+def sending(place: Path) -> dict[str, float]:
+    """All that the main process does for a message, from the claim to the settled outcome, several servers at once."""
+    house = House(place, MESSAGES * 4)  # enough that the first messages of each connection do not count
+    try:
+        found = counted(house.send, MESSAGES * 4)
+        assert house.run.delivered == MESSAGES * 4
+        return {**found, "writes": house.writes / MESSAGES / 4, "timers": house.reactor.timers / MESSAGES / 4}
+    finally:
+        house.close()
+
+
 def measure() -> dict[str, dict[str, float]]:
     """All of it, by part."""
     place = Path(tempfile.mkdtemp(prefix="bulkmail-work-"))
@@ -240,7 +214,8 @@ def measure() -> dict[str, dict[str, float]]:
             "composing, signed": composing(signed=True),
             "unpacking": unpacking(),
             "talking": talking(),
-            "recording": recording(place),
+            "recording": recording(place / "recording"),
+            "sending": sending(place / "sending"),
         }
     finally:
         shutil.rmtree(place)
