@@ -193,7 +193,7 @@ class Gates:
 
     def of_address(self, ip: str, provider: str, now: float) -> SharedGate | None:
         """The default limits for one remote address over all its sites; a provider's sites have the provider's own."""
-        return None if provider else self._take(self._addresses, ip, "", now)
+        return None if provider else self._addresses.get(ip) or self._take(self._addresses, ip, "", now)
 
     def keep_paces(self) -> None:
         """Tell of every pace that has changed."""

@@ -162,8 +162,11 @@ class Lane:
         else:
             if self.ready:
                 self._openings.more(now)
+        self._ask_for_more()
+
+    def _ask_for_more(self) -> None:
         if self.wants > self.stock // 2:
-            street.hungry(self)
+            self._street.hungry(self)
 
     def _next(self, connection: Connection, now: float) -> list[Message]:
         """What the next transaction is made of; the first message of it is granted."""
@@ -182,7 +185,7 @@ class Lane:
     def may_follow(self, conn: Connection) -> None:
         """Send or announce the next message behind the one under way, if it is ready and granted now."""
         street, now, ready = self._street, self._street.now(), self.ready
-        if self.closed or self.down or street.paused or self._gate.gate.surplus or self.outage.probing:
+        if self.closed or self.down_until > now or street.paused or self._gate.gate.surplus or self.outage.probing:
             return
         # Idle connections and those being opened find their messages left; one that came back untried is not risked
         # again; nothing stands behind the last one of a connection.
@@ -195,7 +198,7 @@ class Lane:
         if not self._grants.take(conn, now):
             return
         self.ready.extendleft(reversed(self._flights.follow(conn, self._next(conn, now))))
-        self._wakeup.now()  # dispatch() may be who submitted the one before: it must not nest
+        self._ask_for_more()  # a connection that is kept busy calls dispatch() no more
 
     # what a walk tells
 

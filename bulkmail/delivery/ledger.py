@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from random import Random
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
@@ -204,8 +203,9 @@ class Ledger:
     def _settle(self, message: Message, settlement: Settlement) -> None:
         run = message.run
         run.move(message.claimed.previous, (settlement.provider, settlement.status, settlement.category))
-        done: Deferred[None] = self._spool.settle(settlement)
         if settlement.next_at:
-            done.addCallback(lambda _: self.due(settlement.next_at))
-        done.addErrback(lambda failure: _log.failure("an outcome could not be stored", failure))
+            done = self._spool.settle(settlement).addCallback(lambda _: self.due(settlement.next_at))
+            done.addErrback(lambda failure: _log.failure("an outcome could not be stored", failure))
+        else:
+            self._spool.note(settlement)
         self._changed(run)

@@ -65,6 +65,7 @@ class Street:
         relay: Relaying | None = None,
     ) -> None:
         self.reactor = reactor
+        self.now: Callable[[], float] = reactor.seconds  # the monotonic clock, in seconds
         self.settings = settings
         self.ledger = ledger
         self.wall = wall
@@ -96,11 +97,6 @@ class Street:
         ledger.due = self._due
         timeouts = settings.smtp.timeouts
         self._brisk = timeouts.model_copy(update={"connect": min(timeouts.connect, _BRISK_CONNECT)})
-
-    def now(self) -> float:
-        """The monotonic clock, in seconds."""
-        now: float = self.reactor.seconds()
-        return now
 
     def scaled(self, seconds: float) -> float:
         """A wait of our own, shortened in a rehearsal."""

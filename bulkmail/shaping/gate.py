@@ -14,11 +14,12 @@ from bulkmail.shaping.pace import Pace
 class Gate:
     """Counts connections, books messages, and goes slower or faster as the receiver asks.
 
+    ``connections``: how many may be open now: the limit, or less after a complaint; never under 1.
     ``empty``: taken over from another machine, so nothing of the burst is left. ``pace``: the two factors (messages,
     connections) that were found to work before.
     """
 
-    __slots__ = ("_connecting", "_messages", "_rate_pace", "_width_pace", "limits", "open")
+    __slots__ = ("_connecting", "_messages", "_rate_pace", "_width_pace", "connections", "limits", "open")
 
     def __init__(
         self, limits: Limits, now: float, *, empty: bool = False, pace: tuple[float, float] = (1.0, 1.0)
@@ -30,11 +31,10 @@ class Gate:
         self._rate_pace = Pace(pace[0])
         self._width_pace = Pace(pace[1], floor=min(1.0, 1 / limits.connections))
         self._messages.scale(self._rate_pace.factor)
+        self._set_width()
 
-    @property
-    def connections(self) -> int:
-        """How many connections may be open now: the limit, or less after a complaint; never under 1."""
-        return max(1, int(self.limits.connections * self._width_pace.factor + 1e-9))
+    def _set_width(self) -> None:
+        self.connections = max(1, int(self.limits.connections * self._width_pace.factor + 1e-9))
 
     @property
     def surplus(self) -> int:
@@ -81,8 +81,9 @@ class Gate:
         if signal == "rate" and self._rate_pace.signal(now):
             self._messages.scale(self._rate_pace.factor)
             changed = True
-        if signal in ("rate", "connections"):
-            changed = self._width_pace.signal(now) or changed
+        if signal in ("rate", "connections") and self._width_pace.signal(now):
+            self._set_width()
+            changed = True
         return changed
 
     def speed_up(self, now: float) -> bool:
@@ -90,7 +91,10 @@ class Gate:
         changed = self._rate_pace.success(now)
         if changed:
             self._messages.scale(self._rate_pace.factor)
-        return self._width_pace.success(now) or changed
+        if self._width_pace.success(now):
+            self._set_width()
+            changed = True
+        return changed
 
     def __repr__(self) -> str:
         return f"<Gate {self.open} of {self.connections} connections open, messages {self._messages!r}>"

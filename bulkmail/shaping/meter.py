@@ -35,9 +35,9 @@ class Meter:
 
     def reserve(self, now: float) -> float:
         """Book the next slot and say when it comes: ``now`` or later."""
-        at = self.peek(now)
-        self._before = self._due
-        self._due = max(self._due, at) + self._interval
+        self._before = due = self._due
+        at = max(now, due - self._slack)
+        self._due = max(due, at) + self._interval
         return at
 
     def give_back(self) -> bool:

@@ -133,6 +133,13 @@ class Spool:
         """Write down what became of a claimed row; fires when that is durable, however long it takes."""
         return fail(OwnFault("the spool is closed")) if self._closed else self._outcomes.add((settlement,))
 
+    def note(self, settlement: Settlement) -> None:
+        """`settle`, and nobody waits for it: nearly every message ends so. What is wrong with it is logged."""
+        if self._closed:
+            _log.error("an outcome came when the spool was closed, and is not stored", item=settlement)
+        else:
+            self._outcomes.note(settlement)
+
     def release(self, rows: Iterable[int | Claimed], next_at: float = 0.0) -> Deferred[None]:
         """Give claimed rows back untouched, due at ``next_at``; fires when that is durable."""
         if self._closed:

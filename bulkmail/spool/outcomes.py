@@ -74,6 +74,11 @@ class Outcomes:
         self._plan()
         return done
 
+    def note(self, item: Item) -> None:
+        """Take this one; nobody waits for it."""
+        self._buffer.append((item, None))
+        self._plan()
+
     def flushed(self) -> Deferred[None]:
         """Write at once; fires when nothing is left to write."""
         done: Deferred[None] = Deferred()

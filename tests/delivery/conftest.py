@@ -101,10 +101,17 @@ class Watched(Spool):
         return super().claim(queue_id, limit).addCallback(took)
 
     def settle(self, settlement):
+        self.recorded(settlement)
+        return super().settle(settlement)
+
+    def note(self, settlement):
+        self.recorded(settlement)
+        super().note(settlement)
+
+    def recorded(self, settlement):
         assert settlement.recipient_id in self.out, "recorded, but not claimed (any more)"
         self.out.remove(settlement.recipient_id)
         self.settlements.append(settlement)
-        return super().settle(settlement)
 
     def release(self, rows, next_at=0.0):
         rows = list(rows)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import capturedLogs
 from twisted.internet.defer import ensureDeferred
 
 from bulkmail.mail import OwnFault
@@ -126,6 +127,23 @@ def test_on_a_full_disk_claims_fail_and_outcomes_wait(world, reactor, kit):
     world.in_thread(lambda: kit.check_laws(world.spool._store))
 
 
+def test_an_outcome_for_which_nobody_waits_is_stored_all_the_same(world, reactor, kit):
+    identity = world.campaign([kit.row(1), kit.row(2)])
+    [(queue, _, _)] = reactor.wait(world.spool.backlog(0, 10))
+    first, second = reactor.wait(world.spool.claim(queue, 2))
+    world.spool.note(kit.outcome(first))
+    assert world.spool.unsettled == 1
+    reactor.advance(0.25)
+    while world.spool.unsettled:
+        reactor.pump()
+    assert reactor.wait(world.spool.totals(identity)) == {("", "delivered", ""): 1, ("", "pending", ""): 1}
+    world.wait(world.spool.close())
+    with capturedLogs() as logs:
+        world.spool.note(kit.outcome(second))
+    assert [log["item"].recipient_id for log in logs] == [second.id]
+    world.open()
+
+
 def test_closing_writes_what_is_left_and_answers_open_claims(world, reactor, kit):
     identity = world.campaign([kit.row(1), kit.row(2)])
     [(queue, _, _)] = reactor.wait(world.spool.backlog(0, 10))
@@ -154,7 +172,7 @@ def test_what_could_not_be_written_at_the_close_is_found_in_the_journal(world, r
         settlement = kit.outcome(row)
         world.spool.journal.dot(row.id, 1)
         world.spool.journal.reply(row.id, 1, settlement.packed())
-        world.spool.settle(settlement)
+        world.spool.note(settlement)
     with pytest.raises(OwnFault, match="full"):
         world.wait(world.spool.close())
     world.open()

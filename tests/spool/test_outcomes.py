@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.defer import ensureDeferred
+from twisted.logger import capturedLogs
 
 from bulkmail.mail import OwnFault
 from bulkmail.spool import Journal, Settlement, SqliteStore
@@ -116,6 +117,16 @@ def test_one_wrong_settlement_does_not_keep_the_others(world, reactor, kit):
     reactor.wait(done[2])
     assert world.pending() == 1198
     assert world.outcomes.fault is None
+
+
+def test_a_wrong_one_for_which_nobody_waits_is_logged(world, reactor, kit):
+    wrong = kit.outcome(world.rows[1])._replace(status="sent")
+    with capturedLogs() as logs:
+        for item in (kit.outcome(world.rows[0]), wrong, kit.outcome(world.rows[2])):
+            world.outcomes.note(item)
+        reactor.wait(world.outcomes.flushed())
+    assert world.pending() == 1198
+    assert [log["item"] for log in logs] == [wrong]
 
 
 def test_nothing_to_do_is_done_at_once(world, reactor):
