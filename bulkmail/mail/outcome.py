@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from bulkmail.mail.reply import Reply
 
@@ -98,8 +99,7 @@ class Peer:
 NOWHERE = Peer()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one attempt did to one recipient: fate, the step, the receiver's words or ours, and the peer."""
 
     fate: Fate

@@ -32,7 +32,6 @@ reply later and ends the session.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bulkmail.mail import Category, Fate, Stage
 from bulkmail.smtp.events import Event, Settled
@@ -75,8 +74,8 @@ class Held:
             if not isinstance(event, Settled) or (stands and event.transaction is self._transaction):
                 told.append(event)
             elif event.transaction is self._transaction:
-                told.append(replace(event, fate=Fate.UNKNOWN, reply=None, note=note, category=Category.NO_ANSWER))
+                told.append(event._replace(fate=Fate.UNKNOWN, reply=None, note=note, category=Category.NO_ANSWER))
             else:
-                free = replace(event, fate=Fate.UNTRIED, stage=Stage.MAIL, reply=None)
-                told.append(replace(free, note=note, category=Category.PROTOCOL))
+                free = event._replace(fate=Fate.UNTRIED, stage=Stage.MAIL, reply=None)
+                told.append(free._replace(note=note, category=Category.PROTOCOL))
         return told

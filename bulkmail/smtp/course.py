@@ -32,6 +32,7 @@ CATEGORY: dict[Ending, Category | None] = {
 
 
 _BEGINNINGS = (Slot.MAIL, Slot.RESTART)
+_NOTHING: deque[Command] = deque()
 _OUT_OF_STEP = (500, 502, 503)
 
 
@@ -68,7 +69,7 @@ class Course:
         self.reused = reused  # the connection carried a transaction before this one
         self.sender_refused = False  # the server has opened no transaction: nothing is to be reset
         self.left = dict.fromkeys(range(len(transaction.recipients)))
-        self.to_say: deque[Command] = deque()  # without PIPELINING: one at a time
+        self.to_say = _NOTHING  # without PIPELINING: one at a time
 
     def settle(self, index: int, fate: Fate, stage: Stage, reply: Reply) -> list[Settled]:
         """One recipient, unless it is settled already (a RCPT answered after MAIL was refused)."""

@@ -42,6 +42,7 @@ class Dialogue:
         self._mode = TlsMode(tls)
         self._secure = False
         self._pipelining = pipelining
+        self._in_groups = False  # the server takes several commands at once
         self._chunking = chunking
         self._reader = ReplyReader()
         self._line = Pipeline(greeting=not implicit_tls)
@@ -185,9 +186,9 @@ class Dialogue:
 
     # -- small steps
 
-    @property
-    def _in_groups(self) -> bool:
-        return self._pipelining and self.capabilities.pipelining
+    def _offered(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+        self._in_groups = self._pipelining and capabilities.pipelining
 
     def _told(self) -> list[Event]:
         events = self._events

@@ -27,7 +27,7 @@ class Introduction(Dialogue):
         self._handshake = False
         self._upgraded = self._secure = True
         self.tls = version
-        self.capabilities = NONE
+        self._offered(NONE)
         if self._implicit:
             self._line.expect_greeting()
         else:
@@ -53,7 +53,7 @@ class Introduction(Dialogue):
             self._farewell(reason, Stage.EHLO, None, Category.ROUTING)
             return
         if owed[0] is Slot.EHLO:
-            self.capabilities = parse_capabilities(reply.lines[1:])
+            self._offered(parse_capabilities(reply.lines[1:]))
         if self._mode is TlsMode.OFF or self._secure:
             self._sign_in_or_go_on()
         elif self.capabilities.starttls:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from bulkmail.mail import Stage
 from bulkmail.smtp.stuffing import END
@@ -20,12 +20,8 @@ Owed: TypeAlias = tuple[Slot, int]  # for RCPT with the position of its recipien
 Command: TypeAlias = tuple[Slot, int, str]
 
 
-class _Said(NamedTuple):
-    """Something to be written, and how many replies are asked for with its last byte. A ``body`` may be cut."""
-
-    data: bytes
-    asks: int
-    body: bool
+_Said: TypeAlias = tuple[bytes, int, bool]
+"""Something to be written, how many replies are asked for with its last byte, and whether it may be cut: a body."""
 
 
 class Pipeline:
@@ -34,7 +30,7 @@ class Pipeline:
     ``early``: the reply that was `answered` last came before all of its message was taken.
     """
 
-    __slots__ = ("_at", "_bodies", "_out", "asked", "early", "owed", "turn")
+    __slots__ = ("_at", "_bodies", "_out", "_weight", "asked", "early", "owed", "turn")
 
     def __init__(self, *, greeting: bool = True) -> None:
         self.owed: deque[Owed] = deque([(Slot.BANNER, 0)] if greeting else ())
@@ -44,6 +40,7 @@ class Pipeline:
         self._out: deque[_Said] = deque()
         self._at = 0  # so much of the first body in line is taken
         self._bodies = 0
+        self._weight = 0  # bytes of the bodies in line
 
     @property
     def oldest(self) -> Slot | None:
@@ -78,36 +75,44 @@ class Pipeline:
     def say(self, slot: Slot, line: str, index: int = 0) -> None:
         """Write one command, and owe its reply."""
         self._owe([(slot, index)])
-        self._out.append(_Said(line.encode(), 1, body=False))
+        self._put(line.encode(), 1)
 
     def say_group(self, commands: list[Command]) -> None:
         """Write several commands at once (RFC 2920)."""
         self._owe([(slot, index) for slot, index, _ in commands])
-        self._out.append(_Said("".join([line for _, _, line in commands]).encode(), len(commands), body=False))
+        self._put("".join([line for _, _, line in commands]).encode(), len(commands))
 
     def send(self, stuffed: bytes) -> None:
         """Write a message and its final dot."""
         self._owe([(Slot.DOT, 0)])
-        self._out += (_Said(stuffed, 0, body=True), _Said(END, 1, body=False))
-        self._bodies += 1
+        self._put(stuffed, 0, body=True)
+        self._put(END, 1)
 
     def chunk(self, message: bytes) -> None:
         """Write a message as one chunk (RFC 3030 2)."""
         self._owe([(Slot.BDAT, 0)])
-        self._out += (_Said(b"BDAT %d LAST\r\n" % len(message), 0, body=False), _Said(message, 1, body=True))
-        self._bodies += 1
+        self._put(b"BDAT %d LAST\r\n" % len(message), 0)
+        self._put(message, 1, body=True)
 
     def withdraw(self) -> int:
         """Take back the chunks of which not even a command is taken; says how many. In line are only chunks."""
-        begun = next((n for n, said in enumerate(self._out) if said.asks and not said.body), len(self._out))
+        begun = next((n for n, (_, asks, body) in enumerate(self._out) if asks and not body), len(self._out))
         chunks = 0
         while len(self._out) > begun:
-            said = self._out.pop()
-            chunks += said.body
-            for _ in range(said.asks):
+            data, asks, body = self._out.pop()
+            if body:
+                chunks += 1
+                self._weight -= len(data)
+            for _ in range(asks):
                 self.owed.pop()
         self._bodies -= chunks
         return chunks
+
+    def _put(self, data: bytes, asks: int, *, body: bool = False) -> None:
+        self._out.append((data, asks, body))
+        if body:
+            self._bodies += 1
+            self._weight += len(data)
 
     def _owe(self, owed: list[Owed]) -> None:
         if not self.owed:
@@ -127,10 +132,17 @@ class Pipeline:
         out = self._out
         if self._bodies:
             self.turn += 1
-        elif len(out) == 1:
-            said = out.popleft()
-            self.asked += said.asks
-            return said.data
+        if self._weight <= PIECE and not self._at:
+            data = b"".join([data for data, _, _ in out])
+            self.asked += sum([asks for _, asks, _ in out])
+            out.clear()
+            self._bodies = self._weight = 0
+            return data
+        return self._piece()
+
+    def _piece(self) -> bytes:
+        """What comes next of a body that is too large, or of several that are together."""
+        out = self._out
         parts: list[bytes] = []
         room = PIECE
         while out:
@@ -141,11 +153,12 @@ class Pipeline:
                         parts.append(data[self._at : self._at + room])
                         self._at += room
                     break
+                self._bodies -= 1
+                self._weight -= len(data)
                 if self._at:
                     data = data[self._at :]
                     self._at = 0
                 room -= len(data)
-                self._bodies -= 1
             out.popleft()
             self.asked += asks
             parts.append(data)
@@ -154,7 +167,7 @@ class Pipeline:
     def drop(self, last_words: bytes = b"") -> None:
         """Forget everything; only ``last_words`` are still to be taken."""
         self.owed.clear()
-        self.asked = self._bodies = self._at = 0
+        self.asked = self._bodies = self._weight = self._at = 0
         self._out.clear()
         if last_words:
-            self._out.append(_Said(last_words, 0, body=False))
+            self._put(last_words, 0)

@@ -106,8 +106,8 @@ class Session(Introduction):
         reader, line = self._reader, self._line
         reader.feed(data)
         try:
-            while not self._closed and reader.pending:
-                if not line.asked:
+            while not self._closed:
+                if not line.asked and reader.pending:
                     self._check_unasked()
                 reply = reader.next()
                 if reply is None:
@@ -147,10 +147,11 @@ class Session(Introduction):
             self._events += mail.shut_down(line.oldest, reply, asked=line.asked > 0)
             self._close(f"the server closes the session: {reply}", line.stage, reply)
             return
-        owed, digit = line.owed[0], reply.code // 100
+        owed = line.owed[0]
         mail.saw(owed[0], reply)
+        digit = reply.code // 100
         act = _ACTIONS[owed[0]].get(digit)
-        if self._in_groups and isinstance(mail, Underway) and mail.out_of_step(owed[0], reply):
+        if digit == 5 and self._in_groups and isinstance(mail, Underway) and mail.out_of_step(owed[0], reply):
             raise MalformedReply(f"the server loses its place in a group of commands: {reply}")
         if act is None:
             raise MalformedReply(f"{reply.code} is no answer to {owed[0]}")
@@ -166,7 +167,8 @@ class Session(Introduction):
         self._events.append(Ready(self.capabilities))
 
     def _taken(self, _reply: Reply, _owed: Owed) -> None:
-        self._say_next()
+        if not self._in_groups:
+            self._say_next()
 
     def _sender_refused(self, reply: Reply, _owed: Owed) -> None:
         self._events += self._mail.sender_refused(reply)
@@ -186,7 +188,7 @@ class Session(Introduction):
         if course.left:
             transaction = course.transaction
             self._line.send(transaction.message if transaction.plain else stuff(transaction.message))
-            self._events.append(DotNext(course.transaction))
+            self._events.append(DotNext(transaction))
         else:
             self._events += self._dotted.finish()
             self._line.say(Slot.VOID, ".\r\n")

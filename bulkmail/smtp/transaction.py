@@ -33,7 +33,7 @@ class Transaction:
     @property
     def smtputf8(self) -> bool:
         """Whether an address needs SMTPUTF8 (RFC 6531)."""
-        return not (self.sender.isascii() and all(recipient.isascii() for recipient in self.recipients))
+        return not (self.sender.isascii() and "".join(self.recipients).isascii())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def mail_command(transaction: Transaction, capabilities: Capabilities) -> str:
         line += f" SIZE={len(transaction.message)}"
     if capabilities.eight_bit and not transaction.message.isascii():
         line += " BODY=8BITMIME"
-    if transaction.smtputf8:
+    if capabilities.smtputf8 and transaction.smtputf8:
         line += " SMTPUTF8"
     if transaction.notify and capabilities.dsn:
         line += " RET=HDRS"  # RFC 3461 4.3: a bounce need not carry the newsletter back

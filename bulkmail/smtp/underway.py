@@ -110,11 +110,12 @@ class Underway:
 
     def dot_answered(self, fate: Fate, reply: Reply) -> list[Event]:
         """The dot was answered. With commands behind it nothing is told yet, and the follower is current."""
-        settled = self.current.settle_rest(fate, Stage.DOT, reply)
+        course = self.current
+        settled = course.settle_rest(fate, Stage.DOT, reply)
+        told = [*settled, *self.finish()]
         if self.follower is None:
-            return [*settled, *self.finish()]
-        transaction = self.current.transaction
-        self._held = Held(transaction, [*settled, *self.finish()], taken=fate is Fate.ACCEPTED)
+            return told
+        self._held = Held(course.transaction, told, taken=fate is Fate.ACCEPTED)
         if fate is Fate.ACCEPTED:
             self._fresh += settled
         self.course, self.follower = self.follower, None

@@ -39,7 +39,7 @@ read in its place, has no enhanced code that gives it away.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.capabilities import Capabilities
@@ -79,7 +79,7 @@ class _Flight:
     def _all(self, fate: Fate, stage: Stage, note: str, category: Category) -> list[Event]:
         open_ones = self.course.settle_rest(fate, stage, None)
         return [
-            replace(event, fate=fate, stage=stage, reply=None, note=note, category=category)
+            event._replace(fate=fate, stage=stage, reply=None, note=note, category=category)
             if isinstance(event, Settled)
             else event
             for event in [*open_ones, *self.take()]

@@ -15,7 +15,7 @@ def test_a_settled_recipient_in_the_shape_of_all_rooms():
     reply = Reply(550, ("no",))
     settled = Settled(Transaction("", ("r@x.example",), b"\r\n"), 0, Fate.REFUSED, Stage.RCPT, reply)
     assert settled.outcome(PEER) == Outcome(Fate.REFUSED, Stage.RCPT, reply, peer=PEER)
-    own = dataclasses.replace(settled, reply=None, note="too large", category=Category.TOO_LARGE, permanent=True)
+    own = settled._replace(reply=None, note="too large", category=Category.TOO_LARGE, permanent=True)
     assert own.outcome() == Outcome(
         Fate.REFUSED, Stage.RCPT, None, "too large", category=Category.TOO_LARGE, permanent=True
     )

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from twisted.logger import capturedLogs
 from twisted.internet.defer import ensureDeferred
+from twisted.logger import capturedLogs
 
 from bulkmail.mail import OwnFault
 from bulkmail.spool import Reader, SiteFact, open_spool
