@@ -103,10 +103,7 @@ class Feeder:
 
     def freed(self) -> None:
         """There may be room for more messages; what comes free one by one is gathered for a moment."""
-        if not self._hungry:
-            return
-        room = self.window
-        if room > 0:
+        if self._hungry and (room := self.window) > 0:
             self._fill_soon.at(self._street.now() + (0.0 if room * 16 >= room + self.held else _COALESCE))
 
     def lane_down(self, lane: Lane) -> None:

@@ -283,15 +283,11 @@ class Lane:
         """One recipient has its fate."""
         self.habits.settled(conn, transaction, event)
         message = self._flights.landed(conn, transaction, index)
-        if event.fate is Fate.UNTRIED or self._street.turned_away(event):
+        if self._street.turned_away(event) or (event.fate is not Fate.ACCEPTED and self._untried(conn, event)):
             self._again(message)
             return
         if self.habits.too_many(event, index):  # not an attempt (RFC 5321 4.5.3.1.10)
             self._once_more(message)
-            return
-        if spent(conn, event):
-            self._spent.add(conn)
-            self._again(message)
             return
         if event.fate is Fate.UNKNOWN:
             self.pipelining.doubted()
@@ -310,6 +306,12 @@ class Lane:
         until = self.outage.judged(message, outcome, verdict, self)
         if until is not None:
             self._rest(until)
+
+    def _untried(self, conn: Connection, event: Settled) -> bool:
+        if spent(conn, event):
+            self._spent.add(conn)
+            return True
+        return event.fate is Fate.UNTRIED
 
     def answered(self, conn: Connection, event: Settled, peer: Peer) -> None:
         """Not proven yet, and written down all the same: a kill now must not send it again."""

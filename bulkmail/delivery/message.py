@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bulkmail.mail import parse_address
 from bulkmail.spool import Claimed
 
 if TYPE_CHECKING:
@@ -83,5 +82,6 @@ class Message:
 
     @property
     def recipient(self) -> str:
-        """The address for RCPT: as written, the domain in A-labels."""
-        return str(parse_address(self.claimed.email))
+        """The address for RCPT: as written, the domain in A-labels, as its queue has it."""
+        local, _, _ = self.claimed.email.strip(" \t").rpartition("@")
+        return f"{local}@{self.queue.domain}"

@@ -23,7 +23,7 @@ class Pauses:
 
     def since(self, first: float) -> float:
         """The seconds of all that ended after ``first``."""
-        return sum(seconds for ended, seconds in self._ended if ended > first)
+        return sum(seconds for ended, seconds in self._ended if ended > first) if self._ended else 0.0
 
     def __repr__(self) -> str:
         return f"<Pauses {len(self._ended)}, {self.since(float('-inf')):g} s>"
