@@ -70,14 +70,14 @@ class Wire:
         self._server = Server()
         self.writes = 0
         protocol.makeConnection(self)
-        reactor.callLater(0, protocol.dataReceived, Server.GREETING)
+        reactor.arrived.append((protocol, Server.GREETING))
 
     def writeSomeData(self, data: bytes) -> int:
         """Take all of it, as a socket does whose buffer has room."""
         self.writes += 1
         replies = self._server.told(data)
         if replies:
-            self._reactor.callLater(0, self._protocol.dataReceived, replies)
+            self._reactor.arrived.append((self._protocol, replies))
         return len(data)
 
     def setTcpNoDelay(self, enabled: bool) -> None:
@@ -96,6 +96,7 @@ class Reactor(ReactorBase):
         self.now = NOW
         self.seconds = lambda: self.now  # type: ignore[method-assign]
         self.wires: list[Wire] = []
+        self.arrived: list[tuple[Any, bytes]] = []
         self.timers = 0
 
     def installWaker(self) -> None:
@@ -113,9 +114,13 @@ class Reactor(ReactorBase):
         return SimpleNamespace(stopConnecting=lambda: None)
 
     def turn(self) -> None:
-        """One turn; where there was nothing to do, it is later then."""
+        """One turn; where there is nothing to do next, it is later then."""
         self.runUntilCurrent()
-        self.now += self.timeout() or 0.0
+        arrived, self.arrived = self.arrived, []
+        for protocol, data in arrived:
+            protocol.dataReceived(data)
+        if not arrived:
+            self.now += self.timeout() or 0.0
 
 
 class Line:
