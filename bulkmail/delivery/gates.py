@@ -278,9 +278,10 @@ class Seats:
     def park(self, connection: Connection, owner: Waiter, now: float) -> None:
         """It stays idle: known as such to whoever needs its place, or let go when somebody does already."""
         places = self._places(connection, now)
-        if any(place.wanted for place in places):
-            owner.let_go(connection)
-            return
+        for place in places:
+            if place.wanted:
+                owner.let_go(connection)
+                return
         self._parked.add(connection)
         for place in places:
             place.idle(connection, owner)

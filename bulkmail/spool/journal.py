@@ -145,7 +145,8 @@ class Journal:
             raise ValueError(f"a journal record of {len(payload)} bytes")
         body = _BODY.pack(recipient_id, attempt, len(payload))
         self._append(_CRC.pack(crc32(body)) + body + payload + _CRC.pack(crc32(payload)))
-        self._pin(recipient_id)
+        if self._pins.get(recipient_id) != self._number:  # mostly its DOT is in the same segment
+            self._pin(recipient_id)
 
     def free(self, recipient_id: int, attempt: int) -> None:
         """The dot of this attempt did not leave, or nothing was read behind it that takes it. Raises OwnFault."""

@@ -135,7 +135,7 @@ class Settling(Claims):
                 doubt = 1
         elif settlement.reply_of and attempt_id is None:
             batch.borrowed.append((settlement.reply_of, identity))
-        status, category, provider = str(settlement.status), str(settlement.category), settlement.provider
+        status, category, provider = settlement.status, settlement.category, settlement.provider
         batch.outcomes.append(
             (
                 identity,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import marshal
-from collections.abc import Iterator
 from struct import Struct
 from typing import Any
 
@@ -20,37 +19,34 @@ def frame(value: Any) -> bytes:
 
 
 class Frames:
-    """Cuts a stream of bytes back into values. ``feed`` what came in; it yields each complete value."""
+    """Cuts a stream of bytes back into values."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._have = 0
-        self._want: int | None = None
+        self._need = _LENGTH.size  # with so many bytes something more is known: a length, or a whole value
 
-    def feed(self, data: bytes) -> Iterator[Any]:
-        """Every value that is complete now. Raises ValueError on a length that no peer of ours sends."""
+    def feed(self, data: bytes) -> list[Any]:
+        """Every value that is complete with ``data``. Raises ValueError on a length that no peer of ours sends."""
         self._parts.append(data)
         self._have += len(data)
+        if self._have < self._need:
+            return []
+        whole = b"".join(self._parts)
+        view, at = memoryview(whole), 0
+        values: list[Any] = []
         while True:
-            if self._want is None:
-                if self._have < _LENGTH.size:
-                    return
-                self._join()
-                (self._want,) = _LENGTH.unpack_from(self._parts[0])
-                if self._want > LARGEST:
-                    raise ValueError(f"a frame of {self._want} bytes is over the limit of {LARGEST}")
-            end = _LENGTH.size + self._want
-            if self._have < end:
-                return
-            self._join()
-            whole = self._parts[0]
-            value = marshal.loads(memoryview(whole)[_LENGTH.size : end])  # noqa: S302 - our own child writes it
-            rest = whole[end:]
-            self._parts = [rest] if rest else []
-            self._have = len(rest)
-            self._want = None
-            yield value
-
-    def _join(self) -> None:
-        if len(self._parts) > 1:
-            self._parts = [b"".join(self._parts)]
+            self._need = _LENGTH.size
+            if len(whole) - at < self._need:
+                break
+            (length,) = _LENGTH.unpack_from(whole, at)
+            if length > LARGEST:
+                raise ValueError(f"a frame of {length} bytes is over the limit of {LARGEST}")
+            self._need += length
+            if len(whole) - at < self._need:
+                break
+            values.append(marshal.loads(view[at + _LENGTH.size : at + self._need]))  # noqa: S302 - our own child's
+            at += self._need
+        self._parts = [whole[at:]]
+        self._have = len(whole) - at
+        return values
