@@ -162,11 +162,7 @@ class Lane:
         else:
             if self.ready:
                 self._openings.more(now)
-        self._ask_for_more()
-
-    def _ask_for_more(self) -> None:
-        if self.wants > self.stock // 2:
-            self._street.hungry(self)
+        street.hungry(self)
 
     def _next(self, connection: Connection, now: float) -> list[Message]:
         """What the next transaction is made of; the first message of it is granted."""
@@ -198,7 +194,7 @@ class Lane:
         if not self._grants.take(conn, now):
             return
         self.ready.extendleft(reversed(self._flights.follow(conn, self._next(conn, now))))
-        self._ask_for_more()  # a connection that is kept busy calls dispatch() no more
+        street.hungry(self)  # a connection that is kept busy calls dispatch() no more
 
     # what a walk tells
 

@@ -212,8 +212,9 @@ class Street:
             self.feeder.freed()
 
     def hungry(self, lane: Lane) -> None:
-        """The lane could take more messages."""
-        self.feeder.hungry(lane)
+        """The lane may have room for more messages; the feeder hears of it once that is half of its stock."""
+        if lane.wants > lane.stock // 2:
+            self.feeder.hungry(lane)
 
     def lane_down(self, lane: Lane) -> None:
         """The lane rests."""
