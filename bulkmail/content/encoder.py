@@ -44,7 +44,7 @@ _OVERHEAD = 300
 _SHORT, _MANY = 200, 4096
 
 # What one piece adds in a state: the wire form, the relaxed form, the state after it, how many bytes are not ASCII
-_Step = tuple[tuple[bytes, ...], tuple[bytes, ...], int, int]
+_Step = tuple[bytes, bytes, int, int]
 
 
 class _Table(dict[str, "_Entry"]):
@@ -56,7 +56,7 @@ class _Table(dict[str, "_Entry"]):
         self.state = state
 
 
-_Entry = tuple[tuple[bytes, ...], tuple[bytes, ...], _Table, int]  # a step, with the next table for the state
+_Entry = tuple[bytes, bytes, _Table, int]  # a step, with the next table for the state
 
 
 class TextEncoder:
@@ -117,7 +117,7 @@ class TextEncoder:
         if known is not None:
             step = known.steps[state] or self._learn(known, state)
         elif 0 < state < _WIDTH - len(piece) and _BARE(piece):
-            wire = (piece.encode("ascii"),)
+            wire = piece.encode("ascii")
             return wire, wire, self._tables[state + len(piece)], 0
         else:
             step = _step(str(piece), state)
@@ -137,7 +137,7 @@ class TextEncoder:
     def _learn(self, known: _Known, state: int) -> _Step | None:
         step = known.step(state)
         if step is not None and self._room > 0:
-            self._room -= 2 * len(known.head) + _OVERHEAD
+            self._room -= len(step[0]) + len(step[1]) + _OVERHEAD
             known.steps[state] = step
         return step
 
@@ -147,7 +147,7 @@ class _Known:
 
     def __init__(self, text: str) -> None:
         self.head = text
-        self._rest: _Step = (), (), 0, 0
+        self._rest: _Step = b"", b"", 0, 0
         self._eight_bit = _eight_bit(text)
         head, end, rest = text.partition("\n")
         lines, line_end, tail = rest.rpartition("\n")
@@ -156,7 +156,7 @@ class _Known:
             wire = quoted_printable(lines + line_end)
             if plain_lines(wire) or not wire:
                 self.head = head + end
-                self._rest = (wire, *last[0]), (relaxed_lines(wire), *last[1]), last[2], 0
+                self._rest = wire + last[0], relaxed_lines(wire) + last[1], last[2], 0
         self.steps: list[_Step | None] = [None] * _STATES
 
     def step(self, state: int) -> _Step | None:
@@ -185,7 +185,7 @@ def _step(text: str, state: int) -> _Step | None:
     before = b"x" * column
     wire = dotless(b2a_qp(b"\r\n" + before + data + b"x"))[2 + column : -1]
     if not wire:
-        return (), (), state, 0
+        return b"", b"", state, 0
     if _UNSURE(b"x" + wire if column else b"\n" + wire) or not plain_lines(before + wire + b"x\r\n"):
         return None
     relaxed = relaxed_lines(wire)
@@ -195,7 +195,7 @@ def _step(text: str, state: int) -> _Step | None:
     after = len(wire) - line if line else column + len(wire)
     if wire.endswith((b" ", b"\t")):
         after += _WIDTH
-    return (wire,), (relaxed,), after, 0 if data.isascii() else len(data.translate(None, _ASCII))
+    return wire, relaxed, after, 0 if data.isascii() else len(data.translate(None, _ASCII))
 
 
 def _encoded(text: str) -> tuple[str, Body]:

@@ -10,7 +10,6 @@ import mimetypes
 import re
 from binascii import a2b_qp, b2a_base64, b2a_qp
 from collections.abc import Iterator, Sequence
-from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -22,7 +21,7 @@ _HARD_END = re.compile(rb"(?<!=)\r\n").search
 _TYPES = mimetypes.MimeTypes()  # the built-in table: the same bytes on every machine, whatever its /etc/mime.types
 _WIRE, _RELAXED = itemgetter(0), itemgetter(1)
 
-Piece = tuple[tuple[bytes, ...], tuple[bytes, ...], object, int]
+Piece = tuple[bytes, bytes, object, int]
 """The wire form, the relaxed form, and what `TextEncoder` notes beside them."""
 
 
@@ -36,7 +35,7 @@ class Body:
 
     def chunks(self) -> Iterator[bytes]:
         """As sent."""
-        return chain.from_iterable(map(_WIRE, self.pieces))
+        return map(_WIRE, self.pieces)
 
     @property
     def wire(self) -> bytes:
@@ -46,12 +45,12 @@ class Body:
     @property
     def relaxed(self) -> bytes:
         """As DKIM hashes it, but for the end."""
-        return b"".join(chain.from_iterable(map(_RELAXED, self.pieces)))
+        return b"".join(map(_RELAXED, self.pieces))
 
 
 def whole(wire: bytes, relaxed: bytes) -> Piece:
     """One piece of its own."""
-    return (wire,), (relaxed,), None, 0
+    return wire, relaxed, None, 0
 
 
 class Part(NamedTuple):
