@@ -15,7 +15,8 @@ second write for every message; it is not made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
@@ -30,6 +31,16 @@ from bulkmail.spool.store import journalled_reply
 
 _CHUNK = 10_000
 NOBODY_KEEPS_IT = 0.0
+
+
+class Taken(NamedTuple):
+    """What `PostgresStore.take_leases` got: key -> number of a share -> whether nobody ever had it.
+
+    ``otherwise``: key -> the number of shares that somebody holds it in who has other settings, and who that is.
+    """
+
+    shares: dict[str, dict[int, bool]]
+    otherwise: dict[str, tuple[int, str]]
 
 
 class PostgresStore(PgSettling, Sites):
@@ -230,18 +241,43 @@ class PostgresStore(PgSettling, Sites):
     # leases
 
     @repeated
-    def take_leases(self, keys: Iterable[str]) -> dict[str, bool]:
-        """Those of ``keys`` that are ours now, each with whether nobody ever had it. Raises OwnFault when not live."""
+    def take_leases(
+        self,
+        wanted: Mapping[str, tuple[int, int]],
+        together: Iterable[Collection[str]] = (),
+        held: Collection[str] = (),
+    ) -> Taken:
+        """Take what is free of ``wanted``: key -> how many of its shares, of how many. Raises OwnFault when not live.
+
+        Keys that are wanted ``together`` are of no use alone: those that are not ``held`` already are left to others
+        where one of them is not to be had.
+        """
+        keys, most, shares = list(wanted), [want for want, _ in wanted.values()], [of for _, of in wanted.values()]
+        values = {"epoch": self.epoch, "keys": keys, "most": most, "shares": shares}
+        taken = Taken({}, {})
         with self._db.transaction():
             self._only_live()
-            return dict(self._db.execute("take_leases", {"epoch": self.epoch, "keys": list(keys)}).fetchall())
+            self._db.execute("lock_leases")
+            for key, number, fresh in self._db.execute("take_leases", values).fetchall():
+                taken.shares.setdefault(key, {})[number] = fresh
+            if len(taken.shares) < len(keys):
+                for key, of, name in self._db.execute("divided_otherwise", (keys, shares)).fetchall():
+                    taken.otherwise[key] = (of, name)
+                useful = {key for group in together if taken.shares.keys() >= set(group) for key in group}
+                useless = {key for group in together for key in group} & taken.shares.keys() - useful - set(held)
+                self._free_shares([(key, number) for key in useless for number in taken.shares.pop(key)])
+        return taken
 
     @repeated
-    def let_leases_go(self, keys: Iterable[str]) -> None:
-        """Others may have these; they are told."""
+    def let_shares_go(self, shares: Iterable[tuple[str, int]]) -> None:
+        """Others may have these (key, number); they are told."""
         with self._db.transaction():
-            self._db.execute("let_leases_go", (self.epoch, list(keys)))
+            self._free_shares(sorted(shares))
             self._tell(ROWS)
+
+    def _free_shares(self, shares: list[tuple[str, int]]) -> None:
+        if shares:
+            self._db.execute("let_shares_go", (*map(list, zip(*shares, strict=True)), self.epoch))
 
     def lease_holder(self, key: str) -> str:
         """The name of the machine that holds it, "" when nobody does."""
