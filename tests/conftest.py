@@ -51,6 +51,7 @@ def _neighbour(name: str) -> Any:
 
 
 _RECONCILING = _neighbour("reconciling")
+_PACING = _neighbour("pacing")
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.02) -> Any:
@@ -277,6 +278,10 @@ class MailServer:
     def count(self) -> int:
         return self.record.read_bytes().count(b"\n")
 
+    def connections(self) -> list[dict[str, Any]]:
+        """Every connection that opened or closed, in order."""
+        return [json.loads(line) for line in self.record.with_name("connections").read_text("ascii").splitlines()]
+
     def ids(self) -> dict[str, list[str]]:
         """Recipient -> the Message-IDs of what was accepted for it."""
         found: dict[str, list[str]] = {}
@@ -398,7 +403,8 @@ class World:
         record = place / "record"
         record.touch()
         process = subprocess.Popen(
-            [sys.executable, str(RECEIVER), "--record", str(record), "--keep", str(kept), "--delay", str(delay),
+            [sys.executable, str(RECEIVER), "--record", str(record), "--connections", str(place / "connections"),
+             "--keep", str(kept), "--delay", str(delay),
              "--most", str(most), *(["--chunking"] if chunking else []), *addresses],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
@@ -545,6 +551,12 @@ def _end_daemon(pid_file: Path) -> None:
     """A daemon is nobody's child: only its pid file tells which process it is."""
     with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(int(pid_file.read_text("ascii")), signal.SIGKILL)
+
+
+@pytest.fixture
+def pacing() -> Any:
+    """tests/pacing.py."""
+    return _PACING
 
 
 @pytest.fixture
