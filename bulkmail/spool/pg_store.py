@@ -102,16 +102,20 @@ class PostgresStore(PgSettling, Sites):
     def close(self) -> None:
         """End this life and close the connection. What is still claimed waits for the next start, or for the others."""
         try:
-            with self._db.transaction():
-                self._db.execute("let_all_leases_go", (self.epoch,))
-                self._db.execute("end_life", (self.epoch,))
-                if not self._held:
-                    self._db.execute("life_recovered", (self.epoch,))
-                self._tell(ROWS)
+            self._end_life()
         except OwnFault:
             pass  # the lease runs out by itself
         finally:
             self._db.close()
+
+    @repeated
+    def _end_life(self) -> None:
+        with self._db.transaction():
+            self._db.execute("let_all_leases_go", (self.epoch,))
+            self._db.execute("end_life", (self.epoch,))
+            # not by what we think we hold: we may never have heard that a claim was committed
+            self._db.execute("nothing_left_to_recover", {"epoch": self.epoch})
+            self._tell(ROWS)
 
     # sites
 
@@ -158,8 +162,9 @@ class PostgresStore(PgSettling, Sites):
         with self._db.transaction("begin_reading"):
             newest = (self._db.execute("last_campaign").fetchone() or (0,))[0]
             ids = list({identity for identity, _ in journalled.replies})
-            known: dict[int, int] = dict(self._db.execute("attempts_known", (ids,)).fetchall())
+            # in this order: what others take over in between counts as claimed and as an attempt, and not as neither
             claimed = {identity for epoch in lives for identity, _ in self._left_by(epoch)}
+            known: dict[int, int] = dict(self._db.execute("attempts_known", (ids,)).fetchall())
         for identity, number in journalled.replies:
             booked = known.get(identity)
             behind = campaign_of(identity) > newest if booked is None else number > booked + (identity in claimed)

@@ -102,6 +102,25 @@ def test_a_database_that_has_forgotten_what_our_journal_tells_of_is_refused(mach
     again.close()
 
 
+def test_what_others_take_over_while_we_look_is_not_taken_for_forgotten(machines, pg_dsn, kit):
+    one, two = machines
+    _, (row, *_) = claimed_by(one, kit)
+    silent(one, two)
+    again = kit.open_postgres(pg_dsn, "machine-1")
+    execute = again.database.execute
+
+    def meanwhile(name, parameters=()):
+        found = execute(name, parameters)
+        if name in ("attempts_known", "due_claimed"):
+            two.recover_others(-1.0, 100.0)
+        return found
+
+    again.database.execute = meanwhile
+    reply = {(row.id, 1): kit.outcome(row).packed()}
+    assert again.recover(Journalled(replies=reply, found=True), "boot-1", 900.0, 9.0).counts == (0, 0, 0)
+    again.close()
+
+
 def test_a_machine_that_closed_with_nothing_in_hand_leaves_nothing_to_recover(machines, kit):
     one, two = machines
     _, rows = claimed_by(one, kit)

@@ -36,6 +36,11 @@ WHERE state = 'ended' AND ended_at + make_interval(secs => %s) < clock_timestamp
 -- name: life_recovered
 UPDATE machine SET state = 'recovered', ended_at = coalesce(ended_at, clock_timestamp()) WHERE epoch = %s
 
+-- name: nothing_left_to_recover
+UPDATE machine SET state = 'recovered' WHERE epoch = %(epoch)s
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE epoch = %(epoch)s)
+    AND NOT EXISTS (SELECT 1 FROM due WHERE epoch = %(epoch)s AND next_at IS NULL)
+
 -- name: open_claimed
 SELECT r.id, c.queue_id, c.claimed_at
 FROM claim c JOIN recipient r ON r.queue_id = c.queue_id AND r.id > c.after_id AND r.id <= c.upto_id
