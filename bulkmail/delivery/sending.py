@@ -228,15 +228,23 @@ class Sending:
 
     async def _close(self, run: Run, state: str, exit_status: int) -> None:
         now = self._wall()
-        while not await self._written_down(run, state, now, exit_status):
+        while not self._over and not await self._written_down(run, state, now, exit_status):
             if self.joining is None or self._feeder.stopping:
                 break  # the next start finds every row final
             await deferLater(self._reactor, _TRY_AGAIN)  # other machines are to know
         self._feeder.runs.pop(run.id, None)
         self._imports.pop(run.id, None)
-        await self._reporting.finish(run, state, exit_status, now)
+        if self._over:
+            await self._reporting.leave(run)
+        else:
+            await self._reporting.finish(run, state, exit_status, now)
         self._compose.tear_down(run.id, ("forget", run.id))
         self._ended.pop(run.id).callback(exit_status)
+
+    @property
+    def _over(self) -> bool:
+        """Whether other machines have declared this life over: what becomes of a campaign is not ours to say then."""
+        return self._spool.leases is not None and self._spool.leases.over
 
     async def _written_down(self, run: Run, state: str, now: float, exit_status: int) -> bool:
         try:

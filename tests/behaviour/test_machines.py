@@ -66,9 +66,8 @@ def test_one_machine_is_killed_and_one_frozen_past_its_lease(world, pg_server, u
     stopped_at = world.server.count()
     until(lambda: world.server.count() > stopped_at + rows * 0.5, "the others to go on without them")
     os.kill(frozen.pid, signal.SIGCONT)
-    back = frozen.wait()
-    assert back.status == 3
-    assert "was not heard of for longer than its lease" in back.said
+    until(lambda: frozen.said().count("this machine helps to send spring") == 2, "it to begin anew")
+    assert "was not heard of for longer than its lease" in frozen.said()
     finished = sending.wait(100)
     assert finished.status == 0, finished.said[-3000:]
     campaign.check_report()
@@ -82,6 +81,46 @@ def test_one_machine_is_killed_and_one_frozen_past_its_lease(world, pg_server, u
     for ip, times in _times(received).items():
         most = max(_in_one_second(times))
         assert most <= rate * 1.15 + 20, f"{ip} got {most} in one second"
+    frozen.signal(signal.SIGTERM)
+    assert frozen.wait().status == 3
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "another took it over"])
+def test_the_machine_with_the_folder_is_frozen_past_its_lease(world, pg_server, until, alone):
+    """It goes on with its campaign in a new life, unless another machine was given the folder meanwhile."""
+    dsn, rows = pg_server.fresh(), 3000
+    world.start_mail([f"127.0.1.{n}" for n in range(1, 5)], delay=0.01)
+    shaping = {"shaping": {"default": {"connections": 6, "rate": "150/s,burst=5", "connection_rate": "1000/s"}}}
+    one, two = (machine(world, dsn, name, **shaping) for name in ("one", "two"))
+    campaign = world.campaign("spring", people(rows))
+    helper = world.start("--settings", str(two))
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: world.server.count() > rows * 0.2, "the first messages")
+    os.kill(owner.pid, signal.SIGSTOP)
+    until(lambda: "has not been heard of" in helper.said(), "the other to declare it gone")
+    if not alone:
+        helper.signal(signal.SIGTERM)
+        assert helper.wait().status == 3
+        other = world.start("-c", str(campaign.yaml), "--settings", str(two))
+        until(lambda: "machines on this spool" in other.said() or "spring:" in other.said(), "the other to send it")
+        seen = world.server.count()
+        until(lambda: world.server.count() > seen + 50, "the other to send it")
+    os.kill(owner.pid, signal.SIGCONT)
+    finished = owner.wait(100)
+    assert "was not heard of for longer than its lease" in finished.said
+    if alone:
+        assert finished.status == 0, finished.said[-3000:]
+        helper.signal(signal.SIGTERM)
+        assert helper.wait().status == 3
+    else:
+        assert finished.status == 3, finished.said[-3000:]
+        assert finished.err.count("'spring' is being sent from machine two") == 1
+        assert other.wait(100).status == 0
+    campaign.check_report()
+    assert campaign.statuses() == Counter(delivered=rows)
+    assert {one["to"] for one in world.server.received()} == set(campaign.addresses), "somebody was lost"
+    unknown = {attempt["email"] for attempt in campaign.attempts() if attempt["result"] == "unknown"}
+    assert {to for to, ids in world.server.ids().items() if len(ids) > 1} <= unknown
 
 
 def test_a_machine_that_comes_and_goes_gets_its_share_and_gives_it_back(world, pg_server, until):

@@ -248,7 +248,7 @@ def test_a_server_that_is_shut_down_or_not_up_yet_is_a_fault_and_passes(own_pg_s
     (own_pg_server.data / "standby.signal").touch()
     own_pg_server.set(hot_standby="off")
     own_pg_server.start(wait=False)
-    kit.until(lambda: (own_pg_server.data / "postmaster.pid").exists(), "the server to be there")
+    kit.until((own_pg_server.data / "postmaster.pid").exists, "the server to be there")
     kit.until(lambda: not _fault(store) or "not accepting connections" in _fault(store), "its own words")
     assert "not accepting connections" in _fault(store)
     own_pg_server.promote()
