@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from bulkmail.campaign import changed_since, sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.feeder import Feeder
+from bulkmail.delivery.first_round import FirstRound
 from bulkmail.delivery.importing import Importing
 from bulkmail.delivery.joining import Joining
 from bulkmail.delivery.opening import Opened, Prepared, open_campaign
@@ -84,6 +85,8 @@ class Sending:
         self._second = LoopingCall(self._each_second)
         self._second.clock = reactor
         self._progress = Progress(street, feeder)
+        self._first_round = FirstRound(feeder=feeder, street=street, leases=spool.leases)
+        self._asking = False
         self.joining: Joining | None = None
         self._sharing: Sharing | None = None
         if spool.leases is not None:
@@ -282,15 +285,23 @@ class Sending:
         for run in list(self._feeder.runs.values()):
             if not run.over:
                 _log.info("{line}", line=self._progress.line(run, self._reactor.seconds()))
-        if self._once and self._feeder.idle:
-            for run in list(self._feeder.runs.values()):
-                if run.import_done and not run.over:
-                    background(self.stop(), "stopping after the first attempts")
-                    break
+        self._first_round.look()
+        if self._once and not self._asking:
+            self._asking = True
+            background(self._stop_behind_first_round(), "stopping after the first attempts")
         for run in list(self._feeder.runs.values()):
             if run.broken and not run.over and self._feeder.idle:
                 run.over = True
                 background(self._stop_run(run), "stopping a campaign")
+
+    async def _stop_behind_first_round(self) -> None:
+        try:
+            for run in list(self._feeder.runs.values()):
+                if not run.helped and await self._first_round.over(run) and not run.over:
+                    await self.stop()
+                    break
+        finally:
+            self._asking = False
 
     async def _stop_run(self, run: Run) -> None:
         await self._written()

@@ -96,6 +96,14 @@ class Leases:
         """Take over what machines had claimed that are gone for longer than ``unknown_after``: see `pg_store`."""
         return self._writer.call(partial(self._store.recover_others, unknown_after, now))
 
+    def rest(self, queue_ids: Iterable[int]) -> Deferred[None]:
+        """Tell everybody that the sites of these queues cannot be used: see `pg_claims`."""
+        return self._writer.call(partial(self._store.rest, list(queue_ids)))
+
+    def first_round_over(self, campaign_id: int, now: float) -> Deferred[bool]:
+        """Whether every row was tried that can be, by all machines together: see `pg_claims`."""
+        return self._writer.call(partial(self._store.first_round_over, campaign_id, now))
+
     def beat(self, beat: Beat) -> None:
         """The heart tells of a beat."""
         if beat.fault:

@@ -200,6 +200,32 @@ def test_postgresql_is_stopped_and_started_again_while_two_machines_send(world, 
     assert helper.wait().status == 3
 
 
+def test_once_ends_after_the_first_attempts_of_all_machines(world, pg_server, until):
+    """Whoever waits for a retry, or for a site that cannot be used, remains; the next run goes on with them."""
+    dsn = pg_server.fresh()
+    hosts = {f"mx{n}.test": f"127.0.1.{n + 1}" for n in range(4)} | {"gone.test": "127.0.1.99"}
+    domains = {f"d{n}.test": [f"mx{n % 4}.test"] for n in range(20)} | {"dead.test": ["gone.test"]}
+    world.start_names(domains, hosts)
+    retry = {"retry": {"schedule": ["10m"], "unknown_after": "4s", "greylist_after": "10m"}}
+    one, two = (machine(world, dsn, name, **retry) for name in ("one", "two"))
+    addresses = [
+        *people(900),
+        *(f"later-{n}@d{n % 20}.test" for n in range(60)),
+        *(f"u{n}@dead.test" for n in range(9)),
+    ]
+    campaign = world.campaign("spring", addresses)
+    helper = world.start("--settings", str(two))
+    first = world.run("-c", str(campaign.yaml), "--settings", str(one), "--once")
+    assert first.status == 3, first.said[-3000:]
+    assert campaign.statuses() == Counter(delivered=900, deferred=61, pending=8)
+    assert "helps to send spring" in helper.said()
+    assert "spring is stopped" in until(lambda: "spring is stopped" in helper.said() and helper.said(), "it to leave")
+    attempts = Counter(attempt["attempt"] for attempt in campaign.attempts())
+    assert attempts == Counter({"1": 961})
+    helper.signal(signal.SIGTERM)
+    assert helper.wait().status == 3
+
+
 def test_a_campaign_is_sent_from_one_folder(world, pg_server, until):
     dsn = pg_server.fresh()
     one, two = (machine(world, dsn, name) for name in ("one", "two"))

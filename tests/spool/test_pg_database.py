@@ -418,9 +418,9 @@ def test_a_life_that_was_taken_over_writes_nothing(pg_dsn, kit):
     [(queue, _, _)] = store.backlog(0, 10)
     claimed = store.claim([(queue, 2)], 5.0)[queue]
     other.database.execute("end_life", (store.epoch,))
-    with pytest.raises(OwnFault, match="start it again"):
+    with pytest.raises(OwnFault, match="others have taken over"):
         store.claim([(queue, 2)], 5.0)
-    with pytest.raises(OwnFault, match="start it again"):
+    with pytest.raises(OwnFault, match="others have taken over"):
         store.set_state(claimed[0].campaign_id, "stopped", 9.0)
     assert store.settle([kit.outcome(claimed[0])]) == 1, "what it had sent is still its own to say"
     assert other.recover_others(-1.0, 100.0).ambiguous == 1

@@ -148,7 +148,7 @@ def test_the_leases_of_a_machine_that_is_gone_are_free_and_it_gets_no_more(machi
     assert two.take_leases(["a"]) == {}
     silent(one, two)
     assert two.take_leases(["a"]) == {"a": False}
-    with pytest.raises(OwnFault, match="start it again"):
+    with pytest.raises(OwnFault, match="others have taken over"):
         one.take_leases(["a"])
     two.close()
 
