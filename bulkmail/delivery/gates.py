@@ -202,6 +202,14 @@ class Gates:
                 shared.kept = shared.gate.pace
                 self._keep_pace(key, shared.kept)
 
+    def forget_paces(self) -> None:
+        """Somebody has taken away what was remembered: a pace that is not known any more is the whole limit again."""
+        for key, shared in self._sites.items():
+            rate, width = self._pace_of(key)
+            if (rate, width) == (1.0, 1.0) != shared.gate.pace:
+                shared.gate.forget_pace()
+                shared.kept = shared.gate.pace
+
     def drop_unused(self, now: float) -> None:
         """Forget gates without users, waiters or open connections, once they know nothing worth keeping."""
         for gates in (self._sites, self._addresses):

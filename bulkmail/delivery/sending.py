@@ -104,8 +104,23 @@ class Sending:
                 feeder=feeder,
                 street=street,
                 states=self.joining.look,
-                flushed=spool.flushed,
+                facts=self._facts_are_gone,
+                news_of=remembering.news_of,
+                flushed=self._all_flushed,
             )
+
+    def _all_flushed(self) -> Deferred[None]:
+        background(self._remembering.close(), "writing what sites have taught")  # the next holder reads it
+        return self._spool.flushed()
+
+    def _facts_are_gone(self) -> None:
+        background(self._renew(), "reading what is known of sites")
+
+    async def _renew(self) -> None:
+        await self._remembering.renew()
+        for lane in self._feeder.lanes.values():
+            lane.habits.look_up()
+        self._street.gates.forget_paces()
 
     def start(self) -> None:
         """Begin to look after things."""

@@ -45,8 +45,9 @@ _SOON = 0.3
 class Sharing:
     """Asks for leases, remembers what is elsewhere, and leaves what is to be another's. ``look`` once a second.
 
-    ``states`` is called when campaigns may have changed; ``flushed()`` fires when all that was settled or given back is
-    in the spool.
+    ``states`` is called when campaigns may have changed, ``facts`` when what sites have taught was taken away by
+    somebody; ``news_of(keys)`` fires when what other machines have learnt of a destination is known here; ``flushed()``
+    fires when all that was settled or given back is in the spool.
     """
 
     def __init__(
@@ -56,12 +57,16 @@ class Sharing:
         feeder: Feeder,
         street: Street,
         states: Callable[[], None],
+        facts: Callable[[], None],
+        news_of: Callable[[list[str]], Deferred[None]],
         flushed: Callable[[], Deferred[None]],
     ) -> None:
         self._leases = leases
         self._feeder = feeder
         self._street = street
         self._states = states
+        self._facts = facts
+        self._news_of = news_of
         self._flushed = flushed
         self._queues: dict[int, str] = {}  # queue id -> the limit key that another machine has
         self._waiting: dict[str, float] = {}  # limit key -> since when
@@ -83,6 +88,14 @@ class Sharing:
         """Whether this machine may send to the queue's site; asks for it where it ought to. Raises OwnFault."""
         if isinstance(site, RouteFailure):
             site = nowhere(queue.domain)
+        if not await self._leased(queue, site):
+            return False
+        if site.key not in self._feeder.lanes:  # else nobody else has sent there since
+            addresses = [ip for host in site.hosts for ip in host.addresses]
+            await self._news_of(list({site.key, limit_key(site.key, site.provider), *addresses}))
+        return True
+
+    async def _leased(self, queue: Queue, site: Site) -> bool:
         key = limit_key(site.key, site.provider)
         if key not in self._leaving:
             if key in self._leases.held:
@@ -129,6 +142,10 @@ class Sharing:
         self._more_soon.now()
 
     def _heard(self, what: str) -> None:
+        if what in ("sites", ""):
+            self._facts()
+        if what == "sites":
+            return
         if what != "rows":
             self._states()
         if what != "states":

@@ -46,6 +46,12 @@ class Gate:
         """The factors (messages, connections) in use; 1.0 is the whole limit. Kept, a new gate starts from them."""
         return self._rate_pace.factor, self._width_pace.factor
 
+    def forget_pace(self) -> None:
+        """As if there had been no complaint."""
+        self._rate_pace = Pace(1.0)
+        self._width_pace = Pace(1.0, floor=min(1.0, 1 / self.limits.connections))
+        self._messages.scale(1.0)
+
     def may_open(self, now: float) -> float | None:
         """When the next connection may be opened: ``now`` or later. None: only after another one has closed."""
         return None if self.open >= self.connections else self._connecting.peek(now)

@@ -22,6 +22,7 @@ from bulkmail.spool.writer import Reactor, Writer
 if TYPE_CHECKING:
     from bulkmail.spool.pg_heart import Beat, Heart
     from bulkmail.spool.pg_store import PostgresStore
+    from bulkmail.spool.sites import SiteFact
 
 _log = Logger("bulkmail")
 
@@ -95,6 +96,10 @@ class Leases:
     def recover_others(self, unknown_after: float, now: float) -> Deferred[Any]:
         """Take over what machines had claimed that are gone for longer than ``unknown_after``: see `pg_store`."""
         return self._writer.call(partial(self._store.recover_others, unknown_after, now))
+
+    def site_facts(self, sites: list[str], now: float) -> Deferred[list[SiteFact]]:
+        """What all machines have learnt of these, and still holds."""
+        return self._writer.call(partial(self._store.site_facts_of, sites, now))
 
     def rest(self, queue_ids: Iterable[int]) -> Deferred[None]:
         """Tell everybody that the sites of these queues cannot be used: see `pg_claims`."""

@@ -15,7 +15,7 @@ from bulkmail.spool.pg_database import LIVE, PgDatabase, repeated
 from bulkmail.spool.rows import id_range
 from bulkmail.spool.settling import Settling
 
-ROWS, STATES = "rows", "states"
+ROWS, STATES, SITES = "rows", "states", "sites"
 NOT_LIVE = "this machine was not heard of for longer than its lease, and others have taken over"
 
 

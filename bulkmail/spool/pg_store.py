@@ -17,15 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+import psycopg
+
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.spool.journal import Journalled
-from bulkmail.spool.pg_database import RECOVERED, PgDatabase, open_database, refused, repeated
-from bulkmail.spool.pg_intake import ROWS
+from bulkmail.spool.pg_database import RECOVERED, PgDatabase, check_version, open_database, refused, repeated, words
+from bulkmail.spool.pg_intake import ROWS, SITES
 from bulkmail.spool.pg_settling import PgSettling
 from bulkmail.spool.rows import Held, Recovered, campaign_of, id_range
 from bulkmail.spool.settling import Batch, unanswered
-from bulkmail.spool.sites import SiteFact, Sites
+from bulkmail.spool.sites import KNOWS_SITES, SiteFact, Sites
 from bulkmail.spool.store import journalled_reply
 
 _CHUNK = 10_000
@@ -128,6 +130,11 @@ class PostgresStore(PgSettling, Sites):
         with self._db.transaction():
             self._db.arrays("remember_facts", list(newest.values()))
             self._db.arrays("forget_facts", list(forgotten))
+
+    def site_facts_of(self, sites: list[str], now: float) -> list[SiteFact]:
+        """What is known of these and has not expired."""
+        with self._db.transaction("begin_reading"):
+            return [SiteFact(*row) for row in self._db.execute("site_facts_of", (sites, now)).fetchall()]
 
     # what earlier lives and others left
 
@@ -263,3 +270,29 @@ def check_not_elsewhere(store: PostgresStore, folder: str) -> None:
             f"knows this machine already, from elsewhere: {folder} is a copy of another machine's; "
             "remove the file machine-id in it",
         )
+
+
+def forget_sites(dsn: str, site: str | None) -> int:
+    """Forget what is known of one site, or of all; the machines that are at work hear of it. Raises Refused, OwnFault.
+
+    Makes and changes no tables.
+    """
+    database = PgDatabase(dsn)
+    try:
+        if check_version(database) < KNOWS_SITES:
+            raise refused(dsn, "is not there, or of a version that remembers nothing of sites")
+        return _forget(database, site)
+    except psycopg.Error as error:
+        raise refused(dsn, f"cannot be used ({words(error)})") from error
+    finally:
+        database.close()
+
+
+def _forget(database: PgDatabase, site: str | None) -> int:
+    with database.transaction():
+        if site is None:
+            count = database.execute("forget_sites").rowcount
+        else:
+            count = database.execute("forget_site", {"site": site}).rowcount
+        database.execute("notify", (SITES,))
+    return count

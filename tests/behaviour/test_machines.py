@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 
 import pytest
+
+from bulkmail.routing import MxHost
+from bulkmail.routing.site import site_key
 
 pytestmark = [pytest.mark.loopback, pytest.mark.timeout(170)]
 
@@ -224,6 +228,39 @@ def test_once_ends_after_the_first_attempts_of_all_machines(world, pg_server, un
     assert attempts == Counter({"1": 961})
     helper.signal(signal.SIGTERM)
     assert helper.wait().status == 3
+
+
+def test_what_is_known_of_a_site_is_known_to_whoever_sends_to_it_until_it_is_forgotten(world, pg_server, until):
+    """A site that had complained to another machine gets a twentieth of the rate; `forget` gives it the whole again."""
+    dsn = pg_server.fresh()
+    shaping = {"shaping": {"default": {"connections": 6, "rate": "100/s,burst=5", "connection_rate": "1000/s"}}}
+    one, two = (machine(world, dsn, name, **shaping) for name in ("one", "two"))
+    campaign = world.campaign("spring", people(1200))
+    helper = world.start("--settings", str(two))
+    schema = dsn.rpartition("%3D")[2]
+    until(lambda: helper.process.poll() is None and _machines(pg_server, schema), "it to be at work")
+    key = site_key([MxHost(10, "mx0.test", ())])
+    fact = f"'{key}', 'rate', 0.05, {time.time()}, {time.time() + 3600}"
+    pg_server.run(f"INSERT INTO {schema}.site_facts VALUES ({fact})")
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: world.server.count() >= 900, "the others to have theirs")
+    slow = [message for message in world.server.received() if message["ip"] == "127.0.1.1"]
+    assert len(slow) < 100, "a twentieth of 100/s"
+    assert key in world.bulkmail("status", "--sites", "--settings", str(two)).out
+    assert world.bulkmail("forget", "mx0.test", "--settings", str(two)).out == "1 facts are forgotten\n"
+    forgotten = time.monotonic()
+    finished = owner.wait(60)
+    assert finished.status == 0, finished.said[-3000:]
+    assert time.monotonic() - forgotten < 30, "at 5/s the rest would have taken 40 s at least"
+    assert world.bulkmail("status", "--sites", "--settings", str(two)).out == "nothing is remembered of any site\n"
+    helper.signal(signal.SIGTERM)
+    assert helper.wait().status == 3
+
+
+def _machines(server, schema):
+    return server.run(f"SELECT to_regclass('{schema}.machine')") != [(None,)] and server.run(
+        f"SELECT 1 FROM {schema}.machine WHERE state = 'live'"
+    )
 
 
 def test_a_campaign_is_sent_from_one_folder(world, pg_server, until):

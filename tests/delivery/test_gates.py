@@ -282,3 +282,17 @@ class TestStrangers:
 
     def test_there_is_always_one_place(self):
         assert Gates({"": limits()}.__getitem__, total=1).total.strangers.limit == 1
+
+
+def test_paces_that_are_remembered_no_more_are_forgotten():
+    known = {"a": (0.5, 1.0), "b": (0.5, 1.0)}
+    kept = []
+    made = Gates(
+        {"": limits()}.__getitem__, 10, lambda key: known.get(key, (1.0, 1.0)), lambda *what: kept.append(what)
+    )
+    a, b = (made.of_site(key, "", 0.0) for key in "ab")
+    del known["b"]
+    made.forget_paces()
+    assert (a.gate.pace, b.gate.pace) == ((0.5, 1.0), (1.0, 1.0))
+    made.keep_paces()
+    assert kept == [], "it is as it was remembered"

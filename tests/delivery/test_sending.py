@@ -15,6 +15,7 @@ from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.sending import Sending
 from bulkmail.mail import OwnFault, Problem, Refused, message_id
 from bulkmail.settings import Settings
+from bulkmail.shaping import Habit, learn
 from bulkmail.workers import WorkerDiedError
 
 
@@ -470,3 +471,22 @@ def test_who_was_declared_gone_says_nothing_of_the_campaign_any_more(scene):
     one.stop()
     assert one.until_over() == 3
     assert (one.reporting.finished, one.reporting.left, one.row().state) == ([], ["spring"], "running")
+
+
+def test_facts_that_somebody_took_away_are_used_no_more(scene):
+    one = scene()
+    one.one.street.sites = one.remembering.memory
+    one.one.farm.connects = True
+    one.send()
+    one.one.until(lambda: one.one.feeder.lanes, 5)
+    [lane] = one.one.feeder.lanes.values()
+    one.one.street.sites.learn(lane.site.key, learn(Habit.CHUNKING, one.one.wall()))
+    lane.habits.look_up()
+    one.one.run(8.0)
+    one.sending._look_after()
+    one.one.run(1.0)
+    assert not lane.habits.chunks
+    one.one.store.remember([], [(lane.site.key, "chunking")])
+    one.sending._facts_are_gone()
+    one.one.run(1.0)
+    assert lane.habits.chunks

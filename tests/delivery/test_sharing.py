@@ -63,6 +63,8 @@ class Scene:
         self.one = world()
         self.one.farm.obliging()
         self.states = []
+        self.facts = []
+        self.news = []
         self.table = Table(self.one.clock)
         self.table.unsettled = lambda: self.one.spool.unsettled
         self.sharing = Sharing(
@@ -70,8 +72,16 @@ class Scene:
             feeder=self.one.feeder,
             street=self.one.street,
             states=lambda: self.states.append(1),
+            facts=lambda: self.facts.append(1),
+            news_of=self.news_of,
             flushed=self.one.spool.flushed,
         )
+
+    def news_of(self, keys):
+        self.news.append(set(keys))
+        answer = Deferred()
+        self.one.clock.callLater(0.001, answer.callback, None)
+        return answer
 
     def seconds(self, count):
         for _ in range(count):
@@ -246,3 +256,28 @@ def test_a_campaign_that_is_dropped_gives_back_what_waits(scene):
     left = one.statuses(run)
     assert 0 < left["pending"] < 50
     one.check_empty()
+
+
+def test_before_a_destination_is_sent_to_what_others_have_learnt_of_it_is_asked_for(scene):
+    one = scene.one
+    one.routes["a.example"] = one.site("a.example", provider="google")
+    scene.table.holder["b.example"] = "another"
+    run = one.campaign({"a.example": 2, "b.example": 2})
+    one.start()
+    scene.seconds(3)
+    site = one.routes["a.example"]
+    addresses = {ip for host in site.hosts for ip in host.addresses}
+    assert scene.news == [{"provider google", site.key, *addresses}], "and only of what is ours"
+    one.add(run.id, ["a.example"], first=5)
+    one.feeder.more()
+    scene.seconds(1)
+    assert len(scene.news) == 1, "nobody else has sent there since"
+
+
+def test_when_somebody_takes_facts_away_they_are_read_anew(scene):
+    scene.table.on_heard("sites")
+    assert (scene.facts, scene.states) == ([1], [])
+    scene.table.on_heard("")  # whatever was missed
+    assert (scene.facts, scene.states) == ([1, 1], [1])
+    scene.table.on_heard("rows")
+    assert len(scene.facts) == 2

@@ -126,3 +126,13 @@ def test_repr_tells_the_counts():
     gate = Gate(LIMITS, 0.0)
     gate.opened(0.0)
     assert repr(gate) == "<Gate 1 of 4 connections open, messages <Meter 4/s,burst=2, next slot from -0.250>>"
+
+
+def test_a_pace_can_be_forgotten():
+    gate = Gate(LIMITS, 0.0, pace=(0.25, 0.25))
+    assert gate.connections == 1
+    gate.forget_pace()
+    assert (gate.pace, gate.connections) == ((1.0, 1.0), 4)
+    slow, whole = gate.reserve(0.0), Gate(LIMITS, 0.0)
+    whole.reserve(0.0)
+    assert slow <= whole.reserve(0.0)
