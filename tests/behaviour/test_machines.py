@@ -204,6 +204,41 @@ def test_postgresql_is_stopped_and_started_again_while_two_machines_send(world, 
     assert helper.wait().status == 3
 
 
+def test_the_database_fails_over_to_its_standby(world, pg_pair, until):
+    """What the primary had confirmed the standby has: nobody is lost, and a double needs an unanswered attempt."""
+    dsn, rows = pg_pair.fresh(), 6000
+    world.start_mail([f"127.0.1.{n}" for n in range(1, 5)], delay=0.01)
+    shaping = {"shaping": {"default": {"connections": 6, "rate": "150/s,burst=5", "connection_rate": "1000/s"}}}
+    one, two = (machine(world, dsn, name, **shaping) for name in ("one", "two"))
+    campaign = world.campaign("spring", people(rows))
+    helper = world.start("--settings", str(two))
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: world.server.count() > rows * 0.3, "the first messages")
+    pg_pair.primary.stop()
+    until(lambda: "sending is paused" in owner.said() and "sending is paused" in helper.said(), "both to pause")
+    time.sleep(LEASE)  # their leases run out by their own clocks
+    left = world.server.count()
+    time.sleep(1.0)
+    assert world.server.count() == left, "nothing leaves while nobody knows whose it is"
+    pg_pair.standby.promote()
+    finished = owner.wait(120)
+    assert finished.status == 0, finished.said[-3000:]
+    campaign.check_report()
+    assert campaign.statuses() == Counter(delivered=rows)
+    assert {one["to"] for one in world.server.received()} == set(campaign.addresses), "somebody was lost"
+    unknown = {attempt["email"] for attempt in campaign.attempts() if attempt["result"] == "unknown"}
+    assert {to for to, ids in world.server.ids().items() if len(ids) > 1} <= unknown
+    assert all(len(set(ids)) == 1 for ids in world.server.ids().values())
+    assert helper.process.poll() is None
+    helper.signal(signal.SIGTERM)
+    assert helper.wait().status == 3
+    schema = dsn.rpartition("%3D")[2]
+    stored = pg_pair.standby.run(f"SELECT status, count(*) FROM {schema}.outcome GROUP BY 1")
+    assert stored == [("delivered", rows)]
+    assert pg_pair.standby.run(f"SELECT count(*) FROM {schema}.claim") == [(0,)]
+    assert pg_pair.standby.run(f"SELECT count(*) FROM {schema}.due") == [(0,)]
+
+
 def test_once_ends_after_the_first_attempts_of_all_machines(world, pg_server, until):
     """Whoever waits for a retry, or for a site that cannot be used, remains; the next run goes on with them."""
     dsn = pg_server.fresh()
