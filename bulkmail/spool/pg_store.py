@@ -26,9 +26,7 @@ from bulkmail.spool.pg_database import RECOVERED, PgDatabase, check_version, ope
 from bulkmail.spool.pg_intake import ROWS, SITES
 from bulkmail.spool.pg_settling import PgSettling
 from bulkmail.spool.rows import Held, Recovered, campaign_of, id_range
-from bulkmail.spool.settling import Batch, unanswered
 from bulkmail.spool.sites import KNOWS_SITES, SiteFact, Sites
-from bulkmail.spool.store import journalled_reply
 
 _CHUNK = 10_000
 NOBODY_KEEPS_IT = 0.0
@@ -196,42 +194,18 @@ class PostgresStore(PgSettling, Sites):
     def _recover_life(
         self, epoch: int, journalled: Journalled, *, trusted: bool, unknown_after: float, now: float
     ) -> Recovered:
-        replied = ambiguous = returned = 0
         with self._db.transaction():
             row = self._db.execute("lock_life", (epoch,)).fetchone()
             if row is None or row[0] == RECOVERED:
                 return Recovered()
-            keep = {row[0] for row in self._db.execute("campaign_on_unknown").fetchall() if row[1] == "keep"}
             held = dict(self._left_by(epoch))
-            settlements, back = [], []
-            for identity, known in held.items():
-                attempt = (identity, known.attempts + 1)
-                settlement = journalled_reply(journalled.replies.get(attempt))
-                if settlement is not None and settlement.recipient_id == identity and not settlement.problem:
-                    replied += 1
-                elif attempt in journalled.dots or not trusted:
-                    ambiguous += 1
-                    settlement = unanswered(
-                        identity, known, keep=campaign_of(identity) in keep, unknown_after=unknown_after, now=now
-                    )
-                else:
-                    returned += 1
-                    back.append(identity)
-                    continue
-                settlements.append(settlement)
-            batch = Batch()
-            self._take_numbers(batch, settlements)
-            for settlement in settlements:
-                self._book(batch, settlement, held)
-            for identity in back:
-                self._give_back(batch, identity, 0.0, held)
-            self._write(batch)
+            found = self._settle_left(held, journalled, trusted=trusted, unknown_after=unknown_after, now=now)
             failpoint("mid-recovery")
             self._db.execute("drop_claims_of", (epoch,))
             self._db.execute("let_all_leases_go", (epoch,))
             self._db.execute("life_recovered", (epoch,))
             self._tell(ROWS)
-        return Recovered(replied, ambiguous, returned)
+        return found
 
     def _left_by(self, epoch: int) -> Iterator[tuple[int, Held]]:
         for identity, queue_id, claimed_at in self._db.execute("open_claimed", (epoch,)).fetchall():
