@@ -223,7 +223,7 @@ class PgDatabase:
 
 
 def array(column: Sequence[Any]) -> str:
-    """A column of texts, or of numbers, either with None, as PostgreSQL writes an array.
+    """A column of texts, or of numbers with None, as PostgreSQL writes an array.
 
     The library's own way takes a microsecond for each value, which is most of what a settlement costs.
     """
