@@ -37,7 +37,7 @@ from bulkmail.machine import own_name, raise_file_limit
 from bulkmail.mail import BulkmailError, OwnFault
 from bulkmail.routing import RESOLVER, RelayRouter, Router
 from bulkmail.settings import Settings
-from bulkmail.shaping import Provider, provider_table
+from bulkmail.shaping import Provider, longest_wait, provider_table
 from bulkmail.spool import RUNNING, OneOfMany, Spool, open_spool
 from bulkmail.workers import Pool, Worker
 
@@ -137,6 +137,7 @@ class Life:
             # when it was killed; whether it goes on is for the command line to say
             if row.state == RUNNING and spool.leases is None:
                 await spool.set_state(row.id, "stopped", self._wall(), exit_status=STOPPED)
+        await spool.bring_forward(self._wall() + longest_wait(self.settings.retry))
         providers = provider_table(self.settings.shaping.overrides)
         router = await self._open_router(providers)
         hostname = self.settings.hostname or own_name()

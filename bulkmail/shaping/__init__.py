@@ -39,7 +39,7 @@ from bulkmail.shaping.memory import Changes, Memory
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.pace import Pace
 from bulkmail.shaping.pauses import Pauses
-from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval
+from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval, longest_wait
 from bulkmail.shaping.standing import Standing
 
 __all__ = [
@@ -72,6 +72,7 @@ __all__ = [
     "judge",
     "learn",
     "limits_for",
+    "longest_wait",
     "messages_now",
     "named_wait",
     "outage",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bulkmail.failpoints import failpoint
+from bulkmail.spool.claims import Claims
 from bulkmail.spool.pg_database import repeated
 from bulkmail.spool.pg_intake import PgIntake
 from bulkmail.spool.rows import Claimed, Held, id_range
@@ -75,6 +76,8 @@ class PgClaims(PgIntake):
         self._held.update(held)
         self._open_claims.update(open_claims)
         return answer
+
+    bring_forward = repeated(Claims.bring_forward)
 
     @repeated
     def rest(self, queue_ids: Iterable[int]) -> None:

@@ -84,3 +84,9 @@ SELECT NOT EXISTS (SELECT 1 FROM queue WHERE campaign_id = %(campaign)s AND has_
         SELECT 1 FROM due d JOIN queue q ON q.id = d.queue_id LEFT JOIN outcome o ON o.recipient_id = d.recipient_id
         WHERE d.recipient_id BETWEEN %(low)s AND %(high)s AND (d.next_at IS NULL OR q.rested = 0 AND d.next_at <= %(now)s)
             AND coalesce(o.attempts, 0) = 0)
+
+-- name: bring_rows_forward
+UPDATE due SET next_at = %(latest)s WHERE next_at > %(latest)s
+
+-- name: bring_queues_forward
+UPDATE queue SET next_at = %(latest)s WHERE next_at > %(latest)s
