@@ -36,7 +36,7 @@ class WorkerFailedError(BulkmailError):
 
 
 class WorkerDiedError(BulkmailError):
-    """A worker process ended while it held this job. ``killed``: by a SIGKILL from outside, so perhaps not by the job."""
+    """A worker process ended while it held this job. ``killed``: by a SIGKILL from outside, perhaps not by the job."""
 
     def __init__(self, text: str, *, killed: bool = False) -> None:
         super().__init__(text)
