@@ -61,9 +61,9 @@ class Composing:
 
     def _pump(self) -> None:
         while self._waiting and self._running < self._pool.size * _AHEAD:
-            campaign = self._waiting[0].claimed.campaign_id
+            run = self._waiting[0].run
             batch: list[Message] = []
-            while self._waiting and len(batch) < BATCH and self._waiting[0].claimed.campaign_id == campaign:
+            while self._waiting and len(batch) < BATCH and self._waiting[0].run is run:
                 batch.append(self._waiting.popleft())
             self._running += 1
             background(self._compose(batch), "composing a batch")
@@ -74,14 +74,19 @@ class Composing:
             await self._batch(batch, left)
         finally:
             self._running -= 1
-            if left:  # no process could be started, or its answer was no answer: nobody may be stranded here
+            if left:  # no process could be started, its answer was no answer, the run is over: nobody is stranded here
                 self._not_composed(list(left))
             self._pump()
 
     async def _batch(self, batch: list[Message], left: dict[Message, None]) -> None:
+        run = batch[0].run
+        if run.over:
+            return  # it is left to other machines, and the workers know nothing of it any more
         try:
             answers = await self._pool.ask(_job(batch), _DEADLINE)
         except BulkmailError:
+            if run.over:
+                return
             try:
                 answers = await self._pool.ask_alone(_job(batch), _DEADLINE)
             except BulkmailError:
@@ -94,6 +99,8 @@ class Composing:
             try:
                 answers = await self._pool.ask_alone(_job([message]), _DEADLINE)
             except BulkmailError as error:
+                if message.run.over:
+                    continue
                 if isinstance(error, WorkerDiedError) and error.killed and self._may_be_innocent(message):
                     continue
                 del left[message]

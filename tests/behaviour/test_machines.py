@@ -239,6 +239,26 @@ def test_the_database_fails_over_to_its_standby(world, pg_pair, until):
     assert pg_pair.standby.run(f"SELECT count(*) FROM {schema}.due") == [(0,)]
 
 
+def test_stopping_a_campaign_costs_nobody_who_waits_to_be_composed_elsewhere(world, pg_server, until):
+    """The machine that helps leaves it in the middle of composing; what it had not composed is not condemned."""
+    dsn, rows = pg_server.fresh(), 6000
+    one, two = (machine(world, dsn, name) for name in ("one", "two"))
+    long = "<html><body>{% for n in range(3000) %}{{ n }} {{ first_name }} {% endfor %}</body></html>\n"
+    campaign = world.campaign("spring", people(rows), html=long)
+    helper = world.start("--settings", str(two))
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: "helps to send spring" in helper.said() and world.server.count() > 50, "both to be at it")
+    owner.signal(signal.SIGTERM)
+    assert owner.wait().status == 3
+    until(lambda: "spring is stopped" in helper.said(), "it to leave")
+    helper.signal(signal.SIGTERM)
+    assert helper.wait().status == 3
+    schema = dsn.rpartition("%3D")[2]
+    found = dict(pg_server.run(f"SELECT status, count(*) FROM {schema}.outcome GROUP BY 1"))
+    assert set(found) == {"delivered"}
+    assert pg_server.run(f"SELECT count(*) FROM {schema}.claim") == [(0,)]
+
+
 def test_once_ends_after_the_first_attempts_of_all_machines(world, pg_server, until):
     """Whoever waits for a retry, or for a site that cannot be used, remains; the next run goes on with them."""
     dsn = pg_server.fresh()

@@ -182,3 +182,24 @@ def test_a_row_whose_worker_somebody_killed_is_tried_again_but_not_for_ever(scen
     scene.composing.add([one])
     scene.run()
     assert scene.back[-1] is one, "it was innocent, and is not counted from before"
+
+
+@pytest.mark.parametrize("when", ["it waits", "a worker has it", "its rows are tried one by one"])
+def test_a_run_that_is_left_to_others_is_given_back_and_not_judged(scene, when):
+    """The workers have forgotten the campaign by then: what they say of it is nothing about its rows."""
+
+    def forgotten(job):
+        asked.append(job)
+        if len(asked) == (3 if "one by one" in when else 1):
+            run.over = True
+        raise WorkerFailedError("LookupError: campaign 1 is not loaded in this worker")
+
+    asked, run = [], Run(1, "c1", "/c", {}, "retry", 0.0)
+    messages = [message(n) for n in range(1, 4)]
+    for one in messages:
+        one.run = run
+    run.over = when == "it waits"
+    scene.pool.handle = forgotten
+    scene.composing.add(messages)
+    scene.run()
+    assert (scene.back, scene.spoilt, scene.composed) == (messages, {}, [])
