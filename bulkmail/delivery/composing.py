@@ -79,13 +79,12 @@ class Composing:
             self._pump()
 
     async def _batch(self, batch: list[Message], left: dict[Message, None]) -> None:
-        run = batch[0].run
-        if run.over:
-            return  # it is left to other machines, and the workers know nothing of it any more
+        if _left(batch[0]):
+            return
         try:
             answers = await self._pool.ask(_job(batch), _DEADLINE)
         except BulkmailError:
-            if run.over:
+            if _left(batch[0]):
                 return
             try:
                 answers = await self._pool.ask_alone(_job(batch), _DEADLINE)
@@ -99,7 +98,7 @@ class Composing:
             try:
                 answers = await self._pool.ask_alone(_job([message]), _DEADLINE)
             except BulkmailError as error:
-                if message.run.over:
+                if _left(message):
                     continue
                 if isinstance(error, WorkerDiedError) and error.killed and self._may_be_innocent(message):
                     continue
@@ -128,6 +127,11 @@ class Composing:
                 message.size = len(wire)
                 message.sender = sender
                 self._composed(message)
+
+
+def _left(message: Message) -> bool:
+    """Whether its campaign is left to other machines: the workers know nothing of it any more."""
+    return message.run.over
 
 
 def _job(batch: Sequence[Message]) -> tuple[Any, ...]:
