@@ -148,7 +148,8 @@ class PgDatabase:
         except BaseException as error:
             self._inside = False
             self._undo(error)
-            if isinstance(error, psycopg.Error) and not isinstance(error, (*_BUGS, *AGAIN)):
+            again = self.epoch and isinstance(error, AGAIN)  # whoever only reads has nobody who repeats it
+            if isinstance(error, psycopg.Error) and not again and not isinstance(error, _BUGS):
                 raise OwnFault(f"the spool {self.path} cannot be used ({words(error)})") from error
             raise
         finally:

@@ -307,6 +307,14 @@ def test_a_settlement_that_the_server_gave_up_is_done_again(pg_dsn, half, kit, h
     kit.check_laws(store)
 
 
+def test_whoever_only_reads_gets_a_fault_where_the_server_gives_up_for_another(pg_dsn):
+    """A standby does: 40001, "canceling statement due to conflict with recovery"."""
+    database = PgDatabase(pg_dsn)
+    with pytest.raises(OwnFault, match="cannot be used"), database.transaction("begin_reading"):
+        raise psycopg.errors.SerializationFailure
+    database.close()
+
+
 def test_a_transaction_that_had_failed_is_not_taken_for_committed(pg_dsn, kit):
     """COMMIT of one that has failed is a rollback, and the server says so without an error."""
     store = kit.open_postgres(pg_dsn)
