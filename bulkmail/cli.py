@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--sites", action="store_true", help="what receivers' sites have taught, and until when")
     status.set_defaults(run=_status)
 
-    forget = commands.add_parser("forget", help="forget what sites have taught; not while the spool is in use")
+    forget = commands.add_parser("forget", help="forget what sites have taught")
     which = forget.add_mutually_exclusive_group(required=True)
     which.add_argument("site", nargs="?", help="one site, as `status --sites` names it, or its first host; an address")
     which.add_argument("--all", action="store_true", help="all of them")

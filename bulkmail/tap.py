@@ -124,8 +124,6 @@ def order_of(options: Options, cwd: str) -> Order:
         raise Refused(problems)
     if options["campaign"] is None and options["watch"] is None and not settings.shared:
         raise usage.UsageError(f"{WHAT}; without either, spool must be postgresql://… (one more machine)")
-    if settings.shared and options["once"] and not options["rehearse"]:
-        raise BulkmailError("--once is not supported yet on a spool in PostgreSQL")
     if not options["rehearse"]:
         holder = in_use(settings.place)
         if holder:

@@ -51,6 +51,7 @@ def _neighbour(name: str) -> Any:
 
 
 _RECONCILING = _neighbour("reconciling")
+_PACING = _neighbour("pacing")
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.02) -> Any:
@@ -163,7 +164,7 @@ def _group_of(pid: int) -> int:
 class PgServer:
     """A PostgreSQL of our own on a socket in a folder. It refuses root, who starts it as Debian's user for it."""
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, standby_of: PgServer | None = None) -> None:
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
         which = shutil.which("initdb")
         if not found and which is None:
@@ -173,17 +174,34 @@ class PgServer:
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres")
         self.data = self.folder / "data"
-        self._as("initdb", "-D", self.data, "-U", "bulkmail", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        settings = {"listen_addresses": "", "unix_socket_directories": str(self.folder), "max_connections": "200"}
+        settings = {"unix_socket_directories": str(self.folder), "max_connections": "200"}
+        self.port = free_port() if durable else 5432
+        settings |= {"listen_addresses": "127.0.0.1" if durable else "", "port": str(self.port)}
         if not durable:
             settings["fsync"] = "off"
-        with (self.data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        if standby_of is None:
+            self._as("initdb", "-D", self.data, "-U", "bulkmail", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        else:
+            where = ("-h", standby_of.folder, "-p", standby_of.port, "-U", "bulkmail")
+            self._as("pg_basebackup", *where, "-D", self.data, "-R", "-X", "stream", "-c", "fast")
+        self.set(**settings)
         self.start()
         self._schemas = 0
 
-    def start(self) -> None:
-        self._as("pg_ctl", "-D", self.data, "-l", self.folder / "log", "-w", "-t", "30", "start")
+    def set(self, **settings: str) -> None:
+        """Settings for its next start, or `reload`."""
+        with (self.data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+    def reload(self) -> None:
+        self._as("pg_ctl", "-D", self.data, "reload")
+
+    def promote(self) -> None:
+        """A standby becomes the one that takes writes."""
+        self._as("pg_ctl", "-D", self.data, "-w", "-t", "30", "promote")
+
+    def start(self, *, wait: bool = True) -> None:
+        self._as("pg_ctl", "-D", self.data, "-l", self.folder / "log", "-w" if wait else "-W", "-t", "30", "start")
 
     def stop(self, mode: str = "immediate") -> None:
         self._as("pg_ctl", "-D", self.data, "-m", mode, "-w", "-t", "30", "stop")
@@ -194,7 +212,7 @@ class PgServer:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def dsn(self, schema: str = "public") -> str:
-        return f"postgresql://bulkmail@/postgres?host={self.folder}&options=-csearch_path%3D{schema}"
+        return f"postgresql://bulkmail@/postgres?host={self.folder}&port={self.port}&options=-csearch_path%3D{schema}"
 
     def fresh(self) -> str:
         """The address of an empty schema."""
@@ -250,6 +268,49 @@ def pg_server() -> Iterator[PgServer]:
         made.close()
 
 
+class PgPair:
+    """A primary and its standby, of which one has everything that the other has confirmed."""
+
+    def __init__(self) -> None:
+        self.primary = PgServer(durable=True)
+        try:
+            self.standby = PgServer(durable=True, standby_of=self.primary)
+        except BaseException:
+            self.primary.close()
+            raise
+        self.primary.set(synchronous_standby_names="*")
+        self.primary.reload()
+        sync = "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"
+        until(lambda: self.primary.run(sync), "the standby to follow")
+
+    def fresh(self) -> str:
+        """The address of an empty schema, on whichever of the two takes writes."""
+        schema = self.primary.fresh().rpartition("%3D")[2]
+        both = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
+        options = f"target_session_attrs=read-write&options=-csearch_path%3D{schema}"
+        return f"postgresql://bulkmail@{both}/postgres?{options}"
+
+    def fail_over(self) -> None:
+        """The primary dies; the standby takes over."""
+        self.primary.stop()
+        self.standby.promote()
+
+    def close(self) -> None:
+        self.primary.close()
+        self.standby.close()
+
+
+@pytest.fixture
+def pg_pair() -> Iterator[PgPair]:
+    """A PostgreSQL and its synchronous standby, of this test's own."""
+    _need_psycopg()
+    made = PgPair()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 @pytest.fixture
 def own_pg_server() -> Iterator[PgServer]:
     """A PostgreSQL of this test's own, which may stop and start it."""
@@ -276,6 +337,10 @@ class MailServer:
 
     def count(self) -> int:
         return self.record.read_bytes().count(b"\n")
+
+    def connections(self) -> list[dict[str, Any]]:
+        """Every connection that opened or closed, in order."""
+        return [json.loads(line) for line in self.record.with_name("connections").read_text("ascii").splitlines()]
 
     def ids(self) -> dict[str, list[str]]:
         """Recipient -> the Message-IDs of what was accepted for it."""
@@ -398,7 +463,8 @@ class World:
         record = place / "record"
         record.touch()
         process = subprocess.Popen(
-            [sys.executable, str(RECEIVER), "--record", str(record), "--keep", str(kept), "--delay", str(delay),
+            [sys.executable, str(RECEIVER), "--record", str(record), "--connections", str(place / "connections"),
+             "--keep", str(kept), "--delay", str(delay),
              "--most", str(most), *(["--chunking"] if chunking else []), *addresses],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
@@ -545,6 +611,12 @@ def _end_daemon(pid_file: Path) -> None:
     """A daemon is nobody's child: only its pid file tells which process it is."""
     with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(int(pid_file.read_text("ascii")), signal.SIGKILL)
+
+
+@pytest.fixture
+def pacing() -> Any:
+    """tests/pacing.py."""
+    return _PACING
 
 
 @pytest.fixture

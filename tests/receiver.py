@@ -1,8 +1,8 @@
 """A mail server for tests, in a process of its own: it writes down what it accepts before it says that it did.
 
-``python receiver.py --record FILE [--keep FOLDER] [--delay SECONDS] [--most N] [--chunking] ADDRESS...`` listens on
-one port of all the addresses, prints ``{"port": N}`` and ends when its standard input does. The part of a recipient
-before the ``-`` says how it is treated:
+``python receiver.py --record FILE [--connections FILE] [--keep FOLDER] [--delay SECONDS] [--most N] [--chunking]
+ADDRESS...`` listens on one port of all the addresses, prints ``{"port": N}`` and ends when its standard input does. The
+part of a recipient before the ``-`` says how it is treated:
 
     bounce   550 5.1.1 to RCPT          reject   550 5.7.1 to the final dot
     busy     451 4.3.0 to RCPT, always  later    451 4.3.0 to RCPT, the first time
@@ -10,8 +10,10 @@ before the ``-`` says how it is treated:
     drop     the same, and the message is not kept    silent   kept, and never answered, the first time
 
 ``--most``: so many recipients a message, the others get 452 4.5.3. Each accepted message is one JSON line of the record
-for each recipient: at, ip, to, sender, message_id, digest (of all its bytes), size, of (how many recipients it had).
-It is appended by one write before the reply leaves, so a record without a reply is possible and the reverse is not.
+for each recipient: at, mail_at (when the bytes of its MAIL were read), ip, helo, to, sender, message_id, digest (of all
+its bytes), size, of (how many recipients it had). It is appended by one write before the reply leaves, so a record
+without a reply is possible and the reverse is not. ``--connections``: a line for each that opens or closes: at, ip,
+helo, open (how many there are now of that helo to that address).
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import re
 import socket
 import sys
 import time
+from collections import Counter, deque
 
 PIPELINING = b"250-receiver.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
 _PATH = re.compile(rb"<([^>]*)>")
@@ -34,14 +37,18 @@ _MESSAGE_ID = re.compile(rb"(?im)^message-id:\s*(<[^>]*>)")
 class Book:
     """What all connections of the process share."""
 
-    def __init__(self, record: str, keep: str | None, delay: float, most: int, *, chunking: bool) -> None:
+    def __init__(
+        self, record: str, keep: str | None, delay: float, most: int, connections: str | None, *, chunking: bool
+    ) -> None:
         self.keep = keep
         self.delay = delay
         self.most = most
         self.chunking = chunking
         self.seen: set[str] = set()
         self.count = 0
+        self.open: Counter[tuple[str, str]] = Counter()
         self._fd = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self._connections = connections and os.open(connections, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     def first(self, recipient: str) -> bool:
         """Whether this recipient comes for the first time."""
@@ -50,18 +57,27 @@ class Book:
         self.seen.add(recipient)
         return True
 
-    def accept(self, ip: str, sender: str, recipient: str, message: bytes, of: int) -> None:
+    def connection(self, ip: str, helo: str, change: int) -> None:
+        """One has opened or closed."""
+        self.open[ip, helo] += change
+        if self._connections:
+            line = {"at": time.time(), "ip": ip, "helo": helo, "open": self.open[ip, helo]}
+            os.write(self._connections, json.dumps(line).encode("ascii") + b"\n")
+
+    def accept(self, connection: Receiver, recipient: str, message: bytes) -> None:
         """Write one accepted message down."""
         found = _MESSAGE_ID.search(message.partition(b"\r\n\r\n")[0])
         line = {
             "at": time.time(),
-            "ip": ip,
+            "mail_at": connection.mail_at,
+            "ip": connection.ip,
+            "helo": connection.helo,
             "to": recipient,
-            "sender": sender,
+            "sender": connection.sender,
             "message_id": found[1].decode("ascii") if found else "",
             "digest": hashlib.sha256(message).hexdigest(),
             "size": len(message),
-            "of": of,
+            "of": len(connection.to),
         }
         if self.keep is not None:
             with open(os.path.join(self.keep, f"{self.count}.eml"), "wb") as file:
@@ -82,6 +98,10 @@ class Receiver(asyncio.Protocol):
         self.chunk = 0  # bytes of a BDAT LAST that are still to come
         self.waiting = False
         self.ip = ""
+        self.helo = ""
+        self.mail_at = 0.0
+        self.read = 0
+        self.arrivals: deque[tuple[int, float]] = deque()  # bytes read by then
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -94,9 +114,23 @@ class Receiver(asyncio.Protocol):
     def say(self, line: bytes) -> None:
         self.transport.write(line + b"\r\n")
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if self.helo:
+            self.book.connection(self.ip, self.helo, -1)
+
     def data_received(self, data: bytes) -> None:
         self.buffer += data
+        self.read += len(data)
+        self.arrivals.append((self.read, time.time()))
         self.go_on()
+
+    def arrived(self) -> float:
+        """When the last byte that was taken from the buffer was read."""
+        taken = self.read - len(self.buffer)
+        while self.arrivals[0][0] < taken:
+            self.arrivals.popleft()
+        return self.arrivals[0][1]
 
     def go_on(self) -> None:
         while not self.waiting and not self.transport.is_closing():
@@ -128,6 +162,9 @@ class Receiver(asyncio.Protocol):
     def command(self, line: bytes) -> None:
         verb = line[:4].upper()
         if verb == b"EHLO":
+            if not self.helo:
+                self.helo = line[5:].decode("ascii", "replace")
+                self.book.connection(self.ip, self.helo, 1)
             last = (
                 b"250-ENHANCEDSTATUSCODES\r\n250 CHUNKING\r\n" if self.book.chunking else b"250 ENHANCEDSTATUSCODES\r\n"
             )
@@ -135,6 +172,7 @@ class Receiver(asyncio.Protocol):
         elif verb == b"MAIL":
             found = _PATH.search(line)
             self.sender = found[1].decode() if found else ""
+            self.mail_at = self.arrived()
             self.to = []
             self.say(b"250 2.1.0 Ok")
         elif verb == b"RCPT":
@@ -178,7 +216,7 @@ class Receiver(asyncio.Protocol):
             self.transport.abort()
             return
         for recipient in self.to:
-            self.book.accept(self.ip, self.sender, recipient, message, len(self.to))
+            self.book.accept(self, recipient, message)
         if kind == "vanish" and self.book.first(self.to[0]):
             self.transport.abort()
         elif kind == "silent" and self.book.first(self.to[0]):
@@ -213,13 +251,14 @@ def listening(addresses: list[str]) -> list[socket.socket]:
 async def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--record", required=True)
+    parser.add_argument("--connections")
     parser.add_argument("--keep")
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--most", type=int, default=100)
     parser.add_argument("--chunking", action="store_true")
     parser.add_argument("addresses", nargs="+")
     given = parser.parse_args()
-    book = Book(given.record, given.keep, given.delay, given.most, chunking=given.chunking)
+    book = Book(given.record, given.keep, given.delay, given.most, given.connections, chunking=given.chunking)
     loop = asyncio.get_running_loop()
     sockets = listening(given.addresses)
     for one in sockets:

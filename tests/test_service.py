@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import os
 import signal
 import time
 from types import SimpleNamespace
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from bulkmail import service as module
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.service import Bulkmail, Order
 from bulkmail.settings import Settings
-from bulkmail.workers import WorkerDiedError
 
 
 class FakeReactor(Clock):
@@ -34,61 +32,52 @@ class FakeReactor(Clock):
         self.stopped += 1
 
 
-class FakeSending:
-    """What the service asks of `Sending`: the stop takes a while, and nothing may be closed before it is over."""
+class FakeLife:
+    """What the service asks of a `Life`: the stop takes a while, and nothing may be closed before it is over."""
 
-    joining = None
+    def __init__(self, scene, trouble=None, opens=True):
+        self.scene, self.trouble, self.opens = scene, trouble, opens
+        self.over, self.ended, self.stopping = False, Deferred(), False
 
-    def __init__(self, reactor, events):
-        self.reactor, self.events, self.ended = reactor, events, Deferred()
-        self.stopping = None
+    async def open(self):
+        self.scene.events.append("open")
+        if self.trouble is not None and self.opens:
+            raise self.trouble
 
-    async def send(self, prepared, *, accept_changes):
-        self.events.append("send")
+    async def work(self):
+        self.scene.events.append("work")
+        if self.trouble is not None:
+            raise self.trouble
         return await self.ended
 
     async def stop(self):
-        if self.stopping is None:
-            self.stopping = Deferred()
-            self.events.append("stopping")
-            self.reactor.callLater(2.0, self._stopped)
-        await self.stopping_over()
+        if not self.stopping:
+            self.stopping = True
+            self.scene.events.append("stopping")
+            self.scene.reactor.callLater(2.0, self._stopped)
 
     def _stopped(self):
-        self.events.append("stopped")
+        self.scene.events.append("stopped")
         if not self.ended.called:
             self.ended.callback(3)
-        waiting, self.stopping = self.stopping, True
-        waiting.callback(None)
 
-    async def stopping_over(self):
-        while self.stopping is not True:
-            waited = Deferred()
-            self.reactor.callLater(0.01, waited.callback, None)
-            await waited
+    def declared_over(self):
+        self.over = True
+        self.stopping = True
+        self.ended.callback(3)
+
+    def hurry(self):
+        self.scene.events.append("hurry")
 
     async def close(self):
-        self.events.append("closed")
-
-
-class FakeWatching:
-    def __init__(self, events):
-        self.events, self.over = events, Deferred()
-
-    async def watch(self):
-        self.events.append("watch")
-        await self.over
-
-    def stop(self):
-        if not self.over.called:
-            self.over.callback(None)
+        self.scene.events.append("closed")
 
 
 PREPARED = SimpleNamespace(campaign=SimpleNamespace(folder="/c"), input_bytes=0)
 
 
 class Scene:
-    def __init__(self, monkeypatch, *, trouble=None, **order):
+    def __init__(self, monkeypatch, *, lives=({},), **order):
         self.reactor = FakeReactor()
         self.events, self.exits = [], []
         monkeypatch.setattr(module.atexit, "register", self.exits.append)
@@ -98,17 +87,9 @@ class Scene:
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=seconds, time=seconds))
         self.order = Order(Settings(), **{"prepared": PREPARED, **order})
         self.service = Bulkmail(self.reactor, self.order)
-        self.street = SimpleNamespace(hurry=False, own_fault=self.events.append)
-
-        async def opened():
-            if trouble is not None:
-                raise trouble
-            self.service._sending = FakeSending(self.reactor, self.events)
-            self.service._street = self.street
-            if self.order.watch:
-                self.service._watching = FakeWatching(self.events)
-
-        monkeypatch.setattr(self.service, "_open", opened)
+        self.lives = [FakeLife(self, **what) for what in lives]
+        left = list(self.lives)
+        monkeypatch.setattr(self.service, "_begin", lambda: left.pop(0))
         self.service.startService()
         self.turn()
 
@@ -126,7 +107,7 @@ def test_nothing_is_opened_before_the_service_starts():
     reactor = FakeReactor()
     service = Bulkmail(reactor, Order(Settings(), prepared=PREPARED))
     assert reactor.getDelayedCalls() == []
-    assert (service._spool, service._done, service.exit_status) == (None, None, 1)
+    assert (service._life, service._done, service.exit_status) == (None, None, 1)
 
 
 def test_timers_follow_a_clock_that_nobody_sets(monkeypatch):
@@ -144,9 +125,9 @@ def test_timers_follow_a_clock_that_nobody_sets(monkeypatch):
 
 def test_the_end_of_the_campaign_is_the_end_of_the_process(scene):
     one = scene()
-    one.service._sending.ended.callback(0)
+    one.lives[0].ended.callback(0)
     one.turn()
-    assert one.events == ["send", "closed"]
+    assert one.events == ["open", "work", "closed"]
     assert (one.reactor.stopped, one.service.exit_status) == (1, 0)
 
 
@@ -164,7 +145,8 @@ def test_what_goes_wrong_ends_with_its_status_and_never_a_traceback(scene, troub
 
     err = io.StringIO()
     monkeypatch.setattr(module.sys, "__stderr__", err)
-    one = scene(trouble=trouble)
+    one = scene(lives=[{"trouble": trouble}])
+    assert one.events == ["open", "closed"]
     assert (one.service.exit_status, one.reactor.stopped) == (status, 1)
     assert err.getvalue() == said
 
@@ -178,43 +160,88 @@ def test_a_signal_stops_gently_and_a_second_one_at_once(scene):
     one = scene()
     one.signals[signal.SIGTERM](signal.SIGTERM, None)
     one.turn(0.2)
-    assert one.events == ["send", "stopping"]
-    assert not one.street.hurry
+    assert one.events == ["open", "work", "stopping"]
     one.signals[signal.SIGTERM](signal.SIGTERM, None)
     one.turn(0.2)
-    assert one.street.hurry
+    assert one.events[-1] == "hurry"
     one.turn(3)
-    assert one.events == ["send", "stopping", "stopped", "closed"]
+    assert one.events == ["open", "work", "stopping", "hurry", "stopped", "closed"]
     assert (one.service.exit_status, one.reactor.stopped) == (3, 1)
 
 
-def test_nothing_is_closed_under_a_watched_campaign_that_is_still_being_stopped(scene):
-    one = scene(watch="/campaigns", prepared=None)
-    assert one.events == ["watch"]
-    one.signals[signal.SIGTERM](signal.SIGTERM, None)
-    one.turn(3)
-    assert one.events == ["watch", "stopping", "stopped", "closed"]
-    assert one.service.exit_status == 3
+def test_a_machine_that_others_have_declared_gone_begins_anew_when_the_old_life_is_closed(scene):
+    one = scene(lives=[{}, {}, {}])
+    one.lives[0].declared_over()
+    one.turn(1)
+    assert one.events == ["open", "work", "closed", "open", "work"]
+    one.lives[1].declared_over()
+    one.turn(1)
+    one.lives[2].ended.callback(0)
+    one.turn(1)
+    assert one.events == ["open", "work", "closed"] * 3
+    assert (one.service.exit_status, one.reactor.stopped) == (0, 1)
 
 
-def test_one_more_machine_helps_until_it_is_told_to_stop(scene, monkeypatch):
-    helped = []
-    monkeypatch.setattr(FakeSending, "joining", SimpleNamespace(begin=helped.append))
-    one = scene(prepared=None)
-    one.turn(5)
-    assert (one.events, helped, one.reactor.stopped) == ([], [""], 0)
+def test_a_campaign_that_was_finished_at_the_last_moment_is_finished(scene):
+    one = scene()
+    one.lives[0].over = True
+    one.lives[0].ended.callback(0)
+    one.turn()
+    assert (one.events, one.service.exit_status) == (["open", "work", "closed"], 0)
+
+
+def test_who_is_stopped_while_a_life_ends_begins_no_other(scene):
+    one = scene()
     one.signals[signal.SIGTERM](signal.SIGTERM, None)
+    one.turn(0.1)
+    one.lives[0].declared_over()
     one.turn(3)
-    assert one.events == ["stopping", "stopped", "closed"]
+    assert one.events[:4] == ["open", "work", "stopping", "closed"]
     assert (one.service.exit_status, one.reactor.stopped) == (3, 1)
 
 
-def test_a_machine_that_others_have_declared_gone_stops(scene):
-    one = scene(prepared=None)
-    one.service._life_over()
-    one.turn(3)
-    assert one.events == ["stopping", "stopped", "closed"]
-    assert one.service.exit_status == 3
+def test_a_spool_that_a_new_life_cannot_open_is_tried_again_until_it_can_or_somebody_stops_us(scene):
+    gone = OwnFault("the database is gone")
+    one = scene(lives=[{}, {"trouble": gone}, {"trouble": Refused([Problem("db", 0, 0, "no")])}, {}])
+    one.lives[0].declared_over()
+    one.turn(4)
+    assert one.events == ["open", "work", "closed", "open", "closed"]
+    one.turn(2)
+    assert one.events[5:] == ["open", "closed"]
+    one.turn(6)
+    assert one.events[7:] == ["open", "work"]
+    assert one.reactor.stopped == 0
+    other = scene(lives=[{}, {"trouble": gone}])
+    other.lives[0].declared_over()
+    other.turn(1)
+    other.signals[signal.SIGTERM](signal.SIGTERM, None)
+    other.turn(3)
+    assert (other.service.exit_status, other.reactor.stopped) == (3, 1)
+
+
+def test_what_another_machine_has_taken_meanwhile_is_left_to_it(scene, monkeypatch):
+    import io
+
+    err = io.StringIO()
+    monkeypatch.setattr(module.sys, "__stderr__", err)
+    taken = Refused([Problem("campaign.yaml", 1, 1, "'spring' is being sent from machine two")])
+    one = scene(lives=[{}, {"trouble": taken, "opens": False}])
+    one.lives[0].declared_over()
+    one.turn(1)
+    assert (one.service.exit_status, one.reactor.stopped) == (3, 1)
+    assert err.getvalue() == "campaign.yaml:1:1: 'spring' is being sent from machine two\n"
+    assert one.events == ["open", "work", "closed"] * 2
+
+
+def test_what_a_fenced_life_may_not_write_any_more_is_no_refusal(scene):
+    one = scene(lives=[{"trouble": OwnFault("others have taken over"), "opens": False}, {}])
+    assert one.service.exit_status == 1, "a fault of a life that is nobody else's"
+    first = {"trouble": OwnFault("others have taken over"), "opens": False}
+    other = scene(lives=[{}, first, {}])
+    other.lives[1].over = True
+    other.lives[0].declared_over()
+    other.turn(1)
+    assert other.events == ["open", "work", "closed", "open", "work", "closed", "open", "work"]
 
 
 def test_the_reactor_waits_for_us_whoever_stops_it(scene):
@@ -231,78 +258,8 @@ def test_the_exit_hook_gives_the_status(scene, monkeypatch):
     one = scene()
     statuses = []
     monkeypatch.setattr(module.os, "_exit", statuses.append)
-    one.service._sending.ended.callback(0)
+    one.lives[0].ended.callback(0)
     one.turn()
     (leave,) = one.exits
     leave()
     assert statuses == [0]
-
-
-def test_faults_of_the_spool_pause_the_street(scene):
-    one = scene()
-    one.service._spool_fault(OwnFault("disk full"))
-    one.service._spool_fault(None)
-    assert one.events == ["send", "disk full"]
-
-
-def test_a_resolver_that_dies_is_replaced_and_never_in_a_tight_circle(monkeypatch):
-    started = []
-
-    class FakeWorker:
-        def __init__(self, ended):
-            self.ended, self.jobs = ended, []
-
-        def ask(self, job, deadline):
-            self.jobs.append(job)
-            done = Deferred()
-            if job[0] == "route":
-                done.errback(WorkerDiedError("ended"))
-            return done
-
-    def start(reactor, name, ended):
-        started.append(FakeWorker(ended))
-        return started[-1]
-
-    monkeypatch.setattr(module, "Worker", SimpleNamespace(start=start))
-    reactor = FakeReactor()
-    service = Bulkmail(reactor, Order(Settings()))
-    service._spool = SimpleNamespace()
-    got = []
-    Deferred.fromCoroutine(service._open_resolver(1.0)).addBoth(got.append)
-    (ask,) = got
-    assert started[0].jobs[0][0] == "configure"
-    Deferred.fromCoroutine(ask(("route", "a.example"))).addBoth(got.append)
-    assert got[1] == ("own-fault", "the resolver process: ended")
-    started[0].ended(started[0])
-    assert len(started) == 1
-    reactor.advance(1.0)
-    assert len(started) == 2
-    service._stop_asked = 1
-    started[1].ended(started[1])
-    reactor.advance(1.0)
-    assert len(started) == 2
-
-
-# small things
-
-
-def test_with_a_relay_all_roads_lead_to_it(monkeypatch):
-    settings = Settings.model_validate({"relay": {"host": "192.0.2.1", "port": 2525}})
-    service = Bulkmail(FakeReactor(), Order(settings))
-    monkeypatch.setattr(service, "_open_resolver", lambda _speed: succeed(None))
-    got = []
-    Deferred.fromCoroutine(service._open_router(1.0, {})).addBoth(got.append)
-    Deferred.fromCoroutine(got[0].route("a.example")).addBoth(got.append)
-    assert got[1].hosts[0].addresses == ("192.0.2.1",)
-    assert repr(service._relaying) == "<Relaying through 192.0.2.1:2525>"
-    Deferred.fromCoroutine(service._close()).addBoth(got.append)
-    assert got[2] is None
-
-
-def test_compose_processes(monkeypatch):
-    settings = Settings()
-    service = Bulkmail(FakeReactor(), Order(settings))
-    assert service._processes() == len(os.sched_getaffinity(0))
-    compose = settings.compose.model_copy(update={"processes": 3})
-    service = Bulkmail(FakeReactor(), Order(settings.model_copy(update={"compose": compose})))
-    assert service._processes() == 3

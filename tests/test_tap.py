@@ -216,11 +216,10 @@ def test_one_more_machine_needs_no_campaign_but_a_shared_spool(place, capsys):
     assert "spool must be postgresql://" in capsys.readouterr().err
 
 
-def test_a_campaign_can_be_sent_from_a_shared_spool_but_not_only_once(place):
+def test_a_campaign_can_be_sent_from_a_shared_spool(place):
     on_postgresql(place)
     assert order_of(parsed("-c", "spring"), str(place)).prepared.campaign.name == "spring"
-    with pytest.raises(BulkmailError, match="--once is not supported yet on a spool in PostgreSQL"):
-        order_of(parsed("-c", "spring", "--once"), str(place))
+    assert order_of(parsed("-c", "spring", "--once"), str(place)).once
     assert order_of(parsed("-c", "spring", "--once", "--rehearse"), str(place)).rehearse
 
 

@@ -2,22 +2,25 @@
 
 A batch has a deadline. When its worker dies or is late, the batch is suspect: it is composed again in a worker of its
 own, then row by row, so that one poison row (an endless loop in a template, a crash in a library) costs itself and
-nothing else: after it has ended a worker on its own, it is set aside with that as its reason.
+nothing else: after it has ended a worker on its own, it is set aside with that as its reason. A worker that somebody
+killed (an operator; the system, short of memory) says nothing of the row, at first: it is given back, to be composed
+in a while. Only one whose workers are killed again and again is set aside too.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.message import Message
 from bulkmail.mail import BulkmailError
-from bulkmail.workers import Pool
+from bulkmail.workers import Pool, WorkerDiedError
 
 BATCH = 16
 _DEADLINE = 30.0
+_MOST_KILLED = 5
 _AHEAD = 3  # batches a worker holds: one it works on, the others so that it never waits
 
 
@@ -32,6 +35,7 @@ class Composing:
         self._pool = pool
         self._waiting: deque[Message] = deque()
         self._running = 0
+        self._killed: Counter[int] = Counter()  # recipient id -> how often it was alone in a worker that was killed
 
     def start(
         self,
@@ -57,9 +61,9 @@ class Composing:
 
     def _pump(self) -> None:
         while self._waiting and self._running < self._pool.size * _AHEAD:
-            campaign = self._waiting[0].claimed.campaign_id
+            run = self._waiting[0].run
             batch: list[Message] = []
-            while self._waiting and len(batch) < BATCH and self._waiting[0].claimed.campaign_id == campaign:
+            while self._waiting and len(batch) < BATCH and self._waiting[0].run is run:
                 batch.append(self._waiting.popleft())
             self._running += 1
             background(self._compose(batch), "composing a batch")
@@ -70,14 +74,18 @@ class Composing:
             await self._batch(batch, left)
         finally:
             self._running -= 1
-            if left:  # no process could be started, or its answer was no answer: nobody may be stranded here
+            if left:  # no process could be started, its answer was no answer, the run is over: nobody is stranded here
                 self._not_composed(list(left))
             self._pump()
 
     async def _batch(self, batch: list[Message], left: dict[Message, None]) -> None:
+        if _left(batch[0]):
+            return
         try:
             answers = await self._pool.ask(_job(batch), _DEADLINE)
         except BulkmailError:
+            if _left(batch[0]):
+                return
             try:
                 answers = await self._pool.ask_alone(_job(batch), _DEADLINE)
             except BulkmailError:
@@ -90,10 +98,18 @@ class Composing:
             try:
                 answers = await self._pool.ask_alone(_job([message]), _DEADLINE)
             except BulkmailError as error:
+                if _left(message):
+                    continue
+                if isinstance(error, WorkerDiedError) and error.killed and self._may_be_innocent(message):
+                    continue
                 del left[message]
                 self._spoilt(message, f"this row cannot be composed: {str(error).strip().splitlines()[-1]}")
             else:
                 self._hand_over([message], answers, left)
+
+    def _may_be_innocent(self, message: Message) -> bool:
+        self._killed[message.claimed.id] += 1
+        return self._killed[message.claimed.id] < _MOST_KILLED
 
     def _hand_over(
         self,
@@ -103,6 +119,7 @@ class Composing:
     ) -> None:
         for message, (_, wire, sender, error) in zip(batch, answers, strict=True):
             del left[message]
+            self._killed.pop(message.claimed.id, None)
             if wire is None:
                 self._spoilt(message, error or "the row could not be composed")
             else:
@@ -110,6 +127,11 @@ class Composing:
                 message.size = len(wire)
                 message.sender = sender
                 self._composed(message)
+
+
+def _left(message: Message) -> bool:
+    """Whether its campaign is left to other machines: the workers know nothing of it any more."""
+    return message.run.over
 
 
 def _job(batch: Sequence[Message]) -> tuple[Any, ...]:

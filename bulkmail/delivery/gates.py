@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from bulkmail.shaping import Gate, Limits
+from bulkmail.shaping import WHOLE, Gate, Limits, Part
 
 if TYPE_CHECKING:
     from bulkmail.net import Connection
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SOON = 0.0005  # what is allowed this near is done now: a timer would cost more
 _COMPLAINT_KEPT = 3600.0  # a receiver that asked us to go slower is not asked again whether it meant it
 _MOST_KEPT = 20_000
+_ADDRESS = "address "
 
 
 class Waiter(Protocol):
@@ -105,6 +106,12 @@ class SharedGate(Places):
         self.gate.closed()
         self.wake_next()
 
+    def become(self, part: Part, now: float) -> None:
+        """Another part of the limits is ours; connections with nothing to do close where there are too many now."""
+        self.gate.become(part, now)
+        for connection, owner in list(self._idle.items())[: self.gate.surplus]:
+            owner.let_go(connection)
+
 
 class Limited(Places):
     """So many places and no more."""
@@ -150,15 +157,21 @@ def limit_key(key: str, provider: str) -> str:
     return f"provider {provider}" if provider else key
 
 
+def address_key(ip: str) -> str:
+    """What the limit of one remote address counts, beside those of its sites."""
+    return _ADDRESS + ip
+
+
 class Gates:
     """All gates of the process, made when first asked for and dropped when nobody uses them any more.
 
-
     ``pace_of`` and ``keep_pace``: the pace (see `Gate`) that a provider or site left us with, and what it is now.
-    ``begins_empty(limit key)`` says of a gate that is made whether another machine may just have used up its burst.
+    ``begins_empty(limit key)`` says of a gate that is made whether another machine may just have used up its burst;
+    ``part_of(limit key)``, which part of the limits is ours.
     """
 
     begins_empty: Callable[[str], bool] = staticmethod(lambda _: False)
+    part_of: Callable[[str], Part] = staticmethod(lambda _: WHOLE)
 
     def __init__(
         self,
@@ -185,15 +198,26 @@ class Gates:
 
     def drop(self, key: str) -> bool:
         """Forget the gate of this limit key at once, whatever it knows; False while somebody uses it."""
+        return _drop(self._sites, key)
+
+    def drop_address(self, key: str) -> bool:
+        """The same for the gate of this `address_key`."""
+        return _drop(self._addresses, key.removeprefix(_ADDRESS))
+
+    def become(self, key: str, part: Part, now: float) -> bool:
+        """Another part of what the key counts is ours from now on; whether no more than it is in use."""
         gate = self._sites.get(key)
-        if gate is not None and (gate.users or gate.gate.open or gate.wanted):
-            return False
-        self._sites.pop(key, None)
-        return True
+        if gate is None:
+            return True
+        gate.become(part, now)
+        return gate.gate.within(now)
 
     def of_address(self, ip: str, provider: str, now: float) -> SharedGate | None:
         """The default limits for one remote address over all its sites; a provider's sites have the provider's own."""
-        return None if provider else self._addresses.get(ip) or self._take(self._addresses, ip, "", now)
+        if provider:
+            return None
+        gate = self._addresses.get(ip)
+        return gate or self._take(self._addresses, ip, "", now, empty=self.begins_empty(address_key(ip)))
 
     def keep_paces(self) -> None:
         """Tell of every pace that has changed."""
@@ -201,6 +225,14 @@ class Gates:
             if shared.gate.pace != shared.kept:
                 shared.kept = shared.gate.pace
                 self._keep_pace(key, shared.kept)
+
+    def forget_paces(self) -> None:
+        """Somebody has taken away what was remembered: a pace that is not known any more is the whole limit again."""
+        for key, shared in self._sites.items():
+            rate, width = self._pace_of(key)
+            if (rate, width) == (1.0, 1.0) != shared.gate.pace:
+                shared.gate.forget_pace()
+                shared.kept = shared.gate.pace
 
     def drop_unused(self, now: float) -> None:
         """Forget gates without users, waiters or open connections, once they know nothing worth keeping."""
@@ -225,9 +257,21 @@ class Gates:
     ) -> SharedGate:
         gate = gates.get(key)
         if gate is None:
-            pace = self._pace_of(key) if gates is self._sites else (1.0, 1.0)
-            gate = gates[key] = SharedGate(Gate(self._limits_of(provider), now, empty=empty, pace=pace), now)
+            limits = self._limits_of(provider)
+            if gates is self._sites:
+                made = Gate(limits, now, empty=empty, pace=self._pace_of(key), part=self.part_of(key))
+            else:
+                made = Gate(limits, now, empty=empty)
+            gate = gates[key] = SharedGate(made, now)
         return gate
+
+
+def _drop(gates: dict[str, SharedGate], key: str) -> bool:
+    gate = gates.get(key)
+    if gate is not None and (gate.users or gate.gate.open or gate.wanted):
+        return False
+    gates.pop(key, None)
+    return True
 
 
 class Grants:

@@ -43,7 +43,7 @@ class Habits:
         self._suspicion: Suspicion | None = None
         self.recipients = MOST_TOGETHER
         self._alone_since = 0.0  # connections opened from then on announce nothing behind a dot
-        self._look_up()
+        self.look_up()
 
     def settled(self, connection: Connection, transaction: Transaction, event: Settled) -> None:
         """A recipient has its fate: where that is the server's answer, the connection has carried one message more."""
@@ -83,7 +83,7 @@ class Habits:
             said = hint(closed.outcome(peer), count, self._street.now() - last)
             if said is not Hint.NOTHING and count < self._allowed:
                 self._count(said, count, connection.started_at)
-        self._look_up()
+        self.look_up()
 
     def _broken(self, habit: Habit, words: str, closed: Closed) -> None:
         street = self._street
@@ -103,7 +103,8 @@ class Habits:
             _log.info("{site} takes {count} messages on a connection", site=self._site.name, count=count)
         street.sites.learn(self._site.key, takes(count, self._allowed, wall))
 
-    def _look_up(self) -> None:
+    def look_up(self) -> None:
+        """What is remembered of the site now."""
         sites, key, wall = self._street.sites, self._site.key, self._street.wall()
         self.follows = sites.known(key, Habit.FOLLOW, wall) is None
         self.groups = sites.known(key, Habit.PIPELINING, wall) is None

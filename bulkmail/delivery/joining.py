@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -51,6 +52,7 @@ class Joining:
         self._wall = wall
         self._changed = changed
         self._joined: dict[int, Run] = {}
+        self._digests: dict[int, Any] = {}  # of what it was that enters their messages
         self._looking = self._again = self._counting = False
         self._recovered_at = 0.0
 
@@ -102,7 +104,11 @@ class Joining:
                     if joined is not None:
                         _log.info("{name} is {state}; this machine helps no more", name=row.name, state=row.state)
                         self._leave(joined)
-                elif joined is None and row.name not in self.own and row.id not in self._feeder.runs:
+                    continue
+                if joined is not None and self._digests[row.id] != row.digests:
+                    _log.info("{name} was changed; what is not sent yet is composed anew", name=row.name)
+                    self._leave(joined)
+                if row.id not in self._feeder.runs and row.name not in self.own:
                     await self._join(row)
         except OwnFault as fault:
             self._street.own_fault(str(fault))
@@ -130,6 +136,7 @@ class Joining:
             helped=True,
         )
         self._joined[run.id] = run
+        self._digests[run.id] = row.digests
         self._compose.set_up(run.id, ("load", run.id, run.content))
         self._feeder.runs[run.id] = run
         self._feeder.more()
@@ -137,7 +144,7 @@ class Joining:
 
     def _leave(self, run: Run) -> None:
         run.over = True
-        del self._joined[run.id]
+        del self._joined[run.id], self._digests[run.id]
         drop(self._feeder, run)
         self._compose.tear_down(run.id, ("forget", run.id))
 

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, eq=False)
 class Queue:
-    """The recipients of one campaign at one domain, as far as they are open for sending in this process."""
+    """The recipients of one campaign at one domain, as far as they are open for sending in this process.
+
+    ``told_at``: when the other machines of a shared spool were last told that its site rests.
+    """
 
     id: int
     run: Run
     domain: str
     lane: Lane | None = None
     claiming: bool = False
+    told_at: float = float("-inf")
 
 
 class Queues:

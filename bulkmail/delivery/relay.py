@@ -55,6 +55,7 @@ class Relaying:
             connection_rate=relay.connection_rate,
             idle=relay.idle,
             tls=str(_MODES[relay.tls]),
+            shares=0,
         )
         self._relay = relay
         self._reactor = reactor

@@ -1,5 +1,9 @@
 """Carries what sites have taught us over restarts: read from the spool at the start, written into it in batches.
 
+Where several machines share the spool, what others have learnt of a site is read when this machine begins to send to
+it, and all of it anew when somebody has it forgotten. What is not written yet is written before a site's lease is let
+go, so whoever takes it over finds it.
+
 Nothing here may stop sending. What cannot be read or written is told once, and is then only known to this process.
 """
 
@@ -7,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
@@ -33,6 +38,8 @@ class Remembering:
         self._not_before = 0.0
         self._writing = False
         self._told = ""
+        self._asked: dict[str, None] = {}
+        self._answers: list[Deferred[None]] = []
 
     async def load(self) -> None:
         """What is in the spool and still holds; the expired is dropped there."""
@@ -42,6 +49,40 @@ class Remembering:
             self._failed(f"what is known of sites could not be read: {fault}")
         else:
             self.memory.load(_facts(stored), self._wall())
+
+    def news_of(self, sites: Iterable[str]) -> Deferred[None]:
+        """What other machines have learnt of these; what is asked for in one turn is one question. Never fails."""
+        answer: Deferred[None] = Deferred()
+        if not self._answers:
+            self._reactor.callLater(0, self._ask)
+        self._asked.update(dict.fromkeys(sites))
+        self._answers.append(answer)
+        return answer
+
+    def _ask(self) -> None:
+        asked, self._asked = list(self._asked), {}
+        answers, self._answers = self._answers, []
+        background(self._news(asked, answers), "reading what other machines have learnt")
+
+    async def _news(self, sites: list[str], answers: list[Deferred[None]]) -> None:
+        try:
+            assert self._spool.leases is not None
+            stored = await self._spool.leases.site_facts(sites, self._wall())
+        except OwnFault as fault:
+            self._failed(f"what other machines have learnt could not be read: {fault}")
+        else:
+            self.memory.renew(_facts(stored), self._wall(), sites)
+        for answer in answers:
+            answer.callback(None)
+
+    async def renew(self) -> None:
+        """Somebody has taken facts away, or we may have missed that: all that is known is read anew."""
+        try:
+            stored = await self._spool.site_facts(self._wall())
+        except OwnFault as fault:
+            self._failed(f"what is known of sites could not be read: {fault}")
+        else:
+            self.memory.renew(reversed(list(_facts(stored))), self._wall())
 
     def look(self) -> None:
         """Called once a second: write what is new, if it is time."""

@@ -98,7 +98,14 @@ class Reporting:
             if not (last and (report.stale or report.changed)):
                 break
             await deferLater(self._reactor, _AGAIN)  # a process that died is replaced within this time
-        del self._reports[run.id]
+        await self.leave(run)
+
+    async def leave(self, run: Run) -> None:
+        """Close the files as they are: they are finished, or another machine's to write by now."""
+        report = self._reports.pop(run.id, None)
+        if report is None:
+            return
+        await report.settled()
         for pool in (self._quick, self._slow):
             pool.tear_down(run.id, ("close", run.id))
 

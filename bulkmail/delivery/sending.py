@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from bulkmail.campaign import changed_since, sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.feeder import Feeder
+from bulkmail.delivery.first_round import FirstRound
 from bulkmail.delivery.importing import Importing
 from bulkmail.delivery.joining import Joining
 from bulkmail.delivery.opening import Opened, Prepared, open_campaign
@@ -84,6 +85,8 @@ class Sending:
         self._second = LoopingCall(self._each_second)
         self._second.clock = reactor
         self._progress = Progress(street, feeder)
+        self._first_round = FirstRound(feeder=feeder, street=street, leases=spool.leases)
+        self._asking = False
         self.joining: Joining | None = None
         self._sharing: Sharing | None = None
         if spool.leases is not None:
@@ -101,8 +104,23 @@ class Sending:
                 feeder=feeder,
                 street=street,
                 states=self.joining.look,
-                flushed=spool.flushed,
+                facts=self._facts_are_gone,
+                news_of=remembering.news_of,
+                flushed=self._all_flushed,
             )
+
+    def _all_flushed(self) -> Deferred[None]:
+        background(self._remembering.close(), "writing what sites have taught")  # the next holder reads it
+        return self._spool.flushed()
+
+    def _facts_are_gone(self) -> None:
+        background(self._renew(), "reading what is known of sites")
+
+    async def _renew(self) -> None:
+        await self._remembering.renew()
+        for lane in self._feeder.lanes.values():
+            lane.habits.look_up()
+        self._street.gates.forget_paces()
 
     def start(self) -> None:
         """Begin to look after things."""
@@ -228,15 +246,23 @@ class Sending:
 
     async def _close(self, run: Run, state: str, exit_status: int) -> None:
         now = self._wall()
-        while not await self._written_down(run, state, now, exit_status):
+        while not self._over and not await self._written_down(run, state, now, exit_status):
             if self.joining is None or self._feeder.stopping:
                 break  # the next start finds every row final
             await deferLater(self._reactor, _TRY_AGAIN)  # other machines are to know
         self._feeder.runs.pop(run.id, None)
         self._imports.pop(run.id, None)
-        await self._reporting.finish(run, state, exit_status, now)
+        if self._over:
+            await self._reporting.leave(run)
+        else:
+            await self._reporting.finish(run, state, exit_status, now)
         self._compose.tear_down(run.id, ("forget", run.id))
         self._ended.pop(run.id).callback(exit_status)
+
+    @property
+    def _over(self) -> bool:
+        """Whether other machines have declared this life over: what becomes of a campaign is not ours to say then."""
+        return self._spool.leases is not None and self._spool.leases.over
 
     async def _written_down(self, run: Run, state: str, now: float, exit_status: int) -> bool:
         try:
@@ -274,15 +300,23 @@ class Sending:
         for run in list(self._feeder.runs.values()):
             if not run.over:
                 _log.info("{line}", line=self._progress.line(run, self._reactor.seconds()))
-        if self._once and self._feeder.idle:
-            for run in list(self._feeder.runs.values()):
-                if run.import_done and not run.over:
-                    background(self.stop(), "stopping after the first attempts")
-                    break
+        self._first_round.look()
+        if self._once and not self._asking:
+            self._asking = True
+            background(self._stop_behind_first_round(), "stopping after the first attempts")
         for run in list(self._feeder.runs.values()):
             if run.broken and not run.over and self._feeder.idle:
                 run.over = True
                 background(self._stop_run(run), "stopping a campaign")
+
+    async def _stop_behind_first_round(self) -> None:
+        try:
+            for run in list(self._feeder.runs.values()):
+                if not run.helped and await self._first_round.over(run) and not run.over:
+                    await self.stop()
+                    break
+        finally:
+            self._asking = False
 
     async def _stop_run(self, run: Run) -> None:
         await self._written()

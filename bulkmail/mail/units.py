@@ -49,7 +49,7 @@ class Rate:
         return self.period / self.count
 
     def __str__(self) -> str:
-        unit = {1.0: "s", 60.0: "m", 3600.0: "h", 86400.0: "d"}[self.period]
+        unit = {1.0: "s", 60.0: "m", 3600.0: "h", 86400.0: "d"}.get(self.period, f"{self.period:g}s")
         return f"{self.count}/{unit},burst={self.burst}"
 
 

@@ -27,6 +27,7 @@ from bulkmail.settings.values import (
     Reading,
     Seconds,
     Selector,
+    Shares,
     SpoolPlace,
     Suffixes,
     TlsMode,
@@ -155,6 +156,7 @@ class Provider(Section):
     rate: Pace | None = None
     connection_rate: Pace | None = None
     idle: Seconds | None = None
+    shares: Shares | None = None
     tls: TlsMode | None = None
 
 
@@ -167,7 +169,19 @@ def _providers(providers: Mapping[str, Provider]) -> Mapping[str, Provider]:
             raise ErrorAt(
                 (name,), f"not a shipped provider ({near}); a new one needs mx, the ends of its MX host names"
             )
+        _check_shares(name, provider)
     return providers
+
+
+def _check_shares(name: str, provider: Provider) -> None:
+    """A share has a connection and a message of the burst at least. What is shipped is not known here."""
+    if not isinstance(provider.shares, int) or provider.shares == 1:
+        return
+    if provider.connections is None or provider.rate is None:
+        raise ErrorAt((name, "shares"), "needs connections and rate beside it, which it divides")
+    for most, what in ((provider.connections, "connections"), (provider.rate.burst, "messages in a burst")):
+        if provider.shares > most:
+            raise ErrorAt((name, "shares"), f"{provider.shares} shares cannot be made of {most} {what}")
 
 
 class Shaping(Section):
@@ -181,7 +195,7 @@ class Shaping(Section):
     def overrides(self) -> dict[str, dict[str, Any]]:
         """Provider -> the keys that were given for it, as `shaping.provider_table` takes them."""
         return {
-            name: {key: value for key, value in provider if value is not None}
+            name: {key: 0 if value == "auto" else value for key, value in provider if value is not None}
             for name, provider in self.providers.items()
         }
 

@@ -180,6 +180,12 @@ def _processes(value: Any) -> Any:
     raise ValueError("must be auto or a whole number from 1 to 256")
 
 
+def _shares(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 100):
+        return value
+    raise ValueError("must be auto or a whole number from 1 to 100")
+
+
 def _filled(values: tuple[Any, ...]) -> tuple[Any, ...]:
     if not values:
         raise ValueError("must not be empty; remove the key to get the default")
@@ -189,8 +195,10 @@ def _filled(values: tuple[Any, ...]) -> tuple[Any, ...]:
 _DURATION = {"type": "string", "pattern": r"^\s*\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)\s*$"}
 _RATE = {"type": "string", "pattern": r"^\s*\d{1,9}/(s|m|h|d)(,\s*burst=\d{1,9})?\s*$"}
 _AUTO = {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 256}]}
+_SHARES = {"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 1, "maximum": 100}]}
 
 Seconds = Annotated[float, PlainValidator(_or_value_error(parse_duration)), WithJsonSchema(_DURATION)]
+Shares = Annotated[Literal["auto"] | int, PlainValidator(_shares), WithJsonSchema(_SHARES)]
 Pace = Annotated[Rate, PlainValidator(_or_value_error(parse_rate)), PlainSerializer(str), WithJsonSchema(_RATE)]
 Waits = Annotated[Many[Seconds], AfterValidator(_filled)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]

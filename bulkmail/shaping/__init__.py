@@ -8,7 +8,8 @@ Never: waits, acts, reads a clock, touches a socket or a file.
 How a refusal becomes the next attempt: ``classify`` reads the reply (its words before its codes) and gives a category,
 whether it is permanent, and a signal for the lane. ``decide`` turns that into a status and, perhaps, a time. The lane
 hands the signal to its ``Gate``, which goes slower by halves and creeps back by tenths; the gate counts connections and
-books messages on a ``Meter`` for everything that shares a limit: a provider's sites together, else the one site.
+books messages on a ``Meter`` for everything that shares a limit: a provider's sites together, else the one site. Where
+several machines have a large provider at once, each one's gate has its ``Part`` of the limits (``shares``).
 
 What is known of hosts is kept apart from what is known of recipients. A dead address delays nobody while the site has
 another one (``HostMemory``); a dead site has one timer (``SiteHealth``); a pause, a throttle or a fault of our own is
@@ -39,11 +40,13 @@ from bulkmail.shaping.memory import Changes, Memory
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.pace import Pace
 from bulkmail.shaping.pauses import Pauses
-from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval
+from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval, longest_wait
+from bulkmail.shaping.shares import WHOLE, Part, shares_of
 from bulkmail.shaping.standing import Standing
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "WHOLE",
     "Changes",
     "Decision",
     "Dice",
@@ -56,6 +59,7 @@ __all__ = [
     "Memory",
     "Meter",
     "Pace",
+    "Part",
     "Pauses",
     "Provider",
     "RetryPlan",
@@ -72,11 +76,13 @@ __all__ = [
     "judge",
     "learn",
     "limits_for",
+    "longest_wait",
     "messages_now",
     "named_wait",
     "outage",
     "provider_of",
     "provider_table",
+    "shares_of",
     "status_of",
     "takes",
 ]

@@ -35,7 +35,7 @@ _ADDRESS_IN_TEXT = re.compile(r"[^\s@]+@[^\s@]+")
 _TIME = re.compile(r"\b(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b", re.ASCII)
 _CLOCK = re.compile(r"\b(\d{1,2}):(\d{2}):(\d{2})\b", re.ASCII)
 _UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_WAIT_MIN, _WAIT_MAX = 1.0, 4 * 3600.0
+_WAIT_MIN, LONGEST_NAMED = 1.0, 4 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def named_wait(text: str) -> float | None:
         if found is None:
             return None
         named = int(found[1]) * _UNIT[found[2][0]]
-    return min(_WAIT_MAX, max(_WAIT_MIN, named))
+    return min(LONGEST_NAMED, max(_WAIT_MIN, named))
 
 
 def _first(phrases: tuple[Phrase, ...], text: str, *, address: bool) -> Phrase | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bulkmail.shaping.limits import Limits
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.pace import Pace
+from bulkmail.shaping.shares import WHOLE, Part, limits_of
 
 
 class Gate:
@@ -16,20 +17,41 @@ class Gate:
 
     ``connections``: how many may be open now: the limit, or less after a complaint; never under 1.
     ``empty``: taken over from another machine, so nothing of the burst is left. ``pace``: the two factors (messages,
-    connections) that were found to work before.
+    connections) that were found to work before. ``part``: of the limits, while other machines have the rest; the
+    factors are of it, so they mean the same to whoever has another one.
     """
 
-    __slots__ = ("_connecting", "_messages", "_rate_pace", "_width_pace", "connections", "limits", "open")
+    __slots__ = (
+        "_booked_until",
+        "_connecting",
+        "_messages",
+        "_rate_pace",
+        "_whole",
+        "_width_pace",
+        "connections",
+        "limits",
+        "open",
+        "part",
+    )
 
     def __init__(
-        self, limits: Limits, now: float, *, empty: bool = False, pace: tuple[float, float] = (1.0, 1.0)
+        self,
+        limits: Limits,
+        now: float,
+        *,
+        empty: bool = False,
+        pace: tuple[float, float] = (1.0, 1.0),
+        part: Part = WHOLE,
     ) -> None:
-        self.limits = limits
+        self._whole = limits
+        self.part = part
+        self.limits = limits = limits_of(limits, part)
+        self._booked_until = now
         self.open = 0
         self._messages = Meter(limits.rate, now, empty=empty)
         self._connecting = Meter(limits.connection_rate, now, empty=empty)
         self._rate_pace = Pace(pace[0])
-        self._width_pace = Pace(pace[1], floor=min(1.0, 1 / limits.connections))
+        self._width_pace = Pace(pace[1], floor=1 / self._whole.connections)
         self._messages.scale(self._rate_pace.factor)
         self._set_width()
 
@@ -45,6 +67,13 @@ class Gate:
     def pace(self) -> tuple[float, float]:
         """The factors (messages, connections) in use; 1.0 is the whole limit. Kept, a new gate starts from them."""
         return self._rate_pace.factor, self._width_pace.factor
+
+    def forget_pace(self) -> None:
+        """As if there had been no complaint."""
+        self._rate_pace = Pace(1.0)
+        self._width_pace = Pace(1.0, floor=1 / self._whole.connections)
+        self._messages.scale(1.0)
+        self._set_width()
 
     def may_open(self, now: float) -> float | None:
         """When the next connection may be opened: ``now`` or later. None: only after another one has closed."""
@@ -71,6 +100,20 @@ class Gate:
     def give_back(self) -> bool:
         """The message booked last does not go after all. False where its slot cannot be returned."""
         return self._messages.give_back()
+
+    def become(self, part: Part, now: float) -> None:
+        """From here on this part of the limits is ours. Nothing of a burst comes with what is gained."""
+        if part != self.part:
+            self._booked_until = max(self._booked_until, self._messages.booked_until)
+            self.part = part
+            self.limits = limits_of(self._whole, part)
+            self._messages.become(self.limits.rate, now)
+            self._connecting.become(self.limits.connection_rate, now)
+            self._set_width()
+
+    def within(self, now: float) -> bool:
+        """Whether nothing of what was taken before `become` is used any more: connections, and slots booked ahead."""
+        return self.open <= self.limits.connections and now >= self._booked_until
 
     def slow_down(self, now: float, signal: str) -> bool:
         """The receiver complained: ``rate`` halves pace and connections, ``connections`` only these, others nothing.

@@ -25,13 +25,14 @@ class Limits:
     connection_rate: Rate  # new connections
     idle: float  # seconds an idle connection is kept
     tls: str | None = None  # off, opportunistic, required, verify; None: the operator's tls.mode
+    shares: int = 1  # parts that several machines can have at once; 0: as many as its rate needs
 
 
 DEFAULT_LIMITS = Limits(
     connections=10, messages_per_connection=100, rate=Rate(100, 1.0, 100), connection_rate=Rate(100, 60.0, 1), idle=60.0
 )
 
-_KEYS = ("connections", "messages_per_connection", "rate", "connection_rate", "idle", "tls")
+_KEYS = ("connections", "messages_per_connection", "rate", "connection_rate", "idle", "tls", "shares")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ def provider_table(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> 
     """The shipped providers with the operator's changes laid over them.
 
     ``overrides``: name -> any of mx (MX suffixes), connections, messages_per_connection, rate and connection_rate
-    (Rate), idle (seconds), tls. None leaves the shipped value. A name that is not shipped is a new provider and needs
-    ``mx``. Raises BulkmailError.
+    (Rate), idle (seconds), tls, shares. None leaves the shipped value. A name that is not shipped is a new provider and
+    needs ``mx``. Raises BulkmailError.
     """
     table = {name: Provider(name, mx, limits) for name, mx, limits in _SHIPPED}
     for name, given in (overrides or {}).items():
@@ -125,6 +126,6 @@ def provider_of(mx_hosts: Sequence[str], table: Mapping[str, Provider]) -> str:
 
 
 def limits_for(provider: str, table: Mapping[str, Provider], default: Limits = DEFAULT_LIMITS) -> Limits:
-    """The limits of a provider (``""``: none, so the default ones)."""
+    """The limits of a provider (``""``: none, so the default ones). Only providers are cut into shares."""
     known = table.get(provider)
-    return default if known is None else replace(default, **known.limits)
+    return default if known is None else replace(default, **{"shares": 0, **known.limits})

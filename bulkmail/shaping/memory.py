@@ -65,6 +65,18 @@ class Memory:
             if fact.holds(now) and fact.habit not in self._sites.get(site, ()):
                 self._keep(site, fact)
 
+    def renew(self, facts: Iterable[tuple[str, Fact]], now: float, sites: Iterable[str] | None = None) -> None:
+        """What others have written of ``sites`` (None: of all) by now. What we have not written yet is newer."""
+        for site in list(self._sites) if sites is None else sites:
+            for habit in list(self._sites.get(site, ())):
+                if (site, habit) not in self._changes:
+                    del self._sites[site][habit]
+            if not self._sites.get(site, True):
+                del self._sites[site]
+        for site, fact in facts:
+            if fact.holds(now) and (site, fact.habit) not in self._changes:
+                self._keep(site, fact)
+
     def take_changes(self) -> Changes:
         """Everything that was learnt and forgotten since the last time; the caller's to write down."""
         changes, self._changes = self._changes, {}

@@ -66,6 +66,23 @@ class Meter:
         self._slack = (max(1.0, self.rate.burst * factor) - 1) * self._interval
         self._before = None
 
+    @property
+    def booked_until(self) -> float:
+        """The last slot that is booked, as far as it lies ahead."""
+        return self._due - self._slack - self._interval
+
+    def become(self, rate: Rate, now: float) -> None:
+        """From here on this is the rate. Slots that are booked keep their times, and the next one comes behind them.
+
+        What was left of the burst stays, as far as the new one allows; nothing is added to it.
+        """
+        last = self.booked_until
+        left = max(0.0, now - last) / self._interval
+        self.rate = rate
+        self.scale(self._factor)
+        burst = self._slack + self._interval
+        self._due = max(now, last) + burst - min(left * self._interval, burst)
+
     def __repr__(self) -> str:
         used = "" if self._factor == 1.0 else f" at {self._factor:.4g}"
         return f"<Meter {self.rate}{used}, next slot from {self._due - self._slack:.3f}>"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bulkmail.mail import Category, Fate, Outcome, Status
-from bulkmail.shaping.classify import Verdict, status_of
+from bulkmail.shaping.classify import LONGEST_NAMED, Verdict, status_of
 
 JITTER = 0.1
 _PATIENT_AFTER = 3
@@ -75,6 +75,11 @@ def interval(retry: RetrySettings, failures: int, rng: Dice) -> float:
     """Seconds to wait after the n-th failure (counted from 1), jitter included."""
     assert failures >= 1, "the first failure is number 1"
     return _jittered(retry.schedule[min(failures, len(retry.schedule)) - 1], rng)
+
+
+def longest_wait(retry: RetrySettings) -> float:
+    """Nobody waits for longer than this, whatever was decided about it."""
+    return (1 + JITTER) * max(*retry.schedule, retry.unknown_after, retry.greylist_after, LONGEST_NAMED)
 
 
 def _wait(outcome: Outcome, verdict: Verdict, attempts: int, *, retry: RetrySettings, rng: Dice, speed: float) -> float:

@@ -60,6 +60,12 @@ class Claims(Intake):
             times = [self._db.execute("next_due", (campaign,)).fetchone()[0] for campaign in campaigns]
         return min((at for at in times if at is not None), default=None)
 
+    def bring_forward(self, latest: float) -> None:
+        """No row waits until later than this: where it does, the clock by which it was put off was wrong."""
+        with self._db.transaction():
+            self._db.execute("bring_rows_forward", {"latest": latest})
+            self._db.execute("bring_queues_forward", {"latest": latest})
+
     def claim(self, wanted: Iterable[tuple[int, int]], now: float) -> dict[int, list[Claimed]]:
         """For each (queue_id, limit): rows that are due at ``now``, oldest first, then new ones in input order.
 

@@ -96,6 +96,7 @@ class Spool:
     settle_held = _in_writer(SqliteStore.settle_held)
     backlog = _in_writer(SqliteStore.backlog)
     due_queues = _in_writer(SqliteStore.due_queues)
+    bring_forward = _in_writer(SqliteStore.bring_forward)
     next_due = _in_writer(SqliteStore.next_due)
     cancel_rows = _in_writer(SqliteStore.cancel_rows)
     site_facts = _in_writer(SqliteStore.site_facts)

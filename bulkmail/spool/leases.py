@@ -1,35 +1,61 @@
 """Which destinations are this machine's, where several send from one spool.
 
 A lease is on what a limit counts (a provider, or a site without one) and is held by one life of one machine at a time.
-Which machine ought to hold which is a matter of arithmetic that comes out alike on all of them (rendezvous hashing over
-the machines alive): nobody hands out anything, and when one comes or goes only its share moves. The arithmetic is a
-wish; the row in the database is the right.
+A large one is cut into numbered shares, each with a lease of its own. Which machine ought to hold which lease, and how
+many of the shares, is a matter of arithmetic that comes out alike on all of them (rendezvous hashing over the machines
+alive): nobody hands out anything, and when one comes or goes only its part moves. The arithmetic is a wish; the row in
+the database is the right. Which of the shares a machine has does not matter, so it takes any that are free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bulkmail.mail import OwnFault
 from bulkmail.spool.writer import Reactor, Writer
 
 if TYPE_CHECKING:
     from bulkmail.spool.pg_heart import Beat, Heart
-    from bulkmail.spool.pg_store import PostgresStore
+    from bulkmail.spool.pg_store import PostgresStore, Taken
+    from bulkmail.spool.sites import SiteFact
 
 _log = Logger("bulkmail")
+
+
+@dataclass(slots=True)
+class Lease:
+    """What this machine holds of one key: the shares called ``numbers``, of ``shares``.
+
+    ``used``: another machine may have used its limits just before, so its gate begins with an empty burst.
+    """
+
+    numbers: frozenset[int]
+    shares: int = 1
+    used: bool = False
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What is to be asked for in one transaction."""
+
+    wanted: dict[str, tuple[int, int]] = field(default_factory=dict)
+    together: list[tuple[str, ...]] = field(default_factory=list)
+    answers: list[tuple[tuple[str, ...], Deferred[bool]]] = field(default_factory=list)
+    gone: set[tuple[str, int]] = field(default_factory=set)  # what was let go before the answer came
 
 
 class Leases:
     """The leases of one machine, and its news of the others. For the event loop's thread.
 
-    ``held``: key -> whether its gate begins with an empty burst, because another may have used it just before.
+    ``held``: key -> what we hold of it.
     ``on_members``, ``on_heard`` and ``on_over`` are called when machines came or went, when another one has something
     to say (rows, states, or "" for anything), and when our life was declared over.
     """
@@ -45,7 +71,7 @@ class Leases:
         monotonic: Callable[[], float],
         on_fault: Callable[[OwnFault | None], None] | None = None,
     ) -> None:
-        self.held: dict[str, bool] = {}
+        self.held: dict[str, Lease] = {}
         self.members: tuple[int, ...] = (store.epoch,)
         self.over = False
         self.on_members: Callable[[], None] = lambda: None
@@ -56,7 +82,10 @@ class Leases:
         self._reactor = reactor
         self._monotonic = monotonic
         self._on_fault = on_fault
-        self._asked: dict[str, list[Deferred[bool]]] = {}
+        self._asked: _Asked | None = None
+        self._asking: list[_Asked] = []
+        self._owed: set[tuple[str, int]] = set()  # could not be let go yet
+        self._told: set[str] = set()
 
     @property
     def valid(self) -> bool:
@@ -68,25 +97,44 @@ class Leases:
         """Why it is not known whether the last transaction was committed; "" when it is."""
         return self._store.database.unsure
 
-    def prefers(self, key: str) -> bool:
-        """Whether this machine, of all that are alive, ought to hold it."""
+    def ought(self, key: str, shares: int = 1) -> int:
+        """How many of its shares this machine ought to hold: all have as many, and the first some have one more."""
         mine = self._store.epoch
-        return max(self.members, default=mine, key=partial(_weight, key)) == mine
+        if mine not in self.members:
+            return 0
+        weight = _weight(key, mine)
+        rank = sum(_weight(key, other) > weight for other in self.members)
+        each, left = divmod(shares, len(self.members))
+        return each + (rank < left)
 
-    def take(self, key: str) -> Deferred[bool]:
-        """Try to get it; what is asked for in one turn is one transaction. Fails with OwnFault."""
-        answer: Deferred[bool] = Deferred()
-        if not self._asked:
+    def take(self, key: str, most: int = 1, shares: int = 1, also: Collection[str] = ()) -> Deferred[bool]:
+        """Try to get ``most`` of its ``shares``, and ``also`` these keys: whether we hold one of each now.
+
+        What is asked for in one turn is one transaction. Fails with OwnFault.
+        """
+        if self._asked is None:
+            self._asked = _Asked()
             self._reactor.callLater(0, self._ask)
-        self._asked.setdefault(key, []).append(answer)
+        asked, answer = self._asked, Deferred[bool]()
+        asked.wanted[key] = (most, shares)
+        if also:
+            asked.wanted |= dict.fromkeys(also, (1, 1))
+            asked.together.append((key, *also))
+        asked.answers.append(((key, *also), answer))
         return answer
 
     def let_go(self, keys: Iterable[str]) -> Deferred[None]:
-        """Others may have them now. Fails with OwnFault; what could not be let go runs out with this life."""
-        gone = list(keys)
-        for key in gone:
-            self.held.pop(key, None)
-        return self._writer.call(partial(self._store.let_leases_go, gone))
+        """Others may have them now. Fails with OwnFault; then it is tried again, and they run out with this life."""
+        return self.let_shares_go({key: self.held[key].numbers for key in keys if key in self.held})
+
+    def let_shares_go(self, gone: dict[str, frozenset[int]]) -> Deferred[None]:
+        """Others may have these numbers of these keys now; as above."""
+        for key, numbers in gone.items():
+            lease = self.held[key]
+            lease.numbers -= numbers
+            if not lease.numbers:
+                del self.held[key]
+        return self._give({(key, number) for key, numbers in gone.items() for number in numbers})
 
     def holder(self, key: str) -> Deferred[str]:
         """The name of the machine that holds it; "" when nobody does."""
@@ -95,6 +143,18 @@ class Leases:
     def recover_others(self, unknown_after: float, now: float) -> Deferred[Any]:
         """Take over what machines had claimed that are gone for longer than ``unknown_after``: see `pg_store`."""
         return self._writer.call(partial(self._store.recover_others, unknown_after, now))
+
+    def site_facts(self, sites: list[str], now: float) -> Deferred[list[SiteFact]]:
+        """What all machines have learnt of these, and still holds."""
+        return self._writer.call(partial(self._store.site_facts_of, sites, now))
+
+    def rest(self, queue_ids: Iterable[int]) -> Deferred[None]:
+        """Tell everybody that the sites of these queues cannot be used: see `pg_claims`."""
+        return self._writer.call(partial(self._store.rest, list(queue_ids)))
+
+    def first_round_over(self, campaign_id: int, now: float) -> Deferred[bool]:
+        """Whether every row was tried that can be, by all machines together: see `pg_claims`."""
+        return self._writer.call(partial(self._store.first_round_over, campaign_id, now))
 
     def beat(self, beat: Beat) -> None:
         """The heart tells of a beat."""
@@ -108,6 +168,8 @@ class Leases:
             return
         for name in beat.ended:
             _log.warn("machine {name} has not been heard of for longer than its lease; others go on", name=name)
+        if self._owed:
+            self._give_again()
         if beat.members != self.members:
             self.members = beat.members
             _log.info("machines on this spool: {count}", count=len(beat.members))
@@ -122,24 +184,72 @@ class Leases:
         self.heart.stop()
         self._store.database.giving_up.set()
 
+    def _give(self, shares: set[tuple[str, int]]) -> Deferred[None]:
+        for asked in self._asking:
+            asked.gone |= shares
+
+        def failed(failure: Failure) -> Failure:
+            self._owed |= shares
+            return failure
+
+        work: Deferred[None] = self._writer.call(partial(self._store.let_shares_go, shares))
+        return work.addErrback(failed)
+
+    def _give_again(self) -> None:
+        owed, self._owed = self._owed, set()
+        for key, lease in self.held.items():
+            owed -= {(key, number) for number in lease.numbers}
+        if owed:
+            self._give(owed).addErrback(_owed_still)
+
     def _ask(self) -> None:
-        asked, self._asked = self._asked, {}
-        work = self._writer.call(partial(self._store.take_leases, list(asked)))
+        asked, self._asked = self._asked, None
+        assert asked is not None
+        self._asking.append(asked)
+        held = [key for key in asked.wanted if key in self.held]
+        work = self._writer.call(partial(self._store.take_leases, asked.wanted, asked.together, held))
+        work.addBoth(self._answered, asked)
         work.addCallbacks(self._taken, _not_taken, callbackArgs=(asked,), errbackArgs=(asked,))
         work.addErrback(lambda failure: _log.failure("telling who holds a lease failed", failure))
 
-    def _taken(self, got: dict[str, bool], asked: dict[str, list[Deferred[bool]]]) -> None:
-        for key, fresh in got.items():
-            self.held.setdefault(key, not fresh)
-        for key, answers in asked.items():
-            for answer in answers:
-                answer.callback(key in got)
+    def _answered(self, answer: Any, asked: _Asked) -> Any:
+        self._asking.remove(asked)
+        return answer
+
+    def _taken(self, taken: Taken, asked: _Asked) -> None:
+        for key, number in asked.gone:
+            numbers = taken.shares.get(key, {})
+            numbers.pop(number, None)
+            if not numbers:
+                taken.shares.pop(key, None)
+        for key, numbers in taken.shares.items():
+            lease = self.held.get(key)
+            if lease is None:
+                self.held[key] = Lease(frozenset(numbers), asked.wanted[key][1], not all(numbers.values()))
+            else:
+                lease.numbers |= numbers.keys()
+        for key, (shares, name) in taken.otherwise.items():
+            if key not in self._told:
+                self._told.add(key)
+                _log.warn(
+                    "{key} is divided into {shares} shares on machine {name} and into {ours} here: give all machines "
+                    "the same settings; until then only one of them sends to it",
+                    key=key,
+                    shares=shares,
+                    name=name,
+                    ours=asked.wanted[key][1],
+                )
+        for keys, answer in asked.answers:
+            answer.callback(all(key in taken.shares for key in keys))
 
 
-def _not_taken(failure: Any, asked: dict[str, list[Deferred[bool]]]) -> None:
-    for answers in asked.values():
-        for answer in answers:
-            answer.errback(failure)
+def _owed_still(failure: Any) -> None:
+    failure.trap(OwnFault)
+
+
+def _not_taken(failure: Any, asked: _Asked) -> None:
+    for _, answer in asked.answers:
+        answer.errback(failure)
 
 
 def _weight(key: str, epoch: int) -> bytes:

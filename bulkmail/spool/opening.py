@@ -1,11 +1,14 @@
-"""Opening the spool: lock, database, journal, recovery, in that order, in the writer's thread."""
+"""Opening the spool: lock, database, journal, recovery, in that order, in the writer's thread.
+
+What is particular to a shared one is in `pg_opening`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
@@ -19,7 +22,15 @@ from bulkmail.spool.shared import is_shared, postgres
 from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
 
+if TYPE_CHECKING:
+    from bulkmail.spool.leases import Leases
+    from bulkmail.spool.pg_store import PostgresStore
+
 JOURNAL = "journal"
+
+Store = Union[SqliteStore, "PostgresStore"]
+Make = Callable[[Journalled], Store]
+Attach = Callable[[Any, Writer], "Leases | None"]
 
 
 class OneOfMany(NamedTuple):
@@ -51,38 +62,45 @@ async def open_spool(
     thread: not before the process has daemonised. Raises Refused (in use, damaged, newer) or OwnFault. Where ``place``
     is the address of a database, others may use it too, and ``machine`` says who we are.
     """
+    make: Make
+    attach: Attach
+    folder, make, attach = place, partial(_sqlite, place), _nobody_else
     if is_shared(place):
         assert machine is not None
-        open_shared: Callable[..., Awaitable[Spool]] = postgres("pg_opening").open_shared
-        more = {"clock": clock, "unknown_after": unknown_after, "on_fault": on_fault, "boot": boot}
-        return await open_shared(place, reactor, machine=machine, **more)
-    directory = place
+        folder = machine.folder
+        make, attach = postgres("pg_opening").shared(place, machine, boot(), reactor, on_fault)
     writer = Writer(reactor)
     try:
-        opened = await writer.call(partial(open_all, directory, boot(), unknown_after, clock()))
+        opened = await writer.call(partial(open_all, folder, boot(), unknown_after, clock(), make))
     except BaseException:
         await writer.stop()
         raise
     store, journal, lock, recovered = opened
-    return Spool(store, journal, writer, reactor, clock=clock, lock=lock, recovered=recovered, on_fault=on_fault)
+    leases = attach(store, writer)
+    return Spool(
+        store, journal, writer, reactor, clock=clock, lock=lock, recovered=recovered, on_fault=on_fault, leases=leases
+    )
 
 
 def open_all(
-    directory: str, boot: str, unknown_after: float, now: float
-) -> tuple[SqliteStore, Journal, Lock, Recovered]:
-    """The same without a reactor or a thread."""
-    prepare(directory)
-    lock = Lock(directory)
+    folder: str, boot: str, unknown_after: float, now: float, make: Make | None = None
+) -> tuple[Store, Journal, Lock, Recovered]:
+    """The same without a reactor or a thread. ``make``: opens a store that is not in the folder itself."""
+    prepare(folder)
+    lock = Lock(folder)
     try:
-        journalled = read_journal(os.path.join(directory, JOURNAL))
-        store = _store(directory, journalled)
+        journalled = read_journal(os.path.join(folder, JOURNAL))
+        store = _sqlite(folder, journalled) if make is None else make(journalled)
         try:
-            check_whole(store.database, directory)
             # The new segment comes before the first claim, so claims without any journal mean that it was lost.
-            journal = Journal.open(os.path.join(directory, JOURNAL))
-            recovered = store.recover(journalled, boot, unknown_after, now)
-            failpoint("after-recovery")
-            journal.drop_older()
+            journal = Journal.open(os.path.join(folder, JOURNAL))
+            try:
+                recovered = store.recover(journalled, boot, unknown_after, now)
+                failpoint("after-recovery")
+                journal.drop_older()
+            except BaseException:
+                journal.close()
+                raise
         except BaseException:
             store.close()
             raise
@@ -92,8 +110,18 @@ def open_all(
     return store, journal, lock, recovered
 
 
-def _store(directory: str, journalled: Journalled) -> SqliteStore:
+def _sqlite(directory: str, journalled: Journalled) -> SqliteStore:
     path = os.path.join(directory, DATABASE)
     if journalled.found and not os.path.exists(path):
         raise refused(path, "is missing, but its journal is there; restore the file, or remove both to begin anew")
-    return SqliteStore(path)
+    store = SqliteStore(path)
+    try:
+        check_whole(store.database, directory)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _nobody_else(_store: Store, _writer: Writer) -> None:
+    """A spool in a folder has no leases."""

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bulkmail.failpoints import failpoint
+from bulkmail.spool.claims import Claims
 from bulkmail.spool.pg_database import repeated
 from bulkmail.spool.pg_intake import PgIntake
-from bulkmail.spool.rows import Claimed, Held
+from bulkmail.spool.rows import Claimed, Held, id_range
 
 
 class PgClaims(PgIntake):
@@ -75,6 +76,22 @@ class PgClaims(PgIntake):
         self._held.update(held)
         self._open_claims.update(open_claims)
         return answer
+
+    bring_forward = repeated(Claims.bring_forward)
+
+    @repeated
+    def rest(self, queue_ids: Iterable[int]) -> None:
+        """The sites of these could not be used: their rows have had their turn, for whoever counts turns."""
+        with self._db.transaction():
+            self._db.execute("rest_queues", (list(queue_ids),))
+
+    @repeated
+    def first_round_over(self, campaign_id: int, now: float) -> bool:
+        """Whether every row that is stored was tried, by whichever machine, or has a site that cannot be used."""
+        low, high = id_range(campaign_id)
+        with self._db.transaction("begin_reading"):
+            values = {"campaign": campaign_id, "low": low, "high": high, "now": float(now)}
+            return bool((self._db.execute("first_round_over", values).fetchone() or (False,))[0])
 
     def _claim_due_rows(
         self,

@@ -4,11 +4,13 @@ Every writing transaction begins with the *fence*: the row of this machine's lif
 life that others have declared over may still settle what it claimed, and nothing else; one whose claims were taken from
 it writes nothing at all.
 
-A connection that is lost while COMMIT is on its way leaves open whether it was carried out. The transaction's number
-was read at its beginning; after reconnecting the server is asked what became of it, again and again until it knows
-(`told` hears of the wait). So nothing is ever written twice or taken for lost: to the caller such a commit only took
-long. Deadlocks and serialization failures are for the caller to run again (`repeated`); any other trouble of a
-running server (gone, read-only after a failover, full) becomes OwnFault and leaves nothing behind.
+A connection that is lost while COMMIT is on its way leaves open whether it was carried out. Each transaction writes its
+own number down; after reconnecting the number is read, again and again until there is an answer (`told` hears of the
+wait). It is a part of what was to be committed, so the answer is right on a standby that has taken over too, where the
+server's own transaction numbers may mean other transactions. So nothing is ever written twice or taken for lost: to the
+caller such a commit only took long. Deadlocks and serialization failures are for the caller to run again (`repeated`);
+any other trouble of a running server (gone, read-only after a failover, full) becomes OwnFault and leaves nothing
+behind.
 """
 
 from __future__ import annotations
@@ -56,9 +58,12 @@ def shown(dsn: str) -> str:
         known = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
         return "postgresql://…"
-    host = known.get("host") or "localhost"
-    port = known.get("port")
-    return f"postgresql://{host}{f':{port}' if port else ''}/{known.get('dbname') or ''}"
+    hosts = str(known.get("host") or "localhost").split(",")
+    ports = str(known.get("port") or "").split(",")
+    if len(ports) < len(hosts):
+        ports *= len(hosts)
+    where = ",".join(f"{host}:{port}" if port else host for host, port in zip(hosts, ports, strict=False))
+    return f"postgresql://{where}/{known.get('dbname') or ''}"
 
 
 def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
@@ -96,7 +101,7 @@ class PgDatabase:
         self.giving_up = threading.Event()  # do not wait for a server that may never come back
         self._told = told or (lambda _: None)
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
-        self._xid: str | None = None
+        self._number = 0  # of the transactions of this life
         self._inside = False
 
     def execute(self, name: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> psycopg.Cursor[tuple[Any, ...]]:
@@ -143,44 +148,49 @@ class PgDatabase:
         except BaseException as error:
             self._inside = False
             self._undo(error)
-            if isinstance(error, psycopg.Error) and not isinstance(error, (*_BUGS, *AGAIN)):
+            again = self.epoch and isinstance(error, AGAIN)  # whoever only reads has nobody who repeats it
+            if isinstance(error, psycopg.Error) and not again and not isinstance(error, _BUGS):
                 raise OwnFault(f"the spool {self.path} cannot be used ({words(error)})") from error
             raise
         finally:
             self._inside = False
 
     def _enter(self) -> None:
-        self._xid = None
         if not self.epoch:
             return
-        found = self.execute("fence", (self.epoch,)).fetchone()
-        self.state, self._xid = found or (RECOVERED, None)
+        self._number += 1
+        found = self.execute("fence", {"epoch": self.epoch, "number": self._number}).fetchone()
+        self.state = found[0] if found else RECOVERED
         if self.state == RECOVERED:
             raise Fenced(f"this machine was not heard of for too long; what it had claimed in {self.path} is gone")
 
     def _commit(self) -> None:
         try:
-            self.execute("commit")
+            done = self.execute("commit").statusmessage
+        except AGAIN:
+            raise
         except psycopg.Error:
-            if self._xid is None or not self._lost or not self._was_committed(self._xid):
+            # a server that says no has not done it; one that is going down, or has gone, may have
+            if not self.epoch or not self._was_committed():
                 raise
+        else:
+            if done != "COMMIT":
+                raise psycopg.OperationalError("the transaction had failed, and was rolled back")
 
     @property
     def _lost(self) -> bool:
         return self._connection is None or self._connection.broken or self._connection.closed
 
-    def _was_committed(self, xid: str) -> bool:
+    def _was_committed(self) -> bool:
         """Ask until the server says. Raises psycopg.Error only when told to give up."""
         self._inside = False
         try:
             while True:
                 try:
                     self._drop()
-                    fate = self.execute("fate", (xid,)).fetchone()
-                    if fate is None or fate[0] != "in progress":
-                        return fate is not None and fate[0] == "committed"
-                except psycopg.errors.InvalidParameterValue:
-                    return False  # in the future of a standby that has taken over: it never got there
+                    return self.execute("last_write", (self.epoch,)).fetchone() == (self._number,)
+                except _BUGS:
+                    raise
                 except psycopg.Error as error:
                     self.unsure = f"the spool {self.path} cannot be used ({words(error)})"
                     self._told(self.unsure)
@@ -214,7 +224,7 @@ class PgDatabase:
 
 
 def array(column: Sequence[Any]) -> str:
-    """A column of texts, or of numbers, either with None, as PostgreSQL writes an array.
+    """A column of texts, or of numbers with None, as PostgreSQL writes an array.
 
     The library's own way takes a microsecond for each value, which is most of what a settlement costs.
     """

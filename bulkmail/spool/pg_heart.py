@@ -87,7 +87,7 @@ class Heart:
                             return
                         for notify in connection.notifies(timeout=self._pause):
                             self._say(self._heard, notify.payload)
-            except psycopg.Error as error:
+            except Exception as error:  # noqa: BLE001 - without a heart nothing is ever sent again, and nobody knows why
                 self._say(self._beat, Beat(fault=words(error)))
                 self._stopped.wait(_AGAIN)
 

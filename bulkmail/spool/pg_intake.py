@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bulkmail.mail import OwnFault
-from bulkmail.spool.campaigns import ENDED, Campaigns
+from bulkmail.spool.campaigns import ENDED, RUNNING, Campaigns
 from bulkmail.spool.intake import InputRow, Intake
 from bulkmail.spool.pg_database import LIVE, PgDatabase, repeated
 from bulkmail.spool.rows import id_range
 from bulkmail.spool.settling import Settling
 
-ROWS, STATES = "rows", "states"
-NOT_LIVE = "this machine was not heard of for longer than its lease, and others have taken over; start it again"
+ROWS, STATES, SITES = "rows", "states", "sites"
+NOT_LIVE = "this machine was not heard of for longer than its lease, and others have taken over"
 
 
 def clean(text: str) -> str:
@@ -69,6 +69,8 @@ class PgIntake(Settling):
             self._only_live()
             values = {"state": state, "now": float(now), "ended": state in ENDED, "exit_status": exit_status}
             self._db.execute("set_state", {**values, "id": campaign_id})
+            if state == RUNNING:
+                self._db.execute("wake_queues", (campaign_id,))
             self._tell(STATES)
 
     # rows

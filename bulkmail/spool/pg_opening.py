@@ -1,4 +1,4 @@
-"""Opening a shared spool: our own folder (lock, journal, identity), then the database, then our earlier lives.
+"""What opening a shared spool has of its own: the machine's identity in its folder, and the heart behind its leases.
 
 The folder is what makes a machine the same one after a restart. It must not be copied to another machine: while the
 original is heard of, a copy is refused.
@@ -14,90 +14,61 @@ from uuid import uuid4
 
 from bulkmail.mail import OwnFault
 from bulkmail.spool.copying import check_whole
-from bulkmail.spool.front import Spool
-from bulkmail.spool.journal import Journal, read_journal
+from bulkmail.spool.journal import Journalled
 from bulkmail.spool.leases import Leases
-from bulkmail.spool.opening import JOURNAL, OneOfMany
+from bulkmail.spool.opening import OneOfMany
 from bulkmail.spool.pg_heart import Heart
 from bulkmail.spool.pg_store import PostgresStore, check_not_elsewhere
-from bulkmail.spool.place import Lock, boot_id, prepare
-from bulkmail.spool.rows import Recovered
 from bulkmail.spool.writer import Reactor, Writer
 
 IDENTITY = "machine-id"
 _LOOK_AGAIN = 0.5
 
 
-async def open_shared(
+def shared(
     dsn: str,
-    reactor: Reactor,
-    *,
     machine: OneOfMany,
-    clock: Callable[[], float],
-    unknown_after: float,
-    on_fault: Callable[[OwnFault | None], None] | None = None,
-    boot: Callable[[], str] = boot_id,
-) -> Spool:
-    """Open the spool at ``dsn`` for this machine; see `open_spool`."""
+    boot: str,
+    reactor: Reactor,
+    on_fault: Callable[[OwnFault | None], None] | None,
+) -> tuple[Callable[[Journalled], PostgresStore], Callable[[PostgresStore, Writer], Leases]]:
+    """For `opening`: how the store is made, and what is attached to it once it is open: leases, and their heart."""
     folder, name, lease, monotonic = machine
-    writer = Writer(reactor)
 
     def told(text: str) -> None:
         if on_fault is not None:
             reactor.callFromThread(on_fault, OwnFault(text))
 
-    try:
-        opened = await writer.call(partial(open_all, dsn, folder, name, lease, boot(), unknown_after, clock(), told))
-    except BaseException:
-        await writer.stop()
-        raise
-    store, journal, lock, recovered = opened
-    leases = Leases(store=store, writer=writer, reactor=reactor, monotonic=monotonic, on_fault=on_fault)
-    leases.heart = Heart(
-        dsn,
-        epoch=store.epoch,
-        lease=lease,
-        reactor=reactor,
-        monotonic=monotonic,
-        beat=leases.beat,
-        heard=leases.heard,
-    )
-    leases.heart.start()
-    return Spool(
-        store, journal, writer, reactor, clock=clock, lock=lock, recovered=recovered, on_fault=on_fault, leases=leases
-    )
+    def attach(store: PostgresStore, writer: Writer) -> Leases:
+        leases = Leases(store=store, writer=writer, reactor=reactor, monotonic=monotonic, on_fault=on_fault)
+        leases.heart = Heart(
+            dsn,
+            epoch=store.epoch,
+            lease=lease,
+            reactor=reactor,
+            monotonic=monotonic,
+            beat=leases.beat,
+            heard=leases.heard,
+        )
+        leases.heart.start()
+        return leases
+
+    return partial(make_store, dsn, folder, name, lease, boot, told), attach
 
 
-def open_all(
-    dsn: str,
-    folder: str,
-    name: str,
-    lease: float,
-    boot: str,
-    unknown_after: float,
-    now: float,
-    told: Callable[[str], None] | None = None,
-) -> tuple[PostgresStore, Journal, Lock, Recovered]:
-    """The same without a reactor, a thread or a heart."""
-    prepare(folder)
-    lock = Lock(folder)
+def make_store(
+    dsn: str, folder: str, name: str, lease: float, boot: str, told: Callable[[str], None] | None, _: object = None
+) -> PostgresStore:
+    """The store of this machine, in a new life. Raises Refused."""
+    store = PostgresStore(dsn, identity=_identity(folder), name=name, boot=boot, lease=lease, told=told)
     try:
-        journalled = read_journal(os.path.join(folder, JOURNAL))
-        store = PostgresStore(dsn, identity=_identity(folder), name=name, boot=boot, lease=lease, told=told)
-        try:
-            check_whole(store.database, dsn)
-            _wait_for_silence(store, lease)
-            check_not_elsewhere(store, folder)
-            journal = Journal.open(os.path.join(folder, JOURNAL))
-            recovered = store.recover(journalled, boot, unknown_after, now)
-            journal.drop_older()
-        except BaseException:
-            store.close()
-            raise
+        check_whole(store.database, dsn)
+        _wait_for_silence(store, lease)
+        check_not_elsewhere(store, folder)
     except BaseException:
-        lock.release()
+        store.close()
         raise
-    return store, journal, lock, recovered
+    return store
 
 
 def _identity(folder: str) -> str:

@@ -5,70 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from bulkmail.failpoints import failpoint
 from bulkmail.spool.pg_claims import PgClaims
 from bulkmail.spool.pg_database import repeated
 from bulkmail.spool.pg_intake import clean
-from bulkmail.spool.rows import Claimed, Held, Settlement, campaign_of, id_range
-from bulkmail.spool.settling import Batch
+from bulkmail.spool.rows import Held, Settlement, campaign_of
+from bulkmail.spool.settling import Batch, Settling
 
 
 class PgSettling(PgClaims):
     """The part of the store that takes outcomes."""
 
-    @repeated
-    def settle(self, settlements: Iterable[Settlement], given_back: Iterable[tuple[int, float]] = ()) -> int:
-        """Write down what became of claimed rows; see `Settling.settle`. Raises Fenced when they are ours no more."""
-        batch = Batch()
-        settlements = list(settlements)
-        with self._db.transaction():
-            self._take_numbers(batch, settlements)
-            for settlement in settlements:
-                self._book(batch, settlement, self._held)
-            for identity, next_at in given_back:
-                self._give_back(batch, identity, next_at, self._held)
-            self._write(batch)
-            finished = [claim for claim, rows in batch.claims.items() if self._open_claims[claim] == rows]
-            if finished:
-                self._db.execute("drop_claims", (finished,))
-            failpoint("mid-settle")
-        failpoint("after-settle")
-        for identity in batch.done:
-            del self._held[identity]
-        for claim, rows in batch.claims.items():
-            self._open_claims[claim] -= rows
-        for claim in finished:
-            del self._open_claims[claim]
-        return len(batch.done)
+    settle = repeated(Settling.settle)
+    cancel_rows = repeated(Settling.cancel_rows)
 
-    def release(self, rows: Iterable[int | Claimed], next_at: float = 0.0) -> int:
-        """Give claimed rows back untouched: due at ``next_at``, with their Date, their attempts unchanged."""
-        return self.settle((), [(row if isinstance(row, int) else row.id, next_at) for row in rows])
+    def _drop_claims(self, claim_ids: list[int]) -> None:
+        if claim_ids:
+            self._db.execute("drop_claims", (claim_ids,))
 
-    @repeated
-    def cancel_rows(self, campaign_id: int, limit: int, now: float) -> int:
-        """End up to ``limit`` unclaimed rows of a campaign as cancelled. Returns how many; 0: none is left."""
-        low, high = id_range(campaign_id)
-        batch = Batch()
-        held: dict[int, Held] = {}
-        with self._db.transaction():
-            self._db.execute("no_claims_meanwhile", (campaign_id,))
-            for identity, queue_id, *rest in self._db.execute("campaign_due", (low, high, limit)).fetchall():
-                held[identity] = Held(0, queue_id, *rest)
-            due_queues = sorted({known.queue_id for known in held.values()})
-            if room := limit - len(held):
-                held |= self._take_new(campaign_id, room)
-            if room := limit - len(held):
-                for identity, queue_id in self._db.execute("all_held_back", (low, high, room)).fetchall():
-                    held[identity] = Held.new(0, -queue_id, 0.0)
-            for identity, known in held.items():
-                settlement = Settlement(
-                    identity, known.queue_id, "cancelled", provider=known.provider, completed_at=now
-                )
-                self._book(batch, settlement, held)
-            self._write(batch)
-            self._db.execute("set_next_at", (due_queues,))
-        return len(batch.done)
+    def _keep_claims_out(self, campaign_id: int) -> None:
+        self._db.execute("no_claims_meanwhile", (campaign_id,))
+
+    def _set_next_at(self, queue_ids: list[int]) -> None:
+        self._db.execute("set_next_at", (queue_ids,))
 
     def _take_new(self, campaign_id: int, room: int) -> dict[int, Held]:
         taken: dict[int, Held] = {}

@@ -15,21 +15,32 @@ second write for every message; it is not made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import psycopg
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.spool.journal import Journalled
-from bulkmail.spool.pg_database import RECOVERED, PgDatabase, open_database, refused, repeated
-from bulkmail.spool.pg_intake import ROWS
+from bulkmail.spool.pg_database import RECOVERED, PgDatabase, check_version, open_database, refused, repeated, words
+from bulkmail.spool.pg_intake import ROWS, SITES
 from bulkmail.spool.pg_settling import PgSettling
 from bulkmail.spool.rows import Held, Recovered, campaign_of, id_range
-from bulkmail.spool.settling import Batch, unanswered
-from bulkmail.spool.sites import SiteFact, Sites
-from bulkmail.spool.store import journalled_reply
+from bulkmail.spool.sites import KNOWS_SITES, SiteFact, Sites
 
 _CHUNK = 10_000
 NOBODY_KEEPS_IT = 0.0
+
+
+class Taken(NamedTuple):
+    """What `PostgresStore.take_leases` got: key -> number of a share -> whether nobody ever had it.
+
+    ``otherwise``: key -> the number of shares that somebody holds it in who has other settings, and who that is.
+    """
+
+    shares: dict[str, dict[int, bool]]
+    otherwise: dict[str, tuple[int, str]]
 
 
 class PostgresStore(PgSettling, Sites):
@@ -102,16 +113,20 @@ class PostgresStore(PgSettling, Sites):
     def close(self) -> None:
         """End this life and close the connection. What is still claimed waits for the next start, or for the others."""
         try:
-            with self._db.transaction():
-                self._db.execute("let_all_leases_go", (self.epoch,))
-                self._db.execute("end_life", (self.epoch,))
-                if not self._held:
-                    self._db.execute("life_recovered", (self.epoch,))
-                self._tell(ROWS)
+            self._end_life()
         except OwnFault:
             pass  # the lease runs out by itself
         finally:
             self._db.close()
+
+    @repeated
+    def _end_life(self) -> None:
+        with self._db.transaction():
+            self._db.execute("let_all_leases_go", (self.epoch,))
+            self._db.execute("end_life", (self.epoch,))
+            # not by what we think we hold: we may never have heard that a claim was committed
+            self._db.execute("nothing_left_to_recover", {"epoch": self.epoch})
+            self._tell(ROWS)
 
     # sites
 
@@ -124,6 +139,11 @@ class PostgresStore(PgSettling, Sites):
         with self._db.transaction():
             self._db.arrays("remember_facts", list(newest.values()))
             self._db.arrays("forget_facts", list(forgotten))
+
+    def site_facts_of(self, sites: list[str], now: float) -> list[SiteFact]:
+        """What is known of these and has not expired."""
+        with self._db.transaction("begin_reading"):
+            return [SiteFact(*row) for row in self._db.execute("site_facts_of", (sites, now)).fetchall()]
 
     # what earlier lives and others left
 
@@ -158,8 +178,9 @@ class PostgresStore(PgSettling, Sites):
         with self._db.transaction("begin_reading"):
             newest = (self._db.execute("last_campaign").fetchone() or (0,))[0]
             ids = list({identity for identity, _ in journalled.replies})
-            known: dict[int, int] = dict(self._db.execute("attempts_known", (ids,)).fetchall())
+            # in this order: what others take over in between counts as claimed and as an attempt, and not as neither
             claimed = {identity for epoch in lives for identity, _ in self._left_by(epoch)}
+            known: dict[int, int] = dict(self._db.execute("attempts_known", (ids,)).fetchall())
         for identity, number in journalled.replies:
             booked = known.get(identity)
             behind = campaign_of(identity) > newest if booked is None else number > booked + (identity in claimed)
@@ -184,42 +205,18 @@ class PostgresStore(PgSettling, Sites):
     def _recover_life(
         self, epoch: int, journalled: Journalled, *, trusted: bool, unknown_after: float, now: float
     ) -> Recovered:
-        replied = ambiguous = returned = 0
         with self._db.transaction():
             row = self._db.execute("lock_life", (epoch,)).fetchone()
             if row is None or row[0] == RECOVERED:
                 return Recovered()
-            keep = {row[0] for row in self._db.execute("campaign_on_unknown").fetchall() if row[1] == "keep"}
             held = dict(self._left_by(epoch))
-            settlements, back = [], []
-            for identity, known in held.items():
-                attempt = (identity, known.attempts + 1)
-                settlement = journalled_reply(journalled.replies.get(attempt))
-                if settlement is not None and settlement.recipient_id == identity and not settlement.problem:
-                    replied += 1
-                elif attempt in journalled.dots or not trusted:
-                    ambiguous += 1
-                    settlement = unanswered(
-                        identity, known, keep=campaign_of(identity) in keep, unknown_after=unknown_after, now=now
-                    )
-                else:
-                    returned += 1
-                    back.append(identity)
-                    continue
-                settlements.append(settlement)
-            batch = Batch()
-            self._take_numbers(batch, settlements)
-            for settlement in settlements:
-                self._book(batch, settlement, held)
-            for identity in back:
-                self._give_back(batch, identity, 0.0, held)
-            self._write(batch)
+            found = self._settle_left(held, journalled, trusted=trusted, unknown_after=unknown_after, now=now)
             failpoint("mid-recovery")
             self._db.execute("drop_claims_of", (epoch,))
             self._db.execute("let_all_leases_go", (epoch,))
             self._db.execute("life_recovered", (epoch,))
             self._tell(ROWS)
-        return Recovered(replied, ambiguous, returned)
+        return found
 
     def _left_by(self, epoch: int) -> Iterator[tuple[int, Held]]:
         for identity, queue_id, claimed_at in self._db.execute("open_claimed", (epoch,)).fetchall():
@@ -230,18 +227,43 @@ class PostgresStore(PgSettling, Sites):
     # leases
 
     @repeated
-    def take_leases(self, keys: Iterable[str]) -> dict[str, bool]:
-        """Those of ``keys`` that are ours now, each with whether nobody ever had it. Raises OwnFault when not live."""
+    def take_leases(
+        self,
+        wanted: Mapping[str, tuple[int, int]],
+        together: Iterable[Collection[str]] = (),
+        held: Collection[str] = (),
+    ) -> Taken:
+        """Take what is free of ``wanted``: key -> how many of its shares, of how many. Raises OwnFault when not live.
+
+        Keys that are wanted ``together`` are of no use alone: those that are not ``held`` already are left to others
+        where one of them is not to be had.
+        """
+        keys, most, shares = list(wanted), [want for want, _ in wanted.values()], [of for _, of in wanted.values()]
+        values = {"epoch": self.epoch, "keys": keys, "most": most, "shares": shares}
+        taken = Taken({}, {})
         with self._db.transaction():
             self._only_live()
-            return dict(self._db.execute("take_leases", {"epoch": self.epoch, "keys": list(keys)}).fetchall())
+            self._db.execute("lock_leases")
+            for key, number, fresh in self._db.execute("take_leases", values).fetchall():
+                taken.shares.setdefault(key, {})[number] = fresh
+            if len(taken.shares) < len(keys):
+                for key, of, name in self._db.execute("divided_otherwise", (keys, shares)).fetchall():
+                    taken.otherwise[key] = (of, name)
+                useful = {key for group in together if taken.shares.keys() >= set(group) for key in group}
+                useless = {key for group in together for key in group} & taken.shares.keys() - useful - set(held)
+                self._free_shares([(key, number) for key in useless for number in taken.shares.pop(key)])
+        return taken
 
     @repeated
-    def let_leases_go(self, keys: Iterable[str]) -> None:
-        """Others may have these; they are told."""
+    def let_shares_go(self, shares: Iterable[tuple[str, int]]) -> None:
+        """Others may have these (key, number); they are told."""
         with self._db.transaction():
-            self._db.execute("let_leases_go", (self.epoch, list(keys)))
+            self._free_shares(sorted(shares))
             self._tell(ROWS)
+
+    def _free_shares(self, shares: list[tuple[str, int]]) -> None:
+        if shares:
+            self._db.execute("let_shares_go", (*map(list, zip(*shares, strict=True)), self.epoch))
 
     def lease_holder(self, key: str) -> str:
         """The name of the machine that holds it, "" when nobody does."""
@@ -258,3 +280,29 @@ def check_not_elsewhere(store: PostgresStore, folder: str) -> None:
             f"knows this machine already, from elsewhere: {folder} is a copy of another machine's; "
             "remove the file machine-id in it",
         )
+
+
+def forget_sites(dsn: str, site: str | None) -> int:
+    """Forget what is known of one site, or of all; the machines that are at work hear of it. Raises Refused, OwnFault.
+
+    Makes and changes no tables.
+    """
+    database = PgDatabase(dsn)
+    try:
+        if check_version(database) < KNOWS_SITES:
+            raise refused(dsn, "is not there, or of a version that remembers nothing of sites")
+        return _forget(database, site)
+    except psycopg.Error as error:
+        raise refused(dsn, f"cannot be used ({words(error)})") from error
+    finally:
+        database.close()
+
+
+def _forget(database: PgDatabase, site: str | None) -> int:
+    with database.transaction():
+        if site is None:
+            count = database.execute("forget_sites").rowcount
+        else:
+            count = database.execute("forget_site", {"site": site}).rowcount
+        database.execute("notify", (SITES,))
+    return count

@@ -17,7 +17,7 @@ from bulkmail.spool.database import DATABASE, Database, Statements, check_versio
 from bulkmail.spool.queries import SQL
 from bulkmail.spool.rows import CampaignRow, id_range, recipient_id
 from bulkmail.spool.shared import is_shared, postgres
-from bulkmail.spool.sites import SiteFact, read_site_facts
+from bulkmail.spool.sites import KNOWS_SITES, SiteFact, read_site_facts
 
 if TYPE_CHECKING:
     from bulkmail.spool.pg_reader import PgReader
@@ -66,8 +66,6 @@ ATTEMPT_COLUMNS = (
     "next_attempt_at",
 )
 
-
-_KNOWS_SITES = 2  # the version of a spool from which on it has the table
 
 Rows = list[tuple[Any, ...]]
 
@@ -130,7 +128,7 @@ class Reading:
 
     def site_facts(self, now: float) -> list[SiteFact]:
         """What is remembered of sites and has not expired at ``now``, the newest first."""
-        if self._version < _KNOWS_SITES:
+        if self._version < KNOWS_SITES:
             return []
         with self._db.transaction("begin_reading"):
             return read_site_facts(self._db, now)

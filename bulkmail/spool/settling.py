@@ -10,7 +10,8 @@ from typing import Any
 from bulkmail.failpoints import failpoint
 from bulkmail.spool.claims import Claims
 from bulkmail.spool.database import Statements
-from bulkmail.spool.rows import Attempt, Claimed, Held, Settlement, campaign_of, id_range
+from bulkmail.spool.journal import Journalled
+from bulkmail.spool.rows import Attempt, Claimed, Held, Recovered, Settlement, campaign_of, id_range, unpack
 
 _DOUBTFUL = frozenset({"delivered", "unknown"})
 
@@ -46,14 +47,16 @@ class Settling(Claims):
         Returns how many were taken. Raises ValueError, and writes nothing, for a settlement that contradicts itself.
         """
         batch = Batch()
+        settlements = list(settlements)
         with self._db.transaction():
+            self._take_numbers(batch, settlements)
             for settlement in settlements:
                 self._book(batch, settlement, self._held)
             for identity, next_at in given_back:
                 self._give_back(batch, identity, next_at, self._held)
             self._write(batch)
             finished = [claim for claim, rows in batch.claims.items() if self._open_claims[claim] == rows]
-            self._db.many("drop_claim", [(claim,) for claim in finished])
+            self._drop_claims(finished)
             failpoint("mid-settle")
         failpoint("after-settle")
         for identity in batch.done:
@@ -74,20 +77,13 @@ class Settling(Claims):
         low, high = id_range(campaign_id)
         batch = Batch()
         held: dict[int, Held] = {}
-        due_queues: set[int] = set()
         with self._db.transaction():
+            self._keep_claims_out(campaign_id)
             for identity, queue_id, *rest in self._db.execute("campaign_due", (low, high, limit)).fetchall():
                 held[identity] = Held(0, queue_id, *rest)
-                due_queues.add(queue_id)
-            for queue_id, _, _ in self._db.execute("backlog", (campaign_id, 0, limit)).fetchall():
-                room = limit - len(held)
-                if room <= 0:
-                    break
-                cursor = self._db.execute("queue", (queue_id,)).fetchone()[1]
-                rows = self._new_rows(campaign_id, queue_id, cursor, room + 1)
-                held |= {row[0]: Held.new(0, queue_id, 0.0) for row in rows[:room]}
-                upto = rows[:room][-1][0] if rows else cursor
-                self._db.execute("move_cursor", (upto, int(len(rows) > room), queue_id))
+            due_queues = sorted({known.queue_id for known in held.values()})
+            if room := limit - len(held):
+                held |= self._take_new(campaign_id, room)
             if room := limit - len(held):
                 for identity, queue_id in self._db.execute("all_held_back", (low, high, room)).fetchall():
                     held[identity] = Held.new(0, -queue_id, 0.0)
@@ -97,8 +93,74 @@ class Settling(Claims):
                 )
                 self._book(batch, settlement, held)
             self._write(batch)
-            self._db.many("set_next_at", [(queue_id,) for queue_id in due_queues])
+            self._set_next_at(due_queues)
         return len(batch.done)
+
+    def _settle_left(
+        self,
+        held: Mapping[int, Held],
+        journalled: Journalled,
+        *,
+        trusted: bool,
+        unknown_after: float,
+        now: float,
+    ) -> Recovered:
+        """Within the transaction: settle or give back what a life left claimed, by what its journal tells.
+
+        A journalled reply settles its row. A journalled dot without a reply is ambiguous. A row without either was not
+        sent and is due now; where the journal is not ``trusted`` to tell of every dot, it is ambiguous too.
+        """
+        keep = {row[0] for row in self._db.execute("campaign_on_unknown").fetchall() if row[1] == "keep"}
+        replied: list[Settlement] = []
+        ambiguous: list[Settlement] = []
+        back: list[int] = []
+        for identity, known in held.items():
+            attempt = (identity, known.attempts + 1)
+            settlement = journalled_reply(journalled.replies.get(attempt))
+            if settlement is not None and settlement.recipient_id == identity and not settlement.problem:
+                replied.append(settlement)
+            elif attempt in journalled.dots or not trusted:
+                kept = campaign_of(identity) in keep
+                ambiguous.append(unanswered(identity, known, keep=kept, unknown_after=unknown_after, now=now))
+            else:
+                back.append(identity)
+        batch = Batch()
+        self._take_numbers(batch, [*replied, *ambiguous])
+        for settlement in (*replied, *ambiguous):
+            self._book(batch, settlement, held)
+        for identity in back:
+            self._give_back(batch, identity, 0.0, held)
+        self._write(batch)
+        self._last_attempt.update(batch.last_attempt)
+        return Recovered(len(replied), len(ambiguous), len(back))
+
+    # what the databases do each in its own way
+
+    def _take_numbers(self, batch: Batch, settlements: Iterable[Settlement]) -> None:
+        """Numbers for the attempts: nobody else gives any, so each is numbered as it comes."""
+
+    def _drop_claims(self, claim_ids: list[int]) -> None:
+        self._db.many("drop_claim", [(claim,) for claim in claim_ids])
+
+    def _keep_claims_out(self, campaign_id: int) -> None:
+        """Nobody claims meanwhile: there is one writer."""
+
+    def _set_next_at(self, queue_ids: list[int]) -> None:
+        self._db.many("set_next_at", [(queue_id,) for queue_id in queue_ids])
+
+    def _take_new(self, campaign_id: int, room: int) -> dict[int, Held]:
+        """Up to ``room`` new rows, behind which the cursors move."""
+        taken: dict[int, Held] = {}
+        for queue_id, _, _ in self._db.execute("backlog", (campaign_id, 0, room)).fetchall():
+            left = room - len(taken)
+            if left <= 0:
+                break
+            cursor = self._db.execute("queue", (queue_id,)).fetchone()[1]
+            rows = self._new_rows(campaign_id, queue_id, cursor, left + 1)
+            taken |= {row[0]: Held.new(0, queue_id, 0.0) for row in rows[:left]}
+            upto = rows[:left][-1][0] if rows else cursor
+            self._db.execute("move_cursor", (upto, int(len(rows) > left), queue_id))
+        return taken
 
     def _book(self, batch: Batch, settlement: Settlement, held: Mapping[int, Held]) -> None:
         identity = settlement.recipient_id
@@ -225,3 +287,13 @@ def unanswered(identity: int, known: Held, *, keep: bool, unknown_after: float, 
         next_at=next_at,
         note=words,
     )
+
+
+def journalled_reply(payload: bytes | None) -> Settlement | None:
+    """The settlement in a journal's record; None when it holds none that can be used."""
+    if payload is None:
+        return None
+    try:
+        return Settlement.from_plain(unpack(payload))
+    except (ValueError, EOFError, TypeError):
+        return None

@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from bulkmail.mail import BulkmailError
 from bulkmail.spool.database import DATABASE, Statements, open_database, refused
 from bulkmail.spool.place import Lock
-from bulkmail.spool.shared import is_shared
+from bulkmail.spool.shared import is_shared, postgres
 
 _MOST = 100_000
+KNOWS_SITES = 2  # the version of a spool from which on it has the table
 
 
 class SiteFact(NamedTuple):
@@ -50,10 +50,12 @@ def read_site_facts(database: Statements, now: float) -> list[SiteFact]:
 def forget_sites(directory: str, site: str | None) -> int:
     """Forget what is known of one site (its key, or its first host), or of all; how many facts that were.
 
-    Raises Refused while a process has the spool in use, for that one would write them down again.
+    Raises Refused while a process has a folder's spool in use, for that one would write them down again. The machines
+    of a shared spool hear of it.
     """
     if is_shared(directory):
-        raise BulkmailError("forgetting what sites have taught is not supported yet on a spool in PostgreSQL")
+        count: int = postgres("pg_store").forget_sites(directory, site)
+        return count
     path = os.path.join(directory, DATABASE)
     if not os.path.exists(path):
         raise refused(path, "is not there; nothing was ever sent from this spool")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from bulkmail.failpoints import failpoint
 from bulkmail.spool.database import MEMORY, Database, open_database, refused
 from bulkmail.spool.journal import Journalled
-from bulkmail.spool.rows import Held, Recovered, Settlement, campaign_of, id_range, unpack
-from bulkmail.spool.settling import Batch, Settling, unanswered
+from bulkmail.spool.rows import Held, Recovered, campaign_of, id_range
+from bulkmail.spool.settling import Settling
 from bulkmail.spool.sites import Sites
 
 _BOOT = "boot"
@@ -66,43 +66,23 @@ class SqliteStore(Settling, Sites):
     def recover(self, journalled: Journalled, boot: str, unknown_after: float, now: float) -> Recovered:
         """Settle or give back every row the last run left claimed; once, at the start, before the first claim.
 
-        A journalled reply settles its row. A journalled dot without a reply is ambiguous. A row without either was not
-        sent and is due now; that conclusion needs a journal that is whole and of this boot (the journal is not synced:
-        what it held at a power cut may be gone), else such a row is ambiguous too. ``boot`` "" means unknown.
+        See `_settle_left`. A journal is trusted that is whole and of this boot: it is not synced, and what it held at a
+        power cut may be gone. ``boot`` "" means unknown.
         """
         with self._db.transaction():
             before = self._db.execute("meta", (_BOOT,)).fetchone()
             same_boot = before is not None and before[0] == boot != ""
             trusted = same_boot and journalled.found and not journalled.damaged
-            keep = {row[0] for row in self._db.execute("campaign_on_unknown").fetchall() if row[1] == "keep"}
             held = dict(self._left())
             self._check_not_behind(journalled, held)
-            batch = Batch()
-            replied = ambiguous = returned = 0
-            for identity, known in held.items():
-                attempt = (identity, known.attempts + 1)
-                settlement = journalled_reply(journalled.replies.get(attempt))
-                if settlement is not None and settlement.recipient_id == identity and not settlement.problem:
-                    replied += 1
-                elif attempt in journalled.dots or not trusted:
-                    ambiguous += 1
-                    settlement = unanswered(
-                        identity, known, keep=campaign_of(identity) in keep, unknown_after=unknown_after, now=now
-                    )
-                else:
-                    returned += 1
-                    self._give_back(batch, identity, 0.0, held)
-                    continue
-                self._book(batch, settlement, held)
-            self._write(batch)
+            recovered = self._settle_left(held, journalled, trusted=trusted, unknown_after=unknown_after, now=now)
             self._db.execute("drop_claims")
             self._db.execute("set_meta", (_BOOT, boot))
             failpoint("mid-recovery")
         self._held.clear()
         self._open_claims.clear()
-        self._last_attempt.update(batch.last_attempt)
         self._left_claimed = False
-        return Recovered(replied, ambiguous, returned)
+        return recovered
 
     def _check_not_behind(self, journalled: Journalled, held: Mapping[int, Held]) -> None:
         """Refuse a file that has forgotten what its journal tells of.
@@ -128,13 +108,3 @@ class SqliteStore(Settling, Sites):
             yield identity, Held.new(0, queue_id, claimed_at)
         for identity, queue_id, *rest in self._db.execute("due_claimed").fetchall():
             yield identity, Held(0, queue_id, *rest)
-
-
-def journalled_reply(payload: bytes | None) -> Settlement | None:
-    """The settlement in a journal's record; None when it holds none that can be used."""
-    if payload is None:
-        return None
-    try:
-        return Settlement.from_plain(unpack(payload))
-    except (ValueError, EOFError, TypeError):
-        return None

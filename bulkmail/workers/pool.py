@@ -8,6 +8,7 @@ worker). What that means for the work is the caller's to decide: the compose poo
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,11 @@ class WorkerFailedError(BulkmailError):
 
 
 class WorkerDiedError(BulkmailError):
-    """A worker process ended while it held this job."""
+    """A worker process ended while it held this job. ``killed``: by a SIGKILL from outside, perhaps not by the job."""
+
+    def __init__(self, text: str, *, killed: bool = False) -> None:
+        super().__init__(text)
+        self.killed = killed
 
 
 class WorkerLateError(BulkmailError):
@@ -59,7 +64,7 @@ class Worker(ProcessProtocol):
         self._jobs: dict[int, _Job] = {}
         self._next = 0
         self._gone = False
-        self._closing = False
+        self._closing = self._killed = False
         self._errors = b""
         self._exit: Deferred[None] = Deferred()
         self._end: IDelayedCall | None = None
@@ -120,6 +125,7 @@ class Worker(ProcessProtocol):
 
     def kill(self) -> None:
         """End it now."""
+        self._killed = True
         if not self._gone and self.transport is not None:
             try:
                 self.transport.signalProcess("KILL")
@@ -177,8 +183,9 @@ class Worker(ProcessProtocol):
                 job.deadline.cancel()
         if not self._closing:
             _log.warn("{name} ended: {reason}", name=self.name, reason=reason.getErrorMessage())
+        killed = not self._killed and getattr(reason.value, "signal", None) == signal.SIGKILL
         for job in jobs.values():
-            job.answer.errback(WorkerDiedError(f"{self.name} ended: {reason.getErrorMessage()}"))
+            job.answer.errback(WorkerDiedError(f"{self.name} ended: {reason.getErrorMessage()}", killed=killed))
         if self._ended is not None:
             self._ended(self)
         self._exit.callback(None)

@@ -9,7 +9,7 @@ from bulkmail.delivery.composing import BATCH, Composing
 from bulkmail.delivery.message import Message, Queue
 from bulkmail.delivery.run import Run
 from bulkmail.spool import Claimed
-from bulkmail.workers import WorkerFailedError
+from bulkmail.workers import WorkerDiedError, WorkerFailedError
 
 RUNS = {n: Run(n, f"c{n}", "/c", {}, "retry", 0.0) for n in (1, 2)}
 
@@ -158,3 +158,48 @@ def test_each_message_comes_back_exactly_once(campaigns, poison, bad):
     numbers = set(range(len(messages)))
     assert {one.claimed.number for one in spoilt} == (poison | bad) & numbers
     assert sorted(one.claimed.number for one in [*composed, *spoilt]) == sorted(numbers)
+
+
+def test_a_row_whose_worker_somebody_killed_is_tried_again_but_not_for_ever(scene):
+    """The system was short of memory, or an operator had enough of a process: that need not be the row's doing."""
+    handle = scene.pool.handle
+
+    def killed(job):
+        raise WorkerDiedError("the worker ended: signal 9", killed=True)
+
+    scene.pool.handle = killed
+    one, two = message(1), message(2)
+    for times in range(1, 5):
+        scene.composing.add([one, two])
+        scene.run()
+        assert (scene.back, scene.spoilt) == ([one, two] * times, {})
+    scene.pool.handle = lambda job: killed(job) if any(row[1] == 2 for row in job[2]) else handle(job)
+    scene.composing.add([one, two])
+    scene.run()
+    assert scene.composed == [one]
+    assert "signal 9" in scene.spoilt[two]
+    scene.pool.handle = killed
+    scene.composing.add([one])
+    scene.run()
+    assert scene.back[-1] is one, "it was innocent, and is not counted from before"
+
+
+@pytest.mark.parametrize("when", ["it waits", "a worker has it", "its rows are tried one by one"])
+def test_a_run_that_is_left_to_others_is_given_back_and_not_judged(scene, when):
+    """The workers have forgotten the campaign by then: what they say of it is nothing about its rows."""
+
+    def forgotten(job):
+        asked.append(job)
+        if len(asked) == (3 if "one by one" in when else 1):
+            run.over = True
+        raise WorkerFailedError("LookupError: campaign 1 is not loaded in this worker")
+
+    asked, run = [], Run(1, "c1", "/c", {}, "retry", 0.0)
+    messages = [message(n) for n in range(1, 4)]
+    for one in messages:
+        one.run = run
+    run.over = when == "it waits"
+    scene.pool.handle = forgotten
+    scene.composing.add(messages)
+    scene.run()
+    assert (scene.back, scene.spoilt, scene.composed) == (messages, {}, [])

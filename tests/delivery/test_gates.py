@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.delivery.gates import Gates, Places, Seats
+from bulkmail.delivery.gates import Gates, Places, Seats, address_key
 from bulkmail.mail import Rate
-from bulkmail.shaping import Limits
+from bulkmail.shaping import WHOLE, Limits, Part
 
 
 class Waiting:
@@ -282,3 +282,51 @@ class TestStrangers:
 
     def test_there_is_always_one_place(self):
         assert Gates({"": limits()}.__getitem__, total=1).total.strangers.limit == 1
+
+
+def test_a_smaller_part_closes_what_stands_idle_and_is_kept_to_once_the_rest_has_closed(gates):
+    half = Part(frozenset({1}), 2)
+    shared, owner = gates.of_site("s", "", 0.0), Waiting("a")
+    for connection in ("one", "two"):
+        shared.gate.opened(0.0)
+        shared.idle(connection, owner)
+    assert not gates.become("s", half, 0.0)
+    assert owner.let == ["one"]
+    shared.busy("one")
+    shared.closed()
+    assert gates.become("s", half, 0.0)
+    assert owner.let == ["one"]
+    assert gates.become("never seen", half, 0.0)
+
+
+def test_a_new_gate_has_the_part_and_the_burst_that_is_ours(gates):
+    gates.part_of = lambda key: Part(frozenset({1}), 2) if key == "provider slow" else WHOLE
+    gates.begins_empty = lambda key: key == "address 192.0.2.2"
+    assert gates.of_site("s", "slow", 0.0).gate.connections == 1
+    assert gates.of_site("t", "", 0.0).gate.connections == 2
+    assert gates.of_address("192.0.2.1", "", 0.0).gate.peek(0.0) == 0.0
+    assert gates.of_address("192.0.2.2", "", 0.0).gate.peek(0.0) > 0.0
+
+
+def test_the_gate_of_an_address_is_dropped_once_nothing_is_open(gates):
+    address = gates.of_address("192.0.2.1", "", 0.0)
+    address.gate.opened(0.0)
+    assert not gates.drop_address(address_key("192.0.2.1"))
+    address.closed()
+    assert gates.drop_address(address_key("192.0.2.1"))
+    assert gates.of_address("192.0.2.1", "", 0.0) is not address
+    assert gates.drop_address(address_key("192.0.2.9"))
+
+
+def test_paces_that_are_remembered_no_more_are_forgotten():
+    known = {"a": (0.5, 1.0), "b": (0.5, 1.0)}
+    kept = []
+    made = Gates(
+        {"": limits()}.__getitem__, 10, lambda key: known.get(key, (1.0, 1.0)), lambda *what: kept.append(what)
+    )
+    a, b = (made.of_site(key, "", 0.0) for key in "ab")
+    del known["b"]
+    made.forget_paces()
+    assert (a.gate.pace, b.gate.pace) == ((0.5, 1.0), (1.0, 1.0))
+    made.keep_paces()
+    assert kept == [], "it is as it was remembered"

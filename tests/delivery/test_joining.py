@@ -99,6 +99,26 @@ def test_what_does_not_run_any_more_is_left(scene):
     assert scene.pool.told[-1] == ("forget", told.id)
 
 
+def test_a_campaign_that_was_changed_is_joined_anew(scene):
+    """The machine that has it was killed and started again with --accept-changes: it was `running` all the time."""
+    told = scene.one.campaign({"a.example": 10}, run=False)
+    scene.one.farm.answers = None  # nobody answers
+    scene.joining.look()
+    scene.one.run(5.0)
+    before = scene.one.feeder.runs[told.id]
+    scene.one.store.update_content(
+        told.id, {"name": "other"}, {"html": "new"}, [("r.csv", ["email"])], on_unknown="retry"
+    )
+    scene.joining.look()
+    scene.one.run(2.0)
+    after = scene.one.feeder.runs[told.id]
+    assert (before.over, after.over, after.content) == (True, False, {"name": "other"})
+    assert [job[0] for job in scene.pool.told] == ["load", "forget", "load"]
+    scene.joining.look()
+    scene.one.run(2.0)
+    assert scene.one.feeder.runs[told.id] is after
+
+
 def test_our_own_campaigns_are_not_joined_and_a_joined_one_can_become_ours(scene):
     told = scene.one.campaign({"a.example": 1}, run=False)
     scene.joining.look()

@@ -114,3 +114,48 @@ def test_what_is_learnt_while_a_write_is_under_way_is_written_at_the_end(scene):
     assert len(scene.writes) == 1
     scene.done(scene.remembering.close())
     assert scene.stored.keys() == {("a", "tls"), ("b", "tls")}
+
+
+class Leases:
+    """What the spool answers of the others' lessons."""
+
+    def __init__(self, one):
+        self.one, self.asked = one, []
+
+    def site_facts(self, sites, now):
+        self.asked.append(sorted(sites))
+        return self.one.disk.call(lambda: [fact for fact in self.one.store.site_facts(now) if fact.site in sites])
+
+
+def test_what_others_have_learnt_is_asked_for_together(scene):
+    scene.one.spool.leases = leases = Leases(scene.one)
+    now = scene.now
+    scene.one.store.remember([SiteFact("a", "rate", 0.5, now, now + 9), SiteFact("b", "rate", 0.25, now, now + 9)])
+    news = [scene.remembering.news_of(["a", "192.0.2.1"]), scene.remembering.news_of(["a"])]
+    assert not leases.asked
+    scene.one.run(1.0)
+    assert [one.called for one in news] == [True, True]
+    assert leases.asked == [["192.0.2.1", "a"]]
+    assert scene.memory.known("a", Habit.RATE, now).value == 0.5
+    assert scene.memory.known("b", Habit.RATE, now) is None
+    scene.one.disk.fault = FULL
+    news = scene.remembering.news_of(["b"])
+    scene.one.run(1.0)
+    assert news.called, "it goes on without"
+    assert scene.memory.known("b", Habit.RATE, now) is None
+
+
+def test_what_somebody_has_forgotten_is_forgotten_here_too(scene):
+    for site in "ab":
+        scene.memory.learn(site, learn(Habit.RATE, scene.now, 0.5))
+    scene.done(scene.remembering.close())
+    scene.one.store.remember([], [("a", "rate")])
+    scene.one.disk.fault = FULL
+    scene.done(scene.remembering.renew())
+    assert scene.memory.known("a", Habit.RATE, scene.now) is not None
+    scene.one.disk.fault = None
+    scene.done(scene.remembering.renew())
+    assert scene.memory.known("a", Habit.RATE, scene.now) is None
+    assert scene.memory.known("b", Habit.RATE, scene.now).value == 0.5
+    scene.done(scene.remembering.close())
+    assert scene.stored == {("b", "rate"): 0.5}

@@ -126,6 +126,16 @@ def test_the_long_report_is_written_when_it_is_stale_and_not_all_the_time(scene)
     assert 3 <= scene.slow.verbs().count("refresh") <= 6
 
 
+def test_a_report_that_is_another_machines_by_now_is_closed_as_it_is(scene):
+    scene.reporting.changed(scene.run)
+    scene.reporting.look()
+    done = Deferred.fromCoroutine(scene.reporting.leave(scene.run))
+    assert not done.called, "it is being written"
+    scene.clock.pump([0.05] * 20)
+    assert done.called
+    assert (scene.quick.verbs().count("live"), scene.quick.setups, scene.slow.setups) == (1, {}, {})
+
+
 def test_one_that_takes_long_is_not_asked_for_twice_at_once(scene):
     scene.slow.takes = 10.0
     for _ in range(9):

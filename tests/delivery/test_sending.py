@@ -15,6 +15,7 @@ from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.sending import Sending
 from bulkmail.mail import OwnFault, Problem, Refused, message_id
 from bulkmail.settings import Settings
+from bulkmail.shaping import Habit, learn
 from bulkmail.workers import WorkerDiedError
 
 
@@ -23,6 +24,7 @@ class FakeReporting:
 
     def __init__(self):
         self.opened, self.finished, self.looks, self.closed = {}, [], 0, False
+        self.left = []
         self.trouble = None
 
     def open(self, run, folder, files, domain, position):
@@ -38,6 +40,9 @@ class FakeReporting:
 
     async def finish(self, run, state, exit_status, ended_at):
         self.finished.append((run.name, state, exit_status, dict(run.by_status)))
+
+    async def leave(self, run):
+        self.left.append(run.name)
 
     async def close(self):
         self.closed = True
@@ -454,3 +459,34 @@ def test_a_campaign_that_another_machine_has_is_refused(scene):
     with pytest.raises(Refused, match="'spring' is being sent from machine mta7; stop it there first"):
         one.until_over()
     assert one.one.store.campaigns() == []
+
+
+def test_who_was_declared_gone_says_nothing_of_the_campaign_any_more(scene):
+    """Another machine may have it by now, and its report too."""
+    one = scene()
+    shared(one)
+    one.send()
+    one.one.until(lambda: one.one.feeder.runs, 5)
+    one.one.spool.leases = SimpleNamespace(over=True, unsure="", valid=False, stop=lambda: None)
+    one.stop()
+    assert one.until_over() == 3
+    assert (one.reporting.finished, one.reporting.left, one.row().state) == ([], ["spring"], "running")
+
+
+def test_facts_that_somebody_took_away_are_used_no_more(scene):
+    one = scene()
+    one.one.street.sites = one.remembering.memory
+    one.one.farm.connects = True
+    one.send()
+    one.one.until(lambda: one.one.feeder.lanes, 5)
+    [lane] = one.one.feeder.lanes.values()
+    one.one.street.sites.learn(lane.site.key, learn(Habit.CHUNKING, one.one.wall()))
+    lane.habits.look_up()
+    one.one.run(8.0)
+    one.sending._look_after()
+    one.one.run(1.0)
+    assert not lane.habits.chunks
+    one.one.store.remember([], [(lane.site.key, "chunking")])
+    one.sending._facts_are_gone()
+    one.one.run(1.0)
+    assert lane.habits.chunks

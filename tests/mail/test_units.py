@@ -52,3 +52,7 @@ def test_durations_read_well() -> None:
 
 def test_a_rate_knows_its_pace() -> None:
     assert parse_rate("120/m").interval == 0.5
+
+
+def test_a_part_of_a_rate_has_a_period_of_its_own():
+    assert str(Rate(100, 2.5, 3)) == "100/2.5s,burst=3"

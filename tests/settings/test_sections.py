@@ -107,6 +107,7 @@ shaping:
   default: {rate: "5000/h,burst=10", connections: 1}
   providers:
     google: {connections: 2, tls: verify}
+    qq: {shares: auto}
     acme: {mx: [.Acme.example, mx.acme2.example], rate: 1/s, connection_rate: 6/m, idle: 5s, messages_per_connection: 3}
 compose: {processes: 2}
 """
@@ -127,6 +128,7 @@ compose: {processes: 2}
     assert settings.compose.processes == 2
     assert settings.shaping.overrides == {
         "google": {"connections": 2, "tls": "verify"},
+        "qq": {"shares": 0},
         "acme": {
             "mx": (".acme.example", "mx.acme2.example"),
             "messages_per_connection": 3,
@@ -198,6 +200,22 @@ def test_what_is_not_built_yet_is_said_so(refusal: Callable[[str], list[str]], t
         (
             "shaping: {providers: {Acme: {mx: [.a.example]}}}",
             "1:29: shaping.providers.Acme: not a provider's name; use small letters, digits and hyphens",
+        ),
+        (
+            "shaping: {providers: {google: {shares: 2, connections: 9}}}",
+            "1:40: shaping.providers.google.shares: needs connections and rate beside it, which it divides",
+        ),
+        (
+            "shaping: {providers: {google: {shares: 4, connections: 3, rate: 9/s}}}",
+            "1:40: shaping.providers.google.shares: 4 shares cannot be made of 3 connections",
+        ),
+        (
+            "shaping: {providers: {google: {shares: 4, connections: 9, rate: 5000/h}}}",
+            "1:40: shaping.providers.google.shares: 4 shares cannot be made of 1 messages in a burst",
+        ),
+        (
+            "shaping: {providers: {google: {shares: 0}}}",
+            "1:40: shaping.providers.google.shares: must be auto or a whole number from 1 to 100",
         ),
         (
             "shaping: {providers: {google: {mx: []}}}",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import parse_rate
-from bulkmail.shaping import DEFAULT_LIMITS, Gate
+from bulkmail.shaping import DEFAULT_LIMITS, WHOLE, Gate, Part
 
 LIMITS = replace(
     DEFAULT_LIMITS, connections=4, rate=parse_rate("4/s,burst=2"), connection_rate=parse_rate("2/s,burst=1")
@@ -126,3 +126,44 @@ def test_repr_tells_the_counts():
     gate = Gate(LIMITS, 0.0)
     gate.opened(0.0)
     assert repr(gate) == "<Gate 1 of 4 connections open, messages <Meter 4/s,burst=2, next slot from -0.250>>"
+
+
+def test_with_a_smaller_part_it_is_within_it_when_connections_have_closed_and_booked_slots_are_over():
+    gate = Gate(LIMITS, 0.0)
+    for n in range(4):
+        gate.opened(n)
+    assert [gate.reserve(0.0) for _ in range(5)] == [0.0, 0.0, 0.25, 0.5, 0.75]
+    gate.become(Part(frozenset({2}), 2), 0.25)
+    assert (gate.connections, gate.surplus) == (2, 2)
+    assert gate.peek(0.25) == 1.25
+    assert not gate.within(0.75)
+    gate.closed()
+    gate.closed()
+    assert not gate.within(0.5)
+    assert gate.within(0.75)
+    assert gate.may_open(9.0) is None
+    gate.become(WHOLE, 0.75)
+    assert gate.connections == 4
+
+
+def test_what_a_receiver_lets_us_use_means_the_same_to_whoever_has_another_part():
+    gate = Gate(LIMITS, 0.0, part=Part(frozenset({1}), 4))
+    assert gate.connections == 1
+    gate.slow_down(0.0, "rate")
+    gate.slow_down(20.0, "rate")
+    assert gate.pace == (0.25, 0.25)
+    whole = Gate(LIMITS, 0.0, pace=gate.pace)
+    assert whole.connections == 1
+    whole.become(Part(frozenset({1, 2}), 4), 0.0)
+    assert whole.pace == (0.25, 0.25)
+    assert [whole.reserve(10.0) for _ in range(3)] == [10.0, 12.0, 14.0]
+
+
+def test_a_pace_can_be_forgotten():
+    gate = Gate(LIMITS, 0.0, pace=(0.25, 0.25))
+    assert gate.connections == 1
+    gate.forget_pace()
+    assert (gate.pace, gate.connections) == ((1.0, 1.0), 4)
+    slow, whole = gate.reserve(0.0), Gate(LIMITS, 0.0)
+    whole.reserve(0.0)
+    assert slow <= whole.reserve(0.0)

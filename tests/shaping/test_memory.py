@@ -107,3 +107,28 @@ class WrittenDown(RuleBasedStateMachine):
 
 
 TestWrittenDown = WrittenDown.TestCase
+
+
+def test_what_others_have_written_takes_the_place_of_what_was_known_but_not_of_what_is_newer():
+    memory = Memory()
+    for site in "abc":
+        memory.learn(site, learn(Habit.RATE, NOW, 0.5))
+        memory.learn(site, learn(Habit.TLS, NOW))
+    memory.take_changes()
+    memory.learn("b", learn(Habit.RATE, NOW, 0.25))
+    theirs = [
+        ("a", learn(Habit.RATE, NOW, 0.125)),
+        ("b", learn(Habit.RATE, NOW, 0.125)),
+        ("d", learn(Habit.TLS, NOW - 30 * DAY)),
+    ]
+    memory.renew(theirs, NOW, ["a", "b", "d"])
+    assert memory.known("a", Habit.RATE, NOW).value == 0.125
+    assert memory.known("a", Habit.TLS, NOW) is None, "somebody has it forgotten"
+    assert memory.known("b", Habit.RATE, NOW).value == 0.25, "not written yet"
+    assert memory.known("b", Habit.TLS, NOW) is None
+    assert memory.known("c", Habit.TLS, NOW) is not None, "nobody asked"
+    assert memory.known("d", Habit.TLS, NOW) is None, "it holds no more"
+    assert memory.take_changes().keys() == {("b", Habit.RATE)}
+    memory.renew([], NOW)
+    assert len(memory) == 0
+    assert not memory.changed

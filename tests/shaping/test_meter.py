@@ -82,3 +82,32 @@ def test_repr_tells_the_next_slot():
     assert repr(meter) == "<Meter 1/s,burst=1, next slot from 6.000>"
     meter.scale(0.5)
     assert repr(meter) == "<Meter 1/s,burst=1 at 0.5, next slot from 6.000>"
+
+
+def test_another_rate_adds_nothing_to_what_is_left_of_the_burst():
+    meter = Meter(Rate(4, 1.0, 4), 0.0)
+    assert [meter.reserve(0.0) for _ in range(3)] == [0.0, 0.0, 0.0]
+    meter.become(Rate(8, 1.0, 8), 0.0)
+    assert [meter.reserve(0.0) for _ in range(3)] == [0.0, 0.125, 0.25]
+    full = Meter(Rate(8, 1.0, 8), 0.0)
+    full.become(Rate(4, 1.0, 2), 10.0)
+    assert [full.reserve(10.0) for _ in range(3)] == [10.0, 10.0, 10.25]
+
+
+def test_at_another_rate_booked_slots_keep_their_times_and_the_next_comes_behind_them():
+    meter = Meter(Rate(4, 1.0, 1), 0.0)
+    assert [meter.reserve(0.0) for _ in range(5)] == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert meter.booked_until == 1.0
+    meter.become(Rate(1, 1.0, 1), 0.25)
+    assert meter.peek(0.25) == 2.0
+    assert not meter.give_back()
+    meter.become(Rate(10, 1.0, 5), 0.5)
+    assert meter.peek(0.5) == 1.1
+
+
+def test_another_rate_keeps_the_receivers_part_of_it():
+    meter = Meter(Rate(4, 1.0, 4), 0.0, empty=True)
+    meter.scale(0.5)
+    meter.become(Rate(2, 1.0, 2), 0.0)
+    assert meter.factor == 0.5
+    assert [meter.reserve(0.0) for _ in range(2)] == [1.0, 2.0]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
-from bulkmail.shaping import Decision, RetryPlan, Verdict, classify, decide, interval
+from bulkmail.shaping import Decision, RetryPlan, Verdict, classify, decide, interval, longest_wait
 
 RETRY = RetryPlan()
 
@@ -117,3 +117,16 @@ def test_it_is_either_final_or_has_a_time_before_the_end(outcome, attempts, age,
     if decision.next_at is not None:
         assert 1000.0 + age < decision.next_at <= 1000.0 + paused + RETRY.expire_after
     assert decision.category is not None
+
+
+@given(
+    st.sampled_from([LOST, UNKNOWN, GREYLISTED]),
+    st.integers(1, 100),
+    st.floats(1, 14400),
+    st.floats(0, 1, exclude_max=True),
+)
+def test_nobody_waits_for_longer_than_the_longest_wait(outcome, attempts, named, dice):
+    verdict = Verdict(Category.GREYLISTED, permanent=False, signal="greylist", wait=named)
+    for given_verdict in (verdict, classify(outcome)):
+        decision = after(outcome, given_verdict, attempts=attempts, rng=Loaded(dice))
+        assert decision.next_at is None or decision.next_at <= 1000.0 + longest_wait(RETRY)

@@ -181,8 +181,9 @@ def with_options(store, more):
 
 
 @pytest.fixture
-def kit():
+def kit(until):
     return SimpleNamespace(
+        until=until,
         row=row,
         campaign=campaign,
         outcome=outcome,

@@ -136,3 +136,18 @@ def test_claims_of_an_earlier_run_must_be_recovered_first(tmp_path, kit):
     store.recover(kit.nothing_journalled, "boot", 900.0, 6.0)
     assert len(store.claim([(queue, 5)], 5.0)[queue]) == 2
     store.close()
+
+
+def test_nobody_waits_until_a_time_that_no_clock_of_ours_can_have_meant(store, kit):
+    """A clock that was set back after it had put them off."""
+    kit.campaign(store, rows=[kit.row(n, f"d{n}.example") for n in range(1, 4)])
+    queues = [queue for queue, _, _ in store.backlog(0, 10)]
+    claimed = [row for rows in store.claim([(queue, 1) for queue in queues], 5.0).values() for row in rows]
+    store.settle(
+        [kit.outcome(row, "deferred", next_at=at) for row, at in zip(claimed, (50.0, 900.0, 9000.0), strict=True)]
+    )
+    store.bring_forward(900.0)
+    kit.check_laws(store)
+    assert [(queue, at) for queue, _, _, at in store.due_queues(10_000.0, 10)] == list(
+        zip(queues, (50.0, 900.0, 900.0), strict=True)
+    )

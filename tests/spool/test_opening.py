@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from bulkmail.mail import OwnFault, Refused
-from bulkmail.spool import Reader, open_spool, opening
+from bulkmail.spool import Reader, SqliteStore, open_spool, opening
 from bulkmail.spool.opening import open_all
 
 ROWS = 300
@@ -158,4 +158,24 @@ def test_an_opening_that_fails_half_way_closes_what_it_opened(tmp_path, monkeypa
     store, journal, lock, _ = open_all(str(tmp_path), "boot", 900.0, 1.0)
     journal.close()
     store.close()
+    lock.release()
+
+
+def test_an_opening_that_fails_leaves_nothing_open_and_can_be_tried_again(tmp_path, monkeypatch):
+    """A machine that lost its place among others tries for as long as it takes."""
+    before = len(os.listdir("/proc/self/fd"))
+
+    def fail(*_args):
+        raise OwnFault("the database is gone again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(SqliteStore, "recover", fail)
+        for _ in range(3):
+            with pytest.raises(OwnFault, match="gone again"):
+                open_all(str(tmp_path), "boot", 900.0, 1.0)
+    assert len(os.listdir("/proc/self/fd")) == before
+    store, journal, lock, _ = open_all(str(tmp_path), "boot", 900.0, 1.0)
+    assert len(os.listdir(tmp_path / "journal")) == 1
+    store.close()
+    journal.close()
     lock.release()

@@ -77,3 +77,38 @@ def test_a_campaign_that_another_machine_stopped_gives_nothing_more(store, pg_ds
     assert store.backlog(0, 10) == []
     assert store.claim([(queue, 2)], 7.0) == {queue: []}
     other.close()
+
+
+def test_a_first_round_is_over_when_all_machines_have_tried_all_that_can_be_tried(store, pg_dsn, kit):
+    identity = kit.campaign(store, rows=[kit.row(1, "a.example"), kit.row(2, "b.example"), kit.row(3, "b.example")])
+    other = kit.open_postgres(pg_dsn, "machine-2")
+    (a, _, _), (b, _, _) = store.backlog(0, 10)
+    assert not store.first_round_over(identity, 50.0)
+    first = store.claim([(a, 5)], 5.0)[a]
+    assert not store.first_round_over(identity, 50.0), "two wait"
+    second, third = other.claim([(b, 5)], 5.0)[b]
+    assert not store.first_round_over(identity, 50.0), "all are in somebody's hands"
+    store.settle([kit.outcome(row, "deferred", at=9.0) for row in first])
+    other.settle([kit.outcome(second, "deferred", at=9.0)], [(third.id, 20.0)])
+    assert store.first_round_over(identity, 19.0), "it waits for a site that cannot be used"
+    assert not store.first_round_over(identity, 50.0), "it is to be tried"
+    other.rest([b])
+    assert store.first_round_over(identity, 50.0), "it waits again"
+    [third] = other.claim([(b, 1)], 60.0)[b]
+    assert not store.first_round_over(identity, 50.0), "it is being tried after all"
+    other.settle([kit.outcome(third)])
+    assert store.first_round_over(identity, 50.0), "whoever waits for a retry has had a first attempt"
+    store.claim([(a, 5)], 1000.0)
+    assert store.first_round_over(identity, 50.0), "even while it is tried again"
+    other.close()
+
+
+def test_who_is_started_again_tries_again_what_could_not_be_used(store, kit):
+    identity = kit.campaign(store, rows=[kit.row(1)])
+    [(queue, _, _)] = store.backlog(0, 10)
+    store.rest([queue])
+    assert store.first_round_over(identity, 50.0)
+    store.set_state(identity, "stopped", 9.0, exit_status=3)
+    assert store.first_round_over(identity, 50.0)
+    store.set_state(identity, "running", 10.0)
+    assert not store.first_round_over(identity, 50.0)

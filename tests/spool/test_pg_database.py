@@ -29,7 +29,7 @@ class Wire:
         self.cuts = 0
         self.refusing = 0
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(os.path.join(self.folder, ".s.PGSQL.5432"))
+        self._listener.bind(os.path.join(self.folder, f".s.PGSQL.{server.port}"))
         self._listener.listen(20)
         self._sockets = [self._listener]
         self._threads = []
@@ -60,7 +60,7 @@ class Wire:
                     continue
                 server = socket.socket(socket.AF_UNIX)
                 self._sockets.append(server)
-                server.connect(os.path.join(str(self.server.folder), ".s.PGSQL.5432"))
+                server.connect(os.path.join(str(self.server.folder), f".s.PGSQL.{self.server.port}"))
                 lost = threading.Event()
                 self._thread(self._forth, client, server, lost)
                 self._thread(self._back, client, server, lost)
@@ -154,6 +154,198 @@ def test_who_is_to_end_does_not_wait_for_a_server_that_is_gone(stores, wire, kit
     assert told
 
 
+@pytest.fixture
+def half(kit):
+    """``half(dsn)``: a store, and six claimed rows to settle."""
+    opened_stores = []
+
+    def opened(dsn):
+        store = kit.open_postgres(dsn)
+        opened_stores.append(store)
+        kit.campaign(store, rows=[kit.row(n) for n in range(1, 11)])
+        [(queue, _, _)] = store.backlog(0, 10)
+        return store, store.claim([(queue, 6)], 5.0)[queue]
+
+    yield opened
+    for store in opened_stores:
+        store.database.giving_up.set()  # a test that failed may have left it waiting
+        store.database.close()
+
+
+def test_a_commit_that_never_reached_the_new_server_is_found_out_there(pg_pair, half, kit):
+    """Its server-side number means another transaction by then: it is not to be asked after by that."""
+    store, claimed = half(pg_pair.fresh())
+    before = pg_pair.primary.run("SELECT pg_current_xact_id()::text::bigint")[0][0]
+    pg_pair.standby.stop()
+    told, results = threading.Event(), []
+    store.database._told = lambda _: told.set()
+
+    def settle():
+        try:
+            results.append(store.settle([kit.outcome(row) for row in claimed]))
+        except OwnFault as fault:
+            results.append(str(fault))
+
+    thread = threading.Thread(target=settle, daemon=True)
+    thread.start()
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    kit.until(lambda: pg_pair.primary.run(waiting), "the commit to wait for the standby")
+    pg_pair.primary.stop()
+    assert told.wait(10), "it is asked after"
+    pg_pair.standby.start()
+    pg_pair.standby.promote()
+    while pg_pair.standby.run("SELECT pg_current_xact_id()::text::bigint")[0][0] < before + 100:
+        pass  # others go on, and get the numbers that the lost ones had
+    thread.join(20)
+    assert "cannot be used" in results[0]
+    assert store.claimed == 6
+    assert store.settle([kit.outcome(row) for row in claimed]) == 6
+    kit.check_laws(store)
+
+
+def test_a_commit_that_reached_the_new_server_counts_there(pg_pair, half, kit, tmp_path_factory):
+    wire = Wire(tmp_path_factory.mktemp("w"), pg_pair.primary)
+    try:
+        schema = pg_pair.fresh().rpartition("%3D")[2]
+        hosts = f"host={wire.folder},{pg_pair.standby.folder}&port={wire.server.port},{pg_pair.standby.port}"
+        store, claimed = half(f"postgresql://bulkmail@/postgres?{hosts}&options=-csearch_path%3D{schema}")
+        wire.cut, wire.refusing = "after", 10**6
+        told = []
+
+        def fail_over(text):
+            told.append(text)
+            if len(told) == 1:
+                pg_pair.fail_over()
+
+        store.database._told = fail_over
+        assert store.settle([kit.outcome(row) for row in claimed]) == 6
+        assert told
+        assert wire.cuts == 1
+        kit.check_laws(store)
+    finally:
+        wire.close()
+
+
+def test_a_server_that_has_become_a_standby_is_left_for_the_one_that_takes_writes(pg_pair, half, kit):
+    """25006: a session that was read-write when it began."""
+    store, claimed = half(pg_pair.fresh())
+    store.database.connection.execute("SET default_transaction_read_only = on")
+    with pytest.raises(OwnFault, match="read-only"):
+        store.settle([kit.outcome(row) for row in claimed])
+    pg_pair.fail_over()
+    assert store.settle([kit.outcome(row) for row in claimed]) == 6
+    assert store.database.connection.info.port == pg_pair.standby.port
+    kit.check_laws(store)
+
+
+def test_a_server_that_is_shut_down_or_not_up_yet_is_a_fault_and_passes(own_pg_server, kit):
+    """57P01 to who is connected, 57P03 to who comes too early."""
+    store = kit.open_postgres(own_pg_server.fresh())
+    kit.campaign(store, rows=[kit.row(1)])
+    own_pg_server.stop("fast")
+    with pytest.raises(OwnFault, match="terminating connection due to administrator command"):
+        store.backlog(0, 10)
+    (own_pg_server.data / "standby.signal").touch()
+    own_pg_server.set(hot_standby="off")
+    own_pg_server.start(wait=False)
+    kit.until((own_pg_server.data / "postmaster.pid").exists, "the server to be there")
+    kit.until(lambda: not _fault(store) or "not accepting connections" in _fault(store), "its own words")
+    assert "not accepting connections" in _fault(store)
+    own_pg_server.promote()
+    kit.until(lambda: not _fault(store), "it to take connections")
+    assert len(store.backlog(0, 10)) == 1
+    store.close()
+
+
+def _fault(store):
+    try:
+        store.backlog(0, 10)
+    except OwnFault as fault:
+        return str(fault)
+    return ""
+
+
+@pytest.mark.parametrize("how", ["deadlock", "serialization"])
+def test_a_settlement_that_the_server_gave_up_is_done_again(pg_dsn, half, kit, how):
+    """40P01 and 40001, from a real server: two settle the same campaigns in opposite orders; one is serializable."""
+    store, claimed = half(pg_dsn)
+    other = psycopg.connect(pg_dsn, autocommit=True)
+    if how == "serialization":
+        store.database.connection.execute("SET default_transaction_isolation = 'repeatable read'")
+        tries = []
+        execute = store.database.execute
+
+        def meanwhile(name, parameters=()):
+            if name == "take_numbers":
+                tries.append(name)
+                if len(tries) == 1:
+                    other.execute("UPDATE attempt_number SET last = last + 1")
+            return execute(name, parameters)
+
+        store.database.execute = meanwhile
+        assert store.settle([kit.outcome(row) for row in claimed]) == 6
+        assert len(tries) == 2
+    else:
+        queue = claimed[0].queue_id
+        other.execute("SET deadlock_timeout = '60s'")
+        other.execute("BEGIN")
+        other.execute("SELECT 1 FROM queue WHERE id = %s FOR UPDATE", (queue,))
+        results = []
+        thread = threading.Thread(
+            daemon=True, target=lambda: results.append(store.settle([kit.outcome(row) for row in claimed]))
+        )
+        thread.start()
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = %s"
+        with psycopg.connect(pg_dsn, autocommit=True) as third:
+            pid = (store.database.connection.info.backend_pid,)
+            kit.until(lambda: third.execute(waiting, pid).fetchone(), "it to wait for the queue")
+        other.execute("UPDATE attempt_number SET last = last")  # and now the other waits for it
+        other.execute("COMMIT")
+        thread.join(30)
+        assert results == [6]
+    other.close()
+    kit.check_laws(store)
+
+
+def test_whoever_only_reads_gets_a_fault_where_the_server_gives_up_for_another(pg_dsn):
+    """A standby does: 40001, "canceling statement due to conflict with recovery"."""
+    database = PgDatabase(pg_dsn)
+    with pytest.raises(OwnFault, match="cannot be used"), database.transaction("begin_reading"):
+        raise psycopg.errors.SerializationFailure
+    database.close()
+
+
+def test_a_transaction_that_had_failed_is_not_taken_for_committed(pg_dsn, kit):
+    """COMMIT of one that has failed is a rollback, and the server says so without an error."""
+    store = kit.open_postgres(pg_dsn)
+
+    def write():
+        with store.database.transaction():
+            store.database.execute("set_meta", ("one", "1"))
+            with contextlib.suppress(psycopg.Error):
+                store.database.execute("set_meta", ("two", None))
+
+    with pytest.raises(OwnFault, match="rolled back"):
+        write()
+    store.close()
+
+
+def test_a_claim_that_we_never_heard_of_is_left_for_others(stores, wire, pg_dsn, kit):
+    """Whoever is to end gives up asking; what was committed all the same must not be forgotten by everybody."""
+    store, claimed, _ = stores
+    wire.cut, wire.refusing = "after", 10**6
+    store.database.giving_up.set()
+    with pytest.raises(OwnFault):
+        store.claim([(claimed[0].queue_id, 9)], 6.0)
+    wire.refusing = 0
+    store.settle([kit.outcome(row) for row in claimed])
+    assert store.claimed == 0
+    store.close()
+    other = kit.open_postgres(pg_dsn, "machine-2")
+    assert other.recover_others(-1.0, 9.0).ambiguous == 4
+    other.close()
+
+
 def test_a_server_that_stops_and_starts_again(own_pg_server, kit):
     store = kit.open_postgres(own_pg_server.fresh())
     kit.campaign(store, rows=[kit.row(n) for n in range(1, 4)])
@@ -234,9 +426,9 @@ def test_a_life_that_was_taken_over_writes_nothing(pg_dsn, kit):
     [(queue, _, _)] = store.backlog(0, 10)
     claimed = store.claim([(queue, 2)], 5.0)[queue]
     other.database.execute("end_life", (store.epoch,))
-    with pytest.raises(OwnFault, match="start it again"):
+    with pytest.raises(OwnFault, match="others have taken over"):
         store.claim([(queue, 2)], 5.0)
-    with pytest.raises(OwnFault, match="start it again"):
+    with pytest.raises(OwnFault, match="others have taken over"):
         store.set_state(claimed[0].campaign_id, "stopped", 9.0)
     assert store.settle([kit.outcome(claimed[0])]) == 1, "what it had sent is still its own to say"
     assert other.recover_others(-1.0, 100.0).ambiguous == 1
@@ -272,6 +464,9 @@ def test_arrays_come_back_as_they_were(checking, texts, numbers, floats):
     [
         ("postgresql://user:secret@db.example:5433/mail", "postgresql://db.example:5433/mail"),
         ("postgresql:///mail", "postgresql://localhost/mail"),
+        ("postgresql://a:1,b:2/mail", "postgresql://a:1,b:2/mail"),
+        ("postgresql://a,b/mail", "postgresql://a,b/mail"),
+        ("postgresql:///mail?host=a,b&port=5433", "postgresql://a:5433,b:5433/mail"),
         ("postgresql://db/mail?nonsense=1", "postgresql://…"),
     ],
 )

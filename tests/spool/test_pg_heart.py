@@ -99,3 +99,17 @@ def test_a_server_that_is_gone_is_told_and_comes_back(own_pg_server, reactor, ki
     patient.heart.stop()
     patient.heart._thread.join(10)
     store.close()
+
+
+def test_whatever_goes_wrong_it_beats_again(patient, monkeypatch):
+    beat_once, fails = patient.heart.beat_once, [ValueError("a bug"), OSError("no more files")]
+
+    def failing(connection):
+        if fails:
+            raise fails.pop()
+        return beat_once(connection)
+
+    monkeypatch.setattr(patient.heart, "beat_once", failing)
+    patient.heart.start()
+    patient.until(lambda: patient.beats and not patient.beats[-1].fault)
+    assert [beat.fault for beat in patient.beats[:2]] == ["no more files", "a bug"]

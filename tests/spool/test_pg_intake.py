@@ -77,5 +77,5 @@ def test_two_machines_cannot_store_the_same_rows(store, pg_dsn, kit):
 def test_a_life_that_is_over_stores_no_rows(store, kit):
     identity = kit.campaign(store)
     store.database.execute("end_life", (store.epoch,))
-    with pytest.raises(OwnFault, match="start it again"):
+    with pytest.raises(OwnFault, match="others have taken over"):
         store.add_rows(identity, [kit.row(1)], None, done=False)

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import pytest
 from twisted.internet.defer import ensureDeferred
 
 from bulkmail.mail import Refused
-from bulkmail.spool import OneOfMany, open_spool
-from bulkmail.spool.pg_opening import IDENTITY, open_all
+from bulkmail.spool import OneOfMany, open_spool, opening
+from bulkmail.spool.pg_opening import IDENTITY, make_store
+
+
+def open_all(dsn, folder, name, lease, boot, unknown_after, now):
+    make = partial(make_store, dsn, folder, name, lease, boot, None)
+    return opening.open_all(folder, boot, unknown_after, now, make)
 
 
 class Machine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,19 @@ class Children(TestCase):
         await self.assertFailure(first, WorkerDiedError)
         await self.assertFailure(second, WorkerDiedError)
         await self.assertFailure(worker.ask(("echo", 1), 20), WorkerDiedError)
+        self.flushLoggedErrors()
+
+    async def test_it_is_known_whether_somebody_killed_it(self) -> None:
+        for verb, who in (("die", "itself"), ("hang", "somebody"), ("hang", "we")):
+            worker = await self.worker()
+            pid = await worker.ask(("pid",), 20)
+            asked = worker.ask((verb,), 20)
+            if who == "somebody":
+                os.kill(pid, signal.SIGKILL)
+            elif who == "we":
+                worker.kill()
+            error = await self.assertFailure(asked, WorkerDiedError)
+            assert error.killed is (who == "somebody")
         self.flushLoggedErrors()
 
     async def test_a_late_worker_is_killed(self) -> None:

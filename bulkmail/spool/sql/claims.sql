@@ -43,3 +43,9 @@ UPDATE queue SET next_at = (SELECT min(next_at) FROM due WHERE queue_id = ?1 AND
 
 -- name: lower_next_at
 UPDATE queue SET next_at = min(coalesce(next_at, ?1), ?1) WHERE id = ?2
+
+-- name: bring_rows_forward
+UPDATE due SET next_at = :latest WHERE next_at > :latest
+
+-- name: bring_queues_forward
+UPDATE queue SET next_at = :latest WHERE next_at > :latest

@@ -66,3 +66,27 @@ WHERE q.id = ANY(%s)
 -- name: lower_next_at
 UPDATE queue q SET next_at = least(coalesce(q.next_at, w.at), w.at)
 FROM unnest(%s::bigint[], %s::double precision[]) AS w (id, at) WHERE q.id = w.id
+
+-- name: rest_queues
+UPDATE queue SET rested = 1 WHERE id IN (
+    SELECT id FROM queue WHERE id = ANY(%s) AND rested = 0 ORDER BY id FOR NO KEY UPDATE)
+
+-- name: wake_queues
+UPDATE queue SET rested = 0 WHERE id IN (
+    SELECT id FROM queue WHERE campaign_id = %s AND rested = 1 ORDER BY id FOR NO KEY UPDATE)
+
+-- name: first_round_over
+-- Nothing that was never tried is in anybody's hands, nor waits for anything but a site that cannot be used. (What was
+-- given back for later, untried, waits for that.)
+SELECT NOT EXISTS (SELECT 1 FROM queue WHERE campaign_id = %(campaign)s AND has_new = 1 AND rested = 0)
+    AND NOT EXISTS (SELECT 1 FROM claim c JOIN queue q ON q.id = c.queue_id WHERE q.campaign_id = %(campaign)s)
+    AND NOT EXISTS (
+        SELECT 1 FROM due d JOIN queue q ON q.id = d.queue_id LEFT JOIN outcome o ON o.recipient_id = d.recipient_id
+        WHERE d.recipient_id BETWEEN %(low)s AND %(high)s AND (d.next_at IS NULL OR q.rested = 0 AND d.next_at <= %(now)s)
+            AND coalesce(o.attempts, 0) = 0)
+
+-- name: bring_rows_forward
+UPDATE due SET next_at = %(latest)s WHERE next_at > %(latest)s
+
+-- name: bring_queues_forward
+UPDATE queue SET next_at = %(latest)s WHERE next_at > %(latest)s

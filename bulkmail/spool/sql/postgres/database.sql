@@ -25,11 +25,16 @@ INSERT INTO meta (name, value) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET 
 
 -- name: fence
 -- Held until the commit: whoever wants to end this life's claims waits for what it is writing. Heartbeats do not wait.
-SELECT state, pg_current_xact_id()::text FROM machine WHERE epoch = %s FOR KEY SHARE
+WITH counted AS (
+    INSERT INTO last_write AS l (epoch, number) VALUES (%(epoch)s, %(number)s)
+    ON CONFLICT (epoch) DO UPDATE SET number = excluded.number
+)
+SELECT state FROM machine WHERE epoch = %(epoch)s FOR KEY SHARE
 
--- name: fate
--- committed, aborted, in progress, or NULL when it was so long ago that nobody knows
-SELECT pg_xact_status(%s::xid8)
+-- name: last_write
+-- Waits for the end of a transaction whose client is lost; and because it locks, it is a write itself, so that with
+-- synchronous replication it is not answered before the standby has what it tells of.
+SELECT number FROM last_write WHERE epoch = %s FOR UPDATE
 
 -- name: notify
 SELECT pg_notify('bulkmail_' || current_schema(), %s)

@@ -36,6 +36,11 @@ WHERE state = 'ended' AND ended_at + make_interval(secs => %s) < clock_timestamp
 -- name: life_recovered
 UPDATE machine SET state = 'recovered', ended_at = coalesce(ended_at, clock_timestamp()) WHERE epoch = %s
 
+-- name: nothing_left_to_recover
+UPDATE machine SET state = 'recovered' WHERE epoch = %(epoch)s
+    AND NOT EXISTS (SELECT 1 FROM claim WHERE epoch = %(epoch)s)
+    AND NOT EXISTS (SELECT 1 FROM due WHERE epoch = %(epoch)s AND next_at IS NULL)
+
 -- name: open_claimed
 SELECT r.id, c.queue_id, c.claimed_at
 FROM claim c JOIN recipient r ON r.queue_id = c.queue_id AND r.id > c.after_id AND r.id <= c.upto_id
@@ -53,22 +58,47 @@ WHERE d.next_at IS NULL AND d.epoch = %s
 -- name: drop_claims_of
 DELETE FROM claim WHERE epoch = %s
 
--- name: take_leases
--- those that nobody holds, or somebody who is gone; `fresh`: nobody ever held it
-INSERT INTO lease AS l (key, epoch) SELECT w.key, %(epoch)s FROM unnest(%(keys)s::text[]) AS w (key) ORDER BY w.key
-ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch, since = clock_timestamp()
-WHERE l.epoch IS NULL OR l.epoch = excluded.epoch
-    OR NOT EXISTS (SELECT 1 FROM machine m WHERE m.epoch = l.epoch AND m.state = 'live')
-RETURNING key, xmax = 0
+-- name: lock_leases
+-- One machine at a time, so that each sees what the others have taken. They take seldom, and for a moment.
+SELECT pg_advisory_xact_lock(hashtext('bulkmail leases ' || current_schema()), 0)
 
--- name: let_leases_go
-UPDATE lease SET epoch = NULL WHERE epoch = %s AND key = ANY(%s)
+-- name: take_leases
+-- Of each key's shares ours and those that nobody holds, or somebody who is gone, as many as are wanted altogether; none
+-- while somebody holds it in another number of shares. `fresh`: nobody ever held the share, nor the key divided otherwise.
+WITH wanted AS (
+    SELECT * FROM unnest(%(keys)s::text[], %(most)s::integer[], %(shares)s::integer[]) AS w (key, most, shares)
+), held AS (
+    SELECT l.key, l.share, l.shares, l.epoch FROM wanted w JOIN lease l USING (key)
+        JOIN machine m ON m.epoch = l.epoch AND m.state = 'live'
+), picked AS (
+    SELECT w.key, n.share, w.shares, w.most, h.epoch,
+        row_number() OVER (PARTITION BY w.key ORDER BY h.epoch NULLS LAST, n.share) AS place
+    FROM wanted w CROSS JOIN LATERAL generate_series(1, w.shares) AS n (share)
+        LEFT JOIN held h ON h.key = w.key AND h.share = n.share
+    WHERE (h.epoch IS NULL OR h.epoch = %(epoch)s)
+        AND NOT EXISTS (SELECT 1 FROM held o WHERE o.key = w.key AND o.shares <> w.shares)
+)
+INSERT INTO lease AS l (key, share, shares, epoch)
+SELECT key, share, shares, %(epoch)s FROM picked WHERE place <= most OR epoch IS NOT NULL ORDER BY key, share
+ON CONFLICT (key, share) DO UPDATE SET shares = excluded.shares, epoch = excluded.epoch, since = clock_timestamp()
+RETURNING key, share,
+    xmax = 0 AND NOT EXISTS (SELECT 1 FROM lease o WHERE o.key = l.key AND o.shares <> l.shares)
+
+-- name: divided_otherwise
+SELECT DISTINCT ON (w.key) w.key, l.shares, m.name
+FROM unnest(%s::text[], %s::integer[]) AS w (key, shares) JOIN lease l ON l.key = w.key AND l.shares <> w.shares
+    JOIN machine m ON m.epoch = l.epoch AND m.state = 'live'
+ORDER BY w.key, l.share
+
+-- name: let_shares_go
+UPDATE lease l SET epoch = NULL FROM unnest(%s::text[], %s::integer[]) AS w (key, share)
+WHERE l.epoch = %s AND l.key = w.key AND l.share = w.share
 
 -- name: let_all_leases_go
 UPDATE lease SET epoch = NULL WHERE epoch = %s
 
 -- name: lease_holder
-SELECT m.name FROM lease l JOIN machine m ON m.epoch = l.epoch AND m.state = 'live' WHERE l.key = %s
+SELECT m.name FROM lease l JOIN machine m ON m.epoch = l.epoch AND m.state = 'live' WHERE l.key = %s ORDER BY l.share
 
 -- name: attempts_known
 SELECT r.id, coalesce(o.attempts, 0) FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id WHERE r.id = ANY(%s)

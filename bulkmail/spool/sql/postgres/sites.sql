@@ -16,3 +16,13 @@ ON CONFLICT (site, fact) DO UPDATE SET value = excluded.value, learned_at = excl
 -- name: forget_facts
 DELETE FROM site_facts USING unnest(%s::text[], %s::text[]) AS w (gone_site, gone_fact)
 WHERE site = w.gone_site AND fact = w.gone_fact
+
+-- name: site_facts_of
+SELECT site, fact, value, learned_at, expires_at FROM site_facts WHERE site = ANY(%s) AND expires_at > %s
+
+-- name: forget_site
+-- by its whole key, or by the host that the key begins with
+DELETE FROM site_facts WHERE site = %(site)s OR starts_with(site, %(site)s || '~')
+
+-- name: forget_sites
+DELETE FROM site_facts
