@@ -105,6 +105,7 @@ class Sharing:
         if site.key not in self._feeder.lanes:  # else nobody else has sent there since
             addresses = [ip for host in site.hosts for ip in host.addresses]
             await self._news_of(list({site.key, limit_key(site.key, site.provider), *addresses}))
+            return await self._leased(queue, site)  # it may have been left meanwhile
         return True
 
     async def _leased(self, queue: Queue, site: Site) -> bool:

@@ -129,12 +129,13 @@ class Leases:
 
     def let_shares_go(self, gone: dict[str, frozenset[int]]) -> Deferred[None]:
         """Others may have these numbers of these keys now; as above."""
+        shares = {(key, number) for key, numbers in gone.items() for number in numbers}
         for key, numbers in gone.items():
             lease = self.held[key]
             lease.numbers -= numbers
             if not lease.numbers:
                 del self.held[key]
-        return self._give({(key, number) for key, numbers in gone.items() for number in numbers})
+        return self._give(shares)
 
     def holder(self, key: str) -> Deferred[str]:
         """The name of the machine that holds it; "" when nobody does."""
@@ -227,7 +228,7 @@ class Leases:
             if lease is None:
                 self.held[key] = Lease(frozenset(numbers), asked.wanted[key][1], not all(numbers.values()))
             else:
-                lease.numbers |= numbers.keys()
+                lease.numbers |= frozenset(numbers)
         for key, (shares, name) in taken.otherwise.items():
             if key not in self._told:
                 self._told.add(key)

@@ -520,3 +520,26 @@ def test_when_somebody_takes_facts_away_they_are_read_anew(scene):
     assert (scene.facts, scene.states) == ([1, 1], [1])
     scene.table.on_heard("rows")
     assert len(scene.facts) == 2
+
+
+def test_a_site_that_is_left_while_news_of_it_are_read_is_not_sent_to(scene):
+    reading = []
+
+    def slowly(keys):
+        reading.append(Deferred())
+        return reading[-1]
+
+    scene.sharing._news_of = slowly
+    run = scene.one.campaign({"b.example": 3})
+    scene.one.start()
+    scene.seconds(2)
+    assert reading
+    assert "b.example" in scene.table.held
+    scene.others("b.example")
+    scene.members(3)
+    scene.seconds(3)
+    reading[0].callback(None)
+    scene.seconds(3)
+    assert scene.table.held == {}
+    assert scene.one.statuses(run) == {"pending": 3}
+    scene.one.check_empty()

@@ -152,6 +152,19 @@ def test_shares_come_and_go_one_by_one(members, reactor):
     assert two.held["a"].numbers == {1, 2, 4}
 
 
+def test_what_was_asked_for_twice_is_let_go_all_the_same(members, reactor):
+    one, two = (member.leases for member in members)
+    for _ in range(2):
+        assert reactor.wait(one.take("a")) is True
+        assert reactor.wait(one.take("b", 2, 4)) is True
+    assert one.held == {"a": Lease(ONE), "b": Lease(frozenset({1, 2}), 4)}
+    assert {type(lease.numbers) for lease in one.held.values()} == {frozenset}
+    reactor.wait(one.let_go(["a", "b"]))
+    assert reactor.wait(two.take("a")) is True
+    assert reactor.wait(two.take("b", 4, 4)) is True
+    assert two.held["b"].numbers == {1, 2, 3, 4}
+
+
 def test_what_is_let_go_while_an_answer_is_on_its_way_is_not_ours(members, reactor):
     one, _ = (member.leases for member in members)
     reactor.wait(one.take("a", 2, 4))
