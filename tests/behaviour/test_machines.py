@@ -93,7 +93,7 @@ def test_two_machines_send_to_one_destination_in_shares_and_one_is_killed(world,
     assert min(while_both.values()) > 0.35 * sum(while_both.values()), while_both
     assert len(while_both) == 2
     speed = pacing.speed([one["at"] for one in received[seen:] if one["at"] <= killed_at])
-    assert speed > rate * 0.8, "two halves are nearly the whole"
+    assert speed > rate * 0.55, "more than one half alone"
 
 
 def test_many_sites_behind_one_address_are_one_machines_at_a_time(world, pg_server, until, pacing):
