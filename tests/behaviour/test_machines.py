@@ -60,7 +60,7 @@ def test_two_machines_send_to_one_destination_in_shares_and_one_is_killed(world,
     """Both send to it, the sum keeps the limits, and the one that is left has all of it in the end."""
     dsn, rows, rate = pg_server.fresh(), 4000, 160
     world.start_names({"big.test": ["mx.big.test"]}, {"mx.big.test": "127.0.1.1"})
-    world.start_mail(["127.0.1.1"], delay=0.05)
+    world.start_mail(["127.0.1.1"], delay=0.02)
     big = {"mx": [".big.test"], "connections": 9, "rate": f"{rate}/s,burst=8", "connection_rate": "1000/s", "shares": 4}
     shaping = {"shaping": {"providers": {"big": big}}}
     configs = [machine(world, dsn, name, hostname=f"{name}.example.com", **shaping) for name in ("one", "two")]
@@ -93,7 +93,7 @@ def test_two_machines_send_to_one_destination_in_shares_and_one_is_killed(world,
     assert min(while_both.values()) > 0.35 * sum(while_both.values()), while_both
     assert len(while_both) == 2
     speed = pacing.speed([one["at"] for one in received[seen:] if one["at"] <= killed_at])
-    assert speed > rate * 0.55, "more than one half alone"
+    assert speed > rate * 0.8, "two halves are nearly the whole"
 
 
 def test_many_sites_behind_one_address_are_one_machines_at_a_time(world, pg_server, until, pacing):
