@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from twisted.internet.defer import ensureDeferred
+from twisted.python.failure import Failure
 
 from bulkmail.campaign import load_campaign, snapshot
 from bulkmail.mail import AddressError, parse_address
@@ -380,3 +382,21 @@ def table(header: list[str], rows: list[list[object]]) -> str:
     widths = [max(len(row[n]) for row in cells) for n in range(len(header))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def in_reactor(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run it to its end in a reactor of its own. Ends this process where it fails."""
+    from twisted.internet import reactor
+
+    failed: list[Failure] = []
+
+    def start() -> None:
+        done = ensureDeferred(work())
+        done.addErrback(failed.append)
+        done.addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
+
+    reactor.callWhenRunning(start)  # type: ignore[attr-defined]
+    reactor.run()  # type: ignore[attr-defined]
+    if failed:
+        failed[0].printTraceback(sys.stderr)
+        raise SystemExit(1)

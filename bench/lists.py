@@ -15,7 +15,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
-from twisted.internet.defer import ensureDeferred
 from twisted.internet.task import LoopingCall
 
 from bulkmail.delivery.importing import Importing
@@ -132,21 +131,8 @@ def written_bytes() -> int:
 
 
 def child(place: str, folder: str, server: int, files: list[str]) -> None:
-    from twisted.internet import reactor
-
     bench = Bench(place, Path(folder), files, server)
-    failed: list[Any] = []
-
-    def start() -> None:
-        work = ensureDeferred(bench.run())
-        work.addErrback(failed.append)
-        work.addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
-
-    reactor.callWhenRunning(start)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
-    if failed:
-        failed[0].printTraceback(sys.stderr)
-        raise SystemExit(1)
+    lab.in_reactor(bench.run)
     print(json.dumps(bench.figures))
 
 

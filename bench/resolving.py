@@ -121,23 +121,10 @@ def at(seconds: list[float], share: float) -> float:
 
 
 def child(nameserver: str, domains: int, server: int) -> None:
-    from twisted.internet import reactor
-
     bench = Bench(nameserver, domains, server)
-    failed: list[Any] = []
-
-    def start() -> None:
-        work = ensureDeferred(bench.run())
-        work.addErrback(failed.append)
-        work.addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
-
     gc.freeze()  # as the daemon does
     gc.set_threshold(10_000, 20, 20)
-    reactor.callWhenRunning(start)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
-    if failed:
-        failed[0].printTraceback(sys.stderr)
-        raise SystemExit(1)
+    lab.in_reactor(bench.run)
     print(json.dumps(bench.figures))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
-from twisted.internet.defer import DeferredList, ensureDeferred
+from twisted.internet.defer import DeferredList
 
 from bulkmail.delivery.importing import Importing
 from bulkmail.delivery.run import Run
@@ -114,21 +114,8 @@ class Bench:
 
 
 def child(place: str, folder: str, settle: int, server: int, files: list[str]) -> None:
-    from twisted.internet import reactor
-
     bench = Bench(place, Path(folder), files, settle, server)
-    failed: list[Any] = []
-
-    def start() -> None:
-        work = ensureDeferred(bench.run())
-        work.addErrback(failed.append)
-        work.addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
-
-    reactor.callWhenRunning(start)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
-    if failed:
-        failed[0].printTraceback(sys.stderr)
-        raise SystemExit(1)
+    lab.in_reactor(bench.run)
     print(json.dumps(bench.figures))
 
 
