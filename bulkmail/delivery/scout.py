@@ -6,8 +6,10 @@ queue. A wish that comes while it looks is kept: what was stored a moment after 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from twisted.internet.task import deferLater
 
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.mail import OwnFault
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from bulkmail.delivery.street import Street
 
 _PAGE = 500
+_TOGETHER = 100  # queues opened in one turn of the event loop, at some 100 us each
 _SHORTLY = 0.25  # retries come spread out; those due within this time are looked for together
 _LATER = 1.0  # due rows that nobody could take just now: their lane rests, or there was no room
 
@@ -107,19 +110,25 @@ class Scout:
         page = [(0, 0, "", 0.0)] * _PAGE
         while len(page) == _PAGE and not self._stopped and self._room():
             page = await self._spool.due_queues(self._street.wall(), _PAGE, after)
-            for queue_id, campaign_id, domain, next_at in page:
-                self._found(queue_id, campaign_id, domain)
-                after = (next_at, queue_id)
+            await self._tell([(queue_id, campaign_id, domain) for queue_id, campaign_id, domain, _ in page])
+            after = (page[-1][3], page[-1][0]) if page else after
 
     async def _find_new(self) -> None:
         while not self._seen and not self._stopped and self._room():
             mores = self._mores
             page = await self._spool.backlog(self._after, _PAGE)
-            for queue_id, campaign_id, domain in page:
-                self._found(queue_id, campaign_id, domain)
+            await self._tell(page)
             if mores == self._mores:  # else rows may have come to a queue behind this page
                 self._after = page[-1][0] if page else self._after
                 self._seen = len(page) < _PAGE
+
+    async def _tell(self, page: Sequence[tuple[int, int, str]]) -> None:
+        for n, (queue_id, campaign_id, domain) in enumerate(page, 1):
+            if self._stopped:
+                return
+            self._found(queue_id, campaign_id, domain)
+            if n % _TOGETHER == 0:
+                await deferLater(self._street.reactor, 0.0)
 
     async def _look_ahead(self) -> None:
         """See to it that the next due recipient is found in time."""
