@@ -123,6 +123,44 @@ def test_it_finds_new_queues_and_those_that_are_due(monkeypatch):
     assert scene.found[-1] == 22
 
 
+def test_it_lets_others_have_their_turn_while_it_tells_of_many():
+    scene = Scouting(takes=False)
+    scene.shelf.new = set(range(1, 451))
+    told, opened = [], scene.scout._found
+
+    def turn():
+        told.append(len(scene.found))
+        if len(scene.found) < 450:
+            scene.clock.callLater(0, turn)
+
+    def opened_beside_others(*queue):
+        if not scene.found:
+            scene.clock.callLater(0, turn)
+        opened(*queue)
+
+    scene.scout._found = opened_beside_others
+    scene.scout.more()
+    scene.run_for(1)
+    assert scene.found == list(range(1, 451))
+    assert told == [100, 200, 300, 400, 450]
+
+
+def test_a_scout_that_is_stopped_tells_of_no_more():
+    scene = Scouting(takes=False)
+    scene.shelf.new = set(range(1, 451))
+    opened = scene.scout._found
+
+    def opened_until_stopped(*queue):
+        opened(*queue)
+        if len(scene.found) == 150:
+            scene.scout.stop()
+
+    scene.scout._found = opened_until_stopped
+    scene.scout.more()
+    scene.run_for(1)
+    assert len(scene.found) == 150
+
+
 def test_it_says_when_the_next_try_is():
     scene = Scouting()
     scene.shelf.due = {1: WALL + 50, 2: WALL + 40}
