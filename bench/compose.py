@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from bulkmail.workers.frames import Frames, frame
 
 WORKER = "bulkmail.content.compose:Composer"
 PLAIN, SIGNED = 1, 2  # the two campaigns
+Rows = Sequence[tuple[Any, ...]]
 
 
 class Child:
@@ -67,46 +69,45 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     given = parser.parse_args()
     pem = lab.new_key()
-    rows, (plain, signed) = lab.letters_of_welcome(pem)
+    people, (plain, signed) = lab.letters_of_welcome(pem, given.messages * given.rounds)
     campaigns = {PLAIN: plain, SIGNED: signed}
-    rows = (rows * (given.messages // len(rows) + 1))[: given.messages]
-    batches = [rows[at : at + BATCH] for at in range(0, len(rows), BATCH)]
     key, scheme, digest = load_key(pem), padding.PKCS1v15(), hashes.SHA256()
     inside, child = Composer(), Child()
     for number, content in campaigns.items():
         inside.handle(("load", number, content))
         child.answers([("load", number, content)])
 
-    def compose(campaign: int) -> None:
-        for batch in batches:
-            inside.handle(("compose", campaign, batch))
+    def compose(campaign: int, rows: Rows) -> None:
+        for at in range(0, len(rows), BATCH):
+            inside.handle(("compose", campaign, rows[at : at + BATCH]))
 
-    def compose_there(campaign: int) -> None:
-        child.answers([("compose", campaign, batch) for batch in batches])
+    def compose_there(campaign: int, rows: Rows) -> None:
+        child.answers([("compose", campaign, rows[at : at + BATCH]) for at in range(0, len(rows), BATCH)])
 
-    def bare() -> None:
+    def bare(rows: Rows) -> None:
         for _ in rows:
             key.sign(b"x" * 900, scheme, digest)
 
-    jobs: dict[str, tuple[Callable[[], None], Callable[[], float]]] = {
+    jobs: dict[str, tuple[Callable[[Rows], None], Callable[[], float]]] = {
         "bare signature": (bare, time.process_time),
-        "one process, unsigned": (lambda: compose(PLAIN), time.process_time),
-        "one process, signed": (lambda: compose(SIGNED), time.process_time),
-        "worker, unsigned": (lambda: compose_there(PLAIN), child.cpu),
-        "worker, signed": (lambda: compose_there(SIGNED), child.cpu),
+        "one process, unsigned": (partial(compose, PLAIN), time.process_time),
+        "one process, signed": (partial(compose, SIGNED), time.process_time),
+        "worker, unsigned": (partial(compose_there, PLAIN), child.cpu),
+        "worker, signed": (partial(compose_there, SIGNED), child.cpu),
     }
     costs: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(given.rounds):  # in turns, so that whatever else the machine does meets all of them
-        for name, (work, clock) in jobs.items():
+    for first in range(0, len(people), given.messages):  # other people each round, as in a list
+        rows = people[first : first + given.messages]
+        for name, (work, clock) in jobs.items():  # in turns, so that whatever else the machine does meets all of them
             start = clock()
-            work()
+            work(rows)
             costs[name].append((clock() - start) / len(rows) * 1e6)
     assert child.process.stdin is not None
     child.process.stdin.close()
     child.process.wait()
-    answers = inside.handle(("compose", SIGNED, rows))
+    answers = inside.handle(("compose", SIGNED, people[: given.messages]))
     sizes = [len(message) for _id, message, _sender, _error in answers]
-    print(f"{len(rows)} messages a round, {sum(sizes) // len(sizes):,} bytes each, {BATCH} in a batch")
+    print(f"{given.messages} messages a round, {sum(sizes) // len(sizes):,} bytes each, {BATCH} in a batch")
     floor = sorted(costs["bare signature"])
     table: list[list[object]] = []
     for name, measured in costs.items():

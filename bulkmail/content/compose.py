@@ -254,9 +254,9 @@ class Letter:
         if self._tidy:
             text = [tidy_text("".join(text))]
         if self._html is None or any(piece and not piece.isspace() for piece in text):
-            parts.append(self._encoder.part("plain", text))
+            parts.append(self._encoder.part("plain", text, name))
         if self._html is not None:
-            parts.append(self._encoder.part("html", rendered.html))
+            parts.append(self._encoder.part("html", rendered.html, name))
         body = parts[0] if len(parts) == 1 else multipart("alternative", f"=_a{name}", parts)
         return multipart("mixed", f"=_m{name}", [body, *self._attachments]) if self._attachments else body
 

@@ -35,6 +35,7 @@ _ASCII = bytes(range(128))
 # The state: the column, and _WIDTH more behind a blank
 _WIDTH = 76
 _STATES = 2 * _WIDTH
+_LINE = 75  # characters of a line that goes on in the next, and the = behind them
 _BARE = re.compile(r"[!-<>-~]+(?: [!-<>-~]+)*", re.ASCII).fullmatch  # stands in the middle of a line as it is
 # The start of a line that `quoted_printable` has to change, or that may turn out to be one
 _UNSURE = re.compile(rb"\nF(?:\Z|r(?:\Z|o(?:\Z|m(?:\Z| ))))").search
@@ -68,19 +69,20 @@ class TextEncoder:
         self._room = _ROOM
         self._values = 0
 
-    def part(self, subtype: str, pieces: Sequence[str]) -> Part:
-        """``text/plain`` or ``text/html`` in UTF-8."""
-        transfer, body = self.encode(pieces)
+    def part(self, subtype: str, pieces: Sequence[str], own: str = "@") -> Part:
+        """``text/plain`` or ``text/html`` in UTF-8; ``own`` as in `encode`."""
+        transfer, body = self.encode(pieces, own)
         fields = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {transfer}\r\n"
         return Part(fields.encode("ascii"), body)
 
-    def encode(self, pieces: Sequence[str]) -> tuple[str, Body]:
+    def encode(self, pieces: Sequence[str], own: str = "@") -> tuple[str, Body]:
         """``(Content-Transfer-Encoding, body)`` of the pieces printed. Raises UnicodeEncodeError for half a surrogate.
 
-        Every line end becomes CRLF, and there is one at the end.
+        Every line end becomes CRLF, and there is one at the end. A piece with ``own`` in it, or with an address, is
+        this row's alone and not remembered.
         """
         entries: list[Piece] = []
-        table = self._walk(pieces, self._tables[0], entries)
+        table = self._walk(pieces, self._tables[0], entries, own)
         if table is None:
             return _encoded("".join(pieces))
         eight_bit = sum(map(_EIGHT_BIT, entries))
@@ -92,40 +94,39 @@ class TextEncoder:
             entries.append(_END)
         return "quoted-printable", Body(entries)
 
-    def _walk(self, pieces: Iterable[str], table: _Table, entries: list[Piece]) -> _Table | None:
+    def _walk(self, pieces: Iterable[str], table: _Table, entries: list[Piece], own: str) -> _Table | None:
         """Append what the pieces become; the table after them. None where the whole must be encoded at once."""
         for piece in pieces:
             entry = table.get(piece)
             if entry is None:
                 if isinstance(piece, Printed):
-                    after = self._walk(piece.pieces, table, entries)
+                    after = self._walk(piece.pieces, table, entries, own)
                     if after is None:
                         return None
                     table = after
                     continue
-                entry = self._meet(piece, table)
+                entry = self._meet(piece, table, own)
                 if entry is None:
                     return None
             entries.append(entry)
             table = entry[2]
         return table
 
-    def _meet(self, piece: str, table: _Table) -> _Entry | None:
+    def _meet(self, piece: str, table: _Table, own: str) -> _Entry | None:
         """A piece that its table does not know (yet). None where the whole must be encoded at once."""
         state = table.state
         known = self._known.get(piece)
         if known is not None:
             step = known.steps[state] or self._learn(known, state)
-        elif 0 < state < _WIDTH - len(piece) and _BARE(piece):
-            wire = piece.encode("ascii")
-            return wire, wire, self._tables[state + len(piece)], 0
+            comes_again = known.steps[state] is not None
         else:
-            step = _step(str(piece), state)
+            step = (_BARE(piece) and _bare(piece, state % _WIDTH)) or _step(str(piece), state)
+            # Many rows live in the same town, and what a template takes from a list of its own comes again too
+            comes_again = len(piece) < _SHORT and own not in piece and "@" not in piece
         if step is None:
             return None
         entry = step[0], step[1], self._tables[step[2]], step[3]
-        # A value too: many rows live in the same town, and what a template takes from a list of its own comes again
-        if len(piece) < _SHORT or (known is not None and known.steps[state] is not None):
+        if comes_again:
             self._values += 1
             if self._values > _MANY:
                 self._values = 1
@@ -171,6 +172,23 @@ class _Known:
 
 
 _END: Piece = whole(b"\r\n", b"\r\n")
+
+
+def _bare(text: str, column: int) -> _Step | None:
+    """As `_step`, for a text of `_BARE`; None where a line would start with a dot, or perhaps with From.
+
+    Most of what is a row's own is such a text: its address, its links. `_step` takes five times as long.
+    """
+    room = _LINE - column
+    if column and len(text) <= room:
+        wire = text.encode("ascii")
+        return wire, wire, column + len(text), 0
+    lines = [text[:room], *[text[at : at + _LINE] for at in range(room, len(text), _LINE)]]
+    for line in lines[1 if column else 0 :]:
+        if line[0] in ".F":
+            return None
+    wire = "=\r\n".join(lines).encode("ascii")
+    return wire, wire, len(lines[-1]) + (column if len(lines) == 1 else 0), 0
 
 
 def _step(text: str, state: int) -> _Step | None:

@@ -93,8 +93,10 @@ class Sheet:
 def _capped(pieces: Iterator[str]) -> list[str]:
     """All pieces, as long as they stay under the cap; an endless loop is left soon after."""
     taken: list[str] = []
-    size = 0
-    while batch := list(islice(pieces, _PIECES)):
+    size, more = 0, True
+    while more:
+        batch = list(islice(pieces, _PIECES))
+        more = len(batch) == _PIECES
         size += sum(map(len, batch))
         if size > OUTPUT_CAP:
             raise TemplateRuntimeError(f"the output is longer than {OUTPUT_CAP:,} characters")

@@ -100,6 +100,21 @@ def test_what_macros_print_is_encoded_piece_by_piece(plainly_encoded, macros, te
         assert relaxed_end(body.relaxed) == relaxed_body(body.wire)
 
 
+@pytest.mark.parametrize("before", ["x", "x ", "\n", "é"])
+@pytest.mark.parametrize("after", ["y\n", "\n", " \n", " From\n", ".", "rom x\n"])
+@pytest.mark.parametrize(
+    "value",
+    ["https://shop.example/unsubscribe/" + "abcdefgh" * 4, "a b " * 40 + "c", "F", ".", "." * 160, "From " * 40],
+)
+def test_a_value_that_is_plain_is_broken_where_a_whole_text_would_be(plainly_encoded, before, after, value):
+    encoder = TextEncoder()
+    for column in range(80):
+        pieces = ["z" * column + before, value, after]
+        transfer, body = encoder.encode(pieces)
+        assert (transfer, body.wire) == plainly_encoded("".join(pieces))
+        assert relaxed_end(body.relaxed) == relaxed_body(body.wire)
+
+
 def test_an_encoder_forgets_what_is_too_much(plainly_encoded, monkeypatch):
     monkeypatch.setattr("bulkmail.content.encoder._ROOM", 400)
     monkeypatch.setattr("bulkmail.content.encoder._MANY", 3)
@@ -110,6 +125,17 @@ def test_an_encoder_forgets_what_is_too_much(plainly_encoded, monkeypatch):
         assert encoder.encode(pieces)[1].wire == plainly_encoded("".join(pieces))[1]
         assert sum(map(len, encoder._tables)) <= 3
     assert sum(step is not None for known in encoder._known.values() for step in known.steps) <= 2
+
+
+def test_what_is_one_rows_own_is_not_remembered_and_what_comes_again_is(plainly_encoded):
+    encoder = TextEncoder(["<a href='", "'>", "</a>\n"])
+    for n in range(50):
+        token = f"token{n}abc"
+        pieces = ["<a href='", f"https://x.example/{token}", "'>", f"p{n}@x.example", " from Köln ", "Bath", "</a>\n"]
+        transfer, body = encoder.encode(pieces, token)
+        assert (transfer, body.wire) == plainly_encoded("".join(pieces))
+    remembered = {piece for table in encoder._tables for piece in table}
+    assert remembered == {"<a href='", "'>", " from Köln ", "Bath", "</a>\n"}
 
 
 def test_the_shorter_transfer_encoding_is_taken():
