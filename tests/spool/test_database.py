@@ -119,6 +119,30 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path):
         open_database(str(tmp_path / "missing" / "spool.sqlite3"))
 
 
+@pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 149, 150])
+def test_many_rows_go_into_few_statements(tmp_path, count):
+    database = open_database(str(tmp_path / "spool.sqlite3"))
+    said: list[str] = []
+    database.connection.set_trace_callback(said.append)
+    with database.transaction():
+        database.many("set_due", ((n, n % 7, 0.5 * n, None) for n in range(count)))
+    inserts = [statement for statement in said if statement.startswith("REPLACE")]
+    assert len(inserts) == count // 50 + count % 50
+    rows = database.connection.execute("SELECT recipient_id, queue_id, next_at, date FROM due ORDER BY 1").fetchall()
+    assert rows == [(n, n % 7, 0.5 * n, None) for n in range(count)]
+    database.close()
+
+
+def test_one_bad_row_among_many_stores_none(tmp_path):
+    database = open_database(str(tmp_path / "spool.sqlite3"))
+    rows = [(n, 1, 0.0, None) for n in range(200)]
+    rows[120] = (120, None, 0.0, None)  # type: ignore[assignment]
+    with pytest.raises(sqlite3.IntegrityError), database.transaction():
+        database.many("set_due", rows)
+    assert database.connection.execute("SELECT count(*) FROM due").fetchone() == (0,)
+    database.close()
+
+
 def test_an_error_rolls_back_whatever_it_is(tmp_path):
     database = open_database(":memory:")
 
