@@ -18,13 +18,12 @@ import _lab as lab
 
 ADDRESSES = 8
 SITES = 80
-SLOW = 30  # seconds until a receiver answers DATA
 SETTINGS = """\
 hostname: mta1.example.com
 spool: {folder}/spool
 dns: {{nameservers: ["{nameserver}"], must_exist: []}}
 routing: {{allow_networks: ["127.0.0.0/8"]}}
-smtp: {{port: {port}, timeouts: {{data: 120s}}}}
+smtp: {{port: {port}, timeouts: {{data: 300s}}}}
 stop_within: 1s
 shaping:
   total: {{connections: {connections}, claimed: {claimed}}}
@@ -48,12 +47,12 @@ def resident(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
 
 
-def measure(folder: Path, connections: int, hold: float, patience: float) -> dict[str, float]:
+def measure(folder: Path, connections: int, hold: float, patience: float, slow: int, messages: int) -> dict[str, float]:
     """The figures of one run; each quarter minute it says how it stands."""
     campaign = folder / "held"
     campaign.mkdir()
     (campaign / "body.txt.j2").write_text("Dear {{ first_name }},\n\n" + "a line of a short letter\n" * 20)
-    lab.long_list(campaign / "recipients.csv", 4 * connections, 10 * SITES)
+    lab.long_list(campaign / "recipients.csv", messages * connections, 10 * SITES)
     (campaign / "campaign.yaml").write_text(
         f"name: held\nfrom: hello@{lab.SENDER}\nsubject: hi {{{{ city }}}}\ntemplate: {{text: body.txt.j2}}\n"
         "recipients: recipients.csv\n"
@@ -62,7 +61,7 @@ def measure(folder: Path, connections: int, hold: float, patience: float) -> dic
         nameserver = stack.enter_context(lab.dns(folder, 10 * SITES, SITES, ADDRESSES))
         port = lab.free_port()
         for n in range(ADDRESSES):
-            sink = ["smtp-sink", "-m", str(connections), "-w", str(SLOW)]
+            sink = ["smtp-sink", "-m", str(connections), "-w", str(slow)]
             sink += ["-u", "root"] if os.geteuid() == 0 else []
             stack.enter_context(lab.running([*sink, f"127.0.1.{n + 1}:{port}", "1000"]))
         time.sleep(0.5)
@@ -115,13 +114,15 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=5000)
     parser.add_argument("--hold", type=float, default=60.0, help="seconds for which they stay open")
     parser.add_argument("--patience", type=float, default=120.0, help="seconds to wait until they are open")
+    parser.add_argument("--slow", type=int, default=30, help="seconds until a receiver answers DATA")
+    parser.add_argument("--messages", type=int, default=4, help="for each connection, one after the other")
     given = parser.parse_args()
     lab.need("smtp-sink", "dnsmasq")
     lab.end_in_order()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="bulkmail-bench-") as text:
-        got = measure(Path(text), given.connections, given.hold, given.patience)
+        got = measure(Path(text), given.connections, given.hold, given.patience, given.slow, given.messages)
     each = (got["mb_full"] - got["mb_before"]) * 1024 / got["connections"]
     row = [got["connections"], got["mb_before"], got["mb_full"], each, got["connections_after"], got["mb_after"]]
     head = ["open", "main MB before", "main MB", "KB each", f"open {given.hold:g} s later", "main MB then", "at most"]

@@ -103,20 +103,29 @@ def connect(
 
 
 class _Once(ClientFactory):
-    """Gives Twisted the one connection that was asked for."""
+    """Gives Twisted the one connection that was asked for, and lets go of it.
+
+    A connection that lived for long and ends in a cycle of references waits for a full garbage collection, which a
+    process with so many objects makes rarely: thousands of slow receivers would be felt in its memory.
+    """
 
     noisy = False
 
     def __init__(self, connection: Connection, patience: float) -> None:
-        self._connection = connection
+        self._connection: Connection | None = connection
         self._patience = patience
 
-    def buildProtocol(self, addr: IAddress | None) -> Connection:  # noqa: ARG002
-        return self._connection
+    def buildProtocol(self, addr: IAddress | None) -> Connection | None:  # noqa: ARG002
+        connection, self._connection = self._connection, None
+        return connection
 
     def clientConnectionFailed(self, connector: IConnector, reason: Failure) -> None:  # noqa: ARG002
-        connection = self._connection
-        connection.connect_failed(connect_failure(reason.value, connection.peer, self._patience))
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.connect_failed(connect_failure(reason.value, connection.peer, self._patience))
+
+    def clientConnectionLost(self, connector: Any, reason: Failure) -> None:  # noqa: ARG002
+        connector.transport = None  # which holds the connector
 
 
 def connect_failure(error: BaseException | None, peer: Peer, patience: float) -> Closed:

@@ -178,6 +178,7 @@ class Connection(Protocol):
         """The connection never stood."""
         self.connector = None
         self._tell([] if self._over else [closed])
+        self._deadline.cancel()
 
     def dataReceived(self, data: bytes) -> None:
         """The server spoke. A dot's 2xx that is not proven yet is told at once, so that it can be written down."""

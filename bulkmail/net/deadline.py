@@ -14,6 +14,10 @@ _ASLEEP = 1.0  # seconds: no event loop of ours is that late
 _GRACE = 0.1
 
 
+def _nobody() -> None:
+    """Whom a deadline calls that was cancelled."""
+
+
 class Deadline:
     """Calls ``expired`` once the time set has passed. ``clock`` gives monotonic seconds."""
 
@@ -43,8 +47,9 @@ class Deadline:
         self._at = None
 
     def cancel(self) -> None:
-        """Stop, and leave no timer behind."""
+        """Stop for good: no timer is left behind, and nobody is known any more who could be called."""
         self._at = None
+        self._expired = _nobody  # else the two hold each other, until the garbage collector finds them
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

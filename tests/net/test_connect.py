@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
 import subprocess
+import weakref
 
 import pytest
 from OpenSSL import SSL
@@ -296,6 +298,26 @@ class Loopback(TestCase):
             self.assertEqual(self.fates, [("accepted", "dot")] * 3)
             self.assertEqual(self.listener.peer, Peer("mx.example", "127.0.0.1", "127.0.0.1"))
             self.assertIn(b"..dots", self.farm.servers[0].lines)
+
+    async def test_a_connection_that_is_over_needs_no_garbage_collector(self):
+        from twisted.internet import reactor
+        from twisted.internet.task import deferLater
+
+        async def gone(*scripts, **changed):
+            await self.talk(*scripts, **changed)
+            there = weakref.ref(self.conn)
+            self.conn = self.listener = self.farm = None
+            await deferLater(reactor, 0.05)
+            return there() is None
+
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.assertTrue(await gone(good()))
+        self.assertTrue(await gone(good(tls=self.kit.ServerTls(self.kit.pem))))
+        self.assertTrue(await gone(after_body(close="fin")))
+        self.assertTrue(await gone(after_body(close="rst")))
+        self.assertTrue(await gone(silent, greeting=0.1))
 
     async def test_one_write_a_message(self):
         def script(server):
