@@ -6,7 +6,7 @@ test). Equal questions at the same time are put together by the resolver, not he
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -14,6 +14,8 @@ from bulkmail.mail import OwnFault
 from bulkmail.routing.expiring import Expiring
 from bulkmail.routing.site import RouteFailure, Site, site_of
 from bulkmail.shaping import Provider
+
+_Hosts = tuple[tuple[int, str, tuple[str, ...]], ...]  # preference, name and addresses of each
 
 
 class Router:
@@ -30,8 +32,8 @@ class Router:
         self._clock = clock
         self._providers = providers
         self._known: Expiring[str, Site | RouteFailure] = Expiring(size)
-        # one object for each site in use: 100,000 domains at one hoster hold one, and it goes with the last of them
-        self._sites: WeakValueDictionary[str, Site] = WeakValueDictionary()
+        # by the hosts in order: 100,000 domains at one hoster hold one object, and it goes with the last of them
+        self._sites: WeakValueDictionary[_Hosts, Site] = WeakValueDictionary()
 
     def known(self, domain: str) -> Site | RouteFailure | None:
         """What is remembered of a domain, without asking."""
@@ -50,7 +52,7 @@ class Router:
             raise OwnFault(answer[1])
         if answer[0] == "mx":
             _, ttl, hosts = answer
-            result = self._one(site_of(hosts, self._providers))
+            result = self._site(hosts)
         else:
             _, permanent, category, text, ttl = answer
             result = RouteFailure(permanent, category, text)
@@ -63,11 +65,11 @@ class Router:
         if answer[0] == "own-fault":
             raise OwnFault(answer[1])
 
-    def _one(self, site: Site) -> Site:
-        same = self._sites.get(site.key)
-        if same == site:
-            return same
-        self._sites[site.key] = site
+    def _site(self, answer: Iterable[tuple[int, str, Sequence[str]]]) -> Site:
+        hosts = tuple(sorted((preference, name, tuple(addresses)) for preference, name, addresses in answer))
+        site = self._sites.get(hosts)
+        if site is None:
+            site = self._sites[hosts] = site_of(hosts, self._providers)
         return site
 
     def __repr__(self) -> str:

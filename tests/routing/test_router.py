@@ -41,6 +41,12 @@ def test_domains_with_the_same_hosts_are_one_site(world):
     assert repr(world.router) == "<Router knows 2 domains at 1 sites>"
 
 
+def test_the_order_of_an_answer_makes_no_difference(world):
+    hosts = [(10, "b.test", ["192.0.2.2"]), (10, "a.test", ["192.0.2.1"])]
+    world.answers = {"one.test": ("mx", 300.0, hosts), "two.test": ("mx", 300.0, hosts[::-1])}
+    assert world.route("one.test") is world.route("two.test")
+
+
 def test_an_answer_is_remembered_as_long_as_it_holds(world):
     world.answers = {"a.test": mx()}
     assert world.router.known("a.test") is None
