@@ -51,6 +51,10 @@ class Places:
         """Whether somebody waits for a place."""
         return bool(self._line)
 
+    def waits(self, waiter: Waiter) -> bool:
+        """Whether it stands in the line."""
+        return waiter in self._line
+
     def wait(self, waiter: Waiter) -> None:
         """Be woken when a connection has closed; the one that has been idle longest is asked to, once for each."""
         if waiter in self._line:
@@ -321,11 +325,12 @@ class Seats:
 
     def park(self, connection: Connection, owner: Waiter, now: float) -> None:
         """It stays idle: known as such to whoever needs its place, or let go when somebody does already."""
+        if connection in self._parked:
+            return
         places = self._places(connection, now)
-        for place in places:
-            if place.wanted:
-                owner.let_go(connection)
-                return
+        if self._gate.gate.surplus or any(place.wanted for place in places):
+            owner.let_go(connection)
+            return
         self._parked.add(connection)
         for place in places:
             place.idle(connection, owner)

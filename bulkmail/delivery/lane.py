@@ -22,6 +22,7 @@ from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.flights import MOST_TOGETHER, Flights, full, spent, together
 from bulkmail.delivery.gates import Grants, Seats
 from bulkmail.delivery.habits import Habits
+from bulkmail.delivery.idle import Idle
 from bulkmail.delivery.message import Message, Queues
 from bulkmail.delivery.openings import Openings
 from bulkmail.delivery.outage import Outage
@@ -62,7 +63,7 @@ class Lane:
         self._gate = street.gates.of_site(site.key, site.provider, street.now())
         self._gate.users += 1
         self._seats = Seats(street.gates, self._gate, site.provider)
-        self._idle: dict[Connection, float] = {}  # since when; the last one in is the first one out
+        self._idle = Idle(self, self._seats)
         self._flights = Flights(street)
         self._spent: set[Connection] = set()  # open, and of no more use
         self._openings = Openings(self, street, self._gate, self._seats)
@@ -148,14 +149,14 @@ class Lane:
             return
         now = street.now()
         while self.ready and self._idle:
-            connection = next(reversed(self._idle))
+            connection = self._idle.last()
             if not connection.ready:  # half a 421 was read: its end is near
                 self.let_go(connection)
                 continue
             if not self._grants.take(connection, now):
                 self._wakeup.at(self._grants.at(connection, now))
                 break
-            del self._idle[connection]
+            self._idle.discard(connection, now)
             self._begin(connection, self._next(connection, now))
             if self.outage.probing:
                 return
@@ -163,6 +164,7 @@ class Lane:
             if self.ready:
                 self._openings.more(now)
         street.hungry(self)
+        self._idle.offer(now)
 
     def _next(self, connection: Connection, now: float) -> list[Message]:
         """What the next transaction is made of; the first message of it is granted."""
@@ -171,12 +173,9 @@ class Lane:
         return together(self.ready, most, offered.domains, lambda: self._grants.take(connection, now))
 
     def _begin(self, connection: Connection, group: list[Message]) -> None:
-        now = self._street.now()
-        self._seats.busy(connection, now)
         self.ready.extendleft(reversed(self._flights.submit(connection, group)))
         if connection.ready and not self._flights.on(connection):
-            self._idle[connection] = now
-            self._seats.park(connection, self, now)
+            self._idle.add(connection, self._street.now())
 
     def may_follow(self, conn: Connection) -> None:
         """Send or announce the next message behind the one under way, if it is ready and granted now."""
@@ -260,10 +259,8 @@ class Lane:
             self._wakeup.now()
             return
         self.pipelining.cleared()
-        self._idle[conn] = now
+        self._idle.add(conn, now)
         self.dispatch()
-        if conn in self._idle:
-            self._seats.park(conn, self, self._street.now())
 
     def about_to_dot(self, conn: Connection, transaction: Transaction) -> None:
         """Journal the dot. An error means that it must not leave: the message comes back untried."""
@@ -323,16 +320,16 @@ class Lane:
         self.pipelining.closed(closed)
         for idle in [idle for idle in self._idle if closed.chunking_failed and idle.chunking]:
             self.let_go(idle)
-        self._openings.closed(self._street.now())
+        now = self._street.now()
+        self._openings.closed(now)
         self._spent.discard(conn)
-        self._idle.pop(conn, None)
-        self._seats.closed(conn, peer.ip, self._street.now())
+        self._idle.discard(conn, now)
+        self._seats.closed(conn, peer.ip, now)
         self._wakeup.now()
 
     def let_go(self, connection: Connection) -> None:
         """Close this idle connection: somebody else waits for its place, or it has been idle for too long."""
-        self._idle.pop(connection, None)
-        self._seats.busy(connection, self._street.now())
+        self._idle.discard(connection, self._street.now())
         self.habits.leave(connection)
 
     def _again(self, message: Message) -> None:
@@ -370,8 +367,9 @@ class Lane:
 
     def close_idle(self, older_than: float) -> None:
         """Close connections that have been idle since before ``older_than``."""
-        for connection in [connection for connection, since in self._idle.items() if since <= older_than]:
+        for connection in self._idle.since_before(older_than):
             self.let_go(connection)
+        self._idle.offer(self._street.now())
 
     def stop(self) -> None:
         """No new work: what waits goes back, idle connections close, what is in flight may finish."""

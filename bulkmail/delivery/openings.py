@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _REST_AFTER_REFUSED_CONNECTION = 60.0
 _FIRST_PAUSE = 1.0  # a server may count a connection for a moment longer than it lasts
+_FULL = 1.0  # so long it is not tried again where all addresses were full, unless there is a place at one
 
 
 class Openings:
@@ -29,6 +30,8 @@ class Openings:
         self._none_before = 0.0
         self._pause = _FIRST_PAUSE
         self._worked_at = float("-inf")
+        self._full: list[SharedGate] = []  # addresses without a place, as the last walk found
+        self._full_until = 0.0
 
     def __len__(self) -> int:
         """Connections being opened."""
@@ -39,7 +42,7 @@ class Openings:
         lane, walks = self._lane, self._walks
         if len(lane.ready) <= len(walks) or len(walks) > lane.connections:
             return
-        if now < self._no_more_before and lane.connections:
+        if (now < self._no_more_before and lane.connections) or self._in_line(now):
             return
         if now < self._none_before:
             lane.wake_at(self._none_before)
@@ -88,6 +91,18 @@ class Openings:
         """It ended without one."""
         self._walks.discard(walk)
         self._seats.given_up()
+        if not walk.full:
+            return
+        self._full, self._full_until = walk.full, self._street.now() + _FULL
+        if not self._lane.connections:
+            for address in walk.full:
+                address.wait(self._lane)
+
+    def _in_line(self, now: float) -> bool:
+        """Whether all addresses were full a moment ago and none has told of a place since."""
+        if now >= self._full_until:
+            return False
+        return bool(self._lane.connections) or all(address.waits(self._lane) for address in self._full)
 
     def stop(self) -> None:
         """Give up all of them."""

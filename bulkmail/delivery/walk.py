@@ -58,6 +58,7 @@ class Walk(NothingSent):
         self.began = street.wall()
         self._stops = street.plan(lane.site)
         self._at = 0
+        self.full: list[SharedGate] = []  # the addresses where other sites hold all that there is
         self._in_clear = False
         self._connection: Connection | None = None
         self._last: Outcome | None = None
@@ -123,14 +124,14 @@ class Walk(NothingSent):
     def _wait_for_address(self, address: SharedGate, at: float | None) -> None:
         """Other sites hold all that this address takes: try the next one, or step back and come again."""
         lane = self._lane
+        if at is None:
+            self.full.append(address)
         if self._at + 1 < len(self._stops):
             self._in_clear = False  # that was for this address only
             self._at += 1
             self._try()
             return
-        if at is None:
-            address.wait(lane)
-        else:
+        if at is not None:
             lane.wake_at(at)
         lane.walk_stopped(self)
 

@@ -227,6 +227,23 @@ def test_a_site_takes_its_places_in_all_three(gates):
     assert (gates.total.open, gate.gate.open, address.gate.open) == (0, 0, 0)
 
 
+def test_a_connection_too_many_since_the_gate_narrowed_is_let_go_when_it_stays_idle():
+    gates = Gates(lambda _: limits(connections=4), total=9)
+    gate = gates.of_site("site", "", 0.0)
+    seats, lane = Seats(gates, gate, ""), Waiting("lane")
+    kept, surplus = Waiting("kept"), Waiting("surplus")
+    kept.peer = surplus.peer = SimpleNamespace(ip="192.0.2.1")
+    for _ in range(3):
+        seats.opened(0.0)
+    seats.park(kept, lane, 0.0)
+    gate.gate.become(Part(frozenset({1}), 2), 0.0)
+    assert gate.gate.surplus == 1
+    seats.park(surplus, lane, 0.0)
+    assert lane.let == [surplus]
+    seats.park(kept, lane, 0.0)
+    assert lane.let == [surplus], "known as idle already"
+
+
 def test_a_new_gate_begins_with_the_pace_that_is_remembered_and_tells_of_changes_once():
     told = []
     paces = {"provider big": (0.5, 0.5), "small": (1.0, 1.0), "192.0.2.1": (0.1, 0.1)}

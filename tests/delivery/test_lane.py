@@ -67,38 +67,6 @@ def test_sites_that_share_two_addresses_do_not_strand_each_other(world, fast):
     one.check_empty()
 
 
-def test_idle_connections_close_after_their_time(world, fast):
-    one = world(settings=fast(idle=20.0))
-    one.farm.obliging()
-    one.campaign({"a.example": 5})
-    one.send(30)
-    assert one.farm.open
-    one.settle_down(18)
-    assert one.farm.open
-    one.settle_down(5)
-    assert one.farm.open == []
-    one.check_empty()
-
-
-def test_the_last_used_idle_connection_is_used_first(world, fast):
-    one = world(settings=fast())
-    one.farm.obliging()
-    run = one.campaign({"a.example": 40})
-    one.send(30)
-    last = one.farm.sent[-1]
-    assert len(one.farm.open) > 1
-    run.import_done = False
-    one.add(run.id, ["a.example"], first=41)
-    run.input_rows += 1
-    run.import_done = True
-    before = {connection: connection.messages for connection in one.farm.open}
-    idle = list(one.feeder.lanes["a.example"]._idle)
-    one.send(30)
-    (used,) = [connection for connection, count in before.items() if connection.messages > count]
-    assert used is idle[-1]
-    assert last
-
-
 def test_half_a_line_on_an_idle_connection_strands_no_message(world, fast):
     """A server may drip its 421: such a connection takes nothing, and says so when it is too late to ask."""
     one = world(settings=fast())

@@ -46,6 +46,26 @@ def test_the_whole_process_has_its_limit(world, fast):
     assert one.farm.most == 4
 
 
+def test_who_waits_for_a_full_address_is_told_and_does_not_ask_for_each_message(world, fast):
+    """Twenty sites at two addresses that take one connection each: a place at either is taken as soon as it is free."""
+    one = world(settings=fast(connections=1))
+    one.farm.obliging()
+    one.disk.delay, one.pool.delay = 0.01, 0.05
+    one.routes = {f"d{n}.example": one.site(f"s{n}.example", "192.0.2.1", "192.0.2.2") for n in range(20)}
+    planned = []
+    plan = one.street.plan
+    one.street.plan = lambda site: planned.append(site) or plan(site)
+    run = one.campaign(dict.fromkeys(one.routes, 50))
+    one.send(600)
+    assert one.statuses(run) == {"delivered": 1000}
+    assert len(one.farm.made) == 20
+    busy = sum(count * 0.05 for count in (50, 1, 1)) * 20 / 2  # messages, opening, closing
+    assert one.clock.seconds() < 1.3 * busy
+    assert len(planned) < 20 + 20 * one.clock.seconds() / 2, "at most one look a second of those who wait"
+    one.settle_down()
+    one.check_empty()
+
+
 def test_the_rate_of_connecting_is_honoured(world, fast):
     one = world(settings=fast(connection_rate=Rate(60, 60.0, 1), messages_per_connection=1))
     one.farm.obliging()

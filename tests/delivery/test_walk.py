@@ -196,12 +196,11 @@ def test_an_address_that_others_hold_is_passed_over(one):
     assert lane.heard == []
 
 
-def test_where_all_is_taken_it_steps_back_and_is_called(one):
-    gate = full(one, A)
-    lane, _ = walking(one, site(A))
+def test_where_all_is_taken_it_steps_back_and_tells_of_all(one):
+    taken = [full(one, A), full(one, B)]
+    lane, walk = walking(one, site(A, B))
     assert (ips(one), lane.heard) == ([], [("stopped",)])
-    gate.closed()
-    assert lane.dispatched == 1
+    assert walk.full == taken
 
 
 def test_where_the_address_must_rest_it_comes_again_in_time(one):
