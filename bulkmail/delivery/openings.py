@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from bulkmail.delivery.gates import SOON
@@ -91,9 +92,11 @@ class Openings:
         """It ended without one."""
         self._walks.discard(walk)
         self._seats.given_up()
+        if walk.again_at < inf:
+            self._lane.wake_at(walk.again_at)
         if not walk.full:
             return
-        self._full, self._full_until = walk.full, self._street.now() + _FULL
+        self._full, self._full_until = walk.full, min(self._street.now() + _FULL, walk.again_at)
         if not self._lane.connections:
             for address in walk.full:
                 address.wait(self._lane)

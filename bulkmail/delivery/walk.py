@@ -3,10 +3,14 @@
 The next address is tried after a connect failure, a greeting that is no 2xx, EHLO and HELO refused, a failed TLS
 handshake (after the same address once in clear, where TLS is opportunistic), and a 421 before MAIL. Once a session is
 ready the walk is over and the lane owns the connection.
+
+An address that other sites hold all places of is passed over. A walk that passed one over has not failed, whatever the
+others say, and it does not try those that are remembered dead: it steps back, and the lane comes again.
 """
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage
@@ -58,7 +62,8 @@ class Walk(NothingSent):
         self.began = street.wall()
         self._stops = street.plan(lane.site)
         self._at = 0
-        self.full: list[SharedGate] = []  # the addresses where other sites hold all that there is
+        self.full: list[SharedGate] = []  # passed over: other sites hold all their places
+        self.again_at = inf  # passed over: the first of them that may be connected to again
         self._in_clear = False
         self._connection: Connection | None = None
         self._last: Outcome | None = None
@@ -88,13 +93,17 @@ class Walk(NothingSent):
             street.relay.prepare(self._prepared)
             return
         host, ip = self._stops[self._at]
-        address = street.gates.of_address(ip, lane.site.provider, street.now())
+        now = street.now()
+        if self._passed_over and street.memory.dead_until(ip, now) is not None:
+            self._exhausted()
+            return
+        address = street.gates.of_address(ip, lane.site.provider, now)
         if address is not None:
-            at = address.gate.may_open(street.now())
-            if at is None or at > street.now():
-                self._wait_for_address(address, at)
+            at = address.gate.may_open(now)
+            if at is None or at > now:
+                self._pass_over(address, at)
                 return
-            address.gate.opened(street.now())
+            address.gate.opened(now)
         patient = self._at == len(self._stops) - 1
         try:
             self._connection = street.connect(lane, host, ip, in_clear=self._in_clear, patient=patient, listener=self)
@@ -118,22 +127,23 @@ class Walk(NothingSent):
         if fault:
             self._street.relay_fault(fault)
             self._lane.walk_stopped(self)
+        elif self._passed_over:
+            self._lane.walk_stopped(self)
         else:
             self._lane.walk_failed(self, self._last or _NOWHERE)
 
-    def _wait_for_address(self, address: SharedGate, at: float | None) -> None:
-        """Other sites hold all that this address takes: try the next one, or step back and come again."""
-        lane = self._lane
+    @property
+    def _passed_over(self) -> bool:
+        return bool(self.full) or self.again_at < inf
+
+    def _pass_over(self, address: SharedGate, at: float | None) -> None:
         if at is None:
             self.full.append(address)
-        if self._at + 1 < len(self._stops):
-            self._in_clear = False  # that was for this address only
-            self._at += 1
-            self._try()
-            return
-        if at is not None:
-            lane.wake_at(at)
-        lane.walk_stopped(self)
+        else:
+            self.again_at = min(self.again_at, at)
+        self._in_clear = False  # that was for this address only
+        self._at += 1
+        self._try()
 
     # what a connection tells
 

@@ -66,6 +66,32 @@ def test_who_waits_for_a_full_address_is_told_and_does_not_ask_for_each_message(
     one.check_empty()
 
 
+def test_an_address_that_only_has_no_place_is_waited_for_where_the_other_one_is_dead(world, fast):
+    one = world(settings=fast(connections=1))
+    one.farm.obliging()
+    one.farm.dead = {"192.0.2.2"}
+    one.routes = {f"d{n}.example": one.site(f"s{n}.example", "192.0.2.1", "192.0.2.2") for n in range(20)}
+    run = one.campaign(dict.fromkeys(one.routes, 5))
+    one.send(60)
+    assert one.statuses(run) == {"delivered": 100}
+    assert {number for _, number, *_ in one.attempts()} == {1}, "nobody is charged with the dead one"
+    assert [ip for _, ip in one.farm.connected].count("192.0.2.2") <= 2
+    one.settle_down()
+    one.check_empty()
+
+
+def test_an_address_that_may_be_connected_to_again_is_not_forgotten_over_a_full_one(world, fast):
+    """One has no place for a minute, the other takes one connection every two seconds."""
+    one = world(settings=fast(connections=1, connection_rate=Rate(30, 60.0, 1), messages_per_connection=1))
+    one.farm.obliging()
+    held = one.street.gates.of_address("192.0.2.1", "", 0.0)
+    held.gate.opened(0.0)
+    one.routes = {"a.example": one.site("a.example", "192.0.2.1", "192.0.2.2")}
+    run = one.campaign({"a.example": 5})
+    one.send(15)
+    assert one.statuses(run) == {"delivered": 5}
+
+
 def test_the_rate_of_connecting_is_honoured(world, fast):
     one = world(settings=fast(connection_rate=Rate(60, 60.0, 1), messages_per_connection=1))
     one.farm.obliging()

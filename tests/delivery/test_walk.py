@@ -203,12 +203,23 @@ def test_where_all_is_taken_it_steps_back_and_tells_of_all(one):
     assert walk.full == taken
 
 
+def test_a_walk_that_passed_one_over_has_not_failed(one):
+    """The other host is dead: that says nothing of the one that only has no place just now."""
+    taken = full(one, A)
+    lane, walk = walking(one, site(A, B))
+    one.farm.made[0].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
+    assert (ips(one), lane.heard, walk.full) == ([B], [("stopped",)], [taken])
+    one.clock.advance(1.0)
+    lane, walk = walking(one, site(A, B))
+    assert (ips(one), lane.heard, walk.full) == ([B], [("stopped",)], [taken]), "known to be dead, and left alone"
+
+
 def test_where_the_address_must_rest_it_comes_again_in_time(one):
     gate = one.street.gates.of_address(A, "", 0.0)
     gate.gate.opened(0.0)
-    lane, _ = walking(one, site(A))
+    lane, walk = walking(one, site(A))
     assert (ips(one), lane.heard) == ([], [("stopped",)])
-    assert lane.woken == [pytest.approx(0.6)]
+    assert walk.again_at == pytest.approx(0.6)
 
 
 def test_a_site_without_a_single_address_fails_as_one(one):
