@@ -255,7 +255,7 @@ class Feeder:
         """Forget lanes without work and close connections that were idle for too long; called once a second."""
         now = self._street.now()
         for key, lane in list(self.lanes.items()):
-            lane.close_idle(now - lane.limits.idle)
+            lane.close_idle(lane.limits.idle)
             if lane.retire():
                 lane.outage.over()  # nobody waits for it any more
                 del self.lanes[key]

@@ -1,32 +1,36 @@
 """The open connections of one lane that carry nothing, and from when on they are anybody's.
 
 A connection whose place another lane wants is given up, but not while the lane's own next messages are on their way
-(claimed, being composed): that takes some hundredths of a second, and a new connection takes more, of both sides. With
-it a connection to one of a hoster's many sites carries what it may, not the handful that was ready. Whoever waits
-longer than `EXPECTED` for messages, for a meter or in a pause waits no longer at the cost of others.
+(claimed, being composed): that takes some hundredths of a second, and a new connection takes more, of both sides. So a
+connection to one of a hoster's many sites carries what it may, and not the handful that was ready. Whoever waits longer
+than `EXPECTED` (about what a new connection takes), for messages, for a meter or in a pause, does so at nobody's cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from bulkmail.delivery.background import Wakeup
 
 if TYPE_CHECKING:
-    from bulkmail.delivery.gates import Seats
     from bulkmail.delivery.lane import Lane
+    from bulkmail.delivery.seats import Seats
     from bulkmail.net import Connection
 
-EXPECTED = 1.0  # seconds
+EXPECTED = 0.25  # seconds
 
 
 class Idle:
     """Idle connections, each with the time since when; the last one in is the first one out."""
 
-    __slots__ = ("_lane", "_seats", "_since")
+    __slots__ = ("_lane", "_later", "_now", "_seats", "_since")
 
-    def __init__(self, lane: Lane, seats: Seats) -> None:
+    def __init__(self, lane: Lane, seats: Seats, reactor: Any) -> None:
         self._lane = lane
         self._seats = seats
+        self._now: Callable[[], float] = reactor.seconds
+        self._later = Wakeup(reactor, self.offer)
         self._since: dict[Connection, float] = {}
 
     def __len__(self) -> int:
@@ -49,16 +53,20 @@ class Idle:
         if self._since.pop(connection, None) is not None:
             self._seats.busy(connection, now)
 
-    def offer(self, now: float) -> None:
+    def offer(self) -> None:
         """Those that nothing is on its way for are anybody's: known as idle, or let go where somebody waits already."""
         if not self._since:
             return
-        lane = self._lane
-        latest = now - EXPECTED if lane.held > lane.in_flight else now
-        for connection in self.since_before(latest):
+        now, lane = self._now(), self._lane
+        wait = EXPECTED if lane.held > lane.in_flight else 0.0
+        last = self._since[self.last()] + wait
+        if last > now:
+            self._later.at(last)
+        for connection in self.longer_than(wait):
             if connection in self._since:  # one that leaves may wake somebody who wakes this lane
                 self._seats.park(connection, lane, now)
 
-    def since_before(self, when: float) -> list[Connection]:
-        """Those that have been idle since ``when`` or longer."""
-        return [connection for connection, since in self._since.items() if since <= when]
+    def longer_than(self, seconds: float) -> list[Connection]:
+        """Those that have been idle for so long."""
+        now = self._now()
+        return [connection for connection, since in self._since.items() if since + seconds <= now]

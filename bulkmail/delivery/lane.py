@@ -20,13 +20,13 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.flights import MOST_TOGETHER, Flights, full, spent, together
-from bulkmail.delivery.gates import Grants, Seats
 from bulkmail.delivery.habits import Habits
 from bulkmail.delivery.idle import Idle
 from bulkmail.delivery.message import Message, Queues
 from bulkmail.delivery.openings import Openings
 from bulkmail.delivery.outage import Outage
 from bulkmail.delivery.pipelining import Pipelining
+from bulkmail.delivery.seats import Grants, Seats
 from bulkmail.mail import Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.routing import Site
 from bulkmail.shaping import Limits, classify
@@ -63,7 +63,7 @@ class Lane:
         self._gate = street.gates.of_site(site.key, site.provider, street.now())
         self._gate.users += 1
         self._seats = Seats(street.gates, self._gate, site.provider)
-        self._idle = Idle(self, self._seats)
+        self._idle = Idle(self, self._seats, street.reactor)
         self._flights = Flights(street)
         self._spent: set[Connection] = set()  # open, and of no more use
         self._openings = Openings(self, street, self._gate, self._seats)
@@ -144,10 +144,12 @@ class Lane:
 
     def dispatch(self) -> None:
         """Bring ready messages and idle connections together, as far as the meters allow; ask for what is missing."""
-        street = self._street
-        if street.paused or self.down or (self.outage.probing and self._flights):
-            return
-        now = street.now()
+        if not (self._street.paused or self.down or (self.outage.probing and self._flights)):
+            self._pair()
+        self._idle.offer()
+
+    def _pair(self) -> None:
+        now = self._street.now()
         while self.ready and self._idle:
             connection = self._idle.last()
             if not connection.ready:  # half a 421 was read: its end is near
@@ -163,8 +165,7 @@ class Lane:
         else:
             if self.ready:
                 self._openings.more(now)
-        street.hungry(self)
-        self._idle.offer(now)
+        self._street.hungry(self)
 
     def _next(self, connection: Connection, now: float) -> list[Message]:
         """What the next transaction is made of; the first message of it is granted."""
@@ -365,11 +366,10 @@ class Lane:
 
     # ending
 
-    def close_idle(self, older_than: float) -> None:
-        """Close connections that have been idle since before ``older_than``."""
-        for connection in self._idle.since_before(older_than):
+    def close_idle(self, seconds: float) -> None:
+        """Close connections that have been idle for so long."""
+        for connection in self._idle.longer_than(seconds):
             self.let_go(connection)
-        self._idle.offer(self._street.now())
 
     def stop(self) -> None:
         """No new work: what waits goes back, idle connections close, what is in flight may finish."""
@@ -378,7 +378,7 @@ class Lane:
         waiting = list(self.ready)
         self.ready.clear()
         self._give_back(waiting, 0.0)
-        self.close_idle(self._street.now())
+        self.close_idle(0.0)
         self._openings.stop()
 
     def abort(self) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from bulkmail.delivery.gates import SOON
+from bulkmail.delivery.seats import SOON
 from bulkmail.delivery.walk import Walk
 
 if TYPE_CHECKING:
-    from bulkmail.delivery.gates import Seats, SharedGate
+    from bulkmail.delivery.gates import SharedGate
     from bulkmail.delivery.lane import Lane
+    from bulkmail.delivery.seats import Seats
     from bulkmail.delivery.street import Street
 
 _REST_AFTER_REFUSED_CONNECTION = 60.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from twisted.internet.task import Clock
 
 from bulkmail.delivery.idle import EXPECTED, Idle
 
@@ -18,8 +19,8 @@ class Seats:
         self.parked = []
 
     def park(self, connection, owner, now):
-        self.parked.append(connection)
-        if len(self.parked) == 1:
+        if connection not in self.parked:
+            self.parked.append(connection)
             owner.when_parked()
 
     def busy(self, connection, now):
@@ -38,29 +39,48 @@ def lane():
 
 
 @pytest.fixture
-def idle(lane, seats):
-    made = Idle(lane, seats)
-    for n, name in enumerate(("a", "b", "c")):
-        made.add(name, n / 10)
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def idle(lane, seats, clock):
+    made = Idle(lane, seats, clock)
+    for name in ("a", "b", "c"):
+        clock.advance(EXPECTED / 4)
+        made.add(name, clock.seconds())
     return made
 
 
 def test_what_nothing_is_on_its_way_for_is_anybodys_at_once(idle, seats):
-    idle.offer(0.2)
+    idle.offer()
     assert seats.parked == ["a", "b", "c"]
 
 
-def test_what_something_is_on_its_way_for_is_the_lanes_for_a_while(idle, seats, lane):
+def test_what_something_is_on_its_way_for_is_the_lanes_for_a_moment(idle, seats, lane, clock):
     lane.held, lane.in_flight = 3, 2
-    idle.offer(0.2)
+    idle.offer()
     assert seats.parked == []
-    idle.offer(0.1 + EXPECTED)
-    assert seats.parked == ["a", "b"]
+    clock.advance(EXPECTED)
+    assert seats.parked == ["a", "b", "c"], "offered by itself, without anything happening"
+    assert clock.getDelayedCalls() == []
+
+
+def test_one_that_came_later_has_its_own_moment(idle, seats, lane, clock):
+    lane.held = 1
+    idle.offer()
+    clock.advance(EXPECTED / 2)
+    idle.add("d", clock.seconds())
+    idle.offer()
+    clock.advance(EXPECTED / 2)
+    assert seats.parked == ["a", "b", "c"]
+    clock.advance(EXPECTED)
+    assert seats.parked == ["a", "b", "c", "d"]
 
 
 def test_the_last_one_in_is_the_first_one_out(idle, seats):
     assert idle.last() == "c"
-    idle.offer(0.2)
+    idle.offer()
     idle.discard("c", 0.3)
     idle.discard("c", 0.3)
     assert (idle.last(), list(idle), len(idle), seats.parked) == ("b", ["a", "b"], 2, ["a", "b"])
@@ -68,12 +88,12 @@ def test_the_last_one_in_is_the_first_one_out(idle, seats):
 
 def test_one_that_found_work_while_another_was_offered_is_not_idle(idle, seats, lane):
     lane.when_parked = lambda: idle.discard("b", 0.2)
-    idle.offer(0.2)
+    idle.offer()
     assert seats.parked == ["a", "c"]
 
 
-def test_since_when(idle):
-    assert idle.since_before(0.1) == ["a", "b"]
+def test_for_how_long(idle):
+    assert idle.longer_than(EXPECTED / 4) == ["a", "b"]
 
 
 # as lanes use it
@@ -93,7 +113,7 @@ def test_a_connection_stays_while_its_next_messages_are_on_their_way(world, fast
     assert one.farm.most == 2
 
 
-def test_a_slow_template_keeps_no_place_for_longer_than_a_second(world, fast):
+def test_a_slow_template_keeps_no_place_for_longer_than_a_moment(world, fast):
     one = world(settings=fast(), providers=BIG)
     one.farm.obliging()
     one.routes = {f"{name}.example": one.site(f"{name}.big.example", provider="big") for name in "ab"}
@@ -105,7 +125,7 @@ def test_a_slow_template_keeps_no_place_for_longer_than_a_second(world, fast):
     one.pool.delay = 0.01
     quick = one.campaign({"b.example": 1}, name="quick")
     one.start()
-    one.until(lambda: quick.complete, 4)
+    one.until(lambda: quick.complete, 1)
     assert not slow.complete
     one.until(lambda: slow.complete, 60)
     assert one.statuses(slow) == {"delivered": 16}

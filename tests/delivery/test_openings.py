@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from bulkmail.mail import Rate, Stage
 
 
@@ -90,6 +93,65 @@ def test_an_address_that_may_be_connected_to_again_is_not_forgotten_over_a_full_
     run = one.campaign({"a.example": 5})
     one.send(15)
     assert one.statuses(run) == {"delivered": 5}
+
+
+STREETS = st.fixed_dictionaries({
+    "connections": st.sampled_from([1, 2, 10]),
+    "in all": st.sampled_from([1, 3, 2000]),
+    "messages": st.sampled_from([1, 20, 100]),
+    "idle": st.sampled_from([2.0, 60.0]),
+    "connecting": st.sampled_from([Rate(100_000, 1.0, 1000), Rate(600, 60.0, 5)]),
+    "rate": st.sampled_from([Rate(100_000, 1.0, 100_000), Rate(10, 1.0, 3)]),
+    "rtt": st.sampled_from([0.001, 0.3]),
+    "disk": st.sampled_from([0.0, 0.1]),
+    "templates": st.sampled_from([0.001, 0.05, 1.5]),
+    "chunks": st.booleans(),
+    "follows": st.booleans(),
+    "dead": st.sets(st.integers(1, 4)),
+    "sites": st.sampled_from([2, 10, 60]),
+    "rows": st.sampled_from([1, 3, 12]),
+    "rng": st.randoms(use_true_random=False),
+})  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(street=STREETS)
+def test_whatever_is_scarce_everybody_is_served_and_nobody_waits_for_nothing(world, fast, street):
+    one = world(
+        settings=fast(
+            connections=street["connections"],
+            messages_per_connection=street["messages"],
+            idle=street["idle"],
+            connection_rate=street["connecting"],
+            rate=street["rate"],
+        ),
+        connections=street["in all"],
+        providers={"big": {"mx": [".big.example"], "connections": 2}},
+    )
+    one.farm.obliging()
+    one.farm.rtt, one.disk.delay, one.pool.delay = street["rtt"], street["disk"], street["templates"]
+    one.farm.chunks, one.farm.follows = street["chunks"], street["follows"]
+    one.farm.dead = {f"192.0.2.{n}" for n in street["dead"]}
+    for n in range(street["sites"]):
+        ips = [f"192.0.2.{address}" for address in street["rng"].sample(range(5), street["rng"].randint(1, 3))]
+        if one.farm.dead.issuperset(ips):
+            ips.append("192.0.2.0")
+        one.routes[f"d{n}.example"] = one.site(f"s{n}.example", *ips, provider=street["rng"].choice(["", "big"]))
+    run = one.campaign(dict.fromkeys(one.routes, street["rows"]))
+    one.start()
+    last = [0.0, 0]
+
+    def done():
+        settled = len(one.spool.settlements)
+        if settled > last[1]:
+            last[:] = one.clock.seconds(), settled
+        assert one.clock.seconds() < last[0] + 10.0
+        return run.complete
+
+    one.until(done)
+    assert {number for _, number, *_ in one.attempts()} == {1}, "each site has a host that works"
+    one.settle_down(80)
+    one.check_empty()
 
 
 def test_the_rate_of_connecting_is_honoured(world, fast):
