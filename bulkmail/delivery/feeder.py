@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _log = Logger("bulkmail")
 
 OPEN_QUEUES = 20_000
-WINDOW_BYTES = 32 * 1024 * 1024  # of the messages claimed at once
+WINDOW_BYTES = 20 * 1024 * 1024  # of the messages claimed at once
 LARGEST_STOCK = 1024  # of one lane: a claim takes as long as the disk does, and meanwhile nothing comes
 _ROUTES = 1000  # domains asked for at once: the resolver's patience is for answers, not for standing in line
 _DRAIN = 500

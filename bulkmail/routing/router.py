@@ -26,7 +26,7 @@ class Router:
         ask: Callable[[tuple[Any, ...]], Awaitable[Any]],
         clock: Callable[[], float],
         providers: Mapping[str, Provider],
-        size: int = 65536,
+        size: int = 32768,
     ) -> None:
         self._ask = ask
         self._clock = clock
