@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 _REST_AFTER_REFUSED_CONNECTION = 60.0
 _FIRST_PAUSE = 1.0  # a server may count a connection for a moment longer than it lasts
-_FULL = 1.0  # so long it is not tried again where all addresses were full, unless there is a place at one
+_FULL = (
+    1.0  # so long it is not tried again where an address was full and none could be used, unless it tells of a place
+)
 
 
 class Openings:
@@ -93,9 +95,16 @@ class Openings:
         """It ended without one."""
         self._walks.discard(walk)
         self._seats.given_up()
+        if self._lane.closed:
+            return
         if walk.again_at < inf:
             self._lane.wake_at(walk.again_at)
         if not walk.full:
+            return
+        if any(address.room for address in walk.full):
+            # There is a place by now: another host took its time. A gate may even have been dropped meanwhile, and who
+            # stood in the line of that one would never be told.
+            self._lane.wake()
             return
         self._full, self._full_until = walk.full, min(self._street.now() + _FULL, walk.again_at)
         if not self._lane.connections:
@@ -103,7 +112,7 @@ class Openings:
                 address.wait(self._lane)
 
     def _in_line(self, now: float) -> bool:
-        """Whether all addresses were full a moment ago and none has told of a place since."""
+        """Whether no address could be used a moment ago, and none of those that were full has told of a place since."""
         if now >= self._full_until:
             return False
         return bool(self._lane.connections) or all(address.waits(self._lane) for address in self._full)

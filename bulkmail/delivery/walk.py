@@ -95,7 +95,8 @@ class Walk(NothingSent):
         host, ip = self._stops[self._at]
         now = street.now()
         if self._passed_over and street.memory.dead_until(ip, now) is not None:
-            self._exhausted()
+            self._at += 1
+            self._try()
             return
         address = street.gates.of_address(ip, lane.site.provider, now)
         if address is not None:

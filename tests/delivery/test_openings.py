@@ -7,7 +7,7 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulkmail.mail import Rate, Stage
+from bulkmail.mail import Category, Rate, Stage
 
 
 def dead(one, domain="a.example"):
@@ -81,6 +81,35 @@ def test_an_address_that_only_has_no_place_is_waited_for_where_the_other_one_is_
     assert [ip for _, ip in one.farm.connected].count("192.0.2.2") <= 2
     one.settle_down()
     one.check_empty()
+
+
+def test_a_place_that_came_free_while_another_host_took_its_time_is_used(world, kit):
+    """Its gate is even forgotten by then: nobody would tell of a place there."""
+    one = world(settings=kit.retry())
+    one.farm.obliging()
+    held = one.street.gates.of_address("192.0.2.1", "", 0.0)
+    for _ in range(held.gate.connections):
+        held.gate.opened(0.0)
+    one.routes = {"a.example": one.site("a.example", "192.0.2.1", "192.0.2.2")}
+    connect = one.farm.connect
+
+    def black_hole(*args, ip, **options):
+        one.farm.connects = ip != "192.0.2.2"
+        made = connect(*args, ip=ip, **options)
+        if ip == "192.0.2.2":
+            one.clock.callLater(30.0, made.close, Stage.CONNECT, None, "timed out", Category.CONNECTION)
+        return made
+
+    one.street.__class__.connect.__globals__["connect"] = black_hole
+    run = one.campaign({"a.example": 5})
+    one.start()
+    one.until(lambda: one.clock.seconds() > 2.0)
+    while held.gate.open:
+        held.closed()
+    one.until(lambda: run.complete, 60)
+    assert one.street.gates.of_address("192.0.2.1", "", one.clock.seconds()) is not held
+    assert one.statuses(run) == {"delivered": 5}
+    assert {number for _, number, *_ in one.attempts()} == {1}
 
 
 def test_an_address_that_may_be_connected_to_again_is_not_forgotten_over_a_full_one(world, fast):

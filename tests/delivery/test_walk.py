@@ -214,6 +214,16 @@ def test_a_walk_that_passed_one_over_has_not_failed(one):
     assert (ips(one), lane.heard, walk.full) == ([B], [("stopped",)], [taken]), "known to be dead, and left alone"
 
 
+def test_a_living_host_behind_a_dead_one_is_tried_all_the_same(one):
+    """The walk was planned before the second one was found to be dead."""
+    full(one, A)
+    lane = FakeLane(one, site(A, B, C))
+    walk = Walk(lane, one.street)
+    one.street.memory.failed(B, one.street.now())
+    walk.start()
+    assert ips(one) == [C]
+
+
 def test_where_the_address_must_rest_it_comes_again_in_time(one):
     gate = one.street.gates.of_address(A, "", 0.0)
     gate.gate.opened(0.0)
