@@ -95,8 +95,7 @@ class Walk(NothingSent):
         host, ip = self._stops[self._at]
         now = street.now()
         if self._passed_over and street.memory.dead_until(ip, now) is not None:
-            self._at += 1
-            self._try()
+            self._next()
             return
         address = street.gates.of_address(ip, lane.site.provider, now)
         if address is not None:
@@ -127,8 +126,7 @@ class Walk(NothingSent):
         fault = relay.fault_of(self._closed) if relay is not None and self._closed is not None else ""
         if fault:
             self._street.relay_fault(fault)
-            self._lane.walk_stopped(self)
-        elif self._passed_over:
+        if fault or self._passed_over:
             self._lane.walk_stopped(self)
         else:
             self._lane.walk_failed(self, self._last or _NOWHERE)
@@ -142,6 +140,9 @@ class Walk(NothingSent):
             self.full.append(address)
         else:
             self.again_at = min(self.again_at, at)
+        self._next()
+
+    def _next(self) -> None:
         self._in_clear = False  # that was for this address only
         self._at += 1
         self._try()
@@ -171,16 +172,15 @@ class Walk(NothingSent):
             return
         self._last = closed.outcome(peer)
         if closed.stage is Stage.STARTTLS and conn.resuming:
-            pass  # it may be the session that was offered, which is forgotten now: the same once more, without
+            self._try()  # it may be the session that was offered, which is forgotten now: the same once more, without
         elif closed.tls_failed and not self._in_clear and street.may_go_in_clear(lane):
             street.tls_broken(ip)
             self._in_clear = True
+            self._try()
         else:
             if not classify(self._last).signal:
                 street.memory.failed(ip, street.now())
-            self._in_clear = False
-            self._at += 1
-        self._try()
+            self._next()
 
     def _own_fault(self, closed: Closed) -> None:
         relay = self._street.relay

@@ -153,6 +153,17 @@ def test_in_clear_is_for_the_address_whose_tls_is_broken_and_for_no_other(one):
     assert one.farm.made[1].options["session_options"].tls == "opportunistic"
 
 
+def test_in_clear_ends_with_the_address_that_is_found_dead_meanwhile(one):
+    """Its TLS is broken, another walk found it dead, and a full one was passed over: the next one is under TLS."""
+    full(one, A)
+    _, walk = walking(one, site(A, B, C))
+    one.street.memory.failed(B, one.street.now())
+    one.farm.made[0].close(Stage.STARTTLS, None, "handshake failed", Category.TLS, tls_failed=True)
+    assert ips(one) == [B, C]
+    assert one.farm.made[1].options["session_options"].tls == "opportunistic"
+    assert walk.full
+
+
 def test_where_tls_is_required_nothing_goes_in_clear(world):
     one = world(providers={"strict": {"mx": [".strict.example"], "tls": "required"}})
     walking(one, site(A, B, provider="strict"))
