@@ -38,11 +38,10 @@ class Waiter(Protocol):
 class Places:
     """A bounded number of connections: the idle ones among them, and the line of those who wait for a place."""
 
-    __slots__ = ("_calls", "_idle", "_line", "_waking", "users")
+    __slots__ = ("_calls", "_idle", "_line", "users")
 
     def __init__(self) -> None:
-        self._calls = 0  # how many are to be woken
-        self._waking = False
+        self._calls = 0  # how many are to be woken, the one that is being woken among them
         self._idle: OrderedDict[Connection, Waiter] = OrderedDict()
         self._line: OrderedDict[Waiter, None] = OrderedDict()
         self.users = 0
@@ -80,18 +79,16 @@ class Places:
         a line of thousands is gone through one by one, not one inside the other.
         """
         self._calls += 1
-        if self._waking:
+        if self._calls > 1:
             return
-        self._waking = True
         try:
             while self._calls and self._line:
                 waiter, _ = self._line.popitem(last=False)
                 if waiter.needs_connection:
-                    self._calls -= 1
                     waiter.dispatch()
+                    self._calls -= 1
         finally:
             self._calls = 0
-            self._waking = False
 
 
 class SharedGate(Places):

@@ -57,7 +57,7 @@ class Seats:
         return at if address is None else max(at, address.gate.reserve(now))
 
     def park(self, connection: Connection, owner: Waiter, now: float) -> None:
-        """It stays idle: known as such to whoever needs its place, or let go when somebody does already."""
+        """It stays idle: the gates know it as such, or it is let go where somebody waits or it is one too many."""
         if connection in self._parked:
             return
         places = self._places(connection, now)

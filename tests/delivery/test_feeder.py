@@ -108,10 +108,8 @@ def test_a_queue_that_ran_dry_opens_again_when_rows_are_added(world):
     one.farm.obliging()
     run = one.campaign({"a.example": 3})
     one.send(30)
-    run.over = run.import_done = False
-    one.add(run.id, ["a.example"] * 3, first=4)
-    run.input_rows = 6
-    run.import_done = True
+    run.over = False
+    one.import_more(run, ["a.example"] * 3)
     one.send(30)
     assert one.statuses(run) == {"delivered": 6}
 

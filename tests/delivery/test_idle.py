@@ -152,10 +152,7 @@ def test_the_last_used_idle_connection_is_used_first(world, fast):
     one.send(30)
     last = one.farm.sent[-1]
     assert len(one.farm.open) > 1
-    run.import_done = False
-    one.add(run.id, ["a.example"], first=41)
-    run.input_rows += 1
-    run.import_done = True
+    one.import_more(run, ["a.example"])
     before = {connection: connection.messages for connection in one.farm.open}
     idle = list(one.feeder.lanes["a.example"]._idle)
     one.send(30)

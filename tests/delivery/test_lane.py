@@ -75,10 +75,7 @@ def test_half_a_line_on_an_idle_connection_strands_no_message(world, fast):
     one.send(30)
     for connection in one.farm.open:
         connection.stray = True
-    run.import_done = False
-    one.add(run.id, ["a.example"] * 3, first=4)
-    run.input_rows = 6
-    run.import_done = True
+    one.import_more(run, ["a.example"] * 3)
     one.send(30)
     assert one.statuses(run) == {"delivered": 6}
     one.settle_down(100)
