@@ -215,3 +215,115 @@ def test_no_inline_callbacks() -> None:
         "async def, please",
         [f"{name_of(path)}:{line}" for path in MODULES for _, name, line in imports(path) if name == "inlineCallbacks"],
     )
+
+
+# Modules that import each other in a circle today, imports under TYPE_CHECKING included. The list only gets shorter.
+KNOWN_CIRCLES = [
+    {
+        "bulkmail.delivery.composing",
+        "bulkmail.delivery.feeder",
+        "bulkmail.delivery.flights",
+        "bulkmail.delivery.habits",
+        "bulkmail.delivery.idle",
+        "bulkmail.delivery.lane",
+        "bulkmail.delivery.ledger",
+        "bulkmail.delivery.message",
+        "bulkmail.delivery.openings",
+        "bulkmail.delivery.outage",
+        "bulkmail.delivery.pipelining",
+        "bulkmail.delivery.scout",
+        "bulkmail.delivery.sharing",
+        "bulkmail.delivery.street",
+        "bulkmail.delivery.walk",
+    },
+    {"bulkmail.net.connection", "bulkmail.net.listener"},
+    {"bulkmail.rehearsal.conduct", "bulkmail.rehearsal.dialogue", "bulkmail.rehearsal.transaction"},
+    {"bulkmail.spool.pg_reader", "bulkmail.spool.reader"},
+]
+
+# Modules outside the lane that write a lane's attributes today, and how often. The numbers only get smaller.
+KNOWN_LANE_WRITERS = {
+    "bulkmail/delivery/feeder.py": 11,
+    "bulkmail/delivery/sharing.py": 2,
+}
+LANE = "bulkmail/delivery/lane.py"
+# What changes a set or a queue in place.
+CHANGES = {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "pop", "popleft", "remove"}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def import_graph() -> dict[str, set[str]]:
+    """Each module of the house with the modules of the house that it imports, wherever the import stands."""
+    names = {module_name(path) for path in MODULES}
+    graph = {}
+    for path in MODULES:
+        found = {module if f"{module}.{name}" not in names else f"{module}.{name}" for module, name, _ in imports(path)}
+        graph[module_name(path)] = (found & names) - {module_name(path)}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """The sets of modules that reach each other (strongly connected components of more than one module)."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for module in graph[waiting.pop()] - seen:
+                seen.add(module)
+                waiting.append(module)
+        return seen
+
+    reach = {module: reached(module) for module in graph}
+    found = {frozenset(other for other in reach[module] if module in reach[other]) for module in graph}
+    return sorted((set(circle) for circle in found if circle), key=sorted)
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}}) == [{"b", "c"}, {"d"}]
+
+
+def test_no_circles_of_modules() -> None:
+    found = circles(import_graph())
+    check(
+        "modules do not import each other in a circle, not even under TYPE_CHECKING",
+        [", ".join(sorted(circle)) for circle in found if not any(circle <= known for known in KNOWN_CIRCLES)],
+    )
+    check("a circle that is gone or smaller leaves KNOWN_CIRCLES", [str(c) for c in KNOWN_CIRCLES if c not in found])
+
+
+def lane_writes(path: Path) -> Iterator[int]:
+    """The lines that set an attribute of a lane, at any depth, or change one of its collections in place."""
+
+    def of_a_lane(node: ast.expr) -> bool:
+        while isinstance(node, ast.Attribute | ast.Subscript):
+            node = node.value
+            if (isinstance(node, ast.Attribute) and node.attr == "lane") or dotted(node) == "lane":
+                return True
+        return False
+
+    for node in ast.walk(tree_of(path)):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
+            targets = [node.func.value]
+        yield from (target.lineno for target in targets if isinstance(target, ast.Attribute) and of_a_lane(target))
+
+
+def test_only_a_lane_writes_a_lane() -> None:
+    counted = {name_of(path): len(list(lane_writes(path))) for path in MODULES if name_of(path) != LANE}
+    found = {name: count for name, count in counted.items() if count}
+    check(
+        "a lane's attributes are set by the lane alone",
+        [f"{name}: {count} times" for name, count in found.items() if count > KNOWN_LANE_WRITERS.get(name, 0)],
+    )
+    check(
+        "a smaller number is written into KNOWN_LANE_WRITERS",
+        [f"{name}: {count}" for name, count in KNOWN_LANE_WRITERS.items() if found.get(name, 0) < count],
+    )
