@@ -288,7 +288,7 @@ def test_the_readme_has_a_place_for_figures() -> None:
 
 
 def test_changelog_fragments_are_named_after_their_change() -> None:
-    pattern = re.compile(r"\d+\.(feature|bugfix|doc|removal|misc)\.md")
+    pattern = re.compile(r"\d+(\.[a-z-]+)?\.(feature|bugfix|doc|removal|misc)\.md")
     names = [path.name for path in (ROOT / "changelog.d").iterdir() if path.name != "README.md"]
     assert not [name for name in names if not pattern.fullmatch(name)]
 
