@@ -27,7 +27,6 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+", re.ASCII)
 _NAMED = re.compile(r"(?P<name>.*?)[ \t]*<(?P<address>[^<>]*)>", re.DOTALL)
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_PLAIN_FILE_NAME = re.compile(r"[A-Za-z0-9._ +()-]{1,50}", re.ASCII)
 _FIELD_NAME = re.compile(r"[\x21-\x39\x3b-\x7e]+")
 
 # RFC 2047 5 (3): what a Q word may hold bare even inside a display name; a space is written "_"
@@ -97,7 +96,7 @@ def phrase(name: str, display: str, rest: str) -> bytes:
     elif _ATOMS.fullmatch(display):
         words = display
     else:
-        words = '"' + display.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        words = _quoted(display)
     line = f"{name}: {words}".rpartition("\n")[2]
     between = " " if len(line) + 1 + len(rest) <= LINE else "\r\n "
     return f"{name}: {words}{between}{rest}\r\n".encode()
@@ -129,11 +128,12 @@ def parse_mailbox(text: str) -> tuple[str, Address]:
 def file_name(name: str) -> list[str]:
     """The ``filename`` parameters of a Content-Disposition for ``name``; its folders are dropped.
 
-    Plain ASCII is quoted; anything else is written per RFC 2231, in numbered pieces when it is long.
+    ASCII is one quoted string, however long a file name may be (RFC 2183 2.3; readers that do not know RFC 2231 show
+    "untitled" for its pieces); anything else is written per RFC 2231, in numbered pieces when it is long.
     """
     name = clean(name.replace("\\", "/").rpartition("/")[2]) or "attachment"
-    if _PLAIN_FILE_NAME.fullmatch(name):
-        return [f'filename="{name}"']
+    if name.isascii() and "=?" not in name:
+        return [f"filename={_quoted(name)}"]
     value = quote(name, safe="!#$&+-.^_`|~", encoding="utf-8", errors="strict")
     if len(value) <= 50:
         return [f"filename*=utf-8''{value}"]
@@ -148,6 +148,11 @@ def date_text(second: int) -> str:
     at = gmtime(second)
     day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
     return f"{day}, {at.tm_mday:02} {month} {at.tm_year:04} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
+
+
+def _quoted(text: str) -> str:
+    """``text`` as a quoted string (RFC 5322 3.2.4)."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _folded(text: str, start: int, longest: int) -> str:

@@ -162,6 +162,9 @@ def _network(text: str) -> str:
 
 
 def _selector(text: str) -> str:
+    name, found, _ = text.lower().partition("._domainkey")
+    if found:
+        raise ValueError(f"{text!r} is the name of the DNS record; the selector is what stands before it: {name}")
     if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", text, re.ASCII) is None:
         raise ValueError(f"{text!r} is not a DKIM selector; it is letters, digits and hyphens, such as s1")
     return text

@@ -247,6 +247,16 @@ def test_bad_values(refusal: Callable[[str], list[str]], text: str, words: str) 
     assert refusal(text) == [f"bulkmail.yaml:{words}"]
 
 
+@pytest.mark.parametrize("selector", ["s1._domainkey", "s1._DomainKey.e.example"])
+def test_a_selector_is_not_the_name_of_its_record(refusal: Callable[[str], list[str]], selector: str) -> None:
+    assert refusal(f"dkim: [{{domain: e.example, selector: {selector}, key: keys/example.com.pem}}]") == [
+        (
+            f"bulkmail.yaml:1:38: dkim[0].selector: {selector!r} is the name of the DNS record; the selector is what stands "
+            "before it: s1"
+        )
+    ]
+
+
 def test_one_selector_twice_is_refused(refusal: Callable[[str], list[str]]) -> None:
     key = "{domain: e.example, selector: s1, key: keys/example.com.pem}"
     assert refusal(f"dkim:\n - {key}\n - {key}\n") == [
