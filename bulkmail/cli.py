@@ -87,7 +87,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(given: argparse.Namespace) -> int:
-    settings = load_settings(given.settings, os.getcwd())
+    settings = load_settings(given.settings, os.getcwd(), given.campaign)
+    if given.settings is None and settings.file is not None:
+        print(f"the settings are those of {settings.file.path}", file=sys.stderr)
     prepared = prepare(os.path.abspath(given.campaign), settings)
     for notice in (*settings.warnings, *prepared.notices):
         print(f"{notice}", file=sys.stderr)

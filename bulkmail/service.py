@@ -167,6 +167,8 @@ class Bulkmail(Service):
         order = self.order
         if armed:
             _log.warn("BULKMAIL_FAILPOINTS is set: faults are made on purpose ({points})", points=", ".join(armed))
+        file = self.settings.file
+        _log.info("settings: {path}", path="the defaults" if file is None else file.path)
         for problem in order.problems:
             _log.warn("{problem}", problem=problem)
         if order.rehearse:

@@ -110,7 +110,7 @@ def order_of(options: Options, cwd: str) -> Order:
     """What was asked for, checked. Raises Refused with every problem, settings and campaign together."""
     problems: list[Any] = []
     try:
-        settings = load_settings(options["settings"], cwd)
+        settings = load_settings(options["settings"], cwd, options["campaign"])
     except Refused as refused:
         problems += refused.problems
         settings = Settings(spool=os.sep)  # for finding the campaign's problems too; nothing is opened

@@ -23,6 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SAMPLE = 20
 _CHECKED_ROWS = 100
 _MANY = 10
+MAX_COLUMNS = 1000
 _ABOUT_CONSENT = re.compile(
     r"((e_?)?mail_)?(status|(un)?subscri(bed?|ption)(_status|_at|_on|_date)?)|opt(ed)?_?(in|out)(_at|_on|_date)?"
     r"|(is_)?(active|bounced|suppressed|black_?listed|blocked)|dn[ce]|do_not_(e_?)?(mail|contact|send)|consent"
@@ -91,6 +92,9 @@ def read_header(
     if best is None or (torn and not best[0][0]):
         raise refuse(path, 'the header has a quote out of place; write "a name" or a name', line, text.find('"') + 1)
     _, chosen, cells = best
+    if len(cells) > MAX_COLUMNS:
+        words = f"the header has {len(cells):,} columns and {MAX_COLUMNS:,} are read; leave out what no template uses"
+        raise refuse(path, words, line, 1)
     names = tuple(cell.strip() for cell in cells)
     places = _places(text, chosen)
     if len(places) != len(names):  # a quote inside a bare name

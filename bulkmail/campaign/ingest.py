@@ -35,6 +35,8 @@ from bulkmail.mail import OwnFault, Refused
 class Ingest:
     """The worker: see the top of the module for its jobs and answers."""
 
+    ROOM = 4 << 30  # bytes: a suppress list of 50 million entries takes 1.5 GB while it grows
+
     def __init__(self) -> None:
         self._intake: Intake | None = None
 

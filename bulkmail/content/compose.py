@@ -32,6 +32,8 @@ SIZE_CAP = 25_000_000
 class Composer:
     """The worker: holds the letters of the loaded campaigns. Plain data in, plain data out."""
 
+    SETS_UP = ("load",)  # jobs whose memory is kept, and does not count against the room of a row
+
     def __init__(self) -> None:
         self._letters: dict[int, Letter] = {}
 

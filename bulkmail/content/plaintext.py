@@ -26,7 +26,7 @@ _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # noncharacters: never in a text (Unicode 23.7)
 _SIGN = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 _BRACE = "{{ '{' }}"
-_MARKED = re.compile(r"<!\[([^>]*)>")
+_MARKED = re.compile(r"<!\[([^<>]*)>")  # ends at the next "<" too: a scan to the end for each would be quadratic
 _SPACE = re.compile(r"[ \t\r\n\f]+")
 _RULE = "-" * 30
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,9 +26,8 @@ class Columns:
         self._columns = tuple(columns)
         tidied = [tidy(column) for column in columns]
         taken = OURS.union(columns)
-        self._tidy = [
-            (name, at) for at, name in enumerate(tidied) if name and name not in taken and tidied.count(name) == 1
-        ]
+        times = Counter(tidied)
+        self._tidy = [(name, at) for at, name in enumerate(tidied) if name and name not in taken and times[name] == 1]
         self._defaults = []
         for at, column in enumerate(columns):
             default = defaults.get(column, defaults.get(tidied[at], ""))

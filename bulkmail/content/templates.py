@@ -13,7 +13,6 @@ import contextlib
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from types import BuiltinMethodType, TracebackType
 from typing import Any
 
@@ -40,7 +39,6 @@ from bulkmail.mail import BulkmailError
 OUTPUT_CAP = 5_000_000
 """Characters that one template may print for one recipient."""
 
-_PIECES = 4096
 _MANY_ASKED = 1000
 _PRINTABLE = (str, int, float, list, tuple, dict, Undefined)
 _SPECIAL = re.compile("[&<>\"']").search  # what `escape` changes
@@ -79,6 +77,8 @@ class Sheet:
         words = str(error) or type(error).__name__
         if isinstance(error, RecursionError):
             words = "a template includes itself, or a macro calls itself, without end"
+        elif isinstance(error, MemoryError):
+            words = "the template asks for more memory than one recipient's message may take"
         elif isinstance(error, TemplateNotFound):
             words = f"the template {words!r} is not in the campaign's folder"
         elif not isinstance(error, TemplateError):
@@ -91,16 +91,15 @@ class Sheet:
 
 
 def _capped(pieces: Iterator[str]) -> list[str]:
-    """All pieces, as long as they stay under the cap; an endless loop is left soon after."""
+    """All pieces, as long as they stay under the cap: counted as they come, for one piece can be of any size."""
     taken: list[str] = []
-    size, more = 0, True
-    while more:
-        batch = list(islice(pieces, _PIECES))
-        more = len(batch) == _PIECES
-        size += sum(map(len, batch))
-        if size > OUTPUT_CAP:
+    take = taken.append
+    left = OUTPUT_CAP
+    for piece in pieces:
+        left -= len(piece)
+        if left < 0:
             raise TemplateRuntimeError(f"the output is longer than {OUTPUT_CAP:,} characters")
-        taken += batch
+        take(piece)
     return taken
 
 

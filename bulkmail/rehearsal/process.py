@@ -85,7 +85,9 @@ class WorldProcess(ProcessProtocol):
 
     async def start(self) -> Where:
         """Spawn it and wait until it listens. Raises OwnFault when it does not."""
-        command = [sys.executable, "-m", "bulkmail.rehearsal", "--store", self._store, "--speed", f"{self._speed:g}"]
+        options = ["--store", self._store, "--speed", f"{self._speed:g}"]
+        # -P: a module in the current folder, which may be the campaign's, is never imported
+        command = [sys.executable, "-P", "-m", "bulkmail.rehearsal", *options]
         self._reactor.spawnProcess(
             self, sys.executable, command, env=dict(os.environ), childFDs={0: "w", 1: "r", 2: "r"}
         )

@@ -1,9 +1,12 @@
 """The inside of a worker process: reads jobs from descriptor 0, writes answers to descriptor 1.
 
-``python -m bulkmail.workers.child package.module:Class``. A class with ``async def handle`` gets many jobs at once in
-an asyncio loop; one with a plain ``handle`` gets them one after another. The child ends when its input closes, so a
-parent that was killed leaves none behind; it ignores SIGINT and SIGTERM (the parent decides) and runs a little
-below the parent's priority, so that the event loop gets its turn first.
+``python -P -m bulkmail.workers.child package.module:Class PARENT``. A class with ``async def handle`` gets many jobs at
+once in an asyncio loop; one with a plain ``handle`` gets them one after another. The child ends when its input closes,
+and is killed when the process ``PARENT`` ends, so none is left behind; it ignores SIGINT and SIGTERM (the parent
+decides) and runs a little below the parent's priority, so that the event loop gets its turn first.
+
+Its memory is bounded: a job may take ``ROOM`` bytes beyond what the process had before, the class's own attribute of
+that name or the gigabyte of `limits`. What the jobs named in a class's ``SETS_UP`` leave behind is not counted.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bulkmail.workers.frames import Frames, frame
+from bulkmail.workers.limits import ROOM, bound_memory, end_with_parent, offer_to_the_kernel
 
 _READ = 1 << 20
 _NICE = 5
@@ -37,7 +41,8 @@ def _write(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _run_plain(handle: Callable[[Any], Any], jobs: int, answers: int) -> None:
+def _run_plain(worker: Any, jobs: int, answers: int, room: int) -> None:
+    handle, sets_up = worker.handle, frozenset(getattr(worker, "SETS_UP", ()))
     frames = Frames()
     while data := os.read(jobs, _READ):
         for number, job in frames.feed(data):
@@ -46,6 +51,8 @@ def _run_plain(handle: Callable[[Any], Any], jobs: int, answers: int) -> None:
             except Exception as error:  # noqa: BLE001 - the parent is told, whatever it was
                 answer = frame((number, False, _words(error)))
             _write(answers, answer)
+            if job[0] in sets_up:
+                bound_memory(room)
 
 
 async def _run_many(handle: Callable[[Any], Awaitable[Any]], jobs: int, answers: int) -> None:
@@ -71,8 +78,10 @@ async def _run_many(handle: Callable[[Any], Awaitable[Any]], jobs: int, answers:
             task.add_done_callback(running.discard)
 
 
-def main(name: str) -> None:
-    """Serve the class ``name`` until the input closes."""
+def main(name: str, parent: int) -> None:
+    """Serve the class ``name`` until the input closes, or the process ``parent`` has ended."""
+    end_with_parent(parent)
+    offer_to_the_kernel()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(OSError):
@@ -86,14 +95,16 @@ def main(name: str) -> None:
     # Modules never become garbage, and rows are no cycles: looking for some every 700 objects finds none
     gc.freeze()
     gc.set_threshold(*_GARBAGE)
+    room = getattr(worker, "ROOM", ROOM)
+    bound_memory(room)
     with contextlib.suppress(BrokenPipeError):
         if inspect.iscoroutinefunction(worker.handle):
             import asyncio  # noqa: PLC0415 - as above
 
             asyncio.run(_run_many(worker.handle, jobs, answers))
         else:
-            _run_plain(worker.handle, jobs, answers)
+            _run_plain(worker, jobs, answers, room)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -80,7 +80,8 @@ class Worker(ProcessProtocol):
             reactor.spawnProcess(
                 worker,
                 sys.executable,
-                [sys.executable, "-m", "bulkmail.workers.child", name],
+                # -P: a module in the current folder, which may be a campaign's, is never imported
+                [sys.executable, "-P", "-m", "bulkmail.workers.child", name, str(os.getpid())],
                 env=dict(os.environ),
                 childFDs={0: "w", 1: writing, 2: "r"},
             )

@@ -101,3 +101,10 @@ def test_split_is_strict():
     assert split('a,"b,c"', ",") == ["a", "b,c"]
     assert split('a,"b"c', ",") is None
     assert split('a,"b', ",") is None
+
+
+def test_no_more_than_a_thousand_columns_are_read():
+    names = ",".join(f"c{number}" for number in range(999))
+    assert len(header(f"email,{names}").names) == 1000
+    with pytest.raises(Refused, match="the header has 1,001 columns and 1,000 are read"):
+        header(f"email,{names},more")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,3 +66,10 @@ def test_every_promised_name_is_there_and_rows_share_nothing(names, defaults, ce
     for at, name in enumerate(names):
         if name != "row" and at < len(cells) and cells[at].strip():
             assert second["row"][name] == second[name] == cells[at]
+
+
+def test_many_columns_cost_no_more_than_their_number():
+    began = process_time()
+    columns = Columns([f"Column {number}" for number in range(32_000)], {})
+    assert process_time() - began < 2.0  # 6.5 s when each was counted among all
+    assert "column_31999" in columns.names

@@ -202,3 +202,17 @@ def test_methods_of_values_are_called_as_the_sandbox_would():
             with pytest.raises(RowError, match=r"unsafe|not safe"):
                 said(source, x=[])
     assert said("{{ x.count(1) }}", x=[1]) == "1"
+
+
+def test_output_is_counted_while_it_comes():
+    """Two hundred pieces of 2 MB each: the third is one too many, and the others are never made."""
+    made = []
+
+    def piece():
+        made.append(1)
+        return "x" * 2_000_000
+
+    sheet = Library({}, html=False).text("{% for _ in range(200) %}{{ piece() }}{% endfor %}", "text")
+    with pytest.raises(RowError, match="longer than 5,000,000"):
+        sheet.render({**Library({}, html=False).globals, "piece": piece})
+    assert len(made) == 3

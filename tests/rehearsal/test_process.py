@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from twisted.trial.unittest import TestCase
 from bulkmail.mail import OwnFault
 from bulkmail.rehearsal.process import Where, WorldProcess, rehearsed
 from bulkmail.settings import load_settings
+from tests import traps
 
 
 def test_a_rehearsal_leads_nowhere_but_to_loopback(tmp_path: Path) -> None:
@@ -48,6 +50,16 @@ class TheProcess(TestCase):
         await world.stop()
         with self.assertRaises(OSError):
             socket.create_connection(("127.0.0.1", int(where.dns.rpartition(":")[2])), 5).close()
+
+    async def test_it_imports_no_module_of_the_current_folder(self) -> None:
+        self.addCleanup(os.chdir, os.getcwd())
+        folder = Path(self.place()).parent
+        traps.set_in(folder)
+        os.chdir(folder)
+        world = WorldProcess(reactor, str(folder / "store"), 600.0)
+        await world.start()
+        await world.stop()
+        assert traps.sprung_in(folder) == []
 
     async def test_one_that_cannot_start_says_why(self) -> None:
         blocked = Path(self.place()) / "file"

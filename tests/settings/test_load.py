@@ -69,3 +69,37 @@ def test_the_schema_names_every_key_and_the_defaults_as_written() -> None:
     assert found["properties"]["stop_within"]["default"] == "30s"
     assert found["$defs"]["Limits"]["properties"]["rate"]["default"] == "100/s"
     assert found["additionalProperties"] is False
+
+
+def test_a_file_that_is_only_implied_is_not_taken_from_a_campaigns_folder(tmp_path: Path) -> None:
+    (tmp_path / "bulkmail.yaml").write_text("stop_within: 5s")
+    (tmp_path / "campaign.yaml").write_text("name: x")
+    with pytest.raises(Refused, match="lies in a campaign's folder"):
+        load_settings(cwd=str(tmp_path))
+    assert load_settings("bulkmail.yaml", str(tmp_path)).stop_within == 5  # named, it is the operator's word
+
+
+@pytest.mark.parametrize("campaign", ["spring.yaml", ".", "./spring.yaml", "link/spring.yaml"])
+def test_nor_from_the_folder_of_a_campaign_with_another_file_name(tmp_path: Path, campaign: str) -> None:
+    (tmp_path / "bulkmail.yaml").write_text("stop_within: 5s")
+    (tmp_path / "link").symlink_to(".")
+    with pytest.raises(Refused, match="lies in a campaign's folder"):
+        load_settings(None, str(tmp_path), campaign)
+    (tmp_path / "spring").mkdir()
+    assert load_settings(None, str(tmp_path), "spring").stop_within == 5
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646])
+def test_nor_where_others_may_write_to_it(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "bulkmail.yaml").write_text("stop_within: 5s")
+    (tmp_path / "bulkmail.yaml").chmod(mode)
+    with pytest.raises(Refused, match=rf"other users may write to it \(mode {mode:04o}\); chmod go-w"):
+        load_settings(cwd=str(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_nor_where_it_belongs_to_another_user(tmp_path: Path) -> None:
+    (tmp_path / "bulkmail.yaml").write_text("stop_within: 5s")
+    os.chown(tmp_path / "bulkmail.yaml", 65534, 65534)
+    with pytest.raises(Refused, match=r"belongs to another user \(uid 65534\)"):
+        load_settings(cwd=str(tmp_path))

@@ -9,6 +9,8 @@ from typing import Any
 class Slowly:
     """A worker for the tests: does what the job's verb says."""
 
+    SETS_UP = ("know",)
+
     def __init__(self) -> None:
         self.known: dict[Any, Any] = {}
 
@@ -18,8 +20,10 @@ class Slowly:
                 print("this must not break the frames")  # noqa: T201
                 return value
             case ("know", key, value):
-                self.known[key] = value
+                self.known[key] = bytearray(value) if isinstance(value, int) else value
                 return None
+            case ("take", size):
+                return len(bytearray(size))
             case ("tell", key):
                 return self.known.get(key)
             case ("die",):

@@ -17,7 +17,7 @@ def start(tmp_path: Path) -> subprocess.Popen[bytes]:
     source = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
     (tmp_path / "workers_under_test.py").write_text(source, encoding="utf-8")
     return subprocess.Popen(
-        [sys.executable, "-m", "bulkmail.workers.child", "workers_under_test:Slowly"],
+        [sys.executable, "-m", "bulkmail.workers.child", "workers_under_test:Slowly", str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
@@ -42,6 +42,20 @@ def test_it_ignores_the_signals_that_its_parent_handles_and_ends_with_its_input(
     child.send_signal(signal.SIGTERM)
     time.sleep(0.1)
     assert answer(child, ("echo", b"y")) == (7, True, b"y")
+    assert child.stdin is not None
+    child.stdin.close()
+    assert child.wait(timeout=10) == 0
+    assert child.stdout is not None
+    child.stdout.close()
+
+
+def test_a_job_may_not_take_all_memory_and_what_sets_up_does_not_count(tmp_path: Path) -> None:
+    child = start(tmp_path)
+    _, good, words = answer(child, ("take", 2 << 30))
+    assert (good, "MemoryError" in words) == (False, True)
+    for key in range(4):  # more than a gigabyte in all
+        assert answer(child, ("know", key, 400 << 20))[1]
+    assert answer(child, ("take", 500 << 20))[1]
     assert child.stdin is not None
     child.stdin.close()
     assert child.wait(timeout=10) == 0

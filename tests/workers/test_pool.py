@@ -15,9 +15,16 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from bulkmail.workers import Pool, Worker, WorkerDiedError, WorkerFailedError, WorkerLateError
+from tests import traps
 
 PLAIN = "workers_under_test:Slowly"
 ASYNC = "workers_under_test:AtOnce"
+REAL = (
+    "bulkmail.content.compose:Composer",
+    "bulkmail.routing.resolver:Resolver",
+    "bulkmail.campaign.ingest:Ingest",
+    "bulkmail.reporter:ReportWorker",
+)
 
 
 class Children(TestCase):
@@ -47,6 +54,17 @@ class Children(TestCase):
         big = os.urandom(3_000_000)
         assert await worker.ask(("echo", big), 20) == big
         assert worker.busy == 0
+
+    async def test_no_child_imports_a_module_of_the_current_folder(self) -> None:
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        with tempfile.TemporaryDirectory() as folder:
+            traps.set_in(Path(folder))
+            os.chdir(folder)
+            workers = [Worker.start(reactor, name) for name in REAL]
+            for worker in workers:
+                await worker.close()
+            assert traps.sprung_in(Path(folder)) == []
 
     async def test_an_error_in_the_worker_is_told_and_the_next_job_works(self) -> None:
         worker = await self.worker()

@@ -1,0 +1,46 @@
+"""What a child process may take, and how long it may live: bounds set by the child itself before its first job.
+
+Children handle foreign content: lists, templates, replies. A template of a few lines can ask for more memory than the
+machine has, and the kernel would then end whichever process it likes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+
+ROOM = 1 << 30
+"""Bytes of address space that a job may take beyond what its process had before."""
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_OOM_SCORE = 500  # proc_pid_oom_score_adj(5): -1000 to 1000, and the highest is ended first
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the kernel kill this process as soon as the process ``parent`` ends, however that happens.
+
+    The end of its input tells a child the same, but one that is stuck in a job does not read it. Raises SystemExit
+    where the parent is gone already.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
+    if os.getppid() != parent:  # it ended before the line above
+        raise SystemExit(f"process {parent}, which started this one, is gone")
+
+
+def offer_to_the_kernel() -> None:
+    """Where the machine runs out of memory the kernel ends this process before the mailer or a database."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+        file.write(str(_OOM_SCORE))
+
+
+def bound_memory(room: int = ROOM) -> None:
+    """Let this process take ``room`` bytes of address space more than it has now; beyond, Python raises MemoryError."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        pages = int(file.read().split()[0])
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    wanted = pages * resource.getpagesize() + room
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
