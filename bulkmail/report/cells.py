@@ -5,12 +5,16 @@ The functions take whole columns, not cells: a list comprehension costs a tenth 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 LONGEST_REPLY = 512
 
-_RUN = frozenset("=+-@\t\r")
+_SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"  # the last four are full width: some settings take them for the plain ones
+_RUN = frozenset(_SIGNS + "\t\r\n")
+# A program that separates by `;` or TAB sees another cell there; quotes in the middle of a line mean nothing to it.
+_WITHIN = re.compile(f'([;\t\r\n]["\\s]*)([{re.escape(_SIGNS)}])')
 _MILLISECONDS = [f".{n:03d}Z" for n in range(1000)]
 _REMEMBERED = 20_000
 _CALENDAR = (-62_135_596_800, 253_402_300_799)  # the years 1 to 9999, in epoch seconds
@@ -18,8 +22,15 @@ _NO_TIME = (OverflowError, ValueError, OSError)
 
 
 def guarded(cells: Iterable[str]) -> list[str]:
-    """The cells, with ``'`` before each one that a spreadsheet would run as a formula (CWE-1236)."""
-    return ["'" + cell if cell[:1] in _RUN else cell for cell in cells]
+    """The cells, with ``'`` before what a spreadsheet would run as a formula (CWE-1236).
+
+    That is a cell that begins with one of the signs ``= + - @`` (also full width), TAB, CR or LF, and such a sign
+    behind a ``;``, a TAB or a line end within a cell: where ``;`` or TAB separates the cells, another one begins there.
+    """
+    guarded = ["'" + cell if cell[:1] in _RUN else cell for cell in cells]
+    if _WITHIN.search("\0".join(guarded)):  # one look at the column: hardly any has one
+        return [_WITHIN.sub(r"\1'\2", cell) for cell in guarded]
+    return guarded
 
 
 def one_line(text: str) -> str:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import csv
+import io
+import re
 from datetime import datetime
 
 import pytest
@@ -8,17 +11,55 @@ from hypothesis import strategies as st
 
 from bulkmail.report.cells import LONGEST_REPLY, Times, guarded, one_line, reply_cells, time_cell
 
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
 
-@pytest.mark.parametrize("first", list("=+-@\t\r"))
+
+@pytest.mark.parametrize("first", [*SIGNS, "\t", "\r", "\n"])
 def test_what_a_spreadsheet_would_run_is_prefixed(first):
     assert guarded([f"{first}1+1", "plain", ""]) == [f"'{first}1+1", "plain", ""]
 
 
-@given(st.lists(st.text()))
-def test_no_guarded_cell_starts_like_a_formula_and_nothing_else_changes(cells):
+def as_a_spreadsheet(cell, separator):
+    """The cells that a reader with this separator makes of a line of ours in which ``cell`` is the second."""
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\r\n").writerow(["1", cell, "x"])
+    return [one for row in csv.reader(io.StringIO(file.getvalue(), newline=""), delimiter=separator) for one in row]
+
+
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "5.1.1 no such user;=HYPERLINK(A1);x",
+        "a\t=HYPERLINK(A1)\tb",
+        'a;"=HYPERLINK(A1)";b',
+        'a; "=A1&";b',
+        "a;\n=A1",
+        "a\n=A1",
+        "a\r\n+A1",
+        "a; -1+A1",
+        "a;@A1;＝A1;＋A1;－A1;＠A1",
+    ],
+)
+def test_no_formula_stands_in_a_cell_whatever_separates_the_cells(cell, separator):
+    (written,) = guarded([cell])
+    assert [one for one in as_a_spreadsheet(written, separator) if one.lstrip()[:1] in tuple(SIGNS)] == []
+
+
+def test_a_guard_within_a_reply():
+    assert reply_cells(["5.1.1 no such user;=HYPERLINK(A1);x", "plain; ok"]) == [
+        "5.1.1 no such user;'=HYPERLINK(A1);x",
+        "plain; ok",
+    ]
+
+
+@given(st.lists(st.text(st.sampled_from("ab;=+\t\n\r\"' ,\uff1d"))))
+def test_no_guarded_cell_holds_a_formula_and_nothing_else_changes(cells):
     for before, after in zip(cells, guarded(cells), strict=True):
-        assert not after.startswith(("=", "+", "-", "@", "\t", "\r"))
-        assert after in (before, "'" + before)
+        assert not after.startswith((*SIGNS, "\t", "\r", "\n"))
+        for part in re.split(r"[;\t\r\n]", after)[1:]:
+            assert part.lstrip('" ')[:1] not in tuple(SIGNS)
+        assert after.replace("'", "") == before.replace("'", "")
 
 
 @pytest.mark.parametrize(
