@@ -18,7 +18,7 @@ from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.relay import Relaying
 from bulkmail.mail import Outcome, Stage
-from bulkmail.net import Connection, ConnectionListener, SessionOptions, TlsContexts, connect
+from bulkmail.net import Connection, ConnectionListener, SessionOptions, TlsContexts, connect, own_address
 from bulkmail.routing import Site, forbidden_address, plan
 from bulkmail.settings import Settings
 from bulkmail.shaping import Decision, Habit, HostMemory, Limits, Memory, Provider, Verdict, learn, limits_for
@@ -162,7 +162,7 @@ class Street:
             return f"a rehearsal reaches nothing but loopback, and {ip} is not there"
         if self.relay is not None:
             return None  # the operator named it, wherever it is
-        return forbidden_address(ip, self.settings.routing.allow_networks)
+        return forbidden_address(ip, self.settings.routing.allow_networks, own_address)
 
     def may_go_in_clear(self, lane: Lane) -> bool:
         """Whether a host whose TLS is broken may be spoken to in clear."""

@@ -6,7 +6,7 @@ it comes out of the DNS, and right before it is connected to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -22,13 +22,22 @@ _FORBIDDEN: tuple[tuple[Network, str], ...] = tuple(
         ("127.0.0.0/8", "a loopback address"),
         ("169.254.0.0/16", "a link-local address"),
         ("172.16.0.0/12", "a private address"),
+        ("192.0.0.0/24", "an address of an inner protocol"),  # RFC 6890
+        ("192.88.99.0/24", "a reserved address"),  # RFC 7526
         ("192.168.0.0/16", "a private address"),
+        ("198.18.0.0/15", "an address for benchmarks, used in inner networks"),  # RFC 2544
         ("224.0.0.0/4", "a multicast address"),
         ("240.0.0.0/4", "a reserved address"),
         ("::/128", "an unspecified address"),
         ("::1/128", "a loopback address"),
         ("::/96", "an IPv4 address in IPv6 clothes"),
         ("::ffff:0:0/96", "an IPv4 address in IPv6 clothes"),
+        ("::ffff:0:0:0/96", "an IPv4 address in IPv6 clothes"),  # RFC 2765
+        ("64:ff9b:1::/48", "an address of a local translator"),  # RFC 8215
+        ("100::/64", "a discard address"),  # RFC 6666
+        ("2001::/32", "a Teredo address"),  # RFC 4380
+        ("2001::/23", "an address of an inner protocol"),  # RFC 2928
+        ("5f00::/16", "an address of an inner protocol"),  # RFC 9602
         ("fc00::/7", "a private address"),
         ("fe80::/10", "a link-local address"),
         ("fec0::/10", "a private address"),
@@ -55,10 +64,13 @@ def _inner(address: IPv6Address) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-def forbidden_address(ip: str, allow_networks: Sequence[str | Network] = ()) -> str | None:
+def forbidden_address(
+    ip: str, allow_networks: Sequence[str | Network] = (), own: Callable[[str], bool] | None = None
+) -> str | None:
     """Why this address is not to be connected to ("a loopback address"), or None where it may be.
 
-    ``allow_networks``: networks that may be connected to all the same, in CIDR notation or parsed.
+    ``allow_networks``: networks that may be connected to all the same, in CIDR notation or parsed. ``own`` tells the
+    addresses of this machine, which are forbidden too: a relay here may trust whatever comes from them.
     """
     try:
         address = ip_address(ip)
@@ -75,4 +87,6 @@ def forbidden_address(ip: str, allow_networks: Sequence[str | Network] = ()) -> 
         for network, reason in _FORBIDDEN:
             if way in network:
                 return reason
+    if own is not None and any(own(str(way)) for way in ways):
+        return "an address of this machine"
     return None

@@ -35,10 +35,12 @@ def test_how_a_connection_is_asked_for(one):
     assert connected(one, in_clear=True)["session_options"].tls == "off"
 
 
-def test_forbidden_addresses_are_asked_about_at_the_last_moment(one, world):
+def test_forbidden_addresses_are_asked_about_at_the_last_moment(one, world, monkeypatch):
     forbidden = connected(one)["forbidden"]
     assert forbidden("127.0.0.1")
     assert forbidden("93.184.215.14") is None
+    monkeypatch.setattr("bulkmail.delivery.street.own_address", "93.184.215.14".__eq__)
+    assert forbidden("93.184.215.14") == "an address of this machine"
     settings = Settings()
     from ipaddress import ip_network
 

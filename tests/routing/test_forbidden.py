@@ -22,6 +22,17 @@ from bulkmail.routing import forbidden_address, networks
         ("127.0.0.1", "loopback"),
         ("127.255.255.254", "loopback"),
         ("169.254.169.254", "link-local"),
+        ("192.0.0.8", "inner protocol"),
+        ("192.88.99.1", "reserved"),
+        ("198.18.0.1", "benchmarks"),
+        ("198.19.255.255", "benchmarks"),
+        ("::ffff:0:7f00:1", "IPv6 clothes"),
+        ("64:ff9b:1::1", "local translator"),
+        ("100::1", "discard"),
+        ("2001::1", "Teredo"),
+        ("2001:2::1", "inner protocol"),
+        ("2001:20::1", "inner protocol"),
+        ("5f00::1", "inner protocol"),
         ("224.0.0.1", "multicast"),
         ("255.255.255.255", "reserved"),
         ("::", "unspecified"),
@@ -48,7 +59,20 @@ def test_where_nobody_is_led(ip, reason):
 
 
 @pytest.mark.parametrize(
-    "ip", ["192.0.2.1", "8.8.8.8", "172.32.0.1", "100.128.0.1", "2001:db8::1", "2a00:1450::1b", "64:ff9b::808:808"]
+    "ip",
+    [
+        "192.0.2.1",
+        "8.8.8.8",
+        "172.32.0.1",
+        "100.128.0.1",
+        "198.17.255.255",
+        "198.20.0.1",
+        "192.0.1.1",
+        "2001:200::1",
+        "2001:db8::1",
+        "2a00:1450::1b",
+        "64:ff9b::808:808",
+    ],
 )
 def test_the_rest_of_the_world_is_open(ip):
     assert forbidden_address(ip) is None
@@ -76,3 +100,13 @@ def test_what_python_calls_loopback_or_local_is_closed(address):
     local = address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified
     if local:
         assert forbidden_address(str(address)) is not None
+
+
+def test_this_machines_own_addresses():
+    own = {"93.184.215.14", "2a00:1450::1b"}.__contains__
+    assert forbidden_address("93.184.215.14", (), own) == "an address of this machine"
+    assert forbidden_address("2a00:1450::1b", (), own) == "an address of this machine"
+    assert forbidden_address("64:ff9b::5db8:d70e", (), own) == "an address of this machine"
+    assert forbidden_address("93.184.215.15", (), own) is None
+    assert forbidden_address("93.184.215.14", ["93.184.215.0/24"], own) is None
+    assert "private" in forbidden_address("10.0.0.1", (), own)
