@@ -293,6 +293,7 @@ def test_changelog_fragments_are_named_after_their_change() -> None:
     assert not [name for name in names if not pattern.fullmatch(name)]
 
 
-def test_decisions_are_numbered_in_order() -> None:
-    names = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("*.md"))
-    assert [name[:5] for name in names] == [f"{number:04d}-" for number in range(1, len(names) + 1)]
+def test_decisions_are_numbered_and_no_number_is_there_twice() -> None:
+    numbers = [path.name.partition("-")[0] for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    assert all(re.fullmatch(r"\d{4}", number) for number in numbers)
+    assert len(set(numbers)) == len(numbers)

@@ -7,8 +7,9 @@ from base64 import b32encode
 from hashlib import blake2b
 from urllib.parse import quote
 
-from bulkmail.content.headers import LONGEST, controls_in, phrase, structured
+from bulkmail.content.headers import LONGEST, phrase, structured
 from bulkmail.content.templates import RowError
+from bulkmail.content.uri import ascii_url
 from bulkmail.mail import Address
 
 ONE_CLICK = ("List-Unsubscribe-Post", b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n")
@@ -16,21 +17,25 @@ ONE_CLICK = ("List-Unsubscribe-Post", b"List-Unsubscribe-Post: List-Unsubscribe=
 
 _LONGEST_URL = LONGEST - len("List-Unsubscribe: <>,")
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+", re.ASCII)
-_NO_URL = re.compile(r"[\s<>\"\\^`{|}]")
-_ASCII_URL = "!#$%&'()*+,/:;=?@[]~"
+_REMEDY = "use {{ value|urlencode }}"
 _ASCII_LOCAL = "!$'*+-._~"  # RFC 6068 2, the rest is %-encoded
 
 
-def link(text: str) -> str:
-    """A rendered unsubscribe URL, letters beyond ASCII %-encoded. Raises RowError for what would break its field."""
+def link(text: str, *, fragment: bool = False) -> str:
+    """A rendered unsubscribe URL in ASCII. Raises RowError for what would break its field, or lead elsewhere.
+
+    ``fragment``: the author wrote a ``#`` himself. One that a row's value brings cuts off what stands behind it, the
+    token too: browsers do not send that part to the server (RFC 3986 3.5).
+    """
     text = text.strip()
-    found = _NO_URL.search(text)
-    wrong = controls_in(text) or (repr(found[0]) if found else "")
-    if wrong:
-        raise RowError(f"unsubscribe.url: the URL has {wrong} in it; use {{{{ value|urlencode }}}}")
     if not text.startswith("https://") or len(text) < len("https://x"):
         raise RowError("unsubscribe.url: the URL does not begin with https://")
-    url = text if text.isascii() else quote(text, safe=_ASCII_URL)
+    if "#" in text and not fragment:
+        raise RowError("unsubscribe.url: the URL has '#' in it, and servers do not see what stands behind; " + _REMEDY)
+    try:
+        url = ascii_url(text)
+    except ValueError as error:
+        raise RowError(f"unsubscribe.url: {error}") from None
     if len(url) > _LONGEST_URL:
         raise RowError(f"unsubscribe.url: the URL is longer than {_LONGEST_URL} characters")
     return url

@@ -14,9 +14,11 @@ from jinja2 import TemplateSyntaxError, nodes
 from bulkmail.content import bulk
 from bulkmail.content.compose import SIZE_CAP
 from bulkmail.content.dkim import DkimKeyError, matches, signing_key
+from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import controls_in, is_field_name, parse_mailbox
 from bulkmail.content.template_check import TemplateCheck
 from bulkmail.content.templates import Library
+from bulkmail.content.uri import stray_percent
 from bulkmail.mail import Address, AddressError, Problem, parse_address
 
 _ELSEWHERE = {
@@ -123,19 +125,29 @@ class _Check:
             elif low in seen:
                 self._tell(key, f"the same field as {seen[low]!r}; a field may be set once")
             seen.setdefault(low, name)
-            self._value(key, value)
+            if self._value(key, value):
+                self._grammar(key, name, value)
 
-    def _value(self, key: str, source: str) -> None:
-        """No control character in what the author wrote outside of Jinja2's tags."""
+    def _grammar(self, key: str, name: str, value: str) -> None:
+        """A value without tags is what every message gets."""
+        if "{" not in value and value.strip():
+            try:
+                header_field(name, value)
+            except FieldError as error:
+                self._tell(key, str(error))
+
+    def _value(self, key: str, source: str) -> bool:
+        """Whether there is no control character in what the author wrote outside of Jinja2's tags."""
         for text in _constants(source):
             found = controls_in(text)
             if found:
                 words = "a line break" if found in ("U+000A", "U+000D") else f"the control character {found}"
                 self._tell(key, f"it has {words} in it; write it on one line")
-                return
+                return False
             if any("\ud800" <= character <= "\udfff" for character in text):
                 self._tell(key, "it has half of a surrogate pair in it")
-                return
+                return False
+        return True
 
     def _list_id(self, text: str) -> None:
         if not text:
@@ -156,6 +168,11 @@ class _Check:
             start = next(iter(_constants(url, first=True)), "")
             if start and not start.startswith("https://"):
                 self._tell("unsubscribe.url", "one-click unsubscribing needs an https:// URL (RFC 8058)")
+            for text in _constants(url):
+                stray = stray_percent(text + "00")  # what a tag behind it prints may complete an escape
+                if stray:
+                    words = f"a % that begins no escape ({stray!r}); write %25"
+                    self._tell("unsubscribe.url", words)
 
     def _attachments(self, attachments: list[tuple[str, bytes]]) -> None:
         size = 0

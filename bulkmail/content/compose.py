@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from bulkmail.content import bulk
 from bulkmail.content.dkim import Signer, Unsigned, keys_for, relaxed_field, sign_each, signed
 from bulkmail.content.encoder import TextEncoder
+from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, structured, unstructured
 from bulkmail.content.mime import Body, Part, attachment, multipart
 from bulkmail.content.plaintext import adapt, plain_text, tidy_text
@@ -90,6 +91,16 @@ def _each(step: Callable[[Before], After], items: Sequence[Before | str]) -> lis
     return results
 
 
+def _field(name: str, value: str) -> bytes:
+    """A field of campaign.yaml. Raises RowError where its grammar does not allow the value."""
+    if name == "Subject":
+        return unstructured(name, value)
+    try:
+        return header_field(name, value)
+    except FieldError as error:
+        raise RowError(f"headers.{name}: {error}") from None
+
+
 class Rendered(NamedTuple):
     """What one row makes of the templates."""
 
@@ -151,6 +162,8 @@ class Letter:
             self._constant["Reply-To"] = mailbox("Reply-To", *parse_mailbox(content["reply_to"]))
         unsubscribe = content["unsubscribe"] or {}
         self._url = self._library.text(unsubscribe["url"], "unsubscribe.url") if unsubscribe.get("url") else None
+        written = self._library.constants(unsubscribe.get("url") or "")
+        self._fragment = not written or "#" in "".join(written)  # a column may hold a whole URL
         self._mailto = bulk.mailto(parse_address(unsubscribe["mailto"])) if unsubscribe.get("mailto") else ""
         if self._url:
             self._constant[bulk.ONE_CLICK[0]] = bulk.ONE_CLICK[1]
@@ -193,7 +206,7 @@ class Letter:
         if "{" in source:
             self._varying[name] = sheet
         elif value := sheet.render(self._globals):
-            self._constant[name] = unstructured(name, value, keep_long_words=name != "Subject")
+            self._constant[name] = _field(name, value)
 
     @property
     def same_for_all(self) -> bool:
@@ -220,28 +233,28 @@ class Letter:
         return self._printed(n, date, variables, To=mailbox("To", "", recipient))
 
     def _printed(self, n: int, date: float, own: dict[str, Any], **addressed: bytes) -> Rendered:
-        name = own.get("token") or token(self._key, n)
+        own_token = own.get("token") or token(self._key, n)
         variables = {**self._globals, "campaign": self._campaign, **own}
         urls = []
         if self._url is not None:
-            urls.append(bulk.link(self._url.render(variables)))
+            urls.append(bulk.link(self._url.render(variables), fragment=self._fragment))
         if self._mailto:
-            urls.append(self._mailto + name)
+            urls.append(self._mailto + own_token)
 
         fields = {"From": self._constant["From"], **addressed}
         fields["Date"] = structured("Date", date_text(int(date)))
-        fields["Message-ID"] = structured("Message-ID", self._message_id.format(name))
+        fields["Message-ID"] = structured("Message-ID", self._message_id.format(own_token))
         fields.update(self._constant)
         if urls:
             variables["unsubscribe_url"] = urls[0]
             fields["List-Unsubscribe"] = bulk.list_unsubscribe(*urls)
-        for field, sheet in self._varying.items():
+        for name, sheet in self._varying.items():
             if value := sheet.render(variables).strip():
-                fields[field] = unstructured(field, value, keep_long_words=field != "Subject")
+                fields[name] = _field(name, value)
 
         html = [] if self._html is None else self._html.pieces(variables)
         text = [] if self._text is None else self._text.pieces(variables)
-        return Rendered(name, int(date), fields, html, text)
+        return Rendered(own_token, int(date), fields, html, text)
 
     def draft(self, rendered: Rendered) -> Draft:
         """The second step: the message but for its signatures."""

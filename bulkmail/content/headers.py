@@ -90,16 +90,26 @@ def phrase(name: str, display: str, rest: str) -> bytes:
     """A field of a name for people and a token for machines, as in From and List-Id (RFC 5322 3.2.5)."""
     if not display:
         return f"{name}: {rest}\r\n".encode()
-    display = clean(display)
-    if not display.isascii() or "=?" in display or len(display) > 60:
-        words = _encoded_words(display, len(name) + 2)
-    elif _ATOMS.fullmatch(display):
-        words = display
-    else:
-        words = _quoted(display)
+    words = phrase_words(display, len(name) + 2)
     line = f"{name}: {words}".rpartition("\n")[2]
     between = " " if len(line) + 1 + len(rest) <= LINE else "\r\n "
     return f"{name}: {words}{between}{rest}\r\n".encode()
+
+
+def phrase_words(display: str, start: int) -> str:
+    """A phrase (RFC 5322 3.2.5): atoms, a quoted string, or encoded words that fit behind ``start`` characters."""
+    display = clean(display)
+    if not display.isascii() or "=?" in display or len(display) > 60:
+        return _encoded_words(display, start)
+    return display if _ATOMS.fullmatch(display) else _quoted(display)
+
+
+def comment(text: str, start: int) -> str:
+    """A comment in its parentheses (RFC 5322 3.2.2); ``text`` is what stands between them, its own ones balanced."""
+    text = clean(text)
+    if text.isascii() and "=?" not in text:
+        return f"({text})"
+    return "(" + _encoded_words(re.sub(r"\\(.)", r"\1", text), start + 1) + ")"
 
 
 def parse_mailbox(text: str) -> tuple[str, Address]:

@@ -142,10 +142,14 @@ class Library:
         """What stands between the tags, of every file that Jinja2 can read."""
         texts: list[str] = []
         for name in self._loader.list_templates():
-            with contextlib.suppress(TemplateSyntaxError):
-                source = self._loader.get_source(self.environment, name)[0]
-                texts += [text for _line, kind, text in self.environment.lex(source) if kind == "data"]
+            texts += self.constants(self._loader.get_source(self.environment, name)[0])
         return texts
+
+    def constants(self, source: str) -> list[str]:
+        """What stands between the tags of a template; nothing where it is not one."""
+        with contextlib.suppress(TemplateSyntaxError):
+            return [text for _line, kind, text in self.environment.lex(source) if kind == "data"]
+        return []
 
     def file(self, name: str, label: str, *, lines: bool = True) -> Sheet:
         """The template file ``name``. Raises jinja2.TemplateSyntaxError, TemplateNotFound."""

@@ -12,8 +12,12 @@ from bulkmail.mail import parse_address
 
 
 def test_links_are_kept_or_percent_encoded():
-    assert bulk.link(" https://example.com/u/abc?x=%20&y=1,2#z \n") == "https://example.com/u/abc?x=%20&y=1,2#z"
+    assert (
+        bulk.link(" https://example.com/u/abc?x=%20&y=1,2#z \n", fragment=True)
+        == "https://example.com/u/abc?x=%20&y=1,2#z"
+    )
     assert bulk.link("https://example.com/ü") == "https://example.com/%C3%BC"
+    assert bulk.link("https://bücher.test/u") == "https://xn--bcher-kva.test/u"
 
 
 @pytest.mark.parametrize(
@@ -30,6 +34,8 @@ def test_links_are_kept_or_percent_encoded():
         "https://example.com/" + "x" * 1000,
         "https://example.com/\x00",
         "HTTPS://example.com/\xa0",
+        "https://example.com/?e=50%off@a.test&t=1",
+        "https://example.com/?e=#hash@a.test&t=1",
     ],
 )
 def test_links_that_would_break_the_field_are_row_errors(url):
@@ -46,6 +52,7 @@ def test_any_link_taken_is_one_ascii_token(text):
     assert link.isascii()
     assert not set(link) & set(" \r\n\t<>")
     assert unquote(link) == unquote("https://example.com/" + text.strip())
+    assert "#" not in link
 
 
 def test_the_mailto_names_the_recipient():

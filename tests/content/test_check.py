@@ -57,6 +57,15 @@ def test_a_right_campaign_has_none(problems, rsa_pem, ed25519_pem):
         ({"headers": {"Reply-To": "a@b.example"}}, "headers.Reply-To: this field is written from the key 'reply_to'"),
         ({"headers": {"X-A": "1", "x-a": "2"}}, "headers.x-a: the same field as 'X-A'"),
         ({"headers": {"X-A": "1\r\nBcc: x@example.org"}}, "headers.X-A: it has a line break"),
+        (
+            {"headers": {"List-Id": "<foo.example.com:3000>"}},
+            "headers.List-Id: '<foo.example.com:3000>' is not a list id",
+        ),
+        ({"headers": {"errors-to": "nobody"}}, "headers.errors-to: 'nobody' has no @"),
+        (
+            {"unsubscribe": {"url": "https://example.com/50%off/{{ token }}", "mailto": None}},
+            "unsubscribe.url: a % that",
+        ),
         ({"headers": {"X-A": "{{ nope }}"}}, "headers.X-A: unknown variable 'nope'"),
         ({"unsubscribe": {"url": "http://example.com/{{ token }}", "mailto": None}}, "unsubscribe.url: one-click"),
         (

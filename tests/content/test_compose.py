@@ -17,6 +17,7 @@ from jinja2 import Environment
 from bulkmail.content.compose import Composer, Letter
 from bulkmail.content.dkim import load_key
 from bulkmail.content.headers import clean
+from bulkmail.content.templates import RowError
 from bulkmail.mail import message_id, token
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
@@ -114,6 +115,32 @@ def test_ways_out(compose):
     mail = parsed(compose("Ann"))
     assert mail["list-unsubscribe"] is None
     assert mail["list-unsubscribe-post"] is None
+
+
+def test_a_way_out_leads_where_the_author_meant(compose):
+    url = {"url": "https://bücher.test/u?e={{ email }}&t={{ token }}", "mailto": None}
+    mail = parsed(compose("Ann", html="{{ unsubscribe_url }}", unsubscribe=url))
+    assert mail["list-unsubscribe"].startswith("<https://xn--bcher-kva.test/u?e=ann@example.org&t=")
+    assert body(mail.as_bytes(), "html").startswith("https://xn--bcher-kva.test/u?e=ann@example.org")
+    for email, words in (("#hash@a.test", "'#' in it"), ("50%off@a.test", "a % that begins no escape ('%of')")):
+        with pytest.raises(RowError, match=re.escape(words)):
+            compose("Ann", email=email, unsubscribe=url)
+    encoded = {"url": "https://e.test/u?e={{ email|urlencode }}#/{{ token }}", "mailto": None}
+    assert (
+        "e=%23hash%40a.test#/" in parsed(compose("Ann", email="#hash@a.test", unsubscribe=encoded))["list-unsubscribe"]
+    )
+    whole = {"url": "{{ first_name }}", "mailto": None}
+    assert (
+        parsed(compose("https://own.example/#/1", unsubscribe=whole))["list-unsubscribe"] == "<https://own.example/#/1>"
+    )
+
+
+def test_a_rows_words_in_a_field_with_a_grammar(compose):
+    headers = {"List-Id": "{{ first_name }} <news.shop.test>", "Errors-To": "{{ first_name }}"}
+    message = compose("Jo, Al", headers={"List-Id": headers["List-Id"]})
+    assert b'List-Id: "Jo, Al" <news.shop.test>\r\n' in message
+    with pytest.raises(RowError, match=r"headers\.Errors-To: 'Ann' has no @"):
+        compose("Ann", headers=headers)
 
 
 def test_a_column_may_be_called_like_what_the_campaign_lacks(compose):

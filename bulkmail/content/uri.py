@@ -1,0 +1,81 @@
+"""URLs as they may stand in a header field: ASCII, a host that resolvers know, every ``%`` an escape (RFC 3986)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote
+
+from bulkmail.content.headers import controls_in
+from bulkmail.mail import AddressError, domain_key, parse_address
+
+_FORBIDDEN = re.compile(r"[\s<>\"\\^`{|}]")
+_STRAY = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
+_PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)(?://([^/?#]*))?(.*)", re.DOTALL)
+_PORT = re.compile(r":[0-9]*")
+_KEPT = "!#$%&'()*+,/:;=?@[]~"
+_ENCODE = "use {{ value|urlencode }}"
+
+
+def stray_percent(text: str) -> str:
+    """The first ``%`` of ``text`` that begins no escape, with the two characters behind it, or ``""``."""
+    found = _STRAY.search(text)
+    return found[0] if found else ""
+
+
+def ascii_url(text: str) -> str:
+    """The URL in ``text`` in ASCII: the host in A-labels, other letters %-encoded (RFC 3987 3.1). Raises ValueError.
+
+    A host that is %-encoded is decoded first: clients look it up as it stands, and find nothing (RFC 3986 3.2.2).
+    """
+    text = text.strip()
+    found = _FORBIDDEN.search(text)
+    wrong = controls_in(text) or (repr(found[0]) if found else "")
+    if wrong:
+        raise ValueError(f"the URL has {wrong} in it; {_ENCODE}")
+    if stray := stray_percent(text):
+        raise ValueError(f"the URL has a % that begins no escape ({stray!r}); {_ENCODE}, or write %25")
+    parts = _PARTS.fullmatch(text)
+    if parts is None:
+        raise ValueError(f"{text!r} is not a URL; it begins with https: or mailto:")
+    scheme, authority, rest = parts.groups()
+    if scheme.lower() == "mailto:":
+        return scheme + _mail(rest)
+    if authority is not None:
+        scheme += f"//{_authority(authority)}"
+    return scheme + (rest if rest.isascii() else quote(rest, safe=_KEPT))
+
+
+def _authority(text: str) -> str:
+    """``user@host:port`` with the host in A-labels."""
+    if text.isascii() and "%" not in text and text:
+        return text
+    user, at, rest = text.rpartition("@")
+    host, colon, port = rest.rpartition(":")
+    if not colon or _PORT.fullmatch(colon + port) is None:
+        host, port = rest, ""
+    else:
+        port = colon + port
+    if not host:
+        raise ValueError("the URL has no host")
+    return quote(user, safe=_KEPT) + at + _domain(host) + port
+
+
+def _domain(text: str) -> str:
+    try:
+        return domain_key(unquote(text, errors="strict"))
+    except (AddressError, UnicodeDecodeError) as error:
+        raise ValueError(f"the URL's host: {error}") from None
+
+
+def _mail(text: str) -> str:
+    """What stands behind ``mailto:`` (RFC 6068): addresses, then perhaps a query."""
+    addresses, mark, query = text.partition("?")
+    try:
+        found = [parse_address(unquote(address, errors="strict")) for address in addresses.split(",")]
+    except (AddressError, UnicodeDecodeError) as error:
+        raise ValueError(f"the mailto URL: {error}") from None
+    written = ",".join(f"{quote(address.local, safe=_LOCAL)}@{address.domain}" for address in found)
+    return written + mark + (query if query.isascii() else quote(query, safe=_KEPT))
+
+
+_LOCAL = "!$'*+-._~"  # RFC 6068 2: the rest is %-encoded
