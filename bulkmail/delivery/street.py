@@ -19,7 +19,7 @@ from bulkmail.delivery.message import Message
 from bulkmail.delivery.relay import Relaying
 from bulkmail.mail import Outcome, Stage
 from bulkmail.net import Connection, ConnectionListener, SessionOptions, TlsContexts, connect, own_address
-from bulkmail.routing import Site, forbidden_address, plan
+from bulkmail.routing import Site, Stop, forbidden_address, plan
 from bulkmail.settings import Settings
 from bulkmail.shaping import Decision, Habit, HostMemory, Limits, Memory, Provider, Verdict, learn, limits_for
 from bulkmail.smtp import Settled, TlsMode
@@ -122,8 +122,8 @@ class Street:
 
     # connecting
 
-    def plan(self, site: Site) -> list[tuple[str, str]]:
-        """At most five (host, address) to try, in preference order, shuffled within one, the remembered dead last."""
+    def plan(self, site: Site) -> list[Stop]:
+        """The site's addresses in the order in which they are to be tried (see `routing.plan`)."""
         return plan(site, self.memory, self.now(), self.rng)
 
     def tls_mode(self, lane: Lane) -> TlsMode:

@@ -1,11 +1,15 @@
-"""One attempt to get one connection: at most five addresses of the site, in preference order, until one is ready.
+"""One attempt to get one connection: to at most five addresses of the site, in preference order, until one is ready.
 
 The next address is tried after a connect failure, a greeting that is no 2xx, EHLO and HELO refused, a failed TLS
 handshake (after the same address once in clear, where TLS is opportunistic), and a 421 before MAIL. Once a session is
 ready the walk is over and the lane owns the connection.
 
-An address that other sites hold all places of is passed over. A walk that passed one over has not failed, whatever the
-others say, and it does not try those that are remembered dead: it steps back, and the lane comes again.
+An address is passed over, and does not count, where other sites hold all its places or its pace allows no connection
+just now. It has not failed, so only hosts of the same preference may be tried in its stead: one of a worse preference
+is for when the better ones fail (RFC 5321 5.1); backup hosts greylist, or take what the first would refuse. So it is
+with a host that says that we have too many connections, while the lane has some that work. A walk that passed an
+address over has not failed, whatever the others say, and it does not try those that are remembered dead: it steps
+back, and the lane comes again.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage
+from bulkmail.routing import WALK, Stop
 from bulkmail.shaping import classify
 from bulkmail.smtp import Closed, Settled, Transaction
 
@@ -62,6 +67,8 @@ class Walk(NothingSent):
         self.began = street.wall()
         self._stops = street.plan(lane.site)
         self._at = 0
+        self._tried: set[str] = set()  # the addresses that it has connected to
+        self._worst = inf  # hosts of a worse preference than this are left alone
         self.full: list[SharedGate] = []  # passed over: other sites hold all their places
         self.again_at = inf  # passed over: the first of them that may be connected to again
         self._in_clear = False
@@ -86,32 +93,48 @@ class Walk(NothingSent):
         if self._stopped:
             lane.walk_stopped(self)
             return
-        if self._at >= len(self._stops):
-            self._exhausted()
-            return
-        if street.relay is not None and not street.relay.prepared:
-            street.relay.prepare(self._prepared)
-            return
-        host, ip = self._stops[self._at]
         now = street.now()
-        if self._passed_over and street.memory.dead_until(ip, now) is not None:
-            self._next()
-            return
-        address = street.gates.of_address(ip, lane.site.provider, now)
-        if address is not None:
-            at = address.gate.may_open(now)
-            if at is None or at > now:
-                self._pass_over(address, at)
+        while self._at < len(self._stops) and not self._enough:
+            stop = self._stops[self._at]
+            if self._leave_alone(stop, now):
+                self._step()
+                continue
+            if street.relay is not None and not street.relay.prepared:
+                street.relay.prepare(self._prepared)
                 return
+            address = street.gates.of_address(stop.ip, lane.site.provider, now)
+            at = now if address is None else address.gate.may_open(now)
+            if address is not None and (at is None or at > now):
+                self._pass_over(stop, address, at)
+                continue
+            self._connect(stop, address, now)
+            return
+        self._exhausted()
+
+    def _connect(self, stop: Stop, address: SharedGate | None, now: float) -> None:
+        street, lane = self._street, self._lane
+        if address is not None:
             address.gate.opened(now)
-        patient = self._at == len(self._stops) - 1
+        self._tried.add(stop.ip)
+        patient = self._at == len(self._stops) - 1 or len(self._tried) == WALK
         try:
-            self._connection = street.connect(lane, host, ip, in_clear=self._in_clear, patient=patient, listener=self)
+            self._connection = street.connect(
+                lane, stop.host, stop.ip, in_clear=self._in_clear, patient=patient, listener=self
+            )
         except OwnFault as fault:
             if address is not None:
                 address.closed()
             street.own_fault(str(fault))
             lane.walk_stopped(self)
+
+    def _leave_alone(self, stop: Stop, now: float) -> bool:
+        worse = stop.preference > self._worst
+        return worse or (self._passed_over and self._street.memory.dead_until(stop.ip, now) is not None)
+
+    @property
+    def _enough(self) -> bool:
+        """Whether the next address would be one too many; the last one may be tried again, in clear."""
+        return len(self._tried) >= WALK and self._stops[self._at].ip not in self._tried
 
     def _prepared(self, fault: str) -> None:
         """There is a token to sign in with, or ``fault`` says why there is none."""
@@ -135,17 +158,21 @@ class Walk(NothingSent):
     def _passed_over(self) -> bool:
         return bool(self.full) or self.again_at < inf
 
-    def _pass_over(self, address: SharedGate, at: float | None) -> None:
+    def _pass_over(self, stop: Stop, address: SharedGate, at: float | None) -> None:
+        self._worst = min(self._worst, stop.preference)
         if at is None:
             self.full.append(address)
         else:
             self.again_at = min(self.again_at, at)
-        self._next()
+        self._step()
 
     def _next(self) -> None:
+        self._step()
+        self._try()
+
+    def _step(self) -> None:
         self._in_clear = False  # that was for this address only
         self._at += 1
-        self._try()
 
     # what a connection tells
 
@@ -158,7 +185,8 @@ class Walk(NothingSent):
     def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
         """It does not: remember that, and try the next address."""
         street, lane = self._street, self._lane
-        _, ip = self._stops[self._at]
+        stop = self._stops[self._at]
+        ip = stop.ip
         address = street.gates.of_address(ip, lane.site.provider, street.now())
         if address is not None:
             address.closed()
@@ -180,6 +208,8 @@ class Walk(NothingSent):
         else:
             if not classify(self._last).signal:
                 street.memory.failed(ip, street.now())
+            elif lane.connections:
+                self._worst = min(self._worst, stop.preference)
             self._next()
 
     def _own_fault(self, closed: Closed) -> None:

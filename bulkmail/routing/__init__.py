@@ -21,7 +21,7 @@ deny everything there is, and nobody is charged for it.
 from __future__ import annotations
 
 from bulkmail.routing.forbidden import forbidden_address, networks
-from bulkmail.routing.plan import plan
+from bulkmail.routing.plan import WALK, Stop, plan
 from bulkmail.routing.relay import RELAY, RelayRouter
 from bulkmail.routing.router import Router
 from bulkmail.routing.site import MxHost, RouteFailure, Site, site_of
@@ -31,11 +31,13 @@ RESOLVER = "bulkmail.routing.resolver:Resolver"
 __all__ = [
     "RELAY",
     "RESOLVER",
+    "WALK",
     "MxHost",
     "RelayRouter",
     "RouteFailure",
     "Router",
     "Site",
+    "Stop",
     "forbidden_address",
     "networks",
     "plan",

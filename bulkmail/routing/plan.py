@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import MutableSequence
 from itertools import chain, groupby, zip_longest
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bulkmail.routing.site import Site
 from bulkmail.shaping import HostMemory
 
-WALK = 5
+WALK = 5  # addresses that one attempt connects to at most
+
+
+class Stop(NamedTuple):
+    """One address to try, and the best preference and the host under which the site has it."""
+
+    preference: int
+    host: str
+    ip: str
 
 
 class Shuffler(Protocol):
@@ -19,21 +27,40 @@ class Shuffler(Protocol):
         """Into any order, in place."""
 
 
-def plan(site: Site, memory: HostMemory, now: float, rng: Shuffler, walk: int = WALK) -> list[tuple[str, str]]:
-    """At most ``walk`` of the site's (host, address), best first.
+def plan(site: Site, memory: HostMemory, now: float, rng: Shuffler, walk: int = WALK) -> list[Stop]:
+    """All of the site's addresses, best first; an attempt connects to the first ``walk`` of them.
 
-    Order of preference. Within one preference the hosts are shuffled, and each one's addresses; every host's first
-    comes before any second (RFC 5321 5.1). Addresses that are remembered dead come last, the one due soonest first:
-    where all are, they are tried all the same. Dead ones of a better preference come after living ones of a worse.
+    Order of preference (RFC 5321 5.1). Within one preference the hosts are shuffled, and each one's addresses; every
+    host's first comes before any second. Addresses that are remembered dead come last, the one due soonest first: where
+    all are, they are tried all the same. Dead ones of a better preference come after living ones of a worse.
+
+    Where there are more than ``walk``, those that failed when they were last tried must not hide the others for ever,
+    although their back-off may be over. So one of them keeps its place among the first ``walk``: that of the best
+    preference, and of these the one that failed longest ago. The places of the others go to addresses that have not
+    failed, and what is left of them to those that failed longest ago: repeated attempts come to every address.
     """
-    order: dict[str, str] = {}  # address -> host; an address that two hosts share is tried once
-    for _, level in groupby(site.hosts, key=lambda host: host.preference):
+    stops = _in_order(site, rng)
+    failed = {stop: until for stop in stops if (until := memory.failed_until(stop.ip)) is not None}
+    dead = sorted((stop for stop, until in failed.items() if until > now), key=failed.__getitem__)
+    living = [stop for stop in stops if failed.get(stop, now) <= now]
+    first = set(living)
+    if len(living) > walk:
+        due = [stop for stop in living if stop in failed]
+        spare = sorted(due, key=lambda stop: (stop.preference, failed[stop]))[1:]
+        first = set([stop for stop in living if stop not in spare][:walk])
+        first.update(sorted(spare, key=failed.__getitem__)[: walk - len(first)])
+    return [*(stop for stop in living if stop in first), *(stop for stop in living if stop not in first), *dead]
+
+
+def _in_order(site: Site, rng: Shuffler) -> list[Stop]:
+    order: dict[str, Stop] = {}  # by address: one that two hosts share is tried once
+    for preference, level in groupby(site.hosts, key=lambda host: host.preference):
         hosts = list(level)
         rng.shuffle(hosts)
-        columns = [[(host.name, address) for address in host.addresses] for host in hosts]
+        columns = [[Stop(preference, host.name, address) for address in host.addresses] for host in hosts]
         for column in columns:
             rng.shuffle(column)
-        for pair in chain.from_iterable(zip_longest(*columns)):
-            if pair is not None:
-                order.setdefault(pair[1], pair[0])
-    return [(order[address], address) for address in memory.usable(list(order), now)[:walk]]
+        for stop in chain.from_iterable(zip_longest(*columns)):
+            if stop is not None:
+                order.setdefault(stop.ip, stop)
+    return list(order.values())

@@ -2,13 +2,13 @@
 
 With two MX hosts of which one is dead, 100 connections and a connect timeout of 30 s carry 6 messages a second. So a
 dead address is remembered and tried last. It is never locked out: a site whose addresses are all remembered dead is
-still tried, the one due soonest first; only the site's own timer delays it.
+still tried; only the site's own timer delays it. That it failed is remembered beyond its back-off, until it works:
+where a site has more addresses than an attempt may try, the others come first.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 
 from bulkmail.shaping.retry import Dice, RetrySettings, interval
 
@@ -57,14 +57,10 @@ class HostMemory:
         until = self._dead.get(host, (now, 0.0))[0]
         return until if until > now else None
 
-    def usable(self, hosts: Sequence[str], now: float) -> list[str]:
-        """All of ``hosts``, best first: those not remembered dead as given, then the dead, soonest due first."""
-        alive = [host for host in hosts if self.dead_until(host, now) is None]
-        if len(alive) == len(hosts):
-            return alive
-        known = set(alive)
-        dead = [host for host in hosts if host not in known]
-        return alive + sorted(dead, key=lambda host: self._dead[host][0])
+    def failed_until(self, host: str) -> float | None:
+        """When the back-off of its last failure ends, or ended; None where nothing is held against it."""
+        known = self._dead.get(host)
+        return None if known is None else known[0]
 
     def __repr__(self) -> str:
         return f"<HostMemory of {len(self._dead)} addresses>"

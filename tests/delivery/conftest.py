@@ -502,10 +502,10 @@ class World:
         return found
 
     @staticmethod
-    def site(name, *addresses, provider=""):
-        """A site with one host for each address; its key and name are ``name``."""
+    def site(name, *addresses, provider="", same=False):
+        """A site with one host for each address, by preference or all of the ``same``; its key and name: ``name``."""
         addresses = addresses or (f"192.0.2.{sum(name.encode()) % 250 + 1}",)
-        hosts = tuple(MxHost(10 * n, f"mx{n}.{name}", (ip,)) for n, ip in enumerate(addresses, 1))
+        hosts = tuple(MxHost(10 if same else 10 * n, f"mx{n}.{name}", (ip,)) for n, ip in enumerate(addresses, 1))
         return Site(name, hosts, provider, name)
 
     def campaign(self, rows, name="spring", *, on_unknown="retry", run=True):

@@ -54,7 +54,7 @@ def test_who_waits_for_a_full_address_is_told_and_does_not_ask_for_each_message(
     one = world(settings=fast(connections=1))
     one.farm.obliging()
     one.disk.delay, one.pool.delay = 0.01, 0.05
-    one.routes = {f"d{n}.example": one.site(f"s{n}.example", "192.0.2.1", "192.0.2.2") for n in range(20)}
+    one.routes = {f"d{n}.example": one.site(f"s{n}.example", "192.0.2.1", "192.0.2.2", same=True) for n in range(20)}
     planned = []
     plan = one.street.plan
     one.street.plan = lambda site: planned.append(site) or plan(site)
@@ -118,10 +118,23 @@ def test_an_address_that_may_be_connected_to_again_is_not_forgotten_over_a_full_
     one.farm.obliging()
     held = one.street.gates.of_address("192.0.2.1", "", 0.0)
     held.gate.opened(0.0)
-    one.routes = {"a.example": one.site("a.example", "192.0.2.1", "192.0.2.2")}
+    one.routes = {"a.example": one.site("a.example", "192.0.2.1", "192.0.2.2", same=True)}
     run = one.campaign({"a.example": 5})
     one.send(15)
     assert one.statuses(run) == {"delivered": 5}
+
+
+def test_a_worse_host_is_never_used_while_the_better_one_only_has_to_wait(world, fast):
+    """Twenty sites whose better host is at one address: its places and its pace are everybody's."""
+    one = world(settings=fast(connections=3, connection_rate=Rate(100, 60.0, 2), messages_per_connection=3))
+    one.farm.obliging()
+    one.routes = {f"d{n}.example": one.site(f"s{n}.example", "192.0.2.1", f"192.0.2.{n + 100}") for n in range(20)}
+    run = one.campaign(dict.fromkeys(one.routes, 7))
+    one.send(600)
+    assert one.statuses(run) == {"delivered": 140}
+    assert {ip for _, ip in one.farm.connected} == {"192.0.2.1"}
+    one.settle_down()
+    one.check_empty()
 
 
 STREETS = st.fixed_dictionaries({
@@ -165,7 +178,9 @@ def test_whatever_is_scarce_everybody_is_served_and_nobody_waits_for_nothing(wor
         ips = [f"192.0.2.{address}" for address in street["rng"].sample(range(5), street["rng"].randint(1, 3))]
         if one.farm.dead.issuperset(ips):
             ips.append("192.0.2.0")
-        one.routes[f"d{n}.example"] = one.site(f"s{n}.example", *ips, provider=street["rng"].choice(["", "big"]))
+        one.routes[f"d{n}.example"] = one.site(
+            f"s{n}.example", *ips, provider=street["rng"].choice(["", "big"]), same=street["rng"].choice([True, False])
+        )
     run = one.campaign(dict.fromkeys(one.routes, street["rows"]))
     one.start()
     last = [0.0, 0]

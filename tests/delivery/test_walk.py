@@ -15,6 +15,7 @@ class FakeLane:
     """Hears how a walk ended."""
 
     needs_connection = True
+    connections = 0
 
     def __init__(self, one, site):
         self.site, self.limits, self.heard, self.woken = site, one.street.limits_of(site), [], []
@@ -42,7 +43,9 @@ class FakeLane:
 
 @pytest.fixture
 def one(world):
-    return world()
+    made = world()
+    made.street.rng.shuffle = lambda _: None  # hosts of one preference in their order
+    return made
 
 
 def site(*addresses, provider="", same=False):
@@ -93,9 +96,37 @@ def test_at_most_five_addresses(one):
     for n in range(5):
         one.farm.made[n].close(Stage.CONNECT, None, f"refused {n}", Category.CONNECTION)
     assert len(one.farm.made) == 5
+    assert one.farm.made[4].options["timeouts"].connect == 30.0, "patient: no other is tried in this walk"
     ((what, outcome),) = lane.heard
     assert what == "failed"
     assert (outcome.note, outcome.stage, outcome.peer.ip) == ("refused 4", Stage.CONNECT, "192.0.2.5")
+
+
+def attempt(one, where, works):
+    """One walk, at the end of which only the address ``works`` answers: whether it came to it."""
+    lane, _ = walking(one, where)
+    while not lane.heard:
+        connection = one.farm.made[-1]
+        if connection.peer.ip == works:
+            connection.greet()
+        else:
+            connection.close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
+    one.clock.advance(600.0)
+    return lane.heard == [("arrived", works)]
+
+
+def test_a_host_with_twelve_addresses_of_which_one_works_is_reached_by_repeated_attempts(one):
+    addresses = tuple(f"192.0.2.{n}" for n in range(1, 13))
+    where = Site("site", (MxHost(10, "mx.example", addresses),), "", "site")
+    assert [attempt(one, where, addresses[-1]) for _ in range(3)] == [False, False, True]
+    assert set(ips(one)) == set(addresses)
+    assert len(one.farm.made) <= 15
+
+
+def test_a_better_host_with_five_dead_addresses_does_not_hide_the_worse_one(one):
+    better = MxHost(10, "mx1.example", tuple(f"192.0.2.{n}" for n in range(1, 6)))
+    where = Site("site", (better, MxHost(20, "mx2.example", ("192.0.2.9",))), "", "site")
+    assert [attempt(one, where, "192.0.2.9") for _ in range(2)] == [False, True]
 
 
 def test_a_421_before_mail_leads_to_the_next_and_is_no_death(one, kit):
@@ -147,7 +178,7 @@ def test_a_resumed_handshake_that_fails_is_tried_once_more_under_tls(one):
 
 def test_in_clear_is_for_the_address_whose_tls_is_broken_and_for_no_other(one):
     """Where that address may not be connected to again just now, the walk goes on: under TLS."""
-    walking(one, site(A, B))
+    walking(one, site(A, B, same=True))
     one.farm.made[0].close(Stage.STARTTLS, None, "handshake failed", Category.TLS, tls_failed=True)
     assert ips(one) == [A, B]
     assert one.farm.made[1].options["session_options"].tls == "opportunistic"
@@ -156,7 +187,7 @@ def test_in_clear_is_for_the_address_whose_tls_is_broken_and_for_no_other(one):
 def test_in_clear_ends_with_the_address_that_is_found_dead_meanwhile(one):
     """Its TLS is broken, another walk found it dead, and a full one was passed over: the next one is under TLS."""
     full(one, A)
-    _, walk = walking(one, site(A, B, C))
+    _, walk = walking(one, site(A, B, C, same=True))
     one.street.memory.failed(B, one.street.now())
     one.farm.made[0].close(Stage.STARTTLS, None, "handshake failed", Category.TLS, tls_failed=True)
     assert ips(one) == [B, C]
@@ -202,14 +233,71 @@ def full(one, ip):
 
 def test_an_address_that_others_hold_is_passed_over(one):
     full(one, A)
-    lane, _ = walking(one, site(A, B))
+    lane, _ = walking(one, site(A, B, same=True))
     assert ips(one) == [B]
     assert lane.heard == []
 
 
+def test_a_worse_preference_waits_while_the_better_host_only_has_no_place(one):
+    taken = full(one, A)
+    lane, walk = walking(one, site(A, B))
+    assert (ips(one), lane.heard) == ([], [("stopped",)])
+    assert walk.full == [taken]
+
+
+def test_a_worse_preference_waits_while_the_better_host_may_only_not_be_connected_to_just_now(one):
+    address(one, A).opened(0.0)
+    lane, walk = walking(one, site(A, B))
+    assert (ips(one), lane.heard) == ([], [("stopped",)])
+    assert walk.again_at == pytest.approx(0.6)
+    one.clock.advance(0.6)
+    walking(one, site(A, B))
+    assert ips(one) == [A]
+
+
+def test_one_dead_host_of_two_does_not_lead_to_a_worse_preference_while_the_other_only_has_no_place(one):
+    hosts = [(10, A), (10, B), (20, C)]
+    where = Site("site", tuple(MxHost(rank, f"mx.{ip}", (ip,)) for rank, ip in hosts), "", "site")
+    taken = full(one, B)
+    lane, walk = walking(one, where)
+    one.farm.made[0].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
+    assert (ips(one), lane.heard, walk.full) == ([A], [("stopped",)], [taken])
+
+
+def test_a_worse_preference_is_tried_where_the_better_host_is_remembered_dead_whatever_its_places(one):
+    full(one, A)
+    one.street.memory.failed(A, one.street.now())
+    walking(one, site(A, B))
+    assert ips(one) == [B]
+
+
+@pytest.mark.parametrize("connections", [0, 3])
+def test_too_many_connections_lead_to_a_worse_preference_only_where_the_lane_has_none(one, kit, connections):
+    lane = FakeLane(one, site(A, B))
+    lane.connections = connections
+    Walk(lane, one.street).start()
+    one.farm.made[0].close(Stage.GREETING, kit.reply(421, "4.7.0 too many connections from your IP"), "refused")
+    if connections:
+        ((what, outcome),) = lane.heard
+        assert (ips(one), what, outcome.reply.code) == ([A], "failed", 421)
+    else:
+        assert ips(one) == [A, B]
+
+
+def test_addresses_without_a_place_do_not_count_among_the_five(one):
+    addresses = [f"192.0.2.{n}" for n in range(1, 12)]
+    for ip in addresses[:6]:
+        full(one, ip)
+    lane, _ = walking(one, site(*addresses, same=True))
+    for n in range(4):
+        one.farm.made[n].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
+    one.farm.made[4].greet()
+    assert lane.heard == [("arrived", addresses[10])]
+
+
 def test_where_all_is_taken_it_steps_back_and_tells_of_all(one):
     taken = [full(one, A), full(one, B)]
-    lane, walk = walking(one, site(A, B))
+    lane, walk = walking(one, site(A, B, same=True))
     assert (ips(one), lane.heard) == ([], [("stopped",)])
     assert walk.full == taken
 
@@ -217,18 +305,18 @@ def test_where_all_is_taken_it_steps_back_and_tells_of_all(one):
 def test_a_walk_that_passed_one_over_has_not_failed(one):
     """The other host is dead: that says nothing of the one that only has no place just now."""
     taken = full(one, A)
-    lane, walk = walking(one, site(A, B))
+    lane, walk = walking(one, site(A, B, same=True))
     one.farm.made[0].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
     assert (ips(one), lane.heard, walk.full) == ([B], [("stopped",)], [taken])
     one.clock.advance(1.0)
-    lane, walk = walking(one, site(A, B))
+    lane, walk = walking(one, site(A, B, same=True))
     assert (ips(one), lane.heard, walk.full) == ([B], [("stopped",)], [taken]), "known to be dead, and left alone"
 
 
 def test_a_living_host_behind_a_dead_one_is_tried_all_the_same(one):
     """The walk was planned before the second one was found to be dead."""
     full(one, A)
-    lane = FakeLane(one, site(A, B, C))
+    lane = FakeLane(one, site(A, B, C, same=True))
     walk = Walk(lane, one.street)
     one.street.memory.failed(B, one.street.now())
     walk.start()

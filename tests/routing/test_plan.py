@@ -18,9 +18,14 @@ def site(*hosts):
     return site_of(hosts, {})
 
 
+def planned(where, memory, now):
+    return [stop.ip for stop in plan(where, memory, now, Still())]
+
+
 def test_preference_first_and_first_addresses_before_second_ones():
     where = site((20, "c", ["4"]), (10, "a", ["1", "2"]), (10, "b", ["3"]))
-    assert plan(where, HostMemory(), 0.0, Still()) == [("a", "1"), ("b", "3"), ("a", "2"), ("c", "4")]
+    expected = [(10, "a", "1"), (10, "b", "3"), (10, "a", "2"), (20, "c", "4")]
+    assert plan(where, HostMemory(), 0.0, Still()) == expected
 
 
 def test_hosts_of_one_preference_are_shuffled():
@@ -29,22 +34,17 @@ def test_hosts_of_one_preference_are_shuffled():
     assert len({plan(where, HostMemory(), 0.0, rng)[0] for _ in range(100)}) == 5
 
 
-def test_a_walk_is_five_addresses_long():
-    where = site(*((10, f"h{n}", [f"192.0.2.{n}"]) for n in range(9)))
-    assert len(plan(where, HostMemory(), 0.0, Still())) == 5
-
-
 def test_an_address_of_two_hosts_is_tried_once_and_a_host_without_one_never():
     where = site((10, "a", ["1"]), (20, "b", ["1", "2"]), (30, "c", []))
-    assert plan(where, HostMemory(), 0.0, Still()) == [("a", "1"), ("b", "2")]
+    assert plan(where, HostMemory(), 0.0, Still()) == [(10, "a", "1"), (20, "b", "2")]
 
 
-def test_the_dead_come_last_before_the_walk_is_cut():
+def test_the_dead_come_last():
     memory = HostMemory()
     for address in ("0", "1", "2"):
         memory.failed(address, 0.0)
     where = site(*((n, f"h{n}", [str(n)]) for n in range(7)))
-    assert [address for _, address in plan(where, memory, 1.0, Still())] == ["3", "4", "5", "6", "0"]
+    assert planned(where, memory, 1.0) == ["3", "4", "5", "6", "0", "1", "2"]
 
 
 def test_where_all_are_dead_all_are_tried_soonest_due_first():
@@ -52,7 +52,29 @@ def test_where_all_are_dead_all_are_tried_soonest_due_first():
     memory.failed("2", 0.0)
     memory.failed("1", 5.0)
     where = site((10, "a", ["1"]), (20, "b", ["2"]))
-    assert plan(where, memory, 6.0, Still()) == [("b", "2"), ("a", "1")]
+    assert planned(where, memory, 6.0) == ["2", "1"]
+
+
+def test_five_or_fewer_go_by_preference_alone_when_their_back_off_is_over():
+    memory = HostMemory()
+    memory.failed("1", 0.0)
+    assert planned(site((10, "a", ["1"]), (20, "b", ["2", "3"])), memory, 60.0) == ["1", "2", "3"]
+
+
+def test_of_more_than_five_those_that_failed_leave_four_of_the_first_places_to_the_others():
+    memory = HostMemory()
+    for n, address in enumerate("012345"):
+        memory.failed(address, float(5 - n))
+    where = site((10, "a", list("012345")), (20, "b", list("6789")))
+    assert planned(where, memory, 100.0) == ["5", "6", "7", "8", "9", "0", "1", "2", "3", "4"]
+
+
+def test_of_more_than_five_that_all_failed_the_best_and_those_that_failed_longest_ago_come_first():
+    memory = HostMemory()
+    for n, address in enumerate("01234567"):
+        memory.failed(address, float(-n))
+    where = site((10, "a", list("0123")), (20, "b", list("4567")))
+    assert planned(where, memory, 100.0)[:5] == ["3", "4", "5", "6", "7"]
 
 
 HOSTS = st.lists(
@@ -63,17 +85,28 @@ HOSTS = st.lists(
 )
 
 
-@given(HOSTS, st.sets(st.sampled_from("123456789")), st.integers())
-def test_a_plan_never_starves_a_site(hosts, dead, seed):
-    memory = HostMemory()
-    for address in sorted(dead):
-        memory.failed(address, 0.0)
-    walk = plan(site(*hosts), memory, 1.0, random.Random(seed))
-    addresses = [address for _, address in walk]
-    every = {address for _, _, given in hosts for address in given}
-    assert len(addresses) == len(set(addresses)) == min(5, len(every))
-    alive = [address not in dead for address in addresses]
-    assert alive == sorted(alive, reverse=True)
-    best = {address: min(p for p, _, given in hosts if address in given) for address in every}
-    living = [best[address] for address in addresses if address not in dead]
-    assert living == sorted(living)
+@given(HOSTS, st.dictionaries(st.sampled_from("123456789"), st.floats(0, 100)), st.integers())
+def test_a_plan_has_every_address_once_the_living_first_and_those_of_its_first_five_by_preference(hosts, failed, seed):
+    memory, now = HostMemory(), 110.0
+    for address, then in failed.items():
+        memory.failed(address, then)
+    walk = plan(site(*hosts), memory, now, random.Random(seed))
+    every = {address: min(p for p, _, given in hosts if address in given) for _, _, given in hosts for address in given}
+    assert sorted((stop.ip, stop.preference) for stop in walk) == sorted(every.items())
+    dead = [memory.dead_until(stop.ip, now) is not None for stop in walk]
+    assert dead == sorted(dead)
+    first = [stop.preference for stop, gone in zip(walk[:5], dead, strict=False) if not gone]
+    assert first == sorted(first)
+    if first:
+        assert first[0] == min(p for address, p in every.items() if memory.dead_until(address, now) is None)
+
+
+@given(HOSTS, st.integers(), st.floats(61, 10_000))
+def test_attempts_that_all_fail_come_to_every_address(hosts, seed, pause):
+    memory, now, rng, seen = HostMemory(), 0.0, random.Random(seed), set()
+    for _ in range(4):
+        for stop in plan(site(*hosts), memory, now, rng)[:5]:
+            seen.add(stop.ip)
+            memory.failed(stop.ip, now)
+        now += pause
+    assert seen == {address for _, _, given in hosts for address in given}

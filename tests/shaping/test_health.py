@@ -55,17 +55,17 @@ def test_the_oldest_are_forgotten():
     assert repr(memory) == "<HostMemory of 2 addresses>"
 
 
-def test_the_dead_come_last_and_soonest_due_first():
+def test_a_failure_is_remembered_beyond_its_back_off_until_it_works():
     memory = HostMemory()
-    memory.failed("b", 0.0)
+    assert memory.failed_until("a") is None
     memory.failed("a", 5.0)
-    assert memory.usable(HOSTS, 10.0) == ["c", "d", "b", "a"]
-    assert memory.usable(HOSTS, 62.0) == ["b", "c", "d", "a"]
-    assert memory.usable(HOSTS, 65.0) == HOSTS
+    assert (memory.failed_until("a"), memory.dead_until("a", 66.0)) == (65.0, None)
+    memory.worked("a")
+    assert memory.failed_until("a") is None
 
 
 @given(st.lists(st.tuples(st.sampled_from(HOSTS), st.floats(0, 200), st.booleans()), max_size=50))
-def test_no_host_is_ever_locked_out(events):
+def test_a_host_is_dead_while_its_back_off_runs_and_has_failed_until_it_works(events):
     memory, now = HostMemory(), 0.0
     for host, pause, good in events:
         now += pause
@@ -73,10 +73,10 @@ def test_no_host_is_ever_locked_out(events):
             memory.worked(host)
         else:
             memory.failed(host, now)
-        order = memory.usable(HOSTS, now)
-        assert sorted(order) == HOSTS
-        dead = [memory.dead_until(host, now) is not None for host in order]
-        assert dead == sorted(dead)
+        for each in HOSTS:
+            until = memory.failed_until(each)
+            assert memory.dead_until(each, now) == (until if until is not None and until > now else None)
+        assert (memory.failed_until(host) is None) is good
 
 
 def test_a_site_rests_by_the_schedule():

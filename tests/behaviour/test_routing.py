@@ -1,0 +1,41 @@
+"""Where mail goes, with a real name server and real mail servers: preference, hosts with dead addresses, dead names."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def empty(world_in: Callable[[Path], Any], tmp_path: Path) -> Iterator[Any]:
+    made = world_in(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def servers_of(world: Any, domain: str) -> Counter[str]:
+    return Counter(one["ip"] for one in world.server.received() if one["to"].endswith("@" + domain))
+
+
+def test_a_worse_mx_host_gets_nothing_while_the_better_one_only_waits_for_its_pace(empty: Any) -> None:
+    """The better hosts of two sites are one address, which takes so many connections a minute from both."""
+    shared, worse = "127.0.2.1", "127.0.2.2"
+    hosts = {"a1.test": shared, "b1.test": shared, "b2.test": worse}
+    empty.start_names({"aa.test": ["a1.test"], "bb.test": ["b1.test", "b2.test"]}, hosts)
+    empty.start_mail([shared, worse])
+    empty.settings(shaping={"default": {"connection_rate": "100/m"}})
+    campaign = empty.campaign("spring", [f"u{n}@{domain}" for n in range(300) for domain in ("aa.test", "bb.test")])
+
+    ended = empty.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    assert campaign.statuses() == {"delivered": 600}
+    assert servers_of(empty, "aa.test") == servers_of(empty, "bb.test") == {shared: 300}
