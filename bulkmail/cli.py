@@ -12,14 +12,16 @@ from datetime import UTC, datetime
 
 from bulkmail import __version__
 from bulkmail.campaign import schema as campaign_schema
+from bulkmail.content import DkimKeyError, new_pem, record, record_name, zone_lines
 from bulkmail.delivery import prepare
-from bulkmail.mail import BulkmailError, Refused, Status
-from bulkmail.settings import load_settings
+from bulkmail.mail import AddressError, BulkmailError, Refused, Status, domain_key
+from bulkmail.settings import load_settings, parse_selector
 from bulkmail.settings import schema as settings_schema
 from bulkmail.shaping import in_words
 from bulkmail.spool import CampaignRow, Reading, copy_spool, forget_sites, open_reader, public
 
 DONE, REFUSED, USAGE = 0, 1, 2
+_KEY_BYTES = 64_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("target", metavar="TO", help="the same, not in use and empty")
     copy.set_defaults(run=_copy)
 
+    _dkim_commands(commands.add_parser("dkim", help="make a DKIM key, or print the DNS record of one"))
+
     schema = commands.add_parser("schema", help="the JSON Schema of campaign.yaml, or of bulkmail.yaml")
     schema.add_argument("which", nargs="?", choices=("campaign", "settings"), default="campaign")
     schema.set_defaults(run=_schema)
@@ -84,6 +88,24 @@ def _parser() -> argparse.ArgumentParser:
     sink = "run the rehearsal's world alone: DNS and mail servers on loopback; --help says with which options"
     commands.add_parser("sink", help=sink, add_help=False).set_defaults(run=_sink)
     return parser
+
+
+def _dkim_commands(dkim: argparse.ArgumentParser) -> None:
+    actions = dkim.add_subparsers(required=True, metavar="ACTION")
+    new = actions.add_parser("new", help="make a key; print its DNS record and the settings for it")
+    new.add_argument("domain", metavar="DOMAIN", help="the domain of From")
+    new.add_argument("selector", metavar="SELECTOR", help="a name for the key, such as s1; a new key gets a new one")
+    new.add_argument("--type", choices=("rsa", "ed25519"), default="rsa", help="default: rsa, of 2048 bits")
+    new.add_argument(
+        "--key", metavar="FILE", help="where to put it (default: keys/DOMAIN-SELECTOR.pem); never over one"
+    )
+    new.set_defaults(run=_dkim_new)
+    record = actions.add_parser("record", help="print the DNS record of a key")
+    record.add_argument("key", metavar="KEYFILE", nargs="?", help="the private key (default: all keys of the settings)")
+    record.add_argument("domain", metavar="DOMAIN", nargs="?", help="with SELECTOR: print it for a zone file")
+    record.add_argument("selector", metavar="SELECTOR", nargs="?")
+    record.add_argument("--settings", help="the operator's settings (default: ./bulkmail.yaml when it is there)")
+    record.set_defaults(run=_dkim_record)
 
 
 def _check(given: argparse.Namespace) -> int:
@@ -157,6 +179,62 @@ def _copy(given: argparse.Namespace) -> int:
     count = copy_spool(given.source, given.target, lambda text: print(text, file=sys.stderr))
     print(f"{count:,} recipients are in {public(given.target)} now; set `spool` to it")
     return DONE
+
+
+def _dkim_new(given: argparse.Namespace) -> int:
+    domain, selector = _key_name(given.domain, given.selector)
+    path = given.key or os.path.join("keys", f"{domain}-{selector}.pem")
+    pem = new_pem(given.type)
+    try:
+        os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(pem)
+    except FileExistsError:
+        raise BulkmailError(f"{path} is there already, and a key is never written over; use another selector") from None
+    except OSError as error:
+        raise BulkmailError(f"{path} cannot be written ({error.strerror})") from None
+    print(f"The private key is in {path}; only you can read it.\n")
+    print("Publish this record (a zone file's form):\n")
+    print(zone_lines(domain, selector, pem))
+    print("\nor, where your DNS provider has a form, a record of type TXT:\n")
+    print(f"name:  {record_name(domain, selector)}\nvalue: {record(pem)}")
+    print("\nThen add it to `dkim` in bulkmail.yaml:\n")
+    print(f"dkim:\n  - {{domain: {domain}, selector: {selector}, key: {json.dumps(path)}}}")
+    return DONE
+
+
+def _dkim_record(given: argparse.Namespace) -> int:
+    if given.key is None:
+        keys = load_settings(given.settings, os.getcwd()).dkim
+        if not keys:
+            raise BulkmailError("the settings have no `dkim` keys; give a key file")
+        for key in keys:
+            print(zone_lines(key.domain, key.selector, key.pem))
+        return DONE
+    if given.domain is not None and given.selector is None:
+        raise BulkmailError("give DOMAIN and SELECTOR, or neither")
+    try:
+        with open(given.key, "rb") as file:
+            pem = file.read(_KEY_BYTES)
+    except OSError as error:
+        raise BulkmailError(f"{given.key} cannot be read ({error.strerror})") from None
+    try:
+        if given.domain is None:
+            print(record(pem))
+        else:
+            print(zone_lines(*_key_name(given.domain, given.selector), pem))
+    except DkimKeyError as error:
+        raise BulkmailError(f"{given.key}: {error}") from None
+    return DONE
+
+
+def _key_name(domain: str, selector: str) -> tuple[str, str]:
+    try:
+        return domain_key(domain), parse_selector(selector)
+    except (AddressError, ValueError) as error:
+        raise BulkmailError(str(error)) from None
 
 
 def _figures(row: CampaignRow, totals: dict[tuple[str, str, str], int]) -> dict[str, object]:

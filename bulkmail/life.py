@@ -31,6 +31,7 @@ from bulkmail.delivery import (
     WallClock,
     Watching,
     background,
+    compare_records,
 )
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import own_name, raise_file_limit
@@ -218,6 +219,8 @@ class Life:
             router = RelayRouter(ask, clock, relay.host, relay.port)
             self._relaying = Relaying(relay, reactor=self.reactor, nonce=secrets.token_urlsafe)
         await router.check()
+        if self.settings.dkim and not self._rehearsal:  # a rehearsal's name server knows nobody's keys
+            background(compare_records(ask, self.settings.dkim), "comparing DKIM keys with the DNS")
         return router
 
     async def _open_resolver(self) -> Any:

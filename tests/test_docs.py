@@ -209,8 +209,9 @@ def key_file(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     key = ed25519.Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "example.com.pem").write_bytes(pem)
-    (folder / "example.com.pem").chmod(0o600)
+    for name in ("example.com.pem", "example.com-s1.pem"):
+        (folder / name).write_bytes(pem)
+        (folder / name).chmod(0o600)
 
 
 def test_the_campaign_in_the_readme_could_be_sent(tmp_path: Path) -> None:

@@ -3,13 +3,27 @@
 Room: content; it runs inside worker processes and in the check before a start, and needs nothing but its arguments.
 Takes: a campaign's ``content`` (plain data: templates, columns, sender, keys) and rows of its recipients files.
 Gives: complete messages (CRLF, 7 bit, signed, not dot-stuffed), or why one row has none; all problems of a campaign.
-Never: reads a file, a clock or a random number; runs data as a template; lets CR or LF from data into a field.
+Never: reads a file, a clock or (but for a new DKIM key) a random number; runs data as a template; lets CR or LF from
+data into a field.
 """
 
 from __future__ import annotations
 
 from bulkmail.content.check import check_content
 from bulkmail.content.compose import Composer
+from bulkmail.content.dkim import DkimKeyError
+from bulkmail.content.dkim_record import key_in_words, new_pem, record, record_name, wrong_with, zone_lines
 from bulkmail.content.shared import same_for_all
 
-__all__ = ["Composer", "check_content", "same_for_all"]
+__all__ = [
+    "Composer",
+    "DkimKeyError",
+    "check_content",
+    "key_in_words",
+    "new_pem",
+    "record",
+    "record_name",
+    "same_for_all",
+    "wrong_with",
+    "zone_lines",
+]

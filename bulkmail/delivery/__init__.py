@@ -41,6 +41,7 @@ from bulkmail.delivery.composing import Composing
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.opening import Prepared, prepare, refusal
+from bulkmail.delivery.published import compare_records
 from bulkmail.delivery.relay import Relaying
 from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.reporting import Reporting
@@ -66,6 +67,7 @@ __all__ = [
     "WallClock",
     "Watching",
     "background",
+    "compare_records",
     "prepare",
     "refusal",
 ]

@@ -107,7 +107,7 @@ class Found:
     kind: Literal["data", "empty", "missing", "failed"]
     name: str
     until: float
-    records: tuple[Any, ...] = ()  # MX: (preference, host); A and AAAA: the address
+    records: tuple[Any, ...] = ()  # MX: (preference, host); TXT: the text; A and AAAA: the address
     alias: bool = False
     text: str = ""
 
@@ -119,6 +119,8 @@ def _text(name: dns.name.Name) -> str:
 def _record(record: Any) -> Any:
     if record.rdtype == dns.rdatatype.MX:
         return (record.preference, intern(_text(record.exchange)))  # one for all the domains that it takes mail for
+    if record.rdtype == dns.rdatatype.TXT:
+        return b"".join(record.strings).decode("utf-8", "replace")
     return record.address
 
 
@@ -195,7 +197,7 @@ class Lookup:
         self._checking: asyncio.Task[None] | None = None
 
     async def ask(self, name: str, kind: str) -> Found:
-        """What the DNS says of ``name``; ``kind`` is MX, A or AAAA. Raises OwnFault where no nameserver answers."""
+        """What the DNS says of ``name``; ``kind``: MX, TXT, A or AAAA. Raises OwnFault where no nameserver answers."""
         key = (name, kind)
         found = self._cache.get(key, self._clock())
         if found is not None:

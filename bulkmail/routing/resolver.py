@@ -11,6 +11,9 @@ Jobs and answers are plain data:
 or ``("failed", permanent, category, text, ttl)``.
 ``("host", name)``, of a relay: no MX, any address, IPv6 behind IPv4 -> the same.
 
+``("texts", name)`` -> ``("texts", [text, ...])``, the TXT records of a name, none where there are none; or ``("failed",
+...)`` as above.
+
 Hosts come in order of preference; one that cannot be used now is there with no addresses, so that the set of a
 destination does not change with the weather.
 Each may answer ``("own-fault", text)``: no nameserver answers anything, or it denies what must exist.
@@ -83,6 +86,8 @@ class Resolver:
                 return await self._route_in_time(self._lookup, job[1])
             if job[0] == "host":
                 return await self._relay(self._lookup, job[1])
+            if job[0] == "texts":
+                return await self._texts(self._lookup, job[1])
             if job[0] == "check":
                 await self._lookup.check()
                 await self._lookup.vouch()
@@ -187,6 +192,12 @@ class Resolver:
             return _failed(False, Category.DNS, failed[0].text, ttl)
         lacking = "does not exist" if answers[0].kind == "missing" else "has no address"
         return _failed(True, Category.ROUTING, f"{name} {lacking}", ttl)
+
+    async def _texts(self, lookup: Lookup, name: str) -> tuple[Any, ...]:
+        found = await lookup.ask(name, "TXT")
+        if found.kind == "failed":
+            return _failed(False, Category.DNS, found.text, found.until - asyncio.get_running_loop().time())
+        return ("texts", list(found.records))
 
     async def _nowhere(
         self, lookup: Lookup, domain: str, hosts: list[_Host], *, implicit: bool, ttl: float

@@ -28,7 +28,7 @@ from bulkmail.settings.sections import (
     Total,
     Web,
 )
-from bulkmail.settings.values import TlsMode
+from bulkmail.settings.values import TlsMode, parse_selector
 
 __all__ = [
     "DEFAULT_FILE",
@@ -52,6 +52,7 @@ __all__ = [
     "Total",
     "Web",
     "load_settings",
+    "parse_selector",
     "read_secret",
     "schema",
     "secret_of",

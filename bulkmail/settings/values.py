@@ -161,7 +161,8 @@ def _network(text: str) -> str:
     raise ValueError(f"{text!r} has bits set behind its prefix; did you mean {near}?")
 
 
-def _selector(text: str) -> str:
+def parse_selector(text: str) -> str:
+    """A DKIM selector (RFC 6376 3.1). Raises ValueError."""
     name, found, _ = text.lower().partition("._domainkey")
     if found:
         raise ValueError(f"{text!r} is the name of the DNS record; the selector is what stands before it: {name}")
@@ -212,7 +213,7 @@ Domain = Annotated[Line, AfterValidator(_or_value_error(domain_key))]
 Nameservers = Annotated[Many[Annotated[str, AfterValidator(_nameserver)]], AfterValidator(_filled)]
 Networks = Many[Annotated[str, AfterValidator(_network)]]
 Suffixes = Annotated[Many[Annotated[str, AfterValidator(_suffix)]], AfterValidator(_filled)]
-Selector = Annotated[str, AfterValidator(_selector)]
+Selector = Annotated[str, AfterValidator(parse_selector)]
 ListFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_file)]
 KeyFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_key_file)]
 SpoolPlace = Annotated[Line, AfterValidator(_spool)]

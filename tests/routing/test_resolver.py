@@ -319,3 +319,17 @@ def test_a_relay_may_be_anywhere_and_has_no_mx(zone, relay):
 def test_a_relay_without_an_address(zone, relay):
     assert relay("absent.test")[:4] == ("failed", True, "routing", "absent.test does not exist")
     assert relay("nothing.test")[:4] == ("failed", True, "routing", "nothing.test has no address")
+
+
+def test_the_texts_of_a_name_come_whole(zone, handle):
+    zone.zone["long.test"] = {"TXT": ['"v=DKIM1; k=rsa; p=" "abc"', '"second"']}
+    zone.zone["alias.test"] = {"CNAME": ["long.test."]}
+    jobs = [("texts", name) for name in ("long.test", "alias.test", "nothing.test", "shop.test", "absent.test")]
+    found = [sorted(answer[1]) for answer in handle(*jobs) if answer[0] == "texts"]
+    assert found == [["second", "v=DKIM1; k=rsa; p=abc"]] * 2 + [["hello"], [], []]
+
+
+def test_texts_that_the_dns_does_not_tell_are_not_taken_for_none(zone, handle):
+    zone.moods["broken.test"] = "servfail"
+    (answer,) = handle(("texts", "broken.test"))
+    assert answer[:3] == ("failed", False, "dns")
