@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import os
-import stat
 from codecs import BOM_UTF8
 from io import FileIO
 
+from bulkmail.campaign.files import ListPath
+from bulkmail.files import open_regular
 from bulkmail.mail import Problem, Refused
 
 _MAGIC = (
@@ -65,11 +65,10 @@ def is_wide(encoding: str) -> bool:
 def open_bytes(path: str, encoding: str) -> ByteSource:
     """The bytes of a regular file, from its beginning. Raises Refused."""
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
-            raise refuse(path, "is not a regular file; give the path of a CSV file")
-        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by Lines.close
-    except OSError as error:
-        raise refuse(path, f"cannot be read: {error.strerror}; check the path and its permissions") from None
+        descriptor = path.open() if isinstance(path, ListPath) else open_regular(path)
+    except ValueError as error:
+        raise refuse(path, f"{error}; give the path of a CSV file") from None
+    file = FileIO(descriptor)
     return Narrowed(file, encoding) if is_wide(encoding) else file
 
 

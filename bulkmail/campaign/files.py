@@ -1,11 +1,15 @@
-"""The files of a campaign's folder: nothing outside it is ever opened, and nothing that could make us wait."""
+"""The files of a campaign's folder: nothing outside it is ever opened, and nothing that could make us wait.
+
+`ListPath` is how a list goes from the process that checked it to the one that reads it.
+"""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 
-from bulkmail.yamlfile import open_regular, read_regular
+from bulkmail.files import FileId, Folder, identity, open_regular
 
 CAMPAIGN_FILE = "campaign.yaml"
 STATUS_FILE = "STATUS.txt"
@@ -14,29 +18,78 @@ OURS = frozenset({"report", "rehearsal", STATUS_FILE, STATUS_ASIDE})  # what we 
 MAX_FILES = 10_000
 MAX_DEPTH = 10
 
+Reference = tuple[str, FileId, str, FileId]
+"""A list as plain data: the path and the id of the campaign's folder, the list's name in it and its id."""
 
-def inside(folder: str, name: str) -> str:
-    """The real path of ``name`` in ``folder``, links resolved. Raises ValueError with a sentence."""
+
+class ListPath(str):
+    """The path of a list, for messages, that knows how the list is opened.
+
+    One of a campaign's folder is opened beneath it, and only where folder and list are those that were checked; one
+    that the operator named (``reference`` is None) by its path.
+    """
+
+    __slots__ = ("reference",)
+
+    reference: Reference | None
+
+    @classmethod
+    def of(cls, given: str | Reference) -> ListPath:
+        """The path from plain data: a path, or a reference (which marshal may have made a list)."""
+        if isinstance(given, str):
+            path = cls(given)
+            path.reference = None
+        else:
+            folder, folder_id, name, file_id = given
+            path = cls(os.path.join(folder, name))
+            path.reference = folder, tuple(folder_id), name, tuple(file_id)  # type: ignore[assignment]
+        return path
+
+    @property
+    def plain(self) -> str | Reference:
+        """As plain data, for `of`."""
+        return str(self) if self.reference is None else self.reference
+
+    def open(self) -> int:
+        """A descriptor for reading. Raises ValueError with the rest of the sentence."""
+        if self.reference is None:
+            return open_regular(self)
+        path, folder_id, name, file_id = self.reference
+        try:
+            folder = Folder.open(path, known=folder_id)
+        except OSError as error:
+            raise ValueError(f"cannot be read ({error.strerror})") from None
+        try:
+            descriptor = folder.open_file(name)
+        except ValueError as error:
+            raise ValueError(str(error).removeprefix(f"{name} ")) from None
+        if identity(descriptor) != file_id:
+            os.close(descriptor)
+            raise ValueError("is another file than the one that was checked; start again")
+        return descriptor
+
+
+def check_name(name: str) -> None:
+    """Raises ValueError, with a sentence, for what cannot be the name of a file in the campaign's folder."""
     if not name:
         raise ValueError("must name a file, not nothing")
     if name.startswith("~"):
         raise ValueError(f"{name}: ~ is not expanded; name a file inside the campaign's folder")
     if os.path.isabs(name):
         raise ValueError(f"{name} is an absolute path; name a file inside the campaign's folder")
-    root = os.path.realpath(folder)
-    path = os.path.realpath(os.path.join(root, name))
-    if os.path.commonpath([root, path]) != root:
-        raise ValueError(f"{name} leads out of the campaign's folder; copy the file into it")
-    return path
 
 
-def size_inside(folder: str, name: str, limit: int | None = None) -> int:
+def id_inside(folder: Folder, name: str) -> FileId:
+    """Device and inode of what ``name`` leads to in the folder. Raises ValueError with a sentence."""
+    check_name(name)
+    status = folder.status(name)
+    return status.st_dev, status.st_ino
+
+
+def size_inside(folder: Folder, name: str, limit: int | None = None) -> int:
     """The size of a readable regular file in the folder, at most ``limit`` bytes. Raises ValueError with a sentence."""
-    path = inside(folder, name)
-    try:
-        descriptor = open_regular(path, follow=False)
-    except ValueError as error:
-        raise ValueError(f"{name} {error}") from None
+    check_name(name)
+    descriptor = folder.open_file(name)
     size = os.fstat(descriptor).st_size
     os.close(descriptor)
     if limit is not None and size > limit:
@@ -44,30 +97,29 @@ def size_inside(folder: str, name: str, limit: int | None = None) -> int:
     return size
 
 
-def read_inside(folder: str, name: str, limit: int) -> bytes:
+def read_inside(folder: Folder, name: str, limit: int) -> bytes:
     """The bytes of a regular file in the folder, at most ``limit``. Raises ValueError with a sentence."""
-    path = inside(folder, name)
-    try:
-        return read_regular(path, limit, follow=False)
-    except ValueError as error:
-        raise ValueError(f"{name} {error}") from None
+    check_name(name)
+    return folder.read(name, limit)
 
 
-def walk(folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every file (link, socket, ...) below ``folder``, with its path inside it, in a fixed order.
+def walk(folder: Folder) -> Iterator[tuple[str, os.stat_result | None, str]]:
+    """Every file (link, socket, ...) below ``folder``, in a fixed order: path inside it, status, a link's target.
 
-    Left out: what we write there ourselves; links to folders are entries, not ways. Raises ValueError past 10,000
-    files or ten levels, and when a folder in it cannot be read.
+    No status: it was removed since the folder was listed. Left out: what we write there ourselves; links to folders are
+    entries, not ways. Raises ValueError past 10,000 files or ten levels, and when a folder in it cannot be read.
     """
     found = 0
     ahead = [("", 0)]
     while ahead:
         where, depth = ahead.pop()
         try:
-            with os.scandir(os.path.join(folder, where)) as listing:
+            inner = folder.enter(where or ".")
+            with os.scandir(inner.descriptor) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
-        except OSError as error:
-            raise ValueError(f"the folder {where or '.'} cannot be read ({error.strerror})") from None
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ValueError(f"the folder {where or '.'} cannot be read ({why})") from None
         for entry in entries:
             if not where and entry.name in OURS:
                 continue
@@ -80,4 +132,15 @@ def walk(folder: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
             found += 1
             if found > MAX_FILES:
                 raise ValueError(f"the folder holds more than {MAX_FILES:,} files")
-            yield name, entry
+            yield name, *_looked_at(inner, entry, name)
+
+
+def _looked_at(folder: Folder, entry: os.DirEntry[str], name: str) -> tuple[os.stat_result | None, str]:
+    try:
+        status = entry.stat(follow_symlinks=False)
+        target = os.readlink(entry.name, dir_fd=folder.descriptor) if stat.S_ISLNK(status.st_mode) else ""
+    except FileNotFoundError:
+        return None, ""
+    except OSError as error:
+        raise ValueError(f"its file {name} cannot be read ({error.strerror})") from None
+    return status, target

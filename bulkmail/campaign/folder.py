@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from bulkmail.campaign.files import CAMPAIGN_FILE, STATUS_ASIDE, STATUS_FILE, inside, walk
+from bulkmail.campaign.files import CAMPAIGN_FILE, STATUS_ASIDE, STATUS_FILE, walk
+from bulkmail.files import Folder, MissingFileError
 from bulkmail.mail import OwnFault
 from bulkmail.yamlfile import one_line
 
@@ -80,32 +81,46 @@ def _fingerprint(entry: os.DirEntry[str]) -> str:
         raise ValueError("it is a symbolic link; move the folder itself here")
     if not entry.is_dir(follow_symlinks=False):
         raise ValueError("it is not a folder; a campaign is a folder with a campaign.yaml")
-    lines = [_line(file, item) for file, item in walk(entry.path)]
-    campaign_file = os.path.join(entry.path, CAMPAIGN_FILE)
-    if not os.path.lexists(campaign_file):
-        if os.path.lexists(os.path.join(entry.path, "campaign.yml")):
-            raise ValueError("rename its campaign.yml to campaign.yaml")
+    try:
+        folder = Folder.open(entry.path, follow=False)
+    except OSError as error:
+        raise ValueError(f"the folder . cannot be read ({error.strerror})") from None
+    lines = [_line(folder, *found) for found in walk(folder)]
+    try:
+        regular = stat.S_ISREG(folder.status(CAMPAIGN_FILE).st_mode)
+    except MissingFileError:
+        if _is_there(folder, CAMPAIGN_FILE):
+            raise ValueError("its campaign.yaml is a link that leads nowhere") from None
+        if _is_there(folder, "campaign.yml"):
+            raise ValueError("rename its campaign.yml to campaign.yaml") from None
         return ""
-    if not os.path.isfile(inside(entry.path, CAMPAIGN_FILE)):
+    if not regular:
         raise ValueError("its campaign.yaml is not a regular file")
     return sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _line(name: str, entry: os.DirEntry[str]) -> str:
-    """Name, inode, size and time of a file; of a link also where it leads."""
+def _is_there(folder: Folder, name: str) -> bool:
     try:
-        info = entry.stat(follow_symlinks=False)
-        line = f"{name!r} {info.st_mode} {info.st_ino} {info.st_size} {info.st_mtime_ns}"
-        if stat.S_ISLNK(info.st_mode):
-            line += f" {os.readlink(entry.path)!r}"
-            with contextlib.suppress(OSError):
-                target = os.stat(entry.path)
-                line += f" {target.st_ino} {target.st_size} {target.st_mtime_ns}"
-    except FileNotFoundError:  # removed since the folder was listed
+        os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _line(folder: Folder, name: str, status: os.stat_result | None, target: str) -> str:
+    """Name, inode, size and time of a file; of a link also where it leads, and the same of what is there."""
+    if status is None:
         return f"{name!r} gone"
-    except OSError as error:
-        raise ValueError(f"its file {name} cannot be read ({error.strerror})") from None
+    line = f"{name!r} {status.st_mode} {_change(status)}"
+    if target:
+        line += f" {target!r}"
+        with contextlib.suppress(ValueError):
+            line += f" {_change(folder.status(name))}"
     return line
+
+
+def _change(status: os.stat_result) -> str:
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
 
 
 @dataclass(slots=True)
@@ -157,31 +172,26 @@ class DropFolder:
             self._known[path].running = False
 
 
-def write_status(folder: str, text: str) -> bool:
-    """Put ``text`` into the folder's STATUS.txt, whole or not at all, readable by all. False: it said so already.
+def write_status(path: str, text: str) -> bool:
+    """Put ``text`` into STATUS.txt of the folder at ``path``, whole or not at all, readable by all. False: it said so.
 
-    Raises OSError, for example when the folder is gone.
+    Raises OSError, for example when the folder is gone, or a link by now.
     """
     data = text.encode("utf-8", "replace")
-    path = os.path.join(folder, STATUS_FILE)
-    if _content(path) == data:
+    folder = Folder.open(path, follow=False)
+    if _content(folder) == data:
         return False
-    aside = os.path.join(folder, STATUS_ASIDE)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(aside)  # left by a crash, or put there to lead us elsewhere
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o644)  # whatever the umask: it is for people
+    with os.fdopen(folder.create(STATUS_ASIDE, 0o644), "wb") as file:
         file.write(data)
-    os.rename(aside, path)
+    folder.rename(STATUS_ASIDE, STATUS_FILE)
     return True
 
 
-def _content(path: str) -> bytes | None:
-    """What is in our own file; None when it is not there or is no regular file."""
+def _content(folder: Folder) -> bytes | None:
+    """What is in our own file; None when it is not there or is nothing of ours."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        if not stat.S_ISREG(os.stat(STATUS_FILE, dir_fd=folder.descriptor, follow_symlinks=False).st_mode):
+            return None
+        return folder.read(STATUS_FILE, MAX_STATUS)
+    except (OSError, ValueError):
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(MAX_STATUS) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None

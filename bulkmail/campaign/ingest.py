@@ -3,8 +3,9 @@
 It runs in a process of its own (`bulkmail.workers` starts it by its name) and answers one job at a time:
 
 ``("open", options)``
-    options: ``files`` (absolute paths), ``encoding``, ``suppress`` (paths), ``skip`` (rows stored already), ``resume``
-    (the state stored with them, or None), ``scratch`` (a folder, or None).
+    options: ``files`` (absolute paths, or `ListPath.plain` of lists in a campaign's folder), ``encoding``, ``suppress``
+    (the same), ``skip`` (rows stored already), ``resume`` (the state stored with them, or None), ``scratch`` (a folder,
+    or None).
     -> ``("opened", columns, notices, sizes)``: the column names of each file, the address column as ``email``; what
     the operator should know, as (file, line, column, text); bytes of each file.
 ``("next", limit)``
@@ -28,6 +29,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Answer, Intake, as_data
 from bulkmail.mail import OwnFault, Refused
 
@@ -56,9 +58,9 @@ class Ingest:
             case ("open", dict(options)):
                 self._close()
                 self._intake = Intake(
-                    options["files"],
+                    [ListPath.of(given) for given in options["files"]],
                     encoding=options.get("encoding"),
-                    suppress=options.get("suppress") or (),
+                    suppress=[ListPath.of(given) for given in options.get("suppress") or ()],
                     skip=options.get("skip") or 0,
                     resume=options.get("resume"),
                     scratch=options.get("scratch"),

@@ -30,7 +30,7 @@ _SHOWN = 320  # characters of a bad address
 
 def as_data(problems: Sequence[Problem]) -> list[tuple[str, int, int, str]]:
     """As (file, line, column, message)."""
-    return [(problem.file, problem.line, problem.column, problem.message) for problem in problems]
+    return [(str(problem.file), problem.line, problem.column, problem.message) for problem in problems]
 
 
 class Intake:

@@ -7,22 +7,32 @@ from typing import Any
 
 from bulkmail.campaign.files import CAMPAIGN_FILE
 from bulkmail.campaign.model import Campaign, Place
+from bulkmail.files import Folder, MissingFileError
 from bulkmail.mail import Problem, Refused
-from bulkmail.yamlfile import load, validate
+from bulkmail.yamlfile import MAX_BYTES, load, validate
 
 
-def load_campaign(path: str) -> Campaign:
+def load_campaign(path: str, *, follow: bool = True) -> Campaign:
     """The campaign in the file at ``path``, or in the folder's campaign.yaml. Raises Refused with every problem found.
 
-    Checked are the keys and the files they name. What the templates say is checked by `snapshot`.
+    Checked are the keys and the files they name. What the templates say is checked by `snapshot`. ``follow``: whether
+    the folder may be a link.
     """
     if os.path.isdir(path):
-        near = os.path.join(path, "campaign.yml")
         path = os.path.join(path, CAMPAIGN_FILE)
-        if os.path.exists(near) and not os.path.lexists(path):
-            raise Refused([Problem(near, 0, 0, "rename this file to campaign.yaml")])
-    file = load(path)
-    return validate(file, Campaign, Place(os.path.dirname(os.path.abspath(path)), file))
+    where, name = os.path.split(path)
+    try:
+        folder = Folder.open(os.path.abspath(where), follow=follow)
+        data = folder.read(name, MAX_BYTES)
+    except OSError as error:
+        raise Refused([Problem(path, 0, 0, f"its folder cannot be opened ({error.strerror})")]) from None
+    except ValueError as error:
+        near = os.path.join(where, "campaign.yml")
+        if isinstance(error, MissingFileError) and name == CAMPAIGN_FILE and os.path.exists(near):
+            raise Refused([Problem(near, 0, 0, "rename this file to campaign.yaml")]) from None
+        raise Refused([Problem(path, 0, 0, f"the file {str(error).removeprefix(f'{name} ')}")]) from None
+    file = load(path, data)
+    return validate(file, Campaign, Place(folder, file))
 
 
 def schema() -> dict[str, Any]:

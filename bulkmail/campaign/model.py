@@ -6,7 +6,6 @@ The validators need to know the folder: `load.load_campaign` hands it in as the 
 from __future__ import annotations
 
 import codecs
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,8 @@ from pydantic import (
     model_validator,
 )
 
-from bulkmail.campaign.files import inside, size_inside
+from bulkmail.campaign.files import ListPath, id_inside, size_inside
+from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
 
@@ -34,15 +34,19 @@ MAX_ATTACHMENTS = 25_000_000  # each, and all together
 
 @dataclass(frozen=True)
 class Place:
-    """Where a campaign stands: its folder (absolute) and the file the values came from."""
+    """Where a campaign stands: its folder, opened, and the file the values came from.
 
-    folder: str
+    ``checked``: the lists with their ids where another process has checked the files; they are not looked at again.
+    """
+
+    folder: Folder
     file: YamlFile
+    checked: Mapping[str, FileId] | None = None
 
 
-def _folder(info: ValidationInfo) -> str:
+def _place(info: ValidationInfo) -> Place:
     assert isinstance(info.context, Place), "a campaign is read by load_campaign"
-    return info.context.folder
+    return info.context
 
 
 def _name(text: str) -> str:
@@ -93,28 +97,29 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _file(name: str, info: ValidationInfo) -> str:
-    size_inside(_folder(info), name)
+def _file(name: str, info: ValidationInfo, limit: int | None = None) -> str:
+    place = _place(info)
+    if place.checked is None:
+        size_inside(place.folder, name, limit)
     return name
 
 
 def _template(name: str, info: ValidationInfo) -> str:
-    size_inside(_folder(info), name, MAX_TEMPLATE)
-    return name
+    return _file(name, info, MAX_TEMPLATE)
 
 
 def _attachment(name: str, info: ValidationInfo) -> str:
-    size_inside(_folder(info), name, MAX_ATTACHMENTS)
-    return name
+    return _file(name, info, MAX_ATTACHMENTS)
 
 
 def _once(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    place = _place(info)
     seen = set()
-    for index, name in enumerate(names):
-        path = inside(_folder(info), name)
-        if path in seen:
+    for index, name in enumerate(names if place.checked is None else ()):
+        found = id_inside(place.folder, name)
+        if found in seen:
             raise ErrorAt((index,), f"{name} is listed twice")
-        seen.add(path)
+        seen.add(found)
     return names
 
 
@@ -125,7 +130,8 @@ def _recipients(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    if sum(size_inside(_folder(info), name) for name in names) > MAX_ATTACHMENTS:
+    place = _place(info)
+    if place.checked is None and sum(size_inside(place.folder, name) for name in names) > MAX_ATTACHMENTS:
         raise ValueError(f"are larger than {MAX_ATTACHMENTS // 1_000_000} MB together")
     return names
 
@@ -212,15 +218,23 @@ class Campaign(Section):
     on_unknown: Literal["retry", "keep"] = "retry"
     schedule: Schedule | None = None
     _place: Place = PrivateAttr()
+    _lists: Mapping[str, FileId] = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember where it was read from: paths and later messages need it."""
         assert isinstance(context, Place), "a campaign is read by load_campaign"
         self._place = context
+        lists = (*self.recipients, *self.suppress)
+        self._lists = context.checked or {name: id_inside(context.folder, name) for name in lists}
 
     @property
     def folder(self) -> str:
         """The campaign's folder, absolute."""
+        return self._place.folder.path
+
+    @property
+    def opened(self) -> Folder:
+        """The same, open since it was checked: the way to everything in it."""
         return self._place.folder
 
     @property
@@ -229,11 +243,15 @@ class Campaign(Section):
         return self._place.file
 
     @property
-    def recipient_paths(self) -> list[str]:
+    def recipient_paths(self) -> list[ListPath]:
         """The CSV files, absolute, in the order given."""
-        return [os.path.join(self.folder, name) for name in self.recipients]
+        return [self._list(name) for name in self.recipients]
 
     @property
-    def suppress_paths(self) -> list[str]:
+    def suppress_paths(self) -> list[ListPath]:
         """The campaign's own suppression lists, absolute."""
-        return [os.path.join(self.folder, name) for name in self.suppress]
+        return [self._list(name) for name in self.suppress]
+
+    def _list(self, name: str) -> ListPath:
+        folder = self._place.folder
+        return ListPath.of((folder.path, folder.id, name, self._lists[name]))

@@ -29,9 +29,9 @@ def read_headers(campaign: Campaign, settings: Settings) -> Lists:
         (
             "open",
             {
-                "files": campaign.recipient_paths,
+                "files": [path.plain for path in campaign.recipient_paths],
                 "encoding": campaign.encoding,
-                "suppress": [*campaign.suppress_paths, *settings.suppress],
+                "suppress": [*(path.plain for path in campaign.suppress_paths), *settings.suppress],
             },
         )
     )

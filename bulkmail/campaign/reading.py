@@ -12,8 +12,9 @@ import posixpath
 import re
 from typing import Any
 
-from bulkmail.campaign.files import inside, read_inside, walk
+from bulkmail.campaign.files import id_inside, read_inside, walk
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
+from bulkmail.files import MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
 from bulkmail.settings import Settings
 
@@ -144,7 +145,7 @@ class _Reader:
         if name is None:
             return None
         try:
-            data = read_inside(self.campaign.folder, name, MAX_TEMPLATE)
+            data = read_inside(self.campaign.opened, name, MAX_TEMPLATE)
         except ValueError as error:
             self.problems.append(self.campaign.file.problem(("template", part), f"template.{part}: {error}"))
             return ""
@@ -166,7 +167,7 @@ class _Reader:
         left = MAX_ATTACHMENTS
         for index, name in enumerate(self.campaign.attachments):
             try:
-                data = read_inside(self.campaign.folder, name, left)
+                data = read_inside(self.campaign.opened, name, left)
             except ValueError as error:
                 loc = ("attachments", index)
                 self.problems.append(self.campaign.file.problem(loc, f"attachments[{index}]: {error}"))
@@ -201,9 +202,9 @@ class _Reader:
     def _named(self, name: str) -> str | None:
         """An include that a template names. One that does not exist is the content's to report, with its line."""
         try:
-            if not os.path.lexists(inside(self.campaign.folder, name)):
-                return None
-            data = read_inside(self.campaign.folder, name, MAX_TEMPLATE)
+            data = read_inside(self.campaign.opened, name, MAX_TEMPLATE)
+        except MissingFileError:
+            return None
         except ValueError as error:
             message = f"the included file {error}"
             self.problems.append(Problem(_beside(self.campaign, name), 0, 0, message))
@@ -213,16 +214,16 @@ class _Reader:
     def _others(self, found: dict[str, str], main: set[str], size: int) -> dict[str, str]:
         """Where a template computes a name, every template file of the folder may be meant."""
         campaign = self.campaign
-        lists = {inside(campaign.folder, name) for name in (*campaign.recipients, *campaign.suppress)}
         try:
-            for name, entry in walk(campaign.folder):
+            lists = {id_inside(campaign.opened, name) for name in (*campaign.recipients, *campaign.suppress)}
+            for name, status, _ in walk(campaign.opened):
                 hidden = any(part.startswith(".") for part in name.split("/"))
-                if hidden or name in main or name in found or not name.endswith(_INCLUDABLE):
-                    continue
-                if os.path.realpath(entry.path) in lists:
+                if hidden or status is None or name in main or name in found or not name.endswith(_INCLUDABLE):
                     continue
                 try:
-                    text = read_inside(campaign.folder, name, MAX_TEMPLATE).decode("utf-8-sig")
+                    if id_inside(campaign.opened, name) in lists:
+                        continue
+                    text = read_inside(campaign.opened, name, MAX_TEMPLATE).decode("utf-8-sig")
                 except ValueError:
                     continue  # nobody named it: too large, not text, or a link that leads out
                 size += len(text)

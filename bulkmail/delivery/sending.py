@@ -197,9 +197,9 @@ class Sending:
             spool=self._spool,
             run=run,
             job={
-                "files": campaign.recipient_paths,
+                "files": [path.plain for path in campaign.recipient_paths],
                 "encoding": campaign.encoding,
-                "suppress": [*campaign.suppress_paths, *self._suppress],
+                "suppress": [*(path.plain for path in campaign.suppress_paths), *self._suppress],
                 "skip": opened.row.input_rows,
                 "resume": opened.reading,
                 "scratch": self._scratch,

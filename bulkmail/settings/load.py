@@ -6,10 +6,11 @@ import os
 import stat
 from typing import Any
 
+from bulkmail.files import open_regular, read_open
 from bulkmail.mail import Problem, Refused
 from bulkmail.settings.sections import Settings
 from bulkmail.settings.values import Reading
-from bulkmail.yamlfile import load, validate
+from bulkmail.yamlfile import MAX_BYTES, load, validate
 
 DEFAULT_FILE = "bulkmail.yaml"
 _CAMPAIGN_FILES = ("campaign.yaml", "campaign.yml")
@@ -25,14 +26,12 @@ def load_settings(path: str | None = None, cwd: str = "", campaign: str | None =
     folder = os.path.dirname(os.path.abspath(where))
     if path is None and not os.path.lexists(where):
         return Settings.model_validate({}, context=Reading(folder))
-    if path is None:
-        _check_origin(where, folder, campaign)
-    file = load(where)
+    file = load(where) if path is not None else load(where, _implied(where, folder, campaign))
     return validate(file, Settings, Reading(folder, file))
 
 
-def _check_origin(where: str, folder: str, campaign: str | None) -> None:
-    """Settings can name a program to run, so a file that is only implied must be this user's own."""
+def _implied(where: str, folder: str, campaign: str | None) -> bytes:
+    """The bytes of a file that nobody named. Settings can name a program to run, so it must be this user's own."""
     foreign = any(os.path.lexists(os.path.join(folder, name)) for name in _CAMPAIGN_FILES)
     if campaign is not None:
         named = os.path.join(folder, campaign)
@@ -43,14 +42,17 @@ def _check_origin(where: str, folder: str, campaign: str | None) -> None:
         words = f"it lies in a campaign's folder, so it is not taken for the operator's settings; {remedy}"
         raise Refused([Problem(where, 0, 0, words)])
     try:
-        status = os.stat(where)
-    except OSError:
-        return  # reading it says what is wrong
+        descriptor = open_regular(where)
+        status = os.fstat(descriptor)
+        data = read_open(descriptor, MAX_BYTES)
+    except ValueError as error:
+        raise Refused([Problem(where, 0, 0, f"the file {error}")]) from None
     if status.st_uid not in (os.geteuid(), 0):
         raise Refused([Problem(where, 0, 0, f"it belongs to another user (uid {status.st_uid}); {remedy}")])
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         words = f"other users may write to it (mode {stat.S_IMODE(status.st_mode):04o}); chmod go-w {where}"
         raise Refused([Problem(where, 0, 0, words)])
+    return data
 
 
 def schema() -> dict[str, Any]:

@@ -16,9 +16,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, ValidationInfo, model_validator
 
+from bulkmail.files import read_regular
 from bulkmail.mail import AddressError, domain_key
 from bulkmail.settings.values import Count, Pace, Port, Reading, Seconds, folder_path, plain_path, preset, warn_readable
-from bulkmail.yamlfile import ErrorAt, Line, Many, Section, read_regular
+from bulkmail.yamlfile import ErrorAt, Line, Many, Section
 
 SECRET_BYTES = 16_000
 RELAY_SECRETS = ("password_file", "password_env", "token_file", "token_command")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
+from bulkmail.files import read_regular
 from bulkmail.mail import Problem
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
 from bulkmail.settings.values import (
@@ -35,7 +36,7 @@ from bulkmail.settings.values import (
     not_yet,
     preset,
 )
-from bulkmail.yamlfile import ErrorAt, Many, Section, YamlFile, read_regular
+from bulkmail.yamlfile import ErrorAt, Many, Section, YamlFile
 
 SHIPPED_PROVIDERS = frozenset(
     {"google", "yahoo", "outlook", "office365", "apple", "comcast", "mimecast"}

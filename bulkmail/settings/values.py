@@ -20,8 +20,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from bulkmail.files import open_regular, read_regular
 from bulkmail.mail import AddressError, Rate, UnitError, domain_key, parse_duration, parse_rate
-from bulkmail.yamlfile import Line, Many, YamlFile, open_regular, read_regular
+from bulkmail.yamlfile import Line, Many, YamlFile
 
 KEY_BYTES = 64_000
 _Value = TypeVar("_Value")

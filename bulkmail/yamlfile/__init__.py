@@ -12,11 +12,11 @@ silently. Size, depth and the number of values are bounded.
 
 from __future__ import annotations
 
-from bulkmail.yamlfile.files import open_regular, read_regular
 from bulkmail.yamlfile.model import ErrorAt, Line, Many, Section, one_line, validate
-from bulkmail.yamlfile.tree import YamlFile, dotted, load
+from bulkmail.yamlfile.tree import MAX_BYTES, YamlFile, dotted, load
 
 __all__ = [
+    "MAX_BYTES",
     "ErrorAt",
     "Line",
     "Many",
@@ -25,7 +25,5 @@ __all__ = [
     "dotted",
     "load",
     "one_line",
-    "open_regular",
-    "read_regular",
     "validate",
 ]

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from bulkmail.files import read_regular
 from bulkmail.mail import Problem, Refused
-from bulkmail.yamlfile.files import read_regular
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
@@ -97,10 +97,12 @@ def dotted(loc: Path) -> str:
     return text
 
 
-def load(path: str, text: str | None = None) -> YamlFile:
+def load(path: str, text: str | bytes | None = None) -> YamlFile:
     """The values of the file at ``path``, or of ``text`` in its name. Raises Refused with every problem found."""
     if text is None:
-        text = _read_text(path)
+        text = _read(path)
+    if isinstance(text, bytes):
+        text = _decoded(path, text)
     text = text.removeprefix("\ufeff")
     bad = _UNPRINTABLE.search(text)
     if bad is not None:
@@ -111,11 +113,14 @@ def load(path: str, text: str | None = None) -> YamlFile:
     return _Builder(path, text).build()
 
 
-def _read_text(path: str) -> str:
+def _read(path: str) -> bytes:
     try:
-        data = read_regular(path, MAX_BYTES)
+        return read_regular(path, MAX_BYTES)
     except ValueError as error:
         raise Refused([Problem(path, 0, 0, f"the file {error}")]) from None
+
+
+def _decoded(path: str, data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

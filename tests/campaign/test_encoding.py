@@ -66,7 +66,11 @@ def test_refusals_name_the_remedy(written, data, configured, words):
 def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path):
     pipe = str(tmp_path / "pipe")
     os.mkfifo(pipe)
-    for path, words in ((pipe, "regular"), (str(tmp_path), "regular"), (str(tmp_path / "none"), "cannot be read")):
+    for path, words in (
+        (pipe, "not a regular file"),
+        (str(tmp_path), "folder, not a file"),
+        (str(tmp_path / "none"), "does not exist"),
+    ):
         with pytest.raises(Refused, match=words):
             open_bytes(path, "utf-8")
 

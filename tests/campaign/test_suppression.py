@@ -102,9 +102,9 @@ def test_a_row_of_a_plain_list_needs_no_header_but_one_entry(listed):
 
 
 def test_what_cannot_be_read_is_refused(listed, tmp_path):
-    with pytest.raises(Refused, match="cannot be read"):
+    with pytest.raises(Refused, match="does not exist"):
         load([str(tmp_path / "none.csv")])
-    with pytest.raises(Refused, match="not a regular file"):
+    with pytest.raises(Refused, match="is a folder, not a file"):
         load([str(tmp_path)])
     assert "UTF-16" in refusal(listed, "a@b.de".encode("utf-16"))[0].message
 
