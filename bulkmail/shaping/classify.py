@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
 from bulkmail.shaping.codes import ADDRESS_CODES, BASIC, ENHANCED, SUBJECTS
-from bulkmail.shaping.phrases import PLAIN, VAGUE, Phrase
+from bulkmail.shaping.phrases import PLAIN, VAGUE, Phrase, plain_words
 
 _ADDRESS = frozenset({Category.BAD_MAILBOX, Category.INACTIVE_MAILBOX, Category.BAD_DOMAIN})
 _STAGES = {Stage.DNS: Category.DNS, Stage.STARTTLS: Category.TLS, Stage.AUTH: Category.AUTHENTICATION}
-_CAP = 1024
+_CAP = 300  # characters of a reply that are judged: a hostile server must not buy our time with long ones
+_REMEMBERED = 1000  # verdicts, of the last different replies
 
 # "try again later", "temporarily": a 5xx that says so is not meant for ever
 _LATER = re.compile(
@@ -30,8 +32,14 @@ _LATER = re.compile(
 _COME_BACK = re.compile(
     r"(?:try|retry|come back|resend|wait)\b.{0,40}?(?:again|later|minute|second|\d)|deferred|delayed", re.ASCII
 )
-# taken out of a reply before it is read: <spam@example.com> says nothing about spam
-_ADDRESS_IN_TEXT = re.compile(r"[^\s@]+@[^\s@]+")
+# what a reply about the recipient does not mention: where it does, and no code says otherwise, no address is blamed
+_OURS = re.compile(
+    r"\b(?:sender|originator|envelope|bounce address|return[- ]path|mail from|helo|ehlo|ptr|spf|dkim|dmarc|rcpthosts"
+    r"|relay(?:ing|ed)?(?! recipient)|your (?:ip|server|host|domain|network|address|client|mta|isp)|client host)\b",
+    re.ASCII,
+)
+# An enhanced code that stands not at the start, as qmail "(#5.1.1)", IronPort "#5.1.0" and a relayed reply say it
+_ENHANCED_INSIDE = re.compile(r"(?:[(\[]#?|#|\b[45]\d\d[ -])([45])\.(\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _TIME = re.compile(r"\b(\d{1,5}) ?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?)\b", re.ASCII)
 _CLOCK = re.compile(r"\b(\d{1,2}):(\d{2}):(\d{2})\b", re.ASCII)
 _UNIT = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -91,26 +99,50 @@ def _by_code(code: int, stage: Stage) -> Category | None:
     return BASIC.get((code, stage)) or BASIC.get((code, None))
 
 
+def _start_of(lines: tuple[str, ...]) -> str:
+    """The first characters of a reply, as many as are judged."""
+    text = ""
+    for line in lines:
+        text += line[:_CAP] + " "
+        if len(text) >= _CAP:
+            break
+    return text[:_CAP]
+
+
+def _detail(reply: Reply, text: str) -> str:
+    """The enhanced code without its class, "1.1": the one that the reply starts with, else one that stands inside."""
+    if reply.enhanced:
+        return reply.enhanced.partition(".")[2]
+    found = _ENHANCED_INSIDE.search(text)
+    return found[2] if found is not None and int(found[1]) == reply.code // 100 else ""
+
+
 def _read(reply: Reply, stage: Stage, unnamed: Category, *, lasting: bool) -> Verdict:
     """The meaning of a 4xx or 5xx reply; ``unnamed`` where nothing in it says why. ``lasting``: whether a 5xx is."""
-    text = _ADDRESS_IN_TEXT.sub("@", " ".join(reply.text[:_CAP].lower().split()))
-    enhanced = reply.enhanced
-    detail = enhanced.partition(".")[2]
-    transient = not lasting or reply.code < 500 or detail == "5.3" or _LATER.search(text) is not None
+    text = plain_words(_start_of(reply.lines))
+    return _judge(reply.code, _detail(reply, text), text, stage, unnamed, lasting)
+
+
+@lru_cache(_REMEMBERED)
+def _judge(code: int, detail: str, text: str, stage: Stage, unnamed: Category, lasting: bool) -> Verdict:
+    transient = not lasting or code < 500 or detail == "5.3" or _LATER.search(text) is not None
     # 555 to MAIL is about a parameter that the server had offered to take (RFC 5321 4.1.1.11): another host may mean it
-    transient = transient or (reply.code == 555 and stage is Stage.MAIL)
+    transient = transient or (code == 555 and stage is Stage.MAIL)
+    # 552 to RCPT is RFC 821's "too many recipients" (RFC 5321 4.5.3.1.10), where no enhanced code names another reason
+    transient = transient or (code == 552 and stage is Stage.RCPT and detail in ("", "0.0"))
     # 5.7.x is never about the address, whatever the words
     about_address = not detail.startswith("7.") or detail in ADDRESS_CODES
+    about_address = about_address and (detail[:2] in ("1.", "2.") or _OURS.search(text) is None)
     signal = ""
     phrase = _first(PLAIN, text, address=about_address)
     if phrase is None:
         category = _by_enhanced(detail)
-        if category in (None, Category.POLICY) and _greylisting(reply.code, detail, text):
+        if category in (None, Category.POLICY) and _greylisting(code, detail, text):
             category, signal = Category.GREYLISTED, "greylist"
         if category is None:
             vague = _first(VAGUE, text, address=about_address)
             # where no conversation came about, the stage says more than a bare 554
-            by_code = _by_code(reply.code, stage) if lasting else None
+            by_code = _by_code(code, stage) if lasting else None
             category = vague.category if vague is not None else by_code or unnamed
     else:
         category, signal = phrase.category, phrase.signal

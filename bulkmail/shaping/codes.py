@@ -83,11 +83,11 @@ BASIC: dict[tuple[int, Stage | None], Category] = {
     (534, None): _C.AUTHENTICATION,
     (535, None): _C.AUTHENTICATION,
     (538, None): _C.TLS,
-    (550, Stage.RCPT): _C.BAD_MAILBOX,
-    (551, Stage.RCPT): _C.BAD_MAILBOX,
-    (552, Stage.RCPT): _C.QUOTA,
+    # at RCPT half of the field says 550 and 553 for a fault of the sender's, too: alone they are no bad mailbox
+    (551, Stage.RCPT): _C.ROUTING,
+    (552, Stage.RCPT): _C.RATE_LIMITED,  # RFC 821's code for too many recipients (RFC 5321 4.5.3.1.10)
     (552, None): _C.TOO_LARGE,
-    (553, Stage.RCPT): _C.BAD_MAILBOX,
+    (553, Stage.RCPT): _C.POLICY,
     (553, None): _C.INVALID_SENDER,
     (554, None): _C.POLICY,
     (550, None): _C.POLICY,

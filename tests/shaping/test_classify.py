@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
 from bulkmail.shaping import Verdict, classify, named_wait, status_of
+from bulkmail.shaping.classify import _judge
 
 
 def refused(code, text="", stage=Stage.RCPT, fate=Fate.REFUSED):
@@ -125,7 +126,9 @@ def test_words_beat_the_enhanced_code_and_that_beats_the_bare_one():
     assert refused(550, "5.1.1 mailbox is full").category is Category.QUOTA
     assert refused(550, "5.2.2 sorry").category is Category.QUOTA
     assert refused(552, "5.1.1 rejected").category is Category.BAD_MAILBOX
-    assert refused(552, "sorry").category is Category.QUOTA
+    assert refused(552, "5.2.2 sorry") == Verdict(Category.QUOTA, permanent=True)
+    assert refused(552, "mailbox full") == Verdict(Category.QUOTA, permanent=False)
+    assert refused(552, "sorry") == Verdict(Category.RATE_LIMITED, permanent=False)
     assert refused(552, "sorry", Stage.DOT).category is Category.TOO_LARGE
 
 
@@ -136,7 +139,7 @@ def test_vague_words_count_only_where_the_enhanced_code_says_nothing():
 
 
 def test_the_three_digit_code_wins_over_an_enhanced_one_of_another_class():
-    assert refused(550, "4.2.2 hm") == Verdict(Category.BAD_MAILBOX, permanent=True)
+    assert refused(550, "4.2.2 hm") == Verdict(Category.POLICY, permanent=True)
 
 
 def test_at_mail_nothing_is_about_the_recipient():
@@ -182,10 +185,46 @@ def test_bounced_is_only_the_address_itself(category):
     assert status_of(Verdict(category, permanent=False)) is Status.DEFERRED
 
 
-def test_a_hostile_reply_costs_little():
-    # 512 KB of the words the patterns look for: only the first kilobyte is read
-    verdict = refused(550, "user recipient address mailbox message is has been too many " * 8000)
-    assert verdict.category is not None
+def test_only_the_first_300_characters_of_a_reply_are_judged():
+    padding = "one more word " * 30
+    assert refused(550, padding[:280] + " no such user").category is Category.BAD_MAILBOX
+    assert refused(550, padding[:300] + " no such user").category is Category.POLICY
+    assert refused(550, "\n".join(["one more word"] * 30) + "\nno such user").category is Category.POLICY
+
+
+def test_a_verdict_that_was_made_once_is_remembered_and_the_memory_is_bounded():
+    before = _judge.cache_info()
+    for number in range(20):
+        refused(550, f"5.1.1 <row{number}@example.com>: no such user, sorry")
+    after = _judge.cache_info()
+    assert (after.hits - before.hits, after.misses - before.misses) == (19, 1), "the address makes no difference"
+    assert after.maxsize is not None
+    assert after.maxsize <= 1000
+
+
+@given(
+    st.sampled_from([550, 553, 554]),
+    st.lists(st.sampled_from(["request", "denied", "see", "the", "manual", "code", "4711", "sorry", "not", "now"])),
+)
+def test_unknown_words_at_rcpt_without_an_enhanced_code_never_blame_the_address(code, words):
+    assert status_of(refused(code, " ".join(words))) is Status.BLOCKED
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("sorry (#5.1.1)", Category.BAD_MAILBOX),
+        ("#5.1.0 Address rejected.", Category.BAD_MAILBOX),
+        ("[5.2.1] sorry", Category.INACTIVE_MAILBOX),
+        ("the next host said: 550 5.1.1 sorry", Category.BAD_MAILBOX),
+        ("no such user (#5.7.1)", Category.POLICY),
+        ("(#4.1.1) another class", Category.POLICY),
+        ("running 5.1.1.7", Category.POLICY),
+        ("sorry [5.1.1.7]", Category.POLICY),
+    ],
+)
+def test_an_enhanced_code_inside_of_the_text_counts(text, category):
+    assert refused(550, text).category is category
 
 
 def test_555_to_mail_is_about_a_parameter_and_not_for_ever():
