@@ -187,7 +187,7 @@ class Intake:
             note, domain = wrong, ""
             if not wrong:
                 try:
-                    email, key, domain = read_address(email)
+                    key, domain = read_address(email)
                 except AddressError as error:
                     note = f"line {line}: {error}; correct the address"
             if note:

@@ -5,25 +5,23 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
-from bulkmail.mail import parse_address
+from bulkmail.mail import address_in
 
 QUICK_LENGTH = 64
 quick = re.compile(
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63})",
     re.ASCII,
 ).fullmatch
-"""Matches, up to `QUICK_LENGTH` characters, only what `parse_address` takes; its key is then its lower case."""
+"""Matches, up to `QUICK_LENGTH` characters, only what `address_in` takes; its key is then its lower case."""
 
 
-def read_address(text: str) -> tuple[str, str, str]:
-    """(the address to show, key, domain) in the cell ``text``. Raises AddressError."""
+def read_address(text: str) -> tuple[str, str]:
+    """(key, domain) of the address in the cell ``text``. Raises AddressError."""
     found = quick(text) if len(text) <= QUICK_LENGTH else None
     if found is not None:
-        return text, text.lower(), found[1].lower()
-    # No-break spaces and their like around an address come from web pages; line ends are somebody's attempt.
-    bare = text if "\r" in text or "\n" in text else text.strip()
-    address = parse_address(bare)
-    return text if text.strip(" \t") == bare else bare, address.key, address.domain
+        return text.lower(), found[1].lower()
+    address = address_in(text)
+    return address.key, address.domain
 
 
 def digest_of(key: str) -> bytes:

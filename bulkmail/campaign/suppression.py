@@ -1,9 +1,9 @@
 """Who must never be mailed: lists of addresses and domains, held as 8-byte hashes.
 
-A list is a plain file, one address or domain a line (``bob@example.com``, ``example.com`` or ``@example.com``, ``#``
-begins a comment), or a CSV with a column for the address, for the domain, or both (other columns are ignored; the
-domain counts where the row's address is empty, for many exports carry the address's own domain along). An address
-matches in any spelling that is the same recipient. A domain matches itself alone: ``example.com`` does not cover
+A list is a plain file, one address or domain a line (``#`` begins a comment), or a CSV with a column for the address,
+for the domain, or both (other columns are ignored; the domain counts where the row's address is empty, for many exports
+carry the address's own domain along). `bulkmail.campaign.entries` says what an entry means. An address matches in any
+spelling that is the same recipient. A domain matches itself alone: ``example.com`` does not cover
 ``mail.example.com``.
 
 A list that cannot be read in full is refused: mailing somebody who said no is worse than not mailing.
@@ -20,11 +20,12 @@ from os.path import basename
 from struct import Struct
 
 from bulkmail.campaign.encoding import encoding_of
+from bulkmail.campaign.entries import keys_of
 from bulkmail.campaign.header import ADDRESS_NAMES, DELIMITERS, plain_name, split
-from bulkmail.campaign.keys import digest_of, read_address
+from bulkmail.campaign.keys import digest_of
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.rows import Rows
-from bulkmail.mail import AddressError, Problem, Refused, domain_key
+from bulkmail.mail import AddressError, Problem, Refused
 
 _WANTED = {"address": ADDRESS_NAMES, "domain": frozenset({"domain"})}
 _LOW = Struct("<Q8x")
@@ -73,7 +74,8 @@ class Suppression:
             try:
                 if wrong:
                     raise AddressError(wrong)  # noqa: TRY301 - one way for both kinds of bad line
-                self._add(_key(text))
+                for key in keys_of(text):
+                    self._add(key)
             except AddressError as error:
                 if len(problems) < _MOST_PROBLEMS:
                     said = str(error).removeprefix(f"line {line}: ")
@@ -138,13 +140,6 @@ def load(paths: Sequence[str], encoding: str | None = None) -> tuple[Suppression
     if problems:
         raise Refused(problems)
     return suppression, notes
-
-
-def _key(text: str) -> str:
-    """What an entry is known by: an address's key, or ``@`` and a domain's."""
-    if "@" in text[1:]:
-        return read_address(text)[1]
-    return f"@{domain_key(text.removeprefix('@'))}"
 
 
 def _entries(path: str, encoding: str) -> Iterator[tuple[int, str, str]]:

@@ -21,7 +21,7 @@ from bulkmail.content.plaintext import adapt, plain_text, tidy_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import Library, RowError, Sheet
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import AddressError, message_id, parse_address, plain_lines, token
+from bulkmail.mail import AddressError, address_in, message_id, parse_address, plain_lines, token
 
 Before = TypeVar("Before")
 After = TypeVar("After")
@@ -61,7 +61,7 @@ class Composer:
             message = letter.same()
             return [(row[0], message, letter.envelope_from, None) for row in job[2]]
         # Step by step for all rows: a processor does the same thing again faster than one thing after the other
-        rendered = _each(lambda row: letter.rendered(row[1], row[2], row[3], row[4], json.loads(row[5])), job[2])
+        rendered = _each(lambda row: letter.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), job[2])
         drafts = _each(letter.draft, rendered)
         fields = iter(sign_each([draft.unsigned for draft in drafts if isinstance(draft, Draft)]))
         messages = _each(lambda draft: draft.complete(next(fields)), drafts)
@@ -99,6 +99,15 @@ def _field(name: str, value: str) -> bytes:
         return header_field(name, value)
     except FieldError as error:
         raise RowError(f"headers.{name}: {error}") from None
+
+
+def _cells(fields: str) -> list[str]:
+    """The cells of one row. Raises RowError for what is no JSON: it must not cost the other rows of the job."""
+    try:
+        cells: list[str] = json.loads(fields)
+    except ValueError as error:
+        raise RowError(f"the row's cells cannot be read ({error}); correct the row") from None
+    return cells
 
 
 class Rendered(NamedTuple):
@@ -227,9 +236,9 @@ class Letter:
     def rendered(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Rendered:
         """The first step of `compose`: all that the templates print."""
         failpoint("compose", email)
-        recipient = parse_address(email)
+        recipient = address_in(email)
         variables = self._columns[file_no].variables(cells)
-        variables["email"], variables["token"] = email, token(self._key, n)
+        variables["email"], variables["token"] = str(recipient), token(self._key, n)
         return self._printed(n, date, variables, To=mailbox("To", "", recipient))
 
     def _printed(self, n: int, date: float, own: dict[str, Any], **addressed: bytes) -> Rendered:

@@ -24,6 +24,9 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 # All that anything downstream may take for a line end, and the other C0 and C1 controls
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_TURNING = re.compile(
+    "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)  # Bidi_Control: they turn text around on a screen
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+", re.ASCII)
 _NAMED = re.compile(r"(?P<name>.*?)[ \t]*<(?P<address>[^<>]*)>", re.DOTALL)
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -46,10 +49,10 @@ def controls_in(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """``text`` with every control character replaced by a space, and no space at either end."""
-    if _CONTROL.search(text) is not None:
-        text = _CONTROL.sub(" ", text)
-    return text.strip()
+    """``text`` with a space for every control character, without marks of direction and without space at its ends."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
+    return _TURNING.sub("", _CONTROL.sub(" ", text)).strip()
 
 
 def unstructured(name: str, text: str, *, keep_long_words: bool = False) -> bytes:

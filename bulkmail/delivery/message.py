@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bulkmail.mail import AddressError, address_in
 from bulkmail.spool import Claimed
 
 if TYPE_CHECKING:
@@ -86,6 +87,9 @@ class Message:
 
     @property
     def recipient(self) -> str:
-        """The address for RCPT: as written, the domain in A-labels, as its queue has it."""
-        local, _, _ = self.claimed.email.strip(" \t").rpartition("@")
+        """The address for RCPT in its one form, the domain as its queue has it."""
+        try:
+            local = address_in(self.claimed.email).local
+        except AddressError:  # taken in by a version with other rules
+            local, _, _ = self.claimed.email.strip(" \t").rpartition("@")
         return f"{local}@{self.queue.domain}"

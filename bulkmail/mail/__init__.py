@@ -8,7 +8,7 @@ Never: waits, opens a file or a socket, reads a clock, keeps state.
 
 from __future__ import annotations
 
-from bulkmail.mail.address import Address, domain_key, parse_address
+from bulkmail.mail.address import Address, address_in, domain_key, parse_address, unguarded, unseen, without_invisible
 from bulkmail.mail.errors import AddressError, BulkmailError, OwnFault, Problem, Refused, UnitError
 from bulkmail.mail.identity import message_id, new_key, token
 from bulkmail.mail.lines import complete_lines, plain_lines
@@ -33,6 +33,7 @@ __all__ = [
     "Stage",
     "Status",
     "UnitError",
+    "address_in",
     "complete_lines",
     "domain_key",
     "format_duration",
@@ -43,4 +44,7 @@ __all__ = [
     "parse_rate",
     "plain_lines",
     "token",
+    "unguarded",
+    "unseen",
+    "without_invisible",
 ]

@@ -1,13 +1,18 @@
-"""Mail addresses: the strict subset that can be sent to, and the key that makes two spellings one recipient.
+"""Mail addresses: the strict subset that can be sent to, in the one form in which an address is compared and mailed.
 
 Taken: ``local@domain`` with a dot-atom or quoted local part (RFC 5321 4.1.2), ASCII or, for SMTPUTF8 (RFC 6531),
-with non-ASCII letters; domains in ASCII or as IDN, normalised to A-labels (RFC 5891). Refused with a sentence:
-address literals, source routes, comments, display names, and everything that could break a command line.
+with non-ASCII letters; domains in ASCII or as IDN. Refused with a sentence: address literals, source routes, comments,
+display names, everything that could break a command line, and characters that cannot be seen.
+
+The one form: no white space around, Unicode in NFC (RFC 6532 3.1), quotes only where the local part needs them and
+then no more backslashes than needed (all quoted forms are one mailbox, RFC 5321 4.1.2), the domain in lower case and
+A-labels (RFC 5891).
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +24,15 @@ _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
 _LOCAL = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*", re.ASCII)
 _ATOM_UTF8 = r'[^\x00-\x20"(),.:;<>@\[\\\]\x7f-\x9f\s\u2028\u2029\ufeff\ufffe\uffff]+'
 _LOCAL_UTF8 = re.compile(rf"{_ATOM_UTF8}(?:\.{_ATOM_UTF8})*")
-_QUOTED = re.compile(r'"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*"', re.ASCII)
+_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|[^\x00-\x9f\s\ud800-\udfff\ufffe\uffff]|\\[\x20-\x7e])*)"')
+_ESCAPED = re.compile(r"\\(.)")
+_TO_ESCAPE = re.compile(r'(["\\])')
+_BLANKS = " \t\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_JOINERS = re.compile("[\u200c\u200d]")  # some scripts need them in a domain, by the rules of RFC 5892 A.1 and A.2
+# Ignorable, though Unicode has them as letters or marks: joiner of graphemes, fillers, selectors of variants
+_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+_GUARDED = re.compile("'+[-=+@\uff0d\uff1d\uff0b\uff20\t\r\n]")  # as bulkmail.report.cells guards cells
+_UNSEEN = {"Cc": "control", "Cf": "invisible", "Zl": "control", "Zp": "control", "Cs": "surrogate"}
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
 _PLAIN = re.compile(
     rf"([{_ATEXT}]+(?:\.[{_ATEXT}]+)*)@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*)",
@@ -29,7 +42,7 @@ _PLAIN = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A sendable address. ``domain`` is lower case, in A-labels; ``local`` is as written (it may be case sensitive)."""
+    """A sendable address in its one form. ``local`` keeps its case: a receiver may tell ``Bob`` from ``bob``."""
 
     local: str
     domain: str
@@ -37,7 +50,9 @@ class Address:
     @property
     def key(self) -> str:
         """Two addresses with one key are one recipient: all lower case, domain in A-labels."""
-        return f"{self.local.lower()}@{self.domain}"
+        local = self.local.lower()
+        # in lower case a letter and its accent may have a character of their own that they lack in upper case
+        return f"{local if local.isascii() else unicodedata.normalize('NFC', local)}@{self.domain}"
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -76,33 +91,87 @@ def domain_key(text: str) -> str:
     return domain
 
 
+def unseen(text: str) -> str:
+    """What cannot be seen in ``text``: ``the invisible character U+200B (ZERO WIDTH SPACE)``; ``""`` for nothing.
+
+    The first control, line end, format character (RFC 8264 9.13 disallows what is ignorable) or surrogate is named.
+    """
+    if text.isascii() and text.isprintable():
+        return ""
+    for character in text:
+        kind = _UNSEEN.get(_kind(character))
+        if kind:
+            name = unicodedata.name(character, "")
+            return f"the {kind} character U+{ord(character):04X}" + (f" ({name})" if name else "")
+    return ""
+
+
+def without_invisible(text: str) -> str:
+    """``text`` without its invisible characters; controls and line ends, which part words, stay."""
+    return "".join([character for character in text if _UNSEEN.get(_kind(character)) != "invisible"])
+
+
 def parse_address(text: str) -> Address:
-    """The address in ``text``, white space around it ignored. Raises AddressError with what is wrong."""
-    text = text.strip(" \t")
+    """The address in ``text``, white space around it ignored, in its one form. Raises AddressError with a sentence."""
+    text = text.strip(_BLANKS)
     plain = _PLAIN.fullmatch(text)
     if plain is not None and len(plain[1]) <= 64 and len(text) <= 254:
         return Address(plain[1], plain[2].lower())
     if not text:
         raise AddressError("the address is empty")
-    for character in text:
-        if character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029":
-            raise AddressError(f"the address has a control character ({character!r})")
+    text = unicodedata.normalize("NFC", text)
     local, at, domain = text.rpartition("@")
+    found = unseen(local) or unseen(_JOINERS.sub("", domain))
+    if found:
+        raise AddressError(f"the address has {found}; remove it")
     if not at:
         raise AddressError(f"{text!r} has no @")
     if not local:
         raise AddressError(f"{text!r} has nothing before the @")
-    if _QUOTED.fullmatch(local) is None:
-        if "<" in text or ">" in text or " " in local or "(" in local or "," in text or ";" in text:
-            raise AddressError(f"{text!r} is more than a bare address; write only local@domain")
-        if "@" in local:
-            raise AddressError(f"{text!r} has more than one @")
-        pattern = _LOCAL if local.isascii() else _LOCAL_UTF8
-        if pattern.fullmatch(local) is None:
-            raise AddressError(f"{text!r}: the part before the @ has dots or characters where none may be")
-    if len(local.encode("utf-8")) > 64:
+    address = Address(_local_part(local, text), domain_key(domain))
+    if len(address.local.encode("utf-8")) > 64:
         raise AddressError("the part before the @ is longer than 64 bytes (RFC 5321 4.5.3.1.1)")
-    address = Address(local, domain_key(domain))
     if len(str(address).encode("utf-8")) > 254:
         raise AddressError("the address is longer than 254 bytes (RFC 5321 4.5.3.1.3)")
     return address
+
+
+def address_in(cell: str) -> Address:
+    """The address that is mailed for a list's cell. Raises AddressError.
+
+    More is taken than a bare address: the apostrophe that a report or an export puts before ``=``, ``+``, ``-`` and
+    ``@`` (so that a spreadsheet runs no formula) is left out, and of several addresses between ``:::`` (exports of
+    address books) the first counts.
+    """
+    plain = _PLAIN.fullmatch(cell)
+    if plain is not None and len(plain[1]) <= 64 and len(cell) <= 254 and cell[0] != "'":
+        return Address(plain[1], plain[2].lower())
+    return parse_address(unguarded(cell.partition(":::")[0] if '"' not in cell else cell))
+
+
+def unguarded(cell: str) -> str:
+    """``cell`` without the apostrophe that keeps a spreadsheet from running it as a formula."""
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+def _local_part(local: str, text: str) -> str:
+    """The local part with the least quoting. Raises AddressError; ``text`` is the whole address."""
+    quoted = _QUOTED.fullmatch(local)
+    if quoted is not None:
+        bare = _ESCAPED.sub(r"\1", quoted[1])
+        if _LOCAL.fullmatch(bare) or (not bare.isascii() and _LOCAL_UTF8.fullmatch(bare)):
+            return bare
+        return '"' + _TO_ESCAPE.sub(r"\\\1", bare) + '"'
+    if "<" in text or ">" in text or " " in local or "(" in local or "," in text or ";" in text:
+        raise AddressError(f"{text!r} is more than a bare address; write only local@domain")
+    if "@" in local:
+        raise AddressError(f"{text!r} has more than one @")
+    pattern = _LOCAL if local.isascii() else _LOCAL_UTF8
+    if pattern.fullmatch(local) is None:
+        raise AddressError(f"{text!r}: the part before the @ has dots or characters where none may be")
+    return local
+
+
+def _kind(character: str) -> str:
+    """Its general category; what is ignorable counts as a format character."""
+    return "Cf" if _IGNORABLE.match(character) else unicodedata.category(character)

@@ -18,11 +18,20 @@ class UnitError(BulkmailError):
     """Neither a duration nor a rate."""
 
 
+def printable(text: str) -> str:
+    """``text`` with what is not printable (`str.isprintable`) escaped: controls, line ends, marks that turn text."""
+    if text.isprintable():
+        return text
+    pieces = [piece if piece.isprintable() else piece.encode("unicode_escape").decode("ascii") for piece in text]
+    return "".join(pieces)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with the input: where it is, what it is, and what would be right.
 
-    ``line`` and ``column`` count from 1; 0 means the file as a whole.
+    ``line`` and ``column`` count from 1; 0 means the file as a whole. Its text is one line
+    of printable characters, whatever the file's name and what the message quotes.
     """
 
     file: str
@@ -36,7 +45,7 @@ class Problem:
             where += f":{self.line}"
             if self.column:
                 where += f":{self.column}"
-        return f"{where}: {self.message}"
+        return printable(f"{where}: {self.message}")
 
 
 class Refused(BulkmailError):

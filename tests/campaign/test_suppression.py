@@ -23,7 +23,7 @@ def listed(tmp_path):
 
 
 def why(suppression: Suppression, address: str) -> str:
-    _, key, domain = read_address(address)
+    key, domain = read_address(address)
     return suppression.why(digest_of(key), domain)
 
 
@@ -63,6 +63,23 @@ def test_the_domain_column_counts_only_where_the_address_is_empty(listed):
     assert why(suppression, "bob@big.example")
     assert not why(suppression, "ann@big.example")
     assert why(suppression, "ann@small.example")
+
+
+def test_our_own_report_is_read_back(listed):
+    suppression, _ = listed("row,email,status\r\n1,'=eq@a.de,bounced\r\n2,'-d@a.de,bounced\r\n3,ok@a.de,bounced\r\n")
+    assert all(why(suppression, address) for address in ("=eq@a.de", "-d@a.de", "ok@a.de"))
+
+
+def test_an_entry_stops_who_it_plainly_means(listed):
+    suppression, _ = listed("\u200bbob@a.de\nbo\u00adb@b.de\n*@c.de\nmailto:cleo@d.de\n", 'email\n"Dan <dan@d.de>"\n')
+    assert all(why(suppression, address) for address in ("bob@a.de", "bob@b.de", "x@c.de", "cleo@d.de", "dan@d.de"))
+    assert not why(suppression, "ann@a.de")
+
+
+def test_a_pattern_is_refused_with_its_line(listed):
+    (problem,) = refusal(listed, "ann@a.de\nb*b@a.de\n")
+    assert (problem.line, problem.column) == (2, 1)
+    assert "patterns are not taken" in problem.message
 
 
 def test_each_list_is_named(listed):

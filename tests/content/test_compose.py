@@ -6,6 +6,7 @@ import marshal
 import re
 from email import message_from_bytes, policy
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote
 
 import dkim
 import pytest
@@ -336,6 +337,33 @@ def test_one_bad_row_leaves_the_others_alone(work):
     ]
     assert answers[3][3].startswith("'a b'")
     marshal.dumps(answers)
+
+
+def test_email_is_the_address_that_is_mailed(make):
+    url = {"url": "https://x.example/u?e={{ email|urlencode }}", "mailto": None}
+    letter = Letter(make(html=None, text="You are [{{ email }}]", unsubscribe=url))
+    for cell, address in (
+        ("  p1@a.example  ", "p1@a.example"),
+        ('"p1"@A.example', "p1@a.example"),
+        ("'+p1@a.example", "+p1@a.example"),
+        ("p1@b\u00fccher.example", "p1@xn--bcher-kva.example"),
+        ("p1@a.example ::: p2@b.example", "p1@a.example"),
+    ):
+        message = letter.compose(1, cell, 1e9, 0, [cell, "Ann"])
+        assert body(message, "plain") == f"You are [{address}]\n"
+        assert parsed(message)["to"] == address
+        assert f"e={quote(address)}>" in parsed(message)["list-unsubscribe"]
+
+
+def test_a_row_that_is_no_json_costs_itself_alone(make):
+    composer = Composer()
+    composer.handle(("load", 7, make()))
+    rows = [
+        (n, n, "a@example.org", 1e9, 0, fields) for n, fields in enumerate(('["a","b"]', '["a","\0"]', '["a","b"]'))
+    ]
+    answers = composer.handle(("compose", 7, rows))
+    assert [answer[1] is not None for answer in answers] == [True, False, True]
+    assert answers[1][3].startswith("the row's cells cannot be read")
 
 
 def test_half_a_surrogate_pair_costs_its_row(work):

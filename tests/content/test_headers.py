@@ -89,6 +89,13 @@ def test_any_text_becomes_one_field_and_reads_back(text):
         assert decoded(field) == clean(text)
 
 
+@pytest.mark.parametrize("mark", "\u061c\u200e\u200f\u202a\u202d\u202e\u2066\u2069")
+def test_marks_that_turn_text_around_are_taken_out(mark):
+    assert unstructured("Subject", f"invoice{mark}fdp.exe \u05e9") == unstructured("Subject", "invoicefdp.exe \u05e9")
+    sender = parse_address("a@b.example")
+    assert mailbox("From", f"{mark}moc.knab{mark}", sender) == mailbox("From", "moc.knab", sender)
+
+
 @settings(max_examples=100)
 @given(TEXTS, TEXTS)
 def test_no_text_ends_a_field(before, after):

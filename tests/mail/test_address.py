@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.mail import AddressError, domain_key, parse_address
+from bulkmail.mail import AddressError, address_in, domain_key, parse_address, unguarded, unseen, without_invisible
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,18 @@ from bulkmail.mail import AddressError, domain_key, parse_address
         ("a@xn--bcher-kva.example", "a", "xn--bcher-kva.example"),
         ("o'neil_{x}@sub.example.co.uk", "o'neil_{x}", "sub.example.co.uk"),
         ("a@example.com.", "a", "example.com"),
+        ("\u00a0\u2003a@example.com\u3000", "a", "example.com"),
+        ("cafe\u0301@example.com", "caf\u00e9", "example.com"),
+        ("\u212aim@example.com", "Kim", "example.com"),  # KELVIN SIGN
+        ('"bob"@example.com', "bob", "example.com"),
+        ('"b\\o\\b"@example.com', "bob", "example.com"),
+        ('"J\u00f6rg"@example.com', "J\u00f6rg", "example.com"),
+        ('"J\u00f6rg M."@example.com', '"J\u00f6rg M."', "example.com"),
+        ('"a\\ b\\""@example.com', '"a b\\""', "example.com"),
+        ('"a\\\\b"@example.com', '"a\\\\b"', "example.com"),
+        ('"a..b"@example.com', '"a..b"', "example.com"),
+        ('""@example.com', '""', "example.com"),
+        ("a@\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.example", "a", "xn--mgba3gch31f060k.example"),
         ("用户@例子.example", "用户", "xn--fsqu00a.example"),
     ],
 )
@@ -46,7 +58,20 @@ def test_what_can_be_sent_to(text: str, local: str, domain: str) -> None:
         ("a(comment)@example.com", "bare address"),
         ("a@-x.example", "label"),
         ("a\x00b@example.com", "control character"),
-        ("a\u2028b@example.com", "control character"),
+        ("a\u2028b@example.com", r"control character U\+2028 \(LINE SEPARATOR\)"),
+        ("\u200bbob@example.com", r"the invisible character U\+200B \(ZERO WIDTH SPACE\); remove it"),
+        ("bo\u00adb@example.com", r"U\+00AD \(SOFT HYPHEN\)"),
+        ("bob\u2060@example.com", r"U\+2060 \(WORD JOINER\)"),
+        ("\u202ebob@example.com", r"U\+202E \(RIGHT-TO-LEFT OVERRIDE\)"),
+        ("bo\u200db@example.com", r"U\+200D \(ZERO WIDTH JOINER\)"),
+        ("\ufeffbob@example.com", r"U\+FEFF \(ZERO WIDTH NO-BREAK SPACE\)"),
+        ("bob\ufe0f@example.com", r"U\+FE0F \(VARIATION SELECTOR-16\)"),
+        ("bob\u3164@example.com", r"U\+3164 \(HANGUL FILLER\)"),
+        ("bob@exam\u200bple.com", r"U\+200B"),
+        ("bob@exam\u200dple.com", "internationalised"),
+        ("bob\ud800@example.com", r"surrogate character U\+D800"),
+        ('"bo\u200bb"@example.com', r"U\+200B"),
+        ("bob\x1b@example.com", r"control character U\+001B; remove it"),
         ("x" * 65 + "@example.com", "64 bytes"),
         ("x@" + "a" * 64 + ".example", "label"),
         ("x@" + "a." * 130 + "example", "253"),
@@ -62,6 +87,9 @@ def test_what_is_refused_and_why(text: str, words: str) -> None:
 def test_two_spellings_are_one_recipient() -> None:
     assert parse_address("Ann@EXAMPLE.com").key == parse_address("ann@example.com").key
     assert parse_address("ann@bücher.example").key == parse_address("ANN@xn--bcher-kva.example").key
+    assert parse_address('"Ann B"@x.example').key == parse_address('"ann\\ b"@x.example').key
+    assert parse_address("CAFE\u0301@x.example").key == parse_address("caf\u00e9@x.example").key
+    assert parse_address("J\u030c@x.example").key == parse_address("\u01f0@x.example").key  # no capital of its own
 
 
 def test_smtputf8_is_needed_for_the_local_part_only() -> None:
@@ -69,7 +97,37 @@ def test_smtputf8_is_needed_for_the_local_part_only() -> None:
     assert not parse_address("joerg@bücher.example").needs_smtputf8
 
 
-@given(st.text(max_size=80))
+@pytest.mark.parametrize(
+    ("cell", "mailed"),
+    [
+        ("'=eq@a.example", "=eq@a.example"),
+        ("'+a@a.example", "+a@a.example"),
+        ("'-a@a.example", "-a@a.example"),
+        ("'\ta@a.example", "a@a.example"),
+        ("''=eq@a.example", "'=eq@a.example"),
+        ('"\'=eq"@a.example', "'=eq@a.example"),
+        ("'ann@a.example", "'ann@a.example"),
+        ("=eq@a.example", "=eq@a.example"),
+        ("ann@a.example ::: bob@b.example", "ann@a.example"),
+        ('"a ::: b"@a.example', '"a ::: b"@a.example'),
+        (" Ann@A.example ", "Ann@a.example"),
+    ],
+)
+def test_what_a_cell_of_a_list_means(cell: str, mailed: str) -> None:
+    assert str(address_in(cell)) == mailed
+
+
+def test_only_a_guarded_cell_loses_its_apostrophe() -> None:
+    assert [unguarded(cell) for cell in ("'@x", "'x", "'", "")] == ["@x", "'x", "'", ""]
+
+
+def test_what_cannot_be_seen_is_named_or_left_out() -> None:
+    assert unseen("Jörg \u0915\u094d") == ""
+    assert unseen("a\u061cb") == "the invisible character U+061C (ARABIC LETTER MARK)"
+    assert without_invisible("\u200bbo\u00adb\u202c\n\u115f") == "bob\n"
+
+
+@given(st.text(max_size=80) | st.text('"\\\u0301a.b @\u00ad=<', max_size=12).map(lambda text: f"{text}@x.example"))
 def test_whatever_is_taken_is_safe_on_a_command_line(text: str) -> None:
     try:
         address = parse_address(text)
@@ -79,6 +137,7 @@ def test_whatever_is_taken_is_safe_on_a_command_line(text: str) -> None:
     assert not any(character in written for character in "\r\n\0<>")
     assert address.domain == domain_key(address.domain)
     assert parse_address(written) == address
+    assert unseen(written) == ""
 
 
 def test_a_long_hostile_local_part_is_refused_quickly() -> None:

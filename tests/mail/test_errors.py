@@ -13,3 +13,9 @@ def test_a_refusal_tells_everything_at_once() -> None:
     refused = Refused([Problem("a", 1, 1, "x"), Problem("b", 2, 2, "y")])
     assert str(refused) == "a:1:1: x\nb:2:2: y"
     assert len(refused.problems) == 2
+
+
+def test_a_problem_is_one_line_that_can_be_printed() -> None:
+    problem = Problem("a\x1b[2J.csv", 1, 2, "the name \u202ea\x07\u009b\n`\ud800` Gr\u00fc\u00dfe is no name")
+    assert str(problem) == (r"a\x1b[2J.csv:1:2: the name \u202ea\x07\x9b\n`\ud800` Grüße is no name")
+    assert str(Refused([problem])).count("\n") == 0
