@@ -15,7 +15,7 @@ from typing import Any
 from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.defer import Deferred
 
-from bulkmail.delivery import Composing, Feeder, Ledger, Run, Street
+from bulkmail.delivery import Composing, Feeder, Ledger, Run, Street, Withholding
 from bulkmail.routing import MxHost, Site
 from bulkmail.settings import Settings
 from bulkmail.spool import Spool
@@ -177,9 +177,11 @@ class House:
             connections=1000,
             speed=1.0,
         )
-        composing = Composing(Composers(reactor))  # type: ignore[arg-type]
+        composing = Composing(reactor, Composers(reactor))  # type: ignore[arg-type]
         street.feeder = feeder = Feeder(spool=self.spool, street=street, composing=composing, route=self._route)
-        composing.start(feeder.composed, feeder.spoilt, feeder.not_composed)
+        composing.start(
+            feeder.composed, feeder.spoilt, feeder.not_composed, Withholding(feeder, reactor.seconds, lambda _: None)
+        )
         self.run = Run(campaign_id, "work", "/work", {}, "retry", NOW, input_rows=messages, import_done=True)
         feeder.runs[campaign_id] = self.run
         self._feeder = feeder

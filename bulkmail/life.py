@@ -184,9 +184,8 @@ class Life:
             sites=remembering.memory,
             relay=self._relaying,
         )
-        composing = Composing(compose)
+        composing = Composing(self.reactor, compose)
         street.feeder = feeder = Feeder(spool=spool, street=street, composing=composing, route=router.route)
-        composing.start(feeder.composed, feeder.spoilt, feeder.not_composed)
         self._sending = Sending(
             reactor=self.reactor,
             spool=spool,
@@ -203,6 +202,7 @@ class Life:
             scratch=scratch,
             clock_set=self._wall.look,
         )
+        composing.start(feeder.composed, feeder.spoilt, feeder.not_composed, self._sending.withholding)
         self._sending.start()
         if self._watch is not None:
             self._watching = Watching(

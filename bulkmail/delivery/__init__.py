@@ -51,6 +51,7 @@ from bulkmail.delivery.street import Street
 from bulkmail.delivery.trial import Trial
 from bulkmail.delivery.wallclock import WallClock
 from bulkmail.delivery.watching import Watching
+from bulkmail.delivery.withholding import Withholding
 
 __all__ = [
     "Composing",
@@ -66,6 +67,7 @@ __all__ = [
     "Trial",
     "WallClock",
     "Watching",
+    "Withholding",
     "background",
     "compare_records",
     "prepare",

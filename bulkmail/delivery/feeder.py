@@ -118,7 +118,7 @@ class Feeder:
     def composed(self, message: Message) -> None:
         """A message came back from the compose workers."""
         self._average += (message.size - self._average) * 0.01
-        if self.stopping or message.run.over:
+        if self.stopping or message.run.over or message.run.paused:
             self.untouched([message], 0.0)
         else:
             message.lane.add(message)
@@ -158,6 +158,7 @@ class Feeder:
             self._scout.done
             and not self._claims
             and self.held == 0
+            and not self._composing.parked
             and all(queue.lane is not None and queue.lane.down for queue in self.queues.values())
         )
 
@@ -173,7 +174,7 @@ class Feeder:
                 queue.lane.wake()
             return
         run = self.runs.get(campaign_id)
-        if run is None or (self.sharing is not None and self.sharing.elsewhere(queue_id)):
+        if run is None or run.withheld or (self.sharing is not None and self.sharing.elsewhere(queue_id)):
             return
         queue = self.queues[queue_id] = Queue(queue_id, run, domain)
         background(self._route(queue), "routing a domain")
@@ -198,7 +199,7 @@ class Feeder:
         finally:
             self._routing -= 1
             self._scout.go_on()
-        if self.stopping:
+        if self.stopping or queue.run.withheld:
             self.close(queue)
             return
         if isinstance(site, RouteFailure):
@@ -315,7 +316,7 @@ class Feeder:
         messages = [Message(row, queue, queue.run, lane) for row in rows]
         self._answered(lane)
         lane.hold(len(rows) - limit)
-        if self.stopping or lane.closed or queue.run.over:
+        if self.stopping or lane.closed or queue.run.over or queue.run.withheld:
             self.untouched(messages, 0.0)
             return
         if len(rows) < limit:

@@ -31,8 +31,8 @@ class Progress:
         parts = [f"{run.name}: sent {by['delivered']:,} of {of}", f"deferred {waiting:,}", f"failed {failed:,}"]
         if left_out:
             parts.append(f"left out {left_out:,}")
-        if self._street.paused:
-            parts.append(f"PAUSED: {self._street.fault}")
+        if run.paused or self._street.paused:
+            parts.append(f"PAUSED: {run.paused or self._street.fault}")
             return ", ".join(parts)
         if by["pending"] == 0 and run.import_done and waiting:
             parts.append(self._waiting(run, waiting))
@@ -59,8 +59,8 @@ class Progress:
         left_out = by["suppressed"] + by["duplicate"] + by["invalid"]
         if left_out:
             lines.append(f"{left_out:,} were left out (suppressed, duplicate or invalid).")
-        if self._street.paused:
-            lines.append(f"Sending is paused: {self._street.fault}")
+        if run.paused or self._street.paused:
+            lines.append(f"Sending is paused: {run.paused or self._street.fault}")
         lines += ["", "The report so far is in report/: open index.html, or recipients.csv.", ""]
         return "\n".join(lines)
 

@@ -154,6 +154,7 @@ class Reporting:
         return {
             "campaign": run.name,
             "state": report.state,
+            "paused": run.paused,
             "now": self._wall(),
             "input_rows": run.input_rows,
             "input_complete": run.import_done,

@@ -29,6 +29,7 @@ from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.sharing import Sharing
 from bulkmail.delivery.street import Street
+from bulkmail.delivery.withholding import Withholding
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError, OwnFault, Refused
 from bulkmail.spool import RUNNING, Spool
@@ -81,6 +82,7 @@ class Sending:
         self._clock_set = clock_set
         self._imports: dict[int, Importing] = {}
         self._ended: dict[int, Deferred[int]] = {}
+        self.withholding = Withholding(feeder, reactor.seconds, self._was_paused)
         self._stopped: Deferred[None] | None = None
         self._second = LoopingCall(self._each_second)
         self._second.clock = reactor
@@ -149,6 +151,7 @@ class Sending:
             report="" if self._rehearsal else self._folder(prepared.campaign.folder),
         )
         run = opened.run
+        self.withholding.begin(run.name)
         run.shared = self.joining is not None
         if opened.finished:
             _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
@@ -185,6 +188,11 @@ class Sending:
     def running(self) -> list[tuple[str, Run]]:
         """The campaigns that are being sent, with their folders."""
         return [(run.folder, run) for run in self._feeder.runs.values() if not run.over]
+
+    def _was_paused(self, run: Run) -> None:
+        if run.id in self._imports:
+            self._imports[run.id].stop()
+        self._reporting.changed(run)
 
     def in_words(self, run: Run) -> str:
         """How far a campaign is, for people."""
@@ -305,9 +313,15 @@ class Sending:
             self._asking = True
             background(self._stop_behind_first_round(), "stopping after the first attempts")
         for run in list(self._feeder.runs.values()):
-            if run.broken and not run.over and self._feeder.idle:
+            if not run.over and not run.helped and self._is_to_stop(run):
                 run.over = True
                 background(self._stop_run(run), "stopping a campaign")
+
+    def _is_to_stop(self, run: Run) -> bool:
+        if run.paused:
+            waited = self.withholding.lasts(run.name)
+            return not self._feeder.in_flight or waited > self._stop_within  # what is in flight is most likely others'
+        return run.broken and self._feeder.idle
 
     async def _stop_behind_first_round(self) -> None:
         try:

@@ -299,6 +299,11 @@ def leave(feeder: Feeder, lane: Lane) -> None:
 def drop(feeder: Feeder, run: Run) -> None:
     """A campaign is not to be sent here any more: what waits goes back."""
     feeder.runs.pop(run.id, None)
+    take_back(feeder, run)
+
+
+def take_back(feeder: Feeder, run: Run) -> None:
+    """Close a campaign's queues and give back what is ready to be sent of it; what is in flight is not touched."""
     for queue in [queue for queue in feeder.queues.values() if queue.run is run]:
         feeder.close(queue)
     for lane in list(feeder.lanes.values()):

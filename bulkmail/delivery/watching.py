@@ -90,7 +90,7 @@ class Watching:
             for notice in prepared.notices:
                 _log.warn("{notice}", notice=notice)
             status = await self._sending.send(prepared, accept_changes=False)
-            self._say(path, self._ended(status))
+            self._say(path, self._ended(status, self._sending.withholding.reason(prepared.campaign.name)))
         except Refused as refused:
             count = len(refused.problems)
             what = "one thing is" if count == 1 else f"{count} things are"
@@ -109,9 +109,16 @@ class Watching:
     def _sent(self, send: Deferred[Any], _: object) -> None:
         self._sends.discard(send)
 
-    def _ended(self, status: int) -> str:
+    def _ended(self, status: int, pause: str) -> str:
         if status == FINISHED:
             return "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
+        if pause:
+            return (
+                f"This campaign has paused itself: {pause}.\n\n"
+                "Other campaigns go on, and nothing was charged to the recipients of this one. When it is corrected, "
+                "stop the service, start this campaign once with -c and --accept-changes, then the service again. "
+                "Without a change it is tried again when the service is started again.\n"
+            )
         return "The service was stopped before the end. Sending goes on when it is started again.\n"
 
     def _say(self, path: str, text: str) -> None:

@@ -32,6 +32,7 @@ class Facts:
     started_at: float | None = None
     ended_at: float | None = None
     exit_status: int | None = None
+    paused: str = ""  # why it has paused itself
     subject: str = ""
     sender: str = ""
     next_try_at: float | None = None

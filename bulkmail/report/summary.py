@@ -36,6 +36,7 @@ def summary(facts: Facts) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "campaign": facts.campaign,
         "state": facts.state,
+        "paused": facts.paused or None,
         "complete": facts.input_complete and not unsettled,
         "input_rows": facts.input_rows,
         "input_complete": facts.input_complete,

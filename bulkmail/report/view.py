@@ -226,6 +226,7 @@ def _facts(counts: Counts, facts: Facts) -> list[tuple[str, str]]:
         ("Subject", facts.subject),
         ("From", facts.sender),
         ("State", state_words(facts.state)),
+        ("Paused", facts.paused),
         ("Started", minute(facts.started_at)),
         ("Ended", minute(facts.ended_at)),
         ("Took" if facts.ended_at else "So far", length(took) if facts.started_at else ""),

@@ -101,13 +101,16 @@ class Worker(ProcessProtocol):
         return None if self.transport is None else self.transport.pid
 
     def ask(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
-        """Its answer to ``job``; ``deadline`` in seconds, None for a job that may take as long as it takes."""
-        answer: Deferred[Any] = Deferred()
+        """Its answer to ``job``; ``deadline`` in seconds, None for a job that may take as long as it takes.
+
+        To cancel it is to say that its deadline has passed.
+        """
+        number = self._next
+        answer: Deferred[Any] = Deferred(lambda _: self._late(number))
         if self._gone:
             answer.errback(WorkerDiedError(f"{self.name} is not running"))
             return answer
-        data = frame((self._next, job))
-        number = self._next
+        data = frame((number, job))
         self._next += 1
         timer = None if deadline is None else self._reactor.callLater(deadline, self._late, number)
         self._jobs[number] = _Job(answer, timer)
@@ -135,6 +138,8 @@ class Worker(ProcessProtocol):
 
     def _late(self, number: int) -> None:
         job = self._jobs.pop(number)
+        if job.deadline is not None and job.deadline.active():
+            job.deadline.cancel()
         self.kill()
         job.answer.errback(WorkerLateError(f"{self.name} did not answer in time and was ended"))
 
@@ -243,19 +248,13 @@ class Pool:
             return answer
         return min(self._workers, key=lambda worker: worker.busy).ask(job, deadline)
 
-    def ask_alone(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
-        """The answer of a fresh worker that does nothing else: for a job that may kill it."""
+    def alone(self) -> Worker:
+        """A fresh worker that gets no other jobs: for those that may kill it. The caller closes it."""
         worker = Worker.start(self._reactor, self._name, self._alone.discard)
         self._alone.add(worker)
         for setup in self._setup.values():
             self._send_setup(worker, setup)
-        answer = worker.ask(job, deadline)
-
-        def done(result: Any) -> Any:
-            worker.close()
-            return result
-
-        return answer.addBoth(done)
+        return worker
 
     async def close(self) -> None:
         """End all workers and wait for them."""

@@ -97,3 +97,23 @@ def test_a_service_that_is_stopped_goes_on_where_it_was(world: Any, until: Any) 
     campaign.check_report()
     assert campaign.statuses() == {"delivered": len(addresses)}
     assert {len(found) for found in world.server.ids().values()} == {1}
+
+
+def test_a_campaign_that_cannot_be_composed_holds_up_no_other(world: Any, until: Any) -> None:
+    """Each row of it keeps the only compose process for as long as it may; another is sent in its usual time."""
+    world.settings(compose={"processes": 1})
+    root = world.folder / "campaigns"
+    endless = [f"p{n}@d{n % 20}.test" for n in range(64)]
+    held = world.campaign("endless", endless, parent=root)
+    running = world.failing(";".join(f"compose={one}:sleep=300" for one in endless), "--watch", "campaigns")
+    until(lambda: "is being sent" in status_of(held), "the campaign that cannot be composed")
+
+    spring = world.campaign("spring", SPRING[:2], parent=root)
+    until(lambda: status_of(spring) == FINISHED, "the other campaign", 20)
+
+    assert spring.statuses() == {"delivered": 2}
+    assert "0 of 64 were delivered" in status_of(held)
+    running.signal(signal.SIGTERM)
+    assert running.wait(60).status == 3
+    held.check_report()
+    assert held.statuses() == {"pending": 64}

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 
 from bulkmail.delivery import Composing, Feeder, Ledger, Run, Street
 from bulkmail.delivery import street as street_module
+from bulkmail.delivery.withholding import Withholding
 from bulkmail.mail import Category, Fate, OwnFault, Peer, Rate, Reply, Stage
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings
@@ -377,6 +378,19 @@ class Farm:
         self.connects, self.answers = True, code
 
 
+class AloneWorker:
+    def __init__(self, pool):
+        self.pool = pool
+        pool.open.append(self)
+
+    def ask(self, job, deadline):
+        self.pool.asked_alone.append(job)
+        return self.pool.later(job, deadline)
+
+    def close(self):
+        self.pool.open.remove(self)
+
+
 class FakePool:
     """Compose workers without processes. ``poison``: row numbers that end their worker; ``bad``: template errors."""
 
@@ -385,21 +399,28 @@ class FakePool:
     def __init__(self, clock):
         self.clock = clock
         self.delay = 0.01
-        self.poison, self.bad, self.asked, self.alone = set(), set(), [], []
+        self.poison, self.bad, self.endless, self.endless_campaigns = set(), set(), set(), set()
+        self.asked, self.asked_alone, self.open = [], [], []
         self.size_of = 500
         self.same = False  # the same message for everybody
 
     def ask(self, job, deadline):
         self.asked.append(job)
-        return self._later(job)
+        return self.later(job, deadline)
 
-    def ask_alone(self, job, deadline):
-        self.alone.append(job)
-        return self._later(job)
+    def alone(self):
+        return AloneWorker(self)
 
-    def _later(self, job):
-        done = Deferred()
-        self.clock.callLater(self.delay, self._answer, job, done)
+    def later(self, job, deadline=30.0):
+        """An answer; a job with a row of ``endless`` has none until its deadline."""
+        from bulkmail.workers import WorkerLateError
+
+        late = WorkerLateError("did not answer in time and was ended")
+        done = Deferred(lambda done: done.errback(late))
+        if self.endless & {row[1] for row in job[2]} or job[1] in self.endless_campaigns:
+            self.clock.callLater(deadline, lambda: done.called or done.cancel())
+        else:
+            self.clock.callLater(self.delay, self._answer, job, done)
         return done
 
     def _answer(self, job, done):
@@ -477,10 +498,15 @@ class World:
         self.routed = []
         self.route_delay = 0.0
         self.pool = FakePool(self.clock)
-        self.composing = Composing(self.pool)
+        self.composing = Composing(self.clock, self.pool)
         self.feeder = Feeder(spool=self.spool, street=self.street, composing=self.composing, route=self.route)
         self.street.feeder = self.feeder
-        self.composing.start(self.feeder.composed, self.feeder.spoilt, self.feeder.not_composed)
+        self.composing.start(
+            self.feeder.composed,
+            self.feeder.spoilt,
+            self.feeder.not_composed,
+            Withholding(self.feeder, self.clock.seconds, lambda _: None),
+        )
 
     def wall(self):
         return EPOCH + self.clock.seconds()

@@ -490,3 +490,47 @@ def test_facts_that_somebody_took_away_are_used_no_more(scene):
     one.sending._facts_are_gone()
     one.one.run(1.0)
     assert lane.habits.chunks
+
+
+def test_a_campaign_that_does_not_come_to_an_end_pauses_itself_and_charges_nobody(scene):
+    one = scene()
+    one.one.farm.obliging()
+    one.one.composing.start(
+        one.one.feeder.composed, one.one.feeder.spoilt, one.one.feeder.not_composed, one.sending.withholding
+    )
+    one.one.pool.endless_campaigns = {1}
+    one.send()
+    assert one.until_over(200) == 3
+    assert one.one.farm.sent == []
+    assert (one.row().state, one.row().exit_status) == ("stopped", 3)
+    (finished,) = one.reporting.finished
+    assert finished[1] == "stopped"
+    assert "the template does not come to an end" in one.sending.withholding.reason("spring")
+    assert one.imports[0].stopped
+    store = one.one.store
+    assert store.totals(1) == {("", "pending", ""): 20}
+    assert store.attempts_after(1, 0) == 0
+
+    # the service is started again with another template
+    one.one.pool.endless_campaigns, one.rows = set(), []
+    one.send(accept_changes=True)
+    assert one.until_over() == 0
+    assert one.sending.withholding.reason("spring") == ""
+    assert store.totals(1) == {("", "delivered", ""): 20}
+
+
+def test_a_pause_waits_for_what_is_in_flight(scene):
+    one = scene()
+    one.rows = ["a.example"] * 100
+    one.one.farm.connects = True
+    one.one.farm.answers = lambda connection: connection.dot()
+    one.send()
+    one.one.until(lambda: one.one.feeder.in_flight, 10)
+    (run,) = one.one.feeder.runs.values()
+    one.sending.withholding.pause(run, "for a test", [])
+    one.one.run(2.0)
+    assert not one.results
+    assert not one.one.feeder.queues
+    assert one.one.feeder.held == one.one.feeder.in_flight, "what was ready went back"
+    one.one.run(8.0)
+    assert one.results == [3], "and not for ever"

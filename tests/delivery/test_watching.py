@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import types
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -16,7 +17,8 @@ from bulkmail.settings import Settings
 class FakeSending:
     def __init__(self, clock):
         self.clock, self.sent, self.status, self.takes = clock, [], 0, 5.0
-        self.runs = {}
+        self.runs, self.pauses = {}, {}
+        self.withholding = types.SimpleNamespace(reason=lambda name: self.pauses.get(name, ""))
 
     async def send(self, prepared, *, accept_changes):
         assert accept_changes is False
@@ -157,3 +159,12 @@ def test_a_status_that_cannot_be_written_stops_nothing(scene, monkeypatch):
     monkeypatch.setattr(module, "write_status", full)
     scene.run(20)
     assert scene.sending.sent == ["spring"]
+
+
+def test_a_campaign_that_has_paused_itself_says_why_and_what_to_do(scene):
+    scene.sending.status = 3
+    scene.sending.pauses = {"spring": "the template does not come to an end: 3 rows in a row"}
+    scene.run(20)
+    said = scene.said()
+    assert said.startswith("This campaign has paused itself: the template does not come to an end: 3 rows in a row.")
+    assert "--accept-changes" in said

@@ -102,6 +102,15 @@ class Children(TestCase):
         await self.assertFailure(behind, WorkerDiedError)
         assert not Path(f"/proc/{pid}").exists()
 
+    async def test_to_cancel_an_answer_is_to_say_that_it_is_late(self) -> None:
+        worker = await self.worker()
+        pid = await worker.ask(("pid",), 20)
+        hung, behind = worker.ask(("hang",), 20), worker.ask(("echo", 1), 20)
+        hung.cancel()
+        await self.assertFailure(hung, WorkerLateError)
+        await self.assertFailure(behind, WorkerDiedError)
+        assert not Path(f"/proc/{pid}").exists()
+
     async def test_a_pool_replaces_a_dead_worker_and_sets_it_up_again(self) -> None:
         pool = await self.pool(1)
         pool.set_up("a", ("know", "a", "told"))
@@ -117,14 +126,17 @@ class Children(TestCase):
         pool = await self.pool(1)
         pool.set_up("a", ("know", "a", "told"))
         shared = await pool.ask(("pid",), 20)
-        await self.assertFailure(pool.ask_alone(("die",), 20), WorkerDiedError)
-        assert await pool.ask_alone(("tell", "a"), 20) == "told"
+        await self.assertFailure(pool.alone().ask(("die",), 20), WorkerDiedError)
+        alone = pool.alone()
+        assert await alone.ask(("tell", "a"), 20) == "told"
+        assert await alone.ask(("pid",), 20) != shared
+        await alone.close()
         assert await pool.ask(("pid",), 20) == shared
 
     async def test_a_closed_pool_leaves_nobody_behind(self) -> None:
         pool = await self.pool(1)
-        pids = [await pool.ask(("pid",), 20), await pool.ask_alone(("pid",), 20)]
-        late = pool.ask_alone(("pid",), 20)
+        pids = [await pool.ask(("pid",), 20), await pool.alone().ask(("pid",), 20)]
+        late = pool.alone().ask(("pid",), 20)
         await pool.close()
         pids.append(await late)
         assert len(set(pids)) == 3
