@@ -18,6 +18,7 @@ from twisted.internet.defer import Deferred
 from bulkmail.delivery import Composing, Feeder, Ledger, Run, Street, Withholding
 from bulkmail.routing import MxHost, Site
 from bulkmail.settings import Settings
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Spool
 from bulkmail.spool.opening import open_all
 
@@ -158,7 +159,7 @@ class House:
 
     def __init__(self, place: Path, messages: int) -> None:
         self.reactor = reactor = Reactor()
-        self.store, self._journal, self._lock, _ = open_all(str(place), "boot", 900.0, NOW)
+        self.store, self._journal, self._lock, _ = open_all(str(place), "boot", RetryPlan(), NOW)
         domains = [f"d{n}.example" for n in range(DOMAINS)]
         campaign_id = self._imported(messages, domains)
         self.spool = Spool(self.store, self._journal, Line(reactor), reactor, clock=reactor.seconds, lock=self._lock)  # type: ignore[arg-type]

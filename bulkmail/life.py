@@ -126,7 +126,7 @@ class Life:
             self.settings.spool,
             self.reactor,
             clock=self._wall,
-            unknown_after=self.settings.retry.unknown_after,
+            retry=self.settings.retry,
             on_fault=self._spool_fault,
             machine=OneOfMany(machine.folder, machine.name or own_name(), machine.lease, self._monotonic),
         )

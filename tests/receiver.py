@@ -7,7 +7,8 @@ part of a recipient before the ``-`` says how it is treated:
     bounce   550 5.1.1 to RCPT          reject   550 5.7.1 to the final dot
     busy     451 4.3.0 to RCPT, always  later    451 4.3.0 to RCPT, the first time
     vanish   the connection is closed instead of a reply to the final dot, the first time
-    drop     the same, and the message is not kept    silent   kept, and never answered, the first time
+    never    the same, each time        mute     kept, and never answered, each time
+    drop     the same as `vanish`, and the message is not kept    silent   kept, and never answered, the first time
 
 ``--most``: so many recipients a message, the others get 452 4.5.3. Each accepted message is one JSON line of the record
 for each recipient: at, mail_at (when the bytes of its MAIL were read), ip, helo, to, sender, message_id, digest (of all
@@ -217,9 +218,9 @@ class Receiver(asyncio.Protocol):
             return
         for recipient in self.to:
             self.book.accept(self, recipient, message)
-        if kind == "vanish" and self.book.first(self.to[0]):
+        if kind == "never" or (kind == "vanish" and self.book.first(self.to[0])):
             self.transport.abort()
-        elif kind == "silent" and self.book.first(self.to[0]):
+        elif kind == "mute" or (kind == "silent" and self.book.first(self.to[0])):
             self.waiting = True
         elif self.book.delay:
             self.waiting = True

@@ -30,6 +30,7 @@ EXPECTED = {
     "odd": "invalid",
 }
 EXPECTED_OF_SENT = ("delivered", "blocked", "bounced")  # what a row may not come to know that is never tried again
+MOST_COPIES = 3  # `retry.unknown_attempts`
 INTERRUPTED = "the mailer was interrupted before it read the reply"
 
 
@@ -93,7 +94,9 @@ def reconcile(addresses: list[str], report: Path, spool: Path, record: Path, *, 
         first.setdefault(address, row)
         if row["status"] in ("pending", "deferred"):
             unfinished.append(address)
-        elif row["status"] != want and not (keep and row["status"] == "unknown" and want in EXPECTED_OF_SENT):
+        elif row["status"] != want and not (
+            row["status"] == "unknown" and want in EXPECTED_OF_SENT and (keep or unknown[address] >= MOST_COPIES)
+        ):
             wrong.append(f"{address}: {row['status']} for {want}")
     numbers = Counter(row["row"] for row in rows)
     accounts.note("rows missing", (str(n + 1) for n in range(len(addresses)) if not numbers[str(n + 1)]))
@@ -119,6 +122,7 @@ def reconcile(addresses: list[str], report: Path, spool: Path, record: Path, *, 
         "doubles without a lost reply",
         (one for one, copies in received.items() if len(copies) > 1 + (0 if keep else unknown[one])),
     )
+    accounts.note("copies too many", (one for one, copies in received.items() if len(copies) > MOST_COPIES))
     accounts.note(
         "doubles that differ",
         (one for one, copies in received.items() if len({(c["message_id"], c["digest"]) for c in copies}) > 1),

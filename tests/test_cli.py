@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from bulkmail import __version__, cli
 from bulkmail.content import key_in_words, record, zone_lines
 from bulkmail.settings import load_settings
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SiteFact, SqliteStore
 from bulkmail.spool.place import Lock
 
@@ -41,7 +42,7 @@ def spool(place):
     folder = place / "spool"
     folder.mkdir(mode=0o700)
     store = SqliteStore(str(folder / "spool.sqlite3"))
-    store.recover(Journalled(found=True), "boot", 900.0, 1000.0)
+    store.recover(Journalled(found=True), "boot", RetryPlan(), 1000.0)
     for name in ("spring", "summer"):
         store.create_campaign(
             name, f"/c/{name}", key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=1.0

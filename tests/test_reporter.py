@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail.reporter import ReportWorker
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
 
 
@@ -17,7 +18,7 @@ from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
 def worker(tmp_path):
     """A report process, a spool with three rows of which two are settled, and its folder."""
     store = SqliteStore(str(tmp_path / "spool.sqlite3"))
-    store.recover(Journalled(found=True), "boot", 900.0, 1000.0)
+    store.recover(Journalled(found=True), "boot", RetryPlan(), 1000.0)
     files = [("r.csv", ["email"])]
     made = store.create_campaign("spring", "/c", key=b"k" * 32, content={}, digests={}, files=files, now=1000.0)
     rows = [(n, 0, n, f"u{n}@a.example", "a.example", json.dumps([f"u{n}@a.example"]), "ok", "") for n in (1, 2, 3)]

@@ -9,6 +9,7 @@ from twisted.python.usage import UsageError
 from bulkmail import tap as module
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.service import SPEED, Bulkmail
+from bulkmail.shaping import RetryPlan
 from bulkmail.tap import Options, foreground, makeService, order_of
 
 YAML = """\
@@ -138,7 +139,7 @@ def spooled(place, **changed):
     folder = place / "spool"
     folder.mkdir(mode=0o700)
     store = SqliteStore(str(folder / "spool.sqlite3"))
-    store.recover(Journalled(found=True), "boot", 900.0, 1000.0)
+    store.recover(Journalled(found=True), "boot", RetryPlan(), 1000.0)
     given = {"folder": str(place / "spring"), "digests": digests(prepared.campaign, prepared.content), **changed}
     store.create_campaign(
         "spring", given["folder"], key=b"k" * 32, content={}, digests=given["digests"], files=prepared.files, now=1.0

@@ -5,6 +5,9 @@ pipelining ends the writing of one message's commands behind another's dot, and 
 that, ends groups altogether: on connections opened from then on. How many messages a server takes on a connection,
 `bulkmail.shaping.habits` says. All of it is remembered with the site, so a lane that comes and goes learns nothing
 twice.
+
+A site that leaves one message after the other without an answer (`bulkmail.shaping.doubts`) perhaps keeps each of them,
+and each copy reaches a person. It is told one message on a connection, and slower with each one more.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from twisted.logger import Logger
 from bulkmail.delivery.flights import MOST_TOGETHER
 from bulkmail.mail import Fate, Peer, Stage
 from bulkmail.routing import Site
-from bulkmail.shaping import Habit, Hint, Suspicion, hint, judge, learn, messages_now, takes
+from bulkmail.shaping import Doubts, Habit, Hint, Suspicion, hint, judge, learn, messages_now, takes
 from bulkmail.smtp import Closed, Settled, Transaction
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ class Habits:
         # messages that the server answered, the last answer's time, and the transaction it was for
         self._carried: dict[Connection, tuple[int, float, Transaction | None]] = {}
         self._suspicion: Suspicion | None = None
+        self._doubts = Doubts()
+        self._doubted: set[Connection] = set()  # they had messages without an answer, and are about to end
         self.recipients = MOST_TOGETHER
         self._alone_since = 0.0  # connections opened from then on announce nothing behind a dot
         self.look_up()
@@ -50,6 +55,12 @@ class Habits:
         if event.reply is not None and event.reply.code != 421 and event.fate is not Fate.UNTRIED:
             count, _, last = self._carried.get(connection, (0, 0.0, None))
             self._carried[connection] = count + (transaction is not last), self._street.now(), transaction
+            if self._doubts.breaks and event.stage is Stage.DOT:
+                self._doubts.answered()
+        elif event.fate is Fate.UNKNOWN:
+            self._doubted.add(connection)
+            recipient = transaction.recipients[event.index]
+            self._doubts.unanswered(recipient, connection.started_at, self._street.now())
 
     def too_many(self, event: Settled, index: int) -> bool:
         """Whether this recipient, at ``index`` of several, was refused only because of those before it."""
@@ -69,21 +80,42 @@ class Habits:
         self._carried.pop(connection, None)
         connection.quit()
 
-    def closed(self, connection: Connection, closed: Closed, peer: Peer) -> None:
-        """A connection ended."""
+    def closed(self, connection: Connection, closed: Closed, peer: Peer) -> str:
+        """A connection ended; returns the signal for the site's gate, ``""`` for none."""
         count, last, _ = self._carried.pop(connection, (0, 0.0, None))
+        doubted = connection in self._doubted
+        self._doubted.discard(connection)
         if closed.chunking_failed and self.chunks:
             self._broken(Habit.CHUNKING, "cannot do CHUNKING, it is no longer used", closed)
         elif closed.pipelining_failed and self.follows:
             self._broken(Habit.FOLLOW, "loses count of pipelined messages", closed)
             self._alone_since = self._street.now()
-        elif closed.pipelining_failed and connection.started_at >= self._alone_since:
+        elif closed.pipelining_failed and self.groups and connection.started_at >= self._alone_since:
             self._broken(Habit.PIPELINING, "cannot do PIPELINING, it is no longer used", closed)
-        elif count:
-            said = hint(closed.outcome(peer), count, self._street.now() - last)
-            if said is not Hint.NOTHING and count < self._allowed:
-                self._count(said, count, connection.started_at)
+        elif count and self._carried_all(connection, closed, peer, count, last):
+            self._doubts = Doubts()  # that was the reason
+        elif doubted and self._doubts.repeated:
+            self._unanswered()
+            self.look_up()
+            return "rate"
         self.look_up()
+        return ""
+
+    def _carried_all(self, connection: Connection, closed: Closed, peer: Peer, count: int, last: float) -> bool:
+        """Whether it ended because the server takes so many messages on one."""
+        said = hint(closed.outcome(peer), count, self._street.now() - last)
+        return said is not Hint.NOTHING and count < self._allowed and self._count(said, count, connection.started_at)
+
+    def _unanswered(self) -> None:
+        street = self._street
+        if street.sites.known(self._site.key, Habit.UNANSWERED, street.wall()) is None:
+            _log.warn(
+                "{site} leaves one message after the other without an answer: it gets one on a connection, and slowly; "
+                "each is sent {copies} times at most, then its status is unknown",
+                site=self._site.name,
+                copies=street.settings.retry.unknown_attempts,
+            )
+        street.sites.learn(self._site.key, learn(Habit.UNANSWERED, street.wall()))
 
     def _broken(self, habit: Habit, words: str, closed: Closed) -> None:
         street = self._street
@@ -91,17 +123,18 @@ class Habits:
             _log.warn("{site} {words}: {why}", site=self._site.name, words=words, why=closed.reason)
             street.sites.learn(self._site.key, learn(habit, street.wall()))
 
-    def _count(self, said: Hint, count: int, opened: float) -> None:
+    def _count(self, said: Hint, count: int, opened: float) -> bool:
         street, wall = self._street, self._street.wall()
         known = street.sites.known(self._site.key, Habit.MESSAGES, wall)
         judged = judge(said, count, opened, street.now(), None if known is None else int(known.value), self._suspicion)
         if not isinstance(judged, int):
             self._suspicion = judged
-            return
+            return False
         self._suspicion = None
         if messages_now(known, self._allowed, wall) != count:
             _log.info("{site} takes {count} messages on a connection", site=self._site.name, count=count)
         street.sites.learn(self._site.key, takes(count, self._allowed, wall))
+        return True
 
     def look_up(self) -> None:
         """What is remembered of the site now."""
@@ -112,3 +145,5 @@ class Habits:
         together = sites.known(key, Habit.RECIPIENTS, wall)
         self.recipients = MOST_TOGETHER if together is None else min(MOST_TOGETHER, int(together.value))
         self.most = messages_now(sites.known(key, Habit.MESSAGES, wall), self._allowed, wall)
+        if sites.known(key, Habit.UNANSWERED, wall) is not None:
+            self.most = 1

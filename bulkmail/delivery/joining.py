@@ -164,7 +164,7 @@ class Joining:
             now = self._street.now()
             if now - self._recovered_at > self._street.scaled(_RECOVER_EVERY):
                 self._recovered_at = now
-                found = await self._leases.recover_others(self._street.settings.retry.unknown_after, self._wall())
+                found = await self._leases.recover_others(self._street.settings.retry, self._wall())
                 if any(found.counts):
                     _log.warn("taken over from machines that are gone: {found}", found=found)
                     self._feeder.more()

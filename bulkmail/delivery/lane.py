@@ -317,7 +317,7 @@ class Lane:
 
     def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
         """An open connection has ended; what was in flight on it has been settled before."""
-        self.habits.closed(conn, closed, peer)
+        self._gate.gate.slow_down(self._street.now(), self.habits.closed(conn, closed, peer))
         self.pipelining.closed(closed)
         for idle in [idle for idle in self._idle if closed.chunking_failed and idle.chunking]:
             self.let_go(idle)

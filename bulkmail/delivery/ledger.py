@@ -109,10 +109,12 @@ class Ledger:
         waiting_since = claimed.first_attempt_at or since or began
         first = claimed.first_attempt_at or began
         verdict = classify(outcome)
+        lost = outcome.fate is Fate.UNKNOWN
         decision = decide(
             outcome,
             verdict,
             attempts=claimed.attempts + 1,
+            copies=claimed.doubt + lost,
             first_attempt_at=waiting_since,
             paused=self.pauses.since(waiting_since),
             now=now,
@@ -121,9 +123,7 @@ class Ledger:
             rng=self._rng,
             speed=self._speed,
         )
-        result = _RESULTS.get(decision.status, "failed")
-        if outcome.fate is Fate.UNKNOWN:
-            result = "unknown"
+        result = "unknown" if lost else _RESULTS.get(decision.status, "failed")
         reply, peer = outcome.reply, outcome.peer
         attempt = Attempt(  # by position: this is every message's path, and keywords cost as much as the tuple
             now,

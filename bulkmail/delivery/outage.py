@@ -109,7 +109,7 @@ class Outage:
         """It has waited for as long as it may; the report shows what the site was last seen to say."""
         self._street.ledger.close(
             message,
-            Status.EXPIRED,
+            Status.UNKNOWN if message.claimed.doubt else Status.EXPIRED,  # a copy may have arrived
             classify(self._failure).category,
             self._failure.note,
             provider=provider,

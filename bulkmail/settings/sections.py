@@ -128,6 +128,7 @@ class Retry(Section):
     schedule: Waits = preset(["10m", "10m", "30m", "1h", "2h", "4h"])
     expire_after: Seconds = preset("3d")
     unknown_after: Seconds = preset("15m")
+    unknown_attempts: Count = 3
     greylist_after: Seconds = preset("5m")
 
 

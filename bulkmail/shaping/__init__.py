@@ -20,6 +20,7 @@ is kept in a ``Memory``, each fact with its end, so that the spool can carry it 
 from __future__ import annotations
 
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
+from bulkmail.shaping.doubts import Doubts
 from bulkmail.shaping.gate import Gate
 from bulkmail.shaping.habits import (
     Fact,
@@ -40,7 +41,16 @@ from bulkmail.shaping.memory import Changes, Memory
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.pace import Pace
 from bulkmail.shaping.pauses import Pauses
-from bulkmail.shaping.retry import Decision, Dice, RetryPlan, RetrySettings, decide, interval, longest_wait
+from bulkmail.shaping.retry import (
+    Decision,
+    Dice,
+    RetryPlan,
+    RetrySettings,
+    after_unknown,
+    decide,
+    interval,
+    longest_wait,
+)
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
 from bulkmail.shaping.standing import Standing
 
@@ -50,6 +60,7 @@ __all__ = [
     "Changes",
     "Decision",
     "Dice",
+    "Doubts",
     "Fact",
     "Gate",
     "Habit",
@@ -68,6 +79,7 @@ __all__ = [
     "Standing",
     "Suspicion",
     "Verdict",
+    "after_unknown",
     "classify",
     "decide",
     "hint",

@@ -36,6 +36,7 @@ class Habit(StrEnum):
     CHUNKING = "chunking"  # offers BDAT and cannot do it
     TLS = "tls"  # offers STARTTLS and cannot do it
     MESSAGES = "messages"  # value: closes a connection after so many messages
+    UNANSWERED = "unanswered"  # takes messages and does not say so
     RECIPIENTS = "recipients"  # value: takes so many recipients in a transaction
     OUTAGE = "outage"  # since: could not be used from then on; value: how often that was found
     RATE = "rate"  # value: the part of the rate that it lets us use
@@ -48,6 +49,7 @@ _LASTS = {
     Habit.PIPELINING: 7 * _DAY,
     Habit.CHUNKING: 7 * _DAY,
     Habit.TLS: 3 * _DAY,
+    Habit.UNANSWERED: _DAY,
     Habit.RECIPIENTS: _DAY,  # finding out again costs a reply
     Habit.RATE: 3600.0,
     Habit.WIDTH: 3600.0,
@@ -150,6 +152,7 @@ _WORDS: dict[str, str] = {
     Habit.CHUNKING: "cannot take messages in chunks (CHUNKING)",
     Habit.TLS: "cannot do TLS, though it offers it",
     Habit.MESSAGES: "takes {value:.0f} messages on a connection",
+    Habit.UNANSWERED: "leaves messages without an answer, so it gets one on a connection, and slowly",
     Habit.RECIPIENTS: "takes {value:.0f} recipients in a transaction",
     Habit.OUTAGE: "cannot be reached; tried {value:.0f} times",
     Habit.RATE: "complained: {value:.1%} of the rate is used",

@@ -33,6 +33,10 @@ class RetrySettings(Protocol):
         """The wait after a lost final reply."""
 
     @property
+    def unknown_attempts(self) -> int:
+        """So many copies of a message may leave without an answer; then it is given up as ``unknown``."""
+
+    @property
     def greylist_after(self) -> float:
         """The wait after greylisting, where the reply names no time."""
 
@@ -44,6 +48,7 @@ class RetryPlan:
     schedule: tuple[float, ...] = (600.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0)
     expire_after: float = 259200.0
     unknown_after: float = 900.0
+    unknown_attempts: int = 3
     greylist_after: float = 300.0
 
 
@@ -66,13 +71,13 @@ class Decision:
 _DELIVERED = Decision(Status.DELIVERED)
 
 
-def _jittered(seconds: float, rng: Dice) -> float:
+def _jittered(seconds: float, rng: Dice | None) -> float:
     """Up to a tenth longer, so that what failed together does not come back together."""
-    return seconds * (1 + JITTER * rng.random())
+    return seconds if rng is None else seconds * (1 + JITTER * rng.random())
 
 
-def interval(retry: RetrySettings, failures: int, rng: Dice) -> float:
-    """Seconds to wait after the n-th failure (counted from 1), jitter included."""
+def interval(retry: RetrySettings, failures: int, rng: Dice | None) -> float:
+    """Seconds to wait after the n-th failure (counted from 1), jitter included where there are dice."""
     assert failures >= 1, "the first failure is number 1"
     return _jittered(retry.schedule[min(failures, len(retry.schedule)) - 1], rng)
 
@@ -82,9 +87,19 @@ def longest_wait(retry: RetrySettings) -> float:
     return (1 + JITTER) * max(*retry.schedule, retry.unknown_after, retry.greylist_after, LONGEST_NAMED)
 
 
-def _wait(outcome: Outcome, verdict: Verdict, attempts: int, *, retry: RetrySettings, rng: Dice, speed: float) -> float:
-    if outcome.fate is Fate.UNKNOWN:
-        return _jittered(retry.unknown_after, rng)
+def after_unknown(retry: RetrySettings, *, attempts: int, copies: int, rng: Dice | None = None) -> float | None:
+    """Seconds to wait after an attempt whose final reply was lost (RFC 1047); None: no further copy may leave.
+
+    ``attempts`` and ``copies`` (the attempts of which nobody knows whether they delivered) count this one. The first
+    copy waits ``unknown_after``; the next ones wait for the schedule too, where that is longer.
+    """
+    if copies >= retry.unknown_attempts:
+        return None
+    wait = _jittered(retry.unknown_after, rng)
+    return wait if copies <= 1 else max(wait, interval(retry, attempts, rng))
+
+
+def _wait(verdict: Verdict, attempts: int, *, retry: RetrySettings, rng: Dice, speed: float) -> float:
     if verdict.signal != "greylist":
         return interval(retry, attempts, rng)
     named = retry.greylist_after if verdict.wait is None else verdict.wait / speed
@@ -99,6 +114,7 @@ def decide(
     verdict: Verdict,
     *,
     attempts: int,
+    copies: int,
     first_attempt_at: float,
     paused: float,
     now: float,
@@ -109,22 +125,23 @@ def decide(
 ) -> Decision:
     """What follows from one attempt.
 
-    ``attempts`` counts this one, so the first is 1. ``paused``: seconds since the first attempt that do not count
+    ``attempts`` counts this one, so the first is 1; so does ``copies``, if the final reply of this one was lost: the
+    attempts of which nobody knows whether they delivered. ``paused``: seconds since the first attempt that do not count
     (pauses, faults of our own). ``on_unknown``: ``retry`` or ``keep``. ``speed`` divides a time that the receiver
     named, as the settings' own times have been divided already (a rehearsal).
 
-    Where the next attempt would fall after ``expire_after``, the recipient expires now. If that last attempt was
-    ambiguous it stays ``unknown``: it may have arrived, and the report must not say that it did not.
+    Where the next attempt would fall after ``expire_after``, the recipient expires now. If a copy may have arrived it
+    is ``unknown`` instead: the report must not say that it did not. So it is after ``unknown_attempts`` copies.
     """
     assert outcome.fate is not Fate.UNTRIED, "an untried recipient is not an attempt; nothing is decided about it"
     if outcome.fate is Fate.ACCEPTED:
         return _DELIVERED
-    if outcome.fate is Fate.UNKNOWN and on_unknown == "keep":
-        return Decision(Status.UNKNOWN, verdict.category)
-    if verdict.permanent:
+    if outcome.fate is Fate.UNKNOWN:
+        wait = None if on_unknown == "keep" else after_unknown(retry, attempts=attempts, copies=copies, rng=rng)
+    elif verdict.permanent:
         return Decision(status_of(verdict), verdict.category)
-    next_at = now + _wait(outcome, verdict, attempts, retry=retry, rng=rng, speed=speed)
-    if next_at > first_attempt_at + paused + retry.expire_after:
-        given_up = Status.UNKNOWN if outcome.fate is Fate.UNKNOWN else Status.EXPIRED
-        return Decision(given_up, verdict.category)
-    return Decision(Status.DEFERRED, verdict.category, next_at)
+    else:
+        wait = _wait(verdict, attempts, retry=retry, rng=rng, speed=speed)
+    if wait is None or now + wait > first_attempt_at + paused + retry.expire_after:
+        return Decision(Status.UNKNOWN if copies else Status.EXPIRED, verdict.category)
+    return Decision(Status.DEFERRED, verdict.category, now + wait)

@@ -27,7 +27,7 @@ the journal before anything is claimed, and finds for each row left claimed one 
 
     a REPLY                   the row is settled with it, as if the commit had come in time
     a DOT and no REPLY        ambiguous: the receiver may have it. One attempt `unknown` is booked, and it is tried
-                              again after `unknown_after`, or never (`on_unknown: keep`)
+                              again as `retry` says, or never (`on_unknown: keep`, or enough copies have left)
     neither (or taken back)   not sent: due at once. But when the journal is missing, damaged, or of another boot of
                               the machine, its silence proves nothing, and the row is ambiguous too
 

@@ -107,7 +107,7 @@ class Claims(Intake):
             identity, email, fields, file_no, date, attempts, first, status, category, provider = row[:10]
             date = date or now
             who = (identity, campaign_id, queue_id, email, fields, file_no)
-            got.append(Claimed(*who, attempts, first, date, status, category, provider))
+            got.append(Claimed(*who, attempts, first, date, status, category, provider, row[12]))
             held[identity] = Held(0, queue_id, date, attempts, first, status, category, provider, *row[10:])
         self._db.many("claim_due", [(claimed.date, claimed.id) for claimed in got])
         self._db.execute("set_next_at", (queue_id,))

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bulkmail.mail import OwnFault
+from bulkmail.shaping import RetrySettings
 from bulkmail.spool.writer import Reactor, Writer
 
 if TYPE_CHECKING:
@@ -141,9 +142,9 @@ class Leases:
         """The name of the machine that holds it; "" when nobody does."""
         return self._writer.call(partial(self._store.lease_holder, key))
 
-    def recover_others(self, unknown_after: float, now: float) -> Deferred[Any]:
-        """Take over what machines had claimed that are gone for longer than ``unknown_after``: see `pg_store`."""
-        return self._writer.call(partial(self._store.recover_others, unknown_after, now))
+    def recover_others(self, retry: RetrySettings, now: float) -> Deferred[Any]:
+        """Take over what machines had claimed that are gone for longer than ``retry.unknown_after``: see `pg_store`."""
+        return self._writer.call(partial(self._store.recover_others, retry, now))
 
     def site_facts(self, sites: list[str], now: float) -> Deferred[list[SiteFact]]:
         """What all machines have learnt of these, and still holds."""

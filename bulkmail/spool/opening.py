@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
+from bulkmail.shaping import RetrySettings
 from bulkmail.spool.copying import check_whole
 from bulkmail.spool.database import DATABASE, refused
 from bulkmail.spool.front import Spool
@@ -51,16 +52,16 @@ async def open_spool(
     reactor: Reactor,
     *,
     clock: Callable[[], float],
-    unknown_after: float,
+    retry: RetrySettings,
     on_fault: Callable[[OwnFault | None], None] | None = None,
     boot: Callable[[], str] = boot_id,
     machine: OneOfMany | None = None,
 ) -> Spool:
     """Lock, open and recover the spool in the directory ``place``, making it when there is none.
 
-    ``clock`` is the wall clock; ``unknown_after`` how long an ambiguous message waits for its retry. Starts the writer
-    thread: not before the process has daemonised. Raises Refused (in use, damaged, newer) or OwnFault. Where ``place``
-    is the address of a database, others may use it too, and ``machine`` says who we are.
+    ``clock`` is the wall clock; ``retry`` says when an ambiguous message is tried again. Starts the writer thread:
+    not before the process has daemonised. Raises Refused (in use, damaged, newer) or OwnFault. Where ``place`` is the
+    address of a database, others may use it too, and ``machine`` says who we are.
     """
     make: Make
     attach: Attach
@@ -71,7 +72,7 @@ async def open_spool(
         make, attach = postgres("pg_opening").shared(place, machine, boot(), reactor, on_fault)
     writer = Writer(reactor)
     try:
-        opened = await writer.call(partial(open_all, folder, boot(), unknown_after, clock(), make))
+        opened = await writer.call(partial(open_all, folder, boot(), retry, clock(), make))
     except BaseException:
         await writer.stop()
         raise
@@ -83,7 +84,7 @@ async def open_spool(
 
 
 def open_all(
-    folder: str, boot: str, unknown_after: float, now: float, make: Make | None = None
+    folder: str, boot: str, retry: RetrySettings, now: float, make: Make | None = None
 ) -> tuple[Store, Journal, Lock, Recovered]:
     """The same without a reactor or a thread. ``make``: opens a store that is not in the folder itself."""
     prepare(folder)
@@ -95,7 +96,7 @@ def open_all(
             # The new segment comes before the first claim, so claims without any journal mean that it was lost.
             journal = Journal.open(os.path.join(folder, JOURNAL))
             try:
-                recovered = store.recover(journalled, boot, unknown_after, now)
+                recovered = store.recover(journalled, boot, retry, now)
                 failpoint("after-recovery")
                 journal.drop_older()
             except BaseException:

@@ -106,7 +106,7 @@ class PgClaims(PgIntake):
         for row in self._db.execute("claim_due", values).fetchall():
             identity, queue_id, email, fields, file_no, date, attempts, first, status, category, provider = row[:11]
             who = (identity, campaigns[queue_id], queue_id, email, fields, file_no)
-            answer[queue_id].append(Claimed(*who, attempts, first, date, status, category, provider))
+            answer[queue_id].append(Claimed(*who, attempts, first, date, status, category, provider, row[13]))
             held[identity] = Held(0, queue_id, date, attempts, first, status, category, provider, *row[11:])
         self._db.execute("set_next_at", (queues,))
 

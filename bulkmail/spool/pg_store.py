@@ -6,11 +6,11 @@ than their lease.
 
 What a dead life had claimed. Leases on destinations are free as soon as it is declared over, so the others go on with
 everything that was not claimed. Its claims wait for as long as an ambiguous message waits for its retry
-(`unknown_after`): if the same machine comes back within that time, its journal tells which of them were sent, which
-are ambiguous and which never left, and nobody is mailed twice that need not be. Only then do others take them, and
-without that journal its silence proves nothing: each of them is ambiguous, and is tried again at once, or never
-(`on_unknown: keep`). A mark "its dot has begun" in the database before each dot would tell more, at the price of a
-second write for every message; it is not made.
+(`unknown_after`): if the same machine comes back within that time, its journal tells which of them were sent, which are
+ambiguous and which never left, and nobody is mailed twice that need not be. Only then do others take them, and without
+that journal its silence proves nothing: each of them is ambiguous, and is tried again at once if it was the first time,
+later if not, or never (`on_unknown: keep`, or enough copies have left). A mark "its dot has begun" in the database
+before each dot would tell more, at the price of a second write for every message; it is not made.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import psycopg
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
+from bulkmail.shaping import RetrySettings
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.pg_database import RECOVERED, PgDatabase, check_version, open_database, refused, repeated, words
 from bulkmail.spool.pg_intake import ROWS, SITES
@@ -30,7 +31,6 @@ from bulkmail.spool.rows import Held, Recovered, campaign_of, id_range
 from bulkmail.spool.sites import KNOWS_SITES, SiteFact, Sites
 
 _CHUNK = 10_000
-NOBODY_KEEPS_IT = 0.0
 
 
 class Taken(NamedTuple):
@@ -159,7 +159,7 @@ class PostgresStore(PgSettling, Sites):
         return any(alive and boot != self.boot for _, boot, alive in lives)
 
     @repeated
-    def recover(self, journalled: Journalled, boot: str, unknown_after: float, now: float) -> Recovered:
+    def recover(self, journalled: Journalled, boot: str, retry: RetrySettings, now: float) -> Recovered:
         """Settle or give back what earlier lives of this machine left claimed; see `SqliteStore.recover`."""
         summary = Recovered()
         with self._db.transaction("begin_reading"):
@@ -167,7 +167,7 @@ class PostgresStore(PgSettling, Sites):
         self._check_not_behind(journalled, [epoch for epoch, *_ in lives])
         for epoch, before, _ in lives:
             trusted = before == boot != "" and journalled.found and not journalled.damaged
-            found = self._recover_life(epoch, journalled, trusted=trusted, unknown_after=unknown_after, now=now)
+            found = self._recover_life(epoch, journalled, trusted=trusted, retry=retry, now=now)
             summary = Recovered(*(one + more for one, more in zip(summary.counts, found.counts, strict=True)))
         return summary
 
@@ -191,26 +191,34 @@ class PostgresStore(PgSettling, Sites):
                     "sent again; restore the newest one",
                 )
 
-    def recover_others(self, unknown_after: float, now: float) -> Recovered:
-        """Take over what machines had claimed that are gone and did not come back within ``unknown_after``."""
+    def recover_others(self, retry: RetrySettings, now: float) -> Recovered:
+        """Take over what machines had claimed that are gone and did not come back within ``retry.unknown_after``."""
         with self._db.transaction("begin_reading"):
-            lives = self._db.execute("recoverable", (unknown_after,)).fetchall()
+            lives = self._db.execute("recoverable", (retry.unknown_after,)).fetchall()
         summary = Recovered()
         for epoch, _ in lives:
-            found = self._recover_life(epoch, Journalled(), trusted=False, unknown_after=NOBODY_KEEPS_IT, now=now)
+            waited = retry.unknown_after
+            found = self._recover_life(epoch, Journalled(), trusted=False, retry=retry, now=now, waited=waited)
             summary = Recovered(*(one + more for one, more in zip(summary.counts, found.counts, strict=True)))
         return summary
 
     @repeated
     def _recover_life(
-        self, epoch: int, journalled: Journalled, *, trusted: bool, unknown_after: float, now: float
+        self,
+        epoch: int,
+        journalled: Journalled,
+        *,
+        trusted: bool,
+        retry: RetrySettings,
+        now: float,
+        waited: float = 0.0,
     ) -> Recovered:
         with self._db.transaction():
             row = self._db.execute("lock_life", (epoch,)).fetchone()
             if row is None or row[0] == RECOVERED:
                 return Recovered()
             held = dict(self._left_by(epoch))
-            found = self._settle_left(held, journalled, trusted=trusted, unknown_after=unknown_after, now=now)
+            found = self._settle_left(held, journalled, trusted=trusted, retry=retry, now=now, waited=waited)
             failpoint("mid-recovery")
             self._db.execute("drop_claims_of", (epoch,))
             self._db.execute("let_all_leases_go", (epoch,))

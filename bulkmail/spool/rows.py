@@ -53,7 +53,8 @@ class Claimed(NamedTuple):
     """A recipient that is ours to send until it is settled or given back.
 
     ``email`` is as written in the input; ``fields`` the JSON array of the row's cells; ``date`` the message's Date,
-    fixed at the first claim; the last three say how it is counted now (``pending`` when never tried).
+    fixed at the first claim; ``status``, ``category`` and ``provider`` say how it is counted now (``pending``: never
+    tried). ``doubt``: so many attempts had their final reply lost, each of them perhaps a copy that arrived.
     """
 
     id: int
@@ -68,6 +69,7 @@ class Claimed(NamedTuple):
     status: str
     category: str
     provider: str
+    doubt: int = 0
 
     @property
     def number(self) -> int:

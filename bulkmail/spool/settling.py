@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bulkmail.failpoints import failpoint
+from bulkmail.shaping import RetrySettings, after_unknown
 from bulkmail.spool.claims import Claims
 from bulkmail.spool.database import Statements
 from bulkmail.spool.journal import Journalled
@@ -102,13 +103,15 @@ class Settling(Claims):
         journalled: Journalled,
         *,
         trusted: bool,
-        unknown_after: float,
+        retry: RetrySettings,
         now: float,
+        waited: float = 0.0,
     ) -> Recovered:
         """Within the transaction: settle or give back what a life left claimed, by what its journal tells.
 
         A journalled reply settles its row. A journalled dot without a reply is ambiguous. A row without either was not
-        sent and is due now; where the journal is not ``trusted`` to tell of every dot, it is ambiguous too.
+        sent and is due now; where the journal is not ``trusted`` to tell of every dot, it is ambiguous too. ``waited``:
+        seconds that these rows have waited already.
         """
         keep = {row[0] for row in self._db.execute("campaign_on_unknown").fetchall() if row[1] == "keep"}
         replied: list[Settlement] = []
@@ -120,8 +123,11 @@ class Settling(Claims):
             if settlement is not None and settlement.recipient_id == identity and not settlement.problem:
                 replied.append(settlement)
             elif attempt in journalled.dots or not trusted:
-                kept = campaign_of(identity) in keep
-                ambiguous.append(unanswered(identity, known, keep=kept, unknown_after=unknown_after, now=now))
+                wait = None
+                if campaign_of(identity) not in keep:
+                    wait = after_unknown(retry, attempts=known.attempts + 1, copies=known.doubt + 1)
+                next_at = 0.0 if wait is None else now + max(0.0, wait - waited)
+                ambiguous.append(unanswered(identity, known, next_at=next_at, now=now))
             else:
                 back.append(identity)
         batch = Batch()
@@ -191,10 +197,8 @@ class Settling(Claims):
                 )
             )
             if doubt == 1 and attempt.result in _DOUBTFUL:
-                doubt = 2
                 batch.doubled[campaign_id] += 1
-            elif not doubt and attempt.result == "unknown":
-                doubt = 1
+            doubt += attempt.result == "unknown"
         elif settlement.reply_of and attempt_id is None:
             batch.borrowed.append((settlement.reply_of, identity))
         status, category, provider = settlement.status, settlement.category, settlement.provider
@@ -269,9 +273,11 @@ class Settling(Claims):
         self._db.many("add_possibly_doubled", [(count, campaign) for campaign, count in batch.doubled.items()])
 
 
-def unanswered(identity: int, known: Held, *, keep: bool, unknown_after: float, now: float) -> Settlement:
-    """The settlement of a row whose final dot was, or may have been, on the wire and whose reply nobody read."""
-    next_at = 0.0 if keep else now + unknown_after
+def unanswered(identity: int, known: Held, *, next_at: float, now: float) -> Settlement:
+    """The settlement of a row whose final dot was, or may have been, on the wire and whose reply nobody read.
+
+    ``next_at`` 0.0: it is not tried again.
+    """
     words = "the mailer was interrupted before it read the reply"
     attempt = Attempt(
         now, known.attempts + 1, "unknown", "no-answer", reply=words, stage="dot", next_attempt_at=next_at
@@ -279,11 +285,11 @@ def unanswered(identity: int, known: Held, *, keep: bool, unknown_after: float, 
     return Settlement(
         identity,
         known.queue_id,
-        "unknown" if keep else "deferred",
+        "deferred" if next_at else "unknown",
         "no-answer",
         known.provider,
         attempt,
-        completed_at=now if keep else 0.0,
+        completed_at=0.0 if next_at else now,
         next_at=next_at,
         note=words,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bulkmail.failpoints import failpoint
+from bulkmail.shaping import RetrySettings
 from bulkmail.spool.database import MEMORY, Database, open_database, refused
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import Held, Recovered, campaign_of, id_range
@@ -63,7 +64,7 @@ class SqliteStore(Settling, Sites):
         """Close the file. Rows still claimed are found by the next `recover`."""
         self._db.close()
 
-    def recover(self, journalled: Journalled, boot: str, unknown_after: float, now: float) -> Recovered:
+    def recover(self, journalled: Journalled, boot: str, retry: RetrySettings, now: float) -> Recovered:
         """Settle or give back every row the last run left claimed; once, at the start, before the first claim.
 
         See `_settle_left`. A journal is trusted that is whole and of this boot: it is not synced, and what it held at a
@@ -75,7 +76,7 @@ class SqliteStore(Settling, Sites):
             trusted = same_boot and journalled.found and not journalled.damaged
             held = dict(self._left())
             self._check_not_behind(journalled, held)
-            recovered = self._settle_left(held, journalled, trusted=trusted, unknown_after=unknown_after, now=now)
+            recovered = self._settle_left(held, journalled, trusted=trusted, retry=retry, now=now)
             self._db.execute("drop_claims")
             self._db.execute("set_meta", (_BOOT, boot))
             failpoint("mid-recovery")

@@ -70,6 +70,37 @@ def test_three_kills(world: Any, until: Any, chunking: bool) -> None:
     assert {row["message_id"] for row in campaign.rows()} == {one["message_id"] for one in got}
 
 
+@pytest.mark.parametrize("chunking", [False, True], ids=["DATA", "BDAT"])
+@pytest.mark.parametrize("kind", ["never", "mute"])
+def test_a_receiver_that_never_confirms_gets_three_copies_at_most(
+    world: Any, until: Any, chunking: bool, kind: str
+) -> None:
+    rng = random.Random(13)
+    rows = 40 if kind == "never" else 10
+    campaign = world.campaign("spring", [f"{kind}-{n}@d0.test" for n in range(rows)])
+    world.start_mail(["127.0.1.1"], chunking=chunking)
+    world.settings(
+        smtp={"timeouts": {"dot": "1s"}},
+        retry={"schedule": ["500ms"], "unknown_after": "500ms", "expire_after": "10m"},
+        shaping={"default": {"connections": 4, "rate": "2000/s"}},
+    )
+
+    for kill in range(3):
+        running = world.start("-c", "spring")
+        until(lambda kill=kill: world.server.count() > rows // 5 * kill, "copies", every=rng.uniform(0.001, 0.02))
+        running.kill_group()
+    ended = world.run("-c", "spring", patience=120)
+
+    assert ended.status == 0, ended.said[-4000:]
+    campaign.check_report()
+    assert campaign.statuses() == {"unknown": rows}
+    copies = {to: len(ids) for to, ids in world.server.ids().items()}
+    assert max(copies.values()) <= 3
+    assert sum(copies.values()) > rows, "nothing was sent twice: this run told nothing"
+    assert {row["attempts"] for row in campaign.rows()} == {"3"}
+    assert "leaves one message after the other without an answer" in ended.said
+
+
 def test_killed_while_the_list_is_read(world: Any, until: Any) -> None:
     """Reading goes on behind the last row that was stored: none is missing, none is there twice."""
     rows = 60_000

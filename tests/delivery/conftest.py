@@ -17,7 +17,7 @@ from bulkmail.delivery.withholding import Withholding
 from bulkmail.mail import Category, Fate, OwnFault, Peer, Rate, Reply, Stage
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import provider_table
+from bulkmail.shaping import RetryPlan, provider_table
 from bulkmail.smtp import Capabilities, Closed, Settled
 from bulkmail.spool import Spool, SqliteStore
 
@@ -457,7 +457,7 @@ class World:
         self.store = SqliteStore(":memory:")
         from bulkmail.spool import Journalled
 
-        self.store.recover(Journalled(found=True), "boot", 900.0, EPOCH)
+        self.store.recover(Journalled(found=True), "boot", RetryPlan(), EPOCH)
         self.disk = Line(self.clock)
         self.journal = Paper()
         self.faults = []

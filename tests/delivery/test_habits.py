@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from twisted.logger import capturedLogs
 
 from bulkmail.delivery.habits import Habits
 from bulkmail.mail import Category, Fate, Peer, Reply, Stage
 from bulkmail.settings import Settings
-from bulkmail.smtp import Closed, Settled
+from bulkmail.smtp import Closed, Settled, Transaction
 
 FAILED = Closed(Stage.RCPT, None, "354 is no answer to RCPT", Category.PROTOCOL, pipelining_failed=True)
 
@@ -18,6 +19,7 @@ def limits(**changed):
     return settings.model_copy(update={"shaping": settings.shaping.model_copy(update={"default": default})})
 
 
+DOT_LOST = Closed(Stage.DOT, None, "the server closed the connection", Category.CONNECTION)
 MX = Peer("mx1.a.example", "192.0.2.1")
 GONE = Closed(None, None, "the server closed the connection", Category.CONNECTION)
 DAY = 86400.0
@@ -149,6 +151,49 @@ def test_only_messages_that_the_server_answered_are_carried(scene):
         scene.habits.settled(connection, object(), Settled(None, 0, Fate.UNTRIED, Stage.MAIL, None, "gone"))
         scene.end(Closed(Stage.MAIL, Reply(421, ("4.3.2 closing",)), "421"), connection=connection)
     assert scene.habits.most == 4
+
+
+def lose(scene, who, closed=DOT_LOST):
+    """A connection that ended before the message to ``who`` was answered."""
+    connection = scene.connection()
+    transaction = Transaction("s@me.example", (who,), b"x")
+    event = Settled(transaction, 0, Fate.UNKNOWN, Stage.DOT, None, "gone", Category.NO_ANSWER)
+    scene.habits.settled(connection, transaction, event)
+    scene.one.clock.advance(1.0)
+    return scene.habits.closed(connection, closed, MX)
+
+
+def test_a_site_that_leaves_one_message_after_the_other_unanswered_gets_one_on_a_connection(scene):
+    with capturedLogs() as logged:
+        assert [lose(scene, f"u{n}@a.example") for n in range(4)] == ["", "", "rate", "rate"]
+    assert scene.habits.most == 1
+    (line,) = [entry for entry in logged if "without an answer" in entry["log_format"]]
+    assert (line["site"], line["copies"]) == ("a.example", 3)
+    scene.again()
+    assert scene.habits.most == 1, "it is remembered"
+    assert lose(scene, "v@a.example") == "", "and what a new lane sees is judged anew"
+    scene.one.clock.advance(DAY)
+    scene.again()
+    assert scene.habits.most == 100
+
+
+def test_one_recipient_or_one_break_says_nothing_of_the_site(scene):
+    assert not any(lose(scene, "u@a.example") for _ in range(5))
+    scene.again()
+    connections = [scene.connection() for _ in range(5)]
+    for n, connection in enumerate(connections):
+        transaction = Transaction("s@me.example", (f"u{n}@a.example",), b"x")
+        scene.habits.settled(connection, transaction, Settled(transaction, 0, Fate.UNKNOWN, Stage.DOT))
+    scene.one.clock.advance(1.0)
+    assert not any(scene.habits.closed(connection, DOT_LOST, MX) for connection in connections)
+    assert scene.habits.most == 100
+
+
+def test_what_has_another_reason_is_no_such_site(scene):
+    assert lose(scene, "u1@a.example", FAILED) == ""
+    assert lose(scene, "u2@a.example", FAILED) == ""
+    assert not scene.habits.groups
+    assert lose(scene, "u3@a.example", FAILED) == "rate", "nothing is left to blame"
 
 
 @pytest.mark.parametrize(

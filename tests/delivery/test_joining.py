@@ -39,8 +39,8 @@ class Leases:
             self.holders.pop(key, None)
         return succeed(None)
 
-    def recover_others(self, unknown_after, now):
-        self.recovered.append(unknown_after)
+    def recover_others(self, retry, now):
+        self.recovered.append(retry.unknown_after)
         return succeed(Recovered())
 
 

@@ -399,10 +399,14 @@ class Internet:
         return Counter(who for receiver in self.receivers for _, who in receiver.kept)
 
 
-def street(world, kit, settings, path, manners):
-    """A world whose connections, journal and store are real. What its store finds is recovered from its journal."""
+def street(world, kit, settings, path, manners, *, power_cut=False):
+    """A world whose connections, journal and store are real. What its store finds is recovered from its journal.
+
+    After a ``power_cut`` the journal is not trusted.
+    """
     scope = kit.World.__init__.__globals__
     journalled = read_journal(f"{path}/journal")
+    journalled.damaged |= power_cut
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(scope, "SqliteStore", lambda _: SqliteStore(f"{path}/spool.sqlite3"))
         patch.setitem(scope, "Paper", lambda: Mortal.open(f"{path}/journal"))
@@ -491,3 +495,94 @@ def test_killed_at_any_time_it_knows_what_the_servers_did_and_goes_on(
     found = known(path, run.id)
     assert {status for status, _ in found.values()} <= {"delivered", "blocked", "bounced"}
     check(found, kept)
+
+
+class Forgetful(Receiver):
+    """Keeps a copy of most messages and seldom says so in a way that can be believed. ``ends`` are drawn from."""
+
+    ENDS = ("close", "hang", "garble", "half", "drop", "good", "busy")
+
+    def __init__(self, offer, rng, weights):
+        super().__init__([250], offer, tidy=True)
+        self.rng, self.weights = rng, weights
+        self.copies = Counter()
+        self.mute = False
+
+    def end(self, message, *, keeps):
+        (end,) = self.rng.choices(self.ENDS, self.weights)
+        if end not in ("drop", "busy"):
+            self.copies.update(self.recipients)
+        self.reset()
+        if end in ("close", "drop", "half"):
+            self.said += b"25" if end == "half" else b""
+            self.gone = True
+        elif end == "hang":
+            self.mute = True
+        elif end == "garble":
+            self.said += b"250OK\r\n"
+        else:
+            self.say(250 if end == "good" else 451)
+
+    def feed(self, data):
+        if not self.mute:
+            super().feed(data)
+
+
+class DoubtfulInternet(Internet):
+    """Receivers that forget to answer; ``copies`` counts what they kept."""
+
+    def __init__(self, clock, journal, rng):
+        super().__init__(clock, journal, [])
+        self.rng = rng
+        self.offer, self.weights = rng.choice(EXTENSIONS), [rng.randint(0, 3) for _ in Forgetful.ENDS]
+        self.weights[0] += 1
+
+    def connect(self, _ip, _port, factory, _timeout, _bind):
+        self.receivers.append(Forgetful(self.offer, self.rng, self.weights))
+        self.clock.callLater(0.05, self.made, factory.buildProtocol(None), self.receivers[-1], 1 << 30)
+
+    @property
+    def copies(self):
+        return sum((receiver.copies for receiver in self.receivers), Counter())
+
+
+def ambiguous_ends(world, kit, fast, path, seed, kills):
+    """One campaign to receivers that forget to answer, killed now and then; returns copies, and what is reported."""
+    rng = Random(seed)
+    copies, started, at = Counter(), None, 0.0
+    for life in range(kills + 1):
+        one = street(world, kit, fast(connections=rng.randint(1, 4)), path, [], power_cut=rng.random() < 0.2)
+        one.internet = DoubtfulInternet(one.clock, one.journal, rng)
+        one.journal.last = rng.randint(1, 60) if life < kills else 1 << 30
+        one.journal.after = rng.random() < 0.5
+        if started is None:
+            run = started = one.campaign({"a.example": 12, "b.example": 5})
+        else:
+            one.clock.advance(at)
+            run = Run(started.id, started.name, started.folder, started.content, "retry", started.started_at, 17, True)
+            counts = one.store.totals(run.id).items()
+            run.add_to_totals(Counter({key: count for key, count in counts if key[1] != Status.PENDING}))
+            one.feeder.runs[run.id] = run
+        with contextlib.suppress(Killed):
+            one.start()
+            one.until(lambda run=run, one=one: run.complete or one.journal.dead, 400_000.0)
+            one.settle_down(100)
+        copies += one.internet.copies
+        at = one.clock.seconds()
+        one.store.close()
+        one.journal.close()
+    return copies, known(path, started.id)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_no_more_copies_leave_than_the_settings_say(world, fast, kit, tmp_path, seed):
+    """Each of the 17 recipients is a sequence of ambiguous ends, over kills and power cuts."""
+    copies, found = ambiguous_ends(world, kit, fast, tmp_path, seed, kills=seed % 4)
+    assert len(found) == 17
+    assert max(copies.values()) <= 3
+    for who, (status, results) in found.items():
+        assert results.count("unknown") <= 3
+        assert copies[who] <= results.count("unknown") + (status == "delivered")
+        assert status in ("delivered", "unknown", "expired"), (who, status, results)
+        assert (status != "expired") or "unknown" not in results
+        assert (status != "delivered") or copies[who]

@@ -107,6 +107,14 @@ def test_who_expires_shows_what_the_site_was_last_seen_to_say(scene):
     assert (settlement.note, settlement.reply_of) == ("connection refused", charged.claimed.id)
 
 
+def test_who_may_have_a_copy_does_not_expire_with_the_site(scene):
+    message = scene.message()
+    message.claimed = message.claimed._replace(doubt=1)
+    scene.outage.charge(scene.message(), DOWN, "", 0.25)
+    scene.outage.expire(message, "")
+    assert scene.one.spool.settlements[-1].status == "unknown"
+
+
 @pytest.mark.parametrize("permanent", [True, False])
 def test_a_domain_without_a_route(permanent):
     outcome = unroutable(RouteFailure(permanent, "bad-domain", "gone.example does not exist"))

@@ -27,7 +27,7 @@ dkim: [{domain: example.com, selector: s1, key: keys/example.com.pem}]     # mat
                                                                             # and no key matches, the campaign is refused
 suppress: []
 retry: {schedule: [10m, 10m, 30m, 1h, 2h, 4h], expire_after: 3d,          # the n-th failure waits the n-th interval, the last repeats
-        unknown_after: 15m, greylist_after: 5m}                            # after a lost final reply; after greylisting
+        unknown_after: 15m, unknown_attempts: 3, greylist_after: 5m}       # after a lost final reply; after greylisting
 shaping:
   total: {connections: 2000}          # of this process; lowered to what RLIMIT_NOFILE (raised to its hard limit) allows
   default: {connections: 10, messages_per_connection: 100, rate: 100/s, connection_rate: 100/m, idle: 60s}

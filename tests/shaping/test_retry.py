@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
-from bulkmail.shaping import Decision, RetryPlan, Verdict, classify, decide, interval, longest_wait
+from bulkmail.shaping import Decision, RetryPlan, Verdict, after_unknown, classify, decide, interval, longest_wait
 
 RETRY = RetryPlan()
 
@@ -25,6 +25,7 @@ class Loaded:
 def after(outcome, verdict=None, **given):
     arguments = {
         "attempts": 1,
+        "copies": int(outcome.fate is Fate.UNKNOWN),
         "first_attempt_at": 1000.0,
         "paused": 0.0,
         "now": 1000.0,
@@ -71,11 +72,30 @@ def test_jitter_adds_a_tenth_at_most():
 def test_an_ambiguous_attempt_is_repeated_late_or_kept():
     assert after(UNKNOWN) == Decision(Status.DEFERRED, Category.NO_ANSWER, 1900.0)
     assert after(UNKNOWN, attempts=9).next_at == 1900.0
+    assert after(UNKNOWN, rng=Loaded(0.5)).next_at == 1000.0 + 945.0
     assert after(UNKNOWN, on_unknown="keep") == Decision(Status.UNKNOWN, Category.NO_ANSWER)
 
 
-def test_an_ambiguous_last_attempt_stays_unknown():
-    assert after(UNKNOWN, now=1000.0 + 259200.0) == Decision(Status.UNKNOWN, Category.NO_ANSWER)
+def test_a_second_copy_waits_for_the_schedule_and_after_the_last_it_is_given_up():
+    assert after(UNKNOWN, attempts=2, copies=2).next_at == 1900.0, "never sooner than the first one"
+    assert after(UNKNOWN, attempts=5, copies=2).next_at == 1000.0 + 7200.0
+    assert after(UNKNOWN, attempts=5, copies=3) == Decision(Status.UNKNOWN, Category.NO_ANSWER)
+    once = RetryPlan(unknown_attempts=1)
+    assert after(UNKNOWN, retry=once) == Decision(Status.UNKNOWN, Category.NO_ANSWER)
+    assert after(LOST, attempts=5, copies=2).next_at == 1000.0 + 7200.0, "what was not handed over is no copy"
+
+
+def test_who_may_have_a_copy_does_not_expire():
+    late = 1000.0 + 259200.0
+    assert after(UNKNOWN, now=late) == Decision(Status.UNKNOWN, Category.NO_ANSWER)
+    assert after(LOST, now=late, copies=1) == Decision(Status.UNKNOWN, Category.CONNECTION)
+    assert after(LOST, now=late) == Decision(Status.EXPIRED, Category.CONNECTION)
+
+
+def test_after_a_restart_there_are_no_dice():
+    assert after_unknown(RETRY, attempts=1, copies=1) == 900.0
+    assert after_unknown(RETRY, attempts=4, copies=2) == 3600.0
+    assert after_unknown(RETRY, attempts=4, copies=3) is None
 
 
 def test_greylisting_waits_its_own_time():

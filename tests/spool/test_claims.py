@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import OwnFault
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, Recovered, SqliteStore, recipient_id
 
 
@@ -15,7 +16,7 @@ def test_new_rows_come_in_input_order_and_once(store, kit):
     assert [claimed.number for claimed in got[b]] == [2, 4, 6]
     first = got[a][0]
     assert first[:6] == (recipient_id(identity, 1), identity, a, "user1@a.example", '["user1@a.example", "N1"]', 0)
-    assert first[6:] == (0, 0.0, 5.0, "pending", "", "")
+    assert first[6:] == (0, 0.0, 5.0, "pending", "", "", 0)
     assert store.backlog(0, 10) == [(a, identity, "a.example")]
     kit.check_laws(store)
     assert [claimed.number for claimed in store.claim([(a, 10), (b, 10)], 6.0)[a]] == [7]
@@ -26,7 +27,7 @@ def test_new_rows_come_in_input_order_and_once(store, kit):
 
 def test_rows_that_are_far_apart_come_in_input_order(tmp_path, kit):
     store = SqliteStore(str(tmp_path / "spool.sqlite3"))
-    store.recover(Journalled(found=True), "boot", 900.0, 1000.0)
+    store.recover(Journalled(found=True), "boot", RetryPlan(), 1000.0)
     before = kit.campaign(store, "before", rows=[kit.row(1)])
     identity = kit.campaign(store, rows=[kit.row(n) for n in (1, 2, 3)])
     [(_, _, _), (queue, _, _)] = store.backlog(0, 10)
@@ -39,7 +40,7 @@ def test_rows_that_are_far_apart_come_in_input_order(tmp_path, kit):
     assert [campaign for _, campaign, _ in store.backlog(0, 10)] == [before]
     store.close()
     store = SqliteStore(str(tmp_path / "spool.sqlite3"))
-    assert store.recover(Journalled(found=True), "boot", 900.0, 1000.0) == Recovered(0, 0, 8)
+    assert store.recover(Journalled(found=True), "boot", RetryPlan(), 1000.0) == Recovered(0, 0, 8)
     store.close()
 
 
@@ -125,7 +126,7 @@ def test_a_claim_that_cannot_be_written_claims_nothing(store, kit):
 def test_claims_of_an_earlier_run_must_be_recovered_first(tmp_path, kit):
     path = str(tmp_path / "spool.sqlite3")
     store = SqliteStore(path)
-    store.recover(kit.nothing_journalled, "boot", 900.0, 1.0)
+    store.recover(kit.nothing_journalled, "boot", RetryPlan(), 1.0)
     kit.campaign(store, rows=[kit.row(1), kit.row(2)])
     [(queue, _, _)] = store.backlog(0, 10)
     store.claim([(queue, 1)], 5.0)
@@ -133,7 +134,7 @@ def test_claims_of_an_earlier_run_must_be_recovered_first(tmp_path, kit):
     store = SqliteStore(path)
     with pytest.raises(OwnFault, match="recover it first"):
         store.claim([(queue, 1)], 5.0)
-    store.recover(kit.nothing_journalled, "boot", 900.0, 6.0)
+    store.recover(kit.nothing_journalled, "boot", RetryPlan(), 6.0)
     assert len(store.claim([(queue, 5)], 5.0)[queue]) == 2
     store.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import BulkmailError, OwnFault, Refused
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import SiteFact, SqliteStore, copy_spool, copying, open_reader
 from bulkmail.spool.copying import check_whole
 from bulkmail.spool.opening import open_all
@@ -77,7 +78,7 @@ def test_what_was_copied_is_sent_on_from_where_it_was(place, pg_dsn, kit):
 def test_the_old_one_cannot_be_sent_from_any_more_and_can_be_read(place, pg_dsn):
     copy_spool(place, pg_dsn, lambda _: None)
     with pytest.raises(Refused, match="was copied to postgresql://"):
-        open_all(place, "boot", 900.0, 1.0)
+        open_all(place, "boot", RetryPlan(), 1.0)
     reader = open_reader(place)
     assert len(reader.campaigns()) == 2
     reader.close()

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from bulkmail.mail import OwnFault, Refused
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, Recovered, SqliteStore, recipient_id
 from bulkmail.spool import database as database_module
 from bulkmail.spool.database import VERSION, open_database
@@ -234,7 +235,7 @@ def test_rows_that_an_older_file_left_claimed_are_found(old, raw):
     raw(old).execute("INSERT INTO claim VALUES (1, 1, 0, ?, 5.0)", (recipient_id(1, 2),))
     raw(old).execute("UPDATE queue SET cursor = ?", (recipient_id(1, 2),))
     store = SqliteStore(old)
-    assert store.recover(Journalled(found=True), "boot", 900.0, 1000.0) == Recovered(0, 2, 0)
+    assert store.recover(Journalled(found=True), "boot", RetryPlan(), 1000.0) == Recovered(0, 2, 0)
     assert [row.number for row in store.claim([(1, 10)], 2000.0)[1]] == [1, 2, 3]
     store.close()
 

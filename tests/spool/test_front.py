@@ -5,6 +5,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.logger import capturedLogs
 
 from bulkmail.mail import OwnFault
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Reader, SiteFact, open_spool
 
 
@@ -21,7 +22,7 @@ class World:
             self.directory,
             self.reactor,
             clock=lambda: 5000.0 + self.reactor.seconds(),
-            unknown_after=900.0,
+            retry=RetryPlan(),
             on_fault=self.faults.append,
         )
         self.spool = self.wait(opening)

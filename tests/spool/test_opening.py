@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from bulkmail.mail import OwnFault, Refused
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Reader, SqliteStore, open_spool, opening
 from bulkmail.spool.opening import open_all
 
@@ -18,12 +19,13 @@ ROWS = 300
 # Sends to its parent: the pipe is the receiver, a line in it a message taken ("A n") or put off ("D n").
 CHILD = """
 import json, os, sys
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Settlement
 from bulkmail.spool.opening import open_all
 from bulkmail.spool.place import boot_id
 
 directory, rows, now = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-store, journal, lock, recovered = open_all(directory, boot_id(), 10.0, now)
+store, journal, lock, recovered = open_all(directory, boot_id(), RetryPlan(unknown_after=10.0), now)
 campaign = store.campaign("spring") or store.create_campaign(
     "spring", "/c", key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=now)
 store.set_state(campaign.id, "running", now)
@@ -102,7 +104,7 @@ def test_killed_again_and_again_it_loses_nobody_and_doubles_only_what_is_ambiguo
 
 def test_a_second_daemon_is_refused_and_harms_nothing(tmp_path, reactor, kit):
     directory = str(tmp_path / "spool")
-    clock = {"clock": lambda: 1.0, "unknown_after": 900.0}
+    clock = {"clock": lambda: 1.0, "retry": RetryPlan()}
     spool = reactor.wait(ensureDeferred(open_spool(directory, reactor, **clock)))
     journal = os.listdir(os.path.join(directory, "journal"))
     with pytest.raises(Refused, match=f"in use by process {os.getpid()}"):
@@ -116,7 +118,7 @@ def test_a_second_daemon_is_refused_and_harms_nothing(tmp_path, reactor, kit):
 
 def test_what_is_opened_is_private(tmp_path):
     directory = tmp_path / "spool"
-    store, journal, lock, _ = open_all(str(directory), "boot", 900.0, 1.0)
+    store, journal, lock, _ = open_all(str(directory), "boot", RetryPlan(), 1.0)
     journal.dot(1, 1)
     modes = {path.name: path.stat().st_mode & 0o777 for path in directory.rglob("*")}
     assert {name for name, mode in modes.items() if mode == 0o700} == {"journal"}
@@ -128,7 +130,7 @@ def test_what_is_opened_is_private(tmp_path):
 
 def test_segments_of_earlier_runs_go_once_they_are_recovered_from(tmp_path):
     for run in range(1, 4):
-        store, journal, lock, _ = open_all(str(tmp_path), "boot", 900.0, 1.0)
+        store, journal, lock, _ = open_all(str(tmp_path), "boot", RetryPlan(), 1.0)
         assert os.listdir(tmp_path / "journal") == [f"{run:012d}.journal"]
         journal.dot(1, 1)
         journal.close()
@@ -137,13 +139,13 @@ def test_segments_of_earlier_runs_go_once_they_are_recovered_from(tmp_path):
 
 
 def test_a_database_that_is_gone_while_its_journal_stands_is_refused(tmp_path):
-    store, journal, lock, _ = open_all(str(tmp_path), "boot", 900.0, 1.0)
+    store, journal, lock, _ = open_all(str(tmp_path), "boot", RetryPlan(), 1.0)
     for part in (journal, store):
         part.close()
     lock.release()
     os.unlink(tmp_path / "spool.sqlite3")
     with pytest.raises(Refused, match="its journal is there"):
-        open_all(str(tmp_path), "boot", 900.0, 1.0)
+        open_all(str(tmp_path), "boot", RetryPlan(), 1.0)
     assert not (tmp_path / "spool.sqlite3").exists()
 
 
@@ -154,8 +156,8 @@ def test_an_opening_that_fails_half_way_closes_what_it_opened(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(opening.Journal, "open", full)
         with pytest.raises(OwnFault):
-            open_all(str(tmp_path), "boot", 900.0, 1.0)
-    store, journal, lock, _ = open_all(str(tmp_path), "boot", 900.0, 1.0)
+            open_all(str(tmp_path), "boot", RetryPlan(), 1.0)
+    store, journal, lock, _ = open_all(str(tmp_path), "boot", RetryPlan(), 1.0)
     journal.close()
     store.close()
     lock.release()
@@ -172,9 +174,9 @@ def test_an_opening_that_fails_leaves_nothing_open_and_can_be_tried_again(tmp_pa
         patched.setattr(SqliteStore, "recover", fail)
         for _ in range(3):
             with pytest.raises(OwnFault, match="gone again"):
-                open_all(str(tmp_path), "boot", 900.0, 1.0)
+                open_all(str(tmp_path), "boot", RetryPlan(), 1.0)
     assert len(os.listdir("/proc/self/fd")) == before
-    store, journal, lock, _ = open_all(str(tmp_path), "boot", 900.0, 1.0)
+    store, journal, lock, _ = open_all(str(tmp_path), "boot", RetryPlan(), 1.0)
     assert len(os.listdir(tmp_path / "journal")) == 1
     store.close()
     journal.close()

@@ -15,6 +15,7 @@ from bulkmail.mail import OwnFault, Refused
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (pip install bulkmail[postgres])")
 
+from bulkmail.shaping import RetryPlan  # noqa: E402
 from bulkmail.spool import pg_database  # noqa: E402
 from bulkmail.spool.pg_database import Fenced, PgDatabase, array, open_database, repeated, shown  # noqa: E402
 
@@ -342,7 +343,7 @@ def test_a_claim_that_we_never_heard_of_is_left_for_others(stores, wire, pg_dsn,
     assert store.claimed == 0
     store.close()
     other = kit.open_postgres(pg_dsn, "machine-2")
-    assert other.recover_others(-1.0, 9.0).ambiguous == 4
+    assert other.recover_others(RetryPlan(unknown_after=-1.0), 9.0).ambiguous == 4
     other.close()
 
 
@@ -431,7 +432,7 @@ def test_a_life_that_was_taken_over_writes_nothing(pg_dsn, kit):
     with pytest.raises(OwnFault, match="others have taken over"):
         store.set_state(claimed[0].campaign_id, "stopped", 9.0)
     assert store.settle([kit.outcome(claimed[0])]) == 1, "what it had sent is still its own to say"
-    assert other.recover_others(-1.0, 100.0).ambiguous == 1
+    assert other.recover_others(RetryPlan(unknown_after=-1.0), 100.0).ambiguous == 1
     with pytest.raises(Fenced):
         store.settle([kit.outcome(claimed[1])])
     assert store.totals(claimed[0].campaign_id) == {("", "delivered", ""): 1, ("", "deferred", "no-answer"): 1}

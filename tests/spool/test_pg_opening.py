@@ -7,13 +7,14 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from bulkmail.mail import Refused
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import OneOfMany, open_spool, opening
 from bulkmail.spool.pg_opening import IDENTITY, make_store
 
 
-def open_all(dsn, folder, name, lease, boot, unknown_after, now):
+def open_all(dsn, folder, name, lease, boot, retry, now):
     make = partial(make_store, dsn, folder, name, lease, boot, None)
-    return opening.open_all(folder, boot, unknown_after, now, make)
+    return opening.open_all(folder, boot, retry, now, make)
 
 
 class Machine:
@@ -26,7 +27,7 @@ class Machine:
             self.dsn,
             self.reactor,
             clock=lambda: 5000.0 + self.reactor.seconds(),
-            unknown_after=900.0,
+            retry=RetryPlan(),
             machine=OneOfMany(self.folder, "one", 3.0, lambda: self.now),
         )
         self.spool = self.reactor.wait(ensureDeferred(opening))
@@ -89,7 +90,7 @@ def test_the_machine_is_the_same_after_a_restart_and_finds_what_it_left(machine,
 
 def test_one_folder_is_one_process(machine, pg_dsn):
     with pytest.raises(Refused, match="in use by process"):
-        open_all(pg_dsn, machine.folder, "one", 3.0, "boot", 900.0, 1.0)
+        open_all(pg_dsn, machine.folder, "one", 3.0, "boot", RetryPlan(), 1.0)
 
 
 def test_a_copied_folder_is_refused_while_the_original_is_heard_of(machine, pg_dsn, tmp_path):
@@ -97,10 +98,10 @@ def test_a_copied_folder_is_refused_while_the_original_is_heard_of(machine, pg_d
     copy.mkdir(mode=0o700)
     (copy / IDENTITY).write_bytes((tmp_path / "machine" / IDENTITY).read_bytes())
     with pytest.raises(Refused, match=f"remove the file {IDENTITY}"):
-        open_all(pg_dsn, str(copy), "copy", 3.0, "another boot", 900.0, 1.0)
+        open_all(pg_dsn, str(copy), "copy", 3.0, "another boot", RetryPlan(), 1.0)
     assert machine.wait(machine.spool.campaigns()) == []
     os.unlink(copy / IDENTITY)
-    store, journal, lock, _ = open_all(pg_dsn, str(copy), "copy", 3.0, "another boot", 900.0, 1.0)
+    store, journal, lock, _ = open_all(pg_dsn, str(copy), "copy", 3.0, "another boot", RetryPlan(), 1.0)
     store.close()
     journal.close()
     lock.release()
@@ -108,11 +109,11 @@ def test_a_copied_folder_is_refused_while_the_original_is_heard_of(machine, pg_d
 
 def test_after_a_reboot_the_last_life_is_waited_for_and_our_own_does_not_run_out_meanwhile(pg_dsn, tmp_path, kit):
     folder = tmp_path / "machine"
-    first = open_all(pg_dsn, str(folder), "one", 3.0, "boot 1", 900.0, 1.0)
+    first = open_all(pg_dsn, str(folder), "one", 3.0, "boot 1", RetryPlan(), 1.0)
     first[0].database.close()  # the machine is switched off
     first[1].close()
     first[2].release()
-    store, journal, lock, _ = open_all(pg_dsn, str(folder), "one", 3.0, "boot 2", 900.0, 2.0)
+    store, journal, lock, _ = open_all(pg_dsn, str(folder), "one", 3.0, "boot 2", RetryPlan(), 2.0)
     left = "SELECT state, expires_at > clock_timestamp() + interval '1.5 s' FROM machine ORDER BY epoch"
     assert kit.asked(store, left) == [("recovered", False), ("live", True)]
     store.close()

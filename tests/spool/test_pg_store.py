@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import OwnFault, Refused
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, SiteFact, forget_sites, recipient_id
 from bulkmail.spool.pg_store import check_not_elsewhere
 
@@ -35,19 +36,31 @@ def test_what_a_dead_machine_had_claimed_waits_for_it_and_is_ambiguous_then(mach
     one, two = machines
     identity, _ = claimed_by(one, kit)
     assert silent(one, two) == [(one.epoch, "machine-1")]
-    assert two.recover_others(900.0, 100.0).counts == (0, 0, 0), "it may come back, and knows more than we do"
-    assert two.recover_others(-1.0, 100.0).counts == (0, 3, 0)
+    assert two.recover_others(RetryPlan(), 100.0).counts == (0, 0, 0), "it may come back, and knows more than we do"
+    assert two.recover_others(RetryPlan(unknown_after=-1.0), 100.0).counts == (0, 3, 0)
     assert two.totals(identity) == {("", "deferred", "no-answer"): 3}
     assert two.next_due() == 100.0, "the time for a retry has passed already"
     kit.check_laws(two)
-    assert two.recover_others(-1.0, 100.0).counts == (0, 0, 0)
+    assert two.recover_others(RetryPlan(unknown_after=-1.0), 100.0).counts == (0, 0, 0)
+
+
+def test_what_machines_left_behind_is_counted_and_the_second_copy_waits_for_the_schedule(machines, kit):
+    one, two = machines
+    _, rows = claimed_by(one, kit, 1)
+    one.settle([kit.outcome(rows[0], "deferred", result="unknown", next_at=50.0)])
+    ((row,),) = one.claim([(rows[0].queue_id, 1)], 60.0).values()
+    assert row.doubt == 1
+    silent(one, two)
+    assert two.recover_others(RetryPlan(unknown_after=-1.0), 100.0).ambiguous == 1
+    assert two.next_due() == 100.0 + 600.0 + 1.0, "less what it has waited already"
+    assert two.claim([(row.queue_id, 1)], 800.0)[row.queue_id][0].doubt == 2
 
 
 def test_with_on_unknown_keep_it_is_not_sent_again(machines, kit):
     one, two = machines
     identity, _ = claimed_by(one, kit, on_unknown="keep")
     silent(one, two)
-    assert two.recover_others(-1.0, 100.0).ambiguous == 3
+    assert two.recover_others(RetryPlan(unknown_after=-1.0), 100.0).ambiguous == 3
     assert two.totals(identity) == {("", "unknown", "no-answer"): 3}
 
 
@@ -59,7 +72,7 @@ def test_a_machine_that_comes_back_in_time_settles_by_its_journal(machines, pg_d
     journalled = Journalled(
         dots={(first.id, 1), (second.id, 1)}, replies={(first.id, 1): kit.outcome(first).packed()}, found=True
     )
-    assert again.recover(journalled, "boot-1", 900.0, 100.0).counts == (1, 1, 1)
+    assert again.recover(journalled, "boot-1", RetryPlan(), 100.0).counts == (1, 1, 1)
     assert again.totals(identity) == {
         ("", "delivered", ""): 1,
         ("", "deferred", "no-answer"): 1,
@@ -74,10 +87,10 @@ def test_who_comes_too_late_changes_nothing(machines, pg_dsn, kit):
     one, two = machines
     identity, (first, *_) = claimed_by(one, kit)
     silent(one, two)
-    two.recover_others(-1.0, 100.0)
+    two.recover_others(RetryPlan(unknown_after=-1.0), 100.0)
     again = kit.open_postgres(pg_dsn, "machine-1")
     journalled = Journalled(replies={(first.id, 1): kit.outcome(first).packed()}, found=True)
-    assert again.recover(journalled, "boot-1", 900.0, 100.0).counts == (0, 0, 0)
+    assert again.recover(journalled, "boot-1", RetryPlan(), 100.0).counts == (0, 0, 0)
     assert again.totals(identity) == {("", "deferred", "no-answer"): 3}
     again.close()
 
@@ -95,10 +108,10 @@ def test_a_database_that_has_forgotten_what_our_journal_tells_of_is_refused(mach
     one.database.close()
     again = kit.open_postgres(pg_dsn, "machine-1")
     if which == "nothing":
-        assert again.recover(Journalled(replies=reply, found=True), "boot-1", 900.0, 9.0).replied == 1
+        assert again.recover(Journalled(replies=reply, found=True), "boot-1", RetryPlan(), 9.0).replied == 1
     else:
         with pytest.raises(Refused, match="knows less than this machine's journal"):
-            again.recover(Journalled(replies=reply, found=True), "boot-1", 900.0, 9.0)
+            again.recover(Journalled(replies=reply, found=True), "boot-1", RetryPlan(), 9.0)
     again.close()
 
 
@@ -112,12 +125,12 @@ def test_what_others_take_over_while_we_look_is_not_taken_for_forgotten(machines
     def meanwhile(name, parameters=()):
         found = execute(name, parameters)
         if name in ("attempts_known", "due_claimed"):
-            two.recover_others(-1.0, 100.0)
+            two.recover_others(RetryPlan(unknown_after=-1.0), 100.0)
         return found
 
     again.database.execute = meanwhile
     reply = {(row.id, 1): kit.outcome(row).packed()}
-    assert again.recover(Journalled(replies=reply, found=True), "boot-1", 900.0, 9.0).counts == (0, 0, 0)
+    assert again.recover(Journalled(replies=reply, found=True), "boot-1", RetryPlan(), 9.0).counts == (0, 0, 0)
     again.close()
 
 

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from bulkmail.mail import OwnFault, Refused
+from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journal, Journalled, SqliteStore, campaign_of, read_journal, recipient_id
 
 UNKNOWN_AFTER = 900.0
@@ -39,7 +40,7 @@ class Life:
         self.store = self.open()
         journalled = read_journal(os.path.join(self.directory, "journal"))
         self.journal = Journal.open(os.path.join(self.directory, "journal"), segment_bytes=300)
-        self.recovered = self.store.recover(journalled, self.boot, UNKNOWN_AFTER, self.now)
+        self.recovered = self.store.recover(journalled, self.boot, RetryPlan(unknown_after=UNKNOWN_AFTER), self.now)
         self.journal.drop_older()
 
     def open(self):
@@ -138,6 +139,29 @@ def test_a_dot_without_a_reply_is_ambiguous(life, kit, on_unknown):
     kit.check_laws(life.store)
 
 
+def test_what_may_have_left_is_counted_over_deaths(life, kit):
+    """A kill behind the dot, a power cut, and a lost reply that was settled: each is one copy."""
+    kit.campaign(life.store, rows=[kit.row(1)])
+    [(queue, _, _)] = life.store.backlog(0, 10)
+    waits = []
+    for number in (1, 2):
+        (row,) = life.store.claim([(queue, 1)], life.now)[queue]
+        assert row.doubt == number - 1
+        life.journal.dot(row.id, number)
+        life.die(reboot=number == 2)
+        waits.append(life.store.next_due() - life.now)
+        life.now += waits[-1]
+    assert waits == [UNKNOWN_AFTER, max(UNKNOWN_AFTER, 600.0)]
+    (row,) = life.store.claim([(queue, 1)], life.now)[queue]
+    assert row.doubt == 2
+    life.journal.dot(row.id, 3)
+    life.die()
+    assert {status[:2] for status in statuses(life).values()} == {("unknown", 3)}
+    assert life.store.next_due() is None
+    assert life.store.campaign("spring").possibly_doubled == 1
+    kit.check_laws(life.store)
+
+
 def test_after_a_power_cut_the_silence_of_the_journal_proves_nothing(life, claimed, kit):
     row = claimed[3]
     life.journal.dot(row.id, 1)
@@ -216,9 +240,10 @@ def test_a_recovery_that_cannot_be_written_changes_nothing_and_can_be_repeated(l
     store = life.open()
     kit.fill_disk(store)
     with pytest.raises(OwnFault, match=kit.FULL):
-        store.recover(Journalled(), "boot-2", UNKNOWN_AFTER, life.now)
+        store.recover(Journalled(), "boot-2", RetryPlan(unknown_after=UNKNOWN_AFTER), life.now)
     kit.free_disk(store)
-    assert store.recover(Journalled(found=True), "boot-1", UNKNOWN_AFTER, life.now).returned == 599
+    recovered = store.recover(Journalled(found=True), "boot-1", RetryPlan(unknown_after=UNKNOWN_AFTER), life.now)
+    assert recovered.returned == 599
     kit.check_laws(store)
     life.store = store
 

@@ -92,7 +92,7 @@ CREATE TABLE due (
 ) STRICT;
 CREATE INDEX due_next ON due (queue_id, next_at) WHERE next_at IS NOT NULL;
 
--- doubt: 0 no attempt went unanswered, 1 one did, 2 it may have arrived twice (counted in campaign.possibly_doubled).
+-- doubt: so many attempts had their final reply lost; at the second chance of a copy it is counted in possibly_doubled.
 CREATE TABLE outcome (
     recipient_id INTEGER PRIMARY KEY,
     status TEXT NOT NULL,

@@ -1,0 +1,44 @@
+"""Whether a site leaves one message after the other without an answer, or only lost one connection.
+
+One break may leave many messages unanswered: a window of them, or one on each connection that a restart ended. So a
+site is doubted only when it happens again on a connection opened after the first break, with several recipients
+concerned by then and few answers in between.
+"""
+
+from __future__ import annotations
+
+SEVERAL = 3  # recipients
+_FORGIVEN = 100  # messages answered since the last break
+
+
+class Doubts:
+    """Of one site. ``breaks``: occasions on which messages got no answer; `answered` need not be told before one."""
+
+    __slots__ = ("_answered", "_at", "_recipients", "breaks")
+
+    def __init__(self) -> None:
+        self.breaks = 0
+        self._recipients: set[str] = set()
+        self._at = 0.0
+        self._answered = 0
+
+    def answered(self) -> None:
+        """A message was answered."""
+        self._answered += 1
+        if self._answered >= _FORGIVEN:
+            self._recipients.clear()
+            self.breaks = self._answered = 0
+
+    def unanswered(self, recipient: str, opened: float, now: float) -> None:
+        """A complete message got no answer. ``opened``: when its connection was, on the clock of ``now``."""
+        if not self.breaks or opened > self._at:
+            self.breaks += 1
+            self._at = now
+        self._answered = 0
+        if len(self._recipients) < SEVERAL:
+            self._recipients.add(recipient)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it has happened so often that it is no accident."""
+        return self.breaks > 1 and len(self._recipients) >= SEVERAL
