@@ -427,6 +427,7 @@ class World:
         lines += [f"host-record={name},{address}" for name, address in hosts.items()]
         (self.folder / "dnsmasq.conf").write_text("\n".join([*lines, "local=/test/", WITNESS_RECORD]) + "\n")
         (self.folder / "liar.conf").write_text("address=/#/\n")  # NXDOMAIN, whatever is asked for
+        (self.folder / "alone.conf").write_text("")  # no upstream: REFUSED, whatever is asked for
         for _ in range(5):
             if self._dnsmasq("dnsmasq.conf", free_port()):
                 return
@@ -434,9 +435,16 @@ class World:
 
     def names_lie(self, lie: bool) -> None:
         """From now on the name server says of everything that it does not exist, or the truth again."""
+        self._names_as("liar.conf" if lie else "dnsmasq.conf")
+
+    def names_refuse(self, refuse: bool) -> None:
+        """From now on the name server has no upstream and refuses everything, or answers again."""
+        self._names_as("alone.conf" if refuse else "dnsmasq.conf")
+
+    def _names_as(self, conf: str) -> None:
         self._end_names()
         port = int(self.nameserver.rpartition(":")[2])
-        until(lambda: self._dnsmasq("liar.conf" if lie else "dnsmasq.conf", port), "the name server's port")
+        until(lambda: self._dnsmasq(conf, port), "the name server's port")
 
     def _dnsmasq(self, conf: str, port: int) -> bool:
         dnsmasq = program("dnsmasq", "dnsmasq-base")

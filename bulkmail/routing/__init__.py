@@ -12,10 +12,11 @@ domains with the same ranked set of MX hosts share one, and with it one lane. ``
 attempt walks over its addresses. ``forbidden_address`` is asked twice: here, and by net right before it connects.
 With a relay every domain has the same site (``RelayRouter``), and the DNS is asked for the relay's address only.
 
-What each failure means: permanent bad-domain: the domain does not exist or takes no mail. Permanent routing: it leads
-only to where nobody may be led (loopback, private networks). Temporary dns: the DNS did not answer for this domain.
-Temporary routing: it has MX hosts of which none can be used at present. OwnFault: our nameservers are dead, or
-deny everything there is, and nobody is charged for it.
+What each failure means: permanent bad-domain: the domain does not exist, takes no mail, or names only MX hosts that do
+not exist. Permanent routing: it leads only to where nobody may be led (loopback, private networks). Temporary dns: the
+DNS did not answer for this domain, or its answer proves nothing. Temporary routing: it has MX hosts of which none can
+be used at present. OwnFault: our nameservers are dead, or deny or refuse everything there is, and nobody is charged for
+it.
 """
 
 from __future__ import annotations

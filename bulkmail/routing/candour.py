@@ -1,12 +1,27 @@
-"""Whether a nameserver's "no such name" may be believed.
+"""Whether the nameservers of the settings may be believed: names that must exist bear witness.
 
-A resolver that says so of everything (a filter whose licence ran out, a forwarder that lost its upstream) would bounce
-a whole list in seconds. So a denial counts only when a name that must exist is found right after it.
+A resolver that says of everything that it does not exist (a filter whose licence ran out, a forwarder that lost its
+upstream) would bounce a whole list in seconds. So a denial counts only when a name that must exist is found right
+after it.
+
+A resolver that answers every question with REFUSED or SERVFAIL (an access list, no upstream, a trust anchor that does
+not fit) would have the whole list wait and expire. So a failure is the domain's own only when another question has had
+an answer of use since it was put, or a name that must exist has one, or a name that had one before. One bad zone is
+never taken for a dead resolver, and a resolver that serves some zones only is not either, once it has shown one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from bulkmail.mail import OwnFault
+from bulkmail.routing.answers import Said
+
+_UNDECIDED = 60.0  # seconds: nobody answers for the names that must exist, so they are not asked for all the time
+_KNOWN = 3  # names that had an answer of use, the last ones
+_REMEDY = "use another one (dns.nameservers), or name what it must know (dns.must_exist)"
 
 
 def lies(witnesses: Iterable[bool | None]) -> bool | None:
@@ -19,3 +34,87 @@ def lies(witnesses: Iterable[bool | None]) -> bool | None:
     if True in seen:
         return False
     return True if False in seen else None
+
+
+class Candour:
+    """What is known of the nameservers' candour. ``names``: those that must exist; none: everything is believed.
+
+    ``ask(name, kind)``: one question, without any of the checks here: what was said, or why nothing was.
+    ``servers``: the nameservers, for messages. ``clock``: seconds.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        ask: Callable[[str, str], Awaitable[Said | str]],
+        servers: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self.denies = False  # it denied what must exist, and has not been found honest since
+        self._names = tuple(names)
+        self._ask = ask
+        self._servers = servers
+        self._clock = clock
+        self._useful_at = float("-inf")  # when a question last had NOERROR or NXDOMAIN
+        self._known: deque[tuple[str, str]] = deque(maxlen=_KNOWN)
+        self._vouched = float("-inf")  # what was said before this time may be believed
+        self._vouching: asyncio.Task[None] | None = None
+
+    def useful(self, name: str, kind: str) -> None:
+        """A question had an answer of use: NOERROR or NXDOMAIN."""
+        self._useful_at = self._clock()
+        if (name, kind) not in self._known:
+            self._known.append((name, kind))
+
+    async def believe_denial(self) -> None:
+        """Whether a "no such thing" of just now may be believed. Raises OwnFault where it may not."""
+        denied = self._clock()
+        while self._names and self._vouched < denied:
+            await self.vouch()
+
+    async def believe_failure(self, since: float) -> None:
+        """Whether a question put at ``since`` failed for its domain's sake. Raises OwnFault where all of them fail."""
+        while self._names and max(self._vouched, self._useful_at) < since:
+            await self.vouch()
+
+    async def vouch(self) -> None:
+        """Whether the resolver knows what must exist. Raises OwnFault where it denies that, or answers nothing."""
+        if self._vouching is None:
+            self._vouching = asyncio.create_task(self._vouch())
+            self._vouching.add_done_callback(lambda _: setattr(self, "_vouching", None))
+        await asyncio.shield(self._vouching)
+
+    async def _vouch(self) -> None:
+        began = self._clock()
+        witnesses: list[bool | None] = []
+        problem = ""
+        for name in self._names:
+            said = await self._ask(name, "NS")
+            if isinstance(said, str):
+                witnesses.append(None)
+                problem = problem or said
+            else:
+                witnesses.append(said.kind in ("data", "alias"))
+            if witnesses[-1]:
+                break
+        verdict = lies(witnesses)
+        names = ", ".join(self._names)
+        self.denies = verdict is True
+        if self.denies:
+            raise OwnFault(
+                f"the nameserver ({self._servers}) denies that there is {names}, so nothing that it denies is "
+                f"believed; {_REMEDY}"
+            )
+        if witnesses and verdict is None and not await self._serves_others():
+            raise OwnFault(
+                f"the nameserver ({self._servers}) answers no question, not even for {names}: {problem}; see to its "
+                f"access list, its upstream servers and its trust anchor, {_REMEDY}"
+            )
+        self._vouched = began if verdict is False else self._clock() + _UNDECIDED
+
+    async def _serves_others(self) -> bool:
+        """Whether a name that had an answer of use before still has one."""
+        for name, kind in tuple(self._known):
+            if not isinstance(await self._ask(name, kind), str):
+                return True
+        return False

@@ -4,32 +4,33 @@ dnspython builds and reads the messages, opens a fresh port for each question, a
 does not fit is ignored, so a forged or broken packet is silence, never "no such record". A cut answer (TC) is asked for
 again over TCP (RFC 7766). Only the resolvers of the settings are asked; recursion is theirs.
 
+What an answer without data says is told apart in `answers`; one that says nothing either way is never "no such record".
+
 Silence is told apart: a resolver that answers other questions is well, and the domain is to blame for the time being;
 when two tries in a row were met by silence on all sides, the root is asked for as a check, and where that fails too it
 is a fault of our own (OwnFault), which charges no recipient. While it lasts, each question repeats the check only.
-So it is with a resolver that denies everything (`candour`): nothing of what it denied is believed, or remembered.
+So it is with a resolver that denies everything or refuses everything (`candour`): nothing of what it denied is believed
+or remembered.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from sys import intern
 from typing import Any, Literal, NamedTuple
 
 import dns.asyncquery
 import dns.exception
-import dns.flags
 import dns.inet
 import dns.message
 import dns.name
 import dns.rcode
-import dns.rdatatype
 import dns.resolver
 
 from bulkmail.mail import OwnFault
-from bulkmail.routing.candour import lies
+from bulkmail.routing.answers import Said, name_text, read, refusal
+from bulkmail.routing.candour import Candour
 from bulkmail.routing.expiring import Expiring
 
 _ROUNDS = 2  # each nameserver is asked twice, in turns
@@ -39,7 +40,6 @@ _PROBE = 5.0  # seconds at most for the check whether any nameserver answers
 _HOLD = 0.2  # of the timeout: how long an unanswered try keeps others from being sent
 _HOPS = 8  # aliases followed from one answer to the next; within one answer dnspython follows up to 16
 _UDP_PAYLOAD = 1232  # fits every path without fragments
-_UNDECIDED = 60.0  # seconds: nobody answers for the names that must exist, so they are not asked for all the time
 _LONGEST = 86400.0  # no answer is believed for longer than a day
 _LONGEST_NO = 10800.0  # nor a "no" for longer than three hours (RFC 2308 5)
 _NO_EDNS = frozenset({dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS})  # RFC 6891 7
@@ -99,36 +99,17 @@ class _Patience:
 class Found:
     """What the DNS said about one name and one type.
 
-    ``kind``: ``data``, ``empty`` (the name exists without such a record), ``missing`` (NXDOMAIN), or ``failed``
-    (nothing is known for now; ``text`` says why). ``name``: the name at the end of its aliases. ``until``: how long
-    it holds.
+    ``kind``: ``data``, ``empty`` (the name exists without such a record), ``missing`` (NXDOMAIN), ``failed`` (nothing
+    is known for now; ``text`` says why), or ``bare`` (an answer without data that does not prove that there is none;
+    ``text`` says so). ``name``: the name at the end of its aliases. ``until``: how long it holds.
     """
 
-    kind: Literal["data", "empty", "missing", "failed"]
+    kind: Literal["data", "empty", "missing", "failed", "bare"]
     name: str
     until: float
     records: tuple[Any, ...] = ()  # MX: (preference, host); TXT: the text; A and AAAA: the address
     alias: bool = False
     text: str = ""
-
-
-def _text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower()
-
-
-def _record(record: Any) -> Any:
-    if record.rdtype == dns.rdatatype.MX:
-        return (record.preference, intern(_text(record.exchange)))  # one for all the domains that it takes mail for
-    if record.rdtype == dns.rdatatype.TXT:
-        return b"".join(record.strings).decode("utf-8", "replace")
-    return record.address
-
-
-def _is_referral(response: dns.message.QueryMessage) -> bool:
-    """An answer that only names other servers: this one does no recursion, so it knows nothing either way."""
-    kinds = {rrset.rdtype for rrset in response.authority}
-    no_claim = not response.answer and not response.flags & dns.flags.AA
-    return no_claim and dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
 
 
 class _Slot:
@@ -180,10 +161,7 @@ class Lookup:
         must_exist: Sequence[str] = (),
     ) -> None:
         self.asked = 0
-        self._must_exist = tuple(must_exist)
-        self._vouched = float("-inf")  # what was denied before this time may be believed
-        self._lying = False
-        self._vouching: asyncio.Task[None] | None = None
+        self.candour = Candour(must_exist, self._ask_once, ", ".join(map(str, nameservers)), clock)
         self._servers = tuple(nameservers)
         self._clock = clock
         self._timeout = timeout
@@ -232,101 +210,96 @@ class Lookup:
     async def _check(self) -> None:
         began = self._clock()
         within = min(self._timeout, _PROBE)
-        problems = await asyncio.gather(
+        answers = await asyncio.gather(
             *(self._try(server, dns.name.root, "NS", within=within) for server in self._servers)
         )
         self._missed = 0
         self._silent = self._heard < began
+        if any(not isinstance(answer, str) and self._told(answer) for answer in answers):
+            self.candour.useful(".", "NS")
         if self._silent:
-            words = ", ".join(f"{server} ({problem})" for server, problem in zip(self._servers, problems, strict=True))
+            words = ", ".join(f"{server} ({problem})" for server, problem in zip(self._servers, answers, strict=True))
             raise OwnFault(f"no nameserver gives any answer: {words or 'none is configured'}")
-
-    async def believe(self) -> None:
-        """Somebody was told that there is no such thing: whether that may be so. Raises OwnFault when it may not."""
-        denied = self._clock()
-        while self._must_exist and self._vouched < denied:
-            await self.vouch()
-
-    async def vouch(self) -> None:
-        """Whether the resolver knows what must exist. Raises OwnFault when it denies that."""
-        if self._vouching is None:
-            self._vouching = asyncio.create_task(self._vouch())
-            self._vouching.add_done_callback(lambda _: setattr(self, "_vouching", None))
-        await asyncio.shield(self._vouching)
-
-    async def _vouch(self) -> None:
-        began = self._clock()
-        witnesses: list[bool | None] = []
-        for name in self._must_exist:
-            answer = await self._exchange(dns.name.from_text(name), "NS", _Patience(self._timeout))
-            witnesses.append(None if isinstance(answer, str) else bool(answer.answer))
-            if witnesses[-1]:
-                break
-        verdict = lies(witnesses)
-        self._lying = verdict is True
-        if self._lying:
-            self._cache.clear()  # who knows which of it was true
-            servers, names = ", ".join(map(str, self._servers)), ", ".join(self._must_exist)
-            raise OwnFault(
-                f"the nameserver ({servers}) denies that there is {names}, so nothing that it denies is believed; "
-                "use another one (dns.nameservers), or name what it must know (dns.must_exist)"
-            )
-        self._vouched = began if verdict is False else self._clock() + _UNDECIDED
 
     async def _find(self, name: str, kind: str) -> Found:
         if self._silent:
             await self.check()
-        if self._lying:
+        if self.candour.denies:
             await self.vouch()
         try:
             wanted = dns.name.from_text(name)
         except dns.exception.DNSException as error:
             found = Found("missing", name, 0.0, text=f"{name} is not a name the DNS can hold ({error})")
             return self._keep(name, kind, found, _LONGEST_NO)
+        began = self._clock()
         ttl, alias, patience = _LONGEST, False, _Patience(_PATIENCE * self._timeout)
         for _ in range(_HOPS):
-            response = await self._exchange(wanted, kind, patience)
-            if isinstance(response, str):
-                return self._keep(name, kind, Found("failed", name, 0.0, text=response), 0.0)
-            try:
-                chain = response.resolve_chaining()
-            except dns.exception.DNSException as error:
-                words = f"the answer for {_text(wanted)} makes no sense ({type(error).__name__})"
-                return self._keep(name, kind, Found("failed", name, 0.0, text=words), 0.0)
-            ttl = min(ttl, chain.minimum_ttl)
-            alias = alias or bool(chain.cnames)
-            last = _text(chain.canonical_name) if alias else name
-            if chain.answer is not None:
-                records = tuple(_record(record) for record in chain.answer)
-                return self._keep(name, kind, Found("data", last, 0.0, records, alias), ttl)
-            if response.rcode() == dns.rcode.NXDOMAIN:
+            said = await self._exchange(wanted, kind, patience)
+            if isinstance(said, str):
+                await self._candid(self.candour.believe_failure(began))
+                return self._keep(name, kind, Found("failed", name, 0.0, text=said), 0.0)
+            ttl = min(ttl, said.ttl)
+            alias = alias or said.aliased
+            last = name_text(said.name) if alias else name
+            if said.kind == "data":
+                return self._keep(name, kind, Found("data", last, 0.0, said.records, alias), ttl)
+            if said.kind == "missing":
                 await self.believe()
                 return self._keep(name, kind, Found("missing", last, 0.0, alias=alias), min(ttl, _LONGEST_NO))
-            if not chain.cnames or any(rrset.rdtype == dns.rdatatype.SOA for rrset in response.authority):
+            if said.kind == "empty":
                 return self._keep(name, kind, Found("empty", last, 0.0, alias=alias), min(ttl, _LONGEST_NO))
-            wanted = chain.canonical_name  # an alias into a zone this answer does not speak of
+            if said.kind == "bare":
+                words = f"the answer for {last} {kind} neither has one nor proves that there is none (RFC 2308 2.2)"
+                return self._keep(name, kind, Found("bare", last, 0.0, alias=alias, text=words), 0.0)
+            wanted = said.name  # an alias into a zone this answer does not speak of
         return self._keep(name, kind, Found("failed", name, 0.0, text=f"{name} has too many aliases in a row"), 0.0)
+
+    async def believe(self) -> None:
+        """Somebody was told that there is no such thing: whether that may be so. Raises OwnFault when it may not."""
+        await self._candid(self.candour.believe_denial())
+
+    async def vouch(self) -> None:
+        """Whether the nameservers know what must exist. Raises OwnFault where they deny that, or answer nothing."""
+        await self._candid(self.candour.vouch())
+
+    async def _candid(self, judged: Awaitable[None]) -> None:
+        try:
+            await judged
+        except OwnFault:
+            if self.candour.denies:
+                self._cache.clear()  # who knows which of it was true
+            raise
 
     def _keep(self, name: str, kind: str, found: Found, ttl: float) -> Found:
         until = self._clock() + max(self._floor, ttl)
         dated = Found(found.kind, found.name, until, found.records, found.alias, found.text)
-        if not self._lying:
+        if not self.candour.denies:
             self._cache.put((name, kind), dated, until)
         return dated
 
-    async def _exchange(self, name: dns.name.Name, kind: str, patience: _Patience) -> dns.message.QueryMessage | str:
-        """A NOERROR or NXDOMAIN answer, or why there is none. Raises OwnFault where nobody answers anything."""
+    async def _ask_once(self, name: str, kind: str) -> Said | str:
+        """One question of no recipient's, within the time of one try."""
+        return await self._exchange(dns.name.from_text(name), kind, _Patience(self._timeout))
+
+    async def _exchange(self, name: dns.name.Name, kind: str, patience: _Patience) -> Said | str:
+        """A NOERROR or NXDOMAIN answer, or why there is none. Raises OwnFault where nobody answers anything.
+
+        A bare answer stands only where no other nameserver has a better one.
+        """
         began = self._clock()
-        problem = "no nameserver is configured"
+        problems: dict[Nameserver, str] = {}
+        bare: Said | None = None
         edns = True
         for server in self._servers * _ROUNDS:
+            if bare is not None and server in problems:
+                break
             async with _Slot(self._slots, _HOLD * self._timeout):
                 if self._silent:  # found out while this one waited for its place
                     began = self._clock()
                     break
                 within = min(self._timeout, patience.left(self._clock()))
                 if within <= 0:
-                    problem = f"{_text(name)} {kind}: the answers take too long"
+                    problems[server] = f"{name_text(name)} {kind}: the answers take too long"
                     break
                 began = self._clock()
                 answer = await self._try(server, name, kind, within=within, edns=edns)
@@ -335,18 +308,34 @@ class Lookup:
                 self._missed = 0 if self._heard >= began else self._missed + 1
                 if self._missed >= _MISSED:
                     await self.check()
-                continue
-            rcode = answer.rcode()
-            if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-                problem = f"{server} says {dns.rcode.to_text(rcode)} for {_text(name)} {kind}"
-                edns = edns and rcode not in _NO_EDNS
-            elif _is_referral(answer):
-                problem = f"{server} refers to other servers for {_text(name)} {kind}"
             else:
-                return answer
+                said, problem = self._told(answer), ""
+                edns = edns and answer.rcode() not in _NO_EDNS
+                if isinstance(said, str):
+                    problem = f"{server} {said} for {name_text(name)} {kind}"
+                else:
+                    self.candour.useful(name_text(name), kind)
+                    if said.kind != "bare":
+                        return said
+                    bare = said
+            # Asked again, some resolvers answer from their cache, with fewer words.
+            problems[server] = max(problems.get(server, ""), problem, key=len)
+        if bare is not None:
+            return bare
         if self._heard < began:  # while the last try waited nobody else had an answer either
             await self.check()
-        return problem
+        return "; ".join(problems.values()) or "no nameserver is configured"
+
+    @staticmethod
+    def _told(answer: dns.message.QueryMessage) -> Said | str:
+        """What an answer says, or in words why it says nothing."""
+        if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+            return f"says {refusal(answer)}"
+        try:
+            said = read(answer)
+        except dns.exception.DNSException as error:
+            return f"gives an answer that makes no sense ({type(error).__name__})"
+        return "refers to other servers" if said.kind == "referral" else said
 
     async def _try(
         self, server: Nameserver, name: dns.name.Name, kind: str, *, within: float, edns: bool = True

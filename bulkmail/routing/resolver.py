@@ -16,33 +16,44 @@ or ``("failed", permanent, category, text, ttl)``.
 
 Hosts come in order of preference; one that cannot be used now is there with no addresses, so that the set of a
 destination does not change with the weather.
-Each may answer ``("own-fault", text)``: no nameserver answers anything, or it denies what must exist.
+Each may answer ``("own-fault", text)``: no nameserver answers anything, or it denies or refuses what must exist.
 
 What leads to what (RFC 5321 5.1, RFC 7505): no such domain, a null MX, or neither MX nor addresses: permanent. MX
-hosts that have no address, or no usable name: temporary, until the recipient expires. MX hosts that lead only into
-forbidden networks: permanent. No answer, SERVFAIL and the like: temporary, and never taken for "no MX".
+hosts none of which exists: permanent, and temporary as soon as one of them is anything else. MX hosts that have no
+address, or no usable name: temporary, until the recipient expires. MX hosts that lead only into forbidden networks:
+permanent. No answer, SERVFAIL and the like: temporary, and never taken for "no MX". An answer without data that proves
+nothing (`answers`): an address counts behind it as behind "no MX"; where there is none, temporary.
+
+A domain may name more MX hosts, and a host more addresses, than are of use. Ten hosts with addresses are looked for,
+by preference, and of at most thirty names the addresses are asked for; where there are more, those that led nowhere
+come last the next time. Of a host with more than sixteen addresses others are given each time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, count, zip_longest
 from typing import Any, TypeVar
 
 from bulkmail.mail import AddressError, Category, OwnFault, domain_key
+from bulkmail.routing.expiring import Expiring
 from bulkmail.routing.forbidden import Network, forbidden_address, networks
 from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
 
-_HOSTS = 10
-_ADDRESSES = 5
+_HOSTS = 10  # MX hosts of a domain that are used
+_ASKED = 30  # MX names of a domain whose addresses are asked for at once, whatever comes of it
+_ADDRESSES = 16  # of one host
+_NAMED = 5  # hosts or addresses that a failure's text names
+_REMEMBERED = 10800.0  # seconds: that an MX name led nowhere
 _TEXT = 512
 _RECHECK = 600.0  # a host of the set could not be resolved: look again no later than this
 _HOST = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 )
+_UNKNOWN = frozenset({"failed", "bare"})  # kinds of answers that leave it open whether there is such a record
 _LOCALHOST = re.compile(r"(?:.*\.)?localhost(?:\.localdomain)?")
 
 
@@ -59,6 +70,7 @@ class _Host:
     trouble: str = ""
     soft: bool = False  # the DNS did not answer: nothing is known
     forbidden: bool = False  # it leads where nobody may be led
+    missing: bool = False  # its name does not exist
     named: bool = True  # its name is a host name
 
 
@@ -73,6 +85,8 @@ class Resolver:
         self._route_within = 45.0
         self._ttl_floor = 60.0
         self._late: set[asyncio.Task[tuple[Any, ...]]] = set()
+        self._nowhere: Expiring[str, bool] = Expiring(_ASKED * 1000)  # MX names without addresses: whether missing
+        self._turns = count()
 
     async def handle(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
         """Do one job; what goes wrong in the world comes back as data, a job that makes no sense raises."""
@@ -160,34 +174,49 @@ class Resolver:
             return _failed(False, Category.DNS, mx.text, ttl)
         if mx.kind == "missing":
             return _failed(True, Category.BAD_DOMAIN, mx.text or f"the domain {domain} does not exist (NXDOMAIN)", ttl)
-        implicit = mx.kind == "empty"
+        implicit = mx.kind in ("empty", "bare")
         targets = {mx.name: 0} if implicit else _targets(mx)
         if not targets:
             return _failed(True, Category.BAD_DOMAIN, f"5.1.10 the domain {domain} takes no mail (null MX)", ttl)
-        asked = sorted((preference, name) for name, preference in targets.items())[:_HOSTS]
-        hosts = await _all(*(self._host(lookup, name, alias_fine=implicit) for _, name in asked))
-        usable = [host.until for host in hosts if host.addresses]
+        order = sorted(targets, key=lambda name: (targets[name], name))
+        hosts = await self._hosts(lookup, order, alias_fine=implicit)
+        usable = [name for name in order if name in hosts and hosts[name].addresses][:_HOSTS]
         if not usable:
-            return await self._nowhere(lookup, domain, hosts, implicit=implicit, ttl=ttl)
-        until = min(mx.until, *usable)
-        if any(host.soft for host in hosts):
+            if implicit:
+                return await self._no_address(lookup, domain, mx, hosts[mx.name])
+            return self._no_host(domain, order, hosts, ttl)
+        until = min(mx.until, *(hosts[name].until for name in usable))
+        if len(hosts) < len(order) or any(host.soft for host in hosts.values()):
             until = min(until, now + _RECHECK)
-        found = [
-            (preference, host.name, list(host.addresses))
-            for (preference, _), host in zip(asked, hosts, strict=True)
-            if host.named
-        ]
+        named = {name for name in order[:_HOSTS] if name in hosts and hosts[name].named}
+        found = [(targets[name], name, list(hosts[name].addresses)) for name in order if name in named.union(usable)]
         return ("mx", max(0.0, until - now), found)
+
+    async def _hosts(self, lookup: Lookup, order: list[str], *, alias_fine: bool) -> dict[str, _Host]:
+        """The MX hosts, by name, best first: until ten have addresses, or thirty were looked at."""
+        now = asyncio.get_running_loop().time()
+        many = len(order) > _ASKED
+        if many:
+            order = sorted(order, key=lambda name: self._nowhere.get(name, now) is not None)
+        hosts: dict[str, _Host] = {}
+        for batch in (order[:_HOSTS], order[_HOSTS:_ASKED]):
+            if sum(bool(host.addresses) for host in hosts.values()) < _HOSTS and batch:
+                found = await _all(*(self._host(lookup, name, alias_fine=alias_fine) for name in batch))
+                hosts.update(zip(batch, found, strict=True))
+        for host in hosts.values():
+            if many and not host.addresses:
+                self._nowhere.put(host.name, host.missing, now + _REMEMBERED)
+        return hosts
 
     async def _relay(self, lookup: Lookup, name: str) -> tuple[Any, ...]:
         """The addresses of the host that the operator named: nobody is led anywhere, so none is forbidden."""
         now = asyncio.get_running_loop().time()
         answers = await _all(*(lookup.ask(name, kind) for kind in ("A", "AAAA")))
-        found = [(n, name, sorted(answer.records)[:_ADDRESSES]) for n, answer in enumerate(answers) if answer.records]
+        found = [(n, name, self._some(answer.records)) for n, answer in enumerate(answers) if answer.records]
         if found:
             return ("mx", max(0.0, min(answer.until for answer in answers if answer.records) - now), found)
         ttl = min(answer.until for answer in answers) - now
-        failed = [answer for answer in answers if answer.kind == "failed"]
+        failed = [answer for answer in answers if answer.kind in _UNKNOWN]
         if failed:
             return _failed(False, Category.DNS, failed[0].text, ttl)
         lacking = "does not exist" if answers[0].kind == "missing" else "has no address"
@@ -195,25 +224,37 @@ class Resolver:
 
     async def _texts(self, lookup: Lookup, name: str) -> tuple[Any, ...]:
         found = await lookup.ask(name, "TXT")
-        if found.kind == "failed":
+        if found.kind in _UNKNOWN:
             return _failed(False, Category.DNS, found.text, found.until - asyncio.get_running_loop().time())
         return ("texts", list(found.records))
 
-    async def _nowhere(
-        self, lookup: Lookup, domain: str, hosts: list[_Host], *, implicit: bool, ttl: float
-    ) -> tuple[Any, ...]:
-        """No host of the domain can be used: what that means for its mail."""
+    def _no_host(self, domain: str, order: list[str], hosts: dict[str, _Host], ttl: float) -> tuple[Any, ...]:
+        """No MX host of the domain can be used: what that means for its mail. ``order``: all of their names."""
         now = asyncio.get_running_loop().time()
-        words = "; ".join(host.trouble for host in hosts)
-        ttl = min(ttl, *(host.until - now for host in hosts))
-        if any(host.soft for host in hosts):
-            return _failed(False, Category.DNS, words, ttl)
-        if all(host.forbidden for host in hosts):
+        told = [host.trouble for host in hosts.values()]
+        words = "; ".join(told[:_NAMED]) + (f"; and {len(order) - _NAMED} more" if len(order) > _NAMED else "")
+        ttl = min(ttl, *(host.until - now for host in hosts.values()))
+        soft = [host.trouble for host in hosts.values() if host.soft]
+        if soft:
+            return _failed(False, Category.DNS, "; ".join(soft), ttl)
+        if all(hosts[name].missing if name in hosts else self._nowhere.get(name, now) for name in order):
+            return _failed(True, Category.BAD_DOMAIN, f"5.4.4 no MX host of {domain} exists: {words}", ttl)
+        if len(hosts) == len(order) and all(host.forbidden for host in hosts.values()):
             return _failed(True, Category.ROUTING, f"5.4.6 mail for {domain} would go to {words}", ttl)
-        if not implicit:
-            return _failed(False, Category.ROUTING, f"no MX host of {domain} can be used: {words}", ttl)
-        if not self._ipv6 and (await lookup.ask(hosts[0].name, "AAAA")).kind in ("data", "failed"):
+        return _failed(False, Category.ROUTING, f"no MX host of {domain} can be used: {words}", ttl)
+
+    async def _no_address(self, lookup: Lookup, domain: str, mx: Found, host: _Host) -> tuple[Any, ...]:
+        """The domain has no MX, and its own address cannot be used."""
+        ttl = min(mx.until, host.until) - asyncio.get_running_loop().time()
+        if host.soft or mx.kind == "bare":
+            return _failed(False, Category.DNS, host.trouble if host.soft else mx.text, ttl)
+        if host.forbidden:
+            return _failed(True, Category.ROUTING, f"5.4.6 mail for {domain} would go to {host.trouble}", ttl)
+        six = None if self._ipv6 else await lookup.ask(host.name, "AAAA")
+        if six is not None and six.kind == "data":
             return _failed(False, Category.ROUTING, f"{domain} can be reached over IPv6 only, which is not set up", ttl)
+        if six is not None and six.kind in _UNKNOWN:
+            return _failed(False, Category.DNS, six.text, ttl)
         await lookup.believe()
         return _failed(True, Category.BAD_DOMAIN, f"the domain {domain} has neither MX nor address records", ttl)
 
@@ -232,17 +273,24 @@ class Resolver:
         mixed = chain.from_iterable(zip_longest(*(answer.records for answer in answers)))
         addresses = [address for address in mixed if address is not None]
         refused = {address: forbidden_address(address, self._allowed) for address in addresses}
-        good = [address for address in addresses if refused[address] is None][:_ADDRESSES]
-        if good:  # sorted: DNS servers turn the order round, and a site is not another one for that
-            return _Host(name, until, tuple(sorted(good)))
-        failed = [answer for answer in answers if answer.kind == "failed"]
+        good = [address for address in addresses if refused[address] is None]
+        if good:
+            return _Host(name, until, tuple(self._some(good)))
+        failed = [answer for answer in answers if answer.kind in _UNKNOWN]
         if failed:
             return _Host(name, until, trouble=failed[0].text, soft=True)
         if refused:
-            words = ", ".join(f"{address} ({reason})" for address, reason in list(refused.items())[:_ADDRESSES])
+            words = ", ".join(f"{address} ({reason})" for address, reason in list(refused.items())[:_NAMED])
             return _Host(name, until, trouble=f"{name} at {words}", forbidden=True)
-        lacking = "does not exist" if answers[0].kind == "missing" else "has no address"
-        return _Host(name, until, trouble=f"{name} {lacking}")
+        missing = all(answer.kind == "missing" for answer in answers)
+        lacking = "does not exist" if missing else "has no address"
+        return _Host(name, until, trouble=f"{name} {lacking}", missing=missing)
+
+    def _some(self, addresses: Sequence[str]) -> list[str]:
+        """At most sixteen, others each time. Sorted: servers turn the order round, which makes no other site."""
+        ordered = sorted(addresses)
+        start = next(self._turns) * _ADDRESSES % len(ordered) if len(ordered) > _ADDRESSES else 0
+        return sorted((ordered + ordered)[start : start + min(_ADDRESSES, len(ordered))])
 
 
 async def _all(*questions: Coroutine[Any, Any, _Answer]) -> list[_Answer]:

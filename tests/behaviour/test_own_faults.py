@@ -326,3 +326,52 @@ def test_a_name_server_that_denies_everything_from_the_start(world: Any) -> None
 
     assert ended.status == 1
     assert re.search(r"bulkmail: the nameserver .* denies that there is witness\.test", ended.err), ended.err
+
+
+def test_a_name_server_that_takes_to_refusing_everything(world: Any, until: Any) -> None:
+    """It lost its upstream. What must exist is refused as well, so it is not the domains that are charged."""
+    root = world.folder / "campaigns"
+    first = world.campaign("first", ["user-0@d0.test"], parent=root)
+    running = world.start("--watch", "campaigns")
+    until(lambda: (first.folder / "STATUS.txt").exists() and world.server.count() == 1, "the first campaign")
+    world.names_refuse(True)
+    spring = world.campaign("spring", [f"user-{n}@d{n}.test" for n in range(1, 20)], parent=world.folder)
+    spring.folder = spring.folder.rename(root / "spring")
+    until(lambda: "sending is paused: " in running.said(), "the pause", 30)
+    world.names_refuse(False)
+    until(lambda: "spring: finished" in running.said(), "the campaign", 40)
+    running.signal(signal.SIGTERM)
+    ended = running.wait(20)
+
+    spring.check_report()
+    assert spring.statuses() == {"delivered": 19}
+    assert {row["attempts"] for row in spring.rows()} == {"1"}
+    check_told_once(ended.said, r"answers no question, not even for witness\.test: .* says REFUSED \(Not Ready\)")
+
+
+def test_a_name_server_that_refuses_everything_from_the_start(world: Any) -> None:
+    world.names_refuse(True)
+    world.campaign("spring", people(5))
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 1
+    words = (
+        f"bulkmail: the nameserver ({world.nameserver}) answers no question, not even for witness.test: "
+        f"{world.nameserver} says REFUSED (Not Ready) for witness.test NS; see to its access list"
+    )
+    assert words in ended.err
+    assert world.server.count() == 0
+
+
+def test_a_name_server_that_refuses_one_domain_is_not_at_fault(world: Any) -> None:
+    """dnsmasq without upstream knows its own names only."""
+    world.settings(retry={"expire_after": "1s"})
+    campaign = world.campaign("spring", ["user-0@elsewhere.example", *people(20)])
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    assert campaign.statuses() == {"delivered": 20, "expired": 1}
+    assert "sending is paused" not in ended.said
+    assert "says REFUSED (Not Ready) for elsewhere.example MX" in campaign.rows()[0]["reply"]

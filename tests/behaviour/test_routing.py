@@ -39,3 +39,37 @@ def test_a_worse_mx_host_gets_nothing_while_the_better_one_only_waits_for_its_pa
     assert ended.status == 0, ended.said
     assert campaign.statuses() == {"delivered": 600}
     assert servers_of(empty, "aa.test") == servers_of(empty, "bb.test") == {shared: 300}
+
+
+def test_a_host_with_nine_addresses_is_reached_at_the_one_that_answers(empty: Any) -> None:
+    """dnsmasq gives them in turn; eight refuse the connection."""
+    empty.start_names({"aa.test": ["a1.test"]}, {})
+    addresses = [f"127.0.2.{n}" for n in range(1, 10)]
+    with (empty.folder / "dnsmasq.conf").open("a") as conf:
+        conf.writelines(f"host-record=a1.test,{address}\n" for address in addresses)
+    empty.names_refuse(False)  # it reads its file anew
+    empty.start_mail(addresses[-1:])
+    empty.settings()
+    campaign = empty.campaign("spring", ["user-0@aa.test"])
+
+    ended = empty.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    assert campaign.statuses() == {"delivered": 1}
+    assert int(campaign.rows()[0]["attempts"]) <= 3
+
+
+def test_ten_mx_names_that_do_not_exist_do_not_hide_the_eleventh_and_alone_are_a_bad_domain(empty: Any) -> None:
+    gone = [f"gone{n}.test" for n in range(10)]
+    empty.start_names({"aa.test": [*gone, "a1.test"], "bb.test": gone}, {"a1.test": "127.0.2.1"})
+    empty.start_mail(["127.0.2.1"])
+    empty.settings()
+    campaign = empty.campaign("spring", ["user-0@aa.test", "user-1@bb.test"])
+
+    ended = empty.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    reached, dead = campaign.rows()
+    assert (reached["status"], reached["mx_ip"]) == ("delivered", "127.0.2.1")
+    assert (dead["status"], dead["category"], dead["attempts"]) == ("bounced", "bad-domain", "1")
+    assert dead["reply"].startswith("5.4.4 no MX host of bb.test exists: gone0.test does not exist; ")

@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 
+import dns.edns
 import dns.flags
 import dns.message
 import dns.rcode
@@ -31,16 +32,19 @@ def _one_port_for_both():
 
 
 class DnsServer:
-    """``zone``: name -> {kind: [rdata, ...]}; ``moods``: name -> how it is answered; ``ttl`` of every record.
+    """``zone``: name -> {kind: [rdata, ...]}; ``moods``: name, or (name, kind) -> how it is answered;
+    ``ttl`` of every record.
 
     Moods: silence, garbage, wrong-id, wrong-question, cut, servfail, refused, formerr, no-edns, referral, truncate,
-    bare (empty without SOA), echo (the question comes back).
-    A name that is in neither does not exist. ``dead`` silences everything.
+    bare (empty without SOA), lame (empty, with name servers and AA), foreign (empty, with somebody else's SOA),
+    stray (a record of another name), echo (the question comes back).
+    A name that is in neither does not exist. ``dead`` silences everything; ``all``: a mood for every question.
+    ``explained``: extended errors (code, text) of what is refused.
     """
 
     def __init__(self):
         self.zone, self.moods, self.asked, self.ttl, self.dead, self.tcp = {}, {}, [], 300, False, "answer"
-        self.soa = SOA
+        self.soa, self.all, self.explained = SOA, "", []
         self.lost = set()  # names whose next question is lost on the way
         self._udp, self._listener = _one_port_for_both()
         self.port = self._udp.getsockname()[1]
@@ -55,7 +59,8 @@ class DnsServer:
     @property
     def patience(self):
         """Seconds to wait for it: moments where silence is what is tested, else enough for a machine under load."""
-        return 0.3 if self.dead or self.moods or self.lost else 5.0
+        silent = self.dead or self.lost or self.all or self.moods
+        return 0.3 if silent else 5.0
 
     def count(self, name, kind):
         return sum(asked[:2] == (name, kind) for asked in self.asked)
@@ -95,7 +100,7 @@ class DnsServer:
         question = query.question[0]
         name, kind = question.name.to_text(True).lower(), dns.rdatatype.to_text(question.rdtype)
         self.asked.append((name, kind, transport))
-        mood = self.moods.get(name, "")
+        mood = self.all or self.moods.get((name, kind)) or self.moods.get(name, "")
         if name in self.lost:
             self.lost.discard(name)
             return []
@@ -109,11 +114,21 @@ class DnsServer:
         response.flags |= dns.flags.RA
         if mood in ("servfail", "refused", "formerr"):
             response.set_rcode(dns.rcode.from_text(mood))
+            options = [dns.edns.EDEOption(code, text) for code, text in self.explained]
+            response.use_edns(0, payload=1232, options=options)
             return [response.to_wire()]
         if mood == "no-edns" and query.edns >= 0:
             return [wire[:2] + struct.pack("!HHHHH", 0x8081, 0, 0, 0, 0)]
-        if mood == "referral":
-            response.authority.append(dns.rrset.from_text("test.", 300, "IN", "NS", "ns.test."))
+        if mood in ("referral", "lame", "foreign", "stray"):
+            response.flags |= dns.flags.AA if mood == "lame" else 0
+            if mood == "stray":
+                response.answer.append(
+                    dns.rrset.from_text("other.test.", 300, "IN", kind, *self.zone["other.test"][kind])
+                )
+            elif mood == "foreign":
+                response.authority.append(dns.rrset.from_text("example.", 300, "IN", "SOA", self.soa))
+            else:
+                response.authority.append(dns.rrset.from_text("test.", 300, "IN", "NS", "ns.test."))
             return [response.to_wire()]
         self._fill(response, question.name, kind, mood)
         whole = response.to_wire(max_size=65535)
@@ -152,6 +167,13 @@ class DnsServer:
 
 @pytest.fixture
 def server():
+    running = DnsServer()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def second():
     running = DnsServer()
     yield running
     running.close()

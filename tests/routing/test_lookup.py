@@ -188,11 +188,56 @@ def test_many_questions_to_a_dead_resolver_share_one_check(server, ask):
 
 
 @pytest.mark.loopback
-def test_an_empty_answer_without_soa_is_empty(server, ask):
+def test_an_empty_answer_without_soa_proves_nothing(server, ask):
     server.zone["bare.test"] = {"TXT": ["x"]}
     server.moods["bare.test"] = "bare"
     [found] = ask(("bare.test", "A"))
-    assert found.kind == "empty"
+    assert found.kind == "bare"
+    assert found.text == "the answer for bare.test A neither has one nor proves that there is none (RFC 2308 2.2)"
+    assert server.count("bare.test", "A") == 1
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("mood", ["referral", "lame", "foreign"])
+def test_name_servers_or_a_zone_of_somebody_else_are_a_referral_and_no_answer(server, ask, mood):
+    server.zone["lame.test"] = {"TXT": ["x"]}
+    server.moods["lame.test"] = mood
+    [found] = ask(("lame.test", "A"))
+    assert (found.kind, "refers to other servers" in found.text) == ("failed", True)
+
+
+@pytest.mark.loopback
+def test_an_alias_whose_answer_proves_nothing_of_its_end_is_followed_and_proves_nothing(server, ask):
+    server.zone |= {"a.test": {"CNAME": ["end.test."]}, "end.test": {"TXT": ["x"]}}
+    server.moods |= {"a.test": "one-hop", "end.test": "bare"}
+    [found] = ask(("a.test", "MX"))
+    assert (found.kind, found.name, found.alias) == ("bare", "end.test", True)
+    server.moods["end.test"] = "lame"
+    [found] = ask(("a.test", "MX"))
+    assert found.kind == "failed"
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("mood", ["bare", "lame", "servfail"])
+def test_where_one_nameserver_proves_nothing_the_next_one_is_asked(server, second, ask, mood):
+    server.zone["a.test"] = {}
+    server.moods["a.test"] = mood
+    second.zone["a.test"] = {"A": ["192.0.2.1"]}
+    [found] = ask(("a.test", "A"), servers=[server.address, second.address])
+    assert found.kind == "data"
+    assert (server.count("a.test", "A"), second.count("a.test", "A")) == (1, 1)
+
+
+@pytest.mark.loopback
+def test_a_failure_tells_of_each_nameserver_and_what_it_explains(server, second, ask):
+    server.moods["a.test"], server.explained = (
+        "servfail",
+        [(7, "signature of a.test expired\x07 on Monday"), (22, None)],
+    )
+    second.moods["a.test"] = "refused"
+    [found] = ask(("a.test", "MX"), servers=[server.address, second.address])
+    expired = "SERVFAIL (Signature Expired: signature of a.test expired on Monday; No Reachable Authority)"
+    assert found.text == (f"{server.address} says {expired} for a.test MX; {second.address} says REFUSED for a.test MX")
 
 
 @pytest.mark.loopback
@@ -319,6 +364,65 @@ def test_a_resolver_that_takes_to_lying_and_comes_to_its_senses(server):
         assert (await lookup.ask("d1.test", "MX")).kind == "missing"
 
     asyncio.run(go())
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("mood", ["refused", "servfail", "lame"])
+def test_a_resolver_that_refuses_everything_is_our_own_fault(server, ask, mood):
+    server.all = mood
+    server.explained = [(18, "not on the list")]
+    found = ask(*[(f"d{n}.test", "MX") for n in range(50)], together=True, must_exist=[WITNESS, "other.test"])
+    assert all(isinstance(fault, OwnFault) for fault in found), "not one domain was charged"
+    said = "refers to other servers" if mood == "lame" else f"says {mood.upper()} (Prohibited: not on the list)"
+    words = (
+        f"the nameserver ({server.address}) answers no question, not even for {WITNESS}, other.test: {server.address} "
+        f"{said} for {WITNESS} NS; see to its access list, its upstream servers and its trust anchor, use another one "
+        "(dns.nameservers), or name what it must know (dns.must_exist)"
+    )
+    assert {str(fault) for fault in found} == {words}
+    assert server.count(WITNESS, "NS") < 20
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("mood", ["refused", "servfail"])
+def test_one_bad_zone_is_not_a_dead_resolver(server, ask, mood):
+    server.zone[WITNESS] = {"NS": ["ns.test."]}
+    server.moods |= {f"d{n}.test": mood for n in range(20)}
+    found = ask(*[(f"d{n}.test", "MX") for n in range(20)], must_exist=["filtered.test", WITNESS])
+    assert {answer.kind for answer in found} == {"failed"}
+
+
+@pytest.mark.loopback
+def test_a_resolver_that_refuses_the_witness_and_knows_another_name_is_not_dead(server, ask):
+    """It serves some zones only; the names of others are refused, and that is their failure."""
+    server.zone["own.test"] = {"MX": ["10 mx.test."]}
+    server.moods |= {WITNESS: "refused", "d1.test": "refused", "d2.test": "refused"}
+    questions = [("own.test", "MX"), ("d1.test", "MX"), ("d2.test", "MX")]
+    assert [answer.kind for answer in ask(*questions, must_exist=[WITNESS])] == ["data", "failed", "failed"]
+
+
+@pytest.mark.loopback
+def test_a_resolver_that_takes_to_refusing_everything_and_comes_back(server):
+    async def go():
+        lookup = Lookup([parse_nameserver(server.address)], clock=asyncio.get_running_loop().time, must_exist=[WITNESS])
+        server.zone |= {f"d{n}.test": {"MX": ["10 mx.test."]} for n in range(9)}
+        server.moods[WITNESS] = "refused"
+        assert [(await lookup.ask(f"d{n}.test", "MX")).kind for n in range(5)] == ["data"] * 5
+        server.all = "servfail"
+        for n in range(5, 9):
+            with pytest.raises(OwnFault, match="answers no question"):
+                await lookup.ask(f"d{n}.test", "MX")
+        server.all = ""
+        assert [(await lookup.ask(f"d{n}.test", "MX")).kind for n in range(9)] == ["data"] * 9
+
+    asyncio.run(go())
+
+
+@pytest.mark.loopback
+def test_without_a_name_that_must_exist_no_failure_is_a_fault_of_our_own(server, ask):
+    server.all = "refused"
+    [found] = ask(("d1.test", "MX"))
+    assert found.kind == "failed"
 
 
 @pytest.mark.loopback

@@ -78,7 +78,9 @@ def test_a_null_mx_beside_others_is_ignored(zone, route):
     assert mx(route("mixed.test")) == [(10, "mx2.shop.test", ["192.0.2.3"])]
 
 
-@pytest.mark.parametrize("mood", ["servfail", "refused", "formerr", "referral", "silence", "garbage", "wrong-id"])
+@pytest.mark.parametrize(
+    "mood", ["servfail", "refused", "formerr", "referral", "lame", "foreign", "silence", "garbage", "wrong-id"]
+)
 @pytest.mark.parametrize("part", ["shop.test", "both hosts"])
 def test_no_answer_is_never_taken_for_a_no(zone, route, mood, part):
     for name in [part] if part == "shop.test" else ["mx1.shop.test", "mx2.shop.test"]:
@@ -100,6 +102,71 @@ def test_one_silent_host_leaves_the_other_and_the_set(zone, route):
     answer = route("shop.test")
     assert mx(answer) == [(10, "mx1.shop.test", []), (20, "mx2.shop.test", ["192.0.2.3"])]
     assert answer[1] == pytest.approx(600, abs=5)
+
+
+@pytest.mark.parametrize("kind", ["MX", "A"])
+@pytest.mark.parametrize("mood", ["bare", "lame", "foreign", "stray"])
+def test_an_answer_without_data_that_proves_nothing_bounces_nobody(zone, route, mood, kind):
+    """RFC 2308 2.2: without the zone's SOA it is no NODATA, be it of the domain or of its MX host."""
+    zone.zone["other.test"] = {"MX": ["10 mx1.shop.test."], "A": ["192.0.2.66"]}
+    name = "odd.test" if kind == "MX" else "mx.odd.test"
+    zone.zone |= {"odd.test": {"MX": ["10 mx.odd.test."]} if kind == "A" else {}, "mx.odd.test": {}}
+    zone.moods[name] = mood
+    assert failed(route("odd.test")) == (False, "dns")
+
+
+def test_an_alias_to_a_name_of_which_nothing_is_proven_bounces_nobody(zone, route):
+    zone.zone |= {"www.test": {"CNAME": ["end.test."]}, "end.test": {}}
+    zone.moods |= {"www.test": "one-hop", "end.test": "lame"}
+    assert failed(route("www.test")) == (False, "dns")
+    zone.moods["end.test"] = "bare"
+    assert failed(route("www.test")) == (False, "dns")
+
+
+def test_forwarders_that_leave_the_soa_out_do_not_hide_an_address(zone, route):
+    """dnsmasq and systemd-resolved do."""
+    zone.moods["bare.test"] = "bare"
+    assert mx(route("bare.test")) == [(0, "bare.test", ["192.0.2.9"])]
+
+
+@pytest.mark.parametrize("mood", ["servfail", "bare", "lame"])
+def test_an_ipv6_address_of_which_nothing_is_known_bounces_nobody(zone, route, mood):
+    zone.moods["nothing.test", "AAAA"] = mood
+    assert failed(route("nothing.test")) == (False, "dns")
+
+
+def test_mx_names_none_of_which_exists_are_a_bad_domain(zone, route):
+    zone.zone["lost.test"] = {"MX": ["10 gone1.test.", "20 gone2.test."]}
+    answer = route("lost.test")
+    assert failed(answer) == (True, "bad-domain")
+    words = "5.4.4 no MX host of lost.test exists: gone1.test does not exist; gone2.test does not exist"
+    assert answer[3] == words
+
+
+def test_an_alias_to_a_name_that_does_not_exist_does_not_exist(zone, route):
+    zone.zone |= {"lost.test": {"MX": ["10 nick.test."]}, "nick.test": {"CNAME": ["gone.test."]}}
+    assert failed(route("lost.test", mx_aliases=True)) == (True, "bad-domain")
+
+
+@pytest.mark.parametrize("mood", ["", "servfail", "refused", "silence", "bare", "lame"])
+def test_mx_names_of_which_one_is_anything_else_are_a_passing_trouble(zone, route, mood):
+    zone.zone["lost.test"] = {"MX": ["10 gone.test.", "20 other.test."]}
+    zone.zone["other.test"] = {"TXT": ["x"]}
+    if mood:
+        zone.moods["other.test"] = mood
+    assert failed(route("lost.test")) == (False, "dns" if mood else "routing")
+
+
+@pytest.mark.parametrize("other", ["192.0.2.1.", r"a\032b.test.", "localhost."])
+def test_an_mx_name_that_is_none_is_no_name_that_does_not_exist(zone, route, other):
+    zone.zone["lost.test"] = {"MX": ["10 gone.test.", f"20 {other}"]}
+    assert failed(route("lost.test")) == (False, "routing")
+
+
+def test_mx_names_that_do_not_exist_are_not_believed_of_a_resolver_that_denies_everything(zone, handle):
+    zone.zone["lost.test"] = {"MX": ["10 gone.test."]}
+    [answer] = handle(("route", "lost.test"), must_exist=["witness.test"])
+    assert answer[0] == "own-fault"
 
 
 def test_mx_hosts_without_an_address_are_a_passing_trouble(zone, route):
@@ -193,13 +260,56 @@ def test_a_domain_on_ipv6_alone_waits(zone, route):
     assert failed(route("mapped.test", ipv6=True)) == (True, "routing")
 
 
+def many(zone, names, living=()):
+    """``many.test`` with so many MX names, of which only the ``living`` have an address; the numbers of these hosts."""
+    zone.zone["many.test"] = {"MX": [f"10 mx{n:03}.many.test." for n in range(names)]}
+    zone.zone.update({f"mx{n:03}.many.test": {"A": [f"192.0.2.{n % 250 + 1}"]} for n in living})
+
+
 def test_500_mx_hosts_cost_ten_questions(zone, route):
-    zone.zone["many.test"] = {"MX": [f"10 mx{n:03}.many.test." for n in range(500)]}
+    many(zone, 500, range(500))
     zone.zone.update({f"mx{n:03}.many.test": {"A": [f"192.0.2.{k}" for k in range(1, 30)]} for n in range(500)})
     hosts = mx(route("many.test"))
     assert len(hosts) == 10
-    assert all(len(addresses) == 5 for _, _, addresses in hosts)
+    assert all(len(addresses) == 16 for _, _, addresses in hosts)
     assert len(zone.asked) == 2 + 10  # MX over UDP and again over TCP
+
+
+@pytest.mark.parametrize("mood", ["", "servfail", "no address", "forbidden"])
+def test_ten_hosts_without_use_do_not_hide_the_eleventh(zone, route, mood):
+    many(zone, 12, [10, 11])
+    for n in range(10):
+        name = f"mx{n:03}.many.test"
+        if mood == "servfail":
+            zone.moods[name] = mood
+        elif mood:
+            zone.zone[name] = {"A": ["10.0.0.1"]} if mood == "forbidden" else {}
+    hosts = mx(route("many.test"))
+    assert [name for _, name, addresses in hosts if addresses] == ["mx010.many.test", "mx011.many.test"]
+    assert len(hosts) == 12, "the first ten are of the set whatever the weather"
+
+
+def test_of_500_mx_names_one_that_exists_is_found_by_repeated_attempts(zone, handle):
+    many(zone, 500, [77])
+    answers = handle(*[("route", "many.test")] * 3, cache_size=0)
+    assert [failed(answer) for answer in answers[:2]] == [(False, "routing")] * 2
+    assert [name for _, name, addresses in mx(answers[2]) if addresses] == ["mx077.many.test"]
+    assert sum(kind == "A" for _, kind, _ in zone.asked) == 90, "thirty an attempt"
+
+
+def test_of_70_mx_names_none_of_which_exists_the_third_attempt_tells(zone, handle):
+    many(zone, 70)
+    answers = handle(*[("route", "many.test")] * 3)
+    assert [failed(answer) for answer in answers] == [(False, "routing"), (False, "routing"), (True, "bad-domain")]
+
+
+def test_of_a_host_with_many_addresses_others_are_given_each_time(zone, handle):
+    every = [f"192.0.2.{k}" for k in range(1, 41)]
+    zone.zone["wide.test"] = {"A": every}
+    answers = handle(*[("route", "wide.test")] * 3)
+    given = [mx(answer)[0][2] for answer in answers]
+    assert [len(addresses) for addresses in given] == [16, 16, 16]
+    assert set().union(*given) == set(every)
 
 
 def test_domains_that_share_a_host_ask_for_its_addresses_once(zone, handle):
@@ -299,6 +409,26 @@ def test_a_resolver_that_has_nothing_for_anybody_bounces_nobody(server, handle):
     alive, answer = handle(("check",), ("route", "d1.test"), must_exist=["witness.test"])
     assert alive == ("alive",)
     assert answer[:3] == ("failed", True, "bad-domain")
+
+
+@pytest.mark.parametrize("mood", ["refused", "servfail"])
+def test_a_resolver_that_refuses_everything_refuses_the_start_and_charges_nobody(zone, handle, mood):
+    zone.all = mood
+    check, answer, host = handle(("check",), ("route", "shop.test"), ("host", "shop.test"), must_exist=["witness.test"])
+    assert check[0] == answer[0] == host[0] == "own-fault"
+    assert f"{zone.address} says {mood.upper()} for witness.test NS" in check[1]
+    assert check[1] == answer[1] == host[1]
+
+
+def test_a_resolver_that_answers_any_question_at_all_may_start(zone, handle):
+    """It knows the root, or says that it does not: what it refuses may be none of its business."""
+    zone.moods["witness.test"] = "refused"
+    alive, own, other = handle(
+        ("check",), ("route", "shop.test"), ("route", "witness.test"), must_exist=["witness.test"]
+    )
+    assert alive == ("alive",)
+    assert len(mx(own)) == 2
+    assert failed(other) == (False, "dns")
 
 
 @pytest.fixture
