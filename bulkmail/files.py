@@ -23,6 +23,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _ON_THE_WAY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MOST_LINKS = 40  # as Linux, path_resolution(7)
 _DEEPEST = 100
+_NO_FOLDER = "it is a link or a file, and must be a folder; remove it"
 _OUT = "leads out of the campaign's folder; copy the file into it"
 
 
@@ -184,20 +185,19 @@ class Folder:
 
     # writing; names have one part, and no link is ever followed. All raise OSError
 
-    def subfolder(self, name: str, mode: int) -> Folder:
-        """The folder ``name``, made with ``mode`` (whatever the umask) where it is missing."""
-        made = True
-        try:
-            os.mkdir(name, mode, dir_fd=self.descriptor)
-        except FileExistsError:
-            made = False
+    def subfolder(self, name: str, make: int | None = None) -> Folder:
+        """The folder ``name``; with ``make`` it is made with that mode (whatever the umask) where it is missing."""
+        made = False
+        if make is not None:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, make, dir_fd=self.descriptor)
+                made = True
         try:
             descriptor = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=self.descriptor)
         except NotADirectoryError:
-            words = f"{name} is a link or a file, and must be a folder; remove it"
-            raise NotADirectoryError(errno.ENOTDIR, words) from None
-        if made:
-            os.fchmod(descriptor, mode)
+            raise NotADirectoryError(errno.ENOTDIR, _NO_FOLDER) from None
+        if made and make is not None:
+            os.fchmod(descriptor, make)
         return Folder(descriptor, os.path.join(self.path, name))
 
     def create(self, name: str, mode: int) -> int:
@@ -222,7 +222,7 @@ class Folder:
         if stat.S_ISDIR(os.lstat(name, dir_fd=self.descriptor).st_mode):
             shutil.rmtree(name, dir_fd=self.descriptor)
         else:
-            raise NotADirectoryError(errno.ENOTDIR, f"{name} is a link or a file, and must be a folder; remove it")
+            raise NotADirectoryError(errno.ENOTDIR, _NO_FOLDER)
 
     def __del__(self) -> None:
         if self.descriptor >= 0:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bulkmail.failpoints import failpoint
-from bulkmail.report import Facts, ReportFolder
+from bulkmail.report import Facts, Place, ReportFolder, attempts_beyond
 from bulkmail.spool import Reading, open_reader
 
 _ROWS = 2000
@@ -25,12 +25,12 @@ class ReportWorker:
         self._places: dict[int, str] = {}
 
     def handle(self, job: tuple[Any, ...]) -> Any:
-        """One of open, attempts, live, refresh, close."""
+        """One of open, attempts, live, refresh, close; or beyond: what an earlier report has behind a position."""
         match job:
-            case ("open", campaign, spool, folder, files, key, domain, one_message, position):
+            case ("open", campaign, spool, place, files, key, domain, one_message, position):
                 self._places[campaign] = spool
                 self._folders[campaign] = ReportFolder(
-                    folder, files, key, domain, tuple(position), one_message=one_message
+                    Place(*place), files, key, domain, tuple(position), one_message=one_message
                 )
                 return None
             case ("attempts", campaign):
@@ -41,6 +41,8 @@ class ReportWorker:
             case ("refresh", campaign, facts):
                 stats = self._folders[campaign].refresh(self._facts(campaign, facts), self._recipients(campaign))
                 return stats.domains.top()
+            case ("beyond", place, position):
+                return attempts_beyond(Place(*place), tuple(position))
             case ("close", campaign):
                 self._folders.pop(campaign).close()
                 del self._places[campaign]

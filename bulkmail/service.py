@@ -8,10 +8,10 @@ and the next life where one was declared over by other machines.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import os
 import random
-import shutil
 import signal
 import sys
 import time
@@ -25,6 +25,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery import Prepared, WallClock, background
 from bulkmail.failpoints import armed
+from bulkmail.files import Folder
 from bulkmail.life import STOPPED, Life
 from bulkmail.machine import check_room
 from bulkmail.mail import OwnFault, Problem, Refused
@@ -38,6 +39,7 @@ SPEED = 600.0
 _GARBAGE = (10_000, 20, 20)  # new objects between two collections; generations
 _TRY_AGAIN = 5.0
 _LOOK_AGAIN = 0.1
+_FOR_PEOPLE = 0o755
 
 
 @dataclass
@@ -174,14 +176,11 @@ class Bulkmail(Service):
         if order.rehearse:
             assert order.prepared is not None
             self._speed = order.speed
-            place = os.path.join(order.prepared.campaign.folder, "rehearsal")
-            self._world = WorldProcess(self.reactor, os.path.join(place, "received"), self._speed)
-            shutil.rmtree(place, ignore_errors=True)
-            os.makedirs(place, exist_ok=True)
-            os.chmod(place, 0o755)  # noqa: S103 - people read it
+            place = _emptied(order.prepared.campaign.opened)
+            self._world = WorldProcess(self.reactor, place.subfolder("received", _FOR_PEOPLE), self._speed)
             where = await self._world.start()
             self._ca_file = where.ca
-            self.settings = rehearsed(self.settings, where, os.path.join(place, ".spool"), self._speed)
+            self.settings = rehearsed(self.settings, where, os.path.join(place.path, ".spool"), self._speed)
         check_room(self.settings.place, order.prepared, here=not self.settings.shared)
 
     async def _stop(self) -> None:
@@ -221,3 +220,14 @@ class Bulkmail(Service):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(self.exit_status)
+
+
+def _emptied(campaign: Folder) -> Folder:
+    """The campaign's folder ``rehearsal``, new and empty. Raises Refused where it cannot be had."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            campaign.remove("rehearsal")
+        return campaign.subfolder("rehearsal", _FOR_PEOPLE)
+    except OSError as error:
+        where = os.path.join(campaign.path, "rehearsal")
+        raise Refused([Problem(where, 0, 0, f"nothing can be rehearsed into it: {error.strerror}")]) from None

@@ -34,7 +34,9 @@ def worker(tmp_path):
     )
     one = ReportWorker()
     place = tmp_path / "report"
-    one.handle(("open", made.id, str(tmp_path), str(place), files, b"k" * 32, "me.example", False, (0, 0)))
+    one.handle(
+        ("open", made.id, str(tmp_path), (str(tmp_path), "report", None), files, b"k" * 32, "me.example", False, (0, 0))
+    )
     yield SimpleNamespace(worker=one, place=place, campaign=made.id, store=store)
     store.close()
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 from bulkmail.campaign import ONE_FOR_ALL, Campaign, changes, digests, load_campaign, read_headers, snapshot
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
-from bulkmail.report import NOTHING, attempts_beyond, campaign_told
+from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, attempts_told, campaign_told
 from bulkmail.settings import Settings
 from bulkmail.spool import ENDED, CampaignRow, Spool
 
@@ -39,6 +40,17 @@ class Prepared:
     def path(self) -> str:
         """The campaign.yaml, for messages."""
         return self.campaign.file.path
+
+
+@dataclass(frozen=True)
+class Report:
+    """Where a report is written, and who counts the attempts that an earlier one there has behind a position.
+
+    ``beyond`` is None for a rehearsal's, which always begins anew.
+    """
+
+    place: Place
+    beyond: Callable[[Place, Position], Awaitable[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,14 +104,24 @@ def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Re
     return None
 
 
-async def _check_spool_is_not_older(spool: Spool, prepared: Prepared, row: CampaignRow | None, report: str) -> None:
-    """Refuse when the report tells of attempts that the spool has forgotten: it would make them again."""
-    if row is None and campaign_told(report) != prepared.campaign.name:
+async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | None, report: Report) -> None:
+    """Refuse where no report can be written, or one tells of attempts that the spool has forgotten.
+
+    The spool would make them again.
+    """
+    place = report.place
+    try:
+        place.folder(make=False)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Refused([Problem(place.path, 0, 0, f"no report can be written here: {error.strerror}")]) from None
+    if report.beyond is None or (row is None and campaign_told(place) != prepared.campaign.name):
         return
     position = tuple(row.report_position or NOTHING) if row else NOTHING
     # first what came last, which is little; then all of it: somebody may have edited the file
     for known_good in (position, NOTHING):
-        told = attempts_beyond(report, known_good)
+        told = await report.beyond(place, known_good) if attempts_told(place) else 0
         known = await spool.attempts_after(row.id, known_good[1]) if row and told else 0
         if told <= known:
             return
@@ -109,17 +131,17 @@ async def _check_spool_is_not_older(spool: Spool, prepared: Prepared, row: Campa
         "made again; restore the newest copy of the spool, or move the report away and send to those who are not "
         "`delivered` in it under another name"
     )
-    raise Refused([Problem(os.path.join(report, "attempts.csv"), 0, 0, words)])
+    raise Refused([Problem(str(place.file(ATTEMPTS)), 0, 0, words)])
 
 
 async def open_campaign(
-    spool: Spool, prepared: Prepared, *, now: float, accept_changes: bool, report: str = ""
+    spool: Spool, prepared: Prepared, *, now: float, accept_changes: bool, report: Report | None = None
 ) -> Opened:
-    """Find or make the campaign in the spool. ``report``: the folder of its report, "" not to look. Raises Refused."""
+    """Find or make the campaign in the spool. ``report``: where its report is written. Raises Refused, OwnFault."""
     campaign = prepared.campaign
     row = await spool.campaign(campaign.name)
-    if report:
-        await _check_spool_is_not_older(spool, prepared, row, report)
+    if report is not None:
+        await _check_report(spool, prepared, row, report)
     found = digests(campaign, prepared.content)
     if row is None:
         key = new_key()

@@ -18,16 +18,17 @@ from twisted.logger import Logger
 from bulkmail.delivery.background import background
 from bulkmail.delivery.run import Run
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import BulkmailError
-from bulkmail.report import refresh_wait
+from bulkmail.mail import BulkmailError, OwnFault
+from bulkmail.report import ATTEMPTS, Place, Position, refresh_wait
 from bulkmail.spool import Spool
-from bulkmail.workers import Pool
+from bulkmail.workers import Pool, Worker
 
 _log = Logger("bulkmail")
 
 REPORT_WORKER = "bulkmail.reporter:ReportWorker"
 _TRIES = 3  # for the last report
 _AGAIN = 2.0
+_COUNT_WITHIN = 120.0
 
 
 class Reporting:
@@ -60,11 +61,26 @@ class Reporting:
         self._quick.start()
         self._slow.start()
 
-    def open(self, run: Run, folder: str, files: list[tuple[str, list[str]]], domain: str, position: Any) -> None:
+    async def beyond(self, place: Place, position: Position) -> int:
+        """How many attempts the attempts.csv at ``place`` has behind ``position``. Raises OwnFault where it is endless.
+
+        The file is somebody else's, so it is counted by a process of its own, with a deadline.
+        """
+        worker = Worker.start(self._reactor, REPORT_WORKER)
+        try:
+            count: int = await worker.ask(("beyond", place.plain, tuple(position)), _COUNT_WITHIN)
+        except BulkmailError as error:
+            words = f"{place.file(ATTEMPTS)}: its attempts could not be counted: {_last_line(error)}"
+            raise OwnFault(words) from None
+        finally:
+            await worker.close()
+        return count
+
+    def open(self, run: Run, place: Place, files: list[tuple[str, list[str]]], domain: str, position: Any) -> None:
         """Report on this campaign from now on."""
         report = self._reports[run.id] = _Report(run)
         one_message = bool(run.content.get("same_for_all"))
-        where = ("open", run.id, self._spool_path, folder, files, run.content["key"], domain, one_message)
+        where = ("open", run.id, self._spool_path, place.plain, files, run.content["key"], domain, one_message)
         report.job = (*where, position or (0, 0))
         self._quick.set_up(run.id, report.job)
         self._slow.set_up(run.id, (*where, (0, 0)))
@@ -85,11 +101,11 @@ class Reporting:
         if report is not None:
             report.changed = report.stale = True
 
-    async def finish(self, run: Run, state: str, exit_status: int | None, ended_at: float | None) -> None:
-        """Write everything for the last time and close the files."""
+    async def finish(self, run: Run, state: str, exit_status: int | None, ended_at: float | None) -> bool:
+        """Write everything for the last time and close the files; whether all of it could be written."""
         report = self._reports.get(run.id)
         if report is None:
-            return
+            return True
         report.state, report.exit_status, report.ended_at = state, exit_status, ended_at
         await report.settled()
         for last in range(_TRIES - 1, -1, -1):
@@ -98,7 +114,9 @@ class Reporting:
             if not (last and (report.stale or report.changed)):
                 break
             await deferLater(self._reactor, _AGAIN)  # a process that died is replaced within this time
+        written = not (report.stale or report.changed)
         await self.leave(run)
+        return written
 
     async def leave(self, run: Run) -> None:
         """Close the files as they are: they are finished, or another machine's to write by now."""

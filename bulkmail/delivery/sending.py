@@ -8,7 +8,6 @@ is settled, given back, written and closed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +21,7 @@ from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.first_round import FirstRound
 from bulkmail.delivery.importing import Importing
 from bulkmail.delivery.joining import Joining
-from bulkmail.delivery.opening import Opened, Prepared, open_campaign
+from bulkmail.delivery.opening import Opened, Prepared, Report, open_campaign
 from bulkmail.delivery.progress import Progress
 from bulkmail.delivery.remembering import Remembering
 from bulkmail.delivery.reporting import Reporting
@@ -32,6 +31,7 @@ from bulkmail.delivery.street import Street
 from bulkmail.delivery.withholding import Withholding
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError, OwnFault, Refused
+from bulkmail.report import Place
 from bulkmail.spool import RUNNING, Spool
 from bulkmail.workers import Pool
 
@@ -148,7 +148,7 @@ class Sending:
             prepared,
             now=self._wall(),
             accept_changes=accept_changes,
-            report="" if self._rehearsal else self._folder(prepared.campaign.folder),
+            report=Report(self._place(prepared), None if self._rehearsal else self._reporting.beyond),
         )
         run = opened.run
         self.withholding.begin(run.name)
@@ -159,8 +159,10 @@ class Sending:
                 words = "{list} has changed since {name} was finished; for new rows make a campaign of another name"
                 _log.warn(words, list=name, name=run.name)
             self._report(prepared, opened)
-            await self._reporting.finish(run, opened.row.state, opened.row.exit_status, opened.row.ended_at)
-            return FINISHED
+            row = opened.row
+            return self._unless_unwritten(
+                run, FINISHED, await self._reporting.finish(run, row.state, row.exit_status, row.ended_at)
+            )
         importing = await self._open_input(prepared, opened)
         await self._spool.set_state(run.id, RUNNING, run.started_at)
         self._report(prepared, opened)
@@ -177,13 +179,20 @@ class Sending:
         return await ended
 
     def _report(self, prepared: Prepared, opened: Opened) -> None:
-        run = opened.run
-        folder = self._folder(run.folder)
         domain = sender_domain(prepared.campaign.sender)
-        self._reporting.open(run, folder, prepared.files, domain, opened.row.report_position)
+        place = self._place(prepared)
+        self._reporting.open(opened.run, place, prepared.files, domain, opened.row.report_position)
 
-    def _folder(self, campaign: str) -> str:
-        return os.path.join(campaign, "rehearsal" if self._rehearsal else "report")
+    def _place(self, prepared: Prepared) -> Place:
+        campaign = prepared.campaign
+        return Place(campaign.folder, "rehearsal" if self._rehearsal else "report", campaign.opened.id)
+
+    def _unless_unwritten(self, run: Run, exit_status: int, written: bool) -> int:
+        """The exit status, where the last report says the same; else what asks for the same command again."""
+        if written:
+            return exit_status
+        _log.error("{name}: its last report could not be written; the next start writes it", name=run.name)
+        return STOPPED
 
     def running(self) -> list[tuple[str, Run]]:
         """The campaigns that are being sent, with their folders."""
@@ -263,7 +272,8 @@ class Sending:
         if self._over:
             await self._reporting.leave(run)
         else:
-            await self._reporting.finish(run, state, exit_status, now)
+            written = await self._reporting.finish(run, state, exit_status, now)
+            exit_status = self._unless_unwritten(run, exit_status, written)
         self._compose.tear_down(run.id, ("forget", run.id))
         self._ended.pop(run.id).callback(exit_status)
 

@@ -17,6 +17,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from bulkmail.files import Folder
 from bulkmail.mail import OwnFault
 from bulkmail.settings import Settings
 
@@ -70,9 +71,12 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
 
 
 class WorldProcess(ProcessProtocol):
-    """The child process with the DNS server and the mail servers. ``store`` is where it keeps what it received."""
+    """The child process with the DNS server and the mail servers. ``store`` is where it keeps what it received.
 
-    def __init__(self, reactor: Any, store: str, speed: float) -> None:
+    The folder goes to it as a descriptor: its path may lead elsewhere by then.
+    """
+
+    def __init__(self, reactor: Any, store: Folder, speed: float) -> None:
         self._reactor = reactor
         self._store = store
         self._speed = speed
@@ -85,11 +89,15 @@ class WorldProcess(ProcessProtocol):
 
     async def start(self) -> Where:
         """Spawn it and wait until it listens. Raises OwnFault when it does not."""
-        options = ["--store", self._store, "--speed", f"{self._speed:g}"]
+        options = ["--store", "/proc/self/fd/3", "--speed", f"{self._speed:g}"]
         # -P: a module in the current folder, which may be the campaign's, is never imported
         command = [sys.executable, "-P", "-m", "bulkmail.rehearsal", *options]
         self._reactor.spawnProcess(
-            self, sys.executable, command, env=dict(os.environ), childFDs={0: "w", 1: "r", 2: "r"}
+            self,
+            sys.executable,
+            command,
+            env=dict(os.environ),
+            childFDs={0: "w", 1: "r", 2: "r", 3: self._store.descriptor},
         )
         timer = self._reactor.callLater(_START_WITHIN, self._late)
         try:

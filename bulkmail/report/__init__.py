@@ -16,8 +16,9 @@ from __future__ import annotations
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
 from bulkmail.report.cells import one_line, time_cell
 from bulkmail.report.columns import OURS as RECIPIENT_COLUMNS
-from bulkmail.report.earlier import attempts_beyond, campaign_told
+from bulkmail.report.earlier import attempts_beyond, attempts_told, campaign_told
 from bulkmail.report.facts import Facts
+from bulkmail.report.files import Place, ReportFile
 from bulkmail.report.page import page, write_page
 from bulkmail.report.recipients import write_recipients
 from bulkmail.report.rows import AttemptRow, Files, RecipientRow
@@ -33,9 +34,10 @@ from bulkmail.report.words import (
     state_words,
     status_words,
 )
-from bulkmail.report.writer import ReportFolder, refresh_wait
+from bulkmail.report.writer import ATTEMPTS, ReportFolder, refresh_wait
 
 __all__ = [
+    "ATTEMPTS",
     "ATTEMPT_COLUMNS",
     "CATEGORY_WORDS",
     "NOTHING",
@@ -46,12 +48,15 @@ __all__ = [
     "Bucket",
     "Facts",
     "Files",
+    "Place",
     "Position",
     "RecipientRow",
+    "ReportFile",
     "ReportFolder",
     "Stats",
     "Words",
     "attempts_beyond",
+    "attempts_told",
     "campaign_told",
     "category_words",
     "one_line",

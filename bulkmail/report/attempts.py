@@ -12,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bulkmail.failpoints import failpoint
 from bulkmail.report.cells import Times, guarded, reply_cells
-from bulkmail.report.files import FILE_MODE, make_folder, told
+from bulkmail.report.files import FILE_MODE, ReportFile, told
 from bulkmail.report.lines import lines
 from bulkmail.report.rows import Files, file_prefixes
 
@@ -56,8 +57,8 @@ class AttemptsFile:
     rows can be handed in again.
     """
 
-    def __init__(self, path: str, files: Files, position: Position = NOTHING) -> None:
-        self._path = path
+    def __init__(self, file: ReportFile, files: Files, position: Position = NOTHING) -> None:
+        self._file = file
         self._prefixes = guarded(file_prefixes(files))
         self._times = Times()
         self._descriptor = -1
@@ -82,7 +83,7 @@ class AttemptsFile:
             return self.position
         start = length or len(_HEADER)
         data = self._bytes(new)
-        with told(self._path):
+        with told(str(self._file)):
             try:
                 _write(self._descriptor, data, start)
                 failpoint("after-append")
@@ -98,7 +99,7 @@ class AttemptsFile:
     def sync(self) -> None:
         """Wait until all that was appended is on the disk: for a pause, a stop and the end."""
         if self._descriptor >= 0:
-            with told(self._path):
+            with told(str(self._file)):
                 os.fsync(self._descriptor)
 
     def close(self) -> None:
@@ -113,11 +114,9 @@ class AttemptsFile:
         ``changed``: somebody else wrote to it while it was open, so nothing in it is known good.
         """
         self.close()
-        make_folder(os.path.dirname(self._path) or ".")
-        with told(self._path):
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        with told(str(self._file)):
+            self._descriptor = self._opened()
             try:
-                os.fchmod(self._descriptor, FILE_MODE)
                 length = self.position[0]
                 if not changed and length and _sound(self._descriptor, length):
                     os.ftruncate(self._descriptor, length)
@@ -129,10 +128,24 @@ class AttemptsFile:
                 self.close()
                 raise
 
+    def _opened(self) -> int:
+        """The descriptor of the file, made where it is missing. Raises OSError where it is no regular file."""
+        folder, name = self._file.place.folder(), self._file.name
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            descriptor = os.open(name, flags, dir_fd=folder.descriptor)
+        except FileNotFoundError:
+            return folder.create(name, FILE_MODE)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.EINVAL, "it is not a regular file; remove it")
+        return descriptor
+
     def _lost(self) -> bool:
         """Whether the path no longer leads to our file, or somebody else wrote to it."""
         try:
-            there = os.stat(self._path, follow_symlinks=False)
+            folder = self._file.place.folder(make=False)
+            there = os.stat(self._file.name, dir_fd=folder.descriptor, follow_symlinks=False)
         except OSError:
             return True
         ours = os.fstat(self._descriptor)

@@ -1,6 +1,8 @@
 """What a report that is there already tells: to find out that the spool is older than it.
 
-The report is derived from what the spool had committed, so it can be behind it and never ahead.
+The report is derived from what the spool had committed, so it can be behind it and never ahead. It lies in a folder of
+somebody else's, so under each name there may be anything: what is no regular file tells nothing, and nothing is waited
+for.
 """
 
 from __future__ import annotations
@@ -9,17 +11,29 @@ import json
 import os
 
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, Position
+from bulkmail.report.files import Place
 from bulkmail.report.lines import lines
 from bulkmail.report.writer import ATTEMPTS, SUMMARY
 
 _HEADER = lines([ATTEMPT_COLUMNS])
 _BLOCK = 1 << 20
+_MOST = 64 * 1024  # bytes of summary.json
 
 
-def attempts_beyond(folder: str, position: Position) -> int:
+def attempts_told(place: Place) -> bool:
+    """Whether attempts.csv has more than a header. At once: `attempts_beyond` counts, which may take long."""
+    try:
+        descriptor = place.folder(make=False).open_file(ATTEMPTS)
+    except (OSError, ValueError):
+        return False
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(len(_HEADER)) == _HEADER and bool(file.read(1))
+
+
+def attempts_beyond(place: Place, position: Position) -> int:
     """How many attempts attempts.csv has behind a position that was kept; 0 where there is no such file."""
     try:
-        with open(os.path.join(folder, ATTEMPTS), "rb") as file:
+        with os.fdopen(place.folder(make=False).open_file(ATTEMPTS), "rb") as file:
             if file.read(len(_HEADER)) != _HEADER:
                 return 0
             file.seek(position[0] or len(_HEADER))
@@ -29,15 +43,14 @@ def attempts_beyond(folder: str, position: Position) -> int:
                 found += block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
                 last = block[-1:]
             return found
-    except OSError:
+    except (OSError, ValueError):
         return 0
 
 
-def campaign_told(folder: str) -> str:
-    """The campaign that summary.json is about; "" where it does not say."""
+def campaign_told(place: Place) -> str:
+    """The campaign that summary.json is about; "" where it does not say, or is larger than we write it (64 KB)."""
     try:
-        with open(os.path.join(folder, SUMMARY), encoding="utf-8") as file:
-            told = json.load(file)
-    except (OSError, ValueError):
+        told = json.loads(place.folder(make=False).read(SUMMARY, _MOST))
+    except (OSError, ValueError, RecursionError):
         return ""
     return str(told.get("campaign", "")) if isinstance(told, dict) else ""

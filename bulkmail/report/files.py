@@ -1,7 +1,10 @@
 """How a file of the report gets onto the disk: whole or not at all, and readable by people.
 
 A report is written beside its final name, synced and renamed over it, so a reader, a crash or a full disk never
-sees half of one. Folders are 0755 and files 0644 whatever the umask (twistd sets 077).
+sees half of one. Folders are made with 0755 and files with 0644 whatever the umask (twistd sets 077).
+
+The campaign's folder is content from outside: its owner may put anything there, at any time. So everything is done
+from a descriptor of it, and ``report`` in it must be a folder of its own; folders above it are never made.
 """
 
 from __future__ import annotations
@@ -9,8 +12,10 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from bulkmail.failpoints import failpoint
+from bulkmail.files import FileId, Folder
 from bulkmail.mail import OwnFault
 
 FILE_MODE = 0o644
@@ -26,69 +31,79 @@ def told(path: str) -> Iterator[None]:
         raise OwnFault(f"{path}: the report cannot be written: {error.strerror or error}") from error
 
 
-def make_folder(path: str) -> None:
-    """Make the report's folder, and the ones above it, where missing. Raises OwnFault.
+class Place:
+    """Where a report is written: the folder ``name`` in the campaign's folder at ``campaign``.
 
-    A link that leads out of the folder above is refused: a dropped campaign folder is content from outside.
+    The campaign's folder is opened when it is first needed, and then kept; ``known`` is what it must be.
     """
-    with told(path):
-        if os.path.islink(path):
-            above = os.path.realpath(os.path.dirname(os.path.abspath(path)))
-            if os.path.commonpath([above, os.path.realpath(path)]) != above:
-                raise OwnFault(f"{path}: the report cannot be written: this link leads out of the campaign's folder")
-        missing = []
-        step = os.path.abspath(path)
-        while not os.path.isdir(step):
-            missing.append(step)
-            step = os.path.dirname(step)
-        for step in reversed(missing):
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(step, FOLDER_MODE)
-            os.chmod(step, FOLDER_MODE)
+
+    def __init__(self, campaign: str, name: str, known: FileId | None = None) -> None:
+        self.path = os.path.join(campaign, name)
+        self._campaign = campaign
+        self._name = name
+        self._known = known
+        self._opened: Folder | None = None
+
+    @property
+    def plain(self) -> tuple[str, str, FileId | None]:
+        """As plain data, for a process that makes the same again."""
+        return self._campaign, self._name, self._known
+
+    def file(self, name: str) -> ReportFile:
+        """The file ``name`` in it."""
+        return ReportFile(self, name)
+
+    def folder(self, *, make: bool = True) -> Folder:
+        """The folder, opened; made where it is missing. Raises OSError."""
+        if self._opened is None:
+            known = None if self._known is None else (self._known[0], self._known[1])
+            self._opened = Folder.open(self._campaign, known=known)
+        try:
+            return self._opened.subfolder(self._name, FOLDER_MODE if make else None)
+        except FileNotFoundError:
+            self._opened = None  # it was removed; one that is put there is looked at next time
+            raise
+
+
+@dataclass(frozen=True)
+class ReportFile:
+    """One file of a report. As a text it is its path."""
+
+    place: Place
+    name: str
+
+    def __str__(self) -> str:
+        return os.path.join(self.place.path, self.name)
 
 
 @contextlib.contextmanager
-def written_aside(path: str, *, sync: bool = True) -> Iterator[Callable[[bytes], object]]:
-    """Gives a function that writes; the file appears under ``path`` when the block ends without an error.
+def written_aside(file: ReportFile, *, sync: bool = True) -> Iterator[Callable[[bytes], object]]:
+    """Gives a function that writes; the file appears under its name when the block ends without an error.
 
     There is one writer to a report, so the name beside is fixed and what a killed writer left is written over.
     ``sync=False`` leaves the time of writing to the system: for what is written again every second.
     """
-    folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name}.part")
-    make_folder(folder or ".")
-    with told(path):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
-        # O_EXCL: a link planted under this name is never followed
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    beside = f".{file.name}.part"
+    with told(str(file)):
+        folder = file.place.folder()
+        descriptor = folder.create(beside, FILE_MODE)
         try:
-            with os.fdopen(descriptor, "wb", buffering=1 << 18) as file:
-                os.fchmod(file.fileno(), FILE_MODE)
-                yield file.write
-                file.flush()
+            with os.fdopen(descriptor, "wb", buffering=1 << 18) as stream:
+                yield stream.write
+                stream.flush()
                 if sync:
-                    os.fsync(file.fileno())
-            failpoint("before-rename", name)
-            os.replace(beside, path)
+                    os.fsync(stream.fileno())
+            failpoint("before-rename", file.name)
+            folder.rename(beside, file.name)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(beside)
+                folder.unlink(beside)
             raise
         if sync:
-            _sync_folder(folder or ".")
+            os.fsync(folder.descriptor)  # the rename itself survives a power cut
 
 
-def write_text(path: str, text: str, *, sync: bool = True) -> None:
+def write_text(file: ReportFile, text: str, *, sync: bool = True) -> None:
     """Write ``text`` as UTF-8; what UTF-8 cannot hold (a lone surrogate) becomes ``?``."""
-    with written_aside(path, sync=sync) as write:
+    with written_aside(file, sync=sync) as write:
         write(text.encode("utf-8", "replace"))
-
-
-def _sync_folder(folder: str) -> None:
-    """Make the rename itself survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

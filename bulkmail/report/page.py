@@ -12,7 +12,7 @@ from functools import cache
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from bulkmail.report.facts import Facts
-from bulkmail.report.files import write_text
+from bulkmail.report.files import ReportFile, write_text
 from bulkmail.report.tally import Stats
 from bulkmail.report.view import view
 
@@ -24,9 +24,9 @@ def page(facts: Facts, stats: Stats) -> str:
     return _template().render(view(facts, stats))
 
 
-def write_page(path: str, facts: Facts, stats: Stats) -> None:
+def write_page(file: ReportFile, facts: Facts, stats: Stats) -> None:
     """Write the page aside and rename it. Raises OwnFault."""
-    write_text(path, page(facts, stats))
+    write_text(file, page(facts, stats))
 
 
 @cache

@@ -14,7 +14,7 @@ from typing import Any
 from bulkmail.mail import message_id, token
 from bulkmail.report.cells import Times, guarded, reply_cells
 from bulkmail.report.columns import OURS, InputColumns
-from bulkmail.report.files import written_aside
+from bulkmail.report.files import ReportFile, written_aside
 from bulkmail.report.lines import lines
 from bulkmail.report.rows import Files, file_prefixes
 from bulkmail.report.tally import Stats
@@ -24,7 +24,7 @@ CHUNK = 1000
 
 
 def write_recipients(
-    path: str,
+    file: ReportFile,
     rows: Iterable[Sequence[Any]],
     files: Files,
     key: bytes,
@@ -40,7 +40,7 @@ def write_recipients(
     stats = Stats()
     columns = InputColumns(files)
     shape = _Shape(files, columns, key, message_id(key, 0, from_domain) if one_message else "", from_domain)
-    with written_aside(path) as write:
+    with written_aside(file) as write:
         write(lines([OURS + columns.names]))
         for chunk in _chunks(rows):
             write(lines(shape.rows(chunk, stats)))

@@ -9,7 +9,7 @@ from typing import Any
 from bulkmail.mail import Status
 from bulkmail.report.cells import time_cell
 from bulkmail.report.facts import Counts, Facts
-from bulkmail.report.files import write_text
+from bulkmail.report.files import ReportFile, write_text
 from bulkmail.report.tally import TOP_DOMAINS
 
 
@@ -56,10 +56,10 @@ def summary(facts: Facts) -> dict[str, Any]:
     return figures
 
 
-def write_summary(path: str, facts: Facts, *, sync: bool = False) -> dict[str, Any]:
+def write_summary(file: ReportFile, facts: Facts, *, sync: bool = False) -> dict[str, Any]:
     """Write the file and return its figures. Raises OwnFault, and ValueError (see full_counts)."""
     figures = summary(facts)
-    write_text(path, json.dumps(figures, ensure_ascii=False, indent=2, allow_nan=False) + "\n", sync=sync)
+    write_text(file, json.dumps(figures, ensure_ascii=False, indent=2, allow_nan=False) + "\n", sync=sync)
     return figures
 
 

@@ -8,14 +8,13 @@ pipe). ``add_attempts`` appends to attempts.csv, as often as there are any.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bulkmail.report.attempts import NOTHING, AttemptsFile, Position
 from bulkmail.report.facts import Facts
-from bulkmail.report.files import write_text
+from bulkmail.report.files import Place, write_text
 from bulkmail.report.page import write_page
 from bulkmail.report.recipients import write_recipients
 from bulkmail.report.rows import Files
@@ -53,14 +52,14 @@ def refresh_wait(rows: int, last_duration: float) -> float:
 
 
 class ReportFolder:
-    """The folder of one campaign: ``<campaign folder>/report/``, or ``rehearsal/``. Made when it is first written to.
+    """The folder of one campaign: ``report`` or ``rehearsal`` in the campaign's own. Made when it is first written to.
 
     All methods raise OwnFault when the disk does not take what is written; what stood there before then still does.
     """
 
     def __init__(
         self,
-        folder: str,
+        place: Place,
         files: Files,
         key: bytes,
         from_domain: str,
@@ -68,7 +67,7 @@ class ReportFolder:
         *,
         one_message: bool = False,
     ) -> None:
-        self._folder = folder
+        self._place = place
         self._files = files
         self._key = key
         self._from_domain = from_domain
@@ -82,15 +81,10 @@ class ReportFolder:
         """What is known to be in attempts.csv; the next attempts wanted are those after the id in it."""
         return self._attempts.position if self._attempts else self._position
 
-    @property
-    def missing(self) -> bool:
-        """Whether somebody took away what ``refresh`` writes."""
-        return not all(os.path.isfile(self._path(name)) for name in (RECIPIENTS, PAGE))
-
     def refresh(self, facts: Facts, recipients: Iterable[Sequence[Any]]) -> Stats:
         """Write recipients.csv and the page, both from one pass over ``recipients`` (RecipientRow tuples)."""
         stats = write_recipients(
-            self._path(RECIPIENTS),
+            self._place.file(RECIPIENTS),
             recipients,
             self._files,
             self._key,
@@ -98,9 +92,9 @@ class ReportFolder:
             one_message=self._one_message,
         )
         self._stats = stats
-        write_page(self._path(PAGE), facts, stats)
+        write_page(self._place.file(PAGE), facts, stats)
         if facts.rehearsal:
-            write_text(self._path(REHEARSAL), _REHEARSED)
+            write_text(self._place.file(REHEARSAL), _REHEARSED)
         return stats
 
     def live(self, facts: Facts, *, sync: bool = False) -> dict[str, Any]:
@@ -114,13 +108,13 @@ class ReportFolder:
                 by_category=facts.by_category or self._stats.by_category,
                 by_domain=facts.by_domain or self._stats.domains.top(),
             )
-        return write_summary(self._path(SUMMARY), facts, sync=sync)
+        return write_summary(self._place.file(SUMMARY), facts, sync=sync)
 
     def add_attempts(self, rows: Iterable[Sequence[Any]]) -> Position:
         """Append AttemptRow tuples and return the new position; (0, 0) asks for all of them again."""
         if self._attempts is None:
             known = self._position
-            self._attempts = AttemptsFile(self._path(ATTEMPTS), self._files, known)
+            self._attempts = AttemptsFile(self._place.file(ATTEMPTS), self._files, known)
             if self._attempts.position != known:
                 return self._attempts.position
         return self._attempts.append(rows)
@@ -132,6 +126,3 @@ class ReportFolder:
             self._position = self._attempts.position
             self._attempts.close()
             self._attempts = None
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self._folder, name)

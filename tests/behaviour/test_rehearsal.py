@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import stat
 from typing import Any
 
 import pytest
+
+from tests import traps
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
@@ -35,3 +38,28 @@ def test_a_rehearsal_touches_nothing_real(world: Any) -> None:
     campaign.check_report()
     assert campaign.statuses() == {"delivered": 300}
     assert world.server.count() == 300
+
+
+def test_a_rehearsal_into_a_link_is_refused_and_writes_nothing(world: Any) -> None:
+    campaign = world.campaign("spring", ["ann@d1.test"])
+    outside = world.folder / "outside"
+    outside.mkdir(mode=0o700)
+    (campaign.folder / "rehearsal").symlink_to("../outside")
+
+    rehearsed = world.run("-c", "spring", "--rehearse")
+
+    assert rehearsed.status == 1, rehearsed.said
+    assert "nothing can be rehearsed into it: it is a link or a file, and must be a folder" in rehearsed.said
+    assert list(outside.iterdir()) == []
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o700
+
+
+def test_started_in_a_hostile_folder_it_runs_nothing_of_it(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = world.campaign("spring", ["ann@d1.test"])
+    traps.set_in(campaign.folder)
+    monkeypatch.setattr(world, "folder", campaign.folder)
+
+    rehearsed = world.run("-c", "campaign.yaml", "--rehearse")
+
+    assert rehearsed.status == 0, rehearsed.said
+    assert traps.sprung_in(campaign.folder) == []

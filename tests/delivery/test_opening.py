@@ -5,11 +5,12 @@ import os
 import pytest
 from twisted.internet.defer import Deferred
 
-from bulkmail.delivery.opening import open_campaign, prepare, refusal
+from bulkmail.delivery.opening import Report, open_campaign, prepare, refusal
 from bulkmail.mail import Refused
-from bulkmail.report import ATTEMPT_COLUMNS
+from bulkmail.report import ATTEMPT_COLUMNS, attempts_beyond
 from bulkmail.settings import Settings
 from bulkmail.spool import Attempt, Settlement
+from tests.places import KINDS, place_at
 
 NOW = 1_700_000_500.0
 
@@ -18,8 +19,12 @@ NOW = 1_700_000_500.0
 def ask(world):
     one = world()
 
-    def ask(prepared, *, accept_changes=False, report=""):
-        opening = open_campaign(one.spool, prepared, now=NOW, accept_changes=accept_changes, report=str(report))
+    async def beyond(place, position):
+        return attempts_beyond(place, position)
+
+    def ask(prepared, *, accept_changes=False, report=None):
+        report = report and Report(place_at(report), beyond)
+        opening = open_campaign(one.spool, prepared, now=NOW, accept_changes=accept_changes, report=report)
         done = Deferred.fromCoroutine(opening)
         got = []
         done.addBoth(got.append)
@@ -194,3 +199,21 @@ def test_a_report_that_somebody_edited_is_not_taken_for_an_older_spool(folder, a
         file.write("three,\r\n")
     with pytest.raises(Refused, match=r"tells of 1 attempts"):
         ask(prepared, report=report)
+
+
+@pytest.mark.parametrize("kind", ["a link away", "a pipe", "a socket", "a link to nothing"])
+def test_a_report_that_is_no_folder_of_its_own_is_refused_before_anything_is_sent(folder, ask, tmp_path, kind):
+    prepared = prepare(folder(), Settings())
+    KINDS[kind](tmp_path / "report")
+    with pytest.raises(Refused, match="report: no report can be written here: it is a link or a file"):
+        ask(prepared, report=tmp_path / "report")
+    assert ask.one.store.campaigns() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_lies_under_our_names_in_a_report_stops_nothing(folder, ask, tmp_path, kind):
+    (tmp_path / "report").mkdir()
+    for name in ("summary.json", "attempts.csv"):
+        KINDS[kind](tmp_path / "report" / name)
+    assert not ask(prepare(folder(), Settings()), report=tmp_path / "report").finished
+    assert not ask(prepare(folder(), Settings()), report=tmp_path / "report").finished

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import shutil
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.trial.unittest import TestCase
 
 from bulkmail.delivery import reporting as module
 from bulkmail.delivery.reporting import Reporting
 from bulkmail.delivery.run import Run
+from bulkmail.mail import OwnFault
+from bulkmail.report import ATTEMPT_COLUMNS, Place
 from bulkmail.workers import WorkerDiedError, WorkerFailedError
 
 
@@ -77,7 +86,7 @@ class Scene:
         content = {"subject": "hi", "from": "s@me.example", "key": b"k" * 32}
         self.run = Run(1, "spring", "/c", content, "retry", 1000.0, input_rows=5)
         self.reporting.start()
-        self.reporting.open(self.run, "/c/report", [("r.csv", ["email"])], "me.example", None)
+        self.reporting.open(self.run, Place("/c", "report", (1, 2)), [("r.csv", ["email"])], "me.example", None)
 
     def seconds(self, count):
         for _ in range(count):
@@ -88,6 +97,7 @@ class Scene:
         done = Deferred.fromCoroutine(self.reporting.finish(self.run, "finished", 0, 2000.0))
         self.clock.pump([0.05] * seconds * 20)
         assert done.called
+        return done.result
 
 
 @pytest.fixture
@@ -98,7 +108,17 @@ def scene(monkeypatch):
 def test_both_processes_know_the_campaign(scene):
     assert scene.quick.started
     assert scene.slow.started
-    job = ("open", 1, "/spool", "/c/report", [("r.csv", ["email"])], b"k" * 32, "me.example", False, (0, 0))
+    job = (
+        "open",
+        1,
+        "/spool",
+        ("/c", "report", (1, 2)),
+        [("r.csv", ["email"])],
+        b"k" * 32,
+        "me.example",
+        False,
+        (0, 0),
+    )
     assert scene.quick.setups == scene.slow.setups == {1: job}
 
 
@@ -186,14 +206,14 @@ def test_the_last_report_is_written_although_a_process_died_just_then(scene):
     scene.slow.down = scene.quick.down = True
     scene.clock.callLater(1.0, setattr, scene.slow, "down", False)
     scene.clock.callLater(1.0, setattr, scene.quick, "down", False)
-    scene.finish()
+    assert scene.finish() is True
     assert scene.slow.verbs().count("refresh") == 2
     assert not scene.reporting._reports
 
 
 def test_a_report_that_cannot_be_written_does_not_keep_the_campaign_from_ending(scene):
     scene.slow.down = True
-    scene.finish(60)
+    assert scene.finish(60) is False
     assert scene.faults
     assert scene.reporting._reports == {}
 
@@ -210,3 +230,33 @@ def test_closing_ends_both_processes(scene):
     Deferred.fromCoroutine(scene.reporting.close())
     assert scene.quick.closed
     assert scene.slow.closed
+
+
+@pytest.mark.loopback
+class Counting(TestCase):
+    """A real process of the report's counts what an earlier report tells."""
+
+    timeout = 60
+
+    def reporting(self):
+        told = SimpleNamespace(folder=tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, told.folder)
+        told.reporting = Reporting(reactor=reactor, spool=None, spool_path="", wall=float, fault=print, rehearsal=False)
+        told.file = Path(told.folder) / "report" / "attempts.csv"
+        told.file.parent.mkdir()
+        told.place = Place(told.folder, "report")
+        return told
+
+    async def test_attempts_behind_a_position(self):
+        one = self.reporting()
+        one.file.write_bytes((",".join(ATTEMPT_COLUMNS) + "\r\none,\r\ntwo,\r\n").encode())
+        assert await one.reporting.beyond(one.place, (0, 0)) == 2
+
+    async def test_a_file_without_end_is_counted_no_longer_than_the_deadline(self):
+        one = self.reporting()
+        one.file.write_bytes((",".join(ATTEMPT_COLUMNS) + "\r\n").encode())
+        with one.file.open("r+b") as file:
+            file.truncate(1 << 43)  # a hole, as large as the file system lets it be
+        self.patch(module, "_COUNT_WITHIN", 1.0)
+        error = await self.assertFailure(Deferred.fromCoroutine(one.reporting.beyond(one.place, (0, 0))), OwnFault)
+        assert "attempts.csv: its attempts could not be counted" in str(error)

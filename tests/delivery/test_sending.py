@@ -26,9 +26,13 @@ class FakeReporting:
         self.opened, self.finished, self.looks, self.closed = {}, [], 0, False
         self.left = []
         self.trouble = None
+        self.writes = True
 
-    def open(self, run, folder, files, domain, position):
-        self.opened[run.id] = (folder, files, domain, position)
+    async def beyond(self, place, position):
+        return 0
+
+    def open(self, run, place, files, domain, position):
+        self.opened[run.id] = (place.path, files, domain, position)
 
     def look(self):
         self.looks += 1
@@ -40,6 +44,7 @@ class FakeReporting:
 
     async def finish(self, run, state, exit_status, ended_at):
         self.finished.append((run.name, state, exit_status, dict(run.by_status)))
+        return self.writes
 
     async def leave(self, run):
         self.left.append(run.name)
@@ -179,6 +184,19 @@ def test_a_rehearsal_reports_elsewhere(scene):
 def test_a_campaign_without_rows_ends_at_once(scene):
     one = scene()
     one.rows = []
+    one.send()
+    assert one.until_over() == 0
+
+
+def test_a_last_report_that_could_not_be_written_is_no_success(scene):
+    one = scene()
+    one.one.farm.obliging()
+    one.reporting.writes = False
+    for _ in range(2):  # the second start finds every row final, and still there is no report
+        one.send()
+        assert one.until_over() == 3
+        assert one.row().state == "finished"
+    one.reporting.writes = True
     one.send()
     assert one.until_over() == 0
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from bulkmail.files import Folder
 from bulkmail.mail import OwnFault
 from bulkmail.rehearsal.process import Where, WorldProcess, rehearsed
 from bulkmail.settings import load_settings
@@ -42,7 +45,7 @@ class TheProcess(TestCase):
     timeout = 60
 
     async def test_it_starts_listens_and_ends_with_its_input(self) -> None:
-        world = WorldProcess(reactor, self.place(), 600.0)
+        world = WorldProcess(reactor, self.store(), 600.0)
         where = await world.start()
         with socket.create_connection(("127.0.0.1", int(where.dns.rpartition(":")[2])), 5):
             pass
@@ -53,26 +56,25 @@ class TheProcess(TestCase):
 
     async def test_it_imports_no_module_of_the_current_folder(self) -> None:
         self.addCleanup(os.chdir, os.getcwd())
-        folder = Path(self.place()).parent
+        folder = Path(self.place())
         traps.set_in(folder)
         os.chdir(folder)
-        world = WorldProcess(reactor, str(folder / "store"), 600.0)
+        world = WorldProcess(reactor, self.store(), 600.0)
         await world.start()
         await world.stop()
         assert traps.sprung_in(folder) == []
 
     async def test_one_that_cannot_start_says_why(self) -> None:
-        blocked = Path(self.place()) / "file"
-        blocked.parent.mkdir(parents=True, exist_ok=True)
-        blocked.write_text("in the way", encoding="utf-8")
-        world = WorldProcess(reactor, str(blocked / "store"), 600.0)
+        blocked = self.store()
+        (Path(blocked.path) / "received.jsonl").mkdir()
+        world = WorldProcess(reactor, blocked, 600.0)
         error = await self.assertFailure(Deferred.fromCoroutine(world.start()), OwnFault)
         assert "could not be started" in str(error)
 
     def place(self) -> str:
-        import shutil
-        import tempfile
-
         folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
-        return str(Path(folder) / "store")
+        return folder
+
+    def store(self) -> Folder:
+        return Folder.open(self.place())

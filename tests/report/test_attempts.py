@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bulkmail.mail import OwnFault
 from bulkmail.report import ATTEMPT_COLUMNS, NOTHING, AttemptsFile
+from tests.places import file_at
 
 FILES = [("people.csv", ["email"])]
 HEADER = (",".join(ATTEMPT_COLUMNS) + "\r\n").encode()
@@ -35,7 +36,7 @@ def path(tmp_path):
 
 
 def opened(path, position=NOTHING):
-    return AttemptsFile(str(path), FILES, position)
+    return AttemptsFile(file_at(path), FILES, position)
 
 
 def test_the_columns_are_the_contract():
@@ -59,7 +60,7 @@ def test_a_line_of_the_file(path, attempt):
 
 
 def test_several_files_show_file_and_row(path, attempt):
-    AttemptsFile(str(path), [("a.csv", []), ("b.csv", [])]).append([attempt(n=9, file_no=1, row_in_file=4)])
+    AttemptsFile(file_at(path), [("a.csv", []), ("b.csv", [])]).append([attempt(n=9, file_no=1, row_in_file=4)])
     assert b",b.csv:4,a@example.com," in path.read_bytes()
 
 

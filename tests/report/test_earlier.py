@@ -6,7 +6,8 @@ import pytest
 
 from bulkmail.report import earlier
 from bulkmail.report.attempts import AttemptsFile
-from bulkmail.report.earlier import attempts_beyond, campaign_told
+from bulkmail.report.earlier import attempts_beyond, attempts_told, campaign_told
+from tests.places import KINDS, file_at, place_at
 
 FILES = [("recipients.csv", ["email"])]
 
@@ -15,7 +16,7 @@ FILES = [("recipients.csv", ["email"])]
 def grown(tmp_path, attempt):
     """A file of seven attempts, and the position after the third."""
     rows = [attempt(id=n, n=n) for n in range(1, 8)]
-    file = AttemptsFile(str(tmp_path / "attempts.csv"), FILES)
+    file = AttemptsFile(file_at(tmp_path / "attempts.csv"), FILES)
     position = file.append(rows[:3])
     file.append(rows)
     file.close()
@@ -25,20 +26,20 @@ def grown(tmp_path, attempt):
 @pytest.mark.parametrize("block", [1, 2, 7, 1 << 20])
 def test_what_is_behind_a_position_is_counted(tmp_path, grown, monkeypatch, block):
     monkeypatch.setattr(earlier, "_BLOCK", block)
-    assert attempts_beyond(str(tmp_path), grown) == 4
-    assert attempts_beyond(str(tmp_path), (0, 0)) == 7
+    assert attempts_beyond(place_at(tmp_path), grown) == 4
+    assert attempts_beyond(place_at(tmp_path), (0, 0)) == 7
 
 
 def test_a_torn_last_line_is_no_attempt(tmp_path, grown):
     path = tmp_path / "attempts.csv"
     path.write_bytes(path.read_bytes()[:-1])
-    assert attempts_beyond(str(tmp_path), grown) == 3
+    assert attempts_beyond(place_at(tmp_path), grown) == 3
 
 
 def test_another_file_tells_nothing(tmp_path):
-    assert attempts_beyond(str(tmp_path), (0, 0)) == 0
+    assert attempts_beyond(place_at(tmp_path), (0, 0)) == 0
     (tmp_path / "attempts.csv").write_text("a,b\r\n1,2\r\n")
-    assert attempts_beyond(str(tmp_path), (0, 0)) == 0
+    assert attempts_beyond(place_at(tmp_path), (0, 0)) == 0
 
 
 @pytest.mark.parametrize(
@@ -48,4 +49,39 @@ def test_another_file_tells_nothing(tmp_path):
 def test_whose_report_it_is(tmp_path, text, name):
     if text is not None:
         (tmp_path / "summary.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert campaign_told(str(tmp_path)) == name
+    assert campaign_told(place_at(tmp_path)) == name
+
+
+def test_whether_there_are_attempts_at_all(tmp_path, grown):
+    assert attempts_told(place_at(tmp_path))
+    (tmp_path / "attempts.csv").write_bytes((tmp_path / "attempts.csv").read_bytes().partition(b"\n")[0] + b"\n")
+    assert not attempts_told(place_at(tmp_path))
+    (tmp_path / "attempts.csv").write_text("something else")
+    assert not attempts_told(place_at(tmp_path))
+
+
+def test_only_the_beginning_of_a_summary_is_ever_read(tmp_path):
+    path = tmp_path / "summary.json"
+    path.write_text(json.dumps({"campaign": "spring", "note": "x" * 70_000}))
+    assert campaign_told(place_at(tmp_path)) == ""
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    assert campaign_told(place_at(tmp_path)) == ""
+    path.write_text("[" * 60_000)
+    assert campaign_told(place_at(tmp_path)) == ""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_lies_under_our_names_is_neither_waited_for_nor_believed(tmp_path, kind):
+    (tmp_path / "report").mkdir()
+    for name in ("summary.json", "attempts.csv"):
+        KINDS[kind](tmp_path / "report" / name)
+    place = place_at(tmp_path / "report")
+    assert (campaign_told(place), attempts_told(place), attempts_beyond(place, (0, 0))) == ("", False, 0)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a link away", "a folder", "a socket"])
+def test_nor_a_report_that_is_no_folder(tmp_path, kind):
+    KINDS[kind](tmp_path / "report")
+    place = place_at(tmp_path / "report")
+    assert (campaign_told(place), attempts_told(place), attempts_beyond(place, (0, 0))) == ("", False, 0)

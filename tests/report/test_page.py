@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulkmail.report import Facts, page, write_page, write_recipients
+from tests.places import file_at
 
 KEY = bytes(range(32))
 HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}</style></title>&lt;"
@@ -35,7 +36,7 @@ class Tags(HTMLParser):
 @pytest.fixture(scope="session")
 def rendered(facts):
     def rendered(path, rows, **changes):
-        stats = write_recipients(str(path / "r.csv"), rows, [("a.csv", ["email"])], KEY, "example.com")
+        stats = write_recipients(file_at(path / "r.csv"), rows, [("a.csv", ["email"])], KEY, "example.com")
         return page(facts(input_rows=len(rows), **changes), stats)
 
     return rendered
@@ -68,7 +69,7 @@ def hostile_page(rendered, recipient):
 
 
 def test_the_sample_reads_well(sample, tmp_path):
-    stats = write_recipients(str(tmp_path / "r.csv"), sample.rows, sample.files, KEY, "example.com")
+    stats = write_recipients(file_at(tmp_path / "r.csv"), sample.rows, sample.files, KEY, "example.com")
     text = " ".join(" ".join(Tags(page(Facts(**sample.facts), stats)).text).split())
     people = stats.rows - stats.by_status["duplicate"]
     assert f"{stats.by_status['delivered']:,} of {people:,} people got it" in text
@@ -86,7 +87,7 @@ def test_a_rehearsal_cannot_be_taken_for_the_real_thing(tmp_path, rendered, reci
 
 
 def test_nothing_is_fetched_and_nothing_runs(sample, tmp_path):
-    stats = write_recipients(str(tmp_path / "r.csv"), sample.rows, sample.files, KEY, "example.com")
+    stats = write_recipients(file_at(tmp_path / "r.csv"), sample.rows, sample.files, KEY, "example.com")
     html = page(Facts(**sample.facts), stats)
     found = Tags(html)
     assert not {"script", "img", "link", "iframe", "object", "form", "base"} & set(found.tags)
@@ -138,6 +139,6 @@ def test_the_page_does_not_grow_with_the_list(tmp_path, rendered, recipient):
 
 
 def test_it_is_written_whole_with_surrogates_replaced(tmp_path, sample, facts):
-    stats = write_recipients(str(tmp_path / "r.csv"), [], sample.files, KEY, "example.com")
-    write_page(str(tmp_path / "index.html"), facts(campaign="spring\udcff"), stats)
+    stats = write_recipients(file_at(tmp_path / "r.csv"), [], sample.files, KEY, "example.com")
+    write_page(file_at(tmp_path / "index.html"), facts(campaign="spring\udcff"), stats)
     assert "spring?" in (tmp_path / "index.html").read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from bulkmail.mail import OwnFault, message_id, token
 from bulkmail.report import RECIPIENT_COLUMNS, write_recipients
 from bulkmail.report.cells import guarded, one_line
 from bulkmail.report.recipients import CHUNK
+from tests.places import file_at
 
 KEY = bytes(range(32))
 ONE = [("people.csv", ["email", "first", "status"])]
@@ -24,7 +25,7 @@ def read(path):
 
 
 def write(path, rows, files=ONE):
-    return write_recipients(str(path), iter(rows), files, KEY, "example.com")
+    return write_recipients(file_at(path), iter(rows), files, KEY, "example.com")
 
 
 def test_the_columns_are_the_contract():
@@ -67,7 +68,7 @@ def test_a_row_of_the_file(tmp_path, recipient):
 def test_where_everybody_gets_the_same_message_its_id_is_the_same(tmp_path, recipient):
     path = tmp_path / "recipients.csv"
     rows = [recipient(n=n, fields='["a@example.com","Anna","vip"]') for n in (1, 2)]
-    write_recipients(str(path), iter(rows), ONE, KEY, "example.com", one_message=True)
+    write_recipients(file_at(path), iter(rows), ONE, KEY, "example.com", one_message=True)
     header, *cells = read(path)
     told = [dict(zip(header, row, strict=True)) for row in cells]
     assert {row["message_id"] for row in told} == {message_id(KEY, 0, "example.com")}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bulkmail.mail import Status
 from bulkmail.report import Facts, summary, write_summary
 from bulkmail.report.summary import full_counts
+from tests.places import file_at
 
 KEYS = [
     "campaign", "state", "complete", "input_rows", "input_complete", "by_status", "by_category", "by_provider",
@@ -83,7 +84,7 @@ def test_counts_that_cannot_be_true_are_not_written(by_status, rows):
 
 def test_the_file_is_json_for_people_too(tmp_path, facts):
     path = tmp_path / "summary.json"
-    figures = write_summary(str(path), facts(campaign="Frühling </script>\u2028"))
+    figures = write_summary(file_at(path), facts(campaign="Frühling </script>\u2028"))
     assert json.loads(path.read_text(encoding="utf-8")) == figures
     assert "Frühling" in path.read_text(encoding="utf-8")
     assert stat.S_IMODE(path.stat().st_mode) == 0o644

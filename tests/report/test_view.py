@@ -4,6 +4,7 @@ import pytest
 
 from bulkmail.report import Facts, Stats, write_recipients
 from bulkmail.report.view import length, minute, share, view
+from tests.places import file_at
 
 KEY = bytes(range(32))
 START = 1_796_119_200.123  # 2026-12-01T10:00:00.123Z
@@ -13,7 +14,7 @@ START = 1_796_119_200.123  # 2026-12-01T10:00:00.123Z
 def seen(tmp_path, facts):
     def seen(*rows, **changes):
         numbered = [row._replace(n=n) for n, row in enumerate(rows, 1)]
-        stats = write_recipients(str(tmp_path / "r.csv"), numbered, [("a.csv", ["email"])], KEY, "example.com")
+        stats = write_recipients(file_at(tmp_path / "r.csv"), numbered, [("a.csv", ["email"])], KEY, "example.com")
         return view(facts(input_rows=len(rows), **changes), stats)
 
     return seen
@@ -98,7 +99,7 @@ def test_reasons_are_the_most_frequent_first_with_what_was_said(seen, of):
 
 
 def test_widths_and_shares_add_up(sample, tmp_path):
-    stats = write_recipients(str(tmp_path / "r.csv"), sample.rows, sample.files, KEY, "example.com")
+    stats = write_recipients(file_at(tmp_path / "r.csv"), sample.rows, sample.files, KEY, "example.com")
     page = view(Facts(**sample.facts), stats)
     assert sum(group["width"] for group in page["groups"]) == pytest.approx(100, abs=0.1)
     for row in page["providers"] + page["domains"]:

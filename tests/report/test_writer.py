@@ -4,17 +4,20 @@ import csv
 import json
 import os
 import shutil
+import stat
 
 import pytest
 
+from bulkmail.mail import OwnFault
 from bulkmail.report import NOTHING, Facts, ReportFolder, refresh_wait
+from tests.places import KINDS, place_at
 
 KEY = bytes(range(32))
 
 
 @pytest.fixture
 def folder(tmp_path, sample):
-    return ReportFolder(str(tmp_path / "report"), sample.files, KEY, "example.com")
+    return ReportFolder(place_at(tmp_path / "report"), sample.files, KEY, "example.com")
 
 
 def test_the_whole_report_agrees_with_itself(folder, sample, tmp_path, attempt):
@@ -54,13 +57,10 @@ def test_a_rehearsal_leaves_a_note_in_its_folder(folder, sample, tmp_path):
 
 def test_a_report_that_was_taken_away_comes_back(folder, sample, tmp_path):
     facts = Facts(**sample.facts)
-    assert folder.missing
-    folder.refresh(facts, sample.rows)
-    assert not folder.missing
-    shutil.rmtree(tmp_path / "report")
-    assert folder.missing
-    folder.refresh(facts, sample.rows)
-    assert not folder.missing
+    for _ in range(2):
+        folder.refresh(facts, sample.rows)
+        assert sorted(os.listdir(tmp_path / "report")) == ["index.html", "recipients.csv"]
+        shutil.rmtree(tmp_path / "report")
 
 
 def test_attempts_go_on_where_they_were(folder, sample, tmp_path, attempt):
@@ -68,7 +68,7 @@ def test_attempts_go_on_where_they_were(folder, sample, tmp_path, attempt):
     assert folder.position == known
     folder.close()
     assert folder.position == known
-    again = ReportFolder(str(tmp_path / "report"), sample.files, KEY, "example.com", known)
+    again = ReportFolder(place_at(tmp_path / "report"), sample.files, KEY, "example.com", known)
     assert again.position == known
     assert again.add_attempts([attempt(id=3)])[1] == 3
     again.close()
@@ -79,7 +79,7 @@ def test_attempts_that_are_not_there_are_asked_for_again(folder, sample, tmp_pat
     known = folder.add_attempts([attempt(id=1), attempt(id=2)])
     folder.close()
     os.unlink(tmp_path / "report" / "attempts.csv")
-    again = ReportFolder(str(tmp_path / "report"), sample.files, KEY, "example.com", known)
+    again = ReportFolder(place_at(tmp_path / "report"), sample.files, KEY, "example.com", known)
     assert again.add_attempts([attempt(id=3)]) == NOTHING
     assert again.add_attempts([attempt(id=1), attempt(id=2), attempt(id=3)])[1] == 3
     again.close()
@@ -105,3 +105,30 @@ def test_there_is_always_a_wait():
 def test_closing_what_was_never_written_to_makes_nothing(folder, tmp_path):
     folder.close()
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["recipients.csv", "index.html", "summary.json", "attempts.csv"])
+def test_whatever_lies_under_a_name_of_ours_is_replaced_or_told_and_never_waited_for(
+    folder, sample, tmp_path, attempt, name, kind
+):
+    (tmp_path / "report").mkdir()
+    KINDS[kind](tmp_path / "report" / name)
+    KINDS[kind](tmp_path / "report" / f".{name}.part")
+    writes = [
+        lambda: folder.refresh(Facts(**sample.facts), sample.rows[:3]),
+        lambda: folder.live(Facts(**sample.facts)),
+        lambda: folder.add_attempts([attempt(id=1)]),
+    ]
+    faults = []
+    for write in writes:
+        try:
+            write()
+        except OwnFault as fault:
+            faults.append(str(fault))
+    folder.close()
+    if name == "attempts.csv" or kind == "a folder":
+        assert [f"report/{name}: the report cannot be written" in fault for fault in faults] == [True]
+    else:
+        assert faults == []
+        assert stat.S_ISREG((tmp_path / "report" / name).lstat().st_mode)
