@@ -143,6 +143,7 @@ class Street:
             mode,
             pipelining=smtp.pipelining == "auto" and lane.habits.groups,
             chunking=smtp.chunking == "auto" and lane.habits.chunks,
+            small_hello=self.sites.known(ip, Habit.HELLO, self.wall()) is not None,
         )
         return connect(
             self.reactor,
@@ -171,6 +172,14 @@ class Street:
     def tls_broken(self, ip: str) -> None:
         """Remember that this address cannot do TLS."""
         self.sites.learn(ip, learn(Habit.TLS, self.wall()))
+
+    def hello_unanswered(self, ip: str) -> None:
+        """A large TLS hello got no answer: from now on this address gets a small one."""
+        self.sites.learn(ip, learn(Habit.HELLO, self.wall()))
+
+    def tls_failed(self, ip: str) -> None:
+        """TLS failed for another reason, or with the small hello, too: the next one is as usual."""
+        self.sites.forget(ip, Habit.HELLO)
 
     def _cannot_do_tls(self, ip: str) -> bool:
         return self.sites.known(ip, Habit.TLS, self.wall()) is not None

@@ -7,6 +7,7 @@ or is busy does not: while the program runs that is an outage, and at the start 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -37,7 +38,7 @@ class Trial(NothingSent):
         self._contexts = TlsContexts(relaying.ca_file)
         self._connection: Connection | None = None
         self._answer: Deferred[str] = Deferred()
-        self._renewed = False
+        self._renewed = self._small_hello = False
         self._last = "it has no address"
         self._fault = ""
 
@@ -68,7 +69,7 @@ class Trial(NothingSent):
                 host=host,
                 port=self._relaying.port,
                 source_ip="",
-                session_options=self._relaying.options(self._options),
+                session_options=replace(self._relaying.options(self._options), small_hello=self._small_hello),
                 timeouts=self._timeouts,
                 tls_contexts=self._contexts,
                 listener=self,
@@ -99,12 +100,14 @@ class Trial(NothingSent):
 
     def connection_closed(self, conn: Connection, closed: Closed, peer: Peer) -> None:
         """It does not, or we have left."""
-        del conn, peer
+        del peer
         self._connection = None
         if self._answer.called:
             return
         if closed.stage is Stage.AUTH and closed.own_fault and not self._renewed and self._relaying.renew():
             self._renewed = True  # the token may only have been too old
+        elif conn.wants_small_hello and not self._small_hello:
+            self._small_hello = True
         elif self._stops:
             self._stops.popleft()
             self._last = closed.reason

@@ -201,11 +201,17 @@ class Walk(NothingSent):
         self._last = closed.outcome(peer)
         if closed.stage is Stage.STARTTLS and conn.resuming:
             self._try()  # it may be the session that was offered, which is forgotten now: the same once more, without
+        elif conn.wants_small_hello:
+            street.hello_unanswered(ip)
+            self._try()
         elif closed.tls_failed and not self._in_clear and street.may_go_in_clear(lane):
+            street.tls_failed(ip)
             street.tls_broken(ip)
             self._in_clear = True
             self._try()
         else:
+            if closed.tls_failed:
+                street.tls_failed(ip)
             if not classify(self._last).signal:
                 street.memory.failed(ip, street.now())
             elif lane.connections:

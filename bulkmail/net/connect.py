@@ -42,7 +42,7 @@ class SessionOptions:
     """How a session is spoken: our name, the policy on TLS, whether to use PIPELINING and CHUNKING, who we are.
 
     ``implicit_tls``: TLS begins with the connection, as on port 465, not with STARTTLS. ``namesake``: the server may
-    call itself as we do.
+    call itself as we do. ``small_hello``: TLS begins with a hello that fits in one TCP segment.
     """
 
     hostname: str
@@ -52,6 +52,7 @@ class SessionOptions:
     implicit_tls: bool = False
     credentials: Credentials | None = None
     namesake: bool = False
+    small_hello: bool = False
 
 
 def connect(
@@ -89,7 +90,7 @@ def connect(
         peer=Peer(host, ip, source_ip),
         listener=listener,
         timeouts=timeouts,
-        handshake=tls_contexts.handshake(options.tls, host),
+        handshake=tls_contexts.handshake(options.tls, host, small=options.small_hello),
         clock=clock or reactor.seconds,
     )
     refusal = forbidden(ip) if isIPAddress(ip) or isIPv6Address(ip) else f"{ip!r} is not an IP address"

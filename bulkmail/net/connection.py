@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IConnector, IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
@@ -52,6 +53,8 @@ _LATE = {
     "dot": "no answer to the final dot",
     "quit": "no answer to QUIT",
 }
+# Seconds for a large TLS hello to be answered; then a small one is tried, with the patience of the settings.
+_LARGE_HELLO = 5.0
 
 
 @implementer(IHandshakeListener)
@@ -83,6 +86,8 @@ class Connection(Protocol):
         self._telling = False
         self._outlet: Outlet | None = None  # while connected
         self._over = False  # the listener was told of the close
+        self._silent = False  # the server said nothing at all to our TLS hello
+        self._answered = False  # it was late, but it did
 
     # -- what the caller reads and does
 
@@ -124,6 +129,11 @@ class Connection(Protocol):
     def resuming(self) -> bool:
         """Whether a TLS session of an earlier connection was offered."""
         return self._handshake.resuming
+
+    @property
+    def wants_small_hello(self) -> bool:
+        """Whether a large TLS hello went unanswered: the server may answer a small one."""
+        return self._silent and self._handshake.large
 
     def __repr__(self) -> str:
         return f"<Connection to {self.peer.host}[{self.peer.ip}]: {self._session!r}>"
@@ -202,6 +212,8 @@ class Connection(Protocol):
         else:
             words = f"connection lost: {tls_fault(reason.value)}"
         if self._session.phase is Phase.HANDSHAKE:
+            # an SSL.Error is an answer: an alert, or something that is no TLS
+            self._silent = self._handshake.unanswered and not isinstance(reason.value, SSL.Error)
             self._tell(self._session.tls_failed(f"TLS handshake failed: {words}"))
         else:
             self._tell(self._session.eof(words))
@@ -299,15 +311,27 @@ class Connection(Protocol):
             self._deadline.stop()
         else:
             self._waiting = patience
-            self._deadline.start(getattr(self._timeouts, patience))
+            self._deadline.start(self._seconds)
+
+    @property
+    def _seconds(self) -> float:
+        seconds: float = getattr(self._timeouts, self._waiting)
+        hello = self._session.phase is Phase.HANDSHAKE and self._handshake.large and not self._answered
+        return min(seconds, _LARGE_HELLO) if hello else seconds
 
     def _expired(self) -> None:
         transport: Any = self.transport
         if self._over:
             transport.abortConnection()
             return
-        seconds = getattr(self._timeouts, self._waiting)
+        seconds = self._seconds
         if self._session.phase is Phase.HANDSHAKE:
+            self._silent = self._handshake.unanswered
+            whole = getattr(self._timeouts, self._waiting)
+            if not self._silent and not self._answered and seconds < whole:
+                self._answered = True  # what is under way has the patience of the settings
+                self._deadline.start(whole - seconds)
+                return
             self._tell(self._session.tls_failed(f"no TLS handshake within {seconds:g} s"))
         else:
             self._tell(self._session.deadline(f"{_LATE[self._waiting]} within {seconds:g} s"))

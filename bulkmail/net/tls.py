@@ -1,4 +1,4 @@
-"""TLS towards mail servers: two contexts, shared by all connections (making one costs more than a message).
+"""TLS towards mail servers: few contexts, shared by all connections (making one costs more than a message).
 
 Opportunistic and required TLS encrypt and look at no certificate: whoever could forge one could as well strip the
 offer (RFC 7435), and most exchangers have none that a name could be checked against. ``verify`` asks for a valid
@@ -7,13 +7,19 @@ chain and for the host's name in the certificate. Older than TLS 1.2 is not spok
 Sessions are resumed (RFC 5077, RFC 8446 2.2): a handshake without certificates and signatures, which spares both sides
 most of its work. They are kept by host and policy, so that what was agreed without looking at a certificate is
 never taken up where one is asked for; it holds the certificate that was judged, and its name is judged again each time.
+
+The hello of OpenSSL 3.5 and later carries a post-quantum key share and takes some 1,550 bytes, more than one TCP
+segment. Some servers and middleboxes read the first segment only and never answer. For those there is a small hello:
+the curve P-256 alone, which every TLS 1.3 server has (RFC 8446 9.1).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from functools import cached_property
+from contextlib import suppress
+from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
@@ -26,6 +32,7 @@ from bulkmail.smtp import TlsMode
 
 _SESSIONS = 1000  # of each policy; one with its certificates takes some kilobytes
 _SESSIONS_A_HOST = 4  # as many connections may be opened to it at once
+_ONE_SEGMENT = 1400  # bytes that surely fit in one TCP segment, on tunnels, too
 
 
 class Sessions:
@@ -68,15 +75,26 @@ class Sessions:
 class Handshake:
     """Starts TLS with one host on a shared context, naming the host (SNI, RFC 6066 3).
 
-    ``resuming``: a session of before is offered; a handshake that fails then may work without.
+    ``resuming``: a session of before is offered; a handshake that fails then may work without. ``large``: the hello
+    takes more than one segment; where it is not answered a small one may be.
     """
 
-    def __init__(self, context: SSL.Context, host: str, *, verify: bool, sessions: Sessions | None = None) -> None:
+    def __init__(
+        self,
+        context: SSL.Context,
+        host: str,
+        *,
+        verify: bool,
+        sessions: Sessions | None = None,
+        large: bool = False,
+    ) -> None:
+        self.large = large
         self._context = context
         self._host = host
         self._verify = verify
         self._is_address = isIPAddress(host) or isIPv6Address(host)
         self.resuming = False
+        self._connection: SSL.Connection | None = None
         self._sessions = Sessions() if sessions is None else sessions
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002
@@ -88,7 +106,13 @@ class Handshake:
         self.resuming = session is not None
         if session is not None:
             connection.set_session(session)
+        self._connection = connection
         return connection
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a hello was sent and no ServerHello has come: it is what names the cipher."""
+        return self._connection is not None and self._connection.get_cipher_name() is None
 
     def remember(self, connection: SSL.Connection) -> None:
         """Keep its session for the next connection: once something was read, for in TLS 1.3 tickets come late."""
@@ -122,30 +146,45 @@ class Handshake:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A context and the sessions made on it: pyOpenSSL takes a session on the context that it was made on only."""
+
+    context: SSL.Context
+    sessions: Sessions
+    large: bool
+
+
 class TlsContexts:
     """The contexts by policy, made when first needed. ``ca_file``: trust these instead of the system's roots."""
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._ca_file = ca_file
-        self._sessions = {True: Sessions(), False: Sessions()}  # verified, not verified
+        self._kinds: dict[
+            tuple[bool, bool], _Kind
+        ] = {}  # by whether certificates are verified, whether hellos are small
 
-    def handshake(self, mode: TlsMode | str, host: str) -> Handshake:
-        """What a connection to ``host`` starts TLS with."""
+    def handshake(self, mode: TlsMode | str, host: str, *, small: bool = False) -> Handshake:
+        """What a connection to ``host`` starts TLS with; ``small``: with a hello that fits in one segment."""
         verify = TlsMode(mode) is TlsMode.VERIFY
-        context = self._verified if verify else self._unverified
-        return Handshake(context, host, verify=verify, sessions=self._sessions[verify])
+        kind = self._kinds.get((verify, small))
+        if kind is None:
+            context = self._context(verify=verify, small=small)
+            kind = self._kinds[verify, small] = _Kind(context, Sessions(), _hello_size(context) > _ONE_SEGMENT)
+        return Handshake(kind.context, host, verify=verify, sessions=kind.sessions, large=kind.large)
 
-    @cached_property
-    def _unverified(self) -> SSL.Context:
-        context = _context()
-        # A weak key or cipher still beats clear text here.
-        context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
-        context.set_verify(SSL.VERIFY_NONE)
-        return context
-
-    @cached_property
-    def _verified(self) -> SSL.Context:
-        context = _context()
+    def _context(self, *, verify: bool, small: bool) -> SSL.Context:
+        """Everything is set before the first connection: pyOpenSSL 26.2 refuses to change a context after it."""
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # 34 KB less for each idle connection
+        if small:
+            context.set_tmp_ecdh(ec.SECP256R1())  # as only group
+        if not verify:
+            # A weak key or cipher still beats clear text here.
+            context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
+            context.set_verify(SSL.VERIFY_NONE)
+            return context
         if self._ca_file is None:
             context.set_default_verify_paths()
         else:
@@ -154,11 +193,13 @@ class TlsContexts:
         return context
 
 
-def _context() -> SSL.Context:
-    context = SSL.Context(SSL.TLS_METHOD)
-    context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # 34 KB less for each idle connection
-    return context
+def _hello_size(context: SSL.Context) -> int:
+    """Bytes of a hello without a host's name and a session."""
+    connection = SSL.Connection(context, None)
+    connection.set_connect_state()
+    with suppress(SSL.WantReadError):
+        connection.do_handshake()
+    return len(connection.bio_read(65536))
 
 
 def tls_fault(error: BaseException | None) -> str:

@@ -102,6 +102,7 @@ class Tls(StrEnum):
     BROKEN = "broken"  # offered, and the handshake fails
     GARBAGE = "garbage"  # the handshake is answered with something else
     HANGS = "hangs"  # the handshake is never answered
+    ONE_SEGMENT = "one segment"  # a hello of more than 1,400 bytes is never answered
     CUT = "cut"  # the connection is reset in the handshake
     OLD = "old"  # nothing newer than TLS 1.0
     REQUIRED = "required"  # MAIL in clear is refused

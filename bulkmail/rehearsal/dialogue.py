@@ -18,6 +18,7 @@ from bulkmail.rehearsal.transaction import Transaction
 _LINE_CAP = 4096
 _NONSENSE_CAP = 20  # commands
 # What a client's handshake meets; an empty one is silence.
+_ONE_SEGMENT = 1400  # bytes
 _SABOTAGE = {
     Tls.BROKEN: b"\x15\x03\x03\x00\x02\x02\x28",  # TLS: fatal, handshake_failure
     Tls.GARBAGE: b"250 2.0.0 Ok: we are still in clear\r\n" * 20,
@@ -46,8 +47,8 @@ class Link(Protocol):
     def stop_reading(self) -> None:
         """Take nothing from the client any more."""
 
-    def start_tls(self) -> None:
-        """The client's next bytes are a handshake."""
+    def start_tls(self, hello: bytes = b"") -> None:
+        """The client's next bytes are a handshake; ``hello``: what of it was read already."""
 
     def tls_version(self) -> str:
         """Such as TLSv1.3."""
@@ -96,6 +97,9 @@ class Dialogue:
     def receive(self, data: bytes) -> None:
         """Some bytes, cut anywhere."""
         if self.deaf:
+            return
+        if self._sabotage and self.persona.tls is Tls.ONE_SEGMENT:
+            self._read_hello(data)
             return
         if self._sabotage:
             self._fail_tls()
@@ -280,7 +284,7 @@ class Dialogue:
         self._rest = b""
         self._transaction.reset()
         self.greeted = False
-        if self.persona.tls is Tls.CUT or self.persona.tls in _SABOTAGE:
+        if self.persona.tls in (Tls.CUT, Tls.ONE_SEGMENT) or self.persona.tls in _SABOTAGE:
             self._sabotage = True
         else:
             self._link.start_tls()
@@ -294,6 +298,17 @@ class Dialogue:
             self.hang_up(words)
         else:
             self.deaf = True
+
+    def _read_hello(self, data: bytes) -> None:
+        """Shake hands with a client whose hello, one TLS record, is small, and with no other."""
+        self._rest += data
+        record = self._rest[:5]
+        if len(record) == 5 and 5 + int.from_bytes(record[3:]) > _ONE_SEGMENT:
+            self.deaf = True
+        elif len(record) == 5:
+            self._sabotage = False
+            self._rest, hello = b"", self._rest
+            self._link.start_tls(hello)
 
     def tls_started(self) -> None:
         """The handshake is done."""

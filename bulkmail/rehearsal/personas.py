@@ -204,6 +204,7 @@ _ORDINARY = (
     Persona("no-tls", "offers no STARTTLS", tls=Tls.NONE),
     Persona("tls-only", "insists on STARTTLS", tls=Tls.REQUIRED),
     Persona("broken-tls", "offers STARTTLS, and the handshake fails", tls=Tls.BROKEN),
+    Persona("one-segment", "never answers a TLS hello of more than one segment", tls=Tls.ONE_SEGMENT),
     Persona("ascii", "offers no SMTPUTF8", smtputf8=False),
     Persona("small", "takes messages up to 4,000 bytes", size=4000),
 )  # fmt: skip

@@ -123,10 +123,12 @@ class MxConnection(Protocol):
         """Take nothing from the client any more."""
         self.transport.pauseProducing()
 
-    def start_tls(self) -> None:
-        """The client's next bytes are a handshake."""
+    def start_tls(self, hello: bytes = b"") -> None:
+        """The client's next bytes are a handshake; ``hello``: what of it was read already."""
         persona = self._exchanger.persona
         self.transport.startTLS(self._tls_of(self._exchanger.name, persona.certificate, persona.tls is Tls.OLD))
+        if hello:
+            self.transport.protocol.dataReceived(hello)
 
     def tls_version(self) -> str:
         """Such as TLSv1.3."""

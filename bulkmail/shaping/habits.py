@@ -29,12 +29,13 @@ _ENOUGH = re.compile(ENOUGH, re.ASCII)
 
 
 class Habit(StrEnum):
-    """What can be learnt of a site (of an address: TLS; of what a limit counts: RATE and WIDTH)."""
+    """What can be learnt of a site (of an address: TLS and HELLO; of what a limit counts: RATE and WIDTH)."""
 
     FOLLOW = "follow"  # loses count when a message is announced behind the dot of the one before
     PIPELINING = "pipelining"  # cannot take commands in groups
     CHUNKING = "chunking"  # offers BDAT and cannot do it
     TLS = "tls"  # offers STARTTLS and cannot do it
+    HELLO = "hello"  # answers a TLS hello only if it fits in one segment
     MESSAGES = "messages"  # value: closes a connection after so many messages
     UNANSWERED = "unanswered"  # takes messages and does not say so
     RECIPIENTS = "recipients"  # value: takes so many recipients in a transaction
@@ -50,6 +51,7 @@ _LASTS = {
     Habit.CHUNKING: 7 * _DAY,
     Habit.TLS: 3 * _DAY,
     Habit.UNANSWERED: _DAY,
+    Habit.HELLO: 7 * _DAY,  # finding out again costs a connection and some seconds
     Habit.RECIPIENTS: _DAY,  # finding out again costs a reply
     Habit.RATE: 3600.0,
     Habit.WIDTH: 3600.0,
@@ -151,6 +153,7 @@ _WORDS: dict[str, str] = {
     Habit.PIPELINING: "cannot take commands in groups (PIPELINING)",
     Habit.CHUNKING: "cannot take messages in chunks (CHUNKING)",
     Habit.TLS: "cannot do TLS, though it offers it",
+    Habit.HELLO: "answers small TLS hellos only",
     Habit.MESSAGES: "takes {value:.0f} messages on a connection",
     Habit.UNANSWERED: "leaves messages without an answer, so it gets one on a connection, and slowly",
     Habit.RECIPIENTS: "takes {value:.0f} recipients in a transaction",

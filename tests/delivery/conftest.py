@@ -127,6 +127,7 @@ class FakeConnection:
     """What `bulkmail.net.Connection` promises its listener, driven by the test."""
 
     resuming = False
+    wants_small_hello = False
 
     def __init__(self, farm, host, ip, listener, options):
         self.farm = farm

@@ -50,6 +50,18 @@ def test_forbidden_addresses_are_asked_about_at_the_last_moment(one, world, monk
     assert connected(two)["forbidden"]("10.0.0.1")
 
 
+def test_an_address_that_answers_small_hellos_only_is_remembered(one):
+    assert not connected(one)["session_options"].small_hello
+    one.street.hello_unanswered(A)
+    assert connected(one)["session_options"].small_hello
+    assert not connected(one, ip="192.0.2.2")["session_options"].small_hello
+    one.clock.advance(7 * 86400.0)
+    assert not connected(one)["session_options"].small_hello
+    one.street.hello_unanswered(A)
+    one.street.tls_failed(A)
+    assert not connected(one)["session_options"].small_hello
+
+
 def test_a_broken_tls_is_remembered_for_the_address(one):
     one.street.tls_broken(A)
     assert connected(one)["session_options"].tls == "off"

@@ -108,6 +108,16 @@ def test_a_certificate_that_is_not_good_refuses_the_start(scene):
     assert "certificate verify failed; nothing was sent. Check relay.host" in one.fault
 
 
+def test_a_relay_that_answers_no_large_hello_is_asked_with_a_small_one(scene):
+    one = scene()
+    one.conns[0].wants_small_hello = True
+    one.conns[0].close(Stage.STARTTLS, None, "no TLS handshake within 5 s", Category.TLS, tls_failed=True)
+    options = [conn.options["session_options"].small_hello for conn in one.conns]
+    assert (options, [conn.peer.ip for conn in one.conns]) == ([False, True], ["10.0.0.1", "10.0.0.1"])
+    one.conns[1].greet()
+    one.check_passed()
+
+
 def test_a_fault_of_the_machine_is_told_as_the_relays(scene):
     one = scene()
     one.conns[0].close(Stage.CONNECT, None, "network is unreachable", own_fault=True)

@@ -176,6 +176,45 @@ def test_a_resumed_handshake_that_fails_is_tried_once_more_under_tls(one):
     assert (ips(one), modes) == ([A, A, A], ["opportunistic", "opportunistic", "off"])
 
 
+def unanswered(one, index, *, small=True):
+    one.clock.advance(5.0)
+    one.farm.made[index].wants_small_hello = small
+    one.farm.made[index].close(Stage.STARTTLS, None, "no TLS handshake within 5 s", Category.TLS, tls_failed=True)
+
+
+@pytest.mark.parametrize("tls", ["opportunistic", "required", "verify"])
+def test_a_large_hello_that_is_not_answered_is_followed_by_a_small_one_at_the_same_address(world, tls):
+    one = world(providers={"strict": {"mx": [".strict.example"], "tls": tls}})
+    lane, _ = walking(one, site(A, B, provider="strict"))
+    unanswered(one, 0)
+    one.farm.made[1].greet()
+    walking(one, site(A, provider="strict"))
+    said = [(conn.peer.ip, conn.options["session_options"]) for conn in one.farm.made]
+    assert [(ip, options.tls, options.small_hello) for ip, options in said] == [
+        (A, tls, False), (A, tls, True), (A, tls, True),
+    ]  # fmt: skip
+    assert lane.heard == [("arrived", A)]
+    assert one.street.memory.dead_until(A, one.street.now()) is None, "it is not dead"
+
+
+def test_where_the_small_hello_fails_too_it_goes_on_as_after_any_failed_handshake(one):
+    walking(one, site(A, B))
+    unanswered(one, 0)
+    unanswered(one, 1, small=False)
+    said = [(conn.peer.ip, conn.options["session_options"].tls) for conn in one.farm.made]
+    assert said == [(A, "opportunistic"), (A, "opportunistic"), (A, "off")]
+    assert not one.farm.made[2].options["session_options"].small_hello, "it was no cure"
+
+
+def test_where_tls_is_required_and_no_hello_is_answered_the_next_address_is_tried(world):
+    one = world(providers={"strict": {"mx": [".strict.example"], "tls": "required"}})
+    walking(one, site(A, B, provider="strict"))
+    unanswered(one, 0)
+    unanswered(one, 1, small=False)
+    said = [(conn.peer.ip, conn.options["session_options"].small_hello) for conn in one.farm.made]
+    assert said == [(A, False), (A, True), (B, False)]
+
+
 def test_in_clear_is_for_the_address_whose_tls_is_broken_and_for_no_other(one):
     """Where that address may not be connected to again just now, the walk goes on: under TLS."""
     walking(one, site(A, B, same=True))

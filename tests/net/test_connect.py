@@ -136,20 +136,25 @@ def good(*, pipelining: bool = True, messages: int = 1, tls=None):
             server.say("220 go")
             server.transport.startTLS(tls)
             yield
-        server.say("250-mx.example", "250-PIPELINING" if pipelining else "250-HELP", "250 SIZE 20000000")
-        for _ in range(messages):
-            for _ in range(3):
-                yield
-                server.say("354 go" if server.lines[-1] == b"DATA" else "250 ok")
-            yield
-            while server.lines[-1] != b".":
-                yield
-            server.say("250 2.0.0 queued")
-        yield
-        server.say("221 bye")
-        server.transport.loseConnection()
+        yield from mail(server, pipelining=pipelining, messages=messages)
 
     return script
+
+
+def mail(server, *, pipelining: bool = True, messages: int = 1):
+    """Answers the EHLO that was read, then takes so many messages."""
+    server.say("250-mx.example", "250-PIPELINING" if pipelining else "250-HELP", "250 SIZE 20000000")
+    for _ in range(messages):
+        for _ in range(3):
+            yield
+            server.say("354 go" if server.lines[-1] == b"DATA" else "250 ok")
+        yield
+        while server.lines[-1] != b".":
+            yield
+        server.say("250 2.0.0 queued")
+    yield
+    server.say("221 bye")
+    server.transport.loseConnection()
 
 
 def after_body(*lines: str, close: str = ""):
@@ -227,6 +232,41 @@ def silent_at_tls(server):
     yield
     server.say("220 go")
     yield
+
+
+def cut_at_tls(server):
+    server.say("220 mx")
+    yield
+    server.say("250-mx", "250 STARTTLS")
+    yield
+    server.say("220 go")
+    server.setRawMode()
+    yield
+    server.transport.loseConnection()
+
+
+def one_segment(tls, most):
+    """A server that answers no TLS hello of more than ``most`` bytes."""
+
+    def script(server):
+        server.say("220 mx.example")
+        yield
+        server.say("250-mx.example", "250 STARTTLS")
+        yield
+        server.say("220 go")
+        server.setRawMode()
+        hello = yield
+        while len(hello) < 5 + int.from_bytes(hello[3:5]):
+            hello += yield
+        if len(hello) > most:
+            yield
+        server.transport.startTLS(tls)
+        server.setLineMode()
+        server.transport.protocol.dataReceived(hello)
+        yield
+        yield from mail(server)
+
+    return script
 
 
 def silent(server):
@@ -471,6 +511,33 @@ class Loopback(TestCase):
     async def test_silence_instead_of_a_handshake(self):
         closed = await self.talk(silent_at_tls, starttls=0.2)
         self.assertEqual((closed.reason, closed.tls_failed), ("no TLS handshake within 0.2 s", True))
+
+    async def test_a_server_that_answers_no_large_hello_gets_a_small_one(self):
+        for mode in (TlsMode.OPPORTUNISTIC, TlsMode.REQUIRED, TlsMode.VERIFY):
+            contexts = TlsContexts(self.kit.pem)
+            script = one_segment(self.kit.ServerTls(self.kit.pem), most=1400)
+            closed = await self.talk(script, mode=mode, contexts=contexts, starttls=0.2)
+            if not contexts.handshake(mode, "mx.example").large:  # OpenSSL before 3.5
+                self.assertEqual(self.fates, [("accepted", "dot")])
+                continue
+            self.assertEqual((closed.reason, closed.tls_failed), ("no TLS handshake within 0.2 s", True))
+            self.assertTrue(self.conn.wants_small_hello)
+            await self.talk(script, mode=mode, contexts=contexts, options={"small_hello": True})
+            self.assertEqual((self.fates, self.listener.peer.tls), ([("accepted", "dot")], "TLSv1.3"))
+
+    async def test_a_server_that_answers_no_hello_does_not_want_a_second_small_one(self):
+        closed = await self.talk(silent_at_tls, starttls=0.2, options={"small_hello": True})
+        self.assertTrue(closed.tls_failed)
+        self.assertFalse(self.conn.wants_small_hello)
+
+    async def test_a_connection_cut_in_the_hello_and_one_that_is_answered(self):
+        large = TlsContexts().handshake(TlsMode.OPPORTUNISTIC, "mx.example").large
+        await self.talk(cut_at_tls)
+        self.assertEqual(self.conn.wants_small_hello, large)
+        await self.talk(garbage_for_tls)
+        self.assertFalse(self.conn.wants_small_hello)
+        await self.talk(good(tls=self.kit.ServerTls(self.kit.pem, newest=SSL.TLS1_1_VERSION)))
+        self.assertFalse(self.conn.wants_small_hello, "an alert is an answer")
 
     async def test_silence_instead_of_a_greeting(self):
         closed = await self.talk(silent, greeting=0.2)

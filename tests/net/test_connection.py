@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone, ConnectionLost
 
 from bulkmail.mail import Category, Fate, Peer, Stage
@@ -417,6 +418,8 @@ class TestTls:
         """A handshake with a fixed opinion of the certificate."""
 
         resuming = True
+        large = False
+        unanswered = True
 
         def __init__(self, objection: str = "") -> None:
             self.words = objection
@@ -435,9 +438,11 @@ class TestTls:
         def get_protocol_version_name(self) -> str:
             return "TLSv1.3"
 
-    def upgrade(self, kit, listener, objection: str = "") -> object:
+    def upgrade(self, kit, listener, objection: str = "", *, large: bool = False, **timeouts) -> object:
         self.handshake = self.Certified(objection)
-        line = kit.Line(kit, listener, greet=False, mode=TlsMode.OPPORTUNISTIC, handshake=self.handshake)
+        self.handshake.large = large
+        options = {"mode": TlsMode.OPPORTUNISTIC, "handshake": self.handshake}
+        line = kit.Line(kit, listener, greet=False, **options, **timeouts)
         line.hear(GREETING[0])
         assert line.hear(b"250-mx\r\n250 STARTTLS\r\n") == b"STARTTLS\r\n"
         assert line.hear(b"220 go\r\n") == b""
@@ -483,6 +488,40 @@ class TestTls:
         self.upgrade(kit, listener).lose()
         assert listener.closed.reason == "TLS handshake failed: the server closed the connection"
         assert listener.closed.tls_failed
+
+    @pytest.mark.parametrize(("patience", "seconds"), [(30.0, 5.0), (2.0, 2.0)])
+    def test_a_large_hello_is_waited_for_5_seconds_then_a_small_one_may_help(self, kit, patience, seconds):
+        listener = kit.Listener()
+        line = self.upgrade(kit, listener, large=True, starttls=patience)
+        line.clock.advance(seconds)
+        assert listener.closed.reason == f"no TLS handshake within {seconds:g} s"
+        assert line.conn.wants_small_hello
+
+    @pytest.mark.parametrize(
+        ("large", "unanswered", "error", "wants"),
+        [
+            (True, True, ConnectionDone(), True),
+            (True, True, ConnectionLost(), True),
+            (True, True, SSL.Error([("", "", "tls alert handshake failure")]), False),
+            (True, False, ConnectionLost(), False),
+            (False, True, ConnectionLost(), False),
+        ],
+    )
+    def test_a_small_hello_may_help_where_a_large_one_got_no_answer_at_all(self, kit, large, unanswered, error, wants):
+        line = self.upgrade(kit, kit.Listener(), large=large)
+        self.handshake.unanswered = unanswered
+        line.lose(error)
+        assert line.conn.wants_small_hello is wants
+
+    def test_a_handshake_that_is_under_way_was_answered(self, kit):
+        line = self.upgrade(kit, kit.Listener(), large=True)
+        self.handshake.unanswered = False
+        line.clock.advance(5)
+        line.clock.advance(24)
+        assert line.listener.closed is None, "it has the patience of the settings"
+        line.clock.advance(1)
+        assert line.listener.closed.reason == "no TLS handshake within 30 s"
+        assert not line.conn.wants_small_hello
 
     def test_implicit_tls_starts_with_the_connection(self, kit):
         listener = kit.Listener(quits=False)

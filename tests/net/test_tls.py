@@ -94,6 +94,47 @@ def test_tls_1_1_is_not_spoken_and_1_2_is(kit):
         connect(kit, TlsContexts(), TlsMode.OPPORTUNISTIC, "mx.example", newest=SSL.TLS1_1_VERSION)
 
 
+@pytest.mark.parametrize("newest", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+@pytest.mark.parametrize("mode", [TlsMode.OPPORTUNISTIC, TlsMode.REQUIRED, TlsMode.VERIFY])
+def test_a_small_hello_fits_in_one_segment_and_agrees_on_as_much(kit, mode, newest):
+    contexts = TlsContexts(kit.pem)
+    handshake = contexts.handshake(mode, "mx.example", small=True)
+    assert not handshake.large
+    assert not handshake.unanswered, "none was sent"
+    client = handshake.clientConnectionForTLS(None)
+    assert handshake.unanswered
+    server = kit.ServerTls(kit.pem, newest=newest).serverConnectionForTLS(None)
+    shake(client, server)
+    assert not handshake.unanswered
+    assert handshake.objection(client) == ""
+    assert len(hello_of(contexts.handshake(mode, "mx.example", small=True))) < 600
+
+
+def test_whether_a_hello_is_large_is_what_it_really_is():
+    handshake = TlsContexts().handshake(TlsMode.OPPORTUNISTIC, "mx.example")
+    assert handshake.large is (len(hello_of(handshake)) > 1400)
+
+
+def hello_of(handshake) -> bytes:
+    client = handshake.clientConnectionForTLS(None)
+    client.set_connect_state()
+    with contextlib.suppress(SSL.WantReadError):
+        client.do_handshake()
+    return client.bio_read(65536)
+
+
+def test_sessions_are_resumed_with_hellos_of_their_own_size_only(kit):
+    """Sessions of one context are refused by another (pyOpenSSL 26.3)."""
+    server, contexts = Server(kit.pem, ssl.TLSVersion.TLSv1_3), TlsContexts(kit.pem)
+    found = []
+    for small in (False, True, False, True):
+        handshake = contexts.handshake(TlsMode.REQUIRED, "mx.example", small=small)
+        client, resumed = server.meet(handshake)
+        handshake.remember(client)
+        found.append(resumed)
+    assert found == [False, False, True, True]
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

@@ -83,8 +83,9 @@ class Talk:
     def stop_reading(self) -> None:
         self.closed = "deaf"
 
-    def start_tls(self) -> None:
+    def start_tls(self, hello: bytes = b"") -> None:
         self.secured = True
+        self.client_hello = hello
 
     def tls_version(self) -> str:
         return "TLSv1.3"

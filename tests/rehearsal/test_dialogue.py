@@ -113,6 +113,24 @@ def test_broken_tls_answers_the_handshake_with_an_alert(talk) -> None:
     assert client.closed
 
 
+def test_a_hello_of_one_segment_is_answered_and_a_longer_one_never(talk) -> None:
+    small, large = (b"\x16\x03\x01" + size.to_bytes(2) + b"x" * size for size in (1395, 1396))
+    client = talk("one-segment")
+    client.say("STARTTLS\r\n")
+    assert not client.secured
+    client.say(small[:3])
+    assert not client.secured, "not even the length has come"
+    client.say(small[3:])
+    assert (client.secured, client.client_hello) == (True, small)
+    client.dialogue.tls_started()
+    assert client.say("EHLO me.example\r\n").startswith("250")
+    client = talk("one-segment")
+    client.say("STARTTLS\r\n")
+    assert client.say(large) == ""
+    assert not client.secured
+    assert client.say("EHLO me.example\r\n") == ""
+
+
 def test_no_tls_and_nothing_but_tls(talk) -> None:
     assert talk("no-tls").say("STARTTLS\r\n").startswith("502")
     client = talk("tls-only")

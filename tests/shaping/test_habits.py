@@ -24,6 +24,7 @@ def said(text, stage=Stage.MAIL, code=421):
         ("pipelining", 7),
         ("chunking", 7),
         ("tls", 3),
+        ("hello", 7),
         ("recipients", 1),
         ("rate", 1 / 24),
         ("width", 1 / 24),

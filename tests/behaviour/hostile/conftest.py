@@ -250,6 +250,7 @@ APART = {"stops-reading", "stops-midway", "reads-slowly", "early-550", "early-45
 ORDINARY = (
     *("accept", "dead", "slam", "mute", "slow", "closed", "garbage", "one-by-one", "two-replies", "blocklist", "ascii"),
     *("wrong-class", "garbage-dot", "short", "hang-up", "busy", "rate", "no-tls", "broken-tls", "tls-only", "chunking"),
+    "one-segment",
 )
 # Asked for once more, as `tls-454-2.test`, where no mail may go in clear, or to a stranger.
 WITHOUT_TLS = (
@@ -258,8 +259,8 @@ WITHOUT_TLS = (
 )
 STRANGERS = ("tls-expired", "tls-self-signed", "tls-wrong-name", "tls-weak")
 PROVIDERS = {
-    "must": {"mx": [f"{name}-2.test" for name in WITHOUT_TLS], "tls": "required"},
-    "checked": {"mx": [f"{name}-2.test" for name in (*STRANGERS, "accept")], "tls": "verify"},
+    "must": {"mx": [f"{name}-2.test" for name in (*WITHOUT_TLS, "one-segment")], "tls": "required"},
+    "checked": {"mx": ["one-segment-3.test", *(f"{name}-2.test" for name in (*STRANGERS, "accept"))], "tls": "verify"},
     "clear": {"mx": ["tls-only-2.test"], "tls": "off"},
 }
 MANY = ("short", "hang-up", "busy", "rate", "nested-mail", "surplus", "ok-close", "ok-421", "accept")
@@ -274,7 +275,8 @@ def to_all() -> list[str]:
     addresses += [f"tempfail+1@{name}.test" for name in ("idle-close", "idle-421", "idle-250", "accept")]
     addresses += [f"bounce+{code}@accept.test" for code in (550, 551, 552, 553, 556)]
     addresses += ["tempfail+450@accept.test", "greylist@accept.test", "anna@bücher.test"]
-    guarded = (*WITHOUT_TLS, *STRANGERS, "accept", "tls-only")
+    guarded = (*WITHOUT_TLS, *STRANGERS, "accept", "tls-only", "one-segment")
+    addresses += people("one-segment-3")
     return sorted([*addresses, *(address for name in guarded for address in people(f"{name}-2", 1))])
 
 

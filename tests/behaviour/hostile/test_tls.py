@@ -37,6 +37,12 @@ def test_row_52_the_handshake_fails(run, name):
     assert run[f"{name}-2"].seen("category") == {("tls",)}
 
 
+@pytest.mark.parametrize("name", ["one-segment", "one-segment-2", "one-segment-3"])
+def test_row_52_a_hello_of_more_than_one_segment_is_never_answered(run, name):
+    """Opportunistic, required and verified: under TLS all the same, at the first attempt."""
+    assert run[name].seen("status", "tls", "attempts") == {("delivered", "TLSv1.3", "1")}, run[name]
+
+
 def test_row_52_silence_instead_of_220(run):
     check_in_clear(run["silent-at-starttls"])
 
