@@ -17,9 +17,10 @@ from bulkmail.content.encoder import TextEncoder
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, structured, unstructured
 from bulkmail.content.mime import Body, Part, attachment, multipart
-from bulkmail.content.plaintext import adapt, plain_text, tidy_text
+from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import Library, RowError, Sheet
+from bulkmail.content.tidying import tidy_text
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import AddressError, address_in, message_id, parse_address, plain_lines, token
 

@@ -1,33 +1,41 @@
 """A text template made from an HTML template, for campaigns that have none.
 
 It is made once, from the template and not from each message: Jinja2's tags stay where they are, so loops, conditions
-and variables work in the text as they do in the HTML. Each tag is hidden from the HTML parser behind a sign that no
-text holds; afterwards ``{% ... %}`` always comes back (so that every ``if`` keeps its ``endif``, even in a part that
-is dropped), ``{{ ... }}`` only where text is kept.
+and variables work in the text as they do in the HTML. ``{% ... %}`` always stays (so that every ``if`` keeps its
+``endif``, even in a part that is dropped), ``{{ ... }}`` only where text is kept.
+
+What a reader does not see is dropped: `<style>`, `<title>`, comments, ``display: none``. What would print something
+there (an include, a block that another template fills) is left out or put under ``{% if false %}``. Whether an element
+is hidden may depend on the row; such a part is printed between two marks, and `tidy_text` drops it or keeps it.
 """
 
 from __future__ import annotations
 
-import re
-from html.parser import HTMLParser
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from jinja2 import Environment
 
-_SKIPPED = frozenset({"head", "style", "script", "template", "noscript", "svg", "select", "title"})
-_VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
-# Empty lines before and after: 2 is one empty line, 1 a line of its own
-_BREAKS = {
-    **dict.fromkeys(("div", "tr", "li", "dt", "dd", "center", "form", "caption", "body", "nav", "aside"), 1),
-    **dict.fromkeys(("section", "article", "header", "footer", "main"), 1),
-    **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "pre", "blockquote"), 2),
-    **dict.fromkeys(("table", "figure"), 2),
-}
-_HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
-_OPEN, _CLOSE = "\ufdd0", "\ufdd1"  # noncharacters: never in a text (Unicode 23.7)
-_SIGN = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
-_BRACE = "{{ '{' }}"
-_MARKED = re.compile(r"<!\[([^<>]*)>")  # ends at the next "<" too: a scan to the end for each would be quadratic
-_SPACE = re.compile(r"[ \t\r\n\f]+")
+from bulkmail.content.attributes import Attributes
+from bulkmail.content.elements import (
+    BREAKS,
+    CELLS,
+    DEEPEST,
+    ENDS,
+    HEADING,
+    INLINE,
+    ROOMS,
+    SKIPPED,
+    TABULAR,
+    VOID,
+    Element,
+)
+from bulkmail.content.hiding import GONE, SHOWN, Look
+from bulkmail.content.lines import Lines, Owed
+from bulkmail.content.markup import Token, attribute_value, text_value, tokens
+from bulkmail.content.shield import OPEN, Tags, bare, ending_of, plain, shielded, word_of
+from bulkmail.content.tidying import closing_mark, opening_mark, tidy_text
+
 _RULE = "-" * 30
 
 
@@ -38,20 +46,15 @@ def plain_text(source: str) -> str:
     """
     environment = Environment()  # noqa: S701 - it only reads; nothing is rendered
     environment.parse(source)
-    return _written(*_hide(environment, source))
+    return _written(*shielded(environment, source))
 
 
 def fragment_text(html: object) -> str:
-    """HTML that a row brings along (``{{ story|safe }}``), as text."""
-    text = _written(str(html).replace(_OPEN, "").replace(_CLOSE, ""), [])
-    return tidy_text(text.replace(_BRACE, "{")).strip("\n")
-
-
-def tidy_text(text: str) -> str:
-    """A rendered text with no more than one empty line in a row, and none at its ends."""
-    while "\n\n\n" in text:
-        text = text.replace("\n\n\n", "\n\n")
-    return text.strip("\n") + "\n"
+    """HTML that a row brings along (``{{ story|safe }}``), as text. Without a tag it may be a URL."""
+    source = bare(str(html))
+    if "<" not in source:
+        return attribute_value(source)
+    return tidy_text(plain(_written(source, []))).strip("\n")
 
 
 def adapt(environment: Environment) -> None:
@@ -62,212 +65,312 @@ def adapt(environment: Environment) -> None:
     environment.filters["striptags"] = fragment_text
 
 
-def _written(hidden: str, tags: list[str]) -> str:
-    # <![if !mso]> and its kin: what html.parser does not know of them it takes for a fault of its own
-    hidden = _MARKED.sub(r"<!--\1-->", hidden).replace("<![", "&lt;![")
-    writer = _Writer(tags)
-    writer.feed(hidden)
-    writer.close()
+def _written(hidden: str, tags: Sequence[str]) -> str:
+    writer = _Writer(Tags(tags))
+    for token in tokens(hidden):
+        writer.take(token)
     return writer.text()
 
 
-def _hide(environment: Environment, source: str) -> tuple[str, list[str]]:
-    """The source with each tag as a sign, and the tags by number. Comments go; ``raw`` is resolved."""
-    text: list[str] = []
-    tags: list[str] = []
-    tag: list[str] = []
-    for _line, kind, value in environment.lex(source):
-        if kind in ("block_begin", "variable_begin"):
-            tag = [value.rstrip("-+")]
-        elif kind in ("block_end", "variable_end"):
-            tag.append(value.strip().lstrip("-+"))  # "-%}" would eat the line ends that are put in
-            text.append(f"{_OPEN}{len(tags)}{_CLOSE}")
-            tags.append("".join(tag))
-            tag = []
-        elif kind == "data":
-            text.append(value.replace(_OPEN, "").replace(_CLOSE, ""))
-        elif tag:
-            tag.append(value)
-    return "".join(text), tags
+@dataclass(slots=True)
+class _Nest:
+    """A ``{% %}`` that waits for its end, with what was open at its beginning."""
+
+    word: str
+    tags: list[str]
+    open: list[Element]
+    owed: Owed
+    """What was owed at its beginning."""
+    wrapped: bool = False
+    own: bool = False
+    """Whether its body is a text of its own, printed elsewhere."""
+    branches: list[list[Element]] = field(default_factory=list)
+    ends: list[tuple[int, int]] = field(default_factory=list)
+    """For each branch a place at its end, and the line ends owed there."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether its body may be a value, in which white space counts."""
+        return self.word != "macro"
 
 
-class _Writer(HTMLParser):
-    """Collects the text. White space is owed, not written, until the next text shows how much is needed."""
+class _Writer:
+    """Writes the text of one document, token by token."""
 
-    def __init__(self, tags: list[str]) -> None:
-        super().__init__(convert_charrefs=True)
+    def __init__(self, tags: Tags) -> None:
         self._tags = tags
-        self._out: list[str] = []
-        self._breaks = 1  # line ends owed
-        self._space = ""  # else the white space owed
-        self._skip: list[str] = []  # open elements that are dropped, with everything in them
-        self._pre = 0
-        self._links: list[tuple[str, int]] = []  # href, and where its text starts in `_out`
-        self._lists: list[int] = []  # the number of the last item; -1 for unordered ones
+        self._lines = Lines()
+        self._open: list[Element] = []
+        self._nests: list[_Nest] = []
+        self._own_in_unseen: int | None = None  # in a part never seen: bodies of their own begun there
         self._loops = 0
+        self._marks = 0
 
     def text(self) -> str:
         """The template written so far."""
-        return "".join(self._out) + "\n"
+        self._close(0)
+        return f"{self._lines}\n"
 
-    # What HTMLParser calls
+    def take(self, token: Token) -> None:
+        """The next token of the document."""
+        if token.kind == "text":
+            self._text(token.data)
+        elif token.kind == "start":
+            self._start(token.data, token.attributes)
+        elif token.kind == "end":
+            self._unseen(" ".join((token.data, *map(" ".join, token.attributes))))
+            self._end(token.data)
+        else:
+            self._unseen(token.data)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        used = values.get("href", "") if tag == "a" else values.get("alt", "") if tag == "img" else ""
-        for name, value in attrs:  # a condition around an attribute: keep its tags, so that they stay paired
-            if not (used and value == used):
-                self._only_blocks(f"{name} {value or ''}")
-        if self._skip:
-            if tag == "body":
-                self._skip.clear()
-            elif tag == self._skip[-1]:
-                self._skip.append(tag)
-            if self._skip:
-                self._only_blocks(used)
-                return
-        if (tag in _SKIPPED or _HIDDEN.search(values.get("style", ""))) and tag not in _VOID:
-            self._skip.append(tag)
-            self._only_blocks(used)
-            return
-        self._break(_BREAKS.get(tag, 0))
-        if tag == "br":
-            self._breaks = min(2, self._breaks + 1)
-            self._space = ""
-        elif tag == "hr":
-            self._break(2)
-            self._write(_RULE)
-            self._break(2)
-        elif tag == "img":
-            self._text(used)
-        elif tag == "a":
-            self._links.append((used, len(self._out)))
-        elif tag == "pre":
-            self._pre += 1
+    # Elements
+
+    @property
+    def _look(self) -> Look:
+        """How a text looks here."""
+        if self._own_in_unseen == 0:
+            return GONE
+        return self._open[-1].look if self._open else SHOWN
+
+    def _start(self, tag: str, pairs: tuple[tuple[str, str], ...]) -> None:
+        if self._open and self._open[-1].name == "head" and tag not in HEADING and OPEN not in tag:
+            self._close(len(self._open) - 1)
+        if tag in ENDS:
+            self._end_all(*ENDS[tag])
+        attributes = Attributes(self._tags, tag, pairs)
+        self._unseen(f"{tag} {attributes.rest}")
+        look = GONE if tag in SKIPPED else self._look.inside(tag, attributes.style, styled=attributes.styled)
+        if tag not in VOID:
+            self._enter(tag, look, attributes)
+        elif not look.hidden:
+            if attributes.varying:
+                self._enter(tag, look, attributes)
+            self._void(tag, attributes)
+            if attributes.varying:
+                self._close(len(self._open) - 1)
+
+    def _enter(self, tag: str, look: Look, attributes: Attributes) -> None:
+        around = self._open[-1] if self._open else Element("", SHOWN)
+        element = Element(tag, look, hides=look.hidden and not self._look.hidden, lists=around.lists)
+        element.pre = around.pre or tag == "pre"
+        if element.hides:
+            self._lines.keep("")  # the place of a mark
+        elif not look.hidden:
+            self._enter_shown(element, around, attributes)
+        element.start = len(self._lines)
+        if len(self._open) < DEEPEST or element.hides or element.mark:
+            self._open.append(element)
+
+    def _enter_shown(self, element: Element, around: Element, attributes: Attributes) -> None:
+        tag = element.name
+        self._lines.end(
+            BREAKS.get(tag, 1 if OPEN in tag else 0), at_most=1 if tag in ("ul", "ol") and around.lists else 2
+        )
+        if tag in CELLS:
+            element.owed = self._lines.enter_cell()
         elif tag in ("ul", "ol"):
-            self._lists.append(0 if tag == "ol" and not self._loops else -1)
-            self._breaks = min(self._breaks, 1) if len(self._lists) > 1 else self._breaks
+            element.lists += 1
+            element.item = 0 if tag == "ol" and not self._loops else -1
         elif tag == "li":
-            self._item()
+            numbered = around.item >= 0 and not self._loops
+            around.item += numbered
+            self._lines.item("  " * max(0, around.lists - 1) + (f"{around.item}." if numbered else "-"))
+        elif tag == "a":
+            element.target = attributes.target
+        if attributes.varying:
+            self._marks += 1
+            element.mark = self._marks
+            self._lines.flush()
+            self._lines.keep(opening_mark(element.mark, attributes.varying))
 
-    def handle_endtag(self, tag: str) -> None:
-        if self._skip:
-            if tag == self._skip[-1]:
-                self._skip.pop()
+    def _void(self, tag: str, attributes: Attributes) -> None:
+        if tag == "br":
+            self._lines.br()
+        elif tag == "hr":
+            self._lines.end(2)
+            self._lines.write(_RULE)
+            self._lines.end(2)
+        elif tag == "img":
+            self._text(attributes.alt, resolved=True)
+        elif tag == "area" and attributes.target:
+            start = len(self._lines)
+            self._text(attributes.alt, resolved=True)
+            self._lines.link(attributes.target, start)
+
+    def _end(self, tag: str) -> None:
+        if tag in ("html", "body") or (tag == "p" and not any(element.name == "p" for element in self._open)):
+            # More may follow and stands in the body; a </p> alone is an empty paragraph
+            self._lines.end(0 if self._look.hidden else BREAKS.get(tag, 1))
             return
-        if tag == "a" and self._links:
-            self._end_link(*self._links.pop())
-        elif tag in ("td", "th") and not self._breaks:
-            self._space = "  "
-        elif tag == "pre" and self._pre:
-            self._pre -= 1
-        elif tag in ("ul", "ol") and self._lists:
-            self._lists.pop()
-            self._break(1 if self._lists else 2)
+        bounds = {"table"} if tag in TABULAR else ROOMS - {tag}
+        for at in range(len(self._open) - 1, -1, -1):
+            if self._open[at].name == tag:
+                if tag in INLINE:
+                    self._end_alone(at)
+                else:
+                    self._close(at)
+                return
+            if self._open[at].name in bounds:
+                return
+
+    def _end_all(self, names: frozenset[str], bounds: frozenset[str]) -> None:
+        """End the outermost element of these names within the innermost of ``bounds``, and what is open in it."""
+        last = len(self._open)
+        for at in range(len(self._open) - 1, -1, -1):
+            if self._open[at].name in names:
+                last = at
+            elif self._open[at].name in bounds:
+                break
+        self._close(last)
+
+    def _end_alone(self, at: int) -> None:
+        """End an element of the line; what is open in it goes on behind it."""
+        element = self._open.pop(at)
+        if element.hides:
+            look = self._open[at - 1].look if at else SHOWN
+            for inner in self._open[at:]:
+                inner.look = look
+        self._leave(element)
+
+    def _close(self, first: int) -> None:
+        """End the open elements from the innermost to that of index ``first``."""
+        while len(self._open) > first:
+            self._leave(self._open.pop())
+
+    def _leave(self, element: Element) -> None:
+        if element.look.hidden:
             return
-        self._break(_BREAKS.get(tag, 0))
+        if element.target:
+            self._lines.link(element.target, element.start)
+        if element.name in CELLS:
+            self._lines.leave_cell(element.start, element.owed)
+        elif element.name in ("ul", "ol") and element.lists > 1:
+            self._lines.end(1)
+        else:
+            self._lines.end(BREAKS.get(element.name, 1 if OPEN in element.name else 0))
+        if element.mark:
+            self._lines.keep(closing_mark(element.mark))
 
-    def handle_data(self, data: str) -> None:
-        self._text(data)
+    # Texts
 
-    def handle_comment(self, data: str) -> None:
-        self._only_blocks(data)
+    def _text(self, data: str, *, resolved: bool = False) -> None:
+        """Text with signs in it; where nothing is seen, only the tags that must stay."""
+        for text, tag in self._tags.pieces(data):
+            if text.strip() and self._open and self._open[-1].name == "head" and self._own_in_unseen is None:
+                self._close(len(self._open) - 1)
+            if text and not self._look.hidden:
+                self._lines.words(
+                    text if resolved else self._resolved(text), pre=bool(self._open) and self._open[-1].pre
+                )
+            if tag.startswith("{%"):
+                self._statement(tag)
+            elif tag and not self._look.hidden:
+                self._lines.write(tag)
 
-    def handle_decl(self, decl: str) -> None:
-        self._only_blocks(decl)
+    def _resolved(self, text: str) -> str:
+        """A text without character references. A body that may become the value of an attribute is read as one."""
+        nest = self._nests[-1] if self._nests else None
+        if nest is not None and nest.word == "block" and "://" in text and len(text.split()) == 1:
+            return attribute_value(text)
+        return attribute_value(text) if any(nest.own for nest in self._nests) else text_value(text)
 
-    def handle_pi(self, data: str) -> None:
-        self._only_blocks(data)
+    def _unseen(self, data: str) -> None:
+        """The tags of a part that is never seen: a comment, an attribute."""
+        if OPEN in data:
+            self._own_in_unseen = 0
+            self._text(data)
+            self._own_in_unseen = None
 
-    def unknown_decl(self, data: str) -> None:
-        self._only_blocks(data)
+    # Jinja2's statements
 
-    # Writing
-
-    def _text(self, data: str) -> None:
-        """Text with signs in it."""
-        if self._skip:
-            self._only_blocks(data)
+    def _statement(self, tag: str) -> None:
+        """A ``{% %}``."""
+        word = word_of(tag)
+        hidden = self._look.hidden
+        if word in ("autoescape", "endautoescape") or (hidden and word == "include"):
             return
-        for at, piece in enumerate(_SIGN.split(data)):
-            if at % 2 == 0:
-                self._words(piece)
-            elif self._tag(int(piece)).startswith("{%"):
-                self._block(self._tag(int(piece)))
-            else:
-                self._write(self._tag(int(piece)))
-
-    def _words(self, data: str) -> None:
-        if not data:
-            return
-        if self._pre:
-            self._write(_inert(data))
-            return
-        words = _SPACE.sub(" ", data)
-        if words.startswith(" ") and not self._breaks:
-            self._space = self._space or " "
-        bare = words.strip(" ")
-        if bare:
-            self._write(_inert(bare))
-            self._space = " " if words.endswith(" ") else ""
-
-    def _write(self, piece: str) -> None:
-        """A visible piece, after the white space owed."""
-        self._out.append("\n" * self._breaks or self._space)
-        self._out.append(piece)
-        self._breaks, self._space = 0, ""
-
-    def _block(self, tag: str) -> None:
-        """A ``{% %}``. One line end stays owed behind it: each turn of a loop needs its own."""
-        if self._space:
-            self._out.append(self._space)
-            self._space = ""
-        while self._breaks > 1:
-            self._out.append("\n")
-            self._breaks -= 1
-        word = tag[2:].split(None, 1)[0] if tag[2:-2].strip() else ""
+        nest = self._nests[-1] if self._nests else None
+        ended = nest if nest is not None and word == ending_of(nest.word) else None
+        if ended is not None:
+            self._before_end(ended)
+        if not hidden and (ended is None or not ended.own):
+            row = word == "for" and bool(self._open) and self._open[-1].name == "tr"
+            self._lines.settle(loop=word == "endfor", row=row)
         self._loops += {"for": 1, "endfor": -1}.get(word, 0)
-        if word not in ("autoescape", "endautoescape"):
-            self._out.append(tag)
+        if ended is not None:
+            self._nests.pop()
+            self._finish(ended, tag)
+        elif ending_of(word):
+            self._begin(word, tag, hidden=hidden)
+        else:
+            if nest is not None and word in ("else", "elif") and nest.word in ("if", "for"):
+                self._end_branch(nest)
+                nest.tags.append(tag)
+                self._open = list(nest.open)
+                self._lines.owe(nest.owed)
+            self._lines.keep(tag)
 
-    def _only_blocks(self, data: str) -> None:
-        for number in _SIGN.findall(data):
-            if self._tag(int(number)).startswith("{%"):
-                self._block(self._tag(int(number)))
+    def _begin(self, word: str, tag: str, *, hidden: bool) -> None:
+        wrapped = hidden and word in ("block", "call", "filter")
+        nest = _Nest(word, [tag], list(self._open), self._lines.owed(), wrapped=wrapped)
+        self._lines.keep("{% if false %}" + tag if nest.wrapped else tag)
+        if word in ("macro", "block set") or (hidden and word == "block"):
+            nest.own = True
+            self._lines.owe(Owed(0, fresh=nest.exact))
+            self._open = []
+            if self._own_in_unseen is not None:
+                self._own_in_unseen += 1
+        self._nests.append(nest)
 
-    def _break(self, lines: int) -> None:
-        if lines:
-            self._breaks = max(self._breaks, lines)
-            self._space = ""
+    def _before_end(self, nest: _Nest) -> None:
+        """End what may not be open behind the end of ``nest``."""
+        if nest.own:
+            self._close(0)
+            if not nest.exact:
+                self._lines.flush()
+            self._lines.owe(nest.owed)
+        elif nest.word != "if":  # the variables of a link's target may be known in here only
+            for element in self._open:
+                if element.target and element not in nest.open:
+                    self._lines.link(element.target, element.start)
+                    element.target = ""
 
-    def _item(self) -> None:
-        mark, depth = "-", max(0, len(self._lists) - 1)
-        if self._lists and self._lists[-1] >= 0 and not self._loops:
-            self._lists[-1] += 1
-            mark = f"{self._lists[-1]}."
-        self._write("  " * depth + mark)
-        self._space = " "
+    def _end_branch(self, nest: _Nest) -> None:
+        nest.branches.append(self._open)
+        nest.ends.append((len(self._lines), self._lines.owed().breaks))
+        self._lines.keep("")
 
-    def _end_link(self, href: str, start: int) -> None:
-        said = "".join(self._out[start:]).strip()
-        target = self._restored(href).strip()
-        if not target or target.startswith("#") or target.removeprefix("mailto:").removeprefix("tel:") == said:
-            self._only_blocks(href)
-            return
-        visible = re.sub(r"\{%.*?%\}", "", said, flags=re.DOTALL).strip()
-        if visible:
-            self._space = self._space or " "
-        self._write(f"({target})" if visible else target)
+    def _finish(self, nest: _Nest, tag: str) -> None:
+        if nest.word in ("if", "for"):
+            self._end_branch(nest)
+            complete = any(word_of(each) == "else" for each in nest.tags)
+            self._lines.join(nest.owed, nest.ends, complete=complete)
+        self._lines.keep(tag + "{% endif %}" if nest.wrapped else tag)
+        if nest.word == "if":
+            self._merge(nest, tag)
+        elif nest.word != "for":
+            self._open = list(nest.open)
+        if nest.own and self._own_in_unseen:
+            self._own_in_unseen -= 1
 
-    def _restored(self, data: str) -> str:
-        """An attribute with its tags put back."""
-        pieces = _SIGN.split(data)
-        return "".join(self._tag(int(piece)) if at % 2 else _inert(piece) for at, piece in enumerate(pieces))
-
-    def _tag(self, number: int) -> str:
-        return self._tags[number] if number < len(self._tags) else ""
-
-
-def _inert(text: str) -> str:
-    """Text that Jinja2 will not read as a tag: an entity may have hidden a brace from it."""
-    return text.replace("{", _BRACE)
+    def _merge(self, nest: _Nest, tag: str) -> None:
+        """What is open behind an ``if``: its branches may have begun or ended different elements."""
+        branches = nest.branches
+        if not any(word_of(each) == "else" for each in nest.tags):
+            branches.append(list(nest.open))
+        merged = min(branches, key=len)
+        for branch in branches:  # hidden in some branches: what follows is printed between marks
+            at = next((at for at, each in enumerate(branch) if each.hides and each not in nest.open), -1)
+            if at >= 0:
+                self._marks += 1
+                self._lines.replace(branch[at].start - 1, opening_mark(self._marks, "display:none"))
+                look = branch[at - 1].look if at else SHOWN
+                merged = [*branch[:at], replace(branch[at], mark=self._marks, hides=False, look=look)]
+        targets = [
+            next((each.target for each in branch if each.target and each not in nest.open), "") for branch in branches
+        ]
+        if any(targets):
+            merged = [each for each in merged if not each.target or each in nest.open]
+            target = "".join(map("".join, zip(nest.tags, targets, strict=False))) + tag
+            merged.append(Element("a", merged[-1].look if merged else SHOWN, len(self._lines), target=target))
+        self._open = merged

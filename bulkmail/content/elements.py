@@ -1,0 +1,58 @@
+"""HTML's elements: which are dropped, where lines break, and which end tags may be left out (HTML standard 13.2.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bulkmail.content.hiding import Look
+
+HEADING = frozenset({"base", "link", "meta", "title", "noscript", "style", "script", "template", "head", "noframes"})
+SKIPPED = frozenset({"head", "style", "script", "template", "noscript", "svg", "select", "title"}) | frozenset(
+    {"iframe", "textarea", "noframes", "noembed", "xmp", "datalist"}
+)
+VOID = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"})
+INLINE = frozenset({"a", "b", "i", "u", "s", "em", "strong", "font", "small", "big", "code", "tt", "strike", "span"})
+CELLS = frozenset({"td", "th"})
+TABULAR = frozenset({"table", "tbody", "thead", "tfoot", "tr", "td", "th"})
+ROOMS = frozenset({"td", "th", "caption", "table"})
+# Empty lines before and after: 2 is one empty line, 1 a line of its own
+BREAKS = {
+    **dict.fromkeys(("div", "tr", "li", "dt", "dd", "center", "form", "caption", "body", "nav", "aside"), 1),
+    **dict.fromkeys(("section", "article", "header", "footer", "main"), 1),
+    **dict.fromkeys(("p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl", "pre", "blockquote"), 2),
+    **dict.fromkeys(("table", "figure"), 2),
+}
+# What a start tag ends, and what the search for it does not look beyond (HTML standard 13.2.6)
+ENDS = {
+    **dict.fromkeys(BREAKS.keys() - {"table"}, (frozenset({"p"}), ROOMS | {"button"})),
+    "li": (frozenset({"li", "p"}), ROOMS | {"ul", "ol"}),
+    **dict.fromkeys(("dt", "dd"), (frozenset({"dt", "dd", "p"}), ROOMS | {"dl"})),
+    **dict.fromkeys(CELLS, (CELLS, frozenset({"table", "tr"}))),
+    "tr": (CELLS | {"tr"}, frozenset({"table"})),
+    **dict.fromkeys(("tbody", "thead", "tfoot"), (CELLS | {"tr", "tbody", "thead", "tfoot"}, frozenset({"table"}))),
+    "a": (frozenset({"a"}), ROOMS),
+}
+DEEPEST = 256  # open elements; browsers have such a bound too
+
+
+@dataclass(slots=True, eq=False)
+class Element:
+    """An open element."""
+
+    name: str
+    look: Look
+    start: int = 0
+    """Where its text begins in the pieces written."""
+    hides: bool = False
+    """Whether it hides what would be seen without it."""
+    pre: bool = False
+    lists: int = 0
+    """How many lists it stands in."""
+    item: int = -1
+    """The number of a list's last item; -1 when its items have none."""
+    mark: int = 0
+    """The number of its marks when only the row tells whether it is seen."""
+    target: str = ""
+    """Where a link leads; "" for no link."""
+    owed: int = 0
+    """A cell's: the line ends owed before it."""

@@ -1,0 +1,138 @@
+"""HTML cut into tags, texts and comments by the rules of the HTML standard (13.2.5), the same on every Python.
+
+Three things make the standard library's parser unfit: before Python 3.14 it takes ``&region=`` in a link for ``®ion=``,
+its reading of comments and of ``<title>`` depends on the version, and before 3.13.6 an unclosed construct costs the
+square of the length. Here each character is looked at a bounded number of times.
+
+A template's own tags have been replaced by signs (`bulkmail.content.shield`). A sign may stand in the place of a tag's
+name, of an attribute or of a part of either.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from html.entities import html5
+from typing import NamedTuple
+
+_RAW = ("style", "script", "xmp", "iframe", "noembed", "noframes", "title", "textarea")
+_RAW_ENDS = {name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in _RAW}
+_TAG = re.compile(r"<(/?)([a-zA-Z][^ \t\n\f\r/>]*)")
+_SIGN = "\ufdd0[0-9]+\ufdd1"
+_SIGN_TAG = re.compile(rf"<(/?)({_SIGN}[^ \t\n\f\r/<>]*)(?=[^<>]*>)")
+_GAP = re.compile(r"[ \t\n\f\r/]*")
+_NAME = re.compile(rf"{_SIGN}|=?[^ \t\n\f\r/>=\ufdd0]*")
+_EQUALS = re.compile(r"[ \t\n\f\r]*=[ \t\n\f\r]*")
+_UNQUOTED = re.compile(r"[^ \t\n\f\r>]*")
+_COMMENT_END = re.compile("--!?>")
+_REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|([a-zA-Z][a-zA-Z0-9]*+(?:;|(?![=\ufdd0]))))")
+_HUGE = re.compile(r"&#(?:[xX]0*[0-9a-fA-F]{7,}|0*[0-9]{8,});?")  # beyond Unicode; int() refuses 4,300 digits
+
+
+class Token(NamedTuple):
+    """A piece of a document.
+
+    ``kind`` is ``text``, ``start``, ``end`` or ``comment``; ``data`` the text as it is written (see `text_value`), the
+    element's name in lower case, or what stands in the comment. ``attributes`` are resolved.
+    """
+
+    kind: str
+    data: str
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+def tokens(source: str) -> Iterator[Token]:
+    """The document ``source`` in its order. What is never closed reaches to the end, as in a browser."""
+    at = 0
+    while at < len(source):
+        start = source.find("<", at)
+        if start < 0:
+            start = len(source)
+        if start > at:
+            yield Token("text", source[at:start])
+            at = start
+            continue
+        found = _TAG.match(source, at) or _SIGN_TAG.match(source, at)
+        if found is None:
+            token, at = _other(source, at)
+            yield token
+            continue
+        closing, name = found[1], found[2].lower()
+        attributes, end = _attributes(source, found.end())
+        if end < 0:
+            yield Token("comment", source[at:])
+            return
+        yield Token("end" if closing else "start", name, attributes)
+        at = end
+        if name == "svg" and source[at - 2] == "/":
+            yield Token("end", name)
+        if not closing and name in _RAW_ENDS:
+            last = _RAW_ENDS[name].search(source, at)
+            until = last.start() if last else len(source)
+            yield Token("text", source[at:until])
+            at = until
+
+
+def text_value(source: str) -> str:
+    """A text with its character references resolved."""
+    return html.unescape(_HUGE.sub("\ufffd", source)) if "&" in source else source
+
+
+def attribute_value(source: str) -> str:
+    """An attribute's value with its references resolved (13.2.5.73).
+
+    A name without ``;`` before ``=``, a letter or a digit is no reference there: ``?a=1&region=eu`` stays as it is.
+    """
+    return _REFERENCE.sub(_resolved, source) if "&" in source else source
+
+
+def _resolved(found: re.Match[str]) -> str:
+    name = found[1]
+    return text_value(found[0]) if name is None or name in html5 else found[0]
+
+
+def _other(source: str, at: int) -> tuple[Token, int]:
+    """What begins with ``<`` and is no tag, and where it ends."""
+    if source.startswith("<!--", at):
+        found = _COMMENT_END.search(source, at + 2)  # "<!-->" is a whole comment
+        end = found.end() if found else len(source)
+        return Token("comment", source[at + 4 : end]), end
+    following = source[at + 1 : at + 3]
+    if following[:1] in ("!", "?") or (following[:1] == "/" and following[1:] not in ("", "\ufdd0")):
+        end = source.find(">", at) + 1 or len(source)
+        return Token("comment", source[at:end]), end
+    return Token("text", "<"), at + 1
+
+
+def _attributes(source: str, at: int) -> tuple[tuple[tuple[str, str], ...], int]:
+    """The attributes of a tag and where it ends; -1 when it does not."""
+    pairs: list[tuple[str, str]] = []
+    while True:
+        at = _end(_GAP, source, at)
+        if at >= len(source):
+            return (), -1
+        if source[at] == ">":
+            return tuple(pairs), at + 1
+        stop = _end(_NAME, source, at) or at
+        stop = stop if stop > at else at + 1  # a lone opening half of a sign
+        name, at = source[at:stop].lower(), stop
+        equals = _EQUALS.match(source, at)
+        value = ""
+        if equals:
+            at = equals.end()
+            quote = source[at : at + 1]
+            if quote in ('"', "'"):
+                stop = source.find(quote, at + 1)
+                if stop < 0:
+                    return (), -1
+                value, at = source[at + 1 : stop], stop + 1
+            else:
+                stop = _end(_UNQUOTED, source, at)
+                value, at = source[at:stop], stop
+        pairs.append((name, attribute_value(value)))
+
+
+def _end(pattern: re.Pattern[str], source: str, at: int) -> int:
+    found = pattern.match(source, at)
+    return found.end() if found else at

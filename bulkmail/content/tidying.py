@@ -1,0 +1,63 @@
+"""The last step of a text made from HTML, for each message: hidden parts go, and so do needless empty lines.
+
+A part of which only the row tells whether it is seen stands between two marks: ``number,style`` before it, the number
+alone behind it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bulkmail.content.hiding import hides
+
+_OPEN, _END = "\ufdd2", "\ufdd3"
+_UNSEEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufe00-\ufe0f"
+_UNSEEN += "\u00a0\u1680\u2000-\u200f\u202f\u205f\u2800\u3000"
+_MARK = re.compile(f"{_OPEN}[^{_OPEN}{_END}]*{_END}")
+NOTHING = re.compile(f"[ \t{_UNSEEN}]*")
+_EMPTY_LINE = re.compile(f"\n[ \t\r\f{_UNSEEN}]+(?=\n)")
+
+
+def opening_mark(number: int, style: str) -> str:
+    """What stands before part ``number``, which ``style`` hides or not; both may hold a template's tags."""
+    return f"{_OPEN}{number},{style}{_END}"
+
+
+def closing_mark(number: int) -> str:
+    """What stands behind part ``number``."""
+    return f"{_OPEN}{number}{_END}"
+
+
+def unmarked(text: str) -> str:
+    """The text without its marks, whatever they say."""
+    return _MARK.sub("", text)
+
+
+def tidy_text(text: str) -> str:
+    """A rendered text without its hidden parts, with at most one empty line in a row, and none at its ends."""
+    if _OPEN in text:
+        text = _shown(text)
+    if " \n" in text:
+        text = "\n".join([line.rstrip(" ") for line in text.split("\n")])
+    text = _EMPTY_LINE.sub("\n", f"\n{text}\n")
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip("\n") + "\n"
+
+
+def _shown(text: str) -> str:
+    """A rendered text without its marks and without what stands between two marks that hide."""
+    first, *rest = text.split(_OPEN)
+    kept, hiding = [first], ""
+    for part in rest:
+        mark, _end, following = part.partition(_END)
+        number, _comma, style = mark.partition(",")
+        if not hiding and hides(style):
+            hiding = number
+        elif hiding == number and not _comma:
+            hiding = ""
+            if kept[-1].endswith("\n"):
+                following = following.removeprefix("\n")
+        if not hiding:
+            kept.append(following)
+    return "".join(kept)
