@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bulkmail.campaign.encoding import refuse
 from bulkmail.campaign.lines import Lines
+from bulkmail.campaign.names import USUAL_NAMES, plain_name
 from bulkmail.mail import Problem, Refused
 
-ADDRESS_NAMES = frozenset({"email", "e-mail", "email address", "mail"})
 DELIMITERS = (",", ";", "\t", "|")
 _NAMES = {",": "comma", ";": "semicolon", "\t": "TAB", "|": "bar"}
 _ADDRESS_LIKE = re.compile(r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_BROKEN = re.compile(r"\s*[\r\n]+\s*")
 _SAMPLE = 20
+_MOST_LINES = 50  # of one header
 _CHECKED_ROWS = 100
 _MANY = 10
+_SHOWN = 10  # column names in a message
 MAX_COLUMNS = 1000
 _ABOUT_CONSENT = re.compile(
     r"((e_?)?mail_)?(status|(un)?subscri(bed?|ption)(_status|_at|_on|_date)?)|opt(ed)?_?(in|out)(_at|_on|_date)?"
@@ -33,18 +36,16 @@ _ABOUT_CONSENT = re.compile(
 @dataclass(frozen=True)
 class Header:
     """``names`` are trimmed; ``roles`` gives the index of each column that was looked for; ``places`` the column of
-    the text (from 1) where each name begins.
+    the text (from 1) where each name begins; ``nameless`` how many columns behind them have no name; ``lines`` over how
+    many lines it goes (then each place is 1).
     """
 
     delimiter: str
     names: tuple[str, ...]
     places: tuple[int, ...]
     roles: Mapping[str, int]
-
-
-def plain_name(name: str) -> str:
-    """A column name for comparing: lower case, single spaces."""
-    return " ".join(name.split()).casefold()
+    nameless: int = 0
+    lines: int = 1
 
 
 def split(text: str, delimiter: str) -> list[str] | None:
@@ -53,6 +54,26 @@ def split(text: str, delimiter: str) -> list[str] | None:
         return next(csv.reader([text], delimiter=delimiter, strict=True), [])
     except csv.Error:
         return None
+
+
+def first_record(texts: Sequence[str], delimiter: str) -> tuple[list[str], int] | None:
+    """Cells and lines of the record that ``texts`` begin with, or None where its quotes are not in order.
+
+    A record over several lines is none where one of the further lines holds an address: then a stray quote opened it.
+    """
+    fed = 0
+
+    def feed() -> Iterator[str]:
+        nonlocal fed
+        for text in texts[:_MOST_LINES]:
+            fed += 1
+            yield text.rstrip("\r\n") + "\n"
+
+    try:
+        cells = next(csv.reader(feed(), delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return None
+    return None if any(_ADDRESS_LIKE.search(text) for text in texts[1:fed]) else (cells, fed)
 
 
 def is_announcement(text: str) -> str | None:
@@ -64,46 +85,59 @@ def is_announcement(text: str) -> str | None:
 def read_header(
     path: str,
     line: int,
-    text: str,
-    sample: Sequence[str],
+    texts: Sequence[str],
     *,
     wanted: Mapping[str, frozenset[str]],
     delimiter: str | None = None,
 ) -> Header:
-    """The header in ``text``. ``wanted`` maps a role to the names it goes by; one of them must be there, none twice.
+    """The header that ``texts`` begin with. ``wanted`` maps a role to its plain names; one of them must be there.
 
     Raises Refused with all problems, each at its line and column.
     """
-    text = text.rstrip("\r\n")
+    text = texts[0].rstrip("\r\n")
     if "\r" in text:
         raise refuse(path, "lines end in a bare CR; save the file with LF or CR LF", line, text.index("\r") + 1)
-    names_wanted = frozenset[str]().union(*wanted.values())
-    best: tuple[tuple[bool, int, int], str, list[str]] | None = None
-    torn = False
-    for candidate in (delimiter,) if delimiter else DELIMITERS:
-        cells = split(text, candidate)
-        if cells is None:
-            torn = True
-            continue
-        even = sum(len(split(row, candidate) or ()) == len(cells) for row in sample) if len(cells) > 1 else 0
-        rank = (any(plain_name(cell) in names_wanted for cell in cells), even, len(cells))
-        if best is None or rank > best[0]:
-            best = rank, candidate, cells
-    if best is None or (torn and not best[0][0]):
-        raise refuse(path, 'the header has a quote out of place; write "a name" or a name', line, text.find('"') + 1)
-    _, chosen, cells = best
-    if len(cells) > MAX_COLUMNS:
-        words = f"the header has {len(cells):,} columns and {MAX_COLUMNS:,} are read; leave out what no template uses"
-        raise refuse(path, words, line, 1)
-    names = tuple(cell.strip() for cell in cells)
-    places = _places(text, chosen)
-    if len(places) != len(names):  # a quote inside a bare name
-        places = (1,) * len(names)
-    header = Header(chosen, names, places, {})
+    header = _split_best(path, line, texts, wanted, delimiter)
+    if len(header.names) > MAX_COLUMNS:
+        many = f"the header has {len(header.names):,} columns and {MAX_COLUMNS:,} are read"
+        raise refuse(path, f"{many}; leave out what no template uses", line, 1)
     roles, problems = _roles(path, line, header, wanted)
+    if not roles:
+        problems.append(_nowhere(path, line, header, texts[header.lines :]))
     if problems:
         raise Refused(problems)
     return replace(header, roles=roles)
+
+
+def _split_best(
+    path: str, line: int, texts: Sequence[str], wanted: Mapping[str, frozenset[str]], delimiter: str | None
+) -> Header:
+    """The header split at the delimiter under which it makes most sense, its roles not looked for yet."""
+    names_wanted = frozenset[str]().union(*wanted.values())
+    best: tuple[tuple[bool, int, int], str, list[str], int] | None = None
+    torn = False
+    for candidate in (delimiter,) if delimiter else DELIMITERS:
+        record = first_record(texts, candidate)
+        if record is None:
+            torn = True
+            continue
+        cells, count = record
+        sample = [row for row in texts[count : count + _SAMPLE] if row.strip()]
+        even = sum(len(split(row, candidate) or ()) == len(cells) for row in sample) if len(cells) > 1 else 0
+        rank = (any(plain_name(cell) in names_wanted for cell in cells), even, len(cells))
+        if best is None or rank > best[0]:
+            best = rank, candidate, cells, count
+    text = texts[0].rstrip("\r\n")
+    if best is None or (torn and not best[0][0] and any('"' in cell for cell in best[2])):
+        raise refuse(path, 'the header has a quote out of place; write "a name" or a name', line, text.find('"') + 1)
+    _, chosen, cells, count = best
+    names = [_BROKEN.sub(" ", cell.strip()) for cell in cells]
+    while len(names) > 1 and not names[-1]:
+        names.pop()
+    places = _places(text, chosen)
+    if count > 1 or len(places) != len(cells):  # a quote inside a bare name, or several lines
+        places = (1,) * len(cells)
+    return Header(chosen, tuple(names), places[: len(names)], {}, len(cells) - len(names), count)
 
 
 def find_header(lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: str | None) -> tuple[int, Header]:
@@ -121,10 +155,10 @@ def find_header(lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: s
     wrong = lines.bad.get(lines.at)
     if wrong:
         raise refuse(lines.path, f"{wrong[1]}; {_remedy(lines)}", number, wrong[0])
-    sample = [row for row in lines.texts[lines.at + 1 : lines.at + 1 + _SAMPLE] if row.strip()]
-    header = read_header(lines.path, number, text, sample, wanted=wanted, delimiter=delimiter)
-    _check_encoding(lines)
-    lines.advance(1)
+    texts = lines.texts[lines.at : lines.at + _MOST_LINES + _CHECKED_ROWS]
+    header = read_header(lines.path, number, texts, wanted=wanted, delimiter=delimiter)
+    _check_encoding(lines, header)
+    lines.advance(header.lines)
     return number, header
 
 
@@ -144,14 +178,15 @@ def notices(path: str, line: int, header: Header) -> list[Problem]:
 def _roles(
     path: str, line: int, header: Header, wanted: Mapping[str, frozenset[str]]
 ) -> tuple[dict[str, int], list[Problem]]:
-    names, delimiter = header.names, header.delimiter
+    """The columns that are wanted, and what is wrong with the names. Raises Refused where they are no names."""
+    names = header.names
     problems = []
     seen: dict[str, int] = {}
     roles: dict[str, int] = {}
     for index, (name, place) in enumerate(zip(names, header.places, strict=True)):
         if _ADDRESS_LIKE.fullmatch(name):
             text = "the first row holds an address: a CSV without a header is refused; "
-            return {}, [Problem(path, line, place, text + "put the column names first, such as email,first_name")]
+            raise refuse(path, text + "put the column names first, such as email,first_name", line, place)
         if not name:
             problems.append(Problem(path, line, place, f"column {index + 1} has no name; name it or remove it"))
             continue
@@ -162,19 +197,38 @@ def _roles(
             problems.append(Problem(path, line, place, text))
             continue
         seen[name] = index
-        for role, aliases in wanted.items():
-            if plain_name(name) in aliases:
-                if role in roles:
-                    text = f"two columns could be the {role}, `{names[roles[role]]}` and `{name}`; rename one"
-                    problems.append(Problem(path, line, place, text))
-                else:
-                    roles[role] = index
-    if not roles:
-        aliases_ = " or ".join(sorted(alias for aliases in wanted.values() for alias in aliases))
-        have = ", ".join(names[:10]) + (" ..." if len(names) > 10 else "")
-        text = f"no column is named {aliases_}; the header, split at {_NAMES[delimiter]}, has: {have}"
-        problems.append(Problem(path, line, 1, text))
+    for role, aliases in wanted.items():
+        found = [index for name, index in seen.items() if plain_name(name) in aliases]
+        usual = [index for index in found if plain_name(names[index]) in USUAL_NAMES]
+        for index in (usual or found)[:1]:
+            roles[role] = index
+        for index in (usual or found)[1:]:
+            text = f"two columns could be the {role}, `{names[roles[role]]}` and `{names[index]}`; rename one"
+            problems.append(Problem(path, line, header.places[index], text))
     return roles, problems
+
+
+def _nowhere(path: str, line: int, header: Header, rows: Sequence[str]) -> Problem:
+    """No column has a name that is known: which of them holds addresses, and what to write."""
+    names = header.names
+    records = [cells for row in rows if row.strip() and (cells := split(row.rstrip("\r"), header.delimiter))]
+    holding = []
+    for index in range(len(names)):
+        filled = [cells[index] for cells in records if index < len(cells) and cells[index].strip()]
+        if sum(bool(_ADDRESS_LIKE.search(cell)) for cell in filled) * 2 > len(filled):
+            holding.append(index)
+    if holding:
+        which = " and of ".join(f"column {index + 1}, `{names[index]}`," for index in holding[:_SHOWN])
+        rename = "that column" if len(holding) == 1 else "the one to be mailed"
+        text = (
+            f"no column has a name known for addresses; the cells of {which} hold addresses: rename {rename} to `email`"
+        )
+        return Problem(path, line, header.places[holding[0]], text)
+    have = ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+    text = "no column is named `email`, or has another name known for addresses; the header, split at "
+    return Problem(
+        path, line, 1, f"{text}{_NAMES[header.delimiter]}, has: {have}; name the column of the addresses `email`"
+    )
 
 
 def _places(text: str, delimiter: str) -> tuple[int, ...]:
@@ -189,16 +243,28 @@ def _places(text: str, delimiter: str) -> tuple[int, ...]:
     return tuple(places)
 
 
-def _check_encoding(lines: Lines) -> None:
-    """Raises Refused where not one row but the encoding is wrong: most of the first rows cannot be decoded."""
-    first = lines.at + 1
-    rows = [index for index in range(first, min(first + _CHECKED_ROWS, len(lines.texts))) if lines.texts[index].strip()]
+def _check_encoding(lines: Lines, header: Header) -> None:
+    """Raises Refused where not one row but the encoding is wrong: most of the first rows cannot be decoded.
+
+    Rows are those with an ``@`` where the address belongs: a footer, mostly ASCII, does not count against them.
+    """
+    if not lines.bad:
+        return
+    first = lines.at + header.lines
+    all_rows = [at for at in range(first, min(first + _CHECKED_ROWS, len(lines.texts))) if lines.texts[at].strip()]
+    rows = [index for index in all_rows if _has_address(lines.texts[index], header)] or all_rows
     bad = [index for index in rows if index in lines.bad]
     accented = sum(not lines.texts[index].isascii() for index in rows)
     most = len(bad) * 2 > len(rows) or (len(bad) >= _MANY and len(bad) * 10 >= accented * 9)
     if len(bad) > 1 and most:
         column, words = lines.bad[bad[0]]
         raise refuse(lines.path, f"{words}; {_remedy(lines)}", lines.line + bad[0] - lines.at, column)
+
+
+def _has_address(text: str, header: Header) -> bool:
+    cells = split(text.rstrip("\r"), header.delimiter) or text.split(header.delimiter)
+    at = header.roles.get("address", len(cells))
+    return at < len(cells) and "@" in cells[at]
 
 
 def _remedy(lines: Lines) -> str:

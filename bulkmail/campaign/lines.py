@@ -153,7 +153,8 @@ class Lines:
             if len(held) > LONGEST_LINE:
                 self._skip(held)
                 return
-        if self._position == len(held) and held.startswith(BOM_UTF8):
+        at_start = self._position == len(held)
+        while at_start and held.startswith(BOM_UTF8):  # two of them where the file was saved twice
             self._hasher.update(BOM_UTF8)
             self.offset += len(BOM_UTF8)
             held = held[len(BOM_UTF8) :]

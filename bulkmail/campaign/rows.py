@@ -6,7 +6,11 @@ What counts as good is RFC 4180 with any of four delimiters and LF or CR LF. Kno
   close within 50 lines, or grows over 32 KiB, or holds a line that would be a good row by itself, or breaks the
   rules of quoting, is taken back: its first line alone is the bad row, and reading goes on at the next line.
 - A quote inside a bare value (``5" pipe``) is no delimiter and stays as it is.
-- Short and long rows, control characters, a bare CR outside quotes, bytes that cannot be decoded and values over
+- A row with fewer cells than the header has empty last cells (spreadsheets leave them out), as long as its address is
+  there. Behind a record that was taken back such a row may be a piece of it: for 50 lines it is a bad row then, unless
+  the list has had short rows before.
+- Columns behind the last name of the header may be there without a name as long as they are empty.
+- Long rows, control characters, a bare CR outside quotes, bytes that cannot be decoded and values over
   131,072 characters make a bad row. Line ends inside quotes are data. Blank lines are no rows.
 
 The quick way, for a window without quotes and anything odd, splits at the delimiter and is three times as fast.
@@ -19,9 +23,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from bulkmail.campaign.header import ADDRESS_NAMES, find_header
+from bulkmail.campaign.header import find_header
 from bulkmail.campaign.lines import LONGEST_CELL, Lines
-from bulkmail.mail import AddressError, parse_address
+from bulkmail.campaign.names import ADDRESS_NAMES
+from bulkmail.mail import AddressError, address_in
 
 Row = tuple[int, list[str], str, str]
 """(physical line, cells, the cells as a JSON array, what is wrong or ``""``); a bad row's cells are made to fit."""
@@ -53,6 +58,10 @@ class Rows:
         self._delimiter = self.header.delimiter
         self._width = len(self.header.names)
         self._address_at = self.header.roles.get("address", -1)
+        self._widest = self._width + self.header.nameless
+        self._roles = tuple(self.header.roles.values())
+        self._has_short = False  # short rows have been taken
+        self._taken_back = -_MOST_LINES  # the line of the last record that was taken back
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
         self._next_line = self._last_line = 0  # of the window: what the csv reader is fed
         self._reader = self._new_reader()
@@ -87,7 +96,7 @@ class Rows:
                 encoded = f'["{text.replace(delimiter, _BETWEEN)}"]' if bare else self._encode(cells)
                 rows.append((number, cells, encoded, ""))
             elif text.strip():
-                rows.append(self._bad_row(number, cells, self._ragged(cells)))
+                rows.append(self._fitted(number, cells))
         lines.advance(len(texts))
 
     def _take_evenly(self, rows: list[Row], limit: int) -> bool:
@@ -109,7 +118,7 @@ class Rows:
                 encoded = f'["{joined}"]' if bare else self._encode(cells)
                 rows.append((number, cells, encoded, ""))
             elif text.strip():
-                rows.append(self._bad_row(number, cells, self._ragged(cells)))
+                rows.append(self._fitted(number, cells))
         lines.advance(len(texts))
         return True
 
@@ -134,11 +143,11 @@ class Rows:
                     wrong = _BARE_CR
                 elif len(text) > LONGEST_CELL and max(map(len, cells)) > LONGEST_CELL:
                     wrong = _TOO_LONG
-            wrong = self._wrong_bytes(at, count) or wrong or self._ragged(cells)
+            wrong = self._wrong_bytes(at, count) or wrong
             if not wrong and lines.has_controls:
                 wrong = self._control(cells)
             lines.advance(count)
-            rows.append(self._bad_row(number, cells, wrong) if wrong else (number, cells, self._encode(cells), ""))
+            rows.append(self._bad_row(number, cells, wrong) if wrong else self._fitted(number, cells))
 
     def _quoted(self, at: int) -> tuple[list[str], int, str] | None:
         """The record that begins at ``texts[at]``: cells, lines, what is wrong. None where more must be read first."""
@@ -155,7 +164,8 @@ class Rows:
             wrong = next((words for start, words in _SENTENCES.items() if what.startswith(start)), _STRAY)
             return self._first_line(at, wrong, doubtful=fed > at + 1 or wrong == _UNCLOSED)
         count = self._next_line - at
-        if count > 1 and (max(map(len, cells)) > _LONGEST_SPREAD or self._swallows(at + 1, at + count)):
+        spread = max(map(len, cells)) > _LONGEST_SPREAD if count > 1 else False
+        if spread or (count > 1 and (self._address_spreads(cells) or self._swallows(at + 1, at + count))):
             return self._first_line(at, _UNCLOSED, doubtful=True)
         return cells, count, ""
 
@@ -163,6 +173,7 @@ class Rows:
         """The record at ``texts[at]`` taken back: what its first line seems to hold, for the report."""
         if doubtful:
             self.lines.doubt()
+        self._taken_back = self.lines.line
         text = self.lines.texts[at].rstrip("\r").replace('"', "")
         return text.split(self._delimiter), 1, wrong
 
@@ -179,12 +190,19 @@ class Rows:
                 continue
             try:
                 cells = next(csv.reader([text], delimiter=self._delimiter))
-                parse_address(cells[self._address_at])
+                address_in(cells[self._address_at])
             except (csv.Error, IndexError, AddressError):
                 continue
-            if len(cells) == self._width or (len(cells) < self._width and text.count('"') % 2):
+            if len(cells) < self._width:
+                if self._has_short or text.count('"') % 2:
+                    return True
+            elif len(cells) <= self._widest:
                 return True
         return False
+
+    def _address_spreads(self, cells: list[str]) -> bool:
+        """Whether the address goes over several lines, which none does: then the quote before it was a stray one."""
+        return 0 <= self._address_at < len(cells) and "\n" in cells[self._address_at].strip()
 
     def _feed(self) -> Iterator[str]:
         while self._next_line < self._last_line:
@@ -204,14 +222,37 @@ class Rows:
                     return f"{bad[index][1]}{where}; correct it"
         return ""
 
-    def _ragged(self, cells: list[str]) -> str:
+    def _fitted(self, number: int, cells: list[str]) -> Row:
+        """The row with as many cells as there are names, where that can be."""
         if len(cells) == self._width:
-            return ""
-        many = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
-        return f"the row has {many} and the header {self._width}; a value with the delimiter in it needs quotes"
+            return number, cells, self._encode(cells), ""
+        wrong = self._ragged(number, cells)
+        if wrong:
+            return self._bad_row(number, cells, wrong)
+        cells = [*cells[: self._width], *[""] * (self._width - len(cells))]
+        return number, cells, self._encode(cells), ""
+
+    def _ragged(self, number: int, cells: list[str]) -> str:
+        """What is wrong with the number of cells."""
+        count, width = len(cells), self._width
+        many = f"the row has {count} cell{'s' if count > 1 else ''} and the header {self._widest}"
+        if count < width:
+            if not any(cell.strip() for cell in cells):
+                return ""  # the address is empty, as in a row of full length
+            if not any(at < count and cells[at].strip() for at in self._roles):
+                return f"{many}, and none holds the address; correct or remove the row"
+            if not self._has_short and 0 <= number - self._taken_back < _MOST_LINES:
+                return f"{many}, and a record before it was broken, of which this may be a part; correct that one"
+            self._has_short = True
+        elif count > self._widest:
+            return f"{many}; a value with the delimiter in it needs quotes"
+        elif any(cell.strip() for cell in cells[width:]):
+            at = next(at for at in range(width, count) if cells[at].strip())
+            return f"there is a value in column {at + 1}, which has no name in the header; name it or remove the value"
+        return ""
 
     def _control(self, cells: list[str]) -> str:
-        for name, cell in zip(self.header.names, cells, strict=True):
+        for name, cell in zip(self.header.names, cells, strict=False):
             found = _CONTROL.search(cell)
             if found:
                 return f"the value of `{name}` has the control character U+{ord(found[0]):04X}; remove it"

@@ -21,13 +21,14 @@ from struct import Struct
 
 from bulkmail.campaign.encoding import encoding_of
 from bulkmail.campaign.entries import keys_of
-from bulkmail.campaign.header import ADDRESS_NAMES, DELIMITERS, plain_name, split
+from bulkmail.campaign.header import DELIMITERS, first_record
 from bulkmail.campaign.keys import digest_of
 from bulkmail.campaign.lines import Lines
+from bulkmail.campaign.names import ADDRESS_NAMES, DOMAIN_NAMES, plain_name
 from bulkmail.campaign.rows import Rows
 from bulkmail.mail import AddressError, Problem, Refused
 
-_WANTED = {"address": ADDRESS_NAMES, "domain": frozenset({"domain"})}
+_WANTED = {"address": ADDRESS_NAMES, "domain": DOMAIN_NAMES}
 _LOW = Struct("<Q8x")
 _MOST_PROBLEMS = 20
 _BATCH = 2000
@@ -146,29 +147,30 @@ def _entries(path: str, encoding: str) -> Iterator[tuple[int, str, str]]:
     """(line, entry, what is wrong) for each entry of a list."""
     lines = Lines(path, encoding)
     try:
-        first = _first_line(lines)
-        if first is not None and _is_header(first):
+        first = _to_first(lines)
+        if first and _is_header(lines.texts[lines.at :]):
             yield from _from_csv(Rows(lines, _WANTED))
-        elif first is not None:
+        elif first:
             yield from _from_plain(lines)
         lines.confirm()
     finally:
         lines.close()
 
 
-def _first_line(lines: Lines) -> str | None:
-    """The first line that is neither blank nor a comment; those before it are consumed."""
+def _to_first(lines: Lines) -> bool:
+    """Whether there is a line that is neither blank nor a comment; those before it are consumed."""
     while lines.at < len(lines.texts) or lines.fill():
         text = lines.texts[lines.at].strip()
         if text and not text.startswith("#"):
-            return text
+            return True
         lines.advance(1)
-    return None
+    return False
 
 
-def _is_header(text: str) -> bool:
+def _is_header(texts: Sequence[str]) -> bool:
     names = frozenset[str]().union(*_WANTED.values())
-    return any(plain_name(cell) in names for mark in DELIMITERS for cell in split(text, mark) or ())
+    records = [first_record(texts, delimiter) for delimiter in DELIMITERS]
+    return any(plain_name(cell) in names for record in records if record is not None for cell in record[0])
 
 
 def _from_plain(lines: Lines) -> Iterator[tuple[int, str, str]]:

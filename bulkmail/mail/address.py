@@ -123,7 +123,7 @@ def parse_address(text: str) -> Address:
     local, at, domain = text.rpartition("@")
     found = unseen(local) or unseen(_JOINERS.sub("", domain))
     if found:
-        raise AddressError(f"the address has {found}; remove it")
+        raise AddressError(f"the address has {found}")
     if not at:
         raise AddressError(f"{text!r} has no @")
     if not local:

@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.campaign.header import ADDRESS_NAMES, is_announcement, notices, read_header, split
+from bulkmail.campaign.header import is_announcement, notices, read_header, split
+from bulkmail.campaign.names import ADDRESS_NAMES
 from bulkmail.mail import Refused
 
 WANTED = {"address": ADDRESS_NAMES}
 
 
 def header(text, *sample, delimiter=None):
-    return read_header("list.csv", 1, text, sample, wanted=WANTED, delimiter=delimiter)
+    return read_header("list.csv", 1, [*text.split("\n"), *sample], wanted=WANTED, delimiter=delimiter)
 
 
 def refusal(text, *sample):
@@ -45,9 +46,12 @@ def test_a_given_delimiter_is_not_guessed_again():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("name,city", "list.csv:1:1: no column is named e-mail or email or email address or mail; the header, split"),
+        (
+            "name,city",
+            "list.csv:1:1: no column is named `email`, or has another name known for addresses; the header, ",
+        ),
         ("email,,city", "list.csv:1:7: column 2 has no name; name it or remove it"),
-        ("email,city,", "list.csv:1:12: column 3 has no name"),
+        ("email,,city,", "list.csv:1:7: column 2 has no name"),
         ("email,city, city ", "list.csv:1:12: the column name `city` is there twice (also as column 2); rename one"),
         ("email,x,E-Mail", "list.csv:1:9: two columns could be the address, `email` and `E-Mail`; rename one"),
         ("Bob,bob@example.com,x", "list.csv:1:5: the first row holds an address: a CSV without a header is refused"),
@@ -60,6 +64,60 @@ def test_a_given_delimiter_is_not_guessed_again():
 def test_refusals_have_line_column_and_remedy(text, expected):
     (problem,) = refusal(text)
     assert problem.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "E-mail Address", "E-Mail-Adresse", "Adresse e-mail", "Indirizzo email", "E-mail 1 - Value", "email_address",
+        "EmailAddress", "E_Mail", "Primary Email", "E-post", "Correo electr\u00f3nico", "CORREO ELECTRONICO",
+        "E\u2011Mail", "E-mail:", "E-mail del partecipante", "Courriel", "Endere\u00e7o de e-mail",
+        "\u30e1\u30fc\u30eb\u30a2\u30c9\u30ec\u30b9", "email\u200b", "\uff25\uff2d\uff21\uff29\uff2c",
+    ],
+)  # fmt: skip
+def test_the_names_of_common_exports_are_known(name):
+    assert header(f"name,{name}").roles == {"address": 1}
+
+
+def test_a_usual_name_goes_before_one_that_says_more():
+    assert header("Billing Email,Email,Work Email").roles == {"address": 1}
+    (problem,) = refusal("Work Email,Personal Email")
+    assert problem.startswith("list.csv:1:12: two columns could be the address, `Work Email` and `Personal Email`")
+
+
+def test_the_column_that_holds_addresses_is_named_with_what_to_write():
+    (problem,) = refusal("Name,Login", "Ann,ann@x.example", ",", "Bob,bob@x.example ::: b@y.example")
+    assert problem == (
+        "list.csv:1:6: no column has a name known for addresses; the cells of column 2, `Login`, hold addresses: "
+        "rename that column to `email`"
+    )
+    (problem,) = refusal("A;B;C", "a@x.example;b@x.example;c", ";d@x.example;")
+    assert "the cells of column 1, `A`, and of column 2, `B`, hold addresses: rename the one to be mailed" in problem
+
+
+def test_names_in_quotes_of_which_none_is_known_are_no_quote_out_of_place():
+    (problem,) = refusal('"Name","City"', '"Ann","Rome"')
+    assert problem.endswith("split at comma, has: Name, City; name the column of the addresses `email`")
+    assert header('"Name","E-mail Address"', '"Ada","ada@acorn.example"').roles == {"address": 1}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_name_may_go_over_several_lines(end):
+    found = header(f'email,"first{end}name",name', "b1@a.test,Jo,Al")
+    assert (found.names, found.lines, found.places) == (("email", "first name", "name"), 2, (1, 1, 1))
+
+
+def test_a_stray_quote_does_not_make_rows_part_of_the_header():
+    (problem,) = refusal('email,"name', 'ann@x.example,"Ann"', 'bob@x.example,"Bob"')
+    assert "the header has a quote out of place" in problem
+    (problem,) = refusal('email,"name', 'ann@x.example,Ann"')
+    assert "the header has a quote out of place" in problem
+
+
+def test_last_columns_may_have_no_name():
+    found = header("email;name;;")
+    assert (found.names, found.nameless) == (("email", "name"), 2)
+    assert header("email,").names == ("email",)
 
 
 def test_all_problems_come_at_once():

@@ -90,7 +90,7 @@ def test_with_one_file_a_duplicate_is_told_by_its_row(write):
 
 def test_invalid_and_suppressed_rows_are_nobodys_first(write):
     gone = write("gone.txt", "b.de\n")
-    text = "email,x\na@b.de,1\na@b.de,2\nc@d.de\nc@d.de,3\n"
+    text = "email,x\na@b.de,1\na@b.de,2\nc@d.de,3,4\nc@d.de,3\n"
     answers, settled, _ = drain(Intake([write("a.csv", text)], suppress=[gone]))
     assert [row[6] for row in rows_of(answers)] == ["suppressed", "suppressed", "invalid", "ok"]
     assert settled == []

@@ -76,6 +76,26 @@ def test_an_entry_stops_who_it_plainly_means(listed):
     assert not why(suppression, "ann@a.de")
 
 
+def test_short_rows_of_a_csv_stop_who_they_name(listed):
+    suppression, _ = listed("email,domain,why\nann@a.de\n,b.de\n")
+    assert why(suppression, "ann@a.de")
+    assert why(suppression, "x@b.de")
+    (problem,) = refusal(listed, "email,domain,why\n \n,\n\nfoo,bar,x,y\n")
+    assert problem.line == 5
+
+
+def test_headers_of_common_exports_are_headers(listed):
+    for header in ('"Name","E-mail Address"', 'Name,"E-Mail\n-Adresse"', "\ufeff\ufeffname,Correo", "x,Domain"):
+        suppression, _ = listed(header + "\nAnn,ann.example\n")
+        assert why(suppression, "x@ann.example")
+
+
+def test_a_domain_that_sounds_like_a_column_is_none(listed):
+    suppression, _ = listed("me.il\ne.mail\n")
+    assert why(suppression, "x@me.il")
+    assert why(suppression, "x@e.mail")
+
+
 def test_a_pattern_is_refused_with_its_line(listed):
     (problem,) = refusal(listed, "ann@a.de\nb*b@a.de\n")
     assert (problem.line, problem.column) == (2, 1)
@@ -108,8 +128,8 @@ def test_the_problems_of_all_lists_are_told_at_once(listed):
 
 
 def test_a_csv_with_a_bad_row_is_refused(listed):
-    (ragged, nobody) = refusal(listed, "email,why\nbob@x.de\n,something\n")
-    assert (ragged.line, ragged.message[:20]) == (2, "the row has 1 cell a")
+    (ragged, nobody) = refusal(listed, "email,why\nbob@x.de,a,b\n,something\n")
+    assert (ragged.line, ragged.message[:21]) == (2, "the row has 3 cells a")
     assert (nobody.line, nobody.message[:17]) == (3, "the row names nei")
 
 
