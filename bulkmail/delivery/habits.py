@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from bulkmail.delivery.flights import MOST_TOGETHER
-from bulkmail.mail import Fate, Peer, Stage
+from bulkmail.mail import Category, Fate, Peer, Stage
 from bulkmail.routing import Site
-from bulkmail.shaping import Doubts, Habit, Hint, Suspicion, hint, judge, learn, messages_now, takes
+from bulkmail.shaping import Doubts, Habit, Hint, Suspicion, hint, judge, learn, messages_now, partly, takes
 from bulkmail.smtp import Closed, Settled, Transaction
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from bulkmail.net import Connection
 
 _log = Logger("bulkmail")
+
+_MISREAD = 2
 
 
 class Habits:
@@ -44,14 +46,21 @@ class Habits:
         # messages that the server answered, the last answer's time, and the transaction it was for
         self._carried: dict[Connection, tuple[int, float, Transaction | None]] = {}
         self._suspicion: Suspicion | None = None
+        self._misread = 0  # so many in a row that were announced behind a dot were taken for something else
+        self._misread_last: Transaction | None = None
         self._doubts = Doubts()
         self._doubted: set[Connection] = set()  # they had messages without an answer, and are about to end
         self.recipients = MOST_TOGETHER
         self._alone_since = 0.0  # connections opened from then on announce nothing behind a dot
         self.look_up()
 
-    def settled(self, connection: Connection, transaction: Transaction, event: Settled) -> None:
-        """A recipient has its fate: where that is the server's answer, the connection has carried one message more."""
+    def settled(self, connection: Connection, transaction: Transaction, event: Settled) -> Settled:
+        """A recipient has its fate: where that is the server's answer, the connection has carried one message more.
+
+        Returns the event, with a note where the answer is to several recipients and not the same for each.
+        """
+        if transaction.behind:
+            self._announced(transaction, event)
         if event.reply is not None and event.reply.code != 421 and event.fate is not Fate.UNTRIED:
             count, _, last = self._carried.get(connection, (0, 0.0, None))
             self._carried[connection] = count + (transaction is not last), self._street.now(), transaction
@@ -61,6 +70,25 @@ class Habits:
             self._doubted.add(connection)
             recipient = transaction.recipients[event.index]
             self._doubts.unanswered(recipient, connection.started_at, self._street.now())
+
+        if event.fate is Fate.ACCEPTED and len(transaction.recipients) > 1 and event.reply and partly(event.reply):
+            self.recipients = 1
+            self._street.sites.learn(self._site.key, learn(Habit.RECIPIENTS, self._street.wall(), 1))
+            count = len(transaction.recipients)
+            return event._replace(note=f"not for each of the {count} recipients, and it does not say for which")
+        return event
+
+    def _announced(self, transaction: Transaction, event: Settled) -> None:
+        """What became of a message that was announced behind the dot of another one."""
+        if event.fate is not Fate.UNTRIED:
+            self._misread = 0
+        elif event.category is Category.PROTOCOL and transaction is not self._misread_last:
+            self._misread += 1
+            self._misread_last = transaction
+            if self._misread >= _MISREAD and self.follows:
+                self._broken(Habit.FOLLOW, "takes nothing behind a message", event.note)
+                self._alone_since = self._street.now()
+                self.look_up()
 
     def too_many(self, event: Settled, index: int) -> bool:
         """Whether this recipient, at ``index`` of several, was refused only because of those before it."""
@@ -86,12 +114,12 @@ class Habits:
         doubted = connection in self._doubted
         self._doubted.discard(connection)
         if closed.chunking_failed and self.chunks:
-            self._broken(Habit.CHUNKING, "cannot do CHUNKING, it is no longer used", closed)
+            self._broken(Habit.CHUNKING, "cannot do CHUNKING, it is no longer used", closed.reason)
         elif closed.pipelining_failed and self.follows:
-            self._broken(Habit.FOLLOW, "loses count of pipelined messages", closed)
+            self._broken(Habit.FOLLOW, "loses count of pipelined messages", closed.reason)
             self._alone_since = self._street.now()
         elif closed.pipelining_failed and self.groups and connection.started_at >= self._alone_since:
-            self._broken(Habit.PIPELINING, "cannot do PIPELINING, it is no longer used", closed)
+            self._broken(Habit.PIPELINING, "cannot do PIPELINING, it is no longer used", closed.reason)
         elif count and self._carried_all(connection, closed, peer, count, last):
             self._doubts = Doubts()  # that was the reason
         elif doubted and self._doubts.repeated:
@@ -117,10 +145,10 @@ class Habits:
             )
         street.sites.learn(self._site.key, learn(Habit.UNANSWERED, street.wall()))
 
-    def _broken(self, habit: Habit, words: str, closed: Closed) -> None:
+    def _broken(self, habit: Habit, words: str, why: str) -> None:
         street = self._street
         if street.sites.known(self._site.key, habit, street.wall()) is None:
-            _log.warn("{site} {words}: {why}", site=self._site.name, words=words, why=closed.reason)
+            _log.warn("{site} {words}: {why}", site=self._site.name, words=words, why=why)
             street.sites.learn(self._site.key, learn(habit, street.wall()))
 
     def _count(self, said: Hint, count: int, opened: float) -> bool:

@@ -275,7 +275,7 @@ class Lane:
 
     def settled(self, conn: Connection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
         """One recipient has its fate."""
-        self.habits.settled(conn, transaction, event)
+        event = self.habits.settled(conn, transaction, event)
         message = self._flights.landed(conn, transaction, index)
         if self._street.turned_away(event) or (event.fate is not Fate.ACCEPTED and self._untried(conn, event)):
             self._again(message)

@@ -125,6 +125,9 @@ class Ledger:
         )
         result = "unknown" if lost else _RESULTS.get(decision.status, "failed")
         reply, peer = outcome.reply, outcome.peer
+        words = reply.text if reply else outcome.note
+        if outcome.fate is Fate.ACCEPTED and outcome.note:
+            words = f"{words} ({outcome.note})"
         attempt = Attempt(  # by position: this is every message's path, and keywords cost as much as the tuple
             now,
             claimed.attempts + 1,
@@ -132,7 +135,7 @@ class Ledger:
             str(decision.category or ""),
             reply.code if reply else 0,
             reply.enhanced if reply else "",
-            (reply.text if reply else outcome.note)[:512],
+            words[:512],
             str(outcome.stage),
             peer.host,
             peer.ip,

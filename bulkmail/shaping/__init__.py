@@ -33,6 +33,7 @@ from bulkmail.shaping.habits import (
     learn,
     messages_now,
     outage,
+    partly,
     takes,
 )
 from bulkmail.shaping.health import HostMemory, SiteHealth
@@ -92,6 +93,7 @@ __all__ = [
     "messages_now",
     "named_wait",
     "outage",
+    "partly",
     "provider_of",
     "provider_table",
     "shares_of",

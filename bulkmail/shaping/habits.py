@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from math import ceil, log2
 
-from bulkmail.mail import Category, Outcome, Stage
+from bulkmail.mail import Category, Outcome, Reply, Stage
 from bulkmail.shaping.classify import classify
 from bulkmail.shaping.phrases import ENOUGH
 
 _DAY = 86400.0
 _SKEW = 3600.0  # a fact learnt later than this from now comes from a clock that was wrong
 _AT_ONCE = 5.0  # seconds after its last message that a server takes to close because of it; later it is idleness
+_PARTLY = re.compile(r"\bbut \d+ (?:REJECT|BOUNCE|DISCARD|TEMPFAIL)", re.ASCII)
 _ENOUGH = re.compile(ENOUGH, re.ASCII)
 
 
@@ -94,6 +95,14 @@ def messages_now(fact: Fact | None, most: int, now: float) -> int:
         return most
     days = max(0, int((now - fact.since) / _DAY))
     return max(1, min(most, int(fact.value) << min(days, 32)))
+
+
+def partly(reply: Reply) -> bool:
+    """Whether a 2xx to the message of a transaction says that some of its recipients do not get it.
+
+    Amavis answers so, in front of another server: "250 2.0.0 Ok, id=1-2, but 1 REJECT".
+    """
+    return _PARTLY.search(reply.text) is not None
 
 
 class Hint(IntEnum):

@@ -62,10 +62,11 @@ def ruled_out(transaction: Transaction, verdict: Obstacle) -> list[Event]:
 class Course:
     """Settles each recipient of one transaction once: the open ones are `left`."""
 
-    __slots__ = ("left", "reused", "sender_refused", "to_say", "transaction")
+    __slots__ = ("left", "restarts", "reused", "sender_refused", "to_say", "transaction")
 
     def __init__(self, transaction: Transaction, *, reused: bool) -> None:
         self.transaction = transaction
+        self.restarts = False  # its group begins with RSET
         self.reused = reused  # the connection carried a transaction before this one
         self.sender_refused = False  # the server has opened no transaction: nothing is to be reset
         self.left = dict.fromkeys(range(len(transaction.recipients)))

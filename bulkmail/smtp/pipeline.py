@@ -19,6 +19,7 @@ PIECE = 256 * 1024  # bytes handed out at once: a window of ordinary newsletters
 Owed: TypeAlias = tuple[Slot, int]  # for RCPT with the position of its recipient
 Command: TypeAlias = tuple[Slot, int, str]
 
+RSET: Command = (Slot.RESTART, 0, "RSET\r\n")
 
 _Said: TypeAlias = tuple[bytes, int, bool]
 """Something to be written, how many replies are asked for with its last byte, and whether it may be cut: a body."""

@@ -224,7 +224,11 @@ class Session(Introduction):
             window.chunk_answered(Fate.REFUSED, reply)
 
     def _reset(self, _reply: Reply | None = None, _owed: Owed | None = None) -> None:
-        self._line.say(Slot.RSET, "RSET\r\n")
+        if self._in_groups:
+            self._dotted.reset_first()
+            self._become_ready()
+        else:
+            self._line.say(Slot.RSET, "RSET\r\n")
 
     def _left(self, reply: Reply, _owed: Owed) -> None:
         self._close("the session ended with QUIT", None, reply)

@@ -49,10 +49,10 @@ class Slot(StrEnum):
     RCPT = "RCPT"
     DATA = "DATA"
     DOT = "the final dot"
-    RESTART = "RSET between messages"  # behind a message in flight (`window`)
+    RESTART = "RSET between messages"  # in one group with the next ones (`window`, and in `underway` behind a refusal)
     BDAT = "BDAT"  # and the message it announces
     VOID = "the dot of an empty message"  # every recipient was refused, yet DATA was taken (RFC 2920 3.1)
-    RSET = "RSET"
+    RSET = "RSET"  # alone, without PIPELINING
     QUIT = "QUIT"
 
 

@@ -20,7 +20,8 @@ class Transaction:
 
     ``notify``: what the receiver is asked to report later, ``FAILURE`` or ``NEVER``, where it offers DSN (RFC 3461);
     ``""`` asks for nothing. ``plain``: whoever made the message has seen to it that its lines are complete and none
-    starts with a dot (`mail.plain_lines`): it is neither checked nor stuffed.
+    starts with a dot (`mail.plain_lines`): it is neither checked nor stuffed. ``behind``: set by a session
+    that announced it behind the dot of another one.
     """
 
     sender: str
@@ -29,6 +30,7 @@ class Transaction:
     context: Any = None
     notify: str = ""
     plain: bool = False
+    behind: bool = False
 
     @property
     def smtputf8(self) -> bool:

@@ -2,6 +2,10 @@
 
 It says which events a reply or a break means for both; what stands behind a dot is told only once the replies prove
 that nobody lost count (`alignment`).
+
+Where commands go in groups, the RSET that a refusal asks for stands at the head of the next transaction's group, so it
+costs no round trip (RFC 2920 3.1). Until it is answered nothing was done for that transaction: whatever ends the
+dialogue there, or makes MAIL be taken for something else, leaves its recipients free.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from bulkmail.smtp.alignment import Held
 from bulkmail.smtp.capabilities import Capabilities
 from bulkmail.smtp.course import CATEGORY, Course, Ending, out_of_step
 from bulkmail.smtp.events import Event, Settled, TransactionOver
-from bulkmail.smtp.pipeline import Command
+from bulkmail.smtp.pipeline import RSET, Command
 from bulkmail.smtp.table import Slot
 from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_commands
 
@@ -24,7 +28,7 @@ class Underway:
     ``started`` counts all transactions of the session.
     """
 
-    __slots__ = ("_followed", "_fresh", "_held", "course", "follower", "started")
+    __slots__ = ("_followed", "_fresh", "_held", "_reset", "course", "follower", "started")
 
     def __init__(self) -> None:
         self.course: Course | None = None
@@ -32,6 +36,7 @@ class Underway:
         self.started = 0
         self._fresh: list[Settled] = []
         self._followed = False  # something stood behind a dot: a surplus may show a reply later
+        self._reset = False  # the server may still be in a transaction
         self._held: Held | None = None  # from the reply to a dot with a follower to the reply to that one's DATA
 
     @property
@@ -50,6 +55,10 @@ class Underway:
         fresh, self._fresh = self._fresh, []
         return fresh
 
+    def reset_first(self) -> None:
+        """The next group begins with RSET."""
+        self._reset = True
+
     def start(self, transaction: Transaction, capabilities: Capabilities) -> list[Command]:
         """One more transaction, behind the current one if there is one: its commands up to DATA."""
         course = Course(transaction, reused=self.started > 0)
@@ -58,8 +67,10 @@ class Underway:
             self.course = course
         else:
             self.follower = course
-            self._followed = True
-        commands: list[Command] = [(Slot.MAIL, 0, mail_command(transaction, capabilities))]
+            self._followed = transaction.behind = True
+        course.restarts, self._reset = self._reset, False
+        commands: list[Command] = [RSET] if course.restarts else []
+        commands.append((Slot.MAIL, 0, mail_command(transaction, capabilities)))
         commands += [(Slot.RCPT, n, line) for n, line in enumerate(rcpt_commands(transaction, capabilities))]
         commands.append((Slot.DATA, 0, "DATA\r\n"))
         return commands
@@ -157,14 +168,18 @@ class Underway:
             return told
         if held is not None and (ending is Ending.GARBLED or slot is Slot.MAIL):
             return [*told, *self.course.not_tried(note, CATEGORY[ending])]
+        if slot is Slot.RESTART or (self._at_its_mail(slot) and ending in (Ending.GARBLED, Ending.LATE)):
+            return [*told, *self.course.not_tried(note, CATEGORY[ending])]
         return [*told, *self.course.broken_off(slot, ending, note, asked=asked, silent=silent)]
 
     def out_of_step(self, slot: Slot, reply: Reply) -> bool:
-        """Whether a server that took the group's MAIL takes what stands behind it for something else.
+        """Whether a server that took the group's first command takes what stands behind it for something else.
 
         Behind a dot that is told of the message concerned, and the replies' classes tell the rest.
         """
-        if self._held is not None or slot not in (Slot.RCPT, Slot.DATA) or not out_of_step(reply):
+        if self._held is not None or not out_of_step(reply):
+            return False
+        if slot not in (Slot.RCPT, Slot.DATA) and not self._at_its_mail(slot):
             return False
         return bool(self.course and self.course.left)
 
@@ -172,9 +187,13 @@ class Underway:
         """What such an ending, while ``slot`` was owed, says against the server, by the names of `Closed`'s fields."""
         if ending is Ending.GARBLED:
             return {"pipelining_failed": self._followed or self.course is not None}
-        # Silence behind a MAIL that was answered: there are servers that drop what came behind it.
-        silent = self._held is not None or slot in (Slot.RCPT, Slot.DATA)
+        # Silence behind a command that was answered: there are servers that drop what came behind it.
+        silent = self._held is not None or slot in (Slot.RCPT, Slot.DATA) or self._at_its_mail(slot)
         return {"pipelining_failed": ending is Ending.LATE and silent}
+
+    def _at_its_mail(self, slot: Slot | None) -> bool:
+        """Whether MAIL is owed, and the RSET before it was answered."""
+        return slot is Slot.MAIL and self.course is not None and self.course.restarts
 
     def closed(self, note: str, category: Category | None) -> list[Event]:
         """Nothing more will be read: the current one is settled, and of a follower nothing was answered."""

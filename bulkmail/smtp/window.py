@@ -45,12 +45,11 @@ from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.capabilities import Capabilities
 from bulkmail.smtp.course import Course, Ending, about_command, out_of_step
 from bulkmail.smtp.events import Event, Settled, TransactionOver
-from bulkmail.smtp.pipeline import Command
+from bulkmail.smtp.pipeline import RSET, Command
 from bulkmail.smtp.replies import MalformedReply
 from bulkmail.smtp.table import Slot
 from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_commands
 
-_RSET: Command = (Slot.RESTART, 0, "RSET\r\n")
 _NO_SUCH_COMMAND = (500, 502)
 _NOT_UNDERSTOOD = (*_NO_SUCH_COMMAND, 501, 503, 504, 555)
 
@@ -134,7 +133,7 @@ class Window:
     def start(self, transaction: Transaction, capabilities: Capabilities) -> list[Command]:
         """One more transaction: its commands before BDAT."""
         course = Course(transaction, reused=self.started > 0)
-        commands: list[Command] = [_RSET] if self._flying or self._reset else []
+        commands: list[Command] = [RSET] if self._flying or self._reset else []
         self._reset = False
         self.started += 1
         self._flying.append(_Flight(course))

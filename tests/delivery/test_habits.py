@@ -25,6 +25,10 @@ GONE = Closed(None, None, "the server closed the connection", Category.CONNECTIO
 DAY = 86400.0
 
 
+def to(recipients, *, behind=False):
+    return Transaction("s@me.example", tuple(f"u{n}@a.example" for n in range(recipients)), b"x", behind=behind)
+
+
 class Scene:
     """One lane's habits, and connections that are said to have ended."""
 
@@ -41,7 +45,7 @@ class Scene:
         made = self.one.farm.connect(None, ip="192.0.2.1", host="mx1.a.example", listener=None)
         for _ in range(messages):
             fate = Fate.ACCEPTED if answer < 400 else Fate.REFUSED
-            transaction = object()
+            transaction = to(2)
             for index in (0, 1):
                 event = Settled(transaction, index, fate, Stage.DOT, Reply(answer, ("x",)))
                 self.habits.settled(made, transaction, event)
@@ -147,8 +151,8 @@ def test_only_messages_that_the_server_answered_are_carried(scene):
     for _ in range(2):
         connection = scene.connection(4, answer=550)
         shut = Settled(None, 0, Fate.UNTRIED, Stage.MAIL, Reply(421, ("4.3.2 closing",)))
-        scene.habits.settled(connection, object(), shut)
-        scene.habits.settled(connection, object(), Settled(None, 0, Fate.UNTRIED, Stage.MAIL, None, "gone"))
+        scene.habits.settled(connection, to(1), shut)
+        scene.habits.settled(connection, to(1), Settled(None, 0, Fate.UNTRIED, Stage.MAIL, None, "gone"))
         scene.end(Closed(Stage.MAIL, Reply(421, ("4.3.2 closing",)), "421"), connection=connection)
     assert scene.habits.most == 4
 
@@ -194,6 +198,56 @@ def test_what_has_another_reason_is_no_such_site(scene):
     assert lose(scene, "u2@a.example", FAILED) == ""
     assert not scene.habits.groups
     assert lose(scene, "u3@a.example", FAILED) == "rate", "nothing is left to blame"
+
+
+def announced(scene, connection, fate=Fate.UNTRIED, category=Category.PROTOCOL, recipients=2):
+    """What became of a message that stood behind another's dot; by itself it was taken for something else."""
+    scene.one.clock.advance(1.0)
+    transaction = to(recipients, behind=True)
+    reply = Reply(250, ("ok",)) if fate is Fate.ACCEPTED else None
+    for index in range(recipients):
+        scene.habits.settled(
+            connection, transaction, Settled(transaction, index, fate, Stage.MAIL, reply, "503", category)
+        )
+    return scene.habits.follows
+
+
+def test_a_server_that_takes_nothing_behind_a_message_is_known_after_two_in_a_row(scene):
+    connection = scene.connection()
+    assert announced(scene, connection)
+    scene.connection(3)  # those that stand alone say nothing of it
+    assert announced(scene, connection, Fate.ACCEPTED), "it was the third of that kind"
+    assert announced(scene, connection)
+    assert announced(scene, connection, category=Category.CONNECTION), "the connection was lost"
+    assert not announced(scene, scene.connection()), "two in a row, whatever the connection"
+    scene.end(FAILED, connection=connection)
+    assert scene.habits.groups, "that one was open before"
+    scene.again()
+    assert not scene.habits.follows
+
+
+@pytest.mark.parametrize(
+    ("recipients", "text", "expected"),
+    [
+        (30, "2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as X, but 1 REJECT", 1),
+        (2, "2.7.0 Ok, discarded, id=1-2, but 2 BOUNCE, 1 DISCARD", 1),
+        (1, "2.0.0 Ok, but 1 REJECT", 50),
+        (30, "2.0.0 Ok: queued as 4BUT1REJECT", 50),
+    ],
+)
+def test_one_answer_for_several_that_is_not_true_of_each_ends_sharing(scene, recipients, text, expected):
+    transaction = to(recipients)
+    event = Settled(transaction, 0, Fate.ACCEPTED, Stage.DOT, Reply(250, (text,)))
+    told = scene.habits.settled(scene.connection(), transaction, event)
+    assert scene.habits.recipients == expected
+    assert told.note == (
+        f"not for each of the {recipients} recipients, and it does not say for which" if expected == 1 else ""
+    )
+    scene.again()
+    assert scene.habits.recipients == expected
+    scene.one.clock.advance(DAY)
+    scene.again()
+    assert scene.habits.recipients == 50
 
 
 @pytest.mark.parametrize(

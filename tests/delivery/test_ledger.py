@@ -241,6 +241,13 @@ def test_results_and_statuses(scene, outcome, result, status):
     assert (settlement.completed_at > 0) == (status != "deferred")
 
 
+def test_a_reply_that_needs_a_word_of_ours_has_it_behind_it(scene):
+    reply = Reply(250, ("2.0.0 Ok, but 1 REJECT",))
+    scene.ledger.record(scene.message(), Outcome(Fate.ACCEPTED, Stage.DOT, reply, "of 3", PEER), "", NOW)
+    (settlement,) = scene.store.settled
+    assert (settlement.status, settlement.attempt.reply) == ("delivered", "2.0.0 Ok, but 1 REJECT (of 3)")
+
+
 def test_an_ambiguous_message_is_kept_where_the_campaign_says_so(scene):
     scene.run.on_unknown = "keep"
     scene.ledger.record(scene.message(), Outcome(Fate.UNKNOWN, Stage.DOT, None, "gone", PEER), "", NOW)
@@ -586,3 +593,44 @@ def test_no_more_copies_leave_than_the_settings_say(world, fast, kit, tmp_path, 
         assert status in ("delivered", "unknown", "expired"), (who, status, results)
         assert (status != "expired") or "unknown" not in results
         assert (status != "delivered") or copies[who]
+
+
+class Deaf(Receiver):
+    """Says 503 to each command that came in one write with the end of a message, as Haraka does."""
+
+    def __init__(self, taken):
+        super().__init__([250], EXTENSIONS[1], tidy=True)
+        self.taken = taken
+
+    def feed(self, data):
+        message, dot, rest = (self.buffer + data).partition(b"\r\n.\r\n")
+        if not (self.in_data and dot):
+            super().feed(data)
+            return
+        self.buffer = b""
+        super().feed(message + dot)
+        self.taken.append(rest.count(b"\r\n"))
+        self.said += b"503 5.5.1 not now\r\n" * rest.count(b"\r\n")
+
+
+def test_a_server_that_takes_nothing_behind_a_message_is_sent_nothing_there_any_more(world, fast, kit, tmp_path):
+    one = street(world, kit, fast(connections=1), tmp_path, [(EXTENSIONS[1], [250], 1 << 30)])
+    one.journal.last = 1 << 30
+    taken = []
+
+    def connect_to_it(_ip, _port, factory, _timeout, _bind):
+        one.internet.receivers.append(Deaf(taken))
+        one.clock.callLater(0.05, one.internet.made, factory.buildProtocol(None), one.internet.receivers[-1], 1 << 30)
+
+    one.clock.connectTCP = connect_to_it
+    run = one.campaign({"a.example": 60})
+    one.send()
+    one.settle_down(100)
+    one.store.close()
+    one.journal.close()
+    assert len(one.internet.receivers) == 1
+    assert (len(taken), sum(taken)) == (60, 2 * 3), "two messages were announced behind another, of three commands each"
+    assert set(one.internet.kept.values()) == {1}
+    assert all(
+        status == "delivered" and results == ["delivered"] for status, results in known(tmp_path, run.id).values()
+    )

@@ -36,7 +36,7 @@ AFTER = {
     Slot.DOT: {2: Phase.READY, 4: Phase.RESET, 5: Phase.RESET},
     Slot.RESTART: {2: Phase.ENVELOPE},
     Slot.BDAT: {2: Phase.READY, 4: Phase.READY, 5: Phase.READY},
-    Slot.VOID: {2: Phase.RESET, 4: Phase.RESET, 5: Phase.RESET},
+    Slot.VOID: {2: Phase.READY, 4: Phase.READY, 5: Phase.READY},
     Slot.RSET: {2: Phase.READY, 4: Phase.CLOSED, 5: Phase.CLOSED},
     Slot.QUIT: {2: Phase.CLOSED, 4: Phase.CLOSED, 5: Phase.CLOSED},
 }

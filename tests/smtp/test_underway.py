@@ -172,3 +172,110 @@ def test_silence_behind_an_answered_mail_speaks_against_groups(talk, heard, brok
         spoken.hear(line)
     closed = spoken.session.deadline("late")[-1]
     assert closed.pipelining_failed == (broken and pipelining)
+
+
+GROUP = b"RSET\r\nMAIL FROM:<s@me.example>\r\nRCPT TO:<r@you.example>\r\nDATA\r\n"
+
+
+@pytest.fixture
+def behind_a_refusal(talk):
+    """A second transaction is on its way, behind one whose recipient was refused."""
+
+    def make_one():
+        spoken = talk().ready("PIPELINING")
+        spoken.submit()
+        events = spoken.hear("250 s", "550 5.1.1 r", "503 d")
+        assert [type(event).__name__ for event in events] == ["Settled", "TransactionOver", "Ready"]
+        assert spoken.said == b"", "nothing is written for its own sake"
+        second = spoken.submit()
+        assert spoken.said == GROUP
+        return spoken, second
+
+    return make_one
+
+
+@pytest.mark.parametrize(
+    ("refusal", "asks"),
+    [
+        (["250 s", "550 r", "554 d"], True),
+        (["250 s", "250 r", "451 d"], True),
+        (["250 s", "550 r", "354 go", "554 no recipients"], True),
+        (["250 s", "250 r", "354 go", "552 too large"], True),
+        (["550 s", "503 r", "503 d"], False),
+        (["250 s", "250 r", "354 go", "250 ok"], False),
+    ],
+)
+def test_after_a_refusal_rset_stands_at_the_head_of_the_next_group_once(talk, refusal, asks):
+    spoken = talk().ready("PIPELINING")
+    spoken.submit()
+    for line in refusal[:3]:
+        spoken.events += spoken.session.receive(line.encode() + b"\r\n")
+    spoken.drain()
+    spoken.hear(*refusal[3:])
+    assert spoken.session.ready
+    spoken.submit()
+    assert spoken.said.startswith(b"RSET\r\nMAIL" if asks else b"MAIL")
+    spoken.hear(*(["250 reset"] if asks else []), "250 s", "250 r", "354 go")
+    spoken.hear("250 taken")
+    spoken.submit()
+    assert spoken.said.startswith(b"MAIL")
+
+
+def test_a_round_trip_each_with_half_the_recipients_refused(talk):
+    """Replies come when all that was written has been read: each write is a round trip."""
+    spoken = talk().ready("PIPELINING")
+    trips = messages = 0
+    for n in range(30):
+        if n == 0:
+            spoken.submit()
+        spoken.events += spoken.session.receive(b"250 reset\r\n" if spoken.said.startswith(b"RSET") else b"")
+        spoken.events += spoken.session.receive(b"250 s\r\n250 r\r\n354 go\r\n")
+        spoken.follow()  # its commands go out with the message before
+        trips += 1
+        spoken.hear("250 taken", "250 s", "550 r", "503 d")
+        messages += 2
+        spoken.submit()
+        trips += 1
+    assert trips / messages <= 1.03
+    assert len([event for event in spoken.events if isinstance(event, Settled)]) == messages
+
+
+@pytest.mark.parametrize(
+    ("lines", "fate", "blamed"),
+    [
+        (["502 no RSET", "503 s", "503 r", "503 d"], "untried", True),
+        (["250 reset", "503 s", "503 r", "503 d"], "untried", True),
+        (["250 reset", "550 5.7.1 s", "503 r", "503 d"], "refused", False),
+        (["421 bye"], "untried", False),
+        (["250 reset", "421 bye"], "untried", False),
+        (["what?"], "untried", True),
+        (["250 reset", "250 s", "what?"], "lost", True),
+    ],
+)
+def test_what_goes_wrong_at_that_rset_is_charged_to_nobody(behind_a_refusal, lines, fate, blamed):
+    spoken, second = behind_a_refusal()
+    spoken.hear(*lines)
+    assert [found for found, _, _ in spoken.fate_of(second)] == [fate]
+    ended = [event for event in spoken.events if isinstance(event, Closed)]
+    assert any(event.pipelining_failed for event in ended) == blamed
+    assert bool(ended) == (fate != "refused")
+
+
+@pytest.mark.parametrize(
+    ("lines", "fate", "blamed"),
+    [([], "untried", False), (["250 reset"], "untried", True), (["250 reset", "250 s"], "lost", True)],
+)
+def test_silence_behind_that_rset(behind_a_refusal, lines, fate, blamed):
+    spoken, second = behind_a_refusal()
+    spoken.hear(*lines)
+    spoken.told(spoken.session.deadline("late"))
+    assert [found for found, _, _ in spoken.fate_of(second)] == [fate]
+    assert spoken.events[-1].pipelining_failed == blamed
+
+
+def test_quit_needs_no_rset(talk):
+    spoken = talk().ready("PIPELINING")
+    spoken.submit()
+    spoken.session.quit()
+    spoken.hear("250 s", "550 r", "503 d")
+    assert spoken.said == b"QUIT\r\n"

@@ -127,9 +127,12 @@ def test_row_50_everything_at_once(mixed):
     domains = [domain for name, domain in mixed.domains.items() if name.startswith("chaos")]
     rows = [row for domain in domains for row in domain.rows]
     assert len(rows) == 600
-    assert {row["status"] for row in rows} <= {"delivered", "blocked"}
+    lost = Counter(a["email"] for domain in domains for a in domain.attempts if a["result"] == "unknown")
+    assert {row["status"] for row in rows if lost[row["email"]] < 3} <= {"delivered", "blocked"}
+    assert {row["status"] for row in rows if lost[row["email"]] >= 3} <= {"unknown"}
     assert {(row["smtp_code"]) for row in rows if row["status"] == "blocked"} == {"550"}
     results = Counter(attempt["result"] for domain in domains for attempt in domain.attempts)
     assert min(results["deferred"], results["unknown"], results["failed"]) > 5, "it did go wrong in all these ways"
     kept = Counter(one.rcpt for domain in domains for one in domain.stored)
+    assert max(kept.values()) <= 3
     assert {row["email"] for row in rows if row["status"] == "delivered"} <= set(kept)
