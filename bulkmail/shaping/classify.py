@@ -34,8 +34,12 @@ _COME_BACK = re.compile(
 )
 # what a reply about the recipient does not mention: where it does, and no code says otherwise, no address is blamed
 _OURS = re.compile(
-    r"\b(?:sender|originator|envelope|bounce address|return[- ]path|mail from|helo|ehlo|ptr|spf|dkim|dmarc|rcpthosts"
-    r"|relay(?:ing|ed)?(?! recipient)|your (?:ip|server|host|domain|network|address|client|mta|isp)|client host)\b",
+    r"\b(?:senders?|originator|envelope|bounce address|return[- ]path|mail from|helo|ehlo|ptr|spf|dkim|dmarc|rcpthosts"
+    r"|relay(?:ing|ed)?(?! recipient)|client host|(?:server|host) (?:of|for)|spam|policy|policies|reputation"
+    r"|white ?list"
+    r"|sending (?:account|user|address|mailbox|server|host|ip|domain|system)"
+    r"|your (?:\w+ )?(?:ip|server|host|domain|network|address|client|mta|isp|account|mailbox|user|region|country"
+    r"|provider|system))\b",
     re.ASCII,
 )
 # An enhanced code that stands not at the start, as qmail "(#5.1.1)", IronPort "#5.1.0" and a relayed reply say it

@@ -31,6 +31,7 @@ _UNKNOWN = (
     r"|desconhecid[oa]|nao (?:foi )?(?:existe|encontrad[oa]|cadastrad[oa]|localizad[oa])"
     r"|sconosciut[oa]|inesistent[ei]|non (?:e )?(?:esiste|trovat[oa]|valid[oa]|presente)"
     r"|не (?:был )?(?:наиден\S*|существует|зарегистрирован\S*|обнаружен\S*)|неизвест\S+|отсутствует|недеиствител\S+"
+    r"|несуществ\S+"
     r"|nie istnieje|nieznan\w+|finns inte|okand\w*|findes ikke|ukendt|bulunamadi|bilinmeyen)"
 )
 _GAP = r"(?: \S+){0,5}?"
@@ -50,7 +51,8 @@ INACTIVE = (
         rf"|inaktiv"
         r"|abgeschaltet|abgemeldet|abgelaufen|nicht mehr (?:aktiv|gultig|gueltig|verfugbar|in (?:gebrauch|betrieb))"
         r"|desactivee?|suspendue?|fermee?|cloturee?|bloquee?|inactive?|expiree?|supprimee?|resiliee?"
-        r"|desactivad[oa]|deshabilitad[oa]|inhabilitad[oa]|suspendid[oa]|cancelad[oa]|cerrad[oa]|bloquead[oa]|inactiv[oa]"
+        r"|desactivad[oa]|deshabilitad[oa]|inhabilitad[oa]|suspendid[oa]|cancelad[oa]|cerrad[oa]|bloquead[oa]"
+        r"|inactiv[oa]"
         r"|dad[oa] de baja|eliminad[oa]|desativad[oa]|desabilitad[oa]|suspens[oa]|encerrad[oa]|inativ[oa]|excluid[oa]"
         r"|disabilitat[oa]|disattivat[oa]|sospes[oa]|chius[oa]|bloccat[oa]|scadut[oa]|inattiv[oa]"
         r"|niet (?:meer )?actief|uitgeschakeld|geblokkeerd|opgeheven|afgesloten|gedeactiveerd|inactief|gesloten"

@@ -55,7 +55,10 @@ _NOT_OURS = r"(?<!your )(?<!sender )(?<!ip )(?<!client )(?<!source )(?<!from )(?
 # up to six words between the mailbox and what is wrong with it, none of which is about the sender's side
 _GAP = r"(?: (?!ip\b|host|server|client|sender|from\b|dns|ptr|your\b|domain\b|relay)\S+){0,6}?"
 _NOT_THERE = (
-    r"(?:unknown|invalid|undeliverable|unrout\w+|non-?existent|unavailable|missing"
+    # "unknown user" and "user unknown in local table", but not "unknown attachment"
+    r"(?:(?:unknown|invalid)(?! (?!(?:in|here|to|at|or|on|by|for|and|local\w*|user|recipient|mailbox|address"
+    r"|account|name"
+    r"|this|the|please|sorry)\b)[a-z])|undeliverable|unrout\w+|non-?existent|unavailable"
     r"|(?:not|\w+n't|cannot|never) (?:be |been |currently |a |an |any |the ){0,2}"
     r"(?:found|exist|known|listed|valid|recogni[sz]ed|available|verified|located|registered|defined)"
     r"|no longer (?:exist|valid|on|at|with|here|works|known)"
@@ -72,7 +75,7 @@ _FROM = (
     r"|your (?:e-?mail |mail |from )?(?:address|domain))(?:'s)?(?=\W|$)"
 )
 _UNWANTED = (
-    r"(?:rejected|refused|denied|blocked|invalid|unknown|unresolvable|exist|not found|fail\w*|(?:not"
+    r"(?:rejected|refused|denied|blocked|invalid|unknown|unresolvable|exist|(?:not|cannot) (?:be )?found|fail\w*|(?:not"
     r"|cannot) (?:be )?verif\w+"
     r"|unavailable|not (?:be )?(?:allowed|accepted|permitted|on|a valid|valid|resolve)|no (?:mx|such))"
 )
@@ -178,7 +181,8 @@ PLAIN: tuple[Phrase, ...] = (
         _C.OTHER,
         r"(?:internal|unexpected|unknown|local|general|software|server|system|configuration|processing) (?:\w+ )?"
         r"(?:error|failure|fault|problem)",
-        r"system(?:'s)? resources?|resource limit|(?:insufficient|out of|low on|lack of) (?:\w+ )?(?:resources|memory)",
+        r"service error|system(?:'s)? resources?|resource limit|(?:insufficient|out of|low on"
+        r"|lack of) (?:\w+ )?(?:resources|memory)",
         r"misconfigur|configuration (?:problem|fault)",
         r"(?:database|ldap|sql|back-?end|directory) (?:\w+ ){0,3}(?:error|fail\w*|problem|unavailable|not available"
         r"|down)",
@@ -210,7 +214,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"sender (?:\w+ )?verif\w* (?:\w+ )?fail",
         r"(?:not|n't|cannot|unable to|fail\w* to) (?:verify|find|resolve|accept|validate) (?:\S+ ){0,2}?(?:sender"
         r"|originator)",
-        r"(?:invalid|unknown|bad|forged|fake) (?:\w+ )?sender\b",
+        r"(?:invalid|unknown|bad|forged|fake) (?:\w+ )?(?:sender|return[- ]path)\b|\bmail from domain",
         r"(?:no|invalid|missing) (?:dns )?(?:\w+ )?(?:mx|a/aaaa) (?:\S+ ){0,3}record",
         *SENDER,
     ),
@@ -239,7 +243,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"(?:cannot|can't|do not|don't|will not) (?:deliver|accept|take|handle|process) (?:e-?)?mails? for (?:@"
         r"|\S+\.\S+)",
         r"(?:not|n't) (?:responsible|handle|serve|host|accept|configured)\b(?: \S+){0,4}? (?:domain|host)\b",
-        r"not responsible for",
+        r"not responsible for|not (?:my|our) domain",
         # how OpenSMTPD refuses a foreign domain; docs/decisions/0034
         r"^invalid recipient:? @$",
     ),
@@ -296,7 +300,7 @@ PLAIN: tuple[Phrase, ...] = (
         _C.BAD_DOMAIN,
         r"(?:recipient|rcpt:|destination)(?:'s)? (?:address )?(?:\S+ )?(?:rejected: )?domain (?:is )?(?:not found"
         r"|unknown)",
-        r"(?:host|domain) (?:name )?(?:not found|unknown|is not (?:hosted|local))",
+        r"domain (?:name )?(?:not found|unknown|is not (?:hosted|local))|@\S* host unknown",
         r"\bdomain (?:\S+ )?(?:does not|doesn't|did not) exist|no such (?:\w+ )?domain|unknown (?:\w+ )?domain",
         r"(?<!your )(?<!sender )\bdomain (?:is )?(?:unknown|suspended|disabled|expired)",
         r"(?<!your )\bdomain (?:\S+ )?(?:is |has |was |been ){1,3}(?:expired|disabled|suspended|inactive"
@@ -314,7 +318,7 @@ PLAIN: tuple[Phrase, ...] = (
         rf"^e-?mail (?:is |was )?{_NOT_THERE}",
         r"(?:does not|doesn't|didn't) have an? (?:\S+ )?(?:account|mail ?box)",
         r"(?:invalid|bad|wrong|incorrect|unrout\w+|undeliverable|non-?existent|inexistent)"
-        r" (?:(?:destination|recipient|local|e-?mail|rcpt|user|mailbox) )?(?:recipient|mail ?box|address|user|account)",
+        rf" (?:(?:destination|recipient|local|e-?mail|rcpt|user|mailbox) )?{_WHO}",
         r"rcpt: (?:access denied|user|undeliverable|unverified|address)",
         r"\bno (?:\w+ ){0,2}?(?:user|mail ?box|recipient|account|person|customer|inbox)s?(?: \S+){0,3}?"
         r" (?:found|here|by|with|of|at|under|named|called|exists?)\b",
