@@ -112,11 +112,17 @@ def _check(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd(), given.campaign)
     if given.settings is None and settings.file is not None:
         print(f"the settings are those of {settings.file.path}", file=sys.stderr)
-    prepared = prepare(os.path.abspath(given.campaign), settings)
-    for notice in (*settings.warnings, *prepared.notices):
+    prepared = prepare(os.path.abspath(given.campaign), settings, whole=True)
+    notices = (*settings.warnings, *prepared.notices)
+    for notice in notices:
         print(f"{notice}", file=sys.stderr)
-    print(f"{prepared.campaign.name}: nothing wrong was found")
+    found = "nothing wrong was found" if not notices else f"it can be sent; look at the {_notices(len(notices))} first"
+    print(f"{prepared.campaign.name}: {found}")
     return DONE
+
+
+def _notices(count: int) -> str:
+    return "notice" if count == 1 else f"{count} notices"
 
 
 def _status(given: argparse.Namespace) -> int:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from bulkmail.campaign.load import load_campaign, schema
     from bulkmail.campaign.model import Campaign, Schedule
     from bulkmail.campaign.places import changed_since
-    from bulkmail.campaign.preflight import Lists, read_headers
+    from bulkmail.campaign.preflight import Lists, survey
     from bulkmail.campaign.reading import sender_domain, snapshot
+    from bulkmail.campaign.sample import try_rows
 
 __all__ = [
     "ONE_FOR_ALL",
@@ -37,11 +38,12 @@ __all__ = [
     "changes",
     "digests",
     "load_campaign",
-    "read_headers",
     "scan",
     "schema",
     "sender_domain",
     "snapshot",
+    "survey",
+    "try_rows",
     "write_status",
 ]
 
@@ -57,11 +59,12 @@ _WHERE = {
     "changes": "differences",
     "digests": "differences",
     "load_campaign": "load",
-    "read_headers": "preflight",
     "scan": "folder",
     "schema": "load",
     "sender_domain": "reading",
     "snapshot": "reading",
+    "survey": "preflight",
+    "try_rows": "sample",
     "write_status": "folder",
 }
 

@@ -27,10 +27,6 @@ _CHECKED_ROWS = 100
 _MANY = 10
 _SHOWN = 10  # column names in a message
 MAX_COLUMNS = 1000
-_ABOUT_CONSENT = re.compile(
-    r"((e_?)?mail_)?(status|(un)?subscri(bed?|ption)(_status|_at|_on|_date)?)|opt(ed)?_?(in|out)(_at|_on|_date)?"
-    r"|(is_)?(active|bounced|suppressed|black_?listed|blocked)|dn[ce]|do_not_(e_?)?(mail|contact|send)|consent"
-)
 
 
 @dataclass(frozen=True)
@@ -160,19 +156,6 @@ def find_header(lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: s
     _check_encoding(lines, header)
     lines.advance(header.lines)
     return number, header
-
-
-def notices(path: str, line: int, header: Header) -> list[Problem]:
-    """Columns that look as if they kept somebody from being mailed, and do not."""
-    found = []
-    for name, place in zip(header.names, header.places, strict=True):
-        if _ABOUT_CONSENT.fullmatch(re.sub(r"[\s_-]+", "_", name.strip().lower())):
-            text = (
-                f"column `{name}` is only a template variable; it does not suppress anybody: "
-                "list the addresses that must not be mailed in a file under `suppress`"
-            )
-            found.append(Problem(path, line, place, text))
-    return found
 
 
 def _roles(

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from os.path import basename
 from typing import Any
 
+from bulkmail.campaign.consent import Consent
 from bulkmail.campaign.duplicates import Duplicates, words_for
 from bulkmail.campaign.encoding import encoding_of, refuse
-from bulkmail.campaign.header import notices
 from bulkmail.campaign.keys import digest_of, read_address
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.places import Place, Progress, prove, read_before
@@ -50,6 +50,8 @@ class Intake:
         self._skip = skip
         self._resume = resume
         self._before = read_before(self._paths, skip, resume)
+        self._consent: list[Consent] = []  # of each file
+        self._told: list[tuple[str, int, int, str]] = list((resume or {}).get("told", ()))
         self._places: list[Place] = []
         self._names: list[tuple[str, ...]] = []
         self._same: list[tuple[int, int]] = []
@@ -67,19 +69,17 @@ class Intake:
 
     def _open(self, encoding: str | None, suppress: Sequence[str]) -> Answer:
         problems: list[Problem] = []
-        told: list[Problem] = []
         columns: list[list[str]] = []
         sizes: list[int] = []
         grown = len(self._paths) > len(self._before.places)
         self._expected = 0
         for index in range(len(self._paths)):
             try:
-                grown = self._look(index, encoding, told, columns, sizes) or grown
+                grown = self._look(index, encoding, columns, sizes) or grown
             except Refused as refused:
                 problems += refused.problems
         try:
-            self._suppression, more = load(suppress, encoding)
-            told += more
+            self._suppression, told = load(suppress, encoding)
         except Refused as refused:
             problems += refused.problems
         if problems:
@@ -90,9 +90,7 @@ class Intake:
             self._words = before.words
         return "opened", columns, as_data(told), sizes
 
-    def _look(
-        self, index: int, encoding: str | None, told: list[Problem], columns: list[list[str]], sizes: list[int]
-    ) -> bool:
+    def _look(self, index: int, encoding: str | None, columns: list[list[str]], sizes: list[int]) -> bool:
         """Check that a file can be read, and was not changed; whether it has grown since it was read."""
         path, places = self._paths[index], self._before.places
         if index < len(places):
@@ -111,7 +109,7 @@ class Intake:
         self._starts.append(start)
         self._names.append(rows.header.names)
         self._same.append(lines.same_file)
-        told += notices(path, rows.header_line, rows.header)
+        self._consent.append(Consent(path, rows.header_line, rows.header.names, rows.header.places))
         names = list(rows.header.names)
         names[rows.header.roles["address"]] = "email"
         columns.append(names)
@@ -129,6 +127,7 @@ class Intake:
                 break
             taken = rows.take(work)
             if taken:
+                self._consent[len(self._places) - 1].count(taken)
                 self._judge(taken, rows, out)
                 work -= len(taken)
             self._places[-1].move(rows, len(taken))
@@ -141,11 +140,16 @@ class Intake:
             return "rows", [], self._resume, False
         return "rows", out, self._state(), self._done
 
+    def notices(self) -> list[Problem]:
+        """What the rows read so far say of who may not be mailed; of all rows, where all were read."""
+        return [notice for consent in self._consent for notice in consent.notices(whole=self._done)]
+
     def _begin(self) -> Rows | None:
         """The next file, or None where there is none: then the reading is done."""
         index = len(self._places)
         if index == len(self._paths):
             self._done = True
+            self._told = as_data(self.notices())
             return None
         start = self._starts[index]
         lines = Lines(self._paths[index], start.encoding, start.cuts)
@@ -241,4 +245,5 @@ class Intake:
         raise AssertionError("a row beyond the last")
 
     def _state(self) -> dict[str, Any]:
-        return Progress(tuple(self._places), self._number, self._done, self._settled, self._words).as_data()
+        progress = Progress(tuple(self._places), self._number, self._done, self._settled, self._words)
+        return {**progress.as_data(), "told": self._told}

@@ -8,7 +8,7 @@ to their end, the process decides each of them exactly.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -89,6 +89,8 @@ class Importing:
             done = False
             while not done and not self._stopped:
                 _, rows, state, done = _checked(await batch)
+                if done:
+                    self._tell(state.get("told", ()))
                 if not done and not self._stopped:
                     batch = self._worker.ask(("next", _ROWS), None)
                 if rows or done:
@@ -98,6 +100,15 @@ class Importing:
                     self._stored(run)
         finally:
             batch.addErrback(lambda _: None)  # where it ends early, nobody reads the batch that was asked for ahead
+
+    def _tell(self, notices: Iterable[tuple[Any, ...]]) -> None:
+        """What the list, now read to its end, says of who may not be mailed, unless it was told at the start."""
+        for file, line, column, message in notices:
+            text, place = str(Problem(file, line, column, message)), str(Problem(file, line, column, ""))
+            known = self._run.notices
+            if text not in known:
+                known[:] = [*(one for one in known if not one.startswith(place)), text]  # it knew the first rows only
+                _log.warn("{notice}", notice=text)
 
     async def _held(self) -> None:
         run = self._run

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bulkmail.campaign import ONE_FOR_ALL, Campaign, changes, digests, load_campaign, read_headers, snapshot
+from bulkmail.campaign import ONE_FOR_ALL, Campaign, changes, digests, load_campaign, snapshot, survey, try_rows
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, attempts_told, campaign_told
@@ -63,15 +63,17 @@ class Opened:
     finished: bool
 
 
-def prepare(path: str, settings: Settings, *, rehearsal: bool = False) -> Prepared:
+def prepare(path: str, settings: Settings, *, rehearsal: bool = False, whole: bool = False) -> Prepared:
     """Check everything that can be checked without sending, and read what enters the messages. Raises Refused.
 
+    ``whole``: read the lists to their ends, to count the rows that say that they may not be mailed.
     Reads files only: no process, thread, socket or database is opened.
     """
     campaign = load_campaign(path)
-    lists = read_headers(campaign, settings)
+    lists = survey(campaign, settings, whole=whole)
     content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
-    return Prepared(campaign, content, lists.columns, sum(lists.sizes), lists.notices)
+    notices = (*lists.notices, *try_rows(lists.rows, content, campaign.recipient_paths))
+    return Prepared(campaign, content, lists.columns, sum(lists.sizes), notices)
 
 
 def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Refused | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bulkmail.delivery.feeder import Feeder
@@ -61,6 +62,7 @@ class Progress:
             lines.append(f"{left_out:,} were left out (suppressed, duplicate or invalid).")
         if run.paused or self._street.paused:
             lines.append(f"Sending is paused: {run.paused or self._street.fault}")
+        lines += about_lists(run.notices)
         lines += ["", "The report so far is in report/: open index.html, or recipients.csv.", ""]
         return "\n".join(lines)
 
@@ -84,3 +86,8 @@ class Progress:
             rate = fresh if not rate else rate + (fresh - rate) * _SMOOTH
         self._seen[run.id] = (now, done, rate)
         return rate
+
+
+def about_lists(notices: Sequence[str]) -> list[str]:
+    """Lines for STATUS.txt of what was noticed about the lists; none where there is nothing."""
+    return ["", "Please look at this:", *notices] if notices else []

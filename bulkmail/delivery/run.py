@@ -38,6 +38,7 @@ class Run:
     next_try_at: float | None = None
     shared: bool = False
     helped: bool = False
+    notices: list[str] = field(default_factory=list)  # what the operator should know of its lists
 
     def add_to_totals(self, counted: Counter[Key]) -> None:
         """Count rows that got a status."""

@@ -89,6 +89,7 @@ class Sending:
         self._progress = Progress(street, feeder)
         self._first_round = FirstRound(feeder=feeder, street=street, leases=spool.leases)
         self._asking = False
+        self._notices: dict[str, list[str]] = {}  # by folder
         self.joining: Joining | None = None
         self._sharing: Sharing | None = None
         if spool.leases is not None:
@@ -152,6 +153,7 @@ class Sending:
         )
         run = opened.run
         self.withholding.begin(run.name)
+        run.notices = self._notices[run.folder] = [str(notice) for notice in prepared.notices]
         run.shared = self.joining is not None
         if opened.finished:
             _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
@@ -202,6 +204,10 @@ class Sending:
         if run.id in self._imports:
             self._imports[run.id].stop()
         self._reporting.changed(run)
+
+    def notices(self, folder: str) -> list[str]:
+        """What the operator should know of the campaign that was sent from ``folder``; asked for once, at its end."""
+        return self._notices.pop(folder, [])
 
     def in_words(self, run: Run) -> str:
         """How far a campaign is, for people."""

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from bulkmail.campaign import DropFolder, scan, write_status
 from bulkmail.delivery.background import background
 from bulkmail.delivery.opening import prepare
+from bulkmail.delivery.progress import about_lists
 from bulkmail.delivery.sending import FINISHED, Sending
 from bulkmail.mail import BulkmailError, OwnFault, Refused
 from bulkmail.settings import Settings
@@ -90,7 +91,9 @@ class Watching:
             for notice in prepared.notices:
                 _log.warn("{notice}", notice=notice)
             status = await self._sending.send(prepared, accept_changes=False)
-            self._say(path, self._ended(status, self._sending.withholding.reason(prepared.campaign.name)))
+            notices = about_lists(self._sending.notices(prepared.campaign.folder))
+            said = self._ended(status, self._sending.withholding.reason(prepared.campaign.name))
+            self._say(path, "\n".join([said.rstrip(), *notices, ""]))
         except Refused as refused:
             count = len(refused.problems)
             what = "one thing is" if count == 1 else f"{count} things are"

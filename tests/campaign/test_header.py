@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.campaign.header import is_announcement, notices, read_header, split
+from bulkmail.campaign.header import is_announcement, read_header, split
 from bulkmail.campaign.names import ADDRESS_NAMES
 from bulkmail.mail import Refused
 
@@ -132,21 +132,6 @@ def test_places_count_quoted_names():
 def test_a_quote_inside_a_bare_name_is_part_of_it():
     found = header('email,5" pipe,x')
     assert (found.names, found.places) == (("email", '5" pipe', "x"), (1, 1, 1))
-
-
-CONSENT = "status|Unsubscribed|opt_out|opt-out|Opted Out|optin|subscribed|do not email|DNC|bounced|Subscription Status"
-CONSENT += "|is_active|consent|unsubscribed_at|email_status"
-
-
-@pytest.mark.parametrize("name", CONSENT.split("|"))
-def test_columns_about_consent_are_named(name):
-    (notice,) = notices("list.csv", 3, header(f"email,{name}"))
-    assert str(notice).startswith(f"list.csv:3:7: column `{name}` is only a template variable; it does not suppress")
-
-
-@pytest.mark.parametrize("name", ["first_name", "order_status_text", "activity", "estate", "option"])
-def test_other_columns_are_not(name):
-    assert notices("list.csv", 1, header(f"email,{name}")) == []
 
 
 def test_excel_announces_its_delimiter():

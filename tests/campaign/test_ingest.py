@@ -27,7 +27,7 @@ def worker():
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "recipients.csv"
-    path.write_text("email,name,status\nann@x.de,Ann,ok\nbob,Bob,ok\nANN@x.de,Ann,no\n")
+    path.write_text("email,name,unsubscribed\nann@x.de,Ann,\nbob,Bob,1\nANN@x.de,Ann,yes\n")
     return str(path)
 
 
@@ -35,12 +35,15 @@ def test_a_list_from_open_to_close_in_plain_data(worker, path, tmp_path):
     verb, columns, notices, sizes = worker(
         "open", {"files": [path], "encoding": None, "suppress": [], "skip": 0, "resume": None, "scratch": str(tmp_path)}
     )
-    assert (verb, columns, sizes) == ("opened", [["email", "name", "status"]], [os.path.getsize(path)])
-    assert [(file, line, column) for file, line, column, _ in notices] == [(path, 1, 12)]
+    assert (verb, columns, sizes) == ("opened", [["email", "name", "unsubscribed"]], [os.path.getsize(path)])
+    assert notices == []
     verb, rows, state, done = worker("next", 2)
     assert (verb, [row[6] for row in rows], done) == ("rows", ["ok", "invalid"], False)
     verb, rows, state, done = worker("next", 2)
     assert ([row[6] for row in rows], done) == (["held"], True)
+    ((file, line, column, words),) = state["told"]
+    assert (file, line, column) == (path, 1, 12)
+    assert words.startswith("2 of 3 rows say in column `unsubscribed` that they may not be mailed (`1`, `yes`)")
     assert worker("next", 2) == ("rows", [], state, True)
     assert worker("settle", 5)[:3] == ("settled", [(3, True, "the same address as row 1")], True)
     assert worker("settle", 5)[:3] == ("settled", [], True)

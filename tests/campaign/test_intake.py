@@ -109,11 +109,24 @@ def test_all_refusals_come_at_once(write):
 
 
 def test_columns_about_consent_are_noticed(write):
-    intake = Intake([write("a.csv", "email,unsubscribed\n")])
-    ((file, line, column, text),) = intake.opened[2]
-    assert (file[-5:], line, column) == ("a.csv", 1, 7)
-    assert "list the addresses that must not be mailed in a file under `suppress`" in text
+    path = write("a.csv", "email,unsubscribed\na@b.test,yes\nb@b.test,\nc@b.test,1\n")
+    intake = Intake([path])
+    assert intake.opened[2] == []
+    _, rows, state, done = intake.next(2)
+    assert (done, state["told"]) == (False, [])
+    assert intake.notices()[0].message.startswith("1 of the first 2 rows say in column `unsubscribed`")
     intake.close()
+    again = Intake([path], skip=2, resume=state)
+    while not done:
+        _, rows, state, done = again.next(100)
+    ((file, line, column, text),) = state["told"]
+    assert (file[-5:], line, column, len(rows)) == ("a.csv", 1, 7, 1)
+    assert text.startswith("2 of 3 rows say in column `unsubscribed` that they may not be mailed"), "the first ones too"
+    _, _, done, state = again.settle(9)
+    again.close()
+    last = Intake([path], skip=3, resume=state)
+    assert last.next(9) == ("rows", [], state, True)
+    last.close()
 
 
 def test_first_rows_come_before_a_large_file_is_read(write, tmp_path):

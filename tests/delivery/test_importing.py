@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from bulkmail.delivery import importing as module
@@ -55,7 +56,8 @@ class FakeIngest:
         elif job[0] == "next":
             batch = self.rows[self.at : self.at + job[1]]
             self.at += len(batch)
-            done.callback(("rows", batch, {"at": self.at}, self.at == len(self.rows)))
+            told = [("r.csv", 1, 7, "2 of 3 rows say no"), ("r.csv", 1, 9, "known")]
+            done.callback(("rows", batch, {"at": self.at, "told": told}, self.at == len(self.rows)))
         else:
             batch, self.held = self.held[: job[1]], self.held[job[1] :]
             done.callback(("settled", batch, not self.held, {"at": self.at}))
@@ -104,6 +106,19 @@ def test_what_the_operator_should_know_is_passed_on(scene):
     one = scene([])
     (notice,) = one.result(one.importing.open())
     assert str(notice) == "r.csv:1: a byte order mark was left out"
+
+
+def test_what_all_rows_say_is_told_once_in_place_of_what_the_first_said(scene):
+    one = scene([row(n) for n in range(1, 4)])
+    one.run.notices[:] = ["r.csv:1:7: 1 of the first 2 rows say no", "r.csv:1:9: known", "r.csv:2: other"]
+    events = []
+    globalLogPublisher.addObserver(events.append)
+    try:
+        one.result(one.importing.import_all())
+    finally:
+        globalLogPublisher.removeObserver(events.append)
+    assert one.run.notices == ["r.csv:1:9: known", "r.csv:2: other", "r.csv:1:7: 2 of 3 rows say no"]
+    assert [event["notice"] for event in events if "notice" in event] == ["r.csv:1:7: 2 of 3 rows say no"]
 
 
 def test_rows_are_stored_batch_by_batch_and_the_first_is_small(scene):

@@ -85,6 +85,9 @@ def test_for_status_txt(scene):
     assert "3 were refused by the receivers." in words
     assert "5 were left out (suppressed, duplicate or invalid)." in words
     assert words.endswith("\n")
+    assert "Please look" not in words
+    scene.run.notices.append("r.csv:1:7: 2 of 3 rows say no")
+    assert "\n\nPlease look at this:\nr.csv:1:7: 2 of 3 rows say no\n\nThe report" in scene.progress.in_words(scene.run)
     scene.run.import_done = False
     assert "(the list is still being read)" in scene.progress.in_words(scene.run)
 

@@ -19,6 +19,7 @@ class FakeSending:
         self.clock, self.sent, self.status, self.takes = clock, [], 0, 5.0
         self.runs, self.pauses = {}, {}
         self.withholding = types.SimpleNamespace(reason=lambda name: self.pauses.get(name, ""))
+        self.noticed = []
 
     async def send(self, prepared, *, accept_changes):
         assert accept_changes is False
@@ -38,6 +39,9 @@ class FakeSending:
 
     def in_words(self, run):
         return "This campaign is being sent.\n"
+
+    def notices(self, folder):
+        return self.noticed
 
 
 class Scene:
@@ -72,6 +76,14 @@ def test_a_folder_that_has_stood_still_is_sent_once(scene):
     scene.run(60)
     assert scene.sending.sent == ["spring"]
     assert scene.said().startswith("This campaign is finished.")
+
+
+def test_what_was_noticed_about_its_lists_stays_behind_the_end(scene):
+    scene.sending.noticed = ["r.csv:1:7: 2 of 3 rows say no"]
+    scene.run(60)
+    first, *rest = scene.said().splitlines()
+    assert first.startswith("This campaign is finished.")
+    assert rest == ["", "Please look at this:", "r.csv:1:7: 2 of 3 rows say no"]
 
 
 def test_a_campaign_that_is_wrong_is_told_what_is_wrong_and_tried_again_when_it_has_changed(scene, folder):
