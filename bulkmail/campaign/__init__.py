@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.model import Campaign, Schedule
     from bulkmail.campaign.places import changed_since
     from bulkmail.campaign.preflight import Lists, survey
-    from bulkmail.campaign.reading import sender_domain, snapshot
+    from bulkmail.campaign.reading import content_notices, sender_domain, snapshot
     from bulkmail.campaign.sample import try_rows
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Schedule",
     "changed_since",
     "changes",
+    "content_notices",
     "digests",
     "load_campaign",
     "scan",
@@ -57,6 +58,7 @@ _WHERE = {
     "Schedule": "model",
     "changed_since": "places",
     "changes": "differences",
+    "content_notices": "reading",
     "digests": "differences",
     "load_campaign": "load",
     "scan": "folder",

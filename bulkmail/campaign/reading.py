@@ -73,6 +73,13 @@ def snapshot(
     return content
 
 
+def content_notices(campaign: Campaign, settings: Settings, content: dict[str, Any]) -> list[Problem]:
+    """What the operator should know of a content that can be sent: what is probably not meant."""
+    from bulkmail.content import content_notices as found  # noqa: PLC0415 - as above
+
+    return [_placed(problem, campaign, settings) for problem in found(content)]
+
+
 def sender_domain(sender: str) -> str:
     """The domain of a From value, in A-labels; as it stands there when it is no domain (the content says so)."""
     domain = sender.rpartition("<")[2].rstrip("> \t").rpartition("@")[2]

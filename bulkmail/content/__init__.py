@@ -13,12 +13,14 @@ from bulkmail.content.check import check_content
 from bulkmail.content.compose import Composer
 from bulkmail.content.dkim import DkimKeyError
 from bulkmail.content.dkim_record import key_in_words, new_pem, record, record_name, wrong_with, zone_lines
+from bulkmail.content.notices import content_notices
 from bulkmail.content.shared import same_for_all
 
 __all__ = [
     "Composer",
     "DkimKeyError",
     "check_content",
+    "content_notices",
     "key_in_words",
     "new_pem",
     "record",

@@ -13,7 +13,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bulkmail.campaign import ONE_FOR_ALL, Campaign, changes, digests, load_campaign, snapshot, survey, try_rows
+from bulkmail.campaign import (
+    ONE_FOR_ALL,
+    Campaign,
+    changes,
+    content_notices,
+    digests,
+    load_campaign,
+    snapshot,
+    survey,
+    try_rows,
+)
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, attempts_told, campaign_told
@@ -72,8 +82,9 @@ def prepare(path: str, settings: Settings, *, rehearsal: bool = False, whole: bo
     campaign = load_campaign(path)
     lists = survey(campaign, settings, whole=whole)
     content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
-    notices = (*lists.notices, *try_rows(lists.rows, content, campaign.recipient_paths))
-    return Prepared(campaign, content, lists.columns, sum(lists.sizes), notices)
+    notices = [*content_notices(campaign, settings, content), *lists.notices]
+    notices += try_rows(lists.rows, content, campaign.recipient_paths)
+    return Prepared(campaign, content, lists.columns, sum(lists.sizes), tuple(notices))
 
 
 def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Refused | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bulkmail.campaign import Campaign, load_campaign, snapshot
+from bulkmail.campaign import Campaign, content_notices, load_campaign, snapshot
 from bulkmail.campaign.reading import names_used, sender_domain
 from bulkmail.mail import Problem, Refused
 from bulkmail.settings import Settings, load_settings
@@ -253,3 +253,14 @@ def test_the_real_check_is_asked(folder: Path, read: Callable[..., Campaign], mo
     (folder / "body.html.j2").write_text("{{ frist_name }}\n{% if %}")
     lines = refused(read("headers: {'X A': b}", **{"from": "nobody"}), folder)
     assert [line.split(": ")[0] for line in lines] == ["body.html.j2:2", "campaign.yaml:2:7", "campaign.yaml:6:10"]
+
+
+def test_notices_have_their_place_in_the_users_files(
+    read: Callable[..., Campaign], folder: Path, settings: Settings
+) -> None:
+    (folder / "body.html.j2").write_text("<p>a</p>\n{% if first_name %}{% endif %}\n")
+    campaign = read("unsubscribe: {url: 'https://example.com/?e={{ email }}'}")
+    found = [str(problem) for problem in content_notices(campaign, settings, take(campaign))]
+    assert found[0].startswith(f"{folder}/campaign.yaml:6:")
+    assert ": unsubscribe.url: `email` is printed without urlencode" in found[0]
+    assert found[1].startswith(f"{folder}/body.html.j2:2:1: there is nothing in this `if`")
