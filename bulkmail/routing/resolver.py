@@ -287,10 +287,16 @@ class Resolver:
         return _Host(name, until, trouble=f"{name} {lacking}", missing=missing)
 
     def _some(self, addresses: Sequence[str]) -> list[str]:
-        """At most sixteen, others each time. Sorted: servers turn the order round, which makes no other site."""
+        """At most sixteen: the first, which says whose the site is among several machines, and others each time.
+
+        Sorted: servers turn the order round, and a site is not another one for that.
+        """
         ordered = sorted(addresses)
-        start = next(self._turns) * _ADDRESSES % len(ordered) if len(ordered) > _ADDRESSES else 0
-        return sorted((ordered + ordered)[start : start + min(_ADDRESSES, len(ordered))])
+        if len(ordered) <= _ADDRESSES:
+            return ordered
+        first, *rest = ordered
+        start = next(self._turns) * (_ADDRESSES - 1) % len(rest)
+        return [first, *sorted((rest + rest)[start : start + _ADDRESSES - 1])]
 
 
 async def _all(*questions: Coroutine[Any, Any, _Answer]) -> list[_Answer]:

@@ -310,6 +310,7 @@ def test_of_a_host_with_many_addresses_others_are_given_each_time(zone, handle):
     given = [mx(answer)[0][2] for answer in answers]
     assert [len(addresses) for addresses in given] == [16, 16, 16]
     assert set().union(*given) == set(every)
+    assert {addresses[0] for addresses in given} == {"192.0.2.1"}
 
 
 def test_domains_that_share_a_host_ask_for_its_addresses_once(zone, handle):
