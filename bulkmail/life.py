@@ -17,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from bulkmail.delivery import (
+    Checking,
     Composing,
     Feeder,
     Ledger,
@@ -205,9 +206,8 @@ class Life:
         composing.start(feeder.composed, feeder.spoilt, feeder.not_composed, self._sending.withholding)
         self._sending.start()
         if self._watch is not None:
-            self._watching = Watching(
-                reactor=self.reactor, sending=self._sending, settings=self.settings, root=self._watch
-            )
+            checking = Checking(self.reactor, self.settings)
+            self._watching = Watching(reactor=self.reactor, sending=self._sending, checking=checking, root=self._watch)
 
     async def _open_router(self, providers: Mapping[str, Provider]) -> Router | RelayRouter:
         """Where mail goes: to the relay if one is set. Raises OwnFault where that cannot be found out."""

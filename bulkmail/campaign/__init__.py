@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
     from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
-    from bulkmail.campaign.load import load_campaign, schema
+    from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import Campaign, Schedule
     from bulkmail.campaign.places import changed_since
     from bulkmail.campaign.preflight import Lists, survey
-    from bulkmail.campaign.reading import content_notices, sender_domain, snapshot
+    from bulkmail.campaign.reading import OperatorSettings, content_notices, sender_domain, snapshot
     from bulkmail.campaign.sample import try_rows
 
 __all__ = [
@@ -33,7 +33,9 @@ __all__ = [
     "DropFolder",
     "FolderState",
     "Lists",
+    "OperatorSettings",
     "Schedule",
+    "campaign_as_checked",
     "changed_since",
     "changes",
     "content_notices",
@@ -55,7 +57,9 @@ _WHERE = {
     "FolderState": "folder",
     "Lists": "preflight",
     "ONE_FOR_ALL": "differences",
+    "OperatorSettings": "reading",
     "Schedule": "model",
+    "campaign_as_checked": "load",
     "changed_since": "places",
     "changes": "differences",
     "content_notices": "reading",

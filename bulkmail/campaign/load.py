@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from bulkmail.campaign.files import CAMPAIGN_FILE
 from bulkmail.campaign.model import Campaign, Place
-from bulkmail.files import Folder, MissingFileError
+from bulkmail.files import FileId, Folder, MissingFileError
 from bulkmail.mail import Problem, Refused
-from bulkmail.yamlfile import MAX_BYTES, load, validate
+from bulkmail.yamlfile import MAX_BYTES, YamlFile, load, validate
 
 
 def load_campaign(path: str, *, follow: bool = True) -> Campaign:
@@ -33,6 +34,11 @@ def load_campaign(path: str, *, follow: bool = True) -> Campaign:
         raise Refused([Problem(path, 0, 0, f"the file {str(error).removeprefix(f'{name} ')}")]) from None
     file = load(path, data)
     return validate(file, Campaign, Place(folder, file))
+
+
+def campaign_as_checked(file: YamlFile, folder: Folder, lists: Mapping[str, FileId]) -> Campaign:
+    """The campaign in ``file`` whose files another process has checked, ``lists`` with their ids; none is looked at."""
+    return validate(file, Campaign, Place(folder, file, lists))
 
 
 def schema() -> dict[str, Any]:

@@ -225,7 +225,11 @@ class Campaign(Section):
         assert isinstance(context, Place), "a campaign is read by load_campaign"
         self._place = context
         lists = (*self.recipients, *self.suppress)
-        self._lists = context.checked or {name: id_inside(context.folder, name) for name in lists}
+        self._lists = (
+            context.checked
+            if context.checked is not None
+            else {name: id_inside(context.folder, name) for name in lists}
+        )
 
     @property
     def folder(self) -> str:
@@ -251,6 +255,11 @@ class Campaign(Section):
     def suppress_paths(self) -> list[ListPath]:
         """The campaign's own suppression lists, absolute."""
         return [self._list(name) for name in self.suppress]
+
+    @property
+    def lists(self) -> Mapping[str, FileId]:
+        """The lists that were checked, by the name they have here, with device and inode."""
+        return self._lists
 
     def _list(self, name: str) -> ListPath:
         folder = self._place.folder

@@ -10,9 +10,9 @@ from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Intake, Recipient
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.model import Campaign
+from bulkmail.campaign.reading import OperatorSettings
 from bulkmail.campaign.rows import Rows
 from bulkmail.mail import Problem
-from bulkmail.settings import Settings
 
 FIRST = 100
 """Rows that are judged before anything is sent."""
@@ -30,7 +30,7 @@ class Lists:
     notices: tuple[Problem, ...]
 
 
-def survey(campaign: Campaign, settings: Settings, *, whole: bool = False) -> Lists:
+def survey(campaign: Campaign, settings: OperatorSettings, *, whole: bool = False) -> Lists:
     """Open the recipient and suppression files as the import will, and judge their first rows as it will.
 
     ``whole``: count in all rows who may not be mailed, which takes some seconds for a million rows. Raises Refused with

@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from bulkmail.campaign.files import id_inside, read_inside, walk
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
 from bulkmail.files import MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
-from bulkmail.settings import Settings
+from bulkmail.yamlfile import YamlFile
 
 MAX_INCLUDES = 200
 MAX_INCLUDED = 10_000_000  # bytes of all includes together
@@ -27,8 +28,30 @@ _LITERAL = re.compile(r"\"([^\"\\]*)\"|'([^'\\]*)'")
 _AFTER_NAME = re.compile(r"\b(?:ignore\s+missing|with\s+context|without\s+context|as|import)\b")
 
 
+class SigningKey(Protocol):
+    """What a snapshot takes of a key in the settings."""
+
+    @property
+    def domain(self) -> str: ...  # noqa: D102
+    @property
+    def selector(self) -> str: ...  # noqa: D102
+    @property
+    def pem(self) -> bytes: ...  # noqa: D102
+
+
+class OperatorSettings(Protocol):
+    """What a check takes of the settings."""
+
+    @property
+    def dkim(self) -> Sequence[SigningKey]: ...  # noqa: D102
+    @property
+    def suppress(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def file(self) -> YamlFile | None: ...  # noqa: D102
+
+
 def snapshot(
-    campaign: Campaign, settings: Settings, columns: list[list[str]], key: bytes, *, rehearsal: bool = False
+    campaign: Campaign, settings: OperatorSettings, columns: list[list[str]], key: bytes, *, rehearsal: bool = False
 ) -> dict[str, Any]:
     """What the composing processes need, as plain data. Raises Refused with every problem of files and content.
 
@@ -73,7 +96,7 @@ def snapshot(
     return content
 
 
-def content_notices(campaign: Campaign, settings: Settings, content: dict[str, Any]) -> list[Problem]:
+def content_notices(campaign: Campaign, settings: OperatorSettings, content: dict[str, Any]) -> list[Problem]:
     """What the operator should know of a content that can be sent: what is probably not meant."""
     from bulkmail.content import content_notices as found  # noqa: PLC0415 - as above
 
@@ -127,7 +150,7 @@ def _sources(content: dict[str, Any]) -> list[str]:
     return [text for text in texts if text]
 
 
-def _placed(problem: Problem, campaign: Campaign, settings: Settings) -> Problem:
+def _placed(problem: Problem, campaign: Campaign, settings: OperatorSettings) -> Problem:
     """A problem of the content with its file as the user knows it; one of a key with the place of that key."""
     if problem.file:
         return Problem(_beside(campaign, problem.file), problem.line, problem.column, problem.message)

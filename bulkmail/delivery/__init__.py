@@ -37,6 +37,7 @@ list has beyond that stays in the spool.
 from __future__ import annotations
 
 from bulkmail.delivery.background import background
+from bulkmail.delivery.checking import Checking
 from bulkmail.delivery.composing import Composing
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.ledger import Ledger
@@ -54,6 +55,7 @@ from bulkmail.delivery.watching import Watching
 from bulkmail.delivery.withholding import Withholding
 
 __all__ = [
+    "Checking",
     "Composing",
     "Feeder",
     "Ledger",

@@ -16,6 +16,7 @@ from typing import Any
 from bulkmail.campaign import (
     ONE_FOR_ALL,
     Campaign,
+    OperatorSettings,
     changes,
     content_notices,
     digests,
@@ -27,7 +28,6 @@ from bulkmail.campaign import (
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, attempts_told, campaign_told
-from bulkmail.settings import Settings
 from bulkmail.spool import ENDED, CampaignRow, Spool
 
 
@@ -73,13 +73,15 @@ class Opened:
     finished: bool
 
 
-def prepare(path: str, settings: Settings, *, rehearsal: bool = False, whole: bool = False) -> Prepared:
+def prepare(
+    path: str, settings: OperatorSettings, *, rehearsal: bool = False, whole: bool = False, follow: bool = True
+) -> Prepared:
     """Check everything that can be checked without sending, and read what enters the messages. Raises Refused.
 
-    ``whole``: read the lists to their ends, to count the rows that say that they may not be mailed.
-    Reads files only: no process, thread, socket or database is opened.
+    ``whole``: read the lists to their ends, to count the rows that say that they may not be mailed. ``follow``: whether
+    the campaign's folder may be a link. Reads files only: no process, thread, socket or database is opened.
     """
-    campaign = load_campaign(path)
+    campaign = load_campaign(path, follow=follow)
     lists = survey(campaign, settings, whole=whole)
     content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
     notices = [*content_notices(campaign, settings, content), *lists.notices]

@@ -2,11 +2,13 @@
 
 A folder starts when its files have stood still for a few seconds. One that is finished or was refused is left alone
 until its files change; what was sent once is in the spool under its name and is never sent again.
+
+Looking takes a twentieth of the event loop's time at most: folders with many files are looked at more rarely.
 """
 
 from __future__ import annotations
 
-import os
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -16,30 +18,37 @@ from twisted.logger import Logger
 
 from bulkmail.campaign import DropFolder, scan, write_status
 from bulkmail.delivery.background import background
-from bulkmail.delivery.opening import prepare
+from bulkmail.delivery.checking import Checking
 from bulkmail.delivery.progress import about_lists
 from bulkmail.delivery.sending import FINISHED, Sending
-from bulkmail.mail import BulkmailError, OwnFault, Refused
-from bulkmail.settings import Settings
+from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
+from bulkmail.workers import WorkerFailedError
 
 _log = Logger("bulkmail")
 
 _EVERY = 2.0
+_SHARE = 20.0  # so many times as long as looking took, nothing is looked at
+_FAULT = (
+    "This campaign was not sent, or not to its end: bulkmail has an error in itself. The service's log says which; "
+    "please report it. The folder is checked again as soon as its files have changed.\n"
+)
 
 
 class Watching:
     """Watches ``root`` until it is told to stop."""
 
-    def __init__(self, *, reactor: Any, sending: Sending, settings: Settings, root: str) -> None:
+    def __init__(self, *, reactor: Any, sending: Sending, checking: Checking, root: str) -> None:
         self._reactor = reactor
         self._sending = sending
-        self._settings = settings
+        self._checking = checking
         self._root = root
         self._folders = DropFolder()
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
         self._stopped: Deferred[None] = Deferred()
         self._fault = ""
+        self._untold: dict[str, str] = {}  # folder -> why its STATUS.txt could not be written, as was logged
+        self._not_before = 0.0
         self._sends: set[Deferred[Any]] = set()
 
     async def watch(self) -> None:
@@ -52,6 +61,7 @@ class Watching:
         """No further folder is started."""
         if self._looking.running:
             self._looking.stop()
+            self._checking.stop()
             self._stopped.callback(None)
 
     async def told(self) -> None:
@@ -66,8 +76,17 @@ class Watching:
             _log.failure("looking at the watched folder failed")
 
     def _look_once(self) -> None:
+        began = self._reactor.seconds()
+        if began >= self._not_before:
+            self._scan(began)
+            ended = self._reactor.seconds()
+            self._not_before = ended + _SHARE * (ended - began)
+        for path, run in self._sending.running():
+            self._say(path, self._sending.in_words(run))
+
+    def _scan(self, now: float) -> None:
         try:
-            states = scan(self._root, self._reactor.seconds())
+            states = scan(self._root, now)
         except OwnFault as fault:
             if str(fault) != self._fault:
                 _log.error("{fault}", fault=fault)
@@ -80,14 +99,14 @@ class Watching:
                 self._sends.add(send)
                 send.addBoth(partial(self._sent, send))
             else:
-                self._say(action.path, f"This folder is left alone: {action.reason}\n")
-        for path, run in self._sending.running():
-            self._say(path, self._sending.in_words(run))
+                _log.warn("{what}", what=Problem(action.path, 0, 0, f"left alone: {action.reason}"))
+                with contextlib.suppress(OSError):  # a link or a file is told in the log alone
+                    write_status(action.path, f"This folder is left alone: {action.reason}\n")
 
     async def _send(self, path: str) -> None:
         try:
             self._say(path, "The campaign is being checked.\n")
-            prepared = prepare(path, self._settings)
+            prepared = await self._checking.prepare(path)
             for notice in prepared.notices:
                 _log.warn("{notice}", notice=notice)
             status = await self._sending.send(prepared, accept_changes=False)
@@ -103,9 +122,15 @@ class Watching:
                 f"This campaign was not sent: {what} wrong with it.\n\n{refused}\n\n"
                 "Mend the files; the folder is checked again as soon as they have changed.\n",
             )
+        except WorkerFailedError as error:
+            _log.error("{path}: the check failed: {error}", path=path, error=error)
+            self._say(path, _FAULT)
         except BulkmailError as error:
             _log.error("{path}: {error}", path=path, error=error)
             self._say(path, f"This campaign could not be sent: {error}\n")
+        except Exception:  # noqa: BLE001 - whatever it is, the folder must not say for ever that it is being checked
+            _log.failure("sending {path} failed", path=path)
+            self._say(path, _FAULT)
         finally:
             self._folders.ended(path)
 
@@ -113,8 +138,6 @@ class Watching:
         self._sends.discard(send)
 
     def _ended(self, status: int, pause: str) -> str:
-        if status == FINISHED:
-            return "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
         if pause:
             return (
                 f"This campaign has paused itself: {pause}.\n\n"
@@ -122,10 +145,18 @@ class Watching:
                 "stop the service, start this campaign once with -c and --accept-changes, then the service again. "
                 "Without a change it is tried again when the service is started again.\n"
             )
+        if status == FINISHED:
+            return "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
+        if self._looking.running:
+            return "This campaign stopped before its end, or its last report could not be written. The log says why.\n"
         return "The service was stopped before the end. Sending goes on when it is started again.\n"
 
     def _say(self, path: str, text: str) -> None:
         try:
             write_status(path, text)
         except OSError as error:
-            _log.warn("{path}: STATUS.txt cannot be written: {error}", path=os.path.basename(path), error=error)
+            if self._untold.get(path) != str(error):
+                _log.warn("{what}", what=Problem(path, 0, 0, f"STATUS.txt cannot be written: {error.strerror}"))
+            self._untold[path] = str(error)
+        else:
+            self._untold.pop(path, None)

@@ -76,6 +76,28 @@ def test_dropped_folders(world: Any, until: Any) -> None:
         assert status_of(campaign) == FINISHED
 
 
+def test_a_hostile_folder_stops_neither_the_service_nor_the_others(world: Any, until: Any) -> None:
+    root = world.folder / "campaigns"
+    hostile = world.campaign("hostile", SPRING, parent=root)
+    hostile.report.mkdir()
+    for name in ("summary.json", "attempts.csv", "recipients.csv", "index.html", ".recipients.csv.part"):
+        os.mkfifo(hostile.report / name)
+    victim = world.folder / "victim"
+    victim.mkdir(mode=0o700)
+    (root / "link").symlink_to(victim)
+    running = world.start("--watch", "campaigns")
+    until(lambda: "left alone: it is a symbolic link" in running.said(), "the link to be told of")
+    good = world.campaign("good", AUTUMN, parent=root)
+
+    until(lambda: status_of(good) == FINISHED, "the good campaign to be finished")
+    until(lambda: "its last report could not be written" in status_of(hostile), "the hostile one to end")
+
+    running.signal(signal.SIGTERM)
+    assert running.wait(20).status == 3
+    assert list(victim.iterdir()) == []
+    assert world.server.count() == len(SPRING) + len(AUTUMN)
+
+
 def test_a_service_that_is_stopped_goes_on_where_it_was(world: Any, until: Any) -> None:
     addresses = [f"user-{n}@d{n % 20}.test" for n in range(2000)]
     # twenty sites take 10 s for it together; STATUS.txt is written every two

@@ -8,10 +8,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from bulkmail.delivery import watching as module
+from bulkmail.delivery.opening import prepare
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.watching import Watching
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.settings import Settings
+from bulkmail.workers import WorkerFailedError
 
 
 class FakeSending:
@@ -44,12 +46,28 @@ class FakeSending:
         return self.noticed
 
 
+class FakeChecking:
+    """Checks at once, in this process."""
+
+    def __init__(self):
+        self.stopped, self.trouble = False, None
+
+    async def prepare(self, path):
+        if self.trouble is not None:
+            raise self.trouble
+        return prepare(path, Settings(), follow=False)
+
+    def stop(self):
+        self.stopped = True
+
+
 class Scene:
     def __init__(self, root):
         self.root = root
         self.clock = Clock()
         self.sending = FakeSending(self.clock)
-        self.watching = Watching(reactor=self.clock, sending=self.sending, settings=Settings(), root=str(root))
+        self.checking = FakeChecking()
+        self.watching = Watching(reactor=self.clock, sending=self.sending, checking=self.checking, root=str(root))
         self.ended = []
         Deferred.fromCoroutine(self.watching.watch()).addBoth(self.ended.append)
 
@@ -108,8 +126,10 @@ def test_a_campaign_refused_at_its_opening_is_told_so(scene):
 
 def test_a_campaign_stopped_before_its_end_says_so(scene):
     scene.sending.status = 3
+    scene.run(4)
+    scene.watching.stop()
     scene.run(15)
-    assert "stopped before the end" in scene.said()
+    assert "The service was stopped before the end" in scene.said()
 
 
 def test_a_fault_of_ours_is_told_and_the_others_go_on(scene, folder):
@@ -180,3 +200,58 @@ def test_a_campaign_that_has_paused_itself_says_why_and_what_to_do(scene):
     said = scene.said()
     assert said.startswith("This campaign has paused itself: the template does not come to an end: 3 rows in a row.")
     assert "--accept-changes" in said
+
+
+@pytest.mark.parametrize(
+    "trouble", [ZeroDivisionError(), RecursionError(), OSError(40, "x"), WorkerFailedError("trace")]
+)
+def test_a_surprise_is_told_as_a_fault_of_bulkmail(scene, trouble):
+    scene.checking.trouble = trouble
+    scene.run(10)
+    assert scene.said().startswith("This campaign was not sent, or not to its end: bulkmail has an error in itself.")
+    assert "log" in scene.said()
+
+
+def test_a_campaign_that_ends_early_by_itself_is_not_told_that_the_service_was_stopped(scene):
+    scene.sending.status = 3
+    scene.run(15)
+    assert scene.said().startswith("This campaign stopped before its end, or its last report could not be written.")
+
+
+def test_a_link_in_the_watched_folder_is_told_in_the_log_alone(scene, tmp_path_factory):
+    victim = tmp_path_factory.mktemp("victim")
+    (victim / "STATUS.txt").write_text("precious")
+    (scene.root / "c").symlink_to(victim)
+    scene.run(10)
+    assert (victim / "STATUS.txt").read_text() == "precious"
+
+
+def test_a_campaign_that_is_replaced_by_a_link_while_it_is_sent_is_not_written_through(scene, tmp_path_factory):
+    victim = tmp_path_factory.mktemp("victim")
+    (victim / "STATUS.txt").write_text("precious")
+    scene.sending.takes = 20.0
+    scene.run(6)
+    os.rename(scene.root / "spring", tmp_path_factory.mktemp("moved") / "spring")
+    (scene.root / "spring").symlink_to(victim)
+    scene.run(30)
+    assert (victim / "STATUS.txt").read_text() == "precious"
+    assert sorted(os.listdir(victim)) == ["STATUS.txt"]
+
+
+def test_looking_takes_a_twentieth_of_the_time_at_most(scene, monkeypatch):
+    looks = []
+
+    def slow(root, now):
+        looks.append(now)
+        scene.clock.rightNow += 1.0
+        return []
+
+    scene.run(1)
+    monkeypatch.setattr(module, "scan", slow)
+    scene.run(100)
+    assert 3 <= len(looks) <= 6
+
+
+def test_what_is_being_checked_ends_with_the_watching(scene):
+    scene.watching.stop()
+    assert scene.checking.stopped
