@@ -20,6 +20,23 @@ _MAGIC = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
     (b"%PDF", "a PDF document"),
 )
+_WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+_CODE_PAGES = (437, 720, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 865, 866, 869, 874, 932, 949, 950)
+_MACINTOSH = ("roman", "latin2", "greek", "cyrillic", "turkish", "iceland", "croatian", "romanian")
+CHARSETS = frozenset(
+    [
+        *("utf-8", "ascii", *_WIDE),
+        *(f"iso8859-{part}" for part in range(1, 17) if part != 12),
+        *(f"cp{page}" for page in (*_CODE_PAGES, *range(1250, 1259), 1125)),
+        *(f"mac-{script}" for script in _MACINTOSH),
+        *("koi8-r", "koi8-u", "koi8-t", "kz1048", "ptcp154", "tis-620", "hp-roman8"),
+        *("gb2312", "gbk", "gb18030", "big5", "big5hkscs", "shift_jis", "euc_jp", "euc_kr"),
+    ]
+)
+"""The codecs that are taken, as `codecs.lookup` names them: character sets that keep ASCII, or take two or four bytes.
+
+Not every codec is one: ``unicode_escape`` makes control characters of letters, ``idna`` and ``punycode`` work on names.
+"""
 _WIDE_BOMS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _HEAD = 64 * 1024
 _BLOCK = 1 << 20
@@ -41,9 +58,9 @@ class Narrowed:
             self._ended = not data
             try:
                 narrow = self._decoder.decode(data, final=self._ended).encode("utf-8", "surrogatepass")
-            except UnicodeDecodeError:
+            except UnicodeError:  # the parent: a decoder that misses a mark raises that
                 self._ended = True
-                return b"\xff"  # half a character at the end of the file, or no UTF-32 at all
+                return b"\xff"  # half a character at the end of the file, or no UTF-16 or UTF-32 at all
             if narrow:
                 return narrow
         return b""
@@ -55,6 +72,17 @@ ByteSource = FileIO | Narrowed
 def refuse(path: str, message: str, line: int = 0, column: int = 0) -> Refused:
     """One problem with the file ``path``, ready to be raised."""
     return Refused([Problem(path, line, column, message)])
+
+
+def charset(name: str) -> str:
+    """The codec of a character set, as Python names it. Raises ValueError for what is none for lists."""
+    try:
+        codec = codecs.lookup(name).name.removesuffix("-sig")
+    except (LookupError, UnicodeError):
+        codec = ""
+    if codec not in CHARSETS:
+        raise ValueError(f"{name!r} is not a character encoding for lists; write utf-8, cp1252, iso-8859-15, ...")
+    return codec
 
 
 def is_wide(encoding: str) -> bool:
@@ -73,47 +101,59 @@ def open_bytes(path: str, encoding: str) -> ByteSource:
 
 
 def encoding_of(path: str, configured: str | None) -> str:
-    """What the file is written in: its UTF-8 mark, else UTF-8 where all of it is, else what was ``configured``.
+    """What the file is written in: by its byte order mark, else UTF-8 where all of it is, else what was ``configured``.
 
-    Nothing is ever guessed. The whole file is looked through only where an encoding is configured. Raises Refused
-    for an encoding that cannot carry CSV, for UTF-16 that nobody announced, and for what is no text at all.
+    Nothing is ever guessed. The whole file is looked through only where an encoding is configured. Raises Refused for
+    an encoding that cannot carry CSV, for UTF-16 that was not announced or whose byte order is not known, and for what
+    is no text at all.
     """
-    name = "utf-8"
-    if configured is not None:
-        try:
-            name = codecs.lookup(configured).name.removesuffix("-sig")
-            carries = bytes(range(32, 127)).decode(name) == "".join(map(chr, range(32, 127)))
-        except (LookupError, UnicodeError):
-            carries = False
-        if not carries and not is_wide(name):
-            raise refuse(path, f"the encoding {configured!r} is not one for CSV; use a name such as windows-1252")
+    try:
+        name = "utf-8" if configured is None else charset(configured)
+    except ValueError as error:
+        raise refuse(path, str(error)) from None
     file = open_bytes(path, "utf-8")
     try:
         head = file.read(_HEAD)
         for magic, what in _MAGIC:
             if head.startswith(magic):
                 raise refuse(path, f"is {what}, not a CSV file; export it as CSV (UTF-8)")
-        if is_wide(name):
-            return name
-        for bom, wide in _WIDE_BOMS:
-            if head.startswith(bom):
-                raise refuse(path, f"is written in {wide.upper()}; save it as UTF-8, or set encoding: {wide}", 1, 1)
-        if b"\0" in head.partition(b"\n")[0]:
-            raise refuse(path, "has NUL bytes in its first line; save it as CSV in UTF-8 (UTF-16 has them)", 1, 1)
-        if name == "utf-8" or head.startswith(BOM_UTF8):
-            return "utf-8"
+        wide = _wide_encoding(path, head, name)
+        if wide or name == "utf-8" or head.startswith(BOM_UTF8):
+            return wide or "utf-8"
         decoder = codecs.getincrementaldecoder("utf-8")()
         while head:
             decoder.decode(head)
             head = file.read(_BLOCK)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
+        if is_wide(name):
+            raise refuse(path, f"is not written in {name.upper()}; save it as UTF-8, or correct `encoding`") from None
         return name
     except OSError as error:
         raise refuse(path, f"cannot be read: {error.strerror}") from None
     finally:
         file.close()
     return "utf-8"
+
+
+def _wide_encoding(path: str, head: bytes, name: str) -> str:
+    """The encoding of two or four bytes a character, where the beginning of a file shows one; else ``""``.
+
+    Raises Refused where ``name``, which is configured, does not announce it.
+    """
+    marked = next((wide for bom, wide in _WIDE_BOMS if head.startswith(bom)), "")
+    if is_wide(name):
+        if marked or b"\0" not in head:  # each line end has a NUL in these encodings
+            return marked
+        if not name.endswith("e"):
+            remedy = f"write `encoding: {name}-le` (as Windows orders bytes) or {name}-be"
+            raise refuse(path, f"has no byte order mark, so {name.upper()} can be either of two; {remedy}", 1, 1)
+        return name
+    if marked:
+        raise refuse(path, f"is written in {marked.upper()}; save it as UTF-8, or set encoding: {marked}", 1, 1)
+    if b"\0" in head.partition(b"\n")[0]:
+        raise refuse(path, "has NUL bytes in its first line; save it as CSV in UTF-8 (UTF-16 has them)", 1, 1)
+    return ""
 
 
 def fingerprint(path: str, encoding: str, length: int) -> tuple[str, bytes]:

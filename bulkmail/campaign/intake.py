@@ -1,8 +1,8 @@
 """The lists of one campaign while they are read: every row numbered, judged, and given once.
 
-The order of the verdicts: a bad row or address is ``invalid``; an address on a suppress list is ``suppressed`` on each
-of its rows; of the rest, what the filter has perhaps seen before is ``held``, everything else ``ok`` at once. So
-invalid and suppressed rows are nobody's first row.
+The order of the verdicts: a row that cannot be read is a ``bad-row``, one without a usable address ``invalid``; an
+address on a suppress list is ``suppressed`` on each of its rows; of the rest, what the filter has perhaps seen before
+is ``held``, everything else ``ok`` at once. So invalid and suppressed rows are nobody's first row.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Intake:
                 except AddressError as error:
                     note = f"line {line}: {error}; correct the address"
             if note:
-                verdict = "invalid"
+                verdict = "bad-row" if wrong else "invalid"
                 email = email[:_SHOWN]
             else:
                 digest = digest_of(key)

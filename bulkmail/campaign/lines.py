@@ -209,6 +209,8 @@ class Lines:
             self.texts = text.split("\n")
             if not self._tail:
                 self.texts.pop()
+        if self._codec != "utf-8":  # what its bytes become counts, not what they are
+            data = "\n".join(self.texts).encode("utf-8", "surrogatepass")
         self.has_controls = len(data.translate(None, _CONTROLS)) != len(data)
         overlong = max(map(len, self._raws), default=0) > LONGEST_CELL
         quoted = '"' in text

@@ -5,7 +5,6 @@ The validators need to know the folder: `load.load_campaign` hands it in as the 
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import ListPath, id_inside, size_inside
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
@@ -69,14 +69,6 @@ def _envelope_from(text: str) -> str:
     if address.needs_smtputf8:
         raise ValueError(f"{text!r}: the part before the @ must be plain ASCII, or some receivers could not answer it")
     return str(address)
-
-
-def _encoding(text: str) -> str:
-    try:
-        "a".encode(text)  # a codec that is no character encoding, such as rot13, raises LookupError
-        return codecs.lookup(text).name
-    except (LookupError, ValueError):
-        raise ValueError(f"{text!r} is not a character encoding; write utf-8, cp1252, iso-8859-15, ...") from None
 
 
 def _moment(text: Any) -> float:
@@ -214,7 +206,7 @@ class Campaign(Section):
     unsubscribe: Unsubscribe | None = None
     attachments: Annotated[Many[AttachmentName], AfterValidator(_once), AfterValidator(_together)] = ()
     defaults: Mapping[Line, str] = {}
-    encoding: Annotated[Line, AfterValidator(_encoding)] = "utf-8"
+    encoding: Annotated[Line, AfterValidator(charset)] = "utf-8"
     on_unknown: Literal["retry", "keep"] = "retry"
     schedule: Schedule | None = None
     _place: Place = PrivateAttr()

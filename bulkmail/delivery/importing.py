@@ -16,8 +16,8 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.delivery.run import Run
-from bulkmail.mail import Category, OwnFault, Problem, Refused, Status
-from bulkmail.spool import Spool
+from bulkmail.mail import OwnFault, Problem, Refused, Status
+from bulkmail.spool import ENDED_BY, Spool
 from bulkmail.workers import Worker
 
 _log = Logger("bulkmail")
@@ -28,12 +28,6 @@ _SETTLED = 5000
 _TRY_AGAIN = 5.0
 
 Kept = TypeVar("Kept")
-
-_STATUS_OF = {
-    "invalid": (Status.INVALID, Category.INVALID_ADDRESS),
-    "duplicate": (Status.DUPLICATE, None),
-    "suppressed": (Status.SUPPRESSED, None),
-}
 
 
 class Importing:
@@ -140,7 +134,7 @@ class Importing:
     def _count(self, rows: list[tuple[Any, ...]]) -> None:
         counted: Counter[tuple[str, str, str]] = Counter()
         for row in rows:
-            found = _STATUS_OF.get(row[6])
+            found = ENDED_BY.get(row[6])
             if found is not None:
                 counted["", str(found[0]), str(found[1] or "")] += 1
         if counted:

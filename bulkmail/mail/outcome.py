@@ -62,6 +62,7 @@ class Category(StrEnum):
     EXPIRED = "expired"
     TEMPLATE = "template"
     INVALID_ADDRESS = "invalid-address"
+    BAD_ROW = "bad-row"
     OTHER = "other"
 
 

@@ -197,6 +197,11 @@ CATEGORY_WORDS: dict[Category, Words] = {
         "What stands in the email column is not an address that mail can be sent to.",
         "Correct these rows in the list.",
     ),
+    Category.BAD_ROW: Words(
+        "The row of the list is broken",
+        "It could not be read: too many cells, a quote out of place, characters that do not belong there.",
+        "Correct the row as its reason says: it names the line and the fault.",
+    ),
     Category.OTHER: Words(
         "Another reason",
         "The receiver gave a reason that fits none of the usual ones.",

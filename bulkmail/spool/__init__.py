@@ -54,6 +54,7 @@ from __future__ import annotations
 from bulkmail.spool.campaigns import ENDED, RUNNING
 from bulkmail.spool.copying import copy_spool
 from bulkmail.spool.front import Spool
+from bulkmail.spool.intake import ENDED_BY
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.leases import Leases
 from bulkmail.spool.opening import OneOfMany, open_spool
@@ -77,6 +78,7 @@ from bulkmail.spool.store import SqliteStore
 __all__ = [
     "ATTEMPT_COLUMNS",
     "ENDED",
+    "ENDED_BY",
     "RECIPIENT_COLUMNS",
     "RUNNING",
     "Attempt",

@@ -18,7 +18,13 @@ from bulkmail.spool.rows import id_range, pack, recipient_id
 
 InputRow = tuple[int, int, int, str, str, str, str, str]
 _PENDING = ("", "pending", "")
-_INVALID = str(Category.INVALID_ADDRESS)
+ENDED_BY = {
+    "invalid": (Status.INVALID, Category.INVALID_ADDRESS),
+    "bad-row": (Status.INVALID, Category.BAD_ROW),
+    "duplicate": (Status.DUPLICATE, None),
+    "suppressed": (Status.SUPPRESSED, None),
+}
+"""The verdicts of the reading by which a row ends at once, each with what the report says of it."""
 
 
 class Intake(Campaigns):
@@ -151,7 +157,8 @@ def _recipients(
         elif verdict == "held":
             queue = -queues[domain]
         else:
-            status = str(Status(verdict))
-            category = _INVALID if status == "invalid" else ""
-            outcomes.append((low + number, status, category, "", 0, None, now, None, 0, None, 0, note))
+            if verdict not in ENDED_BY:
+                raise ValueError(f"{verdict!r} is no verdict on a row")
+            status, category = ENDED_BY[verdict]
+            outcomes.append((low + number, str(status), str(category or ""), "", 0, None, now, None, 0, None, 0, note))
         yield low + number, queue, file_no, row_in_file, email, fields

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from bulkmail.campaign.encoding import encoding_of, fingerprint, open_bytes, refuse
+from bulkmail.campaign.encoding import CHARSETS, charset, encoding_of, fingerprint, open_bytes, refuse
 from bulkmail.mail import Refused
 
 TEXT = "email,name\na@b.de,J\u00f6rg\n"
@@ -36,6 +36,11 @@ def written(tmp_path):
         (TEXT.encode("cp1252"), "utf-8-sig", "utf-8"),
         (TEXT.encode("utf-16"), "utf-16", "utf-16"),
         (TEXT.encode("utf-16-be"), "UTF-16BE", "utf-16-be"),
+        (TEXT.encode("utf-16"), "utf-16-be", "utf-16"),  # a mark before what was configured
+        (TEXT.encode("utf-32"), "utf-16", "utf-32"),
+        (TEXT.encode("utf-8-sig"), "utf-16", "utf-8"),  # the operator's suppress list beside a list in UTF-16
+        (TEXT.encode(), "utf-16", "utf-8"),
+        (b"", "utf-16", "utf-8"),
     ],
 )
 def test_the_mark_then_utf8_then_what_was_configured(written, data, configured, expected):
@@ -51,11 +56,19 @@ def test_the_mark_then_utf8_then_what_was_configured(written, data, configured, 
         (TEXT.encode("utf-16-le"), None, "NUL bytes"),
         (b"PK\x03\x04rest", None, "Excel workbook or a ZIP"),
         (b"\x1f\x8brest", None, "gzip"),
-        (TEXT.encode(), "no-such", "not one for CSV"),
-        (TEXT.encode(), "rot13", "not one for CSV"),
-        (TEXT.encode(), "utf-7", "not one for CSV"),
-        (TEXT.encode(), "cp500", "not one for CSV"),
-        (TEXT.encode(), "undefined", "not one for CSV"),
+        (TEXT.encode(), "no-such", "is not a character encoding for lists"),
+        (TEXT.encode(), "rot13", "is not a character encoding for lists"),
+        (TEXT.encode(), "utf-7", "is not a character encoding for lists"),
+        (TEXT.encode(), "cp500", "is not a character encoding for lists"),
+        (TEXT.encode(), "unicode_escape", "is not a character encoding for lists"),
+        (TEXT.encode(), "raw_unicode_escape", "is not a character encoding for lists"),
+        (TEXT.encode(), "idna", "is not a character encoding for lists"),
+        (TEXT.encode(), "iso2022_jp", "is not a character encoding for lists"),
+        (TEXT.encode(), "x\0\ud800", "is not a character encoding for lists"),
+        (TEXT.encode("utf-16-le"), "utf-16", "list.csv:1:1: has no byte order mark, .* write `encoding: utf-16-le`"),
+        (TEXT.encode("utf-32-be"), "utf-32", "has no byte order mark"),
+        (TEXT.encode("cp1252"), "utf-16", "is not written in UTF-16"),
+        (TEXT.encode(), "undefined", "is not a character encoding for lists"),
     ],
 )
 def test_refusals_name_the_remedy(written, data, configured, words):
@@ -106,3 +119,18 @@ def test_the_fingerprint_is_of_the_beginning_and_tells_what_follows(written):
 def test_a_refusal_has_its_place():
     (problem,) = refuse("x.csv", "is wrong", 3, 4).problems
     assert str(problem) == "x.csv:3:4: is wrong"
+
+
+@pytest.mark.parametrize("name", sorted(CHARSETS))
+def test_every_character_set_is_one_that_lists_can_be_read_in(name):
+    assert charset(name) == charset(name.upper()) == name
+    if not name.startswith(("utf-16", "utf-32")):
+        assert bytes(range(32, 127)).decode(name) == bytes(range(32, 127)).decode("ascii")
+        for control in b"\0\t\n\r\x1b\x7f":
+            assert bytes([control]).decode(name) == chr(control)
+
+
+def test_a_missing_byte_order_mark_ends_in_bytes_that_are_no_utf8(written):
+    file = open_bytes(written("ab".encode("utf-16-le")), "utf-16")
+    assert file.read(100) == b"\xff"
+    file.close()

@@ -92,7 +92,7 @@ def test_invalid_and_suppressed_rows_are_nobodys_first(write):
     gone = write("gone.txt", "b.de\n")
     text = "email,x\na@b.de,1\na@b.de,2\nc@d.de,3,4\nc@d.de,3\n"
     answers, settled, _ = drain(Intake([write("a.csv", text)], suppress=[gone]))
-    assert [row[6] for row in rows_of(answers)] == ["suppressed", "suppressed", "invalid", "ok"]
+    assert [row[6] for row in rows_of(answers)] == ["suppressed", "suppressed", "bad-row", "ok"]
     assert settled == []
 
 
@@ -383,5 +383,5 @@ def test_a_growing_file_keeps_its_filter_and_its_encoding(write):
     assert states[-1]["files"][0]["encoding"] == "utf-8"
     write("a.csv", "email,n\na@b.de,J\u00f6rg\n".encode() + b"c@d.de,\xf6\n")
     answers, _, again = drain(Intake([path], encoding="windows-1252", skip=1, resume=states[-1]))
-    assert [row[6] for row in rows_of(answers)] == ["invalid"]
+    assert [row[6] for row in rows_of(answers)] == ["bad-row"]
     assert again[-1]["words"] == states[-1]["words"]

@@ -210,3 +210,12 @@ def test_a_disk_that_fails_is_refused_with_the_line(opened, monkeypatch):
     lines._file = Broken(lines._file)
     with pytest.raises(Refused, match=r"list.csv:65537: cannot be read on: Input/output error"):
         lines.fill()
+
+
+def test_controls_are_looked_for_in_the_text(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"a\\x00b\n")
+    lines = Lines(str(path), "unicode_escape")  # no list is read so; each of its control characters is made of letters
+    assert lines.fill()
+    assert (lines.has_controls, lines.plain) == (True, False)
+    lines.close()

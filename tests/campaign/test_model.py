@@ -119,9 +119,9 @@ def test_nothing_is_no_header(refusal: Callable[..., list[str]], key: str) -> No
         ("unsubscribe: https://x.example",
          "6:14: unsubscribe: must be a mapping, key: value with the keys url, mailto; not text"),
         ("on_unknown: keepp", '6:13: on_unknown: must be retry or keep, not "keepp"; did you mean keep?'),
-        ("encoding: latin-99", ("6:11: encoding: 'latin-99' is not a character encoding; "
+        ("encoding: latin-99", ("6:11: encoding: 'latin-99' is not a character encoding for lists; "
          "write utf-8, cp1252, iso-8859-15, ...")),
-        ("encoding: rot13", ("6:11: encoding: 'rot13' is not a character encoding; "
+        ("encoding: rot13", ("6:11: encoding: 'rot13' is not a character encoding for lists; "
          "write utf-8, cp1252, iso-8859-15, ...")),
         ("attachments: terms.pdf", "6:14: attachments: must be a list, such as [one, two]; not text"),
         ("attachments: [terms.pdf, ./terms.pdf]", "6:26: attachments[1]: ./terms.pdf is listed twice"),

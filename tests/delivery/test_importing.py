@@ -133,13 +133,13 @@ def test_rows_are_stored_batch_by_batch_and_the_first_is_small(scene):
 
 
 def test_rows_that_are_not_sent_are_counted_at_once(scene):
-    verdicts = ["ok", "invalid", "duplicate", "suppressed", "suppressed"]
+    verdicts = ["ok", "invalid", "duplicate", "suppressed", "suppressed", "bad-row"]
     one = scene([row(n, verdict) for n, verdict in enumerate(verdicts, 1)])
     one.result(one.importing.import_all())
-    counted = {"pending": 1, "invalid": 1, "duplicate": 1, "suppressed": 2}
+    counted = {"pending": 1, "invalid": 2, "duplicate": 1, "suppressed": 2}
     assert {status: count for status, count in one.run.by_status.items() if count} == counted
     assert one.statuses() == counted
-    assert one.run.by_category == {"invalid-address": 1}
+    assert one.run.by_category == {"invalid-address": 1, "bad-row": 1}
 
 
 def test_rows_held_back_are_decided_at_the_end(scene):

@@ -34,7 +34,7 @@ def test_a_hole_in_the_numbers_is_refused_and_nothing_stored(store, kit):
 
 
 def test_each_verdict_has_its_place(store, kit):
-    verdicts = ["ok", "invalid", "duplicate", "suppressed", "held"]
+    verdicts = ["ok", "invalid", "duplicate", "suppressed", "held", "bad-row"]
     rows = [kit.row(n, verdict=verdict, note=f"why {n}") for n, verdict in enumerate(verdicts, 1)]
     identity = kit.campaign(store, rows=rows)
     places = kit.check_laws(store)
@@ -42,6 +42,7 @@ def test_each_verdict_has_its_place(store, kit):
     assert store.totals(identity) == {
         ("", "pending", ""): 2,
         ("", "invalid", "invalid-address"): 1,
+        ("", "invalid", "bad-row"): 1,
         ("", "duplicate", ""): 1,
         ("", "suppressed", ""): 1,
     }
