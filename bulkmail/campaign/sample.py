@@ -79,7 +79,7 @@ def _tried(
             number, file, n, email, _, cells, verdict, note = row
             line = _LINE.match(note)
             reason = note[line.end() :] if line else note
-            if verdict != "invalid":
+            if verdict not in {"invalid", "bad-row"}:
                 ((_, _, _, error),) = composer.handle(("compose", 0, [(number, number, email, 0.0, file, cells)]))
                 reason = error or ""
             tried.append(row)
