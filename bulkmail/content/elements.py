@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from bulkmail.content.hiding import Look
 
-HEADING = frozenset({"base", "link", "meta", "title", "noscript", "style", "script", "template", "head", "noframes"})
+HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+HEAD = frozenset({"base", "link", "meta", "title", "noscript", "style", "script", "template", "head", "noframes"})
 SKIPPED = frozenset({"head", "style", "script", "template", "noscript", "svg", "select", "title"}) | frozenset(
     {"iframe", "textarea", "noframes", "noembed", "xmp", "datalist"}
 )
@@ -24,7 +25,7 @@ BREAKS = {
 }
 # What a start tag ends, and what the search for it does not look beyond (HTML standard 13.2.6)
 ENDS = {
-    **dict.fromkeys(BREAKS.keys() - {"table"}, (frozenset({"p"}), ROOMS | {"button"})),
+    **dict.fromkeys(BREAKS.keys() - {"table"} | {"hr"}, (frozenset({"p"}), ROOMS | {"button"})),
     "li": (frozenset({"li", "p"}), ROOMS | {"ul", "ol"}),
     **dict.fromkeys(("dt", "dd"), (frozenset({"dt", "dd", "p"}), ROOMS | {"dl"})),
     **dict.fromkeys(CELLS, (CELLS, frozenset({"table", "tr"}))),

@@ -22,12 +22,12 @@ class Look(NamedTuple):
     unseen: bool = False
     """``visibility: hidden``: an element inside may be visible."""
     tiny: bool = False
-    """``font-size: 0``: an element inside may have a size."""
+    """``font-size: 0``: a text is not seen, but an image is, and an element inside may have a size."""
 
     @property
-    def hidden(self) -> bool:
-        """Whether a reader does not see the text."""
-        return self.gone or self.unseen or self.tiny
+    def lost(self) -> bool:
+        """Whether an element is not seen, be it an image."""
+        return self.gone or self.unseen
 
     def inside(self, tag: str, style: str, *, styled: bool) -> Look:
         """The look inside an element; ``styled``: a style sheet may say more about it (``class`` or ``id``)."""

@@ -19,7 +19,7 @@ _FOLLOWS = frozenset(".,;:!?)]}\u2019\u201d\u00bb\u2026")  # what stands right b
 class Owed(NamedTuple):
     """What the next text is owed."""
 
-    breaks: int = 1
+    breaks: int = 0
     """Line ends."""
     space: str = ""
     """Else the white space."""
@@ -34,7 +34,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._breaks = 1  # line ends owed
+        self._breaks = 1  # line ends owed: a file begins its own line
         self._space = ""  # else the white space owed
         self._fresh = False  # behind a bullet or at the start of a further cell: no line end
         self._beside = False  # behind a cell of one line: another one stands beside it
@@ -88,6 +88,10 @@ class Lines:
     def replace(self, at: int, piece: str) -> None:
         """Change the piece of index ``at``."""
         self._pieces[at] = piece
+
+    def add(self, at: int, piece: str) -> None:
+        """Lengthen the piece of index ``at``."""
+        self._pieces[at] += piece
 
     def end(self, lines: int, *, at_most: int = 2) -> None:
         """Owe ``lines`` line ends: 1 ends the line, 2 leave an empty one. 0 changes nothing."""

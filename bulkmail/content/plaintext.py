@@ -11,6 +11,7 @@ is hidden may depend on the row; such a part is printed between two marks, and `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +23,8 @@ from bulkmail.content.elements import (
     CELLS,
     DEEPEST,
     ENDS,
-    HEADING,
+    HEAD,
+    HEADINGS,
     INLINE,
     ROOMS,
     SKIPPED,
@@ -36,6 +38,7 @@ from bulkmail.content.markup import Token, attribute_value, text_value, tokens
 from bulkmail.content.shield import OPEN, Tags, bare, ending_of, plain, shielded, word_of
 from bulkmail.content.tidying import closing_mark, opening_mark, tidy_text
 
+_MARKUP = re.compile(r"\(|\|\s*safe")  # what it prints may be elements with a size of their own
 _RULE = "-" * 30
 
 
@@ -109,7 +112,8 @@ class _Writer:
     def text(self) -> str:
         """The template written so far."""
         self._close(0)
-        return f"{self._lines}\n"
+        self._lines.flush()
+        return f"{self._lines}\n"  # Jinja2 takes the last line end for the file's
 
     def take(self, token: Token) -> None:
         """The next token of the document."""
@@ -133,7 +137,10 @@ class _Writer:
         return self._open[-1].look if self._open else SHOWN
 
     def _start(self, tag: str, pairs: tuple[tuple[str, str], ...]) -> None:
-        if self._open and self._open[-1].name == "head" and tag not in HEADING and OPEN not in tag:
+        around = self._open[-1].name if self._open else ""
+        if around == "head" == tag:
+            return
+        if (around == "head" and tag not in HEAD and OPEN not in tag) or (around in HEADINGS and tag in HEADINGS):
             self._close(len(self._open) - 1)
         if tag in ENDS:
             self._end_all(*ENDS[tag])
@@ -142,7 +149,7 @@ class _Writer:
         look = GONE if tag in SKIPPED else self._look.inside(tag, attributes.style, styled=attributes.styled)
         if tag not in VOID:
             self._enter(tag, look, attributes)
-        elif not look.hidden:
+        elif not look.lost:
             if attributes.varying:
                 self._enter(tag, look, attributes)
             self._void(tag, attributes)
@@ -151,11 +158,11 @@ class _Writer:
 
     def _enter(self, tag: str, look: Look, attributes: Attributes) -> None:
         around = self._open[-1] if self._open else Element("", SHOWN)
-        element = Element(tag, look, hides=look.hidden and not self._look.hidden, lists=around.lists)
+        element = Element(tag, look, hides=look.lost and not self._look.lost, lists=around.lists)
         element.pre = around.pre or tag == "pre"
         if element.hides:
             self._lines.keep("")  # the place of a mark
-        elif not look.hidden:
+        elif not look.lost:
             self._enter_shown(element, around, attributes)
         element.start = len(self._lines)
         if len(self._open) < DEEPEST or element.hides or element.mark:
@@ -191,21 +198,21 @@ class _Writer:
             self._lines.write(_RULE)
             self._lines.end(2)
         elif tag == "img":
-            self._text(attributes.alt, resolved=True)
+            self._text(attributes.alt, alt=True)
         elif tag == "area" and attributes.target:
             start = len(self._lines)
-            self._text(attributes.alt, resolved=True)
+            self._text(attributes.alt, alt=True)
             self._lines.link(attributes.target, start)
 
     def _end(self, tag: str) -> None:
         if tag in ("html", "body") or (tag == "p" and not any(element.name == "p" for element in self._open)):
             # More may follow and stands in the body; a </p> alone is an empty paragraph
-            self._lines.end(0 if self._look.hidden else BREAKS.get(tag, 1))
+            self._lines.end(0 if self._look.lost else BREAKS.get(tag, 1))
             return
         bounds = {"table"} if tag in TABULAR else ROOMS - {tag}
         for at in range(len(self._open) - 1, -1, -1):
             if self._open[at].name == tag:
-                if tag in INLINE:
+                if tag in INLINE and any(inner.name in BREAKS for inner in self._open[at + 1 :]):
                     self._end_alone(at)
                 else:
                     self._close(at)
@@ -238,7 +245,7 @@ class _Writer:
             self._leave(self._open.pop())
 
     def _leave(self, element: Element) -> None:
-        if element.look.hidden:
+        if element.look.lost:
             return
         if element.target:
             self._lines.link(element.target, element.start)
@@ -253,18 +260,18 @@ class _Writer:
 
     # Texts
 
-    def _text(self, data: str, *, resolved: bool = False) -> None:
-        """Text with signs in it; where nothing is seen, only the tags that must stay."""
+    def _text(self, data: str, *, alt: bool = False) -> None:
+        """Text with signs in it, or what stands for an image; where nothing is seen, only the tags that must stay."""
         for text, tag in self._tags.pieces(data):
             if text.strip() and self._open and self._open[-1].name == "head" and self._own_in_unseen is None:
                 self._close(len(self._open) - 1)
-            if text and not self._look.hidden:
-                self._lines.words(
-                    text if resolved else self._resolved(text), pre=bool(self._open) and self._open[-1].pre
-                )
+            look = self._look
+            if text and not look.lost and (alt or not look.tiny):
+                words = text if alt else self._resolved(text)
+                self._lines.words(words, pre=bool(self._open) and self._open[-1].pre)
             if tag.startswith("{%"):
                 self._statement(tag)
-            elif tag and not self._look.hidden:
+            elif tag and not look.lost and (alt or not look.tiny or _MARKUP.search(tag)):
                 self._lines.write(tag)
 
     def _resolved(self, text: str) -> str:
@@ -286,7 +293,7 @@ class _Writer:
     def _statement(self, tag: str) -> None:
         """A ``{% %}``."""
         word = word_of(tag)
-        hidden = self._look.hidden
+        hidden = self._look.lost
         if word in ("autoescape", "endautoescape") or (hidden and word == "include"):
             return
         nest = self._nests[-1] if self._nests else None
@@ -296,6 +303,8 @@ class _Writer:
         if not hidden and (ended is None or not ended.own):
             row = word == "for" and bool(self._open) and self._open[-1].name == "tr"
             self._lines.settle(loop=word == "endfor", row=row)
+            if word in ("include", "block", "endblock"):  # what another file prints there knows of nothing owed
+                self._lines.flush()
         self._loops += {"for": 1, "endfor": -1}.get(word, 0)
         if ended is not None:
             self._nests.pop()
@@ -373,4 +382,8 @@ class _Writer:
             merged = [each for each in merged if not each.target or each in nest.open]
             target = "".join(map("".join, zip(nest.tags, targets, strict=False))) + tag
             merged.append(Element("a", merged[-1].look if merged else SHOWN, len(self._lines), target=target))
+        for branch, (place, _breaks) in zip(branches, nest.ends, strict=False):
+            for left in branch:  # no end tag is seen that ends it
+                if left.mark and left not in nest.open and left not in merged:
+                    self._lines.add(place, closing_mark(left.mark))
         self._open = merged

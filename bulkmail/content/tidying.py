@@ -42,7 +42,7 @@ def tidy_text(text: str) -> str:
     text = _EMPTY_LINE.sub("\n", f"\n{text}\n")
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
-    return text.strip("\n") + "\n"
+    return text.strip(" \n") + "\n"
 
 
 def _shown(text: str) -> str:
@@ -51,10 +51,10 @@ def _shown(text: str) -> str:
     kept, hiding = [first], ""
     for part in rest:
         mark, _end, following = part.partition(_END)
-        number, _comma, style = mark.partition(",")
-        if not hiding and hides(style):
-            hiding = number
-        elif hiding == number and not _comma:
+        number, comma, style = mark.partition(",")
+        if comma and hiding in ("", number):  # the same again: its end tag is left out in a loop
+            hiding = number if hides(style) else ""
+        elif hiding == number:
             hiding = ""
             if kept[-1].endswith("\n"):
                 following = following.removeprefix("\n")

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from bulkmail.content.elements import ENDS, HEADING, SKIPPED, TABULAR, VOID, Element
+from bulkmail.content.elements import ENDS, HEAD, SKIPPED, TABULAR, VOID, Element
 from bulkmail.content.hiding import SHOWN
 
 
 def test_the_tables_agree():
     assert "table" not in ENDS
     assert not VOID & SKIPPED
-    assert HEADING - VOID <= SKIPPED
+    assert HEAD - VOID <= SKIPPED
     assert {"td", "th", "tr"} <= TABULAR
 
 

@@ -66,4 +66,5 @@ def test_the_last_declaration_counts():
 )
 def test_what_an_element_hides_in_it(outer, tag, style, styled, inner):
     assert outer.inside(tag, style, styled=styled) == inner
-    assert inner.hidden is (inner != SHOWN)
+    assert inner.lost is (inner.gone or inner.unseen)
+    assert inner.tiny is (inner == Look(tiny=True))

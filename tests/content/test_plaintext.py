@@ -64,9 +64,12 @@ def text_of(html: str, **variables: object) -> str:
         ("<p hidden>HID</p><span style='font-size:0;max-height:0;overflow:hidden'>PRE</span><p>Hi</p>", "Hi\n"),
         ("<div style='visibility:hidden'>a<b style='visibility:visible'>b</b></div><p style='opacity:0'>c", "b\n"),
         ("<div style='font-size:0'>a<div style='font-size:13px'>b</div> <i class=x>c</i></div>", "b\nc\n"),
+        ("<td style='font-size:0'>a<a href='u'><img alt='b'></a> <a href='v'><img></a></td>", "b (u) v\n"),
         ("<p style='display:none'>a<p>b", "b\n"),
         ("<div><span style='display:none'>a</div>b", "b\n"),
         ("<b style='display:none'>a<i>b</b>c</i>d", "cd\n"),
+        ("<i><span hidden>a</i>b<p hidden>c<hr>d<h1 hidden>e<h2>f", "b\n\n------------------------------\n\nd\n\nf\n"),
+        ("<head><head>b", "b\n"),
         ("<img alt=a style='display:none'><br hidden>b", "b\n"),
         ("<iframe>f<p>g</iframe><textarea>t</textarea><noframes>n</noframes><xmp><b>x</b></xmp>z", "z\n"),
         ("<head><title>t</title><div>x", "x\n"),
@@ -153,6 +156,8 @@ def test_tags_keep_working(html, variables, text):
         '<div style="{% if vip %}{% else %}visibility:hidden{% endif %}">{% set x = 5 %}Your code is {{ x }}</div>',
         '<table><tr style="{% if not vip %}display:none{% endif %}"><td>Your code is<td>{{ 5 }}</table>',
         '<div style="{% include hide %}">Your code is 5</div>',
+        '{% for i in [1, 2] %}<p style="{% if i<2 or not vip %}display:none{% endif %}">Your code is 5{% endfor %}<p>',
+        '{% if 1 %}<p style="{% if not vip %}display:none{% endif %}">Your code is 5{% endif %}<p>',
     ],
 )
 def test_only_the_row_tells_whether_it_is_seen(html, vip):
@@ -218,6 +223,32 @@ def test_what_is_not_seen_prints_nothing(place, printing):
     library = Library(files, html=False, convert=plain_text)
     adapt(library.environment)
     assert tidy_text(library.file("body", "x").render(library.globals)).split() == ["own", "own"]
+
+
+def test_in_a_part_without_size_what_may_have_one_is_printed():
+    card = "{% macro card(x) %}<div style='font-size:13px'>{{ x }}</div>{% endmacro %}"
+    files = {
+        "x": card + "<div style='font-size:0'>{{ p }} {{ card(1) }} {% include 'y' %}{{ s|safe }}</div>",
+        "y": "<p style='font-size:13px'>2</p>",
+    }
+    library = Library(files, html=False, convert=plain_text)
+    adapt(library.environment)
+    assert tidy_text(library.file("x", "x").render({"p": "preview", "s": "<b>3</b>"})).split() == ["1", "2", "3"]
+
+
+def test_what_files_print_runs_neither_together_nor_apart():
+    files = {
+        "body": "{% extends 'base' %}{% block a %}one{% endblock %}\n{% block b %}two{% endblock %}"
+        "{% block c %}<p>three</p>{% endblock %}{% block d %}four{% endblock %}",
+        "base": "<div>{% block a %}{% endblock %}</div><div>{% block b %}{% endblock %}</div>"
+        "{% block c %}{% endblock %}(<b>{% block d %}{% endblock %}</b>) {% include 'name' %}! {% include 'p' %}"
+        "five<div>{% include 'name' %}</div>",
+        "name": "Ann",
+        "p": "<p>p</p>",
+    }
+    library = Library(files, html=False, convert=plain_text)
+    text = tidy_text(library.file("body", "x").render({}))
+    assert text == "one\ntwo\n\nthree\n\n(four)\nAnn!\n\np\n\nfive\n\nAnn\n"
 
 
 def test_a_block_that_is_not_seen_is_printed_elsewhere():

@@ -34,6 +34,7 @@ def part(number, style, text):
         (f"a {part(1, '', part(2, 'opacity:0', 'b') + 'x')}c", "a xc\n"),
         (f"a\n{part(1, 'display:none', 'b')}\nc", "a\nc\n"),
         (f"a{closing_mark(1)} b", "a b\n"),
+        (f"a {opening_mark(1, 'display:none')}b{opening_mark(1, '')}c{closing_mark(1)}", "a c\n"),
         (f"a{opening_mark(1, 'display:none')} b", "a\n"),
     ],
 )
