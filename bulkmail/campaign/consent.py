@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from os.path import basename, splitext
+from unicodedata import normalize
 
 from bulkmail.mail import Problem
 
@@ -28,8 +29,8 @@ _LEFT = re.compile(
     r"|bounced|hardbounce|bouncedate|bouncetime|emailisbad|^email\d?isbad|^dn[ce]$|^(is)?blocked(at|on|date)?$"
     r"|^clean(ed)?(at|on|date|time)?$|^deleted(at|on|date)$"
     r"|abgemeldet|abmelde|widerruf|gesperrt|keinewerbung|keinemails?|keinnewsletter|nichtanschreiben|nichtzulassen"
-    r"|desinscri|d\u00e9sinscri|desabonn|d\u00e9sabonn|disiscri|darsedebaja|dadodebaja|^baja$|desuscri"
-    r"|afgemeld|uitgeschreven|avregistr|avanm\u00e4l|avmeld|frameld|afmeld|wypisan|descadastr"
+    r"|desinscri|desabonn|disiscri|darsedebaja|dadodebaja|^baja$|desuscri"
+    r"|afgemeld|uitgeschreven|avregistr|avanmal|avmeld|frameld|afmeld|wypisan|descadastr"
 )
 _MAY = re.compile(
     r"accepts?(email|buyer)?(marketing|newsletter|emails?)|consent|subscribed|(mail|newsletter)subscription"
@@ -38,7 +39,7 @@ _MAY = re.compile(
     r"|permission|receives?(marketing|newsletter|emails?|news)|allows?(email|marketing|bulk)|wants(e?mail|newsletter)"
     r"|keepme(informed|posted|updated)|(may|can)(e?mail|contact)|mailable|contactable"
     r"|^newsletter(anmeldung|abo(nnement)?)?$"
-    r"|^(abonn[e\u00e9]|inscrito?)$"
+    r"|^(abonne|inscrito?)$"
     r"|einwilligung|zustimmung|werbeerlaubnis|angemeldet|consenso|iscritt|consentimiento|suscrit|consentimento"
     r"|toestemming|aangemeld|ingeschreven|samtyck|samtykke|zgoda"
 )
@@ -54,7 +55,7 @@ _SWITCH = frozenset({"active", "isactive", "enabled", "isenabled", "confirmed", 
 _EMPTY = frozenset({"", "null", "none", "na", "nil", "nan"})
 _FALSE = frozenset(
     {"0", "00", "no", "n", "false", "f", "off", "nein", "falsch", "non", "faux", "falso", "nee", "nej", "nei", "nie"}
-    | {"n\u00e3o", "nao"}
+    | {"nao"}
 )
 _STILL_IN = frozenset(
     {"subscribed", "active", "optedin", "never", "enabled", "allow", "allowed", "zulassen", "marketingcontact"}
@@ -80,9 +81,7 @@ _GONE = frozenset(
         "gesperrt",
         "inaktiv",
         "desabonne",
-        "d\u00e9sabonn\u00e9",
         "desinscrit",
-        "d\u00e9sinscrit",
         "disiscritto",
     }
     | {"baja", "cancellato", "uitgeschreven", "afgemeld"}
@@ -96,7 +95,7 @@ _MAY_SAY_NO = _FALSE | _GONE | _REFUSED
 _FILE = re.compile(
     r"(unsubscribed|nonsubscribed|cleaned|bounced|bounces|hardbounces|blacklist|blocklist|optout|optedout|suppress"
     r"|abgemeldet"
-    r"|desabonn|d\u00e9sabonn|desinscri|disiscritti)"
+    r"|desabonn|desinscri|disiscritti)"
 )
 _MANY = 4096  # different values of one column that are remembered
 _SHOWN = 3
@@ -104,8 +103,8 @@ _REMEDY = "is only a template variable: to leave such rows out, list their addre
 
 
 def squeezed(text: str) -> str:
-    """A name or a value for comparing: its letters and digits, without case."""
-    return _SIGNS.sub("", text.casefold())
+    """A name or a value for comparing: its letters and digits, without case and accents."""
+    return _SIGNS.sub("", normalize("NFKD", text.casefold()))
 
 
 class _Column:
@@ -170,6 +169,8 @@ class Consent:
 
     def count(self, rows: Iterable[tuple[int, list[str], str, str]]) -> None:
         """Look at more rows of the list (as `Rows.take` gives them); bad ones are not mailed, and not counted."""
+        if not self._columns:
+            return
         good = [cells for _, cells, _, wrong in rows if not wrong]
         self._rows += len(good)
         for column in self._columns:

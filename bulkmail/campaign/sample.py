@@ -91,9 +91,11 @@ def _tried(
 @contextmanager
 def _deadline() -> Iterator[None]:
     """Leave the block when the time is over; where signals cannot be had (another thread), go on to its end."""
+    inside = [True]
 
     def late(*_: object) -> None:
-        raise _Late
+        if inside:  # one that comes while the block is being left is no reason to raise any more
+            raise _Late
 
     try:
         before = signal.signal(signal.SIGALRM, late)
@@ -102,7 +104,10 @@ def _deadline() -> Iterator[None]:
         return
     signal.setitimer(signal.ITIMER_REAL, WITHIN)
     try:
-        yield
+        try:
+            yield
+        finally:
+            inside.clear()
     except _Late:
         pass
     finally:
