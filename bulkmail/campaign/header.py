@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bulkmail.campaign.encoding import refuse
+from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.names import USUAL_NAMES, plain_name
 from bulkmail.mail import Problem, Refused
@@ -207,10 +208,13 @@ def _nowhere(path: str, line: int, header: Header, rows: Sequence[str]) -> Probl
             f"no column has a name known for addresses; the cells of {which} hold addresses: rename {rename} to `email`"
         )
         return Problem(path, line, header.places[holding[0]], text)
-    have = ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+    have = ": " + ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
+    if isinstance(path, ListPath) and path.reference is None:
+        # opened by its name, it can be any file of the operator's, and a refusal is written where others read it
+        have = f" {len(names):,} columns" if len(names) > 1 else " one column"
     text = "no column is named `email`, or has another name known for addresses; the header, split at "
     return Problem(
-        path, line, 1, f"{text}{_NAMES[header.delimiter]}, has: {have}; name the column of the addresses `email`"
+        path, line, 1, f"{text}{_NAMES[header.delimiter]}, has{have}; name the column of the addresses `email`"
     )
 
 

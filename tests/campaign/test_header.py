@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.header import is_announcement, read_header, split
 from bulkmail.campaign.names import ADDRESS_NAMES
 from bulkmail.mail import Refused
@@ -151,3 +152,10 @@ def test_no_more_than_a_thousand_columns_are_read():
     assert len(header(f"email,{names}").names) == 1000
     with pytest.raises(Refused, match="the header has 1,001 columns and 1,000 are read"):
         header(f"email,{names},more")
+
+
+def test_what_an_operators_file_holds_is_not_told_to_whom_a_refusal_is_told():
+    with pytest.raises(Refused) as caught:
+        read_header(ListPath.of("/etc/secret"), 1, ["hunter2;x"], wanted=WANTED)
+    assert "has 2 columns; name the column" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
