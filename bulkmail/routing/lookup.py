@@ -215,7 +215,7 @@ class Lookup:
         )
         self._missed = 0
         self._silent = self._heard < began
-        if any(not isinstance(answer, str) and self._told(answer) for answer in answers):
+        if any(not isinstance(answer, str) and isinstance(self._told(answer), Said) for answer in answers):
             self.candour.useful(".", "NS")
         if self._silent:
             words = ", ".join(f"{server} ({problem})" for server, problem in zip(self._servers, answers, strict=True))

@@ -384,6 +384,20 @@ def test_a_resolver_that_refuses_everything_is_our_own_fault(server, ask, mood):
 
 
 @pytest.mark.loopback
+@pytest.mark.parametrize("mood", ["refused", "lame"])
+def test_a_root_that_is_refused_is_no_answer_of_use(server, mood):
+    async def go():
+        lookup = Lookup([parse_nameserver(server.address)], clock=asyncio.get_running_loop().time, must_exist=[WITNESS])
+        began = asyncio.get_running_loop().time()
+        server.all = mood
+        await lookup.check()
+        with pytest.raises(OwnFault, match="answers no question"):
+            await lookup.candour.believe_failure(began)
+
+    asyncio.run(go())
+
+
+@pytest.mark.loopback
 @pytest.mark.parametrize("mood", ["refused", "servfail"])
 def test_one_bad_zone_is_not_a_dead_resolver(server, ask, mood):
     server.zone[WITNESS] = {"NS": ["ns.test."]}
