@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from twisted.logger import Logger
+
 from bulkmail.campaign import (
     ONE_FOR_ALL,
     Campaign,
@@ -28,7 +30,9 @@ from bulkmail.campaign import (
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, attempts_told, campaign_told
-from bulkmail.spool import ENDED, CampaignRow, Spool
+from bulkmail.spool import ENDED, CampaignRow, Spool, fingerprint
+
+_log = Logger("bulkmail")
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,26 @@ async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | Non
     raise Refused([Problem(str(place.file(ATTEMPTS)), 0, 0, words)])
 
 
+async def _keys_differ(spool: Spool, row: CampaignRow, content: dict[str, Any]) -> bool:
+    """Whether the spool has not the DKIM keys that the settings have now; which of them is another one is told.
+
+    A key that was exchanged under its selector is no change of the message: whoever did it published it there.
+    """
+    stored = (await spool.content(row.id)).get("dkim", [])
+    known = {(entry["domain"], entry["selector"]): fingerprint(entry) for entry in stored}
+    for entry in content["dkim"]:
+        if known.get((entry["domain"], entry["selector"]), fingerprint(entry)) != fingerprint(entry):
+            _log.warn(
+                "{name}: the DKIM key of {domain}, selector {selector}, is another one than when the campaign was "
+                "started; the rows not sent yet are signed with it, so its record must be the new one",
+                name=row.name,
+                domain=entry["domain"],
+                selector=entry["selector"],
+            )
+    lacking = spool.leases is not None and any("pem" not in entry for entry in stored)  # others sign with these
+    return lacking or known != {(entry["domain"], entry["selector"]): fingerprint(entry) for entry in content["dkim"]}
+
+
 async def open_campaign(
     spool: Spool, prepared: Prepared, *, now: float, accept_changes: bool, report: Report | None = None
 ) -> Opened:
@@ -176,7 +200,8 @@ async def open_campaign(
         if refused is not None:
             raise refused
         content = {**prepared.content, "key": row.key, "date": row.created_at}
-        if row.state not in ENDED and changes(row.digests, found):
+        other_keys = row.state not in ENDED and await _keys_differ(spool, row, content)
+        if row.state not in ENDED and (other_keys or changes(row.digests, found)):
             await spool.update_content(row.id, content, found, prepared.files, on_unknown=campaign.on_unknown)
     run = Run(
         id=row.id,

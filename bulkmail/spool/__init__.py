@@ -74,6 +74,7 @@ from bulkmail.spool.rows import (
 from bulkmail.spool.shared import public
 from bulkmail.spool.sites import SiteFact, forget_sites
 from bulkmail.spool.store import SqliteStore
+from bulkmail.spool.stored import fingerprint
 
 __all__ = [
     "ATTEMPT_COLUMNS",
@@ -98,6 +99,7 @@ __all__ = [
     "campaign_of",
     "copy_spool",
     "estimate",
+    "fingerprint",
     "forget_sites",
     "free_bytes",
     "in_use",

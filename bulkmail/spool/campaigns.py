@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bulkmail.spool.database import Statements
-from bulkmail.spool.rows import CampaignRow, id_range, pack, unpack
+from bulkmail.spool.rows import CampaignRow, id_range
+from bulkmail.spool.stored import restore, store, without_keys
 
 RUNNING = "running"
 ENDED = frozenset({"finished", "cancelled"})
@@ -37,7 +38,13 @@ def campaign_row(row: Sequence[Any]) -> CampaignRow:
 
 
 class Campaigns:
-    """The part of the store that knows campaigns. Every method is one short transaction."""
+    """The part of the store that knows campaigns. Every method is one short transaction.
+
+    ``keeps_keys``: whether the private DKIM keys stand in a campaign's content. Machines that help to send it have them
+    from there; where there are none, the settings have them at each start, and the content has their fingerprints.
+    """
+
+    keeps_keys = False
 
     def __init__(self, database: Statements) -> None:
         self._db = database
@@ -61,7 +68,7 @@ class Campaigns:
         values = (name, folder, state, key, json.dumps(digests), on_unknown, now)
         with self._db.transaction():
             identity: int = self._db.execute("create_campaign", values).fetchone()[0]
-            self._db.execute("set_snapshot", (identity, pack(content)))
+            self._db.execute("set_snapshot", (identity, self._content_stored(content)))
             self._set_files(identity, files)
             row = campaign_row(self._db.execute("campaign_by_name", (name,)).fetchone())
         if state == RUNNING:
@@ -85,14 +92,14 @@ class Campaigns:
             row = self._db.execute("snapshot", (campaign_id,)).fetchone()
         if row is None:
             raise LookupError(f"the spool has no campaign {campaign_id}")
-        content: dict[str, Any] = unpack(row[0])
+        content: dict[str, Any] = restore(row[0])
         return content
 
     def import_state(self, campaign_id: int) -> Any:
         """Where reading its input stands, as the last `add_rows` was told; None before the first."""
         with self._db.transaction("begin_reading"):
             row = self._db.execute("reading", (campaign_id,)).fetchone()
-        return None if row is None else unpack(row[0])
+        return None if row is None else restore(row[0])
 
     def update_content(
         self,
@@ -105,10 +112,19 @@ class Campaigns:
     ) -> None:
         """Take a changed folder for the rows not yet sent (--accept-changes); key and rows stay."""
         with self._db.transaction():
-            self._db.execute("set_snapshot", (campaign_id, pack(content)))
+            self._db.execute("set_snapshot", (campaign_id, self._content_stored(content)))
             self._db.execute("set_digests", (json.dumps(digests), on_unknown, campaign_id))
             self._db.execute("drop_input_files", (campaign_id,))
             self._set_files(campaign_id, files)
+
+    def _content_stored(self, content: dict[str, Any]) -> bytes:
+        return store(content if self.keeps_keys else without_keys(content))
+
+    def _drop_keys(self, campaign_id: int) -> None:
+        """Within the transaction: nobody signs for it any more."""
+        row = self._db.execute("snapshot", (campaign_id,)).fetchone()
+        if row is not None:
+            self._db.execute("set_snapshot", (campaign_id, store(without_keys(restore(row[0])))))
 
     def _set_files(self, campaign_id: int, files: Iterable[tuple[str, Sequence[str]]]) -> None:
         rows = [(campaign_id, no, name, json.dumps(list(columns))) for no, (name, columns) in enumerate(files)]

@@ -19,6 +19,7 @@ from bulkmail.mail import BulkmailError, Problem, Refused
 from bulkmail.spool.database import DATABASE, Statements, open_database
 from bulkmail.spool.place import Lock, prepare
 from bulkmail.spool.queries import SQL
+from bulkmail.spool.scrubbing import TO_SCRUB
 from bulkmail.spool.shared import is_shared, postgres, public
 
 MOVED, COPYING = "moved_to", "copy_of"
@@ -117,6 +118,8 @@ def copy_spool(source: str, target: str, told: Callable[[str], None]) -> int:
         with old.database.transaction():
             old.database.execute("set_meta", (MOVED, new.place))
         with new.database.transaction():
+            if not new.shared:
+                new.database.execute("set_meta", (TO_SCRUB, "1"))  # keys, which a shared spool has
             new.database.execute("drop_meta", (COPYING,))
         return sum(int(row[4]) for row in new.ask("copy_print") if row[0] == "campaign")
 

@@ -14,7 +14,8 @@ from typing import Any
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Status
 from bulkmail.spool.campaigns import Campaigns
-from bulkmail.spool.rows import id_range, pack, recipient_id
+from bulkmail.spool.rows import id_range, recipient_id
+from bulkmail.spool.stored import store
 
 InputRow = tuple[int, int, int, str, str, str, str, str]
 _PENDING = ("", "pending", "")
@@ -50,7 +51,7 @@ class Intake(Campaigns):
                     raise ValueError(f"input rows {rows[0][0]} to {rows[-1][0]} do not follow on row {stored}")
                 self._store_rows(campaign_id, rows, now or None)
             self._db.execute("set_input_rows", (stored + len(rows), int(done), campaign_id))
-            self._db.execute("set_reading", (campaign_id, pack(import_state)))
+            self._db.execute("set_reading", (campaign_id, store(import_state)))
             failpoint("mid-import")
         failpoint("after-import")
 

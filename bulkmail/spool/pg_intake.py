@@ -28,6 +28,7 @@ class PgIntake(Settling):
     """The part of the store that knows campaigns and takes rows in. ``told``: what others are to hear of."""
 
     _db: PgDatabase
+    keeps_keys = True
 
     def __init__(self, database: PgDatabase) -> None:
         Campaigns.__init__(self, database)
@@ -69,6 +70,8 @@ class PgIntake(Settling):
             self._only_live()
             values = {"state": state, "now": float(now), "ended": state in ENDED, "exit_status": exit_status}
             self._db.execute("set_state", {**values, "id": campaign_id})
+            if state in ENDED:
+                self._drop_keys(campaign_id)
             if state == RUNNING:
                 self._db.execute("wake_queues", (campaign_id,))
             self._tell(STATES)

@@ -28,6 +28,7 @@ from bulkmail.spool.pg_database import RECOVERED, PgDatabase, check_version, ope
 from bulkmail.spool.pg_intake import ROWS, SITES
 from bulkmail.spool.pg_settling import PgSettling
 from bulkmail.spool.rows import Held, Recovered, campaign_of, id_range
+from bulkmail.spool.scrubbing import scrub
 from bulkmail.spool.sites import KNOWS_SITES, SiteFact, Sites
 
 _CHUNK = 10_000
@@ -72,6 +73,7 @@ class PostgresStore(PgSettling, Sites):
         try:
             super().__init__(database)
             self._begin_life(name or identity)
+            scrub(database, ended_only=True)
         except BaseException:
             database.close()
             raise

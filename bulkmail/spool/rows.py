@@ -40,13 +40,13 @@ def id_range(campaign_id: int) -> tuple[int, int]:
 
 
 def pack(value: Any) -> bytes:
-    """Plain data (None, bool, int, float, str, bytes, tuple, list, dict) as bytes for the store."""
+    """Plain data (None, bool, int, float, str, bytes, tuple, list, dict) as bytes for the journal."""
     return marshal.dumps(value, 4)
 
 
 def unpack(data: bytes) -> Any:
     """What ``pack`` was given. Raises ValueError, EOFError or TypeError when these are no such bytes."""
-    return marshal.loads(data)  # noqa: S302 - our own bytes, from files of mode 0600; every Python reads format 4
+    return marshal.loads(data)  # noqa: S302 - our own journal: a file of mode 0600, with check sums
 
 
 class Claimed(NamedTuple):

@@ -9,6 +9,7 @@ from bulkmail.shaping import RetrySettings
 from bulkmail.spool.database import MEMORY, Database, open_database, refused
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import Held, Recovered, campaign_of, id_range
+from bulkmail.spool.scrubbing import scrub
 from bulkmail.spool.settling import Settling
 from bulkmail.spool.sites import Sites
 
@@ -27,6 +28,7 @@ class SqliteStore(Settling, Sites):
     def __init__(self, path: str = MEMORY) -> None:
         database = open_database(path)
         try:
+            scrub(database, ended_only=False)
             super().__init__(database)
         except BaseException:
             database.close()

@@ -10,8 +10,8 @@ Why not threads: Python beside the event loop starves it (30,500 line exchanges 
 in a thread). Why not concurrent.futures: it leaves workers behind a killed parent and fails every job in flight when
 one worker dies. Here each job has a known worker, so an endless template can be killed and the row found.
 
-The wire is `marshal` between two processes of one interpreter: faster than pickle, and a worker that was taken over
-by hostile content could at worst send wrong values, not code to run.
+The wire is `marshal` between two processes of one interpreter: faster than pickle. It is no guard against
+a worker that hostile content has taken over: that runs as the same user and could do whatever bad bytes could.
 """
 
 from __future__ import annotations

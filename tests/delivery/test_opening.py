@@ -217,3 +217,27 @@ def test_what_lies_under_our_names_in_a_report_stops_nothing(folder, ask, tmp_pa
         KINDS[kind](tmp_path / "report" / name)
     assert not ask(prepare(folder(), Settings()), report=tmp_path / "report").finished
     assert not ask(prepare(folder(), Settings()), report=tmp_path / "report").finished
+
+
+def test_a_key_that_was_exchanged_under_its_selector_is_told(folder, ask, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "bulkmail.delivery.opening._log.warn", lambda words, **known: told.append(words.format(**known))
+    )
+
+    def with_key(pem):
+        prepared = prepare(folder(), Settings())
+        prepared.content["dkim"] = [{"domain": "me.example", "selector": "s1", "pem": pem}]
+        return prepared
+
+    first = ask(with_key(b"one"))
+    (kept,) = ask.one.store.content(first.row.id)["dkim"]
+    assert "pem" not in kept
+    assert first.run.content["dkim"][0]["pem"] == b"one"
+    assert ask(with_key(b"one")).run.content["dkim"][0]["pem"] == b"one", "from the settings"
+    assert told == []
+    assert ask(with_key(b"two")).run.content["dkim"][0]["pem"] == b"two"
+    assert len(told) == 1
+    assert "the DKIM key of me.example, selector s1, is another one" in told[0]
+    ask(with_key(b"two"))
+    assert len(told) == 1

@@ -75,7 +75,9 @@ def composed(world: Any, campaign: Any, dates: dict[str, float]) -> dict[str, by
     store = SqliteStore(str(world.folder / "spool" / "spool.sqlite3"))
     with contextlib.closing(store):
         row = store.campaign(campaign.folder.name)
-        content = store.content(row.id)
+        content = store.content(row.id)  # a spool keeps no private key
+        pem = (world.folder / "example.com.pem").read_bytes()
+        content["dkim"] = [{**entry, "pem": pem} for entry in content["dkim"]]
     with contextlib.closing(Reader(str(world.folder / "spool"))) as reader:
         found = [dict(zip(RECIPIENT_COLUMNS, each, strict=True)) for each in reader.recipients(row.id, 0, 2 * ROWS)]
     jobs = [

@@ -82,3 +82,19 @@ def test_attempts_after_one_are_counted(store, kit):
     assert store.attempts_after(campaign, 0) == len(rows) == 5
     assert store.attempts_after(campaign, ids[1]) == 3
     assert store.attempts_after(other, 0) == 0
+
+
+DKIM = [{"domain": "a.test", "selector": "s1", "pem": b"PRIVATE"}]
+
+
+def test_only_a_shared_spool_has_private_keys_and_only_while_they_are_needed(store, kit):
+    identity = kit.campaign(store, rows=[kit.row(1)])
+    store.update_content(identity, {"name": "spring", "dkim": DKIM}, {}, [("a.csv", ["email"])])
+    assert ("pem" in store.content(identity)["dkim"][0]) is store.keeps_keys
+    store.set_state(identity, "stopped", 2.0)
+    assert ("pem" in store.content(identity)["dkim"][0]) is store.keeps_keys
+    store.set_state(identity, "finished", 3.0, exit_status=0)
+    ((domain, selector, *rest),) = ([*entry.values()] for entry in store.content(identity)["dkim"])
+    assert (domain, selector, len(rest[0])) == ("a.test", "s1", 64)
+    (stored,) = store.database.execute("snapshot", (identity,)).fetchone()
+    assert b"UFJJVkFURQ" not in bytes(stored), "nor in base64"

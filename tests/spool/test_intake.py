@@ -17,7 +17,7 @@ def test_rows_are_stored_once_with_the_readers_state(store, kit):
     store.add_rows(identity, [], ("x", 4), done=True, now=5.0)
     found = store.campaign("spring")
     assert (found.input_rows, found.import_done) == (4, True)
-    assert store.import_state(identity) == ("x", 4)
+    assert store.import_state(identity) == ["x", 4]
     assert store.totals(identity) == {("", "pending", ""): 4}
     kit.check_laws(store)
 

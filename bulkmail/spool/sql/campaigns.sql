@@ -15,6 +15,9 @@ FROM campaign WHERE name = ?
 -- name: campaign_ids_in_state
 SELECT id FROM campaign WHERE state = ? ORDER BY id
 
+-- name: campaign_states
+SELECT id, state FROM campaign ORDER BY id
+
 -- name: campaign_on_unknown
 SELECT id, on_unknown FROM campaign
 

@@ -40,6 +40,9 @@ PRAGMA temp_store = MEMORY
 -- name: checkpoint
 PRAGMA wal_checkpoint(TRUNCATE)
 
+-- name: vacuum
+VACUUM
+
 -- name: query_only
 PRAGMA query_only = ON
 

@@ -18,6 +18,9 @@ FROM campaign WHERE name = %s
 -- name: campaign_ids_in_state
 SELECT id FROM campaign WHERE state = %s ORDER BY id
 
+-- name: campaign_states
+SELECT id, state FROM campaign ORDER BY id
+
 -- name: campaign_on_unknown
 SELECT id, on_unknown FROM campaign
 

@@ -1,0 +1,41 @@
+"""Private keys that an earlier version has left in a spool: taken out once, and out of the file's free pages too."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from bulkmail.mail import OwnFault
+from bulkmail.spool.campaigns import ENDED
+from bulkmail.spool.database import Database, Statements
+from bulkmail.spool.stored import restore, store, without_keys
+
+TO_SCRUB = "keys to take out"
+"""The name in `meta` of what is left to be done: a migration sets it, and a copy into a folder."""
+
+
+def scrub(database: Statements, *, ended_only: bool) -> None:
+    """Replace keys by their fingerprints, and rewrite what is of an old format, where that was not done yet.
+
+    ``ended_only``: campaigns that are not ended keep theirs. What breaks it off, the next start begins again. Raises
+    OwnFault.
+    """
+    if database.execute("meta", (TO_SCRUB,)).fetchone() is None:
+        return
+    with database.transaction():
+        for campaign_id, state in database.execute("campaign_states").fetchall():
+            content = database.execute("snapshot", (campaign_id,)).fetchone()
+            if content is not None:
+                kept = restore(content[0])
+                kept = kept if ended_only and state not in ENDED else without_keys(kept)
+                database.execute("set_snapshot", (campaign_id, store(kept)))
+            reading = database.execute("reading", (campaign_id,)).fetchone()
+            if reading is not None:
+                database.execute("set_reading", (campaign_id, store(restore(reading[0]))))
+    if isinstance(database, Database):
+        try:
+            database.execute("vacuum")
+            database.execute("checkpoint").fetchall()
+        except sqlite3.Error as error:
+            raise OwnFault(f"the spool {database.path} could not be rewritten without old keys ({error})") from error
+    with database.transaction():
+        database.execute("drop_meta", (TO_SCRUB,))
