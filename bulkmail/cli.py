@@ -18,7 +18,7 @@ from bulkmail.mail import AddressError, BulkmailError, Refused, Status, domain_k
 from bulkmail.settings import load_settings, parse_selector
 from bulkmail.settings import schema as settings_schema
 from bulkmail.shaping import in_words
-from bulkmail.spool import CampaignRow, Reading, copy_spool, forget_sites, open_reader, public
+from bulkmail.spool import CampaignRow, Reading, copy_spool, forget_sites, has_password, open_reader, public
 
 DONE, REFUSED, USAGE = 0, 1, 2
 _KEY_BYTES = 64_000
@@ -182,6 +182,12 @@ def _forget(given: argparse.Namespace) -> int:
 
 
 def _copy(given: argparse.Namespace) -> int:
+    if has_password(given.source) or has_password(given.target):
+        print(
+            "warning: every user of this machine can read a password in an argument while the command runs; leave it "
+            "out and keep it in ~/.pgpass (mode 600), or in the environment variable PGPASSWORD",
+            file=sys.stderr,
+        )
     count = copy_spool(given.source, given.target, lambda text: print(text, file=sys.stderr))
     print(f"{count:,} recipients are in {public(given.target)} now; set `spool` to it")
     return DONE

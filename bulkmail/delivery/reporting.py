@@ -21,7 +21,7 @@ from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError, OwnFault
 from bulkmail.report import ATTEMPTS, Place, Position, refresh_wait
 from bulkmail.spool import Spool
-from bulkmail.workers import Pool, Worker
+from bulkmail.workers import DATABASE, Pool, Worker
 
 _log = Logger("bulkmail")
 
@@ -52,8 +52,8 @@ class Reporting:
         self._fault = fault
         self._rehearsal = rehearsal
         self._via_relay = via_relay
-        self._quick = Pool(reactor, REPORT_WORKER, 1)
-        self._slow = Pool(reactor, REPORT_WORKER, 1)
+        self._quick = Pool(reactor, REPORT_WORKER, 1, DATABASE)
+        self._slow = Pool(reactor, REPORT_WORKER, 1, DATABASE)
         self._reports: dict[int, _Report] = {}
 
     def start(self) -> None:

@@ -6,7 +6,6 @@ The child ends when its input closes, so a killed parent leaves no world behind.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from twisted.python.failure import Failure
 from bulkmail.files import Folder
 from bulkmail.mail import OwnFault
 from bulkmail.settings import Settings
+from bulkmail.workers import surroundings
 
 _log = Logger("bulkmail")
 
@@ -96,7 +96,7 @@ class WorldProcess(ProcessProtocol):
             self,
             sys.executable,
             command,
-            env=dict(os.environ),
+            env=surroundings(),
             childFDs={0: "w", 1: "r", 2: "r", 3: self._store.descriptor},
         )
         timer = self._reactor.callLater(_START_WITHIN, self._late)

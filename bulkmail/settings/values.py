@@ -86,9 +86,18 @@ def folder_path(text: str, info: ValidationInfo) -> str:
 
 
 def warn_readable(path: str, what: str, info: ValidationInfo) -> None:
-    """Note it where everybody can read ``what`` in this file. Raises OSError."""
-    if os.stat(path).st_mode & stat.S_IROTH:
-        _reading(info).warnings[path] = f"every user of this machine can read {what} {path}; run chmod 600 on it"
+    """Note it where other users, or a group that others may be in, can read ``what`` in this file. Raises OSError.
+
+    A file of root's that our group, or root's, can read is how a service is given one (systemd does it so, by an ACL).
+    """
+    found = os.stat(path)
+    who = ""
+    if found.st_mode & stat.S_IROTH:
+        who = "every user of this machine"
+    elif found.st_mode & stat.S_IRGRP and not (found.st_uid == 0 and found.st_gid in (0, os.getegid())):
+        who = "every user of the file's group"
+    if who:
+        _reading(info).warnings[path] = f"{who} can read {what} {path}; run chmod 600 on it"
 
 
 def _file(path: str) -> str:

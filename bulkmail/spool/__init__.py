@@ -71,7 +71,7 @@ from bulkmail.spool.rows import (
     pack,
     recipient_id,
 )
-from bulkmail.spool.shared import public
+from bulkmail.spool.shared import has_password, public
 from bulkmail.spool.sites import SiteFact, forget_sites
 from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.stored import fingerprint
@@ -102,6 +102,7 @@ __all__ = [
     "fingerprint",
     "forget_sites",
     "free_bytes",
+    "has_password",
     "in_use",
     "number_of",
     "open_reader",

@@ -20,12 +20,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bulkmail.workers.frames import Frames, frame
+from bulkmail.workers.surroundings import DATABASE, surroundings
 
 if TYPE_CHECKING:
     from bulkmail.workers.command import Command, CommandFailedError
     from bulkmail.workers.pool import Pool, Worker, WorkerDiedError, WorkerFailedError, WorkerLateError
 
 __all__ = [
+    "DATABASE",
     "Command",
     "CommandFailedError",
     "Frames",
@@ -35,6 +37,7 @@ __all__ = [
     "WorkerFailedError",
     "WorkerLateError",
     "frame",
+    "surroundings",
 ]
 
 _OF_THE_PARENT = {"Command": "command", "CommandFailedError": "command"}

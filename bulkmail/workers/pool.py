@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from twisted.python.failure import Failure
 from bulkmail.mail import BulkmailError
 from bulkmail.workers.answers import Answers
 from bulkmail.workers.frames import Frames, frame
+from bulkmail.workers.surroundings import surroundings
 
 _log = Logger("bulkmail")
 
@@ -72,8 +73,13 @@ class Worker(ProcessProtocol):
         self.answers: Answers | None = None
 
     @classmethod
-    def start(cls, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None) -> Worker:
-        """Spawn the child. ``ended`` is called once when it is gone, whatever the reason."""
+    def start(
+        cls, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None, further: Sequence[str] = ()
+    ) -> Worker:
+        """Spawn the child. ``ended`` is called once when it is gone, whatever the reason.
+
+        ``further``: what it sees of the environment beside the `surroundings` of each child.
+        """
         worker = cls(reactor, name, ended)
         reading, writing = os.pipe()
         try:
@@ -82,7 +88,7 @@ class Worker(ProcessProtocol):
                 sys.executable,
                 # -P: a module in the current folder, which may be a campaign's, is never imported
                 [sys.executable, "-P", "-m", "bulkmail.workers.child", name, str(os.getpid())],
-                env=dict(os.environ),
+                env=surroundings(further),
                 childFDs={0: "w", 1: writing, 2: "r"},
             )
             worker.answers = Answers(reactor, reading, worker.answered, worker.no_more)
@@ -200,10 +206,11 @@ class Worker(ProcessProtocol):
 class Pool:
     """``size`` workers of one class. Jobs go to the least busy; a dead worker is replaced and set up again."""
 
-    def __init__(self, reactor: Any, name: str, size: int) -> None:
+    def __init__(self, reactor: Any, name: str, size: int, further: Sequence[str] = ()) -> None:
         self._reactor = reactor
         self._name = name
         self._size = size
+        self._further = further
         self._workers: list[Worker] = []
         self._alone: set[Worker] = set()
         self._setup: dict[object, tuple[Any, ...]] = {}
@@ -250,7 +257,7 @@ class Pool:
 
     def alone(self) -> Worker:
         """A fresh worker that gets no other jobs: for those that may kill it. The caller closes it."""
-        worker = Worker.start(self._reactor, self._name, self._alone.discard)
+        worker = Worker.start(self._reactor, self._name, self._alone.discard, self._further)
         self._alone.add(worker)
         for setup in self._setup.values():
             self._send_setup(worker, setup)
@@ -263,7 +270,7 @@ class Pool:
             await exit_
 
     def _add(self) -> None:
-        worker = Worker.start(self._reactor, self._name, self._replace)
+        worker = Worker.start(self._reactor, self._name, self._replace, self._further)
         self._workers.append(worker)
         for setup in self._setup.values():
             self._send_setup(worker, setup)

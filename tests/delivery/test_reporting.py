@@ -22,8 +22,8 @@ from bulkmail.workers import WorkerDiedError, WorkerFailedError
 class FakePool:
     """One report process. ``down``: it has died and is being replaced."""
 
-    def __init__(self, clock, name, size):
-        assert size == 1
+    def __init__(self, clock, name, size, further):
+        assert (size, further) == (1, ("PG",))
         self.clock, self.jobs, self.setups = clock, [], {}
         self.down, self.takes, self.position, self.fails = False, 0.1, (10, 1), {}
         self.started = self.closed = False

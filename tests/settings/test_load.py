@@ -61,6 +61,11 @@ def test_a_key_that_everybody_can_read_is_a_warning(site: Path, read: Callable[[
     assert [str(warning) for warning in read(text).warnings] == [
         f"{site}/bulkmail.yaml:2:43: every user of this machine can read the private key {key}; run chmod 600 on it"
     ]
+    key.chmod(0o640)
+    if os.getuid() == 0:
+        assert read(text).warnings == (), "root's own"
+        os.chown(key, 0, 12345)
+    assert "every user of the file's group can read the private key" in str(read(text).warnings[0])
 
 
 def test_the_schema_names_every_key_and_the_defaults_as_written() -> None:

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+
+from bulkmail.workers import DATABASE, Worker, surroundings
+
+SECRETS = {"RELAY_PASSWORD": "secret", "AWS_SECRET_ACCESS_KEY": "secret", "PGPASSWORD": "secret", "MY_PATH": "x"}
+
+
+def test_a_child_sees_a_short_list_of_variables() -> None:
+    ours = {"PATH": "/bin", "HOME": "/h", "LC_ALL": "C.UTF-8", "PYTHONPATH": "/p", "BULKMAIL_FAILPOINTS": "", **SECRETS}
+    assert sorted(surroundings((), ours)) == ["BULKMAIL_FAILPOINTS", "HOME", "LC_ALL", "PATH", "PYTHONPATH"]
+    assert "PGPASSWORD" in surroundings(DATABASE, ours)
+    assert surroundings(()) == surroundings((), os.environ)
+
+
+class Children(TestCase):
+    timeout = 60
+
+    async def environment(self, *further: Any) -> str:
+        worker = Worker.start(reactor, "bulkmail.content.compose:Composer", None, *further)
+        try:
+            return Path(f"/proc/{worker.pid}/environ").read_text("utf-8")
+        finally:
+            await worker.close()
+
+    async def test_no_password_stands_in_the_environment_of_a_child(self) -> None:
+        self.patch(os, "environ", {**os.environ, **SECRETS})
+        assert "secret" not in await self.environment()
+        assert "PGPASSWORD=secret" in await self.environment(DATABASE)
