@@ -154,12 +154,13 @@ def _install() -> None:
     """The npm packages of bench/peers, when they are not there yet."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         raise Missing("node and npm are not there")
-    installed, wanted = PACKAGES / "node_modules" / ".package-lock.json", PEERS / "package.json"
+    installed, wanted = PACKAGES / "node_modules" / ".package-lock.json", PEERS / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime > wanted.stat().st_mtime:
         return
     PACKAGES.mkdir(parents=True, exist_ok=True)
-    shutil.copy(wanted, PACKAGES)
-    command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts"]
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(PEERS / name, PACKAGES)
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
     if subprocess.run(command, cwd=PACKAGES, check=False, capture_output=True, timeout=PATIENCE).returncode:
         raise Missing("the npm packages of bench/peers cannot be installed")
     installed.touch()
