@@ -311,7 +311,7 @@ class Episode:
     def _write_settings(self, port: int) -> None:
         (self.place / "bulkmail.yaml").write_text(
             f"hostname: mta1.example.com\nspool: {self.spool}\n"
-            f'dns: {{nameservers: ["{self.nameserver}"]}}\n'
+            f'dns: {{nameservers: ["{self.nameserver}"], must_exist: []}}\n'
             'routing: {allow_networks: ["127.0.0.0/8"]}\n'
             f"smtp: {{port: {port}, window: {WINDOW}, timeouts: {{dot: 2s}}}}\n"
             "retry: {schedule: [500ms], unknown_after: 500ms, greylist_after: 500ms}\n"

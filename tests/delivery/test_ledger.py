@@ -634,3 +634,39 @@ def test_a_server_that_takes_nothing_behind_a_message_is_sent_nothing_there_any_
     assert all(
         status == "delivered" and results == ["delivered"] for status, results in known(tmp_path, run.id).values()
     )
+
+
+class Choosy(Receiver):
+    """Refuses the recipients with an odd number."""
+
+    def command(self, line):
+        if line.startswith("RCPT") and int(line[9:].partition("@")[0][1:]) % 2:
+            self.say(550, "5.1.1 no such user")
+        else:
+            super().command(line)
+
+
+def test_a_refused_recipient_costs_no_round_trip_of_its_own(world, fast, kit, tmp_path, monkeypatch):
+    one = street(world, kit, fast(connections=1), tmp_path, [])
+    one.journal.last = 1 << 30
+    made, write, writes = [], Socket.write, []
+
+    def connect_to_it(_ip, _port, factory, _timeout, _bind):
+        made.append(Choosy([250], EXTENSIONS[1], tidy=True))
+        one.clock.callLater(0.05, one.internet.made, factory.buildProtocol(None), made[-1], 1 << 30)
+
+    def written(socket, data):
+        if not data.startswith((b"EHLO", b"QUIT")):
+            writes.append(one.clock.seconds())
+        write(socket, data)
+
+    monkeypatch.setattr(Socket, "write", written)
+    one.clock.connectTCP = connect_to_it
+    one.campaign({"a.example": 100})
+    one.send()
+    one.settle_down(100)
+    one.store.close()
+    one.journal.close()
+    assert len(made) == 1
+    assert len(made[0].kept) == 50
+    assert len(set(writes)) / 100 <= 1.03
