@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import Campaign, Schedule
-    from bulkmail.campaign.places import changed_since
     from bulkmail.campaign.preflight import Lists, survey
     from bulkmail.campaign.reading import OperatorSettings, content_notices, sender_domain, snapshot
     from bulkmail.campaign.sample import try_rows
@@ -36,7 +35,6 @@ __all__ = [
     "OperatorSettings",
     "Schedule",
     "campaign_as_checked",
-    "changed_since",
     "changes",
     "content_notices",
     "digests",
@@ -60,7 +58,6 @@ _WHERE = {
     "OperatorSettings": "reading",
     "Schedule": "model",
     "campaign_as_checked": "load",
-    "changed_since": "places",
     "changes": "differences",
     "content_notices": "reading",
     "digests": "differences",

@@ -16,6 +16,8 @@ It runs in a process of its own (`bulkmail.workers` starts it by its name) and a
 ``("settle", limit)``, once done
     -> ``("settled", [(number, is duplicate, note), ...], done, state)``; few or none and not done: ask on. A row may
     be given again after a restart.
+``("changed", files, state)`` -> ``("changed", names)``
+    the lists that are not as they were read to their end, for a campaign that is finished. Nothing need be open.
 ``("close",)`` -> ``("closed",)``
 
 Every job but the last can be answered ``("refused", problems)`` (as notices: the input cannot be used, or changed) or
@@ -32,6 +34,7 @@ from typing import Any
 
 from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Answer, Intake, as_data
+from bulkmail.campaign.places import changed_since
 from bulkmail.mail import OwnFault, Refused
 
 
@@ -71,6 +74,8 @@ class Ingest:
                 return self._intake.next(limit)
             case ("settle", int(limit)) if self._intake is not None:
                 return self._intake.settle(limit)
+            case ("changed", files, reading):
+                return "changed", changed_since([ListPath.of(given) for given in files], reading)
             case ("close",):
                 self._close()
                 return ("closed",)

@@ -8,7 +8,7 @@ to their end, the process decides each of them exactly.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -18,14 +18,17 @@ from twisted.logger import Logger
 from bulkmail.delivery.run import Run
 from bulkmail.mail import OwnFault, Problem, Refused, Status
 from bulkmail.spool import ENDED_BY, Spool
-from bulkmail.workers import Worker
+from bulkmail.workers import Worker, WorkerDiedError, WorkerLateError
 
 _log = Logger("bulkmail")
+
+INGEST = "bulkmail.campaign.ingest:Ingest"
 
 _ROWS = 5000
 _FIRST_ROWS = 100  # a small first batch puts the first message on the wire sooner
 _SETTLED = 5000
 _TRY_AGAIN = 5.0
+_COMPARED_WITHIN = 60.0
 
 Kept = TypeVar("Kept")
 
@@ -43,7 +46,7 @@ class Importing:
         wall: Callable[[], float],
         stored: Callable[[Run], None],
     ) -> None:
-        self._worker = Worker.start(reactor, "bulkmail.campaign.ingest:Ingest")
+        self._worker = Worker.start(reactor, INGEST)
         self._reactor = reactor
         self._spool = spool
         self._run = run
@@ -140,6 +143,21 @@ class Importing:
         if counted:
             run = self._run
             run.add_to_totals(counted)
+
+
+async def changed_lists(reactor: Any, lists: Sequence[Any], reading: Any) -> list[str]:
+    """The names of a finished campaign's lists that are not as they were read; none where that takes over a minute.
+
+    ``lists`` are plain data of `ListPath`, ``reading`` the state that was stored. Raises Refused where one is gone.
+    """
+    worker = Worker.start(reactor, INGEST)
+    try:
+        names: list[str] = _checked(await worker.ask(("changed", list(lists), reading), _COMPARED_WITHIN))[1]
+    except (WorkerDiedError, WorkerLateError):
+        return []
+    finally:
+        await worker.close()
+    return names
 
 
 def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -15,11 +15,11 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.logger import Logger
 
-from bulkmail.campaign import changed_since, sender_domain
+from bulkmail.campaign import sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.feeder import Feeder
 from bulkmail.delivery.first_round import FirstRound
-from bulkmail.delivery.importing import Importing
+from bulkmail.delivery.importing import Importing, changed_lists
 from bulkmail.delivery.joining import Joining
 from bulkmail.delivery.opening import Opened, Prepared, Report, open_campaign
 from bulkmail.delivery.progress import Progress
@@ -157,7 +157,8 @@ class Sending:
         run.shared = self.joining is not None
         if opened.finished:
             _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
-            for name in changed_since(prepared.campaign.recipient_paths, opened.reading):
+            lists = [path.plain for path in prepared.campaign.recipient_paths]
+            for name in await changed_lists(self._reactor, lists, opened.reading):
                 words = "{list} has changed since {name} was finished; for new rows make a campaign of another name"
                 _log.warn(words, list=name, name=run.name)
             self._report(prepared, opened)

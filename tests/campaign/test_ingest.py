@@ -99,3 +99,16 @@ def test_everything_else_of_the_room_is_there_when_it_is_asked_for():
     assert campaign.load_campaign.__module__ == "bulkmail.campaign.load"
     with pytest.raises(AttributeError, match="has no attribute 'Recipients'"):
         campaign.Recipients  # noqa: B018
+
+
+def test_a_finished_campaigns_lists_are_compared(worker, path):
+    worker("open", {"files": [path]})
+    _, _, state, _ = worker("next", 9)
+    _, _, state, _ = worker("next", 9) if not state["done"] else (0, 0, state, 0)
+    worker("close")
+    assert worker("changed", [path], state) == ("changed", [])
+    with open(path, "a") as file:
+        file.write("eve@x.de,Eve,ok\n")
+    assert worker("changed", [path], state) == ("changed", ["recipients.csv"])
+    os.unlink(path)
+    assert worker("changed", [path], state)[0] == "refused"

@@ -4,14 +4,14 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import globalLogPublisher
 from twisted.python.failure import Failure
 
 from bulkmail.delivery import importing as module
 from bulkmail.delivery.importing import Importing
 from bulkmail.mail import OwnFault, Refused
-from bulkmail.workers import WorkerDiedError
+from bulkmail.workers import WorkerDiedError, WorkerLateError
 
 
 def row(n, verdict="ok"):
@@ -231,3 +231,25 @@ def test_stopped_while_the_disk_is_full_it_ends(scene):
     one.importing.stop()
     one.one.run(8)
     assert got[0].check(OwnFault)
+
+
+def test_what_changed_since_a_campaign_was_finished_is_asked_of_a_process(monkeypatch):
+    closed, asked = [], []
+
+    class Process:
+        def ask(self, job, deadline):
+            asked.append((job, deadline))
+            return fail(answers.pop()) if isinstance(answers[-1], Exception) else succeed(answers.pop())
+
+        def close(self):
+            closed.append(1)
+            return succeed(None)
+
+    monkeypatch.setattr(module.Worker, "start", lambda *_: Process())
+    for answer, names in ((("changed", ["a.csv"]), ["a.csv"]), (WorkerDiedError("x"), []), (WorkerLateError("x"), [])):
+        answers = [answer]
+        found = []
+        Deferred.fromCoroutine(module.changed_lists(None, ["/c/a.csv"], {})).addBoth(found.append)
+        assert found == [names]
+    assert asked[0] == (("changed", ["/c/a.csv"], {}), 60.0)
+    assert len(closed) == 3

@@ -100,6 +100,7 @@ class Scene:
         self.rows = ["a.example"] * 20
         self.open_takes, self.refuse, self.broken = 0.01, False, None
         self.imports = []
+        monkeypatch.setattr(module, "changed_lists", self.changed_lists)
         monkeypatch.setattr(module, "Importing", lambda **given: FakeImporting(self, **given))
         self.reporting = FakeReporting()
         one.pool.set_up = lambda key, job: self.setups.append(("set", key, job[0]))
@@ -141,6 +142,9 @@ class Scene:
         if isinstance(self.results[0], Failure):
             self.results[0].raiseException()
         return self.results[0]
+
+    async def changed_lists(self, *_):
+        return []
 
     def stop(self):
         done = Deferred.fromCoroutine(self.sending.stop())
