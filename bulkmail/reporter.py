@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bulkmail.failpoints import failpoint
+from bulkmail.mail import RecipientRow
 from bulkmail.report import Facts, Place, ReportFolder, attempts_beyond
 from bulkmail.spool import Reading, open_reader
 
@@ -61,15 +62,13 @@ class ReportWorker:
         row = self._reader(campaign).campaign(facts["campaign"])
         return Facts(**facts, possibly_doubled=row.possibly_doubled if row else 0)
 
-    def _recipients(self, campaign: int) -> Iterator[tuple[Any, ...]]:
+    def _recipients(self, campaign: int) -> Iterator[RecipientRow]:
         reader = self._reader(campaign)
         after = 0
         while rows := reader.recipients(campaign, after, _ROWS):
-            after = rows[-1][0]
+            after = rows[-1].n
             failpoint("mid-report")
-            for row in rows:
-                # the spool's note stands in for the reply where nobody replied
-                yield (*row[:8], row[8] or row[18], *row[9:18], row[19])
+            yield from rows
 
     def _attempts(self, campaign: int) -> tuple[int, int]:
         """Append all attempts that are in the spool and not in the file; the position reached."""
@@ -77,6 +76,6 @@ class ReportWorker:
         while True:
             rows = reader.attempts(campaign, folder.position[1], _ATTEMPTS)
             before = folder.position
-            after = folder.add_attempts((row[0], *row[2:6], row[1], *row[6:]) for row in rows)
+            after = folder.add_attempts(rows)
             if not rows and after == before:
                 return after

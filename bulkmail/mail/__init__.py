@@ -14,12 +14,14 @@ from bulkmail.mail.identity import message_id, new_key, token
 from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status
 from bulkmail.mail.reply import Reply
+from bulkmail.mail.rows import AttemptRow, RecipientRow
 from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
 
 __all__ = [
     "NOWHERE",
     "Address",
     "AddressError",
+    "AttemptRow",
     "BulkmailError",
     "Category",
     "Fate",
@@ -28,6 +30,7 @@ __all__ = [
     "Peer",
     "Problem",
     "Rate",
+    "RecipientRow",
     "Refused",
     "Reply",
     "Stage",

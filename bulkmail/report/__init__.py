@@ -1,7 +1,7 @@
 """What became of every recipient, for people, spreadsheets and programs.
 
 Room: the report folder: recipients.csv, attempts.csv, summary.json, index.html.
-Takes: rows from an iterator (RecipientRow, AttemptRow), a campaign's Facts, the folder to write to.
+Takes: rows from an iterator (`mail.RecipientRow`, `mail.AttemptRow`), a campaign's Facts, the folder to write to.
 Gives: files that are whole or not there, readable by people; what was counted on the way.
 Never: reads the spool, a clock or the network; lets a value run in a spreadsheet or a browser.
 
@@ -21,7 +21,7 @@ from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, ReportFile
 from bulkmail.report.page import page, write_page
 from bulkmail.report.recipients import write_recipients
-from bulkmail.report.rows import AttemptRow, Files, RecipientRow
+from bulkmail.report.rows import Files
 from bulkmail.report.summary import summary, write_summary
 from bulkmail.report.tally import Stats
 from bulkmail.report.timeline import Bucket
@@ -43,14 +43,12 @@ __all__ = [
     "NOTHING",
     "RECIPIENT_COLUMNS",
     "STATUS_WORDS",
-    "AttemptRow",
     "AttemptsFile",
     "Bucket",
     "Facts",
     "Files",
     "Place",
     "Position",
-    "RecipientRow",
     "ReportFile",
     "ReportFolder",
     "Stats",

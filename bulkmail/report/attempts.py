@@ -13,10 +13,11 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from bulkmail.failpoints import failpoint
+from bulkmail.mail import AttemptRow
 from bulkmail.report.cells import Times, guarded, reply_cells
 from bulkmail.report.files import FILE_MODE, ReportFile, told
 from bulkmail.report.lines import lines
@@ -65,8 +66,8 @@ class AttemptsFile:
         self.position = position
         self._open()
 
-    def append(self, rows: Iterable[Sequence[Any]]) -> Position:
-        """Write AttemptRow tuples, oldest first, and return the new position.
+    def append(self, rows: Iterable[AttemptRow]) -> Position:
+        """Write attempts, oldest first, and return the new position.
 
         Rows that are in the file already are passed over. When the file has gone or was changed by somebody else,
         nothing is written and the position returned is (0, 0): hand in the attempts from the first one.
@@ -78,7 +79,7 @@ class AttemptsFile:
             if self.position != known:
                 return self.position
         length, last = self.position
-        new = [row for row in rows if row[0] > last]
+        new = [row for row in rows if row.id > last]
         if not new:
             return self.position
         start = length or len(_HEADER)
@@ -93,7 +94,7 @@ class AttemptsFile:
                     os.ftruncate(self._descriptor, start)
                 self.close()
                 raise
-        self.position = (start + len(data), new[-1][0])
+        self.position = (start + len(data), new[-1].id)
         return self.position
 
     def sync(self) -> None:
@@ -152,49 +153,30 @@ class AttemptsFile:
         same = (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
         return not same or ours.st_size != (self.position[0] or len(_HEADER))
 
-    def _bytes(self, rows: list[Sequence[Any]]) -> bytes:
-        (
-            _,
-            numbers,
-            file_numbers,
-            file_rows,
-            emails,
-            at,
-            attempts,
-            results,
-            categories,
-            codes,
-            enhanced,
-            replies,
-            stages,
-            hosts,
-            ips,
-            source_ips,
-            tls,
-            durations,
-            following,
-        ) = zip(*rows, strict=True)
-        labels: Iterable[str] = map(str, numbers)
+    def _bytes(self, rows: list[AttemptRow]) -> bytes:
+        columns: Any = AttemptRow._make(zip(*rows, strict=True))  # each field holds its whole column
+        labels: Iterable[str] = map(str, columns.n)
         if len(self._prefixes) > 1:
-            labels = [f"{self._prefixes[no]}{row}" for no, row in zip(file_numbers, file_rows, strict=True)]
+            in_files = zip(columns.file_no, columns.row_in_file, strict=True)
+            labels = [f"{self._prefixes[no]}{row}" for no, row in in_files]
         return lines(
             zip(
-                self._times.cells(at),
+                self._times.cells(columns.at),
                 labels,
-                guarded(emails),
-                map(str, attempts),
-                results,
-                categories,
-                [str(code) if code else "" for code in codes],
-                enhanced,
-                reply_cells(replies),
-                stages,
-                guarded(hosts),
-                ips,
-                source_ips,
-                tls,
-                map(str, durations),
-                self._times.cells(following),
+                guarded(columns.email),
+                map(str, columns.attempt),
+                columns.result,
+                columns.category,
+                [str(code) if code else "" for code in columns.smtp_code],
+                columns.enhanced,
+                reply_cells(columns.reply),
+                columns.stage,
+                guarded(columns.mx_host),
+                columns.mx_ip,
+                columns.source_ip,
+                columns.tls,
+                map(str, columns.duration_ms),
+                self._times.cells(columns.next_attempt_at),
                 strict=True,
             )
         )

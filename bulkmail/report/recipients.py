@@ -11,7 +11,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from bulkmail.mail import message_id, token
+from bulkmail.mail import RecipientRow, message_id, token
 from bulkmail.report.cells import Times, guarded, reply_cells
 from bulkmail.report.columns import OURS, InputColumns
 from bulkmail.report.files import ReportFile, written_aside
@@ -25,7 +25,7 @@ CHUNK = 1000
 
 def write_recipients(
     file: ReportFile,
-    rows: Iterable[Sequence[Any]],
+    rows: Iterable[RecipientRow],
     files: Files,
     key: bytes,
     from_domain: str,
@@ -34,8 +34,8 @@ def write_recipients(
 ) -> Stats:
     """Write the file aside and rename it; returns what was counted on the way. Raises OwnFault.
 
-    ``rows`` are RecipientRow tuples in input order; ``key`` is the campaign's, for tokens and Message-IDs. With
-    ``one_message`` everybody got the same one.
+    ``rows`` come in input order; ``key`` is the campaign's, for tokens and Message-IDs. With
+    ``one_message`` all recipients got the same message.
     """
     stats = Stats()
     columns = InputColumns(files)
@@ -47,14 +47,14 @@ def write_recipients(
     return stats
 
 
-def _chunks(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+def _chunks(rows: Iterable[RecipientRow]) -> Iterator[list[RecipientRow]]:
     source = iter(rows)
     while chunk := list(islice(source, CHUNK)):
         yield chunk
 
 
 class _Shape:
-    """Turns chunks of RecipientRow tuples into rows of the file."""
+    """Turn chunks of the spool's rows into rows of the file."""
 
     def __init__(self, files: Files, columns: InputColumns, key: bytes, same: str, from_domain: str) -> None:
         self._prefixes = guarded(file_prefixes(files))
@@ -66,55 +66,39 @@ class _Shape:
         self._before, _, self._after = message_id(key, 1, from_domain).partition(sample)
         self._times = Times()
 
-    def rows(self, chunk: list[Sequence[Any]], stats: Stats) -> Iterable[Sequence[str]]:
-        (
-            numbers,
-            file_numbers,
-            file_rows,
-            emails,
-            statuses,
-            categories,
-            codes,
-            enhanced,
-            replies,
-            stages,
-            hosts,
-            ips,
-            source_ips,
-            tls,
-            attempts,
-            first,
-            completed,
-            sizes,
-            fields,
-        ) = zip(*chunk, strict=True)
-        stats.add(emails, statuses, categories, codes, replies, completed)
+    def rows(self, chunk: list[RecipientRow], stats: Stats) -> Iterable[Sequence[str]]:
+        columns: Any = RecipientRow._make(zip(*chunk, strict=True))  # each field holds its whole column
+        # where no server replied, our own words stand in the report's reply
+        replies = [reply or note for reply, note in zip(columns.reply, columns.note, strict=True)]
+        stats.add(columns.email, columns.status, columns.category, columns.smtp_code, replies, columns.completed_at)
         key, before, after = self._key, self._before, self._after
-        own_tokens = tokens(key, numbers)
+        own_tokens = tokens(key, columns.n)
         ours = zip(
-            self._labels(numbers, file_numbers, file_rows),
-            guarded(emails),
-            statuses,
-            categories,
-            [str(code) if code else "" for code in codes],
-            enhanced,
+            self._labels(columns.n, columns.file_no, columns.row_in_file),
+            guarded(columns.email),
+            columns.status,
+            columns.category,
+            [str(code) if code else "" for code in columns.smtp_code],
+            columns.enhanced,
             reply_cells(replies),
-            stages,
-            guarded(hosts),
-            ips,
-            source_ips,
-            tls,
-            map(str, attempts),
-            self._times.cells(first),
-            self._times.cells(completed),
+            columns.stage,
+            guarded(columns.mx_host),
+            columns.mx_ip,
+            columns.source_ip,
+            columns.tls,
+            map(str, columns.attempts),
+            self._times.cells(columns.first_attempt_at),
+            self._times.cells(columns.completed_at),
             [self._same] * len(own_tokens) if self._same else [before + text + after for text in own_tokens],
             own_tokens,
-            [str(size) if size else "" for size in sizes],
+            [str(size) if size else "" for size in columns.bytes],
             strict=True,
         )
         if not self._columns.names:
             return ours
-        return [[*own, *others] for own, others in zip(ours, self._others(file_numbers, fields), strict=True)]
+        return [
+            [*own, *others] for own, others in zip(ours, self._others(columns.file_no, columns.fields), strict=True)
+        ]
 
     def _labels(self, numbers: Sequence[int], file_numbers: Sequence[int], file_rows: Sequence[int]) -> Iterable[str]:
         if len(self._prefixes) <= 1:

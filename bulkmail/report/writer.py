@@ -8,10 +8,11 @@ pipe). ``add_attempts`` appends to attempts.csv, as often as there are any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from bulkmail.mail import AttemptRow, RecipientRow
 from bulkmail.report.attempts import NOTHING, AttemptsFile, Position
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, write_text
@@ -81,8 +82,8 @@ class ReportFolder:
         """What is known to be in attempts.csv; the next attempts wanted are those after the id in it."""
         return self._attempts.position if self._attempts else self._position
 
-    def refresh(self, facts: Facts, recipients: Iterable[Sequence[Any]]) -> Stats:
-        """Write recipients.csv and the page, both from one pass over ``recipients`` (RecipientRow tuples)."""
+    def refresh(self, facts: Facts, recipients: Iterable[RecipientRow]) -> Stats:
+        """Write recipients.csv and the page, both from one pass over ``recipients``."""
         stats = write_recipients(
             self._place.file(RECIPIENTS),
             recipients,
@@ -110,8 +111,8 @@ class ReportFolder:
             )
         return write_summary(self._place.file(SUMMARY), facts, sync=sync)
 
-    def add_attempts(self, rows: Iterable[Sequence[Any]]) -> Position:
-        """Append AttemptRow tuples and return the new position; (0, 0) asks for all of them again."""
+    def add_attempts(self, rows: Iterable[AttemptRow]) -> Position:
+        """Append attempts and return the new position; (0, 0) asks for all of them again."""
         if self._attempts is None:
             known = self._position
             self._attempts = AttemptsFile(self._place.file(ATTEMPTS), self._files, known)

@@ -59,7 +59,7 @@ from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.leases import Leases
 from bulkmail.spool.opening import OneOfMany, open_spool
 from bulkmail.spool.place import estimate, free_bytes, in_use
-from bulkmail.spool.reader import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Reader, Reading, open_reader
+from bulkmail.spool.reader import Reader, Reading, open_reader
 from bulkmail.spool.rows import (
     Attempt,
     CampaignRow,
@@ -77,10 +77,8 @@ from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.stored import fingerprint
 
 __all__ = [
-    "ATTEMPT_COLUMNS",
     "ENDED",
     "ENDED_BY",
-    "RECIPIENT_COLUMNS",
     "RUNNING",
     "Attempt",
     "CampaignRow",

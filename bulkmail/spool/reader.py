@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from bulkmail.mail import AttemptRow, RecipientRow
 from bulkmail.spool.campaigns import campaign_row
 from bulkmail.spool.database import DATABASE, Database, Statements, check_version, refused
 from bulkmail.spool.queries import SQL
@@ -21,53 +22,6 @@ from bulkmail.spool.sites import KNOWS_SITES, SiteFact, read_site_facts
 
 if TYPE_CHECKING:
     from bulkmail.spool.pg_reader import PgReader
-
-RECIPIENT_COLUMNS = (
-    "number",
-    "file_no",
-    "row_in_file",
-    "email",
-    "status",
-    "category",
-    "smtp_code",
-    "enhanced_code",
-    "reply",
-    "stage",
-    "mx_host",
-    "mx_ip",
-    "source_ip",
-    "tls",
-    "attempts",
-    "first_attempt_at",
-    "completed_at",
-    "bytes",
-    "note",
-    "fields",
-)
-ATTEMPT_COLUMNS = (
-    "id",
-    "at",
-    "number",
-    "file_no",
-    "row_in_file",
-    "email",
-    "attempt",
-    "result",
-    "category",
-    "smtp_code",
-    "enhanced_code",
-    "reply",
-    "stage",
-    "mx_host",
-    "mx_ip",
-    "source_ip",
-    "tls",
-    "duration_ms",
-    "next_attempt_at",
-)
-
-
-Rows = list[tuple[Any, ...]]
 
 
 class Reading:
@@ -97,23 +51,20 @@ class Reading:
             rows = self._db.execute("input_files", (campaign_id,)).fetchall()
         return [(no, name, json.loads(columns)) for no, name, columns in rows]
 
-    def recipients(self, campaign_id: int, after_n: int, limit: int) -> list[tuple[Any, ...]]:
-        """Up to ``limit`` rows of the input behind row ``after_n``, in input order, as RECIPIENT_COLUMNS.
-
-        Times and smtp_code are None where there is none; ``fields`` is the JSON array of the row's cells.
-        """
+    def recipients(self, campaign_id: int, after_n: int, limit: int) -> list[RecipientRow]:
+        """Return up to ``limit`` rows of the input behind row ``after_n``, in input order."""
         _, high = id_range(campaign_id)
         with self._db.transaction("begin_reading"):
             after = recipient_id(campaign_id, after_n)
-            found: Rows = self._db.execute("read_recipients", (after, high, limit)).fetchall()
-        return found
+            rows = self._db.execute("read_recipients", (after, high, limit)).fetchall()
+        return list(map(RecipientRow._make, rows))
 
-    def attempts(self, campaign_id: int, after_attempt_id: int, limit: int) -> list[tuple[Any, ...]]:
-        """Up to ``limit`` attempts behind the one with that id (0: all), oldest first, as ATTEMPT_COLUMNS."""
+    def attempts(self, campaign_id: int, after_attempt_id: int, limit: int) -> list[AttemptRow]:
+        """Return up to ``limit`` attempts behind the one with that id (0: all), oldest first."""
         low, high = id_range(campaign_id)
         with self._db.transaction("begin_reading"):
-            found: Rows = self._db.execute("read_attempts", (max(low, after_attempt_id), high, limit)).fetchall()
-        return found
+            rows = self._db.execute("read_attempts", (max(low, after_attempt_id), high, limit)).fetchall()
+        return list(map(AttemptRow._make, rows))
 
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """``{(provider, status, category): count}``; the counts sum to the rows read so far."""

@@ -21,8 +21,6 @@ from bulkmail.net import connect
 from bulkmail.settings import Settings
 from bulkmail.shaping import Pauses
 from bulkmail.spool import (
-    ATTEMPT_COLUMNS,
-    RECIPIENT_COLUMNS,
     Claimed,
     Journal,
     Reader,
@@ -433,10 +431,9 @@ def known(path, campaign):
     reader = Reader(f"{path}/spool.sqlite3")
     rows, attempts = reader.recipients(campaign, 0, 1000), reader.attempts(campaign, 0, 10_000)
     reader.close()
-    address, status = (RECIPIENT_COLUMNS.index(name) for name in ("email", "status"))
-    found = {row[address]: (row[status], []) for row in rows}
-    for attempt in (dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in attempts):
-        found[attempt["email"]][1].append(attempt["result"])
+    found = {row.email: (row.status, []) for row in rows}
+    for attempt in attempts:
+        found[attempt.email][1].append(attempt.result)
     return found
 
 

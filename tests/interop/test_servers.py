@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from bulkmail.content import Composer
-from bulkmail.spool import RECIPIENT_COLUMNS, Reader, SqliteStore
+from bulkmail.spool import Reader, SqliteStore
 
 pytestmark = pytest.mark.interop
 
@@ -79,11 +79,11 @@ def composed(world: Any, campaign: Any, dates: dict[str, float]) -> dict[str, by
         pem = (world.folder / "example.com.pem").read_bytes()
         content["dkim"] = [{**entry, "pem": pem} for entry in content["dkim"]]
     with contextlib.closing(Reader(str(world.folder / "spool"))) as reader:
-        found = [dict(zip(RECIPIENT_COLUMNS, each, strict=True)) for each in reader.recipients(row.id, 0, 2 * ROWS)]
+        found = reader.recipients(row.id, 0, 2 * ROWS)
     jobs = [
-        (each["number"], each["number"], each["email"], dates[each["email"]], each["file_no"], each["fields"])
+        (each.n, each.n, each.email, dates[each.email], each.file_no, each.fields)
         for each in found
-        if each["email"] in dates
+        if each.email in dates
     ]
     composer = Composer()
     composer.handle(("load", row.id, content))

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bulkmail.report import AttemptRow, Facts, RecipientRow
+from bulkmail.mail import AttemptRow, RecipientRow
+from bulkmail.report import Facts
 
 START = 1_796_119_200.123  # 2026-12-01T10:00:00.123Z
 KEY = bytes(range(32))
@@ -94,7 +95,7 @@ def _rows(count: int, rng: Random, *, ended: bool) -> Iterator[tuple[RecipientRo
         if rng.random() < 0.9:
             row = RecipientRow(
                 n, 0, n, email, "delivered", "", 250, "2.0.0", f"2.0.0 OK {mark} - gsmtp", "dot", *peer, 1, first,
-                first + 0.4, 10_240 + n % 99, fields,
+                first + 0.4, 10_240 + n % 99, "", fields,
             )  # fmt: skip
             yield row, provider
             continue
@@ -106,7 +107,7 @@ def _rows(count: int, rng: Random, *, ended: bool) -> Iterator[tuple[RecipientRo
         row = RecipientRow(
             n, 0, n, email, status, category, code, enhanced, words, stage, *(peer if reached else ("",) * 4),
             int(tried), first if tried else None, None if status == "deferred" else first + 1, 10_240 if reached else 0,
-            fields,
+            "", fields,
         )  # fmt: skip
         yield row, provider
 
@@ -148,7 +149,7 @@ def recipient(**changes: Any) -> RecipientRow:
     """A delivered row with some values of its own."""
     row = RecipientRow(
         1, 0, 1, "a@example.com", "delivered", "", 250, "2.0.0", "2.0.0 OK", "dot", "mx.example.com", "192.0.2.1",
-        "198.51.100.9", "TLSv1.3", 1, START, START + 1, 1234, '["a@example.com"]',
+        "198.51.100.9", "TLSv1.3", 1, START, START + 1, 1234, "", '["a@example.com"]',
     )  # fmt: skip
     return row._replace(**changes)
 

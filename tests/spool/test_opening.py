@@ -92,14 +92,14 @@ def test_killed_again_and_again_it_loses_nobody_and_doubles_only_what_is_ambiguo
     rows = reader.recipients(1, 0, ROWS + 1)
     attempts = reader.attempts(1, 0, 10 * ROWS)
     reader.close()
-    assert [row[0] for row in rows] == list(range(1, ROWS + 1))
-    assert {row[4] for row in rows} == {"delivered"}
+    assert [row.n for row in rows] == list(range(1, ROWS + 1))
+    assert {row.status for row in rows} == {"delivered"}
     assert all(taken[number] for number in range(1, ROWS + 1)), "lost"
     doubled = {number for number, times in taken.items() if times > 1}
-    unanswered = {row[2] for row in attempts if row[7] == "unknown"}
+    unanswered = {row.n for row in attempts if row.result == "unknown"}
     assert doubled <= unanswered
     assert len(unanswered) <= kills, "one message in flight per kill"
-    assert Counter(row[2] for row in attempts) == {row[0]: row[14] for row in rows}
+    assert Counter(row.n for row in attempts) == {row.n: row.attempts for row in rows}
 
 
 def test_a_second_daemon_is_refused_and_harms_nothing(tmp_path, reactor, kit):

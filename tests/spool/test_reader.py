@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from bulkmail.mail import Refused
-from bulkmail.spool import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Reader, SiteFact, SqliteStore, recipient_id
+from bulkmail.spool import Reader, SiteFact, SqliteStore, recipient_id
 from bulkmail.spool.queries import MIGRATIONS
 
 
@@ -28,8 +28,8 @@ def spool(tmp_path, kit):
 
 def test_every_input_row_is_there_in_input_order(spool):
     _, reader, identity = spool
-    rows = [dict(zip(RECIPIENT_COLUMNS, row, strict=True)) for row in reader.recipients(identity, 0, 100)]
-    assert [(row["number"], row["status"], row["attempts"]) for row in rows] == [
+    rows = [row._asdict() for row in reader.recipients(identity, 0, 100)]
+    assert [(row["n"], row["status"], row["attempts"]) for row in rows] == [
         (1, "delivered", 1),
         (2, "invalid", 0),
         (3, "deferred", 1),
@@ -37,14 +37,14 @@ def test_every_input_row_is_there_in_input_order(spool):
         (5, "pending", 0),
     ]
     assert rows[0] == {
-        "number": 1,
+        "n": 1,
         "file_no": 0,
         "row_in_file": 1,
         "email": "user1@example.com",
         "status": "delivered",
         "category": "",
         "smtp_code": 250,
-        "enhanced_code": "2.0.0",
+        "enhanced": "2.0.0",
         "reply": "2.0.0 Ok",
         "stage": "dot",
         "mx_host": "mx.example.com",
@@ -71,8 +71,8 @@ def test_rows_come_in_ranges(spool):
 
 def test_attempts_continue_where_the_last_reading_ended(spool, kit):
     store, reader, identity = spool
-    first = [dict(zip(ATTEMPT_COLUMNS, row, strict=True)) for row in reader.attempts(identity, 0, 100)]
-    assert [(row["number"], row["email"], row["attempt"], row["result"]) for row in first] == [
+    first = [row._asdict() for row in reader.attempts(identity, 0, 100)]
+    assert [(row["n"], row["email"], row["attempt"], row["result"]) for row in first] == [
         (1, "user1@example.com", 1, "delivered"),
         (3, "user3@example.com", 1, "deferred"),
     ]

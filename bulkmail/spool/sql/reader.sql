@@ -7,7 +7,7 @@ FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt 
 WHERE r.id > ? AND r.id <= ? ORDER BY r.id LIMIT ?
 
 -- name: read_attempts
-SELECT a.id, a.at, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.number, a.result, a.category,
+SELECT a.id, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.at, a.number, a.result, a.category,
     a.smtp_code, a.enhanced, a.reply, a.stage, a.mx_host, a.mx_ip, a.source_ip, a.tls, a.duration_ms, a.next_attempt_at
 FROM attempt a JOIN recipient r ON r.id = a.recipient_id
 WHERE a.id > ? AND a.id <= ? ORDER BY a.id LIMIT ?

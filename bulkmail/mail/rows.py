@@ -1,0 +1,58 @@
+"""The rows of a report: what a reader of the spool yields and what the files of the report are written from.
+
+Both sides use these types, so that the order of the columns is written once; the queries `read_recipients` and
+`read_attempts` select their columns in exactly this order.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class RecipientRow(NamedTuple):
+    """One input row and its state. Times are epoch seconds; 0 or None is "not yet"."""
+
+    n: int  # 1-based over all files
+    file_no: int  # 0-based
+    row_in_file: int  # 1-based data row
+    email: str  # as written
+    status: str
+    category: str
+    smtp_code: int | None
+    enhanced: str
+    reply: str
+    stage: str
+    mx_host: str
+    mx_ip: str
+    source_ip: str
+    tls: str
+    attempts: int
+    first_attempt_at: float | None
+    completed_at: float | None
+    bytes: int | None  # the message's size on the wire; 0 or None while none was composed
+    note: str  # our own words, for a row that has no reply
+    fields: str  # JSON array of the row's cells, in the header order of its file
+
+
+class AttemptRow(NamedTuple):
+    """One delivery attempt. ``id`` only grows, in the order the attempts were settled."""
+
+    id: int
+    n: int
+    file_no: int
+    row_in_file: int
+    email: str
+    at: float
+    attempt: int  # 1-based
+    result: str  # delivered, failed, deferred, unknown
+    category: str
+    smtp_code: int | None
+    enhanced: str
+    reply: str
+    stage: str
+    mx_host: str
+    mx_ip: str
+    source_ip: str
+    tls: str
+    duration_ms: int
+    next_attempt_at: float | None
