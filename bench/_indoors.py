@@ -15,10 +15,10 @@ from typing import Any
 from twisted.internet.base import DelayedCall, ReactorBase
 from twisted.internet.defer import Deferred
 
-from bulkmail.delivery import Composing, Feeder, Ledger, Run, Street, Withholding
+from bulkmail.delivery import Clocks, Connector, Pause, Run, assemble
 from bulkmail.routing import MxHost, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import RetryPlan
+from bulkmail.shaping import Memory, RetryPlan
 from bulkmail.spool import Spool
 from bulkmail.spool.opening import open_all
 
@@ -164,28 +164,28 @@ class House:
         campaign_id = self._imported(messages, domains)
         self.spool = Spool(self.store, self._journal, Line(reactor), reactor, clock=reactor.seconds, lock=self._lock)  # type: ignore[arg-type]
         settings = Settings.model_validate({"shaping": {"default": _LIMITS}})
-        ledger = Ledger(
-            spool=self.spool, retry=settings.retry, wall=reactor.seconds, rng=Random(1), changed=lambda _: None
+        clocks = Clocks(reactor, reactor.seconds)
+        facts = Memory()
+        connector = Connector(
+            clocks=clocks, settings=settings, hostname="mta.example.com", facts=facts, relay=None, rng=Random(1)
         )
-        street = Street(
-            reactor=reactor,
+        parts = assemble(
+            spool=self.spool,
+            clocks=clocks,
+            pause=Pause(clocks),
             settings=settings,
-            hostname="mta.example.com",
-            ledger=ledger,
             providers={},
-            wall=reactor.seconds,
-            rng=Random(1),
             connections=1000,
-            speed=1.0,
-        )
-        composing = Composing(reactor, Composers(reactor))  # type: ignore[arg-type]
-        street.feeder = feeder = Feeder(spool=self.spool, street=street, composing=composing, route=self._route)
-        composing.start(
-            feeder.composed, feeder.spoilt, feeder.not_composed, Withholding(feeder, reactor.seconds, lambda _: None)
+            facts=facts,
+            connector=connector,
+            compose=Composers(reactor),  # type: ignore[arg-type]
+            route=self._route,
+            changed=lambda _: None,
+            rng=Random(1),
         )
         self.run = Run(campaign_id, "work", "/work", {}, "retry", NOW, input_rows=messages, import_done=True)
-        feeder.runs[campaign_id] = self.run
-        self._feeder = feeder
+        parts.feeder.runs[campaign_id] = self.run
+        self._feeder = parts.feeder
 
     def _imported(self, messages: int, domains: list[str]) -> int:
         campaign = self.store.create_campaign(
@@ -207,7 +207,7 @@ class House:
 
     def send(self) -> None:
         """Send all of it, and have it settled."""
-        self._feeder.more()
+        self._feeder.rescan()
         while not self.run.complete:
             self.reactor.turn()
         self.spool.flushed()

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from bulkmail.content import Composer
 from bulkmail.content.dkim import load_key
-from bulkmail.delivery.composing import _AHEAD, BATCH
+from bulkmail.delivery.queueing.composing import _AHEAD, BATCH
 from bulkmail.workers.frames import Frames, frame
 
 WORKER = "bulkmail.content.compose:Composer"

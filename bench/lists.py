@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
 from twisted.internet.task import LoopingCall
 
-from bulkmail.delivery.importing import Importing
-from bulkmail.delivery.reporting import REPORT_WORKER
+from bulkmail.delivery.lifecycle.importing import Importing
+from bulkmail.delivery.lifecycle.reporting import REPORT_WORKER
 from bulkmail.delivery.run import Run
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import OneOfMany, open_spool

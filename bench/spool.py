@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
 from twisted.internet.defer import DeferredList
 
-from bulkmail.delivery.importing import Importing
+from bulkmail.delivery.lifecycle.importing import Importing
 from bulkmail.delivery.run import Run
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, OneOfMany, Settlement, open_spool

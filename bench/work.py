@@ -24,9 +24,10 @@ from _indoors import LETTER, NOW, House, Line, Server
 
 import bulkmail
 from bulkmail.content import Composer, eightfold
-from bulkmail.delivery import Ledger, Run
-from bulkmail.delivery.composing import BATCH
-from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery import Clocks, Pause, Run
+from bulkmail.delivery.ledger import Ledger
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.queueing.composing import BATCH
 from bulkmail.mail import Fate, Outcome, Peer, Reply, Stage
 from bulkmail.settings import Settings
 from bulkmail.shaping import RetryPlan
@@ -153,9 +154,15 @@ def recording(place: Path) -> dict[str, float]:
     store.set_state(campaign.id, "running", NOW)
     spool = Spool(store, journal, Line(clock), clock, clock=clock.seconds, lock=lock)  # type: ignore[arg-type]
     run = Run(campaign.id, "work", "/work", {}, "retry", NOW, input_rows=MESSAGES, import_done=True)
+    clocks = Clocks(clock, clock.seconds)
     ledger = Ledger(
-        spool=spool, retry=Settings().retry, wall=clock.seconds, rng=Random(1), changed=lambda _: None
-    )  # fmt: skip
+        spool=spool,
+        retry=Settings().retry,
+        pause=Pause(clocks),
+        clocks=clocks,
+        rng=Random(1),
+        changed=lambda _: None,
+    )
     peer = Peer("mx.example.net", "192.0.2.1", "192.0.2.9", "TLSv1.3")
     reply = Reply(250, ("2.0.0 Ok: queued as 4TfK2x1Qz9",))
     writes = transactions = settled = 0
@@ -171,13 +178,13 @@ def recording(place: Path) -> dict[str, float]:
 
     def work() -> None:
         nonlocal settled
-        lane: Any = SimpleNamespace(site=None)
+        holder: Any = SimpleNamespace()
         for queue_id, _campaign, domain in store.backlog(0, 10):
-            queue, claims = Queue(queue_id, run, domain), []
+            claims: list[Any] = []
             spool.claim(queue_id, MESSAGES).addCallback(claims.extend)
             clock.pump([0, 0, 0])
             for claimed in claims:
-                message = Message(claimed, queue, run, lane, b"x", 1, "s@example.com", clock.seconds())
+                message = Message(claimed, domain, run, holder, b"x", 1, "s@example.com", clock.seconds())
                 assert message.recipient
                 ledger.about_to_dot(message)
                 ledger.record(message, Outcome(Fate.ACCEPTED, Stage.DOT, reply, "", peer), "", message.began)

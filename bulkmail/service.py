@@ -1,8 +1,8 @@
 """The process: starts and stops in the right order, hears signals, gives the exit status; decides nothing else.
 
-Nothing is opened before ``startService``: a thread, a process or a database would not survive twistd's fork. What a
-life of the process opens, in which order, is in `life.py`; here is the rehearsal's world around it where there is one,
-and the next life where one was declared over by other machines.
+Nothing is opened before ``startService``: a thread, a process or a database would not survive twistd's fork. What an
+incarnation of the process opens, and in which order, is in `incarnation.py`; here are the rehearsal's world around it
+where there is one, and the next incarnation where other machines have declared one over.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from twisted.logger import Logger
 from bulkmail.delivery import Prepared, WallClock, background
 from bulkmail.failpoints import armed
 from bulkmail.files import Folder
-from bulkmail.life import STOPPED, Life
+from bulkmail.incarnation import STOPPED, Incarnation
 from bulkmail.machine import check_room
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.rehearsal import WorldProcess, rehearsed
@@ -65,7 +65,7 @@ class Bulkmail(Service):
         self.order = order
         self.settings = order.settings
         self.exit_status = REFUSED
-        self._life: Life | None = None
+        self._incarnation: Incarnation | None = None
         self._world: WorldProcess | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
@@ -121,35 +121,35 @@ class Bulkmail(Service):
         lives, told = 0, ""
         while True:
             lives += 1
-            self._life = life = self._begin()
+            self._incarnation = incarnation = self._begin()
             opened = faulty = False
             try:
-                await life.open()
+                await incarnation.open()
                 opened = True
-                status = await life.work()
-                if not life.over or status != STOPPED:
+                status = await incarnation.work()
+                if not incarnation.over or status != STOPPED:
                     return status
             except (Refused, OwnFault) as error:
-                if lives == 1 and not life.over:
+                if lives == 1 and not incarnation.over:
                     raise
                 if opened and isinstance(error, Refused):
                     self._refuse(str(error))
                     return STOPPED
-                faulty = not life.over
+                faulty = not incarnation.over
                 if faulty and str(error) != told:
                     told = str(error)
                     _log.error("{why}; it is tried again every 5 s", why=told)
             finally:
-                await life.close()
+                await incarnation.close()
             until = self.reactor.seconds() + (_TRY_AGAIN if faulty else 0.0)
             while not self._stop_asked and self.reactor.seconds() < until:
                 await deferLater(self.reactor, _LOOK_AGAIN)
             if self._stop_asked:
                 return STOPPED
 
-    def _begin(self) -> Life:
+    def _begin(self) -> Incarnation:
         order = self.order
-        return Life(
+        return Incarnation(
             self.reactor,
             self.settings,
             wall=self._wall,
@@ -185,8 +185,8 @@ class Bulkmail(Service):
 
     async def _stop(self) -> None:
         self._stop_asked += 1
-        if self._life is not None:
-            await self._life.stop()
+        if self._incarnation is not None:
+            await self._incarnation.stop()
 
     def _refuse(self, text: str) -> None:
         self.exit_status = REFUSED
@@ -205,8 +205,8 @@ class Bulkmail(Service):
             signal.signal(number, lambda *_: self.reactor.callFromThread(self._signalled))
 
     def _signalled(self) -> None:
-        if self._stop_asked and self._life is not None:
-            self._life.hurry()
+        if self._stop_asked and self._incarnation is not None:
+            self._incarnation.hurry()
             return
         _log.info("stopping; what is in flight may finish, a second signal stops at once")
         background(self._stop(), "stopping")

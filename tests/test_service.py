@@ -33,7 +33,7 @@ class FakeReactor(Clock):
 
 
 class FakeLife:
-    """What the service asks of a `Life`: the stop takes a while, and nothing may be closed before it is over."""
+    """What the service asks of a `Incarnation`: the stop takes a while, and nothing may be closed before it is over."""
 
     def __init__(self, scene, trouble=None, opens=True):
         self.scene, self.trouble, self.opens = scene, trouble, opens
@@ -107,7 +107,7 @@ def test_nothing_is_opened_before_the_service_starts():
     reactor = FakeReactor()
     service = Bulkmail(reactor, Order(Settings(), prepared=PREPARED))
     assert reactor.getDelayedCalls() == []
-    assert (service._life, service._done, service.exit_status) == (None, None, 1)
+    assert (service._incarnation, service._done, service.exit_status) == (None, None, 1)
 
 
 def test_timers_follow_a_clock_that_nobody_sets(monkeypatch):

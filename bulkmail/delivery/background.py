@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -31,6 +32,11 @@ class Wakeup:
         self._run = run
         self._call: IDelayedCall | None = None
         self._at = 0.0
+
+    @property
+    def when(self) -> float:
+        """The earliest time asked for, on the reactor's clock; infinite where there is none."""
+        return inf if self._call is None else self._at
 
     def now(self) -> None:
         """In the next turn of the event loop."""

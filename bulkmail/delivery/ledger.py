@@ -13,12 +13,14 @@ from random import Random
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
+from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.message import Message
+from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.run import Run
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage, Status
 from bulkmail.settings import Retry
-from bulkmail.shaping import Decision, Pauses, Verdict, classify, decide
+from bulkmail.shaping import Decision, Verdict, classify, decide
 from bulkmail.spool import Attempt, Claimed, Settlement, Spool
 
 _log = Logger("bulkmail")
@@ -34,21 +36,25 @@ class Ledger:
         *,
         spool: Spool,
         retry: Retry,
-        wall: Callable[[], float],
+        pause: Pause,
+        clocks: Clocks,
         rng: Random,
         changed: Callable[[Run], None],
-        speed: float = 1.0,
     ) -> None:
         self._spool = spool
         self._journal = spool.journal
         self._retry = retry
-        self._wall = wall
+        self._pause = pause
+        self._wall = clocks.wall
         self._rng = rng
         self._changed = changed
-        self._speed = speed
+        self._speed = clocks.speed
         self._told = ""
-        self.pauses = Pauses()  # seconds that no recipient is charged for
-        self.due: Callable[[float], None] = lambda _: None  # told a row's next time once the spool knows it too
+        self._told_due: list[Callable[[float], None]] = []
+
+    def on_due(self, call: Callable[[float], None]) -> None:
+        """Call ``call(at)`` whenever the spool knows that a row is due at ``at``, on the wall clock."""
+        self._told_due.append(call)
 
     def about_to_dot(self, message: Message) -> None:
         """Journal that the final dot is about to leave. Raises OwnFault: then it must not leave."""
@@ -80,6 +86,10 @@ class Ledger:
         if message.dotted or outcome.stage is Stage.DOT:
             self._journal_reply(message, settlement)
         self._settle(message, settlement)
+        if outcome.reply is not None and self._pause.fault:
+            self._pause.server_answered()
+        if decision.next_at is not None:
+            message.run.tried_next(decision.next_at, self._wall())
         return verdict, decision
 
     def answered(self, message: Message, outcome: Outcome, provider: str) -> None:
@@ -116,7 +126,7 @@ class Ledger:
             attempts=claimed.attempts + 1,
             copies=claimed.doubt + lost,
             first_attempt_at=waiting_since,
-            paused=self.pauses.since(waiting_since),
+            paused=self._pause.uncharged.since(waiting_since),
             now=now,
             retry=self._retry,
             on_unknown=message.run.on_unknown,
@@ -173,7 +183,11 @@ class Ledger:
 
     async def _release(self, rows: list[Claimed], due: float) -> None:
         await self._spool.release(rows, due)
-        self.due(due)
+        self._due(due)
+
+    def _due(self, at: float) -> None:
+        for call in self._told_due:
+            call(at)
 
     @staticmethod
     def _settlement(
@@ -207,7 +221,7 @@ class Ledger:
         run = message.run
         run.move(message.claimed.previous, (settlement.provider, settlement.status, settlement.category))
         if settlement.next_at:
-            done = self._spool.settle(settlement).addCallback(lambda _: self.due(settlement.next_at))
+            done = self._spool.settle(settlement).addCallback(lambda _: self._due(settlement.next_at))
             done.addErrback(lambda failure: _log.failure("an outcome could not be stored", failure))
         else:
             self._spool.note(settlement)

@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from bulkmail.delivery.pause import Pause
 from bulkmail.mail import Category, Fate, Outcome, Stage
 from bulkmail.net import SessionOptions
 from bulkmail.settings import RELAY_SECRETS, Relay, read_secret, secret_of
@@ -39,26 +40,25 @@ _NOT_VERIFIED = re.compile(r"not verified|verified sender|sender (?:identity|add
 _ENVELOPE = (Stage.MAIL, Stage.RCPT)
 
 
-class Relaying:
+class Smarthost:
     """``command`` starts a program (`Command.start`); ``nonce`` gives a fresh, printable word that nobody can guess."""
 
     def __init__(
-        self, relay: Relay, *, reactor: Any, nonce: Callable[[], str], command: Callable[..., Command] = Command.start
+        self,
+        relay: Relay,
+        *,
+        reactor: Any,
+        pause: Pause,
+        nonce: Callable[[], str],
+        command: Callable[..., Command] = Command.start,
     ) -> None:
         self.host = relay.host
         self.port = relay.port
         self.ca_file = relay.ca_file
-        self.limits = Limits(
-            connections=relay.connections,
-            messages_per_connection=relay.messages_per_connection,
-            rate=relay.rate,
-            connection_rate=relay.connection_rate,
-            idle=relay.idle,
-            tls=str(_MODES[relay.tls]),
-            shares=0,
-        )
+        self.limits = Limits.of(relay, tls=str(_MODES[relay.tls]), shares=0)
         self._relay = relay
         self._reactor = reactor
+        self._pause = pause
         self._nonce = nonce
         self._start_command = command
         self._command: Command | None = None
@@ -68,7 +68,7 @@ class Relaying:
         self._taken = False  # it has accepted a message
 
     def __repr__(self) -> str:
-        return f"<Relaying through {self.host}:{self.port}>"
+        return f"<Smarthost through {self.host}:{self.port}>"
 
     def options(self, options: SessionOptions) -> SessionOptions:
         """How one session with the relay is spoken, made of how any other is."""
@@ -136,6 +136,22 @@ class Relaying:
             self._command.kill("is not needed any more")
 
     # what concerns our own settings
+
+    def pause_for(self, text: str) -> None:
+        """Pause the sending: the relay does not want us. It is asked again less and less often."""
+        if not self._pause.paused:
+            wait = self.wait
+            self._pause.own_fault(text, wait, f"in {wait:g} s, and then less and less often")
+
+    def rejects_us(self, event: Settled) -> bool:
+        """Whether the reply is about us and not about the recipient: that pauses the sending, and is not charged.
+
+        A dot is in the journal by now: its recipient is charged all the same, the first of all.
+        """
+        words = self.turned_away(event)
+        if words:
+            self.pause_for(words)
+        return bool(words) and event.stage is not Stage.DOT
 
     @property
     def wait(self) -> float:

@@ -71,6 +71,11 @@ class Run:
         if after[1] == "delivered":
             self.delivered += 1
 
+    def tried_next(self, at: float, now: float) -> None:
+        """Note that a row is tried again at ``at``; ``next_try_at`` is the earliest such time (wall clock)."""
+        if self.next_try_at is None or at < self.next_try_at or self.next_try_at < now:
+            self.next_try_at = at
+
     @property
     def complete(self) -> bool:
         """Whether every input row is known and final."""

@@ -15,8 +15,18 @@ from __future__ import annotations
 
 from bulkmail.net.connect import SessionOptions, connect
 from bulkmail.net.connection import Connection
-from bulkmail.net.listener import ConnectionListener, Timeouts
+from bulkmail.net.interfaces import ConnectionListener, LiveConnection, NothingSent, Timeouts
 from bulkmail.net.own import own_address
 from bulkmail.net.tls import TlsContexts
 
-__all__ = ["Connection", "ConnectionListener", "SessionOptions", "Timeouts", "TlsContexts", "connect", "own_address"]
+__all__ = [
+    "Connection",
+    "ConnectionListener",
+    "LiveConnection",
+    "NothingSent",
+    "SessionOptions",
+    "Timeouts",
+    "TlsContexts",
+    "connect",
+    "own_address",
+]

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from bulkmail.mail import Category, Peer, Stage
 from bulkmail.net.connection import Connection
-from bulkmail.net.listener import ConnectionListener, Timeouts
+from bulkmail.net.interfaces import ConnectionListener, Timeouts
 from bulkmail.net.tls import TlsContexts
 from bulkmail.smtp import Closed, Credentials, Session, TlsMode
 

@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from bulkmail.mail import OwnFault, Peer, Stage
 from bulkmail.net.deadline import Deadline
-from bulkmail.net.listener import ConnectionListener, Timeouts
+from bulkmail.net.interfaces import ConnectionListener, Timeouts
 from bulkmail.net.outlet import Outlet
 from bulkmail.net.tls import Handshake, tls_fault
 from bulkmail.smtp import (

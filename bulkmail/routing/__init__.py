@@ -26,6 +26,7 @@ from bulkmail.routing.plan import WALK, Stop, plan
 from bulkmail.routing.relay import RELAY, RelayRouter
 from bulkmail.routing.router import Router
 from bulkmail.routing.site import MxHost, RouteFailure, Site, site_of
+from bulkmail.routing.unroutable import unroutable_outcome, unroutable_site
 
 RESOLVER = "bulkmail.routing.resolver:Resolver"
 
@@ -43,4 +44,6 @@ __all__ = [
     "networks",
     "plan",
     "site_of",
+    "unroutable_outcome",
+    "unroutable_site",
 ]

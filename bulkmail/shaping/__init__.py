@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
 from bulkmail.shaping.doubts import Doubts
+from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
 from bulkmail.shaping.gate import Gate
 from bulkmail.shaping.habits import (
     Fact,
@@ -53,16 +54,17 @@ from bulkmail.shaping.retry import (
     longest_wait,
 )
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
-from bulkmail.shaping.standing import Standing
 
 __all__ = [
     "DEFAULT_LIMITS",
     "WHOLE",
     "Changes",
+    "Consequences",
     "Decision",
     "Dice",
     "Doubts",
     "Fact",
+    "Feedback",
     "Gate",
     "Habit",
     "Hint",
@@ -77,9 +79,10 @@ __all__ = [
     "RetryPlan",
     "RetrySettings",
     "SiteHealth",
-    "Standing",
     "Suspicion",
+    "TransactionResult",
     "Verdict",
+    "WindowChange",
     "after_unknown",
     "classify",
     "decide",

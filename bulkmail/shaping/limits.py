@@ -10,9 +10,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from bulkmail.mail import BulkmailError, Rate
+
+
+class LimitSettings(Protocol):
+    """The settings that limits are made of: of `shaping.default`, or of the relay."""
+
+    @property
+    def connections(self) -> int:
+        """Open at once."""
+
+    @property
+    def messages_per_connection(self) -> int:
+        """Messages."""
+
+    @property
+    def rate(self) -> Rate:
+        """Messages."""
+
+    @property
+    def connection_rate(self) -> Rate:
+        """New connections."""
+
+    @property
+    def idle(self) -> float:
+        """Seconds that an idle connection is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +50,19 @@ class Limits:
     idle: float  # seconds an idle connection is kept
     tls: str | None = None  # off, opportunistic, required, verify; None: the operator's tls.mode
     shares: int = 1  # parts that several machines can have at once; 0: as many as its rate needs
+
+    @classmethod
+    def of(cls, settings: LimitSettings, *, tls: str | None = None, shares: int = 1) -> Limits:
+        """Return the limits that an operator has set."""
+        return cls(
+            connections=settings.connections,
+            messages_per_connection=settings.messages_per_connection,
+            rate=settings.rate,
+            connection_rate=settings.connection_rate,
+            idle=settings.idle,
+            tls=tls,
+            shares=shares,
+        )
 
 
 DEFAULT_LIMITS = Limits(

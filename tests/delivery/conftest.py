@@ -1,4 +1,4 @@
-"""A whole street in memory: a clock, a spool in memory behind the real front, connections and compose workers faked."""
+"""One process's delivery in memory: a clock, a spool in memory, connections and compose workers faked."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 
-from bulkmail.delivery import Composing, Feeder, Ledger, Run, Street
-from bulkmail.delivery import street as street_module
-from bulkmail.delivery.withholding import Withholding
+from bulkmail.delivery import Clocks, Connector, Pause, Run, assemble
 from bulkmail.mail import Category, Fate, OwnFault, Peer, Rate, Reply, Stage
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import RetryPlan, provider_table
+from bulkmail.shaping import Memory, RetryPlan, provider_table
 from bulkmail.smtp import Capabilities, Closed, Settled
 from bulkmail.spool import Spool, SqliteStore
 
@@ -182,7 +180,7 @@ class FakeConnection:
             raise ValueError(refused)
         self.messages += 1
         self.following = transaction
-        self.farm.followed += [message.claimed.id for message in transaction.context]
+        self.farm.followed += [message.claimed.id for message in transaction.context.messages]
 
     def quit(self):
         if self.closed or self.leaving:
@@ -290,7 +288,7 @@ class FakeWindow(FakeConnection):
     def follow(self, transaction):
         assert self.flying
         self._send(transaction)
-        self.farm.followed += [message.claimed.id for message in transaction.context]
+        self.farm.followed += [message.claimed.id for message in transaction.context.messages]
 
     def _send(self, transaction):
         refused = self.farm.unsendable(transaction)
@@ -366,7 +364,7 @@ class Farm:
         return connection
 
     def left(self, connection, transaction):
-        for message in transaction.context:
+        for message in transaction.context.messages:
             self.sent.append((message.claimed.id, self.clock.seconds(), connection.peer.ip))
 
     def submitted(self, connection):
@@ -450,9 +448,7 @@ class FakePool:
 class World:
     """One process's worth of delivery, ready to be told what its world looks like."""
 
-    def __init__(
-        self, monkeypatch, *, settings=None, providers=None, connections=2000, seed=0, speed=1.0, sites=None, relay=None
-    ):
+    def __init__(self, *, settings=None, providers=None, connections=2000, seed=0, speed=1.0, facts=None, relay=None):
         self.clock = Clock()
         self.clock.callFromThread = lambda function, *args: self.clock.callLater(0, function, *args)
         self.store = SqliteStore(":memory:")
@@ -471,43 +467,44 @@ class World:
             on_fault=self._fault,
         )
         self.farm = Farm(self.clock)
-        monkeypatch.setattr(street_module, "connect", self.farm.connect)
         self.settings = settings or Settings()
         self.changed = Counter()
-        self.ledger = Ledger(
-            spool=self.spool,
-            retry=self.settings.retry,
-            wall=self.wall,
-            rng=Random(seed),
-            changed=lambda run: self.changed.update([run.id]),
-            speed=speed,
-        )
-        self.street = Street(
-            reactor=self.clock,
-            settings=self.settings,
-            hostname="me.example",
-            ledger=self.ledger,
-            providers=provider_table(providers),
-            wall=self.wall,
-            rng=Random(seed),
-            connections=connections,
-            speed=speed,
-            sites=sites,
-            relay=None if relay is None else relay(self.clock),
-        )
+        self.facts = Memory() if facts is None else facts
+        self.clocks = Clocks(self.clock, self.wall, speed)
+        self.pause = Pause(self.clocks)
         self.routes = {}
         self.routed = []
         self.route_delay = 0.0
         self.pool = FakePool(self.clock)
-        self.composing = Composing(self.clock, self.pool)
-        self.feeder = Feeder(spool=self.spool, street=self.street, composing=self.composing, route=self.route)
-        self.street.feeder = self.feeder
-        self.composing.start(
-            self.feeder.composed,
-            self.feeder.spoilt,
-            self.feeder.not_composed,
-            Withholding(self.feeder, self.clock.seconds, lambda _: None),
+        self.relay = None if relay is None else relay(self.clock, self.pause)
+        self.connector = Connector(
+            clocks=self.clocks,
+            settings=self.settings,
+            hostname="me.example",
+            facts=self.facts,
+            relay=self.relay,
+            rng=Random(seed),
+            open_connection=self._connect,
         )
+        parts = assemble(
+            spool=self.spool,
+            clocks=self.clocks,
+            pause=self.pause,
+            settings=self.settings,
+            providers=provider_table(providers),
+            connections=connections,
+            facts=self.facts,
+            connector=self.connector,
+            compose=self.pool,
+            route=self.route,
+            changed=lambda run: self.changed.update([run.id]),
+            rng=Random(seed),
+            relay=self.relay,
+        )
+        self.ledger, self.limiters, self.feeder = parts
+
+    def _connect(self, *given, **named):
+        return self.farm.connect(*given, **named)  # which a test may have replaced
 
     def wall(self):
         return EPOCH + self.clock.seconds()
@@ -515,7 +512,7 @@ class World:
     def _fault(self, fault):
         self.faults.append(fault)
         if fault is not None:
-            self.street.own_fault(str(fault))
+            self.pause.own_fault(str(fault))
 
     async def route(self, domain):
         self.routed.append(domain)
@@ -604,7 +601,7 @@ class World:
                 next_tidy = self.clock.seconds() + 1.0
 
     def start(self):
-        self.feeder.more()
+        self.feeder.rescan()
 
     def send(self, limit=10_000.0):
         """Send all campaigns to their end."""
@@ -621,8 +618,8 @@ class World:
 
     def __repr__(self):
         return (
-            f"<World held={self.street.held} out={len(self.spool.out)} queues={len(self.feeder.queues)} "
-            f"lanes={list(self.feeder.lanes.values())[:5]} open={len(self.farm.open)} fault={self.street.fault!r}>"
+            f"<World held={self.feeder.held} out={len(self.spool.out)} queues={len(self.feeder.open_queues.queues)} "
+            f"lanes={list(self.feeder.lanes.values())[:5]} open={len(self.farm.open)} fault={self.pause.fault!r}>"
         )
 
     def statuses(self, run):
@@ -644,23 +641,22 @@ class World:
     def check_empty(self):
         """Nothing is in anybody's hands."""
         assert self.spool.out == set()
-        assert self.street.held == 0
         assert self.feeder.held == 0
         assert {lane: lane.held for lane in self.feeder.lanes.values() if lane.held} == {}
-        gates = self.street.gates
-        assert gates.total.open == len(self.farm.open)
+        limiters = self.limiters
+        assert limiters.total.open == len(self.farm.open)
         if not self.farm.open:
-            for gate in [*gates._sites.values(), *gates._addresses.values()]:
-                assert gate.gate.open == 0, gate.gate
+            for shared in [*limiters._sites.values(), *limiters._addresses.values()]:
+                assert shared.limiter.open == 0, shared.limiter
 
 
 @pytest.fixture
-def world(monkeypatch):
+def world():
     """Makes worlds; each ends with its store closed."""
     made = []
 
     def make(**options):
-        made.append(World(monkeypatch, **options))
+        made.append(World(**options))
         return made[-1]
 
     yield make

@@ -11,10 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.ledger import Ledger
-from bulkmail.delivery.message import Message, Queue
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Reply, Stage, Status
 from bulkmail.net import connect
@@ -68,19 +71,22 @@ class Scene:
         self.now = NOW
         self.changed, self.due = [], []
         settings = kit.retry(**retry) if retry else Settings()
+        self.clocks = Clocks(Clock(), lambda: self.now)
+        self.pause = Pause(self.clocks)
         self.ledger = Ledger(
             spool=self.store,
             retry=settings.retry,
-            wall=lambda: self.now,
+            pause=self.pause,
+            clocks=self.clocks,
             rng=Random(1),
             changed=self.changed.append,
         )
-        self.ledger.due = self.due.append
+        self.ledger.on_due(self.due.append)
         self.run = Run(1, "spring", "/c", {}, "retry", NOW, input_rows=10)
 
     def message(self, *, attempts=0, first=0.0, previous=("pending", "", ""), number=1):
         claimed = Claimed(1 << 40 | number, 1, 5, "a@b.example", "[]", 0, attempts, first, NOW, *previous)
-        made = Message(claimed, Queue(5, self.run, "b.example"), self.run, None)
+        made = Message(claimed, "b.example", self.run, None)
         made.size = 1234
         return made
 
@@ -272,10 +278,10 @@ def test_a_pause_does_not_use_up_the_time_to_retry(kit):
     scene = Scene(kit, expire_after=3600.0)
     lost = Outcome(Fate.LOST, Stage.MAIL, None, "gone", PEER)
     tried = {"attempts": 1, "first": NOW - 3500, "previous": ("deferred", "connection", "")}
-    scene.ledger.pauses.add(NOW, 1000.0)
+    scene.pause.uncharged.add(NOW, 1000.0)
     _, decision = scene.ledger.record(scene.message(number=1, **tried), lost, "", NOW)
     assert decision.status is Status.DEFERRED
-    scene.ledger.pauses = Pauses()
+    scene.pause.uncharged = Pauses()
     _, decision = scene.ledger.record(scene.message(number=2, **tried), lost, "", NOW)
     assert decision.status is Status.EXPIRED
 
@@ -311,7 +317,7 @@ def test_an_outcome_that_cannot_be_stored_is_logged_and_harms_nobody(scene):
     assert scene.due == []
 
 
-# -- the whole street, with real connections to model servers, killed at any time
+# -- the whole delivery, with real connections to model servers, killed at any time
 
 
 class Killed(BaseException):
@@ -404,7 +410,7 @@ class Internet:
         return Counter(who for receiver in self.receivers for _, who in receiver.kept)
 
 
-def street(world, kit, settings, path, manners, *, power_cut=False):
+def delivery(world, kit, settings, path, manners, *, power_cut=False):
     """A world whose connections, journal and store are real. What its store finds is recovered from its journal.
 
     After a ``power_cut`` the journal is not trusted.
@@ -421,7 +427,7 @@ def street(world, kit, settings, path, manners, *, power_cut=False):
         one = world(settings=settings)
     one.journal.drop_older()
     one.internet = Internet(one.clock, one.journal, manners)
-    one.street.__class__.connect.__globals__["connect"] = connect
+    one.farm.connect = connect
     one.pool.handle = lambda job: [(row[0], b"to %d\r\n" % row[0], "s@me.example", None) for row in job[2]]
     return one
 
@@ -467,7 +473,7 @@ def test_killed_at_any_time_it_knows_what_the_servers_did_and_goes_on(
     world, fast, kit, tmp_path_factory, manners, rows, last, after, slow, same
 ):
     path = tmp_path_factory.mktemp("spool")
-    one = street(world, kit, fast(connections=2), path, manners)
+    one = delivery(world, kit, fast(connections=2), path, manners)
     one.journal.last, one.journal.after = last, after
     one.disk.delay = 0.3 if slow else 0.0
     if same:
@@ -480,7 +486,7 @@ def test_killed_at_any_time_it_knows_what_the_servers_did_and_goes_on(
     one.journal.close()
     died_at, kept = one.clock.seconds(), one.internet.kept
 
-    two = street(world, kit, fast(), path, [("250-PIPELINING\r\n250-CHUNKING\r\n", [250], 1 << 30)])
+    two = delivery(world, kit, fast(), path, [("250-PIPELINING\r\n250-CHUNKING\r\n", [250], 1 << 30)])
     two.journal.last = 1 << 30
     found = known(path, run.id)
     assert len(found) == run.input_rows
@@ -555,7 +561,7 @@ def ambiguous_ends(world, kit, fast, path, seed, kills):
     rng = Random(seed)
     copies, started, at = Counter(), None, 0.0
     for life in range(kills + 1):
-        one = street(world, kit, fast(connections=rng.randint(1, 4)), path, [], power_cut=rng.random() < 0.2)
+        one = delivery(world, kit, fast(connections=rng.randint(1, 4)), path, [], power_cut=rng.random() < 0.2)
         one.internet = DoubtfulInternet(one.clock, one.journal, rng)
         one.journal.last = rng.randint(1, 60) if life < kills else 1 << 30
         one.journal.after = rng.random() < 0.5
@@ -611,7 +617,7 @@ class Deaf(Receiver):
 
 
 def test_a_server_that_takes_nothing_behind_a_message_is_sent_nothing_there_any_more(world, fast, kit, tmp_path):
-    one = street(world, kit, fast(connections=1), tmp_path, [(EXTENSIONS[1], [250], 1 << 30)])
+    one = delivery(world, kit, fast(connections=1), tmp_path, [(EXTENSIONS[1], [250], 1 << 30)])
     one.journal.last = 1 << 30
     taken = []
 
@@ -644,7 +650,7 @@ class Choosy(Receiver):
 
 
 def test_a_refused_recipient_costs_no_round_trip_of_its_own(world, fast, kit, tmp_path, monkeypatch):
-    one = street(world, kit, fast(connections=1), tmp_path, [])
+    one = delivery(world, kit, fast(connections=1), tmp_path, [])
     one.journal.last = 1 << 30
     made, write, writes = [], Socket.write, []
 

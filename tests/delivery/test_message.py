@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.delivery.message import Message, Queue, Queues
+from bulkmail.delivery.message import Message
 from bulkmail.delivery.run import Run
 from bulkmail.mail import address_in
 from bulkmail.spool import Claimed
@@ -12,7 +12,7 @@ RUN = Run(1, "spring", "/c", {}, "retry", 0.0)
 
 def message(email, *, lane="lane", domain="example.com"):
     claimed = Claimed(1, 1, 1, email, "[]", 0, 0, 0.0, 1000.0, "pending", "", "")
-    return Message(claimed, Queue(1, RUN, domain), RUN, lane)
+    return Message(claimed, domain, RUN, lane)
 
 
 @pytest.mark.parametrize(
@@ -41,26 +41,3 @@ def test_two_messages_are_never_equal():
     """They are kept in dicts: one is in exactly one place, whatever its content."""
     assert message("a@b.example") != message("a@b.example")
     assert len({message("a@b.example"), message("a@b.example")}) == 2
-
-
-def test_a_message_stays_with_the_lane_that_claimed_it():
-    one = message("a@b.example", lane="old")
-    one.queue.lane = "new"
-    assert one.lane == "old"
-
-
-def test_queues_are_served_in_turn():
-    queues = Queues()
-    three = [Queue(n, RUN, f"d{n}.example") for n in range(3)]
-    for queue in three:
-        queues.add(queue)
-    assert [queues.next() for _ in range(4)] == [*three, three[0]]
-    queues.discard(three[1])
-    queues.discard(three[1])
-    assert (len(queues), three[1] in queues, three[2] in queues) == (2, False, True)
-    assert [queues.next() for _ in range(3)] == [three[2], three[0], three[2]]
-    assert set(queues) == {three[0], three[2]}
-    queues.clear()
-    assert not queues
-    with pytest.raises(StopIteration):
-        queues.next()

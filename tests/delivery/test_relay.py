@@ -5,7 +5,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from bulkmail.delivery.relay import Relaying
+from bulkmail.delivery.relay import Smarthost
 from bulkmail.mail import Category, Fate, Rate, Reply, Stage
 from bulkmail.net import SessionOptions
 from bulkmail.routing import MxHost, Site
@@ -53,10 +53,10 @@ def relaying(tmp_path, commands):
     secret.write_text("geheim\n")
     secret.chmod(0o600)
 
-    def make(clock=None, **given):
+    def make(clock=None, pause=None, **given):
         given = {key: str(secret) if value == "secret" else value for key, value in given.items()}
         relay = Relay.model_validate({"host": "relay.example", **given})
-        return Relaying(relay, reactor=clock or Clock(), nonce=lambda: "nonce", command=commands.start)
+        return Smarthost(relay, reactor=clock or Clock(), pause=pause, nonce=lambda: "nonce", command=commands.start)
 
     make.secret = secret
     return make
@@ -246,7 +246,7 @@ def test_it_is_asked_less_and_less_often(relaying):
     assert one.wait == 5
 
 
-# -- in the street
+# -- in the whole delivery
 
 
 @pytest.fixture
@@ -254,9 +254,9 @@ def through(world, relaying):
     """A world whose mail goes through a relay."""
 
     def make(site=SITE, **given):
-        one = world(relay=lambda clock: relaying(clock, **given))
+        one = world(relay=lambda clock, pause: relaying(clock, pause, **given))
         one.route = route = lambda domain: one.routed.append(domain) or _given(site)
-        one.feeder._route_domain = route
+        one.feeder.open_queues._route_domain = route
         return one
 
     return make
@@ -285,8 +285,8 @@ def test_a_refused_sign_in_pauses_and_charges_nobody(through):
     one.start()
     one.until(lambda: one.farm.made)
     one.farm.made[0].close(REFUSED.stage, REFUSED.reply, REFUSED.reason, own_fault=True)
-    assert one.street.paused
-    assert one.street.fault.startswith("the relay relay.example refuses to sign us in: 535")
+    assert one.pause.paused
+    assert one.pause.fault.startswith("the relay relay.example refuses to sign us in: 535")
     one.run(4.9)
     assert len(one.farm.made) == 1
     one.run(0.5)
@@ -298,7 +298,7 @@ def test_a_refused_sign_in_pauses_and_charges_nobody(through):
     one.farm.obliging()
     one.until(lambda: run.complete)
     assert one.statuses(run)["delivered"] == 10
-    assert not one.street.fault
+    assert not one.pause.fault
 
 
 def test_a_token_that_has_expired_is_replaced_without_a_pause(through, commands):
@@ -311,11 +311,11 @@ def test_a_token_that_has_expired_is_replaced_without_a_pause(through, commands)
     first = one.farm.made[0]
     assert first.options["session_options"].credentials.secret == "old"
     first.close(REFUSED.stage, REFUSED.reply, REFUSED.reason, own_fault=True)
-    assert not one.street.paused
+    assert not one.pause.paused
     commands[1].output.callback(b"new")
     assert one.farm.made[1].options["session_options"].credentials.secret == "new"
     one.farm.made[1].close(REFUSED.stage, REFUSED.reply, REFUSED.reason, own_fault=True)
-    assert one.street.paused, "a fresh token that is refused is no matter of time"
+    assert one.pause.paused, "a fresh token that is refused is no matter of time"
     assert one.attempts() == []
     assert not run.complete
 
@@ -326,8 +326,8 @@ def test_a_command_that_fails_pauses(through, commands):
     one.start()
     one.until(lambda: commands)
     commands[0].output.errback(CommandFailedError("/bin/echo ended with status 1"))
-    assert one.street.fault.startswith("no token for the relay relay.example")
-    assert (one.street.paused, one.farm.made, one.attempts()) == (True, [], [])
+    assert one.pause.fault.startswith("no token for the relay relay.example")
+    assert (one.pause.paused, one.farm.made, one.attempts()) == (True, [], [])
     one.run(6.0)
     assert len(commands) == 2
 
@@ -351,9 +351,9 @@ def test_a_bad_certificate_pauses_once_the_last_address_has_shown_one(through):
     one.start()
     one.until(lambda: one.farm.made)
     one.farm.made[0].close(Stage.STARTTLS, None, "certificate verify failed", Category.TLS, tls_failed=True)
-    assert not one.street.paused
+    assert not one.pause.paused
     one.farm.made[1].close(Stage.STARTTLS, None, "certificate verify failed", Category.TLS, tls_failed=True)
-    assert "certificate verify failed; nothing was sent" in one.street.fault
+    assert "certificate verify failed; nothing was sent" in one.pause.fault
     assert one.attempts() == []
     one.farm.obliging()
     one.until(lambda: run.complete)
@@ -366,7 +366,7 @@ def test_a_relay_that_is_down_is_an_outage_of_its_site(through):
     one.start()
     one.run(60.0)
     assert [(result, category) for _, _, result, category in one.attempts()] == [("deferred", "connection")]
-    assert not one.street.fault
+    assert not one.pause.fault
     one.farm.dead = set()
     one.farm.obliging()
     one.until(lambda: run.complete)
@@ -381,7 +381,7 @@ def test_sign_in_first_is_said_of_no_recipient(through):
     one.start()
     one.run(200.0)
     assert one.attempts() == []
-    assert "wants a sign-in" in one.street.fault
+    assert "wants a sign-in" in one.pause.fault
     one.farm.answers = 250
     one.until(lambda: run.complete)
     assert one.statuses(run)["delivered"] == 30
@@ -398,7 +398,7 @@ def test_a_sender_refused_behind_the_dot_charges_one_and_pauses(through):
     one.start()
     one.run(4.0)
     assert len(one.attempts()) == 1
-    assert "takes no mail from us" in one.street.fault
+    assert "takes no mail from us" in one.pause.fault
 
 
 @pytest.mark.parametrize("rows", [1, 2])

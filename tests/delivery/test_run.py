@@ -79,3 +79,14 @@ def test_the_counts_always_sum_to_the_input(moves):
         assert one.delivered == counted["delivered"]
         assert sum(sum(by.values()) for by in one.by_provider.values()) == len(rows)
         assert one.complete == (one.final == 10)
+
+
+def test_the_next_try_of_a_campaign_is_its_earliest():
+    run = Run(1, "spring", "/c", {}, "retry", 0.0)
+    run.tried_next(700.0, 0.0)
+    run.tried_next(800.0, 100.0)
+    assert run.next_try_at == 700.0
+    run.tried_next(600.0, 100.0)
+    assert run.next_try_at == 600.0
+    run.tried_next(900.0, 650.0)
+    assert run.next_try_at == 900.0, "the one before is past"

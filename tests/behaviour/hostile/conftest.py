@@ -167,7 +167,7 @@ def peak_mb(pid: int) -> float:
     return 0.0
 
 
-class Sending:
+class Campaigns:
     """A run that was begun. Several may go on at once: most of what they do is to wait."""
 
     def __init__(self, running: Any, campaign: Any, mail: Rehearsal) -> None:
@@ -193,7 +193,7 @@ class Sending:
         return self._run
 
 
-Begin = Callable[..., Sending]
+Begin = Callable[..., Campaigns]
 
 
 @pytest.fixture(scope="session")
@@ -209,7 +209,7 @@ def begin(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], A
             html: str = HTML,
             subject: str = "",
             **changes: Any,
-        ) -> Sending:
+        ) -> Campaigns:
             folder = tmp_path_factory.mktemp("hostile")
             world = world_in(folder)
             ending.callback(world.close)
@@ -231,7 +231,7 @@ def begin(tmp_path_factory: pytest.TempPathFactory, world_in: Callable[[Path], A
                 (campaign.folder / name).write_bytes(content)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("SSL_CERT_FILE", mail.ready["ca"])  # whom the sender trusts
-                return Sending(world.start("-c", "hostile"), campaign, mail)
+                return Campaigns(world.start("-c", "hostile"), campaign, mail)
 
         yield started
 

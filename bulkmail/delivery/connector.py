@@ -1,0 +1,120 @@
+"""Which host of a site is tried next, and how a connection to it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from random import Random
+from typing import Any
+
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.relay import Smarthost
+from bulkmail.net import ConnectionListener, LiveConnection, SessionOptions, TlsContexts, connect, own_address
+from bulkmail.routing import Site, Stop, forbidden_address, plan
+from bulkmail.settings import Settings
+from bulkmail.shaping import Habit, HostMemory, Limits, Memory, learn
+from bulkmail.smtp import TlsMode
+
+_BRISK_CONNECT = 5.0  # seconds, for a host that is not the site's last one
+_DEAD_FIRST, _DEAD_LONGEST = 60.0, 1800.0  # seconds that a host which cannot be connected to is tried last
+
+
+class Connector:
+    """Opens connections to receivers, or to the ``relay`` where one is set.
+
+    With ``rehearsal`` no address outside loopback is connected to, whatever a resolver says. ``ca_file``: who may sign
+    the servers' certificates, instead of the system's authorities. ``open_connection``: `net.connect`.
+    """
+
+    def __init__(
+        self,
+        *,
+        clocks: Clocks,
+        settings: Settings,
+        hostname: str,
+        facts: Memory,
+        relay: Smarthost | None,
+        rng: Random,
+        rehearsal: bool = False,
+        ca_file: str | None = None,
+        open_connection: Callable[..., Any] = connect,
+    ) -> None:
+        self.hosts = HostMemory(first=clocks.scaled(_DEAD_FIRST), longest=clocks.scaled(_DEAD_LONGEST))
+        self._clocks = clocks
+        self._settings = settings
+        self._hostname = hostname
+        self._facts = facts
+        self._relay = relay
+        self._rng = rng
+        self._open_connection = open_connection
+        self._rehearsal = rehearsal
+        self._contexts = TlsContexts(ca_file if relay is None else relay.ca_file)
+        timeouts = settings.smtp.timeouts
+        self._brisk = timeouts.model_copy(update={"connect": min(timeouts.connect, _BRISK_CONNECT)})
+
+    def plan(self, site: Site) -> list[Stop]:
+        """Return the site's addresses in the order in which they are to be tried (see `routing.plan`)."""
+        return plan(site, self.hosts, self._clocks.now(), self._rng)
+
+    def tls_mode(self, limits: Limits) -> TlsMode:
+        """Return how much encryption a site with these limits is asked for."""
+        return TlsMode(limits.tls or self._settings.tls.mode)
+
+    def tls_broken(self, ip: str) -> None:
+        """Remember that this address cannot do TLS."""
+        self._facts.learn(ip, learn(Habit.TLS, self._clocks.wall()))
+
+    def hello_unanswered(self, ip: str) -> None:
+        """Remember that this address leaves a large TLS hello unanswered: it gets a small one from now on."""
+        self._facts.learn(ip, learn(Habit.HELLO, self._clocks.wall()))
+
+    def tls_failed(self, ip: str) -> None:
+        """Offer this address the usual TLS hello again: TLS failed for another reason, or with the small one too."""
+        self._facts.forget(ip, Habit.HELLO)
+
+    def connect(
+        self,
+        host: str,
+        ip: str,
+        *,
+        tls: TlsMode,
+        groups: bool,
+        chunks: bool,
+        patient: bool,
+        listener: ConnectionListener,
+    ) -> LiveConnection:
+        """Open a connection. Raises OwnFault.
+
+        ``groups``, ``chunks``: whether the site can do PIPELINING (RFC 2920) and CHUNKING (RFC 3030) as far as is
+        known. ``patient``: no other host is left to try.
+        """
+        if tls is TlsMode.OPPORTUNISTIC and self._facts.known(ip, Habit.TLS, self._clocks.wall()) is not None:
+            tls = TlsMode.OFF
+        smtp, relay = self._settings.smtp, self._relay
+        options = SessionOptions(
+            self._hostname,
+            tls,
+            pipelining=smtp.pipelining == "auto" and groups,
+            chunking=smtp.chunking == "auto" and chunks,
+            small_hello=self._facts.known(ip, Habit.HELLO, self._clocks.wall()) is not None,
+        )
+        connection: LiveConnection = self._open_connection(
+            self._clocks.reactor,
+            ip=ip,
+            host=host,
+            port=smtp.port if relay is None else relay.port,
+            source_ip="",
+            session_options=options if relay is None else relay.options(options),
+            timeouts=smtp.timeouts if patient else self._brisk,
+            tls_contexts=self._contexts,
+            listener=listener,
+            forbidden=self._forbidden,
+        )
+        return connection
+
+    def _forbidden(self, ip: str) -> str | None:
+        if self._rehearsal and not ip_address(ip).is_loopback:
+            return f"a rehearsal reaches nothing but loopback, and {ip} is not there"
+        if self._relay is not None:
+            return None  # the operator named it, wherever it is
+        return forbidden_address(ip, self._settings.routing.allow_networks, own_address)

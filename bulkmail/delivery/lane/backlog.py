@@ -1,0 +1,191 @@
+"""The messages of one lane that are not on a connection: those that are ready, and what becomes of them otherwise.
+
+A message leaves the backlog to a connection, to the ledger with an outcome, or to the spool without an attempt.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+from bulkmail.delivery.background import Wakeup
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lane.in_flight import Unsendable
+from bulkmail.delivery.lane.suspension import Suspension
+from bulkmail.delivery.ledger import Ledger
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Category, Fate, Outcome, Stage, Status
+from bulkmail.routing import Site
+
+_UNCHARGED_TRIES = 3
+_NO_TRANSACTION = Outcome(Fate.LOST, Stage.MAIL, note="the connection was closed each time a message was offered")
+
+
+class Supplier(Protocol):
+    """What brings messages to a lane."""
+
+    def hold(self, count: int) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages of all lanes."""
+
+    def below_target(self) -> None:
+        """The lane may have room for more messages."""
+
+    def suspended(self) -> None:
+        """The lane sends nothing for a while."""
+
+
+class Backlog:
+    """``ready``: composed messages, in order. ``held``: claimed for this lane, and not yet recorded or given back.
+
+    ``closed``: the lane takes no more messages.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        supplier: Supplier,
+        suspension: Suspension,
+        *,
+        ledger: Ledger,
+        clocks: Clocks,
+        pause: Pause,
+        wakeup: Wakeup,
+    ) -> None:
+        self.ready: deque[Message] = deque()
+        self.held = 0
+        self.closed = False
+        self.supplier = supplier
+        self._reachable = bool(site.hosts)
+        self._provider = site.provider
+        self.suspension = suspension
+        self._ledger = ledger
+        self._clocks = clocks
+        self._pause = pause
+        self._wakeup = wakeup
+
+    def hold(self, count: int) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages."""
+        self.held += count
+        if not self.held and self._reachable:
+            self.suspension.unburden()
+        self.supplier.hold(count)
+
+    def add(self, message: Message) -> None:
+        """Take a composed message."""
+        if self.suspension.charging:
+            self._charge(message)
+        elif self.closed or self.suspension.suspended:
+            self._put_off([message])
+        else:
+            self.ready.append(message)
+            self._wakeup.now()
+
+    def wake(self) -> None:
+        """Look for something to do in the next turn."""
+        self._wakeup.now()
+
+    def withdraw(self, run: Run) -> list[Message]:
+        """Take out the ready messages of a campaign that is not sent here any more; they are the caller's."""
+        waiting = [message for message in self.ready if message.run is run]
+        for message in waiting:
+            self.ready.remove(message)
+        return waiting
+
+    # no attempt was made
+
+    def not_submitted(self, unsendable: Unsendable) -> None:
+        """Record a message that can never be sent; of several, try each alone to find out which one it is."""
+        messages, why = unsendable
+        if len(messages) > 1:
+            for message in messages:
+                message.uncharged_tries += 1
+            self.ready.extendleft(reversed(messages))
+            return
+        self.hold(-1)
+        self._ledger.close(messages[0], Status.INVALID, Category.TEMPLATE, why)
+
+    def retry_uncharged(self, message: Message) -> None:
+        """Try a message again at once, without an attempt, unless that happens again and again."""
+        message.uncharged_tries += 0 if self._pause.paused else 1
+        if message.uncharged_tries > _UNCHARGED_TRIES and not (self.suspension.suspended or self.closed):
+            self.hold(-1)
+            self._ledger.record(message, _NO_TRANSACTION, self._provider, message.began)
+        else:
+            self.requeue(message)
+
+    def requeue(self, message: Message) -> None:
+        """Make a message that comes back without an attempt the next one."""
+        self._ledger.free(message)
+        if self.suspension.suspended or self.closed:
+            self._give_back([message], self.suspension.until)
+        else:
+            self.ready.appendleft(message)
+            self._wakeup.now()
+
+    # the site cannot be used
+
+    def fail(self, outcome: Outcome, began: float) -> None:
+        """Charge one message with ``outcome``, which was found out since ``began`` on the wall clock, and suspend."""
+        suspension = self.suspension
+        if suspension.suspended:
+            return  # known already, and charged
+        suspension.failed(outcome, began)
+        if self.ready:
+            self._charge(self.ready.popleft())
+        elif not self.held and self._reachable:
+            suspension.unburden()  # no message waits for this site, so none is charged
+
+    def suspended(self) -> None:
+        """Give all ready messages back: the site was suspended."""
+        waiting = list(self.ready)
+        self.ready.clear()
+        self._put_off(waiting)
+        self.supplier.suspended()
+
+    def expire(self, message: Message) -> None:
+        """Record a message that has waited for this site for too long."""
+        expiry = self.suspension.expiry
+        self._ledger.close(
+            message,
+            Status.UNKNOWN if message.claimed.doubt else Status.EXPIRED,  # a copy may have arrived
+            expiry.category,
+            expiry.note,
+            provider=self._provider,
+            reply_of=expiry.charged,
+        )
+
+    def stop(self) -> None:
+        """Take no more messages, and give back what is ready."""
+        self.closed = True
+        waiting = list(self.ready)
+        self.ready.clear()
+        self._give_back(waiting, 0.0)
+
+    def _charge(self, message: Message) -> None:
+        self.hold(-1)
+        outcome, began, since = self.suspension.charge(message)
+        self._ledger.record(message, outcome, self._provider, began, since)
+        self.suspended()
+
+    def _put_off(self, messages: list[Message]) -> None:
+        """Give messages back until the suspension ends; those that may not wait that long expire."""
+        kept = messages
+        if not self.closed:
+            kept = []
+            for message in messages:
+                if self.suspension.outlasts(message.run, self.suspension.until):
+                    self.hold(-1)
+                    self.expire(message)
+                else:
+                    kept.append(message)
+        self._give_back(kept, self.suspension.until)
+
+    def _give_back(self, messages: list[Message], due_at: float) -> None:
+        """Return messages to the spool, due again at ``due_at`` on the reactor's clock."""
+        if not messages:
+            return
+        self.hold(-len(messages))
+        rest = max(0.0, due_at - self._clocks.now())
+        self._ledger.give_back(messages, self._clocks.wall() + rest if rest else 0.0)

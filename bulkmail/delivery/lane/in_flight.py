@@ -1,0 +1,106 @@
+"""The messages of one lane that are on its connections, from being handed over until each recipient is settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.message import Message
+from bulkmail.mail import Outcome
+from bulkmail.net import LiveConnection
+from bulkmail.shaping import TransactionResult
+from bulkmail.smtp import Transaction
+
+
+class Unsendable(NamedTuple):
+    """These messages were not handed over: they can never be sent as they are. ``why`` is for the report."""
+
+    messages: Sequence[Message]
+    why: str
+
+
+class Shipment:
+    """The context of a transaction: its messages by recipient index, and what came of those that are settled.
+
+    ``unsettled``: how many have no outcome yet. A settled message's place is None. ``refused``: the last message that
+    was not accepted, with its outcome.
+    """
+
+    __slots__ = ("messages", "refused", "result", "unsettled")
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        self.messages: list[Message | None] = list(messages)
+        self.unsettled = len(messages)
+        self.result = TransactionResult()
+        self.refused: tuple[Message, Outcome] | None = None
+
+
+class InFlight:
+    """``messages``: how many are handed over and not settled. ``notify``: the NOTIFY of RFC 3461 4.1, or ""."""
+
+    __slots__ = ("_clocks", "_notify", "_on", "messages")
+
+    def __init__(self, clocks: Clocks, notify: str) -> None:
+        self.messages = 0
+        self._clocks = clocks
+        self._notify = notify
+        self._on: dict[LiveConnection, int] = {}  # transactions with unsettled recipients
+
+    @property
+    def connections(self) -> int:
+        """Connections that have some."""
+        return len(self._on)
+
+    def on(self, connection: LiveConnection) -> int:
+        """Return the number of transactions on this connection."""
+        return self._on.get(connection, 0)
+
+    def submit(self, connection: LiveConnection, group: Sequence[Message]) -> Unsendable | None:
+        """Hand the group over as the transaction under way; what cannot be sent comes back (see `_hand_over`)."""
+        return self._hand_over(connection, group, connection.submit)
+
+    def submit_behind(self, connection: LiveConnection, group: Sequence[Message]) -> Unsendable | None:
+        """Hand the group over behind the transaction under way; what cannot be sent comes back."""
+        return self._hand_over(connection, group, connection.follow)
+
+    def settled(self, connection: LiveConnection, shipment: Shipment, index: int) -> Message:
+        """Take out the message of the recipient at ``index``, which is settled."""
+        message, shipment.messages[index] = shipment.messages[index], None
+        assert message is not None, "a recipient is settled once"
+        self._leave(connection, shipment, 1)
+        return message
+
+    def abort(self) -> None:
+        """Cut all connections: what is complete on the wire becomes ambiguous, the rest was not sent."""
+        for connection in list(self._on):
+            connection.abort("stopped before the server answered")
+
+    def _leave(self, connection: LiveConnection, shipment: Shipment, count: int) -> None:
+        self.messages -= count
+        shipment.unsettled -= count
+        if not shipment.unsettled:
+            if self._on[connection] == 1:
+                del self._on[connection]
+            else:
+                self._on[connection] -= 1
+
+    def _hand_over(
+        self, connection: LiveConnection, group: Sequence[Message], give: Callable[[Transaction], None]
+    ) -> Unsendable | None:
+        """Hand over by ``give``. A composed message is plain: the composer has looked (`content.compose`)."""
+        now = self._clocks.wall()
+        for message in group:
+            message.began = now
+        first = group[0]
+        shipment = Shipment(group)
+        recipients = tuple([message.recipient for message in group])
+        transaction = Transaction(first.sender, recipients, first.wire, shipment, self._notify, plain=True)
+        self._on[connection] = self._on.get(connection, 0) + 1
+        self.messages += shipment.unsettled
+        try:
+            give(transaction)
+        except ValueError as error:
+            self._leave(connection, shipment, shipment.unsettled)
+            return Unsendable(group, str(error))
+        return None

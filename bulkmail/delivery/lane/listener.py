@@ -1,0 +1,169 @@
+"""What the connections of a lane tell: each recipient's outcome goes to the ledger, each transaction's consequences to
+the limits.
+
+A transaction that is over has one result, however many recipients it had, and the end of a connection has one: what
+follows from them is decided in `shaping.feedback` and applied here, nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lane.backlog import Backlog
+from bulkmail.delivery.lane.dispatch import spent
+from bulkmail.delivery.lane.in_flight import InFlight, Shipment
+from bulkmail.delivery.lane.quirks import ServerQuirks
+from bulkmail.delivery.lane.send_window import SendWindow
+from bulkmail.delivery.ledger import Ledger
+from bulkmail.delivery.limits import ConnectionSlots, SharedLimiter
+from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.relay import Smarthost
+from bulkmail.mail import Fate, OwnFault, Peer
+from bulkmail.net import LiveConnection
+from bulkmail.routing import Site
+from bulkmail.shaping import Consequences, Feedback
+from bulkmail.smtp import Closed, Settled, Transaction
+
+_log = Logger("bulkmail")
+
+
+class SessionOwner(Protocol):
+    """The lane, as far as its sessions are concerned."""
+
+    def session_ready(self, connection: LiveConnection) -> None:
+        """A session takes the next transaction."""
+
+    def submit_behind(self, connection: LiveConnection) -> None:
+        """The message under way is about to leave, and another one may be submitted behind it."""
+
+    def session_closed(self, connection: LiveConnection, *, chunking_failed: bool) -> None:
+        """A session has ended; what was in flight on it has been settled before."""
+
+
+class LaneListener:
+    """The `ConnectionListener` of all connections of one lane. ``spent``: open connections that are of no more use."""
+
+    def __init__(
+        self,
+        owner: SessionOwner,
+        site: Site,
+        *,
+        backlog: Backlog,
+        in_flight: InFlight,
+        quirks: ServerQuirks,
+        send_window: SendWindow,
+        limiter: SharedLimiter,
+        slots: ConnectionSlots,
+        ledger: Ledger,
+        clocks: Clocks,
+        pause: Pause,
+        relay: Smarthost | None,
+    ) -> None:
+        self.spent: set[LiveConnection] = set()
+        self._owner = owner
+        self._site = site
+        self._backlog = backlog
+        self._in_flight = in_flight
+        self._quirks = quirks
+        self._suspension = backlog.suspension
+        self._send_window = send_window
+        self._limiter = limiter
+        self._slots = slots
+        self._ledger = ledger
+        self._clocks = clocks
+        self._pause = pause
+        self._relay = relay
+        self._feedback = Feedback()
+
+    def connection_ready(self, conn: LiveConnection) -> None:
+        """Reuse the session."""
+        self._owner.session_ready(conn)
+
+    def may_follow(self, conn: LiveConnection) -> None:
+        """Submit the next message behind the one under way, if it may go now."""
+        self._owner.submit_behind(conn)
+
+    def about_to_dot(self, conn: LiveConnection, transaction: Transaction) -> None:
+        """Journal the dot. Raises OwnFault: then it must not leave, and the message comes back untried."""
+        del conn
+        try:
+            for message in transaction.context.messages:
+                if message is not None:
+                    self._ledger.about_to_dot(message)
+        except OwnFault as fault:
+            self._pause.own_fault(str(fault))
+            raise
+
+    def settled(self, conn: LiveConnection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
+        """Record the outcome of one recipient, or try it again where this was no attempt."""
+        shipment: Shipment = transaction.context
+        event = self._quirks.settled(conn, transaction, event)
+        message = self._in_flight.settled(conn, shipment, index)
+        if self._relay is not None and self._relay.rejects_us(event):
+            self._backlog.retry_uncharged(message)
+            return
+        if event.fate is not Fate.ACCEPTED:
+            if spent(conn, event):
+                self.spent.add(conn)
+                self._backlog.retry_uncharged(message)
+                return
+            if event.fate is Fate.UNTRIED:
+                self._backlog.retry_uncharged(message)
+                return
+            if self._quirks.too_many(event, index):  # not an attempt (RFC 5321 4.5.3.1.10)
+                self._backlog.requeue(message)
+                return
+        self._backlog.hold(-1)
+        outcome = event.outcome(peer)
+        verdict, _ = self._ledger.record(message, outcome, self._site.provider, message.began)
+        shipment.result.note(outcome, verdict)
+        if event.fate is not Fate.ACCEPTED:
+            shipment.refused = message, outcome
+
+    def answered(self, conn: LiveConnection, event: Settled, peer: Peer) -> None:
+        """Journal a reply that later replies may still contradict: a kill now must not send the message again."""
+        del conn
+        message = event.transaction.context.messages[event.index]
+        self._ledger.answered(message, event.outcome(peer), self._site.provider)
+
+    def transaction_over(self, conn: LiveConnection, transaction: Transaction) -> None:
+        """Draw the consequences of the transaction, once for all its recipients."""
+        del conn
+        shipment: Shipment = transaction.context
+        now = self._clocks.now()
+        consequences = self._feedback.transaction_over(shipment.result, now)
+        self._apply(consequences, now)
+        if self._suspension.probing and not self._feedback.refuses_us:
+            self._suspension.recovered()
+        if not consequences.suspend or shipment.refused is None or self._suspension.suspended:
+            return
+        message, outcome = shipment.refused
+        _log.warn(
+            "{site} refuses us, not its recipients: {count} messages in a row, the last with {reply}; the others wait",
+            site=self._site.name,
+            count=self._feedback.refusals,
+            reply=str(outcome.reply or outcome.note)[:200],
+        )
+        self._suspension.suspend(message, outcome, refuses_us=True)
+        self._backlog.suspended()
+
+    def connection_closed(self, conn: LiveConnection, closed: Closed, peer: Peer) -> None:
+        """Draw the consequences of a connection's end."""
+        now = self._clocks.now()
+        unanswered = self._quirks.closed(conn, closed, peer)
+        self._apply(self._feedback.connection_closed(closed.reply.code if closed.reply else 0, unanswered, now), now)
+        self.spent.discard(conn)
+        self._owner.session_closed(conn, chunking_failed=closed.chunking_failed)
+
+    def _apply(self, consequences: Consequences, now: float) -> None:
+        limiter = self._limiter.limiter
+        if consequences.accepted:
+            limiter.speed_up(now)
+        if consequences.signal:
+            limiter.slow_down(now, consequences.signal)
+        self._send_window.change(consequences.window)
+        if consequences.proven is not None:
+            self._slots.prove(consequences.proven)

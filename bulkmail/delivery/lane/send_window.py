@@ -1,0 +1,44 @@
+"""How many messages a lane puts on one connection before the first of them is answered.
+
+The window of messages that go out by BDAT (RFC 3030) before the first is answered starts at one, doubles at each
+barrier that was reached cleanly with more to send, and halves when the receiver asks for less. What is in it when a
+connection dies is ambiguous, so a death starts it at one again. `shaping.feedback` decides which of these is due.
+"""
+
+from __future__ import annotations
+
+from bulkmail.shaping import WindowChange
+
+MOST_BYTES = 1024 * 1024  # of one window: beyond that a round trip is little beside the transfer
+
+
+class SendWindow:
+    """``window``: messages now. ``most``: the largest window, in messages."""
+
+    __slots__ = ("_filled", "_most", "window")
+
+    def __init__(self, most: int) -> None:
+        self.window = 1
+        self._filled = False  # there was more to send than the window takes
+        self._most = most
+
+    def room(self, on_wire: int, size: int, *, chunking: bool) -> bool:
+        """Whether a connection with ``on_wire`` unanswered messages takes another one of ``size`` bytes."""
+        if not chunking:
+            return on_wire < 2  # one under way and one behind its dot (RFC 2920 3.1)
+        if on_wire < self.window:
+            return (on_wire + 1) * size <= MOST_BYTES
+        self._filled = True
+        return False
+
+    def cleared(self) -> None:
+        """Grow if the window was the limit: a connection has answered everything, and cleanly."""
+        if self._filled:
+            self._filled = False
+            self.window = min(self._most, self.window * 2)
+
+    def change(self, change: WindowChange) -> None:
+        """Halve, or start at one message again."""
+        if change is not WindowChange.KEEP:
+            self.window = max(1, self.window // 2) if change is WindowChange.HALVE else 1
+            self._filled = False

@@ -1,0 +1,209 @@
+"""The state of one site: whether it is sent to, and if not, why, since when and until when.
+
+When no host of a site can be used, one message (the oldest due) is charged with the failure, the others go back to the
+spool without an attempt, and the site is suspended until that message's retry. So a dead site costs one timer and one
+line per retry. A site that refuses us, whoever the recipient (`shaping.feedback`), is suspended likewise.
+
+The states are exclusive. Their legal moves, by the method that makes them:
+
+    READY       -> CHARGING   failed: no host of the site can be used
+                -> SUSPENDED  suspend: the site refuses us
+    CHARGING    -> SUSPENDED  suspend: a message was charged with the failure
+                -> READY      unburden: no message was left to be charged; the next one finds out anew
+    SUSPENDED   -> READY      the time has passed
+                -> PROBING    the time has passed, and the site has refused us
+    PROBING     -> READY      recovered: a message was accepted
+                -> CHARGING, SUSPENDED as above
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from random import Random
+from typing import NamedTuple
+
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Category, Fate, Outcome, Stage
+from bulkmail.settings import Retry
+from bulkmail.shaping import Habit, Memory, SiteHealth, classify, outage
+
+
+class SiteState(StrEnum):
+    """Whether a site is sent to; see above for the moves."""
+
+    READY = "ready"
+    CHARGING = "charging"  # the next message is charged with the failure instead of being sent
+    SUSPENDED = "suspended"
+    PROBING = "probing"  # one message at a time is sent
+
+
+_MOVES = {
+    SiteState.READY: {SiteState.CHARGING, SiteState.SUSPENDED},
+    SiteState.CHARGING: {SiteState.SUSPENDED, SiteState.READY, SiteState.PROBING},
+    SiteState.SUSPENDED: {SiteState.READY, SiteState.PROBING},
+    SiteState.PROBING: {SiteState.READY, SiteState.CHARGING, SiteState.SUSPENDED},
+}
+
+
+class Standstill(NamedTuple):
+    """Why a site is in its state, since when (wall clock; None where nothing is wrong), and until when (likewise)."""
+
+    state: SiteState
+    why: str
+    since: float | None
+    until: float | None
+
+
+class Expiry(NamedTuple):
+    """What the report says of a message that has waited too long for a site.
+
+    ``charged``: the recipient id of the message that was charged with the failure last; its attempt tells the reply.
+    """
+
+    category: Category | None
+    note: str
+    charged: int
+
+
+class Suspension:
+    """The state of the site with this key. ``until``: no message is sent before, on the reactor's clock.
+
+    The suspension grows with the site's failures, whichever message is charged with them. Since when the outage lasts
+    is remembered over a restart: a recipient that waits for the site must not wait anew.
+    """
+
+    def __init__(
+        self, site_key: str, *, clocks: Clocks, facts: Memory, pause: Pause, retry: Retry, rng: Random
+    ) -> None:
+        self.until = 0.0
+        self._site_key = site_key
+        self._clocks = clocks
+        self._facts = facts
+        self._pause = pause
+        self._retry = retry
+        self._rng = rng
+        known = facts.known(site_key, Habit.OUTAGE, clocks.wall())
+        self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
+        self._state = SiteState.READY
+        self._refuses_us = False
+        self._failure = Outcome(Fate.LOST, Stage.CONNECT)
+        self._took = 0.0  # seconds until the failure was known
+        self._charged = 0
+        self._since: float | None = None
+
+    def __repr__(self) -> str:
+        state, why, since, until = self.standstill
+        if since is None:
+            return f"<Suspension {state}>"
+        return f"<Suspension {state} since {since:.3f}{'' if until is None else f' until {until:.3f}'}: {why}>"
+
+    @property
+    def state(self) -> SiteState:
+        """The state now."""
+        if self._state is SiteState.SUSPENDED and self.until <= self._clocks.now():
+            self._move(SiteState.PROBING if self._refuses_us else SiteState.READY)
+        return self._state
+
+    @property
+    def standstill(self) -> Standstill:
+        """The state, with why, since when and until when."""
+        state = self.state
+        if state is SiteState.READY and self.since is None:
+            return Standstill(state, "", None, None)
+        until = self._clocks.wall() + self.until - self._clocks.now() if state is SiteState.SUSPENDED else None
+        return Standstill(state, str(self._failure.reply or self._failure.note), self._since or self.since, until)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether nothing may be sent now."""
+        return self.until > self._clocks.now()
+
+    @property
+    def charging(self) -> bool:
+        """Whether the next message is charged with the failure instead of being sent."""
+        return self._state is SiteState.CHARGING
+
+    @property
+    def probing(self) -> bool:
+        """Whether the site has refused us again and again: one message at a time is risked."""
+        return self._refuses_us
+
+    @property
+    def since(self) -> float | None:
+        """When the outage began, on the wall clock; None while the site works."""
+        return self._health.down_since
+
+    def reached(self) -> None:
+        """End the outage: a host of the site has answered, unless it answers to refuse us."""
+        if not self._refuses_us:
+            self.recovered()
+
+    def recovered(self) -> None:
+        """End the outage: the site works again, or no recipient waits for it any more."""
+        self._refuses_us = False
+        if self._state is SiteState.PROBING:
+            self._move(SiteState.READY)
+        if self.since is not None:
+            self._health.worked()
+            self._facts.forget(self._site_key, Habit.OUTAGE)
+
+    def failed(self, outcome: Outcome, began: float) -> None:
+        """Have the next message charged with ``outcome``, which was found out since ``began`` on the wall clock."""
+        self._failure, self._took = outcome, self._clocks.wall() - began
+        if self.state is not SiteState.CHARGING:
+            self._move(SiteState.CHARGING)
+
+    def unburden(self) -> None:
+        """Charge no message: none is left, and the next one finds out anew."""
+        if self._state is SiteState.CHARGING:
+            self._move(SiteState.PROBING if self._refuses_us else SiteState.READY)
+
+    def charge(self, message: Message) -> tuple[Outcome, float, float]:
+        """Suspend the site: ``message`` is charged with the failure.
+
+        Returns the outcome to record, when its attempt began, and when the recipient's retry clock started, on the wall
+        clock.
+        """
+        self.suspend(message, self._failure)
+        return self._failure, self._clocks.wall() - self._took, self._start_for(message.run)
+
+    def suspend(self, message: Message, outcome: Outcome, *, refuses_us: bool = False) -> None:
+        """Suspend the site because of the outcome of ``message``; ``refuses_us``: it was not about its recipient."""
+        now, wall = self._clocks.now(), self._clocks.wall()
+        self._refuses_us = self._refuses_us or refuses_us
+        self._failure, self._charged = outcome, message.claimed.id
+        wait = self._health.failed(wall, self._retry, self._rng) - wall
+        # A process that was stopped for a while must still find it; after a long time it says nothing any more.
+        known_until = wall + wait + 2 * self._retry.expire_after
+        self._facts.learn(self._site_key, outage(self.since or wall, self._health.failures, known_until))
+        self.until = now + wait
+        if self.state is not SiteState.SUSPENDED:
+            self._move(SiteState.SUSPENDED)
+
+    def lift(self) -> None:
+        """Send to the site again at once: another machine is to find out whether it can be used."""
+        self.until = 0.0
+
+    def outlasts(self, run: Run, until: float) -> bool:
+        """Whether a recipient of this campaign has waited too long at ``until``, on the reactor's clock."""
+        if self.since is None:
+            return False
+        since = self._start_for(run)
+        wall = self._clocks.wall() + max(0.0, until - self._clocks.now())
+        return wall > since + self._pause.uncharged.since(since) + self._retry.expire_after
+
+    @property
+    def expiry(self) -> Expiry:
+        """What the report says of a recipient that has waited too long."""
+        return Expiry(classify(self._failure).category, self._failure.note, self._charged)
+
+    def _start_for(self, run: Run) -> float:
+        return max(self.since or 0.0, run.started_at)
+
+    def _move(self, state: SiteState) -> None:
+        assert state in _MOVES[self._state], f"{self._state} -> {state}"
+        self._state = state
+        self._since = None if state is SiteState.READY else self._clocks.wall()

@@ -1,0 +1,31 @@
+"""The campaigns of one process, from their opening to their end.
+
+Room: opening, importing, reporting and ending campaigns; the watched folder; joining what other machines send.
+Takes: checked campaigns, the spool, the feeder, the report's and the compose workers' processes.
+Gives: each campaign's exit status, and the files that people read.
+Never: hands a message to a connection.
+"""
+
+from __future__ import annotations
+
+from bulkmail.delivery.lifecycle.campaigns import Campaigns
+from bulkmail.delivery.lifecycle.checking import Checking
+from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
+from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal
+from bulkmail.delivery.lifecycle.published import compare_records
+from bulkmail.delivery.lifecycle.relay_check import RelayCheck
+from bulkmail.delivery.lifecycle.reporting import Reporting
+
+__all__ = [
+    "Campaigns",
+    "Checking",
+    "DropFolderWatch",
+    "Joining",
+    "Prepared",
+    "RelayCheck",
+    "Reporting",
+    "compare_records",
+    "prepare",
+    "refusal",
+]

@@ -1,0 +1,375 @@
+"""The campaigns of one process: opening, importing, sending, reporting, ending each of them.
+
+What stands between "somebody wants this campaign sent" and "its report is final". The moving parts are handed in, made
+by the service; here they are told what to do for each campaign, once a second they are looked after, and at the end
+they are stopped in the order in which nothing gets lost: no new claims, what is in flight may finish, then everything
+is settled, given back, written and closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall, deferLater
+from twisted.logger import Logger
+
+from bulkmail.campaign import sender_domain
+from bulkmail.delivery.background import background
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.cluster import Leasing
+from bulkmail.delivery.lifecycle.first_round import FirstRound
+from bulkmail.delivery.lifecycle.importing import Importing, changed_lists
+from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign
+from bulkmail.delivery.lifecycle.progress import Progress
+from bulkmail.delivery.lifecycle.reporting import Reporting
+from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.queueing import Feeder
+from bulkmail.delivery.run import Run
+from bulkmail.delivery.site_facts import SiteFactSync
+from bulkmail.failpoints import failpoint
+from bulkmail.mail import BulkmailError, OwnFault, Refused
+from bulkmail.report import Place
+from bulkmail.spool import RUNNING, Spool
+from bulkmail.workers import Pool
+
+_log = Logger("bulkmail")
+
+_LOOK_AGAIN = 0.05
+_TRY_AGAIN = 5.0
+FINISHED, STOPPED, REFUSED = 0, 3, 1
+
+
+class Campaigns:
+    """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused.
+
+    ``clock_set`` says by how many seconds the machine's clock was set since it was last asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        spool: Spool,
+        clocks: Clocks,
+        pause: Pause,
+        feeder: Feeder,
+        reporting: Reporting,
+        remembering: SiteFactSync,
+        compose: Pool,
+        stop_within: float,
+        once: bool,
+        rehearsal: bool,
+        suppress: list[str],
+        scratch: str,
+        clock_set: Callable[[], float] = lambda: 0.0,
+        joining: Joining | None = None,
+        leasing: Leasing | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._spool = spool
+        self._pause = pause
+        self._feeder = feeder
+        self._reporting = reporting
+        self._remembering = remembering
+        self._compose = compose
+        self._wall = clocks.wall
+        self._stop_within = stop_within
+        self._once = once
+        self._rehearsal = rehearsal
+        self._suppress = suppress
+        self._scratch = scratch
+        self._clock_set = clock_set
+        self._imports: dict[int, Importing] = {}
+        self._ended: dict[int, Deferred[int]] = {}
+        self.withholding = feeder.withholding
+        self.withholding.on_paused(self._was_paused)
+        self._stopped: Deferred[None] | None = None
+        self._second = LoopingCall(self._each_second)
+        self._second.clock = reactor
+        self.progress = Progress(pause, feeder)
+        self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
+        self._asking = False
+        self._notices: dict[str, list[str]] = {}  # by folder
+        self._hurried = False
+        self.joining = joining
+        self._leasing = leasing
+
+    def hurry(self) -> None:
+        """Stop at once: do not wait for what is in flight."""
+        self._hurried = True
+
+    def start(self) -> None:
+        """Begin to look after things."""
+        self._second.start(1.0, now=False)
+
+    async def send(self, prepared: Prepared, *, accept_changes: bool) -> int:
+        """Send one campaign to its end (or the process's); its exit status. Raises Refused before anything is sent."""
+        if self.joining is None:
+            return await self._send(prepared, accept_changes=accept_changes)
+        name = prepared.campaign.name
+        holder = await self.joining.take_over(name)
+        if holder:
+            what = f"name: {name!r} is being sent from machine {holder}; stop it there first"
+            raise Refused([prepared.campaign.file.problem(("name",), what)])
+        try:
+            return await self._send(prepared, accept_changes=accept_changes)
+        finally:
+            await self.joining.give_up(name)
+
+    async def _send(self, prepared: Prepared, *, accept_changes: bool) -> int:
+        opened = await open_campaign(
+            self._spool,
+            prepared,
+            now=self._wall(),
+            accept_changes=accept_changes,
+            report=Report(
+                _place(prepared, rehearsal=self._rehearsal), None if self._rehearsal else self._reporting.beyond
+            ),
+        )
+        run = opened.run
+        self.withholding.begin(run.name)
+        run.notices = self._notices[run.folder] = [str(notice) for notice in prepared.notices]
+        run.shared = self.joining is not None
+        if opened.finished:
+            _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
+            lists = [path.plain for path in prepared.campaign.recipient_paths]
+            for name in await changed_lists(self._reactor, lists, opened.reading):
+                words = "{list} has changed since {name} was finished; for new rows make a campaign of another name"
+                _log.warn(words, list=name, name=run.name)
+            self._report(prepared, opened)
+            row = opened.row
+            return _unless_unwritten(
+                run, FINISHED, await self._reporting.finish(run, row.state, row.exit_status, row.ended_at)
+            )
+        importing = await self._open_input(prepared, opened)
+        await self._spool.set_state(run.id, RUNNING, run.started_at)
+        self._report(prepared, opened)
+        self._compose.set_up(run.id, ("load", run.id, run.content))
+        self._imports[run.id] = importing
+        self._feeder.runs[run.id] = run
+        ended = self._ended[run.id] = Deferred()
+        self._feeder.rescan()
+        background(_read(run, importing, self._stored), "importing")
+        if self._feeder.stopping:
+            importing.stop()
+            run.over = True
+            await self._stop_run(run)
+        return await ended
+
+    def _report(self, prepared: Prepared, opened: Opened) -> None:
+        domain = sender_domain(prepared.campaign.sender)
+        place = _place(prepared, rehearsal=self._rehearsal)
+        self._reporting.open(opened.run, place, prepared.files, domain, opened.row.report_position)
+
+    def running(self) -> list[tuple[str, Run]]:
+        """The campaigns that are being sent, with their folders."""
+        return [(run.folder, run) for run in self._feeder.runs.values() if not run.over]
+
+    def _was_paused(self, run: Run) -> None:
+        if run.id in self._imports:
+            self._imports[run.id].stop()
+        self._reporting.changed(run)
+
+    def notices(self, folder: str) -> list[str]:
+        """Take what the operator should know of the campaign that was sent from ``folder``; asked for at its end."""
+        return self._notices.pop(folder, [])
+
+    async def _open_input(self, prepared: Prepared, opened: Opened) -> Importing:
+        campaign, run = prepared.campaign, opened.run
+        importing = Importing(
+            reactor=self._reactor,
+            spool=self._spool,
+            run=run,
+            job={
+                "files": [path.plain for path in campaign.recipient_paths],
+                "encoding": campaign.encoding,
+                "suppress": [*(path.plain for path in campaign.suppress_paths), *self._suppress],
+                "skip": opened.row.input_rows,
+                "resume": opened.reading,
+                "scratch": self._scratch,
+            },
+            wall=self._wall,
+            stored=self._stored,
+        )
+        try:
+            for notice in await importing.open():
+                _log.warn("{notice}", notice=notice)
+        except BaseException:
+            importing.close()
+            raise
+        return importing
+
+    def _stored(self, run: Run) -> None:
+        """Rows were added: they may be sent, and the report has new ones."""
+        self._feeder.rescan()
+        self.changed(run)
+
+    def changed(self, run: Run) -> None:
+        """A row of this campaign has a new status."""
+        self._reporting.changed(run)
+        if run.complete and not run.over and not run.helped:
+            run.over = True
+            background(self._finish(run), "finishing a campaign")
+
+    async def _finish(self, run: Run) -> None:
+        """Every row is final: settle, report, and tell who waits."""
+        await self._written()
+        _log.info("{line}", line=self.progress.ended(run))
+        await self._close(run, "finished", FINISHED)
+
+    async def _close(self, run: Run, state: str, exit_status: int) -> None:
+        now = self._wall()
+        while not self._over and not await self._written_down(run, state, now, exit_status):
+            if self.joining is None or self._feeder.stopping:
+                break  # the next start finds every row final
+            await deferLater(self._reactor, _TRY_AGAIN)  # other machines are to know
+        self._feeder.runs.pop(run.id, None)
+        self._imports.pop(run.id, None)
+        if self._over:
+            await self._reporting.leave(run)
+        else:
+            written = await self._reporting.finish(run, state, exit_status, now)
+            exit_status = _unless_unwritten(run, exit_status, written)
+        self._compose.tear_down(run.id, ("forget", run.id))
+        self._ended.pop(run.id).callback(exit_status)
+
+    @property
+    def _over(self) -> bool:
+        """Whether other machines have declared this life over: what becomes of a campaign is not ours to say then."""
+        return self._spool.leases is not None and self._spool.leases.over
+
+    async def _written_down(self, run: Run, state: str, now: float, exit_status: int) -> bool:
+        try:
+            await self._spool.set_state(run.id, state, now, exit_status=exit_status)
+        except OwnFault as fault:
+            _log.error(
+                "{name}: that it is {state} could not be written: {fault}", name=run.name, state=state, fault=fault
+            )
+            return False
+        return True
+
+    async def _written(self) -> None:
+        """Until all outcomes are in the spool; or, when we are to end, until it refuses them: the journal has them."""
+        written = self._spool.flushed()
+        while not written.called:
+            if self._feeder.stopping and (self._spool.fault is not None or self._hurried):
+                return
+            await deferLater(self._reactor, _LOOK_AGAIN)
+
+    def _each_second(self) -> None:
+        try:
+            self._look_after()
+        except Exception:  # noqa: BLE001 - a LoopingCall that fails once is never called again
+            _log.failure("looking after the campaigns failed")
+
+    def _look_after(self) -> None:
+        if seconds := self._clock_set():
+            self._pause.clock_was_set(seconds)
+        self._feeder.tidy()
+        self._reporting.look()
+        self._remembering.look()
+        if self._leasing is not None and self.joining is not None:
+            self._leasing.look()
+            self.joining.each_second()
+        for run in list(self._feeder.runs.values()):
+            if not run.over:
+                _log.info("{line}", line=self.progress.line(run, self._reactor.seconds()))
+        self._first_round.look()
+        if self._once and not self._asking:
+            self._asking = True
+            background(self._stop_behind_first_round(), "stopping after the first attempts")
+        for run in list(self._feeder.runs.values()):
+            if not run.over and not run.helped and self._is_to_stop(run):
+                run.over = True
+                background(self._stop_run(run), "stopping a campaign")
+
+    def _is_to_stop(self, run: Run) -> bool:
+        if run.paused:
+            waited = self.withholding.lasts(run.name)
+            # what is in flight is most likely of other campaigns
+            return not self._feeder.open_queues.in_flight or waited > self._stop_within
+        return run.broken and self._feeder.idle
+
+    async def _stop_behind_first_round(self) -> None:
+        try:
+            for run in list(self._feeder.runs.values()):
+                if not run.helped and await self._first_round.over(run) and not run.over:
+                    await self.stop()
+                    break
+        finally:
+            self._asking = False
+
+    async def _stop_run(self, run: Run) -> None:
+        await self._written()
+        await self._close(run, "stopped", STOPPED)
+
+    async def stop(self) -> None:
+        """No new work; what is in flight may finish for a while; then settle, report and end every campaign."""
+        if self._stopped is not None:
+            await self._stopped
+            return
+        self._stopped = Deferred()
+        try:
+            await self._stop()
+        finally:
+            self._stopped.callback(None)
+
+    async def _stop(self) -> None:
+        for importing in self._imports.values():
+            importing.stop()
+        self._feeder.stop()
+        failpoint("stopping")
+        deadline = self._reactor.seconds() + self._stop_within
+        while self._feeder.open_queues.in_flight and self._reactor.seconds() < deadline and not self._hurried:
+            await deferLater(self._reactor, _LOOK_AGAIN)
+        self._feeder.open_queues.abort()
+        await self._feeder.emptied(lambda: self._hurried)
+        await self._written()
+        for run in list(self._feeder.runs.values()):
+            if not run.over:
+                run.over = True
+                if not run.helped:
+                    await self._stop_run(run)
+        while self._ended:
+            await deferLater(self._reactor, _LOOK_AGAIN)
+
+    async def close(self) -> None:
+        """End the processes; the spool is closed by its owner."""
+        if self.joining is not None:
+            await self.stop()  # what it helped with goes back
+        self._feeder.stop_scanning()
+        if self._second.running:
+            self._second.stop()
+        await self._remembering.close()
+        await self._reporting.close()
+        await self._compose.close()
+
+
+async def _read(run: Run, importing: Importing, stored: Callable[[Run], None]) -> None:
+    """Read a campaign's recipients to the end; a list that cannot be read leaves the run broken."""
+    try:
+        await importing.import_all()
+    except BulkmailError as error:
+        _log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=error)
+        run.broken = True
+    except Exception:  # noqa: BLE001 - whatever it is: a campaign that is never read to its end would never end
+        _log.failure("reading the recipients failed")
+        run.broken = True
+    stored(run)
+
+
+def _place(prepared: Prepared, *, rehearsal: bool) -> Place:
+    """Return where the report of a campaign is written."""
+    campaign = prepared.campaign
+    return Place(campaign.folder, "rehearsal" if rehearsal else "report", campaign.opened.id)
+
+
+def _unless_unwritten(run: Run, exit_status: int, written: bool) -> int:
+    """Return the exit status where the last report says the same, else the one that asks for another start."""
+    if written:
+        return exit_status
+    _log.error("{name}: its last report could not be written; the next start writes it", name=run.name)
+    return STOPPED

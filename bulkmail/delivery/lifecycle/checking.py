@@ -1,0 +1,161 @@
+"""Checking a campaign in a process of its own, with a deadline and a bound on its memory.
+
+A dropped folder is content from outside. Its check compiles templates, reads suppress lists to their end and may take
+seconds, or for ever; the event loop must not wait for it, for every other campaign is sent by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import DeferredSemaphore
+
+from bulkmail.campaign import campaign_as_checked
+from bulkmail.delivery.lifecycle.opening import Prepared, prepare
+from bulkmail.files import Folder
+from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.settings import Settings
+from bulkmail.workers import Worker, WorkerDiedError, WorkerLateError
+from bulkmail.yamlfile import YamlFile
+
+CHECKER = "bulkmail.delivery.lifecycle.checking:Checker"
+WITHIN = 60.0
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True)
+class Key:
+    """A signing key of the operator's."""
+
+    domain: str
+    selector: str
+    pem: bytes
+
+
+@dataclass(frozen=True)
+class OfOperator:
+    """What a check needs of the operator's settings, and no more of them."""
+
+    dkim: Sequence[Key]
+    suppress: Sequence[str]
+    file: YamlFile | None
+
+    @staticmethod
+    def plain(settings: Settings) -> tuple[Any, ...]:
+        """As plain data; of the file only where its values stand."""
+        file = settings.file
+        places = None if file is None else (file.path, None, file.keys, file.values)
+        keys = [(key.domain, key.selector, key.pem) for key in settings.dkim]
+        return keys, list(settings.suppress), places
+
+    @classmethod
+    def of(cls, plain: tuple[Any, ...]) -> OfOperator:
+        """What `plain` gave."""
+        keys, suppress, places = plain
+        return cls([Key(*key) for key in keys], suppress, None if places is None else YamlFile(*places))
+
+
+class Checker:
+    """The worker. Its one job is ``("check", path, settings)``.
+
+    The answer is ``("checked", data)``, ``("refused", problems)`` or ``("own-fault", text)``. ``settings`` are
+    `OfOperator.plain`, a problem is (file, line, column, message), ``data`` is for `Checking`.
+    """
+
+    def handle(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The answer to one job. Raises what nobody expected; its text is for the log."""
+        verb, path, settings = job
+        if verb != "check":
+            raise LookupError(f"no such job: {verb!r}")
+        try:
+            prepared = prepare(path, OfOperator.of(settings), follow=False)
+        except Refused as refused:
+            return "refused", [_plain(problem) for problem in refused.problems]
+        except OwnFault as fault:
+            return "own-fault", str(fault)
+        except MemoryError:
+            return "refused", [(path, 0, 0, "its check needs more memory than a campaign's may take (1 GB)")]
+        campaign = prepared.campaign
+        file = campaign.file
+        return (
+            "checked",
+            {
+                "folder": (campaign.folder, campaign.opened.id),
+                "file": (file.path, file.value, file.keys, file.values, file.texts),
+                "lists": dict(campaign.lists),
+                "content": prepared.content,
+                "columns": prepared.columns,
+                "input_bytes": prepared.input_bytes,
+                "notices": [_plain(notice) for notice in prepared.notices],
+            },
+        )
+
+
+class Checking:
+    """Checks campaigns, a few at once, each in a process that ends with its check."""
+
+    def __init__(self, reactor: Any, settings: Settings) -> None:
+        self._reactor = reactor
+        self._settings = OfOperator.plain(settings)
+        self._turns = DeferredSemaphore(_AT_ONCE)
+        self._workers: set[Worker] = set()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End the checks that are under way; they and all later ones raise OwnFault."""
+        self._stopped = True
+        for worker in self._workers:
+            worker.kill()
+
+    async def prepare(self, path: str) -> Prepared:
+        """The campaign in the folder ``path``, checked. Raises Refused, also for a check that does not end in time.
+
+        OwnFault where it was stopped, WorkerFailedError where the check has an error in itself.
+        """
+        await self._turns.acquire()
+        try:
+            return _prepared(path, await self._answer(path))
+        finally:
+            self._turns.release()
+
+    async def _answer(self, path: str) -> tuple[Any, ...]:
+        if self._stopped:
+            raise OwnFault("the service is being stopped")
+        worker = Worker.start(self._reactor, CHECKER)
+        self._workers.add(worker)
+        try:
+            answer: tuple[Any, ...] = await worker.ask(("check", path, self._settings), WITHIN)
+        except WorkerLateError:
+            words = f"its check took longer than {WITHIN:g} s and was ended; make its templates and lists smaller"
+            raise Refused([Problem(path, 0, 0, words)]) from None
+        except WorkerDiedError as error:
+            if self._stopped:
+                raise OwnFault("the service is being stopped") from None
+            words = f"its check ended the process that made it ({error}); make its templates and lists smaller"
+            raise Refused([Problem(path, 0, 0, words)]) from None
+        finally:
+            self._workers.discard(worker)
+            await worker.close()
+        return answer
+
+
+def _plain(problem: Problem) -> tuple[str, int, int, str]:
+    return str(problem.file), problem.line, problem.column, problem.message
+
+
+def _prepared(path: str, answer: tuple[Any, ...]) -> Prepared:
+    if answer[0] == "refused":
+        raise Refused(Problem(*problem) for problem in answer[1])
+    if answer[0] == "own-fault":
+        raise OwnFault(answer[1])
+    data = answer[1]
+    where, known = data["folder"]
+    try:
+        folder = Folder.open(where, known=known, follow=False)
+    except OSError as error:
+        raise Refused([Problem(path, 0, 0, f"its folder cannot be opened ({error.strerror})")]) from None
+    campaign = campaign_as_checked(YamlFile(*data["file"]), folder, data["lists"])
+    notices = tuple(Problem(*notice) for notice in data["notices"])
+    return Prepared(campaign, data["content"], data["columns"], data["input_bytes"], notices)

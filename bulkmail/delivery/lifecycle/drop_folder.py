@@ -1,0 +1,162 @@
+"""The drop folder: each campaign folder in it is checked and sent once, several at a time; STATUS.txt says how it goes.
+
+A folder starts when its files have stood still for a few seconds. One that is finished or was refused is left alone
+until its files change; what was sent once is in the spool under its name and is never sent again.
+
+Looking takes a twentieth of the event loop's time at most: folders with many files are looked at more rarely.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from bulkmail.campaign import DropFolder, scan, write_status
+from bulkmail.delivery.background import background
+from bulkmail.delivery.lifecycle.campaigns import FINISHED, Campaigns
+from bulkmail.delivery.lifecycle.checking import Checking
+from bulkmail.delivery.lifecycle.progress import about_lists
+from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
+from bulkmail.workers import WorkerFailedError
+
+_log = Logger("bulkmail")
+
+_EVERY = 2.0
+_SHARE = 20.0  # so many times as long as looking took, nothing is looked at
+_FAULT = (
+    "This campaign was not sent, or not to its end: bulkmail has an error in itself. The service's log says which; "
+    "please report it. The folder is checked again as soon as its files have changed.\n"
+)
+
+
+class DropFolderWatch:
+    """Watches ``root`` until it is told to stop."""
+
+    def __init__(self, *, reactor: Any, campaigns: Campaigns, checking: Checking, root: str) -> None:
+        self._reactor = reactor
+        self._campaigns = campaigns
+        self._checking = checking
+        self._root = root
+        self._folders = DropFolder()
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = reactor
+        self._stopped: Deferred[None] = Deferred()
+        self._fault = ""
+        self._untold: dict[str, str] = {}  # folder -> why its STATUS.txt could not be written, as was logged
+        self._not_before = 0.0
+        self._sends: set[Deferred[Any]] = set()
+
+    async def watch(self) -> None:
+        """Look every two seconds; returns after `stop`."""
+        _log.info("watching {root} for campaign folders", root=self._root)
+        self._looking.start(_EVERY, now=True)
+        await self._stopped
+
+    def stop(self) -> None:
+        """No further folder is started."""
+        if self._looking.running:
+            self._looking.stop()
+            self._checking.stop()
+            self._stopped.callback(None)
+
+    async def told(self) -> None:
+        """Wait until every campaign that was started has ended and its folder says so."""
+        for send in list(self._sends):
+            await send
+
+    def _look(self) -> None:
+        try:
+            self._look_once()
+        except Exception:  # noqa: BLE001 - a LoopingCall that fails once is never called again
+            _log.failure("looking at the watched folder failed")
+
+    def _look_once(self) -> None:
+        began = self._reactor.seconds()
+        if began >= self._not_before:
+            self._scan(began)
+            ended = self._reactor.seconds()
+            self._not_before = ended + _SHARE * (ended - began)
+        for path, run in self._campaigns.running():
+            self._say(path, self._campaigns.progress.in_words(run))
+
+    def _scan(self, now: float) -> None:
+        try:
+            states = scan(self._root, now)
+        except OwnFault as fault:
+            if str(fault) != self._fault:
+                _log.error("{fault}", fault=fault)
+            self._fault = str(fault)
+            return
+        self._fault = ""
+        for action in self._folders.look(states):
+            if action.kind == "start":
+                send = background(self._send(action.path), "sending a watched campaign")
+                self._sends.add(send)
+                send.addBoth(partial(self._sent, send))
+            else:
+                _log.warn("{what}", what=Problem(action.path, 0, 0, f"left alone: {action.reason}"))
+                with contextlib.suppress(OSError):  # a link or a file is told in the log alone
+                    write_status(action.path, f"This folder is left alone: {action.reason}\n")
+
+    async def _send(self, path: str) -> None:
+        try:
+            self._say(path, "The campaign is being checked.\n")
+            prepared = await self._checking.prepare(path)
+            for notice in prepared.notices:
+                _log.warn("{notice}", notice=notice)
+            status = await self._campaigns.send(prepared, accept_changes=False)
+            notices = about_lists(self._campaigns.notices(prepared.campaign.folder))
+            said = self._ended(status, self._campaigns.withholding.reason(prepared.campaign.name))
+            self._say(path, "\n".join([said.rstrip(), *notices, ""]))
+        except Refused as refused:
+            count = len(refused.problems)
+            what = "one thing is" if count == 1 else f"{count} things are"
+            _log.error("refused: {reason}", reason=refused)
+            self._say(
+                path,
+                f"This campaign was not sent: {what} wrong with it.\n\n{refused}\n\n"
+                "Mend the files; the folder is checked again as soon as they have changed.\n",
+            )
+        except WorkerFailedError as error:
+            _log.error("{path}: the check failed: {error}", path=path, error=error)
+            self._say(path, _FAULT)
+        except BulkmailError as error:
+            _log.error("{path}: {error}", path=path, error=error)
+            self._say(path, f"This campaign could not be sent: {error}\n")
+        except Exception:  # noqa: BLE001 - whatever it is, the folder must not say for ever that it is being checked
+            _log.failure("sending {path} failed", path=path)
+            self._say(path, _FAULT)
+        finally:
+            self._folders.ended(path)
+
+    def _sent(self, send: Deferred[Any], _: object) -> None:
+        self._sends.discard(send)
+
+    def _ended(self, status: int, pause: str) -> str:
+        if pause:
+            return (
+                f"This campaign has paused itself: {pause}.\n\n"
+                "Other campaigns go on, and nothing was charged to the recipients of this one. When it is corrected, "
+                "stop the service, start this campaign once with -c and --accept-changes, then the service again. "
+                "Without a change it is tried again when the service is started again.\n"
+            )
+        if status == FINISHED:
+            return "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
+        if self._looking.running:
+            return "This campaign stopped before its end, or its last report could not be written. The log says why.\n"
+        return "The service was stopped before the end. Sending goes on when it is started again.\n"
+
+    def _say(self, path: str, text: str) -> None:
+        try:
+            write_status(path, text)
+        except OSError as error:
+            if self._untold.get(path) != str(error):
+                _log.warn("{what}", what=Problem(path, 0, 0, f"STATUS.txt cannot be written: {error.strerror}"))
+            self._untold[path] = str(error)
+        else:
+            self._untold.pop(path, None)

@@ -1,0 +1,182 @@
+"""Helping to send the campaigns of a shared spool that another machine opened, and counting what all of them send.
+
+The machine that was given the campaign's folder reads its input and writes its report; the others need neither: what
+enters a message is in the spool. They join every campaign that is running, and leave it when it runs no more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from twisted.logger import Logger
+
+from bulkmail.delivery.background import background
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.queueing import Feeder
+from bulkmail.delivery.run import Run
+from bulkmail.mail import OwnFault, Status
+from bulkmail.settings import Retry
+from bulkmail.spool import RUNNING, CampaignRow, Leases, Spool
+from bulkmail.workers import Pool
+
+_log = Logger("bulkmail")
+
+_RECOVER_EVERY = 5.0
+
+
+class Joining:
+    """Joins and leaves. ``look`` when states may have changed; ``each_second`` keeps the figures true.
+
+    ``own``: the names of the campaigns that this machine was given.
+    """
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        leases: Leases,
+        feeder: Feeder,
+        clocks: Clocks,
+        pause: Pause,
+        compose: Pool,
+        retry: Retry,
+        changed: Callable[[Run], None],
+    ) -> None:
+        self.own: set[str] = set()
+        self._spool = spool
+        self._leases = leases
+        self._feeder = feeder
+        self._clocks = clocks
+        self._pause = pause
+        self._compose = compose
+        self._retry = retry
+        self._changed = changed
+        self._joined: dict[int, Run] = {}
+        self._digests: dict[int, Any] = {}  # of what it was that enters their messages
+        self._looking = self._again = self._counting = False
+        self._recovered_at = 0.0
+
+    def begin(self, own: str) -> None:
+        """Look for the first time; ``own`` is the campaign that is about to be sent from here, if any."""
+        if own:
+            self.own.add(own)
+        self.look()
+
+    def look(self) -> None:
+        """States may have changed."""
+        if self._looking:
+            self._again = True
+            return
+        self._looking = True
+        background(self._look(), "looking for campaigns to help with")
+
+    async def take_over(self, name: str) -> str:
+        """The campaign's folder was given to us: help with it no more. The machine that has it; "" when we have."""
+        self.own.add(name)
+        for run in [run for run in self._joined.values() if run.name == name]:
+            self._leave(run)
+        key = _key(name)
+        if await self._leases.take(key):
+            return ""
+        return await self._leases.holder(key) or "another machine"
+
+    async def give_up(self, name: str) -> None:
+        """It is over here, whichever way."""
+        self.own.discard(name)
+        try:
+            await self._leases.let_go([_key(name)])
+        except OwnFault as fault:
+            _log.warn(
+                "the lease on {name} could not be let go, and runs out by itself: {fault}", name=name, fault=fault
+            )
+
+    def each_second(self) -> None:
+        """Count, and from time to time take over what the dead have left."""
+        if not self._counting and not self._leases.over:
+            self._counting = True
+            background(self._count(), "counting what all machines have sent")
+
+    async def _look(self) -> None:
+        try:
+            for row in await self._spool.campaigns():
+                joined = self._joined.get(row.id)
+                if row.state != RUNNING:
+                    if joined is not None:
+                        _log.info("{name} is {state}; this machine helps no more", name=row.name, state=row.state)
+                        self._leave(joined)
+                    continue
+                if joined is not None and self._digests[row.id] != row.digests:
+                    _log.info("{name} was changed; what is not sent yet is composed anew", name=row.name)
+                    self._leave(joined)
+                if row.id not in self._feeder.runs and row.name not in self.own:
+                    await self._join(row)
+        except OwnFault as fault:
+            self._pause.own_fault(str(fault))
+            self._again = True
+        finally:
+            self._looking = False
+        if self._again and not self._feeder.stopping:
+            self._again = False
+            self._clocks.reactor.callLater(1.0, self.look)
+
+    async def _join(self, row: CampaignRow) -> None:
+        content = await self._spool.content(row.id)
+        if row.name in self.own or self._feeder.stopping:
+            return
+        run = Run(
+            id=row.id,
+            name=row.name,
+            folder=row.folder,
+            content=content,
+            on_unknown=row.on_unknown,
+            started_at=row.started_at or self._clocks.wall(),
+            input_rows=row.input_rows,
+            import_done=row.import_done,
+            shared=True,
+            helped=True,
+        )
+        self._joined[run.id] = run
+        self._digests[run.id] = row.digests
+        self._compose.set_up(run.id, ("load", run.id, run.content))
+        self._feeder.runs[run.id] = run
+        self._feeder.rescan()
+        _log.info("this machine helps to send {name}", name=row.name)
+
+    def _leave(self, run: Run) -> None:
+        run.over = True
+        del self._joined[run.id], self._digests[run.id]
+        self._feeder.runs.pop(run.id, None)
+        self._feeder.take_back(run)
+        self._compose.tear_down(run.id, ("forget", run.id))
+
+    async def _count(self) -> None:
+        try:
+            for run in list(self._feeder.runs.values()):
+                totals = await self._spool.totals(run.id)
+                counted = Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING})
+                news = counted != run.totals
+                run.counted(counted)
+                if run.helped:
+                    row = await self._spool.campaign(run.name)
+                    if row is not None:
+                        run.input_rows, run.import_done = row.input_rows, row.import_done
+                elif news:
+                    self._changed(run)
+            now = self._clocks.now()
+            if now - self._recovered_at > self._clocks.scaled(_RECOVER_EVERY):
+                self._recovered_at = now
+                found = await self._leases.recover_others(self._retry, self._clocks.wall())
+                if any(found.counts):
+                    _log.warn("taken over from machines that are gone: {found}", found=found)
+                    self._feeder.rescan()
+        except OwnFault as fault:
+            self._pause.own_fault(str(fault))
+        finally:
+            self._counting = False
+
+
+def _key(name: str) -> str:
+    return f"campaign {name}"

@@ -1,0 +1,302 @@
+"""What a limit counts, shared by the lanes that share it: providers, sites, remote addresses, the whole process.
+
+A lane that may not open a connection now waits in a pool's queue. A connection that closes wakes the first waiter.
+While a lane waits, idle connections are closed to make room, whichever lane they belong to: five connections to a
+provider with a thousand sites must not stay idle at the first five sites. There is no polling.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
+
+from bulkmail.net import LiveConnection
+from bulkmail.routing import Site
+from bulkmail.shaping import WHOLE, Gate, Limits, Part
+
+_COMPLAINT_KEPT = 3600.0  # seconds that the pace of a receiver which asked us to go slower is kept after its last use
+_MOST_KEPT = 20_000
+_ADDRESS = "address "
+
+
+class Waiter(Protocol):
+    """A lane as the pools see it: it waits for connections to become possible, and owns idle ones."""
+
+    @property
+    def needs_connection(self) -> bool:
+        """Whether it still waits."""
+
+    def dispatch(self) -> None:
+        """Try again to open a connection."""
+
+    def let_go(self, connection: LiveConnection) -> None:
+        """Close this idle connection."""
+
+
+class SlotPool:
+    """A bounded number of connections: the idle ones among them, and the lanes that wait for a slot, in order."""
+
+    __slots__ = ("_idle", "_queue", "_wakes", "users")
+
+    def __init__(self) -> None:
+        self._wakes = 0  # waiters to wake, the one that is being woken included
+        self._idle: OrderedDict[LiveConnection, Waiter] = OrderedDict()
+        self._queue: OrderedDict[Waiter, None] = OrderedDict()
+        self.users = 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a lane waits for a slot."""
+        return bool(self._queue)
+
+    def waits(self, waiter: Waiter) -> bool:
+        """Whether this lane waits for a slot."""
+        return waiter in self._queue
+
+    def wait(self, waiter: Waiter) -> None:
+        """Wake ``waiter`` when a connection has closed; the one that has been idle longest is closed for it."""
+        if waiter in self._queue:
+            return
+        self._queue[waiter] = None
+        if self._idle:
+            connection = next(iter(self._idle))
+            self._idle[connection].let_go(connection)
+
+    def park(self, connection: LiveConnection, owner: Waiter) -> None:
+        """Register an idle connection that other lanes may have closed."""
+        self._idle[connection] = owner
+
+    def unpark(self, connection: LiveConnection) -> None:
+        """Remove a connection that is in use or closed, if registered."""
+        self._idle.pop(connection, None)
+
+    def wake_next(self) -> None:
+        """Wake the first waiter that still needs a connection: a slot is free.
+
+        A waiter that cannot use it (another slot that it needs is taken) frees it at once and so calls this method
+        from within: a queue of thousands is gone through in a loop, not by recursion.
+        """
+        self._wakes += 1
+        if self._wakes > 1:
+            return
+        try:
+            while self._wakes and self._queue:
+                waiter, _ = self._queue.popitem(last=False)
+                if waiter.needs_connection:
+                    waiter.dispatch()
+                    self._wakes -= 1
+        finally:
+            self._wakes = 0
+
+
+class SharedLimiter(SlotPool):
+    """The limiter of a provider, site or address, with the slots that it counts."""
+
+    __slots__ = ("kept", "limiter", "used_at")
+
+    def __init__(self, limiter: Gate, now: float) -> None:
+        super().__init__()
+        self.limiter = limiter
+        self.kept = limiter.pace  # as it is remembered over a restart
+        self.used_at = now
+
+    @property
+    def room(self) -> bool:
+        """Whether one more connection could be open."""
+        return self.limiter.open < self.limiter.connections
+
+    @property
+    def memory(self) -> float:
+        """Seconds after its last use for which it knows more than a new one would: what was used of its rates."""
+        limits, pace = self.limiter.limits, self.limiter.pace
+        if pace != (1.0, 1.0):
+            return _COMPLAINT_KEPT
+        return max(rate.burst * rate.interval for rate in (limits.rate, limits.connection_rate))
+
+    def closed(self) -> None:
+        """Free the slot of a connection that has closed."""
+        self.limiter.closed()
+        self.wake_next()
+
+    def become(self, part: Part, now: float) -> None:
+        """Use another part of the limits; idle connections above it are closed."""
+        self.limiter.become(part, now)
+        for connection, owner in list(self._idle.items())[: self.limiter.surplus]:
+            owner.let_go(connection)
+
+
+class BoundedPool(SlotPool):
+    """``limit`` slots."""
+
+    __slots__ = ("limit", "open")
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+        self.open = 0
+
+    @property
+    def room(self) -> bool:
+        """Whether one more connection could be open."""
+        return self.open < self.limit
+
+    def opened(self) -> None:
+        """Take a slot."""
+        self.open += 1
+
+    def closed(self) -> None:
+        """Free a slot."""
+        self.open -= 1
+        self.wake_next()
+
+
+class Total(BoundedPool):
+    """The connections of the whole process.
+
+    ``unproven``: those among them to sites that have not answered a message yet, or did not answer the last one. They
+    get at most half of the slots: servers that never let go of a connection must not hold all of them.
+    """
+
+    __slots__ = ("unproven",)
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.unproven = BoundedPool(max(1, limit // 2))
+
+
+def limit_key(key: str, provider: str) -> str:
+    """Return what a limit counts: the provider where one matches, else the site with this key."""
+    return f"provider {provider}" if provider else key
+
+
+def address_key(ip: str) -> str:
+    """Return what the limit of one remote address counts, beside those of its sites."""
+    return _ADDRESS + ip
+
+
+class Ownership(Protocol):
+    """Which part of each limit this machine may use, where several machines share a spool."""
+
+    def begins_empty(self, key: str) -> bool:
+        """Whether another machine may just have used up the burst of this limit key."""
+
+    def part_of(self, key: str) -> Part:
+        """Return the part of the limits of this limit key that is this machine's."""
+
+
+class Limiters:
+    """All limiters of the process, made when first asked for and dropped when unused.
+
+    ``limits_of(provider)``: its limits, the default's for "". ``pace_of`` and ``keep_pace``: the pace (see `Gate`) that
+    a provider or site was last sent to with, and what it is now.
+    """
+
+    def __init__(
+        self,
+        limits_of: Callable[[str], Limits],
+        total: int,
+        pace_of: Callable[[str], tuple[float, float]] = lambda _: (1.0, 1.0),
+        keep_pace: Callable[[str, tuple[float, float]], None] = lambda *_: None,
+    ) -> None:
+        self._limits_of = limits_of
+        self._pace_of = pace_of
+        self._keep_pace = keep_pace
+        self._ownership: Ownership | None = None
+        self._sites: dict[str, SharedLimiter] = {}
+        self._addresses: dict[str, SharedLimiter] = {}
+        self.total = Total(total)
+
+    def share(self, ownership: Ownership) -> None:
+        """Use only what ``ownership`` says is this machine's; without this call all of it is."""
+        self._ownership = ownership
+
+    def limits_of(self, site: Site) -> Limits:
+        """Return the limits of the site: its provider's, else the default."""
+        return self._limits_of(site.provider)
+
+    def of_site(self, key: str, provider: str, now: float) -> SharedLimiter:
+        """Return the limiter of a provider where one matches, else of the site."""
+        key = limit_key(key, provider)
+        return self._sites.get(key) or self._make(self._sites, key, provider, now, key)
+
+    def known(self, key: str) -> bool:
+        """Whether there is a limiter for this limit key."""
+        return key in self._sites
+
+    def drop(self, key: str) -> bool:
+        """Forget the limiter of this limit key at once, whatever it knows; False while it is in use."""
+        return _drop(self._sites, key)
+
+    def drop_address(self, key: str) -> bool:
+        """Forget the limiter of this `address_key` likewise."""
+        return _drop(self._addresses, key.removeprefix(_ADDRESS))
+
+    def become(self, key: str, part: Part, now: float) -> bool:
+        """Use this part of what the key counts from now on; whether no more than it is in use."""
+        shared = self._sites.get(key)
+        if shared is None:
+            return True
+        shared.become(part, now)
+        return shared.limiter.within(now)
+
+    def of_address(self, ip: str, provider: str, now: float) -> SharedLimiter | None:
+        """Return the default limits for one remote address over all its sites; None for a provider's addresses."""
+        if provider:
+            return None
+        return self._addresses.get(ip) or self._make(self._addresses, ip, "", now, address_key(ip))
+
+    def keep_paces(self) -> None:
+        """Report every pace that has changed to ``keep_pace``."""
+        for key, shared in self._sites.items():
+            if shared.limiter.pace != shared.kept:
+                shared.kept = shared.limiter.pace
+                self._keep_pace(key, shared.kept)
+
+    def forget_paces(self) -> None:
+        """Use the whole limit again where the pace is not remembered any more: an operator had it forgotten."""
+        for key, shared in self._sites.items():
+            rate, width = self._pace_of(key)
+            if (rate, width) == (1.0, 1.0) != shared.limiter.pace:
+                shared.limiter.forget_pace()
+                shared.kept = shared.limiter.pace
+
+    def drop_unused(self, now: float) -> None:
+        """Forget limiters without users, waiters or open connections, once they know nothing worth keeping."""
+        for limiters in (self._sites, self._addresses):
+            crowded = len(limiters) > _MOST_KEPT
+            for key, shared in list(limiters.items()):
+                if shared.users or shared.limiter.open or shared.wanted:
+                    shared.used_at = now
+                elif crowded or now - shared.used_at > shared.memory:
+                    del limiters[key]
+
+    def wake_waiting(self) -> None:
+        """Wake the next waiter of every pool with a free slot: a lane that was woken may have used another slot."""
+        total = self.total
+        pools: list[SharedLimiter | BoundedPool] = [*self._sites.values(), *self._addresses.values(), total]
+        pools.append(total.unproven)
+        for pool in pools:
+            if pool.wanted and pool.room:
+                pool.wake_next()
+
+    def _make(
+        self, limiters: dict[str, SharedLimiter], key: str, provider: str, now: float, owned_as: str
+    ) -> SharedLimiter:
+        limits, ownership = self._limits_of(provider), self._ownership
+        empty = ownership is not None and ownership.begins_empty(owned_as)
+        if limiters is self._sites:
+            part = WHOLE if ownership is None else ownership.part_of(key)
+            limiter = Gate(limits, now, empty=empty, pace=self._pace_of(key), part=part)
+        else:
+            limiter = Gate(limits, now, empty=empty)
+        shared = limiters[key] = SharedLimiter(limiter, now)
+        return shared
+
+
+def _drop(limiters: dict[str, SharedLimiter], key: str) -> bool:
+    shared = limiters.get(key)
+    if shared is not None and (shared.users or shared.limiter.open or shared.wanted):
+        return False
+    limiters.pop(key, None)
+    return True

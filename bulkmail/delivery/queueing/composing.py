@@ -1,0 +1,303 @@
+"""Claimed recipients in, composed messages out, a batch at a time through the pool of compose workers.
+
+A batch has a deadline. When its worker dies or is late, its rows are suspects: they are composed one by one in a worker
+of their campaign's own, so that one poison row (an endless loop in a template, a crash in a library) costs itself and
+nothing else: it is set aside with that as its reason. A worker that was killed from outside (by an operator; by the
+system, short of memory) says nothing of the row, at first: it is given back, to be composed in a while. Only one whose
+workers are killed again and again is set aside too.
+
+A campaign takes nothing from the others by it. While it has suspects, the rest of it is not claimed, and they take no
+place in a lane; and while other campaigns are sent, a batch's deadline is shorter. A campaign of which several rows in
+a row, each alone, did not come back by their deadline has a fault that is not theirs: it is paused, and they are given
+back as they were.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+
+from bulkmail.delivery.background import Wakeup, background
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.run import Run
+from bulkmail.mail import BulkmailError
+from bulkmail.workers import Pool, Worker, WorkerDiedError, WorkerLateError
+
+BATCH = 16
+_DEADLINE = 30.0  # seconds for a batch, and for a row alone
+_PATIENCE = 5.0  # seconds for a batch while other campaigns are sent
+_LOOK_AGAIN = 1.0  # whether there are others by now
+_MOST_KILLED = 5
+_MOST_LATE = 3  # rows in a row
+_AHEAD = 3  # batches a worker holds: one it works on, the others so that it never waits
+
+_RUN = attrgetter("run")
+
+_ENDLESS = (
+    "the template does not come to an end: {count} rows in a row, the last of them row {row:,}, were not composed "
+    "within {seconds:g} s each; correct the template, or what these rows have in common"
+)
+
+Answers = list[tuple[int, bytes | None, str, str | None]]
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """A batch that a worker of the pool has, since ``at`` on the reactor's clock."""
+
+    run: Run
+    at: float
+    answers: Deferred[Answers]
+
+
+@dataclass(slots=True, eq=False)
+class _Doubt:
+    """The rows of one campaign that are composed alone; its lanes do not count them meanwhile.
+
+    ``late``: those before ``line`` whose deadline has passed, not judged yet. ``in_a_row``: so many were late since
+    the last row of the campaign came back. ``busy``: the line is being worked on.
+    """
+
+    line: deque[Message] = field(default_factory=deque)
+    late: list[Message] = field(default_factory=list)
+    in_a_row: int = 0
+    busy: bool = False
+
+    def park(self, messages: Iterable[Message]) -> None:
+        """Put them in the line."""
+        for message in messages:
+            message.holder.hold(-1)
+            self.line.append(message)
+
+    def unpark(self) -> list[Message]:
+        """Everything, to be counted by the lanes again."""
+        back = [*self.late, *self.line]
+        self.late.clear()
+        self.line.clear()
+        for message in back:
+            message.holder.hold(1)
+        return back
+
+    def take(self) -> Message:
+        """The first in the line, to be counted by its lane again."""
+        message = self.line.popleft()
+        message.holder.hold(1)
+        return message
+
+
+class Withholder(Protocol):
+    """What is done about a campaign whose rows do not come back."""
+
+    def doubt(self, run: Run, messages: Sequence[Message]) -> None:
+        """Claim nothing of it for now; ``messages`` are given back."""
+
+    def clear(self, run: Run) -> None:
+        """It may be claimed from again."""
+
+    def pause(self, run: Run, reason: str, messages: Sequence[Message]) -> None:
+        """Claim nothing of it any more; ``messages`` are given back."""
+
+    def alone(self, run: Run) -> bool:
+        """Whether no other campaign is being sent."""
+
+
+class Receiver(Protocol):
+    """Where messages go as batches come back."""
+
+    def composed(self, message: Message) -> None:
+        """Take a composed message."""
+
+    def unrenderable(self, message: Message, reason: str) -> None:
+        """Record a row that cannot be composed."""
+
+    def not_composed(self, messages: Sequence[Message]) -> None:
+        """Compose these once more in a while: that they were not is no fault of theirs."""
+
+
+class Composing:
+    """Feeds the pool of compose workers; ``receiver`` gets what comes back."""
+
+    def __init__(self, reactor: Any, pool: Pool, *, receiver: Receiver, withholding: Withholder) -> None:
+        self._reactor = reactor
+        self._pool = pool
+        self._composed = receiver.composed
+        self._unrenderable = receiver.unrenderable
+        self._not_composed = receiver.not_composed
+        self._withholding = withholding
+        self._waiting: dict[Run, deque[Message]] = {}  # none of them empty
+        self._asked: dict[_Asked, None] = {}  # the oldest first
+        self._doubts: dict[Run, _Doubt] = {}
+        self._stopped = False
+        self._killed: Counter[int] = Counter()  # recipient id -> how often it was alone in a worker that was killed
+        self._make_way_soon = Wakeup(reactor, self._make_way)
+
+    def add(self, messages: Sequence[Message]) -> None:
+        """Compose these; those of one campaign in order."""
+        for run, some in groupby(messages, _RUN):
+            self._waiting.setdefault(run, deque()).extend(some)
+        self._pump()
+
+    def take_back(self) -> list[Message]:
+        """End: the messages that no worker has been given, or that are not judged; they are the caller's again."""
+        self._stopped = True
+        back = [message for waiting in self._waiting.values() for message in waiting]
+        self._waiting.clear()
+        for doubt in self._doubts.values():
+            back += doubt.unpark()
+        return back
+
+    @property
+    def parked(self) -> bool:
+        """Whether rows are here that their lanes do not count."""
+        return any(doubt.busy for doubt in self._doubts.values())
+
+    # in the pool
+
+    def _pump(self) -> None:
+        while self._waiting and len(self._asked) < self._pool.size * _AHEAD:
+            run = next(iter(self._waiting))
+            waiting = self._waiting.pop(run)
+            batch = [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
+            if waiting:
+                self._waiting[run] = waiting  # behind the other campaigns
+            background(self._compose(run, batch), "composing a batch")
+        self._watch()
+
+    async def _compose(self, run: Run, batch: list[Message]) -> None:
+        left = dict.fromkeys(batch)
+        asked = None
+        try:
+            if not run.over:
+                asked = _Asked(run, self._reactor.seconds(), self._pool.ask(_job(batch), _DEADLINE))
+                self._asked[asked] = None
+                self._hand_over(batch, await asked.answers, left)
+        except BulkmailError:
+            if not run.over:  # else the workers have forgotten it
+                self._suspect(run, left)
+        finally:
+            if asked is not None:
+                del self._asked[asked]
+            if left:  # no process could be started, its answer was no answer, the run is over: none is stranded here
+                self._not_composed(list(left))
+            self._pump()
+
+    def _watch(self) -> None:
+        """Look in time whether a batch keeps other campaigns waiting."""
+        if self._asked:
+            self._make_way_soon.at(next(iter(self._asked)).at + _PATIENCE)
+
+    def _make_way(self) -> None:
+        """Give up the batches that have kept other campaigns waiting for too long."""
+        now = self._reactor.seconds()
+        late = [asked for asked in self._asked if asked.at + _PATIENCE <= now]
+        for asked in late:
+            if not self._withholding.alone(asked.run):
+                asked.answers.cancel()
+        if late:
+            self._make_way_soon.at(now + _LOOK_AGAIN)
+        else:
+            self._watch()
+
+    # alone
+
+    def _suspect(self, run: Run, left: dict[Message, None]) -> None:
+        doubt = self._doubts.setdefault(run, _Doubt())
+        doubt.park(left)
+        left.clear()
+        if not doubt.busy:
+            doubt.busy = True
+            self._withholding.doubt(run, self._waiting.pop(run, ()))
+            background(self._examine(run, doubt), "composing rows one by one")
+
+    async def _examine(self, run: Run, doubt: _Doubt) -> None:
+        worker: Worker | None = None
+        try:
+            while doubt.line and not run.over and not run.paused:
+                message = doubt.line[0]
+                worker = worker or self._pool.alone()
+                try:
+                    (answer,) = await worker.ask(_job([message]), _DEADLINE)
+                except BulkmailError as error:
+                    worker.close()
+                    worker = None
+                    if self._is_next(doubt, message) and not run.over:
+                        self._did_not_come(run, doubt, error)
+                else:
+                    if self._is_next(doubt, message):
+                        self._hand_over([doubt.take()], [answer], {message: None})
+        finally:
+            doubt.busy = False
+            if worker is not None:
+                worker.close()
+            if not run.over and not self._stopped:
+                self._judge_late(doubt)
+            if back := doubt.unpark():  # the run is over, no process could be started, its answer was no answer
+                self._not_composed(back)
+            if not run.paused:
+                self._withholding.clear(run)
+            self._pump()
+
+    @staticmethod
+    def _is_next(doubt: _Doubt, message: Message) -> bool:
+        """Whether it was not taken back meanwhile."""
+        return bool(doubt.line) and doubt.line[0] is message
+
+    def _did_not_come(self, run: Run, doubt: _Doubt, error: BulkmailError) -> None:
+        """The first row in the line has no answer."""
+        if isinstance(error, WorkerLateError):
+            doubt.late.append(doubt.line.popleft())
+            doubt.in_a_row += 1
+            if doubt.in_a_row == _MOST_LATE:
+                doubt.in_a_row = 0
+                row = doubt.late[-1].claimed.number
+                back = [*doubt.unpark(), *self._waiting.pop(run, ())]
+                self._withholding.pause(run, _ENDLESS.format(count=_MOST_LATE, row=row, seconds=_DEADLINE), back)
+            return
+        message = doubt.take()
+        if isinstance(error, WorkerDiedError) and error.killed and self._may_be_innocent(message):
+            self._not_composed([message])
+        else:
+            self._set_aside(message, str(error))
+
+    def _judge_late(self, doubt: _Doubt) -> None:
+        """Others came back, or there are none: it was these rows' own doing."""
+        late, doubt.late = doubt.late, []
+        for message in late:
+            message.holder.hold(1)
+            self._set_aside(message, f"it did not come to an end within {_DEADLINE:g} s")
+
+    def _set_aside(self, message: Message, reason: str) -> None:
+        self._unrenderable(message, f"this row cannot be composed: {reason.strip().splitlines()[-1]}")
+
+    def _may_be_innocent(self, message: Message) -> bool:
+        self._killed[message.claimed.id] += 1
+        return self._killed[message.claimed.id] < _MOST_KILLED
+
+    def _hand_over(self, batch: list[Message], answers: Answers, left: dict[Message, None]) -> None:
+        if self._doubts and (doubt := self._doubts.get(batch[0].run)) is not None:
+            doubt.in_a_row = 0
+            self._judge_late(doubt)
+        for message, (_, wire, sender, error) in zip(batch, answers, strict=True):
+            del left[message]
+            self._killed.pop(message.claimed.id, None)
+            if wire is None:
+                self._unrenderable(message, error or "the row could not be composed")
+            else:
+                message.wire = wire
+                message.size = len(wire)
+                message.sender = sender
+                self._composed(message)
+
+
+def _job(batch: Sequence[Message]) -> tuple[Any, ...]:
+    rows = []
+    for message in batch:
+        claimed = message.claimed
+        rows.append((claimed.id, claimed.number, claimed.email, claimed.date, claimed.file_no, claimed.fields))
+    return ("compose", batch[0].claimed.campaign_id, rows)

@@ -1,0 +1,290 @@
+"""Brings recipients from the spool to their lanes: claims for the lanes that want messages, and has them composed.
+
+Memory is bounded whatever the list's size: a bounded number of queues is open (`open_queues`), and at most a window of
+messages is claimed at once (smaller when the messages are large). Everything else waits in the spool, where it costs
+nothing.
+
+A queue is the recipients of one campaign at one domain. It is *open* while it supplies a lane here; it closes when a
+claim finds it empty, and opens again when the import adds to it or when one of its recipients becomes due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bulkmail.delivery.background import Wakeup
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lane import Lane, Supplier
+from bulkmail.delivery.ledger import Ledger
+from bulkmail.delivery.limits import Limiters
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.queueing.composing import Composing
+from bulkmail.delivery.queueing.open_queues import OpenQueues
+from bulkmail.delivery.queueing.queue_scan import QueueScan
+from bulkmail.delivery.queueing.queues import Queue
+from bulkmail.delivery.queueing.supply import Supply
+from bulkmail.delivery.queueing.withholding import Withholding
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Category, OwnFault, Status
+from bulkmail.routing import RouteFailure, Site
+from bulkmail.spool import Claimed, Spool
+from bulkmail.workers import Pool
+
+_log = Logger("bulkmail")
+
+WINDOW_BYTES = 20 * 1024 * 1024  # of the messages claimed at once
+_COALESCE = 0.1  # seconds in which capacity that comes free one by one is gathered
+_NOT_COMPOSED = 5.0  # seconds until a message is composed again whose workers failed
+_LOOK_AGAIN = 0.02  # seconds
+_PATIENCE = 2000  # looks
+
+
+class Feeder:
+    """Feeds the lanes. ``most_claimed``: messages claimed at once, at most.
+
+    ``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault. ``new_lane(site, supplier)`` makes a lane.
+    """
+
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        clocks: Clocks,
+        pause: Pause,
+        ledger: Ledger,
+        limiters: Limiters,
+        compose: Pool,
+        most_claimed: int,
+        route: Callable[[str], Awaitable[Site | RouteFailure]],
+        new_lane: Callable[[Site, Supplier], Lane],
+    ) -> None:
+        self.stopping = False
+        self._spool = spool
+        self._clocks = clocks
+        self._pause = pause
+        self._ledger = ledger
+        self._limiters = limiters
+        self._most_claimed = most_claimed
+        self._wanted: dict[Supply, None] = {}
+        self._held = 0
+        self._claims = 0
+        self._average = 12_000.0  # bytes of a message
+        self._fill_soon = Wakeup(clocks.reactor, self._fill)
+        self.open_queues = OpenQueues(
+            self,
+            spool=spool,
+            clocks=clocks,
+            pause=pause,
+            ledger=ledger,
+            route=route,
+            new_lane=new_lane,
+        )
+        self._scan = QueueScan(
+            spool=spool,
+            clocks=clocks,
+            pause=pause,
+            runs=self.runs,
+            found=self.open_queues.open,
+            room=lambda: self.open_queues.room,
+        )
+        self.open_queues.on_room(self._scan.room_again)
+        self.withholding = Withholding(self, clocks.now)
+        self._composing = Composing(clocks.reactor, compose, receiver=self, withholding=self.withholding)
+        pause.on_resume(self.resume)
+        ledger.on_due(self._scan.due_at)
+
+    @property
+    def runs(self) -> dict[int, Run]:
+        """The campaigns that are being sent, by id."""
+        return self.open_queues.runs
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """The lanes, by site key."""
+        return self.open_queues.lanes
+
+    @property
+    def held(self) -> int:
+        """Messages claimed and not yet recorded or given back."""
+        return self._held + self.open_queues.draining
+
+    @property
+    def window(self) -> int:
+        """How many more may be claimed now."""
+        size = min(self._most_claimed, max(256, int(WINDOW_BYTES / max(1.0, self._average))))
+        return size - self.held
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is claimed, nothing is being looked for, and every open queue belongs to a suspended lane."""
+        return (
+            self._scan.done
+            and not self._claims
+            and self.held == 0
+            and not self._composing.parked
+            and self.open_queues.all_suspended
+        )
+
+    # what others tell
+
+    def rescan(self) -> None:
+        """Look for unclaimed recipients anew: rows were added, or a pause has ended."""
+        self._scan.rescan()
+
+    def resume(self) -> None:
+        """Look at everything again: a pause has ended."""
+        self.rescan()
+        for lane in self.lanes.values():
+            lane.wake()
+        if self._wanted:
+            self._fill_soon.now()
+
+    def hold(self, count: int) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages of all lanes."""
+        self._held += count
+        if count < 0:
+            self._capacity_freed()
+
+    def wanted(self, supply: Supply) -> None:
+        """Claim for this supply's lane, which could take more messages."""
+        self._wanted[supply] = None
+        self._capacity_freed()
+
+    def not_wanted(self, supply: Supply) -> None:
+        """Claim for this supply's lane no more."""
+        self._wanted.pop(supply, None)
+
+    def _capacity_freed(self) -> None:
+        if self._wanted and (room := self.window) > 0:
+            self._fill_soon.at(self._clocks.now() + (0.0 if room * 16 >= room + self.held else _COALESCE))
+
+    def tidy(self) -> None:
+        """Forget what is unused, and wake lanes whose turn has come; called once a second."""
+        self.open_queues.forget_unused()
+        self._limiters.keep_paces()
+        self._limiters.drop_unused(self._clocks.now())
+        self._limiters.wake_waiting()
+
+    # composed messages
+
+    def composed(self, message: Message) -> None:
+        """Take a message from the compose workers to its lane."""
+        self._average += (message.size - self._average) * 0.01
+        if self.stopping or message.run.over or message.run.paused:
+            self.returned([message], 0.0)
+        else:
+            message.holder.add(message)
+
+    def not_composed(self, messages: Sequence[Message]) -> None:
+        """Compose messages once more in a while: the workers failed, through no fault of these rows."""
+        self.returned(messages, self._clocks.wall() + self._clocks.scaled(_NOT_COMPOSED))
+
+    def unrenderable(self, message: Message, reason: str) -> None:
+        """Record a row that cannot be composed."""
+        message.holder.hold(-1)
+        message.holder.wake()
+        self._ledger.close(message, Status.INVALID, Category.TEMPLATE, reason)
+
+    def returned(self, messages: Sequence[Message], due: float) -> None:
+        """Give messages back to the spool without an attempt, due again at ``due`` on the wall clock (0: at once)."""
+        self._ledger.give_back(messages, due)
+        for message in messages:
+            message.holder.hold(-1)
+            message.holder.wake()
+
+    def take_back(self, run: Run) -> None:
+        """Close a campaign's queues and give back what is ready of it; what is in flight is not touched."""
+        waiting = self.open_queues.withdraw(run)
+        if waiting:
+            self.returned(waiting, 0.0)
+
+    # claiming
+
+    def _fill(self) -> None:
+        if self.stopping or self._pause.paused:
+            return
+        for supply, queue, limit in self._next_claims():
+            queue.claiming = True
+            self._claims += 1
+            supply.claims += 1
+            supply.lane.backlog.hold(limit)
+            claim = self._spool.claim(queue.id, limit)
+            whose = (queue, supply, limit)
+            claim.addCallbacks(self._take, self._not_claimed, callbackArgs=whose, errbackArgs=whose)
+            claim.addErrback(lambda failure: _log.failure("taking claimed recipients failed", failure))
+
+    def _next_claims(self) -> list[tuple[Supply, Queue, int]]:
+        """Return which queues to claim from, and how many: the window shared among the lanes that want messages."""
+        room = self.window
+        share = max(1, room // max(1, len(self._wanted)))
+        claims: list[tuple[Supply, Queue, int]] = []
+        for supply in list(self._wanted):
+            if room <= 0:
+                break
+            del self._wanted[supply]
+            for queue, limit in supply.next_queues(min(supply.wanted, share, room)):
+                claims.append((supply, queue, limit))
+                room -= limit
+        return claims
+
+    def _take(self, rows: list[Claimed], queue: Queue, supply: Supply, limit: int) -> None:
+        queue.claiming = False
+        self._claims -= 1
+        backlog = supply.lane.backlog
+        messages = [Message(row, queue.domain, queue.run, backlog) for row in rows]
+        supply.claim_ended()
+        backlog.hold(len(rows) - limit)
+        if self.stopping or backlog.closed or queue.run.over or queue.run.withheld:
+            self.returned(messages, 0.0)
+            return
+        emptied = len(rows) < limit
+        if emptied:
+            self.open_queues.close(queue)
+        supply.spread(emptied=emptied)
+        if supply.lane.suspension.charging or supply.lane.suspended:
+            for message in messages:
+                backlog.add(message)
+        else:
+            self._composing.add(messages)
+        backlog.wake()
+
+    def _not_claimed(self, failure: Failure, queue: Queue, supply: Supply, limit: int) -> None:
+        queue.claiming = False
+        self._claims -= 1
+        supply.claims -= 1
+        self._pause.own_fault(failure.getErrorMessage())
+        self._wanted[supply] = None
+        supply.lane.backlog.hold(-limit)
+        if not isinstance(failure.value, OwnFault):
+            failure.raiseException()
+
+    # ending
+
+    def stop_scanning(self) -> None:
+        """Look for no more queues: the spool is about to close."""
+        self._scan.stop()
+
+    def stop(self) -> None:
+        """Start no new work: queues close, lanes finish what is in flight."""
+        self.stopping = True
+        self._scan.stop()
+        self._fill_soon.cancel()
+        self._wanted.clear()
+        self.returned(self._composing.take_back(), 0.0)
+        self.open_queues.stop()
+
+    async def emptied(self, hurried: Callable[[], bool]) -> None:
+        """Wait until all that was claimed is recorded or given back, or until ``hurried()``.
+
+        Compose workers may hold some messages for a moment.
+        """
+        for _ in range(_PATIENCE):
+            if (not self.held and not self._claims) or hurried():
+                return
+            await deferLater(self._clocks.reactor, _LOOK_AGAIN)
+        _log.warn("{held} recipients were still claimed; the next start finds them", held=self.held)

@@ -1,0 +1,285 @@
+"""The open queues of this process: each is routed, supplies the lane of its site, and closes when it is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from bulkmail.delivery.background import background
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lane import Lane, Supplier
+from bulkmail.delivery.ledger import Ledger
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.queueing.queues import Queue
+from bulkmail.delivery.queueing.supply import Supply
+from bulkmail.delivery.run import Run
+from bulkmail.mail import OwnFault
+from bulkmail.routing import RouteFailure, Site, unroutable_outcome, unroutable_site
+from bulkmail.spool import Spool
+
+_log = Logger("bulkmail")
+
+OPEN_QUEUES = 20_000
+_ROUTES = 1000  # domains asked for at once: the resolver's timeout is for answers, not for standing in line
+_DRAIN = 500  # messages claimed at once from a queue whose recipients are settled without being sent to
+
+
+class Ownership(Protocol):
+    """Which queues are this machine's, where several machines send from one spool."""
+
+    def is_remote(self, queue_id: int) -> bool:
+        """Whether the queue is known to be another machine's."""
+
+    async def ours(self, queue: Queue, site: Site | RouteFailure) -> bool:
+        """Whether this machine may send to the queue's site; asks for it where it should be ours. Raises OwnFault."""
+
+
+class Wants(Protocol):
+    """What the lanes of all queues tell."""
+
+    def hold(self, count: int) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages."""
+
+    def wanted(self, supply: Supply) -> None:
+        """The lane of this supply could take more messages."""
+
+    def not_wanted(self, supply: Supply) -> None:
+        """The lane of this supply takes no messages now."""
+
+
+class OpenQueues:
+    """``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault. ``new_lane(site, supplier)`` makes a lane.
+
+    ``draining``: messages that were claimed only to be settled. ``lanes``: by site key.
+    """
+
+    def __init__(
+        self,
+        wants: Wants,
+        *,
+        spool: Spool,
+        clocks: Clocks,
+        pause: Pause,
+        ledger: Ledger,
+        route: Callable[[str], Awaitable[Site | RouteFailure]],
+        new_lane: Callable[[Site, Supplier], Lane],
+    ) -> None:
+        self.runs: dict[int, Run] = {}
+        self.lanes: dict[str, Lane] = {}
+        self.queues: dict[int, Queue] = {}
+        self.draining = 0
+        self._supplies: dict[Lane, Supply] = {}
+        self._stopping = False
+        self._routing = 0
+        self._wants = wants
+        self._spool = spool
+        self._clocks = clocks
+        self._pause = pause
+        self._ledger = ledger
+        self._route_domain = route
+        self._new_lane = new_lane
+        self._on_room: list[Callable[[], None]] = []
+        self._ownership: Ownership | None = None
+
+    def on_room(self, call: Callable[[], None]) -> None:
+        """Call ``call()`` whenever there may be room for another queue."""
+        self._on_room.append(call)
+
+    def _room_again(self) -> None:
+        for call in self._on_room:
+            call()
+
+    def share(self, ownership: Ownership) -> None:
+        """Open only the queues that ``ownership`` says are this machine's; without this call all of them are."""
+        self._ownership = ownership
+
+    @property
+    def room(self) -> bool:
+        """Whether one more queue may be opened now."""
+        return len(self.queues) < OPEN_QUEUES and self._routing < _ROUTES
+
+    @property
+    def all_suspended(self) -> bool:
+        """Whether every open queue belongs to a suspended lane."""
+        return all(queue.lane is not None and queue.lane.suspended for queue in self.queues.values())
+
+    def supply_of(self, lane: Lane) -> Supply:
+        """Return the supply of a lane."""
+        return self._supplies[lane]
+
+    # opening
+
+    def open(self, queue_id: int, campaign_id: int, domain: str) -> None:
+        """Open a queue that has something to send, or wake its lane if it is open."""
+        queue = self.queues.get(queue_id)
+        if queue is not None:
+            if queue.lane is not None:
+                queue.lane.wake()
+            return
+        run = self.runs.get(campaign_id)
+        if run is None or run.withheld or (self._ownership is not None and self._ownership.is_remote(queue_id)):
+            return
+        queue = self.queues[queue_id] = Queue(queue_id, run, domain)
+        background(self._route(queue), "routing a domain")
+
+    async def _route(self, queue: Queue) -> None:
+        self._routing += 1
+        began = self._clocks.wall()
+        try:
+            site = await self._route_domain(queue.domain)
+            if self._ownership is not None and not await self._ownership.ours(queue, site):
+                self.close(queue)
+                return
+        except OwnFault as fault:
+            self.close(queue)
+            self._pause.own_fault(str(fault))  # the end of the pause looks at everything again
+            return
+        except Exception:  # noqa: BLE001 - the queue must come back, whatever it was
+            _log.failure("routing {domain} failed", domain=queue.domain)
+            self.close(queue)
+            self._pause.own_fault(f"{queue.domain} could not be routed")
+            return
+        finally:
+            self._routing -= 1
+            self._room_again()
+        if self._stopping or queue.run.withheld:
+            self.close(queue)
+        elif isinstance(site, RouteFailure):
+            await self._unroutable(queue, site, began)
+        else:
+            supply = self._supply(site)
+            supply.lane.reroute(site)
+            if queue.lane is not None and queue.lane is not supply.lane:
+                self._forgive(queue.lane)
+            self._attach(queue, supply)
+
+    async def _unroutable(self, queue: Queue, failure: RouteFailure, began: float) -> None:
+        outcome, ledger = unroutable_outcome(failure), self._ledger
+        supply = self._supply(unroutable_site(queue.domain))
+        if failure.permanent:
+            took = self._clocks.wall() - began
+            await self._drain(
+                queue, supply.lane, lambda one: ledger.record(one, outcome, "", self._clocks.wall() - took)
+            )
+            return
+        self._attach(queue, supply)
+        supply.lane.backlog.fail(outcome, began)
+
+    def _forgive(self, lane: Lane) -> None:
+        """End the outage of a lane without queues: its recipients go elsewhere, and none of them waits for it."""
+        if not self._supplies[lane].queues:
+            lane.suspension.recovered()
+
+    def _supply(self, site: Site) -> Supply:
+        lane = self.lanes.get(site.key)
+        if lane is not None:
+            return self._supplies[lane]
+        supply = Supply(
+            lambda supplier: self._new_lane(site, supplier),
+            hold=self._wants.hold,
+            wanted=self._wants.wanted,
+            suspended=self._suspended,
+        )
+        self._supplies[supply.lane] = supply
+        self.lanes[site.key] = supply.lane
+        return supply
+
+    def _attach(self, queue: Queue, supply: Supply) -> None:
+        queue.lane = supply.lane
+        supply.queues.add(queue)
+        supply.lane.wake()
+        self._wants.wanted(supply)
+
+    # closing
+
+    def close(self, queue: Queue) -> None:
+        """Claim nothing more from a queue, unless it is found again."""
+        self.queues.pop(queue.id, None)
+        if queue.lane is not None and queue.lane in self._supplies:
+            self._supplies[queue.lane].queues.discard(queue)
+        self._room_again()
+
+    def leave(self, lane: Lane) -> list[Queue]:
+        """Stop a lane whose site another machine is to have; it is forgotten when it is empty. Returns its queues."""
+        queues = list(self._supplies[lane].queues)
+        for queue in queues:
+            self.close(queue)
+        lane.suspension.lift()  # an outage is the next machine's to find
+        lane.stop()
+        for key in [key for key, known in self.lanes.items() if known is lane]:
+            del self.lanes[key]
+        self.lanes[f"leaving {id(lane)}"] = lane
+        return queues
+
+    def withdraw(self, run: Run) -> list[Message]:
+        """Close the queues of a campaign; returns its ready messages, which are the caller's."""
+        for queue in [queue for queue in self.queues.values() if queue.run is run]:
+            self.close(queue)
+        return [message for lane in list(self.lanes.values()) for message in lane.backlog.withdraw(run)]
+
+    def forget_unused(self) -> None:
+        """Forget lanes without work, and close connections that were idle for too long."""
+        for key, lane in list(self.lanes.items()):
+            lane.close_idle(lane.limits.idle)
+            supply = self._supplies[lane]
+            if not supply.queues and lane.retire():
+                lane.suspension.recovered()  # no recipient waits for it any more
+                del self.lanes[key], self._supplies[lane]
+                self._wants.not_wanted(supply)
+
+    @property
+    def in_flight(self) -> int:
+        """Messages on a connection, waiting for their reply."""
+        return sum(lane.in_flight for lane in self.lanes.values())
+
+    def abort(self) -> None:
+        """Cut what is still in flight."""
+        for lane in self.lanes.values():
+            lane.abort()
+
+    def stop(self) -> None:
+        """Route nothing more; lanes finish what is in flight."""
+        self._stopping = True
+        for lane in self.lanes.values():
+            lane.stop()
+
+    # a suspended lane
+
+    def _suspended(self, supply: Supply) -> None:
+        """Expire the recipients that may not wait for the lane; wake it afterwards, its domains routed afresh."""
+        self._wants.not_wanted(supply)
+        lane = supply.lane
+        suspension = lane.suspension
+        for queue in list(supply.queues):
+            if suspension.outlasts(queue.run, suspension.until):
+                supply.queues.discard(queue)
+                background(self._drain(queue, lane, lane.backlog.expire), "expiring the recipients of a dead site")
+        rest = max(0.0, suspension.until - self._clocks.now())
+        self._clocks.reactor.callLater(rest + 0.001, self._suspension_over, supply)
+
+    def _suspension_over(self, supply: Supply) -> None:
+        if self._stopping or supply.lane.closed:
+            return
+        queues = list(supply.queues)
+        supply.queues.clear()
+        for queue in queues:
+            background(self._route(queue), "routing a domain again")
+        supply.lane.wake()
+
+    async def _drain(self, queue: Queue, lane: Lane, settle: Callable[[Message], object]) -> None:
+        """Claim everything the queue has and settle it without sending."""
+        try:
+            while not self._stopping:
+                claimed = await self._spool.claim(queue.id, _DRAIN)
+                self.draining += len(claimed)
+                for row in claimed:
+                    self.draining -= 1
+                    settle(Message(row, queue.domain, queue.run, lane.backlog))
+                if len(claimed) < _DRAIN:
+                    break
+        except OwnFault as fault:
+            self._pause.own_fault(str(fault))
+        self.close(queue)

@@ -1,0 +1,87 @@
+"""Campaigns that nothing is claimed of while others go on: rows of them do not come back from being composed.
+
+While single rows of a campaign are in doubt, it is only withheld. When the doubt is about all of it, it is paused: what
+is in flight is answered, everything else goes back as it was, without an attempt, and the campaign ends as stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from bulkmail.delivery.message import Message
+from bulkmail.delivery.run import Run
+
+_log = Logger("bulkmail")
+
+
+class Claimant(Protocol):
+    """What claims messages, and gives them back."""
+
+    stopping: bool
+
+    @property
+    def runs(self) -> Mapping[int, Run]:
+        """The campaigns that are being sent, by id."""
+
+    def take_back(self, run: Run) -> None:
+        """Close a campaign's queues and give back what is ready of it."""
+
+    def returned(self, messages: Sequence[Message], due: float) -> None:
+        """Give messages back to the spool without an attempt."""
+
+    def rescan(self) -> None:
+        """Look for unclaimed recipients anew."""
+
+
+class Withholding:
+    """Withholds and pauses campaigns at ``claimant``. ``now``: the reactor's clock, in seconds."""
+
+    def __init__(self, claimant: Claimant, now: Callable[[], float]) -> None:
+        self._claimant = claimant
+        self._now = now
+        self._on_paused: list[Callable[[Run], None]] = []
+        self._pauses: dict[str, tuple[str, float]] = {}  # name -> why, and since when
+
+    def on_paused(self, call: Callable[[Run], None]) -> None:
+        """Call ``call(run)`` when a campaign was paused."""
+        self._on_paused.append(call)
+
+    def doubt(self, run: Run, messages: Sequence[Message]) -> None:
+        """Claim nothing of it for now; ``messages`` are given back."""
+        run.withheld = True
+        self._claimant.take_back(run)
+        self._claimant.returned(messages, 0.0)
+
+    def clear(self, run: Run) -> None:
+        """It may be claimed from again."""
+        run.withheld = False
+        if not self._claimant.stopping:
+            self._claimant.rescan()
+
+    def pause(self, run: Run, reason: str, messages: Sequence[Message]) -> None:
+        """Claim nothing of it any more; ``messages`` are given back."""
+        self.doubt(run, messages)
+        run.paused = reason
+        self._pauses[run.name] = reason, self._now()
+        _log.error("{name} is paused: {reason}; nothing is charged to its recipients", name=run.name, reason=reason)
+        for call in self._on_paused:
+            call(run)
+
+    def alone(self, run: Run) -> bool:
+        """Whether no other campaign is being sent."""
+        return all(other is run or other.over or other.withheld for other in self._claimant.runs.values())
+
+    def begin(self, name: str) -> None:
+        """It is started anew."""
+        self._pauses.pop(name, None)
+
+    def reason(self, name: str) -> str:
+        """Why it was paused; "" when it was not."""
+        return self._pauses.get(name, ("", 0.0))[0]
+
+    def lasts(self, name: str) -> float:
+        """For how many seconds it has been paused."""
+        return self._now() - self._pauses[name][1]

@@ -1,0 +1,363 @@
+"""One incarnation: everything between the opening of the spool and its closing, built, wired, run and taken down.
+
+On a spool that several machines share, a machine that was frozen or cut off for longer than its lease finds that the
+other machines have declared its incarnation over. Nothing of it may go on then: all that it has claimed may be claimed
+by others. So it is ended as at any end of the process, which is the best tested of all ways, and the service begins
+another incarnation.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bulkmail.delivery import (
+    Assembly,
+    Campaigns,
+    Checking,
+    Clocks,
+    Connector,
+    DropFolderWatch,
+    Joining,
+    Leasing,
+    Pause,
+    Prepared,
+    RelayCheck,
+    Reporting,
+    Run,
+    SiteFactSync,
+    Smarthost,
+    WallClock,
+    assemble,
+    background,
+    compare_records,
+    reread_facts,
+)
+from bulkmail.failpoints import failpoint
+from bulkmail.machine import own_name, raise_file_limit
+from bulkmail.mail import BulkmailError, OwnFault
+from bulkmail.routing import RESOLVER, RelayRouter, Router
+from bulkmail.settings import Settings
+from bulkmail.shaping import Provider, longest_wait, provider_table
+from bulkmail.spool import RUNNING, OneOfMany, Spool, open_spool
+from bulkmail.workers import Pool, Worker
+
+_log = Logger("bulkmail")
+
+COMPOSER = "bulkmail.content.compose:Composer"
+STOPPED = 3
+_RESERVE = 200  # descriptors for everything that is no connection to an MX
+_RESTART_DELAY = 0.5
+
+
+class Incarnation:
+    """Made, `open`ed, `work`ed and `close`d once. ``over``: others have declared it over; it stops by itself then.
+
+    ``prepared``: the campaign to send; ``watch``: the folder to watch; without either it helps others. ``ca_file`` and
+    ``speed`` are a rehearsal's. ``wall`` and ``monotonic`` are the machine's clocks, ``rng`` its dice.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        *,
+        wall: WallClock,
+        monotonic: Callable[[], float],
+        rng: Random,
+        prepared: Prepared | None = None,
+        watch: str | None = None,
+        once: bool = False,
+        accept_changes: bool = False,
+        rehearsal: bool = False,
+        speed: float = 1.0,
+        ca_file: str | None = None,
+    ) -> None:
+        self.reactor = reactor
+        self.settings = settings
+        self.over = False
+        self._wall = wall
+        self._monotonic = monotonic
+        self._rng = rng
+        self._prepared = prepared
+        self._watch = watch
+        self._once = once
+        self._accept_changes = accept_changes
+        self._rehearsal = rehearsal
+        self._speed = speed
+        self._ca_file = ca_file
+        self._clocks = Clocks(reactor, wall, speed)
+        self._pause = Pause(self._clocks)
+        self._campaigns: Campaigns | None = None
+        self._spool: Spool | None = None
+        self._resolver: Worker | None = None
+        self._watching: DropFolderWatch | None = None
+        self._relay: Smarthost | None = None
+        self._stopping = False
+        self._asked_to_stop: Deferred[None] = Deferred()
+
+    async def work(self) -> int:
+        """What was asked for, to its end; its exit status."""
+        assert self._campaigns is not None
+        if self._stopping:
+            return STOPPED
+        if self._campaigns.joining is not None:
+            self._campaigns.joining.begin(self._prepared.campaign.name if self._prepared else "")
+        if self._watching is not None:
+            await self._watching.watch()
+            await self._campaigns.stop()
+            await self._watching.told()
+            return STOPPED
+        if self._prepared is None:
+            await self._asked_to_stop
+            await self._campaigns.stop()
+            return STOPPED
+        status = await self._campaigns.send(self._prepared, accept_changes=self._accept_changes)
+        if self._rehearsal:
+            _log.info("the rehearsal's report: {folder}/rehearsal/", folder=self._prepared.campaign.folder)
+        else:
+            _log.info("the report: {folder}/report/", folder=self._prepared.campaign.folder)
+        return status
+
+    async def open(self) -> None:
+        """Open everything, in the order of need. Raises Refused or OwnFault; `close` takes down what was opened."""
+        connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE))
+        spool = await self._open_spool()
+        providers = provider_table(self.settings.shaping.overrides)
+        router = await self._open_router(providers)
+        hostname = self.settings.hostname or own_name()
+        if isinstance(router, RelayRouter) and self._relay is not None:
+            site, timeouts = await router.route(""), self.settings.smtp.timeouts
+            await RelayCheck(self._relay, site, reactor=self.reactor, hostname=hostname, timeouts=timeouts).passed()
+        compose = Pool(self.reactor, COMPOSER, self._processes())
+        compose.start()
+        sync = SiteFactSync(reactor=self.reactor, spool=spool, wall=self._wall)
+        await sync.load()
+        connector = Connector(
+            clocks=self._clocks,
+            settings=self.settings,
+            hostname=hostname,
+            facts=sync.memory,
+            relay=self._relay,
+            rng=self._rng,
+            rehearsal=self._rehearsal,
+            ca_file=self._ca_file,
+        )
+        parts = assemble(
+            spool=spool,
+            clocks=self._clocks,
+            pause=self._pause,
+            settings=self.settings,
+            providers=providers,
+            connections=connections,
+            facts=sync.memory,
+            connector=connector,
+            compose=compose,
+            route=router.route,
+            changed=self._changed,
+            rng=self._rng,
+            relay=self._relay,
+        )
+        self._campaigns = self._build_campaigns(spool, parts, sync, compose)
+        self._campaigns.start()
+        if self._watch is not None:
+            checking = Checking(self.reactor, self.settings)
+            self._watching = DropFolderWatch(
+                reactor=self.reactor, campaigns=self._campaigns, checking=checking, root=self._watch
+            )
+
+    async def _open_spool(self) -> Spool:
+        machine = self.settings.machine
+        self._spool = spool = await open_spool(
+            self.settings.spool,
+            self.reactor,
+            clock=self._wall,
+            retry=self.settings.retry,
+            on_fault=self._spool_fault,
+            machine=OneOfMany(machine.folder, machine.name or own_name(), machine.lease, self._monotonic),
+        )
+        if spool.leases is not None:
+            spool.leases.on_over = self._declared_over
+        if any(spool.recovered.counts):
+            _log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
+        for row in await spool.campaigns():
+            # when it was killed; whether it goes on is for the command line to say
+            if row.state == RUNNING and spool.leases is None:
+                await spool.set_state(row.id, "stopped", self._wall(), exit_status=STOPPED)
+        await spool.bring_forward(self._wall() + longest_wait(self.settings.retry))
+        return spool
+
+    def _build_campaigns(self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool) -> Campaigns:
+        scratch = os.path.join(self.settings.place, "scratch")
+        os.makedirs(scratch, mode=0o700, exist_ok=True)
+        reporting = Reporting(
+            reactor=self.reactor,
+            spool=spool,
+            spool_path=self.settings.spool,
+            wall=self._wall,
+            fault=self._report_fault,
+            rehearsal=self._rehearsal,
+            via_relay="" if self.settings.relay is None else self.settings.relay.host,
+        )
+        reporting.start()
+        joining, leasing = self._build_cluster(spool, parts, sync, compose)
+        return Campaigns(
+            reactor=self.reactor,
+            spool=spool,
+            clocks=self._clocks,
+            pause=self._pause,
+            feeder=parts.feeder,
+            reporting=reporting,
+            remembering=sync,
+            compose=compose,
+            stop_within=self.settings.stop_within,
+            once=self._once,
+            rehearsal=self._rehearsal,
+            suppress=list(self.settings.suppress),
+            scratch=scratch,
+            clock_set=self._wall.look,
+            joining=joining,
+            leasing=leasing,
+        )
+
+    def _build_cluster(
+        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool
+    ) -> tuple[Joining | None, Leasing | None]:
+        """Make what only machines on a shared spool have."""
+        leases = spool.leases
+        if leases is None:
+            return None, None
+
+        def facts_taken_away() -> None:
+            background(reread_facts(sync, parts.feeder, parts.limiters), "reading what is known of sites")
+
+        def flushed() -> Deferred[None]:
+            background(sync.close(), "writing what sites have taught")  # the next holder reads it
+            return spool.flushed()
+
+        joining = Joining(
+            spool=spool,
+            leases=leases,
+            feeder=parts.feeder,
+            clocks=self._clocks,
+            pause=self._pause,
+            compose=compose,
+            retry=self.settings.retry,
+            changed=self._changed,
+        )
+        leasing = Leasing(
+            leases=leases,
+            feeder=parts.feeder,
+            clocks=self._clocks,
+            limiters=parts.limiters,
+            states=joining.look,
+            facts=facts_taken_away,
+            news_of=sync.news_of,
+            flushed=flushed,
+        )
+        return joining, leasing
+
+    async def _open_router(self, providers: Mapping[str, Provider]) -> Router | RelayRouter:
+        """Where mail goes: to the relay if one is set. Raises OwnFault where that cannot be found out."""
+        ask, clock, relay = await self._open_resolver(), self.reactor.seconds, self.settings.relay
+        router: Router | RelayRouter
+        if relay is None:
+            router = Router(ask, clock, providers)
+        else:
+            router = RelayRouter(ask, clock, relay.host, relay.port)
+            self._relay = Smarthost(relay, reactor=self.reactor, pause=self._pause, nonce=secrets.token_urlsafe)
+        await router.check()
+        if self.settings.dkim and not self._rehearsal:  # a rehearsal's name server knows no keys
+            background(compare_records(ask, self.settings.dkim), "comparing DKIM keys with the DNS")
+        return router
+
+    async def _open_resolver(self) -> Any:
+        options = {
+            "nameservers": list(self.settings.dns.nameservers) if self.settings.dns.nameservers else None,
+            "timeout": self.settings.dns.timeout,
+            "must_exist": list(self.settings.dns.must_exist),
+            "allow_networks": [str(network) for network in self.settings.routing.allow_networks],
+            "ttl_floor": 60.0 / self._speed,
+            "mx_aliases": True,  # against RFC 5321 5.1, and yet what every mailer follows
+        }
+
+        def start() -> None:
+            if self._stopping or self._spool is None:
+                return
+            # Not at once: one that cannot start would be started without end.
+            again = lambda _: self.reactor.callLater(_RESTART_DELAY, start)  # noqa: E731
+            self._resolver = worker = Worker.start(self.reactor, RESOLVER, again)
+            worker.ask(("configure", options), None).addErrback(lambda _: None)
+
+        start()
+
+        async def ask(job: tuple[Any, ...]) -> Any:
+            assert self._resolver is not None
+            try:
+                return await self._resolver.ask(job, 60.0)
+            except BulkmailError as error:
+                return ("own-fault", f"the resolver process: {error}")
+
+        return ask
+
+    def _processes(self) -> int:
+        wanted = self.settings.compose.processes
+        return len(os.sched_getaffinity(0)) if wanted == "auto" else int(wanted)
+
+    async def stop(self) -> None:
+        """No new work; what is in flight may finish; then everything is settled, given back and reported."""
+        self._stopping = True
+        if not self._asked_to_stop.called:
+            self._asked_to_stop.callback(None)
+        if self._watching is not None:
+            self._watching.stop()
+        if self._campaigns is not None:
+            await self._campaigns.stop()
+
+    def hurry(self) -> None:
+        """Stop at once."""
+        if self._campaigns is not None:
+            self._campaigns.hurry()
+
+    async def close(self) -> None:
+        """The reverse of opening, however far that got."""
+        self._stopping = True
+        if self._campaigns is not None:
+            await self._campaigns.close()
+        if self._relay is not None:
+            self._relay.close()
+        if self._resolver is not None:
+            await self._resolver.close()
+        failpoint("closing")
+        if self._spool is not None:
+            try:
+                await self._spool.close()
+            except OwnFault as fault:
+                _log.error("{fault}; the journal has what could not be written", fault=fault)
+
+    # what others tell
+
+    def _changed(self, run: Run) -> None:
+        if self._campaigns is not None:
+            self._campaigns.changed(run)
+
+    def _spool_fault(self, fault: OwnFault | None) -> None:
+        if fault is not None:
+            self._pause.own_fault(str(fault))
+
+    def _declared_over(self) -> None:
+        _log.error(
+            "this machine was not heard of for longer than its lease, and others have taken over; it ends what it has "
+            "in hand and begins anew"
+        )
+        self.over = True
+        background(self.stop(), "stopping")
+
+    def _report_fault(self, text: str) -> None:
+        _log.error("{text}; it is tried again", text=text)

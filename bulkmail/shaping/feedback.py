@@ -1,0 +1,160 @@
+"""What one transaction, or the end of one connection, changes: pace, window and suspension, each decided here, once.
+
+A transaction has one result, however many recipients it had: the worst complaint among its replies. Ten connections
+that hear the same complaint within `COMPLAINT_SETTLE` seconds are one complaint; the throttles of a limiter (`Pace`)
+have the same rule, so that one 421 halves the pace once and the window once.
+
+A refusal because of our address, our domain, our signature or what the letter says would meet every recipient at that
+site. After `MOST_REFUSALS` such transactions in a row, without a message accepted between them, the block is about us:
+the site is suspended, and its other recipients wait instead of being refused one by one. A recipient that does not
+exist says the opposite: the receiver listens to us.
+
+| event                                   | throttle   | window       | refusals in a row |
+| accepted                                | creep back | -            | 0                 |
+| a complaint about the rate, connections | signal     | halve        | -                 |
+| permanent, because of us                | -          | -            | + 1, then suspend |
+| permanent, because of the recipient     | -          | -            | 0                 |
+| no reply to a complete message          | -          | back to one  | -                 |
+| connection closed with 421              | -          | halve        | -                 |
+| one message after the other unanswered  | signal     | -            | -                 |
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from bulkmail.mail import Category, Fate, Outcome
+from bulkmail.shaping.classify import Verdict
+
+MOST_REFUSALS = 20  # transactions in a row
+COMPLAINT_SETTLE = 10.0  # seconds
+_ABOUT_US = frozenset(
+    {
+        Category.POLICY,
+        Category.SPAM_REPUTATION,
+        Category.SPAM_CONTENT,
+        Category.AUTHENTICATION,
+        Category.INVALID_SENDER,
+    }
+)
+_SEVERITY = {"": 0, "greylist": 0, "connections": 1, "rate": 2}
+
+
+class WindowChange(Enum):
+    """What becomes of the number of messages that are sent before the first is answered."""
+
+    KEEP = "keep"
+    HALVE = "halve"
+    RESET = "reset"
+
+
+class Consequences(NamedTuple):
+    """What the caller is to do.
+
+    ``signal``: for the limiter's throttles, ``rate``, ``connections`` or "". ``accepted``: a message was accepted, let
+    the throttles creep back. ``suspend``: the site refuses us, suspend it. ``proven``: whether the server answers
+    messages; None where nothing is known of that.
+    """
+
+    signal: str = ""
+    accepted: bool = False
+    window: WindowChange = WindowChange.KEEP
+    suspend: bool = False
+    proven: bool | None = None
+
+
+_NOTHING = Consequences()
+_ACCEPTED = Consequences(accepted=True, proven=True)
+
+
+class TransactionResult:
+    """What came of one transaction, gathered from the outcomes of its recipients."""
+
+    __slots__ = ("_about_recipient", "_about_us", "accepted", "answered", "signal", "unanswered", "unknown")
+
+    def __init__(self) -> None:
+        self.accepted = False
+        self.answered = False  # by the server, with a reply
+        self.unanswered = False  # by the server, though it should have
+        self.unknown = False  # complete on the wire, and no reply
+        self.signal = ""
+        self._about_us = False
+        self._about_recipient = False
+
+    def note(self, outcome: Outcome, verdict: Verdict) -> None:
+        """Add the outcome of one recipient, and what it means."""
+        if outcome.fate is Fate.ACCEPTED:
+            self.accepted = self.answered = True
+            return
+        if outcome.reply is not None:
+            self.answered = True
+        elif outcome.fate is not Fate.REFUSED:  # a verdict of our own says nothing of the server
+            self.unanswered = True
+        self.unknown = self.unknown or outcome.fate is Fate.UNKNOWN
+        if _SEVERITY[verdict.signal] > _SEVERITY[self.signal]:
+            self.signal = verdict.signal
+        if verdict.permanent:
+            if verdict.category in _ABOUT_US:
+                self._about_us = True
+            else:
+                self._about_recipient = True
+
+    @property
+    def refuses_us(self) -> bool:
+        """Whether all that was refused for good was refused because of us."""
+        return self._about_us and not (self.accepted or self._about_recipient)
+
+    @property
+    def listens(self) -> bool:
+        """Whether the receiver took a message, or judged a recipient."""
+        return self.accepted or self._about_recipient
+
+
+class Feedback:
+    """The feedback of one lane. ``refusals``: transactions in a row that were refused because of us."""
+
+    __slots__ = ("_settled_at", "refusals")
+
+    def __init__(self) -> None:
+        self.refusals = 0
+        self._settled_at = float("-inf")
+
+    @property
+    def refuses_us(self) -> bool:
+        """Whether the site refuses us; one message at a time finds out whether it still does."""
+        return self.refusals >= MOST_REFUSALS
+
+    def transaction_over(self, result: TransactionResult, now: float) -> Consequences:
+        """Return the consequences of a transaction; ``now`` on the reactor's clock."""
+        if result.listens:
+            self.refusals = 0
+        elif result.refuses_us:
+            self.refusals += 1
+        if result.accepted and not (result.signal or result.unknown):
+            return _ACCEPTED
+        window = WindowChange.KEEP
+        if result.unknown:
+            window = WindowChange.RESET
+        elif result.signal and self._complaint(now):
+            window = WindowChange.HALVE
+        proven = True if result.answered else False if result.unanswered else None
+        return Consequences(
+            result.signal, result.accepted, window, suspend=result.refuses_us and self.refuses_us, proven=proven
+        )
+
+    def connection_closed(self, code: int, signal: str, now: float) -> Consequences:
+        """Return the consequences of a connection's end.
+
+        ``code`` is of the reply that announced it, 0 without one. ``signal``: `rate` where the site leaves one message
+        after the other without a reply, else "".
+        """
+        window = WindowChange.HALVE if code == 421 and self._complaint(now) else WindowChange.KEEP
+        return Consequences(signal, window=window) if signal or window is WindowChange.HALVE else _NOTHING
+
+    def _complaint(self, now: float) -> bool:
+        """Whether this is a new complaint, not one more echo of the last."""
+        if now < self._settled_at:
+            return False
+        self._settled_at = now + COMPLAINT_SETTLE
+        return True

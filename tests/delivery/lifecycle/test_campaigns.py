@@ -1,0 +1,535 @@
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
+
+from bulkmail.campaign import sender_domain
+from bulkmail.content import Composer
+from bulkmail.delivery.lifecycle import campaigns as module
+from bulkmail.delivery.lifecycle.campaigns import Campaigns
+from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.site_facts import SiteFactSync
+from bulkmail.mail import OwnFault, Problem, Refused, message_id
+from bulkmail.settings import Settings
+from bulkmail.workers import WorkerDiedError
+
+
+class FakeReporting:
+    """Writes nothing; remembers what it was told."""
+
+    def __init__(self):
+        self.opened, self.finished, self.looks, self.closed = {}, [], 0, False
+        self.left = []
+        self.trouble = None
+        self.writes = True
+
+    async def beyond(self, place, position):
+        return 0
+
+    def open(self, run, place, files, domain, position):
+        self.opened[run.id] = (place.path, files, domain, position)
+
+    def look(self):
+        self.looks += 1
+        if self.trouble:
+            raise self.trouble
+
+    def changed(self, run):
+        pass
+
+    async def finish(self, run, state, exit_status, ended_at):
+        self.finished.append((run.name, state, exit_status, dict(run.by_status)))
+        return self.writes
+
+    async def leave(self, run):
+        self.left.append(run.name)
+
+    async def close(self):
+        self.closed = True
+
+
+class FakeImporting:
+    """Stores the scene's rows, half of them at a time."""
+
+    def __init__(self, scene, *, run, job, stored, **_):
+        self.scene, self.run, self.job, self.stored = scene, run, job, stored
+        self.stopped = self.closed = False
+        scene.imports.append(self)
+
+    async def _wait(self, seconds):
+        waited = Deferred()
+        self.scene.one.clock.callLater(seconds, waited.callback, None)
+        await waited
+
+    async def open(self):
+        await self._wait(self.scene.open_takes)
+        if self.scene.refuse:
+            raise Refused([Problem("r.csv", 2, 0, "the part already read has changed")])
+        return []
+
+    async def import_all(self):
+        rows, run = self.scene.rows, self.run
+        half = len(rows) // 2
+        for start, part in ((0, rows[:half]), (half, rows[half:])):
+            await self._wait(0.1)
+            if self.stopped:
+                return
+            if self.scene.broken and start:
+                raise self.scene.broken
+            self.scene.one.add(run.id, part, first=start + 1)
+            run.input_rows += len(part)
+            self.stored(run)
+        run.import_done = True
+        self.stored(run)
+
+    def stop(self):
+        self.stopped = True
+
+    def close(self):
+        self.closed = True
+
+
+class Scene:
+    def __init__(self, world, monkeypatch, folder, *, once=False, rehearsal=False, **options):
+        self.one = one = world(**options)
+        self.rows = ["a.example"] * 20
+        self.open_takes, self.refuse, self.broken = 0.01, False, None
+        self.imports = []
+        monkeypatch.setattr(module, "changed_lists", self.changed_lists)
+        monkeypatch.setattr(module, "Importing", lambda **given: FakeImporting(self, **given))
+        self.reporting = FakeReporting()
+        one.pool.set_up = lambda key, job: self.setups.append(("set", key, job[0]))
+        one.pool.tear_down = lambda key, job: self.setups.append(("tear", key, job[0]))
+
+        async def close():
+            self.setups.append("closed")
+
+        one.pool.close = close
+        self.setups = []
+        self.remembering = SiteFactSync(reactor=one.clock, spool=one.spool, wall=one.wall)
+        self.sending = Campaigns(
+            reactor=one.clock,
+            spool=one.spool,
+            clocks=one.clocks,
+            pause=one.pause,
+            feeder=one.feeder,
+            reporting=self.reporting,
+            remembering=self.remembering,
+            compose=one.pool,
+            stop_within=5.0,
+            once=once,
+            rehearsal=rehearsal,
+            suppress=["all.csv"],
+            scratch="/scratch",
+        )
+        one.ledger._changed = self.sending.changed
+        self.sending.start()
+        self.prepared = prepare(folder(), Settings())
+        self.results = []
+
+    def send(self, *, accept_changes=False):
+        done = Deferred.fromCoroutine(self.sending.send(self.prepared, accept_changes=accept_changes))
+        self.results = []
+        done.addBoth(self.results.append)
+
+    def until_over(self, limit=60.0):
+        self.one.until(lambda: self.results, limit)
+        if isinstance(self.results[0], Failure):
+            self.results[0].raiseException()
+        return self.results[0]
+
+    async def changed_lists(self, *_):
+        return []
+
+    def stop(self):
+        done = Deferred.fromCoroutine(self.sending.stop())
+        self.stopped = []
+        done.addBoth(self.stopped.append)
+
+    def row(self):
+        return self.one.store.campaigns()[0]
+
+
+@pytest.fixture
+def scene(world, monkeypatch, folder):
+    return lambda **options: Scene(world, monkeypatch, folder, **options)
+
+
+def test_a_campaign_from_its_opening_to_its_end(scene):
+    one = scene()
+    one.one.farm.obliging()
+    one.send()
+    assert one.until_over() == 0
+    assert (one.row().state, one.row().exit_status) == ("finished", 0)
+    assert one.reporting.finished == [("spring", "finished", 0, one.reporting.finished[0][3])]
+    assert one.reporting.finished[0][3]["delivered"] == 20
+    place, files, domain, position = one.reporting.opened[1]
+    assert place.endswith("/spring/report")
+    assert (files, domain, position) == ([("recipients.csv", ["email", "first_name"])], "me.example", None)
+    assert one.setups == [("set", 1, "load"), ("tear", 1, "forget")]
+    assert one.imports[0].job["suppress"] == ["all.csv"]
+    assert one.imports[0].job["scratch"] == "/scratch"
+    assert one.sending.running() == []
+
+
+def test_a_rehearsal_reports_elsewhere(scene):
+    one = scene(rehearsal=True)
+    one.one.farm.obliging()
+    one.send()
+    one.until_over()
+    assert one.reporting.opened[1][0].endswith("/spring/rehearsal")
+
+
+def test_a_campaign_without_rows_ends_at_once(scene):
+    one = scene()
+    one.rows = []
+    one.send()
+    assert one.until_over() == 0
+
+
+def test_a_last_report_that_could_not_be_written_is_no_success(scene):
+    one = scene()
+    one.one.farm.obliging()
+    one.reporting.writes = False
+    for _ in range(2):  # the second start finds every row final, and still there is no report
+        one.send()
+        assert one.until_over() == 3
+        assert one.row().state == "finished"
+    one.reporting.writes = True
+    one.send()
+    assert one.until_over() == 0
+
+
+def test_a_finished_campaign_sends_nothing_and_writes_its_report_again(scene):
+    one = scene()
+    one.one.farm.obliging()
+    one.send()
+    one.until_over()
+    sent = len(one.one.farm.sent)
+    one.send()
+    assert one.until_over() == 0
+    assert len(one.one.farm.sent) == sent
+    assert [state for _, state, *_ in one.reporting.finished] == ["finished", "finished"]
+    assert len(one.imports) == 1
+
+
+def test_a_list_that_is_refused_ends_it_before_anything_is_sent(scene):
+    one = scene()
+    one.refuse = True
+    one.send()
+    with pytest.raises(Refused, match="already read has changed"):
+        one.until_over()
+    assert one.imports[0].closed
+    assert one.row().state != "running"
+    assert one.one.feeder.runs == {}
+
+
+def test_who_is_being_sent_and_how_far(scene):
+    one = scene()
+    one.send()
+    one.one.run(1)
+    ((folder, run),) = one.sending.running()
+    assert folder.endswith("/spring")
+    assert "0 of 20 were delivered." in one.sending.progress.in_words(run)
+
+
+# stopping
+
+
+def test_stopping_settles_everything_and_says_that_rows_remain(scene):
+    one = scene()
+    one.one.farm.connects = True
+    one.one.farm.answers = lambda connection: one.one.clock.callLater(2.0, connection.answer, 250)
+    one.send()
+    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
+    flying = one.one.feeder.open_queues.in_flight
+    one.stop()
+    assert one.until_over() == 3
+    assert one.stopped == [None]
+    name, state, status, counts = one.reporting.finished[0]
+    assert (state, status) == ("stopped", 3)
+    assert counts["delivered"] == flying, "what was in flight finished"
+    assert counts["pending"] == one.row().input_rows - flying
+    assert (one.row().state, one.row().exit_status, name) == ("stopped", 3, "spring")
+    one.one.check_empty()
+    assert one.imports[0].stopped
+
+
+def test_what_does_not_finish_in_time_is_cut(scene):
+    one = scene()
+    one.one.farm.connects = True
+    one.one.farm.answers = lambda connection: connection.dot()
+    one.send()
+    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
+    began = one.one.clock.seconds()
+    one.stop()
+    assert one.until_over() == 3
+    assert 5.0 <= one.one.clock.seconds() - began < 7.0
+    assert one.reporting.finished[0][3]["deferred"] >= 1
+    assert {attempt[2] for attempt in one.one.attempts()} == {"unknown"}
+
+
+def test_a_second_signal_does_not_wait(scene):
+    one = scene()
+    one.one.farm.connects = True
+    one.one.farm.answers = lambda _: None
+    one.send()
+    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
+    one.stop()
+    one.one.run(0.5)
+    one.sending.hurry()
+    began = one.one.clock.seconds()
+    assert one.until_over() == 3
+    assert one.one.clock.seconds() - began < 1.0
+
+
+def test_a_stop_while_the_list_is_being_opened_ends_it(scene):
+    """Nobody would tell a campaign that begins after the stop that it is over."""
+    one = scene()
+    one.open_takes = 10.0
+    one.send()
+    one.one.run(1)
+    one.stop()
+    assert one.until_over() == 3
+    assert one.row().state == "stopped"
+    assert one.one.farm.made == []
+
+
+def test_stopping_twice_is_stopping_once(scene):
+    one = scene()
+    one.send()
+    one.one.run(1)
+    one.stop()
+    first = one.stopped
+    one.stop()
+    one.one.run(5)
+    assert (first, one.stopped) == ([None], [None])
+    assert len(one.reporting.finished) == 1
+
+
+def test_with_a_full_disk_it_can_be_stopped_all_the_same(scene):
+    """Outcomes that cannot be stored are in the journal; waiting for the disk would need a kill -9."""
+    one = scene()
+    one.one.farm.obliging()
+    one.one.farm.answers = lambda connection: one.one.clock.callLater(1.0, connection.answer, 250)
+    one.send()
+    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
+    one.one.disk.fault = OwnFault("the disk is full")
+    one.one.run(3)
+    one.stop()
+    assert one.until_over(30) == 3
+    assert one.one.journal.replies
+
+
+def test_a_disk_that_fills_up_at_the_very_end_does_not_end_it_wrongly(scene):
+    one = scene()
+    one.one.farm.obliging()
+    one.send()
+    one.one.until(lambda: len(one.one.farm.sent) == 20, 60)
+    one.one.disk.fault = OwnFault("the disk is full")
+    one.one.run(20)
+    assert one.results == []
+    one.one.disk.fault = None
+    assert one.until_over() == 0
+    assert one.row().state == "finished"
+
+
+def test_it_resumes_where_it_was_stopped(scene):
+    one = scene()
+    one.one.farm.connects = True
+    one.one.farm.answers = lambda _: None
+    one.send()
+    one.one.run(1.5)
+    one.stop()
+    assert one.until_over() == 3
+    assert one.one.spool.out == set()
+    assert one.row().input_rows == 20
+
+
+# ends that are no success
+
+
+def test_once_ends_after_everybodys_first_attempt(scene):
+    one = scene(once=True)
+    one.one.farm.connects = True
+    one.one.farm.answers = 451
+    one.send()
+    assert one.until_over(30) == 3
+    assert one.reporting.finished[0][3]["deferred"] == 20
+    assert {attempt[1] for attempt in one.one.attempts()} == {1}
+
+
+def test_once_all_are_final_is_a_success(scene):
+    one = scene(once=True)
+    one.one.farm.obliging()
+    one.send()
+    assert one.until_over(30) == 0
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Refused([Problem("r.csv", 9, 0, "the part already read has changed")]),
+        OwnFault("no room left"),
+        WorkerDiedError("the ingest process ended: signal 9"),
+        ValueError("rows 5 to 9 do not follow on row 3"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_list_that_cannot_be_read_to_its_end_stops_the_campaign_after_what_was_read(scene, trouble):
+    one = scene()
+    one.broken = trouble
+    one.one.farm.obliging()
+    one.send()
+    assert one.until_over(60) == 3
+    assert one.reporting.finished[0][3]["delivered"] == 10
+    assert (one.row().state, one.row().exit_status) == ("stopped", 3)
+
+
+def test_looking_after_things_goes_on_after_an_error(scene):
+    one = scene()
+    one.reporting.trouble = ZeroDivisionError()
+    one.one.farm.obliging()
+    one.send()
+    one.one.run(5)
+    assert one.reporting.looks >= 4
+
+
+def test_closing_ends_the_processes(scene):
+    one = scene()
+    Deferred.fromCoroutine(one.sending.close())
+    one.one.run(3)
+    assert one.reporting.closed
+    assert one.setups == ["closed"]
+    assert one.reporting.looks == 0
+
+
+@pytest.mark.parametrize(
+    ("sender", "domain"),
+    [
+        ("s@me.example", "me.example"),
+        ("Shop <s@me.example>", "me.example"),
+        ('"a@b" <s@Me.example>', "me.example"),
+        ("Shop <s@bücher.example>", "xn--bcher-kva.example"),
+    ],
+)
+def test_the_report_names_the_message_id_that_was_sent(sender, domain):
+    assert sender_domain(sender) == domain
+    content = {
+        "name": "n", "from": sender, "subject": "Hi", "html": None, "text": "Hello", "html_name": "", "text_name": "t",
+        "includes": {}, "reply_to": None, "envelope_from": None, "headers": {}, "unsubscribe": None, "attachments": [],
+        "defaults": {}, "columns": [["email"]], "list_id": "", "key": b"k" * 32, "dkim": [],
+    }  # fmt: skip
+    composer = Composer()
+    composer.handle(("load", 1, content))
+    ((_, wire, _, error),) = composer.handle(("compose", 1, [(7, 3, "a@b.example", 0.0, 0, '["a@b.example"]')]))
+    assert error is None
+    assert f"Message-ID: {message_id(b'k' * 32, 3, domain)}\r\n".encode() in wire.replace(b"\r\n ", b" ")
+
+
+class Joined:
+    """What the sending asks of `Joining`, where other machines share the spool: here nobody else does."""
+
+    def __init__(self, scene):
+        self.scene, self.holder, self.given_up = scene, "", []
+
+    async def take_over(self, name):
+        return self.holder
+
+    async def give_up(self, name):
+        self.given_up.append(name)
+
+    def each_second(self):
+        for run in list(self.scene.one.feeder.runs.values()):
+            totals = self.scene.one.store.totals(run.id)
+            run.counted(Counter({key: count for key, count in totals.items() if key[1] != "pending"}))
+            self.scene.sending.changed(run)
+
+
+def shared(one):
+    one.sending.joining = Joined(one)
+    one.sending._leasing = SimpleNamespace(look=lambda: None)
+    return one.sending.joining
+
+
+def test_on_a_shared_spool_the_end_is_told_until_the_database_takes_it(scene, monkeypatch):
+    one = scene()
+    one.one.farm.obliging()
+    joining = shared(one)
+    set_state, faults = one.one.spool.set_state, [OwnFault("gone"), OwnFault("still gone")]
+
+    def failing(identity, state, now, **more):
+        if state == "finished" and faults:
+            return fail(faults.pop())
+        return set_state(identity, state, now, **more)
+
+    monkeypatch.setattr(one.one.spool, "set_state", failing)
+    one.send()
+    assert one.until_over() == 0
+    assert (faults, one.row().state, joining.given_up) == ([], "finished", ["spring"])
+
+
+def test_a_campaign_that_another_machine_has_is_refused(scene):
+    one = scene()
+    shared(one).holder = "mta7"
+    one.send()
+    with pytest.raises(Refused, match="'spring' is being sent from machine mta7; stop it there first"):
+        one.until_over()
+    assert one.one.store.campaigns() == []
+
+
+def test_who_was_declared_gone_says_nothing_of_the_campaign_any_more(scene):
+    """Another machine may have it by now, and its report too."""
+    one = scene()
+    shared(one)
+    one.send()
+    one.one.until(lambda: one.one.feeder.runs, 5)
+    one.one.spool.leases = SimpleNamespace(over=True, unsure="", valid=False, stop=lambda: None)
+    one.stop()
+    assert one.until_over() == 3
+    assert (one.reporting.finished, one.reporting.left, one.row().state) == ([], ["spring"], "running")
+
+
+def test_a_campaign_that_does_not_come_to_an_end_pauses_itself_and_charges_nobody(scene):
+    one = scene()
+    one.one.farm.obliging()
+    one.one.pool.endless_campaigns = {1}
+    one.send()
+    assert one.until_over(200) == 3
+    assert one.one.farm.sent == []
+    assert (one.row().state, one.row().exit_status) == ("stopped", 3)
+    (finished,) = one.reporting.finished
+    assert finished[1] == "stopped"
+    assert "the template does not come to an end" in one.sending.withholding.reason("spring")
+    assert one.imports[0].stopped
+    store = one.one.store
+    assert store.totals(1) == {("", "pending", ""): 20}
+    assert store.attempts_after(1, 0) == 0
+
+    # the service is started again with another template
+    one.one.pool.endless_campaigns, one.rows = set(), []
+    one.send(accept_changes=True)
+    assert one.until_over() == 0
+    assert one.sending.withholding.reason("spring") == ""
+    assert store.totals(1) == {("", "delivered", ""): 20}
+
+
+def test_a_pause_waits_for_what_is_in_flight(scene):
+    one = scene()
+    one.rows = ["a.example"] * 100
+    one.one.farm.connects = True
+    one.one.farm.answers = lambda connection: connection.dot()
+    one.send()
+    one.one.until(lambda: one.one.feeder.open_queues.in_flight, 10)
+    (run,) = one.one.feeder.runs.values()
+    one.sending.withholding.pause(run, "for a test", [])
+    one.one.run(2.0)
+    assert not one.results
+    assert not one.one.feeder.open_queues.queues
+    assert one.one.feeder.held == one.one.feeder.open_queues.in_flight, "what was ready went back"
+    one.one.run(8.0)
+    assert one.results == [3], "and not for ever"

@@ -1,0 +1,139 @@
+"""Real processes that check real folders; what a check says of a folder is tested in the room of the campaigns."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred, gatherResults
+from twisted.trial.unittest import TestCase
+
+from bulkmail.delivery.lifecycle import checking as module
+from bulkmail.delivery.lifecycle.checking import Checker, Checking, OfOperator
+from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.mail import OwnFault, Refused
+from bulkmail.settings import Settings, load_settings
+from bulkmail.workers import WorkerFailedError
+
+CAMPAIGN = """\
+name: spring
+from: news@me.example
+subject: Hello
+template: {text: body.txt.j2}
+recipients: recipients.csv
+"""
+
+
+@pytest.mark.loopback
+class Checks(TestCase):
+    timeout = 60
+
+    def setUp(self) -> None:
+        self.root = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.root)
+        self.checking = Checking(reactor, Settings())
+
+    def drop(self, name: str = "spring", text: str = "Hello {{ first_name }}\n") -> str:
+        folder = self.root / name
+        folder.mkdir()
+        (folder / "campaign.yaml").write_text(CAMPAIGN, encoding="utf-8")
+        (folder / "body.txt.j2").write_text(text, encoding="utf-8")
+        (folder / "recipients.csv").write_text("email,first_name\nann@a.example,Ann\n", encoding="utf-8")
+        return str(folder)
+
+    async def test_it_gives_what_a_check_in_this_process_gives(self) -> None:
+        path = self.drop()
+        there, here = await self.checking.prepare(path), prepare(path, Settings())
+        assert (there.content, there.columns, there.input_bytes) == (here.content, here.columns, here.input_bytes)
+        assert (there.notices, there.path, there.files) == (here.notices, here.path, here.files)
+        assert there.campaign.model_dump() == here.campaign.model_dump()
+        assert there.campaign.opened.id == here.campaign.opened.id
+        lists = [[path.plain for path in one.campaign.recipient_paths] for one in (there, here)]
+        assert lists[0] == lists[1]
+
+    async def test_what_is_wrong_comes_back_with_its_place(self) -> None:
+        path = self.drop(text="Hello\n{{ nick_name }}\n")
+        refused = await self.assertFailure(Deferred.fromCoroutine(self.checking.prepare(path)), Refused)
+        assert [(problem.file, problem.line) for problem in refused.problems] == [(f"{path}/body.txt.j2", 2)]
+
+    async def test_a_check_that_does_not_end_in_time_is_a_refusal_and_nothing_waits_for_it(self) -> None:
+        self.patch(module, "WITHIN", 0.05)
+        ticks: list[float] = []
+        ticking = reactor.callLater(0.01, ticks.append, time.monotonic())
+        refused = await self.assertFailure(Deferred.fromCoroutine(self.checking.prepare(self.drop())), Refused)
+        assert "its check took longer than 0.05 s and was ended" in str(refused)
+        assert ticks
+        assert not ticking.active()
+
+    async def test_a_list_that_is_swapped_for_a_link_after_the_check_is_not_read(self) -> None:
+        path = self.drop()
+        secret = self.root / "secret"
+        secret.write_text("password hunter2\n", encoding="utf-8")
+        prepared = await self.checking.prepare(path)
+        os.unlink(f"{path}/recipients.csv")
+        os.symlink(secret, f"{path}/recipients.csv")
+        (recipients,) = prepared.campaign.recipient_paths
+        with pytest.raises(ValueError, match="leads out of the campaign's folder"):
+            recipients.open()
+
+    async def test_a_folder_that_is_a_link_by_now_is_refused(self) -> None:
+        self.drop("real")
+        (self.root / "spring").symlink_to("real")
+        path = str(self.root / "spring")
+        refused = await self.assertFailure(Deferred.fromCoroutine(self.checking.prepare(path)), Refused)
+        assert "its folder cannot be opened" in str(refused)
+
+    async def test_stopped_it_ends_what_is_under_way_and_what_waits(self) -> None:
+        checks = [Deferred.fromCoroutine(self.checking.prepare(self.drop(f"c{n}"))) for n in range(4)]
+        self.checking.stop()
+        for check in checks:
+            fault = await self.assertFailure(check, OwnFault)
+            assert "is being stopped" in str(fault)
+
+    async def test_several_folders_are_checked_and_no_more_than_two_at_once(self) -> None:
+        most = 0
+        checks = [Deferred.fromCoroutine(self.checking.prepare(self.drop(f"c{n}"))) for n in range(4)]
+
+        def look() -> None:
+            nonlocal most
+            most = max(most, len(self.checking._workers))
+
+        for check in checks:
+            look()
+            check.addBoth(lambda result: (look(), result)[1])
+        prepared = await gatherResults(checks)
+        assert [one.campaign.folder for one in prepared] == [str(self.root / f"c{n}") for n in range(4)]
+        assert most == 2
+
+    async def test_an_error_in_the_check_itself_is_no_refusal(self) -> None:
+        self.patch(module, "CHECKER", "bulkmail.reporter:ReportWorker")  # knows no such job
+        await self.assertFailure(Deferred.fromCoroutine(self.checking.prepare(self.drop())), WorkerFailedError)
+
+
+def test_the_worker_says_that_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "prepare", endless)
+    answer = Checker().handle(("check", "/c", OfOperator.plain(Settings())))
+    assert answer == ("refused", [("/c", 0, 0, "its check needs more memory than a campaign's may take (1 GB)")])
+
+
+def test_what_goes_along_of_the_settings_is_what_a_check_needs(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_bytes(b"PEM")
+    (tmp_path / "never.csv").write_text("email\n")
+    (tmp_path / "bulkmail.yaml").write_text(
+        "suppress: [never.csv]\ndkim: [{domain: e.example, selector: s, key: key.pem}]\n"
+    )
+    settings = load_settings(None, str(tmp_path))
+    given = OfOperator.of(OfOperator.plain(settings))
+    assert [(key.domain, key.selector, key.pem) for key in given.dkim] == [("e.example", "s", b"PEM")]
+    assert list(given.suppress) == [str(tmp_path / "never.csv")]
+    assert given.file is not None
+    assert settings.file is not None
+    assert given.file.problem(("dkim", 0, "key"), "x") == settings.file.problem(("dkim", 0, "key"), "x")

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import os
+import types
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+
+from bulkmail.delivery.lifecycle import drop_folder as module
+from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
+from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.run import Run
+from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.settings import Settings
+from bulkmail.workers import WorkerFailedError
+
+
+class FakeSending:
+    def __init__(self, clock):
+        self.clock, self.sent, self.status, self.takes = clock, [], 0, 5.0
+        self.runs, self.pauses = {}, {}
+        self.withholding = types.SimpleNamespace(reason=lambda name: self.pauses.get(name, ""))
+        self.noticed = []
+
+    async def send(self, prepared, *, accept_changes):
+        assert accept_changes is False
+        folder = prepared.campaign.folder
+        self.sent.append(os.path.basename(folder))
+        self.runs[folder] = Run(1, "x", folder, {}, "retry", 0.0)
+        waited = Deferred()
+        self.clock.callLater(self.takes, waited.callback, None)
+        await waited
+        del self.runs[folder]
+        if isinstance(self.status, Exception):
+            raise self.status
+        return self.status
+
+    def running(self):
+        return list(self.runs.items())
+
+    @property
+    def progress(self):
+        return self
+
+    def in_words(self, run):
+        return "This campaign is being sent.\n"
+
+    def notices(self, folder):
+        return self.noticed
+
+
+class FakeChecking:
+    """Checks at once, in this process."""
+
+    def __init__(self):
+        self.stopped, self.trouble = False, None
+
+    async def prepare(self, path):
+        if self.trouble is not None:
+            raise self.trouble
+        return prepare(path, Settings(), follow=False)
+
+    def stop(self):
+        self.stopped = True
+
+
+class Scene:
+    def __init__(self, root):
+        self.root = root
+        self.clock = Clock()
+        self.sending = FakeSending(self.clock)
+        self.checking = FakeChecking()
+        self.watching = DropFolderWatch(
+            reactor=self.clock, campaigns=self.sending, checking=self.checking, root=str(root)
+        )
+        self.ended = []
+        Deferred.fromCoroutine(self.watching.watch()).addBoth(self.ended.append)
+
+    def run(self, seconds):
+        self.clock.pump([0.5] * round(seconds * 2))
+
+    def said(self, name="spring"):
+        path = self.root / name / "STATUS.txt"
+        return path.read_text() if path.exists() else ""
+
+
+@pytest.fixture
+def scene(tmp_path, folder):
+    folder()
+    return Scene(tmp_path)
+
+
+def test_a_folder_that_has_stood_still_is_sent_once(scene):
+    scene.run(1)
+    assert scene.sending.sent == []
+    scene.run(5)
+    assert scene.sending.sent == ["spring"]
+    assert scene.said() == "This campaign is being sent.\n"
+    scene.run(60)
+    assert scene.sending.sent == ["spring"]
+    assert scene.said().startswith("This campaign is finished.")
+
+
+def test_what_was_noticed_about_its_lists_stays_behind_the_end(scene):
+    scene.sending.noticed = ["r.csv:1:7: 2 of 3 rows say no"]
+    scene.run(60)
+    first, *rest = scene.said().splitlines()
+    assert first.startswith("This campaign is finished.")
+    assert rest == ["", "Please look at this:", "r.csv:1:7: 2 of 3 rows say no"]
+
+
+def test_a_campaign_that_is_wrong_is_told_what_is_wrong_and_tried_again_when_it_has_changed(scene, folder):
+    folder(text="Hello {{ nick_name }}\n")
+    scene.run(10)
+    assert scene.sending.sent == []
+    said = scene.said()
+    assert said.startswith("This campaign was not sent: one thing is wrong with it.")
+    assert "nick_name" in said
+    assert "body.txt.j2" in said
+    folder()
+    scene.run(10)
+    assert scene.sending.sent == ["spring"]
+
+
+def test_a_campaign_refused_at_its_opening_is_told_so(scene):
+    scene.sending.status = Refused([Problem("a", 1, 0, "one"), Problem("b", 2, 0, "two")])
+    scene.run(15)
+    assert "2 things are wrong with it" in scene.said()
+    assert "b:2: two" in scene.said()
+
+
+def test_a_campaign_stopped_before_its_end_says_so(scene):
+    scene.sending.status = 3
+    scene.run(4)
+    scene.watching.stop()
+    scene.run(15)
+    assert "The service was stopped before the end" in scene.said()
+
+
+def test_a_fault_of_ours_is_told_and_the_others_go_on(scene, folder):
+    scene.sending.status = OwnFault("the disk is full")
+    scene.run(15)
+    assert scene.said() == "This campaign could not be sent: the disk is full\n"
+    scene.sending.status = 0
+    folder(name="summer")
+    scene.run(15)
+    assert scene.sending.sent == ["spring", "summer"]
+
+
+def test_several_are_sent_at_once(scene, folder):
+    scene.sending.takes = 100.0
+    folder(name="summer")
+    scene.run(10)
+    assert sorted(scene.sending.sent) == ["spring", "summer"]
+
+
+def test_what_is_no_campaign_is_told_why(scene):
+    (scene.root / "yml").mkdir()
+    (scene.root / "yml" / "campaign.yml").write_text("")
+    scene.run(10)
+    assert "campaign.yaml" in scene.said("yml")
+
+
+def test_a_root_that_is_gone_is_waited_for(scene, tmp_path):
+    scene.run(1)
+    os.rename(tmp_path, f"{tmp_path}.away")
+    scene.run(10)
+    os.rename(f"{tmp_path}.away", tmp_path)
+    scene.run(10)
+    assert scene.sending.sent == ["spring"]
+
+
+def test_watching_goes_on_after_an_error_and_can_still_be_stopped(scene, monkeypatch):
+    monkeypatch.setattr(module, "scan", lambda *_: 1 / 0)
+    scene.run(6)
+    monkeypatch.undo()
+    scene.run(10)
+    assert scene.sending.sent == ["spring"]
+    scene.watching.stop()
+    assert scene.ended == [None]
+
+
+def test_stopped_it_starts_nothing_more(scene, folder):
+    scene.run(0.5)
+    scene.watching.stop()
+    scene.watching.stop()
+    assert scene.ended == [None]
+    scene.run(20)
+    assert scene.sending.sent == []
+
+
+def test_a_status_that_cannot_be_written_stops_nothing(scene, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_status", full)
+    scene.run(20)
+    assert scene.sending.sent == ["spring"]
+
+
+def test_a_campaign_that_has_paused_itself_says_why_and_what_to_do(scene):
+    scene.sending.status = 3
+    scene.sending.pauses = {"spring": "the template does not come to an end: 3 rows in a row"}
+    scene.run(20)
+    said = scene.said()
+    assert said.startswith("This campaign has paused itself: the template does not come to an end: 3 rows in a row.")
+    assert "--accept-changes" in said
+
+
+@pytest.mark.parametrize(
+    "trouble", [ZeroDivisionError(), RecursionError(), OSError(40, "x"), WorkerFailedError("trace")]
+)
+def test_a_surprise_is_told_as_a_fault_of_bulkmail(scene, trouble):
+    scene.checking.trouble = trouble
+    scene.run(10)
+    assert scene.said().startswith("This campaign was not sent, or not to its end: bulkmail has an error in itself.")
+    assert "log" in scene.said()
+
+
+def test_a_campaign_that_ends_early_by_itself_is_not_told_that_the_service_was_stopped(scene):
+    scene.sending.status = 3
+    scene.run(15)
+    assert scene.said().startswith("This campaign stopped before its end, or its last report could not be written.")
+
+
+def test_a_link_in_the_watched_folder_is_told_in_the_log_alone(scene, tmp_path_factory):
+    victim = tmp_path_factory.mktemp("victim")
+    (victim / "STATUS.txt").write_text("precious")
+    (scene.root / "c").symlink_to(victim)
+    scene.run(10)
+    assert (victim / "STATUS.txt").read_text() == "precious"
+
+
+def test_a_campaign_that_is_replaced_by_a_link_while_it_is_sent_is_not_written_through(scene, tmp_path_factory):
+    victim = tmp_path_factory.mktemp("victim")
+    (victim / "STATUS.txt").write_text("precious")
+    scene.sending.takes = 20.0
+    scene.run(6)
+    os.rename(scene.root / "spring", tmp_path_factory.mktemp("moved") / "spring")
+    (scene.root / "spring").symlink_to(victim)
+    scene.run(30)
+    assert (victim / "STATUS.txt").read_text() == "precious"
+    assert sorted(os.listdir(victim)) == ["STATUS.txt"]
+
+
+def test_looking_takes_a_twentieth_of_the_time_at_most(scene, monkeypatch):
+    looks = []
+
+    def slow(root, now):
+        looks.append(now)
+        scene.clock.rightNow += 1.0
+        return []
+
+    scene.run(1)
+    monkeypatch.setattr(module, "scan", slow)
+    scene.run(100)
+    assert 3 <= len(looks) <= 6
+
+
+def test_what_is_being_checked_ends_with_the_watching(scene):
+    scene.watching.stop()
+    assert scene.checking.stopped

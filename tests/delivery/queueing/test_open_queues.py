@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from bulkmail.mail import OwnFault
+from bulkmail.routing import RouteFailure
+
+
+@pytest.fixture
+def one(world):
+    made = world()
+    made.farm.obliging()
+    return made
+
+
+def opened(one, domains):
+    """The queues of a campaign with a row at each domain, open and routed."""
+    run = one.campaign(dict.fromkeys(domains, 1), run=False)
+    one.feeder.runs[run.id] = run
+    queues = one.feeder.open_queues
+    for queue_id, campaign_id, domain in one.store.backlog(0, 100):
+        queues.open(queue_id, campaign_id, domain)
+    return run, queues
+
+
+def test_a_queue_is_open_once_and_supplies_the_lane_of_its_site(one):
+    site = one.routes["a.example"] = one.routes["b.example"] = one.site("mx.example")
+    _, queues = opened(one, ["a.example", "b.example"])
+    assert list(queues.lanes) == [site.key]
+    (lane,) = queues.lanes.values()
+    assert {queue.domain for queue in queues.supply_of(lane).queues} == {"a.example", "b.example"}
+    assert {queue.lane for queue in queues.queues.values()} == {lane}
+    first = next(iter(queues.queues.values()))
+    queues.open(first.id, 1, first.domain)
+    assert len(one.routed) == 2, "an open queue is not routed again"
+
+
+def test_a_closed_queue_supplies_nothing_and_makes_room(one):
+    told = []
+    _, queues = opened(one, ["a.example"])
+    queues.on_room(lambda: told.append(queues.room))
+    (queue,) = queues.queues.values()
+    queues.close(queue)
+    assert (queues.queues, len(queues.supply_of(queue.lane).queues), told) == ({}, 0, [True])
+
+
+@pytest.mark.parametrize("why", ["unknown campaign", "withheld", "remote"])
+def test_some_queues_are_not_opened(one, why):
+    run = one.campaign({"a.example": 1}, run=False)
+    queues = one.feeder.open_queues
+    if why != "unknown campaign":
+        one.feeder.runs[run.id] = run
+    run.withheld = why == "withheld"
+    if why == "remote":
+        queues.share(SimpleNamespace(is_remote=lambda _: True))
+    queues.open(1, run.id, "a.example")
+    assert (queues.queues, one.routed) == ({}, [])
+
+
+def test_where_another_machine_takes_the_site_the_queue_closes(one):
+    async def ours(queue, site):
+        return site.name != "a.example"
+
+    one.feeder.open_queues.share(SimpleNamespace(is_remote=lambda _: False, ours=ours))
+    _, queues = opened(one, ["a.example", "b.example"])
+    assert {queue.domain for queue in queues.queues.values()} == {"b.example"}
+
+
+def test_a_fault_of_the_resolver_pauses_and_closes_the_queue(one):
+    one.routes["a.example"] = OwnFault("no nameserver answers")
+    _, queues = opened(one, ["a.example"])
+    assert (queues.queues, one.pause.fault) == ({}, "no nameserver answers")
+
+
+def test_a_domain_that_does_not_exist_ends_its_recipients_and_one_that_may_come_waits(one):
+    one.routes["gone.example"] = RouteFailure(True, "bad-domain", "gone.example does not exist")
+    one.routes["later.example"] = RouteFailure(False, "dns", "later.example: SERVFAIL")
+    run, _ = opened(one, ["gone.example", "later.example"])
+    one.run(5.0)
+    assert one.statuses(run) == {"bounced": 1, "deferred": 1}
+
+
+def test_a_lane_that_another_machine_gets_is_left_and_forgotten_when_it_is_empty(one):
+    run, queues = opened(one, ["a.example"])
+    (lane,) = queues.lanes.values()
+    run.withheld = True  # nothing opens the queue again
+    assert [queue.domain for queue in queues.leave(lane)] == ["a.example"]
+    assert (lane.closed, queues.queues) == (True, {})
+    assert lane not in [known for key, known in queues.lanes.items() if key == "a.example"]
+    one.run(1.0)
+    queues.forget_unused()
+    assert queues.lanes == {}
+
+
+def test_nothing_is_routed_to_a_lane_after_the_stop(one):
+    waits = Deferred()
+
+    async def route(_):
+        await waits
+        return one.site("a.example")
+
+    one.feeder.open_queues._route_domain = route
+    _, queues = opened(one, ["a.example"])
+    queues.stop()
+    waits.callback(None)
+    assert (queues.queues, queues.lanes) == ({}, {})
