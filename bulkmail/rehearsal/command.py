@@ -34,7 +34,7 @@ from zope.interface import implementer
 from bulkmail.rehearsal.certificates import Authority
 from bulkmail.rehearsal.dns import Answers, listen
 from bulkmail.rehearsal.farm import Farm, require_loopback
-from bulkmail.rehearsal.scene import Scene
+from bulkmail.rehearsal.network import SimulatedNetwork
 from bulkmail.rehearsal.store import NoStore, Store
 from bulkmail.rehearsal.zone import EVERYONE, Zone, hosts_table
 
@@ -77,7 +77,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         metavar="N",
         help="divides every wait; `real` is 1 (default 600)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="another seed, another scene (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed draws other shares (default 0)")
     parser.add_argument("--all", default="", choices=sorted(EVERYONE), metavar="PERSONA", help="every domain is this")
     parser.add_argument("--smtp-port", type=int, default=0, metavar="N", help="of all mail servers; 0: any free one")
     parser.add_argument(
@@ -124,7 +124,7 @@ class Rehearsal:
             ca = os.path.join(options.store, _CA)
             with open(ca, "wb") as file:
                 file.write(authority.pem)
-        self._scene = Scene(
+        self._network = SimulatedNetwork(
             zone,
             clock=time.monotonic,
             now=time.time,
@@ -133,9 +133,9 @@ class Rehearsal:
             speed=options.speed,
         )
         addresses = min(options.addresses, _descriptors() // 3)
-        self._farm = Farm(reactor, self._scene, authority.server, port=options.smtp_port, addresses=addresses)
+        self._farm = Farm(reactor, self._network, authority.server, port=options.smtp_port, addresses=addresses)
         relay = self._farm.open()
-        answers = Answers(zone, self._farm.address_of, self._scene.totals)
+        answers = Answers(zone, self._farm.address_of, self._network.totals)
         self._dns: tuple[Any, ...] = listen(reactor, answers, require_loopback("127.0.0.1"))
         self.ready = {
             "dns": f"127.0.0.1:{self._dns[0].getHost().port}",
@@ -159,7 +159,7 @@ class Rehearsal:
     def summary(self) -> dict[str, float]:
         """What happened; everything is written."""
         self._store.close()
-        return {**self._scene.totals.as_dict(), "seconds": round(time.monotonic() - self._began, 3)}
+        return {**self._network.totals.as_dict(), "seconds": round(time.monotonic() - self._began, 3)}
 
 
 def _say(facts: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from twisted.protocols.basic import Int16StringReceiver
 from twisted.python.failure import Failure
 
 from bulkmail.rehearsal.behaviour import DnsKind
-from bulkmail.rehearsal.scene import Totals
+from bulkmail.rehearsal.network import Totals
 from bulkmail.rehearsal.zone import Zone
 
 TTL = 300

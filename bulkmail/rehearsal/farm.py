@@ -14,8 +14,8 @@ from twisted.internet.error import CannotListenError
 
 from bulkmail.rehearsal.behaviour import Persona
 from bulkmail.rehearsal.certificates import TlsOf
+from bulkmail.rehearsal.network import Exchanger, SimulatedNetwork
 from bulkmail.rehearsal.personas import PERSONAS
-from bulkmail.rehearsal.scene import Exchanger, Scene
 from bulkmail.rehearsal.server import MxFactory
 from bulkmail.rehearsal.zone import RELAY, Place
 
@@ -38,10 +38,12 @@ def require_loopback(ip: str) -> str:
 class Farm:
     """``port``: of all addresses, 0 for any free one; ``addresses``: so many listen at most."""
 
-    def __init__(self, reactor: Any, scene: Scene, tls_of: TlsOf, *, port: int = 0, addresses: int = 2000) -> None:
+    def __init__(
+        self, reactor: Any, network: SimulatedNetwork, tls_of: TlsOf, *, port: int = 0, addresses: int = 2000
+    ) -> None:
         self.port = port
         self._reactor = reactor
-        self._scene = scene
+        self._network = network
         self._tls_of = tls_of
         # the last ones are kept for personas that come late
         self._room = max(addresses, 2 * len(PERSONAS)) - len(PERSONAS)
@@ -64,7 +66,7 @@ class Farm:
         ip = self._by_host.get(host)
         if ip is not None:
             return ip
-        found = self._scene.zone.host(host)
+        found = self._network.zone.host(host)
         if found is None:
             return None
         persona, place = found
@@ -112,7 +114,7 @@ class Farm:
         return ip
 
     def _listen(self, exchanger: Exchanger) -> None:
-        factory = MxFactory(self._scene, exchanger, self._tls_of)
+        factory = MxFactory(self._network, exchanger, self._tls_of)
         listening = self._reactor.listenTCP(self.port, factory, backlog=_BACKLOG, interface=exchanger.ip)
         self.port = listening.getHost().port
         if exchanger.persona.window:  # what it accepts inherits it; none has been accepted yet
@@ -121,10 +123,10 @@ class Farm:
 
     def _sweep(self) -> None:
         self._sweeping = self._reactor.callLater(_SWEEP, self._sweep)
-        now = self._scene.clock()
-        for connection in list(self._scene.connections):
+        now = self._network.clock()
+        for connection in list(self._network.connections):
             connection.sweep(now)
-        self._scene.store.flush()
+        self._network.store.flush()
 
     def close(self) -> None:
         """Close everything; what was taken is written."""
@@ -135,9 +137,9 @@ class Farm:
             listening.stopListening()
         for hole in self._holes:
             hole.close()
-        for connection in list(self._scene.connections):
+        for connection in list(self._network.connections):
             connection.abort()
-        self._scene.store.flush()
+        self._network.store.flush()
 
     def __repr__(self) -> str:
-        return f"<Farm on port {self.port}, {len(self._ports)} addresses, {len(self._scene.connections)} connections>"
+        return f"<Farm on port {self.port}, {len(self._ports)} addresses, {len(self._network.connections)} connections>"

@@ -1,4 +1,4 @@
-"""The sockets of an exchanger: a Twisted protocol around one `Dialogue`."""
+"""The sockets of an exchanger: a Twisted protocol around one `ServerSession`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from zope.interface import implementer
 
 from bulkmail.rehearsal.behaviour import Tls
 from bulkmail.rehearsal.certificates import TlsOf
-from bulkmail.rehearsal.dialogue import Dialogue
-from bulkmail.rehearsal.scene import Exchanger, Scene
+from bulkmail.rehearsal.network import Exchanger, SimulatedNetwork
+from bulkmail.rehearsal.session import ServerSession
 
 _BACKLOG_CAP = 262_144  # bytes that wait while a reply does
-_PATIENCE = 300.0  # RFC 5321 4.5.3.2.7
-_GRUDGE = 900.0  # how long a connection to which nothing more is said is kept
-_POUR_CAP = 64 << 20  # bytes
-_POUR = 65_536  # bytes at once
+_PATIENCE = 300.0  # seconds; RFC 5321 4.5.3.2.7
+_LINGER = 900.0  # seconds that a connection on which nothing more is said is kept
+_REPEAT_CAP = 64 << 20  # bytes
+_REPEAT_BLOCK = 65_536  # bytes at once
 
 
 @implementer(IHandshakeListener)
@@ -27,49 +27,49 @@ class MxConnection(Protocol):
 
     transport: Any
 
-    def __init__(self, scene: Scene, exchanger: Exchanger, tls_of: TlsOf) -> None:
-        self._scene = scene
+    def __init__(self, network: SimulatedNetwork, exchanger: Exchanger, tls_of: TlsOf) -> None:
+        self._network = network
         self._exchanger = exchanger
         self._tls_of = tls_of
         self._active_at = 0.0
         self._paused = False
         self._inside = False
         self._slow: Any = None  # the timer of a persona that reads slowly
-        self._dialogue: Dialogue | None = None
+        self._session: ServerSession | None = None
 
     def connectionMade(self) -> None:
         """Greet."""
-        scene, exchanger = self._scene, self._exchanger
-        scene.totals.connections += 1
-        scene.connections[self] = None
-        self._active_at = scene.clock()
+        network, exchanger = self._network, self._exchanger
+        network.totals.connections += 1
+        network.connections[self] = None
+        self._active_at = network.clock()
         client = self.transport.getPeer().host
         self._group = (exchanger.group, client)
         self._inside = True
-        welcome = scene.enter(self._group, exchanger.persona.connections)
-        self._dialogue = Dialogue(scene, exchanger, self, client, scene.totals.connections)
+        welcome = network.enter(self._group, exchanger.persona.connections)
+        self._session = ServerSession(network, exchanger, self, client, network.totals.connections)
         self.transport.setTcpNoDelay(True)
-        self._dialogue.begin(welcome=welcome)
+        self._session.begin(welcome=welcome)
 
     def dataReceived(self, data: bytes) -> None:
         """Twisted hands over what came, in clear."""
-        dialogue = self._dialogue
-        assert dialogue is not None, "data comes on a connection"
-        if dialogue.deaf:
+        session = self._session
+        assert session is not None, "data comes on a connection"
+        if session.finished:
             return
-        self._active_at = self._scene.clock()
-        dialogue.receive(data)
-        if dialogue.held and dialogue.backlog > _BACKLOG_CAP and not self._paused:
+        self._active_at = self._network.clock()
+        session.receive(data)
+        if session.held and session.backlog > _BACKLOG_CAP and not self._paused:
             self._paused = True
             self.transport.pauseProducing()
         reads = self._exchanger.persona.reads
         if reads and not self._slow:
             self.transport.pauseProducing()
-            self._slow = self._scene.call_later(len(data) / reads / self._scene.speed, self._read_on)
+            self._slow = self._network.call_later(len(data) / reads / self._network.speed, self._read_on)
 
     def _read_on(self) -> None:
         self._slow = None
-        if self._dialogue is not None and not self._dialogue.deaf:
+        if self._session is not None and not self._session.finished:
             self.transport.resumeProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
@@ -77,22 +77,22 @@ class MxConnection(Protocol):
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
-        if self._dialogue is not None:
-            self._dialogue.lost()
+        if self._session is not None:
+            self._session.lost()
         self._leave()
-        self._scene.connections.pop(self, None)
+        self._network.connections.pop(self, None)
 
     def handshakeCompleted(self) -> None:
         """TLS stands."""
-        if self._dialogue is not None:
-            self._dialogue.tls_started()
+        if self._session is not None:
+            self._session.tls_started()
 
     def _leave(self) -> None:
         if self._inside:
             self._inside = False
-            self._scene.leave(self._group)
+            self._network.leave(self._group)
 
-    # What the dialogue does
+    # What the session does
 
     def write(self, data: bytes) -> None:
         """Send."""
@@ -115,9 +115,9 @@ class MxConnection(Protocol):
         """Send what is written, then close this direction; what is read is forgotten."""
         self.transport.loseWriteConnection()
 
-    def pour(self, data: bytes) -> None:
+    def repeat(self, data: bytes) -> None:
         """Send this again and again, as fast as it is taken, up to a cap."""
-        self.transport.registerProducer(_Pouring(self.transport, data), False)
+        self.transport.registerProducer(_RepeatingProducer(self.transport, data), False)
 
     def stop_reading(self) -> None:
         """Take nothing from the client any more."""
@@ -136,25 +136,25 @@ class MxConnection(Protocol):
 
     def sweep(self, now: float) -> None:
         """Close where nothing has been heard for long; never sooner than 10 seconds, however fast the world goes."""
-        dialogue = self._dialogue
-        if dialogue is None or dialogue.held:
+        session = self._session
+        if session is None or session.held:
             return
-        patience = max(10.0, (_GRUDGE if dialogue.deaf else _PATIENCE) / self._scene.speed)
+        patience = max(10.0, (_LINGER if session.finished else _PATIENCE) / self._network.speed)
         if now - self._active_at > patience:
-            if dialogue.deaf:
+            if session.finished:
                 self.abort()
             else:
-                dialogue.hang_up(b"421 4.4.2 Nothing was heard for too long\r\n")
+                session.time_out()
 
 
 @implementer(IPullProducer)
-class _Pouring:
+class _RepeatingProducer:
     """The same bytes again and again."""
 
     def __init__(self, transport: Any, data: bytes) -> None:
         self._transport = transport
-        self._data = data * max(1, _POUR // max(1, len(data)))
-        self._left = _POUR_CAP if data else 0
+        self._data = data * max(1, _REPEAT_BLOCK // max(1, len(data)))
+        self._left = _REPEAT_CAP if data else 0
 
     def resumeProducing(self) -> None:
         """The transport takes more."""
@@ -174,11 +174,11 @@ class MxFactory(Factory):
 
     noisy = False
 
-    def __init__(self, scene: Scene, exchanger: Exchanger, tls_of: TlsOf) -> None:
-        self._scene = scene
+    def __init__(self, network: SimulatedNetwork, exchanger: Exchanger, tls_of: TlsOf) -> None:
+        self._network = network
         self._exchanger = exchanger
         self._tls_of = tls_of
 
     def buildProtocol(self, addr: IAddress | None) -> MxConnection:  # noqa: ARG002
         """A client has connected."""
-        return MxConnection(self._scene, self._exchanger, self._tls_of)
+        return MxConnection(self._network, self._exchanger, self._tls_of)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from json.encoder import encode_basestring_ascii as _quoted
+from typing import NamedTuple
 
 MESSAGES = "messages.bin"
 RECEIVED = "received.jsonl"
@@ -37,6 +38,20 @@ class Received:
     answered: bool  # False: the sender was never told that it is kept
 
 
+class ReceivedMessage(NamedTuple):
+    """One message as an exchanger took it. ``at``: seconds since the epoch; ``ip``: of the exchanger."""
+
+    at: float
+    mx: str
+    ip: str
+    source_ip: str
+    mail_from: str
+    recipients: list[str]
+    message: bytes  # the dots unstuffed
+    tls: str  # such as TLSv1.3; empty in clear
+    answered: bool  # False: the sender was never told that it is kept
+
+
 def message_id_of(message: bytes) -> str:
     """The Message-ID, angle brackets included; ``""`` where there is none."""
     start = message.find(b"\r\nMessage-ID: <")
@@ -53,19 +68,7 @@ def message_id_of(message: bytes) -> str:
 class NoStore:
     """Keeps nothing."""
 
-    def add(
-        self,
-        *,
-        at: float,
-        mx: str,
-        ip: str,
-        source_ip: str,
-        mail_from: str,
-        recipients: list[str],
-        message: bytes,
-        tls: str,
-        answered: bool,
-    ) -> None:
+    def add(self, received: ReceivedMessage) -> None:
         """A message was kept."""
 
     def flush(self) -> None:
@@ -90,37 +93,25 @@ class Store(NoStore):
         self._messages: list[bytes] = []
         self._held = 0
 
-    def add(
-        self,
-        *,
-        at: float,
-        mx: str,
-        ip: str,
-        source_ip: str,
-        mail_from: str,
-        recipients: list[str],
-        message: bytes,
-        tls: str,
-        answered: bool,
-    ) -> None:
+    def add(self, received: ReceivedMessage) -> None:
         """Keep a message: at the next `flush`, or when much is held back."""
-        size = len(message)
+        size = len(received.message)
         offset, length = "null", 0
         if self._left > 0:
             self._left -= 1
             offset, length = str(self._offset), size
             self._offset += size
-            self._messages.append(message)
+            self._messages.append(received.message)
             self._held += size
         head = (
-            f'{{"at":{at:.6f},"mx":{_quoted(mx)},"ip":"{ip}","source_ip":"{source_ip}",'
-            f'"mail_from":{_quoted(mail_from)},"rcpt":'
+            f'{{"at":{received.at:.6f},"mx":{_quoted(received.mx)},"ip":"{received.ip}",'
+            f'"source_ip":"{received.source_ip}","mail_from":{_quoted(received.mail_from)},"rcpt":'
         )
         tail = (
-            f',"message_id":{_quoted(message_id_of(message))},"size":{size},"offset":{offset},"length":{length},'
-            f'"tls":"{tls}","answered":{"true" if answered else "false"}}}\n'
+            f',"message_id":{_quoted(message_id_of(received.message))},"size":{size},"offset":{offset},"length":{length},'
+            f'"tls":"{received.tls}","answered":{"true" if received.answered else "false"}}}\n'
         )
-        for recipient in recipients:
+        for recipient in received.recipients:
             self._lines.append(head + _quoted(recipient) + tail)
         if self._held > _FLUSH_AT or len(self._lines) > 10_000:
             self.flush()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING
 
 from bulkmail.rehearsal.behaviour import Behaviour, Step, Tls
 from bulkmail.rehearsal.body import Body
 from bulkmail.rehearsal.personas import asked_for
-
-if TYPE_CHECKING:
-    from bulkmail.rehearsal.dialogue import Dialogue
+from bulkmail.rehearsal.scripted import ScriptedReplies
+from bulkmail.rehearsal.speaker import Speaker
+from bulkmail.rehearsal.store import ReceivedMessage
 
 _PATH = rb'<([^">]*(?:"(?:[^"\\]|\\.)*"[^">]*)*)> *(.*)'
 _MAIL = re.compile(rb"FROM: *" + _PATH, re.IGNORECASE)
@@ -21,21 +20,21 @@ _BDAT = re.compile(rb"(\d{1,9})( LAST)?", re.IGNORECASE)
 
 
 def _nothing_yet() -> None:
-    """In the middle of a message nothing is said as a rule."""
+    """Say nothing: the usual reply in the middle of a message."""
 
 
 class Transaction:
-    """The transaction under way on one connection, and the memory of how many there were."""
+    """The transaction under way on one connection. ``reading``: a body is read, not commands."""
 
     __slots__ = (
-        *("_at_dot", "_body", "_dialogue", "_message", "_midway", "_recipients", "_sender", "_utf8"),
-        *("messages", "reading"),
+        *("_at_dot", "_body", "_message", "_midway", "_recipients", "_replies", "_sender", "_speaker", "_utf8"),
+        "reading",
     )
 
-    def __init__(self, dialogue: Dialogue) -> None:
-        self.messages = 0  # sent on this connection, kept or not
-        self.reading = False  # a body, not commands
-        self._dialogue = dialogue
+    def __init__(self, speaker: Speaker, replies: ScriptedReplies) -> None:
+        self.reading = False
+        self._speaker = speaker
+        self._replies = replies
         self._message: bytes | None = None  # complete, its reply not given yet
         self.reset()
 
@@ -50,74 +49,74 @@ class Transaction:
         self._message = None
 
     def mail(self, rest: bytes) -> None:
-        """MAIL."""
-        dialogue, persona = self._dialogue, self._dialogue.persona
+        """Answer MAIL; ``rest``: what stood behind the verb."""
+        speaker, persona = self._speaker, self._speaker.persona
         found = _MAIL.fullmatch(rest)
-        if not dialogue.greeted or self._sender is not None:
-            dialogue.refuse(b"503 5.5.1 Not now\r\n")
+        if not speaker.client.greeted or self._sender is not None:
+            speaker.refuse(b"503 5.5.1 Not now\r\n")
         elif found is None:
-            dialogue.refuse(b"501 5.5.4 Syntax: MAIL FROM:<address>\r\n")
-        elif persona.tls is Tls.REQUIRED and not dialogue.tls:
-            dialogue.refuse(b"530 5.7.0 Must issue a STARTTLS command first\r\n")
-        elif persona.messages and self.messages >= persona.messages:
-            dialogue.scene.totals.turned_away += 1
-            dialogue.hang_up(persona.messages_reply)
-        elif persona.rate and dialogue.scene.too_fast((dialogue.exchanger.group, dialogue.client), persona.rate):
-            dialogue.refuse(persona.rate_reply)
+            speaker.refuse(b"501 5.5.4 Syntax: MAIL FROM:<address>\r\n")
+        elif persona.tls is Tls.REQUIRED and not speaker.client.tls:
+            speaker.refuse(b"530 5.7.0 Must issue a STARTTLS command first\r\n")
+        elif persona.messages and speaker.client.messages >= persona.messages:
+            speaker.network.totals.turned_away += 1
+            speaker.hang_up(persona.messages_reply)
+        elif persona.rate and speaker.network.too_fast((speaker.exchanger.group, speaker.client.ip), persona.rate):
+            speaker.refuse(persona.rate_reply)
         else:
             self._check_parameters(found[1], found[2])
 
     def _check_parameters(self, sender: bytes, parameters: bytes) -> None:
-        dialogue, persona = self._dialogue, self._dialogue.persona
+        speaker, persona = self._speaker, self._speaker.persona
         size = _SIZE.search(parameters) if parameters else None
         utf8 = b"SMTPUTF8" in parameters.upper().split()
         if size is not None and int(size[1]) > persona.size:
-            dialogue.refuse(b"552 5.3.4 Message size exceeds fixed limit\r\n")
+            speaker.refuse(b"552 5.3.4 Message size exceeds fixed limit\r\n")
         elif utf8 and not persona.smtputf8:
-            dialogue.refuse(b"555 5.5.4 SMTPUTF8 is not offered\r\n")
+            speaker.refuse(b"555 5.5.4 SMTPUTF8 is not offered\r\n")
         else:
-            dialogue.meet(Step.MAIL, partial(self._take_sender, sender, utf8))
+            self._replies.at(Step.MAIL, partial(self._take_sender, sender, utf8))
 
     def _take_sender(self, sender: bytes, utf8: bool) -> None:
         self._sender = sender.decode("utf-8", "surrogateescape")
         self._utf8 = utf8
-        self._dialogue.say(b"250 2.1.0 Ok\r\n")
+        self._speaker.say(b"250 2.1.0 Ok\r\n")
 
     def rcpt(self, rest: bytes) -> None:
-        """RCPT."""
-        dialogue = self._dialogue
-        persona, exchanger, scene = dialogue.persona, dialogue.exchanger, dialogue.scene
+        """Answer RCPT."""
+        speaker = self._speaker
+        persona, exchanger, network = speaker.persona, speaker.exchanger, speaker.network
         if self._sender is None:
-            dialogue.refuse(b"503 5.5.1 MAIL first\r\n")
+            speaker.refuse(b"503 5.5.1 MAIL first\r\n")
             return
         found = _RCPT.fullmatch(rest)
         recipient = found[1].decode("utf-8", "surrogateescape") if found else ""
         local, at, domain = recipient.rpartition("@")
         if not at or not local:
-            dialogue.refuse(b"501 5.1.3 Syntax: RCPT TO:<address>\r\n")
+            speaker.refuse(b"501 5.1.3 Syntax: RCPT TO:<address>\r\n")
         elif len(self._recipients) >= persona.recipients:
-            dialogue.refuse(b"452 4.5.3 Too many recipients\r\n")
+            speaker.refuse(b"452 4.5.3 Too many recipients\r\n")
         elif not self._utf8 and not recipient.isascii():
-            dialogue.refuse(b"553 5.6.7 SMTPUTF8 is needed for this address\r\n")
-        elif not persona.relays and exchanger.hosts.isdisjoint(scene.zone.domain(domain.lower()).names):
-            dialogue.refuse(b"550 5.7.1 Relay access denied: this is no mail exchanger of that domain\r\n")
-        elif persona.greylist and scene.greylisted((dialogue.client, self._sender, recipient), persona.greylist):
-            dialogue.refuse(b"451 4.7.1 Greylisted, try again in %d seconds\r\n" % persona.greylist)
+            speaker.refuse(b"553 5.6.7 SMTPUTF8 is needed for this address\r\n")
+        elif not persona.relays and exchanger.hosts.isdisjoint(network.zone.domain(domain.lower()).names):
+            speaker.refuse(b"550 5.7.1 Relay access denied: this is no mail exchanger of that domain\r\n")
+        elif persona.greylist and network.greylisted((speaker.client.ip, self._sender, recipient), persona.greylist):
+            speaker.refuse(b"451 4.7.1 Greylisted, try again in %d seconds\r\n" % persona.greylist)
         else:
             behaviour = self._asked(recipient, local)
             if behaviour is None and exchanger.steps[Step.RCPT]:
-                behaviour = dialogue.conduct.find(Step.RCPT, recipient, recipient, local.lower())
+                behaviour = self._replies.find(Step.RCPT, recipient, recipient, local.lower())
             if behaviour is None:
                 self._take_recipient(recipient)
             else:
-                dialogue.conduct.do(behaviour, partial(self._take_recipient, recipient))
+                self._replies.play(behaviour, partial(self._take_recipient, recipient))
 
     def _asked(self, recipient: str, local: str) -> Behaviour | None:
-        """What the address itself asks for at RCPT; what it asks for at the dot is noted."""
+        """Return what the address itself asks for at RCPT; note what it asks for at the dot."""
         asked = asked_for(local)
         if asked is None:
             return None
-        if asked.tries and self._dialogue.scene.tried(("asked", recipient)) > asked.tries:
+        if asked.tries and self._speaker.network.count_try(("asked", recipient)) > asked.tries:
             return None
         if asked.step is Step.DOT:
             self._at_dot = self._at_dot or asked
@@ -126,61 +125,61 @@ class Transaction:
 
     def _take_recipient(self, recipient: str) -> None:
         self._recipients.append(recipient)
-        self._dialogue.say(b"250 2.1.5 Ok\r\n")
+        self._speaker.say(b"250 2.1.5 Ok\r\n")
 
     def data(self, rest: bytes) -> None:
-        """DATA."""
-        dialogue = self._dialogue
+        """Answer DATA: 354, or why not."""
+        speaker = self._speaker
         if self._sender is None or self._body is not None:
-            dialogue.refuse(b"503 5.5.1 Not now\r\n")
-        elif not self._recipients and not dialogue.persona.open_data:
-            dialogue.say(b"554 5.5.1 No valid recipients\r\n")  # they were refused already
+            speaker.refuse(b"503 5.5.1 Not now\r\n")
+        elif not self._recipients and not speaker.persona.open_data:
+            speaker.say(b"554 5.5.1 No valid recipients\r\n")  # they were refused already
         elif rest.strip():
-            dialogue.refuse(b"501 5.5.4 DATA takes no parameter\r\n")
-        elif self._recipients and dialogue.exchanger.steps[Step.DATA]:
-            dialogue.conduct.do(self._find(Step.DATA), self._invite)
+            speaker.refuse(b"501 5.5.4 DATA takes no parameter\r\n")
+        elif self._recipients and speaker.exchanger.steps[Step.DATA]:
+            self._replies.play(self._find(Step.DATA), self._invite)
         else:
             self._invite()
 
     def _find(self, step: Step) -> Behaviour | None:
-        """What is done to a whole message: known by its first recipient, if it has one."""
-        if not self._recipients or not self._dialogue.exchanger.steps[step]:
+        """Choose the behaviour for a whole message, known by its first recipient; None without recipients."""
+        if not self._recipients or not self._speaker.exchanger.steps[step]:
             return None
         first = self._recipients[0]
-        return self._dialogue.conduct.find(step, first, first, first.lower())
+        return self._replies.find(step, first, first, first.lower())
 
     def _invite(self) -> None:
-        self._body = Body(self._dialogue.persona.size)
+        self._body = Body(self._speaker.persona.size)
         self._midway = self._find(Step.BODY)
         self.reading = True
-        self._dialogue.say(b"354 End data with <CR><LF>.<CR><LF>\r\n")
+        self._speaker.say(b"354 End data with <CR><LF>.<CR><LF>\r\n")
 
     def bdat(self, rest: bytes) -> None:
-        """BDAT. Its bytes come whatever we think of it (RFC 3030 2)."""
+        """Begin to read a chunk. Its bytes come even where the command is refused (RFC 3030 2)."""
         found = _BDAT.fullmatch(rest)
-        if not self._dialogue.persona.chunking or found is None:
-            self._dialogue.refuse(b"501 5.5.4 Not understood\r\n")
+        if not self._speaker.persona.chunking or found is None:
+            self._speaker.refuse(b"501 5.5.4 Not understood\r\n")
             return
         if self._body is None:
-            self._body = Body(self._dialogue.persona.size)
+            self._body = Body(self._speaker.persona.size)
             self._midway = self._find(Step.BODY)
         self._body.chunked = True
         self._body.left, self._body.last = int(found[1]), found[2] is not None
         self.reading = True
 
     def read(self, buffer: bytes, at: int) -> tuple[int, bool]:
-        """Take from ``buffer[at:]``; where to go on, and whether the body, or its chunk, is complete."""
+        """Take from ``buffer[at:]``. Returns where to go on, and whether the body, or its chunk, is complete."""
         body = self._body
         assert body is not None, "a body is read only where there is one"
         at, done = body.read_counted(buffer, at) if body.chunked else body.read_dotted(buffer, at)
         midway = self._midway
         if midway is not None and body.size >= max(1, midway.after):
             self._midway = None
-            self._dialogue.conduct.do(midway, _nothing_yet)
-        if done and not self._dialogue.deaf:
+            self._replies.play(midway, _nothing_yet)
+        if done and not self._speaker.finished:
             self.reading = False
             if body.chunked:
-                self._dialogue.conduct.do(self._find(Step.CHUNK), partial(self._end_chunk, body))
+                self._replies.play(self._find(Step.CHUNK), partial(self._end_chunk, body))
             else:
                 self._complete(body)
         return at, done
@@ -189,57 +188,59 @@ class Transaction:
         if body.last:
             self._complete(body)
         elif self._recipients:
-            self._dialogue.say(b"250 2.0.0 %d bytes\r\n" % body.size)
+            self._speaker.say(b"250 2.0.0 %d bytes\r\n" % body.size)
         else:
-            self._dialogue.say(b"503 5.5.1 RCPT first\r\n")
+            self._speaker.say(b"503 5.5.1 RCPT first\r\n")
 
     def _complete(self, body: Body) -> None:
-        dialogue = self._dialogue
+        speaker = self._speaker
         message = body.message()
         if not self._recipients:
-            dialogue.say(b"554 5.5.1 No valid recipients\r\n")
-            self.end(keep=False)
+            speaker.say(b"554 5.5.1 No valid recipients\r\n")
+            self._end(keep=False)
         elif message is None:
-            dialogue.refuse(b"552 5.3.4 Message too large\r\n")
-            self.end(keep=False)
+            speaker.refuse(b"552 5.3.4 Message too large\r\n")
+            self._end(keep=False)
         else:
             self._message = message
-            dialogue.conduct.do(self._at_dot or self._find(Step.DOT), self._accept)
+            self._replies.play(self._at_dot or self._find(Step.DOT), self._accept, self._end)
 
     def _accept(self) -> None:
         self._keep(answered=True)
-        self._dialogue.say(b"250 2.0.0 Ok: queued as %X\r\n" % (0x4000000 + self._dialogue.scene.totals.messages))
-        self.end(keep=False)
+        self._speaker.say(b"250 2.0.0 Ok: queued as %X\r\n" % (0x4000000 + self._speaker.network.totals.messages))
+        self._end(keep=False)
 
     def abandon(self) -> None:
-        """The client has gone while its message waited for a reply."""
+        """End with the connection; a message that waited for its reply is kept."""
         if self._message is not None:
             self._keep(answered=False)
 
     def _keep(self, *, answered: bool) -> None:
-        message, dialogue = self._message, self._dialogue
+        message, speaker = self._message, self._speaker
         assert message is not None, "only a complete message is kept"
         self._message = None
-        scene, exchanger = dialogue.scene, dialogue.exchanger
-        scene.totals.kept(len(self._recipients), len(message), answered=answered)
-        scene.store.add(
-            at=scene.now(),
-            mx=exchanger.name,
-            ip=exchanger.ip,
-            source_ip=dialogue.client,
-            mail_from=self._sender or "",
-            recipients=self._recipients,
-            message=message,
-            tls=dialogue.tls,
-            answered=answered,
+        network, exchanger, client = speaker.network, speaker.exchanger, speaker.client
+        network.totals.kept(len(self._recipients), len(message), answered=answered)
+        network.store.add(
+            ReceivedMessage(
+                at=network.now(),
+                mx=exchanger.name,
+                ip=exchanger.ip,
+                source_ip=client.ip,
+                mail_from=self._sender or "",
+                recipients=self._recipients,
+                message=message,
+                tls=client.tls,
+                answered=answered,
+            )
         )
 
-    def end(self, *, keep: bool) -> None:
-        """The message is dealt with; ``keep`` it, though its sender was not told so."""
+    def _end(self, keep: bool) -> None:
+        """End the message; ``keep`` it, though its sender is not told so."""
         if keep:
             self._keep(answered=False)
-        self.messages += 1
+        client, persona = self._speaker.client, self._speaker.persona
+        client.messages += 1
         self.reset()
-        persona = self._dialogue.persona
-        if persona.messages and self.messages >= persona.messages and not persona.messages_reply:
-            self._dialogue.hang_up()
+        if persona.messages and client.messages >= persona.messages and not persona.messages_reply:
+            self._speaker.hang_up()

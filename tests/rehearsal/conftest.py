@@ -13,10 +13,10 @@ import pytest
 from twisted.internet.task import Clock
 
 from bulkmail.rehearsal.behaviour import Behaviour, Persona
-from bulkmail.rehearsal.dialogue import Dialogue
+from bulkmail.rehearsal.network import Exchanger, SimulatedNetwork
 from bulkmail.rehearsal.personas import PERSONAS
-from bulkmail.rehearsal.scene import Exchanger, Scene
-from bulkmail.rehearsal.store import NoStore
+from bulkmail.rehearsal.session import ServerSession
+from bulkmail.rehearsal.store import NoStore, ReceivedMessage
 from bulkmail.rehearsal.zone import Zone
 
 MESSAGE = b"Message-ID: <a.b@news.example>\r\nSubject: hi\r\n\r\nhello\r\n"
@@ -28,18 +28,18 @@ class Kept(NoStore):
     def __init__(self) -> None:
         self.kept: list[dict[str, Any]] = []
 
-    def add(self, **facts: Any) -> None:
-        self.kept.append(facts)
+    def add(self, received: ReceivedMessage) -> None:
+        self.kept.append(received._asdict())
 
 
 class Talk:
-    """A client of one dialogue: `say` gives the replies to some bytes, as lines."""
+    """A client of one session: `say` gives the replies to some bytes, as lines."""
 
     def __init__(self, persona: Persona, *, speed: float = 1.0, domain: str = "", zone: Zone | None = None) -> None:
         self.clock = Clock()
         self.store = Kept()
         self.persona = persona
-        self.scene = Scene(
+        self.network = SimulatedNetwork(
             zone or Zone(),
             clock=self.clock.seconds,
             now=lambda: 1_700_000_000.0,
@@ -48,7 +48,7 @@ class Talk:
             speed=speed,
         )
         self.exchanger = Exchanger("127.77.0.9", persona)
-        for _, host in self.scene.zone.domain(domain or f"{persona.name}.test").hosts:
+        for _, host in self.network.zone.domain(domain or f"{persona.name}.test").hosts:
             self.exchanger.add(host)
         self.connect()
 
@@ -57,9 +57,9 @@ class Talk:
         self.written = b""
         self.closed = ""
         self.secured = False
-        self.scene.totals.connections += 1
-        self.dialogue = Dialogue(self.scene, self.exchanger, self, "127.0.0.1", self.scene.totals.connections)
-        self.dialogue.begin(welcome=welcome)
+        self.network.totals.connections += 1
+        self.session = ServerSession(self.network, self.exchanger, self, "127.0.0.1", self.network.totals.connections)
+        self.session.begin(welcome=welcome)
         return self.heard()
 
     # what a Link does
@@ -77,11 +77,11 @@ class Talk:
     def half_close(self) -> None:
         self.closed = "half-closed"
 
-    def pour(self, data: bytes) -> None:
-        self.poured = data
+    def repeat(self, data: bytes) -> None:
+        self.repeated = data
 
     def stop_reading(self) -> None:
-        self.closed = "deaf"
+        self.closed = "not read"
 
     def start_tls(self, hello: bytes = b"") -> None:
         self.secured = True
@@ -99,7 +99,7 @@ class Talk:
     def say(self, data: bytes | str) -> str:
         if isinstance(data, str):
             data = data.encode()
-        self.dialogue.receive(data)
+        self.session.receive(data)
         return self.heard()
 
     def hello(self) -> Talk:

@@ -21,7 +21,7 @@ def stuffed(message: bytes) -> bytes:
 
 
 def read_in_pieces(body: Body, wire: bytes, sizes: list[int]) -> tuple[bytes, bool]:
-    """What is left over, and whether the message ended. As the dialogue does it: what is not taken comes again."""
+    """What is left over, and whether the message ended. As the session does it: what is not taken comes again."""
     rest, at, turn = b"", 0, 0
     while at < len(wire):
         size = sizes[turn % len(sizes)]

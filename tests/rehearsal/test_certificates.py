@@ -54,16 +54,20 @@ def test_one_host_one_context(authority: Authority) -> None:
     assert authority.server("a.example") is not authority.server("b.example")
 
 
-def test_a_long_name_is_no_obstacle(authority: Authority) -> None:
-    authority.server("mx." + "a" * 60 + "." + "b" * 60 + ".example")
-
-
-def shown_by(authority: Authority, kind: Certificate) -> x509.Certificate:
+def shown_by(authority: Authority, kind: Certificate, host: str = "mx.example.org") -> x509.Certificate:
     context = SSL.Context(SSL.TLS_CLIENT_METHOD)
     context.set_cipher_list(b"DEFAULT:@SECLEVEL=0")
     client = SSL.Connection(context, None)
-    shake(client, authority.server("mx.example.org", kind).serverConnectionForTLS(None))
+    shake(client, authority.server(host, kind).serverConnectionForTLS(None))
     return client.get_peer_certificate(as_cryptography=True)
+
+
+def test_a_name_too_long_for_the_subject_stands_whole_in_the_alternative_names(authority: Authority) -> None:
+    host = "mx." + "a" * 60 + "." + "b" * 60 + ".example"
+    shown = shown_by(authority, Certificate.GOOD, host)
+    names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [host]
+    assert [name.value for name in shown.subject] == [host[:64]]  # RFC 5280 A.1: ub-common-name
 
 
 def test_certificates_with_something_wrong(authority: Authority) -> None:

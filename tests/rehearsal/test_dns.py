@@ -8,7 +8,7 @@ import dns.rdatatype
 import pytest
 
 from bulkmail.rehearsal.dns import Answers
-from bulkmail.rehearsal.scene import Totals
+from bulkmail.rehearsal.network import Totals
 from bulkmail.rehearsal.zone import Zone
 
 

@@ -9,8 +9,8 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.testing import MemoryReactorClock
 
 from bulkmail.rehearsal.farm import Farm, require_loopback
+from bulkmail.rehearsal.network import SimulatedNetwork
 from bulkmail.rehearsal.personas import PERSONAS
-from bulkmail.rehearsal.scene import Scene
 from bulkmail.rehearsal.store import NoStore
 from bulkmail.rehearsal.zone import Zone
 
@@ -29,14 +29,14 @@ class Planted:
         self.reactor = MemoryReactorClock()
         self.store = Flushed()
         zone = Zone(everywhere=everywhere)
-        self.scene = Scene(
+        self.network = SimulatedNetwork(
             zone,
             clock=self.reactor.seconds,
             now=self.reactor.seconds,
             call_later=self.reactor.callLater,
             store=self.store,
         )
-        self.farm = Farm(self.reactor, self.scene, lambda *_: None, port=2525, addresses=addresses)
+        self.farm = Farm(self.reactor, self.network, lambda *_: None, port=2525, addresses=addresses)
         self.relay = self.farm.open()
 
     @property
@@ -86,7 +86,7 @@ def test_a_persona_that_comes_late_gets_an_address_of_its_own() -> None:
     for number in range(500):
         planted.farm.address_of(f"mx.d{number}.example.org")
     for name in PERSONAS:
-        domain = planted.scene.zone.domain(f"{name}.test")
+        domain = planted.network.zone.domain(f"{name}.test")
         for _, host in domain.hosts:
             planted.farm.address_of(host)
     assert len(planted.bound) <= 2 * len(PERSONAS)

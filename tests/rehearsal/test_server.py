@@ -12,8 +12,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from bulkmail.rehearsal import body_of, read
+from bulkmail.rehearsal.network import Exchanger, SimulatedNetwork
 from bulkmail.rehearsal.personas import PERSONAS
-from bulkmail.rehearsal.scene import Exchanger, Scene
 from bulkmail.rehearsal.server import MxConnection, MxFactory
 from bulkmail.rehearsal.zone import Zone
 
@@ -23,12 +23,12 @@ class Site:
 
     def __init__(self, persona: str, speed: float = 1.0) -> None:
         self.clock = Clock()
-        self.scene = Scene(
+        self.network = SimulatedNetwork(
             Zone(), clock=self.clock.seconds, now=self.clock.seconds, call_later=self.clock.callLater, speed=speed
         )
         exchanger = Exchanger("127.77.0.2", PERSONAS[persona])
         exchanger.add(f"mx.{persona}.test")
-        self.factory = MxFactory(self.scene, exchanger, lambda *_: None)
+        self.factory = MxFactory(self.network, exchanger, lambda *_: None)
 
     def connect(self, client: str = "127.0.0.1") -> tuple[MxConnection, StringTransport]:
         transport = StringTransport(peerAddress=IPv4Address("TCP", client, 40000))
@@ -55,8 +55,8 @@ def test_a_connection_that_was_sent_away_gives_its_place_back_once() -> None:
     gone = [site.connect()[0] for _ in range(5)]
     for connection in gone:
         connection.connectionLost()
-    assert not site.scene.open
-    assert not site.scene.connections
+    assert not site.network.open
+    assert not site.network.connections
 
 
 def test_quit_gives_the_place_back_before_the_connection_is_gone() -> None:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bulkmail.rehearsal.store import MESSAGES, RECEIVED, Received, Store, body_of, message_id_of, read
+from bulkmail.rehearsal.store import MESSAGES, RECEIVED, Received, ReceivedMessage, Store, body_of, message_id_of, read
 
 ONE = b"Received: x\r\nMessage-ID: <a.b@news.example>\r\n\r\none\r\n"
 TWO = b"message-id:\r\n <c.d@news.example>\r\nSubject: x\r\n\r\ntwo \xff\r\n"
@@ -12,15 +12,17 @@ TWO = b"message-id:\r\n <c.d@news.example>\r\nSubject: x\r\n\r\ntwo \xff\r\n"
 
 def add(store: Store, message: bytes, *recipients: str, answered: bool = True) -> None:
     store.add(
-        at=1_700_000_000.25,
-        mx="mx.shop.example",
-        ip="127.77.0.5",
-        source_ip="127.0.0.1",
-        mail_from="news@shop.example",
-        recipients=list(recipients),
-        message=message,
-        tls="TLSv1.3",
-        answered=answered,
+        ReceivedMessage(
+            at=1_700_000_000.25,
+            mx="mx.shop.example",
+            ip="127.77.0.5",
+            source_ip="127.0.0.1",
+            mail_from="news@shop.example",
+            recipients=list(recipients),
+            message=message,
+            tls="TLSv1.3",
+            answered=answered,
+        )
     )
 
 

@@ -24,7 +24,7 @@ def test_what_is_kept(talk) -> None:
             "answered": True,
         }
     ]
-    totals = client.scene.totals
+    totals = client.network.totals
     assert (totals.messages, totals.recipients, totals.octets, totals.unanswered) == (1, 2, len(message), 0)
 
 
@@ -137,7 +137,7 @@ def test_421_to_the_mail_that_is_too_many(talk) -> None:
     assert not client.closed
     assert client.envelope() == ["421"]
     assert client.closed
-    assert client.scene.totals.turned_away == 1
+    assert client.network.totals.turned_away == 1
 
 
 def test_two_codes_at_the_dot(talk) -> None:
@@ -145,7 +145,7 @@ def test_two_codes_at_the_dot(talk) -> None:
     said = [client.send(f"u{number}@accept.test")[:3] for number in range(100)]
     assert 25 < said.count("451") < 75
     assert len(client.store.kept) == said.count("250")
-    assert client.scene.totals.deferred == said.count("451")
+    assert client.network.totals.deferred == said.count("451")
 
 
 @pytest.mark.parametrize(("then", "closed"), [(Then.CLOSE, "closed"), (Then.SILENCE, "")])
@@ -156,13 +156,13 @@ def test_a_message_kept_whose_reply_never_comes(talk, then: Then, closed: str) -
     client.connect()
     assert client.hello().send("anna@accept.test").startswith("250")
     assert [kept["answered"] for kept in client.store.kept] == [False, True]
-    assert client.scene.totals.unanswered == 1
+    assert client.network.totals.unanswered == 1
 
 
 def test_a_client_that_leaves_while_its_message_waits(talk) -> None:
     client = talk("accept", Behaviour(Step.DOT, wait=5.0))
     assert client.send("anna@accept.test") == ""
-    client.dialogue.lost()
+    client.session.lost()
     assert [kept["answered"] for kept in client.store.kept] == [False]
     client.clock.advance(10)
     assert len(client.store.kept) == 1
@@ -173,7 +173,7 @@ def test_a_client_that_waits(talk) -> None:
     client.send("anna@accept.test")
     client.clock.advance(5)
     assert client.heard().startswith("250")
-    client.dialogue.lost()
+    client.session.lost()
     assert [kept["answered"] for kept in client.store.kept] == [True]
 
 

@@ -16,7 +16,7 @@ _REMEMBERED = 1_000_000
 
 @dataclass
 class Totals:
-    """What happened so far. ``refused`` and ``deferred`` count replies from MAIL to the dot."""
+    """Counts of a rehearsal so far. ``refused`` and ``deferred`` count replies from MAIL to the dot."""
 
     connections: int = 0
     turned_away: int = 0  # with 421, at a limit
@@ -36,7 +36,7 @@ class Totals:
         self.octets += size
         self.unanswered += not answered
 
-    def said(self, reply: bytes) -> None:
+    def replied(self, reply: bytes) -> None:
         """Count a reply that was not the usual one."""
         if reply.startswith(b"5"):
             self.refused += 1
@@ -69,8 +69,8 @@ class Remembered:
         self._numbers[key] = number
 
 
-class Scene:
-    """The common part of a rehearsed world.
+class SimulatedNetwork:
+    """What the exchangers of a rehearsal have in common.
 
     ``clock``: monotonic seconds; ``now``: seconds since the epoch; ``call_later(seconds, call, *arguments)``; ``speed``
     divides all waits.
@@ -104,8 +104,8 @@ class Scene:
         """A number from 0 up to 1, the same for the same seed and parts."""
         return chance(self.zone.seed, *parts)
 
-    def tried(self, key: Hashable) -> int:
-        """How many times this was tried, this one included."""
+    def count_try(self, key: Hashable) -> int:
+        """Count one try of ``key``; returns how many there were, this one included."""
         tries = int(self._tries.get(key, 0)) + 1
         self._tries.put(key, tries)
         return tries

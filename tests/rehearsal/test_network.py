@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from twisted.internet.task import Clock
 
+from bulkmail.rehearsal.network import Exchanger, Remembered, SimulatedNetwork, Totals
 from bulkmail.rehearsal.personas import PERSONAS
-from bulkmail.rehearsal.scene import Exchanger, Remembered, Scene, Totals
 from bulkmail.rehearsal.zone import Zone
 
 
@@ -14,12 +14,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def scene(clock: Clock) -> Scene:
-    return Scene(Zone(), clock=clock.seconds, now=clock.seconds, call_later=clock.callLater, speed=10.0)
+def network(clock: Clock) -> SimulatedNetwork:
+    return SimulatedNetwork(Zone(), clock=clock.seconds, now=clock.seconds, call_later=clock.callLater, speed=10.0)
 
 
-def test_tries_are_counted_by_key(scene: Scene) -> None:
-    assert [scene.tried("a"), scene.tried("a"), scene.tried("b")] == [1, 2, 1]
+def test_tries_are_counted_by_key(network: SimulatedNetwork) -> None:
+    assert [network.count_try("a"), network.count_try("a"), network.count_try("b")] == [1, 2, 1]
 
 
 def test_memory_is_bounded_and_forgets_the_oldest() -> None:
@@ -31,47 +31,47 @@ def test_memory_is_bounded_and_forgets_the_oldest() -> None:
     assert memory.get("d", 0) == ord("d")
 
 
-def test_greylisting_ends_after_its_time_and_for_good(scene: Scene, clock: Clock) -> None:
-    assert scene.greylisted("x", 300)
+def test_greylisting_ends_after_its_time_and_for_good(network: SimulatedNetwork, clock: Clock) -> None:
+    assert network.greylisted("x", 300)
     clock.advance(29.9)
-    assert scene.greylisted("x", 300)
+    assert network.greylisted("x", 300)
     clock.advance(0.2)
-    assert not scene.greylisted("x", 300)
-    assert scene.greylisted("y", 300)
+    assert not network.greylisted("x", 300)
+    assert network.greylisted("y", 300)
     clock.advance(1000)
-    assert not scene.greylisted("x", 300)
+    assert not network.greylisted("x", 300)
 
 
-def test_a_rate_lets_a_burst_through_and_then_its_pace(scene: Scene, clock: Clock) -> None:
+def test_a_rate_lets_a_burst_through_and_then_its_pace(network: SimulatedNetwork, clock: Clock) -> None:
     clock.advance(5)
-    first = sum(not scene.too_fast("x", 20) for _ in range(50))
+    first = sum(not network.too_fast("x", 20) for _ in range(50))
     assert first == 20
-    assert not scene.too_fast("y", 20)
+    assert not network.too_fast("y", 20)
     later = 0
     for _ in range(100):
         clock.advance(0.1)
-        later += sum(not scene.too_fast("x", 20) for _ in range(10))
+        later += sum(not network.too_fast("x", 20) for _ in range(10))
     assert 195 <= later <= 205
 
 
-def test_connections_are_counted_until_they_leave(scene: Scene) -> None:
-    assert scene.enter("x", 2)
-    assert scene.enter("x", 2)
-    assert not scene.enter("x", 2)
-    scene.leave("x")
-    scene.leave("x")
-    assert scene.enter("x", 2)
-    assert scene.enter("unlimited", 0)
-    scene.leave("x")
-    scene.leave("x")
-    scene.leave("unlimited")
-    assert not scene.open, "nothing is left behind"
+def test_connections_are_counted_until_they_leave(network: SimulatedNetwork) -> None:
+    assert network.enter("x", 2)
+    assert network.enter("x", 2)
+    assert not network.enter("x", 2)
+    network.leave("x")
+    network.leave("x")
+    assert network.enter("x", 2)
+    assert network.enter("unlimited", 0)
+    network.leave("x")
+    network.leave("x")
+    network.leave("unlimited")
+    assert not network.open, "nothing is left behind"
 
 
 def test_totals_count_by_class() -> None:
     totals = Totals()
     for reply in (b"550 no\r\n", b"451 later\r\n", b"421 bye\r\n", b"250 ok\r\n", b""):
-        totals.said(reply)
+        totals.replied(reply)
     totals.kept(3, 100, answered=True)
     totals.kept(1, 50, answered=False)
     found = totals.as_dict()

@@ -65,7 +65,7 @@ def test_mail_needs_a_greeting(talk) -> None:
     assert talk(hello=False).say("MAIL FROM:<a@b.example>\r\n").startswith("503")
 
 
-def test_nonsense_ends_after_a_while(talk) -> None:
+def test_twenty_errors_are_answered_and_no_more(talk) -> None:
     client = talk()
     said = client.say(b"SPAM\r\n" * 100)
     assert said.count("500") == 21
@@ -78,7 +78,7 @@ def test_a_line_without_end_is_cut_off(talk) -> None:
     client = talk()
     assert client.say(b"x" * 5000).startswith("500")
     assert client.closed
-    assert client.dialogue.backlog == 0
+    assert client.session.backlog == 0
 
 
 def test_pipelining_that_was_not_offered(talk) -> None:
@@ -91,60 +91,11 @@ def test_pipelining_that_was_not_offered(talk) -> None:
     assert [polite.say(line)[:3] for line in lines] == ["250", "250", "354", "250"]
 
 
-def test_tls_starts_anew(talk) -> None:
-    client = talk()
-    client.envelope()
-    assert client.say("STARTTLS\r\nMAIL FROM:<injected@x.example>\r\n") == "220 2.0.0 Ready to start TLS\r\n"
-    assert client.secured
-    client.dialogue.tls_started()
-    assert client.say("MAIL FROM:<a@b.example>\r\n").startswith("503"), "what was said in clear is forgotten"
-    offered = client.say("EHLO me.example\r\n")
-    assert "STARTTLS" not in offered
-    assert client.say("STARTTLS\r\n").startswith("502")
-    client.send("c@accept.test")
-    assert client.store.kept[0]["tls"] == "TLSv1.3"
-
-
-def test_broken_tls_answers_the_handshake_with_an_alert(talk) -> None:
-    client = talk("broken-tls")
-    assert client.say("STARTTLS\r\n").startswith("220")
-    assert not client.secured
-    assert client.say(b"\x16\x03\x01") == "\x15\x03\x03\x00\x02\x02\x28"
-    assert client.closed
-
-
-def test_a_hello_of_one_segment_is_answered_and_a_longer_one_never(talk) -> None:
-    small, large = (b"\x16\x03\x01" + size.to_bytes(2) + b"x" * size for size in (1395, 1396))
-    client = talk("one-segment")
-    client.say("STARTTLS\r\n")
-    assert not client.secured
-    client.say(small[:3])
-    assert not client.secured, "not even the length has come"
-    client.say(small[3:])
-    assert (client.secured, client.client_hello) == (True, small)
-    client.dialogue.tls_started()
-    assert client.say("EHLO me.example\r\n").startswith("250")
-    client = talk("one-segment")
-    client.say("STARTTLS\r\n")
-    assert client.say(large) == ""
-    assert not client.secured
-    assert client.say("EHLO me.example\r\n") == ""
-
-
-def test_no_tls_and_nothing_but_tls(talk) -> None:
-    assert talk("no-tls").say("STARTTLS\r\n").startswith("502")
-    client = talk("tls-only")
-    assert client.say("MAIL FROM:<a@b.example>\r\n").startswith("530 5.7.0 Must issue a STARTTLS")
-    client.say("STARTTLS\r\n")
-    client.dialogue.tls_started()
-    assert client.hello().send("c@tls-only.test").startswith("250")
-
-
 def test_sent_away_at_the_limit(talk) -> None:
     client = talk("busy", hello=False)
     assert client.connect(welcome=False).startswith("421 4.7.0 Too many")
     assert client.closed
-    assert client.scene.totals.turned_away == 1
+    assert client.network.totals.turned_away == 1
 
 
 def test_a_wait_holds_up_all_that_follows(talk) -> None:
@@ -216,7 +167,7 @@ def test_a_share_of_the_messages_is_drawn_anew_each_time(talk) -> None:
             client.hello()
         else:
             client.say("RSET\r\n")
-            client.dialogue._transaction.messages += 1
+            client.session.client.messages += 1
     assert 25 < codes.count("421") < 75
 
 
@@ -239,7 +190,7 @@ def test_the_first_behaviour_that_applies_is_the_one(talk) -> None:
 def test_lost_while_a_reply_waits(talk) -> None:
     client = talk("accept", Behaviour(Step.RCPT, wait=60.0))
     client.envelope("c@accept.test")
-    client.dialogue.lost()
+    client.session.lost()
     client.clock.advance(100)
     assert client.heard() == ""
     assert client.store.kept == []
