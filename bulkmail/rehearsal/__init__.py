@@ -5,10 +5,10 @@ Takes: questions about any domain there may be, and mail for it.
 Gives: answers that lead to loopback addresses only, and what was taken, on disk.
 Never: binds or names an address outside 127.0.0.0/8; knows anything of the mailer it is used with.
 
-How a domain gets its character: `zone` turns its name into a persona and MX hosts, `dns` says so to whoever asks, and
-`farm` opens an address for a host when it is first asked for. There `server` takes the connection and `session` reads
-the commands, with `starttls` and `transaction`; `scripted` plays the persona's data (`behaviour`, `personas`,
-`hostile`), and all answer through one `speaker`. A good message goes to the `store`.
+How a domain gets its character: `zone` turns its name into a persona and MX hosts, `dns` answers with them, and `farm`
+opens an address for a host when it is first asked for. There `server` takes the connection and `session` reads the
+commands, with `starttls` and `transaction`; `scripted` plays the persona's data (`behaviour`, `personas`, `hostile`),
+and all answer through one `speaker`. A good message goes to the `store`.
 """
 
 from __future__ import annotations

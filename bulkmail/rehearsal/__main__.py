@@ -10,6 +10,6 @@ from bulkmail.rehearsal import run
 
 if __name__ == "__main__":
     if not os.isatty(0):
-        # at once: the imports take a moment, and a Ctrl-C in it is meant for whoever started us
+        # at once: the imports take a moment, and a Ctrl-C meanwhile is meant for the process that started this one
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(run())

@@ -1,7 +1,7 @@
 """What a mail exchanger is like, as data: a persona is a DNS layout, limits, and a list of behaviours.
 
-A behaviour says: at this step of the conversation, for this share of the recipients, at their first so many tries, this
-is said and then that is done. The server (`server.py`) reads them and knows no persona by name, so a new one is a few
+A behaviour says: at this step of the session, for this share of the recipients, at their first so many tries, this
+is replied and then that is done. `ScriptedReplies` plays them and knows no persona by name, so a new one is a few
 lines of data. All waits are in real seconds; the world divides them by its speed.
 """
 
@@ -12,7 +12,7 @@ from enum import StrEnum
 
 
 class Step(StrEnum):
-    """Where in the conversation. What a share is a share of stands behind each."""
+    """A step of the session. The comment says what a share of it is a share of."""
 
     CONNECT = "connect"  # the greeting; connections
     EHLO = "ehlo"  # connections
@@ -29,13 +29,13 @@ class Step(StrEnum):
 
 
 class Then(StrEnum):
-    """What is done after the reply."""
+    """The action after the reply."""
 
     GO_ON = "go on"
     CLOSE = "close"
     ABORT = "abort"  # the connection is reset
     SILENCE = "silence"  # the connection stays, and nothing is ever said again
-    HALF_CLOSE = "half-close"  # our direction only; under TLS that is a cut without close_notify
+    HALF_CLOSE = "half-close"  # the server's direction only; under TLS that is a cut without close_notify
     REPEAT = "repeat"  # the reply again and again, as fast as it is taken, up to 64 MiB
     STOP_READING = "stop reading"  # the connection stays, and nothing is taken from it any more
     FORGET = "forget"  # what came behind the command in one write is thrown away
@@ -83,8 +83,8 @@ class Layout:
     """A domain's MX records.
 
     In host names ``{domain}`` is the domain, ``{dashed}`` the same as one label, and ``{pool}`` a number from 1 to 8
-    that the domain's hash picks. ``down``: hosts whose address nobody listens at. ``holes``: those where connecting is
-    never answered at all. ``lost``: hosts that do not exist.
+    that the domain's hash picks. ``down``: hosts that refuse connections. ``holes``: those where connecting is never
+    answered at all. ``lost``: hosts that do not exist.
     """
 
     kind: DnsKind = DnsKind.MX

@@ -6,7 +6,7 @@ _END = b"\r\n.\r\n"
 
 
 class Body:
-    """Collects one message; of one larger than ``cap`` bytes nothing is kept but the fact."""
+    """Collects one message; of one larger than ``cap`` bytes only the size is kept."""
 
     __slots__ = ("_cap", "_fresh", "_parts", "chunked", "last", "left", "size")
 
@@ -20,7 +20,7 @@ class Body:
         self._fresh = True  # nothing was read: a dot now is a line of its own
 
     def read_dotted(self, buffer: bytes, at: int) -> tuple[int, bool]:
-        """Read from ``buffer[at:]``. Where to go on, and whether the final dot was read."""
+        """Read from ``buffer[at:]``. Returns where to go on, and whether the final dot was read."""
         if self._fresh:
             first = buffer[at : at + 3]
             if first == b".\r\n":
@@ -38,7 +38,7 @@ class Body:
         return keep, False
 
     def read_counted(self, buffer: bytes, at: int) -> tuple[int, bool]:
-        """Read the chunk that ``left`` speaks of. Where to go on, and whether the chunk is complete."""
+        """Read up to ``left`` bytes of a chunk. Returns where to go on, and whether the chunk is complete."""
         piece = buffer[at : at + self.left]
         self.left -= len(piece)
         self._add(piece)
@@ -52,7 +52,7 @@ class Body:
             self._parts.append(piece)
 
     def message(self) -> bytes | None:
-        """The message, the stuffed dots taken out; None where it was larger than the cap."""
+        """Return the message, dots unstuffed; None where it was larger than the cap."""
         if self.size > self._cap:
             return None
         parts = self._parts

@@ -63,9 +63,9 @@ class Authority:
         )
 
     def _server(self, host: str, kind: Certificate = Certificate.GOOD, old: bool = False) -> TlsServer:
-        """`server`, without its memory. ``old``: nothing newer than TLS 1.0 is spoken."""
+        """Make what `server` remembers. ``old``: nothing newer than TLS 1.0 is spoken."""
         if kind is Certificate.WRONG_NAME:
-            host = "somebody-else.test"
+            host = "another-host.test"
         key = self._weak_key if kind is Certificate.WEAK else self._host_key
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
         own = kind is Certificate.SELF_SIGNED
@@ -99,7 +99,7 @@ class TlsServer:
         self._context = context
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002
-        """Twisted asks for the connection to use."""
+        """Make the connection that Twisted uses."""
         return SSL.Connection(self._context, None)
 
 

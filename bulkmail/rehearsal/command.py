@@ -88,7 +88,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run(argv: list[str] | None = None) -> int:
-    """Run until told to stop; the exit status. ``argv`` without the program's name; None: the process's own."""
+    """Run until told to stop. Returns the exit status. ``argv`` without the program's name; None: the process's own."""
     options = _options(argv)
     if options.hosts:
         sys.stdout.write(hosts_table())
@@ -157,7 +157,7 @@ class Rehearsal:
             self._reactor.callLater(0.05, self._reactor.stop)
 
     def summary(self) -> dict[str, float]:
-        """What happened; everything is written."""
+        """Close the store. Returns the counts and the seconds since the start."""
         self._store.close()
         return {**self._network.totals.as_dict(), "seconds": round(time.monotonic() - self._began, 3)}
 
@@ -167,12 +167,12 @@ def _say(facts: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(facts) + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # nobody listens any more; nor shall the interpreter try at its end
+        # the reader has gone; the interpreter shall not fail on the same at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _descriptors() -> int:
-    """How many files may be open: as many as the hard limit allows."""
+    """Raise the limit of open files as far as it goes, to 65,536 at most. Returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = min(hard, 65536) if hard != resource.RLIM_INFINITY else 65536
     if soft == resource.RLIM_INFINITY or soft >= wanted:
@@ -182,7 +182,7 @@ def _descriptors() -> int:
 
 
 def _stop_on(reactor: Any, stop: Callable[[], None]) -> None:
-    """SIGTERM, and the end of standard input where that is somebody's: a pipe, a socket, a terminal."""
+    """Stop on SIGTERM, and at the end of standard input where that is a pipe, a socket or a terminal."""
     alone = sys.stdin is not None and sys.stdin.isatty()
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
     signal.signal(signal.SIGINT, (lambda *_: reactor.callFromThread(stop)) if alone else signal.SIG_IGN)
@@ -196,22 +196,22 @@ def _stop_on(reactor: Any, stop: Callable[[], None]) -> None:
 
 @implementer(IReadDescriptor)
 class _StandardInput:
-    """Reads and forgets; tells when it ends."""
+    """Reads standard input, forgets it, and calls ``stop`` at its end."""
 
     def __init__(self, reactor: Any, ended: Callable[[], None]) -> None:
         self._reactor = reactor
         self._ended = ended
 
     def fileno(self) -> int:
-        """Standard input."""
+        """Return the descriptor of standard input."""
         return 0
 
     def logPrefix(self) -> str:
-        """For Twisted's log."""
+        """Name it in Twisted's log."""
         return "stdin"
 
     def doRead(self) -> None:
-        """Something came, or the end."""
+        """Read what came, or the end."""
         try:
             data = os.read(0, 4096)
         except OSError as error:
@@ -223,6 +223,6 @@ class _StandardInput:
             self._ended()
 
     def connectionLost(self, reason: Any) -> None:  # noqa: ARG002
-        """Twisted gave up on it."""
+        """End, as Twisted gave up on it."""
         self._reactor.removeReader(self)
         self._ended()

@@ -48,7 +48,7 @@ class Answers:
         self._cache: dict[bytes, tuple[int, int, int, int, bytes] | None] = {}
 
     def answer(self, query: bytes, *, largest: int | None = None) -> bytes | None:
-        """The answer to a query; None where none is given. ``largest``: for UDP, what fits without EDNS."""
+        """Answer a query in wire format; None for no answer. ``largest``: for UDP, what fits without EDNS."""
         if len(query) < 12:
             return None
         number, flags, questions, _, _, additional = _HEADER.unpack_from(query)
@@ -80,7 +80,7 @@ class Answers:
         return _HEADER.pack(number, flags, 1, answers, authority, more + bool(opt)) + question + records + opt
 
     def _make(self, key: bytes, number: int) -> tuple[int, int, int, int, bytes] | None:
-        """Flags, the numbers of records, and their bytes; None: no answer is ever given."""
+        """Return flags, the numbers of records, and their bytes; None: no answer is ever given."""
         query = dns.message.from_wire(_HEADER.pack(number, _RD, 1, 0, 0, 0) + key)
         response = dns.message.make_response(query, recursion_available=True)
         question = query.question[0]
@@ -99,7 +99,7 @@ class Answers:
             else:
                 _nothing(response)
             return True
-        if not text:  # the root: there is something, nobody needs to know what
+        if not text:  # the root exists; which records it has does not matter
             _nothing(response)
             return True
         domain = self._zone.domain(text)
@@ -120,17 +120,17 @@ class Answers:
         return True
 
     def _is_host(self, name: str) -> bool:
-        """Whether a name is a mail host and no domain of its own: then it has no MX."""
+        """Tell whether a name is a mail host and no domain of its own: then it has no MX."""
         return self._zone.host(name) is not None
 
 
 def _nothing(response: Any) -> None:
-    """No such record: the SOA says for how long (RFC 2308)."""
+    """Answer that there is no such record; the SOA says for how long (RFC 2308)."""
     response.authority.append(dns.rrset.from_text(dns.name.root, TTL, "IN", "SOA", _SOA))
 
 
 def _end_of_name(query: bytes) -> int:
-    """Where the question's name ends; 0 where it is no name."""
+    """Return the offset behind the question's name; 0 where it is no name."""
     at = 12
     while at < len(query):
         length = query[at]
@@ -143,7 +143,7 @@ def _end_of_name(query: bytes) -> int:
 
 
 class DnsOverUdp(DatagramProtocol):
-    """RFC 1035 4.2.1."""
+    """DNS over UDP (RFC 1035 4.2.1)."""
 
     noisy = False
     transport: Any
@@ -159,7 +159,7 @@ class DnsOverUdp(DatagramProtocol):
 
 
 class DnsOverTcp(Int16StringReceiver):
-    """RFC 7766: several questions may follow one another. Closed after 30 seconds, whatever was asked."""
+    """DNS over TCP (RFC 7766): several questions may follow one another. Closed after 30 seconds in any case."""
 
     transport: Any
 
@@ -169,7 +169,7 @@ class DnsOverTcp(Int16StringReceiver):
         self._end: Any = None
 
     def connectionMade(self) -> None:
-        """Wait for a question, not for ever."""
+        """Wait for a question, at most 30 seconds."""
         self._end = self._reactor.callLater(_TCP_LIFE, self.transport.abortConnection)
 
     def stringReceived(self, string: bytes) -> None:
@@ -179,7 +179,7 @@ class DnsOverTcp(Int16StringReceiver):
             self.transport.write(len(answer).to_bytes(2, "big") + answer)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
-        """No timer stays behind."""
+        """Cancel the timer."""
         if self._end is not None and self._end.active():
             self._end.cancel()
 
@@ -194,16 +194,16 @@ class DnsTcpFactory(Factory):
         self._answers = answers
 
     def buildProtocol(self, addr: IAddress | None) -> DnsOverTcp:  # noqa: ARG002
-        """A client has connected."""
+        """Make the protocol of a client that has connected."""
         return DnsOverTcp(self._reactor, self._answers)
 
 
 def listen(reactor: Any, answers: Answers, ip: str = "127.0.0.1") -> tuple[Any, Any]:
-    """Serve on one free port, over TCP and UDP: both listening ports. Raises OSError where there is none."""
+    """Serve on one free port, over TCP and UDP. Returns both listening ports. Raises OSError where none is free."""
     for _ in range(20):
         tcp = reactor.listenTCP(0, DnsTcpFactory(reactor, answers), interface=ip)
         try:
             return tcp, reactor.listenUDP(tcp.getHost().port, DnsOverUdp(answers), interface=ip, maxPacketSize=4096)
         except OSError:
-            tcp.stopListening()  # somebody has the same port over UDP
+            tcp.stopListening()  # another program has the same port over UDP
     raise OSError("no port is free over both TCP and UDP")

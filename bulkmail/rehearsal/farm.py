@@ -1,7 +1,7 @@
 """The addresses where the rehearsed world's mail is taken: made when the DNS is first asked for a host.
 
 All stand in 127.0.0.0/8 and share one port. Each host has an address of its own as long as there are any; then hosts of
-one persona share. Where nobody is to listen, an address is handed out and left unbound.
+one persona share. The address of a host that is down is handed out and left unbound.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def require_loopback(ip: str) -> str:
 
 
 class Farm:
-    """``port``: of all addresses, 0 for any free one; ``addresses``: so many listen at most."""
+    """Opens addresses. ``port``: of all of them, 0 for any free one; ``addresses``: the most that listen."""
 
     def __init__(
         self, reactor: Any, network: SimulatedNetwork, tls_of: TlsOf, *, port: int = 0, addresses: int = 2000
@@ -56,13 +56,13 @@ class Farm:
         self._sweeping: Any = None
 
     def open(self) -> str:
-        """Listen at the first address, that of a relay which takes mail for any domain; the address. Raises OSError."""
+        """Listen at the first address, a relay that takes mail for any domain. Returns it. Raises OSError."""
         ip = self._open(RELAY, PERSONAS["relay"])
         self._sweeping = self._reactor.callLater(_SWEEP, self._sweep)
         return ip
 
     def address_of(self, host: str) -> str | None:
-        """Where a mail host is to be found; None for a name that is no mail host."""
+        """Return the address of a mail host, opened if need be; None for a name that is no mail host."""
         ip = self._by_host.get(host)
         if ip is not None:
             return ip
@@ -79,7 +79,7 @@ class Farm:
         return self._open(host, persona)
 
     def _dig(self) -> str:
-        """An address whose queue of connections is full and is never emptied: the kernel drops every further SYN."""
+        """Return an address whose queue of connections stays full: the kernel drops every further SYN."""
         number = self._dug % _MOST_HOLES + 1
         self._dug += 1
         ip = require_loopback(f"{_HOLES}.{number >> 8}.{number & 255}")
@@ -129,7 +129,7 @@ class Farm:
         self._network.store.flush()
 
     def close(self) -> None:
-        """Close everything; what was taken is written."""
+        """Close all addresses and connections, and write what was received."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None

@@ -26,12 +26,12 @@ def _at(step: Step, reply: bytes | None = None, then: Then = Then.GO_ON, **more:
 
 
 def _says(step: Step, words: bytes, **more: Any) -> Behaviour:
-    """The step is taken, in these words."""
+    """Return the behaviour that takes the step and replies in these words."""
     return Behaviour(step, words, does=True, **more)
 
 
 def _next_to(*hosts: str) -> Layout:
-    """MX hosts of other personas before its own."""
+    """Return a layout with MX hosts of other personas before its own."""
     return Layout(hosts=(*((10 * n, host) for n, host in enumerate(hosts, 1)), (90, "mx.{domain}")))
 
 
@@ -206,7 +206,7 @@ _TLS = (
              _says(Step.EHLO, b"250-mx\r\n250-STARTTLS\r\n250 8BITMIME\r\n", secure=True),
              _at(Step.RCPT, b"554 5.5.0 Synchronization error\r\n", behind=True, secure=True)),
     _persona("tls-expired", "its certificate has expired", certificate=Certificate.EXPIRED),
-    _persona("tls-self-signed", "nobody but itself signed its certificate", certificate=Certificate.SELF_SIGNED),
+    _persona("tls-self-signed", "signs its certificate itself", certificate=Certificate.SELF_SIGNED),
     _persona("tls-wrong-name", "its certificate is for another name", certificate=Certificate.WRONG_NAME),
     _persona("tls-weak", "its certificate has a key of 1,024 bits", certificate=Certificate.WEAK),
     _persona("tls-old", "speaks nothing newer than TLS 1.0", tls=Tls.OLD),

@@ -1,4 +1,4 @@
-"""What all exchangers of one rehearsal share: speed, dice, memory, counts and the store. All of it is bounded."""
+"""What all exchangers of one rehearsal share: speed, chance, memory, counts and the store. All of it is bounded."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class Totals:
         self.unanswered += not answered
 
     def replied(self, reply: bytes) -> None:
-        """Count a reply that was not the usual one."""
+        """Count a reply that is not the usual one, by its first digit."""
         if reply.startswith(b"5"):
             self.refused += 1
         elif reply.startswith(b"4"):
             self.deferred += 1
 
     def as_dict(self) -> dict[str, int]:
-        """Name -> count."""
+        """Return the counts by name."""
         return asdict(self)
 
 
@@ -59,11 +59,11 @@ class Remembered:
         return len(self._numbers)
 
     def get(self, key: Hashable, default: float) -> float:
-        """The number of ``key``, or ``default``."""
+        """Return the number of ``key``, or ``default``."""
         return self._numbers.get(key, default)
 
     def put(self, key: Hashable, number: float) -> None:
-        """Remember it."""
+        """Remember ``number`` for ``key``."""
         if key not in self._numbers and len(self._numbers) >= self._size:
             del self._numbers[next(iter(self._numbers))]
         self._numbers[key] = number
@@ -101,7 +101,7 @@ class SimulatedNetwork:
         self._buckets = Remembered(remembered)
 
     def chance(self, *parts: object) -> float:
-        """A number from 0 up to 1, the same for the same seed and parts."""
+        """Draw a number, 0 <= x < 1, the same for the same seed and parts."""
         return chance(self.zone.seed, *parts)
 
     def count_try(self, key: Hashable) -> int:
@@ -111,7 +111,7 @@ class SimulatedNetwork:
         return tries
 
     def greylisted(self, key: Hashable, wait: float) -> bool:
-        """Whether this sender and recipient have to come back later; ``wait`` in real seconds (RFC 6647)."""
+        """Tell whether this sender and recipient have to come back later; ``wait`` in real seconds (RFC 6647)."""
         now = self.clock()
         since = self._greylist.get(key, now)
         if since == now:
@@ -119,7 +119,7 @@ class SimulatedNetwork:
         return now - since < wait / self.speed
 
     def too_fast(self, key: Hashable, rate: float) -> bool:
-        """Whether one message more goes beyond ``rate`` messages a second, with a burst of one second's worth."""
+        """Tell whether one message more goes beyond ``rate`` messages a second, with a burst of one second's worth."""
         now = self.clock()
         due = max(self._buckets.get(key, now), now)
         if due - now > 1.0 - 0.5 / rate:
@@ -128,12 +128,12 @@ class SimulatedNetwork:
         return False
 
     def enter(self, key: Hashable, limit: int) -> bool:
-        """Whether one more connection fits, 0 being no limit; it is counted either way, until `leave`."""
+        """Count a connection until `leave`. Returns whether it is within ``limit``; 0 is no limit."""
         self.open[key] += 1
         return not limit or self.open[key] <= limit
 
     def leave(self, key: Hashable) -> None:
-        """A connection is over."""
+        """Count a connection no longer."""
         self.open[key] -= 1
         if self.open[key] <= 0:
             del self.open[key]
@@ -156,7 +156,7 @@ class Exchanger:
         }
 
     def add(self, host: str) -> None:
-        """One more host leads here; the first gives the name."""
+        """Add a host that leads here; the first gives the name."""
         if not self.hosts:
             self.name = host
         self.hosts.add(host)

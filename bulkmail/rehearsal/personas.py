@@ -227,7 +227,7 @@ _DIFFICULT = (
     Persona("short", "takes 5 messages a connection, then says 421", messages=5, messages_reply=_ENOUGH),
     Persona("hang-up", "closes without a word after 5 messages", messages=5),
     Persona("rate", "takes 20 messages a second, the others get 450", rate=20.0),
-    Persona("half-dead", "nobody listens at its first MX host",
+    Persona("half-dead", "its first MX host refuses connections",
             Layout(hosts=((10, "mx1.{domain}"), (20, "mx2.{domain}")), down=("mx1.{domain}",))),
     Persona("drop-after-dot", "takes half of the messages and closes without a reply, at the first try", behaviours=(
         Behaviour(Step.DOT, b"", Then.CLOSE, stores=True, share=0.5, tries=1),)),
@@ -238,7 +238,7 @@ _DIFFICULT = (
 )  # fmt: skip
 
 _HOPELESS = (
-    Persona("dead", "nobody listens at its MX host", Layout(down=("mx.{domain}",))),
+    Persona("dead", "its MX host refuses connections", Layout(down=("mx.{domain}",))),
     Persona("null-mx", "says that it takes no mail (RFC 7505)", Layout(DnsKind.NULL, ())),
     Persona("empty", "has neither MX nor address", Layout(DnsKind.EMPTY, ())),
     Persona("nxdomain", "does not exist", Layout(DnsKind.NXDOMAIN, ())),

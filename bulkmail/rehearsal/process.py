@@ -88,7 +88,7 @@ class WorldProcess(ProcessProtocol):
         self._gone = False
 
     async def start(self) -> Where:
-        """Spawn it and wait until it listens. Raises OwnFault when it does not."""
+        """Start the process and wait until it listens. Raises OwnFault when it does not."""
         options = ["--store", "/proc/self/fd/3", "--speed", f"{self._speed:g}"]
         # -P: a module in the current folder, which may be the campaign's, is never imported
         command = [sys.executable, "-P", "-m", "bulkmail.rehearsal", *options]
@@ -136,7 +136,7 @@ class WorldProcess(ProcessProtocol):
     # what Twisted calls
 
     def outReceived(self, data: bytes) -> None:
-        """Its first line says where it listens; what follows is for the log."""
+        """Read the first line, which says where the world listens; log what follows."""
         self._out += data
         while b"\n" in self._out:
             line, _, self._out = self._out.partition(b"\n")
@@ -148,11 +148,11 @@ class WorldProcess(ProcessProtocol):
                 _log.info("the rehearsal's world: {line}", line=line.decode("utf-8", "replace"))
 
     def errReceived(self, data: bytes) -> None:
-        """Kept for the message when it fails."""
+        """Keep the lines of standard error for the message of a failure."""
         self._errors = (self._errors + data)[-2000:]
 
     def processEnded(self, reason: Failure) -> None:
-        """It is gone."""
+        """Note that the process is gone."""
         self._gone = True
         self._fail(reason.getErrorMessage())
         self._ended.callback(None)

@@ -23,7 +23,7 @@ _REPEAT_BLOCK = 65_536  # bytes at once
 
 @implementer(IHandshakeListener)
 class MxConnection(Protocol):
-    """One client."""
+    """One client's connection: the `Link` of a `ServerSession`, and its limits of time and memory."""
 
     transport: Any
 
@@ -52,7 +52,7 @@ class MxConnection(Protocol):
         self._session.begin(welcome=welcome)
 
     def dataReceived(self, data: bytes) -> None:
-        """Twisted hands over what came, in clear."""
+        """Read what came, deciphered."""
         session = self._session
         assert session is not None, "data comes on a connection"
         if session.finished:
@@ -73,7 +73,7 @@ class MxConnection(Protocol):
             self.transport.resumeProducing()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
-        """The client, or we, have closed."""
+        """Stop: one side has closed."""
         if self._slow is not None:
             self._slow.cancel()
             self._slow = None
@@ -83,7 +83,7 @@ class MxConnection(Protocol):
         self._network.connections.pop(self, None)
 
     def handshakeCompleted(self) -> None:
-        """TLS stands."""
+        """Tell the session that TLS is established."""
         if self._session is not None:
             self._session.tls_started()
 
@@ -92,7 +92,7 @@ class MxConnection(Protocol):
             self._inside = False
             self._network.leave(self._group)
 
-    # What the session does
+    # The session's Link
 
     def write(self, data: bytes) -> None:
         """Send."""
@@ -116,7 +116,7 @@ class MxConnection(Protocol):
         self.transport.loseWriteConnection()
 
     def repeat(self, data: bytes) -> None:
-        """Send this again and again, as fast as it is taken, up to a cap."""
+        """Send ``data`` again and again, as fast as it is taken, up to 64 MiB."""
         self.transport.registerProducer(_RepeatingProducer(self.transport, data), False)
 
     def stop_reading(self) -> None:
@@ -124,18 +124,18 @@ class MxConnection(Protocol):
         self.transport.pauseProducing()
 
     def start_tls(self, hello: bytes = b"") -> None:
-        """The client's next bytes are a handshake; ``hello``: what of it was read already."""
+        """Shake hands with the client; ``hello``: the bytes of its handshake that were read already."""
         persona = self._exchanger.persona
         self.transport.startTLS(self._tls_of(self._exchanger.name, persona.certificate, persona.tls is Tls.OLD))
         if hello:
             self.transport.protocol.dataReceived(hello)
 
     def tls_version(self) -> str:
-        """Such as TLSv1.3."""
+        """Name the protocol, such as TLSv1.3."""
         return str(self.transport.getHandle().get_protocol_version_name())
 
     def sweep(self, now: float) -> None:
-        """Close where nothing has been heard for long; never sooner than 10 seconds, however fast the world goes."""
+        """Close if the client has been silent too long; never within 10 real seconds, whatever the speed."""
         session = self._session
         if session is None or session.held:
             return
@@ -149,7 +149,7 @@ class MxConnection(Protocol):
 
 @implementer(IPullProducer)
 class _RepeatingProducer:
-    """The same bytes again and again."""
+    """Writes the same bytes again and again."""
 
     def __init__(self, transport: Any, data: bytes) -> None:
         self._transport = transport
@@ -157,7 +157,7 @@ class _RepeatingProducer:
         self._left = _REPEAT_CAP if data else 0
 
     def resumeProducing(self) -> None:
-        """The transport takes more."""
+        """Write more."""
         if self._left > 0:
             self._left -= len(self._data)
             self._transport.write(self._data)
@@ -165,7 +165,7 @@ class _RepeatingProducer:
             self._transport.unregisterProducer()
 
     def stopProducing(self) -> None:
-        """The connection is gone."""
+        """Stop: the connection is gone."""
         self._left = 0
 
 
@@ -180,5 +180,5 @@ class MxFactory(Factory):
         self._tls_of = tls_of
 
     def buildProtocol(self, addr: IAddress | None) -> MxConnection:  # noqa: ARG002
-        """A client has connected."""
+        """Make the protocol of a client that has connected."""
         return MxConnection(self._network, self._exchanger, self._tls_of)

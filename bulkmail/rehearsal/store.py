@@ -22,7 +22,7 @@ _MESSAGE_ID = re.compile(rb"(?:\A|\r\n)message-id:[ \t]*(?:\r\n[ \t]+)?(<[^>\r\n
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One recipient of one message. ``offset`` is None where only the fact was kept."""
+    """One recipient of one message. ``offset`` is None where the bytes were not kept."""
 
     at: float
     mx: str
@@ -53,7 +53,7 @@ class ReceivedMessage(NamedTuple):
 
 
 def message_id_of(message: bytes) -> str:
-    """The Message-ID, angle brackets included; ``""`` where there is none."""
+    """Return the Message-ID, angle brackets included; ``""`` where there is none."""
     start = message.find(b"\r\nMessage-ID: <")
     head = 0 if message.startswith(b"\r\n") else message.find(b"\r\n\r\n")
     if 0 <= start < head:
@@ -69,13 +69,13 @@ class NoStore:
     """Keeps nothing."""
 
     def add(self, received: ReceivedMessage) -> None:
-        """A message was kept."""
+        """Take a message; here it is dropped."""
 
     def flush(self) -> None:
         """Write what is held back."""
 
     def close(self) -> None:
-        """The last call."""
+        """Write what is held back, and close."""
 
 
 class Store(NoStore):
@@ -128,7 +128,7 @@ class Store(NoStore):
             self._lines.clear()
 
     def close(self) -> None:
-        """The last call."""
+        """Write what is held back, and close."""
         self.flush()
         self._index.close()
         self._bodies.close()
@@ -141,7 +141,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def read(folder: str) -> Iterator[Received]:
-    """The lines of a store, in order. It may be in use: a line that is not complete yet is left out."""
+    """Iterate over the lines of a store, in order, which may be in use: an incomplete line is left out."""
     with open(os.path.join(folder, RECEIVED), "rb") as index:
         for line in index:
             # the run before may have ended in the middle of a line
@@ -150,7 +150,7 @@ def read(folder: str) -> Iterator[Received]:
 
 
 def body_of(folder: str, received: Received) -> bytes:
-    """The bytes of a message of a store. Raises LookupError where they were not kept."""
+    """Return the bytes of a message of a store. Raises LookupError where they were not kept."""
     if received.offset is None:
         raise LookupError(f"the bytes of {received.message_id or 'this message'} were not kept")
     with open(os.path.join(folder, MESSAGES), "rb") as bodies:

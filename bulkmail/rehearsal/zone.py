@@ -65,7 +65,7 @@ _EXAMPLES = {
     "meadow-yoga.example": "hosting",
     "paper-lantern.example": "hosting",
 }
-# What share of the domains nobody has named is of which kind; the rest is `accept`.
+# The shares of the kinds among all other domains; the rest is `accept`.
 _SHARES = (
     ("hosting", 0.20),
     ("two-mx", 0.15),
@@ -81,7 +81,7 @@ _TLD = re.compile(r"(?:(?:com?|ne|or)\.)?[a-z]{2,3}")
 
 
 def chance(*parts: object) -> float:
-    """A number from 0 up to, not including, 1: the same for the same parts, today and tomorrow."""
+    """Draw a number, 0 <= x < 1: the same for the same parts, in every process."""
     digest = blake2b("\0".join(map(str, parts)).encode("utf-8", "surrogateescape"), digest_size=7).digest()
     return int.from_bytes(digest, "big") / (1 << 56)
 
@@ -102,7 +102,7 @@ _WHOLE, _COUNTRIES = _provider_domains()
 
 
 def _fixed_hosts() -> tuple[dict[str, str], dict[str, str]]:
-    """Host names that belong to a persona wherever they are met: whole ones, and suffixes after a placeholder."""
+    """Return the host names that always belong to one persona: whole ones, and suffixes after a placeholder."""
     whole: dict[str, str] = {}
     suffixes: dict[str, str] = {}
     for persona in PERSONAS.values():
@@ -122,9 +122,9 @@ _HOSTS, _SUFFIXES = _fixed_hosts()
 class Place(StrEnum):
     """What connecting to a mail host leads to."""
 
-    OPEN = "somebody listens"
-    DOWN = "nobody listens"
-    HOLE = "connecting is never answered"
+    OPEN = "takes connections"
+    DOWN = "refuses connections"
+    HOLE = "never answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class Zone:
         self.domain = lru_cache(maxsize=200_000)(self._domain)
 
     def persona_of(self, domain: str) -> str:
-        """The name of a domain's persona. ``domain`` in lower case and A-labels, without a dot at the end."""
+        """Return the name of a domain's persona. ``domain`` in lower case and A-labels, without a dot at the end."""
         if self.everywhere:
             return "relay" if domain == RELAY else self.everywhere
         labels = domain.split(".")
@@ -177,7 +177,7 @@ class Zone:
         return "accept"
 
     def _domain(self, name: str) -> Domain:
-        """`domain`, without its memory."""
+        """Make what `domain` remembers."""
         persona = EVERYONE[self.persona_of(name)]
         layout = persona.dns
         pool = 1 + int(chance(self.seed, "pool", name) * _POOLS)
@@ -186,7 +186,7 @@ class Zone:
         return Domain(name, layout.kind, tuple(hosts), frozenset(host for _, host in hosts), persona)
 
     def host(self, name: str) -> tuple[Persona, Place] | None:
-        """A mail host's persona and whether anybody listens there; None for a name that is no mail host."""
+        """Return a mail host's persona and what connecting leads to; None for a name that is no mail host."""
         fixed = _HOSTS.get(name)
         if fixed is None:
             fixed = next((persona for suffix, persona in _SUFFIXES.items() if name.endswith(suffix)), None)
@@ -206,7 +206,7 @@ class Zone:
 
 
 def hosts_table() -> str:
-    """Domains and what their mail servers are like, as text for people."""
+    """Return the table of domains and what their mail servers are like, as text."""
     rows = []
     for persona in PERSONAS.values():
         examples = [name + "*" if name.endswith(".") else name for name in _DOMAINS.get(persona.name, ())]

@@ -81,7 +81,7 @@ def test_certificates_with_something_wrong(authority: Authority) -> None:
     other = shown_by(authority, Certificate.WRONG_NAME)
     other.verify_directly_issued_by(root)
     names = other.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["somebody-else.test"]
+    assert names.get_values_for_type(x509.DNSName) == ["another-host.test"]
     weak = shown_by(authority, Certificate.WEAK)
     weak.verify_directly_issued_by(root)
     assert weak.public_key().key_size == 1024
