@@ -9,7 +9,7 @@ What an answer without data says is told apart in `answers`; one that says nothi
 Silence is told apart: a resolver that answers other questions is well, and the domain is to blame for the time being;
 when two tries in a row were met by silence on all sides, the root is asked for as a check, and where that fails too it
 is a fault of our own (OwnFault), which charges no recipient. While it lasts, each question repeats the check only.
-So it is with a resolver that denies everything or refuses everything (`candour`): nothing of what it denied is believed
+So it is with a resolver that denies everything or refuses everything (`resolver_check`): nothing of what it denied is believed
 or remembered.
 """
 
@@ -30,8 +30,8 @@ import dns.resolver
 
 from bulkmail.mail import OwnFault
 from bulkmail.routing.answers import Said, name_text, read, refusal
-from bulkmail.routing.candour import Candour
-from bulkmail.routing.expiring import Expiring
+from bulkmail.routing.resolver_check import ResolverCheck
+from bulkmail.routing.ttl_cache import TtlCache
 
 _ROUNDS = 2  # each nameserver is asked twice, in turns
 _MISSED = 2  # tries in a row that nobody answered, before the check makes the third
@@ -161,13 +161,13 @@ class Lookup:
         must_exist: Sequence[str] = (),
     ) -> None:
         self.asked = 0
-        self.candour = Candour(must_exist, self._ask_once, ", ".join(map(str, nameservers)), clock)
+        self.resolver_check = ResolverCheck(must_exist, self._ask_once, ", ".join(map(str, nameservers)), clock)
         self._servers = tuple(nameservers)
         self._clock = clock
         self._timeout = timeout
         self._floor = ttl_floor
         self._slots = asyncio.Semaphore(concurrency)
-        self._cache: Expiring[tuple[str, str], Found] = Expiring(cache_size)
+        self._cache: TtlCache[tuple[str, str], Found] = TtlCache(cache_size)
         self._under_way: dict[tuple[str, str], asyncio.Future[Found]] = {}
         self._heard = float("-inf")  # when any nameserver last said anything that could be read
         self._missed = 0
@@ -216,7 +216,7 @@ class Lookup:
         self._missed = 0
         self._silent = self._heard < began
         if any(not isinstance(answer, str) and isinstance(self._told(answer), Said) for answer in answers):
-            self.candour.useful(".", "NS")
+            self.resolver_check.record_answer(".", "NS")
         if self._silent:
             words = ", ".join(f"{server} ({problem})" for server, problem in zip(self._servers, answers, strict=True))
             raise OwnFault(f"no nameserver gives any answer: {words or 'none is configured'}")
@@ -224,8 +224,8 @@ class Lookup:
     async def _find(self, name: str, kind: str) -> Found:
         if self._silent:
             await self.check()
-        if self.candour.denies:
-            await self.vouch()
+        if self.resolver_check.denies:
+            await self.verify_resolver()
         try:
             wanted = dns.name.from_text(name)
         except dns.exception.DNSException as error:
@@ -236,7 +236,7 @@ class Lookup:
         for _ in range(_HOPS):
             said = await self._exchange(wanted, kind, patience)
             if isinstance(said, str):
-                await self._candid(self.candour.believe_failure(began))
+                await self._checked(self.resolver_check.verify_failure(began))
                 return self._keep(name, kind, Found("failed", name, 0.0, text=said), 0.0)
             ttl = min(ttl, said.ttl)
             alias = alias or said.aliased
@@ -244,7 +244,7 @@ class Lookup:
             if said.kind == "data":
                 return self._keep(name, kind, Found("data", last, 0.0, said.records, alias), ttl)
             if said.kind == "missing":
-                await self.believe()
+                await self.verify_negative()
                 return self._keep(name, kind, Found("missing", last, 0.0, alias=alias), min(ttl, _LONGEST_NO))
             if said.kind == "empty":
                 return self._keep(name, kind, Found("empty", last, 0.0, alias=alias), min(ttl, _LONGEST_NO))
@@ -254,26 +254,26 @@ class Lookup:
             wanted = said.name  # an alias into a zone this answer does not speak of
         return self._keep(name, kind, Found("failed", name, 0.0, text=f"{name} has too many aliases in a row"), 0.0)
 
-    async def believe(self) -> None:
+    async def verify_negative(self) -> None:
         """Somebody was told that there is no such thing: whether that may be so. Raises OwnFault when it may not."""
-        await self._candid(self.candour.believe_denial())
+        await self._checked(self.resolver_check.verify_negative())
 
-    async def vouch(self) -> None:
+    async def verify_resolver(self) -> None:
         """Whether the nameservers know what must exist. Raises OwnFault where they deny that, or answer nothing."""
-        await self._candid(self.candour.vouch())
+        await self._checked(self.resolver_check.verify_resolver())
 
-    async def _candid(self, judged: Awaitable[None]) -> None:
+    async def _checked(self, judged: Awaitable[None]) -> None:
         try:
             await judged
         except OwnFault:
-            if self.candour.denies:
+            if self.resolver_check.denies:
                 self._cache.clear()  # who knows which of it was true
             raise
 
     def _keep(self, name: str, kind: str, found: Found, ttl: float) -> Found:
         until = self._clock() + max(self._floor, ttl)
         dated = Found(found.kind, found.name, until, found.records, found.alias, found.text)
-        if not self.candour.denies:
+        if not self.resolver_check.denies:
             self._cache.put((name, kind), dated, until)
         return dated
 
@@ -314,7 +314,7 @@ class Lookup:
                 if isinstance(said, str):
                     problem = f"{server} {said} for {name_text(name)} {kind}"
                 else:
-                    self.candour.useful(name_text(name), kind)
+                    self.resolver_check.record_answer(name_text(name), kind)
                     if said.kind != "bare":
                         return said
                     bare = said

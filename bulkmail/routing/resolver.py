@@ -39,9 +39,9 @@ from itertools import chain, count, zip_longest
 from typing import Any, TypeVar
 
 from bulkmail.mail import AddressError, Category, OwnFault, domain_key
-from bulkmail.routing.expiring import Expiring
 from bulkmail.routing.forbidden import Network, forbidden_address, networks
 from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
+from bulkmail.routing.ttl_cache import TtlCache
 
 _HOSTS = 10  # MX hosts of a domain that are used
 _ASKED = 30  # MX names of a domain whose addresses are asked for at once, whatever comes of it
@@ -85,7 +85,7 @@ class Resolver:
         self._route_within = 45.0
         self._ttl_floor = 60.0
         self._late: set[asyncio.Task[tuple[Any, ...]]] = set()
-        self._nowhere: Expiring[str, bool] = Expiring(_ASKED * 1000)  # MX names without addresses: whether missing
+        self._nowhere: TtlCache[str, bool] = TtlCache(_ASKED * 1000)  # MX names without addresses: whether missing
         self._turns = count()
 
     async def handle(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -104,7 +104,7 @@ class Resolver:
                 return await self._texts(self._lookup, job[1])
             if job[0] == "check":
                 await self._lookup.check()
-                await self._lookup.vouch()
+                await self._lookup.verify_resolver()
                 return ("alive",)
         except OwnFault as fault:
             return ("own-fault", str(fault))
@@ -255,7 +255,7 @@ class Resolver:
             return _failed(False, Category.ROUTING, f"{domain} can be reached over IPv6 only, which is not set up", ttl)
         if six is not None and six.kind in _UNKNOWN:
             return _failed(False, Category.DNS, six.text, ttl)
-        await lookup.believe()
+        await lookup.verify_negative()
         return _failed(True, Category.BAD_DOMAIN, f"the domain {domain} has neither MX nor address records", ttl)
 
     async def _host(self, lookup: Lookup, name: str, *, alias_fine: bool) -> _Host:

@@ -11,8 +11,8 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from bulkmail.mail import OwnFault
-from bulkmail.routing.expiring import Expiring
 from bulkmail.routing.site import RouteFailure, Site, site_of
+from bulkmail.routing.ttl_cache import TtlCache
 from bulkmail.shaping import Provider
 
 _Hosts = tuple[tuple[int, str, tuple[str, ...]], ...]  # preference, name and addresses of each
@@ -31,7 +31,7 @@ class Router:
         self._ask = ask
         self._clock = clock
         self._providers = providers
-        self._known: Expiring[str, Site | RouteFailure] = Expiring(size)
+        self._known: TtlCache[str, Site | RouteFailure] = TtlCache(size)
         # by the hosts in order: 100,000 domains at one hoster hold one object, and it goes with the last of them
         self._sites: WeakValueDictionary[_Hosts, Site] = WeakValueDictionary()
 

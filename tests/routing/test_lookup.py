@@ -392,7 +392,7 @@ def test_a_root_that_is_refused_is_no_answer_of_use(server, mood):
         server.all = mood
         await lookup.check()
         with pytest.raises(OwnFault, match="answers no question"):
-            await lookup.candour.believe_failure(began)
+            await lookup.resolver_check.verify_failure(began)
 
     asyncio.run(go())
 

@@ -10,7 +10,7 @@ _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
 
-class Expiring(Generic[_Key, _Value]):
+class TtlCache(Generic[_Key, _Value]):
     """At most ``size`` entries; the one not asked for longest goes first, an expired one when it is asked for."""
 
     __slots__ = ("_entries", "_size")
@@ -46,4 +46,4 @@ class Expiring(Generic[_Key, _Value]):
         self._entries.clear()
 
     def __repr__(self) -> str:
-        return f"<Expiring {len(self._entries)} of {self._size}>"
+        return f"<TtlCache {len(self._entries)} of {self._size}>"

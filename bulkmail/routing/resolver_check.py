@@ -24,20 +24,20 @@ _KNOWN = 3  # names that had an answer of use, the last ones
 _REMEDY = "use another one (dns.nameservers), or name what it must know (dns.must_exist)"
 
 
-def lies(witnesses: Iterable[bool | None]) -> bool | None:
+def falsifies(findings: Iterable[bool | None]) -> bool | None:
     """What names that must exist say of a resolver: each was found, denied, or (None) not answered for.
 
     One found clears it (the others may be filtered, or gone). None: not one was even answered for; it may know some
     zones only, and what it says of those stands.
     """
-    seen = list(witnesses)
+    seen = list(findings)
     if True in seen:
         return False
     return True if False in seen else None
 
 
-class Candour:
-    """What is known of the nameservers' candour. ``names``: those that must exist; none: everything is believed.
+class ResolverCheck:
+    """What is known of the nameservers' resolver_check. ``names``: those that must exist; none: everything is believed.
 
     ``ask(name, kind)``: one question, without any of the checks here: what was said, or why nothing was.
     ``servers``: the nameservers, for messages. ``clock``: seconds.
@@ -55,49 +55,49 @@ class Candour:
         self._ask = ask
         self._servers = servers
         self._clock = clock
-        self._useful_at = float("-inf")  # when a question last had NOERROR or NXDOMAIN
+        self._answered_at = float("-inf")  # when a question last had NOERROR or NXDOMAIN
         self._known: deque[tuple[str, str]] = deque(maxlen=_KNOWN)
-        self._vouched = float("-inf")  # what was said before this time may be believed
-        self._vouching: asyncio.Task[None] | None = None
+        self._verified_at = float("-inf")  # what was said before this time may be believed
+        self._verifying: asyncio.Task[None] | None = None
 
-    def useful(self, name: str, kind: str) -> None:
+    def record_answer(self, name: str, kind: str) -> None:
         """A question had an answer of use: NOERROR or NXDOMAIN."""
-        self._useful_at = self._clock()
+        self._answered_at = self._clock()
         if (name, kind) not in self._known:
             self._known.append((name, kind))
 
-    async def believe_denial(self) -> None:
+    async def verify_negative(self) -> None:
         """Whether a "no such thing" of just now may be believed. Raises OwnFault where it may not."""
         denied = self._clock()
-        while self._names and self._vouched < denied:
-            await self.vouch()
+        while self._names and self._verified_at < denied:
+            await self.verify_resolver()
 
-    async def believe_failure(self, since: float) -> None:
+    async def verify_failure(self, since: float) -> None:
         """Whether a question put at ``since`` failed for its domain's sake. Raises OwnFault where all of them fail."""
-        while self._names and max(self._vouched, self._useful_at) < since:
-            await self.vouch()
+        while self._names and max(self._verified_at, self._answered_at) < since:
+            await self.verify_resolver()
 
-    async def vouch(self) -> None:
+    async def verify_resolver(self) -> None:
         """Whether the resolver knows what must exist. Raises OwnFault where it denies that, or answers nothing."""
-        if self._vouching is None:
-            self._vouching = asyncio.create_task(self._vouch())
-            self._vouching.add_done_callback(lambda _: setattr(self, "_vouching", None))
-        await asyncio.shield(self._vouching)
+        if self._verifying is None:
+            self._verifying = asyncio.create_task(self._verify_resolver())
+            self._verifying.add_done_callback(lambda _: setattr(self, "_verifying", None))
+        await asyncio.shield(self._verifying)
 
-    async def _vouch(self) -> None:
+    async def _verify_resolver(self) -> None:
         began = self._clock()
-        witnesses: list[bool | None] = []
+        findings: list[bool | None] = []
         problem = ""
         for name in self._names:
             said = await self._ask(name, "NS")
             if isinstance(said, str):
-                witnesses.append(None)
+                findings.append(None)
                 problem = problem or said
             else:
-                witnesses.append(said.kind in ("data", "alias"))
-            if witnesses[-1]:
+                findings.append(said.kind in ("data", "alias"))
+            if findings[-1]:
                 break
-        verdict = lies(witnesses)
+        verdict = falsifies(findings)
         names = ", ".join(self._names)
         self.denies = verdict is True
         if self.denies:
@@ -105,12 +105,12 @@ class Candour:
                 f"the nameserver ({self._servers}) denies that there is {names}, so nothing that it denies is "
                 f"believed; {_REMEDY}"
             )
-        if witnesses and verdict is None and not await self._serves_others():
+        if findings and verdict is None and not await self._serves_others():
             raise OwnFault(
                 f"the nameserver ({self._servers}) answers no question, not even for {names}: {problem}; see to its "
                 f"access list, its upstream servers and its trust anchor, {_REMEDY}"
             )
-        self._vouched = began if verdict is False else self._clock() + _UNDECIDED
+        self._verified_at = began if verdict is False else self._clock() + _UNDECIDED
 
     async def _serves_others(self) -> bool:
         """Whether a name that had an answer of use before still has one."""
