@@ -23,7 +23,7 @@ import _lab as lab
 from _indoors import LETTER, NOW, House, Line, Server
 
 import bulkmail
-from bulkmail.content import Composer, eightfold
+from bulkmail.content import Composer, rsa_batch
 from bulkmail.delivery import Clocks, Pause, Run
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
@@ -85,7 +85,7 @@ def composing(signed: bool) -> dict[str, float]:
         answers[:] = [frame((1, True, composer.handle(("compose", 1, batch)))) for batch in batches]
 
     # Without the library of the extra avx512, which not every machine can use
-    with mock.patch.object(eightfold, "library", return_value=None):
+    with mock.patch.object(rsa_batch, "crypto_mb", return_value=None):
         composer.handle(("load", 1, campaigns[signed]))
         work(batches[: BEFORE // BATCH])  # what is remembered from one message to the next is remembered now
         found = counted(lambda: work(batches[BEFORE // BATCH :]))

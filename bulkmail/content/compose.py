@@ -19,7 +19,7 @@ from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, s
 from bulkmail.content.mime import Body, Part, attachment, multipart
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import Columns
-from bulkmail.content.templates import Library, RowError, Sheet
+from bulkmail.content.templates import CompiledTemplate, Library, RowError
 from bulkmail.content.tidying import tidy_text
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import AddressError, address_in, message_id, parse_address, plain_lines, token
@@ -32,12 +32,12 @@ SIZE_CAP = 25_000_000
 
 
 class Composer:
-    """The worker: holds the letters of the loaded campaigns. Plain data in, plain data out."""
+    """The worker: holds the message templates of the loaded campaigns. Plain data in, plain data out."""
 
     SETS_UP = ("load",)  # jobs whose memory is kept, and does not count against the room of a row
 
     def __init__(self) -> None:
-        self._letters: dict[int, Letter] = {}
+        self._loaded: dict[int, MessageTemplate] = {}
 
     def handle(self, job: tuple[Any, ...]) -> Any:
         """``("load", campaign, content)``, ``("compose", campaign, rows)`` or ``("forget", campaign)``.
@@ -47,29 +47,29 @@ class Composer:
         """
         verb, campaign = job[0], job[1]
         if verb == "load":
-            self._letters[campaign] = Letter(job[2])
+            self._loaded[campaign] = MessageTemplate(job[2])
             return ("loaded", campaign)
         if verb == "forget":
-            self._letters.pop(campaign, None)
+            self._loaded.pop(campaign, None)
             return ("forgotten", campaign)
         if verb != "compose":
             raise LookupError(f"the composer knows no job {verb!r}")
-        letter = self._letters.get(campaign)
-        if letter is None:
+        template = self._loaded.get(campaign)
+        if template is None:
             raise LookupError(f"campaign {campaign} is not loaded in this worker")
-        if letter.same_for_all:
+        if template.same_for_all:
             # one object: the frame back holds its bytes once
-            message = letter.same()
-            return [(row[0], message, letter.envelope_from, None) for row in job[2]]
+            message = template.same()
+            return [(row[0], message, template.envelope_from, None) for row in job[2]]
         # Step by step for all rows: a processor does the same thing again faster than one thing after the other
-        rendered = _each(lambda row: letter.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), job[2])
-        drafts = _each(letter.draft, rendered)
+        rendered = _each(lambda row: template.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), job[2])
+        drafts = _each(template.draft, rendered)
         fields = iter(sign_each([draft.unsigned for draft in drafts if isinstance(draft, Draft)]))
         messages = _each(lambda draft: draft.complete(next(fields)), drafts)
         return [
-            (row[0], None, letter.envelope_from, message)
+            (row[0], None, template.envelope_from, message)
             if isinstance(message, str)
-            else (row[0], message, letter.envelope_from, None)
+            else (row[0], message, template.envelope_from, None)
             for row, message in zip(job[2], messages, strict=True)
         ]
 
@@ -143,7 +143,7 @@ class Draft(NamedTuple):
         return message
 
 
-class Letter:
+class MessageTemplate:
     """One campaign's message with its blanks. ``content`` has passed `check_content`."""
 
     def __init__(self, content: dict[str, Any]) -> None:
@@ -163,7 +163,7 @@ class Letter:
         self._attachments = [attachment(name, data) for name, data in content["attachments"]]
 
         self._constant: dict[str, bytes] = {}  # field name -> the field
-        self._varying: dict[str, Sheet] = {}  # field name -> its value's template
+        self._varying: dict[str, CompiledTemplate] = {}  # field name -> its value's template
         self._constant["From"] = mailbox("From", display, self._sender)
         self._add("Subject", content["subject"])
         if content.get("to"):
@@ -188,8 +188,8 @@ class Letter:
     def _templates(self, content: dict[str, Any]) -> None:
         files = dict(content["includes"])
         html_name, text_name = content["html_name"], content["text_name"]
-        self._html: Sheet | None = None
-        self._text: Sheet | None = None
+        self._html: CompiledTemplate | None = None
+        self._text: CompiledTemplate | None = None
         self._tidy = False
         if content["html"] is not None:
             files[html_name] = content["html"]
@@ -212,10 +212,10 @@ class Letter:
         """A field written in campaign.yaml; one of our own of that name gives way."""
         for ours in [ours for ours in self._constant if ours.lower() == name.lower()]:
             del self._constant[ours]
-        sheet = self._library.text(source, name.lower() if name == "Subject" else f"headers.{name}")
+        value_template = self._library.text(source, name.lower() if name == "Subject" else f"headers.{name}")
         if "{" in source:
-            self._varying[name] = sheet
-        elif value := sheet.render(self._globals):
+            self._varying[name] = value_template
+        elif value := value_template.render(self._globals):
             self._constant[name] = _field(name, value)
 
     @property
@@ -258,8 +258,8 @@ class Letter:
         if urls:
             variables["unsubscribe_url"] = urls[0]
             fields["List-Unsubscribe"] = bulk.list_unsubscribe(*urls)
-        for name, sheet in self._varying.items():
-            if value := sheet.render(variables).strip():
+        for name, value_template in self._varying.items():
+            if value := value_template.render(variables).strip():
                 fields[name] = _field(name, value)
 
         html = [] if self._html is None else self._html.pieces(variables)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from bulkmail.content.eightfold import WORTH, Eightfold
+from bulkmail.content.rsa_batch import BATCH_MIN, BatchSigner
 from bulkmail.mail import AddressError, BulkmailError, domain_key
 
 SIGNED = (
@@ -64,8 +64,8 @@ class SigningKey(NamedTuple):
 
     def sign_each(self, data: Sequence[bytes]) -> list[bytes]:
         """The same for many, eight at a time where that can be done."""
-        eightfold = _eightfold(self.key) if len(data) >= WORTH and isinstance(self.key, RSAPrivateKey) else None
-        return [self.sign(one) for one in data] if eightfold is None else eightfold.sign(data)
+        batch = _batch_signer(self.key) if len(data) >= BATCH_MIN and isinstance(self.key, RSAPrivateKey) else None
+        return [self.sign(one) for one in data] if batch is None else batch.sign(data)
 
 
 class Unsigned(NamedTuple):
@@ -81,8 +81,8 @@ _SHA256 = hashes.SHA256()
 
 
 @lru_cache(maxsize=64)
-def _eightfold(key: RSAPrivateKey) -> Eightfold | None:
-    return Eightfold.load(key)
+def _batch_signer(key: RSAPrivateKey) -> BatchSigner | None:
+    return BatchSigner.load(key)
 
 
 @lru_cache(maxsize=64)

@@ -48,7 +48,7 @@ class RowError(BulkmailError):
     """The message of one recipient cannot be composed; the others are not concerned. One line."""
 
 
-class Sheet:
+class CompiledTemplate:
     """One compiled template; ``label`` names it in error texts (``html body.html.j2``)."""
 
     def __init__(self, template: Template, label: str, *, lines: bool = True) -> None:
@@ -151,13 +151,13 @@ class Library:
             return [text for _line, kind, text in self.environment.lex(source) if kind == "data"]
         return []
 
-    def file(self, name: str, label: str, *, lines: bool = True) -> Sheet:
+    def file(self, name: str, label: str, *, lines: bool = True) -> CompiledTemplate:
         """The template file ``name``. Raises jinja2.TemplateSyntaxError, TemplateNotFound."""
-        return Sheet(self.environment.get_template(name), label, lines=lines)
+        return CompiledTemplate(self.environment.get_template(name), label, lines=lines)
 
-    def text(self, source: str, label: str) -> Sheet:
+    def text(self, source: str, label: str) -> CompiledTemplate:
         """A template that stands in campaign.yaml: a subject, a header value, a URL. Raises TemplateSyntaxError."""
-        return Sheet(self.environment.from_string(source), label, lines=False)
+        return CompiledTemplate(self.environment.from_string(source), label, lines=False)
 
 
 class _Files(BaseLoader):

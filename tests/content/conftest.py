@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jinja2 import Environment, StrictUndefined
 
 from bulkmail.content import bulk, headers
-from bulkmail.content.compose import Composer, Letter
+from bulkmail.content.compose import Composer, MessageTemplate
 from bulkmail.mail import message_id, parse_address, token
 
 
@@ -75,7 +75,7 @@ def compose(make: Callable[..., dict[str, Any]]) -> Callable[..., bytes]:
     def composed(*cells: str, n: int = 1, email: str = "ann@example.org", **changes: Any) -> bytes:
         content = make(**changes)
         json.dumps(cells)
-        return Letter(content).compose(n, email, 1_795_424_400.25, 0, [email, *cells])
+        return MessageTemplate(content).compose(n, email, 1_795_424_400.25, 0, [email, *cells])
 
     return composed
 

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 
-from bulkmail.content.compose import Composer, Letter
+from bulkmail.content.compose import Composer, MessageTemplate
 from bulkmail.content.dkim import load_key
 from bulkmail.content.headers import clean
 from bulkmail.content.templates import RowError
@@ -228,7 +228,7 @@ def test_whatever_a_row_holds_it_arrives_and_breaks_nothing(first, second, known
         "headers": {"X-A": "{{ b }}"}, "unsubscribe": None, "attachments": [], "defaults": {},
         "columns": [["email", "a", "b"]], "list_id": "", "key": b"k", "dkim": [],
     }  # fmt: skip
-    message = Letter(content).compose(5, "ann@example.org", 1e9, 0, ["", first, second])
+    message = MessageTemplate(content).compose(5, "ann@example.org", 1e9, 0, ["", first, second])
     on_the_wire(message)
     mail = parsed(message)
     names = [name.lower() for name in mail]
@@ -259,10 +259,10 @@ def test_the_bytes_are_those_of_the_straightforward_way(plainly_composed, rows):
         "headers": {}, "unsubscribe": {"url": "https://e.example/{{ token }}", "mailto": None}, "attachments": [],
         "defaults": {}, "columns": [["email", "a", "b"]], "list_id": "", "key": b"k", "dkim": [],
     }  # fmt: skip
-    letter = Letter(content)
+    template = MessageTemplate(content)
     for n, cells in enumerate(rows):
         row = (n, "ann@example.org", 1e9, ["", *cells])
-        assert letter.compose(*row[:3], 0, row[3]) == plainly_composed(content, *row)
+        assert template.compose(*row[:3], 0, row[3]) == plainly_composed(content, *row)
 
 
 def test_a_retry_has_the_same_bytes(make, rsa_pem, ed25519_pem):
@@ -272,7 +272,7 @@ def test_a_retry_has_the_same_bytes(make, rsa_pem, ed25519_pem):
     ]
     content = make(dkim=dkim_keys, attachments=[("a.pdf", b"x")])
     row = (5, "ann@example.org", 1_795_424_400.75, 0, ["", "Änn"])
-    first, other = Letter(content), Letter(marshal.loads(marshal.dumps(content)))
+    first, other = MessageTemplate(content), MessageTemplate(marshal.loads(marshal.dumps(content)))
     message = first.compose(*row)
     first.compose(6, "bob@example.org", 1.0, 0, ["", "Bob"])
     assert first.compose(*row) == other.compose(*row) == message
@@ -290,7 +290,7 @@ def test_the_signature_holds(make, rsa_pem):
         unsubscribe={"url": "https://example.com/u/{{ token }}", "mailto": "out@example.com"},
         headers={"X-Note": "a  b"},
     )
-    letter = Letter(content)
+    template = MessageTemplate(content)
     for changes in (
         {},
         {"subject": "two  spaces  {{ first_name }}" + "  wide" * 20},
@@ -300,9 +300,9 @@ def test_the_signature_holds(make, rsa_pem):
         {"attachments": [("a  b.pdf", b"%PDF"), ("Ü  b.txt", b"x" * 1000)]},
         {"html": None, "text": "{{ '' }}"},
     ):
-        letter = Letter({**content, **changes})
+        template = MessageTemplate({**content, **changes})
         for name in ("Ann", "Änn  \t x \r\n\r\n", ""):
-            message = letter.compose(9, "ann@example.org", 1_795_424_400.5, 0, ["", name])
+            message = template.compose(9, "ann@example.org", 1_795_424_400.5, 0, ["", name])
             on_the_wire(message)
             assert dkim.verify(message, dnsfunc=lambda *_args, **_named: record), (changes, name)
             assert not dkim.verify(message.replace(b"One-Click", b"Two-Click"), dnsfunc=lambda *_args, **_named: record)
@@ -341,7 +341,7 @@ def test_one_bad_row_leaves_the_others_alone(work):
 
 def test_email_is_the_address_that_is_mailed(make):
     url = {"url": "https://x.example/u?e={{ email|urlencode }}", "mailto": None}
-    letter = Letter(make(html=None, text="You are [{{ email }}]", unsubscribe=url))
+    template = MessageTemplate(make(html=None, text="You are [{{ email }}]", unsubscribe=url))
     for cell, address in (
         ("  p1@a.example  ", "p1@a.example"),
         ('"p1"@A.example', "p1@a.example"),
@@ -349,7 +349,7 @@ def test_email_is_the_address_that_is_mailed(make):
         ("p1@b\u00fccher.example", "p1@xn--bcher-kva.example"),
         ("p1@a.example ::: p2@b.example", "p1@a.example"),
     ):
-        message = letter.compose(1, cell, 1e9, 0, [cell, "Ann"])
+        message = template.compose(1, cell, 1e9, 0, [cell, "Ann"])
         assert body(message, "plain") == f"You are [{address}]\n"
         assert parsed(message)["to"] == address
         assert f"e={quote(address)}>" in parsed(message)["list-unsubscribe"]

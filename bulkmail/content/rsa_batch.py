@@ -2,7 +2,7 @@
 
 A processor with these instructions multiplies eight large numbers as fast as one. Intel's crypto_mb uses that (PyPI:
 ``ipp-crypto``, our extra ``avx512``); OpenSSL, and so the `cryptography` package, signs one message after the other.
-All of it is optional: without the library, the processor or a key it takes, `Eightfold.load` gives None.
+All of it is optional: without the library, the processor or a key it takes, `BatchSigner.load` gives None.
 
 Signing with the Chinese remainder theorem gives the private key away to whoever sees one wrong result (Boneh, DeMillo,
 Lipton 1997), so each signature is verified before it is used, as OpenSSL does.
@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 LANES = 8
-WORTH = 4
+BATCH_MIN = 4
 """Fewer messages than this are signed one by one: eight cost as much as three and a half."""
 
 _SIZES = (1024, 2048, 4096)  # bits; 3072 is no faster this way
@@ -34,7 +34,7 @@ _SHA256_INFO = bytes.fromhex("3031300d060960864801650304020105000420")  # RFC 80
 _Lanes = ctypes.c_void_p * LANES
 
 
-class Library(NamedTuple):
+class CryptoMb(NamedTuple):
     """The two functions of crypto_mb that are used; both return 0, or what went wrong in which lane."""
 
     private: Any  # (from, to, p, q, dp, dq, iq, bits, method, buffer)
@@ -42,7 +42,7 @@ class Library(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def library() -> Library | None:
+def crypto_mb() -> CryptoMb | None:
     """crypto_mb, where it is installed beside us and the processor has what it needs."""
     folder = os.path.join(sysconfig.get_path("data"), "lib")
     try:
@@ -60,13 +60,13 @@ def library() -> Library | None:
     private.argtypes = [pointer] * 7 + [ctypes.c_int, pointer, pointer]
     public.argtypes = [pointer] * 3 + [ctypes.c_int, pointer, pointer]
     private.restype = public.restype = ctypes.c_uint32
-    return Library(private, public)
+    return CryptoMb(private, public)
 
 
-class Eightfold:
+class BatchSigner:
     """Signs with one RSA key (PKCS#1 v1.5 over SHA-256), eight messages in one call."""
 
-    def __init__(self, key: RSAPrivateKey, functions: Library) -> None:
+    def __init__(self, key: RSAPrivateKey, functions: CryptoMb) -> None:
         self._key = key
         self._functions = functions
         self._bits = key.key_size
@@ -87,9 +87,9 @@ class Eightfold:
         self._head = b"\x00\x01" + b"\xff" * (size - 3 - len(_SHA256_INFO) - 32) + b"\x00" + _SHA256_INFO
 
     @classmethod
-    def load(cls, key: RSAPrivateKey) -> Eightfold | None:
+    def load(cls, key: RSAPrivateKey) -> BatchSigner | None:
         """None where this key cannot be used so here; what it gives has been compared with `cryptography`'s once."""
-        functions = library()
+        functions = crypto_mb()
         numbers = key.private_numbers()
         half = key.key_size // 2
         if functions is None or key.key_size not in _SIZES or numbers.public_numbers.e != _EXPONENT:
@@ -98,25 +98,25 @@ class Eightfold:
             return None
         made = cls(key, functions)
         samples = [b"sample %d" % n for n in range(LANES)]
-        return made if made._eight(samples) == [made._one(sample) for sample in samples] else None
+        return made if made._sign_lanes(samples) == [made._sign_one(sample) for sample in samples] else None
 
     def sign(self, data: Sequence[bytes]) -> list[bytes]:
         """The signature of each, in order."""
         signatures: list[bytes] = []
         for at in range(0, len(data), LANES):
             some = data[at : at + LANES]
-            if len(some) >= WORTH:
-                found = self._eight([*some, *[some[0]] * (LANES - len(some))])
+            if len(some) >= BATCH_MIN:
+                found = self._sign_lanes([*some, *[some[0]] * (LANES - len(some))])
                 if found is not None:
                     signatures += found[: len(some)]
                     continue
-            signatures += map(self._one, some)
+            signatures += map(self._sign_one, some)
         return signatures
 
-    def _one(self, data: bytes) -> bytes:
+    def _sign_one(self, data: bytes) -> bytes:
         return self._key.sign(data, _PADDING, _SHA256)
 
-    def _eight(self, data: Sequence[bytes]) -> list[bytes] | None:
+    def _sign_lanes(self, data: Sequence[bytes]) -> list[bytes] | None:
         """None when a signature is not one: that must not leave this process."""
         asked, given, proof = self._lanes
         head = self._head

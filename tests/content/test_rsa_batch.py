@@ -6,8 +6,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from bulkmail.content import eightfold
-from bulkmail.content.eightfold import LANES, WORTH, Eightfold, Library, library
+from bulkmail.content import rsa_batch
+from bulkmail.content.rsa_batch import BATCH_MIN, LANES, BatchSigner, CryptoMb, crypto_mb
 
 
 def numbers_at(lanes, size):
@@ -43,8 +43,8 @@ def public(asked, given, n, bits, method, buffer):
     return answer(given, [pow(value, 65537, n1) for value, n1 in pairs], size)
 
 
-WRITTEN_OUT = Library(private, public)
-LIBRARIES = [WRITTEN_OUT, *filter(None, [library()])]
+WRITTEN_OUT = CryptoMb(private, public)
+LIBRARIES = [WRITTEN_OUT, *filter(None, [crypto_mb()])]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def key():
 
 @pytest.fixture(params=LIBRARIES, ids=["written out", "crypto_mb"][: len(LIBRARIES)])
 def functions(request, monkeypatch):
-    monkeypatch.setattr(eightfold, "library", lambda: request.param)
+    monkeypatch.setattr(rsa_batch, "crypto_mb", lambda: request.param)
     return request.param
 
 
@@ -62,9 +62,9 @@ def by_openssl(key, data):
     return [key.sign(one, padding.PKCS1v15(), hashes.SHA256()) for one in data]
 
 
-@pytest.mark.parametrize("count", [0, 1, WORTH - 1, WORTH, LANES, LANES + 1, LANES + WORTH, 2 * LANES])
+@pytest.mark.parametrize("count", [0, 1, BATCH_MIN - 1, BATCH_MIN, LANES, LANES + 1, LANES + BATCH_MIN, 2 * LANES])
 def test_the_same_bytes_as_one_by_one(functions, key, count):
-    signing = Eightfold.load(key)
+    signing = BatchSigner.load(key)
     assert signing is not None
     data = [b"message %d" % n * n for n in range(count)]
     assert signing.sign(data) == by_openssl(key, data)
@@ -74,7 +74,7 @@ def test_the_same_bytes_as_one_by_one(functions, key, count):
 def test_other_sizes(functions, bits):
     key = rsa.generate_private_key(65537, bits)
     data = [b"%d" % n for n in range(LANES)]
-    assert Eightfold.load(key).sign(data) == by_openssl(key, data)
+    assert BatchSigner.load(key).sign(data) == by_openssl(key, data)
 
 
 def test_a_wrong_signature_never_leaves(key):
@@ -87,30 +87,30 @@ def test_a_wrong_signature_never_leaves(key):
         return 0
 
     data = [b"%d" % n for n in range(LANES)]
-    assert Eightfold(key, Library(sometimes_wrong, public)).sign(data) == by_openssl(key, data)
+    assert BatchSigner(key, CryptoMb(sometimes_wrong, public)).sign(data) == by_openssl(key, data)
     assert broken
 
 
 def test_a_lane_that_the_library_gives_up(key):
     data = [b"%d" % n for n in range(LANES)]
-    assert Eightfold(key, Library(lambda *_: 1 << 8, public)).sign(data) == by_openssl(key, data)
-    assert Eightfold(key, Library(private, lambda *_: 1)).sign(data) == by_openssl(key, data)
+    assert BatchSigner(key, CryptoMb(lambda *_: 1 << 8, public)).sign(data) == by_openssl(key, data)
+    assert BatchSigner(key, CryptoMb(private, lambda *_: 1)).sign(data) == by_openssl(key, data)
 
 
 def test_not_every_key(functions, monkeypatch):
-    assert Eightfold.load(rsa.generate_private_key(3, 2048)) is None  # the library verifies with 65537 only
-    assert Eightfold.load(rsa.generate_private_key(65537, 1536)) is None
-    monkeypatch.setattr(eightfold, "library", lambda: None)
-    assert Eightfold.load(rsa.generate_private_key(65537, 2048)) is None
+    assert BatchSigner.load(rsa.generate_private_key(3, 2048)) is None  # the library verifies with 65537 only
+    assert BatchSigner.load(rsa.generate_private_key(65537, 1536)) is None
+    monkeypatch.setattr(rsa_batch, "crypto_mb", lambda: None)
+    assert BatchSigner.load(rsa.generate_private_key(65537, 2048)) is None
 
 
 def test_a_library_that_is_not_what_it_should_be(key, monkeypatch):
-    monkeypatch.setattr(eightfold, "library", lambda: Library(lambda *_: 0, lambda *_: 0))
-    assert Eightfold.load(key) is None
+    monkeypatch.setattr(rsa_batch, "crypto_mb", lambda: CryptoMb(lambda *_: 0, lambda *_: 0))
+    assert BatchSigner.load(key) is None
     monkeypatch.undo()
-    library.cache_clear()
+    crypto_mb.cache_clear()
     try:
-        monkeypatch.setattr(eightfold, "_LIBRARY", "no-such-library.so")
-        assert library() is None
+        monkeypatch.setattr(rsa_batch, "_LIBRARY", "no-such-library.so")
+        assert crypto_mb() is None
     finally:
-        library.cache_clear()
+        crypto_mb.cache_clear()
