@@ -6,17 +6,17 @@ Gives: a site (MX hosts in order, provider), a failure with its category, or Own
 Never: connects to an MX host, judges a reply, takes silence for "no such domain".
 
 How a domain becomes a destination: ``Router`` asks the resolver worker, which runs in a process of its own because
-reading DNS messages beside the event loop starves it. There ``Lookup`` puts one question to the nameservers, and
-``Resolver`` follows RFC 5321 5.1 from the domain to its MX hosts to their addresses. The answer becomes a ``Site``; all
-domains with the same ranked set of MX hosts share one, and with it one lane. ``plan`` lays down in which order an
-attempt walks over its addresses. ``forbidden_address`` is asked twice: here, and by net right before it connects.
+reading DNS messages in the event loop starves it. There ``Lookup`` puts one question to the nameservers,
+``ResolverCheck`` decides whether a negative answer may be believed, and ``Resolver`` follows RFC 5321 5.1 from the
+domain to its MX hosts to their addresses. The answer becomes a ``Site``; all domains with the same ranked set of MX
+hosts share one, and with it one lane. ``plan`` gives the order in which an attempt tries the site's addresses.
+``forbidden_address`` is asked twice: here, and by net right before it connects.
 With a relay every domain has the same site (``RelayRouter``), and the DNS is asked for the relay's address only.
 
 What each failure means: permanent bad-domain: the domain does not exist, takes no mail, or names only MX hosts that do
-not exist. Permanent routing: it leads only to where nobody may be led (loopback, private networks). Temporary dns: the
-DNS did not answer for this domain, or its answer proves nothing. Temporary routing: it has MX hosts of which none can
-be used at present. OwnFault: our nameservers are dead, or deny or refuse everything there is, and nobody is charged for
-it.
+not exist. Permanent routing: all its addresses are forbidden (loopback, private networks). Temporary dns: the DNS did
+not answer for this domain, or its answer proves nothing. Temporary routing: it has MX hosts, none of which can be used
+at present. OwnFault: our nameservers are dead, or deny or refuse every name; no recipient is charged for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Addresses that an MX record may name and that nobody must be led to: our own machine, our own network, nobody at all.
+"""Addresses that an MX record may name and that are never connected to: our machine, our networks, reserved ranges.
 
-A hostile domain can point its MX at 127.0.0.1 or at a database in our network. So an address is looked at twice: when
-it comes out of the DNS, and right before it is connected to.
+A hostile domain can point its MX at 127.0.0.1 or at a database in our network. So an address is checked twice: when it
+comes out of the DNS, and right before a connection is made.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Network = IPv4Network | IPv6Network
 
-# What each stands for; documentation prefixes such as 192.0.2.0/24 lead nowhere and harm nobody. The first match names.
+# The first match gives the reason. Documentation prefixes such as 192.0.2.0/24 are not routed and do no harm.
 _FORBIDDEN: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(network), reason)
     for network, reason in (
@@ -69,8 +69,8 @@ def forbidden_address(
 ) -> str | None:
     """Why this address is not to be connected to ("a loopback address"), or None where it may be.
 
-    ``allow_networks``: networks that may be connected to all the same, in CIDR notation or parsed. ``own`` tells the
-    addresses of this machine, which are forbidden too: a relay here may trust whatever comes from them.
+    ``allow_networks``: networks that may be connected to all the same, in CIDR notation or parsed. ``own``: whether an
+    address is this machine's; such are forbidden too, because a relay here may trust mail that comes from them.
     """
     try:
         address = ip_address(ip)

@@ -1,16 +1,15 @@
-"""One question to the DNS: sent, repeated, answered from memory, told apart from silence.
+"""One question to the DNS: sent, repeated, answered from the cache, and told apart from silence.
 
 dnspython builds and reads the messages, opens a fresh port for each question, and checks id, question and sender; what
 does not fit is ignored, so a forged or broken packet is silence, never "no such record". A cut answer (TC) is asked for
 again over TCP (RFC 7766). Only the resolvers of the settings are asked; recursion is theirs.
 
-What an answer without data says is told apart in `answers`; one that says nothing either way is never "no such record".
+`answers` reads what an answer without data means; one that proves nothing is never taken for "no such record".
 
-Silence is told apart: a resolver that answers other questions is well, and the domain is to blame for the time being;
-when two tries in a row were met by silence on all sides, the root is asked for as a check, and where that fails too it
-is a fault of our own (OwnFault), which charges no recipient. While it lasts, each question repeats the check only.
-So it is with a resolver that denies everything or refuses everything (`resolver_check`): nothing of what it denied is believed
-or remembered.
+A question without an answer is the domain's temporary failure while the resolver answers other questions. After two
+tries in a row without an answer to any question, the root is asked for as a check; where that fails too it is a fault
+of our own (OwnFault), which charges no recipient. While it lasts, each question repeats the check only. The same holds
+for a resolver that denies or refuses everything (`resolver_check`): none of its negative answers is used or cached.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from bulkmail.routing.resolver_check import ResolverCheck
 from bulkmail.routing.ttl_cache import TtlCache
 
 _ROUNDS = 2  # each nameserver is asked twice, in turns
-_MISSED = 2  # tries in a row that nobody answered, before the check makes the third
+_MISSED = 2  # tries in a row without any answer, before the check makes the third
 _PATIENCE = 4  # timeouts that one question may take in all, its aliases included
 _PROBE = 5.0  # seconds at most for the check whether any nameserver answers
 _HOLD = 0.2  # of the timeout: how long an unanswered try keeps others from being sent
@@ -80,7 +79,7 @@ def system_nameservers() -> list[Nameserver]:
 
 
 class _Patience:
-    """How long one question may take, counted from its first place on the wire."""
+    """The time one question may take, counted from its first try."""
 
     __slots__ = ("_end", "_seconds")
 
@@ -97,11 +96,11 @@ class _Patience:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the DNS said about one name and one type.
+    """What the DNS answered for one name and one record type.
 
     ``kind``: ``data``, ``empty`` (the name exists without such a record), ``missing`` (NXDOMAIN), ``failed`` (nothing
     is known for now; ``text`` says why), or ``bare`` (an answer without data that does not prove that there is none;
-    ``text`` says so). ``name``: the name at the end of its aliases. ``until``: how long it holds.
+    ``text`` says so). ``name``: the name at the end of its aliases. ``until``: when it expires, on the loop's clock.
     """
 
     kind: Literal["data", "empty", "missing", "failed", "bare"]
@@ -113,10 +112,10 @@ class Found:
 
 
 class _Slot:
-    """One of the places on the wire, given back when it is left or ``hold`` seconds after it was taken.
+    """One of the questions in flight, released when it ends or ``hold`` seconds after it began.
 
-    Silent domains keep a place for the moment in which an answer usually comes, not for their whole timeout: five
-    hundred of them must not make the others wait for minutes.
+    A silent domain holds a slot for the moment in which an answer usually comes, not for its whole timeout: five
+    hundred silent domains must not make the others wait for minutes.
     """
 
     __slots__ = ("_hold", "_places", "_timer")
@@ -141,12 +140,12 @@ class _Slot:
 
 
 class Lookup:
-    """Asks, remembers, and puts equal questions under way together.
+    """Asks the nameservers, caches answers, and joins equal questions that are in flight.
 
-    ``timeout``: seconds for one try at one nameserver. ``concurrency``: questions on the wire at once, those
-    not counted that have gone unanswered for a fifth of the timeout. ``ttl_floor``: nothing is asked again sooner,
-    whatever its TTL. Once it is on the wire, a question ends within four timeouts and a check. ``must_exist``: names
-    that have NS records wherever the DNS is the world's; none: whatever is denied is believed.
+    ``timeout``: seconds for one try at one nameserver. ``concurrency``: questions in flight, not counting those
+    unanswered for a fifth of the timeout. ``ttl_floor``: seconds an answer is cached at least, whatever its TTL. A
+    question ends within four timeouts and a check after its first try. ``must_exist``: names that have NS records in
+    the public DNS; none: every negative answer is accepted.
     """
 
     def __init__(
@@ -169,13 +168,13 @@ class Lookup:
         self._slots = asyncio.Semaphore(concurrency)
         self._cache: TtlCache[tuple[str, str], Found] = TtlCache(cache_size)
         self._under_way: dict[tuple[str, str], asyncio.Future[Found]] = {}
-        self._heard = float("-inf")  # when any nameserver last said anything that could be read
+        self._heard = float("-inf")  # when any nameserver last sent a readable answer
         self._missed = 0
         self._silent = False
         self._checking: asyncio.Task[None] | None = None
 
     async def ask(self, name: str, kind: str) -> Found:
-        """What the DNS says of ``name``; ``kind``: MX, TXT, A or AAAA. Raises OwnFault where no nameserver answers."""
+        """Look up ``name``; ``kind``: MX, TXT, A or AAAA. Raises OwnFault where no nameserver answers."""
         key = (name, kind)
         found = self._cache.get(key, self._clock())
         if found is not None:
@@ -188,7 +187,7 @@ class Lookup:
             found = await self._find(name, kind)
         except BaseException as error:
             answer.set_exception(error)
-            answer.exception()  # read: nobody else may be waiting for it
+            answer.exception()  # marked as retrieved: perhaps no other question waits for it
             raise
         else:
             answer.set_result(found)
@@ -197,11 +196,11 @@ class Lookup:
             del self._under_way[key]
 
     def heard_since(self, then: float) -> bool:
-        """Whether any nameserver has said anything since."""
+        """Whether any nameserver has answered since ``then``, on the loop's clock."""
         return self._heard >= then
 
     async def check(self) -> None:
-        """Whether any nameserver says anything at all. Raises OwnFault."""
+        """Ask every nameserver for the root. Raises OwnFault where none answers."""
         if self._checking is None:
             self._checking = asyncio.create_task(self._check())
             self._checking.add_done_callback(lambda _: setattr(self, "_checking", None))
@@ -255,11 +254,11 @@ class Lookup:
         return self._keep(name, kind, Found("failed", name, 0.0, text=f"{name} has too many aliases in a row"), 0.0)
 
     async def verify_negative(self) -> None:
-        """Somebody was told that there is no such thing: whether that may be so. Raises OwnFault when it may not."""
+        """Accept a negative answer. Raises OwnFault where the resolver is not verified."""
         await self._checked(self.resolver_check.verify_negative())
 
     async def verify_resolver(self) -> None:
-        """Whether the nameservers know what must exist. Raises OwnFault where they deny that, or answer nothing."""
+        """Ask for the names that must exist. Raises OwnFault where they are denied, or nothing is answered."""
         await self._checked(self.resolver_check.verify_resolver())
 
     async def _checked(self, judged: Awaitable[None]) -> None:
@@ -267,7 +266,7 @@ class Lookup:
             await judged
         except OwnFault:
             if self.resolver_check.denies:
-                self._cache.clear()  # who knows which of it was true
+                self._cache.clear()  # any of its earlier answers may be false
             raise
 
     def _keep(self, name: str, kind: str, found: Found, ttl: float) -> Found:
@@ -278,11 +277,11 @@ class Lookup:
         return dated
 
     async def _ask_once(self, name: str, kind: str) -> Said | str:
-        """One question of no recipient's, within the time of one try."""
+        """Put one question of the check's own, within the time of one try."""
         return await self._exchange(dns.name.from_text(name), kind, _Patience(self._timeout))
 
     async def _exchange(self, name: dns.name.Name, kind: str, patience: _Patience) -> Said | str:
-        """A NOERROR or NXDOMAIN answer, or why there is none. Raises OwnFault where nobody answers anything.
+        """A NOERROR or NXDOMAIN answer, or why there is none. Raises OwnFault where no nameserver answers.
 
         A bare answer stands only where no other nameserver has a better one.
         """
@@ -322,13 +321,13 @@ class Lookup:
             problems[server] = max(problems.get(server, ""), problem, key=len)
         if bare is not None:
             return bare
-        if self._heard < began:  # while the last try waited nobody else had an answer either
+        if self._heard < began:  # no other question had an answer either while the last try waited
             await self.check()
         return "; ".join(problems.values()) or "no nameserver is configured"
 
     @staticmethod
     def _told(answer: dns.message.QueryMessage) -> Said | str:
-        """What an answer says, or in words why it says nothing."""
+        """Read an answer; in words why, where it is of no use."""
         if answer.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
             return f"says {refusal(answer)}"
         try:

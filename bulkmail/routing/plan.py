@@ -1,4 +1,4 @@
-"""The order in which one attempt walks over a site's addresses."""
+"""The order in which one attempt tries a site's addresses (RFC 5321 5.1)."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class Shuffler(Protocol):
 
 
 def plan(site: Site, memory: HostMemory, now: float, rng: Shuffler, walk: int = WALK) -> list[Stop]:
-    """All of the site's addresses, best first; an attempt connects to the first ``walk`` of them.
+    """Order all of the site's addresses, best first; an attempt connects to the first ``walk`` of them.
 
-    Order of preference (RFC 5321 5.1). Within one preference the hosts are shuffled, and each one's addresses; every
-    host's first comes before any second. Addresses that are remembered dead come last, the one due soonest first: where
-    all are, they are tried all the same. Dead ones of a better preference come after living ones of a worse.
+    By preference (RFC 5321 5.1). Within one preference the hosts are shuffled, and the addresses of each host; the
+    first address of every host comes before any second one. Addresses in back-off come last, the one due soonest first;
+    where all are in back-off, they are tried all the same. ``now``: the reactor's clock, in seconds.
 
-    Where there are more than ``walk``, those that failed when they were last tried must not hide the others for ever,
-    although their back-off may be over. So one of them keeps its place among the first ``walk``: that of the best
-    preference, and of these the one that failed longest ago. The places of the others go to addresses that have not
-    failed, and what is left of them to those that failed longest ago: repeated attempts come to every address.
+    Where there are more than ``walk``, addresses that failed last time must not hide the others for ever, although
+    their back-off may be over. So one of them keeps its place among the first ``walk``: that of the best preference,
+    and of these the one that failed longest ago. The places of the others go to addresses that have not failed, and
+    what is left to those that failed longest ago. So repeated attempts reach every address.
     """
     stops = _in_order(site, rng)
     failed = {stop: until for stop in stops if (until := memory.failed_until(stop.ip)) is not None}

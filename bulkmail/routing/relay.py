@@ -1,4 +1,4 @@
-"""With a relay all roads lead to it: one site for every domain, and no question to the DNS about any of them."""
+"""Routing with a relay (a smarthost): one site for every domain; the DNS is asked for the relay's address only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bulkmail.routing.site import MxHost, Site
 
 RELAY = "relay"  # the provider of that site: its limits are the relay's own
 _LOCALHOST = (MxHost(0, "localhost", ("127.0.0.1",)), MxHost(1, "localhost", ("::1",)))
-_SHORTEST = 60.0  # seconds that an answer is believed at least, and until the DNS is asked again after it failed
+_SHORTEST = 60.0  # seconds an answer is used at least, and until the DNS is asked again after a failure
 
 
 class RelayRouter:
@@ -31,10 +31,10 @@ class RelayRouter:
         self._until = float("-inf")
 
     async def route(self, _domain: str) -> Site:
-        """The relay. Raises OwnFault where no address of it is known: the relay is ours to name."""
+        """The relay's site. Raises OwnFault where no address of it is known: the operator chose it."""
         now = self._clock()
         if self._site is None or now >= self._until:
-            self._until = now + _SHORTEST  # whoever asks meanwhile has what is known
+            self._until = now + _SHORTEST  # calls during the lookup get the last known addresses
             try:
                 hosts, ttl = await self._hosts()
             except OwnFault:
@@ -48,7 +48,7 @@ class RelayRouter:
         return self._site
 
     async def check(self) -> None:
-        """Whether it has an address. Raises OwnFault."""
+        """Check that the relay has an address. Raises OwnFault where none is known."""
         await self.route("")
 
     async def _hosts(self) -> tuple[tuple[MxHost, ...], float]:

@@ -14,9 +14,9 @@ or ``("failed", permanent, category, text, ttl)``.
 ``("texts", name)`` -> ``("texts", [text, ...])``, the TXT records of a name, none where there are none; or ``("failed",
 ...)`` as above.
 
-Hosts come in order of preference; one that cannot be used now is there with no addresses, so that the set of a
-destination does not change with the weather.
-Each may answer ``("own-fault", text)``: no nameserver answers anything, or it denies or refuses what must exist.
+Hosts come in order of preference; one that cannot be used now stays in the list without addresses, so that a passing
+failure does not make another site of the domain.
+Each job may answer ``("own-fault", text)``: no nameserver answers, or it denies or refuses the names that must exist.
 
 What leads to what (RFC 5321 5.1, RFC 7505): no such domain, a null MX, or neither MX nor addresses: permanent. MX
 hosts none of which exists: permanent, and temporary as soon as one of them is anything else. MX hosts that have no
@@ -24,9 +24,9 @@ address, or no usable name: temporary, until the recipient expires. MX hosts tha
 permanent. No answer, SERVFAIL and the like: temporary, and never taken for "no MX". An answer without data that proves
 nothing (`answers`): an address counts behind it as behind "no MX"; where there is none, temporary.
 
-A domain may name more MX hosts, and a host more addresses, than are of use. Ten hosts with addresses are looked for,
-by preference, and of at most thirty names the addresses are asked for; where there are more, those that led nowhere
-come last the next time. Of a host with more than sixteen addresses others are given each time.
+A domain may name more MX hosts, and a host more addresses, than are of use. The best ten hosts that have addresses are
+used, and addresses are looked up for at most thirty names; where a domain has more, names that had no address come last
+the next time. A host with more than sixteen addresses gives a different sixteen each time.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_name
 from bulkmail.routing.ttl_cache import TtlCache
 
 _HOSTS = 10  # MX hosts of a domain that are used
-_ASKED = 30  # MX names of a domain whose addresses are asked for at once, whatever comes of it
+_ASKED = 30  # MX names of a domain whose addresses are looked up at most
 _ADDRESSES = 16  # of one host
 _NAMED = 5  # hosts or addresses that a failure's text names
-_REMEMBERED = 10800.0  # seconds: that an MX name led nowhere
+_REMEMBERED = 10800.0  # seconds that an MX name without an address is remembered
 _TEXT = 512
 _RECHECK = 600.0  # a host of the set could not be resolved: look again no later than this
 _HOST = re.compile(
@@ -69,7 +69,7 @@ class _Host:
     addresses: tuple[str, ...] = ()
     trouble: str = ""
     soft: bool = False  # the DNS did not answer: nothing is known
-    forbidden: bool = False  # it leads where nobody may be led
+    forbidden: bool = False  # all its addresses are forbidden
     missing: bool = False  # its name does not exist
     named: bool = True  # its name is a host name
 
@@ -89,7 +89,7 @@ class Resolver:
         self._turns = count()
 
     async def handle(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Do one job; what goes wrong in the world comes back as data, a job that makes no sense raises."""
+        """Do one job. Failures of the DNS come back as data; raises ValueError for an unknown job."""
         try:
             if job[0] == "configure":
                 self._configure(**job[1])
@@ -143,8 +143,8 @@ class Resolver:
     async def _route_in_time(self, lookup: Lookup, domain: str) -> tuple[Any, ...]:
         """The answer, at the latest after ``route_within`` seconds and a check (5 s at most).
 
-        The parent ends a worker that is late, with all its jobs, and takes it for a fault of our own: no domain may
-        have that in its hands. What is late goes on behind, within its own bounds, and fills the memory.
+        The parent ends a worker that is late, with all its jobs, and takes it for a fault of our own: no domain may be
+        able to cause that. A late lookup goes on in the background, within its own bounds, and fills the cache.
         """
         began = asyncio.get_running_loop().time()
         task = asyncio.create_task(self._route(lookup, domain))
@@ -160,7 +160,7 @@ class Resolver:
 
     def _forget(self, task: asyncio.Task[tuple[Any, ...]]) -> None:
         self._late.discard(task)
-        task.exception()  # read: whoever asked has had an answer
+        task.exception()  # marked as retrieved: the job has been answered already
 
     async def _route(self, lookup: Lookup, domain: str) -> tuple[Any, ...]:
         now = asyncio.get_running_loop().time()
@@ -209,7 +209,7 @@ class Resolver:
         return hosts
 
     async def _relay(self, lookup: Lookup, name: str) -> tuple[Any, ...]:
-        """The addresses of the host that the operator named: nobody is led anywhere, so none is forbidden."""
+        """The addresses of the relay. The operator chose it, so none of its addresses is forbidden."""
         now = asyncio.get_running_loop().time()
         answers = await _all(*(lookup.ask(name, kind) for kind in ("A", "AAAA")))
         found = [(n, name, self._some(answer.records)) for n, answer in enumerate(answers) if answer.records]
@@ -229,7 +229,7 @@ class Resolver:
         return ("texts", list(found.records))
 
     def _no_host(self, domain: str, order: list[str], hosts: dict[str, _Host], ttl: float) -> tuple[Any, ...]:
-        """No MX host of the domain can be used: what that means for its mail. ``order``: all of their names."""
+        """The failure of a domain none of whose MX hosts can be used. ``order``: all of their names."""
         now = asyncio.get_running_loop().time()
         told = [host.trouble for host in hosts.values()]
         words = "; ".join(told[:_NAMED]) + (f"; and {len(order) - _NAMED} more" if len(order) > _NAMED else "")
@@ -287,9 +287,10 @@ class Resolver:
         return _Host(name, until, trouble=f"{name} {lacking}", missing=missing)
 
     def _some(self, addresses: Sequence[str]) -> list[str]:
-        """At most sixteen: the first, which says whose the site is among several machines, and others each time.
+        """At most sixteen addresses: always the first in order, and different others each time.
 
-        Sorted: servers turn the order round, and a site is not another one for that.
+        Several machines choose a site's owner by its first address, so that one stays. Sorted, because nameservers
+        rotate the order of their answers, and the order must not make another site.
         """
         ordered = sorted(addresses)
         if len(ordered) <= _ADDRESSES:
@@ -300,7 +301,7 @@ class Resolver:
 
 
 async def _all(*questions: Coroutine[Any, Any, _Answer]) -> list[_Answer]:
-    """The answers to all, put at the same time; one alone is not worth a task of its own."""
+    """Await all at once; a single one without the cost of a task."""
     if len(questions) == 1:
         return [await questions[0]]
     return await asyncio.gather(*questions)

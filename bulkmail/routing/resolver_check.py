@@ -1,13 +1,14 @@
-"""Whether the nameservers of the settings may be believed: names that must exist bear witness.
+"""Whether the configured nameservers answer truthfully, found out by asking for names that must exist.
 
-A resolver that says of everything that it does not exist (a filter whose licence ran out, a forwarder that lost its
-upstream) would bounce a whole list in seconds. So a denial counts only when a name that must exist is found right
-after it.
+A resolver that answers NXDOMAIN to every question (a filter whose licence ran out, a forwarder that lost its upstream)
+would bounce a whole list in seconds. So a negative answer counts only when a name that must exist is found right after
+it.
 
 A resolver that answers every question with REFUSED or SERVFAIL (an access list, no upstream, a trust anchor that does
-not fit) would have the whole list wait and expire. So a failure is the domain's own only when another question has had
-an answer of use since it was put, or a name that must exist has one, or a name that had one before. One bad zone is
-never taken for a dead resolver, and a resolver that serves some zones only is not either, once it has shown one.
+not fit) would have the whole list wait and expire. So a failure counts as the domain's own only when, since the
+question was sent, another question had a usable answer, or a name that must exist has one, or a name that had one
+before. One bad zone is never taken for a dead resolver. Neither is a resolver that serves some zones only, once it has
+answered for one of them.
 """
 
 from __future__ import annotations
@@ -19,16 +20,17 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from bulkmail.mail import OwnFault
 from bulkmail.routing.answers import Said
 
-_UNDECIDED = 60.0  # seconds: nobody answers for the names that must exist, so they are not asked for all the time
-_KNOWN = 3  # names that had an answer of use, the last ones
+_UNDECIDED = 60.0  # seconds until the names that must exist are asked for again, where none of them had an answer
+_KNOWN = 3  # the last names that had a usable answer, kept to be asked for again
 _REMEDY = "use another one (dns.nameservers), or name what it must know (dns.must_exist)"
 
 
 def falsifies(findings: Iterable[bool | None]) -> bool | None:
-    """What names that must exist say of a resolver: each was found, denied, or (None) not answered for.
+    """Decide from the names that must exist whether a resolver falsely answers NXDOMAIN.
 
-    One found clears it (the others may be filtered, or gone). None: not one was even answered for; it may know some
-    zones only, and what it says of those stands.
+    Each finding: True (found), False (denied) or None (no answer). One name found clears the resolver: the others may
+    be filtered, or gone. None is returned where no name had an answer: the resolver may serve some zones only, and its
+    answers for those stand.
     """
     seen = list(findings)
     if True in seen:
@@ -37,10 +39,10 @@ def falsifies(findings: Iterable[bool | None]) -> bool | None:
 
 
 class ResolverCheck:
-    """What is known of the nameservers' resolver_check. ``names``: those that must exist; none: everything is believed.
+    """Verifies negative answers and failures. ``names``: those that must exist; none: every answer is accepted.
 
-    ``ask(name, kind)``: one question, without any of the checks here: what was said, or why nothing was.
-    ``servers``: the nameservers, for messages. ``clock``: seconds.
+    ``ask(name, kind)`` puts one question without any check made here, and gives the answer, or in words why there is
+    none. ``servers``: the nameservers, for error texts. ``clock``: the event loop's, in seconds.
     """
 
     def __init__(
@@ -61,24 +63,24 @@ class ResolverCheck:
         self._verifying: asyncio.Task[None] | None = None
 
     def record_answer(self, name: str, kind: str) -> None:
-        """A question had an answer of use: NOERROR or NXDOMAIN."""
+        """Record that a question had a usable answer: NOERROR or NXDOMAIN."""
         self._answered_at = self._clock()
         if (name, kind) not in self._known:
             self._known.append((name, kind))
 
     async def verify_negative(self) -> None:
-        """Whether a "no such thing" of just now may be believed. Raises OwnFault where it may not."""
+        """Accept a negative answer received just now. Raises OwnFault where the resolver is not verified."""
         denied = self._clock()
         while self._names and self._verified_at < denied:
             await self.verify_resolver()
 
     async def verify_failure(self, since: float) -> None:
-        """Whether a question put at ``since`` failed for its domain's sake. Raises OwnFault where all of them fail."""
+        """Accept that a question sent at ``since`` failed because of its domain. Raises OwnFault where all fail."""
         while self._names and max(self._verified_at, self._answered_at) < since:
             await self.verify_resolver()
 
     async def verify_resolver(self) -> None:
-        """Whether the resolver knows what must exist. Raises OwnFault where it denies that, or answers nothing."""
+        """Ask for the names that must exist. Raises OwnFault where the resolver denies them, or answers nothing."""
         if self._verifying is None:
             self._verifying = asyncio.create_task(self._verify_resolver())
             self._verifying.add_done_callback(lambda _: setattr(self, "_verifying", None))
@@ -113,7 +115,7 @@ class ResolverCheck:
         self._verified_at = began if verdict is False else self._clock() + _UNDECIDED
 
     async def _serves_others(self) -> bool:
-        """Whether a name that had an answer of use before still has one."""
+        """Whether a name that had a usable answer before still has one."""
         for name, kind in tuple(self._known):
             if not isinstance(await self._ask(name, kind), str):
                 return True

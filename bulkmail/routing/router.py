@@ -1,7 +1,7 @@
-"""From a domain to its site, remembered as long as the DNS says.
+"""From a domain to its site, cached for the time the DNS gives.
 
-Knows nothing of processes or event loops: ``ask`` is handed in and awaited (a worker's Deferred, a coroutine in a
-test). Equal questions at the same time are put together by the resolver, not here.
+The module knows no process and no event loop: ``ask`` is an argument and awaited (a worker's Deferred, a coroutine in a
+test). The resolver joins equal questions in flight, not the router.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _Hosts = tuple[tuple[int, str, tuple[str, ...]], ...]  # preference, name and ad
 
 
 class Router:
-    """Routes domains. ``providers``: the table of shaping. ``size``: domains remembered."""
+    """Routes domains. ``clock``: seconds. ``providers``: the table of shaping. ``size``: domains cached."""
 
     def __init__(
         self,
@@ -36,11 +36,11 @@ class Router:
         self._sites: WeakValueDictionary[_Hosts, Site] = WeakValueDictionary()
 
     def known(self, domain: str) -> Site | RouteFailure | None:
-        """What is remembered of a domain, without asking."""
+        """Return the cached route of a domain; None where there is none."""
         return self._known.get(domain, self._clock())
 
     async def route(self, domain: str) -> Site | RouteFailure:
-        """The site that takes the domain's mail, or why there is none. Raises OwnFault where no resolver answers.
+        """Find the site that takes the domain's mail, or why there is none. Raises OwnFault where no resolver answers.
 
         Sites with one key may differ in their addresses over time: the one returned last is the freshest.
         """
@@ -60,7 +60,7 @@ class Router:
         return result
 
     async def check(self) -> None:
-        """Whether any nameserver answers. Raises OwnFault."""
+        """Check that a nameserver answers. Raises OwnFault where none does."""
         answer = await self._ask(("check",))
         if answer[0] == "own-fault":
             raise OwnFault(answer[1])

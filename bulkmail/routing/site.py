@@ -39,7 +39,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class RouteFailure:
-    """A domain that leads nowhere. ``category`` as in the report; ``text`` for people."""
+    """Why a domain has no site. ``category`` as in the report; ``text`` for people."""
 
     permanent: bool
     category: str

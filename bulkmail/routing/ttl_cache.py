@@ -1,4 +1,4 @@
-"""A bounded memory whose entries have a best-before date."""
+"""A bounded cache whose entries expire. Times are seconds on the caller's clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Value = TypeVar("_Value")
 
 
 class TtlCache(Generic[_Key, _Value]):
-    """At most ``size`` entries; the one not asked for longest goes first, an expired one when it is asked for."""
+    """At most ``size`` entries: the least recently used is evicted; an expired one is removed when it is read."""
 
     __slots__ = ("_entries", "_size")
 
@@ -23,7 +23,7 @@ class TtlCache(Generic[_Key, _Value]):
         return len(self._entries)
 
     def get(self, key: _Key, now: float) -> _Value | None:
-        """The value, unless it is unknown or past its date."""
+        """Return the value; None where the key is unknown or its entry expired."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -35,14 +35,14 @@ class TtlCache(Generic[_Key, _Value]):
         return value
 
     def put(self, key: _Key, value: _Value, until: float) -> None:
-        """Remember ``value`` until then, in place of what was known."""
+        """Store ``value`` until ``until``, replacing an earlier one."""
         self._entries[key] = (until, value)
         self._entries.move_to_end(key)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         self._entries.clear()
 
     def __repr__(self) -> str:
