@@ -65,16 +65,14 @@ class Consequences(NamedTuple):
 
 
 _NOTHING = Consequences()
-_ACCEPTED = Consequences(accepted=True, proven=True)
 
 
 class TransactionResult:
-    """What came of one transaction, gathered from the outcomes of its recipients."""
+    """What came of the recipients of one transaction that were not accepted, gathered from their outcomes."""
 
-    __slots__ = ("_about_recipient", "_about_us", "accepted", "answered", "signal", "unanswered", "unknown")
+    __slots__ = ("_about_recipient", "_about_us", "answered", "signal", "unanswered", "unknown")
 
     def __init__(self) -> None:
-        self.accepted = False
         self.answered = False  # by the server, with a reply
         self.unanswered = False  # by the server, though it should have
         self.unknown = False  # complete on the wire, and no reply
@@ -83,10 +81,7 @@ class TransactionResult:
         self._about_recipient = False
 
     def note(self, outcome: Outcome, verdict: Verdict) -> None:
-        """Add the outcome of one recipient, and what it means."""
-        if outcome.fate is Fate.ACCEPTED:
-            self.accepted = self.answered = True
-            return
+        """Add the outcome of a recipient that was not accepted, and what it means."""
         if outcome.reply is not None:
             self.answered = True
         elif outcome.fate is not Fate.REFUSED:  # a verdict of our own says nothing of the server
@@ -101,14 +96,14 @@ class TransactionResult:
                 self._about_recipient = True
 
     @property
-    def refuses_us(self) -> bool:
-        """Whether all that was refused for good was refused because of us."""
-        return self._about_us and not (self.accepted or self._about_recipient)
+    def about_us(self) -> bool:
+        """Whether what was refused for good was refused because of us, and nothing because of a recipient."""
+        return self._about_us and not self._about_recipient
 
     @property
-    def listens(self) -> bool:
-        """Whether the receiver took a message, or judged a recipient."""
-        return self.accepted or self._about_recipient
+    def about_recipient(self) -> bool:
+        """Whether the receiver judged a recipient."""
+        return self._about_recipient
 
 
 class Feedback:
@@ -125,23 +120,27 @@ class Feedback:
         """Whether the site refuses us; one message at a time finds out whether it still does."""
         return self.refusals >= MOST_REFUSALS
 
-    def transaction_over(self, result: TransactionResult, now: float) -> Consequences:
-        """Return the consequences of a transaction; ``now`` on the reactor's clock."""
-        if result.listens:
+    def accepted(self) -> None:
+        """Note a transaction of which every recipient was accepted: let the throttles creep back, nothing else."""
+        self.refusals = 0
+
+    def transaction_over(self, result: TransactionResult, now: float, *, accepted: bool = False) -> Consequences:
+        """Return the consequences of a transaction of which not every recipient was accepted; ``accepted``: some were.
+
+        ``now``: on the reactor's clock.
+        """
+        refuses_us = result.about_us and not accepted
+        if accepted or result.about_recipient:
             self.refusals = 0
-        elif result.refuses_us:
+        elif refuses_us:
             self.refusals += 1
-        if result.accepted and not (result.signal or result.unknown):
-            return _ACCEPTED
         window = WindowChange.KEEP
         if result.unknown:
             window = WindowChange.RESET
         elif result.signal and self._complaint(now):
             window = WindowChange.HALVE
-        proven = True if result.answered else False if result.unanswered else None
-        return Consequences(
-            result.signal, result.accepted, window, suspend=result.refuses_us and self.refuses_us, proven=proven
-        )
+        proven = True if accepted or result.answered else False if result.unanswered else None
+        return Consequences(result.signal, accepted, window, suspend=refuses_us and self.refuses_us, proven=proven)
 
     def connection_closed(self, code: int, signal: str, now: float) -> Consequences:
         """Return the consequences of a connection's end.

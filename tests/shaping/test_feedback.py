@@ -23,19 +23,17 @@ TOO_MANY = Verdict(Category.RATE_LIMITED, permanent=False, signal="connections")
 LATER = Verdict(Category.SPAM_REPUTATION, permanent=False)
 
 
-def result(*recipients: tuple[Outcome, Verdict]) -> TransactionResult:
-    made = TransactionResult()
-    for outcome, verdict in recipients:
-        made.note(outcome, verdict)
-    return made
-
-
 def over(feedback: Feedback, *recipients: tuple[Outcome, Verdict], now: float = 0.0) -> Consequences:
-    return feedback.transaction_over(result(*recipients), now)
-
-
-def test_an_accepted_message_lets_the_throttles_creep_back() -> None:
-    assert over(Feedback(), (OK, FINE)) == Consequences(accepted=True, proven=True)
+    """The consequences of a transaction with these recipients, as a lane gathers them."""
+    accepted = any(outcome.fate is Fate.ACCEPTED for outcome, _ in recipients)
+    result = TransactionResult()
+    for outcome, verdict in recipients:
+        if outcome.fate is not Fate.ACCEPTED:
+            result.note(outcome, verdict)
+    if all(outcome.fate is Fate.ACCEPTED for outcome, _ in recipients):
+        feedback.accepted()
+        return Consequences(accepted=True, proven=True)
+    return feedback.transaction_over(result, now, accepted=accepted)
 
 
 @pytest.mark.parametrize("recipients", [1, 8])

@@ -23,17 +23,18 @@ class Unsendable(NamedTuple):
 class Shipment:
     """The context of a transaction: its messages by recipient index, and what came of those that are settled.
 
-    ``unsettled``: how many have no outcome yet. A settled message's place is None. ``refused``: the last message that
-    was not accepted, with its outcome.
+    ``unsettled``: how many have no outcome yet. A settled message's place is None. ``accepted``: whether one was.
+    ``refused``: the last one that was not, with its outcome; ``result``: what came of all that were not.
     """
 
-    __slots__ = ("messages", "refused", "result", "unsettled")
+    __slots__ = ("accepted", "messages", "refused", "result", "unsettled")
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages: list[Message | None] = list(messages)
         self.unsettled = len(messages)
-        self.result = TransactionResult()
+        self.accepted = False
         self.refused: tuple[Message, Outcome] | None = None
+        self.result: TransactionResult | None = None
 
 
 class InFlight:

@@ -168,10 +168,8 @@ class Lane:
     @property
     def may_send(self) -> bool:
         """Whether anything may be sent now: no pause, no suspension, no probe under way."""
-        suspension = self.suspension
-        if self._pause.paused or suspension.until > self._now():
-            return False
-        return not (suspension.probing and self._in_flight.messages)
+        site, sent = self.suspension, self._in_flight.messages
+        return not (self._pause.paused or site.until > self._now() or (site.probing and sent))
 
     @property
     def idle_connection(self) -> LiveConnection | None:

@@ -24,7 +24,7 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.mail import Fate, OwnFault, Peer
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
-from bulkmail.shaping import Consequences, Feedback
+from bulkmail.shaping import Consequences, Feedback, TransactionResult
 from bulkmail.smtp import Closed, Settled, Transaction
 
 _log = Logger("bulkmail")
@@ -119,9 +119,13 @@ class LaneListener:
         self._backlog.hold(-1)
         outcome = event.outcome(peer)
         verdict, _ = self._ledger.record(message, outcome, self._site.provider, message.began)
+        if event.fate is Fate.ACCEPTED:
+            shipment.accepted = True
+            return
+        shipment.refused = message, outcome
+        if shipment.result is None:
+            shipment.result = TransactionResult()
         shipment.result.note(outcome, verdict)
-        if event.fate is not Fate.ACCEPTED:
-            shipment.refused = message, outcome
 
     def answered(self, conn: LiveConnection, event: Settled, peer: Peer) -> None:
         """Journal a reply that later replies may still contradict: a kill now must not send the message again."""
@@ -133,8 +137,18 @@ class LaneListener:
         """Draw the consequences of the transaction, once for all its recipients."""
         del conn
         shipment: Shipment = transaction.context
+        if shipment.result is not None:
+            self._not_all_accepted(shipment, shipment.result)
+        elif shipment.accepted:
+            self._feedback.accepted()
+            self._limiter.limiter.speed_up(self._clocks.now())
+            self._slots.prove(True)
+            if self._suspension.probing:
+                self._suspension.recovered()
+
+    def _not_all_accepted(self, shipment: Shipment, result: TransactionResult) -> None:
         now = self._clocks.now()
-        consequences = self._feedback.transaction_over(shipment.result, now)
+        consequences = self._feedback.transaction_over(result, now, accepted=shipment.accepted)
         self._apply(consequences, now)
         if self._suspension.probing and not self._feedback.refuses_us:
             self._suspension.recovered()

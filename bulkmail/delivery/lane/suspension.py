@@ -71,6 +71,8 @@ class Expiry(NamedTuple):
 class Suspension:
     """The state of the site with this key. ``until``: no message is sent before, on the reactor's clock.
 
+    ``probing``: the site has refused us again and again, so one message at a time is risked.
+
     The suspension grows with the site's failures, whichever message is charged with them. Since when the outage lasts
     is remembered over a restart: a recipient that waits for the site must not wait anew.
     """
@@ -88,7 +90,7 @@ class Suspension:
         known = facts.known(site_key, Habit.OUTAGE, clocks.wall())
         self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
         self._state = SiteState.READY
-        self._refuses_us = False
+        self.probing = False
         self._failure = Outcome(Fate.LOST, Stage.CONNECT)
         self._took = 0.0  # seconds until the failure was known
         self._charged = 0
@@ -104,7 +106,7 @@ class Suspension:
     def state(self) -> SiteState:
         """The state now."""
         if self._state is SiteState.SUSPENDED and self.until <= self._clocks.now():
-            self._move(SiteState.PROBING if self._refuses_us else SiteState.READY)
+            self._move(SiteState.PROBING if self.probing else SiteState.READY)
         return self._state
 
     @property
@@ -127,23 +129,18 @@ class Suspension:
         return self._state is SiteState.CHARGING
 
     @property
-    def probing(self) -> bool:
-        """Whether the site has refused us again and again: one message at a time is risked."""
-        return self._refuses_us
-
-    @property
     def since(self) -> float | None:
         """When the outage began, on the wall clock; None while the site works."""
         return self._health.down_since
 
     def reached(self) -> None:
         """End the outage: a host of the site has answered, unless it answers to refuse us."""
-        if not self._refuses_us:
+        if not self.probing:
             self.recovered()
 
     def recovered(self) -> None:
         """End the outage: the site works again, or no recipient waits for it any more."""
-        self._refuses_us = False
+        self.probing = False
         if self._state is SiteState.PROBING:
             self._move(SiteState.READY)
         if self.since is not None:
@@ -159,7 +156,7 @@ class Suspension:
     def unburden(self) -> None:
         """Charge no message: none is left, and the next one finds out anew."""
         if self._state is SiteState.CHARGING:
-            self._move(SiteState.PROBING if self._refuses_us else SiteState.READY)
+            self._move(SiteState.PROBING if self.probing else SiteState.READY)
 
     def charge(self, message: Message) -> tuple[Outcome, float, float]:
         """Suspend the site: ``message`` is charged with the failure.
@@ -173,7 +170,7 @@ class Suspension:
     def suspend(self, message: Message, outcome: Outcome, *, refuses_us: bool = False) -> None:
         """Suspend the site because of the outcome of ``message``; ``refuses_us``: it was not about its recipient."""
         now, wall = self._clocks.now(), self._clocks.wall()
-        self._refuses_us = self._refuses_us or refuses_us
+        self.probing = self.probing or refuses_us
         self._failure, self._charged = outcome, message.claimed.id
         wait = self._health.failed(wall, self._retry, self._rng) - wall
         # A process that was stopped for a while must still find it; after a long time it says nothing any more.
