@@ -125,7 +125,7 @@ class Crowd:
     def about_to_dot(self, conn: Any, transaction: Transaction) -> None:
         pass
 
-    def may_follow(self, conn: Any) -> None:
+    def may_pipeline(self, conn: Any) -> None:
         pass
 
     def answered(self, conn: Any, event: Any, peer: Any) -> None:

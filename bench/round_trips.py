@@ -88,11 +88,11 @@ class Sender:
     def about_to_dot(self, conn: Any, transaction: Transaction) -> None:
         pass
 
-    def may_follow(self, conn: Any) -> None:
+    def may_pipeline(self, conn: Any) -> None:
         most = self.window if conn.chunking else min(2, self.window)
         if self.left and self.unanswered[conn] < most:
             self.unanswered[conn] += 1
-            conn.follow(self._next())
+            conn.submit_behind(self._next())
 
     def answered(self, conn: Any, event: Any, peer: Any) -> None:
         pass

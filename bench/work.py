@@ -109,10 +109,10 @@ def converse(session: Session, events: list[Any], more: Iterator[Transaction], s
     trips = 0
     while True:
         for event in events:
-            if isinstance(event, DotNext) and session.may_follow:
+            if isinstance(event, DotNext) and session.may_pipeline:
                 following = next(more, None)
                 if following is not None:
-                    session.follow(following)
+                    session.submit_behind(following)
         said = session.take_output()
         if not said:
             return trips

@@ -142,12 +142,12 @@ class Connection(Protocol):
         """Send it. Raises ValueError for what must never reach the wire, RuntimeError when not `ready`."""
         self._tell(self._session.submit(transaction))
 
-    def follow(self, transaction: Transaction) -> None:
-        """Send it behind the message that is about to leave; only inside of the listener's `may_follow`.
+    def submit_behind(self, transaction: Transaction) -> None:
+        """Send it behind the message that is about to leave; only inside of the listener's `may_pipeline`.
 
         Raises ValueError for what must never reach the wire, RuntimeError when nothing may follow (any more).
         """
-        self._tell(self._session.follow(transaction))
+        self._tell(self._session.submit_behind(transaction))
 
     def quit(self) -> None:
         """Say QUIT once what is under way is settled, and close. Before the connection stands it is given up."""
@@ -196,8 +196,8 @@ class Connection(Protocol):
         self._tell(session.receive(data))
         for event in session.take_provisional():
             self._listener.answered(self, event, self.peer)
-        if session.chunking and session.may_follow:
-            self._listener.may_follow(self)
+        if session.chunking and session.may_pipeline:
+            self._listener.may_pipeline(self)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone; whole replies were read before."""
@@ -269,8 +269,8 @@ class Connection(Protocol):
             for told in self._session.withdraw(f"could not be written down: {error}"):
                 self._events.append(replace(told, own_fault=True) if isinstance(told, Closed) else told)
             return
-        if self._session.may_follow:
-            self._listener.may_follow(self)
+        if self._session.may_pipeline:
+            self._listener.may_pipeline(self)
 
     def _tell_settled(self, event: Settled) -> None:
         self._listener.settled(self, event.transaction, event.index, event, self.peer)

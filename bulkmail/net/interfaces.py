@@ -53,8 +53,8 @@ class LiveConnection(Protocol):
     def submit(self, transaction: Transaction) -> None:
         """Send this transaction. Raises ValueError where it can never be sent, RuntimeError where none is taken now."""
 
-    def follow(self, transaction: Transaction) -> None:
-        """Send this transaction behind the one under way; only inside `ConnectionListener.may_follow`."""
+    def submit_behind(self, transaction: Transaction) -> None:
+        """Send this transaction behind the one under way; only inside `ConnectionListener.may_pipeline`."""
 
     def quit(self) -> None:
         """End with QUIT after what is under way."""
@@ -114,7 +114,7 @@ class Timeouts(Protocol):
 class ConnectionListener(Protocol):
     """The calls a connection makes. All are made on the reactor's thread; none may wait.
 
-    Inside them `LiveConnection.submit`, `quit` and `abort` may be called, inside `may_follow` also `follow`.
+    Inside them `LiveConnection.submit`, `quit` and `abort` may be called, inside `may_pipeline` also `submit_behind`.
     """
 
     def connection_ready(self, conn: LiveConnection) -> None:
@@ -127,8 +127,8 @@ class ConnectionListener(Protocol):
         closes with ``own_fault``; but what of a window is on the wire already is waited for, and then it is left.
         """
 
-    def may_follow(self, conn: LiveConnection) -> None:
-        """The message is about to leave, and one more may be announced in the same write: call `follow` now, or not.
+    def may_pipeline(self, conn: LiveConnection) -> None:
+        """Call `submit_behind` now, or not: the message is about to leave, and one more fits into the same write.
 
         Called after `about_to_dot`, only where the server takes it. Not to be used for the last message that the
         connection may carry, nor for one that may not go at once: what follows cannot be called back.
@@ -154,7 +154,7 @@ class NothingSent:
         """Never called before a transaction."""
         raise AssertionError((conn, transaction))
 
-    def may_follow(self, conn: LiveConnection) -> None:
+    def may_pipeline(self, conn: LiveConnection) -> None:
         """Never called before a transaction."""
         raise AssertionError(conn)
 

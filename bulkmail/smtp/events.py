@@ -28,7 +28,7 @@ class DotNext:
 
     By BDAT it goes out with its commands, and the end is its last byte. Whatever must be written down before a message
     may be delivered is written down before draining. Until then the session takes one more transaction, to be written
-    behind it, where it `may_follow`.
+    behind it, where it `may_pipeline`.
     """
 
     transaction: Transaction

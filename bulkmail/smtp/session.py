@@ -2,9 +2,9 @@
 
 The state is a FIFO of owed replies (`Pipeline`); `table` says what each reply does, and the methods below do it.
 A reply counts only in the slot of a command that the caller has taken from `take_output`: what comes earlier was
-not asked for and ends the session. PIPELINING decides only how many commands are on the wire at once: all of one
-transaction, and those of the next one behind its dot (`follow`); what that dot's reply is worth then, `alignment` says.
-With CHUNKING as well, whole messages follow each other; what their replies are worth, `window` says.
+not asked for and ends the session. PIPELINING (RFC 2920) decides only how many commands are on the wire at once: all
+of one transaction, and those of the next one behind its dot (`submit_behind`); `alignment` says what that dot's reply
+is worth then. With CHUNKING (RFC 3030) as well, whole messages stand behind each other: see `window`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Session(Introduction):
         return isinstance(self._mail, Window)
 
     @property
-    def may_follow(self) -> bool:
-        """Whether `follow` takes a transaction: behind a dot that is about to be written, or into the window."""
+    def may_pipeline(self) -> bool:
+        """Whether `submit_behind` takes a transaction: behind a dot that is about to be written, or into the window."""
         mail = self._mail
         if self._leaving:
             return False
@@ -64,9 +64,9 @@ class Session(Introduction):
             return [*ruled_out(transaction, verdict), Ready(self.capabilities)]
         return self._begin(transaction)
 
-    def follow(self, transaction: Transaction) -> list[Event]:
+    def submit_behind(self, transaction: Transaction) -> list[Event]:
         """Start the next transaction behind the one that is under way. Events and errors are `submit`'s."""
-        if not self.may_follow:
+        if not self.may_pipeline:
             raise RuntimeError(f"{self!r} takes no transaction behind another now")
         check(transaction)
         verdict = obstacle(transaction, self.capabilities)

@@ -172,7 +172,7 @@ class FakeConnection:
         self.farm.left(self, transaction)
         self.farm.submitted(self)
 
-    def follow(self, transaction):
+    def submit_behind(self, transaction):
         assert self.current is not None
         assert self.following is None
         refused = self.farm.unsendable(transaction)
@@ -216,7 +216,7 @@ class FakeConnection:
             return False
         self.dotted = True
         if self.farm.follows:
-            self.listener.may_follow(self)
+            self.listener.may_pipeline(self)
         return True
 
     def settle(self, fate, stage=Stage.DOT, answer=None, note="", category=None):
@@ -285,7 +285,7 @@ class FakeWindow(FakeConnection):
         self._send(transaction)
         self.farm.clock.callLater(self.farm.rtt, self.answer_all)
 
-    def follow(self, transaction):
+    def submit_behind(self, transaction):
         assert self.flying
         self._send(transaction)
         self.farm.followed += [message.claimed.id for message in transaction.context.messages]
@@ -300,7 +300,7 @@ class FakeWindow(FakeConnection):
         self.farm.widest = max(self.farm.widest, len(self.flying))
         self.listener.about_to_dot(self, transaction)
         if not self.leaving:
-            self.listener.may_follow(self)
+            self.listener.may_pipeline(self)
 
     def answer_all(self):
         """The barrier, or what the farm has this connection do instead."""

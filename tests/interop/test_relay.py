@@ -78,7 +78,7 @@ class Listener:
     def nothing(self, *_: Any) -> None:
         pass
 
-    about_to_dot = may_follow = answered = transaction_over = nothing
+    about_to_dot = may_pipeline = answered = transaction_over = nothing
 
 
 class EachMechanism(TestCase):

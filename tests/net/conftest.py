@@ -89,9 +89,9 @@ class Listener:
         if self.at_dot is not None:
             self.at_dot(conn)
 
-    def may_follow(self, conn: Connection) -> None:
+    def may_pipeline(self, conn: Connection) -> None:
         if self.follows and self.queue:
-            conn.follow(self.queue.pop(0))
+            conn.submit_behind(self.queue.pop(0))
 
     def settled(self, conn, transaction, index, event, peer) -> None:
         assert (event.transaction, event.index) == (transaction, index)

@@ -221,7 +221,7 @@ def test_following_is_not_asked_for_without_pipelining(kit):
         line.hear(data)
     assert line.hear(b"354 go\r\n") == kit.STUFFED
     with pytest.raises(RuntimeError):
-        line.conn.follow(kit.message())
+        line.conn.submit_behind(kit.message())
 
 
 def test_one_that_is_ruled_out_is_told_and_the_dot_goes_alone(kit):

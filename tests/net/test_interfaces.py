@@ -18,7 +18,7 @@ def test_the_listener_of_the_tests_has_the_calls_and_no_other_shape(kit):
     assert names(ConnectionListener) == {
         "connection_ready",
         "about_to_dot",
-        "may_follow",
+        "may_pipeline",
         "settled",
         "answered",
         "transaction_over",

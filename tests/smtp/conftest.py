@@ -50,9 +50,9 @@ class Talk:
         self.told(self.session.submit(transaction))
         return transaction
 
-    def follow(self, *recipients: str, message: bytes = MESSAGE, sender: str = "s@me.example") -> Transaction:
+    def submit_behind(self, *recipients: str, message: bytes = MESSAGE, sender: str = "s@me.example") -> Transaction:
         transaction = Transaction(sender, recipients or ("r@you.example",), message)
-        self.told(self.session.follow(transaction))
+        self.told(self.session.submit_behind(transaction))
         return transaction
 
     def sending(self, *recipients: str) -> tuple[Transaction, Transaction]:
@@ -60,7 +60,7 @@ class Talk:
         first = self.ready("PIPELINING").submit(message=b"1\r\n")
         self.events += self.session.receive(b"250 s\r\n250 r\r\n354 go\r\n")
         second = Transaction("s2@me.example", recipients or ("r2@you.example",), b"2\r\n")
-        self.told(self.session.follow(second))
+        self.told(self.session.submit_behind(second))
         self.events.clear()
         return first, second
 

@@ -171,7 +171,7 @@ def test_a_refusal_in_the_middle_of_the_message_before(talk, monkeypatch):
     first = spoken.ready("PIPELINING").submit(message=b"long\r\n")
     spoken.session.receive(b"250 s\r\n250 r\r\n354 go\r\n")
     second = Transaction("", ("r2@you.example",), b"2\r\n")
-    spoken.session.follow(second)
+    spoken.session.submit_behind(second)
     assert spoken.session.take_output() == b"l"
     spoken.hear("552 too big")
     assert spoken.fate_of(first) == [("refused", "dot", 552)]

@@ -290,8 +290,8 @@ class Play:
         self.reader = iter(cuts)
         for number, turn in enumerate(turns):
             self.feed((turn + "\r\n").encode())
-            if self.session.may_follow and len(self.transactions) < 9 and follows[number % len(follows)]:
-                self.follow()
+            if self.session.may_pipeline and len(self.transactions) < 9 and follows[number % len(follows)]:
+                self.submit_behind()
             if takes[number % len(takes)]:
                 self.drain()
             if self.session.phase is Phase.HANDSHAKE:
@@ -299,8 +299,8 @@ class Play:
                 self.drain()
             if self.session.ready and len(self.transactions) < 3:
                 self.submit()
-                while self.session.chunking and self.session.may_follow and len(self.transactions) < 3:
-                    self.follow()
+                while self.session.chunking and self.session.may_pipeline and len(self.transactions) < 3:
+                    self.submit_behind()
                 self.drain()
         self.events += self.session.eof()
 
@@ -321,12 +321,12 @@ class Play:
         self.events += self.session.submit(self.next())
         self.drain()
 
-    def follow(self) -> None:
+    def submit_behind(self) -> None:
         current = next(event.transaction for event in reversed(self.events) if isinstance(event, DotNext))
         following = self.next()
         if not self.session.chunking:
             self.followed[current] = following
-        self.events += self.session.follow(following)
+        self.events += self.session.submit_behind(following)
 
     def drain(self) -> None:
         while self.session.output_pending:
@@ -448,7 +448,7 @@ HEARD = st.one_of(
 )
 # Mostly what leads further, for without that the end comes at the greeting.
 FURTHER = st.tuples(st.just("further"), st.integers(0, 9))
-START = st.tuples(st.sampled_from(["submit", "submit", "follow"]), st.integers(1, 3))
+START = st.tuples(st.sampled_from(["submit", "submit", "submit_behind"]), st.integers(1, 3))
 WRITE = st.sampled_from([("write", 0), ("write", 0), ("take", 0)])
 ODD = st.one_of(
     st.tuples(st.just("answer"), st.integers(0, 4)),
@@ -483,7 +483,7 @@ class Schedule:
         told = getattr(self, step)(more)
         self.events += told or []
         if session.phase is Phase.CLOSED:
-            assert (session.ready, session.may_follow, session.owed) == (False, False, None)
+            assert (session.ready, session.may_pipeline, session.owed) == (False, False, None)
 
     def hear(self, data: bytes) -> list:
         self.heard += data
@@ -529,8 +529,8 @@ class Schedule:
     def submit(self, recipients: int) -> list:
         return self.start(self.session.submit, self.session.ready, recipients)
 
-    def follow(self, recipients: int) -> list:
-        return self.start(self.session.follow, self.session.may_follow, recipients)
+    def submit_behind(self, recipients: int) -> list:
+        return self.start(self.session.submit_behind, self.session.may_pipeline, recipients)
 
     def eof(self, _: object) -> list:
         return self.session.eof("gone")
@@ -641,8 +641,8 @@ def test_what_is_told_is_what_the_server_did(verdicts, offer, tidy, sizes, follo
             events.extend(session.submit(make()))
         elif session.ready:
             session.quit()
-        while len(transactions) < 12 and session.may_follow and next(coin):
-            events.extend(session.follow(make()))
+        while len(transactions) < 12 and session.may_pipeline and next(coin):
+            events.extend(session.submit_behind(make()))
 
     while session.phase is not Phase.CLOSED:
         data = session.take_output()

@@ -20,7 +20,7 @@ BEFORE = {
     Slot.DOT: ("220 mx", "250 mx", "submit", "250 sender", "250 recipient", "354 go"),
     Slot.VOID: ("220 mx", "250-mx|250 PIPELINING", "submit", "550 sender", "250 recipient", "354 go"),
     Slot.RSET: ("220 mx", "250 mx", "submit", "250 sender", "550 recipient"),
-    Slot.RESTART: ("220 mx", "250-mx|250-PIPELINING|250 CHUNKING", "submit", "follow", "250 s|250 r|250 d"),
+    Slot.RESTART: ("220 mx", "250-mx|250-PIPELINING|250 CHUNKING", "submit", "submit_behind", "250 s|250 r|250 d"),
     Slot.BDAT: ("220 mx", "250-mx|250-PIPELINING|250 CHUNKING", "submit", "250 s|250 r"),
     Slot.QUIT: ("220 mx", "250 mx", "quit"),
 }
@@ -48,8 +48,8 @@ def at(talk, slot: Slot):
     for step in BEFORE[slot]:
         if step == "submit":
             spoken.submit()
-        elif step == "follow":
-            spoken.follow()
+        elif step == "submit_behind":
+            spoken.submit_behind()
         elif step == "quit":
             spoken.session.quit()
             spoken.drain()

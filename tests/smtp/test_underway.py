@@ -22,17 +22,17 @@ def test_only_between_the_354_and_the_dot(talk):
     follows = []
 
     def look() -> None:
-        follows.append(spoken.session.may_follow)
+        follows.append(spoken.session.may_pipeline)
 
     look()
     spoken.submit()
     look()
     spoken.session.receive(ENVELOPE)
     look()
-    spoken.session.follow(make())
+    spoken.session.submit_behind(make())
     look()
     with pytest.raises(RuntimeError, match="behind another"):
-        spoken.session.follow(make())
+        spoken.session.submit_behind(make())
     spoken.drain()
     look()
     spoken.session.receive(b"250 d\r\n" + ENVELOPE)
@@ -49,7 +49,7 @@ def test_never_without_pipelining(talk, extensions, options):
     for line in ("250 s", "250 r"):
         spoken.hear(line)
     spoken.session.receive(b"354 go\r\n")
-    assert not spoken.session.may_follow
+    assert not spoken.session.may_pipeline
 
 
 def test_nothing_follows_once_we_are_leaving(talk):
@@ -57,7 +57,7 @@ def test_nothing_follows_once_we_are_leaving(talk):
     spoken.submit()
     spoken.session.receive(ENVELOPE)
     spoken.session.quit()
-    assert not spoken.session.may_follow
+    assert not spoken.session.may_pipeline
 
 
 def test_one_that_is_ruled_out_is_settled_at_once_and_leaves_the_place_free(talk):
@@ -65,11 +65,11 @@ def test_one_that_is_ruled_out_is_settled_at_once_and_leaves_the_place_free(talk
     spoken.submit(message=b"1\r\n")
     spoken.session.receive(ENVELOPE)
     with pytest.raises(ValueError, match="character"):
-        spoken.session.follow(Transaction("", ("a b@x.example",), b"\r\n"))
-    settled, over = spoken.session.follow(Transaction("", ("r@you.example",), b"x" * 200 + b"\r\n"))
+        spoken.session.submit_behind(Transaction("", ("a b@x.example",), b"\r\n"))
+    settled, over = spoken.session.submit_behind(Transaction("", ("r@you.example",), b"x" * 200 + b"\r\n"))
     assert (settled.category, settled.permanent) == (Category.TOO_LARGE, True)
     assert isinstance(over, TransactionOver)
-    assert spoken.session.may_follow
+    assert spoken.session.may_pipeline
     assert spoken.session.submitted == 1
     assert spoken.drain() == b"1\r\n.\r\n"
 
@@ -111,7 +111,7 @@ def test_a_2xx_is_provisional_until_the_replies_behind_it_prove_the_count(talk):
     spoken = talk().ready("PIPELINING")
     first = spoken.submit()
     spoken.session.receive(ENVELOPE)
-    spoken.session.follow(make())
+    spoken.session.submit_behind(make())
     spoken.drain()
     assert spoken.session.take_provisional() == []
     spoken.session.receive(b"250 taken\r\n250 s\r\n")
@@ -127,7 +127,7 @@ def test_a_refused_dot_is_not_provisional(talk):
     spoken = talk().ready("PIPELINING")
     spoken.submit()
     spoken.session.receive(ENVELOPE)
-    spoken.session.follow(make())
+    spoken.session.submit_behind(make())
     spoken.drain()
     spoken.session.receive(b"550 no\r\n")
     assert spoken.session.take_provisional() == []
@@ -230,7 +230,7 @@ def test_a_round_trip_each_with_half_the_recipients_refused(talk):
             spoken.submit()
         spoken.events += spoken.session.receive(b"250 reset\r\n" if spoken.said.startswith(b"RSET") else b"")
         spoken.events += spoken.session.receive(b"250 s\r\n250 r\r\n354 go\r\n")
-        spoken.follow()  # its commands go out with the message before
+        spoken.submit_behind()  # its commands go out with the message before
         trips += 1
         spoken.hear("250 taken", "250 s", "550 r", "503 d")
         messages += 2

@@ -19,7 +19,7 @@ def window(talk, count: int = 3, *extensions: str, **options):
     """So many messages on the wire, none answered."""
     spoken = talk(**options).ready("PIPELINING", "CHUNKING", *extensions)
     flying = [spoken.submit(message=b"1\r\n")]
-    flying += [spoken.follow(f"r{n}@you.example", message=b"%d\r\n" % n) for n in range(2, count + 1)]
+    flying += [spoken.submit_behind(f"r{n}@you.example", message=b"%d\r\n" % n) for n in range(2, count + 1)]
     spoken.events.clear()
     return spoken, flying
 
@@ -40,7 +40,7 @@ def test_a_message_is_one_group_with_its_commands_and_is_not_stuffed(talk):
 def test_the_next_one_has_an_rset_before_its_mail(talk):
     spoken = talk().ready("PIPELINING", "CHUNKING")
     spoken.submit(message=b"1\r\n")
-    spoken.follow("r2@you.example", message=b"2\r\n", sender="s2@me.example")
+    spoken.submit_behind("r2@you.example", message=b"2\r\n", sender="s2@me.example")
     assert spoken.said == b"RSET\r\nMAIL FROM:<s2@me.example>\r\nRCPT TO:<r2@you.example>\r\nBDAT 3 LAST\r\n2\r\n"
 
 
@@ -53,7 +53,7 @@ def test_after_a_refusal_the_next_window_begins_with_rset_and_after_success_it_d
         spoken.hear(*(["250 reset"] if begins == b"RSET" else []), "250 s", "250 r", reply)
         assert spoken.session.ready
     spoken.submit()
-    spoken.follow()
+    spoken.submit_behind()
     spoken.hear("250 s", "250 r", verdict, *NEXT)
     spoken.submit()
     assert spoken.said.startswith(b"MAIL")  # the second one's RSET did it
@@ -246,7 +246,7 @@ def test_what_was_not_written_to_its_last_byte_was_not_delivered(talk, ending, m
     first = Transaction("", ("r@you.example",), b"long enough\r\n")
     second = Transaction("", ("r2@you.example",), b"2\r\n")
     spoken.events += spoken.session.submit(first)
-    spoken.events += spoken.session.follow(second)
+    spoken.events += spoken.session.submit_behind(second)
     spoken.session.take_output()
     spoken.events += ENDINGS[ending](spoken.session)
     assert spoken.fate_of(first) == [("untried" if ending == "ours" else "lost", "mail", 0)]
@@ -265,11 +265,11 @@ def test_a_used_connection_found_closed_leaves_a_written_message_unknown(talk):
 def test_nothing_more_goes_into_a_window_that_is_out_of_step(talk):
     spoken, (_, second) = window(talk, 2)
     spoken.hear("250 s")
-    assert spoken.session.may_follow
+    assert spoken.session.may_pipeline
     spoken.hear("503 r")
-    assert not spoken.session.may_follow
+    assert not spoken.session.may_pipeline
     with pytest.raises(RuntimeError):
-        spoken.follow()
+        spoken.submit_behind()
     spoken.told(spoken.session.eof("gone"))
     assert spoken.events[-1].chunking_failed
     assert spoken.fate_of(second) == [UNKNOWN]
@@ -288,7 +288,7 @@ def test_out_of_step_before_the_last_byte_leaves_nobody_behind_it_in_doubt(talk,
     spoken.hear(*FIRST)
     monkeypatch.setattr(pipeline_module, "PIECE", 8)
     second, third = (Transaction("", (f"{n}@you.example",), b"long enough\r\n") for n in (2, 3))
-    spoken.events += spoken.session.submit(second) + spoken.session.follow(third)
+    spoken.events += spoken.session.submit(second) + spoken.session.submit_behind(third)
     spoken.session.take_output()
     spoken.told(spoken.session.receive(b"250 s\r\n250 r\r\n503 not now\r\n"))
     assert [spoken.fate_of(each) for each in (first, second, third)] == [[ACCEPTED], [FREE], [FREE]]
@@ -309,7 +309,7 @@ def test_half_a_421_at_the_barrier_waits_for_its_other_half(talk):
     data = "".join(line + "\r\n" for line in [*FIRST, *NEXT]).encode()
     assert spoken.told(spoken.session.receive(data + b"42")) == []
     assert not spoken.session.ready
-    assert not spoken.session.may_follow
+    assert not spoken.session.may_pipeline
     assert spoken.session.patience == "mail"
     spoken.told(spoken.session.receive(b"1 bye\r\n"))
     assert [spoken.fate_of(each) for each in flying] == [[ACCEPTED]] * 2
@@ -328,24 +328,24 @@ def test_a_2xx_is_provisional_until_the_barrier(talk):
     assert spoken.fate_of(second) == [ACCEPTED]
 
 
-def test_more_may_follow_until_all_is_answered(talk):
+def test_more_may_pipeline_until_all_is_answered(talk):
     spoken, flying = window(talk, 1)
-    assert spoken.session.may_follow
+    assert spoken.session.may_pipeline
     spoken.hear("250 s")
-    flying.append(spoken.follow())
+    flying.append(spoken.submit_behind())
     spoken.hear("250 r", "250 taken")
-    flying.append(spoken.follow())
+    flying.append(spoken.submit_behind())
     spoken.hear(*NEXT, *NEXT)
     assert [spoken.fate_of(each) for each in flying] == [[ACCEPTED]] * 3
-    assert not spoken.session.may_follow
+    assert not spoken.session.may_pipeline
     with pytest.raises(RuntimeError, match="behind another"):
-        spoken.follow()
+        spoken.submit_behind()
 
 
 def test_quit_waits_for_the_window(talk):
     spoken, _ = window(talk, 2)
     spoken.session.quit()
-    assert not spoken.session.may_follow
+    assert not spoken.session.may_pipeline
     spoken.hear(*FIRST)
     assert spoken.said == b""
     events = spoken.hear(*NEXT)
@@ -355,7 +355,7 @@ def test_quit_waits_for_the_window(talk):
 
 def test_one_that_is_ruled_out_is_settled_at_once_and_the_window_stays(talk):
     spoken, _ = window(talk, 1, "SIZE 20")
-    settled, over = spoken.session.follow(Transaction("", ("r@you.example",), b"x" * 40 + b"\r\n"))
+    settled, over = spoken.session.submit_behind(Transaction("", ("r@you.example",), b"x" * 40 + b"\r\n"))
     assert (settled.category, type(over)) == (Category.TOO_LARGE, TransactionOver)
     assert spoken.session.submitted == 1
     spoken.hear(*FIRST)
@@ -369,7 +369,7 @@ def test_a_refusal_in_the_middle_of_the_message_is_one_and_the_end(talk, monkeyp
     first = Transaction("", ("r@you.example",), b"a long message that is cut\r\n")
     second = Transaction("", ("r2@you.example",), b"2\r\n")
     session = spoken.session
-    spoken.events += session.submit(first) + session.follow(second)
+    spoken.events += session.submit(first) + session.submit_behind(second)
     for _ in range(taken):
         session.take_output()
     assert session.patience == "body"
@@ -397,7 +397,7 @@ def test_a_window_of_large_messages_leaves_in_pieces(talk, monkeypatch):
     session = spoken.session
     for n, message in enumerate(messages):
         transaction = Transaction("", (f"r{n}@you.example",), message)
-        session.submit(transaction) if n == 0 else session.follow(transaction)
+        session.submit(transaction) if n == 0 else session.submit_behind(transaction)
     pieces = []
     while session.output_pending:
         pieces.append(session.take_output())
@@ -439,7 +439,7 @@ def test_behind_others_a_lost_count_charges_nobody_whose_message_is_not_complete
     session = spoken.session
     first = Transaction("", ("r@you.example",), b"1\r\n")
     second = Transaction("", ("a@you.example", "b@you.example"), b"a long message that is cut\r\n")
-    spoken.events += session.submit(first) + session.follow(second)
+    spoken.events += session.submit(first) + session.submit_behind(second)
     for _ in range(2):
         session.take_output()
     spoken.events += session.receive("".join(line + "\r\n" for line in [*FIRST, *lines]).encode())
@@ -455,11 +455,11 @@ def test_what_is_withdrawn_is_free_and_what_is_begun_goes_on(talk, monkeypatch, 
     messages = [Transaction("", (f"r{n}@you.example", "z@you.example"), b"long enough\r\n") for n in range(3)]
     session.submit(messages[0])
     said = b"".join(session.take_output() for _ in range(taken))
-    session.follow(messages[1])
-    session.follow(messages[2])
+    session.submit_behind(messages[1])
+    session.submit_behind(messages[2])
     spoken.events += session.withdraw("disk full")
     assert [spoken.fate_of(each) for each in messages] == [[], [FREE] * 2, [FREE] * 2]
-    assert not session.may_follow
+    assert not session.may_pipeline
     assert (said + spoken.drain()).endswith(b"BDAT 13 LAST\r\nlong enough\r\n")
     spoken.hear("250 s", "250 r", "250 z", "250 taken")
     assert spoken.fate_of(messages[0]) == [ACCEPTED] * 2

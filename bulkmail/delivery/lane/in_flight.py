@@ -63,7 +63,7 @@ class InFlight:
 
     def submit_behind(self, connection: LiveConnection, group: Sequence[Message]) -> Unsendable | None:
         """Hand the group over behind the transaction under way; what cannot be sent comes back."""
-        return self._hand_over(connection, group, connection.follow)
+        return self._hand_over(connection, group, connection.submit_behind)
 
     def settled(self, connection: LiveConnection, shipment: Shipment, index: int) -> Message:
         """Take out the message of the recipient at ``index``, which is settled."""

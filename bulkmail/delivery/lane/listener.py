@@ -82,7 +82,7 @@ class LaneListener:
         """Reuse the session."""
         self._owner.session_ready(conn)
 
-    def may_follow(self, conn: LiveConnection) -> None:
+    def may_pipeline(self, conn: LiveConnection) -> None:
         """Submit the next message behind the one under way, if it may go now."""
         self._owner.submit_behind(conn)
 

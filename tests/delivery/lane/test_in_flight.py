@@ -20,7 +20,7 @@ class FakeConnection:
             raise self.error
         self.given.append(transaction)
 
-    follow = submit
+    submit_behind = submit
 
     def abort(self, reason):
         self.aborted = reason
