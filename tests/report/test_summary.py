@@ -13,8 +13,8 @@ from bulkmail.report.summary import full_counts
 from tests.places import file_at
 
 KEYS = [
-    "campaign", "state", "complete", "input_rows", "input_complete", "by_status", "by_category", "by_provider",
-    "by_domain", "possibly_doubled", "via_relay", "rate", "started_at", "ended_at", "exit_status",
+    "campaign", "state", "paused", "complete", "input_rows", "input_complete", "by_status", "by_category",
+    "by_provider", "by_domain", "possibly_doubled", "via_relay", "rate", "started_at", "ended_at", "exit_status",
 ]  # fmt: skip
 
 
