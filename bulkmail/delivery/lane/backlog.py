@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.delivery.lane.in_flight import Unsendable
+from bulkmail.delivery.lane.in_flight import InFlight, Unsendable
 from bulkmail.delivery.lane.suspension import Suspension
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
@@ -47,6 +47,7 @@ class Backlog:
         site: Site,
         supplier: Supplier,
         suspension: Suspension,
+        in_flight: InFlight,
         *,
         ledger: Ledger,
         clocks: Clocks,
@@ -57,6 +58,7 @@ class Backlog:
         self.held = 0
         self.closed = False
         self.supplier = supplier
+        self._in_flight = in_flight
         self._reachable = bool(site.hosts)
         self._provider = site.provider
         self.suspension = suspension
@@ -85,6 +87,10 @@ class Backlog:
     def wake(self) -> None:
         """Look for something to do in the next turn."""
         self._wakeup.now()
+
+    def expects_more(self) -> bool:
+        """Whether messages are claimed that are not in flight yet."""
+        return self.held > self._in_flight.messages
 
     def withdraw(self, run: Run) -> list[Message]:
         """Take out the ready messages of a campaign that is not sent here any more; they are the caller's."""

@@ -83,15 +83,15 @@ class Lane:
         self._scaled = clocks.scaled
         self._pause = pause
         self.wakeup = Wakeup(clocks.reactor, self.dispatch)
+        self._in_flight = in_flight = InFlight(clocks, "" if settings.smtp.dsn == "none" else settings.smtp.dsn.upper())
         self.backlog = backlog = Backlog(
-            site, supplier, suspension, ledger=ledger, clocks=clocks, pause=pause, wakeup=self.wakeup
+            site, supplier, suspension, in_flight, ledger=ledger, clocks=clocks, pause=pause, wakeup=self.wakeup
         )
         self.ready = backlog.ready
         self._limiter = limiters.of_site(site.key, site.provider, clocks.now())
         self._limiter.users += 1
         self._slots = slots = ConnectionSlots(limiters, self._limiter, site.provider)
-        self._in_flight = in_flight = InFlight(clocks, "" if settings.smtp.dsn == "none" else settings.smtp.dsn.upper())
-        self._idle = Idle(self, slots, clocks.reactor, lambda: backlog.held > in_flight.messages)
+        self._idle = Idle(self, slots, clocks.reactor, backlog.expects_more)
         self._listener = listener = LaneListener(
             self,
             site,
@@ -188,13 +188,14 @@ class Lane:
 
     def dispatch(self) -> None:
         """Do what is next, until nothing is; then ask for what is missing, and offer what is idle."""
-        now = self._now()
-        while (action := next_action(self, self._slots, now)) is not None:
-            self._perform(action, now)
-            if type(action) is not Submit and type(action) is not Quit:
-                break  # at most one connection is opened in a turn
         if self.may_send:
-            self.backlog.supplier.below_target()
+            now = self._now()
+            while (action := next_action(self, self._slots, now)) is not None:
+                self._perform(action, now)
+                if type(action) is not Submit and type(action) is not Quit:
+                    break  # at most one connection is opened in a turn
+            if not (self.suspension.probing and self._in_flight.messages):
+                self.backlog.supplier.below_target()
         self._idle.offer()
 
     def _perform(self, action: Action, now: float) -> None:
@@ -230,7 +231,7 @@ class Lane:
         """Reuse the session, or close it at its message limit."""
         now, quirks = self._now(), self.quirks
         used_up = connection in self._listener.spent or (connection.chunking and not quirks.chunks)
-        if used_up or self.closed or self._limiter.limiter.surplus or full(connection, quirks.most, now):
+        if used_up or self.backlog.closed or self._limiter.limiter.surplus or full(connection, quirks.most, now):
             quirks.leave(connection)
             self.wakeup.now()
             return

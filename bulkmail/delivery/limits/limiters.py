@@ -35,30 +35,28 @@ class Waiter(Protocol):
 
 
 class SlotPool:
-    """A bounded number of connections: the idle ones among them, and the lanes that wait for a slot, in order."""
+    """A bounded number of connections: the idle ones among them, and the lanes that wait for a slot.
 
-    __slots__ = ("_idle", "_queue", "_wakes", "users")
+    ``waiting``: these lanes, in order; it is only written here. ``users``: lanes that have connections in this pool.
+    """
+
+    __slots__ = ("_idle", "_wakes", "users", "waiting")
 
     def __init__(self) -> None:
         self._wakes = 0  # waiters to wake, the one that is being woken included
         self._idle: OrderedDict[LiveConnection, Waiter] = OrderedDict()
-        self._queue: OrderedDict[Waiter, None] = OrderedDict()
+        self.waiting: OrderedDict[Waiter, None] = OrderedDict()
         self.users = 0
-
-    @property
-    def wanted(self) -> bool:
-        """Whether a lane waits for a slot."""
-        return bool(self._queue)
 
     def waits(self, waiter: Waiter) -> bool:
         """Whether this lane waits for a slot."""
-        return waiter in self._queue
+        return waiter in self.waiting
 
     def wait(self, waiter: Waiter) -> None:
         """Wake ``waiter`` when a connection has closed; the one that has been idle longest is closed for it."""
-        if waiter in self._queue:
+        if waiter in self.waiting:
             return
-        self._queue[waiter] = None
+        self.waiting[waiter] = None
         if self._idle:
             connection = next(iter(self._idle))
             self._idle[connection].let_go(connection)
@@ -81,8 +79,8 @@ class SlotPool:
         if self._wakes > 1:
             return
         try:
-            while self._wakes and self._queue:
-                waiter, _ = self._queue.popitem(last=False)
+            while self._wakes and self.waiting:
+                waiter, _ = self.waiting.popitem(last=False)
                 if waiter.needs_connection:
                     waiter.dispatch()
                     self._wakes -= 1
@@ -266,7 +264,7 @@ class Limiters:
         for limiters in (self._sites, self._addresses):
             crowded = len(limiters) > _MOST_KEPT
             for key, shared in list(limiters.items()):
-                if shared.users or shared.limiter.open or shared.wanted:
+                if shared.users or shared.limiter.open or shared.waiting:
                     shared.used_at = now
                 elif crowded or now - shared.used_at > shared.memory:
                     del limiters[key]
@@ -277,7 +275,7 @@ class Limiters:
         pools: list[SharedLimiter | BoundedPool] = [*self._sites.values(), *self._addresses.values(), total]
         pools.append(total.unproven)
         for pool in pools:
-            if pool.wanted and pool.room:
+            if pool.waiting and pool.room:
                 pool.wake_next()
 
     def _make(
@@ -296,7 +294,7 @@ class Limiters:
 
 def _drop(limiters: dict[str, SharedLimiter], key: str) -> bool:
     shared = limiters.get(key)
-    if shared is not None and (shared.users or shared.limiter.open or shared.wanted):
+    if shared is not None and (shared.users or shared.limiter.open or shared.waiting):
         return False
     limiters.pop(key, None)
     return True

@@ -62,7 +62,11 @@ class ConnectionSlots:
         if connection in self._parked:
             return
         pools = self._pools(connection, now)
-        if self._limiter.limiter.surplus or any(pool.wanted for pool in pools):
+        for pool in pools:
+            if pool.waiting:
+                owner.let_go(connection)
+                return
+        if self._limiter.limiter.surplus:
             owner.let_go(connection)
             return
         self._parked.add(connection)

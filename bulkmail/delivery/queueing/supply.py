@@ -50,7 +50,8 @@ class Supply:
 
     def below_target(self) -> None:
         """Ask the feeder for messages once at least half of the target is missing."""
-        if self.wanted > self.target // 2:
+        backlog = self.lane.backlog
+        if self.queues and self.target - backlog.held > self.target // 2 and not backlog.closed:
             self._wanted(self)
 
     def suspended(self) -> None:

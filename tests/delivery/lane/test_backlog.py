@@ -35,6 +35,7 @@ class Scene:
             one.site("a.example"),
             supplier,
             self.suspension,
+            SimpleNamespace(messages=0),
             ledger=one.ledger,
             clocks=one.clocks,
             pause=one.pause,

@@ -54,7 +54,7 @@ def test_first_come_first_served(gates):
     places.wake_next()
     assert (a.woken, b.woken) == (1, 1)
     places.wake_next()
-    assert not places.wanted
+    assert not places.waiting
 
 
 def test_who_needs_nothing_any_more_does_not_use_up_the_call():
@@ -219,7 +219,7 @@ def test_nobody_waits_beside_a_free_place(events, limit):
         elif event == "close" and total.open:
             total.closed()
         assert total.open <= limit
-        assert not (total.wanted and total.room), SimpleNamespace(open=total.open, limit=limit)
+        assert not (total.waiting and total.room), SimpleNamespace(open=total.open, limit=limit)
     assert served == came[: len(served)]
 
 

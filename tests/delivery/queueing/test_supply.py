@@ -14,6 +14,7 @@ RUN = Run(1, "spring", "/c", {}, "retry", 0.0)
 class Scene:
     def __init__(self, queues=1):
         self.lane = SimpleNamespace(closed=False, suspended=False, held=0, starved=False)
+        self.lane.backlog = self.lane
         self.wanted, self.suspended, self.holds = [], [], []
         self.supply = Supply(
             lambda _: self.lane,
