@@ -50,7 +50,7 @@ def controls_in(text: str) -> str:
 
 def clean(text: str) -> str:
     """``text`` with a space for every control character, without marks of direction and without space at its ends."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():  # no control, no line end and no mark of direction is
         return text.strip()
     return _TURNING.sub("", _CONTROL.sub(" ", text)).strip()
 

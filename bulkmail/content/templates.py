@@ -13,6 +13,8 @@ import contextlib
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import accumulate, repeat, tee
+from operator import le
 from types import BuiltinMethodType, TracebackType
 from typing import Any
 
@@ -91,16 +93,15 @@ class CompiledTemplate:
 
 
 def _capped(pieces: Iterator[str]) -> list[str]:
-    """All pieces, as long as they stay under the cap: counted as they come, for one piece can be of any size."""
-    taken: list[str] = []
-    take = taken.append
-    left = OUTPUT_CAP
-    for piece in pieces:
-        left -= len(piece)
-        if left < 0:
-            raise TemplateRuntimeError(f"the output is longer than {OUTPUT_CAP:,} characters")
-        take(piece)
-    return taken
+    """Collect all pieces. Raises TemplateRuntimeError at the piece that exceeds the cap; later ones are not made.
+
+    Each piece is counted as it comes, for one can be of any size. Each of a hundred pieces would cost a loop in Python
+    three steps; the iterators do the same in C.
+    """
+    taken, counted = tee(pieces)
+    if not all(map(le, accumulate(map(len, counted)), repeat(OUTPUT_CAP))):
+        raise TemplateRuntimeError(f"the output is longer than {OUTPUT_CAP:,} characters")
+    return list(taken)
 
 
 def _place(trace: TracebackType | None) -> tuple[str, int]:

@@ -34,10 +34,12 @@ _IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe0
 _GUARDED = re.compile("'+[-=+@\uff0d\uff1d\uff0b\uff20\t\r\n]")  # as bulkmail.report.cells guards cells
 _UNSEEN = {"Cc": "control", "Cf": "invisible", "Zl": "control", "Zp": "control", "Cs": "surrogate"}
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)", re.ASCII)
-_PLAIN = re.compile(
-    rf"([{_ATEXT}]+(?:\.[{_ATEXT}]+)*)@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*)",
+_INNER = "(?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PLAIN = re.compile(  # an address that is in its one form but for the case of its domain; with its limits of length
+    rf"(?!')(?=[^@]{{1,64}}@)(?=.{{1,254}}\Z)([{_ATEXT}]+(?:\.[{_ATEXT}]+)*)"
+    rf"@((?:[A-Za-z0-9]{_INNER}\.)+[A-Za-z]{_INNER})",
     re.ASCII,
-)
+).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,8 @@ def without_invisible(text: str) -> str:
 def parse_address(text: str) -> Address:
     """The address in ``text``, white space around it ignored, in its one form. Raises AddressError with a sentence."""
     text = text.strip(_BLANKS)
-    plain = _PLAIN.fullmatch(text)
-    if plain is not None and len(plain[1]) <= 64 and len(text) <= 254:
+    plain = _PLAIN(text)
+    if plain is not None:
         return Address(plain[1], plain[2].lower())
     if not text:
         raise AddressError("the address is empty")
@@ -143,8 +145,8 @@ def address_in(cell: str) -> Address:
     ``@`` (so that a spreadsheet runs no formula) is left out, and of several addresses between ``:::`` (exports of
     address books) the first counts.
     """
-    plain = _PLAIN.fullmatch(cell)
-    if plain is not None and len(plain[1]) <= 64 and len(cell) <= 254 and cell[0] != "'":
+    plain = _PLAIN(cell)
+    if plain is not None:
         return Address(plain[1], plain[2].lower())
     return parse_address(unguarded(cell.partition(":::")[0] if '"' not in cell else cell))
 

@@ -96,6 +96,16 @@ def test_marks_that_turn_text_around_are_taken_out(mark):
     assert mailbox("From", f"{mark}moc.knab{mark}", sender) == mailbox("From", "moc.knab", sender)
 
 
+def test_no_printable_character_is_cleaned_away():
+    """`clean` asks `str.isprintable` first: what is printable must be neither a control nor a mark of direction."""
+    characters = [chr(code) for code in range(0x110000)]
+    changed = [character for character in characters if clean(f"a{character}b") != f"a{character}b"]
+    assert not [character for character in changed if character.isprintable()]
+    controls = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029]
+    turning = [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+    assert sorted(map(ord, changed)) == sorted([*controls, *turning])
+
+
 @settings(max_examples=100)
 @given(TEXTS, TEXTS)
 def test_no_text_ends_a_field(before, after):

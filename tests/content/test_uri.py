@@ -57,3 +57,21 @@ def test_any_text_behind_a_scheme_is_refused_or_ascii(text):
     assert url.isascii()
     assert not stray_percent(url)
     assert not set(url) & set("<> \r\n")
+
+
+@given(st.text(st.sampled_from("aZ09.-:/?#[]@!%20fF&=~_+,;()'*$\"<>\\^` {|}\n\u0660\u00fc"), max_size=20))
+def test_a_url_that_needs_no_change_is_judged_as_any_other(text):
+    """A blank in front, which is taken away, keeps the short way from being taken."""
+
+    def result(text):
+        try:
+            return ascii_url(text)
+        except ValueError as error:
+            return str(error)
+
+    assert result(f"https://{text}") == result(f" https://{text}")
+
+
+def test_a_long_hostile_url_is_refused_quickly():
+    with pytest.raises(ValueError, match="begins no escape"):
+        ascii_url("https://shop.example/" + "%20a" * 100_000 + "%")
