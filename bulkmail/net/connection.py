@@ -311,7 +311,7 @@ class Connection(Protocol):
             self._deadline.stop()
         else:
             self._waiting = patience
-            self._deadline.start(self._seconds)
+            self._deadline.start(self._seconds if patience == "starttls" else getattr(self._timeouts, patience))
 
     @property
     def _seconds(self) -> float:
