@@ -16,7 +16,7 @@ from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.relay import Smarthost
 from bulkmail.delivery.run import Run
-from bulkmail.delivery.site_facts import KeptPaces
+from bulkmail.delivery.site_facts import KeptFactors
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
 from bulkmail.shaping import Limits, Memory, Provider, limits_for
@@ -65,8 +65,8 @@ def assemble(
     OwnFault. ``changed(run)`` is called after each outcome.
     """
     ledger = Ledger(spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed)
-    paces = KeptPaces(facts, clocks.wall)
-    limiters = Limiters(limits_by_provider(settings, providers, relay), connections, paces.pace_of, paces.keep_pace)
+    kept = KeptFactors(facts, clocks.wall)
+    limiters = Limiters(limits_by_provider(settings, providers, relay), connections, kept.factors_of, kept.keep_factors)
     attempts = MxAttempts(connector=connector, limiters=limiters, clocks=clocks, pause=pause, relay=relay)
 
     new_lane = partial(

@@ -113,21 +113,21 @@ class SiteFactSync:
             _log.warn("{text}", text=text)
 
 
-class KeptPaces:
-    """The pace that each limit key was last sent to with, kept among the facts (see `Gate.pace`)."""
+class KeptFactors:
+    """The throttle factors of each limit key, kept among the site facts (see `Limiter.factors`)."""
 
     def __init__(self, facts: Memory, wall: Callable[[], float]) -> None:
         self._facts = facts
         self._wall = wall
 
-    def pace_of(self, key: str) -> tuple[float, float]:
+    def factors_of(self, key: str) -> tuple[float, float]:
         """Return the two factors, of the rate and of the connections."""
-        rate, width = (self._facts.known(key, habit, self._wall()) for habit in (Habit.RATE, Habit.WIDTH))
-        return rate.value if rate else 1.0, width.value if width else 1.0
+        rate, concurrency = (self._facts.known(key, habit, self._wall()) for habit in (Habit.RATE, Habit.CONCURRENCY))
+        return rate.value if rate else 1.0, concurrency.value if concurrency else 1.0
 
-    def keep_pace(self, key: str, pace: tuple[float, float]) -> None:
+    def keep_factors(self, key: str, factors: tuple[float, float]) -> None:
         """Remember the two factors; a whole limit is not remembered."""
-        for habit, factor in zip((Habit.RATE, Habit.WIDTH), pace, strict=True):
+        for habit, factor in zip((Habit.RATE, Habit.CONCURRENCY), factors, strict=True):
             if factor < 1.0:
                 self._facts.learn(key, learn(habit, self._wall(), factor))
             else:

@@ -7,14 +7,15 @@ Never: waits, acts, reads a clock, touches a socket or a file.
 
 How a refusal becomes the next attempt: ``classify`` reads the reply (its words before its codes) and gives a category,
 whether it is permanent, and a signal for the lane. ``decide`` turns that into a status and, perhaps, a time. The lane
-hands the signal to its ``Gate``, which goes slower by halves and creeps back by tenths; the gate counts connections and
-books messages on a ``Meter`` for everything that shares a limit: a provider's sites together, else the one site. Where
-several machines have a large provider at once, each one's gate has its ``Part`` of the limits (``shares``).
+hands the signal to its ``Limiter``, which halves its throttle factors and raises them again by tenths. The limiter
+counts connections and books messages on a ``Meter`` for everything that shares a limit: a provider's sites together,
+else the one site. Where several machines send to a large provider at once, each one's limiter has its ``Part`` of the
+limits (``shares``).
 
-What is known of hosts is kept apart from what is known of recipients. A dead address delays nobody while the site has
-another one (``HostMemory``); a dead site has one timer (``SiteHealth``); a pause, a throttle or a fault of our own is
-none of this and costs a recipient neither an attempt nor retry time. What a site has taught us of itself (``habits``)
-is kept in a ``Memory``, each fact with its end, so that the spool can carry it over a restart.
+What is known of hosts is kept apart from what is known of recipients. A dead address delays no recipient while the site
+has another one (``HostMemory``); a dead site has one timer (``SiteHealth``). A pause, a throttle or a fault of our own
+costs a recipient neither an attempt nor retry time (``UnchargedTime``). What has been learnt of a site (``facts``) is
+kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it over a restart.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from __future__ import annotations
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
 from bulkmail.shaping.doubts import Doubts
 from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
-from bulkmail.shaping.gate import Gate
 from bulkmail.shaping.habits import (
     Fact,
     Habit,
@@ -38,10 +38,10 @@ from bulkmail.shaping.habits import (
     takes,
 )
 from bulkmail.shaping.health import HostMemory, SiteHealth
+from bulkmail.shaping.limiter import Limiter
 from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
 from bulkmail.shaping.memory import Changes, Memory
 from bulkmail.shaping.meter import Meter
-from bulkmail.shaping.pace import Pace
 from bulkmail.shaping.pauses import Pauses
 from bulkmail.shaping.retry import (
     Decision,
@@ -54,6 +54,7 @@ from bulkmail.shaping.retry import (
     longest_wait,
 )
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
+from bulkmail.shaping.throttle import Throttle
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -65,14 +66,13 @@ __all__ = [
     "Doubts",
     "Fact",
     "Feedback",
-    "Gate",
     "Habit",
     "Hint",
     "HostMemory",
+    "Limiter",
     "Limits",
     "Memory",
     "Meter",
-    "Pace",
     "Part",
     "Pauses",
     "Provider",
@@ -80,6 +80,7 @@ __all__ = [
     "RetrySettings",
     "SiteHealth",
     "Suspicion",
+    "Throttle",
     "TransactionResult",
     "Verdict",
     "WindowChange",

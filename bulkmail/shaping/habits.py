@@ -30,7 +30,7 @@ _ENOUGH = re.compile(ENOUGH, re.ASCII)
 
 
 class Habit(StrEnum):
-    """What can be learnt of a site (of an address: TLS and HELLO; of what a limit counts: RATE and WIDTH)."""
+    """What can be learnt of a site (of an address: TLS and HELLO; of what a limit counts: RATE and CONCURRENCY)."""
 
     FOLLOW = "follow"  # loses count when a message is announced behind the dot of the one before
     PIPELINING = "pipelining"  # cannot take commands in groups
@@ -42,7 +42,7 @@ class Habit(StrEnum):
     RECIPIENTS = "recipients"  # value: takes so many recipients in a transaction
     OUTAGE = "outage"  # since: could not be used from then on; value: how often that was found
     RATE = "rate"  # value: the part of the rate that it lets us use
-    WIDTH = "width"  # value: the part of the connections
+    CONCURRENCY = "width"  # value: the part of the connections
 
 
 _LASTS = {
@@ -55,7 +55,7 @@ _LASTS = {
     Habit.HELLO: 7 * _DAY,  # finding out again costs a connection and some seconds
     Habit.RECIPIENTS: _DAY,  # finding out again costs a reply
     Habit.RATE: 3600.0,
-    Habit.WIDTH: 3600.0,
+    Habit.CONCURRENCY: 3600.0,
 }
 
 
@@ -168,7 +168,7 @@ _WORDS: dict[str, str] = {
     Habit.RECIPIENTS: "takes {value:.0f} recipients in a transaction",
     Habit.OUTAGE: "cannot be reached; tried {value:.0f} times",
     Habit.RATE: "complained: {value:.1%} of the rate is used",
-    Habit.WIDTH: "complained: {value:.1%} of the connections are used",
+    Habit.CONCURRENCY: "complained: {value:.1%} of the connections are used",
 }
 
 

@@ -1,9 +1,9 @@
-"""What is remembered of hosts and sites that did not work, so that nobody runs into the same wall twice a second.
+"""What is remembered of hosts and sites that failed, so that the same failure is not repeated twice a second.
 
 With two MX hosts of which one is dead, 100 connections and a connect timeout of 30 s carry 6 messages a second. So a
 dead address is remembered and tried last. It is never locked out: a site whose addresses are all remembered dead is
-still tried; only the site's own timer delays it. That it failed is remembered beyond its back-off, until it works:
-where a site has more addresses than an attempt may try, the others come first.
+still tried; only the site's own timer delays it. A failure is remembered beyond its back-off, until the address works:
+where a site has more addresses than an attempt may try, the others come first. Times are seconds on one clock.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _SIZE = 65536
 
 
 class HostMemory:
-    """Addresses that did not work, each with a back-off that doubles from 1 to 30 minutes.
+    """Addresses that failed, each with a back-off that doubles from 1 to 30 minutes.
 
     Failures of connections that were already under way count once, so that ten of them at once are one failure. A
-    success clears. The oldest of more than ``size`` are forgotten.
+    success clears an address. The oldest of more than ``size`` are forgotten.
     """
 
     __slots__ = ("_dead", "_first", "_longest", "_size")
@@ -36,7 +36,7 @@ class HostMemory:
         return len(self._dead)
 
     def failed(self, host: str, now: float) -> float:
-        """It did not work: remembered dead until the time returned."""
+        """Record a failure; the address is remembered dead until the time returned."""
         until, wait = self._dead.get(host, (float("-inf"), 0.0))
         if now >= until:
             recent = wait > 0 and now < until + self._longest
@@ -49,16 +49,16 @@ class HostMemory:
         return until
 
     def worked(self, host: str) -> None:
-        """It worked: forget whatever was held against it."""
+        """Forget the failures of an address that worked."""
         self._dead.pop(host, None)
 
     def dead_until(self, host: str, now: float) -> float | None:
-        """Until when it is remembered dead; None when it is not."""
+        """Return until when the address is remembered dead; None where it is not."""
         until = self._dead.get(host, (now, 0.0))[0]
         return until if until > now else None
 
     def failed_until(self, host: str) -> float | None:
-        """When the back-off of its last failure ends, or ended; None where nothing is held against it."""
+        """Return when the back-off of its last failure ends, or ended; None where no failure is remembered."""
         known = self._dead.get(host)
         return None if known is None else known[0]
 
@@ -67,10 +67,11 @@ class HostMemory:
 
 
 class SiteHealth:
-    """One site's timer: after a walk over its hosts that reached none, it rests by the retry schedule.
+    """One site's timer: after an attempt that reached none of its hosts, the site is suspended by the retry schedule.
 
-    One timer for the site, not one for each of its messages. ``down_since`` is when the outage began: there the
-    retry clock of recipients starts that were never tried. Both arguments are what an earlier process knew.
+    One timer for the site, not one for each of its messages. ``down_since``: when the outage began; the retry clock of
+    recipients that were never tried starts there. Both arguments are what an earlier process knew. Times are on the
+    wall clock, in seconds.
     """
 
     __slots__ = ("down_since", "failures", "suspended_until")
@@ -81,9 +82,9 @@ class SiteHealth:
         self.down_since = down_since
 
     def failed(self, now: float, retry: RetrySettings, rng: Dice) -> float:
-        """No host of the site could be used: it rests until the time returned.
+        """Record that no host of the site could be used; the site is suspended until the time returned.
 
-        A failure of an attempt that was under way when the rest began changes nothing.
+        A failure of an attempt that was under way when the suspension began changes nothing.
         """
         if self.suspended_until is None or now >= self.suspended_until:
             self.failures += 1
@@ -93,14 +94,10 @@ class SiteHealth:
         return self.suspended_until
 
     def worked(self) -> None:
-        """A host of the site took a conversation as far as MAIL: all is well."""
+        """End the outage: a host of the site took a conversation as far as MAIL."""
         self.failures, self.suspended_until, self.down_since = 0, None, None
-
-    def resting(self, now: float) -> bool:
-        """Whether the site is not to be tried now."""
-        return self.suspended_until is not None and now < self.suspended_until
 
     def __repr__(self) -> str:
         if self.suspended_until is None:
             return "<SiteHealth well>" if self.down_since is None else f"<SiteHealth down since {self.down_since:.3f}>"
-        return f"<SiteHealth {self.failures} failures, rests until {self.suspended_until:.3f}>"
+        return f"<SiteHealth {self.failures} failures, suspended until {self.suspended_until:.3f}>"

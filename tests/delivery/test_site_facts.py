@@ -167,11 +167,11 @@ def test_the_pace_that_complaints_brought_about_is_remembered_for_an_hour(world)
     limiter.slow_down(now, "rate")
     one.feeder.tidy()
     again = world(facts=one.facts)
-    assert again.limiters.of_site("provider big", "", now).limiter.pace == (0.5, 0.5)
-    assert again.limiters.of_site("site", "", now).limiter.pace == (1.0, 1.0)
+    assert again.limiters.of_site("provider big", "", now).limiter.factors == (0.5, 0.5)
+    assert again.limiters.of_site("site", "", now).limiter.factors == (1.0, 1.0)
     later = world(facts=one.facts)
     later.clock.advance(3600.0)
-    assert later.limiters.of_site("provider big", "", now).limiter.pace == (1.0, 1.0)
+    assert later.limiters.of_site("provider big", "", now).limiter.factors == (1.0, 1.0)
 
 
 def test_a_pace_that_is_whole_again_is_not_remembered(world):
@@ -179,8 +179,8 @@ def test_a_pace_that_is_whole_again_is_not_remembered(world):
     limiter = one.limiters.of_site("site", "", 0.0).limiter
     limiter.slow_down(0.0, "connections")
     one.feeder.tidy()
-    assert [habit for _, habit in one.facts.take_changes()] == [Habit.WIDTH]
-    while limiter.pace < (1.0, 1.0):
+    assert [habit for _, habit in one.facts.take_changes()] == [Habit.CONCURRENCY]
+    while limiter.factors < (1.0, 1.0):
         one.clock.advance(30.0)
         limiter.speed_up(one.clocks.now())
     one.feeder.tidy()

@@ -79,34 +79,33 @@ def test_a_host_is_dead_while_its_back_off_runs_and_has_failed_until_it_works(ev
         assert (memory.failed_until(host) is None) is good
 
 
-def test_a_site_rests_by_the_schedule():
+def test_a_site_is_suspended_by_the_schedule():
     health, retry, now = SiteHealth(), RetryPlan(schedule=(10.0, 30.0)), 100.0
-    assert not health.resting(now)
-    rests = []
+    assert health.suspended_until is None
+    waits = []
     for _ in range(3):
         until = health.failed(now, retry, Loaded())
-        assert health.resting(now)
+        assert health.suspended_until == until
         assert health.failed(now + 1, retry, Loaded()) == until
-        rests.append(until - now)
+        waits.append(until - now)
         now = until
-        assert not health.resting(now)
-    assert rests == [10.0, 30.0, 30.0]
+    assert waits == [10.0, 30.0, 30.0]
     assert (health.failures, health.down_since) == (3, 100.0)
-    assert repr(health) == "<SiteHealth 3 failures, rests until 170.000>"
+    assert repr(health) == "<SiteHealth 3 failures, suspended until 170.000>"
     health.worked()
     assert (health.failures, health.down_since, repr(health)) == (0, None, "<SiteHealth well>")
 
 
-def test_a_rest_is_jittered_by_a_tenth_at_most():
+def test_a_suspension_is_jittered_by_a_tenth_at_most():
     rng = random.Random(1)
-    rests = [SiteHealth().failed(0.0, RetryPlan(schedule=(100.0,)), rng) for _ in range(200)]
-    assert 100.0 <= min(rests) < 102.0
-    assert 108.0 < max(rests) <= 110.0
+    waits = [SiteHealth().failed(0.0, RetryPlan(schedule=(100.0,)), rng) for _ in range(200)]
+    assert 100.0 <= min(waits) < 102.0
+    assert 108.0 < max(waits) <= 110.0
 
 
 def test_an_outage_that_an_earlier_process_knew_goes_on():
     health = SiteHealth(down_since=50.0, failures=1)
-    assert not health.resting(100.0)
+    assert health.suspended_until is None
     assert repr(health) == "<SiteHealth down since 50.000>"
     assert health.failed(100.0, RetryPlan(schedule=(10.0, 30.0)), Loaded()) == 130.0
     assert (health.failures, health.down_since) == (2, 50.0)

@@ -31,20 +31,6 @@ def test_no_window_holds_more_than_burst_and_pace(rate, pauses, empty):
             assert last - first + 1 <= rate.burst + window / rate.interval
 
 
-@given(RATES, PAUSES, st.lists(st.booleans(), min_size=60, max_size=60))
-def test_what_is_given_back_leaves_no_trace(rate, pauses, returned):
-    now, meter, twin = 0.0, Meter(rate, 0.0), Meter(rate, 0.0)
-    for pause, back in zip(pauses, returned, strict=False):
-        now += pause
-        at = meter.reserve(now)
-        if back:
-            assert meter.give_back()
-            assert not meter.give_back()
-        else:
-            assert twin.reserve(now) == at
-        assert meter.peek(now) == twin.peek(now)
-
-
 def test_a_burst_then_an_even_pace():
     meter = Meter(parse_rate("10/s,burst=3"), 0.0)
     assert [round(meter.reserve(0.0), 6) for _ in range(6)] == [0.0, 0.0, 0.0, 0.1, 0.2, 0.3]
@@ -55,18 +41,12 @@ def test_an_empty_burst_starts_one_interval_late():
     assert [round(meter.reserve(0.0), 6) for _ in range(3)] == [0.1, 0.2, 0.3]
 
 
-def test_nothing_to_give_back_at_first():
-    assert not Meter(parse_rate("1/s"), 0.0).give_back()
-
-
 def test_part_of_the_rate_stretches_interval_and_burst():
     meter = Meter(parse_rate("4/s,burst=4"), 0.0)
     meter.scale(0.5)
     assert meter.factor == 0.5
     assert [meter.reserve(10.0) for _ in range(4)] == [10.0, 10.0, 10.5, 11.0]
-    assert meter.give_back()
     meter.scale(1.0)
-    assert not meter.give_back()
     assert meter.reserve(20.0) == 20.0
 
 
@@ -100,7 +80,6 @@ def test_at_another_rate_booked_slots_keep_their_times_and_the_next_comes_behind
     assert meter.booked_until == 1.0
     meter.become(Rate(1, 1.0, 1), 0.25)
     assert meter.peek(0.25) == 2.0
-    assert not meter.give_back()
     meter.become(Rate(10, 1.0, 5), 0.5)
     assert meter.peek(0.5) == 1.1
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import Rate, parse_rate
-from bulkmail.shaping import DEFAULT_LIMITS, WHOLE, Gate, Part, shares_of
+from bulkmail.shaping import DEFAULT_LIMITS, WHOLE, Limiter, Part, shares_of
 from bulkmail.shaping.shares import limits_of
 
 
@@ -67,15 +67,15 @@ def test_the_whole_is_the_whole():
 
 
 class Machine:
-    """One that sends whatever its gate lets it, with a few messages booked ahead by lanes that wait."""
+    """One that sends whatever its limiter lets it, with a few messages booked ahead by lanes that wait."""
 
-    def __init__(self, gate, numbers):
-        self.gate, self.numbers, self.sent = gate, set(numbers), []
+    def __init__(self, limiter, numbers):
+        self.limiter, self.numbers, self.sent = limiter, set(numbers), []
 
     def send(self, now, ahead):
-        while self.gate.peek(now) <= now:
-            self.sent.append(self.gate.reserve(now))
-        self.sent += [self.gate.reserve(now) for _ in range(ahead)]
+        while self.limiter.peek(now) <= now:
+            self.sent.append(self.limiter.reserve(now))
+        self.sent += [self.limiter.reserve(now) for _ in range(ahead)]
 
 
 STEPS = st.lists(
@@ -95,7 +95,7 @@ def test_the_sum_of_all_machines_stays_within_the_rate_while_shares_go_from_hand
     rate = Rate(4, 1.0, burst)
     whole = replace(limits(), rate=rate)
     now = 100.0
-    machines = [Machine(Gate(whole, now), range(1, of + 1)), None, None]
+    machines = [Machine(Limiter(whole, now), range(1, of + 1)), None, None]
     going = []  # (who gave, who gets, which share)
     for pause, who_sends, giver, ahead in steps:
         now += pause
@@ -107,18 +107,18 @@ def test_the_sum_of_all_machines_stays_within_the_rate_while_shares_go_from_hand
             keep = sorted(gives.numbers)[: max(1, len(gives.numbers) // 2)]
             going += [(gives, (giver + 1) % 3, number) for number in gives.numbers - set(keep)]
             gives.numbers = set(keep)
-            gives.gate.become(Part(frozenset(keep), of), now)
+            gives.limiter.become(Part(frozenset(keep), of), now)
             if who_sends == "all send":
                 gives.send(now, ahead)
-        for one in [one for one in going if one[0].gate.within(now)]:
+        for one in [one for one in going if one[0].limiter.within(now)]:
             going.remove(one)
             _, getter, number = one
             if machines[getter] is None:
                 part = Part(frozenset({number}), of)
-                machines[getter] = Machine(Gate(whole, now, empty=True, part=part), {number})
+                machines[getter] = Machine(Limiter(whole, now, empty=True, part=part), {number})
             else:
                 machines[getter].numbers.add(number)
-                machines[getter].gate.become(Part(frozenset(machines[getter].numbers), of), now)
+                machines[getter].limiter.become(Part(frozenset(machines[getter].numbers), of), now)
             if who_sends == "all send":
                 machines[getter].send(now, ahead)
     times = sorted(at for machine in machines if machine is not None for at in machine.sent)

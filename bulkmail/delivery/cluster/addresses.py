@@ -1,7 +1,7 @@
 """The remote addresses behind sites: where several machines send, each address is leased beside the sites that need it.
 
-One address may be the host of a thousand sites, and its limit counts all of them (`gates`). So that no two machines are
-at it at once, a site without a provider is only sent to by a machine that holds the leases on all its addresses too;
+One address may be the host of a thousand sites, and its limit counts all of them (`limiters`). So that no two machines
+use it at once, a site without a provider is only sent to by a machine that holds the leases on all its addresses too;
 and so that one machine holds them, whose a site ought to be is computed from the smallest of its addresses instead of
 its name. Sites whose addresses overlap without being the same may have to wait until the other's machine is done with
 it; none waits while it holds something, so they cannot wait for each other.

@@ -6,14 +6,15 @@ another machine has is not asked for while that one prefers it; after `_PATIENCE
 holds, so that nothing is left lying because two machines see different MX hosts.
 
 When machines come or go, a lane that is another's from now on is *left*: its waiting messages go back, what is in
-flight is finished, its connections close, and only then is the lease let go. The next holder's gate begins with an
+flight is finished, its connections close, and only then is the lease let go. The next holder's limiter begins with an
 empty burst. So two machines are never at one destination at once, unless one of them is frozen: then its open
 connections stay open at the receiver, and carry nothing.
 
-A destination that is cut into shares several machines have at once, each with its *part* of the limits, and all of them
-claim from its queues. Here too a machine that is to have less first does with less: its gate narrows at once, and the
-shares are let go when the connections above its new part have closed and the messages booked at the old pace are gone.
-What it gains widens the gate, without a burst. A share that its machine does not ask for is used by nobody.
+Several machines hold the shares of a destination that is cut into shares at once, each with its *part* of the limits,
+and all of them claim from its queues. Here too a machine that is to have less uses less first: its limiter shrinks at
+once, and the shares are let go when the connections above its new part have closed and the messages booked at the old
+rate are gone. What a machine gains raises its limiter, without a burst. A share that its machine does not ask for is
+not used.
 """
 
 from __future__ import annotations
@@ -290,4 +291,4 @@ async def reread_facts(sync: SiteFactSync, feeder: Feeder, limiters: Limiters) -
     await sync.renew()
     for lane in feeder.lanes.values():
         lane.quirks.look_up()
-    limiters.forget_paces()
+    limiters.reset_forgotten()

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
-from bulkmail.shaping import WHOLE, Gate, Limits, Part
+from bulkmail.shaping import WHOLE, Limiter, Limits, Part
 
-_COMPLAINT_KEPT = 3600.0  # seconds that the pace of a receiver which asked us to go slower is kept after its last use
+_COMPLAINT_KEPT = 3600.0  # seconds that the factors of a receiver that complained are kept after its last use
 _MOST_KEPT = 20_000
 _ADDRESS = "address "
 
@@ -93,10 +93,10 @@ class SharedLimiter(SlotPool):
 
     __slots__ = ("kept", "limiter", "used_at")
 
-    def __init__(self, limiter: Gate, now: float) -> None:
+    def __init__(self, limiter: Limiter, now: float) -> None:
         super().__init__()
         self.limiter = limiter
-        self.kept = limiter.pace  # as it is remembered over a restart
+        self.kept = limiter.factors  # as it is remembered over a restart
         self.used_at = now
 
     @property
@@ -107,8 +107,8 @@ class SharedLimiter(SlotPool):
     @property
     def memory(self) -> float:
         """Seconds after its last use for which it knows more than a new one would: what was used of its rates."""
-        limits, pace = self.limiter.limits, self.limiter.pace
-        if pace != (1.0, 1.0):
+        limits, factors = self.limiter.limits, self.limiter.factors
+        if factors != (1.0, 1.0):
             return _COMPLAINT_KEPT
         return max(rate.burst * rate.interval for rate in (limits.rate, limits.connection_rate))
 
@@ -186,20 +186,20 @@ class Ownership(Protocol):
 class Limiters:
     """All limiters of the process, made when first asked for and dropped when unused.
 
-    ``limits_of(provider)``: its limits, the default's for "". ``pace_of`` and ``keep_pace``: the pace (see `Gate`) that
-    a provider or site was last sent to with, and what it is now.
+    ``limits_of(provider)``: its limits, the default's for "". ``factors_of``: the throttle factors (see `Limiter`) last
+    used for a provider or site; ``keep_factors`` is told the new ones.
     """
 
     def __init__(
         self,
         limits_of: Callable[[str], Limits],
         total: int,
-        pace_of: Callable[[str], tuple[float, float]] = lambda _: (1.0, 1.0),
-        keep_pace: Callable[[str, tuple[float, float]], None] = lambda *_: None,
+        factors_of: Callable[[str], tuple[float, float]] = lambda _: (1.0, 1.0),
+        keep_factors: Callable[[str, tuple[float, float]], None] = lambda *_: None,
     ) -> None:
         self._limits_of = limits_of
-        self._pace_of = pace_of
-        self._keep_pace = keep_pace
+        self._factors_of = factors_of
+        self._keep_factors = keep_factors
         self._ownership: Ownership | None = None
         self._sites: dict[str, SharedLimiter] = {}
         self._addresses: dict[str, SharedLimiter] = {}
@@ -244,20 +244,20 @@ class Limiters:
             return None
         return self._addresses.get(ip) or self._make(self._addresses, ip, "", now, address_key(ip))
 
-    def keep_paces(self) -> None:
-        """Report every pace that has changed to ``keep_pace``."""
+    def keep_changed_factors(self) -> None:
+        """Report factors that have changed to ``keep_factors``."""
         for key, shared in self._sites.items():
-            if shared.limiter.pace != shared.kept:
-                shared.kept = shared.limiter.pace
-                self._keep_pace(key, shared.kept)
+            if shared.limiter.factors != shared.kept:
+                shared.kept = shared.limiter.factors
+                self._keep_factors(key, shared.kept)
 
-    def forget_paces(self) -> None:
-        """Use the whole limit again where the pace is not remembered any more: an operator had it forgotten."""
+    def reset_forgotten(self) -> None:
+        """Use the whole limit again where the factors are not remembered any more: an operator had it forgotten."""
         for key, shared in self._sites.items():
-            rate, width = self._pace_of(key)
-            if (rate, width) == (1.0, 1.0) != shared.limiter.pace:
-                shared.limiter.forget_pace()
-                shared.kept = shared.limiter.pace
+            factors = self._factors_of(key)
+            if factors == (1.0, 1.0) != shared.limiter.factors:
+                shared.limiter.reset_factors()
+                shared.kept = shared.limiter.factors
 
     def drop_unused(self, now: float) -> None:
         """Forget limiters without users, waiters or open connections, once they know nothing worth keeping."""
@@ -285,9 +285,9 @@ class Limiters:
         empty = ownership is not None and ownership.begins_empty(owned_as)
         if limiters is self._sites:
             part = WHOLE if ownership is None else ownership.part_of(key)
-            limiter = Gate(limits, now, empty=empty, pace=self._pace_of(key), part=part)
+            limiter = Limiter(limits, now, empty=empty, factors=self._factors_of(key), part=part)
         else:
-            limiter = Gate(limits, now, empty=empty)
+            limiter = Limiter(limits, now, empty=empty)
         shared = limiters[key] = SharedLimiter(limiter, now)
         return shared
 

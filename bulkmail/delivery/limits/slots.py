@@ -95,7 +95,7 @@ class ConnectionSlots:
         return None if total.room else total
 
     def complaint(self, now: float, signal: str) -> None:
-        """Slow down: the receiver complained (see `Gate.slow_down`)."""
+        """Slow down: the receiver complained (see `Limiter.slow_down`)."""
         self._limiter.limiter.slow_down(now, signal)
 
     def prove(self, proven: bool) -> None:

@@ -166,7 +166,7 @@ class Feeder:
     def tidy(self) -> None:
         """Forget what is unused, and wake lanes whose turn has come; called once a second."""
         self.open_queues.forget_unused()
-        self._limiters.keep_paces()
+        self._limiters.keep_changed_factors()
         self._limiters.drop_unused(self._clocks.now())
         self._limiters.wake_waiting()
 

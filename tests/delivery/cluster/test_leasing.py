@@ -174,7 +174,8 @@ def test_a_lease_that_another_had_begins_with_an_empty_burst(scene):
     one.run(0.05)
     now = one.clock.seconds()
     at_once = {
-        key: sum(1 for _ in range(50) if gate.limiter.reserve(now) <= now) for key, gate in one.limiters._sites.items()
+        key: sum(1 for _ in range(50) if limiter.limiter.reserve(now) <= now)
+        for key, limiter in one.limiters._sites.items()
     }
     assert at_once["a.example"] == 50
     assert at_once["b.example"] <= 5

@@ -23,7 +23,7 @@ from bulkmail.delivery.lane.dispatch import (
 from bulkmail.delivery.lane.send_window import SendWindow
 from bulkmail.delivery.limits import BoundedPool, SharedLimiter
 from bulkmail.mail import Rate, Stage
-from bulkmail.shaping import Gate, Limits
+from bulkmail.shaping import Limiter, Limits
 from bulkmail.smtp import Capabilities
 
 
@@ -241,7 +241,7 @@ def test_a_lane_waits_for_the_pool_that_has_no_slot_left():
     assert lane.next() == WaitFor(total)
     lane.perform(WaitFor(total))
     assert lane.next() is None
-    own = SharedLimiter(Gate(LIMITS, 0.0), 0.0)
+    own = SharedLimiter(Limiter(LIMITS, 0.0), 0.0)
     assert FakeLane(ready=5, connect=own).next() == WaitFor(own)
     assert FakeLane(ready=5, connections=1, connect=own).next() is None, "its own connections are the limit"
 

@@ -112,8 +112,8 @@ def test_a_complaint_slows_the_lane_down(world, fast):
     one.campaign({"a.example": 3})
     one.start()
     one.run(5)
-    gate = one.limiters.of_site("a.example", "", one.clocks.now()).limiter
-    assert gate.pace[0] < 1.0
+    limiter = one.limiters.of_site("a.example", "", one.clocks.now()).limiter
+    assert limiter.factors[0] < 1.0
     assert {attempt[3] for attempt in one.attempts()} == {"rate-limited"}
 
 

@@ -49,7 +49,7 @@ def test_one_421_halves_the_window_once_and_the_pace_once(world):
     w.farm.answers = complain
     w.until(lambda: w.farm.answers == 250, 60)
     assert lane.send_window.window == 8
-    assert lane._limiter.limiter.pace[0] == 0.5
+    assert lane._limiter.limiter.factors[0] == 0.5
 
 
 def test_one_reply_to_eight_equal_messages_is_one_refusal(world):

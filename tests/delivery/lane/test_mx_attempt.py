@@ -271,10 +271,10 @@ def test_stopped_it_gives_up(one):
 
 
 def full(one, ip):
-    gate = one.limiters.of_address(ip, "", one.clocks.now())
-    while gate.limiter.open < gate.limiter.connections:
-        gate.limiter.opened(one.clocks.now())
-    return gate
+    limiter = one.limiters.of_address(ip, "", one.clocks.now())
+    while limiter.limiter.open < limiter.limiter.connections:
+        limiter.limiter.opened(one.clocks.now())
+    return limiter
 
 
 def test_an_address_that_others_hold_is_passed_over(one):
@@ -370,8 +370,8 @@ def test_a_living_host_behind_a_dead_one_is_tried_all_the_same(one):
 
 
 def test_where_the_address_must_rest_it_comes_again_in_time(one):
-    gate = one.limiters.of_address(A, "", 0.0)
-    gate.limiter.opened(0.0)
+    limiter = one.limiters.of_address(A, "", 0.0)
+    limiter.limiter.opened(0.0)
     lane, walk = walking(one, site(A))
     assert (ips(one), lane.heard) == ([], [("stopped",)])
     assert walk.again_at == pytest.approx(0.6)

@@ -84,7 +84,7 @@ def test_an_address_that_only_has_no_place_is_waited_for_where_the_other_one_is_
 
 
 def test_a_place_that_came_free_while_another_host_took_its_time_is_used(world, kit):
-    """Its gate is even forgotten by then: nobody would tell of a place there."""
+    """Its limiter is even forgotten by then: nobody would tell of a place there."""
     one = world(settings=kit.retry())
     one.farm.obliging()
     held = one.limiters.of_address("192.0.2.1", "", 0.0)

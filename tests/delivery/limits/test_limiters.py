@@ -12,7 +12,7 @@ from bulkmail.shaping import WHOLE, Limits, Part
 
 
 class Waiting:
-    """A lane as far as the gates know lanes."""
+    """A lane as far as the limiters know lanes."""
 
     def __init__(self, name, *, needs=True, act=None):
         self.name, self.needs_connection, self.act = name, needs, act
@@ -39,13 +39,13 @@ def limits(**changed):
 
 
 @pytest.fixture
-def gates():
+def limiters():
     table = {"": limits(), "slow": limits(rate=Rate(60, 3600.0, 10))}
     return Limiters(table.__getitem__, total=3)
 
 
-def test_first_come_first_served(gates):
-    places, a, b = gates.total, Waiting("a"), Waiting("b")
+def test_first_come_first_served(limiters):
+    places, a, b = limiters.total, Waiting("a"), Waiting("b")
     places.wait(a)
     places.wait(b)
     places.wait(a)
@@ -103,103 +103,103 @@ def test_a_busy_connection_is_not_asked_to_leave():
     assert owner.let == []
 
 
-def test_sites_of_one_provider_share_a_gate_and_addresses_count_where_there_is_none(gates):
-    assert gates.of_site("a", "slow", 0.0) is gates.of_site("b", "slow", 0.0)
-    assert gates.of_site("a", "", 0.0) is not gates.of_site("b", "", 0.0)
-    assert gates.of_address("192.0.2.1", "slow", 0.0) is None
-    assert gates.of_address("192.0.2.1", "", 0.0) is gates.of_address("192.0.2.1", "", 0.0)
+def test_sites_of_one_provider_share_a_limiter_and_addresses_count_where_there_is_none(limiters):
+    assert limiters.of_site("a", "slow", 0.0) is limiters.of_site("b", "slow", 0.0)
+    assert limiters.of_site("a", "", 0.0) is not limiters.of_site("b", "", 0.0)
+    assert limiters.of_address("192.0.2.1", "slow", 0.0) is None
+    assert limiters.of_address("192.0.2.1", "", 0.0) is limiters.of_address("192.0.2.1", "", 0.0)
 
 
-def test_closing_wakes_the_next(gates):
-    gate, total, a = gates.of_site("a", "", 0.0), gates.total, Waiting("a")
-    gate.limiter.opened(0.0)
-    gate.wait(a)
-    gate.closed()
-    assert (a.woken, gate.limiter.open) == (1, 0)
+def test_closing_wakes_the_next(limiters):
+    limiter, total, a = limiters.of_site("a", "", 0.0), limiters.total, Waiting("a")
+    limiter.limiter.opened(0.0)
+    limiter.wait(a)
+    limiter.closed()
+    assert (a.woken, limiter.limiter.open) == (1, 0)
     total.opened()
     total.wait(a)
     total.closed()
     assert (a.woken, total.open) == (2, 0)
 
 
-def test_a_gate_in_use_is_kept(gates):
+def test_a_limiter_in_use_is_kept(limiters):
     now = 1e6
-    used, open_, wanted = (gates.of_site(name, "", 0.0) for name in ("used", "open", "wanted"))
+    used, open_, wanted = (limiters.of_site(name, "", 0.0) for name in ("used", "open", "wanted"))
     used.users += 1
     open_.limiter.opened(0.0)
     wanted.wait(Waiting("a"))
-    gates.of_site("none", "", 0.0)
-    gates.drop_unused(now)
-    assert set(gates._sites) == {"used", "open", "wanted"}
+    limiters.of_site("none", "", 0.0)
+    limiters.drop_unused(now)
+    assert set(limiters._sites) == {"used", "open", "wanted"}
 
 
-def test_a_rate_is_not_forgotten_with_its_last_lane(gates):
+def test_a_rate_is_not_forgotten_with_its_last_lane(limiters):
     """60/h with a burst of 10: dropped and made again each second it would be a burst of 10 each second."""
-    gate = gates.of_site("x", "slow", 0.0)
+    limiter = limiters.of_site("x", "slow", 0.0)
     for _ in range(10):
-        gate.limiter.reserve(0.0)
-    gates.drop_unused(1.0)
-    assert gates.of_site("x", "slow", 2.0) is gate
-    gates.drop_unused(601.0)
-    assert gates._sites == {}
+        limiter.limiter.reserve(0.0)
+    limiters.drop_unused(1.0)
+    assert limiters.of_site("x", "slow", 2.0) is limiter
+    limiters.drop_unused(601.0)
+    assert limiters._sites == {}
 
 
-def test_a_complaint_is_remembered_for_an_hour(gates):
-    gate = gates.of_site("x", "", 0.0)
-    assert gate.limiter.slow_down(0.0, "rate")
-    gates.drop_unused(3000.0)
-    assert gates.of_site("x", "", 3000.0).limiter.pace[0] == 0.5
-    gates.drop_unused(3601.0)
-    assert gates._sites == {}
+def test_a_complaint_is_remembered_for_an_hour(limiters):
+    limiter = limiters.of_site("x", "", 0.0)
+    assert limiter.limiter.slow_down(0.0, "rate")
+    limiters.drop_unused(3000.0)
+    assert limiters.of_site("x", "", 3000.0).limiter.factors[0] == 0.5
+    limiters.drop_unused(3601.0)
+    assert limiters._sites == {}
 
 
-def test_memory_is_bounded_all_the_same(gates, monkeypatch):
+def test_memory_is_bounded_all_the_same(limiters, monkeypatch):
     monkeypatch.setattr("bulkmail.delivery.limits.limiters._MOST_KEPT", 3)
     for n in range(5):
-        gates.of_address(f"192.0.2.{n}", "", 0.0).limiter.slow_down(0.0, "rate")
-    gates.drop_unused(1.0)
-    assert gates._addresses == {}
+        limiters.of_address(f"192.0.2.{n}", "", 0.0).limiter.slow_down(0.0, "rate")
+    limiters.drop_unused(1.0)
+    assert limiters._addresses == {}
 
 
-def test_a_place_that_was_offered_and_not_taken_is_offered_again(gates):
+def test_a_place_that_was_offered_and_not_taken_is_offered_again(limiters):
     """Woken for one address, a lane may take another: those behind it in the line must hear of the place it left."""
-    gate, a, b = gates.of_address("192.0.2.1", "", 0.0), Waiting("a"), Waiting("b")
-    gate.limiter.opened(0.0)
-    gate.wait(a)
-    gate.wait(b)
-    gate.closed()
+    limiter, a, b = limiters.of_address("192.0.2.1", "", 0.0), Waiting("a"), Waiting("b")
+    limiter.limiter.opened(0.0)
+    limiter.wait(a)
+    limiter.wait(b)
+    limiter.closed()
     assert (a.woken, b.woken) == (1, 0)
-    gates.wake_waiting()
+    limiters.wake_waiting()
     assert b.woken == 1
 
 
-def test_nobody_is_woken_where_there_is_no_room(gates):
-    gate, a = gates.of_site("a", "", 0.0), Waiting("a")
-    gate.limiter.opened(0.0)
-    gate.limiter.opened(0.0)
-    gate.wait(a)
+def test_nobody_is_woken_where_there_is_no_room(limiters):
+    limiter, a = limiters.of_site("a", "", 0.0), Waiting("a")
+    limiter.limiter.opened(0.0)
+    limiter.limiter.opened(0.0)
+    limiter.wait(a)
     for _ in range(3):
-        gates.total.opened()
-    gates.total.wait(a)
-    gates.wake_waiting()
+        limiters.total.opened()
+    limiters.total.wait(a)
+    limiters.wake_waiting()
     assert a.woken == 0
 
 
-def test_waking_may_make_new_gates(gates):
+def test_waking_may_make_new_limiters(limiters):
     def opens_elsewhere(_waiter):
-        gates.of_address("192.0.2.9", "", 0.0)
-        gates.of_site("new", "", 0.0)
+        limiters.of_address("192.0.2.9", "", 0.0)
+        limiters.of_site("new", "", 0.0)
 
-    gates.of_address("192.0.2.1", "", 0.0).wait(Waiting("a", act=opens_elsewhere))
-    gates.wake_waiting()
-    assert set(gates._addresses) == {"192.0.2.1", "192.0.2.9"}
+    limiters.of_address("192.0.2.1", "", 0.0).wait(Waiting("a", act=opens_elsewhere))
+    limiters.wake_waiting()
+    assert set(limiters._addresses) == {"192.0.2.1", "192.0.2.9"}
 
 
 @given(st.lists(st.sampled_from(["wait", "close"]), max_size=60), st.integers(1, 4))
 def test_nobody_waits_beside_a_free_place(events, limit):
     """Lanes that open as soon as they may: whenever one waits, all places are taken."""
-    gates = Limiters(lambda _: limits(), total=limit)
-    total, served = gates.total, []
+    limiters = Limiters(lambda _: limits(), total=limit)
+    total, served = limiters.total, []
 
     def tries(waiter):
         if total.room:
@@ -223,57 +223,59 @@ def test_nobody_waits_beside_a_free_place(events, limit):
     assert served == came[: len(served)]
 
 
-def test_a_new_gate_begins_with_the_pace_that_is_remembered_and_tells_of_changes_once():
+def test_a_new_limiter_begins_with_the_pace_that_is_remembered_and_tells_of_changes_once():
     told = []
     paces = {"provider big": (0.5, 0.5), "small": (1.0, 1.0), "192.0.2.1": (0.1, 0.1)}
-    gates = Limiters(lambda _: limits(connections=10), 3, paces.__getitem__, lambda key, pace: told.append((key, pace)))
-    big, small = gates.of_site("x", "big", 0.0), gates.of_site("small", "", 0.0)
-    assert (big.limiter.pace, small.limiter.pace) == ((0.5, 0.5), (1.0, 1.0))
-    assert gates.of_address("192.0.2.1", "", 0.0).limiter.pace == (1.0, 1.0), "nobody complains about an address"
-    gates.keep_paces()
+    limiters = Limiters(
+        lambda _: limits(connections=10), 3, paces.__getitem__, lambda key, pace: told.append((key, pace))
+    )
+    big, small = limiters.of_site("x", "big", 0.0), limiters.of_site("small", "", 0.0)
+    assert (big.limiter.factors, small.limiter.factors) == ((0.5, 0.5), (1.0, 1.0))
+    assert limiters.of_address("192.0.2.1", "", 0.0).limiter.factors == (1.0, 1.0), "nobody complains about an address"
+    limiters.keep_changed_factors()
     assert told == []
     big.limiter.slow_down(0.0, "connections")
     for _ in range(2):
-        gates.keep_paces()
+        limiters.keep_changed_factors()
     assert told == [("provider big", (0.5, 0.25))]
 
 
-def test_a_smaller_part_closes_what_stands_idle_and_is_kept_to_once_the_rest_has_closed(gates):
+def test_a_smaller_part_closes_what_stands_idle_and_is_kept_to_once_the_rest_has_closed(limiters):
     half = Part(frozenset({1}), 2)
-    shared, owner = gates.of_site("s", "", 0.0), Waiting("a")
+    shared, owner = limiters.of_site("s", "", 0.0), Waiting("a")
     for connection in ("one", "two"):
         shared.limiter.opened(0.0)
         shared.park(connection, owner)
-    assert not gates.become("s", half, 0.0)
+    assert not limiters.become("s", half, 0.0)
     assert owner.let == ["one"]
     shared.unpark("one")
     shared.closed()
-    assert gates.become("s", half, 0.0)
+    assert limiters.become("s", half, 0.0)
     assert owner.let == ["one"]
-    assert gates.become("never seen", half, 0.0)
+    assert limiters.become("never seen", half, 0.0)
 
 
-def test_a_new_gate_has_the_part_and_the_burst_that_is_ours(gates):
-    gates.share(
+def test_a_new_limiter_has_the_part_and_the_burst_that_is_ours(limiters):
+    limiters.share(
         SimpleNamespace(
             part_of=lambda key: Part(frozenset({1}), 2) if key == "provider slow" else WHOLE,
             begins_empty=lambda key: key == "address 192.0.2.2",
         )
     )
-    assert gates.of_site("s", "slow", 0.0).limiter.connections == 1
-    assert gates.of_site("t", "", 0.0).limiter.connections == 2
-    assert gates.of_address("192.0.2.1", "", 0.0).limiter.peek(0.0) == 0.0
-    assert gates.of_address("192.0.2.2", "", 0.0).limiter.peek(0.0) > 0.0
+    assert limiters.of_site("s", "slow", 0.0).limiter.connections == 1
+    assert limiters.of_site("t", "", 0.0).limiter.connections == 2
+    assert limiters.of_address("192.0.2.1", "", 0.0).limiter.peek(0.0) == 0.0
+    assert limiters.of_address("192.0.2.2", "", 0.0).limiter.peek(0.0) > 0.0
 
 
-def test_the_gate_of_an_address_is_dropped_once_nothing_is_open(gates):
-    address = gates.of_address("192.0.2.1", "", 0.0)
+def test_the_limiter_of_an_address_is_dropped_once_nothing_is_open(limiters):
+    address = limiters.of_address("192.0.2.1", "", 0.0)
     address.limiter.opened(0.0)
-    assert not gates.drop_address(address_key("192.0.2.1"))
+    assert not limiters.drop_address(address_key("192.0.2.1"))
     address.closed()
-    assert gates.drop_address(address_key("192.0.2.1"))
-    assert gates.of_address("192.0.2.1", "", 0.0) is not address
-    assert gates.drop_address(address_key("192.0.2.9"))
+    assert limiters.drop_address(address_key("192.0.2.1"))
+    assert limiters.of_address("192.0.2.1", "", 0.0) is not address
+    assert limiters.drop_address(address_key("192.0.2.9"))
 
 
 def test_paces_that_are_remembered_no_more_are_forgotten():
@@ -284,9 +286,9 @@ def test_paces_that_are_remembered_no_more_are_forgotten():
     )
     a, b = (made.of_site(key, "", 0.0) for key in "ab")
     del known["b"]
-    made.forget_paces()
-    assert (a.limiter.pace, b.limiter.pace) == ((0.5, 1.0), (1.0, 1.0))
-    made.keep_paces()
+    made.reset_forgotten()
+    assert (a.limiter.factors, b.limiter.factors) == ((0.5, 1.0), (1.0, 1.0))
+    made.keep_changed_factors()
     assert kept == [], "it is as it was remembered"
 
 

@@ -1,9 +1,9 @@
-"""Going slower when a receiver asks for it, and creeping back while it takes our mail.
+"""Slowing down when a receiver asks for it, and creeping back while it accepts our mail.
 
-One signal halves, at most once each ``settle`` seconds: ten connections that hear the same complaint in one second
-are one complaint. Success adds a tenth, at most once each ``step`` seconds. From the floor of 1/1024 back to all of it
-takes about 37 minutes of steady success. The field's tools drop to a fixed value for a fixed time and then snap back
-into the same wall; this finds the receiver's own level and stays near it.
+One signal halves the factor, at most once in ``_SETTLE`` seconds: ten connections that hear the same complaint in one
+second are one complaint. Success adds a tenth, at most once in ``_STEP`` seconds. From the floor of 1/1024 back to the
+whole limit takes about 37 minutes of steady success. The field's tools drop to a fixed value for a fixed time and then
+return to the rate that was refused; this finds the receiver's own level and stays near it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ _STEP = 30.0
 _GROWTH = 1.1
 
 
-class Pace:
-    """The part of a limit that a receiver lets us use: 1.0 is all of it, ``floor`` the least."""
+class Throttle:
+    """The factor of a limit that a receiver lets us use: 1.0 is all of it, ``floor`` the least. Times in seconds."""
 
     __slots__ = ("_deaf_until", "_floor", "_grow_at", "factor")
 
@@ -26,7 +26,7 @@ class Pace:
         self._grow_at = float("-inf")
 
     def signal(self, now: float) -> bool:
-        """The receiver said "too much". Whether the factor changed."""
+        """Halve the factor after a complaint. Return whether it changed."""
         self._grow_at = now + _STEP
         if now < self._deaf_until or self.factor <= self._floor:
             return False
@@ -35,7 +35,7 @@ class Pace:
         return True
 
     def success(self, now: float) -> bool:
-        """The receiver took a message. Whether the factor changed."""
+        """Raise the factor by a tenth after an accepted message. Return whether it changed."""
         if self.factor >= 1.0 or now < self._grow_at:
             return False
         self._grow_at = now + _STEP
@@ -43,4 +43,4 @@ class Pace:
         return True
 
     def __repr__(self) -> str:
-        return f"<Pace {self.factor:.4g}>"
+        return f"<Throttle {self.factor:.4g}>"

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.mail import parse_rate
+from bulkmail.shaping import DEFAULT_LIMITS, WHOLE, Limiter, Part
+
+LIMITS = replace(
+    DEFAULT_LIMITS, connections=4, rate=parse_rate("4/s,burst=2"), connection_rate=parse_rate("2/s,burst=1")
+)
+
+
+def test_connections_open_gradually_and_only_so_many():
+    limiter = Limiter(LIMITS, 0.0)
+    assert limiter.may_open(0.0) == 0.0
+    limiter.opened(0.0)
+    assert limiter.may_open(0.0) == 0.5
+    for now in (0.5, 1.0, 1.5):
+        limiter.opened(now)
+    assert limiter.may_open(9.0) is None
+    limiter.closed()
+    assert limiter.may_open(9.0) == 9.0
+    assert limiter.open == 3
+
+
+def test_messages_are_booked():
+    limiter = Limiter(LIMITS, 0.0)
+    assert [limiter.reserve(0.0) for _ in range(3)] == [0.0, 0.0, 0.25]
+    assert limiter.peek(0.0) == 0.5
+
+
+def test_taken_over_it_starts_without_a_burst():
+    limiter = Limiter(LIMITS, 0.0, empty=True)
+    assert limiter.reserve(0.0) == 0.25
+    assert limiter.may_open(0.0) == 0.5
+
+
+def test_a_rate_signal_slows_messages_and_narrows():
+    limiter = Limiter(LIMITS, 0.0)
+    assert limiter.slow_down(0.0, "rate")
+    assert not limiter.slow_down(1.0, "rate")
+    assert limiter.connections == 2
+    assert limiter.factors == (0.5, 0.5)
+    assert [limiter.reserve(0.0) for _ in range(3)] == [0.0, 0.5, 1.0]
+
+
+def test_a_connections_signal_only_narrows():
+    limiter = Limiter(LIMITS, 0.0)
+    for n in range(4):
+        limiter.opened(n)
+    assert limiter.surplus == 0
+    assert limiter.slow_down(0.0, "connections")
+    assert limiter.factors == (1.0, 0.5)
+    assert limiter.may_open(10.0) is None
+    assert limiter.surplus == 2
+
+
+@pytest.mark.parametrize("signal", ["", "greylist"])
+def test_other_signals_change_nothing(signal):
+    limiter = Limiter(LIMITS, 0.0)
+    assert not limiter.slow_down(0.0, signal)
+    assert limiter.factors == (1.0, 1.0)
+
+
+def test_it_never_narrows_under_one_connection():
+    limiter = Limiter(LIMITS, 0.0)
+    for n in range(20):
+        limiter.slow_down(n * 10.0, "rate")
+    assert limiter.connections == 1
+    single = Limiter(replace(LIMITS, connections=1), 0.0)
+    assert not single.slow_down(0.0, "connections")
+
+
+def test_success_creeps_back_to_the_limits():
+    limiter = Limiter(LIMITS, 0.0)
+    assert not limiter.speed_up(0.0)
+    limiter.slow_down(0.0, "rate")
+    assert not limiter.speed_up(1.0)
+    assert limiter.speed_up(30.0)
+    assert limiter.factors == (0.55, 0.55)
+    for n in range(2, 20):
+        limiter.speed_up(n * 30.0)
+    assert limiter.factors == (1.0, 1.0)
+    assert limiter.connections == 4
+
+
+def test_what_worked_before_is_where_it_starts():
+    limiter = Limiter(LIMITS, 0.0, factors=(0.25, 0.5))
+    assert limiter.connections == 2
+    assert [limiter.reserve(0.0) for _ in range(2)] == [0.0, 1.0]
+
+
+@given(st.lists(st.sampled_from(["open", "close", "slow", "wait"]), max_size=60))
+def test_the_count_of_connections_is_never_exceeded(steps):
+    limiter, now, opened = Limiter(LIMITS, 0.0), 0.0, []
+    for step in steps:
+        now += 0.25
+        at = limiter.may_open(now)
+        assert (at is None) == (limiter.open >= limiter.connections)
+        if step == "open" and at is not None and at <= now:
+            limiter.opened(now)
+            opened.append(now)
+            assert limiter.open <= limiter.connections
+        elif step == "close" and limiter.open:
+            limiter.closed()
+        elif step == "slow":
+            limiter.slow_down(now, "connections")
+        else:
+            now += 1
+    assert all(later - earlier >= 0.5 for earlier, later in pairwise(opened))
+
+
+def test_closing_what_was_not_opened_is_a_bug():
+    with pytest.raises(AssertionError):
+        Limiter(LIMITS, 0.0).closed()
+
+
+def test_repr_tells_the_counts():
+    limiter = Limiter(LIMITS, 0.0)
+    limiter.opened(0.0)
+    assert repr(limiter) == "<Limiter 1 of 4 connections open, messages <Meter 4/s,burst=2, next slot from -0.250>>"
+
+
+def test_with_a_smaller_part_it_is_within_it_when_connections_have_closed_and_booked_slots_are_over():
+    limiter = Limiter(LIMITS, 0.0)
+    for n in range(4):
+        limiter.opened(n)
+    assert [limiter.reserve(0.0) for _ in range(5)] == [0.0, 0.0, 0.25, 0.5, 0.75]
+    limiter.become(Part(frozenset({2}), 2), 0.25)
+    assert (limiter.connections, limiter.surplus) == (2, 2)
+    assert limiter.peek(0.25) == 1.25
+    assert not limiter.within(0.75)
+    limiter.closed()
+    limiter.closed()
+    assert not limiter.within(0.5)
+    assert limiter.within(0.75)
+    assert limiter.may_open(9.0) is None
+    limiter.become(WHOLE, 0.75)
+    assert limiter.connections == 4
+
+
+def test_what_a_receiver_lets_us_use_means_the_same_to_whoever_has_another_part():
+    limiter = Limiter(LIMITS, 0.0, part=Part(frozenset({1}), 4))
+    assert limiter.connections == 1
+    limiter.slow_down(0.0, "rate")
+    limiter.slow_down(20.0, "rate")
+    assert limiter.factors == (0.25, 0.25)
+    whole = Limiter(LIMITS, 0.0, factors=limiter.factors)
+    assert whole.connections == 1
+    whole.become(Part(frozenset({1, 2}), 4), 0.0)
+    assert whole.factors == (0.25, 0.25)
+    assert [whole.reserve(10.0) for _ in range(3)] == [10.0, 12.0, 14.0]
+
+
+def test_a_pace_can_be_forgotten():
+    limiter = Limiter(LIMITS, 0.0, factors=(0.25, 0.25))
+    assert limiter.connections == 1
+    limiter.reset_factors()
+    assert (limiter.factors, limiter.connections) == ((1.0, 1.0), 4)
+    slow, whole = limiter.reserve(0.0), Limiter(LIMITS, 0.0)
+    whole.reserve(0.0)
+    assert slow <= whole.reserve(0.0)
