@@ -18,7 +18,7 @@ from twisted.internet.defer import Deferred
 from bulkmail.delivery import Clocks, Connector, Pause, Run, assemble
 from bulkmail.routing import MxHost, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Memory, RetryPlan
+from bulkmail.shaping import RetryPlan, SiteFacts
 from bulkmail.spool import Spool
 from bulkmail.spool.opening import open_all
 
@@ -165,7 +165,7 @@ class House:
         self.spool = Spool(self.store, self._journal, Line(reactor), reactor, clock=reactor.seconds, lock=self._lock)  # type: ignore[arg-type]
         settings = Settings.model_validate({"shaping": {"default": _LIMITS}})
         clocks = Clocks(reactor, reactor.seconds)
-        facts = Memory()
+        facts = SiteFacts()
         connector = Connector(
             clocks=clocks, settings=settings, hostname="mta.example.com", facts=facts, relay=None, rng=Random(1)
         )

@@ -17,7 +17,7 @@ from bulkmail.delivery import prepare
 from bulkmail.mail import AddressError, BulkmailError, Refused, Status, domain_key
 from bulkmail.settings import load_settings, parse_selector
 from bulkmail.settings import schema as settings_schema
-from bulkmail.shaping import in_words
+from bulkmail.shaping import describe_fact
 from bulkmail.spool import CampaignRow, Reading, copy_spool, forget_sites, has_password, open_reader, public
 
 DONE, REFUSED, USAGE = 0, 1, 2
@@ -62,10 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("name", nargs="?", help="only this campaign")
     status.add_argument("--settings", help="the operator's settings (default: ./bulkmail.yaml when it is there)")
     status.add_argument("--json", action="store_true", help="for programs")
-    status.add_argument("--sites", action="store_true", help="what receivers' sites have taught, and until when")
+    status.add_argument("--sites", action="store_true", help="show the site facts, each with its expiry")
     status.set_defaults(run=_status)
 
-    forget = commands.add_parser("forget", help="forget what sites have taught")
+    forget = commands.add_parser("forget", help="forget site facts")
     which = forget.add_mutually_exclusive_group(required=True)
     which.add_argument("site", nargs="?", help="one site, as `status --sites` names it, or its first host; an address")
     which.add_argument("--all", action="store_true", help="all of them")
@@ -159,7 +159,7 @@ def _sites(reader: Reading, *, as_json: bool) -> int:
         print(json.dumps(stored, indent=2))
     else:
         for fact in facts:
-            words = in_words(fact.fact, fact.value)
+            words = describe_fact(fact.fact, fact.value)
             print(f"{fact.site}: {words}; since {_utc(fact.learned_at)}, until {_utc(fact.expires_at)}")
         if not facts:
             print("nothing is remembered of any site")

@@ -238,7 +238,7 @@ class Incarnation:
             background(reread_facts(sync, parts.feeder, parts.limiters), "reading what is known of sites")
 
         def flushed() -> Deferred[None]:
-            background(sync.close(), "writing what sites have taught")  # the next holder reads it
+            background(sync.close(), "writing site facts")  # the next holder reads it
             return spool.flushed()
 
         joining = Joining(

@@ -23,7 +23,7 @@ from bulkmail.mail import Category, Stage, Status
 from bulkmail.rehearsal import HOSTILE, PERSONAS
 from bulkmail.report import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Facts, summary
 from bulkmail.settings import Settings, load_settings
-from bulkmail.shaping import DEFAULT_LIMITS, Habit, provider_table
+from bulkmail.shaping import DEFAULT_LIMITS, FactKind, provider_table
 from bulkmail.tap import Options
 
 ROOT = Path(__file__).parent.parent
@@ -166,7 +166,7 @@ def test_every_subcommand_is_documented() -> None:
 
 
 def test_everything_that_a_site_may_teach_is_documented() -> None:
-    assert list(rows("docs/limits.md", "## What is remembered of a site")) == list(map(str, Habit))
+    assert list(rows("docs/limits.md", "## What is remembered of a site")) == list(map(str, FactKind))
 
 
 @pytest.mark.parametrize("name", sorted(provider_table()))

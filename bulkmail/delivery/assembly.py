@@ -19,7 +19,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import KeptFactors
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Limits, Memory, Provider, limits_for
+from bulkmail.shaping import Limits, Provider, SiteFacts, limits_for
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
 
@@ -51,7 +51,7 @@ def assemble(
     settings: Settings,
     providers: Mapping[str, Provider],
     connections: int,
-    facts: Memory,
+    facts: SiteFacts,
     connector: Connector,
     compose: Pool,
     route: Callable[[str], Awaitable[Site | RouteFailure]],

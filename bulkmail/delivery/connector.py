@@ -12,7 +12,7 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.net import ConnectionListener, LiveConnection, SessionOptions, TlsContexts, connect, own_address
 from bulkmail.routing import Site, Stop, forbidden_address, plan
 from bulkmail.settings import Settings
-from bulkmail.shaping import Habit, HostMemory, Limits, Memory, learn
+from bulkmail.shaping import FactKind, HostMemory, Limits, SiteFacts, learn
 from bulkmail.smtp import TlsMode
 
 _BRISK_CONNECT = 5.0  # seconds, for a host that is not the site's last one
@@ -32,7 +32,7 @@ class Connector:
         clocks: Clocks,
         settings: Settings,
         hostname: str,
-        facts: Memory,
+        facts: SiteFacts,
         relay: Smarthost | None,
         rng: Random,
         rehearsal: bool = False,
@@ -62,15 +62,15 @@ class Connector:
 
     def tls_broken(self, ip: str) -> None:
         """Remember that this address cannot do TLS."""
-        self._facts.learn(ip, learn(Habit.TLS, self._clocks.wall()))
+        self._facts.learn(ip, learn(FactKind.TLS, self._clocks.wall()))
 
     def hello_unanswered(self, ip: str) -> None:
         """Remember that this address leaves a large TLS hello unanswered: it gets a small one from now on."""
-        self._facts.learn(ip, learn(Habit.HELLO, self._clocks.wall()))
+        self._facts.learn(ip, learn(FactKind.HELLO, self._clocks.wall()))
 
     def tls_failed(self, ip: str) -> None:
         """Offer this address the usual TLS hello again: TLS failed for another reason, or with the small one too."""
-        self._facts.forget(ip, Habit.HELLO)
+        self._facts.forget(ip, FactKind.HELLO)
 
     def connect(
         self,
@@ -88,7 +88,7 @@ class Connector:
         ``groups``, ``chunks``: whether the site can do PIPELINING (RFC 2920) and CHUNKING (RFC 3030) as far as is
         known. ``patient``: no other host is left to try.
         """
-        if tls is TlsMode.OPPORTUNISTIC and self._facts.known(ip, Habit.TLS, self._clocks.wall()) is not None:
+        if tls is TlsMode.OPPORTUNISTIC and self._facts.known(ip, FactKind.TLS, self._clocks.wall()) is not None:
             tls = TlsMode.OFF
         smtp, relay = self._settings.smtp, self._relay
         options = SessionOptions(
@@ -96,7 +96,7 @@ class Connector:
             tls,
             pipelining=smtp.pipelining == "auto" and groups,
             chunking=smtp.chunking == "auto" and chunks,
-            small_hello=self._facts.known(ip, Habit.HELLO, self._clocks.wall()) is not None,
+            small_hello=self._facts.known(ip, FactKind.HELLO, self._clocks.wall()) is not None,
         )
         connection: LiveConnection = self._open_connection(
             self._clocks.reactor,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.shaping import Pauses
+from bulkmail.shaping import UnchargedTime
 
 _log = Logger("bulkmail")
 
@@ -28,7 +28,7 @@ class Pause:
     def __init__(self, clocks: Clocks) -> None:
         self.paused = False
         self.fault = ""
-        self.uncharged = Pauses()
+        self.uncharged = UnchargedTime()
         self._clocks = clocks
         self._began = 0.0
         self._told: set[str] = set()

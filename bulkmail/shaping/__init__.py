@@ -21,15 +21,13 @@ kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it
 from __future__ import annotations
 
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
-from bulkmail.shaping.doubts import Doubts
-from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
-from bulkmail.shaping.habits import (
+from bulkmail.shaping.facts import (
     Fact,
-    Habit,
+    FactKind,
     Hint,
     Suspicion,
+    describe_fact,
     hint,
-    in_words,
     judge,
     learn,
     messages_now,
@@ -37,12 +35,11 @@ from bulkmail.shaping.habits import (
     partly,
     takes,
 )
+from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
 from bulkmail.shaping.health import HostMemory, SiteHealth
 from bulkmail.shaping.limiter import Limiter
 from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
-from bulkmail.shaping.memory import Changes, Memory
 from bulkmail.shaping.meter import Meter
-from bulkmail.shaping.pauses import Pauses
 from bulkmail.shaping.retry import (
     Decision,
     Dice,
@@ -54,7 +51,10 @@ from bulkmail.shaping.retry import (
     longest_wait,
 )
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
+from bulkmail.shaping.site_facts import Changes, SiteFacts
 from bulkmail.shaping.throttle import Throttle
+from bulkmail.shaping.unanswered import UnansweredMessages
+from bulkmail.shaping.uncharged import UnchargedTime
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -63,32 +63,32 @@ __all__ = [
     "Consequences",
     "Decision",
     "Dice",
-    "Doubts",
     "Fact",
+    "FactKind",
     "Feedback",
-    "Habit",
     "Hint",
     "HostMemory",
     "Limiter",
     "Limits",
-    "Memory",
     "Meter",
     "Part",
-    "Pauses",
     "Provider",
     "RetryPlan",
     "RetrySettings",
+    "SiteFacts",
     "SiteHealth",
     "Suspicion",
     "Throttle",
     "TransactionResult",
+    "UnansweredMessages",
+    "UnchargedTime",
     "Verdict",
     "WindowChange",
     "after_unknown",
     "classify",
     "decide",
+    "describe_fact",
     "hint",
-    "in_words",
     "interval",
     "judge",
     "learn",

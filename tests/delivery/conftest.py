@@ -15,7 +15,7 @@ from bulkmail.delivery import Clocks, Connector, Pause, Run, assemble
 from bulkmail.mail import Category, Fate, OwnFault, Peer, Rate, Reply, Stage
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Memory, RetryPlan, provider_table
+from bulkmail.shaping import RetryPlan, SiteFacts, provider_table
 from bulkmail.smtp import Capabilities, Closed, Settled
 from bulkmail.spool import Spool, SqliteStore
 
@@ -469,7 +469,7 @@ class World:
         self.farm = Farm(self.clock)
         self.settings = settings or Settings()
         self.changed = Counter()
-        self.facts = Memory() if facts is None else facts
+        self.facts = SiteFacts() if facts is None else facts
         self.clocks = Clocks(self.clock, self.wall, speed)
         self.pause = Pause(self.clocks)
         self.routes = {}

@@ -22,7 +22,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Reply, Stage, Status
 from bulkmail.net import connect
 from bulkmail.settings import Settings
-from bulkmail.shaping import Pauses
+from bulkmail.shaping import UnchargedTime
 from bulkmail.spool import (
     Claimed,
     Journal,
@@ -281,7 +281,7 @@ def test_a_pause_does_not_use_up_the_time_to_retry(kit):
     scene.pause.uncharged.add(NOW, 1000.0)
     _, decision = scene.ledger.record(scene.message(number=1, **tried), lost, "", NOW)
     assert decision.status is Status.DEFERRED
-    scene.pause.uncharged = Pauses()
+    scene.pause.uncharged = UnchargedTime()
     _, decision = scene.ledger.record(scene.message(number=2, **tried), lost, "", NOW)
     assert decision.status is Status.EXPIRED
 

@@ -5,7 +5,7 @@ from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.mail import OwnFault
-from bulkmail.shaping import Habit, learn
+from bulkmail.shaping import FactKind, learn
 from bulkmail.spool import SiteFact
 
 FULL = OwnFault("the spool cannot be used (database or disk is full)")
@@ -52,20 +52,20 @@ def scene(world):
 
 
 def test_what_was_learnt_is_written_and_found_by_the_next(scene):
-    scene.memory.learn("a", learn(Habit.RATE, scene.now, 0.5))
+    scene.memory.learn("a", learn(FactKind.RATE, scene.now, 0.5))
     scene.look(1)
     assert scene.stored == {("a", "rate"): 0.5}
     scene.again()
     scene.done(scene.remembering.load())
-    assert scene.memory.known("a", Habit.RATE, scene.now) == learn(Habit.RATE, scene.now, 0.5)
-    scene.memory.forget("a", Habit.RATE)
+    assert scene.memory.known("a", FactKind.RATE, scene.now) == learn(FactKind.RATE, scene.now, 0.5)
+    scene.memory.forget("a", FactKind.RATE)
     scene.done(scene.remembering.close())
     assert scene.stored == {}
 
 
 def test_written_in_batches_and_not_when_nothing_is_new(scene):
     for n in range(12):
-        scene.memory.learn(f"site{n}", learn(Habit.TLS, scene.now))
+        scene.memory.learn(f"site{n}", learn(FactKind.TLS, scene.now))
         scene.look(1)
     scene.look(20)
     assert sum(scene.writes) == 12
@@ -81,7 +81,7 @@ def test_what_another_version_learnt_or_has_expired_is_left_out(scene):
 
 
 def test_a_disk_that_is_full_stops_nothing_and_is_tried_again_after_a_minute(scene):
-    scene.memory.learn("a", learn(Habit.TLS, scene.now))
+    scene.memory.learn("a", learn(FactKind.TLS, scene.now))
     scene.one.disk.fault = FULL
     scene.look(50)
     assert len(scene.writes) == 1
@@ -100,16 +100,16 @@ def test_a_start_goes_on_without_what_cannot_be_read(scene):
 
 
 def test_an_end_goes_on_without_what_cannot_be_written(scene):
-    scene.memory.learn("a", learn(Habit.TLS, scene.now))
+    scene.memory.learn("a", learn(FactKind.TLS, scene.now))
     scene.one.disk.fault = FULL
     assert scene.done(scene.remembering.close()).result is None
 
 
 def test_what_is_learnt_while_a_write_is_under_way_is_written_at_the_end(scene):
     scene.one.disk.delay = 0.5
-    scene.memory.learn("a", learn(Habit.TLS, scene.now))
+    scene.memory.learn("a", learn(FactKind.TLS, scene.now))
     scene.remembering.look()
-    scene.memory.learn("b", learn(Habit.TLS, scene.now))
+    scene.memory.learn("b", learn(FactKind.TLS, scene.now))
     scene.remembering.look()
     assert len(scene.writes) == 1
     scene.done(scene.remembering.close())
@@ -136,27 +136,27 @@ def test_what_others_have_learnt_is_asked_for_together(scene):
     scene.one.run(1.0)
     assert [one.called for one in news] == [True, True]
     assert leases.asked == [["192.0.2.1", "a"]]
-    assert scene.memory.known("a", Habit.RATE, now).value == 0.5
-    assert scene.memory.known("b", Habit.RATE, now) is None
+    assert scene.memory.known("a", FactKind.RATE, now).value == 0.5
+    assert scene.memory.known("b", FactKind.RATE, now) is None
     scene.one.disk.fault = FULL
     news = scene.remembering.news_of(["b"])
     scene.one.run(1.0)
     assert news.called, "it goes on without"
-    assert scene.memory.known("b", Habit.RATE, now) is None
+    assert scene.memory.known("b", FactKind.RATE, now) is None
 
 
 def test_what_somebody_has_forgotten_is_forgotten_here_too(scene):
     for site in "ab":
-        scene.memory.learn(site, learn(Habit.RATE, scene.now, 0.5))
+        scene.memory.learn(site, learn(FactKind.RATE, scene.now, 0.5))
     scene.done(scene.remembering.close())
     scene.one.store.remember([], [("a", "rate")])
     scene.one.disk.fault = FULL
     scene.done(scene.remembering.renew())
-    assert scene.memory.known("a", Habit.RATE, scene.now) is not None
+    assert scene.memory.known("a", FactKind.RATE, scene.now) is not None
     scene.one.disk.fault = None
     scene.done(scene.remembering.renew())
-    assert scene.memory.known("a", Habit.RATE, scene.now) is None
-    assert scene.memory.known("b", Habit.RATE, scene.now).value == 0.5
+    assert scene.memory.known("a", FactKind.RATE, scene.now) is None
+    assert scene.memory.known("b", FactKind.RATE, scene.now).value == 0.5
     scene.done(scene.remembering.close())
     assert scene.stored == {("b", "rate"): 0.5}
 
@@ -179,7 +179,7 @@ def test_a_pace_that_is_whole_again_is_not_remembered(world):
     limiter = one.limiters.of_site("site", "", 0.0).limiter
     limiter.slow_down(0.0, "connections")
     one.feeder.tidy()
-    assert [habit for _, habit in one.facts.take_changes()] == [Habit.CONCURRENCY]
+    assert [kind for _, kind in one.facts.take_changes()] == [FactKind.CONCURRENCY]
     while limiter.factors < (1.0, 1.0):
         one.clock.advance(30.0)
         limiter.speed_up(one.clocks.now())

@@ -49,7 +49,7 @@ _SOON = 0.3
 class Leasing:
     """Asks for leases, remembers what is elsewhere, and leaves what is to be another's. ``look`` once a second.
 
-    ``states`` is called when campaigns may have changed, ``facts`` when what sites have taught was taken away by
+    ``states`` is called when campaigns may have changed, ``facts`` when site facts were forgotten by
     somebody; ``news_of(keys)`` fires when what other machines have learnt of a destination is known here; ``flushed()``
     fires when all that was settled or given back is in the spool.
     """

@@ -44,7 +44,7 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Memory
+from bulkmail.shaping import SiteFacts
 
 _REMEMBERED = 60.0  # seconds that a lane is kept after a suspension, so that its recipients have time to come back
 
@@ -65,7 +65,7 @@ class Lane:
         limiters: Limiters,
         attempts: MxAttempts,
         ledger: Ledger,
-        facts: Memory,
+        facts: SiteFacts,
         settings: Settings,
         rng: Random,
         relay: Smarthost | None = None,

@@ -6,7 +6,7 @@ a connection opened after that, ends groups of commands altogether: on connectio
 messages a server takes on a connection is judged by `bulkmail.shaping.habits`. All of it is remembered with the site,
 so a lane that is dropped and made again learns nothing twice.
 
-A site that leaves one message after the other without a reply (`bulkmail.shaping.doubts`) perhaps keeps each of them,
+A site that leaves one message after the other without a reply (`bulkmail.shaping.unanswered`) may keep each of them,
 and each copy reaches a person. It gets one message on a connection, and slower with each message more.
 """
 
@@ -18,7 +18,19 @@ from bulkmail.delivery.clocks import Clocks
 from bulkmail.mail import Category, Fate, Peer, Stage
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
-from bulkmail.shaping import Doubts, Habit, Hint, Memory, Suspicion, hint, judge, learn, messages_now, partly, takes
+from bulkmail.shaping import (
+    FactKind,
+    Hint,
+    SiteFacts,
+    Suspicion,
+    UnansweredMessages,
+    hint,
+    judge,
+    learn,
+    messages_now,
+    partly,
+    takes,
+)
 from bulkmail.smtp import Closed, Settled, Transaction
 
 _log = Logger("bulkmail")
@@ -36,7 +48,7 @@ class ServerQuirks:
     may be used. They are looked up when a connection ends, so that asking for each message costs nothing.
     """
 
-    def __init__(self, site: Site, allowed: int, facts: Memory, clocks: Clocks, unknown_attempts: int) -> None:
+    def __init__(self, site: Site, allowed: int, facts: SiteFacts, clocks: Clocks, unknown_attempts: int) -> None:
         self._site = site
         self._allowed = allowed
         self._facts = facts
@@ -47,7 +59,7 @@ class ServerQuirks:
         self._suspicion: Suspicion | None = None
         self._misread = 0  # so many in a row that were submitted behind a dot were taken for something else
         self._misread_last: Transaction | None = None
-        self._doubts = Doubts()
+        self._unanswered_messages = UnansweredMessages()
         self._doubted: set[LiveConnection] = set()  # had messages without a reply, and are about to end
         self.recipients = MOST_TOGETHER
         self._alone_since = 0.0  # connections opened from then on announce nothing behind a dot
@@ -63,15 +75,15 @@ class ServerQuirks:
         if event.reply is not None and event.reply.code != 421 and event.fate is not Fate.UNTRIED:
             count, _, last = self._carried.get(connection, (0, 0.0, None))
             self._carried[connection] = count + (transaction is not last), self._clocks.now(), transaction
-            if self._doubts.breaks and event.stage is Stage.DOT:
-                self._doubts.answered()
+            if self._unanswered_messages.breaks and event.stage is Stage.DOT:
+                self._unanswered_messages.answered()
         elif event.fate is Fate.UNKNOWN:
             self._doubted.add(connection)
             recipient = transaction.recipients[event.index]
-            self._doubts.unanswered(recipient, connection.started_at, self._clocks.now())
+            self._unanswered_messages.unanswered(recipient, connection.started_at, self._clocks.now())
         if event.fate is Fate.ACCEPTED and len(transaction.recipients) > 1 and event.reply and partly(event.reply):
             self.recipients = 1
-            self._facts.learn(self._site.key, learn(Habit.RECIPIENTS, self._clocks.wall(), 1))
+            self._facts.learn(self._site.key, learn(FactKind.RECIPIENTS, self._clocks.wall(), 1))
             count = len(transaction.recipients)
             return event._replace(note=f"not for each of the {count} recipients, and it does not say for which")
         return event
@@ -84,7 +96,7 @@ class ServerQuirks:
             self._misread += 1
             self._misread_last = transaction
             if self._misread >= _MISREAD and self.follows:
-                self._broken(Habit.FOLLOW, "takes nothing behind a message", event.note)
+                self._broken(FactKind.FOLLOW, "takes nothing behind a message", event.note)
                 self._alone_since = self._clocks.now()
                 self.look_up()
 
@@ -98,7 +110,7 @@ class ServerQuirks:
             return False
         if index < self.recipients:
             self.recipients = index
-            self._facts.learn(self._site.key, learn(Habit.RECIPIENTS, self._clocks.wall(), index))
+            self._facts.learn(self._site.key, learn(FactKind.RECIPIENTS, self._clocks.wall(), index))
         return True
 
     def leave(self, connection: LiveConnection) -> None:
@@ -112,15 +124,15 @@ class ServerQuirks:
         doubted = connection in self._doubted
         self._doubted.discard(connection)
         if closed.chunking_failed and self.chunks:
-            self._broken(Habit.CHUNKING, "cannot do CHUNKING, it is no longer used", closed.reason)
+            self._broken(FactKind.CHUNKING, "cannot do CHUNKING, it is no longer used", closed.reason)
         elif closed.pipelining_failed and self.follows:
-            self._broken(Habit.FOLLOW, "loses count of pipelined messages", closed.reason)
+            self._broken(FactKind.FOLLOW, "loses count of pipelined messages", closed.reason)
             self._alone_since = self._clocks.now()
         elif closed.pipelining_failed and self.groups and connection.started_at >= self._alone_since:
-            self._broken(Habit.PIPELINING, "cannot do PIPELINING, it is no longer used", closed.reason)
+            self._broken(FactKind.PIPELINING, "cannot do PIPELINING, it is no longer used", closed.reason)
         elif count and self._carried_all(connection, closed, peer, count, last):
-            self._doubts = Doubts()  # that was the reason
-        elif doubted and self._doubts.repeated:
+            self._unanswered_messages = UnansweredMessages()  # that was the reason
+        elif doubted and self._unanswered_messages.repeated:
             self._unanswered()
             self.look_up()
             return "rate"
@@ -134,24 +146,24 @@ class ServerQuirks:
 
     def _unanswered(self) -> None:
         wall = self._clocks.wall()
-        if self._facts.known(self._site.key, Habit.UNANSWERED, wall) is None:
+        if self._facts.known(self._site.key, FactKind.UNANSWERED, wall) is None:
             _log.warn(
                 "{site} leaves one message after the other without a reply: it gets one on a connection, and slowly; "
                 "each is sent {copies} times at most, then its status is unknown",
                 site=self._site.name,
                 copies=self._unknown_attempts,
             )
-        self._facts.learn(self._site.key, learn(Habit.UNANSWERED, wall))
+        self._facts.learn(self._site.key, learn(FactKind.UNANSWERED, wall))
 
-    def _broken(self, habit: Habit, words: str, why: str) -> None:
+    def _broken(self, kind: FactKind, words: str, why: str) -> None:
         wall = self._clocks.wall()
-        if self._facts.known(self._site.key, habit, wall) is None:
+        if self._facts.known(self._site.key, kind, wall) is None:
             _log.warn("{site} {words}: {why}", site=self._site.name, words=words, why=why)
-            self._facts.learn(self._site.key, learn(habit, wall))
+            self._facts.learn(self._site.key, learn(kind, wall))
 
     def _count(self, said: Hint, count: int, opened: float) -> bool:
         wall = self._clocks.wall()
-        known = self._facts.known(self._site.key, Habit.MESSAGES, wall)
+        known = self._facts.known(self._site.key, FactKind.MESSAGES, wall)
         judged = judge(
             said, count, opened, self._clocks.now(), None if known is None else int(known.value), self._suspicion
         )
@@ -167,11 +179,11 @@ class ServerQuirks:
     def look_up(self) -> None:
         """What is remembered of the site now."""
         facts, key, wall = self._facts, self._site.key, self._clocks.wall()
-        self.follows = facts.known(key, Habit.FOLLOW, wall) is None
-        self.groups = facts.known(key, Habit.PIPELINING, wall) is None
-        self.chunks = facts.known(key, Habit.CHUNKING, wall) is None
-        together = facts.known(key, Habit.RECIPIENTS, wall)
+        self.follows = facts.known(key, FactKind.FOLLOW, wall) is None
+        self.groups = facts.known(key, FactKind.PIPELINING, wall) is None
+        self.chunks = facts.known(key, FactKind.CHUNKING, wall) is None
+        together = facts.known(key, FactKind.RECIPIENTS, wall)
         self.recipients = MOST_TOGETHER if together is None else min(MOST_TOGETHER, int(together.value))
-        self.most = messages_now(facts.known(key, Habit.MESSAGES, wall), self._allowed, wall)
-        if facts.known(key, Habit.UNANSWERED, wall) is not None:
+        self.most = messages_now(facts.known(key, FactKind.MESSAGES, wall), self._allowed, wall)
+        if facts.known(key, FactKind.UNANSWERED, wall) is not None:
             self.most = 1

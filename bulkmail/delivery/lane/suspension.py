@@ -28,7 +28,7 @@ from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Category, Fate, Outcome, Stage
 from bulkmail.settings import Retry
-from bulkmail.shaping import Habit, Memory, SiteHealth, classify, outage
+from bulkmail.shaping import FactKind, SiteFacts, SiteHealth, classify, outage
 
 
 class SiteState(StrEnum):
@@ -78,7 +78,7 @@ class Suspension:
     """
 
     def __init__(
-        self, site_key: str, *, clocks: Clocks, facts: Memory, pause: Pause, retry: Retry, rng: Random
+        self, site_key: str, *, clocks: Clocks, facts: SiteFacts, pause: Pause, retry: Retry, rng: Random
     ) -> None:
         self.until = 0.0
         self._site_key = site_key
@@ -87,7 +87,7 @@ class Suspension:
         self._pause = pause
         self._retry = retry
         self._rng = rng
-        known = facts.known(site_key, Habit.OUTAGE, clocks.wall())
+        known = facts.known(site_key, FactKind.OUTAGE, clocks.wall())
         self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
         self._state = SiteState.READY
         self.probing = False
@@ -145,7 +145,7 @@ class Suspension:
             self._move(SiteState.READY)
         if self.since is not None:
             self._health.worked()
-            self._facts.forget(self._site_key, Habit.OUTAGE)
+            self._facts.forget(self._site_key, FactKind.OUTAGE)
 
     def failed(self, outcome: Outcome, began: float) -> None:
         """Have the next message charged with ``outcome``, which was found out since ``began`` on the wall clock."""

@@ -11,7 +11,7 @@ from bulkmail.delivery.limits.limiters import address_key
 from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.mail import OwnFault, Rate
 from bulkmail.routing import RouteFailure
-from bulkmail.shaping import Habit, learn
+from bulkmail.shaping import FactKind, learn
 from bulkmail.spool.leases import Lease
 
 
@@ -559,7 +559,7 @@ def test_facts_that_an_operator_had_forgotten_are_used_no_more(world):
     one.start()
     one.until(lambda: one.feeder.lanes, 5)
     [lane] = one.feeder.lanes.values()
-    one.facts.learn(lane.site.key, learn(Habit.CHUNKING, one.wall()))
+    one.facts.learn(lane.site.key, learn(FactKind.CHUNKING, one.wall()))
     lane.quirks.look_up()
     sync.look()
     one.run(1.0)

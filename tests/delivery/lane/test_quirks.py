@@ -30,7 +30,7 @@ def to(recipients, *, behind=False):
 
 
 class Scene:
-    """One lane's habits, and connections that are said to have ended."""
+    """The quirks of one server, and connections that are said to have ended."""
 
     def __init__(self, one, allowed=100):
         self.one, self.allowed = one, allowed
@@ -39,7 +39,7 @@ class Scene:
 
     def again(self):
         """A new lane to the same site."""
-        self.habits = ServerQuirks(self.site, self.allowed, self.one.facts, self.one.clocks, 3)
+        self.quirks = ServerQuirks(self.site, self.allowed, self.one.facts, self.one.clocks, 3)
 
     def connection(self, messages=0, answer=250):
         made = self.one.farm.connect(None, ip="192.0.2.1", host="mx1.a.example", listener=None)
@@ -48,13 +48,13 @@ class Scene:
             transaction = to(2)
             for index in (0, 1):
                 event = Settled(transaction, index, fate, Stage.DOT, Reply(answer, ("x",)))
-                self.habits.settled(made, transaction, event)
+                self.quirks.settled(made, transaction, event)
         return made
 
     def end(self, closed=GONE, messages=0, *, connection=None, quiet=0.1):
         connection = connection or self.connection(messages)
         self.one.clock.advance(quiet)
-        self.habits.closed(connection, closed, MX)
+        self.quirks.closed(connection, closed, MX)
 
 
 @pytest.fixture
@@ -64,59 +64,59 @@ def scene(world):
 
 def test_two_failures_and_what_is_left(scene):
     scene.end(Closed(None, None, "idle"))
-    assert (scene.habits.follows, scene.habits.groups) == (True, True)
+    assert (scene.quirks.follows, scene.quirks.groups) == (True, True)
     scene.end(FAILED)
-    assert (scene.habits.follows, scene.habits.groups) == (False, True)
+    assert (scene.quirks.follows, scene.quirks.groups) == (False, True)
     scene.end(FAILED)
-    assert (scene.habits.follows, scene.habits.groups) == (False, False)
+    assert (scene.quirks.follows, scene.quirks.groups) == (False, False)
     scene.end(FAILED)
     scene.again()
-    assert (scene.habits.follows, scene.habits.groups, scene.habits.chunks) == (False, False, True)
+    assert (scene.quirks.follows, scene.quirks.groups, scene.quirks.chunks) == (False, False, True)
     scene.one.clock.advance(7 * DAY)
     scene.again()
-    assert (scene.habits.follows, scene.habits.groups) == (True, True)
+    assert (scene.quirks.follows, scene.quirks.groups) == (True, True)
 
 
 def test_connections_that_were_open_already_fail_for_the_same_reason(scene):
     both = [scene.connection(), scene.connection()]
     for connection in both:
         scene.end(FAILED, connection=connection)
-    assert (scene.habits.follows, scene.habits.groups) == (False, True)
+    assert (scene.quirks.follows, scene.quirks.groups) == (False, True)
     scene.again()
     scene.end(FAILED)
-    assert not scene.habits.groups
+    assert not scene.quirks.groups
 
 
 def test_chunking_is_given_up_first_and_not_used_again(scene):
     scene.end(Closed(Stage.DATA, None, "BDAT was offered and is refused", chunking_failed=True))
-    assert (scene.habits.chunks, scene.habits.groups, scene.habits.follows) == (False, True, True)
+    assert (scene.quirks.chunks, scene.quirks.groups, scene.quirks.follows) == (False, True, True)
     scene.again()
-    assert not scene.habits.chunks
+    assert not scene.quirks.chunks
     scene.one.clock.advance(7 * DAY)
     scene.end()
-    assert scene.habits.chunks, "a lane that lives for long finds out too"
+    assert scene.quirks.chunks, "a lane that lives for long finds out too"
 
 
 def test_the_same_number_on_two_occasions_is_a_limit(scene):
     both = [scene.connection(20), scene.connection(20)]
     for connection in both:
         scene.end(connection=connection)
-    assert scene.habits.most == 100, "one restart ends many connections"
+    assert scene.quirks.most == 100, "one restart ends many connections"
     scene.end(messages=20)
-    assert scene.habits.most == 20
+    assert scene.quirks.most == 20
     scene.again()
-    assert scene.habits.most == 20
+    assert scene.quirks.most == 20
     scene.one.clock.advance(DAY)
     scene.again()
-    assert scene.habits.most == 40
+    assert scene.quirks.most == 40
     scene.end(messages=20)
-    assert scene.habits.most == 20, "it stands"
+    assert scene.quirks.most == 20, "it stands"
 
 
 def test_a_limit_that_is_said_is_one_at_once(scene):
     words = Reply(421, ("4.7.0 too many messages in this connection",))
     scene.end(Closed(Stage.MAIL, words, "421"), messages=7)
-    assert scene.habits.most == 7
+    assert scene.quirks.most == 7
 
 
 @pytest.mark.parametrize(
@@ -133,28 +133,28 @@ def test_a_limit_that_is_said_is_one_at_once(scene):
 def test_what_is_no_lesson_however_often(scene, many):
     for _ in range(5):
         scene.end(**many)
-    assert scene.habits.most == 100
+    assert scene.quirks.most == 100
 
 
 def test_a_server_that_hangs_up_on_quit_teaches_nothing(scene):
     for _ in range(5):
         connection = scene.connection(1)
         connection.up = True
-        scene.habits.leave(connection)
+        scene.quirks.leave(connection)
         assert connection.leaving
         connection.closed = True  # before it said 221
         scene.end(connection=connection)
-    assert scene.habits.most == 100
+    assert scene.quirks.most == 100
 
 
 def test_only_messages_that_the_server_answered_are_carried(scene):
     for _ in range(2):
         connection = scene.connection(4, answer=550)
         shut = Settled(None, 0, Fate.UNTRIED, Stage.MAIL, Reply(421, ("4.3.2 closing",)))
-        scene.habits.settled(connection, to(1), shut)
-        scene.habits.settled(connection, to(1), Settled(None, 0, Fate.UNTRIED, Stage.MAIL, None, "gone"))
+        scene.quirks.settled(connection, to(1), shut)
+        scene.quirks.settled(connection, to(1), Settled(None, 0, Fate.UNTRIED, Stage.MAIL, None, "gone"))
         scene.end(Closed(Stage.MAIL, Reply(421, ("4.3.2 closing",)), "421"), connection=connection)
-    assert scene.habits.most == 4
+    assert scene.quirks.most == 4
 
 
 def lose(scene, who, closed=DOT_LOST):
@@ -162,23 +162,23 @@ def lose(scene, who, closed=DOT_LOST):
     connection = scene.connection()
     transaction = Transaction("s@me.example", (who,), b"x")
     event = Settled(transaction, 0, Fate.UNKNOWN, Stage.DOT, None, "gone", Category.NO_ANSWER)
-    scene.habits.settled(connection, transaction, event)
+    scene.quirks.settled(connection, transaction, event)
     scene.one.clock.advance(1.0)
-    return scene.habits.closed(connection, closed, MX)
+    return scene.quirks.closed(connection, closed, MX)
 
 
 def test_a_site_that_leaves_one_message_after_the_other_unanswered_gets_one_on_a_connection(scene):
     with capturedLogs() as logged:
         assert [lose(scene, f"u{n}@a.example") for n in range(4)] == ["", "", "rate", "rate"]
-    assert scene.habits.most == 1
+    assert scene.quirks.most == 1
     (line,) = [entry for entry in logged if "without a reply" in entry["log_format"]]
     assert (line["site"], line["copies"]) == ("a.example", 3)
     scene.again()
-    assert scene.habits.most == 1, "it is remembered"
+    assert scene.quirks.most == 1, "it is remembered"
     assert lose(scene, "v@a.example") == "", "and what a new lane sees is judged anew"
     scene.one.clock.advance(DAY)
     scene.again()
-    assert scene.habits.most == 100
+    assert scene.quirks.most == 100
 
 
 def test_one_recipient_or_one_break_says_nothing_of_the_site(scene):
@@ -187,16 +187,16 @@ def test_one_recipient_or_one_break_says_nothing_of_the_site(scene):
     connections = [scene.connection() for _ in range(5)]
     for n, connection in enumerate(connections):
         transaction = Transaction("s@me.example", (f"u{n}@a.example",), b"x")
-        scene.habits.settled(connection, transaction, Settled(transaction, 0, Fate.UNKNOWN, Stage.DOT))
+        scene.quirks.settled(connection, transaction, Settled(transaction, 0, Fate.UNKNOWN, Stage.DOT))
     scene.one.clock.advance(1.0)
-    assert not any(scene.habits.closed(connection, DOT_LOST, MX) for connection in connections)
-    assert scene.habits.most == 100
+    assert not any(scene.quirks.closed(connection, DOT_LOST, MX) for connection in connections)
+    assert scene.quirks.most == 100
 
 
 def test_what_has_another_reason_is_no_such_site(scene):
     assert lose(scene, "u1@a.example", FAILED) == ""
     assert lose(scene, "u2@a.example", FAILED) == ""
-    assert not scene.habits.groups
+    assert not scene.quirks.groups
     assert lose(scene, "u3@a.example", FAILED) == "rate", "nothing is left to blame"
 
 
@@ -206,10 +206,10 @@ def announced(scene, connection, fate=Fate.UNTRIED, category=Category.PROTOCOL, 
     transaction = to(recipients, behind=True)
     reply = Reply(250, ("ok",)) if fate is Fate.ACCEPTED else None
     for index in range(recipients):
-        scene.habits.settled(
+        scene.quirks.settled(
             connection, transaction, Settled(transaction, index, fate, Stage.MAIL, reply, "503", category)
         )
-    return scene.habits.follows
+    return scene.quirks.follows
 
 
 def test_a_server_that_takes_nothing_behind_a_message_is_known_after_two_in_a_row(scene):
@@ -221,9 +221,9 @@ def test_a_server_that_takes_nothing_behind_a_message_is_known_after_two_in_a_ro
     assert announced(scene, connection, category=Category.CONNECTION), "the connection was lost"
     assert not announced(scene, scene.connection()), "two in a row, whatever the connection"
     scene.end(FAILED, connection=connection)
-    assert scene.habits.groups, "that one was open before"
+    assert scene.quirks.groups, "that one was open before"
     scene.again()
-    assert not scene.habits.follows
+    assert not scene.quirks.follows
 
 
 @pytest.mark.parametrize(
@@ -238,16 +238,16 @@ def test_a_server_that_takes_nothing_behind_a_message_is_known_after_two_in_a_ro
 def test_one_answer_for_several_that_is_not_true_of_each_ends_sharing(scene, recipients, text, expected):
     transaction = to(recipients)
     event = Settled(transaction, 0, Fate.ACCEPTED, Stage.DOT, Reply(250, (text,)))
-    told = scene.habits.settled(scene.connection(), transaction, event)
-    assert scene.habits.recipients == expected
+    told = scene.quirks.settled(scene.connection(), transaction, event)
+    assert scene.quirks.recipients == expected
     assert told.note == (
         f"not for each of the {recipients} recipients, and it does not say for which" if expected == 1 else ""
     )
     scene.again()
-    assert scene.habits.recipients == expected
+    assert scene.quirks.recipients == expected
     scene.one.clock.advance(DAY)
     scene.again()
-    assert scene.habits.recipients == 50
+    assert scene.quirks.recipients == 50
 
 
 @pytest.mark.parametrize(
@@ -265,15 +265,15 @@ def test_one_answer_for_several_that_is_not_true_of_each_ends_sharing(scene, rec
 )
 def test_how_many_recipients_a_transaction_may_have_is_learned_for_a_day(scene, index, stage, words, expected):
     event = Settled(None, index, Fate.REFUSED, stage, Reply(words[0], (words[1],)))
-    assert scene.habits.too_many(event, index) is expected
-    assert scene.habits.recipients == (7 if expected else 50)
+    assert scene.quirks.too_many(event, index) is expected
+    assert scene.quirks.recipients == (7 if expected else 50)
     if expected:
-        assert scene.habits.too_many(event, 9), "they were on their way already"
+        assert scene.quirks.too_many(event, 9), "they were on their way already"
     scene.again()
-    assert scene.habits.recipients == (7 if expected else 50)
+    assert scene.quirks.recipients == (7 if expected else 50)
     scene.one.clock.advance(DAY)
     scene.again()
-    assert scene.habits.recipients == 50
+    assert scene.quirks.recipients == 50
 
 
 def hang_up_after(w, count):

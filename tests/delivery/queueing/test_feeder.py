@@ -8,7 +8,7 @@ from bulkmail.delivery.queueing import open_queues
 from bulkmail.mail import Category, Fate, OwnFault, Stage
 from bulkmail.routing import RouteFailure
 from bulkmail.settings import Settings
-from bulkmail.shaping import Habit
+from bulkmail.shaping import FactKind
 
 
 def test_a_campaign_is_sent_and_nothing_is_left_in_anybodys_hands(world):
@@ -508,14 +508,14 @@ def test_an_outage_is_remembered_while_somebody_waits_for_the_site_and_no_longer
     run = one.campaign({"a.example": 3})
     one.start()
     one.until(one.attempts)
-    began = one.facts.known("a.example", Habit.OUTAGE, one.wall())
+    began = one.facts.known("a.example", FactKind.OUTAGE, one.wall())
     one.until(lambda: run.complete)
     assert one.statuses(run) == {"expired": 3}
     assert one.wall() < began.since + 1500.0 + 700.0
     one.settle_down(800)
     assert one.feeder.lanes == {}
-    assert one.facts.known("a.example", Habit.OUTAGE, one.wall()) is None
-    assert one.facts.take_changes()["a.example", Habit.OUTAGE] is None
+    assert one.facts.known("a.example", FactKind.OUTAGE, one.wall()) is None
+    assert one.facts.take_changes()["a.example", FactKind.OUTAGE] is None
 
 
 @pytest.mark.parametrize("permanent", [True, False])

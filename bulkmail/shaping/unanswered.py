@@ -1,18 +1,18 @@
-"""Whether a site leaves one message after the other without an answer, or only lost one connection.
+"""Whether a site leaves one message after the other without a reply, or only lost one connection.
 
-One break may leave many messages unanswered: a window of them, or one on each connection that a restart ended. So a
-site is doubted only when it happens again on a connection opened after the first break, with several recipients
-concerned by then and few answers in between.
+One break may leave many messages unanswered: a window of them, or one on each connection that a restart ended. So it
+counts as the site's behaviour only when it happens again on a connection opened after the first break, with several
+recipients concerned by then and few replies in between.
 """
 
 from __future__ import annotations
 
 SEVERAL = 3  # recipients
-_FORGIVEN = 100  # messages answered since the last break
+_FORGIVEN = 100  # messages answered since the last break, after which the count starts anew
 
 
-class Doubts:
-    """Of one site. ``breaks``: occasions on which messages got no answer; `answered` need not be told before one."""
+class UnansweredMessages:
+    """Those of one site. ``breaks``: occasions on which messages got no reply; `answered` counts only after one."""
 
     __slots__ = ("_answered", "_at", "_recipients", "breaks")
 
@@ -23,14 +23,14 @@ class Doubts:
         self._answered = 0
 
     def answered(self) -> None:
-        """A message was answered."""
+        """Record that a message was answered."""
         self._answered += 1
         if self._answered >= _FORGIVEN:
             self._recipients.clear()
             self.breaks = self._answered = 0
 
     def unanswered(self, recipient: str, opened: float, now: float) -> None:
-        """A complete message got no answer. ``opened``: when its connection was, on the clock of ``now``."""
+        """Record a complete message without a reply. ``opened``: when its connection was, on the clock of ``now``."""
         if not self.breaks or opened > self._at:
             self.breaks += 1
             self._at = now
@@ -40,5 +40,5 @@ class Doubts:
 
     @property
     def repeated(self) -> bool:
-        """Whether it has happened so often that it is no accident."""
+        """Whether it happened on several occasions, to several recipients."""
         return self.breaks > 1 and len(self._recipients) >= SEVERAL

@@ -5,7 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage
-from bulkmail.shaping import Fact, Habit, Hint, Suspicion, hint, in_words, judge, learn, messages_now, outage, takes
+from bulkmail.shaping import (
+    Fact,
+    FactKind,
+    Hint,
+    Suspicion,
+    describe_fact,
+    hint,
+    judge,
+    learn,
+    messages_now,
+    outage,
+    takes,
+)
 
 DAY = 86400.0
 NOW = 1_700_000_000.0
@@ -18,7 +30,7 @@ def said(text, stage=Stage.MAIL, code=421):
 
 
 @pytest.mark.parametrize(
-    ("habit", "days"),
+    ("kind", "days"),
     [
         ("follow", 7),
         ("pipelining", 7),
@@ -30,8 +42,8 @@ def said(text, stage=Stage.MAIL, code=421):
         ("width", 1 / 24),
     ],
 )
-def test_each_lesson_has_its_time(habit, days):
-    fact = learn(Habit(habit), NOW, 0.5)
+def test_each_lesson_has_its_time(kind, days):
+    fact = learn(FactKind(kind), NOW, 0.5)
     assert (fact.value, fact.since) == (0.5, NOW)
     assert fact.holds(NOW)
     assert fact.holds(NOW + days * DAY - 1)
@@ -39,18 +51,18 @@ def test_each_lesson_has_its_time(habit, days):
 
 
 def test_a_fact_from_a_clock_that_was_ahead_is_not_believed():
-    fact = learn(Habit.TLS, NOW)
+    fact = learn(FactKind.TLS, NOW)
     assert fact.holds(NOW - 60), "clocks are set back by a little all the time"
     assert not fact.holds(NOW - 2 * DAY)
 
 
 def test_every_habit_has_words_and_a_later_versions_its_name():
-    said_of = {habit: in_words(habit, 20.0) for habit in Habit}
-    assert len(set(said_of.values())) == len(Habit)
-    assert said_of[Habit.MESSAGES] == "takes 20 messages on a connection"
-    assert in_words("rate", 0.5) == "complained: 50.0% of the rate is used"
-    assert in_words("colour", 3.0) == "colour"
-    assert outage(NOW, 3, NOW + 1) == Fact(Habit.OUTAGE, 3, NOW, NOW + 1)
+    said_of = {kind: describe_fact(kind, 20.0) for kind in FactKind}
+    assert len(set(said_of.values())) == len(FactKind)
+    assert said_of[FactKind.MESSAGES] == "takes 20 messages on a connection"
+    assert describe_fact("rate", 0.5) == "complained: 50.0% of the rate is used"
+    assert describe_fact("colour", 3.0) == "colour"
+    assert outage(NOW, 3, NOW + 1) == Fact(FactKind.OUTAGE, 3, NOW, NOW + 1)
 
 
 def test_the_number_doubles_each_day_up_to_the_setting():
