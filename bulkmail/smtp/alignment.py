@@ -1,8 +1,8 @@
 """Whether a final dot may be believed when commands were written right behind it (RFC 2920 3.1).
 
 The body and dot of one message and MAIL, RCPT and DATA of the next go out in one write, so the dot's reply is the
-first of four or more. What is read in its slot is *held* until the replies behind it show that nobody lost count:
-each must be of a class its slot allows (MAIL, RCPT: 2, 4, 5; DATA: 3, 4, 5).
+first of four or more. What is read in its slot is *held* until the replies behind it show that no reply was lost or
+is too many: each must be of a class its slot allows (MAIL, RCPT: 2, 4, 5; DATA: 3, 4, 5).
 
 What the server said       dot, MAIL, RCPT, DATA  | the dot        | the message behind it
 ---------------------------------------------------+----------------+----------------------------------------------
@@ -19,10 +19,10 @@ a reply too few            250  250  354           | unknown        | free; the 
 not a reply, anywhere      250  250  what?         | unknown        | free; the session is closed
 
 A 2xx where DATA's 354 belongs is one reply too many. Whichever it is, the dot's own is the first or the second: where
-both are 2xx the dot stands, otherwise nobody can know. A 3xx before DATA's turn is one reply too few, and then even a
-2xx in the dot's slot may be the answer to MAIL. A refusal of the next message is held as well: with a stray reply
-before it, it would be somebody else's. Free is UNTRIED: nothing that was read is known to belong to it, and no byte of
-its body was written.
+both are 2xx the dot stands, otherwise it cannot be known. A 3xx before DATA's turn is one reply too few, and then even
+a 2xx in the dot's slot may be the answer to MAIL. A refusal of the next message is held as well: with a stray reply
+before it, it would answer another command. Free is UNTRIED: nothing that was read is known to belong to it, and no byte
+of its body was written.
 
 What no client can see: a stray or missing reply where the next message is refused too, so that no class contradicts
 (a stray 250, then 550 550 554). It takes a server that miscounts and refuses at once; the surplus is then found a
@@ -39,8 +39,8 @@ from bulkmail.smtp.table import Slot
 from bulkmail.smtp.transaction import Transaction
 
 
-class Held:
-    """What is true if the count is right: of ``transaction``, whose dot was answered, and of the one behind it."""
+class PendingReplies:
+    """What is held back until the count is proven: of ``transaction``, and of the one behind its dot."""
 
     __slots__ = ("_events", "_next_taken", "_surplus", "_taken", "_transaction")
 
@@ -52,22 +52,22 @@ class Held:
         self._surplus = False  # a 2xx stands where the 354 belongs
 
     def add(self, events: Sequence[Event]) -> None:
-        """Something more that is true if the count is right."""
+        """Hold back something more that is true if the count is right."""
         self._events += events
 
     def saw(self, slot: Slot, digit: int) -> None:
-        """A reply of this class was read in this slot behind the dot."""
+        """Note the class of a reply in a slot behind the dot."""
         if slot is Slot.MAIL:
             self._next_taken = digit == 2
         elif slot is Slot.DATA:
             self._surplus = digit == 2
 
     def proven(self) -> list[Event]:
-        """Nothing contradicts: it is as it was read."""
+        """Return what was held back: nothing contradicts it."""
         return self._events
 
     def refuted(self, note: str) -> list[Event]:
-        """Somebody lost count: only what holds all the same is true."""
+        """Return what is true although the count is wrong; ``note`` says why it is."""
         stands = self._surplus and self._taken and self._next_taken
         told: list[Event] = []
         for event in self._events:

@@ -1,4 +1,4 @@
-"""What any part of a session builds on: the line, the reader, whose turn it is, and the ways it ends."""
+"""The state of a session: the line, the reader, the messages under way, whose turn it is, and the ways it ends."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 
 from bulkmail.mail import Category, Reply, Stage
 from bulkmail.smtp.capabilities import NONE, Capabilities
-from bulkmail.smtp.course import CATEGORY, Ending
-from bulkmail.smtp.events import Closed, Event
+from bulkmail.smtp.data_pipeline import DataPipeline
+from bulkmail.smtp.events import Closed, Event, Settled
+from bulkmail.smtp.outstanding import Outstanding
 from bulkmail.smtp.pipeline import Pipeline
 from bulkmail.smtp.replies import ReplyReader
 from bulkmail.smtp.sasl import Credentials
+from bulkmail.smtp.settlement import CATEGORY, Ending
 from bulkmail.smtp.signin import SignIn
 from bulkmail.smtp.table import SLOTS, Phase, Slot, TlsMode
-from bulkmail.smtp.underway import Underway
 from bulkmail.smtp.window import Window
 
 _HOSTNAME = re.compile(r"[!-~]+", re.ASCII)
@@ -21,7 +22,7 @@ QUIT = "QUIT\r\n"
 
 
 class Dialogue:
-    """The state of one connection's dialogue, and its end. `Session` has what is said."""
+    """The state of one session, and its end. `Handshake` and `Session` have what is said."""
 
     def __init__(
         self,
@@ -40,64 +41,78 @@ class Dialogue:
         self.tls = ""  # the version agreed, e.g. "TLSv1.3"
         self._hostname = hostname
         self._mode = TlsMode(tls)
-        self._secure = False
+        self._secure = False  # TLS is established
         self._pipelining = pipelining
         self._in_groups = False  # the server takes several commands at once
         self._chunking = chunking
         self._reader = ReplyReader()
         self._line = Pipeline(greeting=not implicit_tls)
-        self._mail: Underway | Window = Underway()
+        if implicit_tls:
+            self._line.expect(Slot.TLS)
+        self._mail: Outstanding = DataPipeline()
         self._events: list[Event] = []
-        self._upgraded = False
-        self._handshake = self._implicit = implicit_tls  # TLS comes first, and the greeting in it (RFC 8314 3.3)
+        self._implicit = implicit_tls  # TLS comes first, and the greeting in it (RFC 8314 3.3)
         self._namesake = namesake  # a server with our own name is our own relay, and no loop
         self._sign_in = None if credentials is None else SignIn(credentials)
         self._closed = False
         self._leaving = False  # quit() was called
-        self._stray = False  # bytes were read that nobody asked for, not yet a whole 421
+        self._unsolicited = False  # bytes were read that no command asked for, not yet a whole 421
 
     # -- what the caller reads
 
     @property
     def phase(self) -> Phase:
-        """Where the dialogue stands: told by the oldest owed reply."""
+        """Return where the session stands: what the oldest owed reply says."""
         if self._closed:
             return Phase.CLOSED
         slot = self._line.oldest
-        if slot is not None:
-            return SLOTS[slot].phase
-        return Phase.HANDSHAKE if self._handshake else Phase.READY
+        return Phase.READY if slot is None else SLOTS[slot].phase
 
     @property
     def ready(self) -> bool:
         """Whether `submit` takes a transaction."""
-        return not (self._line.owed or self._closed or self._handshake or self._reader.pending)
+        return not (self._line.owed or self._closed or self._reader.pending)
+
+    @property
+    def chunking(self) -> bool:
+        """Whether messages go out by BDAT, several of them before the first is answered if the caller likes."""
+        return isinstance(self._mail, Window)
+
+    @property
+    def may_pipeline(self) -> bool:
+        """Whether `submit_behind` takes a transaction: behind a dot that is about to be written, or into the window."""
+        mail = self._mail
+        if self._leaving or not mail.takes_another:
+            return False
+        return isinstance(mail, Window) or (self._line.in_message and self._in_groups)
+
+    def take_provisional(self) -> list[Settled]:
+        """Take the recipients whose message was answered 2xx since the last call, before the count is proven."""
+        return self._mail.take_provisional()
 
     @property
     def submitted(self) -> int:
-        """Transactions that were written, or are being written."""
+        """Count the transactions that were written, or are being written."""
         return self._mail.started
 
     @property
     def owed(self) -> Slot | None:
-        """What the oldest owed reply answers."""
+        """Return what the oldest owed reply answers."""
         return self._line.oldest
 
     @property
     def turn(self) -> int:
-        """Changes whenever the wait begins anew: the deadline of `patience` starts again then, and only then."""
+        """Return a number that changes with each wait: only then the deadline of `patience` starts again."""
         return self._line.turn
 
     @property
     def patience(self) -> str | None:
-        """The name of the timeout that runs now, None while nothing is waited for. It covers the whole reply."""
+        """Return the name of the timeout that runs now, for the whole reply; None while nothing is waited for."""
         if self._line.in_message:
             return "body"
         slot = self._line.oldest
         if slot is not None:
             return SLOTS[slot].patience
-        if self._handshake and not self._closed:
-            return "starttls"
         return "mail" if self._reader.pending else None
 
     @property
@@ -116,29 +131,29 @@ class Dialogue:
     # -- what the caller does
 
     def quit(self) -> None:
-        """Say QUIT as soon as nothing else is under way; no further transaction is taken."""
+        """Send QUIT as soon as nothing else is under way; no further transaction is taken."""
         self._leaving = True
         if self.phase is Phase.READY:
-            self._line.say(Slot.QUIT, QUIT)
+            self._line.send_command(Slot.QUIT, QUIT)
 
     def take_output(self) -> bytes:
-        """The bytes to be written now; taking them is putting them on the wire. A large message comes in pieces."""
+        """Take the bytes to be written now: they count as on the wire. A large message comes in pieces."""
         return self._line.take()
 
     def eof(self, reason: str = "the server closed the connection") -> list[Event]:
-        """The peer is gone."""
+        """End: the peer is gone."""
         return self._ended(reason, Ending.GONE)
 
     def deadline(self, reason: str) -> list[Event]:
-        """The `patience` ran out."""
+        """End: the `patience` ran out."""
         return self._ended(reason, Ending.LATE)
 
     def abandon(self, reason: str) -> list[Event]:
-        """We end the session ourselves: nobody is charged; only a message whose dot is out stays unknown."""
+        """End at our own wish: no recipient is charged; only a message whose dot is out stays unknown."""
         return self._ended(reason, Ending.OURS)
 
     def tls_failed(self, reason: str) -> list[Event]:
-        """The handshake failed, or the certificate is not what the policy asks for."""
+        """End: the handshake failed, or the certificate is not what the policy asks for."""
         return self._ended(reason, Ending.TLS)
 
     # -- the ways a session ends
@@ -146,10 +161,10 @@ class Dialogue:
     def _ended(self, reason: str, ending: Ending) -> list[Event]:
         if not self._closed:
             self._break_off(reason, ending)
-        return self._told()
+        return self._take_events()
 
     def _break_off(self, reason: str, ending: Ending) -> None:
-        line, mail = self._line, self._mail
+        line, mail, stage = self._line, self._mail, self._line.stage
         failed = mail.failed(line.oldest, ending) if self._in_groups else {}
         told = mail.broken_off(
             line.oldest,
@@ -160,13 +175,12 @@ class Dialogue:
             written=line.chunks_written,
         )
         self._events += told
-        stage = Stage.STARTTLS if self._handshake else line.stage
         self._close(reason, stage, None, CATEGORY[ending], **failed)
 
-    def _farewell(
+    def _close_with_quit(
         self, reason: str, stage: Stage | None, reply: Reply | None, category: Category | None = None, **more: bool
     ) -> None:
-        """End a session that is of no use to us: say so, and wait for no answer."""
+        """End a session that is of no use to us with QUIT, and wait for no answer."""
         self._close(reason, stage, reply, category, **more)
         self._line.drop(last_words=QUIT.encode())
 
@@ -174,8 +188,8 @@ class Dialogue:
         self, reason: str, stage: Stage | None, reply: Reply | None, category: Category | None = None, **more: bool
     ) -> None:
         self._events += self._mail.closed(reason, category)
-        tls_failed = stage is Stage.STARTTLS or (stage is Stage.EHLO and self._upgraded)
-        if reply is not None and reply.code == 421:  # it takes nobody now, in whatever way
+        tls_failed = stage is Stage.STARTTLS or (stage is Stage.EHLO and self._secure)
+        if reply is not None and reply.code == 421:  # it takes no session now, in clear or not
             tls_failed = False
         if isinstance(self._mail, Window) and self._mail.out_of_step:
             more["chunking_failed"] = True
@@ -190,7 +204,7 @@ class Dialogue:
         self.capabilities = capabilities
         self._in_groups = self._pipelining and capabilities.pipelining
 
-    def _told(self) -> list[Event]:
+    def _take_events(self) -> list[Event]:
         events = self._events
         self._events = []
         return events

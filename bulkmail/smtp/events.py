@@ -1,4 +1,4 @@
-"""What a session tells its caller. Each is told once, in the order it became true."""
+"""The events of a session. Each is reported once, in the order in which it became true."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Settled(NamedTuple):
     """
 
     transaction: Transaction
-    index: int  # type: ignore[assignment]  # nobody looks for a value in it
+    index: int  # type: ignore[assignment]  # tuple.index is not used
     fate: Fate
     stage: Stage
     reply: Reply | None = None
@@ -52,7 +52,7 @@ class Settled(NamedTuple):
     permanent: bool = False
 
     def outcome(self, peer: Peer = NOWHERE) -> Outcome:
-        """The same in the shape all rooms share."""
+        """Return the same in the shape all rooms share."""
         return Outcome(self.fate, self.stage, self.reply, self.note, peer, self.category, self.permanent)
 
 
@@ -85,7 +85,7 @@ class Closed:
     chunking_failed: bool = False
 
     def outcome(self, peer: Peer = NOWHERE) -> Outcome:
-        """What this close means to a recipient whose attempt ended with it, before MAIL."""
+        """Return what this close means to a recipient whose attempt ended with it, before MAIL."""
         stage = self.stage or Stage.CONNECT
         return Outcome(Fate.LOST, stage, self.reply, self.reason, peer, self.category)
 

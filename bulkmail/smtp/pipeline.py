@@ -1,4 +1,4 @@
-"""What we say and what the server owes us for it: the output not taken yet, and the FIFO of owed replies.
+"""The commands and what the server owes us for them: the output not taken yet, and the FIFO of owed replies.
 
 A reply is *asked for* once the caller has taken the command's bytes; a message's own reply (to its final dot, or to
 its BDAT) is asked for once the last byte of the message is taken.
@@ -45,12 +45,12 @@ class Pipeline:
 
     @property
     def oldest(self) -> Slot | None:
-        """What the oldest owed reply answers."""
+        """Return what the oldest owed reply answers."""
         return self.owed[0][0] if self.owed else None
 
     @property
     def stage(self) -> Stage | None:
-        """The stage that a failure belongs to now."""
+        """Return the stage that a failure belongs to now."""
         return SLOTS[self.owed[0][0]].stage if self.owed else None
 
     @property
@@ -65,38 +65,38 @@ class Pipeline:
 
     @property
     def chunks_written(self) -> int:
-        """So many BDATs with all their bytes are on the wire, and unanswered."""
+        """Count the BDATs that are on the wire with all their bytes, and unanswered."""
         return sum(slot is Slot.BDAT for slot, _ in islice(self.owed, self.asked))
 
-    def expect_greeting(self) -> None:
-        """The server speaks first, now."""
-        self._owe([(Slot.BANNER, 0)])
-        self.asked = 1
+    def expect(self, slot: Slot) -> None:
+        """Owe what no command asks for: the greeting, or the end of a TLS handshake, in which no reply is read."""
+        self._owe([(slot, 0)])
+        self.asked = int(slot is Slot.BANNER)
 
-    def say(self, slot: Slot, line: str, index: int = 0) -> None:
+    def send_command(self, slot: Slot, line: str, index: int = 0) -> None:
         """Write one command, and owe its reply."""
         self._owe([(slot, index)])
         self._put(line.encode(), 1)
 
-    def say_group(self, commands: list[Command]) -> None:
+    def send_group(self, commands: list[Command]) -> None:
         """Write several commands at once (RFC 2920)."""
         self._owe([(slot, index) for slot, index, _ in commands])
         self._put("".join([line for _, _, line in commands]).encode(), len(commands))
 
-    def send(self, stuffed: bytes) -> None:
+    def send_message(self, stuffed: bytes) -> None:
         """Write a message and its final dot."""
         self._owe([(Slot.DOT, 0)])
         self._put(stuffed, 0, body=True)
         self._put(END, 1)
 
-    def chunk(self, message: bytes) -> None:
+    def send_chunk(self, message: bytes) -> None:
         """Write a message as one chunk (RFC 3030 2)."""
         self._owe([(Slot.BDAT, 0)])
         self._put(b"BDAT %d LAST\r\n" % len(message), 0)
         self._put(message, 1, body=True)
 
     def withdraw(self) -> int:
-        """Take back the chunks of which not even a command is taken; says how many. In line are only chunks."""
+        """Take back the chunks of which not even a command is taken; returns how many. In line are only chunks."""
         begun = next((n for n, (_, asks, body) in enumerate(self._out) if asks and not body), len(self._out))
         chunks = 0
         while len(self._out) > begun:
@@ -121,7 +121,7 @@ class Pipeline:
         self.owed.extend(owed)
 
     def answered(self) -> None:
-        """The oldest owed reply was read."""
+        """Owe the oldest reply no more: it was read."""
         self.owed.popleft()
         self.early = not self.asked
         if self.asked:
@@ -129,7 +129,7 @@ class Pipeline:
         self.turn += 1
 
     def take(self) -> bytes:
-        """The bytes to be written now: all of them, but of large messages one piece."""
+        """Take the bytes to be written now: all of them, but of large messages one piece."""
         out = self._out
         if self._bodies:
             self.turn += 1
@@ -142,7 +142,7 @@ class Pipeline:
         return self._piece()
 
     def _piece(self) -> bytes:
-        """What comes next of a body that is too large, or of several that are together."""
+        """Take what comes next of a body that is too large, or of several that are together."""
         out = self._out
         parts: list[bytes] = []
         room = PIECE

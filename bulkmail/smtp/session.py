@@ -12,42 +12,20 @@ from __future__ import annotations
 from collections import deque
 
 from bulkmail.mail import Category, Fate, Reply, Stage
-from bulkmail.smtp.course import Ending, ruled_out
-from bulkmail.smtp.dialogue import QUIT
-from bulkmail.smtp.events import DotNext, Event, Ready, Settled
-from bulkmail.smtp.introduction import Introduction
+from bulkmail.smtp.data_pipeline import DataPipeline
+from bulkmail.smtp.events import DotNext, Event, Ready
+from bulkmail.smtp.handshake import Handshake
 from bulkmail.smtp.pipeline import Owed
 from bulkmail.smtp.replies import MalformedReply
+from bulkmail.smtp.settlement import Ending, ruled_out
 from bulkmail.smtp.stuffing import stuff
 from bulkmail.smtp.table import RULES, Slot
 from bulkmail.smtp.transaction import Transaction, check, obstacle
-from bulkmail.smtp.underway import Underway
 from bulkmail.smtp.window import Window
 
 
-class Session(Introduction):
-    """One connection's dialogue. The caller feeds `receive`, drains `take_output` and acts on the events."""
-
-    # -- what the caller reads
-
-    @property
-    def chunking(self) -> bool:
-        """Whether messages go out by BDAT, several of them before the first is answered if the caller likes."""
-        return isinstance(self._mail, Window)
-
-    @property
-    def may_pipeline(self) -> bool:
-        """Whether `submit_behind` takes a transaction: behind a dot that is about to be written, or into the window."""
-        mail = self._mail
-        if self._leaving:
-            return False
-        if isinstance(mail, Window):
-            return not (mail.idle or mail.out_of_step)
-        return self._line.in_message and mail.follower is None and self._in_groups
-
-    def take_provisional(self) -> list[Settled]:
-        """Recipients whose message was answered 2xx since this was asked last, before the count is proven."""
-        return self._mail.take_provisional()
+class Session(Handshake):
+    """One connection's session. The caller feeds `receive`, drains `take_output` and acts on the events."""
 
     # -- what the caller does
 
@@ -76,19 +54,19 @@ class Session(Introduction):
 
     def _begin(self, transaction: Transaction) -> list[Event]:
         commands = self._mail.start(transaction, self.capabilities)
-        if self.chunking:
-            self._line.say_group(commands)
-            self._line.chunk(transaction.message)
+        if isinstance(self._mail, Window):
+            self._line.send_group(commands)
+            self._line.send_chunk(transaction.message)
             return [DotNext(transaction)]
         if self._in_groups:
-            self._line.say_group(commands)
+            self._line.send_group(commands)
         else:
-            self._mail.current.to_say = deque(commands)
-            self._say_next()
+            self._mail.current.unsent = deque(commands)
+            self._send_next()
         return []
 
     def withdraw(self, reason: str) -> list[Event]:
-        """What is about to be written must not be: what of a window is on the wire is still waited for, then QUIT.
+        """Write no message that is not on the wire yet; wait for those of a window that are, then QUIT.
 
         Where nothing is on the wire it is `abandon`.
         """
@@ -96,11 +74,11 @@ class Session(Introduction):
             self._events += self._mail.withdrawn(self._line.withdraw(), reason)
             if not self._mail.idle:
                 self.quit()
-                return self._told()
+                return self._take_events()
         return self.abandon(reason)
 
     def receive(self, data: bytes) -> list[Event]:
-        """What the server's bytes mean. However they are cut, the events are the same."""
+        """Take bytes from the server. Returns what they mean; however they are cut, the events are the same."""
         if self._closed:
             return []
         reader, line = self._reader, self._line
@@ -108,28 +86,28 @@ class Session(Introduction):
         try:
             while not self._closed:
                 if not line.asked and reader.pending:
-                    self._check_unasked()
+                    self._check_unsolicited()
                 reply = reader.next()
                 if reply is None:
                     break
                 self._answer(reply)
         except MalformedReply as error:
             self._break_off(str(error), Ending.GARBLED)
-        if not (self._closed or line.owed or self._stray):
+        if not (self._closed or line.owed or self._unsolicited):
             if reader.pending:
-                self._stray = True
+                self._unsolicited = True
                 line.turn += 1
             elif isinstance(self._mail, Window) and self._mail.held:
                 self._events += self._mail.believed()
                 if self._mail.out_of_step:
-                    self._farewell(self._mail.out_of_step, None, None, Category.PROTOCOL)
+                    self._close_with_quit(self._mail.out_of_step, None, None, Category.PROTOCOL)
                 else:
                     self._become_ready()
-        return self._told()
+        return self._take_events()
 
     # -- replies; the table names these methods
 
-    def _check_unasked(self) -> None:
+    def _check_unsolicited(self) -> None:
         """Refuse bytes that no command on the wire asked for.
 
         A 421 may come at any time, and a refusal may come before the message is complete; a success may not.
@@ -138,7 +116,7 @@ class Session(Introduction):
         if self._line.in_message and self._line.oldest in (Slot.DOT, Slot.BDAT) and opening[:1] in (b"4", b"5"):
             return
         if not b"421".startswith(opening):
-            self._mail.unasked(opening)
+            self._mail.unsolicited(opening)
             raise MalformedReply("the server said something that was not asked for")
 
     def _answer(self, reply: Reply) -> None:
@@ -149,34 +127,30 @@ class Session(Introduction):
             return
         owed = line.owed[0]
         mail.saw(owed[0], reply)
-        digit = reply.code // 100
-        act = _ACTIONS[owed[0]].get(digit)
-        if digit == 5 and self._in_groups and isinstance(mail, Underway) and mail.out_of_step(owed[0], reply):
+        act = _ACTIONS[owed[0]].get(reply.code // 100)
+        if (
+            reply.code >= 500
+            and self._in_groups
+            and isinstance(mail, DataPipeline)
+            and mail.out_of_step(owed[0], reply)
+        ):
             raise MalformedReply(f"the server loses its place in a group of commands: {reply}")
         if act is None:
             raise MalformedReply(f"{reply.code} is no answer to {owed[0]}")
         line.answered()
         act(self, reply, owed)
 
-    def _become_ready(self, _reply: Reply | None = None, _owed: Owed | None = None) -> None:
-        if self._leaving:
-            self._line.say(Slot.QUIT, QUIT)
-            return
-        if not self.chunking and self._in_groups and self._chunking and self.capabilities.chunking:
-            self._mail = Window()
-        self._events.append(Ready(self.capabilities))
-
     def _taken(self, _reply: Reply, _owed: Owed) -> None:
         if not self._in_groups:
-            self._say_next()
+            self._send_next()
 
     def _sender_refused(self, reply: Reply, _owed: Owed) -> None:
         self._events += self._mail.sender_refused(reply)
-        self._say_next()
+        self._send_next()
 
     def _recipient_refused(self, reply: Reply, owed: Owed) -> None:
         self._events += self._mail.recipient_refused(owed[1], reply)
-        self._say_next()
+        self._send_next()
 
     def _data_refused(self, reply: Reply, _owed: Owed) -> None:
         self._events += self._dotted.data_refused(reply)
@@ -184,14 +158,14 @@ class Session(Introduction):
 
     def _send_message(self, _reply: Reply, _owed: Owed) -> None:
         self._events += self._dotted.believed()
-        course = self._mail.current
-        if course.left:
-            transaction = course.transaction
-            self._line.send(transaction.message if transaction.plain else stuff(transaction.message))
+        settlement = self._mail.current
+        if settlement.left:
+            transaction = settlement.transaction
+            self._line.send_message(transaction.message if transaction.plain else stuff(transaction.message))
             self._events.append(DotNext(transaction))
         else:
             self._events += self._dotted.finish()
-            self._line.say(Slot.VOID, ".\r\n")
+            self._line.send_command(Slot.VOID, ".\r\n")
 
     def _message_accepted(self, reply: Reply, _owed: Owed) -> None:
         self._events += self._dotted.dot_answered(Fate.ACCEPTED, reply)
@@ -228,7 +202,7 @@ class Session(Introduction):
             self._dotted.reset_first()
             self._become_ready()
         else:
-            self._line.say(Slot.RSET, "RSET\r\n")
+            self._line.send_command(Slot.RSET, "RSET\r\n")
 
     def _left(self, reply: Reply, _owed: Owed) -> None:
         self._close("the session ended with QUIT", None, reply)
@@ -236,19 +210,19 @@ class Session(Introduction):
     # -- small steps
 
     @property
-    def _dotted(self) -> Underway:
-        """Where a slot is owed that only DATA can owe."""
-        assert isinstance(self._mail, Underway)
+    def _dotted(self) -> DataPipeline:
+        """Return the messages under way, in a slot that only DATA can owe."""
+        assert isinstance(self._mail, DataPipeline)
         return self._mail
 
     @property
     def _window(self) -> Window:
-        """Where a slot is owed that only BDAT can owe."""
+        """Return the messages under way, in a slot that only BDAT can owe."""
         assert isinstance(self._mail, Window)
         return self._mail
 
     def _call_off(self) -> None:
-        """Nobody is left to send to. A sender that was refused leaves nothing to reset (RFC 5321 4.1.1.2)."""
+        """End a transaction without recipients. A refused sender leaves nothing to reset (RFC 5321 4.1.1.2)."""
         refused = self._mail.current.sender_refused
         self._events += self._dotted.finish()
         if refused:
@@ -256,14 +230,14 @@ class Session(Introduction):
         else:
             self._reset()
 
-    def _say_next(self) -> None:
-        """Without PIPELINING: say the next command, or none where DATA has nobody left to go to."""
-        course = self._mail.current
-        if not course.to_say:
+    def _send_next(self) -> None:
+        """Without PIPELINING: send the next command, or none where no recipient is left for DATA."""
+        settlement = self._mail.current
+        if not settlement.unsent:
             return
-        slot, index, line = course.to_say.popleft()
-        if course.left:
-            self._line.say(slot, line, index)
+        slot, index, line = settlement.unsent.popleft()
+        if settlement.left:
+            self._line.send_command(slot, line, index)
         else:
             self._call_off()
 

@@ -22,7 +22,7 @@ class TlsMode(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where the dialogue stands."""
+    """Where the session stands."""
 
     GREETING = "greeting"
     HELLO = "hello"
@@ -38,18 +38,19 @@ class Phase(StrEnum):
 
 
 class Slot(StrEnum):
-    """A reply the server owes us, named after what it answers."""
+    """What the server owes us, named after what it answers."""
 
     BANNER = "greeting"
     EHLO = "EHLO"
     HELO = "HELO"
     STARTTLS = "STARTTLS"
+    TLS = "the TLS handshake"  # no reply: the caller says how it ended
     AUTH = "AUTH"  # and each line of its dialogue (RFC 4954 4)
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
     DOT = "the final dot"
-    RESTART = "RSET between messages"  # in one group with the next ones (`window`, and in `underway` behind a refusal)
+    RESTART = "RSET between messages"  # in a group with the next (`window`; `data_pipeline` behind a refusal)
     BDAT = "BDAT"  # and the message it announces
     VOID = "the dot of an empty message"  # every recipient was refused, yet DATA was taken (RFC 2920 3.1)
     RSET = "RSET"  # alone, without PIPELINING
@@ -59,7 +60,7 @@ class Slot(StrEnum):
 class Facts(NamedTuple):
     """What is true while a slot is the oldest one owed.
 
-    ``stage`` is None where a failure belongs to nobody's attempt. ``patience`` names the timeout in the settings.
+    ``stage`` is None where a failure is no attempt's. ``patience`` names the timeout in the settings.
     """
 
     phase: Phase
@@ -72,6 +73,7 @@ SLOTS: dict[Slot, Facts] = {
     Slot.EHLO: Facts(Phase.HELLO, Stage.EHLO, "ehlo"),
     Slot.HELO: Facts(Phase.HELLO, Stage.EHLO, "ehlo"),
     Slot.STARTTLS: Facts(Phase.STARTTLS, Stage.STARTTLS, "starttls"),
+    Slot.TLS: Facts(Phase.HANDSHAKE, Stage.STARTTLS, "starttls"),
     Slot.AUTH: Facts(Phase.AUTH, Stage.AUTH, "auth"),
     Slot.MAIL: Facts(Phase.ENVELOPE, Stage.MAIL, "mail"),
     Slot.RCPT: Facts(Phase.ENVELOPE, Stage.RCPT, "rcpt"),
@@ -91,6 +93,7 @@ RULES: dict[Slot, dict[int, str]] = {
     Slot.EHLO: {2: "_introduced", 4: "_turned_away", 5: "_without_extensions"},
     Slot.HELO: {2: "_introduced", 4: "_turned_away", 5: "_turned_away"},
     Slot.STARTTLS: {2: "_upgrade", 4: "_without_tls", 5: "_without_tls"},
+    Slot.TLS: {},
     Slot.AUTH: {2: "_signed_in", 3: "_challenged", 4: "_not_signed_in", 5: "_not_signed_in"},
     Slot.MAIL: {2: "_taken", 4: "_sender_refused", 5: "_sender_refused"},
     Slot.RCPT: {2: "_taken", 4: "_recipient_refused", 5: "_recipient_refused"},

@@ -8,7 +8,9 @@ from typing import Any
 
 from bulkmail.mail import Category
 from bulkmail.smtp.capabilities import Capabilities
+from bulkmail.smtp.pipeline import Command
 from bulkmail.smtp.stuffing import check_lines
+from bulkmail.smtp.table import Slot
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>\ud800-\udfff]")  # half a surrogate pair has no bytes
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # a quoted local part may hold spaces and angle brackets
@@ -19,8 +21,8 @@ class Transaction:
     """``message`` is complete, with CRLF line ends, not dot-stuffed; ``context`` is the caller's own.
 
     ``notify``: what the receiver is asked to report later, ``FAILURE`` or ``NEVER``, where it offers DSN (RFC 3461);
-    ``""`` asks for nothing. ``plain``: whoever made the message has seen to it that its lines are complete and none
-    starts with a dot (`mail.plain_lines`): it is neither checked nor stuffed. ``behind``: set by a session
+    ``""`` asks for nothing. ``plain``: its lines are known to be complete, and none starts with a dot
+    (`mail.plain_lines`): it is neither checked nor stuffed. ``behind``: set by a session
     that announced it behind the dot of another one.
     """
 
@@ -34,7 +36,7 @@ class Transaction:
 
     @property
     def smtputf8(self) -> bool:
-        """Whether an address needs SMTPUTF8 (RFC 6531)."""
+        """Tell whether an address needs SMTPUTF8 (RFC 6531)."""
         return not (self.sender.isascii() and "".join(self.recipients).isascii())
 
 
@@ -60,7 +62,7 @@ def check(transaction: Transaction) -> None:
 
 
 def obstacle(transaction: Transaction, capabilities: Capabilities) -> Obstacle | None:
-    """What the server's extensions rule out (RFC 1870 6.1, 6152 3, 6531 3.5)."""
+    """Tell what the server's extensions rule out (RFC 1870 6.1, 6152 3, 6531 3.5)."""
     size = len(transaction.message)
     if 0 < capabilities.size < size:
         return Obstacle(
@@ -74,7 +76,7 @@ def obstacle(transaction: Transaction, capabilities: Capabilities) -> Obstacle |
 
 
 def mail_command(transaction: Transaction, capabilities: Capabilities) -> str:
-    """``MAIL FROM`` with the parameters that are offered and needed."""
+    """Return ``MAIL FROM`` with the parameters that are offered and needed."""
     line = f"MAIL FROM:<{transaction.sender}>"
     if capabilities.size_offered:
         line += f" SIZE={len(transaction.message)}"
@@ -87,7 +89,10 @@ def mail_command(transaction: Transaction, capabilities: Capabilities) -> str:
     return line + "\r\n"
 
 
-def rcpt_commands(transaction: Transaction, capabilities: Capabilities) -> list[str]:
-    """``RCPT TO`` for each recipient, with the parameters that are offered and asked for."""
+def envelope(transaction: Transaction, capabilities: Capabilities) -> list[Command]:
+    """Return ``MAIL FROM``, and ``RCPT TO`` for each recipient, with the parameters that are offered and asked for."""
     notify = f" NOTIFY={transaction.notify}" if transaction.notify and capabilities.dsn else ""
-    return [f"RCPT TO:<{recipient}>{notify}\r\n" for recipient in transaction.recipients]
+    return [
+        (Slot.MAIL, 0, mail_command(transaction, capabilities)),
+        *[(Slot.RCPT, n, f"RCPT TO:<{address}>{notify}\r\n") for n, address in enumerate(transaction.recipients)],
+    ]

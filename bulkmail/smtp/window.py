@@ -2,7 +2,7 @@
 
 A window is what was sent since the last *barrier*. What its replies say is *held* until then: a barrier is reached when
 every reply owed was read and nothing is left over. All slots allow 2xx, 4xx and 5xx alike, so it is the count at the
-barrier that proves nobody lost one; nothing else would show it. The caller bounds the window.
+barrier that proves that no reply was lost; nothing else would show it. The caller bounds the window.
 
 What happened                                | whose BDAT was answered     | the others in the window
 ---------------------------------------------+-----------------------------+-------------------------------------------
@@ -21,19 +21,19 @@ out of step: the same once BDAT was taken or | as its reply, but free      | at 
 others may be; MAIL, RCPT: 500, 502, 503     | whose command it was        | BDAT is not used again
 
 With one reply too many in the window each reply read is its slot's own or belongs to the slot before: a message stands
-where both say 2xx; with a refused RCPT among several nobody knows which recipient it was. A message is unknown, not
-free, as soon as its last byte is written: unlike a message behind a dot (`alignment`) it is complete, and nobody can
-know what became of it.
+where both say 2xx; with a refused RCPT among several it is not known which recipient it was. A message is unknown, not
+free, as soon as its last byte is written: unlike a message behind a dot (`alignment`) it is complete, and its
+fate cannot be known.
 
 Behind another message MAIL has an RSET before it. RFC 3030 leaves open what a server keeps of a transaction whose BDAT
 it refused; without the RSET the next recipient could be added to the recipients of the message before, or the next
 message delivered to them. It costs no round trip, and as it is never refused, it is one more slot that tells a lost
 count. A message that follows a refusal has one too, so none is needed at a barrier.
 
-What no count can see: a reply that is missing, when the last one owed does not come and nobody says more (a deadline
-then settles the others as they were read); a stray 2xx at the very end of a window of nothing but 2xx, which is right
-all the same; and a stray 2xx at its beginning, when the last message's own reply comes after the barrier and RCPT's,
-read in its place, has no enhanced code that gives it away.
+What no count can see: a reply that is missing, when the last one owed does not come and the server is silent (a
+deadline then settles the others as they were read); a stray 2xx at the very end of a window of nothing but 2xx, which
+is right all the same; and a stray 2xx at its beginning, when the last message's own reply comes after the barrier and
+RCPT's, read in its place, has no enhanced code that gives it away.
 """
 
 from __future__ import annotations
@@ -43,40 +43,41 @@ from dataclasses import dataclass, field
 
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp.capabilities import Capabilities
-from bulkmail.smtp.course import Course, Ending, about_command, out_of_step
 from bulkmail.smtp.events import Event, Settled, TransactionOver
 from bulkmail.smtp.pipeline import RSET, Command
 from bulkmail.smtp.replies import MalformedReply
+from bulkmail.smtp.settlement import Ending, RecipientSettlement, about_command, out_of_step
 from bulkmail.smtp.table import Slot
-from bulkmail.smtp.transaction import Transaction, mail_command, rcpt_commands
+from bulkmail.smtp.transaction import Transaction, envelope
 
 _NO_SUCH_COMMAND = (500, 502)
 _NOT_UNDERSTOOD = (*_NO_SUCH_COMMAND, 501, 503, 504, 555)
 
 
 @dataclass(slots=True, eq=False)
-class _Flight:
+class WindowEntry:
     """One transaction in the window. ``own`` and ``behind``: the classes of its BDAT's reply and of the one after."""
 
-    course: Course
+    settlement: RecipientSettlement
     told: list[Event] = field(default_factory=list)  # what is true of it if the count is right
     own: int = 0
     behind: int = 0
 
     def take(self) -> list[Event]:
+        """Take what is true of it."""
         told, self.told = self.told, []
         return told
 
     def unknown(self, note: str) -> list[Event]:
-        """Its message is on the wire and what was read of it is nobody's for certain."""
+        """Settle it as unknown: its message is on the wire, and no reply is its own for certain."""
         return self._all(Fate.UNKNOWN, Stage.DOT, note, Category.NO_ANSWER)
 
     def free(self, note: str) -> list[Event]:
-        """Nothing that was read is its own for certain, and its last byte was not written."""
+        """Settle it as untried: no reply is its own for certain, and its last byte was not written."""
         return self._all(Fate.UNTRIED, Stage.MAIL, note, Category.PROTOCOL)
 
     def _all(self, fate: Fate, stage: Stage, note: str, category: Category) -> list[Event]:
-        open_ones = self.course.settle_rest(fate, stage, None)
+        open_ones = self.settlement.settle_rest(fate, stage, None)
         return [
             event._replace(fate=fate, stage=stage, reply=None, note=note, category=category)
             if isinstance(event, Settled)
@@ -92,33 +93,37 @@ class _Flight:
 
 
 class Window:
-    """The transactions of one session that speaks BDAT: those in flight, and those answered since the barrier.
+    """`Outstanding` by BDAT: the transactions in flight, and those answered since the barrier.
 
-    The calls are `Underway`'s. ``started`` counts all transactions of the session. ``out_of_step``: why the server is
-    not to be trusted with another window, ``""`` as long as it is.
+    ``out_of_step``: why the server is not to be trusted with another window, ``""`` as long as it is.
     """
 
-    __slots__ = ("_answered", "_flying", "_fresh", "_proven", "_reset", "_surplus", "out_of_step", "started")
+    __slots__ = ("_answered", "_fresh", "_in_flight", "_proven", "_reset", "_surplus", "out_of_step", "started")
 
     def __init__(self) -> None:
         self.started = 0
         self.out_of_step = ""
-        self._flying: deque[_Flight] = deque()  # BDAT not answered yet, oldest first
-        self._answered: list[_Flight] = []
+        self._in_flight: deque[WindowEntry] = deque()  # BDAT not answered yet, oldest first
+        self._answered: list[WindowEntry] = []
         self._fresh: list[Settled] = []
         self._reset = False  # the server may still be in a transaction
         self._proven = False  # a BDAT was taken on this connection
         self._surplus = False
 
     @property
-    def current(self) -> Course:
-        """Whose replies are read now."""
-        return self._flying[0].course
+    def current(self) -> RecipientSettlement:
+        """Return the transaction whose replies are read now."""
+        return self._in_flight[0].settlement
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is in flight."""
-        return not self._flying
+        """Whether nothing is in entry."""
+        return not self._in_flight
+
+    @property
+    def takes_another(self) -> bool:
+        """Whether a transaction can join those in flight."""
+        return bool(self._in_flight) and not self.out_of_step
 
     @property
     def held(self) -> bool:
@@ -126,111 +131,111 @@ class Window:
         return bool(self._answered)
 
     def take_provisional(self) -> list[Settled]:
-        """Recipients whose BDAT got a 2xx since this was asked last, and who wait for the barrier."""
+        """Take the recipients whose BDAT got a 2xx since the last call, and that wait for the barrier."""
         fresh, self._fresh = self._fresh, []
         return fresh
 
     def start(self, transaction: Transaction, capabilities: Capabilities) -> list[Command]:
-        """One more transaction: its commands before BDAT."""
-        course = Course(transaction, reused=self.started > 0)
-        commands: list[Command] = [RSET] if self._flying or self._reset else []
+        """Add a transaction. Returns its commands before BDAT."""
+        settlement = RecipientSettlement(transaction, reused=self.started > 0)
+        commands = envelope(transaction, capabilities)
+        if self._in_flight or self._reset:
+            commands.insert(0, RSET)
         self._reset = False
         self.started += 1
-        self._flying.append(_Flight(course))
-        commands.append((Slot.MAIL, 0, mail_command(transaction, capabilities)))
-        commands += [(Slot.RCPT, n, line) for n, line in enumerate(rcpt_commands(transaction, capabilities))]
+        self._in_flight.append(WindowEntry(settlement))
         return commands
 
     def withdrawn(self, count: int, note: str) -> list[Event]:
-        """The last ``count`` transactions are not said after all."""
+        """Settle the last ``count`` transactions as untried: they are not written."""
         told: list[Event] = []
-        for flight in reversed([self._flying.pop() for _ in range(count)]):
-            told += flight.course.not_tried(note, None)
-            told.append(TransactionOver(flight.course.transaction))
+        for entry in reversed([self._in_flight.pop() for _ in range(count)]):
+            told += entry.settlement.not_tried(note, None)
+            told.append(TransactionOver(entry.settlement.transaction))
         self._reset = True  # theirs may be the RSET that was owed
         return told
 
     # replies
 
     def saw(self, slot: Slot, reply: Reply) -> None:
-        """The reply was read in this slot. Raises MalformedReply for what contradicts other replies, or its place."""
+        """Note a reply in its slot. Raises MalformedReply where it contradicts other replies, or its place."""
         if self._answered and not self._answered[-1].behind:
             self._answered[-1].behind = reply.code // 100
         if slot is Slot.BDAT and reply.code // 100 == 2:
-            if not self._flying[0].course.left:
+            if not self._in_flight[0].settlement.left:
                 raise MalformedReply("a message was taken although all its recipients were refused")
             if reply.lines[0].startswith("2.1."):  # RFC 3463 3.2: about an address, so it is RCPT's
                 raise MalformedReply(f"the server answers a message with {reply}, which is no answer to one")
 
-    def unasked(self, opening: bytes) -> None:
-        """So begins what was read although nothing was asked."""
-        if self._answered and not self._flying and opening[:1] == b"2":
+    def unsolicited(self, opening: bytes) -> None:
+        """Note a surplus reply behind the last one owed; ``opening``: its first three bytes at most."""
+        if self._answered and not self._in_flight and opening[:1] == b"2":
             self._surplus = True
             self._answered[-1].behind = self._answered[-1].behind or 2
 
     def sender_refused(self, reply: Reply) -> list[Event]:
-        """MAIL was refused; told at the barrier."""
-        flight = self._flying[0]
-        if flight.course.reused and out_of_step(reply):
-            flight.told += self._misunderstood(Slot.MAIL, reply)
-        flight.told += flight.course.settle_rest(Fate.REFUSED, Stage.MAIL, reply)
+        """Settle the recipients, as MAIL was refused; told at the barrier."""
+        entry = self._in_flight[0]
+        if entry.settlement.reused and out_of_step(reply):
+            entry.told += self._misunderstood(Slot.MAIL, reply)
+        entry.told += entry.settlement.settle_rest(Fate.REFUSED, Stage.MAIL, reply)
         return []
 
     def recipient_refused(self, index: int, reply: Reply) -> list[Event]:
-        """RCPT was refused; told at the barrier."""
-        flight = self._flying[0]
-        if index in flight.course.left and out_of_step(reply):
-            flight.told += self._misunderstood(Slot.RCPT, reply, index)
-        flight.told += flight.course.settle(index, Fate.REFUSED, Stage.RCPT, reply)
+        """Settle a recipient, as RCPT was refused; told at the barrier."""
+        entry = self._in_flight[0]
+        if index in entry.settlement.left and out_of_step(reply):
+            entry.told += self._misunderstood(Slot.RCPT, reply, index)
+        entry.told += entry.settlement.settle(index, Fate.REFUSED, Stage.RCPT, reply)
         return []
 
     def _misunderstood(self, slot: Slot, reply: Reply, only: int | None = None) -> list[Settled]:
-        """The reply is about the command, for whatever reason: the recipients have no part in it."""
+        """Settle as untried, as the reply is about the command and not about the recipients."""
         self.out_of_step = f"the server loses its place in a window of messages: {slot} was answered with {reply}"
         return self.current.not_tried(self.out_of_step, Category.PROTOCOL, only)
 
     def chunk_answered(self, fate: Fate, reply: Reply) -> None:
-        """BDAT was answered; told at the barrier."""
+        """Settle the recipients that are left by the reply to BDAT; told at the barrier."""
         settled = self._misunderstood(Slot.BDAT, reply) if self._about_bdat(reply) else []
-        flight = self._flying.popleft()
-        settled += flight.course.settle_rest(fate, Stage.DOT, reply)
-        flight.told += [*settled, TransactionOver(flight.course.transaction)]
-        flight.own = reply.code // 100
-        self._answered.append(flight)
+        entry = self._in_flight.popleft()
+        settled += entry.settlement.settle_rest(fate, Stage.DOT, reply)
+        entry.told += [*settled, TransactionOver(entry.settlement.transaction)]
+        entry.own = reply.code // 100
+        self._answered.append(entry)
         if fate is Fate.ACCEPTED:
             self._proven = True
             self._fresh += settled
         else:
-            self._reset = not self._flying  # a message behind has its own
+            self._reset = not self._in_flight  # a message behind has its own
 
     def not_understood(self, reply: Reply, *, early: bool) -> bool:
-        """Whether this reply to BDAT says that it cannot be used here, and no message behind it can have been taken.
+        """Tell whether a reply to BDAT says that it cannot be used here, and no message behind it can have been taken.
 
         ``early``: it came before all of the message was written.
         """
         if not self._about_bdat(reply):
             return False
-        return early or len(self._flying) == 1 or (not self._proven and reply.code in _NO_SUCH_COMMAND)
+        return early or len(self._in_flight) == 1 or (not self._proven and reply.code in _NO_SUCH_COMMAND)
 
     def _about_bdat(self, reply: Reply) -> bool:
-        """Whether a reply to a BDAT whose recipients were taken is about the command, not about the message."""
+        """Tell whether a reply to a BDAT whose recipients were taken is about the command, not about the message."""
         return bool(self.current.left) and reply.code in _NOT_UNDERSTOOD and about_command(reply)
 
     def refused_early(self, reply: Reply) -> list[Event]:
-        """BDAT was refused before all of the message was written."""
-        flight = self._flying[0]
-        return [*self.believed(), *flight.take(), *flight.course.settle_rest(Fate.REFUSED, Stage.DOT, reply)]
+        """Settle the transaction, as BDAT was refused before all of the message was written."""
+        entry = self._in_flight[0]
+        return [*self.believed(), *entry.take(), *entry.settlement.settle_rest(Fate.REFUSED, Stage.DOT, reply)]
 
     def believed(self) -> list[Event]:
-        """The barrier, or an end that contradicts nothing: what was held is true."""
+        """Tell what was held, at the barrier or at an end that contradicts nothing."""
         answered, self._answered = self._answered, []
         self._fresh.clear()
-        return [event for flight in answered for event in flight.told]
+        return [event for entry in answered for event in entry.told]
 
     def _refuted(self, note: str) -> list[Event]:
         told: list[Event] = []
-        for flight in self._answered:
-            told += flight.take() if self._surplus and flight.surely_taken else flight.unknown(note)
+        for entry in self._answered:
+            told += entry.take() if self._surplus and entry.surely_taken else entry.unknown(note)
         self._answered.clear()
         self._fresh.clear()
         return told
@@ -238,34 +243,34 @@ class Window:
     # ends
 
     def shut_down(self, slot: Slot | None, reply: Reply, *, asked: bool) -> list[Event]:
-        """A 421 in ``slot``: it answers the current transaction only, and no later one was read."""
+        """Settle what a 421 in ``slot`` answers: the current transaction; no later one was read."""
         told = self.believed()
-        if self._flying and slot is not None:
-            told += self._flying[0].take()
-            told += self._flying[0].course.shut_down(slot, reply, asked=asked)
+        if self._in_flight and slot is not None:
+            told += self._in_flight[0].take()
+            told += self._in_flight[0].settlement.shut_down(slot, reply, asked=asked)
         return told
 
     def broken_off(
-        self, slot: Slot | None, ending: Ending, note: str, *, asked: bool, silent: bool, written: int
+        self, slot: Slot | None, ending: Ending, note: str, *, asked: bool, silent: bool, written: int = 0
     ) -> list[Event]:
-        """The dialogue broke off while ``slot`` was owed, and ``written`` BDATs with all their bytes unanswered."""
+        """Settle what the end decides: ``slot`` was owed, and ``written`` BDATs are out with all their bytes."""
         garbled = ending is Ending.GARBLED
         doubted = garbled and self.held
         told = self._refuted(note) if garbled else self.believed()
-        for number, flight in enumerate(self._flying):
+        for number, entry in enumerate(self._in_flight):
             if number < written:
                 if not garbled:
-                    told += flight.take()
-                told += flight.unknown(note)
+                    told += entry.take()
+                told += entry.unknown(note)
             elif number == 0 and doubted:
-                told += flight.free(note)
+                told += entry.free(note)
             elif number == 0 and slot is not None:
-                told += flight.take()
-                told += flight.course.broken_off(slot, ending, note, asked=asked, silent=silent)
+                told += entry.take()
+                told += entry.settlement.broken_off(slot, ending, note, asked=asked, silent=silent)
         return told
 
     def failed(self, slot: Slot | None, ending: Ending) -> dict[str, bool]:
-        """What such an ending, while ``slot`` was owed, says against the server, by the names of `Closed`'s fields."""
+        """Tell what such an end, while ``slot`` was owed, says against the server: fields of `Closed`."""
         del slot
         if ending is Ending.GARBLED:
             return {"chunking_failed": self.started > 0}
@@ -273,11 +278,11 @@ class Window:
         return {"chunking_failed": alone and ending in (Ending.GONE, Ending.LATE)}
 
     def closed(self, note: str, category: Category | None) -> list[Event]:
-        """Nothing more will be read: nothing is known of whoever is still open."""
+        """Settle all that is still open as untried: nothing more will be read."""
         told: list[Event] = []
-        for flight in self._flying:
-            told += flight.take()  # recipients refused before
-            told += flight.course.not_tried(note, category)
-            told.append(TransactionOver(flight.course.transaction))
-        self._flying.clear()
+        for entry in self._in_flight:
+            told += entry.take()  # recipients refused before
+            told += entry.settlement.not_tried(note, category)
+            told.append(TransactionOver(entry.settlement.transaction))
+        self._in_flight.clear()
         return told

@@ -6,7 +6,7 @@ import pytest
 
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp import Closed, DotNext, Ready, Settled, Slot, Transaction, TransactionOver
-from bulkmail.smtp.alignment import Held
+from bulkmail.smtp.alignment import PendingReplies
 
 ACCEPTED, REFUSED, UNKNOWN = ("accepted", "dot", 250), ("refused", "dot", 550), ("unknown", "dot", 0)
 FREE = ("untried", "mail", 0)
@@ -182,7 +182,7 @@ def test_a_refusal_in_the_middle_of_the_message_before(talk, monkeypatch):
 def test_what_holds_when_the_count_is_wrong():
     reply, note = Reply(250, ("ok",)), "354 is no answer to RCPT"
     transaction, other = (Transaction("", ("r@you.example",), b"\r\n") for _ in range(2))
-    held = Held(transaction, [Settled(transaction, 0, Fate.ACCEPTED, Stage.DOT, reply)], taken=True)
+    held = PendingReplies(transaction, [Settled(transaction, 0, Fate.ACCEPTED, Stage.DOT, reply)], taken=True)
     held.add([Settled(other, 0, Fate.REFUSED, Stage.RCPT, reply)])
     held.saw(Slot.MAIL, 2)
     assert [event.fate for event in held.proven()] == [Fate.ACCEPTED, Fate.REFUSED]

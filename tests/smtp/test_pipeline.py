@@ -20,7 +20,7 @@ def test_the_server_speaks_first():
 def test_replies_are_asked_for_when_the_commands_are_taken():
     line = Pipeline()
     line.answered()
-    line.say_group([(Slot.MAIL, 0, "MAIL\r\n"), (Slot.RCPT, 1, "RCPT\r\n")])
+    line.send_group([(Slot.MAIL, 0, "MAIL\r\n"), (Slot.RCPT, 1, "RCPT\r\n")])
     assert (line.asked, line.pending) == (0, True)
     assert line.take() == b"MAIL\r\nRCPT\r\n"
     assert (line.asked, line.pending, line.take()) == (2, False, b"")
@@ -32,15 +32,15 @@ def test_turn_moves_with_the_oldest_owed_reply_and_with_each_piece(monkeypatch):
     turns = [line.turn]
     line.answered()
     turns.append(line.turn)
-    line.say(Slot.MAIL, "MAIL\r\n")
+    line.send_command(Slot.MAIL, "MAIL\r\n")
     turns.append(line.turn)
-    line.say(Slot.RCPT, "RCPT\r\n")
+    line.send_command(Slot.RCPT, "RCPT\r\n")
     assert line.turn == turns[-1]  # the oldest is the same
     line.take()
     assert line.turn == turns[-1]
     line.answered()
     line.answered()
-    line.send(b"123456")
+    line.send_message(b"123456")
     for piece in (b"1234", b"56.\r\n"):
         turns.append(line.turn)
         assert line.take() == piece
@@ -52,7 +52,7 @@ def test_the_dot_is_asked_for_once_its_last_piece_is_taken(monkeypatch):
     monkeypatch.setattr(module, "PIECE", 4)
     line = Pipeline()
     line.answered()
-    line.send(b"123456")
+    line.send_message(b"123456")
     assert (line.in_message, line.asked) == (True, 0)
     line.take()
     assert (line.in_message, line.asked) == (True, 0)
@@ -64,8 +64,8 @@ def test_what_is_said_behind_a_message_leaves_in_one_write_with_its_dot(monkeypa
     monkeypatch.setattr(module, "PIECE", 4)
     line = Pipeline()
     line.answered()
-    line.send(b"123456")
-    line.say_group([(Slot.MAIL, 0, "MAIL\r\n"), (Slot.DATA, 0, "DATA\r\n")])
+    line.send_message(b"123456")
+    line.send_group([(Slot.MAIL, 0, "MAIL\r\n"), (Slot.DATA, 0, "DATA\r\n")])
     assert (line.take(), line.asked) == (b"1234", 0)
     assert (line.take(), line.asked) == (b"56.\r\nMAIL\r\nDATA\r\n", 3)
     assert (line.pending, line.take()) == (False, b"")
@@ -73,10 +73,10 @@ def test_what_is_said_behind_a_message_leaves_in_one_write_with_its_dot(monkeypa
 
 def test_after_drop_only_the_last_words_are_left():
     line = Pipeline()
-    line.say(Slot.EHLO, "EHLO\r\n")
+    line.send_command(Slot.EHLO, "EHLO\r\n")
     line.drop(b"QUIT\r\n")
     assert (line.take(), line.owed, line.asked) == (b"QUIT\r\n", type(line.owed)(), 0)
-    line.send(b"x\r\n")
+    line.send_message(b"x\r\n")
     line.drop()
     assert (line.take(), line.in_message) == (b"", False)
 

@@ -56,15 +56,31 @@ def test_legal_replies(data: bytes, expected: list[Reply], cut: int):
 
 
 @pytest.mark.parametrize(
-    "data",
-    [b"hello\r\n", b"\r\n", b"\n", b"25\r\n", b"2x0 ok\r\n", b"250ok\r\n", b"250\tok\r\n", b" 250 ok\r\n"]
-    + [b"%d x\r\n" % code for code in (0, 99, 100, 199, 600, 850, 999)]
-    + [b"250-a\r\n251 b\r\n", b"250-a\r\n550-b\r\n", b"250-a\r\nb\r\n", b"250-\r\n\r\n", "２５０ ok\r\n".encode()],
+    ("data", "line"),
+    [
+        (b"hello\r\n", "hello"),
+        (b"\r\n", ""),
+        (b"\n", ""),
+        (b"25\r\n", "25"),
+        (b"2x0 ok\r\n", "2x0 ok"),
+        (b"250ok\r\n", "250ok"),
+        (b"250\tok\r\n", "250 ok"),
+        (b" 250 ok\r\n", "250 ok"),
+        *[(b"%d x\r\n" % code, f"{code} x") for code in (0, 99, 100, 199, 600, 850, 999)],
+        (b"250-a\r\nb\r\n", "b"),
+        (b"250-\r\n\r\n", ""),
+        ("２５０ ok\r\n".encode(), "２５０ ok"),
+    ],
 )
 @pytest.mark.parametrize("cut", [0, 1])
-def test_what_is_no_reply(data: bytes, cut: int):
-    (error,) = read(data, cut)
-    assert isinstance(error, str)
+def test_what_is_no_reply(data: bytes, line: str, cut: int):
+    assert read(data, cut) == [f"not an SMTP reply: {line!r}"]
+
+
+@pytest.mark.parametrize(("data", "other"), [(b"250-a\r\n251 b\r\n", 251), (b"250-a\r\n550-b\r\n", 550)])
+@pytest.mark.parametrize("cut", [0, 1])
+def test_the_lines_of_one_reply_have_one_code(data: bytes, other: int, cut: int):
+    assert read(data, cut) == [f"the lines of one reply have different codes (250, {other})"]
 
 
 @pytest.mark.parametrize("cut", [0, 1, 1000])

@@ -4,7 +4,8 @@ import pytest
 
 from bulkmail.mail import Category
 from bulkmail.smtp.capabilities import NONE, Capabilities
-from bulkmail.smtp.transaction import Transaction, check, mail_command, obstacle, rcpt_commands
+from bulkmail.smtp.table import Slot
+from bulkmail.smtp.transaction import Transaction, check, envelope, mail_command, obstacle
 
 EVERYTHING = Capabilities(size_offered=True, size=100, eight_bit=True, pipelining=True, smtputf8=True)
 
@@ -45,21 +46,29 @@ def test_a_bare_line_end_in_the_message_is_refused():
         check(make(message=b"a\nb\r\n"))
 
 
+def rcpts(transaction: Transaction, capabilities: Capabilities) -> list[str]:
+    """The RCPT lines, once MAIL was seen to stand before them and each to have the index of its recipient."""
+    (slot, index, line), *rest = envelope(transaction, capabilities)
+    assert (slot, index, line) == (Slot.MAIL, 0, mail_command(transaction, capabilities))
+    assert [(slot, index) for slot, index, _ in rest] == [(Slot.RCPT, n) for n in range(len(transaction.recipients))]
+    return [line for _, _, line in rest]
+
+
 def test_parameters_are_written_only_where_offered_and_needed():
     assert mail_command(make(), NONE) == "MAIL FROM:<s@me.example>\r\n"
     assert mail_command(make(), EVERYTHING) == "MAIL FROM:<s@me.example> SIZE=4\r\n"
     odd = make(to="grüße@you.example", message="ä\r\n".encode())
     assert mail_command(odd, EVERYTHING) == "MAIL FROM:<s@me.example> SIZE=4 BODY=8BITMIME SMTPUTF8\r\n"
-    assert rcpt_commands(make(), EVERYTHING) == ["RCPT TO:<r@you.example>\r\n"]
+    assert rcpts(make(), EVERYTHING) == ["RCPT TO:<r@you.example>\r\n"]
 
 
 def test_reports_are_asked_for_where_dsn_is_offered():
     offered = Capabilities(dsn=True)
     asking = Transaction("s@me.example", ("a@x.example", "b@x.example"), b"\r\n", notify="FAILURE")
     assert mail_command(asking, offered) == "MAIL FROM:<s@me.example> RET=HDRS\r\n"
-    assert rcpt_commands(asking, offered) == [f"RCPT TO:<{n}@x.example> NOTIFY=FAILURE\r\n" for n in "ab"]
+    assert rcpts(asking, offered) == [f"RCPT TO:<{n}@x.example> NOTIFY=FAILURE\r\n" for n in "ab"]
     assert mail_command(asking, NONE) == "MAIL FROM:<s@me.example>\r\n"
-    assert rcpt_commands(asking, NONE)[0] == rcpt_commands(make(to="a@x.example"), offered)[0]
+    assert rcpts(asking, NONE)[0] == rcpts(make(to="a@x.example"), offered)[0]
 
 
 def test_what_the_extensions_rule_out():

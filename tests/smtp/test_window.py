@@ -1,4 +1,4 @@
-"""Several messages in flight by BDAT: every row of the module's table, what is on the wire, and when it is told."""
+"""Several messages in entry by BDAT: every row of the module's table, what is on the wire, and when it is told."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from bulkmail.mail import Category, Fate, Reply
 from bulkmail.smtp import Closed, DotNext, Ready, Settled, Transaction, TransactionOver
 from bulkmail.smtp import pipeline as pipeline_module
-from bulkmail.smtp.course import Ending
+from bulkmail.smtp.settlement import Ending
 from bulkmail.smtp.window import Window
 
 ACCEPTED, REFUSED, UNKNOWN = ("accepted", "dot", 250), ("refused", "dot", 550), ("unknown", "dot", 0)

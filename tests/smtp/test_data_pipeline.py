@@ -7,8 +7,8 @@ import pytest
 from bulkmail.mail import Category, Reply
 from bulkmail.smtp import Closed, Settled, Slot, Transaction, TransactionOver
 from bulkmail.smtp.capabilities import NONE
-from bulkmail.smtp.course import Ending
-from bulkmail.smtp.underway import Underway
+from bulkmail.smtp.data_pipeline import DataPipeline
+from bulkmail.smtp.settlement import Ending
 
 ENVELOPE = b"250 s\r\n250 r\r\n354 go\r\n"
 
@@ -85,7 +85,7 @@ def test_quit_waits_for_the_one_behind(talk):
 
 
 def test_the_order_of_the_ends():
-    mail = Underway()
+    mail = DataPipeline()
     first, second = make(), make()
     assert [slot for slot, _, _ in mail.start(first, NONE)] == [Slot.MAIL, Slot.RCPT, Slot.DATA]
     assert (mail.current.reused, mail.follower) == (False, None)
@@ -100,7 +100,7 @@ def test_the_order_of_the_ends():
 
 
 def test_a_421_with_nothing_under_way_settles_nobody():
-    mail = Underway()
+    mail = DataPipeline()
     assert mail.shut_down(None, Reply(421, ("bye",)), asked=False) == []
     assert mail.closed("bye", None) == []
     assert mail.broken_off(None, Ending.GARBLED, "", asked=False, silent=True) == []

@@ -6,7 +6,7 @@ import pytest
 
 from bulkmail.mail import Category, Fate, Reply, Stage
 from bulkmail.smtp import Closed, Settled, Slot, Transaction, TransactionOver
-from bulkmail.smtp.course import Course, Ending, out_of_step
+from bulkmail.smtp.settlement import Ending, RecipientSettlement, out_of_step
 
 STEPS = {"mail": [], "rcpt": ["250 s"], "data": ["250 s", "250 r"], "dot": ["250 s", "250 r", "354 go"]}
 
@@ -147,13 +147,13 @@ def test_421_at_one_recipient_is_the_answer_for_all_that_are_left(talk, pipelini
 
 
 def test_a_recipient_is_settled_once():
-    course = Course(Transaction("", ("a@x.example", "b@x.example"), b"\r\n"), reused=False)
+    settlement = RecipientSettlement(Transaction("", ("a@x.example", "b@x.example"), b"\r\n"), reused=False)
     reply = Reply(550, ("no",))
-    assert len(course.settle(1, Fate.REFUSED, Stage.RCPT, reply)) == 1
-    assert course.settle(1, Fate.REFUSED, Stage.RCPT, reply) == []
-    assert [e.index for e in course.settle_rest(Fate.ACCEPTED, Stage.DOT, reply)] == [0]
-    assert course.settle_rest(Fate.ACCEPTED, Stage.DOT, reply) == []
-    assert course.broken_off(Slot.DOT, Ending.GONE, "", asked=True, silent=True) == []
+    assert len(settlement.settle(1, Fate.REFUSED, Stage.RCPT, reply)) == 1
+    assert settlement.settle(1, Fate.REFUSED, Stage.RCPT, reply) == []
+    assert [e.index for e in settlement.settle_rest(Fate.ACCEPTED, Stage.DOT, reply)] == [0]
+    assert settlement.settle_rest(Fate.ACCEPTED, Stage.DOT, reply) == []
+    assert settlement.broken_off(Slot.DOT, Ending.GONE, "", asked=True, silent=True) == []
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_what_says_that_the_server_lost_its_place(reply, lost):
 
 
 def test_one_of_several_may_be_free():
-    course = Course(Transaction("", ("a@x.example", "b@x.example"), b"m\r\n"), reused=False)
-    (event,) = course.not_tried("lost", Category.PROTOCOL, 1)
+    settlement = RecipientSettlement(Transaction("", ("a@x.example", "b@x.example"), b"m\r\n"), reused=False)
+    (event,) = settlement.not_tried("lost", Category.PROTOCOL, 1)
     assert (event.index, event.fate, event.note) == (1, Fate.UNTRIED, "lost")
-    assert list(course.left) == [0]
+    assert list(settlement.left) == [0]
