@@ -27,14 +27,13 @@ class Shipment:
     ``refused``: the last one that was not, with its outcome; ``result``: what came of all that were not.
     """
 
-    __slots__ = ("accepted", "messages", "refused", "result", "unsettled")
+    accepted = False
+    refused: tuple[Message, Outcome] | None = None
+    result: TransactionResult | None = None
 
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages: list[Message | None] = list(messages)
         self.unsettled = len(messages)
-        self.accepted = False
-        self.refused: tuple[Message, Outcome] | None = None
-        self.result: TransactionResult | None = None
 
 
 class InFlight:
