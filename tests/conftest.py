@@ -29,6 +29,11 @@ from typing import Any, NoReturn
 
 import pytest
 import yaml
+from hypothesis import settings as hypothesis_settings
+
+hypothesis_settings.register_profile("quick", max_examples=10)
+if os.environ.get("BULKMAIL_TEST_QUICK") == "1":
+    hypothesis_settings.load_profile("quick")
 
 BIN = Path(sys.executable).parent
 RECEIVER = Path(__file__).parent / "receiver.py"
