@@ -136,13 +136,17 @@ class Suspension:
     def reached(self) -> None:
         """End the outage: a host of the site has answered, unless it answers to refuse us."""
         if not self.probing:
-            self.recovered()
+            self.end_outage()
 
     def recovered(self) -> None:
-        """End the outage: the site works again, or no recipient waits for it any more."""
+        """End the outage: a message was accepted, or the site judged a recipient instead of refusing us."""
         self.probing = False
         if self._state is SiteState.PROBING:
             self._move(SiteState.READY)
+        self.end_outage()
+
+    def end_outage(self) -> None:
+        """Forget since when the outage lasts: it is over, or no recipient waits for the site any more."""
         if self.since is not None:
             self._health.worked()
             self._facts.forget(self._site_key, FactKind.OUTAGE)

@@ -145,6 +145,8 @@ class OpenQueues:
         finally:
             self._routing -= 1
             self._room_again()
+        if self.queues.get(queue.id) is not queue:
+            return  # closed while it was routed: its campaign is not sent here any more
         if self._stopping or queue.run.withheld:
             self.close(queue)
         elif isinstance(site, RouteFailure):
@@ -170,8 +172,9 @@ class OpenQueues:
 
     def _forgive(self, lane: Lane) -> None:
         """End the outage of a lane without queues: its recipients go elsewhere, and none of them waits for it."""
-        if not self._supplies[lane].queues:
-            lane.suspension.recovered()
+        supply = self._supplies.get(lane)  # None: the lane was forgotten while its queue was routed again
+        if supply is not None and not supply.queues:
+            lane.suspension.end_outage()
 
     def _supply(self, site: Site) -> Supply:
         lane = self.lanes.get(site.key)
@@ -197,7 +200,8 @@ class OpenQueues:
 
     def close(self, queue: Queue) -> None:
         """Claim nothing more from a queue, unless it is found again."""
-        self.queues.pop(queue.id, None)
+        if self.queues.get(queue.id) is queue:
+            del self.queues[queue.id]
         if queue.lane is not None and queue.lane in self._supplies:
             self._supplies[queue.lane].queues.discard(queue)
         self._room_again()
@@ -226,7 +230,7 @@ class OpenQueues:
             lane.close_idle(lane.limits.idle)
             supply = self._supplies[lane]
             if not supply.queues and lane.retire():
-                lane.suspension.recovered()  # no recipient waits for it any more
+                lane.suspension.end_outage()  # no recipient waits for it any more
                 del self.lanes[key], self._supplies[lane]
                 self._wants.not_wanted(supply)
 

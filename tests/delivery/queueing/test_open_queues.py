@@ -107,3 +107,59 @@ def test_nothing_is_routed_to_a_lane_after_the_stop(one):
     queues.stop()
     waits.callback(None)
     assert (queues.queues, queues.lanes) == ({}, {})
+
+
+def held_route(one):
+    """Domains are routed only once the returned Deferred fires."""
+    waits = Deferred()
+
+    async def route(domain):
+        await waits
+        return one.site(domain)
+
+    one.feeder.open_queues._route_domain = route
+    return waits
+
+
+def test_a_queue_whose_lane_was_forgotten_while_it_was_routed_again_gets_a_new_lane(one):
+    """A resolver may take longer than a lane without work is kept."""
+    run, queues = opened(one, ["a.example"])
+    (queue,) = queues.queues.values()
+    first = queue.lane
+    run.withheld = True  # what is claimed goes back
+    one.run(1.0)
+    run.withheld = False
+    waits = held_route(one)
+    queues._suspension_over(queues.supply_of(first))
+    queues.forget_unused()
+    assert queues.lanes == {}
+    waits.callback(None)
+    (lane,) = queues.lanes.values()
+    assert queue.lane is lane is not first
+    assert list(queues.supply_of(lane).queues) == [queue]
+    one.until(lambda: run.complete, 60)
+
+
+def test_a_queue_that_was_closed_while_it_was_routed_supplies_nothing(one):
+    """Its campaign went to another machine meanwhile, and is over here."""
+    waits = held_route(one)
+    run, queues = opened(one, ["a.example"])
+    del one.feeder.runs[run.id]
+    assert queues.withdraw(run) == []
+    waits.callback(None)
+    one.run(1.0)
+    assert (queues.queues, queues.lanes, one.feeder.held) == ({}, {}, 0)
+
+
+def test_a_queue_that_was_opened_anew_while_it_was_routed_is_open_once(one):
+    waits = held_route(one)
+    run, queues = opened(one, ["a.example"])
+    (first,) = queues.queues.values()
+    queues.withdraw(run)
+    queues.open(first.id, run.id, "a.example")
+    waits.callback(None)
+    (second,) = queues.queues.values()
+    (lane,) = queues.lanes.values()
+    assert list(queues.supply_of(lane).queues) == [second]
+    queues.close(first)
+    assert list(queues.queues.values()) == [second]
