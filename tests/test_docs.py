@@ -25,6 +25,7 @@ from bulkmail.report import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Facts, summary
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import DEFAULT_LIMITS, FactKind, provider_table
 from bulkmail.tap import Options
+from tests.drawing import contracts, drawn, pictures
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -282,6 +283,37 @@ class TestEveryPage:
             index = ROOT / "docs" / "index.md"
             links = re.findall(r"\]\(([^)\s]+)\)", index.read_text(encoding="utf-8"))
             assert path in [index, *((index.parent / link).resolve() for link in links)]
+
+
+def test_the_floor_plan_is_drawn_from_the_contracts() -> None:
+    assert pictures() == {name: drawn(name) for name in contracts()}, "run scripts/draw"
+
+
+def test_every_room_is_described_with_its_floor() -> None:
+    floors = reversed(contracts()["floors"])
+    known = {module.removeprefix("bulkmail."): str(floor) for floor, layer in enumerate(floors) for module in layer}
+    lines = re.findall(r"^\| (\d+) \| (`[^|]*`) \|", page("docs/architecture.md"), flags=re.MULTILINE)
+    shown = {re.sub(r"/|\.py", "", room): floor for floor, rooms_ in lines for room in re.findall(r"`([^`]+)`", rooms_)}
+    assert shown == known
+
+
+def test_the_way_of_a_message_is_drawn_with_the_modules_of_the_list_in_their_order() -> None:
+    _, _, text = page("docs/architecture.md").partition("\n## How a recipient travels\n")
+    picture, _, listed = text.partition("\n## ")[0].partition("\n```\n")
+    in_list = [name.removesuffix(".py") for name in re.findall(r"`([\w/]+\.py)`", listed)]
+    drawn_names = re.findall(r"\b[a-z]+(?:/[a-z_]+)+\b|(?<=^ )reporter\b", picture, flags=re.MULTILINE)
+    assert len(drawn_names) > 20
+    assert not set(drawn_names) - set(in_list)
+    main = [found[1] for found in re.finditer(r"^.{36} ([a-z]+/[a-z_/]+)", picture, flags=re.MULTILINE)]
+    steps = [in_list.index(name) for name in main]
+    assert steps == sorted(steps)
+
+
+def test_the_glossary_has_a_word_once_and_in_order() -> None:
+    words = list(rows("docs/glossary.md"))
+    assert {"campaign", "recipient", "queue", "site", "provider", "lane", "claim", "settle"} <= set(words)
+    assert {"ambiguous", "lease", "share", "suspension"} <= set(words)
+    assert words == sorted(words)
 
 
 def test_the_readme_has_a_place_for_figures() -> None:
