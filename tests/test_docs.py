@@ -30,7 +30,7 @@ from tests.drawing import contracts, drawn, pictures
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/**/*.md", "changelog.d/*.md", "bench/**/*.md", "campaigns/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "changelog.d/*.md", "bench/**/*.md", "campaigns/**/*.md", "findings/*.md")
     for path in ROOT.glob(pattern)
     if not {"report", "rehearsal", "node_modules", ".cache"} & set(path.relative_to(ROOT).parts[:-1])
 )
