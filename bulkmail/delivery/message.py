@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bulkmail.delivery.run import Run
-from bulkmail.mail import AddressError, address_in
+from bulkmail.mail import local_in
 from bulkmail.spool import Claimed
 
 
@@ -45,8 +45,4 @@ class Message:
     @property
     def recipient(self) -> str:
         """The address for RCPT in its one form, the domain in A-labels."""
-        try:
-            local = address_in(self.claimed.email).local
-        except AddressError:  # stored by a version with other rules
-            local, _, _ = self.claimed.email.strip(" \t").rpartition("@")
-        return f"{local}@{self.domain}"
+        return f"{local_in(self.claimed.email)}@{self.domain}"

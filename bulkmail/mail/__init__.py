@@ -8,7 +8,16 @@ Never: waits, opens a file or a socket, reads a clock, keeps state.
 
 from __future__ import annotations
 
-from bulkmail.mail.address import Address, address_in, domain_key, parse_address, unguarded, unseen, without_invisible
+from bulkmail.mail.address import (
+    Address,
+    address_in,
+    domain_key,
+    local_in,
+    parse_address,
+    unguarded,
+    unseen,
+    without_invisible,
+)
 from bulkmail.mail.errors import AddressError, BulkmailError, OwnFault, Problem, Refused, UnitError
 from bulkmail.mail.identity import message_id, new_key, token
 from bulkmail.mail.lines import complete_lines, plain_lines
@@ -40,6 +49,7 @@ __all__ = [
     "complete_lines",
     "domain_key",
     "format_duration",
+    "local_in",
     "message_id",
     "new_key",
     "parse_address",

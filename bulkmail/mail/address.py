@@ -151,6 +151,21 @@ def address_in(cell: str) -> Address:
     return parse_address(unguarded(cell.partition(":::")[0] if '"' not in cell else cell))
 
 
+def local_in(cell: str) -> str:
+    """Return the local part of the address in a list's cell, as `address_in` finds it.
+
+    A cell that a version with other rules has stored may be no address now: then what stands before its last ``@``.
+    """
+    return plain[1] if (plain := _PLAIN(cell)) is not None else _unusual_local(cell)
+
+
+def _unusual_local(cell: str) -> str:
+    try:
+        return address_in(cell).local
+    except AddressError:
+        return cell.strip(" \t").rpartition("@")[0]
+
+
 def unguarded(cell: str) -> str:
     """``cell`` without the apostrophe that keeps a spreadsheet from running it as a formula."""
     return cell[1:] if _GUARDED.match(cell) else cell

@@ -9,6 +9,7 @@ from bulkmail.mail import (
     AddressError,
     address_in,
     domain_key,
+    local_in,
     parse_address,
     unguarded,
     unseen,
@@ -126,6 +127,11 @@ def test_smtputf8_is_needed_for_the_local_part_only() -> None:
 )
 def test_what_a_cell_of_a_list_means(cell: str, mailed: str) -> None:
     assert str(address_in(cell)) == mailed
+    assert local_in(cell) == mailed.rpartition("@")[0]
+
+
+def test_the_local_part_of_a_cell_that_is_no_address_any_more() -> None:
+    assert local_in(" bo\u00adb@example.com\t") == "bo\u00adb"
 
 
 def test_only_a_guarded_cell_loses_its_apostrophe() -> None:
