@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
 from bulkmail.shaping.codes import ADDRESS_CODES, BASIC, ENHANCED, SUBJECTS
-from bulkmail.shaping.phrases import PLAIN, VAGUE, Phrase, plain_words
+from bulkmail.shaping.phrases import NO_SERVER, PLAIN, VAGUE, Phrase, plain_words
 
 _ADDRESS = frozenset({Category.BAD_MAILBOX, Category.INACTIVE_MAILBOX, Category.BAD_DOMAIN})
 _STAGES = {Stage.DNS: Category.DNS, Stage.STARTTLS: Category.TLS, Stage.AUTH: Category.AUTHENTICATION}
@@ -144,12 +144,16 @@ def _judge(code: int, detail: str, text: str, stage: Stage, unnamed: Category, l
         if category in (None, Category.POLICY) and _greylisting(code, detail, text):
             category, signal = Category.GREYLISTED, "greylist"
         if category is None:
-            vague = _first(VAGUE, text, address=about_address)
+            # 521 in place of a greeting has one meaning, however it is worded: this host takes no mail (RFC 7504 3)
+            takes_no_mail = code == 521 and not lasting
+            vague = None if takes_no_mail else _first(VAGUE, text, address=about_address)
             # where no conversation came about, the stage says more than a bare 554
             by_code = _by_code(code, stage) if lasting else None
             category = vague.category if vague is not None else by_code or unnamed
     else:
-        category, signal = phrase.category, phrase.signal
+        # in place of a greeting it says that the host takes no mail: nothing of us, and nothing of a recipient
+        category = unnamed if phrase is NO_SERVER and not lasting else phrase.category
+        signal = phrase.signal
         transient = transient or phrase.transient
     if stage is Stage.MAIL and category in _ADDRESS:
         category = Category.INVALID_SENDER  # at MAIL the server has not heard of the recipient yet

@@ -91,6 +91,15 @@ _NOT_WELCOME = (
 # a connection that carried as many messages as the server takes on one
 ENOUGH = r"(?:messages?|mails?|transactions?|deliveries) (?:count )?(?:per|(?:in|on|for) this) (?:connection|session)"
 
+# a machine that is no mail server; in place of a conversation that tells of the host alone, not of a policy
+NO_SERVER = _say(
+    _C.POLICY,
+    r"\bno (?:smtp|mail|e-?mail)(?: \w+){0,2} (?:service|server|exchanger|here|only)\b|\bmx only",
+    r"(?:not|no) (?:an? |our )?(?:\w+ )?(?:mail ?-?exchanger|mail ?server|mail host|mx)\b",
+    r"(?:machine|host|server|system) (?:takes|accepts|receives|handles) no (?:e-?mail|mail|messages)",
+    r"mail service is not",
+)
+
 PLAIN: tuple[Phrase, ...] = (
     # greylisting, in the usual spellings and as postgrey, milter-greylist and sqlgrey word it
     _say(
@@ -104,11 +113,7 @@ PLAIN: tuple[Phrase, ...] = (
     # the address list was too long: the rest goes in a transaction of its own
     _say(_C.RATE_LIMITED, r"too many recipients", r"recipients? (?:count|limit) (?:exceeded|reached)", transient=True),
     # a connection that carried enough: open another one, no need to go slower
-    _say(
-        _C.RATE_LIMITED,
-        ENOUGH,
-        transient=True,
-    ),
+    _say(_C.RATE_LIMITED, ENOUGH, transient=True),
     # too many connections: Postfix, Exim, Outlook, GMX, QQ and 163; the French of Orange, the German of hosters
     _say(
         _C.RATE_LIMITED,
@@ -272,14 +277,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"\b(?:dynamic|dial-?up|residential) (?:\w+ )?(?:ip|address|range|host|line|pool)",
         r"direct (?:delivery|smtp|mail|connection)",
     ),
-    # a machine that is no mail server
-    _say(
-        _C.POLICY,
-        r"\bno (?:smtp|mail|e-?mail)(?: \w+){0,2} (?:service|server|exchanger|here|only)\b|\bmx only",
-        r"(?:not|no) (?:an? |our )?(?:\w+ )?(?:mail ?-?exchanger|mail ?server|mail host|mx)\b",
-        r"(?:machine|host|server|system) (?:takes|accepts|receives|handles) no (?:e-?mail|mail|messages)",
-        r"mail service is not",
-    ),
+    NO_SERVER,
     # it was a mailbox once
     _say(
         _C.INACTIVE_MAILBOX,
