@@ -255,11 +255,6 @@ def test_no_inline_callbacks() -> None:
     )
 
 
-# Modules that import each other in a circle today, imports under TYPE_CHECKING included. The list only gets shorter.
-KNOWN_CIRCLES = [
-    {"bulkmail.spool.pg_reader", "bulkmail.spool.reader"},
-]
-
 LANE = "bulkmail/delivery/lane/"
 # What changes a set or a queue in place.
 CHANGES = {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "pop", "popleft", "remove"}
@@ -301,12 +296,10 @@ def test_a_circle_is_found() -> None:
 
 
 def test_no_circles_of_modules() -> None:
-    found = circles(import_graph())
     check(
         "modules do not import each other in a circle, not even under TYPE_CHECKING",
-        [", ".join(sorted(circle)) for circle in found if not any(circle <= known for known in KNOWN_CIRCLES)],
+        [", ".join(sorted(circle)) for circle in circles(import_graph())],
     )
-    check("a circle that is gone or smaller leaves KNOWN_CIRCLES", [str(c) for c in KNOWN_CIRCLES if c not in found])
 
 
 def lane_writes(path: Path) -> Iterator[int]:

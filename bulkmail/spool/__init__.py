@@ -51,29 +51,32 @@ damage a file that two do).
 
 from __future__ import annotations
 
+from bulkmail.spool.address import has_password, public
 from bulkmail.spool.campaigns import ENDED, RUNNING
+from bulkmail.spool.contract import OneOfMany
 from bulkmail.spool.copying import copy_spool
 from bulkmail.spool.front import Spool
 from bulkmail.spool.intake import ENDED_BY
 from bulkmail.spool.journal import Journal, Journalled, read_journal
-from bulkmail.spool.leases import Leases
-from bulkmail.spool.opening import OneOfMany, open_spool
+from bulkmail.spool.maintenance import forget_sites
+from bulkmail.spool.opening import open_reader, open_spool
 from bulkmail.spool.place import estimate, free_bytes, in_use
-from bulkmail.spool.reader import Reader, Reading, open_reader
+from bulkmail.spool.postgres.leases import Leases
+from bulkmail.spool.reading import Reading
 from bulkmail.spool.rows import (
     Attempt,
     CampaignRow,
     Claimed,
     Recovered,
     Settlement,
+    SiteFact,
     campaign_of,
     number_of,
     pack,
     recipient_id,
 )
-from bulkmail.spool.shared import has_password, public
-from bulkmail.spool.sites import SiteFact, forget_sites
-from bulkmail.spool.store import SqliteStore
+from bulkmail.spool.sqlite.reader import Reader
+from bulkmail.spool.sqlite.store import SqliteStore
 from bulkmail.spool.stored import fingerprint
 
 __all__ = [

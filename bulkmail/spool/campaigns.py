@@ -6,12 +6,21 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bulkmail.spool.database import Statements
+from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import CampaignRow, id_range
 from bulkmail.spool.stored import restore, store, without_keys
 
+READY = "ready"
 RUNNING = "running"
 ENDED = frozenset({"finished", "cancelled"})
+_CHUNK = 10_000
+_REMOVED_AT_ONCE = (
+    "remove_queues",
+    "remove_totals",
+    "remove_reading",
+    "remove_snapshot",
+    "drop_input_files",
+)
 
 
 def campaign_row(row: Sequence[Any]) -> CampaignRow:
@@ -38,18 +47,10 @@ def campaign_row(row: Sequence[Any]) -> CampaignRow:
 
 
 class Campaigns:
-    """The part of the store that knows campaigns. Every method is one short transaction.
+    """The part of a store that knows campaigns, the same in every database; see `contract.CampaignStore`."""
 
-    ``keeps_keys``: whether the private DKIM keys stand in a campaign's content. Machines that help to send it have them
-    from there; where there are none, the settings have them at each start, and the content has their fingerprints.
-    """
-
-    keeps_keys = False
-
-    def __init__(self, database: Statements) -> None:
-        self._db = database
-        with self._db.transaction("begin_reading"):
-            self._running = {row[0] for row in self._db.execute("campaign_ids_in_state", (RUNNING,))}
+    _db: Statements
+    _tables: Tables
 
     def create_campaign(
         self,
@@ -62,32 +63,28 @@ class Campaigns:
         files: Iterable[tuple[str, Sequence[str]]],
         now: float,
         on_unknown: str = "retry",
-        state: str = "ready",
     ) -> CampaignRow:
-        """A new campaign. ``files``: (name, columns) of each input file. ``name`` must not be taken."""
-        values = (name, folder, state, key, json.dumps(digests), on_unknown, now)
+        """Make a campaign; see `contract.CampaignStore.create_campaign`."""
+        values = (name, folder, READY, key, json.dumps(digests), on_unknown, now)
         with self._db.transaction():
             identity: int = self._db.execute("create_campaign", values).fetchone()[0]
             self._db.execute("set_snapshot", (identity, self._content_stored(content)))
             self._set_files(identity, files)
-            row = campaign_row(self._db.execute("campaign_by_name", (name,)).fetchone())
-        if state == RUNNING:
-            self._running.add(identity)
-        return row
+            return campaign_row(self._db.execute("campaign_by_name", (name,)).fetchone())
 
     def campaign(self, name: str) -> CampaignRow | None:
-        """The campaign called ``name``."""
+        """Return the campaign called ``name``."""
         with self._db.transaction("begin_reading"):
             row = self._db.execute("campaign_by_name", (name,)).fetchone()
         return None if row is None else campaign_row(row)
 
     def campaigns(self) -> list[CampaignRow]:
-        """All of them, oldest first."""
+        """Return all campaigns, oldest first."""
         with self._db.transaction("begin_reading"):
             return [campaign_row(row) for row in self._db.execute("campaigns").fetchall()]
 
     def content(self, campaign_id: int) -> dict[str, Any]:
-        """The snapshot of everything that enters its messages. Raises LookupError."""
+        """Return the snapshot of everything that enters its messages. Raises LookupError."""
         with self._db.transaction("begin_reading"):
             row = self._db.execute("snapshot", (campaign_id,)).fetchone()
         if row is None:
@@ -96,7 +93,7 @@ class Campaigns:
         return content
 
     def import_state(self, campaign_id: int) -> Any:
-        """Where reading its input stands, as the last `add_rows` was told; None before the first."""
+        """Return where reading its input stands; see `contract.CampaignStore.import_state`."""
         with self._db.transaction("begin_reading"):
             row = self._db.execute("reading", (campaign_id,)).fetchone()
         return None if row is None else restore(row[0])
@@ -118,10 +115,10 @@ class Campaigns:
             self._set_files(campaign_id, files)
 
     def _content_stored(self, content: dict[str, Any]) -> bytes:
-        return store(content if self.keeps_keys else without_keys(content))
+        return store(content if self._tables.keeps_keys else without_keys(content))
 
     def _drop_keys(self, campaign_id: int) -> None:
-        """Within the transaction: nobody signs for it any more."""
+        """Within the transaction: leave only the fingerprints of the keys, for no machine signs for it any more."""
         row = self._db.execute("snapshot", (campaign_id,)).fetchone()
         if row is not None:
             self._db.execute("set_snapshot", (campaign_id, store(without_keys(restore(row[0])))))
@@ -129,30 +126,48 @@ class Campaigns:
     def _set_files(self, campaign_id: int, files: Iterable[tuple[str, Sequence[str]]]) -> None:
         rows = [(campaign_id, no, name, json.dumps(list(columns))) for no, (name, columns) in enumerate(files)]
         self._db.many("add_input_file", rows)
+        self._tables.prepare_numbers(campaign_id)
 
     def set_state(self, campaign_id: int, state: str, now: float, *, exit_status: int | None = None) -> None:
-        """Only rows of a campaign that is ``running`` are claimed; started_at and ended_at follow the state."""
+        """Change the state; see `contract.CampaignStore.set_state`."""
         values = {"state": state, "now": now, "ended": state in ENDED, "exit_status": exit_status, "id": campaign_id}
         with self._db.transaction():
-            self._db.execute("set_state", values)
-        if state == RUNNING:
-            self._running.add(campaign_id)
-        else:
-            self._running.discard(campaign_id)
+            self._tables.set_state(values)
+            if self._tables.keeps_keys and state in ENDED:
+                self._drop_keys(campaign_id)
+
+    def remove_campaign(self, campaign_id: int, limit: int = _CHUNK) -> bool:
+        """Remove about ``limit`` rows of a campaign; see `contract.CampaignStore.remove_campaign`."""
+        with self._db.transaction("begin_reading"):
+            claimed = self._tables.still_claimed(campaign_id)
+        if claimed:
+            raise ValueError(f"campaign {campaign_id} is being sent; stop it first")
+        low, high = id_range(campaign_id)
+        self.set_state(campaign_id, "removing", 0.0)
+        with self._db.transaction():
+            self._db.execute("remove_claims", (campaign_id,))
+            for query in ("remove_due", "remove_attempts", "remove_outcomes", "remove_recipients"):
+                if self._db.execute(query, (low, high, limit)).rowcount == limit:
+                    return False
+            for query in _REMOVED_AT_ONCE:
+                self._db.execute(query, (campaign_id,))
+            self._tables.drop_numbers(campaign_id)
+            self._db.execute("remove_campaign", (campaign_id,))
+        return True
 
     def save_report_position(self, campaign_id: int, position: object) -> None:
-        """Remember how far the report's files are known good; JSON data."""
+        """Store up to where the report's files are known good; JSON data."""
         with self._db.transaction():
             self._db.execute("set_report_position", (json.dumps(position), campaign_id))
 
     def attempts_after(self, campaign_id: int, attempt_id: int) -> int:
-        """How many attempts of a campaign came after this one; 0: how many there are."""
+        """Count a campaign's attempts behind this one; 0: all of them."""
         low, high = id_range(campaign_id)
         with self._db.transaction("begin_reading"):
             found: int = self._db.execute("count_attempts", (max(low, attempt_id), high)).fetchone()[0]
         return found
 
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
-        """``{(provider, status, category): count}``; all rows read so far, pending ones included."""
+        """Return ``{(provider, status, category): count}``; all rows read so far, pending ones included."""
         with self._db.transaction("begin_reading"):
             return {tuple(row[:3]): row[3] for row in self._db.execute("totals", (campaign_id,)).fetchall()}

@@ -2,9 +2,10 @@
 
 Ids stay what they are, so Message-IDs and tokens do too. Large tables are copied page by page in the order of their
 keys, each page a transaction: a copy that was broken off goes on behind the last row that is there. It is sure to be of
-one state: nobody may have either spool in use, and a print of the source, taken when the copy began, must still be the
+one state: no process may have either spool in use, and figures of the source, read when the copy began, must be the
 same at its end. Then the source says where it has gone, and cannot be sent from any more: two spools with the same
-recipients would mail everybody twice. Until the end the target says that it is not whole, and cannot be used either.
+recipients would send every message twice. Until the end the target says that it is not whole, and cannot be used
+either.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from bulkmail.mail import BulkmailError, Problem, Refused
-from bulkmail.spool.database import DATABASE, Statements, open_database
+from bulkmail.mail import BulkmailError
+from bulkmail.spool.address import is_shared, postgres, public
+from bulkmail.spool.contract import COPYING, MOVED, Statements
 from bulkmail.spool.place import Lock, prepare
-from bulkmail.spool.queries import SQL
 from bulkmail.spool.scrubbing import TO_SCRUB
-from bulkmail.spool.shared import is_shared, postgres, public
+from bulkmail.spool.sqlite.database import DATABASE, SQL, open_database
 
-MOVED, COPYING = "moved_to", "copy_of"
 _PAGE = 5000
 _CAMPAIGN = (
     "name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done, "
@@ -52,12 +52,12 @@ _SMALL = (
 class Side:
     """One of the two spools: the same questions to each."""
 
-    def __init__(self, place: str, database: Any) -> None:
-        self.place = public(place)
+    def __init__(self, address: str, database: Any) -> None:
+        self.shown = public(address)
         self.database: Statements = database
-        self.shared = is_shared(place)
+        self.shared = is_shared(address)
         self._database = database
-        self._sql = postgres("pg_database").SQL if self.shared else SQL
+        self._sql = postgres("database").SQL if self.shared else SQL
 
     def ask(self, name: str, values: Sequence[Any] = (), **parts: str) -> list[tuple[Any, ...]]:
         """The rows of a query, its names filled in."""
@@ -87,12 +87,14 @@ class Side:
         return "" if row is None else str(row[0])
 
     def print(self) -> str:
-        """What changes when anybody uses it."""
+        """Return figures that change with every use of it."""
         return json.dumps(sorted(map(list, self.ask("copy_print")), key=str))
 
 
-def copy_spool(source: str, target: str, told: Callable[[str], None]) -> int:
-    """Copy everything; how many recipients there are now. ``told`` hears how far it is. Raises BulkmailError."""
+def copy_spool(source: str, target: str, progress: Callable[[str], None]) -> int:
+    """Copy everything; return how many recipients the copy has. ``progress`` gets lines of text. Raises
+    BulkmailError.
+    """
     if os.path.realpath(source) == os.path.realpath(target):
         raise BulkmailError("a spool cannot be copied onto itself")
     if not is_shared(source) and not os.path.exists(os.path.join(source, DATABASE)):
@@ -101,7 +103,7 @@ def copy_spool(source: str, target: str, told: Callable[[str], None]) -> int:
         old, new = _open(source, stack), _open(target, stack)
         print_ = _begin(old, new)
         for table, key, columns, limit in _LARGE:
-            _copy_large(old, new, table, key, f"{key}, {columns}", limit, told)
+            _copy_large(old, new, table, key, f"{key}, {columns}", limit, progress)
         for table, columns in _SMALL:
             _replace(new, table, columns, old.ask("copy_all", table=table, columns=columns))
         totals = old.ask("copy_totals")
@@ -114,9 +116,9 @@ def copy_spool(source: str, target: str, told: Callable[[str], None]) -> int:
         else:
             _replace(new, "total", "campaign_id, provider, status, category, count", totals)
         if not old.print() == new.print() == print_:
-            raise BulkmailError(f"{old.place} was changed while it was copied; empty {new.place}, and begin anew")
+            raise BulkmailError(f"{old.shown} was changed while it was copied; empty {new.shown}, and begin anew")
         with old.database.transaction():
-            old.database.execute("set_meta", (MOVED, new.place))
+            old.database.execute("set_meta", (MOVED, new.shown))
         with new.database.transaction():
             if not new.shared:
                 new.database.execute("set_meta", (TO_SCRUB, "1"))  # keys, which a shared spool has
@@ -124,16 +126,16 @@ def copy_spool(source: str, target: str, told: Callable[[str], None]) -> int:
         return sum(int(row[4]) for row in new.ask("copy_print") if row[0] == "campaign")
 
 
-def _open(place: str, stack: ExitStack) -> Side:
-    if is_shared(place):
-        side = Side(place, postgres("pg_database").open_database(place))
+def _open(address: str, stack: ExitStack) -> Side:
+    if is_shared(address):
+        side = Side(address, postgres("database").open_database(address))
         stack.callback(side.database.close)
         if side.ask("copy_busy")[0][0]:
-            raise BulkmailError(f"{side.place} is in use by a machine; stop all of them first")
+            raise BulkmailError(f"{side.shown} is in use by a machine; stop all of them first")
         return side
-    prepare(place)
-    stack.callback(Lock(place).release)
-    side = Side(place, open_database(os.path.join(place, DATABASE)))
+    prepare(address)
+    stack.callback(Lock(address).release)
+    side = Side(address, open_database(os.path.join(address, DATABASE)))
     stack.callback(side.database.close)
     return side
 
@@ -143,26 +145,26 @@ def _begin(old: Side, new: Side) -> str:
     found = old.print()
     if any(row[0] == "claim" and row[4] for row in json.loads(found)):
         raise BulkmailError(
-            f"{old.place} has messages that were being sent when it was stopped; start bulkmail on it, stop it with "
+            f"{old.shown} has messages that were being sent when it was stopped; start bulkmail on it, stop it with "
             "one signal, and copy it then"
         )
     moved, known = old.meta(MOVED), new.meta(COPYING)
-    if moved not in ("", new.place):
-        raise BulkmailError(f"{old.place} was copied to {moved} already; use that one")
-    if known and json.loads(known) != [old.place, found]:
+    if moved not in ("", new.shown):
+        raise BulkmailError(f"{old.shown} was copied to {moved} already; use that one")
+    if known and json.loads(known) != [old.shown, found]:
         raise BulkmailError(
-            f"{new.place} is an unfinished copy of something else, or of an earlier state; empty it first"
+            f"{new.shown} is an unfinished copy of something else, or of an earlier state; empty it first"
         )
     if not known:
         if new.ask("copy_last", table="campaign", key="id")[0][0] is not None:
-            raise BulkmailError(f"{new.place} is not empty; copy into a new one")
+            raise BulkmailError(f"{new.shown} is not empty; copy into a new one")
         with new.database.transaction():
-            new.database.execute("set_meta", (COPYING, json.dumps([old.place, found])))
+            new.database.execute("set_meta", (COPYING, json.dumps([old.shown, found])))
     return found
 
 
 def _copy_large(
-    old: Side, new: Side, table: str, key: str, columns: str, limit: int, told: Callable[[str], None]
+    old: Side, new: Side, table: str, key: str, columns: str, limit: int, progress: Callable[[str], None]
 ) -> None:
     after = new.ask("copy_last", table=table, key=key)[0][0]
     after = -1 if after is None else after
@@ -173,8 +175,8 @@ def _copy_large(
         after = rows[-1][0]
         copied += len(rows)
         if copied % (20 * _PAGE) == 0:
-            told(f"{table}: {copied:,} rows")
-    told(f"{table}: {copied:,} rows, done")
+            progress(f"{table}: {copied:,} rows")
+    progress(f"{table}: {copied:,} rows, done")
 
 
 def _replace(new: Side, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -185,12 +187,3 @@ def _replace(new: Side, table: str, columns: str, rows: Sequence[Sequence[Any]])
 
 def _clean(value: Any) -> Any:
     return value.replace("\0", "␀") if isinstance(value, str) and "\0" in value else value
-
-
-def check_whole(database: Statements, place: str) -> None:
-    """Raise Refused for a spool that has been copied elsewhere, or that is a copy and not whole."""
-    moved = database.execute("meta", (MOVED,)).fetchone()
-    if moved is not None:
-        raise Refused([Problem(public(place), 0, 0, f"was copied to {moved[0]}; use that one")])
-    if database.execute("meta", (COPYING,)).fetchone() is not None:
-        raise Refused([Problem(public(place), 0, 0, "is an unfinished copy; run `bulkmail spool copy` again")])

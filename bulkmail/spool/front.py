@@ -8,23 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bulkmail.mail import OwnFault
+from bulkmail.spool.contract import Store
 from bulkmail.spool.journal import Journal
 from bulkmail.spool.outcomes import Outcomes
 from bulkmail.spool.place import Lock
+from bulkmail.spool.postgres.leases import Leases
 from bulkmail.spool.rows import Claimed, Recovered, Settlement
-from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
-
-if TYPE_CHECKING:
-    from bulkmail.spool.leases import Leases
-    from bulkmail.spool.pg_store import PostgresStore
 
 _log = Logger("bulkmail")
 
@@ -33,8 +30,8 @@ T = TypeVar("T")
 Asked = tuple[int, int, Deferred[list[Claimed]]]
 
 
-def _in_writer(method: Callable[Concatenate[SqliteStore, P], T]) -> Callable[Concatenate[Spool, P], Deferred[T]]:
-    """The store's method of that name, run in the writer thread."""
+def _in_writer(method: Callable[Concatenate[Store, P], T]) -> Callable[Concatenate[Spool, P], Deferred[T]]:
+    """Return the store's method of that name, run in the writer thread."""
     name = method.__name__
 
     @wraps(method)
@@ -51,12 +48,12 @@ class Spool:
 
     ``journal`` is for the event loop's thread only. ``recovered`` says what the start found. ``on_fault`` is called
     with an OwnFault when outcomes cannot be written, and with None when they can again. ``leases``: which destinations
-    are ours, where several machines share the spool; None where nobody else does.
+    are ours, where several machines share the spool; else None.
     """
 
     def __init__(
         self,
-        store: SqliteStore | PostgresStore,
+        store: Store,
         journal: Journal,
         writer: Writer,
         reactor: Reactor,
@@ -80,34 +77,34 @@ class Spool:
         self._asked: list[Asked] = []
         self._claiming = False
 
-    create_campaign = _in_writer(SqliteStore.create_campaign)
-    campaign = _in_writer(SqliteStore.campaign)
-    campaigns = _in_writer(SqliteStore.campaigns)
-    content = _in_writer(SqliteStore.content)
-    import_state = _in_writer(SqliteStore.import_state)
-    update_content = _in_writer(SqliteStore.update_content)
-    set_state = _in_writer(SqliteStore.set_state)
-    remove_campaign = _in_writer(SqliteStore.remove_campaign)
-    save_report_position = _in_writer(SqliteStore.save_report_position)
-    attempts_after = _in_writer(SqliteStore.attempts_after)
-    totals = _in_writer(SqliteStore.totals)
-    add_rows = _in_writer(SqliteStore.add_rows)
-    held_back = _in_writer(SqliteStore.held_back)
-    settle_held = _in_writer(SqliteStore.settle_held)
-    backlog = _in_writer(SqliteStore.backlog)
-    due_queues = _in_writer(SqliteStore.due_queues)
-    bring_forward = _in_writer(SqliteStore.bring_forward)
-    next_due = _in_writer(SqliteStore.next_due)
-    cancel_rows = _in_writer(SqliteStore.cancel_rows)
-    site_facts = _in_writer(SqliteStore.site_facts)
-    remember = _in_writer(SqliteStore.remember)
+    create_campaign = _in_writer(Store.create_campaign)
+    campaign = _in_writer(Store.campaign)
+    campaigns = _in_writer(Store.campaigns)
+    content = _in_writer(Store.content)
+    import_state = _in_writer(Store.import_state)
+    update_content = _in_writer(Store.update_content)
+    set_state = _in_writer(Store.set_state)
+    remove_campaign = _in_writer(Store.remove_campaign)
+    save_report_position = _in_writer(Store.save_report_position)
+    attempts_after = _in_writer(Store.attempts_after)
+    totals = _in_writer(Store.totals)
+    add_rows = _in_writer(Store.add_rows)
+    held_back = _in_writer(Store.held_back)
+    settle_held = _in_writer(Store.settle_held)
+    backlog = _in_writer(Store.backlog)
+    due_queues = _in_writer(Store.due_queues)
+    bring_forward = _in_writer(Store.bring_forward)
+    next_due = _in_writer(Store.next_due)
+    cancel_rows = _in_writer(Store.cancel_rows)
+    site_facts = _in_writer(Store.site_facts)
+    remember = _in_writer(Store.remember)
 
     def __repr__(self) -> str:
         return f"<Spool unsettled={self.unsettled} fault={self.fault}>"
 
     @property
     def unsettled(self) -> int:
-        """Outcomes and rows given back that are not durable yet: the back-pressure figure."""
+        """How many outcomes and rows given back are not durable yet: the back-pressure figure."""
         return len(self._outcomes)
 
     @property
@@ -118,7 +115,7 @@ class Spool:
         return self._outcomes.fault
 
     def claim(self, queue_id: int, limit: int) -> Deferred[list[Claimed]]:
-        """Up to ``limit`` rows of a queue, ours from now on and durably so. Fails with OwnFault."""
+        """Claim up to ``limit`` rows of a queue; fires with them when the claim is durable. Fails with OwnFault."""
         if self.fault is not None:
             return fail(self.fault)
         if self._closed:
@@ -135,14 +132,14 @@ class Spool:
         return fail(OwnFault("the spool is closed")) if self._closed else self._outcomes.add((settlement,))
 
     def note(self, settlement: Settlement) -> None:
-        """`settle`, and nobody waits for it: nearly every message ends so. What is wrong with it is logged."""
+        """`settle` without a Deferred, as nearly every message ends; a settlement that contradicts itself is logged."""
         if self._closed:
             _log.error("an outcome came when the spool was closed, and is not stored", item=settlement)
         else:
             self._outcomes.note(settlement)
 
     def release(self, rows: Iterable[int | Claimed], next_at: float = 0.0) -> Deferred[None]:
-        """Give claimed rows back untouched, due at ``next_at``; fires when that is durable."""
+        """Give claimed rows back without a charge, due at ``next_at``; fires when that is durable."""
         if self._closed:
             return fail(OwnFault("the spool is closed"))
         return self._outcomes.add([(row if isinstance(row, int) else row.id, next_at) for row in rows])

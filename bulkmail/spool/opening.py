@@ -1,6 +1,6 @@
 """Opening the spool: lock, database, journal, recovery, in that order, in the writer's thread.
 
-What is particular to a shared one is in `pg_opening`.
+Here alone it is chosen which database a spool is in. What is particular to a shared one is in `postgres.opening`.
 """
 
 from __future__ import annotations
@@ -8,47 +8,32 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import Any
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.shaping import RetrySettings
-from bulkmail.spool.copying import check_whole
-from bulkmail.spool.database import DATABASE, refused
+from bulkmail.spool.address import is_shared, postgres
+from bulkmail.spool.contract import OneOfMany, Store, check_whole, refused
 from bulkmail.spool.front import Spool
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.place import Lock, boot_id, prepare
+from bulkmail.spool.postgres.leases import Leases
+from bulkmail.spool.reading import Reading
 from bulkmail.spool.rows import Recovered
-from bulkmail.spool.shared import is_shared, postgres
-from bulkmail.spool.store import SqliteStore
+from bulkmail.spool.sqlite.database import DATABASE
+from bulkmail.spool.sqlite.reader import Reader
+from bulkmail.spool.sqlite.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
-
-if TYPE_CHECKING:
-    from bulkmail.spool.leases import Leases
-    from bulkmail.spool.pg_store import PostgresStore
 
 JOURNAL = "journal"
 
-Store = Union[SqliteStore, "PostgresStore"]
 Make = Callable[[Journalled], Store]
-Attach = Callable[[Any, Writer], "Leases | None"]
-
-
-class OneOfMany(NamedTuple):
-    """What a machine needs beside a shared spool's address.
-
-    ``folder``: its own, for its journal and its identity. ``name``: what the others call it. ``lease``: the seconds
-    after which they go on without it when it is not heard of.
-    """
-
-    folder: str
-    name: str
-    lease: float
-    monotonic: Callable[[], float]
+Attach = Callable[[Any, Writer], Leases | None]
 
 
 async def open_spool(
-    place: str,
+    address: str,
     reactor: Reactor,
     *,
     clock: Callable[[], float],
@@ -57,19 +42,19 @@ async def open_spool(
     boot: Callable[[], str] = boot_id,
     machine: OneOfMany | None = None,
 ) -> Spool:
-    """Lock, open and recover the spool in the directory ``place``, making it when there is none.
+    """Lock, open and recover the spool in the folder ``address``, making it when there is none.
 
     ``clock`` is the wall clock; ``retry`` says when an ambiguous message is tried again. Starts the writer thread:
-    not before the process has daemonised. Raises Refused (in use, damaged, newer) or OwnFault. Where ``place`` is the
-    address of a database, others may use it too, and ``machine`` says who we are.
+    not before the process has daemonised. Raises Refused (in use, damaged, newer) or OwnFault. Where ``address``
+    is a database's, other machines may use it too, and ``machine`` says which of them this is.
     """
     make: Make
     attach: Attach
-    folder, make, attach = place, partial(_sqlite, place), _nobody_else
-    if is_shared(place):
+    folder, make, attach = address, partial(_sqlite, address), _no_leases
+    if is_shared(address):
         assert machine is not None
         folder = machine.folder
-        make, attach = postgres("pg_opening").shared(place, machine, boot(), reactor, on_fault)
+        make, attach = postgres("opening").shared(address, machine, boot(), reactor, on_fault)
     writer = Writer(reactor)
     try:
         opened = await writer.call(partial(open_all, folder, boot(), retry, clock(), make))
@@ -124,5 +109,12 @@ def _sqlite(directory: str, journalled: Journalled) -> SqliteStore:
     return store
 
 
-def _nobody_else(_store: Store, _writer: Writer) -> None:
-    """A spool in a folder has no leases."""
+def _no_leases(_store: Store, _writer: Writer) -> None:
+    """Attach nothing: a spool in a folder has no leases."""
+
+
+def open_reader(address: str) -> Reading:
+    """Return a reader of the spool in a folder, or at a ``postgresql://`` address. Raises Refused."""
+    if not is_shared(address):
+        return Reader(address)
+    return postgres("reader").PostgresReader(address)  # type: ignore[no-any-return]

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bulkmail.mail import OwnFault
+from bulkmail.spool.contract import OutcomeStore
 from bulkmail.spool.journal import Journal
 from bulkmail.spool.rows import Settlement
-from bulkmail.spool.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
-
-if TYPE_CHECKING:
-    from bulkmail.spool.pg_store import PostgresStore
 
 _log = Logger("bulkmail")
 
@@ -41,7 +38,7 @@ class Outcomes:
 
     def __init__(
         self,
-        store: SqliteStore | PostgresStore,
+        store: OutcomeStore,
         journal: Journal,
         writer: Writer,
         reactor: Reactor,
@@ -75,7 +72,7 @@ class Outcomes:
         return done
 
     def note(self, item: Item) -> None:
-        """Take this one; nobody waits for it."""
+        """Take this one, without a Deferred."""
         self._buffer.append((item, None))
         self._plan()
 
@@ -168,7 +165,7 @@ class Outcomes:
             self._on_fault(fault)
 
 
-def settle_all(store: SqliteStore | PostgresStore, items: Sequence[Item]) -> dict[int, Exception]:
+def settle_all(store: OutcomeStore, items: Sequence[Item]) -> dict[int, Exception]:
     """In the writer thread: store these; the ones wrong in themselves are left out and returned. Raises OwnFault."""
     try:
         _settle(store, items)
@@ -187,6 +184,6 @@ def settle_all(store: SqliteStore | PostgresStore, items: Sequence[Item]) -> dic
     return {}
 
 
-def _settle(store: SqliteStore | PostgresStore, items: Sequence[Item]) -> None:
+def _settle(store: OutcomeStore, items: Sequence[Item]) -> None:
     settlements = [item for item in items if isinstance(item, Settlement)]
     store.settle(settlements, [item for item in items if not isinstance(item, Settlement)])

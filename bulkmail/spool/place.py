@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 
 from bulkmail.mail import OwnFault
-from bulkmail.spool.database import refused
+from bulkmail.spool.contract import refused
 
 # SQLite's log is shared memory between processes: not across machines, and these give no such promise.
 _NETWORK = frozenset({
@@ -47,7 +47,7 @@ class Lock:
 
 
 def in_use(directory: str) -> str:
-    """The process that has the spool open, ``""`` when nobody has. Takes nothing that it keeps."""
+    """Return the process that has the spool open, ``""`` when none has. The lock is not kept."""
     try:
         descriptor = os.open(os.path.join(directory, "lock"), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

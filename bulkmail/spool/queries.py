@@ -41,6 +41,3 @@ def read_queries(folder: str) -> tuple[Mapping[str, str], tuple[tuple[int, str],
             raise ValueError(f"two queries are called {', '.join(sorted(double))}")
         named |= found
     return named, tuple(sorted(numbered))
-
-
-SQL, MIGRATIONS = read_queries("sql")

@@ -13,20 +13,21 @@ from typing import Any, NamedTuple
 
 from bulkmail.mail import Status
 
-_BITS = 40
-_MASK = (1 << _BITS) - 1
+ROW_BITS = 40
+"""An id is its campaign's, shifted by so many bits, and the number of the row or the attempt."""
+_MASK = (1 << ROW_BITS) - 1
 _STATUSES = frozenset(str(status) for status in Status)
 _WAITING = frozenset(str(status) for status in Status if not status.final)
 
 
 def recipient_id(campaign_id: int, number: int) -> int:
     """The id of input row ``number`` (counted from 1 over all files) of a campaign."""
-    return campaign_id << _BITS | number
+    return campaign_id << ROW_BITS | number
 
 
 def campaign_of(identity: int) -> int:
     """The campaign a recipient id, or an attempt id, belongs to."""
-    return identity >> _BITS
+    return identity >> ROW_BITS
 
 
 def number_of(identity: int) -> int:
@@ -36,7 +37,7 @@ def number_of(identity: int) -> int:
 
 def id_range(campaign_id: int) -> tuple[int, int]:
     """The lowest and highest id a campaign's rows can have."""
-    return campaign_id << _BITS, campaign_id << _BITS | _MASK
+    return campaign_id << ROW_BITS, campaign_id << ROW_BITS | _MASK
 
 
 def pack(value: Any) -> bytes:
@@ -47,6 +48,20 @@ def pack(value: Any) -> bytes:
 def unpack(data: bytes) -> Any:
     """What ``pack`` was given. Raises ValueError, EOFError or TypeError when these are no such bytes."""
     return marshal.loads(data)  # noqa: S302 - our own journal: a file of mode 0600, with check sums
+
+
+InputRow = tuple[int, int, int, str, str, str, str, str]
+"""A row as the reading of the input gives it: n, file_no, row_in_file, email, domain, fields, verdict, note."""
+
+
+class SiteFact(NamedTuple):
+    """A fact of a site. Times are epoch seconds; it is not to be believed from ``expires_at`` on."""
+
+    site: str
+    fact: str
+    value: float
+    learned_at: float
+    expires_at: float
 
 
 class Claimed(NamedTuple):
@@ -148,8 +163,8 @@ class Settlement(NamedTuple):
         return settlement._replace(attempt=Attempt(*settlement.attempt))
 
 
-class Held(NamedTuple):
-    """What the writer keeps in mind of a claimed recipient: all of its outcome that a settlement builds upon."""
+class ClaimState(NamedTuple):
+    """What the writer keeps in memory of a claimed recipient: all of its outcome that a settlement builds upon."""
 
     claim_id: int  # 0: it came out of `due`
     queue_id: int
@@ -164,7 +179,7 @@ class Held(NamedTuple):
     doubt: int
 
     @classmethod
-    def new(cls, claim_id: int, queue_id: int, date: float) -> Held:
+    def new(cls, claim_id: int, queue_id: int, date: float) -> ClaimState:
         """A recipient that was never tried."""
         return cls(claim_id, queue_id, date, 0, 0.0, "pending", "", "", None, 0, 0)
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable
 
-from bulkmail.mail import OwnFault
 from bulkmail.spool.campaigns import ENDED
-from bulkmail.spool.database import Database, Statements
+from bulkmail.spool.contract import Statements
 from bulkmail.spool.stored import restore, store, without_keys
 
 TO_SCRUB = "keys to take out"
 """The name in `meta` of what is left to be done: a migration sets it, and a copy into a folder."""
 
 
-def scrub(database: Statements, *, ended_only: bool) -> None:
+def scrub(database: Statements, *, ended_only: bool, rewrite: Callable[[], None] = lambda: None) -> None:
     """Replace keys by their fingerprints, and rewrite what is of an old format, where that was not done yet.
 
-    ``ended_only``: campaigns that are not ended keep theirs. What breaks it off, the next start begins again. Raises
+    ``ended_only``: campaigns that are not ended keep theirs. ``rewrite``: called before the end, where free pages of a
+    file may still hold them. What breaks it off, the next start begins again. Raises
     OwnFault.
     """
     if database.execute("meta", (TO_SCRUB,)).fetchone() is None:
@@ -31,11 +31,6 @@ def scrub(database: Statements, *, ended_only: bool) -> None:
             reading = database.execute("reading", (campaign_id,)).fetchone()
             if reading is not None:
                 database.execute("set_reading", (campaign_id, store(restore(reading[0]))))
-    if isinstance(database, Database):
-        try:
-            database.execute("vacuum")
-            database.execute("checkpoint").fetchall()
-        except sqlite3.Error as error:
-            raise OwnFault(f"the spool {database.path} could not be rewritten without old keys ({error})") from error
+    rewrite()
     with database.transaction():
         database.execute("drop_meta", (TO_SCRUB,))

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections import Counter
 from queue import SimpleQueue
 from types import SimpleNamespace
@@ -9,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from twisted.internet.task import Clock
 
-from bulkmail.spool import Attempt, Settlement, SqliteStore
-from bulkmail.spool.journal import Journalled
+from bulkmail.shaping import RetryPlan
+from bulkmail.spool import Attempt, Journal, Journalled, Settlement, SqliteStore, read_journal
 
 
 class PumpedReactor(Clock):
@@ -148,9 +151,53 @@ def check_laws(store):
     for counts in asked(store, sql):
         assert counts[:3] == counts[3:]
     claimed = {identity for identity, place in places.items() if place == "claimed"}
-    assert claimed == set(store._held)
-    assert {claim for (claim,) in asked(store, "SELECT id FROM claim")} == set(store._open_claims)
+    assert claimed == set(store.booking.claimed)
+    assert {claim for (claim,) in asked(store, "SELECT id FROM claim")} == set(store.booking.open_claims)
     return places
+
+
+UNKNOWN_AFTER = 900.0
+
+
+class Life:
+    """A spool on disk, or in PostgreSQL, whose process may die at any time."""
+
+    def __init__(self, kit, dsn=None):
+        self.kit = kit
+        self.dsn = dsn
+        self.directory = tempfile.mkdtemp()
+        self.boot = "boot-1"
+        self.now = 10_000.0
+        self.start()
+
+    def start(self):
+        self.store = self.open()
+        journalled = read_journal(os.path.join(self.directory, "journal"))
+        self.journal = Journal.open(os.path.join(self.directory, "journal"), segment_bytes=300)
+        self.recovered = self.store.recover(journalled, self.boot, RetryPlan(unknown_after=UNKNOWN_AFTER), self.now)
+        self.journal.drop_older()
+
+    def open(self):
+        if self.dsn is not None:
+            return self.kit.open_postgres(self.dsn, boot=self.boot)
+        return SqliteStore(os.path.join(self.directory, "spool.sqlite3"))
+
+    def vanish(self):
+        database = self.store.database
+        (database if self.dsn is not None else database._connection).close()
+
+    def die(self, *, reboot=False):
+        """Nothing is flushed, released or tidied up; only what was committed or journalled is there again."""
+        self.journal.close()
+        self.vanish()
+        if reboot:
+            self.boot += "'"
+        self.start()
+
+    def end(self):
+        self.journal.close()
+        self.store.close()
+        shutil.rmtree(self.directory)
 
 
 FULL = "full|read-only"
@@ -184,6 +231,7 @@ def with_options(store, more):
 def kit(until):
     return SimpleNamespace(
         until=until,
+        Life=Life,
         row=row,
         campaign=campaign,
         outcome=outcome,
@@ -199,7 +247,7 @@ def kit(until):
 
 
 def open_postgres(dsn, identity="machine-1", boot="boot-1", **more):
-    from bulkmail.spool.pg_store import PostgresStore
+    from bulkmail.spool.postgres.store import PostgresStore
 
     return PostgresStore(dsn, identity=identity, name=identity, boot=boot, **more)
 
@@ -245,3 +293,10 @@ def raw():
     yield connect
     for connection in opened:
         connection.close()
+
+
+@pytest.fixture(params=["file", "postgres"])
+def life(kit, request):
+    made = Life(kit, request.getfixturevalue("pg_server").fresh() if request.param == "postgres" else None)
+    yield made
+    made.end()

@@ -7,7 +7,7 @@ import pytest
 from bulkmail.mail import BulkmailError, OwnFault, Refused
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import SiteFact, SqliteStore, copy_spool, copying, open_reader
-from bulkmail.spool.copying import check_whole
+from bulkmail.spool.contract import check_whole
 from bulkmail.spool.opening import open_all
 
 TABLES = ("campaign", "queue", "recipient", "due", "outcome", "attempt", "snapshot", "reading", "input_file",

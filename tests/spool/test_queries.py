@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import bulkmail.spool
-from bulkmail.spool.queries import MIGRATIONS, SQL, split_queries
+from bulkmail.spool.queries import split_queries
+from bulkmail.spool.sqlite.database import MIGRATIONS, SQL
 
 ROOM = Path(bulkmail.spool.__file__).parent
-MODULES = [path for path in ROOM.glob("*.py") if not path.name.startswith(("pg_", "leases"))]  # test_pg_database.py
+MODULES = [*ROOM.glob("*.py"), *ROOM.glob("sqlite/*.py")]  # for the others: postgres/test_database.py
 
 
 def test_named_blocks_are_split_and_comments_dropped():

@@ -4,8 +4,8 @@ import marshal
 import os
 
 from bulkmail.spool import SqliteStore
-from bulkmail.spool.queries import MIGRATIONS
 from bulkmail.spool.scrubbing import TO_SCRUB, scrub
+from bulkmail.spool.sqlite.database import MIGRATIONS
 
 PEM = b"-----BEGIN PRIVATE KEY-----" + os.urandom(1500).hex().encode() + b"-----END PRIVATE KEY-----"
 DKIM = [{"domain": "a.test", "selector": "s1", "pem": PEM}]
@@ -51,7 +51,7 @@ def test_the_keys_of_an_older_file_are_taken_out_of_it(tmp_path, raw):
 def test_what_is_broken_off_is_done_at_the_next_start(tmp_path, raw, monkeypatch):
     path = str(tmp_path / "spool.sqlite3")
     old_spool(path, raw)
-    monkeypatch.setattr("bulkmail.spool.store.scrub", lambda *_, **__: None)
+    monkeypatch.setattr("bulkmail.spool.sqlite.store.scrub", lambda *_, **__: None)
     SqliteStore(path).close()
     assert PEM in (tmp_path / "spool.sqlite3").read_bytes()
     monkeypatch.undo()

@@ -1,9 +1,9 @@
 """Which of a shared spool's queues this machine sends, and how a destination goes from one machine to another.
 
 Every machine routes the domains it finds, and sends those whose destination (what a limit counts: provider or site) it
-has the lease of. Who ought to have it is arithmetic (`spool.leases`); who has it is in the database. A destination that
-another machine has is not asked for while that one prefers it; after `_PATIENCE` seconds anybody takes what nobody
-holds, so that nothing is left lying because two machines see different MX hosts.
+has the lease of. Who ought to have it is arithmetic (`spool.postgres.leases`); who has it is in the database. A
+destination that another machine has is not asked for while that one prefers it; after `_PATIENCE` seconds anybody takes
+what nobody holds, so that nothing is left lying because two machines see different MX hosts.
 
 When machines come or go, a lane that is another's from now on is *left*: its waiting messages go back, what is in
 flight is finished, its connections close, and only then is the lease let go. The next holder's limiter begins with an

@@ -10,8 +10,13 @@ ORDER BY next_at, id LIMIT ?
 -- name: next_due
 SELECT min(next_at) FROM queue WHERE campaign_id = ? AND next_at IS NOT NULL
 
--- name: queue
-SELECT campaign_id, cursor, has_new, next_at FROM queue WHERE id = ?
+-- name: running_queue
+-- no row: its campaign is not running
+SELECT q.campaign_id, q.cursor, q.has_new, q.next_at
+FROM queue q JOIN campaign c ON c.id = q.campaign_id AND c.state = 'running' WHERE q.id = ?
+
+-- name: cursor
+SELECT cursor FROM queue WHERE id = ?
 
 -- name: due_rows
 SELECT r.id, r.email, r.fields, r.file_no, d.date, coalesce(o.attempts, 0), coalesce(o.first_attempt_at, 0.0),

@@ -12,7 +12,7 @@ from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.mail import OwnFault, Rate
 from bulkmail.routing import RouteFailure
 from bulkmail.shaping import FactKind, learn
-from bulkmail.spool.leases import Lease
+from bulkmail.spool.postgres.leases import Lease
 
 
 class Table:

@@ -24,7 +24,8 @@ SELECT value FROM meta WHERE name = %s
 INSERT INTO meta (name, value) VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
 -- name: fence
--- Held until the commit: whoever wants to end this life's claims waits for what it is writing. Heartbeats do not wait.
+-- Held until the commit: a machine that takes over this incarnation's claims waits for what it writes. Heartbeats do
+-- not wait.
 WITH counted AS (
     INSERT INTO last_write AS l (epoch, number) VALUES (%(epoch)s, %(number)s)
     ON CONFLICT (epoch) DO UPDATE SET number = excluded.number

@@ -1,8 +1,8 @@
--- name: begin_life
+-- name: begin_incarnation
 INSERT INTO machine (identity, name, boot, state, lease, expires_at)
 VALUES (%s, %s, %s, 'live', %s, clock_timestamp() + make_interval(secs => %s)) RETURNING epoch
 
--- name: earlier_lives
+-- name: earlier_incarnations
 SELECT epoch, boot, state = 'live' AND expires_at > clock_timestamp() FROM machine
 WHERE identity = %s AND epoch <> %s AND state <> 'recovered' ORDER BY epoch
 
@@ -19,21 +19,21 @@ UPDATE machine SET state = 'ended', ended_at = clock_timestamp()
 WHERE epoch IN (SELECT epoch FROM machine WHERE state = 'live' AND expires_at < clock_timestamp() FOR UPDATE SKIP LOCKED)
 RETURNING epoch, name
 
--- name: end_life
+-- name: end_incarnation
 UPDATE machine SET state = 'ended', ended_at = clock_timestamp() WHERE epoch = %s AND state = 'live'
 
 -- name: live_machines
 SELECT epoch, name FROM machine WHERE state = 'live' ORDER BY epoch
 
--- name: lock_life
--- waits for what that life is writing, and fences it: see `fence`
+-- name: lock_incarnation
+-- waits for what that incarnation is writing, and fences it: see `fence`
 SELECT state FROM machine WHERE epoch = %s FOR UPDATE
 
 -- name: recoverable
 SELECT epoch, name FROM machine
 WHERE state = 'ended' AND ended_at + make_interval(secs => %s) < clock_timestamp() ORDER BY epoch LIMIT 10
 
--- name: life_recovered
+-- name: incarnation_recovered
 UPDATE machine SET state = 'recovered', ended_at = coalesce(ended_at, clock_timestamp()) WHERE epoch = %s
 
 -- name: nothing_left_to_recover

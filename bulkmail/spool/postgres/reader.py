@@ -1,0 +1,28 @@
+"""Reading a spool in PostgreSQL. Every call is one statement, which sees one state."""
+
+from __future__ import annotations
+
+import psycopg
+
+from bulkmail.spool.postgres.database import PostgresDatabase, check_version, refused, words
+from bulkmail.spool.reading import Reading
+
+
+class PostgresReader(Reading):
+    """What a database holds. Raises Refused when there is no spool to read, OwnFault when it cannot be read later."""
+
+    def __init__(self, dsn: str) -> None:
+        database = PostgresDatabase(dsn)
+        try:
+            version = check_version(database)
+        except psycopg.Error as error:
+            database.close()
+            raise refused(dsn, f"cannot be read ({words(error)})") from error
+        except BaseException:
+            database.close()
+            raise
+        if not version:
+            database.close()
+            raise refused(dsn, "is not there; nothing was ever sent from this spool")
+        self._db = database
+        self._version = version

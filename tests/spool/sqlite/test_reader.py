@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+
+import pytest
+
+from bulkmail.mail import Refused
+from bulkmail.spool import Reader, SqliteStore
+from bulkmail.spool.sqlite.database import MIGRATIONS
+
+
+def test_a_spool_of_the_first_version_is_read_and_knows_no_sites(tmp_path):
+    connection = sqlite3.connect(tmp_path / "spool.sqlite3", isolation_level=None)
+    connection.executescript(MIGRATIONS[0][1])
+    connection.close()
+    reader = Reader(str(tmp_path))
+    assert (reader.campaigns(), reader.site_facts(0.0)) == ([], [])
+    reader.close()
+
+
+def test_it_cannot_write(tmp_path):
+    SqliteStore(str(tmp_path / "spool.sqlite3")).close()
+    reader = Reader(str(tmp_path))
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader._connection.execute("DELETE FROM recipient")
+    reader.close()
+
+
+def test_it_reads_while_nobody_writes_and_leaves_nothing_behind_that_hurts(tmp_path, kit):
+    path = str(tmp_path / "spool.sqlite3")
+    store = SqliteStore(path)
+    identity = kit.campaign(store, rows=[kit.row(1)])
+    store.close()
+    assert os.listdir(tmp_path) == ["spool.sqlite3"]
+    reader = Reader(path)
+    assert len(reader.recipients(identity, 0, 9)) == 1
+    store = SqliteStore(path)
+    store.add_rows(identity, [kit.row(2)], None, done=True)
+    assert len(reader.recipients(identity, 0, 9)) == 2
+    store.close()
+    reader.close()
+
+
+def test_it_reads_what_a_killed_writer_left_in_the_log(tmp_path, kit):
+    live = tmp_path / "live"
+    live.mkdir()
+    store = SqliteStore(str(live / "spool.sqlite3"))
+    identity = kit.campaign(store, rows=[kit.row(1)])
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("spool.sqlite3", "spool.sqlite3-wal"):
+        (copy / name).write_bytes((live / name).read_bytes())
+    store.close()
+    reader = Reader(str(copy))
+    assert len(reader.recipients(identity, 0, 9)) == 1
+    reader.close()
+
+
+def test_a_path_with_odd_characters_is_taken_as_it_is(tmp_path, kit):
+    odd = tmp_path / "50% off? #1 ä"
+    odd.mkdir()
+    store = SqliteStore(str(odd / "spool.sqlite3"))
+    kit.campaign(store)
+    reader = Reader(str(odd))
+    assert len(reader.campaigns()) == 1
+    reader.close()
+    store.close()
+
+
+def test_what_is_no_spool_is_refused(tmp_path):
+    with pytest.raises(Refused, match="nothing was ever sent"):
+        Reader(str(tmp_path))
+    assert os.listdir(tmp_path) == []
+    (tmp_path / "spool.sqlite3").write_bytes(b"not a database" * 100)
+    with pytest.raises(Refused, match="cannot be read"):
+        Reader(str(tmp_path))
