@@ -81,7 +81,7 @@ class Smarthost:
             options,
             implicit_tls=relay.tls == "implicit",
             credentials=credentials,
-            namesake=True,  # a smarthost on this machine bears its name
+            allow_own_name=True,  # a smarthost on this machine bears its name
         )
 
     # access tokens

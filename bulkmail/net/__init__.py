@@ -2,13 +2,13 @@
 
 Room: one TCP connection to one address of one MX host, from connect to close.
 Takes: an address that was routed and judged, transactions, timeouts, a listener.
-Gives: the listener's six calls; of each connection exactly one `connection_closed`, the last.
+Gives: the listener's seven calls; of each connection exactly one `connection_closed`, the last.
 Never: resolves a name, chooses a host, retries, judges a reply, writes a final dot before `about_to_dot` returned.
 
 What each failure means: a fault of ours (no descriptors, no route, no source address) carries ``own_fault`` and
-charges nobody; a failed TLS carries ``tls_failed``, and the caller may connect anew in clear where its policy allows;
-every other close before MAIL says this address is of no use now. Every wait has a deadline, and the deadline is for
-the whole of what is waited for: a peer that drips bytes gains nothing.
+charges no recipient; a failed TLS carries ``tls_failed``, and the caller may connect anew in clear where its policy
+allows; every other close before MAIL says that this address is of no use now. Every wait has a deadline, and the
+deadline is for the whole of what is waited for: a peer that drips bytes gains nothing.
 """
 
 from __future__ import annotations

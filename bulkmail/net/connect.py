@@ -39,10 +39,10 @@ _NO_IPV6 = {errno.ENETUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EAFNOS
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """How a session is spoken: our name, the policy on TLS, whether to use PIPELINING and CHUNKING, who we are.
+    """How a session is spoken: the name to greet with, TLS, PIPELINING and CHUNKING, and the credentials to sign in.
 
-    ``implicit_tls``: TLS begins with the connection, as on port 465, not with STARTTLS. ``namesake``: the server may
-    call itself as we do. ``small_hello``: TLS begins with a hello that fits in one TCP segment.
+    ``implicit_tls``: TLS begins with the connection, as on port 465, not with STARTTLS. ``allow_own_name``: the server
+    may have the name that we greet with. ``small_hello``: TLS begins with a hello that fits in one TCP segment.
     """
 
     hostname: str
@@ -51,7 +51,7 @@ class SessionOptions:
     chunking: bool = True
     implicit_tls: bool = False
     credentials: Credentials | None = None
-    namesake: bool = False
+    allow_own_name: bool = False
     small_hello: bool = False
 
 
@@ -85,7 +85,7 @@ def connect(
             pipelining=options.pipelining,
             chunking=options.chunking,
             credentials=options.credentials,
-            namesake=options.namesake,
+            allow_own_name=options.allow_own_name,
         ),
         peer=Peer(host, ip, source_ip),
         listener=listener,
@@ -104,7 +104,7 @@ def connect(
 
 
 class _Once(ClientFactory):
-    """Gives Twisted the one connection that was asked for, and lets go of it.
+    """Hands the one connection that was asked for to Twisted, and lets go of it.
 
     A connection that lived for long and ends in a cycle of references waits for a full garbage collection, which a
     process with so many objects makes rarely: thousands of slow receivers would be felt in its memory.
@@ -130,7 +130,7 @@ class _Once(ClientFactory):
 
 
 def connect_failure(error: BaseException | None, peer: Peer, patience: float) -> Closed:
-    """What a failed connect means: whose fault it is, in words."""
+    """Return what a failed connect means: whose fault it is, in words."""
     number = getattr(error, "osError", None)
     ours = number in _OURS or isinstance(error, ConnectBindError)
     if number in _NO_IPV6 and ":" in peer.ip and not peer.source_ip:

@@ -14,8 +14,8 @@ _ASLEEP = 1.0  # seconds: no event loop of ours is that late
 _GRACE = 0.1
 
 
-def _nobody() -> None:
-    """Whom a deadline calls that was cancelled."""
+def _ignore() -> None:
+    """Stand in for ``expired`` once the deadline is cancelled."""
 
 
 class Deadline:
@@ -32,7 +32,7 @@ class Deadline:
         self._timer_at = 0.0
 
     def start(self, seconds: float) -> None:
-        """Expire in so many seconds, whatever was set before."""
+        """Expire in ``seconds``, whatever was set before."""
         now = self._clock()
         self._at = at = now + seconds
         if self._timer is None:
@@ -43,13 +43,13 @@ class Deadline:
             self._arm(at, seconds)
 
     def stop(self) -> None:
-        """Expire no more, until started again."""
+        """Do not expire until started again."""
         self._at = None
 
     def cancel(self) -> None:
-        """Stop for good: no timer is left behind, and nobody is known any more who could be called."""
+        """Stop for good: no timer stays behind, and ``expired`` is let go."""
         self._at = None
-        self._expired = _nobody  # else the two hold each other, until the garbage collector finds them
+        self._expired = _ignore  # else the two hold each other until a garbage collection
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -64,7 +64,7 @@ class Deadline:
             return
         left = self._at - self._clock()
         if left < -_ASLEEP:
-            # The process was stopped, or the machine slept: what has come meanwhile is read before this fires again.
+            # The process was stopped, or the machine slept: what has arrived meanwhile is read before this fires again.
             self._at += _GRACE - left
             left = _GRACE
         if left > 0:

@@ -68,7 +68,7 @@ class Timeouts(Protocol):
 
     @property
     def connect(self) -> float:
-        """The TCP connection stands."""
+        """The TCP connection is established."""
 
     @property
     def greeting(self) -> float:
@@ -108,7 +108,7 @@ class Timeouts(Protocol):
 
     @property
     def quit(self) -> float:
-        """QUIT is answered, or our last words are gone."""
+        """QUIT is answered, or what was written last has left."""
 
 
 class ConnectionListener(Protocol):
@@ -118,10 +118,10 @@ class ConnectionListener(Protocol):
     """
 
     def connection_ready(self, conn: LiveConnection) -> None:
-        """It takes a transaction now: after the greeting, and again after each transaction."""
+        """Give it a transaction: it takes one now, after the greeting, and again after each transaction."""
 
     def about_to_dot(self, conn: LiveConnection, transaction: Transaction) -> None:
-        """The message goes out when this returns: write down now what must survive us.
+        """Write down what must survive this process: the message goes out when this returns.
 
         An exception here keeps the message from being sent: the transaction is given back untried, the connection
         closes with ``own_fault``; but what of a window is on the wire already is waited for, and then it is left.
@@ -135,16 +135,16 @@ class ConnectionListener(Protocol):
         """
 
     def settled(self, conn: LiveConnection, transaction: Transaction, index: int, event: Settled, peer: Peer) -> None:
-        """The fate of one recipient: once for each recipient of each transaction submitted."""
+        """Take the fate of one recipient: once for each recipient of each transaction submitted."""
 
     def answered(self, conn: LiveConnection, event: Settled, peer: Peer) -> None:
-        """The dot was answered 2xx and what follows is not read yet; `settled` comes, and may say otherwise."""
+        """Note that the dot was answered 2xx; what follows is not read yet, and `settled` may say otherwise."""
 
     def transaction_over(self, conn: LiveConnection, transaction: Transaction) -> None:
-        """All recipients of the transaction are settled."""
+        """Note that all recipients of the transaction are settled."""
 
     def connection_closed(self, conn: LiveConnection, closed: Closed, peer: Peer) -> None:
-        """The connection is of no more use; the last call it makes."""
+        """Let go of the connection: it is of no more use, and this is its last call."""
 
 
 class NothingSent:

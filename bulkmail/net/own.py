@@ -1,4 +1,4 @@
-"""Whether an address is one of this machine's own, whichever interface has it, now."""
+"""Tells whether an address is one of this machine's own, on any interface, now."""
 
 from __future__ import annotations
 

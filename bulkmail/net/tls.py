@@ -1,6 +1,6 @@
 """TLS towards mail servers: few contexts, shared by all connections (making one costs more than a message).
 
-Opportunistic and required TLS encrypt and look at no certificate: whoever could forge one could as well strip the
+Opportunistic and required TLS encrypt and look at no certificate: an attacker who can forge one can as well strip the
 offer (RFC 7435), and most exchangers have none that a name could be checked against. ``verify`` asks for a valid
 chain and for the host's name in the certificate. Older than TLS 1.2 is not spoken.
 
@@ -48,7 +48,7 @@ class Sessions:
         return sum(map(len, self._kept.values()))
 
     def take(self, host: str) -> SSL.Session | None:
-        """The newest of this host, if there is one."""
+        """Take the newest session of this host, if there is one."""
         kept = self._kept.get(host)
         if kept is None:
             return None
@@ -58,7 +58,7 @@ class Sessions:
         return session
 
     def put(self, host: str, session: SSL.Session) -> None:
-        """Keep it for the next connection; the hosts that were not heard of for the longest time are forgotten."""
+        """Keep a session for the next connection; the hosts that were not used for the longest time are dropped."""
         kept = self._kept.setdefault(host, [])
         kept.append(session)
         del kept[:-_SESSIONS_A_HOST]
@@ -67,7 +67,7 @@ class Sessions:
             self._kept.popitem(last=False)
 
     def forget(self, host: str) -> None:
-        """What is kept of this host is of no use."""
+        """Drop the sessions of this host: they are of no use."""
         self._kept.pop(host, None)
 
 
@@ -98,7 +98,7 @@ class Handshake:
         self._sessions = Sessions() if sessions is None else sessions
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002
-        """Twisted asks for the connection to use."""
+        """Make the connection that Twisted uses."""
         connection = SSL.Connection(self._context, None)
         if self._host and self._host.isascii() and not self._is_address:
             connection.set_tlsext_host_name(self._host.encode("ascii"))
@@ -121,11 +121,11 @@ class Handshake:
             self._sessions.put(self._host, session)
 
     def failed(self) -> None:
-        """The handshake failed: offer nothing next time."""
+        """Offer no session next time: the handshake failed."""
         self._sessions.forget(self._host)
 
     def objection(self, connection: SSL.Connection) -> str:
-        """What is wrong with the certificate of a finished handshake, ``""`` when nothing is.
+        """Tell what is wrong with the certificate of a finished handshake, ``""`` when nothing is.
 
         The chain was judged during the handshake; here it is the name.
         """
@@ -165,7 +165,7 @@ class TlsContexts:
         ] = {}  # by whether certificates are verified, whether hellos are small
 
     def handshake(self, mode: TlsMode | str, host: str, *, small: bool = False) -> Handshake:
-        """What a connection to ``host`` starts TLS with; ``small``: with a hello that fits in one segment."""
+        """Return what a connection to ``host`` starts TLS with; ``small``: a hello that fits in one segment."""
         verify = TlsMode(mode) is TlsMode.VERIFY
         kind = self._kinds.get((verify, small))
         if kind is None:
@@ -174,7 +174,7 @@ class TlsContexts:
         return Handshake(kind.context, host, verify=verify, sessions=kind.sessions, large=kind.large)
 
     def _context(self, *, verify: bool, small: bool) -> SSL.Context:
-        """Everything is set before the first connection: pyOpenSSL 26.2 refuses to change a context after it."""
+        """Make a context. All is set before its first connection: pyOpenSSL 26.2 refuses to change it afterwards."""
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_mode(SSL.MODE_RELEASE_BUFFERS)  # 34 KB less for each idle connection
@@ -194,7 +194,7 @@ class TlsContexts:
 
 
 def _hello_size(context: SSL.Context) -> int:
-    """Bytes of a hello without a host's name and a session."""
+    """Return the bytes of a hello without a host's name and a session."""
     connection = SSL.Connection(context, None)
     connection.set_connect_state()
     with suppress(SSL.WantReadError):
@@ -203,7 +203,7 @@ def _hello_size(context: SSL.Context) -> int:
 
 
 def tls_fault(error: BaseException | None) -> str:
-    """The words of an OpenSSL error: its reasons without the routines; of any other, the error's own."""
+    """Return the words of an OpenSSL error: its reasons without the routines; of any other, the error's own."""
     if isinstance(error, SSL.Error) and error.args and isinstance(error.args[0], list):
         reasons = [entry[2] for entry in error.args[0] if len(entry) > 2 and entry[2]]
         if reasons:

@@ -33,7 +33,7 @@ class Dialogue:
         pipelining: bool = True,
         chunking: bool = True,
         credentials: Credentials | None = None,
-        namesake: bool = False,
+        allow_own_name: bool = False,
     ) -> None:
         if _HOSTNAME.fullmatch(hostname) is None:
             raise ValueError(f"{hostname!r} is not a host name to greet with")
@@ -52,7 +52,7 @@ class Dialogue:
         self._mail: Outstanding = DataPipeline()
         self._events: list[Event] = []
         self._implicit = implicit_tls  # TLS comes first, and the greeting in it (RFC 8314 3.3)
-        self._namesake = namesake  # a server with our own name is our own relay, and no loop
+        self._allow_own_name = allow_own_name  # a server with our own name is our own relay, and no loop
         self._sign_in = None if credentials is None else SignIn(credentials)
         self._closed = False
         self._leaving = False  # quit() was called

@@ -43,7 +43,7 @@ class Handshake(Dialogue):
 
     def _introduced(self, reply: Reply, owed: Owed) -> None:
         name = reply.lines[0].partition(" ")[0]
-        if name.lower() == self._hostname.lower() and not self._namesake:
+        if name.lower() == self._hostname.lower() and not self._allow_own_name:
             reason = f"the server calls itself {name}, as we do: mail would loop"
             self._close_with_quit(reason, Stage.EHLO, None, Category.ROUTING)
             return

@@ -84,7 +84,7 @@ def test_how_much_tls(relaying, given, mode, implicit):
     assert one.limits.tls == mode
     options = one.options(SessionOptions("me.example", mode))
     assert (options.implicit_tls, options.credentials, options.pipelining) == (implicit, None, True)
-    assert options.namesake, "a smarthost on this machine has the machine's name"
+    assert options.allow_own_name, "a smarthost on this machine has the machine's name"
 
 
 @pytest.mark.parametrize(

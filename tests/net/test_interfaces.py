@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import inspect
 
-from bulkmail.net.interfaces import ConnectionListener, Timeouts
+import pytest
+
+from bulkmail.net import Connection
+from bulkmail.net.interfaces import ConnectionListener, LiveConnection, NothingSent, Timeouts
 from bulkmail.smtp.table import SLOTS
 
 
@@ -27,3 +30,23 @@ def test_the_listener_of_the_tests_has_the_calls_and_no_other_shape(kit):
     for name in names(ConnectionListener):
         declared = inspect.signature(getattr(ConnectionListener, name))
         assert list(inspect.signature(getattr(kit.Listener, name)).parameters) == list(declared.parameters)
+
+
+def test_a_connection_has_what_its_users_see(kit):
+    connection = kit.Line(kit, kit.Listener()).conn
+    for name in names(LiveConnection) | set(LiveConnection.__annotations__):
+        declared = inspect.getattr_static(LiveConnection, name, None)
+        if inspect.isfunction(declared):
+            found = inspect.signature(getattr(Connection, name))
+            assert list(found.parameters) == list(inspect.signature(declared).parameters), name
+        else:
+            assert hasattr(connection, name), name
+
+
+def test_a_listener_that_sends_nothing_takes_no_call_about_a_message(kit):
+    about_messages = names(ConnectionListener) - {"connection_ready", "connection_closed"}
+    assert names(NothingSent) == about_messages
+    for name in about_messages:
+        wanted = inspect.signature(getattr(ConnectionListener, name)).parameters
+        with pytest.raises(AssertionError):
+            getattr(NothingSent(), name)(*range(len(wanted) - 1))

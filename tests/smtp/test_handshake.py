@@ -213,7 +213,7 @@ def test_quit_before_the_sign_in_says_nothing_of_us(talk):
 
 
 def test_our_own_relay_may_have_our_name(talk):
-    spoken = talk(namesake=True)
+    spoken = talk(allow_own_name=True)
     spoken.hear("220 me.example")
     spoken.hear("250 me.example")
     assert spoken.session.ready

@@ -1,4 +1,4 @@
-"""Writing: straight to the socket while it takes all we have, and large messages as fast as the peer takes them."""
+"""Writes to a server: straight to the socket while it takes everything, large messages as fast as the peer reads."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bulkmail.smtp import Session
 
 
 @implementer(IPushProducer)
-class Outlet:
-    """Drains one session into one transport.
+class SessionWriter:
+    """Writes what one session has to say to one transport.
 
-    ``pouring``: a large message is under way, piece by piece; ``progressed`` is called when the transport took what
+    ``streaming``: a large message is under way, piece by piece; ``progressed`` is called when the transport took what
     it had of it, and once more when all of it is handed over.
     """
 
     def __init__(self, transport: Any, session: Session, progressed: Callable[[], None]) -> None:
-        self.pouring = False
+        self.streaming = False
         self._paused = False
         self._transport = transport
         self._session = session
@@ -31,7 +31,7 @@ class Outlet:
 
     def flush(self) -> None:
         """Write what the session has to say."""
-        if self.pouring:
+        if self.streaming:
             return
         data = self._session.take_output()
         if not data:
@@ -39,33 +39,34 @@ class Outlet:
         if not self._session.output_pending:
             self._write(data)
             return
-        self.pouring = True
+        self.streaming = True
         self._paused = False
         self._send = None
         self._transport.registerProducer(self, True)
         self._transport.write(data)
-        self._pour()
+        self._stream()
 
     def start_tls(self, handshake: Any) -> None:
-        """From now on everything goes through TLS."""
+        """Write everything through TLS from now on."""
         self._send = None
         self._transport.startTLS(handshake)
 
     def stop(self) -> None:
-        """Pour no more."""
-        if self.pouring:
-            self.pouring = False
+        """Stop streaming the body."""
+        if self.streaming:
+            self.streaming = False
             self._transport.unregisterProducer()
 
     def lost(self) -> None:
-        """The transport is gone."""
-        self.pouring = False
+        """Let go of the transport: it is gone."""
+        self.streaming = False
         vars(self._transport).pop("writeSomeData", None)  # it holds the transport, which holds us
 
     def _write(self, data: bytes) -> None:
-        """Twisted only sends once epoll says that it may: a system call and a turn of the loop more for each write.
+        """Send at once, as long as the socket takes all.
 
-        From the first time the socket takes less than all, Twisted's buffer is used.
+        Twisted only sends once epoll says that it may: a system call and a turn of the loop more for each write. From
+        the first time the socket takes less than all, Twisted's buffer is used.
         """
         send = self._send
         if send is not None:
@@ -78,8 +79,8 @@ class Outlet:
                 data = data[sent:]
         self._transport.write(data)
 
-    def _pour(self) -> None:
-        while self.pouring and not self._paused:
+    def _stream(self) -> None:
+        while self.streaming and not self._paused:
             data = self._session.take_output()
             if data:
                 self._transport.write(data)
@@ -90,16 +91,16 @@ class Outlet:
     # -- what the transport calls
 
     def pauseProducing(self) -> None:
-        """It has enough for now."""
+        """Stop until asked to go on: the transport's buffer is full."""
         self._paused = True
 
     def resumeProducing(self) -> None:
-        """The peer took what was written."""
+        """Go on: the peer took what was written."""
         self._paused = False
-        self._pour()
+        self._stream()
 
     def stopProducing(self) -> None:
-        """It takes no more; the connection hears why."""
+        """Stop for good: the connection is lost, and is told why."""
         self._paused = True
 
 
