@@ -121,7 +121,7 @@ class Feedback:
         return self.refusals >= MOST_REFUSALS
 
     def accepted(self) -> None:
-        """Note a transaction of which every recipient was accepted: let the throttles creep back, nothing else."""
+        """Note a transaction of which every recipient was accepted: the site does not refuse us."""
         self.refusals = 0
 
     def transaction_over(self, result: TransactionResult, now: float, *, accepted: bool = False) -> Consequences:
@@ -139,7 +139,8 @@ class Feedback:
             window = WindowChange.RESET
         elif result.signal and self._complaint(now):
             window = WindowChange.HALVE
-        proven = True if accepted or result.answered else False if result.unanswered else None
+        # a server that refuses one recipient and leaves the message of the others unanswered holds on to its connection
+        proven = False if result.unanswered else True if accepted or result.answered else None
         return Consequences(result.signal, accepted, window, suspend=refuses_us and self.refuses_us, proven=proven)
 
     def connection_closed(self, code: int, signal: str, now: float) -> Consequences:

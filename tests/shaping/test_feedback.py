@@ -82,6 +82,11 @@ def test_a_server_that_answers_is_proven(recipient: tuple[Outcome, Verdict], pro
     assert over(Feedback(), recipient).proven is proven
 
 
+def test_a_server_that_answers_rcpt_and_never_the_message_is_not_proven() -> None:
+    no_such_user = Outcome(Fate.REFUSED, Stage.RCPT, Reply(550, ("5.1.1 no such user",)))
+    assert over(Feedback(), (no_such_user, NO_MAILBOX), (UNKNOWN, LATER)).proven is False
+
+
 @pytest.mark.parametrize("recipients", [1, 8])
 def test_so_many_messages_in_a_row_are_refused_because_of_us(recipients: int) -> None:
     feedback = Feedback()

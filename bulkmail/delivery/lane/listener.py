@@ -152,9 +152,12 @@ class LaneListener:
         self._apply(consequences, now)
         if self._suspension.probing and not self._feedback.refuses_us:
             self._suspension.recovered()
-        if not consequences.suspend or shipment.refused is None or self._suspension.suspended:
+        if not consequences.suspend or shipment.refused is None:
             return
         message, outcome = shipment.refused
+        if self._suspension.suspended:
+            self._suspension.probe()
+            return
         _log.warn(
             "{site} refuses us, not its recipients: {count} messages in a row, the last with {reply}; the others wait",
             site=self._site.name,

@@ -2,22 +2,24 @@
 
 When no host of a site can be used, one message (the oldest due) is charged with the failure, the others go back to the
 spool without an attempt, and the site is suspended until that message's retry. So a dead site costs one timer and one
-line per retry. A site that refuses us, whoever the recipient (`shaping.feedback`), is suspended likewise.
+line per retry. A site that refuses us, not its recipients (`shaping.feedback`), is suspended likewise.
 
-The states are exclusive. Their legal moves, by the method that makes them:
+The states are exclusive: what was found, and the time, tell which one it is. Their legal moves, by what makes them:
 
     READY       -> CHARGING   failed: no host of the site can be used
                 -> SUSPENDED  suspend: the site refuses us
     CHARGING    -> SUSPENDED  suspend: a message was charged with the failure
                 -> READY      unburden: no message was left to be charged; the next one finds out anew
-    SUSPENDED   -> READY      the time has passed
-                -> PROBING    the time has passed, and the site has refused us
+                -> PROBING    unburden, where the site has refused us
+    SUSPENDED   -> READY      the time has passed, or lift
+                -> PROBING    the same, where the site has refused us
     PROBING     -> READY      recovered: a message was accepted
-                -> CHARGING, SUSPENDED as above
+                -> CHARGING, SUSPENDED as from READY
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from random import Random
 from typing import NamedTuple
@@ -40,21 +42,25 @@ class SiteState(StrEnum):
     PROBING = "probing"  # one message at a time is sent
 
 
-_MOVES = {
-    SiteState.READY: {SiteState.CHARGING, SiteState.SUSPENDED},
-    SiteState.CHARGING: {SiteState.SUSPENDED, SiteState.READY, SiteState.PROBING},
-    SiteState.SUSPENDED: {SiteState.READY, SiteState.PROBING},
-    SiteState.PROBING: {SiteState.READY, SiteState.CHARGING, SiteState.SUSPENDED},
-}
-
-
 class Standstill(NamedTuple):
-    """Why a site is in its state, since when (wall clock; None where nothing is wrong), and until when (likewise)."""
+    """Why a site is in its state, since when, and until when it is suspended.
+
+    Times are on the wall clock, in seconds; None where nothing is wrong, or where it is not suspended. ``why`` is ""
+    where an earlier process found it out.
+    """
 
     state: SiteState
     why: str
     since: float | None
     until: float | None
+
+    def __str__(self) -> str:
+        """Describe it for people: ``suspended since 2026-11-30T08:15:00Z until 2026-11-30T08:25:00Z: (the reply)``."""
+        words = str(self.state)
+        for name, at in (("since", self.since), ("until", self.until)):
+            if at is not None:
+                words += f" {name} {datetime.fromtimestamp(at, UTC).isoformat(timespec='seconds')[:-6]}Z"
+        return f"{words}: {self.why}" if self.why else words
 
 
 class Expiry(NamedTuple):
@@ -71,7 +77,8 @@ class Expiry(NamedTuple):
 class Suspension:
     """The state of the site with this key. ``until``: no message is sent before, on the reactor's clock.
 
-    ``probing``: the site has refused us again and again, so one message at a time is risked.
+    ``charging``: the next message is charged with the failure instead of being sent. ``probing``: the site has refused
+    us again and again, so one message at a time is risked.
 
     The suspension grows with the site's failures, whichever message is charged with them. Since when the outage lasts
     is remembered over a restart: a recipient that waits for the site must not wait anew.
@@ -89,25 +96,24 @@ class Suspension:
         self._rng = rng
         known = facts.known(site_key, FactKind.OUTAGE, clocks.wall())
         self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
-        self._state = SiteState.READY
+        self.charging = False
         self.probing = False
         self._failure = Outcome(Fate.LOST, Stage.CONNECT)
-        self._took = 0.0  # seconds until the failure was known
+        self._found_at = 0.0  # when the failure was found out, on the wall clock
+        self._took = 0.0  # seconds until it was
         self._charged = 0
-        self._since: float | None = None
 
     def __repr__(self) -> str:
-        state, why, since, until = self.standstill
-        if since is None:
-            return f"<Suspension {state}>"
-        return f"<Suspension {state} since {since:.3f}{'' if until is None else f' until {until:.3f}'}: {why}>"
+        return f"<Suspension {self.standstill}>"
 
     @property
     def state(self) -> SiteState:
         """The state now."""
-        if self._state is SiteState.SUSPENDED and self.until <= self._clocks.now():
-            self._move(SiteState.PROBING if self.probing else SiteState.READY)
-        return self._state
+        if self.charging:
+            return SiteState.CHARGING
+        if self.suspended:
+            return SiteState.SUSPENDED
+        return SiteState.PROBING if self.probing else SiteState.READY
 
     @property
     def standstill(self) -> Standstill:
@@ -116,17 +122,12 @@ class Suspension:
         if state is SiteState.READY and self.since is None:
             return Standstill(state, "", None, None)
         until = self._clocks.wall() + self.until - self._clocks.now() if state is SiteState.SUSPENDED else None
-        return Standstill(state, str(self._failure.reply or self._failure.note), self._since or self.since, until)
+        return Standstill(state, str(self._failure.reply or self._failure.note), self.since or self._found_at, until)
 
     @property
     def suspended(self) -> bool:
         """Whether nothing may be sent now."""
         return self.until > self._clocks.now()
-
-    @property
-    def charging(self) -> bool:
-        """Whether the next message is charged with the failure instead of being sent."""
-        return self._state is SiteState.CHARGING
 
     @property
     def since(self) -> float | None:
@@ -141,8 +142,6 @@ class Suspension:
     def recovered(self) -> None:
         """End the outage: a message was accepted, or the site judged a recipient instead of refusing us."""
         self.probing = False
-        if self._state is SiteState.PROBING:
-            self._move(SiteState.READY)
         self.end_outage()
 
     def end_outage(self) -> None:
@@ -153,14 +152,13 @@ class Suspension:
 
     def failed(self, outcome: Outcome, began: float) -> None:
         """Have the next message charged with ``outcome``, which was found out since ``began`` on the wall clock."""
-        self._failure, self._took = outcome, self._clocks.wall() - began
-        if self.state is not SiteState.CHARGING:
-            self._move(SiteState.CHARGING)
+        self._failure, self._found_at = outcome, self._clocks.wall()
+        self._took = self._found_at - began
+        self.charging = True
 
     def unburden(self) -> None:
         """Charge no message: none is left, and the next one finds out anew."""
-        if self._state is SiteState.CHARGING:
-            self._move(SiteState.PROBING if self.probing else SiteState.READY)
+        self.charging = False
 
     def charge(self, message: Message) -> tuple[Outcome, float, float]:
         """Suspend the site: ``message`` is charged with the failure.
@@ -174,15 +172,17 @@ class Suspension:
     def suspend(self, message: Message, outcome: Outcome, *, refuses_us: bool = False) -> None:
         """Suspend the site because of the outcome of ``message``; ``refuses_us``: it was not about its recipient."""
         now, wall = self._clocks.now(), self._clocks.wall()
-        self.probing = self.probing or refuses_us
-        self._failure, self._charged = outcome, message.claimed.id
+        self.charging, self.probing = False, self.probing or refuses_us
+        self._failure, self._found_at, self._charged = outcome, wall, message.claimed.id
         wait = self._health.failed(wall, self._retry, self._rng) - wall
         # A process that was stopped for a while must still find it; after a long time it says nothing any more.
         known_until = wall + wait + 2 * self._retry.expire_after
         self._facts.learn(self._site_key, outage(self.since or wall, self._health.failures, known_until))
         self.until = now + wait
-        if self.state is not SiteState.SUSPENDED:
-            self._move(SiteState.SUSPENDED)
+
+    def probe(self) -> None:
+        """Send one message at a time once the suspension ends: the site refuses us."""
+        self.probing = True
 
     def lift(self) -> None:
         """Send to the site again at once: another machine is to find out whether it can be used."""
@@ -203,8 +203,3 @@ class Suspension:
 
     def _start_for(self, run: Run) -> float:
         return max(self.since or 0.0, run.started_at)
-
-    def _move(self, state: SiteState) -> None:
-        assert state in _MOVES[self._state], f"{self._state} -> {state}"
-        self._state = state
-        self._since = None if state is SiteState.READY else self._clocks.wall()

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+from math import inf
+from types import SimpleNamespace
 
-from bulkmail.mail import Rate, Stage
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
+
+from bulkmail.delivery.lane.in_flight import Shipment
+from bulkmail.mail import Fate, Outcome, Rate, Reply, Stage
 from bulkmail.settings import Settings
+from bulkmail.shaping import TransactionResult, classify
+from bulkmail.shaping.feedback import COMPLAINT_SETTLE, MOST_REFUSALS
 
 FAST = Rate(100_000, 1.0, 100_000)
+DOWN = Outcome(Fate.LOST, Stage.CONNECT, None, "connection refused")
+TOO_FAST = Outcome(Fate.REFUSED, Stage.DOT, Reply(421, ("4.7.28 too many messages, slow down",)))
+REFUSES_US = Outcome(Fate.REFUSED, Stage.DOT, Reply(554, ("5.7.1 your address is on our block list",)))
 
 
 def settings(**changed):
@@ -21,6 +33,15 @@ def windows(world, **changed):
     w.farm.obliging()
     w.farm.chunks = True
     return w
+
+
+def opened(w, domain):
+    """The open queues of a campaign without a row to send, one lane among them."""
+    run = w.campaign({domain: 1}, run=False)
+    w.feeder.runs[run.id] = run
+    w.pause.paused = True  # nothing is claimed
+    w.feeder.open_queues.open(1, run.id, domain)
+    return w.feeder.open_queues
 
 
 def with_window(world, size, rows=300):
@@ -38,10 +59,7 @@ def test_one_421_halves_the_window_once_and_the_pace_once(world):
     w, lane = with_window(world, 16)
 
     def complain(connection):
-        from bulkmail.mail import Fate
-        from tests.delivery.conftest import reply
-
-        answer = reply(421, "4.7.28 too many messages, slow down")
+        answer = TOO_FAST.reply
         connection.settle_all(Fate.REFUSED, answer)
         connection.close(Stage.DOT, answer, "421 4.7.28 too many messages, slow down")
         w.farm.answers = 250
@@ -58,10 +76,7 @@ def test_one_reply_to_eight_equal_messages_is_one_refusal(world):
     w.campaign({"a.example": 60})
 
     def refuse(connection):
-        from bulkmail.mail import Fate
-        from tests.delivery.conftest import reply
-
-        connection.settle_all(Fate.REFUSED, reply(554, "5.7.1 your address is on our block list"))
+        connection.settle_all(Fate.REFUSED, REFUSES_US.reply)
         connection.again()
 
     w.farm.answers = refuse
@@ -74,22 +89,92 @@ def test_one_reply_to_eight_equal_messages_is_one_refusal(world):
     assert (lane.suspended, lane.suspension.probing) == (False, False), "20 messages in a row are not there yet"
 
 
-@pytest.mark.parametrize("code", [451, 550])
-def test_each_recipient_of_a_transaction_is_recorded_and_the_transaction_counts_once(world, code):
+def test_each_recipient_of_a_transaction_is_recorded(world):
     w = windows(world)
     w.pool.same = True
     run = w.campaign({"a.example": 40})
-    w.farm.answers = code
+    w.farm.answers = 451
     w.start()
     w.until(lambda: len(w.attempts()) == 40, 60)
     assert len({number for number, *_ in w.attempts()}) == 40
     assert w.feeder.held == 0
-    assert w.statuses(run) == ({"deferred": 40} if code == 451 else w.statuses(run))
+    assert w.statuses(run) == {"deferred": 40}
 
 
-def test_an_idle_connection_that_would_use_bdat_is_closed_once_bdat_has_failed(world):
+@pytest.mark.parametrize("failed", [True, False])
+def test_idle_connections_that_use_bdat_are_closed_once_bdat_has_failed(world, failed):
     w, lane = with_window(world, 2)
     w.until(lambda: not w.feeder.held and lane._idle, 60)
     (idle,) = lane._idle
-    lane.session_closed(type("Gone", (), {"peer": idle.peer})(), chunking_failed=False)
-    assert not idle.leaving
+    lane.session_closed(Gone(idle.peer), chunking_failed=failed)
+    assert (idle.leaving, idle in lane._idle) == (failed, not failed)
+
+
+class Gone:
+    """Another connection of the lane, which has ended."""
+
+    def __init__(self, peer):
+        self.peer = peer
+
+
+def over(lane, message, outcome, count):
+    """That many transactions of one recipient came to this outcome."""
+    for _ in range(count):
+        shipment = Shipment([message])
+        shipment.refused, shipment.result = (message, outcome), TransactionResult()
+        shipment.result.note(outcome, classify(outcome))
+        lane._listener.transaction_over(None, SimpleNamespace(context=shipment))
+
+
+def test_a_site_that_refuses_what_was_in_flight_when_it_was_suspended_is_probed(world):
+    """It was suspended for another reason, so the refusals start no suspension of their own."""
+    w, lane = with_window(world, 2)
+    w.until(lambda: not w.feeder.held, 60)
+    message = SimpleNamespace(claimed=SimpleNamespace(id=1))
+    lane.suspension.suspend(message, DOWN)
+    until = lane.suspension.until
+    over(lane, message, REFUSES_US, MOST_REFUSALS - 1)
+    assert not lane.suspension.probing
+    over(lane, message, REFUSES_US, 1)
+    assert (lane.suspension.probing, lane.suspension.until) == (True, until)
+    w.clock.advance(until - w.clock.seconds())
+    assert lane.state == "probing"
+
+
+COMPLAINTS = st.lists(
+    st.tuples(st.floats(0.0, 3.0), st.integers(1, 8), st.sampled_from([TOO_FAST, REFUSES_US]), st.booleans()),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings_of_hypothesis(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(COMPLAINTS)
+def test_one_complaint_changes_pace_window_and_block_once(world, complaints):
+    """Whatever hears it: each recipient of a transaction, the close of its connection, or transactions beside it."""
+    w = world(settings=settings(connections=1))
+    lane = next(iter(opened(w, "a.example").lanes.values()))
+    lane.send_window.window = window = 16
+    limiter = lane._limiter.limiter
+    heard, slowed, refusals, pace = -inf, -inf, 0, 1.0
+    for wait, recipients, outcome, closes in complaints:
+        w.clock.advance(wait)
+        now = w.clocks.now()
+        message = SimpleNamespace(claimed=SimpleNamespace(id=1))
+        shipment = Shipment([message] * recipients)
+        shipment.refused, shipment.result = (message, outcome), TransactionResult()
+        for _ in range(recipients):
+            shipment.result.note(outcome, classify(outcome))
+        lane._listener.transaction_over(None, SimpleNamespace(context=shipment))
+        if closes:
+            lane._listener._apply(lane._listener._feedback.connection_closed(421, "", now), now)
+        complaint = outcome is TOO_FAST
+        if (complaint or closes) and now >= heard + COMPLAINT_SETTLE:
+            window, heard = max(1, window // 2), now
+        if complaint and now >= slowed + COMPLAINT_SETTLE:
+            pace, slowed = max(1 / 1024, pace / 2), now
+        refusals += not complaint
+        assert (lane.send_window.window, limiter.factors[0]) == (window, pace)
+        assert lane._listener._feedback.refusals == refusals
+        assert lane.suspension.probing is (refusals >= MOST_REFUSALS)
+    w.store.close()

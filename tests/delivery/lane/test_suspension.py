@@ -219,3 +219,33 @@ def test_a_site_that_another_machine_gets_is_not_suspended_here(scene):
     scene.charge(scene.message(), DOWN, "", 0.0)
     scene.outage.lift()
     assert (scene.outage.suspended, scene.outage.state) == (False, SiteState.READY)
+
+
+def test_looking_at_the_state_changes_nothing(scene):
+    """Since when a site refuses us is the same, whether or not its state was looked at between two suspensions."""
+    began = scene.one.wall()
+    looked_at, left_alone = scene.outage, suspension(scene.one, "b.example")
+    for message in [scene.message(), scene.message()]:
+        for outage in (looked_at, left_alone):
+            outage.suspend(message, REFUSED_US, refuses_us=True)
+        scene.one.clock.advance(max(looked_at.until, left_alone.until) + 1 - scene.one.clock.seconds())
+        assert looked_at.state is SiteState.PROBING
+    assert looked_at.standstill == left_alone.standstill
+    assert looked_at.standstill == (SiteState.PROBING, "554 5.7.1 Go away", pytest.approx(began, abs=0.5), None)
+
+
+def test_what_people_read_of_a_suspension(scene):
+    assert str(scene.outage.standstill) == "ready"
+    scene.outage.failed(DOWN, scene.one.wall())
+    assert str(scene.outage.standstill) == "charging since 2023-11-14T22:13:20Z: connection refused"
+    scene.outage.suspend(scene.message(), DOWN)
+    scene.outage.until = 60.5
+    words = "suspended since 2023-11-14T22:13:20Z until 2023-11-14T22:14:20Z: connection refused"
+    assert (str(scene.outage.standstill), repr(scene.outage)) == (words, f"<Suspension {words}>")
+
+
+def test_a_site_that_no_recipient_waits_for_still_refuses_us(scene):
+    """What ends is the outage, and with it the time that new recipients are said to have waited."""
+    scene.outage.suspend(scene.message(), REFUSED_US, refuses_us=True)
+    scene.outage.end_outage()
+    assert (scene.outage.since, scene.outage.probing) == (None, True)
