@@ -36,7 +36,7 @@ POINTS = {
     "after-settle": "outcomes are committed, the journal still has them",
     "mid-report": "a part of recipients.csv is written",
     "before-rename": "a file of the report is written and not in its place; detail: its name",
-    "after-append": "attempts.csv has grown, nobody knows yet",
+    "after-append": "attempts.csv has grown, its position is not returned yet",
     "before-position": "attempts.csv has grown, the spool does not know",
     "stopping": "the stop has begun, messages are in flight",
     "closing": "everything has ended, the spool is about to be closed",
@@ -73,7 +73,7 @@ def parse(text: str) -> dict[str, Fault]:
 
 
 def failpoint(name: str, detail: str = "") -> None:
-    """Here is the instant called ``name``. Raises OSError where a test wants one."""
+    """Do what a test asked for at the instant ``name``: nothing, exit, wait, or raise OSError."""
     if armed:
         _hit(name, detail)
 

@@ -1,9 +1,9 @@
 """Opening files that others made: regular ones only, without waiting, and beneath a folder without leaving it.
 
-A path that was checked and is opened by its name afterwards can lead elsewhere by then: whoever owns a folder on the
-way may have put a link there. So a campaign's folder is opened once, and everything in it is reached from that
-descriptor, one part of the path at a time, following no link that was not looked at. Where another process goes on with
-the work it is told the folder's and the files' device and inode, and refuses what is not the same.
+A path that was checked can lead elsewhere when it is opened by its name afterwards: the owner of a folder on the way
+may have put a link there. So a campaign's folder is opened once, and everything in it is reached from that descriptor,
+one part of the path at a time; a link is followed only after it was checked. A process that goes on with the work is
+given the device and inode of the folder and the files, and refuses others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import stat
 from collections.abc import Iterator
 
 FileId = tuple[int, int]
-"""Device and inode: what tells a file or folder from another one put in its place."""
+"""Device and inode: they differ where another file or folder was put in its place."""
 
 _FILE = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -1,4 +1,4 @@
-"""What the machine has to give before anything is opened: descriptors, a name of its own, room on its disks."""
+"""What the machine must provide before anything is opened: descriptors, a name of its own, room on its disks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SPOOL_BYTES = 16_000_000  # of any spool: the database's log and the journal's 
 
 
 def raise_file_limit() -> int:
-    """Raise the limit of open files to what the system allows; what it is now."""
+    """Raise the limit of open files to what the system allows; return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -26,7 +26,7 @@ def raise_file_limit() -> int:
 
 
 def own_name() -> str:
-    """The machine's own full name, for EHLO."""
+    """Return the machine's own full name, for EHLO (RFC 5321 4.1.1.1)."""
     name = socket.getfqdn()
     return name if "." in name else f"{platform.node() or 'localhost'}.localdomain"
 

@@ -1,4 +1,4 @@
-"""The inside of the report's processes: what the spool knows goes into the files of the report.
+"""The work of the report's processes: to write what is in the spool into the files of the report.
 
 It stands below the moving parts, for a process pays for all that its modules import: with them it would begin at 62 MB.
 """
@@ -51,14 +51,14 @@ class ReportWorker:
         raise LookupError(f"no such job: {job[0]}")
 
     def _reader(self, campaign: int) -> Reading:
-        """Opened when it is needed: a database that is away just then must not cost the campaign its report."""
+        """Open the reader when it is needed, so that a database that is away at the start costs no report."""
         spool = self._places[campaign]
         if spool not in self._spools:
             self._spools[spool] = open_reader(spool)
         return self._spools[spool]
 
     def _facts(self, campaign: int, facts: dict[str, Any]) -> Facts:
-        """The event loop's figures, and what only the spool counts."""
+        """Add to the event loop's figures what only the spool counts."""
         row = self._reader(campaign).campaign(facts["campaign"])
         return Facts(**facts, possibly_doubled=row.possibly_doubled if row else 0)
 
@@ -71,7 +71,7 @@ class ReportWorker:
             yield from rows
 
     def _attempts(self, campaign: int) -> tuple[int, int]:
-        """Append all attempts that are in the spool and not in the file; the position reached."""
+        """Append all attempts that are in the spool and not in the file; return the position reached."""
         reader, folder = self._reader(campaign), self._folders[campaign]
         while True:
             rows = reader.attempts(campaign, folder.position[1], _ATTEMPTS)

@@ -82,13 +82,13 @@ class Bulkmail(Service):
         # Modules never become garbage, and a message is no cycle: looking for some every 700 objects finds none
         gc.freeze()
         gc.set_threshold(*_GARBAGE)
-        # Twisted's timers follow the wall clock; ours must not fire, or wait, because somebody set it.
+        # Twisted's timers follow the wall clock; a clock that is set must not make ours fire or wait
         self.reactor.seconds = time.monotonic
         self.reactor.callWhenRunning(self._install_signals)
         self._done = background(self._run(), "sending")
 
     def stopService(self) -> Deferred[None] | None:
-        """The reactor is about to stop, whoever asked for it."""
+        """Stop sending: the reactor is about to stop."""
         super().stopService()  # type: ignore[no-untyped-call]
         background(self._stop(), "stopping")
         return self._done

@@ -1,4 +1,4 @@
-"""What `twistd bulkmail` asks for: its options, checked, and the service they make.
+"""The options of `twistd bulkmail`, checked, and the service they make.
 
 Options and makeService only validate: twistd forks after them, and neither thread nor process nor database would
 survive that. A refusal prints every problem on stderr and exits with 1; wrong usage exits with 2.
@@ -48,7 +48,7 @@ class Options(usage.Options):
     ]
 
     def parseOptions(self, options: list[str] | None = None) -> None:
-        """Like any, but wrong usage exits with 2."""
+        """Parse as `usage.Options` does, but exit with 2 on wrong usage."""
         try:
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
@@ -56,7 +56,7 @@ class Options(usage.Options):
             raise SystemExit(USAGE) from None
 
     def postOptions(self) -> None:
-        """What goes together and what does not."""
+        """Refuse options that exclude each other. Raises usage.UsageError."""
         both = self["campaign"] is not None and self["watch"] is not None
         if both or (self["campaign"] is None and self["watch"] is None and self["settings"] is None):
             raise usage.UsageError(WHAT)
@@ -86,7 +86,7 @@ class Options(usage.Options):
 
 
 def refuse(text: str) -> NoReturn:
-    """Say why on stderr and exit with 1."""
+    """Print the reason on stderr and exit with 1."""
     sys.stderr.write(text + "\n")
     raise SystemExit(REFUSED)
 
@@ -107,7 +107,7 @@ def makeService(options: Options) -> IService:
 
 
 def order_of(options: Options, cwd: str) -> Order:
-    """What was asked for, checked. Raises Refused with every problem, settings and campaign together."""
+    """Check the options, settings and campaign. Raises Refused with every problem of all three."""
     problems: list[Any] = []
     try:
         settings = load_settings(options["settings"], cwd, options["campaign"])
@@ -160,6 +160,6 @@ def _peek(prepared: Prepared, settings: Settings, *, accept_changes: bool) -> No
 
 
 def foreground() -> bool:
-    """Whether twistd was told not to daemonise."""
+    """Whether twistd runs in the foreground (``--nodaemon``)."""
     own = takewhile(lambda argument: argument != "bulkmail", sys.argv[1:])
     return any(argument.startswith("--nod") or _NO_DAEMON.match(argument) for argument in own)

@@ -1,4 +1,4 @@
-"""Columns and files by which the usual exports say that somebody may not be mailed: found, counted, told; not obeyed.
+"""Columns and files by which the usual exports say who may not be mailed: found, counted and reported, not obeyed.
 
 Programs say it in two ways: a column that is filled for those who have left (``Email Opt Out``, ``UNSUB_TIME``), or one
 that says no for them (``Accepts Email Marketing``). A bare ``status`` or ``state`` may be about anything, so there the
@@ -143,7 +143,7 @@ class _Column:
 
     @property
     def silent(self) -> bool:
-        """Whether there is nothing to tell."""
+        """Whether there is nothing to report."""
         if self.kind == "anything":
             return self.plan or not self.count
         return not self.count and (self.kind == "switch" or _SILENT_UNLESS.search(squeezed(self.name)) is not None)

@@ -1,4 +1,4 @@
-"""What changed between two runs of one campaign, told in sentences.
+"""What changed between two runs of one campaign, in sentences.
 
 Only what enters a message is compared; the recipients have their own check, for a list may grow.
 """

@@ -1,4 +1,4 @@
-"""Exact duplicates in bounded memory: a filter that may err on one side at once, and the truth at the end.
+"""Exact duplicates in bounded memory: a Bloom filter while rows come in, and an exact comparison at the end.
 
 While rows come in, a Bloom filter says of each digest "never seen", which is certain, or "seen", which is right all
 but a few times in ten thousand. What was perhaps seen is held back. All digests go to a scratch file, cut into 256
@@ -97,7 +97,7 @@ class Duplicates:
                     yield None
 
     def close(self) -> None:
-        """Give the memory and the scratch file back."""
+        """Release the memory and the scratch file."""
         self._file.close()
         self._filter = array("Q")
         self._buffers, self._segments = [], []

@@ -3,7 +3,7 @@
 Lists of people who said no come from many programs, so an entry is taken for what it plainly means: ``*@a.example``,
 ``@a.example`` and ``a.example.`` are the domain, ``mailto:bob@a.example``, ``Bob <bob@a.example>`` and an address with
 an invisible character in it are bob. Where that could be either of two addresses, both are stopped. What cannot be told
-(``b*b@a.example``) is refused, for such an entry would otherwise stop nobody.
+(``b*b@a.example``) is refused, for such an entry would otherwise stop no address.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The order of the verdicts: a row that cannot be read is a ``bad-row``, one without a usable address ``invalid``; an
 address on a suppress list is ``suppressed`` on each of its rows; of the rest, what the filter has perhaps seen before
-is ``held``, everything else ``ok`` at once. So invalid and suppressed rows are nobody's first row.
+is ``held``, everything else ``ok`` at once. So no row is a duplicate of an invalid or suppressed one.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class Intake:
         return "settled", out, True, self._state()
 
     def close(self) -> None:
-        """Give files and memory back."""
+        """Release files and memory."""
         if self._rows is not None:
             self._rows.lines.close()
         if self._duplicates is not None:

@@ -1,4 +1,4 @@
-"""By what a recipient is known while lists are read: the key of the address, the quick way, and 16 bytes of it."""
+"""What identifies a recipient while lists are read: the key of the address, computed fast, and 16 bytes of its hash."""
 
 from __future__ import annotations
 

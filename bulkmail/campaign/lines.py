@@ -70,7 +70,7 @@ class Lines:
 
     @property
     def same_file(self) -> tuple[int, int]:
-        """What tells this file from another one put in its place."""
+        """The device and inode, which differ where another file was put in its place."""
         return self._stat.st_dev, self._stat.st_ino
 
     @property
@@ -104,7 +104,7 @@ class Lines:
                 return True
 
     def advance(self, count: int) -> None:
-        """``count`` lines were consumed."""
+        """Consume ``count`` lines."""
         raws = self._raws[self.at : self.at + count]
         self.at += count
         self.unended = self._tail and self.at == len(self.texts)
@@ -134,7 +134,7 @@ class Lines:
             raise self._changed("it was written to")
 
     def close(self) -> None:
-        """Give the file and the window back."""
+        """Release the file and the window."""
         self._file.close()
         self.texts, self._raws, self._data, self._ahead = [], [], b"", b""
 

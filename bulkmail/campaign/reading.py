@@ -255,7 +255,7 @@ class _Reader:
                         continue
                     text = read_inside(campaign.opened, name, MAX_TEMPLATE).decode("utf-8-sig")
                 except ValueError:
-                    continue  # nobody named it: too large, not text, or a link that leads out
+                    continue  # no template names it; it is too large, not text, or a link that leads out
                 size += len(text)
                 if len(found) >= MAX_INCLUDES or size > MAX_INCLUDED:
                     break

@@ -37,7 +37,7 @@ class _Failed(NamedTuple):
 
 
 def try_rows(rows: Sequence[Recipient], content: dict[str, Any], files: Sequence[str]) -> list[Problem]:
-    """What to tell about the first ``rows``, as `Intake.next` gave them. Raises Refused where not one can be sent.
+    """Return notices about the first ``rows``, as `Intake.next` gave them. Raises Refused where not one can be sent.
 
     ``content``: the campaign's, checked. ``files``: the lists, as the operator knows them.
     """

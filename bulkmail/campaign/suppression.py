@@ -6,7 +6,7 @@ carry the address's own domain along). `bulkmail.campaign.entries` says what an 
 spelling that is the same recipient. A domain matches itself alone: ``example.com`` does not cover
 ``mail.example.com``.
 
-A list that cannot be read in full is refused: mailing somebody who said no is worse than not mailing.
+A list that cannot be read in full is refused: mailing a person who said no is worse than not mailing.
 
 One million entries take 18 to 27 MB. A hash of 64 bits takes an innocent address for a listed one about once in 10^13
 questions at that size.
@@ -88,7 +88,7 @@ class Suppression:
         if problems:
             raise Refused(problems)
         if self._count == before:
-            return [Problem(path, 0, 0, "this suppress list adds nobody: it is empty, or others list the same")]
+            return [Problem(path, 0, 0, "this suppress list adds no address: it is empty, or others list the same")]
         return []
 
     def _add(self, key: str) -> None:
@@ -129,7 +129,7 @@ class Suppression:
 
 
 def load(paths: Sequence[str], encoding: str | None = None) -> tuple[Suppression, list[Problem]]:
-    """All lists and what is worth knowing of them. Raises Refused with the problems of all."""
+    """Load all lists, and notices about them. Raises Refused with the problems of all."""
     suppression = Suppression()
     notes: list[Problem] = []
     problems: list[Problem] = []

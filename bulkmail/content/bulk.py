@@ -1,4 +1,4 @@
-"""The fields that say "this is bulk mail, and here is the way out": List-Unsubscribe, List-Id, Feedback-ID."""
+"""The fields of bulk mail: List-Unsubscribe (RFC 2369, RFC 8058), List-Id (RFC 2919), Feedback-ID."""
 
 from __future__ import annotations
 

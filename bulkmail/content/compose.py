@@ -1,4 +1,4 @@
-"""The composer: one campaign's letter, ready to be filled in for one recipient after the other.
+"""The composer: one campaign's message template, filled in for one recipient after the other.
 
 All that is common to the rows is made when the campaign is loaded: compiled templates, encoded attachments, constant
 fields in both their forms, the DKIM key. A row then costs rendering, quoted-printable, one hash and one signature.
@@ -77,7 +77,7 @@ class Composer:
 
 
 def _each(step: Callable[[Before], After], items: Sequence[Before | str]) -> list[After | str]:
-    """Every item taken one step further; one that cannot go further is a str from then on, its error text."""
+    """Apply ``step`` to every item; an item that fails becomes a str, its error text, and is passed on as it is."""
     results: list[After | str] = []
     for item in items:
         if isinstance(item, str):
@@ -114,7 +114,7 @@ def _cells(fields: str) -> list[str]:
 
 
 class Rendered(NamedTuple):
-    """What one row makes of the templates."""
+    """The templates rendered for one row."""
 
     token: str
     date: int
@@ -146,7 +146,7 @@ class Draft(NamedTuple):
 
 
 class MessageTemplate:
-    """One campaign's message with its blanks. ``content`` has passed `check_content`."""
+    """One campaign's message with its variables. ``content`` has passed `check_content`."""
 
     def __init__(self, content: dict[str, Any]) -> None:
         display, self._sender = parse_mailbox(content["from"])
@@ -222,11 +222,11 @@ class MessageTemplate:
 
     @property
     def same_for_all(self) -> bool:
-        """Whether there is one message for everybody."""
+        """Whether all recipients get one message."""
         return self._date is not None
 
     def same(self) -> bytes:
-        """That message. Number 0 is nobody's: its token is the message's own."""
+        """Return that message. No recipient has number 0: its token is the message's own."""
         assert self._date is not None
         if self._same is None:
             self._same = self.draft(self._printed(0, self._date, {})).signed()

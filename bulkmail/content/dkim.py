@@ -38,7 +38,7 @@ SIGNED = (
     "list-id",
     "feedback-id",
 )
-"""What is signed when present; From once more than it occurs, so that nobody can add a second one (RFC 6376 8.15)."""
+"""Fields signed when present; From once more than it occurs, so that a second one cannot be added (RFC 6376 8.15)."""
 
 _SMALLEST_RSA = 1024  # RFC 8301 3.2: verifiers must not accept less
 _LINE = 72

@@ -1,4 +1,4 @@
-"""What is right by the letter and probably not meant: told by the check, and no reason to refuse a campaign.
+"""Content that is valid and probably not meant: reported by the check, and no reason to refuse a campaign.
 
 Most of it is the work of programs that a template went through before it came here. CSS inliners and MJML do not know
 Jinja2: they move ``{% if %}`` out of a table and leave it empty, so that everybody gets the row; they encode braces in

@@ -4,8 +4,8 @@ A processor with these instructions multiplies eight large numbers as fast as on
 ``ipp-crypto``, our extra ``avx512``); OpenSSL, and so the `cryptography` package, signs one message after the other.
 All of it is optional: without the library, the processor or a key it takes, `BatchSigner.load` gives None.
 
-Signing with the Chinese remainder theorem gives the private key away to whoever sees one wrong result (Boneh, DeMillo,
-Lipton 1997), so each signature is verified before it is used, as OpenSSL does.
+With the Chinese remainder theorem one wrong signature gives the private key away (Boneh, DeMillo, Lipton 1997), so each
+signature is verified before it is used, as OpenSSL does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 LANES = 8
 BATCH_MIN = 4
-"""Fewer messages than this are signed one by one: eight cost as much as three and a half."""
+"""Fewer messages than this are signed one by one: a batch of eight costs as much as three and a half."""
 
 _SIZES = (1024, 2048, 4096)  # bits; 3072 is no faster this way
 _EXPONENT = 65537
@@ -88,7 +88,7 @@ class BatchSigner:
 
     @classmethod
     def load(cls, key: RSAPrivateKey) -> BatchSigner | None:
-        """None where this key cannot be used so here; what it gives has been compared with `cryptography`'s once."""
+        """Make a signer whose signatures agree with `cryptography`'s; None where this key or machine cannot."""
         functions = crypto_mb()
         numbers = key.private_numbers()
         half = key.key_size // 2
@@ -117,7 +117,7 @@ class BatchSigner:
         return self._key.sign(data, _PADDING, _SHA256)
 
     def _sign_lanes(self, data: Sequence[bytes]) -> list[bytes] | None:
-        """None when a signature is not one: that must not leave this process."""
+        """Sign eight; None where a signature is wrong, which must not leave this process."""
         asked, given, proof = self._lanes
         head = self._head
         self._asked.raw = block = b"".join([head + sha256(one).digest() for one in data])

@@ -1,4 +1,4 @@
-"""The check of a campaign's templates: syntax, other templates they name, and variables nobody gives them."""
+"""The check of a campaign's templates: syntax, the templates they name, and variables that no column gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jinja2 in a closed room: the sandbox, strict about what is undefined, and a function of its variables alone.
+"""Jinja2 in a sandbox: strict about undefined variables, and a function of its variables alone.
 
 Templates are code from outside. They see the campaign's own template files and the row, nothing else: no file, no
 clock, no dice (a retry must have the same bytes), no state kept from one recipient to the next. What is printed must

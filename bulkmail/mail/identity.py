@@ -2,7 +2,7 @@
 
 Both are derived, not stored: a campaign has one random key, a recipient one number, and the token is a keyed
 hash of the number. A retry, a restart and another machine therefore all write the same Message-ID, so a receiver
-can drop a double; and nobody can guess another recipient's token.
+can drop a double. Another recipient's token cannot be guessed.
 """
 
 from __future__ import annotations

@@ -13,13 +13,13 @@ from bulkmail.mail.reply import Reply
 
 
 class Fate(StrEnum):
-    """What one attempt did to one recipient, before anybody judged it."""
+    """What one attempt did to one recipient, before the reply is judged."""
 
     ACCEPTED = "accepted"  # 2xx in the reply slot of this message's own final dot
     REFUSED = "refused"  # a 4xx or 5xx reply from MAIL on; the reply's code says which
     LOST = "lost"  # the conversation broke from MAIL on, before the dot was on the wire, or the site could not be used
     UNKNOWN = "unknown"  # the dot was on the wire and no reply to it was read: it may have been delivered
-    UNTRIED = "untried"  # given back untouched: not an attempt, nobody is charged
+    UNTRIED = "untried"  # returned unchanged: not an attempt, nothing is charged
 
 
 class Stage(StrEnum):
@@ -106,7 +106,7 @@ class Outcome(NamedTuple):
     fate: Fate
     stage: Stage
     reply: Reply | None = None
-    note: str = ""  # our own words where nobody replied: "connection timed out after 30 s"
+    note: str = ""  # our own words where no server replied: "connection timed out after 30 s"
     peer: Peer = NOWHERE
     category: Category | None = None  # set where we know it better than any classifier (dns, tls, template, ...)
     permanent: bool = False  # with `category`: our own verdict that trying again is of no use (NXDOMAIN, null MX)

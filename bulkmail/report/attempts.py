@@ -19,7 +19,7 @@ from typing import Any
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import AttemptRow
 from bulkmail.report.cells import Times, guarded, reply_cells
-from bulkmail.report.files import FILE_MODE, ReportFile, told
+from bulkmail.report.files import FILE_MODE, ReportFile, io_errors_as_own_fault
 from bulkmail.report.lines import lines
 from bulkmail.report.rows import Files, file_prefixes
 
@@ -69,8 +69,8 @@ class AttemptsFile:
     def append(self, rows: Iterable[AttemptRow]) -> Position:
         """Write attempts, oldest first, and return the new position.
 
-        Rows that are in the file already are passed over. When the file has gone or was changed by somebody else,
-        nothing is written and the position returned is (0, 0): hand in the attempts from the first one.
+        Rows that are in the file already are skipped. When the file is gone or another program changed it, nothing is
+        written and the position returned is (0, 0): pass the attempts from the first one again.
         """
         changed = self._descriptor >= 0 and self._lost()
         if changed or self._descriptor < 0:
@@ -84,7 +84,7 @@ class AttemptsFile:
             return self.position
         start = length or len(_HEADER)
         data = self._bytes(new)
-        with told(str(self._file)):
+        with io_errors_as_own_fault(str(self._file)):
             try:
                 _write(self._descriptor, data, start)
                 failpoint("after-append")
@@ -98,13 +98,13 @@ class AttemptsFile:
         return self.position
 
     def sync(self) -> None:
-        """Wait until all that was appended is on the disk: for a pause, a stop and the end."""
+        """Sync the file to the disk: for a pause, a stop and the end."""
         if self._descriptor >= 0:
-            with told(str(self._file)):
+            with io_errors_as_own_fault(str(self._file)):
                 os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Let go of the file; the next ``append`` opens it again."""
+        """Close the file; the next ``append`` opens it again."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
@@ -112,10 +112,10 @@ class AttemptsFile:
     def _open(self, *, changed: bool = False) -> None:
         """Open the file and cut it to the position, or begin it again; ``position`` says which.
 
-        ``changed``: somebody else wrote to it while it was open, so nothing in it is known good.
+        ``changed``: another program wrote to it while it was open, so nothing in it is known good.
         """
         self.close()
-        with told(str(self._file)):
+        with io_errors_as_own_fault(str(self._file)):
             self._descriptor = self._opened()
             try:
                 length = self.position[0]
@@ -143,7 +143,7 @@ class AttemptsFile:
         return descriptor
 
     def _lost(self) -> bool:
-        """Whether the path no longer leads to our file, or somebody else wrote to it."""
+        """Whether the path no longer leads to our file, or another program wrote to it."""
         try:
             folder = self._file.place.folder(make=False)
             there = os.stat(self._file.name, dir_fd=folder.descriptor, follow_symlinks=False)

@@ -1,8 +1,7 @@
-"""What a report that is there already tells: to find out that the spool is older than it.
+"""Reads an earlier report, to find out that the spool is older than it.
 
-The report is derived from what the spool had committed, so it can be behind it and never ahead. It lies in a folder of
-somebody else's, so under each name there may be anything: what is no regular file tells nothing, and nothing is waited
-for.
+The report is derived from what the spool had committed, so it can be behind the spool and never ahead. Its folder
+belongs to the campaign's owner, so each name may be anything: only regular files are read, and nothing blocks.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _MOST = 64 * 1024  # bytes of summary.json
 
 
 def attempts_told(place: Place) -> bool:
-    """Whether attempts.csv has more than a header. At once: `attempts_beyond` counts, which may take long."""
+    """Whether attempts.csv has more than a header. Fast; `attempts_beyond` counts, which may take long."""
     try:
         descriptor = place.folder(make=False).open_file(ATTEMPTS)
     except (OSError, ValueError):
@@ -31,7 +30,7 @@ def attempts_told(place: Place) -> bool:
 
 
 def attempts_beyond(place: Place, position: Position) -> int:
-    """How many attempts attempts.csv has behind a position that was kept; 0 where there is no such file."""
+    """Count the attempts in attempts.csv behind a position that was kept; 0 where there is no such file."""
     try:
         with os.fdopen(place.folder(make=False).open_file(ATTEMPTS), "rb") as file:
             if file.read(len(_HEADER)) != _HEADER:
@@ -50,7 +49,7 @@ def attempts_beyond(place: Place, position: Position) -> int:
 def campaign_told(place: Place) -> str:
     """The campaign that summary.json is about; "" where it does not say, or is larger than we write it (64 KB)."""
     try:
-        told = json.loads(place.folder(make=False).read(SUMMARY, _MOST))
+        found = json.loads(place.folder(make=False).read(SUMMARY, _MOST))
     except (OSError, ValueError, RecursionError):
         return ""
-    return str(told.get("campaign", "")) if isinstance(told, dict) else ""
+    return str(found.get("campaign", "")) if isinstance(found, dict) else ""

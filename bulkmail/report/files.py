@@ -23,8 +23,8 @@ FOLDER_MODE = 0o755
 
 
 @contextlib.contextmanager
-def told(path: str) -> Iterator[None]:
-    """Turns an operating system's error into one sentence about ``path``."""
+def io_errors_as_own_fault(path: str) -> Iterator[None]:
+    """Turn an OSError of the block into an OwnFault with one sentence about ``path``."""
     try:
         yield
     except OSError as error:
@@ -46,7 +46,7 @@ class Place:
 
     @property
     def plain(self) -> tuple[str, str, FileId | None]:
-        """As plain data, for a process that makes the same again."""
+        """The place as plain data, from which another process makes it again."""
         return self._campaign, self._name, self._known
 
     def file(self, name: str) -> ReportFile:
@@ -78,13 +78,13 @@ class ReportFile:
 
 @contextlib.contextmanager
 def written_aside(file: ReportFile, *, sync: bool = True) -> Iterator[Callable[[bytes], object]]:
-    """Gives a function that writes; the file appears under its name when the block ends without an error.
+    """Yield a function that writes; the file appears under its name when the block ends without an error.
 
-    There is one writer to a report, so the name beside is fixed and what a killed writer left is written over.
-    ``sync=False`` leaves the time of writing to the system: for what is written again every second.
+    A report has one writer, so the temporary name is fixed, and what a killed writer left is overwritten.
+    ``sync=False`` omits the fsync: for files that are written every second. Raises OwnFault.
     """
     beside = f".{file.name}.part"
-    with told(str(file)):
+    with io_errors_as_own_fault(str(file)):
         folder = file.place.folder()
         descriptor = folder.create(beside, FILE_MODE)
         try:

@@ -96,7 +96,7 @@ def _times(width: int, buckets: list[Bucket]) -> list[Tick]:
 
 
 def _clock(width: int, *, days: bool) -> str:
-    """How finely a bar's own time is told."""
+    """Return the strftime format of a bar's time."""
     if width >= _DAY:
         return "%-d %b"
     clock = "%H:%M:%S" if width < 60 else "%H:%M"

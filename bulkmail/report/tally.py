@@ -49,7 +49,7 @@ class Domains:
 
     def _fold(self) -> None:
         for (spelled, status), count in self._spelled.items():
-            if status != Status.INVALID:  # what stands behind the @ of a bad address is nobody's domain
+            if status != Status.INVALID:  # the text behind the @ of a bad address is no domain
                 self._counts.setdefault(_domain(spelled), Counter())[status] += count
         self._spelled.clear()
         if len(self._counts) > self._most:

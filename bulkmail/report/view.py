@@ -1,4 +1,4 @@
-"""What the page says, as plain values: the headline, the figures, the reasons. The template only sets it in type."""
+"""The page's content as plain values: the headline, the figures, the reasons. The template only lays it out."""
 
 from __future__ import annotations
 

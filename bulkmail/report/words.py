@@ -1,4 +1,4 @@
-"""What each status and each category means to somebody who does not read SMTP, and what to do about it."""
+"""What each status and each category means to a reader who does not know SMTP, and what to do about it."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ TAKEN_BY_RELAY = Words(
 CATEGORY_WORDS: dict[Category, Words] = {
     Category.BAD_MAILBOX: Words(
         "The mailbox does not exist",
-        "The mail server knows no such person. Most often a typing mistake, or somebody who has left.",
+        "The mail server knows no such person. Most often a typing mistake, or a person who has left.",
         "Take these addresses off your list, or correct the spelling.",
     ),
     Category.INACTIVE_MAILBOX: Words(
@@ -101,7 +101,7 @@ CATEGORY_WORDS: dict[Category, Words] = {
     Category.QUOTA: Words(
         "The mailbox is full",
         "There is no room left in the recipient's mailbox.",
-        "Try again in some weeks; somebody who never makes room has left the mailbox.",
+        "Try again in some weeks; a mailbox that stays full is no longer used.",
     ),
     Category.RATE_LIMITED: Words(
         "We were asked to slow down",

@@ -36,7 +36,7 @@ _SHORTEST_WAIT = 1.0
 _REHEARSED = """\
 REHEARSAL
 
-Nothing in this folder was sent to anybody. The mail servers were simulated on this machine, and so were their
+Nothing in this folder was sent to real recipients. The mail servers were simulated on this machine, and so were their
 answers; the addresses and messages are the campaign's own.
 """
 
@@ -121,7 +121,7 @@ class ReportFolder:
         return self._attempts.append(rows)
 
     def close(self) -> None:
-        """Wait for the attempts to be on the disk and let go of their file."""
+        """Sync the attempts to the disk and close their file."""
         if self._attempts is not None:
             self._attempts.sync()
             self._position = self._attempts.position

@@ -31,7 +31,7 @@ def load_settings(path: str | None = None, cwd: str = "", campaign: str | None =
 
 
 def _implied(where: str, folder: str, campaign: str | None) -> bytes:
-    """The bytes of a file that nobody named. Settings can name a program to run, so it must be this user's own."""
+    """Read a file that was not named. Settings can name a program to run, so it must be this user's own."""
     foreign = any(os.path.lexists(os.path.join(folder, name)) for name in _CAMPAIGN_FILES)
     if campaign is not None:
         named = os.path.join(folder, campaign)

@@ -160,11 +160,11 @@ class Relay(Section):
         if self.username is not None and not secrets:
             raise ErrorAt(("username",), f"nothing to sign in with is given; add one of {', '.join(RELAY_SECRETS)}")
         if self.auth != "auto" and not secrets:
-            raise ErrorAt(("auth",), "nobody signs in; add username and its secret, or remove auth")
+            raise ErrorAt(("auth",), "there is nothing to sign in with; add username and its secret, or remove auth")
         if secrets and (self.auth == "xoauth2") != self.by_token and not (self.by_token and self.auth == "auto"):
             raise ErrorAt(("auth",), "xoauth2 goes with token_file or token_command, the others with a password")
         if secrets and self.tls == "opportunistic":
-            words = "opportunistic would sign in on a line that anybody can open; write starttls or implicit"
+            words = "opportunistic would sign in over a connection that can be intercepted; write starttls or implicit"
             raise ErrorAt(("tls",), words)
         if secrets and self.tls == "off" and (self.by_token or self.auth in ("plain", "login")):
             raise ErrorAt(("tls",), "without TLS the secret would be sent in clear; write starttls or implicit")
@@ -183,7 +183,7 @@ class Relay(Section):
 
     @property
     def secret(self) -> str:
-        """The password or token as it was read; ``""`` where a command gives it, or nobody signs in."""
+        """The password or token as it was read; ``""`` where a command gives it, or without sign-in."""
         return self._secret
 
     @property

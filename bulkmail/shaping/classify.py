@@ -1,8 +1,8 @@
-"""What a refusal means, and what it tells the lane.
+"""What a refusal means: its category, whether it is permanent, and its signal for the limiter.
 
-The order: what we know better ourselves; plain words; the enhanced code; vague words; the bare code; the stage. Words
-beat codes, because half the field sends 550 for everything. Two things they cannot beat: a 4xx is never permanent, and
-5.7.x is never a bad address (a list that is cleaned by such replies loses good recipients).
+The order of precedence: a category set by our own code; plain words; the enhanced code; vague words; the bare code; the
+stage. Words come before codes, because many servers send 550 for everything. Two rules stand above the words: a 4xx is
+never permanent, and 5.7.x is never a bad address (a list cleaned by such replies loses good recipients).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bulkmail.shaping.phrases import NO_SERVER, PLAIN, VAGUE, Phrase, plain_word
 
 _ADDRESS = frozenset({Category.BAD_MAILBOX, Category.INACTIVE_MAILBOX, Category.BAD_DOMAIN})
 _STAGES = {Stage.DNS: Category.DNS, Stage.STARTTLS: Category.TLS, Stage.AUTH: Category.AUTHENTICATION}
-_CAP = 300  # characters of a reply that are judged: a hostile server must not buy our time with long ones
+_CAP = 300  # characters of a reply that are judged: a hostile server must not cost CPU time with long ones
 _REMEMBERED = 1000  # verdicts, of the last different replies
 
 # "try again later", "temporarily": a 5xx that says so is not meant for ever
@@ -75,7 +75,7 @@ def status_of(verdict: Verdict) -> Status:
 
 
 def named_wait(text: str) -> float | None:
-    """The time a reply (in lower case) names: "in 300 seconds", "5 min", "00:05:00". Held within 1 s and 4 h."""
+    """Return the seconds that a reply (in lower case) names: "in 300 seconds", "5 min", "00:05:00"; from 1 s to 4 h."""
     found = _CLOCK.search(text)
     if found is not None:
         hours, minutes, seconds = (int(part) for part in found.groups())
@@ -167,7 +167,7 @@ def _greylisting(code: int, detail: str, text: str) -> bool:
 
 
 def _lost(outcome: Outcome) -> Verdict:
-    """The conversation broke, or no conversation came about. Never permanent: another host, another day."""
+    """Judge a connection that broke or was never made. Never permanent: another host or a later try may work."""
     unnamed = _STAGES.get(outcome.stage, Category.CONNECTION)
     if outcome.reply is not None and 400 <= outcome.reply.code <= 599:
         verdict = _read(outcome.reply, outcome.stage, unnamed, lasting=False)
@@ -183,7 +183,7 @@ def _lost(outcome: Outcome) -> Verdict:
 
 
 def classify(outcome: Outcome) -> Verdict:
-    """What an outcome means. Works on any outcome, also on one that is no attempt: its reply may carry a signal."""
+    """Judge an outcome. It may be one that is no attempt: its reply may carry a signal all the same."""
     if outcome.category is not None:
         return Verdict(outcome.category, outcome.permanent)
     if outcome.fate is Fate.ACCEPTED:

@@ -1,4 +1,4 @@
-"""How much each receiver takes: the shipped table, the operator's changes to it, and who a set of MX hosts belongs to.
+"""How much each receiver accepts: the shipped table, the operator's changes, and the provider of a set of MX hosts.
 
 The figures are what the field has settled on for one source address. A
 provider is recognised by where its MX hosts live, never by the recipient's domain: a shop at Google Workspace counts
@@ -20,23 +20,23 @@ class LimitSettings(Protocol):
 
     @property
     def connections(self) -> int:
-        """Open at once."""
+        """How many connections may be open at once."""
 
     @property
     def messages_per_connection(self) -> int:
-        """Messages."""
+        """How many messages one connection carries at most."""
 
     @property
     def rate(self) -> Rate:
-        """Messages."""
+        """Messages a second, an hour or a day."""
 
     @property
     def connection_rate(self) -> Rate:
-        """New connections."""
+        """New connections a second, an hour or a day."""
 
     @property
     def idle(self) -> float:
-        """Seconds that an idle connection is kept."""
+        """Seconds that an idle connection is kept open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ _SHIPPED: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
 
 
 def _suffix(text: str) -> str:
-    """One spelling: lower case, one leading dot, none at the end."""
+    """Normalise a suffix: lower case, one leading dot, none at the end."""
     return "." + text.strip().lower().strip(".")
 
 
 def provider_table(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> Mapping[str, Provider]:
-    """The shipped providers with the operator's changes laid over them.
+    """Merge the operator's changes into the shipped providers.
 
     ``overrides``: name -> any of mx (MX suffixes), connections, messages_per_connection, rate and connection_rate
     (Rate), idle (seconds), tls, shares. None leaves the shipped value. A name that is not shipped is a new provider and
@@ -149,7 +149,7 @@ def _matched(host: str, suffixes: Sequence[str]) -> int:
 
 
 def provider_of(mx_hosts: Sequence[str], table: Mapping[str, Provider]) -> str:
-    """The provider all of these MX hosts belong to, ``""`` when there is none.
+    """Return the provider that all of these MX hosts belong to, ``""`` where there is none.
 
     Every host must match: a domain with one MX at a provider and one of its own is not that provider's. Where several
     providers match, the closest suffix wins.
@@ -163,6 +163,6 @@ def provider_of(mx_hosts: Sequence[str], table: Mapping[str, Provider]) -> str:
 
 
 def limits_for(provider: str, table: Mapping[str, Provider], default: Limits = DEFAULT_LIMITS) -> Limits:
-    """The limits of a provider (``""``: none, so the default ones). Only providers are cut into shares."""
+    """Return the limits of a provider (``""``: the default ones). Only providers are cut into shares."""
     known = table.get(provider)
     return default if known is None else replace(default, **{"shares": 0, **known.limits})

@@ -26,7 +26,7 @@ class RetrySettings(Protocol):
 
     @property
     def expire_after(self) -> float:
-        """How long after its first attempt a recipient is given up."""
+        """The time after its first attempt at which a recipient is given up."""
 
     @property
     def unknown_after(self) -> float:
@@ -34,7 +34,7 @@ class RetrySettings(Protocol):
 
     @property
     def unknown_attempts(self) -> int:
-        """So many copies of a message may leave without an answer; then it is given up as ``unknown``."""
+        """How many copies of a message are sent without a reply before it is given up as ``unknown``."""
 
     @property
     def greylist_after(self) -> float:
@@ -72,26 +72,26 @@ _DELIVERED = Decision(Status.DELIVERED)
 
 
 def _jittered(seconds: float, rng: Dice | None) -> float:
-    """Up to a tenth longer, so that what failed together does not come back together."""
+    """Add up to a tenth, so that recipients that failed together are not retried together."""
     return seconds if rng is None else seconds * (1 + JITTER * rng.random())
 
 
 def interval(retry: RetrySettings, failures: int, rng: Dice | None) -> float:
-    """Seconds to wait after the n-th failure (counted from 1), jitter included where there are dice."""
+    """Return the seconds to wait after the n-th failure (from 1), with jitter where ``rng`` is given."""
     assert failures >= 1, "the first failure is number 1"
     return _jittered(retry.schedule[min(failures, len(retry.schedule)) - 1], rng)
 
 
 def longest_wait(retry: RetrySettings) -> float:
-    """Nobody waits for longer than this, whatever was decided about it."""
+    """Return the longest time in seconds that any decision makes a recipient wait."""
     return (1 + JITTER) * max(*retry.schedule, retry.unknown_after, retry.greylist_after, LONGEST_NAMED)
 
 
 def after_unknown(retry: RetrySettings, *, attempts: int, copies: int, rng: Dice | None = None) -> float | None:
-    """Seconds to wait after an attempt whose final reply was lost (RFC 1047); None: no further copy may leave.
+    """Return the seconds to wait after an attempt whose final reply was lost (RFC 1047); None: no further copy is sent.
 
-    ``attempts`` and ``copies`` (the attempts of which nobody knows whether they delivered) count this one. The first
-    copy waits ``unknown_after``; the next ones wait for the schedule too, where that is longer.
+    ``attempts`` and ``copies`` (the ambiguous attempts) count this one. After the first copy the wait is
+    ``unknown_after``; after the next ones it is the schedule's, where that is longer.
     """
     if copies >= retry.unknown_attempts:
         return None
@@ -123,12 +123,12 @@ def decide(
     rng: Dice,
     speed: float = 1.0,
 ) -> Decision:
-    """What follows from one attempt.
+    """Decide what follows from one attempt.
 
-    ``attempts`` counts this one, so the first is 1; so does ``copies``, if the final reply of this one was lost: the
-    attempts of which nobody knows whether they delivered. ``paused``: seconds since the first attempt that do not count
-    (pauses, faults of our own). ``on_unknown``: ``retry`` or ``keep``. ``speed`` divides a time that the receiver
-    named, as the settings' own times have been divided already (a rehearsal).
+    ``attempts`` counts this one, so the first is 1. ``copies``: the ambiguous attempts, this one included if its final
+    reply was lost. ``paused``: seconds since the first attempt that are not charged (pauses, faults of our own).
+    ``on_unknown``: ``retry`` or ``keep``. ``speed`` divides a time that the receiver named, as the settings' own times
+    have been divided already (a rehearsal). ``now`` and ``first_attempt_at``: the wall clock, in seconds.
 
     Where the next attempt would fall after ``expire_after``, the recipient expires now. If a copy may have arrived it
     is ``unknown`` instead: the report must not say that it did not. So it is after ``unknown_attempts`` copies.

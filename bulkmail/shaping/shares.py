@@ -1,9 +1,9 @@
 """The parts of one receiver's limits that several machines hold at the same time: numbered shares.
 
-The sum of all shares is never more than the whole: a share of n has an n-th of the rates, and of what can only be
-counted (connections, bursts) its number says whether it has one of those that are left over. Two machines may always
-act in the same moment, so what each of them may do at once counts one by one: nothing is cut into more shares than it
-has connections, and messages in its burst.
+The sum of all shares is never more than the whole. A share of n has an n-th of the rates; connections and bursts are
+divided as whole numbers, and the shares with the low numbers get one of the remainder each. Two machines may act in the
+same moment, so each needs at least one connection and one message of the burst: limits are never cut into more shares
+than they have of either.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ONE_SHARE = 1000  # messages a second: about what one machine can send
 
 
 class Part(NamedTuple):
-    """The shares called ``numbers`` (from 1) of ``of``."""
+    """The shares with these ``numbers`` (from 1), of ``of`` in all."""
 
     numbers: frozenset[int]
     of: int
@@ -28,13 +28,13 @@ WHOLE = Part(frozenset({1}), 1)
 
 
 def shares_of(limits: Limits) -> int:
-    """Into how many shares it is cut: as many as were asked for, or as its rate needs."""
+    """Return into how many shares the limits are cut: as many as the settings say, or as the rate needs."""
     wanted = limits.shares or int(limits.rate.count / limits.rate.period / _ONE_SHARE)
     return max(1, min(wanted, limits.connections, limits.rate.burst))
 
 
 def limits_of(whole: Limits, part: Part) -> Limits:
-    """What the holder of this part may use."""
+    """Return the limits that the holder of this part may use."""
     if len(part.numbers) >= part.of:
         return whole
     return replace(
@@ -50,6 +50,6 @@ def _rate(whole: Rate, part: Part) -> Rate:
 
 
 def _counted(whole: int, part: Part) -> int:
-    """The shares with the low numbers have one of the remainder each."""
+    """Divide a count; the shares with the low numbers get one of the remainder each."""
     each, left = divmod(whole, part.of)
     return each * len(part.numbers) + sum(number <= left for number in part.numbers)

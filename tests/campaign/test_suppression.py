@@ -111,7 +111,7 @@ def test_each_list_is_named(listed):
 def test_an_empty_list_is_told(listed):
     suppression, notes = listed("")
     assert len(suppression) == 0
-    assert "adds nobody" in notes[0].message
+    assert "adds no address" in notes[0].message
 
 
 def test_bad_lines_are_all_told_up_to_twenty(listed, tmp_path):

@@ -82,7 +82,7 @@ def test_the_sample_reads_well(sample, tmp_path):
 def test_a_rehearsal_cannot_be_taken_for_the_real_thing(tmp_path, rendered, recipient):
     text = " ".join(Tags(rendered(tmp_path, [recipient()], rehearsal=True)).text)
     assert "REHEARSAL" in text
-    assert "Nothing was sent to anybody" in text
+    assert "Nothing was sent to real recipients" in text
     assert "1 of 1 person got it, in rehearsal" in text
 
 

@@ -158,12 +158,15 @@ ANNA = "host: a.example, username: anna"
             f"{ANNA}, password_file: relay.secret, token_file: relay.secret",
             "relay.token_file: one secret is enough; remove this or password_file",
         ),
-        ("host: a.example, auth: plain", "relay.auth: nobody signs in; add username and its secret, or remove auth"),
+        (
+            "host: a.example, auth: plain",
+            "relay.auth: there is nothing to sign in with; add username and its secret, or remove auth",
+        ),
         (f"{ANNA}, password_file: relay.secret, auth: xoauth2", "relay.auth: xoauth2 goes with token_file"),
         (f"{ANNA}, token_file: relay.secret, auth: plain", "relay.auth: xoauth2 goes with token_file"),
         (
             f"{ANNA}, password_file: relay.secret, tls: opportunistic",
-            "relay.tls: opportunistic would sign in on a line",
+            "relay.tls: opportunistic would sign in over a connection that can be intercepted",
         ),
         (f"{ANNA}, password_file: relay.secret, tls: off, auth: login", "relay.tls: without TLS the secret would be"),
         (f"{ANNA}, token_file: relay.secret, tls: off", "relay.tls: without TLS the secret would be sent in clear"),
