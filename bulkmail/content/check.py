@@ -31,9 +31,7 @@ _ELSEWHERE = {
     "subject": "subject",
     "return-path": "envelope_from",
 }
-_RESERVED = frozenset(
-    {"cc", "bcc", "date", "message-id", "mime-version", "received", "delivered-to", "authentication-results"}
-)
+_RESERVED = frozenset({"date", "message-id", "mime-version", "received", "delivered-to", "authentication-results"})
 _RESERVED_STARTS = ("content-", "resent-", "arc-", "dkim-", "domainkey-", "x-google-dkim-")
 
 
@@ -118,8 +116,11 @@ class _Check:
             key, low = f"headers.{name}", name.lower()
             if not is_field_name(name):
                 self._tell(f"headers.{name!r}", "a field's name is 1 to 70 ASCII characters without space or colon")
-            elif low in _ELSEWHERE:
+                continue
+            if low in _ELSEWHERE:
                 self._tell(key, f"this field is written from the key {_ELSEWHERE[low]!r}; set it there")
+            elif low in {"cc", "bcc"}:
+                self._tell(key, "each row of the list is a message to one recipient; put this address into the list")
             elif low in _RESERVED or low.startswith(_RESERVED_STARTS):
                 self._tell(key, "the mailer writes this field itself; remove it")
             elif low in seen:

@@ -24,7 +24,7 @@ from bulkmail.content.uri import ascii_url
 from bulkmail.mail import Address, AddressError
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+", re.ASCII)  # RFC 2045 5.1
-_MESSAGE_ID = re.compile(r"<[^\s<>@\"]+@[^\s<>@\"]+>", re.ASCII)
+_MESSAGE_ID = re.compile(r"<[!#-;=?A-~]+@[!#-;=?A-~]+>")
 _AT_END = re.compile(r"(.*)<([^<>]*)>", re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _NO_BARE = re.compile(r"\S+@\S+")

@@ -9,13 +9,17 @@ from bulkmail.content.headers import controls_in
 from bulkmail.mail import AddressError, domain_key, parse_address
 
 _CHARACTERS = r"[A-Za-z0-9._~/?#\[\]@!$&'()*+,;=:-]*"  # RFC 3986 2, but for the escapes
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"  # with the underscore that some hosts have
+_NAME = rf"{_LABEL}(?:\.{_LABEL})*\.?"
 _PLAIN = re.compile(  # a URL that needs none of the steps below
-    rf"https://[A-Za-z0-9.-]+(?::[0-9]+)?(?:[/?#]{_CHARACTERS}(?:%[0-9A-Fa-f]{{2}}{_CHARACTERS})*)?", re.ASCII
+    rf"https://{_NAME}(?::[0-9]{{1,4}})?(?:[/?#]{_CHARACTERS}(?:%[0-9A-Fa-f]{{2}}{_CHARACTERS})*)?", re.ASCII
 )
+_HOST = re.compile(rf"{_NAME}|\[[0-9A-Fa-f:.]+\]", re.ASCII)
 _FORBIDDEN = re.compile(r"[\s<>\"\\^`{|}]")
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
 _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)(?://([^/?#]*))?(.*)", re.DOTALL)
-_PORT = re.compile(r":[0-9]*")
+_HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?", re.ASCII)
+_HIGHEST_PORT = 65535
 _KEPT = "!#$%&'()*+,/:;=?@[]~"
 _ENCODE = "use {{ value|urlencode }}"
 
@@ -46,24 +50,29 @@ def ascii_url(text: str) -> str:
     scheme, authority, rest = parts.groups()
     if scheme.lower() == "mailto:":
         return scheme + _mail(rest)
+    if authority is None and scheme.lower() in {"http:", "https:"}:
+        raise ValueError(f"the URL has no host; write {scheme}//host")
     if authority is not None:
         scheme += f"//{_authority(authority)}"
     return scheme + (rest if rest.isascii() else quote(rest, safe=_KEPT))
 
 
 def _authority(text: str) -> str:
-    """``user@host:port`` with the host in A-labels."""
-    if text.isascii() and "%" not in text and text:
-        return text
+    """``user@host:port`` with the host in A-labels (RFC 3986 3.2). Raises ValueError."""
     user, at, rest = text.rpartition("@")
-    host, colon, port = rest.rpartition(":")
-    if not colon or _PORT.fullmatch(colon + port) is None:
-        host, port = rest, ""
-    else:
-        port = colon + port
+    found = _HOST_PORT.fullmatch(rest)
+    if found is None or int(found[2] or 0) > _HIGHEST_PORT:
+        raise ValueError(f"the URL has no port in {rest!r}; write host:port, with a port from 1 to {_HIGHEST_PORT}")
+    host, port = found[1], found[2]
     if not host:
         raise ValueError("the URL has no host")
-    return quote(user, safe=_KEPT) + at + _domain(host) + port
+    if not host.isascii() or "%" in host:
+        host = _domain(host)
+    elif _HOST.fullmatch(host) is None:
+        raise ValueError(
+            f"the URL's host {host!r} is none: between dots stand letters, digits and inner hyphens, up to 63"
+        )
+    return quote(user, safe=_KEPT) + at + host + ("" if port is None else f":{port}")
 
 
 def _domain(text: str) -> str:

@@ -93,6 +93,7 @@ def test_a_field_is_written_as_its_grammar_says(name, given, written):
         ("Feedback-ID", "Frühling:shop", "two to four parts"),
         ("Importance", "5", "write low or normal or high"),
         ("In-Reply-To", "a@b.test", "is not a message id"),
+        ("References", "<a@b.test> <ü@b.test>", "'<ü@b.test>' is not a message id"),
         ("Expires", "2026-12-01", "is not a date of mail"),
     ],
 )
@@ -104,6 +105,7 @@ def test_what_the_grammar_does_not_allow_is_refused_with_what_would_be(name, giv
 
 @given(st.sampled_from(sorted(_GRAMMARS)), st.text(st.characters(exclude_categories=["Cs"]), max_size=80))
 @example("list-help", "<https://a.test>(ü\r\nBcc: x@y.test)")
+@example("supersedes", "<a@bü>")
 @example("list-id", 'a\r\nB: c" <x.y>')
 def test_whatever_a_row_brings_is_refused_or_one_field_that_others_read(name, text):
     try:
