@@ -26,6 +26,7 @@ _WHEN = re.compile(r"(at|(?<=d)on|date|time|timestamp|since|seit|datum)$")
 _LEFT = re.compile(
     r"unsub|opte?d?out|black_?listed|black_?list|blocklist|denylist|suppress|emaildisabled|spamreport|complain"
     r"|donot(e?mail|contact|send|bulk|allow)|nobulk|nomail|noemail|nonewsletter|requestsno|isexcluded|optinpending"
+    r"|^onhold"
     r"|bounced|hardbounce|bouncedate|bouncetime|emailisbad|^email\d?isbad|^dn[ce]$|^(is)?blocked(at|on|date)?$"
     r"|^clean(ed)?(at|on|date|time)?$|^deleted(at|on|date)$"
     r"|abgemeldet|abmelde|widerruf|gesperrt|keinewerbung|keinemails?|keinnewsletter|nichtanschreiben|nichtzulassen"
@@ -36,6 +37,8 @@ _MAY = re.compile(
     r"accepts?(email|buyer)?(marketing|newsletter|emails?)|consent|subscribed|(mail|newsletter)subscription"
     r"|subscriberstatus|optin|optedin"
     r"|(e?mail|mailing|newsletter|marketing|permission|attendee)(marketing|contact|permission)*status"
+    r"|(stat[ou]t?|estado)(del|de|du)?(partecipante|participante?|abonne|iscritto|suscriptor)$"
+    r"|(teilnehmer|newsletter|abo)status$"
     r"|permission|receives?(marketing|newsletter|emails?|news)|allows?(email|marketing|bulk)|wants(e?mail|newsletter)"
     r"|keepme(informed|posted|updated)|(may|can)(e?mail|contact)|mailable|contactable"
     r"|^newsletter(anmeldung|abo(nnement)?)?$"
@@ -89,13 +92,24 @@ _GONE = frozenset(
 _REFUSED = frozenset(
     {"denied", "declined", "revoked", "withdrawn", "refused", "rejected", "cancelled", "canceled", "expired", "pending"}
     | {"notattending", "refunded", "transferred"}
+    | {
+        "cancelado",
+        "storniert",
+        "erstattet",
+        "abgesagt",
+        "rimborsato",
+        "annullato",
+        "rembourse",
+        "annule",
+        "reembolsado",
+    }
 )
 _PLAN = frozenset({"trialing", "pastdue", "unpaid", "incomplete", "incompleteexpired", "paid", "free", "comp"})
 _MAY_SAY_NO = _FALSE | _GONE | _REFUSED
 _FILE = re.compile(
-    r"(unsubscribed|nonsubscribed|cleaned|bounced|bounces|hardbounces|blacklist|blocklist|optout|optedout|suppress"
-    r"|abgemeldet"
-    r"|desabonn|desinscri|disiscritti)"
+    r"\d*(unsub|nonsubscribed|cleaned|bounced|bounces|hardbounce|blacklist|blocklist|denylist|opte?d?out|suppress"
+    r"|complain|spamreport|donot(?:e?mail|contact|send)|abgemeldet|abmeld|widerruf|gesperrt"
+    r"|desabonn|desinscri|disiscri|afgemeld|uitgeschreven|bajas?$)"
 )
 _MANY = 4096  # different values of one column that are remembered
 _SHOWN = 3
@@ -180,10 +194,12 @@ class Consent:
     def notices(self, *, whole: bool) -> list[Problem]:
         """What the operator should know; ``whole``: all rows were counted."""
         found = []
-        left = _FILE.match(squeezed(splitext(basename(str(self._path)))[0]))
+        stem = splitext(basename(str(self._path)))[0]
+        left = _FILE.match(squeezed(stem))
         if left:
             words = (
-                f"the name of this file says `{left[1]}`; if these people are not to be mailed, put it under `suppress`"
+                f"the name of this file says `{_as_written(left[1], stem)}`; if these people are not to be mailed, put "
+                "it under `suppress`"
             )
             found.append(Problem(str(self._path), 0, 0, words))
         of = f"{self._rows:,} rows" if whole else f"the first {self._rows:,} rows"
@@ -198,6 +214,11 @@ class Consent:
                 said = f"none of {of} says in column `{column.name}` that it may not be mailed{more}"
             found.append(Problem(str(self._path), self._line, column.place, f"{said}; the column {_REMEDY}"))
         return found
+
+
+def _as_written(found: str, stem: str) -> str:
+    """What of a file's name is shown: the word that was found, or the whole name where it is written otherwise."""
+    return found if found in stem.casefold() else stem
 
 
 def kind_of(name: str) -> str:

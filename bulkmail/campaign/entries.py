@@ -16,6 +16,7 @@ from bulkmail.mail import AddressError, domain_key, parse_address, unguarded, wi
 _ANGLED = re.compile(r"[^<>]*<([^<>]*)>")
 _ENCLOSED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _WHOLE_DOMAIN = re.compile(r"[*%]?@")
+_WIDE = str.maketrans("＊％？＠．", "*%?@.")  # as keyboards of East Asia write these signs
 _PATTERN = re.compile(r"[*?]|^%|%$")
 
 
@@ -39,7 +40,7 @@ def keys_of(entry: str) -> set[str]:
 
 def _bare(text: str) -> str:
     """The entry without what programs and people put around an address."""
-    text = text.strip().rstrip(",;").rstrip()
+    text = text.translate(_WIDE).strip().rstrip(",;").rstrip()
     enclosed = _ENCLOSED.fullmatch(text)
     if enclosed is not None:
         text = (enclosed[1] or enclosed[2] or "").strip()

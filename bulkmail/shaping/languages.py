@@ -1,4 +1,4 @@
-"""What receivers say in German, French, Spanish, Italian, Portuguese, Dutch, Russian and some others, as patterns.
+"""What receivers say in German, French, Spanish, Portuguese, Chinese, Japanese and a dozen others, as patterns.
 
 In front of a mailbox's fault stands what names the mailbox, or behind it; the words between are few. All are matched
 against the words without accents, as `phrases.plain_words` gives them.
@@ -26,13 +26,14 @@ _UNKNOWN = (
     r"|onbekend\w*|bestaat (?:\S+ )?niet|niet (?:gevonden|bekend)|ongeldig\w*"
     r"|inconnue?|inexistante?|n.?(?:existe|est) (?:pas|plus)|introuvable|invalide|(?:non|pas) (?:ete )?(?:trouvee?"
     r"|valide)"
-    r"|desconocid[oa]|no existe|no (?:fue |se |es |ha sido )?(?:encontrad[oa]|encuentra|encontro|valid[oa])"
+    r"|desconocid[oa]|no existe|no (?:fue |se |es |ha sido |pudo ser )?(?:encontrad[oa]|encuentra|encontro|valid[oa])"
     r"|inexistente|invalid[oa]"
     r"|desconhecid[oa]|nao (?:foi )?(?:existe|encontrad[oa]|cadastrad[oa]|localizad[oa])"
-    r"|sconosciut[oa]|inesistent[ei]|non (?:e )?(?:esiste|trovat[oa]|valid[oa]|presente)"
+    r"|sconosciut[oa]|inesistent[ei]|non (?:e )?(?:stat[oa] )?(?:esiste|trovat[oa]|valid[oa]|presente)"
     r"|не (?:был )?(?:наиден\S*|существует|зарегистрирован\S*|обнаружен\S*)|неизвест\S+|отсутствует|недеиствител\S+"
     r"|несуществ\S+"
-    r"|nie istnieje|nieznan\w+|finns inte|okand\w*|findes ikke|ukendt|bulunamadi|bilinmeyen)"
+    r"|nie istnieje|nie (?:zosta\S+ )?znalezion\w+|nieznan\w+"
+    r"|finns inte|okand\w*|findes ikke|ukendt|bulunamadi|bilinmeyen)"
 )
 _GAP = r"(?: \S+){0,5}?"
 
@@ -44,6 +45,13 @@ NO_SUCH_MAILBOX = (
     rf"(?:aucun|pas de|pas d.|ningun|nenhum|nessun|geen)\w* (?:\w+ )?{_MAILBOX}",
     r"так(?:ого|ои) (?:пользовател|адрес|ящик|получател)\S*(?: \S+){0,2} (?:не|нет)",
     r"нет так(?:ого|ои)",
+    # Chinese and Japanese, which write no blanks
+    (
+        r"(?:用户|用戶|使用者|收件人|收件者|邮箱|郵箱|信箱|账号|帐号|帳號|帳戶)(?:(?!发件|寄件).){0,12}?(?:不存在|未找到|找不到|无效|無效)"
+    ),
+    (
+        r"(?:ユーサ|宛先|受信者|メールアトレス|メールホックス)\S{0,12}?(?:存在しません|存在しない|見つかりません|見つからない|不明)"
+    ),
 )
 INACTIVE = (
     (
@@ -80,7 +88,12 @@ QUOTA = (
     r"(?:ящик|квот|мест)\S*(?: \S+){0,4}? (?:переполнен|превышен|заполнен|закончил|исчерпан)",
     r"переполнен\S* (?:\S+ )?ящик|превышен\S* (?:\S+ )?(?:квот|размер|лимит)|нет (?:свободного )?места",
 )
-SENDER = (r"\babsender|\bexpediteur|\bremitente|\bmittente|\bremetente|\bafzender|отправител|\bnadawc|\bavsandar",)
+SENDER = (
+    (
+        r"发件人|寄件人|寄件者|送信者|差出人"
+        r"|\babsender|\bexpediteur|\bremitente|\bmittente|\bremetente|\bafzender|отправител|\bnadawc|\bavsandar"
+    ),
+)
 REFUSED = (
     r"verweigert|abgelehnt|abgewiesen|refuse|rechazad|rifiutat|recusad|rejeitad|geweigerd|отклонен|отказан|odrzucon",
 )

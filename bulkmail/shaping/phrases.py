@@ -67,7 +67,8 @@ _NOT_THERE = (
 _WAS = r"(?:is |has |been |was |currently |temporarily |permanently |no longer |being ){1,4}"
 _ENDED = (
     r"(?:disabled|inactive|suspended|deactivated|closed|discontinued|terminated|expired|locked|frozen|deleted|removed"
-    r"|cancell?ed|retired|dormant|abandoned|de-activated|lapsed|unused|on hold|(?:turned|switched|shut) (?:off|down))"
+    r"|cancell?ed|retired|dormant|abandoned|de-activated|lapsed|unused|on hold|not (?:yet )?activ(?:e|ated)"
+    r"|(?:turned|switched|shut) (?:off|down))"
 )
 _FROM = (
     r"\b(?:sender|originator|bounce address|mail from ?[:<@]|mailfrom|from address|from domain|return[- ]path"
@@ -288,7 +289,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"|using))",
         r"(?:closed|deleted|cancell?ed|terminated|abandoned) (?:the|this|their|his|her|its) (?:\w+ )?(?:account"
         r"|mail ?box)",
-        rf"{_ENDED} (?:e-?mail )?(?:user|mail ?box|account|recipient|inbox)\b",
+        rf"{_ENDED}:? (?:e-?mail )?(?:user|mail ?box|account|recipient|inbox)\b",
         r"\bnot (?:been )?(?:polled|poped|popped|logged in|signed in|opened)\b",
         r"554\.30",
         *INACTIVE,
@@ -311,7 +312,7 @@ PLAIN: tuple[Phrase, ...] = (
     _say(
         _C.BAD_MAILBOX,
         r"no such (?:\w+ )?(?:user|mailbox|recipient|address|person|account|e-?mail|local|customer|name|alias)",
-        r"unknown (?:local|user|recipient|mail ?box|account|address|e-?mail)",
+        r"unknown (?:local|user|recipient|mail ?box|account|address|e-?mail|rcpt)|^rcpt (?:is )?unknown",
         rf"{_NOT_OURS}\b{_WHO}s?\b,?{_GAP} {_NOT_THERE}",
         rf"^e-?mail (?:is |was )?{_NOT_THERE}",
         r"(?:does not|doesn't|didn't) have an? (?:\S+ )?(?:account|mail ?box)",
@@ -326,6 +327,7 @@ PLAIN: tuple[Phrase, ...] = (
         rf"\bno {_WHO}$|\bthere(?: i|')s no (?:\w+ )?{_WHO}\b|no longer (?:works|employed|with us)",
         r"\bthere(?: i|')s no @|^@:? (?:is )?(?:unknown|not found|does not exist)",
         r"not (?:a|an|our|any|one of our) (?:\w+ )?(?:user|customer|mail ?box|recipient|account)",
+        rf"{_NOT_OURS}\b{_WHO}(?: @)? (?:is not|isn't) (?:one of )?ours\b",
         r"user(?: is)? (?:not local|doesn't)",
         r"rcpt \S+ (?:\S+ )?(?:dosn't|doesn't|does not) exist",
         r"addresses? failed",

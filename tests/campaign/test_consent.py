@@ -41,6 +41,9 @@ FORMATS = [  # (format, column, cells of five rows, how many of them say no)
     ("Italian", "Iscritto", ["s\u00ec", "no", "", "s\u00ec", "s\u00ec"], 1),
     ("Spanish", "Dado de baja", ["2026-01-01", "", "", "", ""], 1),
     ("Dutch", "Uitgeschreven", ["ja", "nee", "", "", ""], 1),
+    ("CiviCRM", "On Hold", ["", "On Hold Bounce", "No", "", ""], 1),
+    ("Eventbrite", "Stato del partecipante", ["Partecipa", "Rimborsato", "", "", ""], 1),
+    ("German", "Teilnehmerstatus", ["Angemeldet", "Storniert", "", "", ""], 1),
     ("any", "unsubscribed_at", ["2026-01-01", "", "null", "", ""], 1),
     ("any", "Opt_Out", ["1", "0", "", "", ""], 1),
     ("any", "do-not-email", ["x", "", "", "", ""], 1),
@@ -124,6 +127,12 @@ def test_bad_rows_are_not_counted_and_the_examples_are_few():
         "nonsubscribed_email_audience_export_0a1b2c.csv",
         "Non-subscribed contacts.csv",
         "suppression list.csv",
+        "Unsubscribes.csv",
+        "2026-11 unsubscribed.csv",
+        "abmeldungen.csv",
+        "complaints.csv",
+        "Désabonnés.csv",
+        "opt-outs.csv",
     ],
 )
 def test_the_name_of_a_file_may_say_that_its_people_have_left(name):
@@ -132,8 +141,14 @@ def test_the_name_of_a_file_may_say_that_its_people_have_left(name):
     assert message.endswith("put it under `suppress`")
 
 
-def test_the_name_of_other_files_says_nothing():
-    assert told("name", ["Ann"], path="/unsubscribed/subscribed_email_audience_export.csv") == []
+def test_the_name_is_shown_as_it_is_written():
+    (message,) = told("first_name", ["Ann"], path="/c/Hard Bounces 2026.csv")
+    assert message.startswith("the name of this file says `Hard Bounces 2026`; ")
+
+
+@pytest.mark.parametrize("name", ["subscribed_email_audience_export", "list without unsubscribed", "2026 spring"])
+def test_the_name_of_other_files_says_nothing(name):
+    assert told("name", ["Ann"], path=f"/unsubscribed/{name}.csv") == []
 
 
 @given(st.text(max_size=30), st.lists(st.text(max_size=12), max_size=6))

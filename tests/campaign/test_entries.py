@@ -32,6 +32,8 @@ from bulkmail.mail import AddressError, address_in, parse_address
         "bob@a.example\ufeff",
         "\u00a0bob@a.example",
         "'bob@a.example",
+        "bob＠a.example",
+        "bob＠a．example",
     ],
 )
 def test_an_address_is_taken_in_any_dress(entry):
@@ -53,6 +55,8 @@ def test_an_address_is_taken_in_any_dress(entry):
         "\u200ba.example",
         "*@a\u00ad.example",
         "@a.example,",
+        "＊@a.example",
+        "％＠a．example",
     ],
 )
 def test_a_whole_domain_is_taken_in_any_dress(entry):
