@@ -62,10 +62,8 @@ class Composer:
             message = template.same()
             return [(row[0], message, template.envelope_from, None) for row in job[2]]
         # Step by step for all rows: a processor does the same thing again faster than one thing after the other
-        drafts = _each(
-            template.draft,  # the rendered rows are freed once the drafts are made: a sixth of the memory of a batch
-            _each(lambda row: template.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), job[2]),
-        )
+        rendered = _each(lambda row: template.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), job[2])
+        drafts = _each(template.draft, rendered)
         fields = iter(sign_each([draft.unsigned for draft in drafts if isinstance(draft, Draft)]))
         messages = _each(lambda draft: draft.complete(next(fields)), drafts)
         return [

@@ -216,3 +216,17 @@ def test_output_is_counted_while_it_comes():
     with pytest.raises(RowError, match="longer than 5,000,000"):
         sheet.render({**Library({}, html=False).globals, "piece": piece})
     assert len(made) == 3
+
+
+@pytest.mark.parametrize("many", [0, 1, 2, 3, 4, 98, 99, 100, 195, 196, 1000])
+def test_no_piece_is_lost_however_many_there_are(many):
+    """Pieces are counted some at a time: the last one of each step, and the first of the next, are printed."""
+    text = Library({}, html=False).text("{% for n in range(many) %}{{ n }}{% endfor %}", "text")
+    names = Library({}, html=False).globals
+    assert text.pieces({**names, "many": many}) == [str(n) for n in range(many)]
+    long = Library({}, html=False).text("{% for n in range(many) %}{{ 'x' * 40000 }}{% endfor %}", "text")
+    if many * 40_000 <= OUTPUT_CAP:
+        assert len(long.render({**names, "many": many})) == many * 40_000
+    else:
+        with pytest.raises(RowError, match="longer than"):
+            long.render({**names, "many": many})
