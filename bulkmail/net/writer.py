@@ -31,10 +31,7 @@ class SessionWriter:
 
     def flush(self) -> None:
         """Write what the session has to say."""
-        if self.streaming:
-            return
-        data = self._session.take_output()
-        if not data:
+        if self.streaming or not (data := self._session.take_output()):
             return
         if not self._session.output_pending:
             self._write(data)

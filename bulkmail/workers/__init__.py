@@ -3,7 +3,7 @@
 Room: the only child processes; a worker class is named ("bulkmail.content.compose:Composer"), never imported here.
 Takes: jobs and answers of plain data (what `marshal` carries), a deadline for each job.
 Gives: a Deferred for each answer; a dead or overdue worker fails exactly the jobs it held, and is replaced.
-        `Command` runs a program of the operator's once, for what it prints.
+        `Command` runs a program of the operator's once, and returns its output.
 Never: shares memory, leaves a child behind (a child exits when its input closes), retries a job by itself.
 
 Why not threads: Python beside the event loop starves it (30,500 line exchanges a second fell to 470 with CSV parsing
@@ -44,7 +44,7 @@ _OF_THE_PARENT = {"Command": "command", "CommandFailedError": "command"}
 
 
 def __getattr__(name: str) -> Any:
-    """The parent's side, when it is asked for: Twisted would be a third of the memory of a child."""
+    """Import the parent's side when it is first used: Twisted would be a third of the memory of a child."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"bulkmail.workers.{_OF_THE_PARENT.get(name, 'pool')}"), name)

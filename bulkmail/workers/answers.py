@@ -1,7 +1,7 @@
 """The reading end of a worker's answers, a megabyte at a time.
 
 Twisted reads a child's output 8 KiB at a time, two system calls and two callbacks for every composed message. Composed
-messages are most of what the event loop reads, so this pipe is ours.
+messages are most of what the event loop reads, so this pipe is read here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _F_SETPIPE_SZ = 1031
 
 @implementer(IReadDescriptor)
 class Answers:
-    """Reads ``descriptor`` whenever the reactor says so; ``received(data)``, and once ``ended()``."""
+    """Reads ``descriptor`` when the reactor says so; calls ``received`` with the bytes, and ``ended`` once."""
 
     def __init__(
         self, reactor: Any, descriptor: int, received: Callable[[bytes], None], ended: Callable[[], None]
@@ -32,7 +32,7 @@ class Answers:
         self._received = received
         self._ended = ended
         os.set_blocking(descriptor, False)
-        with contextlib.suppress(OSError):  # more than the system lets an ordinary user have: then smaller reads
+        with contextlib.suppress(OSError):  # over the limit of an ordinary user: then reads are smaller
             fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _SIZE)
         reactor.addReader(self)
 
@@ -45,23 +45,23 @@ class Answers:
     # what Twisted calls
 
     def fileno(self) -> int:
-        """The descriptor to watch; -1 once it is closed."""
+        """Return the descriptor to watch; -1 once it is closed."""
         return self._descriptor
 
     def logPrefix(self) -> str:
-        """What stands before our log lines."""
+        """Return what stands before its log lines."""
         return "worker"
 
     def doRead(self) -> None:
-        """There is something to read, or the end."""
+        """Read what has come, or the end."""
         self._read()
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002
-        """The reactor gives up on it."""
+        """Close, as the reactor gives up on the descriptor."""
         self._close()
 
     def _read(self) -> bool:
-        """Whether there may be more."""
+        """Read once. Returns whether there may be more."""
         try:
             data = os.read(self._descriptor, _SIZE)
         except BlockingIOError:

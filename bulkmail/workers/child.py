@@ -3,7 +3,7 @@
 ``python -P -m bulkmail.workers.child package.module:Class PARENT``. A class with ``async def handle`` gets many jobs at
 once in an asyncio loop; one with a plain ``handle`` gets them one after another. The child ends when its input closes,
 and is killed when the process ``PARENT`` ends, so none is left behind; it ignores SIGINT and SIGTERM (the parent
-decides) and runs a little below the parent's priority, so that the event loop gets its turn first.
+decides) and runs at a lower priority (nice 5), so that the event loop is served first.
 
 Its memory is bounded: a job may take ``ROOM`` bytes beyond what the process had before, the class's own attribute of
 that name or the gigabyte of `limits`. What the jobs named in a class's ``SETS_UP`` leave behind is not counted.
@@ -31,7 +31,7 @@ _GARBAGE = (50_000, 20, 20)  # new objects between two collections; generations
 
 
 def _words(error: BaseException) -> str:
-    """The error as one paragraph for the parent's log."""
+    """Format the error for the parent's log, at most 4,000 characters."""
     return "".join(traceback.format_exception(error))[-4000:]
 
 
@@ -89,10 +89,10 @@ def main(name: str, parent: int) -> None:
     jobs, answers = os.dup(0), os.dup(1)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)  # whatever a library prints goes to the log, never between two frames
+    os.dup2(2, 1)  # what a library prints goes to the log, never between two frames
     module, _, attribute = name.partition(":")
     worker = getattr(importlib.import_module(module), attribute)()
-    # Modules never become garbage, and rows are no cycles: looking for some every 700 objects finds none
+    # Modules never become garbage, and rows have no cycles: a collection every 700 objects would find none
     gc.freeze()
     gc.set_threshold(*_GARBAGE)
     room = getattr(worker, "ROOM", ROOM)

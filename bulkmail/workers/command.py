@@ -1,4 +1,4 @@
-"""A program of the operator's that prints something we need, run beside the event loop."""
+"""Runs a program of the operator's for its output, such as a password, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _MOST = 16_000  # bytes of output
 
 
 class CommandFailedError(BulkmailError):
-    """A command did not do what was asked of it; what it printed is not told, for it may hold secrets."""
+    """A command failed or took too long; its output is not quoted, for it may hold secrets."""
 
 
 class Command(ProcessProtocol):
-    """One run. ``output`` fires with what it printed, or with CommandFailedError."""
+    """One run. ``output`` fires with the bytes of its standard output, or with CommandFailedError."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.output: Deferred[bytes] = Deferred()
@@ -33,7 +33,7 @@ class Command(ProcessProtocol):
 
     @classmethod
     def start(cls, reactor: Any, words: Sequence[str], within: float) -> Command:
-        """Spawn it; it is killed when it takes longer than ``within`` seconds or prints too much."""
+        """Start the program ``words``; kill it after ``within`` seconds, or 16,000 bytes of output."""
         command = cls(words)
         command._timer = reactor.callLater(within, command.kill, f"took longer than {within:g} s")
         try:
@@ -47,28 +47,28 @@ class Command(ProcessProtocol):
         return command
 
     def kill(self, why: str) -> None:
-        """End it."""
+        """Kill the program; ``why`` goes into the error."""
         if self.transport is not None:
             self._why = self._why or why
             with contextlib.suppress(ProcessExitedAlready):
                 self.transport.signalProcess("KILL")
-            self.transport.loseConnection()  # somebody it started may hold its output open
+            self.transport.loseConnection()  # a process that it started may hold its output open
 
     # what Twisted calls
 
     def connectionMade(self) -> None:
-        """It runs; there is nothing for it to read."""
+        """Close the standard input of the program: there is nothing to read."""
         assert self.transport is not None
         self.transport.closeStdin()
 
     def outReceived(self, data: bytes) -> None:
-        """It printed something."""
+        """Keep what the program printed."""
         self._printed += data
         if len(self._printed) > _MOST:
             self.kill(f"printed more than {_MOST:,} bytes")
 
     def processEnded(self, reason: Failure) -> None:
-        """It is gone, and all that it printed was read."""
+        """Fire ``output``: the program has ended, and all that it printed was read."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self.transport = None

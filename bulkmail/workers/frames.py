@@ -11,7 +11,7 @@ LARGEST = 256 * 1024 * 1024
 
 
 def frame(value: Any) -> bytes:
-    """Four bytes of length, then the value. Raises ValueError where it is not plain data or over 256 MiB."""
+    """Encode plain data: four bytes of length, then the value. Raises ValueError for other data, or over 256 MiB."""
     data = marshal.dumps(value)
     if len(data) > LARGEST:
         raise ValueError(f"a frame of {len(data)} bytes is over the limit of {LARGEST}")
@@ -24,10 +24,10 @@ class Frames:
     def __init__(self) -> None:
         self._parts: list[bytes] = []
         self._have = 0
-        self._need = _LENGTH.size  # with so many bytes something more is known: a length, or a whole value
+        self._need = _LENGTH.size  # bytes until a length or a value is complete
 
     def feed(self, data: bytes) -> list[Any]:
-        """Every value that is complete with ``data``. Raises ValueError on a length that no peer of ours sends."""
+        """Take bytes; return the values that are complete now. Raises ValueError on a length over 256 MiB."""
         self._parts.append(data)
         self._have += len(data)
         if self._have < self._need:

@@ -1,7 +1,7 @@
 """What a child process may take, and how long it may live: bounds set by the child itself before its first job.
 
 Children handle foreign content: lists, templates, replies. A template of a few lines can ask for more memory than the
-machine has, and the kernel would then end whichever process it likes.
+machine has, and the kernel would then end any process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def offer_to_the_kernel() -> None:
-    """Where the machine runs out of memory the kernel ends this process before the mailer or a database."""
+    """Have the kernel end this process before the mailer or a database when the machine runs out of memory."""
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         file.write(str(_OOM_SCORE))
 

@@ -2,7 +2,7 @@
 
 Every job has one worker and one deadline. When a worker dies, exactly the jobs it held fail (WorkerDiedError); when a
 job is late, its worker is killed (WorkerLateError for that job, WorkerDiedError for those behind it in the same
-worker). What that means for the work is the caller's to decide: the compose pool looks for the row that did it.
+worker). The caller decides what that means: the compose pool looks for the row that did it.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from bulkmail.workers.surroundings import surroundings
 
 _log = Logger("bulkmail")
 
-_RESTART_DELAY = 0.5
-_END_WITHIN = 5.0
+_RESTART_DELAY = 0.5  # seconds
+_END_WITHIN = 5.0  # seconds
 
 
 class WorkerFailedError(BulkmailError):
@@ -55,7 +55,7 @@ class _Job:
 
 
 class Worker(ProcessProtocol):
-    """One child process that serves one named class. ``ask`` in order; answers come as the child gives them."""
+    """One child process that serves one named class. Jobs are sent in order; answers come as the child gives them."""
 
     def __init__(self, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None) -> None:
         self.name = name
@@ -98,18 +98,18 @@ class Worker(ProcessProtocol):
 
     @property
     def busy(self) -> int:
-        """How many jobs it holds."""
+        """Count the jobs it holds."""
         return len(self._jobs)
 
     @property
     def pid(self) -> int | None:
-        """Its process id while it runs."""
+        """Return its process id, None when it does not run."""
         return None if self.transport is None else self.transport.pid
 
     def ask(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
-        """Its answer to ``job``; ``deadline`` in seconds, None for a job that may take as long as it takes.
+        """Send ``job``, and return a Deferred for its answer; ``deadline`` in seconds, None for no limit.
 
-        To cancel it is to say that its deadline has passed.
+        Cancelling the Deferred means that the deadline has passed: the worker is killed.
         """
         number = self._next
         answer: Deferred[Any] = Deferred(lambda _: self._late(number))
@@ -125,7 +125,7 @@ class Worker(ProcessProtocol):
         return answer
 
     def close(self) -> Deferred[None]:
-        """Close its input; it ends by itself. Fires when it is gone."""
+        """Close its input, at which it ends by itself. The Deferred fires when it is gone."""
         self._closing = True
         if not self._gone and self._end is None and self.transport is not None:
             self.transport.closeStdin()
@@ -134,7 +134,7 @@ class Worker(ProcessProtocol):
         return self._exit
 
     def kill(self) -> None:
-        """End it now."""
+        """Kill the child process."""
         self._killed = True
         if not self._gone and self.transport is not None:
             try:
@@ -150,7 +150,7 @@ class Worker(ProcessProtocol):
         job.answer.errback(WorkerLateError(f"{self.name} did not answer in time and was ended"))
 
     def answered(self, data: bytes) -> None:
-        """Answers came, or parts of them."""
+        """Take bytes of answers, cut anywhere."""
         for number, good, value in self._frames.feed(data):
             job = self._jobs.pop(number, None)
             if job is None:
@@ -163,7 +163,7 @@ class Worker(ProcessProtocol):
                 job.answer.errback(WorkerFailedError(value))
 
     def no_more(self) -> None:
-        """The child has closed its end: with its exit known too, the jobs it still held are lost."""
+        """Note that the child has closed its output: once its exit is known too, the jobs it still held are lost."""
         self.answers = None
         if self._exit_reason is not None:
             self._over(self._exit_reason)
@@ -171,11 +171,11 @@ class Worker(ProcessProtocol):
     # what Twisted calls
 
     def errReceived(self, data: bytes) -> None:
-        """What a library or a traceback printed; kept for the log, bounded."""
+        """Keep the last 4,000 bytes of standard error for the log."""
         self._errors = (self._errors + data)[-4000:]
 
     def processEnded(self, reason: Failure) -> None:
-        """The child is gone; answers it had written may still be in the pipe."""
+        """Note that the child is gone; answers it had written may still be in the pipe."""
         self._gone = True
         if self.answers is None:
             self._over(reason)
@@ -184,7 +184,7 @@ class Worker(ProcessProtocol):
             self.answers.drain()
 
     def _over(self, reason: Failure) -> None:
-        """The jobs it held fail, the owner is told."""
+        """Fail the jobs it held, and call ``ended``."""
         if self._end is not None and self._end.active():
             self._end.cancel()
         if self._errors:
@@ -217,18 +217,18 @@ class Pool:
         self._closing = False
 
     def start(self) -> None:
-        """Spawn all workers."""
+        """Start all workers."""
         for _ in range(self._size):
             self._add()
 
     @property
     def size(self) -> int:
-        """How many workers there are when all are well."""
+        """Return the number of workers when none is being replaced."""
         return self._size
 
     @property
     def pids(self) -> list[int]:
-        """The process ids of the workers that run."""
+        """Return the process ids of the workers that run."""
         return [worker.pid for worker in self._workers if worker.pid is not None]
 
     def set_up(self, key: object, job: tuple[Any, ...]) -> None:
@@ -248,7 +248,7 @@ class Pool:
                 self._send_setup(worker, job)
 
     def ask(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
-        """The answer of the least busy worker."""
+        """Send ``job`` to the least busy worker. See `Worker.ask`."""
         if not self._workers:
             answer: Deferred[Any] = Deferred()
             answer.errback(WorkerDiedError(f"no {self._name} is running"))
@@ -256,7 +256,7 @@ class Pool:
         return min(self._workers, key=lambda worker: worker.busy).ask(job, deadline)
 
     def alone(self) -> Worker:
-        """A fresh worker that gets no other jobs: for those that may kill it. The caller closes it."""
+        """Start a worker that gets no other jobs, for one that may kill it. The caller closes it."""
         worker = Worker.start(self._reactor, self._name, self._alone.discard, self._further)
         self._alone.add(worker)
         for setup in self._setup.values():
@@ -264,7 +264,7 @@ class Pool:
         return worker
 
     async def close(self) -> None:
-        """End all workers and wait for them."""
+        """Close all workers and wait for them."""
         self._closing = True
         for exit_ in [worker.close() for worker in (*self._workers, *self._alone)]:
             await exit_

@@ -1,4 +1,4 @@
-"""What child processes see of our environment: a short list, for it may hold the passwords of relay and database."""
+"""What child processes see of the environment: a short list, for it may hold the passwords of relay and database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATABASE = ("PG",)
 
 
 def surroundings(further: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables that a child gets, of ``environment`` or our own. ``further``: more beginnings of names."""
+    """Return the variables that a child gets, of ``environment`` or this process; ``further``: beginnings of names."""
     of = os.environ if environment is None else environment
     beginnings = (*_BEGINNINGS, *further)
     return {name: value for name, value in of.items() if name in _PASSED or name.startswith(beginnings)}

@@ -203,7 +203,7 @@ class Scripted(LineReceiver):
         self.lost.callback(None)
 
 
-class Farm(ServerFactory):
+class FakeServers(ServerFactory):
     """Plays one script for each connection; the last one again when there are no more."""
 
     noisy = False
@@ -280,7 +280,7 @@ def kit(pem) -> SimpleNamespace:
         Listener=Listener,
         Wire=Wire,
         Line=Line,
-        Farm=Farm,
+        FakeServers=FakeServers,
         ServerTls=ServerTls,
         timeouts=timeouts,
         message=message,

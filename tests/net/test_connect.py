@@ -306,7 +306,7 @@ class Loopback(TestCase):
     ):
         from twisted.internet import reactor
 
-        self.farm = self.kit.Farm(*scripts)
+        self.farm = self.kit.FakeServers(*scripts)
         port = reactor.listenTCP(0, self.farm, interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         self.listener = listener or self.kit.Listener(self.kit.message())
@@ -586,7 +586,7 @@ class Loopback(TestCase):
     async def test_nobody_listens(self):
         from twisted.internet import reactor
 
-        port = reactor.listenTCP(0, self.kit.Farm(silent), interface="127.0.0.1")
+        port = reactor.listenTCP(0, self.kit.FakeServers(silent), interface="127.0.0.1")
         number = port.getHost().port
         await port.stopListening()
         listener = self.kit.Listener()

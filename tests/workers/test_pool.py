@@ -82,16 +82,16 @@ class Children(TestCase):
         self.flushLoggedErrors()
 
     async def test_it_is_known_whether_somebody_killed_it(self) -> None:
-        for verb, who in (("die", "itself"), ("hang", "somebody"), ("hang", "we")):
+        for verb, who in (("die", "itself"), ("hang", "another"), ("hang", "we")):
             worker = await self.worker()
             pid = await worker.ask(("pid",), 20)
             asked = worker.ask((verb,), 20)
-            if who == "somebody":
+            if who == "another":
                 os.kill(pid, signal.SIGKILL)
             elif who == "we":
                 worker.kill()
             error = await self.assertFailure(asked, WorkerDiedError)
-            assert error.killed is (who == "somebody")
+            assert error.killed is (who == "another")
         self.flushLoggedErrors()
 
     async def test_a_late_worker_is_killed(self) -> None:
