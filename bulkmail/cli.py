@@ -17,7 +17,7 @@ from bulkmail.delivery import prepare
 from bulkmail.mail import AddressError, BulkmailError, Refused, Status, domain_key
 from bulkmail.settings import load_settings, parse_selector
 from bulkmail.settings import schema as settings_schema
-from bulkmail.shaping import describe_fact
+from bulkmail.shaping import describe_fact, suspended_until
 from bulkmail.spool import CampaignRow, Reading, copy_spool, forget_sites, has_password, open_reader, public
 
 DONE, REFUSED, USAGE = 0, 1, 2
@@ -129,7 +129,7 @@ def _status(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
     reader = open_reader(settings.spool)
     if given.sites:
-        return _sites(reader, as_json=given.json)
+        return _sites(reader, settings.retry.expire_after, as_json=given.json)
     try:
         rows = [row for row in reader.campaigns() if given.name in (None, row.name)]
         found = [_figures(row, reader.totals(row.id)) for row in rows]
@@ -147,7 +147,7 @@ def _status(given: argparse.Namespace) -> int:
     return DONE
 
 
-def _sites(reader: Reading, *, as_json: bool) -> int:
+def _sites(reader: Reading, expire_after: float, *, as_json: bool) -> int:
     try:
         facts = sorted(reader.site_facts(time.time()))
     finally:
@@ -155,12 +155,16 @@ def _sites(reader: Reading, *, as_json: bool) -> int:
     if as_json:
         stored = [fact._asdict() for fact in facts]
         for one in stored:
+            suspended = suspended_until(one["fact"], one["expires_at"], expire_after)
             one |= {name: _utc(one[name], "milliseconds") for name in ("learned_at", "expires_at")}
+            one["suspended_until"] = None if suspended is None else _utc(suspended, "milliseconds")
         print(json.dumps(stored, indent=2))
     else:
         for fact in facts:
             words = describe_fact(fact.fact, fact.value)
-            print(f"{fact.site}: {words}; since {_utc(fact.learned_at)}, until {_utc(fact.expires_at)}")
+            suspended = suspended_until(fact.fact, fact.expires_at, expire_after)
+            end = f"until {_utc(fact.expires_at)}" if suspended is None else f"suspended until {_utc(suspended)}"
+            print(f"{fact.site}: {words}; since {_utc(fact.learned_at)}, {end}")
         if not facts:
             print("nothing is remembered of any site")
     return DONE

@@ -180,6 +180,22 @@ def test_what_is_remembered_of_sites_for_programs(taught, capsys):
     assert (facts[2]["learned_at"], facts[0]["expires_at"]) == ("2025-11-24T16:00:00.250Z", "2100-01-01T00:00:00.000Z")
 
 
+def test_why_and_until_when_a_site_is_suspended(spool, capsys):
+    """The fact is kept for twice `retry.expire_after` more: 3 days by default."""
+    began, until = time.time() - 600, 4102444800.0
+    store = SqliteStore(str(spool / "spool.sqlite3"))
+    store.remember([SiteFact("mx.a.example~12ab", "outage", 3.0, began, until + 6 * 86400)])
+    store.close()
+    assert cli.main(["status", "--sites"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(
+        "mx.a.example~12ab: cannot be used (not reached, or it refuses us), 3 times in a row; since "
+    )
+    assert line.endswith("Z, suspended until 2100-01-01T00:00Z")
+    assert cli.main(["status", "--sites", "--json"]) == 0
+    assert [fact["suspended_until"] for fact in json.loads(capsys.readouterr().out)] == ["2100-01-01T00:00:00.000Z"]
+
+
 def test_nothing_is_remembered(spool, capsys):
     assert cli.main(["status", "--sites"]) == 0
     assert capsys.readouterr().out == "nothing is remembered of any site\n"

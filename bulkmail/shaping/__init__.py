@@ -33,6 +33,7 @@ from bulkmail.shaping.facts import (
     messages_now,
     outage,
     partly,
+    suspended_until,
     takes,
 )
 from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
@@ -102,5 +103,6 @@ __all__ = [
     "provider_table",
     "shares_of",
     "status_of",
+    "suspended_until",
     "takes",
 ]

@@ -78,9 +78,18 @@ def learn(kind: FactKind, now: float, value: float = 0.0) -> Fact:
     return Fact(kind, value, now, now + _LASTS[kind])
 
 
-def outage(since: float, failures: int, until: float) -> Fact:
-    """Make the fact that a site cannot be used since ``since``, found ``failures`` times."""
-    return Fact(FactKind.OUTAGE, failures, since, until)
+def outage(since: float, failures: int, suspended_until: float, expire_after: float) -> Fact:
+    """Make the fact that a site cannot be used since ``since``, found ``failures`` times in a row.
+
+    It expires long after the suspension: a process that was stopped for a while must still find it. ``expire_after``:
+    the setting of that name under `retry`, in seconds.
+    """
+    return Fact(FactKind.OUTAGE, failures, since, suspended_until + 2 * expire_after)
+
+
+def suspended_until(fact: str, expires_at: float, expire_after: float) -> float | None:
+    """Return until when a site is suspended by this fact, which is kept until ``expires_at``; None by other facts."""
+    return expires_at - 2 * expire_after if fact == FactKind.OUTAGE else None
 
 
 def takes(messages: int, most: int, now: float) -> Fact:
@@ -167,7 +176,7 @@ _WORDS: dict[str, str] = {
     FactKind.MESSAGES: "takes {value:.0f} messages on a connection",
     FactKind.UNANSWERED: "leaves messages without a reply, so it gets one on a connection, and slowly",
     FactKind.RECIPIENTS: "takes {value:.0f} recipients in a transaction",
-    FactKind.OUTAGE: "cannot be reached; tried {value:.0f} times",
+    FactKind.OUTAGE: "cannot be used (not reached, or it refuses us), {value:.0f} times in a row",
     FactKind.RATE: "complained: {value:.1%} of the rate is used",
     FactKind.CONCURRENCY: "complained: {value:.1%} of the connections are used",
 }

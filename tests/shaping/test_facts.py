@@ -16,6 +16,7 @@ from bulkmail.shaping import (
     learn,
     messages_now,
     outage,
+    suspended_until,
     takes,
 )
 
@@ -62,7 +63,13 @@ def test_every_habit_has_words_and_a_later_versions_its_name():
     assert said_of[FactKind.MESSAGES] == "takes 20 messages on a connection"
     assert describe_fact("rate", 0.5) == "complained: 50.0% of the rate is used"
     assert describe_fact("colour", 3.0) == "colour"
-    assert outage(NOW, 3, NOW + 1) == Fact(FactKind.OUTAGE, 3, NOW, NOW + 1)
+
+
+def test_an_outage_is_known_long_after_its_suspension():
+    fact = outage(NOW, 3, NOW + 600, 3 * DAY)
+    assert fact == Fact(FactKind.OUTAGE, 3, NOW, NOW + 600 + 6 * DAY)
+    assert suspended_until("outage", fact.until, 3 * DAY) == NOW + 600
+    assert suspended_until("tls", fact.until, 3 * DAY) is None
 
 
 def test_the_number_doubles_each_day_up_to_the_setting():

@@ -116,8 +116,9 @@ class Lane:
         )
 
     def __repr__(self) -> str:
+        state = self.state if self.closed else self.suspension.standstill
         return (
-            f"<Lane {self.site.name} {self.state} ready={len(self.ready)} in_flight={self.in_flight} "
+            f"<Lane {self.site.name} {state}; ready={len(self.ready)} in_flight={self.in_flight} "
             f"idle={len(self._idle)} opening={len(self.opening)}>"
         )
 

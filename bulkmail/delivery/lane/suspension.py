@@ -175,9 +175,8 @@ class Suspension:
         self.charging, self.probing = False, self.probing or refuses_us
         self._failure, self._found_at, self._charged = outcome, wall, message.claimed.id
         wait = self._health.failed(wall, self._retry, self._rng) - wall
-        # A process that was stopped for a while must still find it; after a long time it says nothing any more.
-        known_until = wall + wait + 2 * self._retry.expire_after
-        self._facts.learn(self._site_key, outage(self.since or wall, self._health.failures, known_until))
+        expire_after = self._retry.expire_after
+        self._facts.learn(self._site_key, outage(self.since or wall, self._health.failures, wall + wait, expire_after))
         self.until = now + wait
 
     def probe(self) -> None:

@@ -4,13 +4,16 @@ from random import Random
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.lane.backlog import Backlog
 from bulkmail.delivery.lane.in_flight import Unsendable
 from bulkmail.delivery.lane.suspension import Suspension
 from bulkmail.delivery.message import Message
-from bulkmail.mail import Category, Fate, Outcome, Stage
+from bulkmail.mail import Category, Fate, Outcome, Rate, Stage
+from bulkmail.settings import Settings
 
 DOWN = Outcome(Fate.LOST, Stage.CONNECT, None, "connection refused", category=Category.CONNECTION)
 
@@ -161,3 +164,97 @@ def test_a_message_that_has_waited_too_long_expires_unless_a_copy_may_have_arriv
     scene.backlog.add(late)
     settlement = scene.one.spool.settlements[-1]
     assert (settlement.status, settlement.category, settlement.note) == (status, "connection", "connection refused")
+
+
+# the law of a lane, through all its parts
+
+REPLIES = {
+    "accept": (250, "2.0.0 Ok"),
+    "defer": (451, "4.7.1 later"),
+    "refuse": (554, "5.7.1 your address is on our block list"),
+    "slow down": (450, "4.7.28 rate limit exceeded"),
+    "no such user": (550, "5.1.1 no such user"),
+}
+OURS = ["wait", "long wait", "fault", "dead", "withdraw", "stop"]
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["accept", *REPLIES, "cut", "untried", "unknown", *OURS]),
+        st.integers(0, 5),
+    ),
+    max_size=40,
+)
+FAST = Rate(100_000, 1.0, 100_000)
+
+
+def happen(one, run, event, which):
+    """One event, to one of the busy connections where it is a server's."""
+    busy = [connection for connection in one.farm.open if connection.busy]
+    at = busy[which % len(busy)] if busy else None
+    if event in REPLIES and at is not None:
+        at.answer(*REPLIES[event])
+    elif event == "cut" and at is not None:
+        at.lose()
+    elif event == "untried" and at is not None:
+        at.lose(Fate.UNTRIED)
+    elif event == "unknown" and at is not None and at.dot():
+        at.lose()
+    elif event == "fault":
+        one.pause.own_fault("no route out")
+    elif event == "dead":
+        one.farm.dead ^= {f"192.0.2.{which % 3}"}
+    elif event == "withdraw":
+        one.feeder.take_back(run)
+        one.feeder.rescan()
+    elif event == "stop" and which == 0:
+        one.feeder.stop()
+    one.run({"wait": 1.0, "long wait": 400.0}.get(event, 0.06))
+
+
+def check_places(one):
+    """Each claimed message is in one place: ready, on one connection, or on its way to be composed."""
+    for lane in one.feeder.lanes.values():
+        assert lane.held >= len(lane.ready) + lane.in_flight
+    under_way = [
+        message.claimed.id
+        for connection in one.farm.made
+        for transaction in (connection.current, connection.following)
+        if transaction is not None
+        for message in transaction.context.messages
+        if message is not None
+    ]
+    places = [message.claimed.id for lane in one.feeder.lanes.values() for message in lane.ready] + under_way
+    assert len(set(places)) == len(places)
+    assert set(places) <= one.spool.out, "what was recorded or given back is in no lane"
+    assert sum(lane.in_flight for lane in one.feeder.lanes.values()) == len(under_way)
+    assert len(one.spool.out) <= one.feeder.held
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(EVENTS)
+def test_a_message_is_in_exactly_one_place_after_any_sequence_of_events(world, events):
+    """And at the end each is recorded, or back in the spool; `Watched` refuses a second outcome."""
+    made = Settings()
+    default = made.shaping.default.model_copy(update={"rate": FAST, "connection_rate": FAST, "connections": 3})
+    shaping = made.shaping.model_copy(update={"default": default})
+    one = world(settings=made.model_copy(update={"shaping": shaping}))
+    one.pool.same = True
+    one.farm.connects, one.farm.answers = True, lambda _: None
+    one.routes = {f"{name}.example": one.site(f"{name}.example", f"192.0.2.{n}") for n, name in enumerate("abc")}
+    run = one.campaign({"a.example": 30, "b.example": 10, "c.example": 3})
+    one.start()
+    one.run(0.3)
+    for event, which in events:
+        happen(one, run, event, which)
+        check_places(one)
+    one.farm.dead.clear()
+    one.farm.obliging()
+    for connection in one.farm.open:
+        connection.answer(250)
+    if one.feeder.stopping:
+        one.settle_down()
+    else:
+        one.until(lambda: run.complete, 30 * 86400.0)
+        one.settle_down()
+    one.check_empty()
+    assert one.feeder.stopping or sum(one.statuses(run).values()) == 43
+    one.store.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -327,7 +328,11 @@ def test_a_lane_tells_how_it_is(world, fast):
     one.start()
     one.run(5)
     (lane,) = one.feeder.lanes.values()
-    assert repr(lane) == "<Lane a.example suspended ready=0 in_flight=0 idle=0 opening=0>"
+    assert re.fullmatch(
+        r"<Lane a\.example suspended since 2023-11-14T22:13:20Z until 2023-11-14T22:2\d:\d\dZ: connection refused; "
+        r"ready=0 in_flight=0 idle=0 opening=0>",
+        repr(lane),
+    )
     assert (
         lane.suspended,
         one.feeder.open_queues.supply_of(lane).wanted,

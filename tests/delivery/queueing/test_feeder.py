@@ -140,6 +140,12 @@ def test_a_row_due_before_the_disk_knows_it_is_not_forgotten(world, kit):
     one.run(0.3)
     one.farm.answers = 250
     one.until(lambda: run.complete, 10)
+    attempts = one.attempts()
+    assert len(attempts) >= 2
+    assert attempts == [(1, n, "deferred", "other") for n in range(1, len(attempts))] + [
+        (1, len(attempts), "delivered", "")
+    ]
+    assert one.statuses(run) == {"delivered": 1}
 
 
 def test_rows_due_while_the_disk_is_full_are_found_when_it_is_not(world, kit):
@@ -155,6 +161,8 @@ def test_rows_due_while_the_disk_is_full_are_found_when_it_is_not(world, kit):
     one.disk.fault = None
     one.farm.answers = 250
     one.until(lambda: run.complete, 20)
+    assert [attempt[1:3] for attempt in one.attempts()] == [(1, "deferred"), (2, "delivered")]
+    assert one.statuses(run) == {"delivered": 1}
 
 
 def test_campaigns_that_nobody_sends_here_are_left_alone(world):
