@@ -1,4 +1,4 @@
-"""Two small things that are easy to get wrong, written once: tasks nobody awaits, and wake-ups."""
+"""Two small things that are easy to get wrong, written once: tasks that are not awaited, and wake-ups."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = Logger("bulkmail")
 
 
 def background(task: Coroutine[Deferred[Any], Any, Any], what: str) -> Deferred[Any]:
-    """Run ``task`` on its own; a failure of it is logged with ``what`` it was doing, never lost."""
+    """Run ``task`` without awaiting it; a failure is logged with ``what`` it was doing, never lost."""
     deferred = Deferred.fromCoroutine(task)
     deferred.addErrback(lambda failure: _log.failure("{what} failed", failure, what=what))
     return deferred
@@ -23,8 +23,8 @@ def background(task: Coroutine[Deferred[Any], Any, Any], what: str) -> Deferred[
 class Wakeup:
     """Calls ``run`` once in a later turn, however often it was asked for meanwhile.
 
-    The flag is cleared before ``run``, so a wish that arrives during ``run`` is kept, and a wake-up that was asked
-    for can neither be lost nor pile up. ``at`` asks for a later time; the earliest wish wins.
+    The flag is cleared before ``run``, so a request that arrives during ``run`` is kept: a wake-up that was asked for
+    can neither be lost nor pile up. ``at`` asks for a later time; the earliest request wins.
     """
 
     def __init__(self, reactor: IReactorTime, run: Callable[[], None]) -> None:
@@ -39,11 +39,11 @@ class Wakeup:
         return inf if self._call is None else self._at
 
     def now(self) -> None:
-        """In the next turn of the event loop."""
+        """Call ``run`` in the next turn of the event loop."""
         self.at(0.0)
 
     def at(self, when: float) -> None:
-        """At ``when`` on the reactor's clock, or at once when that has passed."""
+        """Call ``run`` at ``when`` on the reactor's clock, or in the next turn where that has passed."""
         if self._call is not None:
             if self._at <= when:
                 return
@@ -52,7 +52,7 @@ class Wakeup:
         self._call = self._reactor.callLater(max(0.0, when - self._reactor.seconds()), self._wake)
 
     def cancel(self) -> None:
-        """Forget what was asked for."""
+        """Cancel the call, if one was asked for."""
         if self._call is not None:
             self._call.cancel()
             self._call = None

@@ -31,7 +31,7 @@ _MODES = {
     "opportunistic": TlsMode.OPPORTUNISTIC,
     "off": TlsMode.OFF,
 }
-# "You are nobody to me" (RFC 4954 6), said to a command that needs a sign-in.
+# "Authentication required" (RFC 4954 section 6), the reply to a command that needs a sign-in.
 _SIGN_IN_FIRST = (530, 534, 535, 538)
 _NOT_FOR_US = re.compile(
     r"relay\w*\b.{0,40}?\b(?:denied|prohibited|refused|(?:not|n't) (?:allowed|permitted))", re.ASCII
@@ -41,7 +41,7 @@ _ENVELOPE = (Stage.MAIL, Stage.RCPT)
 
 
 class Smarthost:
-    """``command`` starts a program (`Command.start`); ``nonce`` gives a fresh, printable word that nobody can guess."""
+    """``command`` starts a program (`Command.start`); ``nonce`` gives a new, printable, unguessable word."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class Smarthost:
         return f"<Smarthost through {self.host}:{self.port}>"
 
     def options(self, options: SessionOptions) -> SessionOptions:
-        """How one session with the relay is spoken, made of how any other is."""
+        """Return the session options for the relay, made from those of any other session."""
         relay = self._relay
         credentials = None
         if relay.username is not None:
@@ -88,11 +88,11 @@ class Smarthost:
 
     @property
     def prepared(self) -> bool:
-        """Whether there is all that a sign-in needs; else `prepare`."""
+        """Whether a sign-in has all it needs; call `prepare` otherwise."""
         return self._relay.token_command is None or bool(self._token)
 
     def prepare(self, then: Callable[[str], None]) -> None:
-        """Get a token from its command, and call ``then`` with ``""`` or what went wrong: never before this returns."""
+        """Get a token from its command; call ``then`` with ``""`` or the fault, never before this returns."""
         self._waiting.append(then)
         if self._command is None:
             words: Sequence[str] = self._relay.token_command or ()
@@ -117,7 +117,7 @@ class Smarthost:
             then(f"no token for the relay {self.host} (relay.token_command): {why}" if why else "")
 
     def renew(self) -> bool:
-        """The token was refused: whether another one may be had. A command is asked anew, a file is read anew."""
+        """Whether another token may be had after this one was refused: a command is run again, a file is read again."""
         if self._relay.token_command is not None:
             self._token = ""
             return True
@@ -131,14 +131,14 @@ class Smarthost:
         return self._token != before
 
     def close(self) -> None:
-        """Let no command run on."""
+        """End the token command, if it runs."""
         if self._command is not None:
             self._command.kill("is not needed any more")
 
     # what concerns our own settings
 
     def pause_for(self, text: str) -> None:
-        """Pause the sending: the relay does not want us. It is asked again less and less often."""
+        """Pause sending because the relay rejects us; the waits until the next try double, from 5 s up to 300 s."""
         if not self._pause.paused:
             wait = self.wait
             self._pause.own_fault(text, wait, f"in {wait:g} s, and then less and less often")
@@ -155,12 +155,12 @@ class Smarthost:
 
     @property
     def wait(self) -> float:
-        """Seconds until a relay that does not want us is asked again: not so often that it locks us out."""
+        """Return the seconds until a relay that rejects us is tried again, and double them: it must not lock us out."""
         wait, self._wait = self._wait, min(_LONGEST_WAIT, self._wait * 2)
         return wait
 
     def fault_of(self, closed: Closed) -> str:
-        """What is to be mended where a connection ended before it was ready; ``""`` where it is not ours to mend."""
+        """Return what the operator has to mend where a connection ended before it was ready; ``""``: nothing."""
         if closed.stage is Stage.AUTH and closed.own_fault:
             secret = next((name for name in RELAY_SECRETS if getattr(self._relay, name) is not None), "password_file")
             return f"{self._named(closed.reason)}; check relay.username and relay.{secret}"
@@ -169,9 +169,9 @@ class Smarthost:
         return self._named(closed.reason) if closed.own_fault else ""
 
     def turned_away(self, event: Settled) -> str:
-        """What is to be mended where the relay's reply to a message is about us and not about its recipient, or ``""``.
+        """Return what the operator has to mend where a reply is about us, not about its recipient; ``""``: nothing.
 
-        Once it has taken a message, such words are about one recipient; only "sign in first" never is.
+        Once the relay has accepted a message, such a reply is about one recipient; only "sign in first" never is.
         """
         if event.fate is Fate.ACCEPTED:
             self._taken, self._wait = True, _FIRST_WAIT

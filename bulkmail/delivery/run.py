@@ -32,8 +32,8 @@ class Run:
     final: int = 0
     over: bool = False
     broken: bool = False  # its input cannot be read to the end
-    withheld: bool = False  # nothing of it is claimed, though of other campaigns it is
-    paused: str = ""  # why that is so for good
+    withheld: bool = False  # none of its recipients is claimed, while those of other campaigns are
+    paused: str = ""  # why none is claimed until the campaign is started again; "" otherwise
     delivered: int = 0
     next_try_at: float | None = None
     shared: bool = False

@@ -23,31 +23,31 @@ class Addresses:
     def __init__(self) -> None:
         self._needed: dict[str, tuple[str, ...]] = {}
         self._used: dict[str, set[str]] = {}
-        self._sites: dict[str, set[str]] = {}  # address -> who uses it
+        self._sites: dict[str, set[str]] = {}  # address -> the limit keys that use it
         self._unused: set[str] = set()
 
     def note(self, key: str, site: Site) -> None:
-        """What its hosts have now. A provider's hosts have the provider's limits."""
+        """Note the addresses that the site's hosts have now; a provider's hosts count against the provider's limits."""
         if not site.provider and site.hosts:
             found = {address_key(ip) for host in site.hosts for ip in host.addresses}
             self._needed[key] = tuple(sorted(found))
 
     def needed(self, key: str) -> tuple[str, ...]:
-        """The keys of the leases that the site needs beside its own."""
+        """Return the keys of the leases that the site needs beside its own."""
         return self._needed.get(key, ())
 
     def ranked_by(self, key: str) -> str:
-        """What decides whose the site ought to be."""
+        """Return the key that decides which machine ought to have the site."""
         return self._needed[key][0] if self._needed.get(key) else key
 
     def use(self, key: str) -> None:
-        """The site is ours, or is asked for."""
+        """Count the site as a user of its addresses: its lease is ours, or is asked for."""
         for address in self.needed(key):
             self._used.setdefault(key, set()).add(address)
             self._sites.setdefault(address, set()).add(key)
 
     def leave(self, key: str) -> None:
-        """The site is not ours any more."""
+        """Count the site as no user of its addresses any more: its lease is not ours."""
         for address in self._used.pop(key, ()):
             self._sites[address].discard(key)
             if not self._sites[address]:
@@ -55,12 +55,12 @@ class Addresses:
                 self._unused.add(address)
 
     def forget(self, key: str) -> None:
-        """Nobody here has anything for the site."""
+        """Forget the site: no queue of this process has recipients for it."""
         self.leave(key)
         self._needed.pop(key, None)
 
     def take_unused(self) -> set[str]:
-        """Those that no site uses any more, each told once; what comes of them is the caller's to see to."""
+        """Return the addresses that no site uses any more, each once; the caller lets their leases go."""
         unused, self._unused = self._unused, set()
         return {address for address in unused if not self.is_used(address)}
 

@@ -1,9 +1,9 @@
 """Which of a shared spool's queues this machine sends, and how a destination goes from one machine to another.
 
 Every machine routes the domains it finds, and sends those whose destination (what a limit counts: provider or site) it
-has the lease of. Who ought to have it is arithmetic (`spool.postgres.leases`); who has it is in the database. A
-destination that another machine has is not asked for while that one prefers it; after `_PATIENCE` seconds anybody takes
-what nobody holds, so that nothing is left lying because two machines see different MX hosts.
+has the lease of. Which machine ought to have it is arithmetic (`spool.postgres.leases`); which one has it is in the
+database. A destination that another machine ought to have is not asked for; after `_PATIENCE` seconds any machine takes
+a lease that none holds, so that no recipient waits because two machines see different MX hosts.
 
 When machines come or go, a lane that is another's from now on is *left*: its waiting messages go back, what is in
 flight is finished, its connections close, and only then is the lease let go. The next holder's limiter begins with an
@@ -49,8 +49,8 @@ _SOON = 0.3
 class Leasing:
     """Asks for leases, remembers what is elsewhere, and leaves what is to be another's. ``look`` once a second.
 
-    ``states`` is called when campaigns may have changed, ``facts`` when site facts were forgotten by
-    somebody; ``news_of(keys)`` fires when what other machines have learnt of a destination is known here; ``flushed()``
+    ``states`` is called when campaigns may have changed, ``facts`` when an operator had site facts forgotten;
+    ``news_of(keys)`` fires when what other machines have learnt of a destination is known here; ``flushed()``
     fires when all that was settled or given back is in the spool.
     """
 
@@ -113,7 +113,7 @@ class Leasing:
             site = unroutable_site(queue.domain)
         if not await self._leased(queue, site):
             return False
-        if site.key not in self._feeder.lanes:  # else nobody else has sent there since
+        if site.key not in self._feeder.lanes:  # else no other machine has sent there since
             addresses = [ip for host in site.hosts for ip in host.addresses]
             await self._news_of(list({site.key, limit_key(site.key, site.provider), *addresses}))
             return await self._leased(queue, site)  # it may have been left meanwhile
@@ -222,7 +222,7 @@ class Leasing:
             _log.warn("shares of {key} could not be let go yet: {fault}", key=key, fault=fault)
 
     async def _ask(self, now: float) -> None:
-        """For destinations that others had: those that are ours by now, and those that nobody seems to want."""
+        """Ask for destinations that other machines had: those that are ours by now, and those that none has taken."""
         known = set(self._queues.values())
         for key in [key for key in self._waiting if key not in known]:
             del self._waiting[key]

@@ -1,9 +1,9 @@
 """The campaigns of one process: opening, importing, sending, reporting, ending each of them.
 
-What stands between "somebody wants this campaign sent" and "its report is final". The moving parts are handed in, made
-by the service; here they are told what to do for each campaign, once a second they are looked after, and at the end
-they are stopped in the order in which nothing gets lost: no new claims, what is in flight may finish, then everything
-is settled, given back, written and closed.
+From the command to send a campaign until its report is final. The parts are handed in by the incarnation; here each
+campaign is opened and ended, regular work is done once a second, and at the end the parts are stopped in the order in
+which no outcome is lost: no new claims, what is in flight may finish, then everything is settled, given back, written
+and closed.
 """
 
 from __future__ import annotations
@@ -102,11 +102,11 @@ class Campaigns:
         self._hurried = True
 
     def start(self) -> None:
-        """Begin to look after things."""
+        """Start the regular work, once a second."""
         self._second.start(1.0, now=False)
 
     async def send(self, prepared: Prepared, *, accept_changes: bool) -> int:
-        """Send one campaign to its end (or the process's); its exit status. Raises Refused before anything is sent."""
+        """Send one campaign to its end, or the process's; returns its exit status. Raises Refused before that."""
         if self.joining is None:
             return await self._send(prepared, accept_changes=accept_changes)
         name = prepared.campaign.name
@@ -165,7 +165,7 @@ class Campaigns:
         self._reporting.open(opened.run, place, prepared.files, domain, opened.row.report_position)
 
     def running(self) -> list[tuple[str, Run]]:
-        """The campaigns that are being sent, with their folders."""
+        """Return the campaigns that are being sent, each with its folder."""
         return [(run.folder, run) for run in self._feeder.runs.values() if not run.over]
 
     def _was_paused(self, run: Run) -> None:
@@ -203,19 +203,19 @@ class Campaigns:
         return importing
 
     def _stored(self, run: Run) -> None:
-        """Rows were added: they may be sent, and the report has new ones."""
+        """Look for the rows that were added, and report them."""
         self._feeder.rescan()
         self.changed(run)
 
     def changed(self, run: Run) -> None:
-        """A row of this campaign has a new status."""
+        """Report that a row has a new status; end the campaign with its last row."""
         self._reporting.changed(run)
         if run.complete and not run.over and not run.helped:
             run.over = True
             background(self._finish(run), "finishing a campaign")
 
     async def _finish(self, run: Run) -> None:
-        """Every row is final: settle, report, and tell who waits."""
+        """Write all outcomes and the report, and end the campaign: every row is final."""
         await self._written()
         _log.info("{line}", line=self.progress.ended(run))
         await self._close(run, "finished", FINISHED)
@@ -238,7 +238,7 @@ class Campaigns:
 
     @property
     def _over(self) -> bool:
-        """Whether other machines have declared this life over: what becomes of a campaign is not ours to say then."""
+        """Whether other machines have declared this incarnation over: then the campaigns are theirs to end."""
         return self._spool.leases is not None and self._spool.leases.over
 
     async def _written_down(self, run: Run, state: str, now: float, exit_status: int) -> bool:
@@ -252,7 +252,7 @@ class Campaigns:
         return True
 
     async def _written(self) -> None:
-        """Until all outcomes are in the spool; or, when we are to end, until it refuses them: the journal has them."""
+        """Wait until all outcomes are in the spool; while stopping, give up at a fault: the journal has them."""
         written = self._spool.flushed()
         while not written.called:
             if self._feeder.stopping and (self._spool.fault is not None or self._hurried):
@@ -307,7 +307,7 @@ class Campaigns:
         await self._close(run, "stopped", STOPPED)
 
     async def stop(self) -> None:
-        """No new work; what is in flight may finish for a while; then settle, report and end every campaign."""
+        """Start no new work, let what is in flight finish for ``stop_within`` seconds, then end every campaign."""
         if self._stopped is not None:
             await self._stopped
             return
@@ -337,7 +337,7 @@ class Campaigns:
             await deferLater(self._reactor, _LOOK_AGAIN)
 
     async def close(self) -> None:
-        """End the processes; the spool is closed by its owner."""
+        """End the processes; the incarnation closes the spool."""
         if self.joining is not None:
             await self.stop()  # what it helped with goes back
         self._feeder.stop_scanning()

@@ -27,7 +27,7 @@ _AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Key:
-    """A signing key of the operator's."""
+    """A DKIM signing key of the operator."""
 
     domain: str
     selector: str
@@ -44,7 +44,7 @@ class OfOperator:
 
     @staticmethod
     def plain(settings: Settings) -> tuple[Any, ...]:
-        """As plain data; of the file only where its values stand."""
+        """Return them as plain data; of the settings file only the places of its values."""
         file = settings.file
         places = None if file is None else (file.path, None, file.keys, file.values)
         keys = [(key.domain, key.selector, key.pem) for key in settings.dkim]
@@ -52,7 +52,7 @@ class OfOperator:
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> OfOperator:
-        """What `plain` gave."""
+        """Return what `plain` was made of."""
         keys, suppress, places = plain
         return cls([Key(*key) for key in keys], suppress, None if places is None else YamlFile(*places))
 
@@ -65,7 +65,7 @@ class Checker:
     """
 
     def handle(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The answer to one job. Raises what nobody expected; its text is for the log."""
+        """Return the answer to one job. Any other exception than Refused and OwnFault is a bug, and is logged."""
         verb, path, settings = job
         if verb != "check":
             raise LookupError(f"no such job: {verb!r}")

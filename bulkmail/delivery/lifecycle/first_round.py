@@ -1,8 +1,8 @@
 """When every recipient had a first attempt, for `--once`: alone, or counted over all machines that share a spool.
 
-A site that cannot be used is tried with one recipient, and the others wait for it: they have had their turn too. On a
-shared spool every machine tells which queues wait for such a site, whether or not it knows that somebody counts; the
-rest is counted in the spool.
+A suspended site is tried with one recipient, and the others wait for it: they count as attempted. On a shared spool
+every machine writes down which of its queues wait for a suspended site, whether or not a machine runs with `--once`;
+all other recipients are counted in the spool.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bulkmail.spool import Leases
 
 _log = Logger("bulkmail")
 
-_AGAIN = 30.0  # a campaign that was stopped and started meanwhile has forgotten it
+_AGAIN = 30.0  # seconds; a campaign that was stopped and started meanwhile has forgotten it
 
 
 class FirstRound:
@@ -33,7 +33,7 @@ class FirstRound:
         self._telling = False
 
     def look(self) -> None:
-        """Tell the others what rests here."""
+        """Tell the other machines which queues of this one wait for a suspended site."""
         if self._leases is None or self._telling or self._leases.over:
             return
         now = self._clocks.now()

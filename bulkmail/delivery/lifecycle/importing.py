@@ -96,7 +96,7 @@ class Importing:
                     run.input_rows += len(rows)
                     self._stored(run)
         finally:
-            batch.addErrback(lambda _: None)  # where it ends early, nobody reads the batch that was asked for ahead
+            batch.addErrback(lambda _: None)  # after an early end the batch that was asked for ahead is not read
 
     def _tell(self, notices: Iterable[tuple[Any, ...]]) -> None:
         """What the list, now read to its end, says of who may not be mailed, unless it was told at the start."""

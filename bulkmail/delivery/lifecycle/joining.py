@@ -1,7 +1,7 @@
 """Helping to send the campaigns of a shared spool that another machine opened, and counting what all of them send.
 
 The machine that was given the campaign's folder reads its input and writes its report; the others need neither: what
-enters a message is in the spool. They join every campaign that is running, and leave it when it runs no more.
+enters a message is in the spool. They join every running campaign, and leave it when it ends or is stopped.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
 
-_RECOVER_EVERY = 5.0
+_RECOVER_EVERY = 5.0  # seconds
 
 
 class Joining:
-    """Joins and leaves. ``look`` when states may have changed; ``each_second`` keeps the figures true.
+    """Joins and leaves campaigns. Call ``look`` when a state may have changed, ``each_second`` to refresh the totals.
 
     ``own``: the names of the campaigns that this machine was given.
     """
@@ -55,7 +55,7 @@ class Joining:
         self._retry = retry
         self._changed = changed
         self._joined: dict[int, Run] = {}
-        self._digests: dict[int, Any] = {}  # of what it was that enters their messages
+        self._digests: dict[int, Any] = {}  # of what enters their messages
         self._looking = self._again = self._counting = False
         self._recovered_at = 0.0
 

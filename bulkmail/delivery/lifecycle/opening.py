@@ -47,12 +47,12 @@ class Prepared:
 
     @property
     def files(self) -> list[tuple[str, list[str]]]:
-        """The input files as people know them, with their columns."""
+        """Return the input files as campaign.yaml names them, with their columns."""
         return list(zip(self.campaign.recipients, self.columns, strict=True))
 
     @property
     def path(self) -> str:
-        """The campaign.yaml, for messages."""
+        """Return the path of campaign.yaml, for messages to people."""
         return self.campaign.file.path
 
 
@@ -138,7 +138,7 @@ async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | Non
     if report.beyond is None or (row is None and campaign_told(place) != prepared.campaign.name):
         return
     position = tuple(row.report_position or NOTHING) if row else NOTHING
-    # first what came last, which is little; then all of it: somebody may have edited the file
+    # first what came last, which is little; then all of it: the file may have been edited
     for known_good in (position, NOTHING):
         told = await report.beyond(place, known_good) if attempts_told(place) else 0
         known = await spool.attempts_after(row.id, known_good[1]) if row and told else 0
@@ -156,7 +156,7 @@ async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | Non
 async def _keys_differ(spool: Spool, row: CampaignRow, content: dict[str, Any]) -> bool:
     """Whether the spool has not the DKIM keys that the settings have now; which of them is another one is told.
 
-    A key that was exchanged under its selector is no change of the message: whoever did it published it there.
+    A key that was exchanged under its selector is no change of the message: its record was exchanged too.
     """
     stored = (await spool.content(row.id)).get("dkim", [])
     known = {(entry["domain"], entry["selector"]): fingerprint(entry) for entry in stored}

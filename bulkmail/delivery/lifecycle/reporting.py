@@ -57,14 +57,14 @@ class Reporting:
         self._reports: dict[int, _Report] = {}
 
     def start(self) -> None:
-        """Spawn the processes."""
+        """Start the processes."""
         self._quick.start()
         self._slow.start()
 
     async def beyond(self, place: Place, position: Position) -> int:
-        """How many attempts the attempts.csv at ``place`` has behind ``position``. Raises OwnFault where it is endless.
+        """Count the attempts that the attempts.csv at ``place`` has behind ``position``. Raises OwnFault when late.
 
-        The file is somebody else's, so it is counted by a process of its own, with a deadline.
+        Any program may have written the file, so it is read by a process of its own, with a deadline.
         """
         worker = Worker.start(self._reactor, REPORT_WORKER)
         try:
