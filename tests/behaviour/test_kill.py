@@ -98,7 +98,7 @@ def test_a_receiver_that_never_confirms_gets_three_copies_at_most(
     assert max(copies.values()) <= 3
     assert sum(copies.values()) > rows, "nothing was sent twice: this run told nothing"
     assert {row["attempts"] for row in campaign.rows()} == {"3"}
-    assert "leaves one message after the other without an answer" in ended.said
+    assert "leaves one message after the other without a reply" in ended.said
 
 
 def test_killed_while_the_list_is_read(world: Any, until: Any) -> None:
