@@ -100,7 +100,12 @@ def read_header(
         raise refuse(path, f"{many}; leave out what no template uses", line, 1)
     roles, problems = _roles(path, line, header, wanted)
     if not roles:
-        problems.append(_nowhere(path, line, header, texts[header.lines :]))
+        below = _header_below(texts[header.lines :], len(header.names), wanted)
+        if below:
+            words = f"line {line + header.lines - 1 + below} looks like the header; remove the lines above it"
+            problems = [Problem(path, line, 1, f"no column has a name known for addresses, and {words}")]
+        else:
+            problems.append(_nowhere(path, line, header, texts[header.lines :]))
     if problems:
         raise Refused(problems)
     return replace(header, roles=roles)
@@ -190,6 +195,20 @@ def _roles(
             text = f"two columns could be the {role}, `{names[roles[role]]}` and `{names[index]}`; rename one"
             problems.append(Problem(path, line, header.places[index], text))
     return roles, problems
+
+
+def _header_below(rows: Sequence[str], names: int, wanted: Mapping[str, frozenset[str]]) -> int:
+    """Which of the rows (from 1) has more cells than the ``names`` above it and a known name among them; 0 for none.
+
+    Some exports begin with a title or with notes.
+    """
+    known = frozenset[str]().union(*wanted.values())
+    for number, row in enumerate(rows[:_SAMPLE], 1):
+        for delimiter in DELIMITERS:
+            cells = split(row.rstrip("\r\n"), delimiter) or ()
+            if len(cells) > names and any(plain_name(cell.strip()) in known for cell in cells):
+                return number
+    return 0
 
 
 def _nowhere(path: str, line: int, header: Header, rows: Sequence[str]) -> Problem:

@@ -159,3 +159,21 @@ def test_what_an_operators_file_holds_is_not_told_to_whom_a_refusal_is_told():
         read_header(ListPath.of("/etc/secret"), 1, ["hunter2;x"], wanted=WANTED)
     assert "has 2 columns; name the column" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Exported on 2026-12-01\n\nemail,name\nann@a.test,Ann\nbob@a.test,Bob", 3),
+        ('Notes:\n"Some of the addresses may be missing, see help."\n\nFirst Name,URL,Email Address\nA,x,a@a.test', 4),
+        ("Kundenliste;Stand 1.12.\r\nNr;Ort;E-Mail-Adresse\r\n1;Ulm;a@a.test", 2),
+    ],
+)
+def test_lines_above_the_header_are_told_with_the_line_of_the_header(text, line):
+    (problem,) = refusal(text)
+    assert problem.endswith(f"line {line} looks like the header; remove the lines above it")
+
+
+def test_a_row_that_has_the_word_email_in_it_is_no_header():
+    (problem,) = refusal("Name,Channel\nAnn,Email\nBob,Email")
+    assert problem.endswith("name the column of the addresses `email`")
