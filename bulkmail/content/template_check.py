@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
@@ -14,6 +15,9 @@ from bulkmail.content.rows import OURS, Columns, tidy
 from bulkmail.content.templates import Library
 from bulkmail.content.variables import Use, assigned, column_of, needed, references
 from bulkmail.mail import Problem
+
+_PRINTED = re.compile(r"\{\{-?([^{}\n]*)")
+_NOT_A_NAME = ("expected token 'end of print statement'", "unexpected char ", "unexpected '}'")  # Jinja2's words
 
 
 class TemplateCheck:
@@ -37,7 +41,7 @@ class TemplateCheck:
         """Problems of a template that stands in campaign.yaml under ``key``."""
         tree = self._parsed(source)
         if isinstance(tree, TemplateSyntaxError):
-            return [Problem("", 0, 0, f"{key}: {self._syntax(tree)}")]
+            return [Problem("", 0, 0, f"{key}: {self._syntax(tree, source)}")]
         known = self._ours if key == "unsubscribe.url" else self._ours | self._links
         problems = [
             Problem("", 0, 0, f"{key}: there is no template {' or '.join(map(repr, found.names))}")
@@ -58,7 +62,7 @@ class TemplateCheck:
             name = waiting.pop(0)
             tree = self._parsed(self._files[name], name)
             if isinstance(tree, TemplateSyntaxError):
-                problems.append(Problem(name, tree.lineno, 0, self._syntax(tree)))
+                problems.append(Problem(name, tree.lineno, 0, self._syntax(tree, self._files[name])))
                 continue
             trees[name] = tree
             for found in references(tree):
@@ -106,13 +110,27 @@ class TemplateCheck:
         except RecursionError:
             return TemplateSyntaxError("it is nested too deeply", 1, name)
 
-    def _syntax(self, error: TemplateSyntaxError) -> str:
-        """Jinja2's words, and for a filter or a test it does not know the nearest one that exists."""
+    def _syntax(self, error: TemplateSyntaxError, source: str) -> str:
+        """Say Jinja2's words, and the nearest filter, test or column that exists where a name is wrong."""
         words = (error.message or "syntax error").rstrip(".")
         for kind, known in (("filter", self._library.environment.filters), ("test", self._library.environment.tests)):
             if words.startswith(f"No {kind} named "):
                 return words + _did_you_mean(words.rpartition(" named ")[2].strip("'\""), known)
+        if words.startswith(_NOT_A_NAME):
+            return (
+                f"{words}; between {{{{ and }}}} stands a column's name, such as {{{{ {self._meant(error, source)} }}}}"
+            )
         return words
+
+    def _meant(self, error: TemplateSyntaxError, source: str) -> str:
+        """Find the column that is nearest to what is printed on the line of ``error``; ``email`` where none is near."""
+        columns = sorted(filter(str.isidentifier, self._all))
+        lines = source.splitlines()
+        for printed in _PRINTED.findall(lines[error.lineno - 1] if error.lineno <= len(lines) else ""):
+            near = get_close_matches(tidy(printed.strip()), columns, 1)
+            if near and near[0] != printed.strip():
+                return near[0]
+        return "email"
 
     def _existing(self, names: Iterable[str]) -> list[str]:
         return [name for name in map(posixpath.normpath, names) if name in self._files]

@@ -113,3 +113,19 @@ def test_a_column_with_a_troublesome_name(problems):
         problems(html="{{ loop }}{{ class }}{{ __class__ }}{{ row['self'] }}{{ row['true'] }}", columns=columns) == []
     )
     assert "\x1b" not in problems(html="{{ nope }}", columns=columns)[0]
+
+
+@pytest.mark.parametrize(
+    ("html", "name"),
+    [
+        ("{{ First Name }}", "first_name"),
+        ("{{ \u201cfirst_name\u201d }}", "first_name"),
+        ("{{&nbsp;first_name}}", "first_name"),
+        ("x\n{{ city }} {{ first nam }}", "first_name"),
+        ("<style>a{{color:red}}</style>", "email"),
+        ("{{ first_name }", "email"),
+    ],
+)
+def test_what_is_no_name_is_refused_with_one_that_is(problems, html, name):
+    (problem,) = problems(html=html, columns=[["email", "First Name", "city"]])
+    assert problem.endswith(f"; between {{{{ and }}}} stands a column's name, such as {{{{ {name} }}}}")
