@@ -97,7 +97,7 @@ class SessionWriter:
         self._stream()
 
     def stopProducing(self) -> None:
-        """Stop for good: the connection is lost, and is told why."""
+        """Stop for good: the transport takes no more, and the connection hears the reason."""
         self._paused = True
 
 

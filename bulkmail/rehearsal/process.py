@@ -84,7 +84,7 @@ class WorldProcess(ProcessProtocol):
         self._errors = b""
         self._ready: Deferred[Where] = Deferred()
         self._ended: Deferred[None] = Deferred()
-        self._told = False
+        self._reported = False
         self._gone = False
 
     async def start(self) -> Where:
@@ -128,8 +128,8 @@ class WorldProcess(ProcessProtocol):
                 self._gone = True
 
     def _fail(self, why: str) -> None:
-        if not self._told:
-            self._told = True
+        if not self._reported:
+            self._reported = True
             words = self._errors.decode("utf-8", "replace").strip()
             self._ready.errback(OwnFault(f"the rehearsal's world could not be started: {why} {words}".rstrip()))
 
@@ -140,8 +140,8 @@ class WorldProcess(ProcessProtocol):
         self._out += data
         while b"\n" in self._out:
             line, _, self._out = self._out.partition(b"\n")
-            if not self._told:
-                self._told = True
+            if not self._reported:
+                self._reported = True
                 where = json.loads(line)
                 self._ready.callback(Where(where["dns"], where["smtp_port"], where.get("ca")))
             else:

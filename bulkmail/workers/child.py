@@ -48,7 +48,7 @@ def _run_plain(worker: Any, jobs: int, answers: int, room: int) -> None:
         for number, job in frames.feed(data):
             try:
                 answer = frame((number, True, handle(job)))
-            except Exception as error:  # noqa: BLE001 - the parent is told, whatever it was
+            except Exception as error:  # noqa: BLE001 - every error goes to the parent
                 answer = frame((number, False, _words(error)))
             _write(answers, answer)
             if job[0] in sets_up:
@@ -56,7 +56,7 @@ def _run_plain(worker: Any, jobs: int, answers: int, room: int) -> None:
 
 
 async def _run_many(handle: Callable[[Any], Awaitable[Any]], jobs: int, answers: int) -> None:
-    import asyncio  # noqa: PLC0415 - 9 MB that a plain worker need not have
+    import asyncio  # noqa: PLC0415 - 9 MB that a plain worker does without
 
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_READ)
@@ -67,7 +67,7 @@ async def _run_many(handle: Callable[[Any], Awaitable[Any]], jobs: int, answers:
     async def one(number: int, job: object) -> None:
         try:
             answer = frame((number, True, await handle(job)))
-        except Exception as error:  # noqa: BLE001 - the parent is told, whatever it was
+        except Exception as error:  # noqa: BLE001 - every error goes to the parent
             answer = frame((number, False, _words(error)))
         _write(answers, answer)  # the parent always reads, so this blocks for moments only
 

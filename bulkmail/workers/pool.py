@@ -76,7 +76,7 @@ class Worker(ProcessProtocol):
     def start(
         cls, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None, further: Sequence[str] = ()
     ) -> Worker:
-        """Spawn the child. ``ended`` is called once when it is gone, whatever the reason.
+        """Start the child process. ``ended`` is called once when it is gone, for any reason.
 
         ``further``: what it sees of the environment beside the `surroundings` of each child.
         """
