@@ -18,7 +18,7 @@ sed -n 's/^#     //p' "$0" >"$folder/expected"
     python3 -m venv "$folder/venv" &&
         "$folder/venv/bin/pip" install -q apscheduler==3.11.3 tzdata==2026.6
 } >"$folder/log" 2>&1 || { tail -n 5 "$folder/log" >&2; exit 2; }
-"$folder/venv/bin/python" - >"$folder/seen" <<'END' || exit 1
+"$folder/venv/bin/python" -I - >"$folder/seen" <<'END' || exit 1
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 

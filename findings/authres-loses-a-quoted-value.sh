@@ -18,7 +18,7 @@ sed -n 's/^#     //p' "$0" >"$folder/expected"
     python3 -m venv "$folder/venv" &&
         "$folder/venv/bin/pip" install -q authres==1.2.0
 } >"$folder/log" 2>&1 || { tail -n 5 "$folder/log" >&2; exit 2; }
-"$folder/venv/bin/python" - >"$folder/seen" <<'END' || exit 1
+"$folder/venv/bin/python" -I - >"$folder/seen" <<'END' || exit 1
 from authres import AuthenticationResultsHeader
 
 for result in (

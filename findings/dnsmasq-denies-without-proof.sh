@@ -37,7 +37,7 @@ END
 server=$!
 sleep 1
 kill -0 "$server" || { tail -n 5 "$folder/log" >&2; server=; exit 2; }
-"$folder/venv/bin/python" - >"$folder/seen" <<'END' || exit 1
+"$folder/venv/bin/python" -I - >"$folder/seen" <<'END' || exit 1
 import dns.flags
 import dns.message
 import dns.query

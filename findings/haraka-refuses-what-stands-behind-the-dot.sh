@@ -31,7 +31,7 @@ HARAKA="$folder/server" node "$folder/node_modules/Haraka/haraka.js" >"$folder/l
 server=$!
 sleep 8
 kill -0 "$server" || { tail -n 5 "$folder/log" >&2; server=; exit 2; }
-python3 - >"$folder/seen" <<'END' || exit 1
+python3 -I - >"$folder/seen" <<'END' || exit 1
 import smtplib
 
 MAIL, RCPT = "MAIL FROM:<ann@example.com>", "RCPT TO:<bob@example.net>"

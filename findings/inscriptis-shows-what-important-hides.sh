@@ -16,7 +16,7 @@ sed -n 's/^#     //p' "$0" >"$folder/expected"
     python3 -m venv "$folder/venv" &&
         "$folder/venv/bin/pip" install -q inscriptis==2.7.6 lxml==6.1.3
 } >"$folder/log" 2>&1 || { tail -n 5 "$folder/log" >&2; exit 2; }
-"$folder/venv/bin/python" - >"$folder/seen" <<'END' || exit 1
+"$folder/venv/bin/python" -I - >"$folder/seen" <<'END' || exit 1
 from inscriptis import get_text
 
 for style in ("display:none", "display:none !important"):

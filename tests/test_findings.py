@@ -69,6 +69,11 @@ class TestEveryFinding:
         assert "folder=$(mktemp -d)" in text
         assert re.search(r"^trap '.*rm -rf \"\$folder\"' EXIT$", text, re.MULTILINE)
 
+    def test_takes_no_module_from_where_it_was_called(self, path: Path) -> None:
+        """Python reads the finding from its input, and would look for modules in the current folder without `-I`."""
+        runs = re.findall(r"python3?\"? (?!-m venv)(.*)-(?: .*)?>", path.read_text(encoding="utf-8"))
+        assert not [options for options in runs if options.split() != ["-I"]]
+
     def test_installs_pinned_packages_only(self, path: Path) -> None:
         wanted = [name for found in INSTALLS.findall(path.read_text("utf-8")) for name in packages(found)]
         assert wanted
