@@ -122,7 +122,13 @@ def test_last_columns_may_have_no_name():
 
 
 def test_all_problems_come_at_once():
-    assert len(refusal("a,a,,b,b")) == 4
+    *names, lacking = refusal("a,a,,b,b")
+    assert names == [
+        "list.csv:1:3: the column name `a` is there twice (also as column 1); rename one",
+        "list.csv:1:5: column 3 has no name; name it or remove it",
+        "list.csv:1:8: the column name `b` is there twice (also as column 4); rename one",
+    ]
+    assert lacking.startswith("list.csv:1:1: no column is named `email`")
 
 
 def test_places_count_quoted_names():

@@ -194,6 +194,9 @@ def test_a_file_that_only_grew_is_not(opened, tmp_path):
         file.write(b"c\n")
     os.utime(path, ns=(1, 1))
     lines.confirm()
+    assert (lines.offset, lines.sha256) == (4, hashlib.sha256(b"a\nb\n").hexdigest()), (
+        "the place is behind what was read"
+    )
 
 
 def test_a_disk_that_fails_is_refused_with_the_line(opened, monkeypatch):

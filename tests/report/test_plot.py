@@ -23,7 +23,9 @@ def test_bars_in_per_cent():
 
 
 def test_a_short_campaign_is_not_drawn_as_one_slab():
-    assert len(plot([(NINE, 3, 0, 0)]).bars) == 16
+    bars = plot([(NINE, 3, 0, 0)]).bars
+    assert [bar.place for bar in bars] == list(range(16))
+    assert [bar.segments for bar in bars] == [(("delivered", 25.0, 75.0),), *[()] * 15]
 
 
 def test_round_times_are_labelled():
