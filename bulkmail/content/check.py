@@ -17,7 +17,7 @@ from bulkmail.content.dkim import DkimKeyError, matches, signing_key
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import controls_in, is_field_name, parse_mailbox
 from bulkmail.content.template_check import TemplateCheck
-from bulkmail.content.templates import Library
+from bulkmail.content.templates import TemplateSet
 from bulkmail.content.uri import stray_percent
 from bulkmail.mail import Address, AddressError, Problem, parse_address
 
@@ -202,7 +202,7 @@ class _Check:
 def _constants(source: str, *, first: bool = False) -> list[str]:
     """The texts of a template outside of its tags; with ``first`` the one it starts with, if it does."""
     try:
-        tree = Library({}, html=False).environment.parse(source)
+        tree = TemplateSet({}, html=False).environment.parse(source)
     except TemplateSyntaxError:
         return []  # told by the check of the templates
     if not first:

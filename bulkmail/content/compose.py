@@ -19,7 +19,7 @@ from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, p
 from bulkmail.content.mime import Body, Part, attachment, multipart
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import Columns
-from bulkmail.content.templates import CompiledTemplate, Library, RowError
+from bulkmail.content.templates import CompiledTemplate, RowError, TemplateSet
 from bulkmail.content.tidying import tidy_text
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import AddressError, address_in, message_id, parse_address, plain_lines, token
@@ -171,8 +171,8 @@ class MessageTemplate:
         if content["reply_to"]:
             self._constant["Reply-To"] = mailbox("Reply-To", *parse_mailbox(content["reply_to"]))
         unsubscribe = content["unsubscribe"] or {}
-        self._url = self._library.text(unsubscribe["url"], "unsubscribe.url") if unsubscribe.get("url") else None
-        written = self._library.constants(unsubscribe.get("url") or "")
+        self._url = self._template_set.text(unsubscribe["url"], "unsubscribe.url") if unsubscribe.get("url") else None
+        written = self._template_set.constants(unsubscribe.get("url") or "")
         self._fragment = not written or "#" in "".join(written)  # a column may hold a whole URL
         self._mailto = bulk.mailto(parse_address(unsubscribe["mailto"])) if unsubscribe.get("mailto") else ""
         if self._url:
@@ -195,24 +195,24 @@ class MessageTemplate:
             files[html_name] = content["html"]
         if content["text"] is not None:
             files[text_name] = content["text"]
-        self._library = Library(files, html=False)
+        self._template_set = TemplateSet(files, html=False)
         if content["html"] is not None:
-            self._html = Library(files, html=True).file(html_name, f"html {html_name}")
+            self._html = TemplateSet(files, html=True).file(html_name, f"html {html_name}")
         if content["text"] is not None:
-            self._text = self._library.file(text_name, f"text {text_name}")
+            self._text = self._template_set.file(text_name, f"text {text_name}")
         elif content["html"] is not None:
-            made = Library(files, html=False, convert=plain_text)
+            made = TemplateSet(files, html=False, convert=plain_text)
             adapt(made.environment)
             self._text = made.file(html_name, f"text made from {html_name}", lines=False)
             self._tidy = True
-        self._globals = self._library.globals
-        self._encoder = TextEncoder(self._library.texts())
+        self._globals = self._template_set.globals
+        self._encoder = TextEncoder(self._template_set.texts())
 
     def _add(self, name: str, source: str) -> None:
         """A field written in campaign.yaml; one of our own of that name gives way."""
         for ours in [ours for ours in self._constant if ours.lower() == name.lower()]:
             del self._constant[ours]
-        value_template = self._library.text(source, name.lower() if name == "Subject" else f"headers.{name}")
+        value_template = self._template_set.text(source, name.lower() if name == "Subject" else f"headers.{name}")
         if "{" in source:
             self._varying[name] = value_template
         elif value := value_template.render(self._globals):

@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError, nodes
 
 from bulkmail.content.rows import Columns, tidy
-from bulkmail.content.templates import Library
+from bulkmail.content.templates import TemplateSet
 from bulkmail.mail import Problem
 
 _MOST = 5  # places of one kind that are told of a file
@@ -39,11 +39,11 @@ def content_notices(content: dict[str, Any]) -> list[Problem]:
     for kind in ("html", "text"):
         if content[kind] is not None:
             files[content[f"{kind}_name"]] = content[kind]
-    library = Library(files, html=False)
-    found = [*_unsubscribe(content, library)]
+    templates = TemplateSet(files, html=False)
+    found = [*_unsubscribe(content, templates)]
     for name, source in sorted(files.items()):
         try:
-            tree = library.environment.parse(source, name)
+            tree = templates.environment.parse(source, name)
         except TemplateSyntaxError:
             continue  # of a file that no template includes
         told = [*islice(_empty(tree, source), _MOST)]
@@ -127,19 +127,19 @@ def _place(source: str, at: int) -> tuple[int, int]:
     return source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at)
 
 
-def _unsubscribe(content: dict[str, Any], library: Library) -> Iterator[Problem]:
+def _unsubscribe(content: dict[str, Any], templates: TemplateSet) -> Iterator[Problem]:
     url = (content["unsubscribe"] or {}).get("url")
-    if not url or not library.constants(url) or url.lstrip().startswith("{"):
+    if not url or not templates.constants(url) or url.lstrip().startswith("{"):
         return  # a column holds the whole URL
     columns = {"email"}.union(*(Columns(names, content["defaults"]).names for names in content["columns"]))
-    for name in dict.fromkeys(_bare(library.environment.parse(url))):
+    for name in dict.fromkeys(_bare(templates.environment.parse(url))):
         if name in columns - _SAFE or name.startswith("row["):
             words = (
                 f"unsubscribe.url: `{name}` is printed without urlencode; where it has a `+` or `&` in it, the link "
                 f"leads to another page: write {{{{ {name}|urlencode }}}}"
             )
             yield Problem("", 0, 0, words)
-    if "#" in "".join(library.constants(url)):
+    if "#" in "".join(templates.constants(url)):
         words = (
             "unsubscribe.url: what stands behind # is not sent to the server, and one click does not tell it who it is"
         )

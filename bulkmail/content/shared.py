@@ -11,7 +11,7 @@ from jinja2 import TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 
 from bulkmail.content.rows import Columns
-from bulkmail.content.templates import Library
+from bulkmail.content.templates import TemplateSet
 
 
 def same_for_all(content: dict[str, Any]) -> bool:
@@ -22,7 +22,7 @@ def same_for_all(content: dict[str, Any]) -> bool:
     unsubscribe = content["unsubscribe"] or {}
     if not content.get("to") or unsubscribe.get("mailto"):
         return False
-    environment = Library({}, html=False).environment
+    environment = TemplateSet({}, html=False).environment
     constant = {"campaign", "unsubscribe_url", *environment.globals}
     environment.globals.clear()  # else Jinja2 does not name them, and a column of that name is seen instead
     for columns in content["columns"]:

@@ -12,7 +12,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import OURS, Columns, tidy
-from bulkmail.content.templates import Library
+from bulkmail.content.templates import TemplateSet
 from bulkmail.content.variables import Use, assigned, column_of, needed, references
 from bulkmail.mail import Problem
 
@@ -32,8 +32,8 @@ class TemplateCheck:
             if content[kind] is not None:
                 files[content[f"{kind}_name"]] = content[kind]
         self._files = {posixpath.normpath(name): source for name, source in files.items()}
-        self._library = Library(files, html=False)
-        self._ours = OURS | {"campaign"} | frozenset(self._library.environment.globals)
+        self._template_set = TemplateSet(files, html=False)
+        self._ours = OURS | {"campaign"} | frozenset(self._template_set.environment.globals)
         unsubscribe = content["unsubscribe"] or {}
         self._links = {"unsubscribe_url"} if unsubscribe.get("url") or unsubscribe.get("mailto") else set[str]()
 
@@ -90,7 +90,7 @@ class TemplateCheck:
         return problems
 
     def _made_text(self, root: str, trees: Iterable[str]) -> list[Problem]:
-        made = Library(self._files, html=False, convert=plain_text)
+        made = TemplateSet(self._files, html=False, convert=plain_text)
         adapt(made.environment)
         for name in trees:
             try:
@@ -101,7 +101,7 @@ class TemplateCheck:
         return []
 
     def _parsed(self, source: str, name: str | None = None) -> nodes.Template | TemplateSyntaxError:
-        environment = self._library.environment
+        environment = self._template_set.environment
         try:
             environment.compile(source, name)  # the parser alone does not know the filters and tests
             return environment.parse(source, name)
@@ -113,7 +113,10 @@ class TemplateCheck:
     def _syntax(self, error: TemplateSyntaxError, source: str) -> str:
         """Say Jinja2's words, and the nearest filter, test or column that exists where a name is wrong."""
         words = (error.message or "syntax error").rstrip(".")
-        for kind, known in (("filter", self._library.environment.filters), ("test", self._library.environment.tests)):
+        for kind, known in (
+            ("filter", self._template_set.environment.filters),
+            ("test", self._template_set.environment.tests),
+        ):
             if words.startswith(f"No {kind} named "):
                 return words + _did_you_mean(words.rpartition(" named ")[2].strip("'\""), known)
         if words.startswith(_NOT_A_NAME):

@@ -67,7 +67,7 @@ class CompiledTemplate:
     def pieces(self, variables: dict[str, Any]) -> list[str]:
         """The same, as Jinja2 prints it: the template's own texts, and values between them.
 
-        ``variables`` are seen as they are and not changed; `Library.globals` must be among them.
+        ``variables`` are seen as they are and not changed; `TemplateSet.globals` must be among them.
         """
         template = self._template
         try:
@@ -124,7 +124,7 @@ def _place(trace: TracebackType | None) -> tuple[str, int]:
     return name, line
 
 
-class Library:
+class TemplateSet:
     """The template files of one campaign, in an environment for HTML or for text.
 
     ``convert`` is applied to every file's source first (the HTML templates as plain text).

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from jinja2 import Environment, TemplateSyntaxError
 
 from bulkmail.content.plaintext import adapt, fragment_text, plain_text
-from bulkmail.content.templates import Library
+from bulkmail.content.templates import TemplateSet
 from bulkmail.content.tidying import tidy_text
 
 
 def text_of(html: str, **variables: object) -> str:
     """What a recipient reads."""
-    library = Library({"x": html}, html=False, convert=plain_text)
-    adapt(library.environment)
-    return tidy_text(library.file("x", "x").render({**library.globals, **variables}))
+    templates = TemplateSet({"x": html}, html=False, convert=plain_text)
+    adapt(templates.environment)
+    return tidy_text(templates.file("x", "x").render({**templates.globals, **variables}))
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def test_tags_keep_working(html, variables, text):
 )
 def test_only_the_row_tells_whether_it_is_seen(html, vip):
     files = {"x": f"<p>before {html} after", "hide": "{% if not vip %}display:none{% endif %}"}
-    library = Library(files, html=False, convert=plain_text)
-    text = tidy_text(library.file("x", "x").render({**library.globals, "vip": vip, "hide": "hide"}))
+    templates = TemplateSet(files, html=False, convert=plain_text)
+    text = tidy_text(templates.file("x", "x").render({**templates.globals, "vip": vip, "hide": "hide"}))
     assert text.split() == ["before", *(["Your", "code", "is", "5"] if vip else []), "after"]
 
 
@@ -220,9 +220,9 @@ def test_what_is_not_seen_prints_nothing(place, printing):
         "css": "p { color: #333 }",
         "macros": "{% macro n() %}p { n }{% endmacro %}",
     }
-    library = Library(files, html=False, convert=plain_text)
-    adapt(library.environment)
-    assert tidy_text(library.file("body", "x").render(library.globals)).split() == ["own", "own"]
+    templates = TemplateSet(files, html=False, convert=plain_text)
+    adapt(templates.environment)
+    assert tidy_text(templates.file("body", "x").render(templates.globals)).split() == ["own", "own"]
 
 
 def test_in_a_part_without_size_what_may_have_one_is_printed():
@@ -231,9 +231,9 @@ def test_in_a_part_without_size_what_may_have_one_is_printed():
         "x": card + "<div style='font-size:0'>{{ p }} {{ card(1) }} {% include 'y' %}{{ s|safe }}</div>",
         "y": "<p style='font-size:13px'>2</p>",
     }
-    library = Library(files, html=False, convert=plain_text)
-    adapt(library.environment)
-    assert tidy_text(library.file("x", "x").render({"p": "preview", "s": "<b>3</b>"})).split() == ["1", "2", "3"]
+    templates = TemplateSet(files, html=False, convert=plain_text)
+    adapt(templates.environment)
+    assert tidy_text(templates.file("x", "x").render({"p": "preview", "s": "<b>3</b>"})).split() == ["1", "2", "3"]
 
 
 def test_what_files_print_runs_neither_together_nor_apart():
@@ -246,8 +246,8 @@ def test_what_files_print_runs_neither_together_nor_apart():
         "name": "Ann",
         "p": "<p>p</p>",
     }
-    library = Library(files, html=False, convert=plain_text)
-    text = tidy_text(library.file("body", "x").render({}))
+    templates = TemplateSet(files, html=False, convert=plain_text)
+    text = tidy_text(templates.file("body", "x").render({}))
     assert text == "one\ntwo\n\nthree\n\n(four)\nAnn!\n\np\n\nfive\n\nAnn\n"
 
 
@@ -256,8 +256,8 @@ def test_a_block_that_is_not_seen_is_printed_elsewhere():
         "body": "{% extends 'base' %}{% block title %}Tom &amp; {{ n }}{% endblock %}",
         "base": "<head><title>{% block title %}none{% endblock %}</title></head><h1>{{ self.title() }}</h1>{{ n }}",
     }
-    library = Library(files, html=False, convert=plain_text)
-    assert tidy_text(library.file("body", "x").render({"n": "Jo"})) == "Tom & Jo\n\nJo\n"
+    templates = TemplateSet(files, html=False, convert=plain_text)
+    assert tidy_text(templates.file("body", "x").render({"n": "Jo"})) == "Tom & Jo\n\nJo\n"
 
 
 def test_blocks_and_includes_are_converted_too():
@@ -266,8 +266,8 @@ def test_blocks_and_includes_are_converted_too():
         "base": "<html><head><title>x</title></head><body>{% block main %}{% endblock %}</body></html>",
         "foot": "<hr><p>bye</p>",
     }
-    library = Library(files, html=False, convert=plain_text)
-    text = tidy_text(library.file("body", "x").render({"n": "Ann"}))
+    templates = TemplateSet(files, html=False, convert=plain_text)
+    text = tidy_text(templates.file("body", "x").render({"n": "Ann"}))
     assert text == "Hi Ann\n\n------------------------------\n\nbye\n"
 
 

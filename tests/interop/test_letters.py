@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bulkmail.content.plaintext import adapt, plain_text
-from bulkmail.content.templates import Library
+from bulkmail.content.templates import TemplateSet
 from bulkmail.content.tidying import tidy_text
 
 HERE = Path(__file__).parent
@@ -48,7 +48,7 @@ def made() -> list[tuple[str, str, str]]:
     place = FETCHED / "cc_email_templates" / "templates"
     files = {path.name: path.read_text(encoding="utf-8") for path in place.iterdir() if path.suffix in (".j2", ".css")}
     for name in ("simple-call-to-action.html.j2", "table-email.html.j2", "call-to-action.html.j2"):
-        rendered[name] = Library(files, html=True).file(name, name).render({**ROW})
+        rendered[name] = TemplateSet(files, html=True).file(name, name).render({**ROW})
         texts[name] = text_of(files, name, ROW)
     done = subprocess.run(
         ["node", str(HERE / "letters" / "letters.cjs")],
@@ -66,7 +66,7 @@ def made() -> list[tuple[str, str, str]]:
 
 
 def text_of(files: dict[str, str], name: str, row: dict[str, object]) -> str:
-    library = Library(files, html=False, convert=plain_text)
+    library = TemplateSet(files, html=False, convert=plain_text)
     adapt(library.environment)
     return tidy_text(library.file(name, name).render({**library.globals, **row}))
 
