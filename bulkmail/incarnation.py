@@ -135,6 +135,9 @@ class Incarnation:
         if isinstance(router, RelayRouter) and self._relay is not None:
             site, timeouts = await router.route(""), self.settings.smtp.timeouts
             await RelayCheck(self._relay, site, reactor=self.reactor, hostname=hostname, timeouts=timeouts).passed()
+        scratch = os.path.join(self.settings.place, "scratch")
+        os.makedirs(scratch, mode=0o700, exist_ok=True)
+        # from here on nothing may fail before there are campaigns to close: they end the processes
         compose = Pool(self.reactor, COMPOSER, self._processes())
         compose.start()
         sync = SiteFactSync(reactor=self.reactor, spool=spool, wall=self._wall)
@@ -164,7 +167,7 @@ class Incarnation:
             rng=self._rng,
             relay=self._relay,
         )
-        self._campaigns = self._build_campaigns(spool, parts, sync, compose)
+        self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch)
         self._campaigns.start()
         if self._watch is not None:
             checking = Checking(self.reactor, self.settings)
@@ -193,9 +196,9 @@ class Incarnation:
         await spool.bring_forward(self._wall() + longest_wait(self.settings.retry))
         return spool
 
-    def _build_campaigns(self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool) -> Campaigns:
-        scratch = os.path.join(self.settings.place, "scratch")
-        os.makedirs(scratch, mode=0o700, exist_ok=True)
+    def _build_campaigns(
+        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str
+    ) -> Campaigns:
         reporting = Reporting(
             reactor=self.reactor,
             spool=spool,

@@ -222,3 +222,21 @@ def test_compose_processes(monkeypatch):
     compose = settings.compose.model_copy(update={"processes": 3})
     life = begun(Clock(), settings.model_copy(update={"compose": compose}))
     assert life._processes() == 3
+
+
+def test_no_process_is_started_where_the_scratch_folder_cannot_be_made(monkeypatch, tmp_path):
+    """`close` ends processes through the campaigns, which there are none of yet."""
+    (tmp_path / "scratch").write_text("a file in the way")
+    started = []
+    monkeypatch.setattr(module, "Pool", lambda *_: SimpleNamespace(start=lambda: started.append("compose")))
+    life = begun(Clock(), Settings.model_validate({"spool": str(tmp_path)}))
+
+    async def opened(*_):
+        return SimpleNamespace(site_facts=lambda _: succeed([]), leases=None)
+
+    monkeypatch.setattr(life, "_open_spool", opened)
+    monkeypatch.setattr(life, "_open_router", opened)
+    got = []
+    Deferred.fromCoroutine(life.open()).addBoth(got.append)
+    assert got[0].check(FileExistsError)
+    assert started == []

@@ -143,8 +143,8 @@ class Backlog:
         elif not self.held and self._reachable:
             suspension.unburden()  # no message waits for this site, so none is charged
 
-    def suspended(self) -> None:
-        """Give all ready messages back: the site was suspended."""
+    def give_ready_back(self) -> None:
+        """Give all ready messages back until the suspension that has begun ends, and tell the supplier of it."""
         waiting = list(self.ready)
         self.ready.clear()
         self._put_off(waiting)
@@ -173,7 +173,7 @@ class Backlog:
         self.hold(-1)
         outcome, began, since = self.suspension.charge(message)
         self._ledger.record(message, outcome, self._provider, began, since)
-        self.suspended()
+        self.give_ready_back()
 
     def _put_off(self, messages: list[Message]) -> None:
         """Give messages back until the suspension ends; those that may not wait that long expire."""

@@ -165,7 +165,7 @@ class LaneListener:
             reply=str(outcome.reply or outcome.note)[:200],
         )
         self._suspension.suspend(message, outcome, refuses_us=True)
-        self._backlog.suspended()
+        self._backlog.give_ready_back()
 
     def connection_closed(self, conn: LiveConnection, closed: Closed, peer: Peer) -> None:
         """Draw the consequences of a connection's end."""
