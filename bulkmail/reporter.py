@@ -26,7 +26,9 @@ class ReportWorker:
         self._places: dict[int, str] = {}
 
     def handle(self, job: tuple[Any, ...]) -> Any:
-        """One of open, attempts, live, refresh, close; or beyond: what an earlier report has behind a position."""
+        """Do a job: open, attempts, live, refresh, close, or beyond (count attempts behind an earlier report's
+        position).
+        """
         match job:
             case ("open", campaign, spool, place, files, key, domain, one_message, position):
                 self._places[campaign] = spool

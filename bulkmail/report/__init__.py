@@ -16,7 +16,7 @@ from __future__ import annotations
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
 from bulkmail.report.cells import one_line, time_cell
 from bulkmail.report.columns import OURS as RECIPIENT_COLUMNS
-from bulkmail.report.earlier import attempts_beyond, attempts_told, campaign_told
+from bulkmail.report.earlier import attempts_beyond, has_attempts, reported_campaign
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, ReportFile
 from bulkmail.report.page import page, write_page
@@ -54,13 +54,13 @@ __all__ = [
     "Stats",
     "Words",
     "attempts_beyond",
-    "attempts_told",
-    "campaign_told",
     "category_words",
+    "has_attempts",
     "one_line",
     "page",
     "provider_name",
     "refresh_wait",
+    "reported_campaign",
     "state_words",
     "status_words",
     "summary",

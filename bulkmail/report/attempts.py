@@ -130,7 +130,7 @@ class AttemptsFile:
                 raise
 
     def _opened(self) -> int:
-        """The descriptor of the file, made where it is missing. Raises OSError where it is no regular file."""
+        """Return the descriptor of the file, made where it is missing. Raises OSError where it is no regular file."""
         folder, name = self._file.place.folder(), self._file.name
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
@@ -183,7 +183,7 @@ class AttemptsFile:
 
 
 def _sound(descriptor: int, length: int) -> bool:
-    """Whether the file may well be ours up to ``length``: our header, a line end there, no holes before it.
+    """Return whether the file may well be ours up to ``length``: our header, a line end there, no holes before it.
 
     After a power cut the length can be right and the last blocks zeros: the data was never waited for.
     """

@@ -22,7 +22,7 @@ _NO_TIME = (OverflowError, ValueError, OSError)
 
 
 def guarded(cells: Iterable[str]) -> list[str]:
-    """The cells, with ``'`` before what a spreadsheet would run as a formula (CWE-1236).
+    """Return the cells, with ``'`` before what a spreadsheet would run as a formula (CWE-1236).
 
     That is a cell that begins with one of the signs ``= + - @`` (also full width), TAB, CR or LF, and such a sign
     behind a ``;``, a TAB or a line end within a cell: where ``;`` or TAB separates the cells, another one begins there.
@@ -34,7 +34,7 @@ def guarded(cells: Iterable[str]) -> list[str]:
 
 
 def one_line(text: str) -> str:
-    """A receiver's words as one line of at most 512 characters, every unprintable character a space.
+    """Return a receiver's words as one line of at most 512 characters, every unprintable character a space.
 
     Unprintable is what ``str.isprintable`` says: controls, line ends of any script, lone surrogates and the
     invisible marks that turn text around on a screen.
@@ -58,7 +58,7 @@ class Times:
         self._seconds = _Seconds()
 
     def cells(self, times: Sequence[float | None]) -> list[str]:
-        """One cell for each time; ``""`` for None, 0 and what no calendar holds."""
+        """Return one cell for each time; ``""`` for None, 0 and what no calendar holds."""
         known = self._seconds
         if len(known) > _REMEMBERED:
             known.clear()
@@ -80,5 +80,5 @@ class _Seconds(dict[int, str]):
 
 
 def time_cell(at: float | None) -> str:
-    """One time, as ``Times`` writes it."""
+    """Return one time, as ``Times`` writes it."""
     return Times().cells([at])[0]

@@ -58,7 +58,7 @@ class InputColumns:
         self._widths = [len(columns) for _, columns in files]
 
     def cells(self, file_no: int, fields: Sequence[str]) -> list[list[str]]:
-        """The guarded cells behind ours for rows of one file, given as JSON arrays.
+        """Return the guarded cells behind ours for rows of one file, given as JSON arrays.
 
         A short row's missing cells are empty; a long row's surplus has no column and is left out.
         """
@@ -81,7 +81,7 @@ def _pick(indices: list[int]) -> Pick:
 
 
 def _names(names: list[str]) -> tuple[str, ...]:
-    """The names as the header shows them: guarded, none of ours, none twice."""
+    """Return the names as the header shows them: guarded, none of ours, none twice."""
     taken = set(OURS) | {name for name in guarded(names) if name not in OURS}
     given: set[str] = set()
     shown = []
@@ -99,7 +99,7 @@ def _names(names: list[str]) -> tuple[str, ...]:
 
 
 def _decoded(fields: Sequence[str]) -> list[list[str]]:
-    """The JSON arrays, parsed in one go; one that is none is an empty row."""
+    """Return the JSON arrays, parsed in one go; one that is none is an empty row."""
     try:
         rows = json.loads(f"[{','.join(fields)}]")
         if len(rows) == len(fields) and all([type(row) is list for row in rows]):  # noqa: C419 - a list is faster

@@ -19,7 +19,7 @@ _BLOCK = 1 << 20
 _MOST = 64 * 1024  # bytes of summary.json
 
 
-def attempts_told(place: Place) -> bool:
+def has_attempts(place: Place) -> bool:
     """Whether attempts.csv has more than a header. Fast; `attempts_beyond` counts, which may take long."""
     try:
         descriptor = place.folder(make=False).open_file(ATTEMPTS)
@@ -46,8 +46,8 @@ def attempts_beyond(place: Place, position: Position) -> int:
         return 0
 
 
-def campaign_told(place: Place) -> str:
-    """The campaign that summary.json is about; "" where it does not say, or is larger than we write it (64 KB)."""
+def reported_campaign(place: Place) -> str:
+    """Return summary.json's campaign; "" where it does not say, or is larger than we write it (64 KB)."""
     try:
         found = json.loads(place.folder(make=False).read(SUMMARY, _MOST))
     except (OSError, ValueError, RecursionError):

@@ -50,11 +50,11 @@ class Place:
         return self._campaign, self._name, self._known
 
     def file(self, name: str) -> ReportFile:
-        """The file ``name`` in it."""
+        """Return the file ``name`` in it."""
         return ReportFile(self, name)
 
     def folder(self, *, make: bool = True) -> Folder:
-        """The folder, opened; made where it is missing. Raises OSError."""
+        """Open the folder; make it where it is missing. Raises OSError."""
         if self._opened is None:
             known = None if self._known is None else (self._known[0], self._known[1])
             self._opened = Folder.open(self._campaign, known=known)

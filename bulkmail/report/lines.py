@@ -13,7 +13,7 @@ class _Written(list[str]):
 
 
 def lines(rows: Iterable[Sequence[str]]) -> bytes:
-    """The rows as bytes; what UTF-8 cannot hold (a lone surrogate) becomes ``?``.
+    """Return the rows as bytes; what UTF-8 cannot hold (a lone surrogate) becomes ``?``.
 
     Most rows need no quotes anywhere. To see that in the joined line costs a sixth of csv.writer looking at each
     character; a row of which it is not certain goes through csv.writer.

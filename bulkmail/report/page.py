@@ -20,7 +20,7 @@ _TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 
 
 def page(facts: Facts, stats: Stats) -> str:
-    """The page as HTML."""
+    """Return the page as HTML."""
     return _template().render(view(facts, stats))
 
 

@@ -50,7 +50,7 @@ class Plot(NamedTuple):
 
 
 def plot(timeline: Iterable[Bucket]) -> Plot | None:
-    """The plot of ``timeline``, or None when nothing has happened yet."""
+    """Return the plot of ``timeline``, or None when nothing has happened yet."""
     width, buckets = merged(timeline, _MOST_BARS)
     if not buckets:
         return None
@@ -81,7 +81,7 @@ def _bar(place: int, bucket: Bucket, top: int, clock: str) -> Bar:
 
 
 def _times(width: int, buckets: list[Bucket]) -> list[Tick]:
-    """A label at every round time, about five of them."""
+    """Return a label at every round time, about five of them."""
     every = next((step for step in STEPS if step % width == 0 and step * _TICKS >= width * len(buckets)), 0)
     every = every or width * -(-len(buckets) // _TICKS)
     days = buckets[-1][0] - buckets[0][0] >= _DAY
@@ -111,7 +111,7 @@ def _at(at: float, clock: str) -> str:
 
 
 def _round_up(number: int) -> int:
-    """The next of 2, 4, 10, 20, 40, 100, ...: round, and half of it is whole."""
+    """Return the next of 2, 4, 10, 20, 40, 100, ...: round, and half of it is whole."""
     power = 1
     while True:
         for digit in (2, 4, 6, 10):

@@ -62,7 +62,7 @@ class _Shape:
         self._key = key
         # every Message-ID of a campaign is the same around its token
         sample = token(key, 1)
-        self._same = same  # the Message-ID of everybody's message, "" where each has its own
+        self._same = same  # the Message-ID of all messages, "" where each has its own
         self._before, _, self._after = message_id(key, 1, from_domain).partition(sample)
         self._times = Times()
 

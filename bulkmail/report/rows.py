@@ -9,5 +9,5 @@ Files = Sequence[tuple[str, Sequence[str]]]
 
 
 def file_prefixes(files: Files) -> list[str]:
-    """What stands before the row number in the ``row`` column, for each file: nothing when there is only one."""
+    """Return what stands before the row number in the ``row`` column, for each file: nothing when there is only one."""
     return [f"{name}:" for name, _ in files] if len(files) > 1 else [""]

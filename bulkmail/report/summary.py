@@ -30,7 +30,7 @@ def full_counts(by_status: Counts, rows: int) -> dict[str, int]:
 
 
 def summary(facts: Facts) -> dict[str, Any]:
-    """The figures as they stand in the file; times are RFC 3339 or None. Raises ValueError (see full_counts)."""
+    """Return the figures as they stand in the file; times are RFC 3339 or None. Raises ValueError (see full_counts)."""
     by_status = full_counts(facts.by_status, facts.input_rows)
     unsettled = by_status[Status.PENDING] + by_status[Status.DEFERRED]
     figures: dict[str, Any] = {

@@ -42,7 +42,7 @@ class Domains:
             self._fold()
 
     def top(self, count: int = TOP_DOMAINS) -> dict[str, dict[str, int]]:
-        """The domains with the most rows, each with its statuses, the largest first."""
+        """Return the domains with the most rows, each with its statuses, the largest first."""
         self._fold()
         order = sorted(self._counts.items(), key=lambda item: (-item[1].total(), item[0]))
         return {domain: dict(sorted(counts.items())) for domain, counts in order[:count]}
@@ -142,7 +142,7 @@ class Stats:
         return dict(found.most_common())
 
     def parts(self) -> dict[str, Any]:
-        """What summary.json takes from a pass over the rows, as plain data."""
+        """Return what summary.json takes from a pass over the rows, as plain data."""
         return {
             "rows": self.rows,
             "by_status": self.by_status,

@@ -52,7 +52,7 @@ class Timeline:
 
 
 def merged(buckets: Iterable[Bucket], most: int) -> tuple[int, list[Bucket]]:
-    """The buckets in at most ``most`` (at least 2) of one width, gaps filled with zeros: (width, buckets)."""
+    """Return the buckets in at most ``most`` (at least 2) of one width, gaps filled with zeros: (width, buckets)."""
     known = [bucket for bucket in buckets if any(bucket[1:])]
     if not known:
         return STEPS[0], []

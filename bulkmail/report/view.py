@@ -56,7 +56,7 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
 
 
 def headline(counts: Counts, people: int, facts: Facts) -> str:
-    """One sentence: how many people got it."""
+    """Return one sentence: how many people got it."""
     if not people:
         return "The list is empty" if facts.input_complete else "The list is being read"
     so_far = any(counts[status] for status in _WAITING) or not facts.input_complete
@@ -87,7 +87,7 @@ def minute(at: float | None) -> str:
 
 
 def length(seconds: float) -> str:
-    """A length of time in its two largest units: ``2 d 3 h``, ``5 min 12 s``."""
+    """Return a length of time in its two largest units: ``2 d 3 h``, ``5 min 12 s``."""
     left = max(0, round(seconds))
     parts: list[str] = []
     for size, name in ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s")):
@@ -160,7 +160,7 @@ def _statuses(counts: Counts, people: int, *, via_relay: bool) -> list[dict[str,
 
 
 def _reasons(stats: Stats) -> list[dict[str, Any]]:
-    """Each category, the most frequent first, with what the receivers said."""
+    """Return each category, the most frequent first, with what the receivers said."""
     totals: Counter[str] = Counter()
     parts: dict[str, Counter[str]] = {}
     for (status, category), count in stats.outcomes.items():

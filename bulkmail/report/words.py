@@ -240,7 +240,7 @@ _STATES = {
 
 
 def status_words(status: str, *, via_relay: bool = False) -> Words:
-    """The words for a status; one that is not ours is shown as it is."""
+    """Return the words for a status; one that is not ours is shown as it is."""
     if via_relay and status == Status.DELIVERED:
         return TAKEN_BY_RELAY
     try:
@@ -250,7 +250,7 @@ def status_words(status: str, *, via_relay: bool = False) -> Words:
 
 
 def category_words(category: str) -> Words:
-    """The words for a category; one that is not ours is shown as it is, with the words for "other"."""
+    """Return the words for a category; one that is not ours is shown as it is, with the words for "other"."""
     try:
         return CATEGORY_WORDS[Category(category)]
     except ValueError:
@@ -259,12 +259,12 @@ def category_words(category: str) -> Words:
 
 
 def provider_name(provider: str) -> str:
-    """A provider as people know it; ``""`` stands for all the domains that belong to none."""
+    """Return a provider's name as people know it; ``""`` stands for all the domains that belong to none."""
     return _PROVIDERS.get(provider, provider) or "Everybody else"
 
 
 def state_words(state: str) -> str:
-    """A campaign's state in two words; one that is not known here is shown as it is."""
+    """Return a campaign's state in two words; one that is not known here is shown as it is."""
     return _STATES.get(state, state)
 
 

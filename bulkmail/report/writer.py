@@ -72,7 +72,7 @@ class ReportFolder:
         self._files = files
         self._key = key
         self._from_domain = from_domain
-        self._one_message = one_message  # the same for everybody, and so is its Message-ID
+        self._one_message = one_message  # the same for all recipients, and so is its Message-ID
         self._position = position
         self._attempts: AttemptsFile | None = None
         self._stats: Stats | None = None

@@ -9,9 +9,9 @@ How is nothing lost and nothing sent twice?
 
 A row of the input is in exactly one of four places, and the tables say which:
 
-    pending   a `recipient` row behind its queue's cursor       nobody has touched it
+    pending   a `recipient` row behind its queue's cursor       never claimed
     claimed   inside an open `claim`, or in `due` without a time    this process may be sending it
-    waiting   in `due` with a time                              deferred, or given back untouched
+    waiting   in `due` with a time                              deferred, or given back without a charge
     final     an `outcome` with a final status                  never claimed again
 
 A claim moves the queue's cursor and is on the disk (synchronous=FULL) before its first row is handed out, so what may
@@ -31,22 +31,24 @@ the journal before anything is claimed, and finds for each row left claimed one 
     neither (or taken back)   not sent: due at once. But when the journal is missing, damaged, or of another boot of
                               the machine, its silence proves nothing, and the row is ambiguous too
 
-In PostgreSQL the tables are the same, and several machines may have them in use: who of them has claimed what, and what
-is made of a machine that is gone, is told in `pg_store`; how a transaction's end is always known, in `pg_database`.
+There are two stores of one contract (`contract.py`), in `sqlite/` and `postgres/`; `opening.py` chooses. In PostgreSQL
+the tables are the same, and several machines may have them in use: which of them has claimed what, and what is made of
+a machine that ended, is described in `postgres/store.py`; how the end of a transaction is always known, in
+`postgres/database.py`.
 
 The Date is fixed by the first claim (an open claim's time is its rows' Date) and outlives crash and retry; Message-ID
 and boundary are derived from the row; so the copies of an ambiguous message are the same to the byte, and a receiver
 can drop the second.
 
-What a failure means. Disk full, I/O error, database locked: the transaction is rolled back, nothing in mind changes,
+What a failure means. Disk full, I/O error, database locked: the transaction is rolled back, nothing in memory changes,
 the caller gets OwnFault; outcomes are kept in memory (and in the journal) and written again every five seconds, and
 until they are, claims fail: sending stops of itself. The journal's DOT fails: the dot must not leave. Its REPLY fails:
 the outcome still goes to the store; only a crash before the commit would make it ambiguous. The file is empty, damaged,
-newer, behind its journal, or gone while its log or journal is there: refused, or people get mail again. The file is
-older: copied, then brought up to date in one transaction. What is known of sites (`sites.py`) cannot be read or
-written: that is told, and sending goes on. A second daemon: refused by a lock that the kernel drops with its holder.
-Readers are other connections, read-only, so that this process alone writes and checkpoints (SQLite before 3.51.3 can
-damage a file that two do).
+newer, behind its journal, or gone while its log or journal is there: refused, or recipients would get the mail again.
+The file is older: copied, then brought up to date in one transaction. What is known of sites (`sites.py`) cannot be
+read or written: that is logged, and sending goes on. A second daemon: refused by a lock that the kernel drops with its
+holder. Readers are other connections, read-only, so that this process alone writes and checkpoints (SQLite before
+3.51.3 can damage a file that two do).
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ _SECRET = frozenset({"password", "sslpassword"})
 
 
 def is_shared(spool: str) -> bool:
-    """Whether it is a database's address instead of a folder."""
+    """Return whether it is a database's address instead of a folder."""
     return spool.startswith(("postgresql://", "postgres://"))
 
 
 def public(spool: str) -> str:
-    """What may stand in a message: a database's address without its passwords.
+    """Return what may stand in a message: a database's address without its passwords.
 
     Of ``user:password@`` the user stays, of the parameters those that are known to be no secret.
     """
@@ -36,7 +36,7 @@ def public(spool: str) -> str:
 
 
 def has_password(spool: str) -> bool:
-    """Whether a database's address holds a password, which whoever sees the address could read."""
+    """Return whether a database's address holds a password, which would be shown wherever the address is."""
     if not is_shared(spool):
         return False
     user, _, query = _parts(spool)
@@ -44,7 +44,7 @@ def has_password(spool: str) -> bool:
 
 
 def _parts(spool: str) -> tuple[str, str, str]:
-    """What stands before the ``@``, the hosts with the database, and the parameters, of an address.
+    """Return what stands before the ``@``, the hosts with the database, and the parameters, of an address.
 
     As libpq has it the first ``@`` before a ``/`` ends the user and the password. Where a password holds one of them
     all the same, the last ``@`` before the parameters does.

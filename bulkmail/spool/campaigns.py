@@ -24,7 +24,7 @@ _REMOVED_AT_ONCE = (
 
 
 def campaign_row(row: Sequence[Any]) -> CampaignRow:
-    """A row of the `campaigns` queries, its JSON read."""
+    """Return a row of the `campaigns` queries, its JSON read."""
     identity, name, folder, state, key, digests, on_unknown, *times = row
     created, started, ended, exit_status, import_done, input_rows, doubled, position = times
     return CampaignRow(

@@ -50,7 +50,7 @@ _SMALL = (
 
 
 class Side:
-    """One of the two spools: the same questions to each."""
+    """One of the two spools, with the same methods whichever database it is in."""
 
     def __init__(self, address: str, database: Any) -> None:
         self.shown = public(address)
@@ -60,7 +60,7 @@ class Side:
         self._sql = postgres("database").SQL if self.shared else SQL
 
     def ask(self, name: str, values: Sequence[Any] = (), **parts: str) -> list[tuple[Any, ...]]:
-        """The rows of a query, its names filled in."""
+        """Return the rows of a query, the names in it filled in from ``parts``."""
         text = self._sql[name].format(**parts)
         connection = self._database.connection
         if self.shared:
@@ -82,7 +82,7 @@ class Side:
                 copy.write_row([_clean(value) for value in row])
 
     def meta(self, name: str) -> str:
-        """A word of its own; "" when it has none."""
+        """Return what `meta` holds under ``name``; "" when nothing."""
         row = self.database.execute("meta", (name,)).fetchone()
         return "" if row is None else str(row[0])
 

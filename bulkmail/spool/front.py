@@ -145,11 +145,11 @@ class Spool:
         return self._outcomes.add([(row if isinstance(row, int) else row.id, next_at) for row in rows])
 
     def flushed(self) -> Deferred[None]:
-        """Write what is buffered now, not in a quarter of a second; fires when nothing is left to write."""
+        """Write what is buffered at once, not after 0.25 s; fires when nothing is left to write."""
         return self._outcomes.flushed()
 
     async def close(self) -> None:
-        """Write what is left and close; raises OwnFault, all closed, when it could not be written (the journal has it).
+        """Write what is left and close. Raises OwnFault, all closed, when it could not be written (the journal has it).
 
         Rows still claimed are left for the next start to find.
         """

@@ -87,7 +87,7 @@ def _segments(directory: str) -> list[tuple[int, str]]:
 
 
 def read_journal(directory: str) -> Journalled:
-    """All segments in ``directory``, oldest first. Raises OwnFault when they cannot be read."""
+    """Return all segments in ``directory``, oldest first. Raises OwnFault when they cannot be read."""
     journalled = Journalled()
     try:
         for _, path in _segments(directory):
@@ -122,7 +122,7 @@ class Journal:
 
     @classmethod
     def open(cls, directory: str, segment_bytes: int = SEGMENT_BYTES) -> Journal:
-        """A new segment behind those that are there. Raises OwnFault."""
+        """Begin a new segment behind those that are there. Raises OwnFault."""
         try:
             os.makedirs(directory, mode=0o700, exist_ok=True)
             found = _segments(directory)
@@ -134,13 +134,13 @@ class Journal:
         return f"<Journal {self._directory} segment={self._number} unsettled={len(self._pins)}>"
 
     def dot(self, recipient_id: int, attempt: int) -> None:
-        """The final dot of this attempt is about to leave. Raises OwnFault: then it must not leave."""
+        """Record that the final dot of this attempt is about to leave. Raises OwnFault: then it must not leave."""
         body = _BODY.pack(recipient_id, attempt, 0)
         self._append(_CRC.pack(crc32(body)) + body)
         self._pin(recipient_id)
 
     def reply(self, recipient_id: int, attempt: int, payload: bytes) -> None:
-        """The reply has been read; ``payload`` (1 to 65,535 bytes) is the settlement it led to. Raises OwnFault."""
+        """Record a reply that was read; ``payload`` (1 to 65,535 bytes): the settlement it led to. Raises OwnFault."""
         if not 0 < len(payload) <= _LONGEST:
             raise ValueError(f"a journal record of {len(payload)} bytes")
         body = _BODY.pack(recipient_id, attempt, len(payload))
@@ -149,7 +149,7 @@ class Journal:
             self._pin(recipient_id)
 
     def free(self, recipient_id: int, attempt: int) -> None:
-        """The dot of this attempt did not leave, or nothing was read behind it that takes it. Raises OwnFault."""
+        """Take the record of this attempt's dot back: the message was certainly not accepted. Raises OwnFault."""
         body = _BODY.pack(recipient_id | _FREE, attempt, 0)
         self._append(_CRC.pack(crc32(body)) + body)
         before = self._pins.get(recipient_id, 0)
@@ -158,7 +158,7 @@ class Journal:
             self._outlive(before)
 
     def settled(self, recipient_ids: Iterable[int]) -> None:
-        """The store has committed what became of these; segments that nobody needs any more are deleted."""
+        """Take in that these are committed in the store; delete segments that are not needed any more."""
         for identity in recipient_ids:
             number = self._pins.pop(identity, 0)
             if number:

@@ -71,7 +71,7 @@ async def open_spool(
 def open_all(
     folder: str, boot: str, retry: RetrySettings, now: float, make: Make | None = None
 ) -> tuple[Store, Journal, Lock, Recovered]:
-    """The same without a reactor or a thread. ``make``: opens a store that is not in the folder itself."""
+    """Do the same without a reactor or a thread. ``make``: opens a store that is not in the folder itself."""
     prepare(folder)
     lock = Lock(folder)
     try:

@@ -84,7 +84,7 @@ class Outcomes:
         return done
 
     async def close(self) -> None:
-        """One last try to write everything. Raises OwnFault; what is left then is in the journal only."""
+        """Try once more to write everything. Raises OwnFault; what is left then is in the journal only."""
         while self._flying:
             await self._writer.call(lambda: None)
         self._stop_timer()

@@ -20,10 +20,10 @@ _SENT_BYTES = 320  # of its outcome and its attempt
 
 
 class Lock:
-    """The right to write the spool. The kernel gives it up with the process, however that dies."""
+    """The right to write the spool. The kernel releases it when the process ends, in whatever way."""
 
     def __init__(self, directory: str) -> None:
-        """Take it. Raises Refused, naming the holder."""
+        """Take the lock. Raises Refused, naming the holder."""
         path = os.path.join(directory, "lock")
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -40,7 +40,7 @@ class Lock:
         os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def release(self) -> None:
-        """Let the next one in. The file stays: deleting it could let two in."""
+        """Release it. The file stays: if it were deleted, two processes could hold a lock."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
@@ -79,7 +79,7 @@ def prepare(directory: str) -> None:
 
 
 def file_system_of(path: str, mountinfo: str) -> str:
-    """The type of the file system ``path`` (absolute, resolved) is on, from the text of proc(5) mountinfo."""
+    """Return the type of the file system ``path`` (absolute, resolved) is on, from the text of proc(5) mountinfo."""
     longest, kind = "", ""
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
@@ -93,14 +93,14 @@ def file_system_of(path: str, mountinfo: str) -> str:
 
 
 def boot_id() -> str:
-    """What tells this boot of the machine from the last one; "" where the system does not say."""
+    """Return the id of this boot of the machine; "" where the system has none."""
     with suppress(OSError), open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         return file.read().strip()
     return ""
 
 
 def free_bytes(path: str) -> int:
-    """Bytes that we may still write on the disk ``path`` is on. Raises OwnFault."""
+    """Return the bytes that we may still write on the disk ``path`` is on. Raises OwnFault."""
     try:
         found = os.statvfs(path)
     except OSError as error:
@@ -109,5 +109,5 @@ def free_bytes(path: str) -> int:
 
 
 def estimate(rows: int, cell_bytes: float = 100.0) -> int:
-    """Bytes of spool for ``rows`` recipients with ``cell_bytes`` of cells each, once each had an attempt."""
+    """Return the bytes of spool for ``rows`` recipients with ``cell_bytes`` of cells each, once each had an attempt."""
     return int(rows * (cell_bytes * 1.2 + _ROW_BYTES + _SENT_BYTES))

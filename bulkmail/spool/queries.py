@@ -26,7 +26,7 @@ def split_queries(text: str) -> dict[str, str]:
 
 
 def read_queries(folder: str) -> tuple[Mapping[str, str], tuple[tuple[int, str], ...]]:
-    """The named queries and the migrations of one folder of this room."""
+    """Return the named queries and the migrations, by number, of one folder of this room."""
     named: dict[str, str] = {}
     numbered: list[tuple[int, str]] = []
     for file in files("bulkmail.spool").joinpath(folder).iterdir():

@@ -21,32 +21,32 @@ _WAITING = frozenset(str(status) for status in Status if not status.final)
 
 
 def recipient_id(campaign_id: int, number: int) -> int:
-    """The id of input row ``number`` (counted from 1 over all files) of a campaign."""
+    """Return the id of input row ``number`` (counted from 1 over all files) of a campaign."""
     return campaign_id << ROW_BITS | number
 
 
 def campaign_of(identity: int) -> int:
-    """The campaign a recipient id, or an attempt id, belongs to."""
+    """Return the campaign that a recipient id, or an attempt id, belongs to."""
     return identity >> ROW_BITS
 
 
 def number_of(identity: int) -> int:
-    """The row's number in its campaign."""
+    """Return the row's number in its campaign."""
     return identity & _MASK
 
 
 def id_range(campaign_id: int) -> tuple[int, int]:
-    """The lowest and highest id a campaign's rows can have."""
+    """Return the lowest and highest id that a campaign's rows can have."""
     return campaign_id << ROW_BITS, campaign_id << ROW_BITS | _MASK
 
 
 def pack(value: Any) -> bytes:
-    """Plain data (None, bool, int, float, str, bytes, tuple, list, dict) as bytes for the journal."""
+    """Return plain data (None, bool, int, float, str, bytes, tuple, list, dict) as bytes for the journal."""
     return marshal.dumps(value, 4)
 
 
 def unpack(data: bytes) -> Any:
-    """What ``pack`` was given. Raises ValueError, EOFError or TypeError when these are no such bytes."""
+    """Return what ``pack`` was given. Raises ValueError, EOFError or TypeError when these are no such bytes."""
     return marshal.loads(data)  # noqa: S302 - our own journal: a file of mode 0600, with check sums
 
 
@@ -65,7 +65,7 @@ class SiteFact(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """A recipient that is ours to send until it is settled or given back.
+    """A recipient that this process may send to until it is settled or given back.
 
     ``email`` is as written in the input; ``fields`` the JSON array of the row's cells; ``date`` the message's Date,
     fixed at the first claim; ``status``, ``category`` and ``provider`` say how it is counted now (``pending``: never
@@ -146,17 +146,17 @@ class Settlement(NamedTuple):
         return ""
 
     def plain(self) -> tuple[Any, ...]:
-        """As plain nested tuples, for the journal (marshal takes no NamedTuple)."""
+        """Return it as plain nested tuples, for the journal (marshal takes no NamedTuple)."""
         attempt = self.attempt
         return (*self[:5], None if attempt is None else tuple(attempt), *self[6:])
 
     def packed(self) -> builtins.bytes:
-        """The payload of its journal record."""
+        """Return the payload of its journal record."""
         return pack(self.plain())
 
     @classmethod
     def from_plain(cls, plain: tuple[Any, ...]) -> Settlement:
-        """What ``plain`` gave. Raises TypeError when it is nothing of the kind."""
+        """Return the settlement that ``plain`` gave as tuples. Raises TypeError when these are none."""
         settlement = cls(*plain)
         if settlement.attempt is None:
             return settlement
@@ -180,7 +180,7 @@ class ClaimState(NamedTuple):
 
     @classmethod
     def new(cls, claim_id: int, queue_id: int, date: float) -> ClaimState:
-        """A recipient that was never tried."""
+        """Return the state of a recipient that was never tried."""
         return cls(claim_id, queue_id, date, 0, 0.0, "pending", "", "", None, 0, 0)
 
 
@@ -207,7 +207,9 @@ class CampaignRow:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a start found claimed: settled from the journal, ambiguous (the dot was, or may have been, out), free."""
+    """How many claimed rows a start settled from the journal, found ambiguous (the dot may have been sent),
+    returned.
+    """
 
     replied: int = 0
     ambiguous: int = 0

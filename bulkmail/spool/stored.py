@@ -1,4 +1,4 @@
-"""Plain data as it stands in the database: JSON, in which bytes are base64. Whoever wrote it, reading it runs nothing.
+"""Plain data as it stands in the database: JSON, in which bytes are base64. Reading it runs no code, whatever it holds.
 
 Earlier versions stored what Python's `marshal` writes, whose own reader must not be given foreign bytes: it is read by
 one here that knows its few types of plain data.
@@ -20,7 +20,7 @@ _NULL = object()
 
 
 def store(value: Any) -> bytes:
-    """Plain data (None, bool, int, float, str, bytes, tuple, list, dict with str keys) as bytes; tuples as lists.
+    """Return plain data (None, bool, int, float, str, bytes, list, dict with str keys) as bytes; tuples as lists.
 
     Raises TypeError for anything else.
     """
@@ -28,7 +28,7 @@ def store(value: Any) -> bytes:
 
 
 def restore(data: bytes) -> Any:
-    """What ``store`` was given, or an earlier version's ``marshal``. Raises ValueError when these are no such bytes."""
+    """Return what ``store`` was given, or an earlier version's ``marshal``. Raises ValueError for other bytes."""
     if not data.startswith(_MAGIC):
         return _Marshalled(data).value()
     try:
@@ -38,7 +38,7 @@ def restore(data: bytes) -> Any:
 
 
 def without_keys(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A campaign's content with the fingerprints of its DKIM keys in place of the keys."""
+    """Return a campaign's content with the fingerprints of its DKIM keys in place of the keys."""
     dkim = [
         {"domain": entry["domain"], "selector": entry["selector"], "fingerprint": fingerprint(entry)}
         for entry in content.get("dkim", ())
@@ -47,7 +47,7 @@ def without_keys(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def fingerprint(entry: Mapping[str, Any]) -> str:
-    """The SHA-256 of a DKIM key's file, in hex: of ``{"pem": bytes}``, or as it was stored."""
+    """Return the SHA-256 of a DKIM key's file, in hex: of ``{"pem": bytes}``, or as it was stored."""
     known: str = entry.get("fingerprint") or sha256(entry["pem"]).hexdigest()
     return known
 
@@ -88,7 +88,7 @@ class _Marshalled:
         self._refs: list[Any] = []
 
     def value(self) -> Any:
-        """The value, which must be all there is."""
+        """Return the value, which must be all there is."""
         value = self._next(0)
         if value is _NULL or self._at != len(self._data):
             raise ValueError("stored data of an unknown kind")

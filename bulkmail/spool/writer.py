@@ -38,7 +38,7 @@ class Writer:
         self._thread.start()
 
     def call(self, work: Callable[[], T]) -> Deferred[T]:
-        """The Deferred fires with what ``work()`` returns or raises."""
+        """Run ``work()`` in the thread; fires with what it returns, or fails with what it raises."""
         result: Deferred[T] = Deferred()
         self._jobs.put((work, result))
         return result

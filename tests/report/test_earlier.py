@@ -6,7 +6,7 @@ import pytest
 
 from bulkmail.report import earlier
 from bulkmail.report.attempts import AttemptsFile
-from bulkmail.report.earlier import attempts_beyond, attempts_told, campaign_told
+from bulkmail.report.earlier import attempts_beyond, has_attempts, reported_campaign
 from tests.places import KINDS, file_at, place_at
 
 FILES = [("recipients.csv", ["email"])]
@@ -49,26 +49,26 @@ def test_another_file_tells_nothing(tmp_path):
 def test_whose_report_it_is(tmp_path, text, name):
     if text is not None:
         (tmp_path / "summary.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert campaign_told(place_at(tmp_path)) == name
+    assert reported_campaign(place_at(tmp_path)) == name
 
 
 def test_whether_there_are_attempts_at_all(tmp_path, grown):
-    assert attempts_told(place_at(tmp_path))
+    assert has_attempts(place_at(tmp_path))
     (tmp_path / "attempts.csv").write_bytes((tmp_path / "attempts.csv").read_bytes().partition(b"\n")[0] + b"\n")
-    assert not attempts_told(place_at(tmp_path))
+    assert not has_attempts(place_at(tmp_path))
     (tmp_path / "attempts.csv").write_text("something else")
-    assert not attempts_told(place_at(tmp_path))
+    assert not has_attempts(place_at(tmp_path))
 
 
 def test_only_the_beginning_of_a_summary_is_ever_read(tmp_path):
     path = tmp_path / "summary.json"
     path.write_text(json.dumps({"campaign": "spring", "note": "x" * 70_000}))
-    assert campaign_told(place_at(tmp_path)) == ""
+    assert reported_campaign(place_at(tmp_path)) == ""
     with path.open("wb") as file:
         file.truncate(1 << 40)
-    assert campaign_told(place_at(tmp_path)) == ""
+    assert reported_campaign(place_at(tmp_path)) == ""
     path.write_text("[" * 60_000)
-    assert campaign_told(place_at(tmp_path)) == ""
+    assert reported_campaign(place_at(tmp_path)) == ""
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -77,11 +77,11 @@ def test_whatever_lies_under_our_names_is_neither_waited_for_nor_believed(tmp_pa
     for name in ("summary.json", "attempts.csv"):
         KINDS[kind](tmp_path / "report" / name)
     place = place_at(tmp_path / "report")
-    assert (campaign_told(place), attempts_told(place), attempts_beyond(place, (0, 0))) == ("", False, 0)
+    assert (reported_campaign(place), has_attempts(place), attempts_beyond(place, (0, 0))) == ("", False, 0)
 
 
 @pytest.mark.parametrize("kind", ["a pipe", "a link away", "a folder", "a socket"])
 def test_nor_a_report_that_is_no_folder(tmp_path, kind):
     KINDS[kind](tmp_path / "report")
     place = place_at(tmp_path / "report")
-    assert (campaign_told(place), attempts_told(place), attempts_beyond(place, (0, 0))) == ("", False, 0)
+    assert (reported_campaign(place), has_attempts(place), attempts_beyond(place, (0, 0))) == ("", False, 0)

@@ -29,7 +29,7 @@ from bulkmail.campaign import (
 )
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Problem, Refused, Status, new_key
-from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, attempts_told, campaign_told
+from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, reported_campaign
 from bulkmail.spool import ENDED, CampaignRow, Spool, fingerprint
 
 _log = Logger("bulkmail")
@@ -135,12 +135,12 @@ async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | Non
         return
     except OSError as error:
         raise Refused([Problem(place.path, 0, 0, f"no report can be written here: {error.strerror}")]) from None
-    if report.beyond is None or (row is None and campaign_told(place) != prepared.campaign.name):
+    if report.beyond is None or (row is None and reported_campaign(place) != prepared.campaign.name):
         return
     position = tuple(row.report_position or NOTHING) if row else NOTHING
     # first what came last, which is little; then all of it: the file may have been edited
     for known_good in (position, NOTHING):
-        told = await report.beyond(place, known_good) if attempts_told(place) else 0
+        told = await report.beyond(place, known_good) if has_attempts(place) else 0
         known = await spool.attempts_after(row.id, known_good[1]) if row and told else 0
         if told <= known:
             return

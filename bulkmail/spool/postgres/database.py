@@ -5,12 +5,12 @@ locked until the transaction ends. An incarnation that others have declared over
 nothing else; one whose claims were taken over writes nothing at all.
 
 A connection that is lost while COMMIT is on its way leaves open whether it was carried out. Each transaction writes its
-own number down; after reconnecting the number is read, again and again until there is an answer (`told` is called with
-the reason for the wait). It is a part of what was to be committed, so the answer is right on a standby that has taken
-over too, where the server's own transaction numbers may mean other transactions. So nothing is written twice or taken
-for lost: to the caller such a commit only took long. Deadlocks and serialization failures are for the caller to run
-again (`repeated`); any other trouble of a running server (gone, read-only after a failover, full) becomes OwnFault and
-leaves nothing behind.
+own number down; after reconnecting the number is read, again and again until there is an answer (`on_unsure` is called
+with the reason for the wait). It is a part of what was to be committed, so the answer is right on a standby that has
+taken over too, where the server's own transaction numbers may mean other transactions. So nothing is written twice or
+taken for lost: to the caller such a commit only took long. Deadlocks and serialization failures are for the caller to
+run again (`repeated`); any other trouble of a running server (gone, read-only after a failover, full) becomes OwnFault
+and leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ T = TypeVar("T")
 
 
 class Fenced(OwnFault):
-    """Our claims were taken from us; what this machine has still in hand may be in other hands by now."""
+    """The claims of this incarnation were taken over: another machine may be sending what this one still has."""
 
 
 def shown(dsn: str) -> str:
-    """The database's address without its password, for messages."""
+    """Return the database's address without its password, for messages."""
     try:
         known = conninfo_to_dict(dsn)
     except psycopg.ProgrammingError:
@@ -70,7 +70,7 @@ def shown(dsn: str) -> str:
 
 
 def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
-    """A connection in autocommit mode that notices when the network or the server is gone. Raises psycopg.Error."""
+    """Open a connection in autocommit mode that notices when network or server are gone. Raises psycopg.Error."""
     known: dict[str, Any] = dict(conninfo_to_dict(dsn))
     options = f"{_PATIENCE} {known.pop('options', None) or ''}".strip()
     more = {**_NETWORK, "tcp_user_timeout": _UNACKED, "target_session_attrs": "read-write", **known, "options": options}
@@ -78,7 +78,7 @@ def connect(dsn: str) -> psycopg.Connection[tuple[Any, ...]]:
 
 
 def repeated(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
-    """A method that is one transaction, run again when the server gave it up for the sake of another."""
+    """Run a method that is one transaction again when the server gave it up (deadlock, serialization failure)."""
 
     @wraps(method)
     def call(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -98,14 +98,14 @@ class PostgresDatabase:
     ``epoch``: the number of the incarnation that writes; 0: none, and no fence.
     """
 
-    def __init__(self, dsn: str, told: Callable[[str], None] | None = None) -> None:
+    def __init__(self, dsn: str, on_unsure: Callable[[str], None] | None = None) -> None:
         self.dsn = dsn
         self.path = shown(dsn)
         self.epoch = 0
         self.state = LIVE
         self.unsure = ""  # why it is not known yet whether a commit was carried out
         self.giving_up = threading.Event()  # do not wait for a server that may never come back
-        self._told = told or (lambda _: None)
+        self._on_unsure = on_unsure or (lambda _: None)
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._number = 0  # of the transactions of this incarnation
         self._inside = False
@@ -141,7 +141,7 @@ class PostgresDatabase:
 
     @contextmanager
     def transaction(self, begin: str = "begin") -> Iterator[None]:
-        """All or nothing, and durable when it is over. Raises OwnFault (Fenced where claims are gone)."""
+        """Do all or nothing, durable at the end. Raises OwnFault (Fenced where the claims were taken over)."""
         try:
             if begin == "begin_reading":  # one statement sees one state
                 yield
@@ -208,7 +208,7 @@ class PostgresDatabase:
                     raise
                 except psycopg.Error as error:
                     self.unsure = f"the spool {self.path} cannot be used ({words(error)})"
-                    self._told(self.unsure)
+                    self._on_unsure(self.unsure)
                     if self.giving_up.is_set():
                         raise
                 self.giving_up.wait(_ASK_AGAIN)
@@ -239,7 +239,7 @@ class PostgresDatabase:
 
 
 def array(column: Sequence[Any]) -> str:
-    """A column of texts, or of numbers with None, as PostgreSQL writes an array.
+    """Return a column of texts, or of numbers with None, as PostgreSQL writes an array.
 
     The library's own way takes a microsecond for each value, which is most of what a settlement costs.
     """
@@ -252,7 +252,7 @@ def array(column: Sequence[Any]) -> str:
 
 
 def words(error: BaseException) -> str:
-    """What the server or the library said, in one line."""
+    """Return what the server or the library said, in one line."""
     return " ".join(str(error).split())[:300] or type(error).__name__
 
 
@@ -261,9 +261,9 @@ def refused(dsn: str, message: str) -> Refused:
     return contract.refused(shown(dsn), message)
 
 
-def open_database(dsn: str, told: Callable[[str], None] | None = None) -> PostgresDatabase:
-    """The database, its tables made where there are none. Raises Refused; never changes what it does not know."""
-    database = PostgresDatabase(dsn, told)
+def open_database(dsn: str, on_unsure: Callable[[str], None] | None = None) -> PostgresDatabase:
+    """Open the database; make its tables where there are none. Raises Refused; changes nothing it does not know."""
+    database = PostgresDatabase(dsn, on_unsure)
     try:
         _prepare(database)
     except psycopg.Error as error:

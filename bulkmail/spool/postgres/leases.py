@@ -78,7 +78,7 @@ class _Asked:
 
 
 class Leases:
-    """The leases of one machine, and its news of the others. For the event loop's thread.
+    """The leases of one machine, and what it knows of the others. For the event loop's thread.
 
     ``held``: key -> what we hold of it. ``heartbeat``: makes the heartbeat, which calls `beat` and `heard`.
     ``on_members``, ``on_heard`` and ``on_over`` are called when machines came or went, when a machine has committed

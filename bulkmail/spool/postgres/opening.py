@@ -60,10 +60,10 @@ def shared(
 
 
 def make_store(
-    dsn: str, folder: str, name: str, lease: float, boot: str, told: Callable[[str], None] | None, _: object = None
+    dsn: str, folder: str, name: str, lease: float, boot: str, on_unsure: Callable[[str], None] | None, _: object = None
 ) -> PostgresStore:
     """Return the store of this machine, in a new incarnation. Raises Refused."""
-    store = PostgresStore(dsn, identity=_identity(folder), name=name, boot=boot, lease=lease, told=told)
+    store = PostgresStore(dsn, identity=_identity(folder), name=name, boot=boot, lease=lease, on_unsure=on_unsure)
     try:
         check_whole(store.database, dsn)
         _wait_for_silence(store, lease)

@@ -37,8 +37,8 @@ from bulkmail.spool.sites import Sites
 class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Intake, Settling, Sites):
     """The durable state in PostgreSQL; see `contract.Store` and `contract.SharedStore`. For one thread.
 
-    Raises Refused when the database cannot be used. ``told``: called, in this thread, with the reason why it is not
-    known yet whether a commit was carried out.
+    Raises Refused when the database cannot be used. ``on_unsure``: called, in this thread, with the reason why it is
+    not known yet whether a commit was carried out.
     """
 
     _db: PostgresDatabase
@@ -51,9 +51,9 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Intake, Settling
         name: str = "",
         boot: str = "",
         lease: float = 15.0,
-        told: Callable[[str], None] | None = None,
+        on_unsure: Callable[[str], None] | None = None,
     ) -> None:
-        database = open_database(dsn, told)
+        database = open_database(dsn, on_unsure)
         self.identity = identity
         self.boot = boot
         self._db = database

@@ -29,7 +29,7 @@ WHERE r.id = ? AND r.queue_id < 0
     AND NOT EXISTS (SELECT 1 FROM due d WHERE d.recipient_id = r.id)
 
 -- name: all_held_back
--- the rows of one campaign that nobody has told yet whether they are duplicates: few, in an index of their own
+-- the rows of one campaign of which it is not known yet whether they are duplicates: few, in an index of their own
 SELECT r.id, r.queue_id FROM recipient r INDEXED BY recipient_held
 WHERE r.queue_id < 0 AND r.id BETWEEN ? AND ?
     AND NOT EXISTS (SELECT 1 FROM outcome o WHERE o.recipient_id = r.id)

@@ -29,7 +29,7 @@ def back_up(connection: sqlite3.Connection, path: str) -> None:
 
 
 def sync(path: str) -> None:
-    """What was written to this file, or renamed in this directory, is on the disk."""
+    """Wait until what was written to this file, or renamed in this directory, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

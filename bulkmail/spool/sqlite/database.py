@@ -1,10 +1,10 @@
 """One SQLite file: made whole or not at all, opened or refused with a sentence, written in short transactions.
 
 A new file is built aside and renamed, so a spool.sqlite3 that is empty or unknown was damaged, and is refused: starting
-over with a fresh queue would mail everybody again. A file of an older version is brought up to date in one transaction,
-after a copy of it was made beside it; whatever breaks that off, the next start finds a whole file. A running writer's
-trouble (disk full, I/O error, locked) becomes OwnFault, and the transaction is rolled back; mistakes of our own (a
-constraint, a wrong type) are raised as they are.
+over with a fresh queue would send every message again. A file of an older version is brought up to date in one
+transaction, after a copy of it was made beside it; whatever breaks that off, the next start finds a whole file. A
+running writer's trouble (disk full, I/O error, locked) becomes OwnFault, and the transaction is rolled back; mistakes
+of our own (a constraint, a wrong type) are raised as they are.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Database:
 
     @contextmanager
     def transaction(self, begin: str = "begin") -> Iterator[None]:
-        """All or nothing, and durable when it is over. Raises OwnFault when the file cannot be used."""
+        """Do all or nothing, durable at the end. Raises OwnFault when the file cannot be used."""
         try:
             self.execute(begin)
             yield
@@ -85,14 +85,14 @@ class Database:
             raise
 
     def close(self) -> None:
-        """Write everything home and close; a failure to tidy up loses nothing."""
+        """Write the log into the file and close; a failure of that loses nothing."""
         with suppress(sqlite3.Error):
             self.execute("checkpoint")
         self._connection.close()
 
 
 def open_database(path: str) -> Database:
-    """The database at ``path``, made when it does not exist. Raises Refused; never replaces what it cannot read."""
+    """Open the database at ``path``, or make it. Raises Refused; never replaces what it cannot read."""
     if sqlite3.sqlite_version_info < (3, 37):
         raise refused(path, f"SQLite {sqlite3.sqlite_version} is too old; 3.37 or newer is needed")
     try:
@@ -147,7 +147,7 @@ def _prepare(connection: sqlite3.Connection, path: str) -> Database:
 
 
 def check_version(connection: sqlite3.Connection, path: str) -> int:
-    """The file's version. Refuses one that is not a spool, or that a newer bulkmail has written."""
+    """Return the file's version. Raises Refused where it is no spool, or one that a newer bulkmail has written."""
     if connection.execute(SQL["application_id"]).fetchone()[0] != _APPLICATION:
         raise refused(path, "is not a bulkmail spool (or it was damaged); restore it, or use another directory")
     version: int = connection.execute(SQL["user_version"]).fetchone()[0]

@@ -109,7 +109,7 @@ def wire(pg_server, tmp_path_factory):
 def stores(pg_dsn, wire, kit):
     """A store behind the wire with six claimed rows, and what it told while it waited."""
     told = []
-    store = kit.open_postgres(wire.dsn(pg_dsn), told=told.append)
+    store = kit.open_postgres(wire.dsn(pg_dsn), on_unsure=told.append)
     kit.campaign(store, rows=[kit.row(n) for n in range(1, 11)])
     [(queue, _, _)] = store.backlog(0, 10)
     claimed = store.claim([(queue, 6)], 5.0)[queue]

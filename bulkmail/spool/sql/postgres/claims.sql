@@ -15,7 +15,7 @@ SELECT min(next_at) FROM queue WHERE campaign_id = %s AND next_at IS NOT NULL
 
 -- name: try_no_import
 -- Whether no batch of rows is being stored just now, for each running campaign that the queues belong to; while this
--- transaction lasts none is. Where one is, its queues are not to be called dry: that batch's end is told to everybody.
+-- transaction lasts none is. Where one is, its queues are not to be called dry: that batch's end notifies all machines.
 SELECT c.id, pg_try_advisory_xact_lock_shared(hashtext(current_schema()), c.id::integer)
 FROM campaign c
 WHERE c.state = 'running' AND c.id IN (SELECT q.campaign_id FROM queue q WHERE q.id = ANY(%s))
@@ -76,7 +76,7 @@ UPDATE queue SET rested = 0 WHERE id IN (
     SELECT id FROM queue WHERE campaign_id = %s AND rested = 1 ORDER BY id FOR NO KEY UPDATE)
 
 -- name: first_round_over
--- Nothing that was never tried is in anybody's hands, nor waits for anything but a site that cannot be used. (What was
+-- Nothing that was never tried is claimed by a machine, nor waits for anything but a site that cannot be used. (What was
 -- given back for later, untried, waits for that.)
 SELECT NOT EXISTS (SELECT 1 FROM queue WHERE campaign_id = %(campaign)s AND has_new = 1 AND rested = 0)
     AND NOT EXISTS (SELECT 1 FROM claim c JOIN queue q ON q.id = c.queue_id WHERE q.campaign_id = %(campaign)s)

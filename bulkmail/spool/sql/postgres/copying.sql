@@ -18,7 +18,7 @@ DELETE FROM {table}
 COPY {table} ({columns}) FROM STDIN
 
 -- name: copy_print
--- what changes when anybody uses the spool
+-- figures that change with every use of the spool
 SELECT 'campaign', id, name, state, input_rows, import_done FROM campaign
 UNION ALL SELECT 'attempt', max(id), '', '', count(*), 0 FROM attempt
 UNION ALL SELECT 'due', max(recipient_id), '', '', count(*), 0 FROM due

@@ -7,8 +7,8 @@ SELECT epoch, boot, state = 'live' AND expires_at > clock_timestamp() FROM machi
 WHERE identity = %s AND epoch <> %s AND state <> 'recovered' ORDER BY epoch
 
 -- name: heartbeat
--- Whoever was silent for longer than its lease has, from here on, to be heard for a whole one before it may say of
--- others that they are gone: after an outage of the database everybody was silent.
+-- A machine that was silent for longer than its lease has, from here on, to beat for a whole one before it may say of
+-- others that they are gone: after an outage of the database all were silent.
 UPDATE machine SET heard_since = CASE WHEN expires_at < clock_timestamp() THEN clock_timestamp() ELSE heard_since END,
     expires_at = clock_timestamp() + make_interval(secs => lease)
 WHERE epoch = %s AND state = 'live'
@@ -63,8 +63,8 @@ DELETE FROM claim WHERE epoch = %s
 SELECT pg_advisory_xact_lock(hashtext('bulkmail leases ' || current_schema()), 0)
 
 -- name: take_leases
--- Of each key's shares ours and those that nobody holds, or somebody who is gone, as many as are wanted altogether; none
--- while somebody holds it in another number of shares. `fresh`: nobody ever held the share, nor the key divided otherwise.
+-- Of each key's shares ours and those that no machine alive holds, as many as are wanted altogether; none while a machine
+-- holds it in another number of shares. `fresh`: the share was never held, nor the key divided otherwise.
 WITH wanted AS (
     SELECT * FROM unnest(%(keys)s::text[], %(most)s::integer[], %(shares)s::integer[]) AS w (key, most, shares)
 ), held AS (
