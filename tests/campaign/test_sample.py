@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -93,18 +94,37 @@ def test_a_template_without_end_is_left_and_told(trial: Any, monkeypatch: pytest
     monkeypatch.setattr(sample, "WITHIN", 0.3)
     loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     endless = "{% if name == 'loop' %}" + loops + "{% endif %}"
-    before = signal.getsignal(signal.SIGALRM)
     began = time.monotonic()
     (notice,) = trial("email,name\n" + people(3) + "z@example.com,loop\n" + people(3), endless)
     assert time.monotonic() - began < 10
     assert notice.startswith(
         "people.csv: row 4: the first rows were composed for 0.3 s, and this one did not come back"
     )
-    assert signal.getsignal(signal.SIGALRM) is before
-    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_in_another_thread_there_is_no_deadline(trial: Any) -> None:
+def test_a_row_that_ends_the_process_is_told_and_refuses_nothing(trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compose(_self: Any, job: Any) -> Any:
+        if job[0] == "compose" and job[2][0][2] == "u2@example.com":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [(0, b"", "", None)]
+
+    monkeypatch.setattr("bulkmail.content.Composer.handle", compose)
+    (notice,) = trial("email,name\n" + people(5))
+    assert notice == (
+        "people.csv: row 3: composing it ended the process that tried it (signal 9); such a row becomes `invalid`"
+    )
+
+
+def test_an_error_of_the_composer_itself_is_raised(trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_self: Any, _job: Any) -> Any:
+        raise LookupError("no such job")
+
+    monkeypatch.setattr("bulkmail.content.Composer.handle", broken)
+    with pytest.raises(RuntimeError, match="LookupError: no such job"):
+        trial("email,name\n" + people(1))
+
+
+def test_rows_are_tried_in_any_thread(trial: Any) -> None:
     found: list[Any] = []
     thread = Thread(target=lambda: found.append(trial("email,name\n" + people(3))))
     thread.start()
