@@ -179,7 +179,7 @@ def test_a_commit_that_never_reached_the_new_server_is_found_out_there(pg_pair, 
     before = pg_pair.primary.run("SELECT pg_current_xact_id()::text::bigint")[0][0]
     pg_pair.standby.stop()
     told, results = threading.Event(), []
-    store.database._told = lambda _: told.set()
+    store.database._on_unsure = lambda _: told.set()
 
     def settle():
         try:
@@ -218,7 +218,7 @@ def test_a_commit_that_reached_the_new_server_counts_there(pg_pair, half, kit, t
             if len(told) == 1:
                 pg_pair.fail_over()
 
-        store.database._told = fail_over
+        store.database._on_unsure = fail_over
         assert store.settle([kit.outcome(row) for row in claimed]) == 6
         assert told
         assert wire.cuts == 1
