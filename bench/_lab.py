@@ -227,7 +227,7 @@ def settings(folder: Path, nameserver: str, port: int, *, dkim: bool, connection
     lines = [
         "hostname: mta1.example.com",
         f"spool: {folder}/spool",
-        f'dns: {{nameservers: ["{nameserver}"]}}',
+        f'dns: {{nameservers: ["{nameserver}"], must_exist: []}}',
         'routing: {allow_networks: ["127.0.0.0/8"]}',
         f"smtp: {{port: {port}}}",
         "shaping:",
