@@ -26,9 +26,9 @@ from typing import NamedTuple
 
 from bulkmail.mail import Category, Fate, Outcome
 from bulkmail.shaping.classify import Verdict
+from bulkmail.shaping.throttle import COMPLAINT_SETTLE
 
 MOST_REFUSALS = 20  # transactions in a row
-COMPLAINT_SETTLE = 10.0  # seconds
 _ABOUT_US = frozenset(
     {
         Category.POLICY,

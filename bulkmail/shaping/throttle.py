@@ -1,15 +1,15 @@
 """Slowing down when a receiver asks for it, and creeping back while it accepts our mail.
 
-One signal halves the factor, at most once in ``_SETTLE`` seconds: ten connections that hear the same complaint in one
-second are one complaint. Success adds a tenth, at most once in ``_STEP`` seconds. From the floor of 1/1024 back to the
-whole limit takes about 37 minutes of steady success. The field's tools drop to a fixed value for a fixed time and then
-return to the rate that was refused; this finds the receiver's own level and stays near it.
+One signal halves the factor, at most once in `COMPLAINT_SETTLE` seconds: ten connections that hear the same complaint
+in one second are one complaint. Success adds a tenth, at most once in ``_STEP`` seconds. From the floor of 1/1024 back
+to the whole limit takes about 37 minutes of steady success. The field's tools drop to a fixed value for a fixed time
+and then return to the rate that was refused; this finds the receiver's own level and stays near it.
 """
 
 from __future__ import annotations
 
 _FLOOR = 1 / 1024
-_SETTLE = 10.0
+COMPLAINT_SETTLE = 10.0  # seconds
 _STEP = 30.0
 _GROWTH = 1.1
 
@@ -30,7 +30,7 @@ class Throttle:
         self._grow_at = now + _STEP
         if now < self._deaf_until or self.factor <= self._floor:
             return False
-        self._deaf_until = now + _SETTLE
+        self._deaf_until = now + COMPLAINT_SETTLE
         self.factor = max(self._floor, self.factor / 2)
         return True
 
