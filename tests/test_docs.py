@@ -159,7 +159,7 @@ def test_every_option_of_twistd_bulkmail_is_documented() -> None:
 def test_every_subcommand_is_documented() -> None:
     (commands,) = [
         action
-        for action in cli._parser()._actions
+        for action in cli.command_parser()._actions
         if isinstance(action, argparse._SubParsersAction)  # argparse offers no other way to ask
     ]
     documented = {name.split()[1] for name in rows("docs/commands.md") if name.startswith("bulkmail ")}

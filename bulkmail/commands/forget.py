@@ -1,0 +1,33 @@
+"""``bulkmail forget``: what was learnt about a site is learnt anew."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from bulkmail.commands.terminal import DONE, Commands, add_settings, say
+from bulkmail.mail import BulkmailError
+from bulkmail.settings import load_settings
+from bulkmail.spool import forget_sites, public
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    forget = commands.add_parser("forget", help="forget site facts")
+    which = forget.add_mutually_exclusive_group(required=True)
+    which.add_argument("site", nargs="?", help="one site, as `status --sites` names it, or its first host; an address")
+    which.add_argument("--all", action="store_true", help="all of them")
+    add_settings(forget)
+    forget.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Delete the facts from the spool. Raises BulkmailError where there are none of that site."""
+    settings = load_settings(given.settings, os.getcwd())
+    count = forget_sites(settings.spool, None if given.all else given.site)
+    if not count and not given.all:
+        raise BulkmailError(
+            f"{public(settings.spool)} remembers nothing of {given.site!r}; see `bulkmail status --sites`"
+        )
+    say(f"{count} facts are forgotten")
+    return DONE

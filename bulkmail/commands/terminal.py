@@ -1,0 +1,46 @@
+"""What all commands share: their exit statuses, their options, and how they print. Only commands and cli.py print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+DONE, REFUSED, USAGE = 0, 1, 2
+"""The exit statuses: done; refused, or something was found wrong; wrong usage."""
+
+Commands = Any
+"""What ``ArgumentParser.add_subparsers`` returns; argparse has no public name for it."""
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add ``--settings`` to a command."""
+    parser.add_argument("--settings", help="the operator's settings (default: ./bulkmail.yaml when it is there)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json`` to a command."""
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def say(text: str) -> None:
+    """Print a result on stdout."""
+    print(text)
+
+
+def tell(text: object) -> None:
+    """Print a notice for a person on stderr."""
+    print(text, file=sys.stderr)
+
+
+def say_json(value: Mapping[str, Any] | list[Any]) -> None:
+    """Print one JSON value on stdout, indented."""
+    print(json.dumps(value, indent=2))
+
+
+def utc(at: float, precision: str = "minutes") -> str:
+    """Return an epoch time in seconds as RFC 3339 in UTC, to ``precision`` as ``datetime.isoformat`` names it."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
