@@ -9,8 +9,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from tqdm import tqdm
+
 DONE, REFUSED, USAGE = 0, 1, 2
 """The exit statuses: done; refused, or something was found wrong; wrong usage."""
+
+_PROGRESS_AFTER = 2.0  # seconds
+tqdm.monitor_interval = 0  # no thread beside the work: every update is close behind the last
 
 Commands = Any
 """What ``ArgumentParser.add_subparsers`` returns; argparse has no public name for it."""
@@ -39,6 +44,26 @@ def tell(text: object) -> None:
 def say_json(value: Mapping[str, Any] | list[Any]) -> None:
     """Print one JSON value on stdout, indented."""
     print(json.dumps(value, indent=2))
+
+
+def progress(what: str, total: int | None = None, *, unit: str = "rows") -> tqdm[Any]:
+    """Return a progress bar for work that may take over two seconds; use it in ``with``, and call ``update(count)``.
+
+    ``what`` names the work ("reading recipients.csv"); ``total`` is the number of ``unit``, None where it is not
+    known. It is drawn on stderr from the third second on, without colour, and is wiped off at its end. On a pipe
+    nothing is drawn.
+    """
+    bar: tqdm[Any] = tqdm(
+        desc=what,
+        total=total,
+        unit=f" {unit}",
+        file=sys.stderr,
+        disable=not sys.stderr.isatty(),
+        delay=_PROGRESS_AFTER,
+        leave=False,
+        dynamic_ncols=True,
+    )
+    return bar
 
 
 def utc(at: float, precision: str = "minutes") -> str:
