@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import Campaign, Schedule
+    from bulkmail.campaign.naming import is_campaign_name, nearest_name
     from bulkmail.campaign.preflight import Lists, survey
     from bulkmail.campaign.reading import OperatorSettings, content_notices, sender_domain, snapshot
     from bulkmail.campaign.sample import try_rows
+    from bulkmail.campaign.starter import starter_files
 
 __all__ = [
     "ONE_FOR_ALL",
@@ -38,11 +40,14 @@ __all__ = [
     "changes",
     "content_notices",
     "digests",
+    "is_campaign_name",
     "load_campaign",
+    "nearest_name",
     "scan",
     "schema",
     "sender_domain",
     "snapshot",
+    "starter_files",
     "survey",
     "try_rows",
     "write_status",
@@ -61,11 +66,14 @@ _WHERE = {
     "changes": "differences",
     "content_notices": "reading",
     "digests": "differences",
+    "is_campaign_name": "naming",
     "load_campaign": "load",
+    "nearest_name": "naming",
     "scan": "folder",
     "schema": "load",
     "sender_domain": "reading",
     "snapshot": "reading",
+    "starter_files": "starter",
     "survey": "preflight",
     "try_rows": "sample",
     "write_status": "folder",

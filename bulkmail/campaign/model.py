@@ -24,6 +24,7 @@ from pydantic import (
 
 from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import ListPath, id_inside, size_inside
+from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
@@ -47,12 +48,6 @@ class Place:
 def _place(info: ValidationInfo) -> Place:
     assert isinstance(info.context, Place), "a campaign is read by load_campaign"
     return info.context
-
-
-def _name(text: str) -> str:
-    if re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}", text, re.ASCII) is None:
-        raise ValueError("must be 1 to 100 letters, digits and . _ - and not start with . or -")
-    return text
 
 
 def _filled(text: str) -> str:
@@ -140,8 +135,13 @@ Moment = Annotated[float, PlainValidator(_moment), WithJsonSchema({"type": "stri
 class Template(Section):
     """The message's two forms; the plain text is made from the HTML when it is absent."""
 
-    html: TemplateName | None = None
-    text: TemplateName | None = None
+    html: Annotated[
+        TemplateName | None, Field(description="the HTML part, a template file", examples=["body.html.j2"])
+    ] = None
+    text: Annotated[
+        TemplateName | None,
+        Field(description="the plain-text part; made from the HTML where it is left out", examples=["body.txt.j2"]),
+    ] = None
 
     @model_validator(mode="after")
     def _one(self) -> Template:
@@ -153,8 +153,16 @@ class Template(Section):
 class Unsubscribe(Section):
     """What List-Unsubscribe offers."""
 
-    url: Text | None = None
-    mailto: Text | None = None
+    url: Annotated[
+        Text | None,
+        Field(
+            description="your https page for it; {{ token }} tells who it is",
+            examples=["https://example.com/u/{{ token }}"],
+        ),
+    ] = None
+    mailto: Annotated[
+        Text | None, Field(description="a mailbox that takes unsubscribe mail", examples=["unsubscribe@example.com"])
+    ] = None
 
     @model_validator(mode="after")
     def _one(self) -> Unsubscribe:
@@ -166,8 +174,12 @@ class Unsubscribe(Section):
 class Schedule(Section):
     """When the campaign may send, in epoch seconds."""
 
-    not_before: Moment | None = None
-    not_after: Moment | None = None
+    not_before: Annotated[
+        Moment | None, Field(description="nothing is sent before this time", examples=["2026-12-01T09:00+01:00"])
+    ] = None
+    not_after: Annotated[
+        Moment | None, Field(description="rows not sent by then expire", examples=["2026-12-02T18:00+01:00"])
+    ] = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Schedule:
@@ -180,7 +192,9 @@ class Campaign(Section):
     """campaign.yaml. File names are as written; `folder` makes them paths."""
 
     name: Annotated[
-        str, AfterValidator(_name), Field(description="a name that is unique in the spool", examples=["spring-sale"])
+        str,
+        AfterValidator(check_campaign_name),
+        Field(description="a name that is unique in the spool", examples=["spring-sale"]),
     ]
     sender: Annotated[Text, Field(alias="from", description="the sender", examples=["Example Shop <news@example.com>"])]
     subject: Annotated[Text, Field(description="the subject line", examples=["{{ first_name }}, spring is here"])]
@@ -198,17 +212,55 @@ class Campaign(Section):
         WithJsonSchema(_FILES),
         Field(description="the CSV file of the recipients", examples=["recipients.csv"]),
     ]
-    suppress: Annotated[Many[FileName], BeforeValidator(_listed), WithJsonSchema(_FILES)] = ()
-    to: Text | None = None
-    reply_to: Text | None = None
-    envelope_from: Annotated[Line, AfterValidator(_envelope_from)] | None = None
-    headers: Mapping[Line, Line] = {}
-    unsubscribe: Unsubscribe | None = None
-    attachments: Annotated[Many[AttachmentName], AfterValidator(_once), AfterValidator(_together)] = ()
-    defaults: Mapping[Line, str] = {}
-    encoding: Annotated[Line, AfterValidator(charset)] = "utf-8"
-    on_unknown: Literal["retry", "keep"] = "retry"
-    schedule: Schedule | None = None
+    suppress: Annotated[
+        Many[FileName],
+        BeforeValidator(_listed),
+        WithJsonSchema(_FILES),
+        Field(description="lists of addresses and domains that are not mailed", examples=[["unsubscribed.csv"]]),
+    ] = ()
+    to: Annotated[
+        Text | None,
+        Field(
+            description="one To field for all; left out, each recipient's own address",
+            examples=["Our readers <readers@example.com>"],
+        ),
+    ] = None
+    reply_to: Annotated[Text | None, Field(description="where answers go", examples=["help@example.com"])] = None
+    envelope_from: Annotated[
+        Annotated[Line, AfterValidator(_envelope_from)] | None,
+        Field(
+            description="where receivers return what they cannot deliver; left out, the address of `from`",
+            examples=["bounces@example.com"],
+        ),
+    ] = None
+    headers: Annotated[
+        Mapping[Line, Line], Field(description="further header fields", examples=[{"X-Campaign": "spring"}])
+    ] = {}
+    unsubscribe: Annotated[
+        Unsubscribe | None, Field(description="what the button for unsubscribing of mail programs does")
+    ] = None
+    attachments: Annotated[
+        Many[AttachmentName],
+        AfterValidator(_once),
+        AfterValidator(_together),
+        Field(description="files that every message carries, at most 25 MB together", examples=[["terms.pdf"]]),
+    ] = ()
+    defaults: Annotated[
+        Mapping[Line, str],
+        Field(description="what is printed where a row leaves the column empty", examples=[{"first_name": "there"}]),
+    ] = {}
+    encoding: Annotated[
+        Annotated[Line, AfterValidator(charset)],
+        Field(description="what the CSV files are written in where it is not UTF-8", examples=["windows-1252"]),
+    ] = "utf-8"
+    on_unknown: Annotated[
+        Literal["retry", "keep"],
+        Field(
+            description="a message whose confirmation was lost: send it again later (retry) or leave it (keep)",
+            examples=["keep"],
+        ),
+    ] = "retry"
+    schedule: Annotated[Schedule | None, Field(description="when it may be sent")] = None
     _place: Place = PrivateAttr()
     _lists: Mapping[str, FileId] = PrivateAttr()
 

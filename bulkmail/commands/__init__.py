@@ -11,10 +11,11 @@ status. A new command is a module and its line in COMMANDS, which is also the or
 
 from __future__ import annotations
 
-from bulkmail.commands import check, dkim, forget, schema, sink, spool, status
+from bulkmail.commands import check, dkim, forget, init, schema, sink, spool, status
 from bulkmail.commands.terminal import DONE, REFUSED, USAGE
 
 COMMANDS = (
+    init,
     check,
     status,
     forget,

@@ -12,7 +12,7 @@ silently. Size, depth and the number of values are bounded.
 
 from __future__ import annotations
 
-from bulkmail.yamlfile.model import ErrorAt, Line, Many, Section, one_line, validate
+from bulkmail.yamlfile.model import ErrorAt, Line, Many, Section, flow, one_line, validate
 from bulkmail.yamlfile.tree import MAX_BYTES, YamlFile, dotted, load
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Section",
     "YamlFile",
     "dotted",
+    "flow",
     "load",
     "one_line",
     "validate",

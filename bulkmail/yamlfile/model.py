@@ -113,14 +113,16 @@ def _sentence(detail: ErrorDetails, text: str | None, inside: type[BaseModel] | 
 def _remedy(known: FieldInfo | None, name: str) -> str:
     if known is None or not known.description:
         return ""
-    example = f", for example {name}: {_flow(known.examples[0])}" if known.examples else ""
+    example = f", for example {name}: {flow(known.examples[0])}" if known.examples else ""
     return f": add {known.description}{example}"
 
 
-def _flow(value: Any) -> str:
-    """An example as one writes it on a line of YAML."""
+def flow(value: Any) -> str:
+    """Return an example as people write it on one line of YAML."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(flow, value)) + "]"
     plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][\w./@-]*", value)
     return str(value) if plain else json.dumps(value, ensure_ascii=False)
 
