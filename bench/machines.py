@@ -183,7 +183,7 @@ class Run:
 
 
 def rows_of(place: Path) -> list[dict[str, str]]:
-    with place.open(newline="", encoding="utf-8") as rows:
+    with place.open(newline="", encoding="utf-8-sig") as rows:
         return list(csv.DictReader(rows))
 
 

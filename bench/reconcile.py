@@ -38,7 +38,7 @@ def main() -> None:
                     found = _RCPT.match(line)
                     if found:
                         received[found[1].decode()] += 1
-        with (place / "report" / "recipients.csv").open(newline="", encoding="utf-8") as rows:
+        with (place / "report" / "recipients.csv").open(newline="", encoding="utf-8-sig") as rows:
             report = [(row["email"], row["status"]) for row in csv.DictReader(rows)]
         summary = json.loads((place / "report" / "summary.json").read_text())
     wanted = Counter(email for email, _ in report)

@@ -379,7 +379,7 @@ class Campaign:
         return self._read("attempts.csv")
 
     def _read(self, name: str) -> list[dict[str, str]]:
-        text = (self.report / name).read_bytes().decode("utf-8")
+        text = (self.report / name).read_bytes().decode("utf-8-sig")
         assert text.endswith("\r\n"), f"{name} ends in the middle of a line: {text[-200:]!r}"
         rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         torn = [row for row in rows if None in row or None in row.values()]

@@ -63,7 +63,7 @@ def expected(address: str) -> str:
 
 def table(path: Path) -> tuple[list[dict[str, str]], int]:
     """The rows of a CSV file of the report, and how many of its lines are torn."""
-    text = path.read_bytes().decode("utf-8", "replace")
+    text = path.read_bytes().decode("utf-8-sig", "replace")
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     whole = [row for row in rows if None not in row and None not in row.values()]
     return whole, len(rows) - len(whole) + (not text.endswith("\r\n"))

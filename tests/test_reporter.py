@@ -66,7 +66,7 @@ def facts(**changed):
 
 
 def rows_of(path):
-    return list(csv.DictReader(io.StringIO(path.read_bytes().decode(), newline="")))
+    return list(csv.DictReader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
 
 
 def test_recipients_csv_has_a_row_for_each_and_our_words_where_nobody_replied(worker):

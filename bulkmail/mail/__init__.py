@@ -21,7 +21,7 @@ from bulkmail.mail.address import (
 from bulkmail.mail.errors import AddressError, BulkmailError, OwnFault, Problem, Refused, UnitError
 from bulkmail.mail.identity import message_id, new_key, token
 from bulkmail.mail.lines import complete_lines, plain_lines
-from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status
+from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import AttemptRow, RecipientRow
 from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
@@ -46,6 +46,7 @@ __all__ = [
     "Status",
     "UnitError",
     "address_in",
+    "can_be_tried_again",
     "complete_lines",
     "domain_key",
     "format_duration",

@@ -87,6 +87,18 @@ class Status(StrEnum):
         return self is not Status.PENDING and self is not Status.DEFERRED
 
 
+_NOT_REACHED = frozenset({Status.BLOCKED, Status.EXPIRED, Status.CANCELLED})
+
+
+def can_be_tried_again(status: str, category: str) -> bool:
+    """Whether a row that has ended cannot have got the message, and its address is not known to be bad.
+
+    These are `blocked`, `expired` and `cancelled`, and the rows for which the template failed. Not `unknown`: such a
+    message may have arrived. Not `suppressed`: it was not to be sent.
+    """
+    return status in _NOT_REACHED or (status == Status.INVALID and category == Category.TEMPLATE)
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Who we spoke to: MX host name, its address, our own address, and what TLS was agreed (``""`` in clear)."""

@@ -1,6 +1,6 @@
 """What became of every recipient, for people, spreadsheets and programs.
 
-Room: the report folder: recipients.csv, attempts.csv, summary.json, index.html.
+Room: the report folder: recipients.csv, take-off.csv, try-again.csv, attempts.csv, summary.json, index.html.
 Takes: rows from an iterator (`mail.RecipientRow`, `mail.AttemptRow`), a campaign's Facts, the folder to write to.
 Gives: files that are whole or not there, readable by people; what was counted on the way.
 Never: reads the spool, a clock or the network; lets a value run in a spreadsheet or a browser.
@@ -22,6 +22,7 @@ from bulkmail.report.files import Place, ReportFile
 from bulkmail.report.page import page, write_page
 from bulkmail.report.recipients import write_recipients
 from bulkmail.report.rows import Files
+from bulkmail.report.selections import SELECTION_COLUMNS, TAKE_OFF, TRY_AGAIN
 from bulkmail.report.summary import summary, write_summary
 from bulkmail.report.tally import Stats
 from bulkmail.report.timeline import Bucket
@@ -42,7 +43,10 @@ __all__ = [
     "CATEGORY_WORDS",
     "NOTHING",
     "RECIPIENT_COLUMNS",
+    "SELECTION_COLUMNS",
     "STATUS_WORDS",
+    "TAKE_OFF",
+    "TRY_AGAIN",
     "AttemptsFile",
     "Bucket",
     "Facts",

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 LONGEST_REPLY = 512
 
 _SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"  # the last four are full width: some settings take them for the plain ones
-_RUN = frozenset(_SIGNS + "\t\r\n")
+_MAY_RUN = frozenset(_SIGNS + "\t\r\n'")  # an apostrophe too: what reads the file takes away one of ours, no other
+_FIRST = re.compile(f"'*[{re.escape(_SIGNS)}\t\r\n]")
 # A program that separates by `;` or TAB sees another cell there; quotes in the middle of a line mean nothing to it.
-_WITHIN = re.compile(f'([;\t\r\n]["\\s]*)([{re.escape(_SIGNS)}])')
+_WITHIN = re.compile(f"([;\t\r\n][\"\\s]*)('*[{re.escape(_SIGNS)}])")
 _MILLISECONDS = [f".{n:03d}Z" for n in range(1000)]
 _REMEMBERED = 20_000
 _CALENDAR = (-62_135_596_800, 253_402_300_799)  # the years 1 to 9999, in epoch seconds
@@ -26,8 +27,9 @@ def guarded(cells: Iterable[str]) -> list[str]:
 
     That is a cell that begins with one of the signs ``= + - @`` (also full width), TAB, CR or LF, and such a sign
     behind a ``;``, a TAB or a line end within a cell: where ``;`` or TAB separates the cells, another one begins there.
+    Apostrophes that stand before such a sign in the input get one more, so that the input can be had back.
     """
-    guarded = ["'" + cell if cell[:1] in _RUN else cell for cell in cells]
+    guarded = ["'" + cell if cell[:1] in _MAY_RUN and _FIRST.match(cell) else cell for cell in cells]
     if _WITHIN.search("\0".join(guarded)):  # one look at the column: hardly any has one
         return [_WITHIN.sub(r"\1'\2", cell) for cell in guarded]
     return guarded

@@ -1,9 +1,13 @@
-"""Rows to the bytes of a CSV file: RFC 4180, UTF-8 without a mark in front, CR LF."""
+"""Rows to the bytes of a CSV file: RFC 4180, UTF-8, CR LF."""
 
 from __future__ import annotations
 
 import csv
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
+
+MARK = BOM_UTF8
+"""What begins a file that people open in a spreadsheet: without it Excel takes UTF-8 for the local code page."""
 
 
 class _Written(list[str]):

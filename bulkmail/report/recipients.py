@@ -1,5 +1,7 @@
 """recipients.csv: one row for each input row, in input order. The heart of the report.
 
+take-off.csv and try-again.csv are written in the same pass, so the three agree to the row.
+
 Rows come by the thousand and are worked on as columns; a row costs a few microseconds, most of it the keyed hash of
 its token and the CSV writer itself.
 """
@@ -7,16 +9,16 @@ its token and the CSV writer itself.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from typing import Any
 
-from bulkmail.mail import RecipientRow, message_id, token
+from bulkmail.mail import RecipientRow, can_be_tried_again, message_id, token
 from bulkmail.report.cells import Times, guarded, reply_cells
 from bulkmail.report.columns import OURS, InputColumns
 from bulkmail.report.files import ReportFile, written_aside
-from bulkmail.report.lines import lines
+from bulkmail.report.lines import MARK, lines
 from bulkmail.report.rows import Files, file_prefixes
+from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN, Selection, is_to_be_taken_off
 from bulkmail.report.tally import Stats
 from bulkmail.report.tokens import tokens
 
@@ -32,18 +34,29 @@ def write_recipients(
     *,
     one_message: bool = False,
 ) -> Stats:
-    """Write the file aside and rename it; returns what was counted on the way. Raises OwnFault.
+    """Write the file, take-off.csv and try-again.csv beside it, each aside and renamed; return what was counted.
 
     ``rows`` come in input order; ``key`` is the campaign's, for tokens and Message-IDs. With
-    ``one_message`` all recipients got the same message.
+    ``one_message`` all recipients got the same message. Raises OwnFault.
     """
     stats = Stats()
     columns = InputColumns(files)
     shape = _Shape(files, columns, key, message_id(key, 0, from_domain) if one_message else "", from_domain)
-    with written_aside(file) as write:
-        write(lines([OURS + columns.names]))
+    place = file.place
+    with (
+        written_aside(file) as write,
+        written_aside(place.file(TAKE_OFF)) as write_take_off,
+        written_aside(place.file(TRY_AGAIN)) as write_try_again,
+    ):
+        write(MARK + lines([OURS + columns.names]))
+        selections = (
+            Selection(files, is_to_be_taken_off, write_take_off),
+            Selection(files, can_be_tried_again, write_try_again),
+        )
         for chunk in _chunks(rows):
             write(lines(shape.rows(chunk, stats)))
+            for selection in selections:
+                selection.add(chunk)
     return stats
 
 
@@ -96,17 +109,9 @@ class _Shape:
         )
         if not self._columns.names:
             return ours
-        return [
-            [*own, *others] for own, others in zip(ours, self._others(columns.file_no, columns.fields), strict=True)
-        ]
+        return [[*own, *others] for own, others in zip(ours, self._columns.all_cells(columns), strict=True)]
 
     def _labels(self, numbers: Sequence[int], file_numbers: Sequence[int], file_rows: Sequence[int]) -> Iterable[str]:
         if len(self._prefixes) <= 1:
             return map(str, numbers)
         return [f"{self._prefixes[no]}{row}" for no, row in zip(file_numbers, file_rows, strict=True)]
-
-    def _others(self, file_numbers: Sequence[int], fields: Sequence[str]) -> list[list[str]]:
-        others: list[list[str]] = []
-        for no, group in groupby(zip(file_numbers, fields, strict=True), key=itemgetter(0)):
-            others += self._columns.cells(no, [text for _, text in group])
-        return others

@@ -26,7 +26,7 @@ def test_a_rehearsal_touches_nothing_real(world: Any) -> None:
     assert not campaign.report.exists()
     assert not (world.folder / "spool").exists()
     place = campaign.folder / "rehearsal"
-    rows = list(csv.DictReader(io.StringIO((place / "recipients.csv").read_bytes().decode("utf-8"), newline="")))
+    rows = list(csv.DictReader(io.StringIO((place / "recipients.csv").read_bytes().decode("utf-8-sig"), newline="")))
     assert [row["email"] for row in rows] == addresses
     summary = json.loads((place / "summary.json").read_text("utf-8"))
     assert (summary["rehearsal"], summary["complete"]) == (True, True)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkmail.mail import unguarded
 from bulkmail.report.cells import LONGEST_REPLY, Times, guarded, one_line, reply_cells, time_cell
 
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
@@ -125,3 +126,9 @@ def test_the_memory_of_seconds_is_bounded(monkeypatch):
     for start in range(1, 1000, 20):
         times.cells([float(start + n) for n in range(20)])
         assert len(times._seconds) <= 40
+
+
+@given(st.lists(st.text(st.sampled_from("ab;=+\t\n\r\"' ,\uff1d"))))
+def test_taking_away_one_apostrophe_where_one_was_put_gives_the_input(cells):
+    within = re.compile(f"([;\t\r\n][\"\\s]*)'('*[{SIGNS.replace('-', '')}-])")
+    assert [within.sub(r"\1\2", unguarded(cell)) for cell in guarded(cells)] == cells

@@ -30,7 +30,7 @@ def test_only_the_address_gives_no_columns():
         (["email", "email"], ("input_email",)),
         (["email", "city", "city", "city_2"], ("city", "city_3", "city_2")),
         (["email", "=cmd", "@x"], ("'=cmd", "'@x")),
-        (["email", "=a", "'=a"], ("'=a", "'=a_2")),
+        (["email", "=a", "'=a"], ("'=a", "''=a")),
         (["email", "", ""], ("", "_2")),
     ],
 )

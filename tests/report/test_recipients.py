@@ -20,7 +20,7 @@ ONE = [("people.csv", ["email", "first", "status"])]
 
 
 def read(path):
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8-sig", newline="") as file:
         return list(csv.reader(file, strict=True))
 
 
@@ -38,7 +38,7 @@ def test_the_columns_are_the_contract():
 def test_a_row_of_the_file(tmp_path, recipient):
     path = tmp_path / "recipients.csv"
     row = recipient(n=7, email="Anna@Example.com", fields='["Anna@Example.com","Anna","vip"]', reply="2.0.0 OK, queued")
-    write(path, [tuple(row)])
+    write(path, [row])
     header, cells = read(path)
     assert header == [*RECIPIENT_COLUMNS, "first", "input_status"]
     assert dict(zip(header, cells, strict=True)) == {
@@ -126,7 +126,7 @@ def test_the_statuses_sum_to_the_input(tmp_path, sample):
     assert {status: n for status, n in stats.by_status.items() if n} == sample.facts["by_status"]
 
 
-def test_it_is_readable_whatever_the_umask_and_has_no_mark_in_front(tmp_path, recipient):
+def test_it_is_readable_whatever_the_umask_and_has_a_byte_order_mark(tmp_path, recipient):
     before = os.umask(0o077)
     try:
         write(tmp_path / "report" / "recipients.csv", [recipient()])
@@ -134,7 +134,7 @@ def test_it_is_readable_whatever_the_umask_and_has_no_mark_in_front(tmp_path, re
         os.umask(before)
     path = tmp_path / "report" / "recipients.csv"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    assert path.read_bytes().startswith(b"row,")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfrow,")
 
 
 def test_a_reader_that_fails_leaves_the_last_report(tmp_path, recipient):
@@ -149,7 +149,7 @@ def test_a_reader_that_fails_leaves_the_last_report(tmp_path, recipient):
     with pytest.raises(OwnFault):
         write(path, rows())
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["recipients.csv"]
+    assert sorted(os.listdir(tmp_path)) == ["recipients.csv", "take-off.csv", "try-again.csv"]
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.text("=+-@\t\r\n,\"'", max_size=6)
