@@ -14,13 +14,15 @@ limits (``shares``).
 
 What is known of hosts is kept apart from what is known of recipients. A dead address delays no recipient while the site
 has another one (``HostMemory``); a dead site has one timer (``SiteHealth``). A pause, a throttle or a fault of our own
-costs a recipient neither an attempt nor retry time (``UnchargedTime``). What has been learnt of a site (``facts``) is
+costs a recipient neither an attempt nor retry time (``UnchargedTime``). When a campaign may send at all is its
+``Schedule``. What has been learnt of a site (``facts``) is
 kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it over a restart.
 """
 
 from __future__ import annotations
 
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
+from bulkmail.shaping.clock import ClockChange, clock_changes, instant, moment, wall_time
 from bulkmail.shaping.facts import (
     Fact,
     FactKind,
@@ -38,6 +40,7 @@ from bulkmail.shaping.facts import (
 )
 from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
 from bulkmail.shaping.health import HostMemory, SiteHealth
+from bulkmail.shaping.hours import format_days, format_hours, parse_days, parse_hours
 from bulkmail.shaping.limiter import Limiter
 from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
 from bulkmail.shaping.meter import Meter
@@ -51,6 +54,7 @@ from bulkmail.shaping.retry import (
     interval,
     longest_wait,
 )
+from bulkmail.shaping.schedule import Opening, Schedule
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
 from bulkmail.shaping.site_facts import Changes, SiteFacts
 from bulkmail.shaping.throttle import Throttle
@@ -61,6 +65,7 @@ __all__ = [
     "DEFAULT_LIMITS",
     "WHOLE",
     "Changes",
+    "ClockChange",
     "Consequences",
     "Decision",
     "Dice",
@@ -72,10 +77,12 @@ __all__ = [
     "Limiter",
     "Limits",
     "Meter",
+    "Opening",
     "Part",
     "Provider",
     "RetryPlan",
     "RetrySettings",
+    "Schedule",
     "SiteFacts",
     "SiteHealth",
     "Suspicion",
@@ -87,17 +94,24 @@ __all__ = [
     "WindowChange",
     "after_unknown",
     "classify",
+    "clock_changes",
     "decide",
     "describe_fact",
+    "format_days",
+    "format_hours",
     "hint",
+    "instant",
     "interval",
     "judge",
     "learn",
     "limits_for",
     "longest_wait",
     "messages_now",
+    "moment",
     "named_wait",
     "outage",
+    "parse_days",
+    "parse_hours",
     "partly",
     "provider_of",
     "provider_table",
@@ -105,4 +119,5 @@ __all__ = [
     "status_of",
     "suspended_until",
     "takes",
+    "wall_time",
 ]
