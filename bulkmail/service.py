@@ -15,18 +15,20 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
 
 from bulkmail.delivery import Prepared, WallClock, background
 from bulkmail.failpoints import armed
 from bulkmail.files import Folder
 from bulkmail.incarnation import STOPPED, Incarnation
+from bulkmail.logs import ServiceLog
 from bulkmail.machine import check_room
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.rehearsal import WorldProcess, rehearsed
@@ -44,7 +46,10 @@ _FOR_PEOPLE = 0o755
 
 @dataclass
 class Order:
-    """What was asked for on the command line, checked: one campaign, or a folder of them to watch."""
+    """What was asked for on the command line, checked: one campaign, or a folder of them to watch.
+
+    ``again`` checks the settings and the campaign once more, for a reload; it raises Refused.
+    """
 
     settings: Settings
     prepared: Prepared | None = None
@@ -55,25 +60,34 @@ class Order:
     accept_changes: bool = False
     foreground: bool = True
     problems: list[Problem] = field(default_factory=list)
+    again: Callable[[], tuple[Settings, Prepared | None]] | None = None
 
 
 class Bulkmail(Service):
     """The running program. Ends the process's reactor when there is nothing left to do."""
 
-    def __init__(self, reactor: Any, order: Order) -> None:
+    def __init__(self, reactor: Any, order: Order, log: ServiceLog | None = None) -> None:
         self.reactor = reactor
         self.order = order
+        self.log = log
         self.settings = order.settings
         self.exit_status = REFUSED
         self._incarnation: Incarnation | None = None
         self._world: WorldProcess | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
+        self._reloading = False
         self._speed = 1.0
         self._ca_file: str | None = None
         self._wall = WallClock(time.time, time.monotonic)
 
     # what twistd calls
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Hand twistd the log in the form of the settings, where it was not told to use another one."""
+        if self.log is not None and hasattr(parent, "setComponent"):
+            parent.setComponent(ILogObserver, self.log)
+        super().setServiceParent(parent)  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
         """After the fork: open everything and begin."""
@@ -113,7 +127,7 @@ class Bulkmail(Service):
             self.reactor.callWhenRunning(self.reactor.callLater, 0, self._stop_reactor)
 
     async def _live(self) -> int:
-        """One life, and another one behind each that other machines have declared over; the exit status.
+        """One incarnation, and another behind each that was declared over or is to reload; the exit status.
 
         Behind the first something was begun: what is refused then ends with 3, and what cannot be had just then, as it
         was there before, is tried again.
@@ -127,7 +141,7 @@ class Bulkmail(Service):
                 await incarnation.open()
                 opened = True
                 status = await incarnation.work()
-                if not incarnation.over or status != STOPPED:
+                if not (incarnation.over or self._reloading) or status != STOPPED:
                     return status
             except (Refused, OwnFault) as error:
                 if lives == 1 and not incarnation.over:
@@ -141,6 +155,9 @@ class Bulkmail(Service):
                     _log.error("{why}; it is tried again every 5 s", why=told)
             finally:
                 await incarnation.close()
+            if self._reloading:
+                self._reloading = False
+                self._take_settings()
             until = self.reactor.seconds() + (_TRY_AGAIN if faulty else 0.0)
             while not self._stop_asked and self.reactor.seconds() < until:
                 await deferLater(self.reactor, _LOOK_AGAIN)
@@ -193,16 +210,52 @@ class Bulkmail(Service):
         if sys.__stderr__ is not None:  # twistd has made sys.stderr a part of the log
             sys.__stderr__.write(text + "\n")
             sys.__stderr__.flush()
-        _log.error("refused: {text}", text=text)
+        if not (self.order.foreground and self.log is not None and self.log.to_stdout):
+            _log.error("refused: {text}", text=text)  # else it would be read twice
+
+    # a reload
+
+    def _reload(self) -> None:
+        """Begin again with the settings as they are now; what is wrong with them leaves everything as it is.
+
+        What is in flight may finish before, as at a stop, so that no limit counts twice and no message is in doubt.
+        """
+        if self._stop_asked or self._reloading or self.order.again is None:
+            return
+        try:
+            self.order.again()
+        except Refused as refused:
+            _log.error("the settings are not reloaded, those from before stay: {why}", why=refused)
+            return
+        _log.info("reloading: what is in flight may finish, then sending goes on with the new settings")
+        self._reloading = True
+        if self._incarnation is not None:
+            background(self._incarnation.stop(), "stopping for a reload")
+
+    def _take_settings(self) -> None:
+        """Read the settings and the campaign again: between two incarnations nothing is in flight."""
+        assert self.order.again is not None
+        try:
+            self.settings, self.order.prepared = self.order.again()
+        except Refused as refused:
+            _log.error("the settings are not reloaded, those from before stay: {why}", why=refused)
+            return
+        if self.log is not None:
+            self.log.configure(self.settings.log.format, self.settings.log.level)
+        _log.info("settings: {path}", path="the defaults" if self.settings.file is None else self.settings.file.path)
 
     # signals and the end
 
     def _install_signals(self) -> None:
-        signals = [signal.SIGTERM, signal.SIGINT]
-        if self.order.foreground:
-            signals.append(signal.SIGHUP)
-        for number in signals:
-            signal.signal(number, lambda *_: self.reactor.callFromThread(self._signalled))
+        signals = {signal.SIGTERM: self._signalled, signal.SIGINT: self._signalled, signal.SIGUSR1: self._turn_over}
+        signals[signal.SIGHUP] = self._signalled if self.order.foreground and not _supervised() else self._reload
+        for number, call in signals.items():
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup has it ignored
+                signal.signal(number, lambda *_, call=call: self.reactor.callFromThread(call))
+
+    def _turn_over(self) -> None:
+        what = "it is not this program's to turn over" if self.log is None else self.log.turn_over()
+        _log.info("SIGUSR1: {what}", what=what)
 
     def _signalled(self) -> None:
         if self._stop_asked and self._incarnation is not None:
@@ -220,6 +273,20 @@ class Bulkmail(Service):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(self.exit_status)
+
+
+def _supervised() -> bool:
+    """Whether a service manager started this process: then a SIGHUP is a wish, and not a terminal that went away.
+
+    systemd sets INVOCATION_ID, which the shells below it inherit; those have a terminal.
+    """
+    if "INVOCATION_ID" not in os.environ:
+        return False
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return True
+    return False
 
 
 def _emptied(campaign: Folder) -> Folder:

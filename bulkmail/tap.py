@@ -16,6 +16,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 from bulkmail.delivery import Prepared, prepare, refusal
+from bulkmail.logs import service_log
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
 from bulkmail.settings import Settings, load_settings
@@ -96,7 +97,9 @@ def makeService(options: Options) -> IService:
     from twisted.internet import reactor  # twistd has chosen it by now
 
     try:
-        return Bulkmail(reactor, order_of(options, os.getcwd()))
+        order = order_of(options, os.getcwd())
+        log = service_log(options.parent or {}, order.settings.log.format, order.settings.log.level)
+        return Bulkmail(reactor, order, log)
     except usage.UsageError as error:
         sys.stderr.write(f"Usage: twistd [-n] bulkmail {options.synopsis}\ntwistd bulkmail: {error}\n")
         raise SystemExit(USAGE) from None
@@ -140,7 +143,15 @@ def order_of(options: Options, cwd: str) -> Order:
         accept_changes=bool(options["accept-changes"]),
         foreground=foreground(),
         problems=[*settings.warnings, *(prepared.notices if prepared else ())],
+        again=None if options["rehearse"] else lambda: _again(options, cwd),
     )
+
+
+def _again(options: Options, cwd: str) -> tuple[Settings, Prepared | None]:
+    """Check the settings and the campaign once more, while the spool is this process's. Raises Refused."""
+    settings = load_settings(options["settings"], cwd, options["campaign"])
+    campaign = options["campaign"]
+    return settings, None if campaign is None else prepare(os.path.join(cwd, campaign), settings)
 
 
 def _peek(prepared: Prepared, settings: Settings, *, accept_changes: bool) -> None:

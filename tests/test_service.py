@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import io
+import os
 import signal
 import time
 from types import SimpleNamespace
 
 import pytest
+from twisted.application.service import Application
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, Logger
 
 from bulkmail import service as module
+from bulkmail.logs import ServiceLog
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.service import Bulkmail, Order
 from bulkmail.settings import Settings
@@ -77,7 +82,7 @@ PREPARED = SimpleNamespace(campaign=SimpleNamespace(folder="/c"), input_bytes=0)
 
 
 class Scene:
-    def __init__(self, monkeypatch, *, lives=({},), **order):
+    def __init__(self, monkeypatch, *, lives=({},), log=None, **order):
         self.reactor = FakeReactor()
         self.events, self.exits = [], []
         monkeypatch.setattr(module.atexit, "register", self.exits.append)
@@ -86,7 +91,7 @@ class Scene:
         seconds = self.reactor.seconds
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=seconds, time=seconds))
         self.order = Order(Settings(), **{"prepared": PREPARED, **order})
-        self.service = Bulkmail(self.reactor, self.order)
+        self.service = Bulkmail(self.reactor, self.order, log)
         self.lives = [FakeLife(self, **what) for what in lives]
         left = list(self.lives)
         monkeypatch.setattr(self.service, "_begin", lambda: left.pop(0))
@@ -141,8 +146,6 @@ def test_the_end_of_the_campaign_is_the_end_of_the_process(scene):
     ids=["refused", "own fault", "bug"],
 )
 def test_what_goes_wrong_ends_with_its_status_and_never_a_traceback(scene, trouble, status, said, monkeypatch):
-    import io
-
     err = io.StringIO()
     monkeypatch.setattr(module.sys, "__stderr__", err)
     one = scene(lives=[{"trouble": trouble}])
@@ -152,8 +155,89 @@ def test_what_goes_wrong_ends_with_its_status_and_never_a_traceback(scene, troub
 
 
 def test_signals_are_ours_once_the_reactor_runs(scene):
-    assert set(scene(foreground=True).signals) == {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    assert set(scene(foreground=False).signals) == {signal.SIGTERM, signal.SIGINT}
+    ours = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}
+    assert set(scene(foreground=True).signals) == ours
+    assert set(scene(foreground=False).signals) == ours
+
+
+def test_a_hangup_that_is_ignored_stays_so(scene, monkeypatch):
+    """As nohup has it."""
+    monkeypatch.setattr(module.signal, "getsignal", lambda _: signal.SIG_IGN)
+    assert signal.SIGHUP not in scene(foreground=True).signals
+
+
+RELOADS = {"daemon": (False, {}, True), "systemd": (True, {"INVOCATION_ID": "1"}, True), "shell": (True, {}, False)}
+
+
+@pytest.mark.parametrize(("foreground", "environment", "reloads"), RELOADS.values(), ids=RELOADS)
+def test_a_hangup_reloads_where_it_is_no_terminal_that_went_away(scene, monkeypatch, foreground, environment, reloads):
+    monkeypatch.setattr(module.os, "environ", environment)
+    monkeypatch.setattr(module.os, "open", no_terminal)
+    new = Settings(stop_within="7s")
+    one = scene(lives=[{}, {}], foreground=foreground, again=lambda: (new, PREPARED))
+    one.signals[signal.SIGHUP](signal.SIGHUP, None)
+    one.turn(3)
+    if reloads:
+        assert one.events == ["open", "work", "stopping", "stopped", "closed", "open", "work"]
+        assert one.service.settings is new
+        assert one.reactor.stopped == 0
+    else:
+        assert one.events == ["open", "work", "stopping", "stopped", "closed"]
+        assert (one.service.exit_status, one.reactor.stopped) == (3, 1)
+
+
+def no_terminal(_path, _flags):
+    raise OSError(6, "No such device or address")
+
+
+def test_a_shell_below_a_service_has_a_terminal(monkeypatch):
+    """Terminal emulators are started by systemd, and the shells in them inherit its variables."""
+    monkeypatch.setattr(module.os, "environ", {"INVOCATION_ID": "1"})
+    opened = os.open
+    monkeypatch.setattr(module.os, "open", lambda _, flags: opened(os.devnull, flags))
+    assert not module._supervised()
+
+
+def test_settings_that_are_wrong_are_not_reloaded(scene):
+    def again():
+        raise Refused([Problem("bulkmail.yaml", 3, 1, "no")])
+
+    one = scene(lives=[{}, {}], foreground=False, again=again)
+    before = one.service.settings
+    one.signals[signal.SIGHUP](signal.SIGHUP, None)
+    one.turn(3)
+    assert one.events == ["open", "work"]
+    assert one.service.settings is before
+
+
+def test_a_stop_while_it_reloads_is_a_stop(scene):
+    one = scene(lives=[{}, {}], foreground=False, again=lambda: (Settings(), PREPARED))
+    one.signals[signal.SIGHUP](signal.SIGHUP, None)
+    one.turn(1)
+    one.signals[signal.SIGTERM](signal.SIGTERM, None)
+    one.turn(3)
+    assert one.events[-1] == "closed"
+    assert (one.events.count("open"), one.service.exit_status, one.reactor.stopped) == (1, 3, 1)
+
+
+def test_the_log_is_handed_to_twistd_unless_it_was_told_of_another():
+    log = ServiceLog("-", "text", "info")
+    for given in (log, None):
+        application = Application("bulkmail")
+        Bulkmail(FakeReactor(), Order(Settings(), prepared=PREPARED), given).setServiceParent(application)
+        assert application.getComponent(ILogObserver, None) is given
+
+
+@pytest.mark.parametrize(("path", "told"), [("-", 0), ("mail.log", 1)])
+def test_a_refusal_is_told_once(scene, monkeypatch, tmp_path, path, told):
+    """On stderr; in a log that is a file as well."""
+    events = []
+    monkeypatch.setattr(module.sys, "__stderr__", io.StringIO())
+    monkeypatch.setattr(module, "_log", Logger("bulkmail", observer=events.append))
+    one = Scene(monkeypatch, lives=[{"trouble": OwnFault("the disk is full")}], log=ServiceLog(path, "text", "info"))
+    assert module.sys.__stderr__.getvalue() == "bulkmail: the disk is full\n"
+    assert sum("the disk is full" in event.get("text", "") for event in events) == told
+    assert one.service.exit_status == 1
 
 
 def test_a_signal_stops_gently_and_a_second_one_at_once(scene):
@@ -220,8 +304,6 @@ def test_a_spool_that_a_new_life_cannot_open_is_tried_again_until_it_can_or_some
 
 
 def test_what_another_machine_has_taken_meanwhile_is_left_to_it(scene, monkeypatch):
-    import io
-
     err = io.StringIO()
     monkeypatch.setattr(module.sys, "__stderr__", err)
     taken = Refused([Problem("campaign.yaml", 1, 1, "'spring' is being sent from machine two")])

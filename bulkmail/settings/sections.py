@@ -216,6 +216,13 @@ class Machine(Section):
     lease: LeaseTime = preset("15s")
 
 
+class Log(Section):
+    """How the log is written: its form, and the lowest level that is written."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warn", "error", "critical"] = "info"
+
+
 class Web(Section):
     """Where the dashboard listens."""
 
@@ -239,6 +246,7 @@ class Settings(Section):
     shaping: Shaping = Shaping()
     compose: Compose = Compose()
     stop_within: Seconds = preset("30s")
+    log: Log = Log()
     web: Web = Web()
     _file: YamlFile | None = PrivateAttr(None)
     _warnings: tuple[Problem, ...] = PrivateAttr(())

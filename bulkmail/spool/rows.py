@@ -215,6 +215,15 @@ class Recovered:
     ambiguous: int = 0
     returned: int = 0
 
+    def __str__(self) -> str:
+        """Return them in words, those that are none left out."""
+        words = (
+            (self.replied, "settled from the journal"),
+            (self.ambiguous, "that may have been sent, of which no reply is known"),
+            (self.returned, "that were not sent"),
+        )
+        return "claimed rows: " + ", ".join(f"{count:,} {what}" for count, what in words if count)
+
     @property
     def counts(self) -> tuple[int, int, int]:
         """The three figures."""

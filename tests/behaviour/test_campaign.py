@@ -161,6 +161,43 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(world: Any, until: Any, 
     assert world.server.count() == 3000
 
 
+def test_a_reload_under_systemd_takes_new_settings_and_loses_nothing(world: Any, until: Any) -> None:
+    world.settings(shaping={"default": {"rate": "20/s,burst=1"}}, log={"format": "json"})
+    campaign = world.campaign("spring", addresses(1000))
+    running = world.start("-c", "spring", environment={"INVOCATION_ID": "0" * 32})
+    until(lambda: world.server.count() > 20, "the first messages")
+    (world.folder / "bulkmail.yaml").write_text("shaping: fast\n")
+    running.signal(signal.SIGHUP)
+    until(lambda: "the settings are not reloaded" in running.said(), "the refusal of the new settings")
+    world.settings(log={"format": "json"})
+    running.signal(signal.SIGHUP)
+
+    ended = running.wait(30)
+
+    assert ended.status == 0, ended.said
+    campaign.check_report()
+    assert campaign.statuses() == {"delivered": 1000}
+    assert world.server.count() == 1000
+    lines = [json.loads(line) for line in ended.said.splitlines() if line]
+    assert {"at", "level", "source", "message"} == set(lines[-1])
+    told = [line["message"] for line in lines]
+    assert sum(line.startswith("reloading:") for line in told) == 1
+    assert sum(line.startswith("settings: ") for line in told) == 2
+
+
+def test_usr1_does_not_end_a_program_whose_log_is_no_file(world: Any, until: Any) -> None:
+    campaign = world.campaign("spring", addresses(1000))
+    running = world.start("-c", "spring")
+    until(lambda: world.server.count() > 20, "the first messages")
+    running.signal(signal.SIGUSR1)
+
+    ended = running.wait(30)
+
+    assert ended.status == 0, ended.said
+    assert "there is no file to turn over" in ended.said
+    assert campaign.statuses() == {"delivered": 1000}
+
+
 def test_a_second_signal_stops_at_once(world: Any, until: Any) -> None:
     """The replies are slow, so the first signal waits for what is in flight."""
     world.start_mail(["127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"], delay=30.0)

@@ -10,6 +10,7 @@ from bulkmail.mail import Status
 from bulkmail.spool.rows import (
     Attempt,
     Claimed,
+    Recovered,
     Settlement,
     campaign_of,
     id_range,
@@ -63,3 +64,9 @@ def test_an_unknown_status_is_a_problem():
 def test_plain_data_is_packed_and_unpacked():
     value = {"a": [1, 2.5, None, True, b"x", ("y",)]}
     assert unpack(pack(value)) == value
+
+
+def test_what_a_start_found_is_told_in_words():
+    assert str(Recovered(replied=1_200, returned=3)) == (
+        "claimed rows: 1,200 settled from the journal, 3 that were not sent"
+    )

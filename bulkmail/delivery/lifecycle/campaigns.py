@@ -275,8 +275,8 @@ class Campaigns:
             self._leasing.look()
             self.joining.each_second()
         for run in list(self._feeder.runs.values()):
-            if not run.over:
-                _log.info("{line}", line=self.progress.line(run, self._reactor.seconds()))
+            if not run.over and (line := self.progress.news(run, self._reactor.seconds())):
+                _log.info("{line}", line=line)
         self._first_round.look()
         if self._once and not self._asking:
             self._asking = True

@@ -11,6 +11,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.mail import format_duration
 
 _SMOOTH = 0.2
+_AT_LEAST_EVERY = 60.0  # seconds between two equal lines of the log
 
 
 class Progress:
@@ -20,6 +21,17 @@ class Progress:
         self._pause = pause
         self._feeder = feeder
         self._seen: dict[int, tuple[float, int, float]] = {}
+        self._told: dict[int, tuple[object, float]] = {}
+
+    def news(self, run: Run, now: float) -> str:
+        """Return the line for this second; "" where nothing has changed for less than a minute."""
+        line = self.line(run, now)
+        state = (dict(run.by_status), run.input_rows, run.import_done, run.next_try_at, run.paused, self._pause.paused)
+        before, at = self._told.get(run.id, (None, 0.0))
+        if state == before and now < at + _AT_LEAST_EVERY:
+            return ""
+        self._told[run.id] = (state, now)
+        return line
 
     def line(self, run: Run, now: float) -> str:
         """The line for this second."""
@@ -69,6 +81,7 @@ class Progress:
     def ended(self, run: Run) -> str:
         """The last line of a finished campaign."""
         self._seen.pop(run.id, None)
+        self._told.pop(run.id, None)
         counts = ", ".join(f"{status} {count:,}" for status, count in run.by_status.items() if count)
         return f"{run.name}: finished, {counts or 'no recipients'}"
 

@@ -78,7 +78,8 @@ class RelayCheck(NothingSent):
     def _go_on(self) -> None:
         """None of its addresses let us in: either way there is no more to be learnt now."""
         if not self._fault:
-            _log.warn("{relay} could not be tried before the start: {why}", relay=self._relaying, why=self._last)
+            relay = f"the relay {self._relaying.host}, port {self._relaying.port},"
+            _log.warn("{relay} could not be tried before the start: {why}", relay=relay, why=self._last)
         self._answer.callback(self._fault)
 
     def _late(self) -> None:

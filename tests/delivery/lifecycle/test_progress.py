@@ -98,3 +98,15 @@ def test_the_last_line(scene):
     scene.count(delivered=998, bounced=2)
     assert scene.progress.ended(scene.run) == "spring: finished, delivered 998, bounced 2"
     assert scene.progress._seen == {}
+
+
+def test_the_log_has_a_line_when_something_changed_and_one_a_minute(scene):
+    scene.count(delivered=990, deferred=10)
+    scene.run.next_try_at = 1_700_000_000.0
+    told = [now for now in range(200) if scene.progress.news(scene.run, float(now))]
+    assert told == [0, 60, 120, 180]
+    scene.count(delivered=1)
+    assert scene.progress.news(scene.run, 200.0)
+    assert not scene.progress.news(scene.run, 201.0)
+    scene.pause.paused = True
+    assert "PAUSED" in scene.progress.news(scene.run, 202.0)
