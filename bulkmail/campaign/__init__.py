@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bulkmail.campaign.browsing import ListRows
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
     from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
@@ -33,6 +34,7 @@ __all__ = [
     "Campaign",
     "DropFolder",
     "FolderState",
+    "ListRows",
     "Lists",
     "OperatorSettings",
     "Schedule",
@@ -58,6 +60,7 @@ _WHERE = {
     "Campaign": "model",
     "DropFolder": "folder",
     "FolderState": "folder",
+    "ListRows": "browsing",
     "Lists": "preflight",
     "ONE_FOR_ALL": "differences",
     "OperatorSettings": "reading",

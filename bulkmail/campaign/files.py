@@ -14,7 +14,9 @@ from bulkmail.files import FileId, Folder, identity, open_regular
 CAMPAIGN_FILE = "campaign.yaml"
 STATUS_FILE = "STATUS.txt"
 STATUS_ASIDE = ".STATUS.txt.new"
-OURS = frozenset({"report", "rehearsal", STATUS_FILE, STATUS_ASIDE})  # what we write into the folder ourselves
+OURS = frozenset(
+    {"report", "rehearsal", "preview", STATUS_FILE, STATUS_ASIDE}
+)  # what we write into the folder ourselves
 MAX_FILES = 10_000
 MAX_DEPTH = 10
 

@@ -9,6 +9,21 @@ Never: sends anything, opens the spool, prints.
 
 from __future__ import annotations
 
+from bulkmail.preflight.choosing import DEFAULT as DEFAULT_ROWS
+from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
 from bulkmail.preflight.findings import Finding, Severity
+from bulkmail.preflight.page import preview_page
+from bulkmail.preflight.specimen import Specimen, compose_rows, read_specimen
 
-__all__ = ["Finding", "Severity"]
+__all__ = [
+    "DEFAULT_ROWS",
+    "Chosen",
+    "Finding",
+    "RowChooser",
+    "Severity",
+    "Specimen",
+    "Wanted",
+    "compose_rows",
+    "preview_page",
+    "read_specimen",
+]

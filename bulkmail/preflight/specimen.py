@@ -1,0 +1,78 @@
+"""A few rows composed as they would be sent, by the production composer, and read back from their bytes.
+
+The composing runs in a child process with a deadline: a template may be endless, and a row may end the process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from typing import Any
+
+from bulkmail.content import Composer
+from bulkmail.preflight.choosing import Row
+
+WITHIN = 10.0
+"""Seconds for all of them."""
+
+_LATE = f"composing took longer than {WITHIN:g} s; does a template loop without end?"
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """One composed message.
+
+    ``fields``: names and values as people read them; ``html`` and ``text``: None where there is no such part;
+    ``attachments``: their file names.
+    """
+
+    wire: bytes
+    subject: str
+    fields: list[tuple[str, str]]
+    html: str | None
+    text: str | None
+    attachments: list[str]
+
+    def field(self, name: str) -> str:
+        """Return the value of a field; "" where there is none."""
+        return next((value for known, value in self.fields if known.lower() == name.lower()), "")
+
+
+def compose_rows(content: dict[str, Any], rows: Sequence[Row], now: float) -> list[bytes | str]:
+    """Return the message of each row, or why there is none. ``content``: checked; ``now``: its Date, epoch seconds."""
+    jobs = [(row[0], row[0], row[3], now, row[1], row[5]) for row in rows]
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        try:
+            return pool.apply_async(_composed, ({**content, "date": now}, jobs)).get(WITHIN)
+        except multiprocessing.TimeoutError:
+            return [_LATE] * len(rows)
+
+
+def _composed(content: dict[str, Any], jobs: list[tuple[Any, ...]]) -> list[bytes | str]:
+    composer = Composer()
+    composer.handle(("load", 0, content))
+    answers = composer.handle(("compose", 0, jobs))
+    return [error if message is None else message for _, message, _, error in answers]
+
+
+def read_specimen(wire: bytes) -> Specimen:
+    """Read the bytes of one message."""
+    message = BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(wire)
+    fields = [(name, " ".join(str(value).split())) for name, value in message.items()]
+    return Specimen(
+        wire=wire,
+        subject=str(message["Subject"] or ""),
+        fields=fields,
+        html=_part(message, "html"),
+        text=_part(message, "plain"),
+        attachments=[part.get_filename() or "" for part in message.iter_attachments()],
+    )
+
+
+def _part(message: EmailMessage, kind: str) -> str | None:
+    part = message.get_body((kind,))
+    return None if part is None else str(part.get_content())
