@@ -33,6 +33,7 @@ _MODES = {
 }
 # "Authentication required" (RFC 4954 section 6), the reply to a command that needs a sign-in.
 _SIGN_IN_FIRST = (530, 534, 535, 538)
+_TLS_FIRST = re.compile(r"STARTTLS|\bTLS\b|encrypt", re.IGNORECASE)  # RFC 3207 4, RFC 4954 6
 _NOT_FOR_US = re.compile(
     r"relay\w*\b.{0,40}?\b(?:denied|prohibited|refused|(?:not|n't) (?:allowed|permitted))", re.ASCII
 )
@@ -177,6 +178,8 @@ class Smarthost:
             self._taken, self._wait = True, _FIRST_WAIT
         if event.reply is None or event.fate is not Fate.REFUSED:
             return ""
+        if event.reply.code in _SIGN_IN_FIRST and _TLS_FIRST.search(event.reply.text):
+            return f"the relay {self.host} wants TLS first: {event.reply}; set relay.tls to starttls"
         if event.reply.code in _SIGN_IN_FIRST:
             return f"the relay {self.host} wants a sign-in: {event.reply}; set relay.username and its secret"
         if not self._taken and self._about_us(event):

@@ -39,9 +39,10 @@ class SignIn:
             raise SaslError(f"offers no AUTH{under}, and a user name is set")
         self.mechanism = choose(self._credentials, offered, secure=secure)
         if not self.mechanism:
-            wanted = self._credentials.mechanism or "any that we know"
-            hidden = "" if secure else "; without TLS only CRAM-MD5 and SCRAM-SHA-256 are used"
-            raise SaslError(f"offers AUTH {' '.join(offered)[:200]}, not {wanted}{hidden}")
+            usable = self._credentials.mechanism or (
+                "one that can be used" if secure else "one that hides the password; without TLS PLAIN and LOGIN do not"
+            )
+            raise SaslError(f"offers AUTH {' '.join(offered)[:200]}, not {usable}")
         first = initial(self.mechanism, self._credentials)
         if first is None:
             return f"AUTH {self.mechanism}\r\n"

@@ -208,7 +208,8 @@ def test_what_is_ours_to_mend(relaying, given, closed, words):
     ("event", "words"),
     [
         (settled(530, "5.7.0 Authentication required"), "wants a sign-in: 530 5.7.0"),
-        (settled(530, "5.7.0 Must issue a STARTTLS command first", Stage.RCPT), "wants a sign-in"),
+        (settled(530, "5.7.0 Must issue a STARTTLS command first", Stage.RCPT), "wants TLS first"),
+        (settled(538, "5.7.11 Encryption required for requested authentication mechanism"), "set relay.tls to"),
         (settled(550, "5.1.8 sender not known"), "takes no mail from us: 550 5.1.8"),
         (settled(554, "5.7.1 <a@b.example>: Relay access denied", Stage.RCPT), "takes no mail from us: 554"),
         (settled(454, "4.7.1 <a@b.example>: Relay access denied", Stage.RCPT), "takes no mail from us: 454"),
@@ -357,6 +358,19 @@ def test_a_bad_certificate_pauses_once_the_last_address_has_shown_one(through):
     assert one.attempts() == []
     one.farm.obliging()
     one.until(lambda: run.complete)
+
+
+def test_an_address_that_does_not_answer_hides_no_bad_certificate(through):
+    """As `localhost` has it: the server listens at 127.0.0.1, and nothing does at ::1."""
+    site = Site("relay r 587", (MxHost(0, "relay.example", (A,)), MxHost(1, "relay.example", (B,))), "relay", "relay")
+    one = through(site)
+    one.campaign({"a.example": 3})
+    one.start()
+    one.until(lambda: one.farm.made)
+    one.farm.made[0].close(Stage.STARTTLS, None, "certificate verify failed", Category.TLS, tls_failed=True)
+    one.farm.made[1].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
+    assert "certificate verify failed; nothing was sent" in one.pause.fault
+    assert one.attempts() == []
 
 
 def test_a_relay_that_is_down_is_an_outage_of_its_site(through):

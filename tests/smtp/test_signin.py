@@ -44,11 +44,11 @@ def test_one_that_is_too_long_for_a_command_waits_for_the_challenge():
         ((), {"secure": True, "in_clear": False}, "offers no AUTH under TLS, and a user name is set"),
         ((), {"secure": False, "in_clear": True}, "offers no AUTH, and a user name is set"),
         (ALL, {"secure": False, "in_clear": False}, "is not spoken to under TLS, so the sign-in was not tried"),
-        (("GSSAPI",), {"secure": True, "in_clear": False}, "offers AUTH GSSAPI, not any that we know"),
+        (("GSSAPI",), {"secure": True, "in_clear": False}, "offers AUTH GSSAPI, not one that can be used"),
         (
             ("PLAIN",),
             {"secure": False, "in_clear": True},
-            "offers AUTH PLAIN, not any that we know; without TLS only CRAM-MD5 and SCRAM-SHA-256 are used",
+            "offers AUTH PLAIN, not one that hides the password; without TLS PLAIN and LOGIN do not",
         ),
     ],
 )

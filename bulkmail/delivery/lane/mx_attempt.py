@@ -91,7 +91,7 @@ class MxAttempt(NothingSent):
         self._in_clear = False
         self._connection: LiveConnection | None = None
         self._last: Outcome | None = None
-        self._closed: Closed | None = None  # how the last connection ended
+        self._fault = ""  # what the operator has to mend at the relay, as the first address showed it
         self._renewed = False
         self._stopped = False
 
@@ -169,11 +169,9 @@ class MxAttempt(NothingSent):
         self._relay.pause_for(text)
 
     def _exhausted(self) -> None:
-        relay = self._relay
-        fault = relay.fault_of(self._closed) if relay is not None and self._closed is not None else ""
-        if fault:
-            self._relay_fault(fault)
-        if fault or self._passed_over:
+        if self._fault:
+            self._relay_fault(self._fault)
+        if self._fault or self._passed_over:
             self._owner.attempt_abandoned(self)
         else:
             self._owner.attempt_failed(self, self._last or _NO_ADDRESS)
@@ -217,10 +215,11 @@ class MxAttempt(NothingSent):
         if self._stopped:
             self._owner.attempt_abandoned(self)
             return
-        self._closed = closed
         if closed.own_fault:
             self._own_fault(closed)
             return
+        if self._relay is not None and not self._fault:
+            self._fault = self._relay.fault_of(closed)
         self._last = closed.outcome(peer)
         if closed.stage is Stage.STARTTLS and conn.resuming:
             self._try()  # the session that was offered may be at fault; it is forgotten: once more without

@@ -111,7 +111,8 @@ class RelayCheck(NothingSent):
         elif self._stops:
             self._stops.popleft()
             self._last = closed.reason
-            self._fault = self._relaying.fault_of(closed)
+            # one that does not answer says less than one whose certificate is for another name
+            self._fault = self._fault or self._relaying.fault_of(closed)
             if closed.own_fault:
                 self._stops.clear()
         self._try()

@@ -109,6 +109,14 @@ def test_a_certificate_that_is_not_good_refuses_the_start(scene):
     assert "certificate verify failed; nothing was sent. Check relay.host" in one.fault
 
 
+def test_an_address_that_does_not_answer_hides_no_bad_certificate(scene):
+    """As `localhost` has it: the server listens at 127.0.0.1, and nothing does at ::1."""
+    one = scene()
+    one.conns[0].close(Stage.STARTTLS, None, "certificate verify failed", Category.TLS, tls_failed=True)
+    one.conns[1].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
+    assert "certificate verify failed; nothing was sent. Check relay.host" in one.fault
+
+
 def test_a_relay_that_answers_no_large_hello_is_asked_with_a_small_one(scene):
     one = scene()
     one.conns[0].wants_small_hello = True
