@@ -18,7 +18,16 @@ from bulkmail.mail.address import (
     unseen,
     without_invisible,
 )
-from bulkmail.mail.errors import AddressError, BulkmailError, OwnFault, Problem, Refused, UnitError
+from bulkmail.mail.errors import (
+    AddressError,
+    BulkmailError,
+    OwnFault,
+    Problem,
+    Refused,
+    UnitError,
+    UnknownName,
+    WrongState,
+)
 from bulkmail.mail.identity import message_id, new_key, token
 from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again
@@ -45,6 +54,8 @@ __all__ = [
     "Stage",
     "Status",
     "UnitError",
+    "UnknownName",
+    "WrongState",
     "address_in",
     "can_be_tried_again",
     "complete_lines",

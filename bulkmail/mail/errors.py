@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 class BulkmailError(Exception):
@@ -58,3 +59,21 @@ class Refused(BulkmailError):
 
 class OwnFault(BulkmailError):
     """A fault on our side (disk, resolver, database, port 25): sending pauses, no recipient is charged."""
+
+
+class UnknownName(BulkmailError):
+    """There is no such thing; ``known`` are the names there are, and the nearest of them is told."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        near = get_close_matches(name, self.known, 1)
+        if near:
+            remedy = f"; the nearest is {near[0]!r}"
+        else:
+            remedy = f"; there is {', '.join(map(repr, sorted(self.known)[:10]))}" if self.known else "; there is none"
+        super().__init__(f"there is no {what} {name!r}{remedy}")
+
+
+class WrongState(BulkmailError):
+    """What was asked for cannot be done with a campaign in its state."""

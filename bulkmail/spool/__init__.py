@@ -54,21 +54,25 @@ holder. Readers are other connections, read-only, so that this process alone wri
 from __future__ import annotations
 
 from bulkmail.spool.address import has_password, public
-from bulkmail.spool.campaigns import ENDED, RUNNING
-from bulkmail.spool.contract import OneOfMany
+from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, RUNNING
 from bulkmail.spool.copying import copy_spool
 from bulkmail.spool.front import Spool
 from bulkmail.spool.intake import ENDED_BY
 from bulkmail.spool.journal import Journal, Journalled, read_journal
-from bulkmail.spool.maintenance import forget_sites
+from bulkmail.spool.maintenance import forget_sites, hold_campaign, lift_hold, remove_campaign, request_cancel
 from bulkmail.spool.opening import open_reader, open_spool
 from bulkmail.spool.place import estimate, free_bytes, in_use
 from bulkmail.spool.postgres.leases import Leases
 from bulkmail.spool.reading import Reading
+from bulkmail.spool.requests import check_held, check_not_ended, check_removable, named
 from bulkmail.spool.rows import (
+    HOLD_KINDS,
     Attempt,
     CampaignRow,
+    CancelRequest,
     Claimed,
+    HeldTime,
+    Hold,
     Recovered,
     Settlement,
     SiteFact,
@@ -77,17 +81,24 @@ from bulkmail.spool.rows import (
     pack,
     recipient_id,
 )
+from bulkmail.spool.shared import OneOfMany
 from bulkmail.spool.sqlite.reader import Reader
 from bulkmail.spool.sqlite.store import SqliteStore
 from bulkmail.spool.stored import fingerprint
 
 __all__ = [
+    "CANCELLED",
+    "CANCELLING",
     "ENDED",
     "ENDED_BY",
+    "HOLD_KINDS",
     "RUNNING",
     "Attempt",
     "CampaignRow",
+    "CancelRequest",
     "Claimed",
+    "HeldTime",
+    "Hold",
     "Journal",
     "Journalled",
     "Leases",
@@ -100,13 +111,19 @@ __all__ = [
     "Spool",
     "SqliteStore",
     "campaign_of",
+    "check_held",
+    "check_not_ended",
+    "check_removable",
     "copy_spool",
     "estimate",
     "fingerprint",
     "forget_sites",
     "free_bytes",
     "has_password",
+    "hold_campaign",
     "in_use",
+    "lift_hold",
+    "named",
     "number_of",
     "open_reader",
     "open_spool",
@@ -114,4 +131,6 @@ __all__ = [
     "public",
     "read_journal",
     "recipient_id",
+    "remove_campaign",
+    "request_cancel",
 ]

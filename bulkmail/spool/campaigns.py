@@ -12,7 +12,8 @@ from bulkmail.spool.stored import restore, store, without_keys
 
 READY = "ready"
 RUNNING = "running"
-ENDED = frozenset({"finished", "cancelled"})
+CANCELLING, CANCELLED, REMOVING = "cancelling", "cancelled", "removing"
+ENDED = frozenset({"finished", CANCELLED})
 _CHUNK = 10_000
 _REMOVED_AT_ONCE = (
     "remove_queues",
@@ -20,6 +21,10 @@ _REMOVED_AT_ONCE = (
     "remove_reading",
     "remove_snapshot",
     "drop_input_files",
+    "remove_holds",
+    "drop_held_times",
+    "remove_cancel_request",
+    "remove_whole_report",
 )
 
 
@@ -136,14 +141,17 @@ class Campaigns:
             if self._tables.keeps_keys and state in ENDED:
                 self._drop_keys(campaign_id)
 
+    def still_claimed(self, campaign_id: int) -> bool:
+        """Return whether rows of a campaign are claimed, by any machine."""
+        with self._db.transaction("begin_reading"):
+            return self._tables.still_claimed(campaign_id)
+
     def remove_campaign(self, campaign_id: int, limit: int = _CHUNK) -> bool:
         """Remove about ``limit`` rows of a campaign; see `contract.CampaignStore.remove_campaign`."""
-        with self._db.transaction("begin_reading"):
-            claimed = self._tables.still_claimed(campaign_id)
-        if claimed:
+        if self.still_claimed(campaign_id):
             raise ValueError(f"campaign {campaign_id} is being sent; stop it first")
         low, high = id_range(campaign_id)
-        self.set_state(campaign_id, "removing", 0.0)
+        self.set_state(campaign_id, REMOVING, 0.0)
         with self._db.transaction():
             self._db.execute("remove_claims", (campaign_id,))
             for query in ("remove_due", "remove_attempts", "remove_outcomes", "remove_recipients"):

@@ -11,16 +11,27 @@ by its recipient id (`rows.recipient_id`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from bulkmail.mail import Problem, Refused
 from bulkmail.shaping import RetrySettings
 from bulkmail.spool.address import public
 from bulkmail.spool.booking import Batch, DueLine, OutcomeLine
 from bulkmail.spool.journal import Journalled
-from bulkmail.spool.rows import CampaignRow, Claimed, ClaimState, InputRow, Recovered, Settlement, SiteFact
+from bulkmail.spool.rows import (
+    CampaignRow,
+    CancelRequest,
+    Claimed,
+    ClaimState,
+    HeldTime,
+    Hold,
+    InputRow,
+    Recovered,
+    Settlement,
+    SiteFact,
+)
 
 MOVED, COPYING = "moved_to", "copy_of"
 """The names in `meta` by which a spool says that it was copied elsewhere, and that it is a copy not yet whole."""
@@ -60,6 +71,9 @@ class Tables(Protocol):
 
     def set_state(self, values: dict[str, Any]) -> None:
         """Write a campaign's state. ``values``: id, state, now, ended (whether it is a last state), exit_status."""
+
+    def tell_states(self) -> None:
+        """Notify the other machines, at the end of the transaction, that what may be sent has changed."""
 
     def still_claimed(self, campaign_id: int) -> bool:
         """Return whether rows of the campaign are claimed."""
@@ -155,7 +169,13 @@ class CampaignStore(Protocol):
         """Take a changed folder for the rows not yet sent (--accept-changes); key and rows stay."""
 
     def set_state(self, campaign_id: int, state: str, now: float, *, exit_status: int | None = None) -> None:
-        """Change the state; started_at and ended_at follow. Only rows of a campaign that is "running" are claimed."""
+        """Change the state; started_at and ended_at follow. Only rows of a campaign that is "running" are claimed.
+
+        One that is "cancelling" becomes "cancelled" and nothing else; any other state is passed over.
+        """
+
+    def still_claimed(self, campaign_id: int) -> bool:
+        """Return whether rows of a campaign are claimed, by any machine."""
 
     def remove_campaign(self, campaign_id: int, limit: int = 10_000) -> bool:
         """Remove about ``limit`` rows of a campaign; True when nothing of it is left. Call until it is.
@@ -171,6 +191,44 @@ class CampaignStore(Protocol):
 
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """Return ``{(provider, status, category): count}``; all rows read so far, pending ones included."""
+
+
+class HoldStore(Protocol):
+    """What keeps campaigns from being sent, and requests for their end. What is written here every process obeys."""
+
+    def hold(self, hold: Hold) -> None:
+        """Keep a campaign from being claimed; with a provider it is for the processes that send to see to that.
+
+        A hold of that kind at that provider gets the new reason, ``who`` and ``until``; its ``since`` stays. Raises
+        LookupError where there is no such campaign.
+        """
+
+    def lift(self, campaign_id: int, kind: str, provider: str, now: float) -> bool:
+        """Release a hold at ``now``; return whether there was one."""
+
+    def lift_due(self, now: float) -> list[Hold]:
+        """Release the holds whose ``until`` has come, as of that time; return them."""
+
+    def holds(self) -> list[Hold]:
+        """Return the holds of all campaigns, by campaign, provider and kind."""
+
+    def held_times(self, campaign_id: int) -> list[HeldTime]:
+        """Return when the campaign was held by holds that are over; their sum is not counted by any retry clock."""
+
+    def request_cancel(self, request: CancelRequest) -> bool:
+        """Set a campaign that has not ended to "cancelling", for good; return whether it was not before.
+
+        From then on none of its rows is claimed. Raises LookupError where there is no such campaign.
+        """
+
+    def cancel_requests(self) -> list[CancelRequest]:
+        """Return the requests of all campaigns in the spool, also of those that were cancelled."""
+
+    def report_is_whole(self, campaign_id: int) -> None:
+        """Record that the last report of an ended campaign was written to its end."""
+
+    def has_whole_report(self, campaign_id: int) -> bool:
+        """Return whether that was recorded."""
 
 
 class IntakeStore(Protocol):
@@ -241,7 +299,10 @@ class OutcomeStore(Protocol):
         """Give claimed rows back without a charge: due at ``next_at``, with their Date, their attempts unchanged."""
 
     def cancel_rows(self, campaign_id: int, limit: int, now: float) -> int:
-        """End up to ``limit`` unclaimed rows of a campaign as cancelled. Returns how many; 0: none is left."""
+        """End up to ``limit`` unclaimed rows of a campaign: `cancelled`, or `unknown` where a copy may have arrived.
+
+        Returns how many; 0: none is left.
+        """
 
 
 class SiteStore(Protocol):
@@ -254,7 +315,7 @@ class SiteStore(Protocol):
         """Write facts, each in place of an earlier one, and remove the ``forgotten`` (site, fact)."""
 
 
-class Store(CampaignStore, IntakeStore, ClaimStore, OutcomeStore, SiteStore, Protocol):
+class Store(CampaignStore, HoldStore, IntakeStore, ClaimStore, OutcomeStore, SiteStore, Protocol):
     """The durable state. One thread."""
 
     def recover(self, journalled: Journalled, boot: str, retry: RetrySettings, now: float) -> Recovered:
@@ -267,78 +328,6 @@ class Store(CampaignStore, IntakeStore, ClaimStore, OutcomeStore, SiteStore, Pro
 
     def close(self) -> None:
         """Close the database. Rows still claimed are found by the next `recover`."""
-
-
-class Taken(NamedTuple):
-    """What `SharedStore.take_leases` got: key -> number of a share -> whether it was never held before.
-
-    ``otherwise``: key -> the number of shares into which a machine with other settings has divided it, and its name.
-    """
-
-    shares: dict[str, dict[int, bool]]
-    otherwise: dict[str, tuple[int, str]]
-
-
-class SharedStore(Protocol):
-    """What a store that several machines share has beside the contract of all stores."""
-
-    @property
-    def epoch(self) -> int:
-        """The number of this incarnation of the machine's process."""
-
-    @property
-    def shown(self) -> str:
-        """The database's address without its password, for messages."""
-
-    @property
-    def unsure(self) -> str:
-        """Why it is not known whether the last transaction was committed; "" when it is."""
-
-    def give_up(self) -> None:
-        """Wait no longer for a server to say whether a transaction was committed. For any thread."""
-
-    def take_leases(
-        self,
-        wanted: Mapping[str, tuple[int, int]],
-        together: Iterable[Collection[str]] = (),
-        held: Collection[str] = (),
-    ) -> Taken:
-        """Take what is free of ``wanted``: key -> how many of its shares, of how many.
-
-        Keys that are wanted ``together`` are of no use alone: those that are not ``held`` already are left to others
-        where one of them is not to be had. Raises OwnFault when this incarnation was declared over.
-        """
-
-    def let_shares_go(self, shares: Iterable[tuple[str, int]]) -> None:
-        """Free these (key, number), and notify the other machines."""
-
-    def lease_holder(self, key: str) -> str:
-        """Return the name of the machine that holds it; "" when none does."""
-
-    def recover_others(self, retry: RetrySettings, now: float) -> Recovered:
-        """Take over the claims of machines that ended and did not return within ``retry.unknown_after`` seconds."""
-
-    def site_facts_of(self, sites: list[str], now: float) -> list[SiteFact]:
-        """Return what is known of these sites and has not expired."""
-
-    def rest(self, queue_ids: Iterable[int]) -> None:
-        """Record that the sites of these queues cannot be used: their rows have had their turn in the first round."""
-
-    def first_round_over(self, campaign_id: int, now: float) -> bool:
-        """Return whether every stored row was tried, by any machine, or has a site that cannot be used."""
-
-
-class OneOfMany(NamedTuple):
-    """What a machine needs beside a shared spool's address.
-
-    ``folder``: its own, for its journal and its identity. ``name``: what the others call it. ``lease``: the seconds
-    after which they go on without it when it is not heard of. ``monotonic``: a clock in seconds.
-    """
-
-    folder: str
-    name: str
-    lease: float
-    monotonic: Callable[[], float]
 
 
 def refused(address: str, message: str) -> Refused:

@@ -46,6 +46,10 @@ _LARGE = (  # table, key, its other columns, rows a page
 _SMALL = (
     ("input_file", "campaign_id, no, name, columns"),
     ("site_facts", "site, fact, value, learned_at, expires_at"),
+    ("hold", "campaign_id, provider, kind, reason, who, since, until"),
+    ("held_time", "campaign_id, provider, began, ended"),
+    ("cancel_request", "campaign_id, reason, who, since"),
+    ("whole_report", "campaign_id"),
 )
 
 

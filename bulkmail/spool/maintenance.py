@@ -1,13 +1,33 @@
-"""Changes of a spool that is not being sent from, for the command line."""
+"""Changes of a spool that is not being sent from, for the command line.
+
+A folder's spool is locked meanwhile, and refused while a process has it in use. A shared one is changed at any time:
+its machines are notified, and obey.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from bulkmail.spool.address import is_shared, postgres
-from bulkmail.spool.contract import refused
+from bulkmail.spool.booking import Booking
+from bulkmail.spool.campaigns import Campaigns
+from bulkmail.spool.contract import Statements, Tables, check_whole, refused
+from bulkmail.spool.holds import Holds
 from bulkmail.spool.place import Lock
-from bulkmail.spool.sqlite.database import DATABASE, open_database
+from bulkmail.spool.requests import check_held, check_not_ended, check_removable, named
+from bulkmail.spool.rows import CancelRequest, Hold
+from bulkmail.spool.sqlite.database import DATABASE, Database, open_database
+from bulkmail.spool.sqlite.tables import SqliteTables
+
+
+class Unsent(Campaigns, Holds):
+    """The campaigns of a spool, and what holds them, for a process that sends nothing."""
+
+    def __init__(self, database: Statements, tables: Tables) -> None:
+        self._db = database
+        self._tables = tables
 
 
 def forget_sites(address: str, site: str | None) -> int:
@@ -19,6 +39,75 @@ def forget_sites(address: str, site: str | None) -> int:
     if is_shared(address):
         count: int = postgres("sites").forget_sites(address, site)
         return count
+    with _locked(address) as database, database.transaction():
+        if site is None:
+            return database.execute("forget_sites").rowcount
+        return database.execute("forget_site", (site,)).rowcount
+
+
+def hold_campaign(
+    address: str,
+    name: str,
+    *,
+    now: float,
+    kind: str = "paused",
+    provider: str = "",
+    until: float | None = None,
+    reason: str = "",
+    who: str = "",
+) -> None:
+    """Hold a campaign from ``now`` (epoch seconds) on; see `rows.Hold`. Raises UnknownName, WrongState, Refused."""
+    with _unsent(address) as spool:
+        row = named(spool.campaigns(), name)
+        check_not_ended(row, kind)
+        spool.hold(Hold(row.id, kind, reason, now, provider, who, until))
+
+
+def lift_hold(address: str, name: str, *, now: float, kind: str = "paused", provider: str = "") -> None:
+    """Release what `hold_campaign` holds. Raises UnknownName, WrongState, Refused."""
+    with _unsent(address) as spool:
+        row = named(spool.campaigns(), name)
+        spool.lift_due(now)
+        check_held(row, spool.holds(), kind, provider)
+        spool.lift(row.id, kind, provider, now)
+
+
+def request_cancel(address: str, name: str, *, now: float, reason: str = "", who: str = "") -> None:
+    """Ask for the end of a campaign, for good. The next process that opens it settles its rows and writes its report.
+
+    Raises UnknownName, WrongState, Refused.
+    """
+    with _unsent(address) as spool:
+        row = named(spool.campaigns(), name)
+        check_not_ended(row, "cancelled")
+        spool.request_cancel(CancelRequest(row.id, reason, who, now))
+
+
+def remove_campaign(address: str, name: str, progress: Callable[[], None] = lambda: None) -> None:
+    """Remove a campaign that has ended from the spool, some thousand rows at a time; ``progress()`` after each.
+
+    Its report stays. What breaks it off, the next call goes on with. Raises UnknownName, WrongState, Refused.
+    """
+    with _unsent(address) as spool:
+        row = named(spool.campaigns(), name)
+        check_removable(row, whole_report=spool.has_whole_report(row.id))
+        while not spool.remove_campaign(row.id):
+            progress()
+
+
+@contextmanager
+def _unsent(address: str) -> Iterator[Unsent]:
+    if is_shared(address):
+        with postgres("unsent").opened(address) as (database, tables):
+            yield Unsent(database, tables)
+        return
+    with _locked(address) as database:
+        check_whole(database, address)
+        yield Unsent(database, SqliteTables(database, Booking()))
+
+
+@contextmanager
+def _locked(address: str) -> Iterator[Database]:
     path = os.path.join(address, DATABASE)
     if not os.path.exists(path):
         raise refused(path, "is not there; nothing was ever sent from this spool")
@@ -26,10 +115,7 @@ def forget_sites(address: str, site: str | None) -> int:
     try:
         database = open_database(path)
         try:
-            with database.transaction():
-                if site is None:
-                    return database.execute("forget_sites").rowcount
-                return database.execute("forget_site", (site,)).rowcount
+            yield database
         finally:
             database.close()
     finally:

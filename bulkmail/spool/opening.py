@@ -14,13 +14,14 @@ from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.shaping import RetrySettings
 from bulkmail.spool.address import is_shared, postgres
-from bulkmail.spool.contract import OneOfMany, Store, check_whole, refused
+from bulkmail.spool.contract import Store, check_whole, refused
 from bulkmail.spool.front import Spool
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.place import Lock, boot_id, prepare
 from bulkmail.spool.postgres.leases import Leases
 from bulkmail.spool.reading import Reading
 from bulkmail.spool.rows import Recovered
+from bulkmail.spool.shared import OneOfMany
 from bulkmail.spool.sqlite.database import DATABASE
 from bulkmail.spool.sqlite.reader import Reader
 from bulkmail.spool.sqlite.store import SqliteStore

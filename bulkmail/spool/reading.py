@@ -10,7 +10,8 @@ import json
 from bulkmail.mail import AttemptRow, RecipientRow
 from bulkmail.spool.campaigns import campaign_row
 from bulkmail.spool.contract import Statements
-from bulkmail.spool.rows import CampaignRow, SiteFact, id_range, recipient_id
+from bulkmail.spool.holds import read_cancel_requests, read_holds
+from bulkmail.spool.rows import CampaignRow, CancelRequest, Hold, SiteFact, id_range, recipient_id
 from bulkmail.spool.sites import KNOWS_SITES, read_site_facts
 
 
@@ -19,6 +20,7 @@ class Reading:
 
     _db: Statements
     _version: int
+    _knows_holds: int  # the version of a spool from which on it has the table
 
     def close(self) -> None:
         """Close the connection."""
@@ -66,6 +68,20 @@ class Reading:
         with self._db.transaction("begin_reading"):
             found: list[tuple[str, int, int, int]] = self._db.execute("domains", (campaign_id, limit)).fetchall()
         return found
+
+    def holds(self) -> list[Hold]:
+        """Return the holds of all campaigns, by campaign, provider and kind."""
+        if self._version < self._knows_holds:
+            return []
+        with self._db.transaction("begin_reading"):
+            return read_holds(self._db)
+
+    def cancel_requests(self) -> list[CancelRequest]:
+        """Return who asked for the end of campaigns, also of those that were cancelled."""
+        if self._version < self._knows_holds:
+            return []
+        with self._db.transaction("begin_reading"):
+            return read_cancel_requests(self._db)
 
     def site_facts(self, now: float) -> list[SiteFact]:
         """Return what is known of sites and has not expired at ``now``, the newest first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import marshal
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bulkmail.mail import Status
@@ -62,6 +63,67 @@ class SiteFact(NamedTuple):
     value: float
     learned_at: float
     expires_at: float
+
+
+class Hold(NamedTuple):
+    """Why nothing of a campaign is sent to a provider ("": to any), until it is released.
+
+    ``kind``: one of `HOLD_KINDS`; a campaign has at most one hold of each kind at each provider. ``reason`` is a
+    sentence for people, ``who`` a name. ``since`` and ``until`` are epoch seconds; None: until it is released.
+    """
+
+    campaign_id: int
+    kind: str
+    reason: str
+    since: float
+    provider: str = ""
+    who: str = ""
+    until: float | None = None
+
+    @property
+    def words(self) -> str:
+        """Say it in a line: ``paused at google by ann until 2026-12-01T18:00:00Z: the list is wrong``."""
+        if self.kind == "fault":
+            return self.reason
+        words = _SHORT[self.kind]
+        words += f" at {self.provider}" if self.provider else ""
+        words += f" by {self.who}" if self.who else ""
+        if self.until is not None:
+            words += f" until {datetime.fromtimestamp(self.until, UTC).isoformat(timespec='seconds')[:-6]}Z"
+        return f"{words}: {self.reason}" if self.reason else words
+
+
+_SHORT = {
+    "paused": "paused",
+    "rule": "stopped by a rule",
+    "approval": "waiting for approval",
+    "schedule": "waiting for its schedule",
+}
+HOLD_KINDS = {
+    "paused": "a person has paused it",
+    "rule": "a rule has stopped it",
+    "approval": "it waits to be approved",
+    "schedule": "its schedule lets nothing be sent now",
+    "fault": "its messages cannot be composed; released when the campaign is started anew",
+}
+"""The kinds of holds, each with its meaning. They are independent: what one releases, another may still hold."""
+
+
+class HeldTime(NamedTuple):
+    """From when to when a hold at ``provider`` ("": any) lasted that is over, in epoch seconds."""
+
+    provider: str
+    began: float
+    ended: float
+
+
+class CancelRequest(NamedTuple):
+    """Who asked when, in epoch seconds, for the end of a campaign, and why: a sentence, or ""."""
+
+    campaign_id: int
+    reason: str
+    who: str
+    since: float
 
 
 class Claimed(NamedTuple):

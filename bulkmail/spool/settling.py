@@ -38,7 +38,7 @@ class Settling:
         return self.settle((), [(row if isinstance(row, int) else row.id, next_at) for row in rows])
 
     def cancel_rows(self, campaign_id: int, limit: int, now: float) -> int:
-        """End up to ``limit`` unclaimed rows of a campaign as cancelled. Returns how many; 0: none is left."""
+        """End up to ``limit`` unclaimed rows of a campaign; see `contract.OutcomeStore.cancel_rows`."""
         low, high = id_range(campaign_id)
         batch = Batch()
         rows: dict[int, ClaimState] = {}
@@ -53,7 +53,8 @@ class Settling:
                 for identity, queue_id in self._db.execute("all_held_back", (low, high, room)).fetchall():
                     rows[identity] = ClaimState.new(0, -queue_id, 0.0)
             for identity, known in rows.items():
-                ended = Settlement(identity, known.queue_id, "cancelled", provider=known.provider, completed_at=now)
+                status, category = ("unknown", known.category) if known.doubt else ("cancelled", "")
+                ended = Settlement(identity, known.queue_id, status, category, known.provider, completed_at=now)
                 book(batch, ended, known)
             self._tables.write(batch)
             self._tables.set_next_at(due_queues)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from bulkmail.mail import Problem, Refused
+from bulkmail.mail import Problem, Refused, UnknownName
 
 
 def test_a_problem_says_where() -> None:
@@ -19,3 +19,13 @@ def test_a_problem_is_one_line_that_can_be_printed() -> None:
     problem = Problem("a\x1b[2J.csv", 1, 2, "the name \u202ea\x07\u009b\n`\ud800` Gr\u00fc\u00dfe is no name")
     assert str(problem) == (r"a\x1b[2J.csv:1:2: the name \u202ea\x07\x9b\n`\ud800` Grüße is no name")
     assert str(Refused([problem])).count("\n") == 0
+
+
+def test_of_an_unknown_name_the_nearest_is_told() -> None:
+    assert str(UnknownName("campaign", "sprng", ["spring", "autumn"])) == (
+        "there is no campaign 'sprng'; the nearest is 'spring'"
+    )
+    assert str(UnknownName("campaign", "x", ["spring", "autumn"])) == (
+        "there is no campaign 'x'; there is 'autumn', 'spring'"
+    )
+    assert str(UnknownName("campaign", "x", [])) == "there is no campaign 'x'; there is none"

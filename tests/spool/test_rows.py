@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from bulkmail.mail import Status
 from bulkmail.spool.rows import (
+    HOLD_KINDS,
     Attempt,
     Claimed,
+    Hold,
     Recovered,
     Settlement,
     campaign_of,
@@ -70,3 +72,11 @@ def test_what_a_start_found_is_told_in_words():
     assert str(Recovered(replied=1_200, returned=3)) == (
         "claimed rows: 1,200 settled from the journal, 3 that were not sent"
     )
+
+
+def test_a_hold_says_what_it_is() -> None:
+    hold = Hold(1, "paused", "the list is wrong", 0.0, "google", "ann", 1_796_148_000.0)
+    assert hold.words == "paused at google by ann until 2026-12-01T18:00:00Z: the list is wrong"
+    assert Hold(1, "rule", "", 0.0).words == "stopped by a rule"
+    assert Hold(1, "fault", "the template does not come to an end", 0.0).words == "the template does not come to an end"
+    assert {Hold(1, kind, "why", 0.0).words.rpartition("why")[1] for kind in HOLD_KINDS} == {"why"}

@@ -45,7 +45,7 @@ def test_the_keys_of_an_older_file_are_taken_out_of_it(tmp_path, raw):
     assert store.database.execute("meta", (TO_SCRUB,)).fetchone() is None
     store.close()
     left = [name for name in os.listdir(tmp_path) if PEM[:60] in (tmp_path / name).read_bytes()]
-    assert left == ["spool.sqlite3.before-4"], "the way back, of which the docs say that it is to be removed"
+    assert left == ["spool.sqlite3.before-5"], "the way back, of which the docs say that it is to be removed"
 
 
 def test_what_is_broken_off_is_done_at_the_next_start(tmp_path, raw, monkeypatch):

@@ -47,7 +47,7 @@ class PostgresClaims:
         """Return when the next waiting row is due; see `contract.ClaimStore.next_due`."""
         with self._db.transaction("begin_reading"):
             if campaign_id is None:
-                campaigns = [row[0] for row in self._db.execute("campaign_ids_in_state", ("running",))]
+                campaigns = [row[0] for row in self._db.execute("sending_campaigns")]
             else:
                 campaigns = [campaign_id]
             times = [(self._db.execute("next_due", (campaign,)).fetchone() or (None,))[0] for campaign in campaigns]
@@ -92,13 +92,13 @@ class PostgresClaims:
 
     @repeated
     def rest(self, queue_ids: Iterable[int]) -> None:
-        """Record that the sites of these queues cannot be used; see `contract.SharedStore.rest`."""
+        """Record that the sites of these queues cannot be used; see `shared.SharedStore.rest`."""
         with self._db.transaction():
             self._db.execute("rest_queues", (list(queue_ids),))
 
     @repeated
     def first_round_over(self, campaign_id: int, now: float) -> bool:
-        """Return whether every stored row had its turn; see `contract.SharedStore.first_round_over`."""
+        """Return whether every stored row had its turn; see `shared.SharedStore.first_round_over`."""
         low, high = id_range(campaign_id)
         with self._db.transaction("begin_reading"):
             values = {"campaign": campaign_id, "low": low, "high": high, "now": float(now)}

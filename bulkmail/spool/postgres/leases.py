@@ -6,7 +6,7 @@ and how many of the shares, each machine computes for itself with the same resul
 alive), so when one comes or goes only its part moves. The computed share is a target; what a machine may use is what
 the rows in the database say. Which of the shares a machine has does not matter, so it takes any that are free.
 
-This module needs no psycopg: it knows the store by `contract.SharedStore`.
+This module needs no psycopg: it knows the store by `shared.SharedStore`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from twisted.python.failure import Failure
 
 from bulkmail.mail import OwnFault
 from bulkmail.shaping import RetrySettings
-from bulkmail.spool.contract import SharedStore, Taken
 from bulkmail.spool.rows import SiteFact
+from bulkmail.spool.shared import SharedStore, Taken
 from bulkmail.spool.writer import Reactor, Writer
 
 _log = Logger("bulkmail")
@@ -167,7 +167,7 @@ class Leases:
         return self._writer.call(partial(self._store.lease_holder, key))
 
     def recover_others(self, retry: RetrySettings, now: float) -> Deferred[Any]:
-        """Take over the claims of machines that ended; see `contract.SharedStore.recover_others`."""
+        """Take over the claims of machines that ended; see `shared.SharedStore.recover_others`."""
         return self._writer.call(partial(self._store.recover_others, retry, now))
 
     def site_facts(self, sites: list[str], now: float) -> Deferred[list[SiteFact]]:
@@ -175,11 +175,11 @@ class Leases:
         return self._writer.call(partial(self._store.site_facts_of, sites, now))
 
     def rest(self, queue_ids: Iterable[int]) -> Deferred[None]:
-        """Record that the sites of these queues cannot be used; see `contract.SharedStore.rest`."""
+        """Record that the sites of these queues cannot be used; see `shared.SharedStore.rest`."""
         return self._writer.call(partial(self._store.rest, list(queue_ids)))
 
     def first_round_over(self, campaign_id: int, now: float) -> Deferred[bool]:
-        """Fires with whether every stored row had its turn; see `contract.SharedStore.first_round_over`."""
+        """Fires with whether every stored row had its turn; see `shared.SharedStore.first_round_over`."""
         return self._writer.call(partial(self._store.first_round_over, campaign_id, now))
 
     def beat(self, beat: HeartbeatResult) -> None:

@@ -13,11 +13,12 @@ from functools import partial
 from uuid import uuid4
 
 from bulkmail.mail import OwnFault
-from bulkmail.spool.contract import OneOfMany, Store, check_whole
+from bulkmail.spool.contract import Store, check_whole
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.postgres.heartbeat import Heartbeat
 from bulkmail.spool.postgres.leases import Leases
 from bulkmail.spool.postgres.store import PostgresStore, check_not_elsewhere
+from bulkmail.spool.shared import OneOfMany
 from bulkmail.spool.writer import Reactor, Writer
 
 IDENTITY = "machine-id"

@@ -11,6 +11,8 @@ from bulkmail.spool.reading import Reading
 class PostgresReader(Reading):
     """What a database holds. Raises Refused when there is no spool to read, OwnFault when it cannot be read later."""
 
+    _knows_holds = 7
+
     def __init__(self, dsn: str) -> None:
         database = PostgresDatabase(dsn)
         try:

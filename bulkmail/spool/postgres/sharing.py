@@ -1,12 +1,12 @@
-"""Leases, and facts of sites, of the machines that share a spool; see `contract.SharedStore`."""
+"""Leases, and facts of sites, of the machines that share a spool; see `shared.SharedStore`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from bulkmail.spool.contract import Taken
 from bulkmail.spool.postgres.database import ROWS, PostgresDatabase, repeated
 from bulkmail.spool.rows import SiteFact
+from bulkmail.spool.shared import Taken
 
 
 class PostgresSharing:
@@ -45,7 +45,7 @@ class PostgresSharing:
         together: Iterable[Collection[str]] = (),
         held: Collection[str] = (),
     ) -> Taken:
-        """Take what is free of ``wanted``; see `contract.SharedStore.take_leases`."""
+        """Take what is free of ``wanted``; see `shared.SharedStore.take_leases`."""
         keys, most, shares = list(wanted), [want for want, _ in wanted.values()], [of for _, of in wanted.values()]
         values = {"epoch": self._db.epoch, "keys": keys, "most": most, "shares": shares}
         taken = Taken({}, {})

@@ -22,6 +22,7 @@ from bulkmail.mail import OwnFault
 from bulkmail.shaping import RetrySettings
 from bulkmail.spool.booking import Booking
 from bulkmail.spool.campaigns import Campaigns
+from bulkmail.spool.holds import Holds
 from bulkmail.spool.intake import Intake
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.postgres.claims import PostgresClaims
@@ -34,8 +35,8 @@ from bulkmail.spool.settling import Settling
 from bulkmail.spool.sites import Sites
 
 
-class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Intake, Settling, Sites):
-    """The durable state in PostgreSQL; see `contract.Store` and `contract.SharedStore`. For one thread.
+class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, Settling, Sites):
+    """The durable state in PostgreSQL; see `contract.Store` and `shared.SharedStore`. For one thread.
 
     Raises Refused when the database cannot be used. ``on_unsure``: called, in this thread, with the reason why it is
     not known yet whether a commit was carried out.
@@ -75,7 +76,17 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Intake, Settling
     import_state = repeated(Campaigns.import_state)
     update_content = repeated(Campaigns.update_content)
     set_state = repeated(Campaigns.set_state)
+    still_claimed = repeated(Campaigns.still_claimed)
     remove_campaign = repeated(Campaigns.remove_campaign)
+    hold = repeated(Holds.hold)
+    lift = repeated(Holds.lift)
+    lift_due = repeated(Holds.lift_due)
+    holds = repeated(Holds.holds)
+    held_times = repeated(Holds.held_times)
+    request_cancel = repeated(Holds.request_cancel)
+    cancel_requests = repeated(Holds.cancel_requests)
+    report_is_whole = repeated(Holds.report_is_whole)
+    has_whole_report = repeated(Holds.has_whole_report)
     totals = repeated(Campaigns.totals)
     attempts_after = repeated(Campaigns.attempts_after)
     save_report_position = repeated(Campaigns.save_report_position)
@@ -154,7 +165,7 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Intake, Settling
                 )
 
     def recover_others(self, retry: RetrySettings, now: float) -> Recovered:
-        """Take over the claims of machines that ended; see `contract.SharedStore.recover_others`."""
+        """Take over the claims of machines that ended; see `shared.SharedStore.recover_others`."""
         with self._db.transaction("begin_reading"):
             ended = self._db.execute("recoverable", (retry.unknown_after,)).fetchall()
         summary = Recovered()

@@ -42,6 +42,10 @@ class PostgresTables:
         self._db.execute("set_state", {**values, "now": float(values["now"])})
         if values["state"] == RUNNING:
             self._db.execute("wake_queues", (values["id"],))
+        self.tell_states()
+
+    def tell_states(self) -> None:
+        """Notify all machines that what may be sent has changed, once the transaction is committed."""
         self._db.notify(STATES)
 
     def still_claimed(self, campaign_id: int) -> bool:

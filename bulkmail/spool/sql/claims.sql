@@ -11,9 +11,10 @@ ORDER BY next_at, id LIMIT ?
 SELECT min(next_at) FROM queue WHERE campaign_id = ? AND next_at IS NOT NULL
 
 -- name: running_queue
--- no row: its campaign is not running
+-- no row: its campaign is not running, or is held as a whole
 SELECT q.campaign_id, q.cursor, q.has_new, q.next_at
-FROM queue q JOIN campaign c ON c.id = q.campaign_id AND c.state = 'running' WHERE q.id = ?
+FROM queue q JOIN campaign c ON c.id = q.campaign_id AND c.state = 'running'
+WHERE q.id = ? AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_id = q.campaign_id AND h.provider = '')
 
 -- name: cursor
 SELECT cursor FROM queue WHERE id = ?

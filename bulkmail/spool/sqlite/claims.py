@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.spool.booking import Booking
-from bulkmail.spool.campaigns import RUNNING
 from bulkmail.spool.rows import Claimed, ClaimState
 from bulkmail.spool.sqlite.database import Database
 from bulkmail.spool.sqlite.tables import new_rows
@@ -88,7 +87,7 @@ class SqliteClaims:
         return answer
 
     def _running(self) -> list[int]:
-        return [row[0] for row in self._db.execute("campaign_ids_in_state", (RUNNING,))]
+        return [row[0] for row in self._db.execute("sending_campaigns")]
 
     def _claim_due(
         self, campaign_id: int, queue_id: int, room: int, now: float, claimed: dict[int, ClaimState]

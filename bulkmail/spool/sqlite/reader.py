@@ -20,6 +20,8 @@ class Reader(Reading):
     Raises Refused when there is no spool to read, OwnFault when it cannot be read later.
     """
 
+    _knows_holds = 5
+
     def __init__(self, path: str) -> None:
         file = os.path.join(path, DATABASE) if os.path.isdir(path) else path
         if not os.path.exists(file):

@@ -11,6 +11,7 @@ from bulkmail.shaping import RetrySettings
 from bulkmail.spool.booking import Booking
 from bulkmail.spool.campaigns import Campaigns
 from bulkmail.spool.contract import refused
+from bulkmail.spool.holds import Holds
 from bulkmail.spool.intake import Intake
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import ClaimState, Recovered, campaign_of
@@ -24,7 +25,7 @@ from bulkmail.spool.sqlite.tables import SqliteTables
 _BOOT = "boot"
 
 
-class SqliteStore(SqliteClaims, Campaigns, Intake, Settling, Sites):
+class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites):
     """The durable state in one SQLite file, or in memory; see `contract.Store`. For one thread, the only writer.
 
     Raises Refused when the file cannot be opened.

@@ -35,6 +35,9 @@ class SqliteTables:
         """Write a campaign's state."""
         self._db.execute("set_state", values)
 
+    def tell_states(self) -> None:
+        """Do nothing: there is one process."""
+
     def still_claimed(self, campaign_id: int) -> bool:
         """Return whether rows of the campaign are claimed."""
         return any(campaign_of(identity) == campaign_id for identity in self._booking.claimed)

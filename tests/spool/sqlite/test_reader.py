@@ -10,12 +10,13 @@ from bulkmail.spool import Reader, SqliteStore
 from bulkmail.spool.sqlite.database import MIGRATIONS
 
 
-def test_a_spool_of_the_first_version_is_read_and_knows_no_sites(tmp_path):
+def test_a_spool_of_the_first_version_is_read_and_knows_neither_sites_nor_holds(tmp_path):
     connection = sqlite3.connect(tmp_path / "spool.sqlite3", isolation_level=None)
     connection.executescript(MIGRATIONS[0][1])
     connection.close()
     reader = Reader(str(tmp_path))
     assert (reader.campaigns(), reader.site_facts(0.0)) == ([], [])
+    assert (reader.holds(), reader.cancel_requests()) == ([], [])
     reader.close()
 
 

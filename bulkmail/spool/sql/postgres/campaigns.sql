@@ -15,8 +15,10 @@ SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at
     input_rows, possibly_doubled, report_position
 FROM campaign WHERE name = %s
 
--- name: campaign_ids_in_state
-SELECT id FROM campaign WHERE state = %s ORDER BY id
+-- name: sending_campaigns
+-- those that are running, and that nothing holds as a whole
+SELECT id FROM campaign c
+WHERE state = 'running' AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_id = c.id AND h.provider = '') ORDER BY id
 
 -- name: campaign_states
 SELECT id, state FROM campaign ORDER BY id
@@ -44,11 +46,12 @@ INSERT INTO input_file (campaign_id, no, name, columns) VALUES (%s, %s, %s, %s)
 SELECT no, name, columns FROM input_file WHERE campaign_id = %s ORDER BY no
 
 -- name: set_state
+-- A campaign that is being cancelled goes nowhere else.
 UPDATE campaign SET state = %(state)s::text,
     started_at = CASE WHEN %(state)s::text = 'running' THEN coalesce(started_at, %(now)s) ELSE started_at END,
     ended_at = CASE WHEN %(ended)s THEN %(now)s ELSE NULL END,
     exit_status = %(exit_status)s
-WHERE id = %(id)s
+WHERE id = %(id)s AND (state <> 'cancelling' OR %(state)s::text IN ('cancelled', 'removing'))
 
 -- name: set_report_position
 UPDATE campaign SET report_position = %s WHERE id = %s

@@ -1,13 +1,16 @@
 -- name: backlog
 SELECT q.id, q.campaign_id, q.domain FROM queue q JOIN campaign c ON c.id = q.campaign_id
-WHERE c.state = 'running' AND q.has_new = 1 AND q.id > %s ORDER BY q.id LIMIT %s
+WHERE c.state = 'running' AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_id = c.id AND h.provider = '')
+    AND q.has_new = 1 AND q.id > %s
+ORDER BY q.id LIMIT %s
 
 -- name: campaign_backlog
 SELECT id FROM queue WHERE campaign_id = %s AND has_new = 1 ORDER BY id LIMIT %s
 
 -- name: due_queues
 SELECT q.id, q.campaign_id, q.domain, q.next_at FROM queue q JOIN campaign c ON c.id = q.campaign_id
-WHERE c.state = 'running' AND q.next_at IS NOT NULL AND q.next_at <= %s AND (q.next_at, q.id) > (%s, %s)
+WHERE c.state = 'running' AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_id = c.id AND h.provider = '')
+    AND q.next_at IS NOT NULL AND q.next_at <= %s AND (q.next_at, q.id) > (%s, %s)
 ORDER BY q.next_at, q.id LIMIT %s
 
 -- name: next_due
@@ -18,7 +21,8 @@ SELECT min(next_at) FROM queue WHERE campaign_id = %s AND next_at IS NOT NULL
 -- transaction lasts none is. Where one is, its queues are not to be called dry: that batch's end notifies all machines.
 SELECT c.id, pg_try_advisory_xact_lock_shared(hashtext(current_schema()), c.id::integer)
 FROM campaign c
-WHERE c.state = 'running' AND c.id IN (SELECT q.campaign_id FROM queue q WHERE q.id = ANY(%s))
+WHERE c.state = 'running' AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_id = c.id AND h.provider = '')
+    AND c.id IN (SELECT q.campaign_id FROM queue q WHERE q.id = ANY(%s))
 
 -- name: lock_queues
 SELECT id, campaign_id, cursor, has_new, next_at FROM queue WHERE id = ANY(%s) AND campaign_id = ANY(%s)

@@ -1,0 +1,131 @@
+"""What keeps campaigns from being sent, for how long they were kept, and requests for their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from bulkmail.spool.campaigns import CANCELLING, ENDED, REMOVING
+from bulkmail.spool.contract import Statements, Tables
+from bulkmail.spool.rows import CancelRequest, HeldTime, Hold
+
+_MOST = 100
+
+
+class Holds:
+    """The part of a store that knows holds, the same in every database; see `contract.HoldStore`."""
+
+    _db: Statements
+    _tables: Tables
+
+    def hold(self, hold: Hold) -> None:
+        """Keep a campaign from being claimed; see `contract.HoldStore.hold`."""
+        campaign_id, kind, reason, since, provider, who, until = hold
+        with self._db.transaction():
+            self._state(campaign_id)
+            self._db.execute("set_hold", (campaign_id, provider, kind, reason, who, since, until))
+            self._tables.tell_states()
+
+    def lift(self, campaign_id: int, kind: str, provider: str, now: float) -> bool:
+        """Release a hold at ``now``; see `contract.HoldStore.lift`."""
+        with self._db.transaction():
+            gone = _read(self._db.execute("drop_hold", (campaign_id, provider, kind)).fetchall())
+            self._over([(hold, now) for hold in gone])
+        return bool(gone)
+
+    def lift_due(self, now: float) -> list[Hold]:
+        """Release the holds whose ``until`` has come; see `contract.HoldStore.lift_due`."""
+        with self._db.transaction():
+            gone = _read(self._db.execute("drop_holds_until", (now,)).fetchall())
+            self._over([(hold, hold.until or now) for hold in gone])
+        return gone
+
+    def holds(self) -> list[Hold]:
+        """Return the holds of all campaigns, by campaign, provider and kind."""
+        with self._db.transaction("begin_reading"):
+            return read_holds(self._db)
+
+    def held_times(self, campaign_id: int) -> list[HeldTime]:
+        """Return when the campaign was held by holds that are over."""
+        with self._db.transaction("begin_reading"):
+            return self._held_times(campaign_id)
+
+    def request_cancel(self, request: CancelRequest) -> bool:
+        """Set a campaign that has not ended to "cancelling"; see `contract.HoldStore.request_cancel`."""
+        with self._db.transaction():
+            if self._state(request.campaign_id) in {*ENDED, CANCELLING, REMOVING}:
+                return False
+            self._db.execute("add_cancel_request", request)
+            values = {"state": CANCELLING, "now": request.since, "ended": False, "exit_status": None}
+            self._tables.set_state({**values, "id": request.campaign_id})
+        return True
+
+    def cancel_requests(self) -> list[CancelRequest]:
+        """Return the requests of all campaigns in the spool."""
+        with self._db.transaction("begin_reading"):
+            return read_cancel_requests(self._db)
+
+    def report_is_whole(self, campaign_id: int) -> None:
+        """Record that the last report of an ended campaign was written to its end."""
+        with self._db.transaction():
+            self._db.execute("add_whole_report", (campaign_id,))
+
+    def has_whole_report(self, campaign_id: int) -> bool:
+        """Return whether that was recorded."""
+        with self._db.transaction("begin_reading"):
+            return self._db.execute("whole_report", (campaign_id,)).fetchone() is not None
+
+    def _state(self, campaign_id: int) -> str:
+        """Return a campaign's state, which stays as it is until the transaction ends. Raises LookupError."""
+        row = self._db.execute("campaign_state", (campaign_id,)).fetchone()
+        if row is None:
+            raise LookupError(f"the spool has no campaign {campaign_id}")
+        return str(row[0])
+
+    def _held_times(self, campaign_id: int) -> list[HeldTime]:
+        return [HeldTime(*row[1:]) for row in self._db.execute("held_times", (campaign_id,)).fetchall()]
+
+    def _over(self, gone: Iterable[tuple[Hold, float]]) -> None:
+        """Within the transaction: keep the time of holds that ended, and notify other machines."""
+        for hold, ended in gone:
+            times = [*self._held_times(hold.campaign_id), HeldTime(hold.provider, hold.since, max(hold.since, ended))]
+            self._db.execute("drop_held_times", (hold.campaign_id,))
+            self._db.many("add_held_time", [(hold.campaign_id, *time) for time in joined(times)])
+        self._tables.tell_states()
+
+
+def joined(times: Iterable[HeldTime], most: int = _MOST) -> list[HeldTime]:
+    """Return these times with those of one provider that touch made one, and at most ``most`` for each provider.
+
+    Of more than that the oldest become one, as long as both together, that ends with the younger.
+    """
+    kept: list[HeldTime] = []
+    for provider, some in groupby(sorted(times), attrgetter("provider")):
+        apart: list[HeldTime] = []
+        for one in some:
+            if apart and one.began <= apart[-1].ended:
+                apart[-1] = HeldTime(provider, apart[-1].began, max(apart[-1].ended, one.ended))
+            else:
+                apart.append(one)
+        while len(apart) > most:
+            first, second = apart[:2]
+            apart[:2] = [HeldTime(provider, second.began - (first.ended - first.began), second.ended)]
+        kept += apart
+    return kept
+
+
+def read_holds(database: Statements) -> list[Hold]:
+    """Within a transaction: return the holds of all campaigns."""
+    return _read(database.execute("holds").fetchall())
+
+
+def read_cancel_requests(database: Statements) -> list[CancelRequest]:
+    """Within a transaction: return the requests of all campaigns."""
+    return [CancelRequest(*row) for row in database.execute("cancel_requests").fetchall()]
+
+
+def _read(rows: Iterable[Sequence[Any]]) -> list[Hold]:
+    return [Hold(campaign, kind, reason, since, provider, who, until)
+            for campaign, provider, kind, reason, who, since, until in rows]  # fmt: skip

@@ -1,0 +1,47 @@
+-- name: set_hold
+INSERT INTO hold (campaign_id, provider, kind, reason, who, since, until) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (campaign_id, provider, kind) DO UPDATE SET reason = excluded.reason, who = excluded.who,
+    until = excluded.until
+
+-- name: drop_hold
+DELETE FROM hold WHERE campaign_id = ? AND provider = ? AND kind = ?
+RETURNING campaign_id, provider, kind, reason, who, since, until
+
+-- name: drop_holds_until
+DELETE FROM hold WHERE until <= ? RETURNING campaign_id, provider, kind, reason, who, since, until
+
+-- name: holds
+SELECT campaign_id, provider, kind, reason, who, since, until FROM hold ORDER BY campaign_id, provider, kind
+
+-- name: held_times
+SELECT campaign_id, provider, began, ended FROM held_time WHERE campaign_id = ? ORDER BY provider, began
+
+-- name: drop_held_times
+DELETE FROM held_time WHERE campaign_id = ?
+
+-- name: add_held_time
+INSERT INTO held_time (campaign_id, provider, began, ended) VALUES (?, ?, ?, ?)
+
+-- name: campaign_state
+SELECT state FROM campaign WHERE id = ?
+
+-- name: add_cancel_request
+INSERT INTO cancel_request (campaign_id, reason, who, since) VALUES (?, ?, ?, ?) ON CONFLICT (campaign_id) DO NOTHING
+
+-- name: cancel_requests
+SELECT campaign_id, reason, who, since FROM cancel_request ORDER BY campaign_id
+
+-- name: add_whole_report
+INSERT INTO whole_report (campaign_id) VALUES (?) ON CONFLICT (campaign_id) DO NOTHING
+
+-- name: whole_report
+SELECT 1 FROM whole_report WHERE campaign_id = ?
+
+-- name: remove_holds
+DELETE FROM hold WHERE campaign_id = ?
+
+-- name: remove_cancel_request
+DELETE FROM cancel_request WHERE campaign_id = ?
+
+-- name: remove_whole_report
+DELETE FROM whole_report WHERE campaign_id = ?

@@ -1,0 +1,144 @@
+"""What keeps a campaign from being sent: on every store."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.spool import CANCELLED, CANCELLING, CancelRequest, HeldTime, Hold
+from bulkmail.spool.holds import joined
+
+
+def hold(campaign, kind="paused", provider="", until=None, since=100.0):
+    return Hold(campaign, kind, "the list is wrong", since, provider, "ann", until)
+
+
+def test_of_a_campaign_that_is_held_as_a_whole_no_row_is_claimed(store, kit):
+    held = kit.campaign(store, "spring", rows=[kit.row(n) for n in range(1, 5)])
+    kit.campaign(store, "autumn", rows=[kit.row(1)])
+    [(queue, _, _), (other, _, _)] = store.backlog(0, 10)
+    store.settle([kit.outcome(row, "deferred", at=5.0, next_at=6.0) for row in store.claim([(queue, 1)], 5.0)[queue]])
+    store.hold(hold(held))
+    assert store.backlog(0, 10) == [(other, held + 1, "example.com")]
+    assert store.due_queues(10.0, 10) == []
+    assert store.next_due() is None
+    assert store.next_due(held) == 6.0
+    assert store.claim([(queue, 5)], 10.0) == {queue: []}
+    assert len(store.claim([(other, 5)], 10.0)[other]) == 1
+    assert store.lift(held, "paused", "", 200.0)
+    assert [row.number for row in store.claim([(queue, 5)], 10.0)[queue]] == [1, 2, 3, 4]
+
+
+def test_what_is_held_at_a_provider_is_for_the_senders_to_see_to(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(1)])
+    [(queue, _, _)] = store.backlog(0, 10)
+    store.hold(hold(campaign, provider="google"))
+    assert len(store.claim([(queue, 5)], 10.0)[queue]) == 1
+
+
+def test_each_kind_holds_and_is_released_by_itself(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(1)])
+    [(queue, _, _)] = store.backlog(0, 10)
+    store.hold(hold(campaign))
+    store.hold(hold(campaign, "schedule", until=500.0))
+    assert store.lift(campaign, "paused", "", 200.0)
+    assert not store.lift(campaign, "paused", "", 300.0)
+    assert store.claim([(queue, 5)], 10.0) == {queue: []}
+    assert store.lift_due(499.0) == []
+    assert store.lift_due(700.0) == [hold(campaign, "schedule", until=500.0)]
+    assert store.held_times(campaign) == [HeldTime("", 100.0, 500.0)], "not counted twice, and until it was due"
+    assert len(store.claim([(queue, 5)], 10.0)[queue]) == 1
+
+
+def test_the_same_hold_again_keeps_its_beginning(store, kit):
+    campaign = kit.campaign(store)
+    store.hold(hold(campaign))
+    store.hold(Hold(campaign, "paused", "longer", 150.0, "", "bob", 900.0))
+    assert store.holds() == [Hold(campaign, "paused", "longer", 100.0, "", "bob", 900.0)]
+    store.lift(campaign, "paused", "", 50.0)
+    assert store.held_times(campaign) == [HeldTime("", 100.0, 100.0)], "a clock that was set back takes nothing away"
+
+
+def test_what_does_not_exist_cannot_be_held_or_cancelled(store):
+    with pytest.raises(LookupError, match="no campaign 7"):
+        store.hold(hold(7))
+    with pytest.raises(LookupError, match="no campaign 7"):
+        store.request_cancel(CancelRequest(7, "", "", 1.0))
+
+
+def test_a_cancelled_campaign_goes_nowhere_else(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(1)])
+    [(queue, _, _)] = store.backlog(0, 10)
+    request = CancelRequest(campaign, "wrong list", "ann", 100.0)
+    assert store.request_cancel(request)
+    assert not store.request_cancel(request._replace(who="bob"))
+    assert store.claim([(queue, 5)], 10.0) == {queue: []}
+    for state in ("running", "stopped", "finished", "ready"):
+        store.set_state(campaign, state, 110.0)
+        assert store.campaign("spring").state == CANCELLING
+    assert store.cancel_rows(campaign, 10, 120.0) == 1
+    store.set_state(campaign, CANCELLED, 120.0, exit_status=3)
+    assert not store.request_cancel(request)
+    assert store.cancel_requests() == [request]
+    row = store.campaign("spring")
+    assert (row.state, row.exit_status, row.ended_at) == (CANCELLED, 3, 120.0)
+
+
+def test_a_row_that_may_have_arrived_is_not_called_cancelled(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(n) for n in range(1, 4)])
+    [(queue, _, _)] = store.backlog(0, 10)
+    first, second = store.claim([(queue, 2)], 5.0)[queue]
+    store.settle([kit.outcome(first, "deferred", result="unknown"), kit.outcome(second, "deferred")])
+    store.request_cancel(CancelRequest(campaign, "", "", 100.0))
+    assert store.cancel_rows(campaign, 10, 120.0) == 3
+    kit.check_laws(store)
+    assert store.totals(campaign) == {("", "unknown", ""): 1, ("", "cancelled", ""): 2}
+
+
+def test_holds_and_requests_outlive_the_process(life, kit):
+    campaign = kit.campaign(life.store, rows=[kit.row(1)])
+    life.store.hold(hold(campaign, provider="google"))
+    life.store.hold(hold(campaign, "rule"))
+    life.store.request_cancel(CancelRequest(campaign, "", "ann", 100.0))
+    life.die(reboot=True)
+    assert life.store.holds() == [hold(campaign, "rule"), hold(campaign, provider="google")]
+    assert life.store.cancel_requests() == [CancelRequest(campaign, "", "ann", 100.0)]
+    assert life.store.campaign("spring").state == CANCELLING
+
+
+def test_with_the_campaign_goes_all_that_held_it(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(1)])
+    store.hold(hold(campaign))
+    store.hold(hold(campaign, "rule"))
+    store.lift(campaign, "rule", "", 200.0)
+    store.request_cancel(CancelRequest(campaign, "", "", 100.0))
+    assert not store.has_whole_report(campaign)
+    store.report_is_whole(campaign)
+    store.report_is_whole(campaign)
+    assert store.has_whole_report(campaign)
+    assert not store.still_claimed(campaign)
+    while not store.remove_campaign(campaign, 1):
+        pass
+    for table in ("hold", "held_time", "cancel_request", "whole_report"):
+        assert kit.asked(store, f"SELECT count(*) FROM {table}") == [(0,)]
+
+
+TIMES = st.lists(
+    st.builds(
+        lambda provider, began, seconds: HeldTime(provider, float(began), float(began + seconds)),
+        st.sampled_from(["", "google"]), st.integers(0, 60), st.integers(0, 20),
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(TIMES, st.integers(1, 5))
+def test_times_that_are_joined_last_as_long_as_their_union(times, most):
+    found = joined(times, most)
+    for provider in ("", "google"):
+        seconds = {s for one in times if one.provider == provider for s in range(int(one.began), int(one.ended))}
+        mine = [one for one in found if one.provider == provider]
+        assert len(mine) <= most
+        assert sum(one.ended - one.began for one in mine) == len(seconds)
+    assert found == sorted(found)
