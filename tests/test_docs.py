@@ -19,9 +19,9 @@ from pydantic import BaseModel
 from bulkmail import cli
 from bulkmail.campaign.model import Campaign
 from bulkmail.delivery import prepare
-from bulkmail.mail import Category, Stage, Status
+from bulkmail.mail import RECIPIENT_COLUMNS, Category, Stage, Status
 from bulkmail.rehearsal import HOSTILE, PERSONAS
-from bulkmail.report import ATTEMPT_COLUMNS, RECIPIENT_COLUMNS, Facts, summary
+from bulkmail.report import ATTEMPT_COLUMNS, Facts, summary
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import DEFAULT_LIMITS, FactKind, provider_table
 from bulkmail.tap import Options

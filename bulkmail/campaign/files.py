@@ -14,9 +14,8 @@ from bulkmail.files import FileId, Folder, identity, open_regular
 CAMPAIGN_FILE = "campaign.yaml"
 STATUS_FILE = "STATUS.txt"
 STATUS_ASIDE = ".STATUS.txt.new"
-OURS = frozenset(
-    {"report", "rehearsal", "preview", STATUS_FILE, STATUS_ASIDE}
-)  # what we write into the folder ourselves
+REPORTS = frozenset({"report", "rehearsal"})
+OURS = REPORTS | {"preview", STATUS_FILE, STATUS_ASIDE}  # what we write into the folder ourselves
 MAX_FILES = 10_000
 MAX_DEPTH = 10
 

@@ -109,10 +109,8 @@ class Intake:
         self._starts.append(start)
         self._names.append(rows.header.names)
         self._same.append(lines.same_file)
-        self._consent.append(Consent(path, rows.header_line, rows.header.names, rows.header.places))
-        names = list(rows.header.names)
-        names[rows.header.roles["address"]] = "email"
-        columns.append(names)
+        self._consent.append(rows.consent())
+        columns.append(rows.columns)
         sizes.append(lines.size)
         return grown
 

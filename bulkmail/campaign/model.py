@@ -5,6 +5,7 @@ The validators need to know the folder: `load.load_campaign` hands it in as the 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from pydantic import (
 )
 
 from bulkmail.campaign.encoding import charset
-from bulkmail.campaign.files import ListPath, id_inside, size_inside
+from bulkmail.campaign.files import REPORTS, ListPath, id_inside, size_inside
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
@@ -91,6 +92,12 @@ def _file(name: str, info: ValidationInfo, limit: int | None = None) -> str:
     return name
 
 
+def _list(name: str, info: ValidationInfo) -> str:
+    if os.path.normpath(name).split("/")[0] in REPORTS:
+        raise ValueError(f"{name} is written by this program while the campaign is sent; copy it beside campaign.yaml")
+    return _file(name, info)
+
+
 def _template(name: str, info: ValidationInfo) -> str:
     return _file(name, info, MAX_TEMPLATE)
 
@@ -126,7 +133,7 @@ def _together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 _FILES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 
 Text = Annotated[Line, AfterValidator(_filled)]
-FileName = Annotated[Line, AfterValidator(_file)]
+FileName = Annotated[Line, AfterValidator(_list)]
 TemplateName = Annotated[Line, AfterValidator(_template)]
 AttachmentName = Annotated[Line, AfterValidator(_attachment)]
 Moment = Annotated[float, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]

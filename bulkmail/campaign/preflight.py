@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bulkmail.campaign.consent import Consent
 from bulkmail.campaign.encoding import encoding_of
 from bulkmail.campaign.files import ListPath
-from bulkmail.campaign.intake import Intake, Recipient
+from bulkmail.campaign.intake import Intake, Recipient, as_data
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.model import Campaign
+from bulkmail.campaign.own_report import count_statuses, notice, refusal
 from bulkmail.campaign.reading import OperatorSettings
 from bulkmail.campaign.rows import Rows
-from bulkmail.mail import Problem
+from bulkmail.mail import Problem, Refused
 
 FIRST = 100
 """Rows that are judged before anything is sent."""
@@ -45,9 +47,36 @@ def survey(campaign: Campaign, settings: OperatorSettings, *, whole: bool = Fals
         declined = intake.notices()
     finally:
         intake.close()
+    notices = [*notices, *as_data(_of_reports(paths, campaign.encoding))]
     if whole and len(rows) == FIRST:
         declined = [notice for path in paths for notice in _declined(path, campaign.encoding)]
     return Lists(columns, sizes, rows, (*declined, *(Problem(*notice) for notice in notices)))
+
+
+def _of_reports(paths: Sequence[ListPath], encoding: str | None) -> list[Problem]:
+    """What there is to know of lists that are reports of ours. Raises Refused where one is not to be sent to.
+
+    Such a list is read to its end for that: a row that must not be mailed may be its last.
+    """
+    wrong, told = [], []
+    for path in paths:
+        lines = Lines(path, encoding_of(path, encoding))
+        try:
+            rows = Rows(lines)
+            if rows.own_report is None:
+                continue
+            counts: Counter[str] = Counter()
+            while taken := rows.take(_AT_ONCE):
+                count_statuses(rows.own_report, taken, counts)
+        finally:
+            lines.close()
+        if why := refusal(counts):
+            wrong.append(Problem(str(path), rows.header_line, 0, why))
+        elif words := notice(counts):
+            told.append(Problem(str(path), rows.header_line, 0, words))
+    if wrong:
+        raise Refused(wrong)
+    return told
 
 
 def _declined(path: ListPath, encoding: str | None) -> list[Problem]:
@@ -55,7 +84,7 @@ def _declined(path: ListPath, encoding: str | None) -> list[Problem]:
     lines = Lines(path, encoding_of(path, encoding))
     try:
         rows = Rows(lines)
-        consent = Consent(path, rows.header_line, rows.header.names, rows.header.places)
+        consent = rows.consent()
         while consent and (taken := rows.take(_AT_ONCE)):
             consent.count(taken)
         return consent.notices(whole=True)

@@ -23,9 +23,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+from bulkmail.campaign.consent import Consent
 from bulkmail.campaign.header import find_header
 from bulkmail.campaign.lines import LONGEST_CELL, Lines
 from bulkmail.campaign.names import ADDRESS_NAMES
+from bulkmail.campaign.own_report import own_report
 from bulkmail.mail import AddressError, address_in
 
 Row = tuple[int, list[str], str, str]
@@ -45,7 +47,10 @@ _SENTENCES = {"unexpected end": _UNCLOSED, "field larger": _TOO_LONG, "new-line 
 
 
 class Rows:
-    """The rows behind the header that ``lines`` stands at. ``take`` gives them in order."""
+    """The rows behind the header that ``lines`` stands at. ``take`` gives them in order.
+
+    Of a list that is a report of ours (``own_report``) the encoded cells are the input's own; else they are all.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Rows:
         self._address_at = self.header.roles.get("address", -1)
         self._widest = self._width + self.header.nameless
         self._roles = tuple(self.header.roles.values())
+        self.own_report = own_report(self.header.names, self._address_at)
         self._has_short = False  # short rows have been taken
         self._taken_back = -_MOST_LINES  # the line of the last record that was taken back
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -83,7 +89,21 @@ class Rows:
                 lines.even = self._take_evenly(rows, limit)
             else:
                 self._take_carefully(rows, limit)
-        return rows
+        return rows if self.own_report is None else list(self.own_report.restored(rows))
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the encoded cells; the address is ``email``."""
+        if self.own_report is not None:
+            return self.own_report.columns
+        names = list(self.header.names)
+        names[self._address_at] = "email"
+        return names
+
+    def consent(self) -> Consent:
+        """Who may not be mailed, to be counted in the rows."""
+        names = self.header.names if self.own_report is None else self.own_report.names
+        return Consent(self.lines.path, self.header_line, names, self.header.places)
 
     def _take_plain(self, rows: list[Row], limit: int) -> None:
         """From a window without quotes: a row is its line, split, and mostly its JSON with other punctuation."""

@@ -32,11 +32,14 @@ from bulkmail.mail.identity import message_id, new_key, token
 from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again
 from bulkmail.mail.reply import Reply
-from bulkmail.mail.rows import AttemptRow, RecipientRow
+from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
 from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
 
 __all__ = [
     "NOWHERE",
+    "OWN_NAME",
+    "RECIPIENT_COLUMNS",
+    "SELECTION_COLUMNS",
     "Address",
     "AddressError",
     "AttemptRow",

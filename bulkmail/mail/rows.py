@@ -8,6 +8,34 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+RECIPIENT_COLUMNS = (
+    "row",
+    "email",
+    "status",
+    "category",
+    "smtp_code",
+    "enhanced_code",
+    "reply",
+    "stage",
+    "mx_host",
+    "mx_ip",
+    "source_ip",
+    "tls",
+    "attempts",
+    "first_attempt_at",
+    "completed_at",
+    "message_id",
+    "token",
+    "bytes",
+)
+"""The columns of recipients.csv, before the input's own."""
+
+SELECTION_COLUMNS = ("status", "category", "reason")
+"""The columns of take-off.csv and try-again.csv, behind the input's own."""
+
+OWN_NAME = "input_"
+"""What stands before the name of an input's column that is called like one of these."""
+
 
 class RecipientRow(NamedTuple):
     """One input row and its state. Times are epoch seconds; 0 or None is "not yet"."""

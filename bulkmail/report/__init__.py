@@ -15,14 +15,13 @@ from __future__ import annotations
 
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
 from bulkmail.report.cells import one_line, time_cell
-from bulkmail.report.columns import OURS as RECIPIENT_COLUMNS
 from bulkmail.report.earlier import attempts_beyond, has_attempts, reported_campaign
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, ReportFile
 from bulkmail.report.page import page, write_page
 from bulkmail.report.recipients import write_recipients
 from bulkmail.report.rows import Files
-from bulkmail.report.selections import SELECTION_COLUMNS, TAKE_OFF, TRY_AGAIN
+from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
 from bulkmail.report.summary import summary, write_summary
 from bulkmail.report.tally import Stats
 from bulkmail.report.timeline import Bucket
@@ -42,8 +41,6 @@ __all__ = [
     "ATTEMPT_COLUMNS",
     "CATEGORY_WORDS",
     "NOTHING",
-    "RECIPIENT_COLUMNS",
-    "SELECTION_COLUMNS",
     "STATUS_WORDS",
     "TAKE_OFF",
     "TRY_AGAIN",

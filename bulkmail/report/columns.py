@@ -9,29 +9,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from bulkmail.mail import OWN_NAME, RECIPIENT_COLUMNS
 from bulkmail.report.cells import guarded
 from bulkmail.report.rows import Files
-
-OURS = (
-    "row",
-    "email",
-    "status",
-    "category",
-    "smtp_code",
-    "enhanced_code",
-    "reply",
-    "stage",
-    "mx_host",
-    "mx_ip",
-    "source_ip",
-    "tls",
-    "attempts",
-    "first_attempt_at",
-    "completed_at",
-    "message_id",
-    "token",
-    "bytes",
-)
 
 Pick = Callable[[list[str]], Sequence[str]]
 Guard = Callable[[Iterable[str]], list[str]]
@@ -46,7 +26,12 @@ class InputColumns:
     """
 
     def __init__(
-        self, files: Files, ours: Sequence[str] = OURS, *, with_address: bool = False, guard: Guard = guarded
+        self,
+        files: Files,
+        ours: Sequence[str] = RECIPIENT_COLUMNS,
+        *,
+        with_address: bool = False,
+        guard: Guard = guarded,
     ) -> None:
         places: dict[tuple[str, int], int] = {}
         positions: list[dict[int, int]] = []
@@ -101,7 +86,7 @@ def _names(names: list[str], ours: Sequence[str]) -> tuple[str, ...]:
     shown = []
     for name in names:
         plain = name not in ours
-        candidate = name if plain else f"input_{name}"
+        candidate = name if plain else f"{OWN_NAME}{name}"
         stem, number = candidate, 1
         # a name that stands in the input as it is keeps it; only the later or renamed one gives way
         while candidate in given or (candidate in taken and not (plain and number == 1)):

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from bulkmail.mail import RecipientRow, can_be_tried_again, message_id, token
+from bulkmail.mail import RECIPIENT_COLUMNS, RecipientRow, can_be_tried_again, message_id, token
 from bulkmail.report.cells import Times, guarded, reply_cells
-from bulkmail.report.columns import OURS, InputColumns
+from bulkmail.report.columns import InputColumns
 from bulkmail.report.files import ReportFile, written_aside
 from bulkmail.report.lines import MARK, lines
 from bulkmail.report.rows import Files, file_prefixes
@@ -48,7 +48,7 @@ def write_recipients(
         written_aside(place.file(TAKE_OFF)) as write_take_off,
         written_aside(place.file(TRY_AGAIN)) as write_try_again,
     ):
-        write(MARK + lines([OURS + columns.names]))
+        write(MARK + lines([RECIPIENT_COLUMNS + columns.names]))
         selections = (
             Selection(files, is_to_be_taken_off, write_take_off),
             Selection(files, can_be_tried_again, write_try_again),

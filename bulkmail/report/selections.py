@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bulkmail.mail import RecipientRow, Status
+from bulkmail.mail import SELECTION_COLUMNS, RecipientRow, Status
 from bulkmail.report.columns import InputColumns
 from bulkmail.report.lines import MARK, lines
 from bulkmail.report.rows import Files
@@ -17,8 +17,6 @@ from bulkmail.report.words import category_words, status_words
 
 TAKE_OFF = "take-off.csv"
 TRY_AGAIN = "try-again.csv"
-SELECTION_COLUMNS = ("status", "category", "reason")
-"""What stands behind the input's own columns."""
 
 
 def is_to_be_taken_off(status: str, _category: str) -> bool:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.report.columns import OURS, InputColumns
+from bulkmail.mail import RECIPIENT_COLUMNS as OURS
+from bulkmail.report.columns import InputColumns
 
 
 def test_the_address_is_not_repeated():

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.mail import OwnFault, message_id, token
-from bulkmail.report import RECIPIENT_COLUMNS, write_recipients
+from bulkmail.mail import RECIPIENT_COLUMNS, OwnFault, message_id, token
+from bulkmail.report import write_recipients
 from bulkmail.report.cells import guarded, one_line
 from bulkmail.report.recipients import CHUNK
 from tests.places import file_at
