@@ -57,6 +57,7 @@ def _neighbour(name: str) -> Any:
 
 _RECONCILING = _neighbour("reconciling")
 _PACING = _neighbour("pacing")
+_NAMESERVER = _neighbour("nameserver")
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.02) -> Any:
@@ -624,6 +625,20 @@ def _end_daemon(pid_file: Path) -> None:
     """A daemon is nobody's child: only its pid file tells which process it is."""
     with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(int(pid_file.read_text("ascii")), signal.SIGKILL)
+
+
+@pytest.fixture
+def name_server() -> Iterator[Callable[[], Any]]:
+    """``name_server()``: a running tests/nameserver.py, ended with the test."""
+    running: list[Any] = []
+
+    def start() -> Any:
+        running.append(_NAMESERVER.DnsServer())
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.close()
 
 
 @pytest.fixture

@@ -11,18 +11,32 @@ from __future__ import annotations
 
 from bulkmail.content.check import check_content
 from bulkmail.content.compose import Composer
-from bulkmail.content.dkim import DkimKeyError
-from bulkmail.content.dkim_record import key_in_words, new_pem, record, record_name, wrong_with, zone_lines
+from bulkmail.content.dkim import DkimKeyError, keys_for
+from bulkmail.content.dkim_record import (
+    Published,
+    compare_published,
+    key_in_words,
+    new_pem,
+    record,
+    record_name,
+    wrong_with,
+    zone_lines,
+)
+from bulkmail.content.headers import parse_mailbox
 from bulkmail.content.notices import content_notices
 from bulkmail.content.shared import same_for_all
 
 __all__ = [
     "Composer",
     "DkimKeyError",
+    "Published",
     "check_content",
+    "compare_published",
     "content_notices",
     "key_in_words",
+    "keys_for",
     "new_pem",
+    "parse_mailbox",
     "record",
     "record_name",
     "same_for_all",

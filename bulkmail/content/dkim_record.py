@@ -11,6 +11,7 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
+from enum import Enum
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -35,6 +36,14 @@ _BARE = 32  # bytes of an Ed25519 public key
 _TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=(.*)", re.DOTALL)
 
 Public = RSAPublicKey | Ed25519PublicKey
+
+
+class Published(Enum):
+    """Whether verifiers find a key in what is published: all of them, some of them, or none."""
+
+    RIGHT = "right"
+    ODD = "odd"
+    WRONG = "wrong"
 
 
 class _Published(NamedTuple):
@@ -80,26 +89,54 @@ def wrong_with(texts: Sequence[str], pem: bytes) -> str:
 
     ``texts``: each record, its strings put together. Raises DkimKeyError where ``pem`` is no key.
     """
+    return compare_published(texts, pem)[1]
+
+
+def compare_published(texts: Sequence[str], pem: bytes) -> tuple[Published, str]:
+    """Compare the public half of a key with the TXT records under its name, and say what is wrong, "" for nothing.
+
+    ``texts``: each record, its strings put together. Raises DkimKeyError where ``pem`` is no key.
+    """
     ours = load_key(pem).public_key()
     if not texts:
-        return "there is no such record"
-    if len(texts) > 1:
-        return f"there are {len(texts)} TXT records under this name, and verifiers want one; remove the others"
-    tags = _tags(texts[0])
+        return Published.WRONG, "there is no such record"
+    if len(texts) == 1:
+        return _compared(texts[0], ours)
+    words = f"there are {len(texts)} TXT records under this name, and verifiers want one; remove the others"
+    found = any(_compared(text, ours)[0] is not Published.WRONG for text in texts)
+    return Published.ODD if found else Published.WRONG, words
+
+
+def _compared(text: str, ours: Public) -> tuple[Published, str]:
+    """Compare one record with a public key."""
+    tags = _tags(text)
     if tags is None or "p" not in tags:
-        return f"the record is no DKIM record: {texts[0][:80]!r}"
+        return Published.WRONG, f"the record is no DKIM record: {text[:80]!r}{_pasted(text)}"
+    wrong = ""
     if tags.get("v", "DKIM1") != "DKIM1":
-        return f"the record says v={tags['v'][:20]}, and verifiers want v=DKIM1"
-    if not tags["p"]:
-        return "the record has an empty p=, which revokes the key"
-    found = _published(tags)
+        wrong = f"the record says v={tags['v'][:20]}, and verifiers want v=DKIM1"
+    elif not tags["p"]:
+        wrong = "the record has an empty p=, which revokes the key"
+    found = None if wrong else _published(tags)
+    if wrong:
+        return Published.WRONG, wrong
     if found is None:
-        return f"its p= is no {tags.get('k', 'rsa')[:20]} key"
+        return Published.WRONG, f"its p= is no {tags.get('k', 'rsa')[:20]} key"
     if _bytes_of(found.key) != _bytes_of(ours):
-        return f"the record has another key ({key_in_words(found.key)}) than the file ({key_in_words(ours)})"
+        words = f"the record has another key ({key_in_words(found.key)}) than the file ({key_in_words(ours)})"
+        return Published.WRONG, words
+    forbidden = _forbidden(tags)
+    if forbidden:
+        return Published.WRONG, forbidden
     if not found.usual:
-        return "its p= has the key in a form that most verifiers do not read"
-    return _forbidden(tags)
+        return Published.ODD, "its p= has the key in a form that most verifiers do not read"
+    return Published.RIGHT, ""
+
+
+def _pasted(text: str) -> str:
+    """What a form of a DNS provider has kept although it belongs to the zone file's form."""
+    marks = [mark for mark in ('"', "\\") if mark in text]
+    return f"; {' and '.join(marks)} must not stand in the record itself" if marks else ""
 
 
 def _forbidden(tags: dict[str, str]) -> str:

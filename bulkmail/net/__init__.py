@@ -16,7 +16,7 @@ from __future__ import annotations
 from bulkmail.net.connect import SessionOptions, connect
 from bulkmail.net.connection import Connection
 from bulkmail.net.interfaces import ConnectionListener, LiveConnection, NothingSent, Timeouts
-from bulkmail.net.own import own_address
+from bulkmail.net.own import own_address, source_address
 from bulkmail.net.tls import TlsContexts
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "TlsContexts",
     "connect",
     "own_address",
+    "source_address",
 ]

@@ -13,6 +13,20 @@ from bulkmail.preflight.choosing import DEFAULT as DEFAULT_ROWS
 from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.page import preview_page
+from bulkmail.preflight.sender import (
+    Sender,
+    SenderKey,
+    address_findings,
+    check_sender,
+    hostname_findings,
+    is_freemail,
+    is_qualified,
+    key_findings,
+    keys_of,
+    lookup_by,
+    not_qualified,
+    sender_of,
+)
 from bulkmail.preflight.specimen import Specimen, compose_rows, read_specimen
 
 __all__ = [
@@ -20,10 +34,22 @@ __all__ = [
     "Chosen",
     "Finding",
     "RowChooser",
+    "Sender",
+    "SenderKey",
     "Severity",
     "Specimen",
     "Wanted",
+    "address_findings",
+    "check_sender",
     "compose_rows",
+    "hostname_findings",
+    "is_freemail",
+    "is_qualified",
+    "key_findings",
+    "keys_of",
+    "lookup_by",
+    "not_qualified",
     "preview_page",
     "read_specimen",
+    "sender_of",
 ]

@@ -22,6 +22,7 @@ at present. OwnFault: our nameservers are dead, or deny or refuse every name; no
 from __future__ import annotations
 
 from bulkmail.routing.forbidden import forbidden_address, networks
+from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
 from bulkmail.routing.plan import WALK, Stop, plan
 from bulkmail.routing.relay import RELAY, RelayRouter
 from bulkmail.routing.router import Router
@@ -34,6 +35,8 @@ __all__ = [
     "RELAY",
     "RESOLVER",
     "WALK",
+    "Found",
+    "Lookup",
     "MxHost",
     "RelayRouter",
     "RouteFailure",
@@ -42,8 +45,10 @@ __all__ = [
     "Stop",
     "forbidden_address",
     "networks",
+    "parse_nameserver",
     "plan",
     "site_of",
+    "system_nameservers",
     "unroutable_outcome",
     "unroutable_site",
 ]

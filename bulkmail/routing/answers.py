@@ -20,6 +20,7 @@ import dns.rdatatype
 
 _EXPLAINED = 3  # extended errors that are told of one response
 _LONGEST = 200  # characters of a resolver's own words
+_WITH_TARGET = frozenset({dns.rdatatype.NS, dns.rdatatype.PTR})
 
 
 class Said(NamedTuple):
@@ -28,7 +29,7 @@ class Said(NamedTuple):
     ``kind``: ``data``; ``alias`` (aliases lead to ``name``, and of that it says nothing); ``empty`` (NODATA);
     ``missing`` (NXDOMAIN); ``referral`` and ``bare`` (nothing either way). ``name``: the name at the end of the
     aliases. ``aliased``: whether there are any. ``ttl``: seconds. ``records``: MX: (preference, host); TXT: the text;
-    A and AAAA: the address; NS: the server.
+    A and AAAA: the address; NS and PTR: the name.
     """
 
     kind: Literal["data", "alias", "empty", "missing", "referral", "bare"]
@@ -48,7 +49,7 @@ def _record(record: Any) -> Any:
         return (record.preference, intern(name_text(record.exchange)))  # one for all the domains it takes mail for
     if record.rdtype == dns.rdatatype.TXT:
         return b"".join(record.strings).decode("utf-8", "replace")
-    return name_text(record.target) if record.rdtype == dns.rdatatype.NS else record.address
+    return name_text(record.target) if record.rdtype in _WITH_TARGET else record.address
 
 
 def read(response: dns.message.QueryMessage) -> Said:

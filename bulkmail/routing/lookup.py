@@ -106,7 +106,7 @@ class Found:
     kind: Literal["data", "empty", "missing", "failed", "bare"]
     name: str
     until: float
-    records: tuple[Any, ...] = ()  # MX: (preference, host); TXT: the text; A and AAAA: the address
+    records: tuple[Any, ...] = ()  # MX: (preference, host); TXT: the text; PTR: the name; A, AAAA: the address
     alias: bool = False
     text: str = ""
 
@@ -174,7 +174,7 @@ class Lookup:
         self._checking: asyncio.Task[None] | None = None
 
     async def ask(self, name: str, kind: str) -> Found:
-        """Look up ``name``; ``kind``: MX, TXT, A or AAAA. Raises OwnFault where no nameserver answers."""
+        """Look up ``name``; ``kind``: MX, TXT, PTR, A or AAAA. Raises OwnFault where no nameserver answers."""
         key = (name, kind)
         found = self._cache.get(key, self._clock())
         if found is not None:

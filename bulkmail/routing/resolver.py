@@ -11,6 +11,8 @@ Jobs and answers are plain data:
 or ``("failed", permanent, category, text, ttl)``.
 ``("host", name)``, of a relay: no MX, any address, IPv6 behind IPv4 -> the same.
 
+``("lookup", name, kind)`` of A, AAAA, MX, TXT or PTR records -> ``("found", kind, name, records, text)``, as in
+`lookup.Found`.
 ``("texts", name)`` -> ``("texts", [text, ...])``, the TXT records of a name, none where there are none; or ``("failed",
 ...)`` as above.
 
@@ -100,6 +102,9 @@ class Resolver:
                 return await self._route_in_time(self._lookup, job[1])
             if job[0] == "host":
                 return await self._relay(self._lookup, job[1])
+            if job[0] == "lookup":
+                found = await self._lookup.ask(job[1], job[2])
+                return ("found", found.kind, found.name, list(found.records), found.text)
             if job[0] == "texts":
                 return await self._texts(self._lookup, job[1])
             if job[0] == "check":

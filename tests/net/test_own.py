@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from bulkmail.net import own_address
+from bulkmail.net import own_address, source_address
 
 
 def addresses():
@@ -28,3 +28,7 @@ def test_an_address_of_this_machine(ip):
 @pytest.mark.parametrize("ip", ["198.51.100.1", "93.184.215.14", "2001:db8::1", "255.255.255.255", "no address"])
 def test_an_address_that_is_not_ours(ip):
     assert not own_address(ip)
+
+
+def test_the_address_of_the_default_route():
+    assert source_address() in ["", *addresses()]

@@ -1,0 +1,78 @@
+"""The sender's DNS for commands: which addresses are meant, and the findings about a campaign's sender."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from bulkmail.campaign import Campaign
+from bulkmail.machine import own_name
+from bulkmail.net import source_address
+from bulkmail.preflight import Finding, check_sender, sender_of
+from bulkmail.routing import Lookup, parse_nameserver, system_nameservers
+from bulkmail.settings import Settings
+
+_Given = TypeVar("_Given")
+_UNSEEN = tuple(
+    map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"))
+) + tuple(map(ipaddress.ip_network, ("169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128")))
+
+
+def add_addresses(parser: argparse.ArgumentParser) -> None:
+    """Add ``--address`` to a command, which may be given several times."""
+    parser.add_argument(
+        "--address",
+        action="append",
+        default=[],
+        type=_ip,
+        metavar="IP",
+        help="an address that receivers see mail come from, for SPF and PTR (default: that of the default route)",
+    )
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an IP address") from None
+
+
+def public_addresses(settings: Settings, given: Sequence[str]) -> list[str]:
+    """Return the addresses that receivers see: those given, else that of the default route, none where it is private.
+
+    None either with a relay, whose addresses receivers see.
+    """
+    if given:
+        return list(dict.fromkeys(given))
+    own = source_address()
+    if settings.relay is not None or not own or is_private(own):
+        return []
+    return [own]
+
+
+def is_private(ip: str) -> bool:
+    """Whether receivers cannot see an address, because it is translated on the way (RFC 1918, RFC 6598, RFC 4193)."""
+    return any(ipaddress.ip_address(ip) in network for network in _UNSEEN)
+
+
+def sender_findings(campaign: Campaign, settings: Settings, given: Sequence[str] = ()) -> list[Finding]:
+    """Ask the DNS about the sender of a checked campaign. ``given``: the addresses of ``--address``."""
+    sender = sender_of(campaign, settings, settings.hostname or own_name(), public_addresses(settings, given))
+    return with_lookup(settings, lambda lookup: check_sender(sender, lookup.ask))
+
+
+def with_lookup(settings: Settings, work: Callable[[Lookup], Awaitable[_Given]]) -> _Given:
+    """Run ``work`` with a lookup at the settings' nameservers, in an event loop of its own. Raises OwnFault."""
+    given = settings.dns.nameservers
+    servers = system_nameservers() if given is None else [parse_nameserver(text) for text in given]
+
+    async def run() -> _Given:
+        clock = asyncio.get_running_loop().time
+        return await work(
+            Lookup(servers, clock=clock, timeout=settings.dns.timeout, must_exist=settings.dns.must_exist)
+        )
+
+    return asyncio.run(run())

@@ -1,0 +1,35 @@
+"""The sender's DNS, seen as receivers see it: From, SPF, DKIM, DMARC, the names of the sending addresses.
+
+Room: the check of what a campaign's sender has published.
+Takes: the facts of the sender, and a lookup, which is awaited and never called twice at once.
+Gives: findings with the exact record to publish; a nameserver that does not answer makes none of them an error.
+Never: opens a socket, knows an event loop, asks a list of public suffixes.
+
+`check` goes through the parts in the order in which a receiver meets them. `spf` evaluates RFC 7208, `dmarc` walks the
+tree of RFC 9989; each ``_findings`` module says in words what came out of it.
+"""
+
+from __future__ import annotations
+
+from bulkmail.preflight.sender.address import address_findings, hostname_findings, is_qualified, not_qualified
+from bulkmail.preflight.sender.check import check_sender
+from bulkmail.preflight.sender.dkim import key_findings
+from bulkmail.preflight.sender.facts import Sender, SenderKey, keys_of, sender_of
+from bulkmail.preflight.sender.freemail import is_freemail
+from bulkmail.preflight.sender.lookup import Lookup, lookup_by
+
+__all__ = [
+    "Lookup",
+    "Sender",
+    "SenderKey",
+    "address_findings",
+    "check_sender",
+    "hostname_findings",
+    "is_freemail",
+    "is_qualified",
+    "key_findings",
+    "keys_of",
+    "lookup_by",
+    "not_qualified",
+    "sender_of",
+]

@@ -1,0 +1,65 @@
+"""What the check of the sender's DNS needs to know of a campaign and of the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bulkmail.campaign import Campaign
+from bulkmail.content import keys_for, parse_mailbox
+from bulkmail.settings import Settings
+
+
+class SenderKey(NamedTuple):
+    """A DKIM key: for mail from ``domain`` or below, published under ``selector``, the private key as PEM."""
+
+    domain: str
+    selector: str
+    pem: bytes
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends, by which names and from which addresses.
+
+    ``from_domain``: A-labels. ``envelope``: the whole MAIL FROM address. ``hostname``: the EHLO name. ``addresses``:
+    the IP addresses that receivers see; none where they are not known. ``keys``: those that sign. ``relay``: its host,
+    "" without one: what receivers see is then the relay's. ``one_click``: whether the letter offers RFC 8058.
+    """
+
+    from_domain: str
+    envelope: str
+    hostname: str
+    addresses: tuple[str, ...] = ()
+    keys: tuple[SenderKey, ...] = ()
+    relay: str = ""
+    tls: str = "opportunistic"
+    one_click: bool = True
+
+    @property
+    def envelope_domain(self) -> str:
+        """The domain of MAIL FROM, lower case."""
+        return self.envelope.rpartition("@")[2].lower()
+
+
+def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: Sequence[str]) -> Sender:
+    """Return the facts of a campaign that has passed its check. ``addresses``: as receivers see them."""
+    _, author = parse_mailbox(campaign.sender)
+    entries = [key._asdict() for key in keys_of(settings)]
+    signing = {(key.domain, key.selector) for key in keys_for(author.domain, entries)}
+    return Sender(
+        from_domain=author.domain,
+        envelope=campaign.envelope_from or str(author),
+        hostname=hostname,
+        addresses=tuple(addresses),
+        keys=tuple(key for key in keys_of(settings) if (key.domain, key.selector) in signing),
+        relay="" if settings.relay is None else settings.relay.host,
+        tls=settings.tls.mode,
+        one_click=campaign.unsubscribe is not None and campaign.unsubscribe.url is not None,
+    )
+
+
+def keys_of(settings: Settings) -> list[SenderKey]:
+    """Return all DKIM keys of the settings."""
+    return [SenderKey(key.domain, key.selector, key.pem) for key in settings.dkim]

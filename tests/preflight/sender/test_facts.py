@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.campaign import load_campaign
+from bulkmail.content import new_pem
+from bulkmail.preflight.sender import keys_of, sender_of
+from bulkmail.settings import load_settings
+
+YAML = """\
+name: spring
+from: "Example Shop <News@Mail.Shop.test>"
+subject: "Hi"
+template: {text: body.txt.j2}
+recipients: recipients.csv
+"""
+
+
+@pytest.fixture
+def facts(tmp_path):
+    """``facts(campaign, settings)``: the sender, by what stands further in both files."""
+
+    def of(campaign="", settings=""):
+        (tmp_path / "body.txt.j2").write_text("Hello\n")
+        (tmp_path / "recipients.csv").write_text("email\na@example.org\n")
+        (tmp_path / "campaign.yaml").write_text(YAML + campaign)
+        (tmp_path / "s.yaml").write_text("hostname: mta1.shop.test\n" + settings)
+        for name in ("a", "b", "c"):
+            (tmp_path / f"{name}.pem").write_bytes(new_pem("ed25519"))
+            (tmp_path / f"{name}.pem").chmod(0o600)
+        loaded = load_settings("s.yaml", str(tmp_path))
+        return sender_of(load_campaign(str(tmp_path)), loaded, "mta1.shop.test", ["192.0.2.1"]), loaded
+
+    return of
+
+
+def test_of_a_plain_campaign(facts):
+    sender, _ = facts()
+    assert (sender.from_domain, sender.envelope, sender.envelope_domain) == (
+        "mail.shop.test",
+        "News@mail.shop.test",
+        "mail.shop.test",
+    )
+    assert (sender.hostname, sender.addresses, sender.keys) == ("mta1.shop.test", ("192.0.2.1",), ())
+    assert (sender.relay, sender.tls, sender.one_click) == ("", "opportunistic", False)
+
+
+def test_of_one_with_everything(facts):
+    domains = ("shop.test", "mail.shop.test", "other.test")
+    keys = [f"{{domain: {domain}, selector: s{n}, key: {'abc'[n]}.pem}}" for n, domain in enumerate(domains)]
+    sender, settings = facts(
+        'envelope_from: b@bounces.shop.test\nunsubscribe: {url: "https://shop.test/u/{{ token }}"}\n',
+        f"dkim: [{', '.join(keys)}]\nrelay: {{host: smtp.relay.test}}\ntls: {{mode: required}}\n",
+    )
+    assert sender.envelope_domain == "bounces.shop.test"
+    assert [key.selector for key in sender.keys] == ["s1"]  # the nearest signs
+    assert (sender.relay, sender.tls, sender.one_click) == ("smtp.relay.test", "required", True)
+    assert [key.selector for key in keys_of(settings)] == ["s0", "s1", "s2"]
