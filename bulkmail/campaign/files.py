@@ -15,7 +15,13 @@ CAMPAIGN_FILE = "campaign.yaml"
 STATUS_FILE = "STATUS.txt"
 STATUS_ASIDE = ".STATUS.txt.new"
 REPORTS = frozenset({"report", "rehearsal"})
-OURS = REPORTS | {"preview", STATUS_FILE, STATUS_ASIDE}  # what we write into the folder ourselves
+MARKS = frozenset({"APPROVED", "PAUSE", "CANCEL", "ACCEPT"})
+"""Files by which people steer a campaign; they are no part of it."""
+OURS = frozenset(
+    {"report", "rehearsal", "preview", STATUS_FILE, STATUS_ASIDE, "plan.txt", ".plan.txt.new"}
+    | {"check.csv", ".check.csv.new", "PROBLEMS.txt", ".PROBLEMS.txt.new"}
+)
+"""What the service writes into the folder itself."""
 MAX_FILES = 10_000
 MAX_DEPTH = 10
 
@@ -122,7 +128,7 @@ def walk(folder: Folder) -> Iterator[tuple[str, os.stat_result | None, str]]:
             why = error.strerror if isinstance(error, OSError) else error
             raise ValueError(f"the folder {where or '.'} cannot be read ({why})") from None
         for entry in entries:
-            if not where and entry.name in OURS:
+            if not where and entry.name in OURS | MARKS:
                 continue
             name = os.path.join(where, entry.name)
             if entry.is_dir(follow_symlinks=False):

@@ -1,8 +1,11 @@
 """The watched folder: campaigns are dropped into it as subfolders, and each is started once its files keep still.
 
-`scan` looks once; `DropFolder` compares what successive looks saw and says what to start. A campaign that ended or
-was refused is left alone until one of its files changes; what we write into the folder ourselves (report/,
-rehearsal/, STATUS.txt) is no change.
+`scan` looks once; `DropFolder` compares what successive looks saw and says what to do. A campaign that ended or was
+refused is left alone until one of its files changes; what the service writes into the folder itself (report/,
+rehearsal/, STATUS.txt and the like) is no change, and neither are the marks.
+
+Marks are files that people put into a campaign's folder to steer it: APPROVED, PAUSE, CANCEL and ACCEPT. Each is told
+when it appears, and PAUSE when it is removed, from the start of the campaign to its end.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, get_args
 
 from bulkmail.campaign.files import CAMPAIGN_FILE, STATUS_ASIDE, STATUS_FILE, walk
 from bulkmail.files import Folder, MissingFileError
@@ -21,6 +24,10 @@ from bulkmail.mail import OwnFault
 from bulkmail.yamlfile import one_line
 
 MAX_STATUS = 1_000_000
+
+Mark = Literal["APPROVED", "PAUSE", "CANCEL", "ACCEPT"]
+"""The name of a file by which people steer a campaign."""
+_MARKS: tuple[Mark, ...] = get_args(Mark)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +38,18 @@ class FolderState:
     seen_at: float
     fingerprint: str = ""
     reason: str = ""
+    marks: frozenset[Mark] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What to do: start the campaign in ``path``, or tell once why it is ignored."""
+    """What to do with the folder at ``path``.
 
-    kind: Literal["start", "ignore"]
+    ``start`` its campaign; ``ignore`` it, and tell once why. Of one that was started: a mark has ``appeared`` or was
+    ``removed`` (``reason`` is its name); its files have ``changed``; it is ``gone``, or has come ``back``.
+    """
+
+    kind: Literal["start", "ignore", "appeared", "removed", "changed", "gone", "back"]
     path: str
     reason: str = ""
 
@@ -55,17 +67,20 @@ def scan(root: str, now: float) -> list[FolderState]:
     found = []
     for entry in entries:
         try:
-            fingerprint = _fingerprint(entry)
+            fingerprint, marks = _looked_into(entry)
         except ValueError as error:
             found.append(FolderState(entry.path, now, reason=str(error)))
         else:
             if fingerprint:
-                found.append(FolderState(entry.path, now, fingerprint))
+                found.append(FolderState(entry.path, now, fingerprint, marks=marks))
     return found
 
 
-def _fingerprint(entry: os.DirEntry[str]) -> str:
-    """Changes when a file of the folder does; ``""`` without a campaign.yaml. Raises ValueError with the reason."""
+def _looked_into(entry: os.DirEntry[str]) -> tuple[str, frozenset[Mark]]:
+    """Return what changes when a file of the folder does (``""`` without a campaign.yaml), and the marks in it.
+
+    Raises ValueError with the reason why it cannot be a campaign.
+    """
     name = entry.name
     try:
         name.encode("utf-8")
@@ -93,10 +108,11 @@ def _fingerprint(entry: os.DirEntry[str]) -> str:
             raise ValueError("its campaign.yaml is a link that leads nowhere") from None
         if _is_there(folder, "campaign.yml"):
             raise ValueError("rename its campaign.yml to campaign.yaml") from None
-        return ""
+        return "", frozenset()
     if not regular:
         raise ValueError("its campaign.yaml is not a regular file")
-    return sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+    marks = frozenset(mark for mark in _MARKS if _is_there(folder, mark))
+    return sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest(), marks
 
 
 def _is_there(folder: Folder, name: str) -> bool:
@@ -131,19 +147,27 @@ class _Known:
     since: float  # when this fingerprint was first seen
     started: str = ""  # the fingerprint it was last started with
     running: bool = False
+    marks: frozenset[Mark] = frozenset()  # those that were told since it was started
+    changed: str = ""  # the fingerprint that was told as changed since
+    gone: bool = False
     told: str = ""  # the reason that was told last
 
 
 class DropFolder:
-    """Says which campaigns of a watched folder to start. Fed with scans; told by `ended` when one is over."""
+    """Says what to do with the campaigns of a watched folder. Fed with scans; told by `ended` when one is over."""
 
     def __init__(self, quiet: float = 3.0) -> None:
         self._quiet = quiet
         self._known: dict[str, _Known] = {}
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether a folder has changed so lately that it is to be looked at again soon."""
+        return any(known.fingerprint not in (known.started, known.changed) for known in self._known.values())
+
     def look(self, states: Iterable[FolderState]) -> list[Action]:
         """The actions that one scan leads to. A started campaign counts as running until `ended`."""
-        actions = []
+        actions: list[Action] = []
         there = set()
         for state in states:
             there.add(state.path)
@@ -158,18 +182,46 @@ class DropFolder:
                 known.told = state.reason
                 continue
             known.told = ""
-            changed = state.fingerprint != known.started
-            if changed and not known.running and state.seen_at - known.since >= self._quiet:
-                known.started, known.running = state.fingerprint, True
-                actions.append(Action("start", state.path))
-        for path in [path for path, known in self._known.items() if path not in there and not known.running]:
-            del self._known[path]
+            actions += self._of_one(known, state)
+        for path, known in list(self._known.items()):
+            if path in there:
+                continue
+            if not known.running:
+                del self._known[path]
+            elif not known.gone:
+                known.gone = True
+                actions.append(Action("gone", path))
+        return actions
+
+    def _of_one(self, known: _Known, state: FolderState) -> list[Action]:
+        path, still = state.path, state.seen_at - known.since >= self._quiet
+        if not known.running:
+            if state.fingerprint == known.started or not still:
+                return []
+            known.started, known.running = state.fingerprint, True
+            known.marks, known.changed, known.gone = frozenset(), state.fingerprint, False
+            return [Action("start", path), *_marked(known, state)]
+        actions = []
+        if known.gone:
+            known.gone = False
+            actions.append(Action("back", path))
+        actions += _marked(known, state)
+        if still and state.fingerprint != known.changed:
+            known.changed = state.fingerprint
+            actions.append(Action("changed", path))
         return actions
 
     def ended(self, path: str) -> None:
         """The campaign there is finished or was refused: leave it alone until its files have changed."""
         if path in self._known:
             self._known[path].running = False
+
+
+def _marked(known: _Known, state: FolderState) -> list[Action]:
+    appeared = [Action("appeared", state.path, mark) for mark in _MARKS if mark in state.marks - known.marks]
+    removed = [Action("removed", state.path, mark) for mark in _MARKS if mark in known.marks - state.marks]
+    known.marks = state.marks
+    return appeared + removed
 
 
 def write_status(path: str, text: str) -> bool:

@@ -170,7 +170,7 @@ def test_a_change_while_it_runs_starts_it_again_afterwards() -> None:
     watched.look([state("1", 0.0)])
     assert watched.look([state("1", 3.0)]) == START
     assert watched.look([state("2", 4.0)]) == []
-    assert watched.look([state("2", 9.0)]) == []
+    assert watched.look([state("2", 9.0)]) == [Action("changed", "/c/a")]
     watched.ended("/c/a")
     assert watched.look([state("2", 10.0)]) == START
 
@@ -199,13 +199,66 @@ def test_a_folder_that_left_is_forgotten_and_may_come_again() -> None:
     watched = DropFolder()
     watched.look([state("1", 0.0)])
     assert watched.look([state("1", 3.0)]) == START
-    watched.look([])  # moved away while it runs
-    assert watched.look([state("1", 5.0)]) == []
+    assert watched.look([]) == [Action("gone", "/c/a")]
+    assert watched.look([state("1", 5.0)]) == [Action("back", "/c/a")]
     watched.ended("/c/a")
     watched.look([])
     assert watched.look([state("1", 6.0)]) == []
     assert watched.look([state("1", 9.0)]) == START
     watched.ended("/c/never-seen")
+
+
+def marked(at: float, *marks: str, fingerprint: str = "1") -> FolderState:
+    return FolderState("/c/a", at, fingerprint, marks=frozenset(marks))  # type: ignore[arg-type]
+
+
+def test_marks_are_told_from_the_start_to_the_end() -> None:
+    watched = DropFolder(quiet=3.0)
+    assert watched.look([marked(0.0, "PAUSE")]) == []
+    assert watched.look([marked(3.0, "PAUSE")]) == [*START, Action("appeared", "/c/a", "PAUSE")]
+    assert watched.look([marked(4.0, "PAUSE")]) == []
+    assert watched.look([marked(5.0, "APPROVED", "CANCEL")]) == [
+        Action("appeared", "/c/a", "APPROVED"),
+        Action("appeared", "/c/a", "CANCEL"),
+        Action("removed", "/c/a", "PAUSE"),
+    ]
+    watched.ended("/c/a")
+    assert watched.look([marked(6.0, "ACCEPT")]) == []
+    watched.look([marked(7.0, "ACCEPT", fingerprint="2")])
+    assert watched.look([marked(10.0, "ACCEPT", fingerprint="2")]) == [*START, Action("appeared", "/c/a", "ACCEPT")]
+
+
+def test_marks_are_no_change_of_the_files(root: Path) -> None:
+    folder = drop(root, "a")
+    before = fingerprint(root)
+    for name in ("APPROVED", "PAUSE", "CANCEL", "ACCEPT"):
+        (folder / name).write_text("Ann\n")
+    (one,) = scan(str(root), 0.0)
+    assert one.marks == {"APPROVED", "PAUSE", "CANCEL", "ACCEPT"}
+    assert one.fingerprint == before
+
+
+def test_what_changes_while_it_runs_is_told_once_it_keeps_still() -> None:
+    watched = DropFolder(quiet=3.0)
+    watched.look([state("1", 0.0)])
+    assert watched.look([state("1", 3.0)]) == START
+    assert not watched.unsettled
+    assert watched.look([state("2", 4.0)]) == []
+    assert watched.unsettled
+    assert watched.look([state("2", 7.0)]) == [Action("changed", "/c/a")]
+    assert watched.look([state("2", 99.0)]) == []
+    assert not watched.unsettled
+    watched.look([state("1", 100.0)])
+    assert watched.look([state("1", 103.0)]) == [Action("changed", "/c/a")]
+
+
+def test_a_folder_that_is_taken_away_while_it_runs_is_told_and_so_is_its_return() -> None:
+    watched = DropFolder(quiet=3.0)
+    watched.look([state("1", 0.0)])
+    assert watched.look([state("1", 3.0)]) == START
+    assert watched.look([]) == [Action("gone", "/c/a")]
+    assert watched.look([]) == []
+    assert watched.look([state("1", 9.0)]) == [Action("back", "/c/a")]
 
 
 class Watching(RuleBasedStateMachine):
@@ -224,7 +277,7 @@ class Watching(RuleBasedStateMachine):
     def look(self, step: float) -> None:
         self.now += step
         actions = self.watched.look([state(str(self.version), self.now)])
-        if actions:
+        if Action("start", "/c/a") in actions:
             assert not self.running
             assert self.started_with != self.version
             assert self.now - self.changed_at >= 3.0

@@ -98,7 +98,7 @@ class DropFolderWatch:
                 send = background(self._send(action.path), "sending a watched campaign")
                 self._sends.add(send)
                 send.addBoth(partial(self._sent, send))
-            else:
+            elif action.kind == "ignore":
                 _log.warn("{what}", what=Problem(action.path, 0, 0, f"left alone: {action.reason}"))
                 with contextlib.suppress(OSError):  # a link or a file is told in the log alone
                     write_status(action.path, f"This folder is left alone: {action.reason}\n")
