@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
     from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
-    from bulkmail.campaign.model import Campaign, Schedule
+    from bulkmail.campaign.model import Campaign
     from bulkmail.campaign.naming import is_campaign_name, nearest_name
     from bulkmail.campaign.preflight import Lists, survey
     from bulkmail.campaign.reading import OperatorSettings, content_notices, sender_domain, snapshot
     from bulkmail.campaign.sample import try_rows
+    from bulkmail.campaign.schedule import RowZones, ScheduleKeys, schedule_from
     from bulkmail.campaign.starter import starter_files
 
 __all__ = [
@@ -37,7 +38,8 @@ __all__ = [
     "ListRows",
     "Lists",
     "OperatorSettings",
-    "Schedule",
+    "RowZones",
+    "ScheduleKeys",
     "campaign_as_checked",
     "changes",
     "content_notices",
@@ -46,6 +48,7 @@ __all__ = [
     "load_campaign",
     "nearest_name",
     "scan",
+    "schedule_from",
     "schema",
     "sender_domain",
     "snapshot",
@@ -64,7 +67,8 @@ _WHERE = {
     "Lists": "preflight",
     "ONE_FOR_ALL": "differences",
     "OperatorSettings": "reading",
-    "Schedule": "model",
+    "RowZones": "schedule",
+    "ScheduleKeys": "schedule",
     "campaign_as_checked": "load",
     "changes": "differences",
     "content_notices": "reading",
@@ -73,6 +77,7 @@ _WHERE = {
     "load_campaign": "load",
     "nearest_name": "naming",
     "scan": "folder",
+    "schedule_from": "schedule",
     "schema": "load",
     "sender_domain": "reading",
     "snapshot": "reading",

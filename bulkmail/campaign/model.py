@@ -6,17 +6,14 @@ The validators need to know the folder: `load.load_campaign` hands it in as the 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainValidator,
     PrivateAttr,
     ValidationInfo,
     WithJsonSchema,
@@ -26,6 +23,7 @@ from pydantic import (
 from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import REPORTS, ListPath, id_inside, size_inside
 from bulkmail.campaign.naming import check_campaign_name
+from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
@@ -65,20 +63,6 @@ def _envelope_from(text: str) -> str:
     if address.needs_smtputf8:
         raise ValueError(f"{text!r}: the part before the @ must be plain ASCII, or some receivers could not answer it")
     return str(address)
-
-
-def _moment(text: Any) -> float:
-    """Epoch seconds of ``2026-12-01T09:00+01:00``; the offset is a must, or it would mean another time elsewhere."""
-    pattern = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(Z|[+-]\d\d:\d\d)?"
-    found = re.fullmatch(pattern, text, re.ASCII) if isinstance(text, str) else None
-    if found is None:
-        raise ValueError(f"{text!r} is not a time; write it like 2026-12-01T09:00+01:00")
-    if found[1] is None:
-        raise ValueError(f"{text!r} has no UTC offset; write {text}+01:00 or {text}Z")
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is not a time ({error})") from None
 
 
 def _listed(value: Any) -> Any:
@@ -136,7 +120,6 @@ Text = Annotated[Line, AfterValidator(_filled)]
 FileName = Annotated[Line, AfterValidator(_list)]
 TemplateName = Annotated[Line, AfterValidator(_template)]
 AttachmentName = Annotated[Line, AfterValidator(_attachment)]
-Moment = Annotated[float, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class Template(Section):
@@ -175,23 +158,6 @@ class Unsubscribe(Section):
     def _one(self) -> Unsubscribe:
         if self.url is None and self.mailto is None:
             raise ValueError("must give a url, a mailto address or both")
-        return self
-
-
-class Schedule(Section):
-    """When the campaign may send, in epoch seconds."""
-
-    not_before: Annotated[
-        Moment | None, Field(description="nothing is sent before this time", examples=["2026-12-01T09:00+01:00"])
-    ] = None
-    not_after: Annotated[
-        Moment | None, Field(description="rows not sent by then expire", examples=["2026-12-02T18:00+01:00"])
-    ] = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Schedule:
-        if self.not_before is not None and self.not_after is not None and self.not_after <= self.not_before:
-            raise ErrorAt(("not_after",), "must be later than not_before")
         return self
 
 
@@ -267,7 +233,7 @@ class Campaign(Section):
             examples=["keep"],
         ),
     ] = "retry"
-    schedule: Annotated[Schedule | None, Field(description="when it may be sent")] = None
+    schedule: Annotated[ScheduleKeys | None, Field(description="when it may be sent")] = None
     _place: Place = PrivateAttr()
     _lists: Mapping[str, FileId] = PrivateAttr()
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from bulkmail.campaign.files import id_inside, read_inside, walk
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
+from bulkmail.campaign.schedule import column_problem
 from bulkmail.files import MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
 from bulkmail.yamlfile import YamlFile
@@ -78,6 +79,7 @@ def snapshot(
         "attachments": reader.attachments(),
         "defaults": dict(campaign.defaults),
         "columns": [list(names) for names in columns],
+        "schedule": None,
         "list_id": "",  # made from the name and the sender's domain
         "key": key,
         "dkim": [{"domain": dkim.domain, "selector": dkim.selector, "pem": dkim.pem} for dkim in settings.dkim],
@@ -85,6 +87,11 @@ def snapshot(
     content["includes"] = reader.includes(content)
     problems = reader.problems
     if campaign.schedule is not None and not rehearsal:
+        content["schedule"] = campaign.schedule.plain()
+        time_zone = campaign.schedule.timezone
+        if time_zone is not None and time_zone.column is not None:
+            wrong = column_problem(time_zone.column, columns)
+            problems += [campaign.file.problem(("schedule", "timezone", "column"), wrong)] if wrong else []
         problems.append(
             campaign.file.problem(("schedule",), "schedule: not supported yet; remove the key", at_key=True)
         )

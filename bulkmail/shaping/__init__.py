@@ -40,7 +40,7 @@ from bulkmail.shaping.facts import (
 )
 from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
 from bulkmail.shaping.health import HostMemory, SiteHealth
-from bulkmail.shaping.hours import format_days, format_hours, parse_days, parse_hours
+from bulkmail.shaping.hours import EVERY_DAY, WHOLE_DAY, Hours, format_days, format_hours, parse_days, parse_hours
 from bulkmail.shaping.limiter import Limiter
 from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
 from bulkmail.shaping.meter import Meter
@@ -63,7 +63,9 @@ from bulkmail.shaping.uncharged import UnchargedTime
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "EVERY_DAY",
     "WHOLE",
+    "WHOLE_DAY",
     "Changes",
     "ClockChange",
     "Consequences",
@@ -74,6 +76,7 @@ __all__ = [
     "Feedback",
     "Hint",
     "HostMemory",
+    "Hours",
     "Limiter",
     "Limits",
     "Meter",

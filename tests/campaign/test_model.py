@@ -47,7 +47,15 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "defaults": {"first_name": "there"},
         "encoding": "utf-8",
         "on_unknown": "retry",
-        "schedule": {"not_before": 1796112000.0, "not_after": 1796230800.0},
+        "schedule": {
+            "timezone": None,
+            "not_before": 1796112000.0,
+            "not_after": 1796230800.0,
+            "hours": None,
+            "days": None,
+            "rate": None,
+            "per_day": None,
+        },
     }
     assert campaign.suppress_paths == [str(folder / "unsubscribed.csv")]
 
@@ -131,13 +139,13 @@ def test_nothing_is_no_header(refusal: Callable[..., list[str]], key: str) -> No
          "write utf-8, cp1252, iso-8859-15, ...")),
         ("attachments: terms.pdf", "6:14: attachments: must be a list, such as [one, two]; not text"),
         ("attachments: [terms.pdf, ./terms.pdf]", "6:26: attachments[1]: ./terms.pdf is listed twice"),
-        ("schedule: tomorrow", ("6:11: schedule: must be a mapping, key: value with the keys not_before, not_after; "
-         "not text")),
+        ("schedule: tomorrow", ("6:11: schedule: must be a mapping, key: value with the keys timezone, not_before, "
+         "not_after, hours, days, rate, per_day; not text")),
         ("schedule: {not_before: 2026-12-01}",
          "6:24: schedule.not_before: '2026-12-01' is not a time; write it like 2026-12-01T09:00+01:00"),
         ("schedule: {not_before: 2026-12-01T09:00}",
          ("6:24: schedule.not_before: '2026-12-01T09:00' has no UTC offset; "
-         "write 2026-12-01T09:00+01:00 or 2026-12-01T09:00Z")),
+         "write 2026-12-01T09:00+01:00 or 2026-12-01T09:00Z, or add `timezone`")),
         ("schedule: {not_before: 2026-13-01T09:00Z}",
          "6:24: schedule.not_before: '2026-13-01T09:00Z' is not a time (month must be in 1..12)"),
         ("schedule: {not_before: 2026-12-01T09:00Z, not_after: 2026-12-01T10:00+01:00}",
