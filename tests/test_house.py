@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,15 @@ def room_of(path: Path) -> str:
     return path.relative_to(HOUSE).parts[0]
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    """Return all nodes of a module; to find them anew for each rule takes longer than the rules."""
+    return list(ast.walk(tree_of(path)))
 
 
 def dotted(node: ast.expr) -> str:
@@ -39,31 +47,34 @@ def dotted(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def calls(path: Path) -> Iterator[tuple[str, int]]:
-    """Each called name with its line, import aliases undone for `from x import y`."""
-    tree = tree_of(path)
+@cache
+def calls(path: Path) -> list[tuple[str, int]]:
+    """Return each called name with its line, import aliases undone for `from x import y`."""
     alias = {
         name.asname or name.name: f"{node.module}.{name.name}"
-        for node in ast.walk(tree)
+        for node in nodes_of(path)
         if isinstance(node, ast.ImportFrom)
         for name in node.names
     }
-    for node in ast.walk(tree):
+    found = []
+    for node in nodes_of(path):
         if isinstance(node, ast.Call):
             called = dotted(node.func)
             first, _, rest = called.partition(".")
-            yield (alias.get(first, first) + ("." + rest if rest else ""), node.lineno)
+            found.append((alias.get(first, first) + ("." + rest if rest else ""), node.lineno))
+    return found
 
 
-def imports(path: Path) -> Iterator[tuple[str, str, int]]:
-    """Each imported (module, name, line); the name is "" for a plain import."""
-    for node in ast.walk(tree_of(path)):
+@cache
+def imports(path: Path) -> list[tuple[str, str, int]]:
+    """Return each imported (module, name, line); the name is "" for a plain import."""
+    found = []
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                yield (node.module or "", alias.name, node.lineno)
+            found += [(node.module or "", alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                yield (alias.name, "", node.lineno)
+            found += [(alias.name, "", node.lineno) for alias in node.names]
+    return found
 
 
 def check(rule: str, offences: list[str]) -> None:
@@ -137,7 +148,7 @@ def test_sql_stands_in_sql_files() -> None:
         [
             f"{name_of(path)}:{node.lineno}: {node.value[:40]!r}"
             for path in MODULES
-            for node in ast.walk(tree_of(path))
+            for node in nodes_of(path)
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.lstrip().startswith(verbs)
         ],
     )
@@ -163,7 +174,7 @@ def test_names_say_what_a_thing_does() -> None:
         [
             f"{name_of(path)}:{node.lineno}: {node.name}"
             for path in MODULES
-            for node in ast.walk(tree_of(path))
+            for node in nodes_of(path)
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name.endswith(BANNED_ENDINGS)
         ],
     )
@@ -180,7 +191,7 @@ def test_classes_and_functions_are_small() -> None:
             isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) for each in node.body
         )
         for path in MODULES
-        for node in ast.walk(tree_of(path))
+        for node in nodes_of(path)
         if isinstance(node, ast.ClassDef)
     }
     check(
@@ -192,7 +203,7 @@ def test_classes_and_functions_are_small() -> None:
         [
             f"{name_of(path)}:{node.lineno}: {node.name}"
             for path in MODULES
-            for node in ast.walk(tree_of(path))
+            for node in nodes_of(path)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             and (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
         ],
@@ -302,7 +313,7 @@ def lane_writes(path: Path) -> Iterator[int]:
                 return True
         return False
 
-    for node in ast.walk(tree_of(path)):
+    for node in nodes_of(path):
         targets: list[ast.expr] = []
         if isinstance(node, ast.Assign):
             targets = node.targets

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 def run(*command, cwd, status=0):
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=110, check=False
+        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == status, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.loopback
 
 ROWS = 700  # more than the 500 that one settlement takes
 # point and hit -> ambiguous attempts, copies too many; a pair is "from, to"

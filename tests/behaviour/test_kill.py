@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 LOOP = Path(__file__).parent.parent.parent / "bench" / "kill_loop.py"
 ROWS = 20_000
@@ -135,7 +135,7 @@ def test_ten_kills_at_random(tmp_path: Path, needs: Any, power_cuts: float) -> N
 
     ended = subprocess.run(
         [sys.executable, str(LOOP), *(f"--{name}={value}" for name, value in options.items())],
-        capture_output=True, text=True, timeout=220,
+        capture_output=True, text=True, timeout=500,
     )  # fmt: skip
 
     assert ended.returncode == 0, ended.stderr[-4000:]

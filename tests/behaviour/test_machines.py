@@ -13,7 +13,7 @@ import pytest
 from bulkmail.routing import MxHost
 from bulkmail.routing.site import site_key
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(170)]
+pytestmark = pytest.mark.loopback
 
 LEASE = 3.0
 STALL = 0.1

@@ -66,7 +66,6 @@ def test_one_campaign_learns_for_the_next(world: Any, sink: dict[str, Any]) -> N
     assert ("mx.short.test", "messages") not in remembered(world)
 
 
-@pytest.mark.timeout(120)
 def test_a_restart_does_not_begin_the_wait_for_a_dead_site_anew(world: Any, until: Any, end: Any) -> None:
     """20 recipients of a site that is gone; each try costs one of them an attempt, the others wait untried."""
     expire_after = 10.0

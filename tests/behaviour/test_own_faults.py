@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.loopback
 
 
 def people(count: int) -> list[str]:

@@ -20,7 +20,7 @@ def run(values, words, after=0):
     return held, settled
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 40), max_size=200), st.sampled_from([1, 3, 64, 4096]), st.integers(0, 100))
 def test_the_end_is_exact_however_small_the_filter(values, words, after):
     held, settled = run(values, words, after)

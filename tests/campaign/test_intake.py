@@ -5,7 +5,7 @@ import json
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.campaign import duplicates as duplicates_module
@@ -167,7 +167,6 @@ def to_csv(rows, header="email,note"):
     return "\n".join([header, *quoted]) + "\n"
 
 
-@settings(max_examples=100, deadline=None)
 @given(ROWS, ROWS, st.integers(1, 7), st.booleans())
 def test_verdicts_are_those_of_a_simple_model(tmp_path_factory, first, second, limit, tiny_filter):
     folder = tmp_path_factory.mktemp("intake")
@@ -230,7 +229,6 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=100, deadline=None)
 @given(PIECES, st.integers(1, 4), st.sampled_from([8, 128 * 1024]))
 def test_resuming_anywhere_gives_what_an_uninterrupted_run_gives(tmp_path_factory, text, limit, size):
     path = tmp_path_factory.mktemp("intake") / "a.csv"
@@ -253,7 +251,6 @@ def test_resuming_anywhere_gives_what_an_uninterrupted_run_gives(tmp_path_factor
         lines_module._BLOCK = before
 
 
-@settings(max_examples=100, deadline=None)
 @given(PIECES, PIECES, PIECES, st.integers(1, 4))
 def test_a_grown_list_gives_the_new_rows_and_only_them(tmp_path_factory, text, more, most, limit):
     path = tmp_path_factory.mktemp("intake") / "a.csv"

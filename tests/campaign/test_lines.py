@@ -4,7 +4,7 @@ import hashlib
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.campaign import lines as module
@@ -39,7 +39,6 @@ def walk(lines, step=1):
     return found, offsets
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.sampled_from([b"a,b", b"", b'"', b"\r", b"\xc3\xb6", b"\xff", b"\0", b"x" * 40]), max_size=30),
     st.booleans(),

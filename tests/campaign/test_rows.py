@@ -61,7 +61,7 @@ def as_csv(rows, delimiter=",", quoting=csv.QUOTE_MINIMAL, end="\n"):
     return out.getvalue()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(
     st.lists(st.tuples(address, cell, cell).map(list), max_size=12),
     st.sampled_from(",;\t|"),
@@ -95,7 +95,7 @@ def test_what_csv_writer_wrote_is_read_back(tmp_path_factory, rows, delimiter, q
         lines_module._BLOCK = before
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(
     st.lists(st.tuples(address, cell, cell).map(list), min_size=1, max_size=8, unique_by=lambda row: row[0]),
     st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
@@ -262,7 +262,6 @@ def test_a_million_quotes_take_no_more_than_a_moment(read):
     assert cells_of(rows) == []
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300) | st.text(st.sampled_from('a@b.,"\n\r\0'), max_size=200).map(str.encode))
 def test_any_bytes_at_all_give_rows_of_the_right_width(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("rows") / "list.csv"

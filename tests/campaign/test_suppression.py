@@ -151,7 +151,7 @@ def test_the_configured_encoding_is_taken(listed):
     assert why(suppression, "ann@x.de")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.sets(st.integers(0, 10**6), max_size=3000))
 def test_the_table_is_a_set(numbers):
     suppression = Suppression()

@@ -217,7 +217,7 @@ def test_includes_and_inheritance(compose):
     assert body(message, "plain") == "Dear <Ann>\nann@example.org"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 2)
 @given(HOSTILE, HOSTILE, st.booleans())
 @example("Ann", "\x01", True)
 def test_whatever_a_row_holds_it_arrives_and_breaks_nothing(first, second, known):
@@ -250,7 +250,6 @@ SOURCE = """{%- macro link(to) -%}<a href="{{ to }}?a=1">{{ b }}</a>{%- endmacro
 {{ link(token) }} {{ unsubscribe_url }}.\n{{ b|replace("x", "  ") }}\nGr\u00fc\u00dfe{{ email }}{{ (a ~ b)|safe }}\n"""
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(HOSTILE, HOSTILE), min_size=1, max_size=4))
 def test_the_bytes_are_those_of_the_straightforward_way(plainly_composed, rows):
     content = {

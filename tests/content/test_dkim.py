@@ -192,7 +192,7 @@ def test_fields_are_canonicalised_as_the_rfc_says(field):
     assert relaxed_field(field) == low + b":" + relaxed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(BODIES)
 def test_any_body_is_verified(rsa_pem, body):
     key = signing_key({"domain": "example.com", "selector": "s1", "pem": rsa_pem})

@@ -56,7 +56,7 @@ def read(transfer: str, wire: bytes) -> str:
     return data.decode("utf-8").replace("\r\n", "\n")
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(PIECES, max_size=8), st.sets(st.integers(0, 7)))
 @example(["a\n\nb", "\x01", "c\n\nd"], {0, 2})
 @example(["a\r", "\nb\nc\n"], {1})
@@ -74,7 +74,7 @@ def test_any_pieces_known_or_not_come_back_as_written(on_the_wire, pieces, known
     assert (transfer, body.wire, body.relaxed) == (at_once, same.wire, same.relaxed)
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(PIECES, min_size=1, max_size=5), st.lists(st.lists(PIECES, max_size=5), max_size=4))
 @example(["b. ", " c", "\nFr", "y"], [["a" * 73, ".", "\n"], ["om ", "x"], [" ", "\n"], ["", " ", " "]])
 @example(["x" * 74, "\n", ".", "F"], [["", "\0"], ["rom x"], ["\n", "rom x"], ["é", "\r", "\n"]])

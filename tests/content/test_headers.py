@@ -106,7 +106,6 @@ def test_no_printable_character_is_cleaned_away():
     assert sorted(map(ord, changed)) == sorted([*controls, *turning])
 
 
-@settings(max_examples=100)
 @given(TEXTS, TEXTS)
 def test_no_text_ends_a_field(before, after):
     for end in _LINE_ENDS:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from time import process_time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.content.rows import Columns, tidy
@@ -50,7 +50,6 @@ def test_defaults_stand_in_for_blank_and_missing_cells():
     assert columns.in_row == {"email", "First Name", "city", "Store Name"}
 
 
-@settings(max_examples=100)
 @given(
     st.lists(st.text(max_size=8), unique=True, max_size=6),
     st.dictionaries(st.text(max_size=8), st.text(min_size=1, max_size=4), max_size=3),

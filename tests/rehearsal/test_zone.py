@@ -92,7 +92,7 @@ names = st.from_regex(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(names, st.integers(0, 3))
 def test_each_host_of_a_domain_is_the_domains(name: str, seed: int) -> None:
     zone = Zone(seed)

@@ -382,7 +382,7 @@ class Play:
                     assert other // 100 in (2, 4, 5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(
     OPTIONS,
     NEAR,
@@ -571,7 +571,7 @@ class Schedule:
         assert set(re.findall(rb"m\d+\.\r\n", self.said)) <= known
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(OPTIONS, st.integers(0, 2), STEPS, st.sampled_from(["eof", "deadline", "abandon"]))
 def test_any_schedule_ends_closed_with_one_outcome_for_each_recipient(options, offer, steps, end):
     with mock.patch.object(pipeline, "PIECE", 3):
@@ -592,7 +592,7 @@ def test_the_schedules_go_deep_enough():
     """A check of the check: the same steps lead to every fate there is, in the slots where it matters."""
     found: set[str] = set()
 
-    @settings(max_examples=400, deadline=None, database=None)
+    @settings(max_examples=400, database=None)
     @seed(1)
     @given(OPTIONS, st.integers(0, 2), STEPS, st.sampled_from(["eof", "deadline", "abandon"]))
     def explore(options, offer, steps, end):
@@ -608,7 +608,7 @@ def test_the_schedules_go_deep_enough():
 # -- against a server that counts right, whatever it says, and a line that may break at any byte
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=5 * settings.default.max_examples)
 @given(
     verdicts=VERDICTS,
     offer=st.sampled_from([EXTENSIONS[0], *EXTENSIONS[1:] * 3]),

@@ -92,7 +92,7 @@ def test_a_queue_that_ran_dry_has_new_rows_again(store, kit):
         st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["ok", "held", "invalid"])), max_size=6), max_size=6
     )
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=settings.default.max_examples // 2, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_batches_keep_the_laws(kit, batches):
     store = SqliteStore()
     identity = kit.campaign(store)

@@ -38,7 +38,6 @@ def expected(items):
 
 
 @given(items=records)
-@settings(max_examples=100, deadline=None)
 def test_what_is_written_is_read(tmp_path_factory, items):
     directory = tmp_path_factory.mktemp("journal")
     data, ends = written(directory, items)
@@ -62,7 +61,6 @@ def test_a_dot_that_is_taken_back_has_not_left(tmp_path):
 
 
 @given(items=records, data=st.data())
-@settings(max_examples=100, deadline=None)
 def test_cut_anywhere_it_loses_no_more_than_the_tail(tmp_path_factory, items, data):
     content, ends = written(tmp_path_factory.mktemp("journal"), items)
     cut = data.draw(st.integers(0, len(content)))
@@ -79,7 +77,7 @@ def test_cut_anywhere_it_loses_no_more_than_the_tail(tmp_path_factory, items, da
 
 
 @given(items=records.filter(bool), data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 def test_a_flipped_bit_never_makes_up_a_record_and_is_noticed(tmp_path_factory, items, data):
     content, _ = written(tmp_path_factory.mktemp("journal"), items)
     at = data.draw(st.integers(0, len(content) - 1))
@@ -162,7 +160,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["dot", "dot", "reply", "free", "sett
 
 
 @given(steps=STEPS, size=st.sampled_from([20, 40, 90]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples)
 def test_at_any_time_it_tells_what_became_of_each_attempt(tmp_path_factory, steps, size):
     """Whatever was settled, given back and claimed again meanwhile, and whichever segments went because of it."""
     directory = tmp_path_factory.mktemp("journal")

@@ -267,7 +267,7 @@ SNIPPETS = st.sampled_from(
 
 
 @given(st.lists(SNIPPETS | st.text(max_size=3), max_size=40).map("".join))
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 def test_any_text_is_read_or_refused_with_places_inside_it(text: str) -> None:
     try:
         file = load("x.yaml", text)

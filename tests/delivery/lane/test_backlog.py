@@ -229,7 +229,9 @@ def check_places(one):
     assert len(one.spool.out) <= one.feeder.held
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples * 3 // 5, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(EVENTS)
 def test_a_message_is_in_exactly_one_place_after_any_sequence_of_events(world, events):
     """And at the end each is recorded, or back in the spool; `Watched` refuses a second outcome."""

@@ -86,7 +86,7 @@ def test_half_a_line_on_an_idle_connection_strands_no_message(world, fast):
 # rates
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 40), st.integers(1, 10), st.integers(1, 60))
 def test_the_rate_is_honoured_in_every_window(world, fast, count, burst, rows):
     rate = Rate(count, 1.0, burst)

@@ -148,7 +148,7 @@ COMPLAINTS = st.lists(
 )
 
 
-@settings_of_hypothesis(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings_of_hypothesis(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(COMPLAINTS)
 def test_one_complaint_changes_pace_window_and_block_once(world, complaints):
     """Whatever hears it: each recipient of a transaction, the close of its connection, or transactions beside it."""

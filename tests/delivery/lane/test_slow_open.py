@@ -156,7 +156,9 @@ STREETS = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples * 2 // 5, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(street=STREETS)
 def test_whatever_is_scarce_everybody_is_served_and_nobody_waits_for_nothing(world, fast, street):
     one = world(

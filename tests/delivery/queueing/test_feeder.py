@@ -419,7 +419,9 @@ TROUBLE = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples * 6 // 5, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(DEEDS, min_size=1, max_size=40),
     TROUBLE,

@@ -453,7 +453,7 @@ def checking(pg_server):
     numbers=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1),
     floats=st.lists(st.none() | st.floats(allow_nan=False) | st.integers(-1000, 1000), min_size=1),
 )
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_arrays_come_back_as_they_were(checking, texts, numbers, floats):
     asked = "SELECT %s::text[], %s::bigint[], %s::double precision[]"
     found = checking.connection.execute(asked, tuple(map(array, (texts, numbers, floats)))).fetchone()
