@@ -61,6 +61,7 @@ from bulkmail.delivery.lifecycle import (
     compare_records,
     prepare,
     refusal,
+    trial_of,
 )
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
@@ -92,4 +93,5 @@ __all__ = [
     "prepare",
     "refusal",
     "reread_facts",
+    "trial_of",
 ]

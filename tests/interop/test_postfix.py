@@ -182,3 +182,16 @@ def test_how_much_tls_is_asked_for(world: Any, postfix: Any, mode: str, status: 
         assert (attempt["stage"], attempt["mx_host"]) == ("starttls", "mx.interop.test")
         assert "certificate" in attempt["reply"].lower()
         assert postfix.count() == 0
+
+
+def test_a_test_message_reaches_it_over_tls_and_its_words_are_told(world: Any, postfix: Any, until: Any) -> None:
+    world.start_names({"d0.test": ["mx.interop.test"]}, {"mx.interop.test": "127.0.0.1"})
+    world.settings(port=postfix.port, tls={"mode": "opportunistic"})
+    world.campaign("spring", ["ann@d0.test"])
+
+    ended = world.bulkmail("test", "spring", "--to", "me@d0.test")
+
+    assert ended.status == 0, ended.said
+    assert ended.out.startswith("me@d0.test: accepted by mx.interop.test (127.0.0.1, TLSv1.3): 250 2.0.0 Ok: ")
+    assert re.search(r"queued as \w+\n\Z", ended.out)
+    until(lambda: postfix.count() == 1, "Postfix to put it into the maildir")

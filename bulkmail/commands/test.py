@@ -1,0 +1,177 @@
+"""``bulkmail test``: one row's message really sent, to other addresses; the campaign knows nothing of it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import tempfile
+import time
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
+
+from bulkmail.commands.preview import chosen_rows, problem
+from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
+from bulkmail.delivery import Prepared, WallClock, prepare, trial_of
+from bulkmail.incarnation import Incarnation
+from bulkmail.mail import AddressError, RecipientRow, Refused, Status, address_in
+from bulkmail.preflight import Wanted
+from bulkmail.settings import Settings, load_settings
+from bulkmail.spool import open_reader
+
+WITHIN = 300.0
+"""Seconds after which the sending is given up."""
+
+_MOST = 100  # addresses; more is a campaign
+_UNTRIED = "no attempt could be made within {seconds:g} s"
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    test = commands.add_parser("test", help="really send one row's message to other addresses, as a test")
+    test.add_argument("campaign", metavar="FOLDER", help="the campaign's folder, or its campaign.yaml")
+    test.add_argument(
+        "--to", metavar="ADDRESS", nargs="+", action="extend", required=True, type=_address, help="who gets the test"
+    )
+    test.add_argument("--row", metavar="N", help="the row whose message it is (default: the first that can be sent to)")
+    add_settings(test)
+    add_json(test)
+    test.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Send the message; say what each receiver answered; 1 if one did not accept it. Raises Refused and OwnFault."""
+    settings = load_settings(given.settings, os.getcwd(), given.campaign)
+    prepared = prepare(os.path.abspath(given.campaign), settings)
+    wanted = Wanted(rows=(given.row,)) if given.row else Wanted(kinds=("first",))
+    chosen, wrong = chosen_rows(prepared.campaign, settings, wanted)
+    if not chosen:
+        tell("no row of the list can be sent to; bulkmail check says why")
+        return REFUSED
+    (one,) = chosen
+    if one.row[6] in {"invalid", "bad-row"}:
+        raise Refused([problem(prepared.campaign, one, wrong[one.row[0]])])
+    addresses = list(dict.fromkeys(given.to))[:_MOST]
+    place = tempfile.mkdtemp(prefix="bulkmail-test-")
+    try:
+        rows = _sent(prepared, settings, one.row, addresses, place)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+    for row in rows:
+        if not given.json:
+            say(_line(row))
+    if given.json:
+        say_json([_as_json(row) for row in rows])
+    return DONE if all(row.status == Status.DELIVERED for row in rows) else REFUSED
+
+
+def _address(text: str) -> str:
+    """Return an address as it is mailed to. Raises ArgumentTypeError."""
+    try:
+        return str(address_in(text))
+    except AddressError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _sent(
+    prepared: Prepared, settings: Settings, row: tuple[Any, ...], addresses: list[str], place: str
+) -> list[RecipientRow]:
+    """Send the row to the addresses from a spool of its own in ``place``; what became of each."""
+    folder = os.path.join(place, "campaign")
+    os.mkdir(folder, 0o700)
+    trial = trial_of(prepared, row[1], json.loads(row[5]), addresses, folder)
+    spool = os.path.join(place, "spool")
+    own = settings.model_copy(update={"spool": spool, "compose": settings.compose.model_copy(update={"processes": 1})})
+    with progress(f"sending to {', '.join(addresses)}", unit="s") as bar:
+        _send(own, trial, bar.update)
+    reader = open_reader(spool)
+    try:
+        (campaign,) = reader.campaigns()
+        return reader.recipients(campaign.id, 0, len(addresses))
+    finally:
+        reader.close()
+
+
+def _send(settings: Settings, trial: Prepared, each_second: Any) -> None:
+    """Run the production's incarnation until each row had its attempt. Raises what it raises."""
+    from twisted.internet import reactor
+
+    clock: Any = reactor
+    clock.seconds = time.monotonic
+    incarnation = Incarnation(
+        reactor,
+        settings,
+        wall=WallClock(time.time, time.monotonic),
+        monotonic=time.monotonic,
+        rng=random.Random(),  # noqa: S311 - jitter and the order of MX hosts, not secrets
+        prepared=trial,
+        once=True,
+    )
+    failed: list[Failure] = []
+
+    async def live() -> None:
+        try:
+            await incarnation.open()
+            await incarnation.work()
+        finally:
+            await incarnation.close()
+
+    def start() -> None:
+        bar = LoopingCall(each_second)
+        bar.clock = clock
+        bar.start(1.0, now=False)
+        clock.callLater(WITHIN, lambda: ensureDeferred(incarnation.stop()))
+        done: Deferred[None] = ensureDeferred(live())
+        done.addErrback(failed.append)
+        done.addBoth(lambda _: clock.running and clock.stop())
+        clock.addSystemEventTrigger("before", "shutdown", lambda: _stopped(incarnation, done))
+
+    clock.callWhenRunning(start)
+    clock.run()
+    if failed:
+        failed[0].raiseException()
+
+
+def _stopped(incarnation: Incarnation, done: Deferred[None]) -> Deferred[None]:
+    """End it where the user interrupts; the reactor waits for its end."""
+    if not done.called:
+        ensureDeferred(incarnation.stop())
+    return done
+
+
+def _line(row: RecipientRow) -> str:
+    """What became of one address, as a sentence."""
+    if row.status == Status.DELIVERED:
+        tls = f", {row.tls}" if row.tls else ", in clear"
+        return f"{row.email}: accepted by {row.mx_host} ({row.mx_ip}{tls}): {row.smtp_code} {row.reply}"
+    if not row.attempts:
+        return f"{row.email}: not sent ({row.status}): {row.note or _UNTRIED.format(seconds=WITHIN)}"
+    by = f" by {row.mx_host} ({row.mx_ip})" if row.mx_host else ""
+    stage = f" at {row.stage}" if row.stage else ""
+    code = f"{row.smtp_code} " if row.smtp_code else ""
+    later = "; a test is not tried again" if row.status == Status.DEFERRED else ""
+    return f"{row.email}: not accepted{by}{stage} ({row.status}, {row.category}): {code}{row.reply or row.note}{later}"
+
+
+def _as_json(row: RecipientRow) -> dict[str, Any]:
+    """Return what programs are told of one address."""
+    names = (
+        "email",
+        "status",
+        "category",
+        "smtp_code",
+        "enhanced",
+        "reply",
+        "stage",
+        "mx_host",
+        "mx_ip",
+        "tls",
+        "note",
+    )
+    told = {name: getattr(row, name) for name in names}
+    return {**told, "accepted": row.status == Status.DELIVERED}
