@@ -24,6 +24,7 @@ from bulkmail.spool import in_use, open_reader
 
 USAGE = 2
 WHAT = "give one of -c campaign.yaml and --watch folder"
+_SPEEDS = {"real": 1.0, "max": 10_000.0}
 _NO_DAEMON = re.compile(r"-[beoh]*n")  # among twistd's flags, before the first that takes a value
 
 
@@ -40,7 +41,7 @@ class Options(usage.Options):
         ["campaign", "c", None, "the campaign.yaml to send (or its folder)"],
         ["watch", None, None, "a folder to watch: each campaign folder that is dropped into it is sent"],
         ["settings", None, None, "the operator's settings (default: ./bulkmail.yaml when it is there)"],
-        ["speed", None, None, "with --rehearse: what waits are divided by, or `real` (default: 600)"],
+        ["speed", None, None, "with --rehearse: what waits are divided by, or `max` or `real` (default: 600)"],
     ]
     optFlags = [
         ["rehearse", None, "send to a simulated world on this machine; nothing leaves it"],
@@ -75,14 +76,14 @@ class Options(usage.Options):
     def _speed(text: str | None) -> float:
         if text is None:
             return SPEED
-        if text == "real":
-            return 1.0
+        if text in _SPEEDS:
+            return _SPEEDS[text]
         try:
             speed = float(text)
         except ValueError:
             speed = 0.0
         if not 1.0 <= speed <= 100_000:
-            raise usage.UsageError(f"--speed: {text!r} is neither `real` nor a number from 1 to 100000")
+            raise usage.UsageError(f"--speed: {text!r} is neither `max` nor `real` nor a number from 1 to 100000")
         return speed
 
 

@@ -48,7 +48,7 @@ def parsed(*arguments):
         (("--watch", ".", "--accept-changes"), "--accept-changes goes with -c"),
         (("--watch", "nowhere"), "nowhere is not a folder"),
         (("-c", "x", "--speed", "10"), "--speed goes with --rehearse"),
-        (("-c", "x", "--rehearse", "--speed", "fast"), "'fast' is neither `real` nor a number"),
+        (("-c", "x", "--rehearse", "--speed", "fast"), "'fast' is neither `max` nor `real` nor a number"),
         (("-c", "x", "--rehearse", "--speed", "0.5"), "neither"),
         (("-c", "x", "--rehearse", "--speed", "nan"), "neither"),
         (("--colour",), "colour"),
@@ -64,7 +64,7 @@ def test_wrong_usage_exits_with_2_and_says_why(place, capsys, arguments, words):
     assert said.startswith("Usage: twistd [-n] bulkmail ")
 
 
-@pytest.mark.parametrize(("given", "speed"), [(None, SPEED), ("real", 1.0), ("60", 60.0)])
+@pytest.mark.parametrize(("given", "speed"), [(None, SPEED), ("real", 1.0), ("max", 10_000.0), ("60", 60.0)])
 def test_the_speed_of_a_rehearsal(given, speed):
     arguments = ["-c", "x", "--rehearse"] + ([] if given is None else ["--speed", given])
     assert parsed(*arguments)["speed"] == speed

@@ -43,8 +43,10 @@ def try_rows(rows: Sequence[Recipient], content: dict[str, Any], files: Sequence
 
     ``content``: the campaign's, checked. ``files``: the lists, as the operator knows them.
     """
+    if not rows:
+        return [Problem(files[0], 0, 0, "the list has no rows, so nothing will be sent")]
     candidates = [row for row in rows if row[6] != "suppressed"]
-    if rows and not candidates:
+    if not candidates:
         return [Problem(files[0], 0, 0, f"{_first(len(rows))} on a suppress list, all of them")]
     failed, tried, why = _try(candidates, content, files)
     notices = []

@@ -11,13 +11,14 @@ status. A new command is a module and its line in COMMANDS, which is also the or
 
 from __future__ import annotations
 
-from bulkmail.commands import check, dkim, forget, init, preview, schema, sink, spool, status, test
+from bulkmail.commands import check, dkim, forget, init, preview, rehearse, schema, sink, spool, status, test
 from bulkmail.commands.terminal import DONE, REFUSED, USAGE
 
 COMMANDS = (
     init,
     check,
     preview,
+    rehearse,
     test,
     status,
     forget,

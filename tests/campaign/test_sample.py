@@ -48,7 +48,10 @@ def people(count: int, name: str = "Ann") -> str:
 
 def test_rows_that_can_be_sent_are_nothing_to_tell(trial: Any) -> None:
     assert trial("email,name\n" + people(150)) == []
-    assert trial("email,name\n") == [], "a campaign of 0 recipients"
+
+
+def test_a_list_without_rows_is_told(trial: Any) -> None:
+    assert trial("email,name\n") == ["people.csv: the list has no rows, so nothing will be sent"]
 
 
 def test_a_list_of_ragged_rows_is_refused(trial: Any) -> None:
