@@ -6,6 +6,7 @@ The composing runs in a child process with a deadline: a template may be endless
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email import policy
@@ -45,11 +46,18 @@ class Specimen:
 def compose_rows(content: dict[str, Any], rows: Sequence[Row], now: float) -> list[bytes | str]:
     """Return the message of each row, or why there is none. ``content``: checked; ``now``: its Date, epoch seconds."""
     jobs = [(row[0], row[0], row[3], now, row[1], row[5]) for row in rows]
-    with multiprocessing.get_context("fork").Pool(1) as pool:
+    with multiprocessing.get_context("fork").Pool(1, _bounded) as pool:
         try:
             return pool.apply_async(_composed, ({**content, "date": now}, jobs)).get(WITHIN)
         except multiprocessing.TimeoutError:
             return [_LATE] * len(rows)
+
+
+def _bounded() -> None:
+    """Let this child be ended, whatever its parent does with signals: by the parent, and by its own alarm."""
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, 2 * WITHIN)
 
 
 def _composed(content: dict[str, Any], jobs: list[tuple[Any, ...]]) -> list[bytes | str]:

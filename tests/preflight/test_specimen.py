@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
@@ -65,6 +66,16 @@ def test_an_endless_template_is_given_up(monkeypatch):
     monkeypatch.setattr(specimen, "WITHIN", 0.2)
     loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     assert compose_rows({**CONTENT, "text": loop}, [row(1, "A"), row(2, "B")], 0.0) == [specimen._LATE] * 2
+
+
+def test_an_endless_template_is_given_up_by_a_process_that_ignores_signals(monkeypatch):
+    monkeypatch.setattr(specimen, "WITHIN", 0.2)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        loop = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+        assert compose_rows({**CONTENT, "text": loop}, [row(1, "A")], 0.0) == [specimen._LATE]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("to", ["Our readers <readers@example.com>"])
