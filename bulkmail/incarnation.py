@@ -33,6 +33,7 @@ from bulkmail.delivery import (
     Run,
     SiteFactSync,
     Smarthost,
+    Steering,
     WallClock,
     assemble,
     background,
@@ -42,7 +43,7 @@ from bulkmail.delivery import (
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import own_name, raise_file_limit
 from bulkmail.mail import BulkmailError, OwnFault
-from bulkmail.routing import RESOLVER, RelayRouter, Router
+from bulkmail.routing import RELAY, RESOLVER, RelayRouter, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import Provider, longest_wait, provider_table
 from bulkmail.spool import RUNNING, OneOfMany, Spool, open_spool
@@ -167,7 +168,14 @@ class Incarnation:
             rng=self._rng,
             relay=self._relay,
         )
-        self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch)
+        steering = Steering(
+            spool=spool,
+            feeder=parts.feeder,
+            clocks=self._clocks,
+            providers=providers if self._relay is None else {RELAY},
+            changed=self._changed,
+        )
+        self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, steering)
         self._campaigns.start()
         if self._watch is not None:
             checking = Checking(self.reactor, self.settings)
@@ -197,7 +205,7 @@ class Incarnation:
         return spool
 
     def _build_campaigns(
-        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str
+        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str, steering: Steering
     ) -> Campaigns:
         reporting = Reporting(
             reactor=self.reactor,
@@ -209,7 +217,7 @@ class Incarnation:
             via_relay="" if self.settings.relay is None else self.settings.relay.host,
         )
         reporting.start()
-        joining, leasing = self._build_cluster(spool, parts, sync, compose)
+        joining, leasing = self._build_cluster(spool, parts, sync, compose, steering)
         return Campaigns(
             reactor=self.reactor,
             spool=spool,
@@ -225,12 +233,13 @@ class Incarnation:
             suppress=list(self.settings.suppress),
             scratch=scratch,
             clock_set=self._wall.look,
+            steering=steering,
             joining=joining,
             leasing=leasing,
         )
 
     def _build_cluster(
-        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool
+        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, steering: Steering
     ) -> tuple[Joining | None, Leasing | None]:
         """Make what only machines on a shared spool have."""
         leases = spool.leases
@@ -252,14 +261,20 @@ class Incarnation:
             pause=self._pause,
             compose=compose,
             retry=self.settings.retry,
+            steering=steering,
             changed=self._changed,
         )
+
+        def states() -> None:
+            joining.look()
+            steering.look()
+
         leasing = Leasing(
             leases=leases,
             feeder=parts.feeder,
             clocks=self._clocks,
             limiters=parts.limiters,
-            states=joining.look,
+            states=states,
             facts=facts_taken_away,
             news_of=sync.news_of,
             flushed=flushed,

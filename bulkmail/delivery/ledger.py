@@ -126,7 +126,7 @@ class Ledger:
             attempts=claimed.attempts + 1,
             copies=claimed.doubt + lost,
             first_attempt_at=waiting_since,
-            paused=self._pause.uncharged.since(waiting_since),
+            paused=self._pause.uncharged.since(waiting_since) + message.run.holds.seconds(provider, waiting_since, now),
             now=now,
             retry=self._retry,
             on_unknown=message.run.on_unknown,

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from bulkmail.delivery.holds import Holds
 from bulkmail.mail import Status
 
 Key = tuple[str, str, str]
@@ -32,8 +33,8 @@ class Run:
     final: int = 0
     over: bool = False
     broken: bool = False  # its input cannot be read to the end
-    withheld: bool = False  # none of its recipients is claimed, while those of other campaigns are
-    paused: str = ""  # why none is claimed until the campaign is started again; "" otherwise
+    doubted: bool = False  # single rows of it do not come back from being composed; none is claimed meanwhile
+    holds: Holds = field(default_factory=Holds)
     delivered: int = 0
     next_try_at: float | None = None
     shared: bool = False
@@ -75,6 +76,16 @@ class Run:
         """Note that a row is tried again at ``at``; ``next_try_at`` is the earliest such time (wall clock)."""
         if self.next_try_at is None or at < self.next_try_at or self.next_try_at < now:
             self.next_try_at = at
+
+    @property
+    def withheld(self) -> bool:
+        """Whether none of its recipients is claimed, while those of other campaigns are."""
+        return self.doubted or self.holds.whole
+
+    @property
+    def paused(self) -> str:
+        """Why nothing of it may be sent until that is released, in a line; "" where it may."""
+        return self.holds.words
 
     @property
     def complete(self) -> bool:

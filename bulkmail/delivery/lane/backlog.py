@@ -75,14 +75,20 @@ class Backlog:
         self.supplier.hold(count)
 
     def add(self, message: Message) -> None:
-        """Take a composed message."""
-        if self.suspension.charging:
+        """Take a composed message; where its campaign is held it goes back, without an attempt."""
+        if message.run.holds.providers and self.holds_back(message.run):
+            self._give_back([message], 0.0)
+        elif self.suspension.charging:
             self._charge(message)
         elif self.closed or self.suspension.suspended:
             self._put_off([message])
         else:
             self.ready.append(message)
             self._wakeup.now()
+
+    def holds_back(self, run: Run) -> bool:
+        """Whether nothing of a campaign may be sent to this site now."""
+        return run.holds.at(self._provider)
 
     def wake(self) -> None:
         """Look for something to do in the next turn."""
@@ -95,8 +101,10 @@ class Backlog:
     def withdraw(self, run: Run) -> list[Message]:
         """Take out the ready messages of a campaign that is not sent here any more; they are the caller's."""
         waiting = [message for message in self.ready if message.run is run]
-        for message in waiting:
-            self.ready.remove(message)
+        if waiting:
+            others = [message for message in self.ready if message.run is not run]
+            self.ready.clear()
+            self.ready.extend(others)
         return waiting
 
     # no attempt was made
@@ -124,7 +132,9 @@ class Backlog:
     def requeue(self, message: Message) -> None:
         """Make a message that comes back without an attempt the next one."""
         self._ledger.free(message)
-        if self.suspension.suspended or self.closed:
+        if message.run.holds.providers and self.holds_back(message.run):
+            self._give_back([message], 0.0)
+        elif self.suspension.suspended or self.closed:
             self._give_back([message], self.suspension.until)
         else:
             self.ready.appendleft(message)

@@ -76,7 +76,7 @@ class Lane:
             site, limits.messages_per_connection, facts, clocks, settings.retry.unknown_attempts
         )
         self.suspension = suspension = Suspension(
-            site.key, clocks=clocks, facts=facts, pause=pause, retry=settings.retry, rng=rng
+            site.key, site.provider, clocks=clocks, facts=facts, pause=pause, retry=settings.retry, rng=rng
         )
         self.send_window = SendWindow(settings.smtp.window)
         self._now = clocks.now

@@ -75,7 +75,9 @@ class Expiry(NamedTuple):
 
 
 class Suspension:
-    """The state of the site with this key. ``until``: no message is sent before, on the reactor's clock.
+    """The state of the site with this key, of this provider ("": none).
+
+    ``until``: no message is sent before, on the reactor's clock.
 
     ``charging``: the next message is charged with the failure instead of being sent. ``probing``: the site has refused
     us again and again, so one message at a time is risked.
@@ -85,10 +87,11 @@ class Suspension:
     """
 
     def __init__(
-        self, site_key: str, *, clocks: Clocks, facts: SiteFacts, pause: Pause, retry: Retry, rng: Random
+        self, site_key: str, provider: str, *, clocks: Clocks, facts: SiteFacts, pause: Pause, retry: Retry, rng: Random
     ) -> None:
         self.until = 0.0
         self._site_key = site_key
+        self._provider = provider
         self._clocks = clocks
         self._facts = facts
         self._pause = pause
@@ -193,7 +196,8 @@ class Suspension:
             return False
         since = self._start_for(run)
         wall = self._clocks.wall() + max(0.0, until - self._clocks.now())
-        return wall > since + self._pause.uncharged.since(since) + self._retry.expire_after
+        uncharged = self._pause.uncharged.since(since) + run.holds.seconds(self._provider, since, self._clocks.wall())
+        return wall > since + uncharged + self._retry.expire_after
 
     @property
     def expiry(self) -> Expiry:

@@ -16,6 +16,7 @@ from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal
 from bulkmail.delivery.lifecycle.published import compare_records
 from bulkmail.delivery.lifecycle.relay_check import RelayCheck
 from bulkmail.delivery.lifecycle.reporting import Reporting
+from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.lifecycle.trial import trial_of
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Prepared",
     "RelayCheck",
     "Reporting",
+    "Steering",
     "compare_records",
     "prepare",
     "refusal",

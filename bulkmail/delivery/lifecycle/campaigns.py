@@ -19,27 +19,25 @@ from bulkmail.campaign import sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.cluster import Leasing
+from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, Ending
 from bulkmail.delivery.lifecycle.first_round import FirstRound
 from bulkmail.delivery.lifecycle.importing import Importing, changed_lists
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.reporting import Reporting
+from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import BulkmailError, OwnFault, Refused
+from bulkmail.mail import BulkmailError, Refused
 from bulkmail.report import Place
 from bulkmail.spool import RUNNING, Spool
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
-
-_LOOK_AGAIN = 0.05
-_TRY_AGAIN = 5.0
-FINISHED, STOPPED, REFUSED = 0, 3, 1
 
 
 class Campaigns:
@@ -65,6 +63,7 @@ class Campaigns:
         suppress: list[str],
         scratch: str,
         clock_set: Callable[[], float] = lambda: 0.0,
+        steering: Steering,
         joining: Joining | None = None,
         leasing: Leasing | None = None,
     ) -> None:
@@ -83,7 +82,6 @@ class Campaigns:
         self._scratch = scratch
         self._clock_set = clock_set
         self._imports: dict[int, Importing] = {}
-        self._ended: dict[int, Deferred[int]] = {}
         self.withholding = feeder.withholding
         self.withholding.on_paused(self._was_paused)
         self._stopped: Deferred[None] | None = None
@@ -93,13 +91,22 @@ class Campaigns:
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking = False
         self._notices: dict[str, list[str]] = {}  # by folder
-        self._hurried = False
+        self.steering = steering
         self.joining = joining
         self._leasing = leasing
+        self._ending = Ending(
+            reactor=reactor,
+            spool=spool,
+            clocks=clocks,
+            feeder=feeder,
+            reporting=reporting,
+            compose=compose,
+            joining=joining,
+        )
 
     def hurry(self) -> None:
         """Stop at once: do not wait for what is in flight."""
-        self._hurried = True
+        self._ending.hurried = True
 
     def start(self) -> None:
         """Start the regular work, once a second."""
@@ -141,23 +148,25 @@ class Campaigns:
                 _log.warn(words, list=name, name=run.name)
             self._report(prepared, opened)
             row = opened.row
-            return _unless_unwritten(
-                run, FINISHED, await self._reporting.finish(run, row.state, row.exit_status, row.ended_at)
-            )
+            return await self._ending.report(run, row.state, row.exit_status, row.ended_at, FINISHED)
         importing = await self._open_input(prepared, opened)
         await self._spool.set_state(run.id, RUNNING, run.started_at)
         self._report(prepared, opened)
         self._compose.set_up(run.id, ("load", run.id, run.content))
+        await self.steering.begin(run)
         self._imports[run.id] = importing
         self._feeder.runs[run.id] = run
-        ended = self._ended[run.id] = Deferred()
+        ended = self._ending.of(run)
         self._feeder.rescan()
         background(_read(run, importing, self._stored), "importing")
         if self._feeder.stopping:
             importing.stop()
             run.over = True
             await self._stop_run(run)
-        return await ended
+        try:
+            return await ended
+        finally:
+            del self._imports[run.id]
 
     def _report(self, prepared: Prepared, opened: Opened) -> None:
         domain = sender_domain(prepared.campaign.sender)
@@ -168,10 +177,9 @@ class Campaigns:
         """Return the campaigns that are being sent, each with its folder."""
         return [(run.folder, run) for run in self._feeder.runs.values() if not run.over]
 
-    def _was_paused(self, run: Run) -> None:
+    def _was_paused(self, run: Run, _: object) -> None:
         if run.id in self._imports:
             self._imports[run.id].stop()
-        self._reporting.changed(run)
 
     def notices(self, folder: str) -> list[str]:
         """Take what the operator should know of the campaign that was sent from ``folder``; asked for at its end."""
@@ -216,48 +224,9 @@ class Campaigns:
 
     async def _finish(self, run: Run) -> None:
         """Write all outcomes and the report, and end the campaign: every row is final."""
-        await self._written()
+        await self._ending.written()
         _log.info("{line}", line=self.progress.ended(run))
-        await self._close(run, "finished", FINISHED)
-
-    async def _close(self, run: Run, state: str, exit_status: int) -> None:
-        now = self._wall()
-        while not self._over and not await self._written_down(run, state, now, exit_status):
-            if self.joining is None or self._feeder.stopping:
-                break  # the next start finds every row final
-            await deferLater(self._reactor, _TRY_AGAIN)  # other machines are to know
-        self._feeder.runs.pop(run.id, None)
-        self._imports.pop(run.id, None)
-        if self._over:
-            await self._reporting.leave(run)
-        else:
-            written = await self._reporting.finish(run, state, exit_status, now)
-            exit_status = _unless_unwritten(run, exit_status, written)
-        self._compose.tear_down(run.id, ("forget", run.id))
-        self._ended.pop(run.id).callback(exit_status)
-
-    @property
-    def _over(self) -> bool:
-        """Whether other machines have declared this incarnation over: then the campaigns are theirs to end."""
-        return self._spool.leases is not None and self._spool.leases.over
-
-    async def _written_down(self, run: Run, state: str, now: float, exit_status: int) -> bool:
-        try:
-            await self._spool.set_state(run.id, state, now, exit_status=exit_status)
-        except OwnFault as fault:
-            _log.error(
-                "{name}: that it is {state} could not be written: {fault}", name=run.name, state=state, fault=fault
-            )
-            return False
-        return True
-
-    async def _written(self) -> None:
-        """Wait until all outcomes are in the spool; while stopping, give up at a fault: the journal has them."""
-        written = self._spool.flushed()
-        while not written.called:
-            if self._feeder.stopping and (self._spool.fault is not None or self._hurried):
-                return
-            await deferLater(self._reactor, _LOOK_AGAIN)
+        await self._ending.close(run, "finished", FINISHED)
 
     def _each_second(self) -> None:
         try:
@@ -287,7 +256,7 @@ class Campaigns:
                 background(self._stop_run(run), "stopping a campaign")
 
     def _is_to_stop(self, run: Run) -> bool:
-        if run.paused:
+        if run.holds.fault:
             waited = self.withholding.lasts(run.name)
             # what is in flight is most likely of other campaigns
             return not self._feeder.open_queues.in_flight or waited > self._stop_within
@@ -303,8 +272,8 @@ class Campaigns:
             self._asking = False
 
     async def _stop_run(self, run: Run) -> None:
-        await self._written()
-        await self._close(run, "stopped", STOPPED)
+        await self._ending.written()
+        await self._ending.close(run, "stopped", STOPPED)
 
     async def stop(self) -> None:
         """Start no new work, let what is in flight finish for ``stop_within`` seconds, then end every campaign."""
@@ -323,24 +292,24 @@ class Campaigns:
         self._feeder.stop()
         failpoint("stopping")
         deadline = self._reactor.seconds() + self._stop_within
-        while self._feeder.open_queues.in_flight and self._reactor.seconds() < deadline and not self._hurried:
-            await deferLater(self._reactor, _LOOK_AGAIN)
+        while self._feeder.open_queues.in_flight and self._reactor.seconds() < deadline and not self._ending.hurried:
+            await deferLater(self._reactor, LOOK_AGAIN)
         self._feeder.open_queues.abort()
-        await self._feeder.emptied(lambda: self._hurried)
-        await self._written()
+        await self._feeder.emptied(lambda: self._ending.hurried)
+        await self._ending.written()
         for run in list(self._feeder.runs.values()):
             if not run.over:
                 run.over = True
                 if not run.helped:
                     await self._stop_run(run)
-        while self._ended:
-            await deferLater(self._reactor, _LOOK_AGAIN)
+        await self._ending.all()
 
     async def close(self) -> None:
         """End the processes; the incarnation closes the spool."""
         if self.joining is not None:
             await self.stop()  # what it helped with goes back
         self._feeder.stop_scanning()
+        self.steering.close()
         if self._second.running:
             self._second.stop()
         await self._remembering.close()
@@ -365,11 +334,3 @@ def _place(prepared: Prepared, *, rehearsal: bool) -> Place:
     """Return where the report of a campaign is written."""
     campaign = prepared.campaign
     return Place(campaign.folder, "rehearsal" if rehearsal else "report", campaign.opened.id)
-
-
-def _unless_unwritten(run: Run, exit_status: int, written: bool) -> int:
-    """Return the exit status where the last report says the same, else the one that asks for another start."""
-    if written:
-        return exit_status
-    _log.error("{name}: its last report could not be written; the next start writes it", name=run.name)
-    return STOPPED

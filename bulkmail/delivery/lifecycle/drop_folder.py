@@ -18,8 +18,9 @@ from twisted.logger import Logger
 
 from bulkmail.campaign import DropFolder, scan, write_status
 from bulkmail.delivery.background import background
-from bulkmail.delivery.lifecycle.campaigns import FINISHED, Campaigns
+from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.checking import Checking
+from bulkmail.delivery.lifecycle.ending import FINISHED
 from bulkmail.delivery.lifecycle.progress import about_lists
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
 from bulkmail.workers import WorkerFailedError

@@ -60,7 +60,7 @@ class FirstRound:
 
     async def over(self, run: Run) -> bool:
         """Whether everybody of this campaign had a first attempt, or waits for a site that cannot be used."""
-        if not run.import_done:
+        if not run.import_done or run.holds.active:
             return False
         if self._leases is None:
             return self._feeder.idle

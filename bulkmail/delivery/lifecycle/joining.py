@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
@@ -43,6 +44,7 @@ class Joining:
         pause: Pause,
         compose: Pool,
         retry: Retry,
+        steering: Steering,
         changed: Callable[[Run], None],
     ) -> None:
         self.own: set[str] = set()
@@ -53,6 +55,7 @@ class Joining:
         self._pause = pause
         self._compose = compose
         self._retry = retry
+        self._steering = steering
         self._changed = changed
         self._joined: dict[int, Run] = {}
         self._digests: dict[int, Any] = {}  # of what enters their messages
@@ -124,8 +127,6 @@ class Joining:
 
     async def _join(self, row: CampaignRow) -> None:
         content = await self._spool.content(row.id)
-        if row.name in self.own or self._feeder.stopping:
-            return
         run = Run(
             id=row.id,
             name=row.name,
@@ -138,6 +139,9 @@ class Joining:
             shared=True,
             helped=True,
         )
+        await self._steering.begin(run)
+        if row.name in self.own or self._feeder.stopping:
+            return
         self._joined[run.id] = run
         self._digests[run.id] = row.digests
         self._compose.set_up(run.id, ("load", run.id, run.content))

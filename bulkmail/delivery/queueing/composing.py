@@ -152,6 +152,10 @@ class Composing:
             back += doubt.unpark()
         return back
 
+    def withdraw(self, run: Run) -> list[Message]:
+        """Take out the messages of a campaign that no worker has been given; they are the caller's again."""
+        return list(self._waiting.pop(run, ()))
+
     @property
     def parked(self) -> bool:
         """Whether rows are here that their lanes do not count."""
@@ -235,12 +239,11 @@ class Composing:
             doubt.busy = False
             if worker is not None:
                 worker.close()
-            if not run.over and not self._stopped:
+            if not (run.over or run.paused or self._stopped):
                 self._judge_late(doubt)
             if back := doubt.unpark():  # the run is over, no process could be started, its answer was no answer
                 self._not_composed(back)
-            if not run.paused:
-                self._withholding.clear(run)
+            self._withholding.clear(run)
             self._pump()
 
     @staticmethod

@@ -93,7 +93,7 @@ class Feeder:
             room=lambda: self.open_queues.room,
         )
         self.open_queues.on_room(self._scan.room_again)
-        self.withholding = Withholding(self, clocks.now)
+        self.withholding = Withholding(self, clocks)
         self._composing = Composing(clocks.reactor, compose, receiver=self, withholding=self.withholding)
         pause.on_resume(self.resume)
         ledger.on_due(self._scan.due_at)
@@ -175,7 +175,7 @@ class Feeder:
     def composed(self, message: Message) -> None:
         """Take a message from the compose workers to its lane."""
         self._average += (message.size - self._average) * 0.01
-        if self.stopping or message.run.over or message.run.paused:
+        if self.stopping or message.run.over:
             self.returned([message], 0.0)
         else:
             message.holder.add(message)
@@ -197,11 +197,13 @@ class Feeder:
             message.holder.hold(-1)
             message.holder.wake()
 
-    def take_back(self, run: Run) -> None:
-        """Close a campaign's queues and give back what is ready of it; what is in flight is not touched."""
-        waiting = self.open_queues.withdraw(run)
-        if waiting:
-            self.returned(waiting, 0.0)
+    def take_back(self, run: Run, provider: str = "") -> None:
+        """Close a campaign's queues ("": all of them) and give back what is ready; what is in flight is not touched.
+
+        What the compose workers have of it goes back when it comes.
+        """
+        waiting = [] if provider else self._composing.withdraw(run)
+        self.returned([*waiting, *self.open_queues.withdraw(run, provider)], 0.0)
 
     # claiming
 
@@ -239,7 +241,7 @@ class Feeder:
         messages = [Message(row, queue.domain, queue.run, backlog) for row in rows]
         supply.claim_ended()
         backlog.hold(len(rows) - limit)
-        if self.stopping or backlog.closed or queue.run.over or queue.run.withheld:
+        if self.stopping or backlog.closed or queue.run.over or queue.run.withheld or backlog.holds_back(queue.run):
             self.returned(messages, 0.0)
             return
         emptied = len(rows) < limit

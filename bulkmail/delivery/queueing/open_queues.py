@@ -23,6 +23,7 @@ from bulkmail.spool import Spool
 _log = Logger("bulkmail")
 
 OPEN_QUEUES = 20_000
+_MOST_PARKED = 200_000
 _ROUTES = 1000  # domains asked for at once: the resolver's timeout is for answers, not for standing in line
 _DRAIN = 500  # messages claimed at once from a queue whose recipients are settled without being sent to
 
@@ -71,6 +72,7 @@ class OpenQueues:
         self.lanes: dict[str, Lane] = {}
         self.queues: dict[int, Queue] = {}
         self.draining = 0
+        self._parked: dict[int, Run] = {}  # queues whose provider is held for their campaign
         self._supplies: dict[Lane, Supply] = {}
         self._stopping = False
         self._routing = 0
@@ -120,7 +122,12 @@ class OpenQueues:
                 queue.lane.wake()
             return
         run = self.runs.get(campaign_id)
-        if run is None or run.withheld or (self._ownership is not None and self._ownership.is_remote(queue_id)):
+        if (
+            run is None
+            or run.withheld
+            or queue_id in self._parked
+            or (self._ownership is not None and self._ownership.is_remote(queue_id))
+        ):
             return
         queue = self.queues[queue_id] = Queue(queue_id, run, domain)
         background(self._route(queue), "routing a domain")
@@ -130,6 +137,9 @@ class OpenQueues:
         began = self._clocks.wall()
         try:
             site = await self._route_domain(queue.domain)
+            if isinstance(site, Site) and site.provider in queue.run.holds.providers:
+                self._park(queue)
+                return
             if self._ownership is not None and not await self._ownership.ours(queue, site):
                 self.close(queue)
                 return
@@ -218,11 +228,28 @@ class OpenQueues:
         self.lanes[f"leaving {id(lane)}"] = lane
         return queues
 
-    def withdraw(self, run: Run) -> list[Message]:
-        """Close the queues of a campaign; returns its ready messages, which are the caller's."""
+    def withdraw(self, run: Run, provider: str = "") -> list[Message]:
+        """Close the queues of a campaign, or those at a provider; returns its ready messages, which are the caller's.
+
+        A queue that is being routed is looked at again when that is known.
+        """
+        lanes = [lane for lane in self.lanes.values() if not provider or lane.site.provider == provider]
         for queue in [queue for queue in self.queues.values() if queue.run is run]:
-            self.close(queue)
-        return [message for lane in list(self.lanes.values()) for message in lane.backlog.withdraw(run)]
+            if not provider or queue.lane in lanes:
+                self.close(queue)
+        return [message for lane in lanes for message in lane.backlog.withdraw(run)]
+
+    def unpark(self, run: Run) -> None:
+        """Let the queues of a campaign be opened again that were found to lead to a provider where it was held."""
+        for queue_id in [queue_id for queue_id, whose in self._parked.items() if whose is run]:
+            del self._parked[queue_id]
+
+    def _park(self, queue: Queue) -> None:
+        """Remember a queue that is not to be opened now, so that it is not routed at each scan."""
+        self.close(queue)
+        if len(self._parked) >= _MOST_PARKED:
+            self._parked.clear()
+        self._parked[queue.id] = queue.run
 
     def forget_unused(self) -> None:
         """Forget lanes without work, and close connections that were idle for too long."""
@@ -276,7 +303,7 @@ class OpenQueues:
     async def _drain(self, queue: Queue, lane: Lane, settle: Callable[[Message], object]) -> None:
         """Claim everything the queue has and settle it without sending."""
         try:
-            while not self._stopping:
+            while not self._stopping and not queue.run.withheld:
                 claimed = await self._spool.claim(queue.id, _DRAIN)
                 self.draining += len(claimed)
                 for row in claimed:

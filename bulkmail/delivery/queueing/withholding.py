@@ -1,7 +1,8 @@
 """Campaigns that nothing is claimed of while others go on: rows of them do not come back from being composed.
 
-While single rows of a campaign are in doubt, it is only withheld. When the doubt is about all of it, it is paused: what
-is in flight is answered, everything else goes back as it was, without an attempt, and the campaign ends as stopped.
+While single rows of a campaign are in doubt, it is only withheld. When the doubt is about all of it, its own fault
+holds it: what is in flight is answered, everything else goes back as it was, without an attempt, and the campaign ends
+as stopped. That hold is written into the spool by `lifecycle.steering`, as all holds are.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from typing import Protocol
 
 from twisted.logger import Logger
 
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.run import Run
+from bulkmail.spool import Hold
 
 _log = Logger("bulkmail")
 
@@ -37,38 +41,40 @@ class Claimant(Protocol):
 
 
 class Withholding:
-    """Withholds and pauses campaigns at ``claimant``. ``now``: the reactor's clock, in seconds."""
+    """Withholds and pauses campaigns at ``claimant``."""
 
-    def __init__(self, claimant: Claimant, now: Callable[[], float]) -> None:
+    def __init__(self, claimant: Claimant, clocks: Clocks) -> None:
         self._claimant = claimant
-        self._now = now
-        self._on_paused: list[Callable[[Run], None]] = []
+        self._clocks = clocks
+        self._on_paused: list[Callable[[Run, Hold], None]] = []
         self._pauses: dict[str, tuple[str, float]] = {}  # name -> why, and since when
 
-    def on_paused(self, call: Callable[[Run], None]) -> None:
-        """Call ``call(run)`` when a campaign was paused."""
+    def on_paused(self, call: Callable[[Run, Hold], None]) -> None:
+        """Call ``call(run, hold)`` when a campaign was paused for its own fault."""
         self._on_paused.append(call)
 
     def doubt(self, run: Run, messages: Sequence[Message]) -> None:
         """Claim nothing of it for now; ``messages`` are given back."""
-        run.withheld = True
+        run.doubted = True
         self._claimant.take_back(run)
         self._claimant.returned(messages, 0.0)
 
     def clear(self, run: Run) -> None:
         """It may be claimed from again."""
-        run.withheld = False
-        if not self._claimant.stopping:
+        run.doubted = False
+        if not self._claimant.stopping and not run.withheld:
             self._claimant.rescan()
 
     def pause(self, run: Run, reason: str, messages: Sequence[Message]) -> None:
         """Claim nothing of it any more; ``messages`` are given back."""
-        self.doubt(run, messages)
-        run.paused = reason
-        self._pauses[run.name] = reason, self._now()
+        hold = Hold(run.id, "fault", reason, self._clocks.wall())
+        run.holds = Holds([*run.holds.active, hold], run.holds.over)
+        self._claimant.take_back(run)
+        self._claimant.returned(messages, 0.0)
+        self._pauses[run.name] = reason, self._clocks.now()
         _log.error("{name} is paused: {reason}; nothing is charged to its recipients", name=run.name, reason=reason)
         for call in self._on_paused:
-            call(run)
+            call(run, hold)
 
     def alone(self, run: Run) -> bool:
         """Whether no other campaign is being sent."""
@@ -84,4 +90,4 @@ class Withholding:
 
     def lasts(self, name: str) -> float:
         """For how many seconds it has been paused."""
-        return self._now() - self._pauses[name][1]
+        return self._clocks.now() - self._pauses[name][1]

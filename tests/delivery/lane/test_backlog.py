@@ -28,6 +28,7 @@ class Scene:
         supplier = SimpleNamespace(hold=self.hold, below_target=lambda: None, suspended=self.was_suspended)
         self.suspension = Suspension(
             "a.example",
+            "",
             clocks=one.clocks,
             facts=one.facts,
             pause=one.pause,

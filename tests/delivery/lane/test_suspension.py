@@ -15,7 +15,7 @@ EPOCH = 1_700_000_000.0
 
 def suspension(one, key="a.example"):
     settings = one.settings
-    return Suspension(key, clocks=one.clocks, facts=one.facts, pause=one.pause, retry=settings.retry, rng=Random(0))
+    return Suspension(key, "", clocks=one.clocks, facts=one.facts, pause=one.pause, retry=settings.retry, rng=Random(0))
 
 
 class Scene:

@@ -12,6 +12,7 @@ from bulkmail.content import Composer
 from bulkmail.delivery.lifecycle import campaigns as module
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.mail import OwnFault, Problem, Refused, message_id
 from bulkmail.settings import Settings
@@ -111,6 +112,13 @@ class Scene:
         one.pool.close = close
         self.setups = []
         self.remembering = SiteFactSync(reactor=one.clock, spool=one.spool, wall=one.wall)
+        self.steering = Steering(
+            spool=one.spool,
+            feeder=one.feeder,
+            clocks=one.clocks,
+            providers={"google"},
+            changed=lambda run: self.sending.changed(run),  # noqa: PLW0108 - it is made below
+        )
         self.sending = Campaigns(
             reactor=one.clock,
             spool=one.spool,
@@ -125,6 +133,7 @@ class Scene:
             rehearsal=rehearsal,
             suppress=["all.csv"],
             scratch="/scratch",
+            steering=self.steering,
         )
         one.ledger._changed = self.sending.changed
         self.sending.start()
@@ -451,7 +460,7 @@ class Joined:
 
 
 def shared(one):
-    one.sending.joining = Joined(one)
+    one.sending.joining = one.sending._ending._joining = Joined(one)
     one.sending._leasing = SimpleNamespace(look=lambda: None)
     return one.sending.joining
 

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred, succeed
 
 from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.spool import Recovered
 
 
@@ -57,6 +58,9 @@ def scene(world):
     one = world()
     one.farm.obliging()
     made = SimpleNamespace(one=one, pool=Pool(), leases=Leases(), changed=[])
+    made.steering = Steering(
+        spool=one.spool, feeder=one.feeder, clocks=one.clocks, providers={"google"}, changed=made.changed.append
+    )
     made.joining = Joining(
         spool=one.spool,
         leases=made.leases,
@@ -65,6 +69,7 @@ def scene(world):
         pause=one.pause,
         compose=made.pool,
         retry=one.settings.retry,
+        steering=made.steering,
         changed=made.changed.append,
     )
     return made

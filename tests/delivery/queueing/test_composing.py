@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
+from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.queueing.composing import BATCH, Composing
 from bulkmail.delivery.run import Run
-from bulkmail.spool import Claimed
+from bulkmail.spool import Claimed, Hold
 from bulkmail.workers import WorkerDiedError, WorkerFailedError, WorkerLateError
 
 RUNS = {n: Run(n, f"c{n}", "/c", {}, "retry", 0.0) for n in (1, 2)}
@@ -53,7 +54,7 @@ class Scene:
         return self.only
 
     def pause(self, run, reason, messages):
-        run.paused = reason
+        run.holds = Holds([Hold(run.id, "fault", reason, 0.0)])
         self.paused.append((run.name, reason))
         self.back.extend(messages)
 
@@ -181,10 +182,12 @@ def test_each_message_comes_back_exactly_once(campaigns, poison, bad, endless):
     composed, spoilt, back, paused, waiting = [], [], [], [], []
 
     def pause(run, _reason, some):
-        run.paused = "endless"
+        run.holds = Holds([Hold(run.id, "fault", "endless", 0.0)])
         paused.extend(some)
 
-    def clear(_):
+    def clear(run):
+        if run.paused:
+            return
         some, waiting[:] = waiting[:], []
         composing.add(some)
 

@@ -53,7 +53,7 @@ def test_some_queues_are_not_opened(one, why):
     queues = one.feeder.open_queues
     if why != "unknown campaign":
         one.feeder.runs[run.id] = run
-    run.withheld = why == "withheld"
+    run.doubted = why == "withheld"
     if why == "remote":
         queues.share(SimpleNamespace(is_remote=lambda _: True))
     queues.open(1, run.id, "a.example")
@@ -86,7 +86,7 @@ def test_a_domain_that_does_not_exist_ends_its_recipients_and_one_that_may_come_
 def test_a_lane_that_another_machine_gets_is_left_and_forgotten_when_it_is_empty(one):
     run, queues = opened(one, ["a.example"])
     (lane,) = queues.lanes.values()
-    run.withheld = True  # nothing opens the queue again
+    run.doubted = True  # nothing opens the queue again
     assert [queue.domain for queue in queues.leave(lane)] == ["a.example"]
     assert (lane.closed, queues.queues) == (True, {})
     assert lane not in [known for key, known in queues.lanes.items() if key == "a.example"]
@@ -126,9 +126,9 @@ def test_a_queue_whose_lane_was_forgotten_while_it_was_routed_again_gets_a_new_l
     run, queues = opened(one, ["a.example"])
     (queue,) = queues.queues.values()
     first = queue.lane
-    run.withheld = True  # what is claimed goes back
+    run.doubted = True  # what is claimed goes back
     one.run(1.0)
-    run.withheld = False
+    run.doubted = False
     waits = held_route(one)
     queues._suspension_over(queues.supply_of(first))
     queues.forget_unused()

@@ -7,8 +7,8 @@ def made(world, rows=20):
     one = world()
     one.campaign({"a.example": rows})
     told = []
-    withholding = Withholding(one.feeder, one.clock.seconds)
-    withholding.on_paused(told.append)
+    withholding = Withholding(one.feeder, one.clocks)
+    withholding.on_paused(lambda run, hold: told.append((run, hold.kind, hold.reason)))
     return one, withholding, told
 
 
@@ -34,7 +34,7 @@ def test_a_pause_gives_everything_back_and_says_why(world):
     one.run(1.0)
     withholding.pause(run, "for a test", [])
     one.run(10.0)
-    assert told == [run]
+    assert told == [(run, "fault", "for a test")]
     assert run.paused == withholding.reason(run.name) == "for a test"
     assert withholding.lasts(run.name) == 10.0
     assert one.feeder.held == 0

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from bulkmail.delivery.lifecycle.ending import FINISHED, STOPPED, Ending
+from bulkmail.mail import OwnFault
+
+
+class Scene:
+    def __init__(self, one):
+        self.one = one
+        self.run = one.campaign({"a.example": 3})
+        self.writes, self.reports, self.torn = True, [], []
+        self.ending = Ending(
+            reactor=one.clock,
+            spool=one.spool,
+            clocks=one.clocks,
+            feeder=one.feeder,
+            reporting=SimpleNamespace(finish=self.finish),
+            compose=SimpleNamespace(tear_down=lambda key, _: self.torn.append(key)),
+            joining=None,
+        )
+
+    async def finish(self, run, state, exit_status, _):
+        self.reports.append((run.name, state, exit_status, self.one.store.campaign(run.name).state))
+        return self.writes
+
+    def ask(self, work):
+        got = []
+        Deferred.fromCoroutine(work).addBoth(got.append)
+        self.one.until(lambda: got, 30)
+        return got[0]
+
+
+@pytest.fixture
+def scene(world):
+    return Scene(world())
+
+
+def test_first_the_state_then_the_report_then_the_status(scene):
+    ended = []
+    scene.ending.of(scene.run).addCallback(ended.append)
+    scene.ask(scene.ending.close(scene.run, "finished", FINISHED))
+    assert ended == [0]
+    assert scene.reports == [("spring", "finished", 0, "finished")]
+    assert scene.torn == [scene.run.id]
+    assert scene.one.feeder.runs == {}
+    assert scene.one.store.has_whole_report(scene.run.id)
+    scene.ask(scene.ending.all())
+
+
+def test_a_report_that_could_not_be_written_asks_for_another_start(scene):
+    scene.writes = False
+    assert scene.ask(scene.ending.report(scene.run, "finished", 0, 5.0, FINISHED)) == STOPPED
+    assert not scene.one.store.has_whole_report(scene.run.id)
+
+
+def test_of_a_campaign_that_was_stopped_no_report_is_the_last(scene):
+    assert scene.ask(scene.ending.report(scene.run, "stopped", 3, 5.0, STOPPED)) == STOPPED
+    assert not scene.one.store.has_whole_report(scene.run.id)
+
+
+def test_a_state_that_cannot_be_written_does_not_keep_it_from_ending(scene):
+    ended = []
+    scene.ending.of(scene.run).addCallback(ended.append)
+    scene.one.disk.fault = OwnFault("the disk is full")
+    scene.ask(scene.ending.close(scene.run, "finished", FINISHED))
+    assert ended == [0]
+    assert scene.reports == [("spring", "finished", 0, "running")]
+    assert not scene.one.store.has_whole_report(scene.run.id)
+
+
+def test_all_outcomes_are_waited_for_and_while_stopping_not_beyond_a_fault(scene):
+    one = scene.one
+    one.farm.obliging()
+    one.start()
+    one.until(lambda: scene.run.complete, 10)
+    one.disk.fault = OwnFault("the disk is full")
+    got = []
+    Deferred.fromCoroutine(scene.ending.written()).addBoth(got.append)
+    one.run(20.0)
+    assert not got
+    one.feeder.stop()
+    one.run(1.0)
+    assert got
