@@ -18,6 +18,7 @@ from bulkmail.content.headers import file_name
 _B64_LINE = 57  # bytes a line: 76 characters
 _RUNS = re.compile(b"  +")
 _HARD_END = re.compile(rb"(?<!=)\r\n").search
+_AHEAD = 512  # bytes that are encoded at a time behind a dot: some lines of 76 columns, three of them a byte at most
 _TYPES = mimetypes.MimeTypes()  # the built-in table: the same bytes on every machine, whatever its /etc/mime.types
 _WIRE, _RELAXED = itemgetter(0), itemgetter(1)
 
@@ -85,14 +86,37 @@ def quoted_printable(text: str) -> bytes:
 
 
 def dotless(encoded: bytes) -> bytes:
-    """Quoted-printable with ``=2E`` for each dot at the start of a line; the rest of such a line is broken anew."""
-    at = 0
-    while (at := encoded.find(b"\n.", at) + 1) > 0:
+    """Quoted-printable with ``=2E`` for each dot at the start of a line; the rest of such a line is broken anew.
+
+    The time grows with the number of bytes, however many lines start with a dot.
+    """
+    pieces = []
+    done = 0
+    while (at := encoded.find(b"\n.", max(done - 1, 0)) + 1) > 0:
         end = _HARD_END(encoded, at)
         stop = len(encoded) if end is None else end.end()
-        rest = b2a_qp(b"\r\nxxx" + a2b_qp(encoded[at + 1 : stop]))  # as many columns as =2E
-        encoded = encoded[:at] + b"=2E" + rest[len(b"\r\nxxx") :] + encoded[stop:]
-    return encoded
+        pieces += [encoded[done:at], _dotless_line(encoded[at:stop])]
+        done = stop
+    return b"".join([*pieces, encoded[done:]]) if pieces else encoded
+
+
+def _dotless_line(line: bytes) -> bytes:
+    """Return a line that starts with a dot, its soft line ends included, without a dot at any start."""
+    data = a2b_qp(line)
+    pieces = []
+    at = 0  # always at the start of a line
+    while at < len(data):
+        dot = data.startswith(b".", at)
+        first = b"=2E" if dot else b""
+        stop = at + dot + _AHEAD
+        wire = b2a_qp(b"\r\n" + first.replace(b"=", b"x") + data[at + dot : stop])[2 + len(first) :]
+        # Up to the next line that starts with a dot. Where more data follows, the last two lines may end elsewhere
+        end = wire.find(b"\n.") + 1 or len(wire)
+        if end == len(wire) and stop < len(data):
+            end = wire.rfind(b"\n", 0, wire.rfind(b"\n")) + 1
+        pieces += [first, wire[:end]]
+        at += dot + len(a2b_qp(wire[:end]))
+    return b"".join(pieces)
 
 
 def base64_lines(data: bytes) -> bytes:

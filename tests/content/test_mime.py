@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import quopri
+import time
 from base64 import b64decode
 from email import message_from_bytes, policy
 
@@ -18,6 +19,23 @@ def test_no_line_starts_with_a_dot_or_with_from(on_the_wire):
     on_the_wire(wire)
     assert wire.startswith(b"=46rom me\r\n=2E\r\n=2E.\r\n=2Ex\r\n")
     assert quopri.decodestring(wire).replace(b"\r\n", b"\n").startswith(b"From me\n.\n..\n.x\n")
+
+
+@given(
+    st.lists(st.sampled_from([".", "." * 80, "\n.", "\n", " ", "\t", "a", "x" * 74 + ".", "é" * 40, "="])).map("".join)
+)
+def test_however_many_dots_there_are_the_text_reads_back(on_the_wire, text):
+    text += "x\n"
+    wire = quoted_printable(text)
+    on_the_wire(wire)
+    assert quopri.decodestring(wire).replace(b"\r\n", b"\n").decode() == text
+
+
+@pytest.mark.parametrize("text", ["." * 1_000_000, ".x\n" * 200_000])
+def test_dots_at_the_start_of_lines_cost_no_more_than_their_length(text):
+    begun = time.process_time()
+    quoted_printable(text)
+    assert time.process_time() - begun < 5  # minutes while each dot had all of the text copied
 
 
 def test_line_ends():

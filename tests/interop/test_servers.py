@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import email.message
+import email.parser
 import email.policy
 import re
 from collections import Counter
@@ -159,7 +159,7 @@ def test_each_server_gets_each_message_once_and_whole(
     received: dict[str, bytes] = {}
     dates: dict[str, float] = {}
     for raw in server.messages():
-        message = email.message_from_bytes(raw, policy=email.policy.default)
+        message = email.parser.BytesHeaderParser(policy=email.policy.default).parsebytes(raw)
         address = str(message["To"].addresses[0].addr_spec)
         arrived[address] += 1
         received[address] = raw
