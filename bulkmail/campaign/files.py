@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator
+from difflib import get_close_matches
+from itertools import islice
 
-from bulkmail.files import FileId, Folder, identity, open_regular
+from bulkmail.files import FileId, Folder, MissingFileError, identity, open_regular
 
 CAMPAIGN_FILE = "campaign.yaml"
 STATUS_FILE = "STATUS.txt"
@@ -96,12 +99,38 @@ def id_inside(folder: Folder, name: str) -> FileId:
 def size_inside(folder: Folder, name: str, limit: int | None = None) -> int:
     """The size of a readable regular file in the folder, at most ``limit`` bytes. Raises ValueError with a sentence."""
     check_name(name)
-    descriptor = folder.open_file(name)
+    try:
+        descriptor = folder.open_file(name)
+    except MissingFileError as error:
+        raise MissingFileError(f"{error}{_near(folder, name)}") from None
     size = os.fstat(descriptor).st_size
     os.close(descriptor)
     if limit is not None and size > limit:
         raise ValueError(f"{name} is larger than {limit // 1_000_000} MB")
     return size
+
+
+def _near(folder: Folder, name: str) -> str:
+    """Name the file of the folder that is probably meant; "" where none is near."""
+    where, wanted = os.path.split(name)
+    try:
+        inner = folder.enter(where or ".")
+        with os.scandir(inner.descriptor) as listing:
+            there = sorted(entry.name for entry in islice(listing, MAX_FILES) if entry.is_file(follow_symlinks=False))
+    except (OSError, ValueError):
+        return ""
+    there = [one for one in there if one.isprintable() and not one.startswith(".")]
+    for one in there:
+        if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", wanted):
+            words = (
+                "looks the same and is made of other characters (Unicode NFC and NFD, as some systems write accents)"
+            )
+            return f"; the file {os.path.join(where, one)} {words}: rename it to what stands here"
+    for one in there:
+        if one.casefold() == wanted.casefold():
+            return f"; did you mean {os.path.join(where, one)!r}? Capitals and small letters are not the same"
+    near = get_close_matches(wanted, there, 1, 0.75)  # an extension alone is not near
+    return f"; did you mean {os.path.join(where, near[0])!r}?" if near else ""
 
 
 def read_inside(folder: Folder, name: str, limit: int) -> bytes:

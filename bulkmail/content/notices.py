@@ -14,6 +14,7 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
+from bulkmail.content.foreign import foreign_marks
 from bulkmail.content.rows import Columns, tidy
 from bulkmail.content.templates import TemplateSet
 from bulkmail.mail import Problem
@@ -41,12 +42,17 @@ def content_notices(content: dict[str, Any]) -> list[Problem]:
             files[content[f"{kind}_name"]] = content[kind]
     templates = TemplateSet(files, html=False)
     found = [*_unsubscribe(content, templates)]
+    names = frozenset({"email"}).union(*(Columns(names, content["defaults"]).names for names in content["columns"]))
+    columns = frozenset(filter(str.isidentifier, names))
+    marks = foreign_marks(content["subject"], columns)
+    found += [Problem("", 0, 0, f"subject: {mark.words}") for mark in marks if not mark.sure]
     for name, source in sorted(files.items()):
         try:
             tree = templates.environment.parse(source, name)
         except TemplateSyntaxError:
             continue  # of a file that no template includes
         told = [*islice(_empty(tree, source), _MOST)]
+        told += [(mark.line, mark.column, mark.words) for mark in foreign_marks(source, columns) if not mark.sure]
         if name != content["text_name"]:
             told += _marks(source)
         found += [Problem(name, line, column, words) for line, column, words in sorted(told)]

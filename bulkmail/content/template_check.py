@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
+from bulkmail.content.arithmetic import texts_as_numbers
+from bulkmail.content.foreign import foreign_marks
+from bulkmail.content.mistakes import Places, Tag, explain, meant, shown, tags
+from bulkmail.content.pictures import lost_pictures
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import OURS, Columns, tidy
 from bulkmail.content.templates import TemplateSet
 from bulkmail.content.variables import Use, assigned, column_of, needed, references
 from bulkmail.mail import Problem
 
-_PRINTED = re.compile(r"\{\{-?([^{}\n]*)")
-_NOT_A_NAME = ("expected token 'end of print statement'", "unexpected char ", "unexpected '}'")  # Jinja2's words
+_BARE = re.compile(r"[-+]?\s*([^|{}()\[\]\"']+?)\s*(\|.*)?[-+]?", re.DOTALL)  # a name and filters
+
+_SHOWN = 20  # columns that are named
+_LONGEST_TAG = 200  # characters of a tag that may be a column's name
 
 
 class TemplateCheck:
@@ -27,6 +34,7 @@ class TemplateCheck:
         self._content = content
         self._columns = [Columns(columns, content["defaults"]) for columns in content["columns"] or [[]]]
         self._all = frozenset[str]().union(*(columns.names for columns in self._columns))
+        self._printed = frozenset(filter(str.isidentifier, self._all)) | {"email"}
         files = dict(content["includes"])
         for kind in ("html", "text"):
             if content[kind] is not None:
@@ -41,14 +49,17 @@ class TemplateCheck:
         """Problems of a template that stands in campaign.yaml under ``key``."""
         tree = self._parsed(source)
         if isinstance(tree, TemplateSyntaxError):
-            return [Problem("", 0, 0, f"{key}: {self._syntax(tree, source)}")]
+            return [Problem("", 0, 0, f"{key}: {self._syntax(tree, source)[2]}")]
         known = self._ours if key == "unsubscribe.url" else self._ours | self._links
         problems = [
             Problem("", 0, 0, f"{key}: there is no template {' or '.join(map(repr, found.names))}")
             for found in references(tree)
             if found.required and not self._existing(found.names)
         ]
-        return problems + [Problem("", 0, 0, f"{key}: {words}") for _use, words in self._unknown(needed(tree), known)]
+        found = [words for _, words in texts_as_numbers(tree, self._columns_of([tree]))]
+        found += [mark.words for mark in foreign_marks(source, self._printed) if mark.sure]
+        found += [words for _line, _column, words in self._lacking(needed(tree), known, source)]
+        return problems + [Problem("", 0, 0, f"{key}: {words}") for words in found]
 
     def files(self) -> list[Problem]:
         """Problems of the template files, each reachable one checked once, in its own name."""
@@ -62,7 +73,7 @@ class TemplateCheck:
             name = waiting.pop(0)
             tree = self._parsed(self._files[name], name)
             if isinstance(tree, TemplateSyntaxError):
-                problems.append(Problem(name, tree.lineno, 0, self._syntax(tree, self._files[name])))
+                problems.append(Problem(name, *self._syntax(tree, self._files[name])))
                 continue
             trees[name] = tree
             for found in references(tree):
@@ -72,6 +83,7 @@ class TemplateCheck:
                 waiting += [file for file in existing if file not in seen]
                 seen.update(existing)
         problems += self._variables(trees, roots)
+        problems += self._literal(trees)
         if content["text"] is None and content["html"] is not None and not problems:
             problems += self._made_text(roots[0], trees)
         return sorted(problems, key=lambda problem: (problem.file not in roots, problem.file, problem.line))
@@ -85,9 +97,26 @@ class TemplateCheck:
                 # It sees what the templates around it have set; which of them are, only a rendering would tell
                 known = known.union(*(names for other, names in shared.items() if other != name))
             source = self._files[name]
-            for use, words in self._unknown(needed(tree), known):
+            for use, words in texts_as_numbers(tree, self._columns_of(trees.values())):
                 problems.append(Problem(name, use.line, column_of(source, use), words))
+            problems += [Problem(name, *found) for found in self._lacking(needed(tree), known, source)]
         return problems
+
+    def _literal(self, trees: Iterable[str]) -> list[Problem]:
+        """What is printed as it stands, and cannot be meant: marks of other tools, pictures that are not there."""
+        problems = []
+        for name in trees:
+            source = self._files[name]
+            marks = foreign_marks(source, self._printed)
+            problems += [Problem(name, mark.line, mark.column, mark.words) for mark in marks if mark.sure]
+            if name != posixpath.normpath(self._content["text_name"] or "."):
+                lost = lost_pictures(self._template_set.environment, source)
+                problems += [Problem(name, *found) for found in lost]
+        return problems
+
+    def _columns_of(self, trees: Iterable[nodes.Template]) -> frozenset[str]:
+        """The columns by the names that templates print, without those that one of the templates sets itself."""
+        return self._printed.difference(*map(assigned, trees))
 
     def _made_text(self, root: str, trees: Iterable[str]) -> list[Problem]:
         made = TemplateSet(self._files, html=False, convert=plain_text)
@@ -110,30 +139,59 @@ class TemplateCheck:
         except RecursionError:
             return TemplateSyntaxError("it is nested too deeply", 1, name)
 
-    def _syntax(self, error: TemplateSyntaxError, source: str) -> str:
-        """Say Jinja2's words, and the nearest filter, test or column that exists where a name is wrong."""
+    def _syntax(self, error: TemplateSyntaxError, source: str) -> tuple[int, int, str]:
+        """Line, column and words for what Jinja2 cannot read: the mistake where it is known, else Jinja2's own words.
+
+        Where a filter or test does not exist, the nearest one that does.
+        """
         words = (error.message or "syntax error").rstrip(".")
         for kind, known in (
             ("filter", self._template_set.environment.filters),
             ("test", self._template_set.environment.tests),
         ):
             if words.startswith(f"No {kind} named "):
-                return words + _did_you_mean(words.rpartition(" named ")[2].strip("'\""), known)
-        if words.startswith(_NOT_A_NAME):
-            return (
-                f"{words}; between {{{{ and }}}} stands a column's name, such as {{{{ {self._meant(error, source)} }}}}"
-            )
-        return words
+                return error.lineno, 0, words + _did_you_mean(words.rpartition(" named ")[2].strip("'\""), known)
+        found = explain(source, error.lineno, words, self._printed, self._reads)
+        return found.line, found.column, found.words or f"the template cannot be read: {words}"
 
-    def _meant(self, error: TemplateSyntaxError, source: str) -> str:
-        """Find the column that is nearest to what is printed on the line of ``error``; ``email`` where none is near."""
-        columns = sorted(filter(str.isidentifier, self._all))
-        lines = source.splitlines()
-        for printed in _PRINTED.findall(lines[error.lineno - 1] if error.lineno <= len(lines) else ""):
-            near = get_close_matches(tidy(printed.strip()), columns, 1)
-            if near and near[0] != printed.strip():
-                return near[0]
-        return "email"
+    def _reads(self, source: str) -> bool:
+        try:
+            self._template_set.environment.parse(source)
+        except (TemplateSyntaxError, RecursionError):
+            return False
+        return True
+
+    def _lacking(self, uses: Iterable[Use], known: Iterable[str], source: str) -> Iterator[tuple[int, int, str]]:
+        """The uses that some row would fail on: line, column, words. What one tag lacks is told once."""
+        found, places, told = list(tags(source)), Places(source), set[Tag]()
+        spans = [(places.of(tag.start), places.of(tag.end), tag) for tag in found if len(tag.inner) <= _LONGEST_TAG]
+        for use, words in self._unknown(uses, known):
+            at = use.line, column_of(source, use)
+            tag = next((tag for start, end, tag in spans if start <= at <= end), None)
+            other = self._another(tag, use) if tag is not None else ""
+            if tag is None or not other:
+                yield (*at, words)
+            elif tag not in told:
+                told.add(tag)
+                yield (*places.of(tag.start), other)
+
+    def _another(self, tag: Tag, use: Use) -> str:
+        """What is wrong with a tag whose text is a column's name, but not as templates print it; "" for others."""
+        bare = _BARE.fullmatch(tag.inner.strip()) if tag.kind == "{{" else None
+        if bare is None or bare[1].isidentifier() or use.name.startswith("row["):
+            return ""
+        name, text = bare[1].strip(), shown(f"{{{{{tag.inner}}}}}")
+        if "." in name and (column := meant(name.rpartition(".")[2], self._printed)):
+            there = f"there is no {use.name!r} here; a column is printed by its name alone: {{{{ {column} }}}}"
+            return f"`{text}`: {there}"
+        squeezed = {column.replace("_", ""): column for column in self._printed}
+        column = squeezed.get(tidy(name).replace("_", ""), "")
+        if not column:
+            return ""
+        in_rows = [name for columns in self._columns for name in columns.in_row]
+        written = next((one for one in in_rows if not one.isidentifier() and tidy(one) == tidy(name)), "")
+        row = f", or {{{{ row[{json.dumps(written, ensure_ascii=False)}] }}}}" if written else ""
+        return f"`{text}` is read as a calculation; write {{{{ {column} }}}}{row}"
 
     def _existing(self, names: Iterable[str]) -> list[str]:
         return [name for name in map(posixpath.normpath, names) if name in self._files]
@@ -158,10 +216,18 @@ class TemplateCheck:
                     yield use, f"no recipients file has a column {column!r}{_did_you_mean(column, in_rows)}"
                 else:
                     near = _did_you_mean(use.name, sorted(filter(str.isidentifier, self._all | known)))
-                    yield use, f"unknown variable {use.name!r}{near}{' Else' if near else ';'} {_remedy(use)}"
+                    other = f"{near} Else" if near else f"{self._there()},"
+                    yield use, f"unknown variable {use.name!r}{other} {_remedy(use)}"
             elif lacking:
                 files = ", ".join(self._file(number) for number in lacking)
                 yield use, f"{use.name!r} is not a column of {files}; {_remedy(use)}"
+
+    def _there(self) -> str:
+        """Say which columns there are, where none is near."""
+        names = sorted(self._printed)
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        lists = " and ".join(map(self._file, range(len(self._columns))))
+        return f"; {lists} {'has' if len(self._columns) == 1 else 'have'} {shown}: add the column"
 
     def _file(self, number: int) -> str:
         names = self._content.get("recipients") or []

@@ -87,6 +87,8 @@ class CompiledTemplate:
             words = f"the template {words!r} is not in the campaign's folder"
         elif not isinstance(error, TemplateError):
             words = f"{words} ({type(error).__name__})"
+            if isinstance(error, TypeError) and "str" in words:
+                words += "; the values of a list are text: for a number write |int or |float behind the name"
         name, line = _place(error.__traceback__)
         where = self._label
         if self._lines and name:

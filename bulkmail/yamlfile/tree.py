@@ -31,6 +31,8 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", re.ASCII
 )
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OPENS = re.compile(r"^[ ]*(?:- +)?[\w.-]+:[ ]+([\"'])", re.MULTILINE)
+_IN_QUOTES = {'"': re.compile(r"(?:[^\"\\]|\\.)*+", re.DOTALL), "'": re.compile(r"(?:[^']|'')*+")}
 _BARE_BRACES = re.compile(r"(?:^|[:\-\[,])\s*\{[{%]")
 
 _QUOTE_BRACES = 'put text with braces in quotes, for example subject: "{{ first_name }}, hello"'
@@ -169,9 +171,32 @@ class _Builder:
     def _bare_braces(self, mark: Any) -> bool:
         return mark.line < len(self.lines) and _BARE_BRACES.search(self.lines[mark.line]) is not None
 
+    def _open_quote(self, line: int) -> int | None:
+        """Where the quote opens that runs on into the lines before ``line`` (from 0); None where none does.
+
+        The scanner takes all up to the next quote for one text, and fails behind it. A text over several lines that
+        was meant has nothing behind its end.
+        """
+        at = 0
+        while (found := _OPENS.search(self.text, at)) is not None and self.text.count("\n", 0, found.end()) < line:
+            end = _IN_QUOTES[found[1]].match(self.text, found.end())
+            assert end is not None
+            at = end.end() + 1
+            rest = self.text[at:].partition("\n")[0].strip()
+            if "\n" in end[0] and rest and not rest.startswith("#"):
+                return found.start(1)
+        return None
+
     def _syntax(self, error: yaml.MarkedYAMLError) -> None:
         mark: Any = error.problem_mark or error.context_mark
         words = str(error.problem)
+        opened = self._open_quote(mark.line)
+        if opened is not None:
+            place = _place(self.text, opened)
+            self.problems.append(
+                Problem(self.file.path, *place, "the quote that opens here is not closed on this line")
+            )
+            return
         if self._bare_braces(mark):
             message = _QUOTE_BRACES
         elif words == "found unexpected end of stream" or "did not find expected ','" in words:

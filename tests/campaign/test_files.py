@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,28 @@ def test_a_list_of_the_operators_is_opened_by_its_path(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     with pytest.raises(ValueError, match="is not a regular file"):
         ListPath.of(str(folder / "pipe")).open()
+
+
+@pytest.mark.parametrize(
+    ("there", "named", "words"),
+    [
+        ("recipients.csv", "recipient.csv", "recipient.csv does not exist; did you mean 'recipients.csv'?"),
+        ("Recipients.CSV", "recipients.csv", "; did you mean 'Recipients.CSV'? Capitals and small letters are not"),
+        ("lists/members.csv", "lists/member.csv", "; did you mean 'lists/members.csv'?"),
+        ("Mu\u0308ller.csv", "M\u00fcller.csv", "looks the same and is made of other characters"),
+        ("logo.png", "recipients.csv", "recipients.csv does not exist"),
+        (".recipients.csv", "recipients.csv", "recipients.csv does not exist"),
+    ],
+)
+def test_a_name_that_is_nearly_right(tmp_path, there, named, words):
+    (tmp_path / "lists").mkdir()
+    (tmp_path / there).write_text("x")
+    with pytest.raises(ValueError, match=re.escape(words)) as caught:
+        size_inside(Folder.open(str(tmp_path)), named)
+    if words.endswith("exist"):
+        assert str(caught.value).endswith("exist")
+
+
+def test_a_name_in_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"^no/such\.csv does not exist$"):
+        size_inside(Folder.open(str(tmp_path)), "no/such.csv")

@@ -57,11 +57,11 @@ def test_the_unsubscribe_url_needs_one(problems, make):
 @pytest.mark.parametrize(
     ("html", "words"),
     [
-        ("\n{% if x %}", "body.html.j2:2: Unexpected end of template"),
+        ("\n{% if x %}", "body.html.j2:2:1: `{% if x %}` has no end; write {% endif %} where it ends"),
         ("{{ first_name|uper }}", "body.html.j2:1: No filter named 'uper'; did you mean 'upper'?"),
         ("{{ first_name is definedd }}", "did you mean 'defined'?"),
         ("{{ [1]|random }}", "No filter named 'random'"),
-        ("{{ 'x }}", "body.html.j2:1: "),
+        ("{{ 'x }}", "body.html.j2:1:1: `{{ 'x }}` cannot be read: "),
         ("{% include 'foot.html' %}", "body.html.j2:1: there is no template 'foot.html' in the campaign's folder"),
         ("{% include '../foot.html' %}", "there is no template '../foot.html'"),
         ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", "nested too deeply"),
@@ -85,7 +85,7 @@ def test_included_files_are_checked_under_their_own_names(problems):
         "{% include ['no.html', 'opt.html'] %}{% include 'maybe.html' ignore missing %}{% endblock %}"
     )
     found = problems(html=html, includes=includes)
-    assert [line.partition(" ")[0] for line in found] == ["base.html:1:66:", "opt.html:1:", "parts/item.html:2:"]
+    assert [line.partition(" ")[0] for line in found] == ["base.html:1:66:", "opt.html:1:1:", "parts/item.html:2:"]
     assert "oops" in found[0]
     assert "parts/missing.html" in found[2]
 
@@ -116,16 +116,57 @@ def test_a_column_with_a_troublesome_name(problems):
 
 
 @pytest.mark.parametrize(
-    ("html", "name"),
+    ("html", "words"),
     [
-        ("{{ First Name }}", "first_name"),
-        ("{{ \u201cfirst_name\u201d }}", "first_name"),
-        ("{{&nbsp;first_name}}", "first_name"),
-        ("x\n{{ city }} {{ first nam }}", "first_name"),
-        ("<style>a{{color:red}}</style>", "email"),
-        ("{{ first_name }", "email"),
+        ("{{ First Name }}", "1:1: `{{ First Name }}`: a column's name is written in small letters"),
+        ("{{ First Name }}", ": {{ first_name }}"),
+        ("{{ first-name }}", "1:1: `{{ first-name }}` is read as a calculation; write {{ first_name }}, or"),
+        ("x {{ First-Name }}", "1:3: `{{ First-Name }}` is read as a calculation"),
+        ("{{ E-Mail }}", "1:1: `{{ E-Mail }}` is read as a calculation; write {{ email }}"),
+        (
+            "{{ contact.FIRSTNAME }}",
+            "there is no 'contact' here; a column is printed by its name alone: {{ first_name }}",
+        ),
+        ("{{ amount + 5 }}", "1:4: `amount` is text, as each value of a list; for a number write amount|int"),
+        ("*|FNAME|*", "`*|FNAME|*` is how Mailchimp prints a value, and goes out as it stands; write {{ first_name }}"),
+        ('<p><img src="logo.png"></p>', "1:14: the picture `logo.png` is not sent along"),
+        ("{{ height }}", "; recipients.csv has amount, city, email, first_name: add the column, give it a default"),
     ],
 )
-def test_what_is_no_name_is_refused_with_one_that_is(problems, html, name):
-    (problem,) = problems(html=html, columns=[["email", "First Name", "city"]])
-    assert problem.endswith(f"; between {{{{ and }}}} stands a column's name, such as {{{{ {name} }}}}")
+def test_what_people_write_is_told_in_words(problems, html, words):
+    (problem,) = problems(html=html, columns=[["email", "First Name", "city", "amount"]], recipients=["recipients.csv"])
+    assert problem.startswith("body.html.j2:")
+    assert words in problem
+
+
+def test_a_column_with_a_dash_is_named_as_it_is_written(problems):
+    (problem,) = problems(html="{{ first-name }}", columns=[["email", "first-name"]])
+    assert problem.endswith('write {{ first_name }}, or {{ row["first-name"] }}')
+
+
+def test_in_the_yaml_too(make):
+    check = TemplateCheck(make(columns=[["email", "First Name", "amount"]]))
+    for source, words in (
+        ("{{ First Name }}, hello", "subject: `{{ First Name }}`: "),
+        ("{{ amount * 2 }}", "subject: `amount` is text"),
+        ("*|FNAME|*, hello", "subject: `*|FNAME|*` is how Mailchimp"),
+    ):
+        (problem,) = check.value("subject", source)
+        assert problem.message.startswith(words)
+
+
+def test_a_number_that_the_template_makes_itself_is_one(problems):
+    columns = [["email", "amount"]]
+    assert problems(html="{% set amount = amount|int %}{{ amount + 5 }}", columns=columns) == []
+    assert (
+        problems(html="{{ amount|int + 5 }}{{ amount ~ 5 }}{% if amount == '5' %}x{% endif %}", columns=columns) == []
+    )
+
+
+def test_a_picture_in_the_text_template_is_text(problems):
+    assert problems(text='<img src="logo.png">') == []
+
+
+def test_a_broken_template_of_many_tags_is_told_in_time(problems):
+    for piece in ("{{ x ", "{% raw %}", "{{ a-b }}", "{% if x %}", "[[a:", "<style>", "*|", "{#"):
+        assert all(problems(html=piece * 5_000))

@@ -280,3 +280,18 @@ def test_any_text_is_read_or_refused_with_places_inside_it(text: str) -> None:
     assert places or value is None  # a refusal says why, a value stands somewhere
     lines = len(text.splitlines()) + 2
     assert all(0 <= line <= lines and column >= 0 for line, column in places)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('a: b\nfrom: "x"\nsubject: "Hello\nlist: r.csv\nunsubscribe: {url: "https://x", mailto: "y"}\n', "3:10"),
+        ("a: b\nsubject: 'Hello\nlist: r.csv\nto: 'x'\n", "2:10"),
+        ('a:\n  - b: "Hello\n  - c: "x"\n', "2:8"),
+        ('a: "one\n  two"  # as meant\nb: "Hello\nc: "x"\n', "3:4"),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_told_where_it_opens(text: str, place: str) -> None:
+    with pytest.raises(Refused) as caught:
+        load("x.yaml", text)
+    assert str(caught.value) == f"x.yaml:{place}: the quote that opens here is not closed on this line"
