@@ -41,8 +41,9 @@ from bulkmail.delivery import (
     reread_facts,
 )
 from bulkmail.failpoints import failpoint
-from bulkmail.machine import own_name, raise_file_limit
+from bulkmail.machine import compose_processes, own_name, raise_file_limit
 from bulkmail.mail import BulkmailError, OwnFault
+from bulkmail.preflight import resolver_options
 from bulkmail.routing import RELAY, RESOLVER, RelayRouter, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import Provider, longest_wait, provider_table
@@ -139,7 +140,7 @@ class Incarnation:
         scratch = os.path.join(self.settings.place, "scratch")
         os.makedirs(scratch, mode=0o700, exist_ok=True)
         # from here on nothing may fail before there are campaigns to close: they end the processes
-        compose = Pool(self.reactor, COMPOSER, self._processes())
+        compose = Pool(self.reactor, COMPOSER, compose_processes(self.settings.compose.processes))
         compose.start()
         sync = SiteFactSync(reactor=self.reactor, spool=spool, wall=self._wall)
         await sync.load()
@@ -296,14 +297,7 @@ class Incarnation:
         return router
 
     async def _open_resolver(self) -> Any:
-        options = {
-            "nameservers": list(self.settings.dns.nameservers) if self.settings.dns.nameservers else None,
-            "timeout": self.settings.dns.timeout,
-            "must_exist": list(self.settings.dns.must_exist),
-            "allow_networks": [str(network) for network in self.settings.routing.allow_networks],
-            "ttl_floor": 60.0 / self._speed,
-            "mx_aliases": True,  # against RFC 5321 5.1, and yet what every mailer follows
-        }
+        options = resolver_options(self.settings, self._speed)
 
         def start() -> None:
             if self._stopping or self._spool is None:
@@ -323,10 +317,6 @@ class Incarnation:
                 return ("own-fault", f"the resolver process: {error}")
 
         return ask
-
-    def _processes(self) -> int:
-        wanted = self.settings.compose.processes
-        return len(os.sched_getaffinity(0)) if wanted == "auto" else int(wanted)
 
     async def stop(self) -> None:
         """No new work; what is in flight may finish; then everything is settled, given back and reported."""

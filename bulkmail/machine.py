@@ -25,6 +25,11 @@ def raise_file_limit() -> int:
     return soft if soft != resource.RLIM_INFINITY else 1 << 20
 
 
+def compose_processes(wanted: str | int) -> int:
+    """Return how many processes compose: ``wanted``, or for "auto" one for each core that this process may use."""
+    return len(os.sched_getaffinity(0)) if wanted == "auto" else int(wanted)
+
+
 def own_name() -> str:
     """Return the machine's own full name, for EHLO (RFC 5321 4.1.1.1)."""
     name = socket.getfqdn()

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail import machine as module
-from bulkmail.machine import check_room, own_name, raise_file_limit
+from bulkmail.machine import check_room, compose_processes, own_name, raise_file_limit
 from bulkmail.mail import OwnFault
 
 
@@ -46,3 +46,9 @@ def test_a_start_that_would_fill_the_disk_is_refused(tmp_path, monkeypatch):
     with pytest.raises(OwnFault, match="may need"):
         check_room(spool, prepared)
     check_room(spool, prepared, here=False)  # the rows are in a database, elsewhere
+
+
+def test_one_process_composes_on_each_core_unless_told_otherwise(monkeypatch):
+    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: {0, 1, 5})
+    assert compose_processes("auto") == 3
+    assert compose_processes(2) == 2

@@ -1,36 +1,166 @@
-"""``bulkmail check``: whether a campaign can be sent, and what is odd about it."""
+"""``bulkmail check``: whether a campaign can be sent, and what is odd about its rows, its letters and its domains."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import time
+from collections.abc import Sequence
+from typing import Any
 
-from bulkmail.commands.terminal import DONE, Commands, add_settings, say, tell
-from bulkmail.delivery import prepare
-from bulkmail.settings import load_settings
+from bulkmail.commands.event_loop import in_event_loop
+from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
+from bulkmail.delivery import Prepared, prepare
+from bulkmail.files import Folder
+from bulkmail.machine import compose_processes
+from bulkmail.mail import Problem, Refused
+from bulkmail.preflight import (
+    Finding,
+    Means,
+    Preflight,
+    Resolving,
+    RowLines,
+    Severity,
+    plain_finding,
+    preflight,
+    report,
+    summary,
+    verdict,
+    write_problems,
+)
+from bulkmail.settings import Settings, load_settings
+from bulkmail.shaping import provider_table
+
+_CAMPAIGN = "campaign.yaml"
 
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
-    check = commands.add_parser("check", help="check a campaign as a start would, and send nothing")
+    check = commands.add_parser("check", help="look at every row, message and domain of a campaign, and send nothing")
     check.add_argument("campaign", help="the campaign.yaml, or its folder")
     add_settings(check)
+    add_json(check)
+    check.add_argument("--quick", action="store_true", help="look at the files only, as a start does")
+    check.add_argument("--no-dns", action="store_true", help="look up no domain")
     check.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Check the files; print what is odd on stderr, the verdict on stdout. Raises Refused."""
+    """Check the campaign; print what was found on stdout, notices about the settings on stderr. Raises Refused."""
     settings = load_settings(given.settings, os.getcwd(), given.campaign)
     if given.settings is None and settings.file is not None:
         tell(f"the settings are those of {settings.file.path}")
-    prepared = prepare(os.path.abspath(given.campaign), settings, whole=True)
-    notices = (*settings.warnings, *prepared.notices)
+    for warning in settings.warnings:
+        tell(f"{warning}")
+    path = os.path.abspath(given.campaign)
+    try:
+        prepared = prepare(path, settings, whole=given.quick, sample=given.quick)
+        if given.quick:
+            return _quick(prepared, as_json=given.json)
+        found = _whole(prepared, settings, dns=not given.no_dns)
+    except Refused as refused:
+        _tell_refused(path, refused, as_json=given.json)
+        if given.json:
+            return REFUSED
+        raise
+    _note(prepared.campaign.opened, found.campaign, found.findings)
+    if given.json:
+        say_json(found.plain())
+    else:
+        _print(found)
+    return REFUSED if found.errors else DONE
+
+
+def _quick(prepared: Prepared, *, as_json: bool) -> int:
+    """Tell what the files say."""
+    notices = prepared.notices
+    name = prepared.campaign.name
+    _note(prepared.campaign.opened, name, ())
+    if as_json:
+        findings = [_finding(Severity.WARNING, "notice", notice) for notice in notices]
+        say_json({"campaign": name, "ok": True, "findings": [plain_finding(finding) for finding in findings]})
+        return DONE
     for notice in notices:
         tell(f"{notice}")
-    found = "nothing wrong was found" if not notices else f"it can be sent; look at the {_notices(len(notices))} first"
-    say(f"{prepared.campaign.name}: {found}")
+    say(verdict(name, 0, len(notices)))
     return DONE
 
 
-def _notices(count: int) -> str:
-    return "notice" if count == 1 else f"{count} notices"
+def _whole(prepared: Prepared, settings: Settings, *, dns: bool) -> Preflight:
+    """Look at everything, with a progress bar on a terminal, and write check.csv."""
+    campaign = prepared.campaign
+    lines = RowLines(campaign.opened)
+
+    async def work(reactor: Any) -> Preflight:
+        resolving = Resolving(reactor, settings)
+        bars = {what: progress(words, unit=what) for what, words in _BARS.items()}
+
+        def told(what: str, done: int, total: int) -> None:
+            bar = bars[what]
+            bar.total = total
+            bar.update(done - bar.n)
+
+        means = Means(
+            processes=compose_processes(settings.compose.processes),
+            now=time.time(),
+            suppress=settings.suppress,
+            ask=resolving.ask if dns else None,
+            providers=provider_table(settings.shaping.overrides),
+            lines=lines,
+            told=told,
+        )
+        try:
+            return await preflight(reactor, campaign, prepared.content, means, prepared.notices)
+        finally:
+            for bar in bars.values():
+                bar.close()
+            await resolving.close()
+
+    try:
+        found = in_event_loop(work)
+        lines.finish()
+    finally:
+        lines.discard()
+    if lines.fault:
+        tell(f"check.csv cannot be written: {lines.fault}")
+    return found
+
+
+_BARS = {"rows": "looking at the rows", "domains": "looking up the domains"}
+
+
+def _print(found: Preflight) -> None:
+    for line in summary(found):
+        say(line)
+    for title, findings in (("Errors", found.errors), ("Warnings", found.warnings), ("Notes", found.notes)):
+        for line in report(title, findings):
+            say(line)
+    say(verdict(found.campaign, len(found.errors), len(found.warnings)))
+
+
+def _tell_refused(path: str, refused: Refused, *, as_json: bool) -> None:
+    """Tell a campaign whose files cannot be used in its folder, and as JSON."""
+    findings = [_finding(Severity.ERROR, "refused", problem) for problem in refused.problems]
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    name = os.path.basename(folder)
+    if os.path.lexists(os.path.join(folder, _CAMPAIGN)):
+        try:
+            opened = Folder.open(folder)
+        except OSError:
+            pass
+        else:
+            _note(opened, name, findings)
+    if as_json:
+        say_json({"campaign": name, "ok": False, "findings": [plain_finding(finding) for finding in findings]})
+
+
+def _note(folder: Folder, name: str, findings: Sequence[Finding]) -> None:
+    try:
+        write_problems(folder, name, findings)
+    except OSError as error:
+        tell(f"PROBLEMS.txt cannot be written: {error.strerror}")
+
+
+def _finding(severity: Severity, code: str, problem: Problem) -> Finding:
+    where = str(Problem(problem.file, problem.line, problem.column, "")).removesuffix(": ")
+    return Finding(severity, code, where, problem.message)

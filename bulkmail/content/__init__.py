@@ -24,6 +24,8 @@ from bulkmail.content.dkim_record import (
 )
 from bulkmail.content.headers import parse_mailbox
 from bulkmail.content.notices import content_notices
+from bulkmail.content.printed import printed_columns
+from bulkmail.content.rows import tidy
 from bulkmail.content.shared import same_for_all
 
 __all__ = [
@@ -37,9 +39,11 @@ __all__ = [
     "keys_for",
     "new_pem",
     "parse_mailbox",
+    "printed_columns",
     "record",
     "record_name",
     "same_for_all",
+    "tidy",
     "wrong_with",
     "zone_lines",
 ]

@@ -4,15 +4,24 @@ Room: looking at a whole campaign before it is sent: its rows, its composed mess
 sender's DNS.
 Takes: a checked campaign, the operator's settings, compose workers, a resolver.
 Gives: findings, each with its place, what is wrong and what would be right; errors block a start, warnings do not.
-Never: sends anything, opens the spool, prints.
+Never: sends anything, opens the spool, prints, blocks the event loop.
+
+How a campaign is looked at: `whole` reads its lists (`reading`, in the process that reads them for the sending), has
+every row composed and looked at by a pool of processes (`composing`, `inspector`) and every domain looked up
+(`domains`, `resolving`). `counting` keeps what comes back, as kinds of findings with their rows (`kinds`).
 """
 
 from __future__ import annotations
 
 from bulkmail.preflight.choosing import DEFAULT as DEFAULT_ROWS
 from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
+from bulkmail.preflight.domains import Domain
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.page import preview_page
+from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
+from bulkmail.preflight.resolving import Ask, Resolving, resolver_options
+from bulkmail.preflight.result import Preflight, plain_finding
+from bulkmail.preflight.row_lines import CHECK_COLUMNS, CHECK_FILE, RowLines
 from bulkmail.preflight.sender import (
     Sender,
     SenderKey,
@@ -28,12 +37,23 @@ from bulkmail.preflight.sender import (
     sender_of,
 )
 from bulkmail.preflight.specimen import Specimen, compose_rows, read_specimen
+from bulkmail.preflight.whole import Means, preflight
+from bulkmail.preflight.words import report, summary, verdict
 
 __all__ = [
+    "CHECK_COLUMNS",
+    "CHECK_FILE",
     "DEFAULT_ROWS",
+    "PROBLEMS_FILE",
+    "Ask",
     "Chosen",
+    "Domain",
     "Finding",
+    "Means",
+    "Preflight",
+    "Resolving",
     "RowChooser",
+    "RowLines",
     "Sender",
     "SenderKey",
     "Severity",
@@ -49,7 +69,14 @@ __all__ = [
     "keys_of",
     "lookup_by",
     "not_qualified",
+    "plain_finding",
+    "preflight",
     "preview_page",
     "read_specimen",
+    "report",
+    "resolver_options",
     "sender_of",
+    "summary",
+    "verdict",
+    "write_problems",
 ]

@@ -14,10 +14,11 @@ the row. attempts.csv is derived, and begun again whenever it is not what it sho
 from __future__ import annotations
 
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
-from bulkmail.report.cells import one_line, time_cell
+from bulkmail.report.cells import guarded, one_line, time_cell
 from bulkmail.report.earlier import attempts_beyond, has_attempts, reported_campaign
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, ReportFile
+from bulkmail.report.lines import lines as csv_lines
 from bulkmail.report.page import page, write_page
 from bulkmail.report.recipients import write_recipients
 from bulkmail.report.rows import Files
@@ -56,6 +57,8 @@ __all__ = [
     "Words",
     "attempts_beyond",
     "category_words",
+    "csv_lines",
+    "guarded",
     "has_attempts",
     "one_line",
     "page",

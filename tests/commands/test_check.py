@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from bulkmail import cli
+from tests.nameserver import DnsServer
 
 YAML = """\
 name: spring
@@ -11,20 +16,87 @@ recipients: recipients.csv
 """
 
 
-def test_check_says_that_all_is_well(place, capsys):
-    assert cli.main(["check", "spring"]) == 0
+def test_check_quickly_says_that_all_is_well(place, capsys):
+    assert cli.main(["check", "spring", "--quick"]) == 0
     assert capsys.readouterr().out == "spring: nothing wrong was found\n"
     assert not (place / "spool").exists()
+    assert sorted(path.name for path in (place / "spring").iterdir()) == [
+        "body.txt.j2",
+        "campaign.yaml",
+        "recipients.csv",
+    ]
 
 
-def test_check_refuses_what_a_start_would_refuse(place, capsys):
+def test_check_shows_who_gets_what_and_what_is_odd(place, capsys):
+    assert cli.main(["check", "spring", "--no-dns"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert lines[0] == "spring: 1 person will be mailed"
+    assert lines[1:3] == ["  from:    Example Shop <news@example.com> (not signed)", "  subject: Hi Ann"]
+    assert "no-unsubscribe" not in out
+    assert "unsubscribe: there is no way to unsubscribe" in out
+    assert lines[-1] == "spring: it can be sent; look at the warning first"
+    assert (place / "spring" / "check.csv").exists()
+    assert not (place / "spring" / "PROBLEMS.txt").exists()
+
+
+def test_errors_end_it_with_1_and_stand_in_the_folder_until_they_are_corrected(place, capsys):
+    body = place / "spring" / "body.txt.j2"
+    body.write_text("Hello {{ first_name }} *|LNAME|*\n")
+    assert cli.main(["check", "spring", "--no-dns"]) == 1
+    out, _ = capsys.readouterr()
+    assert "Errors:\n  text: `*|LNAME|*` stands in the finished letter as it is: a mark of Mailchimp (1 row: 1)" in out
+    assert out.endswith("spring: it cannot be sent as it is: 1 error\n")
+    assert "*|LNAME|*" in (place / "spring" / "PROBLEMS.txt").read_text()
+    body.write_text("Hello {{ first_name }}\n")
+    assert cli.main(["check", "spring", "--no-dns"]) == 0
+    assert not (place / "spring" / "PROBLEMS.txt").exists()
+
+
+def test_as_json(place, capsys):
+    assert cli.main(["check", "spring", "--no-dns", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["campaign"], found["ok"], found["rows"], found["mailed"]) == ("spring", True, 1, 1)
+    assert [one["code"] for one in found["findings"]] == ["no-unsubscribe"]
+    assert cli.main(["check", "spring", "--quick", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"campaign": "spring", "ok": True, "findings": []}
+
+
+def test_domains_are_looked_up_by_the_settings(place, capsys):
+    server = DnsServer()
+    server.zone = {"example.org": {"MX": ["0 ."]}}
+    (place / "bulkmail.yaml").write_text(f'dns: {{nameservers: ["{server.address}"], must_exist: []}}\n')
+    try:
+        assert cli.main(["check", "spring"]) == 0
+    finally:
+        server.close()
+    out = capsys.readouterr().out
+    assert "example.org: 5.1.10 the domain example.org takes no mail (null MX) (1 row: 1)" in out
+    assert "  domains: 1 of 1 looked up" in out
+
+
+@pytest.mark.parametrize("how", [[], ["--quick"]])
+def test_check_refuses_what_a_start_would_refuse(place, capsys, how):
     (place / "spring" / "campaign.yaml").write_text(YAML + "colour: red\nfrom_: x\n")
-    assert cli.main(["check", "spring/campaign.yaml"]) == 1
+    assert cli.main(["check", "spring/campaign.yaml", *how]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert "campaign.yaml:6:1: `colour`" in err
     assert "campaign.yaml:7:1: `from_`" in err
     assert "Traceback" not in err
+    assert "campaign.yaml:6:1: `colour`" in (place / "spring" / "PROBLEMS.txt").read_text()
+    assert cli.main(["check", "spring", "--json", *how]) == 1
+    out, err = capsys.readouterr()
+    assert [one["code"] for one in json.loads(out)["findings"]] == ["refused", "refused"]
+    assert err == ""
+
+
+def test_nothing_is_written_into_a_folder_that_is_no_campaign(place, capsys):
+    (place / "other").mkdir()
+    assert cli.main(["check", "other"]) == 1
+    assert list((place / "other").iterdir()) == []
+    assert "campaign.yaml" in capsys.readouterr().err
 
 
 def test_check_with_settings_that_are_wrong(place, capsys):

@@ -78,18 +78,26 @@ class Opened:
 
 
 def prepare(
-    path: str, settings: OperatorSettings, *, rehearsal: bool = False, whole: bool = False, follow: bool = True
+    path: str,
+    settings: OperatorSettings,
+    *,
+    rehearsal: bool = False,
+    whole: bool = False,
+    follow: bool = True,
+    sample: bool = True,
 ) -> Prepared:
     """Check everything that can be checked without sending, and read what enters the messages. Raises Refused.
 
     ``whole``: read the lists to their ends, to count the rows that say that they may not be mailed. ``follow``: whether
-    the campaign's folder may be a link. Reads files only: no process, thread, socket or database is opened.
+    the campaign's folder may be a link. ``sample``: compose the first rows. Reads files only: no process (but for the
+    sample), thread, socket or database is opened.
     """
     campaign = load_campaign(path, follow=follow)
     lists = survey(campaign, settings, whole=whole)
     content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
     notices = [*content_notices(campaign, settings, content), *lists.notices]
-    notices += try_rows(lists.rows, content, campaign.recipient_paths)
+    if sample:
+        notices += try_rows(lists.rows, content, campaign.recipient_paths)
     return Prepared(campaign, content, lists.columns, sum(lists.sizes), tuple(notices))
 
 

@@ -1,0 +1,63 @@
+"""An event loop for one command: processes, the DNS and timers, without a service."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.epollreactor import EPollReactor
+from twisted.python.failure import Failure
+
+Result = TypeVar("Result")
+
+
+def in_event_loop(work: Callable[[Any], Coroutine[Deferred[Any], Any, Result]]) -> Result:
+    """Run ``work(reactor)`` to its end in a reactor of its own, and return or raise what it does.
+
+    Ctrl-C cancels it: it may end what it has started, and KeyboardInterrupt is raised then.
+    """
+    make: Any = EPollReactor
+    reactor = make()
+    ended: list[Any] = []
+    interrupted: list[bool] = []
+
+    def start() -> None:
+        task = Deferred.fromCoroutine(work(reactor))
+
+        def stop() -> Deferred[Any]:
+            """Before the loop ends: what was asked for is over, or a signal has come."""
+            if not ended:
+                interrupted.append(True)
+                task.cancel()
+            return over
+
+        over: Deferred[None] = Deferred()
+
+        def end(result: Any) -> None:
+            ended.append(result)
+            over.callback(None)
+            if not interrupted:
+                reactor.callLater(0, reactor.stop)
+
+        reactor.addSystemEventTrigger("before", "shutdown", stop)
+        task.addBoth(end)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    reactor.callWhenRunning(start)
+    try:
+        reactor.run()
+    finally:
+        for (
+            number,
+            handler,
+        ) in before.items():  # Twisted leaves its own, and children that are forked later inherit them
+            signal.signal(number, handler)
+    if interrupted:
+        raise KeyboardInterrupt
+    (result,) = ended
+    if isinstance(result, Failure):
+        result.raiseException()
+    found: Result = result
+    return found

@@ -1,0 +1,77 @@
+"""A preflight in plain words, the summary first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bulkmail.preflight.findings import Finding
+from bulkmail.preflight.result import Preflight
+
+_SHOWN = 3
+_MOST = 40  # findings of one severity; check.csv has all
+
+
+def summary(found: Preflight) -> Iterator[str]:
+    """The figures, a line for each thing a person asks first."""
+    yield f"{found.campaign}: {', '.join(_people(found))}"
+    signed = f"signed by {', '.join(found.signed_by)}" if found.signed_by else "not signed"
+    yield f"  from:    {found.sender} ({signed})"
+    if found.composed:
+        yield f"  subject: {found.subject}"
+        mean = found.bytes // found.composed
+        yield f"  size:    {_kilobytes(mean)} a message, the largest {_kilobytes(found.largest)}"
+    looked_up = sum(domain.route is not None for domain in found.domains.values())
+    if looked_up:
+        yield f"  domains: {looked_up:,} of {len(found.domains):,} looked up"
+    yield f"  looked at in {found.seconds:,.1f} s, {found.rate:,.0f} rows a second"
+
+
+def _people(found: Preflight) -> Iterator[str]:
+    yield f"{found.mailed:,} {'person' if found.mailed == 1 else 'people'} will be mailed"
+    if found.repeated:
+        yield f"{found.repeated:,} {'is' if found.repeated == 1 else 'are'} repeated"
+    if found.suppressed:
+        yield f"{found.suppressed:,} {'is' if found.suppressed == 1 else 'are'} on a suppress list"
+    if found.unusable:
+        lines = _first("line", "lines", [f"{line:,}" for line in found.unusable_lines], found.unusable)
+        yield f"{found.unusable:,} {'row' if found.unusable == 1 else 'rows'} cannot be used{lines}"
+    if found.not_composed:
+        yield f"{found.not_composed:,} {'row gives' if found.not_composed == 1 else 'rows give'} no message"
+    if found.mistyped:
+        names = ", ".join([*found.mistyped_as[:_SHOWN], *(["…"] if len(found.mistyped_as) > _SHOWN else [])])
+        yield f"{found.mistyped:,} {'address looks' if found.mistyped == 1 else 'addresses look'} mistyped ({names})"
+
+
+def _first(one: str, many: str, names: Sequence[str], count: int) -> str:
+    if not names:
+        return ""
+    more = ", …" if count > min(len(names), _SHOWN) else ""
+    return f" ({one if count == 1 else many} {', '.join(names[:_SHOWN])}{more})"
+
+
+def _kilobytes(size: int) -> str:
+    return f"{size:,} bytes" if size < 1000 else f"{size / 1000:,.1f} KB"
+
+
+def report(title: str, findings: Sequence[Finding]) -> Iterator[str]:
+    """Findings of one severity under a title; nothing where there are none."""
+    if not findings:
+        return
+    yield f"{title}:"
+    for finding in findings[:_MOST]:
+        yield f"  {finding}"
+    if len(findings) > _MOST:
+        yield f"  and {len(findings) - _MOST:,} more; check.csv has them all"
+
+
+def verdict(name: str, errors: int, warnings: int) -> str:
+    """The last line."""
+    if errors:
+        return f"{name}: it cannot be sent as it is: {errors:,} {'error' if errors == 1 else 'errors'}"
+    if warnings:
+        return f"{name}: it can be sent; look at the {_count(warnings, 'warning')} first"
+    return f"{name}: nothing wrong was found"
+
+
+def _count(count: int, what: str) -> str:
+    return what if count == 1 else f"{count:,} {what}s"

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.preflight.letter import Letter
+from bulkmail.preflight.marks import marks_in
+
+
+def found(html=None, text=None, subject=""):
+    letter = Letter({b"subject": subject.encode()}, html, text, 0, 0, 0)
+    return [(kind[0], kind[2], kind[3].split("`")[1]) for kind in marks_in(letter)]
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "*|FNAME|*",
+        "*|MC:SUBJECT|*",
+        "{{ contact.first_name }}",
+        "{% if x %}",
+        "%%First Name%%",
+        "%FIRSTNAME%",
+        "[[first_name]]",
+        "${first_name}",
+        "{!Contact.FirstName}",
+        "{{first_name}}",
+    ],
+)
+def test_a_whole_mark_is_an_error(mark):
+    assert found(f"<p>Dear {mark},</p>") == [("error", "html", mark)]
+    assert found(subject=f"Dear {mark}") == [("error", "subject", mark)]
+    assert found(text=f"Dear {mark}") == [("error", "text", mark)]
+
+
+def test_a_mark_that_stands_in_several_places_is_told_once():
+    mark = "*|FNAME|*"
+    assert found(f"<p>{mark} {mark}</p>", mark, mark) == [("error", "subject", mark)]
+
+
+@pytest.mark.parametrize("half", ["{{ name }", "{% if", "*|FNAME", "100%%", "[[x"])
+def test_half_a_mark_is_a_warning(half):
+    assert [severity for severity, *_ in found(f"<p>{half}</p>")] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>Dear Ann, 50% off [really] and more * | *</p>",
+        "<style>@media x{a{b:c}} p{{color:red}}</style><p>x</p>",
+        "<!--[if mso]>{{ x }}<![endif]--><p>x</p>",
+        '<a href="https://example.com/?a=%20%C3%A4">x</a>',
+        "<p>I earn $100 {a} {b: c}</p>",
+    ],
+)
+def test_what_is_no_mark(html):
+    assert found(html) == []
+
+
+def test_few_of_one_message_are_told():
+    assert len(found("".join(f"<p>*|F{n}|*</p>" for n in range(100)))) == 5

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from bulkmail.preflight import Finding, Severity, report, summary, verdict
+from tests.preflight.test_result import made
+
+
+def test_the_summary_says_first_what_is_asked_first():
+    lines = list(summary(made()))
+    assert lines[0] == (
+        "spring: 1,998 people will be mailed, 2 are repeated, 4 rows cannot be used (lines 79, 336, 1,015, …), "
+        "3 addresses look mistyped (gmial.com)"
+    )
+    assert lines[1] == "  from:    Shop <news@example.com> (not signed)"
+    assert lines[2] == "  subject: Ann, spring"
+    assert lines[3] == "  size:    12.0 KB a message, the largest 15.3 KB"
+    assert lines[4] == "  looked at in 4.0 s, 500 rows a second"
+
+
+def test_one_of_each():
+    found = made(
+        mailed=1,
+        repeated=1,
+        suppressed=1,
+        unusable=1,
+        unusable_lines=(7,),
+        not_composed=1,
+        mistyped=1,
+        signed_by=("example.com",),
+    )
+    lines = list(summary(found))
+    assert lines[0] == (
+        "spring: 1 person will be mailed, 1 is repeated, 1 is on a suppress list, 1 row cannot be used (line 7), "
+        "1 row gives no message, 1 address looks mistyped (gmial.com)"
+    )
+    assert lines[1].endswith("(signed by example.com)")
+
+
+def test_nothing_composed_has_neither_subject_nor_size():
+    assert len(list(summary(made(composed=0)))) == 3
+
+
+def test_a_report_is_bounded():
+    findings = [Finding(Severity.ERROR, "e", f"line {n}", "wrong") for n in range(50)]
+    lines = list(report("Errors", findings))
+    assert lines[:2] == ["Errors:", "  line 0: wrong"]
+    assert lines[-1] == "  and 10 more; check.csv has them all"
+    assert list(report("Errors", [])) == []
+
+
+def test_the_verdict():
+    assert verdict("spring", 0, 0) == "spring: nothing wrong was found"
+    assert verdict("spring", 0, 1) == "spring: it can be sent; look at the warning first"
+    assert verdict("spring", 0, 2) == "spring: it can be sent; look at the 2 warnings first"
+    assert verdict("spring", 1, 2) == "spring: it cannot be sent as it is: 1 error"
