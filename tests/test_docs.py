@@ -166,6 +166,49 @@ def test_every_subcommand_is_documented() -> None:
     assert documented - {"--version"} == set(commands.choices)
 
 
+def arguments(parser: argparse.ArgumentParser, command: str = "") -> Iterator[tuple[str, argparse.Action]]:
+    """Each option and argument of the parser, with the command it belongs to, such as ``dkim new``."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from arguments(inner, f"{command} {name}".strip())
+        elif action.dest not in ("help", "version"):
+            yield command, action
+
+
+ARGUMENTS = [
+    pytest.param(command, action, id=f"{command} {action.option_strings or action.dest}")
+    for command, action in arguments(cli.command_parser())
+]
+
+
+def said_of(command: str) -> str:
+    """What docs/commands.md says of a command: its rows of the tables, and the sections that have it in their title."""
+    text = page("docs/commands.md")
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    rows = [line for line in lines if f"`bulkmail {command.split(maxsplit=1)[0]}" in re.split(r"(?<!\\)\|", line)[1]]
+    parts = re.split(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    of_it = [body for title, body in zip(parts[1::2], parts[2::2], strict=True) if f"bulkmail {command}" in title]
+    return " ".join([*rows, *of_it]).replace("\\|", "|")
+
+
+@pytest.mark.parametrize(("command", "action"), ARGUMENTS)
+def test_every_option_and_argument_of_a_command_is_documented_and_has_its_help(
+    command: str, action: argparse.Action
+) -> None:
+    shown = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
+    names = [name for name in action.option_strings if name.startswith("--")] or [shown]
+    assert any(re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", said_of(command)) for name in names)
+    assert action.help
+
+
+def test_every_option_that_is_documented_is_there() -> None:
+    known = {name for _, action in arguments(cli.command_parser()) for name in action.option_strings}
+    known |= {f"--{option[0]}" for option in (*Options.optParameters, *Options.optFlags)}
+    known |= {"--version", "--pidfile", "--logfile"}  # argparse's and twistd's own
+    assert not set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page("docs/commands.md"))) - known
+
+
 def test_everything_that_a_site_may_teach_is_documented() -> None:
     assert list(rows("docs/limits.md", "## What is remembered of a site")) == list(map(str, FactKind))
 

@@ -29,7 +29,7 @@ def add(commands: Commands) -> None:
     shown = actions.add_parser("record", help="print the DNS record of a key")
     shown.add_argument("key", metavar="KEYFILE", nargs="?", help="the private key (default: all keys of the settings)")
     shown.add_argument("domain", metavar="DOMAIN", nargs="?", help="with SELECTOR: print it for a zone file")
-    shown.add_argument("selector", metavar="SELECTOR", nargs="?")
+    shown.add_argument("selector", metavar="SELECTOR", nargs="?", help="the key's selector, where DOMAIN is given")
     add_settings(shown)
     shown.set_defaults(run=_record)
 

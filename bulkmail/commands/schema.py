@@ -12,7 +12,14 @@ from bulkmail.settings import schema as settings_schema
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
     schema = commands.add_parser("schema", help="the JSON Schema of campaign.yaml, or of bulkmail.yaml")
-    schema.add_argument("which", nargs="?", choices=("campaign", "settings"), default="campaign")
+    schema.add_argument(
+        "which",
+        nargs="?",
+        choices=("campaign", "settings"),
+        default="campaign",
+        metavar="campaign|settings",
+        help="campaign.yaml or bulkmail.yaml (default: campaign)",
+    )
     schema.set_defaults(run=run)
 
 
