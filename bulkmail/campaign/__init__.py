@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bulkmail.campaign.browsing import ListRows
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
+    from bulkmail.campaign.files import EarlierList
     from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
+    from bulkmail.campaign.ingest import Ingest
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import Campaign
     from bulkmail.campaign.naming import is_campaign_name, nearest_name
@@ -34,7 +36,9 @@ __all__ = [
     "Action",
     "Campaign",
     "DropFolder",
+    "EarlierList",
     "FolderState",
+    "Ingest",
     "ListRows",
     "Lists",
     "OperatorSettings",
@@ -62,7 +66,9 @@ _WHERE = {
     "Action": "folder",
     "Campaign": "model",
     "DropFolder": "folder",
+    "EarlierList": "files",
     "FolderState": "folder",
+    "Ingest": "ingest",
     "ListRows": "browsing",
     "Lists": "preflight",
     "ONE_FOR_ALL": "differences",

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from itertools import islice
+from typing import IO, Any
 
 from bulkmail.files import FileId, Folder, MissingFileError, identity, open_regular
 
@@ -31,6 +32,11 @@ MAX_DEPTH = 10
 Reference = tuple[str, FileId, str, FileId]
 """A list as plain data: the path and the id of the campaign's folder, the list's name in it and its id."""
 
+Earlier = tuple[str, str, str, str, tuple[str, ...]]
+"""An `EarlierList` as plain data: `EARLIER`, the spool, the word, the campaign, the statuses."""
+
+EARLIER = "earlier"
+
 
 class ListPath(str):
     """The path of a list, for messages, that knows how the list is opened.
@@ -44,19 +50,23 @@ class ListPath(str):
     reference: Reference | None
 
     @classmethod
-    def of(cls, given: str | Reference) -> ListPath:
-        """The path from plain data: a path, or a reference (which marshal may have made a list)."""
+    def of(cls, given: Any) -> ListPath:
+        """The path from plain data: what ``plain`` gave (marshal may have made lists of tuples), or a path."""
+        if isinstance(given, ListPath):
+            return given
+        if given[0] == EARLIER:
+            return EarlierList.made_of(*given[1:])
         if isinstance(given, str):
-            path = cls(given)
+            path = ListPath(given)
             path.reference = None
         else:
             folder, folder_id, name, file_id = given
-            path = cls(os.path.join(folder, name))
-            path.reference = folder, tuple(folder_id), name, tuple(file_id)  # type: ignore[assignment]
+            path = ListPath(os.path.join(folder, name))
+            path.reference = folder, tuple(folder_id), name, tuple(file_id)
         return path
 
     @property
-    def plain(self) -> str | Reference:
+    def plain(self) -> str | Reference | Earlier:
         """As plain data, for `of`."""
         return str(self) if self.reference is None else self.reference
 
@@ -77,6 +87,45 @@ class ListPath(str):
             os.close(descriptor)
             raise ValueError("is another file than the one that was checked; start again")
         return descriptor
+
+
+class EarlierList(ListPath):
+    """A list that is made of the rows of an earlier campaign, which is in the spool at ``spool``.
+
+    ``word``: ``rest_of`` or ``got``. ``statuses``: which rows; none for those that the word says. Before it is opened,
+    what can read the spool has to make it: then ``file`` is open on it, for as long as this object lives.
+    """
+
+    __slots__ = ("campaign", "file", "spool", "statuses", "word")
+
+    spool: str
+    word: str
+    campaign: str
+    statuses: tuple[str, ...]
+    file: IO[bytes] | None
+
+    @classmethod
+    def made_of(cls, spool: str, word: str, campaign: str, statuses: Sequence[str] = ()) -> EarlierList:
+        """The list, not made yet."""
+        path = cls(f"{word}: {campaign}")
+        path.reference = path.file = None
+        path.spool, path.word, path.campaign, path.statuses = spool, word, campaign, tuple(statuses)
+        return path
+
+    @property
+    def plain(self) -> Earlier:
+        """As plain data, for `of`."""
+        return EARLIER, self.spool, self.word, self.campaign, self.statuses
+
+    def open(self) -> int:
+        """A descriptor for reading, from the beginning. Raises ValueError with the rest of the sentence."""
+        if self.file is None:
+            raise ValueError("has not been made of the spool")
+        return open_regular(f"/proc/self/fd/{self.file.fileno()}")  # with a position of its own, unlike dup()
+
+    def __del__(self) -> None:
+        if self.file is not None:
+            self.file.close()
 
 
 def check_name(name: str) -> None:

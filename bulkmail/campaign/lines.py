@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from bulkmail.campaign.encoding import fingerprint, is_wide, open_bytes, refuse
+from bulkmail.campaign.files import EarlierList
 from bulkmail.mail import Refused
 
 LONGEST_LINE = 1 << 20
@@ -177,6 +178,8 @@ class Lines:
         return block
 
     def _check(self) -> None:
+        if isinstance(self.path, EarlierList):
+            return  # it has no name, so no other program reaches it
         if os.fstat(self._file.fileno()).st_size < self._file.tell():
             raise self._changed("it became shorter")
         try:

@@ -13,11 +13,11 @@ from bulkmail.mail import Problem, Refused
 from bulkmail.yamlfile import MAX_BYTES, YamlFile, load, validate
 
 
-def load_campaign(path: str, *, follow: bool = True) -> Campaign:
+def load_campaign(path: str, *, follow: bool = True, spool: str = "") -> Campaign:
     """The campaign in the file at ``path``, or in the folder's campaign.yaml. Raises Refused with every problem found.
 
     Checked are the keys and the files they name. What the templates say is checked by `snapshot`. ``follow``: whether
-    the folder may be a link.
+    the folder may be a link. ``spool``: of the earlier campaigns of which it may take lists (`Campaign.earlier`).
     """
     if os.path.isdir(path):
         path = os.path.join(path, CAMPAIGN_FILE)
@@ -33,12 +33,12 @@ def load_campaign(path: str, *, follow: bool = True) -> Campaign:
             raise Refused([Problem(near, 0, 0, "rename this file to campaign.yaml")]) from None
         raise Refused([Problem(path, 0, 0, f"the file {str(error).removeprefix(f'{name} ')}")]) from None
     file = load(path, data)
-    return validate(file, Campaign, Place(folder, file))
+    return validate(file, Campaign, Place(folder, file, spool=spool))
 
 
-def campaign_as_checked(file: YamlFile, folder: Folder, lists: Mapping[str, FileId]) -> Campaign:
+def campaign_as_checked(file: YamlFile, folder: Folder, lists: Mapping[str, FileId], spool: str = "") -> Campaign:
     """The campaign in ``file`` whose files another process has checked, ``lists`` with their ids; none is looked at."""
-    return validate(file, Campaign, Place(folder, file, lists))
+    return validate(file, Campaign, Place(folder, file, lists, spool))
 
 
 def schema() -> dict[str, Any]:

@@ -6,8 +6,9 @@ The validators need to know the folder: `load.load_campaign` hands it in as the 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -16,12 +17,14 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationInfo,
+    ValidatorFunctionWrapHandler,
     WithJsonSchema,
+    WrapValidator,
     model_validator,
 )
 
 from bulkmail.campaign.encoding import charset
-from bulkmail.campaign.files import REPORTS, ListPath, id_inside, size_inside
+from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, size_inside
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.files import FileId, Folder
@@ -37,11 +40,13 @@ class Place:
     """Where a campaign stands: its folder, opened, and the file the values came from.
 
     ``checked``: the lists with their ids where another process has checked the files; they are not looked at again.
+    ``spool``: the spool of earlier campaigns, for lists that are made of them.
     """
 
     folder: Folder
     file: YamlFile
     checked: Mapping[str, FileId] | None = None
+    spool: str = ""
 
 
 def _place(info: ValidationInfo) -> Place:
@@ -66,7 +71,7 @@ def _envelope_from(text: str) -> str:
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | Mapping) else value
 
 
 def _file(name: str, info: ValidationInfo, limit: int | None = None) -> str:
@@ -82,6 +87,43 @@ def _list(name: str, info: ValidationInfo) -> str:
     return _file(name, info)
 
 
+def _or_earlier(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> tuple[str, ...]:
+    """The lists that one entry of ``recipients`` or ``suppress`` names: one file, or some of earlier campaigns."""
+    if not isinstance(value, Mapping):
+        return (read(value),)
+    word = REST_OF if info.field_name == "recipients" else GOT
+    keys = (word, "status") if word == REST_OF else (word,)
+    for key in value:
+        if key not in keys:
+            near = get_close_matches(str(key)[:60], keys, 1)
+            known = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(keys)}"
+            raise ErrorAt((key,), f"`{str(key)[:60]}` is not a known key; {known}")
+    if word not in value:
+        raise ValueError(f"must name a file, or a campaign as {{{word}: spring-sale}}")
+    statuses = _words(value.get("status", ()), "status")
+    for status in statuses:
+        if status not in TAKEN_AGAIN:
+            near = get_close_matches(status[:60], TAKEN_AGAIN, 1)
+            remedy = f"did you mean {near[0]}?" if near else f"write some of {', '.join(TAKEN_AGAIN)}"
+            raise ErrorAt(("status",), f"{status[:60]!r} is not a status of rows that can be sent to again; {remedy}")
+    place = _place(info)
+    return tuple(
+        EarlierList.made_of(place.spool, word, check_campaign_name(name), statuses)
+        for name in _words(value[word], word)
+    )
+
+
+def _words(value: Any, key: str) -> tuple[str, ...]:
+    words = [value] if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise ErrorAt((key,), "must be a name, or a list of names")
+    return tuple(words)
+
+
+def _together_as_one(entries: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(name for names in entries for name in names)
+
+
 def _template(name: str, info: ValidationInfo) -> str:
     return _file(name, info, MAX_TEMPLATE)
 
@@ -92,9 +134,9 @@ def _attachment(name: str, info: ValidationInfo) -> str:
 
 def _once(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     place = _place(info)
-    seen = set()
+    seen: set[object] = set()
     for index, name in enumerate(names if place.checked is None else ()):
-        found = id_inside(place.folder, name)
+        found = name if isinstance(name, EarlierList) else id_inside(place.folder, name)
         if found in seen:
             raise ErrorAt((index,), f"{name} is listed twice")
         seen.add(found)
@@ -114,10 +156,29 @@ def _together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     return names
 
 
-_FILES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+REST_OF, GOT = "rest_of", "got"
+TAKEN_AGAIN = ("expired", "blocked", "cancelled", "unknown", "bounced", "invalid")
+"""The statuses of rows that can be taken into another campaign on purpose."""
+
+_NAMES = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+
+
+def _lists_schema(word: str, **more: Any) -> dict[str, Any]:
+    earlier = {
+        "type": "object",
+        "properties": {word: _NAMES, **more},
+        "required": [word],
+        "additionalProperties": False,
+    }
+    one = [{"type": "string"}, earlier]
+    return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}}]}
+
+
+_FILES = _lists_schema(REST_OF, status=_NAMES)
+_SUPPRESS = _lists_schema(GOT)
 
 Text = Annotated[Line, AfterValidator(_filled)]
-FileName = Annotated[Line, AfterValidator(_list)]
+ListNames = Annotated[Line, AfterValidator(_list), WrapValidator(_or_earlier)]
 TemplateName = Annotated[Line, AfterValidator(_template)]
 AttachmentName = Annotated[Line, AfterValidator(_attachment)]
 
@@ -178,17 +239,19 @@ class Campaign(Section):
         ),
     ]
     recipients: Annotated[
-        Many[FileName],
+        Many[ListNames],
         BeforeValidator(_listed),
+        AfterValidator(_together_as_one),
         AfterValidator(_recipients),
         AfterValidator(_once),
         WithJsonSchema(_FILES),
         Field(description="the CSV file of the recipients", examples=["recipients.csv"]),
     ]
     suppress: Annotated[
-        Many[FileName],
+        Many[ListNames],
         BeforeValidator(_listed),
-        WithJsonSchema(_FILES),
+        AfterValidator(_together_as_one),
+        WithJsonSchema(_SUPPRESS),
         Field(description="lists of addresses and domains that are not mailed", examples=[["unsubscribed.csv"]]),
     ] = ()
     to: Annotated[
@@ -241,7 +304,7 @@ class Campaign(Section):
         """Remember where it was read from: paths and later messages need it."""
         assert isinstance(context, Place), "a campaign is read by load_campaign"
         self._place = context
-        lists = (*self.recipients, *self.suppress)
+        lists = [name for name in (*self.recipients, *self.suppress) if not isinstance(name, EarlierList)]
         self._lists = (
             context.checked
             if context.checked is not None
@@ -278,6 +341,14 @@ class Campaign(Section):
         """The lists that were checked, by the name they have here, with device and inode."""
         return self._lists
 
+    @property
+    def earlier(self) -> list[tuple[str, EarlierList]]:
+        """The lists that are made of earlier campaigns, each with the key that names it."""
+        named = [("recipients", name) for name in self.recipients] + [("suppress", name) for name in self.suppress]
+        return [(key, name) for key, name in named if isinstance(name, EarlierList)]
+
     def _list(self, name: str) -> ListPath:
+        if isinstance(name, EarlierList):
+            return name
         folder = self._place.folder
         return ListPath.of((folder.path, folder.id, name, self._lists[name]))

@@ -8,6 +8,7 @@ from os.path import basename
 from typing import Any
 
 from bulkmail.campaign.encoding import fingerprint, refuse
+from bulkmail.campaign.files import EarlierList
 from bulkmail.campaign.rows import Rows
 
 _VERSION = 1
@@ -100,6 +101,8 @@ def changed_since(paths: Sequence[str], reading: Mapping[str, Any] | None) -> li
     found = []
     for index, path in enumerate(paths):
         place = places[index] if index < len(places) else None
+        if isinstance(path, EarlierList):
+            continue  # that campaign has ended
         if place is not None:
             digest, ahead = fingerprint(path, place.encoding, place.offset)
             if digest == place.sha256 and not ahead.strip():

@@ -48,6 +48,8 @@ class OperatorSettings(Protocol):
     @property
     def suppress(self) -> Sequence[str]: ...  # noqa: D102
     @property
+    def spool(self) -> str: ...  # noqa: D102
+    @property
     def file(self) -> YamlFile | None: ...  # noqa: D102
 
 
@@ -252,7 +254,7 @@ class _Reader:
         """Where a template computes a name, every template file of the folder may be meant."""
         campaign = self.campaign
         try:
-            lists = {id_inside(campaign.opened, name) for name in (*campaign.recipients, *campaign.suppress)}
+            lists = {id_inside(campaign.opened, name) for name in campaign.lists}
             for name, status, _ in walk(campaign.opened):
                 hidden = any(part.startswith(".") for part in name.split("/"))
                 if hidden or status is None or name in main or name in found or not name.endswith(_INCLUDABLE):

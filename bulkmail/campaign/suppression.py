@@ -21,6 +21,7 @@ from struct import Struct
 
 from bulkmail.campaign.encoding import encoding_of
 from bulkmail.campaign.entries import keys_of
+from bulkmail.campaign.files import EarlierList
 from bulkmail.campaign.header import DELIMITERS, first_record
 from bulkmail.campaign.keys import digest_of
 from bulkmail.campaign.lines import Lines
@@ -54,7 +55,7 @@ class Suppression:
         """Why the address with ``digest`` at ``domain`` must not be mailed; ``""`` where it may."""
         listed = self._find(_LOW.unpack(digest)[0])
         if listed:
-            return f"the address is on the suppress list {self._names[listed - 1]}"
+            return f"the address {self._names[listed - 1]}"
         if not self._has_domains:
             return ""
         known = self._domains.get(domain)
@@ -62,11 +63,12 @@ class Suppression:
             if len(self._domains) >= _REMEMBERED:
                 self._domains.clear()
             known = self._domains[domain] = self._find(_LOW.unpack(digest_of(f"@{domain}"))[0])
-        return f"the domain {domain} is on the suppress list {self._names[known - 1]}" if known else ""
+        return f"the domain {domain} {self._names[known - 1]}" if known else ""
 
     def read(self, path: str, encoding: str | None) -> list[Problem]:
         """Add one list. Gives what the operator should know of it; raises Refused with its first bad lines."""
-        self._names.append(basename(path))
+        earlier = path.campaign if isinstance(path, EarlierList) else ""
+        self._names.append(f"got {earlier}" if earlier else f"is on the suppress list {basename(path)}")
         before = self._count
         entries = _entries(path, encoding_of(path, encoding))
         problems: list[Problem] = []
@@ -88,6 +90,12 @@ class Suppression:
         if problems:
             raise Refused(problems)
         if self._count == before:
+            if earlier:
+                return [
+                    Problem(
+                        path, 0, 0, "this leaves no address out: the campaign has sent to none, or others list the same"
+                    )
+                ]
             return [Problem(path, 0, 0, "this suppress list adds no address: it is empty, or others list the same")]
         return []
 

@@ -19,6 +19,7 @@ from bulkmail.report.earlier import attempts_beyond, has_attempts, reported_camp
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, ReportFile
 from bulkmail.report.lines import lines as csv_lines
+from bulkmail.report.lists import write_addresses, write_list
 from bulkmail.report.page import page, write_page
 from bulkmail.report.recipients import write_recipients
 from bulkmail.report.rows import Files
@@ -69,6 +70,8 @@ __all__ = [
     "status_words",
     "summary",
     "time_cell",
+    "write_addresses",
+    "write_list",
     "write_page",
     "write_recipients",
     "write_summary",

@@ -240,3 +240,40 @@ def test_attachments_have_a_size_each_and_together(folder: Path, refusal: Callab
             file.truncate(size)
     assert refusal("attachments: [a]") == ["campaign.yaml:6:15: attachments[0]: a is larger than 25 MB"]
     assert refusal("attachments: [b, c]") == ["campaign.yaml:6:14: attachments: are larger than 25 MB together"]
+
+
+def test_lists_of_earlier_campaigns(read) -> None:
+    campaign = read(
+        recipients="[recipients.csv, {rest_of: [winter, autumn], status: [expired, unknown]}]",
+        suppress="{got: summer}",
+    )
+    assert campaign.recipients == ("recipients.csv", "rest_of: winter", "rest_of: autumn")
+    assert campaign.suppress == ("got: summer",)
+    assert [(key, one.campaign, one.statuses) for key, one in campaign.earlier] == [
+        ("recipients", "winter", ("expired", "unknown")),
+        ("recipients", "autumn", ("expired", "unknown")),
+        ("suppress", "summer", ()),
+    ]
+    assert set(campaign.lists) == {"recipients.csv"}
+    assert [path.plain for path in campaign.suppress_paths] == [("earlier", "", "got", "summer", ())]
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"recipients": "{rest_off: winter}"}, "recipients: `rest_off` is not a known key; did you mean `rest_of`?"),
+        ({"recipients": "{got: winter}"}, "recipients: `got` is not a known key; known here: rest_of, status"),
+        ({"recipients": "{status: expired}"}, "recipients: must name a file, or a campaign as {rest_of: spring-sale}"),
+        ({"recipients": "{rest_of: 5}"}, "recipients: must be a name, or a list of names"),
+        ({"recipients": "{rest_of: Spring Sale}"}, "write spring-sale"),
+        (
+            {"recipients": "{rest_of: a, status: expird}"},
+            "'expird' is not a status of rows that can be sent to again; did",
+        ),
+        ({"recipients": "{rest_of: [a, a]}"}, "recipients: rest_of: a is listed twice"),
+        ({"suppress": "{rest_of: winter}"}, "suppress: `rest_of` is not a known key; known here: got"),
+    ],
+)
+def test_lists_of_earlier_campaigns_that_are_wrong(refusal, keys, words) -> None:
+    (problem,) = refusal(**keys)
+    assert words in problem

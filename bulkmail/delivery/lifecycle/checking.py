@@ -40,6 +40,7 @@ class OfOperator:
 
     dkim: Sequence[Key]
     suppress: Sequence[str]
+    spool: str
     file: YamlFile | None
 
     @staticmethod
@@ -48,13 +49,13 @@ class OfOperator:
         file = settings.file
         places = None if file is None else (file.path, None, file.keys, file.values)
         keys = [(key.domain, key.selector, key.pem) for key in settings.dkim]
-        return keys, list(settings.suppress), places
+        return keys, list(settings.suppress), settings.spool, places
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> OfOperator:
         """Return what `plain` was made of."""
-        keys, suppress, places = plain
-        return cls([Key(*key) for key in keys], suppress, None if places is None else YamlFile(*places))
+        keys, suppress, spool, places = plain
+        return cls([Key(*key) for key in keys], suppress, spool, None if places is None else YamlFile(*places))
 
 
 class Checker:
@@ -99,6 +100,7 @@ class Checking:
     def __init__(self, reactor: Any, settings: Settings) -> None:
         self._reactor = reactor
         self._settings = OfOperator.plain(settings)
+        self._spool = settings.spool
         self._turns = DeferredSemaphore(_AT_ONCE)
         self._workers: set[Worker] = set()
         self._stopped = False
@@ -116,7 +118,7 @@ class Checking:
         """
         await self._turns.acquire()
         try:
-            return _prepared(path, await self._answer(path))
+            return _prepared(path, await self._answer(path), self._spool)
         finally:
             self._turns.release()
 
@@ -145,7 +147,7 @@ def _plain(problem: Problem) -> tuple[str, int, int, str]:
     return str(problem.file), problem.line, problem.column, problem.message
 
 
-def _prepared(path: str, answer: tuple[Any, ...]) -> Prepared:
+def _prepared(path: str, answer: tuple[Any, ...], spool: str) -> Prepared:
     if answer[0] == "refused":
         raise Refused(Problem(*problem) for problem in answer[1])
     if answer[0] == "own-fault":
@@ -156,6 +158,6 @@ def _prepared(path: str, answer: tuple[Any, ...]) -> Prepared:
         folder = Folder.open(where, known=known, follow=False)
     except OSError as error:
         raise Refused([Problem(path, 0, 0, f"its folder cannot be opened ({error.strerror})")]) from None
-    campaign = campaign_as_checked(YamlFile(*data["file"]), folder, data["lists"])
+    campaign = campaign_as_checked(YamlFile(*data["file"]), folder, data["lists"], spool)
     notices = tuple(Problem(*notice) for notice in data["notices"])
     return Prepared(campaign, data["content"], data["columns"], data["input_bytes"], notices)

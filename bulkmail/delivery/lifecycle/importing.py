@@ -22,7 +22,7 @@ from bulkmail.workers import Worker, WorkerDiedError, WorkerLateError
 
 _log = Logger("bulkmail")
 
-INGEST = "bulkmail.campaign.ingest:Ingest"
+INGEST = "bulkmail.listing:Ingest"
 
 _ROWS = 5000
 _FIRST_ROWS = 100  # a small first batch puts the first message on the wire sooner

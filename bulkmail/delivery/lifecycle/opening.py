@@ -28,7 +28,8 @@ from bulkmail.campaign import (
     try_rows,
 )
 from bulkmail.delivery.run import Run
-from bulkmail.mail import Problem, Refused, Status, new_key
+from bulkmail.listing import make_list
+from bulkmail.mail import BulkmailError, Problem, Refused, Status, new_key
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, reported_campaign
 from bulkmail.spool import ENDED, CampaignRow, Spool, fingerprint
 
@@ -48,7 +49,7 @@ class Prepared:
     @property
     def files(self) -> list[tuple[str, list[str]]]:
         """Return the input files as campaign.yaml names them, with their columns."""
-        return list(zip(self.campaign.recipients, self.columns, strict=True))
+        return [(str(name), columns) for name, columns in zip(self.campaign.recipients, self.columns, strict=True)]
 
     @property
     def path(self) -> str:
@@ -89,16 +90,31 @@ def prepare(
     """Check everything that can be checked without sending, and read what enters the messages. Raises Refused.
 
     ``whole``: read the lists to their ends, to count the rows that say that they may not be mailed. ``follow``: whether
-    the campaign's folder may be a link. ``sample``: compose the first rows. Reads files only: no process (but for the
-    sample), thread, socket or database is opened.
+    the campaign's folder may be a link. ``sample``: compose the first rows. Reads files, and the spool where a list is
+    made of an earlier campaign; nothing is left open, and no process (but for the sample) or thread is begun.
     """
-    campaign = load_campaign(path, follow=follow)
+    campaign = load_campaign(path, follow=follow, spool=settings.spool)
+    make_lists(campaign)
     lists = survey(campaign, settings, whole=whole)
     content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
     notices = [*content_notices(campaign, settings, content), *lists.notices]
     if sample:
         notices += try_rows(lists.rows, content, campaign.recipient_paths)
     return Prepared(campaign, content, lists.columns, sum(lists.sizes), tuple(notices))
+
+
+def make_lists(campaign: Campaign) -> None:
+    """Make the lists that the campaign takes of earlier ones. Raises Refused, each with its place in campaign.yaml."""
+    problems = []
+    for key, path in campaign.earlier:
+        try:
+            if path.campaign == campaign.name:
+                raise BulkmailError(f"{path}: this is the campaign itself; name an earlier one")  # noqa: TRY301 - one way
+            make_list(path)
+        except BulkmailError as error:
+            problems.append(campaign.file.problem((key,), f"{key}: {error}"))
+    if problems:
+        raise Refused(problems)
 
 
 def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Refused | None:
