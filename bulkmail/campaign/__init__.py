@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bulkmail.campaign.browsing import ListRows
+    from bulkmail.campaign.copying import copy_campaign
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
     from bulkmail.campaign.files import EarlierList
     from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
     from bulkmail.campaign.ingest import Ingest
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
-    from bulkmail.campaign.model import Campaign
-    from bulkmail.campaign.naming import is_campaign_name, nearest_name
+    from bulkmail.campaign.model import TAKEN_AGAIN, Campaign
+    from bulkmail.campaign.naming import check_campaign_name, is_campaign_name, nearest_name
     from bulkmail.campaign.preflight import Lists, survey
     from bulkmail.campaign.reading import OperatorSettings, content_notices, sender_domain, snapshot
     from bulkmail.campaign.sample import try_rows
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ONE_FOR_ALL",
+    "TAKEN_AGAIN",
     "Action",
     "Campaign",
     "DropFolder",
@@ -46,7 +48,9 @@ __all__ = [
     "ScheduleKeys",
     "campaign_as_checked",
     "changes",
+    "check_campaign_name",
     "content_notices",
+    "copy_campaign",
     "digests",
     "is_campaign_name",
     "load_campaign",
@@ -63,6 +67,9 @@ __all__ = [
 ]
 
 _WHERE = {
+    "TAKEN_AGAIN": "model",
+    "check_campaign_name": "naming",
+    "copy_campaign": "copying",
     "Action": "folder",
     "Campaign": "model",
     "DropFolder": "folder",

@@ -103,7 +103,7 @@ def _or_earlier(value: Any, read: ValidatorFunctionWrapHandler, info: Validation
     statuses = _words(value.get("status", ()), "status")
     for status in statuses:
         if status not in TAKEN_AGAIN:
-            near = get_close_matches(status[:60], TAKEN_AGAIN, 1)
+            near = get_close_matches(status[:60], TAKEN_AGAIN, 1, 0.75)
             remedy = f"did you mean {near[0]}?" if near else f"write some of {', '.join(TAKEN_AGAIN)}"
             raise ErrorAt(("status",), f"{status[:60]!r} is not a status of rows that can be sent to again; {remedy}")
     place = _place(info)

@@ -1,0 +1,63 @@
+"""A campaign's folder once more under another name: its files without its lists, its report and its marks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+
+import yaml
+
+from bulkmail.campaign.files import CAMPAIGN_FILE, walk
+from bulkmail.campaign.model import Campaign
+from bulkmail.files import Folder
+from bulkmail.mail import BulkmailError
+
+_LIST = "recipients.csv"
+
+
+def copy_campaign(campaign: Campaign, target: str, name: str) -> str:
+    """Copy the campaign's files into the new folder ``target``; return the path at which its list is to be written.
+
+    campaign.yaml gets the new name and that list, and is the same otherwise, comments included. Left out are the lists
+    of recipients, and what this program and people put beside them while it was sent. Raises OSError, BulkmailError.
+    """
+    source = campaign.folder
+    os.mkdir(target)
+    lists = {os.path.normpath(name) for name in campaign.recipients}
+    for path, status, link in walk(campaign.opened):
+        if status is None or os.path.normpath(path) in lists:
+            continue
+        os.makedirs(os.path.dirname(os.path.join(target, path)), exist_ok=True)
+        if link:
+            os.symlink(link, os.path.join(target, path))
+        elif stat.S_ISREG(status.st_mode):
+            shutil.copyfile(os.path.join(source, path), os.path.join(target, path), follow_symlinks=False)
+    path = os.path.join(target, _LIST)
+    if os.path.lexists(path):
+        raise BulkmailError(
+            f"{os.path.join(source, _LIST)} is not the list of this campaign; give it another name first"
+        )
+    text = Folder.open(source).read(CAMPAIGN_FILE, len(campaign.file.path) + 1_000_000).decode("utf-8-sig")
+    with open(os.path.join(target, CAMPAIGN_FILE), "w", encoding="utf-8", newline="") as file:
+        file.write(with_values(text, {"name": name, "recipients": _LIST}))
+    return path
+
+
+def with_values(text: str, values: dict[str, str]) -> str:
+    """Return the YAML ``text``, a mapping, with other plain values for some of its keys, and all else as it is."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode), "a campaign that was loaded is a mapping"
+    places = [(node.start_mark.index, _end(node), values[key.value]) for key, node in root.value if key.value in values]
+    for start, end, value in sorted(places, reverse=True):
+        text = text[:start] + value + text[end:]
+    return text
+
+
+def _end(node: yaml.Node) -> int:
+    """Where the text of a value ends; of one over several lines not at the next key, where the parser says it does."""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    end: int = node.end_mark.index
+    return end
