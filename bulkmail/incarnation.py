@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery import (
     Assembly,
+    AtRest,
     Campaigns,
     Checking,
     Clocks,
@@ -219,6 +220,17 @@ class Incarnation:
         )
         reporting.start()
         joining, leasing = self._build_cluster(spool, parts, sync, compose, steering)
+        at_rest = AtRest(
+            reactor=self.reactor,
+            spool=spool,
+            clocks=self._clocks,
+            reporting=reporting,
+            suppress=list(self.settings.suppress),
+            scratch=scratch,
+            stopping=lambda: parts.feeder.stopping,
+            check=Checking(self.reactor, self.settings).prepare,
+            joining=joining,
+        )
         return Campaigns(
             reactor=self.reactor,
             spool=spool,
@@ -235,6 +247,7 @@ class Incarnation:
             scratch=scratch,
             clock_set=self._wall.look,
             steering=steering,
+            at_rest=at_rest,
             joining=joining,
             leasing=leasing,
         )

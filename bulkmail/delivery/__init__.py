@@ -51,6 +51,7 @@ from bulkmail.delivery.clocks import Clocks, WallClock
 from bulkmail.delivery.cluster import Leasing, reread_facts
 from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lifecycle import (
+    AtRest,
     Campaigns,
     Checking,
     DropFolderWatch,
@@ -72,6 +73,7 @@ from bulkmail.delivery.site_facts import SiteFactSync
 
 __all__ = [
     "Assembly",
+    "AtRest",
     "Campaigns",
     "Checking",
     "Clocks",

@@ -234,6 +234,7 @@ _STATES = {
     "stopped": "Stopped before the end",
     "done": "Finished",
     "finished": "Finished",
+    "cancelling": "Being cancelled",
     "cancelled": "Cancelled",
     "refused": "Refused",
 }

@@ -51,6 +51,12 @@ def campaign_row(row: Sequence[Any]) -> CampaignRow:
     )
 
 
+def read_input_files(database: Statements, campaign_id: int) -> list[tuple[int, str, list[str]]]:
+    """Within a transaction: return a campaign's input files: (number from 0, name, columns)."""
+    rows = database.execute("input_files", (campaign_id,)).fetchall()
+    return [(no, name, json.loads(columns)) for no, name, columns in rows]
+
+
 class Campaigns:
     """The part of a store that knows campaigns, the same in every database; see `contract.CampaignStore`."""
 
@@ -96,6 +102,11 @@ class Campaigns:
             raise LookupError(f"the spool has no campaign {campaign_id}")
         content: dict[str, Any] = restore(row[0])
         return content
+
+    def input_files(self, campaign_id: int) -> list[tuple[int, str, list[str]]]:
+        """Return its input files: (number from 0, name, columns)."""
+        with self._db.transaction("begin_reading"):
+            return read_input_files(self._db, campaign_id)
 
     def import_state(self, campaign_id: int) -> Any:
         """Return where reading its input stands; see `contract.CampaignStore.import_state`."""

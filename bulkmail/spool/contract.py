@@ -154,6 +154,9 @@ class CampaignStore(Protocol):
     def content(self, campaign_id: int) -> dict[str, Any]:
         """Return the snapshot of everything that enters its messages. Raises LookupError."""
 
+    def input_files(self, campaign_id: int) -> list[tuple[int, str, list[str]]]:
+        """Return its input files: (number from 0, name, columns)."""
+
     def import_state(self, campaign_id: int) -> Any:
         """Return where reading its input stands, as the last `add_rows` was told; None before the first."""
 

@@ -81,6 +81,7 @@ class Spool:
     campaign = _in_writer(Store.campaign)
     campaigns = _in_writer(Store.campaigns)
     content = _in_writer(Store.content)
+    input_files = _in_writer(Store.input_files)
     import_state = _in_writer(Store.import_state)
     update_content = _in_writer(Store.update_content)
     set_state = _in_writer(Store.set_state)

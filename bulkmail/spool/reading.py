@@ -5,10 +5,8 @@ Each call is one short transaction: a long one would keep SQLite's log from bein
 
 from __future__ import annotations
 
-import json
-
 from bulkmail.mail import AttemptRow, RecipientRow
-from bulkmail.spool.campaigns import campaign_row
+from bulkmail.spool.campaigns import campaign_row, read_input_files
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.holds import read_cancel_requests, read_holds
 from bulkmail.spool.rows import CampaignRow, CancelRequest, Hold, SiteFact, id_range, recipient_id
@@ -40,8 +38,7 @@ class Reading:
     def input_files(self, campaign_id: int) -> list[tuple[int, str, list[str]]]:
         """Return its input files: (number from 0, name, columns)."""
         with self._db.transaction("begin_reading"):
-            rows = self._db.execute("input_files", (campaign_id,)).fetchall()
-        return [(no, name, json.loads(columns)) for no, name, columns in rows]
+            return read_input_files(self._db, campaign_id)
 
     def recipients(self, campaign_id: int, after_n: int, limit: int) -> list[RecipientRow]:
         """Return up to ``limit`` rows of the input behind row ``after_n``, in input order."""

@@ -9,6 +9,7 @@ Never: hands a message to a connection.
 from __future__ import annotations
 
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
+from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.joining import Joining
@@ -20,6 +21,7 @@ from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.lifecycle.trial import trial_of
 
 __all__ = [
+    "AtRest",
     "Campaigns",
     "Checking",
     "DropFolderWatch",

@@ -19,9 +19,10 @@ from bulkmail.campaign import sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.cluster import Leasing
+from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, Ending
 from bulkmail.delivery.lifecycle.first_round import FirstRound
-from bulkmail.delivery.lifecycle.importing import Importing, changed_lists
+from bulkmail.delivery.lifecycle.importing import Importing, changed_lists, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign
 from bulkmail.delivery.lifecycle.progress import Progress
@@ -34,7 +35,7 @@ from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.report import Place
-from bulkmail.spool import RUNNING, Spool
+from bulkmail.spool import CANCELLED, CANCELLING, RUNNING, Spool
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
@@ -43,7 +44,8 @@ _log = Logger("bulkmail")
 class Campaigns:
     """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused.
 
-    ``clock_set`` says by how many seconds the machine's clock was set since it was last asked.
+    ``clock_set`` says by how many seconds the machine's clock was set since it was last asked. ``at_rest``
+    ends cancelled campaigns that are not being sent.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Campaigns:
         scratch: str,
         clock_set: Callable[[], float] = lambda: 0.0,
         steering: Steering,
+        at_rest: AtRest,
         joining: Joining | None = None,
         leasing: Leasing | None = None,
     ) -> None:
@@ -78,10 +81,10 @@ class Campaigns:
         self._stop_within = stop_within
         self._once = once
         self._rehearsal = rehearsal
-        self._suppress = suppress
-        self._scratch = scratch
+        self._lists = suppress, scratch
         self._clock_set = clock_set
         self._imports: dict[int, Importing] = {}
+        self._reading: dict[int, Deferred[None]] = {}
         self.withholding = feeder.withholding
         self.withholding.on_paused(self._was_paused)
         self._stopped: Deferred[None] | None = None
@@ -92,6 +95,8 @@ class Campaigns:
         self._asking = False
         self._notices: dict[str, list[str]] = {}  # by folder
         self.steering = steering
+        self._at_rest = at_rest
+        steering.on_cancelled(self._cancel, self._at_rest.begin)
         self.joining = joining
         self._leasing = leasing
         self._ending = Ending(
@@ -109,8 +114,9 @@ class Campaigns:
         self._ending.hurried = True
 
     def start(self) -> None:
-        """Start the regular work, once a second."""
+        """Start the regular work, once a second, and go on with what was being cancelled."""
         self._second.start(1.0, now=False)
+        self.steering.look()
 
     async def send(self, prepared: Prepared, *, accept_changes: bool) -> int:
         """Send one campaign to its end, or the process's; returns its exit status. Raises Refused before that."""
@@ -141,14 +147,20 @@ class Campaigns:
         run.notices = self._notices[run.folder] = [str(notice) for notice in prepared.notices]
         run.shared = self.joining is not None
         if opened.finished:
-            _log.info("{name} is finished; nothing was sent. To send again, give it another name", name=run.name)
+            words = "{name} is {state}; nothing was sent. To send again, give it another name"
+            _log.info(words, name=run.name, state=opened.row.state)
             lists = [path.plain for path in prepared.campaign.recipient_paths]
             for name in await changed_lists(self._reactor, lists, opened.reading):
                 words = "{list} has changed since {name} was finished; for new rows make a campaign of another name"
                 _log.warn(words, list=name, name=run.name)
             self._report(prepared, opened)
             row = opened.row
-            return await self._ending.report(run, row.state, row.exit_status, row.ended_at, FINISHED)
+            otherwise = row.exit_status or FINISHED
+            return await self._ending.report(run, row.state, row.exit_status, row.ended_at, otherwise)
+        if opened.row.state == CANCELLING:
+            self._at_rest.begin(opened.row, prepared)
+            await self._at_rest.over(opened.row)
+            return STOPPED
         importing = await self._open_input(prepared, opened)
         await self._spool.set_state(run.id, RUNNING, run.started_at)
         self._report(prepared, opened)
@@ -158,7 +170,7 @@ class Campaigns:
         self._feeder.runs[run.id] = run
         ended = self._ending.of(run)
         self._feeder.rescan()
-        background(_read(run, importing, self._stored), "importing")
+        self._reading[run.id] = background(_read(run, importing, self._stored), "importing")
         if self._feeder.stopping:
             importing.stop()
             run.over = True
@@ -166,7 +178,7 @@ class Campaigns:
         try:
             return await ended
         finally:
-            del self._imports[run.id]
+            del self._imports[run.id], self._reading[run.id]
 
     def _report(self, prepared: Prepared, opened: Opened) -> None:
         domain = sender_domain(prepared.campaign.sender)
@@ -186,19 +198,12 @@ class Campaigns:
         return self._notices.pop(folder, [])
 
     async def _open_input(self, prepared: Prepared, opened: Opened) -> Importing:
-        campaign, run = prepared.campaign, opened.run
+        run = opened.run
         importing = Importing(
             reactor=self._reactor,
             spool=self._spool,
             run=run,
-            job={
-                "files": [path.plain for path in campaign.recipient_paths],
-                "encoding": campaign.encoding,
-                "suppress": [*(path.plain for path in campaign.suppress_paths), *self._suppress],
-                "skip": opened.row.input_rows,
-                "resume": opened.reading,
-                "scratch": self._scratch,
-            },
+            job=reading_job(prepared.campaign, opened.row.input_rows, opened.reading, *self._lists),
             wall=self._wall,
             stored=self._stored,
         )
@@ -227,6 +232,22 @@ class Campaigns:
         await self._ending.written()
         _log.info("{line}", line=self.progress.ended(run))
         await self._ending.close(run, "finished", FINISHED)
+
+    def _cancel(self, run: Run) -> None:
+        """End a campaign that is being sent here, and that the spool has as cancelling."""
+        if not run.over:
+            run.over = True
+            background(self._end_cancelled(run), "cancelling a campaign")
+
+    async def _end_cancelled(self, run: Run) -> None:
+        self._feeder.take_back(run)
+        await self._reading[run.id]
+        settled = await self._at_rest.settle(run)
+        if not settled:  # the process stops; the next start goes on
+            await self._ending.written()
+        state = CANCELLED if settled else CANCELLING
+        _log.info("{line}", line=self.progress.ended(run, state))
+        await self._ending.close(run, state, STOPPED)
 
     def _each_second(self) -> None:
         try:
@@ -303,6 +324,7 @@ class Campaigns:
                 if not run.helped:
                     await self._stop_run(run)
         await self._ending.all()
+        await self._at_rest.over()
 
     async def close(self) -> None:
         """End the processes; the incarnation closes the spool."""

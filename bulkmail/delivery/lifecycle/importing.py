@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
+from bulkmail.campaign import Campaign
 from bulkmail.delivery.run import Run
 from bulkmail.mail import OwnFault, Problem, Refused, Status
 from bulkmail.spool import ENDED_BY, Spool
@@ -143,6 +144,21 @@ class Importing:
         if counted:
             run = self._run
             run.add_to_totals(counted)
+
+
+def reading_job(campaign: Campaign, skip: int, resume: Any, suppress: Sequence[str], scratch: str) -> dict[str, Any]:
+    """Return what the ingest process is told: to go on behind row ``skip``, where reading stands at ``resume``.
+
+    ``suppress``: the operator's own lists; ``scratch``: a folder for what is too much for the memory.
+    """
+    return {
+        "files": [path.plain for path in campaign.recipient_paths],
+        "encoding": campaign.encoding,
+        "suppress": [*(path.plain for path in campaign.suppress_paths), *suppress],
+        "skip": skip,
+        "resume": resume,
+        "scratch": scratch,
+    }
 
 
 async def changed_lists(reactor: Any, lists: Sequence[Any], reading: Any) -> list[str]:

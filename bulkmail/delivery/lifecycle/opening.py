@@ -31,7 +31,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.listing import make_list
 from bulkmail.mail import BulkmailError, Problem, Refused, Status, new_key
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, reported_campaign
-from bulkmail.spool import ENDED, CampaignRow, Spool, fingerprint
+from bulkmail.spool import CANCELLING, ENDED, CampaignRow, Spool, fingerprint
 
 _log = Logger("bulkmail")
 
@@ -130,7 +130,7 @@ def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Re
                 )
             ]
         )
-    if row.state in ENDED:
+    if row.state in ENDED or row.state == CANCELLING:
         return None
     found = changes(row.digests, digests(campaign, prepared.content))
     if any(change.startswith(ONE_FOR_ALL) for change in found):
@@ -224,8 +224,9 @@ async def open_campaign(
         if refused is not None:
             raise refused
         content = {**prepared.content, "key": row.key, "date": row.created_at}
-        other_keys = row.state not in ENDED and await _keys_differ(spool, row, content)
-        if row.state not in ENDED and (other_keys or changes(row.digests, found)):
+        sent = row.state not in {*ENDED, CANCELLING}
+        other_keys = sent and await _keys_differ(spool, row, content)
+        if sent and (other_keys or changes(row.digests, found)):
             await spool.update_content(row.id, content, found, prepared.files, on_unknown=campaign.on_unknown)
     run = Run(
         id=row.id,

@@ -78,12 +78,12 @@ class Progress:
         lines += ["", "The report so far is in report/: open index.html, or recipients.csv.", ""]
         return "\n".join(lines)
 
-    def ended(self, run: Run) -> str:
-        """The last line of a finished campaign."""
+    def ended(self, run: Run, state: str = "finished") -> str:
+        """The last line of a campaign that has ended."""
         self._seen.pop(run.id, None)
         self._told.pop(run.id, None)
         counts = ", ".join(f"{status} {count:,}" for status, count in run.by_status.items() if count)
-        return f"{run.name}: finished, {counts or 'no recipients'}"
+        return f"{run.name}: {state}, {counts or 'no recipients'}"
 
     def _waiting(self, run: Run, waiting: int) -> str:
         if run.next_try_at is None:

@@ -22,7 +22,18 @@ from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName, WrongState
-from bulkmail.spool import CancelRequest, HeldTime, Hold, Spool, check_held, check_not_ended, check_removable, named
+from bulkmail.spool import (
+    CANCELLING,
+    CampaignRow,
+    CancelRequest,
+    HeldTime,
+    Hold,
+    Spool,
+    check_held,
+    check_not_ended,
+    check_removable,
+    named,
+)
 
 _log = Logger("bulkmail")
 
@@ -53,7 +64,13 @@ class Steering:
         self._changed = changed
         self._until = Wakeup(clocks.reactor, self._lift_soon)
         self._looking = self._again = self._closed = False
+        self._cancelled: Callable[[Run], None] = lambda _: None
+        self._cancelled_at_rest: Callable[[CampaignRow], object] = lambda _: None
         feeder.withholding.on_paused(self._own_fault)
+
+    def on_cancelled(self, sent: Callable[[Run], None], at_rest: Callable[[CampaignRow], object]) -> None:
+        """Call ``sent(run)`` for a cancelled campaign that is sent here, ``at_rest(row)`` for one that is not."""
+        self._cancelled, self._cancelled_at_rest = sent, at_rest
 
     # what people ask for; each raises UnknownName, WrongState or OwnFault
 
@@ -117,7 +134,11 @@ class Steering:
         """End a campaign for good: its unsent rows become `cancelled`, what is on a connection ends first."""
         row = named(await self._spool.campaigns(), name)
         check_not_ended(row, "cancelled")
+        if any(run.id == row.id and run.over for run in self._feeder.runs.values()):
+            raise WrongState(f"{name} is about to end, and cannot be cancelled any more")
         await self._spool.request_cancel(CancelRequest(row.id, reason, who, self._clocks.wall()))
+        _log.info("{name} is being cancelled{by}", name=name, by=f" by {who}: {reason}" if who or reason else "")
+        self._cancel_here(row)
 
     async def remove(self, name: str) -> None:
         """Remove a campaign that has ended, and whose report is whole, from the spool; the report stays."""
@@ -171,6 +192,13 @@ class Steering:
             raise
         await self._load(run)  # what was read meanwhile did not have it yet
 
+    def _cancel_here(self, row: CampaignRow) -> None:
+        run = self._feeder.runs.get(row.id)
+        if run is None or run.helped:
+            self._cancelled_at_rest(row)
+        else:
+            self._cancelled(run)
+
     def _own_fault(self, run: Run, hold: Hold) -> None:
         background(self._write_own_fault(hold), "writing that a campaign holds itself")
         self._changed(run)
@@ -192,6 +220,9 @@ class Steering:
     async def _look(self) -> None:
         try:
             holds = await self._spool.holds()
+            for row in await self._spool.campaigns():
+                if row.state == CANCELLING:
+                    self._cancel_here(row)
             for run in list(self._feeder.runs.values()):
                 if not run.over and set(run.holds.active) != {one for one in holds if one.campaign_id == run.id}:
                     await self._load(run)

@@ -73,6 +73,7 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, S
     campaign = repeated(Campaigns.campaign)
     campaigns = repeated(Campaigns.campaigns)
     content = repeated(Campaigns.content)
+    input_files = repeated(Campaigns.input_files)
     import_state = repeated(Campaigns.import_state)
     update_content = repeated(Campaigns.update_content)
     set_state = repeated(Campaigns.set_state)

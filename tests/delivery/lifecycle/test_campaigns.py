@@ -5,12 +5,14 @@ from types import SimpleNamespace
 
 import pytest
 from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 from bulkmail.campaign import sender_domain
 from bulkmail.content import Composer
 from bulkmail.delivery.lifecycle import campaigns as module
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
+from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.opening import prepare
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.site_facts import SiteFactSync
@@ -119,6 +121,16 @@ class Scene:
             providers={"google"},
             changed=lambda run: self.sending.changed(run),  # noqa: PLW0108 - it is made below
         )
+        self.at_rest = AtRest(
+            reactor=one.clock,
+            spool=one.spool,
+            clocks=one.clocks,
+            reporting=self.reporting,
+            suppress=["all.csv"],
+            scratch="/scratch",
+            stopping=lambda: one.feeder.stopping,
+            check=self.check,
+        )
         self.sending = Campaigns(
             reactor=one.clock,
             spool=one.spool,
@@ -134,6 +146,7 @@ class Scene:
             suppress=["all.csv"],
             scratch="/scratch",
             steering=self.steering,
+            at_rest=self.at_rest,
         )
         one.ledger._changed = self.sending.changed
         self.sending.start()
@@ -150,6 +163,9 @@ class Scene:
         if isinstance(self.results[0], Failure):
             self.results[0].raiseException()
         return self.results[0]
+
+    async def check(self, _):
+        return self.prepared
 
     async def changed_lists(self, *_):
         return []
@@ -542,3 +558,127 @@ def test_a_pause_waits_for_what_is_in_flight(scene):
     assert one.one.feeder.held == one.one.feeder.open_queues.in_flight, "what was ready went back"
     one.one.run(8.0)
     assert one.results == [3], "and not for ever"
+
+
+def cancel(one):
+    Deferred.fromCoroutine(one.steering.cancel("spring", who="ann")).addErrback(
+        lambda failure: failure.printTraceback()
+    )
+
+
+def test_a_campaign_that_is_cancelled_while_its_list_is_read_has_every_row_in_its_report(scene):
+    one = scene()
+    one.rows = ["a.example"] * 200
+    one.one.farm.obliging()
+    one.send()
+    one.one.until(lambda: one.one.farm.sent, 10)
+    assert one.one.store.campaign("spring").input_rows == 100, "half of the list"
+    cancel(one)
+    assert one.until_over() == 3
+    ((name, state, status, counts),) = one.reporting.finished
+    assert (name, state, status) == ("spring", "cancelled", 3)
+    assert counts["delivered"] + counts["cancelled"] == 200
+    assert counts["delivered"] == len(one.one.farm.sent)
+    assert one.row().state == "cancelled"
+    assert one.one.feeder.runs == {}
+
+
+def test_a_paused_campaign_is_cancelled(scene):
+    one = scene()
+    one.send()
+    one.one.until(lambda: one.one.feeder.runs, 10)
+    Deferred.fromCoroutine(one.steering.pause("spring"))
+    one.one.run(5.0)
+    cancel(one)
+    assert one.until_over() == 3
+    assert one.one.store.totals(1) == {("", "cancelled", ""): 20}
+
+
+def test_a_campaign_that_was_being_cancelled_when_the_process_stopped_is_not_sent_but_ended(scene, monkeypatch):
+    one = scene()
+    at_rest = []
+    one.one.farm.connects, one.one.farm.answers = True, lambda connection: connection.dot()
+    one.send()
+    one.one.until(lambda: one.one.farm.sent, 10)
+    cancel(one)
+    one.one.run(1.0)
+    assert not one.results
+    one.stop()
+    assert one.until_over() == 3
+    assert one.row().state == "cancelling"
+    assert one.reporting.finished[0][:2] == ("spring", "cancelling")
+
+    again = scene()
+    again.one.store, again.one.spool = one.one.store, one.one.spool
+    one.one.feeder.stopping = False
+
+    async def end(row, prepared):
+        at_rest.append((row.name, row.state, prepared))
+
+    monkeypatch.setattr(one.at_rest, "end", end)
+    one.send()
+    assert one.until_over() == 3
+    assert at_rest == [("spring", "cancelling", one.prepared)]
+
+
+def test_a_cancelled_campaign_that_is_started_again_sends_nothing(scene):
+    one = scene()
+    one.send()
+    one.one.until(lambda: one.one.feeder.runs, 10)
+    cancel(one)
+    assert one.until_over() == 3
+    sent = len(one.one.farm.sent)
+    one.send()
+    assert one.until_over() == 3
+    assert len(one.one.farm.sent) == sent
+    assert one.reporting.finished[-1][1:3] == ("cancelled", 3)
+
+
+def test_a_campaign_of_the_spool_that_is_not_sent_here_is_ended_too(scene, monkeypatch):
+    one = scene()
+    at_rest = []
+
+    async def end(row, prepared):
+        await deferLater(one.one.clock, 1.0)
+        at_rest.append((row.name, prepared))
+
+    monkeypatch.setattr(one.at_rest, "end", end)
+    one.one.campaign({"a.example": 5}, name="autumn", run=False)
+    Deferred.fromCoroutine(one.steering.cancel("autumn"))
+    one.one.run(0.5)
+    one.steering.look()  # another process has changed something: it is not begun twice
+    one.one.run(2.0)
+    assert at_rest == [("autumn", one.prepared)]
+
+
+def test_one_whose_folder_is_wrong_is_ended_without_the_rest_of_its_list(scene, monkeypatch):
+    one = scene()
+    at_rest = []
+
+    async def end(_, prepared):
+        at_rest.append(prepared)
+
+    async def check(_):
+        raise Refused([Problem("campaign.yaml", 1, 0, "is gone")])
+
+    monkeypatch.setattr(one.at_rest, "_check", check)
+    monkeypatch.setattr(one.at_rest, "end", end)
+    one.one.campaign({"a.example": 5}, name="autumn", run=False)
+    Deferred.fromCoroutine(one.steering.cancel("autumn"))
+    one.one.run(2.0)
+    assert at_rest == [None]
+
+
+def test_what_is_about_to_end_is_not_cancelled(scene):
+    one = scene()
+    one.one.farm.obliging()
+    one.send()
+    one.one.until(lambda: one.one.feeder.runs, 10)
+    (run,) = one.one.feeder.runs.values()
+    run.over = True
+    got = []
+    Deferred.fromCoroutine(one.steering.cancel("spring")).addBoth(got.append)
+    one.one.run(1.0)
+    assert "is about to end" in str(got[0].value)
+    run.over = False
+    one.until_over()
