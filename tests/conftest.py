@@ -35,7 +35,8 @@ from hypothesis import settings as hypothesis_settings
 # An example that takes long says that the machine is busy, not that a law is broken.
 hypothesis_settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.register_profile("quick", hypothesis_settings.get_profile("whole"), max_examples=10)
-hypothesis_settings.load_profile("quick" if os.environ.get("BULKMAIL_TEST_QUICK") == "1" else "whole")
+QUICK = os.environ.get("BULKMAIL_TEST_QUICK") == "1"
+hypothesis_settings.load_profile("quick" if QUICK else "whole")
 
 # The tests start some thousand interpreters. Where the environment forbids bytecode, each would compile bulkmail anew,
 # which is two fifths of all the processor's time that the tests of whole campaigns take.
@@ -265,6 +266,8 @@ class GivenPg(PgServer):
 
 
 def _need_psycopg() -> None:
+    if QUICK:
+        pytest.skip("--quick starts no server")
     if importlib.util.find_spec("psycopg") is None:
         missing("psycopg is not installed (pip install bulkmail[postgres])")
 

@@ -27,6 +27,7 @@ def test_version_and_help(capsys):
         assert said in capsys.readouterr().out
 
 
+@pytest.mark.process
 def test_a_reader_that_goes_away_is_no_error():
     """``bulkmail schema | head -1``."""
     reading, writing = os.pipe()

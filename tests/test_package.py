@@ -14,6 +14,7 @@ import pytest
 
 from bulkmail import __version__
 
+pytestmark = pytest.mark.process
 ROOT = Path(__file__).parent.parent
 
 

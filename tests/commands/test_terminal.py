@@ -6,6 +6,8 @@ import subprocess
 import sys
 import termios
 
+import pytest
+
 from bulkmail.commands import terminal
 
 
@@ -26,6 +28,8 @@ def test_a_time_is_utc_to_the_precision_asked_for():
 
 
 DRAWING = """
+import pytest
+
 from bulkmail.commands import terminal
 terminal._PROGRESS_AFTER = {after}
 with terminal.progress("reading recipients.csv", 10) as bar:
@@ -52,15 +56,18 @@ def drawn(after: float, *, tty: bool) -> str:
     return text.decode()
 
 
+@pytest.mark.process
 def test_a_progress_bar_is_drawn_on_a_terminal_without_colour():
     text = drawn(0.0, tty=True)
     assert "reading recipients.csv" in text
     assert "\x1b[3" not in text
 
 
+@pytest.mark.process
 def test_short_work_draws_no_progress_bar():
     assert "reading" not in drawn(2.0, tty=True)
 
 
+@pytest.mark.process
 def test_on_a_pipe_no_progress_bar_is_drawn():
     assert drawn(0.0, tty=False) == ""

@@ -26,7 +26,7 @@ class PumpedReactor(Clock):
     def callFromThread(self, function, *args):
         self.answers.put((function, args))
 
-    def pump(self, timeout=10.0):
+    def pump(self, timeout=60.0):
         self.advance(0)
         function, args = self.answers.get(timeout=timeout)
         function(*args)

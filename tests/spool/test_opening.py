@@ -65,6 +65,7 @@ os.write(1, b"END\\n")
 """
 
 
+@pytest.mark.process
 def test_killed_again_and_again_it_loses_nobody_and_doubles_only_what_is_ambiguous(tmp_path, kit):
     directory = str(tmp_path / "spool")
     rng = random.Random(7)

@@ -14,6 +14,8 @@ import pytest
 import bulkmail.workers
 from bulkmail.workers.frames import Frames, frame
 
+pytestmark = pytest.mark.process
+
 
 def start(tmp_path: Path, name: str = "workers_under_test:Slowly") -> subprocess.Popen[bytes]:
     source = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
@@ -46,7 +48,7 @@ def test_it_ignores_the_signals_that_its_parent_handles_and_ends_with_its_input(
     assert answer(child, ("echo", b"y")) == (7, True, b"y")
     assert child.stdin is not None
     child.stdin.close()
-    assert child.wait(timeout=10) == 0
+    assert child.wait(timeout=60) == 0
     assert child.stdout is not None
     child.stdout.close()
 
@@ -60,7 +62,7 @@ def test_a_job_may_not_take_all_memory_and_what_sets_up_does_not_count(tmp_path:
     assert answer(child, ("take", 500 << 20))[1]
     assert child.stdin is not None
     child.stdin.close()
-    assert child.wait(timeout=10) == 0
+    assert child.wait(timeout=60) == 0
     assert child.stdout is not None
     child.stdout.close()
 
@@ -85,7 +87,7 @@ def test_a_template_that_asks_for_endless_memory_costs_its_own_row(tmp_path: Pat
     assert "asks for more memory than one recipient's message may take" in answers[1][3]
     assert child.stdin is not None
     child.stdin.close()
-    assert child.wait(timeout=10) == 0
+    assert child.wait(timeout=60) == 0
     assert child.stdout is not None
     child.stdout.close()
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -27,6 +28,7 @@ REAL = (
 )
 
 
+@pytest.mark.process
 class Children(TestCase):
     timeout = 60
 

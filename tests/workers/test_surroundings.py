@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
@@ -19,6 +20,7 @@ def test_a_child_sees_a_short_list_of_variables() -> None:
     assert surroundings(()) == surroundings((), os.environ)
 
 
+@pytest.mark.process
 class Children(TestCase):
     timeout = 60
 
