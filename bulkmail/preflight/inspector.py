@@ -22,12 +22,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bulkmail.content import Composer
-from bulkmail.mail import token
 from bulkmail.preflight.addresses import address_kinds
 from bulkmail.preflight.fields import signature_kinds, signing_domains, subject_kinds, unsubscribe_kinds
 from bulkmail.preflight.kinds import Kind, error, warning
 from bulkmail.preflight.letter import Letter, all_fields, read_letter
-from bulkmail.preflight.marks import marks_in
+from bulkmail.preflight.marks import TextMarks, marks_in, once
 from bulkmail.preflight.markup import MarkupCheck
 from bulkmail.preflight.places import place_of
 from bulkmail.preflight.values import ValueCheck, load_values
@@ -53,6 +52,7 @@ class Inspector:
         self._content: dict[str, Any] = {}
         self._values: list[ValueCheck] = []
         self._markup = MarkupCheck()
+        self._text_marks = TextMarks()
         self._shapes: dict[tuple[bytes, ...], list[Kind]] = {}
         self._signers: list[str] = []
         self._same: tuple[bytes, Letter, list[Kind]] | None = None
@@ -95,21 +95,24 @@ class Inspector:
         """Read the composed message of a row; return it with everything that is odd about it and about its cells."""
         if self._same is not None and self._same[0] is wire:  # one message for all
             return self._same[1], self._same[2]
-        number, file_no, email, encoded = row
+        _, file_no, email, encoded = row
         cells: list[str] = json.loads(encoded)
         values = self._values[file_no]
         values.count_names(cells, names)
         letter = read_letter(wire)
-        own = token(self._content["key"], number)
-        kinds = [*values.kinds(cells), *subject_kinds(letter.field(b"subject")), *_sizes(letter), *marks_in(letter)]
+        own = letter.token
+        kinds = [*values.kinds(cells), *subject_kinds(letter.subject), *_sizes(letter)]
+        marks = marks_in("subject", letter.subject)
         kinds += unsubscribe_kinds(letter, own, email, cells)
         if letter.html is not None:
-            kinds += self._markup.kinds(letter.html, own)
+            for kind in self._markup.kinds(letter.html, own):
+                (marks if kind[1] == "leftover" else kinds).append(kind)
             if letter.text is None:
                 words = "there is no text part, because the HTML has no text: the letter is pictures alone"
                 kinds.append(warning("no-text-part", "text", words, "write words, or name a text template"))
         elif not (letter.text or "").strip():
             kinds.append(error("empty-letter", "text", "nothing stands in the letter", "write it"))
+        kinds += once([*marks, *self._text_marks.kinds(letter.text or "")])
         kinds += self._signature(letter, row)
         if self._content.get("same_for_all"):
             self._same = wire, letter, kinds
@@ -153,7 +156,7 @@ class _Batch:
         self._bytes += letter.size
         self._largest = max(self._largest, (letter.size, number))
         self._html = max(self._html, (letter.html_size, number))
-        subject = letter.field(b"subject")
+        subject = letter.subject
         if self._subject is None:
             self._subject = number, subject
         elif subject != self._subject[1]:

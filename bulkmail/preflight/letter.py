@@ -9,37 +9,48 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64, a2b_qp
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from typing import NamedTuple
 
 _BOUNDARY = re.compile(rb'boundary="?([^";]+)"?', re.IGNORECASE)
+_WORD = re.compile(rb"=\?utf-8\?([bqBQ])\?([^?]*)\?=", re.IGNORECASE)
+_BETWEEN_WORDS = re.compile(rb"(\?=)\s+(?==\?)")
 _NONE = b""
 
 
 class Letter(NamedTuple):
-    """One message. ``fields``: unfolded values by name in lower case. ``html`` and ``text``: None where there is none.
+    """One message.
 
-    ``size`` is that of the whole message in bytes, ``html_size`` that of the decoded HTML part. ``attachments``: their
-    number.
+    ``fields``: unfolded values by name in lower case. ``subject``: as people read it. ``html`` and ``text``: None where
+    there is no such part. ``size``: of the whole message in bytes; ``html_size``: of the decoded HTML part.
+    ``attachments``: their number.
     """
 
     fields: dict[bytes, bytes]
+    subject: str
     html: str | None
     text: str | None
     size: int
     html_size: int
     attachments: int
 
-    def field(self, name: bytes) -> str:
-        """Return a field's value as people read it; "" where there is none."""
-        value = self.fields.get(name, _NONE).decode("utf-8", "replace")
-        if "=?" not in value:
-            return value
-        try:
-            return str(make_header(decode_header(value)))
-        except (HeaderParseError, UnicodeDecodeError, LookupError):
-            return value
+    @property
+    def token(self) -> str:
+        """Return the recipient's token, which stands in the Message-ID (`mail.message_id`); "" where there is none."""
+        left, _, _ = self.fields.get(b"message-id", _NONE).partition(b"@")
+        return left.rpartition(b".")[2].decode("ascii", "replace")
+
+
+def decoded_words(value: bytes) -> str:
+    """Return a field's value as people read it (RFC 2047)."""
+    if b"=?" not in value:
+        return value.decode("utf-8", "replace")
+    plain, words = _BETWEEN_WORDS.sub(rb"\1", value), []
+    at = 0
+    for word in _WORD.finditer(plain):
+        encoded = a2b_base64(word[2]) if word[1] in b"bB" else a2b_qp(word[2], header=True)
+        words += [plain[at : word.start()], encoded]
+        at = word.end()
+    return b"".join([*words, plain[at:]]).decode("utf-8", "replace")
 
 
 def read_letter(wire: bytes) -> Letter:
@@ -51,6 +62,7 @@ def read_letter(wire: bytes) -> Letter:
     html, text = parts.get(b"html"), parts.get(b"plain")
     return Letter(
         fields,
+        decoded_words(fields.get(b"subject", _NONE)),
         None if html is None else html.decode("utf-8", "replace"),
         None if text is None else text.decode("utf-8", "replace"),
         len(wire),

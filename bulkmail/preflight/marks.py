@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from bulkmail.preflight.kinds import Kind, error, warning
-from bulkmail.preflight.letter import Letter
 
-_LOOK = re.compile(r"\{\{|\}\}|\{%|%\}|%%|\*\||\|\*|\[\[|\]\]|\$\{|\{!|%[A-Z_]{3,}%").search
+_SIGNS = ("{{", "{%", "%}", "%%", "*|", "|*", "[[", "${", "{!")  # nothing is looked for where none of them is
+_PERCENT = re.compile(r"%[A-Z][A-Z_]+%").search
 _MARKS = (  # what it looks like, whose it is
     (re.compile(r"\{\{[^{}\n]{1,80}\}\}"), "a mark of Jinja2 or another tool"),
     (re.compile(r"\{%[^{}\n]{1,80}%\}"), "a tag of Jinja2 or another tool"),
@@ -19,27 +20,47 @@ _MARKS = (  # what it looks like, whose it is
     (re.compile(r"\{![\w. ]{1,80}\}"), "a mark of Salesforce"),
 )
 _HALVES = re.compile(r"\{\{|\{%|%\}|\*\||\|\*|%%|\[\[")
-_CODE = re.compile(r"<(style|script)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _REMEDY = "write it as Jinja2 does, for example {{ first_name }}, or remove it"
-_MOST = 5  # of one message
+_LINES = 20_000  # lines without a mark that are remembered
 
 
-def marks_in(letter: Letter) -> list[Kind]:
-    """Return the marks that stand in the subject, the HTML or the text of a letter, each once."""
+def marks_in(where: str, text: str) -> list[Kind]:
+    """Return the marks that stand in ``text``, each once; ``where``: subject, html or text."""
+    if not any(sign in text for sign in _SIGNS) and not _PERCENT(text):
+        return []
     found: dict[str, Kind] = {}
-    for where, text in (("subject", letter.field(b"subject")), ("html", letter.html), ("text", letter.text)):
-        if text and _LOOK(text):
-            _collect(where, _CODE.sub("", text) if where == "html" else text, found)
-    return list(found.values())[:_MOST]
-
-
-def _collect(where: str, text: str, found: dict[str, Kind]) -> None:
     rest = text
     for pattern, whose in _MARKS:
-        for mark in dict.fromkeys(pattern.findall(rest)):
+        for mark in pattern.findall(rest):
             words = f"`{mark}` stands in the finished letter as it is: {whose}"
-            found.setdefault(mark, error("leftover", where, words, _REMEDY))
+            found[mark] = error("leftover", where, words, _REMEDY)
         rest = pattern.sub("", rest)
-    for mark in dict.fromkeys(_HALVES.findall(rest)):
+    for mark in _HALVES.findall(rest):
         words = f"`{mark}` stands in the finished letter, and may be a part of a broken tag"
-        found.setdefault(mark, warning("leftover", where, words, "look at the letter there"))
+        found[mark] = warning("leftover", where, words, "look at the letter there")
+    return list(found.values())
+
+
+class TextMarks:
+    """Finds marks in the text parts of one campaign, most lines of which are the same in every row."""
+
+    def __init__(self) -> None:
+        self._fine: set[str] = set()
+
+    def kinds(self, text: str) -> list[Kind]:
+        """Return the marks that stand in the text part of one letter."""
+        found: list[Kind] = []
+        for line in set(text.split("\n")) - self._fine:
+            marks = marks_in("text", line)
+            found += marks
+            if not marks and len(self._fine) < _LINES:
+                self._fine.add(line)
+        return found
+
+
+def once(kinds: Iterable[Kind]) -> list[Kind]:
+    """Of one mark in several places the first, and no more than five of one letter."""
+    return list({kind[3]: kind for kind in reversed(list(kinds))}.values())[::-1][:_MOST]
+
+
+_MOST = 5

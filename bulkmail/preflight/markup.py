@@ -1,7 +1,7 @@
-"""What is odd about a letter's HTML: pictures, links, hidden text, elements that mail programs do not show.
+"""What is odd about a letter's HTML: pictures, links, hidden text, marks of templates, what mail programs do not show.
 
 A letter has some hundred tags, and nearly all of them are the same in every row. So each different tag is judged once
-and remembered; hidden text, which depends on what stands around it, is looked for once for each sequence of tags.
+and remembered; hidden text, which depends on what stands around it, is looked for once for each set of hiding tags.
 """
 
 from __future__ import annotations
@@ -13,8 +13,13 @@ from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 from bulkmail.preflight.kinds import Kind, error, warning
+from bulkmail.preflight.marks import marks_in
 
-_TAG = re.compile(r"<!--.*?(?:-->|\Z)|<[a-zA-Z](?:[^\"'>]++|\"[^\"]{0,20000}+\"|'[^']{0,20000}+')*+>", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(r"<[a-zA-Z](?:[^\"'>]++|\"[^\"]{0,20000}+\"|'[^']{0,20000}+')*+>")
+_ADDRESS_BEHIND = re.compile(  # a cheap look for what `_SHOWN_ADDRESS` finds
+    r"[^>]*>\s*(?:https?://|www\.|[\w-]+(?:\.[\w-]+)*\.[a-z]{2,4}[\s/]*)", re.IGNORECASE
+).match
 _SHOWN_ADDRESS = re.compile(
     r"(<a\s[^>]{1,4000}>)(?:\s|<(?!/?a\b)[^>]{0,4000}>){0,20}"
     r"((?:https?://|www\.)[^\s<>\"]+|[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|de|fr|it|es|nl|uk|eu|info|io|shop|ch|at|be)"
@@ -41,49 +46,79 @@ _NOT_SHOWN = {
     "meta": "it sends the reader to another page",
     "link": "mail programs load no style sheets; put the styles into a <style> element or into style attributes",
 }
-_TAGS = 20_000  # different ones that are remembered
-_SHAPES = 2000
+_PIECES = 20_000  # different ones that are remembered
+_HIDDEN_ONCE = 300
 _PREVIEW = 250  # characters of hidden text that may be the line a mailbox shows behind the subject
+_CODE = ("style", "script")  # what stands behind these tags is no text
 _VOID = frozenset({"area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 
 Attributes = Mapping[str, str | None]
 
 
 class MarkupCheck:
-    """Judges the HTML of one campaign's letters, one after the other."""
+    """Judges the HTML of one campaign's letters, one after the other.
+
+    The HTML is cut at each ``<``: a piece is a tag and the text behind it.
+    """
 
     def __init__(self) -> None:
-        self._tags: dict[str, tuple[Kind, ...]] = {}
+        self._pieces: dict[str, tuple[Kind, ...]] = {}  # those that something is odd about
         self._fine: set[str] = set()
-        self._shapes: dict[int, tuple[Kind, ...]] = {}
+        self._hiding: set[str] = set()
+        self._addresses: set[str] = set()  # whose text is one
+        self._hidden: dict[frozenset[str], tuple[Kind, ...]] = {}
 
     def kinds(self, html: str, token: str) -> list[Kind]:
         """What is odd about it; ``token`` is the recipient's, which makes no difference."""
         html = html.replace(token, "TOKEN")
-        tags = _TAG.findall(html)
+        if "<!--" in html:
+            html = _COMMENT.sub("", html)
+        pieces = set(html.split("<"))
         found: dict[Kind, None] = {}
-        for tag in set(tags) - self._fine:
-            for kind in self._tag(tag):
+        for piece in pieces - self._fine:
+            for kind in self._piece(piece, html):
                 found[kind] = None
-        shape = hash("".join([tag[:400] for tag in tags]))
-        told = self._shapes.get(shape)
-        if told is None:
-            told = tuple(_hidden(html)) if any(map(_hides, tags)) else ()
-            if len(self._shapes) < _SHAPES:
-                self._shapes[shape] = told
-        for kind in (*told, *_other_addresses(html), *_empty(html)):
+        if not self._hiding.isdisjoint(pieces):
+            for kind in self._hidden_text(pieces & self._hiding, html):
+                found[kind] = None
+        if not self._addresses.isdisjoint(pieces):
+            for kind in _other_addresses(html):
+                found[kind] = None
+        for kind in _empty(html):
             found[kind] = None
         return list(found)
 
-    def _tag(self, tag: str) -> tuple[Kind, ...]:
-        known = self._tags.get(tag)
+    def _piece(self, piece: str, html: str) -> tuple[Kind, ...]:
+        known = self._pieces.get(piece)
+        if known is not None:
+            return known
+        tag = _TAG.match(f"<{piece}")
+        if tag is None and piece[:1].isalpha():  # an attribute has a < in it
+            tag = _TAG.search(html, html.find(f"<{piece}"))
+        text = "" if tag is None else tag[0]
+        known = tuple(_judge(text)) if text else ()
+        if not piece.lower().startswith(_CODE):
+            known += tuple(marks_in("html", piece))
+        hides = "style" in text and _HIDDEN(text) is not None
+        shows = _ADDRESS_BEHIND(piece) is not None
+        if len(self._pieces) + len(self._fine) < _PIECES:
+            if hides:
+                self._hiding.add(piece)
+            if shows:
+                self._addresses.add(piece)
+            if known:
+                self._pieces[piece] = known
+            else:
+                self._fine.add(piece)
+        return known
+
+    def _hidden_text(self, hiding: set[str], html: str) -> tuple[Kind, ...]:
+        key = frozenset(hiding)
+        known = self._hidden.get(key)
         if known is None:
-            known = tuple(_judge(tag))
-            if len(self._tags) + len(self._fine) < _TAGS:
-                if known:
-                    self._tags[tag] = known
-                else:
-                    self._fine.add(tag)
+            if len(self._hidden) >= _HIDDEN_ONCE:
+                return ()
+            known = self._hidden[key] = tuple(_hidden(html))
         return known
 
 
@@ -101,8 +136,6 @@ class _One(HTMLParser):
 
 
 def _judge(tag: str) -> Iterator[Kind]:
-    if tag.startswith("<!"):
-        return
     name = re.split(r"[\s/>]", tag[1:], maxsplit=1)[0].lower()
     if name not in _JUDGED:
         return
@@ -208,14 +241,9 @@ def _other_addresses(html: str) -> Iterator[Kind]:
 
 
 def _empty(html: str) -> Iterator[Kind]:
-    start = re.search(r"<body\b", html, re.IGNORECASE)
-    at = start.start() if start else 0
+    at = max(html.find("<body"), html.find("<BODY"), 0)
     if not _ANYTHING.search(f">{html[at:]}<"):
         yield error("empty-letter", "html", "nothing stands in the letter", "write it, or correct what it is made from")
-
-
-def _hides(tag: str) -> bool:
-    return "style" in tag and _HIDDEN(tag) is not None
 
 
 class _HiddenText(HTMLParser):

@@ -82,7 +82,7 @@ def test_pictures_alone(inspect):
 
 def test_one_message_for_all_is_looked_at_once(inspect):
     yaml = YAML.replace("{{ first_name }}, s", "S").replace("unsubscribe:", "to: Readers <r@example.com>\n#")
-    found = inspect(ANN, BOB, yaml=yaml, html='<p>*|X|*</p><a href="https://x.example">abmelden</a>', same=True)
+    found = inspect(ANN, BOB, yaml=yaml, html='<p>{{ "*|X|*" }}</p><a href="https://x.example">abmelden</a>', same=True)
     kinds = {kind[1]: on for kind, on in found["kinds"]}
     assert kinds == {"leftover": [1, 2], "no-unsubscribe-header": [1, 2]}
 

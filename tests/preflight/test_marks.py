@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.preflight.letter import Letter
-from bulkmail.preflight.marks import marks_in
+from bulkmail.preflight.marks import TextMarks, marks_in, once
+from bulkmail.preflight.markup import MarkupCheck
 
 
-def found(html=None, text=None, subject=""):
-    letter = Letter({b"subject": subject.encode()}, html, text, 0, 0, 0)
-    return [(kind[0], kind[2], kind[3].split("`")[1]) for kind in marks_in(letter)]
+def found(html="", text="", subject=""):
+    kinds = [*marks_in("subject", subject), *MarkupCheck().kinds(f"<p>x</p>{html}", "T" * 26), *TextMarks().kinds(text)]
+    return [(kind[0], kind[2], kind[3].split("`")[1]) for kind in once(kinds)]
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,12 @@ def test_what_is_no_mark(html):
 
 def test_few_of_one_message_are_told():
     assert len(found("".join(f"<p>*|F{n}|*</p>" for n in range(100)))) == 5
+
+
+def test_a_text_line_that_was_seen_before_is_told_again():
+    marks = TextMarks()
+    text = "Dear Ann,\r\nyour code is *|CODE|*\r\n"
+    assert [len(marks.kinds(text)) for _ in range(2)] == [1, 1]
+    for n in range(25_000):
+        marks.kinds(f"line {n}")
+    assert len(marks._fine) == 20_000

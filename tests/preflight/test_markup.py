@@ -99,5 +99,8 @@ def test_memory_is_bounded():
     check = MarkupCheck()
     for n in range(25_000):
         check.kinds(f'<body>x<img alt="" src="a{n}.png"><b id="{n}"></body>', TOKEN)
-    assert len(check._tags) + len(check._fine) <= 20_000
-    assert len(check._shapes) <= 2000
+    assert len(check._pieces) + len(check._fine) <= 20_000
+
+
+def test_an_attribute_may_hold_what_looks_like_a_tag():
+    assert found('<img title="<b>" src="logo.png" alt=""><b>x</b>') == [("error", "picture-unseen")]
