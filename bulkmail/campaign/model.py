@@ -245,14 +245,20 @@ class Campaign(Section):
         AfterValidator(_recipients),
         AfterValidator(_once),
         WithJsonSchema(_FILES),
-        Field(description="the CSV file of the recipients", examples=["recipients.csv"]),
+        Field(
+            description="the CSV file of the recipients, or the rest of an earlier campaign",
+            examples=["recipients.csv", {"rest_of": "winter-sale"}],
+        ),
     ]
     suppress: Annotated[
         Many[ListNames],
         BeforeValidator(_listed),
         AfterValidator(_together_as_one),
         WithJsonSchema(_SUPPRESS),
-        Field(description="lists of addresses and domains that are not mailed", examples=[["unsubscribed.csv"]]),
+        Field(
+            description="lists of addresses and domains that are not mailed, or those who got an earlier campaign",
+            examples=[["unsubscribed.csv"], [{"got": "winter-sale"}]],
+        ),
     ] = ()
     to: Annotated[
         Text | None,

@@ -69,6 +69,8 @@ def _block(key: str, known: FieldInfo, value: Any) -> Iterator[str]:
     if not alone:
         yield f"{off}{key}: {flow(_example(known) if value is None else value)}"
         off = "# "
+        for other in (known.examples or ())[1:]:
+            yield f"# {key}: {flow(other)}"
     if section is not None:
         yield f"{off}{key}:"
         lines = [(f"{off}  {line}", remark) for line, remark in _inner(section)]

@@ -80,6 +80,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="another seed draws other shares (default 0)")
     parser.add_argument("--all", default="", choices=sorted(EVERYONE), metavar="PERSONA", help="every domain is this")
     parser.add_argument("--smtp-port", type=int, default=0, metavar="N", help="of all mail servers; 0: any free one")
+    parser.add_argument("--dns-port", type=int, default=0, metavar="N", help="of the name server; 0: any free one")
     parser.add_argument(
         "--addresses", type=int, default=2000, metavar="N", help="mail servers listen at so many at most"
     )
@@ -136,7 +137,7 @@ class Rehearsal:
         self._farm = Farm(reactor, self._network, authority.server, port=options.smtp_port, addresses=addresses)
         relay = self._farm.open()
         answers = Answers(zone, self._farm.address_of, self._network.totals)
-        self._dns: tuple[Any, ...] = listen(reactor, answers, require_loopback("127.0.0.1"))
+        self._dns: tuple[Any, ...] = listen(reactor, answers, require_loopback("127.0.0.1"), options.dns_port)
         self.ready = {
             "dns": f"127.0.0.1:{self._dns[0].getHost().port}",
             "smtp_port": self._farm.port,

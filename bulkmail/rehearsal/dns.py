@@ -198,12 +198,12 @@ class DnsTcpFactory(Factory):
         return DnsOverTcp(self._reactor, self._answers)
 
 
-def listen(reactor: Any, answers: Answers, ip: str = "127.0.0.1") -> tuple[Any, Any]:
-    """Serve on one free port, over TCP and UDP. Returns both listening ports. Raises OSError where none is free."""
-    for _ in range(20):
-        tcp = reactor.listenTCP(0, DnsTcpFactory(reactor, answers), interface=ip)
+def listen(reactor: Any, answers: Answers, ip: str = "127.0.0.1", port: int = 0) -> tuple[Any, Any]:
+    """Serve on ``port`` (0: any free one), over TCP and UDP. Returns both ports. Raises OSError, CannotListenError."""
+    for _ in range(1 if port else 20):
+        tcp = reactor.listenTCP(port, DnsTcpFactory(reactor, answers), interface=ip)
         try:
             return tcp, reactor.listenUDP(tcp.getHost().port, DnsOverUdp(answers), interface=ip, maxPacketSize=4096)
         except OSError:
             tcp.stopListening()  # another program has the same port over UDP
-    raise OSError("no port is free over both TCP and UDP")
+    raise OSError(f"{f'port {port} is not' if port else 'no port is'} free over both TCP and UDP")

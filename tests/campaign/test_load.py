@@ -53,7 +53,10 @@ def test_an_empty_campaign_names_all_that_is_missing(folder: Path) -> None:
             "`template` is missing: add the message's HTML, text or both, "
             "for example template: {html: body.html.j2, text: body.txt.j2}"
         ),
-        "`recipients` is missing: add the CSV file of the recipients, for example recipients: recipients.csv",
+        (
+            "`recipients` is missing: add the CSV file of the recipients, "
+            "or the rest of an earlier campaign, for example recipients: recipients.csv"
+        ),
     ]
 
 

@@ -56,7 +56,9 @@ def test_it_can_be_sent_as_it_is_and_nothing_is_odd_about_it(folder):
     assert not content_notices(campaign, settings, content)
 
 
-@pytest.mark.parametrize("key", sorted(set(Campaign.model_fields) - {"schedule", "attachments", "suppress"}))
+@pytest.mark.parametrize(
+    "key", sorted(set(Campaign.model_fields) - {"schedule", "attachments", "suppress", "recipients"})
+)
 def test_an_optional_key_can_be_used_by_taking_the_mark_away(folder, key):
     text = (folder / "campaign.yaml").read_text()
     used = re.sub(
@@ -76,6 +78,12 @@ def test_the_people_of_the_list_are_invented(folder):
     domains = re.findall(r"@([\w.]+)", (folder / "recipients.csv").read_text())
     assert len(domains) > 4
     assert set(domains) <= {"example.com", "example.net", "example.org"}
+
+
+def test_what_a_key_may_hold_instead_is_shown_too():
+    text = campaign_yaml("spring-sale")
+    assert "recipients: recipients.csv\n# recipients: {rest_of: winter-sale}\n" in text
+    assert "# suppress: [unsubscribed.csv]\n# suppress: [{got: winter-sale}]\n" in text
 
 
 class Rest(Section):

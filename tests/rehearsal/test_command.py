@@ -100,3 +100,24 @@ def test_a_port_that_is_taken(process) -> None:
     assert second.returncode == 1
     assert second.stderr.startswith("the rehearsal cannot start: ")
     assert second.stdout == ""
+
+
+@pytest.mark.loopback
+def test_the_name_server_can_have_a_port_of_its_own(process) -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    world = process("--dns-port", str(port))
+    assert world.ready["dns"] == f"127.0.0.1:{port}"
+
+
+@pytest.mark.loopback
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        port = str(one.getsockname()[1])
+        command = [sys.executable, "-m", "bulkmail.rehearsal", "--dns-port", port]
+        ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "the rehearsal cannot start: " in ended.stderr
