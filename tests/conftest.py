@@ -45,7 +45,7 @@ sys.dont_write_bytecode = False
 
 BIN = Path(sys.executable).parent
 RECEIVER = Path(__file__).parent / "receiver.py"
-PATIENCE = 60.0
+PATIENCE = 300.0  # for what hangs
 WITNESS = "witness.test"
 WITNESS_RECORD = f"dns-rr={WITNESS},2,026e73047465737400"  # its NS is ns.test
 NOTHING_SKIPPED = "BULKMAIL_TEST_NOTHING_SKIPPED"

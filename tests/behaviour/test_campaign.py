@@ -143,7 +143,7 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(world: Any, until: Any, 
     until(lambda: world.server.count() > 200, "the first messages")
     running.signal(number)
 
-    stopped = running.wait(20)
+    stopped = running.wait()
 
     assert stopped.status == 3, stopped.said
     assert 200 < world.server.count() < 3000
@@ -172,7 +172,7 @@ def test_a_reload_under_systemd_takes_new_settings_and_loses_nothing(world: Any,
     world.settings(log={"format": "json"})
     running.signal(signal.SIGHUP)
 
-    ended = running.wait(30)
+    ended = running.wait()
 
     assert ended.status == 0, ended.said
     campaign.check_report()
@@ -191,7 +191,7 @@ def test_usr1_does_not_end_a_program_whose_log_is_no_file(world: Any, until: Any
     until(lambda: world.server.count() > 20, "the first messages")
     running.signal(signal.SIGUSR1)
 
-    ended = running.wait(30)
+    ended = running.wait()
 
     assert ended.status == 0, ended.said
     assert "there is no file to turn over" in ended.said

@@ -36,7 +36,7 @@ def test_three_kills(world: Any, until: Any, chunking: bool) -> None:
         if kill == 1:
             running.signal(signal.SIGKILL)
             running.process.wait()
-            until(lambda running=running: not running.group(), "the workers of a killed daemon to end", 10)
+            until(lambda running=running: not running.group(), "the workers of a killed daemon to end")
         else:
             running.kill_group()
         assert received() < ROWS, "killed too late to tell anything"
@@ -45,7 +45,7 @@ def test_three_kills(world: Any, until: Any, chunking: bool) -> None:
         delivered = {row["email"] for row in campaign.rows() if row["status"] == "delivered"} if written else set()
         assert delivered <= set(world.server.ids())
 
-    ended = world.run("-c", "spring", patience=120)
+    ended = world.run("-c", "spring")
 
     assert ended.status == 0, ended.said[-4000:]
     campaign.check_report()
@@ -89,7 +89,7 @@ def test_a_receiver_that_never_confirms_gets_three_copies_at_most(
         running = world.start("-c", "spring")
         until(lambda kill=kill: world.server.count() > rows // 5 * kill, "copies", every=rng.uniform(0.001, 0.02))
         running.kill_group()
-    ended = world.run("-c", "spring", patience=120)
+    ended = world.run("-c", "spring")
 
     assert ended.status == 0, ended.said[-4000:]
     campaign.check_report()

@@ -315,7 +315,7 @@ def test_postgresql_is_stopped_and_started_again_while_two_machines_send(world, 
     own_pg_server.stop()
     until(lambda: "sending is paused" in owner.said() and "sending is paused" in helper.said(), "both to pause")
     own_pg_server.start()
-    finished = owner.wait(120)
+    finished = owner.wait()
     assert finished.status == 0, finished.said[-3000:]
     campaign.check_report()
     assert campaign.statuses() == Counter(delivered=rows)
@@ -342,7 +342,7 @@ def test_the_database_fails_over_to_its_standby(world, pg_pair, until):
     time.sleep(1.0)
     assert world.server.count() == left, "nothing leaves while nobody knows whose it is"
     pg_pair.standby.promote()
-    finished = owner.wait(120)
+    finished = owner.wait()
     assert finished.status == 0, finished.said[-3000:]
     campaign.check_report()
     assert campaign.statuses() == Counter(delivered=rows)
@@ -424,10 +424,13 @@ def test_what_is_known_of_a_site_is_known_to_whoever_sends_to_it_until_it_is_for
     assert len(slow) < 100, "a twentieth of 100/s"
     assert key in world.bulkmail("status", "--sites", "--settings", str(two)).out
     assert world.bulkmail("forget", "mx0.test", "--settings", str(two)).out == "1 facts are forgotten\n"
-    forgotten = time.monotonic()
-    finished = owner.wait(60)
+    forgotten = time.time()
+    finished = owner.wait()
     assert finished.status == 0, finished.said[-3000:]
-    assert time.monotonic() - forgotten < 30, "at 5/s the rest would have taken 40 s at least"
+    times = [message["at"] for message in world.server.received() if message["ip"] == "127.0.1.1"]
+    times = sorted(at for at in times if at > forgotten)
+    quickest = min(later - one for one, later in zip(times, times[20:], strict=False))
+    assert quickest < 2, "at 5/s twenty messages take 3 s at least"
     assert world.bulkmail("status", "--sites", "--settings", str(two)).out == "nothing is remembered of any site\n"
     helper.signal(signal.SIGTERM)
     assert helper.wait().status == 3

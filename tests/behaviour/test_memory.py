@@ -79,7 +79,7 @@ def test_a_restart_does_not_begin_the_wait_for_a_dead_site_anew(world: Any, unti
     running.kill_group()
     killed = time.time()
 
-    ended = world.run("-c", "spring", patience=60)
+    ended = world.run("-c", "spring")
 
     assert ended.status == 0, ended.said[-4000:]
     assert campaign.statuses() == {"expired": 20}

@@ -76,4 +76,4 @@ def test_who_may_not_be_mailed_is_told_in_status_txt_and_in_the_log(world: Any, 
     assert "34 of the first 100 rows say in column `Email Opt Out`" in said
     assert said.count(told) == 1
     running.signal(signal.SIGTERM)
-    assert running.wait(20).status == 3
+    assert running.wait().status == 3

@@ -60,7 +60,7 @@ def test_dropped_folders(world: Any, until: Any) -> None:
     until(lambda: status_of(spring) == FINISHED, "the touched campaign's STATUS.txt")
     assert running.process.poll() is None, "a service goes on"
     running.signal(signal.SIGTERM)
-    assert running.wait(20).status == 3
+    assert running.wait().status == 3
 
     # and a service that starts again finds everything done
     again = world.start("--watch", "campaigns")
@@ -68,7 +68,7 @@ def test_dropped_folders(world: Any, until: Any) -> None:
     until(lambda: "autumn is finished; nothing was sent" in again.said(), "autumn to be looked at again")
     until(lambda: status_of(spring) == status_of(autumn) == FINISHED, "both to be told so")
     again.signal(signal.SIGTERM)
-    again.wait(20)
+    again.wait()
     assert {len(found) for found in world.server.ids().values()} == {1}
     assert world.server.count() == len(SPRING) + len(AUTUMN)
     for campaign in (spring, autumn):
@@ -93,7 +93,7 @@ def test_a_hostile_folder_stops_neither_the_service_nor_the_others(world: Any, u
     until(lambda: "its last report could not be written" in status_of(hostile), "the hostile one to end")
 
     running.signal(signal.SIGTERM)
-    assert running.wait(20).status == 3
+    assert running.wait().status == 3
     assert list(victim.iterdir()) == []
     assert world.server.count() == len(SPRING) + len(AUTUMN)
 
@@ -107,7 +107,7 @@ def test_a_service_that_is_stopped_goes_on_where_it_was(world: Any, until: Any) 
     until(lambda: world.server.count() > 100, "the first messages")
     until(lambda: "were delivered." in status_of(campaign), "STATUS.txt to tell how far it is")
     running.signal(signal.SIGTERM)
-    assert running.wait(20).status == 3
+    assert running.wait().status == 3
     assert world.server.count() < len(addresses)
     assert status_of(campaign).startswith("The service was stopped") or "goes on" in status_of(campaign)
 
@@ -115,7 +115,7 @@ def test_a_service_that_is_stopped_goes_on_where_it_was(world: Any, until: Any) 
     again = world.start("--watch", "campaigns")
     until(lambda: status_of(campaign) == FINISHED, "the campaign to be finished")
     again.signal(signal.SIGTERM)
-    again.wait(20)
+    again.wait()
     campaign.check_report()
     assert campaign.statuses() == {"delivered": len(addresses)}
     assert {len(found) for found in world.server.ids().values()} == {1}
@@ -131,11 +131,11 @@ def test_a_campaign_that_cannot_be_composed_holds_up_no_other(world: Any, until:
     until(lambda: "is being sent" in status_of(held), "the campaign that cannot be composed")
 
     spring = world.campaign("spring", SPRING[:2], parent=root)
-    until(lambda: status_of(spring) == FINISHED, "the other campaign", 20)
+    until(lambda: status_of(spring) == FINISHED, "the other campaign", 60)
 
     assert spring.statuses() == {"delivered": 2}
     assert "0 of 64 were delivered" in status_of(held)
     running.signal(signal.SIGTERM)
-    assert running.wait(60).status == 3
+    assert running.wait().status == 3
     held.check_report()
     assert held.statuses() == {"pending": 64}

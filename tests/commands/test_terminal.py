@@ -44,7 +44,7 @@ def drawn(after: float, *, tty: bool) -> str:
     if tty:
         termios.tcsetwinsize(theirs, (25, 80))
     command = [sys.executable, "-c", DRAWING.format(after=after)]
-    subprocess.run(command, stderr=theirs, check=True, timeout=30, env={**os.environ, "NO_COLOR": "1"})
+    subprocess.run(command, stderr=theirs, check=True, timeout=300, env={**os.environ, "NO_COLOR": "1"})
     os.close(theirs)
     text = b""
     try:

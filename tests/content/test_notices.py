@@ -119,6 +119,6 @@ def test_a_token_behind_a_hash_is_told(told):
     "piece", ['class="', "<mj-raw>", "{% if email %}{% endif %}", "&#123;", '<p class="{{ email }}', "%7B"]
 )
 def test_a_large_template_costs_no_more_than_its_length(make, piece):
-    began = time.monotonic()
+    began = time.process_time()
     content_notices(make(html=piece * (200_000 // len(piece)) + ("" if "%" in piece else "{% if email %}x{% endif %}")))
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20

@@ -31,7 +31,7 @@ from tests.interop import configurations
 HERE = Path(__file__).parent
 FETCHED = HERE.parent.parent / ".venv" / "servers"
 HOST = "mx.interop.test"
-PATIENCE = 30.0
+PATIENCE = 300.0
 EXIM_ID = OPENSMTPD_ID = 101
 OPENSMTPD_QUEUE_ID = 102
 MAIL_ID = 103

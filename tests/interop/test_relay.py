@@ -84,7 +84,7 @@ class Listener:
 class EachMechanism(TestCase):
     """Each with TLS of both kinds, one connection after the other."""
 
-    timeout = 60
+    timeout = 300
 
     @pytest.fixture(autouse=True)
     def _relay(self, relay: Any) -> None:
@@ -172,8 +172,8 @@ def check_refused(world: Any, campaign: Any, words: str) -> str:
 
 def paused(world: Any, running: Any, campaign: Any, until: Any, words: str) -> None:
     """Until it says ``words`` and pauses; then it is stopped."""
-    until(lambda: re.search(words, running.said()), f"{words!r} in what it says", 30)
-    until(lambda: "PAUSED" in running.said(), "the live line to say so", 30)
+    until(lambda: re.search(words, running.said()), f"{words!r} in what it says")
+    until(lambda: "PAUSED" in running.said(), "the live line to say so")
     running.signal(signal.SIGTERM)
     ended = running.wait()
     assert ended.status == 3, ended.said[-4000:]

@@ -286,7 +286,7 @@ BIG = b".dots and some more text to fill a line with, so that it has seventy six
 class Loopback(TestCase):
     """A real socket on 127.0.0.1, short timeouts where a stall is the point."""
 
-    timeout = 20
+    timeout = 300
 
     @pytest.fixture(autouse=True)
     def _kit(self, kit, needs, end, tmp_path):

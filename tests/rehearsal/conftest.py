@@ -147,7 +147,7 @@ class Process:
 
     def ask(self, name: str, kind: str, **options: Any) -> dns.message.Message:
         query = dns.message.make_query(name, kind, **options)
-        return dns.query.udp(query, self.dns_ip, port=self.dns_port, timeout=5)
+        return dns.query.udp(query, self.dns_ip, port=self.dns_port, timeout=300)
 
     def hosts(self, domain: str) -> list[str]:
         """The MX hosts of a domain, best first."""
@@ -163,7 +163,7 @@ class Process:
 
     def stop(self) -> dict[str, float]:
         """End its input; its last words."""
-        out, _ = self.child.communicate(timeout=20)
+        out, _ = self.child.communicate(timeout=300)
         assert self.child.returncode == 0
         return json.loads(out)
 

@@ -42,7 +42,7 @@ def test_waits_are_divided_and_patience_stays_reasonable(tmp_path: Path) -> None
 
 @pytest.mark.loopback
 class TheProcess(TestCase):
-    timeout = 60
+    timeout = 300
 
     async def test_it_starts_listens_and_ends_with_its_input(self) -> None:
         world = WorldProcess(reactor, self.store(), 600.0)

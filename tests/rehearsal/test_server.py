@@ -121,7 +121,7 @@ def test_smtplib_delivers_over_tls_that_verifies(process, tmp_path) -> None:
     world = process("--store", str(tmp_path))
     host = world.hosts("example.org")[0]
     context = ssl.create_default_context(cafile=world.ready["ca"])
-    with smtplib.SMTP(world.address(host), world.port, timeout=10) as client:
+    with smtplib.SMTP(world.address(host), world.port, timeout=300) as client:
         client._host = host
         client.starttls(context=context)
         client.send_message(letter("anna@example.org"), to_addrs=["anna@example.org", "bo@example.org"])
@@ -144,9 +144,9 @@ def test_broken_tls_and_then_in_clear(process) -> None:
     world = process()
     ip, port = world.exchanger("broken-tls.test")
     context = ssl._create_unverified_context()
-    with smtplib.SMTP(ip, port, timeout=10) as client, pytest.raises((ssl.SSLError, OSError)):
+    with smtplib.SMTP(ip, port, timeout=300) as client, pytest.raises((ssl.SSLError, OSError)):
         client.starttls(context=context)
-    with smtplib.SMTP(ip, port, timeout=10) as client:
+    with smtplib.SMTP(ip, port, timeout=300) as client:
         client.send_message(letter("anna@broken-tls.test"))
     assert world.stop()["messages"] == 1
 
@@ -156,7 +156,7 @@ def test_a_whole_group_in_one_write(process) -> None:
     world = process()
     group = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<u@example.org>\r\nDATA\r\n"
     body = b"Subject: x\r\n\r\nhi\r\n.\r\n"
-    with socket.create_connection(world.exchanger("example.org"), timeout=10) as client:
+    with socket.create_connection(world.exchanger("example.org"), timeout=300) as client:
         replies = client.makefile("rb")
         assert replies.readline().startswith(b"220 ")
         client.sendall(b"HELO me.example\r\n" + group)
@@ -177,7 +177,7 @@ def test_a_whole_group_in_one_write(process) -> None:
 def test_greylisting_and_dead_hosts(process) -> None:
     world = process("--speed", "100000")
     ip, port = world.exchanger("greylist.test")
-    with smtplib.SMTP(ip, port, timeout=10) as client:
+    with smtplib.SMTP(ip, port, timeout=300) as client:
         with pytest.raises(smtplib.SMTPRecipientsRefused, match="Greylisted, try again in 300 seconds"):
             client.send_message(letter("anna@greylist.test"))
         # 3 ms later
@@ -188,8 +188,8 @@ def test_greylisting_and_dead_hosts(process) -> None:
         client.send_message(letter("anna@greylist.test"))
     first, second = world.hosts("half-dead.test")
     with pytest.raises(ConnectionRefusedError):
-        smtplib.SMTP(world.address(first), world.port, timeout=10)
-    with smtplib.SMTP(world.address(second), world.port, timeout=10) as client:
+        smtplib.SMTP(world.address(first), world.port, timeout=300)
+    with smtplib.SMTP(world.address(second), world.port, timeout=300) as client:
         client.send_message(letter("anna@half-dead.test"))
     assert world.stop()["messages"] == 2
 
@@ -197,7 +197,7 @@ def test_greylisting_and_dead_hosts(process) -> None:
 @pytest.mark.loopback
 def test_the_last_reply_arrives_before_the_silent_close(process) -> None:
     world = process()
-    with smtplib.SMTP(*world.exchanger("hang-up.test"), timeout=10) as client:
+    with smtplib.SMTP(*world.exchanger("hang-up.test"), timeout=300) as client:
         for _ in range(5):
             client.send_message(letter("anna@hang-up.test"))
         with pytest.raises(smtplib.SMTPServerDisconnected):
@@ -209,7 +209,7 @@ def test_the_last_reply_arrives_before_the_silent_close(process) -> None:
 @pytest.mark.loopback
 def test_pouring_goes_on_as_long_as_somebody_reads(process) -> None:
     world = process()
-    with socket.create_connection(world.exchanger("endless-lines.test"), timeout=10) as client:
+    with socket.create_connection(world.exchanger("endless-lines.test"), timeout=300) as client:
         taken = b""
         while len(taken) < 2_000_000:
             taken += client.recv(65536)
@@ -220,7 +220,7 @@ def test_pouring_goes_on_as_long_as_somebody_reads(process) -> None:
 @pytest.mark.loopback
 def test_half_a_close(process) -> None:
     world = process()
-    with socket.create_connection(world.exchanger("half-close.test"), timeout=10) as client:
+    with socket.create_connection(world.exchanger("half-close.test"), timeout=300) as client:
         heard = client.makefile("rb")
         assert heard.readline().startswith(b"220 ")
         assert heard.readline() == b""

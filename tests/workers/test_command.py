@@ -12,7 +12,7 @@ from bulkmail.workers import Command, CommandFailedError
 
 
 class Commands(TestCase):
-    timeout = 30
+    timeout = 300
 
     def run_command(self, *words: str, within: float = 20.0) -> Any:
         return Command.start(reactor, words, within).output

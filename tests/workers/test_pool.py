@@ -30,7 +30,7 @@ REAL = (
 
 @pytest.mark.process
 class Children(TestCase):
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         # A child imports by name: give it this folder's classes under a name of their own.

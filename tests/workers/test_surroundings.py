@@ -22,7 +22,7 @@ def test_a_child_sees_a_short_list_of_variables() -> None:
 
 @pytest.mark.process
 class Children(TestCase):
-    timeout = 60
+    timeout = 300
 
     async def environment(self, *further: Any) -> str:
         worker = Worker.start(reactor, "bulkmail.content.compose:Composer", None, *further)

@@ -51,7 +51,7 @@ class Rehearsal:
         """Everything is on disk afterwards. Whatever it met, it never broke."""
         if self.totals:
             return
-        out, err = self.process.communicate(timeout=20)
+        out, err = self.process.communicate(timeout=300)
         assert err == b"", err.decode()
         self.totals = json.loads(out)
 
@@ -185,7 +185,7 @@ class Campaigns:
     def finished(self) -> Run:
         """What came of it; waits for its end."""
         if self._run is None:
-            ended = self._running.wait(90.0)
+            ended = self._running.wait()
             assert ended.status == 0, ended.said
             self._watch.join()
             self._mail.stop()

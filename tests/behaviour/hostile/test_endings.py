@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 
 import pytest
 
@@ -121,6 +122,12 @@ def test_row_49_many_domains_on_one_mx(mixed):
     assert [row["status"] for row in mixed["d7.shared"].rows if row["email"].startswith("tempfail")] == ["expired"]
 
 
+def is_out_of_time(row):
+    """Whether there was no time for a further attempt: the mixed run gives 9 s, and a retry waits for about one."""
+    began, ended = (datetime.fromisoformat(row[column]) for column in ("first_attempt_at", "completed_at"))
+    return (ended - began).total_seconds() > 7.0
+
+
 def test_row_50_everything_at_once(mixed):
     """Expected, reported and received are one."""
     mixed.check()
@@ -128,7 +135,8 @@ def test_row_50_everything_at_once(mixed):
     rows = [row for domain in domains for row in domain.rows]
     assert len(rows) == 600
     lost = Counter(a["email"] for domain in domains for a in domain.attempts if a["result"] == "unknown")
-    assert {row["status"] for row in rows if lost[row["email"]] < 3} <= {"delivered", "blocked"}
+    in_time = {row["status"] for row in rows if lost[row["email"]] < 3 and not is_out_of_time(row)}
+    assert in_time == {"delivered", "blocked"}
     assert {row["status"] for row in rows if lost[row["email"]] >= 3} <= {"unknown"}
     assert {(row["smtp_code"]) for row in rows if row["status"] == "blocked"} == {"550"}
     results = Counter(attempt["result"] for domain in domains for attempt in domain.attempts)

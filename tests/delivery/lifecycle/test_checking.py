@@ -31,7 +31,7 @@ recipients: recipients.csv
 
 @pytest.mark.loopback
 class Checks(TestCase):
-    timeout = 60
+    timeout = 300
 
     def setUp(self) -> None:
         self.root = Path(tempfile.mkdtemp())

@@ -236,7 +236,7 @@ def test_closing_ends_both_processes(scene):
 class Counting(TestCase):
     """A real process of the report's counts what an earlier report tells."""
 
-    timeout = 60
+    timeout = 300
 
     def reporting(self):
         told = SimpleNamespace(folder=tempfile.mkdtemp())
