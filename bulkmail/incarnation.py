@@ -17,6 +17,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bulkmail.control import ControlServer, open_control
 from bulkmail.delivery import (
     Assembly,
     AtRest,
@@ -27,8 +28,11 @@ from bulkmail.delivery import (
     DropFolderWatch,
     Joining,
     Leasing,
+    Live,
     Pause,
     Prepared,
+    Progress,
+    Pulse,
     RelayCheck,
     Reporting,
     Run,
@@ -85,6 +89,7 @@ class Incarnation:
         self.reactor = reactor
         self.settings = settings
         self.over = False
+        self._machine = settings.machine.name or own_name()
         self._wall = wall
         self._monotonic = monotonic
         self._rng = rng
@@ -102,6 +107,7 @@ class Incarnation:
         self._resolver: Worker | None = None
         self._watching: DropFolderWatch | None = None
         self._relay: Smarthost | None = None
+        self._control: ControlServer | None = None
         self._stopping = False
         self._asked_to_stop: Deferred[None] = Deferred()
 
@@ -179,6 +185,9 @@ class Incarnation:
         )
         self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, steering)
         self._campaigns.start()
+        self._control = open_control(
+            self.reactor, self.settings, self._machine, self._clocks.wall, self._campaigns, providers, router.route
+        )
         if self._watch is not None:
             checking = Checking(self.reactor, self.settings)
             self._watching = DropFolderWatch(
@@ -193,7 +202,7 @@ class Incarnation:
             clock=self._wall,
             retry=self.settings.retry,
             on_fault=self._spool_fault,
-            machine=OneOfMany(machine.folder, machine.name or own_name(), machine.lease, self._monotonic),
+            machine=OneOfMany(machine.folder, self._machine, machine.lease, self._monotonic),
         )
         if spool.leases is not None:
             spool.leases.on_over = self._declared_over
@@ -209,14 +218,17 @@ class Incarnation:
     def _build_campaigns(
         self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str, steering: Steering
     ) -> Campaigns:
+        progress = Progress(self._pause, parts.feeder, self._clocks)
         reporting = Reporting(
             reactor=self.reactor,
             spool=spool,
             spool_path=self.settings.spool,
             wall=self._wall,
             fault=self._report_fault,
+            situation=progress.situation,
             rehearsal=self._rehearsal,
             via_relay="" if self.settings.relay is None else self.settings.relay.host,
+            pulse=Pulse(spool, self._clocks, self._pause, self._machine, os.getpid()),
         )
         reporting.start()
         joining, leasing = self._build_cluster(spool, parts, sync, compose, steering)
@@ -237,6 +249,7 @@ class Incarnation:
             clocks=self._clocks,
             pause=self._pause,
             feeder=parts.feeder,
+            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress),
             reporting=reporting,
             remembering=sync,
             compose=compose,
@@ -349,6 +362,8 @@ class Incarnation:
     async def close(self) -> None:
         """The reverse of opening, however far that got."""
         self._stopping = True
+        if self._control is not None:
+            await self._control.close()
         if self._campaigns is not None:
             await self._campaigns.close()
         if self._relay is not None:

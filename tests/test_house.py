@@ -102,7 +102,7 @@ def test_the_clock_and_the_dice_are_handed_in() -> None:
         ("print", ("cli.py", "commands")),
         ("csv.writer", ("report",)),
         ("csv.reader", ("campaign",)),
-        ("socket.socket", ("net", "rehearsal")),
+        ("socket.socket", ("net", "rehearsal", "control")),
     ],
 )
 def test_each_call_has_its_room(called: str, owners: tuple[str, ...]) -> None:

@@ -51,12 +51,18 @@ from bulkmail.delivery.clocks import Clocks, WallClock
 from bulkmail.delivery.cluster import Leasing, reread_facts
 from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lifecycle import (
+    BINDS,
     AtRest,
     Campaigns,
     Checking,
     DropFolderWatch,
     Joining,
+    Live,
+    LiveCampaign,
+    LiveSite,
     Prepared,
+    Progress,
+    Pulse,
     RelayCheck,
     Reporting,
     Steering,
@@ -72,6 +78,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import SiteFactSync
 
 __all__ = [
+    "BINDS",
     "Assembly",
     "AtRest",
     "Campaigns",
@@ -82,8 +89,13 @@ __all__ = [
     "Feeder",
     "Joining",
     "Leasing",
+    "Live",
+    "LiveCampaign",
+    "LiveSite",
     "Pause",
     "Prepared",
+    "Progress",
+    "Pulse",
     "RelayCheck",
     "Reporting",
     "Run",

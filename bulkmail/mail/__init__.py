@@ -33,6 +33,7 @@ from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
+from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, situation
 from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "BulkmailError",
     "Category",
     "Fate",
+    "Held",
     "Outcome",
     "OwnFault",
     "Peer",
@@ -54,13 +56,17 @@ __all__ = [
     "RecipientRow",
     "Refused",
     "Reply",
+    "Situation",
     "Stage",
+    "Standing",
     "Status",
     "UnitError",
     "UnknownName",
+    "Word",
     "WrongState",
     "address_in",
     "can_be_tried_again",
+    "clock",
     "complete_lines",
     "domain_key",
     "format_duration",
@@ -71,6 +77,7 @@ __all__ = [
     "parse_duration",
     "parse_rate",
     "plain_lines",
+    "situation",
     "token",
     "unguarded",
     "unseen",

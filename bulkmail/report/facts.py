@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from bulkmail.mail import Word
 from bulkmail.report.timeline import Bucket
+
+_ON_PURPOSE = frozenset({Word.PAUSED, Word.STOPPED, Word.APPROVAL, Word.SCHEDULED})
 
 Counts = Mapping[str, int]
 
@@ -32,10 +36,39 @@ class Facts:
     started_at: float | None = None
     ended_at: float | None = None
     exit_status: int | None = None
-    paused: str = ""  # why it has paused itself
+    situation: Mapping[str, Any] = field(default_factory=dict)  # what it is doing now: `mail.Situation`, as plain data
     subject: str = ""
     sender: str = ""
-    next_try_at: float | None = None
     rehearsal: bool = False
     via_relay: str = ""  # the host that took everything; "" where mail went straight to the receivers
     timeline: Sequence[Bucket] = ()  # empty: taken from the times the rows were completed at
+
+    @property
+    def word(self) -> str:
+        """What the campaign is doing, in one word."""
+        return str(self.situation.get("word", self.state))
+
+    @property
+    def sentence(self) -> str:
+        """What the campaign is doing, in one sentence; "" where that was not told."""
+        return str(self.situation.get("sentence", ""))
+
+    @property
+    def paused(self) -> str:
+        """Why nothing is sent by the will of a person, a rule or a schedule; "" where something may be."""
+        return str(self.situation.get("reason", "")) if self.word in _ON_PURPOSE else ""
+
+    @property
+    def fault(self) -> str:
+        """The fault of our own that keeps it from being sent; "" without one."""
+        return str(self.situation.get("fault", ""))
+
+    @property
+    def next_try_at(self) -> float | None:
+        """When the next recipient is tried again."""
+        return self.situation.get("next_attempt_at")
+
+    @property
+    def alive(self) -> bool | None:
+        """Whether a process is there that sends it; None once it has ended."""
+        return self.situation.get("alive")

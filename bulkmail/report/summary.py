@@ -36,7 +36,13 @@ def summary(facts: Facts) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "campaign": facts.campaign,
         "state": facts.state,
+        "situation": facts.word,
+        "sentence": facts.sentence or None,
         "paused": facts.paused or None,
+        "fault": facts.fault or None,
+        "next_attempt_at": time_cell(facts.next_try_at) or None,
+        "alive": facts.alive,
+        "written_at": time_cell(facts.ended_at or facts.now),
         "complete": facts.input_complete and not unsettled,
         "input_rows": facts.input_rows,
         "input_complete": facts.input_complete,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bulkmail.mail import Status
+from bulkmail.mail import Status, Word
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.plot import plot
 from bulkmail.report.tally import Stats
@@ -16,6 +16,7 @@ from bulkmail.report.words import category_words, count_of, provider_name, state
 _PROVIDERS = 20
 _DOMAINS = 15
 _ALIVE = frozenset({"new", "importing", "running"})
+_TROUBLE = frozenset({Word.PAUSED, Word.STOPPED, Word.FAULTY, Word.APPROVAL, Word.SCHEDULED, Word.CANCELLING})
 _WAITING = (Status.PENDING, Status.DEFERRED)
 _GROUPS: tuple[tuple[str, str, tuple[Status, ...]], ...] = (
     ("delivered", "Delivered", (Status.DELIVERED,)),
@@ -37,8 +38,9 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
         "campaign": facts.campaign,
         "subject": facts.subject,
         "sender": facts.sender,
-        "state": state_words(facts.state),
+        "state": state_words(facts.word),
         "alive": facts.state in _ALIVE,
+        "trouble": facts.sentence if facts.word in _TROUBLE else "",
         "rehearsal": facts.rehearsal,
         "headline": headline(counts, people, facts),
         "lines": _lines(counts, stats.rows, facts),
@@ -98,7 +100,7 @@ def length(seconds: float) -> str:
 
 
 def _lines(counts: Counts, rows: int, facts: Facts) -> list[str]:
-    lines = []
+    lines = [facts.sentence] if facts.word in _TROUBLE else []
     waiting, again = counts[Status.PENDING], counts[Status.DEFERRED]
     if facts.via_relay:
         lines.append(
@@ -225,8 +227,8 @@ def _facts(counts: Counts, facts: Facts) -> list[tuple[str, str]]:
     listed = [
         ("Subject", facts.subject),
         ("From", facts.sender),
-        ("State", state_words(facts.state)),
-        ("Paused", facts.paused),
+        ("State", state_words(facts.word)),
+        ("Why", facts.fault or facts.paused),
         ("Started", minute(facts.started_at)),
         ("Ended", minute(facts.ended_at)),
         ("Took" if facts.ended_at else "So far", length(took) if facts.started_at else ""),

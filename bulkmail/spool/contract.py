@@ -30,6 +30,7 @@ from bulkmail.spool.rows import (
     InputRow,
     Recovered,
     Settlement,
+    Sign,
     SiteFact,
 )
 
@@ -318,7 +319,14 @@ class SiteStore(Protocol):
         """Write facts, each in place of an earlier one, and remove the ``forgotten`` (site, fact)."""
 
 
-class Store(CampaignStore, HoldStore, IntakeStore, ClaimStore, OutcomeStore, SiteStore, Protocol):
+class SignStore(Protocol):
+    """Signs of life, for those who look at the spool from outside."""
+
+    def give_sign(self, sign: Sign) -> None:
+        """Write the sign of this process in place of its machine's last one."""
+
+
+class Store(CampaignStore, HoldStore, IntakeStore, ClaimStore, OutcomeStore, SiteStore, SignStore, Protocol):
     """The durable state. One thread."""
 
     def recover(self, journalled: Journalled, boot: str, retry: RetrySettings, now: float) -> Recovered:

@@ -109,6 +109,7 @@ class Spool:
     cancel_rows = _in_writer(Store.cancel_rows)
     site_facts = _in_writer(Store.site_facts)
     remember = _in_writer(Store.remember)
+    give_sign = _in_writer(Store.give_sign)
 
     def __repr__(self) -> str:
         return f"<Spool unsettled={self.unsettled} fault={self.fault}>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from contextlib import suppress
 
 from bulkmail.mail import OwnFault
@@ -15,6 +16,7 @@ _NETWORK = frozenset({
     "9p", "afs", "ceph", "cifs", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre", "ncpfs", "nfs",
     "nfs4", "smb3", "smbfs", "virtiofs",
 })  # fmt: skip
+_LOOKS, _LOOK_AGAIN = 4, 0.02  # seconds
 _ROW_BYTES = 60  # of a recipient beside its own cells: ids, its index, its share of free space
 _SENT_BYTES = 320  # of its outcome and its attempt
 
@@ -27,7 +29,7 @@ class Lock:
         path = os.path.join(directory, "lock")
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._take()
         except OSError as error:
             holder = os.pread(self._fd, 32, 0).decode("ascii", "replace").strip() or "unknown"
             os.close(self._fd)
@@ -38,6 +40,15 @@ class Lock:
             ) from None
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
+
+    def _take(self) -> None:
+        """Lock the file. Not at the first refusal is it in use: one that looks (`in_use`) has it for a moment."""
+        for _ in range(_LOOKS):
+            with suppress(BlockingIOError):
+                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(_LOOK_AGAIN)
+        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Release it. The file stays: if it were deleted, two processes could hold a lock."""

@@ -5,12 +5,35 @@ Each call is one short transaction: a long one would keep SQLite's log from bein
 
 from __future__ import annotations
 
-from bulkmail.mail import AttemptRow, RecipientRow
+from collections.abc import Iterator
+
+from bulkmail.mail import Address, AddressError, AttemptRow, RecipientRow, address_in, parse_address
 from bulkmail.spool.campaigns import campaign_row, read_input_files
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.holds import read_cancel_requests, read_holds
-from bulkmail.spool.rows import CampaignRow, CancelRequest, Hold, SiteFact, id_range, recipient_id
+from bulkmail.spool.rows import CampaignRow, CancelRequest, Hold, Outlook, Sign, SiteFact, id_range, recipient_id
+from bulkmail.spool.signs import read_signs
 from bulkmail.spool.sites import KNOWS_SITES, read_site_facts
+
+
+def _like(text: str) -> str:
+    """Return LIKE's pattern for what has ``text`` in it; of all where a database does not know its capitals."""
+    if not text.isascii():
+        return "%"
+    escaped = "".join(f"\\{one}" if one in "\\%_" else one for one in text)
+    return f"%{escaped}%"
+
+
+def _same(email: str, address: str, wanted: Address | None) -> bool:
+    """Return whether a cell holds the address that is looked for; also between < and >, in a row that is invalid."""
+    if email.strip().lower() == address.strip().lower():
+        return True
+    if wanted is None:
+        return False
+    try:
+        return f"<{wanted.key}>" in email.lower() or address_in(email).key == wanted.key
+    except AddressError:
+        return False
 
 
 class Reading:
@@ -79,6 +102,44 @@ class Reading:
             return []
         with self._db.transaction("begin_reading"):
             return read_cancel_requests(self._db)
+
+    def find(self, address: str) -> Iterator[tuple[int, RecipientRow, float | None]]:
+        """Yield every row with this address: its campaign's id, the row, and when it is due again if it waits.
+
+        What is read for it is the queue of its domain in each campaign, and the rows that are never sent. An address
+        that mail cannot be sent to is looked for as it is written. Raises OwnFault.
+        """
+        try:
+            wanted = parse_address(address)
+        except AddressError:
+            wanted = None
+        like = _like(address.strip() if wanted is None else wanted.local)
+        for row in self.campaigns():
+            low, high = id_range(row.id)
+            limits = {"low": low, "high": high, "text": like}
+            found: list[tuple[int, str]] = []
+            with self._db.transaction("begin_reading"):
+                if wanted is not None:
+                    for (queue,) in self._db.execute("queue_of_domain", (row.id, wanted.domain)).fetchall():
+                        found += self._db.execute("found_in_queue", {**limits, "queue": queue}).fetchall()
+                found += self._db.execute("found_unsent", limits).fetchall()
+            for identity, email in sorted(found):
+                if _same(email, address, wanted):
+                    with self._db.transaction("begin_reading"):
+                        *known, due = self._db.execute("found_recipient", (identity,)).fetchone()
+                    yield row.id, RecipientRow._make(known), due
+
+    def outlook(self, campaign_id: int) -> Outlook:
+        """Return what is left to send of a campaign."""
+        with self._db.transaction("begin_reading"):
+            new_rows = self._db.execute("new_rows_left", (campaign_id,)).fetchone()[0]
+            next_due = self._db.execute("next_due", (campaign_id,)).fetchone()
+        return Outlook(bool(new_rows), None if next_due is None else next_due[0])
+
+    def signs(self) -> list[Sign]:
+        """Return the last sign of life of each machine that has used the spool, and whether it is alive."""
+        with self._db.transaction("begin_reading"):
+            return read_signs(self._db)
 
     def site_facts(self, now: float) -> list[SiteFact]:
         """Return what is known of sites and has not expired at ``now``, the newest first."""

@@ -126,6 +126,28 @@ class CancelRequest(NamedTuple):
     since: float
 
 
+class Sign(NamedTuple):
+    """What one process has last said of itself. Times are epoch seconds; ``at`` 0.0: it has said nothing yet.
+
+    ``alive``: whether it still is. ``process``: its id on its machine, 0 where that is not known. ``fault``: what keeps
+    it from sending, "" where nothing does.
+    """
+
+    machine: str
+    process: int
+    at: float = 0.0
+    fault: str = ""
+    fault_since: float | None = None
+    alive: bool = False
+
+
+class Outlook(NamedTuple):
+    """What is left to send of a campaign: whether rows were never claimed yet, and when the next one is due again."""
+
+    new_rows: bool
+    next_due: float | None
+
+
 class Claimed(NamedTuple):
     """A recipient that this process may send to until it is settled or given back.
 

@@ -60,6 +60,20 @@ def test_all_is_well_again_once_a_receiver_answered(one):
     assert one.pause.fault == ""
 
 
+def test_a_fault_is_told_while_it_is_met_and_not_for_ever_where_nothing_is_sent(one):
+    began = one.clocks.wall()
+    one.pause.own_fault("disk full")
+    assert (one.pause.recent_fault, one.pause.fault_since) == ("disk full", began)
+    one.run(5.1)
+    one.pause.own_fault("disk full")
+    assert one.pause.fault_since == began
+    one.run(5.1)
+    assert not one.pause.paused
+    assert one.pause.recent_fault == "disk full"
+    one.run(20)
+    assert one.pause.recent_fault == ""
+
+
 def test_each_subscriber_hears_of_the_end_of_each_pause(one):
     told = []
     one.pause.on_resume(lambda: told.append(("a", one.pause.paused)))

@@ -43,7 +43,12 @@ def test_a_repeated_row_is_no_other_person(seen, of):
 
 
 def test_so_far(seen, of):
-    page = seen(*of(2), *of(1, status="pending"), *of(2, status="deferred", category="greylisted"), next_try_at=START)
+    page = seen(
+        *of(2),
+        *of(1, status="pending"),
+        *of(2, status="deferred", category="greylisted"),
+        situation={"next_attempt_at": START},
+    )
     assert page["headline"] == "2 of 5 people have it so far"
     assert page["lines"] == [
         "1 person is still waiting for their turn.",

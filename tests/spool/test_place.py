@@ -115,3 +115,11 @@ def test_free_space_is_told_or_it_is_our_own_fault(tmp_path):
 def test_the_estimate_grows_with_the_rows_and_their_cells():
     assert estimate(0) == 0
     assert estimate(1000, 50.0) < estimate(1000, 500.0) < estimate(10_000, 500.0)
+
+
+def test_one_that_only_looks_for_a_moment_keeps_nobody_from_the_lock(tmp_path, monkeypatch):
+    looking = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr(place.time, "sleep", lambda _: fcntl.flock(looking, fcntl.LOCK_UN))
+    Lock(str(tmp_path)).release()
+    os.close(looking)

@@ -13,20 +13,29 @@ from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
 from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal
+from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.published import compare_records
+from bulkmail.delivery.lifecycle.pulse import Pulse
 from bulkmail.delivery.lifecycle.relay_check import RelayCheck
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.lifecycle.trial import trial_of
 
 __all__ = [
+    "BINDS",
     "AtRest",
     "Campaigns",
     "Checking",
     "DropFolderWatch",
     "Joining",
+    "Live",
+    "LiveCampaign",
+    "LiveSite",
     "Prepared",
+    "Progress",
+    "Pulse",
     "RelayCheck",
     "Reporting",
     "Steering",

@@ -24,8 +24,8 @@ from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, En
 from bulkmail.delivery.lifecycle.first_round import FirstRound
 from bulkmail.delivery.lifecycle.importing import Importing, changed_lists, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.live import Live
 from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign
-from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.pause import Pause
@@ -56,6 +56,7 @@ class Campaigns:
         clocks: Clocks,
         pause: Pause,
         feeder: Feeder,
+        live: Live,
         reporting: Reporting,
         remembering: SiteFactSync,
         compose: Pool,
@@ -79,8 +80,7 @@ class Campaigns:
         self._compose = compose
         self._wall = clocks.wall
         self._stop_within = stop_within
-        self._once = once
-        self._rehearsal = rehearsal
+        self._once, self._rehearsal = once, rehearsal
         self._lists = suppress, scratch
         self._clock_set = clock_set
         self._imports: dict[int, Importing] = {}
@@ -90,7 +90,7 @@ class Campaigns:
         self._stopped: Deferred[None] | None = None
         self._second = LoopingCall(self._each_second)
         self._second.clock = reactor
-        self.progress = Progress(pause, feeder)
+        self.live, self.progress = live, live.progress
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking = False
         self._notices: dict[str, list[str]] = {}  # by folder

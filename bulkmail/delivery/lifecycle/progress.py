@@ -1,80 +1,105 @@
-"""One line a second for people: readable in a terminal and in a log."""
+"""How far a campaign is, for people: one line a second in a terminal or a log, and a few lines for STATUS.txt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
+from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
-from bulkmail.mail import format_duration
+from bulkmail.mail import Held, Situation, Standing, Word, format_duration, situation
 
 _SMOOTH = 0.2
 _AT_LEAST_EVERY = 60.0  # seconds between two equal lines of the log
+_WORDS = {  # what STATUS.txt says to the campaign's author
+    Word.SENDING: "This campaign is being sent.",
+    Word.WAITING: "This campaign was sent; what could not be delivered yet is tried again.",
+}
 
 
 class Progress:
-    """Tells how far a campaign is: sent, deferred, failed, rate, time left, busiest destination."""
+    """Tells how far a campaign is: its situation, sent, deferred, failed, rate, time left, busiest destination.
 
-    def __init__(self, pause: Pause, feeder: Feeder) -> None:
+    Rates are measured since this start: what an earlier process has sent is not counted.
+    """
+
+    def __init__(self, pause: Pause, feeder: Feeder, clocks: Clocks) -> None:
         self._pause = pause
         self._feeder = feeder
+        self._clocks = clocks
         self._seen: dict[int, tuple[float, int, float]] = {}
         self._told: dict[int, tuple[object, float]] = {}
 
     def news(self, run: Run, now: float) -> str:
         """Return the line for this second; "" where nothing has changed for less than a minute."""
         line = self.line(run, now)
-        state = (dict(run.by_status), run.input_rows, run.import_done, run.next_try_at, run.paused, self._pause.paused)
+        found = self.situation(run)
+        doing = (found.word, found.reason, found.next_attempt_at)
+        state = (dict(run.by_status), run.input_rows, run.import_done, doing)
         before, at = self._told.get(run.id, (None, 0.0))
         if state == before and now < at + _AT_LEAST_EVERY:
             return ""
         self._told[run.id] = (state, now)
         return line
 
+    def situation(self, run: Run, state: str = "running", ended_at: float | None = None) -> Situation:
+        """Return what the campaign is doing now. ``state``: the spool's."""
+        by, now = run.by_status, self._clocks.wall()
+        next_try = run.next_try_at if run.next_try_at is not None and run.next_try_at > now else None
+        return situation(
+            Standing(
+                state=state,
+                alive=True,
+                pending=by["pending"],
+                deferred=by["deferred"],
+                resting=next_try is not None and not self._feeder.held,
+                input_complete=run.import_done,
+                held=[
+                    Held(one.kind, one.provider, one.reason, one.who, one.since, one.until) for one in run.holds.active
+                ],
+                fault=self._pause.recent_fault,
+                fault_since=self._pause.fault_since if self._pause.recent_fault else None,
+                next_try_at=next_try,
+                started_at=run.started_at,
+                ended_at=ended_at,
+            ),
+            now,
+        )
+
     def line(self, run: Run, now: float) -> str:
         """The line for this second."""
         by = run.by_status
-        rate = self._rate(run, now)
-        waiting = by["deferred"]
+        self._measure(run, now)
         failed = by["bounced"] + by["blocked"] + by["expired"] + by["unknown"]
         left_out = by["suppressed"] + by["duplicate"] + by["invalid"] + by["cancelled"]
         of = f"{run.input_rows:,}" + ("" if run.import_done else " so far")
-        parts = [f"{run.name}: sent {by['delivered']:,} of {of}", f"deferred {waiting:,}", f"failed {failed:,}"]
+        parts = [f"{run.name}: sent {by['delivered']:,} of {of}", f"deferred {by['deferred']:,}", f"failed {failed:,}"]
         if left_out:
             parts.append(f"left out {left_out:,}")
-        if run.paused or self._pause.paused:
-            parts.append(f"PAUSED: {run.paused or self._pause.fault}")
+        found = self.situation(run)
+        if found.word is Word.WAITING:
+            parts.append(found.sentence[0].lower() + found.sentence[1:].rstrip("."))
             return ", ".join(parts)
-        if by["pending"] == 0 and run.import_done and waiting:
-            parts.append(self._waiting(run, waiting))
+        if found.word is not Word.SENDING:
+            parts.append(f"{found.word.upper()}: {found.reason}" if found.reason else found.word.upper())
             return ", ".join(parts)
-        parts.append(f"{rate:,.0f}/s")
-        if run.import_done and rate >= 1 and by["pending"] and self._feeder.held:
-            parts.append(f"about {format_duration(round(by['pending'] / rate) or 1)} left")
+        parts.append(f"{self.rate(run):,.0f}/s")
+        left = self.seconds_left(run)
+        if left is not None:
+            parts.append(f"about {format_duration(left)} left")
         busiest = max(self._feeder.lanes.values(), key=lambda lane: lane.held, default=None)
         if busiest is not None and busiest.held:
             parts.append(f"busiest {busiest.site.name}")
         return ", ".join(parts)
 
     def in_words(self, run: Run) -> str:
-        """A few lines for STATUS.txt."""
-        by = run.by_status
-        lines = ["This campaign is being sent.", ""]
-        of = f"{run.input_rows:,}" if run.import_done else f"{run.input_rows:,} (the list is still being read)"
-        lines.append(f"{by['delivered']:,} of {of} were delivered.")
-        if by["deferred"]:
-            lines.append(f"{by['deferred']:,} could not be delivered yet and will be tried again.")
-        failed = by["bounced"] + by["blocked"] + by["expired"]
-        if failed:
-            lines.append(f"{failed:,} were refused by the receivers.")
-        left_out = by["suppressed"] + by["duplicate"] + by["invalid"]
-        if left_out:
-            lines.append(f"{left_out:,} were left out (suppressed, duplicate or invalid).")
-        if run.paused or self._pause.paused:
-            lines.append(f"Sending is paused: {run.paused or self._pause.fault}")
-        lines += about_lists(run.notices)
+        """The lines of STATUS.txt: the state in its first one, then what it means, and how far it is."""
+        found = self.situation(run)
+        lines = [str(found.word), "", _WORDS.get(found.word, found.sentence)]
+        if found.word in _WORDS and len(found.sentence) > len("It is being sent."):
+            lines.append(found.sentence)
+        lines += ["", *figures_in_words(run), *about_lists(run.notices)]
         lines += ["", "The report so far is in report/: open index.html, or recipients.csv.", ""]
         return "\n".join(lines)
 
@@ -85,20 +110,44 @@ class Progress:
         counts = ", ".join(f"{status} {count:,}" for status, count in run.by_status.items() if count)
         return f"{run.name}: {state}, {counts or 'no recipients'}"
 
-    def _waiting(self, run: Run, waiting: int) -> str:
-        if run.next_try_at is None:
-            return f"waiting: {waiting:,} deferred"
-        at = datetime.fromtimestamp(run.next_try_at, UTC).astimezone()
-        return f"waiting: {waiting:,} deferred, next try {at:%H:%M:%S}"
+    def rate(self, run: Run) -> float:
+        """Outcomes a second, smoothed, as of the last `line`."""
+        return self._seen.get(run.id, (0.0, 0, 0.0))[2]
 
-    def _rate(self, run: Run, now: float) -> float:
-        then, before, rate = self._seen.get(run.id, (now - 1.0, 0, 0.0))
+    def seconds_left(self, run: Run) -> int | None:
+        """Seconds until every row was tried at this rate; None where that cannot be told."""
+        rate, pending = self.rate(run), run.by_status["pending"]
+        if not (run.import_done and rate >= 1 and pending and self._feeder.held):
+            return None
+        return round(pending / rate) or 1
+
+    def _measure(self, run: Run, now: float) -> None:
         done = run.final
+        then, before, rate = self._seen.get(run.id, (now, done, 0.0))
         if now > then:
             fresh = max(0.0, (done - before) / (now - then))
             rate = fresh if not rate else rate + (fresh - rate) * _SMOOTH
         self._seen[run.id] = (now, done, rate)
-        return rate
+
+
+def figures_in_words(run: Run) -> list[str]:
+    """Return the figures of a campaign as sentences, for STATUS.txt."""
+    by = run.by_status
+    of = f"{run.input_rows:,}" if run.import_done else f"{run.input_rows:,} (the list is still being read)"
+    lines = [f"{by['delivered']:,} of {of} were delivered."]
+    if by["deferred"]:
+        lines.append(f"{by['deferred']:,} could not be delivered yet and will be tried again.")
+    failed = by["bounced"] + by["blocked"] + by["expired"]
+    if failed:
+        lines.append(f"{failed:,} were refused by the receivers.")
+    if by["unknown"]:
+        lines.append(f"For {by['unknown']:,} it is not known whether the message arrived.")
+    left_out = by["suppressed"] + by["duplicate"] + by["invalid"]
+    if left_out:
+        lines.append(f"{left_out:,} were left out (suppressed, duplicate or invalid).")
+    if by["cancelled"]:
+        lines.append(f"{by['cancelled']:,} were cancelled before they were sent.")
+    return lines
 
 
 def about_lists(notices: Sequence[str]) -> list[str]:

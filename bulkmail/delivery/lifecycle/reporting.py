@@ -16,9 +16,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
+from bulkmail.delivery.lifecycle.pulse import Pulse
 from bulkmail.delivery.run import Run
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import BulkmailError, OwnFault
+from bulkmail.mail import BulkmailError, OwnFault, Situation, Standing
+from bulkmail.mail import situation as situation_of
 from bulkmail.report import ATTEMPTS, Place, Position, refresh_wait
 from bulkmail.spool import Spool
 from bulkmail.workers import DATABASE, Pool, Worker
@@ -26,13 +28,18 @@ from bulkmail.workers import DATABASE, Pool, Worker
 _log = Logger("bulkmail")
 
 REPORT_WORKER = "bulkmail.reporter:ReportWorker"
+_SIGN_EVERY = 5.0  # seconds
 _TRIES = 3  # for the last report
 _AGAIN = 2.0
 _COUNT_WITHIN = 120.0
 
 
 class Reporting:
-    """Says when each campaign's files are written. ``look`` is called once a second."""
+    """Says when each campaign's files are written. ``look`` is called once a second.
+
+    ``situation(run, state, ended_at)``: what a campaign is doing now; without it its state says so. ``pulse``: the sign
+    of life of this process.
+    """
 
     def __init__(
         self,
@@ -43,13 +50,17 @@ class Reporting:
         wall: Callable[[], float],
         fault: Callable[[str], None],
         rehearsal: bool,
+        situation: Callable[[Run, str, float | None], Situation] | None = None,
         via_relay: str = "",
+        pulse: Pulse | None = None,
     ) -> None:
         self._reactor = reactor
         self._spool = spool
         self._spool_path = spool_path
         self._wall = wall
         self._fault = fault
+        self._pulse = pulse
+        self._situation = situation or self._by_state
         self._rehearsal = rehearsal
         self._via_relay = via_relay
         self._quick = Pool(reactor, REPORT_WORKER, 1, DATABASE)
@@ -87,11 +98,15 @@ class Reporting:
 
     def look(self) -> None:
         """Write what is due."""
+        if self._pulse is not None:
+            self._pulse.look()
+        now = self._reactor.seconds()
         for report in self._reports.values():
+            report.told(self._situation_of(report), now)
             if not report.quick_busy and report.changed:
                 report.quick_busy = True
                 background(self._write_quick(report), "writing summary.json and attempts.csv")
-            if not report.slow_busy and report.stale and self._reactor.seconds() >= report.next_refresh:
+            if not report.slow_busy and report.stale and now >= report.next_refresh:
                 report.slow_busy = True
                 background(self._write_slow(report), "writing recipients.csv")
 
@@ -167,12 +182,20 @@ class Reporting:
             report.slow_busy = False
             report.tell()
 
+    def _by_state(self, run: Run, state: str, ended_at: float | None) -> Situation:
+        """Return what is known of a campaign that is not being sent: its state in the spool."""
+        standing = Standing(state=state, alive=True, started_at=run.started_at, ended_at=ended_at)
+        return situation_of(standing, self._wall())
+
+    def _situation_of(self, report: _Report) -> Situation:
+        return self._situation(report.run, report.state, report.ended_at)
+
     def _facts(self, report: _Report) -> dict[str, Any]:
         run = report.run
         return {
             "campaign": run.name,
             "state": report.state,
-            "paused": run.paused,
+            "situation": self._situation_of(report).plain(),
             "now": self._wall(),
             "input_rows": run.input_rows,
             "input_complete": run.import_done,
@@ -186,7 +209,6 @@ class Reporting:
             "exit_status": report.exit_status,
             "subject": run.content["subject"],
             "sender": run.content["from"],
-            "next_try_at": run.next_try_at,
             "rehearsal": self._rehearsal,
             "via_relay": self._via_relay,
         }
@@ -206,9 +228,22 @@ class _Report:
         self.changed = self.stale = True
         self.quick_busy = self.slow_busy = False
         self.next_refresh = 0.0
+        self._sign_at = 0.0
+        self._doing: tuple[str, str] | None = None
         self.rate = 0.0
         self._measured = (0.0, 0)
         self._waiting: list[Deferred[None]] = []
+
+    def told(self, found: Situation, now: float) -> None:
+        """Have the files written where the campaign does something else, and summary.json every few seconds anyway.
+
+        A summary.json that is older than that says that no process writes it any more.
+        """
+        doing = (str(found.word), found.reason)
+        if doing != self._doing:
+            self._doing, self.changed, self.stale = doing, True, True
+        if now >= self._sign_at:
+            self._sign_at, self.changed = now + _SIGN_EVERY, True
 
     def measure(self, now: float) -> None:
         """Deliveries a second since the last look."""

@@ -218,6 +218,11 @@ class Limiters:
         key = limit_key(key, provider)
         return self._sites.get(key) or self._make(self._sites, key, provider, now, key)
 
+    def limiter(self, key: str) -> Limiter | None:
+        """Return the limiter of this limit key; None where there is none."""
+        shared = self._sites.get(key)
+        return None if shared is None else shared.limiter
+
     def known(self, key: str) -> bool:
         """Whether there is a limiter for this limit key."""
         return key in self._sites

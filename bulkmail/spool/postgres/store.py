@@ -32,10 +32,11 @@ from bulkmail.spool.postgres.tables import PostgresTables
 from bulkmail.spool.rows import ClaimState, Recovered, campaign_of
 from bulkmail.spool.scrubbing import scrub
 from bulkmail.spool.settling import Settling
+from bulkmail.spool.signs import Signs
 from bulkmail.spool.sites import Sites
 
 
-class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, Settling, Sites):
+class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, Settling, Sites, Signs):
     """The durable state in PostgreSQL; see `contract.Store` and `shared.SharedStore`. For one thread.
 
     Raises Refused when the database cannot be used. ``on_unsure``: called, in this thread, with the reason why it is
@@ -98,6 +99,7 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, S
     cancel_rows = repeated(Settling.cancel_rows)
     site_facts = repeated(Sites.site_facts)
     remember = repeated(Sites.remember)
+    give_sign = repeated(Signs.give_sign)
 
     def __repr__(self) -> str:
         return f"<PostgresStore {self._db.path} epoch={self.epoch} claimed={self.claimed}>"

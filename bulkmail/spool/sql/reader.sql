@@ -1,3 +1,36 @@
+-- name: signs
+-- of processes; whether they are alive only the lock of the folder tells
+SELECT value, 0 FROM meta WHERE substr(name, 1, length(:name)) = :name
+
+-- name: new_rows_left
+SELECT EXISTS (SELECT 1 FROM queue WHERE campaign_id = ? AND has_new = 1)
+
+-- name: queue_of_domain
+SELECT id FROM queue WHERE campaign_id = ? AND domain = ?
+
+-- name: found_in_queue
+-- rows of queue :queue, held back ones too, between two ids, whose cell matches :text
+WITH RECURSIVE chunk(n, last) AS (
+    SELECT :low >> 18, (SELECT max(id) FROM recipient WHERE id <= :high) >> 18
+    UNION ALL SELECT n + 1, last FROM chunk WHERE n < last)
+SELECT id, email FROM recipient
+WHERE id >> 18 IN (SELECT n FROM chunk) AND queue_id IN (:queue, -:queue) AND id BETWEEN :low AND :high
+    AND email LIKE :text ESCAPE '\'
+
+-- name: found_unsent
+-- rows that are never sent
+SELECT id, email FROM recipient INDEXED BY recipient_unsent
+WHERE queue_id IS NULL AND id BETWEEN :low AND :high AND email LIKE :text ESCAPE '\'
+
+-- name: found_recipient
+SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
+    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
+    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
+    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields, d.next_at
+FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
+    LEFT JOIN due d ON d.recipient_id = r.id
+WHERE r.id = ?
+
 -- name: read_recipients
 SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
     a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),

@@ -10,7 +10,10 @@ import sqlite3
 from urllib.parse import quote
 
 from bulkmail.spool.contract import refused
+from bulkmail.spool.place import in_use
 from bulkmail.spool.reading import Reading
+from bulkmail.spool.rows import Sign
+from bulkmail.spool.signs import read_signs
 from bulkmail.spool.sqlite.database import DATABASE, SQL, Database, check_version
 
 
@@ -39,8 +42,21 @@ class Reader(Reading):
         except sqlite3.Error as error:
             words = "; is its disk read-only, or does it belong to another user?"  # SQLite's log needs to be written
             raise refused(file, f"cannot be read ({error}){words}") from error
+        self._folder = os.path.dirname(os.path.abspath(file))
         self._connection = connection
         self._db = Database(connection, file)
+
+    def signs(self) -> list[Sign]:
+        """Return the sign of life of the process that uses the spool, or has used it last."""
+        with self._db.transaction("begin_reading"):
+            last = max(read_signs(self._db), key=lambda sign: sign.at, default=None)
+        holder = in_use(self._folder)
+        if not holder:
+            return [] if last is None else [last]
+        process = int(holder) if holder.isdigit() else 0
+        if last is None or last.process != process:
+            return [Sign("", process, alive=True)]
+        return [last._replace(alive=True)]
 
     def close(self) -> None:
         """Close the file, leaving it to its writer to tidy up."""

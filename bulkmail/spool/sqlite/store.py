@@ -17,6 +17,7 @@ from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import ClaimState, Recovered, campaign_of
 from bulkmail.spool.scrubbing import scrub
 from bulkmail.spool.settling import Settling
+from bulkmail.spool.signs import Signs
 from bulkmail.spool.sites import Sites
 from bulkmail.spool.sqlite.claims import SqliteClaims
 from bulkmail.spool.sqlite.database import MEMORY, Database, open_database
@@ -25,7 +26,7 @@ from bulkmail.spool.sqlite.tables import SqliteTables
 _BOOT = "boot"
 
 
-class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites):
+class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites, Signs):
     """The durable state in one SQLite file, or in memory; see `contract.Store`. For one thread, the only writer.
 
     Raises Refused when the file cannot be opened.

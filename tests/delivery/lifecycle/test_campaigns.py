@@ -13,7 +13,9 @@ from bulkmail.content import Composer
 from bulkmail.delivery.lifecycle import campaigns as module
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
+from bulkmail.delivery.lifecycle.live import Live
 from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.mail import OwnFault, Problem, Refused, message_id
@@ -138,6 +140,7 @@ class Scene:
             pause=one.pause,
             feeder=one.feeder,
             reporting=self.reporting,
+            live=Live(one.clocks, one.pause, one.feeder, one.limiters, Progress(one.pause, one.feeder, one.clocks)),
             remembering=self.remembering,
             compose=one.pool,
             stop_within=5.0,

@@ -4,15 +4,19 @@ from types import SimpleNamespace
 
 import pytest
 
+from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.run import Run
+from bulkmail.spool import Hold
+
+NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 
 
 class Scene:
     def __init__(self):
-        self.pause = SimpleNamespace(paused=False, fault="")
+        self.pause = SimpleNamespace(recent_fault="", fault_since=None)
         self.feeder = SimpleNamespace(lanes={}, held=0)
-        self.progress = Progress(self.pause, self.feeder)
+        self.progress = Progress(self.pause, self.feeder, SimpleNamespace(wall=lambda: NOW))
         self.run = Run(1, "spring", "/c", {}, "retry", 0.0, input_rows=1000, import_done=True)
 
     def line(self, now=0.0):
@@ -58,28 +62,55 @@ def test_the_rate_is_what_became_final_in_a_second_smoothed(scene):
 
 
 def test_a_campaign_that_was_resumed_does_not_count_what_was_there(scene):
+    scene.feeder.held = 5
     scene.count(delivered=900)
-    scene.line(10.0)
-    assert scene.progress._rate(scene.run, 11.0) < 1000
+    assert scene.line(10.0).endswith("sent 900 of 1,000, deferred 0, failed 0, 0/s")
+    assert scene.line(11.0).endswith(", 0/s")
+    assert scene.progress.rate(scene.run) == 0
+    scene.count(delivered=2)
+    assert scene.line(12.0).endswith(", 2/s, about 49s left")
 
 
-def test_a_pause_is_told_with_its_reason(scene):
-    scene.pause.paused, scene.pause.fault = True, "the disk is full"
-    assert scene.line().endswith("PAUSED: the disk is full")
-    assert "Sending is paused: the disk is full" in scene.progress.in_words(scene.run)
+def test_a_fault_is_told_with_its_reason(scene):
+    scene.pause.recent_fault, scene.pause.fault_since = "the disk is full", NOW - 60
+    assert scene.line().endswith("FAULTY: the disk is full")
+    assert scene.progress.in_words(scene.run).startswith(
+        "faulty\n\nNothing is sent since 22:12 UTC: the disk is full. It is tried again, and no recipient is charged.\n"
+    )
+
+
+def test_a_campaign_that_has_stopped_itself_is_told_with_its_reason(scene):
+    scene.run.holds = Holds([Hold(1, "fault", "its templates take all memory", NOW)])
+    assert scene.line().endswith("STOPPED: its templates take all memory")
 
 
 def test_what_only_waits_says_until_when(scene):
     scene.count(delivered=990, deferred=10)
     assert scene.line().endswith("waiting: 10 deferred")
-    scene.run.next_try_at = 1_700_000_000.0
-    assert "waiting: 10 deferred, next try " in scene.line()
-    assert scene.line()[-6:-5] == ":"
+    scene.run.next_try_at = NOW + 600
+    assert scene.line().endswith("waiting: 10 deferred, next try 22:23 UTC")
+    assert scene.progress.in_words(scene.run).startswith("waiting\n")
+    assert scene.progress.situation(scene.run).next_attempt_at == NOW + 600
+
+
+def test_a_time_that_has_passed_is_no_next_try(scene):
+    scene.count(delivered=990, deferred=10)
+    scene.run.next_try_at = NOW - 1
+    assert scene.progress.situation(scene.run).next_attempt_at is None
+
+
+def test_rows_that_came_back_untried_wait_too(scene):
+    scene.count(delivered=990, deferred=2)
+    scene.run.next_try_at = NOW + 600
+    assert scene.line().endswith("waiting: 2 deferred and 8 not tried yet, next try 22:23 UTC")
+    scene.feeder.held = 1
+    assert "waiting" not in scene.line()
 
 
 def test_for_status_txt(scene):
     scene.count(delivered=500, deferred=20, bounced=3, suppressed=5)
     words = scene.progress.in_words(scene.run)
+    assert words.startswith("sending\n\nThis campaign is being sent.\n\n500 of 1,000 were delivered.\n")
     assert "500 of 1,000 were delivered." in words
     assert "20 could not be delivered yet and will be tried again." in words
     assert "3 were refused by the receivers." in words
@@ -108,5 +139,5 @@ def test_the_log_has_a_line_when_something_changed_and_one_a_minute(scene):
     scene.count(delivered=1)
     assert scene.progress.news(scene.run, 200.0)
     assert not scene.progress.news(scene.run, 201.0)
-    scene.pause.paused = True
-    assert "PAUSED" in scene.progress.news(scene.run, 202.0)
+    scene.pause.recent_fault = "the disk is full"
+    assert "FAULTY" in scene.progress.news(scene.run, 202.0)

@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 from bulkmail.delivery.lifecycle import reporting as module
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.run import Run
-from bulkmail.mail import OwnFault
+from bulkmail.mail import OwnFault, Standing, situation
 from bulkmail.report import ATTEMPT_COLUMNS, Place
 from bulkmail.workers import WorkerDiedError, WorkerFailedError
 
@@ -68,6 +68,7 @@ class Scene:
         self.clock = Clock()
         monkeypatch.setattr(module, "Pool", FakePool)
         self.saved, self.faults = [], []
+        self.fault = ""
         saved = self.saved
 
         class Spool:
@@ -80,6 +81,7 @@ class Scene:
             spool_path="/spool",
             wall=lambda: 1000.0 + self.clock.seconds(),
             fault=self.faults.append,
+            situation=self.situation,
             rehearsal=False,
         )
         self.quick, self.slow = self.reporting._quick, self.reporting._slow
@@ -87,6 +89,9 @@ class Scene:
         self.run = Run(1, "spring", "/c", content, "retry", 1000.0, input_rows=5)
         self.reporting.start()
         self.reporting.open(self.run, Place("/c", "report", (1, 2)), [("r.csv", ["email"])], "me.example", None)
+
+    def situation(self, _run, state, ended_at):
+        return situation(Standing(state=state, alive=True, fault=self.fault, ended_at=ended_at), 1000.0)
 
     def seconds(self, count):
         for _ in range(count):

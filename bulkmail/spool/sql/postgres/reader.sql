@@ -1,3 +1,35 @@
+-- name: signs
+-- of machines, whose leases tell whether they are alive
+SELECT s.value, EXISTS (
+    SELECT 1 FROM machine m WHERE %(name)s || m.name = s.name AND m.state = 'live' AND m.expires_at > clock_timestamp())
+FROM meta s WHERE starts_with(s.name, %(name)s) ORDER BY s.name
+
+-- name: new_rows_left
+SELECT EXISTS (SELECT 1 FROM queue WHERE campaign_id = %s AND has_new = 1)
+
+-- name: queue_of_domain
+SELECT id FROM queue WHERE campaign_id = %s AND domain = %s
+
+-- name: found_in_queue
+-- rows of a queue, held back ones too, between two ids, whose cell matches the text
+SELECT id, email FROM recipient
+WHERE queue_id IN (%(queue)s, -%(queue)s) AND id BETWEEN %(low)s AND %(high)s
+    AND email ILIKE %(text)s ORDER BY id
+
+-- name: found_unsent
+-- rows that are never sent
+SELECT id, email FROM recipient
+WHERE queue_id IS NULL AND id BETWEEN %(low)s AND %(high)s AND email ILIKE %(text)s ORDER BY id
+
+-- name: found_recipient
+SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
+    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
+    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
+    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields, d.next_at
+FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
+    LEFT JOIN due d ON d.recipient_id = r.id
+WHERE r.id = %s
+
 -- name: read_recipients
 SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
     a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),

@@ -1,0 +1,194 @@
+"""What answers each operation: it asks the owner of what the operation is about, and says what came of it.
+
+Nothing is decided here. The spool is read by a reader of its own, outside of the event loop; steering goes to the one
+that steers; what only this process knows comes from `delivery.Live`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from bulkmail import __version__
+from bulkmail.control.explain import Known, destination_of, domain_of, explain, known_destination, no_route
+from bulkmail.control.http import Call
+from bulkmail.control.models import CancelOrder, PauseOrder, ResumeOrder
+from bulkmail.control.openapi import document
+from bulkmail.control.overview import overview, stamp
+from bulkmail.control.problems import RequestProblem
+from bulkmail.control.recipients import find_recipients
+from bulkmail.delivery import Live, LiveSite
+from bulkmail.mail import AddressError, UnknownName, parse_duration
+from bulkmail.routing import RouteFailure, Site
+from bulkmail.settings import Settings
+from bulkmail.shaping import Limits, Provider, limits_for
+from bulkmail.spool import Reading
+
+T = TypeVar("T")
+
+
+class Steers(Protocol):
+    """What steers campaigns, see `delivery.Steering`; each raises BulkmailError where it cannot be done."""
+
+    async def pause(
+        self, name: str, *, provider: str | None = None, until: float | None = None, reason: str = "", who: str = ""
+    ) -> Any:
+        """Send nothing of it."""
+
+    async def resume(self, name: str, *, provider: str | None = None, who: str = "") -> Any:
+        """End the pause."""
+
+    async def cancel(self, name: str, *, reason: str = "", who: str = "") -> Any:
+        """End it."""
+
+    async def remove(self, name: str) -> Any:
+        """Remove it from the spool."""
+
+
+class Owners(NamedTuple):
+    """Whom the operations are asked of.
+
+    ``read(work)``: calls ``work(reader)`` outside of the event loop. ``route(domain)``: gives its site, or why there is
+    none. ``wall``: the time in epoch seconds. ``machine``, ``process``, ``started_at``: of this process.
+    """
+
+    read: Callable[[Callable[[Reading], Any]], Awaitable[Any]]
+    live: Live
+    steering: Steers
+    settings: Settings
+    providers: Mapping[str, Provider]
+    route: Callable[[str], Awaitable[Site | RouteFailure]]
+    wall: Callable[[], float]
+    machine: str
+    process: int
+    started_at: float
+
+
+class Answers:
+    """Answers calls; see `http.Answering`."""
+
+    def __init__(self, owners: Owners) -> None:
+        self._owners = owners
+
+    async def __call__(self, call: Call) -> Any:
+        """Return the answer as JSON data. Raises RequestProblem, BulkmailError."""
+        return await getattr(self, f"_{call.operation.name}")(call)
+
+    async def _campaigns(self, _call: Call) -> Any:
+        return await self._overview(None)
+
+    async def _campaign(self, call: Call) -> Any:
+        name = call.path["name"]
+        found = await self._overview(name)
+        if not found:
+            await self._unknown(name)
+        return found[0]
+
+    async def _overview(self, name: str | None) -> list[dict[str, Any]]:
+        live, now = self._owners.live, self._owners.wall()
+        campaigns, sites = live.campaigns(), live.sites()
+        return await self._read(lambda reader: overview(reader, now, name, campaigns, sites))
+
+    async def _pause(self, call: Call) -> Any:
+        name, order = call.path["name"], call.order
+        assert isinstance(order, PauseOrder)
+        until = None if order.for_ is None else self._owners.wall() + parse_duration(order.for_)
+        await self._owners.steering.pause(
+            name, provider=order.provider or None, until=until, reason=order.reason, who=order.who
+        )
+        return await self._steered(name, "paused")
+
+    async def _resume(self, call: Call) -> Any:
+        name, order = call.path["name"], call.order
+        assert isinstance(order, ResumeOrder)
+        await self._owners.steering.resume(name, provider=order.provider or None, who=order.who)
+        return await self._steered(name, "resumed")
+
+    async def _cancel(self, call: Call) -> Any:
+        name, order = call.path["name"], call.order
+        assert isinstance(order, CancelOrder)
+        await self._owners.steering.cancel(name, reason=order.reason, who=order.who)
+        return await self._steered(name, "cancelled")
+
+    async def _remove(self, call: Call) -> Any:
+        name = call.path["name"]
+        await self._owners.steering.remove(name)
+        return await self._steered(name, "removed")
+
+    async def _steered(self, name: str, done: str) -> dict[str, Any]:
+        found = await self._overview(name)
+        return {"campaign": name, "done": done, "situation": found[0]["situation"] if found else None}
+
+    async def _providers(self, _call: Call) -> Any:
+        return [self._provider(name) for name in sorted(self._owners.providers)]
+
+    def _provider(self, name: str) -> dict[str, Any]:
+        owners = self._owners
+        limits = limits_for(name, owners.providers, Limits.of(owners.settings.shaping.default))
+        limiter = owners.live.limiter(f"provider {name}")
+        rate, connections = (1.0, 1.0) if limiter is None else limiter.factors
+        return {
+            "provider": name,
+            "mx": list(owners.providers[name].mx),
+            "connections": limits.connections,
+            "messages_per_connection": limits.messages_per_connection,
+            "rate": str(limits.rate),
+            "connection_rate": str(limits.connection_rate),
+            "idle": limits.idle,
+            "tls": limits.tls,
+            "rate_factor": rate,
+            "connections_factor": connections,
+            "open": 0 if limiter is None else limiter.open,
+        }
+
+    async def _sites(self, _call: Call) -> Any:
+        return [_site(site) for site in self._owners.live.sites()]
+
+    async def _recipients(self, call: Call) -> Any:
+        email = call.query["email"]
+        return await self._read(lambda reader: find_recipients(reader, email))
+
+    async def _explain(self, call: Call) -> Any:
+        owners, of, now = self._owners, call.query["of"], self._owners.wall()
+        sites = owners.live.sites()
+        facts = await self._read(lambda reader: reader.site_facts(now))
+        destination = known_destination(of, owners.providers, sites, facts)
+        if destination is None:
+            try:
+                routed = destination_of(of, await owners.route(domain_of(of)))
+            except AddressError as error:
+                raise RequestProblem(404, str(error)) from None
+            if isinstance(routed, RouteFailure):
+                return no_route(of, routed)
+            destination = routed
+        live = next((site for site in sites if site.key == destination.key), None)
+        known = Known(facts, live, asked_service=True, fault=owners.live.fault)
+        return explain(destination, owners.settings, owners.providers, known, now)
+
+    async def _health(self, _call: Call) -> Any:
+        owners = self._owners
+        return {
+            "version": __version__,
+            "machine": owners.machine,
+            "process": owners.process,
+            "started_at": stamp(owners.started_at),
+            "fault": owners.live.fault,
+            "fault_since": stamp(owners.live.fault_since),
+            "campaigns": len(owners.live.campaigns()),
+        }
+
+    async def _openapi(self, _call: Call) -> Any:
+        return document()
+
+    async def _read(self, work: Callable[[Reading], T]) -> T:
+        found: T = await self._owners.read(work)
+        return found
+
+    async def _unknown(self, name: str) -> None:
+        names = await self._read(lambda reader: [row.name for row in reader.campaigns()])
+        raise UnknownName("campaign", name, names)
+
+
+def _site(site: LiveSite) -> dict[str, Any]:
+    told = {name: value for name, value in site._asdict().items() if name != "binds"}
+    return {**told, "since": stamp(site.since), "until": stamp(site.until)}

@@ -1,0 +1,222 @@
+"""Why a destination is not sent to faster: the limits and where each comes from, what was learnt, what binds now.
+
+Pure: whoever asks has looked up the route, the facts and, in a running service, the lane before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bulkmail.control.overview import stamp
+from bulkmail.delivery import LiveSite
+from bulkmail.mail import AddressError, Rate, clock, domain_key
+from bulkmail.routing import RouteFailure, Site
+from bulkmail.settings import Settings
+from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, limits_for, provider_of
+from bulkmail.spool import SiteFact
+
+_LIMITS = ("connections", "messages_per_connection", "rate", "connection_rate", "idle", "tls")
+_WORDS = {
+    "connections": "connections at once",
+    "messages_per_connection": "messages on one connection",
+    "rate": "messages",
+    "connection_rate": "new connections",
+    "idle": "seconds that an idle connection is kept",
+    "tls": "TLS",
+}
+
+
+class Destination(NamedTuple):
+    """What is explained. ``key`` is its site's, "" where it is a provider as a whole; ``hosts`` are its MX hosts."""
+
+    of: str
+    key: str
+    site: str
+    provider: str
+    hosts: Sequence[str] = ()
+
+
+class Known(NamedTuple):
+    """What is known beside the settings. ``live``: the site as it is being sent to; ``fault``: of our own."""
+
+    facts: Sequence[SiteFact] = ()
+    live: LiveSite | None = None
+    asked_service: bool = False
+    fault: str = ""
+
+
+def known_destination(
+    of: str, providers: Mapping[str, Provider], sites: Iterable[LiveSite], facts: Iterable[SiteFact]
+) -> Destination | None:
+    """Return the provider or site that ``of`` names; None where it is to be looked up as a domain (`domain_of`)."""
+    name = of.strip().lower()
+    provider = name.removeprefix("provider ")
+    if provider in providers:
+        return Destination(of, "", f"provider {provider}", provider, providers[provider].mx)
+    for site in sites:
+        if name in (site.site, site.key, site.key.partition("~")[0]):
+            return Destination(of, site.key, site.site, site.provider)
+    for fact in facts:
+        host = fact.site.partition("~")[0]
+        if name in (fact.site, host):
+            return Destination(of, fact.site, fact.site, provider_of([host], providers), [host])
+    return None
+
+
+def domain_of(of: str) -> str:
+    """Return the domain of a domain or an address. Raises AddressError."""
+    text = of.strip().rpartition("@")[2]
+    if "." not in text:
+        raise AddressError(f"{of!r} is neither a domain nor an address, nor a site or provider that is known here")
+    return domain_key(text)
+
+
+def destination_of(of: str, route: Site | RouteFailure) -> Destination | RouteFailure:
+    """Return what a route leads to."""
+    if isinstance(route, RouteFailure):
+        return route
+    return Destination(of, route.key, route.name, route.provider, [host.name for host in route.hosts])
+
+
+def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
+    """Return the explanation of a domain that mail cannot be sent to, as `models.ExplanationAnswer` has it."""
+    lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
+    told = {"of": of, "site": "", "provider": "", "hosts": [], "limits": [], "learnt": [], "binds": "no route"}
+    sentence = f"There is nowhere to send its mail to: {failure.text}. {lasts}."
+    return {**told, "since": None, "until": None, "ceiling": None, "sentence": sentence}
+
+
+def explain(
+    destination: Destination, settings: Settings, providers: Mapping[str, Provider], known: Known, now: float
+) -> dict[str, Any]:
+    """Return the explanation, as `models.ExplanationAnswer` has it. ``now``: epoch seconds."""
+    limits = limits_of(settings, providers, destination.provider)
+    own = _facts_of(destination, known.facts)
+    factors = {kind: fact.value for fact in own for kind in (FactKind.RATE,) if fact.fact == kind}
+    factor = factors.get(FactKind.RATE, 1.0)
+    each = [fact.value for fact in own if fact.fact == FactKind.MESSAGES]
+    ceiling, by = _ceiling(limits, factor, min([float(limits.messages_per_connection), *each]))
+    source = source_of(settings, providers, destination.provider)
+    outage = next((fact for fact in own if fact.fact == FactKind.OUTAGE), None)
+    binds, since, until = _binding(known, outage, settings.retry.expire_after, by, now)
+    return {
+        "of": destination.of,
+        "site": destination.site,
+        "provider": destination.provider,
+        "hosts": list(destination.hosts),
+        "limits": [{"limit": name, "value": _shown(getattr(limits, name)), "from": source(name)} for name in _LIMITS],
+        "learnt": [f"{describe_fact(fact.fact, fact.value)}; since {clock(fact.learned_at, now)}" for fact in own],
+        "binds": binds,
+        "since": stamp(since),
+        "until": stamp(until),
+        "ceiling": ceiling,
+        "sentence": _sentence(destination, limits, known, binds, until, ceiling, by, source, factor, now),
+    }
+
+
+def limits_of(settings: Settings, providers: Mapping[str, Provider], provider: str) -> Limits:
+    """Return the limits that apply: the relay's, the provider's, or the default ones."""
+    if settings.relay is not None:
+        return Limits.of(settings.relay, tls=settings.relay.tls)
+    return limits_for(provider, providers, Limits.of(settings.shaping.default))
+
+
+def source_of(settings: Settings, providers: Mapping[str, Provider], provider: str) -> Callable[[str], str]:
+    """Return what says where the value of a limit comes from: a line of the settings, the shipped table, a default."""
+    file, shipped = settings.file, providers.get(provider)
+    relay, provider = settings.relay is not None, "" if settings.relay is not None else provider
+    overrides = settings.shaping.overrides.get(provider, {})
+
+    def written(*path: str) -> str:
+        if file is None or path not in file.values:
+            return ""
+        line, column = file.values[path]
+        return f"{file.path}:{line}:{column}"
+
+    def source(limit: str) -> str:
+        if relay:
+            return written("relay", limit) or "the default of `relay`"
+        if limit in overrides:
+            return written("shaping", "providers", provider, limit) or "the settings"
+        if provider and shipped is not None and limit in shipped.limits:
+            return f"shipped for {provider}"
+        if limit == "tls":
+            return written("tls", "mode") or "the default of `tls.mode`"
+        return written("shaping", "default", limit) or "the default of `shaping.default`"
+
+    return source
+
+
+def _facts_of(destination: Destination, facts: Sequence[SiteFact]) -> list[SiteFact]:
+    keys = {destination.key, f"provider {destination.provider}" if destination.provider else ""} - {""}
+    return [fact for fact in facts if fact.site in keys]
+
+
+def _ceiling(limits: Limits, factor: float, each: float) -> tuple[int, str]:
+    """Return the most messages an hour, and which limit that is."""
+    by_rate = 3600 / limits.rate.interval * factor
+    by_connecting = 3600 / limits.connection_rate.interval * each
+    return (int(by_rate), "rate") if by_rate <= by_connecting else (int(by_connecting), "connection_rate")
+
+
+def _binding(
+    known: Known, outage: SiteFact | None, expire_after: float, by: str, now: float
+) -> tuple[str, float | None, float | None]:
+    """Return what binds now, since when and until when."""
+    live = known.live
+    if live is not None:
+        return live.binds, live.since, live.until
+    if known.fault:
+        return "fault", None, None
+    if outage is not None and outage.expires_at - 2 * expire_after > now:
+        return "suspended", outage.learned_at, outage.expires_at - 2 * expire_after
+    return "idle" if known.asked_service else by.replace("_", "-"), None, None
+
+
+def _sentence(
+    destination: Destination,
+    limits: Limits,
+    known: Known,
+    binds: str,
+    until: float | None,
+    ceiling: int,
+    by: str,
+    source: Callable[[str], str],
+    factor: float,
+    now: float,
+) -> str:
+    live, site = known.live, destination.site
+    most = f"at most {ceiling:,} messages an hour ({_limit_words(by, limits)}; {source(by)})"
+    slowed = f" It has complained, so {factor:.1%} of that rate is used." if factor < 1.0 else ""
+    match binds:
+        case "suspended":
+            why = live.why if live is not None and live.why else "it could not be used"
+            return f"Nothing is sent to {site} until {clock(until or now, now)}: {why}."
+        case "fault":
+            return f"Nothing is sent to any site, because of a fault of our own: {known.fault or 'see the log'}."
+        case "rate" if live is not None:
+            return f"The rate limit binds: {most}.{slowed}"
+        case "connections":
+            words = f"All {limits.connections} connections that are allowed are in use ({source('connections')})"
+            return f"{words}, and each message takes as long as the receiver needs for it; {most}.{slowed}"
+        case "connection-rate" if live is not None:
+            words = f"New connections are limited to {_limit_words('connection_rate', limits)}"
+            return f"{words} ({source('connection_rate')}); {most}.{slowed}"
+        case "total":
+            return "All connections that this process may have (shaping.total.connections) are in use by other sites."
+        case "receiver" if live is not None:
+            return f"No limit of ours binds: {live.connections} connections wait for the receiver's replies; {most}."
+        case "idle":
+            return f"Nothing is waiting to be sent to {site}; it would get {most}.{slowed}"
+    return f"No service was asked, so what happens now is not known; {site} gets {most}.{slowed}"
+
+
+def _limit_words(name: str, limits: Limits) -> str:
+    return f"{_shown(getattr(limits, name)).partition(',')[0]} {_WORDS[name]}"
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, Rate) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,222 @@
+"""What is asked of the API and what it answers, as the OpenAPI document describes it. Times are RFC 3339 in UTC."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from bulkmail.mail import UnitError, parse_duration
+
+
+def _duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except UnitError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Words = Annotated[str, Field(max_length=500)]
+Name = Annotated[str, Field(max_length=100)]
+Duration = Annotated[str, Field(max_length=20, examples=["2h", "30m"]), AfterValidator(_duration)]
+Counts = dict[str, int]
+
+
+class Order(BaseModel):
+    """What comes in; an unknown member is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Answer(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PauseOrder(Order):
+    """``for_`` (`for` in JSON): for how long; without it until it is resumed. ``who``: who asked for it."""
+
+    provider: Name = ""
+    for_: Duration | None = Field(None, alias="for")
+    reason: Words = ""
+    who: Name = ""
+
+
+class ResumeOrder(Order):
+    """``provider`` as in the pause that is ended; without one all pauses end, and stops by rules too."""
+
+    provider: Name = ""
+    who: Name = ""
+
+
+class CancelOrder(Order):
+    """``reason`` and ``who`` are kept with the campaign."""
+
+    reason: Words = ""
+    who: Name = ""
+
+
+class RemoveOrder(Order):
+    """Nothing more is to be said."""
+
+
+class SituationAnswer(Answer):
+    """What a campaign is doing now; see the documentation of `status`."""
+
+    word: str
+    sentence: str
+    reason: str
+    since: str | None
+    next_attempt_at: str | None
+    alive: bool | None
+    fault: str
+
+
+class HoldAnswer(Answer):
+    """Why nothing of a campaign is sent, to one provider or ("") to any."""
+
+    kind: str
+    provider: str
+    reason: str
+    who: str
+    since: str | None
+    until: str | None
+
+
+class SiteWaitAnswer(Answer):
+    """A site that cannot be used now."""
+
+    site: str
+    why: str
+    since: str | None
+    until: str | None
+
+
+class CampaignAnswer(Answer):
+    """One campaign. ``rate`` (deliveries a second since this start) and ``seconds_left`` only while it is sent."""
+
+    campaign: str
+    state: str
+    situation: SituationAnswer
+    folder: str
+    input_rows: int
+    input_complete: bool
+    by_status: Counts
+    by_category: Counts
+    by_provider: dict[str, Counts]
+    possibly_doubled: int
+    holds: list[HoldAnswer]
+    rate: float | None
+    seconds_left: int | None
+    waiting_sites: list[SiteWaitAnswer]
+    started_at: str | None
+    ended_at: str | None
+    exit_status: int | None
+
+
+class SteeredAnswer(Answer):
+    """What was done; ``situation`` is how the campaign stands behind it, null where it is gone."""
+
+    campaign: str
+    done: str
+    situation: SituationAnswer | None
+
+
+class ProviderAnswer(Answer):
+    """A provider with its limits, and what is in use of them now."""
+
+    provider: str
+    mx: list[str]
+    connections: int
+    messages_per_connection: int
+    rate: str
+    connection_rate: str
+    idle: float
+    tls: str | None
+    rate_factor: float
+    connections_factor: float
+    open: int
+
+
+class SiteAnswer(Answer):
+    """A site that is being sent to now. ``claimed``: messages in hand for it."""
+
+    site: str
+    key: str
+    provider: str
+    state: str
+    why: str
+    since: str | None
+    until: str | None
+    claimed: int
+    in_flight: int
+    connections: int
+
+
+class RecipientAnswer(Answer):
+    """One row of one campaign with the address that was asked for, and its last reply."""
+
+    campaign: str
+    row: str
+    email: str
+    status: str
+    category: str
+    attempts: int
+    reply: str
+    smtp_code: int | None
+    enhanced_code: str
+    stage: str
+    mx_host: str
+    first_attempt_at: str | None
+    completed_at: str | None
+    next_attempt_at: str | None
+    note: str
+
+
+class LimitAnswer(Answer):
+    """One limit. ``from``: where its value comes from."""
+
+    limit: str
+    value: str
+    from_: str = Field(alias="from")
+
+
+class ExplanationAnswer(Answer):
+    """Why a destination is not sent to faster. ``ceiling``: messages an hour by the limits; null where none binds."""
+
+    of: str
+    site: str
+    provider: str
+    hosts: list[str]
+    limits: list[LimitAnswer]
+    learnt: list[str]
+    binds: str
+    since: str | None
+    until: str | None
+    ceiling: int | None
+    sentence: str
+
+
+class HealthAnswer(Answer):
+    """The service itself. ``fault``: what keeps it from sending, "" where nothing does."""
+
+    version: str
+    machine: str
+    process: int
+    started_at: str
+    fault: str
+    fault_since: str | None
+    campaigns: int
+
+
+class ProblemAnswer(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str
+    title: str
+    status: int
+    detail: str

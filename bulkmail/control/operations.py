@@ -1,0 +1,99 @@
+"""The operations of the API: what is asked for by which method and path. Dispatch and OpenAPI are made of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from bulkmail.control.models import (
+    CampaignAnswer,
+    CancelOrder,
+    ExplanationAnswer,
+    HealthAnswer,
+    Order,
+    PauseOrder,
+    ProviderAnswer,
+    RecipientAnswer,
+    RemoveOrder,
+    ResumeOrder,
+    SiteAnswer,
+    SteeredAnswer,
+)
+from bulkmail.control.problems import RequestProblem
+
+
+class Operation(NamedTuple):
+    """One operation. ``path`` is behind `/api/v1`; a part in braces is a parameter.
+
+    ``answer``: the model of a 200; ``order``: that of the body of a POST. ``query``: name -> what it means; all of them
+    are required.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answer: Any
+    order: type[Order] | None = None
+    query: Mapping[str, str] = {}
+
+    def match(self, parts: list[str]) -> dict[str, str] | None:
+        """Return the path's parameters where these parts of a path are meant by it, else None."""
+        own = self.path.strip("/").split("/")
+        if len(own) != len(parts):
+            return None
+        pairs = list(zip(own, parts, strict=True))
+        if any(want != got for want, got in pairs if not want.startswith("{")):
+            return None
+        return {want.strip("{}"): got for want, got in pairs if want.startswith("{")}
+
+
+def _steering(name: str, summary: str, order: type[Order]) -> Operation:
+    return Operation(name, "POST", f"/campaigns/{{name}}/{name}", summary, SteeredAnswer, order)
+
+
+OPERATIONS = (
+    Operation("campaigns", "GET", "/campaigns", "All campaigns of the spool, oldest first", list[CampaignAnswer]),
+    Operation("campaign", "GET", "/campaigns/{name}", "One campaign", CampaignAnswer),
+    _steering("pause", "Send nothing of a campaign, or nothing of it to one provider, until it is resumed", PauseOrder),
+    _steering("resume", "End the pause", ResumeOrder),
+    _steering("cancel", "End a campaign: every unsent row becomes cancelled. It cannot be undone", CancelOrder),
+    _steering("remove", "Remove an ended campaign from the spool; its report stays in its folder", RemoveOrder),
+    Operation("providers", "GET", "/providers", "The known providers with their limits", list[ProviderAnswer]),
+    Operation("sites", "GET", "/sites", "The sites that are being sent to now", list[SiteAnswer]),
+    Operation(
+        "recipients",
+        "GET",
+        "/recipients",
+        "All rows of all campaigns with one address",
+        list[RecipientAnswer],
+        query={"email": "the address"},
+    ),
+    Operation(
+        "explain",
+        "GET",
+        "/explain",
+        "Why a destination is not sent to faster",
+        ExplanationAnswer,
+        query={"of": "a domain, an address or a site"},
+    ),
+    Operation("health", "GET", "/health", "The service itself", HealthAnswer),
+    Operation("openapi", "GET", "/openapi.json", "This document", dict[str, Any]),
+)
+
+
+def find(method: str, path: str) -> tuple[Operation, dict[str, str]]:
+    """Return the operation for a request and its path's parameters. Raises RequestProblem: 404, or 405 with ``allow``.
+
+    ``path`` is behind `/api/v1`, still percent-encoded.
+    """
+    parts = [unquote(part, errors="replace") for part in path.strip("/").split("/")]
+    matches = [(operation, found) for operation in OPERATIONS if (found := operation.match(parts)) is not None]
+    if not matches:
+        raise RequestProblem(404, f"there is no resource /{'/'.join(parts)}")
+    for operation, found in matches:
+        if operation.method == method or (method == "HEAD" and operation.method == "GET"):
+            return operation, found
+    allowed = sorted({operation.method for operation, _ in matches})
+    raise RequestProblem(405, f"/{'/'.join(parts)} takes {' and '.join(allowed)} only", allow=allowed)

@@ -1,0 +1,145 @@
+"""How the campaigns of a spool stand, as `bulkmail status` and the API tell it: from the spool and a live process.
+
+The command asks the running service for it where there is one, and makes it itself where there is none: the words are
+the same, and only what a living process alone knows (rates, sites) is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bulkmail.delivery import LiveCampaign, LiveSite
+from bulkmail.mail import Held, Situation, Standing, Status, situation
+from bulkmail.spool import RUNNING, CampaignRow, Hold, Reading, Sign
+
+_SITES = 20  # waiting sites that are told
+_SILENT = 30.0  # seconds without a sign of a process that is there
+
+
+def stamp(at: float | None) -> str | None:
+    """Return an epoch time as RFC 3339 in UTC, to the millisecond."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain_situation(found: Situation) -> dict[str, Any]:
+    """Return a situation as the API gives it."""
+    return {**found.plain(), "since": stamp(found.since), "next_attempt_at": stamp(found.next_attempt_at)}
+
+
+def overview(
+    reader: Reading,
+    now: float,
+    name: str | None = None,
+    live: Mapping[str, LiveCampaign] | None = None,
+    sites: Iterable[LiveSite] = (),
+) -> list[dict[str, Any]]:
+    """Return all campaigns, or the one called ``name``, as `models.CampaignAnswer` has them.
+
+    ``live``: the campaigns that the asked process sends; None where no process was asked. ``sites``: those it sends to.
+    Raises OwnFault where the spool cannot be read.
+    """
+    signs, holds = reader.signs(), reader.holds()
+    waiting = [_site(site) for site in sites if site.until is not None and site.claimed is not None][:_SITES]
+    found = []
+    for row in reader.campaigns():
+        if name in (None, row.name):
+            own = [hold for hold in holds if hold.campaign_id == row.id]
+            known = (live or {}).get(row.name)
+            told = known.situation if known is not None else _situation(reader, row, own, signs, now)
+            found.append(_campaign(reader, row, own, told, known, waiting if known is not None else []))
+    return found
+
+
+def _situation(reader: Reading, row: CampaignRow, holds: list[Hold], signs: list[Sign], now: float) -> Situation:
+    """Return what a campaign is doing by what the spool knows."""
+    by_status = _by_status(reader.totals(row.id))
+    outlook = reader.outlook(row.id)
+    alive = [sign for sign in signs if sign.alive]
+    last = max((sign.at for sign in signs if sign.at), default=None)
+    fault = next((sign for sign in alive if sign.fault), None)
+    words = "" if fault is None else fault.fault
+    since = None if fault is None else fault.fault_since
+    if alive and not fault and last is not None and all(sign.at < now - _SILENT for sign in alive if sign.at):
+        words, since = "its process is there and gives no sign of life", last
+    due = outlook.next_due if outlook.next_due is not None and outlook.next_due > now else None
+    return situation(
+        Standing(
+            state=row.state,
+            alive=bool(alive),
+            pending=by_status[Status.PENDING],
+            deferred=by_status[Status.DEFERRED],
+            input_complete=row.import_done,
+            held=[held(hold) for hold in holds],
+            resting=due is not None and not outlook.new_rows,
+            fault=words,
+            fault_since=since,
+            next_try_at=due if row.state == RUNNING else None,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            last_sign=last,
+        ),
+        now,
+    )
+
+
+def held(hold: Hold) -> Held:
+    """Return a hold of the spool as a situation tells it."""
+    return Held(hold.kind, hold.provider, hold.reason, hold.who, hold.since, hold.until)
+
+
+def _campaign(
+    reader: Reading,
+    row: CampaignRow,
+    holds: list[Hold],
+    told: Situation,
+    known: LiveCampaign | None,
+    waiting: list[dict[str, Any]],
+) -> dict[str, Any]:
+    totals = reader.totals(row.id)
+    by_category: dict[str, int] = {}
+    by_provider: dict[str, dict[str, int]] = {}
+    for (provider, status, category), count in totals.items():
+        if category:
+            by_category[category] = by_category.get(category, 0) + count
+        if status not in (Status.PENDING, Status.INVALID, Status.DUPLICATE, Status.SUPPRESSED):
+            of = by_provider.setdefault(provider or "other", {})
+            of[status] = of.get(status, 0) + count
+    return {
+        "campaign": row.name,
+        "state": row.state,
+        "situation": plain_situation(told),
+        "folder": row.folder,
+        "input_rows": row.input_rows,
+        "input_complete": row.import_done,
+        "by_status": _by_status(totals),
+        "by_category": by_category,
+        "by_provider": by_provider,
+        "possibly_doubled": row.possibly_doubled,
+        "holds": [_hold(hold) for hold in holds],
+        "rate": None if known is None else round(known.rate, 1),
+        "seconds_left": None if known is None else known.seconds_left,
+        "waiting_sites": waiting,
+        "started_at": stamp(row.started_at),
+        "ended_at": stamp(row.ended_at),
+        "exit_status": row.exit_status,
+    }
+
+
+def _by_status(totals: Mapping[tuple[str, str, str], int]) -> dict[str, int]:
+    by_status = {str(status): 0 for status in Status}
+    for (_, status, _), count in totals.items():
+        by_status[status] += count
+    return by_status
+
+
+def _hold(hold: Hold) -> dict[str, Any]:
+    told = {name: getattr(hold, name) for name in ("kind", "provider", "reason", "who")}
+    return {**told, "since": stamp(hold.since), "until": stamp(hold.until)}
+
+
+def _site(site: LiveSite) -> dict[str, Any]:
+    return {"site": site.site, "why": site.why, "since": stamp(site.since), "until": stamp(site.until)}

@@ -1,0 +1,130 @@
+"""What this process knows of what it sends, for all who ask: the reports, the log, the control socket.
+
+Nothing is stored here and nothing decided: each answer is made from the parts when it is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lane import Lane
+from bulkmail.delivery.lifecycle.progress import Progress
+from bulkmail.delivery.limits import Limiters
+from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.queueing import Feeder
+from bulkmail.delivery.run import Run
+from bulkmail.mail import Situation
+from bulkmail.shaping import Limiter
+
+
+class LiveCampaign(NamedTuple):
+    """A campaign that is being sent. ``rate``: outcomes a second since this start; ``seconds_left`` None: not known."""
+
+    situation: Situation
+    rate: float
+    seconds_left: int | None
+
+
+class LiveSite(NamedTuple):
+    """A site that is being sent to. Times are epoch seconds; ``why`` is "" where nothing is wrong.
+
+    ``binds``: what keeps it from being faster at this moment: one of `BINDS`.
+    """
+
+    site: str
+    key: str
+    provider: str
+    state: str
+    why: str
+    since: float | None
+    until: float | None
+    claimed: int
+    in_flight: int
+    connections: int
+    binds: str
+
+
+BINDS = {
+    "suspended": "nothing is sent to it for now",
+    "fault": "a fault of our own",
+    "idle": "nothing is waiting to be sent to it",
+    "rate": "the rate of messages",
+    "connections": "the number of connections",
+    "connection-rate": "the rate of new connections",
+    "total": "the number of connections of this whole process",
+    "receiver": "the receiver's own speed",
+}
+"""What may bind a site, each with its words."""
+
+
+class Live:
+    """Tells what is going on. ``limiters``: of all sites; ``progress``: measures the campaigns."""
+
+    def __init__(self, clocks: Clocks, pause: Pause, feeder: Feeder, limiters: Limiters, progress: Progress) -> None:
+        self.progress = progress
+        self._clocks = clocks
+        self._pause = pause
+        self._feeder = feeder
+        self._limiters = limiters
+
+    @property
+    def fault(self) -> str:
+        """The fault of our own that keeps this process from sending; "" without one."""
+        return self._pause.recent_fault
+
+    @property
+    def fault_since(self) -> float | None:
+        """Since when there is that fault, in epoch seconds."""
+        return self._pause.fault_since if self._pause.recent_fault else None
+
+    def campaigns(self) -> dict[str, LiveCampaign]:
+        """Return the campaigns that are being sent, by name."""
+        return {run.name: self._campaign(run) for run in self._feeder.runs.values() if not run.over}
+
+    def _campaign(self, run: Run) -> LiveCampaign:
+        progress = self.progress
+        return LiveCampaign(progress.situation(run), progress.rate(run), progress.seconds_left(run))
+
+    def sites(self) -> list[LiveSite]:
+        """Return the sites that are being sent to, the busiest first."""
+        lanes = [lane for lane in self._feeder.lanes.values() if not lane.closed]
+        lanes.sort(key=lambda lane: (-lane.held, lane.site.name))
+        return [self._site(lane) for lane in lanes]
+
+    def limiter(self, key: str) -> Limiter | None:
+        """Return the limiter of this limit key; None where it is not in use."""
+        return self._limiters.limiter(key)
+
+    def _site(self, lane: Lane) -> LiveSite:
+        standstill, site = lane.suspension.standstill, lane.site
+        return LiveSite(
+            site.name,
+            site.key,
+            site.provider,
+            str(standstill.state),
+            standstill.why,
+            standstill.since,
+            standstill.until,
+            lane.held,
+            lane.in_flight,
+            lane.connections,
+            self._binds(lane),
+        )
+
+    def _binds(self, lane: Lane) -> str:
+        now, site = self._clocks.now(), lane.site
+        if self._pause.paused:
+            return "fault"
+        if lane.suspended:
+            return "suspended"
+        if not lane.held:
+            return "idle"
+        limiter = self._limiters.of_site(site.key, site.provider, now).limiter
+        if limiter.peek(now) > now:
+            return "rate"
+        if lane.ready and limiter.may_open(now) is None:
+            return "connections"
+        if lane.ready and (limiter.may_open(now) or 0.0) > now:
+            return "connection-rate"
+        return "total" if lane.ready and not self._limiters.total.room else "receiver"

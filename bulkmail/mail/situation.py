@@ -1,0 +1,202 @@
+"""What a campaign is doing now, in a word and a sentence: the same in status, summary.json, STATUS.txt and the page.
+
+`situation` decides it from facts, wherever these come from: a process that sends, or the spool of one that has ended.
+All who tell people or programs how a campaign stands, tell what this module has decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Word(StrEnum):
+    """The state of a campaign in one word."""
+
+    READY = "ready"  # in the spool, and not started yet
+    SENDING = "sending"
+    WAITING = "waiting"  # every row was tried; some are tried again later
+    PAUSED = "paused"  # by a person
+    APPROVAL = "waiting for approval"
+    SCHEDULED = "scheduled"  # its schedule lets nothing be sent now
+    STOPPED = "stopped"  # by a rule, or together with its process; a start goes on
+    FAULTY = "faulty"  # a fault of our own keeps it from sending
+    DEAD = "dead"  # its process has ended without stopping it
+    CANCELLING = "cancelling"  # what is on the wire ends, the other rows are being settled
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a person has to do something before anything is sent."""
+        return self in (Word.STOPPED, Word.FAULTY, Word.DEAD)
+
+
+_HELD = {
+    "paused": (Word.PAUSED, "Paused"),
+    "rule": (Word.STOPPED, "Stopped by a rule"),
+    "fault": (Word.STOPPED, "Stopped"),
+    "approval": (Word.APPROVAL, "Waiting for approval"),
+    "schedule": (Word.SCHEDULED, "Scheduled"),
+}
+"""The kinds of holds, each with its word and what a sentence begins with; of several the first one is told."""
+
+
+class Held(NamedTuple):
+    """Why nothing is sent of a campaign, or of one provider's part of it. Times are epoch seconds.
+
+    ``kind``: paused (by a person), rule, fault (its messages cannot be composed), approval or schedule.
+    """
+
+    kind: str = "paused"
+    provider: str = ""  # "": of the whole campaign
+    reason: str = ""
+    who: str = ""
+    since: float | None = None
+    until: float | None = None  # None: until it is resumed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is known of a campaign. Times are epoch seconds.
+
+    ``state``: the spool's. ``alive``: whether a process is there that sends it, None where that cannot be known.
+    ``fault``: what keeps that process from sending. ``resting``: no row is due before ``next_try_at``.
+    """
+
+    state: str
+    alive: bool | None
+    pending: int = 0
+    deferred: int = 0
+    input_complete: bool = True
+    held: Sequence[Held] = ()
+    resting: bool = False
+    fault: str = ""
+    fault_since: float | None = None
+    next_try_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    last_sign: float | None = None  # when the process that has ended was last heard of
+
+
+class Situation(NamedTuple):
+    """What a campaign is doing now. Times are epoch seconds, None where there is none.
+
+    ``sentence`` says all of it for people; ``reason`` is why nothing is sent, "" where something is. ``since``: from
+    when on it is so. ``alive``: whether a process is there that sends it; None where that cannot be known.
+    """
+
+    word: Word
+    sentence: str
+    reason: str
+    since: float | None
+    next_attempt_at: float | None
+    alive: bool | None
+    fault: str
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a person has to do something before anything is sent."""
+        return self.word.wrong or bool(self.fault)
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data, for a pipe."""
+        return {**self._asdict(), "word": str(self.word)}
+
+
+def situation(known: Standing, now: float, zone: tzinfo = UTC) -> Situation:
+    """Decide what the campaign is doing at ``now``; times in the sentence are in ``zone``."""
+    word, reason, since = _word(known)
+    return Situation(
+        word=word,
+        sentence=_sentence(word, reason, since, known, now, zone),
+        reason=reason,
+        since=since,
+        next_attempt_at=None if word in (Word.FINISHED, Word.CANCELLED) else known.next_try_at,
+        alive=None if word in (Word.FINISHED, Word.CANCELLED, Word.READY) else known.alive,
+        fault=known.fault if known.alive is not False else "",
+    )
+
+
+def clock(at: float, now: float, zone: tzinfo = UTC) -> str:
+    """Return a time for people, in ``zone``: ``14:05 UTC``, with the day where it is not today's."""
+    then = datetime.fromtimestamp(at, zone)
+    day = "" if then.date() == datetime.fromtimestamp(now, zone).date() else f"{then:%-d %B}, "
+    return f"{day}{then:%H:%M %Z}".rstrip()
+
+
+def _word(known: Standing) -> tuple[Word, str, float | None]:
+    if known.state in (Word.FINISHED, Word.CANCELLED):
+        return Word(known.state), "", known.ended_at
+    if known.state == Word.CANCELLING:
+        return Word.CANCELLING, "", None
+    whole = _of_the_whole(known)
+    if whole is not None:
+        return _HELD[whole.kind][0], whole.reason or _HELD[whole.kind][1].lower(), whole.since
+    if known.state == Word.READY:
+        return Word.READY, "", None
+    if known.state == Word.STOPPED:
+        return Word.STOPPED, "it was stopped before its end", known.ended_at
+    if known.alive is False:
+        return Word.DEAD, "no process is sending it", known.last_sign
+    if known.fault:
+        return Word.FAULTY, known.fault, known.fault_since
+    if known.input_complete and (known.resting if known.pending else known.deferred):
+        return Word.WAITING, "", None
+    return Word.SENDING, "", known.started_at
+
+
+def _of_the_whole(known: Standing) -> Held | None:
+    """Return the hold that is told of those of the whole campaign; holds of kinds not known here are passed over."""
+    kinds = list(_HELD)
+    whole = [held for held in known.held if not held.provider and held.kind in _HELD]
+    return min(whole, key=lambda held: kinds.index(held.kind), default=None)
+
+
+def _sentence(word: Word, reason: str, since: float | None, known: Standing, now: float, zone: tzinfo) -> str:
+    at = "" if since is None else clock(since, now, zone)
+    tried_next = "" if known.next_try_at is None else f", next try {clock(known.next_try_at, now, zone)}"
+    whole = _of_the_whole(known)
+    match word:
+        case Word.READY:
+            return "It has not been started yet."
+        case Word.FINISHED:
+            return f"It is finished{at and ' since '}{at}: every row of the list has its final status."
+        case Word.CANCELLING:
+            return "It is being cancelled: what is on the wire ends, and all other rows are settled as cancelled."
+        case Word.CANCELLED:
+            return f"It was cancelled{at and ' at '}{at}; what was not sent is not sent any more."
+        case _ if whole is not None:
+            ended = " No process is running." if known.alive is False else ""
+            return f"{_held(whole, now, zone)}.{ended}"
+        case Word.STOPPED:
+            return f"It was stopped before its end{at and ' at '}{at}; the next start goes on."
+        case Word.DEAD:
+            heard = f"; it was last heard of at {at}" if at else ""
+            return f"Nothing is sent: its process has ended without stopping it{heard}. The next start goes on."
+        case Word.FAULTY:
+            return f"Nothing is sent{at and ' since '}{at}: {reason}. It is tried again, and no recipient is charged."
+        case Word.WAITING:
+            untried = f" and {known.pending:,} not tried yet" if known.pending else ""
+            return f"Waiting: {known.deferred:,} deferred{untried}{tried_next}.{_of_parts(known, now, zone)}"
+        case _:
+            return f"It is being sent.{_of_parts(known, now, zone)}"
+
+
+def _held(held: Held, now: float, zone: tzinfo) -> str:
+    words = _HELD[held.kind][1] + (f" by {held.who}" if held.who else "")
+    if held.since is not None:
+        words += f" since {clock(held.since, now, zone)}"
+    if held.until is not None:
+        words += f" until {clock(held.until, now, zone)}"
+    elif held.kind == "paused":
+        words += " until it is resumed"
+    return f"{words}: {held.reason}" if held.reason else words
+
+
+def _of_parts(known: Standing, now: float, zone: tzinfo) -> str:
+    parts = [held for held in known.held if held.provider and held.kind in _HELD]
+    return "".join(f" {held.provider}: {_held(held, now, zone)}." for held in parts)

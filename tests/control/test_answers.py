@@ -1,0 +1,137 @@
+"""What a real spool and real settings answer; the steering is a stand-in, its own tests are elsewhere."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+from pydantic import TypeAdapter
+from twisted.internet.defer import Deferred, succeed
+
+from bulkmail.control.answers import Answers, Owners
+from bulkmail.control.http import Call
+from bulkmail.control.operations import OPERATIONS
+from bulkmail.delivery import LiveSite
+from bulkmail.mail import UnknownName, WrongState
+from bulkmail.routing import MxHost, RouteFailure, Site
+from bulkmail.settings import Settings
+from bulkmail.shaping import provider_table
+from bulkmail.spool import Reader, SqliteStore
+
+NOW = 1796133900.0
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+
+class Steered:
+    def __init__(self):
+        self.asked = []
+
+    async def pause(self, name, **order):
+        self.asked.append(("pause", name, order))
+
+    async def resume(self, name, **order):
+        self.asked.append(("resume", name, order))
+
+    async def cancel(self, name, **order):
+        self.asked.append(("cancel", name, order))
+
+    async def remove(self, name):
+        raise WrongState(f"{name} is running")
+
+
+@pytest.fixture
+def asked(tmp_path):
+    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    made = store.create_campaign(
+        "spring", "/c", key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=NOW
+    )
+    rows = [(1, 0, 1, "ann@a.example", "a.example", json.dumps(["ann@a.example"]), "ok", "")]
+    store.add_rows(made.id, rows, {}, True, NOW)
+    store.close()
+    reader = Reader(str(tmp_path))
+    site = LiveSite("mx.a.example", "mx.a.example~1", "", "ready", "", None, None, 1, 1, 1, "receiver")
+    live = SimpleNamespace(campaigns=dict, sites=lambda: [site], limiter=lambda _: None, fault="", fault_since=None)
+
+    async def route(domain):
+        if domain == "a.example":
+            return Site("mx.a.example~1", (MxHost(10, "mx.a.example", ()),), "", "mx.a.example")
+        return RouteFailure(True, "bad-domain", f"the domain {domain} does not exist (NXDOMAIN)")
+
+    steered = Steered()
+    answers = Answers(
+        Owners(
+            read=lambda work: succeed(work(reader)),
+            live=live,
+            steering=steered,
+            settings=Settings(),
+            providers=provider_table(),
+            route=route,
+            wall=lambda: NOW,
+            machine="mta1",
+            process=42,
+            started_at=NOW - 60,
+        )
+    )
+
+    def ask(name, *, path=None, query=None, order=None):
+        operation = BY_NAME[name]
+        if operation.order is not None:
+            order = operation.order.model_validate(order or {})
+        done = []
+        work = Deferred.fromCoroutine(answers(Call(operation, path or {}, query or {}, order)))
+        work.addBoth(done.append)
+        (answer,) = done
+        if hasattr(answer, "raiseException"):
+            answer.raiseException()
+        return TypeAdapter(operation.answer).validate_python(answer) and answer
+
+    ask.steered = steered
+    yield ask
+    reader.close()
+
+
+def test_every_operation_has_an_answer():
+    assert not [name for name in BY_NAME if not hasattr(Answers, f"_{name}")]
+
+
+def test_what_is_read(asked):
+    assert [found["campaign"] for found in asked("campaigns")] == ["spring"]
+    assert asked("campaign", path={"name": "spring"})["situation"]["word"] == "ready"
+    assert asked("recipients", query={"email": "ann@a.example"})[0]["status"] == "pending"
+    assert asked("sites")[0]["site"] == "mx.a.example"
+    google = next(found for found in asked("providers") if found["provider"] == "google")
+    assert (google["connections"], google["tls"], google["open"]) == (5, "required", 0)
+    health = asked("health")
+    assert (health["machine"], health["process"], health["fault"]) == ("mta1", 42, "")
+    assert asked("openapi")["openapi"] == "3.1.0"
+
+
+def test_what_is_explained(asked):
+    for of in ("a.example", "ann@a.example", "mx.a.example"):
+        assert asked("explain", query={"of": of})["binds"] == "receiver"
+    assert asked("explain", query={"of": "google"})["provider"] == "google"
+    assert "NXDOMAIN" in asked("explain", query={"of": "gone.example"})["sentence"]
+    with pytest.raises(Exception, match="neither a domain nor an address"):
+        asked("explain", query={"of": "gogle"})
+
+
+def test_what_is_steered(asked):
+    name = {"name": "spring"}
+    assert asked("pause", path=name, order={"for": "2h", "reason": "why", "who": "ann"})["done"] == "paused"
+    asked("pause", path=name, order={"provider": "google"})
+    asked("resume", path=name, order={"who": "bob"})
+    asked("cancel", path=name)
+    assert asked.steered.asked == [
+        ("pause", "spring", {"provider": None, "until": NOW + 7200, "reason": "why", "who": "ann"}),
+        ("pause", "spring", {"provider": "google", "until": None, "reason": "", "who": ""}),
+        ("resume", "spring", {"provider": None, "who": "bob"}),
+        ("cancel", "spring", {"reason": "", "who": ""}),
+    ]
+    with pytest.raises(WrongState):
+        asked("remove", path=name)
+
+
+def test_an_unknown_campaign_is_told_with_the_nearest(asked):
+    with pytest.raises(UnknownName, match="the nearest is 'spring'"):
+        asked("campaign", path={"name": "sprig"})

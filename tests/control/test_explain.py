@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import TypeAdapter
+
+from bulkmail.control.explain import (
+    Destination,
+    Known,
+    destination_of,
+    domain_of,
+    explain,
+    known_destination,
+    no_route,
+)
+from bulkmail.control.models import ExplanationAnswer
+from bulkmail.delivery import LiveSite
+from bulkmail.mail import AddressError
+from bulkmail.routing import MxHost, RouteFailure, Site
+from bulkmail.settings import Settings, load_settings
+from bulkmail.shaping import provider_table
+from bulkmail.spool import SiteFact
+
+NOW = 1796133900.0  # 2026-12-01T14:05:00Z
+TABLE = provider_table()
+GOOGLE = Destination("gmail.com", "smtp.google.com~1", "smtp.google.com", "google", ["smtp.google.com"])
+OTHER = Destination("a.example", "mx.a.example~1", "mx.a.example", "", ["mx.a.example"])
+
+
+def live(binds, **more):
+    values = {"why": "", "since": None, "until": None, "connections": 3}
+    values |= more
+    return LiveSite(
+        "s", "k", "", "ready", values["why"], values["since"], values["until"], 5, 3, values["connections"], binds
+    )
+
+
+def told(destination=OTHER, settings=None, known=None):
+    found = explain(destination, settings or Settings(), TABLE, known or Known(), NOW)
+    TypeAdapter(ExplanationAnswer).validate_python(found)
+    return found
+
+
+def sources(found):
+    return {one["limit"]: (one["value"], one["from"]) for one in found["limits"]}
+
+
+def test_the_limits_of_a_site_without_a_provider_are_the_defaults():
+    found = told()
+    assert sources(found)["connections"] == ("10", "the default of `shaping.default`")
+    assert sources(found)["rate"] == ("100/s,burst=100", "the default of `shaping.default`")
+    assert found["ceiling"] == 360_000
+    assert found["sentence"] == (
+        "No service was asked, so what happens now is not known; mx.a.example gets at most 360,000 messages an hour "
+        "(100/s messages; the default of `shaping.default`)."
+    )
+
+
+def test_a_providers_limits_are_shipped_or_stand_in_a_line_of_the_settings(tmp_path):
+    (tmp_path / "bulkmail.yaml").write_text(
+        "shaping:\n  default: {idle: 30s}\n  providers:\n    google: {rate: 600/h, connections: 7}\n"
+    )
+    settings = load_settings(None, str(tmp_path))
+    found = explain(GOOGLE, settings, provider_table(settings.shaping.overrides), Known(), NOW)
+    where = tmp_path / "bulkmail.yaml"
+    assert sources(found)["rate"] == ("600/h,burst=1", f"{where}:4:20")
+    assert sources(found)["connections"] == ("7", f"{where}:4:40")
+    assert sources(found)["messages_per_connection"] == ("50", "shipped for google")
+    assert sources(found)["idle"] == ("30", f"{where}:2:19")
+    assert sources(found)["tls"] == ("required", "shipped for google")
+    assert found["ceiling"] == 600
+
+
+def test_what_was_learnt_lowers_the_ceiling_and_is_told():
+    facts = [
+        SiteFact("provider google", "rate", 0.25, NOW - 60, NOW + 60),
+        SiteFact("smtp.google.com~1", "messages", 2.0, NOW - 60, NOW + 60),
+        SiteFact("mx.b.example~1", "tls", 0.0, NOW - 60, NOW + 60),
+    ]
+    found = told(GOOGLE, known=Known(facts, asked_service=True))
+    assert found["learnt"] == [
+        "complained: 25.0% of the rate is used; since 14:04 UTC",
+        "takes 2 messages on a connection; since 14:04 UTC",
+    ]
+    assert found["ceiling"] == 12_000, "100 connections a minute of 2 messages"
+    assert found["binds"] == "idle"
+    assert "It has complained, so 25.0% of that rate is used." in found["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (Known(live=live("rate")), "The rate limit binds: at most 360,000 messages an hour"),
+        (Known(live=live("connections")), "All 10 connections that are allowed are in use (the default of"),
+        (Known(live=live("connection-rate")), "New connections are limited to 100/m new connections"),
+        (Known(live=live("total")), "shaping.total.connections"),
+        (Known(live=live("receiver")), "No limit of ours binds: 3 connections wait for the receiver's replies"),
+        (Known(live=live("idle")), "Nothing is waiting to be sent to mx.a.example"),
+        (
+            Known(live=live("suspended", why="421 go away", since=NOW - 60, until=NOW + 600)),
+            "Nothing is sent to mx.a.example until 14:15 UTC: 421 go away.",
+        ),
+        (Known(live=live("fault"), fault="the disk is full"), "a fault of our own: the disk is full"),
+        (
+            Known([SiteFact("mx.a.example~1", "outage", 3.0, NOW - 60, NOW + 600 + 6 * 86400)]),
+            "Nothing is sent to mx.a.example until 14:15 UTC: it could not be used.",
+        ),
+    ],
+)
+def test_the_sentence_says_what_binds(known, words):
+    found = told(known=known)
+    assert words in found["sentence"]
+    assert found["sentence"].endswith(".")
+
+
+def test_with_a_relay_its_limits_are_everybodys(tmp_path):
+    (tmp_path / "bulkmail.yaml").write_text("relay: {host: 127.0.0.1, connections: 3}\n")
+    found = told(GOOGLE, load_settings(None, str(tmp_path)))
+    assert sources(found)["connections"] == ("3", f"{tmp_path / 'bulkmail.yaml'}:1:39")
+    assert sources(found)["rate"] == ("100/s,burst=100", "the default of `relay`")
+
+
+def test_what_is_meant_is_a_provider_a_site_or_a_domain():
+    assert known_destination("Google", TABLE, [], []) == Destination(
+        "Google", "", "provider google", "google", (".google.com", ".googlemail.com")
+    )
+    site = live("idle")._replace(site="(mx1|mx2).a.example", key="mx1.a.example~12ab", provider="gmx")
+    for of in ("(mx1|mx2).a.example", "mx1.a.example~12ab", "MX1.a.example"):
+        assert known_destination(of, TABLE, [site], []).provider == "gmx"
+    fact = SiteFact("smtp.google.com~1", "tls", 0.0, NOW, NOW + 1)
+    assert known_destination("smtp.google.com", TABLE, [], [fact]).provider == "google"
+    assert known_destination("a.example", TABLE, [site], [fact]) is None
+    assert (domain_of("ann@Müller.example"), domain_of("a.example")) == ("xn--mller-kva.example", "a.example")
+    with pytest.raises(AddressError, match="neither a domain nor an address"):
+        domain_of("gogle")
+
+
+def test_a_route_and_what_has_none():
+    site = Site("k", (MxHost(10, "mx.a.example", ()),), "gmx", "mx.a.example")
+    assert destination_of("a.example", site) == Destination("a.example", "k", "mx.a.example", "gmx", ["mx.a.example"])
+    failure = RouteFailure(True, "bad-domain", "the domain a.example does not exist (NXDOMAIN)")
+    assert destination_of("a.example", failure) is failure
+    found = no_route("a.example", failure)
+    TypeAdapter(ExplanationAnswer).validate_python(found)
+    assert found["sentence"] == (
+        "There is nowhere to send its mail to: the domain a.example does not exist (NXDOMAIN). Its recipients bounce."
+    )

@@ -1,0 +1,33 @@
+"""The document is right by the specification, and describes what is served; the other tests here check the rest."""
+
+from __future__ import annotations
+
+import json
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from bulkmail.control.openapi import document
+from bulkmail.control.operations import OPERATIONS
+
+
+def test_the_document_is_openapi_3_1():
+    described = document()
+    assert described["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(described).validate()
+    json.dumps(described)
+
+
+def test_every_operation_is_described_and_no_other():
+    described = {
+        (method.upper(), path, operation["operationId"])
+        for path, methods in document()["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert described == {(operation.method, operation.path, operation.name) for operation in OPERATIONS}
+
+
+def test_an_order_is_described_as_it_is_written():
+    schemas = document()["components"]["schemas"]
+    assert set(schemas["PauseOrder"]["properties"]) == {"provider", "for", "reason", "who"}
+    assert schemas["CampaignAnswer"]["properties"]["situation"] == {"$ref": "#/components/schemas/SituationAnswer"}
+    assert document()["paths"]["/recipients"]["get"]["parameters"][0]["name"] == "email"

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.delivery.lifecycle.live import BINDS, Live
+from bulkmail.delivery.lifecycle.progress import Progress
+
+
+@pytest.fixture
+def one(world):
+    made = world()
+    progress = Progress(made.pause, made.feeder, made.clocks)
+    made.progress = progress
+    made.live = Live(made.clocks, made.pause, made.feeder, made.limiters, progress)
+    return made
+
+
+def test_a_campaign_that_is_sent_is_told_with_its_rate(one):
+    one.farm.obliging()
+    run = one.campaign({"a.example": 500})
+    one.start()
+    for _ in range(3):
+        one.progress.line(run, one.clocks.now())
+        one.run(1)
+    ((name, known),) = one.live.campaigns().items()
+    assert name == run.name
+    assert known.situation.word == "sending"
+    assert known.rate > 0
+
+
+def test_the_sites_are_told_the_busiest_first_with_what_binds_them(one):
+    one.farm.obliging()
+    one.campaign({"a.example": 500, "b.example": 5})
+    one.start()
+    one.run(2)
+    sites = one.live.sites()
+    assert [site.claimed for site in sites] == sorted((site.claimed for site in sites), reverse=True)
+    assert sites[0].state == "ready"
+    assert {site.binds for site in sites} <= set(BINDS)
+    assert sites[0].binds in ("rate", "connection-rate"), "100 messages a second, 100 connections a minute"
+    one.pause.own_fault("the disk is full")
+    assert {site.binds for site in one.live.sites()} == {"fault"}
+    assert one.live.fault == "the disk is full"
+    assert one.live.fault_since == one.clocks.wall()
+
+
+def test_the_limiter_of_a_site_is_found_by_its_key_and_not_made(one):
+    assert one.live.limiter("provider google") is None
+    one.farm.obliging()
+    one.campaign({"a.example": 5})
+    one.start()
+    one.run(1)
+    (site,) = one.live.sites()
+    limiter = one.live.limiter(site.key)
+    assert limiter is not None
+    assert limiter.factors == (1.0, 1.0)

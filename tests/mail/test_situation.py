@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from datetime import timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.mail import Held, Standing, Word, clock, situation
+
+NOW = 1796133900.0  # 2026-12-01T14:05:00Z
+TIMES = st.none() | st.floats(0, 2 * NOW)
+
+
+def test_a_campaign_that_is_being_sent():
+    found = situation(Standing(state="running", alive=True, pending=5, started_at=NOW - 60), NOW)
+    assert found.word == "sending"
+    assert (found.sentence, found.reason, found.since) == ("It is being sent.", "", NOW - 60)
+    assert (found.alive, found.fault, found.wrong) == (True, "", False)
+
+
+def test_one_that_waits_says_for_how_many_and_until_when():
+    found = situation(Standing(state="running", alive=True, deferred=12, next_try_at=NOW + 600), NOW)
+    assert found.word == "waiting"
+    assert found.sentence == "Waiting: 12 deferred, next try 14:15 UTC."
+    assert found.next_attempt_at == NOW + 600
+
+
+def test_rows_that_came_back_untried_may_wait_too():
+    known = Standing(state="running", alive=True, deferred=2, pending=14, resting=True, next_try_at=NOW + 600)
+    assert situation(known, NOW).sentence == "Waiting: 2 deferred and 14 not tried yet, next try 14:15 UTC."
+
+
+def test_while_the_list_is_still_being_read_it_does_not_wait():
+    assert situation(Standing(state="running", alive=True, deferred=12, input_complete=False), NOW).word == "sending"
+
+
+def test_a_pause_names_who_when_and_why():
+    held = Held(reason="wrong price", who="ann", since=NOW, until=NOW + 7200)
+    found = situation(Standing(state="running", alive=True, pending=5, held=[held], fault="no resolver"), NOW)
+    assert found.word == "paused"
+    assert found.sentence == "Paused by ann since 14:05 UTC until 16:05 UTC: wrong price."
+    assert (found.reason, found.since) == ("wrong price", NOW)
+    assert not Word.PAUSED.wrong
+
+
+def test_a_pause_outlives_its_process():
+    found = situation(Standing(state="running", alive=False, held=[Held(who="ann")]), NOW)
+    assert found.word == "paused"
+    assert found.sentence == "Paused by ann until it is resumed. No process is running."
+    assert found.alive is False
+
+
+def test_a_pause_of_one_provider_leaves_the_rest_sending():
+    held = Held("paused", "google", "complaints", "ann", NOW)
+    found = situation(Standing(state="running", alive=True, pending=5, held=[held]), NOW)
+    assert found.word == "sending"
+    assert found.sentence == (
+        "It is being sent. google: Paused by ann since 14:05 UTC until it is resumed: complaints."
+    )
+
+
+def test_a_fault_of_our_own_is_told_with_its_words():
+    known = Standing(state="running", alive=True, pending=5, fault="the disk is full", fault_since=NOW - 300)
+    found = situation(known, NOW)
+    assert found.word == "faulty"
+    assert found.sentence == (
+        "Nothing is sent since 14:00 UTC: the disk is full. It is tried again, and no recipient is charged."
+    )
+    assert (found.fault, found.wrong) == ("the disk is full", True)
+
+
+def test_a_process_that_has_ended_is_told_whatever_fault_it_had():
+    known = Standing(state="running", alive=False, pending=5, fault="the disk is full", last_sign=NOW - 120)
+    found = situation(known, NOW)
+    assert found.word == "dead"
+    assert found.sentence == (
+        "Nothing is sent: its process has ended without stopping it; it was last heard of at 14:03 UTC. "
+        "The next start goes on."
+    )
+    assert (found.alive, found.fault, found.wrong) == (False, "", True)
+
+
+@pytest.mark.parametrize(
+    ("known", "word", "sentence"),
+    [
+        (Standing(state="ready", alive=None), "ready", "It has not been started yet."),
+        (
+            Standing(state="finished", alive=False, ended_at=NOW),
+            "finished",
+            "It is finished since 14:05 UTC: every row of the list has its final status.",
+        ),
+        (
+            Standing(state="cancelled", alive=True, ended_at=NOW),
+            "cancelled",
+            "It was cancelled at 14:05 UTC; what was not sent is not sent any more.",
+        ),
+        (
+            Standing(state="stopped", alive=False, ended_at=NOW),
+            "stopped",
+            "It was stopped before its end at 14:05 UTC; the next start goes on.",
+        ),
+        (
+            Standing(state="cancelling", alive=True),
+            "cancelling",
+            "It is being cancelled: what is on the wire ends, and all other rows are settled as cancelled.",
+        ),
+        (
+            Standing(
+                state="running", alive=True, held=[Held("schedule", until=NOW + 60), Held("rule", reason="bounces")]
+            ),
+            "stopped",
+            "Stopped by a rule: bounces.",
+        ),
+        (
+            Standing(state="running", alive=True, held=[Held("fault", reason="templates take all memory")]),
+            "stopped",
+            "Stopped: templates take all memory.",
+        ),
+        (Standing(state="ready", alive=True, held=[Held("approval")]), "waiting for approval", "Waiting for approval."),
+        (
+            Standing(state="running", alive=True, held=[Held("schedule", reason="it is night", until=NOW + 60)]),
+            "scheduled",
+            "Scheduled until 14:06 UTC: it is night.",
+        ),
+        (Standing(state="running", alive=True, held=[Held("of a later version")]), "sending", "It is being sent."),
+    ],
+)
+def test_the_other_words(known, word, sentence):
+    found = situation(known, NOW)
+    assert (found.word, found.sentence) == (word, sentence)
+
+
+def test_a_time_of_another_day_has_its_day_and_the_zone_is_asked_for():
+    assert clock(NOW, NOW) == "14:05 UTC"
+    assert clock(NOW + 86400, NOW) == "2 December, 14:05 UTC"
+    assert clock(NOW, NOW, timezone(timedelta(hours=1), "CET")) == "15:05 CET"
+
+
+def test_it_goes_through_a_pipe():
+    plain = situation(Standing(state="running", alive=True), NOW).plain()
+    assert plain["word"] == "sending"
+    assert type(plain["word"]) is str
+
+
+@given(
+    st.builds(
+        Standing,
+        state=st.sampled_from(["ready", "running", "stopped", "cancelling", "finished", "cancelled"]),
+        alive=st.sampled_from([True, False, None]),
+        pending=st.integers(0, 3),
+        deferred=st.integers(0, 3),
+        input_complete=st.booleans(),
+        resting=st.booleans(),
+        held=st.lists(
+            st.builds(
+                Held,
+                kind=st.sampled_from(["paused", "rule", "fault", "approval", "schedule", "x"]),
+                provider=st.sampled_from(["", "google"]),
+                reason=st.just("why"),
+                since=TIMES,
+                until=TIMES,
+            ),
+            max_size=2,
+        ),
+        fault_since=TIMES,
+        next_try_at=TIMES,
+        started_at=TIMES,
+        ended_at=TIMES,
+        last_sign=TIMES,
+        fault=st.sampled_from(["", "a fault"]),
+    )
+)
+def test_whatever_is_known_there_is_one_sentence_that_says_why_nothing_is_sent(known):
+    found = situation(known, NOW)
+    assert found.sentence.endswith(".")
+    assert found.word.wrong <= bool(found.reason)
+    assert found.reason in found.sentence.lower() or found.word == "dead"
+    assert found.word != "sending" or (found.alive is not False and not found.fault)
