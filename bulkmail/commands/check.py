@@ -9,11 +9,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
+from bulkmail.commands.sender import add_addresses, public_addresses
+from bulkmail.commands.since_start import Started, since_start
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import Prepared, prepare
 from bulkmail.files import Folder
-from bulkmail.machine import compose_processes
-from bulkmail.mail import Problem, Refused
+from bulkmail.machine import compose_processes, own_name
+from bulkmail.mail import Refused
 from bulkmail.preflight import (
     Finding,
     Means,
@@ -21,9 +23,11 @@ from bulkmail.preflight import (
     Resolving,
     RowLines,
     Severity,
+    of_problem,
     plain_finding,
     preflight,
     report,
+    sender_of,
     summary,
     verdict,
     write_problems,
@@ -42,6 +46,7 @@ def add(commands: Commands) -> None:
     add_json(check)
     check.add_argument("--quick", action="store_true", help="look at the files only, as a start does")
     check.add_argument("--no-dns", action="store_true", help="look up no domain")
+    add_addresses(check)
     check.set_defaults(run=run)
 
 
@@ -55,9 +60,12 @@ def run(given: argparse.Namespace) -> int:
     path = os.path.abspath(given.campaign)
     try:
         prepared = prepare(path, settings, whole=given.quick, sample=given.quick)
+        started = since_start(prepared, settings)
+        if started.problems:
+            raise Refused(started.problems)  # noqa: TRY301 - one way for all that is refused
         if given.quick:
             return _quick(prepared, as_json=given.json)
-        found = _whole(prepared, settings, dns=not given.no_dns)
+        found = _whole(prepared, settings, given, started)
     except Refused as refused:
         _tell_refused(path, refused, as_json=given.json)
         if given.json:
@@ -65,9 +73,9 @@ def run(given: argparse.Namespace) -> int:
         raise
     _note(prepared.campaign.opened, found.campaign, found.findings)
     if given.json:
-        say_json(found.plain())
+        say_json({**found.plain(), "state": started.state})
     else:
-        _print(found)
+        _print(found, started.state)
     return REFUSED if found.errors else DONE
 
 
@@ -77,7 +85,7 @@ def _quick(prepared: Prepared, *, as_json: bool) -> int:
     name = prepared.campaign.name
     _note(prepared.campaign.opened, name, ())
     if as_json:
-        findings = [_finding(Severity.WARNING, "notice", notice) for notice in notices]
+        findings = [of_problem(Severity.WARNING, "notice", notice) for notice in notices]
         say_json({"campaign": name, "ok": True, "findings": [plain_finding(finding) for finding in findings]})
         return DONE
     for notice in notices:
@@ -86,10 +94,11 @@ def _quick(prepared: Prepared, *, as_json: bool) -> int:
     return DONE
 
 
-def _whole(prepared: Prepared, settings: Settings, *, dns: bool) -> Preflight:
+def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, started: Started) -> Preflight:
     """Look at everything, with a progress bar on a terminal, and write check.csv."""
     campaign = prepared.campaign
     lines = RowLines(campaign.opened)
+    addresses = public_addresses(settings, given.address)
 
     async def work(reactor: Any) -> Preflight:
         resolving = Resolving(reactor, settings)
@@ -104,10 +113,12 @@ def _whole(prepared: Prepared, settings: Settings, *, dns: bool) -> Preflight:
             processes=compose_processes(settings.compose.processes),
             now=time.time(),
             suppress=settings.suppress,
-            ask=resolving.ask if dns else None,
+            ask=None if given.no_dns else resolving.ask,
+            sender=sender_of(campaign, settings, settings.hostname or own_name(), addresses),
             providers=provider_table(settings.shaping.overrides),
             lines=lines,
             told=told,
+            begun=started.begun,
         )
         try:
             return await preflight(reactor, campaign, prepared.content, means, prepared.notices)
@@ -129,9 +140,11 @@ def _whole(prepared: Prepared, settings: Settings, *, dns: bool) -> Preflight:
 _BARS = {"rows": "looking at the rows", "domains": "looking up the domains"}
 
 
-def _print(found: Preflight) -> None:
+def _print(found: Preflight, state: str) -> None:
     for line in summary(found):
         say(line)
+    if state:
+        say(f"  started: it is in the spool already ({state}); rows that were sent are not sent again")
     for title, findings in (("Errors", found.errors), ("Warnings", found.warnings), ("Notes", found.notes)):
         for line in report(title, findings):
             say(line)
@@ -140,7 +153,7 @@ def _print(found: Preflight) -> None:
 
 def _tell_refused(path: str, refused: Refused, *, as_json: bool) -> None:
     """Tell a campaign whose files cannot be used in its folder, and as JSON."""
-    findings = [_finding(Severity.ERROR, "refused", problem) for problem in refused.problems]
+    findings = [of_problem(Severity.ERROR, "refused", problem) for problem in refused.problems]
     folder = path if os.path.isdir(path) else os.path.dirname(path)
     name = os.path.basename(folder)
     if os.path.lexists(os.path.join(folder, _CAMPAIGN)):
@@ -159,8 +172,3 @@ def _note(folder: Folder, name: str, findings: Sequence[Finding]) -> None:
         write_problems(folder, name, findings)
     except OSError as error:
         tell(f"PROBLEMS.txt cannot be written: {error.strerror}")
-
-
-def _finding(severity: Severity, code: str, problem: Problem) -> Finding:
-    where = str(Problem(problem.file, problem.line, problem.column, "")).removesuffix(": ")
-    return Finding(severity, code, where, problem.message)

@@ -20,7 +20,7 @@ from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.page import preview_page
 from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
 from bulkmail.preflight.resolving import Ask, Resolving, resolver_options
-from bulkmail.preflight.result import Preflight, plain_finding
+from bulkmail.preflight.result import Preflight, of_problem, plain_finding
 from bulkmail.preflight.row_lines import CHECK_COLUMNS, CHECK_FILE, RowLines
 from bulkmail.preflight.sender import (
     Sender,
@@ -37,7 +37,7 @@ from bulkmail.preflight.sender import (
     sender_of,
 )
 from bulkmail.preflight.specimen import Specimen, compose_rows, read_specimen
-from bulkmail.preflight.whole import Means, preflight
+from bulkmail.preflight.whole import Begun, Means, preflight
 from bulkmail.preflight.words import report, summary, verdict
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "DEFAULT_ROWS",
     "PROBLEMS_FILE",
     "Ask",
+    "Begun",
     "Chosen",
     "Domain",
     "Finding",
@@ -69,6 +70,7 @@ __all__ = [
     "keys_of",
     "lookup_by",
     "not_qualified",
+    "of_problem",
     "plain_finding",
     "preflight",
     "preview_page",

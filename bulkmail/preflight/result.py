@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bulkmail.mail import Problem
 from bulkmail.preflight.domains import Domain
 from bulkmail.preflight.findings import Finding, Severity
 
@@ -87,6 +88,12 @@ class Preflight:
             "rows_per_second": round(self.rate, 1),
             "findings": [plain_finding(finding) for finding in self.findings],
         }
+
+
+def of_problem(severity: Severity, code: str, problem: Problem) -> Finding:
+    """Return what the check of the files says, in its own words, as a finding."""
+    where = str(Problem(problem.file, problem.line, problem.column, "")).removesuffix(": ")
+    return Finding(severity, code, where, problem.message)
 
 
 def plain_finding(finding: Finding) -> dict[str, Any]:

@@ -7,13 +7,16 @@ list.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from twisted.internet.defer import Deferred
+
 from bulkmail.campaign import Campaign
 from bulkmail.content import printed_columns
-from bulkmail.mail import Problem, new_key
+from bulkmail.mail import Problem, Refused, new_key
 from bulkmail.preflight.composing import Composing
 from bulkmail.preflight.counting import REPEATED, USABLE, Counting, Messages
 from bulkmail.preflight.domains import Domains
@@ -22,14 +25,24 @@ from bulkmail.preflight.inspector import Row
 from bulkmail.preflight.kinds import Kind
 from bulkmail.preflight.reading import Reading, Recipient
 from bulkmail.preflight.resolving import Ask
-from bulkmail.preflight.result import Preflight
+from bulkmail.preflight.result import Preflight, of_problem
 from bulkmail.preflight.row_lines import RowLines
+from bulkmail.preflight.sender import Sender, check_sender, lookup_by
 
 Told = Callable[[Literal["rows", "domains"], int, int], None]
 """Is called as it goes on: of what, how many are done, and about how many there are."""
 
+_FROM_BYTES = frozenset({"no-one-click"})  # of the sender's findings
 _DNS_WITHIN = 180.0  # seconds for the domains, once all rows are read
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How far the lists of a campaign that was started were read: ``reading`` as the spool has it, ``rows`` stored."""
+
+    reading: Any
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -37,17 +50,20 @@ class Means:
     """What a preflight is made with.
 
     ``processes``: how many compose. ``now``: epoch seconds, the date of the messages. ``suppress``: the operator's own
-    lists. ``ask``: the resolver, None to look up no domain. ``providers``: shaping's table. ``lines``: where check.csv
-    is written. ``told``: progress.
+    lists. ``ask``: the resolver, None to look up no domain. ``sender``: whose DNS is checked too. ``providers``:
+    shaping's table. ``lines``: where check.csv is written. ``told``: progress. ``begun``: given where the campaign was
+    started already, to see whether its lists are what they were.
     """
 
     processes: int
     now: float
     suppress: Sequence[str] = ()
     ask: Ask | None = None
+    sender: Sender | None = None
     providers: Mapping[str, Any] = field(default_factory=dict)
     lines: RowLines = field(default_factory=lambda: RowLines(None))
     told: Told = lambda *_: None
+    begun: Begun | None = None
 
 
 async def preflight(
@@ -73,7 +89,7 @@ class _Look:
         self._reactor = reactor
         self._campaign = campaign
         self._means = means
-        files = list(campaign.recipients)
+        files = [str(name) for name in campaign.recipients]
         options = {
             "content": {**content, "key": new_key(), "date": means.now},
             "files": files if len(files) > 1 else [""],
@@ -85,7 +101,9 @@ class _Look:
         self._counting = Counting(files, means.lines)
         self._messages = Messages(files, content["columns"], subject_varies="{" in content["subject"])
         self._emails: dict[int, str] = {}  # of the rows that are being composed
-        self._bytes = sum(campaign.opened.status(name).st_size for name in files)
+        self._bytes = sum(os.path.getsize(path) for path in campaign.recipient_paths)
+        self._of_sender: list[Finding] = []
+        self._changed: list[Finding] = []
         self._expected = self._resolved = 0
         self._began = reactor.seconds()
         self._seconds = 0.0
@@ -93,7 +111,9 @@ class _Look:
     async def work(self) -> None:
         """Read, compose and look up everything."""
         await self._reading.open()
+        await self._prove()
         self._composing.start()
+        of_sender = Deferred.fromCoroutine(self._look_at_sender())
         while (rows := await self._reading.rows()) is not None:
             self._expect(rows)
             usable = self._counting.add_rows(rows)
@@ -107,7 +127,21 @@ class _Look:
                 self._counting.add_repeated(number)
         self._seconds = self._reactor.seconds() - self._began
         await self._look_up()
+        self._of_sender = await of_sender
         await self._write_late_lines()
+
+    async def _prove(self) -> None:
+        """See whether the lists still begin with what was read of them, as a start would."""
+        begun = self._means.begun
+        if begun is None or begun.reading is None:
+            return
+        again = Reading(self._reactor, self._campaign, list(self._means.suppress))
+        try:
+            await again.open(begun.reading, begun.rows)
+        except Refused as refused:
+            self._changed = [of_problem(Severity.ERROR, "list-changed", problem) for problem in refused.problems]
+        finally:
+            await again.close()
 
     async def close(self) -> None:
         """End the processes."""
@@ -133,6 +167,13 @@ class _Look:
     def _looked_up(self) -> None:
         self._resolved += 1
         self._means.told("domains", self._resolved, len(self._domains.known))
+
+    async def _look_at_sender(self) -> list[Finding]:
+        """Look up what the sender has published; what the letter itself says is known from its bytes."""
+        if self._means.sender is None or self._means.ask is None:
+            return []
+        found = await check_sender(self._means.sender, lookup_by(self._means.ask))
+        return [finding for finding in found if finding.code not in _FROM_BYTES]
 
     async def _look_up(self) -> None:
         """Wait for the lookups that are still to come, for some minutes at most."""
@@ -170,10 +211,10 @@ class _Look:
         """What is wrong with the list as a whole."""
         counting = self._counting
         if not counting.rows:
-            return [Finding(Severity.WARNING, "empty-list", self._campaign.recipients[0], "the list has no rows")]
+            return [Finding(Severity.WARNING, "empty-list", str(self._campaign.recipients[0]), "the list has no rows")]
         if not counting.usable:
             words = "no row can be mailed: all are unusable or on a suppress list"
-            return [Finding(Severity.ERROR, "no-recipient", self._campaign.recipients[0], words)]
+            return [Finding(Severity.ERROR, "no-recipient", str(self._campaign.recipients[0]), words)]
         return []
 
     def result(self, notices: Sequence[Problem]) -> Preflight:
@@ -181,11 +222,13 @@ class _Look:
         counting, messages = self._counting, self._messages
         told = {(notice.file, notice.line, notice.column): notice for notice in (*notices, *self._reading.told)}
         findings = [
+            *self._changed,
             *self._of_the_list(),
             *(_about_all(kind) for kind in messages.odd()),
             *counting.kinds.findings(counting.usable),
+            *(finding for finding in self._of_sender if finding.code != "dns-no-answer" or not self._domains.fault),
             *self._of_domains(),
-            *(_of_notice(notice) for notice in told.values()),
+            *(of_problem(Severity.WARNING, "notice", notice) for notice in told.values()),
         ]
         findings.sort(key=lambda finding: _ORDER[finding.severity])
         not_composed = counting.usable - messages.composed
@@ -222,9 +265,3 @@ def _kind(finding: Finding) -> Kind:
 def _about_all(kind: Kind) -> Finding:
     severity, code, where, message, remedy = kind
     return Finding(Severity(severity), code, where, message, remedy)
-
-
-def _of_notice(notice: Problem) -> Finding:
-    """What the check of the files says, in its own words."""
-    where = str(Problem(notice.file, notice.line, notice.column, "")).removesuffix(": ")
-    return Finding(Severity.WARNING, "notice", where, notice.message)

@@ -6,6 +6,7 @@ Each call is one short transaction: a long one would keep SQLite's log from bein
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from bulkmail.mail import Address, AddressError, AttemptRow, RecipientRow, address_in, parse_address
 from bulkmail.spool.campaigns import campaign_row, read_input_files
@@ -14,6 +15,7 @@ from bulkmail.spool.holds import read_cancel_requests, read_holds
 from bulkmail.spool.rows import CampaignRow, CancelRequest, Hold, Outlook, Sign, SiteFact, id_range, recipient_id
 from bulkmail.spool.signs import read_signs
 from bulkmail.spool.sites import KNOWS_SITES, read_site_facts
+from bulkmail.spool.stored import restore
 
 
 def _like(text: str) -> str:
@@ -62,6 +64,12 @@ class Reading:
         """Return its input files: (number from 0, name, columns)."""
         with self._db.transaction("begin_reading"):
             return read_input_files(self._db, campaign_id)
+
+    def import_state(self, campaign_id: int) -> Any:
+        """Return where reading its input stands; see `contract.CampaignStore.import_state`."""
+        with self._db.transaction("begin_reading"):
+            row = self._db.execute("reading", (campaign_id,)).fetchone()
+        return None if row is None else restore(row[0])
 
     def recipients(self, campaign_id: int, after_n: int, limit: int) -> list[RecipientRow]:
         """Return up to ``limit`` rows of the input behind row ``after_n``, in input order."""

@@ -63,12 +63,22 @@ def test_as_json(place, capsys):
     assert json.loads(capsys.readouterr().out) == {"campaign": "spring", "ok": True, "findings": []}
 
 
-def test_domains_are_looked_up_by_the_settings(place, capsys):
+def test_the_domains_and_the_sender_are_looked_up_by_the_settings(place, capsys):
     server = DnsServer()
-    server.zone = {"example.org": {"MX": ["0 ."]}}
+    server.zone = {
+        "example.org": {"MX": ["0 ."]},
+        "example.com": {"MX": ["10 mx.example.com."], "TXT": ['"v=spf1 ip4:192.0.2.1 -all"']},
+        "mx.example.com": {"A": ["192.0.2.9"]},
+    }
     (place / "bulkmail.yaml").write_text(f'dns: {{nameservers: ["{server.address}"], must_exist: []}}\n')
     try:
-        assert cli.main(["check", "spring"]) == 0
+        assert cli.main(["check", "spring", "--address", "192.0.2.7", "--json"]) == 1
+        found = {one["code"]: one["severity"] for one in json.loads(capsys.readouterr().out)["findings"]}
+        assert found["ptr-missing"] == "error"
+        assert found["domain-takes-no-mail"] == "warning"
+        assert found["no-unsubscribe"] == "warning"
+        assert "no-one-click" not in found
+        cli.main(["check", "spring"])
     finally:
         server.close()
     out = capsys.readouterr().out
