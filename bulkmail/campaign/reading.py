@@ -81,6 +81,7 @@ def snapshot(
         "attachments": reader.attachments(),
         "defaults": dict(campaign.defaults),
         "columns": [list(names) for names in columns],
+        "recipients": [str(name) for name in campaign.recipients],  # for messages to people
         "schedule": None,
         "list_id": "",  # made from the name and the sender's domain
         "key": key,

@@ -78,7 +78,8 @@ def run(given: argparse.Namespace) -> int:
         )
     else:
         counts = ", ".join(f"{name} {count:,}" for name, count in by_status.items())
-        say(f"{campaign.name}: rehearsed {figures['input_rows']:,} rows: {counts or 'none'}")
+        count = figures["input_rows"]
+        say(f"{campaign.name}: rehearsed {count:,} {'row' if count == 1 else 'rows'}: {counts or 'none'}")
         say("Nothing was sent to anybody: the mail servers and their answers were simulated.")
         say(f"the report: {shown}/index.html")
         if kept:

@@ -68,6 +68,7 @@ def test_everything_that_enters_a_message(read: Callable[..., Campaign], setting
         "attachments": [("terms.pdf", b"%PDF-1.4")],
         "defaults": {"first_name": "there"},
         "columns": [["email", "first_name"]],
+        "recipients": ["recipients.csv"],
         "schedule": None,
         "list_id": "",
         "key": KEY,

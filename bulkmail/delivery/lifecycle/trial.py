@@ -32,12 +32,16 @@ def trial_of(prepared: Prepared, file: int, cells: Sequence[str], addresses: Seq
     text = "".join(",".join(map(_quoted, row)) + "\r\n" for row in [columns, *rows])
     _write(os.path.join(folder, "recipients.csv"), text)
     _write(os.path.join(folder, "body.txt"), "The content is the campaign's.\n")
+    attached = [f"attachment-{number}" for number in range(len(campaign.attachments))]
+    for name in attached:
+        _write(os.path.join(folder, name), "The content is the campaign's.\n")
     values = {
         "name": campaign.name,
         "from": campaign.sender,
         "subject": "test",
         "template": {"text": "body.txt"},
         "recipients": "recipients.csv",
+        "attachments": attached,
     }
     _write(os.path.join(folder, "campaign.yaml"), json.dumps(values, ensure_ascii=False) + "\n")
     content = {

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bulkmail.campaign import ListRows
+from bulkmail.campaign import ListRows, digests
 from bulkmail.content import Composer
 from bulkmail.delivery import prepare, trial_of
 from bulkmail.settings import Settings
@@ -18,11 +18,13 @@ def prepared(tmp_path):
     folder.mkdir()
     (folder / "campaign.yaml").write_text(
         "name: spring\nfrom: \"Grüße <news@example.com>\"\nsubject: '{{ name }}'\ntemplate: {text: body.txt}\n"
-        "recipients: [other.csv, recipients.csv]\nsuppress: never.csv\n"
+        "recipients: [other.csv, recipients.csv]\nsuppress: never.csv\nattachments: [terms.txt, more.txt]\n"
     )
     (folder / "body.txt").write_text("{{ token }} {{ email }} {{ row['email'] }} {{ note }} {{ campaign }}\n")
     (folder / "other.csv").write_text("email,name,note\nzoe@example.com,Zoe,x\n")
     (folder / "recipients.csv").write_text(LIST)
+    (folder / "terms.txt").write_text("terms")
+    (folder / "more.txt").write_text("more")
     (folder / "never.csv").write_text("me@example.com\n")
     return prepare(str(folder), Settings())
 
@@ -58,3 +60,11 @@ def test_its_messages_are_plainly_a_test(prepared, tmp_path):
     assert b"\r\n\r\ntest-" in message
     assert b" me@example.com me@example.com  spring" in message
     assert b"bob@example.com" not in message
+    assert message.count(b"Content-Disposition: attachment;") == 2
+
+
+def test_it_can_be_opened_in_a_spool(prepared, tmp_path):
+    place = tmp_path / "trial"
+    place.mkdir()
+    trial = trial_of(prepared, 1, ["Bob", "bob@example.com"], ["me@example.com"], str(place))
+    assert {"attachment attachment-0", "attachment attachment-1"} <= set(digests(trial.campaign, trial.content))
