@@ -58,7 +58,8 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 @contextmanager
 def running(command: list[str], **kwargs: object) -> Iterator[subprocess.Popen[bytes]]:
     """A program that is ended when the block is left."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)  # type: ignore[call-overload]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, **{**quiet, **kwargs})  # type: ignore[call-overload]
     try:
         yield process
     finally:

@@ -76,8 +76,10 @@ def stored_attempts(spool: Path) -> Counter[tuple[int, int, str]]:
     return Counter(rows)
 
 
-def reconcile(addresses: list[str], report: Path, spool: Path, record: Path, *, keep: bool = False) -> Accounts:
-    """The accounts of a campaign that has ended; ``keep``: it ran with ``on_unknown: keep``."""
+def reconcile(
+    addresses: list[str], report: Path, spool: Path, record: Path, *, keep: bool = False, cancelled: bool = False
+) -> Accounts:
+    """The accounts of a campaign that has ended; ``keep``: it ran with ``on_unknown: keep``; ``cancelled``: it was."""
     accounts = Accounts()
     rows, torn_rows = table(report / "recipients.csv")
     attempts, torn_attempts = table(report / "attempts.csv")
@@ -95,7 +97,11 @@ def reconcile(addresses: list[str], report: Path, spool: Path, record: Path, *, 
         if row["status"] in ("pending", "deferred"):
             unfinished.append(address)
         elif row["status"] != want and not (
-            row["status"] == "unknown" and want in EXPECTED_OF_SENT and (keep or unknown[address] >= MOST_COPIES)
+            want in EXPECTED_OF_SENT
+            and (
+                (row["status"] == "unknown" and (keep or unknown[address] >= (1 if cancelled else MOST_COPIES)))
+                or (row["status"] == "cancelled" and cancelled and not unknown[address])
+            )
         ):
             wrong.append(f"{address}: {row['status']} for {want}")
     numbers = Counter(row["row"] for row in rows)
@@ -110,7 +116,9 @@ def reconcile(addresses: list[str], report: Path, spool: Path, record: Path, *, 
         (
             address
             for address, row in first.items()
-            if expected(address) == "delivered" and address not in received and row["status"] != "unknown"
+            if expected(address) == "delivered"
+            and address not in received
+            and row["status"] not in ("unknown", *["cancelled"] * cancelled)
         ),
     )
     accounts.note("delivered and not received", (one for one in _of(first, "delivered") if one not in received))

@@ -12,6 +12,7 @@ import pytest
 
 from bulkmail.routing import MxHost
 from bulkmail.routing.site import site_key
+from bulkmail.spool import hold_campaign, lift_hold, request_cancel
 
 pytestmark = pytest.mark.loopback
 
@@ -464,3 +465,41 @@ def test_without_a_campaign_a_folder_is_no_spool_to_wait_at(world):
     ended = world.run("--settings", str(world.settings()))
     assert ended.status == 2
     assert "spool must be postgresql://" in ended.err
+
+
+def test_a_pause_and_a_cancel_are_obeyed_by_every_machine(world, pg_server, until):
+    """Both are rows of the shared spool, written by a command; from a second later on no machine begins a message."""
+    dsn, rows = pg_server.fresh(), 20_000
+    hosts = {f"mx{n}.d{n}.test": f"127.0.1.{n % 6 + 1}" for n in range(20)}
+    world.start_names({f"d{n}.test": [f"mx{n}.d{n}.test"] for n in range(20)}, hosts)
+    world.start_mail(sorted(set(hosts.values())), delay=0.01)
+    shaping = {"shaping": {"default": {"connections": 4, "rate": "100/s", "connection_rate": "1000/s"}}}
+    configs = [machine(world, dsn, name, hostname=f"{name}.example.com", **shaping) for name in ("one", "two")]
+    campaign = world.campaign("spring", people(rows))
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(configs[0]))
+    until(lambda: world.server.count() > 100, "the first messages")
+    helper = world.start("--settings", str(configs[1]))
+    until(lambda: len({one["helo"] for one in world.server.received()[-200:]}) == 2, "both to send")
+
+    paused = time.time()
+    hold_campaign(dsn, "spring", now=paused, reason="for a test", who="ann")
+    time.sleep(4.0)
+    resumed = time.time()
+    assert [one for one in world.server.received() if one["mail_at"] > paused + 1.0] == []
+    lift_hold(dsn, "spring", now=resumed)
+    since = lambda: {one["helo"] for one in world.server.received() if one["at"] > resumed}  # noqa: E731
+    until(lambda: since() == {"one.example.com", "two.example.com"}, "both to go on")
+
+    cancelled = time.time()
+    request_cancel(dsn, "spring", now=cancelled, who="ann")
+    ended = owner.wait(60)
+    helper.signal(signal.SIGTERM)
+    helper.wait()
+    assert ended.status == 3, ended.said[-3000:]
+    campaign.check_report()
+    received = world.server.received()
+    assert [one for one in received if one["mail_at"] > cancelled + 1.0] == []
+    assert {one["to"] for one in received} == {row["email"] for row in campaign.rows() if row["status"] == "delivered"}
+    statuses = campaign.statuses()
+    assert statuses == Counter(delivered=len(received), cancelled=rows - len(received))
+    assert campaign.summary()["state"] == "cancelled"
