@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from random import Random
 from types import SimpleNamespace
@@ -213,15 +212,6 @@ def test_with_a_relay_all_roads_lead_to_it(monkeypatch):
     assert repr(life._relay) == "<Smarthost through 192.0.2.1:2525>"
     Deferred.fromCoroutine(life.close()).addBoth(got.append)
     assert got[2] is None
-
-
-def test_compose_processes(monkeypatch):
-    settings = Settings()
-    life = begun(Clock(), settings)
-    assert life._processes() == len(os.sched_getaffinity(0))
-    compose = settings.compose.model_copy(update={"processes": 3})
-    life = begun(Clock(), settings.model_copy(update={"compose": compose}))
-    assert life._processes() == 3
 
 
 def test_no_process_is_started_where_the_scratch_folder_cannot_be_made(monkeypatch, tmp_path):

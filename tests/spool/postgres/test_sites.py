@@ -22,7 +22,7 @@ def test_facts_of_some_sites_are_read_and_forgotten_while_machines_are_at_work(m
     channel = one.database.connection.execute("SELECT 'bulkmail_' || current_schema()").fetchone()[0]
     two.database.connection.execute(f"LISTEN {channel}")
     assert forget_sites(pg_dsn, "mx.a.example") == 1
-    assert [heard.payload for heard in two.database.connection.notifies(timeout=5, stop_after=1)] == ["sites"]
+    assert [heard.payload for heard in two.database.connection.notifies(timeout=60, stop_after=1)] == ["sites"]
     assert two.site_facts(150.0) == [facts[2], facts[1]]
     assert forget_sites(pg_dsn, None) == 2
     assert two.site_facts(0.0) == []
