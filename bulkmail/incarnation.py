@@ -19,6 +19,7 @@ from twisted.logger import Logger
 
 from bulkmail.control import ControlServer, open_control
 from bulkmail.delivery import (
+    Accepting,
     Assembly,
     AtRest,
     Campaigns,
@@ -95,17 +96,15 @@ class Incarnation:
         self._rng = rng
         self._prepared = prepared
         self._watch = watch
-        self._once = once
-        self._accept_changes = accept_changes
-        self._rehearsal = rehearsal
-        self._speed = speed
-        self._ca_file = ca_file
+        self._once, self._accept_changes, self._rehearsal = once, accept_changes, rehearsal
+        self._speed, self._ca_file = speed, ca_file
         self._clocks = Clocks(reactor, wall, speed)
         self._pause = Pause(self._clocks)
         self._campaigns: Campaigns | None = None
         self._spool: Spool | None = None
         self._resolver: Worker | None = None
         self._watching: DropFolderWatch | None = None
+        self._checking = Checking(reactor, settings)
         self._relay: Smarthost | None = None
         self._control: ControlServer | None = None
         self._stopping = False
@@ -189,9 +188,8 @@ class Incarnation:
             self.reactor, self.settings, self._machine, self._clocks.wall, self._campaigns, providers, router.route
         )
         if self._watch is not None:
-            checking = Checking(self.reactor, self.settings)
             self._watching = DropFolderWatch(
-                reactor=self.reactor, campaigns=self._campaigns, checking=checking, root=self._watch
+                reactor=self.reactor, campaigns=self._campaigns, checking=self._checking, root=self._watch
             )
 
     async def _open_spool(self) -> Spool:
@@ -243,6 +241,7 @@ class Incarnation:
             check=Checking(self.reactor, self.settings).prepare,
             joining=joining,
         )
+        check = None if self._rehearsal else self._checking.prepare
         return Campaigns(
             reactor=self.reactor,
             spool=spool,
@@ -261,6 +260,7 @@ class Incarnation:
             clock_set=self._wall.look,
             steering=steering,
             at_rest=at_rest,
+            accepting=Accepting(spool, parts.feeder, compose, reporting.changed, check),
             joining=joining,
             leasing=leasing,
         )
@@ -349,6 +349,7 @@ class Incarnation:
         self._stopping = True
         if not self._asked_to_stop.called:
             self._asked_to_stop.callback(None)
+        self._checking.stop()
         if self._watching is not None:
             self._watching.stop()
         if self._campaigns is not None:

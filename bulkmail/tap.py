@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from twisted.application.service import IService
 from twisted.python import usage
 
-from bulkmail.delivery import Prepared, prepare, refusal
+from bulkmail.delivery import Prepared, marked_at, prepare, refusal, sent_of
 from bulkmail.logs import service_log
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
@@ -164,9 +164,11 @@ def _peek(prepared: Prepared, settings: Settings, *, accept_changes: bool) -> No
     reader = open_reader(settings.spool)
     try:
         row = reader.campaign(prepared.campaign.name)
+        totals = {} if row is None else reader.totals(row.id)
     finally:
         reader.close()
-    found = None if row is None else refusal(prepared, row, accept_changes=accept_changes)
+    accept_changes = accept_changes or marked_at(prepared.campaign.folder) is not None
+    found = None if row is None else refusal(prepared, row, accept_changes=accept_changes, sent=sent_of(totals))
     if found is not None:
         raise found
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.copying import copy_campaign
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
     from bulkmail.campaign.files import EarlierList
-    from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status
+    from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status, write_status_in
     from bulkmail.campaign.ingest import Ingest
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import TAKEN_AGAIN, Campaign
@@ -64,6 +64,7 @@ __all__ = [
     "survey",
     "try_rows",
     "write_status",
+    "write_status_in",
 ]
 
 _WHERE = {
@@ -98,6 +99,7 @@ _WHERE = {
     "survey": "preflight",
     "try_rows": "sample",
     "write_status": "folder",
+    "write_status_in": "folder",
 }
 
 

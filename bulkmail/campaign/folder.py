@@ -27,6 +27,7 @@ MAX_STATUS = 1_000_000
 
 Mark = Literal["APPROVED", "PAUSE", "CANCEL", "ACCEPT"]
 """The name of a file by which people steer a campaign."""
+ACCEPT: Mark = "ACCEPT"
 _MARKS: tuple[Mark, ...] = get_args(Mark)
 
 
@@ -196,7 +197,9 @@ class DropFolder:
     def _of_one(self, known: _Known, state: FolderState) -> list[Action]:
         path, still = state.path, state.seen_at - known.since >= self._quiet
         if not known.running:
-            if state.fingerprint == known.started or not still:
+            accepted = ACCEPT in state.marks - known.marks  # of one that was refused for what was changed
+            known.marks &= state.marks
+            if (state.fingerprint == known.started and not accepted) or not still:
                 return []
             known.started, known.running = state.fingerprint, True
             known.marks, known.changed, known.gone = frozenset(), state.fingerprint, False
@@ -229,8 +232,12 @@ def write_status(path: str, text: str) -> bool:
 
     Raises OSError, for example when the folder is gone, or a link by now.
     """
+    return write_status_in(Folder.open(path, follow=False), text)
+
+
+def write_status_in(folder: Folder, text: str) -> bool:
+    """Do the same in a folder that is open, wherever it is by now. Raises OSError."""
     data = text.encode("utf-8", "replace")
-    folder = Folder.open(path, follow=False)
     if _content(folder) == data:
         return False
     with os.fdopen(folder.create(STATUS_ASIDE, 0o644), "wb") as file:

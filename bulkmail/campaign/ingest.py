@@ -5,7 +5,7 @@ It runs in a process of its own (`bulkmail.workers` starts it by its name) and a
 ``("open", options)``
     options: ``files`` (absolute paths, or `ListPath.plain` of lists in a campaign's folder), ``encoding``, ``suppress``
     (the same), ``skip`` (rows stored already), ``resume`` (the state stored with them, or None), ``scratch`` (a folder,
-    or None).
+    or None), ``elsewhere`` (what a refusal of a changed list adds about a campaign of another name).
     -> ``("opened", columns, notices, sizes)``: the column names of each file, the address column as ``email``; what
     the operator should know, as (file, line, column, text); bytes of each file.
 ``("next", limit)``
@@ -68,6 +68,7 @@ class Ingest:
                     skip=options.get("skip") or 0,
                     resume=options.get("resume"),
                     scratch=options.get("scratch"),
+                    elsewhere=options.get("elsewhere") or "",
                 )
                 return self._intake.opened
             case ("next", int(limit)) if self._intake is not None:

@@ -45,9 +45,11 @@ class Intake:
         skip: int = 0,
         resume: dict[str, Any] | None = None,
         scratch: str | None = None,
+        elsewhere: str = "",
     ) -> None:
         self._paths = list(files)
         self._skip = skip
+        self._elsewhere = elsewhere
         self._resume = resume
         self._before = read_before(self._paths, skip, resume)
         self._consent: list[Consent] = []  # of each file
@@ -95,7 +97,7 @@ class Intake:
         path, places = self._paths[index], self._before.places
         if index < len(places):
             start = Place(places[index].encoding, places[index].delimiter, cuts=places[index].cuts)
-            grown = prove(self._paths, index, places)
+            grown = prove(self._paths, index, places, self._elsewhere)
         else:
             start = Place(encoding_of(path, encoding), "")
             grown = False

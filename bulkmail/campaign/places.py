@@ -66,15 +66,18 @@ class Progress:
         return cls(places, data["rows"], data["done"], data["settled"], data["words"])
 
 
-def prove(paths: Sequence[str], index: int, places: Sequence[Place]) -> bool:
-    """Whether the file ``index`` has grown since. Raises Refused where what was read of it is not the same now."""
+def prove(paths: Sequence[str], index: int, places: Sequence[Place], elsewhere: str = "") -> bool:
+    """Whether the file ``index`` has grown since. Raises Refused where what was read of it is not the same now.
+
+    ``elsewhere``: what the refusal says of the same list in a campaign of another name.
+    """
     path, place = paths[index], places[index]
     digest, ahead = fingerprint(path, place.encoding, place.offset)
     if digest != place.sha256:
         raise refuse(
             path,
             f"changed in the part already read ({place.rows:,} rows, {place.offset:,} bytes); restore it "
-            "(rows may only be added at its end), or give the new list to a campaign of another name",
+            f"(rows may only be added at its end), or give the new list to a campaign of another name{elsewhere}",
         )
     if ahead and index + 1 < len(places):
         raise refuse(

@@ -11,7 +11,21 @@ status. A new command is a module and its line in COMMANDS, which is also the or
 
 from __future__ import annotations
 
-from bulkmail.commands import check, dkim, forget, init, preview, rehearse, retry, schema, sink, spool, status, test
+from bulkmail.commands import (
+    accept,
+    check,
+    dkim,
+    forget,
+    init,
+    preview,
+    rehearse,
+    retry,
+    schema,
+    sink,
+    spool,
+    status,
+    test,
+)
 from bulkmail.commands.terminal import DONE, REFUSED, USAGE
 
 COMMANDS = (
@@ -21,6 +35,7 @@ COMMANDS = (
     rehearse,
     test,
     status,
+    accept,
     retry,
     forget,
     spool,

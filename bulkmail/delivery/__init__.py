@@ -52,6 +52,8 @@ from bulkmail.delivery.cluster import Leasing, reread_facts
 from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lifecycle import (
     BINDS,
+    MARK,
+    Accepting,
     AtRest,
     Campaigns,
     Checking,
@@ -67,8 +69,10 @@ from bulkmail.delivery.lifecycle import (
     Reporting,
     Steering,
     compare_records,
+    marked_at,
     prepare,
     refusal,
+    sent_of,
     trial_of,
 )
 from bulkmail.delivery.pause import Pause
@@ -79,6 +83,8 @@ from bulkmail.delivery.site_facts import SiteFactSync
 
 __all__ = [
     "BINDS",
+    "MARK",
+    "Accepting",
     "Assembly",
     "AtRest",
     "Campaigns",
@@ -106,8 +112,10 @@ __all__ = [
     "assemble",
     "background",
     "compare_records",
+    "marked_at",
     "prepare",
     "refusal",
     "reread_facts",
+    "sent_of",
     "trial_of",
 ]

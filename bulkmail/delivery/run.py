@@ -37,6 +37,7 @@ class Run:
     holds: Holds = field(default_factory=Holds)
     delivered: int = 0
     next_try_at: float | None = None
+    edition: int = 0  # how often its content was changed while it is sent
     shared: bool = False
     helped: bool = False
     notices: list[str] = field(default_factory=list)  # what the operator should know of its lists

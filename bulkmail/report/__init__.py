@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
 from bulkmail.report.cells import guarded, one_line, time_cell
-from bulkmail.report.earlier import attempts_beyond, has_attempts, reported_campaign
+from bulkmail.report.earlier import attempts_beyond, has_attempts, has_report, reported_campaign
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, ReportFile
 from bulkmail.report.lines import lines as csv_lines
@@ -61,6 +61,7 @@ __all__ = [
     "csv_lines",
     "guarded",
     "has_attempts",
+    "has_report",
     "one_line",
     "page",
     "provider_name",

@@ -19,6 +19,15 @@ _BLOCK = 1 << 20
 _MOST = 64 * 1024  # bytes of summary.json
 
 
+def has_report(place: Place) -> bool:
+    """Whether there is a folder in which a report may be."""
+    try:
+        place.folder(make=False)
+    except OSError:
+        return False
+    return True
+
+
 def has_attempts(place: Place) -> bool:
     """Whether attempts.csv has more than a header. Fast; `attempts_beyond` counts, which may take long."""
     try:

@@ -20,6 +20,7 @@ from bulkmail.mail import OwnFault
 
 FILE_MODE = 0o644
 FOLDER_MODE = 0o755
+_PROBE = ".report.probe"
 
 
 @contextlib.contextmanager
@@ -63,6 +64,16 @@ class Place:
         except FileNotFoundError:
             self._opened = None  # it was removed; one that is put there is looked at next time
             raise
+
+    def probe(self) -> None:
+        """Write and remove an empty file in the folder, or where it would be made. Raises OSError where that fails."""
+        try:
+            folder = self.folder(make=False)
+        except FileNotFoundError:
+            known = None if self._known is None else (self._known[0], self._known[1])
+            folder = Folder.open(self._campaign, known=known)
+        os.close(folder.create(_PROBE, FILE_MODE))
+        folder.unlink(_PROBE)
 
 
 @dataclass(frozen=True)

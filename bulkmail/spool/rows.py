@@ -97,6 +97,7 @@ _SHORT = {
     "paused": "paused",
     "rule": "stopped by a rule",
     "approval": "waiting for approval",
+    "folder": "paused",
     "schedule": "waiting for its schedule",
 }
 HOLD_KINDS = {
@@ -104,6 +105,7 @@ HOLD_KINDS = {
     "rule": "a rule has stopped it",
     "approval": "it waits to be approved",
     "schedule": "its schedule lets nothing be sent now",
+    "folder": "its folder is not where it was",
     "fault": "its messages cannot be composed; released when the campaign is started anew",
 }
 """The kinds of holds, each with its meaning. They are independent: what one releases, another may still hold."""

@@ -284,20 +284,3 @@ def test_a_log_that_was_taken_away(world: Any, until: Any) -> None:
     check_refused(
         world, world.run("-c", "spring"), r"spool\.sqlite3: knows less than its journal|tells of [\d,]+ attempts"
     )
-
-
-def test_a_finished_campaign_whose_list_has_grown(world: Any) -> None:
-    campaign = world.campaign("spring", ADDRESSES)
-    assert world.run("-c", "spring").status == 0
-    with (campaign.folder / "recipients.csv").open("a") as file:
-        file.write("new-0@d0.test,New\r\n")
-    world.server.record.write_text("")
-
-    ended = world.run("-c", "spring")
-
-    assert ended.status == 0
-    assert (
-        "recipients.csv has changed since spring was finished; for new rows make a campaign of another name"
-        in ended.said
-    )
-    assert world.server.count() == 0

@@ -223,9 +223,19 @@ def test_marks_are_told_from_the_start_to_the_end() -> None:
         Action("removed", "/c/a", "PAUSE"),
     ]
     watched.ended("/c/a")
-    assert watched.look([marked(6.0, "ACCEPT")]) == []
-    watched.look([marked(7.0, "ACCEPT", fingerprint="2")])
-    assert watched.look([marked(10.0, "ACCEPT", fingerprint="2")]) == [*START, Action("appeared", "/c/a", "ACCEPT")]
+    watched.look([marked(7.0, "PAUSE", fingerprint="2")])
+    assert watched.look([marked(10.0, "PAUSE", fingerprint="2")]) == [*START, Action("appeared", "/c/a", "PAUSE")]
+
+
+def test_what_was_refused_is_looked_at_again_when_its_change_is_accepted() -> None:
+    watched = DropFolder(quiet=3.0)
+    watched.look([marked(0.0)])
+    assert watched.look([marked(3.0)]) == START
+    watched.ended("/c/a")
+    assert watched.look([marked(9.0, "PAUSE")]) == []
+    assert watched.look([marked(10.0, "ACCEPT")]) == [*START, Action("appeared", "/c/a", "ACCEPT")]
+    watched.ended("/c/a")
+    assert watched.look([marked(11.0, "ACCEPT")]) == []
 
 
 def test_marks_are_no_change_of_the_files(root: Path) -> None:

@@ -8,13 +8,14 @@ Never: hands a message to a connection.
 
 from __future__ import annotations
 
+from bulkmail.delivery.lifecycle.accepting import MARK, Accepting, marked_at
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
-from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal
+from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.published import compare_records
 from bulkmail.delivery.lifecycle.pulse import Pulse
@@ -25,6 +26,8 @@ from bulkmail.delivery.lifecycle.trial import trial_of
 
 __all__ = [
     "BINDS",
+    "MARK",
+    "Accepting",
     "AtRest",
     "Campaigns",
     "Checking",
@@ -40,7 +43,9 @@ __all__ = [
     "Reporting",
     "Steering",
     "compare_records",
+    "marked_at",
     "prepare",
     "refusal",
+    "sent_of",
     "trial_of",
 ]

@@ -19,13 +19,14 @@ from bulkmail.campaign import sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.cluster import Leasing
+from bulkmail.delivery.lifecycle.accepting import Accepting, marked_at, remove_mark
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, Ending
 from bulkmail.delivery.lifecycle.first_round import FirstRound
 from bulkmail.delivery.lifecycle.importing import Importing, changed_lists, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.live import Live
-from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign
+from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign, sent_of
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.pause import Pause
@@ -68,6 +69,7 @@ class Campaigns:
         clock_set: Callable[[], float] = lambda: 0.0,
         steering: Steering,
         at_rest: AtRest,
+        accepting: Accepting,
         joining: Joining | None = None,
         leasing: Leasing | None = None,
     ) -> None:
@@ -94,11 +96,10 @@ class Campaigns:
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking = False
         self._notices: dict[str, list[str]] = {}  # by folder
-        self.steering = steering
+        self.steering, self.accepting = steering, accepting
         self._at_rest = at_rest
         steering.on_cancelled(self._cancel, self._at_rest.begin)
-        self.joining = joining
-        self._leasing = leasing
+        self.joining, self._leasing = joining, leasing
         self._ending = Ending(
             reactor=reactor,
             spool=spool,
@@ -133,15 +134,21 @@ class Campaigns:
             await self.joining.give_up(name)
 
     async def _send(self, prepared: Prepared, *, accept_changes: bool) -> int:
+        folder = prepared.campaign.folder
+        marked = not self._rehearsal and marked_at(folder) is not None
         opened = await open_campaign(
             self._spool,
             prepared,
             now=self._wall(),
-            accept_changes=accept_changes,
+            accept_changes=accept_changes or marked,
             report=Report(
                 _place(prepared, rehearsal=self._rehearsal), None if self._rehearsal else self._reporting.beyond
             ),
+            goes_on=await self._goes_on(prepared),
         )
+        if marked:
+            remove_mark(folder)
+        self.accepting.notes.pop(folder, None)
         run = opened.run
         self.withholding.begin(run.name)
         run.notices = self._notices[run.folder] = [str(notice) for notice in prepared.notices]
@@ -149,10 +156,6 @@ class Campaigns:
         if opened.finished:
             words = "{name} is {state}; nothing was sent. To send again, give it another name"
             _log.info(words, name=run.name, state=opened.row.state)
-            lists = [path.plain for path in prepared.campaign.recipient_paths]
-            for name in await changed_lists(self._reactor, lists, opened.reading):
-                words = "{list} has changed since {name} was finished; for new rows make a campaign of another name"
-                _log.warn(words, list=name, name=run.name)
             self._report(prepared, opened)
             row = opened.row
             otherwise = row.exit_status or FINISHED
@@ -180,6 +183,17 @@ class Campaigns:
         finally:
             del self._imports[run.id], self._reading[run.id]
 
+    async def _goes_on(self, prepared: Prepared) -> bool:
+        """Whether the campaign is finished and its lists are not as they were read: then new rows are sent to."""
+        row = await self._spool.campaign(prepared.campaign.name)
+        if row is None or row.state != "finished":
+            return False
+        lists = [path.plain for path in prepared.campaign.recipient_paths]
+        changed = await changed_lists(self._reactor, lists, await self._spool.import_state(row.id))
+        for name in changed:
+            _log.info("{list} has changed since {name} was finished; new rows are sent to", list=name, name=row.name)
+        return bool(changed)
+
     def _report(self, prepared: Prepared, opened: Opened) -> None:
         domain = sender_domain(prepared.campaign.sender)
         place = _place(prepared, rehearsal=self._rehearsal)
@@ -203,7 +217,10 @@ class Campaigns:
             reactor=self._reactor,
             spool=self._spool,
             run=run,
-            job=reading_job(prepared.campaign, opened.row.input_rows, opened.reading, *self._lists),
+            job={
+                **reading_job(prepared.campaign, opened.row.input_rows, opened.reading, *self._lists),
+                "elsewhere": _elsewhere(run),
+            },
             wall=self._wall,
             stored=self._stored,
         )
@@ -260,6 +277,7 @@ class Campaigns:
             self._pause.clock_was_set(seconds)
         self._feeder.tidy()
         self._reporting.look()
+        self.accepting.look([run for run in self._feeder.runs.values() if not run.over and not run.helped])
         self._remembering.look()
         if self._leasing is not None and self.joining is not None:
             self._leasing.look()
@@ -337,6 +355,17 @@ class Campaigns:
         await self._remembering.close()
         await self._reporting.close()
         await self._compose.close()
+
+
+def _elsewhere(run: Run) -> str:
+    """Say what a list that was changed would do in a campaign of another name."""
+    got = sent_of(run.totals)
+    if not got:
+        return ""
+    return (
+        f"; in a campaign of another name it would go again to the {got:,} who have it, unless these are left out "
+        f"there (`suppress: {{got: {run.name}}}`), or it goes to the rest alone (`recipients: {{rest_of: {run.name}}}`)"
+    )
 
 
 async def _read(run: Run, importing: Importing, stored: Callable[[Run], None]) -> None:

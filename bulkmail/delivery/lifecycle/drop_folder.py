@@ -16,12 +16,13 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from bulkmail.campaign import DropFolder, scan, write_status
+from bulkmail.campaign import DropFolder, scan, write_status, write_status_in
 from bulkmail.delivery.background import background
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.ending import FINISHED
 from bulkmail.delivery.lifecycle.progress import about_lists
+from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
 from bulkmail.workers import WorkerFailedError
 
@@ -32,6 +33,12 @@ _SHARE = 20.0  # so many times as long as looking took, nothing is looked at
 _FAULT = (
     "This campaign was not sent, or not to its end: bulkmail has an error in itself. The service's log says which; "
     "please report it. The folder is checked again as soon as its files have changed.\n"
+)
+
+
+_GONE = (
+    "This campaign is paused: this folder was moved away from where it was sent. Move it back, and it goes on; to end "
+    "it, run `bulkmail cancel` with its name.\n"
 )
 
 
@@ -51,6 +58,8 @@ class DropFolderWatch:
         self._untold: dict[str, str] = {}  # folder -> why its STATUS.txt could not be written, as was logged
         self._not_before = 0.0
         self._sends: set[Deferred[Any]] = set()
+        self._opened: dict[str, Folder] = {}  # of the campaigns that are being sent
+        self._gone: dict[str, Folder] = {}  # those that are not at their path any more
 
     async def watch(self) -> None:
         """Look every two seconds; returns after `stop`."""
@@ -83,7 +92,12 @@ class DropFolderWatch:
             ended = self._reactor.seconds()
             self._not_before = ended + _SHARE * (ended - began)
         for path, run in self._campaigns.running():
-            self._say(path, self._campaigns.progress.in_words(run))
+            note = self._campaigns.accepting.notes.get(path, "")
+            words = self._campaigns.progress.in_words(run)
+            if path in self._gone:
+                self._say_in(self._gone[path], f"{_GONE}\n{words}")
+            else:
+                self._say(path, f"{words.rstrip()}\n\n{note}\n" if note else words)
 
     def _scan(self, now: float) -> None:
         try:
@@ -99,15 +113,37 @@ class DropFolderWatch:
                 send = background(self._send(action.path), "sending a watched campaign")
                 self._sends.add(send)
                 send.addBoth(partial(self._sent, send))
+            elif action.kind in ("gone", "back"):
+                background(self._moved(action.path, gone=action.kind == "gone"), "holding a campaign without a folder")
+            elif action.kind == "changed":
+                background(self._campaigns.accepting.note(action.path), "looking what was changed")
             elif action.kind == "ignore":
                 _log.warn("{what}", what=Problem(action.path, 0, 0, f"left alone: {action.reason}"))
                 with contextlib.suppress(OSError):  # a link or a file is told in the log alone
                     write_status(action.path, f"This folder is left alone: {action.reason}\n")
 
+    async def _moved(self, path: str, *, gone: bool) -> None:
+        """Hold the campaign of a folder that was taken away, and release it when the folder is back."""
+        run = next((run for folder, run in self._campaigns.running() if folder == path), None)
+        if run is None:
+            return
+        steering = self._campaigns.steering
+        try:
+            if gone:
+                if path in self._opened:
+                    self._gone[path] = self._opened[path]
+                await steering.hold(run.name, "folder", reason=f"its folder {path} was moved away or removed")
+            else:
+                self._gone.pop(path, None)
+                await steering.release(run.name, "folder")
+        except BulkmailError as error:
+            _log.error("{path}: {error}", path=path, error=error)
+
     async def _send(self, path: str) -> None:
         try:
             self._say(path, "The campaign is being checked.\n")
             prepared = await self._checking.prepare(path)
+            self._opened[path] = prepared.campaign.opened
             for notice in prepared.notices:
                 _log.warn("{notice}", notice=notice)
             status = await self._campaigns.send(prepared, accept_changes=False)
@@ -115,14 +151,8 @@ class DropFolderWatch:
             said = self._ended(status, self._campaigns.withholding.reason(prepared.campaign.name))
             self._say(path, "\n".join([said.rstrip(), *notices, ""]))
         except Refused as refused:
-            count = len(refused.problems)
-            what = "one thing is" if count == 1 else f"{count} things are"
             _log.error("refused: {reason}", reason=refused)
-            self._say(
-                path,
-                f"This campaign was not sent: {what} wrong with it.\n\n{refused}\n\n"
-                "Mend the files; the folder is checked again as soon as they have changed.\n",
-            )
+            self._say(path, await self._refused(path, refused))
         except WorkerFailedError as error:
             _log.error("{path}: the check failed: {error}", path=path, error=error)
             self._say(path, _FAULT)
@@ -133,7 +163,22 @@ class DropFolderWatch:
             _log.failure("sending {path} failed", path=path)
             self._say(path, _FAULT)
         finally:
+            self._opened.pop(path, None)
+            self._gone.pop(path, None)
             self._folders.ended(path)
+
+    async def _refused(self, path: str, refused: Refused) -> str:
+        """What STATUS.txt says of a refusal: how much was sent before, what is wrong, what to do."""
+        count = len(refused.problems)
+        what = "one thing is" if count == 1 else f"{count} things are"
+        found = await self._campaigns.accepting.sent_from(path)
+        if found is None or not found.sent:
+            said = f"This campaign was not sent: {what} wrong with it."
+        elif found.ended:
+            said = f"This campaign is {found.ended}; what was changed since then is not sent: {what} wrong with it."
+        else:
+            said = f"This campaign has stopped, and does not go on: {what} wrong with it. Sent so far: {found.words}."
+        return f"{said}\n\n{refused}\n\nMend the files; the folder is checked again as soon as they have changed.\n"
 
     def _sent(self, send: Deferred[Any], _: object) -> None:
         self._sends.discard(send)
@@ -143,14 +188,19 @@ class DropFolderWatch:
             return (
                 f"This campaign has paused itself: {pause}.\n\n"
                 "Other campaigns go on, and nothing was charged to the recipients of this one. When it is corrected, "
-                "stop the service, start this campaign once with -c and --accept-changes, then the service again. "
-                "Without a change it is tried again when the service is started again.\n"
+                "put a file called ACCEPT into this folder, or run `bulkmail accept` with its name. Without a change "
+                "it is tried again when the service is started again.\n"
             )
         if status == FINISHED:
             return "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
         if self._looking.running:
             return "This campaign stopped before its end, or its last report could not be written. The log says why.\n"
         return "The service was stopped before the end. Sending goes on when it is started again.\n"
+
+    def _say_in(self, folder: Folder, text: str) -> None:
+        """Say something in a folder that is not at its path any more, if it is still anywhere."""
+        with contextlib.suppress(OSError):
+            write_status_in(folder, text)
 
     def _say(self, path: str, text: str) -> None:
         try:

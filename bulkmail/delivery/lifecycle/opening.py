@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from errno import EACCES
 from typing import Any
 
 from twisted.logger import Logger
@@ -30,7 +31,7 @@ from bulkmail.campaign import (
 from bulkmail.delivery.run import Run
 from bulkmail.listing import make_list
 from bulkmail.mail import BulkmailError, Problem, Refused, Status, new_key
-from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, reported_campaign
+from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
 from bulkmail.spool import CANCELLING, ENDED, CampaignRow, Spool, fingerprint
 
 _log = Logger("bulkmail")
@@ -117,20 +118,22 @@ def make_lists(campaign: Campaign) -> None:
         raise Refused(problems)
 
 
-def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Refused | None:
-    """Why the campaign must not go on with what the spool has under its name; None when it may."""
+def refusal(
+    prepared: Prepared, row: CampaignRow, *, accept_changes: bool, sent: int = 0, goes_on: bool = False
+) -> Refused | None:
+    """Why the campaign must not go on with what the spool has under its name; None when it may.
+
+    ``sent``: how many rows have the message. ``goes_on``: it has ended, and is to be sent to new rows.
+    """
     campaign = prepared.campaign
     name = campaign.name
     if os.path.realpath(row.folder) != os.path.realpath(campaign.folder):
-        return Refused(
-            [
-                campaign.file.problem(
-                    ("name",),
-                    f"name: {name!r} is already in the spool, sent from {row.folder}; give this campaign another name",
-                )
-            ]
-        )
-    if row.state in ENDED or row.state == CANCELLING:
+        remedy = "give this campaign another name"
+        if not os.path.isdir(row.folder):
+            remedy = f"that folder is gone: if this is the same campaign, move it back there; if not, {remedy}"
+        words = f"name: {name!r} is already in the spool, sent from {row.folder}; {remedy}"
+        return Refused([campaign.file.problem(("name",), words)])
+    if (row.state in ENDED or row.state == CANCELLING) and not goes_on:
         return None
     found = changes(row.digests, digests(campaign, prepared.content))
     if any(change.startswith(ONE_FOR_ALL) for change in found):
@@ -140,11 +143,25 @@ def refusal(prepared: Prepared, row: CampaignRow, *, accept_changes: bool) -> Re
         )
         return Refused([Problem(prepared.path, 0, 0, words)])
     if found and not accept_changes:
-        remedy = "run with --accept-changes to use it for the rows not sent yet, or put back what it was"
+        told = f"{sent:,} of {row.input_rows:,} rows were sent as it was before" if sent else "no row has been sent yet"
+        remedy = (
+            "put back what it was, or take the change for the rows that are not sent yet: `bulkmail accept "
+            f"{name}`, a file called ACCEPT in the folder, or --accept-changes at a start"
+        )
         return Refused(
-            Problem(prepared.path, 0, 0, f"{name}: {change} since it was started; {remedy}") for change in found
+            Problem(prepared.path, 0, 0, f"{name}: {change} since it was started; {told}; {remedy}") for change in found
         )
     return None
+
+
+def sent_of(totals: Mapping[tuple[str, str, str], int]) -> int:
+    """How many rows have the message, or may have it, by a campaign's totals."""
+    return sum(count for (_, status, _), count in totals.items() if status in (Status.DELIVERED, Status.UNKNOWN))
+
+
+def content_of(prepared: Prepared, row: CampaignRow) -> dict[str, Any]:
+    """Return everything that enters the messages of a campaign that is in the spool."""
+    return {**prepared.content, "key": row.key, "date": row.created_at}
 
 
 async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | None, report: Report) -> None:
@@ -154,11 +171,13 @@ async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | Non
     """
     place = report.place
     try:
-        place.folder(make=False)
-    except FileNotFoundError:
-        return
+        place.probe()
     except OSError as error:
-        raise Refused([Problem(place.path, 0, 0, f"no report can be written here: {error.strerror}")]) from None
+        remedy = f"; let the user of this process write there (uid {os.geteuid()})" if error.errno == EACCES else ""
+        words = f"no report can be written here: {error.strerror}{remedy}"
+        raise Refused([Problem(place.path, 0, 0, words)]) from None
+    if not has_report(place):
+        return
     if report.beyond is None or (row is None and reported_campaign(place) != prepared.campaign.name):
         return
     position = tuple(row.report_position or NOTHING) if row else NOTHING
@@ -198,9 +217,18 @@ async def _keys_differ(spool: Spool, row: CampaignRow, content: dict[str, Any]) 
 
 
 async def open_campaign(
-    spool: Spool, prepared: Prepared, *, now: float, accept_changes: bool, report: Report | None = None
+    spool: Spool,
+    prepared: Prepared,
+    *,
+    now: float,
+    accept_changes: bool,
+    report: Report | None = None,
+    goes_on: bool = False,
 ) -> Opened:
-    """Find or make the campaign in the spool. ``report``: where its report is written. Raises Refused, OwnFault."""
+    """Find or make the campaign in the spool. ``report``: where its report is written. Raises Refused, OwnFault.
+
+    ``goes_on``: a finished one has new rows, and is sent to these.
+    """
     campaign = prepared.campaign
     row = await spool.campaign(campaign.name)
     if report is not None:
@@ -220,13 +248,14 @@ async def open_campaign(
             on_unknown=campaign.on_unknown,
         )
     else:
-        refused = refusal(prepared, row, accept_changes=accept_changes)
+        sent = sent_of(await spool.totals(row.id))
+        refused = refusal(prepared, row, accept_changes=accept_changes, sent=sent, goes_on=goes_on)
         if refused is not None:
             raise refused
-        content = {**prepared.content, "key": row.key, "date": row.created_at}
-        sent = row.state not in {*ENDED, CANCELLING}
-        other_keys = sent and await _keys_differ(spool, row, content)
-        if sent and (other_keys or changes(row.digests, found)):
+        content = content_of(prepared, row)
+        open_again = goes_on or row.state not in {*ENDED, CANCELLING}
+        other_keys = open_again and await _keys_differ(spool, row, content)
+        if goes_on or (open_again and (other_keys or changes(row.digests, found))):
             await spool.update_content(row.id, content, found, prepared.files, on_unknown=campaign.on_unknown)
     run = Run(
         id=row.id,
@@ -240,7 +269,7 @@ async def open_campaign(
     )
     totals = await spool.totals(row.id)
     run.add_to_totals(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
-    finished = row.state in ENDED
+    finished = row.state in ENDED and not goes_on
     if finished:
         run.import_done = True
     return Opened(run, row, await spool.import_state(row.id), finished)

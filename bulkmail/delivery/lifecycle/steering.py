@@ -157,7 +157,8 @@ class Steering:
         """
         await self._spool.lift_due(self._clocks.wall())
         if not run.helped:
-            await self._spool.lift(run.id, "fault", "", self._clocks.wall())
+            for kind in ("fault", "folder"):
+                await self._spool.lift(run.id, kind, "", self._clocks.wall())
         await self._load(run)
 
     def look(self) -> None:

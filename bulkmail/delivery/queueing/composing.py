@@ -175,19 +175,22 @@ class Composing:
 
     async def _compose(self, run: Run, batch: list[Message]) -> None:
         left = dict.fromkeys(batch)
-        asked = None
+        asked, edition = None, run.edition
         try:
             if not run.over:
                 asked = _Asked(run, self._reactor.seconds(), self._pool.ask(_job(batch), _DEADLINE))
                 self._asked[asked] = None
-                self._hand_over(batch, await asked.answers, left)
+                answers = await asked.answers
+                if run.edition == edition:
+                    self._hand_over(batch, answers, left)
         except BulkmailError:
             if not run.over:  # else the workers have forgotten it
                 self._suspect(run, left)
         finally:
             if asked is not None:
                 del self._asked[asked]
-            if left:  # no process could be started, its answer was no answer, the run is over: none is stranded here
+            # no process could be started, its answer was no answer, the run is over, its text was changed meanwhile
+            if left:
                 self._not_composed(list(left))
             self._pump()
 
@@ -223,7 +226,7 @@ class Composing:
         worker: Worker | None = None
         try:
             while doubt.line and not run.over and not run.paused:
-                message = doubt.line[0]
+                message, edition = doubt.line[0], run.edition
                 worker = worker or self._pool.alone()
                 try:
                     (answer,) = await worker.ask(_job([message]), _DEADLINE)
@@ -233,7 +236,7 @@ class Composing:
                     if self._is_next(doubt, message) and not run.over:
                         self._did_not_come(run, doubt, error)
                 else:
-                    if self._is_next(doubt, message):
+                    if run.edition == edition and self._is_next(doubt, message):
                         self._hand_over([doubt.take()], [answer], {message: None})
         finally:
             doubt.busy = False

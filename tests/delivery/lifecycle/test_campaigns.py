@@ -11,6 +11,7 @@ from twisted.python.failure import Failure
 from bulkmail.campaign import sender_domain
 from bulkmail.content import Composer
 from bulkmail.delivery.lifecycle import campaigns as module
+from bulkmail.delivery.lifecycle.accepting import Accepting
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.live import Live
@@ -150,6 +151,7 @@ class Scene:
             scratch="/scratch",
             steering=self.steering,
             at_rest=self.at_rest,
+            accepting=Accepting(spool=one.spool, feeder=one.feeder, compose=one.pool, changed=self.reporting.changed),
         )
         one.ledger._changed = self.sending.changed
         self.sending.start()

@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from bulkmail.delivery.lifecycle import drop_folder as module
+from bulkmail.delivery.lifecycle.accepting import SentBefore
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.opening import prepare
 from bulkmail.delivery.run import Run
@@ -22,6 +23,23 @@ class FakeSending:
         self.runs, self.pauses = {}, {}
         self.withholding = types.SimpleNamespace(reason=lambda name: self.pauses.get(name, ""))
         self.noticed = []
+        self.before = None  # how much was sent before a refusal
+        self.noted = []  # folders of which a change was told
+        self.held = []
+        self.accepting = types.SimpleNamespace(notes={}, sent_from=self.sent_from, note=self.note)
+        self.steering = types.SimpleNamespace(hold=self.hold, release=self.release)
+
+    async def sent_from(self, folder):
+        return self.before
+
+    async def note(self, folder):
+        self.noted.append(os.path.basename(folder))
+
+    async def hold(self, name, kind, *, reason):
+        self.held.append(("hold", name, kind, os.path.basename(reason.split(" ")[2])))
+
+    async def release(self, name, kind):
+        self.held.append(("release", name, kind))
 
     async def send(self, prepared, *, accept_changes):
         assert accept_changes is False
@@ -205,7 +223,7 @@ def test_a_campaign_that_has_paused_itself_says_why_and_what_to_do(scene):
     scene.run(20)
     said = scene.said()
     assert said.startswith("This campaign has paused itself: the template does not come to an end: 3 rows in a row.")
-    assert "--accept-changes" in said
+    assert "bulkmail accept" in said
 
 
 @pytest.mark.parametrize(
@@ -261,3 +279,45 @@ def test_looking_takes_a_twentieth_of_the_time_at_most(scene, monkeypatch):
 def test_what_is_being_checked_ends_with_the_watching(scene):
     scene.watching.stop()
     assert scene.checking.stopped
+
+
+def test_a_campaign_that_is_refused_after_some_rows_were_sent_says_how_many(scene):
+    scene.sending.status = Refused([Problem("body.txt.j2", 0, 0, "changed since it was started")])
+    scene.sending.before = SentBefore(243, 400, "")
+    scene.run(10)
+    assert scene.said().startswith(
+        "This campaign has stopped, and does not go on: one thing is wrong with it. Sent so far: 243 of 400.\n"
+    )
+
+
+def test_a_change_after_the_end_does_not_make_the_end_a_refusal(scene):
+    scene.sending.status = Refused([Problem("recipients.csv", 0, 0, "changed in the part already read")])
+    scene.sending.before = SentBefore(400, 400, "finished")
+    scene.run(10)
+    assert scene.said().startswith("This campaign is finished; what was changed since then is not sent: one thing is")
+
+
+def test_a_change_while_it_is_sent_is_told(scene):
+    scene.sending.takes = 60.0
+    scene.run(5)
+    (scene.root / "spring" / "body.txt.j2").write_text("Hello again {{ first_name }}\n")
+    scene.run(8)
+    assert scene.sending.noted == ["spring"]
+    scene.sending.accepting.notes[str(scene.root / "spring")] = "Changed since the start, and not used."
+    scene.run(2)
+    assert scene.said() == "This campaign is being sent.\n\nChanged since the start, and not used.\n"
+
+
+def test_a_folder_that_is_moved_away_is_held_and_told_where_it_is_now(scene):
+    scene.sending.takes = 60.0
+    scene.run(5)
+    (scene.root / "spring").rename(scene.root.parent / "elsewhere")
+    scene.run(4)
+    assert scene.sending.held == [("hold", "x", "folder", "spring")]
+    moved = scene.root.parent / "elsewhere"
+    assert (moved / "STATUS.txt").read_text().startswith("This campaign is paused: this folder was moved away")
+    assert not (scene.root / "spring").exists()
+    moved.rename(scene.root / "spring")
+    scene.run(4)
+    assert scene.sending.held[1:] == [("release", "x", "folder")]
+    assert scene.said() == "This campaign is being sent.\n"

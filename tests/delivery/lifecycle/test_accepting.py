@@ -1,0 +1,138 @@
+"""Changes of a campaign's files, over a world in memory: a spool that is real, connections that are the test's."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from bulkmail.delivery.lifecycle.accepting import MARK, Accepting, SentBefore, marked_at
+from bulkmail.delivery.lifecycle.opening import open_campaign, prepare
+from bulkmail.mail import Refused, WrongState
+from bulkmail.settings import Settings
+from bulkmail.spool import Attempt, Settlement
+
+NOW = 1_700_000_500.0
+
+
+class Scene:
+    """A campaign of three rows in its folder, one of them delivered."""
+
+    def __init__(self, one, folder):
+        self.one, self.folder = one, folder
+        self.told = []
+        self.checked = []
+        self.path = folder(["a@a.example"] * 3)
+        self.place = os.path.dirname(self.path)
+        self.row = self.ask(open_campaign(one.spool, self.prepared(), now=NOW, accept_changes=False)).row
+        one.add(self.row.id, ["a.example"] * 3)
+        one.store.set_state(self.row.id, "running", NOW)
+        (queue, _, _) = one.store.backlog(0, 1)[0]
+        (claimed,) = one.store.claim([(queue, 1)], NOW)[queue]
+        settled = Settlement(claimed.id, queue, "delivered", attempt=Attempt(NOW, 1, "delivered"), completed_at=NOW)
+        one.store.settle([settled])
+        self.accepting = Accepting(
+            spool=one.spool, feeder=one.feeder, compose=one.pool, changed=self.told.append, check=self.check
+        )
+
+    def prepared(self):
+        return prepare(self.path, Settings())
+
+    async def check(self, folder):
+        self.checked.append(folder)
+        return prepare(os.path.join(folder, "campaign.yaml"), Settings())
+
+    def ask(self, work):
+        got = []
+        Deferred.fromCoroutine(work).addBoth(got.append)
+        self.one.run(1)
+        if hasattr(got[0], "raiseException"):
+            got[0].raiseException()
+        return got[0]
+
+    def write(self, text):
+        self.folder(["a@a.example"] * 3, text=text)
+
+
+@pytest.fixture
+def scene(world, folder):
+    return Scene(world(), folder)
+
+
+def test_nothing_was_changed(scene):
+    changed = scene.ask(scene.accepting.compare(scene.prepared()))
+    assert changed == ("spring", [], 1, 3)
+    with pytest.raises(WrongState, match="spring: nothing that enters its messages was changed since it was started"):
+        scene.ask(scene.accepting.accept(scene.prepared()))
+
+
+def test_a_change_is_told_with_what_it_means(scene):
+    scene.write("Bye {{ first_name }}\n")
+    scene.ask(scene.accepting.note(scene.place))
+    note = scene.accepting.notes[scene.place]
+    assert note.startswith(
+        "Changed since the start, and not used: body.txt.j2 changed. 1 of 3 rows were sent as it was"
+    )
+    assert "`bulkmail accept spring`" in note
+    assert "ACCEPT" in note
+    scene.write("Hello {{ first_name }}\n")
+    scene.ask(scene.accepting.note(scene.place))
+    assert scene.accepting.notes == {}
+
+
+def test_a_change_with_mistakes_is_told_with_them(scene):
+    scene.write("Bye {{ nick_name }}\n")
+    scene.ask(scene.accepting.note(scene.place))
+    assert "has no effect, and has mistakes:\n" in scene.accepting.notes[scene.place]
+    assert "nick_name" in scene.accepting.notes[scene.place]
+
+
+def test_what_is_accepted_is_what_the_rest_gets(scene):
+    scene.write("Bye {{ first_name }}\n")
+    assert scene.ask(scene.accepting.accept(scene.prepared())).changes == ["body.txt.j2 changed"]
+    content = scene.one.store.content(scene.row.id)
+    assert (content["text"], content["key"]) == ("Bye {{ first_name }}\n", scene.row.key)
+    assert scene.ask(scene.accepting.compare(scene.prepared())).changes == []
+
+
+def test_what_has_ended_cannot_be_changed(scene):
+    scene.write("Bye {{ first_name }}\n")
+    scene.one.store.set_state(scene.row.id, "cancelled", NOW)
+    with pytest.raises(WrongState, match="spring is cancelled already, and cannot be changed"):
+        scene.ask(scene.accepting.accept(scene.prepared()))
+
+
+def test_one_message_for_all_cannot_be_accepted(scene):
+    scene.folder(["a@a.example"] * 3, text="Hello\n", subject="Hi", more='to: "All <all@a.example>"')
+    with pytest.raises(Refused, match="that cannot be changed any more"):
+        scene.ask(scene.accepting.accept(scene.prepared()))
+
+
+def test_the_mark_takes_the_change_once_and_goes(scene):
+    run = scene.one.run_of(scene.row) if hasattr(scene.one, "run_of") else None
+    assert run is None or run.folder == scene.place
+    scene.write("Bye {{ first_name }}\n")
+    mark = os.path.join(scene.place, MARK)
+    with open(mark, "w", encoding="utf-8") as file:
+        file.write("Ann\n")
+    assert marked_at(scene.place) is not None
+
+    class Sent:
+        folder = scene.place
+
+    scene.accepting.look([Sent])
+    scene.accepting.look([Sent])
+    scene.one.run(1)
+    assert scene.checked == [scene.place]
+    assert not os.path.exists(mark)
+    assert scene.accepting.notes[scene.place] == (
+        "Taken for the rows still to be sent: body.txt.j2 changed. 1 of 3 rows were sent as it was before."
+    )
+
+
+def test_how_far_the_campaign_of_a_folder_is(scene):
+    assert scene.ask(scene.accepting.sent_from(scene.place)) == SentBefore(1, 3, "")
+    scene.one.store.set_state(scene.row.id, "finished", NOW)
+    assert scene.ask(scene.accepting.sent_from(scene.place + "/")) == SentBefore(1, 3, "finished")
+    assert scene.ask(scene.accepting.sent_from("/nowhere")) is None
