@@ -51,7 +51,7 @@ def content_notices(content: dict[str, Any]) -> list[Problem]:
             tree = templates.environment.parse(source, name)
         except TemplateSyntaxError:
             continue  # of a file that no template includes
-        told = [*islice(_empty(tree, source), _MOST)]
+        told = [*islice(_empty(tree, source), _MOST), *islice(_quoted(tree, columns), _MOST)]
         told += [(mark.line, mark.column, mark.words) for mark in foreign_marks(source, columns) if not mark.sure]
         if name != content["text_name"]:
             told += _marks(source)
@@ -77,6 +77,15 @@ def _empty(tree: nodes.Template, source: str) -> Iterator[tuple[int, int, str]]:
             "an HTML compiler may have moved it: put the tag back round what it is about"
         )
         yield node.lineno, place.start() + 1 if place else 0, words
+
+
+def _quoted(tree: nodes.Template, columns: frozenset[str]) -> Iterator[tuple[int, int, str]]:
+    """A column's name in quotes, which is printed as it is written."""
+    for node in tree.find_all(nodes.Output):
+        for item in node.nodes:
+            if isinstance(item, nodes.Const) and isinstance(item.value, str) and tidy(item.value) in columns:
+                name = tidy(item.value)
+                yield item.lineno, 0, f"{item.value!r} in quotes prints these letters; the column is {{{{ {name} }}}}"
 
 
 def _does_something(body: list[nodes.Node]) -> bool:

@@ -20,14 +20,14 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parent.parent.parent
 BLOCK = re.compile(
     r"^(?:<!-- (?P<kind>file|background)(?:: (?P<name>\S+))? -->\n)?```(?P<lang>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-PATIENCE = 60.0
+PATIENCE = 120.0
 ANSWER = re.compile(r"\? \[y/N\] (\w+)$", re.MULTILINE)
 
 

@@ -122,3 +122,8 @@ def test_a_large_template_costs_no_more_than_its_length(make, piece):
     began = time.process_time()
     content_notices(make(html=piece * (200_000 // len(piece)) + ("" if "%" in piece else "{% if email %}x{% endif %}")))
     assert time.process_time() - began < 20
+
+
+def test_a_columns_name_in_quotes_is_told(told):
+    (notice,) = told(html='{{ first_name }}\n{{ "first_name" }}{{ "Hello" }}')
+    assert notice == "body.html.j2:2: 'first_name' in quotes prints these letters; the column is {{ first_name }}"
