@@ -107,7 +107,7 @@ class Inspector:
         if letter.html is not None:
             for kind in self._markup.kinds(letter.html, own):
                 (marks if kind[1] == "leftover" else kinds).append(kind)
-            if letter.text is None:
+            if letter.text is None and all(kind[1] != "empty-letter" for kind in kinds):
                 words = "there is no text part, because the HTML has no text: the letter is pictures alone"
                 kinds.append(warning("no-text-part", "text", words, "write words, or name a text template"))
         elif not (letter.text or "").strip():

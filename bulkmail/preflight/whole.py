@@ -33,6 +33,7 @@ Told = Callable[[Literal["rows", "domains"], int, int], None]
 """Is called as it goes on: of what, how many are done, and about how many there are."""
 
 _FROM_BYTES = frozenset({"no-one-click"})  # of the sender's findings
+_BYTES_A_PROCESS = 100_000  # of lists: starting another one costs as much as composing their rows
 _DNS_WITHIN = 180.0  # seconds for the domains, once all rows are read
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
 
@@ -96,12 +97,13 @@ class _Look:
             "printed": printed_columns(content),
         }
         self._reading = Reading(reactor, campaign, list(means.suppress))
-        self._composing = Composing(reactor, means.processes, options, self._take)
+        self._bytes = sum(os.path.getsize(path) for path in campaign.recipient_paths)
+        processes = min(means.processes, 1 + self._bytes // _BYTES_A_PROCESS)
+        self._composing = Composing(reactor, processes, options, self._take)
         self._domains = Domains(means.ask, reactor.seconds, means.providers, self._looked_up)
         self._counting = Counting(files, means.lines)
         self._messages = Messages(files, content["columns"], subject_varies="{" in content["subject"])
         self._emails: dict[int, str] = {}  # of the rows that are being composed
-        self._bytes = sum(os.path.getsize(path) for path in campaign.recipient_paths)
         self._of_sender: list[Finding] = []
         self._changed: list[Finding] = []
         self._expected = self._resolved = 0

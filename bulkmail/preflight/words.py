@@ -8,6 +8,7 @@ from bulkmail.preflight.findings import Finding
 from bulkmail.preflight.result import Preflight
 
 _SHOWN = 3
+_LONGEST = 100  # characters of a subject
 _MOST = 40  # findings of one severity; check.csv has all
 
 
@@ -17,7 +18,7 @@ def summary(found: Preflight) -> Iterator[str]:
     signed = f"signed by {', '.join(found.signed_by)}" if found.signed_by else "not signed"
     yield f"  from:    {found.sender} ({signed})"
     if found.composed:
-        yield f"  subject: {found.subject}"
+        yield f"  subject: {_short(found.subject)}"
         mean = found.bytes // found.composed
         yield f"  size:    {_kilobytes(mean)} a message, the largest {_kilobytes(found.largest)}"
     looked_up = sum(domain.route is not None for domain in found.domains.values())
@@ -47,6 +48,10 @@ def _first(one: str, many: str, names: Sequence[str], count: int) -> str:
         return ""
     more = ", …" if count > min(len(names), _SHOWN) else ""
     return f" ({one if count == 1 else many} {', '.join(names[:_SHOWN])}{more})"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _kilobytes(size: int) -> str:

@@ -39,6 +39,10 @@ def test_nothing_composed_has_neither_subject_nor_size():
     assert len(list(summary(made(composed=0)))) == 3
 
 
+def test_a_long_subject_is_cut():
+    assert list(summary(made(subject="s" * 300)))[2] == f"  subject: {'s' * 99}…"
+
+
 def test_a_report_is_bounded():
     findings = [Finding(Severity.ERROR, "e", f"line {n}", "wrong") for n in range(50)]
     lines = list(report("Errors", findings))
