@@ -92,8 +92,7 @@ class Incarnation:
         self.over = False
         self._machine = settings.machine.name or own_name()
         self._wall = wall
-        self._monotonic = monotonic
-        self._rng = rng
+        self._monotonic, self._rng = monotonic, rng
         self._prepared = prepared
         self._watch = watch
         self._once, self._accept_changes, self._rehearsal = once, accept_changes, rehearsal
@@ -226,6 +225,7 @@ class Incarnation:
             situation=progress.situation,
             rehearsal=self._rehearsal,
             via_relay="" if self.settings.relay is None else self.settings.relay.host,
+            timezone=self.settings.timezone,
             pulse=Pulse(spool, self._clocks, self._pause, self._machine, os.getpid()),
         )
         reporting.start()

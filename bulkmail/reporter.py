@@ -5,7 +5,9 @@ It stands below the moving parts, for a process pays for all that its modules im
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from bulkmail.failpoints import failpoint
@@ -30,10 +32,16 @@ class ReportWorker:
         position).
         """
         match job:
-            case ("open", campaign, spool, place, files, key, domain, one_message, position):
+            case ("open", campaign, spool, place, files, key, domain, one_message, subject, position):
                 self._places[campaign] = spool
                 self._folders[campaign] = ReportFolder(
-                    Place(*place), files, key, domain, tuple(position), one_message=one_message
+                    Place(*place),
+                    files,
+                    key,
+                    domain,
+                    tuple(position),
+                    one_message=one_message,
+                    subject=partial(_subject_of, subject[0], subject[1], [columns for _, columns in files]),
                 )
                 return None
             case ("attempts", campaign):
@@ -81,3 +89,13 @@ class ReportWorker:
             after = folder.add_attempts(rows)
             if not rows and after == before:
                 return after
+
+
+def _subject_of(subject: str, defaults: dict[str, str], columns: list[list[str]], row: RecipientRow, token: str) -> str:
+    """Return the subject of the message to a row that got it: its template came to an end then."""
+    if "{" not in subject:
+        return subject
+    from bulkmail.content import subject_for  # noqa: PLC0415 - only one of the two processes needs it
+
+    cells = json.loads(row.fields)
+    return subject_for(subject, columns[row.file_no], defaults, cells, email=row.email, token=token)

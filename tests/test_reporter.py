@@ -35,7 +35,18 @@ def worker(tmp_path):
     one = ReportWorker()
     place = tmp_path / "report"
     one.handle(
-        ("open", made.id, str(tmp_path), (str(tmp_path), "report", None), files, b"k" * 32, "me.example", False, (0, 0))
+        (
+            "open",
+            made.id,
+            str(tmp_path),
+            (str(tmp_path), "report", None),
+            files,
+            b"k" * 32,
+            "me.example",
+            False,
+            ("Hi {{ email }}", {}),
+            (0, 0),
+        )
     )
     yield SimpleNamespace(worker=one, place=place, campaign=made.id, store=store)
     store.close()
@@ -59,7 +70,6 @@ def facts(**changed):
         "exit_status": None,
         "subject": "hi",
         "sender": "s@me.example",
-        "next_try_at": None,
         "rehearsal": False,
         **changed,
     }
@@ -85,6 +95,11 @@ def test_attempts_csv_is_appended_and_its_position_told(worker):
     assert position[0] == (worker.place / "attempts.csv").stat().st_size
     assert worker.worker.handle(("attempts", worker.campaign)) == position
     assert len(rows_of(worker.place / "attempts.csv")) == 1
+
+
+def test_the_page_shows_the_subject_that_a_recipient_got(worker):
+    worker.worker.handle(("refresh", worker.campaign, facts()))
+    assert "Hi u1@a.example" in (worker.place / "index.html").read_text()
 
 
 def test_summary_json(worker):

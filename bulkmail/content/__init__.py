@@ -27,6 +27,7 @@ from bulkmail.content.notices import content_notices
 from bulkmail.content.printed import printed_columns
 from bulkmail.content.rows import tidy
 from bulkmail.content.shared import same_for_all
+from bulkmail.content.subject import subject_for
 
 __all__ = [
     "Composer",
@@ -43,6 +44,7 @@ __all__ = [
     "record",
     "record_name",
     "same_for_all",
+    "subject_for",
     "tidy",
     "wrong_with",
     "zone_lines",

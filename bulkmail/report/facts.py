@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 from bulkmail.mail import Word
 from bulkmail.report.timeline import Bucket
+from bulkmail.zones import zone
 
 _ON_PURPOSE = frozenset({Word.PAUSED, Word.STOPPED, Word.APPROVAL, Word.SCHEDULED})
 
@@ -41,7 +43,13 @@ class Facts:
     sender: str = ""
     rehearsal: bool = False
     via_relay: str = ""  # the host that took everything; "" where mail went straight to the receivers
+    timezone: str = "UTC"  # of the times that people read, a name of the IANA database
     timeline: Sequence[Bucket] = ()  # empty: taken from the times the rows were completed at
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone of the times that people read."""
+        return zone(self.timezone)
 
     @property
     def word(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import NamedTuple
 
 from bulkmail.report.timeline import STEPS, Bucket, merged
@@ -49,8 +50,8 @@ class Plot(NamedTuple):
     caption: str
 
 
-def plot(timeline: Iterable[Bucket]) -> Plot | None:
-    """Return the plot of ``timeline``, or None when nothing has happened yet."""
+def plot(timeline: Iterable[Bucket], zone: tzinfo = UTC) -> Plot | None:
+    """Return the plot of ``timeline``, its times in ``zone``; None when nothing has happened yet."""
     width, buckets = merged(timeline, _MOST_BARS)
     if not buckets:
         return None
@@ -60,15 +61,15 @@ def plot(timeline: Iterable[Bucket]) -> Plot | None:
     top = _round_up(highest)
     clock = _clock(width, days=buckets[-1][0] - buckets[0][0] >= _DAY)
     return Plot(
-        bars=[_bar(place, bucket, top, clock) for place, bucket in enumerate(buckets)],
+        bars=[_bar(place, bucket, top, partial(_at, clock=clock, zone=zone)) for place, bucket in enumerate(buckets)],
         levels=[Tick(0.0, f"{top:,}"), Tick(50.0, f"{top // 2:,}")],
-        times=_times(width, buckets),
+        times=_times(width, buckets, zone),
         parts=[part for place, part in enumerate(_PARTS, 1) if any(bucket[place] for bucket in buckets)],
-        caption=f"Each bar is {_span(width)}. Times are UTC.",
+        caption=f"Each bar is {_span(width)}. Times are {_named(zone, buckets[0][0])}.",
     )
 
 
-def _bar(place: int, bucket: Bucket, top: int, clock: str) -> Bar:
+def _bar(place: int, bucket: Bucket, top: int, at: Callable[[float], str]) -> Bar:
     segments = []
     reached = 0
     said = []
@@ -77,10 +78,10 @@ def _bar(place: int, bucket: Bucket, top: int, clock: str) -> Bar:
             reached += count
             segments.append(Segment(part, round(100 - 100 * reached / top, 3), round(100 * count / top, 3)))
             said.append(f"{count:,} {part}")
-    return Bar(place, tuple(segments), f"{_at(bucket[0], clock)}: {', '.join(said)}" if said else "")
+    return Bar(place, tuple(segments), f"{at(bucket[0])}: {', '.join(said)}" if said else "")
 
 
-def _times(width: int, buckets: list[Bucket]) -> list[Tick]:
+def _times(width: int, buckets: list[Bucket], zone: tzinfo) -> list[Tick]:
     """Return a label at every round time, about five of them."""
     every = next((step for step in STEPS if step % width == 0 and step * _TICKS >= width * len(buckets)), 0)
     every = every or width * -(-len(buckets) // _TICKS)
@@ -89,7 +90,7 @@ def _times(width: int, buckets: list[Bucket]) -> list[Tick]:
     if days and every < _DAY:
         clock = f"%-d %b {clock}"
     return [
-        Tick(round(100 * place / len(buckets), 3), _at(bucket[0], clock))
+        Tick(round(100 * place / len(buckets), 3), _at(bucket[0], clock, zone))
         for place, bucket in enumerate(buckets)
         if bucket[0] % every == 0
     ]
@@ -103,9 +104,15 @@ def _clock(width: int, *, days: bool) -> str:
     return f"%-d %b {clock}" if days else clock
 
 
-def _at(at: float, clock: str) -> str:
+def _named(zone: tzinfo, at: float) -> str:
+    """Return the zone as people know it: the name of the database, and what its clocks are called then."""
+    short, name = _at(at, "%Z", zone), str(zone)
+    return name if short in (name, "") else f"those of {name} ({short})"
+
+
+def _at(at: float, clock: str, zone: tzinfo) -> str:
     try:
-        return datetime.fromtimestamp(at, UTC).strftime(clock)
+        return datetime.fromtimestamp(at, zone).strftime(clock)
     except (OverflowError, ValueError, OSError):
         return ""
 

@@ -8,11 +8,11 @@ its token and the CSV writer itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from bulkmail.mail import RECIPIENT_COLUMNS, RecipientRow, can_be_tried_again, message_id, token
+from bulkmail.mail import RECIPIENT_COLUMNS, RecipientRow, Status, can_be_tried_again, message_id, token
 from bulkmail.report.cells import Times, guarded, reply_cells
 from bulkmail.report.columns import InputColumns
 from bulkmail.report.files import ReportFile, written_aside
@@ -33,11 +33,13 @@ def write_recipients(
     from_domain: str,
     *,
     one_message: bool = False,
+    subject: Callable[[RecipientRow, str], str] | None = None,
 ) -> Stats:
     """Write the file, take-off.csv and try-again.csv beside it, each aside and renamed; return what was counted.
 
     ``rows`` come in input order; ``key`` is the campaign's, for tokens and Message-IDs. With
-    ``one_message`` all recipients got the same message. Raises OwnFault.
+    ``one_message`` all recipients got the same message. ``subject`` gives the subject of a row's message, for its row
+    and token. Raises OwnFault.
     """
     stats = Stats()
     columns = InputColumns(files)
@@ -57,6 +59,9 @@ def write_recipients(
             write(lines(shape.rows(chunk, stats)))
             for selection in selections:
                 selection.add(chunk)
+            if subject is not None and not stats.subject:
+                delivered = next((row for row in chunk if row.status == Status.DELIVERED), None)
+                stats.subject = "" if delivered is None else subject(delivered, token(key, delivered.n))
     return stats
 
 

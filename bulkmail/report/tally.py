@@ -16,6 +16,7 @@ _KEPT = 20_000  # domains; twice as many are held between two prunings
 _WORDINGS = 2_000
 _EXAMPLE = 600  # characters, a little more than a report cell shows
 _TOP_REPLIES = 3
+_SHORTEST_TEXT = 3  # characters of what is no address, to be looked for in what is said of it
 
 _ADDRESS = re.compile(r"[^\s<>(),;:\"@]{1,64}@(?=[\w.-]{1,253})")
 
@@ -69,12 +70,12 @@ class Wordings:
         self._counts: Counter[_Wording] = Counter()
         self._examples: dict[_Wording, str] = {}
 
-    def add(self, category: str, code: int | None, reply: str) -> None:
-        """Count one reply."""
+    def add(self, category: str, code: int | None, reply: str, email: str = "") -> None:
+        """Count one reply to ``email``, which an example does not show."""
         key = (category, code or 0, " ".join(filter(str.isalpha, reply.split())))
         self._counts[key] += 1
         if key not in self._examples:
-            self._examples[key] = reply[:_EXAMPLE]
+            self._examples[key] = _without(email, reply)[:_EXAMPLE]
             if len(self._examples) > self._most:
                 self._prune()
 
@@ -88,8 +89,12 @@ class Wordings:
             wordings = found.setdefault(key[0], [])
             if len(wordings) < count:
                 said = f"{key[1] or ''} {self._examples[key]}"
-                wordings.append((_ADDRESS.sub("…@", one_line(said)).strip(), number))
+                wordings.append((_ADDRESS.sub(_masked, one_line(said)).strip(), number))
         return found
+
+    def total(self, category: str) -> int:
+        """Return how many replies of a category are counted."""
+        return sum(count for key, count in self._counts.items() if key[0] == category)
 
     def _prune(self) -> None:
         self._counts = Counter(dict(self._counts.most_common(self._most // 2)))
@@ -105,6 +110,7 @@ class Stats:
         self.domains = Domains()
         self.wordings = Wordings()
         self.timeline = Timeline()
+        self.subject = ""  # of a message that was delivered, as its recipient sees it
 
     def add(
         self,
@@ -120,9 +126,9 @@ class Stats:
         self.outcomes.update(zip(statuses, categories, strict=True))
         self.domains.add(emails, statuses)
         self.timeline.add(statuses, completed)
-        for category, code, reply in zip(categories, codes, replies, strict=True):
+        for category, code, reply, email in zip(categories, codes, replies, emails, strict=True):
             if category and reply:
-                self.wordings.add(category, code, reply)
+                self.wordings.add(category, code, reply, email)
 
     @property
     def by_status(self) -> dict[str, int]:
@@ -149,6 +155,19 @@ class Stats:
             "by_category": self.by_category,
             "by_domain": self.domains.top(),
         }
+
+
+def _without(email: str, reply: str) -> str:
+    """The reply without the address it is about, however that is written; its domain stays, where it has one."""
+    local, at, domain = email.strip().rpartition("@")
+    if at and local:
+        return re.sub(re.escape(f"{local}@"), "…@", reply, flags=re.IGNORECASE)
+    return reply.replace(domain, "…") if len(domain) > _SHORTEST_TEXT else reply
+
+
+def _masked(found: re.Match[str]) -> str:
+    """What stands for an address; the form that our own advice names is none."""
+    return found[0] if found[0] == "local@" else "…@"
 
 
 def _domain(spelled: str) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from bulkmail.mail import Status, Word
+from bulkmail.mail import Status, Word, can_be_tried_again
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.plot import plot
 from bulkmail.report.tally import Stats
 from bulkmail.report.words import category_words, count_of, provider_name, state_words, status_words
 
 _PROVIDERS = 20
+_NO_PROVIDER = ("", "other")  # what the domains that belong to no provider are counted under
 _DOMAINS = 15
 _ALIVE = frozenset({"new", "importing", "running"})
 _TROUBLE = frozenset({Word.PAUSED, Word.STOPPED, Word.FAULTY, Word.APPROVAL, Word.SCHEDULED, Word.CANCELLING})
@@ -36,7 +37,7 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
     people = stats.rows - counts[Status.DUPLICATE]  # a repeated row is no other person
     return {
         "campaign": facts.campaign,
-        "subject": facts.subject,
+        "subject": stats.subject or facts.subject,
         "sender": facts.sender,
         "state": state_words(facts.word),
         "alive": facts.state in _ALIVE,
@@ -48,12 +49,14 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
         "groups": _groups(counts, people, via_relay=bool(facts.via_relay)),
         "statuses": _statuses(counts, people, via_relay=bool(facts.via_relay)),
         "reasons": _reasons(stats),
-        "plot": plot(facts.timeline or stats.timeline.buckets()),
-        "providers": _shares({provider_name(name): of for name, of in facts.by_provider.items()}, _PROVIDERS),
+        "plot": plot(facts.timeline or stats.timeline.buckets(), facts.zone),
+        "providers": _providers(facts.by_provider),
+        "take_off": _lines_of(counts[Status.BOUNCED]),
+        "try_again": _lines_of(sum(n for key, n in stats.outcomes.items() if can_be_tried_again(*key))),
         "domains": _shares(stats.domains.top(_DOMAINS), _DOMAINS),
-        "facts": _facts(counts, facts),
+        "facts": _facts(counts, facts, stats.subject or facts.subject),
         "rows": count_of(stats.rows, "row"),
-        "written": minute(facts.now),
+        "written": minute(facts.now, facts.zone),
     }
 
 
@@ -80,10 +83,10 @@ def share(part: int, whole: int) -> str:
     return "> 99.9 %" if per_cent > 99.9 else f"{per_cent:.1f} %"
 
 
-def minute(at: float | None) -> str:
+def minute(at: float | None, zone: tzinfo = UTC) -> str:
     """``1 December 2026, 09:00 UTC``, or ``""``."""
     try:
-        return f"{datetime.fromtimestamp(at, UTC):%-d %B %Y, %H:%M} UTC" if at else ""
+        return f"{datetime.fromtimestamp(at, zone):%-d %B %Y, %H:%M %Z}" if at else ""
     except (OverflowError, ValueError, OSError):
         return ""
 
@@ -112,7 +115,9 @@ def _lines(counts: Counts, rows: int, facts: Facts) -> list[str]:
     if waiting:
         lines.append(f"{count_of(waiting, 'person is', 'people are')} still waiting for their turn.")
     if again:
-        soon = f", next at {datetime.fromtimestamp(facts.next_try_at, UTC):%H:%M} UTC" if facts.next_try_at else ""
+        soon = (
+            f", next at {datetime.fromtimestamp(facts.next_try_at, facts.zone):%H:%M %Z}" if facts.next_try_at else ""
+        )
         lines.append(f"{count_of(again, 'person', 'people')} could not be reached yet and will be tried again{soon}.")
     if counts[Status.DUPLICATE]:
         repeated = count_of(counts[Status.DUPLICATE], "of them repeats", "of them repeat")
@@ -181,6 +186,7 @@ def _reasons(stats: Stats) -> list[dict[str, Any]]:
                 {"text": text, "count": f"{number:,} ×" if number > 1 else ""}
                 for text, number in said.get(category, [])
             ],
+            "more": _more(stats.wordings.total(category) - sum(number for _, number in said.get(category, []))),
             **category_words(category)._asdict(),
         }
         for category, count in sorted(totals.items(), key=lambda item: (-item[1], item[0]))
@@ -189,6 +195,10 @@ def _reasons(stats: Stats) -> list[dict[str, Any]]:
 
 def _part_of(status: str) -> str:
     return next((part for part, _, statuses in _GROUPS if status in statuses), "out")
+
+
+def _more(count: int) -> str:
+    return f"and {count:,} more" if count > 0 else ""
 
 
 def _still(waiting: int, count: int) -> str:
@@ -217,20 +227,33 @@ def _shares(rows: Mapping[str, Counts], most: int) -> list[dict[str, Any]]:
     ]
 
 
+def _providers(by_provider: Mapping[str, Counts]) -> list[dict[str, Any]]:
+    """Table rows for providers; those that belong to none come last, for they are many small ones."""
+    known = {provider_name(name): of for name, of in by_provider.items() if name not in _NO_PROVIDER}
+    others = Counter[str]()
+    for name in _NO_PROVIDER:
+        others.update(by_provider.get(name, {}))
+    return _shares(known, _PROVIDERS) + _shares({provider_name(""): others}, 1)
+
+
+def _lines_of(count: int) -> str:
+    return count_of(count, "person", "people") if count else ""
+
+
 def _cell(part: int, whole: int) -> str:
     return share(part, whole) if part else "–"
 
 
-def _facts(counts: Counts, facts: Facts) -> list[tuple[str, str]]:
+def _facts(counts: Counts, facts: Facts, subject: str) -> list[tuple[str, str]]:
     until = facts.ended_at or facts.now
     took = until - facts.started_at if facts.started_at else 0.0
     listed = [
-        ("Subject", facts.subject),
+        ("Subject", subject),
         ("From", facts.sender),
         ("State", state_words(facts.word)),
         ("Why", facts.fault or facts.paused),
-        ("Started", minute(facts.started_at)),
-        ("Ended", minute(facts.ended_at)),
+        ("Started", minute(facts.started_at, facts.zone)),
+        ("Ended", minute(facts.ended_at, facts.zone)),
         ("Took" if facts.ended_at else "So far", length(took) if facts.started_at else ""),
         ("Delivered on average", _pace(counts[Status.DELIVERED], took)),
         ("Possibly delivered twice", f"{facts.possibly_doubled:,}"),

@@ -266,7 +266,7 @@ def category_words(category: str) -> Words:
 
 def provider_name(provider: str) -> str:
     """Return a provider's name as people know it; ``""`` stands for all the domains that belong to none."""
-    return _PROVIDERS.get(provider, provider) or "Everybody else"
+    return _PROVIDERS.get(provider, provider) or "All other domains"
 
 
 def state_words(state: str) -> str:

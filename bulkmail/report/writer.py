@@ -8,7 +8,7 @@ pipe). ``add_attempts`` appends to attempts.csv, as often as there are any.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -67,12 +67,14 @@ class ReportFolder:
         position: Position = NOTHING,
         *,
         one_message: bool = False,
+        subject: Callable[[RecipientRow, str], str] | None = None,
     ) -> None:
         self._place = place
         self._files = files
         self._key = key
         self._from_domain = from_domain
         self._one_message = one_message  # the same for all recipients, and so is its Message-ID
+        self._subject = subject  # of the message to a row
         self._position = position
         self._attempts: AttemptsFile | None = None
         self._stats: Stats | None = None
@@ -91,6 +93,7 @@ class ReportFolder:
             self._key,
             self._from_domain,
             one_message=self._one_message,
+            subject=self._subject,
         )
         self._stats = stats
         write_page(self._place.file(PAGE), facts, stats)

@@ -36,7 +36,8 @@ from bulkmail.settings.values import (
     not_yet,
     preset,
 )
-from bulkmail.yamlfile import ErrorAt, Many, Section, YamlFile
+from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
+from bulkmail.zones import zone
 
 SHIPPED_PROVIDERS = frozenset(
     {"google", "yahoo", "outlook", "office365", "apple", "comcast", "mimecast"}
@@ -229,6 +230,12 @@ class Web(Section):
     listen: Annotated[Literal["127.0.0.1:8025"], not_yet("127.0.0.1:8025")] = "127.0.0.1:8025"
 
 
+def _zone(name: str) -> str:
+    """A name of the IANA database. Raises UnknownZoneError, which is a ValueError."""
+    zone(name)
+    return name
+
+
 class Settings(Section):
     """bulkmail.yaml. ``hostname`` None means the machine's FQDN, which the caller finds out when it needs it."""
 
@@ -246,6 +253,7 @@ class Settings(Section):
     shaping: Shaping = Shaping()
     compose: Compose = Compose()
     stop_within: Seconds = preset("30s")
+    timezone: Annotated[Line, AfterValidator(_zone)] = "UTC"
     log: Log = Log()
     web: Web = Web()
     _file: YamlFile | None = PrivateAttr(None)

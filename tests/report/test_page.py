@@ -92,7 +92,7 @@ def test_nothing_is_fetched_and_nothing_runs(sample, tmp_path):
     found = Tags(html)
     assert not {"script", "img", "link", "iframe", "object", "form", "base"} & set(found.tags)
     links = [value for tag, name, value in found.attributes if name in ("src", "href", "action", "data", "srcset")]
-    assert links == ["recipients.csv", "attempts.csv", "summary.json"]
+    assert links == ["take-off.csv", "try-again.csv", "recipients.csv", "attempts.csv", "summary.json"]
     assert not [name for _, name, _ in found.attributes if name.startswith("on")]
     assert "url(" not in html
     assert "@import" not in html

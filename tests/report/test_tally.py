@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import marshal
 
+import pytest
+
 from bulkmail.mail import Status
 from bulkmail.report.tally import Domains, Stats, Wordings
 
@@ -88,3 +90,19 @@ def test_the_parts_for_the_summary_are_plain_data():
     stats = Stats()
     stats.add(["a@b.example"], ["delivered"], [""], [250], ["ok"], [1.0])
     assert marshal.loads(marshal.dumps(stats.parts())) == json.loads(json.dumps(stats.parts()))
+
+
+@pytest.mark.parametrize(
+    ("email", "reply", "shown"),
+    [
+        ("Ann@a.example", "5.1.1 <ann@a.example> unknown", "5.1.1 <…@a.example> unknown"),
+        ("ann(at)a.example", "'ann(at)a.example': write only local@domain", "'…': write only local@domain"),
+        ("ann@a.example", "bob@b.example and local@domain", "…@b.example and local@domain"),
+        ("a", "a line that says a", "a line that says a"),
+    ],
+)  # fmt: skip
+def test_no_example_names_a_person_and_our_own_advice_stays_readable(email, reply, shown):
+    wordings = Wordings()
+    wordings.add("other", None, reply, email)
+    assert wordings.top() == {"other": [(shown, 1)]}
+    assert (wordings.total("other"), wordings.total("policy")) == (1, 0)

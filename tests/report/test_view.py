@@ -169,3 +169,50 @@ def test_lengths_of_time(seconds, words):
 
 def test_no_time_is_no_words():
     assert minute(None) == minute(1e300) == ""
+
+
+def test_behind_the_examples_stands_how_many_more_there_are(seen, of):
+    rows = [
+        of(1, status="blocked", category="policy", reply=word)[0] for word in ("one", "two", "three", "four", "five")
+    ]
+    (reason,) = seen(*rows)["reasons"]
+    assert (len(reason["replies"]), reason["more"]) == (3, "and 2 more")
+    (reason,) = seen(*rows[:3])["reasons"]
+    assert reason["more"] == ""
+
+
+def test_the_domains_that_belong_to_no_provider_come_last(seen, of):
+    page = seen(*of(9), by_provider={"other": {"delivered": 7}, "google": {"delivered": 1}, "gmx": {"bounced": 1}})
+    assert [row["name"] for row in page["providers"]] == [
+        "GMX and WEB.DE",
+        "Google (Gmail and Workspace)",
+        "All other domains",
+    ]
+
+
+def test_whom_to_take_off_and_whom_to_try_again(seen, of):
+    page = seen(*of(2, status="bounced"), *of(1, status="expired"), *of(1, status="invalid", category="template"))
+    assert (page["take_off"], page["try_again"]) == ("2 people", "2 people")
+    assert (seen(*of(1))["take_off"], seen(*of(1))["try_again"]) == ("", "")
+
+
+def test_times_are_those_of_the_zone(seen, of):
+    page = seen(*of(1), started_at=START, now=START + 60, timezone="Europe/Berlin")
+    assert page["written"] == "1 December 2026, 11:01 CET"
+    assert dict(page["facts"])["Started"] == "1 December 2026, 11:00 CET"
+    assert page["plot"].caption == "Each bar is 1 second. Times are those of Europe/Berlin (CET)."
+    assert seen(*of(1))["plot"].caption == "Each bar is 1 second. Times are UTC."
+
+
+def test_the_subject_is_the_one_that_somebody_got(tmp_path, facts, recipient):
+    rows = [recipient(n=1, status="bounced"), recipient(n=2, email="b@example.com"), recipient(n=3)]
+    stats = write_recipients(
+        file_at(tmp_path / "r.csv"),
+        rows,
+        [("a.csv", ["email"])],
+        KEY,
+        "example.com",
+        subject=lambda row, token: f"Hi {row.email}, {len(token)}",
+    )
+    page = view(facts(input_rows=3, subject="Hi {{ email }}"), stats)
+    assert page["subject"] == dict(page["facts"])["Subject"] == "Hi b@example.com, 26"

@@ -45,7 +45,7 @@ def test_a_word_of_tomorrow_is_shown_as_it_is():
 
 def test_people_know_providers_by_other_names():
     assert provider_name("google") == "Google (Gmail and Workspace)"
-    assert provider_name("") == "Everybody else"
+    assert provider_name("") == "All other domains"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class Reporting:
         rehearsal: bool,
         situation: Callable[[Run, str, float | None], Situation] | None = None,
         via_relay: str = "",
+        timezone: str = "UTC",
         pulse: Pulse | None = None,
     ) -> None:
         self._reactor = reactor
@@ -63,6 +64,7 @@ class Reporting:
         self._situation = situation or self._by_state
         self._rehearsal = rehearsal
         self._via_relay = via_relay
+        self._timezone = timezone
         self._quick = Pool(reactor, REPORT_WORKER, 1, DATABASE)
         self._slow = Pool(reactor, REPORT_WORKER, 1, DATABASE)
         self._reports: dict[int, _Report] = {}
@@ -91,7 +93,8 @@ class Reporting:
         """Report on this campaign from now on."""
         report = self._reports[run.id] = _Report(run)
         one_message = bool(run.content.get("same_for_all"))
-        where = ("open", run.id, self._spool_path, place.plain, files, run.content["key"], domain, one_message)
+        subject = (run.content["subject"], run.content.get("defaults", {}))
+        where = ("open", run.id, self._spool_path, place.plain, files, run.content["key"], domain, one_message, subject)
         report.job = (*where, position or (0, 0))
         self._quick.set_up(run.id, report.job)
         self._slow.set_up(run.id, (*where, (0, 0)))
@@ -211,6 +214,7 @@ class Reporting:
             "sender": run.content["from"],
             "rehearsal": self._rehearsal,
             "via_relay": self._via_relay,
+            "timezone": self._timezone,
         }
 
 

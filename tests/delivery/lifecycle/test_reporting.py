@@ -122,6 +122,7 @@ def test_both_processes_know_the_campaign(scene):
         b"k" * 32,
         "me.example",
         False,
+        ("hi", {}),
         (0, 0),
     )
     assert scene.quick.setups == scene.slow.setups == {1: job}
