@@ -44,6 +44,7 @@ from bulkmail.shaping.hours import EVERY_DAY, WHOLE_DAY, Hours, format_days, for
 from bulkmail.shaping.limiter import Limiter
 from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
 from bulkmail.shaping.meter import Meter
+from bulkmail.shaping.planning import SECONDS_A_MESSAGE, Demand, Flow, Leg, plan_flow
 from bulkmail.shaping.retry import (
     Decision,
     Dice,
@@ -64,19 +65,23 @@ from bulkmail.shaping.uncharged import UnchargedTime
 __all__ = [
     "DEFAULT_LIMITS",
     "EVERY_DAY",
+    "SECONDS_A_MESSAGE",
     "WHOLE",
     "WHOLE_DAY",
     "Changes",
     "ClockChange",
     "Consequences",
     "Decision",
+    "Demand",
     "Dice",
     "Fact",
     "FactKind",
     "Feedback",
+    "Flow",
     "Hint",
     "HostMemory",
     "Hours",
+    "Leg",
     "Limiter",
     "Limits",
     "Meter",
@@ -116,6 +121,7 @@ __all__ = [
     "parse_days",
     "parse_hours",
     "partly",
+    "plan_flow",
     "provider_of",
     "provider_table",
     "shares_of",
