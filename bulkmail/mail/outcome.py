@@ -60,6 +60,7 @@ class Category(StrEnum):
     TLS = "tls"
     VIRUS = "virus"
     EXPIRED = "expired"
+    SCHEDULE = "schedule"
     TEMPLATE = "template"
     INVALID_ADDRESS = "invalid-address"
     BAD_ROW = "bad-row"

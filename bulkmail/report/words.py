@@ -187,6 +187,11 @@ CATEGORY_WORDS: dict[Category, Words] = {
         "It could not be delivered before the time for trying ran out.",
         "Write to these people again later.",
     ),
+    Category.SCHEDULE: Words(
+        "Not sent in time",
+        "The campaign's schedule was over before its turn came; nothing is wrong with the address.",
+        "Send to these people in another campaign, with more time or a higher rate.",
+    ),
     Category.TEMPLATE: Words(
         "The message could not be made",
         "The template did not work with the values of this row.",

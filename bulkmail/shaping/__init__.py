@@ -21,6 +21,7 @@ kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it
 
 from __future__ import annotations
 
+from bulkmail.shaping.allowance import Allowance
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
 from bulkmail.shaping.clock import ClockChange, clock_changes, instant, moment, wall_time
 from bulkmail.shaping.facts import (
@@ -68,6 +69,7 @@ __all__ = [
     "SECONDS_A_MESSAGE",
     "WHOLE",
     "WHOLE_DAY",
+    "Allowance",
     "Changes",
     "ClockChange",
     "Consequences",

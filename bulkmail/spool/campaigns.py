@@ -15,6 +15,8 @@ RUNNING = "running"
 CANCELLING, CANCELLED, REMOVING = "cancelling", "cancelled", "removing"
 ENDED = frozenset({"finished", CANCELLED})
 _CHUNK = 10_000
+_FEW = 100  # attempts
+_OUT_OF_ORDER = 3600.0  # seconds
 _REMOVED_AT_ONCE = (
     "remove_queues",
     "remove_totals",
@@ -185,6 +187,24 @@ class Campaigns:
         with self._db.transaction("begin_reading"):
             found: int = self._db.execute("count_attempts", (max(low, attempt_id), high)).fetchone()[0]
         return found
+
+    def attempts_since(self, campaign_id: int, at: float) -> int:
+        """Count a campaign's attempts from ``at`` on; see `contract.CampaignStore.attempts_since`.
+
+        Attempts are numbered nearly in the order of their times, so their times are looked at from an hour before.
+        """
+        low, high = id_range(campaign_id)
+        with self._db.transaction("begin_reading"):
+            while high - low > _FEW:
+                middle = (low + high) // 2
+                found = self._db.execute("next_attempt", (middle, high)).fetchone()
+                if found is None or found[1] >= at - _OUT_OF_ORDER:
+                    high = middle
+                else:
+                    low = found[0]
+            last = id_range(campaign_id)[1]
+            count: int = self._db.execute("count_attempts_since", (low, last, at)).fetchone()[0]
+        return count
 
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """Return ``{(provider, status, category): count}``; all rows read so far, pending ones included."""

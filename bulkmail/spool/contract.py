@@ -193,6 +193,9 @@ class CampaignStore(Protocol):
     def attempts_after(self, campaign_id: int, attempt_id: int) -> int:
         """Count a campaign's attempts behind this one; 0: all of them."""
 
+    def attempts_since(self, campaign_id: int, at: float) -> int:
+        """Count a campaign's attempts from ``at`` on, on all machines."""
+
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """Return ``{(provider, status, category): count}``; all rows read so far, pending ones included."""
 
@@ -306,6 +309,12 @@ class OutcomeStore(Protocol):
         """End up to ``limit`` unclaimed rows of a campaign: `cancelled`, or `unknown` where a copy may have arrived.
 
         Returns how many; 0: none is left.
+        """
+
+    def expire_rows(self, campaign_id: int, limit: int, now: float, note: str) -> int:
+        """End up to ``limit`` unclaimed rows of a campaign because its schedule is over: `expired`, or `unknown`.
+
+        ``note`` says when it was over. Returns how many; 0: none is left.
         """
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from bulkmail.failpoints import failpoint
+from bulkmail.mail import Category, Status
 from bulkmail.shaping import RetrySettings, after_unknown
 from bulkmail.spool.booking import Batch, Booking, book, give_back, journalled_reply, unanswered
 from bulkmail.spool.contract import Statements, Tables
@@ -39,6 +40,14 @@ class Settling:
 
     def cancel_rows(self, campaign_id: int, limit: int, now: float) -> int:
         """End up to ``limit`` unclaimed rows of a campaign; see `contract.OutcomeStore.cancel_rows`."""
+        return self._end_rows(campaign_id, limit, now, Status.CANCELLED, "", "")
+
+    def expire_rows(self, campaign_id: int, limit: int, now: float, note: str) -> int:
+        """End up to ``limit`` unclaimed rows of a campaign; see `contract.OutcomeStore.expire_rows`."""
+        return self._end_rows(campaign_id, limit, now, Status.EXPIRED, Category.SCHEDULE, note)
+
+    def _end_rows(self, campaign_id: int, limit: int, now: float, status: str, category: str, note: str) -> int:
+        """End rows as ``status``, and as ``unknown`` those of which a copy may have arrived."""
         low, high = id_range(campaign_id)
         batch = Batch()
         rows: dict[int, ClaimState] = {}
@@ -53,8 +62,8 @@ class Settling:
                 for identity, queue_id in self._db.execute("all_held_back", (low, high, room)).fetchall():
                     rows[identity] = ClaimState.new(0, -queue_id, 0.0)
             for identity, known in rows.items():
-                status, category = ("unknown", known.category) if known.doubt else ("cancelled", "")
-                ended = Settlement(identity, known.queue_id, status, category, known.provider, completed_at=now)
+                how = (str(status), str(category)) if not known.doubt else (str(Status.UNKNOWN), known.category)
+                ended = Settlement(identity, known.queue_id, *how, known.provider, completed_at=now, note=note)
                 book(batch, ended, known)
             self._tables.write(batch)
             self._tables.set_next_at(due_queues)

@@ -99,3 +99,19 @@ def test_only_a_shared_spool_has_private_keys_and_only_while_they_are_needed(sto
     assert (domain, selector, len(rest[0])) == ("a.test", "s1", 64)
     (stored,) = store.database.execute("snapshot", (identity,)).fetchone()
     assert b"UFJJVkFURQ" not in bytes(stored), "nor in base64"
+
+
+def test_attempts_since_a_time_are_counted(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(n) for n in range(1, 301)])
+    kit.campaign(store, "other", rows=[kit.row(1)])
+    [(queue, _, _), (other, _, _)] = store.backlog(0, 10)
+    day = 86400.0
+    claimed = store.claim([(queue, 300), (other, 1)], 5.0)
+    for n, row in enumerate(claimed[queue]):
+        # one an hour, now and then half an hour out of order
+        store.settle([kit.outcome(row, at=10 * day + n * 3600.0 - (2400.0 if n % 7 == 0 else 0.0))])
+    store.settle([kit.outcome(row, at=30 * day) for row in claimed[other]])
+    for at in (0.0, 10 * day, 15 * day, 22 * day - 1800.0, 22 * day, 22.4 * day, 30 * day):
+        times = [10 * day + n * 3600.0 - (2400.0 if n % 7 == 0 else 0.0) for n in range(300)]
+        assert store.attempts_since(campaign, at) == len([one for one in times if one >= at])
+    assert store.attempts_since(99, 0.0) == 0

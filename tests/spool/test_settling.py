@@ -249,3 +249,25 @@ def test_the_attempts_own_time_starts_the_retry_clock_when_nothing_else_does(sto
         [Settlement(row.id, row.queue_id, "delivered", attempt=Attempt(77.0, 1, "delivered"), completed_at=78.0)]
     )
     assert stored(store, row)[4] == 77.0
+
+
+def test_what_its_schedule_did_not_let_leave_expires_and_what_may_have_arrived_is_unknown(store, kit, stored):
+    identity = kit.campaign(store, rows=[kit.row(n) for n in range(1, 7)])
+    [(queue, _, _)] = store.backlog(0, 10)
+    delivered, deferred, lost, flying = store.claim([(queue, 4)], 5.0)[queue]
+    store.settle(
+        [kit.outcome(delivered), kit.outcome(deferred, "deferred"), kit.outcome(lost, "deferred", result="unknown")]
+    )
+    assert store.expire_rows(identity, 2, 3000.0, "the schedule was over at noon") == 2
+    assert store.expire_rows(identity, 10, 3000.0, "the schedule was over at noon") == 2
+    assert store.expire_rows(identity, 10, 3000.0, "") == 0
+    assert store.totals(identity) == {
+        ("", "delivered", ""): 1,
+        ("", "expired", "schedule"): 3,
+        ("", "unknown", ""): 1,
+        ("", "pending", ""): 1,
+    }
+    assert stored(store, deferred)[:6] == ("expired", "schedule", "", 1, 2000.0, 3000.0)
+    assert stored(store, deferred)[9] == "the schedule was over at noon"
+    store.settle([kit.outcome(flying)])
+    kit.check_laws(store)

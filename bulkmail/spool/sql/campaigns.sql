@@ -70,6 +70,12 @@ ORDER BY delivered + failed + deferred DESC, domain LIMIT ?
 -- name: count_attempts
 SELECT count(*) FROM attempt WHERE id > ? AND id <= ?
 
+-- name: next_attempt
+SELECT id, at FROM attempt WHERE id > ? AND id <= ? ORDER BY id LIMIT 1
+
+-- name: count_attempts_since
+SELECT count(*) FROM attempt WHERE id > ? AND id <= ? AND at >= ?
+
 -- name: remove_attempts
 DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE id BETWEEN ? AND ? LIMIT ?)
 

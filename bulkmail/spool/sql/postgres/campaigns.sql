@@ -72,6 +72,12 @@ UPDATE campaign SET possibly_doubled = possibly_doubled + %s WHERE id = %s
 SELECT domain, delivered, failed, deferred FROM queue WHERE campaign_id = %s
 ORDER BY delivered + failed + deferred DESC, domain LIMIT %s
 
+-- name: next_attempt
+SELECT id, at FROM attempt WHERE id > %s AND id <= %s ORDER BY id LIMIT 1
+
+-- name: count_attempts_since
+SELECT count(*) FROM attempt WHERE id > %s AND id <= %s AND at >= %s
+
 -- name: remove_attempts
 DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE id BETWEEN %s AND %s LIMIT %s)
 
