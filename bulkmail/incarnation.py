@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from random import Random
 from typing import Any
 
@@ -37,9 +37,9 @@ from bulkmail.delivery import (
     RelayCheck,
     Reporting,
     Run,
+    Scheduling,
     SiteFactSync,
     Smarthost,
-    Steering,
     WallClock,
     assemble,
     background,
@@ -174,14 +174,7 @@ class Incarnation:
             rng=self._rng,
             relay=self._relay,
         )
-        steering = Steering(
-            spool=spool,
-            feeder=parts.feeder,
-            clocks=self._clocks,
-            providers=providers if self._relay is None else {RELAY},
-            changed=self._changed,
-        )
-        self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, steering)
+        self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, providers)
         self._campaigns.start()
         self._control = open_control(
             self.reactor, self.settings, self._machine, self._clocks.wall, self._campaigns, providers, router.route
@@ -213,7 +206,7 @@ class Incarnation:
         return spool
 
     def _build_campaigns(
-        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str, steering: Steering
+        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str, providers: Collection[str]
     ) -> Campaigns:
         progress = Progress(self._pause, parts.feeder, self._clocks)
         reporting = Reporting(
@@ -229,7 +222,9 @@ class Incarnation:
             pulse=Pulse(spool, self._clocks, self._pause, self._machine, os.getpid()),
         )
         reporting.start()
-        joining, leasing = self._build_cluster(spool, parts, sync, compose, steering)
+        known = providers if self._relay is None else {RELAY}
+        scheduling = Scheduling.made(self.reactor, spool, parts.feeder, self._clocks, known, self._changed)
+        joining, leasing = self._build_cluster(spool, parts, sync, compose, scheduling)
         at_rest = AtRest(
             reactor=self.reactor,
             spool=spool,
@@ -258,7 +253,7 @@ class Incarnation:
             suppress=list(self.settings.suppress),
             scratch=scratch,
             clock_set=self._wall.look,
-            steering=steering,
+            scheduling=scheduling,
             at_rest=at_rest,
             accepting=Accepting(spool, parts.feeder, compose, reporting.changed, check),
             joining=joining,
@@ -266,7 +261,7 @@ class Incarnation:
         )
 
     def _build_cluster(
-        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, steering: Steering
+        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scheduling: Scheduling
     ) -> tuple[Joining | None, Leasing | None]:
         """Make what only machines on a shared spool have."""
         leases = spool.leases
@@ -288,13 +283,13 @@ class Incarnation:
             pause=self._pause,
             compose=compose,
             retry=self.settings.retry,
-            steering=steering,
+            scheduling=scheduling,
             changed=self._changed,
         )
 
         def states() -> None:
             joining.look()
-            steering.look()
+            scheduling.steering.look()
 
         leasing = Leasing(
             leases=leases,

@@ -5,6 +5,7 @@ Only what enters a message is compared; the recipients have their own check, for
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -13,6 +14,7 @@ from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.reading import includes_used, sender_domain
 
 _ORDER = "the order of the attachments"
+_SCHEDULE = "schedule"  # enters no message: a change of it is taken without being asked about
 ONE_FOR_ALL = "one message for everybody"
 """Cannot be accepted as a change: which Message-ID a recipient's message has depends on it."""
 
@@ -45,6 +47,8 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
         add(f"unsubscribe {name}", value)
     for name, value in content["defaults"].items():
         add(f"default {name}", value)
+    if content.get("schedule") is not None:
+        add(_SCHEDULE, json.dumps(content["schedule"], sort_keys=True))
     domain = sender_domain(content["from"])
     for dkim in content["dkim"]:
         if domain == dkim["domain"] or domain.endswith("." + dkim["domain"]):
@@ -54,9 +58,10 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """One sentence for each difference between two digests; none when the messages would be the same."""
-    sentences = [f"{name} changed" for name in old if name in new and old[name] != new[name] and name != _ORDER]
-    sentences += [f"{name} was removed" for name in old if name not in new and name != _ORDER]
-    sentences += [f"{name} was added" for name in new if name not in old and name != _ORDER]
+    silent = (_ORDER, _SCHEDULE)
+    sentences = [f"{name} changed" for name in old if name in new and old[name] != new[name] and name not in silent]
+    sentences += [f"{name} was removed" for name in old if name not in new and name not in silent]
+    sentences += [f"{name} was added" for name in new if name not in old and name not in silent]
     same = {name for name in old if name.startswith("attachment ")} == {n for n in new if n.startswith("attachment ")}
     if same and old.get(_ORDER) != new.get(_ORDER):
         sentences.append(f"{_ORDER} changed")

@@ -95,9 +95,6 @@ def snapshot(
         if time_zone is not None and time_zone.column is not None:
             wrong = column_problem(time_zone.column, columns)
             problems += [campaign.file.problem(("schedule", "timezone", "column"), wrong)] if wrong else []
-        problems.append(
-            campaign.file.problem(("schedule",), "schedule: not supported yet; remove the key", at_key=True)
-        )
     problems += [_placed(problem, campaign, settings) for problem in check_content(content)]
     if problems:
         problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
@@ -208,6 +208,7 @@ class RowZones:
         self.unknown: dict[str, None] = {}
         self._own = schedule
         self._schedules: dict[str, Schedule] = {}
+        self._openings: dict[tzinfo, Opening] = {}
         self._places = [list(names).index(column) if column in names else None for names in columns]
 
     def of(self, file_no: int, fields: str) -> Schedule:
@@ -225,9 +226,18 @@ class RowZones:
             self._schedules[name] = self._own.in_zone(zone(name))
         return self._schedules[name]
 
-    def at(self, now: float) -> list[Opening]:
-        """Return how the schedules that rows have had so far stand at ``now``."""
-        return [schedule.at(now) for schedule in (self._own, *self._schedules.values())]
+    def opening(self, file_no: int, fields: str, now: float) -> Opening:
+        """Say whether a row may be sent at ``now``, and until when; no more messages a day are looked at."""
+        schedule = self.of(file_no, fields)
+        found = self._openings.get(schedule.zone)
+        if found is None or (found.until is not None and found.until <= now):
+            found = self._openings[schedule.zone] = schedule.at(now)
+        return found
+
+    def next_closing(self, now: float) -> float | None:
+        """Return when the first of the zones that rows have had so far closes; None where none is open."""
+        ends = [one.until for one in self._openings.values() if one.open and one.until is not None and one.until > now]
+        return min(ends, default=None)
 
 
 def column_problem(column: str, columns: Sequence[Sequence[str]]) -> str:

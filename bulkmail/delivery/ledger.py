@@ -120,13 +120,16 @@ class Ledger:
         first = claimed.first_attempt_at or began
         verdict = classify(outcome)
         lost = outcome.fate is Fate.UNKNOWN
+        uncharged = self._pause.uncharged.since(waiting_since)
+        uncharged += message.run.uncharged(claimed, provider, waiting_since, now)
         decision = decide(
             outcome,
             verdict,
             attempts=claimed.attempts + 1,
             copies=claimed.doubt + lost,
             first_attempt_at=waiting_since,
-            paused=self._pause.uncharged.since(waiting_since) + message.run.holds.seconds(provider, waiting_since, now),
+            paused=self._pause.uncharged.since(waiting_since)
+            + message.run.uncharged(claimed, provider, waiting_since, now),
             now=now,
             retry=self._retry,
             on_unknown=message.run.on_unknown,
@@ -177,7 +180,11 @@ class Ledger:
 
     def give_back(self, messages: Iterable[Message], due: float = 0.0) -> None:
         """Return untouched messages to the spool; they are due again at ``due`` (wall clock)."""
-        rows = [message.claimed for message in messages]
+        rows = []
+        for message in messages:
+            rows.append(message.claimed)
+            if message.run.allowance is not None:
+                message.run.allowance.give_back(1)
         if rows:
             background(self._release(rows, due), "giving recipients back")
 
@@ -219,6 +226,8 @@ class Ledger:
 
     def _settle(self, message: Message, settlement: Settlement) -> None:
         run = message.run
+        if run.allowance is not None:
+            run.allowance.settled(sent=settlement.attempt is not None)
         run.move(message.claimed.previous, (settlement.provider, settlement.status, settlement.category))
         if settlement.next_at:
             done = self._spool.settle(settlement).addCallback(lambda _: self._due(settlement.next_at))

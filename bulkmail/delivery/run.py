@@ -6,8 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from bulkmail.campaign import RowZones
 from bulkmail.delivery.holds import Holds
 from bulkmail.mail import Status
+from bulkmail.shaping import Allowance
+from bulkmail.spool import Claimed
 
 Key = tuple[str, str, str]
 _NOT_FINAL = frozenset({str(Status.PENDING), str(Status.DEFERRED)})
@@ -35,6 +38,8 @@ class Run:
     broken: bool = False  # its input cannot be read to the end
     doubted: bool = False  # single rows of it do not come back from being composed; none is claimed meanwhile
     holds: Holds = field(default_factory=Holds)
+    allowance: Allowance | None = None  # where its schedule has a rate, or messages a day
+    row_zones: RowZones | None = None  # where each row goes by the clocks of its own zone
     delivered: int = 0
     next_try_at: float | None = None
     edition: int = 0  # how often its content was changed while it is sent
@@ -77,6 +82,13 @@ class Run:
         """Note that a row is tried again at ``at``; ``next_try_at`` is the earliest such time (wall clock)."""
         if self.next_try_at is None or at < self.next_try_at or self.next_try_at < now:
             self.next_try_at = at
+
+    def uncharged(self, claimed: Claimed, provider: str, since: float, now: float) -> float:
+        """Return the seconds since ``since`` in which its campaign kept this row from being sent to ``provider``."""
+        held = self.holds.seconds(provider, since, now)
+        if self.row_zones is None or not claimed.first_attempt_at:
+            return held
+        return max(held, self.row_zones.of(claimed.file_no, claimed.fields).closed_between(since, now))
 
     @property
     def withheld(self) -> bool:

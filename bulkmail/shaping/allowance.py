@@ -13,6 +13,8 @@ from __future__ import annotations
 from bulkmail.mail import Rate
 
 _TOGETHER = 0.1  # seconds of the rate that are gathered before the next claim
+_AT_LEAST = 0.001
+_NEARLY = 1e-6  # messages
 
 
 class Allowance:
@@ -33,7 +35,7 @@ class Allowance:
 
     def available(self, now: float) -> int:
         """Return how many messages may be taken now."""
-        found = [int(self._tokens_at(now))] if self.rate is not None else []
+        found = [int(self._tokens_at(now) + _NEARLY)] if self.rate is not None else []
         if self.per_day is not None:
             found.append(int(self._left))
         return max(0, min(found, default=1 << 30))
@@ -45,25 +47,28 @@ class Allowance:
         if self.rate is None:
             return now
         wanted = min(self._burst, max(1.0, _TOGETHER * self._share / self.rate.interval))
-        return now + max(0.0, (wanted - self._tokens_at(now)) * self.rate.interval / self._share)
+        return now + max(_AT_LEAST, (wanted - self._tokens_at(now)) * self.rate.interval / self._share)
 
     @property
     def spent(self) -> bool:
         """Whether the day has no message left to take, beside those under way."""
         return self.per_day is not None and self._left < 1.0
 
-    def take(self, count: int, now: float) -> None:
-        """Take ``count`` messages, which are under way from now on."""
-        if self.rate is not None:
+    def take(self, count: int, now: float | None) -> None:
+        """Take ``count`` messages, which are under way from now on; None: of the day only, for nothing is sent."""
+        if self.rate is not None and now is not None:
             self._tokens = self._tokens_at(now) - count
             self._at = now
         self._left -= count
         self.under_way += count
 
-    def sent(self) -> None:
-        """One of those under way had its attempt."""
-        self.under_way -= 1
-        self.sent_today += 1
+    def settled(self, *, sent: bool) -> None:
+        """One of those under way had its attempt, or was settled without one."""
+        if sent:
+            self.under_way -= 1
+            self.sent_today += 1
+        else:
+            self.give_back(1)
 
     def give_back(self, count: int) -> None:
         """Take ``count`` messages back, that had no attempt."""

@@ -88,7 +88,7 @@ class Hold(NamedTuple):
         words = _SHORT[self.kind]
         words += f" at {self.provider}" if self.provider else ""
         words += f" by {self.who}" if self.who else ""
-        if self.until is not None:
+        if self.until is not None and self.kind != "schedule":  # whose reason says it, by the clocks of its zone
             words += f" until {datetime.fromtimestamp(self.until, UTC).isoformat(timespec='seconds')[:-6]}Z"
         return f"{words}: {self.reason}" if self.reason else words
 

@@ -223,10 +223,17 @@ def test_problems_name_files_as_the_user_named_the_campaign(
     assert refused(load_campaign("campaign.yaml"), folder) == ["body.html.j2:1:2: m"]
 
 
-def test_a_schedule_is_for_rehearsals_only_until_it_is_built(folder: Path, read: Callable[..., Campaign]) -> None:
-    campaign = read("schedule: {not_before: 2026-12-01T09:00Z}")
-    assert refused(campaign, folder) == ["campaign.yaml:6:1: schedule: not supported yet; remove the key"]
-    assert take(campaign, rehearsal=True)["name"] == "spring-sale"
+def test_a_schedule_enters_the_content_and_a_rehearsal_keeps_none(folder: Path, read: Callable[..., Campaign]) -> None:
+    campaign = read("schedule: {not_before: 2026-12-01T09:00Z, timezone: {column: first_name, default: UTC}}")
+    assert take(campaign)["schedule"]["not_before"] == 1796115600.0
+    assert take(campaign, rehearsal=True)["schedule"] is None
+    campaign = read("schedule: {timezone: {column: name, default: UTC}}")
+    assert refused(campaign, folder) == [
+        (
+            "campaign.yaml:6:31: schedule.timezone.column: no recipients file has a column 'name'; the columns "
+            "are email, first_name"
+        )
+    ]
 
 
 @pytest.mark.parametrize(

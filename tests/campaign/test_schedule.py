@@ -132,7 +132,13 @@ def test_each_row_goes_by_the_clocks_of_its_zone() -> None:
         assert rows.of(file_no, cells) == own
     assert rows.of(0, '["a@b.example", "Berlin"]') == own
     assert list(rows.unknown) == ["Berlin"]
-    assert [opening.open for opening in rows.at(now)] == [True, True, False]
+    tokyo, york = '["a@b.example", "Asia/Tokyo"]', '["a@b.example", "America/New_York"]'
+    for at in (now, now + 60.0):
+        assert rows.opening(0, tokyo, at) == Opening(open=True, until=now + 3600)
+        assert rows.opening(0, york, at) == Opening(open=False, until=utc(2026, 12, 7, 14))
+        assert rows.next_closing(at) == now + 3600
+    assert rows.opening(0, tokyo, now + 3600) == Opening(open=False, until=utc(2026, 12, 8, 0))
+    assert rows.next_closing(now + 3600) is None
 
 
 def test_a_column_that_no_file_has() -> None:

@@ -23,7 +23,7 @@ def test_no_window_has_more_messages_than_burst_and_pace(burst, steps):
                 allowance.take(1, now)
                 taken.append(now)
         elif what == "sent" and allowance.under_way:
-            allowance.sent()
+            allowance.settled(sent=True)
         elif what == "back" and allowance.under_way and taken:
             allowance.give_back(1)
             taken.pop()
@@ -40,7 +40,7 @@ def test_a_day_never_has_more_than_its_messages(per_day, sent, steps):
         if what == "take" and (room := allowance.available(1.0)):
             allowance.take(room, 1.0)
         elif what == "sent" and allowance.under_way:
-            allowance.sent()
+            allowance.settled(sent=True)
         elif what == "back" and allowance.under_way:
             allowance.give_back(1)
         assert allowance.sent_today + allowance.under_way <= max(per_day, sent)
@@ -55,7 +55,10 @@ def test_it_starts_without_a_burst_and_gathers_a_tenth_of_a_second():
     assert allowance.available(60.0) == 100
     allowance.take(100, 60.0)
     assert allowance.available(60.0) == 0
-    allowance.give_back(3)
+    allowance.give_back(2)
+    allowance.settled(sent=False)
+    assert allowance.available(60.0) == 3
+    allowance.take(50, None)
     assert allowance.available(60.0) == 3
     slow = Allowance(parse_rate("3600/h"), None, 0.0)
     assert slow.next_at(0.0) == 1.0
@@ -74,7 +77,7 @@ def test_a_new_day_counts_what_is_still_under_way():
     assert allowance.spent
     assert allowance.next_at(0.0) is None
     for _ in range(7):
-        allowance.sent()
+        allowance.settled(sent=True)
     allowance.day(0, 1.0, 100.0)
     assert allowance.available(100.0) == 7
 

@@ -21,6 +21,7 @@ from bulkmail.delivery.lifecycle.published import compare_records
 from bulkmail.delivery.lifecycle.pulse import Pulse
 from bulkmail.delivery.lifecycle.relay_check import RelayCheck
 from bulkmail.delivery.lifecycle.reporting import Reporting
+from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.lifecycle.trial import trial_of
 
@@ -41,6 +42,7 @@ __all__ = [
     "Pulse",
     "RelayCheck",
     "Reporting",
+    "Scheduling",
     "Steering",
     "compare_records",
     "marked_at",

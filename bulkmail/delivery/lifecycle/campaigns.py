@@ -28,6 +28,7 @@ from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.live import Live
 from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign, sent_of
 from bulkmail.delivery.lifecycle.reporting import Reporting
+from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
@@ -67,7 +68,7 @@ class Campaigns:
         suppress: list[str],
         scratch: str,
         clock_set: Callable[[], float] = lambda: 0.0,
-        steering: Steering,
+        scheduling: Scheduling,
         at_rest: AtRest,
         accepting: Accepting,
         joining: Joining | None = None,
@@ -96,9 +97,9 @@ class Campaigns:
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking = False
         self._notices: dict[str, list[str]] = {}  # by folder
-        self.steering, self.accepting = steering, accepting
+        self._scheduling, self.accepting = scheduling, accepting
         self._at_rest = at_rest
-        steering.on_cancelled(self._cancel, self._at_rest.begin)
+        self.steering.on_cancelled(self._cancel, at_rest.begin)
         self.joining, self._leasing = joining, leasing
         self._ending = Ending(
             reactor=reactor,
@@ -109,6 +110,11 @@ class Campaigns:
             compose=compose,
             joining=joining,
         )
+
+    @property
+    def steering(self) -> Steering:
+        """What holds campaigns."""
+        return self._scheduling.steering
 
     def hurry(self) -> None:
         """Stop at once: do not wait for what is in flight."""
@@ -168,7 +174,7 @@ class Campaigns:
         await self._spool.set_state(run.id, RUNNING, run.started_at)
         self._report(prepared, opened)
         self._compose.set_up(run.id, ("load", run.id, run.content))
-        await self.steering.begin(run)
+        await self._scheduling.begin(run)
         self._imports[run.id] = importing
         self._feeder.runs[run.id] = run
         ended = self._ending.of(run)
@@ -276,6 +282,7 @@ class Campaigns:
         if seconds := self._clock_set():
             self._pause.clock_was_set(seconds)
         self._feeder.tidy()
+        self._scheduling.look()
         self._reporting.look()
         self.accepting.look([run for run in self._feeder.runs.values() if not run.over and not run.helped])
         self._remembering.look()
@@ -349,7 +356,7 @@ class Campaigns:
         if self.joining is not None:
             await self.stop()  # what it helped with goes back
         self._feeder.stop_scanning()
-        self.steering.close()
+        self._scheduling.close()
         if self._second.running:
             self._second.stop()
         await self._remembering.close()

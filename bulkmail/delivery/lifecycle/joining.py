@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.delivery.lifecycle.steering import Steering
+from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
@@ -44,7 +44,7 @@ class Joining:
         pause: Pause,
         compose: Pool,
         retry: Retry,
-        steering: Steering,
+        scheduling: Scheduling,
         changed: Callable[[Run], None],
     ) -> None:
         self.own: set[str] = set()
@@ -55,7 +55,7 @@ class Joining:
         self._pause = pause
         self._compose = compose
         self._retry = retry
-        self._steering = steering
+        self._scheduling = scheduling
         self._changed = changed
         self._joined: dict[int, Run] = {}
         self._digests: dict[int, Any] = {}  # of what enters their messages
@@ -139,7 +139,7 @@ class Joining:
             shared=True,
             helped=True,
         )
-        await self._steering.begin(run)
+        await self._scheduling.begin(run)
         if row.name in self.own or self._feeder.stopping:
             return
         self._joined[run.id] = run

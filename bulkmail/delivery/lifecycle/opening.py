@@ -24,6 +24,7 @@ from bulkmail.campaign import (
     content_notices,
     digests,
     load_campaign,
+    schedule_from,
     snapshot,
     survey,
     try_rows,
@@ -32,6 +33,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.listing import make_list
 from bulkmail.mail import BulkmailError, Problem, Refused, Status, new_key
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
+from bulkmail.shaping import moment
 from bulkmail.spool import CANCELLING, ENDED, CampaignRow, Spool, fingerprint
 
 _log = Logger("bulkmail")
@@ -164,6 +166,19 @@ def content_of(prepared: Prepared, row: CampaignRow) -> dict[str, Any]:
     return {**prepared.content, "key": row.key, "date": row.created_at}
 
 
+def _check_schedule(prepared: Prepared, now: float) -> None:
+    """Refuse a new campaign of which nothing could be sent any more."""
+    plain = prepared.content.get("schedule")
+    if plain is None or not (schedule := schedule_from(plain)).never_opens(now):
+        return
+    assert schedule.not_after is not None
+    ends = moment(schedule.not_after, schedule.zone)
+    words = f"schedule.not_after: {ends} has passed; nothing would be sent"
+    if not schedule.over(now):
+        words = f"schedule.not_after: no window of `days` and `hours` is left before {ends}; nothing would be sent"
+    raise Refused([prepared.campaign.file.problem(("schedule", "not_after"), words)])
+
+
 async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | None, report: Report) -> None:
     """Refuse where no report can be written, or one tells of attempts that the spool has forgotten.
 
@@ -235,6 +250,7 @@ async def open_campaign(
         await _check_report(spool, prepared, row, report)
     found = digests(campaign, prepared.content)
     if row is None:
+        _check_schedule(prepared, now)
         key = new_key()
         content = {**prepared.content, "key": key, "date": now}
         row = await spool.create_campaign(
@@ -255,7 +271,7 @@ async def open_campaign(
         content = content_of(prepared, row)
         open_again = goes_on or row.state not in {*ENDED, CANCELLING}
         other_keys = open_again and await _keys_differ(spool, row, content)
-        if goes_on or (open_again and (other_keys or changes(row.digests, found))):
+        if goes_on or (open_again and (other_keys or row.digests != found)):
             await spool.update_content(row.id, content, found, prepared.files, on_unknown=campaign.on_unknown)
     run = Run(
         id=row.id,

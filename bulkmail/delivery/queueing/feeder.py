@@ -25,6 +25,7 @@ from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing.composing import Composing
 from bulkmail.delivery.queueing.open_queues import OpenQueues
+from bulkmail.delivery.queueing.pacing import Pacing
 from bulkmail.delivery.queueing.queue_scan import QueueScan
 from bulkmail.delivery.queueing.queues import Queue
 from bulkmail.delivery.queueing.supply import Supply
@@ -75,6 +76,7 @@ class Feeder:
         self._claims = 0
         self._average = 12_000.0  # bytes of a message
         self._fill_soon = Wakeup(clocks.reactor, self._fill)
+        self._pacing = Pacing(clocks, again=self.wanted, put_off=self.returned)
         self.open_queues = OpenQueues(
             self,
             spool=spool,
@@ -175,9 +177,10 @@ class Feeder:
     def composed(self, message: Message) -> None:
         """Take a message from the compose workers to its lane."""
         self._average += (message.size - self._average) * 0.01
-        if self.stopping or message.run.over:
+        run = message.run
+        if self.stopping or run.over:
             self.returned([message], 0.0)
-        else:
+        elif run.row_zones is None or self._pacing.of_open_zones(run, [message]):
             message.holder.add(message)
 
     def not_composed(self, messages: Sequence[Message]) -> None:
@@ -230,8 +233,9 @@ class Feeder:
                 break
             del self._wanted[supply]
             for queue, limit in supply.next_queues(min(supply.wanted, share, room)):
-                claims.append((supply, queue, limit))
-                room -= limit
+                if granted := self._pacing.granted(queue.run, supply, limit):
+                    claims.append((supply, queue, granted))
+                    room -= granted
         return claims
 
     def _take(self, rows: list[Claimed], queue: Queue, supply: Supply, limit: int) -> None:
@@ -241,6 +245,7 @@ class Feeder:
         messages = [Message(row, queue.domain, queue.run, backlog) for row in rows]
         supply.claim_ended()
         backlog.hold(len(rows) - limit)
+        self._pacing.not_claimed(queue.run, limit - len(rows))
         if self.stopping or backlog.closed or queue.run.over or queue.run.withheld or backlog.holds_back(queue.run):
             self.returned(messages, 0.0)
             return
@@ -248,6 +253,8 @@ class Feeder:
         if emptied:
             self.open_queues.close(queue)
         supply.spread(emptied=emptied)
+        if queue.run.row_zones is not None:
+            messages = self._pacing.of_open_zones(queue.run, messages)
         if supply.lane.suspension.charging or supply.lane.suspended:
             for message in messages:
                 backlog.add(message)
@@ -259,6 +266,7 @@ class Feeder:
         queue.claiming = False
         self._claims -= 1
         supply.claims -= 1
+        self._pacing.not_claimed(queue.run, limit)
         self._pause.own_fault(failure.getErrorMessage())
         self._wanted[supply] = None
         supply.lane.backlog.hold(-limit)
@@ -276,6 +284,7 @@ class Feeder:
         self.stopping = True
         self._scan.stop()
         self._fill_soon.cancel()
+        self._pacing.stop()
         self._wanted.clear()
         self.returned(self._composing.take_back(), 0.0)
         self.open_queues.stop()

@@ -306,6 +306,8 @@ class OpenQueues:
             while not self._stopping and not queue.run.withheld:
                 claimed = await self._spool.claim(queue.id, _DRAIN)
                 self.draining += len(claimed)
+                if queue.run.allowance is not None:
+                    queue.run.allowance.take(len(claimed), None)
                 for row in claimed:
                     self.draining -= 1
                     settle(Message(row, queue.domain, queue.run, lane.backlog))

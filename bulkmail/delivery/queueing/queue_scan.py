@@ -134,6 +134,6 @@ class QueueScan:
         """Plan the scan that finds the next due recipient."""
         for run in list(self._runs.values()):
             run.next_try_at = due = await self._spool.next_due(run.id)
-            if due is not None:
+            if due is not None and not run.withheld:  # else its release scans
                 now = self._clocks.wall()
                 self.due_at(max(due, now + (_LATER if due <= now else _SHORTLY)))

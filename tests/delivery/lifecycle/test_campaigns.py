@@ -17,6 +17,7 @@ from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.live import Live
 from bulkmail.delivery.lifecycle.opening import prepare
 from bulkmail.delivery.lifecycle.progress import Progress
+from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.mail import OwnFault, Problem, Refused, message_id
@@ -149,7 +150,14 @@ class Scene:
             rehearsal=rehearsal,
             suppress=["all.csv"],
             scratch="/scratch",
-            steering=self.steering,
+            scheduling=Scheduling(
+                reactor=one.clock,
+                spool=one.spool,
+                feeder=one.feeder,
+                clocks=one.clocks,
+                steering=self.steering,
+                changed=lambda run: self.sending.changed(run),  # noqa: PLW0108 - it is made just now
+            ),
             at_rest=self.at_rest,
             accepting=Accepting(spool=one.spool, feeder=one.feeder, compose=one.pool, changed=self.reporting.changed),
         )

@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import ensureDeferred, succeed
 
 from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.spool import Recovered
 
@@ -69,7 +70,14 @@ def scene(world):
         pause=one.pause,
         compose=made.pool,
         retry=one.settings.retry,
-        steering=made.steering,
+        scheduling=Scheduling(
+            reactor=one.clock,
+            spool=one.spool,
+            feeder=one.feeder,
+            clocks=one.clocks,
+            steering=made.steering,
+            changed=made.changed.append,
+        ),
         changed=made.changed.append,
     )
     return made

@@ -241,3 +241,22 @@ def test_a_key_that_was_exchanged_under_its_selector_is_told(folder, ask, monkey
     assert "the DKIM key of me.example, selector s1, is another one" in told[0]
     ask(with_key(b"two"))
     assert len(told) == 1
+
+
+def test_a_new_campaign_of_which_nothing_could_be_sent_is_refused(folder, ask):
+    path = folder(more="schedule: {not_after: 2023-11-14T22:00Z}")
+    with pytest.raises(Refused, match=r"not_after: Tue 2023-11-14 22:00 UTC has passed; nothing would be sent"):
+        ask(prepare(path, Settings()))
+    path = folder(more="schedule: {not_after: 2023-11-15T22:00Z, days: sat, timezone: UTC}")
+    with pytest.raises(Refused, match=r"no window of `days` and `hours` is left before Wed 2023-11-15 22:00 UTC"):
+        ask(prepare(path, Settings()))
+
+
+def test_a_changed_schedule_is_taken_without_being_asked_about(folder, ask):
+    path = folder(more="schedule: {not_after: 2030-11-14T22:00Z}")
+    first = ask(prepare(path, Settings()))
+    folder(more="schedule: {not_after: 2031-11-14T22:00Z}")
+    again = ask(prepare(path, Settings()))
+    assert first.run.content["schedule"] != again.run.content["schedule"]
+    assert ask.one.store.content(again.row.id)["schedule"] == again.run.content["schedule"]
+    assert ask.one.store.campaign("spring").digests != first.row.digests, "for the other machines"

@@ -59,7 +59,7 @@ class Scouting:
         self.clocks = Clocks(self.clock, lambda: WALL + self.clock.seconds())
         self.pause = SimpleNamespace(paused=False, own_fault=self.own_fault)
         self.room, self.takes, self.patience = room, takes, 0.01
-        self.run = SimpleNamespace(id=1, next_try_at=None)
+        self.run = SimpleNamespace(id=1, next_try_at=None, withheld=False)
         self.scout = QueueScan(
             spool=self.shelf,
             clocks=self.clocks,
