@@ -103,7 +103,7 @@ class Incarnation:
         self._spool: Spool | None = None
         self._resolver: Worker | None = None
         self._watching: DropFolderWatch | None = None
-        self._checking = Checking(reactor, settings)
+        self._checking = Checking(reactor, settings, settings.hostname or own_name())
         self._relay: Smarthost | None = None
         self._control: ControlServer | None = None
         self._stopping = False

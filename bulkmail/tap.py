@@ -9,18 +9,22 @@ from __future__ import annotations
 import os
 import re
 import sys
+from dataclasses import replace
+from getopt import GetoptError, getopt
 from itertools import takewhile
 from typing import Any, NoReturn
 
 from twisted.application.service import IService
 from twisted.python import usage
 
-from bulkmail.delivery import Prepared, marked_at, prepare, refusal, sent_of
+from bulkmail.delivery import Prepared, look_ahead, prepare
 from bulkmail.logs import service_log
+from bulkmail.machine import own_name
 from bulkmail.mail import BulkmailError, Refused
+from bulkmail.preflight import sender_notices
 from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
 from bulkmail.settings import Settings, load_settings
-from bulkmail.spool import in_use, open_reader
+from bulkmail.spool import in_use
 
 USAGE = 2
 WHAT = "give one of -c campaign.yaml and --watch folder"
@@ -52,10 +56,31 @@ class Options(usage.Options):
     def parseOptions(self, options: list[str] | None = None) -> None:
         """Parse as `usage.Options` does, but exit with 2 on wrong usage."""
         try:
+            self._refuse_repeated(sys.argv[1:] if options is None else options)
             super().parseOptions(options)  # type: ignore[no-untyped-call]
         except usage.UsageError as error:
             sys.stderr.write(f"Usage: twistd [-n] bulkmail {self.synopsis}\ntwistd bulkmail: {error}\n")
             raise SystemExit(USAGE) from None
+
+    def parseArgs(self, *arguments: str) -> None:
+        """Refuse what is no option: most likely a campaign without its -c. Raises usage.UsageError."""
+        if arguments:
+            raise usage.UsageError(f"give the campaign with -c {arguments[0]}")
+
+    def _refuse_repeated(self, options: list[str]) -> None:
+        """Refuse an option that takes one value and has several: all but the last would be ignored."""
+        try:
+            found, _ = getopt(options, self.shortOpt, self.longOpt)
+        except GetoptError:
+            return  # told by what reads them next
+        short = {f"-{option[1]}": option[0] for option in self.optParameters if option[1]}
+        valued = {option[0] for option in self.optParameters}
+        names = [short.get(name, name.lstrip("-")) for name, _ in found]
+        for name in dict.fromkeys(names):
+            if name in valued and names.count(name) > 1:
+                more = "; send one campaign after the other, or watch their folder" if name == "campaign" else ""
+                given = "-c" if name == "campaign" else f"--{name}"
+                raise usage.UsageError(f"{given} is given {names.count(name)} times, and takes one value{more}")
 
     def postOptions(self) -> None:
         """Refuse options that exclude each other. Raises usage.UsageError."""
@@ -121,7 +146,7 @@ def order_of(options: Options, cwd: str) -> Order:
     prepared: Prepared | None = None
     if options["campaign"] is not None:
         try:
-            prepared = prepare(os.path.join(cwd, options["campaign"]), settings, rehearsal=bool(options["rehearse"]))
+            prepared = _prepared(options, cwd, settings)
         except Refused as refused:
             problems += refused.problems
     if problems:
@@ -133,7 +158,7 @@ def order_of(options: Options, cwd: str) -> Order:
         if holder:
             raise BulkmailError(f"{settings.place} is in use by process {holder}; stop that one, or use another spool")
     if prepared is not None and not options["rehearse"]:
-        _peek(prepared, settings, accept_changes=bool(options["accept-changes"]))
+        look_ahead(prepared, settings, accept_changes=bool(options["accept-changes"]))
     return Order(
         settings=settings,
         prepared=prepared,
@@ -151,26 +176,17 @@ def order_of(options: Options, cwd: str) -> Order:
 def _again(options: Options, cwd: str) -> tuple[Settings, Prepared | None]:
     """Check the settings and the campaign once more, while the spool is this process's. Raises Refused."""
     settings = load_settings(options["settings"], cwd, options["campaign"])
-    campaign = options["campaign"]
-    return settings, None if campaign is None else prepare(os.path.join(cwd, campaign), settings)
+    return settings, None if options["campaign"] is None else _prepared(options, cwd, settings)
 
 
-def _peek(prepared: Prepared, settings: Settings, *, accept_changes: bool) -> None:
-    """Look into the spool, read-only, so that a daemon that would be refused is refused before it forks."""
-    if settings.shared:
-        return  # opened by others meanwhile, and it tells itself as soon as it is opened
-    if not os.path.exists(os.path.join(settings.spool, "spool.sqlite3")):
-        return
-    reader = open_reader(settings.spool)
-    try:
-        row = reader.campaign(prepared.campaign.name)
-        totals = {} if row is None else reader.totals(row.id)
-    finally:
-        reader.close()
-    accept_changes = accept_changes or marked_at(prepared.campaign.folder) is not None
-    found = None if row is None else refusal(prepared, row, accept_changes=accept_changes, sent=sent_of(totals))
-    if found is not None:
-        raise found
+def _prepared(options: Options, cwd: str, settings: Settings) -> Prepared:
+    """Check the campaign; unless it is rehearsed, what receivers will take amiss is among its notices."""
+    rehearsal = bool(options["rehearse"])
+    prepared = prepare(os.path.join(cwd, options["campaign"]), settings, rehearsal=rehearsal)
+    if rehearsal:
+        return prepared
+    about_sender = sender_notices(prepared.campaign, settings, settings.hostname or own_name())
+    return replace(prepared, notices=(*prepared.notices, *about_sender))
 
 
 def foreground() -> bool:

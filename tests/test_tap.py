@@ -53,6 +53,12 @@ def parsed(*arguments):
         (("-c", "x", "--rehearse", "--speed", "nan"), "neither"),
         (("--colour",), "colour"),
         (("-c",), "requires argument"),
+        (("spring-sale",), "give the campaign with -c spring-sale"),
+        (("-c", "x", "y"), "give the campaign with -c y"),
+        (("-c", "x", "-c", "y"), "-c is given 2 times, and takes one value; send one campaign after the other"),
+        (("-c", "x", "--campaign=y", "--camp", "z"), "-c is given 3 times"),
+        (("--watch", ".", "--watch", "."), "--watch is given 2 times, and takes one value"),
+        (("-c", "x", "--settings", "a", "--settings", "b"), "--settings is given 2 times"),
     ],
 )
 def test_wrong_usage_exits_with_2_and_says_why(place, capsys, arguments, words):
@@ -108,6 +114,33 @@ def test_all_problems_are_told_at_once(place):
     words = str(refused.value)
     assert "shedule" in words
     assert "nick_name" in words
+
+
+def warned(place, *arguments):
+    """The beginnings of what is logged before the first message."""
+    problems = order_of(parsed("-c", "spring", *arguments), str(place)).problems
+    assert all(problem.file == str(place / "spring" / "campaign.yaml") for problem in problems)
+    return [problem.message.partition(";")[0] for problem in problems]
+
+
+def test_what_receivers_will_take_amiss_is_a_warning_before_the_first_message(place, monkeypatch):
+    monkeypatch.setattr(module, "own_name", lambda: "vm.localdomain")
+    assert warned(place) == [
+        "mail is not signed with DKIM",
+        "the host name vm.localdomain is not a full one of the public DNS, and many receivers refuse its EHLO",
+        "the letter offers no way to unsubscribe",
+    ]
+    (place / "spring" / "campaign.yaml").write_text(
+        YAML.replace("news@example.com", "shop@gmail.com") + 'unsubscribe: {url: "https://example.com/{{ token }}"}\n'
+    )
+    (place / "bulkmail.yaml").write_text("hostname: mta1.example.com\n")
+    assert warned(place) == [
+        "`from` is at gmail.com, which belongs to a mail provider: receivers refuse mail from it that others send",
+        "mail is not signed with DKIM",
+    ]
+    (place / "bulkmail.yaml").write_text("relay: {host: smtp.example.com}\n")
+    assert len(warned(place)) == 1  # what the relay signs is not known here
+    assert warned(place, "--rehearse") == []
 
 
 def test_a_refusal_exits_with_1_and_never_a_traceback(place, capsys):

@@ -34,6 +34,8 @@ from bulkmail.preflight.sender import (
     keys_of,
     lookup_by,
     not_qualified,
+    offline_findings,
+    sender_notices,
     sender_of,
 )
 from bulkmail.preflight.specimen import Specimen, compose_rows, read_specimen
@@ -71,12 +73,14 @@ __all__ = [
     "lookup_by",
     "not_qualified",
     "of_problem",
+    "offline_findings",
     "plain_finding",
     "preflight",
     "preview_page",
     "read_specimen",
     "report",
     "resolver_options",
+    "sender_notices",
     "sender_of",
     "summary",
     "verdict",

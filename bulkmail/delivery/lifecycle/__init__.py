@@ -9,6 +9,7 @@ Never: hands a message to a connection.
 from __future__ import annotations
 
 from bulkmail.delivery.lifecycle.accepting import MARK, Accepting, marked_at
+from bulkmail.delivery.lifecycle.ahead import look_ahead
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.checking import Checking
@@ -45,6 +46,7 @@ __all__ = [
     "Scheduling",
     "Steering",
     "compare_records",
+    "look_ahead",
     "marked_at",
     "prepare",
     "refusal",

@@ -7,7 +7,7 @@ seconds, or for ever; the event loop must not wait for it, for every other campa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
@@ -16,6 +16,7 @@ from bulkmail.campaign import campaign_as_checked
 from bulkmail.delivery.lifecycle.opening import Prepared, prepare
 from bulkmail.files import Folder
 from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.preflight import sender_notices
 from bulkmail.settings import Settings
 from bulkmail.workers import Worker, WorkerDiedError, WorkerLateError
 from bulkmail.yamlfile import YamlFile
@@ -97,8 +98,10 @@ class Checker:
 class Checking:
     """Checks campaigns, a few at once, each in a process that ends with its check."""
 
-    def __init__(self, reactor: Any, settings: Settings) -> None:
+    def __init__(self, reactor: Any, settings: Settings, hostname: str) -> None:
+        """``hostname``: the EHLO name."""
         self._reactor = reactor
+        self._of_sender = settings, hostname
         self._settings = OfOperator.plain(settings)
         self._spool = settings.spool
         self._turns = DeferredSemaphore(_AT_ONCE)
@@ -118,7 +121,9 @@ class Checking:
         """
         await self._turns.acquire()
         try:
-            return _prepared(path, await self._answer(path), self._spool)
+            prepared = _prepared(path, await self._answer(path), self._spool)
+            about_sender = sender_notices(prepared.campaign, *self._of_sender)
+            return replace(prepared, notices=(*prepared.notices, *about_sender))
         finally:
             self._turns.release()
 

@@ -17,6 +17,7 @@ from bulkmail.preflight.sender.dkim import key_findings
 from bulkmail.preflight.sender.facts import Sender, SenderKey, keys_of, sender_of
 from bulkmail.preflight.sender.freemail import is_freemail
 from bulkmail.preflight.sender.lookup import Lookup, lookup_by
+from bulkmail.preflight.sender.offline import offline_findings, sender_notices
 
 __all__ = [
     "Lookup",
@@ -31,5 +32,7 @@ __all__ = [
     "keys_of",
     "lookup_by",
     "not_qualified",
+    "offline_findings",
+    "sender_notices",
     "sender_of",
 ]

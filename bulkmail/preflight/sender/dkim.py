@@ -13,7 +13,6 @@ from bulkmail.content import Published, compare_published, record, record_name
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.sender.facts import Sender, SenderKey
 from bulkmail.preflight.sender.lookup import Lookup, is_unknown
-from bulkmail.preflight.sender.receivers import Demand, asking
 from bulkmail.preflight.sender.txt import txt_line
 
 _TESTING = re.compile(r"(?:^|;)\s*t\s*=\s*(?:[^;]*:)?\s*y\s*(?:[;:]|$)")
@@ -21,8 +20,6 @@ _TESTING = re.compile(r"(?:^|;)\s*t\s*=\s*(?:[^;]*:)?\s*y\s*(?:[;:]|$)")
 
 async def dkim_findings(sender: Sender, lookup: Lookup) -> tuple[list[Finding], tuple[str, ...]]:
     """Compare the records. Also returned: the domains (d=) whose signatures receivers can verify. Raises OwnFault."""
-    if not sender.keys:
-        return [_unsigned(sender)], ()
     findings: list[Finding] = []
     good: list[str] = []
     for key in sender.keys:
@@ -32,7 +29,7 @@ async def dkim_findings(sender: Sender, lookup: Lookup) -> tuple[list[Finding], 
             good.append(key.domain)
     if good:  # a second signature that fails harms nothing while another one verifies
         findings = [_milder(finding) for finding in findings]
-    if not any(record(key.pem).startswith("v=DKIM1; k=rsa") for key in sender.keys):
+    if sender.keys and not any(record(key.pem).startswith("v=DKIM1; k=rsa") for key in sender.keys):
         words = "mail is signed with Ed25519 only, and many receivers check RSA signatures only"
         findings.append(
             Finding(Severity.WARNING, "dkim-no-rsa", "dkim", words, "add an RSA key under another selector")
@@ -69,12 +66,3 @@ def _milder(finding: Finding) -> Finding:
     if finding.severity is not Severity.ERROR:
         return finding
     return Finding(Severity.WARNING, finding.code, finding.where, finding.message, finding.remedy)
-
-
-def _unsigned(sender: Sender) -> Finding:
-    words = f"mail is not signed; {asking(Demand.DKIM)}"
-    remedy = f"`bulkmail dkim new {sender.from_domain} s1` makes a key and says what to publish"
-    if sender.relay:
-        words = f"mail is not signed here; {asking(Demand.DKIM)}"
-        remedy = f"make sure that {sender.relay} signs it for {sender.from_domain}, or: {remedy}"
-    return Finding(Severity.WARNING, "dkim-unsigned", "dkim", words, remedy)

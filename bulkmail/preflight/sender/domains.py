@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.sender.facts import Sender
-from bulkmail.preflight.sender.freemail import is_freemail
 from bulkmail.preflight.sender.lookup import Lookup, is_unknown
 
 _HOSTS = 10  # MX hosts that are looked up at most
@@ -12,7 +11,7 @@ _HOSTS = 10  # MX hosts that are looked up at most
 
 async def domain_findings(sender: Sender, lookup: Lookup) -> tuple[list[Finding], bool]:
     """Check the domain of From and that of the envelope. Also returned: whether the domain of From exists."""
-    findings = [*_freemail(sender)]
+    findings = []
     domain = sender.from_domain
     exists, why, unknown = await _takes_mail(domain, lookup)
     if unknown:
@@ -26,18 +25,6 @@ async def domain_findings(sender: Sender, lookup: Lookup) -> tuple[list[Finding]
     if sender.envelope_domain != domain:
         findings += await _envelope(sender, lookup)
     return findings, exists
-
-
-def _freemail(sender: Sender) -> list[Finding]:
-    domain = sender.from_domain
-    if not is_freemail(domain):
-        return []
-    words = f"{domain} belongs to a mail provider, and receivers refuse mail from it that others send (DMARC)"
-    remedy = "send from a domain of your own"
-    if sender.relay:
-        words = f"{domain} belongs to a mail provider, so only its own servers may send mail from it"
-        remedy = f"make sure that {sender.relay} is one of them, or send from a domain of your own"
-    return [Finding(Severity.WARNING if sender.relay else Severity.ERROR, "from-freemail", "from", words, remedy)]
 
 
 async def _envelope(sender: Sender, lookup: Lookup) -> list[Finding]:

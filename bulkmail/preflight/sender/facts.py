@@ -25,7 +25,8 @@ class Sender:
 
     ``from_domain``: A-labels. ``envelope``: the whole MAIL FROM address. ``hostname``: the EHLO name. ``addresses``:
     the IP addresses that receivers see; none where they are not known. ``keys``: those that sign. ``relay``: its host,
-    "" without one: what receivers see is then the relay's. ``one_click``: whether the letter offers RFC 8058.
+    "" without one: what receivers see is then the relay's. ``unsubscribe``: whether the letter has a List-Unsubscribe
+    field; ``one_click``: whether one by RFC 8058.
     """
 
     from_domain: str
@@ -35,6 +36,7 @@ class Sender:
     keys: tuple[SenderKey, ...] = ()
     relay: str = ""
     tls: str = "opportunistic"
+    unsubscribe: bool = True
     one_click: bool = True
 
     @property
@@ -56,6 +58,7 @@ def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: 
         keys=tuple(key for key in keys_of(settings) if (key.domain, key.selector) in signing),
         relay="" if settings.relay is None else settings.relay.host,
         tls=settings.tls.mode,
+        unsubscribe=campaign.unsubscribe is not None,
         one_click=campaign.unsubscribe is not None and campaign.unsubscribe.url is not None,
     )
 
