@@ -233,7 +233,7 @@ class Incarnation:
             suppress=list(self.settings.suppress),
             scratch=scratch,
             stopping=lambda: parts.feeder.stopping,
-            check=Checking(self.reactor, self.settings).prepare,
+            check=Checking(self.reactor, self.settings, self.settings.hostname or own_name()).prepare,
             joining=joining,
         )
         check = None if self._rehearsal else self._checking.prepare

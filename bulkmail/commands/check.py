@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
-from bulkmail.commands.sender import add_addresses, public_addresses
+from bulkmail.commands.sender import add_addresses, facts_of
 from bulkmail.commands.since_start import Started, since_start
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import Prepared, prepare
 from bulkmail.files import Folder
-from bulkmail.machine import compose_processes, own_name
+from bulkmail.machine import compose_processes
 from bulkmail.mail import Refused
 from bulkmail.preflight import (
     Finding,
@@ -27,7 +27,6 @@ from bulkmail.preflight import (
     plain_finding,
     preflight,
     report,
-    sender_of,
     summary,
     verdict,
     write_problems,
@@ -45,7 +44,7 @@ def add(commands: Commands) -> None:
     add_settings(check)
     add_json(check)
     check.add_argument("--quick", action="store_true", help="look at the files only, as a start does")
-    check.add_argument("--no-dns", action="store_true", help="look up no domain")
+    check.add_argument("--no-dns", action="store_true", help="look up no domain, and none of the sender's records")
     add_addresses(check)
     check.set_defaults(run=run)
 
@@ -98,7 +97,6 @@ def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, st
     """Look at everything, with a progress bar on a terminal, and write check.csv."""
     campaign = prepared.campaign
     lines = RowLines(campaign.opened)
-    addresses = public_addresses(settings, given.address)
 
     async def work(reactor: Any) -> Preflight:
         resolving = Resolving(reactor, settings)
@@ -114,7 +112,7 @@ def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, st
             now=time.time(),
             suppress=settings.suppress,
             ask=None if given.no_dns else resolving.ask,
-            sender=sender_of(campaign, settings, settings.hostname or own_name(), addresses),
+            sender=facts_of(campaign, settings, given.address),
             providers=provider_table(settings.shaping.overrides),
             lines=lines,
             told=told,

@@ -11,11 +11,12 @@ from typing import TypeVar
 from bulkmail.campaign import Campaign
 from bulkmail.machine import own_name
 from bulkmail.net import source_address
-from bulkmail.preflight import Finding, check_sender, sender_of
+from bulkmail.preflight import Finding, Sender, Severity, check_sender, offline_findings, sender_of
 from bulkmail.routing import Lookup, parse_nameserver, system_nameservers
 from bulkmail.settings import Settings
 
 _Given = TypeVar("_Given")
+_WITHIN = 60.0  # seconds for all lookups about one sender
 _UNSEEN = tuple(
     map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"))
 ) + tuple(map(ipaddress.ip_network, ("169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128")))
@@ -58,10 +59,28 @@ def is_private(ip: str) -> bool:
     return any(ipaddress.ip_address(ip) in network for network in _UNSEEN)
 
 
-def sender_findings(campaign: Campaign, settings: Settings, given: Sequence[str] = ()) -> list[Finding]:
-    """Ask the DNS about the sender of a checked campaign. ``given``: the addresses of ``--address``."""
-    sender = sender_of(campaign, settings, settings.hostname or own_name(), public_addresses(settings, given))
-    return with_lookup(settings, lambda lookup: check_sender(sender, lookup.ask))
+def facts_of(campaign: Campaign, settings: Settings, given: Sequence[str] = ()) -> Sender:
+    """Return the facts of a checked campaign's sender. ``given``: the addresses of ``--address``."""
+    return sender_of(campaign, settings, settings.hostname or own_name(), public_addresses(settings, given))
+
+
+def sender_findings(sender: Sender, settings: Settings) -> list[Finding]:
+    """Check the sender, also in the DNS, within a minute."""
+
+    async def work(lookup: Lookup) -> list[Finding]:
+        try:
+            async with asyncio.timeout(_WITHIN):
+                return await check_sender(sender, lookup.ask)
+        except TimeoutError:
+            return _late(sender)
+
+    return with_lookup(settings, work)
+
+
+def _late(sender: Sender) -> list[Finding]:
+    words = f"the sender's records were not checked: the DNS is too slow ({_WITHIN:g} s are over)"
+    late = Finding(Severity.WARNING, "dns-no-answer", "DNS", words, "check again later")
+    return [*offline_findings(sender), late]
 
 
 def with_lookup(settings: Settings, work: Callable[[Lookup], Awaitable[_Given]]) -> _Given:

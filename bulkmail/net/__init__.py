@@ -17,7 +17,8 @@ from bulkmail.net.connect import SessionOptions, connect
 from bulkmail.net.connection import Connection
 from bulkmail.net.interfaces import ConnectionListener, LiveConnection, NothingSent, Timeouts
 from bulkmail.net.own import own_address, source_address
-from bulkmail.net.tls import TlsContexts
+from bulkmail.net.probe import UnreachableError, greeting
+from bulkmail.net.tls import TlsContexts, openssl_version
 
 __all__ = [
     "Connection",
@@ -27,7 +28,10 @@ __all__ = [
     "SessionOptions",
     "Timeouts",
     "TlsContexts",
+    "UnreachableError",
     "connect",
+    "greeting",
+    "openssl_version",
     "own_address",
     "source_address",
 ]

@@ -35,6 +35,11 @@ _SESSIONS_A_HOST = 4  # as many connections may be opened to it at once
 _ONE_SEGMENT = 1400  # bytes that surely fit in one TCP segment, on tunnels, too
 
 
+def openssl_version() -> str:
+    """Return the name and version of the library that speaks TLS to mail servers."""
+    return SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode("ascii", "replace")
+
+
 class Sessions:
     """TLS sessions that can be resumed, by the name of their host; each is given out once (RFC 8446 C.4)."""
 

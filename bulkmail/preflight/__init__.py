@@ -19,6 +19,7 @@ from bulkmail.preflight.domains import Domain
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.page import preview_page
 from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
+from bulkmail.preflight.recipients import RowCounts, count_rows
 from bulkmail.preflight.resolving import Ask, Resolving, resolver_options
 from bulkmail.preflight.result import Preflight, of_problem, plain_finding
 from bulkmail.preflight.row_lines import CHECK_COLUMNS, CHECK_FILE, RowLines
@@ -56,6 +57,7 @@ __all__ = [
     "Preflight",
     "Resolving",
     "RowChooser",
+    "RowCounts",
     "RowLines",
     "Sender",
     "SenderKey",
@@ -65,6 +67,7 @@ __all__ = [
     "address_findings",
     "check_sender",
     "compose_rows",
+    "count_rows",
     "hostname_findings",
     "is_freemail",
     "is_qualified",

@@ -27,12 +27,12 @@ from bulkmail.preflight.reading import Reading, Recipient
 from bulkmail.preflight.resolving import Ask
 from bulkmail.preflight.result import Preflight, of_problem
 from bulkmail.preflight.row_lines import RowLines
-from bulkmail.preflight.sender import Sender, check_sender, lookup_by
+from bulkmail.preflight.sender import Sender, check_sender, lookup_by, offline_findings
 
 Told = Callable[[Literal["rows", "domains"], int, int], None]
 """Is called as it goes on: of what, how many are done, and about how many there are."""
 
-_FROM_BYTES = frozenset({"no-one-click"})  # of the sender's findings
+_FROM_BYTES = frozenset({"no-one-click", "no-unsubscribe"})  # of the sender's findings
 _BYTES_A_PROCESS = 100_000  # of lists: starting another one costs as much as composing their rows
 _DNS_WITHIN = 180.0  # seconds for the domains, once all rows are read
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
@@ -172,9 +172,10 @@ class _Look:
 
     async def _look_at_sender(self) -> list[Finding]:
         """Look up what the sender has published; what the letter itself says is known from its bytes."""
-        if self._means.sender is None or self._means.ask is None:
+        sender, ask = self._means.sender, self._means.ask
+        if sender is None:
             return []
-        found = await check_sender(self._means.sender, lookup_by(self._means.ask))
+        found = offline_findings(sender) if ask is None else await check_sender(sender, lookup_by(ask))
         return [finding for finding in found if finding.code not in _FROM_BYTES]
 
     async def _look_up(self) -> None:

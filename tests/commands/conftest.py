@@ -25,6 +25,8 @@ def place(tmp_path, monkeypatch):
     (folder / "body.txt.j2").write_text("Hello {{ first_name }}\n")
     (folder / "recipients.csv").write_text("email,first_name\na@example.org,Ann\n")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bulkmail.commands.sender.own_name", lambda: "mta1.example.com")
+    monkeypatch.setattr("bulkmail.commands.sender.source_address", lambda: "10.0.0.7")
     return tmp_path
 
 

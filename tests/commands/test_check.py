@@ -36,7 +36,9 @@ def test_check_shows_who_gets_what_and_what_is_odd(place, capsys):
     assert lines[1:3] == ["  from:    Example Shop <news@example.com> (not signed)", "  subject: Hi Ann"]
     assert "no-unsubscribe" not in out
     assert "unsubscribe: there is no way to unsubscribe" in out
-    assert lines[-1] == "spring: it can be sent; look at the warning first"
+    assert "  dkim: mail is not signed with DKIM; Gmail, " in out
+    assert out.count("unsubscribe: ") == 1  # of the letter, in its own words
+    assert lines[-1] == "spring: it can be sent; look at the 2 warnings first"
     assert (place / "spring" / "check.csv").exists()
     assert not (place / "spring" / "PROBLEMS.txt").exists()
 
@@ -58,7 +60,7 @@ def test_as_json(place, capsys):
     assert cli.main(["check", "spring", "--no-dns", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["campaign"], found["ok"], found["rows"], found["mailed"]) == ("spring", True, 1, 1)
-    assert [one["code"] for one in found["findings"]] == ["no-unsubscribe"]
+    assert [one["code"] for one in found["findings"]] == ["no-unsubscribe", "dkim-unsigned"]
     assert cli.main(["check", "spring", "--quick", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"campaign": "spring", "ok": True, "findings": []}
 

@@ -6,7 +6,7 @@ import pytest
 
 from bulkmail.campaign import load_campaign
 from bulkmail.commands import sender as module
-from bulkmail.commands.sender import add_addresses, is_private, public_addresses, sender_findings, with_lookup
+from bulkmail.commands.sender import add_addresses, facts_of, is_private, public_addresses, sender_findings, with_lookup
 from bulkmail.mail import OwnFault
 from bulkmail.settings import load_settings
 
@@ -58,8 +58,8 @@ def test_the_findings_about_a_campaigns_sender(place, name_server):
     server = name_server()
     server.zone.update({"example.com": {"A": ["192.0.2.9"]}, "mta1.shop.test": {"A": ["192.0.2.1"]}})
     settings = settings_at(place, server)
-    found = sender_findings(load_campaign(str(place / "spring")), settings, ["192.0.2.1"])
-    assert {finding.code for finding in found} >= {"dkim-unsigned", "ptr-missing", "no-one-click"}
+    found = sender_findings(facts_of(load_campaign(str(place / "spring")), settings, ["192.0.2.1"]), settings)
+    assert {finding.code for finding in found} >= {"dkim-unsigned", "ptr-missing", "no-unsubscribe"}
 
 
 def test_a_name_server_that_does_not_answer(place, name_server):
@@ -68,3 +68,13 @@ def test_a_name_server_that_does_not_answer(place, name_server):
     settings = settings_at(place, server)
     with pytest.raises(OwnFault, match="no nameserver"):
         with_lookup(settings, lambda lookup: lookup.ask("example.com", "MX"))
+
+
+def test_a_dns_that_is_too_slow_makes_no_errors(place, name_server, monkeypatch):
+    monkeypatch.setattr(module, "_WITHIN", 0.05)
+    server = name_server()
+    server.moods["example.com"] = "silence"
+    server.zone["example.com"] = {}
+    settings = settings_at(place, server)
+    found = sender_findings(facts_of(load_campaign(str(place / "spring")), settings, ["192.0.2.1"]), settings)
+    assert [finding.code for finding in found] == ["dkim-unsigned", "no-unsubscribe", "dns-no-answer"]

@@ -1,0 +1,125 @@
+"""Against a real name server and a real listener on loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from bulkmail.commands import network_checks as module
+from bulkmail.commands.network_checks import network_checks
+from bulkmail.commands.sender import with_lookup
+from bulkmail.content import new_pem, record
+from bulkmail.settings import load_settings
+
+IP = "192.0.2.1"
+
+
+class Listener:
+    """A mail server on loopback that greets and listens to one line."""
+
+    def __init__(self):
+        self.heard = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port = self._server.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        while True:
+            try:
+                one, _ = self._server.accept()
+            except OSError:
+                return
+            with one:
+                one.sendall(b"220 mx.test ESMTP\r\n")
+                self.heard.append(one.recv(100))
+
+    def close(self):
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._server.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def listener():
+    running = Listener()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def examined(place, name_server):
+    """``examined(servers, ...)``: the checks by their names, with the settings' text and the addresses."""
+    server = name_server()
+    server.zone.update(
+        {
+            "mta1.shop.test": {"A": [IP]},
+            "1.2.0.192.in-addr.arpa": {"PTR": ["mta1.shop.test."]},
+            "ns.test": {"NS": ["a.test."]},
+        }
+    )
+
+    def run(servers, *, more="", addresses=(IP,), hostname="mta1.shop.test", must_exist="[]"):
+        dns = f"dns: {{nameservers: ['{server.address}'], timeout: {server.patience}s, must_exist: {must_exist}}}\n"
+        (place / "bulkmail.yaml").write_text(dns + more)
+        settings = load_settings(None, str(place))
+        made = with_lookup(settings, lambda lookup: network_checks(settings, hostname, addresses, servers, lookup))
+        return {check.name: check for check in reversed(made)}
+
+    run.server, run.place = server, place
+    return run
+
+
+def test_a_machine_where_all_is_well(examined, listener, until):
+    (examined.place / "key.pem").write_bytes(new_pem("ed25519"))
+    (examined.place / "key.pem").chmod(0o600)
+    examined.server.zone["s1._domainkey.shop.test"] = {
+        "TXT": [f'"{record((examined.place / "key.pem").read_bytes())}"']
+    }
+    keys = "dkim: [{domain: shop.test, selector: s1, key: key.pem}]\n"
+    made = examined([f"127.0.0.1:{listener.port}"], more=keys, must_exist="[ns.test]")
+    assert {name: check.result for name, check in made.items()} == {
+        "resolver": "ok", "hostname": "ok", "address": "ok", "dkim": "ok", "port 25": "ok"
+    }  # fmt: skip
+    assert made["port 25"].message == f"127.0.0.1 (127.0.0.1 port {listener.port}) answers: 220 mx.test ESMTP"
+    until(lambda: listener.heard == [b"QUIT\r\n"], "the server to hear QUIT")
+
+
+def test_what_is_wrong_is_told(examined):
+    examined.server.zone["1.2.0.192.in-addr.arpa"] = {"PTR": ["other.test."]}
+    made = examined(["127.0.0.1:1"], hostname="box.localdomain")
+    assert {name: check.result for name, check in made.items()} == {
+        "resolver": "ok", "hostname": "error", "address": "error", "dkim": "warning", "port 25": "error"
+    }  # fmt: skip
+    assert "no mail server can be reached: 127.0.0.1 (127.0.0.1 port 1): " in made["port 25"].message
+
+
+def test_only_what_the_dns_names_is_connected_to(examined, listener):
+    examined.server.zone.update({"gmail.com": {"MX": ["5 mx.test."]}, "mx.test": {"A": ["127.0.0.1"]}})
+    made = examined([], more=f"smtp: {{port: {listener.port}}}\n")
+    assert made[f"port {listener.port}"].message.startswith("mx.test (127.0.0.1 port ")
+    del examined.server.zone["gmail.com"]
+    assert examined([])["port 25"].result == "unknown"
+    assert "port 25" not in examined(None)
+
+
+def test_with_a_relay_the_relay_is_connected_to(examined, listener):
+    relay = f"relay: {{host: 127.0.0.1, port: {listener.port}, tls: off}}\n"
+    made = examined([], more=relay, addresses=(), hostname="box.localdomain")
+    assert {name: check.result for name, check in made.items()} == {"resolver": "ok", "hostname": "ok", "relay": "ok"}
+
+
+def test_a_resolver_that_lies_or_is_dead_ends_the_checks(examined):
+    made = examined([], must_exist="[gone.test]")
+    assert {name: check.result for name, check in made.items()} == {"resolver": "error", "names": "unknown"}
+    examined.server.dead = True
+    assert "no nameserver gives any answer" in examined([])["resolver"].message
+
+
+def test_an_address_that_receivers_do_not_see(examined, monkeypatch):
+    monkeypatch.setattr(module, "source_address", lambda: "10.0.0.7")
+    made = examined(None, addresses=())
+    assert made["address"].result == "unknown"
+    assert made["address"].remedy == "give the address that they see with --address"
