@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+import shtab
+
 from bulkmail import __version__
-from bulkmail.commands import COMMANDS, DONE, REFUSED
+from bulkmail.commands import COMMANDS, DONE, PREAMBLE, REFUSED
 from bulkmail.mail import BulkmailError, Refused
 
 
@@ -40,6 +42,7 @@ def command_parser() -> argparse.ArgumentParser:
         prog="bulkmail", description="Look after bulkmail's campaigns. To send one: twistd -n bulkmail -c campaign.yaml"
     )
     parser.add_argument("--version", action="version", version=f"bulkmail {__version__}")
+    shtab.add_argument_to(parser, help="print the completion script of a shell", preamble=PREAMBLE)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)

@@ -37,3 +37,11 @@ def test_a_reader_that_goes_away_is_no_error():
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_completion_of_a_shell_is_a_script_that_knows_the_commands():
+    command = [os.path.join(os.path.dirname(sys.executable), "bulkmail"), "--print-completion", "bash"]
+    script = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "_bulkmail_pause_pos_0_COMPGEN=_bulkmail_names" in script

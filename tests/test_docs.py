@@ -163,7 +163,7 @@ def test_every_subcommand_is_documented() -> None:
         if isinstance(action, argparse._SubParsersAction)  # argparse offers no other way to ask
     ]
     documented = {name.split()[1] for name in rows("docs/commands.md") if name.startswith("bulkmail ")}
-    assert documented - {"--version"} == set(commands.choices)
+    assert documented - {"--version", "--print-completion"} == set(commands.choices)
 
 
 def arguments(parser: argparse.ArgumentParser, command: str = "") -> Iterator[tuple[str, argparse.Action]]:
@@ -172,7 +172,7 @@ def arguments(parser: argparse.ArgumentParser, command: str = "") -> Iterator[tu
         if isinstance(action, argparse._SubParsersAction):
             for name, inner in action.choices.items():
                 yield from arguments(inner, f"{command} {name}".strip())
-        elif action.dest not in ("help", "version"):
+        elif action.dest not in ("help", "version", "print_completion"):
             yield command, action
 
 
@@ -205,7 +205,7 @@ def test_every_option_and_argument_of_a_command_is_documented_and_has_its_help(
 def test_every_option_that_is_documented_is_there() -> None:
     known = {name for _, action in arguments(cli.command_parser()) for name in action.option_strings}
     known |= {f"--{option[0]}" for option in (*Options.optParameters, *Options.optFlags)}
-    known |= {"--version", "--pidfile", "--logfile"}  # argparse's and twistd's own
+    known |= {"--version", "--print-completion", "--pidfile", "--logfile"}  # argparse's and twistd's own
     assert not set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page("docs/commands.md"))) - known
 
 

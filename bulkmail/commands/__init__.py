@@ -13,13 +13,19 @@ from __future__ import annotations
 
 from bulkmail.commands import (
     accept,
+    cancel,
     check,
     dkim,
     doctor,
+    explain,
+    find,
     forget,
     init,
+    pause,
     preview,
     rehearse,
+    remove,
+    resume,
     retry,
     schema,
     send,
@@ -28,6 +34,7 @@ from bulkmail.commands import (
     status,
     test,
 )
+from bulkmail.commands.asking import PREAMBLE
 from bulkmail.commands.terminal import DONE, REFUSED, USAGE
 
 COMMANDS = (
@@ -39,7 +46,13 @@ COMMANDS = (
     send,
     status,
     accept,
+    pause,
+    resume,
+    cancel,
+    remove,
     retry,
+    find,
+    explain,
     forget,
     spool,
     dkim,
@@ -48,4 +61,4 @@ COMMANDS = (
     sink,
 )
 
-__all__ = ["COMMANDS", "DONE", "REFUSED", "USAGE"]
+__all__ = ["COMMANDS", "DONE", "PREAMBLE", "REFUSED", "USAGE"]

@@ -1,56 +1,133 @@
-"""``bulkmail status``: how far the campaigns of a spool are, and what is remembered of sites."""
+"""``bulkmail status``: what the campaigns of a spool are doing, how far they are, and what is remembered of sites."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import sys
 import time
+from typing import Any
 
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json, utc
-from bulkmail.mail import BulkmailError, Status
-from bulkmail.settings import load_settings
-from bulkmail.shaping import describe_fact, suspended_until
-from bulkmail.spool import CampaignRow, Reading, open_reader, public
+from bulkmail.commands.asking import add_name
+from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, say, say_json, tell, utc
+from bulkmail.control import Client, NotRunningError, overview
+from bulkmail.mail import BulkmailError, Situation, UnknownName, Word, format_duration
+from bulkmail.settings import Settings, load_settings
+from bulkmail.shaping import FactKind, describe_fact, suspended_until
+from bulkmail.spool import Reading, SiteFact, open_reader, public
+
+_PATIENCE = 5.0  # seconds for the running service to answer
+_EVERY = 1.0  # seconds between two looks
+_PLAIN = frozenset({Word.READY, Word.SENDING, Word.FINISHED})  # their word says all
+_SITES, _REASONS = 5, 3  # at most so many are told
+_CLEAR = "\x1b[H\x1b[2J"
 
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
-    status = commands.add_parser("status", help="how far the campaigns of a spool are, also while they are sent")
-    status.add_argument("name", nargs="?", help="only this campaign")
+    status = commands.add_parser("status", help="what the campaigns are doing, and how far they are")
+    add_name(status, optional=True)
     add_settings(status)
     add_json(status)
+    status.add_argument("--watch", action="store_true", help="look again every second, until Ctrl-C")
     status.add_argument("--sites", action="store_true", help="show the site facts, each with its expiry")
+    status.add_argument("--names", action="store_true", help="only the names, one a line")
     status.set_defaults(run=run)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Print the figures, a line or an object each. Raises BulkmailError for an unknown name."""
+    """Print it, a campaign or an object each; status 1 where a person has to do something. Raises BulkmailError."""
     settings = load_settings(given.settings, os.getcwd())
-    reader = open_reader(settings.spool)
     if given.sites:
-        return _sites(reader, settings.retry.expire_after, as_json=given.json)
+        return _sites(settings, as_json=given.json)
+    if given.names:
+        with contextlib.closing(open_reader(settings.spool)) as reader:
+            say("\n".join(row.name for row in reader.campaigns()))
+        return DONE
+    if given.watch:
+        return _watch(settings, given)
+    return _tell(campaigns(settings, given.name), settings, as_json=given.json)
+
+
+def campaigns(settings: Settings, name: str | None) -> list[dict[str, Any]]:
+    """Return the campaigns (or the one called ``name``) as the running service tells them, else as the spool does.
+
+    Raises UnknownName, Refused, OwnFault.
+    """
+    found = None
     try:
-        rows = [row for row in reader.campaigns() if given.name in (None, row.name)]
-        found = [_figures(row, reader.totals(row.id)) for row in rows]
-    finally:
-        reader.close()
-    if given.name is not None and not found:
-        raise BulkmailError(f"{public(settings.spool)} has no campaign {given.name!r}")
-    if given.json:
+        found = Client(settings.place, _PATIENCE).get("campaigns")
+    except NotRunningError:
+        pass
+    except BulkmailError as error:
+        tell(f"the service was not asked, so rates are missing: {error}")
+    if found is None:
+        with contextlib.closing(open_reader(settings.spool)) as reader:
+            found = overview(reader, time.time())
+    wanted = [one for one in found if name in (None, one["campaign"])]
+    if name is not None and not wanted:
+        raise UnknownName("campaign", name, [one["campaign"] for one in found])
+    return wanted
+
+
+def _tell(found: list[dict[str, Any]], settings: Settings, *, as_json: bool) -> int:
+    if as_json:
         say_json(found)
     else:
-        for figures in found:
-            say(_line(figures))
+        for one in found:
+            say("\n".join(_lines(one)))
         if not found:
             say(f"{public(settings.spool)} has no campaigns")
-    return DONE
+    return REFUSED if any(_wrong(one) for one in found) else DONE
 
 
-def _sites(reader: Reading, expire_after: float, *, as_json: bool) -> int:
+def _watch(settings: Settings, given: argparse.Namespace) -> int:
+    status, last = DONE, ""
     try:
-        facts = sorted(reader.site_facts(time.time()))
-    finally:
-        reader.close()
+        while True:
+            found = campaigns(settings, given.name)
+            text = "\n".join(line for one in found for line in _lines(one))
+            if sys.stdout.isatty():
+                say(_CLEAR + text)
+            elif text != last:
+                say(text)
+            sys.stdout.flush()
+            status, last = (REFUSED if any(_wrong(one) for one in found) else DONE), text
+            time.sleep(_EVERY)
+    except KeyboardInterrupt:
+        return status
+
+
+def _wrong(one: dict[str, Any]) -> bool:
+    return Situation(**{**one["situation"], "word": Word(one["situation"]["word"])}).wrong
+
+
+def _lines(one: dict[str, Any]) -> list[str]:
+    """What is told of one campaign: a line with its figures, and what is to be known beside them."""
+    told = one["situation"]
+    known = ", ".join(f"{status} {count:,}" for status, count in one["by_status"].items() if count)
+    rows = f"{one['input_rows']:,} rows" + ("" if one["input_complete"] else " so far")
+    line = f"{one['campaign']}: {told['word']}, {rows}: {known or 'none yet'}"
+    if one["rate"] is not None and told["word"] == Word.SENDING:
+        line += f"; {one['rate']:,.0f}/s"
+        line += f", about {format_duration(one['seconds_left'])} left" if one["seconds_left"] else ""
+    lines = [line]
+    if told["word"] not in _PLAIN or one["holds"] or told["fault"]:
+        lines.append(f"  {told['sentence']}")
+    reasons = sorted(one["by_category"].items(), key=lambda item: (-item[1], item[0]))[:_REASONS]
+    if reasons:
+        lines.append("  reasons: " + ", ".join(f"{category} {count:,}" for category, count in reasons))
+    for site in one["waiting_sites"][:_SITES]:
+        until = f" until {site['until'][:16]}Z" if site["until"] else ""
+        lines.append(f"  {site['site']} waits{until}" + (f": {site['why']}" if site["why"] else ""))
+    return lines
+
+
+def _sites(settings: Settings, *, as_json: bool) -> int:
+    with contextlib.closing(open_reader(settings.spool)) as reader:
+        facts = _facts(reader)
+    expire_after, why = settings.retry.expire_after, _why(settings)
     if as_json:
         stored = [fact._asdict() for fact in facts]
         for one in stored:
@@ -58,36 +135,26 @@ def _sites(reader: Reading, expire_after: float, *, as_json: bool) -> int:
             one |= {name: utc(one[name], "milliseconds") for name in ("learned_at", "expires_at")}
             one["suspended_until"] = None if suspended is None else utc(suspended, "milliseconds")
         say_json(stored)
-    else:
-        for fact in facts:
-            words = describe_fact(fact.fact, fact.value)
-            suspended = suspended_until(fact.fact, fact.expires_at, expire_after)
-            end = f"until {utc(fact.expires_at)}" if suspended is None else f"suspended until {utc(suspended)}"
-            say(f"{fact.site}: {words}; since {utc(fact.learned_at)}, {end}")
-        if not facts:
-            say("nothing is remembered of any site")
+        return DONE
+    for fact in facts:
+        words = describe_fact(fact.fact, fact.value)
+        if fact.fact == FactKind.OUTAGE and why.get(fact.site):
+            words = f"cannot be used, {fact.value:.0f} times in a row: {why[fact.site]}"
+        suspended = suspended_until(fact.fact, fact.expires_at, expire_after)
+        end = f"until {utc(fact.expires_at)}" if suspended is None else f"suspended until {utc(suspended)}"
+        say(f"{fact.site}: {words}; since {utc(fact.learned_at)}, {end}")
+    if not facts:
+        say("nothing is remembered of any site")
     return DONE
 
 
-def _figures(row: CampaignRow, totals: dict[tuple[str, str, str], int]) -> dict[str, object]:
-    by_status = {str(status): 0 for status in Status}
-    for (_, status, _), count in totals.items():
-        by_status[status] += count
-    return {
-        "campaign": row.name,
-        "state": row.state,
-        "folder": row.folder,
-        "input_rows": row.input_rows,
-        "input_complete": row.import_done,
-        "by_status": by_status,
-        "possibly_doubled": row.possibly_doubled,
-        "exit_status": row.exit_status,
-    }
+def _facts(reader: Reading) -> list[SiteFact]:
+    return sorted(reader.site_facts(time.time()))
 
 
-def _line(figures: dict[str, object]) -> str:
-    counts = figures["by_status"]
-    assert isinstance(counts, dict)
-    known = ", ".join(f"{status} {count:,}" for status, count in counts.items() if count)
-    rows = f"{figures['input_rows']:,} rows" + ("" if figures["input_complete"] else " so far")
-    return f"{figures['campaign']}: {figures['state']}, {rows}: {known or 'none yet'}"
+def _why(settings: Settings) -> dict[str, str]:
+    """Return why sites cannot be used, by their keys, as the running service knows it: the spool holds no words."""
+    try:
+        return {site["key"]: site["why"] for site in Client(settings.place, _PATIENCE).get("sites")}
+    except BulkmailError:
+        return {}

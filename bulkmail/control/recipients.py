@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bulkmail.control.overview import stamp
 from bulkmail.spool import Reading
 
 
-def find_recipients(reader: Reading, email: str) -> list[dict[str, Any]]:
-    """Return every row with this address, as `models.RecipientAnswer` has them; the newest campaign last."""
+def find_recipients(reader: Reading, email: str, progress: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
+    """Return every row with this address, as `models.RecipientAnswer` has them; the newest campaign last.
+
+    ``progress()`` is called after each campaign. Raises OwnFault.
+    """
     names = {row.id: row.name for row in reader.campaigns()}
     files = {campaign: reader.input_files(campaign) for campaign in names}
     return [
@@ -32,6 +36,6 @@ def find_recipients(reader: Reading, email: str) -> list[dict[str, Any]]:
             "next_attempt_at": stamp(next_at),
             "note": row.note,
         }
-        for campaign, row, next_at in reader.find(email)
+        for campaign, row, next_at in reader.find(email, progress)
         if campaign in names
     ]

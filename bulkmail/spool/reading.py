@@ -5,7 +5,7 @@ Each call is one short transaction: a long one would keep SQLite's log from bein
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bulkmail.mail import Address, AddressError, AttemptRow, RecipientRow, address_in, parse_address
@@ -111,11 +111,14 @@ class Reading:
         with self._db.transaction("begin_reading"):
             return read_cancel_requests(self._db)
 
-    def find(self, address: str) -> Iterator[tuple[int, RecipientRow, float | None]]:
+    def find(
+        self, address: str, progress: Callable[[], object] = lambda: None
+    ) -> Iterator[tuple[int, RecipientRow, float | None]]:
         """Yield every row with this address: its campaign's id, the row, and when it is due again if it waits.
 
         What is read for it is the queue of its domain in each campaign, and the rows that are never sent. An address
-        that mail cannot be sent to is looked for as it is written. Raises OwnFault.
+        that mail cannot be sent to is looked for as it is written. ``progress()`` is called after each campaign. Raises
+        OwnFault.
         """
         try:
             wanted = parse_address(address)
@@ -136,6 +139,7 @@ class Reading:
                     with self._db.transaction("begin_reading"):
                         *known, due = self._db.execute("found_recipient", (identity,)).fetchone()
                     yield row.id, RecipientRow._make(known), due
+            progress()
 
     def outlook(self, campaign_id: int) -> Outlook:
         """Return what is left to send of a campaign."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -21,11 +22,11 @@ def addresses(count: int, kind: str = "user") -> list[str]:
 
 @pytest.fixture
 def sending(world: Any, until: Any) -> Any:
-    """A campaign of 600 rows at 60 a second, of which some have arrived; the service that sends it."""
-    world.settings(shaping={"default": {"rate": "60/s"}})
-    campaign = world.campaign("spring", addresses(600))
+    """A campaign of 240 rows at 20 a second, of which some have arrived; the service that sends it."""
+    world.settings(shaping={"default": {"rate": "5/s"}})  # for each of four sites
+    campaign = world.campaign("spring", addresses(240))
     running = world.start("-c", "spring")
-    until(lambda: world.server.count() >= 30, "the first messages")
+    until(lambda: world.server.count() >= 5, "the first messages")
     return campaign, running
 
 
@@ -50,7 +51,8 @@ def test_a_service_is_asked_over_its_socket(world: Any, sending: Any, until: Any
 def test_a_pause_is_felt_within_a_second_and_a_resume_sends_the_rest_once(world: Any, sending: Any, until: Any) -> None:
     campaign, running = sending
     client = Client(str(world.folder / "spool"))
-    client.post("campaigns", "spring", "pause", reason="wrong price", who="ann")
+    paused = world.bulkmail("pause", "spring", "--reason", "wrong price", "--by", "ann")
+    assert paused.out.startswith("spring: paused. Paused by ann since "), paused.said
     time.sleep(1.0)
     before = world.server.count()
     time.sleep(1.0)
@@ -59,8 +61,83 @@ def test_a_pause_is_felt_within_a_second_and_a_resume_sends_the_rest_once(world:
     assert (found["word"], found["reason"]) == ("paused", "wrong price")
     until(lambda: campaign.summary()["paused"] == "wrong price", "summary.json to say so", 10)
     assert campaign.summary()["situation"] == "paused"
-    client.post("campaigns", "spring", "resume", who="ann")
+    told = world.bulkmail("status", "spring")
+    assert (told.status, told.out.splitlines()[0].partition(",")[0]) == (0, "spring: paused")
+    assert world.bulkmail("resume", "spring").status == 0
     ended = running.wait()
     assert ended.status == 0, ended.said
     world.reconciled(campaign)
-    assert campaign.statuses() == {"delivered": 600}
+    assert campaign.statuses() == {"delivered": 240}
+
+
+def test_a_cancel_settles_every_row_and_ends_the_service(world: Any, sending: Any) -> None:
+    campaign, running = sending
+    cancelled = world.bulkmail("cancel", "spring", "--reason", "too late")
+    assert cancelled.status == 0, cancelled.said
+    running.wait()
+    campaign.check_report()
+    statuses = campaign.statuses()
+    assert set(statuses) == {"delivered", "cancelled"}
+    assert statuses["delivered"] == world.server.count()
+    summary = campaign.summary()
+    assert (summary["situation"], summary["alive"]) == ("cancelled", None)
+    told = world.bulkmail("status", "spring")
+    assert (told.status, told.out.partition(",")[0]) == (0, "spring: cancelled")
+    assert world.bulkmail("remove", "spring").status == 0
+    assert "has no campaigns" in world.bulkmail("status").out
+
+
+def test_after_kill_9_status_says_so_and_a_cancel_works_on_the_spool(world: Any, sending: Any, until: Any) -> None:
+    campaign, running = sending
+    until(lambda: (campaign.report / "summary.json").exists() and campaign.summary()["alive"], "summary.json", 10)
+    running.kill_group()
+    told = world.bulkmail("status", "spring")
+    assert told.status == 1
+    assert told.out.startswith("spring: dead, 240 rows"), told.said
+    assert "Nothing is sent: its process has ended without stopping it; it was last heard of at" in told.out
+    (found,) = json.loads(world.bulkmail("status", "spring", "--json").out)
+    assert (found["situation"]["word"], found["situation"]["alive"]) == ("dead", False)
+    paused = world.bulkmail("pause", "spring")
+    assert paused.out.endswith("No process is running.\n"), paused.said
+    assert world.bulkmail("resume", "spring").status == 0
+    cancelled = world.bulkmail("cancel", "spring")
+    assert cancelled.status == 0, cancelled.said
+    campaign.check_report()
+    assert campaign.statuses()["cancelled"]
+    assert campaign.summary()["situation"] == "cancelled"
+    found_one = world.bulkmail("find", "USER-239@d19.test")
+    assert found_one.out.startswith("spring, row 240: cancelled"), found_one.said
+
+
+def test_a_fault_of_our_own_is_the_same_everywhere(world: Any, until: Any) -> None:
+    campaign = world.campaign("spring", addresses(300))
+    world.settings(shaping={"default": {"rate": "60/s"}})
+    running = world.failing("mid-claim:enospc@3+", "-c", "spring")
+    client = Client(str(world.folder / "spool"))
+    until((world.folder / "spool" / "control.sock").exists, "the socket", 20)
+    words = until(lambda: client.get("health")["fault"], "the fault", 20)
+    assert "No space left" in words
+    told = world.bulkmail("status", "spring")
+    assert (told.status, told.out.partition(",")[0]) == (1, "spring: faulty")
+    assert words in told.out
+    summary = until(lambda: (found := campaign.summary())["fault"] and found, "summary.json to say so", 10)
+    assert (summary["situation"], summary["fault"], summary["alive"]) == ("faulty", words, True)
+    assert summary["sentence"] in told.out
+    assert "Cannot send now" in until(
+        lambda: "No space left" in (page := (campaign.report / "index.html").read_text()) and page, "the page", 15
+    )
+    running.kill_group()
+    assert world.bulkmail("status", "spring").out.startswith("spring: dead")
+
+
+def test_a_service_that_hangs_is_told_apart(world: Any, sending: Any) -> None:
+    _, running = sending
+    running.signal(signal.SIGSTOP)
+    try:
+        told = world.bulkmail("status", "spring")
+    finally:
+        running.signal(signal.SIGCONT)
+    assert "the service was not asked, so rates are missing: the service has not answered for 5 s" in told.err
+    assert told.out.startswith("spring: "), told.said
+    running.signal(signal.SIGTERM)
+    running.wait()

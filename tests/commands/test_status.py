@@ -4,18 +4,67 @@ import json
 import time
 
 from bulkmail import cli
-from bulkmail.spool import SiteFact, SqliteStore
+from bulkmail.commands import status
+from bulkmail.shaping import RetryPlan
+from bulkmail.spool import Attempt, Journalled, Settlement, SiteFact, SqliteStore
+from bulkmail.spool.place import Lock
+
+SENTENCE = "  Nothing is sent: its process has ended without stopping it. The next start goes on."
 
 
 def test_status_for_people(spool, capsys):
-    assert cli.main(["status"]) == 0
+    assert cli.main(["status"]) == 1, "its process is not there"
     assert capsys.readouterr().out == (
-        "spring: running, 3 rows so far: delivered 1, pending 2\nsummer: ready, 0 rows so far: none yet\n"
+        "spring: dead, 3 rows so far: delivered 1, pending 2\n"
+        "  Nothing is sent: its process has ended without stopping it. The next start goes on.\n"
+        "summer: ready, 0 rows so far: none yet\n"
     )
+    assert cli.main(["status", "summer"]) == 0
+
+
+def test_the_names_alone_for_a_shell(spool, capsys):
+    assert cli.main(["status", "--names"]) == 0
+    assert capsys.readouterr().out == "spring\nsummer\n"
+
+
+def test_a_campaign_that_waits_with_its_reasons(spool, capsys):
+    store = SqliteStore(str(spool / "spool.sqlite3"))
+    store.recover(Journalled(found=True), "boot", RetryPlan(), 1000.0)
+    store.add_rows(1, [], {}, True, 1000.0)
+    for row in store.claim([(1, 5)], 1001.0)[1]:
+        attempt = Attempt(1002.0, 1, "deferred", "greylisted")
+        store.settle([Settlement(row.id, 1, "deferred", "greylisted", attempt=attempt, next_at=4102444800.0)])
+    store.close()
+    lock = Lock(str(spool))
+    assert cli.main(["status", "spring"]) == 0
+    assert capsys.readouterr().out == (
+        "spring: waiting, 3 rows: delivered 1, deferred 2\n"
+        "  Waiting: 2 deferred, next try 1 January, 00:00 UTC.\n"
+        "  reasons: greylisted 2\n"
+    )
+    lock.release()
+
+
+def test_a_watch_tells_again_what_has_changed(spool, capsys, monkeypatch):
+    looks = []
+
+    def look(_):
+        looks.append(1)
+        if len(looks) == 2:
+            store = SqliteStore(str(spool / "spool.sqlite3"))
+            store.set_state(1, "finished", 2000.0, exit_status=0)
+            store.close()
+        if len(looks) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(status.time, "sleep", look)
+    assert cli.main(["status", "spring", "--watch"]) == 0
+    out = capsys.readouterr().out
+    assert [line.split(",")[0] for line in out.splitlines()] == ["spring: dead", SENTENCE, "spring: finished"]
 
 
 def test_status_of_one_campaign_for_programs(spool, capsys):
-    assert cli.main(["status", "spring", "--json"]) == 0
+    assert cli.main(["status", "spring", "--json"]) == 1
     ((figures),) = json.loads(capsys.readouterr().out)
     assert (figures["campaign"], figures["state"], figures["input_rows"]) == ("spring", "running", 3)
     assert sum(figures["by_status"].values()) == 3
@@ -25,7 +74,7 @@ def test_status_of_one_campaign_for_programs(spool, capsys):
 
 def test_status_of_a_campaign_that_is_not_there(spool, capsys):
     assert cli.main(["status", "winter"]) == 1
-    assert "has no campaign 'winter'" in capsys.readouterr().err
+    assert "there is no campaign 'winter'" in capsys.readouterr().err
 
 
 def test_status_where_there_is_no_spool(place, capsys):

@@ -1,0 +1,111 @@
+"""``bulkmail explain``: the limits of a destination, what binds now, and why it is not faster."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from bulkmail.commands.event_loop import in_event_loop
+from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.control import (
+    Client,
+    Known,
+    NotRunningError,
+    destination_of,
+    domain_of,
+    explain,
+    known_destination,
+    no_route,
+)
+from bulkmail.mail import Refused
+from bulkmail.preflight import Resolving
+from bulkmail.routing import RelayRouter, RouteFailure, Router, Site
+from bulkmail.settings import Settings, load_settings
+from bulkmail.shaping import Provider, provider_table
+from bulkmail.spool import SiteFact, open_reader
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    words = "the limits of a domain, a site or a provider, and why it is not sent to faster"
+    parser = commands.add_parser("explain", help=words)
+    parser.add_argument(
+        "of", metavar="WHAT", help="a domain, an address, a site as `status --sites` names it, a provider"
+    )
+    add_settings(parser)
+    add_json(parser)
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print it, as the running service knows it, else by the settings, the spool and the DNS. Raises BulkmailError."""
+    settings = load_settings(given.settings, os.getcwd())
+    try:
+        found = Client(settings.place).get("explain", of=given.of)
+    except NotRunningError:
+        found = _alone(settings, given.of)
+    if given.json:
+        say_json(found)
+    else:
+        say("\n".join(_lines(found)))
+    return DONE
+
+
+def _alone(settings: Settings, of: str) -> dict[str, Any]:
+    providers, now = provider_table(settings.shaping.overrides), time.time()
+    facts = _facts(settings, now)
+    destination = known_destination(of, providers, (), facts)
+    if destination is None:
+        routed = destination_of(of, _route(settings, providers, domain_of(of)))
+        if isinstance(routed, RouteFailure):
+            return no_route(of, routed)
+        destination = routed
+    return explain(destination, settings, providers, Known(facts), now)
+
+
+def _facts(settings: Settings, now: float) -> Sequence[SiteFact]:
+    try:
+        reader = open_reader(settings.spool)
+    except Refused:
+        return ()  # nothing was ever sent, so nothing was learnt
+    try:
+        return reader.site_facts(now)
+    finally:
+        reader.close()
+
+
+def _route(settings: Settings, providers: dict[str, Provider] | Any, domain: str) -> Site | RouteFailure:
+    async def look_up(reactor: Any) -> Site | RouteFailure:
+        resolving = Resolving(reactor, settings)
+        try:
+            if settings.relay is not None:
+                return await RelayRouter(
+                    resolving.ask, reactor.seconds, settings.relay.host, settings.relay.port
+                ).route(domain)
+            return await Router(resolving.ask, reactor.seconds, providers).route(domain)
+        finally:
+            await resolving.close()
+
+    return in_event_loop(look_up)
+
+
+def _lines(found: dict[str, Any]) -> list[str]:
+    lines = [found["sentence"]]
+    if not found["site"]:
+        return lines
+    provider = f", provider {found['provider']}" if found["provider"] else ""
+    lines += ["", f"site      {found['site']}{provider}"]
+    lines += [f"hosts     {', '.join(found['hosts'])}"] if found["hosts"] else []
+    since = f", since {found['since']}" if found["since"] else ""
+    until = f", until {found['until']}" if found["until"] else ""
+    lines += [f"binds     {found['binds']}{since}{until}"]
+    if found["ceiling"] is not None:
+        lines += [f"at most   {found['ceiling']:,} messages an hour by the limits"]
+    width = max((len(one["limit"]) for one in found["limits"]), default=0)
+    lines += ["", "limits"]
+    lines += [f"  {one['limit']:<{width}}  {one['value'] or '-'}  ({one['from']})" for one in found["limits"]]
+    lines += ["learnt", *(f"  {words}" for words in found["learnt"])] if found["learnt"] else []
+    return lines

@@ -1,0 +1,37 @@
+"""``bulkmail remove``: remove an ended campaign from the spool; its report stays in its folder."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Any
+
+from tqdm import tqdm
+
+from bulkmail.commands.asking import add_name, steered
+from bulkmail.commands.terminal import Commands, add_json, add_settings, progress
+from bulkmail.settings import load_settings
+from bulkmail.spool import remove_campaign
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    remove = commands.add_parser("remove", help="remove an ended campaign from the spool; its report stays")
+    add_name(remove)
+    add_settings(remove)
+    add_json(remove)
+    remove.set_defaults(run=run, what="remove")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Remove it by the service, or from the spool. Raises BulkmailError."""
+    settings = load_settings(given.settings, os.getcwd())
+
+    def step(bar: tqdm[Any]) -> None:
+        bar.update()
+
+    def alone() -> None:
+        with progress(f"removing {given.name}", unit="steps") as bar:
+            remove_campaign(settings.spool, given.name, lambda: step(bar))
+
+    return steered(given, settings, {}, alone, "removed from the spool; its report stays in its folder")
