@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from bulkmail.control import ControlServer, open_control
 from bulkmail.delivery import (
     Accepting,
+    Approving,
     Assembly,
     AtRest,
     Campaigns,
@@ -30,6 +31,7 @@ from bulkmail.delivery import (
     Joining,
     Leasing,
     Live,
+    Notifying,
     Pause,
     Prepared,
     Progress,
@@ -43,8 +45,11 @@ from bulkmail.delivery import (
     WallClock,
     assemble,
     background,
+    by_mail,
     compare_records,
+    folders,
     reread_facts,
+    sent,
 )
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import compose_processes, own_name, raise_file_limit
@@ -87,14 +92,11 @@ class Incarnation:
         speed: float = 1.0,
         ca_file: str | None = None,
     ) -> None:
-        self.reactor = reactor
-        self.settings = settings
-        self.over = False
+        self.reactor, self.settings = reactor, settings
+        self.over = self._stopping = False
         self._machine = settings.machine.name or own_name()
-        self._wall = wall
-        self._monotonic, self._rng = monotonic, rng
-        self._prepared = prepared
-        self._watch = watch
+        self._wall, self._monotonic, self._rng = wall, monotonic, rng
+        self._prepared, self._watch = prepared, watch
         self._once, self._accept_changes, self._rehearsal = once, accept_changes, rehearsal
         self._speed, self._ca_file = speed, ca_file
         self._clocks = Clocks(reactor, wall, speed)
@@ -104,9 +106,9 @@ class Incarnation:
         self._resolver: Worker | None = None
         self._watching: DropFolderWatch | None = None
         self._checking = Checking(reactor, settings, settings.hostname or own_name())
+        self._approving: Approving | None = None
         self._relay: Smarthost | None = None
         self._control: ControlServer | None = None
-        self._stopping = False
         self._asked_to_stop: Deferred[None] = Deferred()
 
     async def work(self) -> int:
@@ -125,7 +127,8 @@ class Incarnation:
             await self._asked_to_stop
             await self._campaigns.stop()
             return STOPPED
-        status = await self._campaigns.send(self._prepared, accept_changes=self._accept_changes)
+        asking = None if self._rehearsal else self._approving
+        status = await sent(self._campaigns, asking, self._prepared, accept_changes=self._accept_changes)
         if self._rehearsal:
             _log.info("the rehearsal's report: {folder}/rehearsal/", folder=self._prepared.campaign.folder)
         else:
@@ -174,15 +177,12 @@ class Incarnation:
             rng=self._rng,
             relay=self._relay,
         )
-        self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, providers)
-        self._campaigns.start()
-        self._control = open_control(
-            self.reactor, self.settings, self._machine, self._clocks.wall, self._campaigns, providers, router.route
-        )
-        if self._watch is not None:
-            self._watching = DropFolderWatch(
-                reactor=self.reactor, campaigns=self._campaigns, checking=self._checking, root=self._watch
-            )
+        campaigns = self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, providers)
+        campaigns.start()
+        settings, wall = self.settings, self._clocks.wall
+        self._control = open_control(self.reactor, settings, self._machine, wall, campaigns, providers, router.route)
+        checking, root = self._checking, self._watch
+        self._approving, self._watching = folders(self.reactor, settings, spool, campaigns, checking, root)
 
     async def _open_spool(self) -> Spool:
         machine = self.settings.machine
@@ -233,7 +233,7 @@ class Incarnation:
             suppress=list(self.settings.suppress),
             scratch=scratch,
             stopping=lambda: parts.feeder.stopping,
-            check=Checking(self.reactor, self.settings, self.settings.hostname or own_name()).prepare,
+            check=self._checking.prepare,
             joining=joining,
         )
         check = None if self._rehearsal else self._checking.prepare
@@ -258,6 +258,7 @@ class Incarnation:
             accepting=Accepting(spool, parts.feeder, compose, reporting.changed, check),
             joining=joining,
             leasing=leasing,
+            notifying=Notifying(self.reactor, self._wall, by_mail(self.reactor, self.settings), quiet=self._rehearsal),
         )
 
     def _build_cluster(
@@ -347,6 +348,8 @@ class Incarnation:
         self._checking.stop()
         if self._watching is not None:
             self._watching.stop()
+        if self._approving is not None:
+            self._approving.stop()
         if self._campaigns is not None:
             await self._campaigns.stop()
 
@@ -384,10 +387,8 @@ class Incarnation:
             self._pause.own_fault(str(fault))
 
     def _declared_over(self) -> None:
-        _log.error(
-            "this machine was not heard of for longer than its lease, and others have taken over; it ends what it has "
-            "in hand and begins anew"
-        )
+        words = "this machine was not heard of for longer than its lease, and others have taken over; it ends what it"
+        _log.error(words + " has in hand and begins anew")
         self.over = True
         background(self.stop(), "stopping")
 

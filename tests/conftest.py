@@ -510,6 +510,7 @@ class World:
             "retry": {"schedule": ["500ms"], "unknown_after": "500ms", "greylist_after": "500ms"},
             "shaping": {"default": {"connections": 10, "rate": "10000/s", "connection_rate": "1000/s"}},
             "stop_within": "5s",
+            "approval": "none",
         }
         path = self.folder / "bulkmail.yaml"
         path.write_text(yaml.safe_dump(_merged(values, changes), sort_keys=False))

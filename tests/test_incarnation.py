@@ -30,7 +30,7 @@ class FakeSending:
     def hurry(self):
         self.hurried = True
 
-    async def send(self, prepared, *, accept_changes):
+    async def send(self, prepared, *, accept_changes, before):
         self.events.append("send")
         return await self.ended
 

@@ -177,6 +177,7 @@ def spooled(place, **changed):
     store.create_campaign(
         "spring", given["folder"], key=b"k" * 32, content={}, digests=given["digests"], files=prepared.files, now=1.0
     )
+    store.set_state(1, "running", 1.0)
     store.close()
 
 

@@ -19,9 +19,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bulkmail.campaign.browsing import ListRows
     from bulkmail.campaign.copying import copy_campaign
-    from bulkmail.campaign.differences import ONE_FOR_ALL, changes, digests
-    from bulkmail.campaign.files import EarlierList
-    from bulkmail.campaign.folder import Action, DropFolder, FolderState, scan, write_status, write_status_in
+    from bulkmail.campaign.differences import ONE_FOR_ALL, changes, content_hash, digests
+    from bulkmail.campaign.files import EarlierList, is_ours
+    from bulkmail.campaign.folder import (
+        Action,
+        DropFolder,
+        FolderState,
+        put_aside,
+        said_by,
+        scan,
+        write_beside,
+        write_status,
+        write_status_in,
+    )
     from bulkmail.campaign.ingest import Ingest
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import TAKEN_AGAIN, Campaign
@@ -49,12 +59,16 @@ __all__ = [
     "campaign_as_checked",
     "changes",
     "check_campaign_name",
+    "content_hash",
     "content_notices",
     "copy_campaign",
     "digests",
     "is_campaign_name",
+    "is_ours",
     "load_campaign",
     "nearest_name",
+    "put_aside",
+    "said_by",
     "scan",
     "schedule_from",
     "schema",
@@ -63,6 +77,7 @@ __all__ = [
     "starter_files",
     "survey",
     "try_rows",
+    "write_beside",
     "write_status",
     "write_status_in",
 ]
@@ -85,9 +100,11 @@ _WHERE = {
     "ScheduleKeys": "schedule",
     "campaign_as_checked": "load",
     "changes": "differences",
+    "content_hash": "differences",
     "content_notices": "reading",
     "digests": "differences",
     "is_campaign_name": "naming",
+    "is_ours": "files",
     "load_campaign": "load",
     "nearest_name": "naming",
     "scan": "folder",
@@ -98,6 +115,9 @@ _WHERE = {
     "starter_files": "starter",
     "survey": "preflight",
     "try_rows": "sample",
+    "put_aside": "folder",
+    "said_by": "folder",
+    "write_beside": "folder",
     "write_status": "folder",
     "write_status_in": "folder",
 }

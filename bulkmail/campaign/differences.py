@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from typing import Any
 
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.reading import includes_used, sender_domain
+from bulkmail.mail import Problem, Refused
 
 _ORDER = "the order of the attachments"
 _SCHEDULE = "schedule"  # enters no message: a change of it is taken without being asked about
@@ -66,3 +67,19 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     if same and old.get(_ORDER) != new.get(_ORDER):
         sentences.append(f"{_ORDER} changed")
     return sentences
+
+
+def content_hash(campaign: Campaign, content: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of all that a person approves: the keys, what enters a message, and the lists. Reads the lists.
+
+    Raises Refused where a list cannot be read.
+    """
+    found = sha256(json.dumps(campaign.file.value, sort_keys=True, default=str).encode())
+    found.update(json.dumps(digests(campaign, content), sort_keys=True).encode())
+    for path in (*campaign.recipient_paths, *campaign.suppress_paths):
+        try:
+            with open(path.open(), "rb") as file:
+                found.update(file_digest(file, "sha256").digest())
+        except (OSError, ValueError) as error:
+            raise Refused([Problem(path, 0, 0, str(error))]) from None
+    return found.hexdigest()

@@ -21,9 +21,12 @@ STATUS_ASIDE = ".STATUS.txt.new"
 REPORTS = frozenset({"report", "rehearsal"})
 MARKS = frozenset({"APPROVED", "PAUSE", "CANCEL", "ACCEPT"})
 """Files by which people steer a campaign; they are no part of it."""
+BEFORE = ".before"
+"""What is added to the name of a mark that counts no longer."""
 OURS = frozenset(
     {"report", "rehearsal", "preview", STATUS_FILE, STATUS_ASIDE, "plan.txt", ".plan.txt.new"}
     | {"check.csv", ".check.csv.new", "PROBLEMS.txt", ".PROBLEMS.txt.new"}
+    | {mark + BEFORE for mark in MARKS}
 )
 """What the service writes into the folder itself."""
 MAX_FILES = 10_000
@@ -36,6 +39,11 @@ Earlier = tuple[str, str, str, str, tuple[str, ...]]
 """An `EarlierList` as plain data: `EARLIER`, the spool, the word, the campaign, the statuses."""
 
 EARLIER = "earlier"
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file or folder of this name in a campaign's folder is what the service writes there."""
+    return name in OURS
 
 
 class ListPath(str):

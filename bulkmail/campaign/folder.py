@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, get_args
 
-from bulkmail.campaign.files import CAMPAIGN_FILE, STATUS_ASIDE, STATUS_FILE, walk
+from bulkmail.campaign.files import BEFORE, CAMPAIGN_FILE, STATUS_FILE, walk
 from bulkmail.files import Folder, MissingFileError
 from bulkmail.mail import OwnFault
 from bulkmail.yamlfile import one_line
 
 MAX_STATUS = 1_000_000
+MAX_NAME = 100  # characters of who put a mark there
 
 Mark = Literal["APPROVED", "PAUSE", "CANCEL", "ACCEPT"]
 """The name of a file by which people steer a campaign."""
@@ -228,29 +229,57 @@ def _marked(known: _Known, state: FolderState) -> list[Action]:
 
 
 def write_status(path: str, text: str) -> bool:
-    """Put ``text`` into STATUS.txt of the folder at ``path``, whole or not at all, readable by all. False: it said so.
-
-    Raises OSError, for example when the folder is gone, or a link by now.
-    """
-    return write_status_in(Folder.open(path, follow=False), text)
+    """Put ``text`` into STATUS.txt of the folder at ``path``; see `write_beside`."""
+    return write_beside(path, STATUS_FILE, text)
 
 
 def write_status_in(folder: Folder, text: str) -> bool:
     """Do the same in a folder that is open, wherever it is by now. Raises OSError."""
+    return _written(folder, STATUS_FILE, text)
+
+
+def write_beside(path: str, name: str, text: str) -> bool:
+    """Put ``text`` into a file of the folder at ``path``, whole or not at all, readable by all. False: it said so.
+
+    The file is one of ours (`files.OURS`). Raises OSError, for example when the folder is gone, or a link by now.
+    """
+    return _written(Folder.open(path, follow=False), name, text)
+
+
+def _written(folder: Folder, name: str, text: str) -> bool:
     data = text.encode("utf-8", "replace")
-    if _content(folder) == data:
+    if _content(folder, name) == data:
         return False
-    with os.fdopen(folder.create(STATUS_ASIDE, 0o644), "wb") as file:
+    aside = f".{name}.new"
+    with os.fdopen(folder.create(aside, 0o644), "wb") as file:
         file.write(data)
-    folder.rename(STATUS_ASIDE, STATUS_FILE)
+    folder.rename(aside, name)
     return True
 
 
-def _content(folder: Folder) -> bytes | None:
+def put_aside(path: str, mark: str) -> bool:
+    """Rename a mark in the folder at ``path``, so that it counts no longer; whether it was there. Raises OSError."""
+    try:
+        Folder.open(path, follow=False).rename(mark, mark + BEFORE)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def said_by(path: str, mark: str) -> str:
+    """Return the first line of a mark in the folder at ``path``, at most 100 characters: who put it there, or ""."""
+    try:
+        text = Folder.open(path, follow=False).read(mark, MAX_STATUS).decode("utf-8", "replace")
+        return one_line(text.strip().partition("\n")[0].strip()[:MAX_NAME])
+    except (OSError, ValueError):
+        return ""
+
+
+def _content(folder: Folder, name: str) -> bytes | None:
     """What is in our own file; None when it is not there or is nothing of ours."""
     try:
-        if not stat.S_ISREG(os.stat(STATUS_FILE, dir_fd=folder.descriptor, follow_symlinks=False).st_mode):
+        if not stat.S_ISREG(os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False).st_mode):
             return None
-        return folder.read(STATUS_FILE, MAX_STATUS)
+        return folder.read(name, MAX_STATUS)
     except (OSError, ValueError):
         return None

@@ -26,6 +26,7 @@ from pydantic import (
 from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, size_inside
 from bulkmail.campaign.naming import check_campaign_name
+from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
@@ -303,6 +304,14 @@ class Campaign(Section):
         ),
     ] = "retry"
     schedule: Annotated[ScheduleKeys | None, Field(description="when it may be sent")] = None
+    approval: Annotated[
+        Literal["required", "none"] | None,
+        Field(description="whether a person has to approve it before anything is sent", examples=["required"]),
+    ] = None
+    test_to: Annotated[
+        Addresses, Field(description="who gets a test message when it waits for approval", examples=["me@example.com"])
+    ] = ()
+    notify: Annotated[Notify | None, Field(description="who is told of its start, a stop and its end")] = None
     _place: Place = PrivateAttr()
     _lists: Mapping[str, FileId] = PrivateAttr()
 

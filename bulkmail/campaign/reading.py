@@ -40,6 +40,15 @@ class SigningKey(Protocol):
     def pem(self) -> bytes: ...  # noqa: D102
 
 
+class Allowed(Protocol):
+    """Which programs and addresses the operator lets campaigns name under ``notify``."""
+
+    @property
+    def commands(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def urls(self) -> Sequence[str]: ...  # noqa: D102
+
+
 class OperatorSettings(Protocol):
     """What a check takes of the settings."""
 
@@ -49,6 +58,8 @@ class OperatorSettings(Protocol):
     def suppress(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def spool(self) -> str: ...  # noqa: D102
+    @property
+    def notify(self) -> Allowed: ...  # noqa: D102
     @property
     def file(self) -> YamlFile | None: ...  # noqa: D102
 

@@ -5,24 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import shutil
 import tempfile
-import time
 from typing import Any
 
-from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.internet.task import LoopingCall
-from twisted.python.failure import Failure
-
+from bulkmail.commands.once import sent_once
 from bulkmail.commands.preview import chosen_rows, problem
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
-from bulkmail.delivery import Prepared, WallClock, prepare, trial_of
-from bulkmail.incarnation import Incarnation
+from bulkmail.delivery import Prepared, prepare, trial_of
 from bulkmail.mail import AddressError, RecipientRow, Refused, Status, address_in
 from bulkmail.preflight import Wanted
 from bulkmail.settings import Settings, load_settings
-from bulkmail.spool import open_reader
 
 WITHIN = 300.0
 """Seconds after which the sending is given up."""
@@ -85,63 +78,8 @@ def _sent(
     folder = os.path.join(place, "campaign")
     os.mkdir(folder, 0o700)
     trial = trial_of(prepared, row[1], json.loads(row[5]), addresses, folder)
-    spool = os.path.join(place, "spool")
-    own = settings.model_copy(update={"spool": spool, "compose": settings.compose.model_copy(update={"processes": 1})})
     with progress(f"sending to {', '.join(addresses)}", unit="s") as bar:
-        _send(own, trial, bar.update)
-    reader = open_reader(spool)
-    try:
-        (campaign,) = reader.campaigns()
-        return reader.recipients(campaign.id, 0, len(addresses))
-    finally:
-        reader.close()
-
-
-def _send(settings: Settings, trial: Prepared, each_second: Any) -> None:
-    """Run the production's incarnation until each row had its attempt. Raises what it raises."""
-    from twisted.internet import reactor
-
-    clock: Any = reactor
-    clock.seconds = time.monotonic
-    incarnation = Incarnation(
-        reactor,
-        settings,
-        wall=WallClock(time.time, time.monotonic),
-        monotonic=time.monotonic,
-        rng=random.Random(),  # noqa: S311 - jitter and the order of MX hosts, not secrets
-        prepared=trial,
-        once=True,
-    )
-    failed: list[Failure] = []
-
-    async def live() -> None:
-        try:
-            await incarnation.open()
-            await incarnation.work()
-        finally:
-            await incarnation.close()
-
-    def start() -> None:
-        bar = LoopingCall(each_second)
-        bar.clock = clock
-        bar.start(1.0, now=False)
-        clock.callLater(WITHIN, lambda: ensureDeferred(incarnation.stop()))
-        done: Deferred[None] = ensureDeferred(live())
-        done.addErrback(failed.append)
-        done.addBoth(lambda _: clock.running and clock.stop())
-        clock.addSystemEventTrigger("before", "shutdown", lambda: _stopped(incarnation, done))
-
-    clock.callWhenRunning(start)
-    clock.run()
-    if failed:
-        failed[0].raiseException()
-
-
-def _stopped(incarnation: Incarnation, done: Deferred[None]) -> Deferred[None]:
-    """End it where the user interrupts; the reactor waits for its end."""
-    if not done.called:
-        ensureDeferred(incarnation.stop())
-    return done
+        return sent_once(trial, settings, place, bar.update, within=WITHIN)
 
 
 def _line(row: RecipientRow) -> str:

@@ -25,6 +25,7 @@ from bulkmail.settings.values import (
     Pace,
     Port,
     Processes,
+    Program,
     Reading,
     Seconds,
     Selector,
@@ -32,6 +33,7 @@ from bulkmail.settings.values import (
     SpoolPlace,
     Suffixes,
     TlsMode,
+    UrlPrefix,
     Waits,
     not_yet,
     preset,
@@ -236,6 +238,16 @@ def _zone(name: str) -> str:
     return name
 
 
+class Notify(Section):
+    """Which programs and addresses a campaign may name under ``notify``: it comes from people without a shell here.
+
+    ``commands``: paths of programs. ``urls``: beginnings of addresses, each up to and with a slash.
+    """
+
+    commands: Many[Program] = ()
+    urls: Many[UrlPrefix] = ()
+
+
 class Settings(Section):
     """bulkmail.yaml. ``hostname`` None means the machine's FQDN, which the caller finds out when it needs it."""
 
@@ -255,6 +267,8 @@ class Settings(Section):
     stop_within: Seconds = preset("30s")
     timezone: Annotated[Line, AfterValidator(_zone)] = "UTC"
     log: Log = Log()
+    approval: Literal["auto", "required", "none"] = "auto"
+    notify: Notify = Notify()
     web: Web = Web()
     _file: YamlFile | None = PrivateAttr(None)
     _warnings: tuple[Problem, ...] = PrivateAttr(())

@@ -230,3 +230,25 @@ SpoolPlace = Annotated[Line, AfterValidator(_spool)]
 OwnFolder = Annotated[Line, AfterValidator(_folder)]
 MachineName = Annotated[Line, AfterValidator(_machine_name)]
 LeaseTime = Annotated[Seconds, AfterValidator(_lease_time)]
+
+
+def _program(text: str) -> str:
+    if not os.path.isabs(text):
+        raise ValueError(f"{text!r} must be the absolute path of a program")
+    if not os.access(text, os.X_OK) or os.path.isdir(text):
+        raise ValueError(f"{text} is not a program that can be run")
+    return text
+
+
+def _url_prefix(text: str) -> str:
+    if re.fullmatch(r"https://[^/?#@\s]+/[^?#\s]*", text) or re.fullmatch(
+        r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?/[^?#\s]*", text
+    ):
+        return text
+    raise ValueError(
+        f"{text!r} must begin with https:// and have a / behind the host, such as https://hooks.example.com/"
+    )
+
+
+Program = Annotated[Line, AfterValidator(_program)]
+UrlPrefix = Annotated[Line, AfterValidator(_url_prefix)]

@@ -54,7 +54,7 @@ holder. Readers are other connections, read-only, so that this process alone wri
 from __future__ import annotations
 
 from bulkmail.spool.address import has_password, public
-from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, RUNNING
+from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
 from bulkmail.spool.copying import copy_spool
 from bulkmail.spool.front import Spool
 from bulkmail.spool.intake import ENDED_BY
@@ -94,6 +94,7 @@ __all__ = [
     "ENDED",
     "ENDED_BY",
     "HOLD_KINDS",
+    "READY",
     "RUNNING",
     "Attempt",
     "CampaignRow",

@@ -18,23 +18,35 @@ _MOST = 16_000  # bytes of output
 
 
 class CommandFailedError(BulkmailError):
-    """A command failed or took too long; its output is not quoted, for it may hold secrets."""
+    """A command failed or took too long; its output is not quoted, for it may hold secrets.
+
+    ``status``: its exit status, None where it has none.
+    """
+
+    status: int | None = None
 
 
 class Command(ProcessProtocol):
     """One run. ``output`` fires with the bytes of its standard output, or with CommandFailedError."""
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], given: bytes = b"", most: int = _MOST) -> None:
         self.output: Deferred[bytes] = Deferred()
         self._words = words
+        self._given = given
+        self._most = most
         self._printed = b""
         self._why = ""
         self._timer: Any = None
 
     @classmethod
-    def start(cls, reactor: Any, words: Sequence[str], within: float) -> Command:
-        """Start the program ``words``; kill it after ``within`` seconds, or 16,000 bytes of output."""
-        command = cls(words)
+    def start(
+        cls, reactor: Any, words: Sequence[str], within: float, given: bytes = b"", *, most: int = _MOST
+    ) -> Command:
+        """Start the program ``words``; kill it after ``within`` seconds, or ``most`` bytes of output.
+
+        ``given`` is what it can read from its standard input.
+        """
+        command = cls(words, given, most)
         command._timer = reactor.callLater(within, command.kill, f"took longer than {within:g} s")
         try:
             reactor.spawnProcess(
@@ -57,26 +69,31 @@ class Command(ProcessProtocol):
     # what Twisted calls
 
     def connectionMade(self) -> None:
-        """Close the standard input of the program: there is nothing to read."""
+        """Give the program its input, and close it behind."""
         assert self.transport is not None
+        if self._given:
+            self.transport.write(self._given)
         self.transport.closeStdin()
 
     def outReceived(self, data: bytes) -> None:
         """Keep what the program printed."""
         self._printed += data
-        if len(self._printed) > _MOST:
-            self.kill(f"printed more than {_MOST:,} bytes")
+        if len(self._printed) > self._most:
+            self.kill(f"printed more than {self._most:,} bytes")
 
     def processEnded(self, reason: Failure) -> None:
         """Fire ``output``: the program has ended, and all that it printed was read."""
         if self._timer is not None and self._timer.active():
             self._timer.cancel()
         self.transport = None
-        why = self._why
+        why, status = self._why, None
         if not why and isinstance(reason.value, ProcessTerminated):
             ended = reason.value
+            status = ended.exitCode
             why = f"ended with status {ended.exitCode}" if ended.signal is None else f"was killed by {ended.signal}"
         if why or not isinstance(reason.value, ProcessDone):
-            self.output.errback(CommandFailedError(f"{self._words[0]} {why or 'failed'}"))
+            error = CommandFailedError(f"{self._words[0]} {why or 'failed'}")
+            error.status = status
+            self.output.errback(error)
         else:
             self.output.callback(self._printed)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bulkmail.campaign import Campaign, changes, digests, load_campaign, snapshot
-from bulkmail.settings import load_settings
+from bulkmail.campaign import Campaign, changes, content_hash, digests, load_campaign, snapshot
+from bulkmail.settings import Settings, load_settings
 
 EVERYTHING = (
     "reply_to: help@example.com\nenvelope_from: b@example.com\nheaders: {X-A: b}\nattachments: [terms.pdf, more.pdf]\n"
@@ -128,3 +128,25 @@ def test_a_removed_and_an_added_attachment_is_not_also_an_order(look: Callable[.
         "attachment terms.pdf was removed",
         "attachment more.pdf was added",
     ]
+
+
+def test_what_a_person_approves_is_everything_but_remarks(folder: Path, look: Callable[..., dict[str, str]]) -> None:
+    def hashed() -> str:
+        campaign = load_campaign(str(folder))
+        return content_hash(campaign, snapshot(campaign, Settings(), [["email"]], b"k" * 32))
+
+    look(EVERYTHING)
+    before = hashed()
+    assert len(before) == 64
+    yaml = folder / "campaign.yaml"
+    yaml.write_text("# a remark\n" + yaml.read_text())
+    assert hashed() == before
+    seen = {before}
+    for file, more in (
+        ("campaign.yaml", "test_to: me@example.com\n"),
+        ("body.txt.j2", "more"),
+        ("recipients.csv", "new@example.org\n"),
+    ):
+        (folder / file).write_text((folder / file).read_text() + more)
+        seen.add(hashed())
+    assert len(seen) == 4

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bulkmail.campaign import Action, DropFolder, FolderState, scan, write_status
+from bulkmail.campaign import Action, DropFolder, FolderState, put_aside, said_by, scan, write_status
 from bulkmail.mail import OwnFault
 
 
@@ -361,3 +361,30 @@ def test_the_status_never_goes_into_a_folder_that_a_link_leads_to(root: Path, tm
 def test_a_folder_that_is_gone_is_the_callers_to_know(root: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_status(str(root / "gone"), "x")
+
+
+def test_a_mark_that_counts_no_longer_is_put_aside(root: Path) -> None:
+    folder = drop(root, "a")
+    before = fingerprint(root)
+    assert not put_aside(str(folder), "APPROVED")
+    (folder / "APPROVED").write_text("Ann\n")
+    assert put_aside(str(folder), "APPROVED")
+    (one,) = scan(str(root), 0.0)
+    assert (one.marks, one.fingerprint) == (frozenset(), before)
+    assert (folder / "APPROVED.before").read_text() == "Ann\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "who"), [("\n Ann Lee \nand more", "Ann Lee"), ("", ""), ("x" * 500, "x" * 100), ("\x1b[2J", "")]
+)
+def test_who_put_a_mark_there(root: Path, text: str, who: str) -> None:
+    folder = drop(root, "a")
+    (folder / "APPROVED").write_text(text)
+    assert said_by(str(folder), "APPROVED") == who
+
+
+def test_who_put_a_mark_there_is_not_read_through_a_link(root: Path, tmp_path: Path) -> None:
+    folder = drop(root, "a")
+    (tmp_path / "secret").write_text("secret")
+    (folder / "APPROVED").symlink_to(tmp_path / "secret")
+    assert said_by(str(folder), "APPROVED") == ""

@@ -25,6 +25,10 @@ attachments: [terms.pdf]                         # paths stay inside the folder
 defaults: {first_name: "there"}                  # used where a row's value is empty or the column is missing
 on_unknown: retry                                # retry | keep   (section 4)
 schedule: {not_before: 2026-12-01T09:00+01:00, not_after: 2026-12-02T18:00+01:00}
+approval: required                               # required | none
+test_to: [me@example.com]
+notify: {mail: [ops@example.com], command: [/usr/local/bin/told], url: "https://example.com/hook",
+         on: [start, stopped, end]}
 """
 
 
@@ -56,6 +60,14 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
             "rate": None,
             "per_day": None,
         },
+        "approval": "required",
+        "test_to": ("me@example.com",),
+        "notify": {
+            "mail": ("ops@example.com",),
+            "command": ("/usr/local/bin/told",),
+            "url": "https://example.com/hook",
+            "on": ("start", "stopped", "end"),
+        },
     }
     assert campaign.suppress_paths == [str(folder / "unsubscribed.csv")]
 
@@ -66,6 +78,7 @@ def test_the_defaults(read: Callable[..., Campaign]) -> None:
     assert (campaign.suppress, campaign.attachments, campaign.headers, campaign.defaults) == ((), (), {}, {})
     assert (campaign.reply_to, campaign.envelope_from, campaign.unsubscribe, campaign.schedule) == (None,) * 4
     assert (campaign.encoding, campaign.on_unknown) == ("utf-8", "retry")
+    assert (campaign.approval, campaign.test_to, campaign.notify) == (None, (), None)
     with pytest.raises(ValidationError):
         campaign.name = "x"  # type: ignore[misc]
 

@@ -21,6 +21,10 @@ class Commands(TestCase):
         assert await self.run_command("/bin/sh", "-c", "echo token; echo chatter >&2") == b"token\n"
         assert await self.run_command("/bin/sh", "-c", "cat") == b"", "there is nothing to read"
 
+    async def test_it_can_be_given_something_to_read(self) -> None:
+        command = Command.start(reactor, ["/bin/sh", "-c", "wc -c"], 20, b"x" * 1000)
+        assert (await command.output).strip() == b"1000"
+
     async def test_a_failure_says_how_it_ended_and_nothing_that_it_printed(self) -> None:
         error = await self.assertFailure(
             self.run_command("/bin/sh", "-c", "echo secret; echo secret >&2; exit 3"), CommandFailedError

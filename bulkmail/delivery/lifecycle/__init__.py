@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from bulkmail.delivery.lifecycle.accepting import MARK, Accepting, marked_at
 from bulkmail.delivery.lifecycle.ahead import look_ahead
+from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
+from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
 from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.published import compare_records
@@ -25,11 +27,13 @@ from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.lifecycle.trial import trial_of
+from bulkmail.delivery.lifecycle.watching import folders, sent
 
 __all__ = [
     "BINDS",
     "MARK",
     "Accepting",
+    "Approving",
     "AtRest",
     "Campaigns",
     "Checking",
@@ -38,6 +42,7 @@ __all__ = [
     "Live",
     "LiveCampaign",
     "LiveSite",
+    "Notifying",
     "Prepared",
     "Progress",
     "Pulse",
@@ -45,11 +50,15 @@ __all__ = [
     "Reporting",
     "Scheduling",
     "Steering",
+    "WithdrawnError",
+    "by_mail",
     "compare_records",
+    "folders",
     "look_ahead",
     "marked_at",
     "prepare",
     "refusal",
+    "sent",
     "sent_of",
     "trial_of",
 ]

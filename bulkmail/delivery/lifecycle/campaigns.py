@@ -8,7 +8,7 @@ and closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -23,9 +23,10 @@ from bulkmail.delivery.lifecycle.accepting import Accepting, marked_at, remove_m
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, Ending
 from bulkmail.delivery.lifecycle.first_round import FirstRound
-from bulkmail.delivery.lifecycle.importing import Importing, changed_lists, reading_job
+from bulkmail.delivery.lifecycle.importing import Importing, changed_lists, read_to_the_end, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.live import Live
+from bulkmail.delivery.lifecycle.notifying import Notifying
 from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign, sent_of
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
@@ -35,12 +36,15 @@ from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import BulkmailError, Refused
+from bulkmail.mail import Refused
 from bulkmail.report import Place
-from bulkmail.spool import CANCELLED, CANCELLING, RUNNING, Spool
+from bulkmail.spool import CANCELLED, CANCELLING, RUNNING, CampaignRow, Hold, Spool
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
+
+Before = Callable[[CampaignRow], Awaitable[None]]
+_TOLD_WITHIN = 10.0  # seconds that the end of the process waits for notices
 
 
 class Campaigns:
@@ -71,6 +75,7 @@ class Campaigns:
         scheduling: Scheduling,
         at_rest: AtRest,
         accepting: Accepting,
+        notifying: Notifying,
         joining: Joining | None = None,
         leasing: Leasing | None = None,
     ) -> None:
@@ -81,8 +86,7 @@ class Campaigns:
         self._reporting = reporting
         self._remembering = remembering
         self._compose = compose
-        self._wall = clocks.wall
-        self._stop_within = stop_within
+        self._wall, self._stop_within = clocks.wall, stop_within
         self._once, self._rehearsal = once, rehearsal
         self._lists = suppress, scratch
         self._clock_set = clock_set
@@ -95,12 +99,10 @@ class Campaigns:
         self._second.clock = reactor
         self.live, self.progress = live, live.progress
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
-        self._asking = False
-        self._notices: dict[str, list[str]] = {}  # by folder
-        self._scheduling, self.accepting = scheduling, accepting
-        self._at_rest = at_rest
+        self._asking, self._notices = False, dict[str, list[str]]()  # by folder
+        self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
         self.steering.on_cancelled(self._cancel, at_rest.begin)
-        self.joining, self._leasing = joining, leasing
+        self.joining, self._leasing, self._notifying = joining, leasing, notifying
         self._ending = Ending(
             reactor=reactor,
             spool=spool,
@@ -109,6 +111,7 @@ class Campaigns:
             reporting=reporting,
             compose=compose,
             joining=joining,
+            ended=notifying.ended,
         )
 
     @property
@@ -125,21 +128,25 @@ class Campaigns:
         self._second.start(1.0, now=False)
         self.steering.look()
 
-    async def send(self, prepared: Prepared, *, accept_changes: bool) -> int:
-        """Send one campaign to its end, or the process's; returns its exit status. Raises Refused before that."""
+    async def send(self, prepared: Prepared, *, accept_changes: bool, before: Before | None = None) -> int:
+        """Send one campaign to its end, or the process's; returns its exit status. Raises Refused before that.
+
+        ``before(row)`` is awaited when the campaign is in the spool and nothing of it can be sent yet; what it raises
+        ends the campaign for this time.
+        """
         if self.joining is None:
-            return await self._send(prepared, accept_changes=accept_changes)
+            return await self._send(prepared, accept_changes=accept_changes, before=before)
         name = prepared.campaign.name
         holder = await self.joining.take_over(name)
         if holder:
             what = f"name: {name!r} is being sent from machine {holder}; stop it there first"
             raise Refused([prepared.campaign.file.problem(("name",), what)])
         try:
-            return await self._send(prepared, accept_changes=accept_changes)
+            return await self._send(prepared, accept_changes=accept_changes, before=before)
         finally:
             await self.joining.give_up(name)
 
-    async def _send(self, prepared: Prepared, *, accept_changes: bool) -> int:
+    async def _send(self, prepared: Prepared, *, accept_changes: bool, before: Before | None) -> int:
         folder = prepared.campaign.folder
         marked = not self._rehearsal and marked_at(folder) is not None
         opened = await open_campaign(
@@ -155,23 +162,27 @@ class Campaigns:
         if marked:
             remove_mark(folder)
         self.accepting.notes.pop(folder, None)
-        run = opened.run
+        run, row = opened.run, opened.row
         self.withholding.begin(run.name)
         run.notices = self._notices[run.folder] = [str(notice) for notice in prepared.notices]
         run.shared = self.joining is not None
         if opened.finished:
             words = "{name} is {state}; nothing was sent. To send again, give it another name"
-            _log.info(words, name=run.name, state=opened.row.state)
+            _log.info(words, name=run.name, state=row.state)
             self._report(prepared, opened)
-            row = opened.row
             otherwise = row.exit_status or FINISHED
             return await self._ending.report(run, row.state, row.exit_status, row.ended_at, otherwise)
-        if opened.row.state == CANCELLING:
-            self._at_rest.begin(opened.row, prepared)
-            await self._at_rest.over(opened.row)
+        if before is not None and row.state != CANCELLING:
+            await before(row)
+            row = await self._spool.campaign(run.name) or row
+        if row.state == CANCELLING:
+            self._at_rest.begin(row, prepared)
+        if row.state in (CANCELLING, CANCELLED):
+            await self._at_rest.over(row)
             return STOPPED
         importing = await self._open_input(prepared, opened)
         await self._spool.set_state(run.id, RUNNING, run.started_at)
+        self._notifying.begun(run, prepared.campaign, first=opened.row.started_at is None)
         self._report(prepared, opened)
         self._compose.set_up(run.id, ("load", run.id, run.content))
         await self._scheduling.begin(run)
@@ -179,7 +190,7 @@ class Campaigns:
         self._feeder.runs[run.id] = run
         ended = self._ending.of(run)
         self._feeder.rescan()
-        self._reading[run.id] = background(_read(run, importing, self._stored), "importing")
+        self._reading[run.id] = background(read_to_the_end(run, importing, self._stored), "importing")
         if self._feeder.stopping:
             importing.stop()
             run.over = True
@@ -209,9 +220,10 @@ class Campaigns:
         """Return the campaigns that are being sent, each with its folder."""
         return [(run.folder, run) for run in self._feeder.runs.values() if not run.over]
 
-    def _was_paused(self, run: Run, _: object) -> None:
+    def _was_paused(self, run: Run, hold: Hold) -> None:
         if run.id in self._imports:
             self._imports[run.id].stop()
+        self._notifying.stopped(run, hold.reason)
 
     def notices(self, folder: str) -> list[str]:
         """Take what the operator should know of the campaign that was sent from ``folder``; asked for at its end."""
@@ -359,6 +371,7 @@ class Campaigns:
         self._scheduling.close()
         if self._second.running:
             self._second.stop()
+        await self._notifying.told(_TOLD_WITHIN)
         await self._remembering.close()
         await self._reporting.close()
         await self._compose.close()
@@ -373,19 +386,6 @@ def _elsewhere(run: Run) -> str:
         f"; in a campaign of another name it would go again to the {got:,} who have it, unless these are left out "
         f"there (`suppress: {{got: {run.name}}}`), or it goes to the rest alone (`recipients: {{rest_of: {run.name}}}`)"
     )
-
-
-async def _read(run: Run, importing: Importing, stored: Callable[[Run], None]) -> None:
-    """Read a campaign's recipients to the end; a list that cannot be read leaves the run broken."""
-    try:
-        await importing.import_all()
-    except BulkmailError as error:
-        _log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=error)
-        run.broken = True
-    except Exception:  # noqa: BLE001 - whatever it is: a campaign that is never read to its end would never end
-        _log.failure("reading the recipients failed")
-        run.broken = True
-    stored(run)
 
 
 def _place(prepared: Prepared, *, rehearsal: bool) -> Place:

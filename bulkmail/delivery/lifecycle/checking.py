@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
 
-from bulkmail.campaign import campaign_as_checked
+from bulkmail.campaign import campaign_as_checked, content_hash
 from bulkmail.delivery.lifecycle.opening import Prepared, prepare
 from bulkmail.files import Folder
 from bulkmail.mail import OwnFault, Problem, Refused
@@ -36,12 +36,21 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Notifiable:
+    """The programs and the beginnings of addresses that a campaign may name under ``notify``."""
+
+    commands: Sequence[str]
+    urls: Sequence[str]
+
+
+@dataclass(frozen=True)
 class OfOperator:
     """What a check needs of the operator's settings, and no more of them."""
 
     dkim: Sequence[Key]
     suppress: Sequence[str]
     spool: str
+    notify: Notifiable
     file: YamlFile | None
 
     @staticmethod
@@ -50,13 +59,15 @@ class OfOperator:
         file = settings.file
         places = None if file is None else (file.path, None, file.keys, file.values)
         keys = [(key.domain, key.selector, key.pem) for key in settings.dkim]
-        return keys, list(settings.suppress), settings.spool, places
+        notify = (list(settings.notify.commands), list(settings.notify.urls))
+        return keys, list(settings.suppress), settings.spool, notify, places
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> OfOperator:
         """Return what `plain` was made of."""
-        keys, suppress, spool, places = plain
-        return cls([Key(*key) for key in keys], suppress, spool, None if places is None else YamlFile(*places))
+        keys, suppress, spool, notify, places = plain
+        file = None if places is None else YamlFile(*places)
+        return cls([Key(*key) for key in keys], suppress, spool, Notifiable(*notify), file)
 
 
 class Checker:
@@ -73,6 +84,7 @@ class Checker:
             raise LookupError(f"no such job: {verb!r}")
         try:
             prepared = prepare(path, OfOperator.of(settings), follow=False)
+            known = content_hash(prepared.campaign, prepared.content)
         except Refused as refused:
             return "refused", [_plain(problem) for problem in refused.problems]
         except OwnFault as fault:
@@ -91,6 +103,7 @@ class Checker:
                 "columns": prepared.columns,
                 "input_bytes": prepared.input_bytes,
                 "notices": [_plain(notice) for notice in prepared.notices],
+                "content_hash": known,
             },
         )
 
@@ -165,4 +178,6 @@ def _prepared(path: str, answer: tuple[Any, ...], spool: str) -> Prepared:
         raise Refused([Problem(path, 0, 0, f"its folder cannot be opened ({error.strerror})")]) from None
     campaign = campaign_as_checked(YamlFile(*data["file"]), folder, data["lists"], spool)
     notices = tuple(Problem(*notice) for notice in data["notices"])
-    return Prepared(campaign, data["content"], data["columns"], data["input_bytes"], notices)
+    return Prepared(
+        campaign, data["content"], data["columns"], data["input_bytes"], notices, content_hash=data["content_hash"]
+    )

@@ -9,6 +9,7 @@ Looking takes a twentieth of the event loop's time at most: folders with many fi
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,18 +18,25 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from bulkmail.campaign import DropFolder, scan, write_status, write_status_in
-from bulkmail.delivery.background import background
+from bulkmail.delivery.background import Wakeup, background
+from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.ending import FINISHED
+from bulkmail.delivery.lifecycle.folder_events import FolderEvents
+from bulkmail.delivery.lifecycle.marks import Marks
+from bulkmail.delivery.lifecycle.opening import Prepared
 from bulkmail.delivery.lifecycle.progress import about_lists
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
+from bulkmail.spool import CampaignRow
 from bulkmail.workers import WorkerFailedError
 
 _log = Logger("bulkmail")
 
 _EVERY = 2.0
+_SOON = 0.2  # behind an event; more of them follow
+_SLOWLY = 10.0  # between two looks where the kernel tells of changes
 _SHARE = 20.0  # so many times as long as looking took, nothing is looked at
 _FAULT = (
     "This campaign was not sent, or not to its end: bulkmail has an error in itself. The service's log says which; "
@@ -45,11 +53,24 @@ _GONE = (
 class DropFolderWatch:
     """Watches ``root`` until it is told to stop."""
 
-    def __init__(self, *, reactor: Any, campaigns: Campaigns, checking: Checking, root: str) -> None:
+    def __init__(
+        self,
+        *,
+        reactor: Any,
+        campaigns: Campaigns,
+        checking: Checking,
+        root: str,
+        approving: Approving,
+        marks: Marks,
+        events: Callable[[Any, str, Callable[[], None]], FolderEvents] = FolderEvents,
+    ) -> None:
         self._reactor = reactor
         self._campaigns = campaigns
         self._checking = checking
         self._root = root
+        self._approving = approving
+        self._marks = marks
+        self._listen = events
         self._folders = DropFolder()
         self._looking = LoopingCall(self._look)
         self._looking.clock = reactor
@@ -57,6 +78,10 @@ class DropFolderWatch:
         self._fault = ""
         self._untold: dict[str, str] = {}  # folder -> why its STATUS.txt could not be written, as was logged
         self._not_before = 0.0
+        self._not_after = 0.0  # when it is looked at whatever the kernel tells
+        self._news = False
+        self._events: FolderEvents | None = None
+        self._soon = Wakeup(reactor, self._look)
         self._sends: set[Deferred[Any]] = set()
         self._opened: dict[str, Folder] = {}  # of the campaigns that are being sent
         self._gone: dict[str, Folder] = {}  # those that are not at their path any more
@@ -64,6 +89,7 @@ class DropFolderWatch:
     async def watch(self) -> None:
         """Look every two seconds; returns after `stop`."""
         _log.info("watching {root} for campaign folders", root=self._root)
+        self._events = self._listen(self._reactor, self._root, self._heard)
         self._looking.start(_EVERY, now=True)
         await self._stopped
 
@@ -71,6 +97,9 @@ class DropFolderWatch:
         """No further folder is started."""
         if self._looking.running:
             self._looking.stop()
+            self._soon.cancel()
+            if self._events is not None:
+                self._events.close()
             self._checking.stop()
             self._stopped.callback(None)
 
@@ -85,12 +114,20 @@ class DropFolderWatch:
         except Exception:  # noqa: BLE001 - a LoopingCall that fails once is never called again
             _log.failure("looking at the watched folder failed")
 
+    def _heard(self) -> None:
+        self._news = True
+        self._soon.at(self._reactor.seconds() + _SOON)
+
     def _look_once(self) -> None:
         began = self._reactor.seconds()
-        if began >= self._not_before:
+        told = self._events is not None and self._events.there
+        due = not told or self._news or self._folders.unsettled or began >= self._not_after
+        if due and began >= self._not_before:
+            self._news = False
             self._scan(began)
             ended = self._reactor.seconds()
             self._not_before = ended + _SHARE * (ended - began)
+            self._not_after = ended + _SLOWLY
         for path, run in self._campaigns.running():
             note = self._campaigns.accepting.notes.get(path, "")
             words = self._campaigns.progress.in_words(run)
@@ -108,19 +145,29 @@ class DropFolderWatch:
             self._fault = str(fault)
             return
         self._fault = ""
+        if self._events is not None:
+            self._events.follow(state.path for state in states if not state.reason)
+        starts = []
         for action in self._folders.look(states):
             if action.kind == "start":
-                send = background(self._send(action.path), "sending a watched campaign")
-                self._sends.add(send)
-                send.addBoth(partial(self._sent, send))
+                self._marks.started(action.path)
+                starts.append(action.path)
             elif action.kind in ("gone", "back"):
+                self._marks.saw(action)
                 background(self._moved(action.path, gone=action.kind == "gone"), "holding a campaign without a folder")
             elif action.kind == "changed":
+                self._marks.saw(action)
                 background(self._campaigns.accepting.note(action.path), "looking what was changed")
             elif action.kind == "ignore":
                 _log.warn("{what}", what=Problem(action.path, 0, 0, f"left alone: {action.reason}"))
                 with contextlib.suppress(OSError):  # a link or a file is told in the log alone
                     write_status(action.path, f"This folder is left alone: {action.reason}\n")
+            else:
+                self._marks.saw(action)
+        for path in starts:  # behind the marks, which count from the first moment on
+            send = background(self._send(path), "sending a watched campaign")
+            self._sends.add(send)
+            send.addBoth(partial(self._sent, send))
 
     async def _moved(self, path: str, *, gone: bool) -> None:
         """Hold the campaign of a folder that was taken away, and release it when the folder is back."""
@@ -146,10 +193,14 @@ class DropFolderWatch:
             self._opened[path] = prepared.campaign.opened
             for notice in prepared.notices:
                 _log.warn("{notice}", notice=notice)
-            status = await self._campaigns.send(prepared, accept_changes=False)
+            status = await self._campaigns.send(
+                prepared, accept_changes=False, before=partial(self._before, path, prepared)
+            )
             notices = about_lists(self._campaigns.notices(prepared.campaign.folder))
             said = self._ended(status, self._campaigns.withholding.reason(prepared.campaign.name))
             self._say(path, "\n".join([said.rstrip(), *notices, ""]))
+        except WithdrawnError as error:
+            _log.info("{path}: {why}", path=path, why=error)
         except Refused as refused:
             _log.error("refused: {reason}", reason=refused)
             self._say(path, await self._refused(path, refused))
@@ -166,6 +217,14 @@ class DropFolderWatch:
             self._opened.pop(path, None)
             self._gone.pop(path, None)
             self._folders.ended(path)
+            self._marks.ended(path)
+
+    async def _before(self, path: str, prepared: Prepared, row: CampaignRow) -> None:
+        """Let the marks count, and wait for the approval."""
+        await self._marks.before(path, row)
+        await self._approving.passed(
+            prepared, row, lambda word, lines: self._say(path, "\n".join([word, "", *lines, ""]))
+        )
 
     async def _refused(self, path: str, refused: Refused) -> str:
         """What STATUS.txt says of a refusal: how much was sent before, what is wrong, what to do."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -25,7 +26,10 @@ FINISHED, STOPPED = 0, 3
 
 
 class Ending:
-    """Ends campaigns, each once. ``hurried``: do not wait for what cannot be written."""
+    """Ends campaigns, each once. ``hurried``: do not wait for what cannot be written.
+
+    ``ended(run, state)`` is called when the last report of one was written, or could not be.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class Ending:
         reporting: Reporting,
         compose: Pool,
         joining: Joining | None,
+        ended: Callable[[Run, str], None],
     ) -> None:
         self.hurried = False
         self._reactor = reactor
@@ -46,6 +51,7 @@ class Ending:
         self._reporting = reporting
         self._compose = compose
         self._joining = joining
+        self._has_ended = ended
         self._ended: dict[int, Deferred[int]] = {}
 
     def of(self, run: Run) -> Deferred[int]:
@@ -70,6 +76,7 @@ class Ending:
             await self._reporting.leave(run)
         else:
             exit_status = await self.report(run, state, exit_status, now, exit_status)
+            self._has_ended(run, state)
         self._compose.tear_down(run.id, ("forget", run.id))
         self._ended.pop(run.id).callback(exit_status)
 

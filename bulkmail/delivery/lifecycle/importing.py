@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from bulkmail.campaign import Campaign
 from bulkmail.delivery.run import Run
-from bulkmail.mail import OwnFault, Problem, Refused, Status
+from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused, Status
 from bulkmail.spool import ENDED_BY, Spool
 from bulkmail.workers import Worker, WorkerDiedError, WorkerLateError
 
@@ -182,3 +182,16 @@ def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:
     if answer[0] == "own-fault":
         raise OwnFault(answer[1])
     return answer
+
+
+async def read_to_the_end(run: Run, importing: Importing, stored: Callable[[Run], None]) -> None:
+    """Read a campaign's recipients to the end; a list that cannot be read leaves the run broken."""
+    try:
+        await importing.import_all()
+    except BulkmailError as error:
+        _log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=error)
+        run.broken = True
+    except Exception:  # noqa: BLE001 - whatever it is: a campaign that is never read to its end would never end
+        _log.failure("reading the recipients failed")
+        run.broken = True
+    stored(run)

@@ -29,25 +29,30 @@ from bulkmail.campaign import (
     survey,
     try_rows,
 )
+from bulkmail.delivery.lifecycle.notice import forbidden
 from bulkmail.delivery.run import Run
 from bulkmail.listing import make_list
 from bulkmail.mail import BulkmailError, Problem, Refused, Status, new_key
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
 from bulkmail.shaping import moment
-from bulkmail.spool import CANCELLING, ENDED, CampaignRow, Spool, fingerprint
+from bulkmail.spool import CANCELLING, ENDED, READY, CampaignRow, Spool, fingerprint
 
 _log = Logger("bulkmail")
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A campaign whose files were checked: ``content`` is everything that enters a message, its key still missing."""
+    """A campaign whose files were checked: ``content`` is everything that enters a message, its key still missing.
+
+    ``content_hash``: what a person approves, see `campaign.content_hash`; "" where approval is not asked for.
+    """
 
     campaign: Campaign
     content: dict[str, Any]
     columns: list[list[str]]
     input_bytes: int
     notices: tuple[Problem, ...] = ()
+    content_hash: str = ""
 
     @property
     def files(self) -> list[tuple[str, list[str]]]:
@@ -97,6 +102,8 @@ def prepare(
     made of an earlier campaign; nothing is left open, and no process (but for the sample) or thread is begun.
     """
     campaign = load_campaign(path, follow=follow, spool=settings.spool)
+    if problems := forbidden(campaign, settings.notify.commands, settings.notify.urls):
+        raise Refused(problems)
     make_lists(campaign)
     lists = survey(campaign, settings, whole=whole)
     content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
@@ -129,13 +136,13 @@ def refusal(
     """
     campaign = prepared.campaign
     name = campaign.name
-    if os.path.realpath(row.folder) != os.path.realpath(campaign.folder):
+    if not _same_folder(prepared, row) and not (_untouched(row) and not os.path.exists(row.folder)):
         remedy = "give this campaign another name"
         if not os.path.isdir(row.folder):
             remedy = f"that folder is gone: if this is the same campaign, move it back there; if not, {remedy}"
         words = f"name: {name!r} is already in the spool, sent from {row.folder}; {remedy}"
         return Refused([campaign.file.problem(("name",), words)])
-    if (row.state in ENDED or row.state == CANCELLING) and not goes_on:
+    if _untouched(row) or ((row.state in ENDED or row.state == CANCELLING) and not goes_on):
         return None
     found = changes(row.digests, digests(campaign, prepared.content))
     if any(change.startswith(ONE_FOR_ALL) for change in found):
@@ -177,6 +184,27 @@ def _check_schedule(prepared: Prepared, now: float) -> None:
     if not schedule.over(now):
         words = f"schedule.not_after: no window of `days` and `hours` is left before {ends}; nothing would be sent"
     raise Refused([prepared.campaign.file.problem(("schedule", "not_after"), words)])
+
+
+def _same_folder(prepared: Prepared, row: CampaignRow) -> bool:
+    return os.path.realpath(row.folder) == os.path.realpath(prepared.campaign.folder)
+
+
+def _untouched(row: CampaignRow) -> bool:
+    """Whether nothing of it was read or sent: it waits for its approval, and may still become any other content."""
+    return row.state == READY and not row.input_rows
+
+
+def _is_another(prepared: Prepared, row: CampaignRow, found: Mapping[str, str]) -> bool:
+    """Whether what the spool has, of which nothing was read or sent, is not what is to be sent: it is made anew."""
+    if not _untouched(row) or refusal(prepared, row, accept_changes=True) is not None:
+        return False
+    return bool(changes(row.digests, found)) or not _same_folder(prepared, row)
+
+
+async def _remove(spool: Spool, row: CampaignRow) -> None:
+    while not await spool.remove_campaign(row.id):
+        pass
 
 
 async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | None, report: Report) -> None:
@@ -231,6 +259,24 @@ async def _keys_differ(spool: Spool, row: CampaignRow, content: dict[str, Any]) 
     return lacking or known != {(entry["domain"], entry["selector"]): fingerprint(entry) for entry in content["dkim"]}
 
 
+async def _create(
+    spool: Spool, prepared: Prepared, found: dict[str, str], now: float
+) -> tuple[CampaignRow, dict[str, Any]]:
+    campaign, key = prepared.campaign, new_key()
+    content = {**prepared.content, "key": key, "date": now}
+    row = await spool.create_campaign(
+        campaign.name,
+        campaign.folder,
+        key=key,
+        content=content,
+        digests=found,
+        files=prepared.files,
+        now=now,
+        on_unknown=campaign.on_unknown,
+    )
+    return row, content
+
+
 async def open_campaign(
     spool: Spool,
     prepared: Prepared,
@@ -249,20 +295,12 @@ async def open_campaign(
     if report is not None:
         await _check_report(spool, prepared, row, report)
     found = digests(campaign, prepared.content)
+    if row is not None and _is_another(prepared, row, found):
+        await _remove(spool, row)
+        row = None
     if row is None:
         _check_schedule(prepared, now)
-        key = new_key()
-        content = {**prepared.content, "key": key, "date": now}
-        row = await spool.create_campaign(
-            campaign.name,
-            campaign.folder,
-            key=key,
-            content=content,
-            digests=found,
-            files=prepared.files,
-            now=now,
-            on_unknown=campaign.on_unknown,
-        )
+        row, content = await _create(spool, prepared, found, now)
     else:
         sent = sent_of(await spool.totals(row.id))
         refused = refusal(prepared, row, accept_changes=accept_changes, sent=sent, goes_on=goes_on)

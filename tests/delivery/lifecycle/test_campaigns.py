@@ -59,6 +59,25 @@ class FakeReporting:
         self.closed = True
 
 
+class FakeNotifying:
+    """What a scene is told of campaigns: their starts, stops and ends."""
+
+    def __init__(self):
+        self.noticed = []
+
+    def begun(self, run, campaign, *, first):
+        self.noticed.append((run.name, "start" if first else "again"))
+
+    def stopped(self, run, why):
+        self.noticed.append((run.name, why))
+
+    def ended(self, run, state):
+        self.noticed.append((run.name, state))
+
+    async def told(self, within):
+        pass
+
+
 class FakeImporting:
     """Stores the scene's rows, half of them at a time."""
 
@@ -106,6 +125,7 @@ class Scene:
         self.rows = ["a.example"] * 20
         self.open_takes, self.refuse, self.broken = 0.01, False, None
         self.imports = []
+        self.notifying = FakeNotifying()
         monkeypatch.setattr(module, "changed_lists", self.changed_lists)
         monkeypatch.setattr(module, "Importing", lambda **given: FakeImporting(self, **given))
         self.reporting = FakeReporting()
@@ -159,6 +179,7 @@ class Scene:
                 changed=lambda run: self.sending.changed(run),  # noqa: PLW0108 - it is made just now
             ),
             at_rest=self.at_rest,
+            notifying=self.notifying,
             accepting=Accepting(spool=one.spool, feeder=one.feeder, compose=one.pool, changed=self.reporting.changed),
         )
         one.ledger._changed = self.sending.changed

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 
 from bulkmail.delivery.lifecycle import drop_folder as module
 from bulkmail.delivery.lifecycle.accepting import SentBefore
+from bulkmail.delivery.lifecycle.approving import WithdrawnError
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.opening import prepare
 from bulkmail.delivery.run import Run
@@ -41,8 +42,9 @@ class FakeSending:
     async def release(self, name, kind):
         self.held.append(("release", name, kind))
 
-    async def send(self, prepared, *, accept_changes):
+    async def send(self, prepared, *, accept_changes, before):
         assert accept_changes is False
+        await before(types.SimpleNamespace(name=prepared.campaign.name))
         folder = prepared.campaign.folder
         self.sent.append(os.path.basename(folder))
         self.runs[folder] = Run(1, "x", folder, {}, "retry", 0.0)
@@ -83,14 +85,65 @@ class FakeChecking:
         self.stopped = True
 
 
+class FakeApproving:
+    """Approves at once, unless there is trouble."""
+
+    def __init__(self):
+        self.trouble = None
+
+    async def passed(self, prepared, row, say):
+        if self.trouble is not None:
+            say("waiting for approval", ["look at preview/"])
+            raise self.trouble
+
+
+class FakeMarks:
+    """Remembers what it was told."""
+
+    def __init__(self):
+        self.told = []
+
+    def started(self, folder):
+        self.told.append(("started", os.path.basename(folder)))
+
+    def ended(self, folder):
+        self.told.append(("ended", os.path.basename(folder)))
+
+    def saw(self, action):
+        self.told.append((action.kind, action.reason))
+
+    async def before(self, folder, row):
+        self.told.append(("before", row.name))
+
+
+class FakeEvents:
+    """Tells what the test tells it."""
+
+    def __init__(self, _reactor, root, heard):
+        self.root, self.heard, self.there, self.followed = root, heard, False, []
+
+    def follow(self, folders):
+        self.followed = [os.path.basename(folder) for folder in folders]
+
+    def close(self):
+        self.there = False
+
+
 class Scene:
     def __init__(self, root):
         self.root = root
         self.clock = Clock()
         self.sending = FakeSending(self.clock)
         self.checking = FakeChecking()
+        self.approving, self.marks = FakeApproving(), FakeMarks()
         self.watching = DropFolderWatch(
-            reactor=self.clock, campaigns=self.sending, checking=self.checking, root=str(root)
+            reactor=self.clock,
+            campaigns=self.sending,
+            checking=self.checking,
+            root=str(root),
+            approving=self.approving,
+            marks=self.marks,
+            events=FakeEvents,
         )
         self.ended = []
         Deferred.fromCoroutine(self.watching.watch()).addBoth(self.ended.append)
@@ -321,3 +374,55 @@ def test_a_folder_that_is_moved_away_is_held_and_told_where_it_is_now(scene):
     scene.run(4)
     assert scene.sending.held[1:] == [("release", "x", "folder")]
     assert scene.said() == "This campaign is being sent.\n"
+
+
+def test_marks_are_told_between_the_start_and_the_end(scene, tmp_path):
+    (tmp_path / "spring" / "PAUSE").touch()
+    scene.sending.takes = 20.0
+    scene.run(8)
+    (tmp_path / "spring" / "PAUSE").unlink()
+    os.rename(tmp_path / "spring", tmp_path / ".away")
+    scene.run(3)
+    os.rename(tmp_path / ".away", tmp_path / "spring")
+    scene.run(30)
+    assert scene.marks.told == [
+        ("started", "spring"),
+        ("appeared", "PAUSE"),
+        ("before", "spring"),
+        ("gone", ""),
+        ("back", ""),
+        ("removed", "PAUSE"),
+        ("ended", "spring"),
+    ]
+
+
+def test_what_waits_for_its_approval_says_so_and_is_looked_at_again_when_it_changes(scene, folder):
+    scene.approving.trouble = WithdrawnError("its files have changed")
+    scene.run(10)
+    assert scene.sending.sent == []
+    assert scene.said() == "waiting for approval\n\nlook at preview/\n"
+    scene.approving.trouble = None
+    scene.run(10)
+    assert scene.sending.sent == [], "nothing has changed"
+    folder(text="Bye {{ first_name }}\n")
+    scene.run(10)
+    assert scene.sending.sent == ["spring"]
+
+
+def test_where_the_kernel_tells_of_changes_it_is_looked_at_when_it_does_and_rarely(scene, monkeypatch):
+    looks = []
+    scan = module.scan
+    monkeypatch.setattr(module, "scan", lambda root, now: looks.append(now) or scan(root, now))
+    events = scene.watching._events
+    events.there = True
+    scene.run(30)
+    assert scene.sending.sent == ["spring"]
+    assert events.followed == ["spring"]
+    del looks[:]
+    scene.run(60)
+    assert len(looks) in (5, 6), "every ten seconds, at the next of the looks two seconds apart"
+    del looks[:]
+    events.heard()
+    events.heard()
+    scene.run(0.5)
+    assert len(looks) == 1

@@ -13,7 +13,7 @@ class Scene:
     def __init__(self, one):
         self.one = one
         self.run = one.campaign({"a.example": 3})
-        self.writes, self.reports, self.torn = True, [], []
+        self.writes, self.reports, self.torn, self.told = True, [], [], []
         self.ending = Ending(
             reactor=one.clock,
             spool=one.spool,
@@ -22,6 +22,7 @@ class Scene:
             reporting=SimpleNamespace(finish=self.finish),
             compose=SimpleNamespace(tear_down=lambda key, _: self.torn.append(key)),
             joining=None,
+            ended=lambda run, state: self.told.append((run.name, state, len(self.reports))),
         )
 
     async def finish(self, run, state, exit_status, _):
@@ -47,6 +48,7 @@ def test_first_the_state_then_the_report_then_the_status(scene):
     assert ended == [0]
     assert scene.reports == [("spring", "finished", 0, "finished")]
     assert scene.torn == [scene.run.id]
+    assert scene.told == [("spring", "finished", 1)]
     assert scene.one.feeder.runs == {}
     assert scene.one.store.has_whole_report(scene.run.id)
     scene.ask(scene.ending.all())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -9,7 +10,7 @@ from bulkmail.delivery.lifecycle.opening import Report, open_campaign, prepare, 
 from bulkmail.mail import Refused
 from bulkmail.report import ATTEMPT_COLUMNS, attempts_beyond
 from bulkmail.settings import Settings
-from bulkmail.spool import Attempt, Settlement
+from bulkmail.spool import Attempt, Hold, Settlement
 from tests.places import KINDS, place_at
 
 NOW = 1_700_000_500.0
@@ -35,6 +36,12 @@ def ask(world):
 
     ask.one = one
     return ask
+
+
+def begin(ask, opened):
+    """Start it: from now on its content is fixed."""
+    ask.one.store.set_state(opened.row.id, "running", NOW)
+    return opened
 
 
 def end(ask, opened, state="finished"):
@@ -92,12 +99,12 @@ def test_a_stopped_campaign_goes_on(folder, ask):
 
 
 def test_the_name_of_another_folder_is_refused(folder, ask, tmp_path):
-    first = ask(prepare(folder(), Settings()))
+    first = begin(ask, ask(prepare(folder(), Settings())))
     place = tmp_path / "copy"
     os.rename(tmp_path / "spring", place)
     with pytest.raises(Refused, match=r"already in the spool, sent from .*/spring; .*give this campaign another name"):
         ask(prepare(str(place / "campaign.yaml"), Settings()), accept_changes=True)
-    assert ask.one.store.campaigns() == [first.row]
+    assert [row.id for row in ask.one.store.campaigns()] == [first.row.id]
 
 
 def test_a_link_to_the_same_folder_is_the_same_campaign(folder, ask, tmp_path):
@@ -107,7 +114,7 @@ def test_a_link_to_the_same_folder_is_the_same_campaign(folder, ask, tmp_path):
 
 
 def test_a_change_is_refused_with_what_changed_and_how_to_go_on(folder, ask):
-    first = ask(prepare(folder(), Settings()))
+    first = begin(ask, ask(prepare(folder(), Settings())))
     changed = prepare(folder(text="Bye {{ first_name }}\n"), Settings())
     with pytest.raises(Refused, match=r"body\.txt\.j2.*--accept-changes"):
         ask(changed)
@@ -115,13 +122,28 @@ def test_a_change_is_refused_with_what_changed_and_how_to_go_on(folder, ask):
 
 
 def test_a_change_that_is_accepted_is_taken_for_the_rows_not_sent_yet(folder, ask):
-    first = ask(prepare(folder(), Settings()))
+    first = begin(ask, ask(prepare(folder(), Settings())))
     changed = prepare(folder(text="Bye {{ first_name }}\n", more="on_unknown: keep"), Settings())
     opened = ask(changed, accept_changes=True)
     assert opened.run.content["text"] == "Bye {{ first_name }}\n"
     assert ask.one.store.content(first.row.id) == opened.run.content
     assert (opened.run.on_unknown, opened.row.key) == ("keep", first.row.key)
     assert ask(changed).finished is False, "accepted once, it is the campaign"
+
+
+def test_what_was_not_started_may_become_anything_and_comes_from_anywhere(folder, ask, tmp_path):
+    """As while it waits for its approval."""
+    first = ask(prepare(folder(), Settings()))
+    ask.one.store.hold(Hold(first.row.id, "approval", "look", NOW))
+    changed = ask(prepare(folder(text="Bye {{ first_name }}\n"), Settings()))
+    assert changed.run.content["text"] == "Bye {{ first_name }}\n"
+    assert ask.one.store.holds() == [], "it is another content, and asked for again"
+    os.rename(tmp_path / "spring", tmp_path / "summer")
+    moved = ask(prepare(str(tmp_path / "summer" / "campaign.yaml"), Settings()))
+    assert [(row.id, row.folder) for row in ask.one.store.campaigns()] == [(moved.row.id, str(tmp_path / "summer"))]
+    shutil.copytree(tmp_path / "summer", tmp_path / "copy")
+    with pytest.raises(Refused, match=r"already in the spool, sent from .*/summer"):
+        ask(prepare(str(tmp_path / "copy" / "campaign.yaml"), Settings()))
 
 
 def test_a_finished_campaign_may_change_and_nothing_is_sent(folder, ask):
@@ -135,6 +157,7 @@ def test_a_finished_campaign_may_change_and_nothing_is_sent(folder, ask):
 
 def test_the_same_check_before_anything_is_opened(folder, ask):
     path = folder()
+    begin(ask, ask(prepare(path, Settings())))
     first = ask(prepare(path, Settings()))
     assert refusal(prepare(path, Settings()), first.row, accept_changes=False) is None
     changed = prepare(folder(text="Bye\n"), Settings())
@@ -144,7 +167,7 @@ def test_the_same_check_before_anything_is_opened(folder, ask):
 
 def test_whether_everybody_gets_the_same_message_is_decided_once(folder, ask):
     same = {"text": "Hello all\n", "more": 'to: "Readers <readers@a.example>"', "subject": "News"}
-    first = ask(prepare(folder(**same), Settings()))
+    first = begin(ask, ask(prepare(folder(**same), Settings())))
     assert (first.run.content["same_for_all"], first.run.content["date"]) == (True, NOW)
     assert ask(prepare(folder(**same), Settings())).run.content["date"] == NOW
     changed = prepare(folder(**{**same, "text": "Hello {{ first_name }}\n"}), Settings())

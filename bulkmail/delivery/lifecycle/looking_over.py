@@ -1,0 +1,93 @@
+"""What a person looks at before a campaign is approved: the check, the preview, the plan, and test messages.
+
+Each is what the command of that name makes, in a process of its own at a low priority, so that the service goes on
+sending meanwhile. What they write lies in the campaign's folder.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from twisted.internet.defer import DeferredSemaphore
+from twisted.logger import Logger
+
+from bulkmail.campaign import Campaign, write_beside
+from bulkmail.mail import Problem, Refused
+from bulkmail.workers import Command, CommandFailedError
+
+_log = Logger("bulkmail")
+
+_WITHIN = 1_800.0  # seconds for one command
+_AT_ONCE = 2
+_MOST = 2_000_000  # bytes of output
+_FOUND_WRONG = 1
+PLAN = "plan.txt"
+
+
+class LookingOver:
+    """Makes it for one campaign after another. ``settings``: the path of the operator's settings, None for defaults."""
+
+    def __init__(self, reactor: Any, settings: str | None, *, start_command: Any = Command.start) -> None:
+        self._reactor = reactor
+        self._settings = [] if settings is None else ["--settings", settings]
+        self._start_command = start_command
+        self._turns = DeferredSemaphore(_AT_ONCE)
+        self._running: set[Command] = set()
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End what is being made; it and all that is asked for later fails."""
+        self._stopped = True
+        for command in list(self._running):
+            command.kill("is not needed any more")
+
+    async def over(self, campaign: Campaign) -> Sequence[str]:
+        """Make all of it; return who got a test message. Raises Refused where the check found errors."""
+        await self._turns.acquire()
+        try:
+            return await self._made(campaign)
+        finally:
+            self._turns.release()
+
+    async def _made(self, campaign: Campaign) -> Sequence[str]:
+        folder = campaign.folder
+        try:
+            checked = await self._run("check", folder)
+        except CommandFailedError as error:
+            if error.status != _FOUND_WRONG:
+                raise
+            words = "the check found errors; PROBLEMS.txt has them, and check.csv the rows"
+            raise Refused([Problem(folder, 0, 0, words)]) from None
+        await self._run("preview", folder)
+        planned = await self._run("plan", folder) if find_spec("bulkmail.commands.plan") else b""
+        write_beside(campaign.folder, PLAN, (checked + planned).decode("utf-8", "replace"))
+        tested: list[str] = []
+        for address in campaign.test_to:
+            try:
+                await self._run("test", folder, "--to", address)
+                tested.append(address)
+            except CommandFailedError as error:
+                if self._stopped:
+                    raise
+                _log.warn("{name}: no test message to {to}: {error}", name=campaign.name, to=address, error=error)
+        return tested
+
+    async def _run(self, *words: str) -> bytes:
+        """Return what a command of ours prints. Raises CommandFailedError."""
+        if self._stopped:
+            raise CommandFailedError("the service is being stopped")
+        command = self._start_command(
+            self._reactor,
+            ["/usr/bin/nice", sys.executable, "-m", "bulkmail.cli", *words, *self._settings],
+            _WITHIN,
+            most=_MOST,
+        )
+        self._running.add(command)
+        try:
+            printed: bytes = await command.output
+        finally:
+            self._running.discard(command)
+        return printed
