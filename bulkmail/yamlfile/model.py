@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Strict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -34,7 +34,8 @@ def one_line(text: str) -> str:
 
 
 Line = Annotated[str, AfterValidator(one_line)]  # text of one line, without control characters
-Many = Annotated[tuple[Item, ...], Field(strict=False)]  # a list in the file, a tuple in the house
+# A list in the file, a tuple in the house. Not by a Field: pydantic 2.9 and 2.10 keep a default of one in all its uses
+Many = Annotated[tuple[Item, ...], Strict(strict=False)]
 
 
 class ErrorAt(ValueError):

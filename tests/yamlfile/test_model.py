@@ -32,6 +32,10 @@ class Inner(Section):
     mode: Literal["off", "auto", "strict"] = "auto"
 
 
+class Elsewhere(Section):
+    sizes: Many[int] = ()  # up to pydantic 2.10 its default became that of every `Many[int]`
+
+
 class Outer(Section):
     sender: Annotated[Line, Field(alias="from", description="the sender", examples=["Shop <a@b.example>"])]
     sizes: Annotated[Many[int], Field(description="the sizes", examples=[[1, 2]])]
