@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from bulkmail.campaign import Campaign
+from bulkmail.campaign import Campaign, schedule_from
 from bulkmail.commands.sender import add_addresses, facts_of, sender_findings
 from bulkmail.commands.terminal import (
     DONE,
@@ -22,6 +22,7 @@ from bulkmail.commands.terminal import (
     say,
     say_json,
     tell,
+    utc,
 )
 from bulkmail.delivery import Prepared, look_ahead, prepare
 from bulkmail.mail import BulkmailError, format_duration
@@ -37,10 +38,13 @@ from bulkmail.preflight import (
     read_specimen,
 )
 from bulkmail.settings import Settings, load_settings
+from bulkmail.shaping import Demand, Flow, Limits, Schedule, plan_flow
 from bulkmail.spool import in_use
+from bulkmail.zones import zone
 
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 _DOMAINS = 5  # that are named
+_PLANNED = 100  # that are planned one by one
 _YES = frozenset({"y", "yes"})
 
 
@@ -74,6 +78,8 @@ class _Departure:
     stored: dict[str, int] | None
     notices: tuple[str, ...]
     findings: tuple[Finding, ...]
+    now: float
+    flow: Flow
 
 
 def run(given: argparse.Namespace) -> int:
@@ -113,8 +119,19 @@ def _departure(prepared: Prepared, settings: Settings, given: argparse.Namespace
     sender = facts_of(campaign, settings, given.address)
     findings = offline_findings(sender) if given.no_dns else sender_findings(sender, settings)
     notices = [str(notice) for notice in (*settings.warnings, *prepared.notices)]
-    subject = _subject(prepared, counts)
-    return _Departure(campaign, settings, sender, counts, subject, stored, tuple(notices), tuple(findings))
+    now = time.time()
+    return _Departure(
+        campaign,
+        settings,
+        sender,
+        counts,
+        _subject(prepared, counts),
+        stored,
+        tuple(notices),
+        tuple(findings),
+        now,
+        _flow(prepared, settings, counts, now),
+    )
 
 
 def _subject(prepared: Prepared, counts: RowCounts) -> str:
@@ -219,14 +236,33 @@ def _rate(settings: Settings) -> str:
     return str(limits.rate).partition(",")[0]
 
 
+def _flow(prepared: Prepared, settings: Settings, counts: RowCounts, now: float) -> Flow:
+    """Plan the sending by the relay's limits, or by those of receivers that have no provider's, and by the schedule."""
+    if settings.relay is not None:
+        demands = [Demand(settings.relay.host, counts.mailed, Limits.of(settings.relay))]
+    else:
+        limits = Limits.of(settings.shaping.default)
+        named = counts.domains.most_common(_PLANNED)
+        demands = [Demand(domain, count, limits) for domain, count in named]
+        rest = counts.mailed - sum(count for _, count in named)
+        if rest:
+            demands.append(Demand("others", rest, limits, sites=len(counts.domains) - len(named)))
+    plain = prepared.content.get("schedule")
+    schedule = Schedule(zone(settings.timezone)) if plain is None else schedule_from(plain)
+    return plan_flow(demands, {}, schedule, now)
+
+
 def _duration(departure: _Departure) -> str:
-    """How long it takes at least: by the limit of the relay, or of the receiver with the most people."""
-    settings, domains = departure.settings, departure.counts.domains
-    limits = settings.relay if settings.relay is not None else settings.shaping.default
-    most = departure.counts.mailed if settings.relay is not None else max(domains.values(), default=0)
-    seconds = most * limits.rate.period / limits.rate.count
-    whom = "the relay's limit" if settings.relay is not None else "the limit of one receiver"
-    return f"{format_duration(max(1.0, round(seconds)))} at least, by {whom}"
+    """When it begins, where that is not at once, and how long it takes at least."""
+    flow, now = departure.flow, departure.now
+    later = flow.begins is not None and flow.begins > now + 1
+    begins = f"from {utc(flow.begins)} on, by its schedule; " if later and flow.begins is not None else ""
+    if flow.left:
+        return f"{begins}{flow.left:,} people are not reached before the schedule ends"
+    if flow.ends is None or not departure.counts.mailed:
+        return f"{begins}no time"
+    took = format_duration(max(1.0, float(round(flow.ends - (flow.begins or now)))))
+    return f"{begins}{took} at least"
 
 
 def _plain(departure: _Departure) -> dict[str, Any]:
@@ -249,6 +285,9 @@ def _plain(departure: _Departure) -> dict[str, Any]:
         "relay": sender.relay or None,
         "signed_by": [f"{key.selector}._domainkey.{key.domain}" for key in sender.keys],
         "one_click": sender.one_click,
+        "begins_at": None if departure.flow.begins is None else utc(departure.flow.begins, "seconds"),
+        "ends_at": None if departure.flow.ends is None else utc(departure.flow.ends, "seconds"),
+        "not_sent_in_time": departure.flow.left,
         "notices": list(departure.notices),
         "findings": [plain_finding(finding) for finding in departure.findings],
     }

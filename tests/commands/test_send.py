@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,24 @@ def test_as_json_nothing_is_sent(spring, capsys):
     assert (shown["signed_by"], shown["one_click"], shown["so_far"]) == ([], False, None)
     assert [finding["code"] for finding in shown["findings"]] == ["dkim-unsigned", "no-unsubscribe"]
     assert cli.main(["send", "spring", "--json", "--yes"]) == 2
+
+
+def test_how_long_it_takes_follows_the_schedule(spring, capsys):
+    path = spring / "spring" / "campaign.yaml"
+    as_written = path.read_text()
+    path.write_text(as_written + "schedule: {rate: 60/h}\n")
+    assert cli.main(["send", "spring", "--no-dns"]) == 1
+    assert "  takes        3m at least\n" in capsys.readouterr().out
+    day = (datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%d")
+    hour = f"not_before: {day}T09:00Z, not_after: {day}T09:01Z"
+    path.write_text(as_written + f"schedule: {{{hour}, rate: 60/h}}\n")
+    assert cli.main(["send", "spring", "--no-dns"]) == 1
+    assert f"from {day}T09:00Z on, by its schedule; 2 people are not reached before" in capsys.readouterr().out
+    (spring / "bulkmail.yaml").write_text("relay: {host: smtp.example.com, rate: 1/m}\n")
+    path.write_text(as_written)
+    assert cli.main(["send", "spring", "--no-dns"]) == 1
+    shown = capsys.readouterr().out
+    assert "  limits       10 connections and 1/m to the relay\n  takes        3m at least\n" in shown
 
 
 def test_an_error_is_not_asked_about(spring, capsys):
