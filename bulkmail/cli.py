@@ -13,9 +13,12 @@ from bulkmail import __version__
 from bulkmail.commands import COMMANDS, DONE, PREAMBLE, REFUSED
 from bulkmail.mail import BulkmailError, Refused
 
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as shells have it."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status: 0 done, 1 refused, 2 wrong usage."""
+    """Run one command; its exit status: 0 done, 1 refused, 2 wrong usage, 130 interrupted."""
     parser = command_parser()
     given, rest = parser.parse_known_args(arguments)
     if rest and not getattr(given, "takes_rest", False):
@@ -30,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BulkmailError as error:
         print(f"bulkmail: {error}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        print("bulkmail: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE

@@ -45,3 +45,12 @@ def test_the_completion_of_a_shell_is_a_script_that_knows_the_commands():
     checked = subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True)
     assert (checked.returncode, checked.stderr) == (0, "")
     assert "_bulkmail_pause_pos_0_COMPGEN=_bulkmail_names" in script
+
+
+def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bulkmail.commands.schema.run", interrupted)
+    assert cli.main(["schema"]) == 130
+    assert capsys.readouterr().err == "bulkmail: interrupted\n"

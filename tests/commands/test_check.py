@@ -7,6 +7,8 @@ import pytest
 from bulkmail import cli
 from tests.nameserver import DnsServer
 
+pytestmark = pytest.mark.process
+
 YAML = """\
 name: spring
 from: "Example Shop <news@example.com>"

@@ -11,6 +11,8 @@ from bulkmail.settings import load_settings
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, SqliteStore
 
+pytestmark = pytest.mark.process
+
 CSV = "email,first_name\na@example.org,Ann\nb@example.org,Bob\n"
 
 

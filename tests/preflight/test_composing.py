@@ -7,6 +7,8 @@ import pytest
 from bulkmail.preflight import composing
 from tests.preflight.conftest import CSV, HTML, codes
 
+pytestmark = pytest.mark.process
+
 
 def test_a_row_that_ends_its_process_is_found_and_the_others_are_looked_at(folder, monkeypatch):
     monkeypatch.setenv("BULKMAIL_FAILPOINTS", "compose=bob@example.net:kill")

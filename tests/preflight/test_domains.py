@@ -9,6 +9,8 @@ from bulkmail.preflight import domains as module
 from bulkmail.preflight.domains import Domains
 from bulkmail.preflight.resolving import Resolving
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def look(folder, server):

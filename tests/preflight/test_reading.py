@@ -7,6 +7,8 @@ from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.mail import Refused
 from bulkmail.preflight.reading import Reading
 
+pytestmark = pytest.mark.process
+
 
 def read(folder, **how):
     campaign = load_campaign(str(folder.path))

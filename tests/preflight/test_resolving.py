@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.preflight.resolving import Resolving, resolver_options
+
+pytestmark = pytest.mark.process
 
 
 def test_the_options_are_those_of_the_settings(folder):

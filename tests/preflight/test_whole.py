@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 
+import pytest
+
 from tests.preflight.conftest import CSV, HTML, codes
+
+pytestmark = pytest.mark.process
 
 MANY = "email,first_name,city\n" + "".join(f"u{n}@d{n % 7}.example,Name{n},Town\n" for n in range(3000))
 
