@@ -18,6 +18,9 @@ from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
 from bulkmail.preflight.domains import Domain
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.page import preview_page
+from bulkmail.preflight.plan_words import PLAN_FILE, plain_plan, plan_lines
+from bulkmail.preflight.planned import Means as PlanMeans
+from bulkmail.preflight.planned import Plan, plan_campaign
 from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
 from bulkmail.preflight.recipients import RowCounts, count_rows
 from bulkmail.preflight.resolving import Ask, Resolving, resolver_options
@@ -47,6 +50,7 @@ __all__ = [
     "CHECK_COLUMNS",
     "CHECK_FILE",
     "DEFAULT_ROWS",
+    "PLAN_FILE",
     "PROBLEMS_FILE",
     "Ask",
     "Begun",
@@ -54,6 +58,8 @@ __all__ = [
     "Domain",
     "Finding",
     "Means",
+    "Plan",
+    "PlanMeans",
     "Preflight",
     "Resolving",
     "RowChooser",
@@ -78,6 +84,9 @@ __all__ = [
     "of_problem",
     "offline_findings",
     "plain_finding",
+    "plain_plan",
+    "plan_campaign",
+    "plan_lines",
     "preflight",
     "preview_page",
     "read_specimen",

@@ -19,7 +19,7 @@ from bulkmail.shaping.schedule import Schedule
 SECONDS_A_MESSAGE = 0.5
 """How long one connection is assumed to be busy with one message."""
 
-_LONGEST = 366 * 86400.0  # seconds that a plan looks ahead
+_LONGEST = 366 * 86400.0  # seconds that a plan looks ahead, from its first opening on
 _STEPS = 20_000
 _NEARLY = 1e-6  # messages
 
@@ -123,10 +123,11 @@ def plan_flow(
         if not stream.left:
             stream.begins = stream.ends = now
     at, sending = now, 0.0
+    latest = max(now, schedule.not_before or now) + _LONGEST
     day, quota = schedule.day(now)[1], _quota(schedule, sent_today)
     for _ in range(_STEPS):
         active = [stream for stream in streams if stream.left > _NEARLY]
-        if not active or at - now > _LONGEST:
+        if not active or at > latest:
             break
         if at >= day:
             day, quota = schedule.day(at)[1], _quota(schedule, 0)

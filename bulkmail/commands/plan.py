@@ -1,0 +1,64 @@
+"""``bulkmail plan``: who a campaign goes to, how fast, when it is through, and what binds it. Nothing is sent."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from typing import Any
+
+from bulkmail.commands.event_loop import in_event_loop
+from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
+from bulkmail.delivery import prepare
+from bulkmail.machine import compose_processes
+from bulkmail.preflight import Plan, PlanMeans, Resolving, plain_plan, plan_campaign, plan_lines
+from bulkmail.settings import load_settings
+from bulkmail.shaping import provider_table
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    plan = commands.add_parser("plan", help="how long a campaign takes, and what limits it; nothing is sent")
+    plan.add_argument("campaign", metavar="FOLDER", help="the campaign.yaml, or its folder")
+    add_settings(plan)
+    add_json(plan)
+    plan.add_argument("--no-dns", action="store_true", help="look up no domain; each counts as a site of its own")
+    plan.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Print the plan; the status is 1 where messages would not be sent in time. Raises Refused."""
+    settings = load_settings(given.settings, os.getcwd(), given.campaign)
+    for warning in settings.warnings:
+        tell(f"{warning}")
+    prepared = prepare(os.path.abspath(given.campaign), settings)
+
+    async def work(reactor: Any) -> Plan:
+        resolving = Resolving(reactor, settings)
+        bar = progress("looking up the domains", unit="domains")
+
+        def told(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        means = PlanMeans(
+            settings=settings,
+            providers=provider_table(settings.shaping.overrides),
+            now=time.time(),
+            processes=compose_processes(settings.compose.processes),
+            ask=None if given.no_dns else resolving.ask,
+            told=told,
+        )
+        try:
+            return await plan_campaign(reactor, prepared.campaign, prepared.content, means)
+        finally:
+            bar.close()
+            await resolving.close()
+
+    plan = in_event_loop(work)
+    if given.json:
+        say_json(plain_plan(plan))
+    else:
+        for line in plan_lines(plan):
+            say(line)
+    return REFUSED if plan.flow.left else DONE

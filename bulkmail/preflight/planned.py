@@ -1,0 +1,146 @@
+"""The plan of a campaign: its recipients by provider and site, how fast each takes them, and when all are through.
+
+The rows are read as the sending reads them, and the domains looked up as it looks them up; nothing is composed or sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bulkmail.campaign import Campaign, schedule_from
+from bulkmail.preflight.counting import USABLE
+from bulkmail.preflight.domains import Domains
+from bulkmail.preflight.reading import Reading
+from bulkmail.preflight.resolving import Ask
+from bulkmail.routing import RouteFailure, Site
+from bulkmail.settings import Settings
+from bulkmail.shaping import SECONDS_A_MESSAGE, Demand, Flow, Limits, Provider, Schedule, limits_for, plan_flow
+from bulkmail.zones import zone
+
+_DNS_WITHIN = 180.0  # seconds for the domains, once all rows are read
+_NAMED = 12  # destinations that are named; the others are counted together
+COMPOSED = 1000.0
+"""Messages a second that one compose process is assumed to make."""
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a plan is made with. ``now``: epoch seconds. ``ask``: the resolver, None to look up no domain.
+
+    ``processes``: how many compose. ``told(done, total)``: domains that were looked up.
+    """
+
+    settings: Settings
+    providers: Mapping[str, Provider]
+    now: float
+    processes: int
+    ask: Ask | None = None
+    told: Callable[[int, int], None] = lambda *_: None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Of ``rows``, ``mailed`` are to be sent to. ``unroutable``: rows at domains that take no mail now or ever.
+
+    ``fault``: why domains could not be looked up. ``schedule``: without a schedule one that is always open.
+    """
+
+    campaign: str
+    now: float
+    rows: int
+    mailed: int
+    suppressed: int
+    invalid: int
+    duplicates: int
+    unroutable: int
+    domains: int
+    fault: str
+    own_zones: bool
+    schedule: Schedule
+    flow: Flow
+
+
+async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, Any], means: Means) -> Plan:
+    """Plan a campaign whose files were checked. Raises Refused where a list cannot be read, and OwnFault."""
+    relay = means.settings.relay
+    done = [0]
+
+    def looked_up() -> None:
+        done[0] += 1
+        means.told(done[0], len(domains.known))
+
+    domains = Domains(None if relay else means.ask, reactor.seconds, means.providers, looked_up)
+    reading = Reading(reactor, campaign, list(means.settings.suppress))
+    counts = {"rows": 0, "suppressed": 0, "invalid": 0, "duplicates": 0}
+    try:
+        await reading.open()
+        while (rows := await reading.rows()) is not None:
+            counts["rows"] += len(rows)
+            for row in rows:
+                if row[6] in USABLE:
+                    domains.add(row[4], row[0])
+                else:
+                    counts["suppressed" if row[6] == "suppressed" else "invalid"] += 1
+        while (repeated := await reading.repeated()) is not None:
+            counts["duplicates"] += len(repeated)
+        late = reactor.callLater(_DNS_WITHIN, domains.stop)
+        await domains.drain()
+        if late.active():
+            late.cancel()
+    finally:
+        domains.stop()
+        await reading.close()
+    found, unroutable = _demands(domains, means)
+    plain = content.get("schedule")
+    schedule = schedule_from(plain) if plain is not None else Schedule(zone(means.settings.timezone))
+    total = means.settings.shaping.total.connections
+    shared = {"composing": means.processes * COMPOSED, "shaping.total.connections": total / SECONDS_A_MESSAGE}
+    return Plan(
+        campaign=campaign.name,
+        now=means.now,
+        mailed=counts["rows"] - counts["suppressed"] - counts["invalid"] - counts["duplicates"],
+        unroutable=unroutable,
+        domains=len(domains.known),
+        fault=domains.fault,
+        own_zones=plain is not None and plain["column"] is not None,
+        schedule=schedule,
+        flow=plan_flow(found, shared, schedule, means.now),
+        **counts,
+    )
+
+
+def _demands(domains: Domains, means: Means) -> tuple[list[Demand], int]:
+    """Return the recipients by destination, the largest first and small sites together, and those that have none."""
+    default = Limits.of(means.settings.shaping.default)
+    if means.settings.relay is not None:
+        rows = sum(domain.count for domain in domains.known.values()) + domains.beyond
+        name = f"relay {means.settings.relay.host}"
+        return [Demand(name, rows, Limits.of(means.settings.relay))] if rows else [], 0
+    unroutable = 0
+    providers: dict[str, list[Any]] = {}
+    sites: dict[str, list[Any]] = {}
+    for name, domain in domains.known.items():
+        route = domain.route
+        if isinstance(route, RouteFailure):
+            unroutable += domain.count
+            continue
+        provider = route.provider if isinstance(route, Site) else ""
+        key, shown = (route.key, route.name) if isinstance(route, Site) else (name, name)
+        entry = (providers if provider else sites).setdefault(provider or key, [provider or shown, 0, set()])
+        entry[1] += domain.count
+        entry[2].add(key)
+    found = [
+        Demand(name, rows, limits_for(name, means.providers, default)) for name, rows, _ in _largest(providers.values())
+    ]
+    ordered = _largest(sites.values())
+    found += [Demand(name, rows, default) for name, rows, _ in ordered[:_NAMED]]
+    if rest := ordered[_NAMED:]:
+        rows = sum(entry[1] for entry in rest) + domains.beyond
+        found.append(Demand(f"{len(rest):,} other sites", rows, default, sites=len(rest)))
+    return found, unroutable
+
+
+def _largest(entries: Any) -> Sequence[Any]:
+    return sorted(entries, key=lambda entry: (-entry[1], entry[0]))

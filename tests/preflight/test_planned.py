@@ -1,0 +1,73 @@
+"""A plan over a real resolver process and a real name server on loopback."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.campaign import load_campaign
+from bulkmail.commands.event_loop import in_event_loop
+from bulkmail.preflight import PlanMeans, Resolving, plan_campaign
+from bulkmail.shaping import provider_table
+
+NOW = 1_764_600_000.0
+
+
+@pytest.fixture
+def plan(folder, server):
+    def run(csv, *, dns=True, more="", content=None):
+        folder.write(csv=csv)
+        folder.settings_text = (
+            f'dns: {{nameservers: ["{server.address}"], timeout: {server.patience}s, must_exist: []}}\n'
+            f"routing: {{allow_networks: [127.0.0.0/8]}}\n{more}"
+        )
+        settings, campaign = folder.settings, load_campaign(str(folder.path))
+
+        async def work(reactor):
+            resolving = Resolving(reactor, settings)
+            means = PlanMeans(settings, provider_table({}), NOW, 2, resolving.ask if dns else None)
+            try:
+                return await plan_campaign(reactor, campaign, content or {}, means)
+            finally:
+                await resolving.close()
+
+        return in_event_loop(work)
+
+    return run
+
+
+def rows(*domains):
+    return "\n".join(["email,first_name,city", *(f"u{n}@{name},A,B" for n, name in enumerate(domains))]) + "\n"
+
+
+def test_recipients_by_provider_and_site(plan, server):
+    server.zone = {
+        "shop.example": {"MX": ["10 aspmx.l.google.com."]},
+        "other.example": {"MX": ["10 aspmx2.googlemail.com."]},
+        "aspmx.l.google.com": {"A": ["127.0.0.5"]},
+        "aspmx2.googlemail.com": {"A": ["127.0.0.6"]},
+        "own.example": {"MX": ["10 mx.own.example."]},
+        "mx.own.example": {"A": ["127.0.0.7"]},
+        "null.example": {"MX": ["0 ."]},
+    }
+    found = plan(rows(*["shop.example"] * 3, "other.example", "own.example", "null.example", "own.example", "nowhere"))
+    assert next((leg.demand.name, leg.demand.recipients) for leg in found.flow.legs) == ("google", 4)
+    assert found.flow.legs[1].demand.recipients == 2
+    assert (found.rows, found.unroutable, found.invalid, found.fault) == (8, 1, 1, "")
+    assert found.flow.legs[0].pace == pytest.approx(10.0)
+
+
+def test_duplicates_and_suppressed_ones_are_counted(plan):
+    csv = rows("a.example", "b.example") + "u0@a.example,A,B\n"
+    found = plan(csv, dns=False)
+    assert (found.rows, found.mailed, found.duplicates) == (3, 2, 1)
+
+
+def test_many_small_sites_are_counted_together(plan):
+    found = plan(rows(*[f"d{n}.example" for n in range(30)]), dns=False)
+    assert found.flow.legs[-1].demand.name == "18 other sites"
+    assert sum(leg.demand.recipients for leg in found.flow.legs) == 30
+
+
+def test_with_a_relay_all_go_to_it_and_no_domain_is_looked_up(plan):
+    found = plan(rows("a.example", "b.example"), more="relay: {host: relay.example}\n")
+    assert [(leg.demand.name, leg.demand.recipients) for leg in found.flow.legs] == [("relay relay.example", 2)]
