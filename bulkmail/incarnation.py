@@ -60,6 +60,7 @@ from bulkmail.settings import Settings
 from bulkmail.shaping import Provider, longest_wait, provider_table
 from bulkmail.spool import RUNNING, OneOfMany, Spool, open_spool
 from bulkmail.workers import Pool, Worker
+from bulkmail.zones import zone
 
 _log = Logger("bulkmail")
 
@@ -208,7 +209,7 @@ class Incarnation:
     def _build_campaigns(
         self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str, providers: Collection[str]
     ) -> Campaigns:
-        progress = Progress(self._pause, parts.feeder, self._clocks)
+        progress = Progress(self._pause, parts.feeder, self._clocks, zone(self.settings.timezone))
         reporting = Reporting(
             reactor=self.reactor,
             spool=spool,

@@ -82,7 +82,7 @@ def steered(
 def _situation(settings: Settings, name: str) -> Any:
     reader = open_reader(settings.spool)
     try:
-        found = overview(reader, time.time(), name)
+        found = overview(reader, time.time(), name, timezone=settings.timezone)
     finally:
         reader.close()
     return found[0]["situation"] if found else None

@@ -64,7 +64,7 @@ def campaigns(settings: Settings, name: str | None) -> list[dict[str, Any]]:
         tell(f"the service was not asked, so rates are missing: {error}")
     if found is None:
         with contextlib.closing(open_reader(settings.spool)) as reader:
-            found = overview(reader, time.time())
+            found = overview(reader, time.time(), timezone=settings.timezone)
     wanted = [one for one in found if name in (None, one["campaign"])]
     if name is not None and not wanted:
         raise UnknownName("campaign", name, [one["campaign"] for one in found])

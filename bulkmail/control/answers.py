@@ -85,9 +85,9 @@ class Answers:
         return found[0]
 
     async def _overview(self, name: str | None) -> list[dict[str, Any]]:
-        live, now = self._owners.live, self._owners.wall()
+        live, now, zone = self._owners.live, self._owners.wall(), self._owners.settings.timezone
         campaigns, sites = live.campaigns(), live.sites()
-        return await self._read(lambda reader: overview(reader, now, name, campaigns, sites))
+        return await self._read(lambda reader: overview(reader, now, name, campaigns, sites, zone))
 
     async def _pause(self, call: Call) -> Any:
         name, order = call.path["name"], call.order

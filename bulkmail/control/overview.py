@@ -7,12 +7,13 @@ the same, and only what a living process alone knows (rates, sites) is missing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bulkmail.delivery import LiveCampaign, LiveSite
 from bulkmail.mail import Held, Situation, Standing, Status, situation
 from bulkmail.spool import RUNNING, CampaignRow, Hold, Reading, Sign
+from bulkmail.zones import zone
 
 _SITES = 20  # waiting sites that are told
 _SILENT = 30.0  # seconds without a sign of a process that is there
@@ -36,11 +37,12 @@ def overview(
     name: str | None = None,
     live: Mapping[str, LiveCampaign] | None = None,
     sites: Iterable[LiveSite] = (),
+    timezone: str = "UTC",
 ) -> list[dict[str, Any]]:
     """Return all campaigns, or the one called ``name``, as `models.CampaignAnswer` has them.
 
     ``live``: the campaigns that the asked process sends; None where no process was asked. ``sites``: those it sends to.
-    Raises OwnFault where the spool cannot be read.
+    ``timezone``: of the times in sentences. Raises OwnFault where the spool cannot be read.
     """
     signs, holds = reader.signs(), reader.holds()
     waiting = [_site(site) for site in sites if site.until is not None and site.claimed is not None][:_SITES]
@@ -49,12 +51,14 @@ def overview(
         if name in (None, row.name):
             own = [hold for hold in holds if hold.campaign_id == row.id]
             known = (live or {}).get(row.name)
-            told = known.situation if known is not None else _situation(reader, row, own, signs, now)
+            told = known.situation if known is not None else _situation(reader, row, own, signs, now, zone(timezone))
             found.append(_campaign(reader, row, own, told, known, waiting if known is not None else []))
     return found
 
 
-def _situation(reader: Reading, row: CampaignRow, holds: list[Hold], signs: list[Sign], now: float) -> Situation:
+def _situation(
+    reader: Reading, row: CampaignRow, holds: list[Hold], signs: list[Sign], now: float, people: tzinfo
+) -> Situation:
     """Return what a campaign is doing by what the spool knows."""
     by_status = _by_status(reader.totals(row.id))
     outlook = reader.outlook(row.id)
@@ -83,6 +87,7 @@ def _situation(reader: Reading, row: CampaignRow, holds: list[Hold], signs: list
             last_sign=last,
         ),
         now,
+        people,
     )
 
 

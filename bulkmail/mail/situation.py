@@ -43,6 +43,7 @@ _HELD = {
     "schedule": (Word.SCHEDULED, "Scheduled"),
 }
 """The kinds of holds, each with its word and what a sentence begins with; of several the first one is told."""
+_OTHER = (Word.PAUSED, "Paused")  # a hold of any other kind keeps it from being sent just so
 
 
 class Held(NamedTuple):
@@ -135,7 +136,8 @@ def _word(known: Standing) -> tuple[Word, str, float | None]:
         return Word.CANCELLING, "", None
     whole = _of_the_whole(known)
     if whole is not None:
-        return _HELD[whole.kind][0], whole.reason or _HELD[whole.kind][1].lower(), whole.since
+        word, begins = _HELD.get(whole.kind, _OTHER)
+        return word, whole.reason or begins.lower(), whole.since
     if known.state == Word.READY:
         return Word.READY, "", None
     if known.state == Word.STOPPED:
@@ -150,10 +152,10 @@ def _word(known: Standing) -> tuple[Word, str, float | None]:
 
 
 def _of_the_whole(known: Standing) -> Held | None:
-    """Return the hold that is told of those of the whole campaign; holds of kinds not known here are passed over."""
+    """Return the hold that is told of those of the whole campaign."""
     kinds = list(_HELD)
-    whole = [held for held in known.held if not held.provider and held.kind in _HELD]
-    return min(whole, key=lambda held: kinds.index(held.kind), default=None)
+    whole = [held for held in known.held if not held.provider]
+    return min(whole, key=lambda held: kinds.index(held.kind) if held.kind in _HELD else len(kinds), default=None)
 
 
 def _sentence(word: Word, reason: str, since: float | None, known: Standing, now: float, zone: tzinfo) -> str:
@@ -187,7 +189,7 @@ def _sentence(word: Word, reason: str, since: float | None, known: Standing, now
 
 
 def _held(held: Held, now: float, zone: tzinfo) -> str:
-    words = _HELD[held.kind][1] + (f" by {held.who}" if held.who else "")
+    words = _HELD.get(held.kind, _OTHER)[1] + (f" by {held.who}" if held.who else "")
     if held.since is not None:
         words += f" since {clock(held.since, now, zone)}"
     if held.until is not None:
@@ -198,5 +200,5 @@ def _held(held: Held, now: float, zone: tzinfo) -> str:
 
 
 def _of_parts(known: Standing, now: float, zone: tzinfo) -> str:
-    parts = [held for held in known.held if held.provider and held.kind in _HELD]
+    parts = [held for held in known.held if held.provider]
     return "".join(f" {held.provider}: {_held(held, now, zone)}." for held in parts)

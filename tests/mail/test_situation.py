@@ -123,7 +123,11 @@ def test_a_process_that_has_ended_is_told_whatever_fault_it_had():
             "scheduled",
             "Scheduled until 14:06 UTC: it is night.",
         ),
-        (Standing(state="running", alive=True, held=[Held("of a later version")]), "sending", "It is being sent."),
+        (
+            Standing(state="running", alive=True, held=[Held("folder", reason="it was moved")]),
+            "paused",
+            "Paused: it was moved.",
+        ),
     ],
 )
 def test_the_other_words(known, word, sentence):

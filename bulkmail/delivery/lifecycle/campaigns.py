@@ -28,6 +28,7 @@ from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.live import Live
 from bulkmail.delivery.lifecycle.notifying import Notifying
 from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign, sent_of
+from bulkmail.delivery.lifecycle.progress import about_lists, figures_in_words
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
@@ -99,7 +100,7 @@ class Campaigns:
         self._second.clock = reactor
         self.live, self.progress = live, live.progress
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
-        self._asking, self._notices = False, dict[str, list[str]]()  # by folder
+        self._asking, self._begun = False, dict[str, Run]()  # by folder
         self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
         self.steering.on_cancelled(self._cancel, at_rest.begin)
         self.joining, self._leasing, self._notifying = joining, leasing, notifying
@@ -164,7 +165,8 @@ class Campaigns:
         self.accepting.notes.pop(folder, None)
         run, row = opened.run, opened.row
         self.withholding.begin(run.name)
-        run.notices = self._notices[run.folder] = [str(notice) for notice in prepared.notices]
+        run.notices = [str(notice) for notice in prepared.notices]
+        self._begun[run.folder] = run
         run.shared = self.joining is not None
         if opened.finished:
             words = "{name} is {state}; nothing was sent. To send again, give it another name"
@@ -225,9 +227,13 @@ class Campaigns:
             self._imports[run.id].stop()
         self._notifying.stopped(run, hold.reason)
 
-    def notices(self, folder: str) -> list[str]:
-        """Take what the operator should know of the campaign that was sent from ``folder``; asked for at its end."""
-        return self._notices.pop(folder, [])
+    def last_words(self, folder: str) -> list[str]:
+        """Return the figures of the campaign that was sent from ``folder``, and what was noticed in its lists.
+
+        Asked for once, at its end.
+        """
+        run = self._begun.pop(folder, None)
+        return [] if run is None else ["", *figures_in_words(run), *about_lists(run.notices)]
 
     async def _open_input(self, prepared: Prepared, opened: Opened) -> Importing:
         run = opened.run

@@ -26,7 +26,6 @@ from bulkmail.delivery.lifecycle.ending import FINISHED
 from bulkmail.delivery.lifecycle.folder_events import FolderEvents
 from bulkmail.delivery.lifecycle.marks import Marks
 from bulkmail.delivery.lifecycle.opening import Prepared
-from bulkmail.delivery.lifecycle.progress import about_lists
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
 from bulkmail.spool import CampaignRow
@@ -196,9 +195,9 @@ class DropFolderWatch:
             status = await self._campaigns.send(
                 prepared, accept_changes=False, before=partial(self._before, path, prepared)
             )
-            notices = about_lists(self._campaigns.notices(prepared.campaign.folder))
+            figures = self._campaigns.last_words(prepared.campaign.folder)
             said = self._ended(status, self._campaigns.withholding.reason(prepared.campaign.name))
-            self._say(path, "\n".join([said.rstrip(), *notices, ""]))
+            self._say(path, "\n".join([said.rstrip(), *figures, ""]))
         except WithdrawnError as error:
             _log.info("{path}: {why}", path=path, why=error)
         except Refused as refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, tzinfo
 
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.pause import Pause
@@ -21,13 +22,14 @@ _WORDS = {  # what STATUS.txt says to the campaign's author
 class Progress:
     """Tells how far a campaign is: its situation, sent, deferred, failed, rate, time left, busiest destination.
 
-    Rates are measured since this start: what an earlier process has sent is not counted.
+    Rates are measured since this start: what an earlier process has sent is not counted. ``zone``: of the times told.
     """
 
-    def __init__(self, pause: Pause, feeder: Feeder, clocks: Clocks) -> None:
+    def __init__(self, pause: Pause, feeder: Feeder, clocks: Clocks, zone: tzinfo = UTC) -> None:
         self._pause = pause
         self._feeder = feeder
         self._clocks = clocks
+        self._zone = zone
         self._seen: dict[int, tuple[float, int, float]] = {}
         self._told: dict[int, tuple[object, float]] = {}
 
@@ -65,6 +67,7 @@ class Progress:
                 ended_at=ended_at,
             ),
             now,
+            self._zone,
         )
 
     def line(self, run: Run, now: float) -> str:

@@ -12,6 +12,7 @@ from bulkmail.delivery.lifecycle.accepting import SentBefore
 from bulkmail.delivery.lifecycle.approving import WithdrawnError
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.lifecycle.progress import about_lists
 from bulkmail.delivery.run import Run
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.settings import Settings
@@ -66,8 +67,8 @@ class FakeSending:
     def in_words(self, run):
         return "This campaign is being sent.\n"
 
-    def notices(self, folder):
-        return self.noticed
+    def last_words(self, folder):
+        return ["", "1 of 1 were delivered.", *about_lists(self.noticed)]
 
 
 class FakeChecking:
@@ -178,7 +179,7 @@ def test_what_was_noticed_about_its_lists_stays_behind_the_end(scene):
     scene.run(60)
     first, *rest = scene.said().splitlines()
     assert first.startswith("This campaign is finished.")
-    assert rest == ["", "Please look at this:", "r.csv:1:7: 2 of 3 rows say no"]
+    assert rest == ["", "1 of 1 were delivered.", "", "Please look at this:", "r.csv:1:7: 2 of 3 rows say no"]
 
 
 def test_a_campaign_that_is_wrong_is_told_what_is_wrong_and_tried_again_when_it_has_changed(scene, folder):
