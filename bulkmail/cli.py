@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def command_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands, for running one and for describing them."""
     parser = argparse.ArgumentParser(
-        prog="bulkmail", description="Look after bulkmail's campaigns. To send one: twistd -n bulkmail -c campaign.yaml"
+        prog="bulkmail", description="Make, check, send and look after campaigns. To send one: bulkmail send FOLDER"
     )
     parser.add_argument("--version", action="version", version=f"bulkmail {__version__}")
     shtab.add_argument_to(parser, help="print the completion script of a shell", preamble=PREAMBLE)

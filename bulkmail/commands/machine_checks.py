@@ -183,4 +183,4 @@ def watched_folder(root: str) -> Check:
         words = f"this user (uid {os.geteuid()}) cannot write reports and STATUS.txt into {', '.join(closed[:3])}"
         more = f" and {len(closed) - 3} more folders" if len(closed) > 3 else ""
         return Check("watch", "error", words + more, "chown them, or give this user's group the right to write")
-    return Check("watch", "ok", f"{root}, {len(folders)} folders in it")
+    return Check("watch", "ok", f"{root}; folders in it: {len(folders)}")

@@ -20,7 +20,7 @@ def test_each_check_is_a_line_and_the_last_one_counts(place, quiet, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "ok       settings     the defaults; there is no bulkmail.yaml here"
     assert "ok       clock        is synchronised" in lines
-    assert any(line.startswith("ok       watch        ., 1 folders in it") for line in lines)
+    assert any(line.startswith("ok       watch        .; folders in it: 1") for line in lines)
     assert lines[-1].startswith("no errors, ")
 
 

@@ -118,7 +118,7 @@ def test_versions():
 
 def test_the_watched_folder(place):
     check = watched_folder(str(place))
-    assert (check.result, check.message) == ("ok", f"{place}, 1 folders in it")
+    assert (check.result, check.message) == ("ok", f"{place}; folders in it: 1")
     assert watched_folder(str(place / "none")).result == "error"
 
 
