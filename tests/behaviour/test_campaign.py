@@ -68,7 +68,7 @@ def test_every_answer_has_its_status(world: Any) -> None:
     campaign = world.campaign("spring", sent + odd, more="suppress: unsubscribed.csv\n")
     unsubscribed = "".join(f"{address}\n" for address in addresses(5, "blocked-by-us"))
     (campaign.folder / "unsubscribed.csv").write_text("email\n" + unsubscribed)
-    world.settings(retry={"expire_after": "3s"})
+    world.settings(retry={"expire_after": "8s"})
 
     ended = world.run("-c", "spring")
 
@@ -138,6 +138,7 @@ def test_once_ends_after_the_first_attempts_and_a_list_may_grow_until_the_next_r
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_signal_stops_it_and_the_same_command_goes_on(world: Any, until: Any, number: int) -> None:
+    world.settings(shaping={"default": {"rate": "100/s"}})
     campaign = world.campaign("spring", addresses(3000))
     running = world.start("-c", "spring")
     until(lambda: world.server.count() > 200, "the first messages")
@@ -152,6 +153,7 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(world: Any, until: Any, 
     summary = campaign.summary()
     assert (summary["state"], summary["exit_status"], summary["complete"]) == ("stopped", 3, False)
 
+    world.settings()
     resumed = world.run("-c", "spring")
 
     assert resumed.status == 0, resumed.said
@@ -186,6 +188,7 @@ def test_a_reload_under_systemd_takes_new_settings_and_loses_nothing(world: Any,
 
 
 def test_usr1_does_not_end_a_program_whose_log_is_no_file(world: Any, until: Any) -> None:
+    world.settings(shaping={"default": {"rate": "40/s"}})
     campaign = world.campaign("spring", addresses(1000))
     running = world.start("-c", "spring")
     until(lambda: world.server.count() > 20, "the first messages")
@@ -200,8 +203,8 @@ def test_usr1_does_not_end_a_program_whose_log_is_no_file(world: Any, until: Any
 
 def test_a_second_signal_stops_at_once(world: Any, until: Any) -> None:
     """The replies are slow, so the first signal waits for what is in flight."""
-    world.start_mail(["127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"], delay=30.0)
-    world.settings(stop_within="30s")
+    world.start_mail(["127.0.1.1", "127.0.1.2", "127.0.1.3", "127.0.1.4"], delay=300.0)
+    world.settings(stop_within="300s")
     campaign = world.campaign("spring", addresses(40))
     running = world.start("-c", "spring")
     until(lambda: world.server.count() >= 4, "messages in flight")
@@ -209,7 +212,7 @@ def test_a_second_signal_stops_at_once(world: Any, until: Any) -> None:
     until(lambda: "a second signal stops at once" in running.said(), "the stop to begin")
     running.signal(signal.SIGTERM)
 
-    assert running.wait(15).status == 3
+    assert running.wait(200).status == 3
     campaign.check_report()
     statuses = campaign.statuses()
     assert set(statuses) == {"deferred", "pending"}, "a reply that was never read is no delivery"

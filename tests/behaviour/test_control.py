@@ -59,7 +59,7 @@ def test_a_pause_is_felt_within_a_second_and_a_resume_sends_the_rest_once(world:
     assert world.server.count() == before
     found = client.get("campaigns", "spring")["situation"]
     assert (found["word"], found["reason"]) == ("paused", "wrong price")
-    until(lambda: campaign.summary()["paused"] == "wrong price", "summary.json to say so", 10)
+    until(lambda: campaign.summary()["paused"] == "wrong price", "summary.json to say so")
     assert campaign.summary()["situation"] == "paused"
     told = world.bulkmail("status", "spring")
     assert (told.status, told.out.splitlines()[0].partition(",")[0]) == (0, "spring: paused")
@@ -89,7 +89,7 @@ def test_a_cancel_settles_every_row_and_ends_the_service(world: Any, sending: An
 
 def test_after_kill_9_status_says_so_and_a_cancel_works_on_the_spool(world: Any, sending: Any, until: Any) -> None:
     campaign, running = sending
-    until(lambda: (campaign.report / "summary.json").exists() and campaign.summary()["alive"], "summary.json", 10)
+    until(lambda: (campaign.report / "summary.json").exists() and campaign.summary()["alive"], "summary.json")
     running.kill_group()
     told = world.bulkmail("status", "spring")
     assert told.status == 1
@@ -114,13 +114,13 @@ def test_a_fault_of_our_own_is_the_same_everywhere(world: Any, until: Any) -> No
     world.settings(shaping={"default": {"rate": "60/s"}})
     running = world.failing("mid-claim:enospc@3+", "-c", "spring")
     client = Client(str(world.folder / "spool"))
-    until((world.folder / "spool" / "control.sock").exists, "the socket", 20)
-    words = until(lambda: client.get("health")["fault"], "the fault", 20)
+    until((world.folder / "spool" / "control.sock").exists, "the socket")
+    words = until(lambda: client.get("health")["fault"], "the fault")
     assert "No space left" in words
     told = world.bulkmail("status", "spring")
     assert (told.status, told.out.partition(",")[0]) == (1, "spring: faulty")
     assert words in told.out
-    summary = until(lambda: (found := campaign.summary())["fault"] and found, "summary.json to say so", 10)
+    summary = until(lambda: (found := campaign.summary())["fault"] and found, "summary.json to say so")
     assert (summary["situation"], summary["fault"], summary["alive"]) == ("faulty", words, True)
     assert summary["sentence"] in told.out
     assert "Cannot send now" in until(

@@ -28,7 +28,7 @@ def people(count: int) -> list[str]:
 @pytest.fixture
 def slow(world: Any) -> None:
     """So slow that there is a middle to break something in."""
-    world.settings(shaping={"default": {"rate": "60/s"}})
+    world.settings(shaping={"default": {"rate": "30/s"}})
 
 
 def check_nobody_was_charged(world: Any, campaign: Any, ended: Any) -> None:
@@ -91,7 +91,7 @@ def test_a_locked_database(world: Any, slow: None, until: Any) -> None:
     until(lambda: world.server.count() > 30, "the first messages")
     other = sqlite3.connect(world.folder / "spool" / "spool.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    until(lambda: "sending is paused: " in running.said(), "the pause", 20)
+    until(lambda: "sending is paused: " in running.said(), "the pause")
     other.execute("ROLLBACK")
     other.close()
 
@@ -109,21 +109,21 @@ def test_files_that_may_not_grow(world: Any, slow: None, until: Any) -> None:
     soft, hard = resource.prlimit(running.pid, resource.RLIMIT_FSIZE)
     size = (world.folder / "spool" / "spool.sqlite3-wal").stat().st_size
     resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (size, hard))
-    until(lambda: "sending is paused: " in running.said(), "the pause", 30)
+    until(lambda: "sending is paused: " in running.said(), "the pause")
     resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     check_nobody_was_charged(world, campaign, running.wait())
 
 
 def test_no_descriptors_left(world: Any, until: Any) -> None:
-    world.settings(shaping={"default": {"rate": "100/s", "messages_per_connection": 5}})
+    world.settings(shaping={"default": {"rate": "40/s", "messages_per_connection": 5}})
     campaign = world.campaign("spring", people(600))
     running = world.start("-c", "spring")
     until(lambda: world.server.count() > 100, "the first messages")
     before, hard = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
     used = {int(name) for name in os.listdir(f"/proc/{running.pid}/fd")}
     resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (min(set(range(max(used) + 2)) - used), hard))
-    until(lambda: "sending is paused: " in running.said(), "the pause", 30)
+    until(lambda: "sending is paused: " in running.said(), "the pause")
     resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (before, hard))
 
     ended = running.wait()
@@ -171,7 +171,7 @@ def test_the_clock_is_set(world: Any, clock: Path, until: Any, jump: str) -> Non
     """Rows that wait for their retry are tried in their time, none expires, none is tried again and again."""
     world.settings(
         retry={"schedule": ["3s"], "greylist_after": "3s", "unknown_after": "3s", "expire_after": "30m"},
-        shaping={"default": {"rate": "60/s"}},
+        shaping={"default": {"rate": "30/s"}},
     )
     campaign = world.campaign("spring", people(200) + [f"later-{n}@d{n % 20}.test" for n in range(100)])
     running = world.start("-c", "spring")
@@ -225,7 +225,7 @@ def test_a_report_that_is_deleted_edited_and_in_the_way(world: Any, until: Any) 
     campaign.report.write_text("in the way")
     until(lambda: "the report of spring cannot be written: " in running.said(), "the complaint")
     campaign.report.unlink()
-    until((campaign.report / "attempts.csv").exists, "the report to come back", 20)
+    until((campaign.report / "attempts.csv").exists, "the report to come back")
     with (campaign.report / "attempts.csv").open("a") as file:
         file.write("somebody wrote here")
     assert world.server.count() < 600, "too late to tell anything"
@@ -276,7 +276,7 @@ def test_a_report_on_a_full_disk(world: Any, disk: Any, until: Any) -> None:
             with contextlib.suppress(OSError):
                 while True:
                     file.write(b"\0" * size)
-    until(lambda: "the report of spring cannot be written: " in running.said(), "the complaint", 30)
+    until(lambda: "the report of spring cannot be written: " in running.said(), "the complaint")
     until(lambda: world.server.count() == 500, "all messages meanwhile")
     (place / "ballast").unlink()
 
@@ -305,9 +305,9 @@ def test_a_name_server_that_takes_to_denying_everything(world: Any, until: Any) 
     world.names_lie(True)
     spring = world.campaign("spring", [f"user-{n}@d{n}.test" for n in range(1, 20)], parent=world.folder)
     spring.folder = spring.folder.rename(root / "spring")
-    until(lambda: "sending is paused: " in running.said(), "the pause", 30)
+    until(lambda: "sending is paused: " in running.said(), "the pause")
     world.names_lie(False)
-    until(lambda: "spring: finished" in running.said(), "the campaign", 40)
+    until(lambda: "spring: finished" in running.said(), "the campaign")
     running.signal(signal.SIGTERM)
     ended = running.wait()
 
@@ -337,9 +337,9 @@ def test_a_name_server_that_takes_to_refusing_everything(world: Any, until: Any)
     world.names_refuse(True)
     spring = world.campaign("spring", [f"user-{n}@d{n}.test" for n in range(1, 20)], parent=world.folder)
     spring.folder = spring.folder.rename(root / "spring")
-    until(lambda: "sending is paused: " in running.said(), "the pause", 30)
+    until(lambda: "sending is paused: " in running.said(), "the pause")
     world.names_refuse(False)
-    until(lambda: "spring: finished" in running.said(), "the campaign", 40)
+    until(lambda: "spring: finished" in running.said(), "the campaign")
     running.signal(signal.SIGTERM)
     ended = running.wait()
 

@@ -27,7 +27,7 @@ BLOCK = re.compile(
     r"^(?:<!-- (?P<kind>file|background)(?:: (?P<name>\S+))? -->\n)?```(?P<lang>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
-PATIENCE = 120.0
+PATIENCE = 500.0
 ANSWER = re.compile(r"\? \[y/N\] (\w+)$", re.MULTILINE)
 
 
