@@ -50,7 +50,7 @@ def check(place: Path, config: Path, *options: str) -> dict[str, Any]:
                 for pid in (process.pid, *lab.children(process.pid)):
                     try:
                         peaks[pid] = max(peaks.get(pid, 0.0), lab.peak_mb(pid))
-                    except OSError:  # it has just ended
+                    except (OSError, StopIteration):  # it has just ended
                         continue
 
         watching = threading.Thread(target=watch)

@@ -223,7 +223,8 @@ class _Look:
     def result(self, notices: Sequence[Problem]) -> Preflight:
         """Put it all together."""
         counting, messages = self._counting, self._messages
-        told = {(notice.file, notice.line, notice.column): notice for notice in (*notices, *self._reading.told)}
+        anew = {_place(notice) for notice in self._reading.told}  # told of all rows now, not of the first ones
+        told = dict.fromkeys([*(one for one in notices if _place(one) not in anew), *self._reading.told])
         findings = [
             *self._changed,
             *self._of_the_list(),
@@ -231,7 +232,7 @@ class _Look:
             *counting.kinds.findings(counting.usable),
             *(finding for finding in self._of_sender if finding.code != "dns-no-answer" or not self._domains.fault),
             *self._of_domains(),
-            *(of_problem(Severity.WARNING, "notice", notice) for notice in told.values()),
+            *(of_problem(Severity.WARNING, "notice", notice) for notice in told),
         ]
         findings.sort(key=lambda finding: _ORDER[finding.severity])
         not_composed = counting.usable - messages.composed
@@ -259,6 +260,10 @@ class _Look:
             seconds=self._seconds,
             findings=tuple(findings),
         )
+
+
+def _place(notice: Problem) -> tuple[str, int, int]:
+    return str(notice.file), notice.line, notice.column
 
 
 def _kind(finding: Finding) -> Kind:

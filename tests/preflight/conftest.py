@@ -55,7 +55,7 @@ class Folder:
         lists = survey(campaign, self.settings)
         return campaign, snapshot(campaign, self.settings, lists.columns, b"k" * 32)
 
-    def look(self, *, dns=False, told=lambda *_: None, processes=1):
+    def look(self, *, dns=False, told=lambda *_: None, processes=1, notices=()):
         campaign, content = self.prepared()
         settings = self.settings
         lines = RowLines(campaign.opened)
@@ -64,7 +64,7 @@ class Folder:
             resolving = Resolving(reactor, settings)
             means = Means(processes, NOW, ask=resolving.ask if dns else None, lines=lines, told=told)
             try:
-                return await preflight(reactor, campaign, content, means)
+                return await preflight(reactor, campaign, content, means, notices)
             finally:
                 await resolving.close()
 

@@ -6,6 +6,7 @@ import csv
 
 import pytest
 
+from bulkmail.mail import Problem
 from tests.preflight.conftest import CSV, HTML, codes
 
 pytestmark = pytest.mark.process
@@ -111,3 +112,17 @@ def test_what_the_lists_say_of_consent_is_told_for_all_rows(folder):
     (notice,) = [one for one in folder.look().findings if one.code == "notice"]
     assert "150 of 300 rows say in column `Accepts Email Marketing`" in notice.message
     assert notice.where.endswith("recipients.csv:1:23")
+
+
+def test_of_what_is_known_already_only_that_is_left_out_which_is_told_anew(folder):
+    folder.write(csv="email,first_name,city,unsubscribed\na@example.org,Ann,Bath,yes\nb@example.org,Bob,Bath,no\n")
+    recipients = str(folder.path / "recipients.csv")
+    known = [
+        Problem(recipients, 1, 23, "1 of the first 1 rows say in column `unsubscribed` that they may not be mailed"),
+        Problem("campaign.yaml", 0, 0, "mail is not signed"),
+        Problem("campaign.yaml", 0, 0, "the host name is not a full one"),
+    ]
+    told = [one.message for one in folder.look(notices=known).findings if one.code == "notice"]
+    assert told[:2] == ["mail is not signed", "the host name is not a full one"]
+    assert len(told) == 3
+    assert told[2].startswith("1 of 2 rows say in column `unsubscribed`")
