@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from bulkmail.commands import (
     accept,
+    approve,
     cancel,
     check,
     dkim,
@@ -48,6 +49,7 @@ COMMANDS = (
     send,
     status,
     accept,
+    approve,
     pause,
     resume,
     cancel,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from bulkmail import __version__
 from bulkmail.control.explain import Known, destination_of, domain_of, explain, known_destination, no_route
 from bulkmail.control.http import Call
-from bulkmail.control.models import CancelOrder, PauseOrder, ResumeOrder
+from bulkmail.control.models import ApproveOrder, CancelOrder, PauseOrder, ResumeOrder
 from bulkmail.control.openapi import document
 from bulkmail.control.overview import overview, stamp
 from bulkmail.control.problems import RequestProblem
@@ -40,6 +40,9 @@ class Steers(Protocol):
 
     async def cancel(self, name: str, *, reason: str = "", who: str = "") -> Any:
         """End it."""
+
+    async def release(self, name: str, kind: str, *, who: str = "") -> Any:
+        """Release the hold of that kind."""
 
     async def remove(self, name: str) -> Any:
         """Remove it from the spool."""
@@ -109,6 +112,12 @@ class Answers:
         assert isinstance(order, CancelOrder)
         await self._owners.steering.cancel(name, reason=order.reason, who=order.who)
         return await self._steered(name, "cancelled")
+
+    async def _approve(self, call: Call) -> Any:
+        name, order = call.path["name"], call.order
+        assert isinstance(order, ApproveOrder)
+        await self._owners.steering.release(name, "approval", who=order.who)
+        return await self._steered(name, "approved")
 
     async def _remove(self, call: Call) -> Any:
         name = call.path["name"]

@@ -58,6 +58,12 @@ class CancelOrder(Order):
     who: Name = ""
 
 
+class ApproveOrder(Order):
+    """``who``: who has approved it."""
+
+    who: Name = ""
+
+
 class RemoveOrder(Order):
     """Nothing more is to be said."""
 

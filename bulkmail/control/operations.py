@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from bulkmail.control.models import (
+    ApproveOrder,
     CampaignAnswer,
     CancelOrder,
     ExplanationAnswer,
@@ -59,6 +60,7 @@ OPERATIONS = (
     _steering("pause", "Send nothing of a campaign, or nothing of it to one provider, until it is resumed", PauseOrder),
     _steering("resume", "End the pause", ResumeOrder),
     _steering("cancel", "End a campaign: every unsent row becomes cancelled. It cannot be undone", CancelOrder),
+    _steering("approve", "Let a campaign be sent that waits for approval", ApproveOrder),
     _steering("remove", "Remove an ended campaign from the spool; its report stays in its folder", RemoveOrder),
     Operation("providers", "GET", "/providers", "The known providers with their limits", list[ProviderAnswer]),
     Operation("sites", "GET", "/sites", "The sites that are being sent to now", list[SiteAnswer]),

@@ -36,6 +36,9 @@ class Steered:
     async def cancel(self, name, **order):
         self.asked.append(("cancel", name, order))
 
+    async def release(self, name, kind, **order):
+        self.asked.append(("release", name, kind, order))
+
     async def remove(self, name):
         raise WrongState(f"{name} is running")
 
@@ -122,11 +125,13 @@ def test_what_is_steered(asked):
     asked("pause", path=name, order={"provider": "google"})
     asked("resume", path=name, order={"who": "bob"})
     asked("cancel", path=name)
+    assert asked("approve", path=name, order={"who": "ann"})["done"] == "approved"
     assert asked.steered.asked == [
         ("pause", "spring", {"provider": None, "until": NOW + 7200, "reason": "why", "who": "ann"}),
         ("pause", "spring", {"provider": "google", "until": None, "reason": "", "who": ""}),
         ("resume", "spring", {"provider": None, "who": "bob"}),
         ("cancel", "spring", {"reason": "", "who": ""}),
+        ("release", "spring", "approval", {"who": "ann"}),
     ]
     with pytest.raises(WrongState):
         asked("remove", path=name)
