@@ -116,10 +116,19 @@ def situation(known: Standing, now: float, zone: tzinfo = UTC) -> Situation:
         sentence=_sentence(word, reason, since, known, now, zone),
         reason=reason,
         since=since,
-        next_attempt_at=None if word in (Word.FINISHED, Word.CANCELLED) else known.next_try_at,
+        next_attempt_at=_next_attempt(word, known),
         alive=None if word in (Word.FINISHED, Word.CANCELLED, Word.READY) else known.alive,
         fault=known.fault if known.alive is not False else "",
     )
+
+
+def _next_attempt(word: Word, known: Standing) -> float | None:
+    """Return when a row is tried next; where the schedule holds the campaign, not before it opens."""
+    if word in (Word.FINISHED, Word.CANCELLED):
+        return None
+    whole = _of_the_whole(known)
+    opens = whole.until if whole is not None and word is Word.SCHEDULED else None
+    return known.next_try_at if opens is None else max(opens, known.next_try_at or opens)
 
 
 def clock(at: float, now: float, zone: tzinfo = UTC) -> str:
@@ -190,6 +199,8 @@ def _sentence(word: Word, reason: str, since: float | None, known: Standing, now
 
 def _held(held: Held, now: float, zone: tzinfo) -> str:
     words = _HELD.get(held.kind, _OTHER)[1] + (f" by {held.who}" if held.who else "")
+    if held.kind == "schedule" and held.reason:
+        return f"{words}: {held.reason}"  # which says until when, by the clocks of the schedule's zone
     if held.since is not None:
         words += f" since {clock(held.since, now, zone)}"
     if held.until is not None:

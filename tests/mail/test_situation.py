@@ -121,7 +121,7 @@ def test_a_process_that_has_ended_is_told_whatever_fault_it_had():
         (
             Standing(state="running", alive=True, held=[Held("schedule", reason="it is night", until=NOW + 60)]),
             "scheduled",
-            "Scheduled until 14:06 UTC: it is night.",
+            "Scheduled: it is night.",
         ),
         (
             Standing(state="running", alive=True, held=[Held("folder", reason="it was moved")]),
@@ -181,3 +181,10 @@ def test_whatever_is_known_there_is_one_sentence_that_says_why_nothing_is_sent(k
     assert found.word.wrong <= bool(found.reason)
     assert found.reason in found.sentence.lower() or found.word == "dead"
     assert found.word != "sending" or (found.alive is not False and not found.fault)
+
+
+@pytest.mark.parametrize(("next_try", "expected"), [(None, NOW + 60), (NOW + 5, NOW + 60), (NOW + 90, NOW + 90)])
+def test_what_its_schedule_holds_is_tried_next_when_it_opens(next_try, expected):
+    held = [Held("schedule", reason="it waits", until=NOW + 60)]
+    known = Standing(state="running", alive=True, held=held, next_try_at=next_try)
+    assert situation(known, NOW).next_attempt_at == expected
