@@ -14,7 +14,7 @@ The storeys, from the top; each imports only those below it:
     ledger       the one place where an outcome is decided, written down and counted
     connector    which host is tried next, and how a connection to it is opened
     limits/      permits for messages and slots for connections, shared by the lanes
-    pause, clocks, run, message, site_facts, relay: what all of them use
+    pause, clocks, holds, run, message, site_facts, relay: what all of them use
 
 1. `importing` stores the rows that the ingest process reads. From the first batch on they can be sent.
 2. `queue_scan` finds *queues* (one campaign's recipients at one domain), `open_queues` asks the router where each leads
@@ -29,7 +29,9 @@ The storeys, from the top; each imports only those below it:
    ledger has the outcome classified and the retry decided, and hands the settlement to the spool.
 6. When a transaction is over, `shaping.feedback` says what it changes (pace, window, suspension), once.
 7. A recipient that is to be tried again waits in the spool, not here. When it is due its queue opens again (2).
-8. What is learnt about a site is kept in its facts; `site_facts` writes them into the spool, so that no restart forgets
+8. A campaign is held, at one provider or as a whole, by `lifecycle/steering`: its queues close, what is ready goes back
+   without an attempt, what is on a connection ends. `lifecycle/cancelling` ends a campaign's rows for good.
+9. What is learnt about a site is kept in its facts; `site_facts` writes them into the spool, so that no restart forgets
    what a site cannot do or since when it is out of service.
 
 What each failure means. Greeting refused, connect failed, TLS broken: the next host; after the last one the site is

@@ -88,12 +88,12 @@ class Holds:
         return [HeldTime(*row[1:]) for row in self._db.execute("held_times", (campaign_id,)).fetchall()]
 
     def _over(self, gone: Iterable[tuple[Hold, float]]) -> None:
-        """Within the transaction: keep the time of holds that ended, and notify other machines."""
+        """Within the transaction: keep the time of holds that ended, and notify other machines of them."""
         for hold, ended in gone:
             times = [*self._held_times(hold.campaign_id), HeldTime(hold.provider, hold.since, max(hold.since, ended))]
             self._db.execute("drop_held_times", (hold.campaign_id,))
             self._db.many("add_held_time", [(hold.campaign_id, *time) for time in joined(times)])
-        self._tables.tell_states()
+            self._tables.tell_states()
 
 
 def joined(times: Iterable[HeldTime], most: int = _MOST) -> list[HeldTime]:

@@ -80,6 +80,7 @@ def test_a_cancelled_campaign_goes_nowhere_else(store, kit):
     assert store.cancel_rows(campaign, 10, 120.0) == 1
     store.set_state(campaign, CANCELLED, 120.0, exit_status=3)
     assert not store.request_cancel(request)
+    store.set_state(campaign, "running", 130.0)
     assert store.cancel_requests() == [request]
     row = store.campaign("spring")
     assert (row.state, row.exit_status, row.ended_at) == (CANCELLED, 3, 120.0)

@@ -102,7 +102,7 @@ class Campaigns:
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking, self._begun = False, dict[str, Run]()  # by folder
         self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
-        self.steering.on_cancelled(self._cancel, at_rest.begin)
+        self.steering.on_cancelled(self._cancel, at_rest.asked)
         self.joining, self._leasing, self._notifying = joining, leasing, notifying
         self._ending = Ending(
             reactor=reactor,
@@ -135,17 +135,15 @@ class Campaigns:
         ``before(row)`` is awaited when the campaign is in the spool and nothing of it can be sent yet; what it raises
         ends the campaign for this time.
         """
-        if self.joining is None:
-            return await self._send(prepared, accept_changes=accept_changes, before=before)
         name = prepared.campaign.name
-        holder = await self.joining.take_over(name)
-        if holder:
+        if self.joining is not None and (holder := await self.joining.take_over(name)):
             what = f"name: {name!r} is being sent from machine {holder}; stop it there first"
             raise Refused([prepared.campaign.file.problem(("name",), what)])
         try:
             return await self._send(prepared, accept_changes=accept_changes, before=before)
         finally:
-            await self.joining.give_up(name)
+            if self.joining is not None:
+                await self.joining.give_up(name)
 
     async def _send(self, prepared: Prepared, *, accept_changes: bool, before: Before | None) -> int:
         folder = prepared.campaign.folder
@@ -176,20 +174,19 @@ class Campaigns:
             return await self._ending.report(run, row.state, row.exit_status, row.ended_at, otherwise)
         if before is not None and row.state != CANCELLING:
             await before(row)
+        with self._at_rest.opening(run.name):
             row = await self._spool.campaign(run.name) or row
-        if row.state == CANCELLING:
-            self._at_rest.begin(row, prepared)
-        if row.state in (CANCELLING, CANCELLED):
-            await self._at_rest.over(row)
-            return STOPPED
-        importing = await self._open_input(prepared, opened)
-        await self._spool.set_state(run.id, RUNNING, run.started_at)
-        self._notifying.begun(run, prepared.campaign, first=opened.row.started_at is None)
-        self._report(prepared, opened)
-        self._compose.set_up(run.id, ("load", run.id, run.content))
-        await self._scheduling.begin(run)
-        self._imports[run.id] = importing
-        self._feeder.runs[run.id] = run
+            if row.state in (CANCELLING, CANCELLED):
+                await self._at_rest.finish(row, prepared)
+                return STOPPED
+            importing = await self._open_input(prepared, opened)
+            await self._spool.set_state(run.id, RUNNING, run.started_at)
+            self._notifying.begun(run, prepared.campaign, first=opened.row.started_at is None)
+            self._report(prepared, opened)
+            self._compose.set_up(run.id, ("load", run.id, run.content))
+            await self._scheduling.begin(run)
+            self._imports[run.id] = importing
+            self._feeder.runs[run.id] = run
         ended = self._ending.of(run)
         self._feeder.rescan()
         self._reading[run.id] = background(read_to_the_end(run, importing, self._stored), "importing")
@@ -197,6 +194,8 @@ class Campaigns:
             importing.stop()
             run.over = True
             await self._stop_run(run)
+        elif await self._at_rest.opened(run):
+            self._cancel(run)
         try:
             return await ended
         finally:

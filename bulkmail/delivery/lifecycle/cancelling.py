@@ -10,7 +10,8 @@ start of the campaign goes on with.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from twisted.internet.task import deferLater
@@ -95,12 +96,39 @@ class AtRest:
         self._check = check
         self._joining = joining
         self._busy: set[int] = set()
+        self._opening: set[str] = set()
+
+    @contextmanager
+    def opening(self, name: str) -> Iterator[None]:
+        """Leave a campaign alone that is about to be sent, until it is `opened`, or was not."""
+        self._opening.add(name)
+        try:
+            yield
+        finally:
+            self._opening.discard(name)
+
+    async def opened(self, run: Run) -> bool:
+        """A campaign is the feeder's now; return whether its end was asked for meanwhile."""
+        self._opening.discard(run.name)
+        row = await self._spool.campaign(run.name)
+        return row is not None and row.state == CANCELLING
+
+    def asked(self, row: CampaignRow) -> None:
+        """End a cancelled campaign that is not being sent; one that is being opened is looked at when it is."""
+        if row.name not in self._opening:
+            self.begin(row)
 
     def begin(self, row: CampaignRow, prepared: Prepared | None = None) -> None:
         """End a campaign, once however often it is asked for; ``prepared``: its folder, where that was checked."""
         if row.id not in self._busy and not self._stopping():
             self._busy.add(row.id)
             background(self._end(row, prepared), "cancelling a campaign")
+
+    async def finish(self, row: CampaignRow, prepared: Prepared) -> None:
+        """End a campaign that is "cancelling", and wait until that is over; one that is "cancelled" stays as it is."""
+        if row.state == CANCELLING:
+            self.begin(row, prepared)
+        await self.over(row)
 
     async def over(self, row: CampaignRow | None = None) -> None:
         """Wait until it is over with this campaign, or with all, whether or not they have ended."""

@@ -42,6 +42,8 @@ _FAULT = (
     "please report it. The folder is checked again as soon as its files have changed.\n"
 )
 
+_CANCELLED = "This campaign was cancelled, which cannot be undone. The report is in report/: open index.html first.\n"
+
 
 _GONE = (
     "This campaign is paused: this folder was moved away from where it was sent. Move it back, and it goes on; to end "
@@ -196,7 +198,11 @@ class DropFolderWatch:
                 prepared, accept_changes=False, before=partial(self._before, path, prepared)
             )
             figures = self._campaigns.last_words(prepared.campaign.folder)
-            said = self._ended(status, self._campaigns.withholding.reason(prepared.campaign.name))
+            name = prepared.campaign.name
+            if await self._campaigns.steering.is_cancelled(name):
+                said = _CANCELLED
+            else:
+                said = self._ended(status, self._campaigns.withholding.reason(name))
             self._say(path, "\n".join([said.rstrip(), *figures, ""]))
         except WithdrawnError as error:
             _log.info("{path}: {why}", path=path, why=error)

@@ -23,6 +23,7 @@ from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName, WrongState
 from bulkmail.spool import (
+    CANCELLED,
     CANCELLING,
     CampaignRow,
     CancelRequest,
@@ -131,14 +132,27 @@ class Steering:
                 await self._lift(hold, row.name, who)
 
     async def cancel(self, name: str, *, reason: str = "", who: str = "") -> None:
-        """End a campaign for good: its unsent rows become `cancelled`, what is on a connection ends first."""
-        row = named(await self._spool.campaigns(), name)
-        check_not_ended(row, "cancelled")
-        if any(run.id == row.id and run.over for run in self._feeder.runs.values()):
-            raise WrongState(f"{name} is about to end, and cannot be cancelled any more")
-        await self._spool.request_cancel(CancelRequest(row.id, reason, who, self._clocks.wall()))
+        """End a campaign for good: its unsent rows become `cancelled`, what is on a connection ends first.
+
+        Nothing new leaves here from this turn of the event loop on, unless the request cannot be written.
+        """
+        run = self._run(name)
+        if run is not None:
+            soon = Hold(run.id, "paused", "it is about to be cancelled", self._clocks.wall())
+            self._apply(run, [*run.holds.active, soon], run.holds.over)
+        try:
+            row = await self._request_cancel(name, reason, who)
+        except BaseException:
+            if run is not None:
+                self._apply(run, [hold for hold in run.holds.active if hold is not soon], run.holds.over)
+            raise
         _log.info("{name} is being cancelled{by}", name=name, by=f" by {who}: {reason}" if who or reason else "")
         self._cancel_here(row)
+
+    async def is_cancelled(self, name: str) -> bool:
+        """Return whether a campaign of the spool was cancelled, and its rows are settled."""
+        row = await self._spool.campaign(name)
+        return row is not None and row.state == CANCELLED
 
     async def remove(self, name: str) -> None:
         """Remove a campaign that has ended, and whose report is whole, from the spool; the report stays."""
@@ -192,6 +206,14 @@ class Steering:
             self._apply(run, [*others, *same], run.holds.over)
             raise
         await self._load(run)  # what was read meanwhile did not have it yet
+
+    async def _request_cancel(self, name: str, reason: str, who: str) -> CampaignRow:
+        row = named(await self._spool.campaigns(), name)
+        check_not_ended(row, "cancelled")
+        if any(run.id == row.id and run.over for run in self._feeder.runs.values()):
+            raise WrongState(f"{name} is about to end, and cannot be cancelled any more")
+        await self._spool.request_cancel(CancelRequest(row.id, reason, who, self._clocks.wall()))
+        return row
 
     def _cancel_here(self, row: CampaignRow) -> None:
         run = self._feeder.runs.get(row.id)

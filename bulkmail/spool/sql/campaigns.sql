@@ -43,12 +43,12 @@ INSERT INTO input_file (campaign_id, no, name, columns) VALUES (?, ?, ?, ?)
 SELECT no, name, columns FROM input_file WHERE campaign_id = ? ORDER BY no
 
 -- name: set_state
--- A campaign that is being cancelled goes nowhere else.
+-- A campaign that is being cancelled, or was, goes nowhere else.
 UPDATE campaign SET state = :state,
     started_at = CASE WHEN :state = 'running' THEN coalesce(started_at, :now) ELSE started_at END,
     ended_at = CASE WHEN :ended THEN :now ELSE NULL END,
     exit_status = :exit_status
-WHERE id = :id AND (state <> 'cancelling' OR :state IN ('cancelled', 'removing'))
+WHERE id = :id AND (state NOT IN ('cancelling', 'cancelled') OR :state IN ('cancelled', 'removing'))
 
 -- name: set_report_position
 UPDATE campaign SET report_position = ? WHERE id = ?

@@ -703,6 +703,27 @@ def test_one_whose_folder_is_wrong_is_ended_without_the_rest_of_its_list(scene, 
     assert at_rest == [None]
 
 
+def test_a_campaign_that_is_cancelled_while_it_is_being_opened_is_ended_by_one_and_not_by_two(scene, monkeypatch):
+    one = scene()
+    at_rest = []
+
+    async def end(row, _):
+        at_rest.append(row.name)
+
+    monkeypatch.setattr(one.at_rest, "end", end)
+    one.open_takes = 5.0
+    one.send()
+    one.one.until(lambda: one.one.store.campaign("spring"), 10)
+    cancel(one)
+    one.one.run(1.0)
+    assert one.row().state == "cancelling"
+    one.steering.look()
+    assert one.until_over() == 3
+    assert at_rest == []
+    assert one.one.store.totals(1) == {("", "cancelled", ""): 20}
+    assert one.one.farm.sent == []
+
+
 def test_what_is_about_to_end_is_not_cancelled(scene):
     one = scene()
     one.one.farm.obliging()

@@ -22,6 +22,7 @@ from bulkmail.workers import WorkerFailedError
 class FakeSending:
     def __init__(self, clock):
         self.clock, self.sent, self.status, self.takes = clock, [], 0, 5.0
+        self.cancelled = False
         self.runs, self.pauses = {}, {}
         self.withholding = types.SimpleNamespace(reason=lambda name: self.pauses.get(name, ""))
         self.noticed = []
@@ -29,7 +30,7 @@ class FakeSending:
         self.noted = []  # folders of which a change was told
         self.held = []
         self.accepting = types.SimpleNamespace(notes={}, sent_from=self.sent_from, note=self.note)
-        self.steering = types.SimpleNamespace(hold=self.hold, release=self.release)
+        self.steering = types.SimpleNamespace(hold=self.hold, release=self.release, is_cancelled=self.is_cancelled)
 
     async def sent_from(self, folder):
         return self.before
@@ -59,6 +60,9 @@ class FakeSending:
 
     def running(self):
         return list(self.runs.items())
+
+    async def is_cancelled(self, _):
+        return self.cancelled
 
     @property
     def progress(self):
@@ -427,3 +431,10 @@ def test_where_the_kernel_tells_of_changes_it_is_looked_at_when_it_does_and_rare
     events.heard()
     scene.run(0.5)
     assert len(looks) == 1
+
+
+def test_a_cancelled_campaign_says_that_it_was(scene):
+    scene.sending.cancelled, scene.sending.status = True, 3
+    scene.run(60)
+    assert scene.said().startswith("This campaign was cancelled, which cannot be undone.")
+    assert scene.sending.sent == ["spring"]

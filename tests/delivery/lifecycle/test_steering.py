@@ -268,6 +268,31 @@ def test_the_end_of_a_campaign_is_asked_for(scene):
         it.ask(it.steering.cancel("spring"))
 
 
+def test_nothing_new_leaves_while_the_request_is_being_written(scene):
+    it = scene({"a.example": 3000})
+    one = it.one
+    one.start()
+    one.until(lambda: len(one.farm.sent) > 300)
+    one.disk.delay = 5.0  # as behind a long transaction
+    Deferred.fromCoroutine(it.steering.cancel("spring"))
+    one.run(0.5)
+    sent = len(one.farm.sent)
+    one.run(4.0)
+    assert len(one.farm.sent) == sent < 3000
+
+
+def test_a_cancel_that_cannot_be_written_is_none(scene):
+    it = scene({"a.example": 100})
+    one = it.one
+    one.disk.fault = OwnFault("the disk is full")
+    with pytest.raises(OwnFault, match="the disk is full"):
+        it.ask(it.steering.cancel("spring"))
+    one.disk.fault = None
+    assert not it.run.withheld
+    one.send()
+    assert one.statuses(it.run) == {"delivered": 100}
+
+
 def test_a_campaign_that_has_ended_is_removed(scene):
     it = scene({"a.example": 10})
     one = it.one

@@ -46,12 +46,12 @@ INSERT INTO input_file (campaign_id, no, name, columns) VALUES (%s, %s, %s, %s)
 SELECT no, name, columns FROM input_file WHERE campaign_id = %s ORDER BY no
 
 -- name: set_state
--- A campaign that is being cancelled goes nowhere else.
+-- A campaign that is being cancelled, or was, goes nowhere else.
 UPDATE campaign SET state = %(state)s::text,
     started_at = CASE WHEN %(state)s::text = 'running' THEN coalesce(started_at, %(now)s) ELSE started_at END,
     ended_at = CASE WHEN %(ended)s THEN %(now)s ELSE NULL END,
     exit_status = %(exit_status)s
-WHERE id = %(id)s AND (state <> 'cancelling' OR %(state)s::text IN ('cancelled', 'removing'))
+WHERE id = %(id)s AND (state NOT IN ('cancelling', 'cancelled') OR %(state)s::text IN ('cancelled', 'removing'))
 
 -- name: set_report_position
 UPDATE campaign SET report_position = %s WHERE id = %s
