@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import time
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 
@@ -69,13 +71,19 @@ def _send(settings: Settings, prepared: Prepared, each_second: Any, within: floa
         clock.callLater(within, lambda: ensureDeferred(incarnation.stop()))
         done: Deferred[None] = ensureDeferred(live())
         done.addErrback(failed.append)
-        done.addBoth(lambda _: clock.running and clock.stop())
+        done.addBoth(lambda _: _end(clock))
         clock.addSystemEventTrigger("before", "shutdown", lambda: _stopped(incarnation, done))
 
     clock.callWhenRunning(start)
     clock.run()
     if failed:
         failed[0].raiseException()
+
+
+def _end(reactor: Any) -> None:
+    """Stop the reactor, which an interrupt may have done before."""
+    with contextlib.suppress(ReactorNotRunning):
+        reactor.stop()
 
 
 def _stopped(incarnation: Incarnation, done: Deferred[None]) -> Deferred[None]:

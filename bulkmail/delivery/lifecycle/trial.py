@@ -48,6 +48,7 @@ def trial_of(prepared: Prepared, file: int, cells: Sequence[str], addresses: Seq
         **prepared.content,
         "subject": SUBJECT_MARK + prepared.content["subject"],
         "columns": [columns],
+        "schedule": None,  # somebody waits for it
         "token_mark": TOKEN_MARK,
     }
     return replace(
