@@ -40,6 +40,12 @@ _REAL = frozenset(
 )  # fmt: skip
 """Domains that are near a well-known one and real."""
 
+_OF_LENGTH = {
+    length: [known for known in _WELL_KNOWN if abs(len(known) - length) <= 1]
+    for length in range(1, max(map(len, _WELL_KNOWN)) + 2)
+}
+"""The well-known domains that one of a length, in characters, can be meant to be."""
+
 _ENDINGS = {
     "con": "com", "cmo": "com", "comm": "com", "ocm": "com", "vom": "com", "xom": "com", "coom": "com", "cim": "com",
     "cpm": "com", "clm": "com", "copm": "com", "comn": "com", "nte": "net", "ent": "net", "nett": "net", "ner": "net",
@@ -97,8 +103,9 @@ def near_domain(domain: str) -> str:
     """Return the well-known domain that ``domain`` (in lower case) is probably meant to be; "" for none."""
     if domain in _REAL or domain in _WELL_KNOWN:
         return ""
-    for known in _WELL_KNOWN:
-        if abs(len(known) - len(domain)) <= 1 and _one_apart(domain, known):
+    for known in _OF_LENGTH.get(len(domain), ()):
+        # one change leaves the first letter or the last as it was
+        if (known[0] == domain[0] or known[-1] == domain[-1]) and _one_apart(domain, known):
             return known
     name, _, ending = domain.rpartition(".")
     if ending in _ENDINGS:
