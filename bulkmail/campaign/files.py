@@ -96,6 +96,14 @@ class ListPath(str):
             raise ValueError("is another file than the one that was checked; start again")
         return descriptor
 
+    def size(self) -> int:
+        """The bytes of the list. Raises ValueError with the rest of the sentence."""
+        descriptor = self.open()
+        try:
+            return os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+
 
 class EarlierList(ListPath):
     """A list that is made of the rows of an earlier campaign, which is in the spool at ``spool``.

@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 
 from bulkmail.campaign import Campaign
 from bulkmail.mail import OwnFault, Problem, Refused
-from bulkmail.workers import Worker
+from bulkmail.workers import DATABASE, Worker
 
-INGEST = "bulkmail.campaign.ingest:Ingest"
+INGEST = "bulkmail.listing:Ingest"
 
 _ROWS = 2000
 
@@ -22,7 +22,7 @@ class Reading:
     """One pass over the lists of a campaign. Raises Refused, and OwnFault."""
 
     def __init__(self, reactor: Any, campaign: Campaign, suppress: list[str]) -> None:
-        self._worker = Worker.start(reactor, INGEST)
+        self._worker = Worker.start(reactor, INGEST, further=DATABASE)
         self._job = {
             "files": [path.plain for path in campaign.recipient_paths],
             "encoding": campaign.encoding,

@@ -7,7 +7,6 @@ list.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -97,7 +96,7 @@ class _Look:
             "printed": printed_columns(content),
         }
         self._reading = Reading(reactor, campaign, list(means.suppress))
-        self._bytes = sum(os.path.getsize(path) for path in campaign.recipient_paths)
+        self._bytes = sum(path.size() for path in campaign.recipient_paths)
         processes = min(means.processes, 1 + self._bytes // _BYTES_A_PROCESS)
         self._composing = Composing(reactor, processes, options, self._take)
         self._domains = Domains(means.ask, reactor.seconds, means.providers, self._looked_up)

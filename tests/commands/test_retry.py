@@ -125,3 +125,20 @@ def test_a_campaign_whose_folder_is_gone(ended, capsys):
     os.rename(place / "spring", place / "elsewhere")
     assert main(["retry", "spring"]) == 1
     assert "make a new campaign with `recipients: {rest_of: spring}`" in capsys.readouterr().err
+
+
+def test_a_campaign_to_the_rest_is_checked_row_by_row(ended, capsys):
+    place = ended("finished")
+    os.rename(place / "spring", place / "old")
+    (place / "again").mkdir()
+    (place / "again" / "campaign.yaml").write_text(
+        (place / "old" / "campaign.yaml")
+        .read_text()
+        .replace("name: spring", "name: again")
+        .replace("recipients: recipients.csv", "recipients: {rest_of: spring}")
+    )
+    (place / "again" / "body.txt.j2").write_text("Hello {{ first_name }}\n")
+    capsys.readouterr()
+    assert main(["check", "again", "--no-dns", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["subject"], found["rows"], found["mailed"]) == ("Hi +Zoë", 2, 2)

@@ -18,7 +18,7 @@ from bulkmail.files import Folder
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.preflight import sender_notices
 from bulkmail.settings import Settings
-from bulkmail.workers import Worker, WorkerDiedError, WorkerLateError
+from bulkmail.workers import DATABASE, Worker, WorkerDiedError, WorkerLateError
 from bulkmail.yamlfile import YamlFile
 
 CHECKER = "bulkmail.delivery.lifecycle.checking:Checker"
@@ -143,7 +143,7 @@ class Checking:
     async def _answer(self, path: str) -> tuple[Any, ...]:
         if self._stopped:
             raise OwnFault("the service is being stopped")
-        worker = Worker.start(self._reactor, CHECKER)
+        worker = Worker.start(self._reactor, CHECKER, further=DATABASE)  # for `rest_of` and `got`
         self._workers.add(worker)
         try:
             answer: tuple[Any, ...] = await worker.ask(("check", path, self._settings), WITHIN)

@@ -19,7 +19,7 @@ from bulkmail.campaign import Campaign
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused, Status
 from bulkmail.spool import ENDED_BY, Spool
-from bulkmail.workers import Worker, WorkerDiedError, WorkerLateError
+from bulkmail.workers import DATABASE, Worker, WorkerDiedError, WorkerLateError
 
 _log = Logger("bulkmail")
 
@@ -47,7 +47,7 @@ class Importing:
         wall: Callable[[], float],
         stored: Callable[[Run], None],
     ) -> None:
-        self._worker = Worker.start(reactor, INGEST)
+        self._worker = Worker.start(reactor, INGEST, further=DATABASE)
         self._reactor = reactor
         self._spool = spool
         self._run = run
@@ -166,7 +166,7 @@ async def changed_lists(reactor: Any, lists: Sequence[Any], reading: Any) -> lis
 
     ``lists`` are plain data of `ListPath`, ``reading`` the state that was stored. Raises Refused where one is gone.
     """
-    worker = Worker.start(reactor, INGEST)
+    worker = Worker.start(reactor, INGEST, further=DATABASE)
     try:
         names: list[str] = _checked(await worker.ask(("changed", list(lists), reading), _COMPARED_WITHIN))[1]
     except (WorkerDiedError, WorkerLateError):

@@ -73,7 +73,7 @@ class Scene:
         self.run.import_done = False
         self.run.input_rows = 0
         self.worker = FakeIngest(self.one.clock, rows, held)
-        monkeypatch.setattr(module, "Worker", SimpleNamespace(start=lambda *_: self.worker))
+        monkeypatch.setattr(module, "Worker", SimpleNamespace(start=lambda *_, **__: self.worker))
         self.stored = []
         self.importing = Importing(
             reactor=self.one.clock,
@@ -245,7 +245,7 @@ def test_what_changed_since_a_campaign_was_finished_is_asked_of_a_process(monkey
             closed.append(1)
             return succeed(None)
 
-    monkeypatch.setattr(module.Worker, "start", lambda *_: Process())
+    monkeypatch.setattr(module.Worker, "start", lambda *_, **__: Process())
     for answer, names in ((("changed", ["a.csv"]), ["a.csv"]), (WorkerDiedError("x"), []), (WorkerLateError("x"), [])):
         answers = [answer]
         found = []
