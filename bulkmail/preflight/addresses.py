@@ -40,11 +40,17 @@ _REAL = frozenset(
 )  # fmt: skip
 """Domains that are near a well-known one and real."""
 
-_OF_LENGTH = {
-    length: [known for known in _WELL_KNOWN if abs(len(known) - length) <= 1]
-    for length in range(1, max(map(len, _WELL_KNOWN)) + 2)
-}
-"""The well-known domains that one of a length, in characters, can be meant to be."""
+
+def _shortened(domain: str) -> list[str]:
+    """Return ``domain``, and what is left of it without one of its letters."""
+    return [domain, *[domain[:at] + domain[at + 1 :] for at in range(len(domain))]]
+
+
+_NEAR: dict[str, list[str]] = {}
+"""The well-known domains by what is left of them: what is one change away from one of them shares such a text."""
+for _known in _WELL_KNOWN:
+    for _short in _shortened(_known):
+        _NEAR.setdefault(_short, []).append(_known)
 
 _ENDINGS = {
     "con": "com", "cmo": "com", "comm": "com", "ocm": "com", "vom": "com", "xom": "com", "coom": "com", "cim": "com",
@@ -103,10 +109,10 @@ def near_domain(domain: str) -> str:
     """Return the well-known domain that ``domain`` (in lower case) is probably meant to be; "" for none."""
     if domain in _REAL or domain in _WELL_KNOWN:
         return ""
-    for known in _OF_LENGTH.get(len(domain), ()):
-        # one change leaves the first letter or the last as it was
-        if (known[0] == domain[0] or known[-1] == domain[-1]) and _one_apart(domain, known):
-            return known
+    for short in _shortened(domain):
+        for known in _NEAR.get(short, ()):
+            if _one_apart(domain, known):
+                return known
     name, _, ending = domain.rpartition(".")
     if ending in _ENDINGS:
         meant = f"{name}.{_ENDINGS[ending]}"
