@@ -20,10 +20,11 @@ _MOST = 16_000  # bytes of output
 class CommandFailedError(BulkmailError):
     """A command failed or took too long; its output is not quoted, for it may hold secrets.
 
-    ``status``: its exit status, None where it has none.
+    ``status``: its exit status, None where it has none. ``printed``: its output, for those who know what it is.
     """
 
     status: int | None = None
+    printed: bytes = b""
 
 
 class Command(ProcessProtocol):
@@ -93,7 +94,7 @@ class Command(ProcessProtocol):
             why = f"ended with status {ended.exitCode}" if ended.signal is None else f"was killed by {ended.signal}"
         if why or not isinstance(reason.value, ProcessDone):
             error = CommandFailedError(f"{self._words[0]} {why or 'failed'}")
-            error.status = status
+            error.status, error.printed = status, self._printed
             self.output.errback(error)
         else:
             self.output.callback(self._printed)

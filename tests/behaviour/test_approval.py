@@ -57,7 +57,7 @@ def test_nothing_is_sent_before_it_is_approved(world: Any, until: Any, watched: 
         notify={"commands": [str(told)]},
     )
     running = world.start("--watch", "campaigns")
-    until(lambda: first_line(spring) == "waiting for approval", "the request for an approval")
+    until(lambda: first_line(spring) == "waiting for approval", "the request for an approval", 90)
     (test,) = world.server.received()
     assert test["to"] == "me-1@d1.test"
     for name in ("preview", "plan.txt", "check.csv"):
@@ -66,20 +66,20 @@ def test_nothing_is_sent_before_it_is_approved(world: Any, until: Any, watched: 
 
     # a change is another content
     (spring.folder / "body.html.j2").write_text("<p>Dear {{ first_name }}</p>\n")
-    until(lambda: first_line(spring) == "checking", "the second check")
-    until(lambda: first_line(spring) == "waiting for approval", "the second request")
+    until(lambda: first_line(spring) == "checking", "the second check", 30)
+    until(lambda: first_line(spring) == "waiting for approval", "the second request", 90)
     assert world.server.count() == 2, "another content, another test"
 
     # a service that starts again asks for nothing again
     running.signal(signal.SIGTERM)
-    assert running.wait().status == 3
+    assert running.wait(20).status == 3
     again = world.start("--watch", "campaigns")
-    until(lambda: "being checked" in first_line(spring), "the check of the files")
-    until(lambda: first_line(spring) == "waiting for approval", "the wait to go on")
+    until(lambda: "being checked" in first_line(spring), "the check of the files", 30)
+    until(lambda: first_line(spring) == "waiting for approval", "the wait to go on", 60)
     assert world.server.count() == 2
 
     (spring.folder / "APPROVED").write_text("Ann Lee\n")
-    until(lambda: state(spring) == "finished", "the end")
+    until(lambda: "is finished" in (spring.folder / "STATUS.txt").read_text(), "the end", 60)
     spring.check_report()
     assert spring.statuses() == {"delivered": len(PEOPLE)}
     assert "released by Ann Lee" in again.said()
@@ -89,7 +89,7 @@ def test_nothing_is_sent_before_it_is_approved(world: Any, until: Any, watched: 
     start, end = map(json.loads, (world.folder / "notices").read_text().splitlines())
     assert (start["event"], start["state"]) == ("start", "sending")
     assert (end["event"], end["state"], end["by_status"]["delivered"]) == ("end", "finished", len(PEOPLE))
-    until(lambda: sum(one["to"] == "ops-1@d2.test" for one in world.server.received()) == 2, "both mails")
+    until(lambda: sum(one["to"] == "ops-1@d2.test" for one in world.server.received()) == 2, "both mails", 60)
 
 
 def test_a_campaign_with_errors_is_not_asked_for(world: Any, until: Any, watched: Any) -> None:
@@ -104,26 +104,38 @@ def test_a_campaign_with_errors_is_not_asked_for(world: Any, until: Any, watched
     assert world.server.count() == 0
 
 
+def test_it_is_approved_by_a_command_too(world: Any, until: Any, watched: Any) -> None:
+    spring = watched(approval="auto")
+    world.start("--watch", "campaigns")
+    until(lambda: first_line(spring) == "waiting for approval", "the request for an approval", 90)
+    told = world.bulkmail("status", "spring")
+    assert "waiting for approval" in told.out.lower()
+    approved = world.bulkmail("approve", "spring", "--by", "Ann Lee")
+    assert approved.status == 0, approved.said
+    until(lambda: "is finished" in (spring.folder / "STATUS.txt").read_text(), "the end", 60)
+    assert spring.statuses() == {"delivered": len(PEOPLE)}
+
+
 def test_pause_and_a_folder_that_is_taken_away(world: Any, until: Any, watched: Any) -> None:
     spring = watched(shaping={"default": {"rate": "5/s,burst=1"}})
     running = world.start("--watch", "campaigns")
     until(lambda: world.server.count() > 10, "the first messages")
     (spring.folder / "PAUSE").touch()
-    until(lambda: "is paused" in running.said(), "the pause")
+    until(lambda: "is paused" in running.said(), "the pause", 10)
     paused_at = held_still(world)
     assert paused_at < len(PEOPLE)
     (spring.folder / "PAUSE").unlink()
-    until(lambda: world.server.count() > paused_at, "that it goes on")
+    until(lambda: world.server.count() > paused_at, "that it goes on", 20)
 
     away = Path(shutil.move(spring.folder, world.folder / "away"))
-    until(lambda: "its folder was taken away" in running.said(), "that it is missed")
+    until(lambda: "was moved away or removed" in running.said(), "that it is missed", 10)
     held = held_still(world)
     assert held < len(PEOPLE)
     assert not spring.folder.exists(), "nothing is made anew"
     shutil.move(away, spring.folder)
-    until(lambda: world.server.count() > held, "that it goes on")
+    until(lambda: world.server.count() > held, "that it goes on", 20)
     (spring.folder / "CANCEL").touch()
-    until(lambda: state(spring) == "cancelled", "the end")
+    until(lambda: state(spring) == "cancelled", "the end", 30)
     spring.check_report()
     statuses = spring.statuses()
     assert set(statuses) == {"delivered", "cancelled"}

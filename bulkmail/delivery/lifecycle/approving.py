@@ -77,10 +77,14 @@ class Approving:
         campaign, folder = prepared.campaign, prepared.campaign.folder
         content = prepared.content_hash[:_DIGITS]
         asked = await self._asked(row)
+        if asked is None and await self._spool.held_times(row.id):
+            return  # it was approved while no service ran
         tested: Sequence[str] = campaign.test_to
         if asked != content:
             put_aside(folder, APPROVED)
             say("checking", ["The campaign is being checked, and messages to look at are being made."])
+            # from now on only an approval ends the hold: one that was not asked for yet cannot be taken for approved
+            await self._steering.hold(row.name, APPROVAL, reason="it is being checked")
             tested = await self._looking_over.over(campaign)
             reason = f"look at preview/ and {PLAN}, then put a file {APPROVED} beside them (content {content})"
             await self._steering.hold(row.name, APPROVAL, reason=reason)

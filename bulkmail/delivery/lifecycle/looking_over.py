@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
@@ -62,8 +61,13 @@ class LookingOver:
             words = "the check found errors; PROBLEMS.txt has them, and check.csv the rows"
             raise Refused([Problem(folder, 0, 0, words)]) from None
         await self._run("preview", folder)
-        planned = await self._run("plan", folder) if find_spec("bulkmail.commands.plan") else b""
-        write_beside(campaign.folder, PLAN, (checked + planned).decode("utf-8", "replace"))
+        try:
+            planned = await self._run("plan", folder)
+        except CommandFailedError as error:  # what would not be sent in time is for a person to decide
+            if error.status != _FOUND_WRONG:
+                raise
+            planned = error.printed
+        write_beside(campaign.folder, PLAN, (checked + b"\n" + planned).decode("utf-8", "replace"))
         tested: list[str] = []
         for address in campaign.test_to:
             try:

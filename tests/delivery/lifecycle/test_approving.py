@@ -149,7 +149,20 @@ def test_what_the_check_refuses_is_not_asked_for(scene):
     scene.looking_over.trouble = Refused([Problem("/c", 0, 0, "errors")])
     got = scene.wait()
     assert got[0].check(Refused)
-    assert scene.reasons == []
+    assert scene.reasons == [("approval", "it is being checked")], "nothing of it is sent, whatever comes"
+    scene.looking_over.trouble = None
+    scene.restart()
+    assert scene.wait() == []
+    assert scene.looking_over.asked == ["spring", "spring"]
+
+
+def test_what_is_approved_while_no_service_runs_is_sent_at_the_start(scene):
+    scene.wait()
+    scene.approving.stop()
+    scene.one.run(3.0)
+    scene.one.store.lift(1, "approval", "", NOW + 60.0)
+    scene.restart()
+    assert scene.wait() == [None]
 
 
 @pytest.mark.parametrize(

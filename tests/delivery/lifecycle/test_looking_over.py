@@ -50,8 +50,7 @@ def scene(folder):
     return Scene(folder)
 
 
-def test_the_check_the_preview_the_plan_and_the_tests_follow_each_other(scene, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda _: True)
+def test_the_check_the_preview_the_plan_and_the_tests_follow_each_other(scene, tmp_path):
     scene.begin()
     where = str(tmp_path / "spring")
     for printed in (b"nothing wrong\n", b"", b"2 people\n", b"", b""):
@@ -64,7 +63,7 @@ def test_the_check_the_preview_the_plan_and_the_tests_follow_each_other(scene, t
         ["test", where, "--to", "you@a.example"],
     ]
     assert scene.got == [["me@a.example", "you@a.example"]]
-    assert (tmp_path / "spring" / "plan.txt").read_text() == "nothing wrong\n2 people\n"
+    assert (tmp_path / "spring" / "plan.txt").read_text() == "nothing wrong\n\n2 people\n"
 
 
 def test_what_the_check_finds_wrong_is_refused(scene):
@@ -73,6 +72,17 @@ def test_what_the_check_finds_wrong_is_refused(scene):
     assert scene.got[0].check(Refused)
     assert "PROBLEMS.txt" in str(scene.got[0].value)
     assert len(scene.commands) == 1
+
+
+def test_a_plan_that_would_not_end_in_time_is_shown(scene, tmp_path):
+    scene.begin()
+    scene.commands[0].output.callback(b"nothing wrong\n")
+    scene.commands[1].output.callback(b"")
+    error = failed(1)
+    error.printed = b"200 people would not get it in time\n"
+    scene.commands[2].output.errback(error)
+    assert "200 people would not get it in time" in (tmp_path / "spring" / "plan.txt").read_text()
+    assert scene.asked[-1][0] == "test"
 
 
 def test_a_command_that_fails_for_another_reason_is_told_as_that(scene):
