@@ -123,7 +123,7 @@ def test_a_campaign_is_checked_with_what_is_installed(installed, elsewhere):
     )
     (elsewhere / "b.j2").write_text("Hello\n")
     (elsewhere / "r.csv").write_text("email\na@example.org\n")
-    assert "nothing wrong was found" in run(installed / "bulkmail", "check", "campaign.yaml", cwd=elsewhere)
+    assert "it can be sent" in run(installed / "bulkmail", "check", "campaign.yaml", cwd=elsewhere)
     run(installed / "python", "-c", "from bulkmail.spool import SqliteStore; SqliteStore(':memory:')", cwd=elsewhere)
     program = "from bulkmail.report import page; import jinja2, bulkmail.report.page"
     run(installed / "python", "-c", program, cwd=elsewhere)

@@ -54,7 +54,11 @@ CAMPAIGN: dict[str, tuple[str, Change, str]] = {
         lambda text: text.replace("{{ first_name }}", "{{ firstname }}"),
         r"campaign\.yaml:3:\d+: .*firstname.*first_name",
     ),
-    "template syntax": ("body.html.j2", lambda text: text + "{% if %}\n", r"body\.html\.j2:2: Expected"),
+    "template syntax": (
+        "body.html.j2",
+        lambda text: text + "{% if %}\n",
+        r"body\.html\.j2:2: the template cannot be read: Expected",
+    ),
     "unknown variable": (
         "body.html.j2",
         lambda text: text + "\n{{ fist_name }}",
