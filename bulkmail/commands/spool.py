@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import os
+import time
 
-from bulkmail.commands.terminal import DONE, Commands, say, tell
-from bulkmail.spool import copy_spool, has_password, public
+from bulkmail.commands.terminal import DONE, Commands, add_settings, say, tell
+from bulkmail.settings import load_settings
+from bulkmail.spool import back_up_spool, copy_spool, has_password, public
 
 
 def add(commands: Commands) -> None:
     """Add the command to the parser."""
-    spool = commands.add_parser("spool", help="a whole spool from a folder into PostgreSQL, or back")
+    spool = commands.add_parser("spool", help="copy a whole spool: into PostgreSQL or back, or as a backup")
     actions = spool.add_subparsers(required=True, metavar="ACTION")
     copy = actions.add_parser("copy", help="copy it, or go on with a copy; the old one cannot be sent from any more")
     copy.add_argument("source", metavar="FROM", help="a spool's folder, or its postgresql:// address")
     copy.add_argument("target", metavar="TO", help="the same, not in use and empty")
     copy.set_defaults(run=_copy)
+    backup = actions.add_parser("backup", help="copy it as it is now, also while it is sent from")
+    backup.add_argument("target", metavar="FOLDER", help="where the copy goes; it is made")
+    add_settings(backup)
+    backup.set_defaults(run=_back_up)
+
+
+def _back_up(given: argparse.Namespace) -> int:
+    settings = load_settings(given.settings, os.getcwd())
+    held = back_up_spool(settings.spool, given.target, time.time())
+    say(f"{given.target} holds the spool as it is now; in the copy {held} campaigns are paused, until you resume them")
+    return DONE
 
 
 def _copy(given: argparse.Namespace) -> int:

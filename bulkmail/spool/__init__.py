@@ -54,6 +54,7 @@ holder. Readers are other connections, read-only, so that this process alone wri
 from __future__ import annotations
 
 from bulkmail.spool.address import has_password, public
+from bulkmail.spool.backing_up import back_up_spool
 from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
 from bulkmail.spool.copying import copy_spool
 from bulkmail.spool.front import Spool
@@ -115,6 +116,7 @@ __all__ = [
     "SiteFact",
     "Spool",
     "SqliteStore",
+    "back_up_spool",
     "campaign_of",
     "check_held",
     "check_not_ended",

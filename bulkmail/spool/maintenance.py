@@ -57,7 +57,7 @@ def hold_campaign(
     who: str = "",
 ) -> None:
     """Hold a campaign from ``now`` (epoch seconds) on; see `rows.Hold`. Raises UnknownName, WrongState, Refused."""
-    with _unsent(address) as spool:
+    with unsent(address) as spool:
         row = named(spool.campaigns(), name)
         check_not_ended(row, kind)
         spool.hold(Hold(row.id, kind, reason, now, provider, who, until))
@@ -65,7 +65,7 @@ def hold_campaign(
 
 def lift_hold(address: str, name: str, *, now: float, kind: str = "paused", provider: str = "") -> None:
     """Release what `hold_campaign` holds. Raises UnknownName, WrongState, Refused."""
-    with _unsent(address) as spool:
+    with unsent(address) as spool:
         row = named(spool.campaigns(), name)
         spool.lift_due(now)
         check_held(row, spool.holds(), kind, provider)
@@ -77,7 +77,7 @@ def request_cancel(address: str, name: str, *, now: float, reason: str = "", who
 
     Raises UnknownName, WrongState, Refused.
     """
-    with _unsent(address) as spool:
+    with unsent(address) as spool:
         row = named(spool.campaigns(), name)
         check_not_ended(row, "cancelled")
         spool.request_cancel(CancelRequest(row.id, reason, who, now))
@@ -88,7 +88,7 @@ def remove_campaign(address: str, name: str, progress: Callable[[], None] = lamb
 
     Its report stays. What breaks it off, the next call goes on with. Raises UnknownName, WrongState, Refused.
     """
-    with _unsent(address) as spool:
+    with unsent(address) as spool:
         row = named(spool.campaigns(), name)
         check_removable(row, whole_report=spool.has_whole_report(row.id))
         while not spool.remove_campaign(row.id):
@@ -96,7 +96,8 @@ def remove_campaign(address: str, name: str, progress: Callable[[], None] = lamb
 
 
 @contextmanager
-def _unsent(address: str) -> Iterator[Unsent]:
+def unsent(address: str) -> Iterator[Unsent]:
+    """Open a spool that is not being sent from; see the module. Raises Refused."""
     if is_shared(address):
         with postgres("unsent").opened(address) as (database, tables):
             yield Unsent(database, tables)
