@@ -94,7 +94,8 @@ def test_a_folder_that_is_moved_away_pauses_its_campaign(world: Any, until: Any)
     elsewhere = world.folder / "elsewhere"
     campaign.folder.rename(elsewhere)
     until(
-        lambda: (elsewhere / "STATUS.txt").read_text().startswith("This campaign is paused: this folder"), "the pause"
+        lambda: (elsewhere / "STATUS.txt").read_text().startswith("paused\n\nThis campaign is paused: this folder"),
+        "the pause",
     )
     sent = world.server.count()
     assert sent < len(ADDRESSES)

@@ -68,7 +68,7 @@ def test_who_may_not_be_mailed_is_told_in_status_txt_and_in_the_log(world: Any, 
     (campaign.folder / "recipients.csv").write_text("\n".join(["email,first_name,Email Opt Out", *rows]) + "\n")
     running = world.start("--watch", "campaigns")
     path = campaign.folder / "STATUS.txt"
-    until(lambda: path.exists() and path.read_text().startswith("This campaign is finished."), "the end")
+    until(lambda: path.exists() and path.read_text().startswith("finished\n\nThis campaign is finished."), "the end")
     told = "recipients.csv:1:18: 100 of 300 rows say in column `Email Opt Out` that they may not be mailed (`yes`)"
     (line,) = [line for line in path.read_text().splitlines() if "Email Opt Out" in line]
     assert told in line

@@ -27,7 +27,7 @@ from bulkmail.delivery.lifecycle.folder_events import FolderEvents
 from bulkmail.delivery.lifecycle.marks import Marks
 from bulkmail.delivery.lifecycle.opening import Prepared
 from bulkmail.files import Folder
-from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused
+from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused, Word
 from bulkmail.spool import CampaignRow
 from bulkmail.workers import WorkerFailedError
 
@@ -37,6 +37,7 @@ _EVERY = 2.0
 _SOON = 0.2  # behind an event; more of them follow
 _SLOWLY = 10.0  # between two looks where the kernel tells of changes
 _SHARE = 20.0  # so many times as long as looking took, nothing is looked at
+_CHECKING, _REFUSED = "checking", "refused"  # states of a folder; those of its campaign are `Word`
 _FAULT = (
     "This campaign was not sent, or not to its end: bulkmail has an error in itself. The service's log says which; "
     "please report it. The folder is checked again as soon as its files have changed.\n"
@@ -49,6 +50,11 @@ _GONE = (
     "This campaign is paused: this folder was moved away from where it was sent. Move it back, and it goes on; to end "
     "it, run `bulkmail cancel` with its name.\n"
 )
+
+
+def _in_state(word: str, text: str) -> str:
+    """Return the text of STATUS.txt: the state in its first line, an empty line, and ``text``."""
+    return f"{word}\n\n{text}"
 
 
 class DropFolderWatch:
@@ -133,7 +139,8 @@ class DropFolderWatch:
             note = self._campaigns.accepting.notes.get(path, "")
             words = self._campaigns.progress.in_words(run)
             if path in self._gone:
-                self._say_in(self._gone[path], f"{_GONE}\n{words}")
+                further = words.partition("\n\n")[2]  # what stands below the state
+                self._say_in(self._gone[path], _in_state(Word.PAUSED, f"{_GONE}\n{further}"))
             else:
                 self._say(path, f"{words.rstrip()}\n\n{note}\n" if note else words)
 
@@ -162,7 +169,7 @@ class DropFolderWatch:
             elif action.kind == "ignore":
                 _log.warn("{what}", what=Problem(action.path, 0, 0, f"left alone: {action.reason}"))
                 with contextlib.suppress(OSError):  # a link or a file is told in the log alone
-                    write_status(action.path, f"This folder is left alone: {action.reason}\n")
+                    write_status(action.path, _in_state(_REFUSED, f"This folder is left alone: {action.reason}\n"))
             else:
                 self._marks.saw(action)
         for path in starts:  # behind the marks, which count from the first moment on
@@ -189,7 +196,7 @@ class DropFolderWatch:
 
     async def _send(self, path: str) -> None:
         try:
-            self._say(path, "The campaign is being checked.\n")
+            self._say(path, _in_state(_CHECKING, "The campaign is being checked.\n"))
             prepared = await self._checking.prepare(path)
             self._opened[path] = prepared.campaign.opened
             for notice in prepared.notices:
@@ -200,7 +207,7 @@ class DropFolderWatch:
             figures = self._campaigns.last_words(prepared.campaign.folder)
             name = prepared.campaign.name
             if await self._campaigns.steering.is_cancelled(name):
-                said = _CANCELLED
+                said = _in_state(Word.CANCELLED, _CANCELLED)
             else:
                 said = self._ended(status, self._campaigns.withholding.reason(name))
             self._say(path, "\n".join([said.rstrip(), *figures, ""]))
@@ -211,13 +218,13 @@ class DropFolderWatch:
             self._say(path, await self._refused(path, refused))
         except WorkerFailedError as error:
             _log.error("{path}: the check failed: {error}", path=path, error=error)
-            self._say(path, _FAULT)
+            self._say(path, _in_state(Word.STOPPED, _FAULT))
         except BulkmailError as error:
             _log.error("{path}: {error}", path=path, error=error)
-            self._say(path, f"This campaign could not be sent: {error}\n")
+            self._say(path, _in_state(Word.STOPPED, f"This campaign could not be sent: {error}\n"))
         except Exception:  # noqa: BLE001 - whatever it is, the folder must not say for ever that it is being checked
             _log.failure("sending {path} failed", path=path)
-            self._say(path, _FAULT)
+            self._say(path, _in_state(Word.STOPPED, _FAULT))
         finally:
             self._opened.pop(path, None)
             self._gone.pop(path, None)
@@ -228,7 +235,7 @@ class DropFolderWatch:
         """Let the marks count, and wait for the approval."""
         await self._marks.before(path, row)
         await self._approving.passed(
-            prepared, row, lambda word, lines: self._say(path, "\n".join([word, "", *lines, ""]))
+            prepared, row, lambda word, lines: self._say(path, _in_state(word, "\n".join([*lines, ""])))
         )
 
     async def _refused(self, path: str, refused: Refused) -> str:
@@ -237,29 +244,36 @@ class DropFolderWatch:
         what = "one thing is" if count == 1 else f"{count} things are"
         found = await self._campaigns.accepting.sent_from(path)
         if found is None or not found.sent:
-            said = f"This campaign was not sent: {what} wrong with it."
+            word, said = _REFUSED, f"This campaign was not sent: {what} wrong with it."
         elif found.ended:
+            word = found.ended
             said = f"This campaign is {found.ended}; what was changed since then is not sent: {what} wrong with it."
         else:
+            word = Word.STOPPED
             said = f"This campaign has stopped, and does not go on: {what} wrong with it. Sent so far: {found.words}."
-        return f"{said}\n\n{refused}\n\nMend the files; the folder is checked again as soon as they have changed.\n"
+        mend = "Mend the files; the folder is checked again as soon as they have changed."
+        return _in_state(word, f"{said}\n\n{refused}\n\n{mend}\n")
 
     def _sent(self, send: Deferred[Any], _: object) -> None:
         self._sends.discard(send)
 
     def _ended(self, status: int, pause: str) -> str:
         if pause:
-            return (
+            return _in_state(
+                Word.STOPPED,
                 f"This campaign has paused itself: {pause}.\n\n"
                 "Other campaigns go on, and nothing was charged to the recipients of this one. When it is corrected, "
                 "put a file called ACCEPT into this folder, or run `bulkmail accept` with its name. Without a change "
-                "it is tried again when the service is started again.\n"
+                "it is tried again when the service is started again.\n",
             )
         if status == FINISHED:
-            return "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
+            said = "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
+            return _in_state(Word.FINISHED, said)
         if self._looking.running:
-            return "This campaign stopped before its end, or its last report could not be written. The log says why.\n"
-        return "The service was stopped before the end. Sending goes on when it is started again.\n"
+            said = "This campaign stopped before its end, or its last report could not be written. The log says why.\n"
+        else:
+            said = "The service was stopped before the end. Sending goes on when it is started again.\n"
+        return _in_state(Word.STOPPED, said)
 
     def _say_in(self, folder: Folder, text: str) -> None:
         """Say something in a folder that is not at its path any more, if it is still anywhere."""

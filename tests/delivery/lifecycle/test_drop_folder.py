@@ -69,7 +69,7 @@ class FakeSending:
         return self
 
     def in_words(self, run):
-        return "This campaign is being sent.\n"
+        return "sending\n\nThis campaign is being sent.\n"
 
     def last_words(self, folder):
         return ["", "1 of 1 were delivered.", *about_lists(self.noticed)]
@@ -172,16 +172,17 @@ def test_a_folder_that_has_stood_still_is_sent_once(scene):
     assert scene.sending.sent == []
     scene.run(5)
     assert scene.sending.sent == ["spring"]
-    assert scene.said() == "This campaign is being sent.\n"
+    assert scene.said() == "sending\n\nThis campaign is being sent.\n"
     scene.run(60)
     assert scene.sending.sent == ["spring"]
-    assert scene.said().startswith("This campaign is finished.")
+    assert scene.said().startswith("finished\n\nThis campaign is finished.")
 
 
 def test_what_was_noticed_about_its_lists_stays_behind_the_end(scene):
     scene.sending.noticed = ["r.csv:1:7: 2 of 3 rows say no"]
     scene.run(60)
-    first, *rest = scene.said().splitlines()
+    state, empty, first, *rest = scene.said().splitlines()
+    assert (state, empty) == ("finished", "")
     assert first.startswith("This campaign is finished.")
     assert rest == ["", "1 of 1 were delivered.", "", "Please look at this:", "r.csv:1:7: 2 of 3 rows say no"]
 
@@ -191,7 +192,7 @@ def test_a_campaign_that_is_wrong_is_told_what_is_wrong_and_tried_again_when_it_
     scene.run(10)
     assert scene.sending.sent == []
     said = scene.said()
-    assert said.startswith("This campaign was not sent: one thing is wrong with it.")
+    assert said.startswith("refused\n\nThis campaign was not sent: one thing is wrong with it.")
     assert "nick_name" in said
     assert "body.txt.j2" in said
     folder()
@@ -202,7 +203,7 @@ def test_a_campaign_that_is_wrong_is_told_what_is_wrong_and_tried_again_when_it_
 def test_a_campaign_refused_at_its_opening_is_told_so(scene):
     scene.sending.status = Refused([Problem("a", 1, 0, "one"), Problem("b", 2, 0, "two")])
     scene.run(15)
-    assert "2 things are wrong with it" in scene.said()
+    assert scene.said().startswith("refused\n\nThis campaign was not sent: 2 things are wrong with it")
     assert "b:2: two" in scene.said()
 
 
@@ -211,13 +212,13 @@ def test_a_campaign_stopped_before_its_end_says_so(scene):
     scene.run(4)
     scene.watching.stop()
     scene.run(15)
-    assert "The service was stopped before the end" in scene.said()
+    assert scene.said().startswith("stopped\n\nThe service was stopped before the end")
 
 
 def test_a_fault_of_ours_is_told_and_the_others_go_on(scene, folder):
     scene.sending.status = OwnFault("the disk is full")
     scene.run(15)
-    assert scene.said() == "This campaign could not be sent: the disk is full\n"
+    assert scene.said() == "stopped\n\nThis campaign could not be sent: the disk is full\n"
     scene.sending.status = 0
     folder(name="summer")
     scene.run(15)
@@ -235,6 +236,7 @@ def test_what_is_no_campaign_is_told_why(scene):
     (scene.root / "yml").mkdir()
     (scene.root / "yml" / "campaign.yml").write_text("")
     scene.run(10)
+    assert scene.said("yml").startswith("refused\n\nThis folder is left alone: ")
     assert "campaign.yaml" in scene.said("yml")
 
 
@@ -280,7 +282,9 @@ def test_a_campaign_that_has_paused_itself_says_why_and_what_to_do(scene):
     scene.sending.pauses = {"spring": "the template does not come to an end: 3 rows in a row"}
     scene.run(20)
     said = scene.said()
-    assert said.startswith("This campaign has paused itself: the template does not come to an end: 3 rows in a row.")
+    assert said.startswith(
+        "stopped\n\nThis campaign has paused itself: the template does not come to an end: 3 rows in a row."
+    )
     assert "bulkmail accept" in said
 
 
@@ -290,14 +294,18 @@ def test_a_campaign_that_has_paused_itself_says_why_and_what_to_do(scene):
 def test_a_surprise_is_told_as_a_fault_of_bulkmail(scene, trouble):
     scene.checking.trouble = trouble
     scene.run(10)
-    assert scene.said().startswith("This campaign was not sent, or not to its end: bulkmail has an error in itself.")
+    assert scene.said().startswith(
+        "stopped\n\nThis campaign was not sent, or not to its end: bulkmail has an error in itself."
+    )
     assert "log" in scene.said()
 
 
 def test_a_campaign_that_ends_early_by_itself_is_not_told_that_the_service_was_stopped(scene):
     scene.sending.status = 3
     scene.run(15)
-    assert scene.said().startswith("This campaign stopped before its end, or its last report could not be written.")
+    assert scene.said().startswith(
+        "stopped\n\nThis campaign stopped before its end, or its last report could not be written."
+    )
 
 
 def test_a_link_in_the_watched_folder_is_told_in_the_log_alone(scene, tmp_path_factory):
@@ -344,6 +352,7 @@ def test_a_campaign_that_is_refused_after_some_rows_were_sent_says_how_many(scen
     scene.sending.before = SentBefore(243, 400, "")
     scene.run(10)
     assert scene.said().startswith(
+        "stopped\n\n"
         "This campaign has stopped, and does not go on: one thing is wrong with it. Sent so far: 243 of 400.\n"
     )
 
@@ -352,7 +361,9 @@ def test_a_change_after_the_end_does_not_make_the_end_a_refusal(scene):
     scene.sending.status = Refused([Problem("recipients.csv", 0, 0, "changed in the part already read")])
     scene.sending.before = SentBefore(400, 400, "finished")
     scene.run(10)
-    assert scene.said().startswith("This campaign is finished; what was changed since then is not sent: one thing is")
+    assert scene.said().startswith(
+        "finished\n\nThis campaign is finished; what was changed since then is not sent: one thing is"
+    )
 
 
 def test_a_change_while_it_is_sent_is_told(scene):
@@ -363,7 +374,7 @@ def test_a_change_while_it_is_sent_is_told(scene):
     assert scene.sending.noted == ["spring"]
     scene.sending.accepting.notes[str(scene.root / "spring")] = "Changed since the start, and not used."
     scene.run(2)
-    assert scene.said() == "This campaign is being sent.\n\nChanged since the start, and not used.\n"
+    assert scene.said() == "sending\n\nThis campaign is being sent.\n\nChanged since the start, and not used.\n"
 
 
 def test_a_folder_that_is_moved_away_is_held_and_told_where_it_is_now(scene):
@@ -373,12 +384,15 @@ def test_a_folder_that_is_moved_away_is_held_and_told_where_it_is_now(scene):
     scene.run(4)
     assert scene.sending.held == [("hold", "x", "folder", "spring")]
     moved = scene.root.parent / "elsewhere"
-    assert (moved / "STATUS.txt").read_text().startswith("This campaign is paused: this folder was moved away")
+    told = (moved / "STATUS.txt").read_text()
+    assert told.startswith("paused\n\nThis campaign is paused: this folder was moved away")
+    assert told.endswith("\n\nThis campaign is being sent.\n")
+    assert "sending" not in told.splitlines(), "one state"
     assert not (scene.root / "spring").exists()
     moved.rename(scene.root / "spring")
     scene.run(4)
     assert scene.sending.held[1:] == [("release", "x", "folder")]
-    assert scene.said() == "This campaign is being sent.\n"
+    assert scene.said() == "sending\n\nThis campaign is being sent.\n"
 
 
 def test_marks_are_told_between_the_start_and_the_end(scene, tmp_path):
@@ -399,6 +413,15 @@ def test_marks_are_told_between_the_start_and_the_end(scene, tmp_path):
         ("removed", "PAUSE"),
         ("ended", "spring"),
     ]
+
+
+def test_what_is_being_checked_says_so(scene):
+    checked = Deferred()
+    scene.checking.prepare = lambda _: checked
+    scene.run(10)
+    assert scene.said() == "checking\n\nThe campaign is being checked.\n"
+    checked.errback(Refused([Problem("a", 1, 0, "one")]))
+    assert scene.said().startswith("refused\n\n")
 
 
 def test_what_waits_for_its_approval_says_so_and_is_looked_at_again_when_it_changes(scene, folder):
@@ -436,5 +459,5 @@ def test_where_the_kernel_tells_of_changes_it_is_looked_at_when_it_does_and_rare
 def test_a_cancelled_campaign_says_that_it_was(scene):
     scene.sending.cancelled, scene.sending.status = True, 3
     scene.run(60)
-    assert scene.said().startswith("This campaign was cancelled, which cannot be undone.")
+    assert scene.said().startswith("cancelled\n\nThis campaign was cancelled, which cannot be undone.")
     assert scene.sending.sent == ["spring"]
