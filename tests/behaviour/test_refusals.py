@@ -195,7 +195,7 @@ def test_a_disk_that_fills_up_pauses_the_sending(world: Any, disk: Callable[[str
     running = world.start("-c", "spring")
     until(lambda: world.server.count() > 100, "the first messages")
     fill(small_disk / "ballast")
-    until(lambda: "PAUSED: " in running.said(), "the pause")
+    until(lambda: "FAULTY: " in running.said(), "the pause")
     assert "sending is paused: " in running.said()
     (small_disk / "ballast").unlink()
 

@@ -173,7 +173,7 @@ def check_refused(world: Any, campaign: Any, words: str) -> str:
 def paused(world: Any, running: Any, campaign: Any, until: Any, words: str) -> None:
     """Until it says ``words`` and pauses; then it is stopped."""
     until(lambda: re.search(words, running.said()), f"{words!r} in what it says")
-    until(lambda: "PAUSED" in running.said(), "the live line to say so")
+    until(lambda: "FAULTY: " in running.said(), "the live line to say so")
     running.signal(signal.SIGTERM)
     ended = running.wait()
     assert ended.status == 3, ended.said[-4000:]

@@ -5,7 +5,7 @@ import os
 
 from bulkmail.spool import SqliteStore
 from bulkmail.spool.scrubbing import TO_SCRUB, scrub
-from bulkmail.spool.sqlite.database import MIGRATIONS
+from bulkmail.spool.sqlite.database import MIGRATIONS, VERSION
 
 PEM = b"-----BEGIN PRIVATE KEY-----" + os.urandom(1500).hex().encode() + b"-----END PRIVATE KEY-----"
 DKIM = [{"domain": "a.test", "selector": "s1", "pem": PEM}]
@@ -45,7 +45,7 @@ def test_the_keys_of_an_older_file_are_taken_out_of_it(tmp_path, raw):
     assert store.database.execute("meta", (TO_SCRUB,)).fetchone() is None
     store.close()
     left = [name for name in os.listdir(tmp_path) if PEM[:60] in (tmp_path / name).read_bytes()]
-    assert left == ["spool.sqlite3.before-5"], "the way back, of which the docs say that it is to be removed"
+    assert left == [f"spool.sqlite3.before-{VERSION}"], "the way back, of which the docs say that it is to be removed"
 
 
 def test_what_is_broken_off_is_done_at_the_next_start(tmp_path, raw, monkeypatch):
