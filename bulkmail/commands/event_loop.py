@@ -12,11 +12,14 @@ from twisted.python.failure import Failure
 
 Result = TypeVar("Result")
 
+WITHIN = 10.0
+"""Seconds that what was interrupted may take to end what it has started."""
+
 
 def in_event_loop(work: Callable[[Any], Coroutine[Deferred[Any], Any, Result]]) -> Result:
     """Run ``work(reactor)`` to its end in a reactor of its own, and return or raise what it does.
 
-    Ctrl-C cancels it: it may end what it has started, and KeyboardInterrupt is raised then.
+    Ctrl-C cancels it: it may end what it has started, for `WITHIN` seconds, and KeyboardInterrupt is raised then.
     """
     make: Any = EPollReactor
     reactor = make()
@@ -30,14 +33,20 @@ def in_event_loop(work: Callable[[Any], Coroutine[Deferred[Any], Any, Result]]) 
             """Before the loop ends: what was asked for is over, or a signal has come."""
             if not ended:
                 interrupted.append(True)
+                reactor.callLater(WITHIN, give_up)
                 task.cancel()
             return over
 
         over: Deferred[None] = Deferred()
 
+        def give_up() -> None:
+            """The process ends now, and what it has started ends with it."""
+            if not over.called:
+                over.callback(None)
+
         def end(result: Any) -> None:
             ended.append(result)
-            over.callback(None)
+            give_up()
             if not interrupted:
                 reactor.callLater(0, reactor.stop)
 

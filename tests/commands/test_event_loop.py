@@ -59,9 +59,27 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.process
-def test_ctrl_c_lets_it_end_what_it_has_started():
-    child = subprocess.Popen([sys.executable, "-c", INTERRUPTED], stdout=subprocess.PIPE, text=True)
+def interrupted(program):
+    """What a program prints that gets a SIGINT as soon as it waits."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        # a shell has it ignored in what it runs in the background, and with it all that this process starts
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    )
     assert child.stdout.readline() == "waiting\n"
     child.send_signal(signal.SIGINT)
-    assert child.communicate(timeout=300)[0] == "tidied up\ninterrupted\n"
+    return child.communicate(timeout=100)[0]
+
+
+@pytest.mark.process
+def test_ctrl_c_lets_it_end_what_it_has_started():
+    assert interrupted(INTERRUPTED) == "tidied up\ninterrupted\n"
+
+
+@pytest.mark.process
+def test_what_does_not_end_after_ctrl_c_is_not_waited_for_without_end():
+    program = INTERRUPTED.replace('print("tidied up", flush=True)', "await Deferred()")
+    program = program.replace("async def work", "in_event_loop.__globals__['WITHIN'] = 0.2\nasync def work")
+    assert interrupted(program) == "interrupted\n"
