@@ -455,7 +455,7 @@ def test_a_campaign_is_sent_from_one_folder(world, pg_server, until):
     assert second.status == 1
     assert "'spring' is being sent from machine one" in second.said
     status = world.bulkmail("status", "--settings", str(two))
-    assert "spring: running, 40 rows" in status.out
+    assert "spring: sending, 40 rows" in status.out
     owner.signal(signal.SIGTERM)
     assert owner.wait().status == 3
     assert "spring: stopped" in world.bulkmail("status", "--settings", str(two)).out
