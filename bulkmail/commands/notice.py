@@ -15,7 +15,7 @@ from typing import Any
 
 from bulkmail.commands.once import sent_once
 from bulkmail.commands.terminal import DONE, REFUSED, tell
-from bulkmail.delivery import prepare
+from bulkmail.delivery import prepare, quoted
 from bulkmail.mail import BulkmailError, Refused, Status
 from bulkmail.settings import load_settings
 
@@ -57,7 +57,7 @@ def _folder(place: str, given: dict[str, Any]) -> str:
         "headers": _HEADERS,
         "defaults": {"subject": given["subject"], "text": given["text"]},
     }
-    listed = "".join('"' + to.replace('"', '""') + '"\n' for to in given["to"])  # RFC 4180 2.7
+    listed = "".join(f"{quoted(to)}\n" for to in given["to"])
     files = {"campaign.yaml": json.dumps(values), "body.txt": "{{ text }}\n", "recipients.csv": f"email\n{listed}"}
     for name, text in files.items():
         with open(os.path.join(folder, name), "w", encoding="utf-8") as file:

@@ -18,7 +18,7 @@ from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
 from bulkmail.preflight.domains import Domain
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.page import preview_page
-from bulkmail.preflight.plan_words import PLAN_FILE, plain_plan, plan_lines
+from bulkmail.preflight.plan_words import plain_plan, plan_lines
 from bulkmail.preflight.planned import Means as PlanMeans
 from bulkmail.preflight.planned import Plan, plan_campaign
 from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
@@ -50,7 +50,6 @@ __all__ = [
     "CHECK_COLUMNS",
     "CHECK_FILE",
     "DEFAULT_ROWS",
-    "PLAN_FILE",
     "PROBLEMS_FILE",
     "Ask",
     "Begun",

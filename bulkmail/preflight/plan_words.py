@@ -9,7 +9,6 @@ from bulkmail.mail import format_duration
 from bulkmail.preflight.planned import COMPOSED, Plan
 from bulkmail.shaping import SECONDS_A_MESSAGE, ClockChange, Leg, format_days, format_hours, moment
 
-PLAN_FILE = "plan.txt"
 _OPENINGS = 7
 _CHANGES_AHEAD = 400 * 86400.0  # seconds
 

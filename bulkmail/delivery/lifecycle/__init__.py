@@ -26,7 +26,7 @@ from bulkmail.delivery.lifecycle.relay_check import RelayCheck
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
-from bulkmail.delivery.lifecycle.trial import trial_of
+from bulkmail.delivery.lifecycle.trial import quoted, trial_of
 from bulkmail.delivery.lifecycle.watching import folders, sent
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "look_ahead",
     "marked_at",
     "prepare",
+    "quoted",
     "refusal",
     "sent",
     "sent_of",

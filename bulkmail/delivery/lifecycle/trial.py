@@ -29,7 +29,7 @@ def trial_of(prepared: Prepared, file: int, cells: Sequence[str], addresses: Seq
     campaign, columns = prepared.campaign, prepared.columns[file]
     at = columns.index("email")
     rows = [[*cells[:at], address, *cells[at + 1 :]] for address in addresses]
-    text = "".join(",".join(map(_quoted, row)) + "\r\n" for row in [columns, *rows])
+    text = "".join(",".join(map(quoted, row)) + "\r\n" for row in [columns, *rows])
     _write(os.path.join(folder, "recipients.csv"), text)
     _write(os.path.join(folder, "body.txt"), "The content is the campaign's.\n")
     attached = [f"attachment-{number}" for number in range(len(campaign.attachments))]
@@ -56,8 +56,8 @@ def trial_of(prepared: Prepared, file: int, cells: Sequence[str], addresses: Seq
     )
 
 
-def _quoted(cell: str) -> str:
-    """A cell as RFC 4180 2.7 writes one with quotes in it."""
+def quoted(cell: str) -> str:
+    """Return a cell of a CSV file in quotes (RFC 4180 2.7)."""
     return '"' + cell.replace('"', '""') + '"'
 
 
