@@ -28,7 +28,7 @@ from bulkmail.mail.errors import (
     UnknownName,
     WrongState,
 )
-from bulkmail.mail.identity import message_id, new_key, token
+from bulkmail.mail.identity import TOKEN_SIZE, campaign_key, message_id, new_key, read_token, token, token_bytes
 from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again
 from bulkmail.mail.reply import Reply
@@ -41,6 +41,7 @@ __all__ = [
     "OWN_NAME",
     "RECIPIENT_COLUMNS",
     "SELECTION_COLUMNS",
+    "TOKEN_SIZE",
     "Address",
     "AddressError",
     "AttemptRow",
@@ -65,6 +66,7 @@ __all__ = [
     "Word",
     "WrongState",
     "address_in",
+    "campaign_key",
     "can_be_tried_again",
     "clock",
     "complete_lines",
@@ -77,8 +79,10 @@ __all__ = [
     "parse_duration",
     "parse_rate",
     "plain_lines",
+    "read_token",
     "situation",
     "token",
+    "token_bytes",
     "unguarded",
     "unseen",
     "without_invisible",

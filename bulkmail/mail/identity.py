@@ -1,26 +1,77 @@
 """What stays the same over every attempt at one recipient: its opaque token and its Message-ID.
 
-Both are derived, not stored: a campaign has one random key, a recipient one number, and the token is a keyed
-hash of the number. A retry, a restart and another machine therefore all write the same Message-ID, so a receiver
-can drop a double. Another recipient's token cannot be guessed.
+Both are derived, not stored, so a retry, a restart and another machine write the same Message-ID and a receiver can
+drop a double. A token also finds its row again, without a table of tokens: it is the row's campaign and number,
+encrypted and authenticated with the key of the spool. The scheme is a synthetic IV (RFC 5297 describes the
+construction) of two keyed BLAKE2b hashes: 64 bits of tag, then the 64 bits of campaign and number, masked with a hash
+of the tag. Another recipient's token cannot be guessed: 1 of 2^64 texts of the right form is one.
+
+A key of a spool has 32 bytes, a campaign's 40: the spool's and the campaign's id. A key of 32 bytes alone, of a trial
+or of a campaign that began before tokens could be read, makes tokens that lead nowhere.
 """
 
 from __future__ import annotations
 
 import base64
+import binascii
 import secrets
 from hashlib import blake2b
 
+KEY_SIZE = 32
+"""Bytes of a spool's key."""
+
+TOKEN_SIZE = 26
+"""Characters of a token: a-z and 2-7."""
+
+_TAG, _MASK = b"token tag", b"token mask"
+_CAMPAIGN, _NUMBER = 3, 5  # bytes: an id of a recipient has 23 bits and 40
+_PADDING = "=" * 6
+
 
 def new_key() -> bytes:
-    """A fresh campaign key: 32 random bytes, made once and kept in the spool."""
-    return secrets.token_bytes(32)
+    """A fresh key: 32 random bytes."""
+    return secrets.token_bytes(KEY_SIZE)
+
+
+def campaign_key(spool_key: bytes, campaign_id: int) -> bytes:
+    """The key of a campaign, whose tokens `read_token` can read with the spool's."""
+    return spool_key + campaign_id.to_bytes(8, "big")
 
 
 def token(key: bytes, number: int) -> str:
-    """The recipient's opaque token: 26 characters of a-z and 2-7, from 130 of 160 bits of a keyed BLAKE2b."""
-    digest = blake2b(number.to_bytes(8, "big"), key=key, digest_size=20).digest()
-    return base64.b32encode(digest)[:26].decode("ascii").lower()
+    """The recipient's opaque token: 26 characters of a-z and 2-7."""
+    return base64.b32encode(token_bytes(key, number))[:TOKEN_SIZE].decode("ascii").lower()
+
+
+def token_bytes(key: bytes, number: int) -> bytes:
+    """The token before Base32: its first 130 bits are those of the text; 20 bytes."""
+    if len(key) == KEY_SIZE:
+        return blake2b(number.to_bytes(8, "big"), key=key, digest_size=20).digest()
+    spool_key = key[:KEY_SIZE]
+    plain = key[-_CAMPAIGN:] + number.to_bytes(_NUMBER, "big")
+    tag = blake2b(plain, key=spool_key, digest_size=8, person=_TAG).digest()
+    mask = blake2b(tag, key=spool_key, digest_size=8, person=_MASK).digest()
+    masked = int.from_bytes(plain, "big") ^ int.from_bytes(mask, "big")
+    return tag + masked.to_bytes(8, "big") + bytes(4)
+
+
+def read_token(spool_key: bytes, text: str) -> tuple[int, int] | None:
+    """The campaign's id and the row's number that a token stands for, in any case of letters; None for any other text.
+
+    The number is 0 in the token of a message that is the same for all recipients.
+    """
+    if len(text) != TOKEN_SIZE:
+        return None
+    try:
+        data = base64.b32decode(text + _PADDING, casefold=True)
+    except (binascii.Error, ValueError):
+        return None
+    tag, masked = data[:8], data[8:]
+    mask = blake2b(tag, key=spool_key, digest_size=8, person=_MASK).digest()
+    plain = (int.from_bytes(masked, "big") ^ int.from_bytes(mask, "big")).to_bytes(8, "big")
+    if not secrets.compare_digest(tag, blake2b(plain, key=spool_key, digest_size=8, person=_TAG).digest()):
+        return None
+    return int.from_bytes(plain[:_CAMPAIGN], "big"), int.from_bytes(plain[_CAMPAIGN:], "big")
 
 
 def campaign_token(key: bytes) -> str:

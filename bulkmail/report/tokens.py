@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import blake2b
 
-_DIGEST = 20  # bytes: four quanta of 40 bits
-_WRITTEN = 32  # characters of a digest in Base32, of which a token takes the first 26
-_TAKEN = 26
+from bulkmail.mail import TOKEN_SIZE, token_bytes
+
+_WRITTEN = 32  # characters in Base32 of the 20 bytes, four quanta of 40 bits, of which a token takes the first ones
 _ALPHABET = bytes.maketrans(bytes(range(32)), b"abcdefghijklmnopqrstuvwxyz234567")
 
 
 def tokens(key: bytes, numbers: Sequence[int]) -> list[str]:
     """``[mail.token(key, n) for n in numbers]``."""
-    digests = b"".join([blake2b(n.to_bytes(8, "big"), key=key, digest_size=_DIGEST).digest() for n in numbers])
+    digests = b"".join([token_bytes(key, n) for n in numbers])
     room = bytearray(len(numbers) * _WRITTEN)
     for place in range(5):  # 5 bytes into the low end of each 8
         room[3 + place :: 8] = digests[place::5]
@@ -27,7 +26,7 @@ def tokens(key: bytes, numbers: Sequence[int]) -> list[str]:
     for low, high, shift in _halvings(len(numbers)):
         value = (value & low) | ((value & high) << shift)
     text = value.to_bytes(len(room), "big").translate(_ALPHABET).decode("ascii")
-    return [text[start : start + _TAKEN] for start in range(0, len(text), _WRITTEN)]
+    return [text[start : start + TOKEN_SIZE] for start in range(0, len(text), _WRITTEN)]
 
 
 @lru_cache(maxsize=2)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bulkmail.mail import campaign_key, new_key, read_token
 from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import CampaignRow, id_range
 from bulkmail.spool.stored import restore, store, without_keys
@@ -14,6 +15,9 @@ READY = "ready"
 RUNNING = "running"
 CANCELLING, CANCELLED, REMOVING = "cancelling", "cancelled", "removing"
 ENDED = frozenset({"finished", CANCELLED})
+SPOOL_KEY = "token key"
+"""The name in `meta` of the key that all tokens of a spool are made with, in hexadecimal."""
+
 _CHUNK = 10_000
 _FEW = 100  # attempts
 _OUT_OF_ORDER = 3600.0  # seconds
@@ -70,20 +74,35 @@ class Campaigns:
         name: str,
         folder: str,
         *,
-        key: bytes,
         content: dict[str, Any],
         digests: dict[str, str],
         files: Iterable[tuple[str, Sequence[str]]],
         now: float,
         on_unknown: str = "retry",
+        key: bytes = b"",
     ) -> CampaignRow:
         """Make a campaign; see `contract.CampaignStore.create_campaign`."""
         values = (name, folder, READY, key, json.dumps(digests), on_unknown, now)
         with self._db.transaction():
             identity: int = self._db.execute("create_campaign", values).fetchone()[0]
+            if not key:
+                key = campaign_key(self._spool_key(), identity)
+                content = {**content, "key": key}
+                self._db.execute("set_campaign_key", (key, identity))
             self._db.execute("set_snapshot", (identity, self._content_stored(content)))
             self._set_files(identity, files)
             return campaign_row(self._db.execute("campaign_by_name", (name,)).fetchone())
+
+    def find_token(self, token: str) -> tuple[int, int] | None:
+        """Return whose token it is; see `contract.CampaignStore.find_token`."""
+        with self._db.transaction("begin_reading"):
+            row = self._db.execute("meta", (SPOOL_KEY,)).fetchone()
+        return None if row is None else read_token(bytes.fromhex(row[0]), token)
+
+    def _spool_key(self) -> bytes:
+        """Within a transaction: return the key that all tokens are made with, made at the first call."""
+        self._db.execute("keep_meta", (SPOOL_KEY, new_key().hex()))
+        return bytes.fromhex(self._db.execute("meta", (SPOOL_KEY,)).fetchone()[0])
 
     def campaign(self, name: str) -> CampaignRow | None:
         """Return the campaign called ``name``."""

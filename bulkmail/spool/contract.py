@@ -134,16 +134,23 @@ class CampaignStore(Protocol):
         name: str,
         folder: str,
         *,
-        key: bytes,
         content: dict[str, Any],
         digests: dict[str, str],
         files: Iterable[tuple[str, Sequence[str]]],
         now: float,
         on_unknown: str = "retry",
+        key: bytes = b"",
     ) -> CampaignRow:
         """Make a campaign in the state "ready". ``files``: (name, columns) of each input file.
 
-        ``name`` must not be taken: the database's own integrity error is raised then.
+        ``key``: what its tokens are made with; without one a key is made whose tokens `find_token` finds, and is
+        added to ``content``. ``name`` must not be taken: the database's own integrity error is raised then.
+        """
+
+    def find_token(self, token: str) -> tuple[int, int] | None:
+        """Return the campaign's id and the row's number that a token stands for; None for what is no token of ours.
+
+        Whether the spool still has the campaign is another question.
         """
 
     def campaign(self, name: str) -> CampaignRow | None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from bulkmail.mail import BulkmailError
 from bulkmail.spool.address import is_shared, postgres, public
+from bulkmail.spool.campaigns import SPOOL_KEY
 from bulkmail.spool.contract import COPYING, MOVED, Statements
 from bulkmail.spool.place import Lock, prepare
 from bulkmail.spool.scrubbing import TO_SCRUB
@@ -121,6 +122,9 @@ def copy_spool(source: str, target: str, progress: Callable[[str], None]) -> int
             _replace(new, "total", "campaign_id, provider, status, category, count", totals)
         if not old.print() == new.print() == print_:
             raise BulkmailError(f"{old.shown} was changed while it was copied; empty {new.shown}, and begin anew")
+        if key := old.meta(SPOOL_KEY):
+            with new.database.transaction():
+                new.database.execute("set_meta", (SPOOL_KEY, key))
         with old.database.transaction():
             old.database.execute("set_meta", (MOVED, new.shown))
         with new.database.transaction():

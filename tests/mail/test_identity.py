@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from bulkmail.mail import message_id, new_key, token
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.mail import TOKEN_SIZE, campaign_key, message_id, new_key, read_token, token
 
 KEY = bytes(range(32))
 
@@ -19,3 +23,30 @@ def test_a_message_id_names_the_campaign_and_the_recipient() -> None:
     assert first.endswith("@example.com>")
     assert first.split(".")[0] == second.split(".")[0]
     assert token(KEY, 2) in second
+
+
+@given(st.integers(1, 2**23 - 1), st.integers(0, 2**40 - 1))
+def test_a_token_tells_its_row_to_who_has_the_key(campaign, number):
+    text = token(campaign_key(KEY, campaign), number)
+    assert len(text) == TOKEN_SIZE
+    assert read_token(KEY, text) == (campaign, number)
+    assert read_token(KEY, text.upper()) == (campaign, number)
+    assert read_token(bytes(32), text) is None
+
+
+@given(st.integers(1, 2**40 - 1), st.integers(0, 24), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
+def test_a_changed_token_is_none(number, place, letter):
+    text = token(campaign_key(KEY, 7), number)
+    changed = text[:place] + letter + text[place + 1 :]
+    assert read_token(KEY, changed) == ((7, number) if changed == text else None)
+
+
+@pytest.mark.parametrize("text", ["", "a" * 25, "a" * 26, "a" * 27, "1" * 26, "\u00e4" * 26, "=" * 26, token(KEY, 1)])
+def test_other_texts_are_no_tokens(text):
+    assert read_token(KEY, text) is None
+
+
+def test_the_tokens_of_two_campaigns_differ():
+    first, second = campaign_key(KEY, 1), campaign_key(KEY, 2)
+    assert token(first, 1) != token(second, 1)
+    assert message_id(first, 1, "example.com").split(".")[0] != message_id(second, 1, "example.com").split(".")[0]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from bulkmail.mail import new_key, token
 from bulkmail.spool import SqliteStore
 
 
@@ -19,6 +20,21 @@ def test_a_campaign_is_its_name(store, kit):
         kit.campaign(store, "spring")
     kit.campaign(store, "autumn")
     assert [row.name for row in store.campaigns()] == ["spring", "autumn"]
+
+
+def test_a_token_finds_its_campaign_and_row(store, kit):
+    assert store.find_token("a" * 26) is None
+    first, second = (
+        store.create_campaign(name, "/c", content={"name": name}, digests={}, files=[], now=1.0)
+        for name in ("spring", "autumn")
+    )
+    assert store.content(second.id)["key"] == second.key
+    assert store.find_token(token(first.key, 12)) == (first.id, 12)
+    assert store.find_token(token(second.key, 12).upper()) == (second.id, 12)
+    assert store.find_token(token(new_key(), 12)) is None
+    while not store.remove_campaign(first.id):
+        pass
+    assert store.find_token(token(first.key, 12)) == (first.id, 12)
 
 
 def test_the_content_of_an_unknown_campaign_is_a_lookup_error(store):

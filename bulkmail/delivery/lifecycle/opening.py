@@ -32,7 +32,7 @@ from bulkmail.campaign import (
 from bulkmail.delivery.lifecycle.notice import forbidden
 from bulkmail.delivery.run import Run
 from bulkmail.listing import make_list
-from bulkmail.mail import BulkmailError, Problem, Refused, Status, new_key
+from bulkmail.mail import BulkmailError, Problem, Refused, Status
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
 from bulkmail.shaping import moment
 from bulkmail.spool import CANCELLING, ENDED, READY, CampaignRow, Spool, fingerprint
@@ -262,19 +262,18 @@ async def _keys_differ(spool: Spool, row: CampaignRow, content: dict[str, Any]) 
 async def _create(
     spool: Spool, prepared: Prepared, found: dict[str, str], now: float
 ) -> tuple[CampaignRow, dict[str, Any]]:
-    campaign, key = prepared.campaign, new_key()
-    content = {**prepared.content, "key": key, "date": now}
+    campaign = prepared.campaign
+    content = {**prepared.content, "date": now}
     row = await spool.create_campaign(
         campaign.name,
         campaign.folder,
-        key=key,
         content=content,
         digests=found,
         files=prepared.files,
         now=now,
         on_unknown=campaign.on_unknown,
     )
-    return row, content
+    return row, {**content, "key": row.key}
 
 
 async def open_campaign(

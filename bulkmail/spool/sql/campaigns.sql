@@ -2,6 +2,9 @@
 INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
 RETURNING id
 
+-- name: set_campaign_key
+UPDATE campaign SET key = ? WHERE id = ?
+
 -- name: campaigns
 SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
     input_rows, possibly_doubled, report_position

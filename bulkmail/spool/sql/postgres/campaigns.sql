@@ -2,6 +2,9 @@
 INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)
 RETURNING id
 
+-- name: set_campaign_key
+UPDATE campaign SET key = %s WHERE id = %s
+
 -- name: number_attempts
 INSERT INTO attempt_number (campaign_id, last) VALUES (%s, %s) ON CONFLICT DO NOTHING
 

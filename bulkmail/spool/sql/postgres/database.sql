@@ -45,3 +45,6 @@ SELECT 'bulkmail_' || current_schema()
 
 -- name: listen
 LISTEN {channel}
+
+-- name: keep_meta
+INSERT INTO meta (name, value) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING
