@@ -29,6 +29,18 @@ from bulkmail.mail.errors import (
     WrongState,
 )
 from bulkmail.mail.identity import TOKEN_SIZE, campaign_key, message_id, new_key, read_token, token, token_bytes
+from bulkmail.mail.late import (
+    FAILURES,
+    MOST_LINES,
+    Found,
+    Late,
+    LateEvent,
+    LateResult,
+    ReturnPath,
+    Weighed,
+    overwrites,
+    weigh,
+)
 from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again
 from bulkmail.mail.reply import Reply
@@ -37,6 +49,8 @@ from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, situ
 from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
 
 __all__ = [
+    "FAILURES",
+    "MOST_LINES",
     "NOWHERE",
     "OWN_NAME",
     "RECIPIENT_COLUMNS",
@@ -48,7 +62,11 @@ __all__ = [
     "BulkmailError",
     "Category",
     "Fate",
+    "Found",
     "Held",
+    "Late",
+    "LateEvent",
+    "LateResult",
     "Outcome",
     "OwnFault",
     "Peer",
@@ -57,12 +75,14 @@ __all__ = [
     "RecipientRow",
     "Refused",
     "Reply",
+    "ReturnPath",
     "Situation",
     "Stage",
     "Standing",
     "Status",
     "UnitError",
     "UnknownName",
+    "Weighed",
     "Word",
     "WrongState",
     "address_in",
@@ -75,6 +95,7 @@ __all__ = [
     "local_in",
     "message_id",
     "new_key",
+    "overwrites",
     "parse_address",
     "parse_duration",
     "parse_rate",
@@ -85,5 +106,6 @@ __all__ = [
     "token_bytes",
     "unguarded",
     "unseen",
+    "weigh",
     "without_invisible",
 ]

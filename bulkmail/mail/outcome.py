@@ -35,6 +35,7 @@ class Stage(StrEnum):
     RCPT = "rcpt"
     DATA = "data"
     DOT = "dot"
+    DSN = "dsn"  # not of the dialogue: a report that came back after the message was accepted (RFC 3464)
 
 
 class Category(StrEnum):
