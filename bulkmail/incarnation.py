@@ -17,7 +17,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bulkmail.control import ControlServer, open_control
+from bulkmail.control import ControlServer, open_control, reading
 from bulkmail.delivery import (
     Accepting,
     Approving,
@@ -28,11 +28,10 @@ from bulkmail.delivery import (
     Clocks,
     Connector,
     DropFolderWatch,
-    Joining,
-    Leasing,
     Live,
     Notifying,
     Pause,
+    Planning,
     Prepared,
     Progress,
     Pulse,
@@ -48,7 +47,7 @@ from bulkmail.delivery import (
     by_mail,
     compare_records,
     folders,
-    reread_facts,
+    machines_joined,
     sent,
 )
 from bulkmail.failpoints import failpoint
@@ -178,7 +177,9 @@ class Incarnation:
             rng=self._rng,
             relay=self._relay,
         )
-        campaigns = self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, providers)
+        campaigns = self._campaigns = self._build_campaigns(
+            spool, parts, sync, compose, scratch, providers, router.route
+        )
         campaigns.start()
         settings, wall = self.settings, self._clocks.wall
         self._control = open_control(self.reactor, settings, self._machine, wall, campaigns, providers, router.route)
@@ -207,25 +208,30 @@ class Incarnation:
         return spool
 
     def _build_campaigns(
-        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str, providers: Collection[str]
+        self,
+        spool: Spool,
+        parts: Assembly,
+        sync: SiteFactSync,
+        compose: Pool,
+        scratch: str,
+        providers: Mapping[str, Provider],
+        route: Any,
     ) -> Campaigns:
         progress = Progress(self._pause, parts.feeder, self._clocks, zone(self.settings.timezone))
-        reporting = Reporting(
-            reactor=self.reactor,
-            spool=spool,
-            spool_path=self.settings.spool,
-            wall=self._wall,
-            fault=self._report_fault,
-            situation=progress.situation,
-            rehearsal=self._rehearsal,
-            via_relay="" if self.settings.relay is None else self.settings.relay.host,
-            timezone=self.settings.timezone,
-            pulse=Pulse(spool, self._clocks, self._pause, self._machine, os.getpid()),
-        )
+        reporting = self._reporting(spool, progress)
         reporting.start()
-        known = providers if self._relay is None else {RELAY}
-        scheduling = Scheduling.made(self.reactor, spool, parts.feeder, self._clocks, known, self._changed)
-        joining, leasing = self._build_cluster(spool, parts, sync, compose, scheduling)
+        scheduling = self._scheduling(spool, parts, providers)
+        joining, leasing = machines_joined(
+            spool,
+            parts,
+            sync,
+            clocks=self._clocks,
+            pause=self._pause,
+            compose=compose,
+            retry=self.settings.retry,
+            scheduling=scheduling,
+            changed=self._changed,
+        )
         at_rest = AtRest(
             reactor=self.reactor,
             spool=spool,
@@ -237,7 +243,6 @@ class Incarnation:
             check=self._checking.prepare,
             joining=joining,
         )
-        check = None if self._rehearsal else self._checking.prepare
         return Campaigns(
             reactor=self.reactor,
             spool=spool,
@@ -256,54 +261,48 @@ class Incarnation:
             clock_set=self._wall.look,
             scheduling=scheduling,
             at_rest=at_rest,
-            accepting=Accepting(spool, parts.feeder, compose, reporting.changed, check),
+            accepting=self._accepting(spool, parts, compose, reporting),
+            planning=self._planning(spool, providers, route),
             joining=joining,
             leasing=leasing,
             notifying=Notifying(self.reactor, self._wall, by_mail(self.reactor, self.settings), quiet=self._rehearsal),
         )
 
-    def _build_cluster(
-        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scheduling: Scheduling
-    ) -> tuple[Joining | None, Leasing | None]:
-        """Make what only machines on a shared spool have."""
-        leases = spool.leases
-        if leases is None:
-            return None, None
-
-        def facts_taken_away() -> None:
-            background(reread_facts(sync, parts.feeder, parts.limiters), "reading what is known of sites")
-
-        def flushed() -> Deferred[None]:
-            background(sync.close(), "writing site facts")  # the next holder reads it
-            return spool.flushed()
-
-        joining = Joining(
+    def _reporting(self, spool: Spool, progress: Progress) -> Reporting:
+        return Reporting(
+            reactor=self.reactor,
             spool=spool,
-            leases=leases,
-            feeder=parts.feeder,
-            clocks=self._clocks,
-            pause=self._pause,
-            compose=compose,
-            retry=self.settings.retry,
-            scheduling=scheduling,
-            changed=self._changed,
+            spool_path=self.settings.spool,
+            wall=self._wall,
+            fault=self._report_fault,
+            situation=progress.situation,
+            rehearsal=self._rehearsal,
+            via_relay="" if self.settings.relay is None else self.settings.relay.host,
+            timezone=self.settings.timezone,
+            pulse=Pulse(spool, self._clocks, self._pause, self._machine, os.getpid()),
         )
 
-        def states() -> None:
-            joining.look()
-            scheduling.steering.look()
+    def _accepting(self, spool: Spool, parts: Assembly, compose: Pool, reporting: Reporting) -> Accepting:
+        check = None if self._rehearsal else self._checking.prepare
+        return Accepting(spool, parts.feeder, compose, reporting.changed, check)
 
-        leasing = Leasing(
-            leases=leases,
-            feeder=parts.feeder,
+    def _scheduling(self, spool: Spool, parts: Assembly, providers: Collection[str]) -> Scheduling:
+        known = providers if self._relay is None else {RELAY}
+        return Scheduling.made(self.reactor, spool, parts.feeder, self._clocks, known, self._changed)
+
+    def _planning(self, spool: Spool, providers: Mapping[str, Provider], route: Any) -> Planning | None:
+        """Return what plans campaigns; a rehearsal, whose time is not that of a clock, has no plan."""
+        if self._rehearsal:
+            return None
+        return Planning(
+            spool=spool,
             clocks=self._clocks,
-            limiters=parts.limiters,
-            states=states,
-            facts=facts_taken_away,
-            news_of=sync.news_of,
-            flushed=flushed,
+            read=reading(self.reactor, self.settings.spool),
+            route=route,
+            settings=self.settings,
+            providers=providers,
+            processes=compose_processes(self.settings.compose.processes),
         )
-        return joining, leasing
 
     async def _open_router(self, providers: Mapping[str, Provider]) -> Router | RelayRouter:
         """Where mail goes: to the relay if one is set. Raises OwnFault where that cannot be found out."""

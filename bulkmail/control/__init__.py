@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bulkmail.control.client import Client
 from bulkmail.control.explain import Known, destination_of, domain_of, explain, known_destination, no_route
-from bulkmail.control.opening import open_control
+from bulkmail.control.opening import open_control, reading
 from bulkmail.control.overview import overview, plain_situation
 from bulkmail.control.place import SOCKET, NotRunningError
 from bulkmail.control.problems import RequestProblem
@@ -33,4 +33,5 @@ __all__ = [
     "open_control",
     "overview",
     "plain_situation",
+    "reading",
 ]

@@ -78,6 +78,8 @@ class SituationAnswer(Answer):
     next_attempt_at: str | None
     alive: bool | None
     fault: str
+    planned_end_at: str | None
+    expected_end_at: str | None
 
 
 class HoldAnswer(Answer):

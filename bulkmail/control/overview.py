@@ -28,7 +28,8 @@ def stamp(at: float | None) -> str | None:
 
 def plain_situation(found: Situation) -> dict[str, Any]:
     """Return a situation as the API gives it."""
-    return {**found.plain(), "since": stamp(found.since), "next_attempt_at": stamp(found.next_attempt_at)}
+    times = ("since", "next_attempt_at", "planned_end_at", "expected_end_at")
+    return {**found.plain(), **{name: stamp(getattr(found, name)) for name in times}}
 
 
 def overview(
@@ -69,6 +70,7 @@ def _situation(
     since = None if fault is None else fault.fault_since
     if alive and not fault and last is not None and all(sign.at < now - _SILENT for sign in alive if sign.at):
         words, since = "its process is there and gives no sign of life", last
+    plan = reader.plan(row.id)
     due = outlook.next_due if outlook.next_due is not None and outlook.next_due > now else None
     return situation(
         Standing(
@@ -85,6 +87,8 @@ def _situation(
             started_at=row.started_at,
             ended_at=row.ended_at,
             last_sign=last,
+            planned_from=None if plan is None else plan.begins_at,
+            planned_end=None if plan is None else plan.ends_at,
         ),
         now,
         people,

@@ -50,7 +50,6 @@ from __future__ import annotations
 from bulkmail.delivery.assembly import Assembly, assemble
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks, WallClock
-from bulkmail.delivery.cluster import Leasing, reread_facts
 from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lifecycle import (
     BINDS,
@@ -66,6 +65,7 @@ from bulkmail.delivery.lifecycle import (
     LiveCampaign,
     LiveSite,
     Notifying,
+    Planning,
     Prepared,
     Progress,
     Pulse,
@@ -78,6 +78,7 @@ from bulkmail.delivery.lifecycle import (
     compare_records,
     folders,
     look_ahead,
+    machines_joined,
     marked_at,
     prepare,
     quoted,
@@ -106,12 +107,12 @@ __all__ = [
     "DropFolderWatch",
     "Feeder",
     "Joining",
-    "Leasing",
     "Live",
     "LiveCampaign",
     "LiveSite",
     "Notifying",
     "Pause",
+    "Planning",
     "Prepared",
     "Progress",
     "Pulse",
@@ -130,11 +131,11 @@ __all__ = [
     "compare_records",
     "folders",
     "look_ahead",
+    "machines_joined",
     "marked_at",
     "prepare",
     "quoted",
     "refusal",
-    "reread_facts",
     "sent",
     "sent_of",
     "trial_of",

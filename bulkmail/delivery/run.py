@@ -10,7 +10,7 @@ from bulkmail.campaign import RowZones
 from bulkmail.delivery.holds import Holds
 from bulkmail.mail import Status
 from bulkmail.shaping import Allowance
-from bulkmail.spool import Claimed
+from bulkmail.spool import Claimed, StoredPlan
 
 Key = tuple[str, str, str]
 _NOT_FINAL = frozenset({str(Status.PENDING), str(Status.DEFERRED)})
@@ -45,6 +45,7 @@ class Run:
     edition: int = 0  # how often its content was changed while it is sent
     shared: bool = False
     helped: bool = False
+    plan: StoredPlan | None = None  # once it was made
     notices: list[str] = field(default_factory=list)  # what the operator should know of its lists
 
     def add_to_totals(self, counted: Counter[Key]) -> None:

@@ -45,7 +45,7 @@ from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
-from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, situation
+from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
 from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
 
 __all__ = [
@@ -92,6 +92,7 @@ __all__ = [
     "complete_lines",
     "domain_key",
     "format_duration",
+    "is_late",
     "local_in",
     "message_id",
     "new_key",

@@ -43,6 +43,8 @@ _HELD = {
     "schedule": (Word.SCHEDULED, "Scheduled"),
 }
 """The kinds of holds, each with its word and what a sentence begins with; of several the first one is told."""
+_OVER = (Word.READY, Word.CANCELLING, Word.FINISHED, Word.CANCELLED)
+_WORTH_TELLING = 60.0  # seconds
 _OTHER = (Word.PAUSED, "Paused")  # a hold of any other kind keeps it from being sent just so
 
 
@@ -81,6 +83,10 @@ class Standing:
     started_at: float | None = None
     ended_at: float | None = None
     last_sign: float | None = None  # when the process that has ended was last heard of
+    planned_from: float | None = None  # the instant its plan begins with
+    planned_end: float | None = None  # as it was planned then
+    expected_end: float | None = None  # as it goes now
+    late_because: str = ""  # why it ends later than it was planned to
 
 
 class Situation(NamedTuple):
@@ -88,6 +94,7 @@ class Situation(NamedTuple):
 
     ``sentence`` says all of it for people; ``reason`` is why nothing is sent, "" where something is. ``since``: from
     when on it is so. ``alive``: whether a process is there that sends it; None where that cannot be known.
+    ``planned_end_at``: when it was to end as planned at its start; ``expected_end_at``: when it ends as it goes now.
     """
 
     word: Word
@@ -97,6 +104,8 @@ class Situation(NamedTuple):
     next_attempt_at: float | None
     alive: bool | None
     fault: str
+    planned_end_at: float | None = None
+    expected_end_at: float | None = None
 
     @property
     def wrong(self) -> bool:
@@ -113,13 +122,22 @@ def situation(known: Standing, now: float, zone: tzinfo = UTC) -> Situation:
     word, reason, since = _word(known)
     return Situation(
         word=word,
-        sentence=_sentence(word, reason, since, known, now, zone),
+        sentence=_sentence(word, reason, since, known, now, zone) + _planned(word, known, now, zone),
         reason=reason,
         since=since,
         next_attempt_at=_next_attempt(word, known),
         alive=None if word in (Word.FINISHED, Word.CANCELLED, Word.READY) else known.alive,
         fault=known.fault if known.alive is not False else "",
+        planned_end_at=known.planned_end,
+        expected_end_at=None if word in _OVER else known.expected_end,
     )
+
+
+def is_late(begins_at: float | None, planned: float | None, expected: float | None) -> bool:
+    """Whether a campaign is expected to end later than planned: by a minute, and by a tenth of the planned time."""
+    if begins_at is None or planned is None or expected is None:
+        return False
+    return expected - planned > max(_WORTH_TELLING, 0.1 * (planned - begins_at))
 
 
 def _next_attempt(word: Word, known: Standing) -> float | None:
@@ -208,6 +226,18 @@ def _held(held: Held, now: float, zone: tzinfo) -> str:
     elif held.kind == "paused":
         words += " until it is resumed"
     return f"{words}: {held.reason}" if held.reason else words
+
+
+def _planned(word: Word, known: Standing, now: float, zone: tzinfo) -> str:
+    """Return when it was planned to end, and when it is expected to; "" where the plan was shorter than a minute."""
+    planned, expected, began = known.planned_end, known.expected_end, known.planned_from
+    if word in _OVER or planned is None or began is None or planned - began < _WORTH_TELLING:
+        return ""
+    words = f"Planned to end {clock(planned, now, zone)}"
+    if expected is not None and is_late(began, planned, expected):
+        words += f", now expected {clock(expected, now, zone)}"
+        words += f", because {known.late_because}" if known.late_because else ""
+    return f" {words}."
 
 
 def _of_parts(known: Standing, now: float, zone: tzinfo) -> str:

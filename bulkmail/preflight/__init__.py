@@ -20,7 +20,7 @@ from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.page import preview_page
 from bulkmail.preflight.plan_words import plain_plan, plan_lines
 from bulkmail.preflight.planned import Means as PlanMeans
-from bulkmail.preflight.planned import Plan, plan_campaign
+from bulkmail.preflight.planned import Plan, demands, plan_campaign, schedule_of, shared_paces
 from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
 from bulkmail.preflight.recipients import RowCounts, count_rows
 from bulkmail.preflight.resolving import Ask, Resolving, resolver_options
@@ -73,6 +73,7 @@ __all__ = [
     "check_sender",
     "compose_rows",
     "count_rows",
+    "demands",
     "hostname_findings",
     "is_freemail",
     "is_qualified",
@@ -91,8 +92,10 @@ __all__ = [
     "read_specimen",
     "report",
     "resolver_options",
+    "schedule_of",
     "sender_notices",
     "sender_of",
+    "shared_paces",
     "summary",
     "verdict",
     "write_problems",

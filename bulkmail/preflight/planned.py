@@ -5,7 +5,7 @@ The rows are read as the sending reads them, and the domains looked up as it loo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,11 +92,10 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
     finally:
         domains.stop()
         await reading.close()
-    found, unroutable = _demands(domains, means)
+    routed = [(name, domain.count, domain.route) for name, domain in domains.known.items()]
+    found, unroutable = demands(routed, means.settings, means.providers, beyond=domains.beyond)
+    schedule = schedule_of(content, means.settings)
     plain = content.get("schedule")
-    schedule = schedule_from(plain) if plain is not None else Schedule(zone(means.settings.timezone))
-    total = means.settings.shaping.total.connections
-    shared = {"composing": means.processes * COMPOSED, "shaping.total.connections": total / SECONDS_A_MESSAGE}
     return Plan(
         campaign=campaign.name,
         now=means.now,
@@ -106,39 +105,59 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
         fault=domains.fault,
         own_zones=plain is not None and plain["column"] is not None,
         schedule=schedule,
-        flow=plan_flow(found, shared, schedule, means.now),
+        flow=plan_flow(found, shared_paces(means.settings, means.processes), schedule, means.now),
         **counts,
     )
 
 
-def _demands(domains: Domains, means: Means) -> tuple[list[Demand], int]:
-    """Return the recipients by destination, the largest first and small sites together, and those that have none."""
-    default = Limits.of(means.settings.shaping.default)
-    if means.settings.relay is not None:
-        rows = sum(domain.count for domain in domains.known.values()) + domains.beyond
-        name = f"relay {means.settings.relay.host}"
-        return [Demand(name, rows, Limits.of(means.settings.relay))] if rows else [], 0
+def schedule_of(content: Mapping[str, Any], settings: Settings) -> Schedule:
+    """Return the schedule of a campaign with this content: without one it is always open."""
+    plain = content.get("schedule")
+    return schedule_from(plain) if plain is not None else Schedule(zone(settings.timezone))
+
+
+def shared_paces(settings: Settings, processes: int) -> dict[str, float]:
+    """Return what all destinations share, each in messages a second; ``processes`` compose."""
+    total = settings.shaping.total.connections
+    return {"composing": processes * COMPOSED, "shaping.total.connections": total / SECONDS_A_MESSAGE}
+
+
+def demands(
+    routed: Iterable[tuple[str, int, Site | RouteFailure | None]],
+    settings: Settings,
+    known: Mapping[str, Provider],
+    *,
+    beyond: int = 0,
+    more: int = 0,
+) -> tuple[list[Demand], int]:
+    """Return the recipients by destination, the largest first and small sites together, and those that have none.
+
+    ``routed``: a domain, its rows, its site or why it has none; None where that is not known: it counts as a site of
+    its own. ``beyond``: rows of ``more`` domains that are not among them.
+    """
+    default = Limits.of(settings.shaping.default)
+    if settings.relay is not None:
+        rows = sum(rows for _, rows, _ in routed) + beyond
+        return [Demand(f"relay {settings.relay.host}", rows, Limits.of(settings.relay))] if rows else [], 0
     unroutable = 0
     providers: dict[str, list[Any]] = {}
     sites: dict[str, list[Any]] = {}
-    for name, domain in domains.known.items():
-        route = domain.route
+    for name, count, route in routed:
         if isinstance(route, RouteFailure):
-            unroutable += domain.count
+            unroutable += count
             continue
         provider = route.provider if isinstance(route, Site) else ""
         key, shown = (route.key, route.name) if isinstance(route, Site) else (name, name)
         entry = (providers if provider else sites).setdefault(provider or key, [provider or shown, 0, set()])
-        entry[1] += domain.count
+        entry[1] += count
         entry[2].add(key)
-    found = [
-        Demand(name, rows, limits_for(name, means.providers, default)) for name, rows, _ in _largest(providers.values())
-    ]
+    found = [Demand(name, rows, limits_for(name, known, default)) for name, rows, _ in _largest(providers.values())]
     ordered = _largest(sites.values())
     found += [Demand(name, rows, default) for name, rows, _ in ordered[:_NAMED]]
-    if rest := ordered[_NAMED:]:
-        rows = sum(entry[1] for entry in rest) + domains.beyond
-        found.append(Demand(f"{len(rest):,} other sites", rows, default, sites=len(rest)))
+    rest = ordered[_NAMED:]
+    if rest or beyond:
+        rows, others = sum(entry[1] for entry in rest) + beyond, max(1, len(rest) + more)
+        found.append(Demand(f"{others:,} other sites", rows, default, sites=others))
     return found, unroutable
 
 

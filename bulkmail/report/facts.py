@@ -77,6 +77,16 @@ class Facts:
         return self.situation.get("next_attempt_at")
 
     @property
+    def planned_end_at(self) -> float | None:
+        """When it was to end, as planned at its start."""
+        return self.situation.get("planned_end_at")
+
+    @property
+    def expected_end_at(self) -> float | None:
+        """When it ends as it goes now; None where that cannot be told."""
+        return self.situation.get("expected_end_at")
+
+    @property
     def alive(self) -> bool | None:
         """Whether a process is there that sends it; None once it has ended."""
         return self.situation.get("alive")

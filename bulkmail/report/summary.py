@@ -41,6 +41,8 @@ def summary(facts: Facts) -> dict[str, Any]:
         "paused": facts.paused or None,
         "fault": facts.fault or None,
         "next_attempt_at": time_cell(facts.next_try_at) or None,
+        "planned_end_at": time_cell(facts.planned_end_at) or None,
+        "expected_end_at": time_cell(facts.expected_end_at) or None,
         "alive": facts.alive,
         "written_at": time_cell(facts.ended_at or facts.now),
         "complete": facts.input_complete and not unsettled,

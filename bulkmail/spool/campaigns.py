@@ -8,7 +8,7 @@ from typing import Any
 
 from bulkmail.mail import campaign_key, new_key, read_token
 from bulkmail.spool.contract import Statements, Tables
-from bulkmail.spool.rows import CampaignRow, id_range
+from bulkmail.spool.rows import CampaignRow, StoredPlan, id_range
 from bulkmail.spool.stored import restore, store, without_keys
 
 READY = "ready"
@@ -31,6 +31,7 @@ _REMOVED_AT_ONCE = (
     "drop_held_times",
     "remove_cancel_request",
     "remove_whole_report",
+    "remove_plan",
 )
 
 
@@ -61,6 +62,12 @@ def read_input_files(database: Statements, campaign_id: int) -> list[tuple[int, 
     """Within a transaction: return a campaign's input files: (number from 0, name, columns)."""
     rows = database.execute("input_files", (campaign_id,)).fetchall()
     return [(no, name, json.loads(columns)) for no, name, columns in rows]
+
+
+def read_plan(database: Statements, campaign_id: int) -> StoredPlan | None:
+    """Within a transaction: return what was planned of a campaign, None where nothing was."""
+    row = database.execute("plan", (campaign_id,)).fetchone()
+    return None if row is None else StoredPlan(*json.loads(row[0]))
 
 
 class Campaigns:
@@ -199,6 +206,16 @@ class Campaigns:
         """Store up to where the report's files are known good; JSON data."""
         with self._db.transaction():
             self._db.execute("set_report_position", (json.dumps(position), campaign_id))
+
+    def save_plan(self, campaign_id: int, plan: StoredPlan) -> None:
+        """Store what is planned of a campaign, in place of an earlier plan."""
+        with self._db.transaction():
+            self._db.execute("set_plan", (campaign_id, json.dumps(plan)))
+
+    def plan(self, campaign_id: int) -> StoredPlan | None:
+        """Return what was planned of a campaign, None where nothing was."""
+        with self._db.transaction("begin_reading"):
+            return read_plan(self._db, campaign_id)
 
     def attempts_after(self, campaign_id: int, attempt_id: int) -> int:
         """Count a campaign's attempts behind this one; 0: all of them."""

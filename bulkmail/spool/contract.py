@@ -32,6 +32,7 @@ from bulkmail.spool.rows import (
     Settlement,
     Sign,
     SiteFact,
+    StoredPlan,
 )
 
 MOVED, COPYING = "moved_to", "copy_of"
@@ -196,6 +197,12 @@ class CampaignStore(Protocol):
 
     def save_report_position(self, campaign_id: int, position: object) -> None:
         """Store up to where the report's files are known good; JSON data."""
+
+    def save_plan(self, campaign_id: int, plan: StoredPlan) -> None:
+        """Store what is planned of a campaign, in place of an earlier plan."""
+
+    def plan(self, campaign_id: int) -> StoredPlan | None:
+        """Return what was planned of a campaign, None where nothing was."""
 
     def attempts_after(self, campaign_id: int, attempt_id: int) -> int:
         """Count a campaign's attempts behind this one; 0: all of them."""

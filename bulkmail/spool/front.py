@@ -98,6 +98,8 @@ class Spool:
     report_is_whole = _in_writer(Store.report_is_whole)
     has_whole_report = _in_writer(Store.has_whole_report)
     save_report_position = _in_writer(Store.save_report_position)
+    save_plan = _in_writer(Store.save_plan)
+    plan = _in_writer(Store.plan)
     attempts_after = _in_writer(Store.attempts_after)
     attempts_since = _in_writer(Store.attempts_since)
     totals = _in_writer(Store.totals)

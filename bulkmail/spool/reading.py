@@ -9,10 +9,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bulkmail.mail import Address, AddressError, AttemptRow, RecipientRow, address_in, parse_address
-from bulkmail.spool.campaigns import campaign_row, read_input_files
+from bulkmail.spool.campaigns import campaign_row, read_input_files, read_plan
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.holds import read_cancel_requests, read_holds
-from bulkmail.spool.rows import CampaignRow, CancelRequest, Hold, Outlook, Sign, SiteFact, id_range, recipient_id
+from bulkmail.spool.rows import (
+    CampaignRow,
+    CancelRequest,
+    DomainRows,
+    Hold,
+    Outlook,
+    Sign,
+    SiteFact,
+    StoredPlan,
+    id_range,
+    recipient_id,
+)
 from bulkmail.spool.signs import read_signs
 from bulkmail.spool.sites import KNOWS_SITES, read_site_facts
 from bulkmail.spool.stored import restore
@@ -96,6 +107,23 @@ class Reading:
         with self._db.transaction("begin_reading"):
             found: list[tuple[str, int, int, int]] = self._db.execute("domains", (campaign_id, limit)).fetchall()
         return found
+
+    def plan(self, campaign_id: int) -> StoredPlan | None:
+        """Return what was planned of a campaign, None where nothing was."""
+        with self._db.transaction("begin_reading"):
+            return read_plan(self._db, campaign_id)
+
+    def rows_by_domain(self, campaign_id: int, limit: int) -> tuple[list[DomainRows], int]:
+        """Return the domains of a campaign's list with the most rows, these first, and how many domains it has.
+
+        Rows that are never sent are not counted, nor those that may be duplicates still.
+        """
+        low, high = id_range(campaign_id)
+        with self._db.transaction("begin_reading"):
+            values = {"campaign": campaign_id, "low": low, "high": high, "limit": limit}
+            rows = self._db.execute("rows_by_domain", values).fetchall()
+            count: int = self._db.execute("count_domains", (campaign_id,)).fetchone()[0]
+        return [DomainRows(*row) for row in rows], count
 
     def holds(self) -> list[Hold]:
         """Return the holds of all campaigns, by campaign, provider and kind."""

@@ -150,6 +150,27 @@ class Outlook(NamedTuple):
     next_due: float | None
 
 
+class StoredPlan(NamedTuple):
+    """What was planned of a campaign when its list had been read. Times are epoch seconds.
+
+    ``rows``: of its list; ``begins_at``: the instant it was planned from; ``ends_at`` None: it was not to end at all;
+    ``per_second``: messages, over the time in which they flow.
+    """
+
+    rows: int
+    begins_at: float
+    ends_at: float | None
+    per_second: float
+
+
+class DomainRows(NamedTuple):
+    """So many ``rows`` of a list are to be sent to ``domain``; ``settled`` of them have a final status."""
+
+    domain: str
+    rows: int
+    settled: int
+
+
 class Claimed(NamedTuple):
     """A recipient that this process may send to until it is settled or given back.
 

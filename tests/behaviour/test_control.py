@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import time
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -107,6 +108,26 @@ def test_after_kill_9_status_says_so_and_a_cancel_works_on_the_spool(world: Any,
     assert campaign.summary()["situation"] == "cancelled"
     found_one = world.bulkmail("find", "USER-239@d19.test")
     assert found_one.out.startswith("spring, row 240: cancelled"), found_one.said
+
+
+def test_the_plan_is_told_everywhere_and_outlives_its_process(world: Any, until: Any) -> None:
+    campaign = world.campaign("spring", addresses(240))
+    campaign.yaml.write_text(campaign.yaml.read_text() + "schedule: {rate: 2/s}\n")
+    running = world.start("-c", "spring")
+    client = Client(str(world.folder / "spool"))
+    until((world.folder / "spool" / "control.sock").exists, "the socket")
+    until((campaign.report / "summary.json").exists, "summary.json")
+    planned = until(lambda: campaign.summary()["planned_end_at"], "the plan in summary.json")
+    found = client.get("campaigns", "spring")
+    assert found["situation"]["planned_end_at"] == planned
+    seconds = datetime.fromisoformat(planned) - datetime.fromisoformat(found["started_at"])
+    assert abs(seconds.total_seconds() - 120) < 5, "240 messages at 2/s"
+    told = world.bulkmail("status", "spring")
+    assert "  It is being sent. Planned to end " in told.out, told.said
+    assert "Planned to end " in campaign.summary()["sentence"]
+    running.kill_group()
+    (after,) = json.loads(world.bulkmail("status", "spring", "--json").out)
+    assert (after["situation"]["word"], after["situation"]["planned_end_at"]) == ("dead", planned)
 
 
 def test_a_fault_of_our_own_is_the_same_everywhere(world: Any, until: Any) -> None:

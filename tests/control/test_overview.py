@@ -11,7 +11,7 @@ from bulkmail.control.overview import overview, plain_situation, stamp
 from bulkmail.delivery import LiveCampaign, LiveSite
 from bulkmail.mail import Standing, situation
 from bulkmail.shaping import RetryPlan
-from bulkmail.spool import Attempt, Hold, Reader, Settlement, Sign
+from bulkmail.spool import Attempt, Hold, Reader, Settlement, Sign, StoredPlan
 from bulkmail.spool.opening import open_all
 
 NOW = 1796133900.0  # 2026-12-01T14:05:00Z
@@ -80,7 +80,20 @@ def test_a_process_that_was_killed_is_told_at_once(spool):
         "next_attempt_at": None,
         "alive": False,
         "fault": "",
+        "planned_end_at": None,
+        "expected_end_at": None,
     }
+
+
+def test_a_campaign_without_a_process_says_when_it_was_planned_to_end(spool):
+    store, reader, end = spool
+    row = reader.campaign("spring")
+    store.save_plan(row.id, StoredPlan(3, NOW - 90, NOW + 600, 0.1))
+    end()
+    (found,) = told(reader)
+    assert found["situation"]["planned_end_at"] == "2026-12-01T14:15:00.000Z"
+    assert found["situation"]["expected_end_at"] is None
+    assert found["situation"]["sentence"].endswith(" The next start goes on. Planned to end 14:15 UTC.")
 
 
 def test_the_fault_of_a_process_is_told_with_its_words(spool):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.mail import Held, Standing, Word, clock, situation
+from bulkmail.mail import Held, Standing, Word, clock, is_late, situation
 
 NOW = 1796133900.0  # 2026-12-01T14:05:00Z
 TIMES = st.none() | st.floats(0, 2 * NOW)
@@ -188,3 +188,34 @@ def test_what_its_schedule_holds_is_tried_next_when_it_opens(next_try, expected)
     held = [Held("schedule", reason="it waits", until=NOW + 60)]
     known = Standing(state="running", alive=True, held=held, next_try_at=next_try)
     assert situation(known, NOW).next_attempt_at == expected
+
+
+def planned(**more):
+    known = Standing(state="running", alive=True, pending=5, planned_from=NOW - 600, planned_end=NOW + 900, **more)
+    return situation(known, NOW).sentence
+
+
+def test_a_campaign_that_is_late_says_how_late_and_why():
+    assert planned() == "It is being sent. Planned to end 14:20 UTC."
+    assert planned(expected_end=NOW + 1020) == "It is being sent. Planned to end 14:20 UTC."
+    late = planned(expected_end=NOW + 3600, late_because="google defers 9 messages")
+    assert late == (
+        "It is being sent. Planned to end 14:20 UTC, now expected 15:05 UTC, because google defers 9 messages."
+    )
+
+
+def test_a_plan_is_told_of_no_campaign_that_is_over_and_none_that_is_short():
+    over = Standing(state="finished", alive=None, planned_from=NOW - 900, planned_end=NOW, expected_end=NOW)
+    assert "lanned" not in situation(over, NOW).sentence
+    assert (situation(over, NOW).planned_end_at, situation(over, NOW).expected_end_at) == (NOW, None)
+    short = Standing(state="running", alive=True, pending=5, planned_from=NOW, planned_end=NOW + 59)
+    assert situation(short, NOW).sentence == "It is being sent."
+
+
+@pytest.mark.parametrize(
+    ("planned_seconds", "late_by", "expected"),
+    [(600, 60, False), (600, 61, True), (6000, 600, False), (6000, 601, True)],
+)
+def test_what_is_late(planned_seconds, late_by, expected):
+    assert is_late(NOW, NOW + planned_seconds, NOW + planned_seconds + late_by) is expected
+    assert not is_late(NOW, NOW + planned_seconds, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.spool import SiteFact, SqliteStore, open_reader, recipient_id
+from bulkmail.spool import SiteFact, SqliteStore, StoredPlan, open_reader, recipient_id
 
 
 @pytest.fixture(params=["file", "postgres"])
@@ -144,3 +144,26 @@ def test_all_rows_of_an_address_are_found_whatever_became_of_them(spool, kit):
     assert found("100%_A@xn--mller-kva.example") == [(identity, 8, "pending", None)]
     assert found("not an address") == [(identity, 10, "invalid", None)]
     assert found("user1@b.example") == []
+
+
+def test_the_rows_of_a_list_by_domain(spool):
+    _, reader, identity = spool
+    domains, count = reader.rows_by_domain(identity, 10)
+    assert domains == [("example.com", 3, 1), ("b.example", 1, 0)]
+    assert count == 2
+    assert reader.rows_by_domain(identity, 1) == ([("example.com", 3, 1)], 2)
+
+
+def test_a_plan_is_kept_replaced_and_removed_with_its_campaign(spool):
+    store, reader, identity = spool
+    assert reader.plan(identity) is None
+    store.save_plan(identity, StoredPlan(5, 1.0, 9.0, 0.5))
+    store.save_plan(identity, StoredPlan(6, 1.0, None, 0.5))
+    assert reader.plan(identity) == store.plan(identity) == StoredPlan(6, 1.0, None, 0.5)
+    other = next(row.id for row in reader.campaigns() if row.name == "other")
+    assert reader.plan(other) is None
+    store.save_plan(other, StoredPlan(1, 1.0, 2.0, 1.0))
+    while not store.remove_campaign(other):
+        pass
+    assert reader.plan(other) is None
+    assert reader.plan(identity) is not None

@@ -15,10 +15,11 @@ from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
-from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.joining import Joining, machines_joined
 from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
 from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
 from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of
+from bulkmail.delivery.lifecycle.planning import Planning
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.published import compare_records
 from bulkmail.delivery.lifecycle.pulse import Pulse
@@ -43,6 +44,7 @@ __all__ = [
     "LiveCampaign",
     "LiveSite",
     "Notifying",
+    "Planning",
     "Prepared",
     "Progress",
     "Pulse",
@@ -55,6 +57,7 @@ __all__ = [
     "compare_records",
     "folders",
     "look_ahead",
+    "machines_joined",
     "marked_at",
     "prepare",
     "quoted",

@@ -23,11 +23,12 @@ from bulkmail.delivery.lifecycle.accepting import Accepting, marked_at, remove_m
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, Ending
 from bulkmail.delivery.lifecycle.first_round import FirstRound
-from bulkmail.delivery.lifecycle.importing import Importing, changed_lists, read_to_the_end, reading_job
+from bulkmail.delivery.lifecycle.importing import Importing, changed_lists, elsewhere, read_to_the_end, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.live import Live
 from bulkmail.delivery.lifecycle.notifying import Notifying
-from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign, sent_of
+from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign
+from bulkmail.delivery.lifecycle.planning import Planning
 from bulkmail.delivery.lifecycle.progress import about_lists, figures_in_words
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
@@ -77,6 +78,7 @@ class Campaigns:
         at_rest: AtRest,
         accepting: Accepting,
         notifying: Notifying,
+        planning: Planning | None = None,
         joining: Joining | None = None,
         leasing: Leasing | None = None,
     ) -> None:
@@ -103,7 +105,7 @@ class Campaigns:
         self._asking, self._begun = False, dict[str, Run]()  # by folder
         self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
         self.steering.on_cancelled(self._cancel, at_rest.asked)
-        self.joining, self._leasing, self._notifying = joining, leasing, notifying
+        self.joining, self._leasing, self._notifying, self._planning = joining, leasing, notifying, planning
         self._ending = Ending(
             reactor=reactor,
             spool=spool,
@@ -242,7 +244,7 @@ class Campaigns:
             run=run,
             job={
                 **reading_job(prepared.campaign, opened.row.input_rows, opened.reading, *self._lists),
-                "elsewhere": _elsewhere(run),
+                "elsewhere": elsewhere(run),
             },
             wall=self._wall,
             stored=self._stored,
@@ -263,6 +265,8 @@ class Campaigns:
     def changed(self, run: Run) -> None:
         """Report that a row has a new status; end the campaign with its last row."""
         self._reporting.changed(run)
+        if self._planning is not None and run.plan is None:
+            self._planning.look(run)
         if run.complete and not run.over and not run.helped:
             run.over = True
             background(self._finish(run), "finishing a campaign")
@@ -380,17 +384,6 @@ class Campaigns:
         await self._remembering.close()
         await self._reporting.close()
         await self._compose.close()
-
-
-def _elsewhere(run: Run) -> str:
-    """Say what a list that was changed would do in a campaign of another name."""
-    got = sent_of(run.totals)
-    if not got:
-        return ""
-    return (
-        f"; in a campaign of another name it would go again to the {got:,} who have it, unless these are left out "
-        f"there (`suppress: {{got: {run.name}}}`), or it goes to the rest alone (`recipients: {{rest_of: {run.name}}}`)"
-    )
 
 
 def _place(prepared: Prepared, *, rehearsal: bool) -> Place:

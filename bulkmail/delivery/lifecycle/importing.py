@@ -16,6 +16,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.campaign import Campaign
+from bulkmail.delivery.lifecycle.opening import sent_of
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused, Status
 from bulkmail.spool import ENDED_BY, Spool
@@ -159,6 +160,17 @@ def reading_job(campaign: Campaign, skip: int, resume: Any, suppress: Sequence[s
         "resume": resume,
         "scratch": scratch,
     }
+
+
+def elsewhere(run: Run) -> str:
+    """Say what a list that was changed would do in a campaign of another name."""
+    got = sent_of(run.totals)
+    if not got:
+        return ""
+    return (
+        f"; in a campaign of another name it would go again to the {got:,} who have it, unless these are left out "
+        f"there (`suppress: {{got: {run.name}}}`), or it goes to the rest alone (`recipients: {{rest_of: {run.name}}}`)"
+    )
 
 
 async def changed_lists(reactor: Any, lists: Sequence[Any], reading: Any) -> list[str]:

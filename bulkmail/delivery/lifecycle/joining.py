@@ -10,14 +10,18 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from bulkmail.delivery.assembly import Assembly
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.cluster import Leasing, reread_facts
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
+from bulkmail.delivery.site_facts import SiteFactSync
 from bulkmail.mail import OwnFault, Status
 from bulkmail.settings import Retry
 from bulkmail.spool import RUNNING, CampaignRow, Leases, Spool
@@ -184,3 +188,56 @@ class Joining:
 
 def _key(name: str) -> str:
     return f"campaign {name}"
+
+
+def machines_joined(
+    spool: Spool,
+    parts: Assembly,
+    sync: SiteFactSync,
+    *,
+    clocks: Clocks,
+    pause: Pause,
+    compose: Pool,
+    retry: Retry,
+    scheduling: Scheduling,
+    changed: Callable[[Run], None],
+) -> tuple[Joining | None, Leasing | None]:
+    """Make what only machines on a shared spool have; no such parts on one that is ours alone."""
+    leases = spool.leases
+    if leases is None:
+        return None, None
+
+    def facts_taken_away() -> None:
+        background(reread_facts(sync, parts.feeder, parts.limiters), "reading what is known of sites")
+
+    def flushed() -> Deferred[None]:
+        background(sync.close(), "writing site facts")  # the next holder reads it
+        return spool.flushed()
+
+    joining = Joining(
+        spool=spool,
+        leases=leases,
+        feeder=parts.feeder,
+        clocks=clocks,
+        pause=pause,
+        compose=compose,
+        retry=retry,
+        scheduling=scheduling,
+        changed=changed,
+    )
+
+    def states() -> None:
+        joining.look()
+        scheduling.steering.look()
+
+    leasing = Leasing(
+        leases=leases,
+        feeder=parts.feeder,
+        clocks=clocks,
+        limiters=parts.limiters,
+        states=states,
+        facts=facts_taken_away,
+        news_of=sync.news_of,
+        flushed=flushed,
+    )
+    return joining, leasing

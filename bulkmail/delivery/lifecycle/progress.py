@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lifecycle.forecast import forecast
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
@@ -49,6 +50,7 @@ class Progress:
         """Return what the campaign is doing now. ``state``: the spool's."""
         by, now = run.by_status, self._clocks.wall()
         next_try = run.next_try_at if run.next_try_at is not None and run.next_try_at > now else None
+        expected = forecast(run, self.rate(run), self._feeder.lanes.values(), now)
         return situation(
             Standing(
                 state=state,
@@ -65,6 +67,10 @@ class Progress:
                 next_try_at=next_try,
                 started_at=run.started_at,
                 ended_at=ended_at,
+                planned_from=None if run.plan is None else run.plan.begins_at,
+                planned_end=None if run.plan is None else run.plan.ends_at,
+                expected_end=expected.ends_at,
+                late_because=expected.because,
             ),
             now,
             self._zone,

@@ -108,3 +108,13 @@ DELETE FROM snapshot WHERE campaign_id = ?
 
 -- name: remove_campaign
 DELETE FROM campaign WHERE id = ?
+
+-- name: set_plan
+INSERT INTO meta (name, value) VALUES ('plan of campaign ' || ?, ?)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: plan
+SELECT value FROM meta WHERE name = 'plan of campaign ' || ?
+
+-- name: remove_plan
+DELETE FROM meta WHERE name = 'plan of campaign ' || ?

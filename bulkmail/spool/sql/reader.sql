@@ -44,3 +44,16 @@ SELECT a.id, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.at, a.nu
     a.smtp_code, a.enhanced, a.reply, a.stage, a.mx_host, a.mx_ip, a.source_ip, a.tls, a.duration_ms, a.next_attempt_at
 FROM attempt a JOIN recipient r ON r.id = a.recipient_id
 WHERE a.id > ? AND a.id <= ? ORDER BY a.id LIMIT ?
+
+-- name: rows_by_domain
+-- counted in the index over the chunks; the rows themselves are not read
+WITH RECURSIVE chunk(n, last) AS (
+    SELECT :low >> 18, (SELECT max(id) FROM recipient WHERE id <= :high) >> 18
+    UNION ALL SELECT n + 1, last FROM chunk WHERE n < last),
+counted(queue_id, rows) AS (
+    SELECT queue_id, count(*) FROM recipient WHERE id >> 18 IN (SELECT n FROM chunk) AND queue_id > 0 GROUP BY queue_id)
+SELECT q.domain, c.rows, q.delivered + q.failed FROM counted c JOIN queue q ON q.id = c.queue_id
+WHERE q.campaign_id = :campaign ORDER BY c.rows DESC, q.domain LIMIT :limit
+
+-- name: count_domains
+SELECT count(*) FROM queue WHERE campaign_id = ?

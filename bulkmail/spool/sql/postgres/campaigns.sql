@@ -121,3 +121,13 @@ SELECT EXISTS (SELECT 1 FROM claim c JOIN queue q ON q.id = c.queue_id WHERE q.c
 
 -- name: count_attempts
 SELECT count(*) FROM attempt WHERE id > %s AND id <= %s
+
+-- name: set_plan
+INSERT INTO meta (name, value) VALUES ('plan of campaign ' || %s::bigint::text, %s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: plan
+SELECT value FROM meta WHERE name = 'plan of campaign ' || %s::bigint::text
+
+-- name: remove_plan
+DELETE FROM meta WHERE name = 'plan of campaign ' || %s::bigint::text

@@ -43,3 +43,11 @@ SELECT a.id, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.at, a.nu
     a.smtp_code, a.enhanced, a.reply, a.stage, a.mx_host, a.mx_ip, a.source_ip, a.tls, a.duration_ms, a.next_attempt_at
 FROM attempt a JOIN recipient r ON r.id = a.recipient_id
 WHERE a.id > %s AND a.id <= %s ORDER BY a.id LIMIT %s
+
+-- name: rows_by_domain
+SELECT q.domain, count(*), max(q.delivered + q.failed) FROM recipient r JOIN queue q ON q.id = r.queue_id
+WHERE q.campaign_id = %(campaign)s AND r.id BETWEEN %(low)s AND %(high)s
+GROUP BY q.id ORDER BY 2 DESC, 1 LIMIT %(limit)s
+
+-- name: count_domains
+SELECT count(*) FROM queue WHERE campaign_id = %s

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from bulkmail.delivery.holds import Holds
+from bulkmail.delivery.lifecycle.forecast import forecast
+from bulkmail.delivery.run import Run
+from bulkmail.spool import HeldTime, StoredPlan
+
+BEGAN = 1_796_133_900.0  # 2026-12-01T14:05:00Z, a Tuesday
+NOW = BEGAN + 600
+
+
+@pytest.fixture
+def run():
+    run = Run(1, "spring", "/c", {}, "retry", BEGAN, input_rows=1000, import_done=True)
+    run.plan = StoredPlan(1000, BEGAN, BEGAN + 1000, 1.0)
+    return run
+
+
+def lane(name, held, why):
+    return SimpleNamespace(
+        held=held,
+        suspended=bool(why),
+        site=SimpleNamespace(name=name),
+        suspension=SimpleNamespace(standstill=SimpleNamespace(why=why)),
+    )
+
+
+def count(run, **counts):
+    for status, number in counts.items():
+        run.add_to_totals({("google", status, ""): number})
+
+
+def test_what_is_left_takes_as_long_as_the_rate_says(run):
+    count(run, delivered=600)
+    assert forecast(run, 1.0, [], NOW) == (NOW + 400, "")
+    late = forecast(run, 0.5, [], NOW)
+    assert late == (NOW + 800, "1,800/h are sent and 1/s were planned")
+
+
+def test_it_is_not_over_before_the_next_retry(run):
+    count(run, delivered=400, deferred=600)
+    run.next_try_at = NOW + 3600
+    assert forecast(run, 0.0, [], NOW) == (NOW + 3600, "google defers 600 messages")
+
+
+def test_a_few_that_are_deferred_are_not_the_reason(run):
+    count(run, delivered=500, deferred=10)
+    lanes = [lane("mx.a.test", 5, ""), lane("mx.b.test", 400, "421 try later"), lane("mx.c.test", 4, "no")]
+    assert forecast(run, 0.1, lanes, NOW).because == "mx.b.test takes nothing now: 421 try later"
+
+
+def test_a_long_pause_is_the_reason(run):
+    count(run, delivered=10)
+    run.holds = Holds((), [HeldTime("", BEGAN + 100, BEGAN + 500)])
+    assert forecast(run, 1.0, [], NOW).because == "it was held for 6.7m"
+
+
+def test_a_schedule_that_closes_is_reckoned_with(run):
+    run.content = {
+        "schedule": {
+            "not_before": None, "not_after": None, "hours": [[14 * 60, 15 * 60]], "days": None, "zone": "UTC",
+            "column": None, "rate": None, "per_day": None,
+        }
+    }  # fmt: skip
+    count(run, delivered=100)
+    in_an_hour, tomorrow = forecast(run, 1.0, [], NOW).ends_at, forecast(run, 0.25, [], NOW).ends_at
+    assert in_an_hour == NOW + 900
+    assert tomorrow == BEGAN + 86400 - 300 + 900  # 45 minutes today, and 15 tomorrow from 14:00 on
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.001])
+def test_without_a_rate_no_end_is_told(run, rate):
+    assert forecast(run, rate, [], NOW).ends_at is None
+    run.plan = None
+    assert forecast(run, 1.0, [], NOW).ends_at is None
