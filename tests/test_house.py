@@ -102,7 +102,7 @@ def test_the_clock_and_the_dice_are_handed_in() -> None:
         ("print", ("cli.py", "commands")),
         ("csv.writer", ("report",)),
         ("csv.reader", ("campaign",)),
-        ("socket.socket", ("net", "rehearsal", "control")),
+        ("socket.socket", ("net", "rehearsal", "control", "inbound")),
     ],
 )
 def test_each_call_has_its_room(called: str, owners: tuple[str, ...]) -> None:
@@ -124,8 +124,8 @@ def test_each_call_has_its_room(called: str, owners: tuple[str, ...]) -> None:
         ("jinja2", ("content", "report", "web")),
         ("sqlite3", ("spool",)),
         ("dns", ("routing", "rehearsal")),
-        ("twisted.internet.endpoints", ("net", "rehearsal", "service.py")),
-        ("cryptography", ("content", "net", "rehearsal")),
+        ("twisted.internet.endpoints", ("net", "rehearsal", "inbound", "service.py")),
+        ("cryptography", ("content", "net", "rehearsal", "inbound")),
     ],
 )
 def test_each_library_has_its_room(module: str, owners: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bulkmail.net.connect import SessionOptions, connect
 from bulkmail.net.connection import Connection
+from bulkmail.net.deadline import Deadline
 from bulkmail.net.interfaces import ConnectionListener, LiveConnection, NothingSent, Timeouts
 from bulkmail.net.own import own_address, source_address
 from bulkmail.net.probe import UnreachableError, greeting
@@ -23,6 +24,7 @@ from bulkmail.net.tls import TlsContexts, openssl_version
 __all__ = [
     "Connection",
     "ConnectionListener",
+    "Deadline",
     "LiveConnection",
     "NothingSent",
     "SessionOptions",

@@ -1,0 +1,50 @@
+"""What comes back: an SMTP server for bounces, complaints, unsubscribes and answers.
+
+Room: the server's side of SMTP for our own domains: listening, limits, TLS, and where a message is kept.
+Takes: connections; what says which addresses are ours; a sink that makes a message durable.
+Gives: `Received` messages to the sink, and 250 to the client once the sink is done with them, never before.
+Never: relays, reads what a report says, changes an outcome, keeps a message in memory that was answered with 250.
+
+What each failure means to the client:
+
+- A recipient that is not ours is 550: 5.7.1 where its domain is another's, 5.1.1 where its local part is unknown.
+- A message that was not made durable, for whatever reason of ours, is 451: the client keeps it and tries again.
+- A broken line end (a CR or LF alone) is 554 and the end of the connection: such bytes are read in two ways by two
+  servers, and one of the ways holds a second message.
+- A limit or a deadline of ours is 421, and 452 where the connection may go on.
+"""
+
+from __future__ import annotations
+
+from bulkmail.inbound.addresses import OwnAddresses
+from bulkmail.inbound.certificate import Certificate
+from bulkmail.inbound.connection import Connection
+from bulkmail.inbound.limits import Gate, Limits, Room
+from bulkmail.inbound.lines import Lines
+from bulkmail.inbound.received import Accepted, Accepts, Mailbox, Purpose, Received, Refusal, Take
+from bulkmail.inbound.reception import Reception
+from bulkmail.inbound.server import Inbound
+from bulkmail.inbound.session import Session
+from bulkmail.inbound.sockets import activated, bound
+
+__all__ = [
+    "Accepted",
+    "Accepts",
+    "Certificate",
+    "Connection",
+    "Gate",
+    "Inbound",
+    "Limits",
+    "Lines",
+    "Mailbox",
+    "OwnAddresses",
+    "Purpose",
+    "Received",
+    "Reception",
+    "Refusal",
+    "Room",
+    "Session",
+    "Take",
+    "activated",
+    "bound",
+]

@@ -1,0 +1,40 @@
+"""Log lines, so many a second and no more: a flood of connections must not become a flood of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+
+class Lines:
+    """Passes on ``most`` lines of a second; those left out are counted, and told with the next line or by `close`."""
+
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float], most: int) -> None:
+        self._write = write
+        self._clock = clock
+        self._most = most
+        self._second = -1
+        self._written = self._left_out = 0
+
+    def say(self, text: str) -> None:
+        """Write a line, or count it."""
+        second = int(self._clock())
+        if second != self._second:
+            self._second, self._written = second, 0
+            self.close()
+        if self._written >= self._most:
+            self._left_out += 1
+            return
+        self._written += 1
+        self._write(shown(text))
+
+    def close(self) -> None:
+        """Tell what was left out."""
+        if self._left_out:
+            self._write(f"inbound: {self._left_out:,} lines of this kind were left out")
+            self._left_out = 0
+
+
+def shown(text: str) -> str:
+    """Return ``text`` as one line of printable characters, of 500 at most."""
+    pieces = [piece if piece.isprintable() else ascii(piece)[1:-1] for piece in text[:500]]
+    return "".join(pieces)

@@ -1,0 +1,60 @@
+"""What all connections of the server share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from twisted.internet.protocol import Protocol
+
+from bulkmail.inbound.certificate import Certificate
+from bulkmail.inbound.limits import Gate, Limits, Room
+from bulkmail.inbound.lines import Lines
+from bulkmail.inbound.received import Accepts, Take
+
+
+@dataclass
+class Reception:
+    """``hostname``: our name; ``wall``: seconds since the epoch; ``taken``, ``refused``: lines for the log.
+
+    ``live`` are the connections that were let in.
+    """
+
+    reactor: Any
+    hostname: str
+    accepts: Accepts
+    take: Take
+    limits: Limits
+    wall: Callable[[], float]
+    taken: Lines
+    refused: Lines
+    certificate: Certificate | None = None
+    stopping: bool = False
+    live: set[Protocol] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Make what is counted."""
+        self.gate = Gate(self.limits)
+        self.room = Room(self.limits.memory)
+        self._numbers = itertools.count(int(self.wall() * 1_000_000))
+
+    def new_id(self) -> str:
+        """Return a name for a message that no other has, in 11 or so characters."""
+        return _in_letters(next(self._numbers))
+
+    def tls_ready(self) -> bool:
+        """Whether STARTTLS can be offered; the certificate is the newest then."""
+        if self.certificate is None:
+            return False
+        self.certificate.look()
+        return True
+
+
+def _in_letters(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[digit] + digits
+    return digits

@@ -1,0 +1,22 @@
+"""Log lines that a flood cannot multiply."""
+
+from __future__ import annotations
+
+from bulkmail.inbound.lines import Lines, shown
+
+
+def test_so_many_a_second_and_the_rest_is_counted():
+    now, written = [0.0], []
+    lines = Lines(written.append, lambda: now[0], 2)
+    for number in range(5):
+        lines.say(f"line {number}")
+    now[0] = 1.0
+    lines.say("later")
+    lines.close()
+    assert written == ["line 0", "line 1", "inbound: 3 lines of this kind were left out", "later"]
+
+
+def test_what_clients_say_stays_on_one_line():
+    assert shown("a\r\n\x1b[31mb") == "a\\r\\n\\x1b[31mb"
+    assert shown("\u202e") == "\\u202e"
+    assert len(shown("x" * 10_000)) == 500
