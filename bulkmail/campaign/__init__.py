@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bulkmail.campaign.browsing import ListRows
     from bulkmail.campaign.copying import copy_campaign
-    from bulkmail.campaign.differences import ONE_FOR_ALL, changes, content_hash, digests
+    from bulkmail.campaign.differences import ONE_FOR_ALL, changes, content_hash, digests, picks
     from bulkmail.campaign.files import EarlierList, is_ours
     from bulkmail.campaign.folder import (
         Action,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         write_status_in,
     )
     from bulkmail.campaign.ingest import Ingest
+    from bulkmail.campaign.jobs import LEFT_OUT, reading_options
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import TAKEN_AGAIN, Campaign
     from bulkmail.campaign.naming import check_campaign_name, is_campaign_name, nearest_name
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.starter import starter_files
 
 __all__ = [
+    "LEFT_OUT",
     "ONE_FOR_ALL",
     "TAKEN_AGAIN",
     "Action",
@@ -67,7 +69,9 @@ __all__ = [
     "is_ours",
     "load_campaign",
     "nearest_name",
+    "picks",
     "put_aside",
+    "reading_options",
     "said_by",
     "scan",
     "schedule_from",
@@ -83,6 +87,8 @@ __all__ = [
 ]
 
 _WHERE = {
+    "LEFT_OUT": "jobs",
+    "reading_options": "jobs",
     "TAKEN_AGAIN": "model",
     "check_campaign_name": "naming",
     "copy_campaign": "copying",
@@ -107,6 +113,7 @@ _WHERE = {
     "is_ours": "files",
     "load_campaign": "load",
     "nearest_name": "naming",
+    "picks": "differences",
     "scan": "folder",
     "schedule_from": "schedule",
     "schema": "load",

@@ -1,7 +1,7 @@
 """The rows of a campaign's lists, read as the import reads them, for looking at them: nothing is kept.
 
-What the lists say of a row is in its verdict: ``ok``, ``invalid``, ``bad-row``, ``suppressed``, or ``held``, which
-means that it may be a duplicate; `ListRows.duplicates` tells.
+What the lists say of a row is in its verdict: ``ok``, ``invalid``, ``bad-row``, ``suppressed``, ``no-consent``, or
+``held``, which means that it may be a duplicate; `ListRows.duplicates` tells.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Intake, Recipient
+from bulkmail.campaign.jobs import intake_options
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.reading import OperatorSettings
 
@@ -22,8 +22,7 @@ class ListRows:
     """All rows, in the order of the report. Used in ``with``, and iterated over once. Raises Refused and OwnFault."""
 
     def __init__(self, campaign: Campaign, settings: OperatorSettings) -> None:
-        suppress = [*campaign.suppress_paths, *(ListPath.of(path) for path in settings.suppress)]
-        self._intake = Intake(campaign.recipient_paths, encoding=campaign.encoding, suppress=suppress)
+        self._intake = Intake(**intake_options(campaign, settings.suppress))
 
     def __enter__(self) -> Self:
         """Open the lists."""

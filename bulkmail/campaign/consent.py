@@ -1,4 +1,7 @@
-"""Columns and files by which the usual exports say who may not be mailed: found, counted and reported, not obeyed.
+"""Columns and files by which the usual exports say who may not be mailed: found, counted, reported and obeyed.
+
+By the rule ``auto`` a row is left out where any of these columns says no; by ``none`` they are only reported; by a
+column and the values in it that say yes, a row with any other value is left out.
 
 Programs say it in two ways: a column that is filled for those who have left (``Email Opt Out``, ``UNSUB_TIME``), or one
 that says no for them (``Accepts Email Marketing``). A bare ``status`` or ``state`` may be about anything, so there the
@@ -11,11 +14,13 @@ languages.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from os.path import basename, splitext
+from typing import Any
 from unicodedata import normalize
 
-from bulkmail.mail import Problem
+from bulkmail.mail import Problem, Refused
 
 _SIGNS = re.compile(r"[\W_]+")
 _OTHER_CHANNEL = re.compile(r"sms|whatsapp|phone|push|fax|telefon|postal|mobile")
@@ -113,7 +118,11 @@ _FILE = re.compile(
 )
 _MANY = 4096  # different values of one column that are remembered
 _SHOWN = 3
-_REMEDY = "is only a template variable: to leave such rows out, list their addresses in a file under `suppress`"
+_LONGEST = 40  # characters of a cell that are shown
+_ALL_THE_SAME = "to mail them all the same, write `consent: none`"
+
+ConsentRule = str | dict[str, Any]
+"""``auto``, ``none``, or ``{"column": name, "yes": [values]}``."""
 
 
 def squeezed(text: str) -> str:
@@ -124,7 +133,7 @@ def squeezed(text: str) -> str:
 class _Column:
     """One column, and how many of the rows read say no in it."""
 
-    def __init__(self, name: str, at: int, place: int, kind: str) -> None:
+    def __init__(self, name: str, at: int, place: int, kind: str, yes: frozenset[str] = frozenset()) -> None:
         self.name = name
         self.at = at
         self.place = place
@@ -132,6 +141,7 @@ class _Column:
         self.count = 0
         self.values: dict[str, None] = {}  # what says no, as written, in order
         self.plan = False
+        self._yes = yes
         self._known: dict[str, bool] = {}
 
     def says_no(self, cell: str) -> bool:
@@ -142,11 +152,13 @@ class _Column:
             if len(self._known) < _MANY:
                 self._known[cell] = known
             if known and len(self.values) < _SHOWN:
-                self.values[cell.strip()[:40]] = None
+                self.values[cell.strip()[:_LONGEST]] = None
         return known
 
     def _judge(self, value: str) -> bool:
-        if value in _EMPTY:
+        if self.kind == "named":
+            return value not in self._yes
+        if value in _EMPTY or value.startswith(("http", "mailto")):
             return False
         if self.kind == "left":
             return value not in _FALSE and value not in _STILL_IN
@@ -160,39 +172,60 @@ class _Column:
         """Whether there is nothing to report."""
         if self.kind == "anything":
             return self.plan or not self.count
-        return not self.count and (self.kind == "switch" or _SILENT_UNLESS.search(squeezed(self.name)) is not None)
+        if self.kind == "named" or self.count:
+            return False
+        return self.kind == "switch" or _SILENT_UNLESS.search(squeezed(self.name)) is not None
 
 
 class Consent:
-    """The columns of one list that say who may not be mailed.
+    """The columns of one list that say who may not be mailed, and what follows by a rule.
 
-    ``line`` and ``places`` (from 1): where the header has their names.
+    ``line`` and ``places`` (from 1): where the header has their names. Raises Refused where the rule names a column
+    that the list does not have.
     """
 
-    def __init__(self, path: str, line: int, names: Sequence[str], places: Sequence[int]) -> None:
+    def __init__(
+        self, path: str, line: int, names: Sequence[str], places: Sequence[int], rule: ConsentRule = "auto"
+    ) -> None:
         self._path = path
         self._line = line
+        self._rule = rule
         self._rows = 0
         self._columns = [
             _Column(name, at, places[at], kind) for at, name in enumerate(names) if (kind := kind_of(name))
         ]
+        if not isinstance(rule, str):
+            at = _named(path, line, names, rule["column"])
+            named = _Column(names[at], at, places[at], "named", frozenset(map(squeezed, rule["yes"])))
+            self._columns = [named, *(column for column in self._columns if column.at != at)]
+        count = 0 if rule == "none" else len(self._columns) if rule == "auto" else 1
+        self._obeyed = self._columns[:count]
 
     def __bool__(self) -> bool:
-        """Whether there is any column to count in."""
+        """Whether there is any column to look at."""
         return bool(self._columns)
 
-    def count(self, rows: Iterable[tuple[int, list[str], str, str]]) -> None:
-        """Look at more rows of the list (as `Rows.take` gives them); bad ones are not mailed, and not counted."""
+    def objections(self, rows: Sequence[tuple[int, list[str], str, str]]) -> dict[int, str]:
+        """Look at more rows, as `Rows.take` gives them. Return which of them (from 0) must not be mailed, and why.
+
+        Bad ones are not mailed anyway, and not looked at.
+        """
         if not self._columns:
-            return
-        good = [cells for _, cells, _, wrong in rows if not wrong]
+            return {}
+        good = [(index, cells) for index, (_, cells, _, wrong) in enumerate(rows) if not wrong]
         self._rows += len(good)
+        found: dict[int, str] = {}
         for column in self._columns:
             at, says_no = column.at, column.says_no
-            column.count += sum([says_no(cells[at]) for cells in good])
+            those = [(index, cells[at]) for index, cells in good if says_no(cells[at])]
+            column.count += len(those)
+            if column in self._obeyed and not column.plan:
+                for index, cell in those:
+                    found.setdefault(index, f"the column `{column.name}` says `{cell.strip()[:_LONGEST]}`")
+        return found
 
     def notices(self, *, whole: bool) -> list[Problem]:
-        """What the operator should know; ``whole``: all rows were counted."""
+        """What the operator should know; ``whole``: all rows were looked at."""
         found = []
         stem = splitext(basename(str(self._path)))[0]
         left = _FILE.match(squeezed(stem))
@@ -202,18 +235,46 @@ class Consent:
                 "it under `suppress`"
             )
             found.append(Problem(str(self._path), 0, 0, words))
-        of = f"{self._rows:,} rows" if whole else f"the first {self._rows:,} rows"
-        more = "" if whole else "; all are counted when the list is read"
         for column in self._columns:
-            if column.silent:
-                continue
-            said = f"{column.count:,} of {of} say in column `{column.name}` that they may not be mailed"
-            if column.count:
-                said += f" ({', '.join(f'`{value}`' for value in column.values)}), and they are mailed{more}"
-            else:
-                said = f"none of {of} says in column `{column.name}` that it may not be mailed{more}"
-            found.append(Problem(str(self._path), self._line, column.place, f"{said}; the column {_REMEDY}"))
+            if not column.silent:
+                words = "".join(self._said(column, whole=whole))
+                found.append(Problem(str(self._path), self._line, column.place, words))
         return found
+
+    def _said(self, column: _Column, *, whole: bool) -> Iterator[str]:
+        obeyed = column in self._obeyed
+        of = f"{self._rows:,} rows" if whole else f"the first {self._rows:,} rows"
+        if column.count:
+            values = ", ".join(f"`{value}`" for value in column.values)
+            yield f"{column.count:,} of {of} say in column `{column.name}` that they may not be mailed ({values}), and "
+            yield "are left out" if obeyed else "they are mailed"
+        else:
+            yield f"none of {of} says in column `{column.name}` that it may not be mailed"
+            yield "; such rows are left out" if obeyed else ""
+        if not whole:
+            yield "; all are counted when the list is read"
+        if column.count and obeyed and column.kind != "named":
+            yield f"; {_ALL_THE_SAME}"
+        elif column.count and not obeyed:
+            yield f"; to leave them out, {self._remedy()}"
+
+    def _remedy(self) -> str:
+        if self._rule == "none":
+            return "take `consent: none` away"
+        return "name a column that says both, or list their addresses in a file under `suppress`"
+
+
+def _named(path: str, line: int, names: Sequence[str], wanted: str) -> int:
+    """Where the column ``wanted`` is. Raises Refused where it is not there, or twice."""
+    found = [at for at, name in enumerate(names) if name == wanted]
+    found = found or [at for at, name in enumerate(names) if name and squeezed(name) == squeezed(wanted)]
+    if len(found) == 1:
+        return found[0]
+    near = get_close_matches(wanted[:60], [name for name in names if name], 1)
+    what = f"did you mean `{near[0]}`?" if near else "correct the name"
+    if found:
+        what = "more than one is named so; rename one"
+    raise Refused([Problem(path, line, 0, f"`consent` names the column `{wanted}`, which this list has not; {what}")])
 
 
 def _as_written(found: str, stem: str) -> str:

@@ -16,8 +16,22 @@ from bulkmail.mail import Problem, Refused
 
 _ORDER = "the order of the attachments"
 _SCHEDULE = "schedule"  # enters no message: a change of it is taken without being asked about
+_PICKING = ("consent",)
 ONE_FOR_ALL = "one message for everybody"
 """Cannot be accepted as a change: which Message-ID a recipient's message has depends on it."""
+
+
+def picked_by(campaign: Campaign) -> dict[str, Any]:
+    """The keys that say which rows of the lists are mailed, where they are not as they are by default."""
+    return {key: value for key in _PICKING if (value := getattr(campaign, key)) != Campaign.model_fields[key].default}
+
+
+def picks(change: str) -> bool:
+    """Whether a sentence of `changes` is about which rows of the lists are mailed.
+
+    Such a change cannot be accepted once rows were read: these have been judged by what it was before.
+    """
+    return change.startswith(tuple(f"`{key}` " for key in _PICKING))
 
 
 def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
@@ -50,6 +64,8 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
         add(f"default {name}", value)
     if content.get("schedule") is not None:
         add(_SCHEDULE, json.dumps(content["schedule"], sort_keys=True))
+    for key, value in picked_by(campaign).items():
+        add(f"`{key}`", json.dumps(value, sort_keys=True))
     domain = sender_domain(content["from"])
     for dkim in content["dkim"]:
         if domain == dkim["domain"] or domain.endswith("." + dkim["domain"]):

@@ -5,13 +5,15 @@ It runs in a process of its own (`bulkmail.workers` starts it by its name) and a
 ``("open", options)``
     options: ``files`` (absolute paths, or `ListPath.plain` of lists in a campaign's folder), ``encoding``, ``suppress``
     (the same), ``skip`` (rows stored already), ``resume`` (the state stored with them, or None), ``scratch`` (a folder,
-    or None), ``elsewhere`` (what a refusal of a changed list adds about a campaign of another name).
+    or None), ``elsewhere`` (what a refusal of a changed list adds about a campaign of another name), ``consent`` (which
+    rows may not be mailed: ``auto``, ``none``, or a column with the values that say yes).
     -> ``("opened", columns, notices, sizes)``: the column names of each file, the address column as ``email``; what
     the operator should know, as (file, line, column, text); bytes of each file.
 ``("next", limit)``
     -> ``("rows", rows, state, done)``; a row is (number, file number, row in its file, address as written, domain,
     JSON array of its cells, verdict, note). Verdicts: ``ok``, ``held`` (perhaps a repeated address: settled at the
-    end), ``invalid``, ``bad-row``, ``suppressed``. No rows and not done: earlier rows are being read again, ask on.
+    end), ``invalid``, ``bad-row``, ``suppressed``, ``no-consent``. No rows and not done: earlier rows are being read
+    again, ask on.
     Once done, ``state["told"]`` has what all rows say of who may not be mailed, as notices.
 ``("settle", limit)``, once done
     -> ``("settled", [(number, is duplicate, note), ...], done, state)``; few or none and not done: ask on. A row may
@@ -69,6 +71,7 @@ class Ingest:
                     resume=options.get("resume"),
                     scratch=options.get("scratch"),
                     elsewhere=options.get("elsewhere") or "",
+                    consent=options.get("consent") or "auto",
                 )
                 return self._intake.opened
             case ("next", int(limit)) if self._intake is not None:

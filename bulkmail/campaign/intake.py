@@ -1,8 +1,9 @@
 """The lists of one campaign while they are read: every row numbered, judged, and given once.
 
 The order of the verdicts: a row that cannot be read is a ``bad-row``, one without a usable address ``invalid``; an
-address on a suppress list is ``suppressed`` on each of its rows; of the rest, what the filter has perhaps seen before
-is ``held``, everything else ``ok`` at once. So no row is a duplicate of an invalid or suppressed one.
+address on a suppress list is ``suppressed`` on each of its rows, and a row of which a column says that it may not be
+mailed is ``no-consent``; of the rest, what the filter has perhaps seen before is ``held``, everything else ``ok`` at
+once. So no row is a duplicate of an invalid or suppressed one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from os.path import basename
 from typing import Any
 
-from bulkmail.campaign.consent import Consent
+from bulkmail.campaign.consent import Consent, ConsentRule
 from bulkmail.campaign.duplicates import Duplicates, words_for
 from bulkmail.campaign.encoding import encoding_of, refuse
 from bulkmail.campaign.keys import digest_of, read_address
@@ -46,12 +47,14 @@ class Intake:
         resume: dict[str, Any] | None = None,
         scratch: str | None = None,
         elsewhere: str = "",
+        consent: ConsentRule = "auto",
     ) -> None:
         self._paths = list(files)
         self._skip = skip
         self._elsewhere = elsewhere
         self._resume = resume
         self._before = read_before(self._paths, skip, resume)
+        self._rule = consent
         self._consent: list[Consent] = []  # of each file
         self._told: list[tuple[str, int, int, str]] = list((resume or {}).get("told", ()))
         self._places: list[Place] = []
@@ -111,7 +114,7 @@ class Intake:
         self._starts.append(start)
         self._names.append(rows.header.names)
         self._same.append(lines.same_file)
-        self._consent.append(rows.consent())
+        self._consent.append(rows.consent(self._rule))
         columns.append(rows.columns)
         sizes.append(lines.size)
         return grown
@@ -127,7 +130,6 @@ class Intake:
                 break
             taken = rows.take(work)
             if taken:
-                self._consent[len(self._places) - 1].count(taken)
                 self._judge(taken, rows, out)
                 work -= len(taken)
             self._places[-1].move(rows, len(taken))
@@ -186,6 +188,7 @@ class Intake:
         assert self._duplicates is not None
         seen = self._duplicates.add
         why = self._suppression.why if len(self._suppression) else None
+        objections = self._consent[file_number].objections(taken)
         for number, (line, cells, encoded, wrong) in enumerate(taken, before + 1):
             email = cells[at]
             note, domain = wrong, ""
@@ -201,6 +204,8 @@ class Intake:
                 digest = digest_of(key)
                 if why is not None and (note := why(digest, domain)):
                     verdict = "suppressed"
+                elif objections and (note := objections.get(number - before - 1, "")):
+                    verdict = "no-consent"
                 else:
                     verdict = "held" if seen(digest, number) else "ok"
             if number > skip:

@@ -28,6 +28,7 @@ from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, s
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
+from bulkmail.campaign.selection import ConsentKey
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
@@ -296,6 +297,7 @@ class Campaign(Section):
         Annotated[Line, AfterValidator(charset)],
         Field(description="what the CSV files are written in where it is not UTF-8", examples=["windows-1252"]),
     ] = "utf-8"
+    consent: ConsentKey = "auto"
     on_unknown: Annotated[
         Literal["retry", "keep"],
         Field(

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bulkmail.campaign.consent import ConsentRule
 from bulkmail.campaign.encoding import encoding_of
 from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Intake, Recipient, as_data
+from bulkmail.campaign.jobs import intake_options
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.own_report import count_statuses, notice, refusal
@@ -39,8 +41,8 @@ def survey(campaign: Campaign, settings: OperatorSettings, *, whole: bool = Fals
     every problem of the lists, and OwnFault.
     """
     paths = campaign.recipient_paths
-    suppress = [*campaign.suppress_paths, *(ListPath.of(path) for path in settings.suppress)]
-    intake = Intake(paths, encoding=campaign.encoding, suppress=suppress)
+    options = intake_options(campaign, settings.suppress)
+    intake = Intake(**options)
     try:
         _, columns, notices, sizes = intake.opened
         _, rows, _, _ = intake.next(FIRST)
@@ -49,7 +51,7 @@ def survey(campaign: Campaign, settings: OperatorSettings, *, whole: bool = Fals
         intake.close()
     notices = [*notices, *as_data(_of_reports(paths, campaign.encoding))]
     if whole and len(rows) == FIRST:
-        declined = [notice for path in paths for notice in _declined(path, campaign.encoding)]
+        declined = [notice for path in paths for notice in _declined(path, campaign.encoding, options["consent"])]
     return Lists(columns, sizes, rows, (*declined, *(Problem(*notice) for notice in notices)))
 
 
@@ -79,14 +81,14 @@ def _of_reports(paths: Sequence[ListPath], encoding: str | None) -> list[Problem
     return told
 
 
-def _declined(path: ListPath, encoding: str | None) -> list[Problem]:
+def _declined(path: ListPath, encoding: str | None, rule: ConsentRule) -> list[Problem]:
     """What all rows of a list say of who may not be mailed."""
     lines = Lines(path, encoding_of(path, encoding))
     try:
         rows = Rows(lines)
-        consent = rows.consent()
+        consent = rows.consent(rule)
         while consent and (taken := rows.take(_AT_ONCE)):
-            consent.count(taken)
+            consent.objections(taken)
         return consent.notices(whole=True)
     finally:
         lines.close()

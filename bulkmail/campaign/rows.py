@@ -23,7 +23,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from bulkmail.campaign.consent import Consent
+from bulkmail.campaign.consent import Consent, ConsentRule
 from bulkmail.campaign.header import find_header
 from bulkmail.campaign.lines import LONGEST_CELL, Lines
 from bulkmail.campaign.names import ADDRESS_NAMES
@@ -100,10 +100,10 @@ class Rows:
         names[self._address_at] = "email"
         return names
 
-    def consent(self) -> Consent:
-        """Who may not be mailed, to be counted in the rows."""
+    def consent(self, rule: ConsentRule = "auto") -> Consent:
+        """Who may not be mailed, by a rule, to be asked about the rows. Raises Refused where its column is missing."""
         names = self.header.names if self.own_report is None else self.own_report.names
-        return Consent(self.lines.path, self.header_line, names, self.header.places)
+        return Consent(self.lines.path, self.header_line, names, self.header.places, rule)
 
     def _take_plain(self, rows: list[Row], limit: int) -> None:
         """From a window without quotes: a row is its line, split, and mostly its JSON with other punctuation."""

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bulkmail.campaign.intake import Recipient
+from bulkmail.campaign.jobs import LEFT_OUT
 from bulkmail.mail import Problem, Refused
 
 WITHIN = 5.0
@@ -45,9 +46,12 @@ def try_rows(rows: Sequence[Recipient], content: dict[str, Any], files: Sequence
     """
     if not rows:
         return [Problem(files[0], 0, 0, "the list has no rows, so nothing will be sent")]
-    candidates = [row for row in rows if row[6] != "suppressed"]
+    candidates = [row for row in rows if row[6] not in LEFT_OUT]
     if not candidates:
-        return [Problem(files[0], 0, 0, f"{_first(len(rows))} on a suppress list, all of them")]
+        what = "left out, by a suppress list or by what they say of consent"
+        if all(row[6] == "suppressed" for row in rows):
+            what = "on a suppress list"
+        return [Problem(files[0], 0, 0, f"{_first(len(rows))} {what}, all of them")]
     failed, tried, why = _try(candidates, content, files)
     notices = []
     if why:

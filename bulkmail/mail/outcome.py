@@ -65,6 +65,7 @@ class Category(StrEnum):
     TEMPLATE = "template"
     INVALID_ADDRESS = "invalid-address"
     BAD_ROW = "bad-row"
+    NO_CONSENT = "no-consent"
     OTHER = "other"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bulkmail.campaign import LEFT_OUT
 from bulkmail.preflight.addresses import near_domain
 from bulkmail.preflight.inspector import Row
 from bulkmail.preflight.kinds import Kind, Kinds, error, note, warning
@@ -45,9 +46,10 @@ class Counting:
                         self.mistyped_as[domain] = None
                     words = f"it looks mistyped: {near} is probably meant"
                     self.add(warning("mistyped-domain", domain, words, "correct the address"), [number], email)
-            elif verdict == "suppressed":
+            elif verdict in LEFT_OUT:
                 self.suppressed += 1
-                self.add(note("suppressed", "suppress", words or "it is on a suppress list"), [number], email)
+                where = "suppress" if verdict == "suppressed" else "consent"
+                self.add(note(verdict, where, words or "it is on a suppress list"), [number], email)
             else:
                 self._bad_row(row)
         self.usable += len(usable)

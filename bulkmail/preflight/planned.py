@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bulkmail.campaign import Campaign, schedule_from
+from bulkmail.campaign import LEFT_OUT, Campaign, schedule_from
 from bulkmail.preflight.counting import USABLE
 from bulkmail.preflight.domains import Domains
 from bulkmail.preflight.reading import Reading
@@ -82,7 +82,7 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
                 if row[6] in USABLE:
                     domains.add(row[4], row[0])
                 else:
-                    counts["suppressed" if row[6] == "suppressed" else "invalid"] += 1
+                    counts["suppressed" if row[6] in LEFT_OUT else "invalid"] += 1
         while (repeated := await reading.repeated()) is not None:
             counts["duplicates"] += len(repeated)
         late = reactor.callLater(_DNS_WITHIN, domains.stop)

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bulkmail.campaign import Campaign
+from bulkmail.campaign import Campaign, reading_options
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.workers import DATABASE, Worker
 
@@ -23,11 +23,7 @@ class Reading:
 
     def __init__(self, reactor: Any, campaign: Campaign, suppress: list[str]) -> None:
         self._worker = Worker.start(reactor, INGEST, further=DATABASE)
-        self._job = {
-            "files": [path.plain for path in campaign.recipient_paths],
-            "encoding": campaign.encoding,
-            "suppress": [*(path.plain for path in campaign.suppress_paths), *suppress],
-        }
+        self._job = reading_options(campaign, suppress)
         self.told: list[Problem] = []
         """What the lists say of themselves; of who may not be mailed, once all rows were read."""
         self._ahead: Deferred[Any] | None = None

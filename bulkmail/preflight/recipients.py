@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bulkmail.campaign import Campaign, ListRows, OperatorSettings
+from bulkmail.campaign import LEFT_OUT, Campaign, ListRows, OperatorSettings
 from bulkmail.preflight.choosing import Row
 
 
@@ -42,7 +42,7 @@ def count_rows(campaign: Campaign, settings: OperatorSettings, read: Callable[[]
                 counts.domains[domain] += 1
                 if verdict == "held":
                     held[number] = domain
-            elif verdict == "suppressed":
+            elif verdict in LEFT_OUT:
                 counts.suppressed += 1
             else:
                 counts.unusable += 1

@@ -215,7 +215,7 @@ class _Look:
         if not counting.rows:
             return [Finding(Severity.WARNING, "empty-list", str(self._campaign.recipients[0]), "the list has no rows")]
         if not counting.usable:
-            words = "no row can be mailed: all are unusable or on a suppress list"
+            words = "no row can be mailed: all are unusable, on a suppress list, or say that they may not be mailed"
             return [Finding(Severity.ERROR, "no-recipient", str(self._campaign.recipients[0]), words)]
         return []
 

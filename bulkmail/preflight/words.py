@@ -32,7 +32,7 @@ def _people(found: Preflight) -> Iterator[str]:
     if found.repeated:
         yield f"{found.repeated:,} {'is' if found.repeated == 1 else 'are'} repeated"
     if found.suppressed:
-        yield f"{found.suppressed:,} {'is' if found.suppressed == 1 else 'are'} on a suppress list"
+        yield f"{found.suppressed:,} {'is' if found.suppressed == 1 else 'are'} left out (suppressed)"
     if found.unusable:
         lines = _first("line", "lines", [f"{line:,}" for line in found.unusable_lines], found.unusable)
         yield f"{found.unusable:,} {'row' if found.unusable == 1 else 'rows'} cannot be used{lines}"

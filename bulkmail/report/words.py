@@ -207,6 +207,11 @@ CATEGORY_WORDS: dict[Category, Words] = {
         "It could not be read: too many cells, a quote out of place, characters that do not belong there.",
         "Correct the row as its reason says: it names the line and the fault.",
     ),
+    Category.NO_CONSENT: Words(
+        "May not be mailed",
+        "The list itself says in a column that this person may not be mailed; nothing was sent.",
+        "Nothing is to be done. The reply names the column; `consent` in campaign.yaml says which one counts.",
+    ),
     Category.OTHER: Words(
         "Another reason",
         "The receiver gave a reason that fits none of the usual ones.",

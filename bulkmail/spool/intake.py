@@ -23,6 +23,7 @@ ENDED_BY = {
     "bad-row": (Status.INVALID, Category.BAD_ROW),
     "duplicate": (Status.DUPLICATE, None),
     "suppressed": (Status.SUPPRESSED, None),
+    "no-consent": (Status.SUPPRESSED, Category.NO_CONSENT),
 }
 """The verdicts of the reading by which a row ends at once, each with its status and category in the report."""
 

@@ -38,6 +38,21 @@ def test_a_campaign_is_sent_and_reported(world: Any) -> None:
     assert (summary["state"], summary["complete"], summary["exit_status"]) == ("finished", True, 0)
 
 
+def test_who_said_no_in_the_list_gets_nothing(world: Any) -> None:
+    campaign = world.campaign("spring", addresses(3))
+    lines = "\r\n".join(f"{address},Ann,{word}" for address, word in zip(addresses(3), ("yes", "no", ""), strict=True))
+    (campaign.folder / "recipients.csv").write_text(f"Email,First Name,Accepts Email Marketing\r\n{lines}\r\n")
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    assert "1 of 3 rows say in column `Accepts Email Marketing` that they may not be mailed (`no`)" in ended.said
+    found = [(row["status"], row["category"], row["reply"]) for row in campaign.rows()]
+    said_no = ("suppressed", "no-consent", "the column `Accepts Email Marketing` says `no`")
+    assert found == [("delivered", "", found[0][2]), said_no, ("delivered", "", found[2][2])]
+    assert set(world.server.ids()) == {addresses(3)[0], addresses(3)[2]}
+
+
 def test_the_same_message_for_everybody_goes_to_many_at_once(world: Any) -> None:
     world.start_mail([f"127.0.1.{n + 1}" for n in range(4)], most=20)
     world.settings()

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.campaign.consent import Consent, kind_of
+from bulkmail.mail import Refused
 
 FORMATS = [  # (format, column, cells of five rows, how many of them say no)
     ("Mailchimp", "UNSUB_TIME", ["2026-02-01 08:00:00", "", "2026-02-02 08:00:00", "", ""], 2),
@@ -54,7 +55,7 @@ FORMATS = [  # (format, column, cells of five rows, how many of them say no)
 
 def told(name: str, cells: list[str], *, whole: bool = True, path: str = "/c/list.csv") -> list[str]:
     consent = Consent(path, 1, ["email", name], [1, 7])
-    consent.count([(n, [f"u{n}@a.test", cell], "[]", "") for n, cell in enumerate(cells, 2)])
+    consent.objections([(n, [f"u{n}@a.test", cell], "[]", "") for n, cell in enumerate(cells, 2)])
     found = consent.notices(whole=whole)
     assert all((problem.file, problem.line, problem.column) == (path, 1, 7) for problem in found if problem.line)
     return [problem.message for problem in found]
@@ -64,7 +65,7 @@ def told(name: str, cells: list[str], *, whole: bool = True, path: str = "/c/lis
 def test_the_rows_that_say_no_are_counted(program, name, cells, count):
     (message,) = told(name, cells)
     assert message.startswith(f"{count} of 5 rows say in column `{name}` that they may not be mailed (`"), program
-    assert message.endswith("list their addresses in a file under `suppress`")
+    assert message.endswith("and are left out; to mail them all the same, write `consent: none`")
 
 
 @pytest.mark.parametrize(
@@ -98,18 +99,20 @@ def test_what_is_about_something_else_is_not_told(name, cells):
 
 def test_a_column_in_which_nobody_says_no_is_told_too():
     (message,) = told("Unsubscribed", ["no", "", "false"])
-    assert message.startswith("none of 3 rows says in column `Unsubscribed` that it may not be mailed; the column is")
+    assert message.startswith(
+        "none of 3 rows says in column `Unsubscribed` that it may not be mailed; such rows are left out"
+    )
 
 
 def test_a_part_of_the_list_is_not_told_as_the_whole():
     (message,) = told("unsubscribed", ["yes", "no", "Yes", "YES", "1"], whole=False)
     assert message.startswith("4 of the first 5 rows say in column `unsubscribed` that they may not be mailed (`yes`, ")
-    assert "and they are mailed; all are counted when the list is read; the column" in message
+    assert "and are left out; all are counted when the list is read; to mail" in message
 
 
 def test_bad_rows_are_not_counted_and_the_examples_are_few():
     consent = Consent("l.csv", 3, ["unsubscribed", "email"], [1, 14])
-    consent.count(
+    consent.objections(
         [(4, ["yes", ""], "[]", "line 4: ragged"), *((n, [f"v{n}", "a@b.test"], "[]", "") for n in range(5, 9))]
     )
     (notice,) = consent.notices(whole=True)
@@ -155,3 +158,78 @@ def test_the_name_of_other_files_says_nothing(name):
 def test_any_name_and_any_cells_give_at_most_one_notice(name, cells):
     assert len(told(name, cells)) <= 1
     assert kind_of(name) in ("", "left", "may", "switch", "anything")
+
+
+def objections(names: list[str], rows: list[list[str]], rule: object = "auto") -> dict[int, str]:
+    consent = Consent("l.csv", 1, names, list(range(1, len(names) + 1)), rule)
+    return consent.objections([(number, cells, "[]", "") for number, cells in enumerate(rows, 2)])
+
+
+@pytest.mark.parametrize(("program", "name", "cells", "count"), FORMATS, ids=lambda value: str(value)[:30])
+def test_the_rows_that_say_no_are_left_out(program, name, cells, count):
+    found = objections(["email", name], [["a@b.test", cell] for cell in cells])
+    assert len(found) == count, program
+    assert all(why == f"the column `{name}` says `{cells[at]}`" for at, why in found.items())
+
+
+def test_of_several_columns_the_strict_one_counts():
+    names = ["Email", "Email Marketing Consent", "Email Suppressions"]
+    rows = [
+        ["a@b.test", "SUBSCRIBED", ""],
+        ["c@b.test", "SUBSCRIBED", "USER_SUPPRESSED"],
+        ["d@b.test", "UNSUBSCRIBED", ""],
+    ]
+    assert objections(names, rows) == {
+        1: "the column `Email Suppressions` says `USER_SUPPRESSED`",
+        2: "the column `Email Marketing Consent` says `UNSUBSCRIBED`",
+    }
+
+
+def test_a_plan_is_no_consent():
+    assert objections(["email", "Status"], [["a@b.test", "past_due"], ["c@b.test", "disabled"]]) == {}
+    assert objections(["email", "Status"], [["a@b.test", "enabled"], ["c@b.test", "disabled"]]).keys() == {1}
+
+
+def test_none_leaves_nobody_out_and_tells_it():
+    consent = Consent("l.csv", 1, ["email", "Unsubscribed"], [1, 7], "none")
+    assert consent.objections([(2, ["a@b.test", "yes"], "[]", "")]) == {}
+    (notice,) = consent.notices(whole=True)
+    assert notice.message.endswith("and they are mailed; to leave them out, take `consent: none` away")
+
+
+def test_a_column_that_is_named_counts_alone():
+    rule = {"column": "opted in", "yes": ["Yes", "1"]}
+    rows = [["a@b.test", "yes", "x"], ["c@b.test", "", ""], ["d@b.test", "maybe", ""], ["e@b.test", "1", ""]]
+    assert objections(["email", "Opted_In", "do-not-email"], rows, rule) == {
+        1: "the column `Opted_In` says ``",
+        2: "the column `Opted_In` says `maybe`",
+    }
+
+
+def test_what_does_not_count_is_told_with_the_remedy():
+    rule = {"column": "ok", "yes": ["1"]}
+    consent = Consent("l.csv", 1, ["email", "ok", "do-not-email"], [1, 7, 10], rule)
+    assert consent.objections([(2, ["a@b.test", "1", "x"], "[]", ""), (3, ["c@b.test", "0", ""], "[]", "")]) == {
+        1: "the column `ok` says `0`"
+    }
+    first, second = consent.notices(whole=True)
+    assert first.message == "1 of 2 rows say in column `ok` that they may not be mailed (`0`), and are left out"
+    assert "`x`), and they are mailed; to leave them out, name a column that says both" in second.message
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["email", "opted"], "did you mean `opted`?"),
+        (["email", "city"], "correct the name"),
+        (["email", "Opted In", "opted_in"], "more than one is named so"),
+    ],
+)
+def test_a_list_without_the_named_column_is_refused(names, words):
+    with pytest.raises(Refused, match="`consent` names the column `opted-in`") as refused:
+        objections(names, [], {"column": "opted-in", "yes": ["1"]})
+    assert words in str(refused.value)
+
+
+def test_a_link_to_unsubscribe_by_is_no_refusal():
+    assert objections(["email", "unsubscribe"], [["a@b.test", "https://a.test/u/1"]]) == {}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bulkmail.campaign import Campaign, changes, content_hash, digests, load_campaign, snapshot
+from bulkmail.campaign import Campaign, changes, content_hash, digests, load_campaign, picks, snapshot
 from bulkmail.settings import Settings, load_settings
 
 EVERYTHING = (
@@ -93,6 +93,16 @@ def test_each_change_is_a_sentence(
 ) -> None:
     assert find in EVERYTHING
     assert changes(look(EVERYTHING), look(EVERYTHING.replace(find, replace))) == words
+
+
+def test_the_rule_that_picks_the_rows_is_told_apart(look: Callable[..., dict[str, str]]) -> None:
+    same = look(EVERYTHING)
+    named = look(EVERYTHING + "consent: {column: ok, yes: [1]}\n")
+    assert changes(same, look(EVERYTHING + "consent: auto\n")) == []
+    assert changes(same, named) == ["`consent` was added"]
+    assert changes(named, look(EVERYTHING + "consent: none\n")) == ["`consent` changed"]
+    assert all(map(picks, changes(named, same)))
+    assert not picks("header consent changed")
 
 
 def test_changed_files_and_required_keys(folder: Path, look: Callable[..., dict[str, str]]) -> None:

@@ -27,7 +27,7 @@ def worker():
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "recipients.csv"
-    path.write_text("email,name,unsubscribed\nann@x.de,Ann,\nbob,Bob,1\nANN@x.de,Ann,yes\n")
+    path.write_text("email,name,unsubscribed\nann@x.de,Ann,\nbob,Bob,1\nANN@x.de,Ann,\nBo@x.de,Bo,yes\n")
     return str(path)
 
 
@@ -40,10 +40,13 @@ def test_a_list_from_open_to_close_in_plain_data(worker, path, tmp_path):
     verb, rows, state, done = worker("next", 2)
     assert (verb, [row[6] for row in rows], done) == ("rows", ["ok", "invalid"], False)
     verb, rows, state, done = worker("next", 2)
-    assert ([row[6] for row in rows], done) == (["held"], True)
+    assert ([row[6] for row in rows], done) == (["held", "no-consent"], False)
+    assert rows[1][7] == "the column `unsubscribed` says `yes`"
+    verb, rows, state, done = worker("next", 2)
+    assert (rows, done) == ([], True)
     ((file, line, column, words),) = state["told"]
     assert (file, line, column) == (path, 1, 12)
-    assert words.startswith("2 of 3 rows say in column `unsubscribed` that they may not be mailed (`1`, `yes`)")
+    assert words.startswith("2 of 4 rows say in column `unsubscribed` that they may not be mailed (`1`, `yes`)")
     assert worker("next", 2) == ("rows", [], state, True)
     assert worker("settle", 5)[:3] == ("settled", [(3, True, "the same address as row 1")], True)
     assert worker("settle", 5)[:3] == ("settled", [], True)

@@ -382,3 +382,21 @@ def test_a_growing_file_keeps_its_filter_and_its_encoding(write):
     answers, _, again = drain(Intake([path], encoding="windows-1252", skip=1, resume=states[-1]))
     assert [row[6] for row in rows_of(answers)] == ["bad-row"]
     assert again[-1]["words"] == states[-1]["words"]
+
+
+def test_rows_that_say_no_are_left_out_and_repeat_nothing(write):
+    path = write("a.csv", "email,Unsubscribed\na@x.de,yes\nb@x.de,\nA@x.de,no\nbad,yes\nc@x.de,1\n")
+    gone = write("gone.csv", "c@x.de\n")
+    answers, settled, _ = drain(Intake([path], suppress=[gone]), 2)
+    rows = rows_of(answers)
+    assert [row[6] for row in rows] == ["no-consent", "ok", "ok", "invalid", "suppressed"]
+    assert rows[0][7] == "the column `Unsubscribed` says `yes`"
+    answers, settled, _ = drain(Intake([path], consent="none"))
+    assert [row[6] for row in rows_of(answers)] == ["ok", "ok", "held", "invalid", "ok"]
+    assert settled[0][:2] == (3, True)
+
+
+def test_a_column_of_consent_that_is_missing_refuses_the_list(write):
+    path = write("a.csv", "email,name\na@x.de,A\n")
+    with pytest.raises(Refused, match="`consent` names the column `ok`"):
+        Intake([path], consent={"column": "ok", "yes": ["1"]})

@@ -50,6 +50,7 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "attachments": ("terms.pdf",),
         "defaults": {"first_name": "there"},
         "encoding": "utf-8",
+        "consent": "auto",
         "on_unknown": "retry",
         "schedule": {
             "timezone": None,

@@ -33,12 +33,12 @@ def read(folder, **how):
 def test_all_rows_with_their_verdicts_and_the_repeated_ones(folder):
     lines = "".join(f"u{n}@example.org,A,B\n" for n in range(4500))
     folder.write(
-        csv="email,first_name,status\nann@example.org,Ann,unsubscribed\nfoo,Bob,x\n" + lines + "Ann@example.org,A,B\n"
+        csv="email,first_name,status\nann@example.org,Ann,unsubscribed\nfoo,Bob,x\n" + lines + "u7@example.org,A,B\n"
     )
     rows, repeated, told = read(folder)
     assert len(rows) == 4503
-    assert [row[6] for row in rows[:2]] == ["ok", "invalid"]
-    assert repeated == [(4503, "the same address as row 1")]
+    assert [row[6] for row in rows[:2]] == ["no-consent", "invalid"]
+    assert repeated == [(4503, "the same address as row 10")]
     (notice,) = told
     assert "1 of 4,503 rows say in column `status`" in notice.message
 

@@ -29,7 +29,7 @@ def test_one_of_each():
     )
     lines = list(summary(found))
     assert lines[0] == (
-        "spring: 1 person will be mailed, 1 is repeated, 1 is on a suppress list, 1 row cannot be used (line 7), "
+        "spring: 1 person will be mailed, 1 is repeated, 1 is left out (suppressed), 1 row cannot be used (line 7), "
         "1 row gives no message, 1 address looks mistyped (gmial.com)"
     )
     assert lines[1].endswith("(signed by example.com)")

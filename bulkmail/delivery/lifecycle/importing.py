@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from bulkmail.campaign import Campaign
+from bulkmail.campaign import Campaign, reading_options
 from bulkmail.delivery.lifecycle.opening import sent_of
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused, Status
@@ -153,9 +153,7 @@ def reading_job(campaign: Campaign, skip: int, resume: Any, suppress: Sequence[s
     ``suppress``: the operator's own lists; ``scratch``: a folder for what is too much for the memory.
     """
     return {
-        "files": [path.plain for path in campaign.recipient_paths],
-        "encoding": campaign.encoding,
-        "suppress": [*(path.plain for path in campaign.suppress_paths), *suppress],
+        **reading_options(campaign, suppress),
         "skip": skip,
         "resume": resume,
         "scratch": scratch,

@@ -24,6 +24,7 @@ from bulkmail.campaign import (
     content_notices,
     digests,
     load_campaign,
+    picks,
     schedule_from,
     snapshot,
     survey,
@@ -151,6 +152,12 @@ def refusal(
             "nothing printed of a row), and that cannot be changed any more; put it back, or use another name"
         )
         return Refused([Problem(prepared.path, 0, 0, words)])
+    if picked := [change for change in found if picks(change)]:
+        words = (
+            f"since it was started, and {row.input_rows:,} rows were read by what it was; put it back, or `bulkmail "
+            f"cancel {name}` and send the rest as a campaign of another name (`recipients: {{rest_of: {name}}}`)"
+        )
+        return Refused(Problem(prepared.path, 0, 0, f"{name}: {change} {words}") for change in picked)
     if found and not accept_changes:
         told = f"{sent:,} of {row.input_rows:,} rows were sent as it was before" if sent else "no row has been sent yet"
         remedy = (

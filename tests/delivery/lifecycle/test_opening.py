@@ -165,6 +165,17 @@ def test_the_same_check_before_anything_is_opened(folder, ask):
     assert refusal(changed, first.row, accept_changes=True) is None
 
 
+def test_which_rows_are_mailed_cannot_be_changed_once_rows_were_read(folder, ask):
+    first = begin(ask, ask(prepare(folder(), Settings())))
+    named = prepare(folder(more="consent: none"), Settings())
+    if not first.row.input_rows:
+        ask.one.store.add_rows(first.row.id, [(1, 0, 1, "a@b.test", "b.test", "[]", "ok", "")], {}, False)
+    row = ask.one.store.campaign("spring")
+    refused = refusal(named, row, accept_changes=True)
+    assert "`consent` was added since it was started, and 1 rows were read by what it was" in str(refused)
+    assert refusal(prepare(folder(), Settings()), row, accept_changes=False) is None
+
+
 def test_whether_everybody_gets_the_same_message_is_decided_once(folder, ask):
     same = {"text": "Hello all\n", "more": 'to: "Readers <readers@a.example>"', "subject": "News"}
     first = begin(ask, ask(prepare(folder(**same), Settings())))

@@ -1,0 +1,39 @@
+"""What the processes that read a campaign's lists are told, as plain data: the same for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bulkmail.campaign.files import ListPath
+
+if TYPE_CHECKING:
+    from bulkmail.campaign.model import Campaign
+
+LEFT_OUT = frozenset({"suppressed", "no-consent"})
+"""The verdicts of rows that could be mailed and are not to be."""
+
+
+def reading_options(campaign: Campaign, suppress: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the options of the job ``open`` (`bulkmail.campaign.ingest`) that the campaign decides.
+
+    ``suppress``: the operator's own lists.
+    """
+    return {
+        "files": [path.plain for path in campaign.recipient_paths],
+        "suppress": [*(path.plain for path in campaign.suppress_paths), *suppress],
+        **_rules(campaign),
+    }
+
+
+def intake_options(campaign: Campaign, suppress: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the same for an `Intake` in this process, which has made the lists of earlier campaigns."""
+    return {
+        "files": campaign.recipient_paths,
+        "suppress": [*campaign.suppress_paths, *map(ListPath.of, suppress)],
+        **_rules(campaign),
+    }
+
+
+def _rules(campaign: Campaign) -> dict[str, Any]:
+    return {"encoding": campaign.encoding, "consent": campaign.consent}

@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from bulkmail.campaign.jobs import intake_options, reading_options
+
+
+def test_both_ways_of_reading_go_by_the_same_rules(read):
+    campaign = read("consent: {column: ok, yes: [1]}", encoding="cp1252", suppress="unsubscribed.csv")
+    here, there = intake_options(campaign, ["/x.txt"]), reading_options(campaign, ["/x.txt"])
+    assert [path.plain for path in here.pop("files")] == there.pop("files")
+    listed = there.pop("suppress")
+    assert [path.plain for path in here.pop("suppress")] == listed
+    assert (len(listed), listed[1]) == (2, "/x.txt")
+    assert here == there
+    assert (here["consent"], here["encoding"]) == ({"column": "ok", "yes": ["1"]}, "cp1252")
