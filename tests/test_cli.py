@@ -39,6 +39,7 @@ def test_a_reader_that_goes_away_is_no_error():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.heavy
 def test_the_completion_of_a_shell_is_a_script_that_knows_the_commands():
     command = [os.path.join(os.path.dirname(sys.executable), "bulkmail"), "--print-completion", "bash"]
     script = subprocess.run(command, capture_output=True, text=True, check=True).stdout

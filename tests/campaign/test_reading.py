@@ -152,6 +152,7 @@ def test_the_names_a_template_uses(source: str, names: set[str], computed: bool)
     assert names_used(source) == (names, computed)
 
 
+@pytest.mark.heavy
 def test_a_hostile_template_is_read_in_one_pass() -> None:
     assert names_used("{% include" * 200_000) == (set(), True)
     assert names_used("{% include " + "'" * 1_999_999 + " %}")[1]

@@ -92,6 +92,7 @@ def test_suppressed_rows_are_neither_good_nor_bad(trial: Any) -> None:
     assert notice == "people.csv: the first 9 rows are on a suppress list, all of them"
 
 
+@pytest.mark.heavy
 def test_a_template_without_end_is_left_and_told(trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "WITHIN", 2.0)  # the three rows before it must have their turn
     loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"

@@ -127,6 +127,7 @@ def test_a_campaign_whose_folder_is_gone(ended, capsys):
     assert "make a new campaign with `recipients: {rest_of: spring}`" in capsys.readouterr().err
 
 
+@pytest.mark.heavy
 def test_a_campaign_to_the_rest_is_checked_row_by_row(ended, capsys):
     place = ended("finished")
     os.rename(place / "spring", place / "old")

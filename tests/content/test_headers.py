@@ -96,6 +96,7 @@ def test_marks_that_turn_text_around_are_taken_out(mark):
     assert mailbox("From", f"{mark}moc.knab{mark}", sender) == mailbox("From", "moc.knab", sender)
 
 
+@pytest.mark.heavy
 def test_no_printable_character_is_cleaned_away():
     """`clean` asks `str.isprintable` first: what is printable must be neither a control nor a mark of direction."""
     characters = [chr(code) for code in range(0x110000)]

@@ -31,6 +31,7 @@ def test_however_many_dots_there_are_the_text_reads_back(on_the_wire, text):
     assert quopri.decodestring(wire).replace(b"\r\n", b"\n").decode() == text
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("text", ["." * 1_000_000, ".x\n" * 200_000])
 def test_dots_at_the_start_of_lines_cost_no_more_than_their_length(text):
     begun = time.process_time()

@@ -115,6 +115,7 @@ def test_a_token_behind_a_hash_is_told(told):
     assert "behind # is not sent to the server" in notice
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
     "piece", ['class="', "<mj-raw>", "{% if email %}{% endif %}", "&#123;", '<p class="{{ email }}', "%7B"]
 )

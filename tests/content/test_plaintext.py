@@ -288,6 +288,7 @@ TAGGED = ["{{ x }}", "{% if x %}{% endif %}", "<p {% if x %}a{% endif %}>", "<a 
 TAGGED += ["<p style='{{ x }}'>", "{% if x %}<p hidden>{% endif %}", "{% if x %}<a href=y>{% endif %}"]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("piece", [*PIECES, *TAGGED])
 def test_the_time_grows_with_the_length_alone(piece):
     for convert in (plain_text, fragment_text) if piece in PIECES else (plain_text,):

@@ -70,6 +70,7 @@ def test_the_same_bytes_as_one_by_one(functions, key, count):
     assert signing.sign(data) == by_openssl(key, data)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("bits", [1024, 4096])
 def test_other_sizes(functions, bits):
     key = rsa.generate_private_key(65537, bits)

@@ -167,6 +167,7 @@ def test_a_picture_in_the_text_template_is_text(problems):
     assert problems(text='<img src="logo.png">') == []
 
 
+@pytest.mark.heavy
 def test_a_broken_template_of_many_tags_is_told_in_time(problems):
     for piece in ("{{ x ", "{% raw %}", "{{ a-b }}", "{% if x %}", "[[a:", "<style>", "*|", "{#"):
         assert all(problems(html=piece * 5_000))

@@ -460,6 +460,7 @@ MANNERS = st.lists(
 )
 
 
+@pytest.mark.heavy
 @settings(
     max_examples=settings.default.max_examples * 2 // 5, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -586,6 +587,7 @@ def ambiguous_ends(world, kit, fast, path, seed, kills):
     return copies, known(path, started.id)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", range(settings.default.max_examples * 3 // 5))
 def test_no_more_copies_leave_than_the_settings_say(world, fast, kit, tmp_path, seed):
     """Each of the 17 recipients is a sequence of ambiguous ends, over kills and power cuts."""

@@ -415,6 +415,7 @@ def test_a_sender_refused_behind_the_dot_charges_one_and_pauses(through):
     assert "takes no mail from us" in one.pause.fault
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("rows", [1, 2])
 def test_small_domains_are_claimed_many_at_a_time(through, rows):
     """With a disk that takes 30 ms for each write, so many rounds of claims are the time it takes."""
