@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 from twisted.application.service import IService
 from twisted.python import usage
 
-from bulkmail.delivery import Prepared, look_ahead, prepare
+from bulkmail.delivery import Prepared, look_ahead, prepare, with_copies
 from bulkmail.logs import service_log
 from bulkmail.machine import own_name
 from bulkmail.mail import BulkmailError, Refused
@@ -185,6 +185,8 @@ def _prepared(options: Options, cwd: str, settings: Settings) -> Prepared:
     prepared = prepare(os.path.join(cwd, options["campaign"]), settings, rehearsal=rehearsal)
     if rehearsal:
         return prepared
+    if not settings.shared:  # no database is connected to before the fork
+        prepared = with_copies(prepared, settings)
     about_sender = sender_notices(prepared.campaign, settings, settings.hostname or own_name())
     return replace(prepared, notices=(*prepared.notices, *about_sender))
 

@@ -12,7 +12,7 @@ from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.commands.sender import add_addresses, facts_of
 from bulkmail.commands.since_start import Started, since_start
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
-from bulkmail.delivery import Prepared, prepare
+from bulkmail.delivery import Prepared, prepare, with_copies
 from bulkmail.files import Folder
 from bulkmail.machine import compose_processes
 from bulkmail.mail import Refused
@@ -62,6 +62,7 @@ def run(given: argparse.Namespace) -> int:
         started = since_start(prepared, settings)
         if started.problems:
             raise Refused(started.problems)  # noqa: TRY301 - one way for all that is refused
+        prepared = with_copies(prepared, settings)
         if given.quick:
             return _quick(prepared, as_json=given.json)
         found = _whole(prepared, settings, given, started)

@@ -24,7 +24,7 @@ from bulkmail.commands.terminal import (
     tell,
     utc,
 )
-from bulkmail.delivery import Prepared, look_ahead, prepare
+from bulkmail.delivery import Prepared, look_ahead, prepare, with_copies
 from bulkmail.mail import BulkmailError, format_duration
 from bulkmail.preflight import (
     Finding,
@@ -94,7 +94,7 @@ def run(given: argparse.Namespace) -> int:
         raise BulkmailError(
             f"{settings.place} is in use by process {holder}; stop that one, or put the folder where it watches"
         )
-    departure = _departure(prepared, settings, given)
+    departure = _departure(with_copies(prepared, settings), settings, given)
     errors = [finding for finding in departure.findings if finding.severity is Severity.ERROR]
     if given.json:
         say_json(_plain(departure))

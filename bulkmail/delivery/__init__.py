@@ -86,6 +86,7 @@ from bulkmail.delivery.lifecycle import (
     sent,
     sent_of,
     trial_of,
+    with_copies,
 )
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
@@ -139,4 +140,5 @@ __all__ = [
     "sent",
     "sent_of",
     "trial_of",
+    "with_copies",
 ]

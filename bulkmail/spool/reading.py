@@ -97,6 +97,17 @@ class Reading:
             rows = self._db.execute("read_attempts", (max(low, after_attempt_id), high, limit)).fetchall()
         return list(map(AttemptRow._make, rows))
 
+    def received(self, campaign_id: int, after_n: int, limit: int) -> list[tuple[int, str]]:
+        """Return up to ``limit`` rows behind row ``after_n`` that got the message, or may have: (row, email).
+
+        In input order, the email as it is written.
+        """
+        _, high = id_range(campaign_id)
+        with self._db.transaction("begin_reading"):
+            values = (recipient_id(campaign_id, after_n), high, limit)
+            found: list[tuple[int, str]] = self._db.execute("read_received", values).fetchall()
+        return found
+
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """Return ``{(provider, status, category): count}``; the counts sum to the rows read so far."""
         with self._db.transaction("begin_reading"):

@@ -167,3 +167,9 @@ def test_a_plan_is_kept_replaced_and_removed_with_its_campaign(spool):
         pass
     assert reader.plan(other) is None
     assert reader.plan(identity) is not None
+
+
+def test_who_got_the_message(spool):
+    _, reader, identity = spool
+    assert reader.received(identity, 0, 10) == [(1, "user1@example.com")]
+    assert reader.received(identity, 1, 10) == []

@@ -14,6 +14,7 @@ from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.checking import Checking
+from bulkmail.delivery.lifecycle.copies import with_copies
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.joining import Joining, machines_joined
 from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
@@ -65,4 +66,5 @@ __all__ = [
     "sent",
     "sent_of",
     "trial_of",
+    "with_copies",
 ]

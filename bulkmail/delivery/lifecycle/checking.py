@@ -13,6 +13,7 @@ from typing import Any
 from twisted.internet.defer import DeferredSemaphore
 
 from bulkmail.campaign import campaign_as_checked, content_hash
+from bulkmail.delivery.lifecycle.copies import with_copies
 from bulkmail.delivery.lifecycle.opening import Prepared, prepare
 from bulkmail.files import Folder
 from bulkmail.mail import OwnFault, Problem, Refused
@@ -83,7 +84,8 @@ class Checker:
         if verb != "check":
             raise LookupError(f"no such job: {verb!r}")
         try:
-            prepared = prepare(path, OfOperator.of(settings), follow=False)
+            own = OfOperator.of(settings)
+            prepared = with_copies(prepare(path, own, follow=False), own)
             known = content_hash(prepared.campaign, prepared.content)
         except Refused as refused:
             return "refused", [_plain(problem) for problem in refused.problems]
@@ -143,7 +145,7 @@ class Checking:
     async def _answer(self, path: str) -> tuple[Any, ...]:
         if self._stopped:
             raise OwnFault("the service is being stopped")
-        worker = Worker.start(self._reactor, CHECKER, further=DATABASE)  # for `rest_of` and `got`
+        worker = Worker.start(self._reactor, CHECKER, further=DATABASE)  # for `rest_of`, `got` and copies
         self._workers.add(worker)
         try:
             answer: tuple[Any, ...] = await worker.ask(("check", path, self._settings), WITHIN)

@@ -57,3 +57,7 @@ WHERE q.campaign_id = :campaign ORDER BY c.rows DESC, q.domain LIMIT :limit
 
 -- name: count_domains
 SELECT count(*) FROM queue WHERE campaign_id = ?
+
+-- name: read_received
+SELECT r.id & 1099511627775, r.email FROM recipient r JOIN outcome o ON o.recipient_id = r.id
+WHERE r.id > ? AND r.id <= ? AND o.status IN ('delivered', 'unknown') ORDER BY r.id LIMIT ?

@@ -51,3 +51,7 @@ GROUP BY q.id ORDER BY 2 DESC, 1 LIMIT %(limit)s
 
 -- name: count_domains
 SELECT count(*) FROM queue WHERE campaign_id = %s
+
+-- name: read_received
+SELECT r.id & 1099511627775, r.email FROM recipient r JOIN outcome o ON o.recipient_id = r.id
+WHERE r.id > %s AND r.id <= %s AND o.status IN ('delivered', 'unknown') ORDER BY r.id LIMIT %s
