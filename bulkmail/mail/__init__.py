@@ -28,7 +28,16 @@ from bulkmail.mail.errors import (
     UnknownName,
     WrongState,
 )
-from bulkmail.mail.identity import TOKEN_SIZE, campaign_key, message_id, new_key, read_token, token, token_bytes
+from bulkmail.mail.identity import (
+    TOKEN_SIZE,
+    address_hash,
+    campaign_key,
+    message_id,
+    new_key,
+    read_token,
+    token,
+    token_bytes,
+)
 from bulkmail.mail.late import (
     FAILURES,
     MOST_LINES,
@@ -85,6 +94,7 @@ __all__ = [
     "Weighed",
     "Word",
     "WrongState",
+    "address_hash",
     "address_in",
     "campaign_key",
     "can_be_tried_again",

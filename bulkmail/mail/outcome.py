@@ -66,6 +66,10 @@ class Category(StrEnum):
     INVALID_ADDRESS = "invalid-address"
     BAD_ROW = "bad-row"
     NO_CONSENT = "no-consent"
+    UNSUBSCRIBED = "unsubscribed"
+    COMPLAINED = "complained"
+    BOUNCED_BEFORE = "bounced-before"
+    LISTED = "listed"
     OTHER = "other"
 
 

@@ -212,6 +212,26 @@ CATEGORY_WORDS: dict[Category, Words] = {
         "The list itself says in a column that this person may not be mailed; nothing was sent.",
         "Nothing is to be done. The reply names the column; `consent` in campaign.yaml says which one counts.",
     ),
+    Category.UNSUBSCRIBED: Words(
+        "Has unsubscribed",
+        "This person has asked not to get this list's mail any more; nothing was sent.",
+        "Nothing is to be done; take these people off your list.",
+    ),
+    Category.COMPLAINED: Words(
+        "Has complained",
+        "This person has called an earlier message spam; nothing was sent.",
+        "Take these people off your list, and look at how they came to be on it.",
+    ),
+    Category.BOUNCED_BEFORE: Words(
+        "An earlier message came back",
+        "Mail to this address could not be delivered before; nothing was sent.",
+        "Take these addresses off your list, or correct the spelling.",
+    ),
+    Category.LISTED: Words(
+        "Listed as not to be mailed",
+        "Your mail operator has listed the address or its domain as not to be mailed; nothing was sent.",
+        "Nothing is to be done; the reply tells where it was listed.",
+    ),
     Category.OTHER: Words(
         "Another reason",
         "The receiver gave a reason that fits none of the usual ones.",

@@ -9,6 +9,7 @@ from typing import Any
 from bulkmail.mail import campaign_key, new_key, read_token
 from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import CampaignRow, StoredPlan, id_range
+from bulkmail.spool.scopes import Kind
 from bulkmail.spool.stored import restore, store, without_keys
 
 READY = "ready"
@@ -38,7 +39,7 @@ _REMOVED_AT_ONCE = (
 def campaign_row(row: Sequence[Any]) -> CampaignRow:
     """Return a row of the `campaigns` queries, its JSON read."""
     identity, name, folder, state, key, digests, on_unknown, *times = row
-    created, started, ended, exit_status, import_done, input_rows, doubled, position = times
+    created, started, ended, exit_status, import_done, input_rows, doubled, position, list_, kind = times
     return CampaignRow(
         id=identity,
         name=name,
@@ -55,6 +56,8 @@ def campaign_row(row: Sequence[Any]) -> CampaignRow:
         input_rows=input_rows,
         possibly_doubled=doubled,
         report_position=None if position is None else json.loads(position),
+        list=list_,
+        kind=kind,
     )
 
 
@@ -68,6 +71,12 @@ def read_plan(database: Statements, campaign_id: int) -> StoredPlan | None:
     """Within a transaction: return what was planned of a campaign, None where nothing was."""
     row = database.execute("plan", (campaign_id,)).fetchone()
     return None if row is None else StoredPlan(*json.loads(row[0]))
+
+
+def spool_key(database: Statements) -> bytes:
+    """Within a transaction: return the key of a spool's tokens and hashes, made at the first call."""
+    database.execute("keep_meta", (SPOOL_KEY, new_key().hex()))
+    return bytes.fromhex(database.execute("meta", (SPOOL_KEY,)).fetchone()[0])
 
 
 class Campaigns:
@@ -87,13 +96,15 @@ class Campaigns:
         now: float,
         on_unknown: str = "retry",
         key: bytes = b"",
+        list: str = "",  # noqa: A002 - the word of campaign.yaml
+        kind: Kind = "marketing",
     ) -> CampaignRow:
         """Make a campaign; see `contract.CampaignStore.create_campaign`."""
-        values = (name, folder, READY, key, json.dumps(digests), on_unknown, now)
+        values = (name, folder, READY, key, json.dumps(digests), on_unknown, now, list or name, kind)
         with self._db.transaction():
             identity: int = self._db.execute("create_campaign", values).fetchone()[0]
             if not key:
-                key = campaign_key(self._spool_key(), identity)
+                key = campaign_key(spool_key(self._db), identity)
                 content = {**content, "key": key}
                 self._db.execute("set_campaign_key", (key, identity))
             self._db.execute("set_snapshot", (identity, self._content_stored(content)))
@@ -105,11 +116,6 @@ class Campaigns:
         with self._db.transaction("begin_reading"):
             row = self._db.execute("meta", (SPOOL_KEY,)).fetchone()
         return None if row is None else read_token(bytes.fromhex(row[0]), token)
-
-    def _spool_key(self) -> bytes:
-        """Within a transaction: return the key that all tokens are made with, made at the first call."""
-        self._db.execute("keep_meta", (SPOOL_KEY, new_key().hex()))
-        return bytes.fromhex(self._db.execute("meta", (SPOOL_KEY,)).fetchone()[0])
 
     def campaign(self, name: str) -> CampaignRow | None:
         """Return the campaign called ``name``."""

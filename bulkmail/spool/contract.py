@@ -34,6 +34,7 @@ from bulkmail.spool.rows import (
     SiteFact,
     StoredPlan,
 )
+from bulkmail.spool.scopes import Kind, Suppression, SuppressionStore
 
 MOVED, COPYING = "moved_to", "copy_of"
 """The names in `meta` by which a spool says that it was copied elsewhere, and that it is a copy not yet whole."""
@@ -60,6 +61,10 @@ class Statements(Protocol):
 
 class Tables(Protocol):
     """The writes that each database does in its own way. All are called within a transaction of the caller."""
+
+    @property
+    def sole_writer(self) -> bool:
+        """Whether no other process writes these tables while they are open."""
 
     @property
     def keeps_keys(self) -> bool:
@@ -123,6 +128,9 @@ class Tables(Protocol):
     def set_next_at(self, queue_ids: Sequence[int]) -> None:
         """Compute anew when the first waiting row of these queues is due."""
 
+    def add_suppressions(self, rows: Sequence[tuple[int, Suppression]]) -> int:
+        """Store (hash, entry) where none of its hash, scope and reason is; return how many were stored."""
+
     def write_facts(self, facts: Iterable[SiteFact], forgotten: Iterable[tuple[str, str]]) -> None:
         """Write facts of sites, each in place of an earlier one, and remove the ``forgotten`` (site, fact)."""
 
@@ -141,8 +149,12 @@ class CampaignStore(Protocol):
         now: float,
         on_unknown: str = "retry",
         key: bytes = b"",
+        list: str = "",  # noqa: A002 - the word of campaign.yaml
+        kind: Kind = "marketing",
     ) -> CampaignRow:
         """Make a campaign in the state "ready". ``files``: (name, columns) of each input file.
+
+        ``list``: what people unsubscribe from, "" for its name.
 
         ``key``: what its tokens are made with; without one a key is made whose tokens `find_token` finds, and is
         added to ``content``. ``name`` must not be taken: the database's own integrity error is raised then.
@@ -349,7 +361,17 @@ class SignStore(Protocol):
         """Write the sign of this process in place of its machine's last one."""
 
 
-class Store(CampaignStore, HoldStore, IntakeStore, ClaimStore, OutcomeStore, SiteStore, SignStore, Protocol):
+class Store(
+    CampaignStore,
+    HoldStore,
+    IntakeStore,
+    ClaimStore,
+    OutcomeStore,
+    SiteStore,
+    SignStore,
+    SuppressionStore,
+    Protocol,
+):
     """The durable state. One thread."""
 
     def recover(self, journalled: Journalled, boot: str, retry: RetrySettings, now: float) -> Recovered:

@@ -27,7 +27,7 @@ from bulkmail.spool.sqlite.database import DATABASE, SQL, open_database
 _PAGE = 5000
 _CAMPAIGN = (
     "name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done, "
-    "input_rows, possibly_doubled, report_position"
+    "input_rows, possibly_doubled, report_position, list, kind"
 )
 _OUTCOME = "status, category, provider, attempts, first_attempt_at, completed_at, date, bytes, attempt_id, doubt, note"
 _ATTEMPT = (
@@ -43,6 +43,7 @@ _LARGE = (  # table, key, its other columns, rows a page
     ("due", "recipient_id", "queue_id, next_at, date", _PAGE),
     ("outcome", "recipient_id", _OUTCOME, _PAGE),
     ("attempt", "id", _ATTEMPT, _PAGE),
+    ("suppression", "hash", "scope, reason, source, at, address", _PAGE),
 )
 _SMALL = (
     ("input_file", "campaign_id, no, name, columns"),
@@ -177,7 +178,7 @@ def _copy_large(
     after = new.ask("copy_last", table=table, key=key)[0][0]
     after = -1 if after is None else after
     copied = 0
-    while rows := old.ask("copy_page", (after, limit), table=table, key=key, columns=columns):
+    while rows := old.ask("copy_page", (after, after, limit), table=table, key=key, columns=columns):
         with new.database.transaction():
             new.add(table, columns, rows)
         after = rows[-1][0]

@@ -115,6 +115,11 @@ class Spool:
     site_facts = _in_writer(Store.site_facts)
     remember = _in_writer(Store.remember)
     give_sign = _in_writer(Store.give_sign)
+    suppress = _in_writer(Store.suppress)
+    unsuppress = _in_writer(Store.unsuppress)
+    forget_addresses = _in_writer(Store.forget_addresses)
+    suppressed = _in_writer(Store.suppressed)
+    suppressions_of = _in_writer(Store.suppressions_of)
 
     def __repr__(self) -> str:
         return f"<Spool unsettled={self.unsettled} fault={self.fault}>"
@@ -123,6 +128,11 @@ class Spool:
     def unsettled(self) -> int:
         """How many outcomes and rows given back are not durable yet: the back-pressure figure."""
         return len(self._outcomes)
+
+    @property
+    def may_suppress(self) -> bool:
+        """Whether there may be suppressions, so that `suppressed` has to be asked before a message is sent."""
+        return self._store.may_suppress
 
     @property
     def fault(self) -> OwnFault | None:

@@ -20,10 +20,11 @@ from bulkmail.spool.requests import check_held, check_not_ended, check_removable
 from bulkmail.spool.rows import CancelRequest, Hold
 from bulkmail.spool.sqlite.database import DATABASE, Database, open_database
 from bulkmail.spool.sqlite.tables import SqliteTables
+from bulkmail.spool.suppressions import Suppressions
 
 
-class Unsent(Campaigns, Holds):
-    """The campaigns of a spool, and what holds them, for a process that sends nothing."""
+class Unsent(Campaigns, Holds, Suppressions):
+    """The campaigns of a spool, what holds them and who is not mailed, for a process that sends nothing."""
 
     def __init__(self, database: Statements, tables: Tables) -> None:
         self._db = database

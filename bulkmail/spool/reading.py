@@ -27,6 +27,7 @@ from bulkmail.spool.rows import (
 from bulkmail.spool.signs import read_signs
 from bulkmail.spool.sites import KNOWS_SITES, read_site_facts
 from bulkmail.spool.stored import restore
+from bulkmail.spool.suppressions import SuppressionReading
 
 
 def _like(text: str) -> str:
@@ -49,12 +50,17 @@ def _same(email: str, address: str, wanted: Address | None) -> bool:
         return False
 
 
-class Reading:
+class Reading(SuppressionReading):
     """What can be read of a store, with the same questions to each. Raises OwnFault when it cannot be read."""
 
     _db: Statements
     _version: int
     _knows_holds: int  # the version of a spool from which on it has the table
+    _knows_lists: int  # the same: of suppressions, and of the lists of campaigns
+
+    @property
+    def _knows_suppressions(self) -> bool:
+        return self._version >= self._knows_lists
 
     def close(self) -> None:
         """Close the connection."""
@@ -62,13 +68,15 @@ class Reading:
 
     def campaigns(self) -> list[CampaignRow]:
         """Return all campaigns, oldest first."""
+        query = "campaigns" if self._knows_suppressions else "campaigns_without_list"
         with self._db.transaction("begin_reading"):
-            return [campaign_row(row) for row in self._db.execute("campaigns").fetchall()]
+            return [campaign_row(row) for row in self._db.execute(query).fetchall()]
 
     def campaign(self, name: str) -> CampaignRow | None:
         """Return the campaign called ``name``."""
+        query = "campaign_by_name" if self._knows_suppressions else "campaign_without_list"
         with self._db.transaction("begin_reading"):
-            row = self._db.execute("campaign_by_name", (name,)).fetchone()
+            row = self._db.execute(query, (name,)).fetchone()
         return None if row is None else campaign_row(row)
 
     def input_files(self, campaign_id: int) -> list[tuple[int, str, list[str]]]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bulkmail.mail import Status
+from bulkmail.spool.scopes import Audience, Kind
 
 ROW_BITS = 40
 """An id is its campaign's, shifted by so many bits, and the number of the row or the attempt."""
@@ -310,6 +311,13 @@ class CampaignRow:
     input_rows: int
     possibly_doubled: int
     report_position: Any
+    list: str = ""
+    kind: Kind = "marketing"
+
+    @property
+    def audience(self) -> Audience:
+        """What tells whether a suppression counts for it."""
+        return Audience(self.list or self.name, self.name, self.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.mail import TOKEN_SIZE, campaign_key, message_id, new_key, read_token, token
+from bulkmail.mail import TOKEN_SIZE, address_hash, campaign_key, message_id, new_key, read_token, token
 
 KEY = bytes(range(32))
 
@@ -44,6 +44,14 @@ def test_a_changed_token_is_none(number, place, letter):
 @pytest.mark.parametrize("text", ["", "a" * 25, "a" * 26, "a" * 27, "1" * 26, "\u00e4" * 26, "=" * 26, token(KEY, 1)])
 def test_other_texts_are_no_tokens(text):
     assert read_token(KEY, text) is None
+
+
+@given(st.text(), st.text())
+def test_an_address_has_one_number_for_each_key(one, other):
+    number = address_hash(KEY, one)
+    assert 0 <= number < 2**63
+    assert (address_hash(KEY, other) == number) == (one == other)
+    assert address_hash(bytes(32), one) != number
 
 
 def test_the_tokens_of_two_campaigns_differ():

@@ -6,12 +6,12 @@ import pytest
 
 from bulkmail.mail import BulkmailError, OwnFault, Refused, token
 from bulkmail.shaping import RetryPlan
-from bulkmail.spool import SiteFact, SqliteStore, copy_spool, copying, open_reader
+from bulkmail.spool import EVERYTHING, SiteFact, SqliteStore, Suppression, copy_spool, copying, open_reader
 from bulkmail.spool.contract import check_whole
 from bulkmail.spool.opening import open_all
 
 TABLES = ("campaign", "queue", "recipient", "due", "outcome", "attempt", "snapshot", "reading", "input_file",
-          "site_facts")  # fmt: skip
+          "site_facts", "suppression")  # fmt: skip
 
 
 def used(store, kit):
@@ -27,6 +27,9 @@ def used(store, kit):
     store.release(got[9:], 77.0)
     store.save_report_position(identity, [1, 2])
     store.remember([SiteFact("mx.example~1", "follow", 0.0, 1.0, 2e9)])
+    for scope in (EVERYTHING, "list:news", "campaign:spring"):
+        store.suppress([Suppression(f"u{n}@a.example", scope, "listed", "x", 5.0) for n in range(9)], hashed=False)
+    store.forget_addresses(["u3@a.example"])
     return identity
 
 

@@ -12,6 +12,7 @@ class PostgresReader(Reading):
     """What a database holds. Raises Refused when there is no spool to read, OwnFault when it cannot be read later."""
 
     _knows_holds = 7
+    _knows_lists = 9
 
     def __init__(self, dsn: str) -> None:
         database = PostgresDatabase(dsn)

@@ -34,9 +34,10 @@ from bulkmail.spool.scrubbing import scrub
 from bulkmail.spool.settling import Settling
 from bulkmail.spool.signs import Signs
 from bulkmail.spool.sites import Sites
+from bulkmail.spool.suppressions import Suppressions
 
 
-class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, Settling, Sites, Signs):
+class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, Settling, Sites, Signs, Suppressions):
     """The durable state in PostgreSQL; see `contract.Store` and `shared.SharedStore`. For one thread.
 
     Raises Refused when the database cannot be used. ``on_unsure``: called, in this thread, with the reason why it is
@@ -102,6 +103,9 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, S
     site_facts = repeated(Sites.site_facts)
     remember = repeated(Sites.remember)
     give_sign = repeated(Signs.give_sign)
+    suppress = repeated(Suppressions.suppress)
+    unsuppress = repeated(Suppressions.unsuppress)
+    forget_addresses = repeated(Suppressions.forget_addresses)
 
     def __repr__(self) -> str:
         return f"<PostgresStore {self._db.path} epoch={self.epoch} claimed={self.claimed}>"

@@ -13,6 +13,7 @@ from bulkmail.spool.booking import Batch, DueLine, OutcomeLine, earliest
 from bulkmail.spool.campaigns import RUNNING
 from bulkmail.spool.postgres.database import ROWS, STATES, PostgresDatabase
 from bulkmail.spool.rows import ClaimState, SiteFact, id_range
+from bulkmail.spool.scopes import Suppression
 
 
 def clean(text: str) -> str:
@@ -24,6 +25,7 @@ class PostgresTables:
     """The tables of one database, which other machines write to as well."""
 
     keeps_keys = True
+    sole_writer = False
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._db = database
@@ -150,6 +152,12 @@ class PostgresTables:
     def set_next_at(self, queue_ids: Sequence[int]) -> None:
         """Compute anew when the first waiting row of these queues is due."""
         self._db.execute("set_next_at", (list(queue_ids),))
+
+    def add_suppressions(self, rows: Sequence[tuple[int, Suppression]]) -> int:
+        """Store entries that are not there yet; return how many. In one order, or two machines wait for each other."""
+        values = sorted((number, *entry[1:3], clean(entry.source), entry.at, entry.address) for number, entry in rows)
+        added: int = self._db.arrays("add_suppressions", values).rowcount if values else 0
+        return added
 
     def write_facts(self, facts: Iterable[SiteFact], forgotten: Iterable[tuple[str, str]]) -> None:
         """Write facts of sites, and remove the ``forgotten``."""

@@ -1,5 +1,6 @@
 -- name: create_campaign
-INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at, list, kind)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 RETURNING id
 
 -- name: set_campaign_key
@@ -7,12 +8,23 @@ UPDATE campaign SET key = ? WHERE id = ?
 
 -- name: campaigns
 SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
-    input_rows, possibly_doubled, report_position
+    input_rows, possibly_doubled, report_position, list, kind
 FROM campaign ORDER BY id
 
 -- name: campaign_by_name
 SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
-    input_rows, possibly_doubled, report_position
+    input_rows, possibly_doubled, report_position, list, kind
+FROM campaign WHERE name = ?
+
+-- name: campaigns_without_list
+-- of an older spool
+SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
+    input_rows, possibly_doubled, report_position, name, 'marketing'
+FROM campaign ORDER BY id
+
+-- name: campaign_without_list
+SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
+    input_rows, possibly_doubled, report_position, name, 'marketing'
 FROM campaign WHERE name = ?
 
 -- name: sending_campaigns

@@ -2,7 +2,10 @@
 SELECT max({key}) FROM {table}
 
 -- name: copy_page
-SELECT {columns} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?
+-- rows with the last key are all of it, however many
+SELECT {columns} FROM {table} WHERE {key} > ? AND {key} <= (
+    SELECT max(page.k) FROM (SELECT {key} AS k FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?) AS page)
+ORDER BY {key}
 
 -- name: copy_all
 SELECT {columns} FROM {table}
@@ -23,6 +26,7 @@ UNION ALL SELECT 'attempt', max(id), '', '', count(*), 0 FROM attempt
 UNION ALL SELECT 'due', max(recipient_id), '', '', count(*), 0 FROM due
 UNION ALL SELECT 'claim', max(id), '', '', count(*), 0 FROM claim
 UNION ALL SELECT 'claim', max(recipient_id), '', '', count(*), 0 FROM due WHERE next_at IS NULL
+UNION ALL SELECT 'suppression', max(hash), '', '', count(*), 0 FROM suppression
 UNION ALL SELECT 'outcome', max(recipient_id), '', '', count(*), sum(attempts) FROM outcome
 
 -- name: drop_meta

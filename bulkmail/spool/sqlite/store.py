@@ -22,11 +22,12 @@ from bulkmail.spool.sites import Sites
 from bulkmail.spool.sqlite.claims import SqliteClaims
 from bulkmail.spool.sqlite.database import MEMORY, Database, open_database
 from bulkmail.spool.sqlite.tables import SqliteTables
+from bulkmail.spool.suppressions import Suppressions
 
 _BOOT = "boot"
 
 
-class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites, Signs):
+class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites, Signs, Suppressions):
     """The durable state in one SQLite file, or in memory; see `contract.Store`. For one thread, the only writer.
 
     Raises Refused when the file cannot be opened.

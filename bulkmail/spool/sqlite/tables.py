@@ -12,6 +12,7 @@ from typing import Any
 
 from bulkmail.spool.booking import Batch, Booking, DueLine, OutcomeLine, earliest
 from bulkmail.spool.rows import ClaimState, SiteFact, campaign_of, id_range
+from bulkmail.spool.scopes import Suppression
 from bulkmail.spool.sqlite.database import Database
 
 
@@ -19,6 +20,7 @@ class SqliteTables:
     """The tables of one file. ``booking`` tells what this process, the only writer, has claimed and numbered."""
 
     keeps_keys = False
+    sole_writer = True
 
     def __init__(self, database: Database, booking: Booking) -> None:
         self._db = database
@@ -131,6 +133,12 @@ class SqliteTables:
     def set_next_at(self, queue_ids: Sequence[int]) -> None:
         """Compute anew when the first waiting row of these queues is due."""
         self._db.many("set_next_at", [(queue_id,) for queue_id in queue_ids])
+
+    def add_suppressions(self, rows: Sequence[tuple[int, Suppression]]) -> int:
+        """Store entries that are not there yet; return how many."""
+        before = self._db.connection.total_changes
+        self._db.many("add_suppression", sorted((number, *entry[1:5], entry.address) for number, entry in rows))
+        return self._db.connection.total_changes - before
 
     def write_facts(self, facts: Iterable[SiteFact], forgotten: Iterable[tuple[str, str]]) -> None:
         """Write facts of sites, and remove the ``forgotten``."""

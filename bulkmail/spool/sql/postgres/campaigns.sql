@@ -1,5 +1,6 @@
 -- name: create_campaign
-INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at, list, kind)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 RETURNING id
 
 -- name: set_campaign_key
@@ -10,12 +11,23 @@ INSERT INTO attempt_number (campaign_id, last) VALUES (%s, %s) ON CONFLICT DO NO
 
 -- name: campaigns
 SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
-    input_rows, possibly_doubled, report_position
+    input_rows, possibly_doubled, report_position, list, kind
 FROM campaign ORDER BY id
 
 -- name: campaign_by_name
 SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
-    input_rows, possibly_doubled, report_position
+    input_rows, possibly_doubled, report_position, list, kind
+FROM campaign WHERE name = %s
+
+-- name: campaigns_without_list
+-- of an older spool
+SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
+    input_rows, possibly_doubled, report_position, name, 'marketing'
+FROM campaign ORDER BY id
+
+-- name: campaign_without_list
+SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
+    input_rows, possibly_doubled, report_position, name, 'marketing'
 FROM campaign WHERE name = %s
 
 -- name: sending_campaigns
