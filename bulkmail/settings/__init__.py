@@ -9,6 +9,7 @@ Never: opens a socket or a database, changes a file, accepts a key whose feature
 from __future__ import annotations
 
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
+from bulkmail.settings.public import ListenAt, Public, PublicTls
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
 from bulkmail.settings.sections import (
     SHIPPED_PROVIDERS,
@@ -38,8 +39,11 @@ __all__ = [
     "Dkim",
     "Dns",
     "Limits",
+    "ListenAt",
     "Machine",
     "Provider",
+    "Public",
+    "PublicTls",
     "Relay",
     "Retry",
     "Routing",

@@ -1,0 +1,63 @@
+"""Listening for the page, where the settings say, with a certificate or behind a proxy."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.error import CannotListenError
+from twisted.logger import Logger
+
+from bulkmail.mail import OwnFault, ReturnPath
+from bulkmail.public.answering import Answers
+from bulkmail.public.channel import PageFactory
+from bulkmail.public.clients import Proxies
+from bulkmail.public.texts import texts
+from bulkmail.settings import Public
+
+_log = Logger("bulkmail")
+
+_MODE = 0o660  # of a Unix socket: the proxy's user is to be in the group
+
+
+class PublicServer:
+    """The page of one service. Made, `open`ed and `close`d once."""
+
+    def __init__(self, reactor: Any, settings: Public, returns: ReturnPath) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._returns = returns
+        self._port: Any = None
+        self._factory: PageFactory | None = None
+
+    def open(self) -> None:
+        """Listen. Raises OwnFault where that cannot be done, and Refused where the operator's texts are wrong."""
+        settings = self._settings
+        answers = Answers(
+            self._returns, texts(settings.texts), settings.name, settings.client_rate, self._reactor.seconds
+        )
+        self._factory = PageFactory(answers, Proxies(settings.trusted_proxies), self._reactor)
+        try:
+            self._port = self._listen(self._factory)
+        except CannotListenError as error:
+            words = f"public.listen: cannot listen on {settings.listen} ({error.socketError})"
+            raise OwnFault(words) from None
+        _log.info("the page for unsubscribing: {url}/u/, on {listen}", url=settings.url, listen=settings.listen)
+
+    def _listen(self, factory: PageFactory) -> Any:
+        place = self._settings.place
+        if place.path:
+            # with its lock beside it, by which a socket that a dead process left is told from a living one
+            return self._reactor.listenUNIX(place.path, factory, mode=_MODE, wantPID=True)
+        return self._reactor.listenTCP(place.port, factory, interface=place.address)
+
+    async def close(self) -> None:
+        """Listen no more; requests under way are cut."""
+        if self._port is not None:
+            port, self._port = self._port, None
+            with contextlib.suppress(OSError):  # the socket was removed, by hand or with its folder
+                await maybeDeferred(port.stopListening)
+        if self._factory is not None:
+            for channel in list(self._factory.connections):
+                channel.cut()

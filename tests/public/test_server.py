@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from twisted.internet import reactor
+
+from bulkmail.mail import OwnFault, Refused
+from bulkmail.public import PublicServer
+from bulkmail.settings import Public
+from tests.public.conftest import ROOT, SERVE
+from tests.public.known import RIGHT, SLOW, WRONG, Known
+
+pytestmark = [pytest.mark.loopback, pytest.mark.process]
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def ask(port, method, path, body=None, headers=FORM):
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request(method, path, body, headers)
+        with connection.getresponse() as response:
+            return response.status, response.read().decode()
+
+
+def test_it_is_served_on_a_port(serving):
+    served = serving(name="Example Shop")
+    status, text = ask(served.port, "GET", f"/u/{RIGHT}")
+    assert (status, "Example Shop" in text) == (200, True)
+    assert ask(served.port, "POST", f"/u/{RIGHT}", "List-Unsubscribe=One-Click")[0] == 200
+    assert served.asked() == [["find", RIGHT], ["find", RIGHT], ["unsubscribe", RIGHT, "one-click"]]
+
+
+def test_what_was_asked_for_is_done_although_the_client_has_gone(serving, until):
+    served = serving()
+    with socket.create_connection(("127.0.0.1", served.port)) as one:
+        one.sendall(
+            f"POST /u/{RIGHT} HTTP/1.1\r\nHost: x\r\nContent-Length: 26\r\n\r\nList-Unsubscribe=One-Click".encode()
+        )
+    until(lambda: ["unsubscribe", RIGHT, "one-click"] in served.asked(), "the unsubscribe")
+
+
+def test_slow_and_silent_clients_are_cut_off_and_hold_nobody_up(serving):
+    served = serving(trusted_proxies=["192.0.2.1/32"])
+    ends = []
+
+    def hang():
+        with socket.create_connection(("127.0.0.1", served.port)) as one:
+            one.settimeout(0.5)
+            with contextlib.suppress(ConnectionError):
+                one.sendall(b"POST /u/x HTTP/1.1\r\nX: ")
+                while True:
+                    one.sendall(b"a")
+                    with contextlib.suppress(TimeoutError):
+                        if not one.recv(1):
+                            break
+            ends.append(time.monotonic())
+
+    threads = [threading.Thread(target=hang) for _ in range(12)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    assert ask(served.port, "GET", f"/u/{RIGHT}")[0] == 200
+    for thread in threads:
+        thread.join(90)
+    assert len(ends) == 12
+    assert min(ends) - begun > 5.0
+
+
+def test_a_unix_socket_is_made_for_the_group_and_replaced_after_a_kill(tmp_path, end):
+    path = tmp_path / "public.sock"
+    settings = json.dumps({"listen": f"unix:{path}", "url": "https://mail.example.com"})
+    for _ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, settings, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        try:
+            assert process.stdout.readline() == "listening\n"
+            assert stat.S_IMODE(path.stat().st_mode) == 0o660
+            with socket.socket(socket.AF_UNIX) as one:
+                one.connect(str(path))
+                one.sendall(f"HEAD /u/{RIGHT} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                assert one.recv(12) == b"HTTP/1.1 200"
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            assert path.exists()
+        finally:
+            end(process)
+
+
+def test_a_place_that_is_taken_is_a_fault_of_ours():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = Public(listen=f"127.0.0.1:{port}", url="https://mail.example.com")
+        with pytest.raises(OwnFault, match=rf"public\.listen: cannot listen on 127\.0\.0\.1:{port} \(.*in use"):
+            PublicServer(reactor, settings, Known()).open()
+
+
+def test_wrong_texts_are_refused_before_anything_is_opened(tmp_path):
+    (tmp_path / "de.yaml").write_text("nonsense: x\n")
+    settings = Public(listen="127.0.0.1:1", url="https://mail.example.com", texts=str(tmp_path))
+    with pytest.raises(Refused, match="`nonsense` is not a known key"):
+        PublicServer(reactor, settings, Known()).open()
+
+
+def test_a_thousand_wrong_tokens_are_refused_and_cost_no_memory(serving):
+    served = serving()
+    body = "List-Unsubscribe=One-Click"
+    proxied = FORM | {"X-Forwarded-For": "192.0.2.1"}
+    before = resident(served.process.pid)
+    statuses = [ask(served.port, "POST", f"/u/{WRONG}", body, proxied)[0] for _ in range(1000)]
+    assert statuses[0] == 200
+    assert statuses.count(200) < 300
+    assert set(statuses) == {200, 429}
+    assert ask(served.port, "POST", f"/u/{RIGHT}", body, FORM | {"X-Forwarded-For": "192.0.2.2"})[0] == 200
+    assert resident(served.process.pid) - before < 8_000_000
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_requests_under_way_are_cut_at_the_end(serving):
+    served = serving()
+    with socket.create_connection(("127.0.0.1", served.port)) as one:
+        one.sendall(f"GET /u/{SLOW} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        served.process.terminate()
+        assert one.recv(100) == b""
