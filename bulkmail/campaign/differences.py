@@ -12,6 +12,7 @@ from typing import Any
 
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.reading import includes_used, sender_domain
+from bulkmail.campaign.ways_back import words_of
 from bulkmail.mail import Problem, Refused
 
 _ORDER = "the order of the attachments"
@@ -54,6 +55,8 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
         add(_ORDER, "\0".join(campaign.attachments))
     for key in ("from", "subject", "to", "reply_to", "envelope_from"):
         add(key, content.get(key))
+    for name, value in words_of(content).items():
+        add(name, value)
     if content.get("same_for_all"):
         add(ONE_FOR_ALL, "")
     for name, value in content["headers"].items():

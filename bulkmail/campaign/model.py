@@ -29,6 +29,7 @@ from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.campaign.selection import ConsentKey
+from bulkmail.campaign.ways_back import Bounces, Kind, ListName
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
@@ -273,10 +274,14 @@ class Campaign(Section):
     envelope_from: Annotated[
         Annotated[Line, AfterValidator(_envelope_from)] | None,
         Field(
-            description="where receivers return what they cannot deliver; left out, the address of `from`",
+            description="where receivers return what they cannot deliver; left out, an address of the service, where it"
+            " takes such mail, else that of `from`",
             examples=["bounces@example.com"],
         ),
     ] = None
+    bounces: Bounces = "each"
+    list_name: Annotated[ListName, Field(alias="list")] = None
+    kind: Kind = "marketing"
     headers: Annotated[
         Mapping[Line, Line], Field(description="further header fields", examples=[{"X-Campaign": "spring"}])
     ] = {}
@@ -327,6 +332,11 @@ class Campaign(Section):
             if context.checked is not None
             else {name: id_inside(context.folder, name) for name in lists}
         )
+
+    @property
+    def listed(self) -> str:
+        """The list that people unsubscribe from."""
+        return self.list_name or self.name
 
     @property
     def folder(self) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from bulkmail.campaign.files import id_inside, read_inside, walk
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
 from bulkmail.campaign.schedule import column_problem
+from bulkmail.campaign.ways_back import Inbound, ways_back
 from bulkmail.files import MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
 from bulkmail.yamlfile import YamlFile
@@ -61,6 +62,8 @@ class OperatorSettings(Protocol):
     @property
     def notify(self) -> Allowed: ...  # noqa: D102
     @property
+    def inbound(self) -> Inbound | None: ...  # noqa: D102
+    @property
     def file(self) -> YamlFile | None: ...  # noqa: D102
 
 
@@ -94,7 +97,8 @@ def snapshot(
         "columns": [list(names) for names in columns],
         "recipients": [str(name) for name in campaign.recipients],  # for messages to people
         "schedule": None,
-        "list_id": "",  # made from the name and the sender's domain
+        "list_id": "",  # made from the list's name and the sender's domain
+        **ways_back(campaign, settings.inbound),
         "key": key,
         "dkim": [{"domain": dkim.domain, "selector": dkim.selector, "pem": dkim.pem} for dkim in settings.dkim],
     }

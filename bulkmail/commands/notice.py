@@ -20,7 +20,6 @@ from bulkmail.mail import BulkmailError, Refused, Status
 from bulkmail.settings import load_settings
 
 _WITHIN = 300.0  # seconds
-_HEADERS = {"Auto-Submitted": "auto-generated"}
 
 
 def main() -> int:
@@ -54,7 +53,7 @@ def _folder(place: str, given: dict[str, Any]) -> str:
         "subject": "{{ subject }}",
         "template": {"text": "body.txt"},
         "recipients": "recipients.csv",
-        "headers": _HEADERS,
+        "kind": "transactional",
         "defaults": {"subject": given["subject"], "text": given["text"]},
     }
     listed = "".join(f"{quoted(to)}\n" for to in given["to"])

@@ -91,7 +91,7 @@ def run(given: argparse.Namespace) -> int:
     messages = compose_rows(prepared.content, [one.row for one in good], time.time())
     shown: dict[int, Specimen | str] = {**wrong}
     for one, message in zip(good, messages, strict=True):
-        shown[one.row[0]] = message if isinstance(message, str) else read_specimen(message)
+        shown[one.row[0]] = message if isinstance(message, str) else read_specimen(*message)
     written = _write(campaign, [(one, shown[one.row[0]]) for one in chosen])
     page = Path(campaign.folder, FOLDER, "index.html")
     if given.json:
@@ -153,6 +153,7 @@ def _show(campaign: Campaign, one: Chosen, message: Specimen | str) -> None:
     if isinstance(message, str):
         say(f"no message: {_plain(message)}\n")
         return
+    say(f"MAIL FROM:<{_plain(message.return_path)}>")
     say(f"Subject: {_plain(message.subject)}")
     for name, value in message.fields:
         if name != "Subject":
@@ -214,6 +215,7 @@ def _as_json(campaign: Campaign, one: Chosen, message: Specimen | str, written: 
     return {
         **told,
         "error": None,
+        "envelope_from": message.return_path,
         "subject": message.subject,
         "fields": message.fields,
         "text": message.text,

@@ -139,7 +139,7 @@ def _subject(prepared: Prepared, counts: RowCounts) -> str:
     if counts.first is None:
         return prepared.campaign.subject
     (message,) = compose_rows({**prepared.content, "dkim": []}, [counts.first], time.time())
-    return prepared.campaign.subject if isinstance(message, str) else read_specimen(message).subject
+    return prepared.campaign.subject if isinstance(message, str) else read_specimen(*message).subject
 
 
 def _agreed(departure: _Departure) -> bool:

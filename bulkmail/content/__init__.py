@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bulkmail.content.check import check_content
 from bulkmail.content.compose import Composer
-from bulkmail.content.dkim import DkimKeyError, keys_for
+from bulkmail.content.dkim import DkimKeyError
 from bulkmail.content.dkim_record import (
     Published,
     compare_published,
@@ -28,22 +28,24 @@ from bulkmail.content.printed import printed_columns
 from bulkmail.content.rows import tidy
 from bulkmail.content.shared import same_for_all
 from bulkmail.content.subject import subject_for
+from bulkmail.content.ways_back import asks_for_complaints, signing_keys
 
 __all__ = [
     "Composer",
     "DkimKeyError",
     "Published",
+    "asks_for_complaints",
     "check_content",
     "compare_published",
     "content_notices",
     "key_in_words",
-    "keys_for",
     "new_pem",
     "parse_mailbox",
     "printed_columns",
     "record",
     "record_name",
     "same_for_all",
+    "signing_keys",
     "subject_for",
     "tidy",
     "wrong_with",

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from base64 import b32encode
+from collections.abc import Mapping
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import quote
 
 from bulkmail.content.headers import LONGEST, phrase, structured
 from bulkmail.content.templates import RowError
 from bulkmail.content.uri import ascii_url
-from bulkmail.mail import Address
+from bulkmail.mail import TOKEN_SIZE, parse_address
+
+MARKETING = "marketing"
+"""The kind of a campaign's mail that is not transactional."""
 
 ONE_CLICK = ("List-Unsubscribe-Post", b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n")
 """RFC 8058 3.1; only beside an https URL, and only under the signature."""
@@ -19,6 +24,8 @@ _LONGEST_URL = LONGEST - len("List-Unsubscribe: <>,")
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+", re.ASCII)
 _REMEDY = "use {{ value|urlencode }}"
 _ASCII_LOCAL = "!$'*+-._~"  # RFC 6068 2, the rest is %-encoded
+_TOKEN_TAG = re.compile(r"\{\{[-+]?\s*token\s*[-+]?\}\}")
+_SAMPLE = "t" * (len("test-") + TOKEN_SIZE)  # the longest token: that of a test message
 
 
 def link(text: str, *, fragment: bool = False) -> str:
@@ -41,9 +48,21 @@ def link(text: str, *, fragment: bool = False) -> str:
     return url
 
 
-def mailto(address: Address) -> str:
-    """``mailto:`` URL of the unsubscribe mailbox (RFC 6068), but for the token at its end that says who wants out."""
-    return f"mailto:{quote(address.local, safe=_ASCII_LOCAL)}@{address.domain}?subject=unsubscribe-"
+def with_sample(text: str) -> str:
+    """An address as it is with a token in the place of its ``{{ token }}``, the longest one there is."""
+    return _TOKEN_TAG.sub(_SAMPLE, text)
+
+
+def mailto(text: str) -> tuple[str, str]:
+    """What stands before and behind the token in the ``mailto:`` URL of the unsubscribe mailbox (RFC 6068).
+
+    ``text`` is an address, which has passed the check. The token that says who wants out stands where its local part
+    has ``{{ token }}``, else in the subject.
+    """
+    address = parse_address(with_sample(text))
+    url = f"mailto:{quote(address.local, safe=_ASCII_LOCAL)}@{address.domain}?subject=unsubscribe"
+    before, sample, behind = url.partition(_SAMPLE)
+    return (before, behind) if sample else (f"{url}-", "")
 
 
 def list_unsubscribe(*urls: str) -> bytes:
@@ -51,13 +70,28 @@ def list_unsubscribe(*urls: str) -> bytes:
     return structured("List-Unsubscribe", *[f"<{url}>" for url in urls])
 
 
-def list_id(text: str, campaign: str, domain: str) -> bytes:
-    """The List-Id field (RFC 2919) from ``Readers <readers.example.com>``, a bare id, or the campaign's name."""
+def constant_fields(content: Mapping[str, Any], campaign_token: str, domain: str) -> dict[str, bytes]:
+    """The fields that say what kind of mail it is, by name; all messages of a campaign have the same.
+
+    Transactional mail goes to no list: it has no List-Id, and no Precedence, but is told to be automatic (RFC 3834 5).
+    """
+    listed, kind = content.get("list") or content["name"], content.get("kind", MARKETING)
+    fields = {"Feedback-ID": feedback_id(campaign_token, slug(listed), kind, domain)}
+    if kind == MARKETING:
+        fields = {"List-Id": list_id(content["list_id"], listed, domain), **fields}
+        return {**fields, "Precedence": structured("Precedence", "bulk")}
+    return {**fields, "Auto-Submitted": structured("Auto-Submitted", "auto-generated")}
+
+
+def slug(name: str) -> str:
+    """A list's name as a part of a List-Id: a-z, 0-9 and hyphens, at most 60."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "campaign"
+
+
+def list_id(text: str, listed: str, domain: str) -> bytes:
+    """The List-Id field (RFC 2919) from ``Readers <readers.example.com>``, a bare id, or the list's name."""
     display, identifier = split_list_id(text)
-    if not identifier:
-        slug = re.sub(r"[^a-z0-9]+", "-", campaign.lower()).strip("-")[:60] or "campaign"
-        identifier = f"{slug}.{domain}"
-    return phrase("List-Id", display, f"<{identifier}>")
+    return phrase("List-Id", display, f"<{identifier or f'{slug(listed)}.{domain}'}>")
 
 
 def split_list_id(text: str) -> tuple[str, str]:
@@ -73,9 +107,13 @@ def is_list_id(identifier: str) -> bool:
     return len(identifier) <= 255 and _LIST_ID.fullmatch(identifier) is not None
 
 
-def feedback_id(campaign_token: str, domain: str) -> bytes:
-    """``campaign:::sender`` for Gmail's reports: at most 4 fields, a stable sender id of 5 to 15 characters."""
+def feedback_id(campaign_token: str, listed: str, kind: str, domain: str) -> bytes:
+    """``campaign:list:kind:sender`` for Gmail's reports: a stable sender id of 5 to 15 characters, last.
+
+    Gmail counts by each of the others alone, so no two of them may be the same.
+    """
     sender = re.sub(r"[^a-z0-9]", "", domain)
     if not 5 <= len(sender) <= 15:
         sender = b32encode(blake2b(domain.encode("ascii"), digest_size=10).digest()).decode("ascii")[:12].lower()
-    return structured("Feedback-ID", f"{campaign_token}:::{sender}")
+    listed = f"list-{listed}" if listed in (campaign_token, kind, sender) else listed
+    return structured("Feedback-ID", f"{campaign_token}:{listed}:{kind}:{sender}")

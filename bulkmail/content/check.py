@@ -163,7 +163,7 @@ class _Check:
             if mailto.lower().startswith("mailto:"):
                 self._tell("unsubscribe.mailto", f"write only the address: {mailto[7:]!r}")
             else:
-                self._address("unsubscribe.mailto", mailto)
+                self._address("unsubscribe.mailto", bulk.with_sample(mailto))
         if url:
             self._value("unsubscribe.url", url)
             start = next(iter(_constants(url, first=True)), "")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from bulkmail.content import bulk
-from bulkmail.content.dkim import Signer, Unsigned, keys_for, relaxed_field, sign_each, signed
+from bulkmail.content.dkim import Signer, Unsigned, relaxed_field, sign_each, signed
 from bulkmail.content.encoder import TextEncoder
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, phrase, structured, unstructured
@@ -21,8 +21,9 @@ from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import CompiledTemplate, RowError, TemplateSet
 from bulkmail.content.tidying import tidy_text
+from bulkmail.content.ways_back import WaysBack, signing_keys
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import AddressError, address_in, message_id, parse_address, plain_lines, token
+from bulkmail.mail import AddressError, address_in, message_id, plain_lines, token
 
 Before = TypeVar("Before")
 After = TypeVar("After")
@@ -42,7 +43,7 @@ class Composer:
     def handle(self, job: tuple[Any, ...]) -> Any:
         """``("load", campaign, content)``, ``("compose", campaign, rows)`` or ``("forget", campaign)``.
 
-        A row is ``(id, n, email, date, file_no, fields_json)``; its answer ``(id, message or None, envelope sender,
+        A row is ``(id, n, email, date, file_no, fields_json)``; its answer ``(id, message or None, return path,
         error or None)``. Raises LookupError for a campaign that is not loaded.
         """
         verb, campaign = job[0], job[1]
@@ -60,17 +61,17 @@ class Composer:
         if template.same_for_all:
             # one object: the frame back holds its bytes once
             message = template.same()
-            return [(row[0], message, template.envelope_from, None) for row in job[2]]
+            return [(row[0], message, template.sender(row[1]), None) for row in job[2]]
         # Step by step for all rows: a processor does the same thing again faster than one thing after the other
         rendered = _each(lambda row: template.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), job[2])
         drafts = _each(template.draft, rendered)
         fields = iter(sign_each([draft.unsigned for draft in drafts if isinstance(draft, Draft)]))
         messages = _each(lambda draft: draft.complete(next(fields)), drafts)
         return [
-            (row[0], None, template.envelope_from, message)
-            if isinstance(message, str)
-            else (row[0], message, template.envelope_from, None)
-            for row, message in zip(job[2], messages, strict=True)
+            (row[0], None, "", message)
+            if isinstance(message, str) or isinstance(one, str)
+            else (row[0], message, template.return_path(one.token), None)
+            for row, one, message in zip(job[2], rendered, messages, strict=True)
         ]
 
 
@@ -149,7 +150,6 @@ class MessageTemplate:
     def __init__(self, content: dict[str, Any]) -> None:
         display, self._sender = parse_mailbox(content["from"])
         domain = self._sender.domain
-        self.envelope_from = str(parse_address(content["envelope_from"] or str(self._sender)))
         self._key: bytes = content["key"]
         self._mark: str = content.get("token_mark", "")  # of a test message
         self._message_id = message_id(self._key, 0, domain).replace(
@@ -159,7 +159,9 @@ class MessageTemplate:
         self._date: float | None = content.get("date") if content.get("same_for_all") else None
         self._same: bytes | None = None
         self._columns = [Columns(columns, content["defaults"]) for columns in content["columns"]]
-        self._signer = Signer(keys_for(domain, content["dkim"]))
+        keys = signing_keys(domain, content.get("inbound", ""), content["dkim"])
+        self._signer = Signer(keys)
+        self._ways_back = WaysBack(content, self._sender, keys)
         self._templates(content)
         self._attachments = [attachment(name, data) for name, data in content["attachments"]]
 
@@ -175,12 +177,10 @@ class MessageTemplate:
         self._url = self._template_set.text(unsubscribe["url"], "unsubscribe.url") if unsubscribe.get("url") else None
         written = self._template_set.constants(unsubscribe.get("url") or "")
         self._fragment = not written or "#" in "".join(written)  # a column may hold a whole URL
-        self._mailto = bulk.mailto(parse_address(unsubscribe["mailto"])) if unsubscribe.get("mailto") else ""
+        self._mailto = bulk.mailto(unsubscribe["mailto"]) if unsubscribe.get("mailto") else None
         if self._url:
             self._constant[bulk.ONE_CLICK[0]] = bulk.ONE_CLICK[1]
-        self._constant["List-Id"] = bulk.list_id(content["list_id"], self._campaign, domain)
-        self._constant["Feedback-ID"] = bulk.feedback_id(token(self._key, 0)[:8], domain)
-        self._constant["Precedence"] = structured("Precedence", "bulk")
+        self._constant.update(bulk.constant_fields(content, token(self._key, 0)[:8], domain))
         for name, value in content["headers"].items():
             self._add(name, value)
         self._constant["MIME-Version"] = structured("MIME-Version", "1.0")
@@ -224,6 +224,15 @@ class MessageTemplate:
         """Whether all recipients get one message."""
         return self._date is not None
 
+    def sender(self, n: int) -> str:
+        """The return path of the message for recipient ``n``."""
+        ways_back = self._ways_back
+        return ways_back.sender(self._mark + token(self._key, n) if ways_back.own_for_each else "")
+
+    def return_path(self, own_token: str) -> str:
+        """The same, by the token of that recipient."""
+        return self._ways_back.sender(own_token)
+
     def same(self) -> bytes:
         """Return that message. No recipient has number 0: its token is the message's own."""
         assert self._date is not None
@@ -250,7 +259,7 @@ class MessageTemplate:
         if self._url is not None:
             urls.append(bulk.link(self._url.render(variables), fragment=self._fragment))
         if self._mailto:
-            urls.append(self._mailto + own_token)
+            urls.append(own_token.join(self._mailto))
 
         fields = {"From": self._constant["From"], **addressed}
         fields["Date"] = structured("Date", date_text(int(date)))
@@ -259,6 +268,7 @@ class MessageTemplate:
         if urls:
             variables["unsubscribe_url"] = urls[0]
             fields["List-Unsubscribe"] = bulk.list_unsubscribe(*urls)
+        fields.update(self._ways_back.complaint_fields(own_token))
         for name, value_template in self._varying.items():
             if value := value_template.render(variables).strip():
                 fields[name] = _field(name, value)

@@ -37,8 +37,16 @@ SIGNED = (
     "list-unsubscribe-post",
     "list-id",
     "feedback-id",
+    "cfbl-address",
+    "cfbl-feedback-id",
 )
-"""Fields signed when present; From once more than it occurs, so that a second one cannot be added (RFC 6376 8.15)."""
+"""Fields signed when present."""
+
+ONCE = ("from", *SIGNED[SIGNED.index("list-unsubscribe") :])
+"""Those of them signed once more than they occur, so that no second one can be added (RFC 6376 8.15).
+
+A second From deceives the reader; one of the others leads requests to unsubscribe, or complaints, elsewhere.
+"""
 
 _SMALLEST_RSA = 1024  # RFC 8301 3.2: verifiers must not accept less
 _LINE = 72
@@ -230,10 +238,9 @@ def _head(algorithm: str, domain: str, selector: str, names: tuple[str, ...]) ->
     lines = [f"v=1; a={algorithm}; c=relaxed/relaxed;", f"d={domain}; s={selector};"]
     if len(lines[1]) > _LINE:
         lines[1:] = [f"d={domain};", f"s={selector};"]
-    line = "h=from"
-    for (
-        name
-    ) in names:  # "from" leads `names`, so it now stands there twice: RFC 6376 5.4.2 reads a missing one as empty
+    first, *rest = [name for name in names for _ in range(2 if name in ONCE else 1)]
+    line = f"h={first}"
+    for name in rest:  # RFC 6376 5.4.2: one that is missing is read as empty
         if len(line) + len(name) + 2 > _LINE:
             lines.append(line + ":")
             line = name

@@ -29,11 +29,15 @@ from bulkmail.mail.errors import (
     WrongState,
 )
 from bulkmail.mail.identity import (
+    BOUNCES,
+    COMPLAINTS,
     TOKEN_SIZE,
+    UNSUBSCRIBE,
     address_hash,
     campaign_key,
     message_id,
     new_key,
+    own_address,
     read_token,
     token,
     token_bytes,
@@ -58,6 +62,8 @@ from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_l
 from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
 
 __all__ = [
+    "BOUNCES",
+    "COMPLAINTS",
     "FAILURES",
     "MOST_LINES",
     "NOWHERE",
@@ -65,6 +71,7 @@ __all__ = [
     "RECIPIENT_COLUMNS",
     "SELECTION_COLUMNS",
     "TOKEN_SIZE",
+    "UNSUBSCRIBE",
     "Address",
     "AddressError",
     "AttemptRow",
@@ -107,6 +114,7 @@ __all__ = [
     "message_id",
     "new_key",
     "overwrites",
+    "own_address",
     "parse_address",
     "parse_duration",
     "parse_rate",

@@ -23,6 +23,9 @@ KEY_SIZE = 32
 TOKEN_SIZE = 26
 """Characters of a token: a-z and 2-7."""
 
+BOUNCES, COMPLAINTS, UNSUBSCRIBE = "bounces", "complaints", "unsubscribe"
+"""What our own addresses begin with: where reports of failures, complaints, and requests to unsubscribe come back."""
+
 _TAG, _MASK, _ADDRESS = b"token tag", b"token mask", b"address"
 _CAMPAIGN, _NUMBER = 3, 5  # bytes: an id of a recipient has 23 bits and 40
 _PADDING = "=" * 6
@@ -93,3 +96,8 @@ def campaign_token(key: bytes) -> str:
 def message_id(key: bytes, number: int, domain: str) -> str:
     """``<campaign-token.recipient-token@from-domain>``, angle brackets included (RFC 5322 3.6.4)."""
     return f"<{campaign_token(key)}.{token(key, number)}@{domain}>"
+
+
+def own_address(purpose: str, token: str, domain: str) -> str:
+    """The address at which one recipient's messages come back: ``bounces+<token>@<domain>`` (RFC 5233)."""
+    return f"{purpose}+{token}@{domain}"

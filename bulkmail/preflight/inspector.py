@@ -103,7 +103,8 @@ class Inspector:
         own = letter.token
         kinds = [*values.kinds(cells), *subject_kinds(letter.subject), *_sizes(letter)]
         marks = marks_in("subject", letter.subject)
-        kinds += unsubscribe_kinds(letter, own, email, cells)
+        if self._content.get("kind") != "transactional" or b"list-unsubscribe" in letter.fields:
+            kinds += unsubscribe_kinds(letter, own, email, cells)
         if letter.html is not None:
             for kind in self._markup.kinds(letter.html, own):
                 (marks if kind[1] == "leftover" else kinds).append(kind)

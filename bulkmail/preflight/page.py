@@ -51,6 +51,8 @@ def _article(heading: str, one: Specimen | str) -> str:
         ("From", one.field("From"), ""),
         ("To", one.field("To"), ""),
     ]
+    if one.return_path:
+        fields.append(("Return path", one.return_path, ""))
     if one.attachments:
         fields.append(("Attached", ", ".join(one.attachments), ""))
     rows = "".join(f"<dt>{name}</dt><dd{more}>{escape(value)}</dd>" for name, value, more in fields)

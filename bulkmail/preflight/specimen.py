@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
-from typing import Any
+from typing import Any, NamedTuple
 
 from bulkmail.content import Composer
 from bulkmail.preflight.choosing import Row
@@ -23,12 +23,19 @@ WITHIN = 10.0
 _LATE = f"composing took longer than {WITHIN:g} s; does a template loop without end?"
 
 
+class Composed(NamedTuple):
+    """One composed message, and the return path that it is sent with."""
+
+    wire: bytes
+    return_path: str
+
+
 @dataclass(frozen=True)
 class Specimen:
     """One composed message.
 
     ``fields``: names and values as people read them; ``html`` and ``text``: None where there is no such part;
-    ``attachments``: their file names.
+    ``attachments``: their file names; ``return_path``: "" where it is not known.
     """
 
     wire: bytes
@@ -37,13 +44,14 @@ class Specimen:
     html: str | None
     text: str | None
     attachments: list[str]
+    return_path: str = ""
 
     def field(self, name: str) -> str:
         """Return the value of a field; "" where there is none."""
         return next((value for known, value in self.fields if known.lower() == name.lower()), "")
 
 
-def compose_rows(content: dict[str, Any], rows: Sequence[Row], now: float) -> list[bytes | str]:
+def compose_rows(content: dict[str, Any], rows: Sequence[Row], now: float) -> list[Composed | str]:
     """Return the message of each row, or why there is none. ``content``: checked; ``now``: its Date, epoch seconds."""
     jobs = [(row[0], row[0], row[3], now, row[1], row[5]) for row in rows]
     with multiprocessing.get_context("fork").Pool(1, _bounded) as pool:
@@ -60,14 +68,14 @@ def _bounded() -> None:
     signal.setitimer(signal.ITIMER_REAL, 2 * WITHIN)
 
 
-def _composed(content: dict[str, Any], jobs: list[tuple[Any, ...]]) -> list[bytes | str]:
+def _composed(content: dict[str, Any], jobs: list[tuple[Any, ...]]) -> list[Composed | str]:
     composer = Composer()
     composer.handle(("load", 0, content))
     answers = composer.handle(("compose", 0, jobs))
-    return [error if message is None else message for _, message, _, error in answers]
+    return [error if message is None else Composed(message, sender) for _, message, sender, error in answers]
 
 
-def read_specimen(wire: bytes) -> Specimen:
+def read_specimen(wire: bytes, return_path: str = "") -> Specimen:
     """Read the bytes of one message."""
     message = BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(wire)
     fields = [(name, " ".join(str(value).split())) for name, value in message.items()]
@@ -78,6 +86,7 @@ def read_specimen(wire: bytes) -> Specimen:
         html=_part(message, "html"),
         text=_part(message, "plain"),
         attachments=[part.get_filename() or "" for part in message.iter_attachments()],
+        return_path=return_path,
     )
 
 

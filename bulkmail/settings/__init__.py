@@ -8,6 +8,7 @@ Never: opens a socket or a database, changes a file, accepts a key whose feature
 
 from __future__ import annotations
 
+from bulkmail.settings.inbound import Inbound
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
 from bulkmail.settings.public import ListenAt, Public, PublicTls
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
@@ -38,6 +39,7 @@ __all__ = [
     "Compose",
     "Dkim",
     "Dns",
+    "Inbound",
     "Limits",
     "ListenAt",
     "Machine",

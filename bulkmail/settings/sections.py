@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 
 from bulkmail.files import read_regular
 from bulkmail.mail import Problem
+from bulkmail.settings.inbound import Inbound
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
 from bulkmail.settings.values import (
     KEY_BYTES,
@@ -269,6 +270,7 @@ class Settings(Section):
     log: Log = Log()
     approval: Literal["auto", "required", "none"] = "auto"
     notify: Notify = Notify()
+    inbound: Inbound | None = None
     web: Web = Web()
     _file: YamlFile | None = PrivateAttr(None)
     _warnings: tuple[Problem, ...] = PrivateAttr(())

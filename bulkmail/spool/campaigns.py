@@ -9,7 +9,7 @@ from typing import Any
 from bulkmail.mail import campaign_key, new_key, read_token
 from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import CampaignRow, StoredPlan, id_range
-from bulkmail.spool.scopes import Kind
+from bulkmail.spool.scopes import Audience, Kind
 from bulkmail.spool.stored import restore, store, without_keys
 
 READY = "ready"
@@ -156,11 +156,13 @@ class Campaigns:
         files: Iterable[tuple[str, Sequence[str]]],
         *,
         on_unknown: str = "retry",
+        audience: Audience | None = None,
     ) -> None:
         """Take a changed folder for the rows not yet sent (--accept-changes); key and rows stay."""
         with self._db.transaction():
             self._db.execute("set_snapshot", (campaign_id, self._content_stored(content)))
-            self._db.execute("set_digests", (json.dumps(digests), on_unknown, campaign_id))
+            of_list, kind = (audience.list, audience.kind) if audience else (None, None)
+            self._db.execute("set_digests", (json.dumps(digests), on_unknown, of_list, kind, campaign_id))
             self._db.execute("drop_input_files", (campaign_id,))
             self._set_files(campaign_id, files)
 

@@ -34,7 +34,7 @@ from bulkmail.spool.rows import (
     SiteFact,
     StoredPlan,
 )
-from bulkmail.spool.scopes import Kind, Suppression, SuppressionStore
+from bulkmail.spool.scopes import Audience, Kind, Suppression, SuppressionStore
 
 MOVED, COPYING = "moved_to", "copy_of"
 """The names in `meta` by which a spool says that it was copied elsewhere, and that it is a copy not yet whole."""
@@ -154,10 +154,9 @@ class CampaignStore(Protocol):
     ) -> CampaignRow:
         """Make a campaign in the state "ready". ``files``: (name, columns) of each input file.
 
-        ``list``: what people unsubscribe from, "" for its name.
-
-        ``key``: what its tokens are made with; without one a key is made whose tokens `find_token` finds, and is
-        added to ``content``. ``name`` must not be taken: the database's own integrity error is raised then.
+        ``list``: what people unsubscribe from, "" for its name. ``key``: what its tokens are made with; without one a
+        key is made whose tokens `find_token` finds, and is added to ``content``. ``name`` must not be taken: the
+        database's own integrity error is raised then.
         """
 
     def find_token(self, token: str) -> tuple[int, int] | None:
@@ -189,8 +188,9 @@ class CampaignStore(Protocol):
         files: Iterable[tuple[str, Sequence[str]]],
         *,
         on_unknown: str = "retry",
+        audience: Audience | None = None,
     ) -> None:
-        """Take a changed folder for the rows not yet sent (--accept-changes); key and rows stay."""
+        """Take a changed folder for the rows not yet sent; key and rows stay, and what is None."""
 
     def set_state(self, campaign_id: int, state: str, now: float, *, exit_status: int | None = None) -> None:
         """Change the state; started_at and ended_at follow. Only rows of a campaign that is "running" are claimed.

@@ -19,6 +19,9 @@ recipients: recipients.csv                       # or a list of files; the colum
 suppress: [unsubscribed.csv]                     # addresses and domains never to be mailed (also in the settings)
 reply_to: help@example.com
 envelope_from: bounces@bounces.example.com       # MAIL FROM; default: the address of `from`
+list: newsletter                                 # [the campaign's name] what people unsubscribe from; List-Id
+kind: marketing                                  # [marketing] | transactional
+bounces: each                                    # [each] recipient its own return path | shared
 headers: {X-Campaign: spring}
 unsubscribe: {url: "https://example.com/u/{{ token }}", mailto: "unsubscribe@example.com"}
 attachments: [terms.pdf]                         # paths stay inside the folder
@@ -45,6 +48,9 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "to": None,
         "reply_to": "help@example.com",
         "envelope_from": "bounces@bounces.example.com",
+        "bounces": "each",
+        "list": "newsletter",
+        "kind": "marketing",
         "headers": {"X-Campaign": "spring"},
         "unsubscribe": {"url": "https://example.com/u/{{ token }}", "mailto": "unsubscribe@example.com"},
         "attachments": ("terms.pdf",),

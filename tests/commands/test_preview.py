@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import webbrowser
 from email import policy
 from email.parser import BytesParser
@@ -30,7 +31,7 @@ def spring(place):
 def test_three_rows_are_shown_and_written(spring, capsys):
     assert cli.main(["preview", "spring"]) == 0
     out = capsys.readouterr().out
-    assert "== row 1: ann@example.org (the first row)\nSubject: Hi Ann\nFrom: Example Shop <news@example.com>\n" in out
+    assert "== row 1: ann@example.org (the first row)\nMAIL FROM:<news@example.com>\nSubject: Hi Ann\n" in out
     assert "\nHello Carolina Maximiliane\n" in out
     assert "== row 5: dave@example.org (the emptiest row)" in out
     assert out.endswith("the page for the browser: spring/preview/index.html\n")
@@ -39,6 +40,15 @@ def test_three_rows_are_shown_and_written(spring, capsys):
     message = BytesParser(policy=policy.default).parsebytes((spring / "preview" / "row-3.eml").read_bytes())
     assert message["Subject"] == "Hi Carolina Maximiliane"
     assert not (spring.parent / "spool").exists()
+
+
+def test_the_return_path_is_that_of_the_row(spring, capsys):
+    (spring.parent / "bulkmail.yaml").write_text("inbound: {domains: [bounces.example.com]}\n")
+    assert cli.main(["preview", "spring", "--row", "1", "--row", "3", "--json"]) == 0
+    paths = [one["envelope_from"] for one in json.loads(capsys.readouterr().out)]
+    assert len(set(paths)) == 2
+    assert all(re.fullmatch(r"bounces\+[a-z2-7]{26}@bounces\.example\.com", path) for path in paths)
+    assert f"<dt>Return path</dt><dd>{paths[0]}</dd>" in (spring / "preview" / "index.html").read_text()
 
 
 def test_it_is_made_anew_each_time(spring):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from bulkmail.content import bulk
 from bulkmail.content.templates import RowError
-from bulkmail.mail import parse_address
 
 
 def test_links_are_kept_or_percent_encoded():
@@ -56,17 +55,18 @@ def test_any_link_taken_is_one_ascii_token(text):
 
 
 def test_the_mailto_names_the_recipient():
-    assert bulk.mailto(parse_address("out@example.com")) + "t0ken" == (
-        "mailto:out@example.com?subject=unsubscribe-t0ken"
+    assert "t0ken".join(bulk.mailto("out@example.com")) == "mailto:out@example.com?subject=unsubscribe-t0ken"
+    assert "t0ken".join(bulk.mailto("out+{{ token }}@example.com")) == (
+        "mailto:out+t0ken@example.com?subject=unsubscribe"
     )
-    parts = urlsplit(bulk.mailto(parse_address("a&b?c#d%e+f@example.com")))
+    parts = urlsplit(bulk.mailto("a&b?c#d%e+f@example.com")[0])
     assert unquote(parts.path) == "a&b?c#d%e+f@example.com"
     assert parts.query == "subject=unsubscribe-"
 
 
 def test_the_longest_link_still_fits_its_line():
     longest = bulk.link("https://example.com/" + "x" * 957)
-    field = bulk.list_unsubscribe(longest, bulk.mailto(parse_address("out@example.com")) + "t" * 26)
+    field = bulk.list_unsubscribe(longest, ("t" * 26).join(bulk.mailto("out@example.com")))
     assert [len(line) for line in field.split(b"\r\n")] == [998, 72, 0]
     with pytest.raises(RowError, match="longer than 977"):
         bulk.link(longest + "x")
@@ -100,8 +100,29 @@ def test_what_is_no_list_id():
 
 @pytest.mark.parametrize("domain", ["example.com", "a.io", "a.very.long.domain.of.some.company.example.com"])
 def test_feedback_id_has_four_fields_and_a_stable_sender(domain):
-    value = bulk.feedback_id("abcdefgh", domain).decode().removeprefix("Feedback-ID: ").strip()
-    campaign, second, third, sender = value.split(":")
-    assert (campaign, second, third) == ("abcdefgh", "", "")
+    value = bulk.feedback_id("abcdefgh", "readers", "marketing", domain).decode().removeprefix("Feedback-ID: ").strip()
+    *others, sender = value.split(":")
+    assert others == ["abcdefgh", "readers", "marketing"]
     assert 5 <= len(sender) <= 15
-    assert bulk.feedback_id("other", domain).decode().strip().endswith(":" + sender)
+    assert bulk.feedback_id("other", "x", "transactional", domain).decode().strip().endswith(":" + sender)
+
+
+@pytest.mark.parametrize("listed", ["marketing", "examplecom", "abcdefgh"])
+def test_no_two_fields_of_a_feedback_id_are_the_same(listed):
+    value = bulk.feedback_id("abcdefgh", listed, "marketing", "example.com").decode().partition(": ")[2].strip()
+    assert value == f"abcdefgh:list-{listed}:marketing:examplecom"
+
+
+def test_the_fields_of_marketing_and_of_transactional_mail(make):
+    assert bulk.constant_fields(make(), "abcdefgh", "example.com") == {
+        "List-Id": b"List-Id: <spring-sale.example.com>\r\n",
+        "Feedback-ID": b"Feedback-ID: abcdefgh:spring-sale:marketing:examplecom\r\n",
+        "Precedence": b"Precedence: bulk\r\n",
+    }
+    assert bulk.constant_fields(make(list="Our_readers"), "abcdefgh", "example.com")["List-Id"] == (
+        b"List-Id: <our-readers.example.com>\r\n"
+    )
+    assert bulk.constant_fields(make(list="receipts", kind="transactional"), "abcdefgh", "example.com") == {
+        "Feedback-ID": b"Feedback-ID: abcdefgh:receipts:transactional:examplecom\r\n",
+        "Auto-Submitted": b"Auto-Submitted: auto-generated\r\n",
+    }

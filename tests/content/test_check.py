@@ -76,7 +76,11 @@ def test_a_right_campaign_has_none(problems, rsa_pem, ed25519_pem):
             "unsubscribe.url: it has a line",
         ),
         ({"unsubscribe": {"url": None, "mailto": "mailto:out@example.com"}}, "only the address: 'out@example.com'"),
-        ({"unsubscribe": {"url": None, "mailto": "out+{{token}}@example.com"}}, "unsubscribe.mailto: no template"),
+        ({"unsubscribe": {"url": None, "mailto": "out+{{email}}@example.com"}}, "unsubscribe.mailto: no template"),
+        (
+            {"unsubscribe": {"url": None, "mailto": f"{'out' * 12}+{{{{ token }}}}@example.com"}},
+            "unsubscribe.mailto: the part before the @ is longer",
+        ),
         ({"unsubscribe": {"url": None, "mailto": "out"}}, "unsubscribe.mailto: "),
         ({"list_id": "spring"}, "list_id: 'spring' is not a list id"),
         ({"list_id": "a\r\nb.example.com"}, "list_id: "),
@@ -104,6 +108,10 @@ def test_a_key_for_the_domain_is_wanted_when_there_are_keys(problems, rsa_pem):
         problems(**{"from": "a@news.example.org"}, dkim=[{"domain": "example.org", "selector": "s", "pem": rsa_pem}])
         == []
     )
+
+
+def test_the_mailbox_for_unsubscribing_may_hold_the_token(problems):
+    assert problems(unsubscribe={"url": None, "mailto": "out+{{token}}@example.com"}) == []
 
 
 def test_a_broken_value_is_told_once(problems):

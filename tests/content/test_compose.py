@@ -84,7 +84,7 @@ def test_the_fields_of_a_bulk_mail(compose):
         "Reply-To": "Help <help@example.com>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "List-Id": "<spring-sale.example.com>",
-        "Feedback-ID": f"{token(key, 0)[:8]}:::examplecom",
+        "Feedback-ID": f"{token(key, 0)[:8]}:spring-sale:marketing:examplecom",
         "Precedence": "bulk",
         "X-Campaign": "spring",
         "MIME-Version": "1.0",
@@ -327,11 +327,11 @@ def test_one_bad_row_leaves_the_others_alone(work):
         (
             102,
             True,
-            "bounces@bounces.example.com",
+            "",
             "html body.html.j2 line 2: integer division or modulo by zero (ZeroDivisionError)",
         ),
-        (103, True, "bounces@bounces.example.com", answers[2][3]),
-        (104, True, "bounces@bounces.example.com", answers[3][3]),
+        (103, True, "", answers[2][3]),
+        (104, True, "", answers[3][3]),
         (105, False, "bounces@bounces.example.com", None),
     ]
     assert answers[3][3].startswith("'a b'")
@@ -382,7 +382,7 @@ def test_an_error_text_can_be_stored_anywhere(work):
 
 def test_an_undefined_variable_costs_its_row(work):
     (answer,) = work([["a@example.org", "x"]], subject="{% if first_name == 'x' %}{{ nope }}{% endif %}")
-    assert answer[1:] == (None, "news@example.com", "subject: 'nope' is undefined")
+    assert answer[1:] == (None, "", "subject: 'nope' is undefined")
     (answer,) = work([["a@example.org", "x"]], headers={"X-A": "{{ nope }}"})
     assert answer[3] == "headers.X-A: 'nope' is undefined"
 

@@ -38,8 +38,8 @@ def row(number, name):
 
 
 def test_a_message_is_read_back_as_it_was_composed():
-    (wire,) = compose_rows(CONTENT, [row(1, "Zoë")], 1_796_000_000.0)
-    found = read_specimen(wire)
+    (composed,) = compose_rows(CONTENT, [row(1, "Zoë")], 1_796_000_000.0)
+    found = read_specimen(*composed)
     assert found.subject == "Grüße, Zoë"
     assert found.field("to") == "u1@example.com"
     assert found.field("X-None") == ""
@@ -48,18 +48,19 @@ def test_a_message_is_read_back_as_it_was_composed():
     assert found.text.strip() == "Hello Zoë"
     assert found.attachments == ["terms.txt"]
     assert found.wire.startswith(b"From: ")
+    assert found.return_path == "news@example.com"
 
 
 def test_a_message_of_text_alone():
-    (wire,) = compose_rows({**CONTENT, "html": None, "attachments": []}, [row(1, "A")], 0.0)
-    assert read_specimen(wire).html is None
+    (composed,) = compose_rows({**CONTENT, "html": None, "attachments": []}, [row(1, "A")], 0.0)
+    assert read_specimen(*composed).html is None
 
 
 def test_a_row_that_fails_costs_itself():
     content = {**CONTENT, "text": "{{ 1 // (name|length - 1) }}"}
     first, second = compose_rows(content, [row(1, "A"), row(2, "Bo")], 0.0)
     assert "division" in first
-    assert isinstance(second, bytes)
+    assert isinstance(second.wire, bytes)
 
 
 def test_an_endless_template_is_given_up(monkeypatch):
@@ -81,5 +82,5 @@ def test_an_endless_template_is_given_up_by_a_process_that_ignores_signals(monke
 @pytest.mark.parametrize("to", ["Our readers <readers@example.com>"])
 def test_one_message_for_all(to):
     content = {**CONTENT, "subject": "Hi", "html": None, "text": "Hi", "unsubscribe": None, "to": to}
-    (wire,) = compose_rows({**content, "same_for_all": True}, [row(1, "A")], 0.0)
-    assert read_specimen(wire).field("To") == to
+    (composed,) = compose_rows({**content, "same_for_all": True}, [row(1, "A")], 0.0)
+    assert read_specimen(*composed).field("To") == to

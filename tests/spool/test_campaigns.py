@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import new_key, token
-from bulkmail.spool import SqliteStore
+from bulkmail.spool import Audience, SqliteStore
 
 
 def test_a_campaign_is_its_name(store, kit):
@@ -65,6 +65,11 @@ def test_changed_content_is_taken_and_rows_stay(store, kit):
     found = store.campaign("spring")
     assert (found.digests, found.on_unknown, found.input_rows, found.key) == ({"html": "def"}, "keep", 1, b"k" * 32)
     assert store.content(identity) == {"new": 1}
+    assert store.campaign("spring").audience == Audience("spring", "spring", "marketing")
+    store.update_content(identity, {"new": 2}, {}, [], audience=Audience("readers", "spring", "transactional"))
+    assert store.campaign("spring").audience == Audience("readers", "spring", "transactional")
+    store.update_content(identity, {"new": 1}, {}, [("a.csv", ["email"]), ("b.csv", [])])
+    assert store.campaign("spring").audience == Audience("readers", "spring", "transactional")
     assert store.database.execute("input_files", (identity,)).fetchall() == [
         (0, "a.csv", '["email"]'),
         (1, "b.csv", "[]"),

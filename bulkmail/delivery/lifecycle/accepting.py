@@ -21,7 +21,7 @@ from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, OwnFault, WrongState
-from bulkmail.spool import ENDED, Spool, check_not_ended, named
+from bulkmail.spool import ENDED, Audience, Spool, check_not_ended, named
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
@@ -112,7 +112,12 @@ class Accepting:
         content = content_of(prepared, row)
         found = digests(prepared.campaign, prepared.content)
         await self._spool.update_content(
-            row.id, content, found, prepared.files, on_unknown=prepared.campaign.on_unknown
+            row.id,
+            content,
+            found,
+            prepared.files,
+            on_unknown=prepared.campaign.on_unknown,
+            audience=Audience(prepared.campaign.listed, row.name, prepared.campaign.kind),
         )
         run = self._feeder.runs.get(row.id)
         if run is not None:

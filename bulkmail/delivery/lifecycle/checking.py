@@ -45,6 +45,13 @@ class Notifiable:
 
 
 @dataclass(frozen=True)
+class ComesBack:
+    """The domain of the addresses at which replies to a campaign's messages come back."""
+
+    domain: str
+
+
+@dataclass(frozen=True)
 class OfOperator:
     """What a check needs of the operator's settings, and no more of them."""
 
@@ -52,6 +59,7 @@ class OfOperator:
     suppress: Sequence[str]
     spool: str
     notify: Notifiable
+    inbound: ComesBack | None
     file: YamlFile | None
 
     @staticmethod
@@ -61,14 +69,16 @@ class OfOperator:
         places = None if file is None else (file.path, None, file.keys, file.values)
         keys = [(key.domain, key.selector, key.pem) for key in settings.dkim]
         notify = (list(settings.notify.commands), list(settings.notify.urls))
-        return keys, list(settings.suppress), settings.spool, notify, places
+        inbound = None if settings.inbound is None else settings.inbound.domain
+        return keys, list(settings.suppress), settings.spool, notify, inbound, places
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> OfOperator:
         """Return what `plain` was made of."""
-        keys, suppress, spool, notify, places = plain
+        keys, suppress, spool, notify, inbound, places = plain
         file = None if places is None else YamlFile(*places)
-        return cls([Key(*key) for key in keys], suppress, spool, Notifiable(*notify), file)
+        comes_back = None if inbound is None else ComesBack(inbound)
+        return cls([Key(*key) for key in keys], suppress, spool, Notifiable(*notify), comes_back, file)
 
 
 class Checker:

@@ -36,7 +36,7 @@ from bulkmail.listing import make_list
 from bulkmail.mail import BulkmailError, Problem, Refused, Status
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
 from bulkmail.shaping import moment
-from bulkmail.spool import CANCELLING, ENDED, READY, CampaignRow, Spool, fingerprint
+from bulkmail.spool import CANCELLING, ENDED, READY, Audience, CampaignRow, Spool, fingerprint
 
 _log = Logger("bulkmail")
 
@@ -279,6 +279,8 @@ async def _create(
         files=prepared.files,
         now=now,
         on_unknown=campaign.on_unknown,
+        list=campaign.listed,
+        kind=campaign.kind,
     )
     return row, {**content, "key": row.key}
 
@@ -316,7 +318,14 @@ async def open_campaign(
         open_again = goes_on or row.state not in {*ENDED, CANCELLING}
         other_keys = open_again and await _keys_differ(spool, row, content)
         if goes_on or (open_again and (other_keys or row.digests != found)):
-            await spool.update_content(row.id, content, found, prepared.files, on_unknown=campaign.on_unknown)
+            await spool.update_content(
+                row.id,
+                content,
+                found,
+                prepared.files,
+                on_unknown=campaign.on_unknown,
+                audience=Audience(campaign.listed, campaign.name, campaign.kind),
+            )
     run = Run(
         id=row.id,
         name=row.name,

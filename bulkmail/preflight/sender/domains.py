@@ -34,12 +34,9 @@ async def _envelope(sender: Sender, lookup: Lookup) -> list[Finding]:
         return [_unknown("envelope-domain-unknown", domain, unknown)]
     if not why:
         return []
-    words = f"the domain of `envelope_from` {why}, so bounces cannot come back, and many receivers refuse such senders"
-    remedy = (
-        "correct `envelope_from`"
-        if not exists
-        else f"publish {domain}. IN MX 10 and the name of a host that takes them"
-    )
+    named = "`inbound.domains`" if domain == sender.inbound else "`envelope_from`"
+    words = f"the domain of {named} {why}, so bounces cannot come back, and many receivers refuse such senders"
+    remedy = f"correct {named}" if not exists else f"publish {domain}. IN MX 10 and the name of a host that takes them"
     return [Finding(Severity.ERROR, "envelope-domain-takes-no-mail", domain, words, remedy)]
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from bulkmail.campaign import Campaign
-from bulkmail.content import keys_for, parse_mailbox
+from bulkmail.content import asks_for_complaints, parse_mailbox, signing_keys
+from bulkmail.mail import BOUNCES, own_address
 from bulkmail.settings import Settings
 
 
@@ -23,10 +24,12 @@ class SenderKey(NamedTuple):
 class Sender:
     """Who sends, by which names and from which addresses.
 
-    ``from_domain``: A-labels. ``envelope``: the whole MAIL FROM address. ``hostname``: the EHLO name. ``addresses``:
-    the IP addresses that receivers see; none where they are not known. ``keys``: those that sign. ``relay``: its host,
-    "" without one: what receivers see is then the relay's. ``unsubscribe``: whether the letter has a List-Unsubscribe
-    field; ``one_click``: whether one by RFC 8058.
+    ``from_domain``: A-labels. ``envelope``: the whole MAIL FROM address; where each recipient has its own, the word
+    ``token`` stands for its token. ``hostname``: the EHLO name. ``addresses``: the IP addresses that receivers see;
+    none where they are not known. ``keys``: those that sign. ``relay``: its host, "" without one: what receivers see is
+    then the relay's. ``unsubscribe``: whether the letter has a List-Unsubscribe field; ``one_click``: whether one by
+    RFC 8058; ``marketing``: whether it needs one. ``inbound``: the domain at which we take what comes back, "" where
+    we do not; ``complaints``: whether receivers may send complaints there.
     """
 
     from_domain: str
@@ -38,6 +41,9 @@ class Sender:
     tls: str = "opportunistic"
     unsubscribe: bool = True
     one_click: bool = True
+    marketing: bool = True
+    inbound: str = ""
+    complaints: bool = False
 
     @property
     def envelope_domain(self) -> str:
@@ -49,17 +55,23 @@ def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: 
     """Return the facts of a campaign that has passed its check. ``addresses``: as receivers see them."""
     _, author = parse_mailbox(campaign.sender)
     entries = [key._asdict() for key in keys_of(settings)]
-    signing = {(key.domain, key.selector) for key in keys_for(author.domain, entries)}
+    inbound = "" if settings.inbound is None else settings.inbound.domain
+    signing = signing_keys(author.domain, inbound, entries)
+    names = {(key.domain, key.selector) for key in signing}
+    own = own_address(BOUNCES, "token", inbound) if inbound else str(author)
     return Sender(
         from_domain=author.domain,
-        envelope=campaign.envelope_from or str(author),
+        envelope=campaign.envelope_from or own,
         hostname=hostname,
         addresses=tuple(addresses),
-        keys=tuple(key for key in keys_of(settings) if (key.domain, key.selector) in signing),
+        keys=tuple(key for key in keys_of(settings) if (key.domain, key.selector) in names),
         relay="" if settings.relay is None else settings.relay.host,
         tls=settings.tls.mode,
         unsubscribe=campaign.unsubscribe is not None,
         one_click=campaign.unsubscribe is not None and campaign.unsubscribe.url is not None,
+        marketing=campaign.kind == "marketing",
+        inbound=inbound,
+        complaints=asks_for_complaints(author.domain, inbound, signing),
     )
 
 

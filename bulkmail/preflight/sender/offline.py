@@ -15,6 +15,7 @@ from bulkmail.settings import Settings
 def offline_findings(sender: Sender) -> list[Finding]:
     """Return what receivers will take amiss: a provider's domain, no signature, no full name, no unsubscribing."""
     found = [_freemail(sender), _unsigned(sender), _hostname(sender), _unsubscribe(sender), _clear(sender)]
+    found.append(_complaints(sender))
     return [finding for finding in found if finding is not None]
 
 
@@ -63,7 +64,7 @@ def _hostname(sender: Sender) -> Finding | None:
 
 
 def _unsubscribe(sender: Sender) -> Finding | None:
-    if sender.one_click:
+    if sender.one_click or not (sender.marketing or sender.unsubscribe):
         return None
     words = f"the letter offers no one-click unsubscribing (RFC 8058); {asking(Demand.ONE_CLICK)}"
     if not sender.unsubscribe:
@@ -78,3 +79,14 @@ def _clear(sender: Sender) -> Finding | None:
         return None
     words = f"the settings send without TLS; {asking(Demand.TLS)}"
     return Finding(Severity.WARNING, "tls-off", "tls.mode", words, "write tls: {mode: opportunistic}")
+
+
+def _complaints(sender: Sender) -> Finding | None:
+    if sender.complaints or not (sender.inbound and sender.keys):
+        return None
+    words = (
+        f"receivers are not asked for complaints: no DKIM signature stands for {sender.inbound}, the first of "
+        "`inbound.domains`, and without one they may not send any there (RFC 9477)"
+    )
+    remedy = f"take one at or below {sender.from_domain}, or give `dkim` a key of {sender.inbound} too"
+    return Finding(Severity.NOTE, "complaints-not-asked", "inbound.domains", words, remedy)

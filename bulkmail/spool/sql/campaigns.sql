@@ -46,7 +46,7 @@ ON CONFLICT (campaign_id) DO UPDATE SET content = excluded.content
 SELECT content FROM snapshot WHERE campaign_id = ?
 
 -- name: set_digests
-UPDATE campaign SET digests = ?, on_unknown = ? WHERE id = ?
+UPDATE campaign SET digests = ?, on_unknown = ?, list = coalesce(?, list), kind = coalesce(?, kind) WHERE id = ?
 
 -- name: drop_input_files
 DELETE FROM input_file WHERE campaign_id = ?

@@ -10,7 +10,7 @@ from bulkmail.delivery.lifecycle.opening import Report, open_campaign, prepare, 
 from bulkmail.mail import Refused
 from bulkmail.report import ATTEMPT_COLUMNS, attempts_beyond
 from bulkmail.settings import Settings
-from bulkmail.spool import Attempt, Hold, Settlement
+from bulkmail.spool import Attempt, Audience, Hold, Settlement
 from tests.places import KINDS, place_at
 
 NOW = 1_700_000_500.0
@@ -71,6 +71,20 @@ def test_a_new_campaign_gets_a_key_of_its_own(folder, ask):
     assert run.content["key"] == opened.row.key != b"\0" * 32
     assert len(opened.row.key) == 40
     assert ask.one.store.content(opened.row.id) == run.content
+
+
+def test_its_list_and_its_kind_are_known_and_change_with_it(folder, ask):
+    path = folder()
+    assert ask(prepare(path, Settings())).row.audience == Audience("spring", "spring", "marketing")
+    path = folder(more="list: readers\nkind: transactional")
+    opened = ask(prepare(path, Settings()), accept_changes=True)
+    assert ask.one.store.campaign("spring").audience == Audience("readers", "spring", "transactional")
+    ask.one.add(opened.row.id, ["a.example"])
+    path = folder(more="kind: transactional")
+    with pytest.raises(Refused, match="list was removed since it was started"):
+        ask(prepare(path, Settings()))
+    ask(prepare(path, Settings()), accept_changes=True)
+    assert ask.one.store.campaign("spring").audience == Audience("spring", "spring", "transactional")
 
 
 def test_it_resumes_with_its_key_and_counts(folder, ask):

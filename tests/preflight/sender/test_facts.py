@@ -45,6 +45,20 @@ def test_of_a_plain_campaign(facts):
     assert (sender.relay, sender.tls, sender.one_click) == ("", "opportunistic", False)
 
 
+def test_of_one_whose_bounces_come_back_here(facts):
+    sender, _ = facts(settings="inbound: {domains: [In.Bounces.test, b.test]}\n")
+    assert sender.envelope == "bounces+token@in.bounces.test"
+    assert (sender.inbound, sender.complaints, sender.marketing) == ("in.bounces.test", False, True)
+    sender, _ = facts(
+        "envelope_from: b@bounces.shop.test\nkind: transactional\n",
+        "inbound: {domains: [in.bounces.test]}\ndkim:\n  - {domain: shop.test, selector: s0, key: a.pem}\n"
+        "  - {domain: bounces.test, selector: s1, key: b.pem}\n  - {domain: other.test, selector: s2, key: c.pem}\n",
+    )
+    assert sender.envelope == "b@bounces.shop.test"
+    assert [key.selector for key in sender.keys] == ["s0", "s1"]
+    assert (sender.complaints, sender.marketing) == (True, False)
+
+
 def test_of_one_with_everything(facts):
     domains = ("shop.test", "mail.shop.test", "other.test")
     keys = [f"{{domain: {domain}, selector: s{n}, key: {'abc'[n]}.pem}}" for n, domain in enumerate(domains)]

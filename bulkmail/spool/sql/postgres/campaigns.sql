@@ -49,7 +49,7 @@ ON CONFLICT (campaign_id) DO UPDATE SET content = excluded.content
 SELECT content FROM snapshot WHERE campaign_id = %s
 
 -- name: set_digests
-UPDATE campaign SET digests = %s, on_unknown = %s WHERE id = %s
+UPDATE campaign SET digests = %s, on_unknown = %s, list = coalesce(%s, list), kind = coalesce(%s, kind) WHERE id = %s
 
 -- name: drop_input_files
 DELETE FROM input_file WHERE campaign_id = %s
