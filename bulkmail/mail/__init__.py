@@ -51,6 +51,7 @@ from bulkmail.mail.late import (
     LateResult,
     ReturnPath,
     Weighed,
+    is_repeated,
     overwrites,
     weigh,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "domain_key",
     "format_duration",
     "is_late",
+    "is_repeated",
     "local_in",
     "message_id",
     "new_key",

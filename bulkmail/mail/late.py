@@ -122,8 +122,11 @@ class ReturnPath(Protocol):
     async def complained(self, token: str, event: LateEvent) -> Found | None:
         """Record a complaint, and let the address be suppressed as the settings say."""
 
-    async def unsubscribe(self, token: str, how: str) -> Found | None:
-        """Record that the recipient wants no more of the list; ``how``: "one-click", "page" or "mail"."""
+    async def unsubscribe(self, token: str, how: str, key: str = "") -> Found | None:
+        """Record that the recipient wants no more of the list; ``how``: "one-click", "page" or "mail".
+
+        ``key``: as an event's, of a mail that may come twice.
+        """
 
     async def resubscribe(self, token: str, how: str) -> Found | None:
         """Take the unsubscribe back that came with this token, and its suppression."""
@@ -137,10 +140,16 @@ def mark(event: LateEvent) -> str:
     return f"{event.result[:2]}:{event.key}" if event.key else ""
 
 
+def is_repeated(known: Late, event: LateEvent) -> bool:
+    """Return whether this very event was recorded before."""
+    sign = mark(event)
+    return bool(sign) and sign in known.seen.split(" ")
+
+
 def weigh(known: Late, event: LateEvent, status: str, attempts: int) -> Weighed:
     """Return what ``event`` changes in a row with this status that was tried so many times."""
     sign = mark(event)
-    if sign and sign in known.seen.split(" "):
+    if is_repeated(known, event):
         return Weighed(known, line=False)
     match event.result:
         case LateResult.UNSUBSCRIBED:

@@ -59,6 +59,7 @@ from bulkmail.shaping.retry import (
 from bulkmail.shaping.schedule import Opening, Schedule
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
 from bulkmail.shaping.site_facts import Changes, SiteFacts
+from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, is_hard, is_soft, to_suppress
 from bulkmail.shaping.throttle import Throttle
 from bulkmail.shaping.unanswered import UnansweredMessages
 from bulkmail.shaping.uncharged import UnchargedTime
@@ -70,6 +71,7 @@ __all__ = [
     "WHOLE",
     "WHOLE_DAY",
     "Allowance",
+    "AutoSuppression",
     "Changes",
     "ClockChange",
     "Consequences",
@@ -95,12 +97,14 @@ __all__ = [
     "Schedule",
     "SiteFacts",
     "SiteHealth",
+    "Suppress",
     "Suspicion",
     "Throttle",
     "TransactionResult",
     "UnansweredMessages",
     "UnchargedTime",
     "Verdict",
+    "Width",
     "WindowChange",
     "after_unknown",
     "classify",
@@ -112,6 +116,8 @@ __all__ = [
     "hint",
     "instant",
     "interval",
+    "is_hard",
+    "is_soft",
     "judge",
     "learn",
     "limits_for",
@@ -130,5 +136,6 @@ __all__ = [
     "status_of",
     "suspended_until",
     "takes",
+    "to_suppress",
     "wall_time",
 ]

@@ -54,6 +54,7 @@ holder. Readers are other connections, read-only, so that this process alone wri
 from __future__ import annotations
 
 from bulkmail.spool.address import has_password, public
+from bulkmail.spool.arrivals import Arrival, LateCounts, Recorded
 from bulkmail.spool.backing_up import back_up_spool
 from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
 from bulkmail.spool.copying import copy_spool
@@ -111,6 +112,7 @@ __all__ = [
     "READY",
     "REASONS",
     "RUNNING",
+    "Arrival",
     "Attempt",
     "Audience",
     "CampaignRow",
@@ -122,11 +124,13 @@ __all__ = [
     "Journal",
     "Journalled",
     "Kind",
+    "LateCounts",
     "Leases",
     "OneOfMany",
     "Outlook",
     "Reader",
     "Reading",
+    "Recorded",
     "Recovered",
     "Settlement",
     "Sign",

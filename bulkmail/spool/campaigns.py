@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from bulkmail.mail import campaign_key, new_key, read_token
+from bulkmail.mail import AddressError, address_hash, address_in, campaign_key, new_key, read_token
 from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import CampaignRow, StoredPlan, id_range
 from bulkmail.spool.scopes import Audience, Kind
@@ -22,6 +23,14 @@ SPOOL_KEY = "token key"
 _CHUNK = 10_000
 _FEW = 100  # attempts
 _OUT_OF_ORDER = 3600.0  # seconds
+_REMOVED_IN_PARTS = (
+    "remove_due",
+    "remove_attempts",
+    "remove_late",
+    "remove_late_waiting",
+    "remove_outcomes",
+    "remove_recipients",
+)
 _REMOVED_AT_ONCE = (
     "remove_queues",
     "remove_totals",
@@ -201,7 +210,9 @@ class Campaigns:
         self.set_state(campaign_id, REMOVING, 0.0)
         with self._db.transaction():
             self._db.execute("remove_claims", (campaign_id,))
-            for query in ("remove_due", "remove_attempts", "remove_outcomes", "remove_recipients"):
+            for query in _REMOVED_IN_PARTS:
+                if query == "remove_outcomes":
+                    self._keep_gone(campaign_id, limit)
                 if self._db.execute(query, (low, high, limit)).rowcount == limit:
                     return False
             for query in _REMOVED_AT_ONCE:
@@ -209,6 +220,23 @@ class Campaigns:
             self._tables.drop_numbers(campaign_id)
             self._db.execute("remove_campaign", (campaign_id,))
         return True
+
+    def _keep_gone(self, campaign_id: int, limit: int) -> None:
+        """Within the transaction: keep the hashes of those who were sent to, of the outcomes that are removed next.
+
+        Their tokens stay good: an unsubscribe of a message whose campaign was removed still counts.
+        """
+        key = spool_key(self._db)
+        own = self._db.execute("campaign_key", (campaign_id,)).fetchone()
+        if own is None or not own[0].startswith(key):
+            return  # tokens of that campaign cannot be read
+        gone = []
+        for identity, email in self._db.execute("sent_outcomes", (*id_range(campaign_id), limit)).fetchall():
+            with suppress(AddressError):
+                gone.append((identity, address_hash(key, address_in(email).key)))
+        if gone:
+            self._db.execute("add_gone_campaign", (campaign_id,))
+            self._tables.add_gone(gone)
 
     def save_report_position(self, campaign_id: int, position: object) -> None:
         """Store up to where the report's files are known good; JSON data."""

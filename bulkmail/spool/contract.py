@@ -18,15 +18,14 @@ from typing import Any, Protocol
 from bulkmail.mail import Problem, Refused
 from bulkmail.shaping import RetrySettings
 from bulkmail.spool.address import public
+from bulkmail.spool.arrivals import LateStore
 from bulkmail.spool.booking import Batch, DueLine, OutcomeLine
+from bulkmail.spool.holding import HoldStore
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import (
     CampaignRow,
-    CancelRequest,
     Claimed,
     ClaimState,
-    HeldTime,
-    Hold,
     InputRow,
     Recovered,
     Settlement,
@@ -131,6 +130,9 @@ class Tables(Protocol):
     def add_suppressions(self, rows: Sequence[tuple[int, Suppression]]) -> int:
         """Store (hash, entry) where none of its hash, scope and reason is; return how many were stored."""
 
+    def add_gone(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Store (recipient_id, hash) of rows that are removed."""
+
     def write_facts(self, facts: Iterable[SiteFact], forgotten: Iterable[tuple[str, str]]) -> None:
         """Write facts of sites, each in place of an earlier one, and remove the ``forgotten`` (site, fact)."""
 
@@ -224,44 +226,6 @@ class CampaignStore(Protocol):
 
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """Return ``{(provider, status, category): count}``; all rows read so far, pending ones included."""
-
-
-class HoldStore(Protocol):
-    """What keeps campaigns from being sent, and requests for their end. What is written here every process obeys."""
-
-    def hold(self, hold: Hold) -> None:
-        """Keep a campaign from being claimed; with a provider it is for the processes that send to see to that.
-
-        A hold of that kind at that provider gets the new reason, ``who`` and ``until``; its ``since`` stays. Raises
-        LookupError where there is no such campaign.
-        """
-
-    def lift(self, campaign_id: int, kind: str, provider: str, now: float) -> bool:
-        """Release a hold at ``now``; return whether there was one."""
-
-    def lift_due(self, now: float) -> list[Hold]:
-        """Release the holds whose ``until`` has come, as of that time; return them."""
-
-    def holds(self) -> list[Hold]:
-        """Return the holds of all campaigns, by campaign, provider and kind."""
-
-    def held_times(self, campaign_id: int) -> list[HeldTime]:
-        """Return when the campaign was held by holds that are over; their sum is not counted by any retry clock."""
-
-    def request_cancel(self, request: CancelRequest) -> bool:
-        """Set a campaign that has not ended to "cancelling", for good; return whether it was not before.
-
-        From then on none of its rows is claimed. Raises LookupError where there is no such campaign.
-        """
-
-    def cancel_requests(self) -> list[CancelRequest]:
-        """Return the requests of all campaigns in the spool, also of those that were cancelled."""
-
-    def report_is_whole(self, campaign_id: int) -> None:
-        """Record that the last report of an ended campaign was written to its end."""
-
-    def has_whole_report(self, campaign_id: int) -> bool:
-        """Return whether that was recorded."""
 
 
 class IntakeStore(Protocol):
@@ -370,6 +334,7 @@ class Store(
     SiteStore,
     SignStore,
     SuppressionStore,
+    LateStore,
     Protocol,
 ):
     """The durable state. One thread."""

@@ -43,9 +43,14 @@ _LARGE = (  # table, key, its other columns, rows a page
     ("due", "recipient_id", "queue_id, next_at, date", _PAGE),
     ("outcome", "recipient_id", _OUTCOME, _PAGE),
     ("attempt", "id", _ATTEMPT, _PAGE),
+    ("late", "recipient_id", "late_at, unsubscribed_at, complained_at, lines, seen", _PAGE),
+    ("gone", "recipient_id", "hash", _PAGE),
+    ("bounce", "hash", "recipient_id, at, soft", _PAGE),
     ("suppression", "hash", "scope, reason, source, at, address", _PAGE),
 )
 _SMALL = (
+    ("late_waiting", "recipient_id, at, status, category, attempt_id"),
+    ("gone_campaign", "id, name, list, kind"),
     ("input_file", "campaign_id, no, name, columns"),
     ("site_facts", "site, fact, value, learned_at, expires_at"),
     ("hold", "campaign_id, provider, kind, reason, who, since, until"),

@@ -1,7 +1,7 @@
 """The spool as the event loop sees it: Deferreds in front of the one writer thread.
 
-What arrives together is written together: outcomes (`outcomes.py`), and claims that ask in one turn of the loop or
-while the claim before them is being written.
+What arrives together is written together: outcomes (`outcomes.py`), what comes back (`gathering.py`), and claims that
+ask in one turn of the loop or while the claim before them is being written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bulkmail.mail import OwnFault
+from bulkmail.spool.arrivals import Arrival, Recorded
 from bulkmail.spool.contract import Store
+from bulkmail.spool.gathering import Gathering
 from bulkmail.spool.journal import Journal
 from bulkmail.spool.outcomes import Outcomes
 from bulkmail.spool.place import Lock
@@ -73,6 +75,7 @@ class Spool:
         self._clock = clock
         self._lock = lock
         self._outcomes = Outcomes(store, journal, writer, reactor, on_fault=on_fault)
+        self._arrivals: Gathering[Arrival, Recorded] = Gathering(store.record_late, writer, reactor)
         self._closed = False
         self._asked: list[Asked] = []
         self._claiming = False
@@ -115,6 +118,11 @@ class Spool:
     site_facts = _in_writer(Store.site_facts)
     remember = _in_writer(Store.remember)
     give_sign = _in_writer(Store.give_sign)
+    token_key = _in_writer(Store.token_key)
+    find_recipient = _in_writer(Store.find_recipient)
+    settle_late = _in_writer(Store.settle_late)
+    late_waits = _in_writer(Store.late_waits)
+    late_counts = _in_writer(Store.late_counts)
     suppress = _in_writer(Store.suppress)
     unsuppress = _in_writer(Store.unsuppress)
     forget_addresses = _in_writer(Store.forget_addresses)
@@ -171,6 +179,10 @@ class Spool:
             return fail(OwnFault("the spool is closed"))
         return self._outcomes.add([(row if isinstance(row, int) else row.id, next_at) for row in rows])
 
+    def record_late(self, arrival: Arrival) -> Deferred[Recorded]:
+        """Write down what came back; fires when that is durable. Fails with OwnFault: bring it again."""
+        return fail(OwnFault("the spool is closed")) if self._closed else self._arrivals.add(arrival)
+
     def flushed(self) -> Deferred[None]:
         """Write what is buffered at once, not after 0.25 s; fires when nothing is left to write."""
         return self._outcomes.flushed()
@@ -183,7 +195,7 @@ class Spool:
         self._closed = True
         if self.leases is not None:
             self.leases.stop()
-        while self._claiming:
+        while self._claiming or self._arrivals.busy:
             await self._writer.call(lambda: None)
         try:
             await self._outcomes.close()

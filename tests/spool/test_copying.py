@@ -11,7 +11,16 @@ from bulkmail.spool.contract import check_whole
 from bulkmail.spool.opening import open_all
 
 TABLES = ("campaign", "queue", "recipient", "due", "outcome", "attempt", "snapshot", "reading", "input_file",
-          "site_facts", "suppression")  # fmt: skip
+          "site_facts", "suppression", "late", "late_waiting", "bounce", "gone", "gone_campaign")  # fmt: skip
+
+
+CAME_BACK = (
+    ("late", (1 << 40 | 1, 5.0, None, 7.0, 2, "re:k1 co:f1"), (1 << 40 | 2, None, 6.5, None, 1, "")),
+    ("late_waiting", (1 << 40 | 4, 5.0, "bounced", "bad-mailbox", 1 << 40 | 3)),
+    ("bounce", (77, 1 << 40 | 1, 5.0, 0), (77, 9 << 40 | 1, 5.5, 1), (78, 1 << 40 | 1, 5.0, 0)),
+    ("gone", (9 << 40 | 1, 77)),
+    ("gone_campaign", (9, "winter", "news", "marketing")),
+)
 
 
 def used(store, kit):
@@ -30,6 +39,9 @@ def used(store, kit):
     for scope in (EVERYTHING, "list:news", "campaign:spring"):
         store.suppress([Suppression(f"u{n}@a.example", scope, "listed", "x", 5.0) for n in range(9)], hashed=False)
     store.forget_addresses(["u3@a.example"])
+    for table, *rows in CAME_BACK:
+        for values in rows:
+            store.database.connection.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values))})", values)
     return identity
 
 

@@ -25,6 +25,7 @@ from bulkmail.spool.campaigns import Campaigns
 from bulkmail.spool.holds import Holds
 from bulkmail.spool.intake import Intake
 from bulkmail.spool.journal import Journalled
+from bulkmail.spool.late import LateEvents
 from bulkmail.spool.postgres.claims import PostgresClaims
 from bulkmail.spool.postgres.database import RECOVERED, ROWS, PostgresDatabase, open_database, refused, repeated
 from bulkmail.spool.postgres.sharing import PostgresSharing
@@ -37,7 +38,7 @@ from bulkmail.spool.sites import Sites
 from bulkmail.spool.suppressions import Suppressions
 
 
-class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, Settling, Sites, Signs, Suppressions):
+class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, Settling, Sites, Signs, LateEvents):
     """The durable state in PostgreSQL; see `contract.Store` and `shared.SharedStore`. For one thread.
 
     Raises Refused when the database cannot be used. ``on_unsure``: called, in this thread, with the reason why it is
@@ -106,6 +107,8 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, S
     suppress = repeated(Suppressions.suppress)
     unsuppress = repeated(Suppressions.unsuppress)
     forget_addresses = repeated(Suppressions.forget_addresses)
+    record_late = repeated(LateEvents.record_late)
+    settle_late = repeated(LateEvents.settle_late)
 
     def __repr__(self) -> str:
         return f"<PostgresStore {self._db.path} epoch={self.epoch} claimed={self.claimed}>"

@@ -159,6 +159,10 @@ class PostgresTables:
         added: int = self._db.arrays("add_suppressions", values).rowcount if values else 0
         return added
 
+    def add_gone(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Store (recipient_id, hash) of rows that are removed."""
+        self._db.arrays("add_gone", rows)
+
     def write_facts(self, facts: Iterable[SiteFact], forgotten: Iterable[tuple[str, str]]) -> None:
         """Write facts of sites, and remove the ``forgotten``."""
         newest = {(fact.site, fact.fact): fact for fact in facts}

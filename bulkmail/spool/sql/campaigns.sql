@@ -6,6 +6,9 @@ RETURNING id
 -- name: set_campaign_key
 UPDATE campaign SET key = ? WHERE id = ?
 
+-- name: campaign_key
+SELECT key FROM campaign WHERE id = ?
+
 -- name: campaigns
 SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
     input_rows, possibly_doubled, report_position, list, kind
@@ -89,13 +92,16 @@ SELECT count(*) FROM attempt WHERE id > ? AND id <= ?
 SELECT id, at FROM attempt WHERE id > ? AND id <= ? ORDER BY id LIMIT 1
 
 -- name: count_attempts_since
+-- delivery attempts: not what came back later
 SELECT count(*) FROM attempt WHERE id > ? AND id <= ? AND at >= ?
+    AND result IN ('delivered', 'failed', 'deferred', 'unknown')
 
 -- name: remove_attempts
 DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE id BETWEEN ? AND ? LIMIT ?)
 
 -- name: remove_outcomes
-DELETE FROM outcome WHERE recipient_id IN (SELECT recipient_id FROM outcome WHERE recipient_id BETWEEN ? AND ? LIMIT ?)
+DELETE FROM outcome WHERE recipient_id IN (
+    SELECT recipient_id FROM outcome WHERE recipient_id BETWEEN ? AND ? ORDER BY recipient_id LIMIT ?)
 
 -- name: remove_due
 DELETE FROM due WHERE recipient_id IN (SELECT recipient_id FROM due WHERE recipient_id BETWEEN ? AND ? LIMIT ?)

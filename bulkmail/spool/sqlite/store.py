@@ -14,6 +14,7 @@ from bulkmail.spool.contract import refused
 from bulkmail.spool.holds import Holds
 from bulkmail.spool.intake import Intake
 from bulkmail.spool.journal import Journalled
+from bulkmail.spool.late import LateEvents
 from bulkmail.spool.rows import ClaimState, Recovered, campaign_of
 from bulkmail.spool.scrubbing import scrub
 from bulkmail.spool.settling import Settling
@@ -22,12 +23,11 @@ from bulkmail.spool.sites import Sites
 from bulkmail.spool.sqlite.claims import SqliteClaims
 from bulkmail.spool.sqlite.database import MEMORY, Database, open_database
 from bulkmail.spool.sqlite.tables import SqliteTables
-from bulkmail.spool.suppressions import Suppressions
 
 _BOOT = "boot"
 
 
-class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites, Signs, Suppressions):
+class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites, Signs, LateEvents):
     """The durable state in one SQLite file, or in memory; see `contract.Store`. For one thread, the only writer.
 
     Raises Refused when the file cannot be opened.

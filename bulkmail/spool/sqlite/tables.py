@@ -140,6 +140,10 @@ class SqliteTables:
         self._db.many("add_suppression", sorted((number, *entry[1:5], entry.address) for number, entry in rows))
         return self._db.connection.total_changes - before
 
+    def add_gone(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Store (recipient_id, hash) of rows that are removed."""
+        self._db.many("add_gone", rows)
+
     def write_facts(self, facts: Iterable[SiteFact], forgotten: Iterable[tuple[str, str]]) -> None:
         """Write facts of sites, and remove the ``forgotten``."""
         self._db.many("remember_fact", facts)

@@ -9,6 +9,9 @@ UPDATE campaign SET key = %s WHERE id = %s
 -- name: number_attempts
 INSERT INTO attempt_number (campaign_id, last) VALUES (%s, %s) ON CONFLICT DO NOTHING
 
+-- name: campaign_key
+SELECT key FROM campaign WHERE id = %s
+
 -- name: campaigns
 SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
     input_rows, possibly_doubled, report_position, list, kind
@@ -91,14 +94,16 @@ ORDER BY delivered + failed + deferred DESC, domain LIMIT %s
 SELECT id, at FROM attempt WHERE id > %s AND id <= %s ORDER BY id LIMIT 1
 
 -- name: count_attempts_since
+-- delivery attempts: not what came back later
 SELECT count(*) FROM attempt WHERE id > %s AND id <= %s AND at >= %s
+    AND result IN ('delivered', 'failed', 'deferred', 'unknown')
 
 -- name: remove_attempts
 DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE id BETWEEN %s AND %s LIMIT %s)
 
 -- name: remove_outcomes
 DELETE FROM outcome WHERE recipient_id IN (
-    SELECT recipient_id FROM outcome WHERE recipient_id BETWEEN %s AND %s LIMIT %s)
+    SELECT recipient_id FROM outcome WHERE recipient_id BETWEEN %s AND %s ORDER BY recipient_id LIMIT %s)
 
 -- name: remove_due
 DELETE FROM due WHERE recipient_id IN (SELECT recipient_id FROM due WHERE recipient_id BETWEEN %s AND %s LIMIT %s)

@@ -1,0 +1,69 @@
+"""What comes back, on its way into the store: what is handed in, what is answered, and the contract of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from bulkmail.mail import Found, LateEvent
+from bulkmail.shaping import AutoSuppression
+
+Key = tuple[str, str, str]
+"""How a row is counted: (provider, status, category)."""
+
+
+class Arrival(NamedTuple):
+    """An event, the token that it came with, and the rules by which it suppresses."""
+
+    token: str
+    event: LateEvent
+    rules: AutoSuppression
+
+
+class Recorded(NamedTuple):
+    """What became of an arrival. ``found`` None: its token is not ours, or stands for no row; nothing was written.
+
+    ``kept``: it is a line of attempts.csv. ``before`` and ``after``: how its row was counted and is now, where its
+    status was overwritten. ``waits``: the failure is judged when its row is final. ``suppressed``: how many entries it
+    made or, a resubscribe, removed.
+    """
+
+    found: Found | None
+    kept: bool = False
+    before: Key | None = None
+    after: Key | None = None
+    waits: bool = False
+    suppressed: int = 0
+
+
+class LateCounts(NamedTuple):
+    """How many recipients of a campaign returned the message later, unsubscribed, complained."""
+
+    returned: int = 0
+    unsubscribed: int = 0
+    complained: int = 0
+
+
+class LateStore(Protocol):
+    """What comes back after messages were accepted. Each method is one transaction, durable on return."""
+
+    def token_key(self) -> bytes:
+        """Return the key that this spool's tokens are read with, b"" where it has made none yet."""
+
+    def find_recipient(self, token: str) -> Found | None:
+        """Return what is known of a token, also after its campaign was removed; None where it is not ours."""
+
+    def record_late(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
+        """Write down what came back, with the suppressions that follow; one answer for each, in order. Twice is once.
+
+        Each that is kept becomes a line of `attempt`; the ``attempts`` of a row go on to count delivery attempts alone.
+        """
+
+    def settle_late(self, limit: int) -> list[Recorded]:
+        """Judge up to ``limit`` failures that waited for the ends of their rows; [] where none can be judged."""
+
+    def late_waits(self) -> bool:
+        """Return whether failures wait for the ends of their rows."""
+
+    def late_counts(self, campaign_id: int) -> LateCounts:
+        """Return what has come back of a campaign."""

@@ -1,0 +1,68 @@
+"""Writes that arrive together, written together: one transaction for what came in one turn of the event loop, or while
+the one before it was being written. So the fsyncs stay few when many clients wait for theirs, and one alone waits for
+nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Generic, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from bulkmail.spool.writer import Reactor, Writer
+
+_log = Logger("bulkmail")
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+MOST_TOGETHER = 500
+
+
+class Gathering(Generic[A, R]):
+    """Gathers items for ``write``, which runs in the writer's thread and returns one result for each, in order."""
+
+    def __init__(self, write: Callable[[Sequence[A]], Sequence[R]], writer: Writer, reactor: Reactor) -> None:
+        self._write = write
+        self._writer = writer
+        self._reactor = reactor
+        self._waiting: list[tuple[A, Deferred[R]]] = []
+        self._writing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something that is not written yet."""
+        return self._writing
+
+    def add(self, item: A) -> Deferred[R]:
+        """Take an item; fires with its result when that is durable, or fails with what the write has raised."""
+        result: Deferred[R] = Deferred()
+        self._waiting.append((item, result))
+        if not self._writing:
+            self._writing = True
+            self._reactor.callLater(0, self._flush)
+        return result
+
+    def _flush(self) -> None:
+        batch, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
+        if not batch:
+            self._writing = False
+            return
+        work = self._writer.call(partial(self._write, [item for item, _ in batch]))
+        work.addCallbacks(_answer, _fail, callbackArgs=(batch,), errbackArgs=(batch,))
+        work.addErrback(lambda failure: _log.failure("telling what was written failed", failure))
+        work.addCallback(lambda _: self._flush())
+
+
+def _answer(results: Sequence[R], batch: Sequence[tuple[A, Deferred[R]]]) -> None:
+    for (_, answer), result in zip(batch, results, strict=True):
+        answer.callback(result)
+
+
+def _fail(failure: Failure, batch: Sequence[tuple[A, Deferred[R]]]) -> None:
+    for _, answer in batch:
+        answer.errback(failure)

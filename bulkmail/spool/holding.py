@@ -1,0 +1,45 @@
+"""What the spool asks of a store about holds: what keeps campaigns from being sent, and requests for their end."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bulkmail.spool.rows import CancelRequest, HeldTime, Hold
+
+
+class HoldStore(Protocol):
+    """What keeps campaigns from being sent, and requests for their end. What is written here every process obeys."""
+
+    def hold(self, hold: Hold) -> None:
+        """Keep a campaign from being claimed; with a provider it is for the processes that send to see to that.
+
+        A hold of that kind at that provider gets the new reason, ``who`` and ``until``; its ``since`` stays. Raises
+        LookupError where there is no such campaign.
+        """
+
+    def lift(self, campaign_id: int, kind: str, provider: str, now: float) -> bool:
+        """Release a hold at ``now``; return whether there was one."""
+
+    def lift_due(self, now: float) -> list[Hold]:
+        """Release the holds whose ``until`` has come, as of that time; return them."""
+
+    def holds(self) -> list[Hold]:
+        """Return the holds of all campaigns, by campaign, provider and kind."""
+
+    def held_times(self, campaign_id: int) -> list[HeldTime]:
+        """Return when the campaign was held by holds that are over; their sum is not counted by any retry clock."""
+
+    def request_cancel(self, request: CancelRequest) -> bool:
+        """Set a campaign that has not ended to "cancelling", for good; return whether it was not before.
+
+        From then on none of its rows is claimed. Raises LookupError where there is no such campaign.
+        """
+
+    def cancel_requests(self) -> list[CancelRequest]:
+        """Return the requests of all campaigns in the spool, also of those that were cancelled."""
+
+    def report_is_whole(self, campaign_id: int) -> None:
+        """Record that the last report of an ended campaign was written to its end."""
+
+    def has_whole_report(self, campaign_id: int) -> bool:
+        """Return whether that was recorded."""

@@ -1,0 +1,311 @@
+"""What comes back, into the store: the line, the status, the counts and the suppression in one transaction.
+
+What an event may change is decided by `mail.weigh`, and whom it suppresses by `shaping.to_suppress`; here is read what
+they ask for, and written what they answer. Rows that are not final are never written to: a process may be sending them
+at this moment, and their settlement says what became of them. So a failure of one of those waits in a table of its own
+(`settle_late`), and no settlement of the sending path looks for it.
+
+Of a campaign that was removed the spool keeps whose tokens are whose (`gone`), by hash: what comes back leaves no line
+then, but suppresses as before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bulkmail.failpoints import failpoint
+from bulkmail.mail import (
+    AddressError,
+    Category,
+    Found,
+    Late,
+    LateEvent,
+    LateResult,
+    Stage,
+    Status,
+    address_hash,
+    address_in,
+    is_repeated,
+    overwrites,
+    read_token,
+    weigh,
+)
+from bulkmail.shaping import AutoSuppression, Width, is_hard, is_soft, to_suppress
+from bulkmail.spool.arrivals import Arrival, Key, LateCounts, Recorded
+from bulkmail.spool.booking import AttemptLine, Batch, Booking, OutcomeLine
+from bulkmail.spool.rows import campaign_of, number_of, recipient_id
+from bulkmail.spool.scopes import EVERYTHING, Audience, Suppression
+from bulkmail.spool.suppressions import Suppressions
+
+_WORDS = {
+    Category.COMPLAINED: "complaint",
+    Category.UNSUBSCRIBED: "unsubscribed",
+    Category.BOUNCED_BEFORE: "returned",
+}
+
+
+class _Recipient(NamedTuple):
+    """A row as it is now, and what has come back of it. ``email`` "" and ``hash``: it has left the spool."""
+
+    id: int
+    queue_id: int
+    email: str
+    late: Late
+    outcome: OutcomeLine
+    hash: int = 0
+    known: bool = True
+
+    @property
+    def status(self) -> str:
+        return self.outcome.status
+
+    @property
+    def counted(self) -> Key:
+        return self.outcome.provider, self.outcome.status, self.outcome.category
+
+
+class LateEvents(Suppressions):
+    """The part of a store that takes what comes back; see `arrivals.LateStore`."""
+
+    _booking: Booking
+
+    def token_key(self) -> bytes:
+        """Return the key that tokens are read with; see `arrivals.LateStore.token_key`."""
+        with self._db.transaction("begin_reading"):
+            return self._read_hash_key()
+
+    def find_recipient(self, token: str) -> Found | None:
+        """Return what is known of a token; see `arrivals.LateStore.find_recipient`."""
+        with self._db.transaction("begin_reading"):
+            read = self._read(token)
+            if read is None:
+                return None
+            campaign_id, number = read
+            audience = self._audiences([campaign_id]).get(campaign_id)
+            row = self._recipients([recipient_id(*read)]).get(recipient_id(*read))
+            if audience is None or (row is None and number):
+                return None
+            return self._found_as(campaign_id, number, audience, row)
+
+    def record_late(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
+        """Write down what came back; see `arrivals.LateStore.record_late`."""
+        with self._db.transaction():
+            self._db.execute("one_late_at_a_time")
+            read = [self._read(arrival.token) for arrival in arrivals]
+            ids = [recipient_id(*one) if one is not None and one[1] else 0 for one in read]
+            rows = self._recipients({identity for identity in ids if identity})
+            audiences = self._audiences({campaign_of(identity) for identity in rows})
+            recording = _Recording(rows)
+            recorded: list[Recorded] = []
+            for arrival, identity in zip(arrivals, ids, strict=True):
+                row = rows.get(identity)
+                audience = audiences.get(campaign_of(identity))
+                if row is None or audience is None:
+                    recorded.append(Recorded(None))
+                    continue
+                repeated = is_repeated(row.late, arrival.event)
+                one = recording.take(identity, arrival.event)
+                suppressed = 0 if repeated else self._suppress(row, audience, arrival)
+                found = self._found_as(campaign_of(identity), number_of(identity), audience, row)
+                recorded.append(one._replace(found=found, suppressed=suppressed))
+            batch = recording.batch(self._tables.last_numbers(recording.counts))
+            self._tables.write(batch)
+            self._db.many("set_late", [(row.id, *row.late) for row in recording.changed])
+            self._db.many("add_late_waiting", recording.waiting)
+            failpoint("mid-late")
+        failpoint("after-late")
+        self._booking.last_attempt.update(batch.last_attempt)
+        return recorded
+
+    def settle_late(self, limit: int) -> list[Recorded]:
+        """Judge failures whose rows are final now; see `arrivals.LateStore.settle_late`."""
+        with self._db.transaction():
+            self._db.execute("one_late_at_a_time")
+            ended = self._db.execute("ended_late_waiting", (limit,)).fetchall()
+            rows = self._recipients([line[0] for line in ended])
+            audiences = self._audiences({campaign_of(identity) for identity in rows})
+            batch = Batch()
+            recorded: list[Recorded] = []
+            late: list[tuple[Any, ...]] = []
+            for identity, at, status, category, attempt_id in ended:
+                row = rows.get(identity)
+                if row is None or not overwrites(row.late, row.status, row.outcome.attempts):
+                    continue
+                after = _overwritten(batch, row, status, category, attempt_id)
+                late.append((identity, *row.late._replace(late_at=at)))
+                found = self._found_as(
+                    campaign_of(identity), number_of(identity), audiences[campaign_of(identity)], row
+                )
+                recorded.append(Recorded(found, before=row.counted, after=after))
+            self._tables.write(batch)
+            self._db.many("set_late", late)
+            self._db.many("drop_late_waiting", [(line[0],) for line in ended])
+        return recorded
+
+    def late_waits(self) -> bool:
+        """Return whether failures wait for the ends of their rows."""
+        with self._db.transaction("begin_reading"):
+            return bool(self._db.execute("late_waits").fetchone()[0])
+
+    def late_counts(self, campaign_id: int) -> LateCounts:
+        """Return what has come back of a campaign."""
+        with self._db.transaction("begin_reading"):
+            return read_late_counts(self._db, campaign_id)
+
+    def _read(self, token: str) -> tuple[int, int] | None:
+        key = self._read_hash_key()
+        return read_token(key, token) if key else None
+
+    def _recipients(self, ids: Iterable[int]) -> dict[int, _Recipient]:
+        """Within a transaction: return those of the rows that the spool knows, or has known."""
+        asked = {"ids": json.dumps(sorted(ids))}
+        found: dict[int, _Recipient] = {}
+        for identity, queue_id, email, *values in self._db.execute("late_recipients", asked).fetchall():
+            outcome = OutcomeLine(identity, *values[:11])
+            found[identity] = _Recipient(identity, abs(queue_id), email, Late(*values[11:]), outcome, self._hash(email))
+        if len(found) < len(json.loads(asked["ids"])):
+            for identity, number in self._db.execute("gone_recipients", asked).fetchall():
+                ended = OutcomeLine(identity, Status.BLOCKED)
+                found.setdefault(identity, _Recipient(identity, 0, "", Late(), ended, number, known=False))
+        return found
+
+    def _hash(self, email: str) -> int:
+        """Return the hash of an address as it is written in a list; 0 where it is none."""
+        try:
+            return address_hash(self._read_hash_key(), address_in(email).key)
+        except AddressError:
+            return 0
+
+    def _audiences(self, campaigns: Iterable[int]) -> dict[int, Audience]:
+        """Within a transaction: return of each campaign what suppressions count for it, removed ones too."""
+        found: dict[int, Audience] = {}
+        ids = {"ids": json.dumps(sorted(campaigns))}
+        for identity, name, list_, kind, here in self._db.execute("late_campaigns", ids).fetchall():
+            if here or identity not in found:
+                found[identity] = Audience(list_ or name, name, kind)
+        return found
+
+    def _found_as(self, campaign_id: int, number: int, about: Audience, row: _Recipient | None) -> Found:
+        unsubscribed = False
+        if row is not None and row.hash:
+            entries = self._found([row.hash]).get(row.hash, [])
+            scopes = (about.scope, EVERYTHING)
+            unsubscribed = any(one.reason == Category.UNSUBSCRIBED and one.scope in scopes for one in entries)
+        address, here = ("", False) if row is None else (row.email, row.known)
+        return Found(campaign_id, number, about.campaign, about.list, about.kind, address, unsubscribed, here)
+
+    def _suppress(self, row: _Recipient, about: Audience, arrival: Arrival) -> int:
+        """Within the transaction: suppress the address where the rules say so; return how many entries changed."""
+        event, rules = arrival.event, arrival.rules
+        if not row.hash:
+            return 0
+        if event.result is LateResult.RESUBSCRIBED:
+            scope = scope_of(about, rules.unsubscribed)
+            values = {"hash": row.hash, "scope": scope, "reason": str(Category.UNSUBSCRIBED)}
+            removed: int = self._db.execute("drop_suppression", values).rowcount
+            self._some = None
+            return removed
+        hard = soft = 0
+        if is_hard(event) or is_soft(event):
+            self._db.execute("add_bounce", (row.hash, row.id, event.at, int(is_soft(event))))
+            self._db.execute("drop_old_bounces", (event.at - rules.soft_within,))
+            since = {"hash": row.hash, "since": event.at - rules.soft_within}
+            hard, soft = self._db.execute("bounces", since).fetchone()
+        wanted = to_suppress(rules, event, hard=hard, soft=soft)
+        if wanted is None:
+            return 0
+        scope = scope_of(about, wanted.width)
+        words = f"{_WORDS[wanted.reason]}: {about.campaign}, row {number_of(row.id)}"
+        return self._add(row, Suppression(None, scope, str(wanted.reason), words, event.at), rules)
+
+    def _add(self, row: _Recipient, entry: Suppression, rules: AutoSuppression) -> int:
+        if row.email:
+            return self.add_suppressions([entry._replace(address=address_in(row.email).key)], hashed=rules.hashed)
+        self._some = True
+        return self._tables.add_suppressions([(row.hash, entry)])
+
+
+class _Recording:
+    """The events of one transaction, weighed one after the other; what they change, before it has its numbers."""
+
+    def __init__(self, rows: dict[int, _Recipient]) -> None:
+        self._rows = rows
+        self._ids: set[int] = set()
+        self._lines: list[tuple[_Recipient, LateEvent, str, bool]] = []  # with the new status, and whether it waits
+        self.counts: Counter[int] = Counter()  # campaign id -> its lines
+        self.waiting: list[tuple[int, float, str, str, int]] = []
+
+    @property
+    def changed(self) -> list[_Recipient]:
+        """The rows of which something came back, as they are now."""
+        return [self._rows[identity] for identity in sorted(self._ids)]
+
+    def take(self, identity: int, event: LateEvent) -> Recorded:
+        """Weigh an event."""
+        row = self._rows[identity]
+        if not row.known:
+            return Recorded(None)
+        weighed = weigh(row.late, event, row.status, row.outcome.attempts)
+        if weighed.late == row.late and not weighed.line:
+            return Recorded(None)
+        self._ids.add(identity)
+        after = None
+        new = row._replace(late=weighed.late)
+        if weighed.line:
+            self._lines.append((row, event, weighed.status, weighed.waits))
+            self.counts[campaign_of(identity)] += 1
+        if weighed.status:
+            after = (row.outcome.provider, weighed.status, event.category)
+            new = new._replace(outcome=row.outcome._replace(status=weighed.status, category=event.category))
+        self._rows[identity] = new
+        return Recorded(None, weighed.line, row.counted if after else None, after, weighed.waits and weighed.line)
+
+    def batch(self, last: Mapping[int, int]) -> Batch:
+        """Return what is to be written, its lines numbered behind ``last``."""
+        batch = Batch(dict(last))
+        for row, event, status, waits in self._lines:
+            campaign_id = campaign_of(row.id)
+            number = batch.last_attempt[campaign_id] = batch.last_attempt[campaign_id] + 1
+            batch.attempts.append(_line(number, row, event))
+            if status:
+                _overwritten(batch, row, status, event.category, number)
+            if waits:
+                self.waiting.append((row.id, event.at, event.status, event.category, number))
+        return batch
+
+
+def _line(number: int, row: _Recipient, event: LateEvent) -> AttemptLine:
+    """Return the line of an event; the number of the attempt is that of the last one before it."""
+    stage = str(Stage.DSN) if event.result is LateResult.RETURNED else ""
+    said = (str(event.result), event.category, event.smtp_code or None, event.enhanced, event.reply, stage, event.host)
+    return AttemptLine(number, row.id, event.at, row.outcome.attempts, *said, "", "", "", 0, None)
+
+
+def _overwritten(batch: Batch, row: _Recipient, status: str, category: str, attempt_id: int | None) -> Key:
+    """Add to the batch that a row has a new status, by that line; return how it is counted now."""
+    outcome = row.outcome._replace(
+        status=status, category=category, attempt_id=attempt_id or row.outcome.attempt_id, note=""
+    )
+    batch.outcomes.append(outcome)
+    campaign_id, after = campaign_of(row.id), (row.outcome.provider, status, category)
+    batch.totals[campaign_id, *row.counted] -= 1
+    batch.totals[campaign_id, *after] += 1
+    if row.status == Status.DELIVERED:
+        counts = batch.queues.setdefault(row.queue_id, [0, 0, 0])
+        counts[0] -= 1
+        counts[1] += 1
+    return after
+
+
+def scope_of(audience: Audience, width: Width) -> str:
+    """Return the scope of a suppression of this width that comes of a campaign."""
+    return EVERYTHING if width == "all" else audience.scope
+
+
+def read_late_counts(database: Any, campaign_id: int) -> LateCounts:
+    """Within a transaction: return what has come back of a campaign."""
+    low, high = recipient_id(campaign_id, 0), recipient_id(campaign_id + 1, 0) - 1
+    return LateCounts(*database.execute("late_counts", (low, high)).fetchone())
