@@ -8,7 +8,7 @@ from typing import Any
 
 from bulkmail.campaign import RowZones
 from bulkmail.delivery.holds import Holds
-from bulkmail.mail import Status
+from bulkmail.mail import Status, token
 from bulkmail.shaping import Allowance
 from bulkmail.spool import Claimed, StoredPlan
 
@@ -47,6 +47,11 @@ class Run:
     helped: bool = False
     plan: StoredPlan | None = None  # once it was made
     notices: list[str] = field(default_factory=list)  # what the operator should know of its lists
+
+    def token(self, number: int) -> str:
+        """Return the token of a row, as it stands in its message; of row 0 that of a message which all get."""
+        mark: str = self.content.get("token_mark", "")  # of a test message
+        return mark + token(self.content["key"], number)
 
     def add_to_totals(self, counted: Counter[Key]) -> None:
         """Count rows that got a status."""

@@ -88,7 +88,7 @@ class Smtp(Section):
     pipelining: Literal["auto", "off"] = "auto"
     chunking: Literal["auto", "off"] = "auto"
     window: Annotated[int, Field(ge=1, le=100)] = 16
-    dsn: Literal["none", "failure", "never"] = "none"
+    dsn: Literal["auto", "none", "failure", "never"] = "auto"
     timeouts: Timeouts = Timeouts()
 
 
@@ -284,6 +284,14 @@ class Settings(Section):
             self._warnings = tuple(
                 file.problem(where, context.warnings[path]) for where, path in named.items() if path in context.warnings
             )
+
+    @property
+    def reports_asked(self) -> str:
+        """The NOTIFY of RFC 3461 4.1, "" for none; ``auto`` asks for reports where they come back to us."""
+        dsn = self.smtp.dsn
+        if dsn == "auto":
+            return "" if self.inbound is None else "FAILURE"
+        return "" if dsn == "none" else dsn.upper()
 
     @property
     def shared(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 from bulkmail.mail import Category
 from bulkmail.smtp.capabilities import Capabilities
+from bulkmail.smtp.dsn import original_recipient, xtext
 from bulkmail.smtp.pipeline import Command
 from bulkmail.smtp.stuffing import check_lines
 from bulkmail.smtp.table import Slot
@@ -21,9 +22,9 @@ class Transaction:
     """``message`` is complete, with CRLF line ends, not dot-stuffed; ``context`` is the caller's own.
 
     ``notify``: what the receiver is asked to report later, ``FAILURE`` or ``NEVER``, where it offers DSN (RFC 3461);
-    ``""`` asks for nothing. ``plain``: its lines are known to be complete, and none starts with a dot
-    (`mail.plain_lines`): it is neither checked nor stuffed. ``behind``: set by a session
-    that announced it behind the dot of another one.
+    ``""`` asks for nothing. ``envelope_id``: what a report repeats then, at most 33 characters; "" for nothing.
+    ``plain``: its lines are known to be complete, and none starts with a dot (`mail.plain_lines`): it is neither
+    checked nor stuffed. ``behind``: set by a session that announced it behind the dot of another one.
     """
 
     sender: str
@@ -31,6 +32,7 @@ class Transaction:
     message: bytes
     context: Any = None
     notify: str = ""
+    envelope_id: str = ""
     plain: bool = False
     behind: bool = False
 
@@ -86,13 +88,21 @@ def mail_command(transaction: Transaction, capabilities: Capabilities) -> str:
         line += " SMTPUTF8"
     if transaction.notify and capabilities.dsn:
         line += " RET=HDRS"  # RFC 3461 4.3: a bounce need not carry the newsletter back
+        if transaction.envelope_id:
+            line += f" ENVID={xtext(transaction.envelope_id)}"
     return line + "\r\n"
 
 
 def envelope(transaction: Transaction, capabilities: Capabilities) -> list[Command]:
     """Return ``MAIL FROM``, and ``RCPT TO`` for each recipient, with the parameters that are offered and asked for."""
-    notify = f" NOTIFY={transaction.notify}" if transaction.notify and capabilities.dsn else ""
+    asked = [""] * len(transaction.recipients)
+    if transaction.notify and capabilities.dsn:
+        notify = f" NOTIFY={transaction.notify} ORCPT="
+        asked = [notify + original_recipient(address) for address in transaction.recipients]
     return [
         (Slot.MAIL, 0, mail_command(transaction, capabilities)),
-        *[(Slot.RCPT, n, f"RCPT TO:<{address}>{notify}\r\n") for n, address in enumerate(transaction.recipients)],
+        *[
+            (Slot.RCPT, n, f"RCPT TO:<{address}>{more}\r\n")
+            for n, (address, more) in enumerate(zip(transaction.recipients, asked, strict=True))
+        ],
     ]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.delivery.run import Run
-from bulkmail.mail import Status
+from bulkmail.mail import Status, token
 
 NOT_FINAL = {"pending", "deferred"}
 
@@ -23,6 +23,11 @@ def run(**changed):
             **changed,
         }
     )
+
+
+def test_its_tokens_are_those_of_its_messages():
+    assert run(content={"key": b"k" * 32}).token(7) == token(b"k" * 32, 7)
+    assert run(content={"key": b"k" * 32, "token_mark": "test-"}).token(7) == "test-" + token(b"k" * 32, 7)
 
 
 def test_a_fresh_run_is_all_pending():

@@ -31,3 +31,17 @@ def test_nothing_is_taken_unless_it_is_set(read: Callable[[str], Settings]) -> N
 def test_what_is_refused(refusal: Callable[[str], list[str]], text: str, words: str) -> None:
     (problem,) = refusal(text)
     assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("log: {level: info}", ""),
+        ("inbound: {domains: [b.example]}", "FAILURE"),
+        ("inbound: {domains: [b.example]}\nsmtp: {dsn: none}", ""),
+        ("inbound: {domains: [b.example]}\nsmtp: {dsn: never}", "NEVER"),
+        ("smtp: {dsn: failure}", "FAILURE"),
+    ],
+)
+def test_reports_are_asked_for_where_they_come_back(read: Callable[[str], Settings], text: str, asked: str) -> None:
+    assert read(text).reports_asked == asked

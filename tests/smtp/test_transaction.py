@@ -66,7 +66,11 @@ def test_reports_are_asked_for_where_dsn_is_offered():
     offered = Capabilities(dsn=True)
     asking = Transaction("s@me.example", ("a@x.example", "b@x.example"), b"\r\n", notify="FAILURE")
     assert mail_command(asking, offered) == "MAIL FROM:<s@me.example> RET=HDRS\r\n"
-    assert rcpts(asking, offered) == [f"RCPT TO:<{n}@x.example> NOTIFY=FAILURE\r\n" for n in "ab"]
+    assert rcpts(asking, offered) == [
+        f"RCPT TO:<{n}@x.example> NOTIFY=FAILURE ORCPT=rfc822;{n}@x.example\r\n" for n in "ab"
+    ]
+    asking.envelope_id = "t+k=1"
+    assert mail_command(asking, offered) == "MAIL FROM:<s@me.example> RET=HDRS ENVID=t+2Bk+3D1\r\n"
     assert mail_command(asking, NONE) == "MAIL FROM:<s@me.example>\r\n"
     assert rcpts(asking, NONE)[0] == rcpts(make(to="a@x.example"), offered)[0]
 

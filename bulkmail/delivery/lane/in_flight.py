@@ -95,7 +95,10 @@ class InFlight:
         first = group[0]
         shipment = Shipment(group)
         recipients = tuple([message.recipient for message in group])
-        transaction = Transaction(first.sender, recipients, first.wire, shipment, self._notify, plain=True)
+        envelope_id = ""
+        if self._notify:
+            envelope_id = first.run.token(first.claimed.number if len(group) == 1 else 0)
+        transaction = Transaction(first.sender, recipients, first.wire, shipment, self._notify, envelope_id, plain=True)
         self._on[connection] = self._on.get(connection, 0) + 1
         self.messages += shipment.unsettled
         try:

@@ -83,7 +83,7 @@ class Lane:
         self._scaled = clocks.scaled
         self._pause = pause
         self.wakeup = Wakeup(clocks.reactor, self.dispatch)
-        self._in_flight = in_flight = InFlight(clocks, "" if settings.smtp.dsn == "none" else settings.smtp.dsn.upper())
+        self._in_flight = in_flight = InFlight(clocks, settings.reports_asked)
         self.backlog = backlog = Backlog(
             site, supplier, suspension, in_flight, ledger=ledger, clocks=clocks, pause=pause, wakeup=self.wakeup
         )

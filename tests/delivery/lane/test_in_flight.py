@@ -55,6 +55,18 @@ def test_from_being_handed_over_to_its_outcome(made):
     assert (in_flight.messages, in_flight.connections, in_flight.on(conn)) == (0, 0, 0)
 
 
+def test_a_report_is_to_repeat_the_token_of_the_row_or_of_the_message_that_several_get(made):
+    in_flight, conn = InFlight(SimpleNamespace(wall=lambda: 5.0), "FAILURE"), FakeConnection()
+    first, second = (made.message(name) for name in "ab")
+    for number, message in enumerate((first, second), 1):
+        message.run, message.claimed = SimpleNamespace(token=lambda n: f"token-{n}"), SimpleNamespace(number=number)
+    in_flight.submit(conn, [second])
+    in_flight.submit(conn, [first, second])
+    assert [(given.notify, given.envelope_id) for given in conn.given] == [
+        ("FAILURE", "token-2"), ("FAILURE", "token-0")
+    ]  # fmt: skip
+
+
 def test_what_can_never_be_sent_comes_back_and_is_nowhere(made):
     in_flight, conn = made.in_flight, FakeConnection()
     conn.error = ValueError("a bare CR")
