@@ -1,0 +1,275 @@
+"""The blocks of a report: fields of message/delivery-status (RFC 3464, RFC 6533) read, completed and judged.
+
+Three things that real servers do stand behind the order of things here. The text says what the fields leave out
+(OpenSMTPD gives no reply, Exim no reason of its own). A forward puts another address into one of the fields, which one
+depends on the server. And nullmailer reports the refusal of one recipient as that of all: a block whose diagnostic
+names another one's address is void.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+from bulkmail.mail import Category
+from bulkmail.returns.mime import Fields, Part, text_of
+from bulkmail.returns.prose import Entry
+from bulkmail.returns.returned import Action, Block, Weight, address_key
+from bulkmail.returns.values import address, addresses, from_octal, from_xtext, one_line, typed
+from bulkmail.returns.wording import Said, judge, said, status_in
+
+_BLOCKS = 100  # recipients of one report
+_OCTETS = 64 * 1024  # bytes of a status part
+_EMPTY = re.compile(r"\n[ \t]*\n")
+# a field of which a block has one: the second opens the next block, where an empty line got lost
+_ONCE = ("final-recipient", "action", "status")
+_ACTION = re.compile(r"[a-z]+")
+_LOOSE = ("final-recipient", "original-recipient")
+_NAMED = re.compile(r"<([^<>\s@]{1,128}@[^<>\s]{1,255})")  # the closing bracket may be cut off
+
+
+@dataclass(slots=True)
+class Raw:
+    """One block as it stands: its fields, decoded as far as its reporter encodes them."""
+
+    fields: Fields
+    original: str
+    final: str
+    actual: str
+    action: Action
+    status: str
+    diagnostic: str
+    keys: frozenset[str] = frozenset()  # the addresses of its own, to compare by
+
+    def __post_init__(self) -> None:
+        self.keys = frozenset(_keys(self.original, self.final, self.actual))
+
+
+@dataclass(slots=True)
+class Report:
+    """A status part: its per-message fields, its blocks, and how many could not be read."""
+
+    message: Fields
+    blocks: list[Raw] = field(default_factory=list)
+    unread: int = 0
+
+
+def looks_like_status(text: str) -> bool:
+    """Whether a text part of any type is a status part in disguise: its first paragraph has the fields of one."""
+    names = set(Fields(text[:2000].lstrip().encode("utf-8", "replace")).names)
+    return bool(names & {"reporting-mta", "final-recipient"}) and bool(
+        names & {"arrival-date", "action", "status", "received-from-mta", "reporting-mta"}
+    )
+
+
+def read_status(part: Part, *, xtext: bool) -> Report:
+    """The blocks of a status part. Per-message fields may share a block with a recipient's (Dovecot).
+
+    Of a part that no delimiter ends the last block is left out: it may have been cut off.
+
+    ``xtext``: the reporter repeats ENVID and ORCPT as they were sent (Exim); the others have decoded them.
+    """
+    text = text_of(part.octets()[:_OCTETS]).replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    report = Report(Fields(b""))
+    for number, paragraph in enumerate(_EMPTY.split(text)):
+        for piece in _apart(paragraph):
+            fields = Fields(piece.encode("utf-8", "surrogateescape" if piece.isascii() else "replace"))
+            if number == 0 and not report.message.names:
+                report.message = fields
+            if not any(name in fields for name in (*_LOOSE, "action")):
+                continue
+            raw = _raw(fields, xtext)
+            if raw is None or len(report.blocks) >= _BLOCKS:
+                report.unread += 1
+            else:
+                report.blocks.append(raw)
+    if part.open and report.blocks:
+        report.blocks.pop()
+        report.unread += 1
+    return report
+
+
+def _apart(paragraph: str) -> list[str]:
+    """Cut a paragraph where a field that a block has once stands a second time."""
+    pieces: list[list[str]] = [[]]
+    seen: set[str] = set()
+    for line in paragraph.split("\n"):
+        name = line.partition(":")[0].strip().lower()
+        if name in _ONCE:
+            if name in seen:
+                pieces.append([])
+                seen = set()
+            seen.add(name)
+        pieces[-1].append(line)
+    return ["\n".join(piece) for piece in pieces]
+
+
+def from_entry(entry: Entry, action: Action) -> Raw:
+    """A block for an entry of a text, where a report has no status part; its words are taken from the entry."""
+    return Raw(Fields(b""), "", entry.address, "", action, "", "")
+
+
+def _raw(fields: Fields, xtext: bool) -> Raw | None:
+    """One block; None where it names no recipient or no action that there is."""
+    original, final = address(fields.get("original-recipient")), address(fields.get("final-recipient"))
+    if xtext and original:
+        original = from_xtext(original)
+    status = status_in(fields.get("status"))
+    if not (original or final):
+        return None
+    word = _ACTION.match(fields.get("action").strip().lower())
+    if word is not None:
+        try:
+            action = Action(word[0])
+        except ValueError:
+            return None
+    elif "action" in fields or not status:
+        return None
+    else:  # the field is required, but its meaning can be told from the class (RFC 3463 2)
+        action = {"5": Action.FAILED, "4": Action.DELAYED, "2": Action.RELAYED}[status[0]]
+    actual = address(fields.get("x-actual-recipient"))
+    return Raw(fields, original, final, actual, action, status, fields.get("diagnostic-code"))
+
+
+def finish(
+    raws: Sequence[Raw],
+    listed: Sequence[Entry],
+    ours: Collection[str],
+    forwards: Collection[str],
+    *,
+    blaming: bool = False,
+) -> tuple[Block, ...]:
+    """Complete the blocks from the text, judge them, and void those that blame the wrong recipient.
+
+    ``ours``: keys of the sender's own addresses. ``forwards``: keys of addresses that the report gives as targets.
+    ``blaming``: the reporter is known to blame all recipients for the refusal of one.
+    """
+    counted = Counter(key for raw in raws for key in raw.keys)
+    by_key = {address_key(one): entry for entry in reversed(listed) for one in (*entry.aliases, entry.address)}
+    blocks = [
+        _finished(raw, counted, next((by_key[key] for key in raw.keys if key in by_key), None), ours, forwards)
+        for raw in raws
+    ]
+    if len(blocks) > 1:
+        blocks = [_with_words(block) for block in blocks]
+    blaming = blaming and max(len(blocks), len(listed)) > 1
+    if not blaming and not any(block.void and block.about for block in blocks):
+        return tuple(blocks)
+    # a reporter that blames one recipient's refusal on another is believed where the reply names the recipient itself
+    return tuple(
+        block
+        if block.void or block.weight is None or _names_own(block.reply, raw)
+        else replace(block, weight=None, void="the report blames others for a refusal that was not theirs")
+        for block, raw in zip(blocks, raws, strict=True)
+    )
+
+
+def _with_words(block: Block) -> Block:
+    """``block``, void where it is one of several and would count as permanent without one word of a reason."""
+    if block.weight in (None, Weight.SOFT) or block.reply:
+        return block
+    return replace(block, weight=None, void="it gives no reason, in a report about several recipients")
+
+
+def _finished(
+    raw: Raw, counted: Counter[str], entry: Entry | None, ours: Collection[str], forwards: Collection[str]
+) -> Block:
+    kind, words = typed(raw.diagnostic)
+    if not kind:
+        words = raw.diagnostic
+    words = from_octal(words)
+    reply = said(words, entry.all_words if entry is not None else "")
+    if not reply.code and entry is not None:
+        reply = _from_text(reply, words, entry)
+    aliases = [raw.actual] if raw.actual and address_key(raw.actual) not in _keys(raw.original, raw.final) else []
+    if entry is not None:
+        known = {*raw.keys}
+        aliases += [one for one in (entry.address, *entry.aliases) if address_key(one) not in known]
+    aliases = list(dict.fromkeys(aliases))
+    block = Block(
+        raw.action,
+        raw.original,
+        raw.final,
+        tuple(aliases),
+        raw.status,
+        reply.code,
+        reply.enhanced or raw.status,
+        reply.text,
+        reply.stage,
+        one_line(typed(raw.fields.get("remote-mta"))[1], 255),
+    )
+    about, void = _doubt(raw, counted, reply, words or reply.text, {*_keys(*aliases), *ours, *forwards})
+    return judged(replace(block, about=about), reply, void)
+
+
+def judged(block: Block, reply: Said, void: str = "") -> Block:
+    """``block`` with its category and weight, if it failed."""
+    category: Category | None = None
+    weight: Weight | None = None
+    enhanced = block.enhanced
+    if block.action is Action.FAILED:
+        judgement = judge(reply, block.status)
+        category, weight, enhanced = judgement.category, judgement.weight, judgement.enhanced or enhanced
+        weight = None if void else weight
+    return replace(block, enhanced=enhanced, category=category, weight=weight, void=void)
+
+
+def _keys(*some: str) -> set[str]:
+    return {address_key(one) for one in some} - {""}
+
+
+def _from_text(reply: Said, words: str, entry: Entry) -> Said:
+    """What the text says of a recipient, where the block gives no reply. Words of the block stay where it has some."""
+    told = said(entry.all_words)
+    if told.code or (told.enhanced and not words):
+        return told
+    if words:
+        return reply
+    return Said(0, told.enhanced, (entry.words,), told.stage)
+
+
+def _doubt(raw: Raw, counted: Counter[str], reply: Said, words: str, known: Collection[str]) -> tuple[str, str]:
+    """The address that the words are about, if none of the recipient's, and why nothing follows from the block."""
+    if raw.action is not Action.FAILED:
+        return "", ""
+    if raw.status[:1] == "2" and reply.code // 100 not in (4, 5):
+        return "", f"the block says failed, its status {raw.status} says success"
+    if _names_own(words, raw):
+        return "", ""
+    named = {address_key(one): one for one in addresses(words) if not _same_in_ascii(one, raw)}
+    for key, one in named.items():
+        if key in counted:
+            return one, f"its reply is about {one}, another recipient of this report"
+    first = _NAMED.search(words)
+    key = address_key(first[1]) if first is not None else ""
+    if first is None or key not in named or key in known:
+        return "", ""
+    if any(other not in raw.keys for other in counted):
+        return first[1], f"its reply is about {first[1]}, whom the report does not name as this recipient"
+    if key.rpartition("@")[2] in {own.rpartition("@")[2] for own in raw.keys}:
+        return first[1], f"its reply is about {first[1]}, another address of the same domain"
+    return first[1], ""
+
+
+def _names_own(words: str, raw: Raw) -> bool:
+    """Whether the words name one of the block's addresses, with or without what stands behind a plus sign."""
+    own = {_untagged(key) for key in raw.keys}
+    return any(_untagged(address_key(one)) in own for one in addresses(words))
+
+
+def _untagged(key: str) -> str:
+    local, _, domain = key.rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def _same_in_ascii(one: str, raw: Raw) -> bool:
+    """Whether an address is a block's own with its local part in Punycode, as Exim writes it to old servers."""
+    local, _, domain = one.rpartition("@")
+    if not local.lower().startswith("xn--") or len(local) > 64:
+        return False
+    try:
+        return address_key(f"{local[4:].encode('ascii').decode('punycode')}@{domain}") in raw.keys
+    except (UnicodeError, ValueError, OverflowError):
+        return False

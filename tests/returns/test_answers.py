@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.returns import Kind
+from bulkmail.returns.answers import answer
+from bulkmail.returns.mime import Fields
+from tests.returns.samples import PATH, TOKEN
+
+
+def kind(fields, recipient="news@example.com", text="Hello"):
+    return answer(Fields(fields.encode()), recipient, text)[0]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "Auto-Submitted: auto-replied (vacation)",
+        "Auto-Submitted: auto-generated",
+        "Precedence: auto_reply",
+        "Precedence: bulk",
+        "X-Auto-Response-Suppress: All",
+        "X-Autoreply: yes",
+        "X-Autorespond: 1",
+        "Preference: auto_reply",
+        "Delivered-To: Autoresponder",
+        "Subject: Automatic reply: spring",
+        "Subject: =?utf-8?Q?Automatische_Antwort=3A_Fr=C3=BChling?=",
+        "Subject: Re: spring (Out of Office)",
+    ],
+)
+def test_programs(fields):
+    assert kind(fields) is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize("fields", ["Subject: Re: spring", "Auto-Submitted: no", "Subject: thank you", ""])
+def test_people(fields):
+    assert kind(fields) is Kind.OTHER
+
+
+def test_what_answers_to_a_return_path_is_a_program_unless_it_is_a_reply():
+    """vacation(1) carries no mark at all."""
+    assert kind("Subject: gone fishing", PATH) is Kind.AUTO_REPLY
+    assert kind("Subject: Re: spring\nIn-Reply-To: <x@y>", PATH) is Kind.OTHER
+    assert kind("Subject: gone fishing", "bounces@in.example.com") is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    ("fields", "recipient"),
+    [
+        ("Subject: unsubscribe", f"unsubscribe+{TOKEN}@in.example.com"),
+        ("Subject: whatever", f"Unsubscribe+{TOKEN}@in.example.com"),
+        ("Auto-Submitted: auto-generated", f"unsubscribe+{TOKEN}@in.example.com"),
+        (f"Subject: unsubscribe {TOKEN}", "news@example.com"),
+        ("Subject: Abmelden", "news@example.com"),
+        ("Subject: x", "unsubscribe@in.example.com"),
+    ],
+)
+def test_the_wish_to_be_taken_off(fields, recipient):
+    assert kind(fields, recipient) is Kind.UNSUBSCRIBE
+
+
+def test_an_auto_reply_unsubscribes_nobody():
+    assert kind("Auto-Submitted: auto-replied", f"unsubscribe+{TOKEN}@in.example.com") is Kind.AUTO_REPLY
+    assert kind("Auto-Submitted: auto-replied\nSubject: unsubscribe") is Kind.AUTO_REPLY
+
+
+def test_challenges():
+    assert kind("Subject: Please confirm your message", text="Click here to confirm.") is Kind.CHALLENGE
+    assert kind("Subject: Please confirm your message", text="Thanks.") is Kind.OTHER
+    assert kind("X-Boxbe: 1") is Kind.CHALLENGE
