@@ -70,7 +70,7 @@ def steered(
         answer = Client(settings.place).post("campaigns", name, given.what, **order)
     except NotRunningError:
         alone()
-        answer = {"campaign": name, "done": done, "situation": _situation(settings, name)}
+        answer = {"campaign": name, "done": done, "situation": situation_at_rest(settings, name)}
     if given.json:
         say_json(answer)
     else:
@@ -79,7 +79,8 @@ def steered(
     return DONE
 
 
-def _situation(settings: Settings, name: str) -> Any:
+def situation_at_rest(settings: Settings, name: str) -> Any:
+    """Return how a campaign stands by the spool alone, as the API tells it; None where the spool has it no more."""
     reader = open_reader(settings.spool)
     try:
         found = overview(reader, time.time(), name, timezone=settings.timezone)

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from bulkmail import __version__
 from bulkmail.control.explain import Known, destination_of, domain_of, explain, known_destination, no_route
 from bulkmail.control.http import Call
-from bulkmail.control.models import ApproveOrder, CancelOrder, PauseOrder, ResumeOrder
+from bulkmail.control.models import AcceptOrder, ApproveOrder, CancelOrder, PauseOrder, ResumeOrder
 from bulkmail.control.openapi import document
 from bulkmail.control.overview import overview, stamp
 from bulkmail.control.problems import RequestProblem
 from bulkmail.control.recipients import find_recipients
-from bulkmail.delivery import Live, LiveSite
+from bulkmail.delivery import Asked, Live, LiveSite
 from bulkmail.mail import AddressError, UnknownName, parse_duration
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
@@ -48,6 +48,13 @@ class Steers(Protocol):
         """Remove it from the spool."""
 
 
+class Accepts(Protocol):
+    """What takes changes of campaigns' files, see `delivery.Accepting`."""
+
+    async def ask(self, name: str, *, who: str = "", now: float) -> Asked:
+        """Take the change, or leave word for those who can; raises BulkmailError where it cannot be taken."""
+
+
 class Owners(NamedTuple):
     """Whom the operations are asked of.
 
@@ -58,6 +65,7 @@ class Owners(NamedTuple):
     read: Callable[[Callable[[Reading], Any]], Awaitable[Any]]
     live: Live
     steering: Steers
+    accepting: Accepts
     settings: Settings
     providers: Mapping[str, Provider]
     route: Callable[[str], Awaitable[Site | RouteFailure]]
@@ -118,6 +126,13 @@ class Answers:
         assert isinstance(order, ApproveOrder)
         await self._owners.steering.release(name, "approval", who=order.who)
         return await self._steered(name, "approved")
+
+    async def _accept(self, call: Call) -> Any:
+        name, order = call.path["name"], call.order
+        assert isinstance(order, AcceptOrder)
+        changed, taken = await self._owners.accepting.ask(name, who=order.who, now=self._owners.wall())
+        told = await self._steered(name, "accepted" if taken else "asked for")
+        return {**told, "taken": taken, "changes": changed.changes, "sent": changed.sent, "rows": changed.rows}
 
     async def _remove(self, call: Call) -> Any:
         name = call.path["name"]

@@ -64,6 +64,12 @@ class ApproveOrder(Order):
     who: Name = ""
 
 
+class AcceptOrder(Order):
+    """``who``: who asks for it."""
+
+    who: Name = ""
+
+
 class RemoveOrder(Order):
     """Nothing more is to be said."""
 
@@ -130,6 +136,19 @@ class SteeredAnswer(Answer):
     campaign: str
     done: str
     situation: SituationAnswer | None
+
+
+class AcceptedAnswer(SteeredAnswer):
+    """``taken``: whether the change is taken now; else the process that has the campaign's files takes it, or the next
+
+    start. ``changes``: what was changed, in sentences; empty where the files are on another machine. ``sent`` of
+    ``rows`` rows were sent as it was before.
+    """
+
+    taken: bool
+    changes: list[str]
+    sent: int
+    rows: int
 
 
 class ProviderAnswer(Answer):

@@ -34,6 +34,7 @@ def open_control(
         read=reading(reactor, settings.spool),
         live=campaigns.live,
         steering=campaigns.steering,
+        accepting=campaigns.accepting,
         settings=settings,
         providers=providers,
         route=route,

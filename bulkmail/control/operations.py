@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from bulkmail.control.models import (
+    AcceptedAnswer,
+    AcceptOrder,
     ApproveOrder,
     CampaignAnswer,
     CancelOrder,
@@ -61,6 +63,14 @@ OPERATIONS = (
     _steering("resume", "End the pause", ResumeOrder),
     _steering("cancel", "End a campaign: every unsent row becomes cancelled. It cannot be undone", CancelOrder),
     _steering("approve", "Let a campaign be sent that waits for approval", ApproveOrder),
+    Operation(
+        "accept",
+        "POST",
+        "/campaigns/{name}/accept",
+        "Take what was changed in a campaign's files, for the rows that are not sent yet",
+        AcceptedAnswer,
+        AcceptOrder,
+    ),
     _steering("remove", "Remove an ended campaign from the spool; its report stays in its folder", RemoveOrder),
     Operation("providers", "GET", "/providers", "The known providers with their limits", list[ProviderAnswer]),
     Operation("sites", "GET", "/sites", "The sites that are being sent to now", list[SiteAnswer]),

@@ -53,9 +53,9 @@ from bulkmail.delivery.clocks import Clocks, WallClock
 from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lifecycle import (
     BINDS,
-    MARK,
     Accepting,
     Approving,
+    Asked,
     AtRest,
     Campaigns,
     Checking,
@@ -79,8 +79,8 @@ from bulkmail.delivery.lifecycle import (
     folders,
     look_ahead,
     machines_joined,
-    marked_at,
     prepare,
+    put_mark,
     quoted,
     refusal,
     sent,
@@ -96,9 +96,9 @@ from bulkmail.delivery.site_facts import SiteFactSync
 
 __all__ = [
     "BINDS",
-    "MARK",
     "Accepting",
     "Approving",
+    "Asked",
     "Assembly",
     "AtRest",
     "Campaigns",
@@ -133,8 +133,8 @@ __all__ = [
     "folders",
     "look_ahead",
     "machines_joined",
-    "marked_at",
     "prepare",
+    "put_mark",
     "quoted",
     "refusal",
     "sent",

@@ -61,7 +61,14 @@ from bulkmail.spool.copying import copy_spool
 from bulkmail.spool.front import Spool
 from bulkmail.spool.intake import ENDED_BY
 from bulkmail.spool.journal import Journal, Journalled, read_journal
-from bulkmail.spool.maintenance import forget_sites, hold_campaign, lift_hold, remove_campaign, request_cancel
+from bulkmail.spool.maintenance import (
+    forget_sites,
+    hold_campaign,
+    lift_hold,
+    remove_campaign,
+    request_accept,
+    request_cancel,
+)
 from bulkmail.spool.opening import open_reader, open_spool
 from bulkmail.spool.place import estimate, free_bytes, in_use
 from bulkmail.spool.postgres.leases import Leases
@@ -69,6 +76,7 @@ from bulkmail.spool.reading import Reading
 from bulkmail.spool.requests import check_held, check_not_ended, check_removable, named
 from bulkmail.spool.rows import (
     HOLD_KINDS,
+    AcceptRequest,
     Attempt,
     CampaignRow,
     CancelRequest,
@@ -112,6 +120,7 @@ __all__ = [
     "READY",
     "REASONS",
     "RUNNING",
+    "AcceptRequest",
     "Arrival",
     "Attempt",
     "Audience",
@@ -165,5 +174,6 @@ __all__ = [
     "read_journal",
     "recipient_id",
     "remove_campaign",
+    "request_accept",
     "request_cancel",
 ]

@@ -42,6 +42,7 @@ _REMOVED_AT_ONCE = (
     "remove_cancel_request",
     "remove_whole_report",
     "remove_plan",
+    "drop_accept_request",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bulkmail.spool.rows import CancelRequest, HeldTime, Hold
+from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold
 
 
 class HoldStore(Protocol):
@@ -37,6 +37,15 @@ class HoldStore(Protocol):
 
     def cancel_requests(self) -> list[CancelRequest]:
         """Return the requests of all campaigns in the spool, also of those that were cancelled."""
+
+    def request_accept(self, request: AcceptRequest) -> None:
+        """Ask the machine that has a campaign's folder to take what was changed in it. Raises LookupError."""
+
+    def accept_requests(self) -> list[AcceptRequest]:
+        """Return the requests that were not obeyed yet."""
+
+    def drop_accept_request(self, campaign_id: int) -> None:
+        """Remove the request for a campaign: it was obeyed, or refused."""
 
     def report_is_whole(self, campaign_id: int) -> None:
         """Record that the last report of an ended campaign was written to its end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -9,7 +10,7 @@ from typing import Any
 
 from bulkmail.spool.campaigns import CANCELLING, ENDED, REMOVING
 from bulkmail.spool.contract import Statements, Tables
-from bulkmail.spool.rows import CancelRequest, HeldTime, Hold
+from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold
 
 _MOST = 100
 
@@ -66,6 +67,23 @@ class Holds:
         """Return the requests of all campaigns in the spool."""
         with self._db.transaction("begin_reading"):
             return read_cancel_requests(self._db)
+
+    def request_accept(self, request: AcceptRequest) -> None:
+        """Ask for a change to be taken; see `contract.HoldStore.request_accept`."""
+        with self._db.transaction():
+            self._state(request.campaign_id)
+            self._db.execute("set_accept_request", (request.campaign_id, json.dumps(request)))
+            self._tables.tell_states()
+
+    def accept_requests(self) -> list[AcceptRequest]:
+        """Return the requests that were not obeyed yet."""
+        with self._db.transaction("begin_reading"):
+            return [AcceptRequest(*json.loads(row[0])) for row in self._db.execute("accept_requests").fetchall()]
+
+    def drop_accept_request(self, campaign_id: int) -> None:
+        """Remove the request for a campaign: it was obeyed, or refused."""
+        with self._db.transaction():
+            self._db.execute("drop_accept_request", (campaign_id,))
 
     def report_is_whole(self, campaign_id: int) -> None:
         """Record that the last report of an ended campaign was written to its end."""

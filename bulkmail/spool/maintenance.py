@@ -17,7 +17,7 @@ from bulkmail.spool.contract import Statements, Tables, check_whole, refused
 from bulkmail.spool.holds import Holds
 from bulkmail.spool.place import Lock
 from bulkmail.spool.requests import check_held, check_not_ended, check_removable, named
-from bulkmail.spool.rows import CancelRequest, Hold
+from bulkmail.spool.rows import AcceptRequest, CancelRequest, Hold
 from bulkmail.spool.sqlite.database import DATABASE, Database, open_database
 from bulkmail.spool.sqlite.tables import SqliteTables
 from bulkmail.spool.suppressions import Suppressions
@@ -82,6 +82,17 @@ def request_cancel(address: str, name: str, *, now: float, reason: str = "", who
         row = named(spool.campaigns(), name)
         check_not_ended(row, "cancelled")
         spool.request_cancel(CancelRequest(row.id, reason, who, now))
+
+
+def request_accept(address: str, name: str, *, now: float, who: str = "") -> None:
+    """Ask that what was changed in a campaign's files is taken: by the machine that has them, or at the next start.
+
+    Raises UnknownName, WrongState, Refused.
+    """
+    with unsent(address) as spool:
+        row = named(spool.campaigns(), name)
+        check_not_ended(row, "changed")
+        spool.request_accept(AcceptRequest(row.id, who, now))
 
 
 def remove_campaign(address: str, name: str, progress: Callable[[], None] = lambda: None) -> None:

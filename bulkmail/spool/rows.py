@@ -129,6 +129,14 @@ class CancelRequest(NamedTuple):
     since: float
 
 
+class AcceptRequest(NamedTuple):
+    """Who asked when, in epoch seconds, that what was changed in a campaign's files is taken."""
+
+    campaign_id: int
+    who: str
+    since: float
+
+
 class Sign(NamedTuple):
     """What one process has last said of itself. Times are epoch seconds; ``at`` 0.0: it has said nothing yet.
 

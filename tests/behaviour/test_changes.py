@@ -42,7 +42,7 @@ def test_a_change_is_taken_while_it_is_sent(world: Any, until: Any) -> None:
     accepted = world.bulkmail("accept", "spring")
     assert accepted.status == 0
     assert "spring: envelope_from was added; " in accepted.said
-    assert "The service takes the change within seconds" in accepted.said
+    assert "The change is taken for the rows that are not sent yet." in accepted.said
     until(
         lambda: "Taken for the rows still to be sent: envelope_from was added." in status_of(campaign),
         "the change taken",

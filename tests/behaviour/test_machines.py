@@ -503,3 +503,27 @@ def test_a_pause_and_a_cancel_are_obeyed_by_every_machine(world, pg_server, unti
     statuses = campaign.statuses()
     assert statuses == Counter(delivered=len(received), cancelled=rows - len(received))
     assert campaign.summary()["state"] == "cancelled"
+
+
+def test_a_change_is_accepted_on_any_machine(world, pg_server, until):
+    """The machine that is asked has not the folder; the one that has it takes the change."""
+    dsn = pg_server.fresh()
+    world.start_mail([f"127.0.1.{n}" for n in range(1, 5)])
+    slow = {"shaping": {"default": {"rate": "2/s", "connections": 1}}}
+    one, two = (machine(world, dsn, name, **slow) for name in ("one", "two"))
+    campaign = world.campaign("spring", people(200))
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(one))
+    until(lambda: world.server.count() > 0, "the first message")
+    helper = world.start("--settings", str(two))
+    until((world.folder / "two" / "control.sock").exists, "the helper's socket")
+    with campaign.yaml.open("a") as file:
+        file.write("envelope_from: new@example.com\n")
+
+    accepted = world.bulkmail("accept", "spring", "--settings", str(two))
+    assert accepted.status == 0, accepted.said
+    assert "The machine that has its folder takes what was changed there" in accepted.out
+    until(lambda: any(one["sender"] == "new@example.com" for one in world.server.received()), "the change to be sent")
+    assert "envelope_from was added; taken for the rows that are still to be sent" in owner.said()
+    for process in (owner, helper):
+        process.signal(signal.SIGTERM)
+        process.wait()

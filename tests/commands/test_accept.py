@@ -40,14 +40,15 @@ def begun(place):
 def test_the_mark_is_put_into_the_folder(begun, capsys):
     place = begun()
     (place / "spring" / "body.txt.j2").write_text("Bye {{ first_name }}\n")
-    assert main(["accept", "spring"]) == 0
+    assert main(["accept", "spring", "--by", "ann"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "spring: body.txt.j2 changed; 0 of 0 rows were sent as it was before.",
-        "The next start takes the change, for the rows that are not sent yet.",
+        "The change is taken when the campaign goes on, for the rows that are not sent yet.",
     ]
-    assert (place / "spring" / "ACCEPT").read_text() == "by bulkmail accept\n"
+    assert (place / "spring" / "ACCEPT").read_text() == "by ann\n"
     assert main(["accept", "spring", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["changes"] == ["body.txt.j2 changed"]
+    told = json.loads(capsys.readouterr().out)
+    assert (told["changes"], told["taken"], told["situation"]["word"]) == (["body.txt.j2 changed"], False, "stopped")
 
 
 @pytest.mark.parametrize(

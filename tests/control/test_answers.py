@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, succeed
 from bulkmail.control.answers import Answers, Owners
 from bulkmail.control.http import Call
 from bulkmail.control.operations import OPERATIONS
-from bulkmail.delivery import LiveSite
+from bulkmail.delivery import Asked, LiveSite
+from bulkmail.delivery.lifecycle.accepting import Changed
 from bulkmail.mail import UnknownName, WrongState
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings
@@ -38,6 +39,10 @@ class Steered:
 
     async def release(self, name, kind, **order):
         self.asked.append(("release", name, kind, order))
+
+    async def ask(self, name, **order):
+        self.asked.append(("accept", name, order))
+        return Asked(Changed(name, ["body.txt.j2 changed"], 1, 3), taken=True)
 
     async def remove(self, name):
         raise WrongState(f"{name} is running")
@@ -67,6 +72,7 @@ def asked(tmp_path):
             read=lambda work: succeed(work(reader)),
             live=live,
             steering=steered,
+            accepting=steered,
             settings=Settings(),
             providers=provider_table(),
             route=route,
@@ -126,12 +132,16 @@ def test_what_is_steered(asked):
     asked("resume", path=name, order={"who": "bob"})
     asked("cancel", path=name)
     assert asked("approve", path=name, order={"who": "ann"})["done"] == "approved"
+    accepted = asked("accept", path=name, order={"who": "ann"})
+    assert (accepted["done"], accepted["taken"], accepted["changes"]) == ("accepted", True, ["body.txt.j2 changed"])
+    assert (accepted["sent"], accepted["rows"]) == (1, 3)
     assert asked.steered.asked == [
         ("pause", "spring", {"provider": None, "until": NOW + 7200, "reason": "why", "who": "ann"}),
         ("pause", "spring", {"provider": "google", "until": None, "reason": "", "who": ""}),
         ("resume", "spring", {"provider": None, "who": "bob"}),
         ("cancel", "spring", {"reason": "", "who": ""}),
         ("release", "spring", "approval", {"who": "ann"}),
+        ("accept", "spring", {"who": "ann", "now": NOW}),
     ]
     with pytest.raises(WrongState):
         asked("remove", path=name)

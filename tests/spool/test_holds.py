@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.spool import CANCELLED, CANCELLING, CancelRequest, HeldTime, Hold
+from bulkmail.spool import CANCELLED, CANCELLING, AcceptRequest, CancelRequest, HeldTime, Hold
 from bulkmail.spool.holds import joined
 
 
@@ -143,3 +143,21 @@ def test_times_that_are_joined_last_as_long_as_their_union(times, most):
         assert len(mine) <= most
         assert sum(one.ended - one.began for one in mine) == len(seconds)
     assert found == sorted(found)
+
+
+def test_a_request_to_take_a_change_is_kept_until_it_was_obeyed(store, kit):
+    spring, autumn = kit.campaign(store, "spring"), kit.campaign(store, "autumn")
+    store.request_accept(AcceptRequest(spring, "ann", 100.0))
+    store.request_accept(AcceptRequest(autumn, "ann", 100.0))
+    store.request_accept(AcceptRequest(spring, "bob", 200.0))
+    assert sorted(store.accept_requests()) == [
+        AcceptRequest(spring, "bob", 200.0),
+        AcceptRequest(autumn, "ann", 100.0),
+    ]
+    store.drop_accept_request(spring)
+    assert store.accept_requests() == [AcceptRequest(autumn, "ann", 100.0)]
+    while not store.remove_campaign(autumn):
+        pass
+    assert store.accept_requests() == []
+    with pytest.raises(LookupError):
+        store.request_accept(AcceptRequest(999, "ann", 100.0))

@@ -8,7 +8,7 @@ Never: hands a message to a connection.
 
 from __future__ import annotations
 
-from bulkmail.delivery.lifecycle.accepting import MARK, Accepting, marked_at
+from bulkmail.delivery.lifecycle.accepting import Accepting, Asked, put_mark
 from bulkmail.delivery.lifecycle.ahead import look_ahead
 from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
@@ -33,9 +33,9 @@ from bulkmail.delivery.lifecycle.watching import folders, sent
 
 __all__ = [
     "BINDS",
-    "MARK",
     "Accepting",
     "Approving",
+    "Asked",
     "AtRest",
     "Campaigns",
     "Checking",
@@ -59,8 +59,8 @@ __all__ = [
     "folders",
     "look_ahead",
     "machines_joined",
-    "marked_at",
     "prepare",
+    "put_mark",
     "quoted",
     "refusal",
     "sent",

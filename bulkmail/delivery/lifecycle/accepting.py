@@ -21,7 +21,7 @@ from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, OwnFault, WrongState
-from bulkmail.spool import ENDED, Audience, Spool, check_not_ended, named
+from bulkmail.spool import ENDED, AcceptRequest, Audience, CampaignRow, Spool, check_not_ended, named
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
@@ -54,6 +54,13 @@ class SentBefore(NamedTuple):
     def words(self) -> str:
         """Both figures."""
         return f"{self.sent:,} of {self.rows:,}"
+
+
+class Asked(NamedTuple):
+    """What came of a request to take a change. ``taken``: at once; else it is taken where the files are, or later."""
+
+    changed: Changed
+    taken: bool
 
 
 class Accepting:
@@ -103,12 +110,7 @@ class Accepting:
         """
         row = named(await self._spool.campaigns(), prepared.campaign.name)
         check_not_ended(row, "changed")
-        refused = refusal(prepared, row, accept_changes=True)
-        if refused is not None:
-            raise refused
-        changed = await self.compare(prepared)
-        if not changed.changes:
-            raise WrongState(f"{row.name}: nothing that enters its messages was changed since it was started")
+        changed = await self._acceptable(prepared, row)
         content = content_of(prepared, row)
         found = digests(prepared.campaign, prepared.content)
         await self._spool.update_content(
@@ -135,7 +137,68 @@ class Accepting:
         )
         return changed
 
-    # the mark in a campaign's folder
+    async def _acceptable(self, prepared: Prepared, row: CampaignRow) -> Changed:
+        refused = refusal(prepared, row, accept_changes=True)
+        if refused is not None:
+            raise refused
+        changed = await self.compare(prepared)
+        if not changed.changes:
+            raise WrongState(f"{row.name}: nothing that enters its messages was changed since it was started")
+        return changed
+
+    # requests, by a command or a mark in a campaign's folder
+
+    async def ask(self, name: str, *, who: str = "", now: float) -> Asked:
+        """Take the change of a campaign that is sent here; else leave word for the process that has its folder.
+
+        On a shared spool that is a request in the spool, which every machine sees; on one that is ours alone, the mark.
+        Raises UnknownName, WrongState, Refused, OwnFault.
+        """
+        row = named(await self._spool.campaigns(), name)
+        check_not_ended(row, "changed")
+        run = self._feeder.runs.get(row.id)
+        here = run is not None and not run.helped and not run.over
+        if self._check is None:
+            raise WrongState(f"{name} is rehearsed, and a rehearsal takes no changes: start it anew")
+        if not here and self._spool.leases is not None:
+            await self._spool.request_accept(AcceptRequest(row.id, who, now))
+            return Asked(Changed(name, [], sent_of(await self._spool.totals(row.id)), row.input_rows), taken=False)
+        prepared = await self._check(row.folder)
+        if here:
+            changed = await self.accept(prepared)
+            self.notes[row.folder] = _taken(changed)
+            return Asked(changed, taken=True)
+        changed = await self._acceptable(prepared, row)
+        put_mark(row.folder, who)
+        return Asked(changed, taken=False)
+
+    async def wanted(self, prepared: Prepared) -> bool:
+        """Return whether the change of a campaign that is being opened is to be taken: by the mark or a request."""
+        if marked_at(prepared.campaign.folder) is not None:
+            return True
+        row = await self._spool.campaign(prepared.campaign.name)
+        return row is not None and any(one.campaign_id == row.id for one in await self._spool.accept_requests())
+
+    async def opened(self, row: CampaignRow) -> None:
+        """Forget what was wanted: the campaign is opened with its files as they are."""
+        remove_mark(row.folder)
+        await self._spool.drop_accept_request(row.id)
+
+    def look_for_requests(self) -> None:
+        """Obey the requests of other machines; called where the spool has news."""
+        background(self._obey(), "taking changes that were asked for")
+
+    async def _obey(self) -> None:
+        try:
+            for request in await self._spool.accept_requests():
+                run = self._feeder.runs.get(request.campaign_id)
+                if run is None or run.helped or run.over or self._check is None or run.folder in self._busy:
+                    continue
+                self._busy.add(run.folder)
+                await self._take(run.folder)
+                await self._spool.drop_accept_request(run.id)
+        except OwnFault as fault:
+            _log.error("which changes are to be taken could not be read: {fault}", fault=fault)
 
     def look(self, runs: Iterable[Run]) -> None:
         """Take the changes of those campaigns in whose folder the mark is."""
@@ -152,7 +215,7 @@ class Accepting:
         assert self._check is not None
         try:
             changed = await self.accept(await self._check(folder))
-            self.notes[folder] = f"Taken for the rows still to be sent: {', '.join(changed.changes)}. {changed.so_far}."
+            self.notes[folder] = _taken(changed)
         except BulkmailError as error:
             _log.error("{folder}: its change was not taken: {error}", folder=folder, error=error)
             self.notes[folder] = f"What was changed since the start was not taken: {error}"
@@ -179,6 +242,10 @@ class Accepting:
         )
 
 
+def _taken(changed: Changed) -> str:
+    return f"Taken for the rows still to be sent: {', '.join(changed.changes)}. {changed.so_far}."
+
+
 def _is_same(folder: str, other: str) -> bool:
     return os.path.realpath(folder) == os.path.realpath(other)
 
@@ -189,6 +256,19 @@ def marked_at(folder: str) -> int | None:
         return os.lstat(os.path.join(folder, MARK)).st_mtime_ns
     except OSError:
         return None
+
+
+def put_mark(folder: str, who: str = "") -> None:
+    """Put the mark into a campaign's folder. Raises BulkmailError."""
+    path = os.path.join(folder, MARK)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(descriptor, f"by {who or 'bulkmail accept'}\n".encode())
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise BulkmailError(f"{path} cannot be written ({error.strerror})") from None
 
 
 def remove_mark(folder: str) -> None:

@@ -19,7 +19,7 @@ from bulkmail.campaign import sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.cluster import Leasing
-from bulkmail.delivery.lifecycle.accepting import Accepting, marked_at, remove_mark
+from bulkmail.delivery.lifecycle.accepting import Accepting
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, Ending
 from bulkmail.delivery.lifecycle.first_round import FirstRound
@@ -129,6 +129,8 @@ class Campaigns:
     def start(self) -> None:
         """Start the regular work, once a second, and go on with what was being cancelled."""
         self._second.start(1.0, now=False)
+        if self.joining is not None:
+            self.joining.on_news(self.accepting.look_for_requests)
         self.steering.look()
 
     async def send(self, prepared: Prepared, *, accept_changes: bool, before: Before | None = None) -> int:
@@ -149,19 +151,19 @@ class Campaigns:
 
     async def _send(self, prepared: Prepared, *, accept_changes: bool, before: Before | None) -> int:
         folder = prepared.campaign.folder
-        marked = not self._rehearsal and marked_at(folder) is not None
+        wanted = not self._rehearsal and await self.accepting.wanted(prepared)
         opened = await open_campaign(
             self._spool,
             prepared,
             now=self._wall(),
-            accept_changes=accept_changes or marked,
+            accept_changes=accept_changes or wanted,
             report=Report(
                 _place(prepared, rehearsal=self._rehearsal), None if self._rehearsal else self._reporting.beyond
             ),
             goes_on=await self._goes_on(prepared),
         )
-        if marked:
-            remove_mark(folder)
+        if wanted:
+            await self.accepting.opened(opened.row)
         self.accepting.notes.pop(folder, None)
         run, row = opened.run, opened.row
         self.withholding.begin(run.name)

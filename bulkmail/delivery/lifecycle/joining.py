@@ -61,6 +61,7 @@ class Joining:
         self._retry = retry
         self._scheduling = scheduling
         self._changed = changed
+        self._news: Callable[[], None] = lambda: None
         self._joined: dict[int, Run] = {}
         self._digests: dict[int, Any] = {}  # of what enters their messages
         self._looking = self._again = self._counting = False
@@ -72,8 +73,13 @@ class Joining:
             self.own.add(own)
         self.look()
 
+    def on_news(self, call: Callable[[], None]) -> None:
+        """Call ``call()`` whenever others may have changed what is to be done with campaigns."""
+        self._news = call
+
     def look(self) -> None:
         """States may have changed."""
+        self._news()
         if self._looking:
             self._again = True
             return

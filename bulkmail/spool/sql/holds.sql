@@ -45,3 +45,13 @@ DELETE FROM cancel_request WHERE campaign_id = ?
 
 -- name: remove_whole_report
 DELETE FROM whole_report WHERE campaign_id = ?
+
+-- name: set_accept_request
+INSERT INTO meta (name, value) VALUES ('accept changes of ' || ?, ?)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: accept_requests
+SELECT value FROM meta WHERE name LIKE 'accept changes of %' ORDER BY name
+
+-- name: drop_accept_request
+DELETE FROM meta WHERE name = 'accept changes of ' || ?

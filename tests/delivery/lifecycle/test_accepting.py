@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.lifecycle.accepting import MARK, Accepting, SentBefore, marked_at
 from bulkmail.delivery.lifecycle.opening import open_campaign, prepare
+from bulkmail.delivery.run import Run
 from bulkmail.mail import Refused, WrongState
 from bulkmail.settings import Settings
-from bulkmail.spool import Attempt, Settlement
+from bulkmail.spool import AcceptRequest, Attempt, Settlement
 
 NOW = 1_700_000_500.0
 
@@ -136,3 +138,71 @@ def test_how_far_the_campaign_of_a_folder_is(scene):
     scene.one.store.set_state(scene.row.id, "finished", NOW)
     assert scene.ask(scene.accepting.sent_from(scene.place + "/")) == SentBefore(1, 3, "finished")
     assert scene.ask(scene.accepting.sent_from("/nowhere")) is None
+
+
+def run_here(scene, **more):
+    """The campaign as it is while this process has it in hand."""
+    run = Run(scene.row.id, "spring", scene.place, scene.one.store.content(scene.row.id), "retry", NOW, **more)
+    run.input_rows, run.import_done = 3, True
+    scene.one.feeder.runs[run.id] = run
+    scene.one.pool.set_up = lambda key, job: scene.checked.append((key, job[0]))
+    return run
+
+
+def test_a_request_is_obeyed_at_once_where_the_campaign_is_sent(scene):
+    run = run_here(scene)
+    scene.write("Bye {{ first_name }}\n")
+    asked = scene.ask(scene.accepting.ask("spring", who="ann", now=NOW))
+    assert (asked.taken, asked.changed.changes, asked.changed.so_far) == (
+        True,
+        ["body.txt.j2 changed"],
+        "1 of 3 rows were sent as it was before",
+    )
+    assert run.content["text"] == "Bye {{ first_name }}\n"
+    assert scene.accepting.notes[scene.place].startswith("Taken for the rows still to be sent: body.txt.j2 changed.")
+    with pytest.raises(WrongState, match="nothing that enters its messages was changed"):
+        scene.ask(scene.accepting.ask("spring", now=NOW))
+
+
+def test_of_a_campaign_that_is_not_being_sent_the_next_start_takes_it(scene):
+    scene.write("Bye {{ first_name }}\n")
+    asked = scene.ask(scene.accepting.ask("spring", who="ann", now=NOW))
+    assert (asked.taken, asked.changed.changes) == (False, ["body.txt.j2 changed"])
+    with open(os.path.join(scene.place, MARK), encoding="utf-8") as file:
+        assert file.read() == "by ann\n"
+    assert scene.ask(scene.accepting.wanted(scene.prepared()))
+    scene.ask(scene.accepting.opened(scene.row))
+    assert not scene.ask(scene.accepting.wanted(scene.prepared()))
+
+
+def test_a_machine_without_the_folder_asks_the_one_that_has_it(scene):
+    """On a shared spool the request is a row that every machine sees; only the one that has the campaign obeys."""
+    run = run_here(scene, helped=True)
+    scene.one.spool.leases = SimpleNamespace(unsure="")
+    scene.write("Bye {{ first_name }}\n")
+    asked = scene.ask(scene.accepting.ask("spring", who="ann", now=NOW))
+    assert (asked.taken, asked.changed) == (False, ("spring", [], 1, 3))
+    assert scene.checked == []
+    assert scene.one.store.accept_requests() == [AcceptRequest(scene.row.id, "ann", NOW)]
+    scene.accepting.look_for_requests()
+    scene.one.run(1)
+    assert scene.one.store.accept_requests(), "a machine that helps cannot obey"
+
+    run.helped = False
+    scene.accepting.look_for_requests()
+    scene.one.run(1)
+    assert run.content["text"] == "Bye {{ first_name }}\n"
+    assert scene.one.store.accept_requests() == []
+
+
+def test_a_request_holds_for_the_next_start_too(scene):
+    scene.one.store.request_accept(AcceptRequest(scene.row.id, "ann", NOW))
+    assert scene.ask(scene.accepting.wanted(scene.prepared()))
+    scene.ask(scene.accepting.opened(scene.row))
+    assert scene.one.store.accept_requests() == []
+
+
+def test_a_rehearsal_takes_no_changes(scene):
+    rehearsed = Accepting(scene.one.spool, scene.one.feeder, scene.one.pool, scene.told.append)
+    with pytest.raises(WrongState, match="a rehearsal takes no changes"):
+        scene.ask(rehearsed.ask("spring", now=NOW))
