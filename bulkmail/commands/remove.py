@@ -18,6 +18,9 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     remove = commands.add_parser("remove", help="remove an ended campaign from the spool; its report stays")
     add_name(remove)
+    remove.add_argument(
+        "--without-report", action="store_true", help="also where its last report was not written to its end"
+    )
     add_settings(remove)
     add_json(remove)
     remove.set_defaults(run=run, what="remove")
@@ -32,6 +35,7 @@ def run(given: argparse.Namespace) -> int:
 
     def alone() -> None:
         with progress(f"removing {given.name}", unit="steps") as bar:
-            remove_campaign(settings.spool, given.name, lambda: step(bar))
+            remove_campaign(settings.spool, given.name, lambda: step(bar), without_report=given.without_report)
 
-    return steered(given, settings, {}, alone, "removed from the spool; its report stays in its folder")
+    order = {"without_report": True} if given.without_report else {}
+    return steered(given, settings, order, alone, "removed from the spool; its report stays in its folder")

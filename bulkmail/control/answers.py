@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from bulkmail import __version__
 from bulkmail.control.explain import Known, destination_of, domain_of, explain, known_destination, no_route
 from bulkmail.control.http import Call
-from bulkmail.control.models import AcceptOrder, ApproveOrder, CancelOrder, PauseOrder, ResumeOrder
+from bulkmail.control.models import AcceptOrder, ApproveOrder, CancelOrder, PauseOrder, RemoveOrder, ResumeOrder
 from bulkmail.control.openapi import document
 from bulkmail.control.overview import overview, stamp
 from bulkmail.control.problems import RequestProblem
@@ -44,7 +44,7 @@ class Steers(Protocol):
     async def release(self, name: str, kind: str, *, who: str = "") -> Any:
         """Release the hold of that kind."""
 
-    async def remove(self, name: str) -> Any:
+    async def remove(self, name: str, *, without_report: bool = False) -> Any:
         """Remove it from the spool."""
 
 
@@ -135,8 +135,9 @@ class Answers:
         return {**told, "taken": taken, "changes": changed.changes, "sent": changed.sent, "rows": changed.rows}
 
     async def _remove(self, call: Call) -> Any:
-        name = call.path["name"]
-        await self._owners.steering.remove(name)
+        name, order = call.path["name"], call.order
+        assert isinstance(order, RemoveOrder)
+        await self._owners.steering.remove(name, without_report=order.without_report)
         return await self._steered(name, "removed")
 
     async def _steered(self, name: str, done: str) -> dict[str, Any]:

@@ -71,7 +71,9 @@ class AcceptOrder(Order):
 
 
 class RemoveOrder(Order):
-    """Nothing more is to be said."""
+    """``without_report``: also where its last report was not written to its end."""
+
+    without_report: bool = False
 
 
 class SituationAnswer(Answer):

@@ -95,14 +95,20 @@ def request_accept(address: str, name: str, *, now: float, who: str = "") -> Non
         spool.request_accept(AcceptRequest(row.id, who, now))
 
 
-def remove_campaign(address: str, name: str, progress: Callable[[], None] = lambda: None) -> None:
+def remove_campaign(
+    address: str, name: str, progress: Callable[[], None] = lambda: None, *, without_report: bool = False
+) -> None:
     """Remove a campaign that has ended from the spool, some thousand rows at a time; ``progress()`` after each.
 
-    Its report stays. What breaks it off, the next call goes on with. Raises UnknownName, WrongState, Refused.
+    Its report stays. What breaks it off, the next call goes on with. Its report must be whole, unless
+    ``without_report``, or its folder is gone (which is not known of a shared spool). Raises UnknownName, WrongState,
+    Refused.
     """
     with unsent(address) as spool:
         row = named(spool.campaigns(), name)
-        check_removable(row, whole_report=spool.has_whole_report(row.id))
+        gone = not is_shared(address) and not os.path.lexists(row.folder)
+        whole = spool.has_whole_report(row.id)
+        check_removable(row, whole_report=whole, without_report=without_report or gone)
         while not spool.remove_campaign(row.id):
             progress()
 

@@ -51,12 +51,18 @@ def check_held(row: CampaignRow, holds: Iterable[Hold], kind: str, provider: str
     raise WrongState(f"{row.name} is not {kind}{at}" + (f"; what holds it is {others}" if others else ""))
 
 
-def check_removable(row: CampaignRow, *, whole_report: bool) -> None:
-    """Raise WrongState for a campaign that has not ended, or whose last report was not written to its end."""
+def check_removable(row: CampaignRow, *, whole_report: bool, without_report: bool = False) -> None:
+    """Raise WrongState for a campaign that has not ended, or whose last report was not written to its end.
+
+    ``without_report``: no report of it is asked for, or can be written, because its folder is gone.
+    """
     if row.state == REMOVING:
         return
     if row.state not in ENDED:
         remedy = "wait for its end" if row.state == CANCELLING else "cancel it first, or let it be sent to its end"
         raise WrongState(f"{row.name} is {row.state}, and rows of it are not settled; {remedy}")
-    if not whole_report:
-        raise WrongState(f"{row.name}: its last report was not written to its end; start the campaign, which writes it")
+    if not whole_report and not without_report:
+        raise WrongState(
+            f"{row.name}: its last report was not written to its end; start the campaign, which writes it, or "
+            "remove it without a whole report (`bulkmail remove --without-report`)"
+        )

@@ -19,3 +19,18 @@ def test_an_ended_campaign_whose_report_is_whole_goes(spool, capsys):
 def test_one_that_has_not_ended_stays(spool, capsys):
     assert cli.main(["remove", "spring"]) == 1
     assert "spring is running, and rows of it are not settled; cancel it first" in capsys.readouterr().err
+
+
+def test_one_without_a_whole_report_goes_when_its_folder_is_gone_or_when_that_is_said(spool, place, capsys):
+    (place / "there").mkdir()
+    store = SqliteStore(str(spool / "spool.sqlite3"))
+    store.create_campaign(
+        "there", str(place / "there"), key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=1.0
+    )
+    for campaign in (2, 3):
+        store.set_state(campaign, "cancelled", 2000.0)
+    store.close()
+    assert cli.main(["remove", "summer"]) == 0
+    assert cli.main(["remove", "there"]) == 1
+    assert "bulkmail remove --without-report" in capsys.readouterr().err
+    assert cli.main(["remove", "there", "--without-report"]) == 0

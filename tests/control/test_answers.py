@@ -44,7 +44,8 @@ class Steered:
         self.asked.append(("accept", name, order))
         return Asked(Changed(name, ["body.txt.j2 changed"], 1, 3), taken=True)
 
-    async def remove(self, name):
+    async def remove(self, name, *, without_report):
+        assert not without_report
         raise WrongState(f"{name} is running")
 
 

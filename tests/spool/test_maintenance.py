@@ -84,6 +84,26 @@ def test_the_end_of_a_campaign_is_asked_for_without_a_service(spring):
     reader.close()
 
 
+def test_one_whose_report_is_not_whole_is_removed_where_its_folder_is_gone_or_it_is_asked_for(spring, kit):
+    store = SqliteStore(spring + "/spool.sqlite3")
+    gone, there = (
+        store.create_campaign(
+            name, folder, key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=1.0
+        )
+        for name, folder in (("gone", spring + "/none"), ("there", spring))
+    )
+    for one in (gone, there):
+        store.set_state(one.id, "cancelled", 5.0)
+    store.close()
+    remove_campaign(spring, "gone")
+    with pytest.raises(WrongState, match=r"its last report was not written to its end; .* --without-report"):
+        remove_campaign(spring, "there")
+    remove_campaign(spring, "there", without_report=True)
+    reader = open_reader(spring)
+    assert [row.name for row in reader.campaigns()] == ["spring"]
+    reader.close()
+
+
 def test_a_campaign_that_has_ended_is_removed_and_no_other(spring, kit):
     with pytest.raises(WrongState, match="cancel it first"):
         remove_campaign(spring, "spring")

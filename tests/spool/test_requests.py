@@ -49,6 +49,7 @@ def test_only_what_has_ended_with_its_report_is_removed(row):
     check_removable(row("finished"), whole_report=True)
     with pytest.raises(WrongState, match="its last report was not written to its end"):
         check_removable(row("cancelled"), whole_report=False)
+    check_removable(row("cancelled"), whole_report=False, without_report=True)
     check_removable(row("removing"), whole_report=False)
 
 

@@ -12,6 +12,7 @@ connection ends.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable
 
 from twisted.logger import Logger
@@ -154,10 +155,15 @@ class Steering:
         row = await self._spool.campaign(name)
         return row is not None and row.state == CANCELLED
 
-    async def remove(self, name: str) -> None:
-        """Remove a campaign that has ended, and whose report is whole, from the spool; the report stays."""
+    async def remove(self, name: str, *, without_report: bool = False) -> None:
+        """Remove a campaign that has ended from the spool; its report stays.
+
+        The report must be whole: unless ``without_report``, or its folder is gone. Of a shared spool that is not known.
+        """
         row = named(await self._spool.campaigns(), name)
-        check_removable(row, whole_report=await self._spool.has_whole_report(row.id))
+        gone = self._spool.leases is None and not _is_there(row.folder)
+        whole = await self._spool.has_whole_report(row.id)
+        check_removable(row, whole_report=whole, without_report=without_report or gone)
         while not await self._spool.remove_campaign(row.id):
             pass
         _log.info("{name} is removed from the spool", name=name)
@@ -299,3 +305,7 @@ class Steering:
                 self._until.at(self._clocks.now() + _AGAIN)
             return
         self._plan(self._feeder.runs.values())
+
+
+def _is_there(path: str) -> bool:
+    return os.path.lexists(path)

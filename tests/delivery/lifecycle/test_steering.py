@@ -293,9 +293,10 @@ def test_a_cancel_that_cannot_be_written_is_none(scene):
     assert one.statuses(it.run) == {"delivered": 100}
 
 
-def test_a_campaign_that_has_ended_is_removed(scene):
+def test_a_campaign_that_has_ended_is_removed(scene, monkeypatch):
     it = scene({"a.example": 10})
     one = it.one
+    monkeypatch.setattr("bulkmail.delivery.lifecycle.steering.os.path.lexists", lambda path: path == it.run.folder)
     with pytest.raises(WrongState, match="spring is running, and rows of it are not settled"):
         it.ask(it.steering.remove("spring"))
     one.send()
@@ -306,6 +307,18 @@ def test_a_campaign_that_has_ended_is_removed(scene):
     one.store.report_is_whole(it.run.id)
     it.ask(it.steering.remove("spring"))
     assert one.store.campaigns() == []
+
+
+@pytest.mark.parametrize("how", ["its folder is gone", "it is asked for"])
+def test_one_without_a_whole_report_is_removed_where(scene, monkeypatch, how):
+    it = scene({"a.example": 1})
+    asked = how == "it is asked for"
+    monkeypatch.setattr("bulkmail.delivery.lifecycle.steering.os.path.lexists", lambda _: asked)
+    it.one.send()
+    it.one.run(1.0)
+    it.one.store.set_state(it.run.id, "cancelled", it.one.wall())
+    it.ask(it.steering.remove("spring", without_report=asked))
+    assert it.one.store.campaigns() == []
 
 
 def test_once_closed_it_does_nothing(scene):
