@@ -28,6 +28,8 @@ from bulkmail.delivery import (
     Clocks,
     Connector,
     DropFolderWatch,
+    LateOutcomes,
+    LateReports,
     Live,
     Notifying,
     Pause,
@@ -37,6 +39,7 @@ from bulkmail.delivery import (
     Pulse,
     RelayCheck,
     Reporting,
+    ResolverProcess,
     Run,
     Scheduling,
     SiteFactSync,
@@ -48,17 +51,18 @@ from bulkmail.delivery import (
     compare_records,
     folders,
     machines_joined,
+    rules_of,
     sent,
 )
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import compose_processes, own_name, raise_file_limit
-from bulkmail.mail import BulkmailError, OwnFault
+from bulkmail.mail import OwnFault
 from bulkmail.preflight import resolver_options
 from bulkmail.routing import RELAY, RESOLVER, RelayRouter, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import Provider, longest_wait, provider_table
 from bulkmail.spool import RUNNING, OneOfMany, Spool, open_spool
-from bulkmail.workers import Pool, Worker
+from bulkmail.workers import Pool
 from bulkmail.zones import zone
 
 _log = Logger("bulkmail")
@@ -66,12 +70,12 @@ _log = Logger("bulkmail")
 COMPOSER = "bulkmail.content.compose:Composer"
 STOPPED = 3
 _RESERVE = 200  # descriptors for everything that is no connection to an MX
-_RESTART_DELAY = 0.5
 
 
 class Incarnation:
     """Made, `open`ed, `work`ed and `close`d once. ``over``: others have declared it over; it stops by itself then.
 
+    ``late``: takes what comes back, once opened.
     ``prepared``: the campaign to send; ``watch``: the folder to watch; without either it helps others. ``ca_file`` and
     ``speed`` are a rehearsal's. ``wall`` and ``monotonic`` are the machine's clocks, ``rng`` its dice.
     """
@@ -103,7 +107,8 @@ class Incarnation:
         self._pause = Pause(self._clocks)
         self._campaigns: Campaigns | None = None
         self._spool: Spool | None = None
-        self._resolver: Worker | None = None
+        self._resolver: ResolverProcess | None = None
+        self.late: LateOutcomes | None = None
         self._watching: DropFolderWatch | None = None
         self._checking = Checking(reactor, settings, settings.hostname or own_name())
         self._approving: Approving | None = None
@@ -181,6 +186,8 @@ class Incarnation:
             spool, parts, sync, compose, scratch, providers, router.route
         )
         campaigns.start()
+        if self.late is not None:
+            self.late.start()
         settings, wall = self.settings, self._clocks.wall
         self._control = open_control(self.reactor, settings, self._machine, wall, campaigns, providers, router.route)
         checking, root = self._checking, self._watch
@@ -207,6 +214,10 @@ class Incarnation:
         await spool.bring_forward(self._wall() + longest_wait(self.settings.retry))
         return spool
 
+    def _late_outcomes(self, spool: Spool, parts: Assembly, reports: LateReports) -> LateOutcomes:
+        rules = rules_of(self.settings.suppression)
+        return LateOutcomes(self._clocks, spool, rules, parts.feeder.runs, self._changed, reports)
+
     def _build_campaigns(
         self,
         spool: Spool,
@@ -219,7 +230,6 @@ class Incarnation:
     ) -> Campaigns:
         progress = Progress(self._pause, parts.feeder, self._clocks, zone(self.settings.timezone))
         reporting = self._reporting(spool, progress)
-        reporting.start()
         scheduling = self._scheduling(spool, parts, providers)
         joining, leasing = machines_joined(
             spool,
@@ -232,6 +242,7 @@ class Incarnation:
             scheduling=scheduling,
             changed=self._changed,
         )
+        self.late = self._late_outcomes(spool, parts, LateReports(self._clocks, spool, reporting, joining))
         at_rest = AtRest(
             reactor=self.reactor,
             spool=spool,
@@ -269,7 +280,7 @@ class Incarnation:
         )
 
     def _reporting(self, spool: Spool, progress: Progress) -> Reporting:
-        return Reporting(
+        reporting = Reporting(
             reactor=self.reactor,
             spool=spool,
             spool_path=self.settings.spool,
@@ -281,6 +292,8 @@ class Incarnation:
             timezone=self.settings.timezone,
             pulse=Pulse(spool, self._clocks, self._pause, self._machine, os.getpid()),
         )
+        reporting.start()
+        return reporting
 
     def _accepting(self, spool: Spool, parts: Assembly, compose: Pool, reporting: Reporting) -> Accepting:
         check = None if self._rehearsal else self._checking.prepare
@@ -320,25 +333,9 @@ class Incarnation:
 
     async def _open_resolver(self) -> Any:
         options = resolver_options(self.settings, self._speed)
-
-        def start() -> None:
-            if self._stopping or self._spool is None:
-                return
-            # Not at once: one that cannot start would be started without end.
-            again = lambda _: self.reactor.callLater(_RESTART_DELAY, start)  # noqa: E731
-            self._resolver = worker = Worker.start(self.reactor, RESOLVER, again)
-            worker.ask(("configure", options), None).addErrback(lambda _: None)
-
-        start()
-
-        async def ask(job: tuple[Any, ...]) -> Any:
-            assert self._resolver is not None
-            try:
-                return await self._resolver.ask(job, 60.0)
-            except BulkmailError as error:
-                return ("own-fault", f"the resolver process: {error}")
-
-        return ask
+        self._resolver = resolver = ResolverProcess(self.reactor, RESOLVER, options)
+        resolver.start()
+        return resolver.ask
 
     async def stop(self) -> None:
         """No new work; what is in flight may finish; then everything is settled, given back and reported."""
@@ -346,6 +343,8 @@ class Incarnation:
         if not self._asked_to_stop.called:
             self._asked_to_stop.callback(None)
         self._checking.stop()
+        if self._resolver is not None:
+            self._resolver.stop()
         if self._watching is not None:
             self._watching.stop()
         if self._approving is not None:
@@ -363,6 +362,8 @@ class Incarnation:
         self._stopping = True
         if self._control is not None:
             await self._control.close()
+        if self.late is not None:
+            await self.late.close()
         if self._campaigns is not None:
             await self._campaigns.close()
         if self._relay is not None:

@@ -14,7 +14,6 @@ from bulkmail.delivery import WallClock
 from bulkmail.incarnation import Incarnation
 from bulkmail.mail import OwnFault
 from bulkmail.settings import Settings
-from bulkmail.workers import WorkerDiedError
 
 
 class FakeSending:
@@ -161,44 +160,6 @@ def test_faults_of_the_spool_pause_the_sending():
     one.life._spool_fault(OwnFault("disk full"))
     one.life._spool_fault(None)
     assert one.events == ["disk full"]
-
-
-def test_a_resolver_that_dies_is_replaced_and_never_in_a_tight_circle(monkeypatch):
-    started = []
-
-    class FakeWorker:
-        def __init__(self, ended):
-            self.ended, self.jobs = ended, []
-
-        def ask(self, job, deadline):
-            self.jobs.append(job)
-            done = Deferred()
-            if job[0] == "route":
-                done.errback(WorkerDiedError("ended"))
-            return done
-
-    def start(reactor, name, ended):
-        started.append(FakeWorker(ended))
-        return started[-1]
-
-    monkeypatch.setattr(module, "Worker", SimpleNamespace(start=start))
-    reactor = Clock()
-    life = begun(reactor)
-    life._spool = SimpleNamespace()
-    got = []
-    Deferred.fromCoroutine(life._open_resolver()).addBoth(got.append)
-    (ask,) = got
-    assert started[0].jobs[0][0] == "configure"
-    Deferred.fromCoroutine(ask(("route", "a.example"))).addBoth(got.append)
-    assert got[1] == ("own-fault", "the resolver process: ended")
-    started[0].ended(started[0])
-    assert len(started) == 1
-    reactor.advance(1.0)
-    assert len(started) == 2
-    life._stopping = True
-    started[1].ended(started[1])
-    reactor.advance(1.0)
-    assert len(started) == 2
 
 
 def test_with_a_relay_all_roads_lead_to_it(monkeypatch):

@@ -61,6 +61,8 @@ from bulkmail.delivery.lifecycle import (
     Checking,
     DropFolderWatch,
     Joining,
+    LateOutcomes,
+    LateReports,
     Live,
     LiveCampaign,
     LiveSite,
@@ -83,6 +85,7 @@ from bulkmail.delivery.lifecycle import (
     put_mark,
     quoted,
     refusal,
+    rules_of,
     sent,
     sent_of,
     trial_of,
@@ -91,6 +94,7 @@ from bulkmail.delivery.lifecycle import (
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.resolver_process import ResolverProcess
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import SiteFactSync
 
@@ -108,6 +112,8 @@ __all__ = [
     "DropFolderWatch",
     "Feeder",
     "Joining",
+    "LateOutcomes",
+    "LateReports",
     "Live",
     "LiveCampaign",
     "LiveSite",
@@ -119,6 +125,7 @@ __all__ = [
     "Pulse",
     "RelayCheck",
     "Reporting",
+    "ResolverProcess",
     "Run",
     "Scheduling",
     "SiteFactSync",
@@ -137,6 +144,7 @@ __all__ = [
     "put_mark",
     "quoted",
     "refusal",
+    "rules_of",
     "sent",
     "sent_of",
     "trial_of",

@@ -10,7 +10,7 @@ from bulkmail.campaign import RowZones
 from bulkmail.delivery.holds import Holds
 from bulkmail.mail import Status, token
 from bulkmail.shaping import Allowance
-from bulkmail.spool import Claimed, StoredPlan
+from bulkmail.spool import Claimed, LateCounts, StoredPlan
 
 Key = tuple[str, str, str]
 _NOT_FINAL = frozenset({str(Status.PENDING), str(Status.DEFERRED)})
@@ -46,6 +46,7 @@ class Run:
     shared: bool = False
     helped: bool = False
     plan: StoredPlan | None = None  # once it was made
+    late: LateCounts = field(default_factory=LateCounts)  # what has come back, as of a second ago
     notices: list[str] = field(default_factory=list)  # what the operator should know of its lists
 
     def token(self, number: int) -> str:
@@ -83,6 +84,14 @@ class Run:
             self.final += 1
         if after[1] == "delivered":
             self.delivered += 1
+
+    def overwritten(self, before: Key, after: Key) -> None:
+        """A row that had ended has another status, by what came back."""
+        if self.shared:
+            return
+        self.totals[before] -= 1
+        self.totals[after] += 1
+        self.delivered -= before[1] == Status.DELIVERED
 
     def tried_next(self, at: float, now: float) -> None:
         """Note that a row is tried again at ``at``; ``next_try_at`` is the earliest such time (wall clock)."""

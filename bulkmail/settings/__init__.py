@@ -30,6 +30,7 @@ from bulkmail.settings.sections import (
     Total,
     Web,
 )
+from bulkmail.settings.suppression import Suppression
 from bulkmail.settings.values import TlsMode, parse_selector
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "Settings",
     "Shaping",
     "Smtp",
+    "Suppression",
     "Timeouts",
     "Tls",
     "TlsMode",

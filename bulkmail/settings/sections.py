@@ -12,6 +12,7 @@ from bulkmail.files import read_regular
 from bulkmail.mail import Problem
 from bulkmail.settings.inbound import Inbound
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
+from bulkmail.settings.suppression import Suppression
 from bulkmail.settings.values import (
     KEY_BYTES,
     Count,
@@ -262,6 +263,7 @@ class Settings(Section):
     relay: Relay | None = None
     dkim: Annotated[Many[Dkim], AfterValidator(_one_each)] = ()
     suppress: Many[ListFile] = ()
+    suppression: Suppression = Suppression()
     retry: Retry = Retry()
     shaping: Shaping = Shaping()
     compose: Compose = Compose()

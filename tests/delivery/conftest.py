@@ -532,14 +532,14 @@ class World:
         hosts = tuple(MxHost(10 if same else 10 * n, f"mx{n}.{name}", (ip,)) for n, ip in enumerate(addresses, 1))
         return Site(name, hosts, provider, name)
 
-    def campaign(self, rows, name="spring", *, on_unknown="retry", run=True):
+    def campaign(self, rows, name="spring", *, on_unknown="retry", run=True, key=b"k" * 32):
         """``rows``: how many at each domain, or the domains of the rows in order."""
         if isinstance(rows, dict):
             rows = [domain for domain, count in rows.items() for _ in range(count)]
         made = self.store.create_campaign(
             name,
             f"/campaigns/{name}",
-            key=b"k" * 32,
+            key=key,
             content={"name": name},
             digests={},
             files=[("r.csv", ["email"])],
@@ -548,7 +548,7 @@ class World:
         )
         self.add(made.id, rows)
         self.store.set_state(made.id, "running", EPOCH)
-        content = {"from": "s@me.example", "subject": "hi", "key": b"k" * 32}
+        content = {"from": "s@me.example", "subject": "hi", "key": made.key}
         told = Run(made.id, name, f"/campaigns/{name}", content, on_unknown, EPOCH)
         told.input_rows = len(rows)
         told.import_done = True

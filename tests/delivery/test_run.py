@@ -95,3 +95,17 @@ def test_the_next_try_of_a_campaign_is_its_earliest():
     assert run.next_try_at == 600.0
     run.tried_next(900.0, 650.0)
     assert run.next_try_at == 900.0, "the one before is past"
+
+
+def test_what_comes_back_overwrites_a_status_and_no_row_is_lost():
+    run = Run(1, "spring", "/c", {}, "retry", 0.0, input_rows=2, import_done=True)
+    run.move(None, ("google", "delivered", ""))
+    run.move(None, ("google", "unknown", "no-answer"))
+    assert run.complete
+    run.overwritten(("google", "delivered", ""), ("google", "bounced", "bad-mailbox"))
+    run.overwritten(("google", "unknown", "no-answer"), ("google", "blocked", "quota"))
+    assert (run.delivered, run.final, run.complete) == (0, 2, True)
+    assert {status: count for status, count in run.by_status.items() if count} == {"bounced": 1, "blocked": 1}
+    run.shared = True
+    run.overwritten(("google", "bounced", "bad-mailbox"), ("google", "blocked", "quota"))
+    assert run.by_status["bounced"] == 1, "only the spool counts"

@@ -17,6 +17,8 @@ from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.copies import with_copies
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.joining import Joining, machines_joined
+from bulkmail.delivery.lifecycle.late import LateOutcomes, rules_of
+from bulkmail.delivery.lifecycle.late_reports import LateReports
 from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
 from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
 from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of
@@ -41,6 +43,8 @@ __all__ = [
     "Checking",
     "DropFolderWatch",
     "Joining",
+    "LateOutcomes",
+    "LateReports",
     "Live",
     "LiveCampaign",
     "LiveSite",
@@ -63,6 +67,7 @@ __all__ = [
     "put_mark",
     "quoted",
     "refusal",
+    "rules_of",
     "sent",
     "sent_of",
     "trial_of",

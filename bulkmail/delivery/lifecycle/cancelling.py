@@ -66,6 +66,24 @@ async def settle_rest(
     return False
 
 
+async def run_of(spool: Spool, row: CampaignRow) -> Run:
+    """Return a campaign that is not being sent, with the spool's figures."""
+    totals = await spool.totals(row.id)
+    run = Run(
+        id=row.id,
+        name=row.name,
+        folder=row.folder,
+        content=await spool.content(row.id),
+        on_unknown=row.on_unknown,
+        started_at=row.started_at or row.created_at,
+        input_rows=row.input_rows,
+        import_done=row.import_done,
+        plan=await spool.plan(row.id),
+    )
+    run.counted(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
+    return run
+
+
 class AtRest:
     """Ends campaigns that are not being sent: in the service that has their spool open, or in a command.
 
@@ -164,7 +182,7 @@ class AtRest:
         ``prepared``: its folder, checked; where there is none, rows that were not read yet stay unread.
         """
         spool, wall = self._spool, self._clocks.wall
-        run = await self._run_of(row)
+        run = await run_of(self._spool, row)
         folder = Place(row.folder, "report", None if prepared is None else prepared.campaign.opened.id)
         files = [(name, columns) for _, name, columns in await spool.input_files(row.id)]
         self._reporting.open(run, folder, files, sender_domain(run.content["from"]), row.report_position)
@@ -185,21 +203,6 @@ class AtRest:
         """End all rows of a campaign whose list is read; return whether that was done before the process stopped."""
         changed = self._reporting.changed
         return await settle_rest(run, spool=self._spool, clocks=self._clocks, stopping=self._stopping, changed=changed)
-
-    async def _run_of(self, row: CampaignRow) -> Run:
-        totals = await self._spool.totals(row.id)
-        run = Run(
-            id=row.id,
-            name=row.name,
-            folder=row.folder,
-            content=await self._spool.content(row.id),
-            on_unknown=row.on_unknown,
-            started_at=row.started_at or row.created_at,
-            input_rows=row.input_rows,
-            import_done=row.import_done,
-        )
-        run.counted(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
-        return run
 
     async def _read(self, run: Run, row: CampaignRow, prepared: Prepared) -> None:
         """Read the rest of the list; where it cannot be read, the log says so, and what is read must do."""

@@ -341,4 +341,5 @@ async def open_campaign(
     finished = row.state in ENDED and not goes_on
     if finished:
         run.import_done = True
+        run.plan = await spool.plan(row.id)
     return Opened(run, row, await spool.import_state(row.id), finished)

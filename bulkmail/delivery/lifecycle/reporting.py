@@ -113,6 +113,10 @@ class Reporting:
                 report.slow_busy = True
                 background(self._write_slow(report), "writing recipients.csv")
 
+    def reports_on(self, campaign_id: int) -> bool:
+        """Whether the files of a campaign are open."""
+        return campaign_id in self._reports
+
     def changed(self, run: Run) -> None:
         """Something of this campaign has changed."""
         report = self._reports.get(run.id)
@@ -133,7 +137,8 @@ class Reporting:
                 break
             await deferLater(self._reactor, _AGAIN)  # a process that died is replaced within this time
         written = not (report.stale or report.changed)
-        await self.leave(run)
+        if self._reports.get(run.id) is report:  # else it was opened again meanwhile, to be sent on
+            await self.leave(run)
         return written
 
     async def leave(self, run: Run) -> None:

@@ -1,0 +1,121 @@
+"""Reports that are written again: those of campaigns that are not being sent, when something has come back of them.
+
+For thirty days after a campaign has ended. Its folder may be gone, or be another campaign's by now: only a report that
+is there, and says that it is of this campaign, is written again; the spool has it all in any case. What comes in while
+one is written, or soon after, goes into the next one, as for campaigns that are being sent (`report.refresh_wait`).
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bulkmail.campaign import sender_domain
+from bulkmail.delivery.background import background
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lifecycle.cancelling import run_of
+from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.reporting import Reporting
+from bulkmail.mail import OwnFault
+from bulkmail.report import NOTHING, Place, refresh_wait, reported_campaign
+from bulkmail.spool import ENDED, CampaignRow, Spool
+
+_log = Logger("bulkmail")
+
+KEPT_UP_FOR = 30 * 86400.0  # seconds
+
+
+class LateReports:
+    """Writes reports again, one at a time. ``joining``: on a spool that machines share."""
+
+    def __init__(self, clocks: Clocks, spool: Spool, reporting: Reporting, joining: Joining | None = None) -> None:
+        self._reactor = clocks.reactor
+        self._spool = spool
+        self._reporting = reporting
+        self._wall = clocks.wall
+        self._joining = joining
+        self._asked: set[int] = set()
+        self._not_before: dict[int, float] = {}  # campaign id -> when its report may be written again
+        self._closed = False
+        self._writing: Deferred[None] | None = None
+
+    def ask(self, campaign_id: int) -> None:
+        """Something has come back of a campaign; its report is to tell of it."""
+        self._asked.add(campaign_id)
+
+    async def look_back(self) -> None:
+        """Ask for reports that tell of less than the spool: an earlier process did not come to write them."""
+        try:
+            for row in await self._spool.campaigns():
+                _, last = tuple(row.report_position or NOTHING)
+                if row.state in ENDED and self._is_kept_up(row) and await self._spool.attempts_after(row.id, last):
+                    self.ask(row.id)
+        except OwnFault as fault:
+            _log.error("which reports are not up to date is not known: {fault}", fault=fault)
+
+    def look(self) -> None:
+        """Write a report that is due."""
+        if self._writing is not None or self._closed:
+            return
+        now = self._reactor.seconds()
+        due = next((one for one in sorted(self._asked) if self._not_before.get(one, 0.0) <= now), None)
+        if due is not None:
+            self._asked.discard(due)
+            self._writing = Deferred()
+            background(self._write(due), "writing a report again")
+
+    async def close(self) -> None:
+        """Begin no further one; wait for the one that is being written. The next start finds the others."""
+        self._closed = True
+        if self._writing is not None:
+            await self._writing
+
+    async def _write(self, campaign_id: int) -> None:
+        started = self._reactor.seconds()
+        rows = 0
+        try:
+            found = [row for row in await self._spool.campaigns() if row.id == campaign_id]
+            if found:
+                rows = found[0].input_rows
+                await self._write_unless_elsewhere(found[0])
+        except OwnFault as fault:
+            _log.error("a report could not be written again: {fault}", fault=fault)
+            self._asked.add(campaign_id)
+        finally:
+            now = self._reactor.seconds()
+            self._not_before = {one: at for one, at in self._not_before.items() if at > now}
+            self._not_before[campaign_id] = now + refresh_wait(rows, now - started)
+            writing, self._writing = self._writing, None
+            if writing is not None:
+                writing.callback(None)
+
+    async def _write_unless_elsewhere(self, row: CampaignRow) -> None:
+        if not self._is_kept_up(row):
+            return
+        place = Place(row.folder, "report")
+        if reported_campaign(place) != row.name:
+            _log.info("{name}: something has come back; its folder is gone, so only the spool has it", name=row.name)
+            return
+        if self._joining is None:
+            await self._rewrite(row, place)
+        elif not await self._joining.take_over(row.name):  # else another machine sends it, and writes its report
+            try:
+                await self._rewrite(row, place)
+            finally:
+                await self._joining.give_up(row.name)
+
+    async def _rewrite(self, row: CampaignRow, place: Place) -> None:
+        run = await run_of(self._spool, row)
+        files = [(name, columns) for _, name, columns in await self._spool.input_files(row.id)]
+        domain = sender_domain(run.content["from"])
+        if self._reporting.reports_on(run.id):
+            self._asked.add(row.id)  # it is being opened, or ended, at this moment
+            return
+        self._reporting.open(run, place, files, domain, row.report_position)
+        if not await self._reporting.finish(run, row.state, row.exit_status, row.ended_at):
+            self._asked.add(row.id)
+
+    def _is_kept_up(self, row: CampaignRow) -> bool:
+        if row.state == "stopped":
+            return True
+        return row.state in ENDED and self._wall() <= (row.ended_at or 0.0) + KEPT_UP_FOR
