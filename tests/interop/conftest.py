@@ -21,13 +21,13 @@ from tests.interop.servers import PATIENCE, Server, free_port, greets
 
 @pytest.fixture
 def start_server(missing: Callable[[str], None]) -> Iterator[Callable[..., Server]]:
-    """``start_server(name, connections=..., messages=...)``: a server of servers.py, or a skip."""
+    """``start_server(name, connections=..., messages=...)``: a server of servers.py, or a skip; ``more`` goes to it."""
     with contextlib.ExitStack() as ending:
 
-        def start(name: str, *, connections: int, messages: int) -> Server:
+        def start(name: str, *, connections: int, messages: int, **more: str) -> Server:
             try:
                 server: Server = ending.enter_context(
-                    getattr(servers, name)(connections=connections, messages=messages)
+                    getattr(servers, name)(connections=connections, messages=messages, **more)
                 )
             except servers.Missing as reason:
                 missing(str(reason))

@@ -195,3 +195,46 @@ def test_a_test_message_reaches_it_over_tls_and_its_words_are_told(world: Any, p
     assert ended.out.startswith("me@d0.test: accepted by mx.interop.test (127.0.0.1, TLSv1.3): 250 2.0.0 Ok: ")
     assert re.search(r"queued as \w+\n\Z", ended.out)
     until(lambda: postfix.count() == 1, "Postfix to put it into the maildir")
+
+
+RELAYING = """
+smtpd_recipient_restrictions = reject_unauth_destination
+header_checks =
+transport_maps = inline:{{ {{ d0.test = smtp:[127.0.1.1]:PORT }}, {{ bounces.example.com = smtp:[127.0.1.1]:PORT }} }}
+"""
+
+
+def test_what_it_returns_comes_to_the_recipients_own_return_path(
+    world: Any, start_server: Any, until: Any, dkim_key: Any
+) -> None:
+    """It takes every message, passes on those to d0.test, and returns the refused ones; δοκιμή@d1.test it keeps."""
+    world.start_mail(["127.0.1.1"])
+    more = RELAYING.replace("PORT", str(world.server.port))
+    relaying = start_server("postfix", connections=50, messages=0, more=more, services="smtp unix - - n - - smtp\n")
+    world.start_names({f"d{n}.test": ["mx.interop.test"] for n in range(2)}, {"mx.interop.test": "127.0.0.1"})
+    world.settings(port=relaying.port, inbound={"domains": ["bounces.example.com"]})
+    refused = ["bounce-Anna+tag=x@d0.test", "bounce-bob@d0.test", "reject-carol@d0.test"]
+    campaign = world.campaign("spring", [*refused, "user-dave@d0.test", "δοκιμή@d1.test"])
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said[-4000:]
+    assert campaign.statuses() == {"delivered": 5}, "it is known later only"
+    tokens = {row["email"]: row["token"] for row in campaign.rows()}
+    until(lambda: world.server.count() >= 4, "the message to Dave, and three returned ones")
+    until(lambda: relaying.count() == 1, "Postfix to keep the fifth")
+    received = {one["to"]: one["sender"] for one in world.server.received()}
+    assert received == {
+        "user-dave@d0.test": f"bounces+{tokens['user-dave@d0.test']}@bounces.example.com",
+        **{f"bounces+{tokens[address]}@bounces.example.com": "" for address in refused},
+    }
+    reports = {}
+    for path in world.server.kept.iterdir():
+        text = path.read_text("utf-8")
+        if found := re.search(r"^Original-Envelope-Id: (.*?)\r?$", text, re.MULTILINE):
+            (who,) = re.findall(r"^Original-Recipient: rfc822;(.*?)\r?$", text, re.MULTILINE)
+            reports[who] = found[1]
+            assert "text/rfc822-headers" in text, "the headers alone, as we asked"
+    assert reports == {address: tokens[address] for address in refused}
+    (kept,) = relaying.messages()
+    assert f"Return-Path: <bounces+{tokens['δοκιμή@d1.test']}@bounces.example.com>".encode() in kept
