@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.sample import try_rows
     from bulkmail.campaign.schedule import RowZones, ScheduleKeys, schedule_from
     from bulkmail.campaign.starter import starter_files
+    from bulkmail.campaign.unsubscribing import ways_out
 
 __all__ = [
     "LEFT_OUT",
@@ -81,6 +82,7 @@ __all__ = [
     "starter_files",
     "survey",
     "try_rows",
+    "ways_out",
     "write_beside",
     "write_status",
     "write_status_in",
@@ -122,6 +124,7 @@ _WHERE = {
     "starter_files": "starter",
     "survey": "preflight",
     "try_rows": "sample",
+    "ways_out": "unsubscribing",
     "put_aside": "folder",
     "said_by": "folder",
     "write_beside": "folder",

@@ -29,6 +29,7 @@ from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.campaign.selection import ConsentKey
+from bulkmail.campaign.unsubscribing import Text, WaysOut
 from bulkmail.campaign.ways_back import Bounces, Kind, ListName
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
@@ -55,12 +56,6 @@ class Place:
 def _place(info: ValidationInfo) -> Place:
     assert isinstance(info.context, Place), "a campaign is read by load_campaign"
     return info.context
-
-
-def _filled(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    return text
 
 
 def _envelope_from(text: str) -> str:
@@ -180,7 +175,6 @@ def _lists_schema(word: str, **more: Any) -> dict[str, Any]:
 _FILES = _lists_schema(REST_OF, status=_NAMES)
 _SUPPRESS = _lists_schema(GOT)
 
-Text = Annotated[Line, AfterValidator(_filled)]
 ListNames = Annotated[Line, AfterValidator(_list), WrapValidator(_or_earlier)]
 TemplateName = Annotated[Line, AfterValidator(_template)]
 AttachmentName = Annotated[Line, AfterValidator(_attachment)]
@@ -201,27 +195,6 @@ class Template(Section):
     def _one(self) -> Template:
         if self.html is None and self.text is None:
             raise ValueError("must name an html file, a text file or both")
-        return self
-
-
-class Unsubscribe(Section):
-    """What List-Unsubscribe offers."""
-
-    url: Annotated[
-        Text | None,
-        Field(
-            description="your https page for it; {{ token }} tells who it is",
-            examples=["https://example.com/u/{{ token }}"],
-        ),
-    ] = None
-    mailto: Annotated[
-        Text | None, Field(description="a mailbox that takes unsubscribe mail", examples=["unsubscribe@example.com"])
-    ] = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Unsubscribe:
-        if self.url is None and self.mailto is None:
-            raise ValueError("must give a url, a mailto address or both")
         return self
 
 
@@ -285,9 +258,7 @@ class Campaign(Section):
     headers: Annotated[
         Mapping[Line, Line], Field(description="further header fields", examples=[{"X-Campaign": "spring"}])
     ] = {}
-    unsubscribe: Annotated[
-        Unsubscribe | None, Field(description="what the button for unsubscribing of mail programs does")
-    ] = None
+    unsubscribe: WaysOut = None
     attachments: Annotated[
         Many[AttachmentName],
         AfterValidator(_once),

@@ -16,7 +16,8 @@ from typing import Any, Protocol
 from bulkmail.campaign.files import id_inside, read_inside, walk
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
 from bulkmail.campaign.schedule import column_problem
-from bulkmail.campaign.ways_back import Inbound, ways_back
+from bulkmail.campaign.unsubscribing import Inbound, Public, ways_out
+from bulkmail.campaign.ways_back import ways_back
 from bulkmail.files import MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
 from bulkmail.yamlfile import YamlFile
@@ -64,6 +65,8 @@ class OperatorSettings(Protocol):
     @property
     def inbound(self) -> Inbound | None: ...  # noqa: D102
     @property
+    def public(self) -> Public | None: ...  # noqa: D102
+    @property
     def file(self) -> YamlFile | None: ...  # noqa: D102
 
 
@@ -91,7 +94,7 @@ def snapshot(
         "reply_to": campaign.reply_to,
         "envelope_from": campaign.envelope_from,
         "headers": dict(campaign.headers),
-        "unsubscribe": campaign.unsubscribe.model_dump() if campaign.unsubscribe else None,
+        "unsubscribe": reader.unsubscribe(settings),
         "attachments": reader.attachments(),
         "defaults": dict(campaign.defaults),
         "columns": [list(names) for names in columns],
@@ -212,6 +215,15 @@ class _Reader:
             message = "this is not UTF-8; save the file as UTF-8"
             self.problems.append(Problem(_beside(self.campaign, name), line, column, message))
             return data.decode("utf-8", "replace")
+
+    def unsubscribe(self, settings: OperatorSettings) -> dict[str, Any] | None:
+        """The ways out that a message offers."""
+        try:
+            found = ways_out(self.campaign.unsubscribe, settings.inbound, settings.public)
+        except ValueError as error:
+            self.problems.append(self.campaign.file.problem(("unsubscribe",), f"unsubscribe: {error}"))
+            return None
+        return None if found is None else dict(found)
 
     def attachments(self) -> list[tuple[str, bytes]]:
         """The attachments with the names that recipients see."""

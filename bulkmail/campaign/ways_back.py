@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import AfterValidator, Field
 
 from bulkmail.campaign.naming import check_campaign_name
+from bulkmail.campaign.unsubscribing import Inbound
 from bulkmail.yamlfile import Line
 
 ListName = Annotated[
@@ -29,13 +30,6 @@ Bounces = Annotated[
         examples=["each"],
     ),
 ]
-
-
-class Inbound(Protocol):
-    """What a campaign takes of the settings of the inbound server."""
-
-    @property
-    def domain(self) -> str: ...  # noqa: D102
 
 
 class Keys(Protocol):

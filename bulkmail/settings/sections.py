@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 from bulkmail.files import read_regular
 from bulkmail.mail import Problem
 from bulkmail.settings.inbound import Inbound
+from bulkmail.settings.public import Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
 from bulkmail.settings.suppression import Suppression
 from bulkmail.settings.values import (
@@ -273,6 +274,7 @@ class Settings(Section):
     approval: Literal["auto", "required", "none"] = "auto"
     notify: Notify = Notify()
     inbound: Inbound | None = None
+    public: Public | None = None
     web: Web = Web()
     _file: YamlFile | None = PrivateAttr(None)
     _warnings: tuple[Problem, ...] = PrivateAttr(())

@@ -16,10 +16,8 @@ pytestmark = pytest.mark.loopback
 
 DOMAIN = "bounces.example.com"
 INBOUND = {"domains": [DOMAIN, "other.example.com"]}
-MORE = (
-    'list: readers\nunsubscribe: {url: "https://mail.example.com/u/{{ token }}", '
-    f'mailto: "unsubscribe+{{{{ token }}}}@{DOMAIN}"}}\n'
-)
+PUBLIC = {"url": "https://mail.example.com"}
+MORE = "list: readers\nunsubscribe: built-in\n"
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def signing(world: Any) -> dict[str, Any]:
     """Settings that sign, and that take what comes back."""
     (world.folder / "k.pem").write_bytes(new_pem("rsa"))
     (world.folder / "k.pem").chmod(0o600)
-    return {"dkim": [{"domain": "example.com", "selector": "s1", "key": "k.pem"}], "inbound": INBOUND}
+    return {"dkim": [{"domain": "example.com", "selector": "s1", "key": "k.pem"}], "inbound": INBOUND, "public": PUBLIC}
 
 
 def letters(kept: Path) -> list[Any]:

@@ -151,7 +151,7 @@ def test_nothing_is_no_header(refusal: Callable[..., list[str]], key: str) -> No
         ("unsubscribe: {}", "6:14: unsubscribe: must give a url, a mailto address or both"),
         ("unsubscribe: {uri: x}", "6:15: unsubscribe: `uri` is not a known key; did you mean `url`?"),
         ("unsubscribe: https://x.example",
-         "6:14: unsubscribe: must be a mapping, key: value with the keys url, mailto; not text"),
+         "6:14: unsubscribe: must be built-in, or a mapping with the keys url and mailto; not 'https://x.example'"),
         ("on_unknown: keepp", '6:13: on_unknown: must be retry or keep, not "keepp"; did you mean keep?'),
         ("encoding: latin-99", ("6:11: encoding: 'latin-99' is not a character encoding for lists; "
          "write utf-8, cp1252, iso-8859-15, ...")),

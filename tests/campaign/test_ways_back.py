@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from bulkmail.campaign import Campaign, changes, digests, load_campaign, snapshot
+from bulkmail.mail import Refused
 from bulkmail.settings import load_settings
+
+PUBLIC = "public: {url: https://mail.example.com}\n"
+INBOUND = "inbound: {domains: [Bounces.example.com]}\n"
 
 
 @pytest.fixture
@@ -35,6 +39,33 @@ def test_what_is_written_enters_the_messages(content: Callable[..., dict[str, ob
     assert [found[key] for key in ("list", "kind", "bounces", "inbound")] == [
         "newsletter", "transactional", "shared", "bounces.example.com"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "url", "mailto"),
+    [
+        (PUBLIC, "https://mail.example.com/u/{{ token }}", None),
+        (INBOUND, None, "unsubscribe+{{ token }}@bounces.example.com"),
+        (
+            PUBLIC + INBOUND,
+            "https://mail.example.com/u/{{ token }}",
+            "unsubscribe+{{ token }}@bounces.example.com",
+        ),
+    ],
+)
+def test_the_services_own_ways_out(
+    content: Callable[..., dict[str, object]], settings: str, url: str | None, mailto: str | None
+) -> None:
+    found = content('unsubscribe: built-in\nto: "Readers <r@example.com>"', settings)
+    assert found["unsubscribe"] == {"url": url, "mailto": mailto}
+    assert found["same_for_all"] is False
+
+
+def test_without_any_they_are_refused(content: Callable[..., dict[str, object]]) -> None:
+    with pytest.raises(
+        Refused, match=r"campaign\.yaml:6:14: unsubscribe: `built-in` needs `public` or `inbound` in the "
+    ):
+        content("unsubscribe: built-in")
 
 
 @pytest.mark.parametrize(

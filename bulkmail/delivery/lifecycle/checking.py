@@ -52,6 +52,13 @@ class ComesBack:
 
 
 @dataclass(frozen=True)
+class Page:
+    """What the address of the page for unsubscribing begins with."""
+
+    url: str
+
+
+@dataclass(frozen=True)
 class OfOperator:
     """What a check needs of the operator's settings, and no more of them."""
 
@@ -60,6 +67,7 @@ class OfOperator:
     spool: str
     notify: Notifiable
     inbound: ComesBack | None
+    public: Page | None
     file: YamlFile | None
 
     @staticmethod
@@ -70,15 +78,17 @@ class OfOperator:
         keys = [(key.domain, key.selector, key.pem) for key in settings.dkim]
         notify = (list(settings.notify.commands), list(settings.notify.urls))
         inbound = None if settings.inbound is None else settings.inbound.domain
-        return keys, list(settings.suppress), settings.spool, notify, inbound, places
+        public = None if settings.public is None else settings.public.url
+        return keys, list(settings.suppress), settings.spool, notify, inbound, public, places
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> OfOperator:
         """Return what `plain` was made of."""
-        keys, suppress, spool, notify, inbound, places = plain
+        keys, suppress, spool, notify, inbound, public, places = plain
         file = None if places is None else YamlFile(*places)
         comes_back = None if inbound is None else ComesBack(inbound)
-        return cls([Key(*key) for key in keys], suppress, spool, Notifiable(*notify), comes_back, file)
+        page = None if public is None else Page(public)
+        return cls([Key(*key) for key in keys], suppress, spool, Notifiable(*notify), comes_back, page, file)
 
 
 class Checker:

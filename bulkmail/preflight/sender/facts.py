@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bulkmail.campaign import Campaign
+from bulkmail.campaign import Campaign, ways_out
 from bulkmail.content import asks_for_complaints, parse_mailbox, signing_keys
 from bulkmail.mail import BOUNCES, own_address
 from bulkmail.settings import Settings
@@ -58,6 +58,7 @@ def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: 
     inbound = "" if settings.inbound is None else settings.inbound.domain
     signing = signing_keys(author.domain, inbound, entries)
     names = {(key.domain, key.selector) for key in signing}
+    ways = ways_out(campaign.unsubscribe, settings.inbound, settings.public)
     own = own_address(BOUNCES, "token", inbound) if inbound else str(author)
     return Sender(
         from_domain=author.domain,
@@ -67,8 +68,8 @@ def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: 
         keys=tuple(key for key in keys_of(settings) if (key.domain, key.selector) in names),
         relay="" if settings.relay is None else settings.relay.host,
         tls=settings.tls.mode,
-        unsubscribe=campaign.unsubscribe is not None,
-        one_click=campaign.unsubscribe is not None and campaign.unsubscribe.url is not None,
+        unsubscribe=ways is not None,
+        one_click=ways is not None and ways["url"] is not None,
         marketing=campaign.kind == "marketing",
         inbound=inbound,
         complaints=asks_for_complaints(author.domain, inbound, signing),

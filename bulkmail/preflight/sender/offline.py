@@ -69,7 +69,7 @@ def _unsubscribe(sender: Sender) -> Finding | None:
     words = f"the letter offers no one-click unsubscribing (RFC 8058); {asking(Demand.ONE_CLICK)}"
     if not sender.unsubscribe:
         words = f"the letter offers no way to unsubscribe; {asking(Demand.ONE_CLICK)}"
-    remedy = "give `unsubscribe.url`, an https URL that takes a POST"
+    remedy = "give `unsubscribe.url`, an https URL that takes a POST, or `unsubscribe: built-in` with `public` set"
     code = "no-one-click" if sender.unsubscribe else "no-unsubscribe"
     return Finding(Severity.WARNING, code, "unsubscribe", words, remedy)
 

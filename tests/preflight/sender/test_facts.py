@@ -46,6 +46,10 @@ def test_of_a_plain_campaign(facts):
 
 
 def test_of_one_whose_bounces_come_back_here(facts):
+    sender, _ = facts("unsubscribe: built-in\n", "inbound: {domains: [In.Bounces.test, b.test]}\n")
+    assert (sender.unsubscribe, sender.one_click) == (True, False)
+    sender, _ = facts("unsubscribe: built-in\n", "public: {url: https://u.shop.test}\n")
+    assert (sender.unsubscribe, sender.one_click) == (True, True)
     sender, _ = facts(settings="inbound: {domains: [In.Bounces.test, b.test]}\n")
     assert sender.envelope == "bounces+token@in.bounces.test"
     assert (sender.inbound, sender.complaints, sender.marketing) == ("in.bounces.test", False, True)
