@@ -28,7 +28,7 @@ MAX_NAME = 100  # characters of who put a mark there
 
 Mark = Literal["APPROVED", "PAUSE", "CANCEL", "ACCEPT"]
 """The name of a file by which people steer a campaign."""
-ACCEPT: Mark = "ACCEPT"
+_AT_REST: frozenset[Mark] = frozenset({"ACCEPT", "CANCEL"})  # what they ask for is done at a further start
 _MARKS: tuple[Mark, ...] = get_args(Mark)
 
 
@@ -198,9 +198,9 @@ class DropFolder:
     def _of_one(self, known: _Known, state: FolderState) -> list[Action]:
         path, still = state.path, state.seen_at - known.since >= self._quiet
         if not known.running:
-            accepted = ACCEPT in state.marks - known.marks  # of one that was refused for what was changed
+            asked = (state.marks - known.marks) & _AT_REST
             known.marks &= state.marks
-            if (state.fingerprint == known.started and not accepted) or not still:
+            if (state.fingerprint == known.started and not asked) or not still:
                 return []
             known.started, known.running = state.fingerprint, True
             known.marks, known.changed, known.gone = frozenset(), state.fingerprint, False

@@ -138,3 +138,19 @@ def test_pause_and_a_folder_that_is_taken_away(world: Any, until: Any, watched: 
     assert set(statuses) == {"delivered", "cancelled"}
     assert statuses["delivered"] == world.server.count()
     assert {len(found) for found in world.server.ids().values()} == {1}
+
+
+def test_a_campaign_with_wrong_files_can_be_cancelled(world: Any, until: Any, watched: Any) -> None:
+    """It waits for its approval, its files become wrong, and then its author gives it up."""
+    spring = watched(approval="required")
+    running = world.start("--watch", "campaigns")
+    until(lambda: first_line(spring) == "waiting for approval", "the request for an approval", 90)
+    good = spring.yaml.read_text()
+    spring.yaml.write_text(good.replace("subject:", "subjekt:"))
+    until(lambda: first_line(spring) == "refused", "the refusal", 60)
+    (spring.folder / "CANCEL").touch()
+    until(lambda: first_line(spring) == "cancelled", "the end", 60)
+    until(lambda: world.bulkmail("status", "spring").out.startswith("spring: cancelled"), "the end in the spool", 60)
+    running.signal(signal.SIGTERM)
+    running.wait()
+    assert not world.server.received()

@@ -46,6 +46,7 @@ class Changed(NamedTuple):
 class SentBefore(NamedTuple):
     """How far a campaign in the spool is. ``ended``: "finished" or "cancelled"; "" while rows are to be sent."""
 
+    name: str
     sent: int
     rows: int
     ended: str
@@ -98,7 +99,7 @@ class Accepting:
             for row in await self._spool.campaigns():
                 if _is_same(row.folder, folder):
                     sent = sent_of(await self._spool.totals(row.id))
-                    return SentBefore(sent, row.input_rows, row.state if row.state in ENDED else "")
+                    return SentBefore(row.name, sent, row.input_rows, row.state if row.state in ENDED else "")
         except OwnFault as fault:
             _log.error("{fault}", fault=fault)
         return None

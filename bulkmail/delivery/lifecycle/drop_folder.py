@@ -243,11 +243,14 @@ class DropFolderWatch:
         count = len(refused.problems)
         what = "one thing is" if count == 1 else f"{count} things are"
         found = await self._campaigns.accepting.sent_from(path)
-        if found is None or not found.sent:
-            word, said = _REFUSED, f"This campaign was not sent: {what} wrong with it."
-        elif found.ended:
+        if await self._marks.refused(path, found.name if found is not None and not found.ended else ""):
+            word: str = Word.CANCELLED
+            said = f"This campaign is cancelled by the file CANCEL; {what} wrong with its files."
+        elif found is not None and found.ended:
             word = found.ended
             said = f"This campaign is {found.ended}; what was changed since then is not sent: {what} wrong with it."
+        elif found is None or not found.sent:
+            word, said = _REFUSED, f"This campaign was not sent: {what} wrong with it."
         else:
             word = Word.STOPPED
             said = f"This campaign has stopped, and does not go on: {what} wrong with it. Sent so far: {found.words}."

@@ -71,6 +71,21 @@ class Marks:
         if "CANCEL" in there:
             await self._cancel(row.name)
 
+    async def refused(self, folder: str, name: str) -> bool:
+        """Return whether a campaign whose files are refused is cancelled by the file; ``name``: of one to be ended.
+
+        ``name`` is "" where the spool has nothing of it that has not ended.
+        """
+        if "CANCEL" not in self._there.get(folder, set()):
+            return False
+        if name:
+            try:
+                await self._cancel(name)
+            except BulkmailError as error:
+                _log.warn("{folder}: the file CANCEL changes nothing: {error}", folder=folder, error=error)
+                return False
+        return True
+
     async def _obeyed(self, folder: str, action: Action) -> None:
         name = self._names[folder]
         steps: dict[tuple[str, str], Callable[[], Coroutine[Any, Any, None]]] = {

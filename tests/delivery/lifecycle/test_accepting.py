@@ -134,9 +134,9 @@ def test_the_mark_takes_the_change_once_and_goes(scene):
 
 
 def test_how_far_the_campaign_of_a_folder_is(scene):
-    assert scene.ask(scene.accepting.sent_from(scene.place)) == SentBefore(1, 3, "")
+    assert scene.ask(scene.accepting.sent_from(scene.place)) == SentBefore("spring", 1, 3, "")
     scene.one.store.set_state(scene.row.id, "finished", NOW)
-    assert scene.ask(scene.accepting.sent_from(scene.place + "/")) == SentBefore(1, 3, "finished")
+    assert scene.ask(scene.accepting.sent_from(scene.place + "/")) == SentBefore("spring", 1, 3, "finished")
     assert scene.ask(scene.accepting.sent_from("/nowhere")) is None
 
 

@@ -107,6 +107,11 @@ class FakeMarks:
 
     def __init__(self):
         self.told = []
+        self.cancels = False  # the file CANCEL is there
+
+    async def refused(self, folder, name):
+        self.told.append(("refused", name))
+        return self.cancels
 
     def started(self, folder):
         self.told.append(("started", os.path.basename(folder)))
@@ -349,7 +354,7 @@ def test_what_is_being_checked_ends_with_the_watching(scene):
 
 def test_a_campaign_that_is_refused_after_some_rows_were_sent_says_how_many(scene):
     scene.sending.status = Refused([Problem("body.txt.j2", 0, 0, "changed since it was started")])
-    scene.sending.before = SentBefore(243, 400, "")
+    scene.sending.before = SentBefore("spring", 243, 400, "")
     scene.run(10)
     assert scene.said().startswith(
         "stopped\n\n"
@@ -359,11 +364,28 @@ def test_a_campaign_that_is_refused_after_some_rows_were_sent_says_how_many(scen
 
 def test_a_change_after_the_end_does_not_make_the_end_a_refusal(scene):
     scene.sending.status = Refused([Problem("recipients.csv", 0, 0, "changed in the part already read")])
-    scene.sending.before = SentBefore(400, 400, "finished")
+    scene.sending.before = SentBefore("spring", 400, 400, "finished")
     scene.run(10)
     assert scene.said().startswith(
         "finished\n\nThis campaign is finished; what was changed since then is not sent: one thing is"
     )
+
+
+def test_one_that_was_cancelled_before_anything_was_sent_is_not_called_refused(scene):
+    scene.sending.status = Refused([Problem("body.txt.j2", 1, 0, "unknown variable 'nick_name'")])
+    scene.sending.before = SentBefore("spring", 0, 0, "cancelled")
+    scene.run(10)
+    assert scene.said().startswith("cancelled\n\nThis campaign is cancelled; what was changed since then is not sent")
+    assert ("refused", "") in scene.marks.told
+
+
+@pytest.mark.parametrize(("before", "name"), [(None, ""), (SentBefore("spring", 0, 0, ""), "spring")])
+def test_the_file_cancel_counts_also_where_the_files_are_wrong(scene, before, name):
+    scene.sending.status = Refused([Problem("body.txt.j2", 1, 0, "unknown variable 'nick_name'")])
+    scene.sending.before, scene.marks.cancels = before, True
+    scene.run(10)
+    assert scene.said().startswith("cancelled\n\nThis campaign is cancelled by the file CANCEL; one thing is wrong")
+    assert ("refused", name) in scene.marks.told
 
 
 def test_a_change_while_it_is_sent_is_told(scene):

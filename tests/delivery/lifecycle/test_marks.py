@@ -110,3 +110,20 @@ def test_what_cannot_be_done_is_logged(scene, monkeypatch):
     scene.saw("appeared", "CANCEL")
     assert len(said) == 1
     assert said[0].startswith("/c/spring: the file CANCEL changes nothing: ")
+
+
+@pytest.mark.parametrize("name", ["", "spring"])
+def test_the_file_cancel_ends_also_what_is_refused(scene, name):
+    asked = []
+
+    def refused():
+        done = Deferred.fromCoroutine(scene.marks.refused(FOLDER, name))
+        done.addCallback(asked.append)
+        scene.one.run(1.0)
+
+    refused()
+    assert asked == [False]
+    scene.saw("appeared", "CANCEL")
+    refused()
+    assert asked == [False, True]
+    assert scene.one.store.campaign("spring").state == ("cancelling" if name else "running")
