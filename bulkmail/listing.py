@@ -17,6 +17,7 @@ from typing import Any
 from bulkmail.campaign import EarlierList
 from bulkmail.campaign import Ingest as IngestOfFiles
 from bulkmail.mail import BulkmailError, RecipientRow, Status, can_be_tried_again
+from bulkmail.suppressing import Suppressing
 
 Wanted = Callable[[str, str], bool]
 """Whether a row with this status and category is taken."""
@@ -27,7 +28,11 @@ _MAY_GET_IT = frozenset({Status.PENDING, Status.DEFERRED})
 
 
 class Ingest(IngestOfFiles):
-    """The worker that reads lists (`bulkmail.campaign.ingest`), and makes those that are made of a campaign before."""
+    """The worker that reads lists (`bulkmail.campaign.ingest`), and makes those that are made of a campaign before.
+
+    Further options of ``open``: ``suppressions`` (where it is looked up who is not mailed, `suppressing.Suppressing`),
+    ``lenient`` (whether that may fail).
+    """
 
     def handle(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the answer to one job; a list that cannot be made is refused like one that cannot be read."""
@@ -38,6 +43,8 @@ class Ingest(IngestOfFiles):
                     options[name] = [_made(given) for given in options.get(name) or ()]
             except BulkmailError as error:
                 return "refused", [("", 0, 0, str(error))]
+            if suppressions := options.pop("suppressions", None):
+                options["look_up"] = Suppressing(*suppressions, lenient=options.pop("lenient", False))
             job = ("open", options)
         return super().handle(job)
 

@@ -1,7 +1,8 @@
 """The rows of a campaign's lists, read as the import reads them, for looking at them: nothing is kept.
 
 What the lists say of a row is in its verdict: ``ok``, ``invalid``, ``bad-row``, ``suppressed``, ``no-consent``, or
-``held``, which means that it may be a duplicate; `ListRows.duplicates` tells.
+``held``, which means that it may be a duplicate; `ListRows.duplicates` tells. ``look_up`` judges rows further, as the
+import has them judged (`bulkmail.suppressing`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from bulkmail.campaign.intake import Intake, Recipient
+from bulkmail.campaign.intake import Intake, LookUp, Recipient
 from bulkmail.campaign.jobs import intake_options
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.reading import OperatorSettings
@@ -21,8 +22,8 @@ _AT_ONCE = 2000
 class ListRows:
     """All rows, in the order of the report. Used in ``with``, and iterated over once. Raises Refused and OwnFault."""
 
-    def __init__(self, campaign: Campaign, settings: OperatorSettings) -> None:
-        self._intake = Intake(**intake_options(campaign, settings.suppress))
+    def __init__(self, campaign: Campaign, settings: OperatorSettings, look_up: LookUp | None = None) -> None:
+        self._intake = Intake(**intake_options(campaign, settings.suppress), look_up=look_up)
 
     def __enter__(self) -> Self:
         """Open the lists."""

@@ -72,6 +72,7 @@ class Ingest:
                     scratch=options.get("scratch"),
                     elsewhere=options.get("elsewhere") or "",
                     consent=options.get("consent") or "auto",
+                    look_up=options.get("look_up"),
                 )
                 return self._intake.opened
             case ("next", int(limit)) if self._intake is not None:

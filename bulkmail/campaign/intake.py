@@ -8,7 +8,9 @@ once. So no row is a duplicate of an invalid or suppressed one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from os.path import basename
 from typing import Any
 
@@ -24,6 +26,8 @@ from bulkmail.mail import AddressError, Problem, Refused
 
 Answer = tuple[Any, ...]
 Recipient = tuple[int, int, int, str, str, str, str, str]
+LookUp = Callable[[Sequence[Recipient]], list[Recipient]]
+"""Judges rows that are ``ok`` or ``held`` further, by what no list says; the others stay as they are."""
 
 _AGAIN = 8000  # rows read again in one job
 _SHOWN = 320  # characters of a bad address
@@ -48,7 +52,10 @@ class Intake:
         scratch: str | None = None,
         elsewhere: str = "",
         consent: ConsentRule = "auto",
+        look_up: LookUp | None = None,
     ) -> None:
+        self._look_up = look_up
+        self._ended = array("Q")  # numbers of the rows that were held, and ended by what was looked up
         self._paths = list(files)
         self._skip = skip
         self._elsewhere = elsewhere
@@ -140,6 +147,12 @@ class Intake:
         if again:
             self._check_again()
             return "rows", [], self._resume, False
+        if self._look_up is not None and out:
+            judged = self._look_up(out)
+            self._ended.extend(
+                after[0] for before, after in zip(out, judged, strict=True) if before[6] == "held" != after[6]
+            )
+            out = judged
         return "rows", out, self._state(), self._done
 
     def notices(self) -> list[Problem]:
@@ -221,7 +234,7 @@ class Intake:
             if self._settling is None:
                 self._settling = self._duplicates.settle(self._settled)
             for found in self._settling:
-                if found is not None:
+                if found is not None and not self._has_ended(found[0]):
                     number, earlier = found
                     note = f"the same address as {self._row(earlier)}" if earlier else ""
                     out.append((number, bool(earlier), note))
@@ -231,6 +244,10 @@ class Intake:
             self._duplicates = None
         self._settled = self._number
         return "settled", out, True, self._state()
+
+    def _has_ended(self, number: int) -> bool:
+        at = bisect_left(self._ended, number)
+        return at < len(self._ended) and self._ended[at] == number
 
     def close(self) -> None:
         """Release files and memory."""

@@ -10,7 +10,7 @@ from bulkmail.campaign.files import ListPath
 if TYPE_CHECKING:
     from bulkmail.campaign.model import Campaign
 
-LEFT_OUT = frozenset({"suppressed", "no-consent"})
+LEFT_OUT = frozenset({"suppressed", "no-consent", "unsubscribed", "complained", "bounced-before", "listed"})
 """The verdicts of rows that could be mailed and are not to be."""
 
 
@@ -22,6 +22,7 @@ def reading_options(campaign: Campaign, suppress: Sequence[str] = ()) -> dict[st
     return {
         "files": [path.plain for path in campaign.recipient_paths],
         "suppress": [*(path.plain for path in campaign.suppress_paths), *suppress],
+        "suppressions": campaign.suppressions,
         **_rules(campaign),
     }
 

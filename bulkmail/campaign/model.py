@@ -340,6 +340,11 @@ class Campaign(Section):
         return self._lists
 
     @property
+    def suppressions(self) -> tuple[str, str, str, str]:
+        """Where it is looked up who is not mailed: the spool ("": nowhere), and the campaign's list, name and kind."""
+        return self._place.spool, self.listed, self.name, self.kind
+
+    @property
     def earlier(self) -> list[tuple[str, EarlierList]]:
         """The lists that are made of earlier campaigns, each with the key that names it."""
         named = [("recipients", name) for name in self.recipients] + [("suppress", name) for name in self.suppress]

@@ -12,7 +12,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from bulkmail.campaign import Campaign, ListRows
+from bulkmail.campaign import Campaign
 from bulkmail.commands.terminal import (
     DONE,
     REFUSED,
@@ -38,6 +38,7 @@ from bulkmail.preflight import (
     read_specimen,
 )
 from bulkmail.settings import Settings, load_settings
+from bulkmail.suppressing import mailable_rows
 
 FOLDER = "preview"
 _FOR_PEOPLE, _READABLE = 0o755, 0o644
@@ -112,7 +113,7 @@ def run(given: argparse.Namespace) -> int:
 def chosen_rows(campaign: Campaign, settings: Settings, wanted: Wanted) -> tuple[list[Chosen], dict[int, str]]:
     """Return the wanted rows, and by number why some of them get no message. Raises Refused, BulkmailError."""
     chooser = RowChooser(wanted, campaign.recipients, random.Random())  # noqa: S311 - any row will do
-    with ListRows(campaign, settings) as rows, progress("reading the list") as bar:
+    with mailable_rows(campaign, settings) as rows, progress("reading the list") as bar:
         every = iter(rows)
         for row in every:
             bar.update()

@@ -10,7 +10,7 @@ from bulkmail.campaign import RowZones
 from bulkmail.delivery.holds import Holds
 from bulkmail.mail import Status, token
 from bulkmail.shaping import Allowance
-from bulkmail.spool import Claimed, LateCounts, StoredPlan
+from bulkmail.spool import Audience, Claimed, Kind, LateCounts, StoredPlan
 
 Key = tuple[str, str, str]
 _NOT_FINAL = frozenset({str(Status.PENDING), str(Status.DEFERRED)})
@@ -47,12 +47,19 @@ class Run:
     helped: bool = False
     plan: StoredPlan | None = None  # once it was made
     late: LateCounts = field(default_factory=LateCounts)  # what has come back, as of a second ago
+    list_name: str = ""  # "": its own name
+    kind: Kind = "marketing"
     notices: list[str] = field(default_factory=list)  # what the operator should know of its lists
 
     def token(self, number: int) -> str:
         """Return the token of a row, as it stands in its message; of row 0 that of a message which all get."""
         mark: str = self.content.get("token_mark", "")  # of a test message
         return mark + token(self.content["key"], number)
+
+    @property
+    def audience(self) -> Audience:
+        """What tells whether a suppression counts for it."""
+        return Audience(self.list_name or self.name, self.name, self.kind)
 
     def add_to_totals(self, counted: Counter[Key]) -> None:
         """Count rows that got a status."""

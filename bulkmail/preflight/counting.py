@@ -20,6 +20,16 @@ _SHOWN = 10
 _FEWEST = 10  # rows from which an equal subject says something
 
 
+_WHERE = {"suppressed": "suppress", "no-consent": "consent"}
+_WORDS = {
+    "unsubscribed": "the recipient has unsubscribed",
+    "complained": "the recipient has complained",
+    "bounced-before": "an earlier message came back",
+    "listed": "it is listed as not to be mailed",
+}
+"""What is said of those that the spool leaves out: the same of all, for each has a time of its own."""
+
+
 class Counting:
     """``files``: the recipients files as campaign.yaml names them. ``lines``: where check.csv is written."""
 
@@ -48,8 +58,10 @@ class Counting:
                     self.add(warning("mistyped-domain", domain, words, "correct the address"), [number], email)
             elif verdict in LEFT_OUT:
                 self.suppressed += 1
-                where = "suppress" if verdict == "suppressed" else "consent"
-                self.add(note(verdict, where, words or "it is on a suppress list"), [number], email)
+                where = _WHERE.get(verdict, "suppressions")
+                self.add(
+                    note(verdict, where, _WORDS.get(verdict) or words or "it is on a suppress list"), [number], email
+                )
             else:
                 self._bad_row(row)
         self.usable += len(usable)

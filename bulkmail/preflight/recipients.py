@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bulkmail.campaign import LEFT_OUT, Campaign, ListRows, OperatorSettings
+from bulkmail.campaign import LEFT_OUT, Campaign, OperatorSettings
 from bulkmail.preflight.choosing import Row
+from bulkmail.suppressing import mailable_rows
 
 
 @dataclass
@@ -33,7 +34,7 @@ def count_rows(campaign: Campaign, settings: OperatorSettings, read: Callable[[]
     """
     counts = RowCounts()
     held: dict[int, str] = {}  # rows that may repeat an earlier one, with their domains
-    with ListRows(campaign, settings) as rows:
+    with mailable_rows(campaign, settings) as rows:
         for row in rows:
             number, _, _, _, domain, _, verdict, _ = row
             counts.total += 1

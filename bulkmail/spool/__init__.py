@@ -69,7 +69,7 @@ from bulkmail.spool.maintenance import (
     request_accept,
     request_cancel,
 )
-from bulkmail.spool.opening import open_reader, open_spool
+from bulkmail.spool.opening import find_reader, open_reader, open_spool
 from bulkmail.spool.place import estimate, free_bytes, in_use
 from bulkmail.spool.postgres.leases import Leases
 from bulkmail.spool.reading import Reading
@@ -156,6 +156,7 @@ __all__ = [
     "check_removable",
     "copy_spool",
     "estimate",
+    "find_reader",
     "fingerprint",
     "forget_sites",
     "free_bytes",

@@ -15,14 +15,16 @@ from bulkmail.mail import Category, Status
 from bulkmail.spool.booking import DueLine, OutcomeLine
 from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import InputRow, id_range, recipient_id
+from bulkmail.spool.scopes import REASONS
 from bulkmail.spool.stored import store
 
 _PENDING = ("", "pending", "")
-ENDED_BY = {
+ENDED_BY: dict[str, tuple[Status, Category | None]] = {
     "invalid": (Status.INVALID, Category.INVALID_ADDRESS),
     "bad-row": (Status.INVALID, Category.BAD_ROW),
     "duplicate": (Status.DUPLICATE, None),
     "suppressed": (Status.SUPPRESSED, None),
+    **{str(reason): (Status.SUPPRESSED, reason) for reason in REASONS},
     "no-consent": (Status.SUPPRESSED, Category.NO_CONSENT),
 }
 """The verdicts of the reading by which a row ends at once, each with its status and category in the report."""

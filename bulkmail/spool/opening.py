@@ -114,6 +114,13 @@ def _no_leases(_store: Store, _writer: Writer) -> None:
     """Attach nothing: a spool in a folder has no leases."""
 
 
+def find_reader(address: str) -> Reading | None:
+    """Return a reader as `open_reader` does, None where there is no spool yet. Raises Refused."""
+    if not is_shared(address):
+        return Reader(address) if os.path.exists(os.path.join(address, DATABASE)) else None
+    return postgres("reader").find_reader(address)  # type: ignore[no-any-return]
+
+
 def open_reader(address: str) -> Reading:
     """Return a reader of the spool in a folder, or at a ``postgresql://`` address. Raises Refused."""
     if not is_shared(address):

@@ -12,6 +12,7 @@ mailboxes that do not exist are entered, and its own name, for that can only be 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple, Protocol
 
 from bulkmail.mail import Category
@@ -23,6 +24,13 @@ EVERYTHING = "everything"
 
 REASONS = (Category.COMPLAINED, Category.UNSUBSCRIBED, Category.BOUNCED_BEFORE, Category.LISTED)
 """The reasons, which are the categories of the rows too. Of several that count for a row, the first is told."""
+
+_WORDS: dict[str, str] = {
+    Category.COMPLAINED: "complained, and left out",
+    Category.UNSUBSCRIBED: "unsubscribed",
+    Category.BOUNCED_BEFORE: "returned mail, and left out",
+    Category.LISTED: "left out",
+}
 
 _LIST, _CAMPAIGN = "list:", "campaign:"
 
@@ -41,6 +49,15 @@ class Suppression(NamedTuple):
     source: str
     at: float
     hash: int = 0
+
+    @property
+    def words(self) -> str:
+        """Say it in a line: ``unsubscribed from the list news, since 2026-12-01T09:30:00Z (one click)``."""
+        kind, _, name = self.scope.partition(":")
+        where = f" from the {kind} {name}" if name else " from everything"
+        what = f"the domain {self.address[1:]}: " if self.address and self.address.startswith("@") else ""
+        at = datetime.fromtimestamp(self.at, UTC).isoformat(timespec="seconds")[:-6]
+        return f"{what}{_WORDS[self.reason]}{where}, since {at}Z" + (f" ({self.source})" if self.source else "")
 
 
 class Audience(NamedTuple):

@@ -31,7 +31,7 @@ class SuppressionReading:
     def suppressed(self, addresses: Iterable[str], audience: Audience) -> dict[str, Suppression]:
         """Return those that a campaign does not mail; see `scopes.SuppressionStore.suppressed`."""
         with self._db.transaction("begin_reading"):
-            key = self._read_hash_key()
+            key = self._read_hash_key() if self._has_any() else b""
             if not key:
                 return {}
             hashes = {address: [address_hash(key, one) for one in _with_domain(address)] for address in addresses}
@@ -73,6 +73,10 @@ class SuppressionReading:
             entry = Suppression._make(row)
             found.setdefault(entry.hash, []).append(entry)
         return found
+
+    def _has_any(self) -> bool:
+        """Within a transaction: whether there is any entry; a look costs less than the hashes."""
+        return self._knows_suppressions and bool(self._db.execute("has_suppressions").fetchone()[0])
 
     def _read_hash_key(self) -> bytes:
         """Within a transaction: return the key of the hashes, b"" where the spool has none, and so no entry either."""
@@ -120,7 +124,7 @@ class Suppressions(SuppressionReading):
             for address in addresses:
                 values = {"hash": address_hash(key, address), "scope": scope, "reason": reason}
                 removed += self._db.execute("drop_suppression", values).rowcount
-        self._some = None
+        self._look()
         return removed
 
     def forget_addresses(self, addresses: Iterable[str]) -> int:
@@ -130,17 +134,19 @@ class Suppressions(SuppressionReading):
             hashes = [{"hash": address_hash(key, address)} for address in addresses]
             return sum(self._db.execute("forget_suppressed", values).rowcount for values in hashes)
 
-    def suppressed(self, addresses: Iterable[str], audience: Audience) -> dict[str, Suppression]:
-        """Return those that a campaign does not mail; see `scopes.SuppressionStore.suppressed`."""
-        if not self._some:  # then one look costs less than the hashes
-            with self._db.transaction("begin_reading"):
-                self._some = bool(self._db.execute("has_suppressions").fetchone()[0])
-        return super().suppressed(addresses, audience) if self._some else {}
+    def _look(self) -> None:
+        """Find out whether there is any entry, outside of a transaction: one that fails leaves that unknown."""
+        self._some = None
+        with self._db.transaction("begin_reading"):
+            self._has_any()
+
+    def _has_any(self) -> bool:
+        if not self._some:  # once there are some, no look is needed any more
+            self._some = super()._has_any()
+        return self._some
 
     def _write_hash_key(self) -> bytes:
-        if not self._hash_key:
-            self._hash_key = spool_key(self._db)
-        return self._hash_key
+        return self._hash_key or spool_key(self._db)  # not kept: it is gone where the transaction does not end well
 
 
 def _with_domain(address: str) -> tuple[str, ...]:

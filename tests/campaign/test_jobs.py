@@ -10,5 +10,6 @@ def test_both_ways_of_reading_go_by_the_same_rules(read):
     listed = there.pop("suppress")
     assert [path.plain for path in here.pop("suppress")] == listed
     assert (len(listed), listed[1]) == (2, "/x.txt")
+    assert there.pop("suppressions") == ("", "spring-sale", "spring-sale", "marketing")
     assert here == there
     assert (here["consent"], here["encoding"]) == ({"column": "ok", "yes": ["1"]}, "cp1252")

@@ -13,10 +13,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 
-from bulkmail.campaign import ListRows, OperatorSettings, digests
+from bulkmail.campaign import OperatorSettings, digests
 from bulkmail.delivery.lifecycle.opening import Prepared
 from bulkmail.mail import AddressError, BulkmailError, OwnFault, Problem, address_in
 from bulkmail.spool import READY, CampaignRow, Reading, open_reader
+from bulkmail.suppressing import mailable_rows
 
 _COMPARED = 5_000  # rows of the list
 _LATEST = 3  # campaigns with the same message
@@ -80,7 +81,7 @@ def _first_rows(prepared: Prepared, settings: OperatorSettings) -> tuple[dict[st
     An address stands there as it is written, and as it is compared with others.
     """
     wanted: dict[str, int] = {}
-    with ListRows(prepared.campaign, settings) as rows:
+    with mailable_rows(prepared.campaign, settings) as rows:
         usable = (row[3] for row in rows if row[6] in _USABLE)
         for email in islice(usable, _COMPARED):
             key = _key(email)

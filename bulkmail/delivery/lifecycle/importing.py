@@ -154,6 +154,7 @@ def reading_job(campaign: Campaign, skip: int, resume: Any, suppress: Sequence[s
     """
     return {
         **reading_options(campaign, suppress),
+        "lenient": True,
         "skip": skip,
         "resume": resume,
         "scratch": scratch,

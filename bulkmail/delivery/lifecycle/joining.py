@@ -148,6 +148,8 @@ class Joining:
             import_done=row.import_done,
             shared=True,
             helped=True,
+            list_name=row.list,
+            kind=row.kind,
         )
         await self._scheduling.begin(run)
         if row.name in self.own or self._feeder.stopping:

@@ -335,6 +335,8 @@ async def open_campaign(
         started_at=row.started_at or now,
         input_rows=row.input_rows,
         import_done=False,
+        list_name=row.list,
+        kind=row.kind,
     )
     totals = await spool.totals(row.id)
     run.add_to_totals(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))

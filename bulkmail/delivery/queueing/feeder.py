@@ -24,6 +24,7 @@ from bulkmail.delivery.limits import Limiters
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing.composing import Composing
+from bulkmail.delivery.queueing.gate import Gate
 from bulkmail.delivery.queueing.open_queues import OpenQueues
 from bulkmail.delivery.queueing.pacing import Pacing
 from bulkmail.delivery.queueing.queue_scan import QueueScan
@@ -96,7 +97,8 @@ class Feeder:
         )
         self.open_queues.on_room(self._scan.room_again)
         self.withholding = Withholding(self, clocks)
-        self._composing = Composing(clocks.reactor, compose, receiver=self, withholding=self.withholding)
+        gate = Gate(clocks.reactor, self, spool=spool, ledger=ledger, pause=pause)
+        self._composing = Composing(clocks.reactor, compose, receiver=gate, withholding=self.withholding)
         pause.on_resume(self.resume)
         ledger.on_due(self._scan.due_at)
 
@@ -175,7 +177,7 @@ class Feeder:
     # composed messages
 
     def composed(self, message: Message) -> None:
-        """Take a message from the compose workers to its lane."""
+        """Take a message that has passed the gate to its lane."""
         self._average += (message.size - self._average) * 0.01
         run = message.run
         if self.stopping or run.over:

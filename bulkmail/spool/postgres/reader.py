@@ -15,17 +15,28 @@ class PostgresReader(Reading):
     _knows_lists = 9
 
     def __init__(self, dsn: str) -> None:
-        database = PostgresDatabase(dsn)
-        try:
-            version = check_version(database)
-        except psycopg.Error as error:
-            database.close()
-            raise refused(dsn, f"cannot be read ({words(error)})") from error
-        except BaseException:
-            database.close()
-            raise
+        database, version = _open(dsn)
         if not version:
             database.close()
             raise refused(dsn, "is not there; nothing was ever sent from this spool")
         self._db = database
         self._version = version
+
+
+def find_reader(dsn: str) -> PostgresReader | None:
+    """Return a reader, None where the database has no spool yet. Raises Refused."""
+    database, version = _open(dsn)
+    database.close()
+    return PostgresReader(dsn) if version else None
+
+
+def _open(dsn: str) -> tuple[PostgresDatabase, int]:
+    database = PostgresDatabase(dsn)
+    try:
+        return database, check_version(database)
+    except psycopg.Error as error:
+        database.close()
+        raise refused(dsn, f"cannot be read ({words(error)})") from error
+    except BaseException:
+        database.close()
+        raise

@@ -44,6 +44,7 @@ class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites, Signs
             self._tables = SqliteTables(database, self._booking)
             with database.transaction("begin_reading"):
                 self._left_claimed = bool(database.execute("left_claimed").fetchone()[0])
+            self._look()
         except BaseException:
             database.close()
             raise
