@@ -11,6 +11,7 @@ from hashlib import file_digest, sha256
 from typing import Any
 
 from bulkmail.campaign.model import Campaign
+from bulkmail.campaign.named_list import NamedList
 from bulkmail.campaign.reading import includes_used, sender_domain
 from bulkmail.campaign.ways_back import words_of
 from bulkmail.mail import Problem, Refused
@@ -24,7 +25,9 @@ ONE_FOR_ALL = "one message for everybody"
 
 def picked_by(campaign: Campaign) -> dict[str, Any]:
     """The keys that say which rows of the lists are mailed, where they are not as they are by default."""
-    return {key: value for key in _PICKING if (value := getattr(campaign, key)) != Campaign.model_fields[key].default}
+    found = {key: value for key in _PICKING if (value := getattr(campaign, key)) != Campaign.model_fields[key].default}
+    named = {str(name): name.email for name in campaign.recipients if isinstance(name, NamedList) and name.email}
+    return {**found, **({"email": named} if named else {})}
 
 
 def picks(change: str) -> bool:
@@ -32,7 +35,7 @@ def picks(change: str) -> bool:
 
     Such a change cannot be accepted once rows were read: these have been judged by what it was before.
     """
-    return change.startswith(tuple(f"`{key}` " for key in _PICKING))
+    return change.startswith(tuple(f"`{key}` " for key in (*_PICKING, "email")))
 
 
 def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:

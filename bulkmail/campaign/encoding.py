@@ -8,18 +8,13 @@ from __future__ import annotations
 import codecs
 import hashlib
 from codecs import BOM_UTF8
-from io import FileIO
 
+from bulkmail.campaign.cells import ByteSource, Converted, UnreadableError
 from bulkmail.campaign.files import ListPath
+from bulkmail.campaign.sources import Plain, open_source
 from bulkmail.files import open_regular
 from bulkmail.mail import Problem, Refused
 
-_MAGIC = (
-    (b"PK\x03\x04", "an Excel workbook or a ZIP archive"),
-    (b"\x1f\x8b", "compressed with gzip"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"%PDF", "a PDF document"),
-)
 _WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 _CODE_PAGES = (437, 720, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 865, 866, 869, 874, 932, 949, 950)
 _MACINTOSH = ("roman", "latin2", "greek", "cyrillic", "turkish", "iceland", "croatian", "romanian")
@@ -45,8 +40,9 @@ _BLOCK = 1 << 20
 class Narrowed:
     """A UTF-16 or UTF-32 file read as UTF-8. What is no character becomes bytes that are no UTF-8 either."""
 
-    def __init__(self, file: FileIO, encoding: str) -> None:
+    def __init__(self, file: ByteSource, encoding: str) -> None:
         self._file = file
+        self.expected = file.expected
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
         self._ended = False
         self.tell, self.fileno, self.close = file.tell, file.fileno, file.close
@@ -66,12 +62,14 @@ class Narrowed:
         return b""
 
 
-ByteSource = FileIO | Narrowed
-
-
 def refuse(path: str, message: str, line: int = 0, column: int = 0) -> Refused:
     """One problem with the file ``path``, ready to be raised."""
     return Refused([Problem(path, line, column, message)])
+
+
+def cannot_be_read(error: OSError | UnreadableError, on: str = "") -> str:
+    """The rest of a sentence about a list whose bytes do not come; ``on``: " on" where some have come."""
+    return str(error) if isinstance(error, UnreadableError) else f"cannot be read{on}: {error.strerror}"
 
 
 def charset(name: str) -> str:
@@ -91,13 +89,21 @@ def is_wide(encoding: str) -> bool:
 
 
 def open_bytes(path: str, encoding: str) -> ByteSource:
-    """The bytes of a regular file, from its beginning. Raises Refused."""
+    """The bytes of a regular file as CSV, from its beginning; of a workbook or a packed file those it holds.
+
+    Raises Refused.
+    """
     try:
         descriptor = path.open() if isinstance(path, ListPath) else open_regular(path)
     except ValueError as error:
         raise refuse(path, f"{error}; give the path of a CSV file") from None
-    file = FileIO(descriptor)
-    return Narrowed(file, encoding) if is_wide(encoding) else file
+    file = Plain(descriptor)
+    try:
+        source = open_source(file, path, path.sheet if isinstance(path, ListPath) else None)
+    except UnreadableError as error:
+        file.close()
+        raise refuse(path, str(error)) from None
+    return Narrowed(source, encoding) if is_wide(encoding) else source
 
 
 def encoding_of(path: str, configured: str | None) -> str:
@@ -113,10 +119,9 @@ def encoding_of(path: str, configured: str | None) -> str:
         raise refuse(path, str(error)) from None
     file = open_bytes(path, "utf-8")
     try:
+        if isinstance(file, Converted):
+            return "utf-8"
         head = file.read(_HEAD)
-        for magic, what in _MAGIC:
-            if head.startswith(magic):
-                raise refuse(path, f"is {what}, not a CSV file; export it as CSV (UTF-8)")
         wide = _wide_encoding(path, head, name)
         if wide or name == "utf-8" or head.startswith(BOM_UTF8):
             return wide or "utf-8"
@@ -129,8 +134,8 @@ def encoding_of(path: str, configured: str | None) -> str:
         if is_wide(name):
             raise refuse(path, f"is not written in {name.upper()}; save it as UTF-8, or correct `encoding`") from None
         return name
-    except OSError as error:
-        raise refuse(path, f"cannot be read: {error.strerror}") from None
+    except (OSError, UnreadableError) as error:
+        raise refuse(path, cannot_be_read(error)) from None
     finally:
         file.close()
     return "utf-8"
@@ -150,7 +155,7 @@ def _wide_encoding(path: str, head: bytes, name: str) -> str:
             raise refuse(path, f"has no byte order mark, so {name.upper()} can be either of two; {remedy}", 1, 1)
         return name
     if marked:
-        raise refuse(path, f"is written in {marked.upper()}; save it as UTF-8, or set encoding: {marked}", 1, 1)
+        return marked
     if b"\0" in head.partition(b"\n")[0]:
         raise refuse(path, "has NUL bytes in its first line; save it as CSV in UTF-8 (UTF-16 has them)", 1, 1)
     return ""
@@ -169,8 +174,8 @@ def fingerprint(path: str, encoding: str, length: int) -> tuple[str, bytes]:
             hasher.update(block[:length])
             ahead += block[length : length + 2]
             length = max(0, length - len(block))
-    except OSError as error:
-        raise refuse(path, f"cannot be read: {error.strerror}") from None
+    except (OSError, UnreadableError) as error:
+        raise refuse(path, cannot_be_read(error)) from None
     finally:
         file.close()
     return hasher.hexdigest(), ahead[:2]

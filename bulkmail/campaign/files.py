@@ -32,8 +32,9 @@ OURS = frozenset(
 MAX_FILES = 10_000
 MAX_DEPTH = 10
 
-Reference = tuple[str, FileId, str, FileId]
-"""A list as plain data: the path and the id of the campaign's folder, the list's name in it and its id."""
+Reference = tuple[str, FileId, str, FileId, str, str]
+"""A list as plain data: the path and the id of the campaign's folder, the list's name in it and its id, then the sheet
+and the column of the addresses where campaign.yaml names them, else ``""``."""
 
 Earlier = tuple[str, str, str, str, tuple[str, ...]]
 """An `EarlierList` as plain data: `EARLIER`, the spool, the word, the campaign, the statuses."""
@@ -53,9 +54,11 @@ class ListPath(str):
     that the operator named (``reference`` is None) by its path.
     """
 
-    __slots__ = ("reference",)
+    __slots__ = ("email", "reference", "sheet")
 
     reference: Reference | None
+    sheet: str | None
+    email: str | None
 
     @classmethod
     def of(cls, given: Any) -> ListPath:
@@ -66,11 +69,12 @@ class ListPath(str):
             return EarlierList.made_of(*given[1:])
         if isinstance(given, str):
             path = ListPath(given)
-            path.reference = None
+            path.reference = path.sheet = path.email = None
         else:
-            folder, folder_id, name, file_id = given
+            folder, folder_id, name, file_id, sheet, email = (*given, "", "")[:6]
             path = ListPath(os.path.join(folder, name))
-            path.reference = folder, tuple(folder_id), name, tuple(file_id)
+            path.reference = folder, tuple(folder_id), name, tuple(file_id), sheet, email
+            path.sheet, path.email = sheet or None, email or None
         return path
 
     @property
@@ -82,7 +86,7 @@ class ListPath(str):
         """A descriptor for reading. Raises ValueError with the rest of the sentence."""
         if self.reference is None:
             return open_regular(self)
-        path, folder_id, name, file_id = self.reference
+        path, folder_id, name, file_id = self.reference[:4]
         try:
             folder = Folder.open(path, known=folder_id)
         except OSError as error:
@@ -124,7 +128,7 @@ class EarlierList(ListPath):
     def made_of(cls, spool: str, word: str, campaign: str, statuses: Sequence[str] = ()) -> EarlierList:
         """The list, not made yet."""
         path = cls(f"{word}: {campaign}")
-        path.reference = path.file = None
+        path.reference = path.file = path.sheet = path.email = None
         path.spool, path.word, path.campaign, path.statuses = spool, word, campaign, tuple(statuses)
         return path
 

@@ -10,7 +10,9 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
+from bulkmail.campaign.cells import DELIMITER
 from bulkmail.campaign.encoding import refuse
 from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.lines import Lines
@@ -26,6 +28,7 @@ _SAMPLE = 20
 _MOST_LINES = 50  # of one header
 _CHECKED_ROWS = 100
 _MANY = 10
+_NAMED_AS = "`recipients: {file: list.csv, email: NAME}`"
 _SHOWN = 10  # column names in a message
 MAX_COLUMNS = 1000
 
@@ -34,7 +37,7 @@ MAX_COLUMNS = 1000
 class Header:
     """``names`` are trimmed; ``roles`` gives the index of each column that was looked for; ``places`` the column of
     the text (from 1) where each name begins; ``nameless`` how many columns behind them have no name; ``lines`` over how
-    many lines it goes (then each place is 1).
+    many lines it goes (then each place is 1); ``note`` what people should know of it, "" for nothing.
     """
 
     delimiter: str
@@ -43,6 +46,7 @@ class Header:
     roles: Mapping[str, int]
     nameless: int = 0
     lines: int = 1
+    note: str = ""
 
 
 def split(text: str, delimiter: str) -> list[str] | None:
@@ -86,29 +90,83 @@ def read_header(
     *,
     wanted: Mapping[str, frozenset[str]],
     delimiter: str | None = None,
+    address: str | int | None = None,
+    converted: bool = False,
 ) -> Header:
     """The header that ``texts`` begin with. ``wanted`` maps a role to its plain names; one of them must be there.
 
-    Raises Refused with all problems, each at its line and column.
+    ``address``: the column of the addresses, by its name or its index, where it is known. ``converted``: the list is no
+    CSV (`bulkmail.campaign.cells`), so a bare CR is a break within a name. Raises Refused with all problems, each at
+    its line and column.
     """
     text = texts[0].rstrip("\r\n")
-    if "\r" in text:
+    if "\r" in text and not converted:
         raise refuse(path, "lines end in a bare CR; save the file with LF or CR LF", line, text.index("\r") + 1)
     header = _split_best(path, line, texts, wanted, delimiter)
     if len(header.names) > MAX_COLUMNS:
         many = f"the header has {len(header.names):,} columns and {MAX_COLUMNS:,} are read"
         raise refuse(path, f"{many}; leave out what no template uses", line, 1)
-    roles, problems = _roles(path, line, header, wanted)
-    if not roles:
-        below = _header_below(texts[header.lines :], len(header.names), wanted)
-        if below:
-            words = f"line {line + header.lines - 1 + below} looks like the header; remove the lines above it"
-            problems = [Problem(path, line, 1, f"no column has a name known for addresses, and {words}")]
+    rows = _records(texts[header.lines :], header.delimiter)
+    roles, problems = _roles(path, line, header, wanted, rows)
+    note = ""
+    if address is not None:
+        roles, problems = _named(path, line, header, address, problems)
+    elif not roles and _may_be_looked_for(wanted):
+        found = holding(rows, len(header.names))
+        if len(found) == 1 and not problems:
+            roles = {"address": found[0]}
+            note = (
+                f"no column has a name known for addresses; those of column {found[0] + 1}, "
+                f"`{header.names[found[0]]}`, are taken, for its cells hold addresses, and no other's do"
+            )
         else:
-            problems.append(_nowhere(path, line, header, texts[header.lines :]))
+            problems.append(_nowhere(path, line, header, found))
+    elif not roles:
+        problems.append(_nowhere(path, line, header, holding(rows, len(header.names))))
     if problems:
         raise Refused(problems)
-    return replace(header, roles=roles)
+    return replace(header, roles=roles, note=note)
+
+
+def _may_be_looked_for(wanted: Mapping[str, frozenset[str]]) -> bool:
+    return set(wanted) == {"address"}
+
+
+def _records(texts: Sequence[str], delimiter: str) -> list[list[str]]:
+    """The first rows, as far as each is a line by itself."""
+    return [cells for text in texts if text.strip() and (cells := split(text.rstrip("\r\n"), delimiter))]
+
+
+def holding(rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Which columns hold addresses: most of their cells that are filled."""
+    found = []
+    for index in range(width):
+        filled = [cells[index] for cells in rows if index < len(cells) and cells[index].strip()]
+        if filled and sum(bool(_ADDRESS_LIKE.search(cell)) for cell in filled) * 2 > len(filled):
+            found.append(index)
+    return found
+
+
+def _named(
+    path: str, line: int, header: Header, address: str | int, problems: list[Problem]
+) -> tuple[dict[str, int], list[Problem]]:
+    """The column of the addresses that was named; what else is wrong with the names counts, but not which is it."""
+    names = header.names
+    problems = [problem for problem in problems if "could be the address" not in problem.message]
+    if isinstance(address, int):
+        return {"address": address}, problems
+    same = [at for at, name in enumerate(names) if name == address.strip()]
+    same = same or [at for at, name in enumerate(names) if plain_name(name) == plain_name(address)]
+    if len(same) == 1:
+        return {"address": same[0]}, problems
+    near = get_close_matches(address[:60], names, 1)
+    remedy = f"did you mean `{near[0]}`?" if near else "correct the name"
+    if same:
+        remedy = "more than one is named so; rename one"
+    return {}, [
+        *problems,
+        Problem(path, line, 1, f"`email` names the column `{address}`, which is not there; {remedy}"),
+    ]
 
 
 def _split_best(
@@ -142,8 +200,15 @@ def _split_best(
     return Header(chosen, tuple(names), places[: len(names)], {}, len(cells) - len(names), count)
 
 
-def find_header(lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: str | None) -> tuple[int, Header]:
-    """The line of the header and the header that the file begins with; it is consumed. Raises Refused."""
+def find_header(
+    lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: str | None, address: str | int | None = None
+) -> tuple[int, Header]:
+    """The line of the header and the header that the file begins with; it is consumed. Raises Refused.
+
+    Lines above it, such as a title, are left out where the header below them can be told by a name it must have.
+    """
+    if lines.converted:
+        delimiter = DELIMITER
     while lines.at < len(lines.texts) or lines.fill():
         text = lines.texts[lines.at]
         announced = is_announcement(text)
@@ -157,15 +222,25 @@ def find_header(lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: s
     wrong = lines.bad.get(lines.at)
     if wrong:
         raise refuse(lines.path, f"{wrong[1]}; {_remedy(lines)}", number, wrong[0])
+    above = _lines_above(lines.texts[lines.at : lines.at + _SAMPLE + 1], _known(wanted, address), delimiter)
+    if above:
+        lines.advance(above)
+        number = lines.line
     texts = lines.texts[lines.at : lines.at + _MOST_LINES + _CHECKED_ROWS]
-    header = read_header(lines.path, number, texts, wanted=wanted, delimiter=delimiter)
-    _check_encoding(lines, header)
+    header = read_header(
+        lines.path, number, texts, wanted=wanted, delimiter=delimiter, address=address, converted=lines.converted
+    )
+    if above:
+        note = f"the header is in line {number}; what stands above it is left out"
+        header = replace(header, note=f"{note}; {header.note}" if header.note else note)
+    if not lines.converted:
+        _check_encoding(lines, header)
     lines.advance(header.lines)
     return number, header
 
 
 def _roles(
-    path: str, line: int, header: Header, wanted: Mapping[str, frozenset[str]]
+    path: str, line: int, header: Header, wanted: Mapping[str, frozenset[str]], rows: Sequence[Sequence[str]]
 ) -> tuple[dict[str, int], list[Problem]]:
     """The columns that are wanted, and what is wrong with the names. Raises Refused where they are no names."""
     names = header.names
@@ -189,44 +264,54 @@ def _roles(
     for role, aliases in wanted.items():
         found = [index for name, index in seen.items() if plain_name(name) in aliases]
         usual = [index for index in found if plain_name(names[index]) in USUAL_NAMES]
+        if role == "address" and len(found) > 1:  # a look at their cells
+            filled = holding(rows, len(names))
+            usual = [index for index in usual if index in filled] or usual
+            if filled and not set(usual) & set(filled):
+                usual = [index for index in found if index in filled] or usual
         for index in (usual or found)[:1]:
             roles[role] = index
         for index in (usual or found)[1:]:
-            text = f"two columns could be the {role}, `{names[roles[role]]}` and `{names[index]}`; rename one"
+            text = (
+                f"two columns could be the {role}, `{names[roles[role]]}` and `{names[index]}`; rename one, or name it"
+                f" ({_NAMED_AS})"
+            )
             problems.append(Problem(path, line, header.places[index], text))
     return roles, problems
 
 
-def _header_below(rows: Sequence[str], names: int, wanted: Mapping[str, frozenset[str]]) -> int:
-    """Which of the rows (from 1) has more cells than the ``names`` above it and a known name among them; 0 for none.
+def _known(wanted: Mapping[str, frozenset[str]], address: str | int | None) -> frozenset[str]:
+    if isinstance(address, str):
+        return frozenset({plain_name(address)})
+    return frozenset[str]().union(*wanted.values())
+
+
+def _lines_above(texts: Sequence[str], known: frozenset[str], delimiter: str | None) -> int:
+    """How many lines stand above the header: it has a known name, and more cells than each of them; 0 for none.
 
     Some exports begin with a title or with notes.
     """
-    known = frozenset[str]().union(*wanted.values())
-    for number, row in enumerate(rows[:_SAMPLE], 1):
-        for delimiter in DELIMITERS:
-            cells = split(row.rstrip("\r\n"), delimiter) or ()
-            if len(cells) > names and any(plain_name(cell.strip()) in known for cell in cells):
-                return number
+    most = 0
+    for number, text in enumerate(texts):
+        records = [split(text.rstrip("\r\n"), one) or [] for one in ((delimiter,) if delimiter else DELIMITERS)]
+        if any(plain_name(cell.strip()) in known for cells in records for cell in cells):
+            wide = max(len(cells) for cells in records if any(plain_name(cell.strip()) in known for cell in cells))
+            return number if number and wide > most else 0
+        if _ADDRESS_LIKE.search(text) and most > 1:
+            return 0
+        most = max(most, *(len(cells) for cells in records))
     return 0
 
 
-def _nowhere(path: str, line: int, header: Header, rows: Sequence[str]) -> Problem:
-    """No column has a name that is known: which of them holds addresses, and what to write."""
+def _nowhere(path: str, line: int, header: Header, found: Sequence[int]) -> Problem:
+    """No column has a name that is known: which of them hold addresses, and what to write."""
     names = header.names
-    records = [cells for row in rows if row.strip() and (cells := split(row.rstrip("\r"), header.delimiter))]
-    holding = []
-    for index in range(len(names)):
-        filled = [cells[index] for cells in records if index < len(cells) and cells[index].strip()]
-        if sum(bool(_ADDRESS_LIKE.search(cell)) for cell in filled) * 2 > len(filled):
-            holding.append(index)
-    if holding:
-        which = " and of ".join(f"column {index + 1}, `{names[index]}`," for index in holding[:_SHOWN])
-        rename = "that column" if len(holding) == 1 else "the one to be mailed"
-        text = (
-            f"no column has a name known for addresses; the cells of {which} hold addresses: rename {rename} to `email`"
-        )
-        return Problem(path, line, header.places[holding[0]], text)
+    if found:
+        which = " and of ".join(f"column {index + 1}, `{names[index]}`," for index in found[:_SHOWN])
+        one = f"that column to `email`, or name it (`email: {names[found[0]]}` beside `file`)"
+        rename = one if len(found) == 1 else f"the one to be mailed to `email`, or name it ({_NAMED_AS})"
+        text = f"no column has a name known for addresses; the cells of {which} hold addresses: rename {rename}"
+        return Problem(path, line, header.places[found[0]], text)
     have = ": " + ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")
     if isinstance(path, ListPath) and path.reference is None:
         # opened by its name, it can be any file of the operator's, and a refusal is written where others read it

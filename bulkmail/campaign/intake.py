@@ -64,6 +64,7 @@ class Intake:
         self._rule = consent
         self._consent: list[Consent] = []  # of each file
         self._told: list[tuple[str, int, int, str]] = list((resume or {}).get("told", ()))
+        self._notices: list[Problem] = []
         self._places: list[Place] = []
         self._names: list[tuple[str, ...]] = []
         self._same: list[tuple[int, int]] = []
@@ -100,25 +101,27 @@ class Intake:
         if before.done and not grown and before.settled >= before.rows:
             self._places, self._number, self._done = list(before.places), before.rows, True
             self._words = before.words
-        return "opened", columns, as_data(told), sizes
+        return "opened", columns, as_data([*self._notices, *told]), sizes
 
     def _look(self, index: int, encoding: str | None, columns: list[list[str]], sizes: list[int]) -> bool:
         """Check that a file can be read, and was not changed; whether it has grown since it was read."""
         path, places = self._paths[index], self._before.places
         if index < len(places):
-            start = Place(places[index].encoding, places[index].delimiter, cuts=places[index].cuts)
+            known = places[index]
+            start = Place(known.encoding, known.delimiter, cuts=known.cuts, address=known.address)
             grown = prove(self._paths, index, places, self._elsewhere)
         else:
             start = Place(encoding_of(path, encoding), "")
             grown = False
         lines = Lines(path, start.encoding)
         try:
-            rows = Rows(lines, delimiter=start.delimiter or None)
-            start.delimiter = rows.header.delimiter
+            rows = Rows(lines, delimiter=start.delimiter or None, address=start.address)
+            start.delimiter, start.address = rows.header.delimiter, rows.header.roles["address"]
             self._expected += rows.estimate()
         finally:
             lines.close()
         self._starts.append(start)
+        self._notices += rows.notices
         self._names.append(rows.header.names)
         self._same.append(lines.same_file)
         self._consent.append(rows.consent(self._rule))
@@ -169,7 +172,7 @@ class Intake:
         start = self._starts[index]
         lines = Lines(self._paths[index], start.encoding, start.cuts)
         try:
-            rows = self._rows = Rows(lines, delimiter=start.delimiter)
+            rows = self._rows = Rows(lines, delimiter=start.delimiter, address=start.address)
         except Refused:
             lines.close()
             raise

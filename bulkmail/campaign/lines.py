@@ -17,7 +17,8 @@ from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterable
 
-from bulkmail.campaign.encoding import fingerprint, is_wide, open_bytes, refuse
+from bulkmail.campaign.cells import UNREADABLE, Converted, UnreadableError
+from bulkmail.campaign.encoding import cannot_be_read, fingerprint, is_wide, open_bytes, refuse
 from bulkmail.campaign.files import EarlierList
 from bulkmail.mail import Refused
 
@@ -54,7 +55,10 @@ class Lines:
         self._codec = "utf-8" if is_wide(encoding) else encoding
         self._file = open_bytes(path, encoding)
         self._stat = os.fstat(self._file.fileno())
-        self.size = self._stat.st_size  # bytes of the file as it is now
+        self.size = self._file.expected  # bytes of it, about, where the file is packed or a workbook
+        self.converted = isinstance(self._file, Converted)  # it is no CSV: breaks within cells are bare CRs
+        if isinstance(self._file, Converted):
+            self.line = self._file.first_line
         self._hasher = self._hasher_behind = hashlib.sha256()
         self._position = 0  # bytes taken from the file
         self._ahead = b""  # taken from the file, but behind a cut
@@ -168,8 +172,8 @@ class Lines:
         self._check()
         try:
             block = self._ahead or self._file.read(_BLOCK)
-        except OSError as error:
-            raise refuse(self.path, f"cannot be read on: {error.strerror}", self.line) from None
+        except (OSError, UnreadableError) as error:
+            raise refuse(self.path, cannot_be_read(error, " on"), self.line) from None
         self._ahead = b""
         if self._cuts and self._position + len(block) > self._cuts[0]:
             room = max(0, self._cuts[0] - self._position)
@@ -227,6 +231,9 @@ class Lines:
         try:
             return raw.decode(self._codec)
         except UnicodeDecodeError as error:
+            if self.converted and raw.startswith(UNREADABLE):
+                self.bad[index] = 1, raw[len(UNREADABLE) :].decode("utf-8", "replace")
+                return ""
             name = self._codec.upper() if self._codec == "utf-8" else self._codec
             self.bad[index] = error.start + 1, f"byte {error.start + 1} (0x{raw[error.start]:02X}) is not {name}"
             return raw.decode(self._codec, "replace")

@@ -25,6 +25,7 @@ from pydantic import (
 
 from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, size_inside
+from bulkmail.campaign.named_list import NAMED_LIST, NamedList, named_list
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
@@ -89,6 +90,8 @@ def _or_earlier(value: Any, read: ValidatorFunctionWrapHandler, info: Validation
     """The lists that one entry of ``recipients`` or ``suppress`` names: one file, or some of earlier campaigns."""
     if not isinstance(value, Mapping):
         return (read(value),)
+    if info.field_name == "recipients" and {"file", "sheet", "email"} & value.keys():
+        return (named_list(value, read),)
     word = REST_OF if info.field_name == "recipients" else GOT
     keys = (word, "status") if word == REST_OF else (word,)
     for key in value:
@@ -168,7 +171,7 @@ def _lists_schema(word: str, **more: Any) -> dict[str, Any]:
         "required": [word],
         "additionalProperties": False,
     }
-    one = [{"type": "string"}, earlier]
+    one = [{"type": "string"}, earlier, *([NAMED_LIST] if word == REST_OF else [])]
     return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}}]}
 
 
@@ -354,4 +357,5 @@ class Campaign(Section):
         if isinstance(name, EarlierList):
             return name
         folder = self._place.folder
-        return ListPath.of((folder.path, folder.id, name, self._lists[name]))
+        sheet, email = (name.sheet, name.email) if isinstance(name, NamedList) else ("", "")
+        return ListPath.of((folder.path, folder.id, name, self._lists[name], sheet, email))

@@ -26,6 +26,7 @@ class Place:
     sha256: str = ""
     unended: bool = False  # the last line read had no line end
     cuts: tuple[int, ...] = ()
+    address: int | None = None  # the column of the addresses
 
     def move(self, rows: Rows, count: int) -> None:
         """``count`` rows further, to where ``rows`` stands."""

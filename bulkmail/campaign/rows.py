@@ -24,11 +24,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bulkmail.campaign.consent import Consent, ConsentRule
+from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.header import find_header
 from bulkmail.campaign.lines import LONGEST_CELL, Lines
 from bulkmail.campaign.names import ADDRESS_NAMES
 from bulkmail.campaign.own_report import own_report
-from bulkmail.mail import AddressError, address_in
+from bulkmail.mail import OWN_NAME, AddressError, Problem, address_in
 
 Row = tuple[int, list[str], str, str]
 """(physical line, cells, the cells as a JSON array, what is wrong or ``""``); a bad row's cells are made to fit."""
@@ -57,9 +58,12 @@ class Rows:
         lines: Lines,
         wanted: Mapping[str, frozenset[str]] = _RECIPIENTS,
         delimiter: str | None = None,
+        address: str | int | None = None,
     ) -> None:
         self.lines = lines
-        self.header_line, self.header = find_header(lines, wanted, delimiter)
+        if address is None and isinstance(lines.path, ListPath):
+            address = lines.path.email
+        self.header_line, self.header = find_header(lines, wanted, delimiter, address)
         self._delimiter = self.header.delimiter
         self._width = len(self.header.names)
         self._address_at = self.header.roles.get("address", -1)
@@ -89,14 +93,27 @@ class Rows:
                 lines.even = self._take_evenly(rows, limit)
             else:
                 self._take_carefully(rows, limit)
+        if lines.converted:
+            rows = [self._with_breaks(row) if "\\r" in row[2] else row for row in rows]
         return rows if self.own_report is None else list(self.own_report.restored(rows))
+
+    def _with_breaks(self, row: Row) -> Row:
+        """The row of a list that is no CSV, with the line breaks within its cells (`bulkmail.campaign.cells`)."""
+        number, cells, _, wrong = row
+        cells = [cell.replace("\r", "\n") for cell in cells]
+        return number, cells, self._encode(cells), wrong
+
+    @property
+    def notices(self) -> list[Problem]:
+        """What people should know of the header."""
+        return [Problem(self.lines.path, self.header_line, 0, self.header.note)] if self.header.note else []
 
     @property
     def columns(self) -> list[str]:
         """The names of the encoded cells; the address is ``email``."""
         if self.own_report is not None:
             return self.own_report.columns
-        names = list(self.header.names)
+        names = [f"{OWN_NAME}email" if name == "email" else name for name in self.header.names]
         names[self._address_at] = "email"
         return names
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bulkmail.campaign import Campaign, load_campaign
+from bulkmail.campaign.encoding import open_bytes
+from bulkmail.campaign.files import ListPath
 from bulkmail.mail import Refused
 
 REQUIRED = {
@@ -58,3 +61,80 @@ def refusal(folder: Path, write: Callable[..., Path]) -> Callable[..., list[str]
         return [str(problem).replace(f"{folder}/", "") for problem in caught.value.problems]
 
     return refusal
+
+
+def xlsx(
+    rows: str,
+    *,
+    shared: list[str] | None = None,
+    codes: list[str] | None = None,
+    more: dict[str, str] | None = None,
+    sheets: str = '<sheet name="One" sheetId="1" r:id="rId1"/>',
+    properties: str = "",
+) -> dict[str, str]:
+    """The parts of a small workbook: ``rows`` is the XML of its rows, ``codes`` the number formats of styles 1, 2, …"""
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    formats = "".join(f'<numFmt numFmtId="{164 + at}" formatCode="{code}"/>' for at, code in enumerate(codes or []))
+    styles = "".join(f'<xf numFmtId="{164 + at}"/>' for at in range(len(codes or [])))
+    relation = "".join(
+        f'<Relationship Id="{key}" Type="{office}/{kind}" Target="{target}"/>'
+        for key, kind, target in (
+            ("rId1", "worksheet", "worksheets/sheet1.xml"),
+            ("rId2", "worksheet", "/xl/worksheets/sheet2.xml"),
+            ("rId3", "styles", "styles.xml"),
+            ("rId4", "sharedStrings", "sharedStrings.xml"),
+        )
+    )
+    texts = "".join(f"<si>{text if text.startswith('<') else f'<t>{text}</t>'}</si>" for text in shared or [])
+    return {
+        "[Content_Types].xml": "<Types/>",
+        "_rels/.rels": f'<Relationships><Relationship Id="a" Type="{office}/officeDocument" Target="xl/workbook.xml"/>'
+        "</Relationships>",
+        "xl/workbook.xml": f'<workbook xmlns:r="x">{properties}<sheets>{sheets}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f"<Relationships>{relation}</Relationships>",
+        "xl/styles.xml": f'<styleSheet><numFmts>{formats}</numFmts><cellStyleXfs><xf numFmtId="9"/></cellStyleXfs>'
+        f'<cellXfs><xf numFmtId="0"/>{styles}</cellXfs></styleSheet>',
+        "xl/sharedStrings.xml": f"<sst>{texts}</sst>",
+        "xl/worksheets/sheet1.xml": f"<worksheet><sheetData>{rows}</sheetData></worksheet>",
+        **(more or {}),
+    }
+
+
+def ods(tables: str, styles: str = "") -> dict[str, str]:
+    """The parts of a small OpenDocument spreadsheet."""
+    spaces = " ".join(f'xmlns:{name}="urn:{name}"' for name in ("office", "table", "text", "style", "draw"))
+    return {
+        "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+        "content.xml": f"<office:document-content {spaces}><office:automatic-styles>{styles}</office:automatic-styles>"
+        f"<office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>",
+    }
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Callable[..., str]:
+    """Write a workbook of these parts; its path."""
+
+    def book(parts: dict[str, str], name: str = "list.xlsx") -> str:
+        path = tmp_path / name
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for part, text in parts.items():
+                archive.writestr(part, text)
+        return str(path)
+
+    return book
+
+
+@pytest.fixture
+def csv_of() -> Callable[..., str]:
+    """The lines that a list's file is read as."""
+
+    def csv_of(path: str, sheet: str | None = None) -> str:
+        given = ListPath.of(path)
+        given.sheet = sheet
+        source = open_bytes(given, "utf-8")
+        try:
+            return b"".join(iter(lambda: source.read(100), b"")).decode()
+        finally:
+            source.close()
+
+    return csv_of

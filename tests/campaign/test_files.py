@@ -87,9 +87,10 @@ def test_a_folder_that_was_replaced_is_walked_as_it_was(folder: Path) -> None:
 
 def test_a_list_is_opened_as_the_one_that_was_checked(folder: Path) -> None:
     opened = Folder.open(str(folder))
-    reference = (str(folder), opened.id, "recipients.csv", id_inside(opened, "recipients.csv"))
+    reference = (str(folder), opened.id, "recipients.csv", id_inside(opened, "recipients.csv"), "", "To")
     path = ListPath.of(marshal.loads(marshal.dumps(ListPath.of(reference).plain)))
     assert (path, path.plain) == (str(folder / "recipients.csv"), reference)
+    assert (path.sheet, path.email) == (None, "To")
     with os.fdopen(path.open(), "rb") as file:
         assert file.read().startswith(b"email,")
     (folder / "recipients.csv").unlink()

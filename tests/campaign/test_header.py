@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.campaign.files import ListPath
-from bulkmail.campaign.header import is_announcement, read_header, split
+from bulkmail.campaign.header import find_header, is_announcement, read_header, split
+from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.names import ADDRESS_NAMES
 from bulkmail.mail import Refused
 
@@ -86,14 +87,48 @@ def test_a_usual_name_goes_before_one_that_says_more():
     assert problem.startswith("list.csv:1:12: two columns could be the address, `Work Email` and `Personal Email`")
 
 
-def test_the_column_that_holds_addresses_is_named_with_what_to_write():
-    (problem,) = refusal("Name,Login", "Ann,ann@x.example", ",", "Bob,bob@x.example ::: b@y.example")
-    assert problem == (
-        "list.csv:1:6: no column has a name known for addresses; the cells of column 2, `Login`, hold addresses: "
-        "rename that column to `email`"
+def test_the_only_column_that_holds_addresses_is_taken_and_told():
+    found = header("Name,Login", "Ann,ann@x.example", ",", "Bob,bob@x.example ::: b@y.example")
+    assert found.roles == {"address": 1}
+    assert found.note == (
+        "no column has a name known for addresses; those of column 2, `Login`, are taken, for its cells hold "
+        "addresses, and no other's do"
     )
+    assert header("email,Login", "a@x.example,b@x.example").note == ""
+
+
+def test_of_several_columns_that_hold_addresses_none_is_taken():
     (problem,) = refusal("A;B;C", "a@x.example;b@x.example;c", ";d@x.example;")
     assert "the cells of column 1, `A`, and of column 2, `B`, hold addresses: rename the one to be mailed" in problem
+    assert "`recipients: {file: list.csv, email: NAME}`" in problem
+
+
+def test_the_cells_decide_between_names_that_are_known():
+    assert header("Email,E-mail Address", "yes,a@x.example", "no,b@x.example").roles == {"address": 1}
+    assert header("Work Email,Personal Email", ",a@x.example", ",b@x.example").roles == {"address": 1}
+    assert header("Email,Work Email", "yes,a@x.example").roles == {"address": 1}
+    assert header("Email,Work Email", "a@x.example,b@x.example").roles == {"address": 0}
+    assert header("Email,Work Email").roles == {"address": 0}
+
+
+@pytest.mark.parametrize("address", ["Work Email", " work_email", 1])
+def test_the_column_that_is_named_is_taken(address):
+    texts = ["email,Work Email,Mail", "a@x.example,b@x.example,c@x.example"]
+    assert read_header("list.csv", 1, texts, wanted=WANTED, address=address).roles == {"address": 1}
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        ("email,Work Mail", "did you mean `Work Mail`?"),
+        ("email,city", "correct the name"),
+        ("work_email,Work-Email", "more than one is named so"),
+    ],
+)
+def test_a_column_that_is_named_and_missing_is_refused(names, words):
+    with pytest.raises(Refused, match="`email` names the column `Work Email`, which is not there") as refused:
+        read_header("list.csv", 1, [names], wanted=WANTED, address="Work Email")
+    assert words in str(refused.value)
 
 
 def test_names_in_quotes_of_which_none_is_known_are_no_quote_out_of_place():
@@ -175,9 +210,24 @@ def test_what_an_operators_file_holds_is_not_told_to_whom_a_refusal_is_told():
         ("Kundenliste;Stand 1.12.\r\nNr;Ort;E-Mail-Adresse\r\n1;Ulm;a@a.test", 2),
     ],
 )
-def test_lines_above_the_header_are_told_with_the_line_of_the_header(text, line):
-    (problem,) = refusal(text)
-    assert problem.endswith(f"line {line} looks like the header; remove the lines above it")
+def test_lines_above_the_header_are_left_out_and_told(text, line, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes(text.encode())
+    lines = Lines(str(path))
+    number, found = find_header(lines, WANTED, None)
+    assert number == line
+    assert found.note == f"the header is in line {line}; what stands above it is left out"
+    assert lines.line == line + 1
+    lines.close()
+
+
+def test_a_name_further_down_makes_no_row_a_header(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("Name,Channel\nAnn,Email\nBob,Email\n")
+    lines = Lines(str(path))
+    with pytest.raises(Refused, match=r"list\.csv:1:1: no column is named `email`"):
+        find_header(lines, WANTED, None)
+    lines.close()
 
 
 def test_a_row_that_has_the_word_email_in_it_is_no_header():

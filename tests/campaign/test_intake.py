@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from bulkmail.campaign import duplicates as duplicates_module
 from bulkmail.campaign import intake as module
 from bulkmail.campaign import lines as lines_module
+from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Intake
 from bulkmail.mail import AddressError, Refused, parse_address
+from tests.campaign.conftest import xlsx
 
 
 def drain(intake, limit=1000):
@@ -400,3 +402,55 @@ def test_a_column_of_consent_that_is_missing_refuses_the_list(write):
     path = write("a.csv", "email,name\na@x.de,A\n")
     with pytest.raises(Refused, match="`consent` names the column `ok`"):
         Intake([path], consent={"column": "ok", "yes": ["1"]})
+
+
+def sheet_of(*rows):
+    cells = ["".join(f"<c t='str'><v>{cell}</v></c>" for cell in row) for row in rows]
+    return "".join(f"<row>{row}</row>" for row in cells)
+
+
+def test_a_workbook_is_read_on_where_it_has_grown(book):
+    rows = [("E-Mail", "Unsubscribed"), ("a@b.de", ""), ("bad", ""), ("c@b.de", "yes")]
+    path = book(xlsx(sheet_of(*rows)))
+    answers, settled, states = drain(Intake([path]))
+    first = rows_of(answers)
+    assert [(row[2], row[6]) for row in first] == [(1, "ok"), (2, "invalid"), (3, "no-consent")]
+    assert first[1][7].startswith("line 3: ")
+    book(xlsx(sheet_of(*rows, ("d@b.de", ""), ("A@b.de", ""))))
+    answers, settled, _ = drain(Intake([path], skip=3, resume=states[-1]))
+    assert [(row[0], row[6]) for row in rows_of(answers)] == [(4, "ok"), (5, "held")]
+    assert settled == [(5, True, "the same address as row 1")]
+    book(xlsx(sheet_of(*rows[:1], ("z@b.de", ""), *rows[2:])))
+    with pytest.raises(Refused, match="changed in the part already read"):
+        Intake([path], skip=3, resume=states[-1])
+
+
+def test_the_column_that_was_found_by_its_cells_stays_the_same_one(write):
+    path = write("a.csv", "Login,Other\na@b.de,x\n")
+    answers, _, states = drain(Intake([path]))
+    assert rows_of(answers)[0][3] == "a@b.de"
+    write("a.csv", "Login,Other\na@b.de,x\nc@b.de,d@b.de\nx,e@b.de\n")
+    intake = Intake([path], skip=1, resume=states[-1])
+    assert "`Login`" not in str(intake.opened[2])
+    answers, _, _ = drain(intake)
+    assert [row[3] for row in rows_of(answers)] == ["c@b.de", "x"]
+
+
+def test_what_is_known_of_a_header_is_told(write):
+    path = write("a.csv", "Members of 2026\n\nName,Login\nAnn,a@b.de\n")
+    with pytest.raises(Refused, match=r"a\.csv:1:1: no column"):
+        Intake([path])
+    path = write("a.csv", "Members of 2026\n\nName,Email\nAnn,a@b.de\n")
+    intake = Intake([path])
+    assert intake.opened[2] == [(path, 3, 0, "the header is in line 3; what stands above it is left out")]
+    answers, _, _ = drain(intake)
+    assert rows_of(answers)[0][3] == "a@b.de"
+
+
+def test_a_named_column_beside_one_called_email(write):
+    path = ListPath.of(write("a.csv", "email,Work Email\na@b.de,c@b.de\n"))
+    path.email = "work_email"
+    intake = Intake([path])
+    assert intake.opened[1] == [["input_email", "email"]]
+    answers, _, _ = drain(intake)
+    assert rows_of(answers)[0][3] == "c@b.de"

@@ -297,3 +297,16 @@ def test_lists_of_earlier_campaigns(read) -> None:
 def test_lists_of_earlier_campaigns_that_are_wrong(refusal, keys, words) -> None:
     (problem,) = refusal(**keys)
     assert words in problem
+
+
+def test_a_list_may_be_named_with_its_sheet_and_its_column(read, refusal, folder):
+    (folder / "people.xlsx").write_bytes(b"")
+    named = '[recipients.csv, {file: people.xlsx, sheet: Members, email: "Work Email"}]'
+    campaign = read(recipients=named)
+    assert campaign.recipients == ("recipients.csv", "people.xlsx")
+    first, second = campaign.recipient_paths
+    assert (first.sheet, first.email, second.sheet, second.email) == (None, None, "Members", "Work Email")
+    assert refusal(recipients="{file: peopl.xlsx}") == [
+        "campaign.yaml:5:13: recipients: peopl.xlsx does not exist; did you mean 'people.xlsx'?"
+    ]
+    assert "known here: file, sheet, email" in refusal(recipients="{file: people.xlsx, column: a}")[0]

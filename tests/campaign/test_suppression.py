@@ -143,7 +143,7 @@ def test_what_cannot_be_read_is_refused(listed, tmp_path):
         load([str(tmp_path / "none.csv")])
     with pytest.raises(Refused, match="is a folder, not a file"):
         load([str(tmp_path)])
-    assert "UTF-16" in refusal(listed, "a@b.de".encode("utf-16"))[0].message
+    assert why(listed("a@b.de".encode("utf-16"))[0], "a@b.de")
 
 
 def test_the_configured_encoding_is_taken(listed):

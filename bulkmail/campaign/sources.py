@@ -1,0 +1,111 @@
+"""What a list's file is, by its first bytes, and how its bytes are read: as they are, unpacked, or made CSV of.
+
+Packed are gzip and Zstandard. A workbook (XLSX, ODS) and JSON lines become CSV (`bulkmail.campaign.cells`). What no
+list is, is refused with what to do.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from importlib import import_module
+from io import FileIO
+from typing import Any
+
+from bulkmail.campaign.cells import ByteSource, UnreadableError
+from bulkmail.campaign.json_lines import ENDINGS, open_json_lines
+from bulkmail.campaign.sheet_xml import SAVE_AS
+from bulkmail.campaign.workbook import open_workbook
+
+_WORKBOOK = (b"PK\x03\x04", b"PK\x05\x06")
+_GZIP = b"\x1f\x8b"
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+_REFUSED = (
+    (b"\xd0\xcf\x11\xe0", f"is an old Excel workbook (.xls), or one with a password; {SAVE_AS}, without a password"),
+    (b"%PDF", "is a PDF document, not a CSV file; export it as CSV (UTF-8)"),
+    (b"BZh", "is packed with bzip2; unpack it, or pack it with gzip"),
+    (b"\xfd7zXZ", "is packed with xz; unpack it, or pack it with gzip"),
+    (b"7z\xbc\xaf", "is a 7z archive; unpack it"),
+    (b"Rar!", "is a RAR archive; unpack it"),
+)
+_PACKED = 6  # bytes of a list for one of its packed file, about
+_HEAD = 4096
+_ENDINGS_OF_PACKED = (".gz", ".zst", ".zstd")
+
+
+class Unpacked:
+    """A packed file, read as what it holds."""
+
+    def __init__(self, file: FileIO, stream: Any) -> None:
+        self.tell, self.fileno, self.close = file.tell, file.fileno, file.close
+        self.expected = os.fstat(file.fileno()).st_size * _PACKED
+        self._stream = stream
+        self._head = b""
+        self._head = self.read(_HEAD)
+
+    @property
+    def head(self) -> bytes:
+        """How it begins."""
+        return self._head
+
+    def read(self, size: int, /) -> bytes:
+        """Return some of the bytes; none at the end. Raises UnreadableError."""
+        if self._head:
+            head, self._head = self._head, b""
+            return head
+        try:
+            found: bytes = self._stream.read(size)
+        except (EOFError, zlib.error, OSError, ValueError) as error:
+            raise UnreadableError(f"cannot be unpacked ({error}); was it copied to its end?") from None
+        return found
+
+
+class Plain(FileIO):
+    """A file as it is."""
+
+    @property
+    def expected(self) -> int:
+        """Its bytes."""
+        return os.fstat(self.fileno()).st_size
+
+
+def open_source(file: Plain, path: str, sheet: str | None = None) -> ByteSource:
+    """The list in ``file``, from its beginning; ``sheet``: of a workbook. Raises UnreadableError."""
+    head = os.pread(file.fileno(), _HEAD, 0)
+    if head.startswith(_WORKBOOK):
+        return open_workbook(file, sheet)
+    for magic, words in _REFUSED:
+        if head.startswith(magic):
+            raise UnreadableError(words)
+    if sheet is not None:
+        raise UnreadableError(f"is no workbook, so it has no sheet {sheet!r}; take `sheet` away")
+    name = str(path).lower()
+    source: ByteSource
+    if head.startswith(_GZIP):
+        source = Unpacked(file, gzip.GzipFile(fileobj=file, mode="rb"))
+    elif head.startswith(_ZSTANDARD):
+        source = Unpacked(file, _zstandard(file))
+    else:
+        source = file
+    if isinstance(source, Unpacked):
+        head = source.head
+        name = next((name.removesuffix(end) for end in _ENDINGS_OF_PACKED if name.endswith(end)), name)
+        if head.startswith((*_WORKBOOK, _GZIP, _ZSTANDARD)) or any(head.startswith(magic) for magic, _ in _REFUSED):
+            raise UnreadableError("is packed, and holds no text; unpack it")
+    if name.endswith(ENDINGS) or head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        return open_json_lines(source)
+    return source
+
+
+def _zstandard(file: FileIO) -> Any:
+    """A reader of Zstandard. Raises UnreadableError where this Python has none."""
+    for name in ("compression.zstd", "backports.zstd"):  # the first from Python 3.14 on
+        try:
+            zstd = import_module(name)
+        except ImportError:
+            continue
+        return zstd.ZstdFile(file)
+    raise UnreadableError(
+        "is packed with Zstandard, which this Python cannot read; install bulkmail[zstd], or pack it with gzip"
+    )
