@@ -17,6 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.interop import relays, servers
 from tests.interop.servers import PATIENCE, Server, free_port, greets
+from tests.public import conftest as public
+
+serving = public.serving  # the page for unsubscribing
 
 
 @pytest.fixture

@@ -1,0 +1,58 @@
+// Opens pages in Chromium as told on stdin, and prints what was found. Used by tests/interop/test_public_page.py.
+const { chromium } = require("playwright-core");
+const axe = require("axe-core");
+
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+async function visit(browser, base, { path, options, steps }) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  page.setDefaultTimeout(60000);
+  const complaints = [], requests = [], seen = [];
+  page.on("console", (message) => complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("request", (request) => requests.push(`${request.method()} ${request.url()}`));
+  let response = await page.goto(base + path);
+  for (const step of [null, ...steps]) {
+    if (step && step.key) {
+      await page.keyboard.press(step.key);
+      continue;
+    }
+    if (step) {
+      const press = step.enter ? page.keyboard.press("Enter") : page.getByRole("button", { name: step.press }).click();
+      [response] = await Promise.all([page.waitForNavigation(), press]);
+    }
+    const facts = await page.evaluate(() => ({
+      url: location.href,
+      title: document.title,
+      lang: document.documentElement.lang,
+      heading: document.querySelector("h1").textContent,
+      buttons: [...document.querySelectorAll("button")].map((one) => one.textContent),
+      wider: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      ground: getComputedStyle(document.body).backgroundColor,
+    }));
+    // the judge is a script itself, and where there are none its promises are never kept
+    const judged = options.javaScriptEnabled === false ? { violations: [], incomplete: [], passes: [] }
+      : await page.evaluate(`${axe.source}; axe.run(document, { runOnly: ${JSON.stringify(RULES)} })`);
+    const faults = [...judged.violations, ...judged.incomplete].map((one) => `${one.id}: ${one.nodes[0].html}`);
+    seen.push({ status: response.status(), ...facts, faults, passes: judged.passes.length });
+  }
+  const cookies = await context.cookies();
+  await context.close();
+  return { seen, complaints, requests, cookies };
+}
+
+async function main() {
+  const told = JSON.parse(require("node:fs").readFileSync(0, "utf8"));
+  const args = process.getuid() === 0 ? ["--no-sandbox"] : [];
+  const browser = await chromium.launch({ executablePath: told.chromium, args });
+  const found = [];
+  for (const one of told.visits) found.push(await visit(browser, told.base, one));
+  await browser.close();
+  console.log(JSON.stringify(found));
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
