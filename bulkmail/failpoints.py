@@ -43,6 +43,8 @@ POINTS = {
     "stopping": "the stop has begun, messages are in flight",
     "closing": "everything has ended, the spool is about to be closed",
     "mid-recovery": "what a start found is written, not committed",
+    "inbound-written": "a message that came in is written and synced, not in its place",
+    "inbound-renamed": "a message that came in is in its place, which is not synced",
     "after-recovery": "what a start found is committed, the old journal is still there",
 }
 

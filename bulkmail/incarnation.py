@@ -55,7 +55,7 @@ from bulkmail.delivery import (
     sent,
 )
 from bulkmail.failpoints import failpoint
-from bulkmail.machine import compose_processes, own_name, raise_file_limit
+from bulkmail.machine import compose_processes, own_name, raise_file_limit, reserved
 from bulkmail.mail import OwnFault
 from bulkmail.preflight import resolver_options
 from bulkmail.routing import RELAY, RESOLVER, RelayRouter, Router
@@ -69,7 +69,6 @@ _log = Logger("bulkmail")
 
 COMPOSER = "bulkmail.content.compose:Composer"
 STOPPED = 3
-_RESERVE = 200  # descriptors for everything that is no connection to an MX
 
 
 class Incarnation:
@@ -142,7 +141,7 @@ class Incarnation:
 
     async def open(self) -> None:
         """Open everything, in the order of need. Raises Refused or OwnFault; `close` takes down what was opened."""
-        connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - _RESERVE))
+        connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - reserved(self.settings)))
         spool = await self._open_spool()
         providers = provider_table(self.settings.shaping.overrides)
         router = await self._open_router(providers)

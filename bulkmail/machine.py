@@ -9,10 +9,12 @@ import socket
 
 from bulkmail.delivery import Prepared
 from bulkmail.mail import OwnFault
+from bulkmail.settings import Settings
 from bulkmail.spool import estimate, free_bytes
 
 _BYTES_A_ROW = 60
 _REPORT_BYTES_A_ROW = 700
+_RESERVE = 200  # descriptors
 _SPOOL_BYTES = 16_000_000  # of any spool: the database's log and the journal's segments
 
 
@@ -23,6 +25,12 @@ def raise_file_limit() -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
     return soft if soft != resource.RLIM_INFINITY else 1 << 20
+
+
+def reserved(settings: Settings) -> int:
+    """Return how many descriptors are kept for everything that is no connection to a mail server."""
+    inbound = settings.inbound
+    return _RESERVE + (inbound.limits.connections if inbound is not None and inbound.listen else 0)
 
 
 def compose_processes(wanted: str | int) -> int:

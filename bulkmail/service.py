@@ -27,9 +27,10 @@ from twisted.logger import ILogObserver, Logger
 from bulkmail.delivery import Prepared, WallClock, background
 from bulkmail.failpoints import armed
 from bulkmail.files import Folder
+from bulkmail.inbound import Listening
 from bulkmail.incarnation import STOPPED, Incarnation
 from bulkmail.logs import ServiceLog
-from bulkmail.machine import check_room
+from bulkmail.machine import check_room, own_name
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.settings import Settings
@@ -80,6 +81,7 @@ class Bulkmail(Service):
         self._speed = 1.0
         self._ca_file: str | None = None
         self._wall = WallClock(time.time, time.monotonic)
+        self._listening = Listening(reactor, self._wall, own_name, os.getpid)
 
     # what twistd calls
 
@@ -88,6 +90,12 @@ class Bulkmail(Service):
         if self.log is not None and hasattr(parent, "setComponent"):
             parent.setComponent(ILogObserver, self.log)
         super().setServiceParent(parent)  # type: ignore[no-untyped-call]
+
+    def privilegedStartService(self) -> None:
+        """After the fork, and before privileges are dropped: take the ports that mail comes in by."""
+        super().privilegedStartService()  # type: ignore[no-untyped-call]
+        if not self.order.rehearse:
+            self._listening.bind(self.settings)
 
     def startService(self) -> None:
         """After the fork: open everything and begin."""
@@ -121,6 +129,7 @@ class Bulkmail(Service):
             _log.failure("bulkmail stopped because of an error in itself")
             self.exit_status = STOPPED
         finally:
+            self._listening.shut()
             if self._world is not None:
                 await self._world.stop()
             # a refusal may come before the reactor runs: then it stops as soon as it does
@@ -139,6 +148,7 @@ class Bulkmail(Service):
             opened = faulty = False
             try:
                 await incarnation.open()
+                self._listening.open(self.settings)
                 opened = True
                 status = await incarnation.work()
                 if not (incarnation.over or self._reloading) or status != STOPPED:
@@ -154,6 +164,7 @@ class Bulkmail(Service):
                     told = str(error)
                     _log.error("{why}; it is tried again every 5 s", why=told)
             finally:
+                await self._listening.close(self.settings.stop_within)
                 await incarnation.close()
             if self._reloading:
                 self._reloading = False

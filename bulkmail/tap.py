@@ -28,6 +28,9 @@ from bulkmail.spool import in_use
 
 USAGE = 2
 WHAT = "give one of -c campaign.yaml and --watch folder"
+_NEITHER = (
+    "without either, spool must be postgresql://… (one more machine), or inbound.listen be set (only to take mail in)"
+)
 _SPEEDS = {"real": 1.0, "max": 10_000.0}
 _NO_DAEMON = re.compile(r"-[beoh]*n")  # among twistd's flags, before the first that takes a value
 
@@ -151,8 +154,8 @@ def order_of(options: Options, cwd: str) -> Order:
             problems += refused.problems
     if problems:
         raise Refused(problems)
-    if options["campaign"] is None and options["watch"] is None and not settings.shared:
-        raise usage.UsageError(f"{WHAT}; without either, spool must be postgresql://… (one more machine)")
+    if options["campaign"] is None and options["watch"] is None and not settings.shared and not _takes_in(settings):
+        raise usage.UsageError(f"{WHAT}; {_NEITHER}")
     if not options["rehearse"]:
         holder = in_use(settings.place)
         if holder:
@@ -171,6 +174,10 @@ def order_of(options: Options, cwd: str) -> Order:
         problems=[*settings.warnings, *(prepared.notices if prepared else ())],
         again=None if options["rehearse"] else lambda: _again(options, cwd),
     )
+
+
+def _takes_in(settings: Settings) -> bool:
+    return settings.inbound is not None and bool(settings.inbound.listen)
 
 
 def _again(options: Options, cwd: str) -> tuple[Settings, Prepared | None]:

@@ -285,6 +285,10 @@ def test_examples_are_taken_by_the_program(kind: str, text: str, tmp_path: Path)
     if kind == "settings":
         for name in values.get("suppress", ()):
             (tmp_path / name).write_text("nobody@example.com\n", encoding="utf-8")
+        tls = (values.get("inbound") or {}).get("tls") or {}
+        for name in tls.values():
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text("-----BEGIN CERTIFICATE-----\n", encoding="utf-8")
         (tmp_path / "relay.secret").write_text("secret\n", encoding="utf-8")
         (tmp_path / "bulkmail.yaml").write_text(text, encoding="utf-8")
         assert load_settings(None, str(tmp_path)).hostname == values["hostname"]

@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail import machine as module
-from bulkmail.machine import check_room, compose_processes, own_name, raise_file_limit
+from bulkmail.machine import check_room, compose_processes, own_name, raise_file_limit, reserved
 from bulkmail.mail import OwnFault
+from bulkmail.settings import Settings
 
 
 def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(monkeypatch):
@@ -21,6 +22,13 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(monkeypatch):
     endless = module.resource.RLIM_INFINITY
     was = (endless, endless)
     assert raise_file_limit() == 1 << 20
+
+
+def test_connections_that_come_in_have_their_descriptors_kept():
+    assert reserved(Settings()) == 200
+    assert reserved(Settings.model_validate({"inbound": {"domains": ["in.example.com"]}})) == 200
+    inbound = {"domains": ["in.example.com"], "listen": ["127.0.0.1:25"], "limits": {"connections": 50}}
+    assert reserved(Settings.model_validate({"inbound": inbound})) == 250
 
 
 def test_our_own_name_has_a_domain(monkeypatch):

@@ -115,6 +115,16 @@ def test_nothing_is_opened_before_the_service_starts():
     assert (service._incarnation, service._done, service.exit_status) == (None, None, 1)
 
 
+def test_ports_are_taken_while_the_process_is_privileged_and_never_for_a_rehearsal(monkeypatch):
+    bound = []
+    monkeypatch.setattr(module.Listening, "bind", lambda _, settings: bound.append(settings))
+    order = Order(Settings(), prepared=PREPARED)
+    Bulkmail(FakeReactor(), order).privilegedStartService()
+    assert bound == [order.settings]
+    Bulkmail(FakeReactor(), Order(Settings(), prepared=PREPARED, rehearse=True)).privilegedStartService()
+    assert len(bound) == 1
+
+
 def test_timers_follow_a_clock_that_nobody_sets(monkeypatch):
     monkeypatch.setattr(module.atexit, "register", lambda _: None)
     reactor = FakeReactor()

@@ -21,6 +21,7 @@ from bulkmail.inbound.certificate import Certificate
 from bulkmail.inbound.connection import Connection
 from bulkmail.inbound.limits import Gate, Limits, Room
 from bulkmail.inbound.lines import Lines
+from bulkmail.inbound.opening import Listening
 from bulkmail.inbound.received import Accepted, Accepts, Mailbox, Purpose, Received, Refusal, Take
 from bulkmail.inbound.reception import Reception
 from bulkmail.inbound.server import Inbound
@@ -36,6 +37,7 @@ __all__ = [
     "Inbound",
     "Limits",
     "Lines",
+    "Listening",
     "Mailbox",
     "OwnAddresses",
     "Purpose",

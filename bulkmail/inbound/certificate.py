@@ -24,19 +24,21 @@ _LOOK_EVERY = 5.0  # seconds
 
 @implementer(IOpenSSLServerConnectionCreator)
 class Certificate:
-    """Makes the server's side of TLS. ``clock`` gives monotonic seconds.
+    """Makes the server's side of TLS. ``clock`` gives monotonic seconds; ``pems``: what the two files held at first.
 
     A file that cannot be used leaves the certificate from before in use, and is told in the log once: whoever renews a
     certificate writes two files, one after the other, and they fit each other only then.
     """
 
-    def __init__(self, certificate: str, key: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, certificate: str, key: str, clock: Callable[[], float], pems: tuple[bytes, bytes] | None = None
+    ) -> None:
         self._files = (certificate, key)
         self._clock = clock
         self._looked = clock()
         self._seen = self._signature()
         self._told = ""
-        self._context = self._read()
+        self._context = self._read(pems)
 
     def look(self) -> None:
         """See whether the files have changed, at most every five seconds, and take what is in them now."""
@@ -48,7 +50,7 @@ class Certificate:
         if signature == self._seen:
             return
         try:
-            self._context = self._read()
+            self._context = self._read(None)
         except OwnFault as fault:
             if str(fault) != self._told:
                 self._told = str(fault)
@@ -73,13 +75,13 @@ class Certificate:
                 found.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
         return tuple(found)
 
-    def _read(self) -> SSL.Context:
+    def _read(self, pems: tuple[bytes, bytes] | None) -> SSL.Context:
         chain_file, key_file = self._files
         try:
             where = chain_file
-            chain = x509.load_pem_x509_certificates(read_regular(chain_file, _BYTES))
+            chain = x509.load_pem_x509_certificates(pems[0] if pems else read_regular(chain_file, _BYTES))
             where = key_file
-            key = load_pem_private_key(read_regular(key_file, _BYTES), None)
+            key = load_pem_private_key(pems[1] if pems else read_regular(key_file, _BYTES), None)
             return _context(chain, crypto.PKey.from_cryptography_key(key))  # type: ignore[arg-type]
         except SSL.Error:
             raise OwnFault(f"the key {key_file} is not the one of the certificate {chain_file}") from None

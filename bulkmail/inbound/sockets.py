@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable
 
 from bulkmail.mail import OwnFault
 
@@ -36,29 +36,32 @@ def bound(addresses: Iterable[tuple[str, int]]) -> list[socket.socket]:
     return sockets
 
 
-def activated(environ: MutableMapping[str, str], pid: int) -> list[socket.socket]:
-    """Return the stream sockets that systemd has passed to this process, and take their variables away.
+def activated() -> list[socket.socket]:
+    """Return the sockets that systemd has passed to this process. Raises OwnFault where there are none.
 
-    Raises OwnFault where there are none, or where they are of another kind.
+    They are the listening TCP sockets from descriptor 3 on (sd_listen_fds(3)). LISTEN_FDS is not looked at: Twisted
+    takes it out of the environment as soon as its endpoints are imported, which is before any code of ours.
     """
-    count = environ.pop("LISTEN_FDS", "")
-    names = environ.pop("LISTEN_FDNAMES", "")
-    whose = environ.pop("LISTEN_PID", "")
-    if whose != str(pid) or not count.isdigit() or not int(count):
-        remedy = "start the service by its socket unit, and in the foreground (twistd -n)"
-        raise OwnFault(f"inbound.listen: systemd has passed no socket to this process; {remedy}")
-    sockets = []
-    for descriptor in range(_FIRST, _FIRST + int(count)):
-        os.set_inheritable(descriptor, False)
-        try:
-            one = socket.socket(fileno=descriptor)
-            right = one.type == socket.SOCK_STREAM and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-        except OSError:
-            right = False
-        if not right or one.family not in (socket.AF_INET, socket.AF_INET6):
-            raise OwnFault(
-                f"inbound.listen: the descriptor {descriptor} of systemd ({names}) is no TCP socket to listen on"
-            )
-        one.setblocking(False)
+    sockets: list[socket.socket] = []
+    while (one := _listening(_FIRST + len(sockets))) is not None:
         sockets.append(one)
+    if not sockets:
+        remedy = "start the service by its socket unit, and in the foreground (twistd -n)"
+        raise OwnFault(f"inbound.listen: systemd has passed no TCP socket to this process; {remedy}")
+    for one in sockets:
+        os.set_inheritable(one.fileno(), False)
+        one.setblocking(False)
     return sockets
+
+
+def _listening(descriptor: int) -> socket.socket | None:
+    """Return the TCP socket with this descriptor, where it is one that listens."""
+    try:
+        one = socket.socket(fileno=descriptor)
+    except OSError:
+        return None
+    is_tcp = one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM
+    if is_tcp and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return one
+    one.detach()  # another's
+    return None

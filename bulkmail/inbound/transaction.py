@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bulkmail.inbound.commands import parse_argument, parse_mailbox, parse_sender
 from bulkmail.inbound.limits import Limits
-from bulkmail.inbound.received import Accepted, Accepts, Refusal
+from bulkmail.inbound.received import Accepted, Accepts, Purpose, Refusal
 
 _BODIES = ("7BIT", "8BITMIME")
 _LONGEST_SIZE = 20  # digits, RFC 1870 section 4
@@ -85,8 +85,10 @@ class Transaction:
             return None
         if len(self._recipients) >= self._limits.recipients:
             return Refusal(452, "4.5.3", "Too many recipients; send the rest in a message of its own")
-        if self._recipients and self._recipients[0].purpose is not verdict.purpose:
-            # One reply answers for all recipients of a message, and what is done with it depends on the purpose
+        if self._recipients and (
+            self._recipients[0].purpose is not verdict.purpose or verdict.purpose is Purpose.FORWARD
+        ):
+            # One reply answers for all recipients: they share the purpose, and no mailbox may refuse what another took
             return Refusal(452, "4.5.3", "Send this recipient a message of its own")
         self._recipients.append(verdict)
         return None

@@ -53,6 +53,7 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
         update={
             "spool": spool,
             "relay": None,
+            "inbound": None,
             "dns": settings.dns.model_copy(update={"nameservers": (where.dns,), "must_exist": ()}),
             "routing": settings.routing.model_copy(update={"allow_networks": (LOOPBACK,)}),
             "smtp": smtp.model_copy(

@@ -8,7 +8,7 @@ Never: opens a socket or a database, changes a file, accepts a key whose feature
 
 from __future__ import annotations
 
-from bulkmail.settings.inbound import Inbound
+from bulkmail.settings.inbound import SYSTEMD, Forward, Inbound, InboundLimits, InboundTimeouts
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
 from bulkmail.settings.public import ListenAt, Public, PublicTls
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
@@ -37,10 +37,14 @@ __all__ = [
     "DEFAULT_FILE",
     "RELAY_SECRETS",
     "SHIPPED_PROVIDERS",
+    "SYSTEMD",
     "Compose",
     "Dkim",
     "Dns",
+    "Forward",
     "Inbound",
+    "InboundLimits",
+    "InboundTimeouts",
     "Limits",
     "ListenAt",
     "Machine",

@@ -105,15 +105,14 @@ def _authorities(path: str) -> str:
     return path
 
 
+Host = Annotated[Line, AfterValidator(_host)]
 SecretFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_secret_file)]
 
 
 class Relay(Section):
     """Where everything goes. ``tls`` and ``port`` know each other: 465 is for TLS from the start."""
 
-    host: Annotated[
-        Line, AfterValidator(_host), Field(description="the relay's name or address", examples=["smtp.example.com"])
-    ]
+    host: Annotated[Host, Field(description="the relay's name or address", examples=["smtp.example.com"])]
     port: Port = _SUBMISSION_PORT
     tls: Literal["starttls", "implicit", "opportunistic", "off"] = "starttls"
     ca_file: Annotated[Line, AfterValidator(plain_path), AfterValidator(_authorities)] | None = None

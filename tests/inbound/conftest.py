@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
+import queue
 from types import SimpleNamespace
 
 import pytest
@@ -13,8 +13,20 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
-from bulkmail.inbound import Connection, Limits, Lines, OwnAddresses, Reception, Room, Session
+from bulkmail.inbound import (
+    Accepted,
+    Connection,
+    Limits,
+    Lines,
+    OwnAddresses,
+    Purpose,
+    Received,
+    Reception,
+    Room,
+    Session,
+)
 from bulkmail.inbound.session import Message
 
 OURS = "in.example.com"
@@ -170,7 +182,6 @@ def write_certificate(folder, name="in.example.com", *, key=None):
 
 @pytest.fixture
 def kit():
-    names = itertools.count()
     return SimpleNamespace(
         Talk=Talk,
         Wire=Wire,
@@ -178,6 +189,42 @@ def kit():
         Sink=Sink,
         reception=reception,
         write_certificate=write_certificate,
-        names=names,
         ours=OURS,
     )
+
+
+class Loop:
+    """Stands for a reactor whose threads answer while a test waits."""
+
+    def __init__(self):
+        self._calls = queue.SimpleQueue()
+
+    def callFromThread(self, function, *args):
+        self._calls.put((function, args))
+
+    def wait(self, deferred):
+        """What it fires with; raises what it fails with."""
+        found = []
+        deferred.addBoth(found.append)
+        while not found:
+            function, args = self._calls.get(timeout=60)
+            function(*args)
+        if isinstance(found[0], Failure):
+            found[0].raiseException()
+        return found[0]
+
+
+def received(*, to="anna@in.example.com", purpose=Purpose.FORWARD, body=b"Subject: x\r\n\r\nhello\r\n", **more):
+    recipients = (Accepted(to, purpose),)
+    facts = {"id": "ID1", "ip": "192.0.2.1", "helo": "a.example", "tls": "", "sender": "s@t.example", "at": 1.7e9}
+    return Received(**{**facts, "recipients": recipients, "body": body, **more})
+
+
+@pytest.fixture
+def loop():
+    return Loop()
+
+
+@pytest.fixture
+def message():
+    return received

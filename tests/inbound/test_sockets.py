@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 
 import pytest
 
-from bulkmail.inbound import activated, bound
+from bulkmail.inbound import bound
 from bulkmail.mail import OwnFault
 
 
@@ -37,44 +38,39 @@ def test_what_cannot_be_had_is_told_and_nothing_stays_open():
     taken.close()
 
 
-@pytest.mark.parametrize(
-    "environ", [{}, {"LISTEN_FDS": "1", "LISTEN_PID": "1"}, {"LISTEN_FDS": "x", "LISTEN_PID": "2"}]
-)
-def test_without_a_socket_of_systemd_it_is_told(environ):
-    with pytest.raises(OwnFault, match="systemd has passed no socket"):
-        activated(environ, 2)
-    assert environ == {}
-
-
 CHILD = """
-import os, sys
+import os, socket, sys
 from bulkmail.inbound import activated
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_FDS="1", LISTEN_FDNAMES="smtp", LISTEN_PID=str(os.getpid()))
-(one,) = activated(os.environ, os.getpid())
-print(one.getsockname()[1], one.get_inheritable(), "LISTEN_FDS" in os.environ)
+from bulkmail.mail import OwnFault
+for number, descriptor in enumerate(sys.argv[1:]):
+    os.dup2(int(descriptor), 3 + number)
+os.closerange(3 + len(sys.argv) - 1, 100)
+try:
+    print([(one.getsockname()[1], one.get_inheritable()) for one in activated()])
+except OwnFault as fault:
+    print(fault)
 """
 
 
-def child(descriptor):
-    return subprocess.run(
-        [sys.executable, "-c", CHILD, str(descriptor)],
-        pass_fds=[descriptor],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def child(*descriptors):
+    """What a process says that is given these from descriptor 3 on."""
+    command = [sys.executable, "-c", CHILD, *map(str, descriptors)]
+    done = subprocess.run(command, pass_fds=descriptors, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
 
 
 @pytest.mark.process
-def test_the_socket_that_systemd_passes_is_used():
-    (one,) = bound([("127.0.0.1", 0)])
-    done = child(one.fileno())
-    assert done.stdout.split() == [str(one.getsockname()[1]), "False", "False"], done.stderr
-    one.close()
-
-
-@pytest.mark.process
-def test_another_kind_of_descriptor_is_refused(tmp_path):
+def test_the_sockets_that_systemd_passes_are_used(tmp_path):
+    first, second = bound([("127.0.0.1", 0), ("127.0.0.1", 0)])
+    ports = [(one.getsockname()[1], False) for one in (first, second)]
     with (tmp_path / "file").open("w") as file:
-        assert "is no TCP socket to listen on" in child(file.fileno()).stderr
+        assert child(*[fcntl.fcntl(one.fileno(), fcntl.F_DUPFD, 50) for one in (first, second, file)]) == str(ports)
+        assert "systemd has passed no TCP socket" in child(fcntl.fcntl(file.fileno(), fcntl.F_DUPFD, 50))
+    for one in (first, second):
+        one.close()
+
+
+@pytest.mark.process
+def test_a_socket_that_does_not_listen_is_none():
+    with socket.socket() as one:
+        assert "systemd has passed no TCP socket" in child(fcntl.fcntl(one.fileno(), fcntl.F_DUPFD, 50))

@@ -1,0 +1,50 @@
+"""What becomes of a message: reports go to their reader, everything else through the filters and to a mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from twisted.logger import Logger
+
+from bulkmail.inbound.received import Purpose, Received, Refusal, Take
+from bulkmail.inbound.trace import goes_in_circles
+from bulkmail.mail import OwnFault
+
+_log = Logger("bulkmail")
+
+
+class Filter(Protocol):
+    """Looks at a message."""
+
+    def __call__(self, received: Received, /) -> Awaitable[bytes]:
+        """Return header lines to be added. Raises Refusal for what is not wanted, OwnFault where it cannot tell."""
+
+
+class Intake:
+    """The sink of the server. ``reports``: where reports and unsubscribes go; ``mailbox``: where all else goes."""
+
+    def __init__(self, reports: Take, mailbox: Take, filters: Sequence[Filter] = ()) -> None:
+        self._reports = reports
+        self._mailbox = mailbox
+        self._filters = tuple(filters)
+
+    async def __call__(self, received: Received) -> None:
+        """Have it kept. Raises Refusal or OwnFault.
+
+        A report is not filtered: it quotes a letter of ours, and what a filter says of that is no reason to lose it.
+        """
+        if received.purpose is not Purpose.FORWARD:
+            await self._reports(received)
+            return
+        if goes_in_circles(received):
+            raise Refusal(554, "5.4.6", "The message goes in circles")
+        added = b""
+        for look in self._filters:
+            try:
+                added += await look(received)
+            except OwnFault as fault:
+                _log.error("inbound: {fault}; its client is told to try again", fault=fault)
+                raise Refusal(451, "4.7.1", "The message could not be looked at; try again later") from None
+        await self._mailbox(replace(received, body=added + received.body) if added else received)

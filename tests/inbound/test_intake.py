@@ -1,0 +1,77 @@
+"""Who gets a message, and who may look at it before."""
+
+from __future__ import annotations
+
+import pytest
+from twisted.internet.defer import Deferred
+
+from bulkmail.inbound import Purpose, Refusal
+from bulkmail.inbound.intake import Intake
+from bulkmail.mail import OwnFault
+
+
+class Place:
+    def __init__(self):
+        self.kept = []
+
+    async def __call__(self, received):
+        self.kept.append(received)
+
+
+def look(answer):
+    async def looked(received):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return looked
+
+
+def taken(intake, received):
+    """The refusal, or None."""
+    done = Deferred.fromCoroutine(intake(received))
+    try:
+        failed = []
+        done.addErrback(failed.append)
+        return failed[0].value if failed else None
+    finally:
+        assert done.called
+
+
+@pytest.fixture
+def places():
+    return Place(), Place()
+
+
+@pytest.mark.parametrize("purpose", [Purpose.BOUNCE, Purpose.COMPLAINT, Purpose.UNSUBSCRIBE])
+def test_reports_are_not_filtered(message, places, purpose):
+    reports, mailbox = places
+    intake = Intake(reports, mailbox, [look(Refusal(550, "5.7.1", "no"))])
+    assert taken(intake, message(purpose=purpose)) is None
+    assert (len(reports.kept), len(mailbox.kept)) == (1, 0)
+
+
+def test_mail_for_people_gets_what_the_filters_add(message, places):
+    reports, mailbox = places
+    intake = Intake(reports, mailbox, [look(b""), look(b"X-Spam: Yes\r\n")])
+    assert taken(intake, message()) is None
+    assert mailbox.kept[0].body == b"X-Spam: Yes\r\nSubject: x\r\n\r\nhello\r\n"
+    assert reports.kept == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "enhanced"),
+    [(Refusal(550, "5.7.1", "no"), 550, "5.7.1"), (OwnFault("clamd is down"), 451, "4.7.1")],
+)
+def test_what_a_filter_refuses_and_one_that_is_down(message, places, answer, code, enhanced):
+    reports, mailbox = places
+    refusal = taken(Intake(reports, mailbox, [look(answer)]), message())
+    assert (refusal.code, refusal.enhanced) == (code, enhanced)
+    assert mailbox.kept == []
+
+
+def test_a_loop_is_cut_for_people_and_not_for_reports(message, places):
+    body = b"Delivered-To: anna@in.example.com\r\n\r\n"
+    refusal = taken(Intake(*places), message(body=body))
+    assert (refusal.code, refusal.enhanced) == (554, "5.4.6")
+    assert taken(Intake(*places), message(body=body, purpose=Purpose.BOUNCE)) is None
