@@ -18,7 +18,7 @@ from bulkmail.returns.mime import Fields, Part, text_of
 from bulkmail.returns.prose import Entry
 from bulkmail.returns.returned import Action, Block, Weight, address_key
 from bulkmail.returns.values import address, addresses, from_octal, from_xtext, one_line, typed
-from bulkmail.returns.wording import Said, judge, said, status_in
+from bulkmail.returns.wording import Said, judge, said, status_in, without_addresses
 
 _BLOCKS = 100  # recipients of one report
 _OCTETS = 64 * 1024  # bytes of a status part
@@ -26,7 +26,11 @@ _EMPTY = re.compile(r"\n[ \t]*\n")
 # a field of which a block has one: the second opens the next block, where an empty line got lost
 _ONCE = ("final-recipient", "action", "status")
 _ACTION = re.compile(r"[a-z]+")
+# some servers do not keep to the five words: OpenSMTPD before 6.0, mail relays of the nineties
+_OTHER_WORDS = {"error": Action.FAILED, "failure": Action.FAILED, "delay": Action.DELAYED, "success": Action.DELIVERED}
+_ACTIONS = {**{action.value: action for action in Action}, **_OTHER_WORDS}
 _LOOSE = ("final-recipient", "original-recipient")
+_LETTERS = re.compile(r"[^\W\d_]{2}")
 _NAMED = re.compile(r"<([^<>\s@]{1,128}@[^<>\s]{1,255})")  # the closing bracket may be cut off
 
 
@@ -121,10 +125,10 @@ def _raw(fields: Fields, xtext: bool) -> Raw | None:
         return None
     word = _ACTION.match(fields.get("action").strip().lower())
     if word is not None:
-        try:
-            action = Action(word[0])
-        except ValueError:
+        meant = _ACTIONS.get(word[0])
+        if meant is None:
             return None
+        action = meant
     elif "action" in fields or not status:
         return None
     else:  # the field is required, but its meaning can be told from the class (RFC 3463 2)
@@ -139,12 +143,14 @@ def finish(
     ours: Collection[str],
     forwards: Collection[str],
     *,
+    unread: int = 0,
     blaming: bool = False,
 ) -> tuple[Block, ...]:
     """Complete the blocks from the text, judge them, and void those that blame the wrong recipient.
 
     ``ours``: keys of the sender's own addresses. ``forwards``: keys of addresses that the report gives as targets.
-    ``blaming``: the reporter is known to blame all recipients for the refusal of one.
+    ``unread``: how many blocks could not be read. ``blaming``: the reporter is known to blame all recipients for the
+    refusal of one.
     """
     counted = Counter(key for raw in raws for key in raw.keys)
     by_key = {address_key(one): entry for entry in reversed(listed) for one in (*entry.aliases, entry.address)}
@@ -152,25 +158,27 @@ def finish(
         _finished(raw, counted, next((by_key[key] for key in raw.keys if key in by_key), None), ours, forwards)
         for raw in raws
     ]
-    if len(blocks) > 1:
-        blocks = [_with_words(block) for block in blocks]
-    blaming = blaming and max(len(blocks), len(listed)) > 1
+    several = max(len(blocks) + unread, len(listed)) > 1
+    blocks = [_with_words(block, several=several) for block in blocks]
+    blaming = blaming and several
     if not blaming and not any(block.void and block.about for block in blocks):
         return tuple(blocks)
     # a reporter that blames one recipient's refusal on another is believed where the reply names the recipient itself
     return tuple(
         block
-        if block.void or block.weight is None or _names_own(block.reply, raw)
+        if block.void or block.weight is None or _names_own(block.reply, raw, 1)
         else replace(block, weight=None, void="the report blames others for a refusal that was not theirs")
         for block, raw in zip(blocks, raws, strict=True)
     )
 
 
-def _with_words(block: Block) -> Block:
-    """``block``, void where it is one of several and would count as permanent without one word of a reason."""
-    if block.weight in (None, Weight.SOFT) or block.reply:
+def _with_words(block: Block, *, several: bool) -> Block:
+    """``block``, void where it would count as permanent without a reason; a status is one for a single block."""
+    if block.weight in (None, Weight.SOFT) or _LETTERS.search(without_addresses(block.reply)) is not None:
         return block
-    return replace(block, weight=None, void="it gives no reason, in a report about several recipients")
+    if several:
+        return replace(block, weight=None, void="it gives no reason, in a report about several recipients")
+    return block if block.status else replace(block, weight=None, void="it gives neither a status nor a reason")
 
 
 def _finished(
@@ -180,6 +188,8 @@ def _finished(
     if not kind:
         words = raw.diagnostic
     words = from_octal(words)
+    if not words and entry is None:  # the last place where a reason may stand
+        words = raw.fields.get("status").removeprefix(raw.status).strip(" ()")
     reply = said(words, entry.all_words if entry is not None else "")
     if not reply.code and entry is not None:
         reply = _from_text(reply, words, entry)
@@ -253,10 +263,10 @@ def _doubt(raw: Raw, counted: Counter[str], reply: Said, words: str, known: Coll
     return first[1], ""
 
 
-def _names_own(words: str, raw: Raw) -> bool:
-    """Whether the words name one of the block's addresses, with or without what stands behind a plus sign."""
+def _names_own(words: str, raw: Raw, most: int = 20) -> bool:
+    """Whether the first addresses in the words are among the block's, with or without what is behind a plus sign."""
     own = {_untagged(key) for key in raw.keys}
-    return any(_untagged(address_key(one)) in own for one in addresses(words))
+    return any(_untagged(address_key(one)) in own for one in addresses(words, most))
 
 
 def _untagged(key: str) -> str:

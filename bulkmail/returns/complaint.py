@@ -5,7 +5,7 @@ A complaint is read before everything else: what it encloses may itself be a bou
 
 from __future__ import annotations
 
-from bulkmail.returns.mime import Fields, Message, Part
+from bulkmail.returns.mime import Fields, Message, Part, cut
 from bulkmail.returns.returned import Feedback
 from bulkmail.returns.subjects import plain
 from bulkmail.returns.values import address, mailbox, one_line, typed, words
@@ -34,7 +34,7 @@ def is_complaint(feedback: Feedback) -> bool:
 
 
 def _fields(part: Part) -> Fields:
-    return Fields(part.octets().lstrip())
+    return Fields(cut(part.octets().lstrip())[0])
 
 
 def _feedback(part: Part) -> Feedback:

@@ -24,7 +24,8 @@ _WORDS = 40  # lines of one entry
 # `<joe@example.org>: ...`, `joe@example.org: ...`, `'joe@example.org' on ...`, `joe@example.org, ERROR CODE`; nothing
 # but a bullet may stand in front
 _START = re.compile(
-    r"(?:[*\u2022-] )?(?:<|'|\"|\u201c)?(?:mailto:)?([^\s<>@\"'(),;:\[\]]{1,128}@[^\s<>@\"'(),;:\[\]]{1,255})"
+    r"(?:[*\u2022-]{1,2} )?(?:<|'|\"|\u201c)?(?:mailto:|SMTP=)?"
+    r"([^\s<>@\"'(),;:\[\]]{1,128}@[^\s<>@\"'(),;:\[\]]{1,255})"
     r"(?:>|'|\"|\u201d)?(?:\.\.\.)?(?:<mailto:[^\s<>]{1,400}>|\(mailto:[^\s()]{1,400}\))?\s*"
 )
 _FROM = re.compile(r"\((?:generated|expanded) from <?([^\s<>()]{3,320})>?\)")
@@ -131,6 +132,6 @@ def _sentence(text: str, ours: Collection[str]) -> list[Entry]:
     if len({address_key(one) for one in named}) != 1:
         return []
     start = said.find(named[0].partition("@")[0])
-    rest = said[start:].partition("\n")[2].split("\n")[:_WORDS]
+    rest = said[start:].partition("\n")[2].lstrip("\n").split("\n")[:_WORDS]
     before = said[said.rfind("\n", 0, start) + 1 :].partition("\n")[0]
-    return [Entry(named[0], 0, [], rest if any(line.strip() for line in rest) else [before])]
+    return [Entry(named[0], 0, [], [before, *rest])]

@@ -117,7 +117,7 @@ def _report(seen: Seen) -> Return | None:
     blaming = typed(report.message.get("reporting-mta"))[0] == "x-local-hostname" or _opens(
         seen, "this is the nullmailer"
     )
-    blocks = finish(report.blocks, listed, seen.ours, forwards, blaming=blaming)
+    blocks = finish(report.blocks, listed, seen.ours, forwards, unread=report.unread, blaming=blaming)
     action = next(one for one in _GRAVEST if any(block.action is one for block in blocks))
     given = seen.judged(
         Kind(action.value),
@@ -167,40 +167,51 @@ def _failed_recipients(seen: Seen) -> list[str]:
 
 def _told(seen: Seen) -> Return | None:
     """A report without a status part, told by its text alone."""
-    known = any(_opens(seen, one) for one in _OPENINGS) or "x-failed-recipients" in seen.own
     subject = seen.plain_subject
-    by_subject = seen.by_server and (holds(subject, (*FAILED, *DELAYED)) or starts(subject, SUCCEEDED))
-    if not (known and seen.by_server) and not by_subject:
+    sure = seen.by_server and (
+        "x-failed-recipients" in seen.own
+        or any(_opens(seen, one) for one in _OPENINGS)
+        or holds(subject, (*FAILED, *DELAYED))
+        or starts(subject, SUCCEEDED)
+    )
+    if not sure and not seen.by_daemon:
         return None
-    if _broken(seen):
-        return _unreadable(seen, "its status part is missing or broken")
-    action = _action(subject, plain(seen.text[:4000]))
     if _of_a_report(seen.copied):
         return seen.judged(Kind.LOOP, "it is a report about a report")
+    if _broken(seen.text):
+        return _unreadable(seen, "its status part is broken")
+    action = _action(subject, plain(seen.text[:4000]))
     listed = entries(seen.text, seen.ours)
     told = finish([from_entry(entry, action) for entry in listed], listed, seen.ours, ())
-    blocks = tuple(block for block in told if _says_why(block)) or tuple(_listed_only(seen, action))
+    told = told or tuple(_listed_only(seen, action))
+    believed = _coded if not sure else _says_why
+    if seen.message.parameters.get("report-type", "").lower() == "delivery-status":
+        believed = _refused  # its status part is missing, and might have said that it is a warning
+    blocks = tuple(block for block in told if believed(block))
     if not blocks:
-        return _unreadable(seen, "it looks like a report, but does not say of whom, or not why")
+        return _unreadable(seen, "it looks like a report, but does not say of whom, or not why") if sure else None
     given = seen.judged(Kind(action.value), f"its text says {action}")
     unread = max(0, len(told) - len(blocks))
     return replace(given, blocks=blocks, unread=unread, by_target=_opens(seen, _OPENINGS[0]))
 
 
-def _broken(seen: Seen) -> bool:
-    """Whether there was a status part that could not be read: then the text alone is not believed."""
-    container = seen.message.parameters.get("report-type", "").lower() == "delivery-status"
-    low = seen.text.lower()
-    return container or any(
-        f"{name}:" in low for name in ("final-recipient", "reporting-mta", "\naction", "arrival-date")
-    )
+def _broken(text: str) -> bool:
+    """Whether a status part stands in the text that could not be read: then the rest of it is not believed."""
+    low = text.lower()
+    return any(f"{name}:" in low for name in ("final-recipient", "reporting-mta", "\naction", "arrival-date"))
 
 
 def _says_why(block: Block) -> bool:
     """Whether words alone tell enough to be believed: a code, or a reason that is known."""
-    return (
-        block.action is not Action.FAILED or bool(block.code or block.enhanced) or block.category is not Category.OTHER
-    )
+    return block.action is not Action.FAILED or _coded(block) or block.category is not Category.OTHER
+
+
+def _coded(block: Block) -> bool:
+    return bool(block.code or block.enhanced)
+
+
+def _refused(block: Block) -> bool:
+    return block.action is Action.FAILED and (block.code // 100 == 5 or block.enhanced[:1] == "5")
 
 
 def _action(subject: str, text: str) -> Action:
@@ -238,4 +249,6 @@ def _loop(seen: Seen) -> Return | None:
 
 def _answer(seen: Seen) -> Return:
     kind, reason = answer(seen.own, seen.recipient, seen.text)
+    if seen.by_daemon and kind in (Kind.OTHER, Kind.AUTO_REPLY):
+        kind, reason = Kind.UNREADABLE, "a mail server wrote it, and it is no report that could be read"
     return seen.judged(kind, reason)

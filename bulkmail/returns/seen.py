@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bulkmail.returns.mime import Fields, Message, split
+from bulkmail.returns.mime import Fields, Message, cut, split
 from bulkmail.returns.prose import apart
 from bulkmail.returns.returned import Copy, Kind, Return, address_key
 from bulkmail.returns.subjects import plain
@@ -42,7 +42,8 @@ class Seen:
     """A message, taken apart. ``text``: what it says for people, without a copy in it; ``copied``: the copy's header.
 
     ``envelope``: the envelope recipient, ``""`` where it is not known; ``recipient``: it, or what the To field says.
-    ``by_server``: whether a mail server seems to have written it: the null sender, or a From that servers use.
+    ``by_server``: whether a mail server seems to have written it: the null sender, or a From that servers use;
+    ``by_daemon``: the From is one that nobody else uses.
     """
 
     message: Message
@@ -50,6 +51,7 @@ class Seen:
     envelope: str
     recipient: str
     by_server: bool
+    by_daemon: bool
     subject: str
     plain_subject: str
     text: str
@@ -86,7 +88,7 @@ def see(octets: bytes, recipient: str, sender: str | None) -> Seen:
     own = message.fields
     text, inner = apart(_first_text(message))
     enclosed = next((part for part in message.parts if part.type in COPIES), None)
-    copied = Fields(enclosed.octets().lstrip(b"\r\n")) if enclosed is not None else inner
+    copied = Fields(cut(enclosed.octets().lstrip(b"\r\n"))[0]) if enclosed is not None else inner
     copied = copied if copied is not None else Fields(b"")
     subject = one_line(words(own.get("subject")), 255)
     return Seen(
@@ -95,6 +97,7 @@ def see(octets: bytes, recipient: str, sender: str | None) -> Seen:
         recipient.strip().strip("<>"),
         recipient.strip().strip("<>") or mailbox(own.get("to")),
         _by_server(own, sender),
+        _by_daemon(own),
         subject,
         plain(subject),
         text,
@@ -106,8 +109,12 @@ def see(octets: bytes, recipient: str, sender: str | None) -> Seen:
 def _by_server(own: Fields, sender: str | None) -> bool:
     if sender == "" or own.get("return-path").strip() == "<>":
         return True
+    return mailbox(own.get("from").lower()).startswith(_DAEMONS) or _by_daemon(own)
+
+
+def _by_daemon(own: Fields) -> bool:
     field = own.get("from").lower()
-    return mailbox(field).startswith(_DAEMONS) or "mailer-daemon" in field or "mail delivery" in field
+    return "mailer-daemon" in field or "mail delivery s" in field
 
 
 def _copy(fields: Fields) -> Copy:

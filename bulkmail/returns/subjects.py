@@ -61,7 +61,8 @@ AUTO_REPLY_INSIDE = _plain(
 
 # a failure that a server tells in a subject, for reports without a status part
 FAILED = _plain(
-    "undelivered mail returned to sender", "undeliverable", "undeliverable mail", "undelivered",
+    "undelivered mail returned to sender", "not delivered", "mail error", "failed mail", "mail failed",
+    "delivery problem", "failure delivery", "processing error", "undeliverable", "undeliverable mail", "undelivered",
     "mail delivery failed", "mail delivery failure", "delivery failure", "delivery failed", "failure notice",
     "returned mail", "mail returned", "delivery status notification", "delivery notification", "delivery report",
     "message not delivered", "message undeliverable", "message delivery failure", "mail could not be delivered",

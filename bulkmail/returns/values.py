@@ -6,7 +6,8 @@ import binascii
 import quopri
 import re
 
-_ENCODED = re.compile(r"=\?([\w-]{1,40})(?:\*[\w-]{0,20})?\?([bBqQ])\?([^?\s]{0,2000})\?=(?:\s+(?==\?))?")
+_ENCODED = re.compile(r"(?:=\?[\w-]{1,40}(?:\*[\w-]{0,20})?\?[bBqQ]\?[^?\s]{0,2000}\?=(?:\s+(?==\?))?)+")
+_ONE_WORD = re.compile(r"=\?([\w-]{1,40})(?:\*[\w-]{0,20})?\?([bBqQ])\?([^?\s]{0,2000})\?=")
 _OCTAL = re.compile(r"(?:\\[0-3][0-7]{2})+")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")  # RFC 6533 3: \x{3B4}
@@ -28,12 +29,18 @@ def words(value: str) -> str:
         return value
 
     def decoded(match: re.Match[str]) -> str:
+        # one character may be cut in two by the end of a word, so neighbours of one charset are decoded together
+        run: list[tuple[str, bytes]] = []
         try:
-            if match[2] in "bB":
-                octets = binascii.a2b_base64(match[3] + "=" * (-len(match[3]) % 4))
-            else:
-                octets = quopri.decodestring(match[3].replace("_", " ").encode("ascii", "replace"))
-            return octets.decode(match[1], "replace")
+            for charset, encoding, text in _ONE_WORD.findall(match[0]):
+                if encoding in "bB":
+                    octets = binascii.a2b_base64(text + "=" * (-len(text) % 4))
+                else:
+                    octets = quopri.decodestring(text.replace("_", " ").encode("ascii", "replace"))
+                if run and run[-1][0] == charset.lower():
+                    octets = run.pop()[1] + octets
+                run.append((charset.lower(), octets))
+            return "".join(octets.decode(charset, "replace") for charset, octets in run)
         except (ValueError, LookupError):
             return match[0]
 

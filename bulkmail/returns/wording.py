@@ -56,6 +56,11 @@ class Judgement:
     enhanced: str
 
 
+def without_addresses(text: str) -> str:
+    """``text`` with an at sign for each address and for what is left of one: the words in it say nothing."""
+    return " ".join("@" if "@" in word else word for word in text.split()) if "@" in text else text
+
+
 def status_in(value: str) -> str:
     """The enhanced code of a Status field, without its comment, ``""`` where it is none."""
     found = _STATUS.match(value.strip())
@@ -83,6 +88,8 @@ def said(text: str, context: str = "") -> Said:
     stage = stage_in(f"{text} {context[:_READ]}")
     first = None
     for match in _REPLY.finditer(text):
+        if match[1][0] == "2" and match.start(1):
+            continue  # a reply to something else: only a report of success starts with one
         if match[2] is not None and match[2] == match[1][0]:
             first = match
             break
@@ -130,7 +137,9 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"quotaexceeded",
                 r"quota exceeded",
                 r"over (?:its |their )?quota",
-                r"mailbox (?:is )?full",
+                r"mail ?(?:box|folder)(?: \w+)? (?:is )?full",
+                r"(?:not enough|insufficient) (?:disk )?space|space not enough",
+                r"disk quota|quota violation",
                 r"exceeded its quota",
             ),
         ),
@@ -190,7 +199,7 @@ def judge(reply: Said, status: str) -> Judgement:
     shown = detail or status
     soft = reply.code // 100 == 4 or (reply.enhanced or "5")[0] == "4" or status[:1] == "4" or status == "5.4.7"
     if not reply.code:
-        low = one_line(" ".join(reply.lines).lower(), _READ)
+        low = one_line(without_addresses(" ".join(reply.lines).lower()), _READ)
         for pattern, category, weight in _LOCAL:
             if pattern.search(low):
                 return Judgement(category, Weight.SOFT if soft else weight, shown)
@@ -202,7 +211,7 @@ def judge(reply: Said, status: str) -> Judgement:
     code = reply.code or (499 if soft else 599)
     if detail[:1] == "4" and code >= 500:
         code = 499  # Exchange: 550 4.4.7, where it gave up after 4.4.7
-    lines = reply.lines
+    lines = reply.lines if reply.code else (without_addresses(" ".join(reply.lines)),)
     if detail and not (lines and lines[0].startswith(detail)):
         lines = (f"{detail} {' '.join(lines)}".strip(),)
     verdict = classify(Outcome(Fate.REFUSED, reply.stage, Reply(code, lines)))

@@ -85,7 +85,8 @@ def test_the_text_says_what_the_fields_leave_out():
 def test_the_text_of_another_recipient_is_not_taken():
     told = "<b@d.example>: 550 5.1.1 User unknown\n<c@d.example>: 550 5.1.1 User unknown\n"
     block = finished(TOP + "Final-Recipient: rfc822; a@d.example\nAction: failed\nStatus: 5.0.0\n", told)[0]
-    assert (block.code, block.weight) == (0, Weight.BLOCKED)
+    assert (block.code, block.weight) == (0, None)
+    assert "no reason" in block.void
 
 
 def test_the_fields_beat_the_text():
@@ -136,6 +137,7 @@ def test_of_several_blocks_one_without_a_reason_counts_for_nobody():
     assert finished(several.format("5.1.1"))[0].void
     assert finished(several.format("4.4.7"))[0].weight is Weight.SOFT
     assert finished(TOP + bare.format("5.1.1"))[0].weight is Weight.HARD
+    assert finished(TOP + bare.format(""))[0].void
 
 
 def test_a_single_block_about_another_address_of_its_domain_is_void():

@@ -66,7 +66,9 @@ def test_exchange_of_old():
 def test_a_sentence_with_one_address():
     text = "There was an error delivering your mail to <a@d.example>.\n\nmx said:\n550 5.1.1 gone\n\n"
     text += "Message headers follow.\n"
-    assert listed(text) == [("a@d.example", "mx said:\n550 5.1.1 gone")]
+    opening = "There was an error delivering your mail to <a@d.example>.\n"
+    assert listed(text) == [("a@d.example", f"{opening}mx said:\n550 5.1.1 gone")]
+    assert listed("The mailbox is full: <a@d.example>\n") == [("a@d.example", "The mailbox is full: <a@d.example>")]
     assert listed("Your mail to a@d.example and to b@d.example is lost.") == []
     assert listed("Write to postmaster@d.example for help.") == []
 
