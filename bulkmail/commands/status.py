@@ -113,7 +113,8 @@ def _lines(one: dict[str, Any]) -> list[str]:
         line += f"; {one['rate']:,.0f}/s"
         line += f", about {format_duration(one['seconds_left'])} left" if one["seconds_left"] else ""
     lines = [line]
-    if told["word"] not in _PLAIN or one["holds"] or told["fault"] or told.get("planned_end_at"):
+    more = one["holds"] or told["fault"] or told.get("planned_end_at")
+    if told["word"] not in _PLAIN or more or (told["word"] == Word.FINISHED and not one.get("report_whole", True)):
         lines.append(f"  {told['sentence']}")
     reasons = sorted(one["by_category"].items(), key=lambda item: (-item[1], item[0]))[:_REASONS]
     if reasons:

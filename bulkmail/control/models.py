@@ -111,7 +111,10 @@ class SiteWaitAnswer(Answer):
 
 
 class CampaignAnswer(Answer):
-    """One campaign. ``rate`` (deliveries a second since this start) and ``seconds_left`` only while it is sent."""
+    """One campaign. ``rate`` (deliveries a second since this start) and ``seconds_left`` only while it is sent.
+
+    ``report_whole``: it has ended, and its last report was written to its end.
+    """
 
     campaign: str
     state: str
@@ -119,6 +122,7 @@ class CampaignAnswer(Answer):
     folder: str
     input_rows: int
     input_complete: bool
+    report_whole: bool
     by_status: Counts
     by_category: Counts
     by_provider: dict[str, Counts]

@@ -45,20 +45,32 @@ def overview(
     ``live``: the campaigns that the asked process sends; None where no process was asked. ``sites``: those it sends to.
     ``timezone``: of the times in sentences. Raises OwnFault where the spool cannot be read.
     """
-    signs, holds = reader.signs(), reader.holds()
+    signs, holds, whole = reader.signs(), reader.holds(), reader.whole_reports()
     waiting = [_site(site) for site in sites if site.until is not None and site.claimed is not None][:_SITES]
     found = []
     for row in reader.campaigns():
         if name in (None, row.name):
             own = [hold for hold in holds if hold.campaign_id == row.id]
             known = (live or {}).get(row.name)
-            told = known.situation if known is not None else _situation(reader, row, own, signs, now, zone(timezone))
-            found.append(_campaign(reader, row, own, told, known, waiting if known is not None else []))
+            report = row.id in whole
+            if known is not None:
+                told = known.situation
+            else:
+                told = _situation(reader, row, own, signs, now, zone(timezone), report_whole=report)
+            one = _campaign(reader, row, own, told, known, waiting if known is not None else [])
+            found.append({**one, "report_whole": report})
     return found
 
 
 def _situation(
-    reader: Reading, row: CampaignRow, holds: list[Hold], signs: list[Sign], now: float, people: tzinfo
+    reader: Reading,
+    row: CampaignRow,
+    holds: list[Hold],
+    signs: list[Sign],
+    now: float,
+    people: tzinfo,
+    *,
+    report_whole: bool,
 ) -> Situation:
     """Return what a campaign is doing by what the spool knows."""
     by_status = _by_status(reader.totals(row.id))
@@ -87,6 +99,7 @@ def _situation(
             started_at=row.started_at,
             ended_at=row.ended_at,
             last_sign=last,
+            report_whole=report_whole,
             planned_from=None if plan is None else plan.begins_at,
             planned_end=None if plan is None else plan.ends_at,
         ),

@@ -76,6 +76,7 @@ class Standing:
     deferred: int = 0
     input_complete: bool = True
     held: Sequence[Held] = ()
+    settled: bool = False  # no row of the list is left to be sent
     resting: bool = False
     fault: str = ""
     fault_since: float | None = None
@@ -83,6 +84,7 @@ class Standing:
     started_at: float | None = None
     ended_at: float | None = None
     last_sign: float | None = None  # when the process that has ended was last heard of
+    report_whole: bool = True  # whether the last report of one that has ended was written to its end
     planned_from: float | None = None  # the instant its plan begins with
     planned_end: float | None = None  # as it was planned then
     expected_end: float | None = None  # as it goes now
@@ -193,11 +195,11 @@ def _sentence(word: Word, reason: str, since: float | None, known: Standing, now
         case Word.READY:
             return "It has not been started yet."
         case Word.FINISHED:
-            return f"It is finished{at and ' since '}{at}: every row of the list has its final status."
+            return f"It is finished{at and ' since '}{at}: every row of the list has its final status.{_report(known)}"
         case Word.CANCELLING:
             return "It is being cancelled: what is on the wire ends, and all other rows are settled as cancelled."
         case Word.CANCELLED:
-            return f"It was cancelled{at and ' at '}{at}; what was not sent is not sent any more."
+            return f"It was cancelled{at and ' at '}{at}; what was not sent is not sent any more.{_report(known)}"
         case _ if whole is not None:
             ended = " No process is running." if known.alive is False else ""
             return f"{_held(whole, now, zone)}.{ended}"
@@ -211,8 +213,16 @@ def _sentence(word: Word, reason: str, since: float | None, known: Standing, now
         case Word.WAITING:
             untried = f" and {known.pending:,} not tried yet" if known.pending else ""
             return f"Waiting: {known.deferred:,} deferred{untried}{tried_next}.{_of_parts(known, now, zone)}"
+        case _ if known.settled:
+            return "Every row has its final status, and the last report is being written."
         case _:
             return f"It is being sent.{_of_parts(known, now, zone)}"
+
+
+def _report(known: Standing) -> str:
+    if known.report_whole:
+        return ""
+    return " Its last report is not whole yet" + ("; the next start writes it." if known.alive is False else ".")
 
 
 def _held(held: Held, now: float, zone: tzinfo) -> str:

@@ -38,6 +38,7 @@ class Facts:
     started_at: float | None = None
     ended_at: float | None = None
     exit_status: int | None = None
+    report_whole: bool = False  # it has ended, and all other files of the report are final
     situation: Mapping[str, Any] = field(default_factory=dict)  # what it is doing now: `mail.Situation`, as plain data
     subject: str = ""
     sender: str = ""

@@ -46,6 +46,7 @@ def summary(facts: Facts) -> dict[str, Any]:
         "alive": facts.alive,
         "written_at": time_cell(facts.ended_at or facts.now),
         "complete": facts.input_complete and not unsettled,
+        "report_whole": facts.report_whole,
         "input_rows": facts.input_rows,
         "input_complete": facts.input_complete,
         "by_status": by_status,

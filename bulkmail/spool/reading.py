@@ -158,6 +158,13 @@ class Reading(SuppressionReading):
         with self._db.transaction("begin_reading"):
             return read_cancel_requests(self._db)
 
+    def whole_reports(self) -> set[int]:
+        """Return the campaigns that have ended, and whose last report was written to its end."""
+        if self._version < self._knows_holds:
+            return {row.id for row in self.campaigns()}
+        with self._db.transaction("begin_reading"):
+            return {row[0] for row in self._db.execute("whole_reports").fetchall()}
+
     def find(
         self, address: str, progress: Callable[[], object] = lambda: None
     ) -> Iterator[tuple[int, RecipientRow, float | None]]:

@@ -54,13 +54,24 @@ def test_a_watch_tells_again_what_has_changed(spool, capsys, monkeypatch):
             store = SqliteStore(str(spool / "spool.sqlite3"))
             store.set_state(1, "finished", 2000.0, exit_status=0)
             store.close()
-        if len(looks) == 4:
+        if len(looks) == 3:
+            store = SqliteStore(str(spool / "spool.sqlite3"))
+            store.report_is_whole(1)
+            store.close()
+        if len(looks) == 5:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(status.time, "sleep", look)
     assert cli.main(["status", "spring", "--watch"]) == 0
     out = capsys.readouterr().out
-    assert [line.split(",")[0] for line in out.splitlines()] == ["spring: dead", SENTENCE, "spring: finished"]
+    assert [line.split(",")[0] for line in out.splitlines()] == [
+        "spring: dead",
+        SENTENCE,
+        "spring: finished",
+        "  It is finished since 1 January",
+        "spring: finished",
+    ]
+    assert "Its last report is not whole yet; the next start writes it." in out
 
 
 def test_status_of_one_campaign_for_programs(spool, capsys):

@@ -190,6 +190,15 @@ def test_what_its_schedule_holds_is_tried_next_when_it_opens(next_try, expected)
     assert situation(known, NOW).next_attempt_at == expected
 
 
+def test_the_last_report_of_a_campaign_is_told_until_it_is_whole():
+    written = Standing(state="running", alive=True, settled=True)
+    assert situation(written, NOW).sentence == "Every row has its final status, and the last report is being written."
+    ended = Standing(state="finished", alive=True, ended_at=NOW, report_whole=False)
+    assert situation(ended, NOW).sentence.endswith("has its final status. Its last report is not whole yet.")
+    killed = Standing(state="cancelled", alive=False, report_whole=False)
+    assert situation(killed, NOW).sentence.endswith(" Its last report is not whole yet; the next start writes it.")
+
+
 def planned(**more):
     known = Standing(state="running", alive=True, pending=5, planned_from=NOW - 600, planned_end=NOW + 900, **more)
     return situation(known, NOW).sentence

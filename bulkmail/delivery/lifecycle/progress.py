@@ -57,6 +57,7 @@ class Progress:
                 alive=True,
                 pending=by["pending"],
                 deferred=by["deferred"],
+                settled=run.complete,
                 resting=next_try is not None and not self._feeder.held,
                 input_complete=run.import_done,
                 held=[

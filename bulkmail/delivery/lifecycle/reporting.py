@@ -8,7 +8,7 @@ when.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -22,7 +22,7 @@ from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError, OwnFault, Situation, Standing
 from bulkmail.mail import situation as situation_of
 from bulkmail.report import ATTEMPTS, Place, Position, refresh_wait
-from bulkmail.spool import Spool
+from bulkmail.spool import ENDED, Spool
 from bulkmail.workers import DATABASE, Pool, Worker
 
 _log = Logger("bulkmail")
@@ -128,12 +128,13 @@ class Reporting:
         report = self._reports.get(run.id)
         if report is None:
             return True
-        report.state, report.exit_status, report.ended_at = state, exit_status, ended_at
+        report.end = _End(state, exit_status, ended_at)
         await report.settled()
-        for last in range(_TRIES - 1, -1, -1):
+        for left in range(_TRIES - 1, -1, -1):
             await self._write_slow(report)
-            await self._write_quick(report, sync=True)
-            if not (last and (report.stale or report.changed)):
+            # summary.json says that the campaign has ended behind all other files, unless these cannot be written
+            await self._write_quick(report, sync=True, end=None if left and report.stale else report.end)
+            if not (left and (report.stale or report.changed)):
                 break
             await deferLater(self._reactor, _AGAIN)  # a process that died is replaced within this time
         written = not (report.stale or report.changed)
@@ -155,13 +156,13 @@ class Reporting:
         await self._quick.close()
         await self._slow.close()
 
-    async def _write_quick(self, report: _Report, *, sync: bool = False) -> None:
+    async def _write_quick(self, report: _Report, *, sync: bool = False, end: _End | None = None) -> None:
         report.changed = False
         run = report.run
         try:
             position = await self._quick.ask(("attempts", run.id), None)
             report.measure(self._reactor.seconds())
-            await self._quick.ask(("live", run.id, self._facts(report), sync), None)
+            await self._quick.ask(("live", run.id, self._facts(report, end), sync), None)
             if tuple(position) != report.position:
                 report.position = tuple(position)
                 report.job = (*report.job[:-1], report.position)
@@ -180,7 +181,7 @@ class Reporting:
         run = report.run
         started = self._reactor.seconds()
         try:
-            report.by_domain = await self._slow.ask(("refresh", run.id, self._facts(report)), None)
+            report.by_domain = await self._slow.ask(("refresh", run.id, self._facts(report, report.end)), None)
         except BulkmailError as error:
             report.stale = True
             self._fault(f"the report of {run.name} cannot be written: {_last_line(error)}")
@@ -195,15 +196,17 @@ class Reporting:
         standing = Standing(state=state, alive=True, started_at=run.started_at, ended_at=ended_at)
         return situation_of(standing, self._wall())
 
-    def _situation_of(self, report: _Report) -> Situation:
-        return self._situation(report.run, report.state, report.ended_at)
+    def _situation_of(self, report: _Report, end: _End | None = None) -> Situation:
+        state, _, ended_at = end or _GOES_ON
+        return self._situation(report.run, state, ended_at)
 
-    def _facts(self, report: _Report) -> dict[str, Any]:
+    def _facts(self, report: _Report, end: _End | None) -> dict[str, Any]:
         run = report.run
+        state, exit_status, ended_at = end or _GOES_ON
         return {
             "campaign": run.name,
-            "state": report.state,
-            "situation": self._situation_of(report).plain(),
+            "state": state,
+            "situation": self._situation_of(report, end).plain(),
             "now": self._wall(),
             "input_rows": run.input_rows,
             "input_complete": run.import_done,
@@ -213,8 +216,9 @@ class Reporting:
             "by_domain": report.by_domain,
             "rate": report.rate,
             "started_at": run.started_at,
-            "ended_at": report.ended_at,
-            "exit_status": report.exit_status,
+            "ended_at": ended_at,
+            "exit_status": exit_status,
+            "report_whole": state in ENDED and not report.stale,
             "subject": run.content["subject"],
             "sender": run.content["from"],
             "rehearsal": self._rehearsal,
@@ -223,14 +227,23 @@ class Reporting:
         }
 
 
+class _End(NamedTuple):
+    """How a campaign has ended: the state, its exit status, and when."""
+
+    state: str
+    exit_status: int | None = None
+    ended_at: float | None = None
+
+
+_GOES_ON = _End("running")
+
+
 class _Report:
     """One campaign's files: what is written, what is being written, what is due."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.state = "running"
-        self.exit_status: int | None = None
-        self.ended_at: float | None = None
+        self.end: _End | None = None  # once no outcome comes any more
         self.job: tuple[Any, ...] = ()
         self.position = (0, 0)
         self.by_domain: dict[str, dict[str, int]] = {}

@@ -55,3 +55,6 @@ SELECT value FROM meta WHERE name LIKE 'accept changes of %' ORDER BY name
 
 -- name: drop_accept_request
 DELETE FROM meta WHERE name = 'accept changes of ' || ?
+
+-- name: whole_reports
+SELECT campaign_id FROM whole_report

@@ -201,6 +201,19 @@ def test_the_end_writes_everything_once_more_and_lets_go(scene):
     scene.finish()
 
 
+def test_summary_json_says_that_it_has_ended_when_all_other_files_are_final(scene):
+    scene.slow.takes = 5.0
+    done = Deferred.fromCoroutine(scene.reporting.finish(scene.run, "finished", 0, 2000.0))
+    scene.seconds(8)
+    live = [job[2] for job in scene.quick.jobs if job[0] == "live"]
+    assert done.called
+    assert [(facts["state"], facts["report_whole"]) for facts in live[:-1]] == [("running", False)] * (len(live) - 1)
+    assert len(live) > 1
+    assert (live[-1]["state"], live[-1]["report_whole"]) == ("finished", True)
+    refreshed = [job[2] for job in scene.slow.jobs if job[0] == "refresh"]
+    assert {facts["state"] for facts in refreshed} == {"finished"}
+
+
 def test_the_end_waits_for_what_is_being_written(scene):
     scene.quick.takes = scene.slow.takes = 3.0
     scene.reporting.look()
@@ -221,6 +234,10 @@ def test_a_report_that_cannot_be_written_does_not_keep_the_campaign_from_ending(
     scene.slow.down = True
     assert scene.finish(60) is False
     assert scene.faults
+    live = [job[2] for job in scene.quick.jobs if job[0] == "live"]
+    assert [(facts["state"], facts["report_whole"]) for facts in live] == [
+        ("running", False), ("running", False), ("finished", False),
+    ]  # fmt: skip
     assert scene.reporting._reports == {}
 
 

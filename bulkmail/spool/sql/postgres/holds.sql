@@ -55,3 +55,6 @@ SELECT value FROM meta WHERE starts_with(name, 'accept changes of ') ORDER BY na
 
 -- name: drop_accept_request
 DELETE FROM meta WHERE name = 'accept changes of ' || %s::bigint::text
+
+-- name: whole_reports
+SELECT campaign_id FROM whole_report
