@@ -27,6 +27,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
 from bulkmail.campaign import load_campaign, snapshot
+from bulkmail.mail import campaign_key
 from bulkmail.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -207,6 +208,8 @@ def server_of(spool: str) -> int:
 def letters_of_welcome(pem: bytes, count: int) -> tuple[list[tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]]:
     """``count`` rows of the welcome campaign, as the composer gets them, and its content without and with a DKIM key.
 
+    What comes back is taken, so each has its own return path, and the signed ones ask for complaints.
+
     Each row has an address of its own, as in `campaign`: what a composer remembers helps it no more than there.
     """
     loaded = load_campaign(ROOT / "campaigns" / "welcome" / "campaign.yaml")
@@ -217,8 +220,9 @@ def letters_of_welcome(pem: bytes, count: int) -> tuple[list[tuple[Any, ...]], t
     for n in range(1, count + 1):
         cells = [f"person{n}@d{dice.randrange(500)}.test", *dice.choice(lines)[1:]]
         rows.append((n, n, cells[0], 1_795_424_400.0, 0, json.dumps(cells, ensure_ascii=False)))
-    content = snapshot(loaded, load_settings(None), [header], b"k" * 32)
+    content = snapshot(loaded, load_settings(None), [header], campaign_key(b"k" * 32, 1))
     domain = content["from"].rpartition("@")[2].rstrip("> ")
+    content["inbound"] = f"bounces.{domain}"
     key = {"domain": domain, "selector": "s1", "pem": pem}
     return rows, ({**content, "dkim": []}, {**content, "dkim": [key]})
 
