@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from bulkmail.commands.checks import Check, of_findings
+from bulkmail.commands.inbound_checks import inbound_checks
 from bulkmail.commands.sender import is_private
 from bulkmail.content import record_name
 from bulkmail.mail import OwnFault
@@ -36,6 +37,7 @@ async def network_checks(
             made += of_findings("dkim", record_name(key.domain, key.selector), findings, "has the key")
         if servers is not None:
             made.append(await _port(settings, servers, lookup))
+        made += await inbound_checks(settings, hostname, lookup, connect=servers is not None)
     except OwnFault as fault:
         made.append(Check("resolver", "error", str(fault), "name one that always answers (dns.nameservers)"))
     if not settings.dkim and settings.relay is None:

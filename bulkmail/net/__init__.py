@@ -16,8 +16,10 @@ from __future__ import annotations
 from bulkmail.net.connect import SessionOptions, connect
 from bulkmail.net.connection import Connection
 from bulkmail.net.deadline import Deadline
+from bulkmail.net.intake_probe import Intake, intake
 from bulkmail.net.interfaces import ConnectionListener, LiveConnection, NothingSent, Timeouts
 from bulkmail.net.own import own_address, source_address
+from bulkmail.net.page_probe import WebPage, web_page
 from bulkmail.net.probe import UnreachableError, greeting
 from bulkmail.net.tls import TlsContexts, openssl_version
 
@@ -25,15 +27,19 @@ __all__ = [
     "Connection",
     "ConnectionListener",
     "Deadline",
+    "Intake",
     "LiveConnection",
     "NothingSent",
     "SessionOptions",
     "Timeouts",
     "TlsContexts",
     "UnreachableError",
+    "WebPage",
     "connect",
     "greeting",
+    "intake",
     "openssl_version",
     "own_address",
     "source_address",
+    "web_page",
 ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import email
 import email.policy
+import json
 import re
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bulkmail.content import new_pem
+from tests.interop.servers import free_port, greets, write_certificate
 
 pytestmark = pytest.mark.loopback
 
@@ -108,3 +111,33 @@ def test_a_test_message_has_a_token_of_its_own_that_says_so(world: Any, signing:
     token = one["sender"].partition("+")[2].partition("@")[0]
     assert letter["CFBL-Feedback-ID"] == token
     assert f"<https://mail.example.com/u/{token}>" in letter["List-Unsubscribe"]
+
+
+def test_doctor_finds_the_real_server_that_takes_what_comes_back(world: Any, until: Any) -> None:
+    world.start_names({DOMAIN: ["in.interop.test"]}, {"in.interop.test": "127.0.0.1"})
+    port = free_port()
+    write_certificate(world.folder)
+    world.settings(
+        inbound={
+            "listen": [f"127.0.0.1:{port}"],
+            "hostname": "in.interop.test",
+            "domains": [DOMAIN],
+            "tls": {"certificate": "cert.pem", "key": "key.pem"},
+        }
+    )
+    service = world.start("--settings", "bulkmail.yaml")
+    until(lambda: greets("127.0.0.1", port), "the inbound server")
+
+    ended = world.bulkmail("doctor", "--json", "--server", f"127.0.0.1:{world.server.port}")
+
+    found = [(line["result"], line["message"]) for line in json.loads(ended.out) if line["name"] == "inbound"]
+    where = f"in.interop.test (127.0.0.1 port {port})"
+    assert found[:2] == [
+        ("ok", f"{DOMAIN}: its mail comes to in.interop.test"),
+        ("ok", f"{where} takes reports, and relays nothing"),
+    ]
+    assert found[2][0] == "warning"
+    assert found[2][1].startswith(f"the certificate of {where} is not valid for its name"), "nobody has signed it"
+    assert found[3][1].startswith("it answers here alone"), "it does not listen on port 25"
+    service.signal(signal.SIGTERM)
+    service.wait()

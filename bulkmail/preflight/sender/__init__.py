@@ -16,6 +16,7 @@ from bulkmail.preflight.sender.check import check_sender
 from bulkmail.preflight.sender.dkim import key_findings
 from bulkmail.preflight.sender.facts import Sender, SenderKey, keys_of, sender_of
 from bulkmail.preflight.sender.freemail import is_freemail
+from bulkmail.preflight.sender.inbound_findings import inbound_findings
 from bulkmail.preflight.sender.lookup import Lookup, lookup_by
 from bulkmail.preflight.sender.offline import offline_findings, sender_notices
 
@@ -26,6 +27,7 @@ __all__ = [
     "address_findings",
     "check_sender",
     "hostname_findings",
+    "inbound_findings",
     "is_freemail",
     "is_qualified",
     "key_findings",

@@ -9,6 +9,7 @@ from bulkmail.preflight.sender.dkim import dkim_findings
 from bulkmail.preflight.sender.dmarc_findings import dmarc_findings
 from bulkmail.preflight.sender.domains import domain_findings
 from bulkmail.preflight.sender.facts import Sender
+from bulkmail.preflight.sender.inbound_findings import inbound_findings
 from bulkmail.preflight.sender.lookup import Lookup
 from bulkmail.preflight.sender.offline import offline_findings
 from bulkmail.preflight.sender.spf_findings import spf_findings
@@ -25,6 +26,8 @@ async def check_sender(sender: Sender, lookup: Lookup) -> list[Finding]:
         findings += found
         if not exists:
             return findings
+        if sender.inbound:
+            findings += await inbound_findings(sender.inbound, sender.inbound_hostname, lookup)
         found, spf_passes = await spf_findings(sender, lookup)
         findings += found
         found, signed_by = await dkim_findings(sender, lookup)

@@ -13,7 +13,7 @@ async def domain_findings(sender: Sender, lookup: Lookup) -> tuple[list[Finding]
     """Check the domain of From and that of the envelope. Also returned: whether the domain of From exists."""
     findings = []
     domain = sender.from_domain
-    exists, why, unknown = await _takes_mail(domain, lookup)
+    exists, why, unknown = await takes_mail(domain, lookup)
     if unknown:
         findings.append(_unknown("from-domain-unknown", domain, unknown))
     elif why:
@@ -22,21 +22,24 @@ async def domain_findings(sender: Sender, lookup: Lookup) -> tuple[list[Finding]
             "correct `from`" if not exists else f"publish {domain}. IN MX 10 and the name of a host that takes its mail"
         )
         findings.append(Finding(Severity.ERROR, "from-domain-takes-no-mail", domain, words, remedy))
-    if sender.envelope_domain != domain:
+    if sender.envelope_domain not in (domain, sender.inbound):
         findings += await _envelope(sender, lookup)
     return findings, exists
 
 
 async def _envelope(sender: Sender, lookup: Lookup) -> list[Finding]:
     domain = sender.envelope_domain
-    exists, why, unknown = await _takes_mail(domain, lookup)
+    exists, why, unknown = await takes_mail(domain, lookup)
     if unknown:
         return [_unknown("envelope-domain-unknown", domain, unknown)]
     if not why:
         return []
-    named = "`inbound.domains`" if domain == sender.inbound else "`envelope_from`"
-    words = f"the domain of {named} {why}, so bounces cannot come back, and many receivers refuse such senders"
-    remedy = f"correct {named}" if not exists else f"publish {domain}. IN MX 10 and the name of a host that takes them"
+    words = f"the domain of `envelope_from` {why}, so bounces cannot come back, and many receivers refuse such senders"
+    remedy = (
+        "correct `envelope_from`"
+        if not exists
+        else f"publish {domain}. IN MX 10 and the name of a host that takes them"
+    )
     return [Finding(Severity.ERROR, "envelope-domain-takes-no-mail", domain, words, remedy)]
 
 
@@ -44,7 +47,7 @@ def _unknown(code: str, domain: str, text: str) -> Finding:
     return Finding(Severity.WARNING, code, domain, f"whether it takes mail is not known: {text}", "check again later")
 
 
-async def _takes_mail(domain: str, lookup: Lookup) -> tuple[bool, str, str]:
+async def takes_mail(domain: str, lookup: Lookup) -> tuple[bool, str, str]:
     """Whether the domain exists, why it takes no mail ("" where it does), why nothing is known ("" where it is)."""
     mx = await lookup(domain, "MX")
     if is_unknown(mx):

@@ -29,7 +29,8 @@ class Sender:
     none where they are not known. ``keys``: those that sign. ``relay``: its host, "" without one: what receivers see is
     then the relay's. ``unsubscribe``: whether the letter has a List-Unsubscribe field; ``one_click``: whether one by
     RFC 8058; ``marketing``: whether it needs one. ``inbound``: the domain at which we take what comes back, "" where
-    we do not; ``complaints``: whether receivers may send complaints there.
+    we do not; ``inbound_hostname``: the name of the server for it; ``complaints``: whether receivers may send
+    complaints there.
     """
 
     from_domain: str
@@ -43,6 +44,7 @@ class Sender:
     one_click: bool = True
     marketing: bool = True
     inbound: str = ""
+    inbound_hostname: str = ""
     complaints: bool = False
 
     @property
@@ -72,6 +74,7 @@ def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: 
         one_click=ways is not None and ways["url"] is not None,
         marketing=campaign.kind == "marketing",
         inbound=inbound,
+        inbound_hostname="" if settings.inbound is None else settings.inbound.hostname or hostname,
         complaints=asks_for_complaints(author.domain, inbound, signing),
     )
 
