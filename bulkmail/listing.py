@@ -112,4 +112,12 @@ def batches(reader: Any, campaign_id: int, wanted: Wanted) -> Iterator[list[Reci
     after = 0
     while rows := reader.recipients(campaign_id, after, _ROWS):
         after = rows[-1].n
-        yield [row for row in rows if wanted(row.status, row.category)]
+        yield [row for row in rows if wanted(*_at_its_end(row))]
+
+
+def _at_its_end(row: RecipientRow) -> tuple[str, str]:
+    """Return the status and category of a row for a list of its campaign: without what came back later.
+
+    A message that came back had arrived at first. A list that changed with it could not be read on.
+    """
+    return (row.status, row.category) if row.late_at is None else (Status.DELIVERED, "")

@@ -70,7 +70,8 @@ class ReportWorker:
     def _facts(self, campaign: int, facts: dict[str, Any]) -> Facts:
         """Add to the event loop's figures what only the spool counts."""
         row = self._reader(campaign).campaign(facts["campaign"])
-        return Facts(**facts, possibly_doubled=row.possibly_doubled if row else 0)
+        doubled = row.possibly_doubled if row else 0
+        return Facts(**facts, possibly_doubled=doubled, late=self._reader(campaign).late_counts(campaign)._asdict())
 
     def _recipients(self, campaign: int) -> Iterator[RecipientRow]:
         reader = self._reader(campaign)

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import sqlite3
 
 import pytest
 
@@ -99,6 +100,17 @@ def test_the_statuses_can_be_chosen(spool):
 def test_who_got_it_are_the_delivered_and_the_unknown_and_while_it_is_sent_also_those_who_may_still_get_it(spool):
     assert made(spool, "got") == [["row", "email"], ["1", "u1@a.example"], ["5", "u5@a.example"]]
     assert made(spool, "got", "summer") == [["row", "email"], ["1", "u1@a.example"], ["2", "u2@a.example"]]
+
+
+def test_what_came_back_later_changes_no_list(spool):
+    before = made(spool), made(spool, "got"), made(spool, statuses=("bounced",))
+    with contextlib.closing(sqlite3.connect(f"{spool}/spool.sqlite3")) as connection:
+        for number, status in ((1, "blocked"), (5, "bounced")):
+            identity = 1 << 40 | number
+            connection.execute("UPDATE outcome SET status = ? WHERE recipient_id = ?", (status, identity))
+            connection.execute("INSERT INTO late VALUES (?, 9.0, NULL, NULL, 1, '')", (identity,))
+        connection.commit()
+    assert (made(spool), made(spool, "got"), made(spool, statuses=("bounced",))) == before
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,9 @@ def _line(one: dict[str, Any]) -> str:
     times = f", attempts {one['attempts']}" if one["attempts"] else ""
     if one["completed_at"]:
         times += f", at {one['completed_at']}"
+    for name, what in (("late_at", "came back"), ("unsubscribed_at", "unsubscribed"), ("complained_at", "complained")):
+        if one[name]:
+            times += f", {what} at {one[name]}"
     if one["next_attempt_at"]:
         times += f", next try {one['next_attempt_at']}"
     said = one["note"] if not one["reply"] else f"{one['smtp_code'] or ''} {one['reply']}".strip()

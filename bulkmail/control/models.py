@@ -113,7 +113,8 @@ class SiteWaitAnswer(Answer):
 class CampaignAnswer(Answer):
     """One campaign. ``rate`` (deliveries a second since this start) and ``seconds_left`` only while it is sent.
 
-    ``report_whole``: it has ended, and its last report was written to its end.
+    ``report_whole``: it has ended, and its last report was written to its end. ``late``: how many came back later,
+    unsubscribed, complained.
     """
 
     campaign: str
@@ -127,6 +128,7 @@ class CampaignAnswer(Answer):
     by_category: Counts
     by_provider: dict[str, Counts]
     possibly_doubled: int
+    late: Counts
     holds: list[HoldAnswer]
     rate: float | None
     seconds_left: int | None
@@ -205,6 +207,9 @@ class RecipientAnswer(Answer):
     first_attempt_at: str | None
     completed_at: str | None
     next_attempt_at: str | None
+    late_at: str | None
+    unsubscribed_at: str | None
+    complained_at: str | None
     note: str
 
 

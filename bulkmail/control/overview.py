@@ -141,6 +141,7 @@ def _campaign(
         "by_category": by_category,
         "by_provider": by_provider,
         "possibly_doubled": row.possibly_doubled,
+        "late": reader.late_counts(row.id)._asdict(),
         "holds": [_hold(hold) for hold in holds],
         "rate": None if known is None else round(known.rate, 1),
         "seconds_left": None if known is None else known.seconds_left,

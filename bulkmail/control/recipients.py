@@ -34,6 +34,9 @@ def find_recipients(reader: Reading, email: str, progress: Callable[[], object] 
             "first_attempt_at": stamp(row.first_attempt_at),
             "completed_at": stamp(row.completed_at),
             "next_attempt_at": stamp(next_at),
+            "late_at": stamp(row.late_at),
+            "unsubscribed_at": stamp(row.unsubscribed_at),
+            "complained_at": stamp(row.complained_at),
             "note": row.note,
         }
         for campaign, row, next_at in reader.find(email, progress)

@@ -7,9 +7,9 @@ which they hold:
 - An unsubscribe, a resubscribe and a complaint change no status; they have times of their own. No other event changes
   these times: only a resubscribe takes an unsubscribe back, and nothing takes a complaint back.
 - A report of a final failure overwrites what says that the message arrived, or does not know: `delivered` and
-  `unknown`. It overwrites `expired` too, which only says that the time was over, while the report says why. It
-  overwrites `suppressed` where a copy had left before, for else there would be nothing to report. All other final
-  statuses are a verdict of the receiver or of the list, and stand; so does that of an earlier report.
+  `unknown`. It overwrites `suppressed` where a copy had left before, for else there would be nothing to report. All
+  other final statuses say already that the message did not arrive, in the words of the receiver or of the list, and
+  stand: `expired` too, of which no copy can have arrived. So does the status that an earlier report gave.
 - It overwrites nothing in a row whose recipient has complained or unsubscribed: a person has read the message.
 - While a row is not final, a failure waits for its end, and is judged then by the same rules: the row may be on the
   wire at this moment, and what becomes of it is for its own settlement to say.
@@ -27,7 +27,7 @@ MOST_LINES = 20
 """So many lines in attempts.csv a row gets for events that change nothing; further ones leave none."""
 
 _MOST_CHANGES = 2 * MOST_LINES  # lines; further unsubscribes and resubscribes count all the same
-_OVERWRITTEN = frozenset({Status.DELIVERED, Status.UNKNOWN, Status.EXPIRED})
+_OVERWRITTEN = frozenset({Status.DELIVERED, Status.UNKNOWN})
 FAILURES = frozenset({Status.BOUNCED, Status.BLOCKED})
 """The statuses that a report of a final failure can give."""
 

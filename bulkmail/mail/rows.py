@@ -27,6 +27,9 @@ RECIPIENT_COLUMNS = (
     "message_id",
     "token",
     "bytes",
+    "late_at",
+    "unsubscribed_at",
+    "complained_at",
 )
 """The columns of recipients.csv, before the input's own."""
 
@@ -60,10 +63,18 @@ class RecipientRow(NamedTuple):
     bytes: int | None  # the message's size on the wire; 0 or None while none was composed
     note: str  # our own words, for a row that has no reply
     fields: str  # JSON array of the row's cells, in the header order of its file
+    late_at: float | None = None  # when the report came back that the status is from
+    unsubscribed_at: float | None = None
+    complained_at: float | None = None
+
+    @property
+    def wants_no_more(self) -> bool:
+        """Whether the recipient has complained or unsubscribed."""
+        return self.complained_at is not None or self.unsubscribed_at is not None
 
 
 class AttemptRow(NamedTuple):
-    """One delivery attempt. ``id`` only grows, in the order the attempts were settled."""
+    """One delivery attempt, or what came back later. ``id`` only grows, in the order they were settled or recorded."""
 
     id: int
     n: int
@@ -71,8 +82,8 @@ class AttemptRow(NamedTuple):
     row_in_file: int
     email: str
     at: float
-    attempt: int  # 1-based
-    result: str  # delivered, failed, deferred, unknown
+    attempt: int  # 1-based; of what came back the number of the last attempt before it
+    result: str  # delivered, failed, deferred, unknown; or a `mail.LateResult`
     category: str
     smtp_code: int | None
     enhanced: str

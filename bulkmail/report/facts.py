@@ -34,6 +34,7 @@ class Facts:
     by_provider: Mapping[str, Counts] = field(default_factory=dict)
     by_domain: Mapping[str, Counts] = field(default_factory=dict)
     possibly_doubled: int = 0
+    late: Counts = field(default_factory=dict)  # how many came back later, unsubscribed, complained
     rate: float = 0.0  # deliveries a second at this moment; the page shows the average since the start
     started_at: float | None = None
     ended_at: float | None = None

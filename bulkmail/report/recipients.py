@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from bulkmail.mail import RECIPIENT_COLUMNS, RecipientRow, Status, can_be_tried_again, message_id, token
+from bulkmail.mail import RECIPIENT_COLUMNS, RecipientRow, Status, message_id, token
 from bulkmail.report.cells import Times, guarded, reply_cells
 from bulkmail.report.columns import InputColumns
 from bulkmail.report.files import ReportFile, written_aside
 from bulkmail.report.lines import MARK, lines
 from bulkmail.report.rows import Files, file_prefixes
-from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN, Selection, is_to_be_taken_off
+from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN, Selection, is_to_be_taken_off, is_to_be_tried_again
 from bulkmail.report.tally import Stats
 from bulkmail.report.tokens import tokens
 
@@ -53,7 +53,7 @@ def write_recipients(
         write(MARK + lines([RECIPIENT_COLUMNS + columns.names]))
         selections = (
             Selection(files, is_to_be_taken_off, write_take_off),
-            Selection(files, can_be_tried_again, write_try_again),
+            Selection(files, is_to_be_tried_again, write_try_again),
         )
         for chunk in _chunks(rows):
             write(lines(shape.rows(chunk, stats)))
@@ -88,6 +88,9 @@ class _Shape:
         columns: Any = RecipientRow._make(zip(*chunk, strict=True))  # each field holds its whole column
         # where no server replied, our own words stand in the report's reply
         replies = [reply or note for reply, note in zip(columns.reply, columns.note, strict=True)]
+        came_back = (columns.late_at, columns.unsubscribed_at, columns.complained_at)
+        if any(map(any, came_back)):
+            stats.add_late(chunk)
         stats.add(columns.email, columns.status, columns.category, columns.smtp_code, replies, columns.completed_at)
         key, before, after = self._key, self._before, self._after
         own_tokens = tokens(key, columns.n)
@@ -110,6 +113,7 @@ class _Shape:
             [self._same] * len(own_tokens) if self._same else [before + text + after for text in own_tokens],
             own_tokens,
             [str(size) if size else "" for size in columns.bytes],
+            *[self._times.cells(times) if any(times) else [""] * len(times) for times in came_back],
             strict=True,
         )
         if not self._columns.names:

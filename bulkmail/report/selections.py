@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bulkmail.mail import SELECTION_COLUMNS, RecipientRow, Status
+from bulkmail.mail import SELECTION_COLUMNS, Category, RecipientRow, Status, can_be_tried_again
 from bulkmail.report.columns import InputColumns
 from bulkmail.report.lines import MARK, lines
 from bulkmail.report.rows import Files
@@ -19,15 +19,20 @@ TAKE_OFF = "take-off.csv"
 TRY_AGAIN = "try-again.csv"
 
 
-def is_to_be_taken_off(status: str, _category: str) -> bool:
-    """Whether the address is to leave the list: it is permanently no good."""
-    return status == Status.BOUNCED
+def is_to_be_taken_off(row: RecipientRow) -> bool:
+    """Whether the address is to leave the list: it is permanently no good, or its owner wants no more."""
+    return row.status == Status.BOUNCED or row.wants_no_more
+
+
+def is_to_be_tried_again(row: RecipientRow) -> bool:
+    """Whether the message may be sent again without a person getting it twice, and nobody has said no."""
+    return can_be_tried_again(row.status, row.category) and not row.wants_no_more
 
 
 class Selection:
-    """One of the files: ``wanted(status, category)`` says which rows it takes, ``write`` takes its bytes."""
+    """One of the files: ``wanted(row)`` says which rows it takes, ``write`` takes its bytes."""
 
-    def __init__(self, files: Files, wanted: Callable[[str, str], bool], write: Callable[[bytes], object]) -> None:
+    def __init__(self, files: Files, wanted: Callable[[RecipientRow], bool], write: Callable[[bytes], object]) -> None:
         self._columns = InputColumns(files, SELECTION_COLUMNS, with_address=True)
         self._wanted = wanted
         self._write = write
@@ -36,15 +41,17 @@ class Selection:
     def add(self, rows: list[RecipientRow]) -> None:
         """Write those of the rows that it takes."""
         wanted = self._wanted
-        taken = [row for row in rows if wanted(row.status, row.category)]
+        taken = [row for row in rows if wanted(row)]
         if not taken:
             return
         columns: Any = RecipientRow._make(zip(*taken, strict=True))
-        ours = [(row.status, row.category, _reason(row.status, row.category)) for row in taken]
+        ours = [(row.status, row.category, _reason(row)) for row in taken]
         cells = self._columns.all_cells(columns)
         self._write(lines([[*own, *words] for own, words in zip(cells, ours, strict=True)]))
 
 
-def _reason(status: str, category: str) -> str:
+def _reason(row: RecipientRow) -> str:
     """Return why in a few words, as the page has them."""
-    return category_words(category).title if category else status_words(status).title
+    if row.wants_no_more:
+        return category_words(Category.UNSUBSCRIBED if row.complained_at is None else Category.COMPLAINED).title
+    return category_words(row.category).title if row.category else status_words(row.status).title

@@ -54,6 +54,7 @@ def summary(facts: Facts) -> dict[str, Any]:
         "by_provider": {name: _known(counts) for name, counts in sorted(facts.by_provider.items())},
         "by_domain": _top(facts.by_domain),
         "possibly_doubled": facts.possibly_doubled,
+        "late": {name: facts.late.get(name, 0) for name in ("returned", "unsubscribed", "complained")},
         "via_relay": facts.via_relay or None,
         "rate": round(facts.rate, 1),
         "started_at": time_cell(facts.started_at) or None,

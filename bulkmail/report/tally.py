@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bulkmail.mail import AddressError, Status, domain_key
+from bulkmail.mail import AddressError, RecipientRow, Status, domain_key
 from bulkmail.report.cells import one_line
 from bulkmail.report.timeline import Timeline
 
@@ -110,6 +110,8 @@ class Stats:
         self.domains = Domains()
         self.wordings = Wordings()
         self.timeline = Timeline()
+        self.late: Counter[str] = Counter()  # how many came back later, unsubscribed, complained
+        self.no_more: Counter[tuple[str, str]] = Counter()  # (status, category) of those who complained or unsubscribed
         self.subject = ""  # of a message that was delivered, as its recipient sees it
 
     def add(
@@ -129,6 +131,15 @@ class Stats:
         for category, code, reply, email in zip(categories, codes, replies, emails, strict=True):
             if category and reply:
                 self.wordings.add(category, code, reply, email)
+
+    def add_late(self, rows: Sequence[RecipientRow]) -> None:
+        """Count what came back of a batch."""
+        for row in rows:
+            self.late["returned"] += row.late_at is not None
+            self.late["unsubscribed"] += row.unsubscribed_at is not None
+            self.late["complained"] += row.complained_at is not None
+            if row.wants_no_more:
+                self.no_more[row.status, row.category] += 1
 
     @property
     def by_status(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ from bulkmail.mail import Status, Word, can_be_tried_again
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.plot import plot
 from bulkmail.report.tally import Stats
-from bulkmail.report.words import category_words, count_of, provider_name, state_words, status_words
+from bulkmail.report.words import category_words, count_of, late_words, provider_name, state_words, status_words
 
 _PROVIDERS = 20
 _NO_PROVIDER = ("", "other")  # what the domains that belong to no provider are counted under
@@ -44,15 +44,15 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
         "trouble": facts.sentence if facts.word in _TROUBLE else "",
         "rehearsal": facts.rehearsal,
         "headline": headline(counts, people, facts),
-        "lines": _lines(counts, stats.rows, facts),
+        "lines": [*_lines(counts, stats.rows, facts), *late_lines(stats.late)],
         "waiting": any(counts[status] for status in _WAITING),
         "groups": _groups(counts, people, via_relay=bool(facts.via_relay)),
         "statuses": _statuses(counts, people, via_relay=bool(facts.via_relay)),
         "reasons": _reasons(stats),
         "plot": plot(facts.timeline or stats.timeline.buckets(), facts.zone),
         "providers": _providers(facts.by_provider),
-        "take_off": _lines_of(counts[Status.BOUNCED]),
-        "try_again": _lines_of(sum(n for key, n in stats.outcomes.items() if can_be_tried_again(*key))),
+        "take_off": _lines_of(_to_be_taken_off(stats)),
+        "try_again": _lines_of(_to_be_tried_again(stats)),
         "domains": _shares(stats.domains.top(_DOMAINS), _DOMAINS),
         "facts": _facts(counts, facts, stats.subject or facts.subject),
         "rows": count_of(stats.rows, "row"),
@@ -131,6 +131,12 @@ def _lines(counts: Counts, rows: int, facts: Facts) -> list[str]:
             "the confirmation came, so the same message was sent again. Most mail systems drop such a second copy."
         )
     return lines
+
+
+def late_lines(late: Counts) -> list[str]:
+    """Return the sentence about what came back after the messages were taken; none where nothing did."""
+    words = late_words(late)
+    return [f"After the messages were taken, {words}."] if words else []
 
 
 def _groups(counts: Counts, people: int, *, via_relay: bool) -> list[dict[str, Any]]:
@@ -234,6 +240,18 @@ def _providers(by_provider: Mapping[str, Counts]) -> list[dict[str, Any]]:
     for name in _NO_PROVIDER:
         others.update(by_provider.get(name, {}))
     return _shares(known, _PROVIDERS) + _shares({provider_name(""): others}, 1)
+
+
+def _to_be_taken_off(stats: Stats) -> int:
+    """Return how many rows take-off.csv has."""
+    return stats.by_status[Status.BOUNCED] + sum(
+        count for (status, _), count in stats.no_more.items() if status != Status.BOUNCED
+    )
+
+
+def _to_be_tried_again(stats: Stats) -> int:
+    """Return how many rows try-again.csv has."""
+    return sum(count - stats.no_more[key] for key, count in stats.outcomes.items() if can_be_tried_again(*key))
 
 
 def _lines_of(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bulkmail.mail import Category, Status
@@ -307,3 +308,9 @@ def state_words(state: str) -> str:
 def count_of(number: int, one: str, many: str | None = None) -> str:
     """``1 person``, ``1,893 people``: a figure with its noun."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def late_words(late: Mapping[str, int]) -> str:
+    """Return what came back after the messages were taken, as ``12 came back later, 3 complained``; "" for nothing."""
+    words = {"returned": "came back later", "complained": "complained", "unsubscribed": "unsubscribed"}
+    return ", ".join(f"{late[name]:,} {what}" for name, what in words.items() if late.get(name))

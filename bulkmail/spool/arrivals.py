@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bulkmail.mail import Found, LateEvent
 from bulkmail.shaping import AutoSuppression
+from bulkmail.spool.rows import id_range
 
 Key = tuple[str, str, str]
 """How a row is counted: (provider, status, category)."""
@@ -42,6 +43,11 @@ class LateCounts(NamedTuple):
     returned: int = 0
     unsubscribed: int = 0
     complained: int = 0
+
+
+def read_late_counts(database: Any, campaign_id: int) -> LateCounts:
+    """Within a transaction: return what has come back of a campaign. ``database``: `contract.Statements`."""
+    return LateCounts(*database.execute("late_counts", id_range(campaign_id)).fetchone())
 
 
 class LateStore(Protocol):

@@ -34,7 +34,7 @@ from bulkmail.mail import (
     weigh,
 )
 from bulkmail.shaping import AutoSuppression, Width, is_hard, is_soft, to_suppress
-from bulkmail.spool.arrivals import Arrival, Key, LateCounts, Recorded
+from bulkmail.spool.arrivals import Arrival, Key, LateCounts, Recorded, read_late_counts
 from bulkmail.spool.booking import AttemptLine, Batch, Booking, OutcomeLine
 from bulkmail.spool.rows import campaign_of, number_of, recipient_id
 from bulkmail.spool.scopes import EVERYTHING, Audience, Suppression
@@ -303,9 +303,3 @@ def _overwritten(batch: Batch, row: _Recipient, status: str, category: str, atte
 def scope_of(audience: Audience, width: Width) -> str:
     """Return the scope of a suppression of this width that comes of a campaign."""
     return EVERYTHING if width == "all" else audience.scope
-
-
-def read_late_counts(database: Any, campaign_id: int) -> LateCounts:
-    """Within a transaction: return what has come back of a campaign."""
-    low, high = recipient_id(campaign_id, 0), recipient_id(campaign_id + 1, 0) - 1
-    return LateCounts(*database.execute("late_counts", (low, high)).fetchone())

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bulkmail.mail import Address, AddressError, AttemptRow, RecipientRow, address_in, parse_address
+from bulkmail.spool.arrivals import LateCounts, read_late_counts
 from bulkmail.spool.campaigns import campaign_row, read_input_files, read_plan
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.holds import read_cancel_requests, read_holds
@@ -56,7 +57,12 @@ class Reading(SuppressionReading):
     _db: Statements
     _version: int
     _knows_holds: int  # the version of a spool from which on it has the table
+    _knows_late_from: int  # the same: of what came back
     _knows_lists: int  # the same: of suppressions, and of the lists of campaigns
+
+    @property
+    def _knows_late(self) -> bool:
+        return self._version >= self._knows_late_from
 
     @property
     def _knows_suppressions(self) -> bool:
@@ -95,7 +101,8 @@ class Reading(SuppressionReading):
         _, high = id_range(campaign_id)
         with self._db.transaction("begin_reading"):
             after = recipient_id(campaign_id, after_n)
-            rows = self._db.execute("read_recipients", (after, high, limit)).fetchall()
+            query = "read_recipients" if self._knows_late else "read_recipients_before_late"
+            rows = self._db.execute(query, (after, high, limit)).fetchall()
         return list(map(RecipientRow._make, rows))
 
     def attempts(self, campaign_id: int, after_attempt_id: int, limit: int) -> list[AttemptRow]:
@@ -120,6 +127,13 @@ class Reading(SuppressionReading):
         """Return ``{(provider, status, category): count}``; the counts sum to the rows read so far."""
         with self._db.transaction("begin_reading"):
             return {tuple(row[:3]): row[3] for row in self._db.execute("totals", (campaign_id,)).fetchall()}
+
+    def late_counts(self, campaign_id: int) -> LateCounts:
+        """Return what has come back of a campaign."""
+        if not self._knows_late:
+            return LateCounts()
+        with self._db.transaction("begin_reading"):
+            return read_late_counts(self._db, campaign_id)
 
     def domains(self, campaign_id: int, limit: int = 50) -> list[tuple[str, int, int, int]]:
         """Return the domains with the most settled rows: (domain, delivered, otherwise final, deferred)."""
@@ -179,6 +193,7 @@ class Reading(SuppressionReading):
         except AddressError:
             wanted = None
         like = _like(address.strip() if wanted is None else wanted.local)
+        query = "found_recipient" if self._knows_late else "found_recipient_before_late"
         for row in self.campaigns():
             low, high = id_range(row.id)
             limits = {"low": low, "high": high, "text": like}
@@ -191,7 +206,7 @@ class Reading(SuppressionReading):
             for identity, email in sorted(found):
                 if _same(email, address, wanted):
                     with self._db.transaction("begin_reading"):
-                        *known, due = self._db.execute("found_recipient", (identity,)).fetchone()
+                        *known, due = self._db.execute(query, (identity,)).fetchone()
                     yield row.id, RecipientRow._make(known), due
             progress()
 

@@ -45,6 +45,9 @@ def test_all_that_is_known_of_an_address(tmp_path):
         "first_attempt_at": "1970-01-01T00:16:42.000Z",
         "completed_at": None,
         "next_attempt_at": "1970-01-01T00:33:20.000Z",
+        "late_at": None,
+        "unsubscribed_at": None,
+        "complained_at": None,
         "note": "",
     }
     assert [(one["campaign"], one["row"], one["status"]) for one in found[1:]] == [("summer", "b.csv:7", "pending")]

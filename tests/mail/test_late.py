@@ -20,13 +20,13 @@ def failure(status: str = "bounced", *, key: str = "k", at: float = 9.0) -> Late
     return LateEvent(LateResult.RETURNED, at, status, "bad-mailbox", 550, "5.1.1", "no such user", "mx.test", key=key)
 
 
-@pytest.mark.parametrize("status", ["delivered", "unknown", "expired"])
+@pytest.mark.parametrize("status", ["delivered", "unknown"])
 def test_a_late_failure_overwrites_what_does_not_know_better(status: str) -> None:
     weighed = weigh(Late(), failure("blocked"), status, 1)
     assert (weighed.status, weighed.line, weighed.late.late_at) == ("blocked", True, 9.0)
 
 
-@pytest.mark.parametrize("status", ["bounced", "blocked", "duplicate", "invalid", "cancelled"])
+@pytest.mark.parametrize("status", ["bounced", "blocked", "expired", "duplicate", "invalid", "cancelled"])
 def test_a_verdict_stands(status: str) -> None:
     weighed = weigh(Late(), failure(), status, 1)
     assert (weighed.status, weighed.line, weighed.late.late_at) == ("", True, None)

@@ -16,6 +16,7 @@ from bulkmail.report.recipients import CHUNK
 from tests.places import file_at
 
 KEY = bytes(range(32))
+START = 1_796_119_200.123  # 2026-12-01T10:00:00.123Z
 ONE = [("people.csv", ["email", "first", "status"])]
 
 
@@ -31,7 +32,7 @@ def write(path, rows, files=ONE):
 def test_the_columns_are_the_contract():
     assert ",".join(RECIPIENT_COLUMNS) == (
         "row,email,status,category,smtp_code,enhanced_code,reply,stage,mx_host,mx_ip,source_ip,tls,attempts,"
-        "first_attempt_at,completed_at,message_id,token,bytes"
+        "first_attempt_at,completed_at,message_id,token,bytes,late_at,unsubscribed_at,complained_at"
     )
 
 
@@ -60,9 +61,36 @@ def test_a_row_of_the_file(tmp_path, recipient):
         "message_id": message_id(KEY, 7, "example.com"),
         "token": token(KEY, 7),
         "bytes": "1234",
+        "late_at": "",
+        "unsubscribed_at": "",
+        "complained_at": "",
         "first": "Anna",
         "input_status": "vip",
     }
+
+
+def test_what_came_back_has_columns_and_is_counted(tmp_path, recipient):
+    path = tmp_path / "recipients.csv"
+    fields = '["a@example.com","Anna","vip"]'
+    rows = [
+        recipient(n=1, fields=fields),
+        recipient(n=2, fields=fields, status="bounced", category="bad-mailbox", stage="dsn", late_at=START),
+        recipient(n=3, fields=fields, unsubscribed_at=START + 1),
+        recipient(n=4, fields=fields, status="blocked", category="policy", complained_at=START, unsubscribed_at=START),
+    ]
+    stats = write(path, rows)
+    header, *cells = read(path)
+    told = [dict(zip(header, row, strict=True)) for row in cells]
+    assert [(row["late_at"], row["unsubscribed_at"][:19], row["complained_at"]) for row in told] == [
+        ("", "", ""),
+        ("2026-12-01T10:00:00.123Z", "", ""),
+        ("", "2026-12-01T10:00:01", ""),
+        ("", "2026-12-01T10:00:00", "2026-12-01T10:00:00.123Z"),
+    ]
+    assert stats.late == {"returned": 1, "unsubscribed": 2, "complained": 1}
+    header, *taken = read(tmp_path / "take-off.csv")
+    assert [row[-1] for row in taken] == ["The mailbox does not exist", "Has unsubscribed", "Has complained"]
+    assert len(read(tmp_path / "try-again.csv")) == 1, "who has said no is not written to again"
 
 
 def test_where_everybody_gets_the_same_message_its_id_is_the_same(tmp_path, recipient):
@@ -108,7 +136,7 @@ def test_several_files_show_file_and_row_and_the_union_of_their_columns(tmp_path
 
 def test_no_rows_is_a_header(tmp_path):
     stats = write(tmp_path / "recipients.csv", [])
-    assert (tmp_path / "recipients.csv").read_bytes().endswith(b"bytes,first,input_status\r\n")
+    assert (tmp_path / "recipients.csv").read_bytes().endswith(b"complained_at,first,input_status\r\n")
     assert stats.rows == 0
 
 

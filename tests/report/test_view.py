@@ -72,6 +72,20 @@ def test_through_a_relay_delivered_is_what_the_relay_took(seen, of):
     assert seen(*of(2), via_relay="r")["headline"] == "The relay has taken the messages to 2 of 2 people"
 
 
+def test_what_came_back_is_one_sentence_and_counts_in_the_files_beside_it(seen, of):
+    page = seen(
+        *of(5),
+        *of(12, status="bounced", category="bad-mailbox", stage="dsn", late_at=START),
+        *of(3, complained_at=START),
+        *of(2, unsubscribed_at=START),
+        *of(1, status="blocked", category="policy", unsubscribed_at=START),
+        *of(1, status="blocked", category="policy"),
+    )
+    assert page["lines"] == ["After the messages were taken, 12 came back later, 3 complained, 3 unsubscribed."]
+    assert (page["take_off"], page["try_again"]) == ("18 people", "1 person")
+    assert seen(*of(1, complained_at=START))["lines"] == ["After the messages were taken, 1 complained."]
+
+
 def test_an_empty_list(seen):
     assert seen()["headline"] == "The list is empty"
     assert seen(input_complete=False)["headline"] == "The list is being read"

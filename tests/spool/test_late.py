@@ -12,7 +12,17 @@ import pytest
 
 from bulkmail.mail import LateEvent, LateResult, OwnFault, campaign_key, token
 from bulkmail.shaping import AutoSuppression
-from bulkmail.spool import EVERYTHING, Arrival, Audience, LateCounts, Suppression, list_scope, recipient_id
+from bulkmail.spool import (
+    EVERYTHING,
+    Arrival,
+    Audience,
+    LateCounts,
+    Reader,
+    SqliteStore,
+    Suppression,
+    list_scope,
+    recipient_id,
+)
 
 RULES = AutoSuppression()
 RETURNED = LateEvent(
@@ -312,8 +322,6 @@ for n, token in enumerate(sys.argv[2:]):
 @pytest.mark.parametrize("point", ["mid-late", "after-late"])
 @pytest.mark.parametrize("hit", [1, 3])
 def test_what_was_said_to_be_recorded_is_there_after_kill_9(tmp_path, kit, point, hit):
-    from bulkmail.spool import SqliteStore
-
     path = str(tmp_path / "spool.sqlite3")
     made = (first := Kit(SqliteStore(path), kit)).sent()
     first.store.close()
@@ -341,6 +349,29 @@ def test_what_was_said_to_be_recorded_is_there_after_kill_9(tmp_path, kit, point
     assert len(again.lines()) == 4
     kit.check_laws(store)
     store.close()
+
+
+def test_a_reader_shows_what_came_back(tmp_path, kit):
+    path = str(tmp_path / "spool.sqlite3")
+    late = Kit(SqliteStore(path), kit)
+    made = late.sent()
+    late.record(made, 1, RETURNED)
+    late.record(made, 2, UNSUBSCRIBED, COMPLAINED)
+    reader = Reader(path)
+    rows = reader.recipients(made.id, 0, 9)
+    assert [(row.status, row.stage, row.late_at, row.unsubscribed_at, row.complained_at) for row in rows] == [
+        ("bounced", "dsn", 3000.0, None, None),
+        ("delivered", "dot", None, 3100.0, 3200.0),
+        ("delivered", "dot", None, None, None),
+        ("delivered", "dot", None, None, None),
+    ]
+    assert (rows[0].reply, rows[0].mx_host, rows[0].attempts) == ("no such user", "mx.far.test", 1)
+    ((_, found, _),) = reader.find("user2@example.com")
+    assert found == rows[1]
+    assert reader.late_counts(made.id) == (1, 1, 1)
+    assert [row.result for row in reader.attempts(made.id, 0, 99)][4:] == ["returned", "unsubscribed", "complained"]
+    reader.close()
+    late.store.close()
 
 
 def test_words_of_a_row_are_found_by_its_line(late, store, kit):

@@ -59,6 +59,9 @@ def test_every_input_row_is_there_in_input_order(spool):
         "bytes": 1000,
         "note": "",
         "fields": '["user1@example.com", "N1"]',
+        "late_at": None,
+        "unsubscribed_at": None,
+        "complained_at": None,
     }
     assert (rows[1]["category"], rows[1]["note"], rows[1]["completed_at"]) == ("invalid-address", "no @", 1000.0)
     assert (rows[3]["smtp_code"], rows[3]["reply"], rows[3]["first_attempt_at"]) == (None, "", None)

@@ -338,10 +338,16 @@ async def open_campaign(
         list_name=row.list,
         kind=row.kind,
     )
-    totals = await spool.totals(row.id)
-    run.add_to_totals(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
     finished = row.state in ENDED and not goes_on
+    await _take_figures(spool, run, finished=finished)
+    return Opened(run, row, await spool.import_state(row.id), finished)
+
+
+async def _take_figures(spool: Spool, run: Run, *, finished: bool) -> None:
+    """Give a campaign the figures that the spool has of it."""
+    totals = await spool.totals(run.id)
+    run.add_to_totals(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
+    run.late = await spool.late_counts(run.id)
     if finished:
         run.import_done = True
-        run.plan = await spool.plan(row.id)
-    return Opened(run, row, await spool.import_state(row.id), finished)
+        run.plan = await spool.plan(run.id)

@@ -11,6 +11,7 @@ from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Held, Situation, Standing, Word, format_duration, situation
+from bulkmail.report import late_words
 
 _SMOOTH = 0.2
 _AT_LEAST_EVERY = 60.0  # seconds between two equal lines of the log
@@ -152,6 +153,8 @@ def figures_in_words(run: Run) -> list[str]:
         lines.append(f"{failed:,} were refused by the receivers.")
     if by["unknown"]:
         lines.append(f"For {by['unknown']:,} it is not known whether the message arrived.")
+    if came_back := late_words(run.late._asdict()):
+        lines.append(f"After the messages were taken, {came_back}.")
     left_out = by["suppressed"] + by["duplicate"] + by["invalid"]
     if left_out:
         lines.append(f"{left_out:,} were left out (suppressed, duplicate or invalid).")

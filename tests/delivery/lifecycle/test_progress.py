@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail.delivery.holds import Holds
-from bulkmail.delivery.lifecycle.progress import Progress
+from bulkmail.delivery.lifecycle.progress import Progress, figures_in_words
 from bulkmail.delivery.run import Run
-from bulkmail.spool import Hold
+from bulkmail.spool import Hold, LateCounts
 
 NOW = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 
@@ -41,6 +41,13 @@ def test_a_line_says_how_far_it_is(scene):
     line = scene.line(1.0)
     assert line.startswith("spring: sent 500 of 1,000, deferred 20, failed 10, left out 6, ")
     assert line.endswith(", busiest b")
+
+
+def test_what_came_back_is_in_the_lines_for_people(scene):
+    scene.count(delivered=997, bounced=3)
+    assert "After" not in " ".join(figures_in_words(scene.run))
+    scene.run.late = LateCounts(returned=2, complained=1)
+    assert "After the messages were taken, 2 came back later, 1 complained." in figures_in_words(scene.run)
 
 
 def test_while_the_list_is_read_there_is_no_end_to_reckon(scene):

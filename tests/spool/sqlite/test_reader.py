@@ -6,8 +6,15 @@ import sqlite3
 import pytest
 
 from bulkmail.mail import Refused
-from bulkmail.spool import Reader, SqliteStore
+from bulkmail.spool import LateCounts, Reader, SqliteStore
 from bulkmail.spool.sqlite.database import MIGRATIONS
+
+A_ROW = """
+INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at)
+    VALUES ('spring', '/c', 'ready', x'00', '{}', 'retry', 1.0);
+INSERT INTO queue (campaign_id, domain, has_new) VALUES (1, 'a.example', 1);
+INSERT INTO recipient VALUES (1 << 40 | 1, 1, 0, 1, 'u1@a.example', '["u1@a.example"]');
+"""
 
 
 def test_a_spool_of_the_first_version_is_read_and_knows_neither_sites_nor_holds(tmp_path):
@@ -17,6 +24,22 @@ def test_a_spool_of_the_first_version_is_read_and_knows_neither_sites_nor_holds(
     reader = Reader(str(tmp_path))
     assert (reader.campaigns(), reader.site_facts(0.0)) == ([], [])
     assert (reader.holds(), reader.cancel_requests()) == ([], [])
+    assert reader.late_counts(1) == LateCounts()
+    reader.close()
+
+
+def test_rows_of_a_spool_that_knows_nothing_of_what_comes_back(tmp_path):
+    connection = sqlite3.connect(tmp_path / "spool.sqlite3", isolation_level=None)
+    for number, script in MIGRATIONS:
+        if number < 8:
+            connection.executescript(script)
+    connection.executescript(A_ROW)
+    connection.close()
+    reader = Reader(str(tmp_path))
+    ((_, row, due),) = reader.find("u1@a.example")
+    assert (row.email, row.status, row.late_at, due) == ("u1@a.example", "pending", None, None)
+    assert reader.recipients(1, 0, 9) == [row]
+    assert reader.late_counts(1) == LateCounts()
     reader.close()
 
 
