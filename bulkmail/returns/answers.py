@@ -22,7 +22,6 @@ from bulkmail.returns.subjects import (
     starts,
     unsubscribes,
 )
-from bulkmail.returns.tokens import tagged
 from bulkmail.returns.values import words
 
 _UNSUBSCRIBING = ("unsubscribe", "unsub", "list-unsubscribe", "leave")
@@ -60,7 +59,7 @@ def answer(own: Fields, recipient: str, text: str) -> tuple[Kind, str]:
         return Kind.AUTO_REPLY, "its subject is one that programs write"
     if unsubscribes(subject):
         return Kind.UNSUBSCRIBE, "its subject asks for it"
-    if name == _RETURN_PATH and tagged(recipient) and not (own.get("in-reply-to") or own.get("references")):
+    if name == _RETURN_PATH and "+" in local and not (own.get("in-reply-to") or own.get("references")):
         return Kind.AUTO_REPLY, "it was sent to a return path, and is no reply by a mail program"
     return Kind.OTHER, "it carries no mark of a report or of a program"
 

@@ -174,11 +174,13 @@ def finish(
 
 def _with_words(block: Block, *, several: bool) -> Block:
     """``block``, void where it would count as permanent without a reason; a status is one for a single block."""
-    if block.weight in (None, Weight.SOFT) or _LETTERS.search(without_addresses(block.reply)) is not None:
+    if block.weight in (None, Weight.SOFT):
         return block
-    if several:
+    if several and _LETTERS.search(without_addresses(block.reply)) is None:
         return replace(block, weight=None, void="it gives no reason, in a report about several recipients")
-    return block if block.status else replace(block, weight=None, void="it gives neither a status nor a reason")
+    if block.status or block.code or block.category is not Category.OTHER:
+        return block
+    return replace(block, weight=None, void="it gives neither a status nor a reason that is known")
 
 
 def _finished(
@@ -210,7 +212,9 @@ def _finished(
         reply.stage,
         one_line(typed(raw.fields.get("remote-mta"))[1], 255),
     )
-    about, void = _doubt(raw, counted, reply, words or reply.text, {*_keys(*aliases), *ours, *forwards})
+    about, void = _doubt(
+        raw, counted, reply, words or reply.text, {*_keys(*aliases), *forwards, *_elsewhere(ours, raw)}
+    )
     return judged(replace(block, about=about), reply, void)
 
 
@@ -261,6 +265,12 @@ def _doubt(raw: Raw, counted: Counter[str], reply: Said, words: str, known: Coll
     if key.rpartition("@")[2] in {own.rpartition("@")[2] for own in raw.keys}:
         return first[1], f"its reply is about {first[1]}, another address of the same domain"
     return first[1], ""
+
+
+def _elsewhere(ours: Collection[str], raw: Raw) -> set[str]:
+    """The sender's own addresses, but for those that share the recipient's domain: they may be its neighbours."""
+    domains = {key.rpartition("@")[2] for key in raw.keys}
+    return {key for key in ours if key.rpartition("@")[2] not in domains}
 
 
 def _names_own(words: str, raw: Raw, most: int = 20) -> bool:

@@ -72,7 +72,12 @@ def stage_in(text: str) -> Stage:
     low = text.lower()
     if "mail from" in low and "rcpt to" not in low:
         return Stage.MAIL
-    if "end of data" in low or "after i sent the message" in low or "after end of message" in low:
+    if (
+        "end of data" in low
+        or "after i sent the message" in low
+        or "after end of message" in low
+        or "final data" in low
+    ):
         return Stage.DOT
     if "data command" in low:
         return Stage.DATA
@@ -111,7 +116,16 @@ def said(text: str, context: str = "") -> Said:
 _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
     (re.compile("|".join(patterns)), category, weight)
     for category, weight, patterns in (
-        (_C.DNS, Weight.SOFT, (r"host not found, try again", r"servfail", r"temporary (?:dns|lookup|resol)")),
+        (
+            _C.DNS,
+            Weight.SOFT,
+            (
+                r"host not found, try again",
+                r"servfail",
+                r"temporary (?:\w+ )?(?:dns|(?:mx )?lookup|resol)",
+                r"dns lookup failure",
+            ),
+        ),
         (
             _C.BAD_DOMAIN,
             Weight.HARD,
@@ -127,7 +141,8 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"all relevant mx records point to non-existent hosts",
                 r"(?:mx|a) records? (?:\S+ ){0,4}(?:could not be found|not found)",
                 r"recipient(?:'s)? domain (?:\S+ )?does not accept",
-                r"domain \S+ does not (?:accept|receive) (?:e-?)?mail",
+                r"domain (?:\S+ )?does not (?:accept|receive) (?:e-?)?mail",
+                r"no (?:valid )?mx (?:found|records?)|invalid domain",
             ),
         ),
         (
@@ -146,7 +161,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
         (
             _C.ROUTING,
             Weight.BLOCKED,
-            (r"loops? back to (?:my|our|it)self", r"mail loop", r"too many hops", r"loopdetected"),
+            (r"loops? back to (?:my|our|it)self", r"(?:mail|forwarding) loop", r"too many hops", r"loop ?detected"),
         ),
         (
             _C.CONNECTION,
@@ -159,6 +174,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"establish an? (?:smtp )?connection",
                 r"(?:unable|not able|could not|couldn't|cannot|failed) (?:to )?connect",
                 r"did not (?:accept|respond|answer)",
+                r"network error|server (?:\w+ )?unavailable",
                 r"timed out",
             ),
         ),
@@ -172,7 +188,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"retry timeout exceeded",
                 r"(?:delivery|queue|retry) (?:time|timeout|period) (?:\w+ )?(?:expired|exceeded|out)",
                 r"(?:been|was) in the queue too long",
-                r"could not be delivered (?:for|within|after)",
+                r"could not (?:be delivered|deliver) (?:for|within|after)",
                 r"gave up after",
                 r"not been able to deliver",
             ),
@@ -204,9 +220,10 @@ def judge(reply: Said, status: str) -> Judgement:
             if pattern.search(low):
                 return Judgement(category, Weight.SOFT if soft else weight, shown)
         if not low and not detail:
-            # a report that says nothing but "failed", or that time ran out
+            # a report that says nothing but "failed", or that time ran out; Exim says no more of a host that it never
+            # reached, so 5.0.0 without a word is no refusal
             category = _C.EXPIRED if status.endswith(".4.7") else _C.OTHER
-            return Judgement(category, Weight.SOFT if soft else Weight.BLOCKED, shown)
+            return Judgement(category, Weight.SOFT if soft or status == "5.0.0" else Weight.BLOCKED, shown)
     # a code that no server uses: what is judged are the words and the enhanced code, never the meaning of a bare 550
     code = reply.code or (499 if soft else 599)
     if detail[:1] == "4" and code >= 500:

@@ -43,6 +43,7 @@ def test_what_answers_to_a_return_path_is_a_program_unless_it_is_a_reply():
     assert kind("Subject: gone fishing", PATH) is Kind.AUTO_REPLY
     assert kind("Subject: Re: spring\nIn-Reply-To: <x@y>", PATH) is Kind.OTHER
     assert kind("Subject: gone fishing", "bounces@in.example.com") is Kind.OTHER
+    assert kind("Subject: gone fishing", "bounces+a_shared_one@in.example.com") is Kind.AUTO_REPLY
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_the_text_says_what_the_fields_leave_out():
 
 def test_the_text_of_another_recipient_is_not_taken():
     told = "<b@d.example>: 550 5.1.1 User unknown\n<c@d.example>: 550 5.1.1 User unknown\n"
-    block = finished(TOP + "Final-Recipient: rfc822; a@d.example\nAction: failed\nStatus: 5.0.0\n", told)[0]
+    block = finished(TOP + "Final-Recipient: rfc822; a@d.example\nAction: failed\nStatus: 5.1.1\n", told)[0]
     assert (block.code, block.weight) == (0, None)
     assert "no reason" in block.void
 

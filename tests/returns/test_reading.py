@@ -14,6 +14,7 @@ from tests.returns import samples
 from tests.returns.hostile import HOSTILE
 from tests.returns.mutants import known_tokens, mutant
 from tests.returns.samples import ADDRESS, OTHER_TOKEN, PATH, TOKEN, block, blocks, octets, plain, report
+from tests.returns.vendors import VENDORS
 
 ALL = {**samples.FAILURES, **samples.OTHERS}
 KINDS = {
@@ -44,6 +45,13 @@ def test_the_kind_of_each_layout(name):
 def test_line_ends_do_not_matter(name):
     given = read(ALL[name], recipient=PATH)
     assert read(ALL[name].replace(b"\r\n", b"\n"), recipient=PATH) == given
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_the_layouts_of_large_providers(name):
+    message, kind, wanted = VENDORS[name]
+    assert said(message) == (kind, wanted)
+    assert read(message, recipient=PATH).token == TOKEN
 
 
 HARD = (Category.BAD_MAILBOX, Weight.HARD)
