@@ -187,8 +187,8 @@ class Incarnation:
         campaigns.start()
         if self.late is not None:
             self.late.start()
-        settings, wall = self.settings, self._clocks.wall
-        self._control = open_control(self.reactor, settings, self._machine, wall, campaigns, providers, router.route)
+        settings, wall, route = self.settings, self._clocks.wall, router.route
+        self._control = open_control(self.reactor, settings, self._machine, wall, campaigns, providers, route, spool)
         checking, root = self._checking, self._watch
         self._approving, self._watching = folders(self.reactor, settings, spool, campaigns, checking, root)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.browsing import ListRows
     from bulkmail.campaign.copying import copy_campaign
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, content_hash, digests, picks
+    from bulkmail.campaign.entries import keys_of
     from bulkmail.campaign.files import EarlierList, is_ours
     from bulkmail.campaign.folder import (
         Action,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.sample import try_rows
     from bulkmail.campaign.schedule import RowZones, ScheduleKeys, schedule_from
     from bulkmail.campaign.starter import starter_files
+    from bulkmail.campaign.suppression import listed
     from bulkmail.campaign.unsubscribing import ways_out
 
 __all__ = [
@@ -68,6 +70,8 @@ __all__ = [
     "digests",
     "is_campaign_name",
     "is_ours",
+    "keys_of",
+    "listed",
     "load_campaign",
     "nearest_name",
     "picks",
@@ -89,6 +93,8 @@ __all__ = [
 ]
 
 _WHERE = {
+    "keys_of": "entries",
+    "listed": "suppression",
     "LEFT_OUT": "jobs",
     "reading_options": "jobs",
     "TAKEN_AGAIN": "model",

@@ -15,9 +15,10 @@ questions at that size.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os.path import basename
 from struct import Struct
+from typing import NamedTuple
 
 from bulkmail.campaign.encoding import encoding_of
 from bulkmail.campaign.entries import keys_of
@@ -34,6 +35,8 @@ _LOW = Struct("<Q8x")
 _MOST_PROBLEMS = 20
 _BATCH = 2000
 _REMEMBERED = 4096
+
+_Entry = tuple[int, str, str, Sequence[str]]
 
 
 class Suppression:
@@ -73,7 +76,7 @@ class Suppression:
         entries = _entries(path, encoding_of(path, encoding))
         problems: list[Problem] = []
         more = 0
-        for line, text, wrong in entries:
+        for line, text, wrong, _ in entries:
             try:
                 if wrong:
                     raise AddressError(wrong)  # noqa: TRY301 - one way for both kinds of bad line
@@ -151,13 +154,39 @@ def load(paths: Sequence[str], encoding: str | None = None) -> tuple[Suppression
     return suppression, notes
 
 
-def _entries(path: str, encoding: str) -> Iterator[tuple[int, str, str]]:
-    """(line, entry, what is wrong) for each entry of a list."""
+class Listed(NamedTuple):
+    """An entry of a list: its line, the keys it stops (`entries.keys_of`), or what is wrong; cells of named columns."""
+
+    line: int
+    keys: frozenset[str]
+    wrong: str
+    cells: Mapping[str, str]
+
+
+def listed(path: str, encoding: str | None = None, columns: Sequence[str] = ()) -> Iterator[Listed]:
+    """Yield each entry of a list, with its cells of those ``columns`` that the list has. Raises Refused."""
+    names: list[str] = []
+    for line, text, wrong, cells in _entries(path, encoding_of(path, encoding), names):
+        more = {name: cells[names.index(name)] for name in columns if name in names}
+        if wrong:
+            yield Listed(line, frozenset(), wrong, more)
+            continue
+        try:
+            yield Listed(line, frozenset(keys_of(text)), "", more)
+        except AddressError as error:
+            yield Listed(line, frozenset(), str(error), more)
+
+
+def _entries(path: str, encoding: str, names: list[str] | None = None) -> Iterator[_Entry]:
+    """(line, entry, what is wrong, cells) for each entry of a list; ``names`` gets those of a CSV's columns."""
     lines = Lines(path, encoding)
     try:
         first = _to_first(lines)
         if first and _is_header(lines.texts[lines.at :]):
-            yield from _from_csv(Rows(lines, _WANTED))
+            rows = Rows(lines, _WANTED)
+            if names is not None:
+                names += rows.header.names
+            yield from _from_csv(rows)
         elif first:
             yield from _from_plain(lines)
         lines.confirm()
@@ -181,19 +210,19 @@ def _is_header(texts: Sequence[str]) -> bool:
     return any(plain_name(cell) in names for record in records if record is not None for cell in record[0])
 
 
-def _from_plain(lines: Lines) -> Iterator[tuple[int, str, str]]:
+def _from_plain(lines: Lines) -> Iterator[_Entry]:
     while lines.at < len(lines.texts) or lines.fill():
         texts = lines.texts[lines.at :]
         for index, text in enumerate(texts, lines.at):
             entry = text.replace("\t", " ").partition(" #")[0].strip() if "#" in text else text.strip()
             if index in lines.bad:
-                yield lines.line + index - lines.at, entry, lines.bad[index][1]
+                yield lines.line + index - lines.at, entry, lines.bad[index][1], ()
             elif entry and not entry.startswith("#"):
-                yield lines.line + index - lines.at, entry, ""
+                yield lines.line + index - lines.at, entry, "", ()
         lines.advance(len(texts))
 
 
-def _from_csv(rows: Rows) -> Iterator[tuple[int, str, str]]:
+def _from_csv(rows: Rows) -> Iterator[_Entry]:
     columns = [rows.header.roles[role] for role in _WANTED if role in rows.header.roles]
     while taken := rows.take(_BATCH):
         for line, cells, _, wrong in taken:
@@ -201,6 +230,6 @@ def _from_csv(rows: Rows) -> Iterator[tuple[int, str, str]]:
                 continue
             entry = next(filter(None, (cells[column].strip() for column in columns)), "")
             if wrong or entry:
-                yield line, entry, wrong
+                yield line, entry, wrong, cells
             elif any(cells):
-                yield line, "", "the row names neither an address nor a domain"
+                yield line, "", "the row names neither an address nor a domain", cells

@@ -34,6 +34,7 @@ from bulkmail.commands import (
     sink,
     spool,
     status,
+    suppress,
     test,
 )
 from bulkmail.commands.asking import PREAMBLE
@@ -57,6 +58,7 @@ COMMANDS = (
     retry,
     find,
     explain,
+    suppress,
     forget,
     spool,
     dkim,

@@ -16,6 +16,7 @@ from bulkmail.control.place import SOCKET, NotRunningError
 from bulkmail.control.problems import RequestProblem
 from bulkmail.control.recipients import find_recipients
 from bulkmail.control.server import ControlServer
+from bulkmail.control.suppressions import plain as plain_suppression
 
 __all__ = [
     "SOCKET",
@@ -33,5 +34,6 @@ __all__ = [
     "open_control",
     "overview",
     "plain_situation",
+    "plain_suppression",
     "reading",
 ]

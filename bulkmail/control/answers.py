@@ -17,6 +17,7 @@ from bulkmail.control.openapi import document
 from bulkmail.control.overview import overview, stamp
 from bulkmail.control.problems import RequestProblem
 from bulkmail.control.recipients import find_recipients
+from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.delivery import Asked, Live, LiveSite
 from bulkmail.mail import AddressError, UnknownName, parse_duration
 from bulkmail.routing import RouteFailure, Site
@@ -73,6 +74,7 @@ class Owners(NamedTuple):
     machine: str
     process: int
     started_at: float
+    suppressions: Suppresses
 
 
 class Answers:
@@ -80,10 +82,14 @@ class Answers:
 
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
+        self._of_suppressions = suppression_answers(
+            owners.read, owners.suppressions, owners.wall, hashed=owners.settings.suppression.hashed
+        )
 
     async def __call__(self, call: Call) -> Any:
         """Return the answer as JSON data. Raises RequestProblem, BulkmailError."""
-        return await getattr(self, f"_{call.operation.name}")(call)
+        name = call.operation.name
+        return await (self._of_suppressions.get(name) or getattr(self, f"_{name}"))(call)
 
     async def _campaigns(self, _call: Call) -> Any:
         return await self._overview(None)

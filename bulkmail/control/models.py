@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from bulkmail.mail import UnitError, parse_duration
 
@@ -74,6 +74,57 @@ class RemoveOrder(Order):
     """``without_report``: also where its last report was not written to its end."""
 
     without_report: bool = False
+
+
+Address = Annotated[str, Field(max_length=320, examples=["ann@example.com", "@example.com"])]
+Scope = Annotated[str, Field(max_length=120, examples=["everything", "list:newsletter", "campaign:spring-sale"])]
+Reason = Literal["complained", "unsubscribed", "bounced-before", "listed"]
+
+
+class SuppressionEntry(Order):
+    """One address or domain ("@" before it). ``since``: RFC 3339; without it now."""
+
+    address: Address
+    scope: Scope = "everything"
+    reason: Reason = "listed"
+    source: Name = ""
+    since: AwareDatetime | None = None
+
+
+class SuppressOrder(Order):
+    """Who is not to be mailed."""
+
+    entries: list[SuppressionEntry]
+
+
+class UnsuppressOrder(Order):
+    """Of whom suppressions are removed; without a scope or a reason those of any."""
+
+    addresses: list[Address]
+    scope: Scope | None = None
+    reason: Reason | None = None
+
+
+class ForgetAddressesOrder(Order):
+    """Of whom only the hashes are kept."""
+
+    addresses: list[Address]
+
+
+class SuppressionAnswer(Answer):
+    """Why an address is not mailed. ``address`` is null where only its hash is kept."""
+
+    address: str | None
+    scope: str
+    reason: str
+    source: str
+    since: str
+
+
+class SuppressedAnswer(Answer):
+    """How many suppressions were changed."""
+
+    changed: int
 
 
 class SituationAnswer(Answer):

@@ -10,6 +10,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from bulkmail.control.answers import Answers, Owners
 from bulkmail.control.server import ControlServer
+from bulkmail.control.suppressions import Suppresses
 from bulkmail.delivery import Campaigns
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
@@ -25,10 +26,12 @@ def open_control(
     campaigns: Campaigns,
     providers: Mapping[str, Provider],
     route: Callable[[str], Awaitable[Site | RouteFailure]],
+    suppressions: Suppresses,
 ) -> ControlServer:
     """Listen on the control socket of the service, and return what listens. Raises OwnFault.
 
     ``machine``: this machine's name; ``wall``: the wall clock; ``route``: gives a domain's site, or why it has none.
+    ``suppressions``: the spool.
     """
     owners = Owners(
         read=reading(reactor, settings.spool),
@@ -42,6 +45,7 @@ def open_control(
         machine=machine,
         process=os.getpid(),
         started_at=wall(),
+        suppressions=suppressions,
     )
     server = ControlServer(reactor, settings.place, Answers(owners))
     server.open()

@@ -13,6 +13,7 @@ from bulkmail.control.models import (
     CampaignAnswer,
     CancelOrder,
     ExplanationAnswer,
+    ForgetAddressesOrder,
     HealthAnswer,
     Order,
     PauseOrder,
@@ -22,6 +23,10 @@ from bulkmail.control.models import (
     ResumeOrder,
     SiteAnswer,
     SteeredAnswer,
+    SuppressedAnswer,
+    SuppressionAnswer,
+    SuppressOrder,
+    UnsuppressOrder,
 )
 from bulkmail.control.problems import RequestProblem
 
@@ -89,6 +94,33 @@ OPERATIONS = (
         "Why a destination is not sent to faster",
         ExplanationAnswer,
         query={"of": "a domain, an address or a site"},
+    ),
+    Operation(
+        "suppressions",
+        "GET",
+        "/suppressions",
+        "Why an address is not mailed: its suppressions, and those of its domain",
+        list[SuppressionAnswer],
+        query={"address": "an address, or @ and a domain"},
+    ),
+    Operation(
+        "suppress",
+        "POST",
+        "/suppressions/add",
+        "Mail some addresses or domains no more, from now on",
+        SuppressedAnswer,
+        SuppressOrder,
+    ),
+    Operation(
+        "unsuppress", "POST", "/suppressions/remove", "Remove suppressions of some", SuppressedAnswer, UnsuppressOrder
+    ),
+    Operation(
+        "forget_addresses",
+        "POST",
+        "/suppressions/forget",
+        "Keep only the hashes of some addresses; they stay suppressed",
+        SuppressedAnswer,
+        ForgetAddressesOrder,
     ),
     Operation("health", "GET", "/health", "The service itself", HealthAnswer),
     Operation("openapi", "GET", "/openapi.json", "This document", dict[str, Any]),

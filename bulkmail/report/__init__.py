@@ -25,6 +25,7 @@ from bulkmail.report.recipients import write_recipients
 from bulkmail.report.rows import Files
 from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
 from bulkmail.report.summary import summary, write_summary
+from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
 from bulkmail.report.tally import Stats
 from bulkmail.report.timeline import Bucket
 from bulkmail.report.words import (
@@ -45,6 +46,7 @@ __all__ = [
     "CATEGORY_WORDS",
     "NOTHING",
     "STATUS_WORDS",
+    "SUPPRESSION_COLUMNS",
     "TAKE_OFF",
     "TRY_AGAIN",
     "AttemptsFile",
@@ -78,4 +80,5 @@ __all__ = [
     "write_page",
     "write_recipients",
     "write_summary",
+    "write_suppressions",
 ]

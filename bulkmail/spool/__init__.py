@@ -68,6 +68,7 @@ from bulkmail.spool.maintenance import (
     remove_campaign,
     request_accept,
     request_cancel,
+    unsent,
 )
 from bulkmail.spool.opening import find_reader, open_reader, open_spool
 from bulkmail.spool.place import estimate, free_bytes, in_use
@@ -177,4 +178,5 @@ __all__ = [
     "remove_campaign",
     "request_accept",
     "request_cancel",
+    "unsent",
 ]

@@ -15,7 +15,7 @@ from bulkmail.spool.booking import Booking
 from bulkmail.spool.campaigns import Campaigns
 from bulkmail.spool.contract import Statements, Tables, check_whole, refused
 from bulkmail.spool.holds import Holds
-from bulkmail.spool.place import Lock
+from bulkmail.spool.place import Lock, prepare
 from bulkmail.spool.requests import check_held, check_not_ended, check_removable, named
 from bulkmail.spool.rows import AcceptRequest, CancelRequest, Hold
 from bulkmail.spool.sqlite.database import DATABASE, Database, open_database
@@ -114,21 +114,25 @@ def remove_campaign(
 
 
 @contextmanager
-def unsent(address: str) -> Iterator[Unsent]:
-    """Open a spool that is not being sent from; see the module. Raises Refused."""
+def unsent(address: str, *, make: bool = False) -> Iterator[Unsent]:
+    """Open a spool that is not being sent from; see the module. ``make``: one that is not there too. Raises Refused."""
+    if make and is_shared(address):
+        postgres("database").open_database(address).close()
+    elif make:
+        prepare(address)
     if is_shared(address):
         with postgres("unsent").opened(address) as (database, tables):
             yield Unsent(database, tables)
         return
-    with _locked(address) as database:
+    with _locked(address, make=make) as database:
         check_whole(database, address)
         yield Unsent(database, SqliteTables(database, Booking()))
 
 
 @contextmanager
-def _locked(address: str) -> Iterator[Database]:
+def _locked(address: str, *, make: bool = False) -> Iterator[Database]:
     path = os.path.join(address, DATABASE)
-    if not os.path.exists(path):
+    if not make and not os.path.exists(path):
         raise refused(path, "is not there; nothing was ever sent from this spool")
     lock = Lock(address)
     try:

@@ -67,6 +67,12 @@ class SuppressionReading:
         with self._db.transaction("begin_reading"):
             return self._db.execute("count_suppressions").fetchall() if self._knows_suppressions else []
 
+    def hashes(self, addresses: Iterable[str]) -> list[int]:
+        """Return the hashes of addresses and domains, 0 of each where the spool has no key yet."""
+        with self._db.transaction("begin_reading"):
+            key = self._read_hash_key()
+        return [address_hash(key, one) if key else 0 for one in addresses]
+
     def _found(self, hashes: Iterable[int]) -> dict[int, list[Suppression]]:
         found: dict[int, list[Suppression]] = {}
         for row in self._db.execute("suppressions_of", {"hashes": json.dumps(list(hashes))}).fetchall():

@@ -1,0 +1,85 @@
+"""Whole lists into the spool and out of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bulkmail import cli
+from bulkmail.spool import Audience, Reader, list_scope
+
+
+def suppressed(place):
+    reader = Reader(str(place / "spool"))
+    found = reader.suppressions()
+    reader.close()
+    return {(one.address, one.scope, str(one.reason)): one for one in found}
+
+
+def run(capsys, *arguments, status=0):
+    assert cli.main(["suppress", *arguments]) == status
+    return capsys.readouterr().out
+
+
+def test_imported_from_a_plain_list(spool, place, capsys):
+    (place / "no.txt").write_text("# they left\nAnn@A.example\n*@b.example\nnot an address\n\nann@a.example\n")
+    assert cli.main(["suppress", "import", "no.txt", "--list", "news", "--reason", "unsubscribed"]) == 1
+    told = capsys.readouterr()
+    assert told.out == "2 suppressions were added, 1 were known already\n"
+    assert f"{place}/no.txt:4:1: " in told.err
+    assert "the line is left out" in told.err
+    found = suppressed(place)
+    assert set(found) == {(who, list_scope("news"), "unsubscribed") for who in ("ann@a.example", "@b.example")}
+    assert {one.source for one in found.values()} == {"the list no.txt"}
+
+
+def test_what_is_exported_is_taken_back(spool, place, capsys):
+    run(capsys, "add", "ann@a.example", "b.example", "--reason", "complained", "--source", "=cmd()")
+    run(capsys, "add", "+x@a.example", "--list", "news", "--reason", "unsubscribed")
+    run(capsys, "add", "gone@a.example")
+    run(capsys, "forget", "gone@a.example")
+    before = suppressed(place)
+    assert run(capsys, "export", "all.csv") == "all.csv has 4 suppressions\n"
+    data = (place / "all.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbfemail,domain,scope,reason,source,since,hash\r\n")
+    assert b",'=cmd()," in data
+    assert b"'+x@a.example," in data
+    assert (place / "all.csv").stat().st_mode & 0o777 == 0o600
+    run(capsys, "remove", "ann@a.example", "b.example", "+x@a.example")
+    assert run(capsys, "import", "all.csv").splitlines() == [
+        "3 suppressions were added",
+        "1 lines have only the hash of an address, which means nothing to another spool",
+    ]
+    after = suppressed(place)
+    assert set(after) == set(before)
+    for key, one in after.items():
+        assert one.at == pytest.approx(before[key].at, abs=0.001)
+    assert json.loads(run(capsys, "import", "all.csv", "--json")) == {
+        "entries": 3, "added": 0, "wrong": 0, "without_address": 1}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("a@a.example,all,listed,x,2026-12-01T00:00:00Z", "'all' is not a scope"),
+        ("a@a.example,everything,why,x,2026-12-01T00:00:00Z", "'why' is not a reason; write complained, "),
+        ("a@a.example,everything,listed,x,yesterday", "'yesterday' is not a time"),
+    ],
+)
+def test_columns_of_ours_that_are_wrong_are_told(spool, place, capsys, line, words):
+    (place / "in.csv").write_text(f"email,scope,reason,source,since\n{line}\n")
+    assert cli.main(["suppress", "import", "in.csv"]) == 1
+    assert words in capsys.readouterr().err
+    assert suppressed(place) == {}
+
+
+def test_a_long_list_is_put_in_order_in_pieces(spool, place, capsys, monkeypatch):
+    monkeypatch.setattr("bulkmail.commands.suppress_files._SOME", 70)
+    monkeypatch.setattr("bulkmail.commands.suppressions._AtRest.at_once", 30)
+    (place / "long.txt").write_text("".join(f"u{n}@d{n % 7}.example\n" for n in range(1000)))
+    assert run(capsys, "import", "long.txt") == "1,000 suppressions were added\n"
+    reader = Reader(str(place / "spool"))
+    asked = [f"u{n}@d{n % 7}.example" for n in range(1000)]
+    assert len(reader.suppressed([*asked, "other@a.example"], Audience("a", "b"))) == 1000
+    reader.close()
