@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from bulkmail.commands import machine_checks, network_checks
 from bulkmail.commands.checks import Check
+from bulkmail.commands.relay_checks import sign_in
 from bulkmail.commands.sender import add_addresses, public_addresses, with_lookup
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, say, say_json
 from bulkmail.machine import own_name
@@ -26,7 +27,8 @@ def add(commands: Commands) -> None:
         help="check whether this machine can send",
         description=(
             "Check whether this machine can send. To see whether port 25 is open, it connects to a mail server of "
-            f"{', '.join(network_checks.WELL_KNOWN)}, reads the greeting and says QUIT; nothing is sent."
+            f"{', '.join(network_checks.WELL_KNOWN)}, reads the greeting and says QUIT. Where the settings have a "
+            "relay, it signs in there and says QUIT; nothing is sent."
         ),
     )
     doctor.add_argument("--watch", metavar="FOLDER", help="the folder that is watched: check who may read and write it")
@@ -75,6 +77,10 @@ def _checks(given: argparse.Namespace) -> Iterator[Check]:
         yield machine_checks.watched_folder(given.watch)
     if not given.no_dns:
         yield from _network(given, settings)
+        if settings.relay is not None and not given.no_connect:
+            from twisted.internet import reactor
+
+            yield sign_in(settings, settings.relay, settings.hostname or own_name(), reactor)
 
 
 def _network(given: argparse.Namespace, settings: Settings) -> list[Check]:

@@ -16,13 +16,15 @@ WITHIN = 10.0
 """Seconds that what was interrupted may take to end what it has started."""
 
 
-def in_event_loop(work: Callable[[Any], Coroutine[Deferred[Any], Any, Result]]) -> Result:
+def in_event_loop(work: Callable[[Any], Coroutine[Deferred[Any], Any, Result]], reactor: Any = None) -> Result:
     """Run ``work(reactor)`` to its end in a reactor of its own, and return or raise what it does.
 
+    ``reactor``: the process's (``twisted.internet.reactor``), for what speaks TLS: Twisted's TLS waits for no other. It
+    can be run once.
     Ctrl-C cancels it: it may end what it has started, for `WITHIN` seconds, and KeyboardInterrupt is raised then.
     """
     make: Any = EPollReactor
-    reactor = make()
+    reactor = reactor or make()
     ended: list[Any] = []
     interrupted: list[bool] = []
 

@@ -261,3 +261,17 @@ def test_a_rehearsal_does_without_the_relay(world: Any, relay: Any, sent: Any) -
     assert ended.status == 0, ended.said[-4000:]
     assert relay.postfix.count() == 0
     assert 'via_relay": null' in (world.folder / "spring" / "rehearsal" / "summary.json").read_text()
+
+
+def test_the_doctor_signs_in_and_sends_nothing(world: Any, relay: Any, sent: Any) -> None:
+    sent(rows=1)
+    well = world.bulkmail("doctor")
+    assert (
+        f"ok       sign-in      the relay mx.interop.test (127.0.0.1) lets us in as {relay.user}, with TLSv1"
+        in well.out
+    )
+    (world.folder / "relay.secret").write_text("wrong\n")
+    wrong = world.bulkmail("doctor")
+    assert wrong.status == 1
+    assert "error    sign-in      the relay mx.interop.test refuses to sign us in: 535 " in wrong.out, wrong.said
+    assert relay.postfix.count() == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -23,6 +23,13 @@ _log = Logger("bulkmail")
 
 _WITHIN = 10.0  # seconds for all of it, a token's command included
 _CONNECT_WITHIN = 5.0
+
+
+class Tried(NamedTuple):
+    """What came of it: the ``peer`` that lets us in, or why none could be tried."""
+
+    peer: Peer | None
+    why: str
 
 
 class RelayCheck(NothingSent):
@@ -40,8 +47,9 @@ class RelayCheck(NothingSent):
         self._renewed = self._small_hello = False
         self._last = "it has no address"
         self._fault = ""
+        self._peer: Peer | None = None
 
-    async def passed(self) -> None:
+    async def passed(self) -> Tried:
         """Wait for what comes of it. Raises OwnFault where the relay does not want us."""
         late = self._reactor.callLater(_WITHIN, self._late)
         self._try()
@@ -50,6 +58,7 @@ class RelayCheck(NothingSent):
             late.cancel()
         if fault:
             raise OwnFault(fault)
+        return Tried(self._peer, "" if self._peer is not None else self._last)
 
     def _try(self, fault: str = "") -> None:
         if self._answer.called:
@@ -94,6 +103,7 @@ class RelayCheck(NothingSent):
 
     def connection_ready(self, conn: LiveConnection) -> None:
         """It lets us in."""
+        self._peer = conn.peer
         conn.quit()
         if not self._answer.called:
             self._answer.callback("")
