@@ -6,9 +6,11 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
+from bulkmail.commands.inbound_checks import page_findings
 from bulkmail.commands.sender import add_addresses, facts_of
 from bulkmail.commands.since_start import Started, since_start
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
@@ -66,6 +68,8 @@ def run(given: argparse.Namespace) -> int:
         if given.quick:
             return _quick(prepared, as_json=given.json)
         found = _whole(prepared, settings, given, started)
+        if not given.no_dns:
+            found = replace(found, findings=(*found.findings, *page_findings(prepared.content, settings)))
     except Refused as refused:
         _tell_refused(path, refused, as_json=given.json)
         if given.json:

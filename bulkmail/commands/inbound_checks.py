@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from bulkmail.commands.checks import Check, of_findings
-from bulkmail.mail import BOUNCES, TOKEN_SIZE, own_address
+from bulkmail.commands.sender import with_lookup
+from bulkmail.mail import BOUNCES, TOKEN_SIZE, OwnFault, own_address
 from bulkmail.net import Intake, UnreachableError, WebPage, intake, web_page
-from bulkmail.preflight import inbound_findings
+from bulkmail.preflight import Finding, Severity, inbound_findings
 from bulkmail.routing import Lookup
 from bulkmail.settings import Settings
 from bulkmail.spool import in_use
@@ -121,24 +123,49 @@ def _certificate(where: str, found: Intake, now: float) -> list[Check]:
     return [Check("inbound", "ok", f"the certificate of {where} is valid for {days:,.0f} days")]
 
 
+def page_findings(content: Mapping[str, Any], settings: Settings) -> list[Finding]:
+    """Return what is wrong with the page that a campaign's messages lead to, where the service runs that serves it."""
+    public = settings.public
+    url = (content["unsubscribe"] or {}).get("url") or ""
+    if public is None or not url.startswith(f"{public.url}/") or not in_use(settings.place):
+        return []
+
+    async def work(lookup: Lookup) -> list[Finding]:
+        wrong = await _page_fault(public.url, lookup)
+        if wrong is None:
+            return []
+        return [Finding(Severity.WARNING, "unsubscribe-page-no-answer", "unsubscribe", *wrong)]
+
+    try:
+        return with_lookup(settings, work)
+    except OwnFault:
+        return []  # told with the sender's records
+
+
 async def _page(url: str, lookup: Lookup) -> Check:
-    """Ask the page as a mail provider does: once as a person would, once by one click."""
+    wrong = await _page_fault(url, lookup)
+    if wrong is not None:
+        return Check("public", "error", *wrong)
+    return Check("public", "ok", f"{url} shows the page, and takes one click")
+
+
+async def _page_fault(url: str, lookup: Lookup) -> tuple[str, str] | None:
+    """Ask the page as a mail provider does, once as a person would, once by one click; what is wrong, and a remedy."""
     remedy = f"have {url} lead to `public.listen`, GET and POST, without login or redirection (RFC 8058 3.2)"
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
     ips = await _addresses(host, lookup)
     if not ips:
-        return Check("public", "error", f"{host} has no address, so nobody can unsubscribe", f"publish {host}. IN A")
+        return f"{host} has no address, so nobody can unsubscribe", f"publish {host}. IN A and the address of the page"
     try:
         shown = await web_page(ips[0], port, host, f"/u/{_TOKEN}", _WITHIN)
         clicked = await web_page(ips[0], port, host, f"/u/{_TOKEN}", _WITHIN, _ONE_CLICK)
     except UnreachableError as error:
-        return Check("public", "error", f"{url} ({ips[0]}) does not answer: {error}", remedy)
+        return f"{url} ({ips[0]}) does not answer: {error}", remedy
     for what, found in (("the page", shown), ("one click", clicked)):
         if not _is_ours(found):
-            words = f"{url} ({ips[0]}) does not answer {what} as the service does: status {found.status}"
-            return Check("public", "error", words, remedy)
-    return Check("public", "ok", f"{url} ({ips[0]}) shows the page, and takes one click")
+            return f"{url} ({ips[0]}) does not answer {what} as the service does: status {found.status}", remedy
+    return None
 
 
 async def _addresses(host: str, lookup: Lookup) -> list[str]:

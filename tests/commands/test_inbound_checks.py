@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from bulkmail.commands import inbound_checks as module
-from bulkmail.commands.inbound_checks import inbound_checks
+from bulkmail.commands.inbound_checks import inbound_checks, page_findings
 from bulkmail.commands.sender import with_lookup
 from bulkmail.settings import load_settings
 from tests.net.authority import Authority
@@ -190,7 +190,7 @@ def test_nobody_there(examined, monkeypatch):
 def test_the_page(examined, servers, authority):
     port = servers.start(servers.web, authority.server(PAGE))
     settings = f"public: {{url: 'https://{PAGE}:{port}'}}\n"
-    assert examined(settings) == [f"ok public: https://{PAGE}:{port} (127.0.0.1) shows the page, and takes one click"]
+    assert examined(settings) == [f"ok public: https://{PAGE}:{port} shows the page, and takes one click"]
     servers.pages["POST"] = 405, "no"
     assert examined(settings) == [
         f"error public: https://{PAGE}:{port} (127.0.0.1) does not answer one click as the service does: status 405"
@@ -199,6 +199,25 @@ def test_the_page(examined, servers, authority):
     assert examined(settings) == [
         f"error public: https://{PAGE}:{port} (127.0.0.1) does not answer the page as the service does: status 200"
     ]
+
+
+def test_a_campaign_is_told_of_a_page_that_does_not_answer_while_the_service_runs(
+    examined, servers, authority, monkeypatch
+):
+    port = servers.start(servers.web, authority.server(PAGE))
+    examined(f"public: {{url: 'https://{PAGE}:{port}'}}\n", connect=False)
+    settings = load_settings(None, str(examined.place))
+    content = {"unsubscribe": {"url": f"https://{PAGE}:{port}/u/{{{{ token }}}}", "mailto": None}}
+    servers.pages["POST"] = 404, "no"
+    assert page_findings(content, settings) == [], "nobody serves it yet"
+    monkeypatch.setattr(module, "in_use", lambda _: "123")
+    (finding,) = page_findings(content, settings)
+    assert (finding.code, str(finding.severity)) == ("unsubscribe-page-no-answer", "warning")
+    assert "does not answer one click as the service does: status 404" in finding.message
+    for other in (None, {"url": "https://own.test/u/{{ token }}", "mailto": None}, {"url": None, "mailto": "a@b.test"}):
+        assert page_findings({"unsubscribe": other}, settings) == []
+    servers.pages["POST"] = 200, BUTTON
+    assert page_findings(content, settings) == []
 
 
 def test_a_page_that_is_not_there(examined, servers, authority):
