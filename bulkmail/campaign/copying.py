@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 
@@ -10,17 +11,20 @@ import yaml
 
 from bulkmail.campaign.files import CAMPAIGN_FILE, walk
 from bulkmail.campaign.model import Campaign
+from bulkmail.campaign.starter import INVENTED
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError
 
 _LIST = "recipients.csv"
+_AGAIN = "recipients.csv has the rows of the earlier campaign that are sent to again"
 
 
 def copy_campaign(campaign: Campaign, target: str, name: str) -> str:
     """Copy the campaign's files into the new folder ``target``; return the path at which its list is to be written.
 
-    campaign.yaml gets the new name and that list, and is the same otherwise, comments included. Left out are the lists
-    of recipients, and what this program and people put beside them while it was sent. Raises OSError, BulkmailError.
+    campaign.yaml gets the new name and that list, and is the same otherwise, comments included, but for what `bulkmail
+    init` has written there of its folder and its list. Left out are the lists of recipients, and what this program and
+    people put beside them while it was sent. Raises OSError, BulkmailError.
     """
     source = campaign.folder
     os.mkdir(target)
@@ -40,8 +44,16 @@ def copy_campaign(campaign: Campaign, target: str, name: str) -> str:
         )
     text = Folder.open(source).read(CAMPAIGN_FILE, len(campaign.file.path) + 1_000_000).decode("utf-8-sig")
     with open(os.path.join(target, CAMPAIGN_FILE), "w", encoding="utf-8", newline="") as file:
-        file.write(with_values(text, {"name": name, "recipients": _LIST}))
+        text = with_values(text, {"name": name, "recipients": _LIST})
+        file.write(_with_remarks(text, {campaign.name, os.path.basename(source)}, name))
     return path
+
+
+def _with_remarks(text: str, old: set[str], new: str) -> str:
+    """Return campaign.yaml with the remarks that `bulkmail init` has made about ``old`` being about ``new``."""
+    names = "|".join(map(re.escape, sorted(old)))
+    text = re.sub(rf"(?m)^(#\s+bulkmail [a-z]+ )(?:{names})(?=\s|$)", lambda found: found[1] + new, text)
+    return text.replace(f"# {INVENTED}:", f"# {_AGAIN}:")
 
 
 def with_values(text: str, values: dict[str, str]) -> str:

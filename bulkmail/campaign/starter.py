@@ -23,6 +23,7 @@ SCHEMA_FILE = "campaign.schema.json"
 EXAMPLES = ("body.html.j2", "body.txt.j2", "recipients.csv")
 
 _GIVEN = frozenset({"unsubscribe", "defaults"})  # optional keys that the example uses
+INVENTED = "The people in recipients.csv are invented. Put your own list in its place"
 _HEAD = """\
 # yaml-language-server: $schema={schema}
 
@@ -34,7 +35,7 @@ _HEAD = """\
 #   bulkmail test {name} --to YOUR-ADDRESS
 #   bulkmail send {name}
 #
-# The people in recipients.csv are invented. Put your own list in its place: the column `email` must be there, and every
+# {invented}: the column `email` must be there, and every
 # other column can be printed, {{{{ first_name }}}} in a template.
 # A key behind a # is off; take the # away to use it.
 """
@@ -53,7 +54,7 @@ def starter_files(name: str) -> dict[str, bytes]:
 def campaign_yaml(name: str) -> str:
     """The text of campaign.yaml for a campaign called ``name``."""
     values = {"name": name, "subject": "Hello {{ first_name }}, spring is here"}
-    blocks = [_HEAD.format(schema=SCHEMA_FILE, name=name)]
+    blocks = [_HEAD.format(schema=SCHEMA_FILE, name=name, invented=INVENTED)]
     for field, known in Campaign.model_fields.items():
         key = known.alias or field
         blocks.append("\n".join(_block(key, known, values.get(key))) + "\n")

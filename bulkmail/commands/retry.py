@@ -58,8 +58,8 @@ def run(given: argparse.Namespace) -> int:
     if counts["bounced"]:
         say("The rows that are bounced have bad addresses; receivers count mail to these against you.")
     shown = os.path.relpath(folder)
-    say(f"Look at its files, then: bulkmail check {shown}; to send it: twistd -n bulkmail -c {shown}")
-    say("In a watched folder it is taken up like any folder that is dropped there.")
+    say(f"Look at its files, then: bulkmail check {shown}; to send it: bulkmail send {shown}")
+    say(f"A machine sends it with twistd -n bulkmail -c {shown}; in a watched folder it is taken up by itself.")
     return DONE
 
 

@@ -7,6 +7,7 @@ import yaml
 
 from bulkmail.campaign import copy_campaign, load_campaign
 from bulkmail.campaign.copying import with_values
+from bulkmail.campaign.starter import starter_files
 from bulkmail.mail import BulkmailError
 
 
@@ -58,3 +59,18 @@ def test_another_file_that_is_called_like_the_list(folder, write, tmp_path):
     path = write(recipients="people.csv", subject="Hi")
     with pytest.raises(BulkmailError, match=r"recipients\.csv is not the list of this campaign; give it another name"):
         copy_campaign(load_campaign(str(path)), str(tmp_path / "again"), "again")
+
+
+def test_the_remarks_of_init_are_about_the_copy(tmp_path):
+    source = tmp_path / "spring-sale"
+    source.mkdir()
+    for name, content in starter_files("spring-sale").items():
+        (source / name).write_bytes(content)
+    copy_campaign(load_campaign(str(source)), str(tmp_path / "again"), "spring-sale-retry")
+    text = (tmp_path / "again" / "campaign.yaml").read_text()
+    head = text.partition("name: ")[0]
+    assert "#   bulkmail check spring-sale-retry\n" in head
+    assert "#   bulkmail test spring-sale-retry --to YOUR-ADDRESS\n" in head
+    assert "spring-sale-retry" in head
+    assert "spring-sale" not in head.replace("spring-sale-retry", "")
+    assert "invented" not in head

@@ -66,7 +66,7 @@ def test_a_new_campaign_beside_the_old_one(ended, capsys):
     assert load_campaign(str(place / "spring-retry")).name == "spring-retry"
     said = capsys.readouterr().out
     assert said.startswith(f"spring-retry: 2 rows of spring (2 blocked), in {place}/spring-retry\n")
-    assert "bulkmail check spring-retry; to send it: twistd -n bulkmail -c spring-retry" in said
+    assert "bulkmail check spring-retry; to send it: bulkmail send spring-retry\n" in said
     assert main(["retry", "spring"]) == 0
     assert (place / "spring-retry-2").is_dir()
 
