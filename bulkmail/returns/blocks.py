@@ -248,7 +248,9 @@ def _doubt(raw: Raw, counted: Counter[str], reply: Said, words: str, known: Coll
     """The address that the words are about, if none of the recipient's, and why nothing follows from the block."""
     if raw.action is not Action.FAILED:
         return "", ""
-    if raw.status[:1] == "2" and reply.code // 100 not in (4, 5):
+    if reply.code // 100 == 2:
+        return "", f"the block says failed, the receiver's reply {reply.code} says that it took the message"
+    if raw.status[:1] == "2" and not reply.code:
         return "", f"the block says failed, its status {raw.status} says success"
     if _names_own(words, raw):
         return "", ""

@@ -32,7 +32,9 @@ _FROM = re.compile(r"\((?:generated|expanded) from <?([^\s<>()]{3,320})>?\)")
 _STOP = re.compile(
     r"\s*-*\s*(?:transcript of session follows|below this line is a copy|this is a copy of (?:the|your) message"
     r"|original message|the body of the message|unsent message follows|message headers? follows?|below is a copy"
-    r"|original message follows|message header follows|begin message|full headers|returned message)",
+    r"|original message follows|message header follows|begin message|full headers|returned message"
+    # a status part without its type: what it says is for `blocks`
+    r"|(?:final|original)-recipient:|reporting-mta:|action:|diagnostic-code:)",
     re.IGNORECASE,
 )
 _COPY = re.compile(

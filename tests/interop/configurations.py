@@ -120,3 +120,30 @@ POSTFIX_RECIPIENTS = """\
 POSTFIX_HEADERS = """\
 /^To: reject/ REJECT 5.7.1 Not wanted here
 """
+
+# to be added to POSTFIX_MAIN and POSTFIX_MASTER: mail for far.test goes to a server on 127.0.0.1, given up at once
+POSTFIX_RELAY = """\
+header_checks =
+smtpd_recipient_restrictions =
+transport_maps = inline:{{{{ far.test=smtp:[127.0.0.1]:{port} }}}}
+maximal_queue_lifetime = 0
+smtp_tls_security_level = none
+"""
+POSTFIX_RELAY_SERVICE = "smtp unix - - n - - smtp\ntrace unix - - n - 0 bounce\n"
+
+
+def exim_relay(conf: str, port: str) -> str:
+    """EXIM, and mail for far.test goes to a server on 127.0.0.1. Without retry rules it gives up at once."""
+    router = "far:\n  driver = manualroute\n  domains = far.test\n  route_list = * 127.0.0.1\n  self = send\n"
+    router += "  transport = away\n"
+    transport = f"away:\n  driver = smtp\n  allow_localhost\n  port = {port}\n  hosts_avoid_tls = *\n"
+    conf = conf.replace("begin routers\n", f"begin routers\n{router}")
+    conf = conf.replace("begin transports\n", f"begin transports\n{transport}")
+    conf = conf.replace("acl_smtp_data = message", "acl_smtp_data = accept")
+    return conf.replace("acl_smtp_rcpt = recipient", "acl_smtp_rcpt = accept\ndsn_advertise_hosts = *")
+
+
+def opensmtpd_relay(conf: str, port: str) -> str:
+    """OPENSMTPD, and mail for far.test goes to a server on 127.0.0.1."""
+    away = f'action away relay host smtp+notls://127.0.0.1:{port}\nmatch from any for domain "far.test" action away\n'
+    return conf.replace(" filter everything\n", "\n").replace("match from any for any", f"{away}match from any for any")

@@ -101,14 +101,18 @@ def postfix(*, connections: int, messages: int, more: str = "", services: str = 
 
 
 @contextlib.contextmanager
-def exim(*, connections: int, messages: int) -> Iterator[Server]:
-    """Exim with TLS, PIPELINING and CHUNKING; ``connections`` at once, ``messages`` on each."""
+def exim(*, connections: int, messages: int, relay: str = "") -> Iterator[Server]:
+    """Exim with TLS, PIPELINING and CHUNKING; ``connections`` at once, ``messages`` on each.
+
+    ``relay``: the port of a server on 127.0.0.1 that mail for far.test goes to; then no recipient is refused.
+    """
     with _rooted("exim", "usr/sbin/exim4") as root:
         port = free_port()
         _passwd(root, {"Debian-exim": EXIM_ID})
         _folders(root, EXIM_ID, "mail", "spool", "log")
         (root / "etc" / "exim4").mkdir()
         conf = configurations.EXIM.format(port=port, connections=connections, messages=messages)
+        conf = configurations.exim_relay(conf, relay) if relay else conf
         (root / "etc" / "exim4" / "exim4.conf").write_text(conf)
         write_certificate(root / "etc", owner=EXIM_ID)
         server = Server(port, root / "mail" / "new", root / "log" / "main")
@@ -117,9 +121,12 @@ def exim(*, connections: int, messages: int) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def opensmtpd(*, connections: int, messages: int) -> Iterator[Server]:
+def opensmtpd(*, connections: int, messages: int, relay: str = "") -> Iterator[Server]:
     """OpenSMTPD with ``messages`` on each connection; it has no limit of ``connections``. Debian 12's offers STARTTLS
-    and cannot do it (github.com/OpenSMTPD/OpenSMTPD/issues/1171), as such servers are met in the world."""
+    and cannot do it (github.com/OpenSMTPD/OpenSMTPD/issues/1171), as such servers are met in the world.
+
+    ``relay``: the port of a server on 127.0.0.1 that mail for far.test goes to; then no recipient is refused.
+    """
     del connections
     with _rooted("opensmtpd", "usr/sbin/smtpd") as root:
         port = free_port()
@@ -128,7 +135,9 @@ def opensmtpd(*, connections: int, messages: int) -> Iterator[Server]:
         _folders(root, 0, "var/spool/smtpd", "var/lib/opensmtpd/empty", "var/run", "tmp")
         (root / "var" / "spool" / "smtpd").chmod(0o711)
         (root / "tmp").chmod(0o1777)
-        (root / "etc" / "smtpd.conf").write_text(configurations.OPENSMTPD.format(port=port, messages=messages))
+        conf = configurations.OPENSMTPD.format(port=port, messages=messages)
+        conf = configurations.opensmtpd_relay(conf, relay) if relay else conf
+        (root / "etc" / "smtpd.conf").write_text(conf)
         write_certificate(root / "etc")
         server = Server(port, root / "mail" / "new", root / "said")
         with _running(["chroot", str(root), "/usr/sbin/smtpd", "-d"], port, server.said, server.said):

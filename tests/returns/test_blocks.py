@@ -161,6 +161,8 @@ def test_an_address_in_other_spellings_is_the_same():
 def test_failed_with_a_status_of_success_is_void():
     text = TOP + "Final-Recipient: rfc822; a@d.example\nAction: failed\nStatus: 2.0.0\n"
     assert finished(text)[0].void
+    taken = finished(text.replace("2.0.0", "4.3.0") + "Diagnostic-Code: smtp; 250 2.0.0 OK\n")[0]
+    assert "took the message" in taken.void
     assert not finished(text + "Diagnostic-Code: smtp; 550 5.1.1 gone\n")[0].void
 
 
