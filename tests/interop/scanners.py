@@ -1,0 +1,101 @@
+"""rspamd and clamd of Debian, each private to the test, with rules of its own. No signature is any real virus's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.interop.servers import Missing, free_port
+
+VIRUS = b"a harmless line that these tests call a virus"
+LARGEST = 1_000_000  # octets that clamd looks at
+
+RSPAMD = """\
+options {{
+    pidfile = "{place}/pid"; temp_dir = "{place}"; cache_file = "{place}/cache"; hs_cache_dir = "{place}";
+    filters = ""; disable_hyperscan = true; dns {{ nameserver = ["127.0.0.1:9"]; timeout = 0.1s; }}
+}}
+logging {{ type = "file"; filename = "{place}/log"; }}
+worker "normal" {{ bind_socket = "127.0.0.1:{port}"; count = 1; }}
+actions {{ reject = 15; "add header" = 6; greylist = 4; }}
+lua = "{place}/rules.lua";
+"""
+# So many points as the header asks for, with what rspamd was told of the envelope; and a soft reject on demand
+RULES = """\
+rspamd_config:register_symbol({ name = 'POINTS', score = 1.0, callback = function(task)
+  local points = tonumber(task:get_header('X-Points') or '')
+  if points then
+    local from, to = task:get_from('smtp'), task:get_recipients('smtp')
+    return true, points, tostring(task:get_from_ip()), from[1].addr, to[1].addr, task:get_helo()
+  end
+end })
+rspamd_config:register_symbol({ name = 'SOFT', type = 'postfilter', callback = function(task)
+  if task:get_header('X-Soft') then task:set_pre_result('soft reject', 'later') end
+end })
+"""
+CLAMD = """\
+DatabaseDirectory {place}/db
+TCPSocket {port}
+TCPAddr 127.0.0.1
+Foreground yes
+StreamMaxLength {largest}
+LogFile {place}/log
+TemporaryDirectory {place}
+"""
+
+
+@contextlib.contextmanager
+def rspamd() -> Iterator[tuple[int, Path]]:
+    """Its port, and its log."""
+    with _scanner("rspamd", "rspamd") as (command, place, port):
+        (place / "rspamd.conf").write_text(RSPAMD.format(place=place, port=port))
+        (place / "rules.lua").write_text(RULES)
+        root = ["-i"] if os.geteuid() == 0 else []
+        with _running([command, "-f", *root, "-c", str(place / "rspamd.conf")]):
+            yield port, place / "log"
+
+
+@contextlib.contextmanager
+def clamd() -> Iterator[tuple[int, Path]]:
+    """Its port, and its log."""
+    with _scanner("clamd", "clamav-daemon") as (command, place, port):
+        (place / "db").mkdir()
+        (place / "db" / "test.ndb").write_text(f"Test.Harmless:0:*:{VIRUS.hex()}\n")
+        (place / "clamd.conf").write_text(CLAMD.format(place=place, port=port, largest=LARGEST))
+        with _running([command, "-c", str(place / "clamd.conf")]):
+            yield port, place / "log"
+
+
+@contextlib.contextmanager
+def _scanner(name: str, package: str) -> Iterator[tuple[str, Path, int]]:
+    command = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    if command is None:
+        raise Missing(f"{name} is not installed (Debian: {package})")
+    with tempfile.TemporaryDirectory(prefix=f"bulkmail-{name}-") as place:
+        yield command, Path(place), free_port()
+
+
+@contextlib.contextmanager
+def _running(command: list[str]) -> Iterator[None]:
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def listens(port: int) -> bool:
+    """Whether something listens there by now."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
