@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+from bulkmail.mail import BOUNCES, UNSUBSCRIBE
 from bulkmail.returns.mime import Fields
 from bulkmail.returns.returned import Kind
 from bulkmail.returns.subjects import (
@@ -24,8 +25,7 @@ from bulkmail.returns.subjects import (
 )
 from bulkmail.returns.values import words
 
-_UNSUBSCRIBING = ("unsubscribe", "unsub", "list-unsubscribe", "leave")
-_RETURN_PATH = "bounces"
+_UNSUBSCRIBING = (UNSUBSCRIBE, "unsub", "list-unsubscribe", "leave")
 _READ = 4000  # characters of a text that are looked at
 _WORD = re.compile(r"[a-z-]+")
 
@@ -59,7 +59,7 @@ def answer(own: Fields, recipient: str, text: str) -> tuple[Kind, str]:
         return Kind.AUTO_REPLY, "its subject is one that programs write"
     if unsubscribes(subject):
         return Kind.UNSUBSCRIBE, "its subject asks for it"
-    if name == _RETURN_PATH and "+" in local and not (own.get("in-reply-to") or own.get("references")):
+    if name == BOUNCES and "+" in local and not (own.get("in-reply-to") or own.get("references")):
         return Kind.AUTO_REPLY, "it was sent to a return path, and is no reply by a mail program"
     return Kind.OTHER, "it carries no mark of a report or of a program"
 

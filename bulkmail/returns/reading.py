@@ -54,8 +54,8 @@ def _complaint(seen: Seen) -> Return | None:
     if not is_complaint(feedback):
         kind, reason = Kind.OTHER, f"it is a feedback report of the type {feedback.type}, which is no complaint"
     senders = [address(fields.get("original-mail-from"))]
-    feedback_id = f"{fields.get('cfbl-feedback-id')} {seen.copied.get('cfbl-feedback-id')}"
-    return replace(seen.judged(kind, reason, senders=senders, feedback_id=feedback_id), feedback=feedback)
+    given = seen.judged(kind, reason, senders=senders, feedback_id=fields.get("cfbl-feedback-id"))
+    return replace(given, feedback=feedback)
 
 
 def _notice(seen: Seen) -> Return | None:

@@ -7,6 +7,7 @@ names are details, and `Return.block_for` says which of its blocks concerns the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -179,8 +180,23 @@ class Return:
 
     @property
     def token(self) -> str:
-        """The token to look up: the surest candidate, ``""`` without one or where the sure ones contradict."""
+        """The surest candidate, ``""`` without one or where sure ones differ. Who can read tokens asks `attributed`."""
         return self.candidates[0].token if self.candidates and not self.contradicted else ""
+
+    def attributed(self, read: Callable[[str], tuple[int, int] | None]) -> str:
+        """The token that this message is about, ``""`` where that is not certain.
+
+        ``read``: gives the campaign and the number of a token, None for what only looks like one (`mail.read_token`
+        with a spool's key): such a string contradicts nothing. The token of a whole campaign (number 0, where it shares
+        its return path) gives way to that of one of its recipients.
+        """
+        real = [(one, meant) for one in self.candidates if (meant := read(one.token)) is not None]
+        real = [pair for pair in real if pair[0].source in SURE] or real
+        own = {one.token: meant for one, meant in real if meant[1]}
+        campaigns = {meant[0] for _, meant in real}
+        if len(own) > 1 or len(campaigns) > 1 or not real:
+            return ""
+        return next(iter(own), real[0][0].token)
 
     @property
     def stray(self) -> bool:
@@ -190,8 +206,10 @@ class Return:
         """
         return bool(self.copy) and not self.candidates
 
-    def block_for(self, address: str) -> Block | None:
+    def block_for(self, address: str, token: str = "") -> Block | None:
         """The block that concerns ``address``, to whom the token's message went; None where that is not certain.
+
+        ``token``: what `attributed` gave; without it `token` counts.
 
         A block that names the address counts, whatever else the report says. Where none does and the reporter is one
         that names only the target of a forward, a single block counts if the report was sent to the recipient's own
@@ -204,12 +222,13 @@ class Return:
         if named:
             return _agreed(named)
         # from here on it takes the return path: another recipient's forward may lead to an address that was mailed, too
-        if not (self.candidates and self.candidates[0].source is Source.ENVELOPE) or self.contradicted:
+        token = token or self.token
+        if not token or Candidate(token, Source.ENVELOPE) not in self.candidates:
             return None
         named = [block for block in self.blocks if block.names(address)]
         if named:
             return _agreed(named)
-        enclosed = self.by_target and any(one.source is Source.MESSAGE_ID for one in self.candidates)
+        enclosed = self.by_target and Candidate(token, Source.MESSAGE_ID) in self.candidates
         alone = enclosed and len(self.blocks) == 1 and not self.unread and not self.blocks[0].about
         return _agreed(list(self.blocks)) if alone else None
 

@@ -68,6 +68,7 @@ class Seen:
         self, kind: Kind, reason: str, *, senders: Iterable[str] = (), envelope_id: str = "", feedback_id: str = ""
     ) -> Return:
         """Give the `Return` of a kind, with what every kind has. ``senders``: who a report says had sent the copy."""
+        feedback_id = f"{feedback_id} {self.copied.get('cfbl-feedback-id')}"
         found = candidates(self.envelope, self.own, self.copy, senders, envelope_id, feedback_id)
         identifiers = message_ids(self.own.get("message-id"), 1)
         return Return(

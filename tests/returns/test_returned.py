@@ -45,6 +45,43 @@ def test_two_tokens_in_sure_places_make_nothing_certain():
     assert hinted.token == TOKEN
 
 
+TOKENS = {TOKEN: (1, 7), OTHER: (1, 8), "c" * 26: (1, 0), "d" * 26: (2, 0)}
+
+
+def attributed(*some):
+    return given(candidates=tuple(Candidate(one * 26, source) for one, source in some)).attributed(TOKENS.get)
+
+
+def test_what_only_looks_like_a_token_contradicts_nothing():
+    assert attributed(("a", Source.ENVELOPE), ("x", Source.MESSAGE_ID)) == TOKEN
+    assert attributed(("x", Source.ENVELOPE), ("a", Source.MESSAGE_ID)) == TOKEN
+    assert attributed(("x", Source.ENVELOPE)) == ""
+    assert attributed() == ""
+    assert attributed(("a", Source.ENVELOPE), ("b", Source.MESSAGE_ID)) == ""
+
+
+def test_a_shared_return_path_gives_way_to_a_recipient_of_its_campaign():
+    assert attributed(("c", Source.ENVELOPE), ("a", Source.MESSAGE_ID)) == TOKEN
+    assert attributed(("c", Source.ENVELOPE)) == "c" * 26
+    assert attributed(("d", Source.ENVELOPE), ("a", Source.MESSAGE_ID)) == ""
+    assert attributed(("c", Source.ENVELOPE), ("d", Source.MESSAGE_ID)) == ""
+
+
+def test_hints_count_where_nothing_is_sure():
+    assert attributed(("a", Source.ENVELOPE), ("b", Source.REFERENCES)) == TOKEN
+    assert attributed(("x", Source.ENVELOPE), ("b", Source.REFERENCES)) == OTHER
+    assert attributed(("a", Source.TO), ("b", Source.REFERENCES)) == ""
+
+
+def test_a_shared_return_path_is_nobody_s_own():
+    shared = (Candidate("c" * 26, Source.ENVELOPE), Candidate(TOKEN, Source.MESSAGE_ID))
+    report = given(failed("fwd@e.example"), candidates=shared, by_target=True)
+    assert report.attributed(TOKENS.get) == TOKEN
+    assert report.block_for("alias@d.example", TOKEN) is None
+    named = given(failed("alias@d.example"), candidates=shared)
+    assert named.block_for("alias@d.example", TOKEN) is named.blocks[0]
+
+
 def test_a_block_is_found_by_the_address_in_any_spelling():
     report = given(failed("Ann@D.example"), failed("bob@d.example"), candidates=SHARED)
     assert report.block_for("ann@d.EXAMPLE.") is report.blocks[0]
