@@ -32,6 +32,7 @@ from bulkmail.incarnation import STOPPED, Incarnation
 from bulkmail.logs import ServiceLog
 from bulkmail.machine import check_room, own_name
 from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.public import PublicServer
 from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.settings import Settings
 
@@ -75,6 +76,7 @@ class Bulkmail(Service):
         self.exit_status = REFUSED
         self._incarnation: Incarnation | None = None
         self._world: WorldProcess | None = None
+        self._page: PublicServer | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
         self._reloading = False
@@ -149,6 +151,7 @@ class Bulkmail(Service):
             try:
                 await incarnation.open()
                 self._listening.open(self.settings)
+                self._serve_page(incarnation)
                 opened = True
                 status = await incarnation.work()
                 if not (incarnation.over or self._reloading) or status != STOPPED:
@@ -165,6 +168,8 @@ class Bulkmail(Service):
                     _log.error("{why}; it is tried again every 5 s", why=told)
             finally:
                 await self._listening.close(self.settings.stop_within)
+                if self._page is not None:
+                    await self._page.close()
                 await incarnation.close()
             if self._reloading:
                 self._reloading = False
@@ -191,6 +196,14 @@ class Bulkmail(Service):
             speed=self._speed,
             ca_file=self._ca_file,
         )
+
+    def _serve_page(self, incarnation: Incarnation) -> None:
+        """Serve the page for unsubscribing where the settings have one. Raises OwnFault and Refused."""
+        if self.settings.public is None or self.order.rehearse:
+            return
+        assert incarnation.late is not None
+        self._page = PublicServer(self.reactor, self.settings.public, incarnation.late)
+        self._page.open()
 
     async def _open(self) -> None:
         """What is there for the whole process."""

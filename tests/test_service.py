@@ -16,7 +16,7 @@ from bulkmail import service as module
 from bulkmail.logs import ServiceLog
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.service import Bulkmail, Order
-from bulkmail.settings import Settings
+from bulkmail.settings import Public, Settings
 
 
 class FakeReactor(Clock):
@@ -355,3 +355,31 @@ def test_the_exit_hook_gives_the_status(scene, monkeypatch):
     (leave,) = one.exits
     leave()
     assert statuses == [0]
+
+
+def test_the_page_is_served_while_there_is_somebody_to_tell_and_never_for_a_rehearsal(scene, monkeypatch):
+    class FakePage:
+        def __init__(self, reactor, settings, returns):
+            self.events = returns.scene.events
+
+        def open(self):
+            self.events.append("page opens")
+
+        async def close(self):
+            self.events.append("page closes")
+
+    monkeypatch.setattr(module, "PublicServer", FakePage)
+    monkeypatch.setattr(FakeLife, "late", property(lambda life: life), raising=False)
+    public = Public(url="https://mail.example.com")
+    one = scene()
+    one.service.settings = Settings(public=public)
+    life = FakeLife(one)
+    one.service._serve_page(life)
+    assert one.events[-1] == "page opens"
+    one.lives[0].ended.callback(0)
+    one.turn()
+    assert one.events.index("page closes") < one.events.index("closed")
+    one.service.order.rehearse = True
+    before = list(one.events)
+    one.service._serve_page(life)
+    assert one.events == before

@@ -7,6 +7,7 @@ import email.policy
 import json
 import re
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,19 @@ PUBLIC = {"url": "https://mail.example.com"}
 MORE = "list: readers\nunsubscribe: built-in\n"
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port: int = one.getsockname()[1]
+    return port
+
+
 @pytest.fixture
 def signing(world: Any) -> dict[str, Any]:
     """Settings that sign, and that take what comes back."""
     (world.folder / "k.pem").write_bytes(new_pem("rsa"))
     (world.folder / "k.pem").chmod(0o600)
-    return {"dkim": [{"domain": "example.com", "selector": "s1", "key": "k.pem"}], "inbound": INBOUND, "public": PUBLIC}
+    page = {**PUBLIC, "listen": f"127.0.0.1:{free_port()}"}
+    return {"dkim": [{"domain": "example.com", "selector": "s1", "key": "k.pem"}], "inbound": INBOUND, "public": page}
 
 
 def letters(kept: Path) -> list[Any]:
