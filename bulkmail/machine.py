@@ -15,6 +15,7 @@ from bulkmail.spool import estimate, free_bytes
 _BYTES_A_ROW = 60
 _REPORT_BYTES_A_ROW = 700
 _RESERVE = 200  # descriptors
+_PAGE = 150  # and for the page for unsubscribing, which takes 128 connections at most
 _SPOOL_BYTES = 16_000_000  # of any spool: the database's log and the journal's segments
 
 
@@ -29,8 +30,9 @@ def raise_file_limit() -> int:
 
 def reserved(settings: Settings) -> int:
     """Return how many descriptors are kept for everything that is no connection to a mail server."""
-    inbound = settings.inbound
-    return _RESERVE + (inbound.limits.connections if inbound is not None and inbound.listen else 0)
+    inbound, public = settings.inbound, settings.public
+    found = _RESERVE + (inbound.limits.connections if inbound is not None and inbound.listen else 0)
+    return found + (_PAGE if public is not None else 0)
 
 
 def compose_processes(wanted: str | int) -> int:

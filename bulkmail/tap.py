@@ -29,7 +29,8 @@ from bulkmail.spool import in_use
 USAGE = 2
 WHAT = "give one of -c campaign.yaml and --watch folder"
 _NEITHER = (
-    "without either, spool must be postgresql://… (one more machine), or inbound.listen be set (only to take mail in)"
+    "without either, spool must be postgresql://… (one more machine), or public or inbound.listen be set (only for "
+    "what comes back)"
 )
 _SPEEDS = {"real": 1.0, "max": 10_000.0}
 _NO_DAEMON = re.compile(r"-[beoh]*n")  # among twistd's flags, before the first that takes a value
@@ -177,7 +178,7 @@ def order_of(options: Options, cwd: str) -> Order:
 
 
 def _takes_in(settings: Settings) -> bool:
-    return settings.inbound is not None and bool(settings.inbound.listen)
+    return settings.public is not None or (settings.inbound is not None and bool(settings.inbound.listen))
 
 
 def _again(options: Options, cwd: str) -> tuple[Settings, Prepared | None]:

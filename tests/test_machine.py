@@ -29,6 +29,7 @@ def test_connections_that_come_in_have_their_descriptors_kept():
     assert reserved(Settings.model_validate({"inbound": {"domains": ["in.example.com"]}})) == 200
     inbound = {"domains": ["in.example.com"], "listen": ["127.0.0.1:25"], "limits": {"connections": 50}}
     assert reserved(Settings.model_validate({"inbound": inbound})) == 250
+    assert reserved(Settings.model_validate({"public": {"url": "https://mail.example.com"}})) == 350
 
 
 def test_our_own_name_has_a_domain(monkeypatch):

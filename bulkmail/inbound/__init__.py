@@ -17,7 +17,6 @@ What each failure means to the client:
 from __future__ import annotations
 
 from bulkmail.inbound.addresses import OwnAddresses
-from bulkmail.inbound.certificate import Certificate
 from bulkmail.inbound.connection import Connection
 from bulkmail.inbound.limits import Gate, Limits, Room
 from bulkmail.inbound.lines import Lines
@@ -31,7 +30,6 @@ from bulkmail.inbound.sockets import activated, bound
 __all__ = [
     "Accepted",
     "Accepts",
-    "Certificate",
     "Connection",
     "Gate",
     "Inbound",

@@ -11,7 +11,6 @@ from twisted.internet.defer import maybeDeferred
 from twisted.logger import Logger
 
 from bulkmail.inbound.addresses import OwnAddresses
-from bulkmail.inbound.certificate import Certificate
 from bulkmail.inbound.clamd import Clamd
 from bulkmail.inbound.durable import DurableFiles
 from bulkmail.inbound.forward import SmtpForward
@@ -27,6 +26,7 @@ from bulkmail.inbound.sockets import activated, bound
 from bulkmail.inbound.unread import UnreadFolder
 from bulkmail.inbound.waiting import WaitingThreads
 from bulkmail.mail import OwnFault
+from bulkmail.net import Certificate
 from bulkmail.settings import SYSTEMD, Settings
 from bulkmail.settings import Inbound as InboundSettings
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from twisted.internet.protocol import Protocol
 
-from bulkmail.inbound.certificate import Certificate
 from bulkmail.inbound.limits import Gate, Limits, Room
 from bulkmail.inbound.lines import Lines
 from bulkmail.inbound.received import Accepts, Take
+from bulkmail.net import Certificate
 
 
 @dataclass

@@ -13,6 +13,7 @@ deadline is for the whole of what is waited for: a peer that drips bytes gains n
 
 from __future__ import annotations
 
+from bulkmail.net.certificate import Certificate
 from bulkmail.net.connect import SessionOptions, connect
 from bulkmail.net.connection import Connection
 from bulkmail.net.deadline import Deadline
@@ -24,6 +25,7 @@ from bulkmail.net.probe import UnreachableError, greeting
 from bulkmail.net.tls import TlsContexts, openssl_version
 
 __all__ = [
+    "Certificate",
     "Connection",
     "ConnectionListener",
     "Deadline",

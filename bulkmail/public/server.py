@@ -8,8 +8,10 @@ from typing import Any
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from bulkmail.mail import OwnFault, ReturnPath
+from bulkmail.net import Certificate
 from bulkmail.public.answering import Answers
 from bulkmail.public.channel import PageFactory
 from bulkmail.public.clients import Proxies
@@ -32,20 +34,25 @@ class PublicServer:
         self._factory: PageFactory | None = None
 
     def open(self) -> None:
-        """Listen. Raises OwnFault where that cannot be done, and Refused where the operator's texts are wrong."""
+        """Listen. Raises OwnFault where that or the certificate fails, Refused where the operator's texts are wrong."""
         settings = self._settings
         answers = Answers(
             self._returns, texts(settings.texts), settings.name, settings.client_rate, self._reactor.seconds
         )
         self._factory = PageFactory(answers, Proxies(settings.trusted_proxies), self._reactor)
+        served: Any = self._factory
+        if settings.tls is not None:
+            tls = settings.tls
+            certificate = Certificate(tls.certificate, tls.key, self._reactor.seconds, tls.pems)
+            served = TLSMemoryBIOFactory(certificate, False, served, self._reactor)
         try:
-            self._port = self._listen(self._factory)
+            self._port = self._listen(served)
         except CannotListenError as error:
             words = f"public.listen: cannot listen on {settings.listen} ({error.socketError})"
             raise OwnFault(words) from None
         _log.info("the page for unsubscribing: {url}/u/, on {listen}", url=settings.url, listen=settings.listen)
 
-    def _listen(self, factory: PageFactory) -> Any:
+    def _listen(self, factory: Any) -> Any:
         place = self._settings.place
         if place.path:
             # with its lock beside it, by which a socket that a dead process left is told from a living one

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bulkmail.settings.inbound import SYSTEMD, Forward, Inbound, InboundLimits, InboundTimeouts
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
-from bulkmail.settings.public import ListenAt, Public, PublicTls
+from bulkmail.settings.public import ListenAt, Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
 from bulkmail.settings.sections import (
     SHIPPED_PROVIDERS,
@@ -50,7 +50,6 @@ __all__ = [
     "Machine",
     "Provider",
     "Public",
-    "PublicTls",
     "Relay",
     "Retry",
     "Routing",

@@ -84,8 +84,8 @@ def _certificate(path: str) -> str:
 Size = Annotated[int, Field(ge=10_000, le=100_000_000_000)]
 
 
-class InboundTls(Section):
-    """The certificate that is shown behind STARTTLS, with those that it was signed by, and its key; both PEM files."""
+class ServerTls(Section):
+    """The certificate that a server of ours shows, with those that it was signed by, and its key; both PEM files."""
 
     certificate: Annotated[Line, AfterValidator(plain_path), AfterValidator(_certificate)]
     key: KeyFile
@@ -173,7 +173,7 @@ class Inbound(Section):
         AfterValidator(_domains),
         Field(description="the domains whose mail comes here", examples=[["bounces.example.com"]]),
     ]
-    tls: InboundTls | None = None
+    tls: ServerTls | None = None
     forward: Forward | None = None
     filter: Filter = Filter()
     limits: InboundLimits = InboundLimits()

@@ -10,9 +10,9 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from bulkmail.files import read_regular
 from bulkmail.mail import AddressError, domain_key
-from bulkmail.settings.values import KEY_BYTES, KeyFile, Networks, Pace, plain_path, preset
+from bulkmail.settings.inbound import ServerTls
+from bulkmail.settings.values import Networks, Pace, plain_path, preset
 from bulkmail.yamlfile import ErrorAt, Line, Section
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
@@ -75,32 +75,10 @@ def _url(text: str) -> str:
     return f"https://{host}{found['port'] or ''}"
 
 
-def _certificate(path: str) -> str:
-    try:
-        data = read_regular(path, KEY_BYTES)
-    except ValueError as error:
-        raise ValueError(f"the file {path} {error}") from None
-    if b"-----BEGIN CERTIFICATE-----" not in data:
-        raise ValueError(f"the file {path} holds no certificate in PEM form")
-    return path
-
-
 def _folder(path: str) -> str:
     if not os.path.isdir(path):
         raise ValueError(f"{path} is not a folder")
     return path
-
-
-class PublicTls(Section):
-    """A certificate of its own. Both files are read again when they change."""
-
-    certificate: Annotated[
-        Line,
-        AfterValidator(plain_path),
-        AfterValidator(_certificate),
-        Field(description="the certificate and its chain, in PEM", examples=["tls/mail.example.com.pem"]),
-    ]
-    key: Annotated[KeyFile, Field(description="its private key, in PEM", examples=["tls/mail.example.com.key"])]
 
 
 class Public(Section):
@@ -114,7 +92,7 @@ class Public(Section):
     ]
     name: Annotated[Line, Field(max_length=100)] = ""
     texts: Annotated[Line, AfterValidator(plain_path), AfterValidator(_folder)] | None = None
-    tls: PublicTls | None = None
+    tls: ServerTls | None = None
     trusted_proxies: Networks = preset(list(LOOPBACK))
     client_rate: Pace = preset("20/s,burst=200")
 

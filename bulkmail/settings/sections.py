@@ -286,6 +286,8 @@ class Settings(Section):
             named: dict[tuple[str | int, ...], Any] = {("dkim", n, "key"): dkim.key for n, dkim in enumerate(self.dkim)}
             if self.inbound is not None and self.inbound.tls is not None:
                 named[("inbound", "tls", "key")] = self.inbound.tls.key
+            if self.public is not None and self.public.tls is not None:
+                named[("public", "tls", "key")] = self.public.tls.key
             named |= {("relay", name): getattr(self.relay, name, None) for name in RELAY_SECRETS}
             self._warnings = tuple(
                 file.problem(where, context.warnings[path]) for where, path in named.items() if path in context.warnings

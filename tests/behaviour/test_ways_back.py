@@ -7,7 +7,6 @@ import email.policy
 import json
 import re
 import signal
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,6 @@ DOMAIN = "bounces.example.com"
 INBOUND = {"domains": [DOMAIN, "other.example.com"]}
 PUBLIC = {"url": "https://mail.example.com"}
 MORE = "list: readers\nunsubscribe: built-in\n"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-    return port
 
 
 @pytest.fixture

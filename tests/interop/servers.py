@@ -236,10 +236,10 @@ def _running(command: Sequence[str], port: int, log: Path, said: Path, **kwargs:
                 process.wait()
 
 
-def write_certificate(folder: Path, *, owner: int = 0) -> None:
+def write_certificate(folder: Path, host: str = HOST, *, owner: int = 0) -> None:
     """cert.pem and key.pem for the host, signed by itself: nobody can verify it."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -249,7 +249,7 @@ def write_certificate(folder: Path, *, owner: int = 0) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .sign(key, hashes.SHA256())
     )
     (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from twisted.internet import reactor
 from bulkmail.mail import OwnFault, Refused
 from bulkmail.public import PublicServer
 from bulkmail.settings import Public
+from tests.interop.servers import write_certificate
 from tests.public.conftest import ROOT, SERVE
 from tests.public.known import RIGHT, SLOW, WRONG, Known
 
@@ -136,3 +138,41 @@ def test_requests_under_way_are_cut_at_the_end(serving):
         one.sendall(f"GET /u/{SLOW} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         served.process.terminate()
         assert one.recv(100) == b""
+
+
+def test_a_certificate_of_its_own_is_read_again_when_it_changes(serving, tmp_path, until):
+    write_certificate(tmp_path, "mail.example.com")
+    served = serving(tls={"certificate": "cert.pem", "key": "key.pem"})
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def shown():
+        with socket.create_connection(("127.0.0.1", served.port)) as one, context.wrap_socket(one) as secure:
+            secure.sendall(f"HEAD /u/{RIGHT} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert secure.recv(12) == b"HTTP/1.1 200"
+            assert secure.version() in ("TLSv1.2", "TLSv1.3")
+            return secure.getpeercert(binary_form=True)
+
+    before = shown()
+    write_certificate(tmp_path, "mail.example.com")
+    until(lambda: shown() != before, "the new certificate")
+    assert served.send(b"GET /u/x HTTP/1.1\r\nHost: x\r\n\r\n").count(b"HTTP/") == 0  # in clear
+
+
+def test_a_client_that_only_begins_with_tls_is_cut_off(serving, tmp_path):
+    write_certificate(tmp_path)
+    served = serving(tls={"certificate": "cert.pem", "key": "key.pem"})
+    begun = time.monotonic()
+    assert served.send(b"\x16\x03\x01\x02\x00\x01", patience=60.0) == b""
+    assert time.monotonic() - begun > 5.0
+
+
+def test_a_key_of_another_certificate_is_a_fault_of_ours(tmp_path):
+    write_certificate(tmp_path)
+    key = (tmp_path / "key.pem").read_bytes()
+    write_certificate(tmp_path)
+    (tmp_path / "key.pem").write_bytes(key)
+    tls = {"certificate": f"{tmp_path}/cert.pem", "key": f"{tmp_path}/key.pem"}
+    settings = Public(listen="127.0.0.1:1", url="https://mail.example.com", tls=tls)
+    with pytest.raises(OwnFault, match=r"the key .*key\.pem is not the one of the certificate .*cert\.pem"):
+        PublicServer(reactor, settings, Known()).open()

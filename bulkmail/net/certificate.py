@@ -1,4 +1,4 @@
-"""The operator's certificate, for STARTTLS; read again when its files have changed."""
+"""The operator's certificate, for the servers of this house; read again when its files have changed."""
 
 from __future__ import annotations
 
@@ -62,6 +62,7 @@ class Certificate:
 
     def serverConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002
         """Make the connection that Twisted uses."""
+        self.look()
         return SSL.Connection(self._context, None)
 
     def _signature(self) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""The certificate for STARTTLS, and its renewal."""
+"""The certificate of a server of ours, and its renewal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import os
 import pytest
 from OpenSSL import SSL
 
-from bulkmail.inbound import Certificate
 from bulkmail.mail import OwnFault
+from bulkmail.net import Certificate
+from tests.interop.servers import write_certificate
 
 
 def common_name(certificate):
@@ -28,17 +29,17 @@ def common_name(certificate):
 
 
 @pytest.fixture
-def made(kit, tmp_path):
+def made(tmp_path):
     now = [0.0]
-    kit.write_certificate(tmp_path, "old.example.com")
+    write_certificate(tmp_path, "old.example.com")
     certificate = Certificate(str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"), lambda: now[0])
     return certificate, now, tmp_path
 
 
-def test_a_renewed_certificate_is_read_again(kit, made):
+def test_a_renewed_certificate_is_read_again(made):
     certificate, now, folder = made
     assert common_name(certificate) == "old.example.com"
-    kit.write_certificate(folder, "new.example.com")
+    write_certificate(folder, "new.example.com")
     now[0] = 4.0
     certificate.look()
     assert common_name(certificate) == "old.example.com"
@@ -47,10 +48,10 @@ def test_a_renewed_certificate_is_read_again(kit, made):
     assert common_name(certificate) == "new.example.com"
 
 
-def test_while_only_one_of_the_two_is_new_the_old_pair_serves(kit, made):
+def test_while_only_one_of_the_two_is_new_the_old_pair_serves(made):
     certificate, now, folder = made
     old_key = (folder / "key.pem").read_bytes()
-    kit.write_certificate(folder, "new.example.com")
+    write_certificate(folder, "new.example.com")
     new_key = (folder / "key.pem").read_bytes()
     (folder / "key.pem").write_bytes(old_key)
     now[0] = 5.0
@@ -71,13 +72,13 @@ def test_a_bad_new_file_keeps_the_old_one(made, spoil):
     assert common_name(certificate) == "old.example.com"
 
 
-def test_at_the_start_a_bad_file_is_refused(kit, tmp_path):
+def test_at_the_start_a_bad_file_is_refused(tmp_path):
     where = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
     with pytest.raises(OwnFault, match=r"cert\.pem cannot be used for TLS"):
         Certificate(*where, lambda: 0.0)
-    kit.write_certificate(tmp_path)
+    write_certificate(tmp_path)
     key = (tmp_path / "key.pem").read_bytes()
-    kit.write_certificate(tmp_path)
+    write_certificate(tmp_path)
     (tmp_path / "key.pem").write_bytes(key)
     with pytest.raises(OwnFault, match="is not the one of the certificate"):
         Certificate(*where, lambda: 0.0)
