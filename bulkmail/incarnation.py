@@ -201,6 +201,7 @@ class Incarnation:
             retry=self.settings.retry,
             on_fault=self._spool_fault,
             machine=OneOfMany(machine.folder, self._machine, machine.lease, self._monotonic),
+            rules=rules_of(self.settings.suppression),
         )
         if spool.leases is not None:
             spool.leases.on_over = self._declared_over

@@ -406,7 +406,10 @@ class Campaign:
 
     def check_report(self) -> None:
         """What holds for every report: one row per input row in its order, and all the figures agree."""
-        rows, attempts, summary = self.rows(), self.attempts(), self.summary()
+        rows, summary = self.rows(), self.summary()
+        # not what came back later
+        tried = ("delivered", "failed", "deferred", "unknown")
+        attempts = [one for one in self.attempts() if one["result"] in tried]
         assert [row["row"] for row in rows] == [str(n + 1) for n in range(len(self.addresses))]
         assert [row["email"] for row in rows] == self.addresses
         assert {key: n for key, n in summary["by_status"].items() if n} == dict(self.statuses())

@@ -30,6 +30,7 @@ EXPECTED = {
     "odd": "invalid",
 }
 EXPECTED_OF_SENT = ("delivered", "blocked", "bounced")  # what a row may not come to know that is never tried again
+TRIED = ("delivered", "failed", "deferred", "unknown")  # and not what came back later
 MOST_COPIES = 3  # `retry.unknown_attempts`
 INTERRUPTED = "the mailer was interrupted before it read the reply"
 
@@ -143,7 +144,7 @@ def reconcile(
     stored = stored_attempts(spool)
     accounts.note("attempts in the file and not in the spool", (str(one) for one in (told - stored).elements()))
     accounts.note("attempts in the spool and not in the file", (str(one) for one in (stored - told).elements()))
-    lines = Counter(a["row"] for a in attempts)
+    lines = Counter(a["row"] for a in attempts if a["result"] in TRIED)
     accounts.note(
         "rows whose attempts do not add up",
         (row["row"] for row in rows if lines[row["row"]] != int(row["attempts"] or 0)),

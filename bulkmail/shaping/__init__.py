@@ -59,7 +59,7 @@ from bulkmail.shaping.retry import (
 from bulkmail.shaping.schedule import Opening, Schedule
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
 from bulkmail.shaping.site_facts import Changes, SiteFacts
-from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, is_hard, is_soft, to_suppress
+from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounce_of, is_hard, is_soft, to_suppress
 from bulkmail.shaping.throttle import Throttle
 from bulkmail.shaping.unanswered import UnansweredMessages
 from bulkmail.shaping.uncharged import UnchargedTime
@@ -107,6 +107,7 @@ __all__ = [
     "Width",
     "WindowChange",
     "after_unknown",
+    "bounce_of",
     "classify",
     "clock_changes",
     "decide",

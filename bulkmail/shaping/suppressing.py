@@ -10,6 +10,7 @@ Width = Literal["all", "list", "none"]
 """For whom a suppression counts: every campaign, those of the same list, or no suppression is made."""
 
 _DAY = 86400.0
+_MAY_BE_OVER = frozenset({Category.QUOTA, Category.DNS, Category.CONNECTION, Category.NO_ANSWER})
 
 
 class AutoSuppression(NamedTuple):
@@ -33,6 +34,20 @@ class Suppress(NamedTuple):
 
     reason: Category
     width: Width
+
+
+def bounce_of(status: str, category: str, at: float) -> LateEvent | None:
+    """Return the outcome of an attempt as the event that it is for these rules; None where it says nothing here.
+
+    Hard is `bounced`. Soft is a full mailbox, and what could not be delivered until its time was over because the
+    domain could not be reached. What was put off by policy, rate or reputation says nothing of the address.
+    """
+    if status == Status.BOUNCED:
+        return LateEvent(LateResult.RETURNED, at, status, category)
+    full = status == Status.BLOCKED and category == Category.QUOTA
+    if full or (status == Status.EXPIRED and category in _MAY_BE_OVER):
+        return LateEvent(LateResult.RETURNED, at, Status.BLOCKED, category, soft=True)
+    return None
 
 
 def is_hard(event: LateEvent) -> bool:

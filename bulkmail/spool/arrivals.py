@@ -51,7 +51,12 @@ def read_late_counts(database: Any, campaign_id: int) -> LateCounts:
 
 
 class LateStore(Protocol):
-    """What comes back after messages were accepted. Each method is one transaction, durable on return."""
+    """What comes back after messages were accepted. Each method is one transaction, durable on return.
+
+    ``rules``: those by which the outcomes of attempts suppress, in the transaction that stores them; None: not at all.
+    """
+
+    rules: AutoSuppression | None
 
     def token_key(self) -> bytes:
         """Return the key that this spool's tokens are read with, b"" where it has made none yet."""

@@ -33,13 +33,14 @@ from bulkmail.mail import (
     read_token,
     weigh,
 )
-from bulkmail.shaping import AutoSuppression, Width, is_hard, is_soft, to_suppress
+from bulkmail.shaping import AutoSuppression, Width, bounce_of, is_hard, is_soft, to_suppress
 from bulkmail.spool.arrivals import Arrival, Key, LateCounts, Recorded, read_late_counts
 from bulkmail.spool.booking import AttemptLine, Batch, Booking, OutcomeLine
 from bulkmail.spool.rows import campaign_of, number_of, recipient_id
 from bulkmail.spool.scopes import EVERYTHING, Audience, Suppression
 from bulkmail.spool.suppressions import Suppressions
 
+_TELLING = frozenset({Status.BOUNCED, Status.BLOCKED, Status.EXPIRED})
 _WORDS = {
     Category.COMPLAINED: "complaint",
     Category.UNSUBSCRIBED: "unsubscribed",
@@ -71,6 +72,7 @@ class LateEvents(Suppressions):
     """The part of a store that takes what comes back; see `arrivals.LateStore`."""
 
     _booking: Booking
+    rules: AutoSuppression | None = None
 
     def token_key(self) -> bytes:
         """Return the key that tokens are read with; see `arrivals.LateStore.token_key`."""
@@ -154,6 +156,23 @@ class LateEvents(Suppressions):
         """Return what has come back of a campaign."""
         with self._db.transaction("begin_reading"):
             return read_late_counts(self._db, campaign_id)
+
+    def _suppress_settled(self, outcomes: Sequence[OutcomeLine]) -> None:
+        """Within the transaction: suppress whom these outcomes of attempts suppress by rule."""
+        if self.rules is None:
+            return
+        events = {
+            one.recipient_id: event
+            for one in outcomes
+            if one.status in _TELLING and (event := bounce_of(one.status, one.category, one.completed_at or 0.0))
+        }
+        if events:
+            self._write_hash_key()
+            rows = self._recipients(events)
+            audiences = self._audiences({campaign_of(identity) for identity in rows})
+            # in one order, or two machines wait for each other
+            for row in sorted(rows.values(), key=lambda row: row.hash):
+                self._suppress(row, audiences[campaign_of(row.id)], Arrival("", events[row.id], self.rules))
 
     def _read(self, token: str) -> tuple[int, int] | None:
         key = self._read_hash_key()

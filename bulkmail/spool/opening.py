@@ -12,7 +12,7 @@ from typing import Any
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
-from bulkmail.shaping import RetrySettings
+from bulkmail.shaping import AutoSuppression, RetrySettings
 from bulkmail.spool.address import is_shared, postgres
 from bulkmail.spool.contract import Store, check_whole, refused
 from bulkmail.spool.front import Spool
@@ -42,12 +42,14 @@ async def open_spool(
     on_fault: Callable[[OwnFault | None], None] | None = None,
     boot: Callable[[], str] = boot_id,
     machine: OneOfMany | None = None,
+    rules: AutoSuppression | None = None,
 ) -> Spool:
     """Lock, open and recover the spool in the folder ``address``, making it when there is none.
 
-    ``clock`` is the wall clock; ``retry`` says when an ambiguous message is tried again. Starts the writer thread:
-    not before the process has daemonised. Raises Refused (in use, damaged, newer) or OwnFault. Where ``address``
-    is a database's, other machines may use it too, and ``machine`` says which of them this is.
+    ``clock`` is the wall clock; ``retry`` says when an ambiguous message is tried again, ``rules`` whom the outcomes of
+    attempts suppress. Starts the writer thread: not before the process has daemonised. Raises Refused (in use, damaged,
+    newer) or OwnFault. Where ``address`` is a database's, other machines may use it too, and ``machine`` says which of
+    them this is.
     """
     make: Make
     attach: Attach
@@ -58,7 +60,7 @@ async def open_spool(
         make, attach = postgres("opening").shared(address, machine, boot(), reactor, on_fault)
     writer = Writer(reactor)
     try:
-        opened = await writer.call(partial(open_all, folder, boot(), retry, clock(), make))
+        opened = await writer.call(partial(open_all, folder, boot(), retry, clock(), make, rules))
     except BaseException:
         await writer.stop()
         raise
@@ -70,7 +72,12 @@ async def open_spool(
 
 
 def open_all(
-    folder: str, boot: str, retry: RetrySettings, now: float, make: Make | None = None
+    folder: str,
+    boot: str,
+    retry: RetrySettings,
+    now: float,
+    make: Make | None = None,
+    rules: AutoSuppression | None = None,
 ) -> tuple[Store, Journal, Lock, Recovered]:
     """Do the same without a reactor or a thread. ``make``: opens a store that is not in the folder itself."""
     prepare(folder)
@@ -78,6 +85,7 @@ def open_all(
     try:
         journalled = read_journal(os.path.join(folder, JOURNAL))
         store = _sqlite(folder, journalled) if make is None else make(journalled)
+        store.rules = rules
         try:
             # The new segment comes before the first claim, so claims without any journal mean that it was lost.
             journal = Journal.open(os.path.join(folder, JOURNAL))

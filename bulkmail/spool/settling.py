@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Status
 from bulkmail.shaping import RetrySettings, after_unknown
-from bulkmail.spool.booking import Batch, Booking, book, give_back, journalled_reply, unanswered
+from bulkmail.spool.booking import Batch, Booking, OutcomeLine, book, give_back, journalled_reply, unanswered
 from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import ROW_BITS, Claimed, ClaimState, Recovered, Settlement, campaign_of, id_range
@@ -28,6 +28,7 @@ class Settling:
             batch = self._batch(settlements)
             self._booking.book(batch, settlements, given_back)
             self._tables.write(batch)
+            self._suppress_settled(batch.outcomes)
             self._tables.drop_claims(self._booking.finished(batch))
             failpoint("mid-settle")
         failpoint("after-settle")
@@ -109,8 +110,12 @@ class Settling:
         for identity in back:
             give_back(batch, identity, 0.0, left.get(identity))
         self._tables.write(batch)
+        self._suppress_settled(batch.outcomes)
         self._booking.last_attempt.update(batch.last_attempt)
         return Recovered(len(replied), len(ambiguous), len(back))
+
+    def _suppress_settled(self, outcomes: Sequence[OutcomeLine]) -> None:
+        """Within the transaction: suppress whom these outcomes suppress by rule; see `late.LateEvents`."""
 
     def _batch(self, settlements: Iterable[Settlement]) -> Batch:
         """Return an empty batch that knows the last numbers given to attempts of these campaigns."""

@@ -37,8 +37,9 @@ def test_the_rest_of_a_campaign_and_all_but_those_who_got_it(world: Any) -> None
 
     more = world.campaign("more", [*FIRST, "user-3@d4.test"], more="suppress: {got: first}\n")
     assert world.run("-c", "more").status == 0
-    assert [row["status"] for row in more.rows()] == ["suppressed", "bounced", "blocked", "suppressed", "delivered"]
+    assert [row["status"] for row in more.rows()] == ["suppressed", "suppressed", "blocked", "suppressed", "delivered"]
     assert more.rows()[0]["reply"] == "the address got first"
+    assert more.rows()[1]["category"] == "bounced-before", "by rule: there is no such mailbox"
     assert {to: len(ids) for to, ids in world.server.ids().items()} == dict.fromkeys(
         ["user-1@d0.test", "user-2@d3.test", "user-3@d4.test"], 1
     )

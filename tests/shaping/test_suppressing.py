@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import Category, LateEvent, LateResult
-from bulkmail.shaping import AutoSuppression, Suppress, is_hard, is_soft, to_suppress
+from bulkmail.shaping import AutoSuppression, Suppress, bounce_of, is_hard, is_soft, to_suppress
 
 RULES = AutoSuppression()
 HARD = LateEvent(LateResult.RETURNED, 1.0, "bounced", "bad-mailbox")
@@ -51,3 +51,27 @@ def test_a_block_by_policy_and_a_delay_never_suppress(hard: int, soft: int, even
 @given(st.sampled_from([LateResult.ANSWERED, LateResult.RESUBSCRIBED]))
 def test_answers_suppress_nobody(result: LateResult) -> None:
     assert to_suppress(RULES, LateEvent(result, 1.0, "bounced"), hard=9, soft=9) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "category", "kind"),
+    [
+        ("bounced", "bad-mailbox", "hard"),
+        ("bounced", "bad-domain", "hard"),
+        ("blocked", "quota", "soft"),
+        ("expired", "quota", "soft"),
+        ("expired", "connection", "soft"),
+        ("expired", "rate-limited", ""),
+        ("expired", "schedule", ""),
+        ("blocked", "policy", ""),
+        ("blocked", "spam-reputation", ""),
+        ("unknown", "no-answer", ""),
+        ("deferred", "quota", ""),
+        ("delivered", "", ""),
+    ],
+)
+def test_what_an_attempt_says_of_its_address(status: str, category: str, kind: str) -> None:
+    event = bounce_of(status, category, 5.0)
+    assert (event is not None and is_hard(event)) is (kind == "hard")
+    assert (event is not None and is_soft(event)) is (kind == "soft")
+    assert event is None or event.at == 5.0

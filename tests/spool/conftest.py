@@ -172,10 +172,12 @@ class Life:
         self.directory = tempfile.mkdtemp()
         self.boot = "boot-1"
         self.now = 10_000.0
+        self.rules = None
         self.start()
 
     def start(self):
         self.store = self.open()
+        self.store.rules = self.rules
         journalled = read_journal(os.path.join(self.directory, "journal"))
         self.journal = Journal.open(os.path.join(self.directory, "journal"), segment_bytes=300)
         self.recovered = self.store.recover(journalled, self.boot, RetryPlan(unknown_after=UNKNOWN_AFTER), self.now)

@@ -351,6 +351,52 @@ def test_what_was_said_to_be_recorded_is_there_after_kill_9(tmp_path, kit, point
     store.close()
 
 
+def ended(kit, row, status, category):
+    return kit.outcome(row, status, provider="google")._replace(category=category)
+
+
+def test_an_attempt_that_finds_no_mailbox_suppresses_the_address_at_once(late, store, kit):
+    made = late.sent(settle=False)
+    rows = late.claim(made.id)
+    outcomes = (("bounced", "bad-mailbox"), ("blocked", "policy"), ("expired", "quota"), ("delivered", ""))
+    ends = [ended(kit, row, *how) for row, how in zip(rows, outcomes, strict=True)]
+    store.settle(ends[:1])
+    assert store.count_suppressions() == [], "no rules were given"
+    store.rules = RULES
+    store.settle(ends[1:])
+    assert store.count_suppressions() == []
+    again = late.sent("autumn", settle=False)
+    store.settle([ended(kit, row, *how) for row, how in zip(late.claim(again.id), outcomes, strict=True)])
+    assert late.entries("user1@example.com") == [(EVERYTHING, "bounced-before")]
+    assert store.count_suppressions() == [(EVERYTHING, "bounced-before", 1, 1)]
+    assert kit.asked(store, "SELECT count(*) FROM bounce WHERE soft = 1") == [(2,)]
+    assert list(store.suppressed(["user1@example.com", "user2@example.com"], NEWS)) == ["user1@example.com"]
+    kit.check_laws(store)
+
+
+def test_soft_ends_of_attempts_and_soft_reports_are_counted_together(late, store, kit):
+    store.rules = rules = AutoSuppression(soft_after=2)
+    for name in ("one", "two"):
+        made = late.sent(name, rows=1, settle=False)
+        store.settle([ended(kit, row, "blocked", "quota") for row in late.claim(made.id)])
+        assert bool(late.entries("user1@example.com")) == (name == "two")
+        late.record(made, 1, FULL._replace(at=2001.0), rules=rules)
+        assert bool(late.entries("user1@example.com")) == (name == "two"), "one message counts once"
+
+
+def test_a_start_that_settles_what_the_journal_has_suppresses_too(life, kit):
+    life.store.rules = RULES
+    late = Kit(life.store, kit)
+    made = late.sent(settle=False)
+    end = ended(kit, late.claim(made.id)[0], "bounced", "bad-mailbox")
+    life.journal.dot(end.recipient_id, 1)
+    life.journal.reply(end.recipient_id, 1, end.packed())
+    life.rules = RULES
+    life.die()
+    assert life.recovered.replied == 1
+    assert Kit(life.store, kit).entries("user1@example.com") == [(EVERYTHING, "bounced-before")]
+
+
 def test_a_reader_shows_what_came_back(tmp_path, kit):
     path = str(tmp_path / "spool.sqlite3")
     late = Kit(SqliteStore(path), kit)

@@ -38,7 +38,7 @@ from bulkmail.spool.sites import Sites
 from bulkmail.spool.suppressions import Suppressions
 
 
-class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, Settling, Sites, Signs, LateEvents):
+class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, LateEvents, Settling, Sites, Signs):
     """The durable state in PostgreSQL; see `contract.Store` and `shared.SharedStore`. For one thread.
 
     Raises Refused when the database cannot be used. ``on_unsure``: called, in this thread, with the reason why it is

@@ -27,7 +27,7 @@ from bulkmail.spool.sqlite.tables import SqliteTables
 _BOOT = "boot"
 
 
-class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, Settling, Sites, Signs, LateEvents):
+class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, LateEvents, Settling, Sites, Signs):
     """The durable state in one SQLite file, or in memory; see `contract.Store`. For one thread, the only writer.
 
     Raises Refused when the file cannot be opened.
