@@ -102,6 +102,7 @@ class Spool:
     accept_requests = _in_writer(Store.accept_requests)
     drop_accept_request = _in_writer(Store.drop_accept_request)
     report_is_whole = _in_writer(Store.report_is_whole)
+    report_is_not_whole = _in_writer(Store.report_is_not_whole)
     has_whole_report = _in_writer(Store.has_whole_report)
     save_report_position = _in_writer(Store.save_report_position)
     save_plan = _in_writer(Store.save_plan)

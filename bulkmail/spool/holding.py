@@ -50,5 +50,8 @@ class HoldStore(Protocol):
     def report_is_whole(self, campaign_id: int) -> None:
         """Record that the last report of an ended campaign was written to its end."""
 
+    def report_is_not_whole(self, campaign_id: int) -> None:
+        """Take that back: the report is being written again, and until it is whole the campaign is not removed."""
+
     def has_whole_report(self, campaign_id: int) -> bool:
         """Return whether that was recorded."""

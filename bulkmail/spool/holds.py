@@ -90,6 +90,11 @@ class Holds:
         with self._db.transaction():
             self._db.execute("add_whole_report", (campaign_id,))
 
+    def report_is_not_whole(self, campaign_id: int) -> None:
+        """Record that the report of an ended campaign is being written again."""
+        with self._db.transaction():
+            self._db.execute("remove_whole_report", (campaign_id,))
+
     def has_whole_report(self, campaign_id: int) -> bool:
         """Return whether that was recorded."""
         with self._db.transaction("begin_reading"):

@@ -48,7 +48,10 @@ class LateReports:
         try:
             for row in await self._spool.campaigns():
                 _, last = tuple(row.report_position or NOTHING)
-                if row.state in ENDED and self._is_kept_up(row) and await self._spool.attempts_after(row.id, last):
+                if row.state not in ENDED or not self._is_kept_up(row):
+                    continue
+                behind = await self._spool.attempts_after(row.id, last)
+                if behind or not await self._spool.has_whole_report(row.id):
                     self.ask(row.id)
         except OwnFault as fault:
             _log.error("which reports are not up to date is not known: {fault}", fault=fault)
@@ -105,6 +108,10 @@ class LateReports:
                 await self._joining.give_up(row.name)
 
     async def _rewrite(self, row: CampaignRow, place: Place) -> None:
+        if row.state in ENDED:
+            await self._spool.report_is_not_whole(row.id)  # so it is not removed while its rows are read
+            if not any(one.id == row.id and one.state in ENDED for one in await self._spool.campaigns()):
+                return
         run = await run_of(self._spool, row)
         files = [(name, columns) for _, name, columns in await self._spool.input_files(row.id)]
         domain = sender_domain(run.content["from"])
@@ -114,6 +121,8 @@ class LateReports:
         self._reporting.open(run, place, files, domain, row.report_position)
         if not await self._reporting.finish(run, row.state, row.exit_status, row.ended_at):
             self._asked.add(row.id)
+        elif row.state in ENDED:
+            await self._spool.report_is_whole(row.id)
 
     def _is_kept_up(self, row: CampaignRow) -> bool:
         if row.state == "stopped":

@@ -93,6 +93,7 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, L
     accept_requests = repeated(Holds.accept_requests)
     drop_accept_request = repeated(Holds.drop_accept_request)
     report_is_whole = repeated(Holds.report_is_whole)
+    report_is_not_whole = repeated(Holds.report_is_not_whole)
     has_whole_report = repeated(Holds.has_whole_report)
     totals = repeated(Campaigns.totals)
     attempts_after = repeated(Campaigns.attempts_after)

@@ -176,11 +176,40 @@ def test_a_start_finds_the_reports_that_tell_of_less_than_the_spool(scene):
     scene.look_back()
     assert scene.reports._asked == {scene.run.id}
     scene.reports._asked.clear()
+    scene.world.store.report_is_whole(scene.run.id)
     last = scene.world.store.database.connection.execute("SELECT max(id) FROM attempt").fetchone()[0]
     assert campaign_of(last) == scene.run.id
     scene.world.store.save_report_position(scene.run.id, [1000, last])
     scene.look_back()
     assert not scene.reports._asked
+    scene.world.store.report_is_not_whole(scene.run.id)
+    scene.look_back()
+    assert scene.reports._asked == {scene.run.id}, "a process ended in the middle of it"
+
+
+def test_a_campaign_is_not_removed_while_its_report_is_written_again(scene):
+    store = scene.world.store
+    store.report_is_whole(scene.run.id)
+    scene.reporting.takes = 5.0
+    scene.reports.ask(scene.run.id)
+    scene.seconds(2)
+    assert not store.has_whole_report(scene.run.id)
+    scene.seconds(6)
+    assert scene.reporting.finished
+    assert store.has_whole_report(scene.run.id)
+
+
+def test_one_that_is_being_removed_is_left_alone(scene, monkeypatch):
+    store, real = scene.world.store, scene.world.store.report_is_not_whole
+
+    def removed_meanwhile(campaign_id):
+        store.set_state(campaign_id, "removing", 0.0)
+        real(campaign_id)
+
+    monkeypatch.setattr(store, "report_is_not_whole", removed_meanwhile)
+    scene.reports.ask(scene.run.id)
+    scene.seconds(2)
+    assert scene.reporting.opened == []
 
 
 def test_the_end_waits_for_the_one_that_is_being_written_and_begins_no_other(scene):
