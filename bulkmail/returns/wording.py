@@ -58,7 +58,9 @@ class Judgement:
 
 def without_addresses(text: str) -> str:
     """``text`` with an at sign for each address and for what is left of one: the words in it say nothing."""
-    return " ".join("@" if "@" in word else word for word in text.split()) if "@" in text else text
+    if "@" not in text and "<" not in text:
+        return text
+    return " ".join("@" if "@" in word or word.startswith("<") else word for word in text.split())
 
 
 def status_in(value: str) -> str:

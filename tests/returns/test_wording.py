@@ -42,6 +42,12 @@ def test_the_reply_in_a_report_s_words(text, code, enhanced, lines):
     assert (found.code, found.enhanced, found.lines) == (code, enhanced, lines)
 
 
+def test_the_words_in_an_address_say_nothing():
+    assert judge(said("Sorry, <no-such-user@d.example>"), "").category is C.OTHER
+    assert judge(said("<policy@"), "").category is C.OTHER
+    assert judge(said("<polic"), "").category is C.OTHER
+
+
 def test_status_fields():
     assert status_in("5.1.1 (bad destination mailbox address)") == "5.1.1"
     assert status_in("5.7.515") == "5.7.515"
