@@ -150,7 +150,8 @@ class Bulkmail(Service):
             opened = faulty = False
             try:
                 await incarnation.open()
-                self._listening.open(self.settings)
+                assert incarnation.late is not None
+                self._listening.open(self.settings, incarnation.late)
                 self._serve_page(incarnation)
                 opened = True
                 status = await incarnation.work()

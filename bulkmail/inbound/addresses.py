@@ -12,6 +12,7 @@ _WITH_TOKEN = {
     "unsubscribe": Purpose.UNSUBSCRIBE,
     "complaints": Purpose.COMPLAINT,
 }
+_BARE = {"complaints": Purpose.COMPLAINT, "unsubscribe": Purpose.UNSUBSCRIBE}  # the token stands in the message
 _ALWAYS = ("postmaster", "abuse")  # RFC 2142
 _DETOURS = "%!@:"  # in a local part they are a way to another host (RFC 5321 appendix C and F)
 _NO_RELAY = Refusal(550, "5.7.1", "Relaying denied")
@@ -39,8 +40,8 @@ class OwnAddresses:
         address = f"{mailbox.local}@{domain}"
         if purpose is not None and token:
             return Accepted(address, purpose, token)
-        if word == "complaints" and not plus:
-            return Accepted(address, Purpose.COMPLAINT)
+        if word in _BARE and not plus:
+            return Accepted(address, _BARE[word])
         if self._rest or mailbox.local.lower() in _ALWAYS:
             return Accepted(address, Purpose.FORWARD)
         return _UNKNOWN

@@ -22,22 +22,15 @@ class Filter(Protocol):
         """Return header lines to be added. Raises Refusal for what is not wanted, OwnFault where it cannot tell."""
 
 
-class Intake:
-    """The sink of the server. ``reports``: where reports and unsubscribes go; ``mailbox``: where all else goes."""
+class Filtered:
+    """A mailbox behind filters."""
 
-    def __init__(self, reports: Take, mailbox: Take, filters: Sequence[Filter] = ()) -> None:
-        self._reports = reports
+    def __init__(self, mailbox: Take, filters: Sequence[Filter] = ()) -> None:
         self._mailbox = mailbox
         self._filters = tuple(filters)
 
     async def __call__(self, received: Received) -> None:
-        """Have it kept. Raises Refusal or OwnFault.
-
-        A report is not filtered: it quotes a letter of ours, and what a filter says of that is no reason to lose it.
-        """
-        if received.purpose is not Purpose.FORWARD:
-            await self._reports(received)
-            return
+        """Have it looked at, and kept. Raises Refusal or OwnFault."""
         if goes_in_circles(received):
             raise Refusal(554, "5.4.6", "The message goes in circles")
         added = b""
@@ -48,3 +41,18 @@ class Intake:
                 _log.error("inbound: {fault}; its client is told to try again", fault=fault)
                 raise Refusal(451, "4.7.1", "The message could not be looked at; try again later") from None
         await self._mailbox(replace(received, body=added + received.body) if added else received)
+
+
+class Intake:
+    """The sink of the server. ``reports``: where reports and unsubscribes go; ``people``: where all else goes."""
+
+    def __init__(self, reports: Take, people: Take) -> None:
+        self._reports = reports
+        self._people = people
+
+    async def __call__(self, received: Received) -> None:
+        """Have it kept. Raises Refusal or OwnFault.
+
+        A report is not filtered: it quotes a letter of ours, and what a filter says of that is no reason to lose it.
+        """
+        await (self._people if received.purpose is Purpose.FORWARD else self._reports)(received)

@@ -14,24 +14,27 @@ from bulkmail.inbound.addresses import OwnAddresses
 from bulkmail.inbound.clamd import Clamd
 from bulkmail.inbound.durable import DurableFiles
 from bulkmail.inbound.forward import SmtpForward
-from bulkmail.inbound.intake import Filter, Intake
+from bulkmail.inbound.intake import Filter, Filtered, Intake
 from bulkmail.inbound.limits import Limits
 from bulkmail.inbound.lines import Lines
 from bulkmail.inbound.maildir import Maildir
 from bulkmail.inbound.received import Take
 from bulkmail.inbound.reception import Reception
+from bulkmail.inbound.reports import Reports
 from bulkmail.inbound.rspamd import Rspamd
 from bulkmail.inbound.server import Inbound
 from bulkmail.inbound.sockets import activated, bound
 from bulkmail.inbound.unread import UnreadFolder
 from bulkmail.inbound.waiting import WaitingThreads
-from bulkmail.mail import OwnFault
+from bulkmail.mail import OwnFault, ReturnPath
 from bulkmail.net import Certificate
 from bulkmail.settings import SYSTEMD, Settings
 from bulkmail.settings import Inbound as InboundSettings
+from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
 
+READER = "bulkmail.returns.reader:Reader"
 FOLDER = "inbound"
 """In the folder that this machine keeps for itself."""
 
@@ -86,21 +89,21 @@ class Listening:
         host, _, port = place.rpartition(":")
         return bound([(host.strip("[]"), int(port))])
 
-    def open(self, settings: Settings) -> None:
-        """Serve, if the settings say so. Raises OwnFault."""
+    def open(self, settings: Settings, returns: ReturnPath) -> None:
+        """Serve, if the settings say so; ``returns`` records what comes back. Raises OwnFault."""
         if settings.inbound is None or not settings.inbound.listen:
             return
         self.bind(settings)
         if self._fault is not None:
             raise self._fault
         hostname = settings.inbound.hostname or settings.hostname or self._own_name()
-        reception = self._reception(settings, settings.inbound, hostname)
+        reception = self._reception(settings, settings.inbound, hostname, returns)
         sockets = [one for place in settings.inbound.listen for one in self._sockets[place]]
         self._server = Inbound(reception, sockets)
         self._server.open()
         _log.info("inbound: listening on {places}", places=", ".join(map(_shown, sockets)))
 
-    def _reception(self, settings: Settings, inbound: InboundSettings, hostname: str) -> Reception:
+    def _reception(self, settings: Settings, inbound: InboundSettings, hostname: str, returns: ReturnPath) -> Reception:
         clock, limits = self._reactor.seconds, _limits(inbound)
         certificate = None
         if inbound.tls is not None:
@@ -109,7 +112,7 @@ class Listening:
             reactor=self._reactor,
             hostname=hostname,
             accepts=OwnAddresses(inbound.domains, rest=inbound.forward is not None),
-            take=self._intake(settings, inbound, hostname),
+            take=self._intake(settings, inbound, hostname, returns),
             limits=limits,
             wall=self._wall,
             taken=Lines(_say, clock, _LINES_A_SECOND),
@@ -117,7 +120,7 @@ class Listening:
             certificate=certificate,
         )
 
-    def _intake(self, settings: Settings, inbound: InboundSettings, hostname: str) -> Intake:
+    def _intake(self, settings: Settings, inbound: InboundSettings, hostname: str, returns: ReturnPath) -> Intake:
         """Make the sink and what it needs; what is to be closed is noted."""
         files = DurableFiles(self._reactor)
         threads = WaitingThreads(self._reactor, _WAITING)
@@ -140,7 +143,11 @@ class Listening:
             rspamd = Rspamd(self._reactor, inbound.filter.rspamd)
             filters.append(rspamd)
             self._closing.insert(0, rspamd.close)
-        return Intake(unread, mailbox, filters)
+        people = Filtered(mailbox, filters)
+        reader = Pool(self._reactor, READER, 1)
+        reader.start()
+        self._closing.insert(0, reader.close)
+        return Intake(Reports(reader.ask, returns, unread, people), people)
 
     async def close(self, within: float) -> None:
         """Serve no more: what is being stored is answered, ``within`` so many seconds. The sockets stay."""

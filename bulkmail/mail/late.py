@@ -113,6 +113,9 @@ class ReturnPath(Protocol):
     OwnFault where it could not be written down: whoever brought it is to bring it again. Twice is once.
     """
 
+    async def token_key(self) -> bytes:
+        """Return the key that tokens are read with (`mail.read_token`); b"" where the spool has none yet."""
+
     async def find(self, token: str) -> Found | None:
         """Return what is known of a token. Nothing is written."""
 

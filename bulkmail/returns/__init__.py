@@ -17,7 +17,23 @@ it may be a forward's target; the token attributes. A block that blames one reci
 
 from __future__ import annotations
 
+from bulkmail.returns.mime import LOOKED_AT
+from bulkmail.returns.reader import Verdict, judge
 from bulkmail.returns.reading import read
 from bulkmail.returns.returned import Action, Block, Candidate, Copy, Feedback, Kind, Return, Source, Weight
 
-__all__ = ["Action", "Block", "Candidate", "Copy", "Feedback", "Kind", "Return", "Source", "Weight", "read"]
+__all__ = [
+    "LOOKED_AT",
+    "Action",
+    "Block",
+    "Candidate",
+    "Copy",
+    "Feedback",
+    "Kind",
+    "Return",
+    "Source",
+    "Verdict",
+    "Weight",
+    "judge",
+    "read",
+]

@@ -52,6 +52,7 @@ def candidates(
         (Source.FEEDBACK_ID, [in_text(copy.feedback_id), in_text(feedback_id)]),
         (Source.RETURN_PATH, [tagged(copy.return_path), *map(tagged, senders)]),
         (Source.ENVELOPE_ID, [in_text(envelope_id)]),
+        (Source.SUBJECT, [in_text(own.get("subject"))]),
         (Source.TO, [tagged_in(own.get("to"))]),
         (Source.REFERENCES, [_referred(own)]),
     ]

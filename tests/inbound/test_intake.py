@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from bulkmail.inbound import Purpose, Refusal
-from bulkmail.inbound.intake import Intake
+from bulkmail.inbound.intake import Filtered, Intake
 from bulkmail.mail import OwnFault
 
 
@@ -46,14 +46,14 @@ def places():
 @pytest.mark.parametrize("purpose", [Purpose.BOUNCE, Purpose.COMPLAINT, Purpose.UNSUBSCRIBE])
 def test_reports_are_not_filtered(message, places, purpose):
     reports, mailbox = places
-    intake = Intake(reports, mailbox, [look(Refusal(550, "5.7.1", "no"))])
+    intake = Intake(reports, Filtered(mailbox, [look(Refusal(550, "5.7.1", "no"))]))
     assert taken(intake, message(purpose=purpose)) is None
     assert (len(reports.kept), len(mailbox.kept)) == (1, 0)
 
 
 def test_mail_for_people_gets_what_the_filters_add(message, places):
     reports, mailbox = places
-    intake = Intake(reports, mailbox, [look(b""), look(b"X-Spam: Yes\r\n")])
+    intake = Intake(reports, Filtered(mailbox, [look(b""), look(b"X-Spam: Yes\r\n")]))
     assert taken(intake, message()) is None
     assert mailbox.kept[0].body == b"X-Spam: Yes\r\nSubject: x\r\n\r\nhello\r\n"
     assert reports.kept == []
@@ -65,13 +65,13 @@ def test_mail_for_people_gets_what_the_filters_add(message, places):
 )
 def test_what_a_filter_refuses_and_one_that_is_down(message, places, answer, code, enhanced):
     reports, mailbox = places
-    refusal = taken(Intake(reports, mailbox, [look(answer)]), message())
+    refusal = taken(Intake(reports, Filtered(mailbox, [look(answer)])), message())
     assert (refusal.code, refusal.enhanced) == (code, enhanced)
     assert mailbox.kept == []
 
 
 def test_a_loop_is_cut_for_people_and_not_for_reports(message, places):
     body = b"Delivered-To: anna@in.example.com\r\n\r\n"
-    refusal = taken(Intake(*places), message(body=body))
+    refusal = taken(Intake(places[0], Filtered(places[1])), message(body=body))
     assert (refusal.code, refusal.enhanced) == (554, "5.4.6")
-    assert taken(Intake(*places), message(body=body, purpose=Purpose.BOUNCE)) is None
+    assert taken(Intake(places[0], Filtered(places[1])), message(body=body, purpose=Purpose.BOUNCE)) is None

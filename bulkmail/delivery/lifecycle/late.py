@@ -111,10 +111,15 @@ class LateOutcomes:
         """Count what could not be attributed."""
         self.counts[f"unattributed {what}"] += 1
 
-    async def _is_ours(self, token: str) -> bool:
+    async def token_key(self) -> bytes:
+        """Return the key that tokens are read with; see `mail.ReturnPath.token_key`."""
         if not self._key:
             self._key = await self._spool.token_key()
-        return bool(self._key) and read_token(self._key, token) is not None
+        return self._key
+
+    async def _is_ours(self, token: str) -> bool:
+        key = await self.token_key()
+        return bool(key) and read_token(key, token) is not None
 
     async def _record(self, token: str, event: LateEvent) -> Found | None:
         if not await self._is_ours(token):

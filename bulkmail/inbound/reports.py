@@ -1,0 +1,87 @@
+"""What follows from mail to the addresses with a token: it is read, attributed and recorded before it is answered.
+
+A message is attributed by a token that the spool knows, and by nothing else; the token of the envelope counts first. A
+report counts where it is certain that it is about the token's own recipient. What is not understood, or is about nobody
+for certain, goes into the folder of what is unread, and is counted; it changes nothing. What a person may have written
+goes on to the mailbox as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from twisted.logger import Logger
+
+from bulkmail.inbound.received import Accepted, Received, Take
+from bulkmail.mail import BulkmailError, Found, LateEvent, LateResult, OwnFault, ReturnPath
+from bulkmail.returns import LOOKED_AT, Kind, Verdict
+from bulkmail.workers import WorkerLateError
+
+_log = Logger("bulkmail")
+
+_WITHIN = 30.0  # seconds for the reading of one message and of all that wait before it
+_IDLE = frozenset({Kind.DELIVERED, Kind.RELAYED, Kind.EXPANDED})  # all is well: nothing follows
+
+Ask = Callable[[tuple[Any, ...], float | None], Awaitable[Any]]
+
+
+class Reports:
+    """Takes mail to our own addresses (`received.Take`).
+
+    ``ask``: asks a process of `returns.Reader`. ``returns``: records what comes back. ``unread``: keeps what was not
+    understood. ``people``: takes what a person may have written.
+    """
+
+    def __init__(self, ask: Ask, returns: ReturnPath, unread: Take, people: Take) -> None:
+        self._ask = ask
+        self._returns = returns
+        self._unread = unread
+        self._people = people
+
+    async def __call__(self, received: Received) -> None:
+        """Have done with a message. Raises Refusal or OwnFault."""
+        fates = {await self._one(received, recipient) for recipient in received.recipients}
+        if Kind.OTHER in fates:
+            await self._people(received)
+        elif None in fates:
+            await self._unread(received)
+
+    async def _one(self, received: Received, recipient: Accepted) -> Kind | None:
+        """Do what follows for one recipient; return what the message is, None where it is to be kept for a look."""
+        found = await self._returns.find(recipient.token) if recipient.token else None
+        verdict = await self._read(received, recipient, found)
+        if verdict is None:
+            return None
+        kind = Kind(verdict.kind)
+        if kind in _IDLE:
+            return kind
+        if verdict.event is None and verdict.token and verdict.token != recipient.token.lower():
+            found = await self._returns.find(verdict.token)  # the token stands in what it encloses
+            verdict = await self._read(received, recipient, found) or verdict
+        if verdict.event is None:
+            self._returns.unattributed(str(kind))
+            return kind if kind is Kind.OTHER and not recipient.token else None  # a person's, to complaints@ or so
+        return kind if await self._recorded(verdict.token, verdict.event) else None
+
+    async def _recorded(self, token: str, event: LateEvent) -> bool:
+        if event.result is LateResult.UNSUBSCRIBED:
+            return await self._returns.unsubscribe(token, "mail", event.key) is not None
+        if event.result is LateResult.COMPLAINED:
+            return await self._returns.complained(token, event) is not None
+        return await self._returns.returned(token, event) is not None
+
+    async def _read(self, received: Received, recipient: Accepted, found: Found | None) -> Verdict | None:
+        """Have it read; None where the reader did not come to an end. Raises OwnFault where there is no reader."""
+        address = "" if found is None or not found.number else found.address
+        key = await self._returns.token_key()
+        job = ("read", received.body[:LOOKED_AT], recipient.address, received.sender, key, address)
+        try:
+            kind, reason, token, event = await self._ask(job, _WITHIN)
+        except WorkerLateError:
+            _log.warn("inbound: {id} was not read within {within:g} s", id=received.id, within=_WITHIN)
+            return None
+        except BulkmailError as error:
+            raise OwnFault(f"what comes back cannot be read ({error})") from None
+        told = None if event is None else LateEvent(LateResult(event[0]), *event[1:])
+        return Verdict(kind, reason, token, told)

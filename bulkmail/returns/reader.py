@@ -1,0 +1,87 @@
+"""The reader as a worker process: a received message in, what follows from it out, as plain data.
+
+A message from outside is read apart from the event loop, which it cannot keep waiting however it is made.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from bulkmail.mail import LateEvent, LateResult, read_token
+from bulkmail.returns.reading import read
+from bulkmail.returns.returned import Block, Kind, Return, Weight
+
+_ANSWERS = frozenset({Kind.AUTO_REPLY, Kind.DISPOSITION, Kind.CHALLENGE, Kind.OTHER})
+_REPORTS = frozenset({Kind.FAILED, Kind.DELAYED})
+
+
+class Verdict(NamedTuple):
+    """What a message is (`Kind`), why, whose it is, and what it says of them.
+
+    ``token``: the one that it is about; "" where that is not certain. ``event``: what is to be recorded, its time still
+    0; None where nothing follows, or where it is not certain that a report is about the row's address.
+    """
+
+    kind: str
+    reason: str
+    token: str = ""
+    event: LateEvent | None = None
+
+
+def judge(message: bytes, recipient: str, sender: str, key: bytes, address: str) -> Verdict:
+    """Read a message that was delivered to ``recipient``.
+
+    ``sender``: the envelope sender, "" for the null sender. ``key``: the spool's, with which tokens are read.
+    ``address``: the row's, "" where it is not known yet.
+    """
+    returned = read(message, recipient=recipient, sender=sender)
+    token = returned.attributed(partial(read_token, key))
+    event = _event(returned, address, token, message) if token else None
+    return Verdict(returned.kind, returned.reason, token, event)
+
+
+def _event(returned: Return, address: str, token: str, message: bytes) -> LateEvent | None:
+    key = blake2b((returned.message_id or "").encode() or message, digest_size=8).hexdigest()
+    if returned.kind is Kind.COMPLAINT:
+        return LateEvent(LateResult.COMPLAINED, 0.0, reply=_short(returned.feedback.type), key=key)
+    if returned.kind is Kind.UNSUBSCRIBE:
+        return LateEvent(LateResult.UNSUBSCRIBED, 0.0, reply="mail", key=key)
+    if returned.kind in _ANSWERS:
+        reply = returned.disposition or f"{returned.kind}: {returned.subject}"
+        return LateEvent(LateResult.ANSWERED, 0.0, reply=_short(reply), key=key)
+    block = returned.block_for(address, token) if returned.kind in _REPORTS else None
+    return None if block is None else _report(returned, block, key)
+
+
+def _report(returned: Return, block: Block, key: str) -> LateEvent:
+    status = block.row_status if returned.kind is Kind.FAILED else None
+    return LateEvent(
+        LateResult.RETURNED,
+        0.0,
+        status=str(status or ""),
+        category=str(block.category or ""),
+        smtp_code=block.code,
+        enhanced=block.enhanced or block.status,
+        reply=block.reply or returned.reason,
+        host=block.remote_mta or returned.reporting_mta,
+        soft=block.weight is Weight.SOFT,
+        key=key,
+    )
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:512]
+
+
+class Reader:
+    """The worker. Plain data in, plain data out."""
+
+    def handle(self, job: tuple[Any, ...]) -> Any:
+        """``("read", message, recipient, sender, key, address)``: the fields of a `Verdict`, its event as a tuple."""
+        verb, message, recipient, sender, key, address = job
+        if verb != "read":
+            raise LookupError(f"the reader knows no job {verb!r}")
+        kind, reason, token, event = judge(message, recipient, sender, key, address)
+        return (str(kind), reason, token, None if event is None else (str(event.result), *event[1:]))
