@@ -18,7 +18,7 @@ from bulkmail.mail import Problem, Refused
 
 _ORDER = "the order of the attachments"
 _SCHEDULE = "schedule"  # enters no message: a change of it is taken without being asked about
-_PICKING = ("consent",)
+_PICKING = ("consent", "where", "sample", "limit", "order_by")
 ONE_FOR_ALL = "one message for everybody"
 """Cannot be accepted as a change: which Message-ID a recipient's message has depends on it."""
 

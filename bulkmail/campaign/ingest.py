@@ -6,7 +6,8 @@ It runs in a process of its own (`bulkmail.workers` starts it by its name) and a
     options: ``files`` (absolute paths, or `ListPath.plain` of lists in a campaign's folder), ``encoding``, ``suppress``
     (the same), ``skip`` (rows stored already), ``resume`` (the state stored with them, or None), ``scratch`` (a folder,
     or None), ``elsewhere`` (what a refusal of a changed list adds about a campaign of another name), ``consent`` (which
-    rows may not be mailed: ``auto``, ``none``, or a column with the values that say yes).
+    rows may not be mailed: ``auto``, ``none``, or a column with the values that say yes), ``pick`` (`picking.Rules` by
+    name).
     -> ``("opened", columns, notices, sizes)``: the column names of each file, the address column as ``email``; what
     the operator should know, as (file, line, column, text); bytes of each file.
 ``("next", limit)``
@@ -72,6 +73,7 @@ class Ingest:
                     scratch=options.get("scratch"),
                     elsewhere=options.get("elsewhere") or "",
                     consent=options.get("consent") or "auto",
+                    pick=options.get("pick"),
                     look_up=options.get("look_up"),
                 )
                 return self._intake.opened

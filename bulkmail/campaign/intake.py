@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from os.path import basename
 from typing import Any
 
@@ -19,6 +21,9 @@ from bulkmail.campaign.duplicates import Duplicates, words_for
 from bulkmail.campaign.encoding import encoding_of, refuse
 from bulkmail.campaign.keys import digest_of, read_address
 from bulkmail.campaign.lines import Lines
+from bulkmail.campaign.names import plain_name
+from bulkmail.campaign.ordering import Ordering
+from bulkmail.campaign.picking import Picking, Rules
 from bulkmail.campaign.places import Place, Progress, prove, read_before
 from bulkmail.campaign.rows import Row, Rows
 from bulkmail.campaign.suppression import load
@@ -39,7 +44,10 @@ def as_data(problems: Sequence[Problem]) -> list[tuple[str, int, int, str]]:
 
 
 class Intake:
-    """The lists of one campaign, being read. Raises Refused and OwnFault; ``opened`` is the answer to ``open``."""
+    """The lists of one campaign, being read. Raises Refused and OwnFault; ``opened`` is the answer to ``open``.
+
+    ``in_order``: whether rows are sorted as ``pick`` has it; where any rows will do, that would take its time.
+    """
 
     def __init__(
         self,
@@ -52,6 +60,8 @@ class Intake:
         scratch: str | None = None,
         elsewhere: str = "",
         consent: ConsentRule = "auto",
+        pick: Mapping[str, Any] | None = None,
+        in_order: bool = True,
         look_up: LookUp | None = None,
     ) -> None:
         self._look_up = look_up
@@ -61,6 +71,14 @@ class Intake:
         self._elsewhere = elsewhere
         self._resume = resume
         self._before = read_before(self._paths, skip, resume)
+        self._rules = Rules(**(pick or {}))
+        self._picking = Picking(self._rules) if self._rules.where or self._rules.sample < 1 else None
+        self._sorts = bool(self._rules.order_by) and in_order
+        self._ordering: Ordering | None = None
+        self._sorted_by: list[int] = []  # the column of each file
+        self._scratch = scratch
+        self._mailed = 0  # rows that are mailed, unless they repeat one
+        self._limited = False
         self._rule = consent
         self._consent: list[Consent] = []  # of each file
         self._told: list[tuple[str, int, int, str]] = list((resume or {}).get("told", ()))
@@ -98,9 +116,14 @@ class Intake:
         if problems:
             raise Refused(problems)
         before = self._before
+        if grown and before.limited:
+            grown = False
+        if grown and before.places and self._rules.order_by:
+            words = "has grown, and its rows were sorted by `order_by` before; give the new rows to another campaign"
+            raise refuse(self._paths[len(before.places) - 1], words)
         if before.done and not grown and before.settled >= before.rows:
             self._places, self._number, self._done = list(before.places), before.rows, True
-            self._words = before.words
+            self._words, self._limited, self._mailed = before.words, before.limited, before.mailed
         return "opened", columns, as_data([*self._notices, *told]), sizes
 
     def _look(self, index: int, encoding: str | None, columns: list[list[str]], sizes: list[int]) -> bool:
@@ -118,6 +141,10 @@ class Intake:
             rows = Rows(lines, delimiter=start.delimiter or None, address=start.address)
             start.delimiter, start.address = rows.header.delimiter, rows.header.roles["address"]
             self._expected += rows.estimate()
+            if self._picking is not None:
+                self._picking.look(path, rows)
+            if self._rules.order_by:
+                self._sorted_by.append(_column(path, rows, self._rules.order_by.removeprefix("-")))
         finally:
             lines.close()
         self._starts.append(start)
@@ -132,21 +159,10 @@ class Intake:
     def next(self, limit: int) -> Answer:
         """The answer to ``next``."""
         out: list[Recipient] = []
-        again = self._number < self._skip
-        work = min(self._skip - self._number, max(limit, _AGAIN)) if again else limit
+        again = self._to_read_again()
+        work = min(again, max(limit, _AGAIN)) if again else limit
         while work > 0 and not self._done:
-            rows = self._rows or self._begin()
-            if rows is None:
-                break
-            taken = rows.take(work)
-            if taken:
-                self._judge(taken, rows, out)
-                work -= len(taken)
-            self._places[-1].move(rows, len(taken))
-            if not taken:
-                rows.lines.confirm()
-                rows.lines.close()
-                self._rows = None
+            work -= self._next_sorted(work, out) if self._sorts else self._next_of_file(work, out)
         if again:
             self._check_again()
             return "rows", [], self._resume, False
@@ -158,16 +174,88 @@ class Intake:
             out = judged
         return "rows", out, self._state(), self._done
 
+    def _to_read_again(self) -> int:
+        """How many rows were read before, and not again yet: of the lists, or of those that were sorted."""
+        if self._done:
+            return 0
+        if self._sorts or not self._before.places:
+            return max(0, self._skip - self._number)
+        before, now = (sum(place.rows for place in places) for places in (self._before.places, self._places))
+        return max(0, before - now)
+
+    def _next_of_file(self, work: int, out: list[Recipient]) -> int:
+        """Judge up to ``work`` further rows of the lists; return how many were read."""
+        taken, rows = self._take(work)
+        if rows is None:
+            self._end()
+            return 0
+        place, file = self._places[-1], len(self._places) - 1
+        numbers: Sequence[int] = range(place.rows + 1, place.rows + len(taken) + 1)
+        picked = taken
+        if self._picking is not None:
+            picked, numbers = self._picking.pick(file, taken, rows, place.rows + 1)
+        self._judge(picked, numbers, file, out)
+        self._move(taken, rows)
+        if self._limited:
+            self._end()
+        return len(taken)
+
+    def _take(self, work: int) -> tuple[list[Row], Rows | None]:
+        """Up to ``work`` rows of the file at hand; no rows at its end, and no file behind the last."""
+        rows = self._rows or self._begin()
+        return (rows.take(work), rows) if rows is not None else ([], None)
+
+    def _move(self, taken: Sequence[Row], rows: Rows) -> None:
+        self._places[-1].move(rows, len(taken))
+        if not taken:
+            rows.lines.confirm()
+            rows.lines.close()
+            self._rows = None
+
+    def _next_sorted(self, work: int, out: list[Recipient]) -> int:
+        """Judge up to ``work`` further rows in the order of `order_by`; return how many there were."""
+        if self._ordering is None:
+            self._ordering = Ordering(self._scratch, descending=self._rules.order_by.startswith("-"))
+            self._sort(self._ordering)
+        placed = self._ordering.take(work)
+        for file, group in groupby(placed, key=itemgetter(0)):
+            of_file = list(group)
+            self._judge([row for _, _, row in of_file], [number for _, number, _ in of_file], file, out)
+        if self._limited or not placed:
+            self._end()
+        return len(placed)
+
+    def _sort(self, ordering: Ordering) -> None:
+        """Read all lists into ``ordering``."""
+        while True:
+            taken, rows = self._take(_AGAIN)
+            if rows is None:
+                return
+            file, first = len(self._places) - 1, self._places[-1].rows + 1
+            numbers: Sequence[int] = range(first, first + len(taken))
+            picked, at = taken, self._sorted_by[file]
+            if self._picking is not None:
+                picked, numbers = self._picking.pick(file, taken, rows, first)
+            for number, row in zip(numbers, picked, strict=True):
+                ordering.add(file, number, row, row[1][at])
+            self._move(taken, rows)
+
+    def _end(self) -> None:
+        """The reading is done: all was read, or as much as `limit` allows."""
+        if self._rows is not None:
+            self._rows.lines.close()
+            self._rows = None
+        self._done = True
+        self._told = as_data(self.notices())
+
     def notices(self) -> list[Problem]:
         """What the rows read so far say of who may not be mailed; of all rows, where all were read."""
         return [notice for consent in self._consent for notice in consent.notices(whole=self._done)]
 
     def _begin(self) -> Rows | None:
-        """The next file, or None where there is none: then the reading is done."""
+        """The next file, or None where there is none."""
         index = len(self._places)
         if index == len(self._paths):
-            self._done = True
-            self._told = as_data(self.notices())
             return None
         start = self._starts[index]
         lines = Lines(self._paths[index], start.encoding, start.cuts)
@@ -183,10 +271,10 @@ class Intake:
 
     def _check_again(self) -> None:
         """Raises Refused where reading again went another way than the first time."""
-        if not self._done and self._number < self._skip:
+        if not self._done and self._to_read_again():
             return
         wrong = self._number != self._skip
-        if self._before.places and not wrong:
+        if self._before.places and not (wrong or self._limited):
             place, stored = self._places[-1], self._before.places[len(self._places) - 1]
             # A last line without an end may have got one meanwhile; blank lines behind a row are not read again yet.
             wrong = place.rows != stored.rows or place.offset > stored.offset + 2 * stored.unended
@@ -195,17 +283,26 @@ class Intake:
             text = f"holds other rows than the {self._skip:,} stored before; restore the lists as they were"
             raise refuse(path, text)
 
-    def _judge(self, taken: list[Row], rows: Rows, out: list[Recipient]) -> None:
-        """Give each row its number and its verdict; ``out`` gets those beyond ``skip``."""
-        at = rows.header.roles["address"]
-        file_number = len(self._places) - 1
-        less = self._number - self._places[-1].rows
-        before, skip = self._number, self._skip
+    def _judge(self, taken: Sequence[Row], numbers: Sequence[int], file: int, out: list[Recipient]) -> None:
+        """Give each row its number and its verdict; ``out`` gets those beyond ``skip``.
+
+        ``numbers``: those of the rows in the file number ``file``.
+        """
+        at = self._starts[file].address
+        assert at is not None
+        limit = self._rules.limit
         assert self._duplicates is not None
         seen = self._duplicates.add
         why = self._suppression.why if len(self._suppression) else None
-        objections = self._consent[file_number].objections(taken)
-        for number, (line, cells, encoded, wrong) in enumerate(taken, before + 1):
+        objections = self._consent[file].objections(taken)
+        number, skip = self._number, self._skip
+        for index, (line, cells, encoded, wrong) in enumerate(taken):
+            if number == skip:  # by the lists as they were; a suppress list may be another since
+                self._mailed = self._before.mailed
+            if limit and number >= skip and self._mailed >= limit:
+                self._limited = True
+                break
+            number += 1
             email = cells[at]
             note, domain = wrong, ""
             if not wrong:
@@ -220,13 +317,14 @@ class Intake:
                 digest = digest_of(key)
                 if why is not None and (note := why(digest, domain)):
                     verdict = "suppressed"
-                elif objections and (note := objections.get(number - before - 1, "")):
+                elif objections and (note := objections.get(index, "")):
                     verdict = "no-consent"
                 else:
                     verdict = "held" if seen(digest, number) else "ok"
+                    self._mailed += 1
             if number > skip:
-                out.append((number, file_number, number - less, email, domain, encoded, verdict, note))
-        self._number += len(taken)
+                out.append((number, file, numbers[index], email, domain, encoded, verdict, note))
+        self._number = number
 
     def settle(self, limit: int) -> Answer:
         """The answer to ``settle``."""
@@ -256,11 +354,15 @@ class Intake:
         """Release files and memory."""
         if self._rows is not None:
             self._rows.lines.close()
+        if self._ordering is not None:
+            self._ordering.close()
         if self._duplicates is not None:
             self._duplicates.close()
 
     def _row(self, number: int) -> str:
         """How people find the row ``number``."""
+        if self._rules.some:
+            return "an earlier row"
         if len(self._paths) == 1:
             return f"row {number}"
         for path, place in zip(self._paths, self._places, strict=True):
@@ -270,5 +372,15 @@ class Intake:
         raise AssertionError("a row beyond the last")
 
     def _state(self) -> dict[str, Any]:
-        progress = Progress(tuple(self._places), self._number, self._done, self._settled, self._words)
+        progress = Progress(
+            tuple(self._places), self._number, self._done, self._settled, self._words, self._limited, self._mailed
+        )
         return {**progress.as_data(), "told": self._told}
+
+
+def _column(path: str, rows: Rows, wanted: str) -> int:
+    """Where the column is by which rows are sorted. Raises Refused."""
+    found = [at for at, name in enumerate(rows.header.names) if plain_name(name) == plain_name(wanted)]
+    if not found:
+        raise refuse(path, f"`order_by` names the column `{wanted}`, which this list has not", rows.header_line)
+    return found[0]

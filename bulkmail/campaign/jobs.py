@@ -37,4 +37,13 @@ def intake_options(campaign: Campaign, suppress: Sequence[str] = ()) -> dict[str
 
 
 def _rules(campaign: Campaign) -> dict[str, Any]:
-    return {"encoding": campaign.encoding, "consent": campaign.consent}
+    return {
+        "encoding": campaign.encoding,
+        "pick": {
+            "where": campaign.where or "",
+            "sample": campaign.sample,
+            "limit": campaign.limit or 0,
+            "order_by": campaign.order_by or "",
+        },
+        "consent": campaign.consent,
+    }

@@ -29,7 +29,7 @@ from bulkmail.campaign.named_list import NAMED_LIST, NamedList, named_list
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
-from bulkmail.campaign.selection import ConsentKey
+from bulkmail.campaign.selection import ConsentKey, LimitKey, OrderKey, SampleKey, WhereKey
 from bulkmail.campaign.unsubscribing import Text, WaysOut
 from bulkmail.campaign.ways_back import Bounces, Kind, ListName
 from bulkmail.files import FileId, Folder
@@ -277,6 +277,10 @@ class Campaign(Section):
         Field(description="what the CSV files are written in where it is not UTF-8", examples=["windows-1252"]),
     ] = "utf-8"
     consent: ConsentKey = "auto"
+    where: WhereKey = None
+    sample: SampleKey = 1.0
+    limit: LimitKey = None
+    order_by: OrderKey = None
     on_unknown: Annotated[
         Literal["retry", "keep"],
         Field(

@@ -45,6 +45,8 @@ class Progress:
     done: bool = False
     settled: int = 0
     words: int = 0
+    limited: bool = False  # as many rows were read as `limit` allows: what follows does not count
+    mailed: int = 0  # rows that count against it
 
     def as_data(self) -> dict[str, Any]:
         """Plain data to be stored with the rows."""
@@ -56,6 +58,8 @@ class Progress:
             "done": self.done,
             "settled": self.settled,
             "words": self.words,
+            "limited": self.limited,
+            "mailed": self.mailed,
         }
 
     @classmethod
@@ -64,7 +68,8 @@ class Progress:
         if data["version"] != _VERSION:
             raise ValueError(f"the reading position was stored by another version ({data['version']})")
         places = tuple(Place(**{**place, "cuts": tuple(place["cuts"])}) for place in data["files"])
-        return cls(places, data["rows"], data["done"], data["settled"], data["words"])
+        limit = data.get("limited", False), data.get("mailed", 0)
+        return cls(places, data["rows"], data["done"], data["settled"], data["words"], *limit)
 
 
 def prove(paths: Sequence[str], index: int, places: Sequence[Place], elsewhere: str = "") -> bool:
@@ -99,18 +104,20 @@ def prove(paths: Sequence[str], index: int, places: Sequence[Place], elsewhere: 
 def changed_since(paths: Sequence[str], reading: Mapping[str, Any] | None) -> list[str]:
     """The lists that are not as they were read to their end: grown, changed, or added. For a finished campaign."""
     try:
-        places = Progress.from_data(reading).places if reading else ()
+        before = Progress.from_data(reading) if reading else Progress()
     except ValueError:
         return []  # another version's: nothing can be said
     found = []
     for index, path in enumerate(paths):
-        place = places[index] if index < len(places) else None
+        place = before.places[index] if index < len(before.places) else None
         if isinstance(path, EarlierList):
             continue  # that campaign has ended
         if place is not None:
             digest, ahead = fingerprint(path, place.encoding, place.offset)
-            if digest == place.sha256 and not ahead.strip():
+            if digest == place.sha256 and (before.limited or not ahead.strip()):
                 continue
+        elif before.limited:
+            continue
         found.append(basename(path))
     return found
 

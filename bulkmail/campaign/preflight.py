@@ -22,6 +22,7 @@ FIRST = 100
 """Rows that are judged before anything is sent."""
 
 _AT_ONCE = 5000
+_LOOKED_AT = 20_000  # rows, for some that belong to the campaign
 
 
 @dataclass(frozen=True)
@@ -42,17 +43,28 @@ def survey(campaign: Campaign, settings: OperatorSettings, *, whole: bool = Fals
     """
     paths = campaign.recipient_paths
     options = intake_options(campaign, settings.suppress)
-    intake = Intake(**options)
+    intake = Intake(**options, in_order=False)
     try:
         _, columns, notices, sizes = intake.opened
-        _, rows, _, _ = intake.next(FIRST)
+        rows = _first_rows(intake)
         declined = intake.notices()
     finally:
         intake.close()
     notices = [*notices, *as_data(_of_reports(paths, campaign.encoding))]
-    if whole and len(rows) == FIRST:
+    if whole and len(rows) >= FIRST:
         declined = [notice for path in paths for notice in _declined(path, campaign.encoding, options["consent"])]
     return Lists(columns, sizes, rows, (*declined, *(Problem(*notice) for notice in notices)))
+
+
+def _first_rows(intake: Intake) -> list[Recipient]:
+    """The first rows that belong to the campaign; fewer where these are rare."""
+    found: list[Recipient] = []
+    for _ in range(_LOOKED_AT // FIRST):
+        _, rows, _, done = intake.next(FIRST)
+        found += rows
+        if done or len(found) >= FIRST:
+            break
+    return found
 
 
 def _of_reports(paths: Sequence[ListPath], encoding: str | None) -> list[Problem]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from bulkmail.campaign.consent import ConsentRule, squeezed
-from bulkmail.yamlfile import ErrorAt, one_line
+from bulkmail.yamlfile import ErrorAt, Line, one_line
 
 _RULES = ("auto", "none")
 _COLUMN = ("column", "yes")
 _EXAMPLE = "{column: opted_in, yes: [yes]}"
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 _CELL = {"type": ["string", "boolean", "number"]}
 _CONSENT = {
     "anyOf": [
@@ -68,4 +70,55 @@ ConsentKey = Annotated[
         description="whether rows whose own columns say that they may not be mailed are left out; or the column for it",
         examples=[{"column": "opted_in", "yes": ["yes", "true"]}],
     ),
+]
+
+
+def _where(expression: str) -> str:
+    from bulkmail.content import condition_problem  # noqa: PLC0415 - most campaigns have none, and need no Jinja2
+
+    if problem := condition_problem(expression):
+        raise ValueError(problem)
+    return expression
+
+
+def _share(value: Any) -> float:
+    """A share, from ``10%`` or ``0.1``."""
+    found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    if found is not None:
+        share = float(found[1]) / 100
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        share = float(value)
+    else:
+        raise ValueError("must be a share, such as 10%")
+    if not 0 < share <= 1:
+        raise ValueError("must be more than 0% and at most 100%")
+    return share
+
+
+def _column_name(text: str) -> str:
+    if not text.removeprefix("-").strip():
+        raise ValueError("must be the name of a column, with a - before it for the highest first")
+    return text.strip()
+
+
+WhereKey = Annotated[
+    Annotated[Line, AfterValidator(_where)] | None,
+    Field(
+        description="a condition over the columns: only rows of which it is true belong to the campaign",
+        examples=["plan == 'plus' and country in ['DE', 'AT']"],
+    ),
+]
+SampleKey = Annotated[
+    float,
+    PlainValidator(_share),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": _PERCENT.pattern}, {"type": "number"}]}),
+    Field(description="the share of the rows that belong to the campaign, by the address", examples=["10%"]),
+]
+LimitKey = Annotated[
+    Annotated[int, Field(ge=1)] | None,
+    Field(description="how many rows are mailed at most; reading ends there", examples=[1000]),
+]
+OrderKey = Annotated[
+    Annotated[Line, AfterValidator(_column_name)] | None,
+    Field(description="the column by which rows are sorted, with a - for the highest first", examples=["-last_open"]),
 ]

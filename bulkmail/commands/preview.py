@@ -143,7 +143,7 @@ def _kind(name: str) -> str:
 
 
 def _heading(campaign: Campaign, one: Chosen) -> str:
-    row = f"{campaign.recipients[one.row[1]]}:{one.row[2]}" if len(campaign.recipients) > 1 else str(one.row[0])
+    row = f"{campaign.recipients[one.row[1]]}:{one.row[2]}" if len(campaign.recipients) > 1 else str(one.row[2])
     why = "" if one.why == f"row {row}" else f" ({one.why})"
     return f"row {row}: {_plain(one.row[3])}{why}"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from bulkmail.content.check import check_content
 from bulkmail.content.compose import Composer
+from bulkmail.content.condition import Condition, condition_problem
 from bulkmail.content.dkim import DkimKeyError
 from bulkmail.content.dkim_record import (
     Published,
@@ -32,11 +33,13 @@ from bulkmail.content.ways_back import asks_for_complaints, signing_keys
 
 __all__ = [
     "Composer",
+    "Condition",
     "DkimKeyError",
     "Published",
     "asks_for_complaints",
     "check_content",
     "compare_published",
+    "condition_problem",
     "content_notices",
     "key_in_words",
     "new_pem",

@@ -54,7 +54,7 @@ class RowChooser:
 
     def look(self, row: Row) -> bool:
         """Look at the next row; whether more have to be looked at."""
-        for place in ((-1, row[0]), (row[1], row[2])):
+        for place in ((-1, row[0] if len(self._files) > 1 else row[2]), (row[1], row[2])):
             if place in self._rows:
                 self._found.setdefault(("row", self._rows[place]), row)
         if self._emails and row[4] and (wanted := self._emails.get(_key(row[3]))):

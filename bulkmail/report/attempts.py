@@ -155,7 +155,7 @@ class AttemptsFile:
 
     def _bytes(self, rows: list[AttemptRow]) -> bytes:
         columns: Any = AttemptRow._make(zip(*rows, strict=True))  # each field holds its whole column
-        labels: Iterable[str] = map(str, columns.n)
+        labels: Iterable[str] = map(str, columns.row_in_file)
         if len(self._prefixes) > 1:
             in_files = zip(columns.file_no, columns.row_in_file, strict=True)
             labels = [f"{self._prefixes[no]}{row}" for no, row in in_files]

@@ -95,7 +95,7 @@ class _Shape:
         key, before, after = self._key, self._before, self._after
         own_tokens = tokens(key, columns.n)
         ours = zip(
-            self._labels(columns.n, columns.file_no, columns.row_in_file),
+            self._labels(columns.file_no, columns.row_in_file),
             guarded(columns.email),
             columns.status,
             columns.category,
@@ -120,7 +120,7 @@ class _Shape:
             return ours
         return [[*own, *others] for own, others in zip(ours, self._columns.all_cells(columns), strict=True)]
 
-    def _labels(self, numbers: Sequence[int], file_numbers: Sequence[int], file_rows: Sequence[int]) -> Iterable[str]:
+    def _labels(self, file_numbers: Sequence[int], file_rows: Sequence[int]) -> Iterable[str]:
         if len(self._prefixes) <= 1:
-            return map(str, numbers)
+            return map(str, file_rows)
         return [f"{self._prefixes[no]}{row}" for no, row in zip(file_numbers, file_rows, strict=True)]

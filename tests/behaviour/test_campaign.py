@@ -53,6 +53,26 @@ def test_who_said_no_in_the_list_gets_nothing(world: Any) -> None:
     assert set(world.server.ids()) == {addresses(3)[0], addresses(3)[2]}
 
 
+def test_a_part_of_a_list_is_sent_in_its_order(world: Any) -> None:
+    campaign = world.campaign("spring", addresses(6), more="where: score|int > 1\norder_by: -score\nlimit: 3\n")
+    lines = "\r\n".join(f"{address},Ann,{score}" for score, address in enumerate(addresses(6)))
+    (campaign.folder / "recipients.csv").write_text(f"email,first_name,score\r\n{lines}\r\n")
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    assert [(row["row"], row["score"], row["status"]) for row in campaign.rows()] == [
+        ("6", "5", "delivered"),
+        ("5", "4", "delivered"),
+        ("4", "3", "delivered"),
+    ]
+    assert set(world.server.ids()) == set(addresses(6)[3:])
+    again = world.run("-c", "spring")
+    assert again.status == 0, again.said
+    assert "nothing" in again.said
+    assert len(world.server.ids()) == 3
+
+
 def test_the_same_message_for_everybody_goes_to_many_at_once(world: Any) -> None:
     world.start_mail([f"127.0.1.{n + 1}" for n in range(4)], most=20)
     world.settings()

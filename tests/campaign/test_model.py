@@ -57,6 +57,10 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "defaults": {"first_name": "there"},
         "encoding": "utf-8",
         "consent": "auto",
+        "where": None,
+        "sample": 1.0,
+        "limit": None,
+        "order_by": None,
         "on_unknown": "retry",
         "schedule": {
             "timezone": None,

@@ -151,7 +151,7 @@ def recipient(**changes: Any) -> RecipientRow:
         1, 0, 1, "a@example.com", "delivered", "", 250, "2.0.0", "2.0.0 OK", "dot", "mx.example.com", "192.0.2.1",
         "198.51.100.9", "TLSv1.3", 1, START, START + 1, 1234, "", '["a@example.com"]',
     )  # fmt: skip
-    return row._replace(**changes)
+    return row._replace(**{"row_in_file": changes.get("n", 1), **changes})
 
 
 def attempt(**changes: Any) -> AttemptRow:
@@ -159,7 +159,7 @@ def attempt(**changes: Any) -> AttemptRow:
         1, 1, 0, 1, "a@example.com", START, 1, "delivered", "", 250, "2.0.0", "2.0.0 OK", "dot", "mx.example.com",
         "192.0.2.1", "198.51.100.9", "TLSv1.3", 412, None,
     )  # fmt: skip
-    return row._replace(**changes)
+    return row._replace(**{"row_in_file": changes.get("n", 1), **changes})
 
 
 def facts(**changes: Any) -> Facts:
