@@ -100,6 +100,8 @@ class _Read:
 
 def _about(cells: Mapping[str, str], usual: Suppression) -> Suppression:
     """Return what a line of an export says of scope, reason, source and time. Raises ValueError."""
+    if not cells:
+        return usual
     scope, reason, source = (
         cells.get(name, "").strip() or otherwise
         for name, otherwise in (("scope", usual.scope), ("reason", usual.reason), ("source", usual.source))

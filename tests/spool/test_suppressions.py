@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.mail import token
+from bulkmail.mail import Refused, token
 from bulkmail.spool import (
     EVERYTHING,
     Audience,
@@ -12,6 +12,7 @@ from bulkmail.spool import (
     SqliteStore,
     Suppression,
     campaign_scope,
+    find_reader,
     list_scope,
     open_reader,
 )
@@ -193,6 +194,33 @@ def test_a_key_that_was_not_written_down_is_not_used(tmp_path):
     assert store.find_token(token(made.key, 3)) == (made.id, 3)
     reader.close()
     store.close()
+
+
+def test_a_database_without_a_spool_gets_one_where_that_is_wanted(pg_dsn):
+    assert find_reader(pg_dsn) is None
+    with pytest.raises(Refused, match="nothing was ever sent"), unsent(pg_dsn):
+        pass
+    for _ in range(2):
+        with unsent(pg_dsn, make=True) as spool:
+            spool.suppress([entry()], hashed=False)
+    reader = find_reader(pg_dsn)
+    assert set(reader.suppressed([ANN, BOB], MARKETING)) == {ANN}
+    assert bare(reader.suppressions()) == [entry()]
+    assert reader.count_suppressions() == [(EVERYTHING, "unsubscribed", 1, 1)]
+    reader.close()
+
+
+def test_a_folder_without_a_spool_gets_one_where_that_is_wanted(tmp_path):
+    place = str(tmp_path / "spool")
+    assert find_reader(place) is None
+    with unsent(place, make=True) as spool:
+        assert spool.hashes([ANN]) == [0]
+        spool.suppress([entry()], hashed=True)
+        (number,) = spool.hashes([ANN])
+        assert [one.hash for one in spool.suppressions_of(ANN)] == [number]
+    reader = find_reader(place)
+    assert reader.hashes([ANN]) == [number]
+    reader.close()
 
 
 def test_a_reader_finds_them_beside_the_writer(tmp_path):
