@@ -18,7 +18,7 @@ from bulkmail.returns.mime import Fields, Part, text_of
 from bulkmail.returns.prose import Entry
 from bulkmail.returns.returned import Action, Block, Weight, address_key
 from bulkmail.returns.values import address, addresses, from_octal, from_xtext, one_line, typed
-from bulkmail.returns.wording import Said, judge, said, status_in, without_addresses
+from bulkmail.returns.wording import Said, judge, said, status_in
 
 _BLOCKS = 100  # recipients of one report
 _OCTETS = 64 * 1024  # bytes of a status part
@@ -30,7 +30,6 @@ _ACTION = re.compile(r"[a-z]+")
 _OTHER_WORDS = {"error": Action.FAILED, "failure": Action.FAILED, "delay": Action.DELAYED, "success": Action.DELIVERED}
 _ACTIONS = {**{action.value: action for action in Action}, **_OTHER_WORDS}
 _LOOSE = ("final-recipient", "original-recipient")
-_LETTERS = re.compile(r"[^\W\d_]{2}")
 _NAMED = re.compile(r"<([^<>\s@]{1,128}@[^<>\s]{1,255})")  # the closing bracket may be cut off
 
 
@@ -158,7 +157,7 @@ def finish(
         _finished(raw, counted, next((by_key[key] for key in raw.keys if key in by_key), None), ours, forwards)
         for raw in raws
     ]
-    several = max(len(blocks) + unread, len(listed)) > 1
+    several = max(len({address_key(block.recipient) for block in blocks}) + unread, len(listed)) > 1
     blocks = [_with_words(block, several=several) for block in blocks]
     blaming = blaming and several
     if not blaming and not any(block.void and block.about for block in blocks):
@@ -173,12 +172,14 @@ def finish(
 
 
 def _with_words(block: Block, *, several: bool) -> Block:
-    """``block``, void where it would count as permanent without a reason; a status is one for a single block."""
-    if block.weight in (None, Weight.SOFT):
+    """``block``, void where it would count as permanent without a known reason; one alone may rely on its status."""
+    if block.weight in (None, Weight.SOFT) or block.code:
         return block
-    if several and _LETTERS.search(without_addresses(block.reply)) is None:
-        return replace(block, weight=None, void="it gives no reason, in a report about several recipients")
-    if block.status or block.code or block.category is not Category.OTHER:
+    # the words alone, without what the status says
+    known = judge(Said(0, "", (block.reply,), block.stage), "").category is not Category.OTHER
+    if several and not known:
+        return replace(block, weight=None, void="it gives no known reason, in a report about several recipients")
+    if block.status or known:
         return block
     return replace(block, weight=None, void="it gives neither a status nor a reason that is known")
 
@@ -193,8 +194,8 @@ def _finished(
     if not words and entry is None:  # the last place where a reason may stand
         words = raw.fields.get("status").removeprefix(raw.status).strip(" ()")
     reply = said(words, entry.all_words if entry is not None else "")
-    if not reply.code and entry is not None:
-        reply = _from_text(reply, words, entry)
+    if not words and entry is not None:
+        reply = _from_text(entry)
     aliases = [raw.actual] if raw.actual and address_key(raw.actual) not in _keys(raw.original, raw.final) else []
     if entry is not None:
         known = {*raw.keys}
@@ -234,14 +235,10 @@ def _keys(*some: str) -> set[str]:
     return {address_key(one) for one in some} - {""}
 
 
-def _from_text(reply: Said, words: str, entry: Entry) -> Said:
-    """What the text says of a recipient, where the block gives no reply. Words of the block stay where it has some."""
+def _from_text(entry: Entry) -> Said:
+    """What the text says of a recipient of whom the block says nothing: a reply, or else the first paragraph."""
     told = said(entry.all_words)
-    if told.code or (told.enhanced and not words):
-        return told
-    if words:
-        return reply
-    return Said(0, told.enhanced, (entry.words,), told.stage)
+    return told if told.code else Said(0, told.enhanced, (entry.words,), told.stage)
 
 
 def _doubt(raw: Raw, counted: Counter[str], reply: Said, words: str, known: Collection[str]) -> tuple[str, str]:

@@ -34,7 +34,8 @@ _STOP = re.compile(
     r"|original message|the body of the message|unsent message follows|message headers? follows?|below is a copy"
     r"|original message follows|message header follows|begin message|full headers|returned message"
     # a status part without its type: what it says is for `blocks`
-    r"|(?:final|original)-recipient:|reporting-mta:|action:|diagnostic-code:)",
+    r"|(?:final|original)-recipient:|(?:reporting|remote)-mta:|action:|status: ?\d|diagnostic-code:"
+    r"|(?:arrival|last-attempt)-date:)",
     re.IGNORECASE,
 )
 _COPY = re.compile(

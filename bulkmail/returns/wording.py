@@ -29,7 +29,9 @@ _CODE_AFTER = re.compile(r"(?:code|reply|error|said|was|status)[ :=]{1,3}([45]\d
 _ENHANCED = re.compile(r"(?<![\w.])#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)", re.ASCII)
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?!\d)", re.ASCII)
 _SEPARATED = re.compile(r"\A[ :-]{1,4}")
-_AFTERWORDS = re.compile(r" \(in reply to .{0,60}\)\Z|: retry timeout exceeded\Z| Giving up on \S+\Z", re.IGNORECASE)
+_AFTERWORDS = re.compile(
+    r" \(in reply to .{0,60}\)\Z|: retry timeout exceeded\Z| Giving up on \S+(?: .*)?\Z", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"no such (?:domain|host)",
                 r"nxdomain",
                 r"nonexistentdomain",
-                r"find any host (?:named|by that name)",
+                r"find (?:any host (?:named|by that name)|a mail exchanger)",
                 r"null ?mx",
                 r"all relevant mx records point to non-existent hosts",
                 r"(?:mx|a) records? (?:\S+ ){0,4}(?:could not be found|not found)",
@@ -187,7 +189,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"envelope expired",
                 r"queue\.expired",
                 r"message expired",
-                r"retry timeout exceeded",
+                r"retry timeout exceeded|retry time not reached|failing for a long time",
                 r"(?:delivery|queue|retry) (?:time|timeout|period) (?:\w+ )?(?:expired|exceeded|out)",
                 r"(?:been|was) in the queue too long",
                 r"could not (?:be delivered|deliver) (?:for|within|after)",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from bulkmail.mail import Category
 from bulkmail.returns import Action, Weight
 from bulkmail.returns.blocks import finish, looks_like_status, read_status
 from bulkmail.returns.mime import Fields, Part
@@ -86,7 +87,7 @@ def test_the_text_of_another_recipient_is_not_taken():
     told = "<b@d.example>: 550 5.1.1 User unknown\n<c@d.example>: 550 5.1.1 User unknown\n"
     block = finished(TOP + "Final-Recipient: rfc822; a@d.example\nAction: failed\nStatus: 5.1.1\n", told)[0]
     assert (block.code, block.weight) == (0, None)
-    assert "no reason" in block.void
+    assert "no known reason" in block.void
 
 
 def test_the_fields_beat_the_text():
@@ -94,6 +95,12 @@ def test_the_fields_beat_the_text():
                      "Diagnostic-Code: SMTP; 550 5.7.1 blocked by policy\n",
                      "<a@d.example>: 550 5.1.1 unknown\n")[0]  # fmt: skip
     assert block.weight is Weight.BLOCKED
+
+
+def test_the_words_of_the_fields_beat_a_reply_in_the_text():
+    block = finished(TOP + "Final-Recipient: rfc822; a@d.example\nAction: failed\nStatus: 5.0.0\n"
+                     "Diagnostic-Code: unknown; No such domain.\n", "<a@d.example>: 550 5.7.1 no\n")[0]  # fmt: skip
+    assert (block.code, block.category, block.weight) == (0, Category.BAD_DOMAIN, Weight.HARD)
 
 
 def failed(recipient, named, more=""):
