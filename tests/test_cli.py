@@ -55,3 +55,13 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
     monkeypatch.setattr("bulkmail.commands.schema.run", interrupted)
     assert cli.main(["schema"]) == 130
     assert capsys.readouterr().err == "bulkmail: interrupted\n"
+
+
+@pytest.mark.process
+def test_a_command_reads_only_the_parts_that_it_needs(tmp_path):
+    """What is sent with takes most of a second to import, and a look at the spool needs none of it."""
+    code = "import sys; from bulkmail.cli import main; main(['status']); print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    modules = set(done.stdout.split())
+    assert "bulkmail.control.overview" in modules, done.stderr
+    assert not modules & {"bulkmail.delivery", "bulkmail.net", "bulkmail.campaign.model", "jinja2", "tqdm", "shtab"}

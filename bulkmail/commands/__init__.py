@@ -6,65 +6,57 @@ Gives: lines or JSON on stdout, notices on stderr, an exit status: 0 done, 1 ref
 Never: runs longer than what was asked for, holds a rule that the sending also needs.
 
 A module has ``add(commands)``, which adds its parser and sets ``run``, a function from the parsed arguments to the exit
-status. A new command is a module and its line in COMMANDS, which is also the order of ``bulkmail --help``.
+status. A new command is a module of its
+name and its line in COMMANDS, which is also the order of ``bulkmail --help``.
 """
 
 from __future__ import annotations
 
-from bulkmail.commands import (
-    accept,
-    approve,
-    cancel,
-    check,
-    dkim,
-    doctor,
-    explain,
-    find,
-    forget,
-    init,
-    pause,
-    plan,
-    preview,
-    rehearse,
-    remove,
-    resume,
-    retry,
-    schema,
-    send,
-    sink,
-    spool,
-    status,
-    suppress,
-    test,
-)
-from bulkmail.commands.asking import PREAMBLE
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bulkmail.commands.terminal import DONE, REFUSED, USAGE
 
+if TYPE_CHECKING:
+    from bulkmail.commands.asking import PREAMBLE
+
 COMMANDS = (
-    init,
-    check,
-    preview,
-    plan,
-    rehearse,
-    test,
-    send,
-    status,
-    accept,
-    approve,
-    pause,
-    resume,
-    cancel,
-    remove,
-    retry,
-    find,
-    explain,
-    suppress,
-    forget,
-    spool,
-    dkim,
-    doctor,
-    schema,
-    sink,
+    "init",
+    "check",
+    "preview",
+    "plan",
+    "rehearse",
+    "test",
+    "send",
+    "status",
+    "accept",
+    "approve",
+    "pause",
+    "resume",
+    "cancel",
+    "remove",
+    "retry",
+    "find",
+    "explain",
+    "suppress",
+    "forget",
+    "spool",
+    "dkim",
+    "doctor",
+    "schema",
+    "sink",
 )
 
-__all__ = ["COMMANDS", "DONE", "PREAMBLE", "REFUSED", "USAGE"]
+__all__ = ["COMMANDS", "DONE", "PREAMBLE", "REFUSED", "USAGE", "command"]
+
+
+def command(name: str) -> Any:
+    """Return the module of one of COMMANDS, read when it is asked for: each needs other parts, and none all of them."""
+    return import_module(f"bulkmail.commands.{name}")
+
+
+def __getattr__(name: str) -> Any:
+    """What only a script of completion needs."""
+    if name != "PREAMBLE":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return command("asking").PREAMBLE

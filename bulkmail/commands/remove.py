@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any
 
 from bulkmail.commands.asking import add_name, steered
 from bulkmail.commands.terminal import Commands, add_json, add_settings, progress
 from bulkmail.settings import load_settings
 from bulkmail.spool import remove_campaign
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 def add(commands: Commands) -> None:

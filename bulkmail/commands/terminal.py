@@ -7,15 +7,15 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 DONE, REFUSED, USAGE = 0, 1, 2
 """The exit statuses: done; refused, or something was found wrong; wrong usage."""
 
 _PROGRESS_AFTER = 2.0  # seconds
-tqdm.monitor_interval = 0  # no thread beside the work: every update is close behind the last
 
 Commands = Any
 """What ``ArgumentParser.add_subparsers`` returns; argparse has no public name for it."""
@@ -53,6 +53,9 @@ def progress(what: str, total: int | None = None, *, unit: str = "rows") -> tqdm
     known. It is drawn on stderr from the third second on, without colour, and is wiped off at its end. On a pipe
     nothing is drawn.
     """
+    from tqdm import tqdm  # noqa: PLC0415 - most commands show none
+
+    tqdm.monitor_interval = 0  # no thread beside the work: every update is close behind the last
     bar: tqdm[Any] = tqdm(
         desc=what,
         total=total,

@@ -8,15 +8,20 @@ Never: decides anything about sending; opens anything before it is told to; lets
 
 from __future__ import annotations
 
-from bulkmail.control.client import Client
-from bulkmail.control.explain import Known, destination_of, domain_of, explain, known_destination, no_route
-from bulkmail.control.opening import open_control, reading
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from bulkmail.control.overview import overview, plain_situation
-from bulkmail.control.place import SOCKET, NotRunningError
-from bulkmail.control.problems import RequestProblem
-from bulkmail.control.recipients import find_recipients
-from bulkmail.control.server import ControlServer
-from bulkmail.control.suppressions import plain as plain_suppression
+
+if TYPE_CHECKING:
+    from bulkmail.control.client import Client
+    from bulkmail.control.explaining import Known, destination_of, domain_of, explain, known_destination, no_route
+    from bulkmail.control.opening import open_control, reading
+    from bulkmail.control.place import SOCKET, NotRunningError
+    from bulkmail.control.problems import RequestProblem
+    from bulkmail.control.recipients import find_recipients
+    from bulkmail.control.server import ControlServer
+    from bulkmail.control.suppressions import plain_suppression
 
 __all__ = [
     "SOCKET",
@@ -37,3 +42,28 @@ __all__ = [
     "plain_suppression",
     "reading",
 ]
+
+_WHERE = {
+    "Client": "client",
+    "ControlServer": "server",
+    "Known": "explaining",
+    "NotRunningError": "place",
+    "RequestProblem": "problems",
+    "SOCKET": "place",
+    "destination_of": "explaining",
+    "domain_of": "explaining",
+    "explain": "explaining",
+    "find_recipients": "recipients",
+    "known_destination": "explaining",
+    "no_route": "explaining",
+    "open_control": "opening",
+    "plain_suppression": "suppressions",
+    "reading": "opening",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """What is asked for, read then: a command that asks the service needs nothing of what answers it."""
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"bulkmail.control.{_WHERE[name]}"), name)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from bulkmail import __version__
-from bulkmail.control.explain import Known, destination_of, domain_of, explain, known_destination, no_route
+from bulkmail.control.explaining import Known, destination_of, domain_of, explain, known_destination, no_route
 from bulkmail.control.http import Call
 from bulkmail.control.models import AcceptOrder, ApproveOrder, CancelOrder, PauseOrder, RemoveOrder, ResumeOrder
 from bulkmail.control.openapi import document

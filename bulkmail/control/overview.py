@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bulkmail.delivery import LiveCampaign, LiveSite
 from bulkmail.mail import Held, Situation, Standing, Status, situation
 from bulkmail.spool import RUNNING, CampaignRow, Hold, Reading, Sign
 from bulkmail.zones import zone
+
+if TYPE_CHECKING:
+    from bulkmail.delivery import LiveCampaign, LiveSite
 
 _SITES = 20  # waiting sites that are told
 _SILENT = 30.0  # seconds without a sign of a process that is there

@@ -42,7 +42,7 @@ def suppression_answers(
     async def suppressions(call: Call) -> Any:
         key = _keys([call.query["address"]])[0]
         found = await read(lambda reader: reader.suppressions_of(key))
-        return [plain(entry) for entry in found]
+        return [plain_suppression(entry) for entry in found]
 
     async def suppress(call: Call) -> Any:
         order, now = call.order, wall()
@@ -68,7 +68,7 @@ def suppression_answers(
     return {one.__name__: one for one in (suppressions, suppress, unsuppress, forget_addresses)}
 
 
-def plain(entry: Suppression) -> dict[str, Any]:
+def plain_suppression(entry: Suppression) -> dict[str, Any]:
     """Return a suppression as the API tells it."""
     since = datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {

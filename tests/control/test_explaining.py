@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import TypeAdapter
 
-from bulkmail.control.explain import (
+from bulkmail.control.explaining import (
     Destination,
     Known,
     destination_of,
