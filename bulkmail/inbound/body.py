@@ -13,7 +13,8 @@ from bulkmail.inbound.received import Refusal
 _END = b"\r\n.\r\n"
 _KEPT = len(_END) - 1  # octets of an end that may be cut
 _STRAY = Refusal(554, "5.6.0", "A CR or LF stands alone in the message; lines end with CRLF")
-_SPILL = 4  # times the size limit: what is read of a message that is refused, before the connection is closed
+_NO_ROOM = 452  # then no more is read: those who take the memory would take the time as well
+_SPILL = 2  # times the size limit: what is read of a message that is refused, before the connection is closed
 
 
 class Body:
@@ -54,7 +55,8 @@ class Body:
         if end < 0:
             if self.refusal is not None:
                 del buffer[:-_KEPT]
-                self.hopeless = self.hopeless or self._size > _SPILL * self._limit
+                too_much = self._size > _SPILL * self._limit
+                self.hopeless = self.hopeless or self.refusal.code == _NO_ROOM or too_much
             return None
         behind = bytes(buffer[stop:])
         del buffer[end + 2 :]
@@ -72,7 +74,7 @@ class Body:
         if self._size - len(_END) + 2 > self._limit:
             self._refuse(Refusal(552, "5.3.4", f"The message is larger than {self._limit} octets"))
         elif not self._share.take(octets):
-            self._refuse(Refusal(452, "4.3.1", "Too much mail is being received; try again later"))
+            self._refuse(Refusal(_NO_ROOM, "4.3.1", "Too much mail is being received; try again later"))
 
     def _refuse(self, refusal: Refusal) -> None:
         self.refusal = refusal

@@ -58,7 +58,7 @@ def test_what_is_too_large_is_read_to_its_end_and_gives_its_memory_back():
     reading, room = body(limit=100)
     assert reading.feed(b"a" * 90 + b"\r\n") is None
     assert room.free == 1_000_000 - 92
-    assert reading.feed(b"b" * 200) is None
+    assert reading.feed(b"b" * 50) is None
     assert room.free == 1_000_000
     assert reading.feed(b"\r\n.") is None
     assert reading.feed(b"\r\nQUIT\r\n") == b"QUIT\r\n"
@@ -68,8 +68,10 @@ def test_what_is_too_large_is_read_to_its_end_and_gives_its_memory_back():
 
 def test_what_has_no_end_is_given_up():
     reading, _ = body(limit=100)
-    for _ in range(5):
+    for _ in range(2):
         assert reading.feed(b"b" * 100) is None
+    assert not reading.hopeless
+    assert reading.feed(b"b") is None
     assert reading.hopeless
 
 
@@ -86,3 +88,6 @@ def test_where_memory_is_short_the_client_is_to_come_back():
     reading, _ = body(limit=1000, memory=400)
     assert reading.feed(b"a" * 150 + b"\r\n.\r\n") == b""
     assert reading.refusal.code == 452
+    reading, room = body(limit=1000, memory=400)
+    assert reading.feed(b"a" * 150) is None
+    assert (reading.refusal.code, reading.hopeless, room.free) == (452, True, 400)

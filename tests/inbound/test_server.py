@@ -200,9 +200,12 @@ def test_memory_stays_flat_under_idle_and_hostile_connections(serve, until):
     for thread in threads:
         thread.join()
     assert resident() - idle < 20_000  # kB, where 50 messages would take 45,000
+    said = set()
     for one in hostile:
-        one.sendall(b"\r\n.\r\n")
-    said = [one.recv(1000)[:3] for one in hostile[:5]]
-    assert set(said) <= {b"250", b"452"}
+        with contextlib.suppress(OSError):  # cut, with what was not read of it
+            one.sendall(b"\r\n.\r\n")
+            said.add(one.recv(1000)[:3])
+    assert b"250" in said
+    assert said <= {b"250", b"452"}
     for one in kept:
         one.close()
