@@ -150,7 +150,7 @@ class Connection(Protocol):
         elif phase in (Phase.HANDSHAKE, Phase.CLOSED):
             self.abort()
         elif phase is Phase.SINK:
-            _log.error("inbound: a message was not stored within {time:g} s", time=self._reception.limits.take)
+            self._reception.faults.say(f"inbound: a message was not stored within {self._reception.limits.take:g} s")
             self._answered(_NOT_KEPT, self._taking, "")
         else:
             self._reception.refused.say(f"inbound: refused {self._ip}: {_LATE}")
@@ -184,7 +184,7 @@ class Connection(Protocol):
         except Refusal as refused:
             refusal = refused
         except OwnFault as fault:
-            _log.error("inbound: message {id} was not stored: {fault}", id=received.id, fault=fault)
+            self._reception.faults.say(f"inbound: message {received.id} was not stored: {fault}")
             refusal = _NOT_KEPT
         except Exception:  # noqa: BLE001 - whatever it is, the client must keep the message
             _log.failure("inbound: message {id} was not stored", id=received.id)

@@ -8,16 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet.protocol import Protocol
+from twisted.logger import Logger
 
 from bulkmail.inbound.limits import Gate, Limits, Room
 from bulkmail.inbound.lines import Lines
 from bulkmail.inbound.received import Accepts, Take
 from bulkmail.net import Certificate
 
+_log = Logger("bulkmail")
+
+_FAULT_LINES_A_SECOND = 3  # a disk that is full is so for each message
+
 
 @dataclass
 class Reception:
-    """``hostname``: our name; ``wall``: seconds since the epoch; ``taken``, ``refused``: lines for the log.
+    """``hostname``: our name; ``wall``: seconds since the epoch; ``taken``, ``refused``: lines for the log;
+    ``faults``: those about our own faults.
 
     ``live`` are the connections that were let in.
     """
@@ -36,6 +42,7 @@ class Reception:
 
     def __post_init__(self) -> None:
         """Make what is counted."""
+        self.faults = Lines(_error, self.reactor.seconds, _FAULT_LINES_A_SECOND)
         self.gate = Gate(self.limits)
         self.room = Room(self.limits.memory)
         self._numbers = itertools.count(int(self.wall() * 1_000_000))
@@ -50,6 +57,10 @@ class Reception:
             return False
         self.certificate.look()
         return True
+
+
+def _error(text: str) -> None:
+    _log.error("{text}", text=text)
 
 
 def _in_letters(number: int) -> str:

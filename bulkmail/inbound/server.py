@@ -48,6 +48,7 @@ class Inbound:
             connection.abort()
         reception.taken.close()
         reception.refused.close()
+        reception.faults.close()
 
 
 class _Connections(Factory):

@@ -18,7 +18,8 @@ import json, signal, sys, time
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from bulkmail.inbound import Certificate, Inbound, Limits, Lines, OwnAddresses, Reception, bound
+from bulkmail.inbound import Inbound, Limits, Lines, OwnAddresses, Reception, bound
+from bulkmail.net import Certificate
 
 given = json.loads(sys.argv[1])
 
@@ -106,6 +107,26 @@ def test_smtplib_delivers_in_clear_and_under_tls(kit, serve, tmp_path):
         client.sendmail("", ["unsubscribe+t@in.example.com"], b"x" * 1_000_000 + b"\r\n")
         tls, sender, _, size = served.took()
         assert (tls, sender, size) == ("TLSv1.3", "", 1_000_002)
+
+
+def test_replies_keep_their_order_under_tls_while_the_sink_is_slow(kit, serve, tmp_path):
+    kit.write_certificate(tmp_path)
+    served = serve(tls=str(tmp_path), slow=0.5)
+    with smtplib.SMTP("127.0.0.1", served.port, timeout=60) as client:
+        client.starttls()
+        one = client.sock
+        envelope = b"MAIL FROM:<>\r\nRCPT TO:<abuse@in.example.com>\r\nDATA\r\n"
+        one.sendall(b"EHLO a\r\n" + envelope)
+        heard = b""
+        while not heard.endswith(b"<CRLF>.<CRLF>\r\n"):
+            heard += one.recv(1000)
+        one.sendall(b"x\r\n.\r\nNOOP\r\n")
+        for _ in range(50):  # what comes while the sink has the message waits
+            one.sendall(b"RSET\r\n" * 10)
+        one.sendall(b"QUIT\r\n")
+        assert [line[:9] for line in read_all(one).splitlines()] == [b"250 2.0.0"] * 502 + [b"221 2.0.0"]
+        one.close()
+        client.sock = None
 
 
 def test_commands_written_in_clear_behind_starttls_are_not_obeyed_under_tls(kit, serve, tmp_path):
