@@ -63,6 +63,7 @@ class Answers:
         self._texts = texts
         self._name = name
         self._now = now
+        self._made: dict[tuple[Kind, str], bytes] = {}
         self._rates = Rates(client_rate, WRONG, RIGHT, now())
 
     async def answer(self, call: Call) -> Answer:
@@ -125,6 +126,15 @@ class Answers:
         subject: Subject | None = None,
     ) -> Answer:
         language = chosen(self._texts, call.accept_language)
-        body = page(kind, language, self._texts[language], subject, self._name)
+        body = self._body(kind, language, subject)
         fields = {**headers(), b"Content-Language": language.encode("ascii"), **(more or {})}
         return Answer(status, fields, body)
+
+    def _body(self, kind: Kind, language: str, subject: Subject | None) -> bytes:
+        """The page; those that speak of nobody are made once: a flood of wrong tokens gets them."""
+        if subject is not None:
+            return page(kind, language, self._texts[language], subject, self._name)
+        made = self._made.get((kind, language))
+        if made is None:
+            made = self._made[kind, language] = page(kind, language, self._texts[language], None, self._name)
+        return made

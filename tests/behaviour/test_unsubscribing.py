@@ -8,6 +8,7 @@ import email.policy
 import http.client
 import re
 import signal
+import smtplib
 import socket
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,20 @@ from typing import Any
 import pytest
 
 from bulkmail.content import new_pem
+from tests.interop.servers import free_port
 
 pytestmark = [pytest.mark.loopback, pytest.mark.process, pytest.mark.slow]
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
 FORM = {"Content-Type": "application/x-www-form-urlencoded", "Connection": "close"}
+DOMAIN = "bounces.example.com"
 SENT = [f"user-{n}@d0.test" for n in range(4)]
 
 
 @pytest.fixture
 def port(world: Any) -> int:
     """The port of the page of a service that watches ``campaigns/`` and signs."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        found: int = one.getsockname()[1]
+    found: int = free_port()
     (world.folder / "campaigns").mkdir()
     (world.folder / "k.pem").write_bytes(new_pem("rsa"))
     (world.folder / "k.pem").chmod(0o600)
@@ -70,6 +72,12 @@ def sent_to_end(world: Any, until: Any, name: str, more: str = "") -> Any:
     return campaign
 
 
+def told(campaign: Any) -> list[tuple[str, str, str]]:
+    """What attempts.csv tells of what has come back: the address, the result, and how it came."""
+    lines = [line for line in campaign.attempts() if line["result"] in ("unsubscribed", "resubscribed")]
+    return [(line["email"], line["result"], line["reply"]) for line in lines]
+
+
 def test_a_click_takes_off_the_list_at_once_and_for_good_until_it_is_taken_back(
     world: Any, until: Any, port: int
 ) -> None:
@@ -102,15 +110,16 @@ def test_a_click_takes_off_the_list_at_once_and_for_good_until_it_is_taken_back(
         SENT[2]: ("suppressed", "unsubscribed"),
         SENT[3]: ("delivered", ""),
     }
-    lines = [line for line in spring.attempts() if "subscribed" in line["result"]]
-    until(lambda: len([line for line in spring.attempts() if "subscribed" in line["result"]]) == 4, "the lines")
-    lines = [line for line in spring.attempts() if "subscribed" in line["result"]]
-    assert [(line["email"], line["result"], line["reply"]) for line in lines] == [
+    until(lambda: len(told(spring)) == 4, "the lines")
+    assert told(spring) == [
         (SENT[1], "unsubscribed", "one-click"),
         (SENT[2], "unsubscribed", "page"),
         (SENT[3], "unsubscribed", "one-click"),
         (SENT[3], "resubscribed", "page"),
     ]
+    until(lambda: sum(row["unsubscribed_at"] != "" for row in spring.rows()) == 2, "the report")
+    assert [row["email"] for row in spring.rows() if row["unsubscribed_at"]] == SENT[1:3]
+    assert spring.statuses() == {"delivered": 4}  # who has unsubscribed has read it
 
     removed = world.bulkmail("remove", "spring")
     assert removed.status == 0, removed.said
@@ -122,6 +131,42 @@ def test_a_click_takes_off_the_list_at_once_and_for_good_until_it_is_taken_back(
     assert autumn.statuses() == {"suppressed": 3, "delivered": 1}
     running.process.terminate()
     assert running.wait().status == 3
+
+
+def test_a_mail_takes_off_the_list_too(world: Any, until: Any, port: int) -> None:
+    inbound = free_port()
+    world.settings(
+        dkim=[{"domain": "example.com", "selector": "s1", "key": "k.pem"}],
+        inbound={"domains": [DOMAIN], "listen": [f"127.0.0.1:{inbound}"], "hostname": DOMAIN},
+    )
+    running = world.start("--watch", "campaigns")
+    spring = sent_to_end(world, until, "spring")
+    tokens = {row["email"]: row["token"] for row in spring.rows()}
+    letters = [
+        (f"unsubscribe+{tokens[SENT[0]]}@{DOMAIN}", "Subject: anything\n\nhello\n"),
+        (f"unsubscribe@{DOMAIN}", f"Subject: unsubscribe-{tokens[SENT[1]]}\n\n"),
+        (f"unsubscribe+{tokens[SENT[2]]}@{DOMAIN}", "Auto-Submitted: auto-replied\nSubject: away\n\nI am away.\n"),
+        (f"unsubscribe+{'a' * 26}@{DOMAIN}", "Subject: x\n\n"),
+    ]
+    with smtplib.SMTP("127.0.0.1", inbound, timeout=60) as client:
+        for to, text in letters:
+            client.sendmail("ann@example.org", [to], text)  # raises if it is not taken
+
+    running.process.send_signal(signal.SIGKILL)  # what got its 250 is on the disk
+    running.process.wait()
+    world.start("--watch", "campaigns")
+    summer = sent_to_end(world, until, "summer")
+    assert {row["email"]: row["status"] for row in summer.rows()} == {
+        SENT[0]: "suppressed",
+        SENT[1]: "suppressed",
+        SENT[2]: "delivered",
+        SENT[3]: "delivered",
+    }
+    until(lambda: len([one for one in told(spring) if one[1] == "unsubscribed"]) == 2, "the lines")
+    lines = [(email, how) for email, result, how in told(spring) if result == "unsubscribed"]
+    assert lines == [(SENT[0], "mail"), (SENT[1], "mail")]
+    (unread,) = (world.folder / "spool" / "inbound" / "unread").iterdir()
+    assert b"a" * 26 in unread.read_bytes()
 
 
 def test_a_test_messages_link_is_plainly_a_test(world: Any, port: int) -> None:
