@@ -13,6 +13,7 @@ from bulkmail.workers import WorkerDiedError, WorkerLateError
 
 KEY = bytes(32)
 TOKEN, OTHER = (token(campaign_key(KEY, 1), number) for number in (7, 8))
+CAMPAIGN, ELSEWHERE = (token(campaign_key(KEY, campaign), 0) for campaign in (1, 2))  # of a shared return path
 ADDRESS = "ann@d.example"
 FAILED = f"""\
 From: MAILER-DAEMON@mx.example
@@ -140,6 +141,23 @@ def test_a_failure_of_somebody_else_changes_nothing_and_is_kept(scene, message):
 def test_a_wrong_token_changes_nothing(scene, message):
     body = FAILED.replace(TOKEN.encode(), OTHER.encode())
     got = message(body=body, sender="", recipients=(to("bounces", OTHER),))
+    assert scene.take(got) == ([("", "failed", "")], 1, 0)
+
+
+def test_of_a_shared_return_path_the_copy_tells_whose_it_is(scene, message):
+    got = message(body=FAILED, sender="", recipients=(to("bounces", CAMPAIGN),))
+    assert scene.take(got) == ([(TOKEN, LateResult.RETURNED, "bounced")], 0, 0)
+
+
+def test_without_that_it_is_nobodys_whatever_address_is_named(scene, message):
+    """Everybody who got the message has read that token, and could have anybody taken off by it."""
+    body = FAILED.replace(TOKEN.encode(), CAMPAIGN.encode())
+    got = message(body=body, sender="", recipients=(to("bounces", CAMPAIGN),))
+    assert scene.take(got) == ([("", "failed", "")], 1, 0)
+
+
+def test_a_shared_return_path_of_another_campaign_contradicts(scene, message):
+    got = message(body=FAILED, sender="", recipients=(to("bounces", ELSEWHERE),))
     assert scene.take(got) == ([("", "failed", "")], 1, 0)
 
 

@@ -15,6 +15,8 @@ import jinja2
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from tests.interop.servers import free_port, greets
+
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 ROWS = 2000
@@ -197,11 +199,13 @@ def test_a_test_message_reaches_it_over_tls_and_its_words_are_told(world: Any, p
     until(lambda: postfix.count() == 1, "Postfix to put it into the maildir")
 
 
-RELAYING = """
-smtpd_recipient_restrictions = reject_unauth_destination
-header_checks =
-transport_maps = inline:{{ {{ d0.test = smtp:[127.0.1.1]:PORT }}, {{ bounces.example.com = smtp:[127.0.1.1]:PORT }} }}
-"""
+def relaying(refuses: str, returns: str) -> dict[str, str]:
+    """Settings of a Postfix that takes all, passes on what is to d0.test, and returns to the inbound domain."""
+    return {
+        "more": "smtpd_recipient_restrictions = reject_unauth_destination\nheader_checks =\ntransport_maps = inline:{{ "
+        f"{{{{ d0.test = smtp:{refuses} }}}}, {{{{ bounces.example.com = smtp:{returns} }}}} }}}}\n",
+        "services": "smtp unix - - n - - smtp\n",
+    }
 
 
 def test_what_it_returns_comes_to_the_recipients_own_return_path(
@@ -209,10 +213,10 @@ def test_what_it_returns_comes_to_the_recipients_own_return_path(
 ) -> None:
     """It takes every message, passes on those to d0.test, and returns the refused ones; δοκιμή@d1.test it keeps."""
     world.start_mail(["127.0.1.1"])
-    more = RELAYING.replace("PORT", str(world.server.port))
-    relaying = start_server("postfix", connections=50, messages=0, more=more, services="smtp unix - - n - - smtp\n")
+    both = f"[127.0.1.1]:{world.server.port}"
+    server = start_server("postfix", connections=50, messages=0, **relaying(both, both))
     world.start_names({f"d{n}.test": ["mx.interop.test"] for n in range(2)}, {"mx.interop.test": "127.0.0.1"})
-    world.settings(port=relaying.port, inbound={"domains": ["bounces.example.com"]})
+    world.settings(port=server.port, inbound={"domains": ["bounces.example.com"]})
     refused = ["bounce-Anna+tag=x@d0.test", "bounce-bob@d0.test", "reject-carol@d0.test"]
     campaign = world.campaign("spring", [*refused, "user-dave@d0.test", "δοκιμή@d1.test"])
 
@@ -222,7 +226,7 @@ def test_what_it_returns_comes_to_the_recipients_own_return_path(
     assert campaign.statuses() == {"delivered": 5}, "it is known later only"
     tokens = {row["email"]: row["token"] for row in campaign.rows()}
     until(lambda: world.server.count() >= 4, "the message to Dave, and three returned ones")
-    until(lambda: relaying.count() == 1, "Postfix to keep the fifth")
+    until(lambda: server.count() == 1, "Postfix to keep the fifth")
     received = {one["to"]: one["sender"] for one in world.server.received()}
     assert received == {
         "user-dave@d0.test": f"bounces+{tokens['user-dave@d0.test']}@bounces.example.com",
@@ -236,5 +240,37 @@ def test_what_it_returns_comes_to_the_recipients_own_return_path(
             reports[who] = found[1]
             assert "text/rfc822-headers" in text, "the headers alone, as we asked"
     assert reports == {address: tokens[address] for address in refused}
-    (kept,) = relaying.messages()
+    (kept,) = server.messages()
     assert f"Return-Path: <bounces+{tokens['δοκιμή@d1.test']}@bounces.example.com>".encode() in kept
+
+
+@pytest.mark.parametrize("bounces", ["each", "shared"])
+def test_what_it_returns_finds_its_row(world: Any, start_server: Any, until: Any, bounces: str) -> None:
+    """Into our own inbound server; where all share a return path, the Message-ID of the copy tells whose it is."""
+    world.start_mail(["127.0.1.1"])
+    port = free_port()
+    server = start_server(
+        "postfix",
+        connections=50,
+        messages=0,
+        **relaying(f"[127.0.1.1]:{world.server.port}", f"[127.0.0.1]:{port}"),
+    )
+    world.start_names({"d0.test": ["mx.interop.test"]}, {"mx.interop.test": "127.0.0.1"})
+    world.settings(port=server.port, inbound={"domains": ["bounces.example.com"], "listen": [f"127.0.0.1:{port}"]})
+    (world.folder / "campaigns").mkdir()
+    running = world.start("--watch", "campaigns")
+    until(lambda: greets("127.0.0.1", port), "the inbound server")
+    sent = ["bounce-Anna+tag=x@d0.test", "user-bob@d0.test", "reject-carol@d0.test"]
+    campaign = world.campaign("spring", sent, more=f"bounces: {bounces}\n", parent=world.folder / "campaigns")
+
+    def returned() -> bool:
+        there = (campaign.report / "recipients.csv").exists()
+        return there and campaign.statuses() == {"delivered": 1, "bounced": 1, "blocked": 1}
+
+    until(returned, "two of three to be returned", 120.0)
+    rows = {row["email"]: (row["status"], row["category"], row["stage"], row["smtp_code"]) for row in campaign.rows()}
+    assert rows[sent[0]] == ("bounced", "bad-mailbox", "dsn", "550")
+    assert rows[sent[1]][:2] == ("delivered", "")
+    assert rows[sent[2]][0::2] == ("blocked", "dsn")
+    running.process.terminate()
+    running.wait()
