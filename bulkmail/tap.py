@@ -161,8 +161,11 @@ def order_of(options: Options, cwd: str) -> Order:
         holder = in_use(settings.place)
         if holder:
             raise BulkmailError(f"{settings.place} is in use by process {holder}; stop that one, or use another spool")
-    if prepared is not None and not options["rehearse"]:
-        look_ahead(prepared, settings, accept_changes=bool(options["accept-changes"]))
+    if prepared is not None and not options["rehearse"] and not settings.shared:
+        # of a shared spool it is told when it is opened: other machines open campaigns meanwhile
+        ahead = look_ahead(prepared, settings, accept_changes=bool(options["accept-changes"]))
+        if ahead.refused is not None:
+            raise ahead.refused
     return Order(
         settings=settings,
         prepared=prepared,

@@ -11,23 +11,12 @@ from bulkmail.mail import BulkmailError, Refused
 from bulkmail.service import SPEED, Bulkmail
 from bulkmail.shaping import RetryPlan
 from bulkmail.tap import Options, foreground, makeService, order_of
-
-YAML = """\
-name: spring
-from: "Example Shop <news@example.com>"
-subject: "Hi {{ first_name }}"
-template: {text: body.txt.j2}
-recipients: recipients.csv
-"""
+from tests.spring import YAML, write_spring
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    folder = tmp_path / "spring"
-    folder.mkdir()
-    (folder / "campaign.yaml").write_text(YAML)
-    (folder / "body.txt.j2").write_text("Hello {{ first_name }}\n")
-    (folder / "recipients.csv").write_text("email,first_name\na@example.org,Ann\n")
+    write_spring(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
