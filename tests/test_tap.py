@@ -252,3 +252,14 @@ def test_what_goes_with_a_campaign_goes_with_nothing_else(option):
     with pytest.raises(SystemExit) as left:
         parsed("--settings", "x.yaml", option)
     assert left.value.code == 2
+
+
+def test_wrong_texts_of_the_page_are_refused_before_the_fork_and_at_a_reload(place):
+    (place / "texts").mkdir()
+    (place / "bulkmail.yaml").write_text("public: {url: 'https://mail.example.com', texts: texts}\napproval: none\n")
+    order = order_of(parsed("--watch", "."), str(place))
+    (place / "texts" / "de.yaml").write_text("nonsense: x\n")
+    with pytest.raises(Refused, match=r"de\.yaml:1:1: `nonsense` is not a known key"):
+        order_of(parsed("--watch", "."), str(place))
+    with pytest.raises(Refused, match="nonsense"):
+        order.again()
