@@ -223,9 +223,12 @@ def _refused(block: Block) -> bool:
 
 
 def _action(subject: str, text: str) -> Action:
-    if holds(subject, DELAYED) or holds(text, TRYING):
+    """What a text tells. Behind the words of the server a subject may repeat that of the message: the first count."""
+    if starts(subject, DELAYED) or "(delay)" in subject or holds(text, TRYING):
         return Action.DELAYED
-    return Action.RELAYED if starts(subject, SUCCEEDED) else Action.FAILED
+    if starts(subject, SUCCEEDED):
+        return Action.RELAYED
+    return Action.DELAYED if not starts(subject, FAILED) and holds(subject, DELAYED) else Action.FAILED
 
 
 def _listed_only(seen: Seen, action: Action) -> list[Block]:

@@ -188,6 +188,12 @@ def test_delays_told_by_a_text(subject, text):
     assert given.blocks[0].weight is None
 
 
+def test_a_subject_that_repeats_the_message_s_makes_no_delay_of_a_failure():
+    text = "Hi. This is the qmail-send program at mta.host.example.\n\n<a@d.example>:\nuser unknown (#5.1.1)\n"
+    assert read(plain(text, subject="failure notice: Delayed trains")).kind is Kind.FAILED
+    assert read(plain(text, subject="Undeliverable: la difference")).kind is Kind.FAILED
+
+
 def test_a_complaint_that_encloses_a_bounce_is_a_complaint():
     """flufl.bounce takes the enclosed bounce's recipient for a failure."""
     message = samples.ARF.replace(octets(samples.LETTER), samples.POSTFIX)
