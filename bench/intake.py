@@ -45,10 +45,12 @@ ENVELOPE = "MAIL FROM:<>\r\nRCPT TO:<bounces+{token}@in.example.com>\r\nDATA\r\n
 
 @dataclass
 class Taken:
-    """The tokens of messages that got a 250."""
+    """The tokens of messages that got a 250; ``reached``: is set when there are ``enough``."""
 
     tokens: list[str] = field(default_factory=list)
     sent: int = 0
+    enough: int = 0
+    reached: asyncio.Event | None = None
 
 
 async def client(port: int, taken: Taken, until: float, number: int) -> None:
@@ -72,6 +74,8 @@ async def client(port: int, taken: Taken, until: float, number: int) -> None:
                 return
             if line.startswith(b"250"):
                 taken.tokens.append(token)
+                if taken.reached is not None and len(taken.tokens) >= taken.enough:
+                    taken.reached.set()
         writer.write(b"QUIT\r\n")
         writer.close()
     except (OSError, asyncio.IncompleteReadError):
@@ -184,9 +188,15 @@ def killed(folder: Path, port: int, times: int, connections: int) -> list[object
         with service(folder, port) as process:
 
             async def run(process: subprocess.Popen[bytes] = process) -> None:
-                loop = asyncio.get_running_loop()
-                loop.call_later(dice.uniform(0.2, 1.5), process.send_signal, signal.SIGKILL)
-                await clients(port, taken, connections, 20.0)
+                taken.reached = asyncio.Event()
+                taken.enough = len(taken.tokens) + dice.randint(1, 200)
+                sending = asyncio.create_task(clients(port, taken, connections, 60.0))
+                reached = asyncio.create_task(taken.reached.wait())
+                await asyncio.wait([sending, reached], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(dice.uniform(0.0, 0.02))
+                process.send_signal(signal.SIGKILL)
+                await sending
+                reached.cancel()
 
             asyncio.run(run())
             process.wait()

@@ -10,6 +10,17 @@ from pathlib import Path
 UNIT = Path(__file__).parents[2] / "contrib" / "bulkmail.service"
 
 
+SOCKET = UNIT.with_suffix(".socket")
+
+
+def test_the_socket_unit_has_no_mistakes(needs: Callable[[str, str], str], tmp_path: Path) -> None:
+    for unit in (UNIT, SOCKET):
+        (tmp_path / unit.name).write_text(unit.read_text())
+    command = [needs("systemd-analyze", "systemd"), "verify", "--man=no", str(tmp_path / SOCKET.name)]
+    said = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300).stderr
+    assert [line for line in said.splitlines() if "bulkmail.socket" in line] == []
+
+
 def test_the_unit_exposes_little(needs: Callable[[str, str], str]) -> None:
     command = [needs("systemd-analyze", "systemd"), "security", "--offline=true", "--no-pager", str(UNIT)]
     said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout
