@@ -53,6 +53,7 @@ from bulkmail.mail.late import (
     Weighed,
     is_repeated,
     overwrites,
+    tidied,
     weigh,
 )
 from bulkmail.mail.lines import complete_lines, plain_lines
@@ -124,6 +125,7 @@ __all__ = [
     "plain_lines",
     "read_token",
     "situation",
+    "tidied",
     "token",
     "token_bytes",
     "unguarded",

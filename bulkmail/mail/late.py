@@ -27,6 +27,7 @@ MOST_LINES = 20
 """So many lines in attempts.csv a row gets for events that change nothing; further ones leave none."""
 
 _MOST_CHANGES = 2 * MOST_LINES  # lines; further unsubscribes and resubscribes count all the same
+_LONGEST_REPLY = 512
 _OVERWRITTEN = frozenset({Status.DELIVERED, Status.UNKNOWN})
 FAILURES = frozenset({Status.BOUNCED, Status.BLOCKED})
 """The statuses that a report of a final failure can give."""
@@ -136,6 +137,30 @@ class ReturnPath(Protocol):
 
     def unattributed(self, what: str) -> None:
         """Count what came back and could not be attributed; ``what``: one word, such as "report" or "complaint"."""
+
+
+def tidied(event: LateEvent) -> LateEvent:
+    """Return an event as it can be kept, whatever was read: one line of words, a code of three digits or 0."""
+    known = event.smtp_code if 200 <= event.smtp_code <= 599 else 0
+    return event._replace(
+        smtp_code=known,
+        category=_word(event.category, 40),
+        enhanced=_word(event.enhanced, 20),
+        reply=" ".join(_plain(event.reply[:4096]).split())[:_LONGEST_REPLY],
+        host=_word(event.host, 255),
+        key=_word(event.key, 64),
+    )
+
+
+def _plain(text: str) -> str:
+    """Return the text without what no database takes, and without controls."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _word(text: str, longest: int) -> str:
+    return "".join(_plain(text[: 4 * longest]).split())[:longest]
 
 
 def mark(event: LateEvent) -> str:

@@ -31,6 +31,7 @@ from bulkmail.mail import (
     is_repeated,
     overwrites,
     read_token,
+    tidied,
     weigh,
 )
 from bulkmail.shaping import AutoSuppression, Width, bounce_of, is_hard, is_soft, to_suppress
@@ -94,6 +95,7 @@ class LateEvents(Suppressions):
 
     def record_late(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
         """Write down what came back; see `arrivals.LateStore.record_late`."""
+        arrivals = [one._replace(event=tidied(one.event)) for one in arrivals]
         with self._db.transaction():
             self._db.execute("one_late_at_a_time")
             read = [self._read(arrival.token) for arrival in arrivals]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.mail import FAILURES, MOST_LINES, Late, LateEvent, LateResult, Status, overwrites, weigh
+from bulkmail.mail import FAILURES, MOST_LINES, Late, LateEvent, LateResult, Status, overwrites, tidied, weigh
 
 EVENTS = st.builds(
     LateEvent,
@@ -124,3 +124,22 @@ def test_an_unsubscribe_counts_however_often_it_was_taken_back() -> None:
             late = weigh(late, LateEvent(result, 1.0), "delivered", 1).late
     assert late.lines == 2 * MOST_LINES
     assert weigh(late, LateEvent(LateResult.UNSUBSCRIBED, 2.0), "delivered", 1).late.unsubscribed_at == 2.0
+
+
+@given(st.builds(LateEvent, result=st.sampled_from(LateResult), at=st.just(1.0), status=st.just("")), st.text())
+def test_whatever_was_read_can_be_kept(event: LateEvent, text: str) -> None:
+    kept = tidied(event._replace(reply=text, key=text, host=text))
+    assert kept.smtp_code == 0 or 200 <= kept.smtp_code <= 599
+    for value, longest in ((kept.reply, 512), (kept.key, 64), (kept.host, 255), (kept.enhanced, 20)):
+        assert len(value) <= longest
+        value.encode("utf-8")
+        assert value.isprintable()
+    assert " " not in kept.key
+    assert tidied(kept) == kept
+
+
+def test_what_is_fine_stays_as_it_is() -> None:
+    assert tidied(failure()) == failure()
+    assert tidied(failure()._replace(reply="a\r\n b\0\ud800 c", key="<a b@c>", smtp_code=10**20)) == failure()._replace(
+        reply="a b c", key="<ab@c>", smtp_code=0
+    )

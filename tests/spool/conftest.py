@@ -48,11 +48,11 @@ def row(n, domain="example.com", verdict="ok", *, email=None, note=""):
     return (n, 0, n, email, domain if verdict in ("ok", "held") else "", json.dumps([email, f"N{n}"]), verdict, note)
 
 
-def campaign(store, name="spring", *, rows=(), running=True, on_unknown="retry", done=True):
+def campaign(store, name="spring", *, rows=(), running=True, on_unknown="retry", done=True, key=b"k" * 32):
     made = store.create_campaign(
         name,
         f"/campaigns/{name}",
-        key=b"k" * 32,
+        key=key,
         content={"name": name},
         digests={"html": "abc"},
         files=[("recipients.csv", ["email", "first_name"])],

@@ -20,11 +20,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bulkmail.mail import OwnFault, Refused
-from bulkmail.shaping import RetryPlan
-from bulkmail.spool import Journalled, SqliteStore, campaign_of, contract, recipient_id
+from bulkmail.mail import LateEvent, LateResult, OwnFault, Refused, token
+from bulkmail.shaping import AutoSuppression, RetryPlan
+from bulkmail.spool import Arrival, Journalled, SqliteStore, campaign_of, contract, recipient_id
 
 UNKNOWN_AFTER = 900.0
+RETURNED = LateEvent(LateResult.RETURNED, 3000.0, "bounced", "bad-mailbox", 550, key="z")
 
 
 STORES = (SqliteStore, pytest.importorskip("bulkmail.spool.postgres.store").PostgresStore)
@@ -401,9 +402,10 @@ class Model(RuleBasedStateMachine):
     @initialize(keep=st.booleans())
     def begin(self, keep):
         self.ids = [
-            self.kit.campaign(self.store, "one", on_unknown="keep" if keep else "retry"),
-            self.kit.campaign(self.store, "two"),
+            self.kit.campaign(self.store, "one", on_unknown="keep" if keep else "retry", key=b""),
+            self.kit.campaign(self.store, "two", key=b""),
         ]
+        self.keys = [row.key for row in self.store.campaigns()]
 
     @rule(
         which=st.integers(0, 1),
@@ -502,6 +504,67 @@ class Model(RuleBasedStateMachine):
         self.store.cancel_rows(self.ids[which], limit, self.life.now)
         self.over |= {i for i, status in statuses_by_id(self.life).items() if status != before[i]}
         assert not self.over & self.claimed.keys()
+
+    @rule(
+        which=st.integers(0, 1),
+        numbers=st.lists(st.integers(1, 12), min_size=1, max_size=4),
+        event=st.builds(
+            LateEvent,
+            result=st.sampled_from(LateResult),
+            at=st.just(3000.0),
+            status=st.sampled_from(["bounced", "bounced", "blocked", ""]),
+            key=st.sampled_from("abc"),
+        ),
+    )
+    def come_back(self, which, numbers, event):
+        before = statuses_by_id(self.life)
+        arrivals = [Arrival(token(self.keys[which], number), event, AutoSuppression()) for number in numbers]
+        recorded = self.store.record_late(arrivals)
+        assert [one.found is not None for one in recorded] == [n <= self.inputs[self.ids[which]] for n in numbers]
+        assert not any(one.kept for one in self.store.record_late(arrivals)), "twice is once"
+        self.check_overwritten(before, recorded)
+
+    @precondition(lambda self: self.claimed)
+    @rule(
+        data=st.data(),
+        status=st.sampled_from(["delivered", "unknown", "blocked"]),
+        before=st.booleans(),
+        all_=st.booleans(),
+    )
+    def settle_and_come_back(self, data, status, before, all_):
+        """A report that comes just before, or after, the outcomes of its rows are stored."""
+        rows = list(self.claimed.values()) if all_ else [self.pick(data)]
+        rows = [row for row in rows if row.id not in self.dotted]
+        for settles in (not before, before):
+            if settles:
+                self.store.settle([self.kit.outcome(row, status, at=self.life.now) for row in rows])
+                for row in rows:
+                    self.let_go(row.id, status)
+            else:
+                now = statuses_by_id(self.life)
+                tokens = [token(self.keys[self.ids.index(row.campaign_id)], row.number) for row in rows]
+                arrivals = [Arrival(one, RETURNED, AutoSuppression()) for one in tokens]
+                self.check_overwritten(now, self.store.record_late(arrivals))
+
+    @rule(limit=st.integers(1, 3))
+    def judge_late(self, limit):
+        before = statuses_by_id(self.life)
+        self.check_overwritten(before, self.store.settle_late(limit))
+
+    def check_overwritten(self, before, recorded):
+        """Only what was told has changed: rows that had ended as delivered or unknown, to a failure."""
+        after = statuses_by_id(self.life)
+        changed = {
+            identity: (before[identity], status) for identity, status in after.items() if before[identity] != status
+        }
+        told = {
+            recipient_id(one.found.campaign_id, one.found.number): (one.before[1], one.after[1])
+            for one in recorded
+            if one.after is not None
+        }
+        assert changed == told
+        assert {pair[0] for pair in told.values()} <= {"delivered", "unknown"}
+        assert {pair[1] for pair in told.values()} <= {"bounced", "blocked"}
 
     @rule(reboot=st.booleans())
     def die(self, reboot):

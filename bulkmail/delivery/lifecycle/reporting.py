@@ -214,7 +214,7 @@ class Reporting:
             "by_category": run.by_category,
             "by_provider": run.by_provider,
             "by_domain": report.by_domain,
-            "rate": report.rate,
+            "rate": report.rate if ended_at is None else 0.0,
             "started_at": run.started_at,
             "ended_at": ended_at,
             "exit_status": exit_status,
