@@ -84,7 +84,8 @@ def address_hash(spool_key: bytes, address_key: str) -> int:
     can find the address again by trying addresses. Among 10 million addresses, an innocent one has the number of
     another once in 10^12 questions.
     """
-    digest = blake2b(address_key.encode(), key=spool_key, digest_size=8, person=_ADDRESS).digest()
+    data = address_key.encode("utf-8", "surrogatepass")
+    digest = blake2b(data, key=spool_key, digest_size=8, person=_ADDRESS).digest()
     return int.from_bytes(digest, "big") >> 1
 
 

@@ -11,9 +11,11 @@ suppression at all, as a spool in a file knows, nothing is asked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
 from itertools import groupby
 from typing import Any, Protocol
+
+from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.ledger import Ledger
@@ -22,6 +24,8 @@ from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing.composing import Receiver
 from bulkmail.mail import Address, Category, OwnFault, Status, local_in
 from bulkmail.spool import Spool, Suppression
+
+_log = Logger("bulkmail")
 
 _AT_ONCE = 256  # messages that one question is about
 
@@ -65,21 +69,26 @@ class Gate:
             while self._waiting:
                 some, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
                 for _, of_one in groupby(some, lambda one: one[0].run):
-                    await self._ask_about(list(of_one))
+                    left = deque(of_one)
+                    try:
+                        await self._ask_about(left)
+                    except Exception:  # noqa: BLE001 - whatever it is: what is left is not sent, and not lost
+                        _log.failure("looking up who is not mailed failed")
+                    self._behind.not_composed([message for message, _ in left])
         finally:
             self._asking = False
 
-    async def _ask_about(self, some: Sequence[tuple[Message, int]]) -> None:
-        """Let messages of one campaign pass, or end."""
-        run = some[0][0].run
-        keys = [_key(message) for message, _ in some]
+    async def _ask_about(self, left: deque[tuple[Message, int]]) -> None:
+        """Let messages of one campaign pass, or end; each leaves ``left`` then."""
+        run = left[0][0].run
+        keys = [_key(message) for message, _ in left]
         try:
             found = await self._spool.suppressed(keys, run.audience)
         except OwnFault as fault:  # what cannot be looked up is not sent
             self._pause.own_fault(str(fault))
-            self._behind.not_composed([message for message, _ in some])
             return
-        for (message, edition), key in zip(some, keys, strict=True):
+        for key in keys:
+            message, edition = left.popleft()
             if edition != run.edition:
                 self._behind.not_composed([message])
             elif key in found and not run.over and not self._behind.stopping:

@@ -109,12 +109,13 @@ def test_a_message_that_may_have_arrived_stays_unknown(world):
     assert outcomes(one)[1] == ("unknown", "no-answer", entry("u1@a.example").words)
 
 
-def test_what_cannot_be_looked_up_is_not_sent(world):
+@pytest.mark.parametrize("fault", [OwnFault("the database is gone"), RuntimeError("a mistake of ours")])
+def test_whatever_fails_nobody_is_lost(world, fault):
     one = world()
     one.farm.obliging()
     run = one.campaign({"a.example": 20})
     one.store.suppress([entry("u1@a.example")], hashed=False)
-    look_up, faults = one.store.suppressed, [OwnFault("the database is gone")] * 2
+    look_up, faults = one.store.suppressed, [fault]
 
     def fails(*given):
         if faults:
