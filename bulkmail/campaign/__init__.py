@@ -44,9 +44,10 @@ if TYPE_CHECKING:
     from bulkmail.campaign.schedule import RowZones, ScheduleKeys, schedule_from
     from bulkmail.campaign.starter import starter_files
     from bulkmail.campaign.suppression import listed
-    from bulkmail.campaign.unsubscribing import ways_out
+    from bulkmail.campaign.unsubscribing import BUILT_IN, ways_out
 
 __all__ = [
+    "BUILT_IN",
     "LEFT_OUT",
     "ONE_FOR_ALL",
     "TAKEN_AGAIN",
@@ -130,6 +131,7 @@ _WHERE = {
     "starter_files": "starter",
     "survey": "preflight",
     "try_rows": "sample",
+    "BUILT_IN": "unsubscribing",
     "ways_out": "unsubscribing",
     "put_aside": "folder",
     "said_by": "folder",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,8 @@ def copy_campaign(campaign: Campaign, target: str, name: str) -> str:
     """Copy the campaign's files into the new folder ``target``; return the path at which its list is to be written.
 
     campaign.yaml gets the new name and that list, and is the same otherwise, comments included, but for what `bulkmail
-    init` has written there of its folder and its list. Left out are the lists of recipients, and what this program and
+    init` has written there of its folder and its list; and where it does not say what people unsubscribe from, the copy
+    says that it is the same as before. Left out are the lists of recipients, and what this program and
     people put beside them while it was sent. Raises OSError, BulkmailError.
     """
     source = campaign.folder
@@ -45,6 +47,8 @@ def copy_campaign(campaign: Campaign, target: str, name: str) -> str:
     text = Folder.open(source).read(CAMPAIGN_FILE, len(campaign.file.path) + 1_000_000).decode("utf-8-sig")
     with open(os.path.join(target, CAMPAIGN_FILE), "w", encoding="utf-8", newline="") as file:
         text = with_values(text, {"name": name, "recipients": _LIST})
+        if campaign.list_name is None:
+            text = _with_list(text, json.dumps(campaign.listed))
         file.write(_with_remarks(text, {campaign.name, os.path.basename(source)}, name))
     return path
 
@@ -54,6 +58,18 @@ def _with_remarks(text: str, old: set[str], new: str) -> str:
     names = "|".join(map(re.escape, sorted(old)))
     text = re.sub(rf"(?m)^(#\s+bulkmail [a-z]+ )(?:{names})(?=\s|$)", lambda found: found[1] + new, text)
     return text.replace(f"# {INVENTED}:", f"# {_AGAIN}:")
+
+
+def _with_list(text: str, listed: str) -> str:
+    """Return campaign.yaml with the key ``list`` behind its name, so that who has left the one stays away from both."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode), "a campaign that was loaded is a mapping"
+    key, value = next((key, value) for key, value in root.value if key.value == "name")
+    if root.flow_style:
+        return f"{text[: value.end_mark.index]}, list: {listed}{text[value.end_mark.index :]}"
+    start = text.find("\n", value.end_mark.index)
+    head, tail = (text, "") if start < 0 else (text[:start], text[start:])
+    return f"{head}\n{' ' * key.start_mark.column}list: {listed}{tail}"
 
 
 def with_values(text: str, values: dict[str, str]) -> str:

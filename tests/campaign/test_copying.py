@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from bulkmail.campaign import copy_campaign, load_campaign
-from bulkmail.campaign.copying import with_values
+from bulkmail.campaign.copying import _with_list, with_values
 from bulkmail.campaign.starter import starter_files
 from bulkmail.mail import BulkmailError
 
@@ -32,7 +32,26 @@ def test_the_copy_has_all_but_the_lists_the_reports_and_the_marks(folder, write,
     assert (again.name, again.recipients) == ("spring-again", ("recipients.csv",))
     text = (target / "campaign.yaml").read_text()
     assert "recipients: recipients.csv  # all\n# the best one\n" in text
-    assert text.replace("spring-again", "spring-sale") == path.read_text()
+    assert again.listed == "spring-sale", "who has left the one stays away from both"
+    assert text.replace('spring-again\nlist: "spring-sale"', "spring-sale") == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "listed"),
+    [
+        ("name: a  # why\nsubject: x\n", 'name: a  # why\nlist: "2026"\nsubject: x\n'),
+        ("subject: x\nname: a", 'subject: x\nname: a\nlist: "2026"'),
+        ('{"name": "a", "subject": "x"}\n', '{"name": "a", list: "2026", "subject": "x"}\n'),
+    ],
+)
+def test_the_copy_is_of_the_same_list(text, listed):
+    assert _with_list(text, '"2026"') == listed
+    assert yaml.safe_load(listed)["list"] == "2026"
+
+
+def test_a_list_that_is_named_stays(folder, write, tmp_path):
+    copy_campaign(load_campaign(str(write("list: readers"))), str(tmp_path / "again"), "spring-again")
+    assert (tmp_path / "again" / "campaign.yaml").read_text().count("list:") == 1
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from bulkmail.campaign import Campaign, ways_out
+from bulkmail.campaign import BUILT_IN, Campaign, ways_out
 from bulkmail.content import asks_for_complaints, parse_mailbox, signing_keys
 from bulkmail.mail import BOUNCES, own_address
 from bulkmail.settings import Settings
@@ -28,9 +28,9 @@ class Sender:
     ``token`` stands for its token. ``hostname``: the EHLO name. ``addresses``: the IP addresses that receivers see;
     none where they are not known. ``keys``: those that sign. ``relay``: its host, "" without one: what receivers see is
     then the relay's. ``unsubscribe``: whether the letter has a List-Unsubscribe field; ``one_click``: whether one by
-    RFC 8058; ``marketing``: whether it needs one. ``inbound``: the domain at which we take what comes back, "" where
-    we do not; ``inbound_hostname``: the name of the server for it; ``complaints``: whether receivers may send
-    complaints there.
+    RFC 8058; ``marketing``: whether it needs one; ``unlisted``: whether the next campaign mails who has left by it.
+    ``inbound``: the domain at which we take what comes back, "" where we do not; ``inbound_hostname``: the name of the
+    server for it; ``complaints``: whether receivers may send complaints there.
     """
 
     from_domain: str
@@ -43,6 +43,7 @@ class Sender:
     unsubscribe: bool = True
     one_click: bool = True
     marketing: bool = True
+    unlisted: bool = False
     inbound: str = ""
     inbound_hostname: str = ""
     complaints: bool = False
@@ -73,6 +74,10 @@ def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: 
         unsubscribe=ways is not None,
         one_click=ways is not None and ways["url"] is not None,
         marketing=campaign.kind == "marketing",
+        unlisted=campaign.unsubscribe is BUILT_IN
+        and campaign.list_name is None
+        and campaign.kind == "marketing"
+        and settings.suppression.auto.unsubscribed == "list",
         inbound=inbound,
         inbound_hostname="" if settings.inbound is None else settings.inbound.hostname or hostname,
         complaints=asks_for_complaints(author.domain, inbound, signing),

@@ -15,7 +15,7 @@ from bulkmail.settings import Settings
 def offline_findings(sender: Sender) -> list[Finding]:
     """Return what receivers will take amiss: a provider's domain, no signature, no full name, no unsubscribing."""
     found = [_freemail(sender), _unsigned(sender), _hostname(sender), _unsubscribe(sender), _clear(sender)]
-    found.append(_complaints(sender))
+    found += [_unlisted(sender), _complaints(sender)]
     return [finding for finding in found if finding is not None]
 
 
@@ -90,3 +90,10 @@ def _complaints(sender: Sender) -> Finding | None:
     )
     remedy = f"take one at or below {sender.from_domain}, or give `dkim` a key of {sender.inbound} too"
     return Finding(Severity.NOTE, "complaints-not-asked", "inbound.domains", words, remedy)
+
+
+def _unlisted(sender: Sender) -> Finding | None:
+    if not sender.unlisted:
+        return None
+    words = "who unsubscribes is left out of this campaign alone, and the next one to the same people mails them again"
+    return Finding(Severity.WARNING, "list-not-named", "list", words, "give campaigns to the same people one `list`")

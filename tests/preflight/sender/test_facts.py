@@ -49,7 +49,12 @@ def test_of_one_whose_bounces_come_back_here(facts):
     sender, _ = facts("unsubscribe: built-in\n", "inbound: {domains: [In.Bounces.test, b.test]}\n")
     assert (sender.unsubscribe, sender.one_click) == (True, False)
     sender, _ = facts("unsubscribe: built-in\n", "public: {url: https://u.shop.test}\n")
-    assert (sender.unsubscribe, sender.one_click) == (True, True)
+    assert (sender.unsubscribe, sender.one_click, sender.unlisted) == (True, True, True)
+    for more in ("list: readers\n", "kind: transactional\n"):
+        assert not facts(f"unsubscribe: built-in\n{more}", "public: {url: https://u.shop.test}\n")[0].unlisted
+    everywhere = "public: {url: https://u.shop.test}\nsuppression: {auto: {unsubscribed: all}}\n"
+    assert not facts("unsubscribe: built-in\n", everywhere)[0].unlisted
+    assert not facts('unsubscribe: {url: "https://shop.test/{{ token }}"}\n', everywhere)[0].unlisted
     sender, _ = facts(settings="inbound: {domains: [In.Bounces.test, b.test]}\n")
     assert sender.envelope == "bounces+token@in.bounces.test"
     assert (sender.inbound, sender.complaints, sender.marketing) == ("in.bounces.test", False, True)

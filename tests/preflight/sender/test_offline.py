@@ -16,6 +16,7 @@ from bulkmail.preflight.sender import offline_findings
         ({"one_click": False, "unsubscribe": False, "marketing": False}, []),
         ({"one_click": False, "marketing": False}, [("warning", "no-one-click")]),
         ({"inbound": "bounces.shop.test", "complaints": True}, []),
+        ({"unlisted": True}, [("warning", "list-not-named")]),
         ({"inbound": "in.mailer.test"}, [("note", "complaints-not-asked")]),
         ({"inbound": "in.mailer.test", "keys": ()}, [("warning", "dkim-unsigned")]),
         ({"tls": "off"}, [("warning", "tls-off")]),
