@@ -14,6 +14,7 @@ from bulkmail.mail import Status, format_duration, is_late
 _SLOWEST = 0.01  # messages a second; what is slower says nothing of the end
 _OPENINGS = 60  # of a schedule that are looked ahead
 _MANY = 0.01  # of the rows
+_OTHERS = "other receivers"
 
 
 class Forecast(NamedTuple):
@@ -75,11 +76,11 @@ def _because(run: Run, rate: float, planned: float, lanes: Iterable[Lane]) -> st
     deferred: Counter[str] = Counter()
     for (provider, status, _), count in run.totals.items():
         if status == Status.DEFERRED:
-            deferred[provider or "others"] += count
+            deferred[provider or _OTHERS] += count
     most = deferred.most_common(1)
     if most and most[0][1] > _MANY * run.input_rows:
         name, count = most[0]
-        return f"{name} {'defers' if name != 'others' else 'defer'} {count:,} messages"
+        return f"{name} {'defer' if name == _OTHERS else 'defers'} {count:,} messages"
     standing = max((lane for lane in lanes if lane.suspended), key=lambda lane: lane.held, default=None)
     if standing is not None and standing.held:
         why = standing.suspension.standstill.why

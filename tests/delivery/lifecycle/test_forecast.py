@@ -51,6 +51,13 @@ def test_it_is_not_over_before_the_next_retry(run):
     assert forecast(run, 0.0, [], NOW) == (NOW + 3600, "google defers 600 messages")
 
 
+def test_receivers_of_no_known_provider_are_told_together(run):
+    count(run, delivered=400)
+    run.add_to_totals({("", "deferred", ""): 600})
+    run.next_try_at = NOW + 3600
+    assert forecast(run, 0.0, [], NOW).because == "other receivers defer 600 messages"
+
+
 def test_a_few_that_are_deferred_are_not_the_reason(run):
     count(run, delivered=500, deferred=10)
     lanes = [lane("mx.a.test", 5, ""), lane("mx.b.test", 400, "421 try later"), lane("mx.c.test", 4, "no")]
