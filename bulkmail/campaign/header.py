@@ -113,7 +113,7 @@ def read_header(
         roles, problems = _named(path, line, header, address, problems)
     elif not roles and _may_be_looked_for(wanted):
         found = holding(rows, len(header.names))
-        if len(found) == 1 and not problems:
+        if len(found) == 1 and not problems and _different(rows, found[0]):
             roles = {"address": found[0]}
             note = (
                 f"no column has a name known for addresses; those of column {found[0] + 1}, "
@@ -145,6 +145,12 @@ def holding(rows: Sequence[Sequence[str]], width: int) -> list[int]:
         if filled and sum(bool(_ADDRESS_LIKE.search(cell)) for cell in filled) * 2 > len(filled):
             found.append(index)
     return found
+
+
+def _different(rows: Sequence[Sequence[str]], at: int) -> bool:
+    """Whether most rows have a value of their own there: a column may hold the address of who looks after the row."""
+    filled = [cells[at].strip().lower() for cells in rows if at < len(cells) and cells[at].strip()]
+    return len(set(filled)) * 2 > len(filled)
 
 
 def _named(

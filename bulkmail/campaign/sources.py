@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import zlib
+from codecs import BOM_UTF8
 from importlib import import_module
 from io import FileIO
 from typing import Any
@@ -29,6 +31,13 @@ _REFUSED = (
     (b"7z\xbc\xaf", "is a 7z archive; unpack it"),
     (b"Rar!", "is a RAR archive; unpack it"),
 )
+_TEXTS = (
+    (re.compile(rb"\s*<(?:!doctype|html|table|\?xml|head|meta)", re.IGNORECASE),
+     "is a page of HTML or XML, as some programs call an Excel file; open it in a spreadsheet and save it as .csv"),
+    (re.compile(rb"\s*BEGIN:VCARD", re.IGNORECASE), "is a file of vCards; export the contacts as CSV"),
+    (re.compile(rb"\s*(?:version: *1\s+)?dn::? ", re.IGNORECASE), "is an LDIF file; export the entries as CSV"),
+    (re.compile(rb"\s*\[\s*\{"), "is one JSON array; write an object in each line (jq -c '.[]' does it)"),
+)  # fmt: skip
 _PACKED = 6  # bytes of a list for one of its packed file, about
 _HEAD = 4096
 _ENDINGS_OF_PACKED = (".gz", ".zst", ".zstd")
@@ -93,7 +102,11 @@ def open_source(file: Plain, path: str, sheet: str | None = None) -> ByteSource:
         name = next((name.removesuffix(end) for end in _ENDINGS_OF_PACKED if name.endswith(end)), name)
         if head.startswith((*_WORKBOOK, _GZIP, _ZSTANDARD)) or any(head.startswith(magic) for magic, _ in _REFUSED):
             raise UnreadableError("is packed, and holds no text; unpack it")
-    if name.endswith(ENDINGS) or head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+    start = head.removeprefix(BOM_UTF8)
+    for pattern, words in _TEXTS:
+        if pattern.match(start):
+            raise UnreadableError(words)
+    if name.endswith(ENDINGS) or start.lstrip().startswith(b"{"):
         return open_json_lines(source)
     return source
 

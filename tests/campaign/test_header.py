@@ -97,6 +97,11 @@ def test_the_only_column_that_holds_addresses_is_taken_and_told():
     assert header("email,Login", "a@x.example,b@x.example").note == ""
 
 
+def test_a_column_that_holds_the_same_address_in_each_row_is_not_taken():
+    (problem,) = refusal("Name,Owner", "Ann,rep@x.example", "Bob,Rep@x.example", "Cid,rep@x.example")
+    assert "the cells of column 2, `Owner`, hold addresses: rename that column to `email`, or name it" in problem
+
+
 def test_of_several_columns_that_hold_addresses_none_is_taken():
     (problem,) = refusal("A;B;C", "a@x.example;b@x.example;c", ";d@x.example;")
     assert "the cells of column 1, `A`, and of column 2, `B`, hold addresses: rename the one to be mailed" in problem
