@@ -155,6 +155,9 @@ class Bulkmail(Service):
                 self._serve_page(incarnation)
                 opened = True
                 status = await incarnation.work()
+                if self._world is not None and not self._stop_asked:
+                    await self._world.rest()
+                    await incarnation.late.written()
                 if not (incarnation.over or self._reloading) or status != STOPPED:
                     return status
             except (Refused, OwnFault) as error:
@@ -200,7 +203,7 @@ class Bulkmail(Service):
 
     def _serve_page(self, incarnation: Incarnation) -> None:
         """Serve the page for unsubscribing where the settings have one. Raises OwnFault and Refused."""
-        if self.settings.public is None or self.order.rehearse:
+        if self.settings.public is None:
             return
         assert incarnation.late is not None
         self._page = PublicServer(self.reactor, self.settings.public, incarnation.late)
@@ -219,7 +222,8 @@ class Bulkmail(Service):
             assert order.prepared is not None
             self._speed = order.speed
             place = _emptied(order.prepared.campaign.opened)
-            self._world = WorldProcess(self.reactor, place.subfolder("received", _FOR_PEOPLE), self._speed)
+            received, back = place.subfolder("received", _FOR_PEOPLE), self.settings.inbound is not None
+            self._world = WorldProcess(self.reactor, received, self._speed, back=back)
             where = await self._world.start()
             self._ca_file = where.ca
             self.settings = rehearsed(self.settings, where, os.path.join(place.path, ".spool"), self._speed)

@@ -37,12 +37,23 @@ class FakeReactor(Clock):
         self.stopped += 1
 
 
+class FakeLate:
+    """What takes what comes back."""
+
+    def __init__(self):
+        self.times = 0
+
+    async def written(self):
+        self.times += 1
+
+
 class FakeLife:
     """What the service asks of a `Incarnation`: the stop takes a while, and nothing may be closed before it is over."""
 
     def __init__(self, scene, trouble=None, opens=True):
         self.scene, self.trouble, self.opens = scene, trouble, opens
         self.over, self.ended, self.stopping = False, Deferred(), False
+        self.late = FakeLate()
 
     async def open(self):
         self.scene.events.append("open")
@@ -357,10 +368,10 @@ def test_the_exit_hook_gives_the_status(scene, monkeypatch):
     assert statuses == [0]
 
 
-def test_the_page_is_served_while_there_is_somebody_to_tell_and_never_for_a_rehearsal(scene, monkeypatch):
+def test_the_page_is_served_while_there_is_somebody_to_tell(scene, monkeypatch):
     class FakePage:
         def __init__(self, reactor, settings, returns):
-            self.events = returns.scene.events
+            self.events = one.events
 
         def open(self):
             self.events.append("page opens")
@@ -369,7 +380,6 @@ def test_the_page_is_served_while_there_is_somebody_to_tell_and_never_for_a_rehe
             self.events.append("page closes")
 
     monkeypatch.setattr(module, "PublicServer", FakePage)
-    monkeypatch.setattr(FakeLife, "late", property(lambda life: life), raising=False)
     public = Public(url="https://mail.example.com")
     one = scene()
     one.service.settings = Settings(public=public)
@@ -379,7 +389,27 @@ def test_the_page_is_served_while_there_is_somebody_to_tell_and_never_for_a_rehe
     one.lives[0].ended.callback(0)
     one.turn()
     assert one.events.index("page closes") < one.events.index("closed")
-    one.service.order.rehearse = True
-    before = list(one.events)
-    one.service._serve_page(life)
-    assert one.events == before
+
+
+def test_a_rehearsal_ends_when_all_has_come_back_and_its_report_tells_of_it(scene):
+    class World:
+        def __init__(self):
+            self.rested = Deferred()
+
+        async def rest(self):
+            one.events.append("rest")
+            await self.rested
+
+        async def stop(self):
+            one.events.append("world stops")
+
+    one = scene()
+    one.service._world = world = World()
+    one.lives[0].ended.callback(0)
+    one.turn()
+    assert one.events[-1] == "rest"
+    assert one.lives[0].late.times == 0
+    world.rested.callback(None)
+    one.turn()
+    assert one.lives[0].late.times == 1
+    assert one.events[-2:] == ["closed", "world stops"]

@@ -54,7 +54,6 @@ from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lifecycle import (
     BINDS,
     Accepting,
-    Ahead,
     Approving,
     Asked,
     AtRest,
@@ -103,7 +102,6 @@ from bulkmail.delivery.site_facts import SiteFactSync
 __all__ = [
     "BINDS",
     "Accepting",
-    "Ahead",
     "Approving",
     "Asked",
     "Assembly",

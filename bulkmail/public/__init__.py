@@ -13,6 +13,5 @@ A request that is no HTTP is 400, and one that comes too slowly is cut off witho
 from __future__ import annotations
 
 from bulkmail.public.server import PublicServer
-from bulkmail.public.texts import texts
 
-__all__ = ["PublicServer", "texts"]
+__all__ = ["PublicServer"]

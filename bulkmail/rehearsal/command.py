@@ -18,6 +18,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.error import CannotListenError
@@ -34,9 +35,11 @@ from zope.interface import implementer
 from bulkmail.rehearsal.certificates import Authority
 from bulkmail.rehearsal.dns import Answers, listen
 from bulkmail.rehearsal.farm import Farm, require_loopback
+from bulkmail.rehearsal.later import INBOUND, PAGE
 from bulkmail.rehearsal.network import SimulatedNetwork
+from bulkmail.rehearsal.returning import Returning
 from bulkmail.rehearsal.store import NoStore, Store
-from bulkmail.rehearsal.zone import EVERYONE, Zone, hosts_table
+from bulkmail.rehearsal.zone import EVERYONE, Zone, chance, hosts_table
 
 _BODIES = 20_000
 _CA = "ca.pem"
@@ -84,6 +87,11 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--addresses", type=int, default=2000, metavar="N", help="mail servers listen at so many at most"
     )
+    parser.add_argument(
+        "--back",
+        action="store_true",
+        help=f"send reports, complaints and clicks back, to {INBOUND} and {PAGE} at the port of the mail servers",
+    )
     parser.add_argument("--hosts", action="store_true", help="show the domains and what their mail servers are like")
     return parser.parse_args(argv)
 
@@ -104,7 +112,7 @@ def run(argv: list[str] | None = None) -> int:
     except (OSError, CannotListenError) as error:
         sys.stderr.write(f"the rehearsal cannot start: {error}\n")
         return 1
-    _stop_on(reactor, rehearsal.stop)
+    _stop_on(reactor, rehearsal.stop, rehearsal.rest)
     _say(rehearsal.ready)
     reactor.run(installSignalHandlers=False)
     _say(rehearsal.summary())
@@ -119,6 +127,12 @@ class Rehearsal:
         self._began = time.monotonic()
         zone = Zone(options.seed, options.all)
         self._store = Store(options.store, options.bodies) if options.store else NoStore()
+        self._returning: Returning | None = None
+        if options.back:
+            drawn = partial(chance, zone.seed)
+            self._store = self._returning = Returning(
+                reactor, self._store, lambda: self._farm.port, drawn, options.speed
+            )
         authority = Authority(dt.datetime.now(dt.UTC))
         ca = None
         if options.store:
@@ -157,6 +171,14 @@ class Rehearsal:
             # the connections end in the reactor's next turns, and may still have something to keep
             self._reactor.callLater(0.05, self._reactor.stop)
 
+    def rest(self) -> None:
+        """Let all that comes back come now, and say so when it has."""
+        if self._returning is None:
+            _say({"back": {}})
+            return
+        sent = self._returning.sent
+        self._returning.rest().addCallback(lambda _: _say({"back": dict(sent)}))
+
     def summary(self) -> dict[str, float]:
         """Close the store. Returns the counts and the seconds since the start."""
         self._store.close()
@@ -182,8 +204,11 @@ def _descriptors() -> int:
     return wanted
 
 
-def _stop_on(reactor: Any, stop: Callable[[], None]) -> None:
-    """Stop on SIGTERM, and at the end of standard input where that is a pipe, a socket or a terminal."""
+def _stop_on(reactor: Any, stop: Callable[[], None], rest: Callable[[], None]) -> None:
+    """Stop on SIGTERM, and at the end of standard input where that is a pipe, a socket or a terminal.
+
+    A line on it is a call to ``rest``.
+    """
     alone = sys.stdin is not None and sys.stdin.isatty()
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(stop))
     signal.signal(signal.SIGINT, (lambda *_: reactor.callFromThread(stop)) if alone else signal.SIG_IGN)
@@ -192,15 +217,16 @@ def _stop_on(reactor: Any, stop: Callable[[], None]) -> None:
     except OSError:
         return
     if alone or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
-        reactor.addReader(_StandardInput(reactor, stop))
+        reactor.addReader(_StandardInput(reactor, rest, stop))
 
 
 @implementer(IReadDescriptor)
 class _StandardInput:
-    """Reads standard input, forgets it, and calls ``stop`` at its end."""
+    """Reads standard input: ``line`` is called at each line end, ``ended`` at its end."""
 
-    def __init__(self, reactor: Any, ended: Callable[[], None]) -> None:
+    def __init__(self, reactor: Any, line: Callable[[], None], ended: Callable[[], None]) -> None:
         self._reactor = reactor
+        self._line = line
         self._ended = ended
 
     def fileno(self) -> int:
@@ -219,6 +245,8 @@ class _StandardInput:
             if error.errno in (errno.EAGAIN, errno.EINTR):
                 return
             data = b""
+        for _ in range(data.count(b"\n")):
+            self._line()
         if not data:
             self._reactor.removeReader(self)
             self._ended()

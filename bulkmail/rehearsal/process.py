@@ -18,7 +18,8 @@ from twisted.python.failure import Failure
 
 from bulkmail.files import Folder
 from bulkmail.mail import OwnFault
-from bulkmail.settings import Settings
+from bulkmail.rehearsal.later import INBOUND, PAGE
+from bulkmail.settings import Filter, Inbound, Public, Settings
 from bulkmail.workers import surroundings
 
 _log = Logger("bulkmail")
@@ -27,6 +28,7 @@ LOOPBACK = "127.0.0.0/8"
 _SHORTEST_PATIENCE = 5.0
 _START_WITHIN = 20.0
 _END_WITHIN = 5.0
+_REST_WITHIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
         update={
             "spool": spool,
             "relay": None,
-            "inbound": None,
+            "inbound": _inbound(settings, where),
+            "public": _public(settings, where),
             "dns": settings.dns.model_copy(update={"nameservers": (where.dns,), "must_exist": ()}),
             "routing": settings.routing.model_copy(update={"allow_networks": (LOOPBACK,)}),
             "smtp": smtp.model_copy(
@@ -71,14 +74,31 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
     )
 
 
+def _inbound(settings: Settings, where: Where) -> Inbound | None:
+    """The inbound server of a rehearsal, if the settings have one: the same names, and nothing that leaves it."""
+    if settings.inbound is None:
+        return None
+    changes = {"listen": (f"{INBOUND}:{where.smtp_port}",), "tls": None, "forward": None, "filter": Filter()}
+    return settings.inbound.model_copy(update=changes)
+
+
+def _public(settings: Settings, where: Where) -> Public | None:
+    if settings.public is None:
+        return None
+    return settings.public.model_copy(update={"listen": f"{PAGE}:{where.smtp_port}", "tls": None})
+
+
 class WorldProcess(ProcessProtocol):
     """The child process with the DNS server and the mail servers. ``store`` is where it keeps what it received.
 
-    The folder goes to it as a descriptor: its path may lead elsewhere by then.
+    ``back``: whether some of it comes back, to the addresses of `rehearsed`. The folder goes to it as a descriptor: its
+    path may lead elsewhere by then.
     """
 
-    def __init__(self, reactor: Any, store: Folder, speed: float) -> None:
+    def __init__(self, reactor: Any, store: Folder, speed: float, *, back: bool = False) -> None:
         self._reactor = reactor
+        self._back = back
+        self._resting: Deferred[None] | None = None
         self._store = store
         self._speed = speed
         self._out = b""
@@ -90,7 +110,7 @@ class WorldProcess(ProcessProtocol):
 
     async def start(self) -> Where:
         """Start the process and wait until it listens. Raises OwnFault when it does not."""
-        options = ["--store", "/proc/self/fd/3", "--speed", f"{self._speed:g}"]
+        options = ["--store", "/proc/self/fd/3", "--speed", f"{self._speed:g}", *(["--back"] if self._back else [])]
         # -P: a module in the current folder, which may be the campaign's, is never imported
         command = [sys.executable, "-P", "-m", "bulkmail.rehearsal", *options]
         self._reactor.spawnProcess(
@@ -106,6 +126,15 @@ class WorldProcess(ProcessProtocol):
         finally:
             if timer.active():
                 timer.cancel()
+
+    async def rest(self) -> None:
+        """Let all come back that is to come back; what is not there after a while is not waited for."""
+        if self._gone or self.transport is None or not self._back:
+            return
+        self._resting = Deferred()
+        self._resting.addTimeout(_REST_WITHIN, self._reactor, onTimeoutCancel=lambda _, __: None)
+        self.transport.write(b"rest\n")
+        await self._resting
 
     async def stop(self) -> None:
         """Close its input and wait for its end."""
@@ -145,6 +174,9 @@ class WorldProcess(ProcessProtocol):
                 self._reported = True
                 where = json.loads(line)
                 self._ready.callback(Where(where["dns"], where["smtp_port"], where.get("ca")))
+            elif self._resting is not None and not self._resting.called:
+                self._resting.callback(None)
+                _log.info("came back in the rehearsal: {line}", line=line.decode("utf-8", "replace"))
             else:
                 _log.info("the rehearsal's world: {line}", line=line.decode("utf-8", "replace"))
 
@@ -155,5 +187,7 @@ class WorldProcess(ProcessProtocol):
     def processEnded(self, reason: Failure) -> None:
         """Note that the process is gone."""
         self._gone = True
+        if self._resting is not None and not self._resting.called:
+            self._resting.callback(None)
         self._fail(reason.getErrorMessage())
         self._ended.callback(None)

@@ -117,15 +117,7 @@ def _report(seen: Seen) -> Return | None:
     blaming = typed(report.message.get("reporting-mta"))[0] == "x-local-hostname" or _opens(
         seen, "this is the nullmailer"
     )
-    blocks = finish(
-        report.blocks,
-        listed,
-        seen.ours,
-        forwards,
-        unread=report.unread,
-        blaming=blaming,
-        damaged=seen.message.recovered,
-    )
+    blocks = finish(report.blocks, listed, seen.ours, forwards, unread=report.unread, blaming=blaming)
     action = next(one for one in _GRAVEST if any(block.action is one for block in blocks))
     given = seen.judged(
         Kind(action.value),

@@ -8,7 +8,7 @@ Never: opens a socket or a database, changes a file, accepts a key whose feature
 
 from __future__ import annotations
 
-from bulkmail.settings.inbound import SYSTEMD, Forward, Inbound, InboundLimits, InboundTimeouts
+from bulkmail.settings.inbound import SYSTEMD, Filter, Forward, Inbound, InboundLimits, InboundTimeouts
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
 from bulkmail.settings.public import ListenAt, Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
@@ -41,6 +41,7 @@ __all__ = [
     "Compose",
     "Dkim",
     "Dns",
+    "Filter",
     "Forward",
     "Inbound",
     "InboundLimits",

@@ -63,3 +63,48 @@ def test_started_in_a_hostile_folder_it_runs_nothing_of_it(world: Any, monkeypat
 
     assert rehearsed.status == 0, rehearsed.said
     assert traps.sprung_in(campaign.folder) == []
+
+
+def test_what_comes_back_is_in_its_report(world: Any) -> None:
+    deeds = {
+        "late-bounce": "bounced",
+        "late-full": "blocked",
+        "late-delay": "delivered",
+        "late-block": "blocked",
+        "away": "delivered",
+        "complains": "delivered",
+        "one-click": "delivered",
+        "visits": "delivered",
+        "unsubscribes-by-mail": "delivered",
+        "scanner": "delivered",
+    }
+    world.settings(
+        inbound={"domains": ["in.example.com"], "listen": ["192.0.2.1:25"], "forward": {"maildir": "./inbox"}},
+        public={"url": "https://mail.example.com"},
+    )
+    campaign = world.campaign("spring", [f"{deed}@accept.test" for deed in deeds], more="unsubscribe: built-in\n")
+
+    rehearsed = world.run("-c", "spring", "--rehearse")
+
+    assert rehearsed.status == 0, rehearsed.said
+    place = campaign.folder / "rehearsal"
+    rows, lines = (
+        list(csv.DictReader(io.StringIO((place / name).read_bytes().decode("utf-8-sig"), newline="")))
+        for name in ("recipients.csv", "attempts.csv")
+    )
+    assert {row["email"].partition("@")[0]: row["status"] for row in rows} == deeds
+    found = {(line["email"].partition("@")[0], line["result"]) for line in lines if line["result"] != "delivered"}
+    assert found == {
+        ("late-bounce", "returned"),
+        ("late-full", "returned"),
+        ("late-delay", "returned"),
+        ("late-block", "returned"),
+        ("away", "answered"),
+        ("complains", "complained"),
+        ("one-click", "unsubscribed"),
+        ("visits", "unsubscribed"),
+        ("unsubscribes-by-mail", "unsubscribed"),
+    }
+    summary = json.loads((place / "summary.json").read_text("utf-8"))
+    assert (summary["complete"], summary["late"]) == (True, {"returned": 3, "unsubscribed": 3, "complained": 1})
+    assert not (world.folder / "inbox").exists()

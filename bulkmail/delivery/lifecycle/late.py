@@ -81,6 +81,11 @@ class LateOutcomes:
         self._second.start(_LOOK_EVERY, now=False)
         background(self._reports.look_back(), "looking for reports that are not up to date")
 
+    async def written(self) -> None:
+        """Let every report tell what has come back so far; return when they do."""
+        await self._look_after()
+        await self._reports.written()
+
     async def close(self) -> None:
         """Look no more; wait for a report that is being written."""
         if self._second.running:

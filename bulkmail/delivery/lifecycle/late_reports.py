@@ -67,6 +67,14 @@ class LateReports:
             self._writing = Deferred()
             background(self._write(due), "writing a report again")
 
+    async def written(self) -> None:
+        """Write all that are asked for now, without a wait."""
+        while (self._asked or self._writing is not None) and not self._closed:
+            self._not_before.clear()
+            self.look()
+            if self._writing is not None:
+                await self._writing
+
     async def close(self) -> None:
         """Begin no further one; wait for the one that is being written. The next start finds the others."""
         self._closed = True
@@ -95,7 +103,7 @@ class LateReports:
     async def _write_unless_elsewhere(self, row: CampaignRow) -> None:
         if not self._is_kept_up(row):
             return
-        place = Place(row.folder, "report")
+        place = Place(row.folder, self._reporting.folder)
         if reported_campaign(place) != row.name:
             _log.info("{name}: something has come back; its folder is gone, so only the spool has it", name=row.name)
             return

@@ -69,6 +69,11 @@ class Reporting:
         self._slow = Pool(reactor, REPORT_WORKER, 1, DATABASE)
         self._reports: dict[int, _Report] = {}
 
+    @property
+    def folder(self) -> str:
+        """The name of the reports' folder in a campaign's."""
+        return "rehearsal" if self._rehearsal else "report"
+
     def start(self) -> None:
         """Start the processes."""
         self._quick.start()

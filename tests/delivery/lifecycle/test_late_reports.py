@@ -14,6 +14,8 @@ from bulkmail.spool import campaign_of
 
 
 class FakeReporting:
+    folder = "report"
+
     def __init__(self, clock):
         self.clock, self.opened, self.finished = clock, [], []
         self.takes, self.writes, self.busy = 0.1, True, False
@@ -224,6 +226,17 @@ def test_the_end_waits_for_the_one_that_is_being_written_and_begins_no_other(sce
     assert len(scene.reporting.finished) == 1
     scene.seconds(20)
     assert len(scene.reporting.finished) == 1
+
+
+def test_all_that_are_asked_for_are_written_without_a_wait_before_the_end(scene):
+    scene.reports.ask(scene.run.id)
+    scene.seconds(1)
+    scene.world.until(lambda: len(scene.reporting.finished) == 1, 10)
+    scene.reports.ask(scene.run.id)
+    got = []
+    Deferred.fromCoroutine(scene.reports.written()).addBoth(got.append)
+    scene.world.run(0.2)
+    assert (len(scene.reporting.finished), got) == (2, [None])
 
 
 class FakeJoining:

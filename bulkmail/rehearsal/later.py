@@ -1,0 +1,236 @@
+"""What becomes of a message after it was taken: what some receivers send back of it, and what their readers do.
+
+Data, as the personas are: which share of the recipients does what, and after how long. A local part asks for one of
+them by its name, such as `late-bounce@`. The messages are those of common servers and providers, by their layout.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from zlib import crc32
+
+INBOUND, PAGE = "127.76.0.1", "127.76.0.2"
+"""Where a mailer under rehearsal takes mail in and serves its page, on the port of the mail servers."""
+
+
+class Deed(StrEnum):
+    """What is done with a message that was taken. Its value is the local part that asks for it."""
+
+    BOUNCE = "late-bounce"  # returned: there is no such mailbox behind the server that took it
+    FULL = "late-full"  # returned after days: the mailbox stayed full
+    DELAY = "late-delay"  # a warning that it is still being tried
+    BLOCK = "late-block"  # returned: a filter behind the server did not like it
+    AWAY = "away"  # answered by a program
+    COMPLAIN = "complains"  # the reader calls it spam, and the provider says so
+    ONE_CLICK = "one-click"  # the mail program's own button (RFC 8058)
+    VISIT = "visits"  # the reader opens the page, and presses its button
+    BY_MAIL = "unsubscribes-by-mail"
+    SCAN = "scanner"  # a filter opens every link, and means nothing by it
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """So large a ``share`` of all recipients does a deed ``wait`` seconds after the message was taken."""
+
+    deed: Deed
+    share: float
+    wait: float
+
+
+HABITS = (
+    Habit(Deed.BOUNCE, 0.008, 120.0),
+    Habit(Deed.FULL, 0.004, 1800.0),
+    Habit(Deed.DELAY, 0.006, 900.0),
+    Habit(Deed.BLOCK, 0.003, 300.0),
+    Habit(Deed.AWAY, 0.02, 60.0),
+    Habit(Deed.COMPLAIN, 0.002, 1200.0),
+    Habit(Deed.ONE_CLICK, 0.006, 600.0),
+    Habit(Deed.VISIT, 0.004, 900.0),
+    Habit(Deed.BY_MAIL, 0.002, 900.0),
+    Habit(Deed.SCAN, 0.03, 30.0),
+)
+_ASKED = {habit.deed.value: habit for habit in HABITS}
+_FIELD = rb"(?im)^%b:[ \t]*((?:[^\r\n]|\r\n[ \t])*)"
+_LINK = re.compile(rb"<https?://[^/<>\s]+(/u/[^<>\s]+)>")
+_MAILTO = re.compile(rb"<mailto:([^<>?\s]+)[^<>]*>")
+_RETURN_PATH = re.compile(r"[^+@\s]+\+[^@\s]+@[^@\s]+")
+
+
+def habit_of(recipient: str, chance: float) -> Habit | None:
+    """What the reader of a message does; ``chance``: 0 <= x < 1, drawn for this recipient."""
+    word = recipient.partition("@")[0].lower().partition("+")[0]
+    if word in _ASKED:
+        return _ASKED[word]
+    for habit in HABITS:
+        if chance < habit.share:
+            return habit
+        chance -= habit.share
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A message to be sent to the mailer under rehearsal. ``sender``: "" for the null sender."""
+
+    sender: str
+    to: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A path to be asked for: each of ``steps`` is a method and a body."""
+
+    path: str
+    steps: tuple[tuple[str, bytes], ...]
+
+
+def field(message: bytes, name: bytes) -> str:
+    """The value of a message's field, unfolded; "" without it."""
+    head = message.partition(b"\r\n\r\n")[0]
+    found = re.search(_FIELD % re.escape(name), head)
+    return "" if found is None else found[1].replace(b"\r\n", b"").decode("utf-8", "replace").strip()
+
+
+def done(deed: Deed, mail_from: str, recipient: str, mx: str, message: bytes) -> Mail | Visit | None:
+    """The deed as something to be sent; None where the message offers no way to do it."""
+    if deed in _BACK:
+        if _RETURN_PATH.fullmatch(mail_from) is None:
+            return None
+        return Mail("", mail_from, _BACK[deed](mail_from, recipient, mx, message))
+    if deed is Deed.COMPLAIN:
+        to = field(message, b"CFBL-Address").partition(";")[0].strip().strip("<>")
+        if not to and _RETURN_PATH.fullmatch(mail_from) is not None:
+            to = f"complaints@{mail_from.rpartition('@')[2]}"  # where the provider's form was told to send them
+        return Mail(f"feedback@{mx}", to, _complaint(to, mx, message)) if to else None
+    ways = field(message, b"List-Unsubscribe").encode()
+    if deed is Deed.BY_MAIL:
+        mailto = _MAILTO.search(ways)
+        if mailto is None or b"+" not in mailto[1]:
+            return None
+        to = mailto[1].decode("ascii", "replace")
+        return Mail(recipient, to, _lines(f"From: {recipient}", f"To: {to}", "Subject: unsubscribe", "", "").encode())
+    link = _LINK.search(ways)
+    return None if link is None else Visit(link[1].decode("ascii", "replace"), _STEPS[deed])
+
+
+_STEPS = {
+    Deed.ONE_CLICK: (("POST", b"List-Unsubscribe=One-Click"),),
+    Deed.VISIT: (("GET", b""), ("POST", b"action=leave")),
+    Deed.SCAN: (("HEAD", b""), ("GET", b"")),
+}
+
+
+def _lines(*lines: str) -> str:
+    return "\r\n".join(lines)
+
+
+def _number(*parts: str) -> str:
+    """A name that is the same in every rehearsal."""
+    return f"{crc32(repr(parts).encode()):08x}"
+
+
+def _header_of(message: bytes) -> str:
+    return message.partition(b"\r\n\r\n")[0].decode("utf-8", "surrogateescape")
+
+
+def _returned(action: str, status: str, words: str) -> Callable[[str, str, str, bytes], bytes]:
+    subject = "Delayed Mail (still being retried)" if action == "delayed" else "Undelivered Mail Returned to Sender"
+
+    def made(mail_from: str, recipient: str, mx: str, message: bytes) -> bytes:
+        return _lines(
+            f"From: MAILER-DAEMON@{mx} (Mail Delivery System)",
+            f"Subject: {subject}",
+            f"To: {mail_from}",
+            "Auto-Submitted: auto-replied",
+            "MIME-Version: 1.0",
+            f"Message-ID: <{_number(mail_from, action)}@{mx}>",
+            'Content-Type: multipart/report; report-type=delivery-status; boundary="=_back"',
+            "",
+            "--=_back",
+            "Content-Type: text/plain; charset=us-ascii",
+            "",
+            f"This is the mail system at host {mx}.",
+            "",
+            f"<{recipient}>: {words}",
+            "",
+            "--=_back",
+            "Content-Type: message/delivery-status",
+            "",
+            f"Reporting-MTA: dns; {mx}",
+            f"X-Postfix-Sender: rfc822; {mail_from}",
+            "",
+            f"Original-Recipient: rfc822;{recipient}",
+            f"Final-Recipient: rfc822; {recipient}",
+            f"Action: {action}",
+            f"Status: {status}",
+            f"Remote-MTA: dns; mailbox.{mx}",
+            f"Diagnostic-Code: smtp; {words}",
+            "",
+            "--=_back",
+            "Content-Type: text/rfc822-headers",
+            "",
+            _header_of(message),
+            "",
+            "--=_back--",
+            "",
+        ).encode("utf-8", "surrogateescape")
+
+    return made
+
+
+def _away(mail_from: str, recipient: str, mx: str, message: bytes) -> bytes:
+    return _lines(
+        f"From: {recipient}",
+        f"To: {mail_from}",
+        f"Subject: Auto: {field(message, b'Subject')}",
+        "Auto-Submitted: auto-replied (vacation)",
+        f"Message-ID: <{_number(mail_from, 'away')}@{mx}>",
+        f"In-Reply-To: {field(message, b'Message-ID')}",
+        "",
+        "I am away until Monday.",
+        "",
+    ).encode("utf-8", "surrogateescape")
+
+
+def _complaint(to: str, mx: str, message: bytes) -> bytes:
+    return _lines(
+        f"From: feedback@{mx}",
+        f"To: {to}",
+        "Subject: Abuse report",
+        "MIME-Version: 1.0",
+        f"Message-ID: <{_number(to, 'complaint')}@{mx}>",
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="=_arf"',
+        "",
+        "--=_arf",
+        "Content-Type: text/plain",
+        "",
+        "This is a report of a message that its reader called spam.",
+        "",
+        "--=_arf",
+        "Content-Type: message/feedback-report",
+        "",
+        "Feedback-Type: abuse",
+        "User-Agent: rehearsal/1",
+        "Version: 1",
+        "",
+        "--=_arf",
+        "Content-Type: text/rfc822-headers",
+        "",
+        _header_of(message),
+        "",
+        "--=_arf--",
+        "",
+    ).encode("utf-8", "surrogateescape")
+
+
+_BACK: dict[Deed, Callable[[str, str, str, bytes], bytes]] = {
+    Deed.BOUNCE: _returned("failed", "5.1.1", "550 5.1.1 No such user here"),
+    Deed.FULL: _returned("failed", "4.2.2", "452 4.2.2 The mailbox is over quota"),
+    Deed.DELAY: _returned("delayed", "4.4.1", "421 4.4.1 Connection timed out"),
+    Deed.BLOCK: _returned("failed", "5.7.1", "550 5.7.1 Message rejected by content filter"),
+    Deed.AWAY: _away,
+}
