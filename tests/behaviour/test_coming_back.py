@@ -158,3 +158,37 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
     }
     running.process.terminate()
     assert running.wait().status == 3
+
+
+@pytest.mark.parametrize("point", ["mid-late", "after-late"])
+def test_killed_while_a_report_is_recorded(world: Any, until: Callable[..., Any], point: str) -> None:
+    """Its server has heard no 250, so it brings the report again, and the row has it once."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+    world.start_mail(["127.0.1.1"])
+    world.settings(inbound={"domains": [DOMAIN], "listen": [f"127.0.0.1:{port}"]})
+    campaign = world.campaign("spring", SENT)
+    assert world.run("-c", str(campaign.yaml)).status == 0
+    row = campaign.rows()[0]
+    message = report(row["email"], row["token"], "failed", "5.1.1", "550 5.1.1 No such user", 0)
+
+    def bring() -> int:
+        with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+            client.ehlo("mx.test")
+            client.mail("")
+            client.rcpt(f"bounces+{row['token']}@{DOMAIN}")
+            return client.data(message)[0]
+
+    dying = world.failing(f"{point}:kill", "--settings", "bulkmail.yaml")
+    until(lambda: greets(port), "a greeting")
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        bring()
+    dying.process.wait()
+    running = world.start("--settings", "bulkmail.yaml")
+    until(lambda: greets(port), "a greeting")
+    assert bring() == 250
+    until(lambda: campaign.statuses() == {"delivered": len(SENT) - 1, "bounced": 1}, "the report")
+    until(lambda: [line for line in campaign.attempts() if line["result"] == "returned"], "the line")
+    assert [line["row"] for line in campaign.attempts() if line["result"] == "returned"] == ["1"]
+    running.process.terminate()
+    assert running.wait().status == 3
