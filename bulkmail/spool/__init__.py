@@ -31,6 +31,11 @@ the journal before anything is claimed, and finds for each row left claimed one 
     neither (or taken back)   not sent: due at once. But when the journal is missing, damaged, or of another boot of
                               the machine, its silence proves nothing, and the row is ambiguous too
 
+What comes back after a message was accepted (`late.py`) never writes to a row that is not final, and no settlement
+looks for it: a report that is early waits in a table of its own. A line, a status, the totals and the suppression that
+follow are one transaction too, so a row is suppressed from the moment that its report was said to be recorded; and a
+token stays good after its campaign was removed, by a hash of its address.
+
 There are two stores of one contract (`contract.py`), in `sqlite/` and `postgres/`; `opening.py` chooses. In PostgreSQL
 the tables are the same, and several machines may have them in use: which of them has claimed what, and what is made of
 a machine that ended, is described in `postgres/store.py`; how the end of a transaction is always known, in
