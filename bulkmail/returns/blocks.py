@@ -30,7 +30,7 @@ _ACTION = re.compile(r"[a-z]+")
 _OTHER_WORDS = {"error": Action.FAILED, "failure": Action.FAILED, "delay": Action.DELAYED, "success": Action.DELIVERED}
 _ACTIONS = {**{action.value: action for action in Action}, **_OTHER_WORDS}
 _LOOSE = ("final-recipient", "original-recipient")
-_NAMED = re.compile(r"<([^<>\s@]{1,128}@[^<>\s]{1,255})")  # the closing bracket may be cut off
+_BRACKET = re.compile(r"<([^<>\s]{1,320})")  # the closing bracket may be cut off
 
 
 @dataclass(slots=True)
@@ -144,21 +144,23 @@ def finish(
     *,
     unread: int = 0,
     blaming: bool = False,
+    damaged: bool = False,
 ) -> tuple[Block, ...]:
     """Complete the blocks from the text, judge them, and void those that blame the wrong recipient.
 
     ``ours``: keys of the sender's own addresses. ``forwards``: keys of addresses that the report gives as targets.
     ``unread``: how many blocks could not be read. ``blaming``: the reporter is known to blame all recipients for the
-    refusal of one.
+    refusal of one. ``damaged``: parts of the report got lost, so a status alone is not believed.
     """
     counted = Counter(key for raw in raws for key in raw.keys)
     by_key = {address_key(one): entry for entry in reversed(listed) for one in (*entry.aliases, entry.address)}
+    several = max(len({address_key(raw.original or raw.final) for raw in raws}) + unread, len(listed)) > 1
+    entry_of = [next((by_key[key] for key in raw.keys if key in by_key), None) for raw in raws]
     blocks = [
-        _finished(raw, counted, next((by_key[key] for key in raw.keys if key in by_key), None), ours, forwards)
-        for raw in raws
+        _finished(raw, counted, entry, ours, forwards, several=several)
+        for raw, entry in zip(raws, entry_of, strict=True)
     ]
-    several = max(len({address_key(block.recipient) for block in blocks}) + unread, len(listed)) > 1
-    blocks = [_with_words(block, several=several) for block in blocks]
+    blocks = [_with_words(block, raw, several=several or damaged) for block, raw in zip(blocks, raws, strict=True)]
     blaming = blaming and several
     if not blaming and not any(block.void and block.about for block in blocks):
         return tuple(blocks)
@@ -171,21 +173,32 @@ def finish(
     )
 
 
-def _with_words(block: Block, *, several: bool) -> Block:
+def _with_words(block: Block, raw: Raw, *, several: bool) -> Block:
     """``block``, void where it would count as permanent without a known reason; one alone may rely on its status."""
     if block.weight in (None, Weight.SOFT) or block.code:
         return block
     # the words alone, without what the status says
     known = judge(Said(0, "", (block.reply,), block.stage), "").category is not Category.OTHER
     if several and not known:
-        return replace(block, weight=None, void="it gives no known reason, in a report about several recipients")
-    if block.status or known:
+        return replace(
+            block, weight=None, void="it gives no known reason, in a report about several recipients or a damaged one"
+        )
+    cut_off = bool(raw.diagnostic) and not typed(raw.diagnostic)[0]  # RFC 3464 2.3.6: it has a type
+    if known or (block.status and not cut_off):
         return block
-    return replace(block, weight=None, void="it gives neither a status nor a reason that is known")
+    return replace(
+        block, weight=None, void="it gives neither a status nor a reason that is known, or one that is cut off"
+    )
 
 
 def _finished(
-    raw: Raw, counted: Counter[str], entry: Entry | None, ours: Collection[str], forwards: Collection[str]
+    raw: Raw,
+    counted: Counter[str],
+    entry: Entry | None,
+    ours: Collection[str],
+    forwards: Collection[str],
+    *,
+    several: bool,
 ) -> Block:
     kind, words = typed(raw.diagnostic)
     if not kind:
@@ -213,9 +226,8 @@ def _finished(
         reply.stage,
         one_line(typed(raw.fields.get("remote-mta"))[1], 255),
     )
-    about, void = _doubt(
-        raw, counted, reply, words or reply.text, {*_keys(*aliases), *forwards, *_elsewhere(ours, raw)}
-    )
+    others = {*_keys(*aliases), *forwards, *_elsewhere(ours, raw)}
+    about, void = _doubt(raw, counted, reply, words or reply.text, others, several=several)
     return judged(replace(block, about=about), reply, void)
 
 
@@ -241,7 +253,9 @@ def _from_text(entry: Entry) -> Said:
     return told if told.code else Said(0, told.enhanced, (entry.words,), told.stage)
 
 
-def _doubt(raw: Raw, counted: Counter[str], reply: Said, words: str, known: Collection[str]) -> tuple[str, str]:
+def _doubt(
+    raw: Raw, counted: Counter[str], reply: Said, words: str, known: Collection[str], *, several: bool
+) -> tuple[str, str]:
     """The address that the words are about, if none of the recipient's, and why nothing follows from the block."""
     if raw.action is not Action.FAILED:
         return "", ""
@@ -249,19 +263,19 @@ def _doubt(raw: Raw, counted: Counter[str], reply: Said, words: str, known: Coll
         return "", f"the block says failed, the receiver's reply {reply.code} says that it took the message"
     if raw.status[:1] == "2" and not reply.code:
         return "", f"the block says failed, its status {raw.status} says success"
-    if _names_own(words, raw):
-        return "", ""
-    named = {address_key(one): one for one in addresses(words) if not _same_in_ascii(one, raw)}
-    for key, one in named.items():
-        if key in counted:
+    own = _names_own(words, raw)
+    for one in [] if own else addresses(words):
+        if address_key(one) in counted and not _same_in_ascii(one, raw):
             return one, f"its reply is about {one}, another recipient of this report"
-    first = _NAMED.search(words)
+    first = _BRACKET.search(words)
     key = address_key(first[1]) if first is not None else ""
-    if first is None or key not in named or key in known:
+    if first is None or "//" in first[1] or key in known or _names_own(first[1], raw) or _same_in_ascii(first[1], raw):
         return "", ""
-    if any(other not in raw.keys for other in counted):
+    if several:  # also where it is cut off
         return first[1], f"its reply is about {first[1]}, whom the report does not name as this recipient"
-    if key.rpartition("@")[2] in {own.rpartition("@")[2] for own in raw.keys}:
+    if own or not key:
+        return "", ""
+    if key.rpartition("@")[2] in {mine.rpartition("@")[2] for mine in raw.keys}:
         return first[1], f"its reply is about {first[1]}, another address of the same domain"
     return first[1], ""
 

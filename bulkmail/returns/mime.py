@@ -131,13 +131,17 @@ _CHARSETS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message in parts. ``recovered``: its multipart was found by its delimiters alone, no field told of it."""
+    """A message in parts. ``recovered``: its multipart was found by its delimiters alone, no field told of it.
+
+    ``recipients``: how many Final-Recipient fields stand anywhere in it; more than a status part has were lost from it.
+    """
 
     fields: Fields
     type: str
     parameters: dict[str, str]
     parts: tuple[Part, ...]
     recovered: bool = False
+    recipients: int = 0
 
 
 def media_type(value: str) -> str:
@@ -237,4 +241,4 @@ def split(octets: bytes) -> Message:
         found = _recovered(body)
         recovered = bool(found)
         parts = found if recovered else parts
-    return Message(fields, kind, named, tuple(parts), recovered)
+    return Message(fields, kind, named, tuple(parts), recovered, octets.lower().count(b"\nfinal-recipient:"))

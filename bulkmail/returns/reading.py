@@ -112,12 +112,21 @@ def _report(seen: Seen) -> Return | None:
         return _unreadable(seen, "its status part names no recipient that could be read")
     if any(raw.keys & _own_path(seen) for raw in report.blocks) or _of_a_report(seen.copied):
         return seen.judged(Kind.LOOP, "it is a report about a report, or about mail to a return path")
+    unread = max(report.unread, seen.message.recipients - len(report.blocks))
     forwards = {address_key(from_octal(one)) for one in _failed_recipients(seen)}
     listed = entries(seen.text, seen.ours)
     blaming = typed(report.message.get("reporting-mta"))[0] == "x-local-hostname" or _opens(
         seen, "this is the nullmailer"
     )
-    blocks = finish(report.blocks, listed, seen.ours, forwards, unread=report.unread, blaming=blaming)
+    blocks = finish(
+        report.blocks,
+        listed,
+        seen.ours,
+        forwards,
+        unread=unread,
+        blaming=blaming,
+        damaged=seen.message.recovered,
+    )
     action = next(one for one in _GRAVEST if any(block.action is one for block in blocks))
     given = seen.judged(
         Kind(action.value),
@@ -130,7 +139,7 @@ def _report(seen: Seen) -> Return | None:
         given,
         blocks=blocks,
         reporting_mta=mta,
-        unread=max(report.unread, len(listed) - len(blocks)),
+        unread=max(unread, len(listed) - len(blocks)),
         by_target=seen.message.type == "multipart/mixed" and _opens(seen, "this is the mailer-daemon, please do not"),
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from bulkmail.mail import token
-from bulkmail.returns import Action, Return, Source, Weight
+from bulkmail.returns import Action, Return, Weight
 from tests.returns import samples
 from tests.returns.samples import ADDRESS, TOKEN, block, blocks, report
 
@@ -27,6 +27,11 @@ def _others() -> tuple[str, ...]:
     return tuple(one for one in known_tokens() if one != TOKEN)
 
 
+def _meaning(token: str) -> tuple[int, int] | None:
+    """The campaign and the number of a token, as `mail.read_token` gives them."""
+    return (1, 1 + list(known_tokens()).index(token)) if token in known_tokens() else None
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A mutated report, the envelope recipient it came to, and whose failure it may tell of (with which weights)."""
@@ -37,14 +42,13 @@ class Mutant:
 
     def wrong(self, given: Return) -> str:
         """What is wrong with a reading, a sentence, else ``""``: it blames somebody who did not fail, or too hard."""
-        blamed = known_tokens().get(given.token)
+        token = given.attributed(_meaning)
+        blamed = known_tokens().get(token)
         if blamed is None:
             return ""
-        found = given.block_for(blamed)
+        found = given.block_for(blamed, token)
         if found is None or found.action is not Action.FAILED or found.weight is None:
             return ""
-        if given.token != TOKEN and given.candidates[0].source is not Source.ENVELOPE:
-            return f"it is about {blamed}, and the report was about {ADDRESS}"
         allowed = self.failed.get(blamed)
         if allowed is None:
             return f"{blamed} did not fail, and is said to have"

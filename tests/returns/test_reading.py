@@ -119,6 +119,13 @@ def test_a_copy_of_another_letter_makes_nothing_certain():
     assert given.token == ""
 
 
+def test_a_block_that_stands_outside_of_the_status_part_is_told():
+    message = report(blocks(block()), text="x\n\nFinal-Recipient: rfc822; b@d.example\nAction: failed\n")
+    given = read(message, recipient=PATH)
+    assert given.unread == 1
+    assert given.block_for(ADDRESS) is None
+
+
 def test_international_reports():
     """RFC 6533; the standard library takes this part for an enclosed letter."""
     message = report(
@@ -145,6 +152,8 @@ def test_reports_without_the_right_content_type(kind, container):
 def test_a_report_whose_container_got_lost():
     message = samples.POSTFIX.replace(b"Content-Type: multipart/report;", b"X-Was: multipart/report;", 1)
     assert said(message) == (Kind.FAILED, [(ADDRESS, *HARD)])
+    silent = report(blocks(block()), text="x").replace(b"Content-Type: multipart/report;", b"X-Was: x;", 1)
+    assert said(silent) == (Kind.FAILED, [])  # what was lost might have said more
     person = message.replace(b"MAILER-DAEMON@", b"joe@").replace(b"Mail Delivery System", b"Joe")
     person = person.replace(b"Auto-Submitted", b"X-Was")
     assert read(person, recipient="help@example.com", sender="joe@d.example").kind is Kind.OTHER
