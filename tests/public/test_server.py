@@ -99,6 +99,7 @@ def test_a_unix_socket_is_made_for_the_group_and_replaced_after_a_kill(tmp_path,
             end(process)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Twisted 24.11 forgets its socket
 def test_a_place_that_is_taken_is_a_fault_of_ours():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
