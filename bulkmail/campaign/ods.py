@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import zipfile
 
-from bulkmail.campaign.sheet_xml import MAX_COLUMNS, MAX_ROWS, Sheet, choose, parse, parse_all, parser
+from bulkmail.campaign.sheet_xml import (
+    LONGEST_TEXT,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    Sheet,
+    choose,
+    parse,
+    parse_all,
+    parser,
+    too_long,
+)
 
 _PART = "content.xml"
 _MARKUP = 8  # bytes of XML for one of CSV, about
@@ -73,6 +83,7 @@ class _Cells:
         self._paragraphs: list[str] = []
         self._text: list[str] | None = None
         self._value = ""  # where a program wrote no text beside it
+        self._held = 0  # characters of the cell
         self._hidden = 0
         self._again = self._rows_again = 1
         self._blank = 0  # rows without cells that may be the end of the sheet
@@ -92,7 +103,7 @@ class _Cells:
             self._cells, self._empty = [], 0
             self._rows_again = _again(given, "table:number-rows-repeated")
         elif element in _CELLS:
-            self._paragraphs = []
+            self._paragraphs, self._held = [], 0
             self._value = next((given[name] for name in _VALUES if name in given), "")
             self._again = _again(given, "table:number-columns-repeated")
             self._hidden += element != "table:table-cell"  # what a merged cell hides
@@ -125,6 +136,9 @@ class _Cells:
     def text(self, data: str) -> None:
         """Take characters."""
         if self._text is not None and not self._hidden:
+            self._held += len(data)
+            if self._held > LONGEST_TEXT:
+                raise too_long()
             self._text.append(data)
 
     def _cell(self, text: str) -> None:
@@ -151,4 +165,4 @@ class _Cells:
 def _again(given: dict[str, str], key: str) -> int:
     """How often an element stands for itself."""
     text = given.get(key, "1")
-    return min(int(text), MAX_ROWS) if text.isdigit() and len(text) < 10 else 1
+    return min(int(text), MAX_ROWS) if text.isascii() and text.isdigit() and len(text) < 10 else 1

@@ -13,6 +13,7 @@ from bulkmail.campaign.cells import UnreadableError
 SAVE_AS = "save it as .xlsx or .csv"
 MAX_COLUMNS = 16_384
 MAX_ROWS = 1 << 20
+LONGEST_TEXT = 1 << 20  # characters of one cell; a spreadsheet has 32,767
 _CHUNK = 64 * 1024
 
 Sheet = Iterator[list[str] | int]
@@ -84,3 +85,8 @@ def parse_all(archive: zipfile.ZipFile, name: str, into: XMLParserType) -> None:
     """Parse a part of the archive as a whole."""
     for _ in parse(archive, name, into):
         pass
+
+
+def too_long() -> UnreadableError:
+    """What is raised where a cell has more than `LONGEST_TEXT`."""
+    return UnreadableError(f"has a cell of more than {LONGEST_TEXT:,} characters; shorten it, or save it as .csv")

@@ -12,6 +12,7 @@ from xml.parsers.expat import XMLParserType
 from bulkmail.campaign.cells import UnreadableError
 from bulkmail.campaign.number_formats import Shown, shown_by
 from bulkmail.campaign.sheet_xml import (
+    LONGEST_TEXT,
     MAX_COLUMNS,
     MAX_ROWS,
     SAVE_AS,
@@ -21,6 +22,7 @@ from bulkmail.campaign.sheet_xml import (
     parse,
     parse_all,
     parser,
+    too_long,
 )
 
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
@@ -134,7 +136,7 @@ def _formats(archive: zipfile.ZipFile, part: str, *, from_1904: bool) -> list[Sh
 
 
 def _whole(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _strings(archive: zipfile.ZipFile, part: str) -> Strings:
@@ -151,14 +153,15 @@ def _strings(archive: zipfile.ZipFile, part: str) -> Strings:
 def _texts(reading: XMLParserType, item: str, add: Callable[[str], None]) -> None:
     """Have ``add`` called with the text of each element ``item``."""
     pieces: list[str] = []
-    aloud = 0
+    aloud = held = 0
     in_text = False
 
     def start(element: str, _: dict[str, str]) -> None:
-        nonlocal aloud, in_text
+        nonlocal aloud, held, in_text
         name = local(element)
         if name == item:
             pieces.clear()
+            held = 0
         elif name == "rPh":
             aloud += 1
         in_text = name == "t" and not aloud
@@ -173,7 +176,11 @@ def _texts(reading: XMLParserType, item: str, add: Callable[[str], None]) -> Non
             add(unescaped("".join(pieces)))
 
     def text(data: str) -> None:
+        nonlocal held
         if in_text:
+            held += len(data)
+            if held > LONGEST_TEXT:
+                raise too_long()
             pieces.append(data)
 
     reading.StartElementHandler, reading.EndElementHandler, reading.CharacterDataHandler = start, end, text
@@ -214,17 +221,20 @@ class _Cells:
         """The parser whose handlers fill this."""
         cells: list[str] = []
         value: list[str] = []
-        kind, style, column, aloud = "n", 0, 0, 0
+        kind, style, column, aloud, held = "n", 0, 0, 0, 0
         keep = False  # the text that goes by belongs to the cell
 
         def start(element: str, given: dict[str, str]) -> None:
-            nonlocal kind, style, column, keep, aloud
+            nonlocal kind, style, column, keep, aloud, held
             name = element if ":" not in element else local(element)
             if name == "c":
                 place = given.get("r")
                 column = self._column(place) if place else column + 1
+                if column > MAX_COLUMNS:
+                    raise UnreadableError(f"is a broken workbook: row {self._row} has too many cells; {SAVE_AS}")
                 kind, style = given.get("t", "n"), _whole(given.get("s"))
                 value.clear()
+                held = 0
             elif name == "v" or (name == "t" and not aloud):
                 keep = True
             elif name == "row":
@@ -248,7 +258,11 @@ class _Cells:
                 aloud -= 1
 
         def text(data: str) -> None:
+            nonlocal held
             if keep:
+                held += len(data)
+                if held > LONGEST_TEXT:
+                    raise too_long()
                 value.append(data)
 
         made = parser()
@@ -292,7 +306,7 @@ class _Cells:
         if kind == "e":
             return text
         text = text.strip()
-        if not style and text.isdigit() and len(text) <= 15:  # as General shows it
+        if not style and text.isascii() and text.isdigit() and len(text) <= 15:  # as General shows it
             return text if text[0] != "0" else text.lstrip("0") or "0"
         known = self._same.get((style, text))
         if known is None:

@@ -133,7 +133,7 @@ def csv_of() -> Callable[..., str]:
         given.sheet = sheet
         source = open_bytes(given, "utf-8")
         try:
-            return b"".join(iter(lambda: source.read(100), b"")).decode()
+            return b"".join(iter(lambda: source.read(100), b"")).decode("utf-8", "surrogatepass")
         finally:
             source.close()
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from bulkmail.campaign.cells import UnreadableError
 from bulkmail.mail import Refused
 from tests.campaign.conftest import ods
 
@@ -55,6 +56,11 @@ def test_the_sheet_is_the_first_visible_or_the_named_one(book, csv_of):
     assert (csv_of(path), csv_of(path, "Notes"), csv_of(path, "b")) == ("2\n", "1\n", "3\n")
     with pytest.raises(Refused, match="has no sheet 'C'; it has Notes, One, B"):
         csv_of(path, "C")
+
+
+def test_a_cell_is_bounded(book, csv_of):
+    with pytest.raises(UnreadableError, match="has a cell of more than 1,048,576 characters"):
+        csv_of(book(ods(table(row(cell("<text:s text:c='999999'/>" * 2)))), "l.ods"))
 
 
 def test_a_table_within_a_cell_is_no_row(book, csv_of):
