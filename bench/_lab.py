@@ -27,11 +27,13 @@ from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
 from bulkmail.campaign import load_campaign, snapshot
+from bulkmail.campaign.unsubscribing import Unsubscribe
 from bulkmail.mail import campaign_key
 from bulkmail.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SENDER = "example.com"
+OWN_PAGE, OWN_MAILBOX = "https://acorn-oak.example/unsubscribe/{{ token }}", "unsubscribe@acorn-oak.example"
 TWISTD = Path(sys.executable).with_name("twistd")
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -174,10 +176,20 @@ def campaign(folder: Path, name: str, recipients: int, domains: int, files: int 
     for line in text:
         key = line.split(":")[0]
         if line and not line[0].isspace() and not line.startswith(("#", "-")):
-            skipping = key in ("name", "from", "recipients", "suppress", "reply_to", "envelope_from")
+            skipping = key in (
+                "name",
+                "from",
+                "recipients",
+                "suppress",
+                "reply_to",
+                "envelope_from",
+                "list",
+                "unsubscribe",
+            )
         if not skipping:
             kept.append(line)
     kept += [f"name: {name}", f'from: "Acorn & Oak <hello@{SENDER}>"', f"recipients: [{', '.join(names)}]"]
+    kept += [f"unsubscribe: {{url: '{OWN_PAGE}', mailto: {OWN_MAILBOX}}}"]
     (place / "campaign.yaml").write_text("\n".join(kept) + "\n", encoding="utf-8")
     return place
 
@@ -212,7 +224,10 @@ def letters_of_welcome(pem: bytes, count: int) -> tuple[list[tuple[Any, ...]], t
 
     Each row has an address of its own, as in `campaign`: what a composer remembers helps it no more than there.
     """
-    loaded = load_campaign(ROOT / "campaigns" / "welcome" / "campaign.yaml")
+    page = Unsubscribe.model_validate({"url": OWN_PAGE, "mailto": OWN_MAILBOX})
+    loaded = load_campaign(ROOT / "campaigns" / "welcome" / "campaign.yaml").model_copy(
+        update={"unsubscribe": page, "list_name": None}
+    )
     with (ROOT / "campaigns" / "welcome" / "recipients.csv").open(newline="", encoding="utf-8") as file:
         header, *lines = csv.reader(file)
     dice = random.Random(7)
