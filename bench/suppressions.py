@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +30,17 @@ OURS = Audience("news", "spring")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=1_000_000)
-    parser.add_argument("--spool", default="", help="a postgresql:// address; default: a new folder")
+    parser.add_argument("--postgres", action="store_true", help="in PostgreSQL instead of a folder")
     parser.add_argument("--json", default=str(lab.ROOT / "bench" / "results" / "suppressions.json"))
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bulkmail-suppressions-") as text:
+    with tempfile.TemporaryDirectory(prefix="bulkmail-suppressions-") as text, ExitStack() as stack:
         folder = Path(text)
-        spool = given.spool or str(folder / "spool")
+        spool = stack.enter_context(lab.postgres()) if given.postgres else str(folder / "spool")
         (folder / "bulkmail.yaml").write_text(f"hostname: mta1.example.com\nspool: {json.dumps(spool)}\n")
         with (folder / "left.txt").open("w") as file:
             file.writelines(f"{address(n)}\n" for n in range(given.entries))
         figures = {"entries": given.entries, **imported(folder, given.entries)}
-        if not given.spool:
+        if not given.postgres:
             size = sum(path.stat().st_size for path in (folder / "spool").glob("spool.sqlite3*"))
             figures["bytes of the spool for each"] = round(size / given.entries, 1)
         figures |= looked_up(spool, given.entries)

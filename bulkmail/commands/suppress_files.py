@@ -25,7 +25,7 @@ from bulkmail.spool import REASONS, Suppression, is_scope
 
 _SOME = 20_000  # entries that are put in order in memory
 _FILES_BITS = 6
-_HASH_BITS = 63
+_HASH_BITS, _DIGITS = 63, 16
 _MOST_TOLD = 20
 _OWN = tuple(name for name in SUPPRESSION_COLUMNS if name not in ("email", "domain"))
 
@@ -131,12 +131,12 @@ def _in_order(entries: Iterable[Suppression], spool: Changes) -> Iterator[list[S
                 for _ in range(1 << _FILES_BITS):
                     files.append(stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")))  # noqa: PERF401
             for number, entry in zip(spool.hashes([one.address or "" for one in some]), some, strict=True):
-                files[number >> (_HASH_BITS - _FILES_BITS)].write(json.dumps([number, *entry[:5]]) + "\n")
+                files[number >> (_HASH_BITS - _FILES_BITS)].write(f"{number:016x}{json.dumps(entry[:5])}\n")
         for file in files:
             file.seek(0)
-            rows = sorted(json.loads(line) for line in file)
-            for at in range(0, len(rows), _SOME):
-                yield [Suppression(*row[1:]) for row in rows[at : at + _SOME]]
+            lines = sorted(file)  # by the hash that each begins with
+            for at in range(0, len(lines), _SOME):
+                yield [Suppression(*json.loads(line[_DIGITS:])) for line in lines[at : at + _SOME]]
 
 
 def _sorted(some: list[Suppression], spool: Changes) -> list[Suppression]:

@@ -264,3 +264,15 @@ def test_a_campaign_has_a_list_and_a_kind(store, kit):
     )
     assert made.audience == Audience("news", "spring", "transactional")
     assert [row.audience for row in store.campaigns()] == [Audience("autumn", "autumn"), made.audience]
+
+
+def test_postgresql_looks_into_the_index_whatever_it_knows_of_the_table(pg_dsn, kit):
+    from bulkmail.spool.postgres.database import SQL
+
+    store = kit.open_postgres(pg_dsn)
+    store.suppress([entry(f"u{n}@a.example") for n in range(5000)], hashed=True)
+    explained = f"EXPLAIN {SQL['suppressions_of']}"
+    plan = store.database.connection.execute(explained.encode(), {"hashes": "[1, 2, 3]"}).fetchall()
+    store.close()
+    assert "suppression_pkey" in str(plan)
+    assert "Seq Scan" not in str(plan)

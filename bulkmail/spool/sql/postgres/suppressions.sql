@@ -2,9 +2,10 @@
 SELECT EXISTS (SELECT 1 FROM suppression)
 
 -- name: suppressions_of
--- of these hashes
+-- of these hashes, a JSON array as SQLite has it: as an array of PostgreSQL they are looked up in the index whatever the
+-- planner knows of the table
 SELECT address, scope, reason, source, at, hash FROM suppression
-WHERE hash IN (SELECT value::bigint FROM json_array_elements_text(%(hashes)s::json))
+WHERE hash = ANY(translate(%(hashes)s, '[]', '{}')::bigint[])
 
 -- name: suppressions
 -- a page behind one entry; '' for any scope, any reason
