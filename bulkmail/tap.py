@@ -22,6 +22,7 @@ from bulkmail.logs import service_log
 from bulkmail.machine import own_name
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.preflight import sender_notices
+from bulkmail.public import texts
 from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
 from bulkmail.settings import Settings, load_settings
 from bulkmail.spool import in_use
@@ -143,7 +144,7 @@ def order_of(options: Options, cwd: str) -> Order:
     """Check the options, settings and campaign. Raises Refused with every problem of all three."""
     problems: list[Any] = []
     try:
-        settings = load_settings(options["settings"], cwd, options["campaign"])
+        settings = _settings(options, cwd)
     except Refused as refused:
         problems += refused.problems
         settings = Settings(spool=os.sep)  # for finding the campaign's problems too; nothing is opened
@@ -161,8 +162,11 @@ def order_of(options: Options, cwd: str) -> Order:
         holder = in_use(settings.place)
         if holder:
             raise BulkmailError(f"{settings.place} is in use by process {holder}; stop that one, or use another spool")
-    if prepared is not None and not options["rehearse"]:
-        look_ahead(prepared, settings, accept_changes=bool(options["accept-changes"]))
+    if prepared is not None and not options["rehearse"] and not settings.shared:
+        # of a shared spool it is told when it is opened: other machines open campaigns meanwhile
+        ahead = look_ahead(prepared, settings, accept_changes=bool(options["accept-changes"]))
+        if ahead.refused is not None:
+            raise ahead.refused
     return Order(
         settings=settings,
         prepared=prepared,
@@ -177,13 +181,21 @@ def order_of(options: Options, cwd: str) -> Order:
     )
 
 
+def _settings(options: Options, cwd: str) -> Settings:
+    """Read the settings, and the texts of the page that they name. Raises Refused."""
+    settings = load_settings(options["settings"], cwd, options["campaign"])
+    if settings.public is not None:
+        texts(settings.public.texts)
+    return settings
+
+
 def _takes_in(settings: Settings) -> bool:
     return settings.public is not None or (settings.inbound is not None and bool(settings.inbound.listen))
 
 
 def _again(options: Options, cwd: str) -> tuple[Settings, Prepared | None]:
     """Check the settings and the campaign once more, while the spool is this process's. Raises Refused."""
-    settings = load_settings(options["settings"], cwd, options["campaign"])
+    settings = _settings(options, cwd)
     return settings, None if options["campaign"] is None else _prepared(options, cwd, settings)
 
 

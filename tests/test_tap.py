@@ -11,23 +11,12 @@ from bulkmail.mail import BulkmailError, Refused
 from bulkmail.service import SPEED, Bulkmail
 from bulkmail.shaping import RetryPlan
 from bulkmail.tap import Options, foreground, makeService, order_of
-
-YAML = """\
-name: spring
-from: "Example Shop <news@example.com>"
-subject: "Hi {{ first_name }}"
-template: {text: body.txt.j2}
-recipients: recipients.csv
-"""
+from tests.spring import YAML, write_spring
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    folder = tmp_path / "spring"
-    folder.mkdir()
-    (folder / "campaign.yaml").write_text(YAML)
-    (folder / "body.txt.j2").write_text("Hello {{ first_name }}\n")
-    (folder / "recipients.csv").write_text("email,first_name\na@example.org,Ann\n")
+    write_spring(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -263,3 +252,14 @@ def test_what_goes_with_a_campaign_goes_with_nothing_else(option):
     with pytest.raises(SystemExit) as left:
         parsed("--settings", "x.yaml", option)
     assert left.value.code == 2
+
+
+def test_wrong_texts_of_the_page_are_refused_before_the_fork_and_at_a_reload(place):
+    (place / "texts").mkdir()
+    (place / "bulkmail.yaml").write_text("public: {url: 'https://mail.example.com', texts: texts}\napproval: none\n")
+    order = order_of(parsed("--watch", "."), str(place))
+    (place / "texts" / "de.yaml").write_text("nonsense: x\n")
+    with pytest.raises(Refused, match=r"de\.yaml:1:1: `nonsense` is not a known key"):
+        order_of(parsed("--watch", "."), str(place))
+    with pytest.raises(Refused, match="nonsense"):
+        order.again()

@@ -116,6 +116,10 @@ _FILE = re.compile(
     r"|complain|spamreport|donot(?:e?mail|contact|send)|abgemeldet|abmeld|widerruf|gesperrt"
     r"|desabonn|desinscri|disiscri|afgemeld|uitgeschreven|bajas?$)"
 )
+_EXPORT = re.compile(
+    r"(unsubscribed|nonsubscribed|cleaned)_(?:email_audience|audience|members|segment)_export(?![a-z])", re.IGNORECASE
+)
+"""The files that an export of Mailchimp has beside the one of its subscribers."""
 _MANY = 4096  # different values of one column that are remembered
 _SHOWN = 3
 _LONGEST = 40  # characters of a cell that are shown
@@ -198,19 +202,20 @@ class Consent:
             at = _named(path, line, names, rule["column"])
             named = _Column(names[at], at, places[at], "named", frozenset(map(squeezed, rule["yes"])))
             self._columns = [named, *(column for column in self._columns if column.at != at)]
+        self._left = _EXPORT.match(basename(str(path))) if rule == "auto" else None
         count = 0 if rule == "none" else len(self._columns) if rule == "auto" else 1
         self._obeyed = self._columns[:count]
 
     def __bool__(self) -> bool:
         """Whether there is any column to look at."""
-        return bool(self._columns)
+        return bool(self._columns) or self._left is not None
 
     def objections(self, rows: Sequence[tuple[int, list[str], str, str]]) -> dict[int, str]:
         """Look at more rows, as `Rows.take` gives them. Return which of them (from 0) must not be mailed, and why.
 
         Bad ones are not mailed anyway, and not looked at.
         """
-        if not self._columns:
+        if not self:
             return {}
         good = [(index, cells) for index, (_, cells, _, wrong) in enumerate(rows) if not wrong]
         self._rows += len(good)
@@ -222,6 +227,9 @@ class Consent:
             if column in self._obeyed and not column.plan:
                 for index, cell in those:
                     found.setdefault(index, f"the column `{column.name}` says `{cell.strip()[:_LONGEST]}`")
+        if self._left is not None:
+            for index, _ in good:
+                found.setdefault(index, f"the name of the file says `{self._left[1].lower()}`")
         return found
 
     def notices(self, *, whole: bool) -> list[Problem]:
@@ -232,8 +240,13 @@ class Consent:
         if left:
             words = (
                 f"the name of this file says `{_as_written(left[1], stem)}`; if these people are not to be mailed, put "
-                "it under `suppress`"
             )
+            words += "it under `suppress`"
+            if self._left is not None:
+                words = (
+                    f"the name of this file says `{self._left[1].lower()}`, and its people are left out; put it under "
+                )
+                words += f"`suppress`; {_ALL_THE_SAME}"
             found.append(Problem(str(self._path), 0, 0, words))
         for column in self._columns:
             if not column.silent:

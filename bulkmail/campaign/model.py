@@ -225,8 +225,8 @@ class Campaign(Section):
         AfterValidator(_once),
         WithJsonSchema(_FILES),
         Field(
-            description="the CSV file of the recipients, or the rest of an earlier campaign",
-            examples=["recipients.csv", {"rest_of": "winter-sale"}],
+            description="the list of the recipients (CSV, XLSX, ODS, JSON lines), or the rest of an earlier campaign",
+            examples=["recipients.csv", {"rest_of": "winter-sale"}, {"file": "people.xlsx", "sheet": "Members"}],
         ),
     ]
     suppress: Annotated[
@@ -308,7 +308,7 @@ class Campaign(Section):
         self._lists = (
             context.checked
             if context.checked is not None
-            else {name: id_inside(context.folder, name) for name in lists}
+            else {str(name): id_inside(context.folder, name) for name in lists}
         )
 
     @property
@@ -362,4 +362,4 @@ class Campaign(Section):
             return name
         folder = self._place.folder
         sheet, email = (name.sheet, name.email) if isinstance(name, NamedList) else ("", "")
-        return ListPath.of((folder.path, folder.id, name, self._lists[name], sheet, email))
+        return ListPath.of((folder.path, folder.id, str(name), self._lists[name], sheet, email))

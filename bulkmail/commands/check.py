@@ -12,12 +12,11 @@ from typing import Any
 from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.commands.inbound_checks import page_findings
 from bulkmail.commands.sender import add_addresses, facts_of
-from bulkmail.commands.since_start import Started, since_start
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
-from bulkmail.delivery import Prepared, prepare, with_copies
+from bulkmail.delivery import Ahead, Prepared, look_ahead, prepare, with_copies
 from bulkmail.files import Folder
 from bulkmail.machine import compose_processes
-from bulkmail.mail import Refused
+from bulkmail.mail import BulkmailError, Refused
 from bulkmail.preflight import (
     Finding,
     Means,
@@ -61,13 +60,13 @@ def run(given: argparse.Namespace) -> int:
     path = os.path.abspath(given.campaign)
     try:
         prepared = prepare(path, settings, whole=given.quick, sample=given.quick)
-        started = since_start(prepared, settings)
-        if started.problems:
-            raise Refused(started.problems)  # noqa: TRY301 - one way for all that is refused
+        ahead = _ahead(prepared, settings)
+        if ahead.refused is not None:
+            raise ahead.refused
         prepared = with_copies(prepared, settings)
         if given.quick:
             return _quick(prepared, as_json=given.json)
-        found = _whole(prepared, settings, given, started)
+        found = _whole(prepared, settings, given, ahead)
         if not given.no_dns:
             found = replace(found, findings=(*found.findings, *page_findings(prepared.content, settings)))
     except Refused as refused:
@@ -77,9 +76,9 @@ def run(given: argparse.Namespace) -> int:
         raise
     _note(prepared.campaign.opened, found.campaign, found.findings)
     if given.json:
-        say_json({**found.plain(), "state": started.state})
+        say_json({**found.plain(), "state": ahead.state})
     else:
-        _print(found, started.state)
+        _print(found, ahead.state)
     return REFUSED if found.errors else DONE
 
 
@@ -98,7 +97,15 @@ def _quick(prepared: Prepared, *, as_json: bool) -> int:
     return DONE
 
 
-def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, started: Started) -> Preflight:
+def _ahead(prepared: Prepared, settings: Settings) -> Ahead:
+    """Return what the spool says of it; one that cannot be read says nothing."""
+    try:
+        return look_ahead(prepared, settings, accept_changes=False)
+    except BulkmailError:
+        return Ahead()
+
+
+def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, ahead: Ahead) -> Preflight:
     """Look at everything, with a progress bar on a terminal, and write check.csv."""
     campaign = prepared.campaign
     lines = RowLines(campaign.opened)
@@ -121,7 +128,7 @@ def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, st
             providers=provider_table(settings.shaping.overrides),
             lines=lines,
             told=told,
-            begun=started.begun,
+            begun=ahead.begun,
         )
         try:
             return await preflight(reactor, campaign, prepared.content, means, prepared.notices)

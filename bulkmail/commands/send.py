@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -75,7 +76,7 @@ class _Departure:
     sender: Sender
     counts: RowCounts
     subject: str
-    stored: dict[str, int] | None
+    stored: Mapping[str, int] | None
     notices: tuple[str, ...]
     findings: tuple[Finding, ...]
     now: float
@@ -112,7 +113,9 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _departure(prepared: Prepared, settings: Settings, given: argparse.Namespace) -> _Departure:
-    stored = look_ahead(prepared, settings, accept_changes=given.accept_changes)
+    ahead = look_ahead(prepared, settings, accept_changes=given.accept_changes)
+    if ahead.refused is not None:
+        raise ahead.refused
     campaign = prepared.campaign
     with progress("reading the list") as bar:
         counts = count_rows(campaign, settings, bar.update)
@@ -126,7 +129,7 @@ def _departure(prepared: Prepared, settings: Settings, given: argparse.Namespace
         sender,
         counts,
         _subject(prepared, counts),
-        stored,
+        ahead.by_status,
         tuple(notices),
         tuple(findings),
         now,
@@ -279,7 +282,7 @@ def _plain(departure: _Departure) -> dict[str, Any]:
         "suppressed": counts.suppressed,
         "unusable": counts.unusable,
         "domains": dict(counts.domains.most_common()),
-        "so_far": departure.stored,
+        "so_far": departure.stored and dict(departure.stored),
         "hostname": sender.hostname,
         "addresses": list(sender.addresses),
         "relay": sender.relay or None,

@@ -54,6 +54,7 @@ from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lifecycle import (
     BINDS,
     Accepting,
+    Ahead,
     Approving,
     Asked,
     AtRest,
@@ -102,6 +103,7 @@ from bulkmail.delivery.site_facts import SiteFactSync
 __all__ = [
     "BINDS",
     "Accepting",
+    "Ahead",
     "Approving",
     "Asked",
     "Assembly",

@@ -57,7 +57,7 @@ from bulkmail.mail.late import (
     weigh,
 )
 from bulkmail.mail.lines import complete_lines, plain_lines
-from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again
+from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again, is_to_leave
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
 from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
@@ -113,6 +113,7 @@ __all__ = [
     "format_duration",
     "is_late",
     "is_repeated",
+    "is_to_leave",
     "local_in",
     "message_id",
     "new_key",

@@ -106,6 +106,17 @@ def can_be_tried_again(status: str, category: str) -> bool:
     return status in _NOT_REACHED or (status == Status.INVALID and category == Category.TEMPLATE)
 
 
+_GONE = frozenset({Category.UNSUBSCRIBED, Category.COMPLAINED, Category.BOUNCED_BEFORE})
+
+
+def is_to_leave(status: str, category: str) -> bool:
+    """Whether the address of a row that has ended is to leave the list: it is no good, or its owner has said no.
+
+    Not those whom somebody has `listed` as not to be mailed, or who are on a suppress list: that may be for a time.
+    """
+    return status == Status.BOUNCED or (status == Status.SUPPRESSED and category in _GONE)
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Who we spoke to: MX host name, its address, our own address, and what TLS was agreed (``""`` in clear)."""

@@ -13,5 +13,6 @@ A request that is no HTTP is 400, and one that comes too slowly is cut off witho
 from __future__ import annotations
 
 from bulkmail.public.server import PublicServer
+from bulkmail.public.texts import texts
 
-__all__ = ["PublicServer"]
+__all__ = ["PublicServer", "texts"]

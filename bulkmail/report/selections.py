@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bulkmail.mail import SELECTION_COLUMNS, Category, RecipientRow, Status, can_be_tried_again
+from bulkmail.mail import SELECTION_COLUMNS, Category, RecipientRow, can_be_tried_again, is_to_leave
 from bulkmail.report.columns import InputColumns
 from bulkmail.report.lines import MARK, lines
 from bulkmail.report.rows import Files
@@ -21,7 +21,7 @@ TRY_AGAIN = "try-again.csv"
 
 def is_to_be_taken_off(row: RecipientRow) -> bool:
     """Whether the address is to leave the list: it is permanently no good, or its owner wants no more."""
-    return row.status == Status.BOUNCED or row.wants_no_more
+    return is_to_leave(row.status, row.category) or row.wants_no_more
 
 
 def is_to_be_tried_again(row: RecipientRow) -> bool:

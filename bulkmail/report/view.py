@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from bulkmail.mail import Status, Word, can_be_tried_again
+from bulkmail.mail import Status, Word, can_be_tried_again, is_to_leave
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.plot import plot
 from bulkmail.report.tally import Stats
@@ -244,9 +244,8 @@ def _providers(by_provider: Mapping[str, Counts]) -> list[dict[str, Any]]:
 
 def _to_be_taken_off(stats: Stats) -> int:
     """Return how many rows take-off.csv has."""
-    return stats.by_status[Status.BOUNCED] + sum(
-        count for (status, _), count in stats.no_more.items() if status != Status.BOUNCED
-    )
+    leaving = sum(count for key, count in stats.outcomes.items() if is_to_leave(*key))
+    return leaving + sum(count for key, count in stats.no_more.items() if not is_to_leave(*key))
 
 
 def _to_be_tried_again(stats: Stats) -> int:

@@ -55,8 +55,12 @@ def test_who_said_no_in_the_list_gets_nothing(world: Any) -> None:
 
 def test_a_part_of_a_list_is_sent_in_its_order(world: Any) -> None:
     campaign = world.campaign("spring", addresses(6), more="where: score|int > 1\norder_by: -score\nlimit: 3\n")
+    keys = (campaign.folder / "campaign.yaml").read_text()
+    named = keys.replace("recipients: recipients.csv", "recipients: {file: recipients.csv, email: Work Email}")
+    assert named != keys
+    (campaign.folder / "campaign.yaml").write_text(named)
     lines = "\r\n".join(f"{address},Ann,{score}" for score, address in enumerate(addresses(6)))
-    (campaign.folder / "recipients.csv").write_text(f"email,first_name,score\r\n{lines}\r\n")
+    (campaign.folder / "recipients.csv").write_text(f"Work Email,first_name,score\r\n{lines}\r\n")
 
     ended = world.run("-c", "spring")
 

@@ -141,7 +141,7 @@ def test_bad_rows_are_not_counted_and_the_examples_are_few():
 def test_the_name_of_a_file_may_say_that_its_people_have_left(name):
     (message,) = told("first_name", ["Ann"], path=f"/c/{name}")
     assert "the name of this file says `" in message
-    assert message.endswith("put it under `suppress`")
+    assert "put it under `suppress`" in message
 
 
 def test_the_name_is_shown_as_it_is_written():
@@ -233,3 +233,29 @@ def test_a_list_without_the_named_column_is_refused(names, words):
 
 def test_a_link_to_unsubscribe_by_is_no_refusal():
     assert objections(["email", "unsubscribe"], [["a@b.test", "https://a.test/u/1"]]) == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/c/unsubscribed_email_audience_export_0a1b2c.csv", "unsubscribed"),
+        ("/c/nonsubscribed_email_audience_export_0a1b2c.csv", "nonsubscribed"),
+        ("Cleaned_members_export_9.csv", "cleaned"),
+        ("/c/unsubscribed_segment_export.csv", "unsubscribed"),
+    ],
+)
+def test_the_files_of_an_export_that_are_no_subscribers_are_left_out(path, word):
+    rows = [(2, ["a@b.test"], "[]", ""), (3, ["c@b.test"], "[]", "line 3: bad")]
+    consent = Consent(path, 1, ["email"], [1])
+    assert consent
+    assert consent.objections(rows) == {0: f"the name of the file says `{word}`"}
+    (notice,) = consent.notices(whole=True)
+    assert f"the name of this file says `{word}`, and its people are left out" in notice.message
+    assert Consent(path, 1, ["email"], [1], "none").objections(rows) == {}
+
+
+@pytest.mark.parametrize("name", ["subscribed_email_audience_export_1.csv", "unsubscribed_winback.csv", "list.csv"])
+def test_other_files_are_not(name):
+    assert (
+        Consent(f"/nonsubscribed_members_export/{name}", 1, ["email"], [1]).objections([(2, ["a@b.t"], "", "")]) == {}
+    )

@@ -7,23 +7,12 @@ import pytest
 
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SiteFact, SqliteStore
-
-YAML = """\
-name: spring
-from: "Example Shop <news@example.com>"
-subject: "Hi {{ first_name }}"
-template: {text: body.txt.j2}
-recipients: recipients.csv
-"""
+from tests.spring import write_spring
 
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    folder = tmp_path / "spring"
-    folder.mkdir()
-    (folder / "campaign.yaml").write_text(YAML)
-    (folder / "body.txt.j2").write_text("Hello {{ first_name }}\n")
-    (folder / "recipients.csv").write_text("email,first_name\na@example.org,Ann\n")
+    write_spring(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bulkmail.commands.sender.own_name", lambda: "mta1.example.com")
     monkeypatch.setattr("bulkmail.commands.sender.source_address", lambda: "10.0.0.7")

@@ -59,6 +59,17 @@ def test_who_may_have_it_and_who_is_still_tried_is_in_neither(tmp_path, recipien
     assert found == TAKEN.get(status, "")
 
 
+@pytest.mark.parametrize(
+    ("category", "leaves"),
+    [("unsubscribed", True), ("complained", True), ("bounced-before", True), ("listed", False), ("no-consent", False),
+     ("", False)],
+)  # fmt: skip
+def test_who_was_left_out_for_having_said_no_is_to_leave_the_list(tmp_path, recipient, category, leaves):
+    row = recipient(status="suppressed", category=category, fields=fields("a@x.example"))
+    take_off, try_again = written(tmp_path, [row])
+    assert (len(take_off) > 1, len(try_again) > 1) == (leaves, False)
+
+
 def test_a_row_for_which_the_template_failed_may_be_tried_again_and_no_other_invalid_one(tmp_path, recipient):
     rows = [
         recipient(n=1, status="invalid", category="template", fields=fields("a@x.example")),

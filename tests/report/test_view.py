@@ -208,6 +208,8 @@ def test_whom_to_take_off_and_whom_to_try_again(seen, of):
     page = seen(*of(2, status="bounced"), *of(1, status="expired"), *of(1, status="invalid", category="template"))
     assert (page["take_off"], page["try_again"]) == ("2 people", "2 people")
     assert (seen(*of(1))["take_off"], seen(*of(1))["try_again"]) == ("", "")
+    left_out = seen(*of(3, status="suppressed", category="complained"), *of(4, status="suppressed", category="listed"))
+    assert left_out["take_off"] == "3 people"
 
 
 def test_times_are_those_of_the_zone(seen, of):

@@ -9,7 +9,7 @@ Never: hands a message to a connection.
 from __future__ import annotations
 
 from bulkmail.delivery.lifecycle.accepting import Accepting, Asked, put_mark
-from bulkmail.delivery.lifecycle.ahead import look_ahead
+from bulkmail.delivery.lifecycle.ahead import Ahead, look_ahead
 from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
@@ -36,6 +36,7 @@ from bulkmail.delivery.lifecycle.watching import folders, sent
 __all__ = [
     "BINDS",
     "Accepting",
+    "Ahead",
     "Approving",
     "Asked",
     "AtRest",

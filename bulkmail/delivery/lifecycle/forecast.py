@@ -31,7 +31,11 @@ def forecast(run: Run, rate: float, lanes: Iterable[Lane], now: float) -> Foreca
     ends_at = _end(run, rate, now)
     if not is_late(run.plan.begins_at, run.plan.ends_at, ends_at):
         return Forecast(ends_at)
-    return Forecast(ends_at, _because(run, rate, lanes, now))
+    assert ends_at is not None
+    assert run.plan.ends_at is not None
+    if _held(run, run.plan.begins_at, now) > (ends_at - run.plan.ends_at) / 2:
+        return Forecast(ends_at, f"it was held for {format_duration(_held(run, run.plan.begins_at, now))}")
+    return Forecast(ends_at, _because(run, rate, run.plan.per_second, lanes))
 
 
 def _end(run: Run, rate: float, now: float) -> float | None:
@@ -51,20 +55,24 @@ def _through(run: Run, seconds: float, now: float) -> float | None:
     plain = run.content.get("schedule")
     if plain is None:
         return now + seconds
-    for start, end in schedule_from(plain).openings(now, _OPENINGS):
-        if end is None or end - start >= seconds:
-            return start + seconds
-        seconds -= end - start
+    schedule, at = schedule_from(plain), now
+    for _ in range(_OPENINGS):
+        for start, end in schedule.openings(at, 1):
+            if end is None or end - start >= seconds:
+                return start + seconds
+            seconds, at = seconds - (end - start), end
     return None
 
 
-def _because(run: Run, rate: float, lanes: Iterable[Lane], now: float) -> str:
-    """Return why it is late: what keeps most of its rows, and else how slow it is."""
-    plan = run.plan
-    assert plan is not None
-    held = run.holds.seconds("", plan.begins_at, now)
-    if held > (now - plan.begins_at) / 2:
-        return f"it was held for {format_duration(held)}"
+def _held(run: Run, since: float, now: float) -> float:
+    """Return for how many seconds it was held, without those in which its schedule was closed: they were planned."""
+    held = run.holds.seconds("", since, now)
+    plain = run.content.get("schedule")
+    return held if not held or plain is None else max(0.0, held - schedule_from(plain).closed_between(since, now))
+
+
+def _because(run: Run, rate: float, planned: float, lanes: Iterable[Lane]) -> str:
+    """Return what keeps most of its rows, and else how slow it is; "" where it is as fast as ``planned`` by now."""
     deferred: Counter[str] = Counter()
     for (provider, status, _), count in run.totals.items():
         if status == Status.DEFERRED:
@@ -77,7 +85,7 @@ def _because(run: Run, rate: float, lanes: Iterable[Lane], now: float) -> str:
     if standing is not None and standing.held:
         why = standing.suspension.standstill.why
         return f"{standing.site.name} takes nothing now" + (f": {why}" if why else "")
-    return f"{_pace(rate)} are sent and {_pace(plan.per_second)} were planned"
+    return f"{_pace(rate)} are sent and {_pace(planned)} were planned" if rate < planned else ""
 
 
 def _pace(rate: float) -> str:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
-from bulkmail.delivery.lifecycle.ahead import look_ahead
+from bulkmail.delivery.lifecycle.ahead import Ahead, look_ahead
 from bulkmail.delivery.lifecycle.opening import prepare
-from bulkmail.mail import Refused
 from bulkmail.settings import Settings
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, SqliteStore
@@ -35,13 +35,21 @@ def spool(tmp_path):
 def test_what_the_spool_knows_of_a_campaign(folder, spool, tmp_path):
     prepared = prepare(folder(), Settings())
     nowhere = Settings(spool=str(tmp_path / "none"))
-    assert look_ahead(prepared, nowhere, accept_changes=False) is None
+    assert look_ahead(prepared, nowhere, accept_changes=False) == Ahead()
     settings = spool(prepared.campaign.name, prepared.campaign.folder, {})
-    assert look_ahead(prepared, settings, accept_changes=True) == {"pending": 1}
+    found = look_ahead(prepared, settings, accept_changes=True)
+    assert (found.state, found.by_status, found.refused, found.begun.rows) == ("ready", {"pending": 1}, None, 1)
+    mark = os.path.join(prepared.campaign.folder, "ACCEPT")
+    assert "was added since it was started" in str(look_ahead(prepared, settings, accept_changes=False).refused)
+    with open(mark, "w", encoding="utf-8"):
+        assert look_ahead(prepared, settings, accept_changes=False).refused is None
+    other = prepare(folder(name="autumn"), Settings())
+    assert look_ahead(other, settings, accept_changes=False) == Ahead()
 
 
 def test_what_a_start_would_refuse_is_refused(folder, spool):
     prepared = prepare(folder(), Settings())
     settings = spool(prepared.campaign.name, "/elsewhere", {})
-    with pytest.raises(Refused, match="already in the spool, sent from /elsewhere"):
-        look_ahead(prepared, settings, accept_changes=True)
+    found = look_ahead(prepared, settings, accept_changes=True)
+    assert "already in the spool, sent from /elsewhere" in str(found.refused)
+    assert found.begun is None

@@ -11,6 +11,10 @@ from bulkmail.spool import HeldTime, StoredPlan
 
 BEGAN = 1_796_133_900.0  # 2026-12-01T14:05:00Z, a Tuesday
 NOW = BEGAN + 600
+SCHEDULE = {
+    "not_before": None, "not_after": None, "hours": [[14 * 60, 15 * 60]], "days": None, "zone": "UTC", "column": None,
+    "rate": None, "per_day": None,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -66,13 +70,23 @@ def test_a_long_pause_is_the_reason(run):
     assert forecast(run, 1.0, [], NOW).because == "it was held for 6.7m"
 
 
+def test_a_night_that_was_planned_is_no_reason(run):
+    run.content = {"schedule": SCHEDULE}
+    run.plan = StoredPlan(1000, BEGAN, BEGAN + 86400, 0.3)
+    morning = BEGAN + 86400 - 300 + 60
+    run.holds = Holds((), [HeldTime("", BEGAN + 3300, morning - 60)])
+    count(run, delivered=10)
+    late = forecast(run, 0.2, [], morning)
+    assert late.because == "720/h are sent and 1,080/h were planned"
+
+
+def test_one_that_was_slow_before_and_is_fast_now_gives_no_reason(run):
+    count(run, delivered=10)
+    assert forecast(run, 1.5, [], BEGAN + 1000) == (BEGAN + 1660, "")
+
+
 def test_a_schedule_that_closes_is_reckoned_with(run):
-    run.content = {
-        "schedule": {
-            "not_before": None, "not_after": None, "hours": [[14 * 60, 15 * 60]], "days": None, "zone": "UTC",
-            "column": None, "rate": None, "per_day": None,
-        }
-    }  # fmt: skip
+    run.content = {"schedule": SCHEDULE}
     count(run, delivered=100)
     in_an_hour, tomorrow = forecast(run, 1.0, [], NOW).ends_at, forecast(run, 0.25, [], NOW).ends_at
     assert in_an_hour == NOW + 900
