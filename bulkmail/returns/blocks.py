@@ -30,6 +30,7 @@ _ACTION = re.compile(r"[a-z]+")
 _OTHER_WORDS = {"error": Action.FAILED, "failure": Action.FAILED, "delay": Action.DELAYED, "success": Action.DELIVERED}
 _ACTIONS = {**{action.value: action for action in Action}, **_OTHER_WORDS}
 _LOOSE = ("final-recipient", "original-recipient")
+_LETTERS = re.compile(r"[^\W\d_]{2}")
 _BRACKET = re.compile(r"<([^<>\s]{1,320})")  # the closing bracket may be cut off
 
 
@@ -175,10 +176,13 @@ def finish(
 
 def _with_words(block: Block, raw: Raw, *, several: bool) -> Block:
     """``block``, void where it would count as permanent without a known reason; one alone may rely on its status."""
-    if block.weight in (None, Weight.SOFT) or block.code:
+    if block.weight in (None, Weight.SOFT):
+        return block
+    worded = _LETTERS.search(block.reply) is not None
+    if block.code and (worded or not several):
         return block
     # the words alone, without what the status says
-    known = judge(Said(0, "", (block.reply,), block.stage), "").category is not Category.OTHER
+    known = worded and judge(Said(0, "", (block.reply,), block.stage), "").category is not Category.OTHER
     if several and not known:
         return replace(
             block, weight=None, void="it gives no known reason, in a report about several recipients or a damaged one"
