@@ -183,11 +183,11 @@ def _with_words(block: Block, raw: Raw, *, several: bool) -> Block:
         return block
     # the words alone, without what the status says
     known = worded and judge(Said(0, "", (block.reply,), block.stage), "").category is not Category.OTHER
-    if several and not known:
+    cut_off = bool(raw.diagnostic) and not typed(raw.diagnostic)[0]  # RFC 3464 2.3.6: it has a type
+    if several and (cut_off or not known):
         return replace(
             block, weight=None, void="it gives no known reason, in a report about several recipients or a damaged one"
         )
-    cut_off = bool(raw.diagnostic) and not typed(raw.diagnostic)[0]  # RFC 3464 2.3.6: it has a type
     if known or (block.status and not cut_off):
         return block
     return replace(

@@ -144,6 +144,7 @@ def test_of_several_blocks_one_without_a_reason_counts_for_nobody():
     assert finished(several.format("5.1.1"))[0].void
     assert finished(several.format("4.4.7"))[0].weight is Weight.SOFT
     assert finished(several.format("5.1.1\nDiagnostic-Code: SMTP; 550 5.1.1"))[0].void
+    assert finished(several.format("5.1.1\nDiagnostic-Code: SMted: User unknown"))[0].void
     assert finished(TOP + bare.format("5.1.1"))[0].weight is Weight.HARD
     assert finished(TOP + bare.format(""))[0].void
     assert finished(TOP + bare.format("5.1.1").rstrip() + "\nDiagnostic-Code: SMT\n")[0].void
