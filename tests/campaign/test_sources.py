@@ -77,6 +77,7 @@ def test_without_a_reader_of_zstandard_it_is_told_what_to_install(written, csv_o
         (gzip.compress(gzip.compress(TEXT)), "is packed, and holds no text; unpack it"),
         (gzip.compress(TEXT)[:-9], "cannot be unpacked"),
     ],
+    ids=["xls", "pdf", "bzip2", "html", "xml", "vcard", "ldif", "json", "binary within", "packed twice", "cut off"],
 )
 def test_what_is_no_list_is_refused_with_what_to_do(written, csv_of, data, words):
     with pytest.raises(Refused) as refused:
