@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 EXIM = """\
 primary_hostname = mx.interop.test
 local_interfaces = 127.0.0.1
@@ -132,18 +134,74 @@ smtp_tls_security_level = none
 POSTFIX_RELAY_SERVICE = "smtp unix - - n - - smtp\ntrace unix - - n - 0 bounce\n"
 
 
-def exim_relay(conf: str, port: str) -> str:
-    """EXIM, and mail for far.test goes to a server on 127.0.0.1. Without retry rules it gives up at once."""
-    router = "far:\n  driver = manualroute\n  domains = far.test\n  route_list = * 127.0.0.1\n  self = send\n"
-    router += "  transport = away\n"
-    transport = f"away:\n  driver = smtp\n  allow_localhost\n  port = {port}\n  hosts_avoid_tls = *\n"
-    conf = conf.replace("begin routers\n", f"begin routers\n{router}")
-    conf = conf.replace("begin transports\n", f"begin transports\n{transport}")
+def exim_relay(conf: str, routes: Mapping[str, str]) -> str:
+    """EXIM, and mail for each domain goes to its ``ADDRESS:PORT``. Without retry rules it gives up at once."""
+    routers, transports = "", ""
+    for number, (domain, to) in enumerate(routes.items()):
+        address, _, port = to.rpartition(":")
+        routers += f"route{number}:\n  driver = manualroute\n  domains = {domain}\n  route_list = * {address}\n"
+        routers += f"  self = send\n  transport = away{number}\n"
+        transports += f"away{number}:\n  driver = smtp\n  allow_localhost\n  port = {port}\n  hosts_avoid_tls = *\n"
+    conf = conf.replace("begin routers\n", f"begin routers\n{routers}")
+    conf = conf.replace("begin transports\n", f"begin transports\n{transports}")
     conf = conf.replace("acl_smtp_data = message", "acl_smtp_data = accept")
     return conf.replace("acl_smtp_rcpt = recipient", "acl_smtp_rcpt = accept\ndsn_advertise_hosts = *")
 
 
-def opensmtpd_relay(conf: str, port: str) -> str:
-    """OPENSMTPD, and mail for far.test goes to a server on 127.0.0.1."""
-    away = f'action away relay host smtp+notls://127.0.0.1:{port}\nmatch from any for domain "far.test" action away\n'
+def opensmtpd_relay(conf: str, routes: Mapping[str, str]) -> str:
+    """OPENSMTPD, and mail for each domain goes to its ``ADDRESS:PORT``."""
+    away = "".join(
+        f'action away{number} relay host smtp+notls://{to}\nmatch from any for domain "{domain}" action away{number}\n'
+        for number, (domain, to) in enumerate(routes.items())
+    )
     return conf.replace(" filter everything\n", "\n").replace("match from any for any", f"{away}match from any for any")
+
+
+# Debian's sendmail.mc without what slows clients down, and a mailer of its own for each route
+SENDMAIL = """\
+define(`_USE_ETC_MAIL_')dnl
+include(`/usr/share/sendmail/cf/m4/cf.m4')dnl
+OSTYPE(`debian')dnl
+DOMAIN(`debian-mta')dnl
+HACK(`nodns')dnl
+undefine(`confHOST_STATUS_DIRECTORY')dnl
+undefine(`confCONTROL_SOCKET_NAME')dnl
+define(`ALIAS_FILE', `')dnl
+define(`confDOMAIN_NAME', `relay.interop.test')dnl
+define(`confTRUSTED_USER', `root')dnl
+define(`confTO_IDENT', `0')dnl
+FEATURE(`no_default_msa')dnl
+FEATURE(`accept_unresolvable_domains')dnl
+FEATURE(`mailertable', `text -o -k0 -v1 /etc/mail/mailertable')dnl
+DAEMON_OPTIONS(`Family=inet, Name=MTA-v4, Port={port}, Addr=127.0.0.1')dnl
+define(`confPRIVACY_FLAGS', `needmailhelo,needexpnhelo,needvrfyhelo,restrictqrun,restrictexpand,nobodyreturn')dnl
+MAILER_DEFINITIONS
+{mailers}
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+"""
+SENDMAIL_MAILER = (
+    "Mroute{number}, P=[IPC], F=mDFMuXa, S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=990, "
+    "T=DNS/RFC822/SMTP, A=TCP $h {port}"
+)
+
+
+def sendmail(port: int, routes: Mapping[str, str]) -> tuple[str, str]:
+    """sendmail.mc, and the mailertable that sends each domain to its ``ADDRESS:PORT``."""
+    mailers, table = [], []
+    for number, (domain, to) in enumerate(routes.items()):
+        address, _, far = to.rpartition(":")
+        mailers.append(SENDMAIL_MAILER.format(number=number, port=far))
+        table.append(f"{domain} route{number}:[{address}]\n")
+    return SENDMAIL.format(port=port, mailers="\n".join(mailers)), "".join(table)
+
+
+def courier(routes: Mapping[str, str]) -> dict[str, str]:
+    """The files of /etc/courier that Debian's packages do not have, by name."""
+    return {
+        "me": "mx.interop.test\n",
+        "defaultdomain": "mx.interop.test\n",
+        "locals": "localhost\n",
+        "dsnfrom": "mailer-daemon@mx.interop.test\n",
+        "esmtproutes": "".join(f"{domain}:[{to.replace(':', '],')}\n" for domain, to in routes.items()),
+    }

@@ -27,7 +27,7 @@ def start_server(missing: Callable[[str], None]) -> Iterator[Callable[..., Serve
     """``start_server(name, connections=..., messages=...)``: a server of servers.py, or a skip; ``more`` goes to it."""
     with contextlib.ExitStack() as ending:
 
-        def start(name: str, *, connections: int, messages: int, **more: str) -> Server:
+        def start(name: str, *, connections: int, messages: int, **more: Any) -> Server:
             try:
                 server: Server = ending.enter_context(
                     getattr(servers, name)(connections=connections, messages=messages, **more)

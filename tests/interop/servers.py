@@ -12,12 +12,13 @@ import contextlib
 import datetime as dt
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ PATIENCE = 300.0
 EXIM_ID = OPENSMTPD_ID = 101
 OPENSMTPD_QUEUE_ID = 102
 MAIL_ID = 103
+COURIER_ID = 104
 
 
 class Missing(Exception):
@@ -101,10 +103,10 @@ def postfix(*, connections: int, messages: int, more: str = "", services: str = 
 
 
 @contextlib.contextmanager
-def exim(*, connections: int, messages: int, relay: str = "") -> Iterator[Server]:
+def exim(*, connections: int, messages: int, routes: Mapping[str, str] | None = None) -> Iterator[Server]:
     """Exim with TLS, PIPELINING and CHUNKING; ``connections`` at once, ``messages`` on each.
 
-    ``relay``: the port of a server on 127.0.0.1 that mail for far.test goes to; then no recipient is refused.
+    ``routes``: the ADDRESS:PORT that mail for each of some domains goes to; then no recipient is refused.
     """
     with _rooted("exim", "usr/sbin/exim4") as root:
         port = free_port()
@@ -112,7 +114,7 @@ def exim(*, connections: int, messages: int, relay: str = "") -> Iterator[Server
         _folders(root, EXIM_ID, "mail", "spool", "log")
         (root / "etc" / "exim4").mkdir()
         conf = configurations.EXIM.format(port=port, connections=connections, messages=messages)
-        conf = configurations.exim_relay(conf, relay) if relay else conf
+        conf = configurations.exim_relay(conf, routes) if routes else conf
         (root / "etc" / "exim4" / "exim4.conf").write_text(conf)
         write_certificate(root / "etc", owner=EXIM_ID)
         server = Server(port, root / "mail" / "new", root / "log" / "main")
@@ -121,11 +123,11 @@ def exim(*, connections: int, messages: int, relay: str = "") -> Iterator[Server
 
 
 @contextlib.contextmanager
-def opensmtpd(*, connections: int, messages: int, relay: str = "") -> Iterator[Server]:
+def opensmtpd(*, connections: int, messages: int, routes: Mapping[str, str] | None = None) -> Iterator[Server]:
     """OpenSMTPD with ``messages`` on each connection; it has no limit of ``connections``. Debian 12's offers STARTTLS
     and cannot do it (github.com/OpenSMTPD/OpenSMTPD/issues/1171), as such servers are met in the world.
 
-    ``relay``: the port of a server on 127.0.0.1 that mail for far.test goes to; then no recipient is refused.
+    ``routes``: the ADDRESS:PORT that mail for each of some domains goes to; then no recipient is refused.
     """
     del connections
     with _rooted("opensmtpd", "usr/sbin/smtpd") as root:
@@ -136,11 +138,63 @@ def opensmtpd(*, connections: int, messages: int, relay: str = "") -> Iterator[S
         (root / "var" / "spool" / "smtpd").chmod(0o711)
         (root / "tmp").chmod(0o1777)
         conf = configurations.OPENSMTPD.format(port=port, messages=messages)
-        conf = configurations.opensmtpd_relay(conf, relay) if relay else conf
+        conf = configurations.opensmtpd_relay(conf, routes) if routes else conf
         (root / "etc" / "smtpd.conf").write_text(conf)
         write_certificate(root / "etc")
         server = Server(port, root / "mail" / "new", root / "said")
         with _running(["chroot", str(root), "/usr/sbin/smtpd", "-d"], port, server.said, server.said):
+            yield server
+
+
+@contextlib.contextmanager
+def sendmail(*, connections: int, messages: int, routes: Mapping[str, str]) -> Iterator[Server]:
+    """Debian's sendmail, which keeps nothing: ``routes`` says the ADDRESS:PORT that mail for each domain goes to."""
+    del connections, messages
+    with _rooted("sendmail", "usr/libexec/sendmail/sendmail") as root:
+        port = free_port()
+        _passwd(root, {"mail": MAIL_ID, "daemon": 1})
+        _folders(root, 0, "var/spool/mqueue", "var/lib/sendmail", "var/run/sendmail/mta", "log", "tmp")
+        (root / "var" / "spool" / "mqueue").chmod(0o700)
+        mc, table = configurations.sendmail(port, routes)
+        mail = root / "etc" / "mail"
+        (mail / "sendmail.mc").write_text(mc)
+        (mail / "mailertable").write_text(table)
+        (mail / "service.switch-nodns").write_text("hosts files\naliases files\n")
+        written = subprocess.run(
+            ["chroot", str(root), "/usr/bin/m4", "/etc/mail/sendmail.mc"], capture_output=True, check=True
+        )
+        (mail / "sendmail.cf").write_bytes(written.stdout)
+        server = Server(port, root / "mail" / "new", root / "log" / "traffic")
+        command = ["chroot", str(root), "/usr/libexec/sendmail/sendmail", "-bD", "-q1m", "-X", "/log/traffic"]
+        with _running(command, port, server.said, root / "said"):
+            yield server
+
+
+@contextlib.contextmanager
+def courier(*, connections: int, messages: int, routes: Mapping[str, str]) -> Iterator[Server]:
+    """Debian's Courier, which keeps nothing: ``routes`` says the ADDRESS:PORT that mail for each domain goes to."""
+    del messages
+    with _rooted("courier", "usr/sbin/couriertcpd") as root:
+        port = free_port()
+        _passwd(root, {"courier": COURIER_ID, "daemon": 1})
+        spool = ["allfilters", "filters", "msgq", "msgs", "tmp", "track"]
+        _folders(root, COURIER_ID, *(f"var/lib/courier/{name}" for name in spool))
+        _folders(root, COURIER_ID, "run/courier", "tmp")
+        etc = root / "etc" / "courier"
+        for name, text in configurations.courier(routes).items():
+            (etc / name).write_text(text)
+        server = Server(port, root / "mail" / "new", root / "said")
+        options = [f"-{name}={connections}" for name in ("maxprocs", "maxperc", "maxperip")]
+        options += ["-user=courier", "-group=courier", "-nodnslookup", "-noidentlookup", "-address=127.0.0.1"]
+        listen = ["chroot", str(root), "/usr/sbin/couriertcpd", *options, str(port), "/usr/sbin/courieresmtpd"]
+        # RELAYCLIENT: every client may send to everywhere; the rest is as in Debian's esmtpd and courierd
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SHELL": "/bin/sh", "DEFAULTDELIVERY": "./Maildir"}
+        receiving = {**environment, "RELAYCLIENT": "", "BOFHCHECKDNS": "0", "NOADDMSGID": "1", "NOADDDATE": "1"}
+        deliver = ["chroot", str(root), "/usr/lib/courier/courier/courierd"]
+        with (  # the second has no port of its own: what comes in before it runs waits for it
+            _running(listen, port, server.said, server.said, env=receiving),
+            _running(deliver, port, server.said, server.said, env=environment),
+        ):
             yield server
 
 
@@ -185,14 +239,16 @@ def _rooted(name: str, program: str) -> Iterator[Path]:
     if os.geteuid() != 0:
         raise Missing(f"{name} can only be started by root")
     if not (FETCHED / name / program).exists():
-        raise Missing(f"{name} is not there (scripts/servers)")
+        why = FETCHED / f"{name}.missing"
+        raise Missing(f"{name} is not there: {why.read_text().strip() if why.exists() else 'run scripts/servers'}")
     with tempfile.TemporaryDirectory(prefix=f"bulkmail-{name}-") as place:
         root = Path(place) / "root"
         shutil.copytree(FETCHED / name, root, symlinks=True)
         root.chmod(0o755)
         (root / "dev").mkdir()
-        os.mknod(root / "dev" / "null", 0o020666, os.makedev(1, 3))
-        (root / "dev" / "null").chmod(0o666)
+        for device, minor in {"null": 3, "urandom": 9}.items():
+            os.mknod(root / "dev" / device, 0o020666, os.makedev(1, minor))
+            (root / "dev" / device).chmod(0o666)
         (root / "etc").mkdir(exist_ok=True)
         (root / "etc" / "hosts").write_text("127.0.0.1 localhost\n")
         yield root
@@ -234,6 +290,8 @@ def _running(command: Sequence[str], port: int, log: Path, said: Path, **kwargs:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            with contextlib.suppress(ProcessLookupError):  # what it started and left behind, as Courier does
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def write_certificate(folder: Path, host: str = HOST, *, owner: int = 0) -> None:

@@ -10,7 +10,7 @@ import pytest
 from bulkmail.mail import Category
 from bulkmail.returns import Kind, Source, Weight, read
 from tests.interop import configurations
-from tests.interop.servers import PATIENCE
+from tests.interop.servers import PATIENCE, free_port, greets
 from tests.returns.samples import CAMPAIGN, HEADER, TOKEN
 
 pytestmark = [pytest.mark.interop, pytest.mark.loopback, pytest.mark.slow]
@@ -44,7 +44,7 @@ GIVEN_UP = {"busy@far.test": (451, "4.3.0", Category.OTHER, Weight.SOFT)}
 @pytest.mark.parametrize("name", ["postfix", "exim", "opensmtpd"])
 def test_reports_of_refusals(name, start_server):
     far = str(start_server("aiosmtpd", connections=10, messages=100).port)
-    more = {"relay": far}
+    more = {"routes": {"far.test": f"127.0.0.1:{far}"}}
     wanted = REFUSED | (GIVEN_UP if name != "opensmtpd" else {})  # OpenSMTPD gives up after four days
     if name == "postfix":
         more = {
@@ -76,3 +76,59 @@ def test_reports_of_success(start_server):
     block = given.block_for("ok@far.test")
     assert block is not None
     assert block.weight is None
+
+
+OTHERS = ["exim", "opensmtpd", "sendmail", "courier"]  # beside Postfix, see test_postfix.py
+
+
+def relaying(start_server, name, refuses, returns):
+    """A server that takes all, passes on what is to d0.test, and returns to the inbound domain."""
+    routes = {"d0.test": f"127.0.1.1:{refuses}", "bounces.example.com": returns}
+    return start_server(name, connections=50, messages=1000, routes=routes)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_it_returns_comes_to_the_recipients_own_return_path(name, world, start_server, until):
+    world.start_mail(["127.0.1.1"])
+    port = world.server.port
+    server = relaying(start_server, name, port, f"127.0.1.1:{port}")
+    world.start_names({"d0.test": ["mx.interop.test"]}, {"mx.interop.test": "127.0.0.1"})
+    world.settings(port=server.port, inbound={"domains": ["bounces.example.com"]})
+    campaign = world.campaign("spring", ["bounce-Anna+tag=x@d0.test"])
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said[-4000:]
+    (row,) = campaign.rows()
+    assert row["status"] == "delivered", "it is known later only"
+    until(lambda: world.server.count() == 1, f"the report of {name}")
+    (report,) = world.server.received()
+    assert (report["sender"], report["to"]) == ("", f"bounces+{row['token']}@bounces.example.com")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_it_returns_finds_its_row(name, world, start_server, until):
+    """It takes every message, the next server refuses two, and its reports come into our own inbound server."""
+    world.start_mail(["127.0.1.1"])
+    port = free_port()
+    server = relaying(start_server, name, world.server.port, f"127.0.0.1:{port}")
+    world.start_names({"d0.test": ["mx.interop.test"]}, {"mx.interop.test": "127.0.0.1"})
+    world.settings(port=server.port, inbound={"domains": ["bounces.example.com"], "listen": [f"127.0.0.1:{port}"]})
+    (world.folder / "campaigns").mkdir()
+    running = world.start("--watch", "campaigns")
+    until(lambda: greets("127.0.0.1", port), "the inbound server")
+    sent = ["bounce-Anna+tag=x@d0.test", "user-bob@d0.test", "reject-carol@d0.test"]
+    campaign = world.campaign("spring", sent, more="bounces: each\n", parent=world.folder / "campaigns")
+
+    def returned() -> bool:
+        assert running.process.poll() is None, running.said()
+        there = (campaign.report / "recipients.csv").exists()
+        return there and campaign.statuses() == {"delivered": 1, "bounced": 1, "blocked": 1}
+
+    until(returned, f"two of three to be returned by {name}", PATIENCE)
+    rows = {row["email"]: (row["status"], row["category"], row["stage"], row["smtp_code"]) for row in campaign.rows()}
+    assert rows[sent[0]] == ("bounced", "bad-mailbox", "dsn", "550")
+    assert rows[sent[1]][:2] == ("delivered", "")
+    assert rows[sent[2]][0::2] == ("blocked", "dsn")
+    running.process.terminate()
+    running.wait()
