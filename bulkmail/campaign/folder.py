@@ -238,6 +238,15 @@ def write_status_in(folder: Folder, text: str) -> bool:
     return _written(folder, STATUS_FILE, text)
 
 
+def read_status(path: str) -> str:
+    """Return what STATUS.txt of the folder at ``path`` says; "" where it has none of ours."""
+    try:
+        content = _content(Folder.open(path, follow=False), STATUS_FILE)
+    except OSError:
+        return ""
+    return "" if content is None else content.decode("utf-8", "replace")
+
+
 def write_beside(path: str, name: str, text: str) -> bool:
     """Put ``text`` into a file of the folder at ``path``, whole or not at all, readable by all. False: it said so.
 

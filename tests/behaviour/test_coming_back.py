@@ -142,6 +142,8 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
         (SENT[4], "unsubscribed"),
         (SENT[5], "answered"),
     }
+    told = "After the messages were taken, 2 came back later, 1 complained, 1 unsubscribed."
+    until(lambda: told in (campaign.folder / "STATUS.txt").read_text("utf-8"), "the figures in STATUS.txt")
     unread = list((world.folder / "spool" / "inbound" / "unread").glob("*.eml"))
     assert len(unread) == 2
 

@@ -7,18 +7,22 @@ one is written, or soon after, goes into the next one, as for campaigns that are
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bulkmail.campaign import sender_domain
+from bulkmail.campaign import read_status, sender_domain, write_status
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lifecycle.cancelling import run_of
 from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.progress import NOTICED, figures_in_words
 from bulkmail.delivery.lifecycle.reporting import Reporting
-from bulkmail.mail import OwnFault
+from bulkmail.delivery.run import Run
+from bulkmail.mail import OwnFault, Word
 from bulkmail.report import NOTHING, Place, refresh_wait, reported_campaign
-from bulkmail.spool import ENDED, CampaignRow, Spool
+from bulkmail.spool import ENDED, CampaignRow, LateCounts, Spool
 
 _log = Logger("bulkmail")
 
@@ -129,8 +133,21 @@ class LateReports:
         self._reporting.open(run, place, files, domain, row.report_position)
         if not await self._reporting.finish(run, row.state, row.exit_status, row.ended_at):
             self._asked.add(row.id)
-        elif row.state in ENDED:
+            return
+        if row.state in ENDED:
             await self._spool.report_is_whole(row.id)
+        if row.state == Word.FINISHED:
+            self._say(row, run, await self._spool.late_counts(row.id))
+
+    def _say(self, row: CampaignRow, run: Run, late: LateCounts) -> None:
+        """Let STATUS.txt of a folder that was watched tell the same figures as the report."""
+        lines = read_status(row.folder).split("\n")
+        if lines[0] != row.state:
+            return
+        run.late = late
+        notices = lines.index(NOTICED) - 1 if NOTICED in lines else len(lines) - 1
+        with suppress(OSError):  # the report is there
+            write_status(row.folder, "\n".join([*lines[:4], *figures_in_words(run), *lines[notices:]]))
 
     def _is_kept_up(self, row: CampaignRow) -> bool:
         if row.state == "stopped":

@@ -15,6 +15,9 @@ from bulkmail.report import late_words
 
 _SMOOTH = 0.2
 _AT_LEAST_EVERY = 60.0  # seconds between two equal lines of the log
+NOTICED = "Please look at this:"
+"""The line of STATUS.txt above what was noticed in the lists."""
+
 _WORDS = {  # what STATUS.txt says to the campaign's author
     Word.SENDING: "This campaign is being sent.",
     Word.WAITING: "This campaign was sent; what could not be delivered yet is tried again.",
@@ -165,4 +168,4 @@ def figures_in_words(run: Run) -> list[str]:
 
 def about_lists(notices: Sequence[str]) -> list[str]:
     """Return the lines of STATUS.txt about what was noticed in the lists; none where there is nothing."""
-    return ["", "Please look at this:", *notices] if notices else []
+    return ["", NOTICED, *notices] if notices else []

@@ -86,6 +86,25 @@ def test_the_report_of_a_finished_campaign_is_written_again(scene):
     assert len(scene.reporting.finished) == 1
 
 
+def test_status_txt_tells_the_same_figures(scene):
+    status = scene.folder / "STATUS.txt"
+    above = "finished\n\nThis campaign is finished.\n\n"
+    below = "\nPlease look at this:\nrecipients.csv: two rows are short\n"
+    status.write_text(f"{above}99 of 99 were delivered.\n{below}")
+    scene.reports.ask(scene.run.id)
+    scene.seconds(2)
+    assert status.read_text() == f"{above}3 of 3 were delivered.\n{below}"
+    for text in ("checking\n\nThe campaign is being checked.\n", ""):  # it begins anew; a person has emptied it
+        status.write_text(text)
+        scene.reports.ask(scene.run.id)
+        scene.seconds(5)
+        assert status.read_text() == text
+    status.unlink()
+    scene.reports.ask(scene.run.id)
+    scene.seconds(5)
+    assert not status.exists(), "it was not watched"
+
+
 def test_what_comes_meanwhile_goes_into_the_next_one(scene):
     for _ in range(20):
         scene.reports.ask(scene.run.id)
