@@ -235,7 +235,11 @@ class Lookup:
         for _ in range(_HOPS):
             said = await self._exchange(wanted, kind, patience)
             if isinstance(said, str):
+                proven = self.resolver_check.answered_since(began)
                 await self._checked(self.resolver_check.verify_failure(began))
+                if not proven:  # it may have come to answer again between this question and its proof
+                    said = await self._exchange(wanted, kind, patience)
+            if isinstance(said, str):
                 return self._keep(name, kind, Found("failed", name, 0.0, text=said), 0.0)
             ttl = min(ttl, said.ttl)
             alias = alias or said.aliased

@@ -68,6 +68,10 @@ class ResolverCheck:
         if (name, kind) not in self._known:
             self._known.append((name, kind))
 
+    def answered_since(self, then: float) -> bool:
+        """Whether a question had a usable answer since ``then``."""
+        return self._answered_at >= then
+
     async def verify_negative(self) -> None:
         """Accept a negative answer received just now. Raises OwnFault where the resolver is not verified."""
         denied = self._clock()

@@ -66,7 +66,7 @@ CAMPAIGN: dict[str, tuple[str, Change, str]] = {
     ),
     "no address column": (
         "recipients.csv",
-        lambda text: text.replace("email", "address_line"),
+        lambda text: text.replace("email", "address_line").replace("@", " at "),
         r"recipients\.csv:1:\d+: .*email",
     ),
     "no header": (

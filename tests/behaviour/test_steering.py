@@ -19,7 +19,7 @@ LOOP = Path(__file__).parent.parent.parent / "bench" / "steer_loop.py"
 def test_what_is_steered_and_killed_is_neither_lost_nor_doubled(tmp_path: Path, needs: Any) -> None:
     needs("dnsmasq", "dnsmasq-base")
     results = tmp_path / "results.json"
-    options = {"rounds": 1, "plan": PLAN, "recipients": 800, "json": results}
+    options = {"rounds": 1, "plan": PLAN, "recipients": 1600, "json": results}
 
     ended = subprocess.run(
         [sys.executable, str(LOOP), *(f"--{name}={value}" for name, value in options.items())],
@@ -30,5 +30,5 @@ def test_what_is_steered_and_killed_is_neither_lost_nor_doubled(tmp_path: Path, 
     figures = json.loads(results.read_text())
     assert not any(figures["wrong"].values()), figures
     assert figures["steps"].keys() == set(PLAN.split(","))
-    assert figures["seen"]["report rows"] == figures["seen"]["input rows"] == 800
+    assert figures["seen"]["report rows"] == figures["seen"]["input rows"] == 1600
     assert figures["ended"] == {"cancelled": 1}

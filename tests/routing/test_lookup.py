@@ -384,6 +384,24 @@ def test_a_resolver_that_refuses_everything_is_our_own_fault(server, ask, mood):
 
 
 @pytest.mark.loopback
+def test_a_resolver_that_recovers_between_a_question_and_its_proof_blames_no_domain(server, monkeypatch):
+    async def go():
+        server.zone |= {WITNESS: {"NS": ["ns.test."]}, "d0.test": {"MX": ["10 mx.test."]}}
+        lookup = Lookup([parse_nameserver(server.address)], clock=asyncio.get_running_loop().time, must_exist=[WITNESS])
+        prove = lookup.resolver_check._ask
+
+        async def recovered(name, kind):
+            server.all = ""
+            return await prove(name, kind)
+
+        monkeypatch.setattr(lookup.resolver_check, "_ask", recovered)
+        server.all = "refused"
+        assert (await lookup.ask("d0.test", "MX")).kind == "data"
+
+    asyncio.run(go())
+
+
+@pytest.mark.loopback
 @pytest.mark.parametrize("mood", ["refused", "lame"])
 def test_a_root_that_is_refused_is_no_answer_of_use(server, mood):
     async def go():
