@@ -54,7 +54,7 @@ def test_an_empty_campaign_names_all_that_is_missing(folder: Path) -> None:
             "for example template: {html: body.html.j2, text: body.txt.j2}"
         ),
         (
-            "`recipients` is missing: add the CSV file of the recipients, "
+            "`recipients` is missing: add the list of the recipients (CSV, XLSX, ODS, JSON lines), "
             "or the rest of an earlier campaign, for example recipients: recipients.csv"
         ),
     ]
