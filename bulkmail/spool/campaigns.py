@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from bulkmail.mail import AddressError, address_hash, address_in, campaign_key, new_key, read_token
+from bulkmail.mail import AddressError, address_hash, address_in, campaign_key, new_key
 from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import CampaignRow, StoredPlan, id_range
 from bulkmail.spool.scopes import Audience, Kind
@@ -120,12 +120,6 @@ class Campaigns:
             self._db.execute("set_snapshot", (identity, self._content_stored(content)))
             self._set_files(identity, files)
             return campaign_row(self._db.execute("campaign_by_name", (name,)).fetchone())
-
-    def find_token(self, token: str) -> tuple[int, int] | None:
-        """Return whose token it is; see `contract.CampaignStore.find_token`."""
-        with self._db.transaction("begin_reading"):
-            row = self._db.execute("meta", (SPOOL_KEY,)).fetchone()
-        return None if row is None else read_token(bytes.fromhex(row[0]), token)
 
     def campaign(self, name: str) -> CampaignRow | None:
         """Return the campaign called ``name``."""

@@ -157,14 +157,8 @@ class CampaignStore(Protocol):
         """Make a campaign in the state "ready". ``files``: (name, columns) of each input file.
 
         ``list``: what people unsubscribe from, "" for its name. ``key``: what its tokens are made with; without one a
-        key is made whose tokens `find_token` finds, and is added to ``content``. ``name`` must not be taken: the
+        key is made whose tokens `token_key` reads, and is added to ``content``. ``name`` must not be taken: the
         database's own integrity error is raised then.
-        """
-
-    def find_token(self, token: str) -> tuple[int, int] | None:
-        """Return the campaign's id and the row's number that a token stands for; None for what is no token of ours.
-
-        Whether the spool still has the campaign is another question.
         """
 
     def campaign(self, name: str) -> CampaignRow | None:

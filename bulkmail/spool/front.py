@@ -81,7 +81,6 @@ class Spool:
         self._claiming = False
 
     create_campaign = _in_writer(Store.create_campaign)
-    find_token = _in_writer(Store.find_token)
     campaign = _in_writer(Store.campaign)
     campaigns = _in_writer(Store.campaigns)
     content = _in_writer(Store.content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.mail import BulkmailError, OwnFault, Refused, token
+from bulkmail.mail import BulkmailError, OwnFault, Refused, read_token, token
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import EVERYTHING, SiteFact, SqliteStore, Suppression, copy_spool, copying, open_reader
 from bulkmail.spool.contract import check_whole
@@ -74,7 +74,7 @@ def test_into_postgresql_and_back_nothing_changes(place, pg_dsn, tmp_path, kit):
     assert tables(kit, stores[0]) == tables(kit, stores[1])
     assert stores[0].totals(1) == stores[1].totals(1)
     made = stores[0].campaign("letter")
-    assert stores[1].find_token(token(made.key, 9)) == (made.id, 9)
+    assert read_token(stores[1].token_key(), token(made.key, 9)) == (made.id, 9)
     kit.check_laws(stores[1])
     for store in stores:
         store.close()
