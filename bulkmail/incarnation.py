@@ -57,7 +57,7 @@ from bulkmail.delivery import (
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import compose_processes, own_name, raise_file_limit, reserved
 from bulkmail.mail import OwnFault
-from bulkmail.preflight import resolver_options
+from bulkmail.preflight import families_of, resolver_options
 from bulkmail.routing import RELAY, RESOLVER, RelayRouter, Router
 from bulkmail.settings import Settings
 from bulkmail.shaping import Provider, longest_wait, provider_table
@@ -322,7 +322,9 @@ class Incarnation:
         ask, clock, relay = await self._open_resolver(), self.reactor.seconds, self.settings.relay
         router: Router | RelayRouter
         if relay is None:
-            router = Router(ask, clock, providers)
+            families = families_of(self.settings, clock)
+            families.check()
+            router = Router(ask, clock, providers, families=families.usable)
         else:
             router = RelayRouter(ask, clock, relay.host, relay.port)
             self._relay = Smarthost(relay, reactor=self.reactor, pause=self._pause, nonce=secrets.token_urlsafe)

@@ -9,13 +9,14 @@ from typing import Any
 
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.relay import Smarthost
-from bulkmail.net import ConnectionListener, LiveConnection, SessionOptions, TlsContexts, connect, own_address
+from bulkmail.net import ConnectionListener, Families, LiveConnection, SessionOptions, TlsContexts, connect, own_address
 from bulkmail.routing import Site, Stop, forbidden_address, plan
-from bulkmail.settings import Settings
-from bulkmail.shaping import FactKind, HostMemory, Limits, SiteFacts, learn
+from bulkmail.settings import Settings, Timeouts
+from bulkmail.shaping import FactKind, HostMemory, Limits, SiteFacts, learn, version_of
 from bulkmail.smtp import TlsMode
 
 _BRISK_CONNECT = 5.0  # seconds, for a host that is not the site's last one
+_HASTY_CONNECT = 2.0  # where the other IP version can be tried: a lost SYN is sent again after 1 s (RFC 6298 2)
 _DEAD_FIRST, _DEAD_LONGEST = 60.0, 1800.0  # seconds that a host which cannot be connected to is tried last
 
 
@@ -23,7 +24,8 @@ class Connector:
     """Opens connections to receivers, or to the ``relay`` where one is set.
 
     With ``rehearsal`` no address outside loopback is connected to, whatever a resolver says. ``ca_file``: who may sign
-    the servers' certificates, instead of the system's authorities. ``open_connection``: `net.connect`.
+    the servers' certificates, instead of the system's authorities. ``open_connection``: `net.connect`. ``families``:
+    the IP versions that mail is sent over, by the settings and this machine's routes if not given.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Connector:
         rehearsal: bool = False,
         ca_file: str | None = None,
         open_connection: Callable[..., Any] = connect,
+        families: Families | None = None,
     ) -> None:
         self.hosts = HostMemory(first=clocks.scaled(_DEAD_FIRST), longest=clocks.scaled(_DEAD_LONGEST))
         self._clocks = clocks
@@ -49,12 +52,23 @@ class Connector:
         self._open_connection = open_connection
         self._rehearsal = rehearsal
         self._contexts = TlsContexts(ca_file if relay is None else relay.ca_file)
+        routing = settings.routing
+        self._families = families or Families(routing.ip, routing.allow_networks, clocks.now)
         timeouts = settings.smtp.timeouts
-        self._brisk = timeouts.model_copy(update={"connect": min(timeouts.connect, _BRISK_CONNECT)})
+        self._brisk, self._hasty = (
+            timeouts.model_copy(update={"connect": min(timeouts.connect, most)})
+            for most in (_BRISK_CONNECT, _HASTY_CONNECT)
+        )
 
     def plan(self, site: Site) -> list[Stop]:
-        """Return the site's addresses in the order in which they are to be tried (see `routing.plan`)."""
-        return plan(site, self.hosts, self._clocks.now(), self._rng)
+        """Return the site's addresses in the order in which they are to be tried (see `routing.plan`).
+
+        Those of an IP version that mail is not sent over are left out; a relay may be where no route to the world is.
+        """
+        families = self._families
+        versions = (4, 6) if self._relay is not None and families.mode.startswith("prefer") else families.usable()
+        now, preferred = self._clocks.now(), families.preferred
+        return plan(site, self.hosts, now, self._rng, families=versions, preferred=preferred)
 
     def tls_mode(self, limits: Limits) -> TlsMode:
         """Return how much encryption a site with these limits is asked for."""
@@ -105,12 +119,19 @@ class Connector:
             port=smtp.port if relay is None else relay.port,
             source_ip="",
             session_options=options if relay is None else relay.options(options),
-            timeouts=smtp.timeouts if patient else self._brisk,
+            timeouts=self._patience(ip, patient=patient),
             tls_contexts=self._contexts,
             listener=listener,
             forbidden=self._forbidden,
         )
         return connection
+
+    def _patience(self, ip: str, *, patient: bool) -> Timeouts:
+        """How long to wait: for what is doubtful, or is no loss, little."""
+        version = version_of(ip)
+        if self.hosts.families.is_doubtful(version, self._clocks.now()) or (version == 6 and not patient):
+            return self._hasty
+        return self._settings.smtp.timeouts if patient else self._brisk
 
     def _forbidden(self, ip: str) -> str | None:
         if self._rehearsal and not ip_address(ip).is_loopback:

@@ -17,6 +17,7 @@ from bulkmail.net.certificate import Certificate
 from bulkmail.net.connect import SessionOptions, connect
 from bulkmail.net.connection import Connection
 from bulkmail.net.deadline import Deadline
+from bulkmail.net.families import Families
 from bulkmail.net.intake_probe import Intake, intake
 from bulkmail.net.interfaces import ConnectionListener, LiveConnection, NothingSent, Timeouts
 from bulkmail.net.own import own_address, source_address
@@ -29,6 +30,7 @@ __all__ = [
     "Connection",
     "ConnectionListener",
     "Deadline",
+    "Families",
     "Intake",
     "LiveConnection",
     "NothingSent",

@@ -23,7 +23,7 @@ from bulkmail.preflight.planned import Means as PlanMeans
 from bulkmail.preflight.planned import Plan, demands, plan_campaign, schedule_of, shared_paces
 from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
 from bulkmail.preflight.recipients import RowCounts, count_rows
-from bulkmail.preflight.resolving import Ask, Resolving, resolver_options
+from bulkmail.preflight.resolving import Ask, Resolving, families_of, resolver_options
 from bulkmail.preflight.result import Preflight, of_problem, plain_finding
 from bulkmail.preflight.row_lines import CHECK_COLUMNS, CHECK_FILE, RowLines
 from bulkmail.preflight.sender import (
@@ -75,6 +75,7 @@ __all__ = [
     "compose_rows",
     "count_rows",
     "demands",
+    "families_of",
     "hostname_findings",
     "inbound_findings",
     "is_freemail",

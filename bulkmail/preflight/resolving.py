@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bulkmail.mail import BulkmailError
+from bulkmail.net import Families
 from bulkmail.routing import RESOLVER
 from bulkmail.settings import Settings
 from bulkmail.workers import Worker
@@ -17,6 +18,11 @@ WITHIN = 60.0
 """Seconds for one job; a late resolver is ended."""
 
 
+def families_of(settings: Settings, clock: Callable[[], float]) -> Families:
+    """Return what says which IP versions mail is sent over, by the settings. ``clock``: monotonic seconds."""
+    return Families(settings.routing.ip, settings.routing.allow_networks, clock)
+
+
 def resolver_options(settings: Settings, speed: float = 1.0) -> dict[str, Any]:
     """Return how a resolver is configured by the settings; ``speed`` is what a rehearsal divides its waits by."""
     return {
@@ -24,6 +30,7 @@ def resolver_options(settings: Settings, speed: float = 1.0) -> dict[str, Any]:
         "timeout": settings.dns.timeout,
         "must_exist": list(settings.dns.must_exist),
         "allow_networks": [str(network) for network in settings.routing.allow_networks],
+        "families": sorted(families_of(settings, lambda: 0.0).usable()),  # as they are now; a router gives newer ones
         "ttl_floor": 60.0 / speed,
         "mx_aliases": True,  # against RFC 5321 5.1, and yet what every mailer follows
     }

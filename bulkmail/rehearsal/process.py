@@ -58,7 +58,7 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
             "inbound": _inbound(settings, where),
             "public": _public(settings, where),
             "dns": settings.dns.model_copy(update={"nameservers": (where.dns,), "must_exist": ()}),
-            "routing": settings.routing.model_copy(update={"allow_networks": (LOOPBACK,)}),
+            "routing": settings.routing.model_copy(update={"allow_networks": (LOOPBACK,), "ip": "v4"}),
             "smtp": smtp.model_copy(
                 update={"port": where.smtp_port, "timeouts": smtp.timeouts.model_copy(update=timeouts)}
             ),

@@ -2,6 +2,10 @@
 
 A hostile domain can point its MX at 127.0.0.1 or at a database in our network. So an address is checked twice: when it
 comes out of the DNS, and right before a connection is made.
+
+The ranges are those of IANA's registries of special-purpose addresses (RFC 6890), and, of IPv6, all that is not given
+out for use in the Internet: that is 2000::/3 only (RFC 4291 2.4), and the prefix of translators, 64:ff9b::/96, which
+counts as the IPv4 address within (RFC 6052).
 """
 
 from __future__ import annotations
@@ -12,7 +16,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Network = IPv4Network | IPv6Network
 
-# The first match gives the reason. Documentation prefixes such as 192.0.2.0/24 are not routed and do no harm.
+# The first match gives the reason. IPv4's documentation prefixes such as 192.0.2.0/24 are not routed and do no harm;
+# those of IPv6 are, in many a laboratory.
 _FORBIDDEN: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(network), reason)
     for network, reason in (
@@ -35,8 +40,13 @@ _FORBIDDEN: tuple[tuple[Network, str], ...] = tuple(
         ("::ffff:0:0:0/96", "an IPv4 address in IPv6 clothes"),  # RFC 2765
         ("64:ff9b:1::/48", "an address of a local translator"),  # RFC 8215
         ("100::/64", "a discard address"),  # RFC 6666
+        ("100:0:0:1::/64", "a dummy address"),  # RFC 9780
         ("2001::/32", "a Teredo address"),  # RFC 4380
         ("2001::/23", "an address of an inner protocol"),  # RFC 2928
+        ("2001:db8::/32", "an address for documentation"),  # RFC 3849
+        ("2002::/16", "a 6to4 address"),  # RFC 7526: its relays are gone
+        ("2620:4f:8000::/48", "an address of an inner protocol"),  # RFC 7534
+        ("3fff::/20", "an address for documentation"),  # RFC 9637
         ("5f00::/16", "an address of an inner protocol"),  # RFC 9602
         ("fc00::/7", "a private address"),
         ("fe80::/10", "a link-local address"),
@@ -45,6 +55,7 @@ _FORBIDDEN: tuple[tuple[Network, str], ...] = tuple(
     )
 )
 _NAT64 = ip_network("64:ff9b::/96")  # RFC 6052
+_IN_USE = ip_network("2000::/3")
 
 
 @lru_cache(maxsize=256)
@@ -87,6 +98,8 @@ def forbidden_address(
         for network, reason in _FORBIDDEN:
             if way in network:
                 return reason
+    if address.version == 6 and address not in _IN_USE and address not in _NAT64:
+        return "a reserved address"
     if own is not None and any(own(str(way)) for way in ways):
         return "an address of this machine"
     return None

@@ -10,7 +10,7 @@ from bulkmail.mail import OwnFault
 from bulkmail.routing.site import MxHost, Site
 
 RELAY = "relay"  # the provider of that site: its limits are the relay's own
-_LOCALHOST = (MxHost(0, "localhost", ("127.0.0.1",)), MxHost(1, "localhost", ("::1",)))
+_LOCALHOST = (MxHost(0, "localhost", ("127.0.0.1", "::1")),)
 _SHORTEST = 60.0  # seconds an answer is used at least, and until the DNS is asked again after a failure
 
 
@@ -64,7 +64,7 @@ class RelayRouter:
         if answer[0] == "failed":
             raise OwnFault(f"the relay (relay.host) cannot be found: {answer[3]}")
         _, ttl, found = answer
-        return tuple(MxHost(rank, name, tuple(addresses)) for rank, name, addresses in found), ttl
+        return (MxHost(0, self._host, tuple(ip for _, _, addresses in found for ip in addresses)),), ttl
 
     def __repr__(self) -> str:
         return f"<RelayRouter to {self._host}>"

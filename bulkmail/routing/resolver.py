@@ -2,14 +2,15 @@
 
 Jobs and answers are plain data:
 
-``("configure", {"nameservers": ["127.0.0.1:53"] or None, "timeout": 5.0, "allow_networks": [...], "ipv6": False,
-"concurrency": 128, "cache_size": 32768, "ttl_floor": 60.0, "mx_aliases": False, "route_within": 45.0,
+``("configure", {"nameservers": ["127.0.0.1:53"] or None, "timeout": 5.0, "allow_networks": [...],
+"families": [4], "concurrency": 128, "cache_size": 32768, "ttl_floor": 60.0, "mx_aliases": False, "route_within": 45.0,
 "must_exist": ["example.com"]})``
 -> ``("configured",)``
 ``("check",)`` -> ``("alive",)``
-``("route", domain)`` -> ``("mx", ttl, [(preference, host, [ip, ...]), ...])``,
-or ``("failed", permanent, category, text, ttl)``.
-``("host", name)``, of a relay: no MX, any address, IPv6 behind IPv4 -> the same.
+``("route", domain, (4, 6))`` -> ``("mx", ttl, [(preference, host, [ip, ...]), ...])``,
+or ``("failed", permanent, category, text, ttl)``. The IP versions that can be used; those of
+``families`` where none are given.
+``("host", name)``, of a relay: no MX, any address, IPv4 before IPv6 -> the same.
 
 ``("lookup", name, kind)`` of A, AAAA, MX, TXT or PTR records -> ``("found", kind, name, records, text)``, as in
 `lookup.Found`.
@@ -22,13 +23,15 @@ Each job may answer ``("own-fault", text)``: no nameserver answers, or it denies
 
 What leads to what (RFC 5321 5.1, RFC 7505): no such domain, a null MX, or neither MX nor addresses: permanent. MX
 hosts none of which exists: permanent, and temporary as soon as one of them is anything else. MX hosts that have no
-address, or no usable name: temporary, until the recipient expires. MX hosts that lead only into forbidden networks:
-permanent. No answer, SERVFAIL and the like: temporary, and never taken for "no MX". An answer without data that proves
-nothing (`answers`): an address counts behind it as behind "no MX"; where there is none, temporary.
+address, only ones of an IP version that cannot be used, or no usable name: temporary, until the recipient expires. MX
+hosts that lead only into forbidden networks: permanent. No answer, SERVFAIL and the like: temporary, and never taken
+for "no MX". An answer without data that proves nothing (`answers`): an address counts behind it as behind "no MX";
+where there is none, temporary.
 
 A domain may name more MX hosts, and a host more addresses, than are of use. The best ten hosts that have addresses are
 used, and addresses are looked up for at most thirty names; where a domain has more, names that had no address come last
-the next time. A host with more than sixteen addresses gives a different sixteen each time.
+the next time. A host with more than sixteen addresses gives a different sixteen each time, eight of each IP version
+where it has both. An answer about one version is waited for at most two seconds longer than a good one about the other.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ import asyncio
 import re
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from itertools import chain, count, zip_longest
+from itertools import chain, count
 from typing import Any, TypeVar
 
 from bulkmail.mail import AddressError, Category, OwnFault, domain_key
@@ -48,6 +51,8 @@ from bulkmail.routing.ttl_cache import TtlCache
 _HOSTS = 10  # MX hosts of a domain that are used
 _ASKED = 30  # MX names of a domain whose addresses are looked up at most
 _ADDRESSES = 16  # of one host
+_KINDS = {4: "A", 6: "AAAA"}
+_LAG = 2.0  # seconds that the other IP version's answer is waited for
 _NAMED = 5  # hosts or addresses that a failure's text names
 _REMEMBERED = 10800.0  # seconds that an MX name without an address is remembered
 _TEXT = 512
@@ -73,6 +78,7 @@ class _Host:
     soft: bool = False  # the DNS did not answer: nothing is known
     forbidden: bool = False  # all its addresses are forbidden
     missing: bool = False  # its name does not exist
+    elsewhere: bool = False  # it has addresses of an IP version that cannot be used
     named: bool = True  # its name is a host name
 
 
@@ -82,11 +88,11 @@ class Resolver:
     def __init__(self) -> None:
         self._lookup: Lookup | None = None
         self._allowed: tuple[Network, ...] = ()
-        self._ipv6 = False
+        self._families: Sequence[int] = (4,)
         self._mx_aliases = False
         self._route_within = 45.0
         self._ttl_floor = 60.0
-        self._late: set[asyncio.Task[tuple[Any, ...]]] = set()
+        self._late: set[asyncio.Task[Any]] = set()
         self._nowhere: TtlCache[str, bool] = TtlCache(_ASKED * 1000)  # MX names without addresses: whether missing
         self._turns = count()
 
@@ -99,7 +105,7 @@ class Resolver:
             if self._lookup is None:
                 raise RuntimeError("the resolver was not configured")
             if job[0] == "route":
-                return await self._route_in_time(self._lookup, job[1])
+                return await self._route_in_time(self._lookup, job[1], job[2] if len(job) > 2 else self._families)
             if job[0] == "host":
                 return await self._relay(self._lookup, job[1])
             if job[0] == "lookup":
@@ -121,7 +127,7 @@ class Resolver:
         nameservers: list[str] | None = None,
         timeout: float = 5.0,
         allow_networks: list[str] | None = None,
-        ipv6: bool = False,
+        families: Sequence[int] = (4,),
         concurrency: int = 128,
         cache_size: int = 32768,
         ttl_floor: float = 60.0,
@@ -140,19 +146,19 @@ class Resolver:
             must_exist=must_exist or (),
         )
         self._allowed = networks(allow_networks or ())
-        self._ipv6 = ipv6
+        self._families = families
         self._mx_aliases = mx_aliases
         self._route_within = route_within
         self._ttl_floor = ttl_floor
 
-    async def _route_in_time(self, lookup: Lookup, domain: str) -> tuple[Any, ...]:
+    async def _route_in_time(self, lookup: Lookup, domain: str, versions: Sequence[int]) -> tuple[Any, ...]:
         """The answer, at the latest after ``route_within`` seconds and a check (5 s at most).
 
         The parent ends a worker that is late, with all its jobs, and takes it for a fault of our own: no domain may be
         able to cause that. A late lookup goes on in the background, within its own bounds, and fills the cache.
         """
         began = asyncio.get_running_loop().time()
-        task = asyncio.create_task(self._route(lookup, domain))
+        task = asyncio.create_task(self._route(lookup, domain, versions))
         done, _ = await asyncio.wait({task}, timeout=self._route_within)
         if done:
             return task.result()
@@ -163,11 +169,11 @@ class Resolver:
         words = f"the DNS did not lead to a host of {domain[:253]} within {self._route_within:g} s"
         return _failed(False, Category.DNS, words, self._ttl_floor)
 
-    def _forget(self, task: asyncio.Task[tuple[Any, ...]]) -> None:
+    def _forget(self, task: asyncio.Task[Any]) -> None:
         self._late.discard(task)
         task.exception()  # marked as retrieved: the job has been answered already
 
-    async def _route(self, lookup: Lookup, domain: str) -> tuple[Any, ...]:
+    async def _route(self, lookup: Lookup, domain: str, versions: Sequence[int]) -> tuple[Any, ...]:
         now = asyncio.get_running_loop().time()
         try:
             domain = domain_key(domain)
@@ -184,7 +190,7 @@ class Resolver:
         if not targets:
             return _failed(True, Category.BAD_DOMAIN, f"5.1.10 the domain {domain} takes no mail (null MX)", ttl)
         order = sorted(targets, key=lambda name: (targets[name], name))
-        hosts = await self._hosts(lookup, order, alias_fine=implicit)
+        hosts = await self._hosts(lookup, order, versions, alias_fine=implicit)
         usable = [name for name in order if name in hosts and hosts[name].addresses][:_HOSTS]
         if not usable:
             if implicit:
@@ -197,7 +203,9 @@ class Resolver:
         found = [(targets[name], name, list(hosts[name].addresses)) for name in order if name in named.union(usable)]
         return ("mx", max(0.0, until - now), found)
 
-    async def _hosts(self, lookup: Lookup, order: list[str], *, alias_fine: bool) -> dict[str, _Host]:
+    async def _hosts(
+        self, lookup: Lookup, order: list[str], versions: Sequence[int], *, alias_fine: bool
+    ) -> dict[str, _Host]:
         """The MX hosts, by name, best first: until ten have addresses, or thirty were looked at."""
         now = asyncio.get_running_loop().time()
         many = len(order) > _ASKED
@@ -206,7 +214,7 @@ class Resolver:
         hosts: dict[str, _Host] = {}
         for batch in (order[:_HOSTS], order[_HOSTS:_ASKED]):
             if sum(bool(host.addresses) for host in hosts.values()) < _HOSTS and batch:
-                found = await _all(*(self._host(lookup, name, alias_fine=alias_fine) for name in batch))
+                found = await _all(*(self._host(lookup, name, versions, alias_fine=alias_fine) for name in batch))
                 hosts.update(zip(batch, found, strict=True))
         for host in hosts.values():
             if many and not host.addresses:
@@ -217,7 +225,7 @@ class Resolver:
         """The addresses of the relay. The operator chose it, so none of its addresses is forbidden."""
         now = asyncio.get_running_loop().time()
         answers = await _all(*(lookup.ask(name, kind) for kind in ("A", "AAAA")))
-        found = [(n, name, self._some(answer.records)) for n, answer in enumerate(answers) if answer.records]
+        found = [(n, name, list(self._some(answer.records))) for n, answer in enumerate(answers) if answer.records]
         if found:
             return ("mx", max(0.0, min(answer.until for answer in answers if answer.records) - now), found)
         ttl = min(answer.until for answer in answers) - now
@@ -255,54 +263,87 @@ class Resolver:
             return _failed(False, Category.DNS, host.trouble if host.soft else mx.text, ttl)
         if host.forbidden:
             return _failed(True, Category.ROUTING, f"5.4.6 mail for {domain} would go to {host.trouble}", ttl)
-        six = None if self._ipv6 else await lookup.ask(host.name, "AAAA")
-        if six is not None and six.kind == "data":
-            return _failed(False, Category.ROUTING, f"{domain} can be reached over IPv6 only, which is not set up", ttl)
-        if six is not None and six.kind in _UNKNOWN:
-            return _failed(False, Category.DNS, six.text, ttl)
+        if host.elsewhere:
+            return _failed(False, Category.ROUTING, host.trouble, ttl)
         await lookup.verify_negative()
         return _failed(True, Category.BAD_DOMAIN, f"the domain {domain} has neither MX nor address records", ttl)
 
-    async def _host(self, lookup: Lookup, name: str, *, alias_fine: bool) -> _Host:
+    async def _host(self, lookup: Lookup, name: str, versions: Sequence[int], *, alias_fine: bool) -> _Host:
         """The addresses of one MX host, those that must not be used left out."""
         never = float("inf")
         if _LOCALHOST.fullmatch(name):
             return _Host(name, never, trouble=f"{name}, which is this machine", forbidden=True, named=False)
         if _HOST.fullmatch(name) is None or name.rpartition(".")[2].isdigit():
             return _Host(name, never, trouble=f"{name[:80]} is not a host name", named=False)
-        kinds = ("A", "AAAA") if self._ipv6 else ("A",)
-        answers = await _all(*(lookup.ask(name, kind) for kind in kinds))
+        answers = await self._both(*(lookup.ask(name, _KINDS[version]) for version in versions))
         until = min(answer.until for answer in answers)
-        if answers[0].alias and not (alias_fine or self._mx_aliases):
+        if any(answer.alias for answer in answers) and not (alias_fine or self._mx_aliases):
             return _Host(name, until, trouble=f"{name} is an alias (CNAME), which an MX must not be (RFC 2181 10.3)")
-        mixed = chain.from_iterable(zip_longest(*(answer.records for answer in answers)))
-        addresses = [address for address in mixed if address is not None]
-        refused = {address: forbidden_address(address, self._allowed) for address in addresses}
-        good = [address for address in addresses if refused[address] is None]
+        refused, good = self._judged(answers)
         if good:
-            return _Host(name, until, tuple(self._some(good)))
+            told = [answer.until for answer in answers if answer.kind not in _UNKNOWN]
+            return _Host(name, until if len(told) == len(answers) else min(until + _RECHECK, *told), self._some(good))
+        missing = all(answer.kind == "missing" for answer in answers)
+        for kind in () if missing else (_KINDS[version] for version in _KINDS if version not in versions):
+            answers = [*answers, await lookup.ask(name, kind)]
+            until = min(until, answers[-1].until)
+            if self._judged(answers[-1:])[1]:
+                words = f"{name} has only {kind} records, and this machine does not send over IPv{6 if kind[1:] else 4}"
+                return _Host(name, until, trouble=words, elsewhere=True)
         failed = [answer for answer in answers if answer.kind in _UNKNOWN]
         if failed:
             return _Host(name, until, trouble=failed[0].text, soft=True)
         if refused:
             words = ", ".join(f"{address} ({reason})" for address, reason in list(refused.items())[:_NAMED])
             return _Host(name, until, trouble=f"{name} at {words}", forbidden=True)
-        missing = all(answer.kind == "missing" for answer in answers)
         lacking = "does not exist" if missing else "has no address"
         return _Host(name, until, trouble=f"{name} {lacking}", missing=missing)
 
-    def _some(self, addresses: Sequence[str]) -> list[str]:
-        """At most sixteen addresses: always the first in order, and different others each time.
+    async def _both(self, *questions: Coroutine[Any, Any, Found]) -> list[Found]:
+        """The answers about one host, a late one as none where another has addresses already."""
+        if len(questions) == 1:
+            return [await questions[0]]
+        tasks = [asyncio.create_task(question) for question in questions]
+        done, late = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if late:
+            found = any(task.result().records for task in done)
+            await asyncio.wait(late, timeout=_LAG if found else None)
+        for task in tasks:
+            if not task.done():
+                self._late.add(task)
+                task.add_done_callback(self._forget)
+        now = asyncio.get_running_loop().time()
+        late_answer = Found("failed", "", now, text="the DNS did not answer in time")
+        return [task.result() if task.done() else late_answer for task in tasks]
+
+    def _judged(self, answers: Sequence[Found]) -> tuple[dict[str, str], list[str]]:
+        """The addresses that must not be used, with the reason, and the others."""
+        refused, good = {}, []
+        for address in chain.from_iterable(answer.records for answer in answers):
+            reason = forbidden_address(address, self._allowed)
+            if reason is None:
+                good.append(address)
+            else:
+                refused[address] = reason
+        return refused, good
+
+    def _some(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """At most sixteen addresses, IPv4 before IPv6: always the first in order, and different others each time.
 
         Several machines choose a site's owner by its first address, so that one stays. Sorted, because nameservers
         rotate the order of their answers, and the order must not make another site.
         """
-        ordered = sorted(addresses)
-        if len(ordered) <= _ADDRESSES:
+        four = sorted(address for address in addresses if ":" not in address)
+        six = sorted(address for address in addresses if ":" in address)
+        most = _ADDRESSES // 2 if four and six else _ADDRESSES
+        return (*self._in_turn(four, most), *self._in_turn(six, most))
+
+    def _in_turn(self, ordered: list[str], most: int) -> list[str]:
+        if len(ordered) <= most:
             return ordered
         first, *rest = ordered
-        start = next(self._turns) * (_ADDRESSES - 1) % len(rest)
-        return [first, *sorted((rest + rest)[start : start + _ADDRESSES - 1])]
+        start = next(self._turns) * (most - 1) % len(rest)
+        return [first, *sorted((rest + rest)[start : start + most - 1])]
 
 
 async def _all(*questions: Coroutine[Any, Any, _Answer]) -> list[_Answer]:

@@ -6,7 +6,7 @@ test). The resolver joins equal questions in flight, not the router.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -19,7 +19,11 @@ _Hosts = tuple[tuple[int, str, tuple[str, ...]], ...]  # preference, name and ad
 
 
 class Router:
-    """Routes domains. ``clock``: seconds. ``providers``: the table of shaping. ``size``: domains cached."""
+    """Routes domains. ``clock``: seconds. ``providers``: the table of shaping. ``size``: domains cached.
+
+    ``families`` gives the IP versions that can be used now, and what is known is forgotten when they change; without it
+    they are those that the resolver was configured with.
+    """
 
     def __init__(
         self,
@@ -27,10 +31,13 @@ class Router:
         clock: Callable[[], float],
         providers: Mapping[str, Provider],
         size: int = 32768,
+        families: Callable[[], Collection[int]] = tuple,
     ) -> None:
         self._ask = ask
         self._clock = clock
         self._providers = providers
+        self._families = families
+        self._versions: Collection[int] = ()
         self._known: TtlCache[str, Site | RouteFailure] = TtlCache(size)
         # by the hosts in order: 100,000 domains at one hoster hold one object, and it goes with the last of them
         self._sites: WeakValueDictionary[_Hosts, Site] = WeakValueDictionary()
@@ -44,10 +51,14 @@ class Router:
 
         Sites with one key may differ in their addresses over time: the one returned last is the freshest.
         """
+        versions = self._families()
+        if versions != self._versions:
+            self._known.clear()
+            self._versions = versions
         result = self.known(domain)
         if result is not None:
             return result
-        answer = await self._ask(("route", domain))
+        answer = await self._ask(("route", domain, tuple(sorted(versions))) if versions else ("route", domain))
         if answer[0] == "own-fault":
             raise OwnFault(answer[1])
         if answer[0] == "mx":
@@ -56,7 +67,8 @@ class Router:
         else:
             _, permanent, category, text, ttl = answer
             result = RouteFailure(permanent, category, text)
-        self._known.put(domain, result, self._clock() + ttl)
+        if versions == self._versions:
+            self._known.put(domain, result, self._clock() + ttl)
         return result
 
     async def check(self) -> None:

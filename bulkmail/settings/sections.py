@@ -62,9 +62,13 @@ class Dns(Section):
 
 
 class Routing(Section):
-    """Networks that MX addresses may lie in although they are not public."""
+    """Where mail goes. ``allow_networks``: those that MX addresses may lie in although they are not public.
+
+    ``ip``: the IP versions that are used, and which of them is tried first.
+    """
 
     allow_networks: Networks = ()
+    ip: Literal["v4", "v6", "prefer-v4", "prefer-v6"] = "prefer-v4"
 
 
 class Timeouts(Section):

@@ -39,6 +39,7 @@ from bulkmail.shaping.facts import (
     suspended_until,
     takes,
 )
+from bulkmail.shaping.families import FamilyHealth, version_of
 from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
 from bulkmail.shaping.health import HostMemory, SiteHealth
 from bulkmail.shaping.hours import EVERY_DAY, WHOLE_DAY, Hours, format_days, format_hours, parse_days, parse_hours
@@ -80,6 +81,7 @@ __all__ = [
     "Dice",
     "Fact",
     "FactKind",
+    "FamilyHealth",
     "Feedback",
     "Flow",
     "Hint",
@@ -138,5 +140,6 @@ __all__ = [
     "suspended_until",
     "takes",
     "to_suppress",
+    "version_of",
     "wall_time",
 ]

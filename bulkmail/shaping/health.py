@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from bulkmail.shaping.families import FamilyHealth
 from bulkmail.shaping.retry import Dice, RetrySettings, interval
 
 _FIRST = 60.0
@@ -21,13 +22,15 @@ class HostMemory:
     """Addresses that failed, each with a back-off that doubles from 1 to 30 minutes.
 
     Failures of connections that were already under way count once, so that ten of them at once are one failure. A
-    success clears an address. The oldest of more than ``size`` are forgotten.
+    success clears an address. The oldest of more than ``size`` are forgotten. ``families``: what is remembered of IPv4
+    and IPv6 as such.
     """
 
-    __slots__ = ("_dead", "_first", "_longest", "_size")
+    __slots__ = ("_dead", "_first", "_longest", "_size", "families")
 
     def __init__(self, size: int = _SIZE, first: float = _FIRST, longest: float = _LONGEST) -> None:
         self._dead: OrderedDict[str, tuple[float, float]] = OrderedDict()  # address -> until, the back-off it took
+        self.families = FamilyHealth(first, longest)
         self._size = size
         self._first = first
         self._longest = longest
@@ -35,8 +38,15 @@ class HostMemory:
     def __len__(self) -> int:
         return len(self._dead)
 
-    def failed(self, host: str, now: float) -> float:
-        """Record a failure; the address is remembered dead until the time returned."""
+    def failed(self, host: str, now: float, *, connected: bool | None = None) -> float:
+        """Record a failure; the address is remembered dead until the time returned.
+
+        ``connected``: whether it could be connected to at all; None where that was not tried.
+        """
+        if connected is False:
+            self.families.failed(host, now)
+        elif connected:
+            self.families.worked(host)
         until, wait = self._dead.get(host, (float("-inf"), 0.0))
         if now >= until:
             recent = wait > 0 and now < until + self._longest
@@ -51,6 +61,7 @@ class HostMemory:
     def worked(self, host: str) -> None:
         """Forget the failures of an address that worked."""
         self._dead.pop(host, None)
+        self.families.worked(host)
 
     def dead_until(self, host: str, now: float) -> float | None:
         """Return until when the address is remembered dead; None where it is not."""

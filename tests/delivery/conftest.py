@@ -448,7 +448,18 @@ class FakePool:
 class World:
     """One process's worth of delivery, ready to be told what its world looks like."""
 
-    def __init__(self, *, settings=None, providers=None, connections=2000, seed=0, speed=1.0, facts=None, relay=None):
+    def __init__(
+        self,
+        *,
+        settings=None,
+        providers=None,
+        connections=2000,
+        seed=0,
+        speed=1.0,
+        facts=None,
+        relay=None,
+        families=None,
+    ):
         self.clock = Clock()
         self.clock.callFromThread = lambda function, *args: self.clock.callLater(0, function, *args)
         self.store = SqliteStore(":memory:")
@@ -485,6 +496,7 @@ class World:
             relay=self.relay,
             rng=Random(seed),
             open_connection=self._connect,
+            families=families,
         )
         parts = assemble(
             spool=self.spool,

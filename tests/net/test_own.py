@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from bulkmail.net import own_address, source_address
+from bulkmail.net.own import source_to
 
 
 def addresses():
@@ -32,3 +33,9 @@ def test_an_address_that_is_not_ours(ip):
 
 def test_the_address_of_the_default_route():
     assert source_address() in ["", *addresses()]
+    assert source_address(6) in ["", *addresses()]
+
+
+def test_the_address_that_another_is_sent_to_from():
+    assert source_to("127.0.0.9") == "127.0.0.1"
+    assert source_to("no address") == ""

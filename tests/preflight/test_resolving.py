@@ -9,12 +9,13 @@ pytestmark = pytest.mark.process
 
 
 def test_the_options_are_those_of_the_settings(folder):
-    folder.settings_text = 'dns: {nameservers: ["127.0.0.1:5353"], timeout: 2s, must_exist: []}\n'
+    folder.settings_text = 'dns: {nameservers: ["127.0.0.1:5353"], timeout: 2s, must_exist: []}\nrouting: {ip: v6}\n'
     assert resolver_options(folder.settings, 600) == {
         "nameservers": ["127.0.0.1:5353"],
         "timeout": 2.0,
         "must_exist": [],
         "allow_networks": [],
+        "families": [6],
         "ttl_floor": 0.1,
         "mx_aliases": True,
     }

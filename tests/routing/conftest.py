@@ -35,7 +35,7 @@ def handle(server):
 
 @pytest.fixture
 def route(handle):
-    def run(domain, **options):
-        return handle(("route", domain), **options)[0]
+    def run(domain, families=(4,), **options):
+        return handle(("route", domain), families=families, **options)[0]
 
     return run

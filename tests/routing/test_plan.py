@@ -18,8 +18,8 @@ def site(*hosts):
     return site_of(hosts, {})
 
 
-def planned(where, memory, now):
-    return [stop.ip for stop in plan(where, memory, now, Still())]
+def planned(where, memory=None, now=0.0, **versions):
+    return [stop.ip for stop in plan(where, memory or HostMemory(), now, Still(), **versions)]
 
 
 def test_preference_first_and_first_addresses_before_second_ones():
@@ -77,6 +77,29 @@ def test_of_more_than_five_that_all_failed_the_best_and_those_that_failed_longes
     assert planned(where, memory, 100.0)[:5] == ["3", "4", "5", "6", "7"]
 
 
+def test_the_ip_versions_take_turns_within_a_preference():
+    where = site((10, "a", ["1", "2", "3", "::1"]), (10, "b", ["4", "::4", "::5"]), (20, "c", ["9", "::9"]))
+    assert planned(where) == ["1", "::4", "4", "::5", "2", "::1", "3", "9", "::9"]
+    assert planned(where, preferred=6) == ["::4", "1", "::5", "4", "::1", "2", "3", "::9", "9"]
+
+
+def test_an_ip_version_that_fails_while_the_other_works_does_not_come_first():
+    memory = HostMemory()
+    for ip in ("::7", "::8", "::9"):
+        memory.failed(ip, 0.0, connected=False)
+    memory.worked("9")
+    where = site((10, "a", ["1", "::1"]), (20, "b", ["2", "::2"]))
+    assert planned(where, memory, 1.0, preferred=6) == ["1", "::1", "2", "::2"]
+    assert planned(where, memory, 61.0, preferred=6) == ["::1", "1", "::2", "2"]
+
+
+def test_addresses_of_an_ip_version_that_cannot_be_used_are_left_out():
+    where = site((10, "a", ["1", "::1"]), (20, "b", ["::2"]))
+    assert planned(where, families={4}) == ["1"]
+    assert planned(where, families={6}, preferred=4) == ["::1", "::2"]
+    assert planned(site((10, "b", ["::2"])), families={4}) == []
+
+
 HOSTS = st.lists(
     st.tuples(st.integers(0, 3), st.sampled_from("abcdef"), st.lists(st.sampled_from("123456789"), max_size=3)),
     min_size=1,
@@ -110,3 +133,15 @@ def test_attempts_that_all_fail_come_to_every_address(hosts, seed, pause):
             memory.failed(stop.ip, now)
         now += pause
     assert seen == {address for _, _, given in hosts for address in given}
+
+
+@given(HOSTS, HOSTS, st.integers(), st.sampled_from([4, 6]))
+def test_a_walk_comes_to_both_ip_versions_where_its_best_preference_has_both(four, six, seed, preferred):
+    hosts = [*four, *((p, name.upper(), [f"::{ip}" for ip in given]) for p, name, given in six)]
+    walk = plan(site(*hosts), HostMemory(), 0.0, random.Random(seed), preferred=preferred)[:5]
+    if walk:
+        best = [":" in stop.ip for stop in walk if stop.preference == walk[0].preference]
+        both = {":" in ip for p, _, given in hosts if p == walk[0].preference for ip in given}
+        assert set(best) == both
+        if len(both) == 2:
+            assert best[0] == (preferred == 6)

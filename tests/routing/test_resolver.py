@@ -24,7 +24,7 @@ def zone(server):
     server.zone.update(
         {
             "shop.test": {"MX": ["20 MX2.shop.test.", "10 mx1.shop.test."]},
-            "mx1.shop.test": {"A": ["192.0.2.1", "192.0.2.2"], "AAAA": ["2001:db8::1"]},
+            "mx1.shop.test": {"A": ["192.0.2.1", "192.0.2.2"], "AAAA": ["2a00:db8::1"]},
             "mx2.shop.test": {"A": ["192.0.2.3"]},
             "bare.test": {"A": ["192.0.2.9"]},
             "nothing.test": {"TXT": ["hello"]},
@@ -44,8 +44,42 @@ def test_the_domain_is_normalised_first(zone, route):
     assert len(mx(route(" SHOP.test. "))) == 2
 
 
-def test_ipv6_addresses_only_where_configured(zone, route):
-    assert mx(route("shop.test", ipv6=True))[0][2] == ["192.0.2.1", "192.0.2.2", "2001:db8::1"]
+def test_ipv6_addresses_come_behind_those_of_ipv4(zone, route):
+    assert mx(route("shop.test", (4, 6)))[0][2] == ["192.0.2.1", "192.0.2.2", "2a00:db8::1"]
+    zone.zone["mx1.shop.test"]["A"] = ["203.0.113.1"]
+    assert mx(route("shop.test", (4, 6)))[0][2] == ["203.0.113.1", "2a00:db8::1"]
+
+
+def test_only_addresses_of_the_ip_versions_that_can_be_used(zone, handle):
+    first, second = handle(("route", "shop.test", (6,)), ("route", "shop.test"))
+    assert mx(first) == [(10, "mx1.shop.test", ["2a00:db8::1"]), (20, "mx2.shop.test", [])]
+    assert mx(second)[0][2] == ["192.0.2.1", "192.0.2.2"]
+
+
+@pytest.mark.parametrize("mood", ["servfail", "silence"])
+@pytest.mark.parametrize(("kind", "left"), [("AAAA", ["192.0.2.1", "192.0.2.2"]), ("A", ["2a00:db8::1"])])
+def test_an_ip_version_of_which_nothing_is_known_leaves_the_other(zone, route, mood, kind, left):
+    zone.moods["mx1.shop.test", kind] = mood
+    answer = route("shop.test", (4, 6))
+    assert mx(answer)[0][2] == left
+    assert answer[1] == pytest.approx(300, abs=5), "asked again soon, though not at once"
+
+
+def test_an_ip_version_whose_answer_is_late_is_not_waited_for(zone, handle, monkeypatch):
+    monkeypatch.setattr("bulkmail.routing.resolver._LAG", 0.0)
+    zone.moods["mx1.shop.test", "AAAA"] = "silence"
+    (answer,) = handle(("route", "shop.test", (4, 6)), timeout=30.0)
+    assert mx(answer)[0][2] == ["192.0.2.1", "192.0.2.2"]
+
+
+def test_a_host_with_many_addresses_of_both_ip_versions_gives_eight_of_each(zone, route):
+    zone.zone["many.test"] = {
+        "A": [f"192.0.2.{n}" for n in range(1, 31)],
+        "AAAA": [f"2a00:db8::{n}" for n in range(1, 31)],
+    }
+    found = mx(route("many.test", (4, 6)))[0][2]
+    assert [":" in address for address in found] == [False] * 8 + [True] * 8
+    assert (found[0], found[8]) == ("192.0.2.1", "2a00:db8::1")
 
 
 def test_no_mx_but_an_address_is_an_implicit_mx(zone, route):
@@ -108,7 +142,7 @@ def test_one_silent_host_leaves_the_other_and_the_set(zone, route):
 @pytest.mark.parametrize("mood", ["bare", "lame", "foreign", "stray"])
 def test_an_answer_without_data_that_proves_nothing_bounces_nobody(zone, route, mood, kind):
     """RFC 2308 2.2: without the zone's SOA it is no NODATA, be it of the domain or of its MX host."""
-    zone.zone["other.test"] = {"MX": ["10 mx1.shop.test."], "A": ["192.0.2.66"]}
+    zone.zone["other.test"] = {"MX": ["10 mx1.shop.test."], "A": ["192.0.2.66"], "AAAA": ["::66"]}
     name = "odd.test" if kind == "MX" else "mx.odd.test"
     zone.zone |= {"odd.test": {"MX": ["10 mx.odd.test."]} if kind == "A" else {}, "mx.odd.test": {}}
     zone.moods[name] = mood
@@ -252,12 +286,35 @@ def test_the_forbidden_ones_among_good_addresses_are_left_out(zone, route):
     assert mx(route("mixed.test")) == [(0, "mixed.test", ["192.0.2.1"])]
 
 
-def test_a_domain_on_ipv6_alone_waits(zone, route):
-    zone.zone["six.test"] = {"AAAA": ["2001:db8::6"]}
-    assert failed(route("six.test")) == (False, "routing")
-    assert mx(route("six.test", ipv6=True)) == [(0, "six.test", ["2001:db8::6"])]
+@pytest.mark.parametrize(
+    ("kind", "address", "used", "other"), [("AAAA", "2a00:db8::6", (6,), (4,)), ("A", "192.0.2.6", (4,), (6,))]
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_domain_whose_addresses_are_of_the_other_ip_version_waits(zone, route, kind, address, used, other, named):
+    zone.zone |= {"one.test": {kind: [address]}, "two.test": {"MX": ["10 one.test."]}}
+    domain = "two.test" if named else "one.test"
+    answer = route(domain, other)
+    assert failed(answer) == (False, "routing")
+    words = f"one.test has only {kind} records, and this machine does not send over IPv{used[0]}"
+    assert words in answer[3]
+    for versions in (used, (4, 6)):
+        assert mx(route(domain, versions))[0][1:] == ("one.test", [address])
+
+
+def test_a_good_address_of_the_other_ip_version_keeps_a_forbidden_one_from_being_final(zone, route):
+    zone.zone["half.test"] = {"A": ["10.0.0.1"], "AAAA": ["2a00:db8::6"]}
+    assert failed(route("half.test")) == (False, "routing")
+    assert mx(route("half.test", (4, 6))) == [(0, "half.test", ["2a00:db8::6"])]
+    zone.zone["half.test"]["AAAA"] = ["fe80::1"]
+    assert failed(route("half.test")) == (True, "routing")
+    answer = route("half.test", (4, 6))
+    assert failed(answer) == (True, "routing")
+    assert "10.0.0.1 (a private address), fe80::1 (a link-local address)" in answer[3]
+
+
+def test_an_ipv4_address_within_an_ipv6_one_is_forbidden_as_it_is(zone, route):
     zone.zone["mapped.test"] = {"AAAA": ["::ffff:127.0.0.1"]}
-    assert failed(route("mapped.test", ipv6=True)) == (True, "routing")
+    assert failed(route("mapped.test", (4, 6))) == (True, "routing")
 
 
 def many(zone, names, living=()):
@@ -443,8 +500,8 @@ def test_a_relay_may_be_anywhere_and_has_no_mx(zone, relay):
     assert mx(answer) == [(0, "relay.test", ["10.0.0.2", "127.0.0.1"]), (1, "relay.test", ["::1"])]
     assert answer[1] == pytest.approx(300, abs=5)
     assert zone.count("relay.test", "MX") == 0
-    zone.zone["six.test"] = {"AAAA": ["2001:db8::7"]}
-    assert mx(relay("six.test")) == [(1, "six.test", ["2001:db8::7"])]
+    zone.zone["six.test"] = {"AAAA": ["2a00:db8::7"]}
+    assert mx(relay("six.test")) == [(1, "six.test", ["2a00:db8::7"])]
 
 
 def test_a_relay_without_an_address(zone, relay):

@@ -19,7 +19,7 @@ class World:
 
     async def ask(self, job):
         self.asked.append(job)
-        return self.answers[job[-1]]
+        return self.answers[job[1] if len(job) > 1 else job[0]]
 
     def route(self, domain):
         return asyncio.run(self.router.route(domain))
@@ -98,3 +98,30 @@ def test_sites_nobody_uses_are_forgotten(world):
         world.route(f"d{n}.test")
     gc.collect()
     assert repr(world.router) == "<Router knows 2 domains at 2 sites>"
+
+
+def test_what_is_known_is_forgotten_when_other_ip_versions_can_be_used(world):
+    versions = {4}
+    world.router = Router(world.ask, lambda: world.now, {}, families=lambda: frozenset(versions))
+    world.answers = {"a.test": mx()}
+    before = world.route("a.test")
+    versions.add(6)
+    world.answers = {"a.test": ("mx", 300.0, [(10, "mx.l.google.com", ["192.0.2.1", "2a00:1450::1b"])])}
+    after = world.route("a.test")
+    assert world.route("a.test") is after
+    assert world.asked == [("route", "a.test", (4,)), ("route", "a.test", (4, 6))]
+    assert (after.key, after.hosts[0].addresses) == (before.key, ("192.0.2.1", "2a00:1450::1b"))
+
+
+def test_an_answer_for_other_ip_versions_than_now_is_not_remembered(world):
+    versions = {4}
+
+    async def ask(job):
+        world.asked.append(job)
+        versions.add(6)
+        return mx()
+
+    world.router = Router(ask, lambda: world.now, {}, families=lambda: frozenset(versions))
+    world.route("a.test")
+    world.route("a.test")
+    assert world.asked == [("route", "a.test", (4,)), ("route", "a.test", (4, 6))]

@@ -64,6 +64,21 @@ def test_a_failure_is_remembered_beyond_its_back_off_until_it_works():
     assert memory.failed_until("a") is None
 
 
+def test_the_ip_version_is_to_blame_only_for_what_could_not_be_connected_to():
+    memory = HostMemory()
+    memory.worked("192.0.2.1")
+    for ip in ("::1", "::2", "::3"):
+        memory.failed(ip, 0.0)
+        memory.failed(ip, 0.0, connected=True)
+    assert not memory.families.is_doubtful(6, 1.0)
+    memory.worked("192.0.2.1")
+    for ip in ("::1", "::2", "::3"):
+        memory.failed(ip, 0.0, connected=False)
+    assert memory.families.is_doubtful(6, 1.0)
+    memory.failed("::4", 2.0, connected=True)
+    assert not memory.families.is_doubtful(6, 2.0)
+
+
 @given(st.lists(st.tuples(st.sampled_from(HOSTS), st.floats(0, 200), st.booleans()), max_size=50))
 def test_a_host_is_dead_while_its_back_off_runs_and_has_failed_until_it_works(events):
     memory, now = HostMemory(), 0.0

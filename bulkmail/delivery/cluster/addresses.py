@@ -30,7 +30,8 @@ class Addresses:
         """Note the addresses that the site's hosts have now; a provider's hosts count against the provider's limits."""
         if not site.provider and site.hosts:
             found = {address_key(ip) for host in site.hosts for ip in host.addresses}
-            self._needed[key] = tuple(sorted(found))
+            # IPv4 first: another machine may not use IPv6, and is to choose by the same address
+            self._needed[key] = tuple(sorted(found, key=lambda address: (address.count(":"), address)))
 
     def needed(self, key: str) -> tuple[str, ...]:
         """Return the keys of the leases that the site needs beside its own."""

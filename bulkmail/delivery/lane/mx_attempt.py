@@ -30,6 +30,7 @@ from bulkmail.shaping import Limits, classify
 from bulkmail.smtp import Closed, TlsMode
 
 _NO_ADDRESS = Outcome(Fate.LOST, Stage.DNS, note="none of its hosts has an address", category=Category.ROUTING)
+_NO_WAY = _NO_ADDRESS._replace(note="its hosts have no address of the IP versions that this machine sends over")
 
 
 class AttemptOwner(Protocol):
@@ -174,7 +175,8 @@ class MxAttempt(NothingSent):
         if self._fault or self._passed_over:
             self._owner.attempt_abandoned(self)
         else:
-            self._owner.attempt_failed(self, self._last or _NO_ADDRESS)
+            unreached = _NO_WAY if any(host.addresses for host in self._site.hosts) else _NO_ADDRESS
+            self._owner.attempt_failed(self, self._last or unreached)
 
     @property
     def _passed_over(self) -> bool:
@@ -235,7 +237,9 @@ class MxAttempt(NothingSent):
             if closed.tls_failed:
                 self._connector.tls_failed(ip)
             if not classify(self._last).signal:
-                self._connector.hosts.failed(ip, self._clocks.now())
+                connected = closed.stage is not Stage.CONNECT
+                tried = connected or closed.category is Category.CONNECTION
+                self._connector.hosts.failed(ip, self._clocks.now(), connected=connected if tried else None)
             elif self._owner.connections:
                 self._worst = min(self._worst, stop.preference)
             self._next()

@@ -62,3 +62,10 @@ def test_what_the_dns_has_taken_away_is_used_until_the_site_is_left():
     assert addresses.is_used("address 192.0.2.1")
     addresses.leave("s")
     assert addresses.take_unused() == {"address 192.0.2.1", "address 192.0.2.2"}
+
+
+def test_a_site_is_ranked_by_an_ipv4_address_which_every_machine_uses():
+    addresses = Addresses()
+    addresses.note("s", site(("203.0.113.1", "2001:7fd::1")))
+    assert addresses.needed("s") == ("address 203.0.113.1", "address 2001:7fd::1")
+    assert addresses.ranked_by("s") == "address 203.0.113.1"

@@ -109,6 +109,64 @@ def test_at_most_five_addresses(one):
     assert (outcome.note, outcome.stage, outcome.peer.ip) == ("refused 4", Stage.CONNECT, "192.0.2.5")
 
 
+class Versions:
+    """Which IP versions the machine sends over."""
+
+    mode, preferred = "prefer-v4", 4
+
+    def __init__(self, *usable):
+        self.now_usable = frozenset(usable)
+
+    def usable(self):
+        return self.now_usable
+
+
+def refused(one):
+    one.farm.made[-1].close(Stage.CONNECT, None, "connection timed out", Category.CONNECTION)
+
+
+def patience(one):
+    return [connection.options["timeouts"].connect for connection in one.farm.made]
+
+
+def test_an_ipv6_address_gets_little_patience_while_another_is_left(world):
+    one = world(families=Versions(4, 6))
+    lane, _ = walking(one, site(A, "2a00::1", B, "2a00::2"))
+    for _ in range(4):
+        refused(one)
+    assert ips(one) == [A, "2a00::1", B, "2a00::2"]
+    assert patience(one) == [5.0, 2.0, 5.0, 30.0]
+    assert lane.heard[0][1].note == "connection timed out"
+
+
+def test_an_ip_version_that_leads_nowhere_costs_a_few_attempts_little_and_then_nothing(world):
+    one = world(families=Versions(4, 6))
+    one.connector._families.preferred = 6
+    for n in range(3):
+        lane, _ = walking(one, site(f"192.0.2.{n}", f"2a00::{n}", same=True))
+        refused(one)
+        one.farm.made[-1].greet()
+        assert lane.heard == [("arrived", f"192.0.2.{n}")]
+    assert patience(one)[::2] == [2.0] * 3
+    walking(one, site("192.0.2.9", "2a00::9", same=True))
+    assert ips(one)[6:] == ["192.0.2.9"]
+    lane, _ = walking(one, site("2a00::99"))
+    assert patience(one)[-1] == 2.0, "its last hope, and yet not worth half a minute"
+    one.farm.made[-1].greet()
+    assert lane.heard == [("arrived", "2a00::99")]
+    walking(one, site("192.0.2.10", "2a00::10", same=True))
+    assert ips(one)[-1] == "2a00::10", "it works again"
+
+
+def test_a_host_of_the_other_ip_version_waits_and_is_told_so(world):
+    one = world(families=Versions(4))
+    lane, _ = walking(one, site("2a00::1", "2a00::2"))
+    ((what, outcome),) = lane.heard
+    assert (what, one.farm.made, outcome.permanent) == ("failed", [], False)
+    assert (outcome.category, outcome.stage) == (Category.ROUTING, Stage.DNS)
+    assert outcome.note == "its hosts have no address of the IP versions that this machine sends over"
+
+
 def attempt(one, where, works):
     """One walk, at the end of which only the address ``works`` answers: whether it came to it."""
     lane, _ = walking(one, where)
