@@ -118,9 +118,16 @@ class SimulatedNetwork:
             self._greylist.put(key, now)
         return now - since < wait / self.speed
 
-    def too_fast(self, key: Hashable, rate: float) -> bool:
-        """Tell whether one message more goes beyond ``rate`` messages a second, with a burst of one second's worth."""
+    def too_fast(self, key: Hashable, rate: float, doubles: float = 0.0) -> bool:
+        """Tell whether one message more goes beyond ``rate`` messages a second, with a burst of one second's worth.
+
+        ``doubles``: seconds after the first one from which on it is twice that; 0: never.
+        """
         now = self.clock()
+        if doubles:
+            began = self._buckets.get((key, "began"), now)
+            self._buckets.put((key, "began"), began)
+            rate *= 2 if now - began >= doubles else 1
         due = max(self._buckets.get(key, now), now)
         if due - now > 1.0 - 0.5 / rate:
             return True

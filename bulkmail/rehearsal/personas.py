@@ -227,6 +227,9 @@ _DIFFICULT = (
     Persona("short", "takes 5 messages a connection, then says 421", messages=5, messages_reply=_ENOUGH),
     Persona("hang-up", "closes without a word after 5 messages", messages=5),
     Persona("rate", "takes 20 messages a second, the others get 450", rate=20.0),
+    Persona("secret", "takes 37 messages a second, after 3 minutes twice that, and 4 connections; the others get 421",
+            connections=4, rate=37.0, rate_doubles=180.0, rate_step=Step.RCPT,
+            rate_reply=b"421 4.7.28 Too much mail from your address, slow down\r\n"),
     Persona("half-dead", "its first MX host refuses connections",
             Layout(hosts=((10, "mx1.{domain}"), (20, "mx2.{domain}")), down=("mx1.{domain}",))),
     Persona("drop-after-dot", "takes half of the messages and closes without a reply, at the first try", behaviours=(

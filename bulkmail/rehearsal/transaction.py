@@ -61,10 +61,23 @@ class Transaction:
         elif persona.messages and speaker.client.messages >= persona.messages:
             speaker.network.totals.turned_away += 1
             speaker.hang_up(persona.messages_reply)
-        elif persona.rate and speaker.network.too_fast((speaker.exchanger.group, speaker.client.ip), persona.rate):
-            speaker.refuse(persona.rate_reply)
-        else:
+        elif not self._too_fast(Step.MAIL):
             self._check_parameters(found[1], found[2])
+
+    def _too_fast(self, step: Step) -> bool:
+        """Say so, and close where it is a 421, if this is one message too many for the persona's rate."""
+        speaker, persona = self._speaker, self._speaker.persona
+        if not persona.rate or step is not persona.rate_step:
+            return False
+        key = speaker.exchanger.group, speaker.client.ip
+        if not speaker.network.too_fast(key, persona.rate, persona.rate_doubles):
+            return False
+        if persona.rate_reply.startswith(b"421"):
+            speaker.network.totals.replied(persona.rate_reply)
+            speaker.hang_up(persona.rate_reply)
+        else:
+            speaker.refuse(persona.rate_reply)
+        return True
 
     def _check_parameters(self, sender: bytes, parameters: bytes) -> None:
         speaker, persona = self._speaker, self._speaker.persona
@@ -102,7 +115,7 @@ class Transaction:
             speaker.refuse(b"550 5.7.1 Relay access denied: this is no mail exchanger of that domain\r\n")
         elif persona.greylist and network.greylisted((speaker.client.ip, self._sender, recipient), persona.greylist):
             speaker.refuse(b"451 4.7.1 Greylisted, try again in %d seconds\r\n" % persona.greylist)
-        else:
+        elif not self._too_fast(Step.RCPT):
             behaviour = self._asked(recipient, local)
             if behaviour is None and exchanger.steps[Step.RCPT]:
                 behaviour = self._replies.find(Step.RCPT, recipient, recipient, local.lower())

@@ -7,7 +7,7 @@ Never: waits, acts, reads a clock, touches a socket or a file.
 
 How a refusal becomes the next attempt: ``classify`` reads the reply (its words before its codes) and gives a category,
 whether it is permanent, and a signal for the lane. ``decide`` turns that into a status and, perhaps, a time. The lane
-hands the signal to its ``Limiter``, which halves its throttle factors and raises them again by tenths. The limiter
+hands the signal to its ``Limiter``, which cuts its rate below what was refused and comes near it again, slowly. It
 counts connections and books messages on a ``Meter`` for everything that shares a limit: a provider's sites together,
 else the one site. Where several machines send to a large provider at once, each one's limiter has its ``Part`` of the
 limits (``shares``).
@@ -61,7 +61,7 @@ from bulkmail.shaping.schedule import Opening, Schedule
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
 from bulkmail.shaping.site_facts import Changes, SiteFacts
 from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounce_of, is_hard, is_soft, to_suppress
-from bulkmail.shaping.throttle import Throttle
+from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
 from bulkmail.shaping.unanswered import UnansweredMessages
 from bulkmail.shaping.uncharged import UnchargedTime
 
@@ -75,6 +75,7 @@ __all__ = [
     "AutoSuppression",
     "Changes",
     "ClockChange",
+    "ConnectionThrottle",
     "Consequences",
     "Decision",
     "Demand",
@@ -94,6 +95,7 @@ __all__ = [
     "Opening",
     "Part",
     "Provider",
+    "RateThrottle",
     "RetryPlan",
     "RetrySettings",
     "Schedule",
@@ -101,7 +103,6 @@ __all__ = [
     "SiteHealth",
     "Suppress",
     "Suspicion",
-    "Throttle",
     "TransactionResult",
     "UnansweredMessages",
     "UnchargedTime",

@@ -54,8 +54,8 @@ _LASTS = {
     FactKind.UNANSWERED: _DAY,
     FactKind.HELLO: 7 * _DAY,  # finding out again costs a connection and some seconds
     FactKind.RECIPIENTS: _DAY,  # finding out again costs a reply
-    FactKind.RATE: 3600.0,
-    FactKind.CONCURRENCY: 3600.0,
+    FactKind.RATE: 7 * _DAY,  # finding out again costs some recipients an attempt; what was raised is found anyway
+    FactKind.CONCURRENCY: 7 * _DAY,
 }
 
 

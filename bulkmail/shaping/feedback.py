@@ -1,8 +1,8 @@
 """What one transaction, or the end of one connection, changes: pace, window and suspension, each decided here, once.
 
-A transaction has one result, however many recipients it had: the worst complaint among its replies. Ten connections
-that hear the same complaint within `COMPLAINT_SETTLE` seconds are one complaint; the throttles of a limiter have the
-same rule (`Throttle`), so that one 421 halves the rate once and the window once.
+A transaction has one result, however many recipients it had: the worst complaint among its replies. For the window, ten
+connections that hear the same complaint within `COMPLAINT_SETTLE` seconds are one complaint. The limiter knows when a
+message was handed over, so for the rate those are one that had left before the last cut (`RateThrottle`).
 
 A refusal because of our address, our domain, our signature or what the letter says would meet every recipient at that
 site. After `MOST_REFUSALS` such transactions in a row, without a message accepted between them, the block is about us:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from bulkmail.shaping.limits import Limits
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.shares import WHOLE, Part, limits_of
-from bulkmail.shaping.throttle import Throttle
+from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
 
 
 class Limiter:
     """Counts connections, books messages, and goes slower or faster as the receiver asks.
 
-    ``connections``: how many may be open now: the limit, or fewer after a complaint; never under 1.
+    ``connections``: how many may be open now: the limit, or fewer after a complaint; never under 1. ``voided``: how
+    often the slots that were booked lost their meaning; whoever keeps one books again when it has changed.
     ``empty``: taken over from another machine, so nothing of the burst is left. ``factors``: the factors (rate,
     concurrency) that worked before, from 0 to 1. ``part``: the part of the limits that is this machine's; the factors
     apply to the part, so they mean the same to a machine with another part.
@@ -32,6 +33,7 @@ class Limiter:
         "limits",
         "open",
         "part",
+        "voided",
     )
 
     def __init__(
@@ -50,9 +52,10 @@ class Limiter:
         self.open = 0
         self._messages = Meter(limits.rate, now, empty=empty)
         self._connecting = Meter(limits.connection_rate, now, empty=empty)
-        self._rate_throttle = Throttle(factors[0])
-        self._concurrency_throttle = Throttle(factors[1], floor=1 / self._whole.connections)
-        self._messages.scale(self._rate_throttle.factor)
+        self.voided = 0
+        self._rate_throttle = RateThrottle(limits.rate.interval, factors[0])
+        self._concurrency_throttle = ConnectionThrottle(factors[1])
+        self._messages.scale(self._rate_throttle.pace)
         self._apply_concurrency()
 
     def _apply_concurrency(self) -> None:
@@ -65,13 +68,18 @@ class Limiter:
 
     @property
     def factors(self) -> tuple[float, float]:
-        """The factors (rate, concurrency) in use; 1.0 is the whole limit. A new limiter may start from them."""
-        return self._rate_throttle.factor, self._concurrency_throttle.factor
+        """The factors (rate, concurrency) learnt; 1.0 is the whole limit. A new limiter may start with them."""
+        return self._rate_throttle.learnt, self._concurrency_throttle.factor
+
+    @property
+    def pace(self) -> float:
+        """The factor of the rate that is used now."""
+        return self._messages.factor
 
     def reset_factors(self) -> None:
         """Use the whole limit again, as if there had been no complaint."""
-        self._rate_throttle = Throttle(1.0)
-        self._concurrency_throttle = Throttle(1.0, floor=1 / self._whole.connections)
+        self._rate_throttle = RateThrottle(self.limits.rate.interval)
+        self._concurrency_throttle = ConnectionThrottle()
         self._messages.scale(1.0)
         self._apply_concurrency()
 
@@ -103,6 +111,7 @@ class Limiter:
             self._booked_until = max(self._booked_until, self._messages.booked_until)
             self.part = part
             self.limits = limits_of(self._whole, part)
+            self._rate_throttle.interval = self.limits.rate.interval
             self._messages.become(self.limits.rate, now)
             self._connecting.become(self.limits.connection_rate, now)
             self._apply_concurrency()
@@ -111,26 +120,34 @@ class Limiter:
         """Whether the limits of the new part are met: connections opened and slots booked before `become` are gone."""
         return self.open <= self.limits.connections and now >= self._booked_until
 
-    def slow_down(self, now: float, signal: str) -> bool:
-        """Slow down after a complaint: ``rate`` halves both factors, ``connections`` the concurrency, others nothing.
+    def slow_down(self, now: float, signal: str, sent: float | None = None) -> bool:
+        """Slow down after a complaint: ``rate`` the messages, ``connections`` the connections, others nothing.
+
+        ``sent``: when what it was said about was handed over; None: now. Return whether anything changed.
+        """
+        if signal == "rate" and self._rate_throttle.refused(now, now if sent is None else sent):
+            self._messages.scale(self._rate_throttle.pace)
+            rest = max(self._rate_throttle.held_until, now + self._messages.rate.interval / self._messages.factor)
+            self._messages.restart(rest)
+            self.voided += 1
+            return True
+        return False
+
+    def refuse_connection(self, now: float, working: int) -> bool:
+        """Use no more connections than are ``working``: one more was refused. Return whether that is fewer."""
+        changed = self._concurrency_throttle.refused(now, working, self.limits.connections)
+        self._apply_concurrency()
+        return changed
+
+    def speed_up(self, now: float, sent: float | None = None, count: int = 1) -> bool:
+        """Creep back towards the limits after ``count`` messages, handed over at ``sent``, were accepted.
 
         Return whether anything changed.
         """
-        changed = False
-        if signal == "rate" and self._rate_throttle.signal(now):
-            self._messages.scale(self._rate_throttle.factor)
-            changed = True
-        if signal in ("rate", "connections") and self._concurrency_throttle.signal(now):
-            self._apply_concurrency()
-            changed = True
-        return changed
-
-    def speed_up(self, now: float) -> bool:
-        """Creep back towards the limits after an accepted message. Return whether anything changed."""
-        changed = self._rate_throttle.success(now)
+        changed = self._rate_throttle.accepted(now, now if sent is None else sent, count)
         if changed:
-            self._messages.scale(self._rate_throttle.factor)
-        if self._concurrency_throttle.success(now):
+            self._messages.scale(self._rate_throttle.pace)
+        if self.open >= self.connections and self._concurrency_throttle.worked(now, self.limits.connections):
             self._apply_concurrency()
             changed = True
         return changed

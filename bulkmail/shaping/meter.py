@@ -52,6 +52,10 @@ class Meter:
         self._interval = self.rate.interval / factor
         self._slack = (max(1.0, self.rate.burst * factor) - 1) * self._interval
 
+    def restart(self, at: float) -> None:
+        """Void the slots that are booked and were not used: the next one comes at ``at``, without a burst."""
+        self._due = at + self._slack
+
     @property
     def booked_until(self) -> float:
         """The time of the last booked slot, in seconds; meaningful while it lies ahead."""

@@ -1,46 +1,203 @@
-"""Slowing down when a receiver asks for it, and creeping back while it accepts our mail.
+"""How fast a receiver lets us send, found from what it refuses: steep cuts, slow approaches, rare steps beyond.
 
-One signal halves the factor, at most once in `COMPLAINT_SETTLE` seconds: ten connections that hear the same complaint
-in one second are one complaint. Success adds a tenth, at most once in ``_STEP`` seconds. From the floor of 1/1024 back
-to the whole limit takes about 37 minutes of steady success. The field's tools drop to a fixed value for a fixed time
-and then return to the rate that was refused; this finds the receiver's own level and stays near it.
+The rate that was refused is remembered as the ceiling. One complaint cuts the rate below it: to 85 % where the ceiling
+was known, to half where it was not. From there the rate grows by the curve of CUBIC (RFC 9438 4.2): fast while it is
+far below the ceiling, ever slower as it comes near, and, when nothing was refused there, ever faster beyond it. So the
+time is spent close under what the receiver takes, a limit that was raised is found within minutes, and each look
+beyond costs a message or two. The curve advances by what was sent, not by the clock alone: a rate that nobody used was
+not tried.
+
+A complaint about a message that was handed over before the last cut says nothing new. After each cut nothing is sent
+for a second, so that the receiver's count can fall; no recipient is charged for that. Where the first message after the
+rest is refused again, the receiver is not taking less but nothing at all for a time: it counts by the minute, or
+punishes. Then each rest is twice the last, up to 5 minutes, and one message or a few find out whether it is over. What
+was accepted since the last such time, divided by all of the time, is then the rate.
+
+Laws (tests/shaping/test_throttle.py): the factor stays between the floor and 1; a complaint never raises it, an
+acceptance never lowers it but at the end of such a time.
 """
 
 from __future__ import annotations
 
 _FLOOR = 1 / 1024
 COMPLAINT_SETTLE = 10.0  # seconds
-_STEP = 30.0
-_GROWTH = 1.1
+_NEAR = 0.85  # of a ceiling that was known: the receiver's limit is close below it
+_FAR = 0.5
+_CLOSE = (0.75, 1.3)  # as a part of the known ceiling: refused here, it is the same limit
+_STARTS = 0.9  # of the ceiling, in the next campaign
+_APPROACH = 30.0  # seconds from a cut back to the ceiling
+_MESSAGES = 30  # as many, for a slow rate
+_REST = 1.0  # seconds after a cut
+_LONGEST_REST = 300.0
+_BLOCKED = 3  # refusals in a row
+_RECENT = 10  # seconds
+_UNUSED = 60  # seconds without a message, after which what was accepted is counted anew
 
 
-class Throttle:
-    """The factor of a limit that a receiver lets us use: 1.0 is all of it, ``floor`` the least. Times in seconds."""
+class RateThrottle:
+    """The factor of a rate that a receiver lets us use: 1.0 is all of it. Times in seconds, on the reactor's clock.
 
-    __slots__ = ("_deaf_until", "_floor", "_grow_at", "factor")
+    ``interval``: seconds a message at the whole rate. ``learnt``: what was learnt before, see there.
+    """
 
-    def __init__(self, factor: float = 1.0, floor: float = _FLOOR) -> None:
-        self.factor = min(1.0, max(floor, factor))
-        self._floor = floor
-        self._deaf_until = float("-inf")
-        self._grow_at = float("-inf")
+    __slots__ = (
+        "_before",
+        "_ceiling",
+        "_count",
+        "_counted_since",
+        "_cut_at",
+        "_first",
+        "_last",
+        "_low",
+        "_refusals",
+        "_run",
+        "_second",
+        "_taken",
+        "factor",
+        "held_until",
+        "interval",
+    )
 
-    def signal(self, now: float) -> bool:
-        """Halve the factor after a complaint. Return whether it changed."""
-        self._grow_at = now + _STEP
-        if now < self._deaf_until or self.factor <= self._floor:
+    def __init__(self, interval: float, learnt: float = 1.0) -> None:
+        self.interval = interval
+        self.factor = self._low = min(1.0, max(_FLOOR, learnt))
+        self.held_until = float("-inf")
+        self._ceiling = self.factor / _STARTS if learnt < 1.0 else None
+        self._run = 0.0  # seconds of use since the cut
+        self._last = float("-inf")  # accepted
+        self._cut_at = float("-inf")
+        self._refusals = 0  # in a row, of messages that were handed over after the cut before
+        # accepted: in the last second with any, in the one before, and since when how many before that
+        self._second = self._first = -1
+        self._count = self._before = self._taken = 0
+        self._counted_since = 0.0
+
+    @property
+    def learnt(self) -> float:
+        """What a later throttle may start with: a little less than was last refused; 1.0 where nothing was."""
+        return 1.0 if self._ceiling is None else min(1.0, max(_FLOOR, self._ceiling * _STARTS))
+
+    @property
+    def pace(self) -> float:
+        """The factor that is used now: less than ``factor`` while every message is refused."""
+        return max(_FLOOR, self.factor / 4 ** (self._refusals - 1)) if self._refusals > 1 else self.factor
+
+    def refused(self, now: float, sent: float) -> bool:
+        """Slow down after a complaint about a message handed over at ``sent``. Return whether it was news."""
+        if sent <= self._cut_at:
             return False
-        self._deaf_until = now + COMPLAINT_SETTLE
-        self.factor = max(self._floor, self.factor / 2)
+        self._cut_at = now
+        self._refusals += 1
+        if self._refusals == 1:
+            self._cut(now)
+        self.held_until = now + min(_LONGEST_REST, _REST * 2 ** (min(self._refusals, 20) - 1))
         return True
 
-    def success(self, now: float) -> bool:
-        """Raise the factor by a tenth after an accepted message. Return whether it changed."""
-        if self.factor >= 1.0 or now < self._grow_at:
+    def _cut(self, now: float) -> None:
+        used = self._used(now)
+        near = self._ceiling is not None and _CLOSE[0] <= used / self._ceiling <= _CLOSE[1]
+        self._ceiling = max(used, _FLOOR / _NEAR)
+        self.factor = self._low = max(_FLOOR, used * (_NEAR if near else _FAR))
+        self._run, self._last = 0.0, now
+
+    def _used(self, now: float) -> float:
+        """The factor that was really used of late: a rate that the connections never reached was not refused."""
+        second = int(now)
+        if self._first < 0 or second - self._first < 2:
+            return self.factor  # too short a time to measure
+        best = max(1, self._count, self._before) if second - self._second <= _RECENT else 1
+        return min(self.factor, best * 1.25 * self.interval)
+
+    def accepted(self, now: float, sent: float, count: int = 1) -> bool:
+        """Speed up after ``count`` messages, handed over at ``sent``, were accepted. Return whether it changed."""
+        second = int(now)
+        if second != self._second:
+            self._next_second(now, second)
+        self._count += count
+        if self._ceiling is None or sent <= self._cut_at:
             return False
-        self._grow_at = now + _STEP
-        self.factor = min(1.0, self.factor * _GROWTH)
+        if self._refusals:
+            self._released(now)
+            return True
+        before = self.factor
+        # a rate that is used in part grows in that proportion
+        self._run += min(now - self._last, 2 * count * self.interval / before)
+        self._last = now
+        self._grow()
+        return self.factor != before
+
+    def _next_second(self, now: float, second: int) -> None:
+        if self._first < 0 or second - self._second > _UNUSED:
+            self._first, self._counted_since = second, now
+            self._taken = self._count = 0
+        self._taken += self._count
+        self._before = self._count if second - self._second <= _RECENT else 0
+        self._second, self._count = second, 0
+
+    def _released(self, now: float) -> None:
+        """Go on after refusals: the first message that was handed over after them is accepted."""
+        if self._refusals >= _BLOCKED and self._counted_since < now:
+            taken = (self._taken + self._count) / (now - self._counted_since) * self.interval
+            if taken < self.factor:
+                self.factor = self._low = max(_FLOOR, taken)
+                self._ceiling = self._low / _NEAR
+        self._refusals = 0
+        self._last = self._counted_since = now
+        self._taken = self._count = self._before = 0
+        self._run = 0.0
+
+    def _grow(self) -> None:
+        assert self._ceiling is not None
+        approach = max(_APPROACH, _MESSAGES * self.interval / self._low)
+        curve = self._ceiling + (self._ceiling - self._low) * (self._run / approach - 1.0) ** 3
+        if curve >= 1.0 and self._run >= 2 * approach:
+            self._ceiling = None  # all of it was used for a while, and nothing refused
+        self.factor = min(1.0, max(self.factor, curve))
+
+    def __repr__(self) -> str:
+        return f"<RateThrottle {self.pace:.4g}>"
+
+
+_FIRST_LOOK = 60.0  # seconds after a connection too many until the next one is tried
+_LONGEST_LOOK = 120.0  # it costs a connection that is refused, and no recipient
+_NEXT = 10.0  # seconds from one that worked to the next
+
+
+class ConnectionThrottle:
+    """The factor of the connections that a receiver lets us use; times as above.
+
+    A receiver that takes too many connections for a fault says how many it takes: those that are open when one more is
+    refused. So there is nothing to halve. One more is tried after a minute, then after two, and where it works the next
+    one soon.
+    """
+
+    __slots__ = ("_look_at", "_looked", "_wait", "factor")
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = min(1.0, max(0.0, factor))
+        self._wait = _FIRST_LOOK
+        self._look_at = float("-inf")
+        self._looked = False
+
+    def refused(self, now: float, working: int, most: int) -> bool:
+        """Use as many as were ``working``, of ``most``, when one more was refused. Return whether that is fewer."""
+        self._wait = _LONGEST_LOOK if self._looked else _FIRST_LOOK
+        self._looked = False
+        self._look_at = now + self._wait
+        factor = max(1, working) / most
+        if factor >= self.factor:
+            return False
+        self.factor = factor
+        return True
+
+    def worked(self, now: float, most: int) -> bool:
+        """Try one more, of ``most``, if it is time: all that may be used are used. Return whether it changed."""
+        if self.factor >= 1.0 or now < self._look_at:
+            return False
+        self.factor = min(1.0, (int(self.factor * most + 1e-9) + 1) / most)
+        self._look_at = now + _NEXT
+        self._looked = True
         return True
 
     def __repr__(self) -> str:
-        return f"<Throttle {self.factor:.4g}>"
+        return f"<ConnectionThrottle {self.factor:.4g}>"

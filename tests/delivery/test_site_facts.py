@@ -161,27 +161,29 @@ def test_what_somebody_has_forgotten_is_forgotten_here_too(scene):
     assert scene.stored == {("b", "rate"): 0.5}
 
 
-def test_the_pace_that_complaints_brought_about_is_remembered_for_an_hour(world):
+def test_the_pace_that_complaints_brought_about_is_remembered_for_a_week(world):
     one, now = world(), 0.0
     limiter = one.limiters.of_site("provider big", "", now).limiter
     limiter.slow_down(now, "rate")
     one.feeder.tidy()
     again = world(facts=one.facts)
-    assert again.limiters.of_site("provider big", "", now).limiter.factors == (0.5, 0.5)
+    assert again.limiters.of_site("provider big", "", now).limiter.factors == (0.9, 1.0)
     assert again.limiters.of_site("site", "", now).limiter.factors == (1.0, 1.0)
     later = world(facts=one.facts)
-    later.clock.advance(3600.0)
+    later.clock.advance(7 * 86400.0)
     assert later.limiters.of_site("provider big", "", now).limiter.factors == (1.0, 1.0)
 
 
 def test_a_pace_that_is_whole_again_is_not_remembered(world):
     one = world()
     limiter = one.limiters.of_site("site", "", 0.0).limiter
-    limiter.slow_down(0.0, "connections")
+    limiter.refuse_connection(0.0, limiter.limits.connections - 1)
     one.feeder.tidy()
     assert [kind for _, kind in one.facts.take_changes()] == [FactKind.CONCURRENCY]
     while limiter.factors < (1.0, 1.0):
         one.clock.advance(30.0)
+        while limiter.open < limiter.connections:
+            limiter.opened(one.clocks.now())
         limiter.speed_up(one.clocks.now())
     one.feeder.tidy()
     assert set(one.facts.take_changes().values()) == {None}

@@ -54,6 +54,21 @@ def test_a_rate_lets_a_burst_through_and_then_its_pace(network: SimulatedNetwork
     assert 195 <= later <= 205
 
 
+def test_a_rate_may_be_doubled_after_a_while(network: SimulatedNetwork, clock: Clock) -> None:
+    def taken() -> int:
+        count = 0
+        for _ in range(100):
+            clock.advance(0.1)
+            count += sum(not network.too_fast("z", 20, 60.0) for _ in range(10))
+        return count
+
+    taken()
+    assert 195 <= taken() <= 205
+    clock.advance(60)
+    taken()
+    assert 390 <= taken() <= 405
+
+
 def test_connections_are_counted_until_they_leave(network: SimulatedNetwork) -> None:
     assert network.enter("x", 2)
     assert network.enter("x", 2)

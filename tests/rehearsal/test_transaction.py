@@ -119,6 +119,14 @@ def test_a_rate(talk) -> None:
     assert client.send("anna@rate.test").startswith("250")
 
 
+def test_a_rate_that_is_kept_by_421_to_rcpt(talk) -> None:
+    client = talk("secret")
+    for number in range(37):
+        assert client.send(f"u{number}@secret.test").startswith("250")
+    assert client.envelope("anna@secret.test")[-1].startswith("421")
+    assert client.closed
+
+
 def test_closing_without_a_word_after_the_last_message(talk) -> None:
     client = talk("hang-up")
     for _ in range(4):

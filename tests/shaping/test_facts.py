@@ -39,8 +39,8 @@ def said(text, stage=Stage.MAIL, code=421):
         ("tls", 3),
         ("hello", 7),
         ("recipients", 1),
-        ("rate", 1 / 24),
-        ("width", 1 / 24),
+        ("rate", 7),
+        ("width", 7),
     ],
 )
 def test_each_lesson_has_its_time(kind, days):

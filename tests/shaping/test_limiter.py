@@ -40,27 +40,37 @@ def test_taken_over_it_starts_without_a_burst():
     assert limiter.may_open(0.0) == 0.5
 
 
-def test_a_rate_signal_slows_messages_and_narrows():
+def test_a_rate_signal_slows_messages_after_a_rest():
     limiter = Limiter(LIMITS, 0.0)
-    assert limiter.slow_down(0.0, "rate")
-    assert not limiter.slow_down(1.0, "rate")
-    assert limiter.connections == 2
-    assert limiter.factors == (0.5, 0.5)
-    assert [limiter.reserve(0.0) for _ in range(3)] == [0.0, 0.5, 1.0]
+    assert limiter.slow_down(5.0, "rate")
+    assert not limiter.slow_down(6.0, "rate", sent=4.9)
+    assert limiter.connections == 4
+    assert (limiter.pace, limiter.factors) == (0.5, (0.9, 1.0))
+    assert [limiter.reserve(5.0) for _ in range(3)] == [6.0, 6.5, 7.0]
 
 
-def test_a_connections_signal_only_narrows():
+def test_slots_that_were_booked_before_a_complaint_are_void():
+    limiter = Limiter(LIMITS, 0.0)
+    booked = [limiter.reserve(0.0) for _ in range(9)]
+    assert (booked[-1], limiter.voided) == (1.75, 0)
+    limiter.slow_down(0.0, "rate")
+    assert limiter.voided == 1
+    assert limiter.reserve(0.0) == 1.0
+
+
+def test_a_connection_that_is_refused_says_how_many_there_may_be():
     limiter = Limiter(LIMITS, 0.0)
     for n in range(4):
         limiter.opened(n)
     assert limiter.surplus == 0
-    assert limiter.slow_down(0.0, "connections")
+    assert limiter.refuse_connection(0.0, 2)
     assert limiter.factors == (1.0, 0.5)
     assert limiter.may_open(10.0) is None
     assert limiter.surplus == 2
+    assert not limiter.refuse_connection(0.0, 3)
 
 
-@pytest.mark.parametrize("signal", ["", "greylist"])
+@pytest.mark.parametrize("signal", ["", "greylist", "connections"])
 def test_other_signals_change_nothing(signal):
     limiter = Limiter(LIMITS, 0.0)
     assert not limiter.slow_down(0.0, signal)
@@ -69,24 +79,34 @@ def test_other_signals_change_nothing(signal):
 
 def test_it_never_narrows_under_one_connection():
     limiter = Limiter(LIMITS, 0.0)
-    for n in range(20):
-        limiter.slow_down(n * 10.0, "rate")
+    limiter.refuse_connection(0.0, 0)
     assert limiter.connections == 1
     single = Limiter(replace(LIMITS, connections=1), 0.0)
-    assert not single.slow_down(0.0, "connections")
+    assert not single.refuse_connection(0.0, 0)
 
 
 def test_success_creeps_back_to_the_limits():
     limiter = Limiter(LIMITS, 0.0)
     assert not limiter.speed_up(0.0)
     limiter.slow_down(0.0, "rate")
-    assert not limiter.speed_up(1.0)
-    assert limiter.speed_up(30.0)
-    assert limiter.factors == (0.55, 0.55)
-    for n in range(2, 20):
-        limiter.speed_up(n * 30.0)
-    assert limiter.factors == (1.0, 1.0)
+    limiter.refuse_connection(0.0, 2)
+    limiter.opened(0.0)
+    limiter.opened(0.0)
+    assert limiter.speed_up(1.0), "it takes messages again"
+    for n in range(4, 600):
+        limiter.speed_up(n / 2)
+        if limiter.open < limiter.connections:
+            limiter.opened(n / 2)
+    assert (limiter.pace, limiter.factors) == (1.0, (1.0, 1.0))
     assert limiter.connections == 4
+
+
+def test_connections_that_are_not_used_are_no_reason_to_try_more():
+    limiter = Limiter(LIMITS, 0.0)
+    limiter.refuse_connection(0.0, 2)
+    limiter.opened(0.0)
+    assert not limiter.speed_up(500.0)
+    assert limiter.connections == 2
 
 
 def test_what_worked_before_is_where_it_starts():
@@ -109,7 +129,7 @@ def test_the_count_of_connections_is_never_exceeded(steps):
         elif step == "close" and limiter.open:
             limiter.closed()
         elif step == "slow":
-            limiter.slow_down(now, "connections")
+            limiter.refuse_connection(now, limiter.open)
         else:
             now += 1
     assert all(later - earlier >= 0.5 for earlier, later in pairwise(opened))
@@ -148,9 +168,8 @@ def test_what_a_receiver_lets_us_use_means_the_same_to_whoever_has_another_part(
     limiter = Limiter(LIMITS, 0.0, part=Part(frozenset({1}), 4))
     assert limiter.connections == 1
     limiter.slow_down(0.0, "rate")
-    limiter.slow_down(20.0, "rate")
-    assert limiter.factors == (0.25, 0.25)
-    whole = Limiter(LIMITS, 0.0, factors=limiter.factors)
+    assert limiter.factors == (0.9, 1.0)
+    whole = Limiter(LIMITS, 0.0, factors=(0.25, 0.25))
     assert whole.connections == 1
     whole.become(Part(frozenset({1, 2}), 4), 0.0)
     assert whole.factors == (0.25, 0.25)

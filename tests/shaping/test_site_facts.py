@@ -50,7 +50,7 @@ def test_what_is_loaded_is_not_written_again_and_changes_nothing_that_is_known()
     facts = SiteFacts()
     facts.learn("a", learn(FactKind.RATE, NOW, 0.25))
     facts.take_changes()
-    facts.load([("a", learn(FactKind.RATE, NOW - 1, 0.5)), ("b", learn(FactKind.RATE, NOW - 2 * DAY, 0.5))], NOW)
+    facts.load([("a", learn(FactKind.RATE, NOW - 1, 0.5)), ("b", learn(FactKind.RATE, NOW - 8 * DAY, 0.5))], NOW)
     assert facts.known("a", FactKind.RATE, NOW).value == 0.25
     assert len(facts) == 1
     assert not facts.changed

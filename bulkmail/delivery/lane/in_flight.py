@@ -24,15 +24,17 @@ class Shipment:
     """The context of a transaction: its messages by recipient index, and what came of those that are settled.
 
     ``unsettled``: how many have no outcome yet. A settled message's place is None. ``accepted``: whether one was.
-    ``refused``: the last one that was not, with its outcome; ``result``: what came of all that were not.
+    ``refused``: the last one that was not, with its outcome; ``result``: what came of all that were not. ``sent``: when
+    it was handed over, on the reactor's clock.
     """
 
     accepted = False
     refused: tuple[Message, Outcome] | None = None
     result: TransactionResult | None = None
 
-    def __init__(self, messages: Sequence[Message]) -> None:
+    def __init__(self, messages: Sequence[Message], sent: float = 0.0) -> None:
         self.messages: list[Message | None] = list(messages)
+        self.sent = sent
         self.unsettled = len(messages)
 
 
@@ -93,7 +95,7 @@ class InFlight:
         for message in group:
             message.began = now
         first = group[0]
-        shipment = Shipment(group)
+        shipment = Shipment(group, self._clocks.now())
         recipients = tuple([message.recipient for message in group])
         envelope_id = ""
         if self._notify:

@@ -24,10 +24,12 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.mail import Fate, OwnFault, Peer
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
-from bulkmail.shaping import Consequences, Feedback, TransactionResult
+from bulkmail.shaping import Consequences, Feedback, TransactionResult, classify
 from bulkmail.smtp import Closed, Settled, Transaction
 
 _log = Logger("bulkmail")
+
+_ON_ITS_WAY = 1.0  # seconds: what a close says may be about what was handed over so long ago
 
 
 class SessionOwner(Protocol):
@@ -141,7 +143,7 @@ class LaneListener:
             self._not_all_accepted(shipment, shipment.result)
         elif shipment.accepted:
             self._feedback.accepted()
-            self._limiter.limiter.speed_up(self._clocks.now())
+            self._limiter.limiter.speed_up(self._clocks.now(), shipment.sent, len(shipment.messages))
             self._slots.prove(True)
             if self._suspension.probing:
                 self._suspension.recovered()
@@ -149,7 +151,7 @@ class LaneListener:
     def _not_all_accepted(self, shipment: Shipment, result: TransactionResult) -> None:
         now = self._clocks.now()
         consequences = self._feedback.transaction_over(result, now, accepted=shipment.accepted)
-        self._apply(consequences, now)
+        self._apply(consequences, now, shipment.sent)
         if self._suspension.probing and not self._feedback.refuses_us:
             self._suspension.recovered()
         if not consequences.suspend or shipment.refused is None:
@@ -170,17 +172,23 @@ class LaneListener:
     def connection_closed(self, conn: LiveConnection, closed: Closed, peer: Peer) -> None:
         """Draw the consequences of a connection's end."""
         now = self._clocks.now()
-        unanswered = self._quirks.closed(conn, closed, peer)
-        self._apply(self._feedback.connection_closed(closed.reply.code if closed.reply else 0, unanswered, now), now)
+        signal = self._quirks.closed(conn, closed, peer)
+        code = closed.reply.code if closed.reply else 0
+        if code == 421 and not signal:
+            # said to nothing, or to MAIL, it is no attempt and tells of the pace all the same
+            signal = classify(closed.outcome(peer)).signal
+        self._apply(self._feedback.connection_closed(code, signal, now), now, now - _ON_ITS_WAY)
         self.spent.discard(conn)
         self._owner.session_closed(conn, chunking_failed=closed.chunking_failed)
 
-    def _apply(self, consequences: Consequences, now: float) -> None:
+    def _apply(self, consequences: Consequences, now: float, sent: float) -> None:
         limiter = self._limiter.limiter
         if consequences.accepted:
-            limiter.speed_up(now)
-        if consequences.signal:
-            limiter.slow_down(now, consequences.signal)
+            limiter.speed_up(now, sent)
+        if consequences.signal == "connections":
+            limiter.refuse_connection(now, limiter.open - 1)  # said on a connection, it means this one
+        elif consequences.signal:
+            limiter.slow_down(now, consequences.signal, sent)
         self._send_window.change(consequences.window)
         if consequences.proven is not None:
             self._slots.prove(consequences.proven)

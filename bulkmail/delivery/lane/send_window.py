@@ -1,8 +1,10 @@
 """How many messages a lane puts on one connection before the first of them is answered.
 
-The window of messages that go out by BDAT (RFC 3030) before the first is answered starts at one, doubles at each
-barrier that was reached cleanly with more to send, and halves when the receiver asks for less. What is in it when a
-connection dies is ambiguous, so a death starts it at one again. `shaping.feedback` decides which of these is due.
+The window of messages that go out by BDAT (RFC 3030) before the first is answered starts at one and doubles at each
+barrier that was reached cleanly with more to send. It halves when the receiver asks for less; from then on it doubles
+up to that half only, and grows by one beyond it (RFC 5681 3.1, slow start and congestion avoidance). What is in it when
+a connection dies is ambiguous, so a death starts it at one again, likewise up to half. `shaping.feedback` decides which
+of these is due.
 """
 
 from __future__ import annotations
@@ -15,12 +17,12 @@ MOST_BYTES = 1024 * 1024  # of one window: beyond that a round trip is little be
 class SendWindow:
     """``window``: messages now. ``most``: the largest window, in messages."""
 
-    __slots__ = ("_filled", "_most", "window")
+    __slots__ = ("_doubles_to", "_filled", "_most", "window")
 
     def __init__(self, most: int) -> None:
         self.window = 1
         self._filled = False  # there was more to send than the window takes
-        self._most = most
+        self._most = self._doubles_to = most
 
     def room(self, on_wire: int, size: int, *, chunking: bool) -> bool:
         """Whether a connection with ``on_wire`` unanswered messages takes another one of ``size`` bytes."""
@@ -35,10 +37,12 @@ class SendWindow:
         """Grow if the window was the limit: a connection has answered everything, and cleanly."""
         if self._filled:
             self._filled = False
-            self.window = min(self._most, self.window * 2)
+            doubled = min(self._doubles_to, self.window * 2)
+            self.window = min(self._most, max(doubled, self.window + 1))
 
     def change(self, change: WindowChange) -> None:
         """Halve, or start at one message again."""
         if change is not WindowChange.KEEP:
-            self.window = max(1, self.window // 2) if change is WindowChange.HALVE else 1
+            self._doubles_to = max(1, self.window // 2)
+            self.window = self._doubles_to if change is WindowChange.HALVE else 1
             self._filled = False

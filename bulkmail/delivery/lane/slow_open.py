@@ -16,6 +16,7 @@ from bulkmail.net import LiveConnection
 from bulkmail.shaping import classify
 
 _REFUSED_WAIT = 60.0  # seconds without another connection after one was refused while others work
+_LATE = 2.0  # seconds for which a server may still count a connection that has ended
 _FIRST_BACK_OFF = 1.0  # seconds; doubles. A server may count a connection for a moment longer than it lasts
 _FULL = 1.0  # seconds until retrying an address at its connection limit, unless woken earlier
 
@@ -111,9 +112,13 @@ class SlowOpen:
         """
         self.attempt_abandoned(attempt)
         now, signal = self._clocks.now(), classify(outcome).signal
-        self._slots.complaint(now, signal)
+        late = now <= self._worked_at + self._clocks.scaled(_LATE)
+        if not (signal == "connections" and late):
+            self._slots.refused(now, signal)
         if self._lane.connections or self._attempts:
-            self.no_more_before = now + self._clocks.scaled(_REFUSED_WAIT)
+            # the limiter knows by now how many it takes, so those that end may be replaced
+            wait = _LATE if signal == "connections" else _REFUSED_WAIT
+            self.no_more_before = now + self._clocks.scaled(wait)
         elif signal and now <= self._worked_at + self._clocks.scaled(_REFUSED_WAIT):
             self.not_before = now + self._clocks.scaled(self._back_off)
             self._back_off *= 2

@@ -15,7 +15,7 @@ class ConnectionSlots:
     next message is booked ahead on the meters and kept until it is used.
     """
 
-    __slots__ = ("_limiter", "_limiters", "_open", "_parked", "_permit_at", "_provider", "proven")
+    __slots__ = ("_limiter", "_limiters", "_open", "_parked", "_permit_at", "_permit_of", "_provider", "proven")
 
     def __init__(self, limiters: Limiters, limiter: SharedLimiter, provider: str) -> None:
         self._limiters = limiters
@@ -24,13 +24,15 @@ class ConnectionSlots:
         self._parked: set[LiveConnection] = set()  # registered as idle with the pools
         self._open = 0
         self._permit_at: float | None = None
+        self._permit_of = 0  # what the limiter had voided when it was booked
         self.proven = False
 
     def message_at(self, connection: LiveConnection, now: float) -> float:
         """Return when the next message may go over this connection, on the reactor's clock."""
-        at = self._permit_at
-        if at is None:
-            at = self._limiter.limiter.reserve(now)
+        at, limiter = self._permit_at, self._limiter.limiter
+        if at is None or self._permit_of != limiter.voided:
+            at = limiter.reserve(now)
+            self._permit_of = limiter.voided
             address = self._limiters.of_address(connection.peer.ip, self._provider, now)
             if address is not None:
                 at = max(at, address.limiter.reserve(now))
@@ -94,9 +96,13 @@ class ConnectionSlots:
             return total.unproven
         return None if total.room else total
 
-    def complaint(self, now: float, signal: str) -> None:
-        """Slow down: the receiver complained (see `Limiter.slow_down`)."""
-        self._limiter.limiter.slow_down(now, signal)
+    def refused(self, now: float, signal: str) -> None:
+        """Slow down: the receiver complained instead of taking one more connection, whose slots are free already."""
+        limiter = self._limiter.limiter
+        if signal == "connections":
+            limiter.refuse_connection(now, limiter.open)
+        else:
+            limiter.slow_down(now, signal)
 
     def prove(self, proven: bool) -> None:
         """Count the site's connections as proven, or not: a message was answered, or it was not."""

@@ -33,7 +33,7 @@ def made():
             sender=sender, recipient=name, wire=wire, began=0.0, domain=domain, uncharged_tries=uncharged_tries
         )
 
-    clocks = SimpleNamespace(wall=lambda: 5.0)
+    clocks = SimpleNamespace(wall=lambda: 5.0, now=lambda: 9.0)
     return SimpleNamespace(in_flight=InFlight(clocks, ""), message=message)
 
 
@@ -56,7 +56,7 @@ def test_from_being_handed_over_to_its_outcome(made):
 
 
 def test_a_report_is_to_repeat_the_token_of_the_row_or_of_the_message_that_several_get(made):
-    in_flight, conn = InFlight(SimpleNamespace(wall=lambda: 5.0), "FAILURE"), FakeConnection()
+    in_flight, conn = InFlight(SimpleNamespace(wall=lambda: 5.0, now=lambda: 9.0), "FAILURE"), FakeConnection()
     first, second = (made.message(name) for name in "ab")
     for number, message in enumerate((first, second), 1):
         message.run, message.claimed = SimpleNamespace(token=lambda n: f"token-{n}"), SimpleNamespace(number=number)

@@ -67,7 +67,7 @@ def test_one_421_halves_the_window_once_and_the_pace_once(world):
     w.farm.answers = complain
     w.until(lambda: w.farm.answers == 250, 60)
     assert lane.send_window.window == 8
-    assert lane._limiter.limiter.factors[0] == 0.5
+    assert lane._limiter.limiter.pace == 0.5
 
 
 def test_one_reply_to_eight_equal_messages_is_one_refusal(world):
@@ -161,20 +161,20 @@ def test_one_complaint_changes_pace_window_and_block_once(world, complaints):
         w.clock.advance(wait)
         now = w.clocks.now()
         message = SimpleNamespace(claimed=SimpleNamespace(id=1))
-        shipment = Shipment([message] * recipients)
+        shipment = Shipment([message] * recipients, now)
         shipment.refused, shipment.result = (message, outcome), TransactionResult()
         for _ in range(recipients):
             shipment.result.note(outcome, classify(outcome))
         lane._listener.transaction_over(None, SimpleNamespace(context=shipment))
         if closes:
-            lane._listener._apply(lane._listener._feedback.connection_closed(421, "", now), now)
+            lane._listener._apply(lane._listener._feedback.connection_closed(421, "", now), now, now)
         complaint = outcome is TOO_FAST
         if (complaint or closes) and now >= heard + COMPLAINT_SETTLE:
             window, heard = max(1, window // 2), now
-        if complaint and now >= slowed + COMPLAINT_SETTLE:
-            pace, slowed = max(1 / 1024, pace / 2), now
+        if complaint and now > slowed:  # what was handed over before the last one says nothing new
+            pace, slowed = max(1 / 1024, pace / (2 if pace == 1.0 else 4)), now
         refusals += not complaint
-        assert (lane.send_window.window, limiter.factors[0]) == (window, pace)
+        assert (lane.send_window.window, limiter.pace) == (window, pace)
         assert lane._listener._feedback.refusals == refusals
         assert lane.suspension.probing is (refusals >= MOST_REFUSALS)
     w.store.close()

@@ -44,6 +44,25 @@ def test_the_window_doubles_at_clean_barriers_with_more_to_send():
     assert learned.window == 1  # nothing was waiting
 
 
+def full(window):
+    while window.room(window.window, 500, chunking=True):
+        pass
+    window.cleared()
+    return window.window
+
+
+@pytest.mark.parametrize(
+    ("change", "widths"),
+    [(WindowChange.HALVE, [9, 10, 11, 12]), (WindowChange.RESET, [2, 4, 8, 9])],
+)
+def test_beyond_half_of_what_was_too_much_the_window_grows_by_one(change, widths):
+    learned = SendWindow(100)
+    while full(learned) < 16:
+        pass
+    learned.change(change)
+    assert [full(learned) for _ in range(4)] == widths
+
+
 def test_a_window_is_bounded_in_bytes_too():
     learned = SendWindow(100)
     learned.window = 100

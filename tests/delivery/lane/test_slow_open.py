@@ -287,3 +287,18 @@ def test_servers_that_are_silent_hold_half_of_the_places_at_most(world, fast):
     one.until(lambda: len(stuck) == 400, 300)
     assert max(stuck) == 4
     assert one.limiters.total.unproven.open <= 4
+
+
+def test_a_server_that_takes_four_connections_gets_four_and_nobody_is_charged(world, fast, kit):
+    """Those that are refused say so: as many are used as work, and what ends is replaced at once."""
+    one = world(settings=fast(messages_per_connection=20))
+    one.farm.obliging()
+    one.farm.answers = lambda connection: one.clock.callLater(0.5, connection.answer, 250)
+    run = one.campaign({"a.example": 600})
+    refuse(one, kit, lambda: len(one.farm.open) > 4)
+    one.start()
+    one.until(lambda: run.complete, 600)
+    assert one.statuses(run) == {"delivered": 600}
+    assert {number for _, number, *_ in one.attempts()} == {1}
+    ((_, shared),) = one.limiters._sites.items()
+    assert shared.limiter.connections == 4

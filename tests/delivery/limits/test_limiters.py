@@ -148,7 +148,7 @@ def test_a_complaint_is_remembered_for_an_hour(limiters):
     limiter = limiters.of_site("x", "", 0.0)
     assert limiter.limiter.slow_down(0.0, "rate")
     limiters.drop_unused(3000.0)
-    assert limiters.of_site("x", "", 3000.0).limiter.factors[0] == 0.5
+    assert limiters.of_site("x", "", 3000.0).limiter.pace == 0.5
     limiters.drop_unused(3601.0)
     assert limiters._sites == {}
 
@@ -234,10 +234,10 @@ def test_a_new_limiter_begins_with_the_pace_that_is_remembered_and_tells_of_chan
     assert limiters.of_address("192.0.2.1", "", 0.0).limiter.factors == (1.0, 1.0), "nobody complains about an address"
     limiters.keep_changed_factors()
     assert told == []
-    big.limiter.slow_down(0.0, "connections")
+    big.limiter.refuse_connection(0.0, 2)
     for _ in range(2):
         limiters.keep_changed_factors()
-    assert told == [("provider big", (0.5, 0.25))]
+    assert told == [("provider big", (0.5, 0.2))]
 
 
 def test_a_smaller_part_closes_what_stands_idle_and_is_kept_to_once_the_rest_has_closed(limiters):
