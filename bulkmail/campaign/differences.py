@@ -17,7 +17,7 @@ from bulkmail.campaign.ways_back import words_of
 from bulkmail.mail import Problem, Refused
 
 _ORDER = "the order of the attachments"
-_SCHEDULE = "schedule"  # enters no message: a change of it is taken without being asked about
+_SCHEDULE, _PRIORITY = "schedule", "priority"  # enter no message: a change of them is taken without being asked about
 _PICKING = ("consent", "where", "sample", "limit", "order_by")
 ONE_FOR_ALL = "one message for everybody"
 """Cannot be accepted as a change: which Message-ID a recipient's message has depends on it."""
@@ -70,6 +70,8 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
         add(f"default {name}", value)
     if content.get("schedule") is not None:
         add(_SCHEDULE, json.dumps(content["schedule"], sort_keys=True))
+    if (priority := content.get("priority", "normal")) != "normal":
+        add(_PRIORITY, priority)
     for key, value in picked_by(campaign).items():
         add(f"`{key}`", json.dumps(value, sort_keys=True))
     domain = sender_domain(content["from"])
@@ -81,7 +83,7 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """One sentence for each difference between two digests; none when the messages would be the same."""
-    silent = (_ORDER, _SCHEDULE)
+    silent = (_ORDER, _SCHEDULE, _PRIORITY)
     sentences = [f"{name} changed" for name in old if name in new and old[name] != new[name] and name not in silent]
     sentences += [f"{name} was removed" for name in old if name not in new and name not in silent]
     sentences += [f"{name} was added" for name in new if name not in old and name not in silent]

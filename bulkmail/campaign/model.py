@@ -31,7 +31,7 @@ from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.campaign.selection import ConsentKey, LimitKey, OrderKey, SampleKey, WhereKey
 from bulkmail.campaign.unsubscribing import Text, WaysOut
-from bulkmail.campaign.ways_back import Bounces, Kind, ListName
+from bulkmail.campaign.ways_back import Bounces, Kind, ListName, PriorityKey
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
@@ -258,6 +258,7 @@ class Campaign(Section):
     bounces: Bounces = "each"
     list_name: Annotated[ListName, Field(alias="list")] = None
     kind: Kind = "marketing"
+    priority: PriorityKey = None
     headers: Annotated[
         Mapping[Line, Line], Field(description="further header fields", examples=[{"X-Campaign": "spring"}])
     ] = {}

@@ -17,7 +17,7 @@ from bulkmail.campaign.files import id_inside, read_inside, walk
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
 from bulkmail.campaign.schedule import column_problem
 from bulkmail.campaign.unsubscribing import Inbound, Public, ways_out
-from bulkmail.campaign.ways_back import ways_back
+from bulkmail.campaign.ways_back import priority_of, ways_back
 from bulkmail.files import MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
 from bulkmail.yamlfile import YamlFile
@@ -100,6 +100,7 @@ def snapshot(
         "columns": [list(names) for names in columns],
         "recipients": [str(name) for name in campaign.recipients],  # for messages to people
         "schedule": None,
+        "priority": priority_of(campaign),
         "list_id": "",  # made from the list's name and the sender's domain
         **ways_back(campaign, settings.inbound),
         "key": key,

@@ -1,4 +1,7 @@
-"""What comes back of a campaign and what people leave: ``list``, ``kind`` and ``bounces`` of campaign.yaml."""
+"""What a campaign is beside others: ``list``, ``kind``, ``priority`` and ``bounces`` of campaign.yaml.
+
+They say what comes back of it and what people leave, and how much it gets where others are sent with it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pydantic import AfterValidator, Field
 
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.unsubscribing import Inbound
+from bulkmail.shaping import Priority
 from bulkmail.yamlfile import Line
 
 ListName = Annotated[
@@ -20,6 +24,14 @@ Kind = Annotated[
     Field(
         description="marketing, or transactional: what each recipient has asked for or must know, such as a receipt",
         examples=["marketing"],
+    ),
+]
+PriorityKey = Annotated[
+    Priority | None,
+    Field(
+        description="how much it gets where other campaigns are sent to the same receivers: of two neighbours the"
+        " higher one gets three times as much; left out, normal, or transactional for that kind",
+        examples=["high"],
     ),
 ]
 Bounces = Annotated[
@@ -40,6 +52,8 @@ class Keys(Protocol):
     @property
     def kind(self) -> str: ...  # noqa: D102
     @property
+    def priority(self) -> Priority | None: ...  # noqa: D102
+    @property
     def bounces(self) -> str: ...  # noqa: D102
 
 
@@ -51,6 +65,11 @@ def ways_back(campaign: Keys, inbound: Inbound | None) -> dict[str, Any]:
         "bounces": campaign.bounces,
         "inbound": "" if inbound is None else inbound.domain,
     }
+
+
+def priority_of(campaign: Keys) -> Priority:
+    """What ``priority`` says, or else ``kind``."""
+    return campaign.priority or ("transactional" if campaign.kind == "transactional" else "normal")
 
 
 def words_of(content: Mapping[str, Any]) -> dict[str, str]:

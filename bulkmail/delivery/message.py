@@ -13,8 +13,8 @@ from bulkmail.spool import Claimed
 class Holder(Protocol):
     """What a message was claimed for: the lane, as far as a message's way through other parts needs it."""
 
-    def hold(self, count: int) -> None:
-        """Add ``count`` (may be negative) to the claimed, unsettled messages."""
+    def hold(self, count: int, run: Run) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages of a campaign."""
 
     def add(self, message: Message) -> None:
         """Take a composed message."""
@@ -29,6 +29,7 @@ class Message:
 
     ``domain``: the recipient's, in A-labels. ``holder``: what claimed it; its queue may have moved on. ``began``: when
     it was handed to a connection, on the wall clock. ``uncharged_tries``: how often it came back without an attempt.
+    ``turn``: where its turn begins in a lane that several campaigns share (`shaping.Turns`).
     """
 
     claimed: Claimed
@@ -40,6 +41,7 @@ class Message:
     sender: str = ""
     began: float = 0.0
     uncharged_tries: int = 0
+    turn: float = 0.0
     dotted: bool = False  # its dot is in the journal, and nothing that says what became of it
 
     @property

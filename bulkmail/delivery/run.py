@@ -9,7 +9,7 @@ from typing import Any
 from bulkmail.campaign import RowZones
 from bulkmail.delivery.holds import Holds
 from bulkmail.mail import Status, token
-from bulkmail.shaping import Allowance
+from bulkmail.shaping import WEIGHTS, Allowance
 from bulkmail.spool import Audience, Claimed, Kind, LateCounts, StoredPlan
 
 Key = tuple[str, str, str]
@@ -21,7 +21,8 @@ class Run:
     """A campaign in this process. ``totals`` counts (provider, status, category); pending rows are the rest.
 
     ``shared``: other machines send it too, so that only the spool can count (`counted`). ``helped``: another machine
-    reads its input and writes its report.
+    reads its input and writes its report. ``held``, ``queues`` and ``routing``: how many messages are claimed here, how
+    many queues are open here, and how many of these are being routed.
     """
 
     id: int
@@ -50,11 +51,19 @@ class Run:
     list_name: str = ""  # "": its own name
     kind: Kind = "marketing"
     notices: list[str] = field(default_factory=list)  # what the operator should know of its lists
+    held: int = 0
+    queues: int = 0
+    routing: int = 0
 
     def token(self, number: int) -> str:
         """Return the token of a row, as it stands in its message; of row 0 that of a message which all get."""
         mark: str = self.content.get("token_mark", "")  # of a test message
         return mark + token(self.content["key"], number)
+
+    @property
+    def weight(self) -> int:
+        """How much it gets beside others (`shaping.WEIGHTS`), by what its content says now."""
+        return WEIGHTS[self.content.get("priority", "normal")]
 
     @property
     def audience(self) -> Audience:

@@ -15,8 +15,9 @@ limits (``shares``).
 What is known of hosts is kept apart from what is known of recipients. A dead address delays no recipient while the site
 has another one (``HostMemory``); a dead site has one timer (``SiteHealth``). A pause, a throttle or a fault of our own
 costs a recipient neither an attempt nor retry time (``UnchargedTime``). When a campaign may send at all is its
-``Schedule``. What has been learnt of a site (``facts``) is
-kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it over a restart.
+``Schedule``; which of several campaigns is next where they share something is told by ``Turns`` (``fair``). What has
+been learnt of a site (``facts``) is kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it
+over a restart.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from bulkmail.shaping.facts import (
     suspended_until,
     takes,
 )
+from bulkmail.shaping.fair import WEIGHTS, Priority, Turns, Weighted, room_for, share_of
 from bulkmail.shaping.families import FamilyHealth, version_of
 from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
 from bulkmail.shaping.health import HostMemory, SiteHealth
@@ -69,6 +71,7 @@ __all__ = [
     "DEFAULT_LIMITS",
     "EVERY_DAY",
     "SECONDS_A_MESSAGE",
+    "WEIGHTS",
     "WHOLE",
     "WHOLE_DAY",
     "Allowance",
@@ -94,6 +97,7 @@ __all__ = [
     "Meter",
     "Opening",
     "Part",
+    "Priority",
     "Provider",
     "RateThrottle",
     "RetryPlan",
@@ -104,9 +108,11 @@ __all__ = [
     "Suppress",
     "Suspicion",
     "TransactionResult",
+    "Turns",
     "UnansweredMessages",
     "UnchargedTime",
     "Verdict",
+    "Weighted",
     "Width",
     "WindowChange",
     "after_unknown",
@@ -136,6 +142,8 @@ __all__ = [
     "plan_flow",
     "provider_of",
     "provider_table",
+    "room_for",
+    "share_of",
     "shares_of",
     "status_of",
     "suspended_until",

@@ -70,6 +70,7 @@ def test_everything_that_enters_a_message(read: Callable[..., Campaign], setting
         "columns": [["email", "first_name"]],
         "recipients": ["recipients.csv"],
         "schedule": None,
+        "priority": "normal",
         "list_id": "",
         "list": "spring-sale",
         "kind": "marketing",

@@ -99,3 +99,27 @@ def test_a_change_of_them_is_a_change_of_the_messages(
     inbound = "inbound: {domains: [bounces.example.com]}"
     assert changes(plain, of("", inbound)) == ["inbound domain was added"]
     assert changes(of("", inbound), of("bounces: shared", inbound)) == ["bounces was added"]
+
+
+def test_a_transactional_campaign_has_that_priority_unless_another_is_written(
+    content: Callable[..., dict[str, object]],
+) -> None:
+    found = [content(text)["priority"] for text in ("", "kind: transactional", "kind: transactional\npriority: low")]
+    assert found == ["normal", "transactional", "low"]
+
+
+def test_another_priority_is_no_change_of_the_messages(folder: Path, write: Callable[..., Path]) -> None:
+    known = load_settings(None)
+
+    def told(extra: str) -> dict[str, str]:
+        campaign = load_campaign(str(write(extra)))
+        return digests(campaign, snapshot(campaign, known, [["email", "first_name"]], bytes(32)))
+
+    before, after = told(""), told("priority: high")
+    assert before != after, "so that the spool, and other machines, learn of it"
+    assert changes(before, after) == []
+
+
+def test_a_priority_that_there_is_not_is_refused(write: Callable[..., Path]) -> None:
+    with pytest.raises(Refused, match="priority"):
+        load_campaign(str(write("priority: urgent")))

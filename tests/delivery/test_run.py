@@ -109,3 +109,12 @@ def test_what_comes_back_overwrites_a_status_and_no_row_is_lost():
     run.shared = True
     run.overwritten(("google", "bounced", "bad-mailbox"), ("google", "blocked", "quota"))
     assert run.by_status["bounced"] == 1, "only the spool counts"
+
+
+def test_the_weight_is_by_the_priority_that_its_content_says_now():
+    run = Run(1, "spring", "/c", {}, "retry", 0.0)
+    weights = [run.weight]
+    for priority in ("low", "high", "transactional"):
+        run.content = {"priority": priority}
+        weights.append(run.weight)
+    assert weights == [3, 1, 9, 27]

@@ -5,12 +5,14 @@ A message leaves the backlog to a connection, to the ledger with an outcome, or 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, defaultdict, deque
+from collections.abc import Container
 from typing import Protocol
 
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lane.in_flight import InFlight, Unsendable
+from bulkmail.delivery.lane.in_turn import InTurn
 from bulkmail.delivery.lane.suspension import Suspension
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
@@ -26,8 +28,8 @@ _NO_TRANSACTION = Outcome(Fate.LOST, Stage.MAIL, note="the connection was closed
 class Supplier(Protocol):
     """What brings messages to a lane."""
 
-    def hold(self, count: int) -> None:
-        """Add ``count`` (may be negative) to the claimed, unsettled messages of all lanes."""
+    def hold(self, count: int, run: Run) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages of a campaign, of all lanes."""
 
     def below_target(self) -> None:
         """The lane may have room for more messages."""
@@ -37,7 +39,8 @@ class Supplier(Protocol):
 
 
 class Backlog:
-    """``ready``: composed messages, in order. ``held``: claimed for this lane, and not yet recorded or given back.
+    """``ready``: composed messages, in order. ``held``: claimed for this lane, and not yet recorded or given back;
+    ``held_of``: those of each campaign.
 
     ``closed``: the lane takes no more messages.
     """
@@ -55,7 +58,9 @@ class Backlog:
         wakeup: Wakeup,
     ) -> None:
         self.ready: deque[Message] = deque()
+        self._in_turn = InTurn(self.ready)
         self.held = 0
+        self.held_of: dict[Run, int] = defaultdict(int)
         self.closed = False
         self.supplier = supplier
         self._in_flight = in_flight
@@ -67,12 +72,18 @@ class Backlog:
         self._pause = pause
         self._wakeup = wakeup
 
-    def hold(self, count: int) -> None:
-        """Add ``count`` (may be negative) to the claimed, unsettled messages."""
+    def hold(self, count: int, run: Run) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages of a campaign."""
         self.held += count
+        self.held_of[run] += count
         if not self.held and self._reachable:
             self.suspension.unburden()
-        self.supplier.hold(count)
+        self.supplier.hold(count, run)
+
+    def forget_others(self, runs: Container[Run]) -> None:
+        """Forget the campaigns that have nothing here any more, and none of these."""
+        for run in [run for run, held in self.held_of.items() if not held and run not in runs]:
+            del self.held_of[run]
 
     def add(self, message: Message) -> None:
         """Take a composed message; where its campaign is held it goes back, without an attempt."""
@@ -83,7 +94,10 @@ class Backlog:
         elif self.closed or self.suspension.suspended:
             self._put_off([message])
         else:
-            self.ready.append(message)
+            if message.run is self._in_turn.only:
+                self.ready.append(message)
+            else:
+                self._in_turn.add(message)
             self._wakeup.now()
 
     def holds_back(self, run: Run) -> bool:
@@ -117,14 +131,14 @@ class Backlog:
                 message.uncharged_tries += 1
             self.ready.extendleft(reversed(messages))
             return
-        self.hold(-1)
+        self.hold(-1, messages[0].run)
         self._ledger.close(messages[0], Status.INVALID, Category.TEMPLATE, why)
 
     def retry_uncharged(self, message: Message) -> None:
         """Try a message again at once, without an attempt, unless that happens again and again."""
         message.uncharged_tries += 0 if self._pause.paused else 1
         if message.uncharged_tries > _UNCHARGED_TRIES and not (self.suspension.suspended or self.closed):
-            self.hold(-1)
+            self.hold(-1, message.run)
             self._ledger.record(message, _NO_TRANSACTION, self._provider, message.began)
         else:
             self.requeue(message)
@@ -180,7 +194,7 @@ class Backlog:
         self._give_back(waiting, 0.0)
 
     def _charge(self, message: Message) -> None:
-        self.hold(-1)
+        self.hold(-1, message.run)
         outcome, began, since = self.suspension.charge(message)
         self._ledger.record(message, outcome, self._provider, began, since)
         self.give_ready_back()
@@ -192,7 +206,7 @@ class Backlog:
             kept = []
             for message in messages:
                 if self.suspension.outlasts(message.run, self.suspension.until):
-                    self.hold(-1)
+                    self.hold(-1, message.run)
                     self.expire(message)
                 else:
                     kept.append(message)
@@ -202,6 +216,7 @@ class Backlog:
         """Return messages to the spool, due again at ``due_at`` on the reactor's clock."""
         if not messages:
             return
-        self.hold(-len(messages))
+        for run, count in Counter(message.run for message in messages).items():
+            self.hold(-count, run)
         rest = max(0.0, due_at - self._clocks.now())
         self._ledger.give_back(messages, self._clocks.wall() + rest if rest else 0.0)

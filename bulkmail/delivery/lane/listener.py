@@ -118,7 +118,7 @@ class LaneListener:
             if self._quirks.too_many(event, index):  # not an attempt (RFC 5321 4.5.3.1.10)
                 self._backlog.requeue(message)
                 return
-        self._backlog.hold(-1)
+        self._backlog.hold(-1, message.run)
         outcome = event.outcome(peer)
         verdict, _ = self._ledger.record(message, outcome, self._site.provider, message.began)
         if event.fate is Fate.ACCEPTED:

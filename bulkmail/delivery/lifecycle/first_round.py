@@ -41,7 +41,7 @@ class FirstRound:
             queue
             for lane in self._feeder.lanes.values()
             if lane.suspended
-            for queue in self._feeder.open_queues.supply_of(lane).queues
+            for queue in self._feeder.open_queues.supply_of(lane)
             if now - queue.told_at > _AGAIN
         ]
         if resting:

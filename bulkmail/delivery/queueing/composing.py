@@ -72,7 +72,7 @@ class _Doubt:
     def park(self, messages: Iterable[Message]) -> None:
         """Put them in the line."""
         for message in messages:
-            message.holder.hold(-1)
+            message.holder.hold(-1, message.run)
             self.line.append(message)
 
     def unpark(self) -> list[Message]:
@@ -81,13 +81,13 @@ class _Doubt:
         self.late.clear()
         self.line.clear()
         for message in back:
-            message.holder.hold(1)
+            message.holder.hold(1, message.run)
         return back
 
     def take(self) -> Message:
         """The first in the line, to be counted by its lane again."""
         message = self.line.popleft()
-        message.holder.hold(1)
+        message.holder.hold(1, message.run)
         return message
 
 
@@ -275,7 +275,7 @@ class Composing:
         """Others came back, or there are none: it was these rows' own doing."""
         late, doubt.late = doubt.late, []
         for message in late:
-            message.holder.hold(1)
+            message.holder.hold(1, message.run)
             self._set_aside(message, f"it did not come to an end within {_DEADLINE:g} s")
 
     def _set_aside(self, message: Message, reason: str) -> None:

@@ -4,6 +4,9 @@ Memory is bounded whatever the list's size: a bounded number of queues is open (
 messages is claimed at once (smaller when the messages are large). Everything else waits in the spool, where it costs
 nothing.
 
+Campaigns take turns at claiming, each by its weight, and none holds so much of the window that a further one finds no
+room in it: `shaping.room_for` says how much it may have.
+
 A queue is the recipients of one campaign at one domain. It is *open* while it supplies a lane here; it closes when a
 claim finds it empty, and opens again when the import adds to it or when one of its recipients becomes due.
 """
@@ -34,6 +37,7 @@ from bulkmail.delivery.queueing.withholding import Withholding
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Category, OwnFault, Status
 from bulkmail.routing import RouteFailure, Site
+from bulkmail.shaping import Turns, room_for, share_of
 from bulkmail.spool import Claimed, Spool
 from bulkmail.workers import Pool
 
@@ -72,7 +76,8 @@ class Feeder:
         self._ledger = ledger
         self._limiters = limiters
         self._most_claimed = most_claimed
-        self._wanted: dict[Supply, None] = {}
+        self._wanted: dict[Run, dict[Supply, None]] = {}  # none of them empty
+        self._turns: Turns[Run] = Turns()
         self._held = 0
         self._claims = 0
         self._average = 12_000.0  # bytes of a message
@@ -119,7 +124,7 @@ class Feeder:
 
     @property
     def window(self) -> int:
-        """How many more may be claimed now."""
+        """How many more may be claimed now, of all campaigns."""
         size = min(self._most_claimed, max(256, int(WINDOW_BYTES / max(1.0, self._average))))
         return size - self.held
 
@@ -148,24 +153,30 @@ class Feeder:
         if self._wanted:
             self._fill_soon.now()
 
-    def hold(self, count: int) -> None:
-        """Add ``count`` (may be negative) to the claimed, unsettled messages of all lanes."""
+    def hold(self, count: int, run: Run) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages of a campaign, of all lanes."""
         self._held += count
-        if count < 0:
-            self._capacity_freed()
+        run.held += count
+        if count < 0 and self._wanted and (free := self.window) > 0:
+            self._fill_soon.at(self._clocks.now() + (0.0 if free * 4 >= free + self.held else _COALESCE))
 
-    def wanted(self, supply: Supply) -> None:
-        """Claim for this supply's lane, which could take more messages."""
-        self._wanted[supply] = None
-        self._capacity_freed()
+    def wanted(self, supply: Supply, run: Run) -> None:
+        """Claim messages of a campaign for this supply's lane, which could take more."""
+        self._wanted.setdefault(run, {})[supply] = None
+        if (free := self.window) > 0:
+            much = room_for(run.held, free) * 16 >= free + self.held
+            self._fill_soon.at(self._clocks.now() + (0.0 if much else _COALESCE))
 
     def not_wanted(self, supply: Supply) -> None:
         """Claim for this supply's lane no more."""
-        self._wanted.pop(supply, None)
+        for run in list(self._wanted):
+            self._not_wanted(supply, run)
 
-    def _capacity_freed(self) -> None:
-        if self._wanted and (room := self.window) > 0:
-            self._fill_soon.at(self._clocks.now() + (0.0 if room * 16 >= room + self.held else _COALESCE))
+    def _not_wanted(self, supply: Supply, run: Run) -> None:
+        supplies = self._wanted[run]
+        supplies.pop(supply, None)
+        if not supplies:
+            del self._wanted[run]
 
     def tidy(self) -> None:
         """Forget what is unused, and wake lanes whose turn has come; called once a second."""
@@ -191,7 +202,7 @@ class Feeder:
 
     def unrenderable(self, message: Message, reason: str) -> None:
         """Record a row that cannot be composed."""
-        message.holder.hold(-1)
+        message.holder.hold(-1, message.run)
         message.holder.wake()
         self._ledger.close(message, Status.INVALID, Category.TEMPLATE, reason)
 
@@ -199,7 +210,7 @@ class Feeder:
         """Give messages back to the spool without an attempt, due again at ``due`` on the wall clock (0: at once)."""
         self._ledger.give_back(messages, due)
         for message in messages:
-            message.holder.hold(-1)
+            message.holder.hold(-1, message.run)
             message.holder.wake()
 
     def take_back(self, run: Run, provider: str = "") -> None:
@@ -215,30 +226,32 @@ class Feeder:
     def _fill(self) -> None:
         if self.stopping or self._pause.paused:
             return
-        for supply, queue, limit in self._next_claims():
-            queue.claiming = True
-            self._claims += 1
-            supply.claims += 1
-            supply.lane.backlog.hold(limit)
-            claim = self._spool.claim(queue.id, limit)
-            whose = (queue, supply, limit)
-            claim.addCallbacks(self._take, self._not_claimed, callbackArgs=whose, errbackArgs=whose)
-            claim.addErrback(lambda failure: _log.failure("taking claimed recipients failed", failure))
+        weights, free = sum(run.weight for run in self._wanted), self.window
+        waiting = {run: list(reversed(supplies)) for run, supplies in self._wanted.items()}
+        each = {run: max(1, share_of(run.weight, weights, free, 1) // len(some)) for run, some in waiting.items()}
+        while waiting:
+            run = self._turns.next(waiting)
+            room = room_for(run.held, self.window)
+            if room <= 0 or not waiting[run]:
+                del waiting[run]
+                continue
+            supply = waiting[run].pop()
+            self._not_wanted(supply, run)
+            self._claim(run, supply, min(supply.wanted(run), each[run], room))
 
-    def _next_claims(self) -> list[tuple[Supply, Queue, int]]:
-        """Return which queues to claim from, and how many: the window shared among the lanes that want messages."""
-        room = self.window
-        share = max(1, room // max(1, len(self._wanted)))
-        claims: list[tuple[Supply, Queue, int]] = []
-        for supply in list(self._wanted):
-            if room <= 0:
-                break
-            del self._wanted[supply]
-            for queue, limit in supply.next_queues(min(supply.wanted, share, room)):
-                if granted := self._pacing.granted(queue.run, supply, limit):
-                    claims.append((supply, queue, granted))
-                    room -= granted
-        return claims
+    def _claim(self, run: Run, supply: Supply, limit: int) -> None:
+        """Claim up to ``limit`` messages of a campaign for a lane."""
+        for queue, some in supply.next_claims(run, limit):
+            if granted := self._pacing.granted(run, supply, some):
+                self._turns.use(run, granted)
+                queue.claiming = True
+                self._claims += 1
+                supply.claims += 1
+                supply.lane.backlog.hold(granted, run)
+                claim = self._spool.claim(queue.id, granted)
+                whose = (queue, supply, granted)
+                claim.addCallbacks(self._take, self._not_claimed, callbackArgs=whose, errbackArgs=whose)
+                claim.addErrback(lambda failure: _log.failure("taking claimed recipients failed", failure))
 
     def _take(self, rows: list[Claimed], queue: Queue, supply: Supply, limit: int) -> None:
         queue.claiming = False
@@ -246,7 +259,7 @@ class Feeder:
         backlog = supply.lane.backlog
         messages = [Message(row, queue.domain, queue.run, backlog) for row in rows]
         supply.claim_ended()
-        backlog.hold(len(rows) - limit)
+        backlog.hold(len(rows) - limit, queue.run)
         self._pacing.not_claimed(queue.run, limit - len(rows))
         if self.stopping or backlog.closed or queue.run.over or queue.run.withheld or backlog.holds_back(queue.run):
             self.returned(messages, 0.0)
@@ -254,7 +267,7 @@ class Feeder:
         emptied = len(rows) < limit
         if emptied:
             self.open_queues.close(queue)
-        supply.spread(emptied=emptied)
+        supply.spread(queue.run, emptied=emptied)
         if queue.run.row_zones is not None:
             messages = self._pacing.of_open_zones(queue.run, messages)
         if supply.lane.suspension.charging or supply.lane.suspended:
@@ -270,8 +283,8 @@ class Feeder:
         supply.claims -= 1
         self._pacing.not_claimed(queue.run, limit)
         self._pause.own_fault(failure.getErrorMessage())
-        self._wanted[supply] = None
-        supply.lane.backlog.hold(-limit)
+        supply.lane.backlog.hold(-limit, queue.run)
+        self._wanted.setdefault(queue.run, {})[supply] = None
         if not isinstance(failure.value, OwnFault):
             failure.raiseException()
 

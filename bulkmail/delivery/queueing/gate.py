@@ -100,7 +100,7 @@ class Gate:
         """End a row; one of which a copy may have arrived already is `unknown`, as where it is cancelled."""
         claimed = message.claimed
         message.wire, message.size = b"", 0
-        message.holder.hold(-1)
+        message.holder.hold(-1, message.run)
         message.holder.wake()
         status, category = (Status.UNKNOWN, claimed.category) if claimed.doubt else (Status.SUPPRESSED, entry.reason)
         self._ledger.close(

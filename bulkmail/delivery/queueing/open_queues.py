@@ -41,11 +41,11 @@ class Ownership(Protocol):
 class Wants(Protocol):
     """What the lanes of all queues tell."""
 
-    def hold(self, count: int) -> None:
-        """Add ``count`` (may be negative) to the claimed, unsettled messages."""
+    def hold(self, count: int, run: Run) -> None:
+        """Add ``count`` (may be negative) to the claimed, unsettled messages of a campaign."""
 
-    def wanted(self, supply: Supply) -> None:
-        """The lane of this supply could take more messages."""
+    def wanted(self, supply: Supply, run: Run) -> None:
+        """The lane of this supply could take more messages of a campaign."""
 
     def not_wanted(self, supply: Supply) -> None:
         """The lane of this supply takes no messages now."""
@@ -183,7 +183,7 @@ class OpenQueues:
     def _forgive(self, lane: Lane) -> None:
         """End the outage of a lane without queues: its recipients go elsewhere, and none of them waits for it."""
         supply = self._supplies.get(lane)  # None: the lane was forgotten while its queue was routed again
-        if supply is not None and not supply.queues:
+        if supply is not None and not supply:
             lane.suspension.end_outage()
 
     def _supply(self, site: Site) -> Supply:
@@ -202,9 +202,9 @@ class OpenQueues:
 
     def _attach(self, queue: Queue, supply: Supply) -> None:
         queue.lane = supply.lane
-        supply.queues.add(queue)
+        supply.add(queue)
         supply.lane.wake()
-        self._wants.wanted(supply)
+        self._wants.wanted(supply, queue.run)
 
     # closing
 
@@ -213,12 +213,12 @@ class OpenQueues:
         if self.queues.get(queue.id) is queue:
             del self.queues[queue.id]
         if queue.lane is not None and queue.lane in self._supplies:
-            self._supplies[queue.lane].queues.discard(queue)
+            self._supplies[queue.lane].discard(queue)
         self._room_again()
 
     def leave(self, lane: Lane) -> list[Queue]:
         """Stop a lane whose site another machine is to have; it is forgotten when it is empty. Returns its queues."""
-        queues = list(self._supplies[lane].queues)
+        queues = list(self._supplies[lane])
         for queue in queues:
             self.close(queue)
         lane.suspension.lift()  # an outage is the next machine's to find
@@ -256,7 +256,7 @@ class OpenQueues:
         for key, lane in list(self.lanes.items()):
             lane.close_idle(lane.limits.idle)
             supply = self._supplies[lane]
-            if not supply.queues and lane.retire():
+            if not supply and lane.retire():
                 lane.suspension.end_outage()  # no recipient waits for it any more
                 del self.lanes[key], self._supplies[lane]
                 self._wants.not_wanted(supply)
@@ -284,9 +284,9 @@ class OpenQueues:
         self._wants.not_wanted(supply)
         lane = supply.lane
         suspension = lane.suspension
-        for queue in list(supply.queues):
+        for queue in list(supply):
             if suspension.outlasts(queue.run, suspension.until):
-                supply.queues.discard(queue)
+                supply.discard(queue)
                 background(self._drain(queue, lane, lane.backlog.expire), "expiring the recipients of a dead site")
         rest = max(0.0, suspension.until - self._clocks.now())
         self._clocks.reactor.callLater(rest + 0.001, self._suspension_over, supply)
@@ -294,8 +294,8 @@ class OpenQueues:
     def _suspension_over(self, supply: Supply) -> None:
         if self._stopping or supply.lane.closed:
             return
-        queues = list(supply.queues)
-        supply.queues.clear()
+        queues = list(supply)
+        supply.clear()
         for queue in queues:
             background(self._route(queue), "routing a domain again")
         supply.lane.wake()

@@ -17,18 +17,19 @@ _ASK_AGAIN = 3600.0  # seconds; a zone that never opens again before the end of 
 
 
 class Pacing:
-    """``again(supply)`` is called when there may be messages for a lane that got none.
+    """``again(supply, run)`` is called when there may be messages for a lane that got none
+    of a campaign.
 
     ``put_off(messages, due)`` gives messages back until ``due`` on the wall clock.
     """
 
     def __init__(
-        self, clocks: Clocks, again: Callable[[Supply], None], put_off: Callable[[Sequence[Message], float], None]
+        self, clocks: Clocks, again: Callable[[Supply, Run], None], put_off: Callable[[Sequence[Message], float], None]
     ) -> None:
         self._clocks = clocks
         self._again = again
         self._put_off = put_off
-        self._waiting: dict[Supply, None] = {}
+        self._waiting: dict[tuple[Supply, Run], None] = {}
         self._timer = Wakeup(clocks.reactor, self._wake)
 
     def granted(self, run: Run, supply: Supply, limit: int) -> int:
@@ -40,7 +41,7 @@ class Pacing:
         if count:
             allowance.take(count, now)
         if count < limit and (at := allowance.next_at(now)) is not None:
-            self._waiting[supply] = None
+            self._waiting[supply, run] = None
             self._timer.at(at)
         return count
 
@@ -71,5 +72,5 @@ class Pacing:
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, {}
-        for supply in waiting:
-            self._again(supply)
+        for supply, run in waiting:
+            self._again(supply, run)

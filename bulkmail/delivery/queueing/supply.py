@@ -1,36 +1,44 @@
-"""How one lane is supplied: from which queues, in which turn, and how many messages are claimed ahead."""
+"""How one lane is supplied: from which queues, in which turn, and how many messages are claimed ahead.
+
+Where several campaigns have queues in the lane, each has its share of what is claimed ahead, by its weight. One that
+comes to a lane full of others' messages gets its share at once, above the target: it need not wait until these have
+been sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import inf
 
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.queueing.queues import Queue, Queues
+from bulkmail.delivery.run import Run
+from bulkmail.shaping import share_of
 
 FIRST_TARGET = 8  # messages
 LARGEST_TARGET = 1024  # messages of one lane: a claim takes as long as the disk does, and meanwhile nothing comes
-_WIDEST = 512  # queues of one lane claimed from at once: with a relay all small domains are in one lane
+_LEAST = 4  # messages of one campaign
 
 
 class Supply:
     """The queues of ``lane``; what the lane calls (`lane.Supplier`) goes to the feeder.
 
     ``target``: messages to hold for the lane. It doubles when the lane ran dry while claims were under way.
-    ``queues_per_claim``: so many queues are claimed from at once; it doubles when queues run empty (a hoster's thousand
-    small domains) and halves while they are deep. ``claims``: those under way.
+    ``claims``: those under way.
     """
 
     def __init__(
         self,
         new_lane: Callable[[Supply], Lane],
         *,
-        hold: Callable[[int], None],
-        wanted: Callable[[Supply], None],
+        hold: Callable[[int, Run], None],
+        wanted: Callable[[Supply, Run], None],
         suspended: Callable[[Supply], None],
     ) -> None:
-        self.queues = Queues()
-        self.target = FIRST_TARGET
-        self.queues_per_claim = 1
+        self._queues = Queues()
+        self._below: dict[Run, int] = {}  # each campaign wants more once it holds fewer than this
+        self._look_below = 0.0  # none of them does while the lane holds so many
+        self._target = FIRST_TARGET
         self.claims = 0
         self.hold = hold  # by the lane for each message: no call in between
         self._wanted = wanted
@@ -38,21 +46,50 @@ class Supply:
         self.lane = new_lane(self)
 
     def __repr__(self) -> str:
-        return f"<Supply of {self.lane.site.name} target={self.target} queues={len(self.queues)}>"
+        return f"<Supply of {self.lane.site.name} target={self.target} queues={len(self._queues)}>"
 
     @property
-    def wanted(self) -> int:
-        """Messages that the lane could take now."""
-        lane = self.lane
-        return 0 if lane.closed or lane.suspended or not self.queues else max(0, self.target - lane.held)
+    def target(self) -> int:
+        """Messages to hold for the lane, of all campaigns."""
+        return self._target
+
+    @target.setter
+    def target(self, messages: int) -> None:
+        self._target = messages
+        self._share()
+
+    # the queues
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    def __iter__(self) -> Iterator[Queue]:
+        return iter(self._queues)
+
+    def add(self, queue: Queue) -> None:
+        """Supply the lane from this queue too."""
+        if self._queues.add(queue):
+            self._share()
+
+    def discard(self, queue: Queue) -> None:
+        """Supply the lane from this queue no more."""
+        if self._queues.discard(queue):
+            self._share()
+
+    def clear(self) -> None:
+        """Supply the lane from no queue."""
+        self._queues.clear()
+        self._share()
 
     # what the lane tells
 
     def below_target(self) -> None:
-        """Ask the feeder for messages once at least half of the target is missing."""
+        """Ask the feeder for messages of each campaign that lacks at least half of its share."""
         backlog = self.lane.backlog
-        if self.queues and self.target - backlog.held > self.target // 2 and not backlog.closed:
-            self._wanted(self)
+        if backlog.held < self._look_below and not backlog.closed:
+            for run, least in self._below.items():
+                if backlog.held_of[run] < least:
+                    self._wanted(self, run)
 
     def suspended(self) -> None:
         """Tell the feeder that the lane sends nothing for a while."""
@@ -60,28 +97,41 @@ class Supply:
 
     # what the feeder does
 
-    def next_queues(self, limit: int) -> list[tuple[Queue, int]]:
-        """Return the queues to claim from next, and how many messages from each, ``limit`` in all."""
-        found: list[tuple[Queue, int]] = []
-        each = max(2, limit // self.queues_per_claim)  # one more than a row that stands alone: the claim shows that
-        for _ in range(len(self.queues)):
-            if limit <= 0:
-                break
-            queue = self.queues.next()
-            if not queue.claiming:
-                found.append((queue, min(limit, each)))
-                limit -= min(limit, each)
-        return found
+    def wanted(self, run: Run) -> int:
+        """Messages of this campaign that the lane could take now."""
+        lane = self.lane
+        if lane.closed or lane.suspended or run not in self._below:
+            return 0
+        return max(0, self._share_of(run) - lane.backlog.held_of[run])
+
+    def next_claims(self, run: Run, limit: int) -> list[tuple[Queue, int]]:
+        """Return the queues of a campaign to claim from next, and how many messages from each, ``limit`` in all."""
+        ring = self._queues.rings.get(run)
+        return [] if ring is None else ring.next_claims(limit)
 
     def claim_ended(self) -> None:
         """End one claim; with the last of a round it shows whether the lane ran dry meanwhile."""
         self.claims -= 1
-        if not self.claims and self.lane.starved:
+        if not self.claims and self.lane.starved and self.target < LARGEST_TARGET:
             self.target = min(LARGEST_TARGET, self.target * 2)
 
-    def spread(self, *, emptied: bool) -> None:
-        """Claim from more queues at once where a claim has ``emptied`` its queue, else from fewer."""
-        if emptied:
-            self.queues_per_claim = min(_WIDEST, self.queues_per_claim * 2)
-        else:
-            self.queues_per_claim = max(1, self.queues_per_claim // 2)
+    def spread(self, run: Run, *, emptied: bool) -> None:
+        """Claim from more queues of a campaign at once where a claim has ``emptied`` one, else from fewer."""
+        ring = self._queues.rings.get(run)
+        if ring is not None:
+            ring.spread(emptied=emptied)
+
+    def _share_of(self, run: Run) -> int:
+        if len(self._below) == 1:
+            return self.target
+        return share_of(run.weight, sum(one.weight for one in self._below), self.target, _LEAST)
+
+    def _share(self) -> None:
+        self._below = dict.fromkeys(self._queues.rings, 0)
+        for run in self._below:
+            share = self._share_of(run)
+            self._below[run] = share - share // 2
+        backlog = self.lane.backlog
+        backlog.forget_others(self._below)
+        shared = len(backlog.held_of.keys() | self._below) > 1
+        self._look_below = inf if shared else sum(self._below.values())

@@ -48,10 +48,10 @@ class Scene:
         claimed = []
         one.spool.claim(1, 8).addCallback(claimed.extend)
         one.run(0.1)
-        self.backlog.hold(8)
+        self.backlog.hold(8, self.run)
         self.messages = [Message(row, "a.example", self.run, self.backlog, size=1) for row in claimed]
 
-    def hold(self, count):
+    def hold(self, count, run):
         self.held += count
         assert self.held == self.backlog.held >= 0
 
@@ -105,7 +105,7 @@ def test_a_failure_with_messages_ready_charges_the_first(scene):
 
 def test_where_no_message_is_left_none_is_charged(scene):
     scene.backlog.fail(DOWN, scene.one.wall())
-    scene.backlog.hold(-8)
+    scene.backlog.hold(-8, scene.run)
     assert not scene.suspension.charging
 
 

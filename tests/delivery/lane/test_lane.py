@@ -324,7 +324,7 @@ def test_an_own_fault_pauses_and_every_lane_tries_again(world, fast):
 def test_a_lane_tells_how_it_is(world, fast):
     one = world(settings=fast())
     dead(one)
-    one.campaign({"a.example": 30})
+    run = one.campaign({"a.example": 30})
     one.start()
     one.run(5)
     (lane,) = one.feeder.lanes.values()
@@ -335,7 +335,7 @@ def test_a_lane_tells_how_it_is(world, fast):
     )
     assert (
         lane.suspended,
-        one.feeder.open_queues.supply_of(lane).wanted,
+        one.feeder.open_queues.supply_of(lane).wanted(run),
         lane.in_flight,
         lane.connections,
         lane.needs_connection,
@@ -384,10 +384,10 @@ def test_a_failure_that_nobody_was_there_for_charges_nobody_later(world, fast):
     run = one.campaign({"a.example": 1})
     one.send()
     (lane,) = one.feeder.lanes.values()
-    lane.backlog.hold(5)  # a claim is under way
+    lane.backlog.hold(5, run)  # a claim is under way
     lane.backlog.fail(Outcome(Fate.LOST, Stage.CONNECT, None, "refused", category=Category.CONNECTION), one.wall())
     assert lane.suspension.charging
-    lane.backlog.hold(-5)  # and finds nothing
+    lane.backlog.hold(-5, run)  # and finds nothing
     one.add(run.id, ["a.example"], 2)
     run.input_rows = 2
     one.feeder.rescan()

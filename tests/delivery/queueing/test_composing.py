@@ -28,7 +28,7 @@ def message(number, campaign=1, runs=None):
 class Lane:
     held = 1
 
-    def hold(self, count):
+    def hold(self, count, run):
         self.held += count
         assert self.held in (0, 1)
 

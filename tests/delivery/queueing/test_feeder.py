@@ -42,6 +42,11 @@ def claimed(most):
     return settings.model_copy(update={"shaping": settings.shaping.model_copy(update={"total": total})})
 
 
+def paced(rate):
+    limits = {"connections": 4, "rate": f"{rate},burst=1"}
+    return Settings.model_validate({"shaping": {"default": limits}})
+
+
 def test_the_window_bounds_what_is_claimed(world):
     one = world(settings=claimed(300))
     most = []
@@ -70,12 +75,64 @@ def test_a_lane_that_found_the_window_full_is_served_when_there_is_room(world):
     one.feeder.open_queues._supply(one.site("dead.example")).target = 1024
     one.start()
     one.run(2)
-    assert one.feeder.window == 0
+    assert one.feeder.window == 32
     second = one.campaign({"small.example": 3}, "second")
     one.start()
-    one.run(0.5)
-    assert one.feeder.window == 0
     one.until(lambda: second.complete, 20)
+
+
+def test_a_campaign_is_not_behind_the_many_lanes_of_another_that_hold_all_they_may(world):
+    """None of them answers; a window that they could fill to the last place would be no window for others."""
+    one = world(settings=claimed(256))
+    one.farm.connects, one.farm.answers = True, lambda _: None
+    first = one.campaign({f"d{n}.example": 50 for n in range(60)}, "first")
+    one.start()
+    one.run(20)
+    held = first.held
+    assert held == 224
+    living = one.site("small.example").hosts[0].addresses
+    one.farm.answers = lambda asked: asked.peer.ip in living and one.clock.callLater(0.01, asked.answer) and None
+    second = one.campaign({"small.example": 60}, "second")
+    one.start()
+    one.until(lambda: second.complete, 60)
+    assert (first.held, second.held, first.delivered) == (held, 0, 0)
+
+
+def test_two_campaigns_share_a_site_by_their_weights(world):
+    """Both at one domain, the large one first; in whatever of the first 400 messages they share: three of four."""
+    one = world()
+    one.farm.obliging()
+    heavy = one.campaign({"a.example": 600}, "heavy")
+    one.start()
+    one.until(lambda: heavy.delivered > 100)
+    before = len(one.farm.sent)
+    light = one.campaign({"a.example": 600}, "light")
+    light.content = {"priority": "low"}
+    one.start()
+    one.until(lambda: light.delivered)
+    waited, counted = len(one.farm.sent) - before, heavy.delivered
+    assert waited <= 40, "it does not wait for all that is claimed ahead"
+    one.until(lambda: heavy.delivered >= counted + 300)
+    assert light.delivered == pytest.approx(100, abs=12)
+    one.until(lambda: heavy.complete and light.complete)
+    one.settle_down()
+    one.check_empty()
+
+
+def test_a_small_campaign_overtakes_what_is_claimed_and_composed_for_its_lane(world):
+    one = world(settings=paced("20/s"))
+    one.farm.obliging()
+    large = one.campaign({"a.example": 3000}, "large")
+    one.start()
+    one.until(lambda: large.delivered >= 20)
+    supply = one.feeder.open_queues.supply_of(one.feeder.lanes["a.example"])
+    supply.target = 1024
+    one.until(lambda: len(supply.lane.ready) > 800)
+    small = one.campaign({"a.example": 40}, "small")
+    began = one.clock.seconds()
+    one.start()
+    one.until(lambda: small.complete, 30)
+    assert one.clock.seconds() - began < 2 * 40 / 20 + 2, "half of the rate is its own; the backlog would take 40 s"
 
 
 def test_no_more_queues_are_open_than_may_be(world, monkeypatch):
@@ -296,11 +353,11 @@ def first_of(lane, one):
     """A message of the lane that is not with the compose workers."""
     from bulkmail.delivery.message import Message
 
-    queue = next(iter(one.feeder.open_queues.supply_of(lane).queues))
+    queue = next(iter(one.feeder.open_queues.supply_of(lane)))
     got = []
     one.spool.claim(queue.id, 1).addCallback(got.extend)
     one.run(0.1)
-    lane.backlog.hold(1)
+    lane.backlog.hold(1, queue.run)
     return Message(got[0], queue.domain, queue.run, lane.backlog)
 
 

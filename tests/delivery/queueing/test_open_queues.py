@@ -31,7 +31,7 @@ def test_a_queue_is_open_once_and_supplies_the_lane_of_its_site(one):
     _, queues = opened(one, ["a.example", "b.example"])
     assert list(queues.lanes) == [site.key]
     (lane,) = queues.lanes.values()
-    assert {queue.domain for queue in queues.supply_of(lane).queues} == {"a.example", "b.example"}
+    assert {queue.domain for queue in queues.supply_of(lane)} == {"a.example", "b.example"}
     assert {queue.lane for queue in queues.queues.values()} == {lane}
     first = next(iter(queues.queues.values()))
     queues.open(first.id, 1, first.domain)
@@ -44,7 +44,7 @@ def test_a_closed_queue_supplies_nothing_and_makes_room(one):
     queues.on_room(lambda: told.append(queues.room))
     (queue,) = queues.queues.values()
     queues.close(queue)
-    assert (queues.queues, len(queues.supply_of(queue.lane).queues), told) == ({}, 0, [True])
+    assert (queues.queues, len(queues.supply_of(queue.lane)), told) == ({}, 0, [True])
 
 
 @pytest.mark.parametrize("why", ["unknown campaign", "withheld", "remote"])
@@ -136,7 +136,7 @@ def test_a_queue_whose_lane_was_forgotten_while_it_was_routed_again_gets_a_new_l
     waits.callback(None)
     (lane,) = queues.lanes.values()
     assert queue.lane is lane is not first
-    assert list(queues.supply_of(lane).queues) == [queue]
+    assert list(queues.supply_of(lane)) == [queue]
     one.until(lambda: run.complete, 60)
 
 
@@ -160,6 +160,6 @@ def test_a_queue_that_was_opened_anew_while_it_was_routed_is_open_once(one):
     waits.callback(None)
     (second,) = queues.queues.values()
     (lane,) = queues.lanes.values()
-    assert list(queues.supply_of(lane).queues) == [second]
+    assert list(queues.supply_of(lane)) == [second]
     queues.close(first)
     assert list(queues.queues.values()) == [second]
