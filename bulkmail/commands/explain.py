@@ -21,7 +21,7 @@ from bulkmail.control import (
     no_route,
 )
 from bulkmail.mail import Refused
-from bulkmail.preflight import Resolving
+from bulkmail.preflight import Resolving, families_of
 from bulkmail.routing import RelayRouter, RouteFailure, Router, Site
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import Provider, provider_table
@@ -63,7 +63,9 @@ def _alone(settings: Settings, of: str) -> dict[str, Any]:
         if isinstance(routed, RouteFailure):
             return no_route(of, routed)
         destination = routed
-    return explain(destination, settings, providers, Known(facts), now)
+    return explain(
+        destination, settings, providers, Known(facts, ip=families_of(settings, time.monotonic).describe()), now
+    )
 
 
 def _facts(settings: Settings, now: float) -> Sequence[SiteFact]:
@@ -98,7 +100,9 @@ def _lines(found: dict[str, Any]) -> list[str]:
         return lines
     provider = f", provider {found['provider']}" if found["provider"] else ""
     lines += ["", f"site      {found['site']}{provider}"]
-    lines += [f"hosts     {', '.join(found['hosts'])}"] if found["hosts"] else []
+    hosts = [_with_addresses(host, found["addresses"].get(host, ())) for host in found["hosts"]]
+    lines += [f"hosts     {', '.join(hosts)}"] if hosts else []
+    lines += [f"ip        {found['ip']}"] if found["ip"] else []
     since = f", since {found['since']}" if found["since"] else ""
     until = f", until {found['until']}" if found["until"] else ""
     lines += [f"binds     {found['binds']}{since}{until}"]
@@ -109,3 +113,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines += [f"  {one['limit']:<{width}}  {one['value'] or '-'}  ({one['from']})" for one in found["limits"]]
     lines += ["learnt", *(f"  {words}" for words in found["learnt"])] if found["learnt"] else []
     return lines
+
+
+def _with_addresses(host: str, addresses: Sequence[str]) -> str:
+    return f"{host} ({', '.join(addresses)})" if addresses else host

@@ -11,8 +11,16 @@ from bulkmail.commands.inbound_checks import inbound_checks
 from bulkmail.commands.sender import is_private
 from bulkmail.content import record_name
 from bulkmail.mail import OwnFault
-from bulkmail.net import UnreachableError, greeting, source_address
-from bulkmail.preflight import address_findings, hostname_findings, is_qualified, key_findings, keys_of, not_qualified
+from bulkmail.net import Families, UnreachableError, greeting, source_address
+from bulkmail.preflight import (
+    address_findings,
+    families_of,
+    hostname_findings,
+    is_qualified,
+    key_findings,
+    keys_of,
+    not_qualified,
+)
 from bulkmail.routing import Lookup
 from bulkmail.settings import Settings
 
@@ -23,9 +31,18 @@ _WITHIN = 10.0  # seconds to connect and be greeted
 
 
 async def network_checks(
-    settings: Settings, hostname: str, addresses: Sequence[str], servers: list[str] | None, lookup: Lookup
+    settings: Settings,
+    hostname: str,
+    addresses: Sequence[str],
+    servers: list[str] | None,
+    lookup: Lookup,
+    families: Families | None = None,
 ) -> list[Check]:
-    """Make them all. ``servers``: HOST or HOST:PORT to connect to, none: the well-known ones, None: connect to none."""
+    """Make them all. ``servers``: HOST or HOST:PORT to connect to, none: the well-known ones, None: connect to none.
+
+    ``families``: the IP versions that mail is sent over, by the settings and this machine's routes if not given.
+    """
+    families = families or families_of(settings, time.monotonic)
     resolver = await _resolver(settings, lookup)
     if resolver.result == "error":
         return [resolver, Check("names", "unknown", "names, addresses, keys and port 25 were not looked at")]
@@ -35,8 +52,12 @@ async def network_checks(
         for key in keys_of(settings):
             findings, _ = await key_findings(key, lookup.ask)
             made += of_findings("dkim", record_name(key.domain, key.selector), findings, "has the key")
+        if settings.relay is None:
+            made.append(_versions(families))
         if servers is not None:
             made.append(await _port(settings, servers, lookup))
+            if settings.relay is None and families.is_routed(6) and 6 in families.usable():
+                made += await _port_over_six(settings, servers, lookup, only=families.mode == "v6")
         made += await inbound_checks(settings, hostname, lookup, connect=servers is not None)
     except OwnFault as fault:
         made.append(Check("resolver", "error", str(fault), "name one that always answers (dns.nameservers)"))
@@ -81,6 +102,29 @@ async def _names(settings: Settings, hostname: str, addresses: Sequence[str], lo
     return made
 
 
+def _versions(families: Families) -> Check:
+    try:
+        families.check()
+    except OwnFault as fault:
+        return Check("ip", "error", str(fault))
+    return Check("ip", "ok", f"mail is sent over {families.describe()}")
+
+
+async def _port_over_six(settings: Settings, servers: list[str], lookup: Lookup, *, only: bool) -> list[Check]:
+    """Whether mail servers can be reached over IPv6; nothing where none of them has an address for it."""
+    port, tried = settings.smtp.port, []
+    for host in servers or await _well_known(lookup):
+        name, to, ips = await _place(host, port, lookup, "AAAA")
+        if ips and ":" in ips[0]:
+            tried.append(await _greeted(name, ips[0], to, silent=False))
+    good = [words for reached, words in tried if reached]
+    if good:
+        return [Check(f"port {port}/6", "ok", good[0])]
+    remedy = "have the provider or firewall open it, or write `routing: {ip: v4}`"
+    words = f"no mail server can be reached over IPv6: {'; '.join(words for _, words in tried)}"
+    return [Check(f"port {port}/6", "error" if only else "warning", words, remedy)] if tried else []
+
+
 async def _port(settings: Settings, servers: list[str], lookup: Lookup) -> Check:
     """Whether mail servers can be reached: one that can is enough."""
     relay = settings.relay
@@ -111,18 +155,27 @@ async def _well_known(lookup: Lookup) -> list[str]:
 
 async def _try(server: str, port: int, lookup: Lookup, *, silent: bool) -> tuple[bool, str]:
     """Whether a server could be reached, and how that went. ``server``: a host or address, perhaps with its port."""
+    host, port, ips = await _place(server, port, lookup, "A")
+    if not ips:
+        return False, f"{host} has no IPv4 address"
+    return await _greeted(host, ips[0], port, silent=silent)
+
+
+async def _place(server: str, port: int, lookup: Lookup, kind: str) -> tuple[str, int, list[str]]:
+    """The host, the port and the addresses of a server. ``kind``: A or AAAA."""
     host, colon, given = server.rpartition(":")
-    if colon and given.isdigit() and ":" not in host:
+    if colon and given.isdigit() and (":" not in host or host.endswith("]")):
         port = int(given)
     else:
         host = server
     host = host.strip("[]")
     numeric = host.replace(".", "").isdigit() or ":" in host
-    ips = [host] if numeric else list((await lookup.ask(host, "A")).records)
-    if not ips:
-        return False, f"{host} has no IPv4 address"
+    return host, port, [host] if numeric else list((await lookup.ask(host, kind)).records)
+
+
+async def _greeted(host: str, ip: str, port: int, *, silent: bool) -> tuple[bool, str]:
     try:
-        said = await greeting(ips[0], port, _WITHIN, silent=silent)
+        said = await greeting(ip, port, _WITHIN, silent=silent)
     except UnreachableError as error:
-        return False, f"{host} ({ips[0]} port {port}): {error}"
-    return True, f"{host} ({ips[0]} port {port}) answers" + (f": {said[:80]}" if said else "")
+        return False, f"{host} ({ip} port {port}): {error}"
+    return True, f"{host} ({ip} port {port}) answers" + (f": {said[:80]}" if said else "")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from bulkmail.campaign import Campaign
 from bulkmail.machine import own_name
-from bulkmail.net import source_address
+from bulkmail.net import Families, source_address
 from bulkmail.preflight import Finding, Sender, Severity, check_sender, offline_findings, sender_of
 from bulkmail.routing import Lookup, parse_nameserver, system_nameservers
 from bulkmail.settings import Settings
@@ -42,16 +43,18 @@ def _ip(text: str) -> str:
 
 
 def public_addresses(settings: Settings, given: Sequence[str]) -> list[str]:
-    """Return the addresses that receivers see: those given, else that of the default route, none where it is private.
+    """Return the addresses that receivers see: those given, else those of the default routes that are not private.
 
-    None either with a relay, whose addresses receivers see.
+    The preferred IP version comes first. None with a relay, whose addresses receivers see.
     """
     if given:
         return list(dict.fromkeys(given))
-    own = source_address()
-    if settings.relay is not None or not own or is_private(own):
+    if settings.relay is not None:
         return []
-    return [own]
+    families = Families(settings.routing.ip, (), time.monotonic, source_address=source_address)
+    versions = sorted(families.usable(), key=lambda version: version != families.preferred)
+    own = [families.public_source(version) for version in versions]
+    return [ip for ip in own if ip and not is_private(ip)]
 
 
 def is_private(ip: str) -> bool:

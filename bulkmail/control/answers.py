@@ -20,6 +20,7 @@ from bulkmail.control.recipients import find_recipients
 from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.delivery import Asked, Live, LiveSite
 from bulkmail.mail import AddressError, UnknownName, parse_duration
+from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
 from bulkmail.shaping import Limits, Provider, limits_for
@@ -193,7 +194,8 @@ class Answers:
                 return no_route(of, routed)
             destination = routed
         live = next((site for site in sites if site.key == destination.key), None)
-        known = Known(facts, live, asked_service=True, fault=owners.live.fault)
+        ip = families_of(owners.settings, lambda: now).describe()
+        known = Known(facts, live, asked_service=True, fault=owners.live.fault, ip=ip)
         return explain(destination, owners.settings, owners.providers, known, now)
 
     async def _health(self, _call: Call) -> Any:

@@ -6,6 +6,7 @@ Pure: whoever asks has looked up the route, the facts and, in a running service,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bulkmail.control.overview import stamp
@@ -28,22 +29,30 @@ _WORDS = {
 
 
 class Destination(NamedTuple):
-    """What is explained. ``key`` is its site's, "" where it is a provider as a whole; ``hosts`` are its MX hosts."""
+    """What is explained. ``key`` is its site's, "" where it is a provider as a whole; ``hosts`` are its MX hosts.
+
+    ``addresses``: of each host, as far as it was looked up.
+    """
 
     of: str
     key: str
     site: str
     provider: str
     hosts: Sequence[str] = ()
+    addresses: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Known(NamedTuple):
-    """What is known beside the settings. ``live``: the site as it is being sent to; ``fault``: of our own."""
+    """What is known beside the settings. ``live``: the site as it is being sent to; ``fault``: of our own.
+
+    ``ip``: which IP versions mail is sent over, in words.
+    """
 
     facts: Sequence[SiteFact] = ()
     live: LiveSite | None = None
     asked_service: bool = False
     fault: str = ""
+    ip: str = ""
 
 
 def known_destination(
@@ -76,13 +85,24 @@ def destination_of(of: str, route: Site | RouteFailure) -> Destination | RouteFa
     """Return what a route leads to."""
     if isinstance(route, RouteFailure):
         return route
-    return Destination(of, route.key, route.name, route.provider, [host.name for host in route.hosts])
+    addresses = {host.name: host.addresses for host in route.hosts}
+    return Destination(of, route.key, route.name, route.provider, list(addresses), addresses)
 
 
 def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
     """Return the explanation of a domain that mail cannot be sent to, as `models.ExplanationAnswer` has it."""
     lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
-    told = {"of": of, "site": "", "provider": "", "hosts": [], "limits": [], "learnt": [], "binds": "no route"}
+    told = {
+        "of": of,
+        "site": "",
+        "provider": "",
+        "hosts": [],
+        "addresses": {},
+        "ip": "",
+        "limits": [],
+        "learnt": [],
+        "binds": "no route",
+    }
     sentence = f"There is nowhere to send its mail to: {failure.text}. {lasts}."
     return {**told, "since": None, "until": None, "ceiling": None, "sentence": sentence}
 
@@ -105,6 +125,8 @@ def explain(
         "site": destination.site,
         "provider": destination.provider,
         "hosts": list(destination.hosts),
+        "addresses": {host: list(found) for host, found in destination.addresses.items()},
+        "ip": known.ip,
         "limits": [{"limit": name, "value": _shown(getattr(limits, name)), "from": source(name)} for name in _LIMITS],
         "learnt": [f"{describe_fact(fact.fact, fact.value)}; since {clock(fact.learned_at, now)}" for fact in own],
         "binds": binds,

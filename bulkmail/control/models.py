@@ -273,12 +273,17 @@ class LimitAnswer(Answer):
 
 
 class ExplanationAnswer(Answer):
-    """Why a destination is not sent to faster. ``ceiling``: messages an hour by the limits; null where none binds."""
+    """Why a destination is not sent to faster. ``ceiling``: messages an hour by the limits; null where none binds.
+
+    ``addresses``: of each MX host, as far as it was looked up; ``ip``: which IP versions mail is sent over.
+    """
 
     of: str
     site: str
     provider: str
     hosts: list[str]
+    addresses: dict[str, list[str]]
+    ip: str
     limits: list[LimitAnswer]
     learnt: list[str]
     binds: str

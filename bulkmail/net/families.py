@@ -59,6 +59,17 @@ class Families:
             self._known = frozenset(routed or {4})
         return self._known
 
+    def describe(self) -> str:
+        """Say in one clause what mail is sent over, and why not over both."""
+        usable = self.usable()
+        words = " and ".join(f"IPv{version}" for version in sorted(usable, key=lambda one: one != self.preferred))
+        if len(usable) == 2:
+            return f"{words}, in this order"
+        if self.mode in ("v4", "v6"):
+            return f"{words} only (routing.ip is {self.mode})"
+        lacking = "public IPv6 address" if 4 in usable else "route for IPv4"
+        return f"{words} only, for this machine has no {lacking}"
+
     def check(self) -> None:
         """Raise OwnFault where the settings insist on IPv6 and this machine has no route for it."""
         if self.mode == "v6" and not self.is_routed(6):

@@ -15,7 +15,7 @@ def place(tmp_path, monkeypatch):
     write_spring(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bulkmail.commands.sender.own_name", lambda: "mta1.example.com")
-    monkeypatch.setattr("bulkmail.commands.sender.source_address", lambda: "10.0.0.7")
+    monkeypatch.setattr("bulkmail.commands.sender.source_address", lambda version: "10.0.0.7" if version == 4 else "")
     return tmp_path
 
 

@@ -11,6 +11,7 @@ from bulkmail.commands import network_checks as module
 from bulkmail.commands.network_checks import network_checks
 from bulkmail.commands.sender import with_lookup
 from bulkmail.content import new_pem, record
+from bulkmail.net import Families
 from bulkmail.settings import load_settings
 
 IP = "192.0.2.1"
@@ -61,11 +62,18 @@ def examined(place, name_server):
         }
     )
 
-    def run(servers, *, more="", addresses=(IP,), hostname="mta1.shop.test", must_exist="[]"):
+    def run(servers, *, more="", addresses=(IP,), hostname="mta1.shop.test", must_exist="[]", six=""):
         dns = f"dns: {{nameservers: ['{server.address}'], timeout: {server.patience}s, must_exist: {must_exist}}}\n"
         (place / "bulkmail.yaml").write_text(dns + more)
         settings = load_settings(None, str(place))
-        made = with_lookup(settings, lambda lookup: network_checks(settings, hostname, addresses, servers, lookup))
+
+        def of(settings):
+            sources = {4: "10.0.0.7", 6: six}
+            return Families(settings.routing.ip, (), lambda: 0.0, source_address=sources.__getitem__)
+
+        made = with_lookup(
+            settings, lambda lookup: network_checks(settings, hostname, addresses, servers, lookup, of(settings))
+        )
         return {check.name: check for check in reversed(made)}
 
     run.server, run.place = server, place
@@ -81,7 +89,7 @@ def test_a_machine_where_all_is_well(examined, listener, until):
     keys = "dkim: [{domain: shop.test, selector: s1, key: key.pem}]\n"
     made = examined([f"127.0.0.1:{listener.port}"], more=keys, must_exist="[ns.test]")
     assert {name: check.result for name, check in made.items()} == {
-        "resolver": "ok", "hostname": "ok", "address": "ok", "dkim": "ok", "port 25": "ok"
+        "resolver": "ok", "hostname": "ok", "address": "ok", "ip": "ok", "dkim": "ok", "port 25": "ok"
     }  # fmt: skip
     assert made["port 25"].message == f"127.0.0.1 (127.0.0.1 port {listener.port}) answers: 220 mx.test ESMTP"
     until(lambda: listener.heard == [b"QUIT\r\n"], "the server to hear QUIT")
@@ -91,7 +99,7 @@ def test_what_is_wrong_is_told(examined):
     examined.server.zone["1.2.0.192.in-addr.arpa"] = {"PTR": ["other.test."]}
     made = examined(["127.0.0.1:1"], hostname="box.localdomain")
     assert {name: check.result for name, check in made.items()} == {
-        "resolver": "ok", "hostname": "error", "address": "error", "dkim": "warning", "port 25": "error"
+        "resolver": "ok", "hostname": "error", "address": "error", "ip": "ok", "dkim": "warning", "port 25": "error"
     }  # fmt: skip
     assert "no mail server can be reached: 127.0.0.1 (127.0.0.1 port 1): " in made["port 25"].message
 
@@ -103,6 +111,28 @@ def test_only_what_the_dns_names_is_connected_to(examined, listener):
     del examined.server.zone["gmail.com"]
     assert examined([])["port 25"].result == "unknown"
     assert "port 25" not in examined(None)
+
+
+def test_port_25_is_tried_over_ipv6_too(examined, listener):
+    zone = examined.server.zone
+    zone.update({"gmail.com": {"MX": ["5 mx.test."]}, "mx.test": {"A": ["127.0.0.1"], "AAAA": ["2001:db8::1"]}})
+    zone["mx.test"]["AAAA"] = ["::1"]  # nobody listens there
+    more = f"smtp: {{port: {listener.port}}}\n"
+    made = examined([], more=more, six="2a00:1450::7")
+    assert made["ip"].message == "mail is sent over IPv4 and IPv6, in this order"
+    assert made[f"port {listener.port}"].result == "ok"
+    over_six = made[f"port {listener.port}/6"]
+    assert over_six.result == "warning"
+    assert f"no mail server can be reached over IPv6: mx.test (::1 port {listener.port}): " in over_six.message
+    assert over_six.remedy.endswith("or write `routing: {ip: v4}`")
+    del zone["mx.test"]["AAAA"]
+    assert f"port {listener.port}/6" not in examined([], more=more, six="2a00:1450::7")
+    assert examined(None)["ip"].message == "mail is sent over IPv4 only, for this machine has no public IPv6 address"
+
+
+def test_a_machine_that_lacks_what_the_settings_insist_on(examined):
+    made = examined(None, more="routing: {ip: v6}\n")
+    assert (made["ip"].result, "has no IPv6 address" in made["ip"].message) == ("error", True)
 
 
 def test_with_a_relay_the_relay_is_connected_to(examined, listener):

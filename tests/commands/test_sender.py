@@ -10,6 +10,8 @@ from bulkmail.commands.sender import add_addresses, facts_of, is_private, public
 from bulkmail.mail import OwnFault
 from bulkmail.settings import load_settings
 
+PUBLIC, SIX = "198.51.100.7", "2a00:1450::7"
+
 
 def given(*arguments):
     parser = argparse.ArgumentParser()
@@ -26,19 +28,24 @@ def test_addresses_are_addresses(capsys):
 
 
 @pytest.mark.parametrize(
-    ("own", "relay", "asked", "found"),
+    ("own", "more", "asked", "found"),
     [
-        ("198.51.100.7", "", [], ["198.51.100.7"]),
-        ("198.51.100.7", "", ["192.0.2.1", "192.0.2.1"], ["192.0.2.1"]),
-        ("10.0.0.7", "", [], []),
-        ("", "", [], []),
-        ("198.51.100.7", "relay: {host: smtp.relay.test}\n", [], []),
-        ("198.51.100.7", "relay: {host: smtp.relay.test}\n", ["192.0.2.1"], ["192.0.2.1"]),
+        ((PUBLIC, ""), "", [], [PUBLIC]),
+        ((PUBLIC, SIX), "", [], [PUBLIC, SIX]),
+        ((PUBLIC, SIX), "routing: {ip: prefer-v6}\n", [], [SIX, PUBLIC]),
+        ((PUBLIC, SIX), "routing: {ip: v4}\n", [], [PUBLIC]),
+        ((PUBLIC, "fd00::7"), "", [], [PUBLIC]),
+        (("10.0.0.7", SIX), "", [], [SIX]),
+        ((PUBLIC, SIX), "", ["192.0.2.1", "192.0.2.1"], ["192.0.2.1"]),
+        (("10.0.0.7", ""), "", [], []),
+        (("", ""), "", [], []),
+        ((PUBLIC, SIX), "relay: {host: smtp.relay.test}\n", [], []),
+        ((PUBLIC, ""), "relay: {host: smtp.relay.test}\n", ["192.0.2.1"], ["192.0.2.1"]),
     ],
 )
-def test_the_addresses_that_receivers_see(place, monkeypatch, own, relay, asked, found):
-    monkeypatch.setattr(module, "source_address", lambda: own)
-    (place / "bulkmail.yaml").write_text("hostname: mta1.example.com\n" + relay)
+def test_the_addresses_that_receivers_see(place, monkeypatch, own, more, asked, found):
+    monkeypatch.setattr(module, "source_address", {4: own[0], 6: own[1]}.__getitem__)
+    (place / "bulkmail.yaml").write_text("hostname: mta1.example.com\n" + more)
     assert public_addresses(load_settings(None, str(place)), asked) == found
 
 

@@ -136,7 +136,11 @@ def test_what_is_meant_is_a_provider_a_site_or_a_domain():
 
 def test_a_route_and_what_has_none():
     site = Site("k", (MxHost(10, "mx.a.example", ()),), "gmx", "mx.a.example")
-    assert destination_of("a.example", site) == Destination("a.example", "k", "mx.a.example", "gmx", ["mx.a.example"])
+    found = destination_of("a.example", site)
+    assert found[:5] == ("a.example", "k", "mx.a.example", "gmx", ["mx.a.example"])
+    assert found.addresses == {"mx.a.example": site.hosts[0].addresses}
+    told = explain(found, Settings(), TABLE, Known(ip="IPv4 only"), NOW)
+    assert (told["addresses"], told["ip"]) == ({"mx.a.example": list(site.hosts[0].addresses)}, "IPv4 only")
     failure = RouteFailure(True, "bad-domain", "the domain a.example does not exist (NXDOMAIN)")
     assert destination_of("a.example", failure) is failure
     found = no_route("a.example", failure)

@@ -78,6 +78,20 @@ def test_a_machine_that_lacks_what_the_settings_insist_on_is_told():
     assert repr(Machine(FOUR | SIX).families()) == "<Families prefer-v4: IPv4 and IPv6>"
 
 
+@pytest.mark.parametrize(
+    ("world", "mode", "words"),
+    [
+        (FOUR | SIX, "prefer-v4", "IPv4 and IPv6, in this order"),
+        (FOUR | SIX, "prefer-v6", "IPv6 and IPv4, in this order"),
+        (FOUR, "prefer-v6", "IPv4 only, for this machine has no public IPv6 address"),
+        (SIX, "prefer-v4", "IPv6 only, for this machine has no route for IPv4"),
+        (FOUR | SIX, "v4", "IPv4 only (routing.ip is v4)"),
+    ],
+)
+def test_it_is_said_why_not_both_are_used(world, mode, words):
+    assert Machine(world).families(mode).describe() == words
+
+
 @pytest.mark.loopback
 def test_this_machine_reaches_its_own_loopback():
     assert 4 in Families("prefer-v4", ["127.0.0.0/8"], lambda: 0.0).usable()

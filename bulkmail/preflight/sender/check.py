@@ -12,6 +12,7 @@ from bulkmail.preflight.sender.facts import Sender
 from bulkmail.preflight.sender.inbound_findings import inbound_findings
 from bulkmail.preflight.sender.lookup import Lookup
 from bulkmail.preflight.sender.offline import offline_findings
+from bulkmail.preflight.sender.second import of_second
 from bulkmail.preflight.sender.spf_findings import spf_findings
 
 
@@ -36,7 +37,8 @@ async def check_sender(sender: Sender, lookup: Lookup) -> list[Finding]:
         if not sender.relay:
             findings += await hostname_findings(sender.hostname, sender.addresses, lookup)
         for ip in sender.addresses:
-            findings += await address_findings(ip, sender.hostname, lookup)
+            found = await address_findings(ip, sender.hostname, lookup)
+            findings += [of_second(sender, finding) for finding in found] if ip in sender.second else found
     except OwnFault as fault:
         words = f"the sender's records were not checked: {fault}"
         findings.append(Finding(Severity.WARNING, "dns-no-answer", "DNS", words, "see to dns.nameservers"))

@@ -26,7 +26,8 @@ class Sender:
 
     ``from_domain``: A-labels. ``envelope``: the whole MAIL FROM address; where each recipient has its own, the word
     ``token`` stands for its token. ``hostname``: the EHLO name. ``addresses``: the IP addresses that receivers see;
-    none where they are not known. ``keys``: those that sign. ``relay``: its host, "" without one: what receivers see is
+    none where they are not known; ``second``: those of them that are used only for hosts that do not answer over the
+    preferred IP version. ``keys``: those that sign. ``relay``: its host, "" without one: what receivers see is
     then the relay's. ``unsubscribe``: whether the letter has a List-Unsubscribe field; ``one_click``: whether one by
     RFC 8058; ``marketing``: whether it needs one; ``unlisted``: whether the next campaign mails who has left by it.
     ``inbound``: the domain at which we take what comes back, "" where we do not; ``inbound_hostname``: the name of the
@@ -47,6 +48,7 @@ class Sender:
     inbound: str = ""
     inbound_hostname: str = ""
     complaints: bool = False
+    second: tuple[str, ...] = ()
 
     @property
     def envelope_domain(self) -> str:
@@ -80,8 +82,14 @@ def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: 
         and settings.suppression.auto.unsubscribed == "list",
         inbound=inbound,
         inbound_hostname="" if settings.inbound is None else settings.inbound.hostname or hostname,
+        second=_second(settings.routing.ip, addresses),
         complaints=asks_for_complaints(author.domain, inbound, signing),
     )
+
+
+def _second(mode: str, addresses: Sequence[str]) -> tuple[str, ...]:
+    second = tuple(ip for ip in addresses if (":" in ip) == (mode == "prefer-v4"))
+    return second if len(second) < len(addresses) and mode.startswith("prefer") else ()
 
 
 def keys_of(settings: Settings) -> list[SenderKey]:

@@ -6,6 +6,7 @@ from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.sender.facts import Sender
 from bulkmail.preflight.sender.lookup import Lookup
 from bulkmail.preflight.sender.receivers import Demand, asking
+from bulkmail.preflight.sender.second import of_second
 from bulkmail.preflight.sender.spf import SpfResult, evaluate_spf
 from bulkmail.preflight.sender.spf_record import SpfRecord
 from bulkmail.preflight.sender.txt import txt_line
@@ -21,11 +22,18 @@ _NOT_PASSED = {
 
 
 async def spf_findings(sender: Sender, lookup: Lookup) -> tuple[list[Finding], bool]:
-    """Evaluate SPF for every address. Also returned: whether all of them pass. Raises OwnFault with no DNS at all."""
+    """Evaluate SPF for every address. Also returned: whether all but the second ones pass.
+
+    Raises OwnFault with no DNS at all.
+    """
     if not sender.addresses:
         return [_not_evaluated(sender)], False
     results = {ip: await evaluate_spf(ip, sender.envelope, sender.hostname, lookup) for ip in sender.addresses}
-    findings = [_finding(sender, ip, result) for ip, result in results.items() if result.result != "pass"]
+    findings = []
+    for ip, result in results.items():
+        if result.result != "pass":
+            found = _finding(sender, ip, result)
+            findings.append(of_second(sender, found) if ip in sender.second else found)
     records = [result.record for result in results.values() if result.record is not None]
     if records:
         findings += _odd(sender.envelope_domain, records[0])
@@ -35,7 +43,7 @@ async def spf_findings(sender: Sender, lookup: Lookup) -> tuple[list[Finding], b
             words = f"the SPF record of the EHLO name gives {helo.result} for {ip}: {helo.why}"
             remedy = f"publish {txt_line(sender.hostname, 'v=spf1 a -all')}"
             findings.append(Finding(Severity.WARNING, "spf-ehlo", sender.hostname, words, remedy))
-    return findings, all(result.result == "pass" for result in results.values())
+    return findings, all(result.result == "pass" for ip, result in results.items() if ip not in sender.second)
 
 
 def _not_evaluated(sender: Sender) -> Finding:

@@ -5,8 +5,10 @@ import pytest
 from bulkmail.campaign import load_campaign
 from bulkmail.content import new_pem
 from bulkmail.preflight.sender import keys_of, sender_of
+from bulkmail.preflight.sender.facts import _second
 from bulkmail.settings import load_settings
 
+FOUR, SIX = "192.0.2.1", "2001:db8::1"
 YAML = """\
 name: spring
 from: "Example Shop <News@Mail.Shop.test>"
@@ -32,6 +34,19 @@ def facts(tmp_path):
         return sender_of(load_campaign(str(tmp_path)), loaded, "mta1.shop.test", ["192.0.2.1"]), loaded
 
     return of
+
+
+@pytest.mark.parametrize(
+    ("mode", "addresses", "second"),
+    [
+        ("prefer-v4", (FOUR, SIX), (SIX,)),
+        ("prefer-v6", (SIX, FOUR), (FOUR,)),
+        ("prefer-v4", (SIX,), ()),
+        ("v6", (SIX, FOUR), ()),
+    ],
+)
+def test_addresses_of_the_ip_version_that_is_tried_second(mode, addresses, second):
+    assert _second(mode, addresses) == second
 
 
 def test_of_a_plain_campaign(facts):

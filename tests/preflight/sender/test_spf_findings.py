@@ -41,6 +41,21 @@ def test_each_address_is_evaluated(names, sender):
     ]
 
 
+def test_an_address_of_the_second_ip_version_blocks_no_start(names, sender):
+    names.text("shop.test", "v=spf1 ip4:192.0.2.10 -all")
+    both = ("192.0.2.10", "2001:db8::1")
+    (finding,), passes = names.ask(spf_findings, sender(addresses=both, second=both[1:]))
+    assert passes, "of the addresses that most of it is sent from"
+    assert told([finding]) == [("warning", "spf-fail")]
+    assert finding.remedy == (
+        'publish shop.test. IN TXT "v=spf1 ip6:2001:db8::1 ip4:192.0.2.10 -all"; '
+        "or write `routing: {ip: v4}`, not to send from it"
+    )
+    names.text("shop.test", "v=spf1 ip6:2001:db8::1 -all")
+    found, passes = names.ask(spf_findings, sender(addresses=both, second=both[1:]))
+    assert (told(found), passes) == ([("error", "spf-fail")], False)
+
+
 def test_the_envelopes_domain_counts_not_that_of_from(names, sender):
     names.text("bounces.shop.test", "v=spf1 ip4:192.0.2.10 -all")
     assert names.ask(spf_findings, sender(envelope="b@bounces.shop.test")) == ([], True)
