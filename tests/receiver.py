@@ -234,13 +234,19 @@ class Receiver(asyncio.Protocol):
         self.go_on()
 
 
+def _listening(address: str, port: int) -> socket.socket:
+    return socket.create_server(
+        (address, port), family=socket.AF_INET6 if ":" in address else socket.AF_INET, backlog=1000
+    )
+
+
 def listening(addresses: list[str]) -> list[socket.socket]:
     """Sockets on one port that is free at all the addresses."""
     for _ in range(50):
-        sockets = [socket.create_server((addresses[0], 0), backlog=1000)]
+        sockets = [_listening(addresses[0], 0)]
         port = sockets[0].getsockname()[1]
         try:
-            sockets += [socket.create_server((address, port), backlog=1000) for address in addresses[1:]]
+            sockets += [_listening(address, port) for address in addresses[1:]]
         except OSError:
             for one in sockets:
                 one.close()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.interop import relays, servers
+from tests.interop import namespaces, relays, servers
 from tests.interop.servers import PATIENCE, Server, free_port, greets
 from tests.public import conftest as public
 
@@ -54,6 +54,17 @@ def relay(missing: Callable[[str], None]) -> Iterator[relays.Relay]:
         except servers.Missing as reason:
             missing(str(reason))
         yield found
+
+
+@pytest.fixture
+def cable(missing: Callable[[str], None]) -> Iterator[namespaces.Cable]:
+    """A cable between two network namespaces, still to be laid; or a skip."""
+    with contextlib.ExitStack() as ending:
+        try:
+            made = ending.enter_context(namespaces.cable())
+        except servers.Missing as reason:
+            missing(str(reason))
+        yield made
 
 
 @pytest.fixture
