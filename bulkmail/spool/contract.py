@@ -252,15 +252,19 @@ class ClaimStore(Protocol):
     def claimed(self) -> int:
         """How many rows are claimed now."""
 
-    def backlog(self, after_queue_id: int, limit: int) -> list[tuple[int, int, str]]:
-        """Return queues of running campaigns with new rows: (queue_id, campaign_id, domain), by id, after that one."""
+    def backlog(self, after_queue_id: int, limit: int, campaign_id: int | None = None) -> list[tuple[int, int, str]]:
+        """Return queues of running campaigns with new rows: (queue_id, campaign_id, domain), by id, after that one.
+
+        ``campaign_id``: only those of that campaign.
+        """
 
     def due_queues(
-        self, now: float, limit: int, after: tuple[float, int] = (-1.0, 0)
+        self, now: float, limit: int, after: tuple[float, int] = (-1.0, 0), campaign_id: int | None = None
     ) -> list[tuple[int, int, str, float]]:
         """Return queues of running campaigns with a row due at ``now``: (queue_id, campaign_id, domain, earliest).
 
-        Oldest first; ``after`` is the (earliest, queue_id) of the last one of the page before.
+        ``campaign_id``: only those of that campaign. Oldest first; ``after`` is the (earliest, queue_id) of the last
+        one of the page before.
         """
 
     def next_due(self, campaign_id: int | None = None) -> float | None:

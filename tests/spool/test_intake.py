@@ -87,6 +87,21 @@ def test_a_queue_that_ran_dry_has_new_rows_again(store, kit):
     kit.check_laws(store)
 
 
+def test_the_queues_of_one_campaign_are_found_alone(store, kit):
+    first = kit.campaign(store, "first", rows=[kit.row(1), kit.row(2, domain="b.example")])
+    second = kit.campaign(store, "second", rows=[kit.row(1)])
+    waiting = kit.campaign(store, "waiting", rows=[kit.row(1)], running=False)
+    assert [campaign for _, campaign, _ in store.backlog(0, 10)] == [first, first, second]
+    assert [len(store.backlog(0, 10, campaign)) for campaign in (first, second, waiting)] == [2, 1, 0]
+    (one, _, _), (other, _, _) = store.backlog(0, 10, first)
+    assert store.backlog(one, 10, first) == [(other, first, "b.example")]
+    for queue, _, _ in store.backlog(0, 10):
+        store.release(store.claim([(queue, 10)], 5.0)[queue], 7.0)
+    assert [campaign for _, campaign, *_ in store.due_queues(9.0, 10)] == [first, first, second]
+    assert [len(store.due_queues(9.0, 10, (-1.0, 0), campaign)) for campaign in (first, second, waiting)] == [2, 1, 0]
+    assert [queue for queue, *_ in store.due_queues(9.0, 10, (7.0, one), first)] == [other]
+
+
 @given(
     batches=st.lists(
         st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["ok", "held", "invalid"])), max_size=6), max_size=6

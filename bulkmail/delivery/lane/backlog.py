@@ -112,6 +112,11 @@ class Backlog:
         """Whether messages are claimed that are not in flight yet."""
         return self.held > self._in_flight.messages
 
+    @property
+    def next_run(self) -> Run | None:
+        """The campaign of the next message; None where none is ready."""
+        return self.ready[0].run if self.ready else None
+
     def withdraw(self, run: Run) -> list[Message]:
         """Take out the ready messages of a campaign that is not sent here any more; they are the caller's."""
         waiting = [message for message in self.ready if message.run is run]

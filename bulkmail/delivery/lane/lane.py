@@ -214,7 +214,7 @@ class Lane:
             case WakeAt(when):
                 self.wakeup.at(when)
             case WaitFor(pool):
-                pool.wait(self)
+                pool.wait(self, self.ready[0].run)
 
     def _hand_over(self, connection: LiveConnection, now: float, *, behind: bool) -> None:
         """Hand over what the next transaction is made of; the first message of it has its permit."""

@@ -145,4 +145,4 @@ class SlowOpen:
         self._full, self._full_until = attempt.full, min(self._clocks.now() + _FULL, attempt.again_at)
         if not self._lane.connections:
             for address in attempt.full:
-                address.wait(self._lane)
+                address.wait(self._lane, self._backlog.next_run)

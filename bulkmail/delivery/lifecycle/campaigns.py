@@ -261,7 +261,7 @@ class Campaigns:
 
     def _stored(self, run: Run) -> None:
         """Look for the rows that were added, and report them."""
-        self._feeder.rescan()
+        self._feeder.rescan(run)
         self.changed(run)
 
     def changed(self, run: Run) -> None:

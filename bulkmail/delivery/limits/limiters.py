@@ -1,6 +1,6 @@
 """What a limit counts, shared by the lanes that share it: providers, sites, remote addresses, the whole process.
 
-A lane that may not open a connection now waits in a pool's queue. A connection that closes wakes the first waiter.
+A lane that may not open a connection now waits in a pool's line. A connection that closes wakes the next waiter.
 While a lane waits, idle connections are closed to make room, whichever lane they belong to: five connections to a
 provider with a thousand sites must not stay idle at the first five sites. There is no polling.
 """
@@ -11,9 +11,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
+from bulkmail.delivery.limits.line import Line
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
-from bulkmail.shaping import WHOLE, Limiter, Limits, Part
+from bulkmail.shaping import WHOLE, Limiter, Limits, Part, Weighted
 
 _COMPLAINT_KEPT = 3600.0  # seconds that the factors of a receiver that complained are kept after its last use
 _MOST_KEPT = 20_000
@@ -37,7 +38,7 @@ class Waiter(Protocol):
 class SlotPool:
     """A bounded number of connections: the idle ones among them, and the lanes that wait for a slot.
 
-    ``waiting``: these lanes, in order; it is only written here. ``users``: lanes that have connections in this pool.
+    ``waiting``: these lanes, in line; it is only written here. ``users``: lanes that have connections in this pool.
     """
 
     __slots__ = ("_idle", "_wakes", "users", "waiting")
@@ -45,18 +46,21 @@ class SlotPool:
     def __init__(self) -> None:
         self._wakes = 0  # waiters to wake, the one that is being woken included
         self._idle: OrderedDict[LiveConnection, Waiter] = OrderedDict()
-        self.waiting: OrderedDict[Waiter, None] = OrderedDict()
+        self.waiting: Line[Waiter] = Line()
         self.users = 0
 
     def waits(self, waiter: Waiter) -> bool:
         """Whether this lane waits for a slot."""
         return waiter in self.waiting
 
-    def wait(self, waiter: Waiter) -> None:
-        """Wake ``waiter`` when a connection has closed; the one that has been idle longest is closed for it."""
+    def wait(self, waiter: Waiter, campaign: Weighted | None = None) -> None:
+        """Wake ``waiter`` when a connection has closed; the one that has been idle longest is closed for it.
+
+        ``campaign``: the one that it would send of.
+        """
         if waiter in self.waiting:
             return
-        self.waiting[waiter] = None
+        self.waiting.add(waiter, campaign)
         if self._idle:
             connection = next(iter(self._idle))
             self._idle[connection].let_go(connection)
@@ -70,7 +74,7 @@ class SlotPool:
         self._idle.pop(connection, None)
 
     def wake_next(self) -> None:
-        """Wake the first waiter that still needs a connection: a slot is free.
+        """Wake the next waiter that still needs a connection: a slot is free.
 
         A waiter that cannot use it (another slot that it needs is taken) frees it at once and so calls this method
         from within: a queue of thousands is gone through in a loop, not by recursion.
@@ -80,7 +84,7 @@ class SlotPool:
             return
         try:
             while self._wakes and self.waiting:
-                waiter, _ = self.waiting.popitem(last=False)
+                waiter = self.waiting.pop()
                 if waiter.needs_connection:
                     waiter.dispatch()
                     self._wakes -= 1

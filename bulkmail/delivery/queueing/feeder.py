@@ -98,7 +98,7 @@ class Feeder:
             pause=pause,
             runs=self.runs,
             found=self.open_queues.open,
-            room=lambda: self.open_queues.room,
+            room=self.open_queues.room,
         )
         self.open_queues.on_room(self._scan.room_again)
         self.withholding = Withholding(self, clocks)
@@ -141,9 +141,9 @@ class Feeder:
 
     # what others tell
 
-    def rescan(self) -> None:
-        """Look for unclaimed recipients anew: rows were added, or a pause has ended."""
-        self._scan.rescan()
+    def rescan(self, run: Run | None = None) -> None:
+        """Look for unclaimed recipients anew, of one campaign or of all: rows were added, or a pause has ended."""
+        self._scan.rescan(run)
 
     def resume(self) -> None:
         """Look at everything again: a pause has ended."""

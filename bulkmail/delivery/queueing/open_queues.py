@@ -18,6 +18,7 @@ from bulkmail.delivery.queueing.supply import Supply
 from bulkmail.delivery.run import Run
 from bulkmail.mail import OwnFault
 from bulkmail.routing import RouteFailure, Site, unroutable_outcome, unroutable_site
+from bulkmail.shaping import room_for
 from bulkmail.spool import Spool
 
 _log = Logger("bulkmail")
@@ -98,10 +99,10 @@ class OpenQueues:
         """Open only the queues that ``ownership`` says are this machine's; without this call all of them are."""
         self._ownership = ownership
 
-    @property
-    def room(self) -> bool:
-        """Whether one more queue may be opened now."""
-        return len(self.queues) < OPEN_QUEUES and self._routing < _ROUTES
+    def room(self, run: Run) -> bool:
+        """Whether one more queue of a campaign may be opened now, and room is left for those of others."""
+        queues, routes = OPEN_QUEUES - len(self.queues), _ROUTES - self._routing
+        return room_for(run.queues, queues) > 0 and room_for(run.routing, routes) > 0
 
     @property
     def all_suspended(self) -> bool:
@@ -130,10 +131,12 @@ class OpenQueues:
         ):
             return
         queue = self.queues[queue_id] = Queue(queue_id, run, domain)
+        run.queues += 1
         background(self._route(queue), "routing a domain")
 
     async def _route(self, queue: Queue) -> None:
         self._routing += 1
+        queue.run.routing += 1
         began = self._clocks.wall()
         try:
             site = await self._route_domain(queue.domain)
@@ -154,6 +157,7 @@ class OpenQueues:
             return
         finally:
             self._routing -= 1
+            queue.run.routing -= 1
             self._room_again()
         if self.queues.get(queue.id) is not queue:
             return  # closed while it was routed: its campaign is not sent here any more
@@ -212,6 +216,7 @@ class OpenQueues:
         """Claim nothing more from a queue, unless it is found again."""
         if self.queues.get(queue.id) is queue:
             del self.queues[queue.id]
+            queue.run.queues -= 1
         if queue.lane is not None and queue.lane in self._supplies:
             self._supplies[queue.lane].discard(queue)
         self._room_again()

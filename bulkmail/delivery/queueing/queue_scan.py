@@ -2,11 +2,15 @@
 
 It scans when rows were added, when a recipient becomes due, and when there is room for another queue. A request that
 comes during a scan is kept: a row that was stored a moment after its page was read is found too.
+
+Each campaign is scanned for itself, a page of each in turn: one with a hundred thousand domains neither fills all the
+room nor has to be read to its end before another one's queues are found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from twisted.internet.task import deferLater
 
@@ -23,8 +27,22 @@ _SHORTLY = 0.25  # seconds: retries come spread out; those due within this time 
 _LATER = 1.0  # seconds until due rows are looked for again whose lane is suspended, or for which there was no room
 
 
+@dataclass(slots=True)
+class _Place:
+    """How far the backlog of a campaign is read: up to the queue ``after``; ``seen``: that was its end."""
+
+    after: int = 0
+    seen: bool = False
+    rescans: int = 0
+
+    def again(self) -> None:
+        """Read it from its beginning."""
+        self.after, self.seen = 0, False
+        self.rescans += 1
+
+
 class QueueScan:
-    """Calls ``found(queue_id, campaign_id, domain)`` for each queue, as long as there is ``room()``."""
+    """Calls ``found(queue_id, campaign_id, domain)`` for each queue of ``runs``, while there is ``room(run)``."""
 
     def __init__(
         self,
@@ -34,7 +52,7 @@ class QueueScan:
         pause: Pause,
         runs: Mapping[int, Run],
         found: Callable[[int, int, str], None],
-        room: Callable[[], bool],
+        room: Callable[[Run], bool],
     ) -> None:
         self._spool = spool
         self._clocks = clocks
@@ -42,9 +60,7 @@ class QueueScan:
         self._runs = runs
         self._found = found
         self._room = room
-        self._after = 0  # the backlog is read up to this queue
-        self._seen = False  # ... and that was its end
-        self._rescans = 0
+        self._places: dict[int, _Place] = {}
         self._due = True
         self._scanning = self._again = self._stopped = False
         self._scan_soon = Wakeup(clocks.reactor, self._start)
@@ -53,17 +69,18 @@ class QueueScan:
     @property
     def done(self) -> bool:
         """Whether every queue was found."""
-        return self._seen and not self._scanning
+        return not self._scanning and not self._again and all(self._place(run).seen for run in self._runs.values())
 
-    def rescan(self) -> None:
-        """Look at everything again: there may be rows that were not seen."""
-        self._after, self._seen, self._due = 0, False, True
-        self._rescans += 1
+    def rescan(self, run: Run | None = None) -> None:
+        """Look at everything again, or at all of one campaign: there may be rows that were not seen."""
+        for one in self._runs.values() if run is None else [run]:
+            self._place(one).again()
+        self._due = True
         self._scan_soon.now()
 
     def room_again(self) -> None:
         """Go on with a scan that had stopped for want of room."""
-        if not self._seen:
+        if not all(place.seen for place in self._places.values()):
             self._scan_soon.now()
 
     def due_at(self, wall: float) -> None:
@@ -75,6 +92,12 @@ class QueueScan:
         self._stopped = True
         self._scan_soon.cancel()
         self._due_timer.cancel()
+
+    def _place(self, run: Run) -> _Place:
+        place = self._places.get(run.id)
+        if place is None:
+            place = self._places[run.id] = _Place()
+        return place
 
     def _scan_due(self) -> None:
         self._due = True
@@ -91,10 +114,12 @@ class QueueScan:
 
     async def _scan(self) -> None:
         try:
+            for gone in self._places.keys() - self._runs.keys():
+                del self._places[gone]
             if self._due:
                 self._due = False
                 await self._find_due()
-            await self._find_new()
+            await self._in_turn(list(self._runs.values()), self._find_new)
             await self._plan_next()
         except OwnFault as fault:
             if not self._stopped:  # else the spool may be closed already
@@ -105,22 +130,38 @@ class QueueScan:
             self._again = False
             self._scan_soon.now()
 
-    async def _find_due(self) -> None:
-        after = (-1.0, 0)
-        page = [(0, 0, "", 0.0)] * _PAGE
-        while len(page) == _PAGE and not self._stopped and self._room():
-            page = await self._spool.due_queues(self._clocks.wall(), _PAGE, after)
-            await self._tell([(queue_id, campaign_id, domain) for queue_id, campaign_id, domain, _ in page])
-            after = (page[-1][3], page[-1][0]) if page else after
+    async def _in_turn(self, runs: Sequence[Run], page_of: Callable[[Run], Awaitable[bool]]) -> None:
+        """Read a page of each campaign in turn, until there are no more or there is no room."""
+        left = list(runs)
+        while left:
+            for run in list(left):
+                if self._stopped or not self._room(run) or not await page_of(run):
+                    left.remove(run)
 
-    async def _find_new(self) -> None:
-        while not self._seen and not self._stopped and self._room():
-            rescans = self._rescans
-            page = await self._spool.backlog(self._after, _PAGE)
-            await self._tell(page)
-            if rescans == self._rescans:  # else rows may have come to a queue behind this page
-                self._after = page[-1][0] if page else self._after
-                self._seen = len(page) < _PAGE
+    async def _find_due(self) -> None:
+        reached: dict[int, tuple[float, int]] = {}
+
+        async def page_of(run: Run) -> bool:
+            after = reached.get(run.id, (-1.0, 0))
+            page = await self._spool.due_queues(self._clocks.wall(), _PAGE, after, run.id)
+            await self._tell([(queue_id, campaign_id, domain) for queue_id, campaign_id, domain, _ in page])
+            if page:
+                reached[run.id] = page[-1][3], page[-1][0]
+            return len(page) == _PAGE
+
+        await self._in_turn(list(self._runs.values()), page_of)
+
+    async def _find_new(self, run: Run) -> bool:
+        place = self._place(run)
+        if place.seen:
+            return False
+        rescans = place.rescans
+        page = await self._spool.backlog(place.after, _PAGE, run.id)
+        await self._tell(page)
+        if rescans == place.rescans:  # else rows may have come to a queue behind this page
+            place.after = page[-1][0] if page else place.after
+            place.seen = len(page) < _PAGE
+        return not place.seen
 
     async def _tell(self, page: Sequence[tuple[int, int, str]]) -> None:
         for n, (queue_id, campaign_id, domain) in enumerate(page, 1):

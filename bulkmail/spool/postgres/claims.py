@@ -29,18 +29,23 @@ class PostgresClaims:
         return len(self._booking.claimed)
 
     @repeated
-    def backlog(self, after_queue_id: int, limit: int) -> list[tuple[int, int, str]]:
+    def backlog(self, after_queue_id: int, limit: int, campaign_id: int | None = None) -> list[tuple[int, int, str]]:
         """Return queues of running campaigns with new rows; see `contract.ClaimStore.backlog`."""
         with self._db.transaction("begin_reading"):
-            return self._db.execute("backlog", (after_queue_id, limit)).fetchall()
+            if campaign_id is None:
+                return self._db.execute("backlog", (after_queue_id, limit)).fetchall()
+            return self._db.execute("backlog_of", (campaign_id, after_queue_id, limit)).fetchall()
 
     @repeated
     def due_queues(
-        self, now: float, limit: int, after: tuple[float, int] = (-1.0, 0)
+        self, now: float, limit: int, after: tuple[float, int] = (-1.0, 0), campaign_id: int | None = None
     ) -> list[tuple[int, int, str, float]]:
         """Return queues of running campaigns with a row due; see `contract.ClaimStore.due_queues`."""
         with self._db.transaction("begin_reading"):
-            return self._db.execute("due_queues", (float(now), float(after[0]), after[1], limit)).fetchall()
+            place = (float(now), float(after[0]), after[1], limit)
+            if campaign_id is None:
+                return self._db.execute("due_queues", place).fetchall()
+            return self._db.execute("due_queues_of", (campaign_id, *place)).fetchall()
 
     @repeated
     def next_due(self, campaign_id: int | None = None) -> float | None:

@@ -24,23 +24,23 @@ class SqliteClaims:
         """How many rows are claimed now."""
         return len(self._booking.claimed)
 
-    def backlog(self, after_queue_id: int, limit: int) -> list[tuple[int, int, str]]:
+    def backlog(self, after_queue_id: int, limit: int, campaign_id: int | None = None) -> list[tuple[int, int, str]]:
         """Return queues of running campaigns with new rows; see `contract.ClaimStore.backlog`."""
         found: list[tuple[int, int, str]] = []
         with self._db.transaction("begin_reading"):
-            for campaign_id in self._running():
-                found += self._db.execute("backlog", (campaign_id, after_queue_id, limit)).fetchall()
+            for campaign in self._running(campaign_id):
+                found += self._db.execute("backlog", (campaign, after_queue_id, limit)).fetchall()
         found.sort()
         return found[:limit]
 
     def due_queues(
-        self, now: float, limit: int, after: tuple[float, int] = (-1.0, 0)
+        self, now: float, limit: int, after: tuple[float, int] = (-1.0, 0), campaign_id: int | None = None
     ) -> list[tuple[int, int, str, float]]:
         """Return queues of running campaigns with a row due; see `contract.ClaimStore.due_queues`."""
         found: list[tuple[int, int, str, float]] = []
         with self._db.transaction("begin_reading"):
-            for campaign_id in self._running():
-                found += self._db.execute("due_queues", (campaign_id, now, *after, limit)).fetchall()
+            for campaign in self._running(campaign_id):
+                found += self._db.execute("due_queues", (campaign, now, *after, limit)).fetchall()
         found.sort(key=lambda row: (row[3], row[0]))
         return found[:limit]
 
@@ -86,8 +86,10 @@ class SqliteClaims:
         self._booking.took(claimed, claims)
         return answer
 
-    def _running(self) -> list[int]:
-        return [row[0] for row in self._db.execute("sending_campaigns")]
+    def _running(self, campaign_id: int | None = None) -> list[int]:
+        """Return the campaigns that are being sent, or that one if it is."""
+        running = [row[0] for row in self._db.execute("sending_campaigns")]
+        return running if campaign_id is None else [one for one in running if one == campaign_id]
 
     def _claim_due(
         self, campaign_id: int, queue_id: int, room: int, now: float, claimed: dict[int, ClaimState]

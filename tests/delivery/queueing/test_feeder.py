@@ -147,6 +147,44 @@ def test_no_more_queues_are_open_than_may_be(world, monkeypatch):
     assert max(most) <= 10 + 5
 
 
+def test_a_campaign_of_very_many_domains_leaves_queues_and_routes_for_others(world, monkeypatch):
+    """None of its domains answers; the other's are behind all of them in the spool."""
+    monkeypatch.setattr(open_queues, "OPEN_QUEUES", 24)
+    monkeypatch.setattr(open_queues, "_ROUTES", 8)
+    monkeypatch.setattr("bulkmail.delivery.queueing.queue_scan._PAGE", 1)
+    one = world()
+    one.farm.obliging()
+    many = {f"d{n}.example": 20 for n in range(100)}
+    one.farm.dead = {ip for domain in many for ip in one.site(domain).hosts[0].addresses}
+    one.route_delay = 0.2
+    large = one.campaign(many, "large")
+    one.start()
+    one.run(5)
+    assert 16 <= large.queues <= 21
+    small = one.campaign({f"e{n}.example": 2 for n in range(9)}, "small")
+    one.farm.dead -= {ip for n in range(9) for ip in one.site(f"e{n}.example").hosts[0].addresses}
+    one.start()
+    one.until(lambda: small.complete, 20)
+    one.settle_down(30)
+    assert (small.queues, small.routing, large.routing) == (0, 0, 0)
+    assert large.queues == len(one.feeder.open_queues.queues)
+
+
+def test_a_campaign_of_one_site_is_not_behind_all_the_sites_of_another_that_wait_for_a_connection(world):
+    one = world(connections=2)
+    one.farm.obliging()
+    one.farm.rtt = 1.0
+    large = one.campaign({f"d{n}.example": 3 for n in range(60)}, "large")
+    one.start()
+    one.until(lambda: large.delivered >= 4)
+    small = one.campaign({"small.example": 3}, "small")
+    began, before = one.clock.seconds(), large.delivered
+    one.start()
+    one.until(lambda: small.complete, 200)
+    assert large.delivered - before <= 15, "and not all of the 60 sites"
+    assert one.clock.seconds() - began < 20
+
+
 def test_no_more_domains_are_asked_for_at_once_than_the_resolver_has_patience_for(world, monkeypatch):
     monkeypatch.setattr(open_queues, "_ROUTES", 7)
     monkeypatch.setattr("bulkmail.delivery.queueing.queue_scan._PAGE", 5)

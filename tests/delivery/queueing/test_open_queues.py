@@ -41,7 +41,7 @@ def test_a_queue_is_open_once_and_supplies_the_lane_of_its_site(one):
 def test_a_closed_queue_supplies_nothing_and_makes_room(one):
     told = []
     _, queues = opened(one, ["a.example"])
-    queues.on_room(lambda: told.append(queues.room))
+    queues.on_room(lambda: told.append(queues.room(queue.run)))
     (queue,) = queues.queues.values()
     queues.close(queue)
     assert (queues.queues, len(queues.supply_of(queue.lane)), told) == ({}, 0, [True])

@@ -17,7 +17,10 @@ WALL = 1_700_000_000.0
 
 
 class Shelf:
-    """A spool of queues only. ``new``: queue ids with new rows; ``due``: id -> when. Each answer takes ``delay``."""
+    """A spool of queues only. ``new``: queue ids with new rows; ``due``: id -> when. Each answer takes ``delay``.
+
+    Queues up to 1000 are those of campaign 1, the others of campaign 2.
+    """
 
     def __init__(self, clock):
         self.clock, self.new, self.due = clock, set(), {}
@@ -33,20 +36,28 @@ class Shelf:
             self.clock.callLater(self.delay, done.callback, found)
         return done
 
-    def backlog(self, after, limit):
-        rows = lambda: [(queue, 1, f"d{queue}") for queue in sorted(self.new) if queue > after][:limit]  # noqa: E731
+    def backlog(self, after, limit, campaign):
+        def rows():
+            mine = [queue for queue in sorted(self.new) if queue > after and campaign_of(queue) == campaign]
+            return [(queue, campaign, f"d{queue}") for queue in mine][:limit]
+
         return self._later("backlog", rows)
 
-    def due_queues(self, now, limit, after):
+    def due_queues(self, now, limit, after, campaign):
         def rows():
-            found = sorted((at, queue) for queue, at in self.due.items() if at <= now and (at, queue) > after)
-            return [(queue, 1, f"d{queue}", at) for at, queue in found][:limit]
+            mine = {queue: at for queue, at in self.due.items() if campaign_of(queue) == campaign}
+            found = sorted((at, queue) for queue, at in mine.items() if at <= now and (at, queue) > after)
+            return [(queue, campaign, f"d{queue}", at) for at, queue in found][:limit]
 
         return self._later("due", rows)
 
-    def next_due(self, campaign_id):
-        assert campaign_id == 1
-        return self._later("next", lambda: min(self.due.values(), default=None))
+    def next_due(self, campaign):
+        mine = [at for queue, at in self.due.items() if campaign_of(queue) == campaign]
+        return self._later("next", lambda: min(mine, default=None))
+
+
+def campaign_of(queue):
+    return 1 if queue <= 1000 else 2
 
 
 class Scouting:
@@ -66,7 +77,7 @@ class Scouting:
             pause=self.pause,
             runs={1: self.run},
             found=self.opened,
-            room=lambda: len(self.open) < self.room,
+            room=lambda _: len(self.open) < self.room,
         )
 
     def own_fault(self, text):
@@ -118,6 +129,42 @@ def test_it_finds_new_queues_and_those_that_are_due(monkeypatch):
     assert 22 not in scene.found
     scene.run_for(1.5)
     assert scene.found[-1] == 22
+
+
+def test_pages_of_each_campaign_are_read_in_turn_and_one_is_looked_at_again_alone(monkeypatch):
+    monkeypatch.setattr(module, "_PAGE", 2)
+    scene = Scouting(takes=False)
+    scene.scout._runs[2] = SimpleNamespace(id=2, next_try_at=None, withheld=False)
+    scene.shelf.new = {1, 2, 3, 4, 5, 1001, 1002, 1003}
+    scene.shelf.due = {20: WALL, 21: WALL, 22: WALL, 1020: WALL}
+    scene.scout.rescan()
+    scene.run_for(0.5)
+    assert scene.found == [20, 21, 1020, 22, 1, 2, 1001, 1002, 3, 4, 1003, 5]
+    assert scene.scout.done
+    scene.shelf.new |= {6, 1004}
+    scene.scout.rescan(scene.scout._runs[2])
+    assert not scene.scout.done
+    scene.run_for(0.5)
+    assert scene.found[12:] == [1004]
+    scene.scout.rescan()
+    scene.run_for(0.5)
+    assert scene.found[13:] == [6]
+
+
+def test_a_campaign_without_room_keeps_no_other_waiting(monkeypatch):
+    monkeypatch.setattr(module, "_PAGE", 2)
+    scene = Scouting(takes=False)
+    scene.scout._runs[2] = SimpleNamespace(id=2, next_try_at=None, withheld=False)
+    scene.scout._room = lambda run: run.id == 2 or len(scene.found) < 2
+    scene.shelf.new = {1, 2, 3, 4, 5, 1001, 1002, 1003}
+    scene.scout.rescan()
+    scene.run_for(1)
+    assert scene.found == [1, 2, 1001, 1002, 1003]
+    assert not scene.scout.done
+    del scene.scout._runs[1]
+    scene.scout.room_again()
+    scene.run_for(1)
+    assert scene.scout.done
 
 
 def test_it_lets_others_have_their_turn_while_it_tells_of_many():

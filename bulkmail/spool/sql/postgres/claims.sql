@@ -4,12 +4,24 @@ WHERE c.state = 'running' AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_
     AND q.has_new = 1 AND q.id > %s
 ORDER BY q.id LIMIT %s
 
+-- name: backlog_of
+SELECT q.id, q.campaign_id, q.domain FROM queue q JOIN campaign c ON c.id = q.campaign_id
+WHERE q.campaign_id = %s AND c.state = 'running' AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_id = c.id AND h.provider = '')
+    AND q.has_new = 1 AND q.id > %s
+ORDER BY q.id LIMIT %s
+
 -- name: campaign_backlog
 SELECT id FROM queue WHERE campaign_id = %s AND has_new = 1 ORDER BY id LIMIT %s
 
 -- name: due_queues
 SELECT q.id, q.campaign_id, q.domain, q.next_at FROM queue q JOIN campaign c ON c.id = q.campaign_id
 WHERE c.state = 'running' AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_id = c.id AND h.provider = '')
+    AND q.next_at IS NOT NULL AND q.next_at <= %s AND (q.next_at, q.id) > (%s, %s)
+ORDER BY q.next_at, q.id LIMIT %s
+
+-- name: due_queues_of
+SELECT q.id, q.campaign_id, q.domain, q.next_at FROM queue q JOIN campaign c ON c.id = q.campaign_id
+WHERE q.campaign_id = %s AND c.state = 'running' AND NOT EXISTS (SELECT 1 FROM hold h WHERE h.campaign_id = c.id AND h.provider = '')
     AND q.next_at IS NOT NULL AND q.next_at <= %s AND (q.next_at, q.id) > (%s, %s)
 ORDER BY q.next_at, q.id LIMIT %s
 
