@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -57,11 +57,12 @@ from bulkmail.delivery import (
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import compose_processes, own_name, raise_file_limit, reserved
 from bulkmail.mail import OwnFault
+from bulkmail.own_spool import open_own_spool
 from bulkmail.preflight import families_of, resolver_options
 from bulkmail.routing import RELAY, RESOLVER, RelayRouter, Router
-from bulkmail.settings import Settings
-from bulkmail.shaping import Provider, longest_wait, provider_table
-from bulkmail.spool import RUNNING, OneOfMany, Spool, open_spool
+from bulkmail.settings import Changes, Settings
+from bulkmail.shaping import Provider, provider_table
+from bulkmail.spool import Spool
 from bulkmail.workers import Pool
 from bulkmail.zones import zone
 
@@ -74,7 +75,7 @@ STOPPED = 3
 class Incarnation:
     """Made, `open`ed, `work`ed and `close`d once. ``over``: others have declared it over; it stops by itself then.
 
-    ``late``: takes what comes back, once opened.
+    ``late``: takes what comes back, once opened. ``reload``: reads the settings again, for those who ask for it.
     ``prepared``: the campaign to send; ``watch``: the folder to watch; without either it helps others. ``ca_file`` and
     ``speed`` are a rehearsal's. ``wall`` and ``monotonic`` are the machine's clocks, ``rng`` its dice.
     """
@@ -87,6 +88,7 @@ class Incarnation:
         wall: WallClock,
         monotonic: Callable[[], float],
         rng: Random,
+        reload: Callable[[], Changes] | None = None,
         prepared: Prepared | None = None,
         watch: str | None = None,
         once: bool = False,
@@ -97,6 +99,7 @@ class Incarnation:
     ) -> None:
         self.reactor, self.settings = reactor, settings
         self.over = self._stopping = False
+        self._reload = reload
         self._machine = settings.machine.name or own_name()
         self._wall, self._monotonic, self._rng = wall, monotonic, rng
         self._prepared, self._watch = prepared, watch
@@ -104,6 +107,7 @@ class Incarnation:
         self._speed, self._ca_file = speed, ca_file
         self._clocks = Clocks(reactor, wall, speed)
         self._pause = Pause(self._clocks)
+        self._parts: Assembly | None = None
         self._campaigns: Campaigns | None = None
         self._spool: Spool | None = None
         self._resolver: ResolverProcess | None = None
@@ -142,7 +146,15 @@ class Incarnation:
     async def open(self) -> None:
         """Open everything, in the order of need. Raises Refused or OwnFault; `close` takes down what was opened."""
         connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - reserved(self.settings)))
-        spool = await self._open_spool()
+        spool = self._spool = await open_own_spool(
+            self.settings,
+            self.reactor,
+            name=self._machine,
+            wall=self._wall,
+            monotonic=self._monotonic,
+            on_fault=self._spool_fault,
+            on_over=self._declared_over,
+        )
         providers = provider_table(self.settings.shaping.overrides)
         router = await self._open_router(providers)
         hostname = self.settings.hostname or own_name()
@@ -181,42 +193,25 @@ class Incarnation:
             rng=self._rng,
             relay=self._relay,
         )
-        campaigns = self._campaigns = self._build_campaigns(
-            spool, parts, sync, compose, scratch, providers, router.route
-        )
+        self._parts = parts
+        campaigns = self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, router.route)
         campaigns.start()
         if self.late is not None:
             self.late.start()
-        settings, wall, route = self.settings, self._clocks.wall, router.route
-        self._control = open_control(self.reactor, settings, self._machine, wall, campaigns, providers, route, spool)
+        reactor, wall, name, reload = self.reactor, self._clocks.wall, self._machine, self._reload
+        self._control = open_control(reactor, lambda: self.settings, name, wall, campaigns, router.route, spool, reload)
         checking, root = self._checking, self._watch
-        self._approving, self._watching = folders(self.reactor, settings, spool, campaigns, checking, root)
+        self._approving, self._watching = folders(reactor, self.settings, spool, campaigns, checking, root)
 
-    async def _open_spool(self) -> Spool:
-        machine = self.settings.machine
-        self._spool = spool = await open_spool(
-            self.settings.spool,
-            self.reactor,
-            clock=self._wall,
-            retry=self.settings.retry,
-            on_fault=self._spool_fault,
-            machine=OneOfMany(machine.folder, self._machine, machine.lease, self._monotonic),
-            rules=rules_of(self.settings.suppression),
-        )
-        if spool.leases is not None:
-            spool.leases.on_over = self._declared_over
-        if any(spool.recovered.counts):
-            _log.info("found after an unclean end: {recovered}", recovered=spool.recovered)
-        for row in await spool.campaigns():
-            # when it was killed; whether it goes on is for the command line to say
-            if row.state == RUNNING and spool.leases is None:
-                await spool.set_state(row.id, "stopped", self._wall(), exit_status=STOPPED)
-        await spool.bring_forward(self._wall() + longest_wait(self.settings.retry))
-        return spool
-
-    def _late_outcomes(self, spool: Spool, parts: Assembly, reports: LateReports) -> LateOutcomes:
-        rules = rules_of(self.settings.suppression)
-        return LateOutcomes(self._clocks, spool, rules, parts.feeder.runs, self._changed, reports)
+    def apply(self, settings: Settings) -> bool:
+        """Have all parts use other settings (see `Changes.live`), in one turn; False where there are none."""
+        if self._parts is None or self._campaigns is None or self._stopping:
+            return False
+        self.settings = settings
+        self._parts.apply(settings)
+        self._campaigns.apply(settings.stop_within, list(settings.suppress))
+        self._checking.apply(settings)
+        return True
 
     def _build_campaigns(
         self,
@@ -225,12 +220,11 @@ class Incarnation:
         sync: SiteFactSync,
         compose: Pool,
         scratch: str,
-        providers: Mapping[str, Provider],
         route: Any,
     ) -> Campaigns:
         progress = Progress(self._pause, parts.feeder, self._clocks, zone(self.settings.timezone))
         reporting = self._reporting(spool, progress)
-        scheduling = self._scheduling(spool, parts, providers)
+        scheduling = self._scheduling(spool, parts)
         joining, leasing = machines_joined(
             spool,
             parts,
@@ -242,7 +236,8 @@ class Incarnation:
             scheduling=scheduling,
             changed=self._changed,
         )
-        self.late = self._late_outcomes(spool, parts, LateReports(self._clocks, spool, reporting, joining))
+        rules, reports = rules_of(self.settings.suppression), LateReports(self._clocks, spool, reporting, joining)
+        self.late = LateOutcomes(self._clocks, spool, rules, parts.feeder.runs, self._changed, reports)
         at_rest = AtRest(
             reactor=self.reactor,
             spool=spool,
@@ -273,7 +268,7 @@ class Incarnation:
             scheduling=scheduling,
             at_rest=at_rest,
             accepting=self._accepting(spool, parts, compose, reporting),
-            planning=self._planning(spool, providers, route),
+            planning=self._planning(spool, route),
             joining=joining,
             leasing=leasing,
             notifying=Notifying(self.reactor, self._wall, by_mail(self.reactor, self.settings), quiet=self._rehearsal),
@@ -299,11 +294,11 @@ class Incarnation:
         check = None if self._rehearsal else self._checking.prepare
         return Accepting(spool, parts.feeder, compose, reporting.changed, check)
 
-    def _scheduling(self, spool: Spool, parts: Assembly, providers: Collection[str]) -> Scheduling:
-        known = providers if self._relay is None else {RELAY}
+    def _scheduling(self, spool: Spool, parts: Assembly) -> Scheduling:
+        known = provider_table(self.settings.shaping.overrides) if self._relay is None else {RELAY}
         return Scheduling.made(self.reactor, spool, parts.feeder, self._clocks, known, self._changed)
 
-    def _planning(self, spool: Spool, providers: Mapping[str, Provider], route: Any) -> Planning | None:
+    def _planning(self, spool: Spool, route: Any) -> Planning | None:
         """Return what plans campaigns; a rehearsal, whose time is not that of a clock, has no plan."""
         if self._rehearsal:
             return None
@@ -312,8 +307,7 @@ class Incarnation:
             clocks=self._clocks,
             read=reading(self.reactor, self.settings.spool),
             route=route,
-            settings=self.settings,
-            providers=providers,
+            settings=lambda: self.settings,
             processes=compose_processes(self.settings.compose.processes),
         )
 

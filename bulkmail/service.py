@@ -31,10 +31,10 @@ from bulkmail.inbound import Listening
 from bulkmail.incarnation import STOPPED, Incarnation
 from bulkmail.logs import ServiceLog
 from bulkmail.machine import check_room, own_name
-from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.mail import OwnFault, Problem, Refused, WrongState
 from bulkmail.public import PublicServer
 from bulkmail.rehearsal import WorldProcess, rehearsed
-from bulkmail.settings import Settings
+from bulkmail.settings import Changes, Settings, changes, without_restart
 
 _log = Logger("bulkmail")
 
@@ -43,6 +43,7 @@ SPEED = 600.0
 _GARBAGE = (10_000, 20, 20)  # new objects between two collections; generations
 _TRY_AGAIN = 5.0
 _LOOK_AGAIN = 0.1
+_ANSWERED = 0.1
 _FOR_PEOPLE = 0o755
 
 
@@ -50,7 +51,8 @@ _FOR_PEOPLE = 0o755
 class Order:
     """What was asked for on the command line, checked: one campaign, or a folder of them to watch.
 
-    ``again`` checks the settings and the campaign once more, for a reload; it raises Refused.
+    ``again`` reads and checks the settings once more, for a reload, and ``prepare`` the campaign with settings; both
+    raise Refused. None where nothing can be reloaded.
     """
 
     settings: Settings
@@ -62,7 +64,8 @@ class Order:
     accept_changes: bool = False
     foreground: bool = True
     problems: list[Problem] = field(default_factory=list)
-    again: Callable[[], tuple[Settings, Prepared | None]] | None = None
+    again: Callable[[], Settings] | None = None
+    prepare: Callable[[Settings], Prepared | None] = lambda _: None
 
 
 class Bulkmail(Service):
@@ -79,7 +82,8 @@ class Bulkmail(Service):
         self._page: PublicServer | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
-        self._reloading = False
+        self._next: tuple[Settings, Prepared | None] | None = None  # for the next incarnation
+        self._before: tuple[Settings, Prepared | None] | None = None  # while it is not known whether that one opens
         self._speed = 1.0
         self._ca_file: str | None = None
         self._wall = WallClock(time.time, time.monotonic)
@@ -138,7 +142,7 @@ class Bulkmail(Service):
             self.reactor.callWhenRunning(self.reactor.callLater, 0, self._stop_reactor)
 
     async def _live(self) -> int:
-        """One incarnation, and another behind each that was declared over or is to reload; the exit status.
+        """One incarnation, and another behind each that was declared over or is to change; the exit status.
 
         Behind the first something was begun: what is refused then ends with 3, and what cannot be had just then, as it
         was there before, is tried again.
@@ -146,6 +150,7 @@ class Bulkmail(Service):
         lives, told = 0, ""
         while True:
             lives += 1
+            self._take_next()
             self._incarnation = incarnation = self._begin()
             opened = faulty = False
             try:
@@ -153,14 +158,16 @@ class Bulkmail(Service):
                 assert incarnation.late is not None
                 self._listening.open(self.settings, incarnation.late)
                 self._serve_page(incarnation)
-                opened = True
+                opened, self._before = True, None
                 status = await incarnation.work()
                 if self._world is not None and not self._stop_asked:
                     await self._world.rest()
                     await incarnation.late.written()
-                if not (incarnation.over or self._reloading) or status != STOPPED:
+                if not (incarnation.over or self._next) or status != STOPPED:
                     return status
             except (Refused, OwnFault) as error:
+                if not opened and self._take_back(error):
+                    continue
                 if lives == 1 and not incarnation.over:
                     raise
                 if opened and isinstance(error, Refused):
@@ -175,9 +182,6 @@ class Bulkmail(Service):
                 if self._page is not None:
                     await self._page.close()
                 await incarnation.close()
-            if self._reloading:
-                self._reloading = False
-                self._take_settings()
             until = self.reactor.seconds() + (_TRY_AGAIN if faulty else 0.0)
             while not self._stop_asked and self.reactor.seconds() < until:
                 await deferLater(self.reactor, _LOOK_AGAIN)
@@ -197,6 +201,7 @@ class Bulkmail(Service):
             once=order.once,
             accept_changes=order.accept_changes,
             rehearsal=order.rehearse,
+            reload=self.reload,
             speed=self._speed,
             ca_file=self._ca_file,
         )
@@ -245,33 +250,60 @@ class Bulkmail(Service):
     # a reload
 
     def _reload(self) -> None:
-        """Begin again with the settings as they are now; what is wrong with them leaves everything as it is.
+        """Do so for a signal, which nobody answers."""
+        try:
+            self.reload()
+        except Refused as refused:
+            _log.error("the settings are not reloaded, those from before stay: {why}", why=refused)
+        except WrongState as error:
+            _log.info("the settings are not reloaded: {why}", why=error)
 
-        What is in flight may finish before, as at a stop, so that no limit counts twice and no message is in doubt.
+    def reload(self) -> Changes:
+        """Read the settings again, and use what has changed: at once, or as soon as what is in flight has finished.
+
+        Raises Refused for what is wrong with them, WrongState where nothing can be reloaded now; all stays as it was.
         """
-        if self._stop_asked or self._reloading or self.order.again is None:
-            return
-        try:
-            self.order.again()
-        except Refused as refused:
-            _log.error("the settings are not reloaded, those from before stay: {why}", why=refused)
-            return
-        _log.info("reloading: what is in flight may finish, then sending goes on with the new settings")
-        self._reloading = True
-        if self._incarnation is not None:
-            background(self._incarnation.stop(), "stopping for a reload")
+        again, incarnation = self.order.again, self._incarnation
+        if again is None or incarnation is None:
+            raise WrongState("a rehearsal reads its settings once" if again is None else "the service begins just now")
+        if self._stop_asked or self._next is not None:
+            raise WrongState("the service stops" if self._stop_asked else "what was changed before is being taken")
+        read = again()
+        found, new = changes(self.settings, read), without_restart(self.settings, read)
+        if found.anew or (found.live and not incarnation.apply(new)):
+            self._next = new, self.order.prepare(new)
+            # a moment later, so that whoever has asked is answered before
+            self.reactor.callLater(_ANSWERED, self._end, incarnation)
+        else:
+            self._take(new)
+        for sentence in found.sentences:
+            _log.info("the settings were read again: {sentence}", sentence=sentence)
+        return found
 
-    def _take_settings(self) -> None:
-        """Read the settings and the campaign again: between two incarnations nothing is in flight."""
-        assert self.order.again is not None
-        try:
-            self.settings, self.order.prepared = self.order.again()
-        except Refused as refused:
-            _log.error("the settings are not reloaded, those from before stay: {why}", why=refused)
-            return
+    def _end(self, incarnation: Incarnation) -> None:
+        background(incarnation.stop(), "stopping for a reload")
+
+    def _take_next(self) -> None:
+        """Between two incarnations nothing is in flight: take the settings that were read for the next one."""
+        if self._next is not None:
+            self._before = self.settings, self.order.prepared
+            new, self.order.prepared = self._next
+            self._next = None
+            self._take(new)
+
+    def _take_back(self, error: Exception) -> bool:
+        """Take the settings from before again where nothing can be opened with new ones; whether there were such."""
+        if self._before is None:
+            return False
+        _log.error("the service cannot begin with the new settings, and takes those from before: {why}", why=error)
+        self.settings, self.order.prepared = self._before
+        self._before = None
+        return True
+
+    def _take(self, settings: Settings) -> None:
+        self.settings = settings
         if self.log is not None:
-            self.log.configure(self.settings.log.format, self.settings.log.level)
-        _log.info("settings: {path}", path="the defaults" if self.settings.file is None else self.settings.file.path)
+            self.log.configure(settings.log.format, settings.log.level)
 
     # signals and the end
 

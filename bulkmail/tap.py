@@ -177,7 +177,8 @@ def order_of(options: Options, cwd: str) -> Order:
         accept_changes=bool(options["accept-changes"]),
         foreground=foreground(),
         problems=[*settings.warnings, *(prepared.notices if prepared else ())],
-        again=None if options["rehearse"] else lambda: _again(options, cwd),
+        again=None if options["rehearse"] else lambda: _settings(options, cwd),
+        prepare=lambda settings: _again(options, cwd, settings),
     )
 
 
@@ -193,10 +194,16 @@ def _takes_in(settings: Settings) -> bool:
     return settings.public is not None or (settings.inbound is not None and bool(settings.inbound.listen))
 
 
-def _again(options: Options, cwd: str) -> tuple[Settings, Prepared | None]:
-    """Check the settings and the campaign once more, while the spool is this process's. Raises Refused."""
-    settings = _settings(options, cwd)
-    return settings, None if options["campaign"] is None else _prepared(options, cwd, settings)
+def _again(options: Options, cwd: str, settings: Settings) -> Prepared | None:
+    """Check the campaign once more, while the spool is this process's. Raises Refused, also where its files changed."""
+    if options["campaign"] is None:
+        return None
+    prepared = _prepared(options, cwd, settings)
+    if not settings.shared:
+        ahead = look_ahead(prepared, settings, accept_changes=bool(options["accept-changes"]))
+        if ahead.refused is not None:
+            raise ahead.refused
+    return prepared
 
 
 def _prepared(options: Options, cwd: str, settings: Settings) -> Prepared:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import types
-import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from pydantic import BaseModel
 
 from bulkmail import cli
 from bulkmail.campaign.model import Campaign
@@ -26,6 +22,7 @@ from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import DEFAULT_LIMITS, FactKind, provider_table
 from bulkmail.tap import Options
 from tests.drawing import contracts, drawn, pictures
+from tests.schema import keys
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted(
@@ -62,34 +59,6 @@ def rows(name: str, heading: str = "") -> dict[str, list[str]]:
             first, *rest = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
             found |= dict.fromkeys(re.findall(r"`([^`]+)`", first), rest)
     return found
-
-
-def sections(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The models inside an annotation, each with what stands between its key and theirs in a dotted name."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield "", annotation
-    elif origin is typing.Annotated:
-        yield from sections(arguments[0])
-    elif origin in (typing.Union, types.UnionType):
-        for argument in arguments:
-            yield from sections(argument)
-    elif origin is tuple:
-        yield from ((f"[]{between}", model) for between, model in sections(arguments[0]))
-    elif origin is Mapping:
-        yield from ((f".<name>{between}", model) for between, model in sections(arguments[1]))
-
-
-def keys(model: type[BaseModel], start: str = "") -> Iterator[tuple[str, Any]]:
-    """Every key of a model as people write it, and its default as people write it."""
-    schema = model.model_json_schema()["properties"]
-    for name, known in model.model_fields.items():
-        key = f"{start}{known.alias or name}"
-        inner = [*sections(known.annotation)]
-        for between, section in inner:
-            yield from keys(section, f"{key}{between}.")
-        if not inner or inner[0][0]:
-            yield key, schema[known.alias or name].get("default")
 
 
 SETTINGS = dict(keys(Settings))

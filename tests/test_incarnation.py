@@ -182,10 +182,10 @@ def test_no_process_is_started_where_the_scratch_folder_cannot_be_made(monkeypat
     monkeypatch.setattr(module, "Pool", lambda *_: SimpleNamespace(start=lambda: started.append("compose")))
     life = begun(Clock(), Settings.model_validate({"spool": str(tmp_path)}))
 
-    async def opened(*_):
+    async def opened(*_, **__):
         return SimpleNamespace(site_facts=lambda _: succeed([]), leases=None)
 
-    monkeypatch.setattr(life, "_open_spool", opened)
+    monkeypatch.setattr(module, "open_own_spool", opened)
     monkeypatch.setattr(life, "_open_router", opened)
     got = []
     Deferred.fromCoroutine(life.open()).addBoth(got.append)

@@ -14,7 +14,7 @@ from twisted.logger import ILogObserver, Logger
 
 from bulkmail import service as module
 from bulkmail.logs import ServiceLog
-from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.mail import OwnFault, Problem, Refused, WrongState
 from bulkmail.service import Bulkmail, Order
 from bulkmail.settings import Public, Settings
 
@@ -52,7 +52,7 @@ class FakeLife:
 
     def __init__(self, scene, trouble=None, opens=True):
         self.scene, self.trouble, self.opens = scene, trouble, opens
-        self.over, self.ended, self.stopping = False, Deferred(), False
+        self.over, self.ended, self.stopping, self.applied = False, Deferred(), False, []
         self.late = FakeLate()
 
     async def open(self):
@@ -76,6 +76,10 @@ class FakeLife:
         self.scene.events.append("stopped")
         if not self.ended.called:
             self.ended.callback(3)
+
+    def apply(self, settings):
+        self.applied.append(settings)
+        return not self.stopping
 
     def declared_over(self):
         self.over = True
@@ -194,13 +198,13 @@ RELOADS = {"daemon": (False, {}, True), "systemd": (True, {"INVOCATION_ID": "1"}
 def test_a_hangup_reloads_where_it_is_no_terminal_that_went_away(scene, monkeypatch, foreground, environment, reloads):
     monkeypatch.setattr(module.os, "environ", environment)
     monkeypatch.setattr(module.os, "open", no_terminal)
-    new = Settings(stop_within="7s")
-    one = scene(lives=[{}, {}], foreground=foreground, again=lambda: (new, PREPARED))
+    new = Settings.model_validate({"hostname": "new.example"})
+    one = scene(lives=[{}, {}], foreground=foreground, again=lambda: new)
     one.signals[signal.SIGHUP](signal.SIGHUP, None)
     one.turn(3)
     if reloads:
         assert one.events == ["open", "work", "stopping", "stopped", "closed", "open", "work"]
-        assert one.service.settings is new
+        assert one.service.settings == new
         assert one.reactor.stopped == 0
     else:
         assert one.events == ["open", "work", "stopping", "stopped", "closed"]
@@ -231,8 +235,76 @@ def test_settings_that_are_wrong_are_not_reloaded(scene):
     assert one.service.settings is before
 
 
+def test_what_the_parts_can_take_is_taken_without_a_pause(scene):
+    log = SimpleNamespace(configure=lambda *given: logged.append(given))
+    logged = []
+    new = Settings.model_validate({"retry": {"schedule": ["1m"]}, "log": {"level": "debug"}, "spool": "/elsewhere"})
+    one = scene(again=lambda: new, log=log)
+    before = one.service.settings
+    found = one.service.reload()
+    one.turn(3)
+    assert (found.live, found.anew, found.restart) == (("retry.schedule", "log.level"), (), ("spool",))
+    assert one.events == ["open", "work"]
+    (applied,) = one.lives[0].applied
+    assert applied is one.service.settings
+    assert (applied.retry, applied.spool) == (new.retry, before.spool), "the spool stays as it was"
+    assert one.service.reload().live == ()
+    assert logged[-1] == ("text", "debug")
+
+
+def test_what_cannot_be_reloaded_now(scene):
+    with pytest.raises(WrongState, match="a rehearsal reads its settings once"):
+        scene().service.reload()
+    new = Settings.model_validate({"hostname": "new.example"})
+    one = scene(lives=[{}, {}], again=lambda: new)
+    one.service.reload()
+    with pytest.raises(WrongState, match="what was changed before is being taken"):
+        one.service.reload()
+    one.turn(3)
+    assert one.service.reload().sentences == ["nothing has changed"]
+    one.signals[signal.SIGTERM](signal.SIGTERM, None)
+    one.turn(0.1)
+    with pytest.raises(WrongState, match="the service stops"):
+        one.service.reload()
+
+
+def test_a_campaign_that_is_wrong_with_the_new_settings_leaves_everything_as_it_is(scene):
+    def prepare(settings):
+        raise Refused([Problem("campaign.yaml", 3, 1, f"no, {settings.hostname}")])
+
+    new = Settings.model_validate({"hostname": "new.example"})
+    one = scene(again=lambda: new, prepare=prepare)
+    with pytest.raises(Refused, match=r"campaign\.yaml:3:1: no, new\.example"):
+        one.service.reload()
+    one.turn(3)
+    assert one.events == ["open", "work"]
+    assert one.service.settings.hostname is None
+
+
+@pytest.mark.parametrize("trouble", [OwnFault("the port is taken"), Refused([Problem("x", 1, 1, "no")])], ids=str)
+def test_settings_with_which_nothing_can_be_opened_give_way_to_those_from_before(scene, trouble):
+    new = Settings.model_validate({"hostname": "new.example"})
+    one = scene(lives=[{}, {"trouble": trouble}, {}], again=lambda: new)
+    one.service.reload()
+    one.turn(4)
+    assert one.events == ["open", "work", "stopping", "stopped", "closed", "open", "closed", "open", "work"]
+    assert one.service.settings.hostname is None
+    assert one.reactor.stopped == 0
+
+
+def test_while_the_parts_are_being_opened_all_is_taken_with_the_next_ones(scene):
+    new = Settings.model_validate({"stop_within": "7s"})
+    one = scene(lives=[{}, {}], again=lambda: new)
+    one.lives[0].apply = lambda _: False
+    one.service.reload()
+    one.turn(3)
+    assert one.events == ["open", "work", "stopping", "stopped", "closed", "open", "work"]
+    assert one.service.settings.stop_within == 7.0
+
+
 def test_a_stop_while_it_reloads_is_a_stop(scene):
-    one = scene(lives=[{}, {}], foreground=False, again=lambda: (Settings(), PREPARED))
+    new = Settings.model_validate({"hostname": "new.example"})
+    one = scene(lives=[{}, {}], foreground=False, again=lambda: new)
     one.signals[signal.SIGHUP](signal.SIGHUP, None)
     one.turn(1)
     one.signals[signal.SIGTERM](signal.SIGTERM, None)

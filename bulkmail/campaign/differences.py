@@ -17,6 +17,7 @@ from bulkmail.campaign.ways_back import words_of
 from bulkmail.mail import Problem, Refused
 
 _ORDER = "the order of the attachments"
+_SIGNED = "dkim "
 _SCHEDULE, _PRIORITY = "schedule", "priority"  # enter no message: a change of them is taken without being asked about
 _PICKING = ("consent", "where", "sample", "limit", "order_by")
 ONE_FOR_ALL = "one message for everybody"
@@ -77,20 +78,25 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
     domain = sender_domain(content["from"])
     for dkim in content["dkim"]:
         if domain == dkim["domain"] or domain.endswith("." + dkim["domain"]):
-            add(f"dkim {dkim['domain']} {dkim['selector']}", "")
+            add(f"{_SIGNED}{dkim['domain']} {dkim['selector']}", "")
     return found
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     """One sentence for each difference between two digests; none when the messages would be the same."""
-    silent = (_ORDER, _SCHEDULE, _PRIORITY)
-    sentences = [f"{name} changed" for name in old if name in new and old[name] != new[name] and name not in silent]
-    sentences += [f"{name} was removed" for name in old if name not in new and name not in silent]
-    sentences += [f"{name} was added" for name in new if name not in old and name not in silent]
+    told_old, told_new = ({name for name in names if not _is_silent(name)} for names in (old, new))
+    sentences = [f"{name} changed" for name in old if name in told_old & told_new and old[name] != new[name]]
+    sentences += [f"{name} was removed" for name in old if name in told_old - told_new]
+    sentences += [f"{name} was added" for name in new if name in told_new - told_old]
     same = {name for name in old if name.startswith("attachment ")} == {n for n in new if n.startswith("attachment ")}
     if same and old.get(_ORDER) != new.get(_ORDER):
         sentences.append(f"{_ORDER} changed")
     return sentences
+
+
+def _is_silent(name: str) -> bool:
+    """Whether it may change without being asked about; a key that signs is the operator's, and no part of the text."""
+    return name in (_ORDER, _SCHEDULE, _PRIORITY) or name.startswith(_SIGNED)
 
 
 def content_hash(campaign: Campaign, content: Mapping[str, Any]) -> str:

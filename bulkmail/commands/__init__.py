@@ -42,6 +42,7 @@ COMMANDS = (
     "forget",
     "spool",
     "dkim",
+    "reload",
     "doctor",
     "schema",
     "sink",

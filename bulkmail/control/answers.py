@@ -19,11 +19,11 @@ from bulkmail.control.problems import RequestProblem
 from bulkmail.control.recipients import find_recipients
 from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.delivery import Asked, Live, LiveSite
-from bulkmail.mail import AddressError, UnknownName, parse_duration
+from bulkmail.mail import AddressError, Problem, Refused, UnknownName, parse_duration
 from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site
-from bulkmail.settings import Settings
-from bulkmail.shaping import Limits, Provider, limits_for
+from bulkmail.settings import Changes, Settings
+from bulkmail.shaping import Limits, Provider, limits_for, provider_table
 from bulkmail.spool import Reading
 
 T = TypeVar("T")
@@ -61,21 +61,27 @@ class Owners(NamedTuple):
     """Whom the operations are asked of.
 
     ``read(work)``: calls ``work(reader)`` outside of the event loop. ``route(domain)``: gives its site, or why there is
-    none. ``wall``: the time in epoch seconds. ``machine``, ``process``, ``started_at``: of this process.
+    none. ``settings``: gives them as they are now, ``reload`` reads them again. ``wall``: the time in epoch seconds.
+    ``machine``, ``process``, ``started_at``: of this process.
     """
 
     read: Callable[[Callable[[Reading], Any]], Awaitable[Any]]
     live: Live
     steering: Steers
     accepting: Accepts
-    settings: Settings
-    providers: Mapping[str, Provider]
+    settings: Callable[[], Settings]
     route: Callable[[str], Awaitable[Site | RouteFailure]]
     wall: Callable[[], float]
     machine: str
     process: int
     started_at: float
     suppressions: Suppresses
+    reload: Callable[[], Changes]
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The providers with their limits, as they are now."""
+        return provider_table(self.settings().shaping.overrides)
 
 
 class Answers:
@@ -84,7 +90,7 @@ class Answers:
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
         self._of_suppressions = suppression_answers(
-            owners.read, owners.suppressions, owners.wall, hashed=owners.settings.suppression.hashed
+            owners.read, owners.suppressions, owners.wall, hashed=owners.settings().suppression.hashed
         )
 
     async def __call__(self, call: Call) -> Any:
@@ -103,7 +109,7 @@ class Answers:
         return found[0]
 
     async def _overview(self, name: str | None) -> list[dict[str, Any]]:
-        live, now, zone = self._owners.live, self._owners.wall(), self._owners.settings.timezone
+        live, now, zone = self._owners.live, self._owners.wall(), self._owners.settings().timezone
         campaigns, sites = live.campaigns(), live.sites()
         return await self._read(lambda reader: overview(reader, now, name, campaigns, sites, zone))
 
@@ -156,7 +162,7 @@ class Answers:
 
     def _provider(self, name: str) -> dict[str, Any]:
         owners = self._owners
-        limits = limits_for(name, owners.providers, Limits.of(owners.settings.shaping.default))
+        limits = limits_for(name, owners.providers, Limits.of(owners.settings().shaping.default))
         limiter = owners.live.limiter(f"provider {name}")
         rate, connections = (1.0, 1.0) if limiter is None else limiter.factors
         return {
@@ -194,9 +200,20 @@ class Answers:
                 return no_route(of, routed)
             destination = routed
         live = next((site for site in sites if site.key == destination.key), None)
-        ip = families_of(owners.settings, lambda: now).describe()
+        settings = owners.settings()
+        ip = families_of(settings, lambda: now).describe()
         known = Known(facts, live, asked_service=True, fault=owners.live.fault, ip=ip)
-        return explain(destination, owners.settings, owners.providers, known, now)
+        return explain(destination, settings, owners.providers, known, now)
+
+    async def _reload(self, _call: Call) -> Any:
+        try:
+            found = self._owners.reload()
+        except Refused as refused:
+            errors = [{"at": _place(problem), "detail": problem.message} for problem in refused.problems]
+            detail = f"nothing was changed, since the settings have mistakes:\n{refused}"
+            raise RequestProblem(422, detail, errors=errors) from None
+        lists = {"live": found.live, "anew": found.anew, "restart": found.restart, "sentences": found.sentences}
+        return {name: list(words) for name, words in lists.items()}
 
     async def _health(self, _call: Call) -> Any:
         owners = self._owners
@@ -220,6 +237,10 @@ class Answers:
     async def _unknown(self, name: str) -> None:
         names = await self._read(lambda reader: [row.name for row in reader.campaigns()])
         raise UnknownName("campaign", name, names)
+
+
+def _place(problem: Problem) -> str:
+    return f"{problem.file}:{problem.line}:{problem.column}"
 
 
 def _site(site: LiveSite) -> dict[str, Any]:

@@ -210,6 +210,22 @@ class AcceptedAnswer(SteeredAnswer):
     rows: int
 
 
+class ReloadOrder(Order):
+    """Nothing is given: what is read is the file that the service was started with."""
+
+
+class ReloadedAnswer(Answer):
+    """The keys that have changed. ``live`` are used already; ``anew`` when what is in flight has finished: the service
+
+    closes what is open then, and opens it again. ``restart`` stay as they were until a restart. ``sentences`` say so.
+    """
+
+    live: list[str]
+    anew: list[str]
+    restart: list[str]
+    sentences: list[str]
+
+
 class ProviderAnswer(Answer):
     """A provider with its limits, and what is in use of them now."""
 

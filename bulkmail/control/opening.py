@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.threads import deferToThreadPool
@@ -12,44 +12,48 @@ from bulkmail.control.answers import Answers, Owners
 from bulkmail.control.server import ControlServer
 from bulkmail.control.suppressions import Suppresses
 from bulkmail.delivery import Campaigns
+from bulkmail.mail import WrongState
 from bulkmail.routing import RouteFailure, Site
-from bulkmail.settings import Settings
-from bulkmail.shaping import Provider
+from bulkmail.settings import Changes, Settings
 from bulkmail.spool import Reading, open_reader
 
 
 def open_control(
     reactor: Any,
-    settings: Settings,
+    settings: Callable[[], Settings],
     machine: str,
     wall: Callable[[], float],
     campaigns: Campaigns,
-    providers: Mapping[str, Provider],
     route: Callable[[str], Awaitable[Site | RouteFailure]],
     suppressions: Suppresses,
+    reload: Callable[[], Changes] | None,
 ) -> ControlServer:
     """Listen on the control socket of the service, and return what listens. Raises OwnFault.
 
-    ``machine``: this machine's name; ``wall``: the wall clock; ``route``: gives a domain's site, or why it has none.
-    ``suppressions``: the spool.
+    ``settings``: gives them as they are now; ``reload``: reads them again. ``machine``: this machine's name; ``wall``:
+    the wall clock; ``route``: gives a domain's site, or why it has none. ``suppressions``: the spool.
     """
     owners = Owners(
-        read=reading(reactor, settings.spool),
+        read=reading(reactor, settings().spool),
         live=campaigns.live,
         steering=campaigns.steering,
         accepting=campaigns.accepting,
         settings=settings,
-        providers=providers,
         route=route,
         wall=wall,
         machine=machine,
         process=os.getpid(),
         started_at=wall(),
         suppressions=suppressions,
+        reload=reload or _read_once,
     )
-    server = ControlServer(reactor, settings.place, Answers(owners))
+    server = ControlServer(reactor, settings().place, Answers(owners))
     server.open()
     return server
+
+
+def _read_once() -> Changes:
+    raise WrongState("what runs here reads its settings once")
 
 
 def reading(reactor: Any, address: str) -> Callable[[Callable[[Reading], Any]], Awaitable[Any]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.connector import Connector
-from bulkmail.delivery.lane import Lane, MxAttempts
+from bulkmail.delivery.lane import Lane, MxAttempts, Supplier
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.limits import Limiters
 from bulkmail.delivery.pause import Pause
@@ -19,17 +18,43 @@ from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import KeptFactors
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Limits, Provider, SiteFacts, limits_for
+from bulkmail.shaping import Limits, Provider, SiteFacts, limits_for, provider_table
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
 
 
+class LaneMaker:
+    """Makes lanes with the settings as they are then; ``parts``: what else a `Lane` is made of."""
+
+    def __init__(self, settings: Settings, **parts: Any) -> None:
+        self.settings = settings
+        self._parts = parts
+
+    def __call__(self, site: Site, supplier: Supplier) -> Lane:
+        """Make the lane of a site."""
+        return Lane(site, supplier, settings=self.settings, **self._parts)
+
+
 class Assembly(NamedTuple):
-    """The parts that others speak to."""
+    """The parts that others speak to, and those that are told of other settings."""
 
     ledger: Ledger
     limiters: Limiters
     feeder: Feeder
+    connector: Connector
+    new_lane: LaneMaker
+    clocks: Clocks
+    relay: Smarthost | None
+
+    def apply(self, settings: Settings) -> None:
+        """Have all parts use other settings from now on, in one turn of the event loop."""
+        self.ledger.apply(settings.retry)
+        self.connector.apply(settings)
+        self.new_lane.settings = settings
+        limits_of = limits_by_provider(settings, provider_table(settings.shaping.overrides), self.relay)
+        self.limiters.use(limits_of, self.clocks.now())
+        for lane in self.feeder.lanes.values():
+            lane.apply(settings, self.limiters.limits_of(lane.site))
 
 
 def limits_by_provider(
@@ -69,15 +94,14 @@ def assemble(
     limiters = Limiters(limits_by_provider(settings, providers, relay), connections, kept.factors_of, kept.keep_factors)
     attempts = MxAttempts(connector=connector, limiters=limiters, clocks=clocks, pause=pause, relay=relay)
 
-    new_lane = partial(
-        Lane,
+    new_lane = LaneMaker(
+        settings,
         clocks=clocks,
         pause=pause,
         limiters=limiters,
         attempts=attempts,
         ledger=ledger,
         facts=facts,
-        settings=settings,
         rng=rng,
         relay=relay,
     )
@@ -92,4 +116,4 @@ def assemble(
         route=route,
         new_lane=new_lane,
     )
-    return Assembly(ledger, limiters, feeder)
+    return Assembly(ledger, limiters, feeder, connector, new_lane, clocks, relay)

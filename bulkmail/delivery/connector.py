@@ -44,7 +44,6 @@ class Connector:
     ) -> None:
         self.hosts = HostMemory(first=clocks.scaled(_DEAD_FIRST), longest=clocks.scaled(_DEAD_LONGEST))
         self._clocks = clocks
-        self._settings = settings
         self._hostname = hostname
         self._facts = facts
         self._relay = relay
@@ -54,6 +53,11 @@ class Connector:
         self._contexts = TlsContexts(ca_file if relay is None else relay.ca_file)
         routing = settings.routing
         self._families = families or Families(routing.ip, routing.allow_networks, clocks.now)
+        self.apply(settings)
+
+    def apply(self, settings: Settings) -> None:
+        """Use these settings for connections that are opened from now on."""
+        self._settings = settings
         timeouts = settings.smtp.timeouts
         self._brisk, self._hasty = (
             timeouts.model_copy(update={"connect": min(timeouts.connect, most)})

@@ -52,6 +52,10 @@ class Ledger:
         self._told = ""
         self._told_due: list[Callable[[float], None]] = []
 
+    def apply(self, retry: Retry) -> None:
+        """Use another schedule for what is settled from now on."""
+        self._retry = retry
+
     def on_due(self, call: Callable[[float], None]) -> None:
         """Call ``call(at)`` whenever the spool knows that a row is due at ``at``, on the wall clock."""
         self._told_due.append(call)

@@ -8,6 +8,7 @@ Never: opens a socket or a database, changes a file, accepts a key whose feature
 
 from __future__ import annotations
 
+from bulkmail.settings.changes import Changes, changes, without_restart
 from bulkmail.settings.inbound import SYSTEMD, Filter, Forward, Inbound, InboundLimits, InboundTimeouts
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
 from bulkmail.settings.public import ListenAt, Public
@@ -38,6 +39,7 @@ __all__ = [
     "RELAY_SECRETS",
     "SHIPPED_PROVIDERS",
     "SYSTEMD",
+    "Changes",
     "Compose",
     "Dkim",
     "Dns",
@@ -63,9 +65,11 @@ __all__ = [
     "TlsMode",
     "Total",
     "Web",
+    "changes",
     "load_settings",
     "parse_selector",
     "read_secret",
     "schema",
     "secret_of",
+    "without_restart",
 ]

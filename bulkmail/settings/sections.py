@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 from bulkmail.files import read_regular
 from bulkmail.mail import Problem
 from bulkmail.settings.inbound import Inbound
+from bulkmail.settings.paths import Path, contents
 from bulkmail.settings.public import Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
 from bulkmail.settings.suppression import Suppression
@@ -282,9 +283,11 @@ class Settings(Section):
     web: Web = Web()
     _file: YamlFile | None = PrivateAttr(None)
     _warnings: tuple[Problem, ...] = PrivateAttr(())
+    _contents: Mapping[Path, str] = PrivateAttr(default_factory=dict)
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the file, for messages about its values later on, and what was risky in it."""
+        self._contents = contents(self)
         if isinstance(context, Reading) and context.file is not None:
             self._file = file = context.file
             named: dict[tuple[str | int, ...], Any] = {("dkim", n, "key"): dkim.key for n, dkim in enumerate(self.dkim)}
@@ -319,6 +322,11 @@ class Settings(Section):
     def file(self) -> YamlFile | None:
         """The file these settings were read from; None for built-in defaults."""
         return self._file
+
+    @property
+    def contents(self) -> Mapping[Path, str]:
+        """A digest of each file that is read when the service opens, by the path of the key that names it."""
+        return self._contents
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

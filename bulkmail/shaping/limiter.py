@@ -116,6 +116,28 @@ class Limiter:
             self._connecting.become(self.limits.connection_rate, now)
             self._apply_concurrency()
 
+    def use(self, limits: Limits, now: float) -> None:
+        """Use other limits from now on; what was learnt of the receiver stays, as messages a second and connections.
+
+        A rate that is another one begins without a burst. Slots that were booked on it count no more, so that one that
+        is hours away keeps nobody waiting.
+        """
+        before = self.limits
+        self._whole = limits
+        self.limits = limits = limits_of(limits, self.part)
+        rate, connections = self.factors
+        if limits.rate != before.rate:
+            learnt = rate if rate == 1.0 else min(1.0, rate * limits.rate.interval / before.rate.interval)
+            self._rate_throttle = RateThrottle(limits.rate.interval, learnt)
+            self._messages = Meter(limits.rate, now, empty=True)
+            self._messages.scale(self._rate_throttle.pace)
+            self.voided += 1
+        if limits.connection_rate != before.connection_rate:
+            self._connecting = Meter(limits.connection_rate, now, empty=True)
+        if limits.connections != before.connections and connections < 1.0:
+            self._concurrency_throttle = ConnectionThrottle(connections * before.connections / limits.connections)
+        self._apply_concurrency()
+
     def within(self, now: float) -> bool:
         """Whether the limits of the new part are met: connections opened and slots booked before `become` are gone."""
         return self.open <= self.limits.connections and now >= self._booked_until

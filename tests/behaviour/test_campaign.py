@@ -202,30 +202,6 @@ def test_a_signal_stops_it_and_the_same_command_goes_on(world: Any, until: Any, 
     assert world.server.count() == 3000
 
 
-def test_a_reload_under_systemd_takes_new_settings_and_loses_nothing(world: Any, until: Any) -> None:
-    world.settings(shaping={"default": {"rate": "20/s,burst=1"}}, log={"format": "json"})
-    campaign = world.campaign("spring", addresses(1000))
-    running = world.start("-c", "spring", environment={"INVOCATION_ID": "0" * 32})
-    until(lambda: world.server.count() > 20, "the first messages")
-    (world.folder / "bulkmail.yaml").write_text("shaping: fast\n")
-    running.signal(signal.SIGHUP)
-    until(lambda: "the settings are not reloaded" in running.said(), "the refusal of the new settings")
-    world.settings(log={"format": "json"})
-    running.signal(signal.SIGHUP)
-
-    ended = running.wait()
-
-    assert ended.status == 0, ended.said
-    campaign.check_report()
-    assert campaign.statuses() == {"delivered": 1000}
-    assert world.server.count() == 1000
-    lines = [json.loads(line) for line in ended.said.splitlines() if line]
-    assert {"at", "level", "source", "message"} == set(lines[-1])
-    told = [line["message"] for line in lines]
-    assert sum(line.startswith("reloading:") for line in told) == 1
-    assert sum(line.startswith("settings: ") for line in told) == 2
-
-
 def test_usr1_does_not_end_a_program_whose_log_is_no_file(world: Any, until: Any) -> None:
     world.settings(shaping={"default": {"rate": "40/s"}})
     campaign = world.campaign("spring", addresses(1000))

@@ -12,12 +12,12 @@ from twisted.internet.defer import Deferred, succeed
 from bulkmail.control.answers import Answers, Owners
 from bulkmail.control.http import Call
 from bulkmail.control.operations import OPERATIONS
+from bulkmail.control.problems import RequestProblem
 from bulkmail.delivery import Asked, LiveSite
 from bulkmail.delivery.lifecycle.accepting import Changed
-from bulkmail.mail import UnknownName, WrongState
+from bulkmail.mail import Problem, Refused, UnknownName, WrongState
 from bulkmail.routing import MxHost, RouteFailure, Site
-from bulkmail.settings import Settings
-from bulkmail.shaping import provider_table
+from bulkmail.settings import Settings, changes
 from bulkmail.spool import Reader, SqliteStore
 
 NOW = 1796133900.0
@@ -84,21 +84,25 @@ def asked(tmp_path):
             return Site("mx.a.example~1", (MxHost(10, "mx.a.example", ()),), "", "mx.a.example")
         return RouteFailure(True, "bad-domain", f"the domain {domain} does not exist (NXDOMAIN)")
 
-    steered = Steered()
+    steered, reloads = Steered(), []
+
+    def reload():
+        return reloads[-1]()
+
     answers = Answers(
         Owners(
             read=lambda work: succeed(work(reader)),
             live=live,
             steering=steered,
             accepting=steered,
-            settings=Settings(),
-            providers=provider_table(),
+            settings=Settings,
             route=route,
             wall=lambda: NOW,
             machine="mta1",
             process=42,
             started_at=NOW - 60,
             suppressions=Suppressed(str(tmp_path / "spool.sqlite3")),
+            reload=reload,
         )
     )
 
@@ -114,7 +118,7 @@ def asked(tmp_path):
             answer.raiseException()
         return TypeAdapter(operation.answer).validate_python(answer) and answer
 
-    ask.steered = steered
+    ask.steered, ask.reloads = steered, reloads
     yield ask
     reader.close()
 
@@ -175,3 +179,22 @@ def test_what_is_steered(asked):
 def test_an_unknown_campaign_is_told_with_the_nearest(asked):
     with pytest.raises(UnknownName, match="the nearest is 'spring'"):
         asked("campaign", path={"name": "sprig"})
+
+
+def test_a_reload_names_what_has_changed_and_what_is_wrong_with_its_place(asked):
+    new = Settings.model_validate({"hostname": "mta9.example.com", "stop_within": "1s"})
+    asked.reloads.append(lambda: changes(Settings(), new))
+    found = asked("reload")
+    assert (found["live"], found["anew"], found["restart"]) == (["stop_within"], ["hostname"], [])
+    assert found["sentences"][0] == "used from now on: stop_within"
+
+    def wrong():
+        raise Refused([Problem("/etc/bulkmail.yaml", 3, 7, "retry.schedule: must be a list")])
+
+    asked.reloads.append(wrong)
+    with pytest.raises(RequestProblem) as caught:
+        asked("reload")
+    assert caught.value.status == 422
+    assert "nothing was changed" in str(caught.value)
+    (error,) = caught.value.plain()["errors"]
+    assert error == {"at": "/etc/bulkmail.yaml:3:7", "detail": "retry.schedule: must be a list"}

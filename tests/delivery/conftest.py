@@ -513,7 +513,8 @@ class World:
             rng=Random(seed),
             relay=self.relay,
         )
-        self.ledger, self.limiters, self.feeder = parts
+        self.ledger, self.limiters, self.feeder, *_ = parts
+        self.apply = parts.apply
 
     def _connect(self, *given, **named):
         return self.farm.connect(*given, **named)  # which a test may have replaced

@@ -184,3 +184,24 @@ def test_a_pace_can_be_forgotten():
     slow, whole = limiter.reserve(0.0), Limiter(LIMITS, 0.0)
     whole.reserve(0.0)
     assert slow <= whole.reserve(0.0)
+
+
+def test_other_limits_are_used_from_now_on_without_a_burst():
+    limiter = Limiter(replace(LIMITS, rate=parse_rate("2/d")), 0.0)
+    limiter.reserve(0.0)
+    assert limiter.reserve(1.0) > 40_000
+    limiter.use(replace(LIMITS, connections=2), 10.0)
+    assert limiter.voided == 1
+    assert limiter.connections == 2
+    assert [limiter.reserve(10.0) for _ in range(4)] == pytest.approx([10.25, 10.5, 10.75, 11.0])
+    limiter.use(replace(LIMITS, connections=3), 11.0)
+    assert limiter.voided == 1, "the rate is the same"
+    assert limiter.connections == 3
+
+
+def test_what_a_receiver_lets_us_use_is_kept_with_other_limits():
+    limiter = Limiter(replace(LIMITS, rate=parse_rate("100/s"), connections=10), 0.0, factors=(0.3, 0.4))
+    limiter.use(replace(LIMITS, rate=parse_rate("50/s"), connections=8), 5.0)
+    assert limiter.factors == pytest.approx((0.6, 0.5))
+    limiter.use(replace(LIMITS, rate=parse_rate("20/s"), connections=4), 6.0)
+    assert limiter.factors == pytest.approx((1.0, 1.0))

@@ -44,7 +44,7 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import SiteFacts
+from bulkmail.shaping import Limits, SiteFacts
 
 _REMEMBERED = 60.0  # seconds that a lane is kept after a suspension, so that its recipients have time to come back
 
@@ -83,6 +83,7 @@ class Lane:
         self._scaled = clocks.scaled
         self._pause = pause
         self.wakeup = Wakeup(clocks.reactor, self.dispatch)
+        self.wake = self.wakeup.now  # decide again in the next turn
         self._in_flight = in_flight = InFlight(clocks, settings.reports_asked)
         self.backlog = backlog = Backlog(
             site, supplier, suspension, in_flight, ledger=ledger, clocks=clocks, pause=pause, wakeup=self.wakeup
@@ -112,7 +113,7 @@ class Lane:
             slots,
             clocks=clocks,
             wakeup=self.wakeup,
-            new_attempt=lambda owner: attempts.new(owner, self.site, listener=listener, limits=limits, quirks=quirks),
+            new_attempt=lambda one: attempts.new(one, self.site, listener=listener, limits=self.limits, quirks=quirks),
         )
 
     def __repr__(self) -> str:
@@ -181,11 +182,15 @@ class Lane:
         """Use what the site's domains resolve to now; its key is the same."""
         self.site = site
 
-    # the loop
+    def apply(self, settings: Settings, limits: Limits) -> None:
+        """Use other settings from the next message on; the limiters have them already."""
+        self.limits = limits
+        self.quirks.allow(self.limits.messages_per_connection, settings.retry.unknown_attempts)
+        self.suspension.retry = settings.retry
+        self.send_window.allow(settings.smtp.window)
+        self.wake()
 
-    def wake(self) -> None:
-        """Decide again in the next turn."""
-        self.wakeup.now()
+    # the loop
 
     def dispatch(self) -> None:
         """Do what is next, until nothing is; then ask for what is missing, and offer what is idle."""

@@ -65,6 +65,11 @@ class ServerQuirks:
         self._alone_since = 0.0  # connections opened from then on announce nothing behind a dot
         self.look_up()
 
+    def allow(self, allowed: int, unknown_attempts: int) -> None:
+        """Use another limit of the operator's from now on."""
+        self._allowed, self._unknown_attempts = allowed, unknown_attempts
+        self.look_up()
+
     def settled(self, connection: LiveConnection, transaction: Transaction, event: Settled) -> Settled:
         """Count a message that the server has answered: the connection has carried one more.
 

@@ -24,6 +24,10 @@ class SendWindow:
         self._filled = False  # there was more to send than the window takes
         self._most = self._doubles_to = most
 
+    def allow(self, most: int) -> None:
+        """Use another largest window from now on."""
+        self._most, self.window = most, min(most, self.window)
+
     def room(self, on_wire: int, size: int, *, chunking: bool) -> bool:
         """Whether a connection with ``on_wire`` unanswered messages takes another one of ``size`` bytes."""
         if not chunking:

@@ -79,8 +79,8 @@ class Suspension:
 
     ``until``: no message is sent before, on the reactor's clock.
 
-    ``charging``: the next message is charged with the failure instead of being sent. ``probing``: the site has refused
-    us again and again, so one message at a time is risked.
+    ``retry``: the operator's schedule. ``charging``: the next message is charged with the failure instead of being
+    sent. ``probing``: the site has refused us again and again, so one message at a time is risked.
 
     The suspension grows with the site's failures, whichever message is charged with them. Since when the outage lasts
     is remembered over a restart: a recipient that waits for the site must not wait anew.
@@ -95,7 +95,7 @@ class Suspension:
         self._clocks = clocks
         self._facts = facts
         self._pause = pause
-        self._retry = retry
+        self.retry = retry
         self._rng = rng
         known = facts.known(site_key, FactKind.OUTAGE, clocks.wall())
         self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
@@ -177,8 +177,8 @@ class Suspension:
         now, wall = self._clocks.now(), self._clocks.wall()
         self.charging, self.probing = False, self.probing or refuses_us
         self._failure, self._found_at, self._charged = outcome, wall, message.claimed.id
-        wait = self._health.failed(wall, self._retry, self._rng) - wall
-        expire_after = self._retry.expire_after
+        wait = self._health.failed(wall, self.retry, self._rng) - wall
+        expire_after = self.retry.expire_after
         self._facts.learn(self._site_key, outage(self.since or wall, self._health.failures, wall + wait, expire_after))
         self.until = now + wait
 
@@ -197,7 +197,7 @@ class Suspension:
         since = self._start_for(run)
         wall = self._clocks.wall() + max(0.0, until - self._clocks.now())
         uncharged = self._pause.uncharged.since(since) + run.holds.seconds(self._provider, since, self._clocks.wall())
-        return wall > since + uncharged + self._retry.expire_after
+        return wall > since + uncharged + self.retry.expire_after
 
     @property
     def expiry(self) -> Expiry:

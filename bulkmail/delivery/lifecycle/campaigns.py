@@ -32,7 +32,6 @@ from bulkmail.delivery.lifecycle.planning import Planning
 from bulkmail.delivery.lifecycle.progress import about_lists, figures_in_words
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
-from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
@@ -100,7 +99,7 @@ class Campaigns:
         self._stopped: Deferred[None] | None = None
         self._second = LoopingCall(self._each_second)
         self._second.clock = reactor
-        self.live, self.progress = live, live.progress
+        self.live, self.progress, self.steering = live, live.progress, scheduling.steering
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking, self._begun = False, dict[str, Run]()  # by folder
         self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
@@ -117,10 +116,10 @@ class Campaigns:
             ended=notifying.ended,
         )
 
-    @property
-    def steering(self) -> Steering:
-        """What holds campaigns."""
-        return self._scheduling.steering
+    def apply(self, stop_within: float, suppress: list[str]) -> None:
+        """Use other settings from now on."""
+        self._stop_within, self._lists = stop_within, (suppress, self._lists[1])
+        self._at_rest.apply(suppress)
 
     def hurry(self) -> None:
         """Stop at once: do not wait for what is in flight."""

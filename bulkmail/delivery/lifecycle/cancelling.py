@@ -116,6 +116,10 @@ class AtRest:
         self._busy: set[int] = set()
         self._opening: set[str] = set()
 
+    def apply(self, suppress: Sequence[str]) -> None:
+        """Read lists with other lists of the operator's from now on."""
+        self._suppress = suppress
+
     @contextmanager
     def opening(self, name: str) -> Iterator[None]:
         """Leave a campaign alone that is about to be sent, until it is `opened`, or was not."""

@@ -136,12 +136,17 @@ class Checking:
     def __init__(self, reactor: Any, settings: Settings, hostname: str) -> None:
         """``hostname``: the EHLO name."""
         self._reactor = reactor
-        self._of_sender = settings, hostname
-        self._settings = OfOperator.plain(settings)
+        self._hostname = hostname
         self._spool = settings.spool
+        self.apply(settings)
         self._turns = DeferredSemaphore(_AT_ONCE)
         self._workers: set[Worker] = set()
         self._stopped = False
+
+    def apply(self, settings: Settings) -> None:
+        """Check with these settings from now on."""
+        self._of_sender = settings, self._hostname
+        self._settings = OfOperator.plain(settings)
 
     def stop(self) -> None:
         """End the checks that are under way; they and all later ones raise OwnFault."""

@@ -6,7 +6,7 @@ the sending has found them, and the limits of the settings. So no list is read a
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -18,7 +18,7 @@ from bulkmail.mail import BulkmailError, OwnFault, Status
 from bulkmail.preflight import demands, schedule_of, shared_paces
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Provider, plan_flow
+from bulkmail.shaping import plan_flow, provider_table
 from bulkmail.spool import DomainRows, Reading, Spool, StoredPlan
 
 _ROUTED = 500  # domains, those with most rows; each of the others counts as a site of its own
@@ -28,7 +28,10 @@ _NEVER_SENT = (Status.INVALID, Status.SUPPRESSED, Status.DUPLICATE)
 
 
 class Planning:
-    """Makes the plans. ``read(work)`` calls ``work(reader)`` outside of the event loop; ``processes`` compose."""
+    """Makes the plans. ``read(work)`` calls ``work(reader)`` outside of the event loop; ``processes`` compose.
+
+    ``settings``: gives them as they are now.
+    """
 
     def __init__(
         self,
@@ -37,8 +40,7 @@ class Planning:
         clocks: Clocks,
         read: Callable[[Callable[[Reading], Any]], Awaitable[Any]],
         route: Callable[[str], Awaitable[Site | RouteFailure]],
-        settings: Settings,
-        providers: Mapping[str, Provider],
+        settings: Callable[[], Settings],
         processes: int,
     ) -> None:
         self._spool = spool
@@ -46,7 +48,6 @@ class Planning:
         self._read = read
         self._route = route
         self._settings = settings
-        self._providers = providers
         self._processes = processes
         self._again: dict[int, float] = {}
 
@@ -83,10 +84,12 @@ class Planning:
         if not anew:
             wanted = run.input_rows - sum(by[status] for status in _NEVER_SENT)
         beyond = max(0, wanted - sum(rows for _, rows, _ in routed)) if count > len(domains) else 0
-        found, _ = demands(routed, self._settings, self._providers, beyond=beyond, more=count - len(domains))
-        schedule = schedule_of(run.content, self._settings)
+        settings = self._settings()
+        providers = provider_table(settings.shaping.overrides)
+        found, _ = demands(routed, settings, providers, beyond=beyond, more=count - len(domains))
+        schedule = schedule_of(run.content, settings)
         now = self._clocks.wall() if anew else run.started_at
-        flow = plan_flow(found, shared_paces(self._settings, self._processes), schedule, now)
+        flow = plan_flow(found, shared_paces(settings, self._processes), schedule, now)
         sent = flow.recipients - flow.left
         return StoredPlan(run.input_rows, now, flow.ends, round(sent / flow.sending, 3) if flow.sending else 0.0)
 

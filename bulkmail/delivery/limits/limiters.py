@@ -19,6 +19,7 @@ from bulkmail.shaping import WHOLE, Limiter, Limits, Part, Weighted
 _COMPLAINT_KEPT = 3600.0  # seconds that the factors of a receiver that complained are kept after its last use
 _MOST_KEPT = 20_000
 _ADDRESS = "address "
+_PROVIDER = "provider "
 
 
 class Waiter(Protocol):
@@ -124,6 +125,14 @@ class SharedLimiter(SlotPool):
     def become(self, part: Part, now: float) -> None:
         """Use another part of the limits; idle connections above it are closed."""
         self.limiter.become(part, now)
+        self._close_surplus()
+
+    def use(self, limits: Limits, now: float) -> None:
+        """Use other limits; idle connections above them are closed."""
+        self.limiter.use(limits, now)
+        self._close_surplus()
+
+    def _close_surplus(self) -> None:
         for connection, owner in list(self._idle.items())[: self.limiter.surplus]:
             owner.let_go(connection)
 
@@ -169,7 +178,12 @@ class Total(BoundedPool):
 
 def limit_key(key: str, provider: str) -> str:
     """Return what a limit counts: the provider where one matches, else the site with this key."""
-    return f"provider {provider}" if provider else key
+    return f"{_PROVIDER}{provider}" if provider else key
+
+
+def provider_in(key: str) -> str:
+    """Return the provider that a `limit_key` counts, "" where it counts a site."""
+    return key.removeprefix(_PROVIDER) if key.startswith(_PROVIDER) else ""
 
 
 def address_key(ip: str) -> str:
@@ -212,6 +226,15 @@ class Limiters:
     def share(self, ownership: Ownership) -> None:
         """Use only what ``ownership`` says is this machine's; without this call all of it is."""
         self._ownership = ownership
+
+    def use(self, limits_of: Callable[[str], Limits], now: float) -> None:
+        """Use other limits from now on; lanes that wait for a slot are woken where there is room now."""
+        self._limits_of = limits_of
+        for key, shared in self._sites.items():
+            shared.use(limits_of(provider_in(key)), now)
+        for shared in self._addresses.values():
+            shared.use(limits_of(""), now)
+        self.wake_waiting()
 
     def limits_of(self, site: Site) -> Limits:
         """Return the limits of the site: its provider's, else the default."""

@@ -8,7 +8,6 @@ from bulkmail.delivery.lifecycle.planning import Planning
 from bulkmail.mail import OwnFault, Rate
 from bulkmail.routing import RouteFailure
 from bulkmail.settings import Settings
-from bulkmail.shaping import provider_table
 from bulkmail.spool import Reading, StoredPlan
 
 EPOCH = 1_700_000_000.0
@@ -32,8 +31,7 @@ class Scene:
             clocks=one.clocks,
             read=self.read,
             route=one.route,
-            settings=settings.model_copy(update={"shaping": shaping}),
-            providers=provider_table({}),
+            settings=lambda: settings.model_copy(update={"shaping": shaping}),
             processes=2,
         )
         self.run = one.campaign({"a.example": 20, "b.example": 10, "gone.example": 3})

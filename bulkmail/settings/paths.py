@@ -1,0 +1,61 @@
+"""The keys of the settings by their paths, with what each holds; and what the files hold that some of them name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from bulkmail.files import read_regular
+
+Path = tuple[str | int, ...]
+
+READ_AT_OPENING = frozenset({"dkim.*.key", "relay.ca_file", "relay.password_file", "relay.token_file", "public.texts"})
+"""Keys that name a file, or a folder of them, that is read when the service opens."""
+
+NAMED = frozenset({("shaping", "providers")})
+"""Mappings whose keys are names that people choose."""
+
+_MOST = 1_000_000  # octets of a file
+
+
+def values(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield the path of each key that has a value, and the value; sections, and lists of them, are gone into."""
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from values(getattr(value, name), (*path, name))
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from values(item, (*path, name))
+    elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+        for index, item in enumerate(value):
+            yield from values(item, (*path, index))
+    elif value is not None:
+        yield path, value
+
+
+def pattern(path: Path) -> str:
+    """Return a path as keys are classified: a place in a list, and a name that people choose, are ``*``."""
+    return ".".join("*" if isinstance(part, int) or path[:place] in NAMED else part for place, part in enumerate(path))
+
+
+def contents(settings: BaseModel) -> dict[Path, str]:
+    """Return a digest of what each key of `READ_AT_OPENING` names, by the key's path."""
+    return {path: _digest(value) for path, value in values(settings) if pattern(path) in READ_AT_OPENING}
+
+
+def _digest(place: str) -> str:
+    names = [place]
+    if os.path.isdir(place):
+        names = [os.path.join(place, name) for name in sorted(os.listdir(place))]
+    digest = hashlib.sha256()
+    for name in names:
+        try:
+            content = read_regular(name, _MOST)
+        except ValueError:
+            content = b""  # whoever opens it tells
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0%d\0" % len(content) + content)
+    return digest.hexdigest()
