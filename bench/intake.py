@@ -89,6 +89,7 @@ async def clients(port: int, taken: Taken, connections: int, seconds: float) -> 
 
 @contextlib.contextmanager
 def service(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """twistd, taking mail in at ``port``, with the settings in ``folder``."""
     command = [str(lab.TWISTD), "-n", "--pidfile=", "bulkmail", "--settings", str(folder / "bulkmail.yaml")]
     with (folder / "log").open("ab") as log, lab.running(command, cwd=folder, stdout=log, stderr=log) as process:
         deadline = time.monotonic() + 60

@@ -20,61 +20,7 @@ TICK = 0.01
 COURSE = 30.0  # seconds between two lines of what is going on
 LAST_REPORT = 1800.0
 BYTES = 2000  # of disk for each recipient: the list, the spool, the attempts, and the report twice
-# What runs in place of twistd: twistd, with a clock in its event loop that says how late it was each time (which on a
-# busy machine is also how long other programs had the processor), and what each turn of the loop cost in CPU time
-WATCHED = """
-import json, sys, time
-from bulkmail.spool.journal import Journal
-from twisted.internet import reactor
-from twisted.scripts.twistd import run
-out, tick, started = sys.argv.pop(1), float(sys.argv.pop(1)), float(sys.argv.pop(1))
-late, first = [0] * 100_000, []  # by tenths of a millisecond: what is measured here must not grow
-dot = Journal.dot
-
-def first_dot(self, *args):
-    first.append(time.time() - started)
-    Journal.dot = dot
-    dot(self, *args)
-
-turns = [0] * 100_000
-turn, ended = reactor.doIteration, [time.thread_time()]
-
-def counted(delay):
-    turn(delay)
-    now = time.thread_time()
-    if first:
-        count(turns, now - ended[0])
-    ended[0] = now
-
-def count(counts, seconds):
-    counts[min(len(counts) - 1, int(seconds * 10_000))] += 1
-
-def at(counts, share):
-    left = sum(counts) * share
-    for tenths, many in enumerate(counts):
-        left -= many
-        if many and left <= 0:
-            return tenths / 10
-
-def look(due):
-    now = time.monotonic()
-    if first:
-        count(late, now - due)
-    reactor.callLater(tick, look, now + tick)
-
-def save():
-    with open(out, "w") as file:
-        json.dump({"first_dot_s": first[0] if first else None, "looks": sum(late), "p50_ms": at(late, 0.5),
-                   "p99_ms": at(late, 0.99), "p999_ms": at(late, 0.999), "max_ms": at(late, 1.0),
-                   "turn_p99_ms": at(turns, 0.99), "turn_p999_ms": at(turns, 0.999), "turn_max_ms": at(turns, 1.0)},
-                  file)
-
-Journal.dot = first_dot
-reactor.doIteration = counted
-reactor.callWhenRunning(look, time.monotonic())
-reactor.addSystemEventTrigger("before", "shutdown", save)
-run()
-"""
+WATCHED = Path(__file__).with_name("_loop.py")
 
 
 def memory(pid: int) -> dict[str, tuple[float, float]]:
@@ -146,7 +92,7 @@ def measure(
     with lab.many_domains(domains, 200, 4) as nameserver, lab.sinks(4) as port:
         config = lab.settings(folder, nameserver, port, dkim=dkim)
         begun = time.time()
-        command = [sys.executable, "-c", WATCHED, str(said), str(TICK), str(begun)]
+        command = [sys.executable, str(WATCHED), str(said), str(TICK), str(begun)]
         command += ["--nodaemon", "--pidfile=", "bulkmail", "-c", str(campaign), "--settings", str(config)]
         log = (folder / "log").open("wb")
         process = subprocess.Popen(command, cwd=campaign, stdout=log, stderr=log)
