@@ -21,7 +21,7 @@ import _lab as lab
 from intake import BOUNCE, service
 
 TICK = 0.01
-CONNECTIONS = 10
+CONNECTIONS = 20
 INBOUND = """\
 inbound:
   listen: ["127.0.0.1:{port}"]
@@ -39,6 +39,8 @@ class Taken:
 
     waits: list[float] = field(default_factory=list)
     answered: set[str] = field(default_factory=set)
+    enough: int = 0
+    wake: asyncio.Event | None = None  # is set when enough are answered
 
 
 Row = tuple[str, str]  # token and address
@@ -46,11 +48,14 @@ Row = tuple[str, str]  # token and address
 
 async def client(port: int, rows: list[Row], taken: Taken, pace: float, ended: asyncio.Event) -> None:
     """Send one bounce each ``pace`` seconds until the campaign has ended."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        await reader.readline()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:  # the service has ended
+        return
+    try:
+        await reader.readuntil()
         writer.write(b"EHLO mx.example\r\n")
-        while not (await reader.readline()).startswith(b"250 "):
+        while not (await reader.readuntil()).startswith(b"250 "):
             pass
         due = time.monotonic()
         while rows and not ended.is_set():
@@ -59,11 +64,13 @@ async def client(port: int, rows: list[Row], taken: Taken, pace: float, ended: a
             (token, email), began = rows.pop(), time.monotonic()
             writer.write(ENVELOPE.format(token=token).encode())
             for _ in range(3):
-                await reader.readline()
+                await reader.readuntil()
             writer.write(BOUNCE.format(token=token).replace(NAMED, email).encode())
-            if (await reader.readline()).startswith(b"250"):
+            if (await reader.readuntil()).startswith(b"250"):
                 taken.waits.append(time.monotonic() - began)
                 taken.answered.add(token)
+                if taken.wake is not None and len(taken.answered) >= taken.enough:
+                    taken.wake.set()
     except (OSError, asyncio.IncompleteReadError):
         pass
     finally:
@@ -127,15 +134,17 @@ def applied(place: Path) -> set[str]:
 
 
 async def until_killed(
-    port: int, rows: list[Row], taken: Taken, process: subprocess.Popen[bytes], seconds: float
+    port: int, rows: list[Row], taken: Taken, process: subprocess.Popen[bytes], enough: int, then: float
 ) -> None:
-    """Send bounces as fast as they are taken, and kill the process with SIGKILL after so many seconds."""
+    """Send bounces as fast as they are taken; kill the process ``then`` seconds after ``enough`` got a 250."""
     ended = asyncio.Event()
     senders = [asyncio.create_task(client(port, rows, taken, 0.0, ended)) for _ in range(CONNECTIONS)]
-    await asyncio.sleep(seconds)
+    taken.wake, taken.enough = asyncio.Event(), enough + len(taken.answered)
+    await taken.wake.wait()
+    await asyncio.sleep(then)
     process.kill()
     ended.set()
-    await asyncio.gather(*senders, return_exceptions=True)
+    await asyncio.gather(*senders)
 
 
 def killed(folder: Path, first: Path, port: int, rows: list[Row], times: int) -> tuple[int, int]:
@@ -143,7 +152,7 @@ def killed(folder: Path, first: Path, port: int, rows: list[Row], times: int) ->
     taken, dice = Taken(), random.Random(1)
     for _ in range(times):
         with service(folder, port) as process:
-            asyncio.run(until_killed(port, rows, taken, process, dice.uniform(0.05, 1.0)))
+            asyncio.run(until_killed(port, rows, taken, process, dice.randint(1, 200), dice.uniform(0.0, 0.02)))
             process.wait()
     with service(folder, port):  # it brings the report up to date
         deadline = time.monotonic() + 60
@@ -192,6 +201,7 @@ def main() -> None:
     medians = {
         key: [statistics.median(one[key] for one in found[beside]) for beside in (False, True)]
         for key in ("late p50 ms", "late p99 ms", "turn p99 ms", "turn max ms")
+        if rows
     }
     ratios = {key: with_ / max(0.1, without) for key, (without, with_) in medians.items()}
     print("\n" + lab.table(["median", "without", "with", "ratio"], [[k, *medians[k], ratios[k]] for k in medians]))
