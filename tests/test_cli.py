@@ -58,6 +58,19 @@ def test_ctrl_c_is_no_traceback(monkeypatch, capsys):
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(
+    "program", [["bulkmail", "status"], ["twistd", "-n", "bulkmail", "-c", "none"]], ids=lambda w: w[0]
+)
+def test_no_python_file_of_the_current_folder_is_run(tmp_path, program):
+    for name in ("dns", "jinja2", "yaml", "twisted", "bulkmail", "sitecustomize", "email"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'was-run')!r}, 'a').write({name!r})\n")
+    words = [os.path.join(os.path.dirname(sys.executable), program[0]), *program[1:]]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert not (tmp_path / "was-run").exists(), (tmp_path / "was-run").read_text()
+    assert done.returncode in (0, 1), done.stderr
+
+
+@pytest.mark.process
 def test_a_command_reads_only_the_parts_that_it_needs(tmp_path):
     """What is sent with takes most of a second to import, and a look at the spool needs none of it."""
     code = "import sys; from bulkmail.cli import main; main(['status']); print(*sorted(sys.modules))"

@@ -168,6 +168,20 @@ def test_nobody_imports_the_reactor_at_module_level() -> None:
     )
 
 
+def test_each_python_of_ours_runs_nothing_of_the_current_folder() -> None:
+    """Without ``-P`` a file there, such as dns.py, is imported in place of a library."""
+    started = 0
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.List):
+                words = [ast.unparse(word) for word in node.elts]
+                at = words.index("sys.executable") if "sys.executable" in words else None
+                if at is not None:
+                    started += 1
+                    assert words[at + 1] == "'-P'", f"{path}:{node.lineno}"
+    assert started >= 6
+
+
 def test_names_say_what_a_thing_does() -> None:
     check(
         f"no name ends in {', '.join(BANNED_ENDINGS)}",

@@ -75,10 +75,11 @@ def run(given: argparse.Namespace) -> int:
             return REFUSED
         raise
     _note(prepared.campaign.opened, found.campaign, found.findings)
+    lines = _lines(found, ahead.state)
     if given.json:
-        say_json({**found.plain(), "state": ahead.state})
+        say_json({**found.plain(), "state": ahead.state, "text": "\n".join(lines)})
     else:
-        _print(found, ahead.state)
+        say("\n".join(lines))
     return REFUSED if found.errors else DONE
 
 
@@ -150,15 +151,13 @@ def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, ah
 _BARS = {"rows": "looking at the rows", "domains": "looking up the domains"}
 
 
-def _print(found: Preflight, state: str) -> None:
-    for line in summary(found):
-        say(line)
+def _lines(found: Preflight, state: str) -> list[str]:
+    lines = [*summary(found)]
     if state:
-        say(f"  started: it is in the spool already ({state}); rows that were sent are not sent again")
+        lines.append(f"  started: it is in the spool already ({state}); rows that were sent are not sent again")
     for title, findings in (("Errors", found.errors), ("Warnings", found.warnings), ("Notes", found.notes)):
-        for line in report(title, findings):
-            say(line)
-    say(verdict(found.campaign, len(found.errors), len(found.warnings)))
+        lines += report(title, findings)
+    return [*lines, verdict(found.campaign, len(found.errors), len(found.warnings))]
 
 
 def _tell_refused(path: str, refused: Refused, *, as_json: bool) -> None:

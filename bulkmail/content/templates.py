@@ -35,6 +35,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from bulkmail.content.headers import clean
+from bulkmail.content.numbers import to_float, to_int
 from bulkmail.mail import BulkmailError
 
 OUTPUT_CAP = 5_000_000
@@ -143,6 +144,7 @@ class TemplateSet:
             cache_size=-1,
         )
         environment.template_class = _Forgetful
+        environment.filters["int"], environment.filters["float"] = to_int, to_float
         del environment.globals["lipsum"], environment.filters["random"]  # dice
 
     @property

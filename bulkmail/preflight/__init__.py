@@ -16,7 +16,7 @@ from __future__ import annotations
 from bulkmail.preflight.choosing import DEFAULT as DEFAULT_ROWS
 from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
 from bulkmail.preflight.domains import Domain
-from bulkmail.preflight.findings import Finding, Severity
+from bulkmail.preflight.findings import Finding, Severity, is_of_dns
 from bulkmail.preflight.page import preview_page
 from bulkmail.preflight.plan_words import plain_plan, plan_lines
 from bulkmail.preflight.planned import Means as PlanMeans
@@ -79,6 +79,7 @@ __all__ = [
     "hostname_findings",
     "inbound_findings",
     "is_freemail",
+    "is_of_dns",
     "is_qualified",
     "key_findings",
     "keys_of",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+_OF_DNS = ("spf-", "dkim-record-", "ptr-", "from-domain-", "envelope-domain-", "inbound-domain-")
+
 
 class Severity(StrEnum):
     """An error blocks the start of a campaign; a warning is shown and does not; a note is only told."""
@@ -41,3 +43,8 @@ class Finding:
             rows = f" ({self.count:,} {'row' if self.count == 1 else 'rows'}{shown})"
         remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{self.where}: {self.message}{rows}{remedy}"
+
+
+def is_of_dns(code: str) -> bool:
+    """Whether a finding is about records of the sender, which are published in the DNS and not in the campaign."""
+    return code.startswith(_OF_DNS)

@@ -15,16 +15,19 @@ from twisted.python.failure import Failure
 from bulkmail.mail import BulkmailError
 
 _MOST = 16_000  # bytes of output
+_COMPLAINT = 4_000  # bytes of the standard error that are kept
 
 
 class CommandFailedError(BulkmailError):
     """A command failed or took too long; its output is not quoted, for it may hold secrets.
 
-    ``status``: its exit status, None where it has none. ``printed``: its output, for those who know what it is.
+    ``status``: its exit status, None where it has none. ``printed`` and ``complained``: its output, and the end of what
+    it wrote to its standard error, for those who know what it is.
     """
 
     status: int | None = None
     printed: bytes = b""
+    complained: bytes = b""
 
 
 class Command(ProcessProtocol):
@@ -35,7 +38,7 @@ class Command(ProcessProtocol):
         self._words = words
         self._given = given
         self._most = most
-        self._printed = b""
+        self._printed = self._complained = b""
         self._why = ""
         self._timer: Any = None
 
@@ -82,6 +85,10 @@ class Command(ProcessProtocol):
         if len(self._printed) > self._most:
             self.kill(f"printed more than {self._most:,} bytes")
 
+    def errReceived(self, data: bytes) -> None:
+        """Keep the end of what the program complains of."""
+        self._complained = (self._complained + data)[-_COMPLAINT:]
+
     def processEnded(self, reason: Failure) -> None:
         """Fire ``output``: the program has ended, and all that it printed was read."""
         if self._timer is not None and self._timer.active():
@@ -94,7 +101,7 @@ class Command(ProcessProtocol):
             why = f"ended with status {ended.exitCode}" if ended.signal is None else f"was killed by {ended.signal}"
         if why or not isinstance(reason.value, ProcessDone):
             error = CommandFailedError(f"{self._words[0]} {why or 'failed'}")
-            error.status, error.printed = status, self._printed
+            error.status, error.printed, error.complained = status, self._printed, self._complained
             self.output.errback(error)
         else:
             self.output.callback(self._printed)

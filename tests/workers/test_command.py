@@ -30,6 +30,7 @@ class Commands(TestCase):
             self.run_command("/bin/sh", "-c", "echo secret; echo secret >&2; exit 3"), CommandFailedError
         )
         assert str(error) == "/bin/sh ended with status 3"
+        assert (error.printed, error.complained) == (b"secret\n", b"secret\n"), "for those who know what it is"
         error = await self.assertFailure(self.run_command("/bin/sh", "-c", "kill -9 $$"), CommandFailedError)
         assert str(error) == "/bin/sh was killed by 9"
 

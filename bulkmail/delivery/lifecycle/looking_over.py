@@ -6,8 +6,9 @@ sending meanwhile. What they write lies in the campaign's folder.
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
@@ -15,6 +16,7 @@ from twisted.logger import Logger
 
 from bulkmail.campaign import Campaign, write_beside
 from bulkmail.mail import Problem, Refused
+from bulkmail.preflight import Severity, is_of_dns
 from bulkmail.workers import Command, CommandFailedError
 
 _log = Logger("bulkmail")
@@ -23,6 +25,7 @@ _WITHIN = 1_800.0  # seconds for one command
 _AT_ONCE = 2
 _MOST = 2_000_000  # bytes of output
 _FOUND_WRONG = 1
+_TOLD = 20  # errors
 PLAN = "plan.txt"
 
 
@@ -53,13 +56,7 @@ class LookingOver:
 
     async def _made(self, campaign: Campaign) -> Sequence[str]:
         folder = campaign.folder
-        try:
-            checked = await self._run("check", folder)
-        except CommandFailedError as error:
-            if error.status != _FOUND_WRONG:
-                raise
-            words = "the check found errors; PROBLEMS.txt has them, and check.csv the rows"
-            raise Refused([Problem(folder, 0, 0, words)]) from None
+        checked = await self._checked(folder)
         await self._run("preview", folder)
         try:
             planned = await self._run("plan", folder)
@@ -67,7 +64,7 @@ class LookingOver:
             if error.status != _FOUND_WRONG:
                 raise
             planned = error.printed
-        write_beside(campaign.folder, PLAN, (checked + b"\n" + planned).decode("utf-8", "replace"))
+        write_beside(campaign.folder, PLAN, f"{checked}\n\n{planned.decode('utf-8', 'replace')}")
         tested: list[str] = []
         for address in campaign.test_to:
             try:
@@ -79,19 +76,60 @@ class LookingOver:
                 _log.warn("{name}: no test message to {to}: {error}", name=campaign.name, to=address, error=error)
         return tested
 
+    async def _checked(self, folder: str) -> str:
+        """Return what the check prints. Raises Refused where it found errors, CommandFailedError where it made none."""
+        try:
+            printed = await self._run("check", folder, "--json")
+        except CommandFailedError as error:
+            errors = [one for one in _answer(error.printed).get("findings", ()) if one["severity"] == Severity.ERROR]
+            if error.status != _FOUND_WRONG or not errors:
+                raise
+            more = [Problem(folder, 0, 0, f"and {len(errors) - _TOLD:,} more; PROBLEMS.txt has them all")]
+            told = [_problem(one) for one in errors[:_TOLD]] + (more if len(errors) > _TOLD else [])
+            published = all(is_of_dns(one["code"]) for one in errors)
+            raise (RefusedByDns if published else Refused)(told) from None
+        return str(_answer(printed)["text"])
+
     async def _run(self, *words: str) -> bytes:
-        """Return what a command of ours prints. Raises CommandFailedError."""
+        """Return what a command of ours prints. Raises CommandFailedError, with the last words of what failed."""
         if self._stopped:
             raise CommandFailedError("the service is being stopped")
         command = self._start_command(
             self._reactor,
-            ["/usr/bin/nice", sys.executable, "-m", "bulkmail.cli", *words, *self._settings],
+            ["/usr/bin/nice", sys.executable, "-P", "-m", "bulkmail.cli", *words, *self._settings],
             _WITHIN,
             most=_MOST,
         )
         self._running.add(command)
         try:
             printed: bytes = await command.output
+        except CommandFailedError as error:
+            complaint = error.complained.decode("utf-8", "replace").strip()
+            if not complaint:
+                raise
+            _log.warn("bulkmail {words}: {complaint}", words=" ".join(words), complaint=complaint)
+            told = CommandFailedError(f"bulkmail {words[0]}: {complaint.splitlines()[-1].removeprefix('bulkmail: ')}")
+            told.status, told.printed = error.status, error.printed
+            raise told from None
         finally:
             self._running.discard(command)
         return printed
+
+
+class RefusedByDns(Refused):
+    """The check found nothing wrong but DNS records, which are published elsewhere: they may be there soon."""
+
+
+def _answer(printed: bytes) -> dict[str, Any]:
+    """Return the object that the check has printed; an empty one where it has ended before that."""
+    try:
+        found = json.loads(printed)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _problem(finding: Mapping[str, Any]) -> Problem:
+    remedy = f"; {finding['remedy']}" if finding["remedy"] else ""
+    rows = f" ({finding['count']:,} {'row' if finding['count'] == 1 else 'rows'})" if finding["count"] else ""
+    return Problem(finding["where"], 0, 0, f"{finding['message']}{rows}{remedy}")

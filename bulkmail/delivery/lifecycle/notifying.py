@@ -153,7 +153,7 @@ def by_mail(reactor: Any, settings: Settings) -> Mail:
 
     async def mail(to: Sequence[str], sender: str, notice: Notice) -> None:
         given = {"settings": path, "from": sender, "to": list(to), "subject": notice.subject, "text": notice.text}
-        words = [sys.executable, "-m", "bulkmail.commands.notice"]
+        words = [sys.executable, "-P", "-m", "bulkmail.commands.notice"]
         await Command.start(reactor, words, _MAIL_WITHIN, json.dumps(given).encode()).output
 
     return mail

@@ -228,7 +228,11 @@ async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | Non
         raise Refused([Problem(place.path, 0, 0, words)]) from None
     if not has_report(place):
         return
-    if report.beyond is None or (row is None and reported_campaign(place) != prepared.campaign.name):
+    if report.beyond is None:
+        return
+    told_of = reported_campaign(place)
+    # the report of another campaign came with a copy of its folder, and is begun anew for this one
+    if told_of != prepared.campaign.name and (row is None or (told_of and not row.report_position)):
         return
     position = tuple(row.report_position or NOTHING) if row else NOTHING
     # first what came last, which is little; then all of it: the file may have been edited

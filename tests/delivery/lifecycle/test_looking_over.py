@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from twisted.internet.defer import Deferred
 
 from bulkmail.campaign import load_campaign
 from bulkmail.delivery.lifecycle import looking_over as module
-from bulkmail.delivery.lifecycle.looking_over import LookingOver
+from bulkmail.delivery.lifecycle.looking_over import LookingOver, RefusedByDns
 from bulkmail.mail import Refused
 from bulkmail.workers import CommandFailedError
+
+CHECKED = b'{"findings": [], "text": "nothing wrong"}'
 
 
 def failed(status):
@@ -32,7 +36,7 @@ class Scene:
 
     def start(self, _reactor, words, within, *, most):
         command = FakeCommand(words, self.killed)
-        assert (words[0], words[2:4]) == ("/usr/bin/nice", ["-m", "bulkmail.cli"])
+        assert (words[0], words[2:5]) == ("/usr/bin/nice", ["-P", "-m", "bulkmail.cli"])
         assert words[-2:] == ["--settings", "/etc/bulkmail.yaml"]
         self.commands.append(command)
         return command
@@ -42,7 +46,7 @@ class Scene:
 
     @property
     def asked(self):
-        return [command.words[4:-2] for command in self.commands]
+        return [command.words[5:-2] for command in self.commands]
 
 
 @pytest.fixture
@@ -53,10 +57,10 @@ def scene(folder):
 def test_the_check_the_preview_the_plan_and_the_tests_follow_each_other(scene, tmp_path):
     scene.begin()
     where = str(tmp_path / "spring")
-    for printed in (b"nothing wrong\n", b"", b"2 people\n", b"", b""):
+    for printed in (CHECKED, b"", b"2 people\n", b"", b""):
         scene.commands[-1].output.callback(printed)
     assert scene.asked == [
-        ["check", where],
+        ["check", where, "--json"],
         ["preview", where],
         ["plan", where],
         ["test", where, "--to", "me@a.example"],
@@ -66,17 +70,52 @@ def test_the_check_the_preview_the_plan_and_the_tests_follow_each_other(scene, t
     assert (tmp_path / "spring" / "plan.txt").read_text() == "nothing wrong\n\n2 people\n"
 
 
-def test_what_the_check_finds_wrong_is_refused(scene):
+def found(*errors):
+    """The check's answer where it found these: pairs of a code and a place."""
+    more = {"severity": "error", "message": "it is wrong", "remedy": "mend it", "count": 0}
+    error = failed(1)
+    error.printed = json.dumps(
+        {"findings": [{**more, "code": code, "where": where} for code, where in errors]}
+    ).encode()
+    return error
+
+
+def test_what_the_check_finds_wrong_is_refused_in_its_words(scene):
     scene.begin()
-    scene.commands[0].output.errback(failed(1))
+    scene.commands[0].output.errback(found(("template-error", "html"), ("spf-fail", "a.example")))
     assert scene.got[0].check(Refused)
-    assert "PROBLEMS.txt" in str(scene.got[0].value)
+    assert not scene.got[0].check(RefusedByDns)
+    assert str(scene.got[0].value) == "html: it is wrong; mend it\na.example: it is wrong; mend it"
     assert len(scene.commands) == 1
+
+
+def test_wrong_records_alone_are_told_apart(scene):
+    scene.begin()
+    scene.commands[0].output.errback(found(("ptr-missing", "192.0.2.1"), ("dkim-record-missing", "s1._domainkey.a")))
+    assert scene.got[0].check(RefusedByDns)
+
+
+def test_of_many_errors_the_first_are_told(scene):
+    scene.begin()
+    scene.commands[0].output.errback(found(*[("leftover", f"line {number}") for number in range(30)]))
+    told = scene.got[0].value.problems
+    assert len(told) == 21
+    assert told[-1].message == "and 10 more; PROBLEMS.txt has them all"
+
+
+@pytest.mark.parametrize("printed", [b"", b"[1]", b'{"findings": []}', b'{"cut'])
+def test_a_check_that_ends_before_its_answer_is_no_finding(scene, printed):
+    scene.begin()
+    error = failed(1)
+    error.printed, error.complained = printed, b"Traceback (most recent call last):\n  ...\nImportError: no module\n"
+    scene.commands[0].output.errback(error)
+    assert scene.got[0].check(CommandFailedError)
+    assert str(scene.got[0].value) == "bulkmail check: ImportError: no module"
 
 
 def test_a_plan_that_would_not_end_in_time_is_shown(scene, tmp_path):
     scene.begin()
-    scene.commands[0].output.callback(b"nothing wrong\n")
+    scene.commands[0].output.callback(CHECKED)
     scene.commands[1].output.callback(b"")
     error = failed(1)
     error.printed = b"200 people would not get it in time\n"
@@ -96,7 +135,7 @@ def test_a_test_that_is_not_accepted_is_logged_and_the_next_is_sent(scene, monke
     monkeypatch.setattr(module._log, "warn", lambda words, **values: said.append(words.format(**values)))
     scene.begin()
     while scene.asked[-1][0] != "test":
-        scene.commands[-1].output.callback(b"")
+        scene.commands[-1].output.callback(CHECKED)
     scene.commands[-1].output.errback(failed(1))
     scene.commands[-1].output.callback(b"")
     assert scene.got == [["you@a.example"]]

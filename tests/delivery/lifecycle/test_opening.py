@@ -219,6 +219,17 @@ def test_a_new_spool_beside_an_old_report_is_refused(folder, ask, report):
     assert not ask(prepare(folder(), Settings()), report=report).finished, "it tells of somebody else"
 
 
+def test_a_report_that_came_with_a_copied_folder_is_of_another_campaign_at_each_start(folder, ask, report):
+    """The first start makes a row in the spool, and waits for the approval; the second finds it."""
+    (report / "summary.json").write_text('{"campaign": "autumn"}')
+    prepared = prepare(folder(), Settings())
+    for _ in range(2):
+        assert not ask(prepared, report=report).finished
+    (report / "summary.json").unlink()
+    with pytest.raises(Refused, match="tells of 2 attempts"):  # of whom it tells is not known
+        ask(prepared, report=report)
+
+
 def test_a_spool_that_is_older_than_the_report_is_refused(folder, ask, report):
     prepared = prepare(folder(), Settings())
     ask(prepared)
