@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import gc
 import importlib.util
 import io
 import json
@@ -34,14 +35,25 @@ from hypothesis import settings as hypothesis_settings
 
 # An example that takes long says that the machine is busy, not that a law is broken.
 hypothesis_settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-hypothesis_settings.register_profile("quick", hypothesis_settings.get_profile("whole"), max_examples=10)
+hypothesis_settings.register_profile("few", hypothesis_settings.get_profile("whole"), max_examples=10)
 QUICK = os.environ.get("BULKMAIL_TEST_QUICK") == "1"
-hypothesis_settings.load_profile("quick" if QUICK else "whole")
+hypothesis_settings.load_profile("few" if QUICK or os.environ.get("BULKMAIL_TEST_FEW_EXAMPLES") == "1" else "whole")
 
 # The tests start some thousand interpreters. Where the environment forbids bytecode, each would compile bulkmail anew,
 # which is two fifths of all the processor's time that the tests of whole campaigns take.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# While ten thousand tests are collected nothing becomes garbage, and what is collected stays: no look at it then, and
+# none in each collection of the tests' own garbage.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
 
 BIN = Path(sys.executable).parent
 RECEIVER = Path(__file__).parent / "receiver.py"

@@ -59,7 +59,7 @@ def check_pace(pacing, attempts, received, rate, burst=5):
 
 def test_two_machines_send_to_one_destination_in_shares_and_one_is_killed(world, pg_server, until, pacing):
     """Both send to it, the sum keeps the limits, and the one that is left has all of it in the end."""
-    dsn, rows, rate = pg_server.fresh(), 4000, 160
+    dsn, rows, rate = pg_server.fresh(), 2000, 80
     world.start_names({"big.test": ["mx.big.test"]}, {"mx.big.test": "127.0.1.1"})
     world.start_mail(["127.0.1.1"], delay=0.02)
     big = {"mx": [".big.test"], "connections": 9, "rate": f"{rate}/s,burst=8", "connection_rate": "1000/s", "shares": 4}

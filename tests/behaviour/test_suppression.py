@@ -17,7 +17,7 @@ def addresses(count: int) -> list[str]:
 
 
 def test_who_is_suppressed_while_it_is_sent_gets_nothing_also_after_a_kill(world: Any, until: Any) -> None:
-    world.settings(shaping={"default": {"rate": "1/s"}})  # for each of four sites
+    world.settings(shaping={"default": {"rate": "1/h,burst=2"}})  # for each of four sites: the last rows stay unsent
     whole = addresses(COUNT)
     campaign = world.campaign("spring", whole)
     running = world.start("-c", "spring")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from bulkmail.workers import DATABASE, Worker, surroundings
+from bulkmail.workers import DATABASE, Worker, WorkerFailedError, surroundings
 
 SECRETS = {"RELAY_PASSWORD": "secret", "AWS_SECRET_ACCESS_KEY": "secret", "PGPASSWORD": "secret", "MY_PATH": "x"}
 
@@ -27,6 +28,9 @@ class Children(TestCase):
     async def environment(self, *further: Any) -> str:
         worker = Worker.start(reactor, "bulkmail.content.compose:Composer", None, *further)
         try:
+            # an answer, whatever it is: the child runs, and the kernel shows its own environment, not one of before
+            with contextlib.suppress(WorkerFailedError):
+                await worker.ask(("no job",), None)
             return Path(f"/proc/{worker.pid}/environ").read_text("utf-8")
         finally:
             await worker.close()
