@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -29,6 +30,7 @@ from bulkmail.workers.surroundings import surroundings
 _log = Logger("bulkmail")
 
 _RESTART_DELAY = 0.5  # seconds
+_LOAD = attrgetter("load")
 _END_WITHIN = 5.0  # seconds
 
 
@@ -37,11 +39,16 @@ class WorkerFailedError(BulkmailError):
 
 
 class WorkerDiedError(BulkmailError):
-    """A worker process ended while it held this job. ``killed``: by a SIGKILL from outside, perhaps not by the job."""
+    """A worker process ended while it held this job.
 
-    def __init__(self, text: str, *, killed: bool = False) -> None:
+    ``killed``: by a SIGKILL from outside, perhaps not by the job. ``begun``: it may have been working on this job; else
+    the job stood in line behind another one.
+    """
+
+    def __init__(self, text: str, *, killed: bool = False, begun: bool = True) -> None:
         super().__init__(text)
         self.killed = killed
+        self.begun = begun
 
 
 class WorkerLateError(BulkmailError):
@@ -52,10 +59,16 @@ class WorkerLateError(BulkmailError):
 class _Job:
     answer: Deferred[Any]
     deadline: IDelayedCall | None
+    at: float
+    load: float
+    worked: Callable[[float], None] | None
 
 
 class Worker(ProcessProtocol):
-    """One child process that serves one named class. Jobs are sent in order; answers come as the child gives them."""
+    """One child process that serves one named class. Jobs are sent in order; answers come as the child gives them.
+
+    ``load``: that of the jobs that it holds, as their callers have it.
+    """
 
     def __init__(self, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None) -> None:
         self.name = name
@@ -64,7 +77,9 @@ class Worker(ProcessProtocol):
         self._frames = Frames()
         self._jobs: dict[int, _Job] = {}
         self._next = 0
-        self._gone = False
+        self._free_at = 0.0  # when it has answered last, on the reactor's clock
+        self._gone = self._late_one = False
+        self.load = 0.0
         self._closing = self._killed = False
         self._errors = b""
         self._exit: Deferred[None] = Deferred()
@@ -106,10 +121,18 @@ class Worker(ProcessProtocol):
         """Return its process id, None when it does not run."""
         return None if self.transport is None else self.transport.pid
 
-    def ask(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
+    def ask(
+        self,
+        job: tuple[Any, ...],
+        deadline: float | None,
+        *,
+        load: float = 1.0,
+        worked: Callable[[float], None] | None = None,
+    ) -> Deferred[Any]:
         """Send ``job``, and return a Deferred for its answer; ``deadline`` in seconds, None for no limit.
 
-        Cancelling the Deferred means that the deadline has passed: the worker is killed.
+        Cancelling the Deferred means that the deadline has passed: the worker is killed. ``worked(seconds)`` is called
+        right before the answer, with how long the child has worked on it, other jobs not counted.
         """
         number = self._next
         answer: Deferred[Any] = Deferred(lambda _: self._late(number))
@@ -119,7 +142,8 @@ class Worker(ProcessProtocol):
         data = frame((number, job))
         self._next += 1
         timer = None if deadline is None else self._reactor.callLater(deadline, self._late, number)
-        self._jobs[number] = _Job(answer, timer)
+        self._jobs[number] = _Job(answer, timer, self._reactor.seconds(), load, worked)
+        self.load += load
         if self.transport is not None:
             self.transport.write(data)
         return answer
@@ -146,6 +170,7 @@ class Worker(ProcessProtocol):
         job = self._jobs.pop(number)
         if job.deadline is not None and job.deadline.active():
             job.deadline.cancel()
+        self._late_one = True
         self.kill()
         job.answer.errback(WorkerLateError(f"{self.name} did not answer in time and was ended"))
 
@@ -157,6 +182,11 @@ class Worker(ProcessProtocol):
                 continue
             if job.deadline is not None:
                 job.deadline.cancel()
+            self.load -= job.load
+            now = self._reactor.seconds()
+            if job.worked is not None:
+                job.worked(now - max(job.at, self._free_at))
+            self._free_at = now
             if good:
                 job.answer.callback(value)
             else:
@@ -196,8 +226,11 @@ class Worker(ProcessProtocol):
         if not self._closing:
             _log.warn("{name} ended: {reason}", name=self.name, reason=reason.getErrorMessage())
         killed = not self._killed and getattr(reason.value, "signal", None) == signal.SIGKILL
+        begun = not self._late_one  # it worked on the oldest one: on that which was late, or else on the first
         for job in jobs.values():
-            job.answer.errback(WorkerDiedError(f"{self.name} ended: {reason.getErrorMessage()}", killed=killed))
+            text = f"{self.name} ended: {reason.getErrorMessage()}"
+            job.answer.errback(WorkerDiedError(text, killed=killed, begun=begun))
+            begun = False
         if self._ended is not None:
             self._ended(self)
         self._exit.callback(None)
@@ -247,13 +280,25 @@ class Pool:
             for worker in self._workers:
                 self._send_setup(worker, job)
 
-    def ask(self, job: tuple[Any, ...], deadline: float | None) -> Deferred[Any]:
-        """Send ``job`` to the least busy worker. See `Worker.ask`."""
+    def ask(
+        self,
+        job: tuple[Any, ...],
+        deadline: float | None,
+        *,
+        load: float = 1.0,
+        worked: Callable[[float], None] | None = None,
+        apart: bool = False,
+    ) -> Deferred[Any]:
+        """Send ``job`` to the worker with the least load. See `Worker.ask`.
+
+        ``apart``: not to the last one of several, which so is left to other jobs.
+        """
         if not self._workers:
             answer: Deferred[Any] = Deferred()
             answer.errback(WorkerDiedError(f"no {self._name} is running"))
             return answer
-        return min(self._workers, key=lambda worker: worker.busy).ask(job, deadline)
+        some = self._workers[:-1] if apart and len(self._workers) > 1 else self._workers
+        return min(some, key=_LOAD).ask(job, deadline, load=load, worked=worked)
 
     def alone(self) -> Worker:
         """Start a worker that gets no other jobs, for one that may kill it. The caller closes it."""

@@ -382,9 +382,9 @@ class AloneWorker:
         self.pool = pool
         pool.open.append(self)
 
-    def ask(self, job, deadline):
+    def ask(self, job, deadline, *, worked):
         self.pool.asked_alone.append(job)
-        return self.pool.later(job, deadline)
+        return self.pool.later(job, deadline).addCallback(lambda answer: worked(self.pool.delay) or answer)
 
     def close(self):
         self.pool.open.remove(self)
@@ -399,13 +399,15 @@ class FakePool:
         self.clock = clock
         self.delay = 0.01
         self.poison, self.bad, self.endless, self.endless_campaigns = set(), set(), set(), set()
-        self.asked, self.asked_alone, self.open = [], [], []
+        self.asked, self.asked_alone, self.open, self.apart = [], [], [], []
         self.size_of = 500
         self.same = False  # the same message for everybody
 
-    def ask(self, job, deadline):
+    def ask(self, job, deadline, *, load, worked, apart):
         self.asked.append(job)
-        return self.later(job, deadline)
+        assert load > 0
+        self.apart.append(apart)
+        return self.later(job, deadline).addCallback(lambda answer: worked(self.delay) or answer)
 
     def alone(self):
         return AloneWorker(self)

@@ -30,6 +30,9 @@ class Slowly:
                 os._exit(3)
             case ("hang",):
                 time.sleep(60)
+            case ("sleep", seconds):
+                time.sleep(seconds)
+                return os.getpid()
             case ("pid",):
                 return os.getpid()
         raise LookupError(f"no such verb: {job[0]}")

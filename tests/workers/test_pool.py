@@ -78,8 +78,8 @@ class Children(TestCase):
     async def test_a_worker_that_dies_fails_the_jobs_it_held(self) -> None:
         worker = await self.worker()
         first, second = worker.ask(("die",), 20), worker.ask(("echo", 1), 20)
-        await self.assertFailure(first, WorkerDiedError)
-        await self.assertFailure(second, WorkerDiedError)
+        begun = [(await self.assertFailure(asked, WorkerDiedError)).begun for asked in (first, second)]
+        assert begun == [True, False], "what stood in line was not at fault"
         await self.assertFailure(worker.ask(("echo", 1), 20), WorkerDiedError)
         self.flushLoggedErrors()
 
@@ -101,7 +101,7 @@ class Children(TestCase):
         pid = await worker.ask(("pid",), 20)
         late, behind = worker.ask(("hang",), 0.2), worker.ask(("echo", 1), 20)
         await self.assertFailure(late, WorkerLateError)
-        await self.assertFailure(behind, WorkerDiedError)
+        assert not (await self.assertFailure(behind, WorkerDiedError)).begun
         assert not Path(f"/proc/{pid}").exists()
 
     async def test_to_cancel_an_answer_is_to_say_that_it_is_late(self) -> None:
@@ -112,6 +112,28 @@ class Children(TestCase):
         await self.assertFailure(hung, WorkerLateError)
         await self.assertFailure(behind, WorkerDiedError)
         assert not Path(f"/proc/{pid}").exists()
+
+    async def test_it_is_told_how_long_a_job_was_worked_on_without_those_before_it(self) -> None:
+        worker = await self.worker()
+        await worker.ask(("echo", 0), 20)
+        took: list[float] = []
+        jobs = [worker.ask(("sleep", seconds), 20, load=2.0, worked=took.append) for seconds in (0.4, 0.0)]
+        assert worker.load == 4.0
+        for job in jobs:
+            await job
+        assert worker.load == 0.0
+        assert took[0] >= 0.39
+        assert took[1] < took[0], "the second stood behind the first, and is not charged with it"
+
+    async def test_jobs_go_to_the_least_load_and_some_not_to_the_last_worker(self) -> None:
+        pool = await self.pool(2)
+        first = await pool.ask(("pid",), 20)
+        heavy = pool.ask(("sleep", 0.3), 20, load=9.0)
+        found = [await pool.ask(("pid",), 20, load=load) for load in (1.0, 1.0)]
+        apart = await pool.ask(("pid",), 20, apart=True)
+        await heavy
+        assert first not in found, "the worker with one heavy job is left alone"
+        assert apart == first
 
     async def test_a_pool_replaces_a_dead_worker_and_sets_it_up_again(self) -> None:
         pool = await self.pool(1)

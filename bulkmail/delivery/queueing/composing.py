@@ -10,6 +10,9 @@ A campaign takes nothing from the others by it. While it has suspects, the rest 
 place in a lane; and while other campaigns are sent, a batch's deadline is shorter. A campaign of which several rows in
 a row, each alone, did not come back by their deadline has a fault that is not theirs: it is paused, and they are given
 back as they were.
+
+Campaigns take turns by their weight and by the time that the workers spend on them, not by rows. A slow one is composed
+in smaller batches, and leaves one of the workers to those that are not.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError
+from bulkmail.shaping import Turns
 from bulkmail.workers import Pool, Worker, WorkerDiedError, WorkerLateError
 
 BATCH = 16
@@ -36,6 +40,8 @@ _LOOK_AGAIN = 1.0  # whether there are others by now
 _MOST_KILLED = 5
 _MOST_LATE = 3  # rows in a row
 _AHEAD = 3  # batches a worker holds: one it works on, the others so that it never waits
+_LONG = 1.0  # seconds: a campaign is slow whose batches take longer, and has smaller ones
+_USUAL = 0.003  # seconds a row, until it is known
 
 _RUN = attrgetter("run")
 
@@ -54,6 +60,29 @@ class _Asked:
     run: Run
     at: float
     answers: Deferred[Answers]
+
+
+@dataclass(slots=True, eq=False)
+class _Pace:
+    """How long a row of one campaign takes, in seconds (None: none has come back yet); ``asked``: batches under way."""
+
+    row: float | None = None
+    asked: int = 0
+
+    @property
+    def slow(self) -> bool:
+        """Whether its batches keep a worker for long, or may do so."""
+        return self.row is None or self.row * BATCH > _LONG
+
+    @property
+    def batch(self) -> int:
+        """How many rows are composed together."""
+        return BATCH if self.row is None else max(1, min(BATCH, int(_LONG / max(self.row, 1e-6))))
+
+    def worked(self, seconds: float, rows: int) -> None:
+        """Learn how long some rows took."""
+        row = seconds / rows
+        self.row = row if self.row is None else self.row + (row - self.row) * 0.2
 
 
 @dataclass(slots=True, eq=False)
@@ -133,6 +162,8 @@ class Composing:
         self._waiting: dict[Run, deque[Message]] = {}  # none of them empty
         self._asked: dict[_Asked, None] = {}  # the oldest first
         self._doubts: dict[Run, _Doubt] = {}
+        self._paces: dict[Run, _Pace] = {}
+        self._turns: Turns[Run] = Turns()
         self._stopped = False
         self._killed: Counter[int] = Counter()  # recipient id -> how often it was alone in a worker that was killed
         self._make_way_soon = Wakeup(reactor, self._make_way)
@@ -164,29 +195,69 @@ class Composing:
     # in the pool
 
     def _pump(self) -> None:
-        while self._waiting and len(self._asked) < self._pool.size * _AHEAD:
-            run = next(iter(self._waiting))
-            waiting = self._waiting.pop(run)
-            batch = [waiting.popleft() for _ in range(min(BATCH, len(waiting)))]
-            if waiting:
-                self._waiting[run] = waiting  # behind the other campaigns
-            background(self._compose(run, batch), "composing a batch")
+        while len(self._asked) < self._pool.size * _AHEAD and (runs := [*filter(self._may_ask, self._waiting)]):
+            run = self._turns.next(runs)
+            waiting, pace = self._waiting[run], self._paces[run]
+            size = _MOST_LATE if self._is_new(run, pace) else pace.batch
+            batch = [waiting.popleft() for _ in range(min(size, len(waiting)))]
+            if not waiting:
+                del self._waiting[run]
+            self._turns.use(run, (pace.row or _USUAL) * len(batch))
+            background(self._compose(run, batch, pace), "composing a batch")
         self._watch()
 
-    async def _compose(self, run: Run, batch: list[Message]) -> None:
+    def _may_ask(self, run: Run) -> bool:
+        """Whether another batch may be given to the workers: of a slow campaign only so many that others find one."""
+        pace = self._paces.get(run)
+        if pace is not None and not pace.slow:
+            return True
+        if pace is None:
+            for over in [over for over, known in self._paces.items() if over.over and not known.asked]:
+                del self._paces[over]
+            pace = self._paces[run] = _Pace()
+        if self._is_new(run, pace):
+            return not pace.asked
+        if self._makes_way(run):
+            return pace.asked < max(1, self._pool.size - 1)
+        return pace.row is None or pace.asked < self._pool.size
+
+    def _is_new(self, run: Run, pace: _Pace) -> bool:
+        """Whether it is not known how long a campaign takes, and others would have to wait: a few rows show it."""
+        return pace.row is None and not self._withholding.alone(run)
+
+    def _makes_way(self, run: Run) -> bool:
+        """Whether another campaign than this slow one is sent, and is not slow."""
+        return any(
+            not (known.slow or other is run or other.over or other.withheld) for other, known in self._paces.items()
+        )
+
+    async def _compose(self, run: Run, batch: list[Message], pace: _Pace) -> None:
         left = dict.fromkeys(batch)
         asked, edition = None, run.edition
+        pace.asked += 1
         try:
             if not run.over:
-                asked = _Asked(run, self._reactor.seconds(), self._pool.ask(_job(batch), _DEADLINE))
+                answer = self._pool.ask(
+                    _job(batch),
+                    _DEADLINE,
+                    load=(pace.row or _USUAL) * len(batch),
+                    worked=lambda seconds: pace.worked(seconds, len(batch)),
+                    apart=pace.slow and self._makes_way(run),
+                )
+                asked = _Asked(run, self._reactor.seconds(), answer)
                 self._asked[asked] = None
                 answers = await asked.answers
                 if run.edition == edition:
                     self._hand_over(batch, answers, left)
-        except BulkmailError:
-            if not run.over:  # else the workers have forgotten it
+        except BulkmailError as error:
+            doubt = self._doubts.get(run)
+            if isinstance(error, WorkerDiedError) and not (error.begun or self._stopped or (doubt and doubt.busy)):
+                self._waiting.setdefault(run, deque()).extendleft(reversed(left))  # it stood behind another batch
+                left.clear()
+            elif not run.over:  # else the workers have forgotten it
                 self._suspect(run, left)
         finally:
+            pace.asked -= 1
             if asked is not None:
                 del self._asked[asked]
             # no process could be started, its answer was no answer, the run is over, its text was changed meanwhile
@@ -224,12 +295,13 @@ class Composing:
 
     async def _examine(self, run: Run, doubt: _Doubt) -> None:
         worker: Worker | None = None
+        pace = self._paces.setdefault(run, _Pace())
         try:
             while doubt.line and not run.over and not run.paused:
                 message, edition = doubt.line[0], run.edition
                 worker = worker or self._pool.alone()
                 try:
-                    (answer,) = await worker.ask(_job([message]), _DEADLINE)
+                    (answer,) = await worker.ask(_job([message]), _DEADLINE, worked=lambda took: pace.worked(took, 1))
                 except BulkmailError as error:
                     worker.close()
                     worker = None

@@ -93,6 +93,7 @@ def test_a_template_error_costs_one_row(scene):
 
 
 def test_a_poison_row_is_found_and_costs_itself_and_nothing_else(scene):
+    scene.only = True
     scene.pool.poison = {7}
     messages = [message(n) for n in range(1, 41)]
     scene.composing.add(messages)
@@ -141,11 +142,14 @@ def test_what_is_no_fault_of_the_rows_gives_them_back(scene, how):
 def test_a_batch_is_of_one_campaign_and_campaigns_take_turns(scene):
     scene.composing.add([message(n) for n in range(1, 41)] + [message(n, 2) for n in range(1, 21)] + [message(41)])
     scene.run()
-    assert [(job[1], len(job[2])) for job in scene.pool.asked] == [(1, 16), (2, 16), (1, 16), (2, 4), (1, 9)]
+    asked = [(job[1], len(job[2])) for job in scene.pool.asked]
+    assert [[size for run, size in asked if run == one] for one in (1, 2)] == [[3, 16, 16, 6], [3, 16, 1]]
+    assert asked[:2] == [(1, 3), (2, 3)], "a few rows show how long each takes"
     assert [one.claimed.number for one in scene.composed if one.claimed.campaign_id == 1] == list(range(1, 42))
 
 
 def test_workers_are_kept_busy_and_no_more(scene):
+    scene.only = True
     scene.composing.add([message(n) for n in range(1, 20 * BATCH)])
     assert len(scene.pool.asked) == scene.pool.size * 3
     back = scene.composing.take_back()
@@ -170,7 +174,7 @@ def test_each_message_comes_back_exactly_once(campaigns, poison, bad, endless):
         else:
             done.callback([(r[0], None if r[1] in bad else b"m", "s@me.example", "bad") for r in job[2]])
 
-    def ask(job, deadline):
+    def ask(job, deadline, **_):
         done = Deferred(lambda done: done.errback(WorkerLateError("late")))
         if any(row[1] in endless for row in job[2]):
             clock.callLater(deadline, lambda: done.called or done.cancel())
@@ -314,6 +318,7 @@ def test_suspects_of_a_campaign_are_composed_one_at_a_time(scene, runs):
 
 
 def test_two_rows_that_never_come_back_cost_themselves_only(scene, runs):
+    scene.only = True
     scene.pool.endless = {3, 4, 30, 31}
     messages = [message(n) for n in range(1, 101)]
     scene.composing.add(messages)
@@ -342,4 +347,102 @@ def test_what_is_late_is_taken_back_at_a_stop(scene, runs):
     back = scene.composing.take_back()
     scene.clock.pump([1.0] * 40)
     assert sorted(one.claimed.number for one in [*back, *scene.back]) == list(range(1, 65))
+    assert scene.spoilt == {}
+
+
+# slow ones
+
+
+class SlowPool:
+    """Two workers, each one job after the other. ``seconds``: what a row of a campaign takes."""
+
+    size = 2
+
+    def __init__(self, clock, seconds):
+        self.clock, self.seconds = clock, seconds
+        self.free_at, self.loads, self.batches = [0.0, 0.0], [0.0, 0.0], []
+
+    def ask(self, job, deadline, *, load, worked, apart):
+        at = 0 if apart else min((0, 1), key=lambda n: self.loads[n])
+        took = self.seconds[job[1]] * len(job[2])
+        began = max(self.clock.seconds(), self.free_at[at])
+        self.free_at[at] = began + took
+        self.loads[at] += load
+        self.batches.append((job[1], len(job[2])))
+        done = Deferred()
+        self.clock.callLater(self.free_at[at] - self.clock.seconds(), self._answer, at, load, worked, took, job, done)
+        return done
+
+    def _answer(self, at, load, worked, took, job, done):
+        self.loads[at] -= load
+        worked(took)
+        done.callback([(row[0], b"m", "s@me.example", None) for row in job[2]])
+
+
+def slow_scene(scene, seconds, runs):
+    pool = SlowPool(scene.clock, seconds)
+    receiver = types.SimpleNamespace(
+        composed=scene.composed.append, unrenderable=scene.spoil, not_composed=scene.back.extend
+    )
+    scene.composing = Composing(scene.clock, pool, receiver=receiver, withholding=scene)
+    return pool, runs
+
+
+def test_a_slow_campaign_takes_no_place_from_a_fast_one(scene, runs):
+    """200 rows of 5 ms take half a second of two workers; beside the slow one they have one of them for themselves."""
+    pool, _ = slow_scene(scene, {1: 0.7, 2: 0.005}, runs)
+    scene.composing.add([message(n, 2) for n in range(1, 17)])
+    scene.clock.pump([0.01] * 20)
+    scene.composing.add([message(n, 1) for n in range(1, 500)])
+    scene.clock.pump([0.05] * 400)
+    slow = sum(one.run is runs[1] for one in scene.composed)
+    assert slow >= 20, "it goes on meanwhile"
+    assert {rows for run, rows in pool.batches[-5:] if run == 1} == {1}, "in batches that are soon over"
+    for _ in range(3):
+        before, began = len(scene.composed), scene.clock.seconds()
+        scene.composing.add([message(n, 2) for n in range(1, 201)])
+        while sum(one.run is runs[2] for one in scene.composed[before:]) < 200:
+            scene.clock.advance(0.01)
+        assert scene.clock.seconds() - began < 1.3, "one worker takes 1 s for them"
+
+
+def test_workers_time_is_shared_by_weight_and_not_rows(scene, runs):
+    runs[2].content = {"priority": "low"}
+    slow_scene(scene, {1: 0.01, 2: 0.03}, runs)
+    scene.composing.add([message(n, campaign) for campaign in (1, 2) for n in range(1, 4001)])
+    scene.clock.pump([0.1] * 200)
+    spent = [sum(one.run is runs[n] for one in scene.composed) * seconds for n, seconds in ((1, 0.01), (2, 0.03))]
+    assert spent[0] / spent[1] == pytest.approx(3, rel=0.15)
+    assert sum(spent) == pytest.approx(40, rel=0.05), "and no worker is ever idle"
+
+
+def test_two_slow_campaigns_use_all_workers(scene, runs):
+    pool, _ = slow_scene(scene, {1: 0.2, 2: 0.2}, runs)
+    scene.composing.add([message(n, campaign) for campaign in (1, 2) for n in range(1, 1000)])
+    scene.clock.pump([0.1] * 300)
+    assert len(scene.composed) * 0.2 == pytest.approx(2 * 30, rel=0.2)
+    assert min(pool.free_at) >= 29
+
+
+def test_what_stood_behind_a_batch_that_killed_its_worker_is_not_suspected(scene, runs):
+    """A second campaign's batch waited in the same worker; it is composed, not looked at row by row."""
+    scene.only = True
+    asked = []
+
+    def ask(job, deadline, **_):
+        done = Deferred()
+        asked.append((job[1], done))
+        return done
+
+    scene.pool.ask = ask
+    scene.composing.add([message(n, 1) for n in range(1, 17)] + [message(n, 2) for n in range(1, 17)])
+    (first, guilty), (second, behind) = asked
+    assert (first, second) == (1, 2)
+    guilty.errback(WorkerDiedError("ended: signal 11"))
+    behind.errback(WorkerDiedError("ended: signal 11", begun=False))
+    assert [run for run, _ in asked] == [1, 2, 2]
+    asked[-1][1].callback([(n, b"m", "s@me.example", None) for n in range(16)])
+    assert len(scene.composed) == 16
+    scene.clock.pump([0.1] * 30)
+    assert {job[1] for job in scene.pool.asked_alone} == {1}
     assert scene.spoilt == {}
