@@ -263,10 +263,14 @@ def test_examples_are_taken_by_the_program(kind: str, text: str, tmp_path: Path)
         assert load_settings(None, str(tmp_path)).hostname == values["hostname"]
         return
     assert kind == "campaign"
-    for name in (*values["template"].values(), *values["attachments"]):
+    attached = [name for name in values.get("attachments", []) if "{" not in name]
+    for name in (*values["template"].values(), *attached, "invoices/17.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("Hello {{ first_name }}\n", encoding="utf-8")
-    for name in (*values["recipients"], *values["suppress"]):
-        (tmp_path / name).write_text("email,first_name\nnobody@example.com,Ann\n", encoding="utf-8")
+    lists = values["recipients"] if isinstance(values["recipients"], list) else [values["recipients"]]
+    for name in (*lists, *values.get("suppress", [])):
+        rows = "email,first_name,invoice,voucher\nnobody@example.com,Ann,17,\n"
+        (tmp_path / name).write_text(rows, encoding="utf-8")
     (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
     assert prepare(str(tmp_path), load_settings(None, str(tmp_path))).campaign.name == values["name"]
 

@@ -53,8 +53,10 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
             add(content[f"{part}_name"], f"{part}\0{content[part]}")
     for name, source in includes_used(dict(content)).items():
         add(name, source)
-    for name, (_, data) in zip(campaign.attachments, content["attachments"], strict=True):
+    for name, (_, data) in zip(campaign.fixed_attachments, content["attachments"], strict=True):
         add(f"attachment {name}", data)
+    for _, name in campaign.row_attachments:
+        add(f"attachment {name}", name)  # what the files hold is read when each message is composed
     if len(campaign.attachments) > 1:
         add(_ORDER, "\0".join(campaign.attachments))
     for key in ("from", "subject", "to", "reply_to", "envelope_from"):

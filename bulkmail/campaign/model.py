@@ -129,15 +129,24 @@ def _template(name: str, info: ValidationInfo) -> str:
     return _file(name, info, MAX_TEMPLATE)
 
 
+def is_template(name: str) -> bool:
+    """Whether an attachment is another file for each row."""
+    return "{{" in name or "{%" in name
+
+
 def _attachment(name: str, info: ValidationInfo) -> str:
-    return _file(name, info, MAX_ATTACHMENTS)
+    if not is_template(name):
+        return _file(name, info, MAX_ATTACHMENTS)
+    if name.startswith("/") or ".." in name.split("/"):
+        raise ValueError(f"{name} leads out of the campaign's folder; write a path inside it")
+    return name
 
 
 def _once(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     place = _place(info)
     seen: set[object] = set()
     for index, name in enumerate(names if place.checked is None else ()):
-        found = name if isinstance(name, EarlierList) else id_inside(place.folder, name)
+        found = name if isinstance(name, EarlierList) or is_template(name) else id_inside(place.folder, name)
         if found in seen:
             raise ErrorAt((index,), f"{name} is listed twice")
         seen.add(found)
@@ -152,7 +161,8 @@ def _recipients(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     place = _place(info)
-    if place.checked is None and sum(size_inside(place.folder, name) for name in names) > MAX_ATTACHMENTS:
+    fixed = [name for name in names if not is_template(name)]
+    if place.checked is None and sum(size_inside(place.folder, name) for name in fixed) > MAX_ATTACHMENTS:
         raise ValueError(f"are larger than {MAX_ATTACHMENTS // 1_000_000} MB together")
     return names
 
@@ -267,7 +277,10 @@ class Campaign(Section):
         Many[AttachmentName],
         AfterValidator(_once),
         AfterValidator(_together),
-        Field(description="files that every message carries, at most 25 MB together", examples=[["terms.pdf"]]),
+        Field(
+            description="files that every message carries, at most 25 MB together, or another one for each row",
+            examples=[["terms.pdf"], ["terms.pdf", "invoices/{{ invoice }}.pdf"]],
+        ),
     ] = ()
     defaults: Annotated[
         Mapping[Line, str],
@@ -346,6 +359,16 @@ class Campaign(Section):
     def lists(self) -> Mapping[str, FileId]:
         """The lists that were checked, by the name they have here, with device and inode."""
         return self._lists
+
+    @property
+    def fixed_attachments(self) -> list[str]:
+        """The files that every message carries."""
+        return [name for name in self.attachments if not is_template(name)]
+
+    @property
+    def row_attachments(self) -> list[tuple[int, str]]:
+        """The templates of those that are another file for each row, with their places among all."""
+        return [(place, name) for place, name in enumerate(self.attachments) if is_template(name)]
 
     @property
     def suppressions(self) -> tuple[str, str, str, str]:

@@ -13,12 +13,12 @@ import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from bulkmail.campaign.files import id_inside, read_inside, walk
-from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
+from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, read_inside, walk
+from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign, is_template
 from bulkmail.campaign.schedule import column_problem
 from bulkmail.campaign.unsubscribing import Inbound, Public, ways_out
 from bulkmail.campaign.ways_back import priority_of, ways_back
-from bulkmail.files import MissingFileError
+from bulkmail.files import FileId, MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
 from bulkmail.yamlfile import YamlFile
 
@@ -106,6 +106,8 @@ def snapshot(
         "key": key,
         "dkim": [{"domain": dkim.domain, "selector": dkim.selector, "pem": dkim.pem} for dkim in settings.dkim],
     }
+    if of_rows := reader.row_attachments(settings):
+        content["row_attachments"] = of_rows
     content["includes"] = reader.includes(content)
     problems = reader.problems
     if campaign.schedule is not None and not rehearsal:
@@ -231,6 +233,8 @@ class _Reader:
         found = []
         left = MAX_ATTACHMENTS
         for index, name in enumerate(self.campaign.attachments):
+            if is_template(name):
+                continue
             try:
                 data = read_inside(self.campaign.opened, name, left)
             except ValueError as error:
@@ -240,6 +244,36 @@ class _Reader:
             left -= len(data)
             found.append((os.path.basename(name), data))
         return found
+
+    def row_attachments(self, settings: OperatorSettings) -> dict[str, Any] | None:
+        """What composing needs to read the files of each row; None where there are none."""
+        campaign, names = self.campaign, self.campaign.row_attachments
+        if not names:
+            return None
+        if settings.spool.startswith(("postgresql://", "postgres://")):
+            words = (
+                "a file for each row is read while it is sent, and the other machines of a spool in PostgreSQL do not "
+                "have this folder; send it from a spool of its own"
+            )
+            place = names[0][0]
+            self.problems.append(campaign.file.problem(("attachments", place), f"attachments[{place}]: {words}"))
+        own = [name for name in (campaign.template.html, campaign.template.text, CAMPAIGN_FILE) if name is not None]
+        ids = [*campaign.lists.values(), *(self._id(name) for name in own)]
+        own += campaign.lists
+        return {
+            "folder": campaign.folder,
+            "id": campaign.opened.id,
+            "names": names,
+            "never": [found for found in ids if found is not None],
+            "own": [posixpath.normpath(name) for name in own],
+            "ours": sorted(OURS | MARKS),
+        }
+
+    def _id(self, name: str) -> FileId | None:
+        try:
+            return id_inside(self.campaign.opened, name)
+        except ValueError:
+            return None  # told with the template
 
     def includes(self, content: dict[str, Any]) -> dict[str, str]:
         """The folder's further templates: those that are named, then the others as far as the bounds allow."""

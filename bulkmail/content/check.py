@@ -79,6 +79,8 @@ class _Check:
         values += [(f"headers.{name}", value) for name, value in content["headers"].items()]
         if (content["unsubscribe"] or {}).get("url"):
             values.append(("unsubscribe.url", content["unsubscribe"]["url"]))
+        of_rows = content.get("row_attachments") or {"names": []}
+        values += [(f"attachments[{place}]", source) for place, source in of_rows["names"]]
         return values
 
     # The senders

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from bulkmail.content import bulk
+from bulkmail.content.attaching import Attaching, FolderGoneError
 from bulkmail.content.dkim import Signer, Unsigned, relaxed_field, sign_each, signed
 from bulkmail.content.encoder import TextEncoder
 from bulkmail.content.fields import FieldError, header_field
@@ -44,7 +45,8 @@ class Composer:
         """``("load", campaign, content)``, ``("compose", campaign, rows)`` or ``("forget", campaign)``.
 
         A row is ``(id, n, email, date, file_no, fields_json)``; its answer ``(id, message or None, return path,
-        error or None)``. Raises LookupError for a campaign that is not loaded.
+        error or None)``. A text instead of all answers says why none can be composed now, which is no row's fault.
+        Raises LookupError for a campaign that is not loaded.
         """
         verb, campaign = job[0], job[1]
         if verb == "load":
@@ -62,8 +64,15 @@ class Composer:
             # one object: the frame back holds its bytes once
             message = template.same()
             return [(row[0], message, template.sender(row[1]), None) for row in job[2]]
+        try:
+            return self._composed(template, job[2])
+        except FolderGoneError as error:
+            return str(error)
+
+    @staticmethod
+    def _composed(template: MessageTemplate, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         # Step by step for all rows: a processor does the same thing again faster than one thing after the other
-        rendered = _each(lambda row: template.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), job[2])
+        rendered = _each(lambda row: template.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), rows)
         drafts = _each(template.draft, rendered)
         fields = iter(sign_each([draft.unsigned for draft in drafts if isinstance(draft, Draft)]))
         messages = _each(lambda draft: draft.complete(next(fields)), drafts)
@@ -71,7 +80,7 @@ class Composer:
             (row[0], None, "", message)
             if isinstance(message, str) or isinstance(one, str)
             else (row[0], message, template.return_path(one.token), None)
-            for row, one, message in zip(job[2], rendered, messages, strict=True)
+            for row, one, message in zip(rows, rendered, messages, strict=True)
         ]
 
 
@@ -120,6 +129,7 @@ class Rendered(NamedTuple):
     fields: dict[str, bytes]
     html: list[str]
     text: list[str]
+    attached: Sequence[str] = ()  # the files that this row alone carries
 
 
 class Draft(NamedTuple):
@@ -163,7 +173,9 @@ class MessageTemplate:
         self._signer = Signer(keys)
         self._ways_back = WaysBack(content, self._sender, keys)
         self._templates(content)
-        self._attachments = [attachment(name, data) for name, data in content["attachments"]]
+        of_rows = content.get("row_attachments")
+        self._attaching = Attaching(of_rows, content["attachments"], self._template_set.text) if of_rows else None
+        self._attachments = [attachment(name, data) for name, data in content["attachments"]] if not of_rows else []
 
         self._constant: dict[str, bytes] = {}  # field name -> the field
         self._varying: dict[str, CompiledTemplate] = {}  # field name -> its value's template
@@ -275,7 +287,8 @@ class MessageTemplate:
 
         html = [] if self._html is None else self._html.pieces(variables)
         text = [] if self._text is None else self._text.pieces(variables)
-        return Rendered(own_token, int(date), fields, html, text)
+        attached = () if self._attaching is None else self._attaching.names(variables)
+        return Rendered(own_token, int(date), fields, html, text, attached)
 
     def draft(self, rendered: Rendered) -> Draft:
         """The second step: the message but for its signatures."""
@@ -294,7 +307,8 @@ class MessageTemplate:
         if self._html is not None:
             parts.append(self._encoder.part("html", rendered.html, name))
         body = parts[0] if len(parts) == 1 else multipart("alternative", f"=_a{name}", parts)
-        return multipart("mixed", f"=_m{name}", [body, *self._attachments]) if self._attachments else body
+        attached = self._attachments if self._attaching is None else self._attaching.parts(rendered.attached)
+        return multipart("mixed", f"=_m{name}", [body, *attached]) if attached else body
 
     def _unsigned(self, fields: dict[str, bytes], part: Part, at: int) -> list[Unsigned]:
         relaxed = dict(self._relaxed)

@@ -128,7 +128,18 @@ def base64_lines(data: bytes) -> bytes:
 
 
 def attachment(name: str, data: bytes) -> Part:
-    """A file, in base64; encoded once for the whole campaign. The type comes from the name's ending."""
+    """A file, in base64; encoded once for the whole campaign."""
+    return Part(attachment_fields(name, data), encoded(data))
+
+
+def encoded(data: bytes) -> Body:
+    """The body of a file's part."""
+    wire = base64_lines(data)
+    return Body([whole(wire, wire)])
+
+
+def attachment_fields(name: str, data: bytes) -> bytes:
+    """The fields of a file's part. The type comes from the name's ending."""
     kind, packed = _TYPES.guess_type(name.replace("\\", "/").rpartition("/")[2])
     if kind is None or packed is not None or kind.startswith(("message/", "multipart/")):
         kind = "application/octet-stream"  # base64 is not allowed for message/ and multipart/ (RFC 2045 6.4)
@@ -136,8 +147,7 @@ def attachment(name: str, data: bytes) -> Part:
         kind += "; charset=utf-8"
     disposition = ";\r\n ".join(["attachment", *file_name(name)])
     fields = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: {disposition}\r\n"
-    wire = base64_lines(data)
-    return Part(fields.encode("ascii"), Body([whole(wire, wire)]))
+    return fields.encode("ascii")
 
 
 def multipart(subtype: str, boundary: str, parts: Sequence[Part]) -> Part:

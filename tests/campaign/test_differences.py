@@ -159,3 +159,12 @@ def test_what_a_person_approves_is_everything_but_remarks(folder: Path, look: Ca
         (folder / file).write_text((folder / file).read_text() + more)
         seen.add(hashed())
     assert len(seen) == 4
+
+
+def test_of_a_file_for_each_row_the_name_counts_and_not_what_it_holds(look: Callable[..., dict[str, str]]) -> None:
+    one = look('attachments: [terms.pdf, "{{ email }}.pdf"]')
+    assert one.keys() >= {"attachment terms.pdf", "attachment {{ email }}.pdf", "the order of the attachments"}
+    assert changes(one, look('attachments: [terms.pdf, "{{ email }}.txt"]')) == [
+        "attachment {{ email }}.pdf was removed",
+        "attachment {{ email }}.txt was added",
+    ]

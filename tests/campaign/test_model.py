@@ -51,6 +51,7 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "bounces": "each",
         "list": "newsletter",
         "kind": "marketing",
+        "priority": None,
         "headers": {"X-Campaign": "spring"},
         "unsubscribe": {"url": "https://example.com/u/{{ token }}", "mailto": "unsubscribe@example.com"},
         "attachments": ("terms.pdf",),
@@ -314,3 +315,14 @@ def test_a_list_may_be_named_with_its_sheet_and_its_column(read, refusal, folder
         "campaign.yaml:5:13: recipients: peopl.xlsx does not exist; did you mean 'people.xlsx'?"
     ]
     assert "known here: file, sheet, email" in refusal(recipients="{file: people.xlsx, column: a}")[0]
+
+
+def test_a_file_for_each_row_is_looked_for_when_its_message_is_composed(
+    read: Callable[..., Campaign], refusal: Callable[..., list[str]]
+) -> None:
+    campaign = read('attachments: [terms.pdf, "gone/{{ invoice }}.pdf"]')
+    assert campaign.fixed_attachments == ["terms.pdf"]
+    assert campaign.row_attachments == [(1, "gone/{{ invoice }}.pdf")]
+    words = "leads out of the campaign's folder; write a path inside it"
+    for name in ("../{{ x }}.pdf", "/srv/{{ x }}.pdf"):
+        assert refusal(f'attachments: ["{name}"]') == [f"campaign.yaml:6:15: attachments[0]: {name} {words}"]

@@ -279,3 +279,24 @@ def test_notices_have_their_place_in_the_users_files(
     assert found[0].startswith(f"{folder}/campaign.yaml:6:")
     assert ": unsubscribe.url: `email` is printed without urlencode" in found[0]
     assert found[1].startswith(f"{folder}/body.html.j2:2:1: there is nothing in this `if`")
+
+
+def test_what_composing_needs_for_a_file_of_each_row(folder: Path, read: Callable[..., Campaign]) -> None:
+    assert "row_attachments" not in take(read("attachments: [terms.pdf]"))
+    found = take(read('attachments: ["{{ email }}.pdf", terms.pdf]'))
+    assert found["attachments"] == [("terms.pdf", b"%PDF-1.4")]
+    given = found["row_attachments"]
+    assert given["names"] == [(0, "{{ email }}.pdf")]
+    assert given["folder"] == str(folder)
+    assert {"campaign.yaml", "recipients.csv", "body.html.j2"} <= set(given["own"])
+    status = (folder / "recipients.csv").stat()
+    assert (status.st_dev, status.st_ino) in given["never"]
+    assert {"report", "STATUS.txt", "APPROVED"} <= set(given["ours"])
+
+
+def test_a_file_for_each_row_is_refused_where_other_machines_would_look_for_it(
+    folder: Path, read: Callable[..., Campaign]
+) -> None:
+    settings = Settings.model_validate({"spool": "postgresql://localhost/x"})
+    (problem,) = refused(read('attachments: [terms.pdf, "{{ email }}.pdf"]'), folder, settings)
+    assert problem.startswith("campaign.yaml:6:26: attachments[1]: a file for each row is read while it is sent")

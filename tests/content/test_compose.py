@@ -15,9 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jinja2 import Environment
 
+from bulkmail.content.check import check_content
 from bulkmail.content.compose import Composer, MessageTemplate
 from bulkmail.content.dkim import load_key
 from bulkmail.content.headers import clean
+from bulkmail.content.shared import same_for_all
 from bulkmail.content.templates import RowError
 from bulkmail.mail import message_id, token
 
@@ -437,3 +439,44 @@ def test_a_message_with_a_line_that_must_not_be_sent_as_it_is_costs_its_row(work
     answers = work([["ann@example.org", "Ann"], ["bob@example.org", "Bob"]])
     assert [answer[1] is None for answer in answers] == [True, False]
     assert "a mistake of bulkmail" in answers[0][3]
+
+
+@pytest.fixture
+def invoices(tmp_path):
+    """The folder's part of a content with a file for each row."""
+    (tmp_path / "Ann.pdf").write_bytes(b"of Ann")
+    status = tmp_path.stat()
+    names = [(1, "{{ first_name }}.pdf")]
+    never = {"never": [], "own": [], "ours": []}
+    return {"folder": str(tmp_path), "id": (status.st_dev, status.st_ino), "names": names, **never}
+
+
+def test_each_row_carries_its_own_file_or_is_told(work, invoices):
+    ann, bob = work(
+        [["a@example.org", "Ann"], ["b@example.org", "Bob"]],
+        attachments=[("terms.pdf", b"terms")],
+        row_attachments=invoices,
+        html="x",
+    )
+    parts = list(parsed(ann[1]).iter_attachments())
+    assert [(part.get_filename(), part.get_content()) for part in parts] == [
+        ("terms.pdf", b"terms"),
+        ("Ann.pdf", b"of Ann"),
+    ]
+    assert bob[1:] == (None, "", "attachments: Bob.pdf does not exist")
+
+
+def test_a_folder_that_is_gone_costs_no_row(work, invoices):
+    gone = {**invoices, "folder": "/nowhere", "names": [(0, "x.pdf")]}
+    answer = work([["a@example.org", "Ann"]], row_attachments=gone, html="x")
+    assert answer.startswith("the campaign's folder /nowhere cannot be opened")
+
+
+def test_the_names_of_such_files_are_checked_as_templates_are(make, invoices):
+    told = [str(problem) for problem in check_content(make(row_attachments={**invoices, "names": [(0, "{{ nope }}")]}))]
+    assert len(told) == 1
+    assert told[0].startswith(": attachments[0]: ")
+    assert "nope" in told[0]
+    content = make(to="Readers <r@example.com>", html="x", text="x", subject="x", headers={}, unsubscribe=None)
+    assert same_for_all(content)
+    assert not same_for_all({**content, "row_attachments": invoices})

@@ -32,7 +32,7 @@ def trial_of(prepared: Prepared, file: int, cells: Sequence[str], addresses: Seq
     text = "".join(",".join(map(quoted, row)) + "\r\n" for row in [columns, *rows])
     _write(os.path.join(folder, "recipients.csv"), text)
     _write(os.path.join(folder, "body.txt"), "The content is the campaign's.\n")
-    attached = [f"attachment-{number}" for number in range(len(campaign.attachments))]
+    attached = [f"attachment-{number}" for number in range(len(campaign.fixed_attachments))]
     for name in attached:
         _write(os.path.join(folder, name), "The content is the campaign's.\n")
     values = {

@@ -25,6 +25,7 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.message import Message
@@ -32,6 +33,8 @@ from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError
 from bulkmail.shaping import Turns
 from bulkmail.workers import Pool, Worker, WorkerDiedError, WorkerLateError
+
+_log = Logger("bulkmail")
 
 BATCH = 16
 _DEADLINE = 30.0  # seconds for a batch, and for a row alone
@@ -50,7 +53,8 @@ _ENDLESS = (
     "within {seconds:g} s each; correct the template, or what these rows have in common"
 )
 
-Answers = list[tuple[int, bytes | None, str, str | None]]
+Rows = list[tuple[int, bytes | None, str, str | None]]
+Answers = Rows | str  # a text: why none can be composed now
 
 
 @dataclass(slots=True, eq=False)
@@ -165,6 +169,7 @@ class Composing:
         self._paces: dict[Run, _Pace] = {}
         self._turns: Turns[Run] = Turns()
         self._stopped = False
+        self._told = ""
         self._killed: Counter[int] = Counter()  # recipient id -> how often it was alone in a worker that was killed
         self._make_way_soon = Wakeup(reactor, self._make_way)
 
@@ -247,7 +252,9 @@ class Composing:
                 asked = _Asked(run, self._reactor.seconds(), answer)
                 self._asked[asked] = None
                 answers = await asked.answers
-                if run.edition == edition:
+                if isinstance(answers, str):
+                    self._tell(run, answers)
+                elif run.edition == edition:
                     self._hand_over(batch, answers, left)
         except BulkmailError as error:
             doubt = self._doubts.get(run)
@@ -301,15 +308,19 @@ class Composing:
                 message, edition = doubt.line[0], run.edition
                 worker = worker or self._pool.alone()
                 try:
-                    (answer,) = await worker.ask(_job([message]), _DEADLINE, worked=lambda took: pace.worked(took, 1))
+                    asked = worker.ask(_job([message]), _DEADLINE, worked=lambda took: pace.worked(took, 1))
+                    answers: Answers = await asked
                 except BulkmailError as error:
                     worker.close()
                     worker = None
                     if self._is_next(doubt, message) and not run.over:
                         self._did_not_come(run, doubt, error)
                 else:
+                    if isinstance(answers, str):
+                        self._tell(run, answers)
+                        break
                     if run.edition == edition and self._is_next(doubt, message):
-                        self._hand_over([doubt.take()], [answer], {message: None})
+                        self._hand_over([doubt.take()], answers, {message: None})
         finally:
             doubt.busy = False
             if worker is not None:
@@ -353,11 +364,17 @@ class Composing:
     def _set_aside(self, message: Message, reason: str) -> None:
         self._unrenderable(message, f"this row cannot be composed: {reason.strip().splitlines()[-1]}")
 
+    def _tell(self, run: Run, why: str) -> None:
+        """What keeps rows from being composed, and is not theirs, is told once; they are tried again in a while."""
+        if why != self._told:
+            self._told = why
+            _log.error("{name}: {why}", name=run.name, why=why)
+
     def _may_be_innocent(self, message: Message) -> bool:
         self._killed[message.claimed.id] += 1
         return self._killed[message.claimed.id] < _MOST_KILLED
 
-    def _hand_over(self, batch: list[Message], answers: Answers, left: dict[Message, None]) -> None:
+    def _hand_over(self, batch: list[Message], answers: Rows, left: dict[Message, None]) -> None:
         if self._doubts and (doubt := self._doubts.get(batch[0].run)) is not None:
             doubt.in_a_row = 0
             self._judge_late(doubt)
