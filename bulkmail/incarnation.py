@@ -55,7 +55,7 @@ from bulkmail.delivery import (
     sent,
 )
 from bulkmail.failpoints import failpoint
-from bulkmail.machine import compose_processes, own_name, raise_file_limit, reserved
+from bulkmail.machine import check_sources, compose_processes, own_name, raise_file_limit, reserved
 from bulkmail.mail import OwnFault
 from bulkmail.own_spool import open_own_spool
 from bulkmail.preflight import families_of, resolver_options
@@ -145,6 +145,7 @@ class Incarnation:
 
     async def open(self) -> None:
         """Open everything, in the order of need. Raises Refused or OwnFault; `close` takes down what was opened."""
+        check_sources(self.settings, rehearsal=self._rehearsal)
         connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - reserved(self.settings)))
         spool = self._spool = await open_own_spool(
             self.settings,

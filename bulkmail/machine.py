@@ -8,7 +8,8 @@ import resource
 import socket
 
 from bulkmail.delivery import Prepared
-from bulkmail.mail import OwnFault
+from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.net import may_bind
 from bulkmail.settings import Settings
 from bulkmail.spool import estimate, free_bytes
 
@@ -44,6 +45,26 @@ def own_name() -> str:
     """Return the machine's own full name, for EHLO (RFC 5321 4.1.1.1)."""
     name = socket.getfqdn()
     return name if "." in name else f"{platform.node() or 'localhost'}.localdomain"
+
+
+def check_sources(settings: Settings, *, rehearsal: bool) -> None:
+    """Raise Refused where an address of `sources` is not one that this machine can send from.
+
+    A rehearsal sends from loopback, whatever the addresses are.
+    """
+    problems = []
+    for number, source in enumerate(() if rehearsal else settings.sources):
+        error = may_bind(source.address)
+        if error is not None:
+            words = (
+                f"sources: {source.name}: nothing can be sent from {source.address} "
+                f"({(error.strerror or str(error)).lower()}); give this machine the address "
+                f"(`ip address add {source.address} dev ...`), or take the source out"
+            )
+            where = ("sources", number, "address")
+            problems.append(settings.file.problem(where, words) if settings.file else Problem("", 0, 0, words))
+    if problems:
+        raise Refused(problems)
 
 
 def check_room(spool: str, prepared: Prepared | None, *, here: bool = True) -> None:

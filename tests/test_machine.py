@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail import machine as module
-from bulkmail.machine import check_room, compose_processes, own_name, raise_file_limit, reserved
-from bulkmail.mail import OwnFault
-from bulkmail.settings import Settings
+from bulkmail.machine import check_room, check_sources, compose_processes, own_name, raise_file_limit, reserved
+from bulkmail.mail import OwnFault, Refused
+from bulkmail.settings import Settings, load_settings
 
 
 def test_the_limit_of_open_files_is_raised_as_far_as_it_goes(monkeypatch):
@@ -61,3 +61,17 @@ def test_one_process_composes_on_each_core_unless_told_otherwise(monkeypatch):
     monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: {0, 1, 5})
     assert compose_processes("auto") == 3
     assert compose_processes(2) == 2
+
+
+def test_a_source_that_this_machine_has_not_refuses_a_start(tmp_path):
+    path = tmp_path / "bulkmail.yaml"
+    path.write_text("sources:\n  - {name: a, address: 127.0.1.1}\n  - {name: b, address: 192.0.2.77}\n")
+    settings = load_settings(str(path))
+    with pytest.raises(Refused) as refused:
+        check_sources(settings, rehearsal=False)
+    (problem,) = refused.value.problems
+    assert (problem.line, problem.column) == (3, 24)
+    assert "b: nothing can be sent from 192.0.2.77 (cannot assign requested address); give this machine" in str(problem)
+    check_sources(settings, rehearsal=True)
+    here = Settings.model_validate({"sources": [{"name": "a", "address": "127.0.1.1"}]})
+    check_sources(here, rehearsal=False)

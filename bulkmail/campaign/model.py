@@ -302,6 +302,9 @@ class Campaign(Section):
             examples=["keep"],
         ),
     ] = "retry"
+    sources: Annotated[
+        Line | None, Field(description="the pool of source addresses it is sent from", examples=["pool-a"])
+    ] = None
     schedule: Annotated[ScheduleKeys | None, Field(description="when it may be sent")] = None
     approval: Annotated[
         Literal["required", "none"] | None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, read_inside, walk
@@ -67,6 +67,8 @@ class OperatorSettings(Protocol):
     @property
     def public(self) -> Public | None: ...  # noqa: D102
     @property
+    def pools(self) -> Mapping[str, Sequence[str]]: ...  # noqa: D102
+    @property
     def file(self) -> YamlFile | None: ...  # noqa: D102
 
 
@@ -100,6 +102,7 @@ def snapshot(
         "columns": [list(names) for names in columns],
         "recipients": [str(name) for name in campaign.recipients],  # for messages to people
         "schedule": None,
+        "sources": campaign.sources or "",
         "priority": priority_of(campaign),
         "list_id": "",  # made from the list's name and the sender's domain
         **ways_back(campaign, settings.inbound),
@@ -116,6 +119,10 @@ def snapshot(
         if time_zone is not None and time_zone.column is not None:
             wrong = column_problem(time_zone.column, columns)
             problems += [campaign.file.problem(("schedule", "timezone", "column"), wrong)] if wrong else []
+    if campaign.sources is not None and campaign.sources not in settings.pools:
+        known = ", ".join(sorted(settings.pools)) or "none"
+        words = f"sources: the operator's settings have no pool {campaign.sources!r}; there are: {known}"
+        problems.append(campaign.file.problem(("sources",), words))
     problems += [_placed(problem, campaign, settings) for problem in check_content(content)]
     if problems:
         problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))

@@ -14,7 +14,7 @@ from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_se
 from bulkmail.control import Client, NotRunningError, overview
 from bulkmail.mail import BulkmailError, Situation, UnknownName, Word, format_duration
 from bulkmail.settings import Settings, load_settings
-from bulkmail.shaping import FactKind, describe_fact, suspended_until
+from bulkmail.shaping import FactKind, Source, describe_fact, suspended_until
 from bulkmail.spool import Reading, SiteFact, open_reader, public
 
 _PATIENCE = 5.0  # seconds for the running service to answer
@@ -166,6 +166,7 @@ def _facts(reader: Reading) -> list[SiteFact]:
 def _why(settings: Settings) -> dict[str, str]:
     """Return why sites cannot be used, by their keys, as the running service knows it: the spool holds no words."""
     try:
-        return {site["key"]: site["why"] for site in Client(settings.place, _PATIENCE).get("sites")}
+        sites = Client(settings.place, _PATIENCE).get("sites")
+        return {Source(site["source"]).key(site["key"]): site["why"] for site in sites}
     except BulkmailError:
         return {}

@@ -163,8 +163,8 @@ class Answers:
     def _provider(self, name: str) -> dict[str, Any]:
         owners = self._owners
         limits = limits_for(name, owners.providers, Limits.of(owners.settings().shaping.default))
-        limiter = owners.live.limiter(f"provider {name}")
-        rate, connections = (1.0, 1.0) if limiter is None else limiter.factors
+        limiters = owners.live.limiters(f"provider {name}")  # one for each source: the slowest one's factors
+        rate, connections = (min((one.factors[n] for one in limiters), default=1.0) for n in (0, 1))
         return {
             "provider": name,
             "mx": list(owners.providers[name].mx),
@@ -176,7 +176,7 @@ class Answers:
             "tls": limits.tls,
             "rate_factor": rate,
             "connections_factor": connections,
-            "open": 0 if limiter is None else limiter.open,
+            "open": sum(one.open for one in limiters),
         }
 
     async def _sites(self, _call: Call) -> Any:

@@ -243,7 +243,7 @@ class ProviderAnswer(Answer):
 
 
 class SiteAnswer(Answer):
-    """A site that is being sent to now. ``claimed``: messages in hand for it."""
+    """A site that is being sent to now. ``claimed``: messages in hand for it. ``source``: from where, "" by default."""
 
     site: str
     key: str
@@ -255,6 +255,7 @@ class SiteAnswer(Answer):
     claimed: int
     in_flight: int
     connections: int
+    source: str
 
 
 class RecipientAnswer(Answer):

@@ -16,9 +16,10 @@ from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.relay import Smarthost
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import KeptFactors
+from bulkmail.delivery.sources import Sources
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Limits, Provider, SiteFacts, limits_for, provider_table
+from bulkmail.shaping import ANY_SOURCE, Limits, Provider, SiteFacts, Source, limits_for, provider_table
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
 
@@ -30,9 +31,9 @@ class LaneMaker:
         self.settings = settings
         self._parts = parts
 
-    def __call__(self, site: Site, supplier: Supplier) -> Lane:
-        """Make the lane of a site."""
-        return Lane(site, supplier, settings=self.settings, **self._parts)
+    def __call__(self, site: Site, supplier: Supplier, source: Source = ANY_SOURCE) -> Lane:
+        """Make the lane of a site that is sent to from a source."""
+        return Lane(site, supplier, settings=self.settings, source=source, **self._parts)
 
 
 class Assembly(NamedTuple):
@@ -45,6 +46,7 @@ class Assembly(NamedTuple):
     new_lane: LaneMaker
     clocks: Clocks
     relay: Smarthost | None
+    sources: Sources
 
     def apply(self, settings: Settings) -> None:
         """Have all parts use other settings from now on, in one turn of the event loop."""
@@ -91,8 +93,13 @@ def assemble(
     """
     ledger = Ledger(spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed)
     kept = KeptFactors(facts, clocks.wall)
-    limiters = Limiters(limits_by_provider(settings, providers, relay), connections, kept.factors_of, kept.keep_factors)
-    attempts = MxAttempts(connector=connector, limiters=limiters, clocks=clocks, pause=pause, relay=relay)
+    given = [Source(one.name, one.address, one.hostname or "", one.weight) for one in settings.sources]
+    sources = Sources(given, settings.pools, clocks=clocks, pause=pause)
+    limits_of = limits_by_provider(settings, providers, relay)
+    limiters = Limiters(limits_of, connections, kept.factors_of, kept.keep_factors, sources.all)
+    attempts = MxAttempts(
+        connector=connector, limiters=limiters, clocks=clocks, pause=pause, sources=sources, relay=relay
+    )
 
     new_lane = LaneMaker(
         settings,
@@ -115,5 +122,6 @@ def assemble(
         most_claimed=settings.shaping.total.claimed,
         route=route,
         new_lane=new_lane,
+        sources=sources,
     )
-    return Assembly(ledger, limiters, feeder, connector, new_lane, clocks, relay)
+    return Assembly(ledger, limiters, feeder, connector, new_lane, clocks, relay, sources)

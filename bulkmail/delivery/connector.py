@@ -12,7 +12,7 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.net import ConnectionListener, Families, LiveConnection, SessionOptions, TlsContexts, connect, own_address
 from bulkmail.routing import Site, Stop, forbidden_address, plan
 from bulkmail.settings import Settings, Timeouts
-from bulkmail.shaping import FactKind, HostMemory, Limits, SiteFacts, learn, version_of
+from bulkmail.shaping import ANY_SOURCE, FactKind, HostMemory, Limits, SiteFacts, Source, learn, version_of
 from bulkmail.smtp import TlsMode
 
 _BRISK_CONNECT = 5.0  # seconds, for a host that is not the site's last one
@@ -42,7 +42,7 @@ class Connector:
         open_connection: Callable[..., Any] = connect,
         families: Families | None = None,
     ) -> None:
-        self.hosts = HostMemory(first=clocks.scaled(_DEAD_FIRST), longest=clocks.scaled(_DEAD_LONGEST))
+        self._hosts: dict[str, HostMemory] = {}
         self._clocks = clocks
         self._hostname = hostname
         self._facts = facts
@@ -64,15 +64,29 @@ class Connector:
             for most in (_BRISK_CONNECT, _HASTY_CONNECT)
         )
 
-    def plan(self, site: Site) -> list[Stop]:
+    def hosts(self, source: Source = ANY_SOURCE) -> HostMemory:
+        """Return what is known of the addresses that mail from this source goes to: others may reach them."""
+        memory = self._hosts.get(source.name)
+        if memory is None:
+            scaled = self._clocks.scaled
+            memory = self._hosts[source.name] = HostMemory(first=scaled(_DEAD_FIRST), longest=scaled(_DEAD_LONGEST))
+        return memory
+
+    def plan(self, site: Site, source: Source = ANY_SOURCE) -> list[Stop]:
         """Return the site's addresses in the order in which they are to be tried (see `routing.plan`).
 
-        Those of an IP version that mail is not sent over are left out; a relay may be where no route to the world is.
+        Those of an IP version that mail is not sent over, or not from this source, are left out. A relay may be where
+        no route to the world is.
         """
         families = self._families
-        versions = (4, 6) if self._relay is not None and families.mode.startswith("prefer") else families.usable()
+        versions = (
+            frozenset((4, 6)) if self._relay is not None and families.mode.startswith("prefer") else families.usable()
+        )
+        if source.family:
+            own = frozenset({source.family})
+            versions = own if families.mode.startswith("prefer") else versions & own
         now, preferred = self._clocks.now(), families.preferred
-        return plan(site, self.hosts, now, self._rng, families=versions, preferred=preferred)
+        return plan(site, self.hosts(source), now, self._rng, families=versions, preferred=preferred)
 
     def tls_mode(self, limits: Limits) -> TlsMode:
         """Return how much encryption a site with these limits is asked for."""
@@ -100,8 +114,9 @@ class Connector:
         chunks: bool,
         patient: bool,
         listener: ConnectionListener,
+        source: Source = ANY_SOURCE,
     ) -> LiveConnection:
-        """Open a connection. Raises OwnFault.
+        """Open a connection from this source. Raises OwnFault.
 
         ``groups``, ``chunks``: whether the site can do PIPELINING (RFC 2920) and CHUNKING (RFC 3030) as far as is
         known. ``patient``: no other host is left to try.
@@ -110,7 +125,7 @@ class Connector:
             tls = TlsMode.OFF
         smtp, relay = self._settings.smtp, self._relay
         options = SessionOptions(
-            self._hostname,
+            source.hostname or self._hostname,
             tls,
             pipelining=smtp.pipelining == "auto" and groups,
             chunking=smtp.chunking == "auto" and chunks,
@@ -121,25 +136,33 @@ class Connector:
             ip=ip,
             host=host,
             port=smtp.port if relay is None else relay.port,
-            source_ip="",
+            source_ip=self._bound(source),
             session_options=options if relay is None else relay.options(options),
-            timeouts=self._patience(ip, patient=patient),
+            timeouts=self._patience(ip, source, patient=patient),
             tls_contexts=self._contexts,
             listener=listener,
             forbidden=self._forbidden,
         )
         return connection
 
-    def _patience(self, ip: str, *, patient: bool) -> Timeouts:
+    def _patience(self, ip: str, source: Source, *, patient: bool) -> Timeouts:
         """How long to wait: for what is doubtful, or is no loss, little."""
         version = version_of(ip)
-        if self.hosts.families.is_doubtful(version, self._clocks.now()) or (version == 6 and not patient):
+        if self.hosts(source).families.is_doubtful(version, self._clocks.now()) or (version == 6 and not patient):
             return self._hasty
         return self._settings.smtp.timeouts if patient else self._brisk
 
+    def _bound(self, source: Source) -> str:
+        """A rehearsal stays on loopback, where the system chooses the address unless the source's is there too."""
+        return "" if self._rehearsal and not _on_loopback(source.address) else source.address
+
     def _forbidden(self, ip: str) -> str | None:
-        if self._rehearsal and not ip_address(ip).is_loopback:
+        if self._rehearsal and not _on_loopback(ip):
             return f"a rehearsal reaches nothing but loopback, and {ip} is not there"
         if self._relay is not None:
             return None  # the operator named it, wherever it is
         return forbidden_address(ip, self._settings.routing.allow_networks, own_address)
+
+
+def _on_loopback(ip: str) -> bool:
+    return bool(ip) and ip_address(ip).is_loopback

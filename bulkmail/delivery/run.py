@@ -66,6 +66,12 @@ class Run:
         return WEIGHTS[self.content.get("priority", "normal")]
 
     @property
+    def pool(self) -> str:
+        """The pool of sources that it is sent from; "": all of them."""
+        name: str = self.content.get("sources") or ""
+        return name
+
+    @property
     def audience(self) -> Audience:
         """What tells whether a suppression counts for it."""
         return Audience(self.list_name or self.name, self.name, self.kind)

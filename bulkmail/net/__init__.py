@@ -13,6 +13,7 @@ deadline is for the whole of what is waited for: a peer that drips bytes gains n
 
 from __future__ import annotations
 
+from bulkmail.net.binding import may_bind
 from bulkmail.net.certificate import Certificate
 from bulkmail.net.connect import SessionOptions, connect
 from bulkmail.net.connection import Connection
@@ -42,6 +43,7 @@ __all__ = [
     "connect",
     "greeting",
     "intake",
+    "may_bind",
     "openssl_version",
     "own_address",
     "source_address",

@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -16,6 +17,7 @@ from twisted.internet.protocol import ClientFactory
 from twisted.python.failure import Failure
 
 from bulkmail.mail import Category, Peer, Stage
+from bulkmail.net.binding import connect_from
 from bulkmail.net.connection import Connection
 from bulkmail.net.interfaces import ConnectionListener, Timeouts
 from bulkmail.net.tls import TlsContexts
@@ -30,6 +32,17 @@ _OURS = {
     errno.EADDRNOTAVAIL,
     errno.EADDRINUSE,
     errno.EPERM,
+    errno.ENETUNREACH,
+    errno.ENETDOWN,
+}
+# Of these, what another address of ours may cure. EINVAL: such as from loopback to the world.
+_OF_SOURCE = {
+    errno.EADDRNOTAVAIL,
+    errno.EADDRINUSE,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EINVAL,
+    errno.EAFNOSUPPORT,
     errno.ENETUNREACH,
     errno.ENETDOWN,
 }
@@ -98,8 +111,9 @@ def connect(
         closed = Closed(Stage.CONNECT, None, refusal, Category.ROUTING)
         reactor.callLater(0, connection.connect_failed, closed)
         return connection
-    bind = (source_ip, 0) if source_ip else None
-    connection.connector = reactor.connectTCP(ip, port, _Once(connection, timeouts.connect), timeouts.connect, bind)
+    once = _Once(connection, timeouts.connect)
+    connect_tcp = reactor.connectTCP if not source_ip else partial(connect_from, reactor, source_ip)
+    connection.connector = connect_tcp(ip, port, once, timeouts.connect)
     return connection
 
 
@@ -132,13 +146,20 @@ class _Once(ClientFactory):
 def connect_failure(error: BaseException | None, peer: Peer, patience: float) -> Closed:
     """Return what a failed connect means: whose fault it is, in words."""
     number = getattr(error, "osError", None)
-    ours = number in _OURS or isinstance(error, ConnectBindError)
+    of_source = bool(peer.source_ip) and number in _OF_SOURCE
+    ours = number in _OURS or of_source or isinstance(error, ConnectBindError)
     if number in _NO_IPV6 and ":" in peer.ip and not peer.source_ip:
         ours = False
     if isinstance(error, (ConnectTimedOut, TCPTimedOutError)):
         words = f"connection timed out after {patience:g} s"
+    elif of_source and isinstance(error, ConnectBindError) and number == errno.EADDRNOTAVAIL:
+        words = f"{peer.source_ip} is not an address of this machine"
+    elif of_source and number in (errno.EADDRNOTAVAIL, errno.EADDRINUSE):
+        words = f"no port of {peer.source_ip} is free for another connection to {peer.ip}"
+    elif of_source and isinstance(number, int):
+        words = f"{peer.ip} cannot be connected to from {peer.source_ip}: {os.strerror(number).lower()}"
     elif isinstance(number, int) and number > 0:
         words = os.strerror(number).lower()
     else:
         words = str(error)
-    return Closed(Stage.CONNECT, None, words, Category.CONNECTION, own_fault=ours)
+    return Closed(Stage.CONNECT, None, words, Category.CONNECTION, own_fault=ours, source_fault=of_source)

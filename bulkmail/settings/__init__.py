@@ -31,6 +31,7 @@ from bulkmail.settings.sections import (
     Total,
     Web,
 )
+from bulkmail.settings.sources import Source
 from bulkmail.settings.suppression import Suppression
 from bulkmail.settings.values import TlsMode, parse_selector
 
@@ -59,6 +60,7 @@ __all__ = [
     "Settings",
     "Shaping",
     "Smtp",
+    "Source",
     "Suppression",
     "Timeouts",
     "Tls",

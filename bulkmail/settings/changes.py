@@ -67,7 +67,7 @@ ANEW = frozenset(
         "web.listen",
     }
 )
-SECTIONS_ANEW = frozenset({"dns", "relay", "dkim", "suppression", "inbound", "public"})
+SECTIONS_ANEW = frozenset({"dns", "relay", "dkim", "suppression", "inbound", "public", "sources", "pools"})
 """Whole sections that are taken anew, with all keys below them."""
 
 RESTART = frozenset({"spool", "machine"})

@@ -16,7 +16,7 @@ Path = tuple[str | int, ...]
 READ_AT_OPENING = frozenset({"dkim.*.key", "relay.ca_file", "relay.password_file", "relay.token_file", "public.texts"})
 """Keys that name a file, or a folder of them, that is read when the service opens."""
 
-NAMED = frozenset({("shaping", "providers")})
+NAMED = frozenset({("shaping", "providers"), ("pools",)})
 """Mappings whose keys are names that people choose."""
 
 _MOST = 1_000_000  # octets of a file

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from bulkmail.files import read_regular
 from bulkmail.mail import Problem
@@ -14,6 +14,7 @@ from bulkmail.settings.inbound import Inbound
 from bulkmail.settings.paths import Path, contents
 from bulkmail.settings.public import Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
+from bulkmail.settings.sources import Pools, Sources, check_families, check_pools
 from bulkmail.settings.suppression import Suppression
 from bulkmail.settings.values import (
     KEY_BYTES,
@@ -272,6 +273,8 @@ class Settings(Section):
     suppression: Suppression = Suppression()
     retry: Retry = Retry()
     shaping: Shaping = Shaping()
+    sources: Sources = ()
+    pools: Pools = preset({})
     compose: Compose = Compose()
     stop_within: Seconds = preset("30s")
     timezone: Annotated[Line, AfterValidator(_zone)] = "UTC"
@@ -299,6 +302,16 @@ class Settings(Section):
             self._warnings = tuple(
                 file.problem(where, context.warnings[path]) for where, path in named.items() if path in context.warnings
             )
+
+    @model_validator(mode="after")
+    def _sources(self) -> Settings:
+        if self.sources and self.relay is not None:
+            raise ErrorAt(
+                ("sources",), "does not go with `relay`: receivers see the relay's address; remove one of them"
+            )
+        check_pools(self.pools, self.sources)
+        check_families(self.routing.ip, self.sources)
+        return self
 
     @property
     def reports_asked(self) -> str:

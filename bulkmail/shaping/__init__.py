@@ -15,9 +15,9 @@ limits (``shares``).
 What is known of hosts is kept apart from what is known of recipients. A dead address delays no recipient while the site
 has another one (``HostMemory``); a dead site has one timer (``SiteHealth``). A pause, a throttle or a fault of our own
 costs a recipient neither an attempt nor retry time (``UnchargedTime``). When a campaign may send at all is its
-``Schedule``; which of several campaigns is next where they share something is told by ``Turns`` (``fair``). What has
-been learnt of a site (``facts``) is kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it
-over a restart.
+``Schedule``. What mail is sent from is a ``Source``, and ``SourceChoice`` says whose turn it is; which of several
+campaigns is next where they share something is told by ``Turns`` (``fair``). What has been learnt of a site (``facts``)
+is kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it over a restart.
 """
 
 from __future__ import annotations
@@ -62,12 +62,14 @@ from bulkmail.shaping.retry import (
 from bulkmail.shaping.schedule import Opening, Schedule
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
 from bulkmail.shaping.site_facts import Changes, SiteFacts
+from bulkmail.shaping.sources import ANY_SOURCE, Source, SourceChoice, without_source
 from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounce_of, is_hard, is_soft, to_suppress
 from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
 from bulkmail.shaping.unanswered import UnansweredMessages
 from bulkmail.shaping.uncharged import UnchargedTime
 
 __all__ = [
+    "ANY_SOURCE",
     "DEFAULT_LIMITS",
     "EVERY_DAY",
     "SECONDS_A_MESSAGE",
@@ -105,6 +107,8 @@ __all__ = [
     "Schedule",
     "SiteFacts",
     "SiteHealth",
+    "Source",
+    "SourceChoice",
     "Suppress",
     "Suspicion",
     "TransactionResult",
@@ -151,4 +155,5 @@ __all__ = [
     "to_suppress",
     "version_of",
     "wall_time",
+    "without_source",
 ]

@@ -104,6 +104,10 @@ class SiteHealth:
             self.suspended_until = now + interval(retry, self.failures, rng)
         return self.suspended_until
 
+    def relieved(self, now: float) -> None:
+        """Begin the outage anew: until now its recipients were sent to from elsewhere, so none has waited."""
+        self.down_since = now
+
     def worked(self) -> None:
         """End the outage: a host of the site took a conversation as far as MAIL."""
         self.failures, self.suspended_until, self.down_since = 0, None, None

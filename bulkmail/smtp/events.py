@@ -70,7 +70,8 @@ class Closed:
     ``stage`` is the step that was waited for, None when nothing was asked: an idle close, or the end after QUIT.
     ``reply`` is the server's reply that ended it (a refused greeting, a 421), else None and ``reason`` holds our words.
     ``category`` is set where no reply says why. ``tls_failed``: STARTTLS or what followed under TLS broke; a new
-    connection in clear may work where the policy allows it. ``own_fault``: the cause is on our side.
+    connection in clear may work where the policy allows it. ``own_fault``: the cause is on our side. ``source_fault``:
+    that is the address that we send from; another one may do.
     ``pipelining_failed``: what was read does not fit the commands that were pipelined, or they were not answered.
     ``chunking_failed``: the same of BDAT, or it was offered and is not understood.
     """
@@ -83,6 +84,7 @@ class Closed:
     own_fault: bool = False
     pipelining_failed: bool = False
     chunking_failed: bool = False
+    source_fault: bool = False
 
     def outcome(self, peer: Peer = NOWHERE) -> Outcome:
         """Return what this close means to a recipient whose attempt ended with it, before MAIL."""

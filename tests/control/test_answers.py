@@ -77,7 +77,7 @@ def asked(tmp_path):
     store.close()
     reader = Reader(str(tmp_path))
     site = LiveSite("mx.a.example", "mx.a.example~1", "", "ready", "", None, None, 1, 1, 1, "receiver")
-    live = SimpleNamespace(campaigns=dict, sites=lambda: [site], limiter=lambda _: None, fault="", fault_since=None)
+    live = SimpleNamespace(campaigns=dict, sites=lambda: [site], limiters=lambda _: [], fault="", fault_since=None)
 
     async def route(domain):
         if domain == "a.example":

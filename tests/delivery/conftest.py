@@ -517,6 +517,7 @@ class World:
         )
         self.ledger, self.limiters, self.feeder, *_ = parts
         self.apply = parts.apply
+        self.sources = parts.sources
 
     def _connect(self, *given, **named):
         return self.farm.connect(*given, **named)  # which a test may have replaced

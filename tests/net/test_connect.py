@@ -21,7 +21,11 @@ from bulkmail.net import SessionOptions, TlsContexts, connect
 from bulkmail.net.connect import connect_failure
 from bulkmail.smtp import Credentials, TlsMode
 
+GONE = "::2 is not an address of this machine"
+NO_PORT = "no port of 192.0.2.9 is free for another connection to 192.0.2.1"
+WRONG = "192.0.2.1 cannot be connected to from 192.0.2.9: invalid argument"
 V4, V6 = Peer("mx", "192.0.2.1"), Peer("mx", "2001:db8::1")
+OURS = Peer("mx", "192.0.2.1", "192.0.2.9")  # sent from a source of the settings
 
 
 def begin(kit, reactor, listener, **changed):
@@ -39,15 +43,23 @@ def begin(kit, reactor, listener, **changed):
     return connect(reactor, **{**options, **changed})
 
 
-@pytest.mark.parametrize(("source_ip", "bind"), [("", None), ("192.0.2.9", ("192.0.2.9", 0))])
-def test_it_connects_to_the_very_address_that_was_judged(kit, source_ip, bind):
+def test_it_connects_to_the_very_address_that_was_judged(kit):
     reactor, judged = MemoryReactorClock(), []
-    conn = begin(kit, reactor, kit.Listener(), source_ip=source_ip, forbidden=judged.append)
+    conn = begin(kit, reactor, kit.Listener(), forbidden=judged.append)
     ((host, port, factory, timeout, bound),) = reactor.tcpClients
-    assert (host, port, timeout, bound, judged) == ("192.0.2.1", 25, 30, bind, ["192.0.2.1"])
+    assert (host, port, timeout, bound, judged) == ("192.0.2.1", 25, 30, None, ["192.0.2.1"])
     assert factory.buildProtocol(None) is conn
     assert not factory.noisy
-    assert conn.peer == Peer("mx.example", "192.0.2.1", source_ip)
+    assert conn.peer == Peer("mx.example", "192.0.2.1", "")
+
+
+def test_a_source_that_this_machine_has_not_is_a_fault_of_the_source(kit):
+    reactor, listener = MemoryReactorClock(), kit.Listener()
+    conn = begin(kit, reactor, listener, source_ip="192.0.2.9")
+    assert (conn.peer, listener.closed) == (Peer("mx.example", "192.0.2.1", "192.0.2.9"), None)
+    reactor.advance(0)
+    assert (listener.closed.own_fault, listener.closed.source_fault) == (True, True)
+    assert listener.closed.reason == "192.0.2.9 is not an address of this machine"
 
 
 @pytest.mark.parametrize("ip", ["mx.example", "localhost", "", "192.0.2", "127.1", "192.0.2.1 ", "[::1]"])
@@ -111,7 +123,26 @@ def test_an_abort_wins_over_a_refusal_on_its_way(kit):
         (ConnectBindError(-9, "no such family"), V4, True, "Couldn't bind: -9: no such family."),
         (getConnectError((errno.ENETUNREACH, "")), V6, False, "network is unreachable"),
         (ConnectBindError(errno.EAFNOSUPPORT, ""), V6, False, "address family not supported by protocol"),
-        (ConnectBindError(errno.EADDRNOTAVAIL, ""), Peer("mx", "::1", "::2"), True, "cannot assign requested address"),
+        (
+            ConnectBindError(errno.EADDRNOTAVAIL, ""),
+            Peer("mx", "::1", "::2"),
+            True,
+            GONE,
+        ),
+        (ConnectBindError(errno.EMFILE, ""), OURS, True, "too many open files"),
+        (
+            getConnectError((errno.EADDRNOTAVAIL, "")),
+            OURS,
+            True,
+            NO_PORT,
+        ),
+        (
+            getConnectError((errno.EINVAL, "")),
+            OURS,
+            True,
+            WRONG,
+        ),
+        (getConnectError((errno.ECONNREFUSED, "")), OURS, False, "connection refused"),
         (ConnectError(string="odd"), V4, False, "An error occurred while connecting: odd."),
     ],
 )
@@ -600,9 +631,8 @@ class Loopback(TestCase):
         listener = self.kit.Listener()
         begin(self.kit, reactor, listener, ip="127.0.0.1", port=9, source_ip="192.0.2.77")
         closed = await listener.done
-        self.assertEqual((closed.stage, closed.own_fault), (Stage.CONNECT, True))
-        self.assertEqual(closed.reason, os.strerror(errno.EADDRNOTAVAIL).lower())
-        self.flushWarnings()  # Twisted leaves the socket it could not bind to the garbage collector
+        self.assertEqual((closed.stage, closed.own_fault, closed.source_fault), (Stage.CONNECT, True, True))
+        self.assertEqual(closed.reason, "192.0.2.77 is not an address of this machine")
 
     async def test_an_abort_in_the_middle(self):
         listener = self.kit.Listener(self.kit.message())

@@ -37,6 +37,9 @@ class Supplier(Protocol):
     def suspended(self) -> None:
         """The lane sends nothing for a while."""
 
+    def elsewhere(self, run: Run) -> bool:
+        """Whether what this lane gives back of a campaign can be sent from another source at once."""
+
 
 class Backlog:
     """``ready``: composed messages, in order. ``held``: claimed for this lane, and not yet recorded or given back;
@@ -154,7 +157,8 @@ class Backlog:
         if message.run.holds.providers and self.holds_back(message.run):
             self._give_back([message], 0.0)
         elif self.suspension.suspended or self.closed:
-            self._give_back([message], self.suspension.until)
+            elsewhere = not self.closed and self.supplier.elsewhere(message.run)
+            self._give_back([message], 0.0 if elsewhere else self.suspension.until)
         else:
             self.ready.appendleft(message)
             self._wakeup.now()
@@ -205,16 +209,22 @@ class Backlog:
         self.give_ready_back()
 
     def _put_off(self, messages: list[Message]) -> None:
-        """Give messages back until the suspension ends; those that may not wait that long expire."""
+        """Give messages back until the suspension ends; those that may not wait that long expire.
+
+        Those that can be sent from another source are due at once.
+        """
         kept = messages
         if not self.closed:
-            kept = []
+            kept, others = [], []
             for message in messages:
-                if self.suspension.outlasts(message.run, self.suspension.until):
+                if self.supplier.elsewhere(message.run):
+                    others.append(message)
+                elif self.suspension.outlasts(message.run, self.suspension.until):
                     self.hold(-1, message.run)
                     self.expire(message)
                 else:
                     kept.append(message)
+            self._give_back(others, 0.0)
         self._give_back(kept, self.suspension.until)
 
     def _give_back(self, messages: list[Message], due_at: float) -> None:

@@ -31,7 +31,7 @@ from bulkmail.delivery.lane.dispatch import (
 from bulkmail.delivery.lane.idle import Idle
 from bulkmail.delivery.lane.in_flight import InFlight
 from bulkmail.delivery.lane.listener import LaneListener
-from bulkmail.delivery.lane.mx_attempt import MxAttempts
+from bulkmail.delivery.lane.mx_attempt import MxAttempt, MxAttempts
 from bulkmail.delivery.lane.quirks import MOST_TOGETHER, ServerQuirks
 from bulkmail.delivery.lane.send_window import SendWindow
 from bulkmail.delivery.lane.slow_open import SlowOpen
@@ -44,13 +44,13 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import Limits, SiteFacts
+from bulkmail.shaping import ANY_SOURCE, Limits, SiteFacts, Source
 
 _REMEMBERED = 60.0  # seconds that a lane is kept after a suspension, so that its recipients have time to come back
 
 
 class Lane:
-    """The messages (``backlog``) and connections of one site.
+    """The messages (``backlog``) of one site that are sent from one ``source``, and the connections for them.
 
     ``relay``: where all mail goes, if it does.
     """
@@ -69,14 +69,15 @@ class Lane:
         settings: Settings,
         rng: Random,
         relay: Smarthost | None = None,
+        source: Source = ANY_SOURCE,
     ) -> None:
-        self.site = site
-        self.limits = limits = limiters.limits_of(site)
-        self.quirks = quirks = ServerQuirks(
-            site, limits.messages_per_connection, facts, clocks, settings.retry.unknown_attempts
-        )
+        self.site, self.source = site, source
+        self.limits = limiters.limits_of(site)
+        most, copies = self.limits.messages_per_connection, settings.retry.unknown_attempts
+        self.quirks = quirks = ServerQuirks(site, most, facts, clocks, copies, source)
+        key, provider = source.key(site.key), site.provider
         self.suspension = suspension = Suspension(
-            site.key, site.provider, clocks=clocks, facts=facts, pause=pause, retry=settings.retry, rng=rng
+            key, provider, clocks=clocks, facts=facts, pause=pause, retry=settings.retry, rng=rng
         )
         self.send_window = SendWindow(settings.smtp.window)
         self._now = clocks.now
@@ -89,11 +90,11 @@ class Lane:
             site, supplier, suspension, in_flight, ledger=ledger, clocks=clocks, pause=pause, wakeup=self.wakeup
         )
         self.ready = backlog.ready
-        self._limiter = limiters.of_site(site.key, site.provider, clocks.now())
+        self._limiter = limiters.of_site(site.key, provider, clocks.now(), source)
         self._limiter.users += 1
-        self._slots = slots = ConnectionSlots(limiters, self._limiter, site.provider)
+        self._slots = slots = ConnectionSlots(limiters, self._limiter, provider, source)
         self._idle = Idle(self, slots, clocks.reactor, backlog.expects_more)
-        self._listener = listener = LaneListener(
+        self._listener = told = LaneListener(
             self,
             site,
             backlog=backlog,
@@ -107,19 +108,16 @@ class Lane:
             pause=pause,
             relay=relay,
         )
-        self.opening = SlowOpen(
-            self,
-            backlog,
-            slots,
-            clocks=clocks,
-            wakeup=self.wakeup,
-            new_attempt=lambda one: attempts.new(one, self.site, listener=listener, limits=self.limits, quirks=quirks),
-        )
+
+        def new(owner: SlowOpen) -> MxAttempt:
+            return attempts.new(owner, self.site, source, listener=told, limits=self.limits, quirks=quirks)
+
+        self.opening = SlowOpen(self, backlog, slots, clocks=clocks, wakeup=self.wakeup, new_attempt=new)
 
     def __repr__(self) -> str:
         state = self.state if self.closed else self.suspension.standstill
         return (
-            f"<Lane {self.site.name} {state}; ready={len(self.ready)} in_flight={self.in_flight} "
+            f"<Lane {self.source.key(self.site.name)} {state}; ready={len(self.ready)} in_flight={self.in_flight} "
             f"idle={len(self._idle)} opening={len(self.opening)}>"
         )
 

@@ -23,10 +23,11 @@ from bulkmail.delivery.lane.quirks import ServerQuirks
 from bulkmail.delivery.limits import Limiters, SharedLimiter
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.sources import Sources
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.net import ConnectionListener, LiveConnection, NothingSent
 from bulkmail.routing import WALK, Site, Stop
-from bulkmail.shaping import Limits, classify
+from bulkmail.shaping import ANY_SOURCE, Limits, Source, classify
 from bulkmail.smtp import Closed, TlsMode
 
 _NO_ADDRESS = Outcome(Fate.LOST, Stage.DNS, note="none of its hosts has an address", category=Category.ROUTING)
@@ -71,9 +72,13 @@ class MxAttempt(NothingSent):
         clocks: Clocks,
         pause: Pause,
         relay: Smarthost | None,
+        sources: Sources,
+        source: Source,
     ) -> None:
         self._owner = owner
         self._site = site
+        self._source = source
+        self._sources = sources
         self._listener = listener
         self._tls = tls
         self._quirks = quirks
@@ -83,7 +88,7 @@ class MxAttempt(NothingSent):
         self._pause = pause
         self._relay = relay
         self.began = clocks.wall()
-        self._stops = connector.plan(site)
+        self._stops = connector.plan(site, source)
         self._at = 0
         self._tried: set[str] = set()  # the addresses that it has connected to
         self._worst = inf  # hosts of a worse preference than this are left alone
@@ -119,7 +124,7 @@ class MxAttempt(NothingSent):
             if self._relay is not None and not self._relay.prepared:
                 self._relay.prepare(self._prepared)
                 return
-            address = self._limiters.of_address(stop.ip, self._site.provider, now)
+            address = self._limiters.of_address(stop.ip, self._site.provider, now, self._source)
             at = now if address is None else address.limiter.may_open(now)
             if address is not None and (at is None or at > now):
                 self._pass_over(stop, address, at)
@@ -141,6 +146,7 @@ class MxAttempt(NothingSent):
                 chunks=self._quirks.chunks,
                 patient=self._at == len(self._stops) - 1 or len(self._tried) == WALK,
                 listener=self,
+                source=self._source,
             )
         except OwnFault as fault:
             if address is not None:
@@ -150,7 +156,7 @@ class MxAttempt(NothingSent):
 
     def _leave_alone(self, stop: Stop, now: float) -> bool:
         worse = stop.preference > self._worst
-        return worse or (self._passed_over and self._connector.hosts.dead_until(stop.ip, now) is not None)
+        return worse or (self._passed_over and self._connector.hosts(self._source).dead_until(stop.ip, now) is not None)
 
     @property
     def _enough(self) -> bool:
@@ -202,7 +208,8 @@ class MxAttempt(NothingSent):
 
     def connection_ready(self, conn: LiveConnection) -> None:
         """Hand the connection to the owner."""
-        self._connector.hosts.worked(conn.peer.ip)
+        self._connector.hosts(self._source).worked(conn.peer.ip)
+        self._sources.worked(self._source)
         conn.listener = self._listener
         self._owner.attempt_connected(self, conn)
 
@@ -210,7 +217,7 @@ class MxAttempt(NothingSent):
         """Remember that the address does not work, and try the next one."""
         stop = self._stops[self._at]
         ip = stop.ip
-        address = self._limiters.of_address(ip, self._site.provider, self._clocks.now())
+        address = self._limiters.of_address(ip, self._site.provider, self._clocks.now(), self._source)
         if address is not None:
             address.closed()
         self._connection = None
@@ -239,14 +246,18 @@ class MxAttempt(NothingSent):
             if not classify(self._last).signal:
                 connected = closed.stage is not Stage.CONNECT
                 tried = connected or closed.category is Category.CONNECTION
-                self._connector.hosts.failed(ip, self._clocks.now(), connected=connected if tried else None)
+                self._connector.hosts(self._source).failed(
+                    ip, self._clocks.now(), connected=connected if tried else None
+                )
             elif self._owner.connections:
                 self._worst = min(self._worst, stop.preference)
             self._next()
 
     def _own_fault(self, closed: Closed) -> None:
         relay = self._relay
-        if relay is None or closed.stage is not Stage.AUTH:
+        if closed.source_fault:
+            self._sources.rest(self._source, closed.reason)
+        elif relay is None or closed.stage is not Stage.AUTH:
             self._pause.own_fault(closed.reason)
         elif not self._renewed and relay.renew():
             self._renewed = True  # the token may only have been too old: once more with another
@@ -261,18 +272,33 @@ class MxAttempts:
     """Makes attempts: what the attempts of all lanes share."""
 
     def __init__(
-        self, *, connector: Connector, limiters: Limiters, clocks: Clocks, pause: Pause, relay: Smarthost | None = None
+        self,
+        *,
+        connector: Connector,
+        limiters: Limiters,
+        clocks: Clocks,
+        pause: Pause,
+        sources: Sources,
+        relay: Smarthost | None = None,
     ) -> None:
         self._connector = connector
         self._limiters = limiters
         self._clocks = clocks
         self._pause = pause
+        self._sources = sources
         self._relay = relay
 
     def new(
-        self, owner: AttemptOwner, site: Site, *, listener: ConnectionListener, limits: Limits, quirks: ServerQuirks
+        self,
+        owner: AttemptOwner,
+        site: Site,
+        source: Source = ANY_SOURCE,
+        *,
+        listener: ConnectionListener,
+        limits: Limits,
+        quirks: ServerQuirks,
     ) -> MxAttempt:
-        """Make one attempt to connect to ``site``, whose session ``listener`` will listen to."""
+        """Make one attempt to connect to ``site`` from ``source``; ``listener`` will listen to the session."""
         return MxAttempt(
             owner,
             site,
@@ -284,4 +310,6 @@ class MxAttempts:
             clocks=self._clocks,
             pause=self._pause,
             relay=self._relay,
+            sources=self._sources,
+            source=source,
         )

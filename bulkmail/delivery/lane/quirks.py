@@ -19,9 +19,11 @@ from bulkmail.mail import Category, Fate, Peer, Stage
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
 from bulkmail.shaping import (
+    ANY_SOURCE,
     FactKind,
     Hint,
     SiteFacts,
+    Source,
     Suspicion,
     UnansweredMessages,
     hint,
@@ -48,8 +50,17 @@ class ServerQuirks:
     may be used. They are looked up when a connection ends, so that asking for each message costs nothing.
     """
 
-    def __init__(self, site: Site, allowed: int, facts: SiteFacts, clocks: Clocks, unknown_attempts: int) -> None:
+    def __init__(
+        self,
+        site: Site,
+        allowed: int,
+        facts: SiteFacts,
+        clocks: Clocks,
+        unknown_attempts: int,
+        source: Source = ANY_SOURCE,
+    ) -> None:
         self._site = site
+        self._limited_as = source.key(site.key)  # how many messages it takes may depend on where they come from
         self._allowed = allowed
         self._facts = facts
         self._unknown_attempts = unknown_attempts
@@ -168,7 +179,7 @@ class ServerQuirks:
 
     def _count(self, said: Hint, count: int, opened: float) -> bool:
         wall = self._clocks.wall()
-        known = self._facts.known(self._site.key, FactKind.MESSAGES, wall)
+        known = self._facts.known(self._limited_as, FactKind.MESSAGES, wall)
         judged = judge(
             said, count, opened, self._clocks.now(), None if known is None else int(known.value), self._suspicion
         )
@@ -178,7 +189,7 @@ class ServerQuirks:
         self._suspicion = None
         if messages_now(known, self._allowed, wall) != count:
             _log.info("{site} takes {count} messages on a connection", site=self._site.name, count=count)
-        self._facts.learn(self._site.key, takes(count, self._allowed, wall))
+        self._facts.learn(self._limited_as, takes(count, self._allowed, wall))
         return True
 
     def look_up(self) -> None:
@@ -189,6 +200,6 @@ class ServerQuirks:
         self.chunks = facts.known(key, FactKind.CHUNKING, wall) is None
         together = facts.known(key, FactKind.RECIPIENTS, wall)
         self.recipients = MOST_TOGETHER if together is None else min(MOST_TOGETHER, int(together.value))
-        self.most = messages_now(facts.known(key, FactKind.MESSAGES, wall), self._allowed, wall)
+        self.most = messages_now(facts.known(self._limited_as, FactKind.MESSAGES, wall), self._allowed, wall)
         if facts.known(key, FactKind.UNANSWERED, wall) is not None:
             self.most = 1

@@ -153,6 +153,13 @@ class Suspension:
             self._health.worked()
             self._facts.forget(self._site_key, FactKind.OUTAGE)
 
+    def relieved(self) -> None:
+        """Begin the outage anew: its recipients are sent to from another source, so none has waited until now."""
+        if self.since is not None:
+            wall = self._clocks.wall()
+            self._health.relieved(wall)
+            self._learn_outage(wall + max(0.0, self.until - self._clocks.now()))
+
     def failed(self, outcome: Outcome, began: float) -> None:
         """Have the next message charged with ``outcome``, which was found out since ``began`` on the wall clock."""
         self._failure, self._found_at = outcome, self._clocks.wall()
@@ -178,9 +185,19 @@ class Suspension:
         self.charging, self.probing = False, self.probing or refuses_us
         self._failure, self._found_at, self._charged = outcome, wall, message.claimed.id
         wait = self._health.failed(wall, self.retry, self._rng) - wall
-        expire_after = self.retry.expire_after
-        self._facts.learn(self._site_key, outage(self.since or wall, self._health.failures, wall + wait, expire_after))
+        self._learn_outage(wall + wait)
         self.until = now + wait
+
+    def _learn_outage(self, until: float) -> None:
+        since = self.since or self._clocks.wall()
+        known = outage(since, self._health.failures, until, self.retry.expire_after)
+        self._facts.learn(self._site_key, known)
+
+    def rest(self, until: float, why: str) -> None:
+        """Send nothing before ``until``, on the reactor's clock, for a fault of our own, which is no outage."""
+        if until > self.until:
+            self._failure, self._found_at = Outcome(Fate.LOST, Stage.CONNECT, note=why), self._clocks.wall()
+            self.charging, self.until = False, until
 
     def probe(self) -> None:
         """Send one message at a time once the suspension ends: the site refuses us."""

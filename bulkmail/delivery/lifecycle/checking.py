@@ -6,7 +6,7 @@ seconds, or for ever; the event loop must not wait for it, for every other campa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,6 +69,7 @@ class OfOperator:
     inbound: ComesBack | None
     public: Page | None
     file: YamlFile | None
+    pools: Mapping[str, Sequence[str]]
 
     @staticmethod
     def plain(settings: Settings) -> tuple[Any, ...]:
@@ -79,16 +80,17 @@ class OfOperator:
         notify = (list(settings.notify.commands), list(settings.notify.urls))
         inbound = None if settings.inbound is None else settings.inbound.domain
         public = None if settings.public is None else settings.public.url
-        return keys, list(settings.suppress), settings.spool, notify, inbound, public, places
+        pools = {name: list(members) for name, members in settings.pools.items()}
+        return keys, list(settings.suppress), settings.spool, notify, inbound, public, places, pools
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> OfOperator:
         """Return what `plain` was made of."""
-        keys, suppress, spool, notify, inbound, public, places = plain
+        keys, suppress, spool, notify, inbound, public, places, pools = plain
         file = None if places is None else YamlFile(*places)
         comes_back = None if inbound is None else ComesBack(inbound)
         page = None if public is None else Page(public)
-        return cls([Key(*key) for key in keys], suppress, spool, Notifiable(*notify), comes_back, page, file)
+        return cls([Key(*key) for key in keys], suppress, spool, Notifiable(*notify), comes_back, page, file, pools)
 
 
 class Checker:

@@ -29,7 +29,8 @@ class LiveCampaign(NamedTuple):
 class LiveSite(NamedTuple):
     """A site that is being sent to. Times are epoch seconds; ``why`` is "" where nothing is wrong.
 
-    ``binds``: what keeps it from being faster at this moment: one of `BINDS`.
+    ``binds``: what keeps it from being faster at this moment: one of `BINDS`. ``source``: what is sent to it from, ""
+    where the system chooses.
     """
 
     site: str
@@ -43,6 +44,7 @@ class LiveSite(NamedTuple):
     in_flight: int
     connections: int
     binds: str
+    source: str = ""
 
 
 BINDS = {
@@ -92,9 +94,9 @@ class Live:
         lanes.sort(key=lambda lane: (-lane.held, lane.site.name))
         return [self._site(lane) for lane in lanes]
 
-    def limiter(self, key: str) -> Limiter | None:
-        """Return the limiter of this limit key; None where it is not in use."""
-        return self._limiters.limiter(key)
+    def limiters(self, key: str) -> list[Limiter]:
+        """Return the limiters of this limit key that are in use, one for each source."""
+        return self._limiters.limiters(key)
 
     def _site(self, lane: Lane) -> LiveSite:
         standstill, site = lane.suspension.standstill, lane.site
@@ -110,6 +112,7 @@ class Live:
             lane.in_flight,
             lane.connections,
             self._binds(lane),
+            lane.source.name,
         )
 
     def _binds(self, lane: Lane) -> str:
@@ -120,7 +123,7 @@ class Live:
             return "suspended"
         if not lane.held:
             return "idle"
-        limiter = self._limiters.of_site(site.key, site.provider, now).limiter
+        limiter = self._limiters.of_site(site.key, site.provider, now, lane.source).limiter
         if limiter.peek(now) > now:
             return "rate"
         if lane.ready and limiter.may_open(now) is None:

@@ -8,13 +8,13 @@ provider with a thousand sites must not stay idle at the first five sites. There
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from bulkmail.delivery.limits.line import Line
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
-from bulkmail.shaping import WHOLE, Limiter, Limits, Part, Weighted
+from bulkmail.shaping import ANY_SOURCE, WHOLE, Limiter, Limits, Part, Source, Weighted
 
 _COMPLAINT_KEPT = 3600.0  # seconds that the factors of a receiver that complained are kept after its last use
 _MOST_KEPT = 20_000
@@ -204,6 +204,9 @@ class Ownership(Protocol):
 class Limiters:
     """All limiters of the process, made when first asked for and dropped when unused.
 
+    A limit counts for one of the ``sources`` at a time: receivers limit the address that mail comes from. A *limit key*
+    is what it counts there (`limit_key`); what is counted for a source has that source's key (`Source.key`).
+
     ``limits_of(provider)``: its limits, the default's for "". ``factors_of``: the throttle factors (see `Limiter`) last
     used for a provider or site; ``keep_factors`` is told the new ones.
     """
@@ -214,7 +217,9 @@ class Limiters:
         total: int,
         factors_of: Callable[[str], tuple[float, float]] = lambda _: (1.0, 1.0),
         keep_factors: Callable[[str, tuple[float, float]], None] = lambda *_: None,
+        sources: Sequence[Source] = (ANY_SOURCE,),
     ) -> None:
+        self._named = sources
         self._limits_of = limits_of
         self._factors_of = factors_of
         self._keep_factors = keep_factors
@@ -240,41 +245,41 @@ class Limiters:
         """Return the limits of the site: its provider's, else the default."""
         return self._limits_of(site.provider)
 
-    def of_site(self, key: str, provider: str, now: float) -> SharedLimiter:
-        """Return the limiter of a provider where one matches, else of the site."""
-        key = limit_key(key, provider)
-        return self._sites.get(key) or self._make(self._sites, key, provider, now, key)
+    def of_site(self, key: str, provider: str, now: float, source: Source = ANY_SOURCE) -> SharedLimiter:
+        """Return the limiter of a provider where one matches, else of the site, for mail from this source."""
+        of = limit_key(key, provider)
+        return self._sites.get(source.key(of)) or self._make(self._sites, source.key(of), provider, now, of)
 
-    def limiter(self, key: str) -> Limiter | None:
-        """Return the limiter of this limit key; None where there is none."""
-        shared = self._sites.get(key)
-        return None if shared is None else shared.limiter
+    def limiters(self, key: str) -> list[Limiter]:
+        """Return the limiters of this limit key that are in use, one for each source."""
+        return [shared.limiter for shared in self._of_sources(self._sites, key)]
 
     def known(self, key: str) -> bool:
         """Whether there is a limiter for this limit key."""
-        return key in self._sites
+        return any(True for _ in self._of_sources(self._sites, key))
 
     def drop(self, key: str) -> bool:
-        """Forget the limiter of this limit key at once, whatever it knows; False while it is in use."""
-        return _drop(self._sites, key)
+        """Forget the limiters of this limit key at once, whatever they know; False while one is in use."""
+        return self._drop(self._sites, key)
 
     def drop_address(self, key: str) -> bool:
-        """Forget the limiter of this `address_key` likewise."""
-        return _drop(self._addresses, key.removeprefix(_ADDRESS))
+        """Forget the limiters of this `address_key` likewise."""
+        return self._drop(self._addresses, key.removeprefix(_ADDRESS))
 
     def become(self, key: str, part: Part, now: float) -> bool:
         """Use this part of what the key counts from now on; whether no more than it is in use."""
-        shared = self._sites.get(key)
-        if shared is None:
-            return True
-        shared.become(part, now)
-        return shared.limiter.within(now)
+        within = True
+        for shared in self._of_sources(self._sites, key):
+            shared.become(part, now)
+            within = shared.limiter.within(now) and within
+        return within
 
-    def of_address(self, ip: str, provider: str, now: float) -> SharedLimiter | None:
+    def of_address(self, ip: str, provider: str, now: float, source: Source = ANY_SOURCE) -> SharedLimiter | None:
         """Return the default limits for one remote address over all its sites; None for a provider's addresses."""
         if provider:
             return None
-        return self._addresses.get(ip) or self._make(self._addresses, ip, "", now, address_key(ip))
+        key = source.key(ip)
+        return self._addresses.get(key) or self._make(self._addresses, key, "", now, address_key(ip))
 
     def keep_changed_factors(self) -> None:
         """Report factors that have changed to ``keep_factors``."""
@@ -316,17 +321,19 @@ class Limiters:
         limits, ownership = self._limits_of(provider), self._ownership
         empty = ownership is not None and ownership.begins_empty(owned_as)
         if limiters is self._sites:
-            part = WHOLE if ownership is None else ownership.part_of(key)
+            part = WHOLE if ownership is None else ownership.part_of(owned_as)
             limiter = Limiter(limits, now, empty=empty, factors=self._factors_of(key), part=part)
         else:
             limiter = Limiter(limits, now, empty=empty)
         shared = limiters[key] = SharedLimiter(limiter, now)
         return shared
 
+    def _of_sources(self, limiters: dict[str, SharedLimiter], key: str) -> Iterator[SharedLimiter]:
+        return (limiters[one] for source in self._named if (one := source.key(key)) in limiters)
 
-def _drop(limiters: dict[str, SharedLimiter], key: str) -> bool:
-    shared = limiters.get(key)
-    if shared is not None and (shared.users or shared.limiter.open or shared.waiting):
-        return False
-    limiters.pop(key, None)
-    return True
+    def _drop(self, limiters: dict[str, SharedLimiter], key: str) -> bool:
+        if any(shared.users or shared.limiter.open or shared.waiting for shared in self._of_sources(limiters, key)):
+            return False
+        for source in self._named:
+            limiters.pop(source.key(key), None)
+        return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bulkmail.delivery.limits.limiters import BoundedPool, Limiters, SharedLimiter, SlotPool, Waiter
 from bulkmail.net import LiveConnection
+from bulkmail.shaping import ANY_SOURCE, Source
 
 SOON = 0.0005  # seconds: what is permitted this soon is done now, since a timer would cost more
 
@@ -15,12 +16,23 @@ class ConnectionSlots:
     next message is booked ahead on the meters and kept until it is used.
     """
 
-    __slots__ = ("_limiter", "_limiters", "_open", "_parked", "_permit_at", "_permit_of", "_provider", "proven")
+    __slots__ = (
+        "_limiter",
+        "_limiters",
+        "_open",
+        "_parked",
+        "_permit_at",
+        "_permit_of",
+        "_provider",
+        "_source",
+        "proven",
+    )
 
-    def __init__(self, limiters: Limiters, limiter: SharedLimiter, provider: str) -> None:
+    def __init__(self, limiters: Limiters, limiter: SharedLimiter, provider: str, source: Source = ANY_SOURCE) -> None:
         self._limiters = limiters
         self._limiter = limiter
         self._provider = provider
+        self._source = source
         self._parked: set[LiveConnection] = set()  # registered as idle with the pools
         self._open = 0
         self._permit_at: float | None = None
@@ -33,7 +45,7 @@ class ConnectionSlots:
         if at is None or self._permit_of != limiter.voided:
             at = limiter.reserve(now)
             self._permit_of = limiter.voided
-            address = self._limiters.of_address(connection.peer.ip, self._provider, now)
+            address = self._limiters.of_address(connection.peer.ip, self._provider, now, self._source)
             if address is not None:
                 at = max(at, address.limiter.reserve(now))
             self._permit_at = at
@@ -119,7 +131,7 @@ class ConnectionSlots:
     def closed(self, connection: LiveConnection, ip: str, now: float) -> None:
         """Free the slots of a connection to ``ip`` that has ended."""
         self.unpark(connection, now)
-        address = self._limiters.of_address(ip, self._provider, now)
+        address = self._limiters.of_address(ip, self._provider, now, self._source)
         if address is not None:
             address.closed()
         self.not_opened()
@@ -133,6 +145,6 @@ class ConnectionSlots:
             self._limiters.total.unproven.closed()
 
     def _pools(self, connection: LiveConnection, now: float) -> list[SlotPool]:
-        address = self._limiters.of_address(connection.peer.ip, self._provider, now)
+        address = self._limiters.of_address(connection.peer.ip, self._provider, now, self._source)
         pools: list[SlotPool] = [self._limiters.total, self._limiter]
         return pools if address is None else [*pools, address]

@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.delivery.lane import Lane, Supplier
+from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.limits import Limiters
 from bulkmail.delivery.message import Message
@@ -35,6 +35,7 @@ from bulkmail.delivery.queueing.queues import Queue
 from bulkmail.delivery.queueing.supply import Supply
 from bulkmail.delivery.queueing.withholding import Withholding
 from bulkmail.delivery.run import Run
+from bulkmail.delivery.sources import Sources
 from bulkmail.mail import Category, OwnFault, Status
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.shaping import Turns, room_for, share_of
@@ -53,7 +54,8 @@ _PATIENCE = 2000  # looks
 class Feeder:
     """Feeds the lanes. ``most_claimed``: messages claimed at once, at most.
 
-    ``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault. ``new_lane(site, supplier)`` makes a lane.
+    ``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault. ``new_lane(site, supplier, source=…)`` makes
+    a lane.
     """
 
     def __init__(
@@ -67,7 +69,8 @@ class Feeder:
         compose: Pool,
         most_claimed: int,
         route: Callable[[str], Awaitable[Site | RouteFailure]],
-        new_lane: Callable[[Site, Supplier], Lane],
+        new_lane: Callable[..., Lane],
+        sources: Sources,
     ) -> None:
         self.stopping = False
         self._spool = spool
@@ -91,6 +94,7 @@ class Feeder:
             ledger=ledger,
             route=route,
             new_lane=new_lane,
+            sources=sources,
         )
         self._scan = QueueScan(
             spool=spool,
@@ -114,7 +118,7 @@ class Feeder:
 
     @property
     def lanes(self) -> dict[str, Lane]:
-        """The lanes, by site key."""
+        """The lanes, by site key and source."""
         return self.open_queues.lanes
 
     @property
@@ -235,9 +239,11 @@ class Feeder:
             if room <= 0 or not waiting[run]:
                 del waiting[run]
                 continue
-            supply = waiting[run].pop()
-            self._not_wanted(supply, run)
-            self._claim(run, supply, min(supply.wanted(run), each[run], room))
+            supply = self.open_queues.source_lanes.in_turn(waiting[run].pop(), self._wanted.get(run, {}))
+            if supply is not None:
+                self._not_wanted(supply, run)
+                most = max(1, int(each[run] * supply.part))
+                self._claim(run, supply, min(supply.wanted(run), most, room))
 
     def _claim(self, run: Run, supply: Supply, limit: int) -> None:
         """Claim up to ``limit`` messages of a campaign for a lane."""
@@ -265,8 +271,7 @@ class Feeder:
             self.returned(messages, 0.0)
             return
         emptied = len(rows) < limit
-        if emptied:
-            self.open_queues.close(queue)
+        self.open_queues.claim_ended(queue, supply, len(rows), emptied=emptied)
         supply.spread(queue.run, emptied=emptied)
         if queue.run.row_zones is not None:
             messages = self._pacing.of_open_zones(queue.run, messages)

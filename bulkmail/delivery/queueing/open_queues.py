@@ -9,13 +9,15 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.delivery.lane import Lane, Supplier
+from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing.queues import Queue
+from bulkmail.delivery.queueing.source_lanes import SourceLanes
 from bulkmail.delivery.queueing.supply import Supply
 from bulkmail.delivery.run import Run
+from bulkmail.delivery.sources import Sources
 from bulkmail.mail import OwnFault
 from bulkmail.routing import RouteFailure, Site, unroutable_outcome, unroutable_site
 from bulkmail.shaping import room_for
@@ -53,9 +55,11 @@ class Wants(Protocol):
 
 
 class OpenQueues:
-    """``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault. ``new_lane(site, supplier)`` makes a lane.
+    """``route(domain)`` gives a Site or a RouteFailure, or raises OwnFault.
 
-    ``draining``: messages that were claimed only to be settled. ``lanes``: by site key.
+    ``new_lane(site, supplier, source=…)`` makes a lane.
+
+    ``draining``: messages that were claimed only to be settled. ``lanes``: by site key and source (`Source.key`).
     """
 
     def __init__(
@@ -67,14 +71,13 @@ class OpenQueues:
         pause: Pause,
         ledger: Ledger,
         route: Callable[[str], Awaitable[Site | RouteFailure]],
-        new_lane: Callable[[Site, Supplier], Lane],
+        new_lane: Callable[..., Lane],
+        sources: Sources,
     ) -> None:
         self.runs: dict[int, Run] = {}
-        self.lanes: dict[str, Lane] = {}
         self.queues: dict[int, Queue] = {}
         self.draining = 0
         self._parked: dict[int, Run] = {}  # queues whose provider is held for their campaign
-        self._supplies: dict[Lane, Supply] = {}
         self._stopping = False
         self._routing = 0
         self._wants = wants
@@ -83,7 +86,8 @@ class OpenQueues:
         self._pause = pause
         self._ledger = ledger
         self._route_domain = route
-        self._new_lane = new_lane
+        self.source_lanes = SourceLanes(sources, wants, new_lane=new_lane, suspended=self._suspended)
+        self.lanes, self._supplies = self.source_lanes.lanes, self.source_lanes.supplies
         self._on_room: list[Callable[[], None]] = []
         self._ownership: Ownership | None = None
 
@@ -107,7 +111,7 @@ class OpenQueues:
     @property
     def all_suspended(self) -> bool:
         """Whether every open queue belongs to a suspended lane."""
-        return all(queue.lane is not None and queue.lane.suspended for queue in self.queues.values())
+        return all(queue.lanes and all(lane.suspended for lane in queue.lanes) for queue in self.queues.values())
 
     def supply_of(self, lane: Lane) -> Supply:
         """Return the supply of a lane."""
@@ -119,8 +123,8 @@ class OpenQueues:
         """Open a queue that has something to send, or wake its lane if it is open."""
         queue = self.queues.get(queue_id)
         if queue is not None:
-            if queue.lane is not None:
-                queue.lane.wake()
+            for lane in queue.lanes:
+                lane.wake()
             return
         run = self.runs.get(campaign_id)
         if (
@@ -166,49 +170,30 @@ class OpenQueues:
         elif isinstance(site, RouteFailure):
             await self._unroutable(queue, site, began)
         else:
-            supply = self._supply(site)
-            supply.lane.reroute(site)
-            if queue.lane is not None and queue.lane is not supply.lane:
-                self._forgive(queue.lane)
-            self._attach(queue, supply)
+            failure = self.source_lanes.lead(queue, site)
+            if failure is not None:
+                await self._unroutable(queue, failure, began)
 
     async def _unroutable(self, queue: Queue, failure: RouteFailure, began: float) -> None:
         outcome, ledger = unroutable_outcome(failure), self._ledger
-        supply = self._supply(unroutable_site(queue.domain))
+        supply = self.source_lanes.supply(unroutable_site(queue.domain))
         if failure.permanent:
             took = self._clocks.wall() - began
             await self._drain(
                 queue, supply.lane, lambda one: ledger.record(one, outcome, "", self._clocks.wall() - took)
             )
             return
-        self._attach(queue, supply)
+        self.source_lanes.leave(queue)
+        self.source_lanes.attach(queue, supply)
         supply.lane.backlog.fail(outcome, began)
 
-    def _forgive(self, lane: Lane) -> None:
-        """End the outage of a lane without queues: its recipients go elsewhere, and none of them waits for it."""
-        supply = self._supplies.get(lane)  # None: the lane was forgotten while its queue was routed again
-        if supply is not None and not supply:
-            lane.suspension.end_outage()
-
-    def _supply(self, site: Site) -> Supply:
-        lane = self.lanes.get(site.key)
-        if lane is not None:
-            return self._supplies[lane]
-        supply = Supply(
-            lambda supplier: self._new_lane(site, supplier),
-            hold=self._wants.hold,
-            wanted=self._wants.wanted,
-            suspended=self._suspended,
-        )
-        self._supplies[supply.lane] = supply
-        self.lanes[site.key] = supply.lane
-        return supply
-
-    def _attach(self, queue: Queue, supply: Supply) -> None:
-        queue.lane = supply.lane
-        supply.add(queue)
-        supply.lane.wake()
-        self._wants.wanted(supply, queue.run)
+    def claim_ended(self, queue: Queue, supply: Supply, count: int, *, emptied: bool) -> None:
+        """A claim found ``count`` messages: close the queue, or let the lanes of other sources claim from it too."""
+        self.source_lanes.claimed(supply, queue, count)
+        if emptied:
+            self.close(queue)
+        else:
+            self.source_lanes.widen(queue)
 
     # closing
 
@@ -217,8 +202,7 @@ class OpenQueues:
         if self.queues.get(queue.id) is queue:
             del self.queues[queue.id]
             queue.run.queues -= 1
-        if queue.lane is not None and queue.lane in self._supplies:
-            self._supplies[queue.lane].discard(queue)
+        self.source_lanes.leave(queue)
         self._room_again()
 
     def leave(self, lane: Lane) -> list[Queue]:
@@ -240,7 +224,7 @@ class OpenQueues:
         """
         lanes = [lane for lane in self.lanes.values() if not provider or lane.site.provider == provider]
         for queue in [queue for queue in self.queues.values() if queue.run is run]:
-            if not provider or queue.lane in lanes:
+            if not provider or any(lane in lanes for lane in queue.lanes):
                 self.close(queue)
         return [message for lane in lanes for message in lane.backlog.withdraw(run)]
 
@@ -262,7 +246,8 @@ class OpenQueues:
             lane.close_idle(lane.limits.idle)
             supply = self._supplies[lane]
             if not supply and lane.retire():
-                lane.suspension.end_outage()  # no recipient waits for it any more
+                if not lane.source.name:
+                    lane.suspension.end_outage()  # no recipient waits for it any more
                 del self.lanes[key], self._supplies[lane]
                 self._wants.not_wanted(supply)
 
@@ -290,7 +275,9 @@ class OpenQueues:
         lane = supply.lane
         suspension = lane.suspension
         for queue in list(supply):
-            if suspension.outlasts(queue.run, suspension.until):
+            if self.source_lanes.move(queue, lane):
+                suspension.relieved()
+            elif suspension.outlasts(queue.run, suspension.until):
                 supply.discard(queue)
                 background(self._drain(queue, lane, lane.backlog.expire), "expiring the recipients of a dead site")
         rest = max(0.0, suspension.until - self._clocks.now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.run import Run
@@ -16,14 +16,15 @@ _WIDEST = 512  # queues of one ring claimed from at once: with a relay all small
 class Queue:
     """The recipients of one campaign at one domain, as far as they are open for sending in this process.
 
-    ``lane``: where its messages go, once it is routed. ``claiming``: a claim is under way. ``told_at``: when the other
-    machines of a shared spool were last told that its site is suspended, in seconds on the reactor's clock.
+    ``lanes``: where its messages go, once it is routed, one for each source that they leave from. ``claiming``: a claim
+    is under way. ``told_at``: when the other machines of a shared spool were last told that its site is suspended, in
+    seconds on the reactor's clock.
     """
 
     id: int
     run: Run
     domain: str
-    lane: Lane | None = None
+    lanes: list[Lane] = field(default_factory=list)
     claiming: bool = False
     told_at: float = float("-inf")
 

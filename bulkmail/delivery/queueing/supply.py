@@ -24,7 +24,7 @@ class Supply:
     """The queues of ``lane``; what the lane calls (`lane.Supplier`) goes to the feeder.
 
     ``target``: messages to hold for the lane. It doubles when the lane ran dry while claims were under way.
-    ``claims``: those under way.
+    ``claims``: those under way. ``part``: the weight of the lane's source, relative to the heaviest one's.
     """
 
     def __init__(
@@ -34,19 +34,23 @@ class Supply:
         hold: Callable[[int, Run], None],
         wanted: Callable[[Supply, Run], None],
         suspended: Callable[[Supply], None],
+        elsewhere: Callable[[Supply, Run], bool] = lambda *_: False,
+        part: float = 1.0,
     ) -> None:
+        self.part = part
         self._queues = Queues()
         self._below: dict[Run, int] = {}  # each campaign wants more once it holds fewer than this
         self._look_below = 0.0  # none of them does while the lane holds so many
-        self._target = FIRST_TARGET
+        self._target = max(1, round(FIRST_TARGET * part))
         self.claims = 0
         self.hold = hold  # by the lane for each message: no call in between
         self._wanted = wanted
         self._suspended = suspended
+        self._elsewhere = elsewhere
         self.lane = new_lane(self)
 
     def __repr__(self) -> str:
-        return f"<Supply of {self.lane.site.name} target={self.target} queues={len(self._queues)}>"
+        return f"<Supply of {self.lane} target={self.target} queues={len(self._queues)}>"
 
     @property
     def target(self) -> int:
@@ -95,6 +99,10 @@ class Supply:
         """Tell the feeder that the lane sends nothing for a while."""
         self._suspended(self)
 
+    def elsewhere(self, run: Run) -> bool:
+        """Whether what the lane gives back of a campaign can be sent from another source at once."""
+        return self._elsewhere(self, run)
+
     # what the feeder does
 
     def wanted(self, run: Run) -> int:
@@ -112,8 +120,9 @@ class Supply:
     def claim_ended(self) -> None:
         """End one claim; with the last of a round it shows whether the lane ran dry meanwhile."""
         self.claims -= 1
-        if not self.claims and self.lane.starved and self.target < LARGEST_TARGET:
-            self.target = min(LARGEST_TARGET, self.target * 2)
+        most = max(1, int(LARGEST_TARGET * self.part))
+        if not self.claims and self.lane.starved and self.target < most:
+            self.target = min(most, self.target * 2)
 
     def spread(self, run: Run, *, emptied: bool) -> None:
         """Claim from more queues of a campaign at once where a claim has ``emptied`` one, else from fewer."""

@@ -24,8 +24,13 @@ class Scene:
     def __init__(self, world):
         self.one = one = world()
         self.run = one.campaign({"a.example": 8})
-        self.held, self.suspended, self.woken = 0, 0, 0
-        supplier = SimpleNamespace(hold=self.hold, below_target=lambda: None, suspended=self.was_suspended)
+        self.held, self.suspended, self.woken, self.elsewhere = 0, 0, 0, False
+        supplier = SimpleNamespace(
+            hold=self.hold,
+            below_target=lambda: None,
+            suspended=self.was_suspended,
+            elsewhere=lambda _run: self.elsewhere,
+        )
         self.suspension = Suspension(
             "a.example",
             "",

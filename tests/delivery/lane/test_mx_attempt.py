@@ -55,7 +55,12 @@ def site(*addresses, provider="", same=False):
 
 def attempt_of(one, lane):
     attempts = MxAttempts(
-        connector=one.connector, limiters=one.limiters, clocks=one.clocks, pause=one.pause, relay=one.relay
+        connector=one.connector,
+        limiters=one.limiters,
+        clocks=one.clocks,
+        pause=one.pause,
+        sources=one.sources,
+        relay=one.relay,
     )
     return attempts.new(lane, lane.site, listener=lane, limits=lane.limits, quirks=lane.quirks)
 
@@ -199,7 +204,7 @@ def test_a_421_before_mail_leads_to_the_next_and_is_no_death(one, kit):
     answer = kit.reply(421, "4.7.0 too many connections from your address")
     one.farm.made[0].close(Stage.GREETING, answer, "refused")
     assert ips(one) == [A, B]
-    assert one.connector.hosts.dead_until(A, 0.0) is None, "it asked for fewer connections; it is not dead"
+    assert one.connector.hosts().dead_until(A, 0.0) is None, "it asked for fewer connections; it is not dead"
 
 
 def test_the_dead_are_remembered_and_tried_last(one):
@@ -212,7 +217,7 @@ def test_the_dead_are_remembered_and_tried_last(one):
     one.farm.made[2].close(Stage.CONNECT, None, "connection refused", Category.CONNECTION)
     one.farm.made[3].greet()
     assert ips(one)[3] == A, "never locked out"
-    assert one.connector.hosts.dead_until(A, 0.0) is None, "it worked"
+    assert one.connector.hosts().dead_until(A, 0.0) is None, "it worked"
 
 
 def test_broken_tls_is_tried_once_in_clear_at_the_same_address(one):
@@ -259,7 +264,7 @@ def test_a_large_hello_that_is_not_answered_is_followed_by_a_small_one_at_the_sa
         (A, tls, False), (A, tls, True), (A, tls, True),
     ]  # fmt: skip
     assert lane.heard == [("arrived", A)]
-    assert one.connector.hosts.dead_until(A, one.clocks.now()) is None, "it is not dead"
+    assert one.connector.hosts().dead_until(A, one.clocks.now()) is None, "it is not dead"
 
 
 def test_where_the_small_hello_fails_too_it_goes_on_as_after_any_failed_handshake(one):
@@ -292,7 +297,7 @@ def test_in_clear_ends_with_the_address_that_is_found_dead_meanwhile(one):
     """Its TLS is broken, another walk found it dead, and a full one was passed over: the next one is under TLS."""
     full(one, A)
     _, walk = walking(one, site(A, B, C, same=True))
-    one.connector.hosts.failed(B, one.clocks.now())
+    one.connector.hosts().failed(B, one.clocks.now())
     one.farm.made[0].close(Stage.STARTTLS, None, "handshake failed", Category.TLS, tls_failed=True)
     assert ips(one) == [B, C]
     assert one.farm.made[1].options["session_options"].tls == "opportunistic"
@@ -317,7 +322,7 @@ def test_a_fault_of_our_own_ends_the_walk_and_charges_nobody(one, when):
     assert lane.heard == [("stopped",)]
     assert (one.pause.paused, one.pause.fault) == (True, "too many open files")
     assert address(one, A).open == 0
-    assert one.connector.hosts.dead_until(A, 0.0) is None
+    assert one.connector.hosts().dead_until(A, 0.0) is None
 
 
 def test_stopped_it_gives_up(one):
@@ -370,7 +375,7 @@ def test_one_dead_host_of_two_does_not_lead_to_a_worse_preference_while_the_othe
 
 def test_a_worse_preference_is_tried_where_the_better_host_is_remembered_dead_whatever_its_places(one):
     full(one, A)
-    one.connector.hosts.failed(A, one.clocks.now())
+    one.connector.hosts().failed(A, one.clocks.now())
     walking(one, site(A, B))
     assert ips(one) == [B]
 
@@ -422,7 +427,7 @@ def test_a_living_host_behind_a_dead_one_is_tried_all_the_same(one):
     full(one, A)
     lane = FakeLane(one, site(A, B, C, same=True))
     walk = attempt_of(one, lane)
-    one.connector.hosts.failed(B, one.clocks.now())
+    one.connector.hosts().failed(B, one.clocks.now())
     walk.start()
     assert ips(one) == [C]
 

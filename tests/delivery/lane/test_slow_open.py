@@ -57,7 +57,7 @@ def test_who_waits_for_a_full_address_is_told_and_does_not_ask_for_each_message(
     one.routes = {f"d{n}.example": one.site(f"s{n}.example", "192.0.2.1", "192.0.2.2", same=True) for n in range(20)}
     planned = []
     plan = one.connector.plan
-    one.connector.plan = lambda site: planned.append(site) or plan(site)
+    one.connector.plan = lambda site, source: planned.append(site) or plan(site, source)
     run = one.campaign(dict.fromkeys(one.routes, 50))
     one.send(600)
     assert one.statuses(run) == {"delivered": 1000}

@@ -72,7 +72,7 @@ def test_a_lane_that_found_the_window_full_is_served_when_there_is_room(world):
     one.farm.rtt = 3.0
     one.farm.dead = set(one.site("dead.example").hosts[0].addresses)
     one.campaign({"dead.example": 1000}, "first")
-    one.feeder.open_queues._supply(one.site("dead.example")).target = 1024
+    one.feeder.open_queues.source_lanes.supply(one.site("dead.example")).target = 1024
     one.start()
     one.run(2)
     assert one.feeder.window == 32

@@ -32,7 +32,7 @@ def test_a_queue_is_open_once_and_supplies_the_lane_of_its_site(one):
     assert list(queues.lanes) == [site.key]
     (lane,) = queues.lanes.values()
     assert {queue.domain for queue in queues.supply_of(lane)} == {"a.example", "b.example"}
-    assert {queue.lane for queue in queues.queues.values()} == {lane}
+    assert {queue.lanes[0] for queue in queues.queues.values()} == {lane}
     first = next(iter(queues.queues.values()))
     queues.open(first.id, 1, first.domain)
     assert len(one.routed) == 2, "an open queue is not routed again"
@@ -43,8 +43,9 @@ def test_a_closed_queue_supplies_nothing_and_makes_room(one):
     _, queues = opened(one, ["a.example"])
     queues.on_room(lambda: told.append(queues.room(queue.run)))
     (queue,) = queues.queues.values()
+    (lane,) = queue.lanes
     queues.close(queue)
-    assert (queues.queues, len(queues.supply_of(queue.lane)), told) == ({}, 0, [True])
+    assert (queues.queues, len(queues.supply_of(lane)), told) == ({}, 0, [True])
 
 
 @pytest.mark.parametrize("why", ["unknown campaign", "withheld", "remote"])
@@ -125,7 +126,7 @@ def test_a_queue_whose_lane_was_forgotten_while_it_was_routed_again_gets_a_new_l
     """A resolver may take longer than a lane without work is kept."""
     run, queues = opened(one, ["a.example"])
     (queue,) = queues.queues.values()
-    first = queue.lane
+    first = queue.lanes[0]
     run.doubted = True  # what is claimed goes back
     one.run(1.0)
     run.doubted = False
@@ -135,7 +136,7 @@ def test_a_queue_whose_lane_was_forgotten_while_it_was_routed_again_gets_a_new_l
     assert queues.lanes == {}
     waits.callback(None)
     (lane,) = queues.lanes.values()
-    assert queue.lane is lane is not first
+    assert queue.lanes[0] is lane is not first
     assert list(queues.supply_of(lane)) == [queue]
     one.until(lambda: run.complete, 60)
 

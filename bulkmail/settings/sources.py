@@ -1,0 +1,88 @@
+"""The sections `sources` and `pools` of bulkmail.yaml: the addresses that mail is sent from, and groups of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from bulkmail.settings.values import Domain
+from bulkmail.yamlfile import ErrorAt, Line, Many, Section
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is not a source's name; use small letters, digits and hyphens, such as a")
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        found = ip_address(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an IP address; write one of this machine's, such as 192.0.2.10") from None
+    if found.is_unspecified or found.is_multicast or getattr(found, "ipv4_mapped", None) or "%" in text:
+        raise ValueError(f"{text} is no address that mail can be sent from; write one of this machine's")
+    return str(found)
+
+
+class Source(Section):
+    """An address that mail is sent from. ``hostname`` None: the machine's, as for mail without sources."""
+
+    name: Annotated[Annotated[Line, AfterValidator(_name)], Field(description="its name", examples=["a"])]
+    address: Annotated[
+        Annotated[Line, AfterValidator(_address)],
+        Field(description="an address of this machine, IPv4 or IPv6", examples=["192.0.2.10"]),
+    ]
+    hostname: Annotated[Domain | None, Field(description="what it says in EHLO", examples=["mta1.example.com"])] = None
+    weight: Annotated[int, Field(ge=1, le=1000, description="its part of a pool's messages")] = 1
+
+
+def _once(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    for key in ("name", "address"):
+        seen: set[str] = set()
+        for index, source in enumerate(sources):
+            value = getattr(source, key)
+            if value in seen:
+                raise ErrorAt((index, key), f"{value} is given more than once; limits count for each source")
+            seen.add(value)
+    return sources
+
+
+def _pools(pools: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
+    for name, members in pools.items():
+        if _NAME.fullmatch(name) is None:
+            raise ErrorAt((name,), "not a pool's name; use small letters, digits and hyphens, such as pool-a")
+        if not members:
+            raise ErrorAt((name,), "a pool has one source at least")
+        for index, member in enumerate(members):
+            if member in members[:index]:
+                raise ErrorAt((name, index), f"{member} is given more than once; its `weight` makes its part larger")
+    return pools
+
+
+def check_pools(pools: Mapping[str, Sequence[str]], sources: Sequence[Source]) -> None:
+    """Check that each pool is made of sources that there are. Raises ErrorAt."""
+    names = {source.name for source in sources}
+    for name, members in pools.items():
+        for index, member in enumerate(members):
+            if member not in names:
+                known = f"there are: {', '.join(sorted(names))}" if names else "`sources` is empty"
+                raise ErrorAt(("pools", name, index), f"there is no source {member!r}; {known}")
+
+
+def check_families(ip: str, sources: Sequence[Source]) -> None:
+    """Check that no source is of an IP version that `routing.ip` leaves out. Raises ErrorAt."""
+    for index, source in enumerate(sources):
+        version = "v6" if ":" in source.address else "v4"
+        if not ip.startswith("prefer") and ip != version:
+            raise ErrorAt(("sources", index, "address"), f"would never be used, for routing.ip is {ip}")
+
+
+Sources = Annotated[Many[Source], AfterValidator(_once)]
+Pools = Annotated[Mapping[str, Many[str]], AfterValidator(_pools)]

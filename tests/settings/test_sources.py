@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from bulkmail.settings import Settings
+
+A = {"name": "a", "address": "192.0.2.10", "hostname": "mta1.example.com", "weight": 3}
+B = {"name": "b", "address": "2001:DB8::0:1"}
+
+
+def made(**given):
+    return Settings.model_validate(given)
+
+
+def test_sources_and_pools():
+    settings = made(sources=[A, B], pools={"pool-a": ["a", "b"], "six": ["b"]})
+    assert [(one.name, one.address, one.hostname, one.weight) for one in settings.sources] == [
+        ("a", "192.0.2.10", "mta1.example.com", 3),
+        ("b", "2001:db8::1", None, 1),
+    ]
+    assert settings.pools == {"pool-a": ("a", "b"), "six": ("b",)}
+    assert (made().sources, made().pools) == ((), {})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"sources": [{**A, "name": "A b"}]}, "'A b' is not a source's name"),
+        ({"sources": [{**A, "address": "mta1"}]}, "'mta1' is not an IP address"),
+        ({"sources": [{**A, "address": "0.0.0.0"}]}, "no address that mail can be sent from"),
+        ({"sources": [{**A, "address": "::ffff:192.0.2.1"}]}, "no address that mail can be sent from"),
+        ({"sources": [{**A, "weight": 0}]}, "greater than or equal to 1"),
+        ({"sources": [A, {**B, "name": "a"}]}, "a is given more than once"),
+        ({"sources": [A, {**A, "name": "b"}]}, "192.0.2.10 is given more than once"),
+        ({"sources": [A], "pools": {"p": ["a", "c"]}}, "there is no source 'c'; there are: a"),
+        ({"pools": {"p": ["a"]}}, "`sources` is empty"),
+        ({"sources": [A], "pools": {"p": []}}, "has one source at least"),
+        ({"sources": [A], "pools": {"p": ["a", "a"]}}, "a is given more than once"),
+        ({"sources": [A], "pools": {"P": ["a"]}}, "not a pool's name"),
+        ({"sources": [A, B], "routing": {"ip": "v4"}}, "would never be used, for routing.ip is v4"),
+        ({"sources": [A], "relay": {"host": "relay.example.com"}}, "does not go with `relay`"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_refused(given, words):
+    with pytest.raises(ValidationError, match=words):
+        made(**given)
