@@ -61,7 +61,7 @@ from bulkmail.own_spool import open_own_spool
 from bulkmail.preflight import families_of, resolver_options
 from bulkmail.routing import RELAY, RESOLVER, RelayRouter, Router
 from bulkmail.settings import Changes, Settings
-from bulkmail.shaping import Provider, provider_table
+from bulkmail.shaping import OTHER, Provider, provider_table
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
 from bulkmail.zones import zone
@@ -215,13 +215,7 @@ class Incarnation:
         return True
 
     def _build_campaigns(
-        self,
-        spool: Spool,
-        parts: Assembly,
-        sync: SiteFactSync,
-        compose: Pool,
-        scratch: str,
-        route: Any,
+        self, spool: Spool, parts: Assembly, sync: SiteFactSync, compose: Pool, scratch: str, route: Any
     ) -> Campaigns:
         progress = Progress(self._pause, parts.feeder, self._clocks, zone(self.settings.timezone))
         reporting = self._reporting(spool, progress)
@@ -238,7 +232,8 @@ class Incarnation:
             changed=self._changed,
         )
         rules, reports = rules_of(self.settings.suppression), LateReports(self._clocks, spool, reporting, joining)
-        self.late = LateOutcomes(self._clocks, spool, rules, parts.feeder.runs, self._changed, reports)
+        runs, judge = parts.feeder.runs, scheduling.guarding.came_back
+        self.late = LateOutcomes(self._clocks, spool, rules, runs, self._changed, reports, judge)
         at_rest = AtRest(
             reactor=self.reactor,
             spool=spool,
@@ -296,7 +291,7 @@ class Incarnation:
         return Accepting(spool, parts.feeder, compose, reporting.changed, check)
 
     def _scheduling(self, spool: Spool, parts: Assembly) -> Scheduling:
-        known = provider_table(self.settings.shaping.overrides) if self._relay is None else {RELAY}
+        known = {*provider_table(self.settings.shaping.overrides), OTHER} if self._relay is None else {RELAY}
         return Scheduling.made(self.reactor, spool, parts.feeder, self._clocks, known, self._changed)
 
     def _planning(self, spool: Spool, route: Any) -> Planning | None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bulkmail.campaign.browsing import ListRows
+    from bulkmail.campaign.canary import canary_rules
     from bulkmail.campaign.copying import copy_campaign
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, content_hash, digests, picks
     from bulkmail.campaign.entries import keys_of
@@ -64,6 +65,7 @@ __all__ = [
     "RowZones",
     "ScheduleKeys",
     "campaign_as_checked",
+    "canary_rules",
     "changes",
     "check_campaign_name",
     "content_hash",
@@ -116,6 +118,7 @@ _WHERE = {
     "RowZones": "schedule",
     "ScheduleKeys": "schedule",
     "campaign_as_checked": "load",
+    "canary_rules": "canary",
     "changes": "differences",
     "content_hash": "differences",
     "content_notices": "reading",

@@ -19,7 +19,7 @@ from bulkmail.mail import Problem, Refused
 _ORDER = "the order of the attachments"
 _SIGNED = "dkim "
 # These enter no message: a change of them is taken without being asked about.
-_SCHEDULE, _PRIORITY, _SOURCES = "schedule", "priority", "sources"
+_SCHEDULE, _PRIORITY, _SOURCES, _CANARY = "schedule", "priority", "sources", "canary"
 _PICKING = ("consent", "where", "sample", "limit", "order_by")
 ONE_FOR_ALL = "one message for everybody"
 """Cannot be accepted as a change: which Message-ID a recipient's message has depends on it."""
@@ -77,6 +77,8 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
     if (priority := content.get("priority", "normal")) != "normal":
         add(_PRIORITY, priority)
     add(_SOURCES, content.get("sources") or None)
+    if campaign.canary != Campaign.model_fields["canary"].default:
+        add(_CANARY, json.dumps(content["canary"], sort_keys=True))
     for key, value in picked_by(campaign).items():
         add(f"`{key}`", json.dumps(value, sort_keys=True))
     domain = sender_domain(content["from"])
@@ -100,7 +102,7 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 def _is_silent(name: str) -> bool:
     """Whether it may change without being asked about; a key that signs is the operator's, and no part of the text."""
-    return name in (_ORDER, _SCHEDULE, _PRIORITY, _SOURCES) or name.startswith(_SIGNED)
+    return name in (_ORDER, _SCHEDULE, _PRIORITY, _SOURCES, _CANARY) or name.startswith(_SIGNED)
 
 
 def content_hash(campaign: Campaign, content: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from bulkmail.campaign.canary import CanaryKey, CanaryKeys
 from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, size_inside
 from bulkmail.campaign.named_list import NAMED_LIST, NamedList, named_list
@@ -306,6 +307,7 @@ class Campaign(Section):
         Line | None, Field(description="the pool of source addresses it is sent from", examples=["pool-a"])
     ] = None
     schedule: Annotated[ScheduleKeys | None, Field(description="when it may be sent")] = None
+    canary: CanaryKey = CanaryKeys()
     approval: Annotated[
         Literal["required", "none"] | None,
         Field(description="whether a person has to approve it before anything is sent", examples=["required"]),

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from bulkmail.campaign.canary import plain_canary
 from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, read_inside, walk
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign, is_template
 from bulkmail.campaign.schedule import column_problem
@@ -104,6 +105,7 @@ def snapshot(
         "schedule": None,
         "sources": campaign.sources or "",
         "priority": priority_of(campaign),
+        "canary": plain_canary(campaign.canary),
         "list_id": "",  # made from the list's name and the sender's domain
         **ways_back(campaign, settings.inbound),
         "key": key,

@@ -80,9 +80,14 @@ def _block(key: str, known: FieldInfo, value: Any) -> Iterator[str]:
 
 
 def _inner(section: type[Section]) -> Iterator[tuple[str, str]]:
-    """Each key of a section with its example, and its remark."""
+    """Each key of a section with its example, and its remark; below a key that is a section those of this one."""
     for field, known in section.model_fields.items():
-        yield f"{known.alias or field}: {flow(_example(known))}", known.description or ""
+        inner, _ = _section(known.annotation)
+        if inner is None:
+            yield f"{known.alias or field}: {flow(_example(known))}", known.description or ""
+        else:
+            yield f"{known.alias or field}:", known.description or ""
+            yield from ((f"  {line}", remark) for line, remark in _inner(inner))
 
 
 def _example(known: FieldInfo) -> Any:

@@ -10,7 +10,7 @@ from bulkmail.commands.asking import add_name, add_reason, steered, who
 from bulkmail.commands.terminal import Commands
 from bulkmail.mail import UnknownName, parse_duration
 from bulkmail.settings import load_settings
-from bulkmail.shaping import provider_table
+from bulkmail.shaping import OTHER, provider_table
 from bulkmail.spool import hold_campaign
 
 
@@ -20,7 +20,9 @@ def add(commands: Commands) -> None:
         "pause", help="send nothing of a campaign until it is resumed; nothing is charged for it"
     )
     add_name(pause)
-    pause.add_argument("--provider", metavar="P", help="only what goes to this provider, such as google")
+    pause.add_argument(
+        "--provider", metavar="P", help="only what goes to this provider, such as google; other: to sites of none"
+    )
     pause.add_argument("--for", metavar="TIME", dest="lasts", help="for so long, such as 2h; then it goes on by itself")
     add_reason(pause)
     pause.set_defaults(run=run, what="pause")
@@ -33,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
     order = {"provider": given.provider, "for": given.lasts, "reason": given.reason, "who": who(given)}
 
     def alone() -> None:
-        providers = provider_table(settings.shaping.overrides)
+        providers = {*provider_table(settings.shaping.overrides), OTHER}
         if given.provider is not None and given.provider not in providers:
             raise UnknownName("provider", given.provider, providers)
         now = time.time()

@@ -85,7 +85,7 @@ def run(given: argparse.Namespace) -> int:
         if kept:
             say(f"messages as they arrived: {shown}/{_MESSAGES}/ ({', '.join(kept)})")
     if status != DONE:
-        tell("the rehearsal was stopped before its end")
+        tell(f"the rehearsal was stopped before its end. {figures['sentence'] or ''}".rstrip())
         return REFUSED
     if by_status and not set(by_status) - _NEVER_SENT:
         tell("no row of the list can be sent to; the report says why")

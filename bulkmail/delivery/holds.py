@@ -1,9 +1,14 @@
-"""What keeps one campaign from being sent now, and for how long it was kept: no retry clock counts that time."""
+"""What keeps one campaign from being sent now, and for how long it was kept: no retry clock counts that time.
+
+A hold is of the campaign as a whole (its provider is ""), at one provider, or at all sites of no known provider
+together (`shaping.OTHER`). Where the provider of a site is asked for, "" is one of no known provider.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bulkmail.shaping import OTHER
 from bulkmail.spool import HeldTime, Hold
 
 
@@ -30,6 +35,11 @@ class Holds:
         return "" in self.providers
 
     @property
+    def by_rule(self) -> frozenset[str]:
+        """Where a rule has stopped it: providers, "" for all."""
+        return frozenset(hold.provider for hold in self.active if hold.kind == "rule")
+
+    @property
     def words(self) -> str:
         """Why nothing of the campaign may be sent, in a line; "" where it may."""
         return "; ".join(hold.words for hold in self.active if not hold.provider)
@@ -41,14 +51,18 @@ class Holds:
 
     def at(self, provider: str) -> bool:
         """Whether nothing of the campaign may be sent to sites of ``provider`` ("": of none)."""
-        return "" in self.providers or provider in self.providers
+        return "" in self.providers or (provider or OTHER) in self.providers
 
-    def seconds(self, provider: str, since: float, now: float) -> float:
-        """Return for how long between ``since`` and ``now`` (wall clock) nothing could be sent to ``provider``."""
+    def seconds(self, provider: str | None, since: float, now: float) -> float:
+        """Return for how long between ``since`` and ``now`` (wall clock) nothing could be sent to ``provider``.
+
+        None: for how long nothing of it could be sent at all.
+        """
         if not self.active and not self.over:
             return 0.0
-        spans = [(hold.since, now) for hold in self.active if hold.provider in ("", provider)]
-        spans += [(time.began, time.ended) for time in self.over if time.provider in ("", provider)]
+        where = ("",) if provider is None else ("", provider or OTHER)
+        spans = [(hold.since, now) for hold in self.active if hold.provider in where]
+        spans += [(time.began, time.ended) for time in self.over if time.provider in where]
         total, reached = 0.0, since
         for began, ended in sorted(spans):
             if min(ended, now) > max(began, reached):

@@ -189,6 +189,9 @@ class Ledger:
             rows.append(message.claimed)
             if message.run.allowance is not None:
                 message.run.allowance.give_back(1)
+            if message.canary is not None and message.run.guard is not None:
+                message.run.guard.give_back(message.canary, 1)
+                message.canary = None
         if rows:
             background(self._release(rows, due), "giving recipients back")
 
@@ -232,6 +235,16 @@ class Ledger:
         run = message.run
         if run.allowance is not None:
             run.allowance.settled(sent=settlement.attempt is not None)
+        if run.guard is not None:
+            attempt, canary, message.canary = settlement.attempt, message.canary, None
+            run.guard.settled(
+                canary,
+                settlement.provider,
+                settlement.status,
+                settlement.category,
+                attempted=attempt is not None,
+                answered=attempt is not None and attempt.smtp_code > 0,
+            )
         run.move(message.claimed.previous, (settlement.provider, settlement.status, settlement.category))
         if settlement.next_at:
             done = self._spool.settle(settlement).addCallback(lambda _: self._due(settlement.next_at))

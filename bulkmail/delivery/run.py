@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bulkmail.campaign import RowZones
+from bulkmail.delivery.guard import Guard
 from bulkmail.delivery.holds import Holds
 from bulkmail.mail import Status, token
-from bulkmail.shaping import WEIGHTS, Allowance
+from bulkmail.shaping import OTHER, WEIGHTS, Allowance
 from bulkmail.spool import Audience, Claimed, Kind, LateCounts, StoredPlan
 
 Key = tuple[str, str, str]
@@ -40,6 +41,7 @@ class Run:
     doubted: bool = False  # single rows of it do not come back from being composed; none is claimed meanwhile
     holds: Holds = field(default_factory=Holds)
     allowance: Allowance | None = None  # where its schedule has a rate, or messages a day
+    guard: Guard | None = None  # unless campaign.yaml says `canary: none`
     row_zones: RowZones | None = None  # where each row goes by the clocks of its own zone
     delivered: int = 0
     next_try_at: float | None = None
@@ -160,7 +162,7 @@ class Run:
         counted: dict[str, dict[str, int]] = {}
         for (provider, status, _), count in self.totals.items():
             if count and status not in ("invalid", "duplicate", "suppressed"):
-                row = counted.setdefault(provider or "other", {})
+                row = counted.setdefault(provider or OTHER, {})
                 row[status] = row.get(status, 0) + count
         return counted
 

@@ -78,6 +78,7 @@ class Standing:
     held: Sequence[Held] = ()
     settled: bool = False  # no row of the list is left to be sent
     resting: bool = False
+    only_held: bool = False  # what is left is at providers where it is held
     fault: str = ""
     fault_since: float | None = None
     next_try_at: float | None = None
@@ -175,6 +176,9 @@ def _word(known: Standing) -> tuple[Word, str, float | None]:
         return Word.DEAD, "no process is sending it", known.last_sign
     if known.fault:
         return Word.FAULTY, known.fault, known.fault_since
+    if (part := _of_what_is_left(known)) is not None:
+        word, begins = _HELD.get(part.kind, _OTHER)
+        return word, f"{part.provider}: {part.reason or begins.lower()}", part.since
     if known.input_complete and (known.resting if known.pending else known.deferred):
         return Word.WAITING, "", None
     return Word.SENDING, "", known.started_at
@@ -185,6 +189,13 @@ def _of_the_whole(known: Standing) -> Held | None:
     kinds = list(_HELD)
     whole = [held for held in known.held if not held.provider]
     return min(whole, key=lambda held: kinds.index(held.kind) if held.kind in _HELD else len(kinds), default=None)
+
+
+def _of_what_is_left(known: Standing) -> Held | None:
+    """Return the hold that is told where all that is left is held at providers."""
+    kinds = list(_HELD)
+    parts = [held for held in known.held if held.provider] if known.only_held else []
+    return min(parts, key=lambda held: kinds.index(held.kind) if held.kind in _HELD else len(kinds), default=None)
 
 
 def _sentence(word: Word, reason: str, since: float | None, known: Standing, now: float, zone: tzinfo) -> str:
@@ -203,8 +214,11 @@ def _sentence(word: Word, reason: str, since: float | None, known: Standing, now
         case _ if whole is not None:
             ended = " No process is running." if known.alive is False else ""
             return f"{_held(whole, now, zone)}.{ended}"
+        case Word.STOPPED | Word.PAUSED if known.state != Word.STOPPED:
+            return f"All that can be sent is sent.{_of_parts(known, now, zone)}"
         case Word.STOPPED:
-            return f"It was stopped before its end{at and ' at '}{at}; the next start goes on."
+            parts = _of_parts(known, now, zone)
+            return f"It was stopped before its end{at and ' at '}{at}; the next start goes on.{parts}"
         case Word.DEAD:
             heard = f"; it was last heard of at {at}" if at else ""
             return f"Nothing is sent: its process has ended without stopping it{heard}. The next start goes on."

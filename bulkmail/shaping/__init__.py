@@ -15,14 +15,17 @@ limits (``shares``).
 What is known of hosts is kept apart from what is known of recipients. A dead address delays no recipient while the site
 has another one (``HostMemory``); a dead site has one timer (``SiteHealth``). A pause, a throttle or a fault of our own
 costs a recipient neither an attempt nor retry time (``UnchargedTime``). When a campaign may send at all is its
-``Schedule``. What mail is sent from is a ``Source``, and ``SourceChoice`` says whose turn it is; which of several
-campaigns is next where they share something is told by ``Turns`` (``fair``). What has been learnt of a site (``facts``)
-is kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it over a restart.
+``Schedule``; its first messages at a receiver are its ``Canary``, and where too many of its last ones were refused its
+``Breaker`` stops it. What mail is sent from is a ``Source``, and ``SourceChoice`` says whose turn it is; which of
+several campaigns is next where they share something is told by ``Turns`` (``fair``). What has been learnt of a site
+(``facts``) is kept in ``SiteFacts``, each fact with its expiry, so that the spool can carry it over a restart.
 """
 
 from __future__ import annotations
 
 from bulkmail.shaping.allowance import Allowance
+from bulkmail.shaping.breaker import LEAST_COMPLAINTS, OTHER, PARTS, Back, Breaker, StopRules, Trip
+from bulkmail.shaping.canary import GREYLISTED, Canary
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
 from bulkmail.shaping.clock import ClockChange, clock_changes, instant, moment, wall_time
 from bulkmail.shaping.facts import (
@@ -72,12 +75,19 @@ __all__ = [
     "ANY_SOURCE",
     "DEFAULT_LIMITS",
     "EVERY_DAY",
+    "GREYLISTED",
+    "LEAST_COMPLAINTS",
+    "OTHER",
+    "PARTS",
     "SECONDS_A_MESSAGE",
     "WEIGHTS",
     "WHOLE",
     "WHOLE_DAY",
     "Allowance",
     "AutoSuppression",
+    "Back",
+    "Breaker",
+    "Canary",
     "Changes",
     "ClockChange",
     "ConnectionThrottle",
@@ -109,9 +119,11 @@ __all__ = [
     "SiteHealth",
     "Source",
     "SourceChoice",
+    "StopRules",
     "Suppress",
     "Suspicion",
     "TransactionResult",
+    "Trip",
     "Turns",
     "UnansweredMessages",
     "UnchargedTime",

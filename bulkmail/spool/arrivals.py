@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from bulkmail.mail import Found, LateEvent
-from bulkmail.shaping import AutoSuppression
+from bulkmail.shaping import AutoSuppression, Back
 from bulkmail.spool.rows import id_range
 
 Key = tuple[str, str, str]
@@ -78,3 +78,6 @@ class LateStore(Protocol):
 
     def late_counts(self, campaign_id: int) -> LateCounts:
         """Return what has come back of a campaign."""
+
+    def late_by_provider(self, campaign_id: int, until: float) -> dict[str, Back]:
+        """Return what had come back of a campaign by then, by provider ("": none known)."""

@@ -273,6 +273,12 @@ class Campaigns:
             count: int = self._db.execute("count_attempts_since", (low, last, at)).fetchone()[0]
         return count
 
+    def last_outcomes(self, campaign_id: int, limit: int) -> list[tuple[str, str, str, float]]:
+        """Return what receivers have said for good; see `contract.CampaignStore.last_outcomes`."""
+        with self._db.transaction("begin_reading"):
+            rows = self._db.execute("last_outcomes", (*id_range(campaign_id), limit)).fetchall()
+        return [(provider, status, category, at) for provider, status, category, at in rows]
+
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """Return ``{(provider, status, category): count}``; all rows read so far, pending ones included."""
         with self._db.transaction("begin_reading"):

@@ -218,6 +218,12 @@ class CampaignStore(Protocol):
     def attempts_since(self, campaign_id: int, at: float) -> int:
         """Count a campaign's attempts from ``at`` on, on all machines."""
 
+    def last_outcomes(self, campaign_id: int, limit: int) -> list[tuple[str, str, str, float]]:
+        """Return what receivers have said for good in the last ``limit`` attempts, in order.
+
+        Each is (provider, status, category, at).
+        """
+
     def totals(self, campaign_id: int) -> dict[tuple[str, str, str], int]:
         """Return ``{(provider, status, category): count}``; all rows read so far, pending ones included."""
 

@@ -34,10 +34,10 @@ from bulkmail.mail import (
     tidied,
     weigh,
 )
-from bulkmail.shaping import AutoSuppression, Width, bounce_of, is_hard, is_soft, to_suppress
+from bulkmail.shaping import AutoSuppression, Back, Width, bounce_of, is_hard, is_soft, to_suppress
 from bulkmail.spool.arrivals import Arrival, Key, LateCounts, Recorded, read_late_counts
 from bulkmail.spool.booking import AttemptLine, Batch, Booking, OutcomeLine
-from bulkmail.spool.rows import campaign_of, number_of, recipient_id
+from bulkmail.spool.rows import campaign_of, id_range, number_of, recipient_id
 from bulkmail.spool.scopes import EVERYTHING, Audience, Suppression
 from bulkmail.spool.suppressions import Suppressions
 
@@ -158,6 +158,17 @@ class LateEvents(Suppressions):
         """Return what has come back of a campaign."""
         with self._db.transaction("begin_reading"):
             return read_late_counts(self._db, campaign_id)
+
+    def late_by_provider(self, campaign_id: int, until: float) -> dict[str, Back]:
+        """Return what had come back by then; see `arrivals.LateStore.late_by_provider`."""
+        with self._db.transaction("begin_reading"):
+            rows = self._db.execute("late_by_provider", (until, until, *id_range(campaign_id))).fetchall()
+        found: dict[str, Back] = {}
+        for provider, status, returned, complained in rows:
+            blocked = int(returned) if status == Status.BLOCKED else 0
+            back = Back(int(returned) - blocked, blocked, int(complained))
+            found[provider] = found.get(provider, Back()).plus(back)
+        return found
 
     def _suppress_settled(self, outcomes: Sequence[OutcomeLine]) -> None:
         """Within the transaction: suppress whom these outcomes of attempts suppress by rule."""

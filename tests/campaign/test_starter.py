@@ -17,14 +17,12 @@ from tests.test_docs import CAMPAIGN
 
 def keys_in(text: str) -> Iterator[str]:
     """The keys of a campaign.yaml, those that are commented out too."""
-    above = ""
+    above: list[str] = []
     for line in text.splitlines():
         found = re.match(r"(?:# )?( *)([a-z_]+):", line)
-        if found and not found[1]:
-            above = found[2]
-            yield above
-        elif found:
-            yield f"{above}.{found[2]}"
+        if found:
+            above[len(found[1]) // 2 :] = [found[2]]
+            yield ".".join(above)
 
 
 @pytest.fixture

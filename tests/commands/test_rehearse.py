@@ -81,3 +81,17 @@ def test_an_interrupt_ends_it_in_good_order(world: Any, until: Any) -> None:
     assert ended.status == 1
     assert "spring: rehearsed 2 rows: delivered 1, deferred 1\n" in ended.out
     assert "the rehearsal was stopped before its end" in ended.err
+
+
+def test_a_list_that_is_bad_at_some_receivers_stops_there(world: Any) -> None:
+    people = [f"p{n}@refuse.test" for n in range(100)] + [f"p{n}@google.test" for n in range(60)]
+    spring = world.campaign("spring", people, more="canary: {per_provider: 20, of: 50}\n")
+    ended = world.bulkmail("rehearse", "spring", "--speed", "max")
+    assert ended.status == 1, ended.said
+    assert "other: Stopped by a rule since " in ended.err
+    assert "messages to other receivers bounced, and the limit is 10 % of 20" in ended.err
+    figures = json.loads((spring.folder / "rehearsal" / "summary.json").read_bytes())
+    assert (figures["situation"], figures["exit_status"]) == ("stopped", 3)
+    assert figures["by_provider"]["other"].get("bounced", 0) < 20
+    assert sum(figures["by_provider"]["google"].values()) == 60
+    assert figures["by_status"]["pending"] >= 80

@@ -228,3 +228,14 @@ def test_a_plan_is_told_of_no_campaign_that_is_over_and_none_that_is_short():
 def test_what_is_late(planned_seconds, late_by, expected):
     assert is_late(NOW, NOW + planned_seconds, NOW + planned_seconds + late_by) is expected
     assert not is_late(NOW, NOW + planned_seconds, None)
+
+
+def test_what_is_left_at_a_provider_where_it_is_held_makes_it_stopped():
+    parts = [Held("rule", "google", "too many bounced", since=NOW - 60)]
+    known = {"state": "running", "alive": True, "pending": 5, "held": parts}
+    found = situation(Standing(**known, only_held=True), NOW)
+    assert (found.word, found.reason) == ("stopped", "google: too many bounced")
+    assert found.sentence.startswith("All that can be sent is sent. google: Stopped by a rule since ")
+    assert situation(Standing(**known), NOW).word == "sending"
+    ended = situation(Standing(**{**known, "state": "stopped"}, only_held=True), NOW)
+    assert "the next start goes on. google: Stopped by a rule" in ended.sentence

@@ -136,3 +136,21 @@ def test_attempts_since_a_time_are_counted(store, kit):
         times = [10 * day + n * 3600.0 - (2400.0 if n % 7 == 0 else 0.0) for n in range(300)]
         assert store.attempts_since(campaign, at) == len([one for one in times if one >= at])
     assert store.attempts_since(99, 0.0) == 0
+
+
+def test_the_last_outcomes_are_what_receivers_have_said_for_good(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(n) for n in range(1, 8)])
+    other = kit.campaign(store, "other", rows=[kit.row(1)])
+    claimed = {
+        row.id: row for rows in store.claim([(q, 9) for q, _, _ in store.backlog(0, 10)], 5.0).values() for row in rows
+    }
+    rows = [row for row in claimed.values() if row.id >> 40 == campaign]
+    store.settle([kit.outcome(row, "delivered", at=10.0 + n) for n, row in enumerate(rows[:3])])
+    store.settle([kit.outcome(rows[3], "bounced", at=20.0)])
+    store.settle([kit.outcome(rows[4], "deferred", at=21.0)])
+    found = store.last_outcomes(campaign, 100)
+    assert [(status, at) for _, status, _, at in found] == [
+        ("delivered", 10.0), ("delivered", 11.0), ("delivered", 12.0), ("bounced", 20.0)
+    ]  # fmt: skip
+    assert [status for _, status, _, _ in store.last_outcomes(campaign, 3)] == ["delivered", "bounced"]
+    assert store.last_outcomes(other, 100) == []

@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from bulkmail.mail import LateEvent, LateResult, OwnFault, campaign_key, token
-from bulkmail.shaping import AutoSuppression
+from bulkmail.shaping import AutoSuppression, Back
 from bulkmail.spool import (
     EVERYTHING,
     Arrival,
@@ -308,7 +308,7 @@ def test_many_events_of_many_rows_in_one_transaction(late, store, kit):
 KILLED = """
 import sys
 from bulkmail.mail import LateEvent, LateResult
-from bulkmail.shaping import AutoSuppression
+from bulkmail.shaping import AutoSuppression, Back
 from bulkmail.spool import Arrival, SqliteStore
 store = SqliteStore(sys.argv[1])
 for n, token in enumerate(sys.argv[2:]):
@@ -425,3 +425,15 @@ def test_words_of_a_row_are_found_by_its_line(late, store, kit):
     late.record(made, 2, RETURNED)
     sql = "SELECT a.reply FROM outcome o JOIN attempt a ON a.id = o.attempt_id WHERE o.recipient_id = ?"
     assert kit.asked(store, sql, (recipient_id(made.id, 2),)) == [("no such user",)]
+
+
+def test_what_came_back_is_counted_by_provider_as_of_a_time(late, store):
+    made = late.sent(rows=6)
+    late.record(made, 1, RETURNED)
+    late.record(made, 2, RETURNED._replace(status="blocked", at=4000.0))
+    late.record(made, 3, COMPLAINED)
+    late.record(made, 4, UNSUBSCRIBED)
+    assert store.late_by_provider(made.id, 9999.0) == {"google": Back(1, 1, 1)}
+    assert store.late_by_provider(made.id, 3200.0) == {"google": Back(1, 0, 1)}
+    assert store.late_by_provider(made.id, 3100.0) == {"google": Back(1, 0, 0)}
+    assert store.late_by_provider(late.sent("other").id, 9999.0) == {}

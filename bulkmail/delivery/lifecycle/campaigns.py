@@ -103,7 +103,7 @@ class Campaigns:
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking, self._begun = False, dict[str, Run]()  # by folder
         self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
-        self.steering.on_cancelled(self._cancel, at_rest.asked)
+        self.steering.tell(self._cancel, at_rest.asked, notifying.stopped)
         self.joining, self._leasing, self._notifying, self._planning = joining, leasing, notifying, planning
         self._ending = Ending(
             reactor=reactor,
@@ -328,6 +328,8 @@ class Campaigns:
             waited = self.withholding.lasts(run.name)
             # what is in flight is most likely of other campaigns
             return not self._feeder.open_queues.in_flight or waited > self._stop_within
+        if self._rehearsal and run.holds.by_rule and self._feeder.idle:  # which nobody resumes
+            return run.holds.whole or self.progress.only_held(run)
         return run.broken and self._feeder.idle
 
     async def _stop_behind_first_round(self) -> None:

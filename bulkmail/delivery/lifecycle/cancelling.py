@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from bulkmail.campaign import sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.lifecycle.ending import LOOK_AGAIN, STOPPED
 from bulkmail.delivery.lifecycle.importing import Importing, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
@@ -79,6 +80,7 @@ async def run_of(spool: Spool, row: CampaignRow) -> Run:
         input_rows=row.input_rows,
         import_done=row.import_done,
         plan=await spool.plan(row.id),
+        holds=Holds(hold for hold in await spool.holds() if hold.campaign_id == row.id),
     )
     run.counted(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
     return run

@@ -59,10 +59,13 @@ class FirstRound:
             self._telling = False
 
     async def over(self, run: Run) -> bool:
-        """Whether everybody of this campaign had a first attempt, or waits for a site that cannot be used."""
-        if not run.import_done or run.holds.active:
+        """Whether everybody of this campaign had a first attempt, or waits for a site that cannot be used.
+
+        Or for a provider where a rule has stopped it.
+        """
+        if not run.import_done or any(hold.kind != "rule" for hold in run.holds.active):
             return False
-        if self._leases is None:
+        if self._leases is None or run.holds.active:  # where a rule has stopped it nothing is tried by itself
             return self._feeder.idle
         if not run.by_status["pending"]:
             return True

@@ -66,7 +66,7 @@ def _through(run: Run, seconds: float, now: float) -> float | None:
 
 def _held(run: Run, since: float, now: float) -> float:
     """Return for how many seconds it was held, without those in which its schedule was closed: they were planned."""
-    held = run.holds.seconds("", since, now)
+    held = run.holds.seconds(None, since, now)
     plain = run.content.get("schedule")
     return held if not held or plain is None else max(0.0, held - schedule_from(plain).closed_between(since, now))
 

@@ -10,7 +10,7 @@ What was answered is on the disk. A token that is not ours costs no look into th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -46,7 +46,8 @@ def rules_of(settings: Suppression) -> AutoSuppression:
 class LateOutcomes:
     """Records what comes back (`mail.ReturnPath`).
 
-    ``runs``: the campaigns that are being sent, by id; ``changed(run)``: one of them has news. ``counts``: what came
+    ``runs``: the campaigns that are being sent, by id; ``changed(run)``: one of them has news; ``judge(run)`` sees
+    whether too much has come back of it (`guarding`). ``counts``: what came
     back since this start, by result, and what could not be attributed as ``unattributed WHAT``.
     """
 
@@ -58,6 +59,7 @@ class LateOutcomes:
         runs: Mapping[int, Run],
         changed: Callable[[Run], None],
         reports: LateReports,
+        judge: Callable[[Run], Awaitable[None]] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._spool = spool
@@ -68,6 +70,8 @@ class LateOutcomes:
         self._reports = reports
         self._key = b""
         self._waiting = True  # an earlier process may have left some
+        self._judge = judge
+        self._to_judge: set[int] = set()
         self._fresh: set[int] = set()  # campaigns that are being sent, whose counts are to be read
         self._busy = False
         self._second = LoopingCall(self._look)
@@ -145,6 +149,8 @@ class LateOutcomes:
     def _tell(self, campaign_id: int, recorded: Recorded) -> None:
         """Let everything that shows the row know."""
         run = self._runs.get(campaign_id)
+        if run is not None and self._judge is not None:
+            self._to_judge.add(campaign_id)
         if run is None or run.helped:
             self._reports.ask(campaign_id)
             return
@@ -154,7 +160,7 @@ class LateOutcomes:
 
     def _look(self) -> None:
         self._reports.look()
-        if not self._busy and (self._waiting or self._fresh):
+        if not self._busy and (self._waiting or self._fresh or self._to_judge):
             self._busy = True
             background(self._look_after(), "looking after what has come back")
 
@@ -168,6 +174,9 @@ class LateOutcomes:
                         self._tell(one.found.campaign_id, one)
             while self._fresh:
                 await self._count(self._fresh.pop())
+            while self._to_judge and self._judge is not None:
+                if (run := self._runs.get(self._to_judge.pop())) is not None and not run.over:
+                    await self._judge(run)
         except OwnFault as fault:
             _log.error("what has come back is not in the reports yet: {fault}", fault=fault)
         finally:

@@ -10,7 +10,7 @@ from bulkmail.delivery.lifecycle.forecast import forecast
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
-from bulkmail.mail import Held, Situation, Standing, Word, format_duration, situation
+from bulkmail.mail import Held, Situation, Standing, Status, Word, format_duration, situation
 from bulkmail.report import late_words
 
 _SMOOTH = 0.2
@@ -64,6 +64,7 @@ class Progress:
                 settled=run.complete,
                 resting=next_try is not None and not self._feeder.held,
                 input_complete=run.import_done,
+                only_held=self.only_held(run),
                 held=[
                     Held(one.kind, one.provider, one.reason, one.who, one.since, one.until) for one in run.holds.active
                 ],
@@ -80,6 +81,18 @@ class Progress:
             now,
             self._zone,
         )
+
+    def only_held(self, run: Run) -> bool:
+        """Whether all that is left of a campaign is at providers where it is held."""
+        if not run.holds.providers or run.holds.whole or not run.import_done:
+            return False
+        waits = any(
+            count and status == Status.DEFERRED and not run.holds.at(provider)
+            for (provider, status, _), count in run.totals.items()
+        )
+        queues = self._feeder.open_queues
+        found = run in queues.parked.values() and all(queue.run is not run for queue in queues.queues.values())
+        return found and not waits
 
     def line(self, run: Run, now: float) -> str:
         """The line for this second."""

@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from bulkmail.campaign import RowZones, schedule_from
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lifecycle.guarding import Guarding
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
@@ -77,6 +78,7 @@ class Scheduling:
         self._feeder = feeder
         self._clocks = clocks
         self.steering = steering
+        self.guarding = Guarding(spool, clocks, steering)
         self._changed = changed
         self._known: dict[int, _Scheduled] = {}
         self._timer = Wakeup(clocks.reactor, self._act_soon)
@@ -97,12 +99,13 @@ class Scheduling:
         return cls(reactor=reactor, spool=spool, feeder=feeder, clocks=clocks, steering=steering, changed=changed)
 
     async def begin(self, run: Run) -> None:
-        """Take in the schedule of a campaign, and what else holds it. Raises OwnFault."""
+        """Take in the schedule of a campaign, its guard, and what else holds it. Raises OwnFault."""
         plain = run.content.get("schedule")
         await self._spool.lift(run.id, KIND, "", self._clocks.wall())  # set anew below, where it is closed
         if plain is not None:
             one = self._known[run.id] = self._scheduled(run, plain)
             await self._act(one)
+        await self.guarding.begin(run)
         await self.steering.begin(run)
         self._plan()
 

@@ -66,13 +66,22 @@ class Steering:
         self._changed = changed
         self._until = Wakeup(clocks.reactor, self._lift_soon)
         self._looking = self._again = self._closed = False
+        self._ruled: Callable[[Run, str], None] = lambda *_: None
         self._cancelled: Callable[[Run], None] = lambda _: None
         self._cancelled_at_rest: Callable[[CampaignRow], object] = lambda _: None
         feeder.withholding.on_paused(self._own_fault)
 
-    def on_cancelled(self, sent: Callable[[Run], None], at_rest: Callable[[CampaignRow], object]) -> None:
-        """Call ``sent(run)`` for a cancelled campaign that is sent here, ``at_rest(row)`` for one that is not."""
-        self._cancelled, self._cancelled_at_rest = sent, at_rest
+    def tell(
+        self,
+        cancelled: Callable[[Run], None],
+        at_rest: Callable[[CampaignRow], object],
+        ruled: Callable[[Run, str], None],
+    ) -> None:
+        """Call ``cancelled(run)`` for a cancelled campaign that is sent here, ``at_rest(row)`` for one that is not.
+
+        ``ruled(run, why)``: when a rule has stopped one that is sent here, whichever machine found that out.
+        """
+        self._cancelled, self._cancelled_at_rest, self._ruled = cancelled, at_rest, ruled
 
     # what people ask for; each raises UnknownName, WrongState or OwnFault
 
@@ -272,12 +281,17 @@ class Steering:
     def _apply(self, run: Run, active: Iterable[Hold], over: Iterable[HeldTime]) -> None:
         before, run.holds = run.holds, Holds(active, over)
         fresh = run.holds.providers - before.providers
+        if run.guard is not None:
+            run.guard.held(before.by_rule, run.holds.by_rule)
         if run.id in self._feeder.runs:
             for provider in [""] if "" in fresh else fresh:
                 self._feeder.take_back(run, provider)
             if before.providers - run.holds.providers:
                 self._feeder.open_queues.unpark(run)
+            if before.providers != run.holds.providers and not run.holds.whole:  # what is held is found, and parked
                 self._feeder.rescan()
+            for provider in run.holds.by_rule - before.by_rule:
+                self._ruled(run, next(h.reason for h in run.holds.active if (h.kind, h.provider) == ("rule", provider)))
             self._changed(run)
         self._plan([run, *self._feeder.runs.values()])
 

@@ -38,7 +38,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.delivery.sources import Sources
 from bulkmail.mail import Category, OwnFault, Status
 from bulkmail.routing import RouteFailure, Site
-from bulkmail.shaping import Turns, room_for, share_of
+from bulkmail.shaping import Canary, Turns, room_for, share_of
 from bulkmail.spool import Claimed, Spool
 from bulkmail.workers import Pool
 
@@ -248,25 +248,26 @@ class Feeder:
     def _claim(self, run: Run, supply: Supply, limit: int) -> None:
         """Claim up to ``limit`` messages of a campaign for a lane."""
         for queue, some in supply.next_claims(run, limit):
-            if granted := self._pacing.granted(run, supply, some):
+            granted, canary = self._pacing.granted(run, supply, some)
+            if granted:
                 self._turns.use(run, granted)
                 queue.claiming = True
                 self._claims += 1
                 supply.claims += 1
                 supply.lane.backlog.hold(granted, run)
                 claim = self._spool.claim(queue.id, granted)
-                whose = (queue, supply, granted)
+                whose = (queue, supply, granted, canary)
                 claim.addCallbacks(self._take, self._not_claimed, callbackArgs=whose, errbackArgs=whose)
                 claim.addErrback(lambda failure: _log.failure("taking claimed recipients failed", failure))
 
-    def _take(self, rows: list[Claimed], queue: Queue, supply: Supply, limit: int) -> None:
+    def _take(self, rows: list[Claimed], queue: Queue, supply: Supply, limit: int, canary: Canary | None) -> None:
         queue.claiming = False
         self._claims -= 1
         backlog = supply.lane.backlog
-        messages = [Message(row, queue.domain, queue.run, backlog) for row in rows]
+        messages = [Message(row, queue.domain, queue.run, backlog, canary=canary) for row in rows]
         supply.claim_ended()
         backlog.hold(len(rows) - limit, queue.run)
-        self._pacing.not_claimed(queue.run, limit - len(rows))
+        self._pacing.not_claimed(queue.run, limit - len(rows), canary)
         if self.stopping or backlog.closed or queue.run.over or queue.run.withheld or backlog.holds_back(queue.run):
             self.returned(messages, 0.0)
             return
@@ -282,11 +283,11 @@ class Feeder:
             self._composing.add(messages)
         backlog.wake()
 
-    def _not_claimed(self, failure: Failure, queue: Queue, supply: Supply, limit: int) -> None:
+    def _not_claimed(self, failure: Failure, queue: Queue, supply: Supply, limit: int, canary: Canary | None) -> None:
         queue.claiming = False
         self._claims -= 1
         supply.claims -= 1
-        self._pacing.not_claimed(queue.run, limit)
+        self._pacing.not_claimed(queue.run, limit, canary)
         self._pause.own_fault(failure.getErrorMessage())
         supply.lane.backlog.hold(-limit, queue.run)
         self._wanted.setdefault(queue.run, {})[supply] = None

@@ -20,7 +20,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.delivery.sources import Sources
 from bulkmail.mail import OwnFault
 from bulkmail.routing import RouteFailure, Site, unroutable_outcome, unroutable_site
-from bulkmail.shaping import room_for
+from bulkmail.shaping import OTHER, room_for
 from bulkmail.spool import Spool
 
 _log = Logger("bulkmail")
@@ -60,6 +60,7 @@ class OpenQueues:
     ``new_lane(site, supplier, source=…)`` makes a lane.
 
     ``draining``: messages that were claimed only to be settled. ``lanes``: by site key and source (`Source.key`).
+    ``parked``: the ids of queues that lead to where their campaign is held.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class OpenQueues:
         self.runs: dict[int, Run] = {}
         self.queues: dict[int, Queue] = {}
         self.draining = 0
-        self._parked: dict[int, Run] = {}  # queues whose provider is held for their campaign
+        self.parked: dict[int, Run] = {}
         self._stopping = False
         self._routing = 0
         self._wants = wants
@@ -130,7 +131,7 @@ class OpenQueues:
         if (
             run is None
             or run.withheld
-            or queue_id in self._parked
+            or queue_id in self.parked
             or (self._ownership is not None and self._ownership.is_remote(queue_id))
         ):
             return
@@ -144,7 +145,7 @@ class OpenQueues:
         began = self._clocks.wall()
         try:
             site = await self._route_domain(queue.domain)
-            if isinstance(site, Site) and site.provider in queue.run.holds.providers:
+            if _is_held(queue.run, site):
                 self._park(queue)
                 return
             if self._ownership is not None and not await self._ownership.ours(queue, site):
@@ -222,7 +223,7 @@ class OpenQueues:
 
         A queue that is being routed is looked at again when that is known.
         """
-        lanes = [lane for lane in self.lanes.values() if not provider or lane.site.provider == provider]
+        lanes = [lane for lane in self.lanes.values() if provider in ("", lane.site.provider or OTHER)]
         for queue in [queue for queue in self.queues.values() if queue.run is run]:
             if not provider or any(lane in lanes for lane in queue.lanes):
                 self.close(queue)
@@ -230,15 +231,15 @@ class OpenQueues:
 
     def unpark(self, run: Run) -> None:
         """Let the queues of a campaign be opened again that were found to lead to a provider where it was held."""
-        for queue_id in [queue_id for queue_id, whose in self._parked.items() if whose is run]:
-            del self._parked[queue_id]
+        for queue_id in [queue_id for queue_id, whose in self.parked.items() if whose is run]:
+            del self.parked[queue_id]
 
     def _park(self, queue: Queue) -> None:
         """Remember a queue that is not to be opened now, so that it is not routed at each scan."""
         self.close(queue)
-        if len(self._parked) >= _MOST_PARKED:
-            self._parked.clear()
-        self._parked[queue.id] = queue.run
+        if len(self.parked) >= _MOST_PARKED:
+            self.parked.clear()
+        self.parked[queue.id] = queue.run
 
     def forget_unused(self) -> None:
         """Forget lanes without work, and close connections that were idle for too long."""
@@ -308,3 +309,12 @@ class OpenQueues:
         except OwnFault as fault:
             self._pause.own_fault(str(fault))
         self.close(queue)
+
+
+def _is_held(run: Run, site: Site | RouteFailure) -> bool:
+    """Return whether a campaign is held where this leads, and goes on elsewhere."""
+    if not run.holds.providers or run.holds.whole:
+        return False
+    if isinstance(site, RouteFailure):
+        return not site.permanent and run.holds.at("")
+    return run.holds.at(site.provider)

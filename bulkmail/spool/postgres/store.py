@@ -98,6 +98,7 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, L
     totals = repeated(Campaigns.totals)
     attempts_after = repeated(Campaigns.attempts_after)
     attempts_since = repeated(Campaigns.attempts_since)
+    last_outcomes = repeated(Campaigns.last_outcomes)
     save_report_position = repeated(Campaigns.save_report_position)
     save_plan = repeated(Campaigns.save_plan)
     plan = repeated(Campaigns.plan)

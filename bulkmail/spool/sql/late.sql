@@ -42,6 +42,12 @@ DELETE FROM late_waiting WHERE recipient_id = ?
 -- name: late_counts
 SELECT count(late_at), count(unsubscribed_at), count(complained_at) FROM late WHERE recipient_id BETWEEN ? AND ?
 
+-- name: late_by_provider
+SELECT o.provider, o.status, sum(CASE WHEN l.late_at <= ? THEN 1 ELSE 0 END),
+    sum(CASE WHEN l.complained_at <= ? THEN 1 ELSE 0 END)
+FROM late l JOIN outcome o ON o.recipient_id = l.recipient_id WHERE l.recipient_id BETWEEN ? AND ?
+GROUP BY o.provider, o.status
+
 -- name: add_bounce
 -- once for each message; a hard one stands
 INSERT INTO bounce (hash, recipient_id, at, soft) VALUES (?, ?, ?, ?)

@@ -98,6 +98,13 @@ SELECT id, at FROM attempt WHERE id > %s AND id <= %s ORDER BY id LIMIT 1
 SELECT count(*) FROM attempt WHERE id > %s AND id <= %s AND at >= %s
     AND result IN ('delivered', 'failed', 'deferred', 'unknown')
 
+-- name: last_outcomes
+-- of the last attempts of a campaign: what a receiver has said for good
+SELECT o.provider, o.status, o.category, a.at FROM (
+    SELECT id, recipient_id, at, result, smtp_code FROM attempt WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT %s) a
+JOIN outcome o ON o.recipient_id = a.recipient_id
+WHERE a.result IN ('delivered', 'failed') AND a.smtp_code IS NOT NULL ORDER BY a.id
+
 -- name: remove_attempts
 DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE id BETWEEN %s AND %s LIMIT %s)
 
