@@ -292,7 +292,7 @@ class Incarnation:
 
     def _scheduling(self, spool: Spool, parts: Assembly) -> Scheduling:
         known = {*provider_table(self.settings.shaping.overrides), OTHER} if self._relay is None else {RELAY}
-        return Scheduling.made(self.reactor, spool, parts.feeder, self._clocks, known, self._changed)
+        return Scheduling.made(self.reactor, spool, parts, self._clocks, known, self._changed)
 
     def _planning(self, spool: Spool, route: Any) -> Planning | None:
         """Return what plans campaigns; a rehearsal, whose time is not that of a clock, has no plan."""

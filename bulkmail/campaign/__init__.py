@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bulkmail.campaign.attempts import attempts_in
     from bulkmail.campaign.browsing import ListRows
     from bulkmail.campaign.canary import canary_rules
     from bulkmail.campaign.copying import copy_campaign
@@ -64,6 +65,7 @@ __all__ = [
     "OperatorSettings",
     "RowZones",
     "ScheduleKeys",
+    "attempts_in",
     "campaign_as_checked",
     "canary_rules",
     "changes",
@@ -98,6 +100,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "attempts_in": "attempts",
     "keys_of": "entries",
     "listed": "suppression",
     "LEFT_OUT": "jobs",

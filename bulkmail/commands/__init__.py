@@ -40,6 +40,7 @@ COMMANDS = (
     "explain",
     "suppress",
     "forget",
+    "rules",
     "spool",
     "dkim",
     "reload",

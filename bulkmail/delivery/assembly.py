@@ -9,17 +9,30 @@ from typing import Any, NamedTuple
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lane import Lane, MxAttempts, Supplier
-from bulkmail.delivery.ledger import Ledger
+from bulkmail.delivery.ledger import Judge, Ledger
 from bulkmail.delivery.limits import Limiters
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.ruling import Ruling
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import KeptFactors
 from bulkmail.delivery.sources import Sources
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import ANY_SOURCE, Limits, Provider, SiteFacts, Source, limits_for, provider_table
+from bulkmail.shaping import (
+    ANY_SOURCE,
+    SHIPPED_RULES,
+    Judgements,
+    Limits,
+    Provider,
+    RuleBook,
+    SiteFacts,
+    Source,
+    limits_for,
+    own_rules,
+    provider_table,
+)
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
 
@@ -42,6 +55,7 @@ class Assembly(NamedTuple):
     ledger: Ledger
     limiters: Limiters
     feeder: Feeder
+    ruling: Ruling
     connector: Connector
     new_lane: LaneMaker
     clocks: Clocks
@@ -50,13 +64,24 @@ class Assembly(NamedTuple):
 
     def apply(self, settings: Settings) -> None:
         """Have all parts use other settings from now on, in one turn of the event loop."""
-        self.ledger.apply(settings.retry)
+        self.ledger.apply(settings.retry, judge_of(settings))
+        self.ruling.use(rules_of(settings))
         self.connector.apply(settings)
         self.new_lane.settings = settings
         limits_of = limits_by_provider(settings, provider_table(settings.shaping.overrides), self.relay)
         self.limiters.use(limits_of, self.clocks.now())
         for lane in self.feeder.lanes.values():
             lane.apply(settings, self.limiters.limits_of(lane.site))
+
+
+def rules_of(settings: Settings) -> RuleBook:
+    """Return the rules about certain words: the operator's, then the shipped ones."""
+    return RuleBook([*own_rules(settings.shaping.rules), *SHIPPED_RULES])
+
+
+def judge_of(settings: Settings) -> Judge | None:
+    """Return what judges outcomes where the settings have a classification of their own."""
+    return Judgements(settings.classification).judge if settings.classification else None
 
 
 def limits_by_provider(
@@ -91,7 +116,10 @@ def assemble(
     ``connections``: of the whole process, at most. ``route(domain)`` gives a Site or a RouteFailure, or raises
     OwnFault. ``changed(run)`` is called after each outcome.
     """
-    ledger = Ledger(spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed)
+    judge = judge_of(settings)
+    ledger = Ledger(
+        spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed, judge=judge
+    )
     kept = KeptFactors(facts, clocks.wall)
     given = [Source(one.name, one.address, one.hostname or "", one.weight) for one in settings.sources]
     sources = Sources(given, settings.pools, clocks=clocks, pause=pause)
@@ -101,6 +129,7 @@ def assemble(
         connector=connector, limiters=limiters, clocks=clocks, pause=pause, sources=sources, relay=relay
     )
 
+    ruling = Ruling(rules_of(settings), clocks, facts)
     new_lane = LaneMaker(
         settings,
         clocks=clocks,
@@ -109,6 +138,7 @@ def assemble(
         attempts=attempts,
         ledger=ledger,
         facts=facts,
+        ruling=ruling,
         rng=rng,
         relay=relay,
     )
@@ -124,4 +154,4 @@ def assemble(
         new_lane=new_lane,
         sources=sources,
     )
-    return Assembly(ledger, limiters, feeder, connector, new_lane, clocks, relay, sources)
+    return Assembly(ledger, limiters, feeder, ruling, connector, new_lane, clocks, relay, sources)

@@ -27,9 +27,14 @@ _log = Logger("bulkmail")
 
 _RESULTS = {Status.DELIVERED: "delivered", Status.DEFERRED: "deferred"}
 
+Judge = Callable[[Outcome, str, str], Verdict]
+
 
 class Ledger:
-    """Records outcomes; ``changed(run)`` is called after each."""
+    """Records outcomes; ``changed(run)`` is called after each.
+
+    ``judge(outcome, provider, domain)``: what an outcome means, where the settings have a classification of their own.
+    """
 
     def __init__(
         self,
@@ -40,6 +45,7 @@ class Ledger:
         clocks: Clocks,
         rng: Random,
         changed: Callable[[Run], None],
+        judge: Judge | None = None,
     ) -> None:
         self._spool = spool
         self._journal = spool.journal
@@ -48,13 +54,15 @@ class Ledger:
         self._wall = clocks.wall
         self._rng = rng
         self._changed = changed
+        self._judge = judge
         self._speed = clocks.speed
         self._told = ""
         self._told_due: list[Callable[[float], None]] = []
 
-    def apply(self, retry: Retry) -> None:
-        """Use another schedule for what is settled from now on."""
+    def apply(self, retry: Retry, judge: Judge | None) -> None:
+        """Use another schedule, and other judgements, for what is settled from now on."""
         self._retry = retry
+        self._judge = judge
 
     def on_due(self, call: Callable[[float], None]) -> None:
         """Call ``call(at)`` whenever the spool knows that a row is due at ``at``, on the wall clock."""
@@ -122,7 +130,7 @@ class Ledger:
         claimed = message.claimed
         waiting_since = claimed.first_attempt_at or since or began
         first = claimed.first_attempt_at or began
-        verdict = classify(outcome)
+        verdict = classify(outcome) if self._judge is None else self._judge(outcome, provider, message.domain)
         lost = outcome.fate is Fate.UNKNOWN
         uncharged = self._pause.uncharged.since(waiting_since)
         uncharged += message.run.uncharged(claimed, provider, waiting_since, now)

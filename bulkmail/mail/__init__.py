@@ -58,6 +58,7 @@ from bulkmail.mail.late import (
 )
 from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again, is_to_leave
+from bulkmail.mail.patterns import JUDGED, Pattern, Scope, line_of, parse_pattern
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
 from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
@@ -67,6 +68,7 @@ __all__ = [
     "BOUNCES",
     "COMPLAINTS",
     "FAILURES",
+    "JUDGED",
     "MOST_LINES",
     "NOWHERE",
     "OWN_NAME",
@@ -87,6 +89,7 @@ __all__ = [
     "LateResult",
     "Outcome",
     "OwnFault",
+    "Pattern",
     "Peer",
     "Problem",
     "Rate",
@@ -94,6 +97,7 @@ __all__ = [
     "Refused",
     "Reply",
     "ReturnPath",
+    "Scope",
     "Situation",
     "Stage",
     "Standing",
@@ -114,6 +118,7 @@ __all__ = [
     "is_late",
     "is_repeated",
     "is_to_leave",
+    "line_of",
     "local_in",
     "message_id",
     "new_key",
@@ -121,6 +126,7 @@ __all__ = [
     "own_address",
     "parse_address",
     "parse_duration",
+    "parse_pattern",
     "parse_rate",
     "plain_lines",
     "read_token",

@@ -13,6 +13,7 @@ from bulkmail.settings.inbound import SYSTEMD, Filter, Forward, Inbound, Inbound
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
 from bulkmail.settings.public import ListenAt, Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
+from bulkmail.settings.rules import Divided, Judgement, ShapingRule, never
 from bulkmail.settings.sections import (
     SHIPPED_PROVIDERS,
     Compose,
@@ -42,6 +43,7 @@ __all__ = [
     "SYSTEMD",
     "Changes",
     "Compose",
+    "Divided",
     "Dkim",
     "Dns",
     "Filter",
@@ -49,6 +51,7 @@ __all__ = [
     "Inbound",
     "InboundLimits",
     "InboundTimeouts",
+    "Judgement",
     "Limits",
     "ListenAt",
     "Machine",
@@ -59,6 +62,7 @@ __all__ = [
     "Routing",
     "Settings",
     "Shaping",
+    "ShapingRule",
     "Smtp",
     "Source",
     "Suppression",
@@ -69,6 +73,7 @@ __all__ = [
     "Web",
     "changes",
     "load_settings",
+    "never",
     "parse_selector",
     "read_secret",
     "schema",

@@ -39,6 +39,8 @@ LIVE = frozenset(
         *(f"smtp.timeouts.{name}" for name in ("connect", "greeting", "ehlo", "starttls", "auth", "mail", "rcpt")),
         *(f"smtp.timeouts.{name}" for name in ("data", "body", "dot", "quit")),
         "tls.mode",
+        "shaping.rules",
+        "classification",
         "suppress",
         "notify.commands",
         "notify.urls",
@@ -47,7 +49,7 @@ LIVE = frozenset(
         "log.level",
     }
 )
-"""Keys that the running parts use at once; a part that holds one is told by its ``apply``."""
+"""Keys that the running parts use at once, with all keys below them; a part that holds one is told by its ``apply``."""
 
 ANEW = frozenset(
     {
@@ -82,7 +84,7 @@ def effect_of(key: str) -> Effect | None:
     above = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
     if above & RESTART:
         return Effect.RESTART
-    if key in LIVE:
+    if above & LIVE:
         return Effect.LIVE
     return Effect.ANEW if key in ANEW or above & SECTIONS_ANEW else None
 

@@ -14,6 +14,7 @@ from bulkmail.settings.inbound import Inbound
 from bulkmail.settings.paths import Path, contents
 from bulkmail.settings.public import Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
+from bulkmail.settings.rules import Judgement, ShapingRule, check_classification, check_providers, check_rules
 from bulkmail.settings.sources import Pools, Sources, check_families, check_pools
 from bulkmail.settings.suppression import Suppression
 from bulkmail.settings.values import (
@@ -204,6 +205,13 @@ class Shaping(Section):
     total: Total = Total()
     default: Limits = Limits()
     providers: Annotated[Mapping[str, Provider], AfterValidator(_providers)] = preset({})
+    rules: Many[ShapingRule] = ()
+
+    @model_validator(mode="after")
+    def _rules_can_act(self) -> Shaping:
+        check_providers("rules", self.rules, {*SHIPPED_PROVIDERS, *self.providers})
+        check_rules(self.rules)
+        return self
 
     @property
     def overrides(self) -> dict[str, dict[str, Any]]:
@@ -275,6 +283,7 @@ class Settings(Section):
     shaping: Shaping = Shaping()
     sources: Sources = ()
     pools: Pools = preset({})
+    classification: Many[Judgement] = ()
     compose: Compose = Compose()
     stop_within: Seconds = preset("30s")
     timezone: Annotated[Line, AfterValidator(_zone)] = "UTC"
@@ -287,6 +296,12 @@ class Settings(Section):
     _file: YamlFile | None = PrivateAttr(None)
     _warnings: tuple[Problem, ...] = PrivateAttr(())
     _contents: Mapping[Path, str] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _judgements_are_used(self) -> Settings:
+        check_providers("classification", self.classification, {*SHIPPED_PROVIDERS, *self.shaping.providers})
+        check_classification(self.classification)
+        return self
 
     def model_post_init(self, context: Any, /) -> None:
         """Remember the file, for messages about its values later on, and what was risky in it."""

@@ -181,7 +181,8 @@ def parse_selector(text: str) -> str:
     return text
 
 
-def _suffix(text: str) -> str:
+def suffix(text: str) -> str:
+    """The end of an MX host name, in small letters. Raises ValueError."""
     bare = text.removeprefix(".")
     if re.fullmatch(r"(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}", bare, re.ASCII) is None:
         raise ValueError(f"{text!r} is not the end of an MX host name, such as .protection.outlook.com")
@@ -222,7 +223,7 @@ TlsMode = Literal["off", "opportunistic", "required", "verify"]
 Domain = Annotated[Line, AfterValidator(_or_value_error(domain_key))]
 Nameservers = Annotated[Many[Annotated[str, AfterValidator(_nameserver)]], AfterValidator(_filled)]
 Networks = Many[Annotated[str, AfterValidator(_network)]]
-Suffixes = Annotated[Many[Annotated[str, AfterValidator(_suffix)]], AfterValidator(_filled)]
+Suffixes = Annotated[Many[Annotated[str, AfterValidator(suffix)]], AfterValidator(_filled)]
 Selector = Annotated[str, AfterValidator(parse_selector)]
 ListFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_file)]
 KeyFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_key_file)]

@@ -7,6 +7,7 @@ Never: waits, acts, reads a clock, touches a socket or a file.
 
 How a refusal becomes the next attempt: ``classify`` reads the reply (its words before its codes) and gives a category,
 whether it is permanent, and a signal for the lane. ``decide`` turns that into a status and, perhaps, a time. The lane
+counts the words on the ``RuleBook`` of the settings, which may do more, and
 hands the signal to its ``Limiter``, which cuts its rate below what was refused and comes near it again, slowly. It
 counts connections and books messages on a ``Meter`` for everything that shares a limit: a provider's sites together,
 else the one site. Where several machines send to a large provider at once, each one's limiter has its ``Part`` of the
@@ -48,6 +49,7 @@ from bulkmail.shaping.families import FamilyHealth, version_of
 from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
 from bulkmail.shaping.health import HostMemory, SiteHealth
 from bulkmail.shaping.hours import EVERY_DAY, WHOLE_DAY, Hours, format_days, format_hours, parse_days, parse_hours
+from bulkmail.shaping.judgements import Judgements
 from bulkmail.shaping.limiter import Limiter
 from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
 from bulkmail.shaping.meter import Meter
@@ -62,8 +64,10 @@ from bulkmail.shaping.retry import (
     interval,
     longest_wait,
 )
+from bulkmail.shaping.rules import Rule, RuleAction, RuleBook, RuleCounter, own_rules
 from bulkmail.shaping.schedule import Opening, Schedule
 from bulkmail.shaping.shares import WHOLE, Part, shares_of
+from bulkmail.shaping.shipped_rules import SHIPPED_RULES
 from bulkmail.shaping.site_facts import Changes, SiteFacts
 from bulkmail.shaping.sources import ANY_SOURCE, Source, SourceChoice, without_source
 from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounce_of, is_hard, is_soft, to_suppress
@@ -80,6 +84,7 @@ __all__ = [
     "OTHER",
     "PARTS",
     "SECONDS_A_MESSAGE",
+    "SHIPPED_RULES",
     "WEIGHTS",
     "WHOLE",
     "WHOLE_DAY",
@@ -103,6 +108,7 @@ __all__ = [
     "Hint",
     "HostMemory",
     "Hours",
+    "Judgements",
     "Leg",
     "Limiter",
     "Limits",
@@ -114,6 +120,10 @@ __all__ = [
     "RateThrottle",
     "RetryPlan",
     "RetrySettings",
+    "Rule",
+    "RuleAction",
+    "RuleBook",
+    "RuleCounter",
     "Schedule",
     "SiteFacts",
     "SiteHealth",
@@ -152,6 +162,7 @@ __all__ = [
     "moment",
     "named_wait",
     "outage",
+    "own_rules",
     "parse_days",
     "parse_hours",
     "partly",

@@ -24,10 +24,13 @@ class Limiter:
 
     __slots__ = (
         "_booked_until",
+        "_capped",
+        "_capped_until",
         "_concurrency_throttle",
         "_connecting",
         "_messages",
         "_rate_throttle",
+        "_rests_until",
         "_whole",
         "connections",
         "limits",
@@ -53,13 +56,16 @@ class Limiter:
         self._messages = Meter(limits.rate, now, empty=empty)
         self._connecting = Meter(limits.connection_rate, now, empty=empty)
         self.voided = 0
+        self._rests_until = self._capped_until = float("-inf")
+        self._capped = 0
         self._rate_throttle = RateThrottle(limits.rate.interval, factors[0])
         self._concurrency_throttle = ConnectionThrottle(factors[1])
         self._messages.scale(self._rate_throttle.pace)
         self._apply_concurrency()
 
     def _apply_concurrency(self) -> None:
-        self.connections = max(1, int(self.limits.connections * self._concurrency_throttle.factor + 1e-9))
+        connections = max(1, int(self.limits.connections * self._concurrency_throttle.factor + 1e-9))
+        self.connections = min(connections, self._capped) if self._capped else connections
 
     @property
     def surplus(self) -> int:
@@ -85,7 +91,12 @@ class Limiter:
 
     def may_open(self, now: float) -> float | None:
         """Say when the next connection may be opened: ``now`` or later; None: not before another one has closed."""
-        return None if self.open >= self.connections else self._connecting.peek(now)
+        if self._capped and now >= self._capped_until:
+            self._capped = 0
+            self._apply_concurrency()
+        if self.open >= self.connections:
+            return None
+        return max(self._rests_until, self._connecting.peek(now))
 
     def opened(self, now: float) -> None:
         """Count a connection that is being opened, from here until `closed`, whether it succeeds or not."""
@@ -131,6 +142,8 @@ class Limiter:
             self._rate_throttle = RateThrottle(limits.rate.interval, learnt)
             self._messages = Meter(limits.rate, now, empty=True)
             self._messages.scale(self._rate_throttle.pace)
+            if self._rests_until > now:
+                self._messages.restart(self._rests_until)
             self.voided += 1
         if limits.connection_rate != before.connection_rate:
             self._connecting = Meter(limits.connection_rate, now, empty=True)
@@ -150,10 +163,29 @@ class Limiter:
         if signal == "rate" and self._rate_throttle.refused(now, now if sent is None else sent):
             self._messages.scale(self._rate_throttle.pace)
             rest = max(self._rate_throttle.held_until, now + self._messages.rate.interval / self._messages.factor)
-            self._messages.restart(rest)
+            self._messages.restart(max(rest, self._rests_until))
             self.voided += 1
             return True
         return False
+
+    def rest(self, until: float) -> None:
+        """Send nothing until then, and open no connection."""
+        self._rests_until = max(self._rests_until, until)
+        self._messages.restart(self._rests_until)
+        self.voided += 1
+
+    def cap_rate(self, factor: float, now: float, until: float) -> None:
+        """Use this factor of the rate at most until then."""
+        self._rate_throttle.cap(factor, until)
+        self._messages.scale(self._rate_throttle.pace)
+        self._messages.restart(max(self._rests_until, now + self._messages.rate.interval / self._messages.factor))
+        self.voided += 1
+
+    def cap_connections(self, most: int, until: float) -> None:
+        """Have so many connections open at most until then."""
+        self._capped = max(1, min(most, self._capped or most))
+        self._capped_until = max(self._capped_until, until)
+        self._apply_concurrency()
 
     def refuse_connection(self, now: float, working: int) -> bool:
         """Use no more connections than are ``working``: one more was refused. Return whether that is fewer."""

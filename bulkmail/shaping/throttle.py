@@ -42,6 +42,8 @@ class RateThrottle:
 
     __slots__ = (
         "_before",
+        "_cap",
+        "_cap_until",
         "_ceiling",
         "_count",
         "_counted_since",
@@ -66,6 +68,7 @@ class RateThrottle:
         self._run = 0.0  # seconds of use since the cut
         self._last = float("-inf")  # accepted
         self._cut_at = float("-inf")
+        self._cap, self._cap_until = 1.0, float("-inf")
         self._refusals = 0  # in a row, of messages that were handed over after the cut before
         # accepted: in the last second with any, in the one before, and since when how many before that
         self._second = self._first = -1
@@ -79,14 +82,27 @@ class RateThrottle:
 
     @property
     def pace(self) -> float:
-        """The factor that is used now: less than ``factor`` while every message is refused."""
-        return max(_FLOOR, self.factor / 4 ** (self._refusals - 1)) if self._refusals > 1 else self.factor
+        """The factor that is used now: less than ``factor`` under a cap, and while every message is refused."""
+        pace = max(_FLOOR, self.factor / 4 ** (self._refusals - 1)) if self._refusals > 1 else self.factor
+        return min(pace, self._cap)
+
+    def cap(self, factor: float, until: float) -> None:
+        """Use no more than this factor until then."""
+        self._cap, self._cap_until = max(_FLOOR / 1000, min(self._cap, factor)), max(self._cap_until, until)
+
+    def _uncap(self, now: float) -> bool:
+        """Forget a cap whose time is over. Return whether there was one."""
+        if self._cap == 1.0 or now < self._cap_until:
+            return False
+        self._cap = 1.0
+        return True
 
     def refused(self, now: float, sent: float) -> bool:
         """Slow down after a complaint about a message handed over at ``sent``. Return whether it was news."""
         if sent <= self._cut_at:
             return False
         self._cut_at = now
+        self._uncap(now)
         self._refusals += 1
         if self._refusals == 1:
             self._cut(now)
@@ -111,11 +127,13 @@ class RateThrottle:
     def accepted(self, now: float, sent: float, count: int = 1) -> bool:
         """Speed up after ``count`` messages, handed over at ``sent``, were accepted. Return whether it changed."""
         second = int(now)
+        uncapped = False
         if second != self._second:
             self._next_second(now, second)
+            uncapped = self._uncap(now)
         self._count += count
         if self._ceiling is None or sent <= self._cut_at:
-            return False
+            return uncapped
         if self._refusals:
             self._released(now)
             return True
@@ -124,7 +142,7 @@ class RateThrottle:
         self._run += min(now - self._last, 2 * count * self.interval / before)
         self._last = now
         self._grow()
-        return self.factor != before
+        return uncapped or self.factor != before
 
     def _next_second(self, now: float, second: int) -> None:
         if self._first < 0 or second - self._second > _UNUSED:

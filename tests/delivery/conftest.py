@@ -515,7 +515,7 @@ class World:
             rng=Random(seed),
             relay=self.relay,
         )
-        self.ledger, self.limiters, self.feeder, *_ = parts
+        self.ledger, self.limiters, self.feeder, self.ruling, *_ = parts
         self.apply = parts.apply
         self.sources = parts.sources
 

@@ -41,6 +41,7 @@ from bulkmail.delivery.limits import ConnectionSlots, Limiters
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.ruling import Ruling
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
 from bulkmail.settings import Settings
@@ -67,6 +68,7 @@ class Lane:
         ledger: Ledger,
         facts: SiteFacts,
         settings: Settings,
+        ruling: Ruling,
         rng: Random,
         relay: Smarthost | None = None,
         source: Source = ANY_SOURCE,
@@ -79,18 +81,15 @@ class Lane:
         self.suspension = suspension = Suspension(
             key, provider, clocks=clocks, facts=facts, pause=pause, retry=settings.retry, rng=rng
         )
-        self.send_window = SendWindow(settings.smtp.window)
-        self._now = clocks.now
-        self._scaled = clocks.scaled
-        self._pause = pause
-        self.wakeup = Wakeup(clocks.reactor, self.dispatch)
-        self.wake = self.wakeup.now  # decide again in the next turn
+        self.send_window = window = SendWindow(settings.smtp.window)
+        self._now, self._scaled, self._pause = clocks.now, clocks.scaled, pause
+        self.wakeup = wakeup = Wakeup(clocks.reactor, self.dispatch)
+        self.wake = wakeup.now  # decide again in the next turn
         self._in_flight = in_flight = InFlight(clocks, settings.reports_asked)
         self.backlog = backlog = Backlog(
-            site, supplier, suspension, in_flight, ledger=ledger, clocks=clocks, pause=pause, wakeup=self.wakeup
+            site, supplier, suspension, in_flight, ledger=ledger, clocks=clocks, pause=pause, wakeup=wakeup
         )
-        self.ready = backlog.ready
-        self._limiter = limiters.of_site(site.key, provider, clocks.now(), source)
+        self.ready, self._limiter = backlog.ready, limiters.of_site(site.key, provider, clocks.now(), source)
         self._limiter.users += 1
         self._slots = slots = ConnectionSlots(limiters, self._limiter, provider, source)
         self._idle = Idle(self, slots, clocks.reactor, backlog.expects_more)
@@ -100,19 +99,22 @@ class Lane:
             backlog=backlog,
             in_flight=in_flight,
             quirks=quirks,
-            send_window=self.send_window,
+            send_window=window,
             limiter=self._limiter,
             slots=slots,
             ledger=ledger,
             clocks=clocks,
             pause=pause,
+            ruling=ruling,
             relay=relay,
+            source=source,
         )
 
         def new(owner: SlowOpen) -> MxAttempt:
             return attempts.new(owner, self.site, source, listener=told, limits=self.limits, quirks=quirks)
 
-        self.opening = SlowOpen(self, backlog, slots, clocks=clocks, wakeup=self.wakeup, new_attempt=new)
+        refused = told.attempt_refused
+        self.opening = SlowOpen(self, backlog, slots, clocks=clocks, wakeup=wakeup, refused=refused, new_attempt=new)
 
     def __repr__(self) -> str:
         state = self.state if self.closed else self.suspension.standstill

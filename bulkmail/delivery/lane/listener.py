@@ -19,12 +19,14 @@ from bulkmail.delivery.lane.quirks import ServerQuirks
 from bulkmail.delivery.lane.send_window import SendWindow
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.limits import ConnectionSlots, SharedLimiter
+from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.relay import Smarthost
-from bulkmail.mail import Fate, OwnFault, Peer
+from bulkmail.delivery.ruling import Ruling
+from bulkmail.mail import Fate, Outcome, OwnFault, Peer, Reply
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
-from bulkmail.shaping import Consequences, Feedback, TransactionResult, classify
+from bulkmail.shaping import ANY_SOURCE, Consequences, Feedback, Source, TransactionResult, classify
 from bulkmail.smtp import Closed, Settled, Transaction
 
 _log = Logger("bulkmail")
@@ -62,7 +64,9 @@ class LaneListener:
         ledger: Ledger,
         clocks: Clocks,
         pause: Pause,
+        ruling: Ruling,
         relay: Smarthost | None,
+        source: Source = ANY_SOURCE,
     ) -> None:
         self.spent: set[LiveConnection] = set()
         self._owner = owner
@@ -77,7 +81,10 @@ class LaneListener:
         self._ledger = ledger
         self._clocks = clocks
         self._pause = pause
+        self._ruling = ruling
+        self._source = source
         self._relay = relay
+        self._heard: Reply | None = None  # the last refusal that the rules have counted
         self._feedback = Feedback()
 
     def connection_ready(self, conn: LiveConnection) -> None:
@@ -125,6 +132,7 @@ class LaneListener:
             shipment.accepted = True
             return
         shipment.refused = message, outcome
+        self._count_words(outcome, peer.host, message)
         if shipment.result is None:
             shipment.result = TransactionResult()
         shipment.result.note(outcome, verdict)
@@ -174,12 +182,27 @@ class LaneListener:
         now = self._clocks.now()
         signal = self._quirks.closed(conn, closed, peer)
         code = closed.reply.code if closed.reply else 0
+        self._count_words(closed.outcome(peer), peer.host)
         if code == 421 and not signal:
             # said to nothing, or to MAIL, it is no attempt and tells of the pace all the same
             signal = classify(closed.outcome(peer)).signal
         self._apply(self._feedback.connection_closed(code, signal, now), now, now - _ON_ITS_WAY)
         self.spent.discard(conn)
         self._owner.session_closed(conn, chunking_failed=closed.chunking_failed)
+
+    def attempt_refused(self, outcome: Outcome) -> None:
+        """Count the words of a server that has refused the connection."""
+        self._count_words(outcome, outcome.peer.host)
+
+    def _count_words(self, outcome: Outcome, host: str, message: Message | None = None) -> None:
+        """Have the rules count a refusal, once: it may be about several recipients, and end the connection too."""
+        reply = outcome.reply
+        if reply is None or reply.code < 400 or reply is self._heard:
+            return
+        self._heard = reply
+        domain, run = (message.domain, message.run) if message is not None else ("", None)
+        if self._ruling.heard(self._site, self._source, self._limiter, reply, host, domain, run):
+            self._quirks.look_up()
 
     def _apply(self, consequences: Consequences, now: float, sent: float) -> None:
         limiter = self._limiter.limiter

@@ -37,9 +37,10 @@ class OpeningLane(Waiter, Protocol):
 
 
 class SlowOpen:
-    """Attempts under way. ``new_attempt(owner)`` makes one. Times are on the reactor's clock.
+    """Attempts under way. Times are on the reactor's clock.
 
-    ``not_before``: no connection is opened before. ``no_more_before``: none is while the lane has others.
+    ``new_attempt(owner)`` makes one, ``refused(outcome)`` hears of those that failed. ``not_before``: no connection is
+    opened before. ``no_more_before``: none is while the lane has others.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SlowOpen:
         *,
         clocks: Clocks,
         wakeup: Wakeup,
+        refused: Callable[[Outcome], None],
         new_attempt: Callable[[SlowOpen], MxAttempt],
     ) -> None:
         self.not_before = 0.0
@@ -59,6 +61,7 @@ class SlowOpen:
         self._slots = slots
         self._clocks = clocks
         self._wakeup = wakeup
+        self._refused = refused
         self._new_attempt = new_attempt
         self._attempts: set[MxAttempt] = set()
         self._back_off = _FIRST_BACK_OFF
@@ -111,6 +114,7 @@ class SlowOpen:
         Where the server speaks of a limit, its count of the connections that we had may only be late.
         """
         self.attempt_abandoned(attempt)
+        self._refused(outcome)
         now, signal = self._clocks.now(), classify(outcome).signal
         late = now <= self._worked_at + self._clocks.scaled(_LATE)
         if not (signal == "connections" and late):

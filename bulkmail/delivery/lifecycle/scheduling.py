@@ -23,9 +23,11 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.campaign import RowZones, schedule_from
+from bulkmail.delivery.assembly import Assembly
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lifecycle.guarding import Guarding
+from bulkmail.delivery.lifecycle.ruled import stops_by_rule
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
@@ -89,13 +91,15 @@ class Scheduling:
         cls,
         reactor: Any,
         spool: Spool,
-        feeder: Feeder,
+        parts: Assembly,
         clocks: Clocks,
         providers: Collection[str],
         changed: Callable[[Run], None],
     ) -> Scheduling:
-        """Return it with a steering of its own."""
+        """Return it with a steering of its own, which rules stop campaigns by."""
+        feeder = parts.feeder
         steering = Steering(spool=spool, feeder=feeder, clocks=clocks, providers=providers, changed=changed)
+        parts.ruling.on_stop(stops_by_rule(steering, clocks))
         return cls(reactor=reactor, spool=spool, feeder=feeder, clocks=clocks, steering=steering, changed=changed)
 
     async def begin(self, run: Run) -> None:

@@ -1,0 +1,166 @@
+"""What the rules do to a lane, a limit and a campaign."""
+
+from __future__ import annotations
+
+import pytest
+
+from bulkmail.mail import Fate, Reply, Stage
+from bulkmail.settings import Settings
+from bulkmail.shaping import FactKind
+
+
+def with_rules(world, *rules, **more):
+    settings = Settings.model_validate({"shaping": {"rules": list(rules)}})
+    one = world(settings=settings, providers={"big": {"mx": [".big.example"]}}, **more)
+    one.farm.obliging()
+    one.routes = {"a.example": one.site("a.example", provider="big")}
+    return one
+
+
+def refuse_first(one, count, reply):
+    """The first ``count`` messages are refused with this reply."""
+    left = [count]
+
+    def answer(connection):
+        refused = left[0] > 0
+        left[0] -= refused
+        if refused:
+            one.clock.callLater(one.farm.rtt, connection.answer, reply.code, *reply.lines)
+        else:
+            one.clock.callLater(one.farm.rtt, connection.answer, 250)
+
+    one.farm.answers = answer
+
+
+def limiter_of(one):
+    return one.limiters.limiter("provider big")
+
+
+@pytest.fixture
+def odd(kit):
+    return kit.reply(451, "4.0.0 the moon is in the way")
+
+
+def test_a_rest_is_kept_and_costs_nobody_an_attempt(world, odd):
+    one = with_rules(
+        world, {"provider": "yahoo", "match": "moon", "do": {"rest": "1h"}}, {"match": "moon", "do": {"rest": "20m"}}
+    )
+    run = one.campaign({"a.example": 100})
+    refuse_first(one, 1, odd)
+    one.start()
+    one.until(one.attempts, 60)
+    began = one.clock.seconds()
+    one.run(1.0)
+    tried = len(one.attempts())
+    one.run(1190.0)
+    assert len(one.attempts()) == tried, "nothing is sent while it rests"
+    one.until(lambda: run.complete, 4000)
+    assert one.clock.seconds() > began + 1200
+    assert one.statuses(run) == {"delivered": 100}
+    assert sum(number > 1 for _, number, *_ in one.attempts()) == 1
+
+
+def test_a_rate_and_connections_are_capped_for_their_time(world, odd):
+    one = with_rules(world, {"match": "moon", "do": {"rate": "/4", "connections": 2}, "for": "10m"})
+    one.campaign({"a.example": 3000})
+    refuse_first(one, 1, odd)
+    one.start()
+    one.until(one.attempts, 60)
+    assert (limiter_of(one).pace, limiter_of(one).connections) == (0.25, 2)
+    began, sent = one.clock.seconds(), len(one.farm.sent)
+    one.run(20.0)
+    assert len(one.farm.sent) - sent < 26 * (one.clock.seconds() - began)
+    one.clock.advance(600.0)
+    one.campaign({"a.example": 300}, "second")
+    one.run(5.0)
+    assert (limiter_of(one).pace, limiter_of(one).connections) == (1.0, 10)
+
+
+def test_an_absolute_rate(world, odd):
+    one = with_rules(world, {"match": "moon", "do": {"rate": "30/m", "connections": "/5"}})
+    one.campaign({"a.example": 50})
+    refuse_first(one, 1, odd)
+    one.start()
+    one.until(one.attempts, 60)
+    assert limiter_of(one).pace == pytest.approx(0.005)
+    assert limiter_of(one).connections == 2
+
+
+def test_fewer_messages_and_no_chunking_are_facts_of_the_site(world, odd):
+    one = with_rules(world, {"match": "moon", "do": {"messages_per_connection": 3, "chunking": "off"}})
+    run = one.campaign({"a.example": 40})
+    refuse_first(one, 1, odd)
+    one.start()
+    one.until(one.attempts, 60)
+    kinds = {kind for _, kind in one.facts.take_changes()}
+    assert {FactKind.MESSAGES, FactKind.CHUNKING} <= kinds
+    (lane,) = one.feeder.lanes.values()
+    assert (lane.quirks.most, lane.quirks.chunks) == (3, False)
+    one.until(lambda: run.complete, 4000)
+
+
+def test_a_campaign_is_stopped_where_the_rule_says(world, odd):
+    stopped = []
+    one = with_rules(world, {"provider": "yahoo", "match": "moon", "times": 2, "do": {"stop": "campaign"}})
+    one.ruling.on_stop(lambda *what: stopped.append(what))
+    one.routes = {"a.example": one.site("a.example", provider="yahoo")}
+    run = one.campaign({"a.example": 10})
+    refuse_first(one, 3, odd)
+    one.start()
+    one.until(lambda: len(one.attempts()) >= 3, 60)
+    assert stopped == [(run, "yahoo", "yahoo said moon 2 times (shaping.rules[0])")]
+
+
+def test_one_refusal_of_a_connection_and_its_end_are_one_word(world, kit):
+    one = with_rules(world, {"match": "moon", "times": 2, "do": {"rest": "1h"}})
+    one.campaign({"a.example": 10})
+    answer = kit.reply(421, "4.0.0 the moon is in the way")
+    left = [1]
+
+    def complain(connection):
+        if left[0]:
+            left[0] = 0
+            one.clock.callLater(one.farm.rtt, end, connection)
+        else:
+            one.clock.callLater(one.farm.rtt, connection.answer, 250)
+
+    def end(connection):
+        connection.settle(Fate.REFUSED, Stage.DOT, answer)
+        connection.free()
+        connection.close(Stage.DOT, answer, "421")
+
+    one.farm.answers = complain
+    one.start()
+    one.until(lambda: len(one.attempts()) >= 10, 60)
+    assert one.clock.seconds() < 60, "it was heard once, so nothing rests"
+
+
+def test_a_greeting_that_refuses_us_is_heard(world, kit):
+    one = with_rules(world, {"match": "moon", "do": {"rest": "1h"}})
+    one.campaign({"a.example": 2})
+    connect, answer = one.farm.connect, kit.reply(421, "4.0.0 the moon is in the way")
+    one.farm.connects = False
+
+    def refuses(*args, **kwargs):
+        connection = connect(*args, **kwargs)
+        one.clock.callLater(0.01, connection.close, Stage.GREETING, answer, "refused: 421")
+        return connection
+
+    one.farm.connect = refuses
+    one.start()
+    one.run(5.0)
+    assert limiter_of(one).may_open(one.clock.seconds()) > 3000
+
+
+def test_other_rules_are_used_from_then_on(world, odd):
+    one = with_rules(world, {"match": "moon", "times": 2, "do": {"rest": "1h"}})
+    first = one.campaign({"a.example": 10})
+    refuse_first(one, 1, odd)
+    one.start()
+    one.until(lambda: one.statuses(first).get("delivered") == 9, 60)
+    rules = [{"match": "moon", "do": {"rest": "1h"}}]
+    judgements = [{"match": "moon", "category": "virus", "permanent": True}]
+    one.apply(Settings.model_validate({"shaping": {"rules": rules}, "classification": judgements}))
+    refuse_first(one, 1, Reply(550, odd.lines))
+    one.until(lambda: one.statuses(first).get("blocked"), 3000)
+    assert limiter_of(one).peek(one.clock.seconds()) > one.clock.seconds() + 3000
