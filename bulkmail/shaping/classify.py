@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
 from bulkmail.shaping.codes import ADDRESS_CODES, BASIC, ENHANCED, SUBJECTS
-from bulkmail.shaping.phrases import NO_SERVER, PLAIN, VAGUE, Phrase, plain_words
+from bulkmail.shaping.phrase import Phrase, plain_words
+from bulkmail.shaping.phrases import NO_SERVER, PLAIN, VAGUE
 
 _ADDRESS = frozenset({Category.BAD_MAILBOX, Category.INACTIVE_MAILBOX, Category.BAD_DOMAIN})
 _STAGES = {Stage.DNS: Category.DNS, Stage.STARTTLS: Category.TLS, Stage.AUTH: Category.AUTHENTICATION}

@@ -9,44 +9,12 @@ matched against the reply as `plain_words` gives it.
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from dataclasses import dataclass
-
 from bulkmail.mail import Category
 from bulkmail.shaping.languages import INACTIVE, NO_SUCH_MAILBOX, QUOTA, REFUSED, SENDER
+from bulkmail.shaping.phrase import Phrase
+from bulkmail.shaping.phrase import say as _say
 
 _C = Category
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """Words and what they mean. ``signal`` for the lane, when the refusal is transient; ``transient``: even as 5xx."""
-
-    pattern: re.Pattern[str]
-    category: Category
-    signal: str = ""
-    transient: bool = False
-
-
-def _say(category: Category, *patterns: str, signal: str = "", transient: bool = False) -> Phrase:
-    return Phrase(re.compile("|".join(patterns), re.ASCII), category, signal, transient)
-
-
-# taken out of a reply before it is read: <spam@example.com> says nothing about spam
-_ADDRESS_IN_TEXT = re.compile(r"[^\s@]+@[^\s@]+")
-# Postfix says this in front of any reason, also of one that is not about the recipient
-_PREFIX = re.compile(r"recipient address rejected: (?=\S)")
-
-
-def plain_words(text: str) -> str:
-    """The words of a reply as the patterns expect them: lower case, no accents, single blanks, ``@`` for an address.
-
-    ``rcpt:`` stands for Postfix's "Recipient address rejected:" where a reason follows it.
-    """
-    if not text.isascii():
-        text = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
-    return _PREFIX.sub("rcpt: ", _ADDRESS_IN_TEXT.sub("@", " ".join(text.lower().split())))
 
 
 # who a mailbox's refusal speaks of; "address 192.0.2.1" is none
@@ -112,7 +80,12 @@ PLAIN: tuple[Phrase, ...] = (
         transient=True,
     ),
     # the address list was too long: the rest goes in a transaction of its own
-    _say(_C.RATE_LIMITED, r"too many recipients", r"recipients? (?:count|limit) (?:exceeded|reached)", transient=True),
+    _say(
+        _C.RATE_LIMITED,
+        r"too many recipients(?! received)",
+        r"recipients? (?:count|limit) (?:exceeded|reached)",
+        transient=True,
+    ),
     # a connection that carried enough: open another one, no need to go slower
     _say(_C.RATE_LIMITED, ENOUGH, transient=True),
     # too many connections: Postfix, Exim, Outlook, GMX, QQ and 163; the French of Orange, the German of hosters
@@ -135,6 +108,17 @@ PLAIN: tuple[Phrase, ...] = (
     ),
     # full, whatever it is full of
     _say(_C.QUOTA, r"(?:mail ?box|inbox|account) (?:is |has |been |was )*(?:over)?full\b"),
+    # what Gmail calls rate limited is refused for another reason, and going slower does not help
+    _say(
+        _C.TLS,
+        r"rate limited because the connection does not use tls",
+        transient=True,
+    ),
+    _say(
+        _C.AUTHENTICATION,
+        r"rate limited because (?:it is unauthenticated|(?:spf|dkim) does not pass|there is no dmarc|the sending)",
+        transient=True,
+    ),
     # messages too fast or too many: Gmail, Outlook, QQ ("frequency limited"), Yahoo's TS codes, Comcast's RL codes
     _say(
         _C.RATE_LIMITED,
@@ -150,7 +134,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"\brl0000\d\d\b",
         r"(?:hourly|daily|per (?:hour|minute|day)) (?:\w+ ){0,3}(?:limit|exceed)",
         r"(?:exceed\w*|reached) (?:\S+ ){0,5}(?:hourly|daily|per (?:hour|minute|day))",
-        r"unexpected volume",
+        r"unexpected volume|too many recipients received|exceeded permitted limits",
         r"flood",
         r"(?:sending|hourly|daily|outbound|your) (?:\w+ )?quota|quota for sending",
         r"messages? from \S+ (?:\S+ )?(?:temporarily deferred|will be permanently deferred)",
@@ -166,7 +150,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"requires? (?:an? )?(?:encrypted|secure) (?:connection|transport)",
         transient=True,
     ),
-    _say(_C.VIRUS, r"virus(?! protection)|malware|infected|trojan"),
+    _say(_C.VIRUS, r"virus(?! protection| infected)|malware|infected(?! (?:server|computer|machine|host))|trojan"),
     # full for so long that it was given up (Gmail's OverQuotaPerm)
     _say(_C.INACTIVE_MAILBOX, r"overquotaperm", r"out of storage (?:space )?and inactive"),
     _say(
@@ -193,6 +177,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"(?:database|ldap|sql|back-?end|directory) (?:\w+ ){0,3}(?:error|fail\w*|problem|unavailable|not available"
         r"|down)",
     ),
+    _say(_C.ROUTING, r"exceeded \d+ hops"),
     _say(
         _C.TOO_LARGE,
         r"(?:message|mail|size|data) (?:\w+ ){0,3}(?:too (?:large|big|long)|exceeds?)",
@@ -305,7 +290,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"(?<!your )\bdomain (?:\S+ )?(?:is |has |was |been ){1,3}(?:expired|disabled|suspended|inactive"
         r"|deactivated|closed|locked)",
         r"no (?:mail )?(?:service|hosting) for (?:this |that )?domain",
-        r"null ?mx",
+        r"null ?mx|domain of recipient does not exist",
         r"\bdomain (?:\S+ )?does not accept (?:any )?(?:e?-?mail|messages)(?! from)",
     ),
     # no such mailbox, as everybody says it; Microsoft's directory check (5.4.1) says "access denied"
@@ -350,7 +335,7 @@ PLAIN: tuple[Phrase, ...] = (
         r"ask your postmaster for help or to contact",
         r"access denied, please try",
         r"service refus",
-        r"user complaints",
+        r"user complaints|complaints concerning mail|namespace mining",
         r"\bdt:spm\b|\brp:orq\b|\bhl:itc\b|\[(?:cs|hm)\d\d\]",
         signal="rate",
     ),

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
 from bulkmail.shaping import Verdict, classify, named_wait, status_of
-from bulkmail.shaping.classify import _judge
+from bulkmail.shaping.classify import _judge, _start_of
+from bulkmail.shaping.phrase import plain_words
 
 
 def refused(code, text="", stage=Stage.RCPT, fate=Fate.REFUSED):
@@ -190,6 +191,20 @@ def test_only_the_first_300_characters_of_a_reply_are_judged():
     assert refused(550, padding[:280] + " no such user").category is Category.BAD_MAILBOX
     assert refused(550, padding[:300] + " no such user").category is Category.POLICY
     assert refused(550, "\n".join(["one more word"] * 30) + "\nno such user").category is Category.POLICY
+
+
+HOSTILE = ["a", "user ", "too many a ", "recipient user account ", "address x ", "x@", "your ip ", "\u017f", "not a "]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_a_long_hostile_reply_costs_no_more_than_its_first_characters(unit):
+    """The work is counted, not timed: as many characters are looked at as of a reply of 300."""
+    _judge.cache_clear()
+    reply = Reply(550, tuple(unit * 200 for _ in range(200)))
+    assert len(plain_words(_start_of(reply.lines))) <= 300 * 4, "NFKD makes several of one"
+    classify(Outcome(Fate.REFUSED, Stage.RCPT, reply))
+    classify(Outcome(Fate.REFUSED, Stage.RCPT, reply))
+    assert _judge.cache_info()[:2] == (1, 1)
 
 
 def test_a_verdict_that_was_made_once_is_remembered_and_the_memory_is_bounded():

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bulkmail.shaping.languages import INACTIVE, NO_SUCH_MAILBOX, QUOTA, REFUSED, SENDER
-from bulkmail.shaping.phrases import plain_words
+from bulkmail.shaping.phrase import plain_words
 
 
 def says(patterns, text):

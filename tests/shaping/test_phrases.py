@@ -7,7 +7,8 @@ import pytest
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage
 from bulkmail.shaping import classify
-from bulkmail.shaping.phrases import PLAIN, VAGUE, plain_words
+from bulkmail.shaping.phrase import plain_words
+from bulkmail.shaping.phrases import PLAIN, VAGUE
 
 
 def corpus():
@@ -31,8 +32,30 @@ def test_replies_of_the_field(stage, reply, expected):
     assert (verdict.category, lasting, verdict.signal or "-") == expected
 
 
+def of_providers():
+    for number, line in enumerate(Path(__file__).with_name("provider_replies.txt").read_text("utf-8").splitlines(), 1):
+        if line and not line.startswith("#"):
+            provider, category, lasting, signal, stage, said = line.split(maxsplit=5)
+            reply = Reply(int(said[:3]), (said[4:],))
+            yield pytest.param(Stage(stage), reply, (category, lasting, signal), id=f"{provider} line {number}")
+
+
+OF_PROVIDERS = list(of_providers())
+
+
+@pytest.mark.parametrize(("stage", "reply", "expected"), OF_PROVIDERS)
+def test_replies_of_large_providers(stage, reply, expected):
+    test_replies_of_the_field(stage, reply, expected)
+
+
+def test_there_are_many_of_them_of_many_kinds():
+    assert len(OF_PROVIDERS) >= 300
+    assert len({case.values[1] for case in OF_PROVIDERS}) == len(OF_PROVIDERS)
+    assert len({case.values[2][0] for case in OF_PROVIDERS}) >= 15
+
+
 def test_every_plain_phrase_is_reached_by_a_reply_of_the_corpus():
-    texts = [plain_words(case.values[1].text) for case in CORPUS]
+    texts = [plain_words(case.values[1].text) for case in (*CORPUS, *OF_PROVIDERS)]
     for phrase in PLAIN:
         assert any(phrase.pattern.search(text) for text in texts), phrase.pattern.pattern
 
