@@ -33,7 +33,8 @@ def refuse_first(one, count, reply):
 
 
 def limiter_of(one):
-    return one.limiters.limiter("provider big")
+    (limiter,) = one.limiters.limiters("provider big")
+    return limiter
 
 
 @pytest.fixture
