@@ -23,9 +23,10 @@ MARKS = frozenset({"APPROVED", "PAUSE", "CANCEL", "ACCEPT"})
 """Files by which people steer a campaign; they are no part of it."""
 BEFORE = ".before"
 """What is added to the name of a mark that counts no longer."""
+PROBLEMS_FILE = "PROBLEMS.txt"
 OURS = frozenset(
     {"report", "rehearsal", "preview", STATUS_FILE, STATUS_ASIDE, "plan.txt", ".plan.txt.new"}
-    | {"check.csv", ".check.csv.new", "PROBLEMS.txt", ".PROBLEMS.txt.new"}
+    | {"check.csv", ".check.csv.new", PROBLEMS_FILE, ".PROBLEMS.txt.new"}
     | {mark + BEFORE for mark in MARKS}
 )
 """What the service writes into the folder itself."""

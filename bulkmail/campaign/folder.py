@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, get_args
 
-from bulkmail.campaign.files import BEFORE, CAMPAIGN_FILE, STATUS_FILE, walk
+from bulkmail.campaign.files import BEFORE, CAMPAIGN_FILE, PROBLEMS_FILE, STATUS_FILE, walk
 from bulkmail.files import Folder, MissingFileError
-from bulkmail.mail import OwnFault
+from bulkmail.mail import OwnFault, WrongState
 from bulkmail.yamlfile import one_line
 
 MAX_STATUS = 1_000_000
@@ -41,6 +41,7 @@ class FolderState:
     fingerprint: str = ""
     reason: str = ""
     marks: frozenset[Mark] = frozenset()
+    problems: bool = False  # a check has left PROBLEMS.txt
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +70,19 @@ def scan(root: str, now: float) -> list[FolderState]:
     found = []
     for entry in entries:
         try:
-            fingerprint, marks = _looked_into(entry)
+            fingerprint, marks, problems = _looked_into(entry)
         except ValueError as error:
             found.append(FolderState(entry.path, now, reason=str(error)))
         else:
             if fingerprint:
-                found.append(FolderState(entry.path, now, fingerprint, marks=marks))
+                found.append(FolderState(entry.path, now, fingerprint, marks=marks, problems=problems))
     return found
 
 
-def _looked_into(entry: os.DirEntry[str]) -> tuple[str, frozenset[Mark]]:
+def _looked_into(entry: os.DirEntry[str]) -> tuple[str, frozenset[Mark], bool]:
     """Return what changes when a file of the folder does (``""`` without a campaign.yaml), and the marks in it.
+
+    Also returned: whether a check has left its problems there.
 
     Raises ValueError with the reason why it cannot be a campaign.
     """
@@ -110,11 +113,15 @@ def _looked_into(entry: os.DirEntry[str]) -> tuple[str, frozenset[Mark]]:
             raise ValueError("its campaign.yaml is a link that leads nowhere") from None
         if _is_there(folder, "campaign.yml"):
             raise ValueError("rename its campaign.yml to campaign.yaml") from None
-        return "", frozenset()
+        return "", frozenset(), False
     if not regular:
         raise ValueError("its campaign.yaml is not a regular file")
     marks = frozenset(mark for mark in _MARKS if _is_there(folder, mark))
-    return sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest(), marks
+    return (
+        sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest(),
+        marks,
+        _is_there(folder, PROBLEMS_FILE),
+    )
 
 
 def _is_there(folder: Folder, name: str) -> bool:
@@ -152,6 +159,7 @@ class _Known:
     marks: frozenset[Mark] = frozenset()  # those that were told since it was started
     changed: str = ""  # the fingerprint that was told as changed since
     gone: bool = False
+    problems: bool = False  # PROBLEMS.txt was there when it was looked at last
     told: str = ""  # the reason that was told last
 
 
@@ -200,10 +208,13 @@ class DropFolder:
         if not known.running:
             asked = (state.marks - known.marks) & _AT_REST
             known.marks &= state.marks
+            corrected, known.problems = known.problems and not state.problems, state.problems
+            if corrected:
+                known.started = ""  # by somebody's own check
             if (state.fingerprint == known.started and not asked) or not still:
                 return []
             known.started, known.running = state.fingerprint, True
-            known.marks, known.changed, known.gone = frozenset(), state.fingerprint, False
+            known.marks, known.changed, known.gone, known.problems = frozenset(), state.fingerprint, False, False
             return [Action("start", path), *_marked(known, state)]
         actions = []
         if known.gone:
@@ -219,6 +230,11 @@ class DropFolder:
         """The campaign there is finished or was refused: leave it alone until its files have changed."""
         if path in self._known:
             self._known[path].running = False
+
+    def again(self, path: str) -> None:
+        """Start what is there once more, though nothing of it has changed."""
+        if path in self._known:
+            self._known[path].started = ""
 
 
 def _marked(known: _Known, state: FolderState) -> list[Action]:
@@ -273,6 +289,14 @@ def put_aside(path: str, mark: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def check_no_pause_file(path: str, name: str) -> None:
+    """Raise WrongState where the file PAUSE lies in the folder at ``path`` of the campaign ``name``."""
+    mark: Mark = "PAUSE"
+    file = os.path.join(path, mark)
+    if os.path.lexists(file):
+        raise WrongState(f"{name} is paused by the file {file}; remove that file, and the campaign goes on")
 
 
 def said_by(path: str, mark: str) -> str:

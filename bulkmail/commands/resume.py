@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 
+from bulkmail.campaign import check_no_pause_file
 from bulkmail.commands.asking import add_name, steered, who
 from bulkmail.commands.terminal import Commands, add_json, add_settings
 from bulkmail.settings import load_settings
@@ -36,6 +37,9 @@ def run(given: argparse.Namespace) -> int:
             holds = [hold for hold in reader.holds() if hold.campaign_id == row.id and hold.kind in _BY_PEOPLE]
         finally:
             reader.close()
+        for hold in holds:
+            if given.provider is None and (hold.kind, hold.provider) == ("paused", ""):
+                check_no_pause_file(row.folder, row.name)
         wanted = [(hold.kind, hold.provider) for hold in holds if given.provider in (None, hold.provider)]
         for kind, provider in wanted or [("paused", given.provider or "")]:  # without one it is refused with its reason
             lift_hold(settings.spool, given.name, now=time.time(), kind=kind, provider=provider)

@@ -20,6 +20,8 @@ class Word(StrEnum):
     SENDING = "sending"
     WAITING = "waiting"  # every row was tried; some are tried again later
     PAUSED = "paused"  # by a person
+    CHECKING = "checking"  # before it is asked for an approval
+    REFUSED = "refused"  # something of it is to be corrected before it is sent
     APPROVAL = "waiting for approval"
     SCHEDULED = "scheduled"  # its schedule lets nothing be sent now
     STOPPED = "stopped"  # by a rule, or together with its process; a start goes on
@@ -32,13 +34,15 @@ class Word(StrEnum):
     @property
     def wrong(self) -> bool:
         """Whether a person has to do something before anything is sent."""
-        return self in (Word.STOPPED, Word.FAULTY, Word.DEAD)
+        return self in (Word.REFUSED, Word.STOPPED, Word.FAULTY, Word.DEAD)
 
 
 _HELD = {
+    "refused": (Word.REFUSED, "Refused"),
     "paused": (Word.PAUSED, "Paused"),
     "rule": (Word.STOPPED, "Stopped by a rule"),
     "fault": (Word.STOPPED, "Stopped"),
+    "checking": (Word.CHECKING, "Being checked"),
     "approval": (Word.APPROVAL, "Waiting for approval"),
     "schedule": (Word.SCHEDULED, "Scheduled"),
 }
@@ -51,7 +55,8 @@ _OTHER = (Word.PAUSED, "Paused")  # a hold of any other kind keeps it from being
 class Held(NamedTuple):
     """Why nothing is sent of a campaign, or of one provider's part of it. Times are epoch seconds.
 
-    ``kind``: paused (by a person), rule, fault (its messages cannot be composed), approval or schedule.
+    ``kind``: refused, paused (by a person), rule, fault (its messages cannot be composed), checking, approval or
+    schedule.
     """
 
     kind: str = "paused"
@@ -167,6 +172,8 @@ def _word(known: Standing) -> tuple[Word, str, float | None]:
     whole = _of_the_whole(known)
     if whole is not None:
         word, begins = _HELD.get(whole.kind, _OTHER)
+        if word is Word.REFUSED and known.state != Word.READY:
+            word = Word.STOPPED
         return word, whole.reason or begins.lower(), whole.since
     if known.state == Word.READY:
         return Word.READY, "", None

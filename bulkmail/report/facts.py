@@ -11,7 +11,7 @@ from bulkmail.mail import Word
 from bulkmail.report.timeline import Bucket
 from bulkmail.zones import zone
 
-_ON_PURPOSE = frozenset({Word.PAUSED, Word.STOPPED, Word.APPROVAL, Word.SCHEDULED})
+_ON_PURPOSE = frozenset({Word.PAUSED, Word.STOPPED, Word.REFUSED, Word.APPROVAL, Word.SCHEDULED})
 
 Counts = Mapping[str, int]
 

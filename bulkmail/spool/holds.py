@@ -13,6 +13,7 @@ from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold
 
 _MOST = 100
+_NO_TIME = frozenset({"refused", "checking"})  # kinds that tell of a campaign, and take no time from its rows
 
 
 class Holds:
@@ -113,6 +114,9 @@ class Holds:
     def _over(self, gone: Iterable[tuple[Hold, float]]) -> None:
         """Within the transaction: keep the time of holds that ended, and notify other machines of them."""
         for hold, ended in gone:
+            if hold.kind in _NO_TIME:
+                self._tables.tell_states()
+                continue
             times = [*self._held_times(hold.campaign_id), HeldTime(hold.provider, hold.since, max(hold.since, ended))]
             self._db.execute("drop_held_times", (hold.campaign_id,))
             self._db.many("add_held_time", [(hold.campaign_id, *time) for time in joined(times)])

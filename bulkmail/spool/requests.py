@@ -41,9 +41,13 @@ def check_not_ended(row: CampaignRow, what: str) -> None:
 def check_held(row: CampaignRow, holds: Iterable[Hold], kind: str, provider: str) -> None:
     """Raise WrongState where no hold of this kind is at the provider: there is nothing to release.
 
-    Where others hold the campaign it tells which ones.
+    Where others hold the campaign it tells which ones. None is approved that is being checked or was refused.
     """
     mine = [hold for hold in holds if hold.campaign_id == row.id]
+    if kind == "approval" and (refused := next((hold for hold in mine if hold.kind == "refused"), None)) is not None:
+        raise WrongState(f"{row.name} was refused, and cannot be approved before that is corrected: {refused.reason}")
+    if kind == "approval" and any(hold.kind == "checking" for hold in mine):
+        raise WrongState(f"{row.name} is being checked; approve it when STATUS.txt in its folder asks for that")
     if any(hold.kind == kind and hold.provider == provider for hold in mine):
         return
     at = f" at {provider}" if provider else ""

@@ -95,6 +95,8 @@ class Hold(NamedTuple):
 
 
 _SHORT = {
+    "refused": "refused",
+    "checking": "being checked",
     "paused": "paused",
     "rule": "stopped by a rule",
     "approval": "waiting for approval",
@@ -102,6 +104,8 @@ _SHORT = {
     "schedule": "waiting for its schedule",
 }
 HOLD_KINDS = {
+    "refused": "something of it is to be corrected before it is sent; released when it is taken up",
+    "checking": "it is being checked, before it is asked for an approval",
     "paused": "a person has paused it",
     "rule": "a rule has stopped it",
     "approval": "it waits to be approved",

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from bulkmail import cli
 from bulkmail.spool import Reader
 
@@ -28,3 +31,19 @@ def test_what_is_not_paused_cannot_be_resumed(spool, capsys):
     assert "spring is not paused" in capsys.readouterr().err
     assert cli.main(["resume", "sprig"]) == 1
     assert "the nearest is 'spring'" in capsys.readouterr().err
+
+
+def test_what_the_file_pauses_is_not_resumed_by_the_command(spool, capsys):
+    reader = Reader(str(spool))
+    (folder,) = {row.folder for row in reader.campaigns() if row.name == "spring"}
+    reader.close()
+    assert cli.main(["pause", "spring"]) == 0
+    os.makedirs(folder, exist_ok=True)
+    mark = Path(folder) / "PAUSE"
+    mark.touch()
+    assert cli.main(["resume", "spring"]) == 1
+    assert f"spring is paused by the file {mark}; remove that file" in capsys.readouterr().err
+    assert holds(spool) == [("paused", "")]
+    mark.unlink()
+    assert cli.main(["resume", "spring"]) == 0
+    assert holds(spool) == []

@@ -239,3 +239,14 @@ def test_what_is_left_at_a_provider_where_it_is_held_makes_it_stopped():
     assert situation(Standing(**known), NOW).word == "sending"
     ended = situation(Standing(**{**known, "state": "stopped"}, only_held=True), NOW)
     assert "the next start goes on. google: Stopped by a rule" in ended.sentence
+
+
+def test_a_refusal_comes_before_all_that_holds_it_too():
+    held = [Held("approval", reason="look at plan.txt"), Held("paused"), Held("refused", reason="html: no link")]
+    found = situation(Standing(state="ready", alive=True, held=held), NOW)
+    assert (found.word, found.reason, found.wrong) == ("refused", "html: no link", True)
+    assert found.sentence == "Refused: html: no link."
+    found = situation(Standing(state="running", alive=True, held=held), NOW)
+    assert (found.word, found.wrong) == ("stopped", True)
+    found = situation(Standing(state="ready", alive=True, held=[held[0], Held("checking")]), NOW)
+    assert (found.word, found.wrong) == ("checking", False)

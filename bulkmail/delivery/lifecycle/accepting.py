@@ -21,7 +21,7 @@ from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, OwnFault, WrongState
-from bulkmail.spool import ENDED, AcceptRequest, Audience, CampaignRow, Spool, check_not_ended, named
+from bulkmail.spool import ENDED, READY, AcceptRequest, Audience, CampaignRow, Spool, check_not_ended, named
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
@@ -44,12 +44,16 @@ class Changed(NamedTuple):
 
 
 class SentBefore(NamedTuple):
-    """How far a campaign in the spool is. ``ended``: "finished" or "cancelled"; "" while rows are to be sent."""
+    """How far a campaign in the spool is. ``ended``: "finished" or "cancelled"; "" while rows are to be sent.
+
+    ``begun``: whether it was ever sent.
+    """
 
     name: str
     sent: int
     rows: int
     ended: str
+    begun: bool = True
 
     @property
     def words(self) -> str:
@@ -99,7 +103,9 @@ class Accepting:
             for row in await self._spool.campaigns():
                 if _is_same(row.folder, folder):
                     sent = sent_of(await self._spool.totals(row.id))
-                    return SentBefore(row.name, sent, row.input_rows, row.state if row.state in ENDED else "")
+                    return SentBefore(
+                        row.name, sent, row.input_rows, row.state if row.state in ENDED else "", row.state != READY
+                    )
         except OwnFault as fault:
             _log.error("{fault}", fault=fault)
         return None

@@ -19,14 +19,19 @@ from twisted.logger import Logger
 from bulkmail.campaign import Campaign, put_aside, said_by
 from bulkmail.delivery.lifecycle.looking_over import PLAN, LookingOver
 from bulkmail.delivery.lifecycle.opening import Prepared
+from bulkmail.delivery.lifecycle.refusals import Refusals
 from bulkmail.delivery.lifecycle.steering import Steering
-from bulkmail.mail import BulkmailError, OwnFault
+from bulkmail.mail import BulkmailError, OwnFault, Word
 from bulkmail.spool import READY, CampaignRow, Spool
 
 _log = Logger("bulkmail")
 
 APPROVED = "APPROVED"
 APPROVAL = "approval"  # the kind of hold
+_EARLY = {
+    APPROVED: f"The file {APPROVED} was put before there was anything to look at, and does not count: put it again.",
+    "ACCEPT": f"The file ACCEPT takes a change of a campaign that is being sent; this one waits for {APPROVED}.",
+}
 _EVERY = 1.0  # seconds between two looks whether it was approved
 _STANDS = 5  # looks: longer than the watched folder needs to see that a file has changed
 _DIGITS = 12
@@ -49,6 +54,7 @@ class Approving:
         self._reactor = reactor
         self._spool = spool
         self._steering = steering
+        self._refusals = Refusals(spool, steering)
         self._looking_over = looking_over
         self._required = required
         self._waiting: dict[str, int] = {}  # folder -> at how many looks in a row APPROVED was there
@@ -80,21 +86,35 @@ class Approving:
         if asked is None and await self._spool.held_times(row.id):
             return  # it was approved while no service ran
         tested: Sequence[str] = campaign.test_to
+        early: list[str] = []
         if asked != content:
             put_aside(folder, APPROVED)
-            say("checking", ["The campaign is being checked, and messages to look at are being made."])
-            # from now on only an approval ends the hold: one that was not asked for yet cannot be taken for approved
-            await self._steering.hold(row.name, APPROVAL, reason="it is being checked")
-            tested = await self._looking_over.over(campaign)
+            say(Word.CHECKING, ["The campaign is being checked, and messages to look at are being made."])
+            tested = await self._looked_over(campaign, row)
+            early = [line for mark, line in _EARLY.items() if put_aside(folder, mark)]
             reason = f"look at preview/ and {PLAN}, then put a file {APPROVED} beside them (content {content})"
             await self._steering.hold(row.name, APPROVAL, reason=reason)
-        say("waiting for approval", _words(campaign, tested))
+        say(Word.APPROVAL, _words(campaign, tested, early))
         self._waiting[folder] = 0
         try:
             await self._released(row, folder)
         finally:
             del self._waiting[folder]
             self._withdrawn.pop(folder, None)
+
+    async def _looked_over(self, campaign: Campaign, row: CampaignRow) -> Sequence[str]:
+        """Make what is looked at; what the check refuses stands in the spool too."""
+        # from now on only an approval ends the hold: one that was not asked for yet cannot be taken for approved
+        await self._steering.hold(row.name, APPROVAL, reason="it is being checked")
+        await self._refusals.checking(row)
+        try:
+            return await self._looking_over.over(campaign)
+        except BulkmailError as error:
+            if not self._stopped:
+                await self._refusals.tell(row.name, error)
+            raise
+        finally:
+            await self._refusals.checked(row)
 
     async def _asked(self, row: CampaignRow) -> str | None:
         """Return the content that an approval is waited for already."""
@@ -132,7 +152,7 @@ class Approving:
             await deferLater(self._reactor, _EVERY)
 
 
-def _words(campaign: Campaign, tested: Sequence[str]) -> list[str]:
+def _words(campaign: Campaign, tested: Sequence[str], early: Sequence[str]) -> list[str]:
     looks = (
         "Nothing is sent before this campaign is approved. preview/ has messages as they would be sent, plan.txt says "
         "how many people get one and how long it takes, check.csv what is odd about single rows."
@@ -141,7 +161,7 @@ def _words(campaign: Campaign, tested: Sequence[str]) -> list[str]:
         f"To approve it, put a file {APPROVED} into this folder, with your name in it, or run "
         f"`bulkmail approve {campaign.name}`."
     )
-    lines = [looks]
+    lines = [looks, *early]
     if tested:
         lines.append(f"A test message was sent to {', '.join(tested)}.")
     lines += [

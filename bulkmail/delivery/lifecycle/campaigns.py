@@ -30,6 +30,7 @@ from bulkmail.delivery.lifecycle.notifying import Notifying
 from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign
 from bulkmail.delivery.lifecycle.planning import Planning
 from bulkmail.delivery.lifecycle.progress import about_lists, figures_in_words
+from bulkmail.delivery.lifecycle.refusals import Refusals
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.pause import Pause
@@ -81,10 +82,8 @@ class Campaigns:
         joining: Joining | None = None,
         leasing: Leasing | None = None,
     ) -> None:
-        self._reactor = reactor
-        self._spool = spool
-        self._pause = pause
-        self._feeder = feeder
+        self._reactor, self._spool = reactor, spool
+        self._pause, self._feeder = pause, feeder
         self._reporting = reporting
         self._remembering = remembering
         self._compose = compose
@@ -103,6 +102,7 @@ class Campaigns:
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking, self._begun = False, dict[str, Run]()  # by folder
         self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
+        self.refusals = Refusals(spool, self.steering)
         self.steering.tell(self._cancel, at_rest.asked, notifying.stopped)
         self.joining, self._leasing, self._notifying, self._planning = joining, leasing, notifying, planning
         self._ending = Ending(
@@ -165,6 +165,7 @@ class Campaigns:
             await self.accepting.opened(opened.row)
         self.accepting.notes.pop(folder, None)
         run, row = opened.run, opened.row
+        await self.refusals.taken_up(row)
         self.withholding.begin(run.name)
         run.notices = [str(notice) for notice in prepared.notices]
         self._begun[run.folder] = run

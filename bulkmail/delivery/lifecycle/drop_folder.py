@@ -17,19 +17,21 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from bulkmail.campaign import DropFolder, scan, write_status, write_status_in
+from bulkmail.campaign import DropFolder, put_aside, scan, write_status, write_status_in
 from bulkmail.delivery.background import Wakeup, background
+from bulkmail.delivery.lifecycle.accepting import MARK, marked_at
 from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.ending import FINISHED
 from bulkmail.delivery.lifecycle.folder_events import FolderEvents
+from bulkmail.delivery.lifecycle.looking_over import RefusedByDns
 from bulkmail.delivery.lifecycle.marks import Marks
 from bulkmail.delivery.lifecycle.opening import Prepared
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused, Word
 from bulkmail.spool import CampaignRow
-from bulkmail.workers import WorkerFailedError
+from bulkmail.workers import CommandFailedError, WorkerFailedError
 
 _log = Logger("bulkmail")
 
@@ -37,7 +39,22 @@ _EVERY = 2.0
 _SOON = 0.2  # behind an event; more of them follow
 _SLOWLY = 10.0  # between two looks where the kernel tells of changes
 _SHARE = 20.0  # so many times as long as looking took, nothing is looked at
-_CHECKING, _REFUSED = "checking", "refused"  # states of a folder; those of its campaign are `Word`
+_DNS_AGAIN = 300.0  # seconds until records that were wrong are looked up again
+_MEND = (
+    "Mend the files; the folder is checked again as soon as they have changed, or when you have run `bulkmail check` "
+    "and it found nothing wrong."
+)
+_MEND_DNS = (
+    f"Publish the records; they are looked up again by themselves every {_DNS_AGAIN / 60:.0f} minutes. It is done at "
+    "once when `bulkmail check` finds nothing wrong any more, or after `touch campaign.yaml`."
+)
+_UNCHECKED = (
+    "This is no mistake of the campaign; the service's log says more. It is checked again when the service starts, or "
+    "after `touch campaign.yaml`."
+)
+_STALE = (
+    "The file ACCEPT counts for what stood here when it was put. It was renamed; put it again when the files are right."
+)
 _FAULT = (
     "This campaign was not sent, or not to its end: bulkmail has an error in itself. The service's log says which; "
     "please report it. The folder is checked again as soon as its files have changed.\n"
@@ -91,6 +108,8 @@ class DropFolderWatch:
         self._soon = Wakeup(reactor, self._look)
         self._sends: set[Deferred[Any]] = set()
         self._opened: dict[str, Folder] = {}  # of the campaigns that are being sent
+        self._again: dict[str, float] = {}  # folder -> when it is checked again, though nothing of it has changed
+        self._accepts: dict[str, int] = {}  # folder -> when the file ACCEPT was made that was there at a refusal
         self._gone: dict[str, Folder] = {}  # those that are not at their path any more
 
     async def watch(self) -> None:
@@ -127,6 +146,9 @@ class DropFolderWatch:
 
     def _look_once(self) -> None:
         began = self._reactor.seconds()
+        for path in [path for path, at in self._again.items() if began >= at]:
+            del self._again[path]
+            self._folders.again(path)
         told = self._events is not None and self._events.there
         due = not told or self._news or self._folders.unsettled or began >= self._not_after
         if due and began >= self._not_before:
@@ -158,6 +180,7 @@ class DropFolderWatch:
         starts = []
         for action in self._folders.look(states):
             if action.kind == "start":
+                self._again.pop(action.path, None)
                 self._marks.started(action.path)
                 starts.append(action.path)
             elif action.kind in ("gone", "back"):
@@ -169,7 +192,7 @@ class DropFolderWatch:
             elif action.kind == "ignore":
                 _log.warn("{what}", what=Problem(action.path, 0, 0, f"left alone: {action.reason}"))
                 with contextlib.suppress(OSError):  # a link or a file is told in the log alone
-                    write_status(action.path, _in_state(_REFUSED, f"This folder is left alone: {action.reason}\n"))
+                    write_status(action.path, _in_state(Word.REFUSED, f"This folder is left alone: {action.reason}\n"))
             else:
                 self._marks.saw(action)
         for path in starts:  # behind the marks, which count from the first moment on
@@ -196,7 +219,7 @@ class DropFolderWatch:
 
     async def _send(self, path: str) -> None:
         try:
-            self._say(path, _in_state(_CHECKING, "The campaign is being checked.\n"))
+            self._say(path, _in_state(Word.CHECKING, "The campaign is being checked.\n"))
             prepared = await self._checking.prepare(path)
             self._opened[path] = prepared.campaign.opened
             for notice in prepared.notices:
@@ -219,6 +242,9 @@ class DropFolderWatch:
         except WorkerFailedError as error:
             _log.error("{path}: the check failed: {error}", path=path, error=error)
             self._say(path, _in_state(Word.STOPPED, _FAULT))
+        except CommandFailedError as error:
+            _log.error("{path}: the check failed: {error}", path=path, error=error)
+            self._say(path, _in_state(Word.REFUSED, f"This campaign could not be checked: {error}\n\n{_UNCHECKED}\n"))
         except BulkmailError as error:
             _log.error("{path}: {error}", path=path, error=error)
             self._say(path, _in_state(Word.STOPPED, f"This campaign could not be sent: {error}\n"))
@@ -244,18 +270,41 @@ class DropFolderWatch:
         what = "one thing is" if count == 1 else f"{count} things are"
         found = await self._campaigns.accepting.sent_from(path)
         if await self._marks.refused(path, found.name if found is not None and not found.ended else ""):
-            word: str = Word.CANCELLED
+            word = Word.CANCELLED
             said = f"This campaign is cancelled by the file CANCEL; {what} wrong with its files."
         elif found is not None and found.ended:
-            word = found.ended
+            word = Word(found.ended)
             said = f"This campaign is {found.ended}; what was changed since then is not sent: {what} wrong with it."
-        elif found is None or not found.sent:
-            word, said = _REFUSED, f"This campaign was not sent: {what} wrong with it."
+        elif found is None or not found.begun:
+            word, said = Word.REFUSED, f"This campaign was not sent: {what} wrong with it."
         else:
             word = Word.STOPPED
             said = f"This campaign has stopped, and does not go on: {what} wrong with it. Sent so far: {found.words}."
-        mend = "Mend the files; the folder is checked again as soon as they have changed."
+        mend = _MEND
+        if isinstance(refused, RefusedByDns):
+            mend = _MEND_DNS
+            self._again[path] = self._reactor.seconds() + _DNS_AGAIN
+        if found is not None and not found.ended and word is not Word.CANCELLED:
+            try:
+                await self._campaigns.refusals.tell(found.name, refused)
+            except BulkmailError as error:
+                _log.warn("{path}: that it was refused is not in the spool: {error}", path=path, error=error)
+        if self._accept_is_stale(path):
+            mend += f"\n{_STALE}"
         return _in_state(word, f"{said}\n\n{refused}\n\n{mend}\n")
+
+    def _accept_is_stale(self, path: str) -> bool:
+        """Put the file ACCEPT aside that did not help; one that was put during the check is tried once more first."""
+        made = marked_at(path)
+        if made is None:
+            return False
+        if self._accepts.get(path) != made:
+            self._accepts[path] = made
+            self._folders.again(path)
+            return False
+        with contextlib.suppress(OSError):
+            put_aside(path, MARK)
+        return True
 
     def _sent(self, send: Deferred[Any], _: object) -> None:
         self._sends.discard(send)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from twisted.logger import Logger
 
+from bulkmail.campaign import check_no_pause_file
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.holds import Holds
@@ -92,7 +93,10 @@ class Steering:
         return await self.hold(name, "paused", provider=provider, until=until, reason=reason, who=who)
 
     async def resume(self, name: str, *, provider: str | None = None, who: str = "") -> list[Hold]:
-        """Release pauses by people and stops by rules; without a provider those at all providers. Returns them."""
+        """Release pauses by people and stops by rules; without a provider those at all providers. Returns them.
+
+        Refused with WrongState while the file PAUSE lies in the campaign's folder.
+        """
         row = named(await self._spool.campaigns(), name)
         check_not_ended(row, "resumed")
         await self._spool.lift_due(self._clocks.wall())
@@ -101,6 +105,8 @@ class Steering:
         if not wanted:
             check_held(row, mine, "paused", provider or "")
         for hold in wanted:
+            if hold.kind == "paused" and not hold.provider:
+                check_no_pause_file(row.folder, name)
             await self._lift(hold, row.name, who)
         return wanted
 

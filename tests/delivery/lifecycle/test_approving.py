@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.opening import open_campaign, prepare
 from bulkmail.delivery.lifecycle.steering import Steering
-from bulkmail.mail import Problem, Refused
+from bulkmail.mail import Problem, Refused, WrongState
 from bulkmail.settings import Settings
+from bulkmail.spool import check_held
 
 NOW = 1_700_000_500.0
 
@@ -66,8 +69,13 @@ class Scene:
         done = Deferred.fromCoroutine(work)
         self.one.until(lambda: done.called)
 
-    def mark(self, text="Ann\n"):
-        with open(f"{self.prepared.campaign.folder}/APPROVED", "w") as file:
+    @property
+    def row(self):
+        (row,) = self.one.store.campaigns()
+        return row
+
+    def mark(self, text="Ann\n", name="APPROVED"):
+        with open(f"{self.prepared.campaign.folder}/{name}", "w") as file:
             file.write(text)
 
     @property
@@ -149,11 +157,42 @@ def test_what_the_check_refuses_is_not_asked_for(scene):
     scene.looking_over.trouble = Refused([Problem("/c", 0, 0, "errors")])
     got = scene.wait()
     assert got[0].check(Refused)
-    assert scene.reasons == [("approval", "it is being checked")], "nothing of it is sent, whatever comes"
+    held = [("approval", "it is being checked"), ("refused", "/c: errors")]
+    assert scene.reasons == held, "nothing of it is sent, whatever comes"
+    with pytest.raises(WrongState, match="refused, and cannot be approved before that is corrected: /c: errors"):
+        check_held(scene.row, scene.one.store.holds(), "approval", "")
     scene.looking_over.trouble = None
     scene.restart()
+    scene.ask(scene.approving._refusals.taken_up(scene.row))  # as every start does
     assert scene.wait() == []
     assert scene.looking_over.asked == ["spring", "spring"]
+    assert [kind for kind, _ in scene.reasons] == ["approval"]
+    assert scene.one.store.held_times(1) == [], "only what was approved leaves its time"
+
+
+@pytest.mark.parametrize("mark", ["APPROVED", "ACCEPT"])
+def test_a_file_that_is_put_while_it_is_checked_counts_for_nothing(scene, mark):
+    checked = Deferred()
+
+    async def over(_campaign):
+        return await checked
+
+    scene.looking_over.over = over
+    got = scene.wait()
+    assert [kind for kind, _ in scene.reasons] == ["approval", "checking"]
+    with pytest.raises(WrongState, match="spring is being checked; approve it when STATUS"):
+        check_held(scene.row, scene.one.store.holds(), "approval", "")
+    scene.mark(name=mark)
+    checked.callback([])
+    scene.one.run(20.0)
+    assert got == []
+    word, lines = scene.said[-1]
+    assert word == "waiting for approval"
+    assert lines[1].startswith(f"The file {mark} ")
+    assert not os.path.exists(f"{scene.prepared.campaign.folder}/{mark}")
+    scene.mark()
+    scene.one.run(10.0)
+    assert got == [None]
 
 
 def test_what_is_approved_while_no_service_runs_is_sent_at_the_start(scene):

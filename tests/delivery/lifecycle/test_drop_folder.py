@@ -11,12 +11,13 @@ from bulkmail.delivery.lifecycle import drop_folder as module
 from bulkmail.delivery.lifecycle.accepting import SentBefore
 from bulkmail.delivery.lifecycle.approving import WithdrawnError
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
+from bulkmail.delivery.lifecycle.looking_over import RefusedByDns
 from bulkmail.delivery.lifecycle.opening import prepare
 from bulkmail.delivery.lifecycle.progress import about_lists
 from bulkmail.delivery.run import Run
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.settings import Settings
-from bulkmail.workers import WorkerFailedError
+from bulkmail.workers import CommandFailedError, WorkerFailedError
 
 
 class FakeSending:
@@ -30,7 +31,12 @@ class FakeSending:
         self.noted = []  # folders of which a change was told
         self.held = []
         self.accepting = types.SimpleNamespace(notes={}, sent_from=self.sent_from, note=self.note)
+        self.told_refused = []
         self.steering = types.SimpleNamespace(hold=self.hold, release=self.release, is_cancelled=self.is_cancelled)
+        self.refusals = types.SimpleNamespace(tell=self.refused)
+
+    async def refused(self, name, error):
+        self.told_refused.append((name, str(error)))
 
     async def sent_from(self, folder):
         return self.before
@@ -483,3 +489,57 @@ def test_a_cancelled_campaign_says_that_it_was(scene):
     scene.run(60)
     assert scene.said().startswith("cancelled\n\nThis campaign was cancelled, which cannot be undone.")
     assert scene.sending.sent == ["spring"]
+
+
+def test_a_refusal_of_what_the_spool_knows_stands_there_too(scene):
+    scene.sending.status = Refused([Problem("body.txt.j2", 0, 0, "it is wrong")])
+    scene.sending.before = SentBefore("spring", 0, 0, "", begun=False)
+    scene.run(10)
+    assert scene.said().startswith("refused\n\nThis campaign was not sent: one thing is wrong with it.")
+    assert scene.sending.told_refused == [("spring", "body.txt.j2: it is wrong")]
+
+
+def test_records_that_are_wrong_are_looked_up_again_by_themselves(scene):
+    scene.approving.trouble = RefusedByDns([Problem("192.0.2.1", 0, 0, "it has no name")])
+    scene.run(20)
+    assert "looked up again by themselves every 5 minutes" in scene.said()
+    assert scene.sending.sent == []
+    scene.approving.trouble = None
+    scene.run(250)
+    assert scene.sending.sent == []
+    scene.run(60)
+    assert scene.sending.sent == ["spring"]
+
+
+def test_a_check_that_passes_has_the_service_look_again_at_once(scene):
+    scene.approving.trouble = Refused([Problem("192.0.2.1", 0, 0, "it has no name")])
+    problems = scene.root / "spring" / "PROBLEMS.txt"
+    problems.write_text("192.0.2.1: it has no name\n")  # by the check that the service makes
+    scene.run(30)
+    scene.approving.trouble = None
+    assert scene.sending.sent == []
+    problems.unlink()
+    scene.run(5)
+    assert scene.sending.sent == ["spring"]
+
+
+def test_a_check_that_fails_by_itself_is_no_mistake_of_the_files(scene):
+    scene.approving.trouble = CommandFailedError("bulkmail check: no module named x")
+    scene.run(10)
+    assert scene.said().startswith("refused\n\nThis campaign could not be checked: bulkmail check: no module named x\n")
+    assert "This is no mistake of the campaign" in scene.said()
+
+
+def test_the_file_accept_that_did_not_help_is_put_aside(scene):
+    """It is tried once more first: it may have been put behind the check."""
+    scene.sending.status = Refused([Problem("body.txt.j2", 0, 0, "changed since it was started")])
+    scene.sending.takes = 1.0
+    scene.run(4)
+    mark = scene.root / "spring" / "ACCEPT"
+    mark.write_text("")
+    scene.run(30)
+    assert scene.sending.sent == ["spring", "spring"]
+    assert not mark.exists()
+    assert "The file ACCEPT counts for what stood here when it was put." in scene.said()
+    scene.run(30)
+    assert scene.sending.sent == ["spring", "spring"]
