@@ -11,10 +11,10 @@ part of a recipient before the ``-`` says how it is treated:
     drop     the same as `vanish`, and the message is not kept    silent   kept, and never answered, the first time
 
 ``--most``: so many recipients a message, the others get 452 4.5.3. Each accepted message is one JSON line of the record
-for each recipient: at, mail_at (when the bytes of its MAIL were read), ip, helo, to, sender, message_id, digest (of all
-its bytes), size, of (how many recipients it had). It is appended by one write before the reply leaves, so a record
-without a reply is possible and the reverse is not. ``--connections``: a line for each that opens or closes: at, ip,
-helo, open (how many there are now of that helo to that address).
+for each recipient: at, mail_at (when the bytes of its MAIL were read), ip, helo, from (its address), to, sender,
+message_id, digest (of all its bytes), size, of (how many recipients it had). It is appended by one write before the
+reply leaves, so a record without a reply is possible and the reverse is not. ``--connections``: a line
+for each that opens or closes: at, ip, helo, open (how many there are now of that helo to that address).
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Book:
             "mail_at": connection.mail_at,
             "ip": connection.ip,
             "helo": connection.helo,
+            "from": connection.peer,
             "to": recipient,
             "sender": connection.sender,
             "message_id": found[1].decode("ascii") if found else "",
@@ -99,6 +100,7 @@ class Receiver(asyncio.Protocol):
         self.chunk = 0  # bytes of a BDAT LAST that are still to come
         self.waiting = False
         self.ip = ""
+        self.peer = ""  # the address that it comes from
         self.helo = ""
         self.mail_at = 0.0
         self.read = 0
@@ -108,6 +110,7 @@ class Receiver(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.ip = transport.get_extra_info("sockname")[0]
+        self.peer = transport.get_extra_info("peername")[0]
         # asyncio does so only for sockets that name their protocol; else Nagle costs each message 40 ms
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.say(b"220 receiver.test ESMTP")

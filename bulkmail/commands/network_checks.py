@@ -14,11 +14,13 @@ from bulkmail.mail import OwnFault
 from bulkmail.net import Families, UnreachableError, greeting, source_address
 from bulkmail.preflight import (
     address_findings,
+    by_name,
     families_of,
     hostname_findings,
     is_qualified,
     key_findings,
     keys_of,
+    names_of,
     not_qualified,
 )
 from bulkmail.routing import Lookup
@@ -85,15 +87,17 @@ async def _resolver(settings: Settings, lookup: Lookup) -> Check:
 async def _names(settings: Settings, hostname: str, addresses: Sequence[str], lookup: Lookup) -> list[Check]:
     if settings.relay is not None:
         return [Check("hostname", "ok", f"{hostname}; receivers see the names of the relay, {settings.relay.host}")]
-    if not is_qualified(hostname):
-        remedy = "write `hostname:` and a name that leads to this machine into the settings"
-        made = [Check("hostname", "error", not_qualified(hostname), remedy)]
-    else:
-        findings = await hostname_findings(hostname, tuple(addresses), lookup.ask)
-        made = of_findings("hostname", hostname, findings, "leads to the sending address" if addresses else "exists")
-    for ip in addresses:
-        findings = await address_findings(ip, hostname, lookup.ask)
-        made += of_findings("address", ip, findings, "its PTR record is the host name, and leads back")
+    made: list[Check] = []
+    for name, those in by_name(hostname, addresses, names_of(settings)).items():
+        if not is_qualified(name):
+            remedy = "write `hostname:` and a name that leads to this machine into the settings"
+            made.append(Check("hostname", "error", not_qualified(name), remedy))
+        else:
+            findings = await hostname_findings(name, those, lookup.ask)
+            made += of_findings("hostname", name, findings, "leads to the sending address" if those else "exists")
+        for ip in those:
+            findings = await address_findings(ip, name, lookup.ask)
+            made += of_findings("address", ip, findings, "its PTR record is the host name, and leads back")
     if not addresses:
         own = source_address()
         words = f"this machine sends from {own}, which receivers do not see" if own else "there is no default route"

@@ -42,8 +42,10 @@ def _ip(text: str) -> str:
         raise argparse.ArgumentTypeError(f"{text!r} is not an IP address") from None
 
 
-def public_addresses(settings: Settings, given: Sequence[str]) -> list[str]:
-    """Return the addresses that receivers see: those given, else those of the default routes that are not private.
+def public_addresses(settings: Settings, given: Sequence[str], pool: str | None = None) -> list[str]:
+    """Return the addresses that receivers see: those given, else the sources of the pool, all of them without one.
+
+    Where no sources are set: those of the default routes. Private ones are left out.
 
     The preferred IP version comes first. None with a relay, whose addresses receivers see.
     """
@@ -51,6 +53,10 @@ def public_addresses(settings: Settings, given: Sequence[str]) -> list[str]:
         return list(dict.fromkeys(given))
     if settings.relay is not None:
         return []
+    if settings.sources:
+        named = settings.pools.get(pool or "", [source.name for source in settings.sources])
+        own = [source.address for source in settings.sources if source.name in named]
+        return [ip for ip in own if not is_private(ip)]
     families = Families(settings.routing.ip, (), time.monotonic, source_address=source_address)
     versions = sorted(families.usable(), key=lambda version: version != families.preferred)
     own = [families.public_source(version) for version in versions]
@@ -64,7 +70,8 @@ def is_private(ip: str) -> bool:
 
 def facts_of(campaign: Campaign, settings: Settings, given: Sequence[str] = ()) -> Sender:
     """Return the facts of a checked campaign's sender. ``given``: the addresses of ``--address``."""
-    return sender_of(campaign, settings, settings.hostname or own_name(), public_addresses(settings, given))
+    addresses = public_addresses(settings, given, campaign.sources)
+    return sender_of(campaign, settings, settings.hostname or own_name(), addresses)
 
 
 def sender_findings(sender: Sender, settings: Settings) -> list[Finding]:

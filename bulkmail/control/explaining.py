@@ -14,7 +14,7 @@ from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError, Rate, clock, domain_key
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, limits_for, provider_of
+from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, limits_for, provider_of, without_source
 from bulkmail.spool import SiteFact
 
 _LIMITS = ("connections", "messages_per_connection", "rate", "connection_rate", "idle", "tls")
@@ -67,9 +67,10 @@ def known_destination(
         if name in (site.site, site.key, site.key.partition("~")[0]):
             return Destination(of, site.key, site.site, site.provider)
     for fact in facts:
-        host = fact.site.partition("~")[0]
-        if name in (fact.site, host):
-            return Destination(of, fact.site, fact.site, provider_of([host], providers), [host])
+        key, _ = without_source(fact.site)
+        host = key.partition("~")[0]
+        if name in (key, host):
+            return Destination(of, key, key, provider_of([host], providers), [host])
     return None
 
 
@@ -113,8 +114,7 @@ def explain(
     """Return the explanation, as `models.ExplanationAnswer` has it. ``now``: epoch seconds."""
     limits = limits_of(settings, providers, destination.provider)
     own = _facts_of(destination, known.facts)
-    factors = {kind: fact.value for fact in own for kind in (FactKind.RATE,) if fact.fact == kind}
-    factor = factors.get(FactKind.RATE, 1.0)
+    factor = min((fact.value for fact in own if fact.fact == FactKind.RATE), default=1.0)
     each = [fact.value for fact in own if fact.fact == FactKind.MESSAGES]
     ceiling, by = _ceiling(limits, factor, min([float(limits.messages_per_connection), *each]))
     source = source_of(settings, providers, destination.provider)
@@ -128,12 +128,12 @@ def explain(
         "addresses": {host: list(found) for host, found in destination.addresses.items()},
         "ip": known.ip,
         "limits": [{"limit": name, "value": _shown(getattr(limits, name)), "from": source(name)} for name in _LIMITS],
-        "learnt": [f"{describe_fact(fact.fact, fact.value)}; since {clock(fact.learned_at, now)}" for fact in own],
+        "learnt": [_learnt(fact, now) for fact in own],
         "binds": binds,
         "since": stamp(since),
         "until": stamp(until),
         "ceiling": ceiling,
-        "sentence": _sentence(destination, limits, known, binds, until, ceiling, by, source, factor, now),
+        "sentence": _sentence(destination, limits, known, binds, until, ceiling, by, source, factor, now, settings),
     }
 
 
@@ -172,7 +172,13 @@ def source_of(settings: Settings, providers: Mapping[str, Provider], provider: s
 
 def _facts_of(destination: Destination, facts: Sequence[SiteFact]) -> list[SiteFact]:
     keys = {destination.key, f"provider {destination.provider}" if destination.provider else ""} - {""}
-    return [fact for fact in facts if fact.site in keys]
+    return [fact for fact in facts if without_source(fact.site)[0] in keys]
+
+
+def _learnt(fact: SiteFact, now: float) -> str:
+    _, source = without_source(fact.site)
+    words = f"{describe_fact(fact.fact, fact.value)}; since {clock(fact.learned_at, now)}"
+    return f"{words}; from source {source}" if source else words
 
 
 def _ceiling(limits: Limits, factor: float, each: float) -> tuple[int, str]:
@@ -207,9 +213,11 @@ def _sentence(
     source: Callable[[str], str],
     factor: float,
     now: float,
+    settings: Settings,
 ) -> str:
     live, site = known.live, destination.site
-    most = f"at most {ceiling:,} messages an hour ({_limit_words(by, limits)}; {source(by)})"
+    each = f" from each of the {len(settings.sources)} sources" if len(settings.sources) > 1 else ""
+    most = f"at most {ceiling:,} messages an hour{each} ({_limit_words(by, limits)}; {source(by)})"
     slowed = f" It has complained, so {factor:.1%} of that rate is used." if factor < 1.0 else ""
     match binds:
         case "suspended":

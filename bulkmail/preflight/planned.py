@@ -93,7 +93,9 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
         domains.stop()
         await reading.close()
     routed = [(name, domain.count, domain.route) for name, domain in domains.known.items()]
-    found, unroutable = demands(routed, means.settings, means.providers, beyond=domains.beyond)
+    found, unroutable = demands(
+        routed, means.settings, means.providers, beyond=domains.beyond, pool=campaign.sources or ""
+    )
     schedule = schedule_of(content, means.settings)
     plain = content.get("schedule")
     return Plan(
@@ -129,17 +131,18 @@ def demands(
     *,
     beyond: int = 0,
     more: int = 0,
+    pool: str = "",
 ) -> tuple[list[Demand], int]:
     """Return the recipients by destination, the largest first and small sites together, and those that have none.
 
     ``routed``: a domain, its rows, its site or why it has none; None where that is not known: it counts as a site of
-    its own. ``beyond``: rows of ``more`` domains that are not among them.
+    its own. ``beyond``: rows of ``more`` domains that are not among them. ``pool``: the sources that are sent from.
     """
     default = Limits.of(settings.shaping.default)
     if settings.relay is not None:
         rows = sum(rows for _, rows, _ in routed) + beyond
         return [Demand(f"relay {settings.relay.host}", rows, Limits.of(settings.relay))] if rows else [], 0
-    unroutable = 0
+    unroutable, sources = 0, len(settings.pools.get(pool, settings.sources)) or 1
     providers: dict[str, list[Any]] = {}
     sites: dict[str, list[Any]] = {}
     for name, count, route in routed:
@@ -151,13 +154,16 @@ def demands(
         entry = (providers if provider else sites).setdefault(provider or key, [provider or shown, 0, set()])
         entry[1] += count
         entry[2].add(key)
-    found = [Demand(name, rows, limits_for(name, known, default)) for name, rows, _ in _largest(providers.values())]
+    found = [
+        Demand(name, rows, limits_for(name, known, default), sources=sources)
+        for name, rows, _ in _largest(providers.values())
+    ]
     ordered = _largest(sites.values())
-    found += [Demand(name, rows, default) for name, rows, _ in ordered[:_NAMED]]
+    found += [Demand(name, rows, default, sources=sources) for name, rows, _ in ordered[:_NAMED]]
     rest = ordered[_NAMED:]
     if rest or beyond:
         rows, others = sum(entry[1] for entry in rest) + beyond, max(1, len(rest) + more)
-        found.append(Demand(f"{others:,} other sites", rows, default, sites=others))
+        found.append(Demand(f"{others:,} other sites", rows, default, sites=others, sources=sources))
     return found, unroutable
 
 

@@ -28,7 +28,8 @@ _NEARLY = 1e-6  # messages
 class Demand:
     """The recipients at one destination: a provider with all its sites, one site, or many small ``sites`` together.
 
-    ``factor``: the part of the rate that the receiver took last, from 0 to 1; 1 is all.
+    ``factor``: the part of the rate that the receiver took last, from 0 to 1; 1 is all. ``sources``: so many addresses
+    send to it, each within the limits.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Demand:
     limits: Limits
     sites: int = 1
     factor: float = 1.0
+    sources: int = 1
 
     @property
     def pace(self) -> tuple[float, str]:
@@ -47,7 +49,7 @@ class Demand:
             "connection_rate": limits.messages_per_connection / limits.connection_rate.interval,
         }
         binds = min(paces, key=lambda name: paces[name])
-        return paces[binds] * self.sites, binds
+        return paces[binds] * self.sites * self.sources, binds
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ def test_everything_that_enters_a_message(read: Callable[..., Campaign], setting
         "recipients": ["recipients.csv"],
         "schedule": None,
         "priority": "normal",
+        "sources": "",
         "list_id": "",
         "list": "spring-sale",
         "kind": "marketing",
@@ -300,3 +301,11 @@ def test_a_file_for_each_row_is_refused_where_other_machines_would_look_for_it(
     settings = Settings.model_validate({"spool": "postgresql://localhost/x"})
     (problem,) = refused(read('attachments: [terms.pdf, "{{ email }}.pdf"]'), folder, settings)
     assert problem.startswith("campaign.yaml:6:26: attachments[1]: a file for each row is read while it is sent")
+
+
+def test_a_pool_must_be_one_of_the_settings(read: Callable[..., Campaign], tmp_path: Path) -> None:
+    campaign = read("sources: two\n")
+    settings = Settings.model_validate({"sources": [{"name": "a", "address": "192.0.2.1"}], "pools": {"one": ["a"]}})
+    (problem,) = refused(campaign, tmp_path, settings)
+    assert problem.endswith("sources: the operator's settings have no pool 'two'; there are: one")
+    assert take(read("sources: one\n"), settings)["sources"] == "one"

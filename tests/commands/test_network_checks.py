@@ -71,13 +71,15 @@ def examined(place, name_server):
             sources = {4: "10.0.0.7", 6: six}
             return Families(settings.routing.ip, (), lambda: 0.0, source_address=sources.__getitem__)
 
-        made = with_lookup(
+        return with_lookup(
             settings, lambda lookup: network_checks(settings, hostname, addresses, servers, lookup, of(settings))
         )
-        return {check.name: check for check in reversed(made)}
 
-    run.server, run.place = server, place
-    return run
+    def by_name(servers, **given):
+        return {check.name: check for check in reversed(run(servers, **given))}
+
+    by_name.checks, by_name.server, by_name.place = run, server, place
+    return by_name
 
 
 def test_a_machine_where_all_is_well(examined, listener, until):
@@ -153,3 +155,19 @@ def test_an_address_that_receivers_do_not_see(examined, monkeypatch):
     made = examined(None, addresses=())
     assert made["address"].result == "unknown"
     assert made["address"].remedy == "give the address that they see with --address"
+
+
+def test_each_source_is_looked_at_with_its_own_name(examined):
+    zone = examined.server.zone
+    zone.update({"mta2.shop.test": {"A": ["192.0.2.2"]}, "2.2.0.192.in-addr.arpa": {"PTR": ["mta2.shop.test."]}})
+    more = "sources: [{name: a, address: 192.0.2.1}, {name: b, address: 192.0.2.2, hostname: mta2.shop.test}]\n"
+    with_names = {
+        check.message: check.result for check in examined.checks(None, more=more, addresses=(IP, "192.0.2.2"))
+    }
+    told = [words for words, result in with_names.items() if words.startswith(("mta", "192.")) and result == "ok"]
+    assert [words.partition(" ")[0].rstrip(":") for words in told] == [
+        "mta1.shop.test",
+        IP,
+        "mta2.shop.test",
+        "192.0.2.2",
+    ]

@@ -11,6 +11,10 @@ from bulkmail.mail import OwnFault
 from bulkmail.settings import load_settings
 
 PUBLIC, SIX = "198.51.100.7", "2a00:1450::7"
+SOURCES = (
+    "sources: [{name: a, address: 192.0.2.10, hostname: mta2.shop.test}, {name: six, address: '2001:db8::1'},"
+    " {name: nat, address: 10.0.0.7}]\npools: {p: [six]}\n"
+)
 
 
 def given(*arguments):
@@ -39,6 +43,8 @@ def test_addresses_are_addresses(capsys):
         ((PUBLIC, SIX), "", ["192.0.2.1", "192.0.2.1"], ["192.0.2.1"]),
         (("10.0.0.7", ""), "", [], []),
         (("", ""), "", [], []),
+        ((PUBLIC, SIX), SOURCES, [], ["192.0.2.10", "2001:db8::1"]),
+        ((PUBLIC, SIX), SOURCES, ["192.0.2.1"], ["192.0.2.1"]),
         ((PUBLIC, SIX), "relay: {host: smtp.relay.test}\n", [], []),
         ((PUBLIC, ""), "relay: {host: smtp.relay.test}\n", ["192.0.2.1"], ["192.0.2.1"]),
     ],
@@ -85,3 +91,14 @@ def test_a_dns_that_is_too_slow_makes_no_errors(place, name_server, monkeypatch)
     settings = settings_at(place, server)
     found = sender_findings(facts_of(load_campaign(str(place / "spring")), settings, ["192.0.2.1"]), settings)
     assert [finding.code for finding in found] == ["dkim-unsigned", "no-unsubscribe", "dns-no-answer"]
+
+
+def test_a_campaign_is_checked_for_the_addresses_of_its_pool(place):
+    (place / "bulkmail.yaml").write_text("hostname: mta1.shop.test\n" + SOURCES)
+    settings = load_settings(None, str(place))
+    assert public_addresses(settings, [], "p") == ["2001:db8::1"]
+    with (place / "spring" / "campaign.yaml").open("a") as file:
+        file.write("sources: p\n")
+    sender = facts_of(load_campaign(str(place / "spring")), settings)
+    assert (sender.addresses, sender.second) == (("2001:db8::1",), ())
+    assert sender.names == (("192.0.2.10", "mta2.shop.test"),)

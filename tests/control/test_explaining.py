@@ -148,3 +148,20 @@ def test_a_route_and_what_has_none():
     assert found["sentence"] == (
         "There is nowhere to send its mail to: the domain a.example does not exist (NXDOMAIN). Its recipients bounce."
     )
+
+
+def test_with_sources_limits_are_each_sources_and_what_was_learnt_names_it():
+    settings = Settings.model_validate(
+        {"sources": [{"name": name, "address": f"192.0.2.{n}"} for n, name in enumerate("ab", 1)]}
+    )
+    facts = [
+        SiteFact("provider google from a", "rate", 0.5, NOW - 60, NOW + 60),
+        SiteFact("smtp.google.com~1 from b", "messages", 20.0, NOW - 60, NOW + 60),
+        SiteFact("provider yahoo from a", "rate", 0.1, NOW - 60, NOW + 60),
+    ]
+    found = told(GOOGLE, settings, Known(facts))
+    assert [words.rpartition("; ")[2] for words in found["learnt"]] == ["from source a", "from source b"]
+    assert "messages an hour from each of the 2 sources (" in found["sentence"]
+    by_host = known_destination("smtp.google.com", TABLE, [], facts)
+    assert by_host is not None
+    assert (by_host.key, by_host.provider) == ("smtp.google.com~1", "google")

@@ -117,3 +117,9 @@ def test_no_limit_is_exceeded_and_all_is_sent(given_demands, schedule):
         assert schedule.at(leg.begins).open
     if schedule.per_day is not None:
         assert taken >= (total / schedule.per_day - 2) * 86400 - 3600
+
+
+def test_each_source_is_sent_from_within_the_limits():
+    limits = replace(DEFAULT_LIMITS, rate=parse_rate("2/s"))
+    assert Demand("a", 10, limits, sources=3).pace == (6.0, "rate")
+    assert Demand("small ones", 10, limits, sites=5, sources=3).pace == (30.0, "rate")

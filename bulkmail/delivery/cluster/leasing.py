@@ -113,9 +113,11 @@ class Leasing:
             site = unroutable_site(queue.domain)
         if not await self._leased(queue, site):
             return False
-        if site.key not in self._feeder.lanes:  # else no other machine has sent there since
+        lanes = self._feeder.open_queues.source_lanes
+        if not lanes.sends_to(site):  # else no other machine has sent there since
             addresses = [ip for host in site.hosts for ip in host.addresses]
-            await self._news_of(list({site.key, limit_key(site.key, site.provider), *addresses}))
+            counted = lanes.keys_of([site.key, limit_key(site.key, site.provider)])
+            await self._news_of(list({site.key, *counted, *addresses}))
             return await self._leased(queue, site)  # it may have been left meanwhile
         return True
 

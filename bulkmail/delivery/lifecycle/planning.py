@@ -86,7 +86,7 @@ class Planning:
         beyond = max(0, wanted - sum(rows for _, rows, _ in routed)) if count > len(domains) else 0
         settings = self._settings()
         providers = provider_table(settings.shaping.overrides)
-        found, _ = demands(routed, settings, providers, beyond=beyond, more=count - len(domains))
+        found, _ = demands(routed, settings, providers, beyond=beyond, more=count - len(domains), pool=run.pool)
         schedule = schedule_of(run.content, settings)
         now = self._clocks.wall() if anew else run.started_at
         flow = plan_flow(found, shared_paces(settings, self._processes), schedule, now)

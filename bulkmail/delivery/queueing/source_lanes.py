@@ -11,7 +11,7 @@ one. Where no other source takes them they wait with it, as without sources.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from bulkmail.delivery.lane import Lane
@@ -70,6 +70,14 @@ class SourceLanes:
         self.supplies[supply.lane] = supply
         self.lanes[key] = supply.lane
         return supply
+
+    def sends_to(self, site: Site) -> bool:
+        """Whether there is a lane to the site, from any source."""
+        return site.key in self.lanes or any(key in self.lanes for key in self.keys_of([site.key]))
+
+    def keys_of(self, keys: Iterable[str]) -> list[str]:
+        """Return the keys of what is counted or learnt for each source of what these keys are about."""
+        return [source.key(key) for key in keys for source in self._sources.all]
 
     def attach(self, queue: Queue, supply: Supply) -> None:
         """Let a lane claim from a queue too."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from bulkmail.preflight.sender.address import address_findings, hostname_findings, is_qualified, not_qualified
 from bulkmail.preflight.sender.check import check_sender
 from bulkmail.preflight.sender.dkim import key_findings
-from bulkmail.preflight.sender.facts import Sender, SenderKey, keys_of, sender_of
+from bulkmail.preflight.sender.facts import Sender, SenderKey, by_name, keys_of, names_of, sender_of
 from bulkmail.preflight.sender.freemail import is_freemail
 from bulkmail.preflight.sender.inbound_findings import inbound_findings
 from bulkmail.preflight.sender.lookup import Lookup, lookup_by
@@ -25,6 +25,7 @@ __all__ = [
     "Sender",
     "SenderKey",
     "address_findings",
+    "by_name",
     "check_sender",
     "hostname_findings",
     "inbound_findings",
@@ -33,6 +34,7 @@ __all__ = [
     "key_findings",
     "keys_of",
     "lookup_by",
+    "names_of",
     "not_qualified",
     "offline_findings",
     "sender_notices",

@@ -8,7 +8,7 @@ from bulkmail.preflight.sender.address import address_findings, hostname_finding
 from bulkmail.preflight.sender.dkim import dkim_findings
 from bulkmail.preflight.sender.dmarc_findings import dmarc_findings
 from bulkmail.preflight.sender.domains import domain_findings
-from bulkmail.preflight.sender.facts import Sender
+from bulkmail.preflight.sender.facts import Sender, by_name
 from bulkmail.preflight.sender.inbound_findings import inbound_findings
 from bulkmail.preflight.sender.lookup import Lookup
 from bulkmail.preflight.sender.offline import offline_findings
@@ -34,11 +34,12 @@ async def check_sender(sender: Sender, lookup: Lookup) -> list[Finding]:
         found, signed_by = await dkim_findings(sender, lookup)
         findings += found
         findings += await dmarc_findings(sender, lookup, spf_passes=spf_passes, signed_by=signed_by)
-        if not sender.relay:
-            findings += await hostname_findings(sender.hostname, sender.addresses, lookup)
-        for ip in sender.addresses:
-            found = await address_findings(ip, sender.hostname, lookup)
-            findings += [of_second(sender, finding) for finding in found] if ip in sender.second else found
+        for hostname, addresses in by_name(sender.hostname, sender.addresses, sender.names).items():
+            if not sender.relay:
+                findings += await hostname_findings(hostname, addresses, lookup)
+            for ip in addresses:
+                found = await address_findings(ip, hostname, lookup)
+                findings += [of_second(sender, finding) for finding in found] if ip in sender.second else found
     except OwnFault as fault:
         words = f"the sender's records were not checked: {fault}"
         findings.append(Finding(Severity.WARNING, "dns-no-answer", "DNS", words, "see to dns.nameservers"))

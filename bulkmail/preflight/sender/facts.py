@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,7 +31,8 @@ class Sender:
     then the relay's. ``unsubscribe``: whether the letter has a List-Unsubscribe field; ``one_click``: whether one by
     RFC 8058; ``marketing``: whether it needs one; ``unlisted``: whether the next campaign mails who has left by it.
     ``inbound``: the domain at which we take what comes back, "" where we do not; ``inbound_hostname``: the name of the
-    server for it; ``complaints``: whether receivers may send complaints there.
+    server for it; ``complaints``: whether receivers may send complaints there. ``names``: addresses with an EHLO
+    name of their own, and that name.
     """
 
     from_domain: str
@@ -49,6 +50,7 @@ class Sender:
     inbound_hostname: str = ""
     complaints: bool = False
     second: tuple[str, ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
 
     @property
     def envelope_domain(self) -> str:
@@ -82,9 +84,24 @@ def sender_of(campaign: Campaign, settings: Settings, hostname: str, addresses: 
         and settings.suppression.auto.unsubscribed == "list",
         inbound=inbound,
         inbound_hostname="" if settings.inbound is None else settings.inbound.hostname or hostname,
-        second=_second(settings.routing.ip, addresses),
+        second=() if settings.sources else _second(settings.routing.ip, addresses),
+        names=names_of(settings),
         complaints=asks_for_complaints(author.domain, inbound, signing),
     )
+
+
+def names_of(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return the sources' addresses that have an EHLO name of their own, and that name."""
+    return tuple((source.address, source.hostname) for source in settings.sources if source.hostname)
+
+
+def by_name(hostname: str, addresses: Sequence[str], names: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Return the addresses by the name that mail from them says in EHLO; ``hostname`` is that of all others."""
+    own, found = dict(names), dict[str, tuple[str, ...]]()
+    for ip in addresses:
+        name = own.get(ip, hostname)
+        found[name] = (*found.get(name, ()), ip)
+    return found or {hostname: ()}
 
 
 def _second(mode: str, addresses: Sequence[str]) -> tuple[str, ...]:

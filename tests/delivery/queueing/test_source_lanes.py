@@ -8,7 +8,7 @@ import pytest
 
 from bulkmail.mail import Category, Stage
 from bulkmail.settings import Settings
-from bulkmail.shaping import FactKind
+from bulkmail.shaping import Allowance, FactKind
 
 A, B, SIX = "192.0.2.10", "192.0.2.11", "2001:db8::10"
 
@@ -39,11 +39,11 @@ def sent_from(one):
 
 def test_one_queue_is_sent_from_all_sources(many):
     one = many((3, 1))
-    run = one.campaign({"a.example": 2000})
+    run = one.campaign({"a.example": 1000})
     one.send()
-    assert one.statuses(run) == {"delivered": 2000}
+    assert one.statuses(run) == {"delivered": 1000}
     got = sent_from(one)
-    assert got[A] + got[B] == 2000
+    assert got[A] + got[B] == 1000
     assert min(got.values()) > 200, "neither waits for the other"
     assert {str(lane.source.name) for lane in one.feeder.lanes.values()} == {"a", "b"}
     one.check_empty()
@@ -220,3 +220,30 @@ def test_a_lane_that_is_held_up_does_not_hold_up_the_others(many):
     assert sent_from(one)[B] > 400
     one.until(lambda: run.complete)
     assert one.statuses(run) == {"delivered": 500}
+
+
+def most_in_a_second(times):
+    times, first, most = sorted(times), 0, 0
+    for last, at in enumerate(times):
+        while at - times[first] >= 1.0:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def test_a_rate_is_each_sources_and_the_campaigns_is_that_of_all(world, kit, fast):
+    given = [{"name": f"s{n}", "address": f"192.0.2.{n}"} for n in range(10, 14)]
+    shaped = fast(rate=kit.Rate(50, 1.0, 10))
+    one = world(settings=Settings.model_validate({"sources": given}).model_copy(update={"shaping": shaped.shaping}))
+    one.farm.obliging()
+    run = one.campaign({"a.example": 400})
+    one.send()
+    assert one.statuses(run) == {"delivered": 400}
+    everything = [at for _, at, _ in one.farm.sent]
+    assert 200 <= most_in_a_second(everything) <= 4 * 60
+    began = one.clock.seconds()
+    slow = one.campaign({"a.example": 100, "b.example": 50}, name="slow")
+    slow.allowance = Allowance(kit.Rate(50, 1.0, 10), None, now=began)
+    one.send()
+    assert one.statuses(slow) == {"delivered": 150}
+    assert most_in_a_second(at for _, at, _ in one.farm.sent if at > began) <= 60

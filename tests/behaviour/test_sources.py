@@ -1,0 +1,36 @@
+"""Mail from several addresses, as receivers see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.loopback
+
+A = {"name": "a", "address": "127.0.2.1", "hostname": "mta-a.example.com", "weight": 3}
+B, C = {"name": "b", "address": "127.0.2.2"}, {"name": "c", "address": "127.0.2.3"}
+GONE = {"name": "gone", "address": "192.0.2.77"}
+NAMES = {"127.0.2.1": "mta-a.example.com", "127.0.2.2": "mta1.example.com"}
+
+
+def test_receivers_see_the_sources_of_the_pool_and_their_names(world: Any) -> None:
+    world.settings(sources=[A, B, C], pools={"two": ["a", "b"]})
+    campaign = world.campaign("spring", [f"u{n}@d{n % 20}.test" for n in range(20)], more="sources: two\n")
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    received = world.server.received()
+    assert len(received) == 20
+    assert {one["from"]: one["helo"] for one in received} == NAMES
+    by_email = {one["to"]: one["from"] for one in received}
+    assert all(row["source_ip"] == by_email[row["email"]] for row in campaign.rows())
+
+
+def test_a_source_that_is_missing_refuses_a_start(world: Any) -> None:
+    world.settings(sources=[A, GONE])
+    world.campaign("spring", ["u@d0.test"])
+    ended = world.run("-c", "spring")
+    assert ended.status == 1
+    assert "sources: gone: nothing can be sent from 192.0.2.77 (cannot assign requested address)" in ended.said
