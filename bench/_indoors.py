@@ -168,7 +168,7 @@ class House:
         clocks = Clocks(reactor, reactor.seconds)
         facts = SiteFacts()
         connector = Connector(
-            clocks=clocks, settings=settings, hostname="mta.example.com", facts=facts, relay=None, rng=Random(1)
+            clocks=clocks, settings=settings, hostname="mta.example.com", facts=facts, relays={}, rng=Random(1)
         )
         parts = assemble(
             spool=self.spool,

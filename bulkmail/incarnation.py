@@ -37,7 +37,6 @@ from bulkmail.delivery import (
     Prepared,
     Progress,
     Pulse,
-    RelayCheck,
     Reporting,
     ResolverProcess,
     Run,
@@ -48,20 +47,22 @@ from bulkmail.delivery import (
     assemble,
     background,
     by_mail,
+    check_relays,
     compare_records,
     folders,
     machines_joined,
     rules_of,
     sent,
+    smarthosts,
 )
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import check_sources, compose_processes, own_name, raise_file_limit, reserved
 from bulkmail.mail import OwnFault
 from bulkmail.own_spool import open_own_spool
 from bulkmail.preflight import families_of, resolver_options
-from bulkmail.routing import RELAY, RESOLVER, RelayRouter, Router
+from bulkmail.routing import RELAY, RESOLVER, Routing, provider_names, providers_of, router_of
 from bulkmail.settings import Changes, Settings
-from bulkmail.shaping import OTHER, Provider, provider_table
+from bulkmail.shaping import Provider
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
 from bulkmail.zones import zone
@@ -115,7 +116,7 @@ class Incarnation:
         self._watching: DropFolderWatch | None = None
         self._checking = Checking(reactor, settings, settings.hostname or own_name())
         self._approving: Approving | None = None
-        self._relay: Smarthost | None = None
+        self._relays: dict[str, Smarthost] = {}
         self._control: ControlServer | None = None
         self._asked_to_stop: Deferred[None] = Deferred()
 
@@ -156,12 +157,12 @@ class Incarnation:
             on_fault=self._spool_fault,
             on_over=self._declared_over,
         )
-        providers = provider_table(self.settings.shaping.overrides)
+        providers = providers_of(self.settings)
         router = await self._open_router(providers)
         hostname = self.settings.hostname or own_name()
-        if isinstance(router, RelayRouter) and self._relay is not None:
-            site, timeouts = await router.route(""), self.settings.smtp.timeouts
-            await RelayCheck(self._relay, site, reactor=self.reactor, hostname=hostname, timeouts=timeouts).passed()
+        if self._resolver is not None:
+            ask = self._resolver.ask
+            await check_relays(self._relays, self.settings, ask=ask, reactor=self.reactor, hostname=hostname)
         scratch = os.path.join(self.settings.place, "scratch")
         os.makedirs(scratch, mode=0o700, exist_ok=True)
         # from here on nothing may fail before there are campaigns to close: they end the processes
@@ -174,7 +175,7 @@ class Incarnation:
             settings=self.settings,
             hostname=hostname,
             facts=sync.memory,
-            relay=self._relay,
+            relays=self._relays,
             rng=self._rng,
             rehearsal=self._rehearsal,
             ca_file=self._ca_file,
@@ -192,7 +193,7 @@ class Incarnation:
             route=router.route,
             changed=self._changed,
             rng=self._rng,
-            relay=self._relay,
+            relays=self._relays,
         )
         self._parts = parts
         campaigns = self._campaigns = self._build_campaigns(spool, parts, sync, compose, scratch, router.route)
@@ -291,7 +292,7 @@ class Incarnation:
         return Accepting(spool, parts.feeder, compose, reporting.changed, check)
 
     def _scheduling(self, spool: Spool, parts: Assembly) -> Scheduling:
-        known = {*provider_table(self.settings.shaping.overrides), OTHER} if self._relay is None else {RELAY}
+        known = {*self._relays} if RELAY in self._relays else provider_names(self.settings)
         return Scheduling.made(self.reactor, spool, parts, self._clocks, known, self._changed)
 
     def _planning(self, spool: Spool, route: Any) -> Planning | None:
@@ -307,17 +308,16 @@ class Incarnation:
             processes=compose_processes(self.settings.compose.processes),
         )
 
-    async def _open_router(self, providers: Mapping[str, Provider]) -> Router | RelayRouter:
-        """Where mail goes: to the relay if one is set. Raises OwnFault where that cannot be found out."""
-        ask, clock, relay = await self._open_resolver(), self.reactor.seconds, self.settings.relay
-        router: Router | RelayRouter
-        if relay is None:
-            families = families_of(self.settings, clock)
+    async def _open_router(self, providers: Mapping[str, Provider]) -> Routing:
+        """Where mail goes, by the settings. Raises OwnFault where that cannot be found out."""
+        ask, clock, settings = await self._open_resolver(), self.reactor.seconds, self.settings
+        families = families_of(settings, clock)
+        if settings.relay is None:
             families.check()
-            router = Router(ask, clock, providers, families=families.usable)
-        else:
-            router = RelayRouter(ask, clock, relay.host, relay.port)
-            self._relay = Smarthost(relay, reactor=self.reactor, pause=self._pause, nonce=secrets.token_urlsafe)
+        router = router_of(settings, ask, clock, providers, families.usable)
+        self._relays = smarthosts(
+            settings, reactor=self.reactor, pause=self._pause, clocks=self._clocks, nonce=secrets.token_urlsafe
+        )
         await router.check()
         if self.settings.dkim and not self._rehearsal:  # a rehearsal's name server knows no keys
             background(compare_records(ask, self.settings.dkim), "comparing DKIM keys with the DNS")
@@ -358,8 +358,8 @@ class Incarnation:
             await self.late.close()
         if self._campaigns is not None:
             await self._campaigns.close()
-        if self._relay is not None:
-            self._relay.close()
+        for relay in self._relays.values():
+            relay.close()
         if self._resolver is not None:
             await self._resolver.close()
         failpoint("closing")

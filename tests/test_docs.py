@@ -61,7 +61,9 @@ def rows(name: str, heading: str = "") -> dict[str, list[str]]:
     return found
 
 
-SETTINGS = dict(keys(Settings))
+# the relay of a route has the keys of `relay`, which are documented once
+SETTINGS = {key: value for key, value in keys(Settings) if not key.startswith("routing.routes[].relay.")}
+SETTINGS["routing.routes[].relay"] = None
 CAMPAIGN = dict(keys(Campaign))
 
 

@@ -170,7 +170,7 @@ def test_with_a_relay_all_roads_lead_to_it(monkeypatch):
     Deferred.fromCoroutine(life._open_router({})).addBoth(got.append)
     Deferred.fromCoroutine(got[0].route("a.example")).addBoth(got.append)
     assert got[1].hosts[0].addresses == ("192.0.2.1",)
-    assert repr(life._relay) == "<Smarthost through 192.0.2.1:2525>"
+    assert repr(life._relays["relay"]) == "<Smarthost through 192.0.2.1:2525>"
     Deferred.fromCoroutine(life.close()).addBoth(got.append)
     assert got[2] is None
 

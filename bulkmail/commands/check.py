@@ -32,8 +32,8 @@ from bulkmail.preflight import (
     verdict,
     write_problems,
 )
+from bulkmail.routing import providers_of, router_of
 from bulkmail.settings import Settings, load_settings
-from bulkmail.shaping import provider_table
 
 _CAMPAIGN = "campaign.yaml"
 
@@ -120,13 +120,16 @@ def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, ah
             bar.total = total
             bar.update(done - bar.n)
 
+        providers = providers_of(settings)
+        router = None if given.no_dns else router_of(settings, resolving.ask, reactor.seconds, providers, size=1)
         means = Means(
             processes=compose_processes(settings.compose.processes),
             now=time.time(),
             suppress=settings.suppress,
             ask=None if given.no_dns else resolving.ask,
             sender=facts_of(campaign, settings, given.address),
-            providers=provider_table(settings.shaping.overrides),
+            router=router,
+            providers=providers,
             lines=lines,
             told=told,
             begun=ahead.begun,

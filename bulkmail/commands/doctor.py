@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bulkmail.commands import machine_checks, network_checks
 from bulkmail.commands.checks import Check
-from bulkmail.commands.relay_checks import sign_in
+from bulkmail.commands.relay_checks import sign_ins
 from bulkmail.commands.sender import add_addresses, public_addresses, with_lookup
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, say, say_json
 from bulkmail.machine import own_name
@@ -77,10 +77,10 @@ def _checks(given: argparse.Namespace) -> Iterator[Check]:
         yield machine_checks.watched_folder(given.watch)
     if not given.no_dns:
         yield from _network(given, settings)
-        if settings.relay is not None and not given.no_connect:
+        if not given.no_connect:
             from twisted.internet import reactor
 
-            yield sign_in(settings, settings.relay, settings.hostname or own_name(), reactor)
+            yield from sign_ins(settings, settings.hostname or own_name(), reactor)
 
 
 def _network(given: argparse.Namespace, settings: Settings) -> list[Check]:

@@ -22,9 +22,9 @@ from bulkmail.control import (
 )
 from bulkmail.mail import Refused
 from bulkmail.preflight import Resolving, families_of
-from bulkmail.routing import RelayRouter, RouteFailure, Router, Site
+from bulkmail.routing import RouteFailure, Site, providers_of, router_of
 from bulkmail.settings import Settings, load_settings
-from bulkmail.shaping import Provider, provider_table
+from bulkmail.shaping import Provider
 from bulkmail.spool import SiteFact, open_reader
 
 
@@ -55,7 +55,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _alone(settings: Settings, of: str) -> dict[str, Any]:
-    providers, now = provider_table(settings.shaping.overrides), time.time()
+    providers, now = providers_of(settings), time.time()
     facts = _facts(settings, now)
     destination = known_destination(of, providers, (), facts)
     if destination is None:
@@ -83,11 +83,7 @@ def _route(settings: Settings, providers: dict[str, Provider] | Any, domain: str
     async def look_up(reactor: Any) -> Site | RouteFailure:
         resolving = Resolving(reactor, settings)
         try:
-            if settings.relay is not None:
-                return await RelayRouter(
-                    resolving.ask, reactor.seconds, settings.relay.host, settings.relay.port
-                ).route(domain)
-            return await Router(resolving.ask, reactor.seconds, providers).route(domain)
+            return await router_of(settings, resolving.ask, reactor.seconds, providers).route(domain)
         finally:
             await resolving.close()
 

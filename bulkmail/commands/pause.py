@@ -9,8 +9,8 @@ import time
 from bulkmail.commands.asking import add_name, add_reason, steered, who
 from bulkmail.commands.terminal import Commands
 from bulkmail.mail import UnknownName, parse_duration
+from bulkmail.routing import provider_names
 from bulkmail.settings import load_settings
-from bulkmail.shaping import OTHER, provider_table
 from bulkmail.spool import hold_campaign
 
 
@@ -35,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
     order = {"provider": given.provider, "for": given.lasts, "reason": given.reason, "who": who(given)}
 
     def alone() -> None:
-        providers = {*provider_table(settings.shaping.overrides), OTHER}
+        providers = provider_names(settings)
         if given.provider is not None and given.provider not in providers:
             raise UnknownName("provider", given.provider, providers)
         now = time.time()

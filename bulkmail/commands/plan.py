@@ -12,8 +12,8 @@ from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_se
 from bulkmail.delivery import prepare
 from bulkmail.machine import compose_processes
 from bulkmail.preflight import Plan, PlanMeans, Resolving, plain_plan, plan_campaign, plan_lines
+from bulkmail.routing import providers_of
 from bulkmail.settings import load_settings
-from bulkmail.shaping import provider_table
 
 
 def add(commands: Commands) -> None:
@@ -43,7 +43,7 @@ def run(given: argparse.Namespace) -> int:
 
         means = PlanMeans(
             settings=settings,
-            providers=provider_table(settings.shaping.overrides),
+            providers=providers_of(settings),
             now=time.time(),
             processes=compose_processes(settings.compose.processes),
             ask=None if given.no_dns else resolving.ask,

@@ -11,34 +11,49 @@ from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.delivery import Clocks, Pause, RelayCheck, Smarthost, Tried
 from bulkmail.mail import OwnFault
 from bulkmail.preflight import Resolving
-from bulkmail.routing import RelayRouter
+from bulkmail.routing import relay_router, relays_of
 from bulkmail.settings import Relay, Settings
 
 _NAME = "sign-in"
 
 
-def sign_in(settings: Settings, relay: Relay, hostname: str, reactor: Any = None) -> Check:
-    """Go as far as a message would: greeting, EHLO, TLS, AUTH. Then QUIT; nothing is sent.
+def sign_ins(settings: Settings, hostname: str, reactor: Any = None) -> list[Check]:
+    """Go as far as a message would, at each relay: greeting, EHLO, TLS, AUTH. Then QUIT; nothing is sent.
 
     ``hostname``: for EHLO. ``reactor``: see `in_event_loop`; without one no TLS can be spoken.
     """
+    relays = relays_of(settings)
 
-    async def work(reactor: Any) -> Tried:
+    async def work(reactor: Any) -> list[Check]:
         resolving = Resolving(reactor, settings)
-        pause = Pause(Clocks(reactor, time.time))
-        smarthost = Smarthost(relay, reactor=reactor, pause=pause, nonce=secrets.token_urlsafe)
         try:
-            site = await RelayRouter(resolving.ask, reactor.seconds, relay.host, relay.port).route("")
-            timeouts = settings.smtp.timeouts
-            return await RelayCheck(smarthost, site, reactor=reactor, hostname=hostname, timeouts=timeouts).passed()
+            found = []
+            for name, relay in relays.items():
+                found.append(await _sign_in(settings, name, relay, hostname, resolving, reactor))
+            return found
         finally:
-            smarthost.close()
             await resolving.close()
 
+    return in_event_loop(work, reactor) if relays else []
+
+
+async def _sign_in(
+    settings: Settings, name: str, relay: Relay, hostname: str, resolving: Resolving, reactor: Any
+) -> Check:
+    pause = Pause(Clocks(reactor, time.time))
+    smarthost = Smarthost(relay, reactor=reactor, pause=pause, nonce=secrets.token_urlsafe)
     try:
-        tried = in_event_loop(work, reactor)
+        site = await relay_router(settings, resolving.ask, reactor.seconds, name).route("")
+        timeouts = settings.smtp.timeouts
+        tried = await RelayCheck(smarthost, site, reactor=reactor, hostname=hostname, timeouts=timeouts).passed()
     except OwnFault as fault:
         return Check(_NAME, "error", str(fault))
+    finally:
+        smarthost.close()
+    return _found(relay, tried)
+
+
+def _found(relay: Relay, tried: Tried) -> Check:
     if tried.peer is None:
         remedy = f"see to {relay.host}, or to what is between it and this machine"
         return Check(_NAME, "error", f"the relay {relay.host} could not be tried: {tried.why}", remedy)

@@ -21,9 +21,9 @@ from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.delivery import Asked, Live, LiveSite
 from bulkmail.mail import AddressError, Problem, Refused, UnknownName, parse_duration
 from bulkmail.preflight import families_of
-from bulkmail.routing import RouteFailure, Site
+from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Changes, Settings
-from bulkmail.shaping import Limits, Provider, limits_for, provider_table
+from bulkmail.shaping import Limits, Provider, limits_for
 from bulkmail.spool import Reading
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ class Owners(NamedTuple):
     @property
     def providers(self) -> Mapping[str, Provider]:
         """The providers with their limits, as they are now."""
-        return provider_table(self.settings().shaping.overrides)
+        return providers_of(self.settings())
 
 
 class Answers:

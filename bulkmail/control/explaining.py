@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from bulkmail.control.applied import Applied, shown
 from bulkmail.control.overview import stamp
 from bulkmail.delivery import LiveSite
-from bulkmail.mail import AddressError, Rate, clock, domain_key
+from bulkmail.mail import AddressError, clock, domain_key
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, limits_for, provider_of, without_source
+from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, provider_of, without_source
 from bulkmail.spool import SiteFact
 
-_LIMITS = ("connections", "messages_per_connection", "rate", "connection_rate", "idle", "tls")
 _WORDS = {
     "connections": "connections at once",
     "messages_per_connection": "messages on one connection",
@@ -82,6 +82,13 @@ def domain_of(of: str) -> str:
     return domain_key(text)
 
 
+def _domain_or_none(of: str) -> str:
+    try:
+        return domain_of(of)
+    except AddressError:
+        return ""
+
+
 def destination_of(of: str, route: Site | RouteFailure) -> Destination | RouteFailure:
     """Return what a route leads to."""
     if isinstance(route, RouteFailure):
@@ -93,17 +100,8 @@ def destination_of(of: str, route: Site | RouteFailure) -> Destination | RouteFa
 def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
     """Return the explanation of a domain that mail cannot be sent to, as `models.ExplanationAnswer` has it."""
     lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
-    told = {
-        "of": of,
-        "site": "",
-        "provider": "",
-        "hosts": [],
-        "addresses": {},
-        "ip": "",
-        "limits": [],
-        "learnt": [],
-        "binds": "no route",
-    }
+    told: dict[str, Any] = {"of": of, "site": "", "provider": "", "limits": [], "learnt": [], "binds": "no route"}
+    told |= {"hosts": [], "addresses": {}, "ip": ""}
     sentence = f"There is nowhere to send its mail to: {failure.text}. {lasts}."
     return {**told, "since": None, "until": None, "ceiling": None, "sentence": sentence}
 
@@ -112,12 +110,14 @@ def explain(
     destination: Destination, settings: Settings, providers: Mapping[str, Provider], known: Known, now: float
 ) -> dict[str, Any]:
     """Return the explanation, as `models.ExplanationAnswer` has it. ``now``: epoch seconds."""
-    limits = limits_of(settings, providers, destination.provider)
+    domain = _domain_or_none(destination.of)
+    applied = Applied(settings, providers, destination.provider, domain=domain, hosts=destination.hosts)
+    limits = applied.limits
     own = _facts_of(destination, known.facts)
     factor = min((fact.value for fact in own if fact.fact == FactKind.RATE), default=1.0)
     each = [fact.value for fact in own if fact.fact == FactKind.MESSAGES]
     ceiling, by = _ceiling(limits, factor, min([float(limits.messages_per_connection), *each]))
-    source = source_of(settings, providers, destination.provider)
+    source = applied.source
     outage = next((fact for fact in own if fact.fact == FactKind.OUTAGE), None)
     binds, since, until = _binding(known, outage, settings.retry.expire_after, by, now)
     return {
@@ -127,7 +127,7 @@ def explain(
         "hosts": list(destination.hosts),
         "addresses": {host: list(found) for host, found in destination.addresses.items()},
         "ip": known.ip,
-        "limits": [{"limit": name, "value": _shown(getattr(limits, name)), "from": source(name)} for name in _LIMITS],
+        "limits": applied.rows(),
         "learnt": [_learnt(fact, now) for fact in own],
         "binds": binds,
         "since": stamp(since),
@@ -135,39 +135,6 @@ def explain(
         "ceiling": ceiling,
         "sentence": _sentence(destination, limits, known, binds, until, ceiling, by, source, factor, now, settings),
     }
-
-
-def limits_of(settings: Settings, providers: Mapping[str, Provider], provider: str) -> Limits:
-    """Return the limits that apply: the relay's, the provider's, or the default ones."""
-    if settings.relay is not None:
-        return Limits.of(settings.relay, tls=settings.relay.tls)
-    return limits_for(provider, providers, Limits.of(settings.shaping.default))
-
-
-def source_of(settings: Settings, providers: Mapping[str, Provider], provider: str) -> Callable[[str], str]:
-    """Return what says where the value of a limit comes from: a line of the settings, the shipped table, a default."""
-    file, shipped = settings.file, providers.get(provider)
-    relay, provider = settings.relay is not None, "" if settings.relay is not None else provider
-    overrides = settings.shaping.overrides.get(provider, {})
-
-    def written(*path: str) -> str:
-        if file is None or path not in file.values:
-            return ""
-        line, column = file.values[path]
-        return f"{file.path}:{line}:{column}"
-
-    def source(limit: str) -> str:
-        if relay:
-            return written("relay", limit) or "the default of `relay`"
-        if limit in overrides:
-            return written("shaping", "providers", provider, limit) or "the settings"
-        if provider and shipped is not None and limit in shipped.limits:
-            return f"shipped for {provider}"
-        if limit == "tls":
-            return written("tls", "mode") or "the default of `tls.mode`"
-        return written("shaping", "default", limit) or "the default of `shaping.default`"
-
-    return source
 
 
 def _facts_of(destination: Destination, facts: Sequence[SiteFact]) -> list[SiteFact]:
@@ -243,10 +210,4 @@ def _sentence(
 
 
 def _limit_words(name: str, limits: Limits) -> str:
-    return f"{_shown(getattr(limits, name)).partition(',')[0]} {_WORDS[name]}"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, Rate) else f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{shown(getattr(limits, name)).partition(',')[0]} {_WORDS[name]}"

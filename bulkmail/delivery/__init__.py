@@ -79,6 +79,7 @@ from bulkmail.delivery.lifecycle import (
     Tried,
     WithdrawnError,
     by_mail,
+    check_relays,
     compare_records,
     folders,
     look_ahead,
@@ -95,7 +96,7 @@ from bulkmail.delivery.lifecycle import (
 )
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
-from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.relay import Smarthost, smarthosts
 from bulkmail.delivery.resolver_process import ResolverProcess
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import SiteFactSync
@@ -140,6 +141,7 @@ __all__ = [
     "assemble",
     "background",
     "by_mail",
+    "check_relays",
     "compare_records",
     "folders",
     "look_ahead",
@@ -151,6 +153,7 @@ __all__ = [
     "rules_of",
     "sent",
     "sent_of",
+    "smarthosts",
     "trial_of",
     "with_copies",
 ]

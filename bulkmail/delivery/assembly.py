@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from random import Random
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from bulkmail.delivery.clocks import Clocks
@@ -18,7 +19,7 @@ from bulkmail.delivery.ruling import Ruling
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import KeptFactors
 from bulkmail.delivery.sources import Sources
-from bulkmail.routing import RouteFailure, Site
+from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Settings
 from bulkmail.shaping import (
     ANY_SOURCE,
@@ -31,7 +32,6 @@ from bulkmail.shaping import (
     Source,
     limits_for,
     own_rules,
-    provider_table,
 )
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
@@ -40,13 +40,16 @@ from bulkmail.workers import Pool
 class LaneMaker:
     """Makes lanes with the settings as they are then; ``parts``: what else a `Lane` is made of."""
 
-    def __init__(self, settings: Settings, **parts: Any) -> None:
+    def __init__(self, settings: Settings, *, pause: Pause, relays: Mapping[str, Smarthost], **parts: Any) -> None:
         self.settings = settings
+        self._pause, self._relays = pause, relays
         self._parts = parts
 
     def __call__(self, site: Site, supplier: Supplier, source: Source = ANY_SOURCE) -> Lane:
         """Make the lane of a site that is sent to from a source."""
-        return Lane(site, supplier, settings=self.settings, source=source, **self._parts)
+        relay = self._relays.get(site.provider)
+        pause = self._pause if relay is None else relay.pause
+        return Lane(site, supplier, settings=self.settings, source=source, pause=pause, relay=relay, **self._parts)
 
 
 class Assembly(NamedTuple):
@@ -59,7 +62,7 @@ class Assembly(NamedTuple):
     connector: Connector
     new_lane: LaneMaker
     clocks: Clocks
-    relay: Smarthost | None
+    relays: Mapping[str, Smarthost]
     sources: Sources
 
     def apply(self, settings: Settings) -> None:
@@ -68,7 +71,7 @@ class Assembly(NamedTuple):
         self.ruling.use(rules_of(settings))
         self.connector.apply(settings)
         self.new_lane.settings = settings
-        limits_of = limits_by_provider(settings, provider_table(settings.shaping.overrides), self.relay)
+        limits_of = limits_by_provider(settings, providers_of(settings), self.relays)
         self.limiters.use(limits_of, self.clocks.now())
         for lane in self.feeder.lanes.values():
             lane.apply(settings, self.limiters.limits_of(lane.site))
@@ -85,14 +88,12 @@ def judge_of(settings: Settings) -> Judge | None:
 
 
 def limits_by_provider(
-    settings: Settings, providers: Mapping[str, Provider], relay: Smarthost | None
+    settings: Settings, providers: Mapping[str, Provider], relays: Mapping[str, Smarthost]
 ) -> Callable[[str], Limits]:
-    """Return what gives a provider's limits ("": the default's); with a relay they are the relay's for all."""
-    if relay is not None:
-        limits = relay.limits
-        return lambda _: limits
+    """Return what gives a provider's limits ("": the default's). ``relays``: by the providers of their sites."""
     default = Limits.of(settings.shaping.default)
-    return lambda provider: limits_for(provider, providers, default)
+    of_relays = {provider: relay.limits for provider, relay in relays.items()}
+    return lambda provider: of_relays.get(provider) or limits_for(provider, providers, default)
 
 
 def assemble(
@@ -109,12 +110,12 @@ def assemble(
     route: Callable[[str], Awaitable[Site | RouteFailure]],
     changed: Callable[[Run], None],
     rng: Random,
-    relay: Smarthost | None = None,
+    relays: Mapping[str, Smarthost] = MappingProxyType({}),
 ) -> Assembly:
     """Build everything between the spool and the connections.
 
     ``connections``: of the whole process, at most. ``route(domain)`` gives a Site or a RouteFailure, or raises
-    OwnFault. ``changed(run)`` is called after each outcome.
+    OwnFault. ``changed(run)`` is called after each outcome. ``relays``: by the providers of their sites.
     """
     judge = judge_of(settings)
     ledger = Ledger(
@@ -123,10 +124,10 @@ def assemble(
     kept = KeptFactors(facts, clocks.wall)
     given = [Source(one.name, one.address, one.hostname or "", one.weight) for one in settings.sources]
     sources = Sources(given, settings.pools, clocks=clocks, pause=pause)
-    limits_of = limits_by_provider(settings, providers, relay)
+    limits_of = limits_by_provider(settings, providers, relays)
     limiters = Limiters(limits_of, connections, kept.factors_of, kept.keep_factors, sources.all)
     attempts = MxAttempts(
-        connector=connector, limiters=limiters, clocks=clocks, pause=pause, sources=sources, relay=relay
+        connector=connector, limiters=limiters, clocks=clocks, pause=pause, sources=sources, relays=relays
     )
 
     ruling = Ruling(rules_of(settings), clocks, facts)
@@ -140,7 +141,7 @@ def assemble(
         facts=facts,
         ruling=ruling,
         rng=rng,
-        relay=relay,
+        relays=relays,
     )
     feeder = Feeder(
         spool=spool,
@@ -154,4 +155,4 @@ def assemble(
         new_lane=new_lane,
         sources=sources,
     )
-    return Assembly(ledger, limiters, feeder, ruling, connector, new_lane, clocks, relay, sources)
+    return Assembly(ledger, limiters, feeder, ruling, connector, new_lane, clocks, relays, sources)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from ipaddress import ip_address
 from random import Random
 from typing import Any
@@ -21,7 +22,7 @@ _DEAD_FIRST, _DEAD_LONGEST = 60.0, 1800.0  # seconds that a host which cannot be
 
 
 class Connector:
-    """Opens connections to receivers, or to the ``relay`` where one is set.
+    """Opens connections to receivers and relays. ``relays``: by the providers of their sites.
 
     With ``rehearsal`` no address outside loopback is connected to, whatever a resolver says. ``ca_file``: who may sign
     the servers' certificates, instead of the system's authorities. ``open_connection``: `net.connect`. ``families``:
@@ -35,7 +36,7 @@ class Connector:
         settings: Settings,
         hostname: str,
         facts: SiteFacts,
-        relay: Smarthost | None,
+        relays: Mapping[str, Smarthost],
         rng: Random,
         rehearsal: bool = False,
         ca_file: str | None = None,
@@ -46,11 +47,12 @@ class Connector:
         self._clocks = clocks
         self._hostname = hostname
         self._facts = facts
-        self._relay = relay
+        self._relays = relays
         self._rng = rng
         self._open_connection = open_connection
         self._rehearsal = rehearsal
-        self._contexts = TlsContexts(ca_file if relay is None else relay.ca_file)
+        self._contexts = {"": TlsContexts(ca_file)}
+        self._contexts |= {name: TlsContexts(relay.ca_file) for name, relay in relays.items()}
         routing = settings.routing
         self._families = families or Families(routing.ip, routing.allow_networks, clocks.now)
         self.apply(settings)
@@ -79,18 +81,17 @@ class Connector:
         no route to the world is.
         """
         families = self._families
-        versions = (
-            frozenset((4, 6)) if self._relay is not None and families.mode.startswith("prefer") else families.usable()
-        )
+        anywhere = site.provider in self._relays and families.mode.startswith("prefer")
+        versions = frozenset((4, 6)) if anywhere else families.usable()
         if source.family:
             own = frozenset({source.family})
             versions = own if families.mode.startswith("prefer") else versions & own
         now, preferred = self._clocks.now(), families.preferred
         return plan(site, self.hosts(source), now, self._rng, families=versions, preferred=preferred)
 
-    def tls_mode(self, limits: Limits) -> TlsMode:
+    def tls_mode(self, site: Site, limits: Limits) -> TlsMode:
         """Return how much encryption a site with these limits is asked for."""
-        return TlsMode(limits.tls or self._settings.tls.mode)
+        return TlsMode(site.manner.tls or limits.tls or self._settings.tls.mode)
 
     def tls_broken(self, ip: str) -> None:
         """Remember that this address cannot do TLS."""
@@ -114,21 +115,22 @@ class Connector:
         chunks: bool,
         patient: bool,
         listener: ConnectionListener,
+        site: Site,
         source: Source = ANY_SOURCE,
     ) -> LiveConnection:
-        """Open a connection from this source. Raises OwnFault.
+        """Open a connection to a host of ``site`` from this source. Raises OwnFault.
 
         ``groups``, ``chunks``: whether the site can do PIPELINING (RFC 2920) and CHUNKING (RFC 3030) as far as is
         known. ``patient``: no other host is left to try.
         """
         if tls is TlsMode.OPPORTUNISTIC and self._facts.known(ip, FactKind.TLS, self._clocks.wall()) is not None:
             tls = TlsMode.OFF
-        smtp, relay = self._settings.smtp, self._relay
+        smtp, manner, relay = self._settings.smtp, site.manner, self._relays.get(site.provider)
         options = SessionOptions(
             source.hostname or self._hostname,
             tls,
-            pipelining=smtp.pipelining == "auto" and groups,
-            chunking=smtp.chunking == "auto" and chunks,
+            pipelining=(manner.pipelining or smtp.pipelining) == "auto" and groups,
+            chunking=(manner.chunking or smtp.chunking) == "auto" and chunks,
             small_hello=self._facts.known(ip, FactKind.HELLO, self._clocks.wall()) is not None,
         )
         connection: LiveConnection = self._open_connection(
@@ -139,9 +141,9 @@ class Connector:
             source_ip=self._bound(source),
             session_options=options if relay is None else relay.options(options),
             timeouts=self._patience(ip, source, patient=patient),
-            tls_contexts=self._contexts,
+            tls_contexts=self._contexts["" if relay is None else site.provider],
             listener=listener,
-            forbidden=self._forbidden,
+            forbidden=partial(self._forbidden, relayed=relay is not None),
         )
         return connection
 
@@ -156,10 +158,10 @@ class Connector:
         """A rehearsal stays on loopback, where the system chooses the address unless the source's is there too."""
         return "" if self._rehearsal and not _on_loopback(source.address) else source.address
 
-    def _forbidden(self, ip: str) -> str | None:
+    def _forbidden(self, ip: str, *, relayed: bool) -> str | None:
         if self._rehearsal and not _on_loopback(ip):
             return f"a rehearsal reaches nothing but loopback, and {ip} is not there"
-        if self._relay is not None:
+        if relayed:
             return None  # the operator named it, wherever it is
         return forbidden_address(ip, self._settings.routing.allow_networks, own_address)
 

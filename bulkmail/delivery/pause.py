@@ -11,7 +11,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.shaping import UnchargedTime
+from bulkmail.shaping import Beside, UnchargedTime
 
 _log = Logger("bulkmail")
 
@@ -21,13 +21,15 @@ _MOST_TOLD = 20  # texts of one fault; a full disk has several, one for each fil
 
 
 class Pause:
-    """``paused``: nothing new may be sent now. ``fault``: why, until a server has answered again; "" without one.
+    """``fault``: why nothing new may be sent, until a server has answered again; "" without one.
 
     ``fault_since``: since when, in epoch seconds. ``uncharged``: the seconds that no recipient's retry clock counts.
     """
 
+    _what = "sending"
+
     def __init__(self, clocks: Clocks) -> None:
-        self.paused = False
+        self._paused = False
         self.fault = ""
         self.fault_since: float | None = None
         self.uncharged = UnchargedTime()
@@ -37,6 +39,11 @@ class Pause:
         self._told: set[str] = set()
         self._resumed: list[Callable[[], None]] = []
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing new may be sent now."""
+        return self._paused
+
     def on_resume(self, call: Callable[[], None]) -> None:
         """Call ``call()`` at the end of each pause."""
         self._resumed.append(call)
@@ -45,14 +52,23 @@ class Pause:
         """Pause for ``wait`` seconds because of ``text``; ``again`` tells people when sending is tried again."""
         if text not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(text)
-            _log.error("sending is paused: {text}; it is tried again {again}", text=text, again=again)
+            _log.error("{what} is paused: {text}; it is tried again {again}", what=self._what, text=text, again=again)
         if not self.fault:
             self.fault_since = self._clocks.wall()
         self.fault = text
-        if not self.paused:
-            self.paused = True
+        if not self._paused:
+            self._paused = True
             self._began = self._clocks.now()
             self._clocks.reactor.callLater(wait, self._end)
+
+    def relay_fault(self, text: str, wait: float, again: str) -> None:
+        """Pause what goes to a relay, which is all mail, because it does not let us in."""
+        self.own_fault(text, wait, again)
+
+    def go_on(self) -> None:
+        """Have everything that waits look again whether it may be sent."""
+        for call in self._resumed:
+            call()
 
     @property
     def recent_fault(self) -> str:
@@ -65,7 +81,7 @@ class Pause:
     def server_answered(self) -> None:
         """End the fault: a server has answered since the last pause."""
         if not self.paused:
-            _log.info("sending goes on")
+            _log.info("{what} goes on", what=self._what)
             self.fault, self.fault_since = "", None
             self._told.clear()
 
@@ -81,8 +97,38 @@ class Pause:
             _log.warn(words, seconds=-seconds)
 
     def _end(self) -> None:
-        self.paused = False
+        self._paused = False
         self._last = self._clocks.now()
         self.uncharged.add(self._clocks.wall(), self._clocks.now() - self._began)
-        for call in self._resumed:
-            call()
+        self.go_on()
+
+
+class RelayPause(Pause):
+    """The pause of what goes to the relay of one route: the rest goes on while that does not let us in.
+
+    Faults of the process are those of ``whole``, and pause this too.
+    """
+
+    _what = "sending through the relay of a route"
+
+    def __init__(self, whole: Pause, clocks: Clocks) -> None:
+        super().__init__(clocks)
+        self._whole = whole
+        self.uncharged = Beside(whole.uncharged)
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing new may be sent there now."""
+        return self._paused or self._whole.paused
+
+    def own_fault(self, text: str, wait: float = _TRY_AGAIN, again: str = "every 5 s") -> None:
+        """Pause the whole process."""
+        self._whole.own_fault(text, wait, again)
+
+    def relay_fault(self, text: str, wait: float, again: str) -> None:
+        """Pause what goes to the relay, because it does not let us in."""
+        super().own_fault(text, wait, again)
+
+    def go_on(self) -> None:
+        """Have everything that waits look again whether it may be sent."""
+        self._whole.go_on()

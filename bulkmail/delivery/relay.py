@@ -1,8 +1,9 @@
 """The relay, where one is set: how its connections are opened, and which of its answers concern our own settings.
 
 What it answers to a sign-in, what certificate it shows, and whether it takes mail from us at all are between the
-operator and the relay: a fault there is ours, sending pauses, and no recipient is charged. Everything else about it is
-as with any site: when it cannot be reached that is an outage, and what it says to a recipient is that one's outcome.
+operator and the relay: a fault there is ours, what goes through it pauses, and no recipient is charged. Everything else
+about it is as with any site: when it cannot be reached that is an outage, and what it says to a recipient is that one's
+outcome.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from bulkmail.delivery.pause import Pause
+from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.pause import Pause, RelayPause
 from bulkmail.mail import Category, Fate, Outcome, Stage
 from bulkmail.net import SessionOptions
-from bulkmail.settings import RELAY_SECRETS, Relay, read_secret, secret_of
+from bulkmail.routing import RELAY, relays_of
+from bulkmail.settings import RELAY_SECRETS, Relay, Settings, read_secret, secret_of
 from bulkmail.shaping import Limits, classify
 from bulkmail.smtp import Closed, Credentials, Settled, TlsMode
 from bulkmail.workers import Command
@@ -41,8 +44,25 @@ _NOT_VERIFIED = re.compile(r"not verified|verified sender|sender (?:identity|add
 _ENVELOPE = (Stage.MAIL, Stage.RCPT)
 
 
+def smarthosts(
+    settings: Settings, *, reactor: Any, pause: Pause, clocks: Clocks, nonce: Callable[[], str]
+) -> dict[str, Smarthost]:
+    """Return what speaks to the relays of the settings, by the providers of their sites. `Smarthost` has the rest.
+
+    What goes to the relay of a route has a pause of its own.
+    """
+    return {
+        name: Smarthost(
+            relay, reactor=reactor, pause=pause if name == RELAY else RelayPause(pause, clocks), nonce=nonce
+        )
+        for name, relay in relays_of(settings).items()
+    }
+
+
 class Smarthost:
-    """``command`` starts a program (`Command.start`); ``nonce`` gives a new, printable, unguessable word."""
+    """``pause``: of what goes through it. ``command`` starts a program (`Command.start`); ``nonce`` gives a new,
+    printable, unguessable word.
+    """
 
     def __init__(
         self,
@@ -53,13 +73,13 @@ class Smarthost:
         nonce: Callable[[], str],
         command: Callable[..., Command] = Command.start,
     ) -> None:
+        self.pause = pause
         self.host = relay.host
         self.port = relay.port
         self.ca_file = relay.ca_file
         self.limits = Limits.of(relay, tls=str(_MODES[relay.tls]), shares=0)
         self._relay = relay
         self._reactor = reactor
-        self._pause = pause
         self._nonce = nonce
         self._start_command = command
         self._command: Command | None = None
@@ -139,10 +159,10 @@ class Smarthost:
     # what concerns our own settings
 
     def pause_for(self, text: str) -> None:
-        """Pause sending because the relay rejects us; the waits until the next try double, from 5 s up to 300 s."""
-        if not self._pause.paused:
+        """Pause what goes through it because it rejects us; the waits until the next try double, 5 s up to 300 s."""
+        if not self.pause.paused:
             wait = self.wait
-            self._pause.own_fault(text, wait, f"in {wait:g} s, and then less and less often")
+            self.pause.relay_fault(text, wait, f"in {wait:g} s, and then less and less often")
 
     def rejects_us(self, event: Settled) -> bool:
         """Whether the reply is about us and not about the recipient: that pauses the sending, and is not charged.
@@ -176,6 +196,8 @@ class Smarthost:
         """
         if event.fate is Fate.ACCEPTED:
             self._taken, self._wait = True, _FIRST_WAIT
+            if self.pause.fault:
+                self.pause.server_answered()
         if event.reply is None or event.fate is not Fate.REFUSED:
             return ""
         if event.reply.code in _SIGN_IN_FIRST and _TLS_FIRST.search(event.reply.text):

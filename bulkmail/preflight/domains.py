@@ -6,7 +6,7 @@ it is known to be good, then only their number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -16,8 +16,7 @@ from twisted.internet.defer import Deferred
 from bulkmail.mail import Category, OwnFault
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.kinds import SHOWN
-from bulkmail.preflight.resolving import Ask
-from bulkmail.routing import RouteFailure, Router, Site
+from bulkmail.routing import RouteFailure, Routing, Site
 
 MOST = 100_000
 """Domains that are told apart; the rows of further ones are counted together."""
@@ -42,15 +41,13 @@ class Domain:
 
 
 class Domains:
-    """Counts the rows of each domain, and looks the domains up. ``ask`` is None where no lookup is wanted."""
+    """Counts the rows of each domain, and looks the domains up. ``router`` is None where no lookup is wanted."""
 
-    def __init__(
-        self, ask: Ask | None, clock: Callable[[], float], providers: Mapping[str, Any], looked_up: Callable[[], None]
-    ) -> None:
+    def __init__(self, router: Routing | None, looked_up: Callable[[], None]) -> None:
         self.known: dict[str, Domain] = {}
         self.beyond = 0  # rows of further domains
         self.fault = ""
-        self._router = None if ask is None else Router(ask, clock, providers, size=1)
+        self._router = router
         self._looked_up = looked_up
         self._waiting: list[str] = []
         self._asked = 0

@@ -14,7 +14,7 @@ from bulkmail.preflight.counting import USABLE
 from bulkmail.preflight.domains import Domains
 from bulkmail.preflight.reading import Reading
 from bulkmail.preflight.resolving import Ask
-from bulkmail.routing import RouteFailure, Site
+from bulkmail.routing import RouteFailure, Site, router_of
 from bulkmail.settings import Settings
 from bulkmail.shaping import SECONDS_A_MESSAGE, Demand, Flow, Limits, Provider, Schedule, limits_for, plan_flow
 from bulkmail.zones import zone
@@ -71,7 +71,10 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
         done[0] += 1
         means.told(done[0], len(domains.known))
 
-    domains = Domains(None if relay else means.ask, reactor.seconds, means.providers, looked_up)
+    router = None
+    if means.ask is not None and relay is None:
+        router = router_of(means.settings, means.ask, reactor.seconds, means.providers, size=1)
+    domains = Domains(router, looked_up)
     reading = Reading(reactor, campaign, list(means.settings.suppress))
     counts = {"rows": 0, "suppressed": 0, "invalid": 0, "duplicates": 0}
     try:

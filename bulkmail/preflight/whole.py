@@ -27,6 +27,7 @@ from bulkmail.preflight.resolving import Ask
 from bulkmail.preflight.result import Preflight, of_problem
 from bulkmail.preflight.row_lines import RowLines
 from bulkmail.preflight.sender import Sender, check_sender, lookup_by, offline_findings
+from bulkmail.routing import Routing
 
 Told = Callable[[Literal["rows", "domains"], int, int], None]
 """Is called as it goes on: of what, how many are done, and about how many there are."""
@@ -50,15 +51,16 @@ class Means:
     """What a preflight is made with.
 
     ``processes``: how many compose. ``now``: epoch seconds, the date of the messages. ``suppress``: the operator's own
-    lists. ``ask``: the resolver, None to look up no domain. ``sender``: whose DNS is checked too. ``providers``:
-    shaping's table. ``lines``: where check.csv is written. ``told``: progress. ``begun``: given where the campaign was
-    started already, to see whether its lists are what they were.
+    lists. ``ask``: the resolver, None to look up nothing; ``router``: where domains lead, None likewise. ``sender``:
+    whose DNS is checked too. ``providers``: shaping's table. ``lines``: where check.csv is written. ``told``: progress.
+    ``begun``: given where the campaign was started already, to see whether its lists are what they were.
     """
 
     processes: int
     now: float
     suppress: Sequence[str] = ()
     ask: Ask | None = None
+    router: Routing | None = None
     sender: Sender | None = None
     providers: Mapping[str, Any] = field(default_factory=dict)
     lines: RowLines = field(default_factory=lambda: RowLines(None))
@@ -99,7 +101,7 @@ class _Look:
         self._bytes = sum(path.size() for path in campaign.recipient_paths)
         processes = min(means.processes, 1 + self._bytes // _BYTES_A_PROCESS)
         self._composing = Composing(reactor, processes, options, self._take)
-        self._domains = Domains(means.ask, reactor.seconds, means.providers, self._looked_up)
+        self._domains = Domains(means.router, self._looked_up)
         self._counting = Counting(files, means.lines)
         self._messages = Messages(files, content["columns"], subject_varies="{" in content["subject"])
         self._emails: dict[int, str] = {}  # of the rows that are being composed

@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from bulkmail.files import Folder
 from bulkmail.mail import OwnFault
 from bulkmail.rehearsal.later import INBOUND, PAGE
-from bulkmail.settings import Filter, Inbound, Public, Settings
+from bulkmail.settings import Filter, Inbound, Public, Route, Settings, route_name
 from bulkmail.workers import surroundings
 
 _log = Logger("bulkmail")
@@ -58,7 +58,9 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
             "inbound": _inbound(settings, where),
             "public": _public(settings, where),
             "dns": settings.dns.model_copy(update={"nameservers": (where.dns,), "must_exist": ()}),
-            "routing": settings.routing.model_copy(update={"allow_networks": (LOOPBACK,), "ip": "v4"}),
+            "routing": settings.routing.model_copy(
+                update={"allow_networks": (LOOPBACK,), "ip": "v4", "routes": _routes(settings)}
+            ),
             "smtp": smtp.model_copy(
                 update={"port": where.smtp_port, "timeouts": smtp.timeouts.model_copy(update=timeouts)}
             ),
@@ -72,6 +74,12 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
             ),
         }
     )
+
+
+def _routes(settings: Settings) -> tuple[Route, ...]:
+    """The routes of a rehearsal: those without a relay, under the names that they have."""
+    routes = enumerate(settings.routing.routes)
+    return tuple(one.model_copy(update={"name": route_name(n, one)}) for n, one in routes if one.relay is None)
 
 
 def _inbound(settings: Settings, where: Where) -> Inbound | None:

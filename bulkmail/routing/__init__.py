@@ -12,6 +12,7 @@ domain to its MX hosts to their addresses. The answer becomes a ``Site``; all do
 hosts share one, and with it one lane. ``plan`` gives the order in which an attempt tries the site's addresses.
 ``forbidden_address`` is asked twice: here, and by net right before it connects.
 With a relay every domain has the same site (``RelayRouter``), and the DNS is asked for the relay's address only.
+``Routes`` says for which receivers something is different; ``router_of`` puts all of it together, by the settings.
 
 What each failure means: permanent bad-domain: the domain does not exist, takes no mail, or names only MX hosts that do
 not exist. Permanent routing: all its addresses are forbidden (loopback, private networks). Temporary dns: the DNS did
@@ -25,28 +26,39 @@ from bulkmail.routing.forbidden import forbidden_address, networks
 from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
 from bulkmail.routing.plan import WALK, Stop, plan
 from bulkmail.routing.relay import RELAY, RelayRouter
+from bulkmail.routing.routed import Routing, relay_router, relays_of, router_of
 from bulkmail.routing.router import Router
-from bulkmail.routing.site import MxHost, RouteFailure, Site, site_of
+from bulkmail.routing.routes import Routes, provider_names, providers_of
+from bulkmail.routing.site import PLAIN, Manner, MxHost, RouteFailure, Site, site_of
 from bulkmail.routing.unroutable import unroutable_outcome, unroutable_site
 
 RESOLVER = "bulkmail.routing.resolver:Resolver"
 
 __all__ = [
+    "PLAIN",
     "RELAY",
     "RESOLVER",
     "WALK",
     "Found",
     "Lookup",
+    "Manner",
     "MxHost",
     "RelayRouter",
     "RouteFailure",
     "Router",
+    "Routes",
+    "Routing",
     "Site",
     "Stop",
     "forbidden_address",
     "networks",
     "parse_nameserver",
     "plan",
+    "provider_names",
+    "providers_of",
+    "relay_router",
+    "relays_of",
+    "router_of",
     "site_of",
     "system_nameservers",
     "unroutable_outcome",

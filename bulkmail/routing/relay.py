@@ -1,4 +1,4 @@
-"""Routing with a relay (a smarthost): one site for every domain; the DNS is asked for the relay's address only."""
+"""Routing to a relay (a smarthost): one site for every domain; the DNS is asked for the relay's address only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from ipaddress import ip_address
 from typing import Any
 
 from bulkmail.mail import OwnFault
-from bulkmail.routing.site import MxHost, Site
+from bulkmail.routing.site import PLAIN, Manner, MxHost, Site
 
-RELAY = "relay"  # the provider of that site: its limits are the relay's own
+RELAY = "relay"  # the provider of the site of the relay that takes all mail: its limits are the relay's own
 _LOCALHOST = (MxHost(0, "localhost", ("127.0.0.1", "::1")),)
 _SHORTEST = 60.0  # seconds an answer is used at least, and until the DNS is asked again after a failure
 
@@ -17,16 +17,24 @@ _SHORTEST = 60.0  # seconds an answer is used at least, and until the DNS is ask
 class RelayRouter:
     """Routes every domain to ``host``, a name or an address literal. ``ask`` is the resolver's, as for `Router`.
 
-    The last addresses known stay in use while the DNS does not answer.
+    The last addresses known stay in use while the DNS does not answer. ``name``: what is counted together as its; a
+    route's name, or `RELAY` for the relay that takes all mail. ``manner``: how it is spoken to.
     """
 
     def __init__(
-        self, ask: Callable[[tuple[Any, ...]], Awaitable[Any]], clock: Callable[[], float], host: str, port: int
+        self,
+        ask: Callable[[tuple[Any, ...]], Awaitable[Any]],
+        clock: Callable[[], float],
+        host: str,
+        port: int,
+        name: str = RELAY,
+        manner: Manner = PLAIN,
     ) -> None:
         self._ask = ask
         self._clock = clock
         self._host = host
-        self._key = f"relay {host} {port}"
+        self._name, self._manner = name, manner
+        self._key = f"relay {host} {port}" + (f" by {name}" if name != RELAY else "")
         self._site: Site | None = None
         self._until = float("-inf")
 
@@ -43,7 +51,7 @@ class RelayRouter:
             else:
                 self._until = self._clock() + max(ttl, _SHORTEST)
                 if self._site is None or self._site.hosts != hosts:
-                    self._site = Site(self._key, hosts, RELAY, f"relay {self._host}")
+                    self._site = Site(self._key, hosts, self._name, f"relay {self._host}", self._manner)
         assert self._site is not None
         return self._site
 
@@ -62,7 +70,8 @@ class RelayRouter:
         if answer[0] == "own-fault":
             raise OwnFault(answer[1])
         if answer[0] == "failed":
-            raise OwnFault(f"the relay (relay.host) cannot be found: {answer[3]}")
+            of = "" if self._name == RELAY else f"of the route {self._name}, "
+            raise OwnFault(f"the relay ({of}relay.host) cannot be found: {answer[3]}")
         _, ttl, found = answer
         return (MxHost(0, self._host, tuple(ip for _, _, addresses in found for ip in addresses)),), ttl
 

@@ -290,7 +290,8 @@ class Resolver:
             if self._judged(answers[-1:])[1]:
                 words = f"{name} has only {kind} records, and this machine does not send over IPv{6 if kind[1:] else 4}"
                 return _Host(name, until, trouble=words, elsewhere=True)
-        failed = [answer for answer in answers if answer.kind in _UNKNOWN]
+        # where there are addresses, forwarders that leave the SOA out are believed that there are no others
+        failed = [answer for answer in answers if answer.kind in (_UNKNOWN - {"bare"} if refused else _UNKNOWN)]
         if failed:
             return _Host(name, until, trouble=failed[0].text, soft=True)
         if refused:

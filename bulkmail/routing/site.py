@@ -24,6 +24,20 @@ class MxHost:
     addresses: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How sessions are spoken where routes have it otherwise than the settings; None: as these have it."""
+
+    tls: str | None = None
+    pipelining: str | None = None
+    chunking: str | None = None
+    window: int | None = None
+
+
+PLAIN = Manner()
+"""As the settings have it."""
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Site:
     """A destination: lanes are by ``key``; people read ``name``; ``provider`` is ``""`` where there is none."""
@@ -32,6 +46,7 @@ class Site:
     hosts: tuple[MxHost, ...]  # in order of preference
     provider: str
     name: str
+    manner: Manner = PLAIN
 
     def __str__(self) -> str:
         return self.name

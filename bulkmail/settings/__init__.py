@@ -13,6 +13,7 @@ from bulkmail.settings.inbound import SYSTEMD, Filter, Forward, Inbound, Inbound
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
 from bulkmail.settings.public import ListenAt, Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
+from bulkmail.settings.routes import ROUTE_LIMITS, ROUTE_MANNERS, Route, route_name
 from bulkmail.settings.rules import Divided, Judgement, ShapingRule, never
 from bulkmail.settings.sections import (
     SHIPPED_PROVIDERS,
@@ -39,6 +40,8 @@ from bulkmail.settings.values import TlsMode, parse_selector
 __all__ = [
     "DEFAULT_FILE",
     "RELAY_SECRETS",
+    "ROUTE_LIMITS",
+    "ROUTE_MANNERS",
     "SHIPPED_PROVIDERS",
     "SYSTEMD",
     "Changes",
@@ -59,6 +62,7 @@ __all__ = [
     "Public",
     "Relay",
     "Retry",
+    "Route",
     "Routing",
     "Settings",
     "Shaping",
@@ -76,6 +80,7 @@ __all__ = [
     "never",
     "parse_selector",
     "read_secret",
+    "route_name",
     "schema",
     "secret_of",
     "without_restart",

@@ -69,7 +69,9 @@ ANEW = frozenset(
         "web.listen",
     }
 )
-SECTIONS_ANEW = frozenset({"dns", "relay", "dkim", "suppression", "inbound", "public", "sources", "pools"})
+SECTIONS_ANEW = frozenset(
+    {"dns", "routing.routes", "relay", "dkim", "suppression", "inbound", "public", "sources", "pools"}
+)
 """Whole sections that are taken anew, with all keys below them."""
 
 RESTART = frozenset({"spool", "machine"})

@@ -14,6 +14,7 @@ from bulkmail.settings.inbound import Inbound
 from bulkmail.settings.paths import Path, contents
 from bulkmail.settings.public import Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay
+from bulkmail.settings.routes import Route, check_routes, never_used
 from bulkmail.settings.rules import Judgement, ShapingRule, check_classification, check_providers, check_rules
 from bulkmail.settings.sources import Pools, Sources, check_families, check_pools
 from bulkmail.settings.suppression import Suppression
@@ -67,11 +68,12 @@ class Dns(Section):
 class Routing(Section):
     """Where mail goes. ``allow_networks``: those that MX addresses may lie in although they are not public.
 
-    ``ip``: the IP versions that are used, and which of them is tried first.
+    ``ip``: the IP versions that are used, and which of them is tried first. ``routes``: what is different for some.
     """
 
     allow_networks: Networks = ()
     ip: Literal["v4", "v6", "prefer-v4", "prefer-v6"] = "prefer-v4"
+    routes: Many[Route] = ()
 
 
 class Timeouts(Section):
@@ -313,10 +315,20 @@ class Settings(Section):
                 named[("inbound", "tls", "key")] = self.inbound.tls.key
             if self.public is not None and self.public.tls is not None:
                 named[("public", "tls", "key")] = self.public.tls.key
-            named |= {("relay", name): getattr(self.relay, name, None) for name in RELAY_SECRETS}
-            self._warnings = tuple(
-                file.problem(where, context.warnings[path]) for where, path in named.items() if path in context.warnings
-            )
+            relays: dict[tuple[str | int, ...], Relay | None] = {("relay",): self.relay}
+            relays |= {("routing", "routes", n, "relay"): one.relay for n, one in enumerate(self.routing.routes)}
+            named |= {
+                (*where, name): getattr(relay, name, None) for where, relay in relays.items() for name in RELAY_SECRETS
+            }
+            risky = [(where, context.warnings[path]) for where, path in named.items() if path in context.warnings]
+            idle = never_used(self.routing.routes, relayed=self.relay is not None)
+            unused = [(("routing", "routes", index), words) for index, words in idle]
+            self._warnings = tuple(file.problem(where, words) for where, words in [*risky, *unused])
+
+    @model_validator(mode="after")
+    def _routes_fit(self) -> Settings:
+        check_routes(self.routing.routes, [*SHIPPED_PROVIDERS.union(self.shaping.providers)])
+        return self
 
     @model_validator(mode="after")
     def _sources(self) -> Settings:

@@ -73,7 +73,7 @@ from bulkmail.shaping.sources import ANY_SOURCE, Source, SourceChoice, without_s
 from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounce_of, is_hard, is_soft, to_suppress
 from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
 from bulkmail.shaping.unanswered import UnansweredMessages
-from bulkmail.shaping.uncharged import UnchargedTime
+from bulkmail.shaping.uncharged import Beside, UnchargedTime
 
 __all__ = [
     "ANY_SOURCE",
@@ -91,6 +91,7 @@ __all__ = [
     "Allowance",
     "AutoSuppression",
     "Back",
+    "Beside",
     "Breaker",
     "Canary",
     "Changes",

@@ -30,3 +30,15 @@ class UnchargedTime:
 
     def __repr__(self) -> str:
         return f"<UnchargedTime {len(self._ended)}, {self.since(float('-inf')):g} s>"
+
+
+class Beside(UnchargedTime):
+    """The pauses of a part, beside those of the whole."""
+
+    def __init__(self, whole: UnchargedTime) -> None:
+        super().__init__()
+        self._whole = whole
+
+    def since(self, first: float) -> float:
+        """Return the seconds of all pauses of either that ended after ``first``."""
+        return super().since(first) + self._whole.since(first)

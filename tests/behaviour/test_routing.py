@@ -73,3 +73,24 @@ def test_ten_mx_names_that_do_not_exist_do_not_hide_the_eleventh_and_alone_are_a
     assert (reached["status"], reached["mx_ip"]) == ("delivered", "127.0.2.1")
     assert (dead["status"], dead["category"], dead["attempts"]) == ("bounced", "bad-domain", "1")
     assert dead["reply"].startswith("5.4.4 no MX host of bb.test exists: gone0.test does not exist; ")
+
+
+def test_a_route_takes_the_mail_of_its_domains_to_a_relay_and_others_go_to_their_mx_hosts(empty: Any) -> None:
+    empty.start_names({"aa.test": ["a1.test"], "bb.test": ["a1.test"]}, {"a1.test": "127.0.2.1"})
+    relay = empty.start_mail(["127.0.2.9"])
+    straight = empty.start_mail(["127.0.2.1"])
+    route = {
+        "name": "partner",
+        "domains": ["bb.test"],
+        "relay": {"host": "127.0.2.9", "port": relay.port, "tls": "off", "connections": 1},
+    }
+    empty.settings(routing={"allow_networks": ["127.0.0.0/8"], "routes": [route]})
+    campaign = empty.campaign("spring", ["u1@aa.test", "u2@bb.test", "u3@bb.test"])
+
+    ended = empty.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    assert campaign.statuses() == {"delivered": 3}
+    assert sorted(one["to"] for one in relay.received()) == ["u2@bb.test", "u3@bb.test"]
+    assert [one["to"] for one in straight.received()] == ["u1@aa.test"]
+    assert campaign.summary()["by_provider"]["partner"] == {"delivered": 2}

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from bulkmail.commands.relay_checks import sign_in
+from bulkmail.commands.relay_checks import sign_ins
 from bulkmail.settings import load_settings
 
 
@@ -61,7 +61,7 @@ def tried(place):
         (place / "bulkmail.yaml").write_text(given)
         settings = load_settings(None, str(place))
         try:
-            return sign_in(settings, settings.relay, "mta1.example.com"), relay.heard
+            return sign_ins(settings, "mta1.example.com")[0], relay.heard
         finally:
             relay.close()
 

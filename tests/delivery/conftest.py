@@ -490,12 +490,13 @@ class World:
         self.route_delay = 0.0
         self.pool = FakePool(self.clock)
         self.relay = None if relay is None else relay(self.clock, self.pause)
+        self.relays = {} if relay is None else {"": self.relay, "relay": self.relay}
         self.connector = Connector(
             clocks=self.clocks,
             settings=self.settings,
             hostname="me.example",
             facts=self.facts,
-            relay=self.relay,
+            relays=self.relays,
             rng=Random(seed),
             open_connection=self._connect,
             families=families,
@@ -513,7 +514,7 @@ class World:
             route=self.route,
             changed=lambda run: self.changed.update([run.id]),
             rng=Random(seed),
-            relay=self.relay,
+            relays=self.relays,
         )
         self.ledger, self.limiters, self.feeder, self.ruling, *_ = parts
         self.apply = parts.apply

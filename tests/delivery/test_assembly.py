@@ -13,11 +13,12 @@ from bulkmail.shaping import Limits, provider_table
 
 def test_limits_are_of_the_provider_of_the_default_or_of_the_relay():
     providers = provider_table({"big": {"mx": [".big.example"], "connections": 3}})
-    limits = limits_by_provider(Settings(), providers, None)
+    limits = limits_by_provider(Settings(), providers, {})
     assert (limits("big").connections, limits("").connections, limits("unknown").connections) == (3, 10, 10)
     relay = SimpleNamespace(limits=Limits.of(Settings().shaping.default, tls="verify", shares=0))
-    through = limits_by_provider(Settings(), providers, relay)
-    assert through("big") is through("") is relay.limits
+    through = limits_by_provider(Settings(), providers, {"relay": relay})
+    assert through("relay") is relay.limits
+    assert through("big").connections == 3
 
 
 def test_what_is_assembled_sends_and_pauses_together(world):

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from bulkmail.routing import Manner
 from bulkmail.settings import Settings
 from bulkmail.smtp import TlsMode
 
@@ -13,9 +16,11 @@ def one(world):
     return world()
 
 
-def connected(one, *, tls=None, patient=False, ip=A):
-    tls = one.connector.tls_mode(one.limiters.limits_of(one.site("s.example", ip))) if tls is None else tls
-    one.connector.connect("mx.example", ip, tls=tls, groups=True, chunks=True, patient=patient, listener=None)
+def connected(one, *, tls=None, patient=False, ip=A, site=None):
+    site = site or one.site("s.example", ip)
+    tls = one.connector.tls_mode(site, one.limiters.limits_of(site)) if tls is None else tls
+    options = {"groups": True, "chunks": True, "patient": patient, "listener": None, "site": site}
+    one.connector.connect("mx.example", ip, tls=tls, **options)
     return one.farm.made[-1].options
 
 
@@ -69,3 +74,14 @@ def test_what_an_earlier_process_was_taught_is_known_to_this_one(world):
     one = world()
     one.connector.tls_broken(A)
     assert connected(world(facts=one.facts))["session_options"].tls == "off"
+
+
+def test_how_a_session_is_spoken_where_a_route_has_it_otherwise(one):
+    site = replace(one.site("s.example", A), manner=Manner("verify", "off", "off"))
+    session = connected(one, site=site)["session_options"]
+    assert (session.tls, session.pipelining, session.chunking) == ("verify", False, False)
+    smtp = one.settings.smtp.model_copy(update={"pipelining": "off", "chunking": "off"})
+    one.connector.apply(one.settings.model_copy(update={"smtp": smtp}))
+    site = replace(site, manner=Manner(pipelining="auto", chunking="auto"))
+    session = connected(one, site=site)["session_options"]
+    assert (session.tls, session.pipelining, session.chunking) == ("opportunistic", True, True)

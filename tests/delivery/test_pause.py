@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from bulkmail.delivery.pause import RelayPause
+
 
 @pytest.fixture
 def one(world):
@@ -87,3 +89,23 @@ def test_each_subscriber_hears_of_the_end_of_each_pause(one):
 def test_what_a_clock_was_set_forward_is_charged_to_no_recipient(one, seconds, uncharged):
     one.pause.clock_was_set(seconds)
     assert one.pause.uncharged.since(0) == uncharged
+
+
+def test_what_waits_for_the_relay_of_a_route_waits_alone(one, monkeypatch):
+    told, woken = [], []
+    monkeypatch.setattr("bulkmail.delivery.pause._log.error", lambda words, **facts: told.append(words.format(**facts)))
+    pause = RelayPause(one.pause, one.clocks)
+    one.pause.on_resume(lambda: woken.append(one.clock.seconds()))
+    pause.relay_fault("it refuses us", 7.0, "in 7 s")
+    assert (pause.paused, one.pause.paused) == (True, False)
+    assert told == ["sending through the relay of a route is paused: it refuses us; it is tried again in 7 s"]
+    one.run(7.0)
+    assert (pause.paused, woken) == (False, [7.0])
+    assert (pause.uncharged.since(0), one.pause.uncharged.since(0)) == (pytest.approx(7.0), 0.0)
+    pause.own_fault("disk full")
+    assert (pause.paused, one.pause.paused, one.pause.fault) == (True, True, "disk full")
+    one.run(5.1)
+    assert not pause.paused
+    assert pause.uncharged.since(0) == pytest.approx(12.0)
+    pause.server_answered()
+    assert (pause.fault, one.pause.fault) == ("", "disk full")

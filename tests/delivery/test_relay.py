@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery import Clocks, Pause
+from bulkmail.delivery.pause import RelayPause
+from bulkmail.delivery.relay import Smarthost, smarthosts
 from bulkmail.mail import Category, Fate, Rate, Reply, Stage
 from bulkmail.net import SessionOptions
 from bulkmail.routing import MxHost, Site
-from bulkmail.settings import Relay
+from bulkmail.settings import Relay, Settings
 from bulkmail.smtp import Closed, Settled, TlsMode
 from bulkmail.workers import CommandFailedError
 
@@ -56,6 +60,7 @@ def relaying(tmp_path, commands):
     def make(clock=None, pause=None, **given):
         given = {key: str(secret) if value == "secret" else value for key, value in given.items()}
         relay = Relay.model_validate({"host": "relay.example", **given})
+        pause = pause or SimpleNamespace(fault="")
         return Smarthost(relay, reactor=clock or Clock(), pause=pause, nonce=lambda: "nonce", command=commands.start)
 
     make.secret = secret
@@ -428,3 +433,48 @@ def test_small_domains_are_claimed_many_at_a_time(through, rows):
     one.send(limit=60.0)
     assert run.by_status["delivered"] == 3000 * rows
     assert one.clock.seconds() - began < 0.9 * rows
+
+
+# -- the relays of routes
+
+
+def test_the_relay_of_a_route_that_refuses_us_stops_no_other_mail(world, relaying):
+    one = world()
+    own = RelayPause(one.pause, one.clocks)
+    one.relays["partner"] = relay = relaying(one.clock, own, username="anna", password_file="secret")
+    one.connector._contexts["partner"] = one.connector._contexts[""]
+    there = Site("relay relay.example 587 by partner", SITE.hosts, "partner", "relay relay.example")
+    straight = one.site("s.example")
+
+    async def route(domain):
+        return there if domain == "partner.example" else straight
+
+    one.feeder.open_queues._route_domain = route
+    run = one.campaign({"partner.example": 3, "s.example": 3})
+    one.start()
+    one.until(lambda: len(one.farm.made) == 2)
+    refused, taken = sorted(one.farm.made, key=lambda connection: connection.peer.ip != A)
+    assert (refused.options["port"], taken.options["port"]) == (587, 25)
+    assert (refused.options["forbidden"](A), taken.options["forbidden"](A)) == (None, "a private address")
+    refused.close(REFUSED.stage, REFUSED.reply, REFUSED.reason, own_fault=True)
+    assert (relay.pause.paused, one.pause.paused) == (True, False)
+    assert relay.pause.fault.startswith("the relay relay.example refuses to sign us in: 535")
+    one.farm.obliging()
+    taken.greet()
+    one.until(lambda: run.by_status["delivered"] == 3, 4.0)
+    assert len(one.farm.made) == 2, "it is not asked meanwhile"
+    one.until(lambda: run.complete, 10.0)
+    assert one.statuses(run) == {"delivered": 6}
+    assert run.by_provider == {"partner": {"delivered": 3}, "other": {"delivered": 3}}
+    assert relay.pause.fault == "", "it has taken a message"
+
+
+def test_the_relays_of_the_settings_are_spoken_to_under_the_names_of_their_routes():
+    routes = [{"domains": ["a.example"], "relay": {"host": "in.example"}, "name": "partner"}]
+    settings = Settings.model_validate({"relay": {"host": "all.example"}, "routing": {"routes": routes}})
+    clocks = Clocks(Clock(), lambda: 0.0)
+    pause = Pause(clocks)
+    found = smarthosts(settings, reactor=Clock(), pause=pause, clocks=clocks, nonce=lambda: "nonce")
+    assert {name: one.host for name, one in found.items()} == {"relay": "all.example", "partner": "in.example"}
+    assert found["relay"].pause is pause
+    assert isinstance(found["partner"].pause, RelayPause)

@@ -8,6 +8,7 @@ from bulkmail.content import Composer
 from bulkmail.mail import token
 from bulkmail.preflight import Means, Resolving, RowLines, preflight
 from bulkmail.preflight.letter import read_letter
+from bulkmail.routing import Router
 from bulkmail.settings import load_settings
 from tests.nameserver import DnsServer
 
@@ -62,7 +63,14 @@ class Folder:
 
         async def work(reactor):
             resolving = Resolving(reactor, settings)
-            means = Means(processes, NOW, ask=resolving.ask if dns else None, lines=lines, told=told)
+            means = Means(
+                processes,
+                NOW,
+                ask=resolving.ask if dns else None,
+                router=Router(resolving.ask, reactor.seconds, {}, size=1) if dns else None,
+                lines=lines,
+                told=told,
+            )
             try:
                 return await preflight(reactor, campaign, content, means, notices)
             finally:

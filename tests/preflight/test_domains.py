@@ -8,6 +8,7 @@ from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.preflight import domains as module
 from bulkmail.preflight.domains import Domains
 from bulkmail.preflight.resolving import Resolving
+from bulkmail.routing import Router
 
 pytestmark = pytest.mark.process
 
@@ -23,7 +24,7 @@ def look(folder, server):
 
         async def work(reactor):
             resolving = Resolving(reactor, settings)
-            found = Domains(resolving.ask, reactor.seconds, {}, lambda: None)
+            found = Domains(Router(resolving.ask, reactor.seconds, {}, size=1), lambda: None)
             try:
                 for number, name in enumerate(names, 1):
                     found.add(name, number)
@@ -42,17 +43,17 @@ def test_domains_that_take_mail_and_others(look, server):
         "good.example": {"MX": ["10 mx.good.example."]},
         "mx.good.example": {"A": ["127.0.0.1"]},
         "null.example": {"MX": ["0 ."]},
-        "inside.example": {"MX": ["10 mx.inside.example."]},
-        "mx.inside.example": {"A": ["10.0.0.1"]},
+        "inside.test": {"MX": ["10 mx.inside.test."]},
+        "mx.inside.test": {"A": ["10.0.0.1"]},
     }
     server.moods = {"broken.example": "servfail"}
-    names = ["good.example", "null.example", "gone.example", "null.example", "inside.example", "broken.example"]
+    names = ["good.example", "null.example", "gone.example", "null.example", "inside.test", "broken.example"]
     found = look(*names)
     told = {one.where: (one.code, one.rows, one.count, one.severity.value) for one in found.findings()}
     assert told == {
         "null.example": ("domain-takes-no-mail", (2, 4), 2, "warning"),
         "gone.example": ("domain-does-not-exist", (3,), 1, "warning"),
-        "inside.example": ("domain-unreachable", (5,), 1, "warning"),
+        "inside.test": ("domain-unreachable", (5,), 1, "warning"),
         "broken.example": ("domain-not-looked-up", (6,), 1, "warning"),
     }
     assert server.count("good.example", "MX") == 1
@@ -69,7 +70,7 @@ def test_a_name_server_that_is_not_believed_is_told_once(look, server):
 
 def test_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "MOST", 3)
-    found = Domains(None, lambda: 0.0, {}, lambda: None)
+    found = Domains(None, lambda: None)
     for n in range(40):
         found.add(f"d{n % 5}.example", n)
     assert len(found.known) == 3

@@ -312,6 +312,13 @@ def test_a_good_address_of_the_other_ip_version_keeps_a_forbidden_one_from_being
     assert "10.0.0.1 (a private address), fe80::1 (a link-local address)" in answer[3]
 
 
+@pytest.mark.parametrize(("mood", "permanent"), [("bare", True), ("servfail", False)])
+def test_a_forbidden_address_is_final_unless_the_dns_fails_to_tell_of_others(zone, route, mood, permanent):
+    zone.zone["half.test"] = {"A": ["10.0.0.1"]}
+    zone.moods["half.test", "AAAA"] = mood
+    assert failed(route("half.test")) == (permanent, "routing" if permanent else "dns")
+
+
 def test_an_ipv4_address_within_an_ipv6_one_is_forbidden_as_it_is(zone, route):
     zone.zone["mapped.test"] = {"AAAA": ["::ffff:127.0.0.1"]}
     assert failed(route("mapped.test", (4, 6))) == (True, "routing")

@@ -53,7 +53,7 @@ _REMEMBERED = 60.0  # seconds that a lane is kept after a suspension, so that it
 class Lane:
     """The messages (``backlog``) of one site that are sent from one ``source``, and the connections for them.
 
-    ``relay``: where all mail goes, if it does.
+    ``relay``: what its mail goes through, if anything; ``pause`` is that one's then.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Lane:
         self.suspension = suspension = Suspension(
             key, provider, clocks=clocks, facts=facts, pause=pause, retry=settings.retry, rng=rng
         )
-        self.send_window = window = SendWindow(settings.smtp.window)
+        self.send_window = window = SendWindow(site.manner.window or settings.smtp.window)
         self._now, self._scaled, self._pause = clocks.now, clocks.scaled, pause
         self.wakeup = wakeup = Wakeup(clocks.reactor, self.dispatch)
         self.wake = wakeup.now  # decide again in the next turn
@@ -187,7 +187,7 @@ class Lane:
         self.limits = limits
         self.quirks.allow(self.limits.messages_per_connection, settings.retry.unknown_attempts)
         self.suspension.retry = settings.retry
-        self.send_window.allow(settings.smtp.window)
+        self.send_window.allow(self.site.manner.window or settings.smtp.window)
         self.wake()
 
     # the loop

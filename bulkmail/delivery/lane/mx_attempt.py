@@ -14,6 +14,7 @@ remembered dead: it is abandoned, and its owner tries again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import inf
 from typing import Protocol
 
@@ -147,6 +148,7 @@ class MxAttempt(NothingSent):
                 patient=self._at == len(self._stops) - 1 or len(self._tried) == WALK,
                 listener=self,
                 source=self._source,
+                site=self._site,
             )
         except OwnFault as fault:
             if address is not None:
@@ -279,14 +281,14 @@ class MxAttempts:
         clocks: Clocks,
         pause: Pause,
         sources: Sources,
-        relay: Smarthost | None = None,
+        relays: Mapping[str, Smarthost],
     ) -> None:
         self._connector = connector
         self._limiters = limiters
         self._clocks = clocks
         self._pause = pause
         self._sources = sources
-        self._relay = relay
+        self._relays = relays
 
     def new(
         self,
@@ -303,13 +305,13 @@ class MxAttempts:
             owner,
             site,
             listener=listener,
-            tls=self._connector.tls_mode(limits),
+            tls=self._connector.tls_mode(site, limits),
             quirks=quirks,
             connector=self._connector,
             limiters=self._limiters,
             clocks=self._clocks,
             pause=self._pause,
-            relay=self._relay,
+            relay=self._relays.get(site.provider),
             sources=self._sources,
             source=source,
         )

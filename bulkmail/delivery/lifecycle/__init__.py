@@ -26,7 +26,7 @@ from bulkmail.delivery.lifecycle.planning import Planning
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.published import compare_records
 from bulkmail.delivery.lifecycle.pulse import Pulse
-from bulkmail.delivery.lifecycle.relay_check import RelayCheck, Tried
+from bulkmail.delivery.lifecycle.relay_check import RelayCheck, Tried, check_relays
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering
@@ -61,6 +61,7 @@ __all__ = [
     "Tried",
     "WithdrawnError",
     "by_mail",
+    "check_relays",
     "compare_records",
     "folders",
     "look_ahead",

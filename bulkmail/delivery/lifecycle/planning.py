@@ -16,9 +16,9 @@ from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, Status
 from bulkmail.preflight import demands, schedule_of, shared_paces
-from bulkmail.routing import RouteFailure, Site
+from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Settings
-from bulkmail.shaping import plan_flow, provider_table
+from bulkmail.shaping import plan_flow
 from bulkmail.spool import DomainRows, Reading, Spool, StoredPlan
 
 _ROUTED = 500  # domains, those with most rows; each of the others counts as a site of its own
@@ -85,7 +85,7 @@ class Planning:
             wanted = run.input_rows - sum(by[status] for status in _NEVER_SENT)
         beyond = max(0, wanted - sum(rows for _, rows, _ in routed)) if count > len(domains) else 0
         settings = self._settings()
-        providers = provider_table(settings.shaping.overrides)
+        providers = providers_of(settings)
         found, _ = demands(routed, settings, providers, beyond=beyond, more=count - len(domains), pool=run.pool)
         schedule = schedule_of(run.content, settings)
         now = self._clocks.wall() if anew else run.started_at

@@ -7,6 +7,7 @@ reached or is busy does not: while the program runs that is an outage, and at th
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,7 +17,8 @@ from twisted.logger import Logger
 from bulkmail.delivery.relay import Smarthost
 from bulkmail.mail import OwnFault, Peer, Stage
 from bulkmail.net import LiveConnection, NothingSent, SessionOptions, Timeouts, TlsContexts, connect
-from bulkmail.routing import Site
+from bulkmail.routing import Site, relay_router
+from bulkmail.settings import Settings
 from bulkmail.smtp import Closed, TlsMode
 
 _log = Logger("bulkmail")
@@ -30,6 +32,15 @@ class Tried(NamedTuple):
 
     peer: Peer | None
     why: str
+
+
+async def check_relays(
+    relays: Mapping[str, Smarthost], settings: Settings, *, ask: Any, reactor: Any, hostname: str
+) -> None:
+    """Check each relay of the settings before anything is sent. Raises OwnFault where one does not want us."""
+    for name, relay in relays.items():
+        site = await relay_router(settings, ask, reactor.seconds, name).route("")
+        await RelayCheck(relay, site, reactor=reactor, hostname=hostname, timeouts=settings.smtp.timeouts).passed()
 
 
 class RelayCheck(NothingSent):

@@ -381,7 +381,7 @@ def test_what_is_to_be_anothers_is_let_go_once_it_is_out_of_use(slow):
 def test_a_machine_that_goes_on_with_less_closes_what_stands_idle(slow):
     shared = slow
     shared.seconds(30)
-    shared.one.pause.paused = True  # all connections fall idle
+    shared.one.pause._paused = True  # all connections fall idle
     shared.seconds(2)
     assert len(shared.one.farm.open) == 8
     shared.table.part[KEY] = 2

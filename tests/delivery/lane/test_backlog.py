@@ -125,7 +125,7 @@ def test_a_message_that_comes_back_goes_first_and_not_for_ever(scene):
 
 
 def test_in_a_pause_a_message_may_come_back_any_number_of_times(scene):
-    scene.one.pause.paused = True
+    scene.one.pause._paused = True
     for _ in range(20):
         scene.backlog.retry_uncharged(scene.messages[0])
         scene.backlog.ready.clear()

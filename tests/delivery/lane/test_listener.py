@@ -39,7 +39,7 @@ def opened(w, domain):
     """The open queues of a campaign without a row to send, one lane among them."""
     run = w.campaign({domain: 1}, run=False)
     w.feeder.runs[run.id] = run
-    w.pause.paused = True  # nothing is claimed
+    w.pause._paused = True  # nothing is claimed
     w.feeder.open_queues.open(1, run.id, domain)
     return w.feeder.open_queues
 

@@ -60,7 +60,7 @@ def attempt_of(one, lane):
         clocks=one.clocks,
         pause=one.pause,
         sources=one.sources,
-        relay=one.relay,
+        relays=one.relays,
     )
     return attempts.new(lane, lane.site, listener=lane, limits=lane.limits, quirks=lane.quirks)
 
