@@ -54,6 +54,12 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
             add(content[f"{part}_name"], f"{part}\0{content[part]}")
     for name, source in includes_used(dict(content)).items():
         add(name, source)
+    letter = content.get("letter") or {}
+    for name, data in letter.get("pictures", ()):
+        add(f"picture {name}", data)
+    for key in ("inline_css", "preheader"):
+        if letter.get(key):
+            add(f"html.{key}", str(letter[key]))
     for name, (_, data) in zip(campaign.fixed_attachments, content["attachments"], strict=True):
         add(f"attachment {name}", data)
     for _, name in campaign.row_attachments:

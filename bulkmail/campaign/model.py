@@ -26,6 +26,7 @@ from pydantic import (
 from bulkmail.campaign.canary import CanaryKey, CanaryKeys
 from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, size_inside
+from bulkmail.campaign.letter import Html
 from bulkmail.campaign.named_list import NAMED_LIST, NamedList, named_list
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
@@ -291,6 +292,7 @@ class Campaign(Section):
         Annotated[Line, AfterValidator(charset)],
         Field(description="what the CSV files are written in where it is not UTF-8", examples=["windows-1252"]),
     ] = "utf-8"
+    html: Annotated[Html | None, Field(description="what is done to the HTML before it is sent")] = None
     consent: ConsentKey = "auto"
     where: WhereKey = None
     sample: SampleKey = 1.0

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from bulkmail.campaign.canary import plain_canary
 from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, read_inside, walk
+from bulkmail.campaign.letter import Html
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign, is_template
 from bulkmail.campaign.schedule import column_problem
 from bulkmail.campaign.unsubscribing import Inbound, Public, ways_out
@@ -114,6 +115,8 @@ def snapshot(
     if of_rows := reader.row_attachments(settings):
         content["row_attachments"] = of_rows
     content["includes"] = reader.includes(content)
+    if campaign.html is not None and content["html"] is not None:
+        content["letter"] = reader.letter(content, campaign.html)
     problems = reader.problems
     if campaign.schedule is not None and not rehearsal:
         content["schedule"] = campaign.schedule.plain()
@@ -283,6 +286,29 @@ class _Reader:
             return id_inside(self.campaign.opened, name)
         except ValueError:
             return None  # told with the template
+
+    def letter(self, content: dict[str, Any], wanted: Html) -> dict[str, Any]:
+        """What is done to the HTML, with the pictures that the messages carry."""
+        from bulkmail.content import can_inline, pictures_in  # noqa: PLC0415 - as above
+
+        if wanted.inline_css and not can_inline():
+            words = "html.inline_css: needs the packages of the extra `html`; install bulkmail[html]"
+            self.problems.append(self.campaign.file.problem(("html", "inline_css"), words))
+        pictures: list[tuple[str, bytes]] = []
+        left = MAX_ATTACHMENTS
+        for name in pictures_in(content) if wanted.embed_images else ():
+            try:
+                data = read_inside(self.campaign.opened, name, left)
+            except MissingFileError:
+                continue  # the content's to report, with its line
+            except ValueError as error:
+                self.problems.append(
+                    self.campaign.file.problem(("html", "embed_images"), f"html.embed_images: {error}")
+                )
+                continue
+            left -= len(data)
+            pictures.append((name, data))
+        return {"inline_css": wanted.inline_css, "preheader": wanted.preheader, "pictures": pictures}
 
     def includes(self, content: dict[str, Any]) -> dict[str, str]:
         """The folder's further templates: those that are named, then the others as far as the bounds allow."""

@@ -24,6 +24,8 @@ from bulkmail.content.dkim_record import (
     zone_lines,
 )
 from bulkmail.content.headers import parse_mailbox
+from bulkmail.content.inlining import can_inline
+from bulkmail.content.letter import pictures_in
 from bulkmail.content.notices import content_notices
 from bulkmail.content.printed import printed_columns
 from bulkmail.content.rows import tidy
@@ -37,6 +39,7 @@ __all__ = [
     "DkimKeyError",
     "Published",
     "asks_for_complaints",
+    "can_inline",
     "check_content",
     "compare_published",
     "condition_problem",
@@ -44,6 +47,7 @@ __all__ = [
     "key_in_words",
     "new_pem",
     "parse_mailbox",
+    "pictures_in",
     "printed_columns",
     "record",
     "record_name",

@@ -56,7 +56,8 @@ class _Check:
         self._list_id(content["list_id"])
         self._headers(content["headers"])
         self._unsubscribe(content["unsubscribe"] or {})
-        self._attachments(content["attachments"])
+        pictures = (content.get("letter") or {}).get("pictures", [])
+        self._attachments([*content["attachments"], *pictures])
         self._dkim(content["dkim"], sender)
         self._value("subject", content["subject"])
         if not content["subject"].strip():
@@ -81,6 +82,8 @@ class _Check:
             values.append(("unsubscribe.url", content["unsubscribe"]["url"]))
         of_rows = content.get("row_attachments") or {"names": []}
         values += [(f"attachments[{place}]", source) for place, source in of_rows["names"]]
+        if preheader := (content.get("letter") or {}).get("preheader"):
+            values.append(("html.preheader", preheader))
         return values
 
     # The senders

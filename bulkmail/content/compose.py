@@ -17,6 +17,8 @@ from bulkmail.content.dkim import Signer, Unsigned, relaxed_field, sign_each, si
 from bulkmail.content.encoder import TextEncoder
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, phrase, structured, unstructured
+from bulkmail.content.inlining import inlined_letter
+from bulkmail.content.letter import prepared_letter
 from bulkmail.content.mime import Body, Part, attachment, multipart
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import Columns
@@ -112,6 +114,14 @@ def _field(name: str, value: str) -> bytes:
         raise RowError(f"headers.{name}: {error}") from None
 
 
+def _inlined(letter: str) -> str:
+    """The letter with its style sheets in its elements. Raises RowError for a ``style`` that is none."""
+    try:
+        return inlined_letter(letter)
+    except ValueError as error:
+        raise RowError(f"html.inline_css: the CSS of this row's letter cannot be read ({clean(str(error))})") from None
+
+
 def _cells(fields: str) -> list[str]:
     """The cells of one row. Raises RowError for what is no JSON: it must not cost the other rows of the job."""
     try:
@@ -204,8 +214,12 @@ class MessageTemplate:
         self._html: CompiledTemplate | None = None
         self._text: CompiledTemplate | None = None
         self._tidy = False
+        self._inline_letters = False
+        self._pictures: list[Part] = []
         if content["html"] is not None:
-            files[html_name] = content["html"]
+            letter = prepared_letter(content, TemplateSet({}, html=True).environment)
+            files.update(letter.files)
+            self._inline_letters, self._pictures = bool(letter.reason), letter.pictures
         if content["text"] is not None:
             files[text_name] = content["text"]
         self._template_set = TemplateSet(files, html=False)
@@ -286,6 +300,8 @@ class MessageTemplate:
                 fields[name] = _field(name, value)
 
         html = [] if self._html is None else self._html.pieces(variables)
+        if self._inline_letters:
+            html = [_inlined("".join(html))]
         text = [] if self._text is None else self._text.pieces(variables)
         attached = () if self._attaching is None else self._attaching.names(variables)
         return Rendered(own_token, int(date), fields, html, text, attached)
@@ -305,7 +321,10 @@ class MessageTemplate:
         if self._html is None or any(piece and not piece.isspace() for piece in text):
             parts.append(self._encoder.part("plain", text, name))
         if self._html is not None:
-            parts.append(self._encoder.part("html", rendered.html, name))
+            shown = self._encoder.part("html", rendered.html, name)
+            if self._pictures:
+                shown = multipart("related", f"=_r{name}", [shown, *self._pictures], root="text/html")
+            parts.append(shown)
         body = parts[0] if len(parts) == 1 else multipart("alternative", f"=_a{name}", parts)
         attached = self._attachments if self._attaching is None else self._attaching.parts(rendered.attached)
         return multipart("mixed", f"=_m{name}", [body, *attached]) if attached else body

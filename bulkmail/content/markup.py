@@ -42,36 +42,58 @@ class Token(NamedTuple):
     attributes: tuple[tuple[str, str], ...] = ()
 
 
+class Written(NamedTuple):
+    """An attribute as it is written: its name in lower case, and where it, and its value without quotes, stand."""
+
+    name: str
+    at: int
+    value_at: int
+    value_end: int
+    end: int
+
+
 def tokens(source: str) -> Iterator[Token]:
     """The document ``source`` in its order. What is never closed reaches to the end, as in a browser."""
+    return (token for token, _at, _end in placed_tokens(source))
+
+
+def placed_tokens(source: str) -> Iterator[tuple[Token, int, int]]:
+    """The same, each with the place where it begins and that where the next one begins."""
     at = 0
     while at < len(source):
         start = source.find("<", at)
         if start < 0:
             start = len(source)
         if start > at:
-            yield Token("text", source[at:start])
+            yield Token("text", source[at:start]), at, start
             at = start
             continue
         found = _TAG.match(source, at) or _SIGN_TAG.match(source, at)
         if found is None:
-            token, at = _other(source, at)
-            yield token
+            token, end = _other(source, at)
+            yield token, at, end
+            at = end
             continue
         closing, name = found[1], found[2].lower()
         attributes, end = _attributes(source, found.end())
         if end < 0:
-            yield Token("comment", source[at:])
+            yield Token("comment", source[at:]), at, len(source)
             return
-        yield Token("end" if closing else "start", name, attributes)
+        yield Token("end" if closing else "start", name, attributes), at, end
         at = end
         if name == "svg" and source[at - 2] == "/":
-            yield Token("end", name)
+            yield Token("end", name), at, at
         if not closing and name in _RAW_ENDS:
             last = _RAW_ENDS[name].search(source, at)
             until = last.start() if last else len(source)
-            yield Token("text", source[at:until])
+            yield Token("text", source[at:until]), at, until
             at = until
+
+
+def written_attributes(source: str, at: int) -> list[Written]:
+    """Where the attributes stand of the start tag that begins at ``at``."""
+    found = _TAG.match(source, at) or _SIGN_TAG.match(source, at)
+    return _written(source, found.end())[0] if found else []
 
 
 def text_value(source: str) -> str:
@@ -107,30 +129,35 @@ def _other(source: str, at: int) -> tuple[Token, int]:
 
 def _attributes(source: str, at: int) -> tuple[tuple[tuple[str, str], ...], int]:
     """The attributes of a tag and where it ends; -1 when it does not."""
-    pairs: list[tuple[str, str]] = []
+    written, end = _written(source, at)
+    return tuple((one.name, attribute_value(source[one.value_at : one.value_end])) for one in written), end
+
+
+def _written(source: str, at: int) -> tuple[list[Written], int]:
+    """The same, without their values."""
+    found: list[Written] = []
     while True:
         at = _end(_GAP, source, at)
         if at >= len(source):
-            return (), -1
+            return [], -1
         if source[at] == ">":
-            return tuple(pairs), at + 1
-        stop = _end(_NAME, source, at) or at
+            return found, at + 1
+        start, stop = at, _end(_NAME, source, at) or at
         stop = stop if stop > at else at + 1  # a lone opening half of a sign
         name, at = source[at:stop].lower(), stop
         equals = _EQUALS.match(source, at)
-        value = ""
+        value_at = value_end = at
         if equals:
-            at = equals.end()
+            at = value_at = equals.end()
             quote = source[at : at + 1]
             if quote in ('"', "'"):
-                stop = source.find(quote, at + 1)
-                if stop < 0:
-                    return (), -1
-                value, at = source[at + 1 : stop], stop + 1
+                value_at, value_end = at + 1, source.find(quote, at + 1)
+                if value_end < 0:
+                    return [], -1
+                at = value_end + 1
             else:
-                stop = _end(_UNQUOTED, source, at)
-                value, at = source[at:stop], stop
-        pairs.append((name, attribute_value(value)))
+                at = value_end = _end(_UNQUOTED, source, at)
+        found.append(Written(name, start, value_at, value_end, at))
 
 
 def _end(pattern: re.Pattern[str], source: str, at: int) -> int:

@@ -150,8 +150,20 @@ def attachment_fields(name: str, data: bytes) -> bytes:
     return fields.encode("ascii")
 
 
-def multipart(subtype: str, boundary: str, parts: Sequence[Part]) -> Part:
-    """``parts`` in a ``multipart/<subtype>`` (RFC 2046 5.1).
+def inline_picture(name: str, data: bytes, content_id: str) -> Part:
+    """A picture that the HTML shows by its ``cid:`` (RFC 2392), in base64; encoded once for the whole campaign."""
+    kind, _packed = _TYPES.guess_type(name.rpartition("/")[2])
+    if kind is None or not kind.startswith("image/"):
+        kind = "application/octet-stream"
+    disposition = ";\r\n ".join(["inline", *file_name(name.rpartition("/")[2])])
+    fields = f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\nContent-ID: <{content_id}>\r\n"
+    fields += f"Content-Disposition: {disposition}\r\n"
+    wire = base64_lines(data)
+    return Part(fields.encode("ascii"), Body([whole(wire, wire)]))
+
+
+def multipart(subtype: str, boundary: str, parts: Sequence[Part], *, root: str = "") -> Part:
+    """``parts`` in a ``multipart/<subtype>`` (RFC 2046 5.1); ``root``: the first one's type (RFC 2387 3.1).
 
     A ``boundary`` that starts with ``=_`` occurs in no part: neither encoding has the two together.
     """
@@ -163,7 +175,8 @@ def multipart(subtype: str, boundary: str, parts: Sequence[Part]) -> Part:
         pieces.append(whole(head, relaxed_lines(head)))
         pieces += part.body.pieces
     pieces.append(whole(close, close))
-    fields = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"\r\n'
+    kind = f';\r\n type="{root}"' if root else ""
+    fields = f'Content-Type: multipart/{subtype}{kind};\r\n boundary="{boundary}"\r\n'
     return Part(fields.encode("ascii"), Body(pieces))
 
 

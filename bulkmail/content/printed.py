@@ -25,7 +25,8 @@ def printed_columns(content: dict[str, Any]) -> list[list[int]]:
     environment = TemplateSet({}, html=False).environment
     unsubscribe = content["unsubscribe"] or {}
     sources = [content["subject"], *content["headers"].values(), *content["includes"].values()]
-    sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"]) if source]
+    preheader = (content.get("letter") or {}).get("preheader")
+    sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"], preheader) if source]
     names: set[str] = set()
     for source in sources:
         try:

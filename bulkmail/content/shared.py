@@ -29,7 +29,8 @@ def same_for_all(content: dict[str, Any]) -> bool:
         constant -= Columns(columns, content["defaults"]).names
     sources = [content["subject"], *content["headers"].values(), *content["includes"].values()]
     sources += [source for _, source in (content.get("row_attachments") or {"names": []})["names"]]
-    sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"]) if source]
+    preheader = (content.get("letter") or {}).get("preheader")
+    sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"], preheader) if source]
     try:
         return all(find_undeclared_variables(environment.parse(source)) <= constant for source in sources)
     except TemplateSyntaxError:

@@ -14,7 +14,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from bulkmail.content.arithmetic import texts_as_numbers
 from bulkmail.content.foreign import foreign_marks
 from bulkmail.content.mistakes import Places, Tag, explain, meant, shown, tags
-from bulkmail.content.pictures import lost_pictures
+from bulkmail.content.pictures import carried_pictures, lost_pictures
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import OURS, Columns, tidy
 from bulkmail.content.templates import TemplateSet
@@ -41,6 +41,7 @@ class TemplateCheck:
                 files[content[f"{kind}_name"]] = content[kind]
         self._files = {posixpath.normpath(name): source for name, source in files.items()}
         self._template_set = TemplateSet(files, html=False)
+        self._carried = carried_pictures(content)
         self._ours = OURS | {"campaign"} | frozenset(self._template_set.environment.globals)
         unsubscribe = content["unsubscribe"] or {}
         self._links = {"unsubscribe_url"} if unsubscribe.get("url") or unsubscribe.get("mailto") else set[str]()
@@ -110,7 +111,7 @@ class TemplateCheck:
             marks = foreign_marks(source, self._printed)
             problems += [Problem(name, mark.line, mark.column, mark.words) for mark in marks if mark.sure]
             if name != posixpath.normpath(self._content["text_name"] or "."):
-                lost = lost_pictures(self._template_set.environment, source)
+                lost = lost_pictures(self._template_set.environment, source, self._carried)
                 problems += [Problem(name, *found) for found in lost]
         return problems
 

@@ -70,6 +70,8 @@ def test_everything_that_enters_a_message(read: Callable[..., Campaign], setting
         "columns": [["email", "first_name"]],
         "recipients": ["recipients.csv"],
         "schedule": None,
+        "canary": {"first": 200, "of": 500, "bounced": 10000, "blocked": 5000, "complained": 300},
+        "sources": "",
         "priority": "normal",
         "sources": "",
         "list_id": "",
@@ -309,3 +311,30 @@ def test_a_pool_must_be_one_of_the_settings(read: Callable[..., Campaign], tmp_p
     (problem,) = refused(campaign, tmp_path, settings)
     assert problem.endswith("sources: the operator's settings have no pool 'two'; there are: one")
     assert take(read("sources: one\n"), settings)["sources"] == "one"
+
+
+def test_pictures_of_the_folder_enter_the_content_once_asked_for(folder: Path, read: Callable[..., Campaign]) -> None:
+    (folder / "a.png").write_bytes(b"PNG")
+    (folder / "body.html.j2").write_text('<p>{{ first_name }}<img src="a.png"><img src="gone.png"><img src="a.png?2">')
+    assert "letter" not in take(read())
+    content = take(read("html: {embed_images: true, preheader: '{{ first_name }}'}\n"))
+    assert content["letter"] == {
+        "inline_css": False,
+        "preheader": "{{ first_name }}",
+        "pictures": [("a.png", b"PNG")],
+    }
+    assert take(read("html: {preheader: x}\n"))["letter"]["pictures"] == []
+
+
+def test_a_picture_outside_of_the_folder_is_refused(folder: Path, read: Callable[..., Campaign]) -> None:
+    (folder / "body.html.j2").write_text('<p>{{ first_name }}<img src="../a.png">')
+    (problem,) = refused(read("html: {embed_images: true}\n"), folder)
+    assert "html.embed_images" in problem
+
+
+def test_inlining_without_its_packages_is_refused(
+    folder: Path, read: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bulkmail.content.can_inline", lambda: False)
+    (problem,) = refused(read("html: {inline_css: true}\n"), folder)
+    assert "bulkmail[html]" in problem

@@ -43,6 +43,21 @@ def letters(missing: Callable[[str], None]) -> list[tuple[str, str, str]]:
 
 
 @cache
+def fetched(rendered: str = "{}") -> list[tuple[str, str, str]]:
+    """Name, HTML and html-to-text's text of each letter; ``rendered``: further ones, a JSON object."""
+    done = subprocess.run(
+        ["node", str(HERE / "letters" / "letters.cjs")],
+        input=rendered,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "NODE_PATH": str(FETCHED / "node_modules")},
+        timeout=120,
+        check=True,
+        encoding="utf-8",
+    )
+    return [(name, html, read) for name, html, read in json.loads(done.stdout)]
+
+
+@cache
 def made() -> list[tuple[str, str, str]]:
     rendered, texts = {}, {}
     place = FETCHED / "cc_email_templates" / "templates"
@@ -50,18 +65,9 @@ def made() -> list[tuple[str, str, str]]:
     for name in ("simple-call-to-action.html.j2", "table-email.html.j2", "call-to-action.html.j2"):
         rendered[name] = TemplateSet(files, html=True).file(name, name).render({**ROW})
         texts[name] = text_of(files, name, ROW)
-    done = subprocess.run(
-        ["node", str(HERE / "letters" / "letters.cjs")],
-        input=json.dumps(rendered),
-        stdout=subprocess.PIPE,
-        env={**os.environ, "NODE_PATH": str(FETCHED / "node_modules")},
-        timeout=120,
-        check=True,
-        encoding="utf-8",
-    )
     return [
         (name, texts.get(name) or text_of({name: "{% raw %}" + html + "{% endraw %}"}, name, {}), read)
-        for name, html, read in json.loads(done.stdout)
+        for name, html, read in fetched(json.dumps(rendered))
     ]
 
 
