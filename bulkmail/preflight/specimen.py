@@ -5,6 +5,7 @@ The composing runs in a child process with a deadline: a template may be endless
 
 from __future__ import annotations
 
+import base64
 import multiprocessing
 import signal
 from collections.abc import Sequence
@@ -34,7 +35,8 @@ class Composed(NamedTuple):
 class Specimen:
     """One composed message.
 
-    ``fields``: names and values as people read them; ``html`` and ``text``: None where there is no such part;
+    ``fields``: names and values as people read them; ``html`` and ``text``: None where there is no such part; pictures
+    that the message carries stand in the HTML, so that it can be looked at by itself;
     ``attachments``: their file names; ``return_path``: "" where it is not known.
     """
 
@@ -83,11 +85,21 @@ def read_specimen(wire: bytes, return_path: str = "") -> Specimen:
         wire=wire,
         subject=str(message["Subject"] or ""),
         fields=fields,
-        html=_part(message, "html"),
+        html=_with_pictures(message, _part(message, "html")),
         text=_part(message, "plain"),
         attachments=[part.get_filename() or "" for part in message.iter_attachments()],
         return_path=return_path,
     )
+
+
+def _with_pictures(message: EmailMessage, html: str | None) -> str | None:
+    """The HTML with the parts that it shows by their Content-ID (RFC 2392) as ``data:`` addresses (RFC 2397)."""
+    for part in message.walk() if html and "cid:" in html else ():
+        name = str(part["Content-ID"] or "").strip("<> ")
+        if html and name and f"cid:{name}" in html:
+            data = base64.b64encode(part.get_content()).decode("ascii")
+            html = html.replace(f"cid:{name}", f"data:{part.get_content_type()};base64,{data}")
+    return html
 
 
 def _part(message: EmailMessage, kind: str) -> str | None:

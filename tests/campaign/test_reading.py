@@ -71,7 +71,6 @@ def test_everything_that_enters_a_message(read: Callable[..., Campaign], setting
         "recipients": ["recipients.csv"],
         "schedule": None,
         "canary": {"first": 200, "of": 500, "bounced": 10000, "blocked": 5000, "complained": 300},
-        "sources": "",
         "priority": "normal",
         "sources": "",
         "list_id": "",

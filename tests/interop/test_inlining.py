@@ -23,6 +23,7 @@ HERE = Path(__file__).parent
 BROWSER = HERE.parent.parent / ".venv" / "browser"
 CELL = re.compile(r"(<(p|td|h1|h4|span)\b[^>]*>)([^<>{}]+)(</\2>)")
 ENVIRONMENT = TemplateSet({}, html=True).environment
+LOOKED_AT = re.compile("foundation/|mjml/|mailgen/.*/receipt")
 MOST = 0.001  # of the pixels
 
 
@@ -36,7 +37,7 @@ def with_tags(letter: str) -> str:
 
 def letters() -> dict[str, str]:
     """By name. Those made with Foundation for Emails have its style sheet, as its own build puts it there."""
-    found = {name: html for name, html, _read in fetched() if "<style" in html}
+    found = {name: html for name, html, _read in fetched() if LOOKED_AT.match(name)}
     sheet = (LETTERS / "node_modules" / "foundation-emails" / "dist" / "foundation-emails.css").read_text("utf-8")
     return {
         name: html.replace("<style>p{margin:0}</style>", f"<style>{sheet}</style>", 1) for name, html in found.items()

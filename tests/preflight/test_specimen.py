@@ -51,6 +51,15 @@ def test_a_message_is_read_back_as_it_was_composed():
     assert found.return_path == "news@example.com"
 
 
+def test_pictures_that_a_message_carries_are_seen_in_its_html_alone():
+    letter = {"inline_css": False, "preheader": "", "pictures": [("a.png", b"PNG")]}
+    content = {**CONTENT, "html": '<p><img src="a.png">', "letter": letter}
+    (composed,) = compose_rows(content, [row(1, "A")], 0.0)
+    found = read_specimen(*composed)
+    assert found.html == '<p><img src="data:image/png;base64,UE5H">'
+    assert found.attachments == ["terms.txt"]
+
+
 def test_a_message_of_text_alone():
     (composed,) = compose_rows({**CONTENT, "html": None, "attachments": []}, [row(1, "A")], 0.0)
     assert read_specimen(*composed).html is None
