@@ -49,6 +49,17 @@ sys.dont_write_bytecode = False
 gc.disable()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several processes begin with what takes long, then take what waits: none is left alone with it at the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+
+        def place(item: pytest.Item) -> int:
+            marks = {mark.name for mark in item.iter_markers()}
+            return 0 if "slow" in marks else 1 if marks & {"loopback", "interop", "process"} else 2
+
+        items.sort(key=place)
+
+
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
@@ -78,6 +89,8 @@ def _neighbour(name: str) -> Any:
 _RECONCILING = _neighbour("reconciling")
 _PACING = _neighbour("pacing")
 _NAMESERVER = _neighbour("nameserver")
+_LAUNCHER = _neighbour("launcher").Launcher()
+_READ_LATER = {"BULKMAIL_FAILPOINTS", "INVOCATION_ID"}  # by bulkmail itself, not by the interpreter that starts
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.02) -> Any:
@@ -434,8 +447,9 @@ class Campaign:
 class World:
     """One test's world: its folder, name server, mail server, settings and programs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fresh: bool = False) -> None:
         self.folder = folder
+        self.fresh = fresh  # each program is started anew, and none forked (tests/launcher.py)
         self.server: MailServer
         self.nameserver = ""
         self.witnesses: list[str] = []  # what the name server must know; the rehearsal's knows all there may be
@@ -571,12 +585,18 @@ class World:
         """Start `twistd -n bulkmail ARGUMENTS` in the world's folder. ``environment`` is added to ours."""
         self._started += 1
         out, err = (self.folder / f"run{self._started}.{name}" for name in ("out", "err"))
+        words = [str(BIN / command[0]), *command[1:], *arguments]
+        further = {**self.environment, **(environment or {})}
+        env = {**os.environ, **further}
         with out.open("wb") as out_file, err.open("wb") as err_file:
-            process = subprocess.Popen(
-                [str(BIN / command[0]), *command[1:], *arguments],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, start_new_session=True,
-                env={**os.environ, **self.environment, **(environment or {})},
-            )  # fmt: skip
+            known = command[0] == "bulkmail" or tuple(command[:2]) == ("twistd", "-n")  # as a daemon it is started anew
+            if known and not self.fresh and further.keys() <= _READ_LATER:
+                process = _LAUNCHER.start(words, self.folder, env, out, err)
+            else:
+                process = subprocess.Popen(
+                    words, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out_file, stderr=err_file, env=env,
+                    start_new_session=True,
+                )  # fmt: skip
         running = Running(process, out, err)
         self.on_end(running.kill_group)
         return running
@@ -674,9 +694,9 @@ def pacing() -> Any:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
     """d0.test to d19.test, each with one of four MX hosts on 127.0.1.1 to 127.0.1.4, and a mail server there."""
-    made = World(tmp_path)
+    made = World(tmp_path, fresh=request.node.get_closest_marker("fresh") is not None)
     try:
         hosts = {f"mx{n}.test": f"127.0.1.{n + 1}" for n in range(4)}
         made.start_names({f"d{n}.test": [f"mx{n % 4}.test"] for n in range(20)}, hosts)

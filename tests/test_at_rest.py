@@ -10,7 +10,7 @@ import pytest
 
 from bulkmail.spool import open_reader
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 CANCEL = """
 import os, sys, time

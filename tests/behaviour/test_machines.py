@@ -80,7 +80,7 @@ def test_two_machines_send_to_one_destination_in_shares_and_one_is_killed(world,
     helper.process.wait()
     killed_at = world.server.received()[-1]["at"]
     until(lambda: pg_server.run(each) == [(4,)], "the first machine to have all again")
-    finished = owner.wait(100)
+    finished = owner.wait()
     assert finished.status == 0, finished.said[-3000:]
     campaign.check_report()
     assert campaign.statuses() == Counter(delivered=rows)
@@ -124,7 +124,7 @@ def test_many_sites_behind_one_address_are_one_machines_at_a_time(world, pg_serv
     until(lambda: world.server.count() > seen + rows * 0.1, "both to send")
     helper.signal(signal.SIGKILL)
     helper.process.wait()
-    finished = owner.wait(100)
+    finished = owner.wait()
     assert finished.status == 0, finished.said[-3000:]
     campaign.check_report()
     assert campaign.statuses() == Counter(delivered=rows)
@@ -198,7 +198,7 @@ def test_one_machine_is_killed_and_one_frozen_past_its_lease(world, pg_server, u
     os.kill(frozen.pid, signal.SIGCONT)
     until(lambda: frozen.said().count("this machine helps to send spring") == 2, "it to begin anew")
     assert "was not heard of for longer than its lease" in frozen.said()
-    finished = sending.wait(100)
+    finished = sending.wait()
     assert finished.status == 0, finished.said[-3000:]
     campaign.check_report()
     assert campaign.statuses() == Counter(delivered=rows)
@@ -234,7 +234,7 @@ def test_the_machine_with_the_folder_is_frozen_past_its_lease(world, pg_server, 
         seen = world.server.count()
         until(lambda: world.server.count() > seen + 50, "the other to send it")
     os.kill(owner.pid, signal.SIGCONT)
-    finished = owner.wait(100)
+    finished = owner.wait()
     assert "was not heard of for longer than its lease" in finished.said
     if alone:
         assert finished.status == 0, finished.said[-3000:]
@@ -243,7 +243,7 @@ def test_the_machine_with_the_folder_is_frozen_past_its_lease(world, pg_server, 
     else:
         assert finished.status == 3, finished.said[-3000:]
         assert finished.err.count("'spring' is being sent from machine two") == 1
-        assert other.wait(100).status == 0
+        assert other.wait().status == 0
     campaign.check_report()
     assert campaign.statuses() == Counter(delivered=rows)
     assert {one["to"] for one in world.server.received()} == set(campaign.addresses), "somebody was lost"
@@ -268,7 +268,7 @@ def test_a_machine_that_comes_and_goes_gets_its_share_and_gives_it_back(world, p
     helper.signal(signal.SIGTERM)
     assert helper.wait().status == 3
     assert pg_server.run(held) == [(1,)], "what it had is free as soon as it has ended"
-    finished = owner.wait(100)
+    finished = owner.wait()
     assert finished.status == 0, finished.said[-3000:]
     campaign.check_report()
     assert campaign.statuses() == Counter(delivered=rows)
@@ -492,7 +492,7 @@ def test_a_pause_and_a_cancel_are_obeyed_by_every_machine(world, pg_server, unti
 
     cancelled = time.time()
     request_cancel(dsn, "spring", now=cancelled, who="ann")
-    ended = owner.wait(60)
+    ended = owner.wait()
     helper.signal(signal.SIGTERM)
     helper.wait()
     assert ended.status == 3, ended.said[-3000:]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 PLAN = "pause,kill,resume,stop,cancel"
 LOOP = Path(__file__).parent.parent.parent / "bench" / "steer_loop.py"

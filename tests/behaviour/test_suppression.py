@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.loopback
 
 COUNT = 240
 

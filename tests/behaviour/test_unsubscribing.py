@@ -68,7 +68,7 @@ def sent_to_end(world: Any, until: Any, name: str, more: str = "") -> Any:
     aside.folder.rename(world.folder / "campaigns" / name)
     campaign = type(aside)(world.folder / "campaigns" / name, SENT)
     status = campaign.folder / "STATUS.txt"
-    until(lambda: status.exists() and status.read_text().startswith("finished"), f"{name} to be finished", 90.0)
+    until(lambda: status.exists() and status.read_text().startswith("finished"), f"{name} to be finished")
     return campaign
 
 

@@ -133,7 +133,7 @@ def test_a_campaign_that_cannot_be_composed_holds_up_no_other(world: Any, until:
     until(lambda: "is being sent" in status_of(held), "the campaign that cannot be composed")
 
     spring = world.campaign("spring", SPRING[:2], parent=root)
-    until(lambda: status_of(spring).startswith(FINISHED), "the other campaign", 60)
+    until(lambda: status_of(spring).startswith(FINISHED), "the other campaign")
 
     assert spring.statuses() == {"delivered": 2}
     assert "0 of 64 were delivered" in status_of(held)

@@ -119,7 +119,7 @@ def answered_on_a_terminal(world: Any, answer: bytes) -> tuple[int, str]:
             os.write(ours, answer)
             answer = b""
     os.close(ours)
-    return process.wait(60), shown.decode()
+    return process.wait(300), shown.decode()
 
 
 @pytest.mark.loopback

@@ -13,7 +13,7 @@ import pytest
 
 from bulkmail.content import new_pem, record
 
-pytestmark = [pytest.mark.loopback, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.loopback
 
 MORE = (
     'unsubscribe: {url: "https://example.com/u/{{ token }}?e={{ email|urlencode }}"}\nheaders: {X-Campaign: spring}\n'

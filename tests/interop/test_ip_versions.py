@@ -21,6 +21,7 @@ def wired(world_in: Callable[[Path], Any], tmp_path: Path, cable: Any) -> Iterat
     ``hosts``: domain -> the addresses of its one MX host; ``listening``: those at which there is a receiver.
     """
     world = world_in(tmp_path)
+    world.fresh = True  # what is forked is in the namespace that it is forked from
 
     def made(hosts: dict[str, list[str]], listening: list[str]) -> Any:
         gateways = [f"{NET_SIX}ff", f"{NET_FOUR}254"]

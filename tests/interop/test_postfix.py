@@ -267,7 +267,7 @@ def test_what_it_returns_finds_its_row(world: Any, start_server: Any, until: Any
         there = (campaign.report / "recipients.csv").exists()
         return there and campaign.statuses() == {"delivered": 1, "bounced": 1, "blocked": 1}
 
-    until(returned, "two of three to be returned", 120.0)
+    until(returned, "two of three to be returned")
     rows = {row["email"]: (row["status"], row["category"], row["stage"], row["smtp_code"]) for row in campaign.rows()}
     assert rows[sent[0]] == ("bounced", "bad-mailbox", "dsn", "550")
     assert rows[sent[1]][:2] == ("delivered", "")
