@@ -54,7 +54,7 @@ def check_sources(settings: Settings, *, rehearsal: bool) -> None:
     """
     problems = []
     for number, source in enumerate(() if rehearsal else settings.sources):
-        error = may_bind(source.address)
+        error = may_bind(source.address) if source.proxy is None else None
         if error is not None:
             words = (
                 f"sources: {source.name}: nothing can be sent from {source.address} "

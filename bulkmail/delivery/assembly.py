@@ -122,7 +122,7 @@ def assemble(
         spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed, judge=judge
     )
     kept = KeptFactors(facts, clocks.wall)
-    given = [Source(one.name, one.address, one.hostname or "", one.weight) for one in settings.sources]
+    given = [Source(one.name, one.address, one.hostname or "", one.weight, one.proxy or "") for one in settings.sources]
     sources = Sources(given, settings.pools, clocks=clocks, pause=pause)
     limits_of = limits_by_provider(settings, providers, relays)
     limiters = Limiters(limits_of, connections, kept.factors_of, kept.keep_factors, sources.all)

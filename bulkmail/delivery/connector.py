@@ -10,7 +10,16 @@ from typing import Any
 
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.relay import Smarthost
-from bulkmail.net import ConnectionListener, Families, LiveConnection, SessionOptions, TlsContexts, connect, own_address
+from bulkmail.net import (
+    ConnectionListener,
+    Families,
+    LiveConnection,
+    Proxy,
+    SessionOptions,
+    TlsContexts,
+    connect,
+    own_address,
+)
 from bulkmail.routing import Site, Stop, forbidden_address, plan
 from bulkmail.settings import Settings, Timeouts
 from bulkmail.shaping import ANY_SOURCE, FactKind, HostMemory, Limits, SiteFacts, Source, learn, version_of
@@ -139,6 +148,7 @@ class Connector:
             host=host,
             port=smtp.port if relay is None else relay.port,
             source_ip=self._bound(source),
+            proxy=None if self._rehearsal or not source.proxy else Proxy.of(source.proxy),
             session_options=options if relay is None else relay.options(options),
             timeouts=self._patience(ip, source, patient=patient),
             tls_contexts=self._contexts["" if relay is None else site.provider],

@@ -24,6 +24,7 @@ from bulkmail.net.interfaces import ConnectionListener, LiveConnection, NothingS
 from bulkmail.net.own import own_address, source_address
 from bulkmail.net.page_probe import WebPage, web_page
 from bulkmail.net.probe import UnreachableError, greeting
+from bulkmail.net.proxying import Proxy
 from bulkmail.net.tls import TlsContexts, openssl_version
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Intake",
     "LiveConnection",
     "NothingSent",
+    "Proxy",
     "SessionOptions",
     "Timeouts",
     "TlsContexts",

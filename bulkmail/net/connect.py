@@ -20,6 +20,7 @@ from bulkmail.mail import Category, Peer, Stage
 from bulkmail.net.binding import connect_from
 from bulkmail.net.connection import Connection
 from bulkmail.net.interfaces import ConnectionListener, Timeouts
+from bulkmail.net.proxying import Proxy, connect_through
 from bulkmail.net.tls import TlsContexts
 from bulkmail.smtp import Closed, Credentials, Session, TlsMode
 
@@ -81,12 +82,14 @@ def connect(
     listener: ConnectionListener,
     forbidden: Callable[[str], str | None],
     clock: Callable[[], float] | None = None,
+    proxy: Proxy | None = None,
 ) -> Connection:
     """Start to connect; the listener hears the rest, never before this returns.
 
     ``ip`` is an address literal and ``host`` the MX's name, for TLS and the report; ``source_ip`` may be ``""``.
     ``forbidden`` says why an address must not be connected to, or None: it is asked about the very address used.
-    ``clock`` gives monotonic seconds; the reactor's own otherwise.
+    ``clock`` gives monotonic seconds; the reactor's own otherwise. ``proxy``: connect through it; ``source_ip`` is then
+    the address that receivers see, and the proxy's.
     """
     options = session_options
     connection = Connection(
@@ -110,6 +113,10 @@ def connect(
     if refusal:
         closed = Closed(Stage.CONNECT, None, refusal, Category.ROUTING)
         reactor.callLater(0, connection.connect_failed, closed)
+        return connection
+    if proxy is not None:
+        connection.proxied = True
+        connection.connector = connect_through(reactor, proxy, ip, port, connection, timeouts.connect)
         return connection
     once = _Once(connection, timeouts.connect)
     connect_tcp = reactor.connectTCP if not source_ip else partial(connect_from, reactor, source_ip)

@@ -13,14 +13,14 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IConnector, IHandshakeListener, IReactorTime
+from twisted.internet.interfaces import IHandshakeListener, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bulkmail.mail import OwnFault, Peer, Stage
-from bulkmail.net.interfaces import ConnectionListener, Timeouts
+from bulkmail.net.interfaces import ConnectionListener, Stoppable, Timeouts
 from bulkmail.net.patience import Patience
 from bulkmail.net.tls import Handshake, tls_fault
 from bulkmail.net.writer import SessionWriter
@@ -59,7 +59,8 @@ class Connection(Protocol):
         self.peer = peer
         self.started_at = clock()
         self.closed = False  # `connection_closed` was called, or is about to be
-        self.connector: IConnector | None = None  # while connecting
+        self.connector: Stoppable | None = None  # while connecting
+        self.proxied = False
         self._session = session
         self.listener = listener  # another one may take over between two calls
         self._handshake = handshake
@@ -145,7 +146,8 @@ class Connection(Protocol):
             return
         transport.setTcpNoDelay(True)
         self._writer = SessionWriter(transport, self._session, self._progressed)
-        self.peer = replace(self.peer, source_ip=transport.getHost().host)
+        if not self.proxied:  # else receivers see the proxy's address
+            self.peer = replace(self.peer, source_ip=transport.getHost().host)
         if self._session.phase is Phase.HANDSHAKE:
             self._writer.start_tls(self._handshake)
         self._patience.watch(streaming=False)

@@ -111,6 +111,13 @@ class Timeouts(Protocol):
         """QUIT is answered, or what was written last has left."""
 
 
+class Stoppable(Protocol):
+    """What a connection has while it is being established: Twisted's connector, as far as it is used."""
+
+    def stopConnecting(self) -> None:
+        """Give up."""
+
+
 class ConnectionListener(Protocol):
     """The calls a connection makes. All are made on the reactor's thread; none may wait.
 

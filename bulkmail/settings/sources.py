@@ -37,10 +37,26 @@ class Source(Section):
     name: Annotated[Annotated[Line, AfterValidator(_name)], Field(description="its name", examples=["a"])]
     address: Annotated[
         Annotated[Line, AfterValidator(_address)],
-        Field(description="an address of this machine, IPv4 or IPv6", examples=["192.0.2.10"]),
+        Field(description="an address of this machine, or of `proxy`, IPv4 or IPv6", examples=["192.0.2.10"]),
     ]
     hostname: Annotated[Domain | None, Field(description="what it says in EHLO", examples=["mta1.example.com"])] = None
     weight: Annotated[int, Field(ge=1, le=1000, description="its part of a pool's messages")] = 1
+    proxy: Annotated[
+        Annotated[Line, AfterValidator(_proxy)] | None,
+        Field(description="the outgoing proxy that has the address", examples=["socks5://192.0.2.5:1080"]),
+    ] = None
+
+
+def _proxy(text: str) -> str:
+    found = re.fullmatch(r"(haproxy|socks5)://(\[[0-9A-Fa-f:.]+\]|[0-9.]+):(\d{1,5})", text, re.ASCII)
+    try:
+        address = ip_address(found[2].strip("[]")) if found else None
+    except ValueError:
+        address = None
+    if found is None or address is None or not 1 <= int(found[3]) <= 65535:
+        raise ValueError(f"{text!r} is not a proxy; write socks5://ADDRESS:PORT or haproxy://ADDRESS:PORT")
+    place = f"[{address}]" if address.version == 6 else str(address)
+    return f"{found[1]}://{place}:{int(found[3])}"
 
 
 def _once(sources: tuple[Source, ...]) -> tuple[Source, ...]:

@@ -19,12 +19,14 @@ class Source:
     """An address to send from. ``name`` "": the system chooses one, as without any sources.
 
     ``hostname``: what it says in EHLO; "": the machine's name. ``weight``: its part, relative to the others of a pool.
+    ``proxy``: the outgoing proxy that has the address, as the settings name it; "": this machine has it.
     """
 
     name: str = ""
     address: str = ""
     hostname: str = ""
     weight: int = 1
+    proxy: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.address})" if self.name else "the system's choice"
