@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from bulkmail.campaign.files import CAMPAIGN_FILE
@@ -11,6 +13,8 @@ from bulkmail.campaign.model import Campaign, Place
 from bulkmail.files import FileId, Folder, MissingFileError
 from bulkmail.mail import Problem, Refused
 from bulkmail.yamlfile import MAX_BYTES, YamlFile, load, validate
+
+_LOOKED_AT = 1_000  # entries of a folder
 
 
 def load_campaign(path: str, *, follow: bool = True, spool: str = "") -> Campaign:
@@ -25,15 +29,32 @@ def load_campaign(path: str, *, follow: bool = True, spool: str = "") -> Campaig
     try:
         folder = Folder.open(os.path.abspath(where), follow=follow)
         data = folder.read(name, MAX_BYTES)
+    except FileNotFoundError:
+        above, called = os.path.split(os.path.abspath(where))
+        raise Refused([Problem(where, 0, 0, f"this folder does not exist{_nearest(above, called)}")]) from None
     except OSError as error:
         raise Refused([Problem(path, 0, 0, f"its folder cannot be opened ({error.strerror})")]) from None
     except ValueError as error:
         near = os.path.join(where, "campaign.yml")
         if isinstance(error, MissingFileError) and name == CAMPAIGN_FILE and os.path.exists(near):
             raise Refused([Problem(near, 0, 0, "rename this file to campaign.yaml")]) from None
+        if isinstance(error, MissingFileError) and (found := _nearest(where, name)):
+            raise Refused([Problem(path, 0, 0, f"it does not exist{found}")]) from None
         raise Refused([Problem(path, 0, 0, f"the file {str(error).removeprefix(f'{name} ')}")]) from None
     file = load(path, data)
     return validate(file, Campaign, Place(folder, file, spool=spool))
+
+
+def _nearest(where: str, name: str) -> str:
+    """Return the question whether a campaign's folder of a similar name was meant; "" where there is none."""
+    try:
+        with os.scandir(where or os.curdir) as listing:
+            entries = list(islice(listing, _LOOKED_AT))
+    except OSError:
+        return ""
+    folders = [entry.name for entry in entries if os.path.isfile(os.path.join(entry.path, CAMPAIGN_FILE))]
+    near = get_close_matches(name, [folder for folder in folders if folder.isprintable()], 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def campaign_as_checked(file: YamlFile, folder: Folder, lists: Mapping[str, FileId], spool: str = "") -> Campaign:

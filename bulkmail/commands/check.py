@@ -13,7 +13,7 @@ from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.commands.inbound_checks import page_findings
 from bulkmail.commands.sender import add_addresses, facts_of
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
-from bulkmail.delivery import Ahead, Prepared, look_ahead, prepare, with_copies
+from bulkmail.delivery import Ahead, Prepared, look_ahead, prepare, too_late, with_copies
 from bulkmail.files import Folder
 from bulkmail.machine import compose_processes
 from bulkmail.mail import BulkmailError, Refused
@@ -101,9 +101,12 @@ def _quick(prepared: Prepared, *, as_json: bool) -> int:
 def _ahead(prepared: Prepared, settings: Settings) -> Ahead:
     """Return what the spool says of it; one that cannot be read says nothing."""
     try:
-        return look_ahead(prepared, settings, accept_changes=False)
+        ahead = look_ahead(prepared, settings, accept_changes=False)
     except BulkmailError:
-        return Ahead()
+        ahead = Ahead()
+    if ahead.state in ("", "ready") and ahead.refused is None:
+        return replace(ahead, refused=too_late(prepared, time.time()))
+    return ahead
 
 
 def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, ahead: Ahead) -> Preflight:

@@ -63,21 +63,25 @@ def _add(given: argparse.Namespace) -> int:
     scope, reason = _scope(given) or EVERYTHING, given.reason or "listed"
     entries = [Suppression(key, scope, reason, given.source, now) for key in _keys(given.addresses)]
     with changing(settings) as spool:
-        return _changed(given, spool.suppress(entries), "suppressed")
+        return _changed(given, spool.suppress(entries), "suppressed", "all of it was suppressed already")
 
 
 def _remove(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
     keys = _keys(given.addresses)
     with changing(settings) as spool:
-        return _changed(given, spool.unsuppress(keys, _scope(given), given.reason or ""), "removed")
+        return _changed(
+            given, spool.unsuppress(keys, _scope(given), given.reason or ""), "removed", "there is no such suppression"
+        )
 
 
 def _forget(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
     keys = _keys(given.addresses)
     with changing(settings) as spool:
-        return _changed(given, spool.forget_addresses(keys), "kept as a hash only")
+        return _changed(
+            given, spool.forget_addresses(keys), "kept as a hash only", "no suppression has such an address"
+        )
 
 
 def _check(given: argparse.Namespace) -> int:
@@ -141,11 +145,11 @@ def _export(given: argparse.Namespace) -> int:
     return DONE
 
 
-def _changed(given: argparse.Namespace, changed: int, done: str) -> int:
+def _changed(given: argparse.Namespace, changed: int, done: str, otherwise: str) -> int:
     if given.json:
         say_json({"changed": changed})
     else:
-        say(f"{changed:,} {done}" if changed else f"none {done}: nothing of it was to be changed")
+        say(f"{changed:,} {done}" if changed else f"nothing was changed: {otherwise}")
     return DONE
 
 

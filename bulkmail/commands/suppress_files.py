@@ -48,8 +48,8 @@ def import_from(settings: Settings, path: str, encoding: str | None, *, usual: S
     if json:
         say_json({"entries": read.count, "added": added, "wrong": read.wrong, "without_address": read.nameless})
     else:
-        known = f", {read.count - added:,} were known already" if read.count > added else ""
-        say(f"{added:,} suppressions were added{known}")
+        known = f", {read.count - added:,} known already" if read.count > added else ""
+        say(f"{added:,} {'suppression was' if added == 1 else 'suppressions were'} added{known}")
         if read.nameless:
             say(f"{read.nameless:,} lines have only the hash of an address, which means nothing to another spool")
     return REFUSED if read.wrong else DONE

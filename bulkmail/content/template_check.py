@@ -217,15 +217,19 @@ class TemplateCheck:
                     yield use, f"no recipients file has a column {column!r}{_did_you_mean(column, in_rows)}"
                 else:
                     near = _did_you_mean(use.name, sorted(filter(str.isidentifier, self._all | known)))
-                    other = f"{near} Else" if near else f"{self._there()},"
+                    other = f"{near} Else" if near else f"{self._there(use.name)},"
                     yield use, f"unknown variable {use.name!r}{other} {_remedy(use)}"
             elif lacking:
                 files = ", ".join(self._file(number) for number in lacking)
                 yield use, f"{use.name!r} is not a column of {files}; {_remedy(use)}"
 
-    def _there(self) -> str:
-        """Say which columns there are, where none is near."""
-        names = sorted(self._printed)
+    def _there(self, name: str) -> str:
+        """Say which columns there are, where none is near; of many those first that are most like ``name``."""
+        names = sorted(one for one in self._printed if tidy(one) in (one, "") or tidy(one) not in self._printed)
+        names.sort(key=str.casefold)
+        if len(names) > _SHOWN:
+            like = get_close_matches(name, names, _SHOWN, 0.3)
+            names = [*like, *(one for one in names if one not in like)]
         shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         lists = " and ".join(map(self._file, range(len(self._columns))))
         return f"; {lists} {'has' if len(self._columns) == 1 else 'have'} {shown}: add the column"

@@ -91,6 +91,7 @@ from bulkmail.delivery.lifecycle import (
     rules_of,
     sent,
     sent_of,
+    too_late,
     trial_of,
     with_copies,
 )
@@ -154,6 +155,7 @@ __all__ = [
     "sent",
     "sent_of",
     "smarthosts",
+    "too_late",
     "trial_of",
     "with_copies",
 ]

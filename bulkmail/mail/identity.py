@@ -69,6 +69,8 @@ def read_token(spool_key: bytes, text: str) -> tuple[int, int] | None:
         data = base64.b32decode(text + _PADDING, casefold=True)
     except (binascii.Error, ValueError):
         return None
+    if base64.b32encode(data)[:TOKEN_SIZE].decode("ascii") != text.upper():  # the last character has two spare bits
+        return None
     tag, masked = data[:8], data[8:]
     mask = blake2b(tag, key=spool_key, digest_size=8, person=_MASK).digest()
     plain = (int.from_bytes(masked, "big") ^ int.from_bytes(mask, "big")).to_bytes(8, "big")

@@ -38,7 +38,7 @@ class Counting:
         self._lines = lines
         self.kinds = Kinds()
         self.rows = self.usable = self.suppressed = self.unusable = self.mistyped = 0
-        self.unusable_lines: list[int] = []
+        self.unusable_rows: list[int] = []
         self.mistyped_as: dict[str, None] = {}
         self.repeated: set[int] = set()
 
@@ -73,8 +73,8 @@ class Counting:
         line, colon, reason = words.partition(": ")
         if colon and line.startswith("line ") and line[5:].isdigit():
             words = reason
-            if len(self.unusable_lines) < _SHOWN:
-                self.unusable_lines.append(int(line[5:]))
+        if len(self.unusable_rows) < _SHOWN:
+            self.unusable_rows.append(number)
         code = "bad-row" if verdict == "bad-row" else "invalid-address"
         self.add(warning(code, self._files[file_no], words, ""), [number], email)
 

@@ -26,7 +26,7 @@ from bulkmail.preflight.addresses import address_kinds
 from bulkmail.preflight.fields import signature_kinds, signing_domains, subject_kinds, unsubscribe_kinds
 from bulkmail.preflight.kinds import Kind, error, warning
 from bulkmail.preflight.letter import Letter, all_fields, read_letter
-from bulkmail.preflight.marks import TextMarks, marks_in, once
+from bulkmail.preflight.marks import TextMarks, marks_in, of_data, once
 from bulkmail.preflight.markup import MarkupCheck
 from bulkmail.preflight.places import place_of
 from bulkmail.preflight.values import ValueCheck, load_values
@@ -113,7 +113,8 @@ class Inspector:
                 kinds.append(warning("no-text-part", "text", words, "write words, or name a text template"))
         elif not (letter.text or "").strip():
             kinds.append(error("empty-letter", "text", "nothing stands in the letter", "write it"))
-        kinds += once([*marks, *self._text_marks.kinds(letter.text or "")])
+        left = once([*marks, *self._text_marks.kinds(letter.text or "")])
+        kinds += [of_data(kind, [email, *cells]) for kind in left]
         kinds += self._signature(letter, row)
         if self._content.get("same_for_all"):
             self._same = wire, letter, kinds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from bulkmail.preflight.kinds import Kind, error, warning
 
@@ -39,6 +39,20 @@ def marks_in(where: str, text: str) -> list[Kind]:
         words = f"`{mark}` stands in the finished letter, and may be a part of a broken tag"
         found[mark] = warning("leftover", where, words, "look at the letter there")
     return list(found.values())
+
+
+def of_data(kind: Kind, values: Sequence[str]) -> Kind:
+    """Return the kind of a mark that stands so in the row's own ``values``: it is no mistake of the letter."""
+    _, code, where, message, _ = kind
+    mark = _squeezed(message[1 : message.rindex("` stands in")])
+    if not any(mark in _squeezed(value) for value in values):
+        return kind
+    words = f"`{mark}` stands in the finished letter as it is, for it stands so in the row"
+    return warning(code, where, words, "look at the row; whoever signs up by a form may have written it")
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
 
 
 class TextMarks:

@@ -15,7 +15,7 @@ from bulkmail.preflight.findings import Finding, Severity
 class Preflight:
     """What was found of a campaign before its first message.
 
-    Of ``rows`` in the lists, ``unusable`` cannot be sent to (``unusable_lines``: where the first ones stand),
+    Of ``rows`` in the lists, ``unusable`` cannot be sent to (``unusable_rows``: the first ones),
     ``suppressed`` are on a suppress list, ``repeated`` have the address of an earlier row, and ``not_composed`` have no
     message; ``mailed`` are left. ``subject`` is that of the first row. ``mistyped``: rows whose domain looks so, and
     ``mistyped_as`` the first such domains. ``domains``: by name, with their rows and routes. ``bytes``: of all messages
@@ -32,7 +32,7 @@ class Preflight:
     repeated: int
     suppressed: int
     unusable: int
-    unusable_lines: tuple[int, ...]
+    unusable_rows: tuple[int, ...]
     not_composed: int
     composed: int
     mistyped: int
@@ -77,7 +77,7 @@ class Preflight:
             "repeated": self.repeated,
             "suppressed": self.suppressed,
             "unusable": self.unusable,
-            "unusable_lines": list(self.unusable_lines),
+            "unusable_rows": list(self.unusable_rows),
             "not_composed": self.not_composed,
             "mistyped": self.mistyped,
             "domains": len(self.domains),

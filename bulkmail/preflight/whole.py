@@ -249,7 +249,7 @@ class _Look:
             repeated=len(counting.repeated),
             suppressed=counting.suppressed,
             unusable=counting.unusable,
-            unusable_lines=tuple(counting.unusable_lines),
+            unusable_rows=tuple(counting.unusable_rows),
             not_composed=not_composed,
             composed=messages.composed,
             mistyped=counting.mistyped,

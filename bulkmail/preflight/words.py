@@ -34,7 +34,7 @@ def _people(found: Preflight) -> Iterator[str]:
     if found.suppressed:
         yield f"{found.suppressed:,} {'is' if found.suppressed == 1 else 'are'} left out (suppressed)"
     if found.unusable:
-        lines = _first("line", "lines", [f"{line:,}" for line in found.unusable_lines], found.unusable)
+        lines = _first("row", "rows", [f"{row:,}" for row in found.unusable_rows], found.unusable)
         yield f"{found.unusable:,} {'row' if found.unusable == 1 else 'rows'} cannot be used{lines}"
     if found.not_composed:
         yield f"{found.not_composed:,} {'row gives' if found.not_composed == 1 else 'rows give'} no message"

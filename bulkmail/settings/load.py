@@ -36,7 +36,9 @@ def _implied(where: str, folder: str, campaign: str | None) -> bytes:
     if campaign is not None:
         named = os.path.join(folder, campaign)
         home = named if os.path.isdir(named) else os.path.dirname(named)
-        foreign = foreign or os.path.realpath(home) == os.path.realpath(folder)
+        # a folder's name that is mistyped is told by who reads the campaign
+        there = os.path.lexists(named) or named.endswith((".yaml", ".yml"))
+        foreign = foreign or (there and os.path.realpath(home) == os.path.realpath(folder))
     remedy = f"name it with --settings {where} where it is yours, or start from another folder"
     if foreign:
         words = f"it lies in a campaign's folder, so it is not taken for the operator's settings; {remedy}"

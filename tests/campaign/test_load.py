@@ -78,3 +78,16 @@ def test_the_schema_names_every_key() -> None:
     assert found["required"] == ["name", "from", "subject", "template", "recipients"]
     assert found["properties"]["recipients"]["anyOf"][0] == {"type": "string"}
     assert found["additionalProperties"] is False
+
+
+def test_a_mistyped_folder_is_told_with_the_nearest_campaign(tmp_path):
+    for name in ("spring-sale", "autumn"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "campaign.yaml").write_text("name: x\n")
+    (tmp_path / "spring-sall").mkdir()  # no campaign
+    with pytest.raises(Refused, match=r"spring-sal: it does not exist; did you mean spring-sale\?$"):
+        load_campaign(str(tmp_path / "spring-sal"))
+    with pytest.raises(Refused, match=r"spring-sal: this folder does not exist; did you mean spring-sale\?$"):
+        load_campaign(str(tmp_path / "spring-sal" / "campaign.yaml"))
+    with pytest.raises(Refused, match=r"winter: the file does not exist$"):
+        load_campaign(str(tmp_path / "winter"))

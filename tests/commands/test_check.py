@@ -173,3 +173,12 @@ def test_a_template_that_was_changed_is_refused(begun, capsys):
 def test_a_name_that_another_folder_has_is_refused(place, spool, capsys):
     assert cli.main(["check", "spring", "--no-dns"]) == 1
     assert "is already in the spool, sent from /c/spring" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [["--quick"], ["--no-dns"]])
+def test_a_schedule_that_is_over_is_told_as_the_start_would(place, capsys, how):
+    campaign = place / "spring" / "campaign.yaml"
+    campaign.write_text(campaign.read_text() + 'schedule: {not_after: "2020-01-01 10:00Z"}\n')
+    assert cli.main(["check", "spring", *how]) == 1
+    assert "has passed; nothing would be sent" in capsys.readouterr().err
+    assert "not_after" in (place / "spring" / "PROBLEMS.txt").read_text()

@@ -35,7 +35,7 @@ def test_added_looked_up_and_removed(spool, place, capsys):
                "--source", "a letter") == "2 suppressed\n"  # fmt: skip
     assert run(capsys, "add", "ann@a.example", "--reason", "complained") == "1 suppressed\n"
     assert run(capsys, "add", "ann@a.example", "--reason", "complained") == (
-        "none suppressed: nothing of it was to be changed\n"
+        "nothing was changed: all of it was suppressed already\n"
     )
     first, second = run(capsys, "check", "ANN@a.example").splitlines()
     assert first.startswith("ANN@a.example: unsubscribed from the list news, since 20")

@@ -26,7 +26,7 @@ def test_imported_from_a_plain_list(spool, place, capsys):
     (place / "no.txt").write_text("# they left\nAnn@A.example\n*@b.example\nnot an address\n\nann@a.example\n")
     assert cli.main(["suppress", "import", "no.txt", "--list", "news", "--reason", "unsubscribed"]) == 1
     told = capsys.readouterr()
-    assert told.out == "2 suppressions were added, 1 were known already\n"
+    assert told.out == "2 suppressions were added, 1 known already\n"
     assert f"{place}/no.txt:4:1: " in told.err
     assert "the line is left out" in told.err
     found = suppressed(place)

@@ -171,3 +171,12 @@ def test_a_picture_in_the_text_template_is_text(problems):
 def test_a_broken_template_of_many_tags_is_told_in_time(problems):
     for piece in ("{{ x ", "{% raw %}", "{{ a-b }}", "{% if x %}", "[[a:", "<style>", "*|", "{#"):
         assert all(problems(html=piece * 5_000))
+
+
+def test_of_many_columns_those_are_named_that_are_most_like_the_unknown_one(problems):
+    names = ["email", *(f"Column {letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"), "customer_number_of_shop"]
+    (problem,) = problems(html="{{ shop_id_customer }}", columns=[names])
+    there = problem.partition(" has ")[2]
+    assert there.startswith("customer_number_of_shop, ")
+    assert "Column_A" not in there, "the same column by the name that is to be written is enough"
+    assert there.count(",") == 21

@@ -58,3 +58,14 @@ def test_the_tokens_of_two_campaigns_differ():
     first, second = campaign_key(KEY, 1), campaign_key(KEY, 2)
     assert token(first, 1) != token(second, 1)
     assert message_id(first, 1, "example.com").split(".")[0] != message_id(second, 1, "example.com").split(".")[0]
+
+
+def test_a_token_has_one_spelling_but_for_the_case_of_its_letters():
+    """Its last character has two bits that stand for nothing."""
+    spool = bytes(range(32))
+    text = token(campaign_key(spool, 7), 3)
+    alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+    read = [read_token(spool, text[:-1] + last) for last in alphabet]
+    assert read.count((7, 3)) == 1
+    assert [one for one in read if one is not None] == [(7, 3)]
+    assert read_token(spool, text.upper()) == (7, 3)

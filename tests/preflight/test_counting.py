@@ -25,7 +25,7 @@ def test_rows_by_what_becomes_of_them():
     )
     assert [one[0] for one in usable] == [1, 5]
     assert (counting.rows, counting.usable, counting.suppressed, counting.unusable) == (6, 2, 1, 3)
-    assert counting.unusable_lines == [3, 4, 9]
+    assert counting.unusable_rows == [2, 3, 6]
     assert (counting.mistyped, list(counting.mistyped_as)) == (1, ["gmial.com"])
     counting.add_repeated(5)
     told = {one.code: (one.rows, one.count) for one in counting.kinds.findings(2)}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.preflight.marks import TextMarks, marks_in, once
+from bulkmail.preflight.marks import TextMarks, marks_in, of_data, once
 from bulkmail.preflight.markup import MarkupCheck
 
 
@@ -67,3 +67,13 @@ def test_a_text_line_that_was_seen_before_is_told_again():
     for n in range(25_000):
         marks.kinds(f"line {n}")
     assert len(marks._fine) == 20_000
+
+
+def test_a_mark_of_the_rows_own_data_is_a_warning_of_that_row():
+    """Somebody has signed up as `{{ 7*7 }}`: that is no mistake of the letter, and does not stop the campaign."""
+    (kind,) = TextMarks().kinds("Hello {{ 7*7 }}, how are you?")
+    told = of_data(kind, ["a@b.example", "{{ 7*7  }}"])
+    assert (told[0], told[1]) == ("warning", "leftover")
+    assert told[3] == "`{{ 7*7 }}` stands in the finished letter as it is, for it stands so in the row"
+    assert "write it as Jinja2" not in told[4]
+    assert of_data(kind, ["a@b.example", "Ann"]) == kind

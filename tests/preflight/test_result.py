@@ -22,7 +22,7 @@ def made(**changes):
         "repeated": 2,
         "suppressed": 0,
         "unusable": 4,
-        "unusable_lines": (79, 336, 1015, 1506),
+        "unusable_rows": (79, 336, 1015, 1506),
         "not_composed": 0,
         "composed": 2000,
         "mistyped": 3,
@@ -48,7 +48,7 @@ def test_as_json():
     plain = json.loads(json.dumps(made().plain()))
     assert plain["ok"] is False
     assert plain["rows_per_second"] == 500.0
-    assert plain["unusable_lines"] == [79, 336, 1015, 1506]
+    assert plain["unusable_rows"] == [79, 336, 1015, 1506]
     assert plain["findings"][0] == {
         "severity": "error",
         "code": "e",

@@ -32,7 +32,7 @@ def test_a_small_list_with_one_of_each(folder):
     (folder.path / "no.txt").write_text("no@example.org\n")
     found = folder.look()
     assert (found.rows, found.mailed, found.repeated, found.suppressed, found.unusable) == (8, 5, 1, 1, 1)
-    assert found.unusable_lines == (5,)
+    assert found.unusable_rows == (4,)
     assert found.mistyped_as == ("gmial.com",)
     assert found.subject == "Ann, spring is here"
     assert found.composed == 6
@@ -41,7 +41,7 @@ def test_a_small_list_with_one_of_each(folder):
         "example.net": 1,
         "gmial.com": 1,
     }
-    assert codes(found)[0] == ("error", "leftover")
+    assert ("warning", "leftover") in codes(found), "it stands so in the row"
     assert {code for _, code in codes(found)} == {
         "leftover",
         "invalid-address",

@@ -7,7 +7,7 @@ from tests.preflight.test_result import made
 def test_the_summary_says_first_what_is_asked_first():
     lines = list(summary(made()))
     assert lines[0] == (
-        "spring: 1,998 people will be mailed, 2 are repeated, 4 rows cannot be used (lines 79, 336, 1,015, …), "
+        "spring: 1,998 people will be mailed, 2 are repeated, 4 rows cannot be used (rows 79, 336, 1,015, …), "
         "3 addresses look mistyped (gmial.com)"
     )
     assert lines[1] == "  from:    Shop <news@example.com> (not signed)"
@@ -22,14 +22,14 @@ def test_one_of_each():
         repeated=1,
         suppressed=1,
         unusable=1,
-        unusable_lines=(7,),
+        unusable_rows=(7,),
         not_composed=1,
         mistyped=1,
         signed_by=("example.com",),
     )
     lines = list(summary(found))
     assert lines[0] == (
-        "spring: 1 person will be mailed, 1 is repeated, 1 is left out (suppressed), 1 row cannot be used (line 7), "
+        "spring: 1 person will be mailed, 1 is repeated, 1 is left out (suppressed), 1 row cannot be used (row 7), "
         "1 row gives no message, 1 address looks mistyped (gmial.com)"
     )
     assert lines[1].endswith("(signed by example.com)")

@@ -108,3 +108,9 @@ def test_nor_where_it_belongs_to_another_user(tmp_path: Path) -> None:
     os.chown(tmp_path / "bulkmail.yaml", 65534, 65534)
     with pytest.raises(Refused, match=r"belongs to another user \(uid 65534\)"):
         load_settings(cwd=str(tmp_path))
+
+
+def test_a_campaign_that_is_not_there_says_nothing_about_the_settings(tmp_path: Path) -> None:
+    """Its name is mistyped, and who reads it tells so."""
+    (tmp_path / "bulkmail.yaml").write_text("hostname: mta.example.com\n")
+    assert load_settings(None, str(tmp_path), "spring-sal").hostname == "mta.example.com"

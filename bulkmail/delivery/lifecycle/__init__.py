@@ -21,7 +21,7 @@ from bulkmail.delivery.lifecycle.late import LateOutcomes, rules_of
 from bulkmail.delivery.lifecycle.late_reports import LateReports
 from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
 from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
-from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of
+from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of, too_late
 from bulkmail.delivery.lifecycle.planning import Planning
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.published import compare_records
@@ -73,6 +73,7 @@ __all__ = [
     "rules_of",
     "sent",
     "sent_of",
+    "too_late",
     "trial_of",
     "with_copies",
 ]

@@ -180,17 +180,17 @@ def content_of(prepared: Prepared, row: CampaignRow) -> dict[str, Any]:
     return {**prepared.content, "key": row.key, "date": row.created_at}
 
 
-def _check_schedule(prepared: Prepared, now: float) -> None:
-    """Refuse a new campaign of which nothing could be sent any more."""
+def too_late(prepared: Prepared, now: float) -> Refused | None:
+    """Why nothing of a new campaign could be sent any more at ``now``, by its schedule; None where something can."""
     plain = prepared.content.get("schedule")
     if plain is None or not (schedule := schedule_from(plain)).never_opens(now):
-        return
+        return None
     assert schedule.not_after is not None
     ends = moment(schedule.not_after, schedule.zone)
     words = f"schedule.not_after: {ends} has passed; nothing would be sent"
     if not schedule.over(now):
         words = f"schedule.not_after: no window of `days` and `hours` is left before {ends}; nothing would be sent"
-    raise Refused([prepared.campaign.file.problem(("schedule", "not_after"), words)])
+    return Refused([prepared.campaign.file.problem(("schedule", "not_after"), words)])
 
 
 def _same_folder(prepared: Prepared, row: CampaignRow) -> bool:
@@ -311,7 +311,9 @@ async def open_campaign(
         await _remove(spool, row)
         row = None
     if row is None:
-        _check_schedule(prepared, now)
+        late = too_late(prepared, now)
+        if late is not None:
+            raise late
         row, content = await _create(spool, prepared, found, now)
     else:
         sent = sent_of(await spool.totals(row.id))

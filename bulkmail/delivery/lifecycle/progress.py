@@ -161,22 +161,26 @@ def figures_in_words(run: Run) -> list[str]:
     """Return the figures of a campaign as sentences, for STATUS.txt."""
     by = run.by_status
     of = f"{run.input_rows:,}" if run.import_done else f"{run.input_rows:,} (the list is still being read)"
-    lines = [f"{by['delivered']:,} of {of} were delivered."]
+    lines = [f"{by['delivered']:,} of {of} {_was(by['delivered'])} delivered."]
     if by["deferred"]:
         lines.append(f"{by['deferred']:,} could not be delivered yet and will be tried again.")
     failed = by["bounced"] + by["blocked"] + by["expired"]
     if failed:
-        lines.append(f"{failed:,} were refused by the receivers.")
+        lines.append(f"{failed:,} {_was(failed)} refused by the receivers.")
     if by["unknown"]:
         lines.append(f"For {by['unknown']:,} it is not known whether the message arrived.")
     if came_back := late_words(run.late._asdict()):
         lines.append(f"After the messages were taken, {came_back}.")
     left_out = by["suppressed"] + by["duplicate"] + by["invalid"]
     if left_out:
-        lines.append(f"{left_out:,} were left out (suppressed, duplicate or invalid).")
+        lines.append(f"{left_out:,} {_was(left_out)} left out (suppressed, duplicate or invalid).")
     if by["cancelled"]:
-        lines.append(f"{by['cancelled']:,} were cancelled before they were sent.")
+        lines.append(f"{by['cancelled']:,} {_was(by['cancelled'])} cancelled before being sent.")
     return lines
+
+
+def _was(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def about_lists(notices: Sequence[str]) -> list[str]:
