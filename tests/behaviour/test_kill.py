@@ -15,7 +15,7 @@ import pytest
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 LOOP = Path(__file__).parent.parent.parent / "bench" / "kill_loop.py"
-ROWS = 20_000
+ROWS = 10_000
 CONNECTIONS = 40
 WINDOW = 16
 

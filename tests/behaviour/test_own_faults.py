@@ -138,14 +138,14 @@ def test_a_stopped_process_finds_its_answers_when_it_goes_on(world: Any, until: 
     """SIGSTOP, a frozen machine: every deadline has passed, and the replies have come. They count."""
     hosts = [f"127.0.1.{n}" for n in range(1, 5)]
     world.start_mail(hosts, delay=0.3)
-    world.settings(smtp={"timeouts": {"dot": "3s", "mail": "3s", "rcpt": "3s", "data": "3s"}})
+    world.settings(smtp={"timeouts": {"dot": "6s", "mail": "6s", "rcpt": "6s", "data": "6s"}})
     campaign = world.campaign("spring", people(400))
     running = world.start("-c", "spring")
     for _ in range(2):
         count = world.server.count()
         until(lambda count=count: world.server.count() > count + 30, "messages under way")
         running.signal(signal.SIGSTOP)
-        time.sleep(4)
+        time.sleep(7)
         running.signal(signal.SIGCONT)
 
     check_nobody_was_charged(world, campaign, running.wait())
