@@ -53,6 +53,8 @@ class Applied:
         """Return every value with its source, as `models.LimitAnswer` has it."""
         rows = [{"limit": key, "value": shown(getattr(self.limits, key)), "from": self.source(key)} for key in _LIMITS]
         rows += [{"limit": key, "value": shown(self._spoken(key)), "from": self.source(key)} for key in _SPOKEN]
+        if self._number("sources") is not None:
+            rows.append({"limit": "sources", "value": shown(self._spoken("sources")), "from": self.source("sources")})
         if self.relay:
             rows.append({"limit": "relay", "value": self._place, "from": self._written(*self._relay_path) or "relay"})
         return rows
@@ -83,7 +85,7 @@ class Applied:
     def _number(self, key: str) -> int | None:
         """The number of the route that sets this key; None where none does."""
         if self.relay:
-            own = self.relay != RELAY and key in _SPOKEN
+            own = self.relay != RELAY and key in (*_SPOKEN, "sources")
             return self._routes.source(self.relay, key) if own else None
         return self._chosen[key] if key in self._chosen else self._routes.source(self._group, key)
 

@@ -47,9 +47,12 @@ class Scope(NamedTuple):
     domains: frozenset[str] = frozenset()
 
     def concerns(self, provider: str, host: str, domain: str) -> bool:
-        """Whether the reply of this MX host, about a recipient of this domain, is in it."""
+        """Whether the reply of this MX host, about a recipient of this domain, is in it.
+
+        ``provider`` may be the group of a route, such as ``partner at google``: what holds for either holds for it.
+        """
         if self.providers:
-            return provider in self.providers
+            return provider in self.providers or provider.rpartition(" at ")[2] in self.providers
         if self.mx:
             return f".{host}".endswith(self.mx)
         return not self.domains or domain in self.domains

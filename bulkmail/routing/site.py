@@ -26,12 +26,16 @@ class MxHost:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How sessions are spoken where routes have it otherwise than the settings; None: as these have it."""
+    """How sessions are spoken where routes have it otherwise than the settings; None: as these have it.
+
+    ``sources``: the pool that mail leaves from, instead of the campaign's.
+    """
 
     tls: str | None = None
     pipelining: str | None = None
     chunking: str | None = None
     window: int | None = None
+    sources: str | None = None
 
 
 PLAIN = Manner()

@@ -15,7 +15,7 @@ from bulkmail.yamlfile import ErrorAt, Line, Many, Section
 
 ROUTE_LIMITS = ("connections", "messages_per_connection", "rate", "connection_rate", "idle")
 """The keys of a route that are limits: what is counted for its receivers together."""
-ROUTE_MANNERS = ("tls", "pipelining", "chunking", "window")
+ROUTE_MANNERS = ("tls", "pipelining", "chunking", "window", "sources")
 """The keys of a route that say how a session is spoken."""
 _TAKEN = {"relay": "`relay`", "other": "the receivers of no provider"}
 _UNUSED = "this route is never used"
@@ -60,6 +60,7 @@ class Route(Section):
     pipelining: Literal["auto", "off"] | None = None
     chunking: Literal["auto", "off"] | None = None
     window: Annotated[int, Field(ge=1, le=100)] | None = None
+    sources: Line | None = None
     connections: Count | None = None
     messages_per_connection: Count | None = None
     rate: Pace | None = None
@@ -103,14 +104,21 @@ def route_name(index: int, route: Route) -> str:
     return route.name or f"route-{index + 1}"
 
 
-def check_routes(routes: Sequence[Route], providers: Sequence[str]) -> None:
-    """Check what the routes have to do with the other settings. ``providers``: all there are. Raises ErrorAt."""
+def check_routes(routes: Sequence[Route], providers: Sequence[str], pools: Sequence[str]) -> None:
+    """Check what the routes have to do with the other settings. Raises ErrorAt.
+
+    ``providers`` and ``pools``: the names of all there are.
+    """
     seen: dict[str, int] = {}
     for index, route in enumerate(routes):
         if route.provider is not None and route.provider not in providers:
             known = ", ".join(sorted(providers))
             where = ("routing", "routes", index, "provider")
             raise ErrorAt(where, f"there is no provider {route.provider!r}; there are {known}")
+        if route.sources is not None and route.sources not in pools:
+            there = f"there are {', '.join(sorted(pools))}" if pools else "`pools` is empty"
+            where = ("routing", "routes", index, "sources")
+            raise ErrorAt(where, f"there is no pool {route.sources!r}; {there}")
         name = route_name(index, route)
         if name in seen or name in providers or name in _TAKEN:
             what = f"route {seen[name] + 1}" if name in seen else _TAKEN.get(name) or f"the provider {name}"

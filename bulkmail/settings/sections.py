@@ -327,7 +327,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _routes_fit(self) -> Settings:
-        check_routes(self.routing.routes, [*SHIPPED_PROVIDERS.union(self.shaping.providers)])
+        check_routes(self.routing.routes, [*SHIPPED_PROVIDERS.union(self.shaping.providers)], [*self.pools])
         return self
 
     @model_validator(mode="after")

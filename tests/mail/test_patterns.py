@@ -125,3 +125,10 @@ SCOPES = st.one_of(
 def test_what_is_held_is_concerned(one, other, provider, host, domain):
     if one.holds(other) and other.concerns(provider, host, domain):
         assert one.concerns(provider, host, domain)
+
+
+def test_what_holds_for_a_provider_holds_for_the_group_of_a_route_there():
+    scope = Scope(providers=frozenset({"google", "partner"}))
+    for provider in ("google", "partner", "few at google"):
+        assert scope.concerns(provider, "mx.example", "a.example")
+    assert not scope.concerns("few", "mx.example", "a.example")

@@ -53,6 +53,7 @@ def test_a_route_says_whom_it_is_for_and_what_is_different(read: Any) -> None:
             "write tls under relay",
         ),
         ("{domains: [a.example], rate: 5/s, relay: {host: b.example}}", "a relay has its own: write rate under relay"),
+        ("{domains: [a.example], sources: pool-b}", "sources: there is no pool 'pool-b'; `pools` is empty"),
         ("{provider: gogle, rate: 5/s}", "3:18: routing.routes[0].provider: there is no provider 'gogle'; there are "),
         ("{mx: [.a.example], rate: 5/s, name: google}", "the name google is the provider google's already"),
         ("{mx: [.a.example], rate: 5/s, name: relay}", "the name relay is `relay`'s already"),
@@ -71,6 +72,13 @@ def test_what_is_wrong_is_told_with_its_place(read: Any, text: str, words: str) 
 def test_a_provider_of_ones_own_may_be_named(read: Any) -> None:
     more = "shaping: {providers: {shop: {mx: [.shop.example]}}}\n"
     assert read(routes("{provider: shop, rate: 5/s}", more)).routing.routes[0].provider == "shop"
+
+
+def test_a_route_may_name_a_pool(read: Any) -> None:
+    more = "sources: [{name: a, address: 192.0.2.1}]\npools: {pool-a: [a]}\n"
+    assert read(routes("{provider: google, sources: pool-a}", more)).routing.routes[0].values == {"sources": "pool-a"}
+    (problem,) = refused(read, "{provider: google, sources: a}", more)
+    assert "there is no pool 'a'; there are pool-a" in problem
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ class SourceLanes:
         """Let the lane of another source claim from a queue that has more than one claim, if there is one."""
         if not self._sources.several or not queue.lanes:
             return
-        if len(queue.lanes) < len(self._sources.of(queue.run.pool)):
+        if len(queue.lanes) < len(self._sources.of(_pool(queue.run, queue.lanes[0].site))):
             site, among = queue.lanes[0].site, {lane.source.name for lane in queue.lanes}
             source = self.usable(queue.run, site, lambda source: source.name in among)
             if source is not None:
@@ -159,17 +159,17 @@ class SourceLanes:
         """The source whose lane a queue begins with. Where none is usable now, it is the one that is again first."""
         sources = self._sources
         if not sources.several:
-            found = sources.reaching(run.pool, site)
+            found = sources.reaching(_pool(run, site), site)
             return found[0] if found else self._no_source(run, site)
         chosen = self.usable(run, site)
         if chosen is None:
-            found = sources.reaching(run.pool, site)
+            found = sources.reaching(_pool(run, site), site)
             if not found:
                 return self._no_source(run, site)
             chosen = min(
                 found, key=lambda source: max(sources.resting_until(source), self._suspended_until(source, site))
             )
-        sources.choice(site).used(chosen, 1, sources.reaching(run.pool, site))
+        sources.choice(site).used(chosen, 1, sources.reaching(_pool(run, site), site))
         return chosen
 
     def usable(self, run: Run, site: Site, but: Callable[[Source], bool] = lambda _: False) -> Source | None:
@@ -178,7 +178,7 @@ class SourceLanes:
         if not sources.several:
             return None
         return sources.choice(site).next(
-            sources.reaching(run.pool, site),
+            sources.reaching(_pool(run, site), site),
             lambda source: not but(source) and sources.usable(source, site) and not self._suspended_until(source, site),
         )
 
@@ -209,10 +209,16 @@ class SourceLanes:
         return lane.suspension.until if lane is not None and lane.suspended else 0.0
 
     def _no_source(self, run: Run, site: Site) -> RouteFailure:
-        if not self._sources.of(run.pool):
-            return RouteFailure(False, Category.ROUTING, f"this machine has no pool {run.pool!r} to send it from")
-        families = {source.family for source in self._sources.of(run.pool)}
+        pool = _pool(run, site)
+        if not self._sources.of(pool):
+            return RouteFailure(False, Category.ROUTING, f"this machine has no pool {pool!r} to send it from")
+        families = {source.family for source in self._sources.of(pool)}
         mine, theirs = ("IPv4", "IPv6") if families == {4} else ("IPv6", "IPv4")
         return RouteFailure(
             False, Category.ROUTING, f"{site.name} has {theirs} addresses only, and each source to send from is {mine}"
         )
+
+
+def _pool(run: Run, site: Site) -> str:
+    """The pool that mail to the site leaves from: its route's, else its campaign's."""
+    return site.manner.sources or run.pool

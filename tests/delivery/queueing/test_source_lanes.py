@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from bulkmail.mail import Category, Stage
+from bulkmail.routing import Manner
 from bulkmail.settings import Settings
 from bulkmail.shaping import Allowance, FactKind
 
@@ -64,6 +66,21 @@ def test_a_campaign_is_sent_from_its_pool(many):
     run.content["sources"] = "only-b"
     one.send()
     assert sent_from(one) == {B: 50}
+
+
+def test_a_route_names_the_pool_of_its_receivers_whatever_the_campaign_says(many):
+    one = many(pools={"only-b": ["b"], "only-a": ["a"]})
+    here = replace(one.site("a.example"), manner=Manner(sources="only-a"))
+    there = one.site("b.example")
+
+    async def route(domain):
+        return here if domain == "a.example" else there
+
+    one.feeder.open_queues._route_domain = route
+    run = one.campaign({"a.example": 30, "b.example": 20})
+    run.content["sources"] = "only-b"
+    one.send()
+    assert sent_from(one) == {A: 30, B: 20}
 
 
 def test_limits_count_for_each_source(many, kit):
