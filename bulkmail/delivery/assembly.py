@@ -96,6 +96,13 @@ def limits_by_provider(
     return lambda provider: of_relays.get(provider) or limits_for(provider, providers, default)
 
 
+def _limiters(
+    limits_of: Callable[[str], Limits], connections: int, facts: SiteFacts, clocks: Clocks, sources: Sources
+) -> Limiters:
+    kept = KeptFactors(facts, clocks.wall)
+    return Limiters(limits_of, connections, kept.factors_of, kept.keep_factors, sources.all, kept.rest_of, clocks.speed)
+
+
 def assemble(
     *,
     spool: Spool,
@@ -121,11 +128,10 @@ def assemble(
     ledger = Ledger(
         spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed, judge=judge
     )
-    kept = KeptFactors(facts, clocks.wall)
     given = [Source(one.name, one.address, one.hostname or "", one.weight, one.proxy or "") for one in settings.sources]
     sources = Sources(given, settings.pools, clocks=clocks, pause=pause)
     limits_of = limits_by_provider(settings, providers, relays)
-    limiters = Limiters(limits_of, connections, kept.factors_of, kept.keep_factors, sources.all)
+    limiters = _limiters(limits_of, connections, facts, clocks, sources)
     attempts = MxAttempts(
         connector=connector, limiters=limiters, clocks=clocks, pause=pause, sources=sources, relays=relays
     )

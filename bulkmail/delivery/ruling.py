@@ -1,9 +1,9 @@
 """Does what a rule says when a receiver has said its words often enough (`shaping.rules`).
 
-What an action changes: a rate, a number of connections and a rest are of what the limit counts (a provider, else a
-site), and end with this process at the latest. Fewer messages on a connection, and no BDAT, become facts about the site
-that said the words, so they outlive it, and `bulkmail forget` removes them. A campaign that is stopped is held at the
-provider, as by a person: see `lifecycle.steering`.
+What an action changes: a rate and a number of connections are of what the limit counts (a provider, else a site), and
+end with this process at the latest. A rest of it, and fewer messages on a connection and no BDAT of the site that said
+the words, become facts, so they outlive it, and `bulkmail forget` removes them. A campaign that is stopped is held at
+the provider, as by a person: see `lifecycle.steering`.
 """
 
 from __future__ import annotations
@@ -79,9 +79,12 @@ class Ruling:
         if action.fewer is not None or action.connections is not None:
             most = action.connections or max(1, int(limiter.connections * (action.fewer or 1.0)))
             limiter.cap_connections(most, until)
-        if action.rest is not None:
-            limiter.rest(now + self._clocks.scaled(action.rest))
         wall = self._clocks.wall()
+        if action.rest is not None:
+            seconds = self._clocks.scaled(action.rest)
+            limiter.rest(now + seconds)
+            key = source.key(limit_key(site.key, site.provider))
+            self._facts.learn(key, Fact(FactKind.REST, seconds, wall, wall + seconds))
         if action.messages is not None:
             self._facts.learn(source.key(site.key), Fact(FactKind.MESSAGES, action.messages, wall, wall + action.lasts))
         if action.chunking_off:

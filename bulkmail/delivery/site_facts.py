@@ -127,6 +127,11 @@ class KeptFactors:
         )
         return rate.value if rate else 1.0, concurrency.value if concurrency else 1.0
 
+    def rest_of(self, key: str) -> float:
+        """Return for how many seconds it still rests."""
+        rest = self._facts.known(key, FactKind.REST, self._wall())
+        return 0.0 if rest is None else rest.until - self._wall()
+
     def keep_factors(self, key: str, factors: tuple[float, float]) -> None:
         """Remember the two factors; a whole limit is not remembered."""
         for kind, factor in zip((FactKind.RATE, FactKind.CONCURRENCY), factors, strict=True):

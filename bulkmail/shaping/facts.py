@@ -30,7 +30,7 @@ _ENOUGH = re.compile(ENOUGH, re.ASCII)
 
 
 class FactKind(StrEnum):
-    """What can be learnt of a site (of an address: TLS and HELLO; of what a limit counts: RATE and CONCURRENCY)."""
+    """What can be learnt of a site (of an address: TLS, HELLO; of what a limit counts: RATE, CONCURRENCY and REST)."""
 
     FOLLOW = "follow"  # loses count when a message is pipelined behind the dot of the one before
     PIPELINING = "pipelining"  # cannot take commands in groups
@@ -43,6 +43,7 @@ class FactKind(StrEnum):
     OUTAGE = "outage"  # since: could not be used from then on; value: how often that was found
     RATE = "rate"  # value: the part of the rate that it lets us use
     CONCURRENCY = "width"  # value: the part of the connections
+    REST = "rest"  # a rule has it left alone; value: seconds
 
 
 _LASTS = {
@@ -179,6 +180,7 @@ _WORDS: dict[str, str] = {
     FactKind.OUTAGE: "cannot be used (not reached, or it refuses us), {value:.0f} times in a row",
     FactKind.RATE: "complained: {value:.1%} of the rate is used",
     FactKind.CONCURRENCY: "complained: {value:.1%} of the connections are used",
+    FactKind.REST: "rests, as a rule asks, for {value:.0f} s",
 }
 
 

@@ -19,7 +19,7 @@ class Limiter:
     often the slots that were booked lost their meaning; whoever keeps one books again when it has changed.
     ``empty``: taken over from another machine, so nothing of the burst is left. ``factors``: the factors (rate,
     concurrency) that worked before, from 0 to 1. ``part``: the part of the limits that is this machine's; the factors
-    apply to the part, so they mean the same to a machine with another part.
+    apply to the part, so they mean the same to a machine with another part. ``speed`` is a rehearsal's.
     """
 
     __slots__ = (
@@ -31,6 +31,7 @@ class Limiter:
         "_messages",
         "_rate_throttle",
         "_rests_until",
+        "_speed",
         "_whole",
         "connections",
         "limits",
@@ -47,7 +48,9 @@ class Limiter:
         empty: bool = False,
         factors: tuple[float, float] = (1.0, 1.0),
         part: Part = WHOLE,
+        speed: float = 1.0,
     ) -> None:
+        self._speed = speed
         self._whole = limits
         self.part = part
         self.limits = limits = limits_of(limits, part)
@@ -58,8 +61,8 @@ class Limiter:
         self.voided = 0
         self._rests_until = self._capped_until = float("-inf")
         self._capped = 0
-        self._rate_throttle = RateThrottle(limits.rate.interval, factors[0])
-        self._concurrency_throttle = ConnectionThrottle(factors[1])
+        self._rate_throttle = RateThrottle(limits.rate.interval, factors[0], speed)
+        self._concurrency_throttle = ConnectionThrottle(factors[1], speed)
         self._messages.scale(self._rate_throttle.pace)
         self._apply_concurrency()
 
@@ -84,8 +87,8 @@ class Limiter:
 
     def reset_factors(self) -> None:
         """Use the whole limit again, as if there had been no complaint."""
-        self._rate_throttle = RateThrottle(self.limits.rate.interval)
-        self._concurrency_throttle = ConnectionThrottle()
+        self._rate_throttle = RateThrottle(self.limits.rate.interval, speed=self._speed)
+        self._concurrency_throttle = ConnectionThrottle(speed=self._speed)
         self._messages.scale(1.0)
         self._apply_concurrency()
 
@@ -139,7 +142,7 @@ class Limiter:
         rate, connections = self.factors
         if limits.rate != before.rate:
             learnt = rate if rate == 1.0 else min(1.0, rate * limits.rate.interval / before.rate.interval)
-            self._rate_throttle = RateThrottle(limits.rate.interval, learnt)
+            self._rate_throttle = RateThrottle(limits.rate.interval, learnt, self._speed)
             self._messages = Meter(limits.rate, now, empty=True)
             self._messages.scale(self._rate_throttle.pace)
             if self._rests_until > now:
@@ -148,7 +151,9 @@ class Limiter:
         if limits.connection_rate != before.connection_rate:
             self._connecting = Meter(limits.connection_rate, now, empty=True)
         if limits.connections != before.connections and connections < 1.0:
-            self._concurrency_throttle = ConnectionThrottle(connections * before.connections / limits.connections)
+            self._concurrency_throttle = ConnectionThrottle(
+                connections * before.connections / limits.connections, self._speed
+            )
         self._apply_concurrency()
 
     def within(self, now: float) -> bool:

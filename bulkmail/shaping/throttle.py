@@ -37,7 +37,8 @@ _UNUSED = 60  # seconds without a message, after which what was accepted is coun
 class RateThrottle:
     """The factor of a rate that a receiver lets us use: 1.0 is all of it. Times in seconds, on the reactor's clock.
 
-    ``interval``: seconds a message at the whole rate. ``learnt``: what was learnt before, see there.
+    ``interval``: seconds a message at the whole rate. ``learnt``: what was learnt before, see there. ``speed`` divides
+    the times, but for the first rests: a receiver's own seconds are not shorter in a rehearsal.
     """
 
     __slots__ = (
@@ -54,14 +55,16 @@ class RateThrottle:
         "_refusals",
         "_run",
         "_second",
+        "_speed",
         "_taken",
         "factor",
         "held_until",
         "interval",
     )
 
-    def __init__(self, interval: float, learnt: float = 1.0) -> None:
+    def __init__(self, interval: float, learnt: float = 1.0, speed: float = 1.0) -> None:
         self.interval = interval
+        self._speed = speed
         self.factor = self._low = min(1.0, max(_FLOOR, learnt))
         self.held_until = float("-inf")
         self._ceiling = self.factor / _STARTS if learnt < 1.0 else None
@@ -106,7 +109,7 @@ class RateThrottle:
         self._refusals += 1
         if self._refusals == 1:
             self._cut(now)
-        self.held_until = now + min(_LONGEST_REST, _REST * 2 ** (min(self._refusals, 20) - 1))
+        self.held_until = now + min(_LONGEST_REST / self._speed, _REST * 2 ** (min(self._refusals, 20) - 1))
         return True
 
     def _cut(self, now: float) -> None:
@@ -166,7 +169,7 @@ class RateThrottle:
 
     def _grow(self) -> None:
         assert self._ceiling is not None
-        approach = max(_APPROACH, _MESSAGES * self.interval / self._low)
+        approach = max(_APPROACH / self._speed, _MESSAGES * self.interval / self._low)
         curve = self._ceiling + (self._ceiling - self._low) * (self._run / approach - 1.0) ** 3
         if curve >= 1.0 and self._run >= 2 * approach:
             self._ceiling = None  # all of it was used for a while, and nothing refused
@@ -189,9 +192,10 @@ class ConnectionThrottle:
     one soon.
     """
 
-    __slots__ = ("_look_at", "_looked", "_wait", "factor")
+    __slots__ = ("_look_at", "_looked", "_speed", "_wait", "factor")
 
-    def __init__(self, factor: float = 1.0) -> None:
+    def __init__(self, factor: float = 1.0, speed: float = 1.0) -> None:
+        self._speed = speed
         self.factor = min(1.0, max(0.0, factor))
         self._wait = _FIRST_LOOK
         self._look_at = float("-inf")
@@ -201,7 +205,7 @@ class ConnectionThrottle:
         """Use as many as were ``working``, of ``most``, when one more was refused. Return whether that is fewer."""
         self._wait = _LONGEST_LOOK if self._looked else _FIRST_LOOK
         self._looked = False
-        self._look_at = now + self._wait
+        self._look_at = now + self._wait / self._speed
         factor = max(1, working) / most
         if factor >= self.factor:
             return False
@@ -213,7 +217,7 @@ class ConnectionThrottle:
         if self.factor >= 1.0 or now < self._look_at:
             return False
         self.factor = min(1.0, (int(self.factor * most + 1e-9) + 1) / most)
-        self._look_at = now + _NEXT
+        self._look_at = now + _NEXT / self._speed
         self._looked = True
         return True
 

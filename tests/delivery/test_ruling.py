@@ -61,6 +61,20 @@ def test_a_rest_is_kept_and_costs_nobody_an_attempt(world, odd):
     assert sum(number > 1 for _, number, *_ in one.attempts()) == 1
 
 
+def test_a_rest_outlives_the_process(world, odd):
+    one = with_rules(world, {"match": "moon", "do": {"rest": "20m"}})
+    one.campaign({"a.example": 5})
+    refuse_first(one, 1, odd)
+    one.start()
+    one.until(one.attempts, 60)
+    again = with_rules(world, facts=one.facts)
+    shared = again.limiters.of_site("x", "big", 0.0)
+    assert shared.limiter.peek(0.0) == pytest.approx(1200.0, abs=1.0)
+    assert shared.limiter.may_open(0.0) == pytest.approx(1200.0, abs=1.0)
+    again.clock.advance(1200.0)
+    assert again.limiters.of_site("y", "", 0.0).limiter.peek(0.0) == 0.0
+
+
 def test_a_rate_and_connections_are_capped_for_their_time(world, odd):
     one = with_rules(world, {"match": "moon", "do": {"rate": "/4", "connections": 2}, "for": "10m"})
     one.campaign({"a.example": 3000})

@@ -204,6 +204,19 @@ def test_what_the_connections_never_reached_was_not_refused():
     assert throttle.factor == pytest.approx(5 * 1.25 / 100 / 2)
 
 
+def test_a_rehearsal_does_not_wait_as_long():
+    quick, throttle = RateThrottle(0.01, 0.36, speed=600.0), RateThrottle(0.01, 0.36)
+    for one in (quick, throttle):
+        one.refused(0.0, -0.1)
+        one.accepted(1.0, 0.9)
+        for n in range(100):
+            one.accepted(1.0 + n / 30, 0.5 + n / 30)
+    assert quick.factor > throttle.factor
+    looks = ConnectionThrottle(speed=600.0)
+    looks.refused(0.0, 4, 10)
+    assert looks.worked(0.2, 10)
+
+
 EVENTS = st.lists(st.tuples(st.floats(0, 50), st.booleans(), st.floats(0, 3)), max_size=100)
 
 

@@ -22,6 +22,9 @@ from bulkmail.smtp import Settled
 
 OLDEST = 300.0  # seconds: the age at which a connection is closed, or the slowest host would gather all connections
 
+_EACH = 3  # messages that wait, for which one more connection is worth its handshakes at once
+_PATIENCE = 1.0  # seconds for fewer: those that are open will mostly have sent them by then
+
 
 class Submit(NamedTuple):
     """Give the next message to this idle connection."""
@@ -60,6 +63,7 @@ class OpeningView(Protocol):
 
     not_before: float  # no connection is opened before this time
     no_more_before: float  # no further connection is opened before this time while others are open
+    gained_at: float  # when the last one was ready
 
     def __len__(self) -> int:
         """Return the number of attempts under way."""
@@ -115,7 +119,10 @@ def next_action(lane: LaneView, permits: Permits, now: float) -> Action | None:
 
 
 def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | WaitFor | None:
-    """Decide whether one more connection is opened: one at a time at first, more as the first ones work (slow open)."""
+    """Decide whether one more connection is opened: one at a time at first, more as the first ones work (slow open).
+
+    Connections follow what waits: for a few messages one is added in a second, no more.
+    """
     opening, connections = lane.opening, lane.connections
     if len(lane.ready) <= len(opening) or len(opening) > connections:
         return None
@@ -123,6 +130,8 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
         return None
     if now < opening.not_before:
         return _wake_at(lane, opening.not_before)
+    if connections and len(lane.ready) <= _EACH * (len(opening) + 1) and now < opening.gained_at + _PATIENCE:
+        return _wake_at(lane, opening.gained_at + _PATIENCE)
     at = permits.connection_at(now)
     if isinstance(at, SlotPool):
         # a lane that is connected waits for a slot of the process, not for one of its own limit: it has them all

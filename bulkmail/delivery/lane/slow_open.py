@@ -56,6 +56,7 @@ class SlowOpen:
     ) -> None:
         self.not_before = 0.0
         self.no_more_before = 0.0
+        self.gained_at = -inf
         self._lane = lane
         self._backlog = backlog
         self._slots = slots
@@ -105,6 +106,7 @@ class SlowOpen:
         """Hand the session to the lane."""
         self._attempts.discard(attempt)
         self._back_off = _FIRST_BACK_OFF
+        self.gained_at = self._clocks.now()
         self._backlog.suspension.reached()
         self._lane.session_ready(connection)
 

@@ -208,7 +208,7 @@ class Limiters:
     is what it counts there (`limit_key`); what is counted for a source has that source's key (`Source.key`).
 
     ``limits_of(provider)``: its limits, the default's for "". ``factors_of``: the throttle factors (see `Limiter`) last
-    used for a provider or site; ``keep_factors`` is told the new ones.
+    used for a provider or site; ``keep_factors`` is told the new ones. ``rest_of``: seconds for which it rests still.
     """
 
     def __init__(
@@ -218,7 +218,11 @@ class Limiters:
         factors_of: Callable[[str], tuple[float, float]] = lambda _: (1.0, 1.0),
         keep_factors: Callable[[str, tuple[float, float]], None] = lambda *_: None,
         sources: Sequence[Source] = (ANY_SOURCE,),
+        rest_of: Callable[[str], float] = lambda _: 0.0,
+        speed: float = 1.0,
     ) -> None:
+        self._rest_of = rest_of
+        self._speed = speed
         self._named = sources
         self._limits_of = limits_of
         self._factors_of = factors_of
@@ -322,7 +326,11 @@ class Limiters:
         empty = ownership is not None and ownership.begins_empty(owned_as)
         if limiters is self._sites:
             part = WHOLE if ownership is None else ownership.part_of(owned_as)
-            limiter = Limiter(limits, now, empty=empty, factors=self._factors_of(key), part=part)
+            factors = self._factors_of(key)
+            limiter = Limiter(limits, now, empty=empty, factors=factors, part=part, speed=self._speed)
+            rest = self._rest_of(key)
+            if rest > 0.0:
+                limiter.rest(now + rest)
         else:
             limiter = Limiter(limits, now, empty=empty)
         shared = limiters[key] = SharedLimiter(limiter, now)

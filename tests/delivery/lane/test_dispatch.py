@@ -135,6 +135,7 @@ class FakeLane:
         self.wakeup = SimpleNamespace(when=INF)
         self.opening = self
         self.not_before = self.no_more_before = 0.0
+        self.gained_at = -9.0
         self.full = False
         self.needs_connection = True
 
@@ -222,6 +223,16 @@ def test_connections_are_opened_one_at_a_time_and_more_as_the_first_ones_work():
     assert FakeLane(ready=5, opening=1, connections=1).next() == Open()
     assert FakeLane(ready=5, opening=2, connections=1).next() is None
     assert FakeLane(ready=1, opening=1, connections=3).next() is None, "each message has its connection"
+
+
+def test_for_a_few_messages_one_connection_is_added_in_a_second():
+    few, many = FakeLane(ready=3, connections=1), FakeLane(ready=4, connections=1)
+    few.gained_at = many.gained_at = 5.0
+    assert (few.next(5.0), many.next(5.0)) == (WakeAt(6.0), Open())
+    assert few.next(6.0) == Open()
+    first = FakeLane(ready=1)
+    first.gained_at = 5.0
+    assert first.next(5.0) == Open(), "none is open"
 
 
 def test_after_a_refused_connection_no_more_are_opened_while_others_work():

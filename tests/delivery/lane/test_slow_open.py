@@ -40,6 +40,25 @@ def test_connections_are_opened_one_by_one_as_the_first_ones_work(world, fast):
     assert 3 <= len(one.farm.made) <= 10
 
 
+def test_three_messages_go_over_one_connection_where_that_is_quick(world, fast):
+    one = world(settings=fast())
+    one.farm.obliging()
+    run = one.campaign({"a.example": 3})
+    one.send(60)
+    assert one.statuses(run) == {"delivered": 3}
+    assert len(one.farm.made) == 1
+
+
+def test_three_messages_to_a_slow_server_need_not_wait_for_each_other(world, fast):
+    one = world(settings=fast())
+    one.farm.obliging()
+    one.farm.answers = lambda connection: one.clock.callLater(60.0, connection.answer, 250)
+    run = one.campaign({"a.example": 3})
+    one.start()
+    one.until(lambda: run.complete, 70)
+    assert len(one.farm.made) == 3
+
+
 def test_the_whole_process_has_its_limit(world, fast):
     one = world(settings=fast(), connections=4)
     one.farm.obliging()
