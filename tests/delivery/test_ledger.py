@@ -396,7 +396,7 @@ class Internet:
         self.clock, self.journal, self.manners, self.receivers = clock, journal, itertools.cycle(manners), []
         clock.connectTCP = self.connect
 
-    def connect(self, _ip, _port, factory, _timeout, _bind):
+    def connect(self, _ip, _port, factory, _timeout):
         offer, verdicts, reads = next(self.manners)
         self.receivers.append(Receiver(verdicts, offer, tidy=True))
         self.clock.callLater(0.05, self.made, factory.buildProtocol(None), self.receivers[-1], reads)
@@ -550,7 +550,7 @@ class DoubtfulInternet(Internet):
         self.offer, self.weights = rng.choice(EXTENSIONS), [rng.randint(0, 3) for _ in Forgetful.ENDS]
         self.weights[0] += 1
 
-    def connect(self, _ip, _port, factory, _timeout, _bind):
+    def connect(self, _ip, _port, factory, _timeout):
         self.receivers.append(Forgetful(self.offer, self.rng, self.weights))
         self.clock.callLater(0.05, self.made, factory.buildProtocol(None), self.receivers[-1], 1 << 30)
 
@@ -625,7 +625,7 @@ def test_a_server_that_takes_nothing_behind_a_message_is_sent_nothing_there_any_
     one.journal.last = 1 << 30
     taken = []
 
-    def connect_to_it(_ip, _port, factory, _timeout, _bind):
+    def connect_to_it(_ip, _port, factory, _timeout):
         one.internet.receivers.append(Deaf(taken))
         one.clock.callLater(0.05, one.internet.made, factory.buildProtocol(None), one.internet.receivers[-1], 1 << 30)
 
@@ -658,7 +658,7 @@ def test_a_refused_recipient_costs_no_round_trip_of_its_own(world, fast, kit, tm
     one.journal.last = 1 << 30
     made, write, writes = [], Socket.write, []
 
-    def connect_to_it(_ip, _port, factory, _timeout, _bind):
+    def connect_to_it(_ip, _port, factory, _timeout):
         made.append(Choosy([250], EXTENSIONS[1], tidy=True))
         one.clock.callLater(0.05, one.internet.made, factory.buildProtocol(None), made[-1], 1 << 30)
 

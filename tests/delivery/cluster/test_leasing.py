@@ -222,9 +222,9 @@ def test_when_a_machine_comes_its_share_is_left_and_let_go_only_when_nothing_is_
     scene.seconds(3)
     assert table.gone == [], "its last messages have no answer yet"
     waiting = {identity & 0xFFFF for identity in one.spool.out}
+    one.farm.answers = 250
     for connection in list(one.farm.open):
         connection.answer(250)
-    one.farm.answers = 250
     scene.seconds(3)
     assert set(table.gone) == {"b.example", scene.address("b.example")}
     assert waiting
