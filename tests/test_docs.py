@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from bulkmail import cli
 from bulkmail.campaign.model import Campaign
+from bulkmail.content.templates import TemplateSet
 from bulkmail.delivery import prepare
 from bulkmail.mail import RECIPIENT_COLUMNS, Category, Stage, Status
 from bulkmail.rehearsal import HOSTILE, PERSONAS
@@ -266,15 +267,26 @@ def test_examples_are_taken_by_the_program(kind: str, text: str, tmp_path: Path)
         return
     assert kind == "campaign"
     attached = [name for name in values.get("attachments", []) if "{" not in name]
-    for name in (*values["template"].values(), *attached, "invoices/17.pdf"):
+    named = [name.replace("{locale}", tag) for name in values["template"].values() for tag in ("en", "de")]
+    for name in (*named, *attached, "invoices/17.pdf"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("Hello {{ first_name }}\n", encoding="utf-8")
     lists = values["recipients"] if isinstance(values["recipients"], list) else [values["recipients"]]
     for name in (*lists, *values.get("suppress", [])):
-        rows = "email,first_name,invoice,voucher\nnobody@example.com,Ann,17,\n"
+        rows = "email,first_name,invoice,voucher,language\nnobody@example.com,Ann,17,,de\n"
         (tmp_path / name).write_text(rows, encoding="utf-8")
     (tmp_path / "campaign.yaml").write_text(text, encoding="utf-8")
     assert prepare(str(tmp_path), load_settings(None, str(tmp_path))).campaign.name == values["name"]
+
+
+def test_the_filters_write_what_the_table_says() -> None:
+    lines = page("docs/campaign.md").partition("<!-- filters -->")[2].split("\n\n")[0].strip().splitlines()
+    assert len(lines) > 8
+    for line in lines[2:]:
+        source, *shown = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        for tag, words in zip(("en", "de"), shown, strict=True):
+            template = TemplateSet({}, html=False, locale=tag).text(source.strip("`").replace("\\|", "|"), "x")
+            assert re.sub("[\u00a0\u202f]", " ", template.render({})) == words, source
 
 
 def test_both_kinds_of_examples_are_there() -> None:

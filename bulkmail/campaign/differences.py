@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from hashlib import file_digest, sha256
 from typing import Any
 
+from bulkmail.campaign.locales import letters_of
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.named_list import NamedList
 from bulkmail.campaign.reading import includes_used, sender_domain
@@ -49,9 +50,14 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
             data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
             found[name] = sha256(found.get(name, "").encode("ascii") + data).hexdigest()
 
-    for part in ("html", "text"):
-        if content[part] is not None:
-            add(content[f"{part}_name"], f"{part}\0{content[part]}")
+    for letter in letters_of(content) or [content]:
+        for part in ("html", "text"):
+            if letter[part] is not None:
+                add(letter[f"{part}_name"], f"{part}\0{letter[part]}")
+        if letter.get("subject_key", "subject") != "subject":
+            add(letter["subject_key"], letter["subject"])
+    if campaign.locale is not None:
+        add("locale", json.dumps([campaign.locale.column, campaign.locale.fallback]))
     for name, source in includes_used(dict(content)).items():
         add(name, source)
     letter = content.get("letter") or {}

@@ -159,6 +159,11 @@ def check_name(name: str) -> None:
         raise ValueError(f"{name} is an absolute path; name a file inside the campaign's folder")
 
 
+def is_template(name: str) -> bool:
+    """Whether an attachment is another file for each row."""
+    return "{{" in name or "{%" in name
+
+
 def id_inside(folder: Folder, name: str) -> FileId:
     """Device and inode of what ``name`` leads to in the folder. Raises ValueError with a sentence."""
     check_name(name)

@@ -25,8 +25,9 @@ from pydantic import (
 
 from bulkmail.campaign.canary import CanaryKey, CanaryKeys
 from bulkmail.campaign.encoding import charset
-from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, size_inside
+from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, is_template, size_inside
 from bulkmail.campaign.letter import Html
+from bulkmail.campaign.locales import LocaleKey, Subject, check_needed, is_each_locale
 from bulkmail.campaign.named_list import NAMED_LIST, NamedList, named_list
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
@@ -128,12 +129,9 @@ def _together_as_one(entries: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _template(name: str, info: ValidationInfo) -> str:
+    if is_each_locale(name):
+        return name
     return _file(name, info, MAX_TEMPLATE)
-
-
-def is_template(name: str) -> bool:
-    """Whether an attachment is another file for each row."""
-    return "{{" in name or "{%" in name
 
 
 def _attachment(name: str, info: ValidationInfo) -> str:
@@ -222,7 +220,7 @@ class Campaign(Section):
         Field(description="a name that is unique in the spool", examples=["spring-sale"]),
     ]
     sender: Annotated[Text, Field(alias="from", description="the sender", examples=["Example Shop <news@example.com>"])]
-    subject: Annotated[Text, Field(description="the subject line", examples=["{{ first_name }}, spring is here"])]
+    subject: Subject
     template: Annotated[
         Template,
         Field(
@@ -271,6 +269,7 @@ class Campaign(Section):
     list_name: Annotated[ListName, Field(alias="list")] = None
     kind: Kind = "marketing"
     priority: PriorityKey = None
+    locale: LocaleKey = None
     headers: Annotated[
         Mapping[Line, Line], Field(description="further header fields", examples=[{"X-Campaign": "spring"}])
     ] = {}
@@ -331,6 +330,11 @@ class Campaign(Section):
             if context.checked is not None
             else {str(name): id_inside(context.folder, name) for name in lists}
         )
+
+    @model_validator(mode="after")
+    def _of_locales(self) -> Campaign:
+        check_needed(self.locale, {"html": self.template.html, "text": self.template.text}, self.subject)
+        return self
 
     @property
     def listed(self) -> str:

@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from bulkmail.campaign.canary import plain_canary
-from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, read_inside, walk
+from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, is_template, read_inside, walk
 from bulkmail.campaign.letter import Html
-from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign, is_template
+from bulkmail.campaign.locales import is_each_locale, letters, letters_of, of_fallback
+from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
 from bulkmail.campaign.schedule import column_problem
 from bulkmail.campaign.unsubscribing import Inbound, Public, ways_out
 from bulkmail.campaign.ways_back import priority_of, ways_back
@@ -89,11 +90,7 @@ def snapshot(
     content: dict[str, Any] = {
         "name": campaign.name,
         "from": campaign.sender,
-        "subject": campaign.subject,
-        "html": reader.template("html", campaign.template.html),
-        "text": reader.template("text", campaign.template.text),
-        "html_name": campaign.template.html or "",
-        "text_name": campaign.template.text or "",
+        **reader.letters(columns),
         "to": campaign.to,
         "reply_to": campaign.reply_to,
         "envelope_from": campaign.envelope_from,
@@ -186,7 +183,9 @@ def includes_used(content: dict[str, Any]) -> dict[str, str]:
 def _sources(content: dict[str, Any]) -> list[str]:
     """The texts of the content that are templates."""
     url = (content["unsubscribe"] or {}).get("url")
-    texts = (content["html"], content["text"], content["subject"], url, *content["headers"].values())
+    texts = [url, *content["headers"].values()]
+    for letter in letters_of(content) or [content]:
+        texts += [letter["html"], letter["text"], letter["subject"]]
     return [text for text in texts if text]
 
 
@@ -230,6 +229,33 @@ class _Reader:
             message = "this is not UTF-8; save the file as UTF-8"
             self.problems.append(Problem(_beside(self.campaign, name), line, column, message))
             return data.decode("utf-8", "replace")
+
+    def letters(self, columns: list[list[str]]) -> dict[str, Any]:
+        """What differs from locale to locale: the one letter, or that of the fallback and all of them."""
+        campaign, keys = self.campaign, self.campaign.locale
+        names = {"html": campaign.template.html, "text": campaign.template.text}
+        if keys is None:
+            return self._letter(campaign.subject, names)
+        found, wrong = letters(campaign.opened, campaign.subject, names, keys.fallback, self.template)
+        self.problems += [campaign.file.problem(one.key, one.words) for one in wrong]
+        if keys.column is not None and (lacking := column_problem(keys.column, columns)):
+            self.problems.append(campaign.file.problem(("locale", "column"), lacking))
+        if not found:
+            plain = {part: name for part, name in names.items() if not is_each_locale(name)}
+            return {**self._letter(campaign.subject, plain), "locale": keys.fallback[0]}
+        if keys.column is None:
+            self.problems.append(campaign.file.problem(("locale",), "locale: `column` is missing: which says it?"))
+        return {
+            "locales": {"column": keys.column or "", "fallback": list(keys.fallback), "letters": found},
+            **of_fallback(found, keys.fallback),
+        }
+
+    def _letter(self, subject: str | Mapping[str, str], names: Mapping[str, str | None]) -> dict[str, Any]:
+        letter: dict[str, Any] = {"subject": subject if isinstance(subject, str) else next(iter(subject.values()))}
+        for part in ("html", "text"):
+            letter[part] = self.template(part, names.get(part))
+            letter[f"{part}_name"] = names.get(part) or ""
+        return letter
 
     def unsubscribe(self, settings: OperatorSettings) -> dict[str, Any] | None:
         """The ways out that a message offers."""
@@ -296,7 +322,8 @@ class _Reader:
             self.problems.append(self.campaign.file.problem(("html", "inline_css"), words))
         pictures: list[tuple[str, bytes]] = []
         left = MAX_ATTACHMENTS
-        for name in pictures_in(content) if wanted.embed_images else ():
+        every = [{**content, **letter} for letter in letters_of(content)] or [content]
+        for name in dict.fromkeys(name for one in every for name in pictures_in(one)) if wanted.embed_images else ():
             try:
                 data = read_inside(self.campaign.opened, name, left)
             except MissingFileError:
@@ -312,7 +339,8 @@ class _Reader:
 
     def includes(self, content: dict[str, Any]) -> dict[str, str]:
         """The folder's further templates: those that are named, then the others as far as the bounds allow."""
-        main = {posixpath.normpath(content[name]) for name in ("html_name", "text_name")}
+        every = [content, *letters_of(content)]
+        main = {posixpath.normpath(one[name]) for one in every for name in ("html_name", "text_name")}
         found: dict[str, str] = {}
         ahead = _sources(content)
         computed = False

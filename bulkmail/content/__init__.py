@@ -26,6 +26,7 @@ from bulkmail.content.dkim_record import (
 from bulkmail.content.headers import parse_mailbox
 from bulkmail.content.inlining import can_inline
 from bulkmail.content.letter import pictures_in
+from bulkmail.content.locales import Languages
 from bulkmail.content.notices import content_notices
 from bulkmail.content.printed import printed_columns
 from bulkmail.content.rows import tidy
@@ -37,6 +38,7 @@ __all__ = [
     "Composer",
     "Condition",
     "DkimKeyError",
+    "Languages",
     "Published",
     "asks_for_complaints",
     "can_inline",

@@ -7,6 +7,7 @@ campaign.yaml has no file and starts with the key (``headers.X-Shop: ...``), for
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -16,6 +17,7 @@ from bulkmail.content.compose import SIZE_CAP
 from bulkmail.content.dkim import DkimKeyError, matches, signing_key
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import controls_in, is_field_name, parse_mailbox
+from bulkmail.content.locales import each_letter
 from bulkmail.content.template_check import TemplateCheck
 from bulkmail.content.templates import TemplateSet
 from bulkmail.content.uri import stray_percent
@@ -37,7 +39,14 @@ _RESERVED_STARTS = ("content-", "resent-", "arc-", "dkim-", "domainkey-", "x-goo
 
 def check_content(content: dict[str, Any]) -> list[Problem]:
     """All problems of ``content``, those of campaign.yaml first; an empty list means it can be sent."""
-    return _Check(content).problems()
+    found: dict[Problem, None] = {}
+    for letter in each_letter(content):
+        for problem in _Check(letter).problems():
+            if not problem.file and problem.message.startswith("subject: "):
+                key = letter.get("subject_key", "subject")
+                problem = replace(problem, message=key + problem.message.removeprefix("subject"))  # noqa: PLW2901 - its place
+            found[problem] = None
+    return [*found]
 
 
 class _Check:

@@ -19,6 +19,8 @@ from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, phrase, structured, unstructured
 from bulkmail.content.inlining import inlined_letter
 from bulkmail.content.letter import prepared_letter
+from bulkmail.content.local_forms import direction
+from bulkmail.content.locales import Languages, each_letter
 from bulkmail.content.mime import Body, Part, attachment, multipart
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import Columns
@@ -41,7 +43,7 @@ class Composer:
     SETS_UP = ("load",)  # jobs whose memory is kept, and does not count against the room of a row
 
     def __init__(self) -> None:
-        self._loaded: dict[int, MessageTemplate] = {}
+        self._loaded: dict[int, MessageTemplate | Letters] = {}
 
     def handle(self, job: tuple[Any, ...]) -> Any:
         """``("load", campaign, content)``, ``("compose", campaign, rows)`` or ``("forget", campaign)``.
@@ -52,7 +54,7 @@ class Composer:
         """
         verb, campaign = job[0], job[1]
         if verb == "load":
-            self._loaded[campaign] = MessageTemplate(job[2])
+            self._loaded[campaign] = message_template(job[2])
             return ("loaded", campaign)
         if verb == "forget":
             self._loaded.pop(campaign, None)
@@ -72,7 +74,7 @@ class Composer:
             return str(error)
 
     @staticmethod
-    def _composed(template: MessageTemplate, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    def _composed(template: MessageTemplate | Letters, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
         # Step by step for all rows: a processor does the same thing again faster than one thing after the other
         rendered = _each(lambda row: template.rendered(row[1], row[2], row[3], row[4], _cells(row[5])), rows)
         drafts = _each(template.draft, rendered)
@@ -140,6 +142,7 @@ class Rendered(NamedTuple):
     html: list[str]
     text: list[str]
     attached: Sequence[str] = ()  # the files that this row alone carries
+    locale: str = ""  # whose letter it is, where there are several
 
 
 class Draft(NamedTuple):
@@ -167,7 +170,8 @@ class Draft(NamedTuple):
 class MessageTemplate:
     """One campaign's message with its variables. ``content`` has passed `check_content`."""
 
-    def __init__(self, content: dict[str, Any]) -> None:
+    def __init__(self, content: dict[str, Any], fixed: list[Part] | None = None) -> None:
+        """``fixed``: the attachments of every message, where they are encoded already."""
         display, self._sender = parse_mailbox(content["from"])
         domain = self._sender.domain
         self._key: bytes = content["key"]
@@ -185,7 +189,9 @@ class MessageTemplate:
         self._templates(content)
         of_rows = content.get("row_attachments")
         self._attaching = Attaching(of_rows, content["attachments"], self._template_set.text) if of_rows else None
-        self._attachments = [attachment(name, data) for name, data in content["attachments"]] if not of_rows else []
+        if fixed is None:
+            fixed = [attachment(name, data) for name, data in content["attachments"]] if not of_rows else []
+        self._attachments = fixed
 
         self._constant: dict[str, bytes] = {}  # field name -> the field
         self._varying: dict[str, CompiledTemplate] = {}  # field name -> its value's template
@@ -222,13 +228,15 @@ class MessageTemplate:
             self._inline_letters, self._pictures = bool(letter.reason), letter.pictures
         if content["text"] is not None:
             files[text_name] = content["text"]
-        self._template_set = TemplateSet(files, html=False)
+        locale = content.get("locale") or "en"
+        self._local = {"locale": locale, "dir": direction(locale)} if content.get("locale") else {}
+        self._template_set = TemplateSet(files, html=False, locale=locale)
         if content["html"] is not None:
-            self._html = TemplateSet(files, html=True).file(html_name, f"html {html_name}")
+            self._html = TemplateSet(files, html=True, locale=locale).file(html_name, f"html {html_name}")
         if content["text"] is not None:
             self._text = self._template_set.file(text_name, f"text {text_name}")
         elif content["html"] is not None:
-            made = TemplateSet(files, html=False, convert=plain_text)
+            made = TemplateSet(files, html=False, convert=plain_text, locale=locale)
             adapt(made.environment)
             self._text = made.file(html_name, f"text made from {html_name}", lines=False)
             self._tidy = True
@@ -280,7 +288,7 @@ class MessageTemplate:
 
     def _printed(self, n: int, date: float, own: dict[str, Any], **addressed: bytes) -> Rendered:
         own_token = own.get("token") or self._mark + token(self._key, n)
-        variables = {**self._globals, "campaign": self._campaign, **own}
+        variables = {**self._globals, "campaign": self._campaign, **own, **self._local}
         urls = []
         if self._url is not None:
             urls.append(bulk.link(self._url.render(variables), fragment=self._fragment))
@@ -338,3 +346,43 @@ class MessageTemplate:
             line = relaxed_field(field + b"\r\n")
             relaxed[line.partition(b":")[0].decode("ascii")] = line
         return self._signer.prepare(relaxed, part.body.relaxed, at)
+
+
+class Letters:
+    """The messages of a campaign with a letter for each locale: a `MessageTemplate` of each, chosen row by row."""
+
+    same_for_all = False
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self._languages = Languages(content)
+        fixed = None
+        if not content.get("row_attachments"):
+            fixed = [attachment(name, data) for name, data in content["attachments"]]
+        self._letters = {one["locale"]: MessageTemplate(one, fixed) for one in each_letter(content)}
+        self._any = next(iter(self._letters.values()))
+
+    def rendered(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Rendered:
+        """As `MessageTemplate.rendered`."""
+        tag = self._languages.of(file_no, cells).tag
+        return self._letters[tag].rendered(n, email, date, file_no, cells)._replace(locale=tag)
+
+    def draft(self, rendered: Rendered) -> Draft:
+        """As `MessageTemplate.draft`."""
+        return self._letters[rendered.locale].draft(rendered)
+
+    def same(self) -> bytes:
+        """There is no such message."""
+        raise LookupError("each locale has a letter of its own")
+
+    def sender(self, n: int) -> str:
+        """As `MessageTemplate.sender`."""
+        return self._any.sender(n)
+
+    def return_path(self, own_token: str) -> str:
+        """As `MessageTemplate.return_path`."""
+        return self._any.return_path(own_token)
+
+
+def message_template(content: dict[str, Any]) -> MessageTemplate | Letters:
+    """Return what composes the messages of a content."""
+    return Letters(content) if content.get("locales") else MessageTemplate(content)

@@ -20,13 +20,14 @@ def same_for_all(content: dict[str, Any]) -> bool:
     A mailto address for unsubscribing always does: its subject has the token.
     """
     unsubscribe = content["unsubscribe"] or {}
-    if not content.get("to") or unsubscribe.get("mailto"):
+    if not content.get("to") or unsubscribe.get("mailto") or content.get("locales"):
         return False
     environment = TemplateSet({}, html=False).environment
     constant = {"campaign", "unsubscribe_url", *environment.globals}
     environment.globals.clear()  # else Jinja2 does not name them, and a column of that name is seen instead
     for columns in content["columns"]:
         constant -= Columns(columns, content["defaults"]).names
+    constant |= {"locale", "dir"} if content.get("locale") else set()
     sources = [content["subject"], *content["headers"].values(), *content["includes"].values()]
     sources += [source for _, source in (content.get("row_attachments") or {"names": []})["names"]]
     preheader = (content.get("letter") or {}).get("preheader")

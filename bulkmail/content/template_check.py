@@ -42,7 +42,8 @@ class TemplateCheck:
         self._files = {posixpath.normpath(name): source for name, source in files.items()}
         self._template_set = TemplateSet(files, html=False)
         self._carried = carried_pictures(content)
-        self._ours = OURS | {"campaign"} | frozenset(self._template_set.environment.globals)
+        local = {"locale", "dir"} if content.get("locale") else set[str]()
+        self._ours = OURS | {"campaign"} | local | frozenset(self._template_set.environment.globals)
         unsubscribe = content["unsubscribe"] or {}
         self._links = {"unsubscribe_url"} if unsubscribe.get("url") or unsubscribe.get("mailto") else set[str]()
 

@@ -35,6 +35,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup, escape
 
 from bulkmail.content.headers import clean
+from bulkmail.content.local_forms import local_filters
 from bulkmail.content.numbers import to_float, to_int
 from bulkmail.mail import BulkmailError
 
@@ -130,10 +131,18 @@ def _place(trace: TracebackType | None) -> tuple[str, int]:
 class TemplateSet:
     """The template files of one campaign, in an environment for HTML or for text.
 
-    ``convert`` is applied to every file's source first (the HTML templates as plain text).
+    ``convert`` is applied to every file's source first (the HTML templates as plain text). ``locale``: how its filters
+    write dates and numbers.
     """
 
-    def __init__(self, files: Mapping[str, str], *, html: bool, convert: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, str],
+        *,
+        html: bool,
+        convert: Callable[[str], str] | None = None,
+        locale: str = "en",
+    ) -> None:
         self._loader = _Files(files, convert)
         self.environment = environment = _Closed(
             loader=self._loader,
@@ -145,6 +154,7 @@ class TemplateSet:
         )
         environment.template_class = _Forgetful
         environment.filters["int"], environment.filters["float"] = to_int, to_float
+        environment.filters.update(local_filters(locale))
         del environment.globals["lipsum"], environment.filters["random"]  # dice
 
     @property

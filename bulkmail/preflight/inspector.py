@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from bulkmail.content import Composer
+from bulkmail.content import Composer, Languages
 from bulkmail.preflight.addresses import address_kinds
 from bulkmail.preflight.fields import signature_kinds, signing_domains, subject_kinds, unsubscribe_kinds
 from bulkmail.preflight.kinds import Kind, error, warning
@@ -51,6 +51,7 @@ class Inspector:
         self._composer = Composer()
         self._content: dict[str, Any] = {}
         self._values: list[ValueCheck] = []
+        self._languages: Languages | None = None
         self._markup = MarkupCheck()
         self._text_marks = TextMarks()
         self._shapes: dict[tuple[bytes, ...], list[Kind]] = {}
@@ -71,6 +72,7 @@ class Inspector:
         self._composer.handle(("load", _PLAIN, {**content, "dkim": []}))
         self._composer.handle(("load", _SIGNED, content))
         self._values = load_values(options)
+        self._languages = Languages(content) if content.get("locales") else None
 
     def _inspect(self, rows: Sequence[Row]) -> dict[str, Any]:
         date = self._content["date"]
@@ -102,6 +104,8 @@ class Inspector:
         letter = read_letter(wire)
         own = letter.token
         kinds = [*values.kinds(cells), *subject_kinds(letter.subject), *_sizes(letter)]
+        if self._languages is not None:
+            kinds += _locale(self._languages, file_no, cells)
         marks = marks_in("subject", letter.subject)
         if self._content.get("kind") != "transactional" or b"list-unsubscribe" in letter.fields:
             kinds += unsubscribe_kinds(letter, own, email, cells)
@@ -174,6 +178,15 @@ class _Batch:
             "bytes": (self._bytes, *self._largest),
             "html": self._html,
         }
+
+
+def _locale(languages: Languages, file_no: int, cells: Sequence[str]) -> list[Kind]:
+    tag, found = languages.of(file_no, cells)
+    if found:
+        return []
+    words = f"{languages.said(file_no, cells)[:40]!r} is a locale without a letter, so the one for {tag} is sent"
+    remedy = f"write its templates and subject, or a language tag such as {', '.join(languages.tags[:5])}"
+    return [warning("no-locale", languages.column, words, remedy)]
 
 
 def _sizes(letter: Letter) -> list[Kind]:

@@ -53,6 +53,7 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "kind": "marketing",
         "priority": None,
         "sources": None,
+        "locale": None,
         "headers": {"X-Campaign": "spring"},
         "unsubscribe": {"url": "https://example.com/u/{{ token }}", "mailto": "unsubscribe@example.com"},
         "attachments": ("terms.pdf",),

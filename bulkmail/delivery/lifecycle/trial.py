@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from bulkmail.campaign import load_campaign
 from bulkmail.delivery.lifecycle.opening import Prepared
@@ -44,9 +45,13 @@ def trial_of(prepared: Prepared, file: int, cells: Sequence[str], addresses: Seq
         "attachments": attached,
     }
     _write(os.path.join(folder, "campaign.yaml"), json.dumps(values, ensure_ascii=False) + "\n")
+    locales = prepared.content.get("locales")
+    if locales is not None:
+        marked = {tag: _marked(letter) for tag, letter in locales["letters"].items()}
+        locales = {**locales, "letters": marked}
     content = {
-        **prepared.content,
-        "subject": SUBJECT_MARK + prepared.content["subject"],
+        **_marked(prepared.content),
+        **({} if locales is None else {"locales": locales}),
         "columns": [columns],
         "schedule": None,  # somebody waits for it
         "token_mark": TOKEN_MARK,
@@ -54,6 +59,10 @@ def trial_of(prepared: Prepared, file: int, cells: Sequence[str], addresses: Seq
     return replace(
         prepared, campaign=load_campaign(folder), content=content, columns=[columns], input_bytes=len(text), notices=()
     )
+
+
+def _marked(letter: dict[str, Any]) -> dict[str, Any]:
+    return {**letter, "subject": SUBJECT_MARK + letter["subject"]}
 
 
 def quoted(cell: str) -> str:
