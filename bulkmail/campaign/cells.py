@@ -73,12 +73,21 @@ class Opened(Protocol):
 class Converted:
     """A list that is no CSV, read as one. ``lines``: its lines with their ends, in UTF-8.
 
-    ``first_line``: the number that messages give to the first of them.
+    ``first_line``: the number that messages give to the first of them. ``others``: what the file has beside them, as a
+    part of a sentence.
     """
 
     def __init__(
-        self, file: Opened, lines: Iterator[bytes], expected: int, first_line: int = 1, *, kept: object = None
+        self,
+        file: Opened,
+        lines: Iterator[bytes],
+        expected: int,
+        first_line: int = 1,
+        *,
+        kept: object = None,
+        others: str = "",
     ) -> None:
+        self.others = others
         self.tell, self.fileno, self.close = file.tell, file.fileno, file.close
         self.expected = expected
         self.first_line = first_line

@@ -92,12 +92,13 @@ def read_header(
     delimiter: str | None = None,
     address: str | int | None = None,
     converted: bool = False,
+    others: str = "",
 ) -> Header:
     """The header that ``texts`` begin with. ``wanted`` maps a role to its plain names; one of them must be there.
 
     ``address``: the column of the addresses, by its name or its index, where it is known. ``converted``: the list is no
-    CSV (`bulkmail.campaign.cells`), so a bare CR is a break within a name. Raises Refused with all problems, each at
-    its line and column.
+    CSV (`bulkmail.campaign.cells`), so a bare CR is a break within a name. ``others``: what is said of its other
+    sheets. Raises Refused with all problems, each at its line and column.
     """
     text = texts[0].rstrip("\r\n")
     if "\r" in text and not converted:
@@ -120,9 +121,9 @@ def read_header(
                 f"`{header.names[found[0]]}`, are taken, for its cells hold addresses, and no other's do"
             )
         else:
-            problems.append(_nowhere(path, line, header, found))
+            problems.append(_nowhere(path, line, header, found, others))
     elif not roles:
-        problems.append(_nowhere(path, line, header, holding(rows, len(header.names))))
+        problems.append(_nowhere(path, line, header, holding(rows, len(header.names)), others))
     if problems:
         raise Refused(problems)
     return replace(header, roles=roles, note=note)
@@ -234,7 +235,14 @@ def find_header(
         number = lines.line
     texts = lines.texts[lines.at : lines.at + _MOST_LINES + _CHECKED_ROWS]
     header = read_header(
-        lines.path, number, texts, wanted=wanted, delimiter=delimiter, address=address, converted=lines.converted
+        lines.path,
+        number,
+        texts,
+        wanted=wanted,
+        delimiter=delimiter,
+        address=address,
+        converted=lines.converted,
+        others=lines.others,
     )
     if above:
         note = f"the header is in line {number}; what stands above it is left out"
@@ -309,7 +317,7 @@ def _lines_above(texts: Sequence[str], known: frozenset[str], delimiter: str | N
     return 0
 
 
-def _nowhere(path: str, line: int, header: Header, found: Sequence[int]) -> Problem:
+def _nowhere(path: str, line: int, header: Header, found: Sequence[int], others: str) -> Problem:
     """No column has a name that is known: which of them hold addresses, and what to write."""
     names = header.names
     if found:
@@ -323,9 +331,8 @@ def _nowhere(path: str, line: int, header: Header, found: Sequence[int]) -> Prob
         # opened by its name, it can be any file of the operator's, and a refusal is written where others read it
         have = f" {len(names):,} columns" if len(names) > 1 else " one column"
     text = "no column is named `email`, or has another name known for addresses; the header, split at "
-    return Problem(
-        path, line, 1, f"{text}{_NAMES[header.delimiter]}, has{have}; name the column of the addresses `email`"
-    )
+    remedy = f"name the column of the addresses `email`{others and '; '}{others}"
+    return Problem(path, line, 1, f"{text}{_NAMES[header.delimiter]}, has{have}; {remedy}")
 
 
 def _places(text: str, delimiter: str) -> tuple[int, ...]:

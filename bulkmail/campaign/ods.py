@@ -10,6 +10,7 @@ from bulkmail.campaign.sheet_xml import (
     MAX_ROWS,
     Sheet,
     choose,
+    others,
     parse,
     parse_all,
     parser,
@@ -24,10 +25,11 @@ _VALUES = ("office:string-value", "office:date-value", "office:time-value", "off
 _SPACES = {"text:tab": "\t", "text:line-break": "\n"}
 
 
-def ods_sheet(archive: zipfile.ZipFile, wanted: str | None) -> tuple[Sheet, int]:
-    """The rows of a sheet, and about how many bytes of CSV they are. Raises UnreadableError."""
-    at = choose(_sheets(archive), wanted)
-    return _rows(archive, at), archive.getinfo(_PART).file_size // _MARKUP
+def ods_sheet(archive: zipfile.ZipFile, wanted: str | None) -> tuple[Sheet, int, str]:
+    """The rows of a sheet, about how many bytes of CSV they are, and `others`. Raises UnreadableError."""
+    sheets = _sheets(archive)
+    at = choose(sheets, wanted)
+    return _rows(archive, at), archive.getinfo(_PART).file_size // _MARKUP, others(sheets, at)
 
 
 def _sheets(archive: zipfile.ZipFile) -> list[tuple[str, bool]]:

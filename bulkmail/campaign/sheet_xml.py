@@ -15,9 +15,11 @@ MAX_COLUMNS = 16_384
 MAX_ROWS = 1 << 20
 LONGEST_TEXT = 1 << 20  # characters of one cell; a spreadsheet has 32,767
 _CHUNK = 64 * 1024
+_SHOWN = 10  # sheets that are named
 
-Sheet = Iterator[list[str] | int]
-"""The rows of a sheet, each as its cells; a number stands for so many rows without any."""
+Sheet = Iterator[list[str] | int | str]
+"""The rows of a sheet, each as its cells; a number stands for so many rows without any, a text for one that cannot be
+read, and says why."""
 
 
 def choose(sheets: list[tuple[str, bool]], wanted: str | None) -> int:
@@ -35,8 +37,17 @@ def choose(sheets: list[tuple[str, bool]], wanted: str | None) -> int:
     for at, name in enumerate(names):
         if name.strip().casefold() == wanted.strip().casefold():
             return at
-    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     raise UnreadableError(f"has no sheet {wanted!r}; it has {shown}")
+
+
+def others(sheets: list[tuple[str, bool]], at: int) -> str:
+    """Which of several sheets is read, as a part of a sentence; "" where there is one alone."""
+    if len(sheets) < 2:
+        return ""
+    names = [repr(name) for place, (name, _) in enumerate(sheets) if place != at]
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return f"its sheet {sheets[at][0]!r} was read, and it has {shown} too: name the right one as `sheet`"
 
 
 def parser() -> XMLParserType:

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from io import BufferedReader, FileIO
 
-from bulkmail.campaign.cells import Converted, UnreadableError, line_of
+from bulkmail.campaign.cells import Converted, UnreadableError, line_of, unreadable
 from bulkmail.campaign.ods import ods_sheet
 from bulkmail.campaign.sheet_xml import SAVE_AS, Sheet
 from bulkmail.campaign.xlsx import xlsx_sheet
@@ -28,11 +28,11 @@ def open_workbook(file: FileIO, sheet: str | None) -> Converted:
         raise UnreadableError(f"is a broken workbook or archive ({error}); {SAVE_AS}") from None
     if packed > _MOST_UNPACKED:
         raise UnreadableError(f"unpacks to {packed >> 30:,} GB, which is more than any list has; save it as .csv")
-    rows, expected = _sheet(archive, names, sheet)
-    return Converted(file, _lines(rows), expected, kept=archive)
+    rows, expected, told = _sheet(archive, names, sheet)
+    return Converted(file, _lines(rows), expected, kept=archive, others=told)
 
 
-def _sheet(archive: zipfile.ZipFile, names: set[str], sheet: str | None) -> tuple[Sheet, int]:
+def _sheet(archive: zipfile.ZipFile, names: set[str], sheet: str | None) -> tuple[Sheet, int, str]:
     if "xl/workbook.bin" in names:
         raise UnreadableError(f"is a binary workbook (.xlsb); {SAVE_AS}")
     if any(name.endswith(".iwa") or name in ("Index.zip", "index.apxl") for name in names):
@@ -49,5 +49,7 @@ def _lines(rows: Sheet) -> Iterator[bytes]:
         if isinstance(row, int):
             for _ in range(row):
                 yield b"\n"
+        elif isinstance(row, str):
+            yield unreadable(row)
         else:
             yield line_of(row).encode("utf-8", "surrogatepass") + b"\n"

@@ -19,6 +19,7 @@ from bulkmail.campaign.sheet_xml import (
     Sheet,
     choose,
     local,
+    others,
     parse,
     parse_all,
     parser,
@@ -50,21 +51,30 @@ class Strings:
         return self._bytes[self._ends[index] : self._ends[index + 1]].decode("utf-8", "surrogatepass")
 
 
-def xlsx_sheet(archive: zipfile.ZipFile, wanted: str | None) -> tuple[Sheet, int]:
-    """The rows of a sheet, and about how many bytes of CSV they are. Raises UnreadableError."""
+_NO_VALUE = (
+    "the formula in cell {} has no stored value, as in files that a program has made; open the workbook in a "
+    "spreadsheet and save it once"
+)
+
+
+def xlsx_sheet(archive: zipfile.ZipFile, wanted: str | None) -> tuple[Sheet, int, str]:
+    """The rows of a sheet, about how many bytes of CSV they are, and `others`. Raises UnreadableError."""
     book = _relations(archive, "").get("officeDocument", {}) or {"": "xl/workbook.xml"}
     path = next(iter(book.values()))
     if not path.endswith(".xml"):
         raise UnreadableError(f"is a workbook of another kind ({path}); {SAVE_AS}")
     sheets, from_1904 = _sheets(archive, path)
     parts = _relations(archive, path)
-    name, reference = sheets[choose([(name, visible) for name, visible, _ in sheets], wanted)][::2]
+    named = [(name, visible) for name, visible, _ in sheets]
+    at = choose(named, wanted)
+    name, reference = sheets[at][::2]
     part = parts.get("worksheet", {}).get(reference)
     if part is None or part not in archive.NameToInfo:
         raise UnreadableError(f"has no cells in its sheet {name!r} (a chart?); name another as `sheet`")
     style = next(iter(parts.get("styles", {}).values()), "")
     texts = next(iter(parts.get("sharedStrings", {}).values()), "")
-    return _rows(archive, part, style, texts, from_1904=from_1904), archive.getinfo(part).file_size // _MARKUP
+    rows = _rows(archive, part, style, texts, from_1904=from_1904)
+    return rows, archive.getinfo(part).file_size // _MARKUP, others(named, at)
 
 
 def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, dict[str, str]]:
@@ -201,18 +211,27 @@ def _rows(archive: zipfile.ZipFile, part: str, style: str, texts: str, *, from_1
     yield from sheet.taken()
 
 
+def column_letters(column: int) -> str:
+    """The letters of a column, counted from 1: ``AB`` for 28."""
+    letters = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
 class _Cells:
     """The cells of a sheet as its XML goes by."""
 
     def __init__(self, formats: list[Shown], strings: Strings) -> None:
         self._formats = formats
         self._strings = strings
-        self._done: list[list[str] | int] = []
+        self._done: list[list[str] | int | str] = []
         self._row = 0  # the number of the last row that began
         self._columns: dict[str, int] = {}
         self._same: dict[tuple[int, str], str] = {}
 
-    def taken(self) -> Iterator[list[str] | int]:
+    def taken(self) -> Iterator[list[str] | int | str]:
         """The rows that were read since."""
         done, self._done = self._done, []
         return iter(done)
@@ -222,10 +241,11 @@ class _Cells:
         cells: list[str] = []
         value: list[str] = []
         kind, style, column, aloud, held = "n", 0, 0, 0, 0
-        keep = False  # the text that goes by belongs to the cell
+        keep = formula = False  # the text that goes by belongs to the cell; it is one of a formula
+        lacks = ""  # where the first formula of the row is that has no value
 
         def start(element: str, given: dict[str, str]) -> None:
-            nonlocal kind, style, column, keep, aloud, held
+            nonlocal kind, style, column, keep, aloud, held, formula, lacks
             name = element if ":" not in element else local(element)
             if name == "c":
                 place = given.get("r")
@@ -234,26 +254,30 @@ class _Cells:
                     raise UnreadableError(f"is a broken workbook: row {self._row} has too many cells; {SAVE_AS}")
                 kind, style = given.get("t", "n"), _whole(given.get("s"))
                 value.clear()
-                held = 0
+                held, formula = 0, False
+            elif name == "f":
+                formula = True
             elif name == "v" or (name == "t" and not aloud):
-                keep = True
+                keep, formula = True, False  # an empty one is a value too
             elif name == "row":
                 self._begin(given.get("r"))
                 cells.clear()
-                column = 0
+                column, lacks = 0, ""
             elif name == "rPh":
                 aloud += 1
 
         def end(element: str) -> None:
-            nonlocal keep, aloud
+            nonlocal keep, aloud, lacks
             name = element if ":" not in element else local(element)
             keep = False
             if name == "c":
+                if formula and not lacks:
+                    lacks = f"{column_letters(column)}{self._row}"
                 if value:
                     cells.extend([""] * (column - len(cells)))
                     cells[column - 1] = self._shown(kind, style, "".join(value))
             elif name == "row":
-                self._done.append(list(cells))
+                self._done.append(_NO_VALUE.format(lacks) if lacks else list(cells))
             elif name == "rPh":
                 aloud -= 1
 

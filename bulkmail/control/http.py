@@ -30,6 +30,7 @@ _log = Logger("bulkmail")
 PREFIX = "/api/v1"
 MOST_CONNECTIONS = 32
 MOST_BODY = 64_000  # octets
+_HOSTS = frozenset({"", "localhost", "bulkmail"})
 _IDLE = 30.0  # seconds without an octet
 _LIFE = 300.0  # seconds of a connection, whatever comes
 _WITHIN = 60.0  # seconds for an answer
@@ -85,6 +86,7 @@ class ApiResource(Resource):
 
 def read_call(request: Request) -> Call:
     """Return what is asked for. Raises RequestProblem."""
+    _check_asker(request)
     path = request.path.decode("ascii", "replace")
     if not path.startswith(f"{PREFIX}/"):
         raise RequestProblem(404, f"there is no {path}; the resources are under {PREFIX}/")
@@ -92,6 +94,15 @@ def read_call(request: Request) -> Call:
         raise RequestProblem(413, f"the body is longer than {MOST_BODY} octets")
     operation, found = find(request.method.decode("ascii", "replace"), path.removeprefix(PREFIX))
     return Call(operation, found, _query(operation, request), _order(operation, request))
+
+
+def _check_asker(request: Request) -> None:
+    """Raise RequestProblem for a page of the web that reaches the socket by way of some proxy."""
+    if request.getHeader(b"origin") is not None or request.getHeader(b"sec-fetch-site") not in (None, b"none"):
+        raise RequestProblem(403, "requests of web pages are not answered")
+    host = (request.getHeader(b"host") or b"").decode("ascii", "replace").lower()
+    if host.partition(":")[0] not in _HOSTS:
+        raise RequestProblem(403, f"the host {host[:100]!r} is not answered for; ask for localhost")
 
 
 def _query(operation: Operation, request: Request) -> dict[str, str]:
@@ -209,6 +220,10 @@ class _BoundedConnections(WrappingFactory):
     def __init__(self, site: Site, reactor: Any) -> None:
         super().__init__(site)  # type: ignore[no-untyped-call]
         self.reactor = reactor
+
+    def logPrefix(self) -> str:
+        """Return what Twisted calls it in the log."""
+        return "the control socket"
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Take a connection, or not; called by Twisted."""

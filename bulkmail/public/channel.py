@@ -27,7 +27,8 @@ MOST_OF_ONE = 16  # connections of one client that comes without a proxy
 WHOLE_REQUEST = 10.0  # seconds for a request to be there
 WHOLE_ANSWER = 30.0  # seconds for an answer to be known
 IDLE = 75.0  # seconds that a proxy may keep a connection without a request; nginx does for 60
-_MOST_DROPPED = 64_000  # octets of a body that is too long, before its connection is cut
+_MOST_DROPPED = 1_000_000  # octets of a body that is too long, before its connection is cut
+_FAR_TOO_LONG = 64_000  # the same of one that says of itself that it has even more
 _DRAIN = 10.0  # seconds for a client to read the answer
 
 
@@ -35,12 +36,14 @@ class PageRequest(Request):
     """One request. Its body is kept up to `MOST_BODY` octets, in memory; what is longer is read and dropped."""
 
     channel: PageChannel
-    _dropped = 0
+    _dropped, _most_dropped = 0, _MOST_DROPPED
     _open = True
     _deadline: IDelayedCall | None = None
 
-    def gotLength(self, length: int | None) -> None:  # noqa: ARG002
+    def gotLength(self, length: int | None) -> None:
         """Make room for the body; called by twisted.web."""
+        if length is not None and length > _MOST_DROPPED:
+            self._most_dropped = _FAR_TOO_LONG
         self.content = BytesIO()
 
     def handleContentChunk(self, data: bytes) -> None:
@@ -48,7 +51,7 @@ class PageRequest(Request):
         assert self.content is not None
         if self._dropped or self.content.tell() + len(data) > MOST_BODY:
             self._dropped += len(data)
-            if self._dropped > _MOST_DROPPED:
+            if self._dropped > self._most_dropped:
                 self.channel.cut()
         else:
             self.content.write(data)
@@ -202,6 +205,10 @@ class PageFactory(HTTPFactory):
         self.proxies = proxies
         self.connections: set[PageChannel] = set()
         self._by_client: Counter[str] = Counter()
+
+    def logPrefix(self) -> str:
+        """Return what Twisted calls it in the log."""
+        return "the page for unsubscribing"
 
     def startFactory(self) -> None:
         """Open no log; called by Twisted."""

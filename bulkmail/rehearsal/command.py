@@ -61,7 +61,7 @@ def _count(text: str) -> int:
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m bulkmail.rehearsal",
+        prog="bulkmail sink",
         description="Mail servers of all kinds on loopback, with their own DNS, to rehearse against.",
         epilog="Domains and what their mail servers are like: --hosts",
     )
@@ -92,6 +92,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
         action="store_true",
         help=f"send reports, complaints and clicks back, to {INBOUND} and {PAGE} at the port of the mail servers",
     )
+    parser.add_argument("--json", action="store_true", help="say where it listens as JSON on a terminal too")
     parser.add_argument("--hosts", action="store_true", help="show the domains and what their mail servers are like")
     return parser.parse_args(argv)
 
@@ -113,7 +114,11 @@ def run(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"the rehearsal cannot start: {error}\n")
         return 1
     _stop_on(reactor, rehearsal.stop, rehearsal.rest)
-    _say(rehearsal.ready)
+    if sys.stdout.isatty() and not options.json:
+        sys.stdout.write(_in_words(rehearsal.ready))
+        sys.stdout.flush()
+    else:
+        _say(rehearsal.ready)
     reactor.run(installSignalHandlers=False)
     _say(rehearsal.summary())
     return 0
@@ -183,6 +188,12 @@ class Rehearsal:
         """Close the store. Returns the counts and the seconds since the start."""
         self._store.close()
         return {**self._network.totals.as_dict(), "seconds": round(time.monotonic() - self._began, 3)}
+
+
+def _in_words(ready: dict[str, Any]) -> str:
+    """Return where the world listens, for a person."""
+    facts = ", ".join(f"{name} {value}" for name, value in ready.items() if isinstance(value, str | int))
+    return f"ready ({facts}); Ctrl-C stops it, and then tells what was received\n"
 
 
 def _say(facts: dict[str, Any]) -> None:

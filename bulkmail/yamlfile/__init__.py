@@ -13,6 +13,7 @@ silently. Size, depth and the number of values are bounded.
 from __future__ import annotations
 
 from bulkmail.yamlfile.model import ErrorAt, Line, Many, Section, flow, one_line, validate
+from bulkmail.yamlfile.quotes import curly_quotes
 from bulkmail.yamlfile.tree import MAX_BYTES, YamlFile, dotted, load
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Many",
     "Section",
     "YamlFile",
+    "curly_quotes",
     "dotted",
     "flow",
     "load",

@@ -41,8 +41,8 @@ _QUOTE_BRACES = 'put text with braces in quotes, for example subject: "{{ first_
 _TOO_DEEP = f"the values are nested more than {MAX_DEPTH} levels deep"
 _SYNTAX = {
     "exceeded maximum nesting depth": _TOO_DEEP,  # libyaml has a limit of its own
-    "mapping values are not allowed in this context": "a `:` stands where no key can be; "
-    "put text that holds a colon in quotes, and give all keys of one level the same indentation",
+    "mapping values are not allowed in this context": "the indentation is wrong, or a `:` stands in "
+    "a text without quotes; give all keys of one level the same indentation, and put text that holds a colon in quotes",
     "found character that cannot start any token": "no value can start with this character; "
     "indent with spaces, never with TAB, and put text that starts with @, `, % or TAB in quotes",
     "could not find expected ':'": "a `:` is missing; every line here must be `key: value`",
@@ -54,8 +54,9 @@ _SYNTAX = {
     "did not find expected ',' or ']'": "a list that was opened with [ is never closed, or a comma is missing",
     "did not find expected ',' or '}'": "a { is never closed with }, or a comma is missing",
     "did not find expected '-' indicator": "this line belongs neither to the list above nor to anything else",
-    "did not find expected key": "no `key: value` can stand here; "
-    "put text with quotes or braces inside in quotes as a whole, and check the indentation",
+    "did not find expected key": "the indentation is wrong, or a text ends before its "
+    "line does; give all keys of one level the same indentation, and put text with quotes or braces inside in quotes "
+    "as a whole",
 }
 
 

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.campaign.cells import UnreadableError
+from bulkmail.campaign.cells import UNREADABLE, UnreadableError
+from bulkmail.campaign.encoding import open_bytes
+from bulkmail.campaign.files import ListPath
+from bulkmail.campaign.lines import Lines
+from bulkmail.campaign.rows import Rows
 from bulkmail.campaign.xlsx import Strings, unescaped
 from bulkmail.mail import Refused
 from tests.campaign.conftest import xlsx
@@ -16,11 +20,27 @@ def test_all_kinds_of_cells(book, csv_of):
         '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>'
         '<row r="2"><c r="A2" t="inlineStr"><is><t>a, b</t><rPh><t>aloud</t></rPh></is></c><c r="C2" s="1"><v>123</v>'
         '</c><c r="D2" t="b"><v>1</v></c><c r="E2" t="b"><v>0</v></c><c r="F2" t="str"><f>A1</f><v>_x0041_</v></c>'
-        '<c r="G2" t="e"><v>#N/A</v></c><c r="H2" t="d"><v>2026-01-05T00:00:00</v></c><c r="I2"><f>1+1</f></c></row>'
+        '<c r="G2" t="e"><v>#N/A</v></c><c r="H2" t="d"><v>2026-01-05T00:00:00</v></c><c r="I2"><f>1+1</f><v></v></c>'
+        "</row>"
     )
     shared = ["email", "<r><t>first</t></r><r><t xml:space='preserve'> name</t></r><rPh><t>x</t></rPh>"]
     text = csv_of(book(xlsx(rows, shared=shared, codes=["00000"])))
     assert text == 'email,first name\n"a, b",,00123,TRUE,FALSE,A,#N/A,2026-01-05\n'
+
+
+def test_a_formula_without_a_stored_value_makes_a_bad_row_that_says_so(book):
+    """As programs write them that do not calculate; an empty cell would be taken for an empty value."""
+    rows = (
+        "<row><c><v>1</v></c></row>"
+        '<row r="2"><c r="A2"><v>2</v></c><c r="AB2"><f>A2*2</f></c><c><f>A2*3</f></c></row>'
+        "<row><c><v>3</v></c></row>"
+    )
+    source = open_bytes(ListPath.of(book(xlsx(rows))), "utf-8")
+    lines = b"".join(iter(lambda: source.read(100), b"")).split(b"\n")
+    source.close()
+    words = b"the formula in cell AB2 has no stored value, as in files that a program has made; open the workbook in a "
+    assert lines[1].startswith(UNREADABLE + words)
+    assert (lines[0], lines[2]) == (b"1", b"3")
 
 
 def test_rows_keep_their_numbers_and_cells_their_columns(book, csv_of):
@@ -39,6 +59,11 @@ def test_the_first_sheet_that_is_visible_or_the_named_one_is_read(book, csv_of):
     assert csv_of(path, "Notes") == csv_of(path, " notes") == "2\n"
     with pytest.raises(Refused, match="has no sheet 'Members'; it has Notes, One"):
         csv_of(path, "Members")
+    told = r"name the column of the addresses `email`; its sheet 'One' was read, and it has 'Notes' too"
+    lines = Lines(ListPath.of(path), "utf-8")
+    with pytest.raises(Refused, match=told):
+        Rows(lines)
+    lines.close()
 
 
 def test_days_from_1904(book, csv_of):

@@ -51,6 +51,9 @@ def test_an_answer_is_json(served):
 
 ERRORS = [
     (asked("GET", "/"), 404, "the resources are under /api/v1/"),
+    (asked("GET", "/api/v1/health", "Origin: https://evil.example"), 403, "requests of web pages"),
+    (asked("GET", "/api/v1/health", "Sec-Fetch-Site: cross-site"), 403, "requests of web pages"),
+    (asked("GET", "/api/v1/health").replace(b"localhost", b"evil.example"), 403, "the host 'evil.example' is not"),
     (asked("GET", "/api/v1/nothing"), 404, "there is no resource /nothing"),
     (asked("DELETE", "/api/v1/campaigns/spring"), 405, "takes GET only"),
     (asked("GET", "/api/v1/recipients"), 400, "give the parameter `email` once"),
@@ -107,7 +110,7 @@ def test_connections_are_bounded(served, until):
     try:
         for one in held:
             one.connect(str(folder / SOCKET))
-            one.sendall(b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
+            one.sendall(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert all(one.recv(20).startswith(b"HTTP/1.1 200") for one in held)
         with pytest.raises(Exception, match="closed the connection"):
             Client(str(folder)).get("health")

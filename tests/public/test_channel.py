@@ -188,6 +188,7 @@ def test_no_octets_are_an_error(data):
 
 def test_a_body_is_kept_up_to_its_bound_and_cut_off_far_behind_it(site):
     assert statuses(site.send(asked("POST", f"/u/{RIGHT}", FORM, body=ONE_CLICK + b"&" * MOST_BODY))) == [413]
+    assert statuses(site.send(asked("POST", f"/u/{RIGHT}", FORM, body=b"&" * 89_000))) == [413]
     protocol, transport = site.connect()
     protocol.dataReceived(asked("POST", f"/u/{RIGHT}", FORM, "Content-Length: 100000000"))
     sent = 0

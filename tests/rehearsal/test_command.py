@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from bulkmail.rehearsal import read, run
-from bulkmail.rehearsal.command import _descriptors
+from bulkmail.rehearsal.command import _descriptors, _in_words
 
 
 def test_it_shows_the_domains(capsys) -> None:
@@ -121,3 +121,11 @@ def test_a_port_that_is_taken_is_told() -> None:
         ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
     assert "the rehearsal cannot start: " in ended.stderr
+
+
+def test_a_person_is_told_that_it_is_ready_and_how_it_ends() -> None:
+    words = _in_words({"dns": "127.0.0.1:53", "smtp_port": 25, "store": None, "relay": {"port": 1}, "ca": "ca.pem"})
+    assert (
+        words
+        == "ready (dns 127.0.0.1:53, smtp_port 25, ca ca.pem); Ctrl-C stops it, and then tells what was received\n"
+    )

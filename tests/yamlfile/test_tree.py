@@ -136,8 +136,8 @@ def test_comments_alone_are_no_value() -> None:
         (
             "from: Shop: <a@b.example>",
             (
-                "x.yaml:1:11: a `:` stands where no key can be; put text that holds a colon in quotes, "
-                "and give all keys of one level the same indentation"
+                "x.yaml:1:11: the indentation is wrong, or a `:` stands in a text without quotes; "
+                "give all keys of one level the same indentation, and put text that holds a colon in quotes"
             ),
         ),
         (
@@ -169,8 +169,16 @@ def test_comments_alone_are_no_value() -> None:
         (
             "a: 'it's'",
             (
-                "x.yaml:1:8: no `key: value` can stand here; put text with quotes or braces inside "
-                "in quotes as a whole, and check the indentation"
+                "x.yaml:1:8: the indentation is wrong, or a text ends before its line does; "
+                "give all keys of one level the same indentation, and put text with quotes or braces inside in quotes "
+                "as a whole"
+            ),
+        ),
+        (
+            "a: 1\n  b: 2",
+            (
+                "x.yaml:2:4: the indentation is wrong, or a `:` stands in a text without quotes; "
+                "give all keys of one level the same indentation, and put text that holds a colon in quotes"
             ),
         ),
         ("%YAML 2.0\n---\na: 1", "x.yaml:1:1: this is not YAML: found incompatible YAML document"),

@@ -37,6 +37,7 @@ from bulkmail.mail import BulkmailError, Problem, Refused, Status
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
 from bulkmail.shaping import moment
 from bulkmail.spool import CANCELLING, ENDED, READY, Audience, CampaignRow, Spool, fingerprint
+from bulkmail.yamlfile import curly_quotes
 
 _log = Logger("bulkmail")
 
@@ -108,7 +109,7 @@ def prepare(
     make_lists(campaign)
     lists = survey(campaign, settings, whole=whole)
     content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
-    notices = [*content_notices(campaign, settings, content), *lists.notices]
+    notices = [*curly_quotes(campaign.file), *content_notices(campaign, settings, content), *lists.notices]
     if sample:
         notices += try_rows(lists.rows, content, campaign.recipient_paths)
     return Prepared(campaign, content, lists.columns, sum(lists.sizes), tuple(notices))
