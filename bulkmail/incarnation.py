@@ -365,6 +365,8 @@ class Incarnation:
         failpoint("closing")
         if self._spool is not None:
             try:
+                if self._parts is not None:
+                    await self._parts.warming.close()
                 await self._spool.close()
             except OwnFault as fault:
                 _log.error("{fault}; the journal has what could not be written", fault=fault)

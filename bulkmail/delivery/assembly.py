@@ -19,10 +19,12 @@ from bulkmail.delivery.ruling import Ruling
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import KeptFactors
 from bulkmail.delivery.sources import Sources
+from bulkmail.delivery.warming import Warming
 from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Settings
 from bulkmail.shaping import (
     ANY_SOURCE,
+    DEFAULT_PLAN,
     SHIPPED_RULES,
     Judgements,
     Limits,
@@ -30,6 +32,7 @@ from bulkmail.shaping import (
     RuleBook,
     SiteFacts,
     Source,
+    WarmupPlan,
     limits_for,
     own_rules,
 )
@@ -64,6 +67,7 @@ class Assembly(NamedTuple):
     clocks: Clocks
     relays: Mapping[str, Smarthost]
     sources: Sources
+    warming: Warming
 
     def apply(self, settings: Settings) -> None:
         """Have all parts use other settings from now on, in one turn of the event loop."""
@@ -128,8 +132,8 @@ def assemble(
     ledger = Ledger(
         spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed, judge=judge
     )
-    given = [Source(one.name, one.address, one.hostname or "", one.weight, one.proxy or "") for one in settings.sources]
-    sources = Sources(given, settings.pools, clocks=clocks, pause=pause)
+    ledger.warming = warming = Warming(warmup_plans(settings), spool, clocks)
+    sources = _sources(settings, clocks, pause, warming)
     limits_of = limits_by_provider(settings, providers, relays)
     limiters = _limiters(limits_of, connections, facts, clocks, sources)
     attempts = MxAttempts(
@@ -161,4 +165,20 @@ def assemble(
         new_lane=new_lane,
         sources=sources,
     )
-    return Assembly(ledger, limiters, feeder, ruling, connector, new_lane, clocks, relays, sources)
+    return Assembly(ledger, limiters, feeder, ruling, connector, new_lane, clocks, relays, sources, warming)
+
+
+def _sources(settings: Settings, clocks: Clocks, pause: Pause, warming: Warming) -> Sources:
+    given = [Source(one.name, one.address, one.hostname or "", one.weight, one.proxy or "") for one in settings.sources]
+    sources = Sources(given, settings.pools, clocks=clocks, pause=pause)
+    sources.also(lambda source, site: warming.usable(source.name, site.provider))
+    return sources
+
+
+def warmup_plans(settings: Settings) -> dict[str, WarmupPlan]:
+    """Return the plans of the sources that warm up, by their names."""
+    return {
+        one.name: WarmupPlan(one.warmup.first_day, one.warmup.budgets or DEFAULT_PLAN)
+        for one in settings.sources
+        if one.warmup is not None
+    }

@@ -17,6 +17,7 @@ from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.run import Run
+from bulkmail.delivery.warming import Warming
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Stage, Status
 from bulkmail.settings import Retry
@@ -52,6 +53,7 @@ class Ledger:
         self._retry = retry
         self._pause = pause
         self._wall = clocks.wall
+        self.warming = Warming({}, spool, clocks)
         self._rng = rng
         self._changed = changed
         self._judge = judge
@@ -200,6 +202,9 @@ class Ledger:
             if message.canary is not None and message.run.guard is not None:
                 message.run.guard.give_back(message.canary, 1)
                 message.canary = None
+            if message.budget is not None:
+                self.warming.give_back(message.budget, 1)
+                message.budget = None
         if rows:
             background(self._release(rows, due), "giving recipients back")
 
@@ -253,6 +258,13 @@ class Ledger:
                 attempted=attempt is not None,
                 answered=attempt is not None and attempt.smtp_code > 0,
             )
+        if message.budget is not None:
+            budget, message.budget = message.budget, None
+            told = settlement.attempt is not None and (
+                settlement.attempt.smtp_code > 0 or settlement.status == Status.UNKNOWN
+            )
+            sent = told and settlement.status != Status.DEFERRED
+            self.warming.settled(budget, sent=sent, delivered=settlement.status == Status.DELIVERED)
         run.move(message.claimed.previous, (settlement.provider, settlement.status, settlement.category))
         if settlement.next_at:
             done = self._spool.settle(settlement).addCallback(lambda _: self._due(settlement.next_at))

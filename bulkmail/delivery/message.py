@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bulkmail.delivery.run import Run
+from bulkmail.delivery.warming import Budget
 from bulkmail.mail import local_in
 from bulkmail.shaping import Canary
 from bulkmail.spool import Claimed
@@ -31,7 +32,7 @@ class Message:
     ``domain``: the recipient's, in A-labels. ``holder``: what claimed it; its queue may have moved on. ``began``: when
     it was handed to a connection, on the wall clock. ``uncharged_tries``: how often it came back without an attempt.
     ``turn``: where its turn begins in a lane that several campaigns share (`shaping.Turns`).
-    ``canary``: where it is one of the first at its provider.
+    ``canary``: where it is one of the first at its provider. ``budget``: where its source warms up.
     """
 
     claimed: Claimed
@@ -45,6 +46,7 @@ class Message:
     uncharged_tries: int = 0
     turn: float = 0.0
     canary: Canary | None = None
+    budget: Budget | None = None
     dotted: bool = False  # its dot is in the journal, and nothing that says what became of it
 
     @property

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from ipaddress import ip_address
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from bulkmail.settings.values import Domain
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section
@@ -31,6 +33,55 @@ def _address(text: str) -> str:
     return str(found)
 
 
+def _day(value: Any) -> date:
+    try:
+        return date.fromisoformat(value if isinstance(value, str) and len(value) == 10 else "")
+    except ValueError:
+        raise ValueError("must be a day, such as 2026-12-01; days begin at 00:00 UTC") from None
+
+
+_DEFAULT = "default"
+
+
+def _plan(value: Any) -> tuple[int, ...] | str:
+    if value == _DEFAULT:
+        return _DEFAULT
+    whole = isinstance(value, list) and value and all(isinstance(one, int) and one > 0 for one in value)
+    if not whole or any(isinstance(one, bool) for one in value):
+        raise ValueError("must be default, or the messages of each day, such as [200, 500, 1000]")
+    for index, (one, following) in enumerate(pairwise(value)):
+        if following <= one:
+            raise ErrorAt((index + 1,), f"must be more than the day before it, which has {one:,}")
+    return tuple(value)
+
+
+_DATE = {"type": "string", "format": "date"}
+_PLANS = {"anyOf": [{"const": "default"}, {"type": "array", "items": {"type": "integer", "minimum": 1}, "minItems": 1}]}
+
+
+class Warmup(Section):
+    """How much a new source sends to each provider in a day."""
+
+    start: Annotated[
+        Annotated[date, PlainValidator(_day), WithJsonSchema(_DATE)],
+        Field(description="the first day that it is sent from (UTC)", examples=["2026-12-01"]),
+    ]
+    plan: Annotated[
+        Annotated[tuple[int, ...] | str, PlainValidator(_plan), WithJsonSchema(_PLANS)],
+        Field(description="the messages of each day at each provider, or default", examples=[[200, 500, 1000]]),
+    ] = _DEFAULT
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """The messages of each day; () for the default's."""
+        return () if isinstance(self.plan, str) else self.plan
+
+    @property
+    def first_day(self) -> int:
+        """The first day, in days since 1970-01-01."""
+        return int(datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC).timestamp() // 86400)
+
+
 class Source(Section):
     """An address that mail is sent from. ``hostname`` None: the machine's, as for mail without sources."""
 
@@ -44,6 +95,9 @@ class Source(Section):
     proxy: Annotated[
         Annotated[Line, AfterValidator(_proxy)] | None,
         Field(description="the outgoing proxy that has the address", examples=["socks5://192.0.2.5:1080"]),
+    ] = None
+    warmup: Annotated[
+        Warmup | None, Field(description="a new address, to which receivers are accustomed day by day")
     ] = None
 
 

@@ -74,10 +74,13 @@ from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounc
 from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
 from bulkmail.shaping.unanswered import UnansweredMessages
 from bulkmail.shaping.uncharged import Beside, UnchargedTime
+from bulkmail.shaping.warmup import DAY, DEFAULT_PLAN, WarmupDay, WarmupPlan, block_of
 
 __all__ = [
     "ANY_SOURCE",
+    "DAY",
     "DEFAULT_LIMITS",
+    "DEFAULT_PLAN",
     "EVERY_DAY",
     "GREYLISTED",
     "LEAST_COMPLAINTS",
@@ -139,10 +142,13 @@ __all__ = [
     "UnansweredMessages",
     "UnchargedTime",
     "Verdict",
+    "WarmupDay",
+    "WarmupPlan",
     "Weighted",
     "Width",
     "WindowChange",
     "after_unknown",
+    "block_of",
     "bounce_of",
     "classify",
     "clock_changes",

@@ -61,6 +61,7 @@ from __future__ import annotations
 from bulkmail.spool.address import has_password, public
 from bulkmail.spool.arrivals import Arrival, LateCounts, Recorded
 from bulkmail.spool.backing_up import back_up_spool
+from bulkmail.spool.budgeting import BudgetUse
 from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
 from bulkmail.spool.copying import copy_spool
 from bulkmail.spool.front import Spool
@@ -130,6 +131,7 @@ __all__ = [
     "Arrival",
     "Attempt",
     "Audience",
+    "BudgetUse",
     "CampaignRow",
     "CancelRequest",
     "Claimed",

@@ -20,6 +20,7 @@ from bulkmail.shaping import RetrySettings
 from bulkmail.spool.address import public
 from bulkmail.spool.arrivals import LateStore
 from bulkmail.spool.booking import Batch, DueLine, OutcomeLine
+from bulkmail.spool.budgeting import BudgetStore
 from bulkmail.spool.holding import HoldStore
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import (
@@ -330,6 +331,7 @@ class SignStore(Protocol):
 
 
 class Store(
+    BudgetStore,
     CampaignStore,
     HoldStore,
     IntakeStore,

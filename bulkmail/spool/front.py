@@ -119,6 +119,8 @@ class Spool:
     next_due = _in_writer(Store.next_due)
     cancel_rows = _in_writer(Store.cancel_rows)
     expire_rows = _in_writer(Store.expire_rows)
+    use_budget = _in_writer(Store.use_budget)
+    warmup_days = _in_writer(Store.warmup_days)
     site_facts = _in_writer(Store.site_facts)
     remember = _in_writer(Store.remember)
     give_sign = _in_writer(Store.give_sign)

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from bulkmail.settings import Settings
 
 A = {"name": "a", "address": "192.0.2.10", "hostname": "mta1.example.com", "weight": 3}
+START = {"start": "2026-12-01"}
 B = {"name": "b", "address": "2001:DB8::0:1"}
 
 
@@ -33,6 +34,13 @@ def test_sources_and_pools():
         ({"sources": [{**A, "weight": 0}]}, "greater than or equal to 1"),
         ({"sources": [A, {**B, "name": "a"}]}, "a is given more than once"),
         ({"sources": [A, {**A, "name": "b"}]}, "192.0.2.10 is given more than once"),
+        ({"sources": [{**A, "warmup": {"plan": "default"}}]}, "start"),
+        ({"sources": [{**A, "warmup": {"start": "soon"}}]}, "must be a day, such as 2026-12-01"),
+        ({"sources": [{**A, "warmup": {"start": "2026-02-30"}}]}, "must be a day, such as 2026-12-01"),
+        ({"sources": [{**A, "warmup": {**START, "plan": "fast"}}]}, "must be default, or the messages of each day"),
+        ({"sources": [{**A, "warmup": {**START, "plan": []}}]}, "must be default, or the messages of each day"),
+        ({"sources": [{**A, "warmup": {**START, "plan": [0]}}]}, "must be default, or the messages of each day"),
+        ({"sources": [{**A, "warmup": {**START, "plan": [500, 200]}}]}, "more than the day before it, which has 500"),
         ({"sources": [A], "pools": {"p": ["a", "c"]}}, "there is no source 'c'; there are: a"),
         ({"pools": {"p": ["a"]}}, "`sources` is empty"),
         ({"sources": [A], "pools": {"p": []}}, "has one source at least"),
@@ -46,3 +54,9 @@ def test_sources_and_pools():
 def test_what_is_refused(given, words):
     with pytest.raises(ValidationError, match=words):
         made(**given)
+
+
+def test_a_source_may_warm_up():
+    first, second = made(sources=[{**A, "warmup": {**START, "plan": [200, 500]}}, {**B, "warmup": START}]).sources
+    assert (first.warmup.budgets, second.warmup.budgets, second.warmup.plan) == ((200, 500), (), "default")
+    assert first.warmup.first_day * 86400 == 1796083200  # 2026-12-01T00:00:00Z

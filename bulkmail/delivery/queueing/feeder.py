@@ -29,7 +29,7 @@ from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing.composing import Composing
 from bulkmail.delivery.queueing.gate import Gate
 from bulkmail.delivery.queueing.open_queues import OpenQueues
-from bulkmail.delivery.queueing.pacing import Pacing
+from bulkmail.delivery.queueing.pacing import Grant, Pacing
 from bulkmail.delivery.queueing.queue_scan import QueueScan
 from bulkmail.delivery.queueing.queues import Queue
 from bulkmail.delivery.queueing.supply import Supply
@@ -38,7 +38,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.delivery.sources import Sources
 from bulkmail.mail import Category, OwnFault, Status
 from bulkmail.routing import RouteFailure, Site
-from bulkmail.shaping import Canary, Turns, room_for, share_of
+from bulkmail.shaping import Turns, room_for, share_of
 from bulkmail.spool import Claimed, Spool
 from bulkmail.workers import Pool
 
@@ -79,13 +79,14 @@ class Feeder:
         self._ledger = ledger
         self._limiters = limiters
         self._most_claimed = most_claimed
+        self._warming = ledger.warming
         self._wanted: dict[Run, dict[Supply, None]] = {}  # none of them empty
         self._turns: Turns[Run] = Turns()
         self._held = 0
         self._claims = 0
         self._average = 12_000.0  # bytes of a message
         self._fill_soon = Wakeup(clocks.reactor, self._fill)
-        self._pacing = Pacing(clocks, again=self.wanted, put_off=self.returned)
+        self._pacing = Pacing(clocks, ledger.warming, again=self.wanted, put_off=self.returned)
         self.open_queues = OpenQueues(
             self,
             spool=spool,
@@ -185,6 +186,7 @@ class Feeder:
     def tidy(self) -> None:
         """Forget what is unused, and wake lanes whose turn has come; called once a second."""
         self.open_queues.forget_unused()
+        self._warming.look()
         self._limiters.keep_changed_factors()
         self._limiters.drop_unused(self._clocks.now())
         self._limiters.wake_waiting()
@@ -248,7 +250,8 @@ class Feeder:
     def _claim(self, run: Run, supply: Supply, limit: int) -> None:
         """Claim up to ``limit`` messages of a campaign for a lane."""
         for queue, some in supply.next_claims(run, limit):
-            granted, canary = self._pacing.granted(run, supply, some)
+            grant = self._pacing.granted(run, supply, some)
+            granted = grant.messages
             if granted:
                 self._turns.use(run, granted)
                 queue.claiming = True
@@ -256,18 +259,22 @@ class Feeder:
                 supply.claims += 1
                 supply.lane.backlog.hold(granted, run)
                 claim = self._spool.claim(queue.id, granted)
-                whose = (queue, supply, granted, canary)
+                whose = (queue, supply, granted, grant)
                 claim.addCallbacks(self._take, self._not_claimed, callbackArgs=whose, errbackArgs=whose)
                 claim.addErrback(lambda failure: _log.failure("taking claimed recipients failed", failure))
+            elif self._pacing.is_spent(supply):
+                self.open_queues.source_lanes.move(queue, supply.lane)
 
-    def _take(self, rows: list[Claimed], queue: Queue, supply: Supply, limit: int, canary: Canary | None) -> None:
+    def _take(self, rows: list[Claimed], queue: Queue, supply: Supply, limit: int, grant: Grant) -> None:
         queue.claiming = False
         self._claims -= 1
         backlog = supply.lane.backlog
-        messages = [Message(row, queue.domain, queue.run, backlog, canary=canary) for row in rows]
+        messages = [
+            Message(row, queue.domain, queue.run, backlog, canary=grant.canary, budget=grant.budget) for row in rows
+        ]
         supply.claim_ended()
         backlog.hold(len(rows) - limit, queue.run)
-        self._pacing.not_claimed(queue.run, limit - len(rows), canary)
+        self._pacing.not_claimed(queue.run, limit - len(rows), grant)
         if self.stopping or backlog.closed or queue.run.over or queue.run.withheld or backlog.holds_back(queue.run):
             self.returned(messages, 0.0)
             return
@@ -283,11 +290,11 @@ class Feeder:
             self._composing.add(messages)
         backlog.wake()
 
-    def _not_claimed(self, failure: Failure, queue: Queue, supply: Supply, limit: int, canary: Canary | None) -> None:
+    def _not_claimed(self, failure: Failure, queue: Queue, supply: Supply, limit: int, grant: Grant) -> None:
         queue.claiming = False
         self._claims -= 1
         supply.claims -= 1
-        self._pacing.not_claimed(queue.run, limit, canary)
+        self._pacing.not_claimed(queue.run, limit, grant)
         self._pause.own_fault(failure.getErrorMessage())
         supply.lane.backlog.hold(-limit, queue.run)
         self._wanted.setdefault(queue.run, {})[supply] = None

@@ -6,16 +6,30 @@ A lane that gets nothing for such a reason is remembered here, and wants message
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from bulkmail.delivery.background import Wakeup
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.queueing.supply import Supply
 from bulkmail.delivery.run import Run
+from bulkmail.delivery.warming import Budget, Warming
 from bulkmail.shaping import Canary
 
 _TOGETHER = 0.05  # seconds in which room for first messages is gathered: many small lanes may wait for it
+_BEHIND = 0.1  # seconds behind the beginning of a day
 _ASK_AGAIN = 3600.0  # seconds; a zone that never opens again before the end of the schedule
+
+
+class Grant(NamedTuple):
+    """So many ``messages`` may be claimed. ``canary``: they are first at their provider; ``budget``: of their source.
+
+    Each of them gives its place back to both.
+    """
+
+    messages: int
+    canary: Canary | None = None
+    budget: Budget | None = None
 
 
 class Pacing:
@@ -26,51 +40,67 @@ class Pacing:
     """
 
     def __init__(
-        self, clocks: Clocks, again: Callable[[Supply, Run], None], put_off: Callable[[Sequence[Message], float], None]
+        self,
+        clocks: Clocks,
+        warming: Warming,
+        again: Callable[[Supply, Run], None],
+        put_off: Callable[[Sequence[Message], float], None],
     ) -> None:
+        self._warming = warming
         self._clocks = clocks
         self._again = again
         self._put_off = put_off
         self._waiting: dict[tuple[Supply, Run], None] = {}
         self._timer = Wakeup(clocks.reactor, self._wake)
 
-    def granted(self, run: Run, supply: Supply, limit: int) -> tuple[int, Canary | None]:
-        """Take up to ``limit`` messages of the campaign for a claim; return how many may be claimed.
-
-        With them comes the canary that they belong to, if they are the first at their provider.
-        """
-        allowance, guard = run.allowance, run.guard
-        if allowance is None and guard is None:
-            return limit, None
-        now, provider = self._clocks.now(), supply.lane.site.provider
+    def granted(self, run: Run, supply: Supply, limit: int) -> Grant:
+        """Take up to ``limit`` messages of the campaign for a claim; return how many may be claimed."""
+        allowance, guard, warming = run.allowance, run.guard, self._warming
+        if allowance is None and guard is None and not warming.any:
+            return Grant(limit)
+        now, provider, source = self._clocks.now(), supply.lane.site.provider, supply.lane.source.name
         count, canary = limit, None
         if guard is not None:
             count = min(count, guard.available(provider, now))
         if allowance is not None:
             count = min(count, allowance.available(now))
+        if count:
+            count = min(count, warming.available(source, provider))
         if count and allowance is not None:
             allowance.take(count, now)
         if count and guard is not None:
             canary = guard.take(provider, count)
+        budget = warming.take(source, provider, count) if count else None
         if count < limit:
             self._ask_again(run, supply, now)
-        return count, canary
+        return Grant(count, canary, budget)
 
-    def not_claimed(self, run: Run, count: int, canary: Canary | None) -> None:
+    def not_claimed(self, run: Run, count: int, grant: Grant) -> None:
         """Give back what was taken for a claim that found fewer messages."""
         if run.allowance is not None and count:
             run.allowance.give_back(count)
-        if canary is not None and run.guard is not None and count:
-            run.guard.give_back(canary, count)
+        if grant.canary is not None and run.guard is not None and count:
+            run.guard.give_back(grant.canary, count)
+        if grant.budget is not None and count:
+            self._warming.give_back(grant.budget, count)
+
+    def is_spent(self, supply: Supply) -> bool:
+        """Whether the source of a lane has sent what it may today, while it warms up."""
+        return not self._warming.usable(supply.lane.source.name, supply.lane.site.provider)
 
     def _ask_again(self, run: Run, supply: Supply, now: float) -> None:
         """Let this lane want messages of this campaign again when there may be some."""
-        times = []
+        provider, times = supply.lane.site.provider, []
         if run.allowance is not None:
             times.append(run.allowance.next_at(now))  # None: a day begins with a scan
         if run.guard is not None:
             run.guard.on_room(self._room_soon)
-            times.append(run.guard.next_at(supply.lane.site.provider, now))
+            times.append(run.guard.next_at(provider, now))
+            self._waiting[supply, run] = None
+        if self._warming.any:
+            self._warming.on_room = self._room_soon
+            if (at := self._warming.next_at(supply.lane.source.name, provider)) is not None:
+                times.append(now + max(0.0, at - self._clocks.wall()) + _BEHIND)
             self._waiting[supply, run] = None
         for at in times:
             if at is not None:

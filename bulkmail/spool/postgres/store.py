@@ -21,6 +21,7 @@ from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.shaping import RetrySettings
 from bulkmail.spool.booking import Booking
+from bulkmail.spool.budgets import Budgets
 from bulkmail.spool.campaigns import Campaigns
 from bulkmail.spool.holds import Holds
 from bulkmail.spool.intake import Intake
@@ -38,7 +39,9 @@ from bulkmail.spool.sites import Sites
 from bulkmail.spool.suppressions import Suppressions
 
 
-class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, LateEvents, Settling, Sites, Signs):
+class PostgresStore(
+    PostgresClaims, PostgresSharing, Budgets, Campaigns, Holds, Intake, LateEvents, Settling, Sites, Signs
+):
     """The durable state in PostgreSQL; see `contract.Store` and `shared.SharedStore`. For one thread.
 
     Raises Refused when the database cannot be used. ``on_unsure``: called, in this thread, with the reason why it is
@@ -72,6 +75,7 @@ class PostgresStore(PostgresClaims, PostgresSharing, Campaigns, Holds, Intake, L
 
     # the parts that are the same in every database, run again where the server gave a transaction up
 
+    use_budget = repeated(Budgets.use_budget)
     create_campaign = repeated(Campaigns.create_campaign)
     campaign = repeated(Campaigns.campaign)
     campaigns = repeated(Campaigns.campaigns)

@@ -9,6 +9,7 @@ from bulkmail.failpoints import failpoint
 from bulkmail.mail import OwnFault
 from bulkmail.shaping import RetrySettings
 from bulkmail.spool.booking import Booking
+from bulkmail.spool.budgets import Budgets
 from bulkmail.spool.campaigns import Campaigns
 from bulkmail.spool.contract import refused
 from bulkmail.spool.holds import Holds
@@ -27,7 +28,7 @@ from bulkmail.spool.sqlite.tables import SqliteTables
 _BOOT = "boot"
 
 
-class SqliteStore(SqliteClaims, Campaigns, Holds, Intake, LateEvents, Settling, Sites, Signs):
+class SqliteStore(SqliteClaims, Budgets, Campaigns, Holds, Intake, LateEvents, Settling, Sites, Signs):
     """The durable state in one SQLite file, or in memory; see `contract.Store`. For one thread, the only writer.
 
     Raises Refused when the file cannot be opened.
