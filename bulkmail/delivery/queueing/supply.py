@@ -67,6 +67,9 @@ class Supply:
     def __len__(self) -> int:
         return len(self._queues)
 
+    def __bool__(self) -> bool:
+        return bool(self._queues)  # asked for every lane each second: its queues are not counted for that
+
     def __iter__(self) -> Iterator[Queue]:
         return iter(self._queues)
 

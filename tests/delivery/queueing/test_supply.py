@@ -105,6 +105,6 @@ def test_what_the_lane_tells_goes_on():
     scene.supply.hold(-1, RUN)
     scene.supply.suspended()
     assert (scene.holds, scene.suspended) == ([(-1, RUN)], [scene.supply])
-    assert (len(scene.supply), list(scene.supply)) == (1, scene.queues)
+    assert (bool(scene.supply), len(scene.supply), list(scene.supply)) == (True, 1, scene.queues)
     scene.supply.clear()
-    assert (len(scene.supply), scene.supply.wanted(RUN)) == (0, 0)
+    assert (bool(scene.supply), len(scene.supply), scene.supply.wanted(RUN)) == (False, 0, 0)
