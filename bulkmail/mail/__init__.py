@@ -62,7 +62,7 @@ from bulkmail.mail.patterns import JUDGED, Pattern, Scope, line_of, parse_patter
 from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
 from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
-from bulkmail.mail.units import Rate, format_duration, parse_duration, parse_rate
+from bulkmail.mail.units import Divided, Rate, format_duration, parse_duration, parse_rate
 
 __all__ = [
     "BOUNCES",
@@ -81,6 +81,7 @@ __all__ = [
     "AttemptRow",
     "BulkmailError",
     "Category",
+    "Divided",
     "Fate",
     "Found",
     "Held",

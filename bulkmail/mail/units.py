@@ -65,3 +65,10 @@ def parse_rate(text: object) -> Rate:
     if burst == 0:
         raise UnitError(f"{text!r}: a burst must be at least 1")
     return Rate(count, period, burst)
+
+
+class Divided(float):
+    """``/2``: this part (0.5) of what is in use."""
+
+    def __str__(self) -> str:
+        return f"/{1 / self:g}"

@@ -14,7 +14,7 @@ from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
 from bulkmail.settings.public import ListenAt, Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
 from bulkmail.settings.routes import ROUTE_LIMITS, ROUTE_MANNERS, Route, route_name
-from bulkmail.settings.rules import Divided, Judgement, ShapingRule, never
+from bulkmail.settings.rules import Judgement, ShapingRule, never
 from bulkmail.settings.sections import (
     SHIPPED_PROVIDERS,
     Compose,
@@ -46,7 +46,6 @@ __all__ = [
     "SYSTEMD",
     "Changes",
     "Compose",
-    "Divided",
     "Dkim",
     "Dns",
     "Filter",

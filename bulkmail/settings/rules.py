@@ -16,16 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from bulkmail.mail import BulkmailError, Category, Pattern, Rate, Scope, UnitError, parse_pattern, parse_rate
+from bulkmail.mail import BulkmailError, Category, Divided, Pattern, Rate, Scope, UnitError, parse_pattern, parse_rate
 from bulkmail.settings.values import Count, Domain, Seconds, preset, suffix
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section
-
-
-class Divided(float):
-    """``/2``: this part (0.5) of what is in use."""
-
-    def __str__(self) -> str:
-        return f"/{1 / self:g}"
 
 
 def _divided(value: Any) -> Divided | None:

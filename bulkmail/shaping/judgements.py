@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bulkmail.mail import Category, Fate, Outcome, Pattern, Scope, line_of
-from bulkmail.settings import Judgement
 from bulkmail.shaping.classify import Verdict, classify, named_wait
+
+if TYPE_CHECKING:
+    from bulkmail.settings import Judgement  # the report's processes import this room, and need no settings
 
 _REMEMBERED = 1000
 _PASSING = frozenset({Category.RATE_LIMITED, Category.GREYLISTED, Category.CONNECTION})

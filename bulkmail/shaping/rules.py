@@ -15,9 +15,12 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from bulkmail.mail import Pattern, Rate, Scope, format_duration, line_of
-from bulkmail.settings import Divided, ShapingRule
+from bulkmail.mail import Divided, Pattern, Rate, Scope, format_duration, line_of
+
+if TYPE_CHECKING:
+    from bulkmail.settings import ShapingRule  # the report's processes import this room, and need no settings
 
 _REMEMBERED = 1000  # which rules match, of the last different replies
 _MOST_COUNTED = 10_000  # of rules and limits, the last used ones

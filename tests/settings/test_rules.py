@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.mail import Refused
+from bulkmail.mail import Divided, Refused
 from bulkmail.settings import load_settings
-from bulkmail.settings.rules import CATEGORIES, Divided
+from bulkmail.settings.rules import CATEGORIES
 
 
 def told(tmp_path, text):

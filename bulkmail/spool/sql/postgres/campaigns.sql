@@ -100,10 +100,10 @@ SELECT count(*) FROM attempt WHERE id > %s AND id <= %s AND at >= %s
 
 -- name: last_outcomes
 -- of the last attempts of a campaign: what a receiver has said for good
-SELECT o.provider, o.status, o.category, a.at FROM (
-    SELECT id, recipient_id, at, result, smtp_code FROM attempt WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT %s) a
-JOIN outcome o ON o.recipient_id = a.recipient_id
-WHERE a.result IN ('delivered', 'failed') AND a.smtp_code IS NOT NULL ORDER BY a.id
+SELECT o.provider, o.status, o.category, page.at FROM (
+    SELECT id, recipient_id, at, result, smtp_code FROM attempt WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT %s) page
+JOIN outcome o ON o.recipient_id = page.recipient_id
+WHERE page.result IN ('delivered', 'failed') AND page.smtp_code IS NOT NULL ORDER BY page.id
 
 -- name: remove_attempts
 DELETE FROM attempt WHERE id IN (SELECT id FROM attempt WHERE id BETWEEN %s AND %s LIMIT %s)
