@@ -506,7 +506,9 @@ def test_killed_at_any_time_it_knows_what_the_servers_did_and_goes_on(
     two.journal.close()
     kept += two.internet.kept
     found = known(path, run.id)
-    assert {status for status, _ in found.values()} <= {"delivered", "blocked", "bounced"}
+    assert {status for status, _ in found.values()} <= {"delivered", "blocked", "bounced", "unknown"}
+    for who, (status, results) in found.items():  # three copies may leave without a reply, the one at the end included
+        assert status != "unknown" or results.count("unknown") >= 3, (who, results)
     check(found, kept)
 
 
