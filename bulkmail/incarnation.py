@@ -246,7 +246,7 @@ class Incarnation:
             check=self._checking.prepare,
             joining=joining,
         )
-        return Campaigns(
+        campaigns = Campaigns(
             reactor=self.reactor,
             spool=spool,
             clocks=self._clocks,
@@ -270,6 +270,8 @@ class Incarnation:
             leasing=leasing,
             notifying=Notifying(self.reactor, self._wall, by_mail(self.reactor, self.settings), quiet=self._rehearsal),
         )
+        campaigns.refusals.on_told(reports.refused)
+        return campaigns
 
     def _reporting(self, spool: Spool, progress: Progress) -> Reporting:
         reporting = Reporting(

@@ -22,7 +22,7 @@ from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.run import Run
 from bulkmail.mail import OwnFault, Word
 from bulkmail.report import NOTHING, Place, refresh_wait, reported_campaign
-from bulkmail.spool import ENDED, CampaignRow, LateCounts, Spool
+from bulkmail.spool import ENDED, RUNNING, CampaignRow, LateCounts, Spool
 
 _log = Logger("bulkmail")
 
@@ -39,6 +39,7 @@ class LateReports:
         self._wall = clocks.wall
         self._joining = joining
         self._asked: set[int] = set()
+        self._refused: set[int] = set()  # campaigns that a kill has ended, and that were refused since
         self._not_before: dict[int, float] = {}  # campaign id -> when its report may be written again
         self._closed = False
         self._writing: Deferred[None] | None = None
@@ -46,6 +47,11 @@ class LateReports:
     def ask(self, campaign_id: int) -> None:
         """Something has come back of a campaign; its report is to tell of it."""
         self._asked.add(campaign_id)
+
+    def refused(self, campaign_id: int) -> None:
+        """A campaign that was begun does not go on; its report is to tell of all that the spool knows."""
+        self._refused.add(campaign_id)
+        self.ask(campaign_id)
 
     async def look_back(self) -> None:
         """Ask for reports that tell of less than the spool: an earlier process did not come to write them."""
@@ -127,11 +133,15 @@ class LateReports:
         run = await run_of(self._spool, row)
         files = [(name, columns) for _, name, columns in await self._spool.input_files(row.id)]
         domain = sender_domain(run.content["from"])
+        refused = row.id in self._refused
+        self._refused.discard(row.id)
         if self._reporting.reports_on(run.id):
-            self._asked.add(row.id)  # it is being opened, or ended, at this moment
+            if not refused:  # else who has opened it since writes its report
+                self._asked.add(row.id)  # it is being opened, or ended, at this moment
             return
         self._reporting.open(run, place, files, domain, row.report_position)
-        if not await self._reporting.finish(run, row.state, row.exit_status, row.ended_at):
+        state = "stopped" if row.state == RUNNING else row.state
+        if not await self._reporting.finish(run, state, row.exit_status, row.ended_at):
             self._asked.add(row.id)
             return
         if row.state in ENDED:
@@ -150,6 +160,6 @@ class LateReports:
             write_status(row.folder, "\n".join([*lines[:4], *figures_in_words(run), *lines[notices:]]))
 
     def _is_kept_up(self, row: CampaignRow) -> bool:
-        if row.state == "stopped":
+        if row.state == "stopped" or (row.state == RUNNING and row.id in self._refused):
             return True
         return row.state in ENDED and self._wall() <= (row.ended_at or 0.0) + KEPT_UP_FOR

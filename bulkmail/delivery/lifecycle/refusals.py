@@ -6,6 +6,8 @@ campaign's rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.spool import READY, CampaignRow, Spool, check_not_ended, named
@@ -19,6 +21,11 @@ class Refusals:
     def __init__(self, spool: Spool, steering: Steering) -> None:
         self._spool = spool
         self._steering = steering
+        self._told: Callable[[int], None] = lambda _: None
+
+    def on_told(self, told: Callable[[int], None]) -> None:
+        """Call ``told`` with the id of a campaign that was refused after it was begun."""
+        self._told = told
 
     async def tell(self, name: str, error: BulkmailError) -> None:
         """Say that a campaign that has not ended cannot be sent as it is. Raises WrongState for one that has.
@@ -31,6 +38,8 @@ class Refusals:
             first, *more = error.problems if isinstance(error, Refused) else [error]
             further = f" (and {len(more):,} more; STATUS.txt in its folder has them)" if more else ""
             await self._steering.hold(name, _REFUSED, reason=f"{first}{further}")
+            if row.state != READY:
+                self._told(row.id)
 
     async def taken_up(self, row: CampaignRow) -> None:
         """A campaign is opened, so its files are right."""

@@ -277,3 +277,23 @@ def test_on_a_shared_spool_one_machine_writes_it(scene, holder):
     scene.seconds(2)
     assert len(scene.reporting.finished) == (not holder)
     assert joining.given_up == ([] if holder else ["spring"])
+
+
+def test_one_that_was_killed_and_is_refused_now_tells_of_all_that_the_spool_knows(scene):
+    scene.state("running")
+    scene.reports.refused(scene.run.id)
+    scene.seconds(2)
+    assert [(name, state) for name, state, *_ in scene.reporting.finished] == [("spring", "stopped")]
+    scene.reports.ask(scene.run.id)
+    scene.seconds(5)
+    assert len(scene.reporting.finished) == 1, "once for a refusal"
+
+
+def test_one_that_was_refused_and_is_sent_again_is_left_to_who_sends_it(scene):
+    scene.state("running")
+    scene.reporting.busy = True
+    scene.reports.refused(scene.run.id)
+    scene.seconds(5)
+    scene.reporting.busy = False
+    scene.seconds(5)
+    assert scene.reporting.finished == []

@@ -37,7 +37,10 @@ def holds(one):
 def test_a_refusal_is_told_and_taken_back_without_a_trace(scene):
     one, refusals, ask = scene
     (row,) = one.store.campaigns()
+    behind = []
+    refusals.on_told(behind.append)
     ask(refusals.tell(row.name, WRONG))
+    assert behind == ([] if row.state == "ready" else [row.id])
     assert holds(one) == [("refused", "html:3: no link (and 1 more; STATUS.txt in its folder has them)")]
     ask(refusals.tell(row.name, BulkmailError("the check was killed")))
     assert holds(one) == [("refused", "the check was killed")]
