@@ -55,6 +55,7 @@ class Options(usage.Options):
     optFlags = [
         ["rehearse", None, "send to a simulated world on this machine; nothing leaves it"],
         ["once", None, "end when every row had its first attempt (status 3 if rows remain)"],
+        ["noticed", None, "the notices about settings and campaign were shown already; do not log them"],
         ["accept-changes", None, "go on although the campaign's files have changed, for the rows not sent yet"],
     ]
 
@@ -176,7 +177,7 @@ def order_of(options: Options, cwd: str) -> Order:
         once=bool(options["once"]),
         accept_changes=bool(options["accept-changes"]),
         foreground=foreground(),
-        problems=[*settings.warnings, *(prepared.notices if prepared else ())],
+        problems=[] if options["noticed"] else [*settings.warnings, *(prepared.notices if prepared else ())],
         again=None if options["rehearse"] else lambda: _settings(options, cwd),
         prepare=lambda settings: _again(options, cwd, settings),
     )

@@ -107,6 +107,7 @@ def test_all_problems_are_told_at_once(place):
 
 def warned(place, *arguments):
     """The beginnings of what is logged before the first message."""
+    assert order_of(parsed("-c", "spring", "--noticed", *arguments), str(place)).problems == []
     problems = order_of(parsed("-c", "spring", *arguments), str(place)).problems
     assert all(problem.file == str(place / "spring" / "campaign.yaml") for problem in problems)
     return [problem.message.partition(";")[0] for problem in problems]

@@ -164,7 +164,7 @@ def _agreed(departure: _Departure) -> bool:
 
 def _become_service(given: argparse.Namespace) -> NoReturn:
     """Become the service that sends it: same process, same terminal, its exit status."""
-    options = ["--campaign", given.campaign]
+    options = ["--noticed", "--campaign", given.campaign]
     options += ["--settings", given.settings] if given.settings else []
     options += ["--accept-changes"] if given.accept_changes else []
     sys.stderr.flush()
