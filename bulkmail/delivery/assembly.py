@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from random import Random
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -133,7 +133,7 @@ def assemble(
         spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed, judge=judge
     )
     ledger.warming = warming = Warming(warmup_plans(settings), spool, clocks)
-    sources = _sources(settings, clocks, pause, warming)
+    sources = _sources(settings, clocks, pause, warming, relays, rehearsal=connector.rehearsal)
     limits_of = limits_by_provider(settings, providers, relays)
     limiters = _limiters(limits_of, connections, facts, clocks, sources)
     attempts = MxAttempts(
@@ -168,9 +168,15 @@ def assemble(
     return Assembly(ledger, limiters, feeder, ruling, connector, new_lane, clocks, relays, sources, warming)
 
 
-def _sources(settings: Settings, clocks: Clocks, pause: Pause, warming: Warming) -> Sources:
-    given = [Source(one.name, one.address, one.hostname or "", one.weight, one.proxy or "") for one in settings.sources]
-    sources = Sources(given, settings.pools, clocks=clocks, pause=pause)
+def _sources(
+    settings: Settings, clocks: Clocks, pause: Pause, warming: Warming, relays: Container[str], *, rehearsal: bool
+) -> Sources:
+    """The sources of the settings. A rehearsal's receivers are on loopback, which no other address reaches."""
+    given = [
+        Source(one.name, "" if rehearsal else one.address, one.hostname or "", one.weight, one.proxy or "")
+        for one in settings.sources
+    ]
+    sources = Sources(given, settings.pools, clocks=clocks, pause=pause, relays=relays)
     sources.also(lambda source, site: warming.usable(source.name, site.provider))
     return sources
 

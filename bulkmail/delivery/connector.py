@@ -59,7 +59,7 @@ class Connector:
         self._relays = relays
         self._rng = rng
         self._open_connection = open_connection
-        self._rehearsal = rehearsal
+        self.rehearsal = rehearsal
         self._contexts = {"": TlsContexts(ca_file)}
         self._contexts |= {name: TlsContexts(relay.ca_file) for name, relay in relays.items()}
         routing = settings.routing
@@ -147,8 +147,8 @@ class Connector:
             ip=ip,
             host=host,
             port=smtp.port if relay is None else relay.port,
-            source_ip=self._bound(source),
-            proxy=None if self._rehearsal or not source.proxy else Proxy.of(source.proxy),
+            source_ip=source.address,
+            proxy=Proxy.of(source.proxy) if source.proxy and not self.rehearsal else None,
             session_options=options if relay is None else relay.options(options),
             timeouts=self._patience(ip, source, patient=patient),
             tls_contexts=self._contexts["" if relay is None else site.provider],
@@ -164,17 +164,9 @@ class Connector:
             return self._hasty
         return self._settings.smtp.timeouts if patient else self._brisk
 
-    def _bound(self, source: Source) -> str:
-        """A rehearsal stays on loopback, where the system chooses the address unless the source's is there too."""
-        return "" if self._rehearsal and not _on_loopback(source.address) else source.address
-
     def _forbidden(self, ip: str, *, relayed: bool) -> str | None:
-        if self._rehearsal and not _on_loopback(ip):
+        if self.rehearsal and not ip_address(ip).is_loopback:
             return f"a rehearsal reaches nothing but loopback, and {ip} is not there"
         if relayed:
             return None  # the operator named it, wherever it is
         return forbidden_address(ip, self._settings.routing.allow_networks, own_address)
-
-
-def _on_loopback(ip: str) -> bool:
-    return bool(ip) and ip_address(ip).is_loopback

@@ -10,7 +10,7 @@ keep a source from being used for a destination, such as a budget, is asked thro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 
 from twisted.logger import Logger
 
@@ -30,12 +30,21 @@ Also = Callable[[Source, Site], bool]
 class Sources:
     """``given``: the sources of the settings; none: the system chooses the address. ``pools``: name -> source names.
 
+    ``relays``: the providers of sites that are relays.
+
     ``on_rest(source, until, why)`` is called when a source begins to rest, until then on the reactor's clock.
     """
 
     def __init__(
-        self, given: Sequence[Source], pools: Mapping[str, Sequence[str]], *, clocks: Clocks, pause: Pause
+        self,
+        given: Sequence[Source],
+        pools: Mapping[str, Sequence[str]],
+        *,
+        clocks: Clocks,
+        pause: Pause,
+        relays: Container[str] = (),
     ) -> None:
+        self._relays = relays
         self.all: tuple[Source, ...] = tuple(given) or (ANY_SOURCE,)
         self._pools = {"": self.all}
         by_name = {source.name: source for source in given}
@@ -68,7 +77,12 @@ class Sources:
     # whose turn it is
 
     def reaching(self, pool: str, site: Site) -> tuple[Source, ...]:
-        """Return the sources of the pool that can connect to an address of the site; all, where it has none."""
+        """Return the sources of the pool that can connect to an address of the site; all, where it has none.
+
+        A relay is sent to as without sources.
+        """
+        if site.provider in self._relays:
+            return (ANY_SOURCE,)
         found = self.of(pool)
         addresses = [ip for host in site.hosts for ip in host.addresses]
         if not addresses or found == (ANY_SOURCE,):

@@ -29,7 +29,9 @@ class Source:
     proxy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.address})" if self.name else "the system's choice"
+        if not self.name:
+            return "the system's choice"
+        return f"{self.name} ({self.address})" if self.address else self.name
 
     @property
     def family(self) -> int:

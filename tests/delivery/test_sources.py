@@ -17,8 +17,8 @@ def one(world):
     return world()
 
 
-def made(one, *given, pools=None):
-    return Sources(given, pools or {}, clocks=one.clocks, pause=one.pause)
+def made(one, *given, pools=None, relays=()):
+    return Sources(given, pools or {}, clocks=one.clocks, pause=one.pause, relays=relays)
 
 
 def test_without_sources_the_system_chooses(one):
@@ -78,3 +78,8 @@ def test_turns_are_counted_for_each_provider(one):
     sources = made(one, A, B)
     big = Site("mx.big.example~1", BOTH.hosts, "big", "mx.big.example")
     assert sources.choice(BOTH) is sources.choice(V6_ONLY) is not sources.choice(big)
+
+
+def test_a_relay_of_a_route_is_sent_to_without_a_source(one):
+    sources = made(one, A, B, relays={"partner"})
+    assert sources.reaching("", Site("relay", BOTH.hosts, "partner", "relay")) == (ANY_SOURCE,)

@@ -31,6 +31,9 @@ def test_sources_and_pools():
         ({"sources": [{**A, "address": "mta1"}]}, "'mta1' is not an IP address"),
         ({"sources": [{**A, "address": "0.0.0.0"}]}, "no address that mail can be sent from"),
         ({"sources": [{**A, "address": "::ffff:192.0.2.1"}]}, "no address that mail can be sent from"),
+        ({"sources": [{**A, "proxy": "http://192.0.2.5:80"}]}, "is not a proxy; write socks5://ADDRESS:PORT"),
+        ({"sources": [{**A, "proxy": "socks5://proxy.example:80"}]}, "is not a proxy"),
+        ({"sources": [{**A, "proxy": "haproxy://192.0.2.5:99999"}]}, "is not a proxy"),
         ({"sources": [{**A, "weight": 0}]}, "greater than or equal to 1"),
         ({"sources": [A, {**B, "name": "a"}]}, "a is given more than once"),
         ({"sources": [A, {**A, "name": "b"}]}, "192.0.2.10 is given more than once"),
@@ -60,3 +63,14 @@ def test_a_source_may_warm_up():
     first, second = made(sources=[{**A, "warmup": {**START, "plan": [200, 500]}}, {**B, "warmup": START}]).sources
     assert (first.warmup.budgets, second.warmup.budgets, second.warmup.plan) == ((200, 500), (), "default")
     assert first.warmup.first_day * 86400 == 1796083200  # 2026-12-01T00:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("written", "taken"),
+    [
+        ("socks5://192.0.2.5:1080", "socks5://192.0.2.5:1080"),
+        ("haproxy://[2001:DB8::0:5]:0025", "haproxy://[2001:db8::5]:25"),
+    ],
+)
+def test_a_proxy_is_an_address_and_a_port(written, taken):
+    assert made(sources=[{**A, "proxy": written}]).sources[0].proxy == taken

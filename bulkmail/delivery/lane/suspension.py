@@ -101,6 +101,7 @@ class Suspension:
         self._health = SiteHealth() if known is None else SiteHealth(known.since, int(known.value))
         self.charging = False
         self.probing = False
+        self._rests_until = 0.0
         self._failure = Outcome(Fate.LOST, Stage.CONNECT)
         self._found_at = 0.0  # when the failure was found out, on the wall clock
         self._took = 0.0  # seconds until it was
@@ -131,6 +132,11 @@ class Suspension:
     def suspended(self) -> bool:
         """Whether nothing may be sent now."""
         return self.until > self._clocks.now()
+
+    @property
+    def resting(self) -> bool:
+        """Whether that is for a fault of our own (`rest`)."""
+        return self._rests_until > self._clocks.now()
 
     @property
     def since(self) -> float | None:
@@ -197,7 +203,7 @@ class Suspension:
         """Send nothing before ``until``, on the reactor's clock, for a fault of our own, which is no outage."""
         if until > self.until:
             self._failure, self._found_at = Outcome(Fate.LOST, Stage.CONNECT, note=why), self._clocks.wall()
-            self.charging, self.until = False, until
+            self.charging, self.until, self._rests_until = False, until, until
 
     def probe(self) -> None:
         """Send one message at a time once the suspension ends: the site refuses us."""

@@ -111,8 +111,11 @@ class OpenQueues:
 
     @property
     def all_suspended(self) -> bool:
-        """Whether every open queue belongs to a suspended lane."""
-        return all(queue.lanes and all(lane.suspended for lane in queue.lanes) for queue in self.queues.values())
+        """Whether every open queue belongs to suspended lanes; one that rests for a fault of our own does not count."""
+        return all(
+            queue.lanes and all(lane.suspended and not lane.suspension.resting for lane in queue.lanes)
+            for queue in self.queues.values()
+        )
 
     def supply_of(self, lane: Lane) -> Supply:
         """Return the supply of a lane."""

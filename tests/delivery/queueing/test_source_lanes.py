@@ -264,3 +264,15 @@ def test_a_rate_is_each_sources_and_the_campaigns_is_that_of_all(world, kit, fas
     one.send()
     assert one.statuses(slow) == {"delivered": 150}
     assert most_in_a_second(at for _, at, _ in one.farm.sent if at > began) <= 60
+
+
+def test_a_lane_whose_source_rests_does_not_end_a_first_round(many):
+    one = many()
+    run = one.campaign({"a.example": 100})
+    one.farm.connects = False
+    one.start()
+    one.until(lambda: one.farm.made, 10)
+    for source in one.sources.all:
+        one.sources.rest(source, "it is gone")
+    assert one.feeder.open_queues.all_suspended is False
+    assert not run.complete
