@@ -15,7 +15,7 @@ _CHANGES_AHEAD = 400 * 86400.0  # seconds
 
 def plan_lines(plan: Plan) -> list[str]:
     """Return the plan as lines: who, where, when, and what binds it."""
-    return [*_rows(plan), *_destinations(plan), *_when(plan), *_schedule(plan), *_assumed()]
+    return [*_rows(plan), *_destinations(plan), *_when(plan), *_schedule(plan), *_notes(plan), *_assumed()]
 
 
 def plain_plan(plan: Plan) -> dict[str, Any]:
@@ -36,6 +36,7 @@ def plain_plan(plan: Plan) -> dict[str, Any]:
         "sending_seconds": round(flow.sending, 1),
         "not_sent": flow.left,
         "binds": flow.binds,
+        "notes": list(plan.notes),
         "timezone": str(plan.schedule.zone),
         "openings": [[_utc(start), _utc(end)] for start, end in _openings(plan)],
         "clock_changes": [_utc(change.at) for change in _changes(plan)],
@@ -138,6 +139,10 @@ def _change(change: ClockChange, plan: Plan) -> str:
     first, last = sorted((change.before, change.after))
     at = moment(change.at, plan.schedule.zone)
     return f"{at}: on {change.before:%Y-%m-%d} the times from {first:%H:%M} to {last:%H:%M} {what}."
+
+
+def _notes(plan: Plan) -> list[str]:
+    return ["", *plan.notes] if plan.notes else []
 
 
 def _assumed() -> list[str]:

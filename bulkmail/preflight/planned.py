@@ -9,14 +9,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bulkmail.campaign import LEFT_OUT, Campaign, schedule_from
+from bulkmail.campaign import LEFT_OUT, Campaign, canary_rules, schedule_from
 from bulkmail.preflight.counting import USABLE
 from bulkmail.preflight.domains import Domains
 from bulkmail.preflight.reading import Reading
 from bulkmail.preflight.resolving import Ask
 from bulkmail.routing import RouteFailure, Site, router_of
 from bulkmail.settings import Settings
-from bulkmail.shaping import SECONDS_A_MESSAGE, Demand, Flow, Limits, Provider, Schedule, limits_for, plan_flow
+from bulkmail.shaping import (
+    DEFAULT_PLAN,
+    SECONDS_A_MESSAGE,
+    Demand,
+    Flow,
+    Limits,
+    Provider,
+    Schedule,
+    limits_for,
+    plan_flow,
+)
 from bulkmail.zones import zone
 
 _DNS_WITHIN = 180.0  # seconds for the domains, once all rows are read
@@ -44,7 +54,8 @@ class Means:
 class Plan:
     """Of ``rows``, ``mailed`` are to be sent to. ``unroutable``: rows at domains that take no mail now or ever.
 
-    ``fault``: why domains could not be looked up. ``schedule``: without a schedule one that is always open.
+    ``fault``: why domains could not be looked up. ``schedule``: without a schedule one that is always open. ``notes``:
+    sentences about what the flow does not show.
     """
 
     campaign: str
@@ -60,6 +71,7 @@ class Plan:
     own_zones: bool
     schedule: Schedule
     flow: Flow
+    notes: tuple[str, ...] = ()
 
 
 async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, Any], means: Means) -> Plan:
@@ -111,8 +123,28 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
         own_zones=plain is not None and plain["column"] is not None,
         schedule=schedule,
         flow=plan_flow(found, shared_paces(means.settings, means.processes), schedule, means.now),
+        notes=tuple(notes_of(content, means.settings, counts["rows"])),
         **counts,
     )
+
+
+def notes_of(content: Mapping[str, Any], settings: Settings, rows: int) -> list[str]:
+    """Return what a campaign of so many rows is to know of its first messages, and of sources that warm up."""
+    rules, notes = canary_rules(content), []
+    if rules is not None and rows > rules.first:
+        notes.append(
+            f"The first {rules.first:,} messages at each provider are answered before the rest is sent there, and it "
+            "stops where too many are refused."
+        )
+    for source in settings.sources:
+        if source.warmup is not None:
+            budgets = source.warmup.budgets or DEFAULT_PLAN
+            first = ", ".join(f"{count:,}" for count in budgets[:3]) + (", …" if len(budgets) > 3 else "")
+            notes.append(
+                f"Source {source.name} warms up from {source.warmup.start} on: {first} messages a day at each "
+                "provider, which the plan does not count."
+            )
+    return notes
 
 
 def schedule_of(content: Mapping[str, Any], settings: Settings) -> Schedule:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bulkmail.preflight import Plan, plain_plan, plan_lines
+from bulkmail.preflight.planned import notes_of
+from bulkmail.settings import Settings
 from bulkmail.shaping import DEFAULT_LIMITS, Demand, Schedule, parse_days, parse_hours, plan_flow
 from bulkmail.zones import zone
 
@@ -64,3 +66,18 @@ def test_as_plain_data(plan):
     assert found["openings"] == [["2027-03-26T12:00:00Z", "2027-03-26T17:00:00Z"]]
     assert found["destinations"][0]["binds"] == "connections"
     assert found["timezone"] == "Europe/Berlin"
+
+
+def test_what_the_flow_does_not_show_is_told(plan):
+    settings = Settings.model_validate(
+        {"sources": [{"name": "new", "address": "192.0.2.9", "warmup": {"start": "2026-12-01"}}]}
+    )
+    first, second = notes_of({}, settings, 201)
+    assert first.startswith("The first 200 messages at each provider are answered before the rest is sent there")
+    assert second.startswith(
+        "Source new warms up from 2026-12-01 on: 200, 500, 1,000, … messages a day at each provider"
+    )
+    assert notes_of({}, Settings(), 200) == notes_of({"canary": None}, Settings(), 9000) == []
+    made = plan(OFFICE, notes=(first,))
+    assert first in plan_lines(made)
+    assert plain_plan(made)["notes"] == [first]
