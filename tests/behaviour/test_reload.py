@@ -31,10 +31,10 @@ def new_key(world: Any, selector: str) -> tuple[dict[str, str], bytes]:
 def test_settings_and_a_key_change_while_mail_is_sent(world: Any, until: Any) -> None:
     (one, first), (two, second) = new_key(world, "s1"), new_key(world, "s2")
     records = {b"s1._domainkey.sender.test.": first, b"s2._domainkey.sender.test.": second}
-    campaign = world.campaign("spring", [f"u{n}@d{n % 4}.test" for n in range(300)])
+    campaign = world.campaign("spring", [f"u{n}@d{n % 4}.test" for n in range(600)])
     path = campaign.folder / "campaign.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "from": "Shop <news@sender.test>"}))
-    world.settings(dkim=[one], shaping={"default": {"rate": "20/s,burst=1"}})
+    world.settings(dkim=[one], shaping={"default": {"rate": "2/s,burst=1"}})
     running = world.start("-c", "spring", environment={"INVOCATION_ID": "0" * 32})
     until(lambda: world.server.count() > 20, "the first messages")
     (world.folder / "bulkmail.yaml").write_text("shaping: fast\n")
@@ -45,23 +45,23 @@ def test_settings_and_a_key_change_while_mail_is_sent(world: Any, until: Any) ->
         service.post("reload")
     assert refused.value.status == 422
 
-    world.settings(dkim=[one], shaping={"default": {"rate": "200/s"}})
+    world.settings(dkim=[one], shaping={"default": {"rate": "4/s"}})
     running.signal(signal.SIGHUP)
     until(lambda: "used from now on: shaping.default.rate" in running.said(), "the new rate")
-    until(lambda: world.server.count() > 50, "more messages")
+    until(lambda: world.server.count() > 40, "more messages")
     world.settings(dkim=[two], machine={"lease": "20s"})
     answer = service.post("reload")
     assert set(answer["live"]) == {"shaping.default.rate"}
     assert set(answer["anew"]) == {"dkim[0].selector", "dkim[0].key"}
-    assert answer["restart"] == ["machine.lease"]
+    assert "machine.lease" in answer["restart"]
     assert "machine.lease: this needs a restart" in answer["sentences"][-1]
 
     ended = running.wait()
 
     assert ended.status == 0, ended.said
     campaign.check_report()
-    assert campaign.statuses() == {"delivered": 300}
-    assert world.server.count() == 300
+    assert campaign.statuses() == {"delivered": 600}
+    assert world.server.count() == 600
     messages = [kept.read_bytes() for kept in world.server.kept.iterdir()]
     signed = [re.findall(rb"s=(s[12]);", message)[0] for message in messages]
     assert {b"s1", b"s2"} == set(signed)
