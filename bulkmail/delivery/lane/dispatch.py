@@ -98,6 +98,10 @@ class LaneView(Waiter, Protocol):
 class Permits(Protocol):
     """What the limits allow the lane. Booking ahead is not an action: a permit is kept until it is used."""
 
+    @property
+    def proven(self) -> bool:
+        """Whether the site has answered the last message."""
+
     def message_at(self, connection: LiveConnection, now: float) -> float:
         """Return when the next message may go over this connection."""
 
@@ -121,7 +125,8 @@ def next_action(lane: LaneView, permits: Permits, now: float) -> Action | None:
 def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | WaitFor | None:
     """Decide whether one more connection is opened: one at a time at first, more as the first ones work (slow open).
 
-    Connections follow what waits: for a few messages one is added in a second, no more.
+    Connections follow what waits: for a few messages one is added in a second, no more. Not so before the site has
+    answered a message: what it gets wrong is found with fewer messages on one connection.
     """
     opening, connections = lane.opening, lane.connections
     if len(lane.ready) <= len(opening) or len(opening) > connections:
@@ -130,7 +135,8 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
         return None
     if now < opening.not_before:
         return _wake_at(lane, opening.not_before)
-    if connections and len(lane.ready) <= _EACH * (len(opening) + 1) and now < opening.gained_at + _PATIENCE:
+    few = permits.proven and len(lane.ready) <= _EACH * (len(opening) + 1)
+    if connections and few and now < opening.gained_at + _PATIENCE:
         return _wake_at(lane, opening.gained_at + _PATIENCE)
     at = permits.connection_at(now)
     if isinstance(at, SlotPool):

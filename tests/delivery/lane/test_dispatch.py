@@ -138,6 +138,7 @@ class FakeLane:
         self.gained_at = -9.0
         self.full = False
         self.needs_connection = True
+        self.proven = True
 
     def __len__(self):
         return self.attempts
@@ -233,6 +234,8 @@ def test_for_a_few_messages_one_connection_is_added_in_a_second():
     first = FakeLane(ready=1)
     first.gained_at = 5.0
     assert first.next(5.0) == Open(), "none is open"
+    few.proven, few.gained_at = False, 5.0
+    assert few.next(5.0) == Open(), "what the site gets wrong is found with one message on a connection"
 
 
 def test_after_a_refused_connection_no_more_are_opened_while_others_work():

@@ -43,10 +43,21 @@ def test_connections_are_opened_one_by_one_as_the_first_ones_work(world, fast):
 def test_three_messages_go_over_one_connection_where_that_is_quick(world, fast):
     one = world(settings=fast())
     one.farm.obliging()
+    one.campaign({"a.example": 1}, "first")
+    one.send(1)
     run = one.campaign({"a.example": 3})
     one.send(60)
     assert one.statuses(run) == {"delivered": 3}
     assert len(one.farm.made) == 1
+
+
+def test_three_messages_to_an_unknown_server_are_not_all_on_one_connection(world, fast):
+    one = world(settings=fast())
+    one.farm.obliging()
+    run = one.campaign({"a.example": 3})
+    one.send(60)
+    assert one.statuses(run) == {"delivered": 3}
+    assert len(one.farm.made) == 2
 
 
 def test_three_messages_to_a_slow_server_need_not_wait_for_each_other(world, fast):
