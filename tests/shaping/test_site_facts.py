@@ -75,7 +75,7 @@ class WrittenDown(RuleBasedStateMachine):
 
     @rule(site=st.sampled_from(SITES), kind=st.sampled_from(FactKind), value=st.floats(0, 1))
     def learn(self, site, kind, value):
-        if kind in (FactKind.MESSAGES, FactKind.OUTAGE):
+        if kind in (FactKind.MESSAGES, FactKind.OUTAGE, FactKind.REST):  # these have a time of their own
             kind = FactKind.TLS
         self.facts.learn(site, learn(kind, NOW, value))
 
