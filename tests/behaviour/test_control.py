@@ -145,7 +145,10 @@ def test_a_fault_of_our_own_is_the_same_everywhere(world: Any, until: Any) -> No
     told = world.bulkmail("status", "spring")
     assert (told.status, told.out.partition(",")[0]) == (1, "spring: faulty")
     assert words in told.out
-    summary = until(lambda: (found := campaign.summary())["fault"] and found, "summary.json to say so")
+    written = campaign.report / "summary.json"
+    summary = until(
+        lambda: written.exists() and (found := campaign.summary())["fault"] and found, "summary.json to say so"
+    )
     assert (summary["situation"], summary["fault"], summary["alive"]) == ("faulty", words, True)
     assert summary["sentence"] in told.out
     page = campaign.report / "index.html"
