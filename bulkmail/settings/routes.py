@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from bulkmail.mail import AddressError, domain_key
 from bulkmail.settings.relay import Relay
-from bulkmail.settings.values import Count, Pace, Seconds, Suffixes, TlsMode
+from bulkmail.settings.values import Count, Pace, Seconds, Suffixes, TlsMode, name_of
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section
 
 ROUTE_LIMITS = ("connections", "messages_per_connection", "rate", "connection_rate", "idle")
@@ -19,13 +18,7 @@ ROUTE_MANNERS = ("tls", "pipelining", "chunking", "window", "sources")
 """The keys of a route that say how a session is spoken."""
 _TAKEN = {"relay": "`relay`", "other": "the receivers of no provider"}
 _UNUSED = "this route is never used"
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
-
-
-def _name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is not a route's name; use small letters, digits and hyphens, such as partner")
-    return text
+_name = name_of("route", "partner")
 
 
 def _domain(text: str) -> str:

@@ -11,16 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from bulkmail.settings.values import Domain
+from bulkmail.settings.values import NAME, Domain, name_of
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
-
-
-def _name(text: str) -> str:
-    if _NAME.fullmatch(text) is None:
-        raise ValueError(f"{text!r} is not a source's name; use small letters, digits and hyphens, such as a")
-    return text
+_name = name_of("source", "a")
 
 
 def _address(text: str) -> str:
@@ -126,7 +120,7 @@ def _once(sources: tuple[Source, ...]) -> tuple[Source, ...]:
 
 def _pools(pools: Mapping[str, tuple[str, ...]]) -> Mapping[str, tuple[str, ...]]:
     for name, members in pools.items():
-        if _NAME.fullmatch(name) is None:
+        if NAME.fullmatch(name) is None:
             raise ErrorAt((name,), "not a pool's name; use small letters, digits and hyphens, such as pool-a")
         if not members:
             raise ErrorAt((name,), "a pool has one source at least")

@@ -253,3 +253,20 @@ def _url_prefix(text: str) -> str:
 
 Program = Annotated[Line, AfterValidator(_program)]
 UrlPrefix = Annotated[Line, AfterValidator(_url_prefix)]
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
+"""The names that operators give to routes, sources and pools."""
+
+
+def name_of(what: str, example: str) -> Callable[[str], str]:
+    """Return what checks the name of such a thing (`NAME`)."""
+
+    def check(text: str) -> str:
+        if NAME.fullmatch(text) is None:
+            raise ValueError(
+                f"{text!r} is not a {what}'s name; use small letters, digits and hyphens, such as {example}"
+            )
+        return text
+
+    return check
