@@ -79,13 +79,17 @@ def system_nameservers() -> list[Nameserver]:
 
 
 class _Patience:
-    """The time one question may take, counted from its first try."""
+    """The time one question may take, counted from its first try.
 
-    __slots__ = ("_end", "_seconds")
+    ``proven``: the resolver had answered another question, since this one began, before the last try was sent.
+    """
+
+    __slots__ = ("_end", "_seconds", "proven")
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._end: float | None = None
+        self.proven = False
 
     def left(self, now: float) -> float:
         """Seconds left; the clock starts with the first call."""
@@ -235,10 +239,10 @@ class Lookup:
         for _ in range(_HOPS):
             said = await self._exchange(wanted, kind, patience)
             if isinstance(said, str):
-                proven = self.resolver_check.answered_since(began)
                 await self._checked(self.resolver_check.verify_failure(began))
-                if not proven:  # it may have come to answer again between this question and its proof
-                    said = await self._exchange(wanted, kind, patience)
+                if not patience.proven:  # it may have come to answer again between this question and its proof
+                    again = await self._exchange(wanted, kind, patience)
+                    said = said if isinstance(again, str) else again
             if isinstance(said, str):
                 return self._keep(name, kind, Found("failed", name, 0.0, text=said), 0.0)
             ttl = min(ttl, said.ttl)
@@ -289,7 +293,7 @@ class Lookup:
 
         A bare answer stands only where no other nameserver has a better one.
         """
-        began = self._clock()
+        began = asked = self._clock()
         problems: dict[Nameserver, str] = {}
         bare: Said | None = None
         edns = True
@@ -305,6 +309,7 @@ class Lookup:
                     problems[server] = f"{name_text(name)} {kind}: the answers take too long"
                     break
                 began = self._clock()
+                patience.proven = self.resolver_check.answered_since(asked)
                 answer = await self._try(server, name, kind, within=within, edns=edns)
             if isinstance(answer, str):
                 problem = f"{server}: {answer}"

@@ -24,8 +24,8 @@ MANY = 1000
 # what each takes, connections at once and messages on one; how many messages we put on one; whether BDAT may be used.
 # We open up to eight connections.
 CASES = [
-    ("postfix", 4, MANY, MANY, "auto"),
-    ("postfix", 4, MANY, MANY, "off"),
+    ("postfix", 2, MANY, MANY, "auto"),
+    ("postfix", 2, MANY, MANY, "off"),
     ("exim", 4, MANY, MANY, "auto"),
     ("exim", 4, 20, MANY, "auto"),
     ("exim", MANY, 20, MANY, "off"),
