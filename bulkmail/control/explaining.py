@@ -114,7 +114,7 @@ def explain(
     applied = Applied(settings, providers, destination.provider, domain=domain, hosts=destination.hosts)
     limits = applied.limits
     own = _facts_of(destination, known.facts)
-    factor = min((fact.value for fact in own if fact.fact == FactKind.RATE), default=1.0)
+    factor = min((fact.value for fact in own if fact.fact in (FactKind.RATE, FactKind.PACE)), default=1.0)
     each = [fact.value for fact in own if fact.fact == FactKind.MESSAGES]
     ceiling, by = _ceiling(limits, factor, min([float(limits.messages_per_connection), *each]))
     source = applied.source

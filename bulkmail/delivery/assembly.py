@@ -104,7 +104,9 @@ def _limiters(
     limits_of: Callable[[str], Limits], connections: int, facts: SiteFacts, clocks: Clocks, sources: Sources
 ) -> Limiters:
     kept = KeptFactors(facts, clocks.wall)
-    return Limiters(limits_of, connections, kept.factors_of, kept.keep_factors, sources.all, kept.rest_of, clocks.speed)
+    return Limiters(
+        limits_of, connections, kept.factors_of, kept.keep_factors, sources.all, kept.ruled_of, clocks.speed
+    )
 
 
 def assemble(

@@ -1,15 +1,22 @@
 """What keeps one campaign from being sent now, and for how long it was kept: no retry clock counts that time.
 
 A hold is of the campaign as a whole (its provider is ""), at one provider, or at all sites of no known provider
-together (`shaping.OTHER`). Where the provider of a site is asked for, "" is one of no known provider.
+together (`shaping.OTHER`). Where the provider of a site is asked for, "" is one of no known provider. A hold at a
+provider is one at the groups of routes there too: at `google`, and so at `partner at google`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bulkmail.mail import names_of
 from bulkmail.shaping import OTHER
 from bulkmail.spool import HeldTime, Hold
+
+
+def holds_at(provider: str) -> tuple[str, ...]:
+    """Return where holds may be that hold at sites of ``provider`` ("": of none)."""
+    return ("", *(names_of(provider) or (OTHER,)))
 
 
 class Holds:
@@ -51,7 +58,7 @@ class Holds:
 
     def at(self, provider: str) -> bool:
         """Whether nothing of the campaign may be sent to sites of ``provider`` ("": of none)."""
-        return "" in self.providers or (provider or OTHER) in self.providers
+        return bool(self.providers) and not self.providers.isdisjoint(holds_at(provider))
 
     def seconds(self, provider: str | None, since: float, now: float) -> float:
         """Return for how long between ``since`` and ``now`` (wall clock) nothing could be sent to ``provider``.
@@ -60,7 +67,7 @@ class Holds:
         """
         if not self.active and not self.over:
             return 0.0
-        where = ("",) if provider is None else ("", provider or OTHER)
+        where = ("",) if provider is None else holds_at(provider)
         spans = [(hold.since, now) for hold in self.active if hold.provider in where]
         spans += [(time.began, time.ended) for time in self.over if time.provider in where]
         total, reached = 0.0, since

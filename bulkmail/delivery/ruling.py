@@ -1,8 +1,8 @@
 """Does what a rule says when a receiver has said its words often enough (`shaping.rules`).
 
-What an action changes: a rate and a number of connections are of what the limit counts (a provider, else a site), and
-end with this process at the latest. A rest of it, and fewer messages on a connection and no BDAT of the site that said
-the words, become facts, so they outlive it, and `bulkmail forget` removes them. A campaign that is stopped is held at
+What an action changes: a rate, a number of connections and a rest are of what the limit counts (a provider, else a
+site), fewer messages on a connection and no BDAT of the site that said the words. All of it becomes facts, so it
+outlives the process for its time, and `bulkmail forget` removes it. A campaign that is stopped is held at
 the provider, as by a person: see `lifecycle.steering`.
 """
 
@@ -70,20 +70,21 @@ class Ruling:
 
     def _act(self, rule: Rule, site: Site, source: Source, limiter: Limiter, run: Run | None) -> None:
         action, now = rule.action, self._clocks.now()
+        wall, key = self._clocks.wall(), source.key(limit_key(site.key, site.provider))
         until = now + self._clocks.scaled(action.lasts)
         if action.slower is not None or action.rate is not None:
             part = limiter.pace * action.slower if action.slower is not None else 1.0
             if action.rate is not None:
-                part = limiter.limits.rate.interval / action.rate.interval
+                part = limiter.whole.rate.interval / action.rate.interval
             limiter.cap_rate(part, now, until)
+            self._cap(key, FactKind.PACE, part, wall, wall + until - now)
         if action.fewer is not None or action.connections is not None:
             most = action.connections or max(1, int(limiter.connections * (action.fewer or 1.0)))
             limiter.cap_connections(most, until)
-        wall = self._clocks.wall()
+            self._cap(key, FactKind.CONNECTIONS, most, wall, wall + until - now)
         if action.rest is not None:
             seconds = self._clocks.scaled(action.rest)
             limiter.rest(now + seconds)
-            key = source.key(limit_key(site.key, site.provider))
             self._facts.learn(key, Fact(FactKind.REST, seconds, wall, wall + seconds))
         if action.messages is not None:
             self._facts.learn(source.key(site.key), Fact(FactKind.MESSAGES, action.messages, wall, wall + action.lasts))
@@ -92,3 +93,10 @@ class Ruling:
         if action.stop and run is not None:
             times = "once" if rule.times == 1 else f"{rule.times} times"
             self._on_stop(run, site.provider, f"{site.provider} said {rule.pattern.written} {times} ({rule.name})")
+
+    def _cap(self, key: str, kind: FactKind, value: float, wall: float, until: float) -> None:
+        """Keep a cap; of one that is in force the lower holds, until both are over, as for the limiter."""
+        known = self._facts.known(key, kind, wall)
+        if known is not None:
+            value, until = min(value, known.value), max(until, known.until)
+        self._facts.learn(key, Fact(kind, value, wall, until))

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
 from bulkmail.mail import OwnFault
-from bulkmail.shaping import Changes, Fact, FactKind, SiteFacts, learn
+from bulkmail.shaping import Changes, Fact, FactKind, Ruled, SiteFacts, learn
 from bulkmail.spool import SiteFact, Spool
 
 _log = Logger("bulkmail")
@@ -25,6 +25,7 @@ _log = Logger("bulkmail")
 _EVERY = 5.0  # seconds between two writes
 _AGAIN = 60.0  # after one that failed
 _KNOWN = frozenset(map(str, FactKind))
+_BY_RULE = (FactKind.REST, FactKind.PACE, FactKind.CONNECTIONS)
 
 
 class SiteFactSync:
@@ -127,10 +128,15 @@ class KeptFactors:
         )
         return rate.value if rate else 1.0, concurrency.value if concurrency else 1.0
 
-    def rest_of(self, key: str) -> float:
-        """Return for how many seconds it still rests."""
-        rest = self._facts.known(key, FactKind.REST, self._wall())
-        return 0.0 if rest is None else rest.until - self._wall()
+    def ruled_of(self, key: str) -> Ruled:
+        """Return what rules have asked for and is in force."""
+        now = self._wall()
+        rest, pace, connections = (self._facts.known(key, kind, now) for kind in _BY_RULE)
+        return Ruled(
+            0.0 if rest is None else rest.until - now,
+            (1.0, 0.0) if pace is None else (pace.value, pace.until - now),
+            (0, 0.0) if connections is None else (int(connections.value), connections.until - now),
+        )
 
     def keep_factors(self, key: str, factors: tuple[float, float]) -> None:
         """Remember the two factors; a whole limit is not remembered."""

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.mail import OwnFault
+from bulkmail.mail import OwnFault, provider_behind
 from bulkmail.shaping import DAY, OTHER, WarmupDay, WarmupPlan, block_of
 from bulkmail.spool import BudgetUse, Spool
 
@@ -136,7 +136,7 @@ class Warming:
         plan = self._plans.get(source)
         if plan is None:
             return None
-        key = source, provider or OTHER
+        key = source, provider_behind(provider) or OTHER
         budget = self._budgets.get(key)
         if budget is None:
             budget = self._budgets[key] = Budget(*key, plan)

@@ -28,6 +28,7 @@ from bulkmail.mail.errors import (
     UnknownName,
     WrongState,
 )
+from bulkmail.mail.groups import names_of, provider_behind
 from bulkmail.mail.identity import (
     BOUNCES,
     COMPLAINTS,
@@ -122,6 +123,7 @@ __all__ = [
     "line_of",
     "local_in",
     "message_id",
+    "names_of",
     "new_key",
     "overwrites",
     "own_address",
@@ -130,6 +132,7 @@ __all__ = [
     "parse_pattern",
     "parse_rate",
     "plain_lines",
+    "provider_behind",
     "read_token",
     "situation",
     "tidied",

@@ -16,6 +16,7 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 from bulkmail.mail.errors import BulkmailError
+from bulkmail.mail.groups import provider_behind
 
 JUDGED = 300  # characters of a reply
 _MOST_WAYS = 1_000_000  # some milliseconds
@@ -52,7 +53,7 @@ class Scope(NamedTuple):
         ``provider`` may be the group of a route, such as ``partner at google``: what holds for either holds for it.
         """
         if self.providers:
-            return provider in self.providers or provider.rpartition(" at ")[2] in self.providers
+            return provider in self.providers or provider_behind(provider) in self.providers
         if self.mx:
             return f".{host}".endswith(self.mx)
         return not self.domains or domain in self.domains

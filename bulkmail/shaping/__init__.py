@@ -50,7 +50,7 @@ from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult,
 from bulkmail.shaping.health import HostMemory, SiteHealth
 from bulkmail.shaping.hours import EVERY_DAY, WHOLE_DAY, Hours, format_days, format_hours, parse_days, parse_hours
 from bulkmail.shaping.judgements import Judgements
-from bulkmail.shaping.limiter import Limiter
+from bulkmail.shaping.limiter import Limiter, Ruled
 from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.planning import SECONDS_A_MESSAGE, Demand, Flow, Leg, plan_flow
@@ -128,6 +128,7 @@ __all__ = [
     "RuleAction",
     "RuleBook",
     "RuleCounter",
+    "Ruled",
     "Schedule",
     "SiteFacts",
     "SiteHealth",

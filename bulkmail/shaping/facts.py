@@ -30,7 +30,7 @@ _ENOUGH = re.compile(ENOUGH, re.ASCII)
 
 
 class FactKind(StrEnum):
-    """What can be learnt of a site (of an address: TLS, HELLO; of what a limit counts: RATE, CONCURRENCY and REST)."""
+    """What can be learnt of a site (of an address: TLS, HELLO; of what a limit counts: RATE to CONNECTIONS)."""
 
     FOLLOW = "follow"  # loses count when a message is pipelined behind the dot of the one before
     PIPELINING = "pipelining"  # cannot take commands in groups
@@ -44,6 +44,8 @@ class FactKind(StrEnum):
     RATE = "rate"  # value: the part of the rate that it lets us use
     CONCURRENCY = "width"  # value: the part of the connections
     REST = "rest"  # a rule has it left alone; value: seconds
+    PACE = "pace"  # a rule has it sent to no faster; value: this part of the rate
+    CONNECTIONS = "connections"  # a rule; value: so many at most
 
 
 _LASTS = {
@@ -181,6 +183,8 @@ _WORDS: dict[str, str] = {
     FactKind.RATE: "complained: {value:.1%} of the rate is used",
     FactKind.CONCURRENCY: "complained: {value:.1%} of the connections are used",
     FactKind.REST: "rests, as a rule asks, for {value:.0f} s",
+    FactKind.PACE: "is sent to at {value:.1%} of the rate at most, as a rule asks",
+    FactKind.CONNECTIONS: "has {value:.0f} connections at most, as a rule asks",
 }
 
 

@@ -6,10 +6,29 @@ lanes are woken, is decided in the delivery room. ``now`` is always the reactor'
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from bulkmail.shaping.limits import Limits
 from bulkmail.shaping.meter import Meter
 from bulkmail.shaping.shares import WHOLE, Part, limits_of
 from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
+
+
+class Ruled(NamedTuple):
+    """What rules have asked for and is in force. ``rest``: seconds for which nothing is sent.
+
+    ``pace``: the part of the rate that is used at most, ``connections`` that may be open at most (0: as many as the
+    limits allow), each with the seconds for which that still holds.
+    """
+
+    rest: float = 0.0
+    pace: tuple[float, float] = (1.0, 0.0)
+    connections: tuple[int, float] = (0, 0.0)
+
+    @property
+    def caps(self) -> bool:
+        """Whether the rate or the connections are fewer."""
+        return self.pace[1] > 0 or self.connections[1] > 0
 
 
 class Limiter:
@@ -69,6 +88,11 @@ class Limiter:
     def _apply_concurrency(self) -> None:
         connections = max(1, int(self.limits.connections * self._concurrency_throttle.factor + 1e-9))
         self.connections = min(connections, self._capped) if self._capped else connections
+
+    @property
+    def whole(self) -> Limits:
+        """The limits of which this machine has its part."""
+        return self._whole
 
     @property
     def surplus(self) -> int:
@@ -177,6 +201,28 @@ class Limiter:
         """Send nothing until then, and open no connection."""
         self._rests_until = max(self._rests_until, until)
         self._messages.restart(self._rests_until)
+        self.voided += 1
+
+    def rule(self, ruled: Ruled, now: float) -> None:
+        """Do what rules have asked an earlier process for."""
+        if ruled.rest > 0:
+            self.rest(now + ruled.rest)
+        if ruled.pace[1] > 0:
+            self.cap_rate(ruled.pace[0], now, now + ruled.pace[1])
+        if ruled.connections[1] > 0:
+            self.cap_connections(ruled.connections[0], now + ruled.connections[1])
+
+    @property
+    def capped(self) -> bool:
+        """Whether a rule has made the rate or the connections fewer, as far as it is known that this holds still."""
+        return self._rate_throttle.capped or bool(self._capped)
+
+    def lift(self) -> None:
+        """Forget what rules have asked for of the rate and the connections."""
+        self._rate_throttle.uncap()
+        self._messages.scale(self._rate_throttle.pace)
+        self._capped = 0
+        self._apply_concurrency()
         self.voided += 1
 
     def cap_rate(self, factor: float, now: float, until: float) -> None:

@@ -93,6 +93,15 @@ class RateThrottle:
         """Use no more than this factor until then."""
         self._cap, self._cap_until = max(_FLOOR / 1000, min(self._cap, factor)), max(self._cap_until, until)
 
+    @property
+    def capped(self) -> bool:
+        """Whether there is a cap, as far as it is known that its time is not over."""
+        return self._cap < 1.0
+
+    def uncap(self) -> None:
+        """Forget the cap."""
+        self._cap, self._cap_until = 1.0, float("-inf")
+
     def _uncap(self, now: float) -> bool:
         """Forget a cap whose time is over. Return whether there was one."""
         if self._cap == 1.0 or now < self._cap_until:

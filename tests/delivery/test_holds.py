@@ -25,6 +25,21 @@ def test_a_hold_at_a_provider_holds_there_alone() -> None:
     assert holds.words == ""
 
 
+def test_a_hold_at_a_provider_or_a_route_holds_at_the_groups_of_routes_there():
+    google, route = Holds([Hold(1, "rule", "", 0.0, "google")]), Holds([Hold(1, "paused", "", 5.0, "b")])
+    for provider in ("partner at google", "a+b at google"):
+        assert google.at(provider)
+        assert google.seconds(provider, 0.0, 9.0) == 9.0
+    assert [route.at(name) for name in ("b", "a+b", "b at google", "google", "bb", "")] == [
+        True,
+        True,
+        True,
+        *[False] * 3,
+    ]
+    assert not Holds([Hold(1, "paused", "", 0.0, "b at google")]).at("google")
+    assert not Holds([Hold(1, "paused", "", 0.0, "other")]).at("b")
+
+
 def test_it_says_in_words_why_nothing_is_sent() -> None:
     holds = Holds([Hold(1, "paused", "wrong list", 0.0, who="ann"), Hold(1, "schedule", "", 0.0)])
     assert holds.words == "paused by ann: wrong list; waiting for its schedule"

@@ -91,6 +91,41 @@ def test_a_rate_and_connections_are_capped_for_their_time(world, odd):
     assert (limiter_of(one).pace, limiter_of(one).connections) == (1.0, 10)
 
 
+def test_a_cap_outlives_the_process_for_its_time(world, odd):
+    one = with_rules(world, {"match": "moon", "do": {"rate": "/4", "connections": 2}, "for": "10m"})
+    one.campaign({"a.example": 5})
+    refuse_first(one, 1, odd)
+    one.start()
+    one.until(one.attempts, 60)
+    again = with_rules(world, facts=one.facts)
+    limiter = again.limiters.of_site("x", "big", 0.0).limiter
+    assert (limiter.pace, limiter.connections, limiter.capped) == (0.25, 2, True)
+    again.limiters.reset_forgotten()
+    assert limiter.capped, "it is remembered"
+    for kind in (FactKind.PACE, FactKind.CONNECTIONS):
+        again.facts.forget("provider big", kind)
+    again.limiters.reset_forgotten()
+    assert (limiter.pace, limiter.connections, limiter.capped) == (1.0, 10, False)
+    later = with_rules(world, facts=one.facts)
+    later.clock.advance(600.0)
+    assert not later.limiters.of_site("x", "big", 0.0).limiter.capped
+
+
+def test_of_two_caps_the_lower_holds_until_both_are_over(world, odd):
+    one = with_rules(
+        world,
+        {"match": "moon", "times": 1, "do": {"rate": "/8"}, "for": "10m"},
+        {"match": "moon", "times": 2, "do": {"rate": "50/s"}, "for": "1h"},
+    )
+    one.campaign({"a.example": 5})
+    refuse_first(one, 2, odd)
+    one.start()
+    one.until(lambda: len(one.attempts()) >= 2, 60)
+    fact = one.facts.known("provider big", FactKind.PACE, one.wall())
+    assert fact.value == pytest.approx(0.125)
+    assert fact.until - one.wall() > 3000
+
+
 def test_an_absolute_rate(world, odd):
     one = with_rules(world, {"match": "moon", "do": {"rate": "30/m", "connections": "/5"}})
     one.campaign({"a.example": 50})

@@ -80,6 +80,16 @@ def test_each_provider_has_a_budget_of_its_own(warming):
     assert one.statuses(run) == {"delivered": 40, "pending": 60}
 
 
+def test_the_groups_of_a_provider_share_its_budget(warming):
+    one = warming()
+    one.routes["g.example"] = one.site("g.example", provider="google")
+    one.routes["p.example"] = one.site("p.example", provider="partner at google")
+    run = one.campaign({"p.example": 50, "g.example": 50})
+    one.start()
+    one.run(60)
+    assert one.statuses(run) == {"delivered": 20, "pending": 80}
+
+
 def test_a_day_that_was_not_delivered_is_no_step(warming):
     one = warming()
     one.farm.answers = lambda connection: one.clock.callLater(

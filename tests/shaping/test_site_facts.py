@@ -66,6 +66,9 @@ def test_what_could_not_be_written_is_kept_but_not_before_what_is_newer():
     assert {site: fact.value for (site, _), fact in facts.take_changes().items()} == {"a": 0.25, "b": 0.5}
 
 
+OF_THEIR_OWN_TIME = {FactKind.MESSAGES, FactKind.OUTAGE, FactKind.REST, FactKind.PACE, FactKind.CONNECTIONS}
+
+
 class WrittenDown(RuleBasedStateMachine):
     """A table that is given the changes, with failures in between, holds what `SiteFacts` holds: no more, no less."""
 
@@ -75,7 +78,7 @@ class WrittenDown(RuleBasedStateMachine):
 
     @rule(site=st.sampled_from(SITES), kind=st.sampled_from(FactKind), value=st.floats(0, 1))
     def learn(self, site, kind, value):
-        if kind in (FactKind.MESSAGES, FactKind.OUTAGE, FactKind.REST):  # these have a time of their own
+        if kind in OF_THEIR_OWN_TIME:
             kind = FactKind.TLS
         self.facts.learn(site, learn(kind, NOW, value))
 

@@ -14,7 +14,7 @@ from typing import Protocol
 from bulkmail.delivery.limits.line import Line
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
-from bulkmail.shaping import ANY_SOURCE, WHOLE, Limiter, Limits, Part, Source, Weighted
+from bulkmail.shaping import ANY_SOURCE, WHOLE, Limiter, Limits, Part, Ruled, Source, Weighted
 
 _COMPLAINT_KEPT = 3600.0  # seconds that the factors of a receiver that complained are kept after its last use
 _MOST_KEPT = 20_000
@@ -208,7 +208,7 @@ class Limiters:
     is what it counts there (`limit_key`); what is counted for a source has that source's key (`Source.key`).
 
     ``limits_of(provider)``: its limits, the default's for "". ``factors_of``: the throttle factors (see `Limiter`) last
-    used for a provider or site; ``keep_factors`` is told the new ones. ``rest_of``: seconds for which it rests still.
+    used for a provider or site; ``keep_factors`` is told the new ones. ``ruled_of``: what rules have asked for.
     """
 
     def __init__(
@@ -218,10 +218,10 @@ class Limiters:
         factors_of: Callable[[str], tuple[float, float]] = lambda _: (1.0, 1.0),
         keep_factors: Callable[[str, tuple[float, float]], None] = lambda *_: None,
         sources: Sequence[Source] = (ANY_SOURCE,),
-        rest_of: Callable[[str], float] = lambda _: 0.0,
+        ruled_of: Callable[[str], Ruled] = lambda _: Ruled(),
         speed: float = 1.0,
     ) -> None:
-        self._rest_of = rest_of
+        self._ruled_of = ruled_of
         self._speed = speed
         self._named = sources
         self._limits_of = limits_of
@@ -293,12 +293,14 @@ class Limiters:
                 self._keep_factors(key, shared.kept)
 
     def reset_forgotten(self) -> None:
-        """Use the whole limit again where the factors are not remembered any more: an operator had it forgotten."""
+        """Use the whole limit again where nothing else is remembered any more: an operator had it forgotten."""
         for key, shared in self._sites.items():
             factors = self._factors_of(key)
             if factors == (1.0, 1.0) != shared.limiter.factors:
                 shared.limiter.reset_factors()
                 shared.kept = shared.limiter.factors
+            if shared.limiter.capped and not self._ruled_of(key).caps:
+                shared.limiter.lift()
 
     def drop_unused(self, now: float) -> None:
         """Forget limiters without users, waiters or open connections, once they know nothing worth keeping."""
@@ -328,9 +330,7 @@ class Limiters:
             part = WHOLE if ownership is None else ownership.part_of(owned_as)
             factors = self._factors_of(key)
             limiter = Limiter(limits, now, empty=empty, factors=factors, part=part, speed=self._speed)
-            rest = self._rest_of(key)
-            if rest > 0.0:
-                limiter.rest(now + rest)
+            limiter.rule(self._ruled_of(key), now)
         else:
             limiter = Limiter(limits, now, empty=empty)
         shared = limiters[key] = SharedLimiter(limiter, now)

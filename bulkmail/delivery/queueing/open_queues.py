@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.holds import holds_at
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
@@ -20,7 +21,7 @@ from bulkmail.delivery.run import Run
 from bulkmail.delivery.sources import Sources
 from bulkmail.mail import OwnFault
 from bulkmail.routing import RouteFailure, Site, unroutable_outcome, unroutable_site
-from bulkmail.shaping import OTHER, room_for
+from bulkmail.shaping import room_for
 from bulkmail.spool import Spool
 
 _log = Logger("bulkmail")
@@ -226,7 +227,7 @@ class OpenQueues:
 
         A queue that is being routed is looked at again when that is known.
         """
-        lanes = [lane for lane in self.lanes.values() if provider in ("", lane.site.provider or OTHER)]
+        lanes = [lane for lane in self.lanes.values() if provider in holds_at(lane.site.provider)]
         for queue in [queue for queue in self.queues.values() if queue.run is run]:
             if not provider or any(lane in lanes for lane in queue.lanes):
                 self.close(queue)

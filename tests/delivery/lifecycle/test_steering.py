@@ -88,9 +88,12 @@ def test_a_pause_at_a_provider_stops_that_one_only(scene):
     assert one.statuses(it.run) == {"delivered": 610}
 
 
-def test_a_pause_at_a_provider_takes_what_is_ready_there(scene):
+@pytest.mark.parametrize("provider", ["google", "partner at google"])
+def test_a_pause_at_a_provider_takes_what_is_ready_there(scene, provider):
+    """Also of those that a route has made a group there."""
     it = scene({"google.example": 2000, "b.example": 2000})
     one = it.one
+    one.routes["google.example"] = one.site("google.example", provider=provider)
     one.start()
     one.until(lambda: len(one.farm.sent) > 300)
     it.ask(it.steering.pause("spring", provider="google"))
