@@ -66,6 +66,8 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
     for key in ("inline_css", "preheader"):
         if letter.get(key):
             add(f"html.{key}", str(letter[key]))
+    for name, value in (content.get("links") or {}).get("utm", {}).items():
+        add(f"links.{name}", value)
     for name, (_, data) in zip(campaign.fixed_attachments, content["attachments"], strict=True):
         add(f"attachment {name}", data)
     for _, name in campaign.row_attachments:

@@ -27,12 +27,13 @@ from bulkmail.campaign.canary import CanaryKey, CanaryKeys
 from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, is_template, size_inside
 from bulkmail.campaign.letter import Html
+from bulkmail.campaign.links import LinksKey
 from bulkmail.campaign.locales import LocaleKey, Subject, check_needed, is_each_locale
 from bulkmail.campaign.named_list import NAMED_LIST, NamedList, named_list
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
-from bulkmail.campaign.selection import ConsentKey, LimitKey, OrderKey, SampleKey, WhereKey
+from bulkmail.campaign.selection import ConsentKey, LimitKey, OrderKey, SampleKey, SourcesKey, WhereKey
 from bulkmail.campaign.unsubscribing import Text, WaysOut
 from bulkmail.campaign.ways_back import Bounces, Kind, ListName, PriorityKey
 from bulkmail.files import FileId, Folder
@@ -292,6 +293,7 @@ class Campaign(Section):
         Field(description="what the CSV files are written in where it is not UTF-8", examples=["windows-1252"]),
     ] = "utf-8"
     html: Annotated[Html | None, Field(description="what is done to the HTML before it is sent")] = None
+    links: LinksKey = None
     consent: ConsentKey = "auto"
     where: WhereKey = None
     sample: SampleKey = 1.0
@@ -304,9 +306,7 @@ class Campaign(Section):
             examples=["keep"],
         ),
     ] = "retry"
-    sources: Annotated[
-        Line | None, Field(description="the pool of source addresses it is sent from", examples=["pool-a"])
-    ] = None
+    sources: SourcesKey = None
     schedule: Annotated[ScheduleKeys | None, Field(description="when it may be sent")] = None
     canary: CanaryKey = CanaryKeys()
     approval: Annotated[

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from bulkmail.campaign.canary import plain_canary
 from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, is_template, read_inside, walk
 from bulkmail.campaign.letter import Html
+from bulkmail.campaign.links import plain_links
 from bulkmail.campaign.locales import is_each_locale, letters, letters_of, of_fallback
 from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
 from bulkmail.campaign.schedule import column_problem
@@ -106,6 +107,7 @@ def snapshot(
         "canary": plain_canary(campaign.canary),
         "list_id": "",  # made from the list's name and the sender's domain
         **ways_back(campaign, settings.inbound),
+        **plain_links(campaign.links),
         "key": key,
         "dkim": [{"domain": dkim.domain, "selector": dkim.selector, "pem": dkim.pem} for dkim in settings.dkim],
     }

@@ -1,4 +1,4 @@
-"""The keys of campaign.yaml that say which rows of the lists are mailed."""
+"""The keys of campaign.yaml that say which rows of the lists are mailed, and from where."""
 
 from __future__ import annotations
 
@@ -121,4 +121,8 @@ LimitKey = Annotated[
 OrderKey = Annotated[
     Annotated[Line, AfterValidator(_column_name)] | None,
     Field(description="the column by which rows are sorted, with a - for the highest first", examples=["-last_open"]),
+]
+
+SourcesKey = Annotated[
+    Line | None, Field(description="the pool of source addresses it is sent from", examples=["pool-a"])
 ]

@@ -26,6 +26,7 @@ from bulkmail.content.dkim_record import (
 from bulkmail.content.headers import parse_mailbox
 from bulkmail.content.inlining import can_inline
 from bulkmail.content.letter import pictures_in
+from bulkmail.content.linking import links_in_words
 from bulkmail.content.locales import Languages
 from bulkmail.content.notices import content_notices
 from bulkmail.content.printed import printed_columns
@@ -47,6 +48,7 @@ __all__ = [
     "condition_problem",
     "content_notices",
     "key_in_words",
+    "links_in_words",
     "new_pem",
     "parse_mailbox",
     "pictures_in",

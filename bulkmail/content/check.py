@@ -17,6 +17,7 @@ from bulkmail.content.compose import SIZE_CAP
 from bulkmail.content.dkim import DkimKeyError, matches, signing_key
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import controls_in, is_field_name, parse_mailbox
+from bulkmail.content.linking import utm_values
 from bulkmail.content.locales import each_letter
 from bulkmail.content.template_check import TemplateCheck
 from bulkmail.content.templates import TemplateSet
@@ -69,6 +70,8 @@ class _Check:
         self._attachments([*content["attachments"], *pictures])
         self._dkim(content["dkim"], sender)
         self._value("subject", content["subject"])
+        for key, source in utm_values(content):
+            self._value(key, source)
         if not content["subject"].strip():
             self._tell("subject", "it is empty")
         if content["html"] is None and content["text"] is None:
@@ -93,6 +96,7 @@ class _Check:
         values += [(f"attachments[{place}]", source) for place, source in of_rows["names"]]
         if preheader := (content.get("letter") or {}).get("preheader"):
             values.append(("html.preheader", preheader))
+        values += utm_values(content)
         return values
 
     # The senders

@@ -19,6 +19,7 @@ from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, phrase, structured, unstructured
 from bulkmail.content.inlining import inlined_letter
 from bulkmail.content.letter import prepared_letter
+from bulkmail.content.linking import Linking
 from bulkmail.content.local_forms import direction
 from bulkmail.content.locales import Languages, each_letter
 from bulkmail.content.mime import Body, Part, attachment, multipart
@@ -230,18 +231,22 @@ class MessageTemplate:
             files[text_name] = content["text"]
         locale = content.get("locale") or "en"
         self._local = {"locale": locale, "dir": direction(locale)} if content.get("locale") else {}
-        self._template_set = TemplateSet(files, html=False, locale=locale)
+        self._links = links = Linking(content)
+        self._template_set = links.text_set(TemplateSet(files, html=False, convert=links.of_text, locale=locale))
+        texts = self._template_set.texts()
         if content["html"] is not None:
-            self._html = TemplateSet(files, html=True, locale=locale).file(html_name, f"html {html_name}")
+            shown = links.html_set(TemplateSet(files, html=True, convert=links.of_html, locale=locale))
+            self._html = shown.file(html_name, f"html {html_name}")
+            texts += shown.texts() if links.on else []
         if content["text"] is not None:
             self._text = self._template_set.file(text_name, f"text {text_name}")
         elif content["html"] is not None:
-            made = TemplateSet(files, html=False, convert=plain_text, locale=locale)
+            made = links.text_set(TemplateSet(files, html=False, convert=links.after(plain_text), locale=locale))
             adapt(made.environment)
             self._text = made.file(html_name, f"text made from {html_name}", lines=False)
             self._tidy = True
         self._globals = self._template_set.globals
-        self._encoder = TextEncoder(self._template_set.texts())
+        self._encoder = TextEncoder(texts)
 
     def _add(self, name: str, source: str) -> None:
         """A field written in campaign.yaml; one of our own of that name gives way."""
@@ -307,6 +312,8 @@ class MessageTemplate:
             if value := value_template.render(variables).strip():
                 fields[name] = _field(name, value)
 
+        if self._links.on:
+            self._links.begin(variables)
         html = [] if self._html is None else self._html.pieces(variables)
         if self._inline_letters:
             html = [_inlined("".join(html))]

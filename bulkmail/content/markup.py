@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html.entities import html5
 from typing import NamedTuple
 
@@ -107,6 +107,24 @@ def attribute_value(source: str) -> str:
     A name without ``;`` before ``=``, a letter or a digit is no reference there: ``?a=1&region=eu`` stays as it is.
     """
     return _REFERENCE.sub(_resolved, source) if "&" in source else source
+
+
+def attribute_places(source: str) -> tuple[str, Sequence[int]]:
+    """An attribute's value, and for each of its characters, and for its end, the place where it is written."""
+    if "&" not in source:
+        return source, range(len(source) + 1)
+    value: list[str] = []
+    places: list[int] = []
+    done = 0
+    for found in _REFERENCE.finditer(source):
+        value += source[done : found.start()]
+        places += range(done, found.start())
+        character = _resolved(found)
+        value += character
+        same = character == found[0]
+        places += range(found.start(), found.end()) if same else [found.start()] * len(character)
+        done = found.end()
+    return "".join([*value, source[done:]]), [*places, *range(done, len(source) + 1)]
 
 
 def _resolved(found: re.Match[str]) -> str:

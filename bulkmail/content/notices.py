@@ -16,6 +16,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from bulkmail.content.foreign import foreign_marks
 from bulkmail.content.letter import reason_for_letters
+from bulkmail.content.linking import linking_of
 from bulkmail.content.rows import Columns, tidy
 from bulkmail.content.templates import TemplateSet
 from bulkmail.mail import Problem
@@ -50,6 +51,8 @@ def content_notices(content: dict[str, Any]) -> list[Problem]:
     if reason := reason_for_letters(content):
         words = f"each letter is inlined when it is composed, which costs 0.3 to 4 ms of a processor each: {reason}"
         found.append(Problem("", 0, 0, f"html.inline_css: {words}"))
+    for left in linking_of(content).left:
+        found.append(Problem(left.file, left.line, left.column, left.words))
     for name, source in sorted(files.items()):
         try:
             tree = templates.environment.parse(source, name)

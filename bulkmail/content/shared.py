@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 from jinja2.meta import find_undeclared_variables
 
+from bulkmail.content.linking import utm_values
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import TemplateSet
 
@@ -31,6 +32,7 @@ def same_for_all(content: dict[str, Any]) -> bool:
     sources = [content["subject"], *content["headers"].values(), *content["includes"].values()]
     sources += [source for _, source in (content.get("row_attachments") or {"names": []})["names"]]
     preheader = (content.get("letter") or {}).get("preheader")
+    sources += [source for _, source in utm_values(content)]
     sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"], preheader) if source]
     try:
         return all(find_undeclared_variables(environment.parse(source)) <= constant for source in sources)

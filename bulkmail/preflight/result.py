@@ -20,7 +20,7 @@ class Preflight:
     message; ``mailed`` are left. ``subject`` is that of the first row. ``mistyped``: rows whose domain looks so, and
     ``mistyped_as`` the first such domains. ``domains``: by name, with their rows and routes. ``bytes``: of all messages
     together; ``largest`` and ``largest_html``: bytes of the largest ones. ``seconds``: how long reading and composing
-    took.
+    took. ``links``: what is added to how many links, for people.
     """
 
     campaign: str
@@ -43,6 +43,7 @@ class Preflight:
     domains: Mapping[str, Domain]
     seconds: float
     findings: tuple[Finding, ...]
+    links: str = ""
 
     @property
     def errors(self) -> list[Finding]:
@@ -86,6 +87,7 @@ class Preflight:
             "largest_html": self.largest_html,
             "seconds": round(self.seconds, 3),
             "rows_per_second": round(self.rate, 1),
+            "links": self.links,
             "findings": [plain_finding(finding) for finding in self.findings],
         }
 

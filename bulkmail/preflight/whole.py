@@ -14,7 +14,7 @@ from typing import Any, Literal
 from twisted.internet.defer import Deferred
 
 from bulkmail.campaign import Campaign
-from bulkmail.content import printed_columns
+from bulkmail.content import links_in_words, printed_columns
 from bulkmail.mail import Problem, Refused, new_key
 from bulkmail.preflight.composing import Composing
 from bulkmail.preflight.counting import REPEATED, USABLE, Counting, Messages
@@ -103,6 +103,7 @@ class _Look:
         self._composing = Composing(reactor, processes, options, self._take)
         self._domains = Domains(means.router, self._looked_up)
         self._counting = Counting(files, means.lines)
+        self._links = links_in_words(content)
         self._messages = Messages(files, content["columns"], subject_varies="{" in content["subject"])
         self._emails: dict[int, str] = {}  # of the rows that are being composed
         self._of_sender: list[Finding] = []
@@ -260,6 +261,7 @@ class _Look:
             domains=self._domains.known,
             seconds=self._seconds,
             findings=tuple(findings),
+            links=self._links,
         )
 
 

@@ -21,6 +21,8 @@ def summary(found: Preflight) -> Iterator[str]:
         yield f"  subject: {_short(found.subject)}"
         mean = found.bytes // found.composed
         yield f"  size:    {_kilobytes(mean)} a message, the largest {_kilobytes(found.largest)}"
+    if found.links:
+        yield f"  links:   {found.links}"
     looked_up = sum(domain.route is not None for domain in found.domains.values())
     if looked_up:
         yield f"  domains: {looked_up:,} of {len(found.domains):,} looked up"

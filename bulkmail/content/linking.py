@@ -1,0 +1,276 @@
+"""What ``links:`` of campaign.yaml does to the links of a campaign's templates.
+
+A link that is a text is changed once, in the template. One with a template's own tags in it is changed when it is
+printed, for only then it is known where its query ends: a filter stands round it. Left as they are: links that
+unsubscribe, links to no page (mailto:, tel:), and those in a row's own HTML (``|safe``).
+
+The links of HTML are those that a reader can follow: ``href`` of ``<a>``, ``<area>``, and of the shapes that Outlook
+draws buttons with, in its conditional comments. In a text they are what mail programs take for one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, TemplateSyntaxError, pass_context
+from jinja2.meta import find_undeclared_variables
+
+from bulkmail.content.links import WEB, encoded, may_be_tagged, tagged, tagged_in_html
+from bulkmail.content.markup import attribute_value, placed_tokens, written_attributes
+from bulkmail.content.shield import CLOSE, OPEN, SIGN, balanced, restored, signed
+from bulkmail.content.templates import CompiledTemplate, TemplateSet
+
+_FOLLOWED = frozenset({"a", "area", "v:rect", "v:roundrect", "v:oval", "v:shape"})
+_CONDITIONAL = re.compile(r"\[if\b[^\]]*\]>", re.IGNORECASE)
+_SIGNED = f"{OPEN}[0-9]+{CLOSE}"
+_IN_TEXT = re.compile(rf"(?<![\w@.])https?://(?:{_SIGNED}|[^\s<>\"\\^`{{|}}\ufdd0-\ufdd3])+", re.IGNORECASE)
+_ALONE = re.compile(rf"(?:(?<=[\s(<\[])|\A)({_SIGNED})(?=[\s)>\].,;]|\Z)")
+_BEHIND = ".,;:!?'\"*_"
+_CLOSING = {")": "(", "]": "["}
+_UNSUBSCRIBE_URL = re.compile(r"\bunsubscribe_url\b")
+_SPACE = re.compile(r"\s+")
+_OWN_SCOPE = re.compile(r"\{%[-+]?\s*(?:set|block|extends|include|import|from|macro|call)\b")
+_ADDED, _PRINTED = "bulkmail_added", "bulkmail_link"
+
+
+Convert = Callable[[str], str]
+Change = Callable[[str, Mapping[str, str]], str]
+
+
+class Left(NamedTuple):
+    """A link that cannot be changed, and why."""
+
+    file: str
+    line: int
+    column: int
+    words: str
+
+
+class Linking:
+    """Changes the links of one content's templates. Nothing where it has no ``links``; `on` says so."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        values: Mapping[str, str] = (content.get("links") or {}).get("utm") or {}
+        self.on = bool(values)
+        self.changed = 0
+        """How many links were changed, or will be when they are printed."""
+        self.left: list[Left] = []
+        self.file = ""
+        """Whose links are looked at, for `left`."""
+        self._set = TemplateSet({}, html=False, locale=content.get("locale") or "en")
+        self._environment: Environment = self._set.environment
+        self._unsubscribe = _SPACE.sub("", (content["unsubscribe"] or {}).get("url") or "")
+        self._now: dict[str, str] = {}  # by parameter, of this row
+        self._own_unsubscribe = ""
+        self._varying: dict[str, CompiledTemplate] = {}
+        self._parameters: dict[str, str] = {}
+        for name, source in values.items():
+            compiled = self._set.text(source, f"links.utm.{name.removeprefix('utm_')}")
+            if is_constant(self._environment, source):
+                value = encoded(compiled.render({**self._set.globals, "campaign": content["name"]}))
+                self._now[name] = self._parameters[name] = value
+            else:
+                self._varying[name] = compiled
+                self._parameters[name] = f"{{{{ '{name}'|{_ADDED} }}}}"
+
+    @property
+    def of_html(self) -> Convert | None:
+        """What a set of HTML templates is to convert each file with."""
+        return self.in_html if self.on else None
+
+    @property
+    def of_text(self) -> Convert | None:
+        """The same for a set of text templates."""
+        return self.in_text if self.on else None
+
+    def after(self, convert: Convert) -> Convert:
+        """The same for texts that ``convert`` makes."""
+        return (lambda source: self.in_text(convert(source))) if self.on else convert
+
+    def html_set(self, templates: TemplateSet) -> TemplateSet:
+        """Give a set of HTML templates the filters that its changed links use."""
+        return self._with_filters(templates, tagged_in_html)
+
+    def text_set(self, templates: TemplateSet) -> TemplateSet:
+        """The same for a set of text templates."""
+        return self._with_filters(templates, tagged)
+
+    def _with_filters(self, templates: TemplateSet, change: Change) -> TemplateSet:
+        if not self.on:
+            return templates
+
+        @pass_context  # else Jinja2 takes what it gives for the first row for a constant
+        def added(_context: Any, name: str) -> str:
+            return self._now[name]
+
+        @pass_context
+        def link(_context: Any, url: object) -> str:
+            return self._printed(str(url), change)
+
+        templates.environment.filters.update({_ADDED: added, _PRINTED: link})
+        return templates
+
+    def begin(self, variables: Mapping[str, Any]) -> None:
+        """Take the values of the next row. Raises RowError."""
+        for name, source in self._varying.items():
+            self._now[name] = encoded(source.render({**variables}))
+        self._own_unsubscribe = str(variables.get("unsubscribe_url", ""))
+
+    def _printed(self, url: str, change: Change) -> str:
+        if self._own_unsubscribe and attribute_value(url).strip() == self._own_unsubscribe:
+            return url
+        return change(url, self._now) if WEB.match(url) else url
+
+    def in_html(self, source: str) -> str:
+        """An HTML template with its links changed; as it is where Jinja2 cannot read it."""
+        try:
+            text, tags = signed(self._environment, source)
+        except TemplateSyntaxError:
+            return source
+        pieces: list[str] = []
+        done = 0
+        for at, end in _followed(text):
+            new = self._changed(text[at:end], tags, at, text)
+            if new is not None:
+                pieces += text[done:at], new
+                done = end
+        return restored("".join([*pieces, text[done:]]), tags)
+
+    def _changed(self, raw: str, tags: list[str], at: int, whole: str) -> str | None:
+        """The value of an attribute, changed; None to leave it."""
+        inside = [tags[int(found[1])] for found in SIGN.finditer(raw)]
+        if self._unsubscribes(raw, tags, inside):
+            return None
+        if not inside:
+            new = tagged_in_html(raw, self._parameters)
+            self.changed += new != raw
+            return new if new != raw else None
+        if WEB.match(attribute_value(raw)) is None and not raw.lstrip().startswith(OPEN):
+            return None
+        if not self._can_stand_alone(inside):
+            line, column = restored_place(whole[:at], tags)
+            words = "the link is made by tags that reach beyond it, so that no parameters can be added"
+            self.left.append(Left(self.file, line, column, words))
+            return None
+        self.changed += 1
+        return f"{{% filter {_PRINTED} %}}{raw}{{% endfilter %}}"
+
+    def in_text(self, source: str) -> str:
+        """A text template with its links changed; as it is where Jinja2 cannot read it."""
+        try:
+            text, tags = signed(self._environment, source)
+        except TemplateSyntaxError:
+            return source
+        text = _IN_TEXT.sub(lambda found: self._changed_in_text(found[0], tags), text)
+        text = _ALONE.sub(lambda found: self._printed_alone(found[1], tags), text)
+        return restored(text, tags)
+
+    def _changed_in_text(self, found: str, tags: list[str]) -> str:
+        raw = _without_what_follows(found, tags)
+        rest = found[len(raw) :]
+        inside = [tags[int(one[1])] for one in SIGN.finditer(raw)]
+        if self._unsubscribes(raw, tags, inside):
+            return found
+        if not inside and (not rest.startswith(OPEN) or tags[int(SIGN.match(rest)[1])].startswith("{%")):  # type: ignore[index]
+            self.changed += tagged(raw, self._parameters) != raw
+            return tagged(raw, self._parameters) + rest
+        if not self._can_stand_alone(inside):
+            return found
+        self.changed += 1
+        return f"{{% filter {_PRINTED} %}}{raw}{{% endfilter %}}{rest}"
+
+    def _printed_alone(self, sign: str, tags: list[str]) -> str:
+        """A tag that may print a whole URL."""
+        tag = tags[int(sign[1:-1])]
+        if not tag.startswith("{{") or self._unsubscribes(sign, tags, [tag]):
+            return sign
+        return f"{{% filter {_PRINTED} %}}{sign}{{% endfilter %}}"
+
+    def _unsubscribes(self, raw: str, tags: list[str], inside: list[str]) -> bool:
+        if any(_UNSUBSCRIBE_URL.search(tag) for tag in inside):
+            return True
+        literal = attribute_value(SIGN.sub("x", raw))
+        if WEB.match(literal) and not may_be_tagged(literal):
+            return True
+        return bool(self._unsubscribe) and _SPACE.sub("", attribute_value(restored(raw, tags))) == self._unsubscribe
+
+    @staticmethod
+    def _can_stand_alone(inside: list[str]) -> bool:
+        return balanced(inside) and not any(_OWN_SCOPE.match(tag) for tag in inside)
+
+
+def utm_values(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The values of ``links.utm``, by key: templates as the subject is."""
+    values: Mapping[str, str] = (content.get("links") or {}).get("utm") or {}
+    return [(f"links.utm.{name.removeprefix('utm_')}", source) for name, source in values.items()]
+
+
+def linking_of(content: Mapping[str, Any]) -> Linking:
+    """A `Linking` that has looked at the content's HTML, or at its text where it has none."""
+    linking = Linking(content)
+    if linking.on:
+        files = content["includes"] if content["html"] is not None else {}
+        for name, source in {**files, content["html_name"]: content["html"] or ""}.items():
+            linking.file = name
+            linking.in_html(source)
+        if content["html"] is None and content["text"]:
+            linking.in_text(content["text"])
+    return linking
+
+
+def links_in_words(content: Mapping[str, Any]) -> str:
+    """What is added to how many links, for people; "" where nothing is."""
+    linking = linking_of(content)
+    if not linking.on:
+        return ""
+    links = "1 link gets" if linking.changed == 1 else f"{linking.changed:,} links get"
+    return f"{links} {', '.join(content['links']['utm'])}"
+
+
+def is_constant(environment: Environment, source: str) -> bool:
+    """Whether a value is the same for all rows of a campaign."""
+    tree = environment.parse(source)
+    return find_undeclared_variables(tree) <= {"campaign"} | environment.globals.keys()
+
+
+def restored_place(text: str, tags: list[str]) -> tuple[int, int]:
+    """Line and column, from 1, of what stands behind ``text`` in the author's source."""
+    before = restored(text, tags)
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def _followed(text: str, shift: int = 0) -> Iterator[tuple[int, int]]:
+    """Where the values of links stand."""
+    for token, at, _end in placed_tokens(text):
+        if token.kind == "comment" and text.startswith("<!--", at) and (found := _CONDITIONAL.match(token.data)):
+            yield from _followed(token.data[found.end() :], shift + at + len("<!--") + found.end())
+        elif token.kind == "start" and token.data in _FOLLOWED:
+            link = next((one for one in written_attributes(text, at) if one.name == "href"), None)
+            if link is not None and link.value_end > link.value_at:
+                yield link.value_at + shift, link.value_end + shift
+
+
+def _without_what_follows(found: str, tags: list[str]) -> str:
+    """A URL in a text without the punctuation behind it, and without tags that end what was begun before it."""
+    waiting = 0
+    for sign in SIGN.finditer(found):
+        tag = tags[int(sign[1])]
+        if tag.startswith("{%"):
+            ends = re.match(r"\{%[-+]?\s*end", tag) is not None
+            between = re.match(r"\{%[-+]?\s*el(?:se|if)\b", tag) is not None
+            if (ends or between) and not waiting:
+                found = found[: sign.start()]
+                break
+            waiting += 0 if between else -1 if ends else 1
+        elif tag.startswith("{#"):
+            found = found[: sign.start()]
+            break
+    while found:
+        last = found[-1]
+        if last in _BEHIND or (last in _CLOSING and found.count(last) > found.count(_CLOSING[last])):
+            found = found[:-1]
+        else:
+            break
+    return found
