@@ -42,3 +42,22 @@ def test_a_hundred_answers_are_proof_of_the_contrary():
         unanswered.answered()
     found = [told(unanswered, f"v{n}@a.test", opened=1000.0 * (n + 1), now=1000.0 * (n + 1)) for n in range(3)]
     assert found == [False, False, True]
+
+
+def test_a_line_that_loses_a_connection_now_and_then_is_no_behaviour_of_the_site():
+    unanswered = UnansweredMessages()
+    for n in range(50):
+        assert not told(unanswered, f"u{n}@a.test", opened=10.0 * n, now=10.0 * n + 1)
+        for _ in range(12):
+            unanswered.answered()
+
+
+def test_a_site_that_answers_every_third_message_is_told_from_a_bad_line():
+    unanswered = UnansweredMessages()
+    found = []
+    for n in range(12):
+        if n % 3:
+            found.append(told(unanswered, f"u{n}@a.test", opened=10.0 * n, now=10.0 * n + 1))
+        elif unanswered.breaks:
+            unanswered.answered()
+    assert found == [False, False, *[True] * 6]
