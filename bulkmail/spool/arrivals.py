@@ -61,8 +61,8 @@ class LateStore(Protocol):
     def token_key(self) -> bytes:
         """Return the key that this spool's tokens are read with, b"" where it has made none yet."""
 
-    def find_recipient(self, token: str) -> Found | None:
-        """Return what is known of a token, also after its campaign was removed; None where it is not ours."""
+    def find_recipients(self, tokens: Sequence[str]) -> list[Found | None]:
+        """Return what is known of each token, also after its campaign was removed; None where it is not ours."""
 
     def record_late(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
         """Write down what came back, with the suppressions that follow; one answer for each, in order. Twice is once.

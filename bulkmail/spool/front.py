@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from bulkmail.mail import OwnFault
+from bulkmail.mail import Found, OwnFault
 from bulkmail.spool.arrivals import Arrival, Recorded
 from bulkmail.spool.contract import Store
 from bulkmail.spool.gathering import Gathering
@@ -30,6 +30,8 @@ _log = Logger("bulkmail")
 P = ParamSpec("P")
 T = TypeVar("T")
 Asked = tuple[int, int, Deferred[list[Claimed]]]
+
+_REST = 0.03  # seconds between two transactions for what comes back
 
 
 def _in_writer(method: Callable[Concatenate[Store, P], T]) -> Callable[Concatenate[Spool, P], Deferred[T]]:
@@ -75,7 +77,8 @@ class Spool:
         self._clock = clock
         self._lock = lock
         self._outcomes = Outcomes(store, journal, writer, reactor, on_fault=on_fault)
-        self._arrivals: Gathering[Arrival, Recorded] = Gathering(store.record_late, writer, reactor)
+        self._arrivals: Gathering[Arrival, Recorded] = Gathering(store.record_late, writer, reactor, _REST)
+        self._tokens: Gathering[str, Found | None] = Gathering(store.find_recipients, writer, reactor, _REST)
         self._closed = False
         self._asked: list[Asked] = []
         self._claiming = False
@@ -125,7 +128,6 @@ class Spool:
     remember = _in_writer(Store.remember)
     give_sign = _in_writer(Store.give_sign)
     token_key = _in_writer(Store.token_key)
-    find_recipient = _in_writer(Store.find_recipient)
     settle_late = _in_writer(Store.settle_late)
     late_waits = _in_writer(Store.late_waits)
     late_counts = _in_writer(Store.late_counts)
@@ -190,6 +192,10 @@ class Spool:
         """Write down what came back; fires when that is durable. Fails with OwnFault: bring it again."""
         return fail(OwnFault("the spool is closed")) if self._closed else self._arrivals.add(arrival)
 
+    def find_recipient(self, token: str) -> Deferred[Found | None]:
+        """Return what is known of a token; see `arrivals.LateStore.find_recipients`."""
+        return fail(OwnFault("the spool is closed")) if self._closed else self._tokens.add(token)
+
     def flushed(self) -> Deferred[None]:
         """Write what is buffered at once, not after 0.25 s; fires when nothing is left to write."""
         return self._outcomes.flushed()
@@ -202,7 +208,10 @@ class Spool:
         self._closed = True
         if self.leases is not None:
             self.leases.stop()
-        while self._claiming or self._arrivals.busy:
+        gathering = (self._arrivals, self._tokens)
+        for one in gathering:
+            one.hurry()
+        while self._claiming or any(one.busy for one in gathering):
             await self._writer.call(lambda: None)
         try:
             await self._outcomes.close()

@@ -80,18 +80,14 @@ class LateEvents(Suppressions):
         with self._db.transaction("begin_reading"):
             return self._read_hash_key()
 
-    def find_recipient(self, token: str) -> Found | None:
-        """Return what is known of a token; see `arrivals.LateStore.find_recipient`."""
+    def find_recipients(self, tokens: Sequence[str]) -> list[Found | None]:
+        """Return what is known of tokens; see `arrivals.LateStore.find_recipients`."""
         with self._db.transaction("begin_reading"):
-            read = self._read(token)
-            if read is None:
-                return None
-            campaign_id, number = read
-            audience = self._audiences([campaign_id]).get(campaign_id)
-            row = self._recipients([recipient_id(*read)]).get(recipient_id(*read))
-            if audience is None or (row is None and number):
-                return None
-            return self._found_as(campaign_id, number, audience, row)
+            ids = [None if read is None else recipient_id(*read) for read in map(self._read, tokens)]
+            known = {identity for identity in ids if identity is not None}
+            audiences = self._audiences({campaign_of(identity) for identity in known}) if known else {}
+            rows = self._recipients(known) if known else {}
+            return self._founds(ids, audiences, rows)
 
     def record_late(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
         """Write down what came back; see `arrivals.LateStore.record_late`."""
@@ -113,8 +109,10 @@ class LateEvents(Suppressions):
                 repeated = is_repeated(row.late, arrival.event)
                 one = recording.take(identity, arrival.event)
                 suppressed = 0 if repeated else self._suppress(row, audience, arrival)
-                found = self._found_as(campaign_of(identity), number_of(identity), audience, row)
-                recorded.append(one._replace(found=found, suppressed=suppressed))
+                recorded.append(one._replace(suppressed=suppressed))
+            self._drop_old_bounces(arrivals)
+            founds = self._founds([identity or None for identity in ids], audiences, rows)
+            recorded = [one._replace(found=found) for one, found in zip(recorded, founds, strict=True)]
             batch = recording.batch(self._tables.last_numbers(recording.counts))
             self._tables.write(batch)
             self._db.many("set_late", [(row.id, *row.late) for row in recording.changed])
@@ -140,9 +138,7 @@ class LateEvents(Suppressions):
                     continue
                 after = _overwritten(batch, row, status, category, attempt_id)
                 late.append((identity, *row.late._replace(late_at=at)))
-                found = self._found_as(
-                    campaign_of(identity), number_of(identity), audiences[campaign_of(identity)], row
-                )
+                [found] = self._founds([identity], audiences, rows)
                 recorded.append(Recorded(found, before=row.counted, after=after))
             self._tables.write(batch)
             self._db.many("set_late", late)
@@ -184,8 +180,10 @@ class LateEvents(Suppressions):
             rows = self._recipients(events)
             audiences = self._audiences({campaign_of(identity) for identity in rows})
             # in one order, or two machines wait for each other
+            arrivals = {identity: Arrival("", event, self.rules) for identity, event in events.items()}
             for row in sorted(rows.values(), key=lambda row: row.hash):
-                self._suppress(row, audiences[campaign_of(row.id)], Arrival("", events[row.id], self.rules))
+                self._suppress(row, audiences[campaign_of(row.id)], arrivals[row.id])
+            self._drop_old_bounces(arrivals.values())
 
     def _read(self, token: str) -> tuple[int, int] | None:
         key = self._read_hash_key()
@@ -220,14 +218,32 @@ class LateEvents(Suppressions):
                 found[identity] = Audience(list_ or name, name, kind)
         return found
 
-    def _found_as(self, campaign_id: int, number: int, about: Audience, row: _Recipient | None) -> Found:
-        unsubscribed = False
-        if row is not None and row.hash:
-            entries = self._found([row.hash]).get(row.hash, [])
+    def _founds(
+        self, ids: Sequence[int | None], audiences: Mapping[int, Audience], rows: Mapping[int, _Recipient]
+    ) -> list[Found | None]:
+        """Within a transaction: return what is known of each, None where no campaign or row of ours has that id."""
+        hashes = {row.hash for row in rows.values()} - {0}
+        entries = self._found(hashes) if hashes else {}
+        founds: list[Found | None] = []
+        for identity in ids:
+            about = None if identity is None else audiences.get(campaign_of(identity))
+            row = rows.get(identity or 0)
+            if identity is None or about is None or (row is None and number_of(identity)):
+                founds.append(None)
+                continue
             scopes = (about.scope, EVERYTHING)
-            unsubscribed = any(one.reason == Category.UNSUBSCRIBED and one.scope in scopes for one in entries)
-        address, here = ("", False) if row is None else (row.email, row.known)
-        return Found(campaign_id, number, about.campaign, about.list, about.kind, address, unsubscribed, here)
+            suppressed = () if row is None else entries.get(row.hash, ())
+            unsubscribed = any(one.reason == Category.UNSUBSCRIBED and one.scope in scopes for one in suppressed)
+            address, here = ("", False) if row is None else (row.email, row.known)
+            audience = (about.campaign, about.list, about.kind)
+            founds.append(Found(campaign_of(identity), number_of(identity), *audience, address, unsubscribed, here))
+        return founds
+
+    def _drop_old_bounces(self, arrivals: Iterable[Arrival]) -> None:
+        """Within the transaction: drop the soft bounces that are older than any rule of these looks back."""
+        olds = [one.event.at - one.rules.soft_within for one in arrivals if is_hard(one.event) or is_soft(one.event)]
+        if olds:
+            self._db.execute("drop_old_bounces", (min(olds),))
 
     def _suppress(self, row: _Recipient, about: Audience, arrival: Arrival) -> int:
         """Within the transaction: suppress the address where the rules say so; return how many entries changed."""
@@ -243,7 +259,6 @@ class LateEvents(Suppressions):
         hard = soft = 0
         if is_hard(event) or is_soft(event):
             self._db.execute("add_bounce", (row.hash, row.id, event.at, int(is_soft(event))))
-            self._db.execute("drop_old_bounces", (event.at - rules.soft_within,))
             since = {"hash": row.hash, "since": event.at - rules.soft_within}
             hard, soft = self._db.execute("bounces", since).fetchone()
         wanted = to_suppress(rules, event, hard=hard, soft=soft)

@@ -53,3 +53,29 @@ def test_a_fault_is_told_to_each_and_the_next_batch_is_written(reactor, writer):
         with pytest.raises(OwnFault, match="disk full"):
             reactor.wait(one)
     assert reactor.wait(gathering.add(7)) == 7
+
+
+def test_between_two_writes_lies_a_rest_in_which_more_is_gathered(reactor, writer):
+    batches = []
+    gathering = Gathering(lambda items: batches.append(list(items)) or items, writer, reactor, rest=0.5)
+    assert reactor.wait(gathering.add(1)) == 1  # one alone waits for nobody
+    waiting = [gathering.add(n) for n in (2, 3)]
+    reactor.advance(0.4)
+    assert gathering.busy
+    assert batches == [[1]]
+    reactor.advance(0.1)
+    assert [reactor.wait(one) for one in waiting] == [2, 3]
+    assert batches == [[1], [2, 3]]
+    reactor.advance(0.5)
+    assert reactor.wait(gathering.add(4)) == 4
+    assert not gathering.busy
+
+
+def test_who_is_in_a_hurry_does_not_rest(reactor, writer):
+    gathering = Gathering(lambda items: items, writer, reactor, rest=0.5)
+    reactor.wait(gathering.add(1))
+    waiting = gathering.add(2)
+    gathering.hurry()
+    assert reactor.wait(waiting) == 2
+    assert not gathering.busy
+    assert not reactor.getDelayedCalls()

@@ -40,6 +40,11 @@ def late(store, kit):
     return Kit(store, kit)
 
 
+def found_of(store, text):
+    [found] = store.find_recipients([text])
+    return found
+
+
 class Kit:
     """A store with campaigns that were sent, and the tokens of their rows."""
 
@@ -119,8 +124,8 @@ def test_what_is_not_ours_changes_nothing(late, store):
     answers = store.record_late([Arrival(text, COMPLAINED, RULES) for text in strange])
     assert [answer.found for answer in answers] == [None] * 5
     assert late.lines() == []
-    assert store.find_recipient("a" * 26) is None
-    assert store.find_recipient(token(made.key, 99)) is None
+    assert found_of(store, "a" * 26) is None
+    assert found_of(store, token(made.key, 99)) is None
     assert store.count_suppressions() == []
 
 
@@ -248,10 +253,10 @@ def test_a_token_outlives_its_campaign(late, store):
         pass
     while not store.remove_campaign(unsent.id, 10):
         pass
-    found = store.find_recipient(token(made.key, 25))
+    found = found_of(store, token(made.key, 25))
     assert found == (made.id, 25, "spring", "news", "marketing", "", False, False)
-    assert store.find_recipient(token(made.key, 1)).unsubscribed
-    assert store.find_recipient(token(unsent.key, 1)) is None, "nothing was ever sent to it"
+    assert found_of(store, token(made.key, 1)).unsubscribed
+    assert found_of(store, token(unsent.key, 1)) is None, "nothing was ever sent to it"
     one, two = late.record(made, 25, UNSUBSCRIBED, COMPLAINED)
     assert (one.kept, one.suppressed, one.found.unsubscribed, one.found.in_spool) == (False, 1, True, False)
     assert (two.kept, two.suppressed) == (False, 1)
@@ -266,7 +271,7 @@ def test_a_campaign_can_be_found_while_it_is_being_removed(late, store):
     store.set_state(made.id, "finished", 9000.0)
     seen = set()
     while not store.remove_campaign(made.id, 4):
-        founds = [store.find_recipient(token(made.key, n)) for n in range(1, 26)]
+        founds = store.find_recipients([token(made.key, n) for n in range(1, 26)])
         assert None not in founds
         seen |= {found.campaign for found in founds}
     assert seen == {"spring"}
