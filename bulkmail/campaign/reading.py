@@ -262,7 +262,8 @@ class _Reader:
     def unsubscribe(self, settings: OperatorSettings) -> dict[str, Any] | None:
         """The ways out that a message offers."""
         try:
-            found = ways_out(self.campaign.unsubscribe, settings.inbound, settings.public)
+            language = None if self.campaign.locale is None else self.campaign.locale.column
+            found = ways_out(self.campaign.unsubscribe, settings.inbound, settings.public, language)
         except ValueError as error:
             self.problems.append(self.campaign.file.problem(("unsubscribe",), f"unsubscribe: {error}"))
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Protocol
 
@@ -11,6 +12,7 @@ from bulkmail.mail import UNSUBSCRIBE, own_address
 from bulkmail.yamlfile import Line, Section
 
 _WORD = "built-in"
+_LONGEST_TAG = 35  # characters (RFC 5646 4.4.1)
 _TOKEN = "{{ token }}"  # noqa: S105 - what the messages put in its place is public
 
 
@@ -81,9 +83,12 @@ WaysOut = Annotated[
 ]
 
 
-def ways_out(asked: Unsubscribe | None, inbound: Inbound | None, public: Public | None) -> Mapping[str, Any] | None:
+def ways_out(
+    asked: Unsubscribe | None, inbound: Inbound | None, public: Public | None, language: str | None = None
+) -> Mapping[str, Any] | None:
     """What a message offers: ``url`` and ``mailto``, either None, in both of which ``{{ token }}`` may stand.
 
+    ``language``: the column with each row's language tag, which the link to the service's page tells.
     Raises ValueError where the service's own ways are asked for and the settings have none.
     """
     if asked is None:
@@ -96,6 +101,14 @@ def ways_out(asked: Unsubscribe | None, inbound: Inbound | None, public: Public 
             "or give a url of your own"
         )
     return {
-        "url": None if public is None else f"{public.url}/u/{_TOKEN}",
+        "url": None if public is None else f"{public.url}/u/{_TOKEN}{_told(language)}",
         "mailto": None if inbound is None else own_address(UNSUBSCRIBE, _TOKEN, inbound.domain),
     }
+
+
+def _told(language: str | None) -> str:
+    """What stands behind the link: the language of the row, where it gives one."""
+    if language is None:
+        return ""
+    said = f"(row.get({json.dumps(language)}) or '')|trim"
+    return f"{{% if {said} %}}?lang={{{{ ({said})[:{_LONGEST_TAG}]|urlencode }}}}{{% endif %}}"

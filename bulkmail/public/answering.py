@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from bulkmail.mail import OwnFault, Rate, ReturnPath
 from bulkmail.public.clients import Rates
 from bulkmail.public.page import Kind, Subject, headers, page
-from bulkmail.public.reading import Wish, token_in, wish_in
+from bulkmail.public.reading import Wish, language_in, token_in, wish_in
 from bulkmail.public.texts import Words, chosen
 
 _log = Logger("bulkmail")
@@ -30,7 +30,10 @@ _NOBODY = Subject("", test=True)
 
 
 class Call(NamedTuple):
-    """One request, read: ``body`` None where it was longer than `MOST_BODY`; ``client`` as `clients.Proxies` has it."""
+    """One request, read.
+
+    ``path``: with its query; ``body``: None where it was longer than `MOST_BODY`; ``client``: as by `clients.Proxies`.
+    """
 
     method: bytes
     path: bytes
@@ -125,7 +128,7 @@ class Answers:
         *,
         subject: Subject | None = None,
     ) -> Answer:
-        language = chosen(self._texts, call.accept_language)
+        language = chosen(self._texts, call.accept_language, language_in(call.path))
         body = self._body(kind, language, subject)
         fields = {**headers(), b"Content-Language": language.encode("ascii"), **(more or {})}
         return Answer(status, fields, body)

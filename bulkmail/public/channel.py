@@ -77,7 +77,7 @@ class PageRequest(Request):
 
         return Call(
             method=self.method,
-            path=self.path,
+            path=self.uri,
             client=cast("PageFactory", self.channel.factory).proxies.client(
                 self.channel.peer, field(b"x-forwarded-for")
             ),

@@ -1,7 +1,8 @@
-"""What a request asks for: the token from its path, and what its form says. Nothing else of it is looked at.
+"""What a request asks for: the token from its path, and what its form says.
 
 A query may be added to a link by whoever counts clicks, and a field of a form can be called like one of a query. So
-the token comes from the path alone, and what is to be done from the body alone.
+the token comes from the path alone, and what is to be done from the body alone. The query has the language at most, in
+which our own links say what their recipient's row says.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 PREFIX = b"/u/"
 MOST_TOKEN = 100
 _MOST_FIELDS = 20
+_MOST_QUERY = 500
+_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,6}", re.ASCII)
 _BEHIND = ".,;:!?)>]}'\"/"  # what mail programs take for a part of a link that stands in a text
 _ONE_CLICK = ("list-unsubscribe", "one-click")
 _BOUNDARY = re.compile(rb';\s*boundary=(?:"([^"\r\n]{1,70})"|([^\s";]{1,70}))', re.IGNORECASE)  # RFC 2046 5.1.1
@@ -46,6 +49,17 @@ def token_in(path: bytes) -> str | None:
     if not text or len(text) > MOST_TOKEN or not text.isascii() or not text.isprintable() or "/" in text:
         return None
     return text.lower()
+
+
+def language_in(path: bytes) -> str:
+    """Return the language tag that the query of a path names; "" where it names none."""
+    query = path.partition(b"?")[2][:_MOST_QUERY].decode("ascii", "replace")
+    try:
+        fields = parse_qsl(query, max_num_fields=_MOST_FIELDS)
+    except ValueError:  # more fields than that
+        return ""
+    said = next((value for name, value in fields if name == "lang"), "").strip().replace("_", "-")
+    return said if _TAG.fullmatch(said) else ""
 
 
 def wish_in(content_type: bytes, body: bytes) -> Wish:

@@ -104,10 +104,13 @@ def _read(path: str) -> Words:
     return {key: str(value) for key, value in given.items()}
 
 
-def chosen(known: Iterable[str], accept_language: str) -> str:
-    """Return the language to answer in: of those that are known the one the browser likes best (RFC 9110 12.5.4)."""
+def chosen(known: Iterable[str], accept_language: str, said: str = "") -> str:
+    """Return the language to answer in: of those that are known the one that is ``said``, a tag, or "" for none.
+
+    Else it is that which the browser likes best (RFC 9110 12.5.4).
+    """
     codes = set(known)
-    for tag in _preferred(accept_language):
+    for tag in (said, *_preferred(accept_language)):
         code = tag.strip().lower()
         while code:
             if code in codes:

@@ -6,6 +6,7 @@ import pytest
 
 from bulkmail.campaign.load import schema
 from bulkmail.campaign.unsubscribing import BUILT_IN, Unsubscribe, ways_out
+from bulkmail.content.templates import TemplateSet
 
 INBOUND, PUBLIC = SimpleNamespace(domain="in.example.com"), SimpleNamespace(url="https://u.example.com")
 
@@ -24,6 +25,22 @@ def test_the_services_own():
     }
     with pytest.raises(ValueError, match="`built-in` needs `public` or `inbound` in the operator's settings"):
         ways_out(BUILT_IN, None, None)
+
+
+def test_the_link_tells_the_page_the_language_of_the_row():
+    for column, cell, behind in [
+        ("language", " de-AT ", "?lang=de-AT"),
+        ("language", "", ""),
+        ('Spra"che}} é', "pt_BR", "?lang=pt_BR"),
+        ("language", "x&y#z/" + "a" * 100, "?lang=x%26y%23z/" + "a" * 29),
+    ]:
+        url = ways_out(BUILT_IN, None, PUBLIC, column)["url"]
+        printed = TemplateSet({}, html=False).environment.from_string(url).render(token="abc", row={column: cell})
+        assert printed == f"https://u.example.com/u/abc{behind}"
+    other_file = (
+        TemplateSet({}, html=False).environment.from_string(url).render(token="abc", row={"email": "a@b.example"})
+    )
+    assert other_file == "https://u.example.com/u/abc"
 
 
 def test_editors_know_both_forms():

@@ -45,6 +45,15 @@ def test_looking_writes_nothing(house, method):
     assert house.known.calls == [("find", RIGHT)] * 3
 
 
+def test_the_page_speaks_the_language_that_its_link_says(house):
+    for method, body in (("GET", b""), ("POST", ONE_CLICK)):
+        answer = house.ask(method, f"{RIGHT}?lang=de-AT", body, accept_language="fr")
+        assert answer.headers[b"Content-Language"] == b"de"
+        assert b'<html lang="de"' in answer.body
+    assert house.ask("GET", f"{RIGHT}?lang=xx", accept_language="fr").headers[b"Content-Language"] == b"fr"
+    assert house.known.written() == [("unsubscribe", RIGHT, "one-click")]
+
+
 def test_one_click(house):
     assert house.words("POST", RIGHT, ONE_CLICK) == (200, LEFT)
     assert house.known.written() == [("unsubscribe", RIGHT, "one-click")]

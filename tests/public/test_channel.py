@@ -91,6 +91,11 @@ def test_a_post_is_answered_and_the_connection_closed(site):
     assert site.known.written() == [("unsubscribe", RIGHT, "one-click")]
 
 
+def test_the_query_says_the_language(site):
+    transport = site.send(asked("GET", f"/u/{RIGHT}?lang=de", "Accept-Language: fr"))
+    assert b"\r\nContent-Language: de\r\n" in transport.value()
+
+
 def test_head_is_get_without_its_body(site):
     got = site.send(asked("GET", f"/u/{RIGHT}")).value()
     head = site.send(asked("HEAD", f"/u/{RIGHT}")).value()

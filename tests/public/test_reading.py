@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.public.reading import MOST_TOKEN, Wish, token_in, wish_in
+from bulkmail.public.reading import MOST_TOKEN, Wish, language_in, token_in, wish_in
 
 FORM = b"application/x-www-form-urlencoded"
 TOKEN = "abcdefghijklmnopqrstuvwxyz"
@@ -130,3 +130,24 @@ def test_no_form_is_an_error(kind, body):
     for one in (kind, FORM, b"multipart/form-data; boundary=x", b"multipart/form-data; boundary=x;" + kind):
         wish_in(one, body)
         wish_in(one, b"--x\r\n" + body)
+
+
+@pytest.mark.parametrize(
+    ("query", "language"),
+    [
+        ("?lang=de", "de"),
+        ("?utm_source=x&lang=pt_BR&lang=fr", "pt-BR"),
+        ("?lang=zh-Hant-HK", "zh-Hant-HK"),
+        ("", ""),
+        ("?", ""),
+        ("?language=de", ""),
+        ("?lang=German", ""),
+        ("?lang=../../x", ""),
+        ("?lang=%00", ""),
+        ("?lang=de%0d%0aX-Y:1", ""),
+        ("?" + "&".join(["x=y"] * 30), ""),
+        ("?lang=" + "de-" * 300, ""),
+    ],
+)
+def test_a_link_may_say_the_language(query, language):
+    assert language_in(f"/u/{TOKEN}{query}".encode()) == language

@@ -47,6 +47,13 @@ def test_the_browsers_language(header, language):
     assert chosen(shipped(), header) == language
 
 
+@pytest.mark.parametrize(
+    ("said", "language"), [("de-AT", "de"), ("PT-br", "pt"), ("da", "fr"), ("", "fr"), ("xx-de", "fr")]
+)
+def test_the_recipients_language_comes_before_the_browsers(said, language):
+    assert chosen(shipped(), "fr,en", said) == language
+
+
 def test_the_operators_texts_count_first(tmp_path):
     (tmp_path / "de.yaml").write_text('left: "Tschüss, {list}"\n', encoding="utf-8")
     (tmp_path / "pt-BR.yaml").write_text("address: Endereço de e-mail\n", encoding="utf-8")
