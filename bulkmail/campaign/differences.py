@@ -6,7 +6,7 @@ Only what enters a message is compared; the recipients have their own check, for
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import file_digest, sha256
 from typing import Any
 
@@ -66,8 +66,8 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
     for key in ("inline_css", "preheader"):
         if letter.get(key):
             add(f"html.{key}", str(letter[key]))
-    for name, value in (content.get("links") or {}).get("utm", {}).items():
-        add(f"links.{name}", value)
+    for name, value in _parts(content):
+        add(name, value)
     for name, (_, data) in zip(campaign.fixed_attachments, content["attachments"], strict=True):
         add(f"attachment {name}", data)
     for _, name in campaign.row_attachments:
@@ -100,6 +100,15 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
         if domain == dkim["domain"] or domain.endswith("." + dkim["domain"]):
             add(f"{_SIGNED}{dkim['domain']} {dkim['selector']}", "")
     return found
+
+
+def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is added to the letters, as names and values."""
+    for name, value in (content.get("links") or {}).get("utm", {}).items():
+        yield f"links.{name}", value
+    for key, value in (content.get("invitation") or {}).items():
+        if value:
+            yield f"invitation.{key}", str(value)
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

@@ -26,6 +26,7 @@ from pydantic import (
 from bulkmail.campaign.canary import CanaryKey, CanaryKeys
 from bulkmail.campaign.encoding import charset
 from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, is_template, size_inside
+from bulkmail.campaign.invitation import InvitationKey
 from bulkmail.campaign.letter import Html
 from bulkmail.campaign.links import LinksKey
 from bulkmail.campaign.locales import LocaleKey, Subject, check_needed, is_each_locale
@@ -35,7 +36,7 @@ from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.campaign.selection import ConsentKey, LimitKey, OrderKey, SampleKey, SourcesKey, WhereKey
 from bulkmail.campaign.unsubscribing import Text, WaysOut
-from bulkmail.campaign.ways_back import Bounces, Kind, ListName, PriorityKey
+from bulkmail.campaign.ways_back import ApprovalKey, Bounces, Kind, ListName, PriorityKey
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
@@ -284,6 +285,7 @@ class Campaign(Section):
             examples=[["terms.pdf"], ["terms.pdf", "invoices/{{ invoice }}.pdf"]],
         ),
     ] = ()
+    invitation: InvitationKey = None
     defaults: Annotated[
         Mapping[Line, str],
         Field(description="what is printed where a row leaves the column empty", examples=[{"first_name": "there"}]),
@@ -309,10 +311,7 @@ class Campaign(Section):
     sources: SourcesKey = None
     schedule: Annotated[ScheduleKeys | None, Field(description="when it may be sent")] = None
     canary: CanaryKey = CanaryKeys()
-    approval: Annotated[
-        Literal["required", "none"] | None,
-        Field(description="whether a person has to approve it before anything is sent", examples=["required"]),
-    ] = None
+    approval: ApprovalKey = None
     test_to: Annotated[
         Addresses, Field(description="who gets a test message when it waits for approval", examples=["me@example.com"])
     ] = ()

@@ -108,6 +108,7 @@ def snapshot(
         "list_id": "",  # made from the list's name and the sender's domain
         **ways_back(campaign, settings.inbound),
         **plain_links(campaign.links),
+        **(campaign.invitation.plain if campaign.invitation else {}),
         "key": key,
         "dkim": [{"domain": dkim.domain, "selector": dkim.selector, "pem": dkim.pem} for dkim in settings.dkim],
     }
@@ -226,10 +227,9 @@ class _Reader:
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            before = data[: error.start]
-            line, column = before.count(b"\n") + 1, error.start - (before.rfind(b"\n") + 1) + 1
-            message = "this is not UTF-8; save the file as UTF-8"
-            self.problems.append(Problem(_beside(self.campaign, name), line, column, message))
+            line, column = data[: error.start].count(b"\n") + 1, error.start - data.rfind(b"\n", 0, error.start)
+            where = _beside(self.campaign, name), line, column
+            self.problems.append(Problem(*where, "this is not UTF-8; save the file as UTF-8"))
             return data.decode("utf-8", "replace")
 
     def letters(self, columns: list[list[str]]) -> dict[str, Any]:

@@ -26,6 +26,10 @@ Kind = Annotated[
         examples=["marketing"],
     ),
 ]
+ApprovalKey = Annotated[
+    Literal["required", "none"] | None,
+    Field(description="whether a person has to approve it before anything is sent", examples=["required"]),
+]
 PriorityKey = Annotated[
     Priority | None,
     Field(

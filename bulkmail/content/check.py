@@ -17,6 +17,7 @@ from bulkmail.content.compose import SIZE_CAP
 from bulkmail.content.dkim import DkimKeyError, matches, signing_key
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import controls_in, is_field_name, parse_mailbox
+from bulkmail.content.invitation import TEMPLATES, invitation_problems
 from bulkmail.content.linking import utm_values
 from bulkmail.content.locales import each_letter
 from bulkmail.content.template_check import TemplateCheck
@@ -76,6 +77,10 @@ class _Check:
             self._tell("subject", "it is empty")
         if content["html"] is None and content["text"] is None:
             self._tell("template", "a campaign needs an html template, a text template, or both")
+        if invitation := content.get("invitation"):
+            if invitation["organizer"]:
+                self._mailbox("invitation.organizer", invitation["organizer"])
+            self._problems += invitation_problems(invitation)
         templates = TemplateCheck(content)
         for key, source in self._values():
             self._problems += templates.value(key, source)
@@ -94,6 +99,8 @@ class _Check:
             values.append(("unsubscribe.url", content["unsubscribe"]["url"]))
         of_rows = content.get("row_attachments") or {"names": []}
         values += [(f"attachments[{place}]", source) for place, source in of_rows["names"]]
+        invitation = content.get("invitation") or {}
+        values += [(f"invitation.{key}", invitation[key]) for key in TEMPLATES if invitation.get(key)]
         if preheader := (content.get("letter") or {}).get("preheader"):
             values.append(("html.preheader", preheader))
         values += utm_values(content)

@@ -17,7 +17,8 @@ from bulkmail.content.dkim import Signer, Unsigned, relaxed_field, sign_each, si
 from bulkmail.content.encoder import TextEncoder
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, phrase, structured, unstructured
-from bulkmail.content.inlining import inlined_letter
+from bulkmail.content.inlining import inlined_row
+from bulkmail.content.invitation import Invitation, parts
 from bulkmail.content.letter import prepared_letter
 from bulkmail.content.linking import Linking
 from bulkmail.content.local_forms import direction
@@ -117,14 +118,6 @@ def _field(name: str, value: str) -> bytes:
         raise RowError(f"headers.{name}: {error}") from None
 
 
-def _inlined(letter: str) -> str:
-    """The letter with its style sheets in its elements. Raises RowError for a ``style`` that is none."""
-    try:
-        return inlined_letter(letter)
-    except ValueError as error:
-        raise RowError(f"html.inline_css: the CSS of this row's letter cannot be read ({clean(str(error))})") from None
-
-
 def _cells(fields: str) -> list[str]:
     """The cells of one row. Raises RowError for what is no JSON: it must not cost the other rows of the job."""
     try:
@@ -143,6 +136,7 @@ class Rendered(NamedTuple):
     html: list[str]
     text: list[str]
     attached: Sequence[str] = ()  # the files that this row alone carries
+    invitation: str = ""
     locale: str = ""  # whose letter it is, where there are several
 
 
@@ -190,6 +184,8 @@ class MessageTemplate:
         self._templates(content)
         of_rows = content.get("row_attachments")
         self._attaching = Attaching(of_rows, content["attachments"], self._template_set.text) if of_rows else None
+        event = content.get("invitation")
+        self._invitation = Invitation(event, content["from"], self._template_set.text) if event else None
         if fixed is None:
             fixed = [attachment(name, data) for name, data in content["attachments"]] if not of_rows else []
         self._attachments = fixed
@@ -316,10 +312,13 @@ class MessageTemplate:
             self._links.begin(variables)
         html = [] if self._html is None else self._html.pieces(variables)
         if self._inline_letters:
-            html = [_inlined("".join(html))]
+            html = [inlined_row("".join(html))]
         text = [] if self._text is None else self._text.pieces(variables)
         attached = () if self._attaching is None else self._attaching.names(variables)
-        return Rendered(own_token, int(date), fields, html, text, attached)
+        rendered = Rendered(own_token, int(date), fields, html, text, attached)
+        if self._invitation is None:
+            return rendered
+        return rendered._replace(invitation=self._invitation.text(variables, own["email"], own_token, rendered.date))
 
     def draft(self, rendered: Rendered) -> Draft:
         """The second step: the message but for its signatures."""
@@ -329,19 +328,22 @@ class MessageTemplate:
 
     def _body(self, rendered: Rendered) -> Part:
         """The body: HTML and text, or one of them, and the attachments. A boundary names its recipient."""
-        parts = []
+        shown_as = []
         name, text = rendered.token, rendered.text
         if self._tidy:
             text = [tidy_text("".join(text))]
         if self._html is None or any(piece and not piece.isspace() for piece in text):
-            parts.append(self._encoder.part("plain", text, name))
+            shown_as.append(self._encoder.part("plain", text, name))
         if self._html is not None:
             shown = self._encoder.part("html", rendered.html, name)
             if self._pictures:
                 shown = multipart("related", f"=_r{name}", [shown, *self._pictures], root="text/html")
-            parts.append(shown)
-        body = parts[0] if len(parts) == 1 else multipart("alternative", f"=_a{name}", parts)
+            shown_as.append(shown)
         attached = self._attachments if self._attaching is None else self._attaching.parts(rendered.attached)
+        if rendered.invitation:
+            inline, file = parts(rendered.invitation)
+            shown_as, attached = [*shown_as, inline], [*attached, file]
+        body = shown_as[0] if len(shown_as) == 1 else multipart("alternative", f"=_a{name}", shown_as)
         return multipart("mixed", f"=_m{name}", [body, *attached]) if attached else body
 
     def _unsigned(self, fields: dict[str, bytes], part: Part, at: int) -> list[Unsigned]:

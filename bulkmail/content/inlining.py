@@ -25,9 +25,11 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, TemplateSyntaxError
 
 from bulkmail.content.elements import VOID
+from bulkmail.content.headers import clean
 from bulkmail.content.markup import Written, placed_tokens, tokens, written_attributes
 from bulkmail.content.sheets import Sheet, parted, prepared, rest_of
 from bulkmail.content.shield import OPEN, SIGN, restored, signed
+from bulkmail.content.templates import RowError
 
 _NUMBER, _IGNORED = "data-bulkmail", ' data-css-inline="ignore"'
 _MEDIA = frozenset({"", "all", "screen"})
@@ -302,3 +304,11 @@ def _end_of_name(text: str, at: int) -> int:
     while end < len(text) and text[end] not in " \t\r\n\f/>":
         end += 1
     return end
+
+
+def inlined_row(letter: str) -> str:
+    """Return one row's letter with its style sheets in its elements. Raises RowError for a ``style`` that is none."""
+    try:
+        return inlined_letter(letter)
+    except ValueError as error:
+        raise RowError(f"html.inline_css: the CSS of this row's letter cannot be read ({clean(str(error))})") from None

@@ -26,6 +26,7 @@ def printed_columns(content: dict[str, Any]) -> list[list[int]]:
     unsubscribe = content["unsubscribe"] or {}
     sources = [content["subject"], *content["headers"].values(), *content["includes"].values()]
     preheader = (content.get("letter") or {}).get("preheader")
+    sources += [value for value in (content.get("invitation") or {}).values() if isinstance(value, str)]
     sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"], preheader) if source]
     names: set[str] = set()
     for source in sources:

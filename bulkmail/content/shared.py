@@ -18,10 +18,11 @@ from bulkmail.content.templates import TemplateSet
 def same_for_all(content: dict[str, Any]) -> bool:
     """True when To is given and nothing printed anywhere depends on the row.
 
-    A mailto address for unsubscribing always does: its subject has the token.
+    A mailto address for unsubscribing always does: its subject has the token. So does an invitation: it names whom it
+    is for.
     """
     unsubscribe = content["unsubscribe"] or {}
-    if not content.get("to") or unsubscribe.get("mailto") or content.get("locales"):
+    if not content.get("to") or unsubscribe.get("mailto") or content.get("locales") or content.get("invitation"):
         return False
     environment = TemplateSet({}, html=False).environment
     constant = {"campaign", "unsubscribe_url", *environment.globals}

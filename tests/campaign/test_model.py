@@ -52,6 +52,7 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "list": "newsletter",
         "kind": "marketing",
         "priority": None,
+        "invitation": None,
         "sources": None,
         "locale": None,
         "links": None,
