@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import DeferredLock
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -111,11 +111,10 @@ class Reporting:
         now = self._reactor.seconds()
         for report in self._reports.values():
             report.told(self._situation_of(report), now)
-            if not report.quick_busy and report.changed:
-                report.quick_busy = True
+            if not report.quick.locked and report.changed:
                 background(self._write_quick(report), "writing summary.json and attempts.csv")
-            if not report.slow_busy and report.stale and now >= report.next_refresh:
-                report.slow_busy = True
+            refresh = report.stale and now >= report.next_refresh and report.end is None  # else `finish` does it
+            if refresh and not report.slow.locked:
                 background(self._write_slow(report), "writing recipients.csv")
 
     def reports_on(self, campaign_id: int) -> bool:
@@ -162,6 +161,7 @@ class Reporting:
         await self._slow.close()
 
     async def _write_quick(self, report: _Report, *, sync: bool = False, end: _End | None = None) -> None:
+        await report.quick.acquire()
         report.changed = False
         run = report.run
         try:
@@ -178,10 +178,10 @@ class Reporting:
             report.changed = True
             self._fault(f"the report of {run.name} cannot be written: {_last_line(error)}")
         finally:
-            report.quick_busy = False
-            report.tell()
+            report.quick.release()
 
     async def _write_slow(self, report: _Report) -> None:
+        await report.slow.acquire()
         report.stale = False
         run = report.run
         started = self._reactor.seconds()
@@ -193,8 +193,7 @@ class Reporting:
         finally:
             now = self._reactor.seconds()
             report.next_refresh = now + refresh_wait(run.input_rows, now - started)
-            report.slow_busy = False
-            report.tell()
+            report.slow.release()
 
     def _by_state(self, run: Run, state: str, ended_at: float | None) -> Situation:
         """Return what is known of a campaign that is not being sent: its state in the spool."""
@@ -253,13 +252,12 @@ class _Report:
         self.position = (0, 0)
         self.by_domain: dict[str, dict[str, int]] = {}
         self.changed = self.stale = True
-        self.quick_busy = self.slow_busy = False
+        self.quick, self.slow = DeferredLock(), DeferredLock()  # held while the one process or the other writes
         self.next_refresh = 0.0
         self._sign_at = 0.0
         self._doing: tuple[str, str] | None = None
         self.rate = 0.0
         self._measured = (0.0, 0)
-        self._waiting: list[Deferred[None]] = []
 
     def told(self, found: Situation, now: float) -> None:
         """Have the files written where the campaign does something else, and summary.json every few seconds anyway.
@@ -282,16 +280,9 @@ class _Report:
 
     async def settled(self) -> None:
         """Wait until nothing of it is being written."""
-        while self.quick_busy or self.slow_busy:
-            waiting: Deferred[None] = Deferred()
-            self._waiting.append(waiting)
-            await waiting
-
-    def tell(self) -> None:
-        """Something has been written."""
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(None)
+        for lock in (self.quick, self.slow):
+            await lock.acquire()
+            lock.release()
 
 
 def _last_line(error: BulkmailError) -> str:

@@ -204,7 +204,7 @@ def test_the_end_writes_everything_once_more_and_lets_go(scene):
 def test_summary_json_says_that_it_has_ended_when_all_other_files_are_final(scene):
     scene.slow.takes = 5.0
     done = Deferred.fromCoroutine(scene.reporting.finish(scene.run, "finished", 0, 2000.0))
-    scene.seconds(8)
+    scene.seconds(14)
     live = [job[2] for job in scene.quick.jobs if job[0] == "live"]
     assert done.called
     assert [(facts["state"], facts["report_whole"]) for facts in live[:-1]] == [("running", False)] * (len(live) - 1)
@@ -219,6 +219,28 @@ def test_the_end_waits_for_what_is_being_written(scene):
     scene.reporting.look()
     scene.finish()
     assert scene.slow.verbs() == ["open", "refresh", "refresh", "close"]
+
+
+@pytest.mark.parametrize("beat", [0.05, 0.25, 0.45])
+def test_the_files_are_closed_behind_all_writing_that_began_while_it_ended(scene, beat):
+    """The slow process writes the last report, and looks go on; each write of theirs takes a while."""
+    scene.slow.takes, scene.quick.takes = 1.0, 0.4
+    scene.reporting.look()
+    scene.clock.advance(beat)
+    done = Deferred.fromCoroutine(scene.reporting.finish(scene.run, "finished", 0, 2000.0))
+    asked, over = [], []
+    ask, down = scene.quick.ask, scene.quick.tear_down
+    scene.quick.ask = lambda *job: asked.append(job) or ask(*job).addBoth(lambda answer: over.append(job) or answer)
+    unfinished = []
+    scene.quick.tear_down = lambda *job: unfinished.append(len(asked) - len(over)) or down(*job)
+    while not done.called:
+        scene.reporting.changed(scene.run)
+        scene.reporting.look()
+        scene.clock.advance(beat)
+    scene.clock.pump([0.05] * 40)
+    assert unfinished == [0]
+    assert asked[-1][0][0] == "live"
+    assert asked[-1][0][2]["state"] == "finished"
 
 
 def test_the_last_report_is_written_although_a_process_died_just_then(scene):
