@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import smtplib
 import socket
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -160,6 +162,89 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
     }
     running.process.terminate()
     assert running.wait().status == 3
+
+
+def is_waiting(campaign: Any) -> bool:
+    """Whether all of its rows are read, and nothing of it is sent yet."""
+    found = (campaign.report / "summary.json").exists() and campaign.summary()
+    return found and found["input_complete"] and found["by_status"]["pending"] == len(SENT)
+
+
+def page(port: int, method: str, token: str, body: str = "") -> tuple[int, str]:
+    """What a machine's page answers for a token: the status, and the heading."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+        connection.request(method, f"/u/{token}", body or None, {"Content-Type": "application/x-www-form-urlencoded"})
+        with connection.getresponse() as response:
+            return response.status, response.read().decode().partition("<h1>")[2].partition("</h1>")[0]
+
+
+def mailed(port: int, to: str, message: bytes) -> int:
+    """Bring a message to the inbound server; what its end is answered."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+        client.ehlo("mx.test")
+        client.mail("")
+        assert client.rcpt(f"{to}@{DOMAIN}")[0] == 250
+        return client.data(message)[0]
+
+
+def test_what_comes_to_one_machine_counts_at_once_on_the_other(
+    world: Any, until: Callable[..., Any], pg_server: Any
+) -> None:
+    """Two machines share a spool in PostgreSQL: one has the folders, both have the page and an inbound server."""
+    dsn = pg_server.fresh()
+    ports = {}
+    for name in ("one", "two"):
+        with socket.create_server(("127.0.0.1", 0)) as web, socket.create_server(("127.0.0.1", 0)) as mail:
+            ports[name] = web.getsockname()[1], mail.getsockname()[1]
+        written = world.settings(
+            spool=dsn,
+            machine={"name": name, "folder": f"./{name}", "lease": "3s"},
+            compose={"processes": 1},
+            public={"url": "https://mail.example.com", "listen": f"127.0.0.1:{ports[name][0]}"},
+            inbound={"domains": [DOMAIN], "listen": [f"127.0.0.1:{ports[name][1]}"]},
+        )
+        written.rename(written.with_name(f"{name}.yaml"))
+    more = "list: readers\nunsubscribe: built-in\n"
+    spring, summer = (world.campaign(name, SENT, more=more) for name in ("spring", "summer"))
+    assert world.run("-c", str(spring.yaml), "--settings", "one.yaml").status == 0
+    token = {row["email"]: row["token"] for row in spring.rows()}
+    yaml = summer.yaml.read_text("utf-8")
+    summer.yaml.write_text(yaml + "schedule: {not_before: 2099-01-01T00:00Z}\n", "utf-8")
+    waiting = world.start("-c", str(summer.yaml), "--settings", "one.yaml")
+    helping = world.start("--settings", "two.yaml")
+    until(lambda: is_waiting(summer) and greets(ports["two"][1]), "the rows to be read, and the other machine")
+
+    web, mail = ports["two"]
+    assert page(web, "POST", token[SENT[0]], "List-Unsubscribe=One-Click") == (
+        200, "You are unsubscribed from “<bdi>readers</bdi>”")  # fmt: skip
+    assert page(web, "POST", token[SENT[1]], "action=leave")[0] == 200
+    assert mailed(mail, f"unsubscribe+{token[SENT[2]]}", b"Subject: off\r\nFrom: x@d0.test\r\n\r\n") == 250
+    gone = report(SENT[3], token[SENT[3]], "failed", "5.1.1", "550 5.1.1 No such user", 3)
+    assert mailed(mail, f"bounces+{token[SENT[3]]}", gone) == 250
+    assert mailed(mail, f"complaints+{token[SENT[4]]}", complaint(token[SENT[4]])) == 250
+    assert page(web, "POST", "a" * 26, "List-Unsubscribe=One-Click") == (200, "This link does not work")
+    # the page of the other machine knows it, and takes one of them back
+    assert page(ports["one"][0], "GET", token[SENT[0]])[1].startswith("You are unsubscribed")
+    assert page(ports["one"][0], "POST", token[SENT[1]], "action=return")[0] == 200
+    until(lambda: spring.statuses() == {"delivered": len(SENT) - 1, "bounced": 1}, "the report of spring")
+    until(lambda: len([line for line in spring.attempts() if line["result"] != "delivered"]) == 6, "the lines")
+    waiting.process.terminate()
+    assert waiting.wait().status == 3
+    summer.yaml.write_text(yaml, "utf-8")
+    assert world.run("-c", str(summer.yaml), "--settings", "one.yaml").status == 0
+    assert {row["email"]: (row["status"], row["category"]) for row in summer.rows()} == {
+        SENT[0]: ("suppressed", "unsubscribed"),
+        SENT[1]: ("delivered", ""),
+        SENT[2]: ("suppressed", "unsubscribed"),
+        SENT[3]: ("suppressed", "bounced-before"),
+        SENT[4]: ("suppressed", "complained"),
+        SENT[5]: ("delivered", ""),
+        SENT[6]: ("delivered", ""),
+    }
+    got = Counter(one["to"] for one in world.server.received())
+    assert got == {one: 2 if one in (SENT[1], SENT[5], SENT[6]) else 1 for one in SENT}
+    helping.process.terminate()
+    assert helping.wait().status == 3
 
 
 @pytest.mark.parametrize("point", ["mid-late", "after-late"])
