@@ -51,7 +51,7 @@ class ReportWorker:
                 return None
             case ("refresh", campaign, facts):
                 stats = self._folders[campaign].refresh(self._facts(campaign, facts), self._recipients(campaign))
-                return stats.domains.top()
+                return stats.domains.top(), {name: dict(counts) for name, counts in stats.by_variant.items()}
             case ("beyond", place, position):
                 return attempts_beyond(Place(*place), tuple(position))
             case ("close", campaign):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import marshal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -80,13 +81,22 @@ def rows_of(path):
 
 
 def test_recipients_csv_has_a_row_for_each_and_our_words_where_nobody_replied(worker):
-    top = worker.worker.handle(("refresh", worker.campaign, facts()))
+    top, by_variant = worker.worker.handle(("refresh", worker.campaign, facts()))
     rows = rows_of(worker.place / "recipients.csv")
     assert [row["status"] for row in rows] == ["delivered", "invalid", "pending"]
     assert [row["reply"] for row in rows] == ["2.0.0 Ok", "no such variable", ""]
     assert rows[0]["attempts"] == "1"
-    assert top["a.example"]["delivered"] == 1
+    assert (top["a.example"]["delivered"], by_variant) == (1, {})
     assert (worker.place / "index.html").exists()
+
+
+def test_what_is_counted_of_the_variants_goes_through_a_pipe(worker):
+    told = {"shares": [("a", 500_000, False), ("b", 500_000, False)], "winner": "", "subjects": {}}
+    answer = worker.worker.handle(("refresh", worker.campaign, facts(variants=told)))
+    assert marshal.loads(marshal.dumps(answer)) == answer
+    rows = rows_of(worker.place / "recipients.csv")
+    assert [name for name, counts in answer[1].items() if counts.get("delivered")] == [rows[0]["variant"]]
+    assert rows[1]["variant"] == "", "it is invalid"
 
 
 def test_attempts_csv_is_appended_and_its_position_told(worker):

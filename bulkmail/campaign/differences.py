@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from hashlib import file_digest, sha256
 from typing import Any
 
+from bulkmail.campaign.includes import includes_used
 from bulkmail.campaign.locales import letters_of
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.named_list import NamedList
-from bulkmail.campaign.reading import includes_used, sender_domain
+from bulkmail.campaign.reading import sender_domain
 from bulkmail.campaign.ways_back import words_of
 from bulkmail.mail import Problem, Refused
 
@@ -38,7 +39,7 @@ def picks(change: str) -> bool:
 
     Such a change cannot be accepted once rows were read: these have been judged by what it was before.
     """
-    return change.startswith(tuple(f"`{key}` " for key in (*_PICKING, "email")))
+    return change.startswith(tuple(f"`{key}` " for key in (*_PICKING, "email", "variants")))
 
 
 def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
@@ -50,12 +51,8 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
             data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
             found[name] = sha256(found.get(name, "").encode("ascii") + data).hexdigest()
 
-    for letter in letters_of(content) or [content]:
-        for part in ("html", "text"):
-            if letter[part] is not None:
-                add(letter[f"{part}_name"], f"{part}\0{letter[part]}")
-        if letter.get("subject_key", "subject") != "subject":
-            add(letter["subject_key"], letter["subject"])
+    for name, value in _of_letters(content):
+        add(name, value)
     if campaign.locale is not None:
         add("locale", json.dumps([campaign.locale.column, campaign.locale.fallback]))
     for name, source in includes_used(dict(content)).items():
@@ -109,6 +106,24 @@ def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key, value in (content.get("invitation") or {}).items():
         if value:
             yield f"invitation.{key}", str(value)
+
+
+def _of_letters(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what differs from letter to letter, each by what people call it."""
+    variants = content.get("variants")
+    told: set[tuple[str, str]] = set()
+    for letter in letters_of(content) or [content]:
+        for part in ("html", "text"):
+            name = letter[f"{part}_name"]
+            if letter[part] is not None and (part, name) not in told:
+                yield name, f"{part}\0{letter[part]}"
+                told |= {(part, name)} if variants else set()
+        if letter.get("subject_key", "subject") != "subject":
+            yield letter["subject_key"], letter["subject"]
+        if "from_key" in letter:
+            yield letter["from_key"], letter["from"]
+    if variants:
+        yield "`variants`", json.dumps(variants["shares"])
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

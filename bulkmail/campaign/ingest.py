@@ -13,8 +13,8 @@ It runs in a process of its own (`bulkmail.workers` starts it by its name) and a
 ``("next", limit)``
     -> ``("rows", rows, state, done)``; a row is (number, file number, row in its file, address as written, domain,
     JSON array of its cells, verdict, note). Verdicts: ``ok``, ``held`` (perhaps a repeated address: settled at the
-    end), ``invalid``, ``bad-row``, ``suppressed``, ``no-consent``. No rows and not done: earlier rows are being read
-    again, ask on.
+    end), ``invalid``, ``bad-row``, ``suppressed``, ``no-consent``, ``hold-out``. No rows and not done: earlier rows are
+    being read again, ask on.
     Once done, ``state["told"]`` has what all rows say of who may not be mailed, as notices.
 ``("settle", limit)``, once done
     -> ``("settled", [(number, is duplicate, note), ...], done, state)``; few or none and not done: ask on. A row may

@@ -2,8 +2,8 @@
 
 The order of the verdicts: a row that cannot be read is a ``bad-row``, one without a usable address ``invalid``; an
 address on a suppress list is ``suppressed`` on each of its rows, and a row of which a column says that it may not be
-mailed is ``no-consent``; of the rest, what the filter has perhaps seen before is ``held``, everything else ``ok`` at
-once. So no row is a duplicate of an invalid or suppressed one.
+mailed is ``no-consent``, one of a group that gets no message ``hold-out``; of the rest, what the filter has perhaps
+seen before is ``held``, everything else ``ok`` at once. So no row is a duplicate of an invalid or suppressed one.
 """
 
 from __future__ import annotations
@@ -294,6 +294,7 @@ class Intake:
         assert self._duplicates is not None
         seen = self._duplicates.add
         why = self._suppression.why if len(self._suppression) else None
+        held_out = self._rules.held_out()
         objections = self._consent[file].objections(taken)
         number, skip = self._number, self._skip
         for index, (line, cells, encoded, wrong) in enumerate(taken):
@@ -319,6 +320,8 @@ class Intake:
                     verdict = "suppressed"
                 elif objections and (note := objections.get(index, "")):
                     verdict = "no-consent"
+                elif held_out is not None and (group := held_out(key)):
+                    verdict, note = "hold-out", f"in the group `{group}` of `variants`, which gets no message"
                 else:
                     verdict = "held" if seen(digest, number) else "ok"
                     self._mailed += 1

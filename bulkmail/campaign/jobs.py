@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bulkmail.campaign.files import ListPath
+from bulkmail.campaign.variants import shares
 
 if TYPE_CHECKING:
     from bulkmail.campaign.model import Campaign
 
-LEFT_OUT = frozenset({"suppressed", "no-consent", "unsubscribed", "complained", "bounced-before", "listed"})
+LEFT_OUT = frozenset({"suppressed", "no-consent", "hold-out", "unsubscribed", "complained", "bounced-before", "listed"})
 """The verdicts of rows that could be mailed and are not to be."""
 
 
@@ -37,6 +38,8 @@ def intake_options(campaign: Campaign, suppress: Sequence[str] = ()) -> dict[str
 
 
 def _rules(campaign: Campaign) -> dict[str, Any]:
+    groups = shares(campaign.variants)
+    held_out = {"hold_out": groups} if any(group[2] for group in groups) else {}
     return {
         "encoding": campaign.encoding,
         "pick": {
@@ -44,6 +47,7 @@ def _rules(campaign: Campaign) -> dict[str, Any]:
             "sample": campaign.sample,
             "limit": campaign.limit or 0,
             "order_by": campaign.order_by or "",
+            **held_out,
         },
         "consent": campaign.consent,
     }

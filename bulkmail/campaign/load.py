@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from bulkmail.campaign.files import CAMPAIGN_FILE
-from bulkmail.campaign.model import Campaign, Place
+from bulkmail.campaign.model import Campaign
+from bulkmail.campaign.template import Place
 from bulkmail.files import FileId, Folder, MissingFileError
 from bulkmail.mail import Problem, Refused
 from bulkmail.yamlfile import MAX_BYTES, YamlFile, load, validate

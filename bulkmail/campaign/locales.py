@@ -86,14 +86,19 @@ Subject = Annotated[
 ]
 
 
-def check_needed(locale: LocaleKeys | None, names: Mapping[str, str | None], subject: Any) -> None:
-    """Raise ErrorAt where something stands for one of each locale, and nothing says which rows have which."""
+def check_needed(
+    locale: LocaleKeys | None, names: Mapping[str, str | None], subject: Any, inside: tuple[str, ...] = ()
+) -> None:
+    """Raise ErrorAt where something stands for one of each locale, and nothing says which rows have which.
+
+    ``inside``: the key that they stand under.
+    """
     words = "stands for one of each locale; say which column tells it: locale: {column: language, fallback: [en]}"
     for part, name in names.items():
         if locale is None and is_each_locale(name):
-            raise ErrorAt(("template", part), words)
+            raise ErrorAt((*inside, "template", part), words)
     if locale is None and not isinstance(subject, str):
-        raise ErrorAt(("subject",), words)
+        raise ErrorAt((*inside, "subject"), words)
 
 
 class Wrong(NamedTuple):
@@ -199,7 +204,14 @@ def _letter(
 
 
 def letters_of(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the letters of a content's locales; none where there is one letter for all."""
+    """Return the letters of a content's variants and locales; none where there is one letter for all."""
+    variants = content.get("variants")
+    if variants is None:
+        return _of_locales(content)
+    return [one for letter in (content, *variants["letters"].values()) for one in _of_locales(letter) or [letter]]
+
+
+def _of_locales(content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found = content.get("locales")
     return [] if found is None else [*found["letters"].values()]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -29,39 +28,21 @@ from bulkmail.campaign.files import REPORTS, EarlierList, ListPath, id_inside, i
 from bulkmail.campaign.invitation import InvitationKey
 from bulkmail.campaign.letter import Html
 from bulkmail.campaign.links import LinksKey
-from bulkmail.campaign.locales import LocaleKey, Subject, check_needed, is_each_locale
+from bulkmail.campaign.locales import LocaleKey, Subject, check_needed
 from bulkmail.campaign.named_list import NAMED_LIST, NamedList, named_list
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
 from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.campaign.selection import ConsentKey, LimitKey, OrderKey, SampleKey, SourcesKey, WhereKey
+from bulkmail.campaign.template import Place, Template, file_here, place_of
 from bulkmail.campaign.unsubscribing import Text, WaysOut
+from bulkmail.campaign.variants import VariantsKey, check_senders
 from bulkmail.campaign.ways_back import ApprovalKey, Bounces, Kind, ListName, PriorityKey
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
 
-MAX_TEMPLATE = 2_000_000
 MAX_ATTACHMENTS = 25_000_000  # each, and all together
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a campaign stands: its folder, opened, and the file the values came from.
-
-    ``checked``: the lists with their ids where another process has checked the files; they are not looked at again.
-    ``spool``: the spool of earlier campaigns, for lists that are made of them.
-    """
-
-    folder: Folder
-    file: YamlFile
-    checked: Mapping[str, FileId] | None = None
-    spool: str = ""
-
-
-def _place(info: ValidationInfo) -> Place:
-    assert isinstance(info.context, Place), "a campaign is read by load_campaign"
-    return info.context
 
 
 def _envelope_from(text: str) -> str:
@@ -78,17 +59,10 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str | Mapping) else value
 
 
-def _file(name: str, info: ValidationInfo, limit: int | None = None) -> str:
-    place = _place(info)
-    if place.checked is None:
-        size_inside(place.folder, name, limit)
-    return name
-
-
 def _list(name: str, info: ValidationInfo) -> str:
     if os.path.normpath(name).split("/")[0] in REPORTS:
         raise ValueError(f"{name} is written by this program while the campaign is sent; copy it beside campaign.yaml")
-    return _file(name, info)
+    return file_here(name, info)
 
 
 def _or_earlier(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> tuple[str, ...]:
@@ -112,7 +86,7 @@ def _or_earlier(value: Any, read: ValidatorFunctionWrapHandler, info: Validation
             near = get_close_matches(status[:60], TAKEN_AGAIN, 1, 0.75)
             remedy = f"did you mean {near[0]}?" if near else f"write some of {', '.join(TAKEN_AGAIN)}"
             raise ErrorAt(("status",), f"{status[:60]!r} is not a status of rows that can be sent to again; {remedy}")
-    place = _place(info)
+    place = place_of(info)
     return tuple(
         EarlierList.made_of(place.spool, word, check_campaign_name(name), statuses)
         for name in _words(value[word], word)
@@ -130,22 +104,16 @@ def _together_as_one(entries: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(name for names in entries for name in names)
 
 
-def _template(name: str, info: ValidationInfo) -> str:
-    if is_each_locale(name):
-        return name
-    return _file(name, info, MAX_TEMPLATE)
-
-
 def _attachment(name: str, info: ValidationInfo) -> str:
     if not is_template(name):
-        return _file(name, info, MAX_ATTACHMENTS)
+        return file_here(name, info, MAX_ATTACHMENTS)
     if name.startswith("/") or ".." in name.split("/"):
         raise ValueError(f"{name} leads out of the campaign's folder; write a path inside it")
     return name
 
 
 def _once(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    place = _place(info)
+    place = place_of(info)
     seen: set[object] = set()
     for index, name in enumerate(names if place.checked is None else ()):
         found = name if isinstance(name, EarlierList) or is_template(name) else id_inside(place.folder, name)
@@ -162,7 +130,7 @@ def _recipients(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _together(names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    place = _place(info)
+    place = place_of(info)
     fixed = [name for name in names if not is_template(name)]
     if place.checked is None and sum(size_inside(place.folder, name) for name in fixed) > MAX_ATTACHMENTS:
         raise ValueError(f"are larger than {MAX_ATTACHMENTS // 1_000_000} MB together")
@@ -191,26 +159,7 @@ _FILES = _lists_schema(REST_OF, status=_NAMES)
 _SUPPRESS = _lists_schema(GOT)
 
 ListNames = Annotated[Line, AfterValidator(_list), WrapValidator(_or_earlier)]
-TemplateName = Annotated[Line, AfterValidator(_template)]
 AttachmentName = Annotated[Line, AfterValidator(_attachment)]
-
-
-class Template(Section):
-    """The message's two forms; the plain text is made from the HTML when it is absent."""
-
-    html: Annotated[
-        TemplateName | None, Field(description="the HTML part, a template file", examples=["body.html.j2"])
-    ] = None
-    text: Annotated[
-        TemplateName | None,
-        Field(description="the plain-text part; made from the HTML where it is left out", examples=["body.txt.j2"]),
-    ] = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Template:
-        if self.html is None and self.text is None:
-            raise ValueError("must name an html file, a text file or both")
-        return self
 
 
 class Campaign(Section):
@@ -272,6 +221,7 @@ class Campaign(Section):
     kind: Kind = "marketing"
     priority: PriorityKey = None
     locale: LocaleKey = None
+    variants: VariantsKey = {}
     headers: Annotated[
         Mapping[Line, Line], Field(description="further header fields", examples=[{"X-Campaign": "spring"}])
     ] = {}
@@ -333,6 +283,10 @@ class Campaign(Section):
     @model_validator(mode="after")
     def _of_locales(self) -> Campaign:
         check_needed(self.locale, {"html": self.template.html, "text": self.template.text}, self.subject)
+        for name, variant in self.variants.items():
+            names = {} if variant.template is None else dict(variant.template)
+            check_needed(self.locale, names, variant.subject or "", ("variants", name))
+        check_senders(self.sender, self.variants)
         return self
 
     @property

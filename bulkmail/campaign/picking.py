@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from bulkmail.campaign.encoding import refuse
 from bulkmail.campaign.keys import digest_of, read_address
 from bulkmail.campaign.rows import Row, Rows
-from bulkmail.mail import AddressError
+from bulkmail.mail import AddressError, Variants
 
 _ALL = 1 << 64
 
@@ -22,18 +22,28 @@ _ALL = 1 << 64
 class Rules(NamedTuple):
     """``where``: an expression, "" for none. ``sample``: the share, 0 to 1. ``limit``: rows that are mailed at most.
 
-    ``order_by``: a column, behind ``-`` for the highest first, "" for the lists' own order.
+    ``order_by``: a column, behind ``-`` for the highest first, "" for the lists' own order. ``hold_out``: the variants
+    as `mail.Variants` takes them, where some of them get no message; such rows belong to the campaign.
     """
 
     where: str = ""
     sample: float = 1.0
     limit: int = 0
     order_by: str = ""
+    hold_out: Sequence[Sequence[Any]] = ()
 
     @property
     def some(self) -> bool:
         """Whether rows of the lists may be left aside, or change places."""
-        return self != Rules()
+        return self._replace(hold_out=()) != Rules()
+
+    def held_out(self) -> Callable[[str], str] | None:
+        """Return what says in which group an address is that gets no message, "" in none; None where there is none."""
+        if not self.hold_out:
+            return None
+        variants = Variants(self.hold_out)
+        names = {name: name for name in variants.held_out}
+        return lambda key: names.get(variants.of_key(key), "")
 
 
 class Picking:

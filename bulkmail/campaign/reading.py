@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from bulkmail.campaign.canary import plain_canary
 from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, is_template, read_inside, walk
+from bulkmail.campaign.includes import names_used, sources_of
 from bulkmail.campaign.letter import Html
 from bulkmail.campaign.links import plain_links
 from bulkmail.campaign.locales import is_each_locale, letters, letters_of, of_fallback
-from bulkmail.campaign.model import MAX_ATTACHMENTS, MAX_TEMPLATE, Campaign
+from bulkmail.campaign.model import MAX_ATTACHMENTS, Campaign
 from bulkmail.campaign.schedule import column_problem
+from bulkmail.campaign.template import MAX_TEMPLATE, Template
 from bulkmail.campaign.unsubscribing import Inbound, Public, ways_out
+from bulkmail.campaign.variants import named_letter, shares
 from bulkmail.campaign.ways_back import priority_of, ways_back
 from bulkmail.files import FileId, MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
@@ -29,10 +31,9 @@ from bulkmail.yamlfile import YamlFile
 MAX_INCLUDES = 200
 MAX_INCLUDED = 10_000_000  # bytes of all includes together
 
+Key = tuple[str, ...]
+
 _INCLUDABLE = (".j2", ".html", ".txt")
-_STATEMENT = re.compile(r"[-+]?\s*(?:include|extends|import|from)\b(.*)", re.DOTALL)
-_LITERAL = re.compile(r"\"([^\"\\]*)\"|'([^'\\]*)'")
-_AFTER_NAME = re.compile(r"\b(?:ignore\s+missing|with\s+context|without\s+context|as|import)\b")
 
 
 class SigningKey(Protocol):
@@ -91,7 +92,7 @@ def snapshot(
     content: dict[str, Any] = {
         "name": campaign.name,
         "from": campaign.sender,
-        **reader.letters(columns),
+        **reader.all_letters(columns),
         "to": campaign.to,
         "reply_to": campaign.reply_to,
         "envelope_from": campaign.envelope_from,
@@ -152,46 +153,6 @@ def sender_domain(sender: str) -> str:
         return domain
 
 
-def names_used(source: str) -> tuple[set[str], bool]:
-    """The template files that ``source`` includes, extends or imports by name, and whether it computes a name too."""
-    names: set[str] = set()
-    computed = False
-    for piece in source.split("{%")[1:]:  # not one pattern over all: an unclosed tag must not cost a scan to the end
-        inside_tag, closed, _ = piece.partition("%}")
-        found = _STATEMENT.match(inside_tag)
-        if found is None:
-            continue
-        rest = found[1].rstrip("-+") if closed else "?"
-        literals = _LITERAL.findall(rest)
-        names |= {posixpath.normpath(double or single) for double, single in literals}
-        expression = _AFTER_NAME.split(_LITERAL.sub("", rest), maxsplit=1)[0]
-        computed = computed or not literals or expression.strip(" \t\r\n,[]()") != ""
-    return names, computed
-
-
-def includes_used(content: dict[str, Any]) -> dict[str, str]:
-    """Those of the content's includes that its templates reach, in a fixed order."""
-    includes: dict[str, str] = content["includes"]
-    used: dict[str, str] = {}
-    ahead = _sources(content)
-    while ahead:
-        names, computed = names_used(ahead.pop())
-        for name in includes if computed else names:
-            if name in includes and name not in used:
-                used[name] = includes[name]
-                ahead.append(includes[name])
-    return dict(sorted(used.items()))
-
-
-def _sources(content: dict[str, Any]) -> list[str]:
-    """The texts of the content that are templates."""
-    url = (content["unsubscribe"] or {}).get("url")
-    texts = [url, *content["headers"].values()]
-    for letter in letters_of(content) or [content]:
-        texts += [letter["html"], letter["text"], letter["subject"]]
-    return [text for text in texts if text]
-
-
 def _placed(problem: Problem, campaign: Campaign, settings: OperatorSettings) -> Problem:
     """A problem of the content with its file as the user knows it; one of a key with the place of that key."""
     if problem.file:
@@ -211,17 +172,21 @@ class _Reader:
     def __init__(self, campaign: Campaign) -> None:
         self.campaign = campaign
         self.problems: list[Problem] = []
+        self._read: dict[str, str] = {}
 
     def template(self, part: str, name: str | None) -> str | None:
         """A template's text; None where there is none."""
         if name is None:
             return None
+        if (read := self._read.get(name)) is not None:
+            return read
         try:
             data = read_inside(self.campaign.opened, name, MAX_TEMPLATE)
         except ValueError as error:
             self.problems.append(self.campaign.file.problem(("template", part), f"template.{part}: {error}"))
             return ""
-        return self._text(name, data)
+        text = self._read[name] = self._text(name, data)
+        return text
 
     def _text(self, name: str, data: bytes) -> str:
         try:
@@ -232,19 +197,38 @@ class _Reader:
             self.problems.append(Problem(*where, "this is not UTF-8; save the file as UTF-8"))
             return data.decode("utf-8", "replace")
 
-    def letters(self, columns: list[list[str]]) -> dict[str, Any]:
-        """What differs from locale to locale: the one letter, or that of the fallback and all of them."""
+    def all_letters(self, columns: list[list[str]]) -> dict[str, Any]:
+        """The campaign's own letter, and what differs from it in those of its variants."""
+        campaign = self.campaign
+        own = self.letters(campaign.subject, campaign.template, columns)
+        if not campaign.variants:
+            return own
+        found: dict[str, dict[str, Any]] = {}
+        for name, variant in campaign.variants.items():
+            if not variant.hold_out:
+                subject, template = variant.subject or campaign.subject, variant.template or campaign.template
+                letter = {"locales": None, **self.letters(subject, template, columns, ("variants", name))}
+                found[name] = named_letter(letter, variant, name)
+        return {**own, "variants": {"shares": shares(campaign.variants), "letters": found, "winner": ""}}
+
+    def letters(
+        self, subject: str | Mapping[str, str], template: Template, columns: list[list[str]], inside: Key = ()
+    ) -> dict[str, Any]:
+        """What differs from locale to locale: the one letter, or that of the fallback and all of them.
+
+        ``inside``: the key that the subject and the template stand under.
+        """
         campaign, keys = self.campaign, self.campaign.locale
-        names = {"html": campaign.template.html, "text": campaign.template.text}
+        names = {"html": template.html, "text": template.text}
         if keys is None:
-            return self._letter(campaign.subject, names)
-        found, wrong = letters(campaign.opened, campaign.subject, names, keys.fallback, self.template)
-        self.problems += [campaign.file.problem(one.key, one.words) for one in wrong]
+            return self._letter(subject, names)
+        found, wrong = letters(campaign.opened, subject, names, keys.fallback, self.template)
+        self.problems += [campaign.file.problem(inside + one.key, one.words) for one in wrong]
         if keys.column is not None and (lacking := column_problem(keys.column, columns)):
             self.problems.append(campaign.file.problem(("locale", "column"), lacking))
         if not found:
             plain = {part: name for part, name in names.items() if not is_each_locale(name)}
-            return {**self._letter(campaign.subject, plain), "locale": keys.fallback[0]}
+            return {**self._letter(subject, plain), "locale": keys.fallback[0]}
         if keys.column is None:
             self.problems.append(campaign.file.problem(("locale",), "locale: `column` is missing: which says it?"))
         return {
@@ -345,7 +329,7 @@ class _Reader:
         every = [content, *letters_of(content)]
         main = {posixpath.normpath(one[name]) for one in every for name in ("html_name", "text_name")}
         found: dict[str, str] = {}
-        ahead = _sources(content)
+        ahead = sources_of(content)
         computed = False
         size = 0
         while ahead:

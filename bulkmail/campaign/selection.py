@@ -81,8 +81,8 @@ def _where(expression: str) -> str:
     return expression
 
 
-def _share(value: Any) -> float:
-    """A share, from ``10%`` or ``0.1``."""
+def share_of(value: Any) -> float:
+    """Return a share, from ``10%`` or ``0.1``; raises ValueError with a sentence."""
     found = _PERCENT.fullmatch(value) if isinstance(value, str) else None
     if found is not None:
         share = float(found[1]) / 100
@@ -110,7 +110,7 @@ WhereKey = Annotated[
 ]
 SampleKey = Annotated[
     float,
-    PlainValidator(_share),
+    PlainValidator(share_of),
     WithJsonSchema({"anyOf": [{"type": "string", "pattern": _PERCENT.pattern}, {"type": "number"}]}),
     Field(description="the share of the rows that belong to the campaign, by the address", examples=["10%"]),
 ]

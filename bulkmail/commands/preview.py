@@ -10,7 +10,7 @@ import random
 import time
 import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bulkmail.campaign import Campaign
 from bulkmail.commands.terminal import (
@@ -24,9 +24,10 @@ from bulkmail.commands.terminal import (
     say_json,
     tell,
 )
+from bulkmail.content import in_each_variant
 from bulkmail.delivery import prepare
 from bulkmail.files import Folder
-from bulkmail.mail import Problem, Refused
+from bulkmail.mail import BulkmailError, Problem, Refused
 from bulkmail.preflight import (
     DEFAULT_ROWS,
     Chosen,
@@ -59,10 +60,30 @@ def add(commands: Commands) -> None:
     add_rows(preview)
     for name, words in _KINDS.items():
         preview.add_argument(f"--{name}", dest="kinds", action="append_const", const=_kind(name), help=words)
+    add_variant(preview, "show the letter of this variant alone (default: each row once in the letter of each variant)")
     preview.add_argument("--open", action="store_true", help="open the page of the preview in the browser")
     add_settings(preview)
     add_json(preview)
     preview.set_defaults(run=run)
+
+
+def add_variant(parser: argparse.ArgumentParser, words: str) -> None:
+    """Add the option that names one of a campaign's variants."""
+    parser.add_argument("--variant", metavar="NAME", help=words)
+
+
+class Shown(NamedTuple):
+    """A row in the letter of one variant, "" where there are none: its message, or why there is none."""
+
+    one: Chosen
+    variant: str
+    message: Specimen | str
+
+    @property
+    def stem(self) -> str:
+        """Return the name of its files, without what follows the last dot."""
+        number = self.one.row[0]
+        return f"row-{number}.{self.variant}" if self.variant else f"row-{number}"
 
 
 def add_rows(parser: argparse.ArgumentParser) -> None:
@@ -88,26 +109,45 @@ def run(given: argparse.Namespace) -> int:
     if not chosen:
         tell("no row of the list can be sent to; bulkmail check says why")
         return REFUSED
-    good = [one for one in chosen if one.row[0] not in wrong]
-    messages = compose_rows(prepared.content, [one.row for one in good], time.time())
-    shown: dict[int, Specimen | str] = {**wrong}
-    for one, message in zip(good, messages, strict=True):
-        shown[one.row[0]] = message if isinstance(message, str) else read_specimen(*message)
-    written = _write(campaign, [(one, shown[one.row[0]]) for one in chosen])
+    shown = _composed(letters_of(prepared.content, given.variant), chosen, wrong)
+    written = _write(campaign, shown)
     page = Path(campaign.folder, FOLDER, "index.html")
     if given.json:
-        say_json([_as_json(campaign, one, shown[one.row[0]], written) for one in chosen])
+        say_json([_as_json(campaign, one, written) for one in shown])
     else:
-        for one in chosen:
-            _show(campaign, one, shown[one.row[0]])
+        for one in shown:
+            _show(campaign, one)
         say(f"the page for the browser: {os.path.relpath(page)}")
-    for one in chosen:
-        words = shown[one.row[0]]
-        if isinstance(words, str):
-            tell(problem(campaign, one, words))
+    for one in shown:
+        if isinstance(one.message, str):
+            tell(problem(campaign, one.one, one.message))
     if given.open and not webbrowser.open(page.as_uri()):
         tell(f"no browser could be started; open {page} yourself")
-    return REFUSED if any(isinstance(one, str) for one in shown.values()) else DONE
+    return REFUSED if any(isinstance(one.message, str) for one in shown) else DONE
+
+
+def letters_of(content: dict[str, Any], variant: str | None) -> list[tuple[str, dict[str, Any]]]:
+    """Return the letter of the variant, or all letters that may be sent, by name. Raises BulkmailError."""
+    letters = in_each_variant(content)
+    if variant is None:
+        return letters
+    found = [(name, letter) for name, letter in letters if name == variant]
+    if not found:
+        known = ", ".join(filter(None, (name for name, _ in letters))) or "none"
+        raise BulkmailError(f"the campaign has no variant {variant!r} that gets a letter; there are: {known}")
+    return found
+
+
+def _composed(letters: list[tuple[str, dict[str, Any]]], chosen: list[Chosen], wrong: dict[int, str]) -> list[Shown]:
+    """Return each row in each of the letters, and once where it gets no message at all."""
+    good = [one for one in chosen if one.row[0] not in wrong]
+    composed: dict[int, list[Shown]] = {number: [] for number in wrong}
+    for name, letter in letters:
+        messages = compose_rows(letter, [one.row for one in good], time.time())
+        for one, message in zip(good, messages, strict=True):
+            read = message if isinstance(message, str) else read_specimen(*message)
+            composed.setdefault(one.row[0], []).append(Shown(one, name, read))
+    return [shown for one in chosen for shown in composed[one.row[0]] or [Shown(one, "", wrong[one.row[0]])]]
 
 
 def chosen_rows(campaign: Campaign, settings: Settings, wanted: Wanted) -> tuple[list[Chosen], dict[int, str]]:
@@ -142,15 +182,18 @@ def _kind(name: str) -> str:
     return "emptiest" if name == "empty" else name
 
 
-def _heading(campaign: Campaign, one: Chosen) -> str:
+def _heading(campaign: Campaign, shown: Shown) -> str:
+    one = shown.one
     row = f"{campaign.recipients[one.row[1]]}:{one.row[2]}" if len(campaign.recipients) > 1 else str(one.row[2])
     why = "" if one.why == f"row {row}" else f" ({one.why})"
-    return f"row {row}: {_plain(one.row[3])}{why}"
+    variant = f", variant {shown.variant}" if shown.variant else ""
+    return f"row {row}: {_plain(one.row[3])}{why}{variant}"
 
 
-def _show(campaign: Campaign, one: Chosen, message: Specimen | str) -> None:
+def _show(campaign: Campaign, one: Shown) -> None:
     """Print one message: its fields, a blank line, its text."""
     say(f"== {_heading(campaign, one)}")
+    message = one.message
     if isinstance(message, str):
         say(f"no message: {_plain(message)}\n")
         return
@@ -171,15 +214,15 @@ def _plain(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
-def _write(campaign: Campaign, shown: list[tuple[Chosen, Specimen | str]]) -> list[str]:
+def _write(campaign: Campaign, shown: list[Shown]) -> list[str]:
     """Write the messages and the page into the campaign's folder; the names of the files. Raises Refused."""
     files: dict[str, bytes] = {}
-    for one, message in shown:
-        if isinstance(message, Specimen):
-            files[f"row-{one.row[0]}.eml"] = message.wire
-            if message.html is not None:
-                files[f"row-{one.row[0]}.html"] = message.html.encode()
-    articles = [(_heading(campaign, one), message) for one, message in shown]
+    for one in shown:
+        if isinstance(one.message, Specimen):
+            files[f"{one.stem}.eml"] = one.message.wire
+            if one.message.html is not None:
+                files[f"{one.stem}.html"] = one.message.html.encode()
+    articles = [(_heading(campaign, one), one.message) for one in shown]
     files["index.html"] = preview_page(campaign.name, articles).encode()
     write_anew(campaign.opened, FOLDER, files)
     return list(files)
@@ -199,8 +242,9 @@ def write_anew(inside: Folder, name: str, files: dict[str, bytes]) -> None:
         raise Refused([Problem(where, 0, 0, f"nothing can be written here: {error.strerror}")]) from None
 
 
-def _as_json(campaign: Campaign, one: Chosen, message: Specimen | str, written: list[str]) -> dict[str, Any]:
+def _as_json(campaign: Campaign, shown: Shown, written: list[str]) -> dict[str, Any]:
     """Return what programs are told of one row."""
+    one, variant, message = shown
     number, file, row, email, _, cells, _, _ = one.row
     told: dict[str, Any] = {
         "row": number,
@@ -209,10 +253,11 @@ def _as_json(campaign: Campaign, one: Chosen, message: Specimen | str, written: 
         "email": email,
         "chosen": one.why,
         "cells": json.loads(cells) if cells else [],
+        "variant": variant or None,
     }
     if isinstance(message, str):
         return {**told, "error": message}
-    stem = os.path.join(campaign.folder, FOLDER, f"row-{number}")
+    stem = os.path.join(campaign.folder, FOLDER, shown.stem)
     return {
         **told,
         "error": None,
@@ -223,5 +268,5 @@ def _as_json(campaign: Campaign, one: Chosen, message: Specimen | str, written: 
         "attachments": message.attachments,
         "bytes": len(message.wire),
         "eml": f"{stem}.eml",
-        "html": f"{stem}.html" if f"row-{number}.html" in written else None,
+        "html": f"{stem}.html" if f"{shown.stem}.html" in written else None,
     }

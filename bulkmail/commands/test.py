@@ -7,10 +7,11 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from typing import Any
 
 from bulkmail.commands.once import sent_once
-from bulkmail.commands.preview import chosen_rows, problem
+from bulkmail.commands.preview import add_variant, chosen_rows, letters_of, problem
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import Prepared, prepare, trial_of
 from bulkmail.mail import AddressError, RecipientRow, Refused, Status, address_in
@@ -32,6 +33,7 @@ def add(commands: Commands) -> None:
         "--to", metavar="ADDRESS", nargs="+", action="extend", required=True, type=_address, help="who gets the test"
     )
     test.add_argument("--row", metavar="N", help="the row whose message it is (default: the first that can be sent to)")
+    add_variant(test, "send the letter of this variant alone (default: those of all variants)")
     add_settings(test)
     add_json(test)
     test.set_defaults(run=run)
@@ -49,18 +51,23 @@ def run(given: argparse.Namespace) -> int:
     (one,) = chosen
     if one.row[6] in {"invalid", "bad-row"}:
         raise Refused([problem(prepared.campaign, one, wrong[one.row[0]])])
+    letters = letters_of(prepared.content, given.variant)
     addresses = list(dict.fromkeys(given.to))[:_MOST]
     place = tempfile.mkdtemp(prefix="bulkmail-test-")
     try:
-        rows = _sent(prepared, settings, one.row, addresses, place)
+        rows = [
+            (name, row)
+            for name, letter in letters
+            for row in _sent(replace(prepared, content=letter), settings, one.row, addresses, place)
+        ]
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    for row in rows:
+    for name, row in rows:
         if not given.json:
-            say(_line(row))
+            say(f"variant {name}: {_line(row)}" if name else _line(row))
     if given.json:
-        say_json([_as_json(row) for row in rows])
-    return DONE if all(row.status == Status.DELIVERED for row in rows) else REFUSED
+        say_json([{**_as_json(row), "variant": name or None} for name, row in rows])
+    return DONE if all(row.status == Status.DELIVERED for _, row in rows) else REFUSED
 
 
 def _address(text: str) -> str:
@@ -75,6 +82,7 @@ def _sent(
     prepared: Prepared, settings: Settings, row: tuple[Any, ...], addresses: list[str], place: str
 ) -> list[RecipientRow]:
     """Send the row to the addresses from a spool of its own in ``place``; what became of each."""
+    place = tempfile.mkdtemp(dir=place)  # each letter has a spool of its own
     folder = os.path.join(place, "campaign")
     os.mkdir(folder, 0o700)
     trial = trial_of(prepared, row[1], json.loads(row[5]), addresses, folder)

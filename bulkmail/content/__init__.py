@@ -33,6 +33,7 @@ from bulkmail.content.printed import printed_columns
 from bulkmail.content.rows import tidy
 from bulkmail.content.shared import same_for_all
 from bulkmail.content.subject import subject_for
+from bulkmail.content.variants import in_each_variant
 from bulkmail.content.ways_back import asks_for_complaints, signing_keys
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "compare_published",
     "condition_problem",
     "content_notices",
+    "in_each_variant",
     "key_in_words",
     "links_in_words",
     "new_pem",

@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import TemplateSyntaxError, nodes
 
 from bulkmail.content import bulk
-from bulkmail.content.compose import SIZE_CAP
 from bulkmail.content.dkim import DkimKeyError, matches, signing_key
+from bulkmail.content.draft import SIZE_CAP
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import controls_in, is_field_name, parse_mailbox
 from bulkmail.content.invitation import TEMPLATES, invitation_problems
@@ -44,11 +44,17 @@ def check_content(content: dict[str, Any]) -> list[Problem]:
     found: dict[Problem, None] = {}
     for letter in each_letter(content):
         for problem in _Check(letter).problems():
-            if not problem.file and problem.message.startswith("subject: "):
-                key = letter.get("subject_key", "subject")
-                problem = replace(problem, message=key + problem.message.removeprefix("subject"))  # noqa: PLW2901 - its place
-            found[problem] = None
+            found[_placed(problem, letter)] = None
     return [*found]
+
+
+def _placed(problem: Problem, letter: dict[str, Any]) -> Problem:
+    """Return the problem under the key where the subject and the sender of this letter are written."""
+    for key in ("subject", "from"):
+        written = letter.get(f"{key}_key", key)
+        if not problem.file and problem.message.startswith(f"{key}: ") and written != key:
+            return replace(problem, message=written + problem.message.removeprefix(key))
+    return problem
 
 
 class _Check:

@@ -8,12 +8,13 @@ The bytes are a function of the campaign and the row alone: an attempt next week
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from bulkmail.content import bulk
 from bulkmail.content.attaching import Attaching, FolderGoneError
-from bulkmail.content.dkim import Signer, Unsigned, relaxed_field, sign_each, signed
+from bulkmail.content.dkim import Signer, Unsigned, relaxed_field, sign_each
+from bulkmail.content.draft import Draft, Rendered
 from bulkmail.content.encoder import TextEncoder
 from bulkmail.content.fields import FieldError, header_field
 from bulkmail.content.headers import clean, date_text, mailbox, parse_mailbox, phrase, structured, unstructured
@@ -23,20 +24,18 @@ from bulkmail.content.letter import prepared_letter
 from bulkmail.content.linking import Linking
 from bulkmail.content.local_forms import direction
 from bulkmail.content.locales import Languages, each_letter
-from bulkmail.content.mime import Body, Part, attachment, multipart
+from bulkmail.content.mime import Part, attachment, multipart
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import CompiledTemplate, RowError, TemplateSet
 from bulkmail.content.tidying import tidy_text
+from bulkmail.content.variants import by_variant, variant_chooser
 from bulkmail.content.ways_back import WaysBack, signing_keys
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import AddressError, address_in, message_id, plain_lines, token
+from bulkmail.mail import AddressError, address_in, message_id, token
 
 Before = TypeVar("Before")
 After = TypeVar("After")
-
-SIZE_CAP = 25_000_000
-"""Bytes of a message; larger ones are refused by the large providers anyway."""
 
 
 class Composer:
@@ -125,41 +124,6 @@ def _cells(fields: str) -> list[str]:
     except ValueError as error:
         raise RowError(f"the row's cells cannot be read ({error}); correct the row") from None
     return cells
-
-
-class Rendered(NamedTuple):
-    """The templates rendered for one row."""
-
-    token: str
-    date: int
-    fields: dict[str, bytes]
-    html: list[str]
-    text: list[str]
-    attached: Sequence[str] = ()  # the files that this row alone carries
-    invitation: str = ""
-    locale: str = ""  # whose letter it is, where there are several
-
-
-class Draft(NamedTuple):
-    """A message that lacks only its signatures."""
-
-    unsigned: list[Unsigned]
-    head: bytes
-    body: Body
-
-    def signed(self) -> bytes:
-        """The complete message. Raises RowError when it is too large."""
-        return self.complete(signed(self.unsigned))
-
-    def complete(self, signatures: bytes) -> bytes:
-        """The same with signatures that were made elsewhere."""
-        head = signatures + self.head
-        if not plain_lines(head):  # the event loop relies on it, and has no time to look itself
-            raise RowError("the header has a line that must not be sent as it is; this is a mistake of bulkmail")
-        message = b"".join([head, *self.body.chunks()])
-        if len(message) > SIZE_CAP:
-            raise RowError(f"the message has {len(message):,} bytes, more than the {SIZE_CAP:,} that providers take")
-        return message
 
 
 class MessageTemplate:
@@ -358,30 +322,34 @@ class MessageTemplate:
 
 
 class Letters:
-    """The messages of a campaign with a letter for each locale: a `MessageTemplate` of each, chosen row by row."""
+    """The messages of a campaign with several letters, chosen row by row: a `MessageTemplate` of each, or more letters.
+
+    ``choose(email, file_no, cells)`` gives the name of a row's letter.
+    """
 
     same_for_all = False
 
-    def __init__(self, content: dict[str, Any]) -> None:
-        self._languages = Languages(content)
-        fixed = None
-        if not content.get("row_attachments"):
-            fixed = [attachment(name, data) for name, data in content["attachments"]]
-        self._letters = {one["locale"]: MessageTemplate(one, fixed) for one in each_letter(content)}
-        self._any = next(iter(self._letters.values()))
+    def __init__(
+        self, letters: Mapping[str, MessageTemplate | Letters], choose: Callable[[str, int, Sequence[str]], str]
+    ) -> None:
+        self._letters = letters
+        self._choose = choose
+        self._any = next(iter(letters.values()))
 
     def rendered(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Rendered:
         """As `MessageTemplate.rendered`."""
-        tag = self._languages.of(file_no, cells).tag
-        return self._letters[tag].rendered(n, email, date, file_no, cells)._replace(locale=tag)
+        name = self._choose(email, file_no, cells)
+        rendered = self._letters[name].rendered(n, email, date, file_no, cells)
+        return rendered._replace(letter=(name, *rendered.letter))
 
     def draft(self, rendered: Rendered) -> Draft:
         """As `MessageTemplate.draft`."""
-        return self._letters[rendered.locale].draft(rendered)
+        name, *inner = rendered.letter
+        return self._letters[name].draft(rendered._replace(letter=tuple(inner)))
 
     def same(self) -> bytes:
         """There is no such message."""
-        raise LookupError("each locale has a letter of its own")
+        raise LookupError("there are several letters")
 
     def sender(self, n: int) -> str:
         """As `MessageTemplate.sender`."""
@@ -392,6 +360,17 @@ class Letters:
         return self._any.return_path(own_token)
 
 
-def message_template(content: dict[str, Any]) -> MessageTemplate | Letters:
-    """Return what composes the messages of a content."""
-    return Letters(content) if content.get("locales") else MessageTemplate(content)
+def message_template(content: dict[str, Any], fixed: list[Part] | None = None) -> MessageTemplate | Letters:
+    """Return what composes the messages of a content; ``fixed`` as in `MessageTemplate`."""
+    several = content.get("variants") or content.get("locales")
+    if several and fixed is None and not content.get("row_attachments"):
+        fixed = [attachment(name, data) for name, data in content["attachments"]]
+    if content.get("variants"):
+        choose = variant_chooser(content["variants"])
+        letters = {name: message_template(one, fixed) for name, one in by_variant(content).items()}
+        return Letters(letters, lambda email, _file_no, _cells: choose(email))
+    if content.get("locales"):
+        languages = Languages(content)
+        letters = {one["locale"]: MessageTemplate(one, fixed) for one in each_letter(content)}
+        return Letters(letters, lambda _email, file_no, cells: languages.of(file_no, cells).tag)
+    return MessageTemplate(content, fixed)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bulkmail.content.rows import tidy
+from bulkmail.content.variants import by_variant
 
 
 def plain(tag: str) -> str:
@@ -82,7 +83,11 @@ def _place(column: str, columns: Sequence[str]) -> int | None:
 
 
 def each_letter(content: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the content once for each locale that has a letter of its own, or as it is."""
+    """Return the content once for each variant and each locale that has a letter of its own, or as it is."""
+    return [letter for one in by_variant(content).values() for letter in _each_locale(one)]
+
+
+def _each_locale(content: dict[str, Any]) -> list[dict[str, Any]]:
     if not content.get("locales"):
         return [content]
     letters = content["locales"]["letters"].items()

@@ -19,6 +19,7 @@ from bulkmail.content.letter import reason_for_letters
 from bulkmail.content.linking import linking_of
 from bulkmail.content.rows import Columns, tidy
 from bulkmail.content.templates import TemplateSet
+from bulkmail.content.variants import in_each_variant
 from bulkmail.mail import Problem
 
 _MOST = 5  # places of one kind that are told of a file
@@ -38,6 +39,13 @@ _TEXTUAL = frozenset(
 
 def content_notices(content: dict[str, Any]) -> list[Problem]:
     """The notices about ``content``, which has passed `check_content`; places are as there."""
+    found: dict[Problem, None] = {}
+    for _, letter in in_each_variant(content):
+        found |= dict.fromkeys(_of_letter(letter))
+    return [*found]
+
+
+def _of_letter(content: dict[str, Any]) -> list[Problem]:
     files = dict(content["includes"])
     for kind in ("html", "text"):
         if content[kind] is not None:
@@ -47,7 +55,8 @@ def content_notices(content: dict[str, Any]) -> list[Problem]:
     names = frozenset({"email"}).union(*(Columns(names, content["defaults"]).names for names in content["columns"]))
     columns = frozenset(filter(str.isidentifier, names))
     marks = foreign_marks(content["subject"], columns)
-    found += [Problem("", 0, 0, f"subject: {mark.words}") for mark in marks if not mark.sure]
+    key = content.get("subject_key", "subject")
+    found += [Problem("", 0, 0, f"{key}: {mark.words}") for mark in marks if not mark.sure]
     if reason := reason_for_letters(content):
         words = f"each letter is inlined when it is composed, which costs 0.3 to 4 ms of a processor each: {reason}"
         found.append(Problem("", 0, 0, f"html.inline_css: {words}"))

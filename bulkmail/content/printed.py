@@ -13,6 +13,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from bulkmail.content.rows import OURS, tidy
 from bulkmail.content.templates import TemplateSet
+from bulkmail.content.variants import in_each_variant
 
 _NONE: frozenset[str] = frozenset()
 
@@ -24,12 +25,13 @@ def printed_columns(content: dict[str, Any]) -> list[list[int]]:
     """
     environment = TemplateSet({}, html=False).environment
     unsubscribe = content["unsubscribe"] or {}
-    sources = [content["subject"], *content["headers"].values(), *content["includes"].values()]
     preheader = (content.get("letter") or {}).get("preheader")
+    sources = [*content["headers"].values(), *content["includes"].values(), unsubscribe.get("url"), preheader]
     sources += [value for value in (content.get("invitation") or {}).values() if isinstance(value, str)]
-    sources += [source for source in (unsubscribe.get("url"), content["html"], content["text"], preheader) if source]
+    for _, letter in in_each_variant(content):
+        sources += [letter["subject"], letter["html"], letter["text"]]
     names: set[str] = set()
-    for source in sources:
+    for source in dict.fromkeys(filter(None, sources)):
         try:
             names |= set(_printed(environment.parse(source), _NONE))
         except TemplateSyntaxError:

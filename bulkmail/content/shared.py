@@ -22,7 +22,8 @@ def same_for_all(content: dict[str, Any]) -> bool:
     is for.
     """
     unsubscribe = content["unsubscribe"] or {}
-    if not content.get("to") or unsubscribe.get("mailto") or content.get("locales") or content.get("invitation"):
+    own = any(content.get(key) for key in ("locales", "variants", "invitation"))
+    if not content.get("to") or unsubscribe.get("mailto") or own:
         return False
     environment = TemplateSet({}, html=False).environment
     constant = {"campaign", "unsubscribe_url", *environment.globals}

@@ -64,6 +64,7 @@ from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
 from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
 from bulkmail.mail.units import Divided, Rate, format_duration, parse_duration, parse_rate
+from bulkmail.mail.variants import REST, WHOLE, Variants
 
 __all__ = [
     "BOUNCES",
@@ -74,9 +75,11 @@ __all__ = [
     "NOWHERE",
     "OWN_NAME",
     "RECIPIENT_COLUMNS",
+    "REST",
     "SELECTION_COLUMNS",
     "TOKEN_SIZE",
     "UNSUBSCRIBE",
+    "WHOLE",
     "Address",
     "AddressError",
     "AttemptRow",
@@ -106,6 +109,7 @@ __all__ = [
     "Status",
     "UnitError",
     "UnknownName",
+    "Variants",
     "Weighed",
     "Word",
     "WrongState",

@@ -66,6 +66,7 @@ class Category(StrEnum):
     INVALID_ADDRESS = "invalid-address"
     BAD_ROW = "bad-row"
     NO_CONSENT = "no-consent"
+    HOLD_OUT = "hold-out"
     UNSUBSCRIBED = "unsubscribed"
     COMPLAINED = "complained"
     BOUNCED_BEFORE = "bounced-before"

@@ -27,6 +27,7 @@ RECIPIENT_COLUMNS = (
     "message_id",
     "token",
     "bytes",
+    "variant",
     "late_at",
     "unsubscribed_at",
     "complained_at",

@@ -20,7 +20,7 @@ _SHOWN = 10
 _FEWEST = 10  # rows from which an equal subject says something
 
 
-_WHERE = {"suppressed": "suppress", "no-consent": "consent"}
+_WHERE = {"suppressed": "suppress", "no-consent": "consent", "hold-out": "variants"}
 _WORDS = {
     "unsubscribed": "the recipient has unsubscribed",
     "complained": "the recipient has complained",

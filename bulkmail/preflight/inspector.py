@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bulkmail.content import Composer, Languages
+from bulkmail.content import Composer, Languages, in_each_variant
 from bulkmail.preflight.addresses import address_kinds
 from bulkmail.preflight.fields import signature_kinds, signing_domains, subject_kinds, unsubscribe_kinds
 from bulkmail.preflight.kinds import Kind, error, warning
@@ -34,6 +34,8 @@ from bulkmail.preflight.values import ValueCheck, load_values
 INSPECTOR = "bulkmail.preflight.inspector:Inspector"
 
 _PLAIN, _SIGNED = 0, 1  # the campaign as the composer knows it, without its keys and with them
+_VARIANTS = 2  # the first of its variants' letters, without its keys
+_OF_EACH = 100  # rows of a list that are composed in the letters of all variants
 _LARGE_HTML = 80_000  # bytes
 _CLIPPED_HTML = 102_000
 _LARGE = 10_000_000
@@ -52,6 +54,7 @@ class Inspector:
         self._content: dict[str, Any] = {}
         self._values: list[ValueCheck] = []
         self._languages: Languages | None = None
+        self._variants: list[tuple[int, str]] = []
         self._markup = MarkupCheck()
         self._text_marks = TextMarks()
         self._shapes: dict[tuple[bytes, ...], list[Kind]] = {}
@@ -73,6 +76,10 @@ class Inspector:
         self._composer.handle(("load", _SIGNED, content))
         self._values = load_values(options)
         self._languages = Languages(content) if content.get("locales") else None
+        letters = in_each_variant(content) if content.get("variants") else []
+        for number, (_, letter) in enumerate(letters, _VARIANTS):
+            self._composer.handle(("load", number, {**letter, "dkim": []}))
+        self._variants = [(number, name) for number, (name, _) in enumerate(letters, _VARIANTS)]
 
     def _inspect(self, rows: Sequence[Row]) -> dict[str, Any]:
         date = self._content["date"]
@@ -89,9 +96,23 @@ class Inspector:
                 letter, found = self._look(wire, row, batch.names)
                 kinds += found
                 batch.measure(number, letter)
+            if self._variants and number <= _OF_EACH:
+                kinds += self._in_each_variant(row)
             for kind in dict.fromkeys(kinds):
                 batch.kinds.setdefault(kind, []).append(number)
         return {**batch.answer(), "signed_by": self._signers}
+
+    def _in_each_variant(self, row: Row) -> Iterator[Kind]:
+        """Yield what is odd about the letters of all variants for a row: a short list has no row for some of them."""
+        number, file_no, email, cells = row
+        for loaded, name in self._variants:
+            job = ("compose", loaded, [(number, number, email, self._content["date"], file_no, cells)])
+            ((_, wire, _, wrong),) = self._composer.handle(job)
+            if wire is None:
+                where, words = place_of(wrong or "the row could not be composed")
+                yield error("template-error", where, f"in the letter of variant {name}: {words}")
+            else:
+                yield from self._look(wire, row, {})[1]
 
     def _look(self, wire: bytes, row: Row, names: dict[tuple[int, int], Counter[str]]) -> tuple[Letter, list[Kind]]:
         """Read the composed message of a row; return it with everything that is odd about it and about its cells."""

@@ -41,6 +41,8 @@ class Facts:
     exit_status: int | None = None
     report_whole: bool = False  # it has ended, and all other files of the report are final
     situation: Mapping[str, Any] = field(default_factory=dict)  # what it is doing now: `mail.Situation`, as plain data
+    by_variant: Mapping[str, Counts] = field(default_factory=dict)  # as `Stats.by_variant`
+    variants: Mapping[str, Any] = field(default_factory=dict)  # see `report.variants`; empty where there are none
     subject: str = ""
     sender: str = ""
     rehearsal: bool = False

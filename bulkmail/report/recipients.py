@@ -34,16 +34,18 @@ def write_recipients(
     *,
     one_message: bool = False,
     subject: Callable[[RecipientRow, str], str] | None = None,
+    variant_of: Callable[[RecipientRow], str] | None = None,
 ) -> Stats:
     """Write the file, take-off.csv and try-again.csv beside it, each aside and renamed; return what was counted.
 
     ``rows`` come in input order; ``key`` is the campaign's, for tokens and Message-IDs. With
     ``one_message`` all recipients got the same message. ``subject`` gives the subject of a row's message, for its row
-    and token. Raises OwnFault.
+    and token; ``variant_of`` a row's variant, None where there are none. Raises OwnFault.
     """
     stats = Stats()
     columns = InputColumns(files)
-    shape = _Shape(files, columns, key, message_id(key, 0, from_domain) if one_message else "", from_domain)
+    same = message_id(key, 0, from_domain) if one_message else ""
+    shape = _Shape(files, columns, key, same, from_domain, variant_of)
     place = file.place
     with (
         written_aside(file) as write,
@@ -74,7 +76,16 @@ def _chunks(rows: Iterable[RecipientRow]) -> Iterator[list[RecipientRow]]:
 class _Shape:
     """Turn chunks of the spool's rows into rows of the file."""
 
-    def __init__(self, files: Files, columns: InputColumns, key: bytes, same: str, from_domain: str) -> None:
+    def __init__(
+        self,
+        files: Files,
+        columns: InputColumns,
+        key: bytes,
+        same: str,
+        from_domain: str,
+        variant_of: Callable[[RecipientRow], str] | None,
+    ) -> None:
+        self._variant_of = variant_of
         self._prefixes = guarded(file_prefixes(files))
         self._columns = columns
         self._key = key
@@ -92,6 +103,10 @@ class _Shape:
         if any(map(any, came_back)):
             stats.add_late(chunk)
         stats.add(columns.email, columns.status, columns.category, columns.smtp_code, replies, columns.completed_at)
+        variants = [""] * len(chunk)
+        if self._variant_of is not None:
+            variants = [self._variant_of(row) for row in chunk]
+            stats.add_variants(variants, chunk)
         key, before, after = self._key, self._before, self._after
         own_tokens = tokens(key, columns.n)
         ours = zip(
@@ -113,6 +128,7 @@ class _Shape:
             [self._same] * len(own_tokens) if self._same else [before + text + after for text in own_tokens],
             own_tokens,
             [str(size) if size else "" for size in columns.bytes],
+            variants,
             *[self._times.cells(times) if any(times) else [""] * len(times) for times in came_back],
             strict=True,
         )

@@ -53,6 +53,7 @@ def summary(facts: Facts) -> dict[str, Any]:
         "by_category": _largest_first(facts.by_category),
         "by_provider": {name: _known(counts) for name, counts in sorted(facts.by_provider.items())},
         "by_domain": _top(facts.by_domain),
+        "by_variant": {name: _known(counts) for name, counts in facts.by_variant.items()},
         "possibly_doubled": facts.possibly_doubled,
         "late": {name: facts.late.get(name, 0) for name in ("returned", "unsubscribed", "complained")},
         "via_relay": facts.via_relay or None,

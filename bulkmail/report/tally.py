@@ -112,6 +112,7 @@ class Stats:
         self.timeline = Timeline()
         self.late: Counter[str] = Counter()  # how many came back later, unsubscribed, complained
         self.no_more: Counter[tuple[str, str]] = Counter()  # (status, category) of those who complained or unsubscribed
+        self.by_variant: dict[str, Counter[str]] = {}  # of each: people by status, who unsubscribed, who complained
         self.subject = ""  # of a message that was delivered, as its recipient sees it
 
     def add(
@@ -131,6 +132,15 @@ class Stats:
         for category, code, reply, email in zip(categories, codes, replies, emails, strict=True):
             if category and reply:
                 self.wordings.add(category, code, reply, email)
+
+    def add_variants(self, names: Sequence[str], rows: Sequence[RecipientRow]) -> None:
+        """Count the variants of a batch; "" where a row has none."""
+        for name, row in zip(names, rows, strict=True):
+            if name:
+                counts = self.by_variant.setdefault(name, Counter())
+                counts[row.status] += 1
+                counts["unsubscribed"] += row.unsubscribed_at is not None
+                counts["complained"] += row.complained_at is not None
 
     def add_late(self, rows: Sequence[RecipientRow]) -> None:
         """Count what came back of a batch."""

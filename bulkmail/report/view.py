@@ -53,6 +53,7 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
         "providers": _providers(facts.by_provider),
         "take_off": _lines_of(_to_be_taken_off(stats)),
         "try_again": _lines_of(_to_be_tried_again(stats)),
+        "variants": _variants(facts, stats),
         "domains": _shares(stats.domains.top(_DOMAINS), _DOMAINS),
         "facts": _facts(counts, facts, stats.subject or facts.subject),
         "rows": count_of(stats.rows, "row"),
@@ -231,6 +232,36 @@ def _shares(rows: Mapping[str, Counts], most: int) -> list[dict[str, Any]]:
         }
         for total, name, parts in table[:most]
     ]
+
+
+def _variants(facts: Facts, stats: Stats) -> list[dict[str, Any]]:
+    """Table rows for the variants, as campaign.yaml has them, and for those in none."""
+    subjects = facts.variants.get("subjects", {})
+    names = [str(one[0]) for one in facts.variants.get("shares", ())]
+    rows = []
+    for name in [*names, *(name for name in stats.by_variant if name not in names)]:
+        counts = stats.by_variant.get(name, Counter())
+        people = sum(counts.get(status, 0) for status in Status)
+        delivered = counts.get(Status.DELIVERED, 0)
+        rows.append(
+            {
+                "name": name,
+                "subject": subjects.get(name, "no message, to compare with"),
+                "people": f"{people:,}",
+                "delivered": _cell(delivered, people),
+                "unsubscribed": _part(counts.get("unsubscribed", 0), delivered),
+                "complained": _part(counts.get("complained", 0), delivered),
+                "bar": [
+                    {"part": part, "width": _width(sum(counts.get(one, 0) for one in statuses), people)}
+                    for part, _, statuses in _GROUPS
+                ],
+            }
+        )
+    return rows
+
+
+def _part(count: int, whole: int) -> str:
+    return f"{count:,} ({share(count, whole)})" if count else "–"
 
 
 def _providers(by_provider: Mapping[str, Counts]) -> list[dict[str, Any]]:

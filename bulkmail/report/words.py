@@ -213,6 +213,11 @@ CATEGORY_WORDS: dict[Category, Words] = {
         "The list itself says in a column that this person may not be mailed; nothing was sent.",
         "Nothing is to be done. The reply names the column; `consent` in campaign.yaml says which one counts.",
     ),
+    Category.HOLD_OUT: Words(
+        "Held out",
+        "This person belongs to a group that gets no message, so that the others can be compared with it.",
+        "Nothing is to be done; `variants` in campaign.yaml says how large the group is.",
+    ),
     Category.UNSUBSCRIBED: Words(
         "Has unsubscribed",
         "This person has asked not to get this list's mail any more; nothing was sent.",

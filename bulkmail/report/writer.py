@@ -21,6 +21,7 @@ from bulkmail.report.recipients import write_recipients
 from bulkmail.report.rows import Files
 from bulkmail.report.summary import write_summary
 from bulkmail.report.tally import Stats
+from bulkmail.report.variants import variant_of
 
 RECIPIENTS = "recipients.csv"
 ATTEMPTS = "attempts.csv"
@@ -94,6 +95,7 @@ class ReportFolder:
             self._from_domain,
             one_message=self._one_message,
             subject=self._subject,
+            variant_of=variant_of(facts.variants),
         )
         self._stats = stats
         write_page(self._place.file(PAGE), facts, stats)
@@ -111,6 +113,7 @@ class ReportFolder:
                 facts,
                 by_category=facts.by_category or self._stats.by_category,
                 by_domain=facts.by_domain or self._stats.domains.top(),
+                by_variant=facts.by_variant or self._stats.by_variant,
             )
         return write_summary(self._place.file(SUMMARY), facts, sync=sync)
 

@@ -26,6 +26,7 @@ ENDED_BY: dict[str, tuple[Status, Category | None]] = {
     "suppressed": (Status.SUPPRESSED, None),
     **{str(reason): (Status.SUPPRESSED, reason) for reason in REASONS},
     "no-consent": (Status.SUPPRESSED, Category.NO_CONSENT),
+    "hold-out": (Status.SUPPRESSED, Category.HOLD_OUT),
 }
 """The verdicts of the reading by which a row ends at once, each with its status and category in the report."""
 

@@ -13,7 +13,7 @@ from bulkmail.campaign import intake as module
 from bulkmail.campaign import lines as lines_module
 from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.intake import Intake
-from bulkmail.mail import AddressError, Refused, parse_address
+from bulkmail.mail import AddressError, Refused, Variants, parse_address
 from tests.campaign.conftest import xlsx
 
 
@@ -396,6 +396,27 @@ def test_rows_that_say_no_are_left_out_and_repeat_nothing(write):
     answers, settled, _ = drain(Intake([path], consent="none"))
     assert [row[6] for row in rows_of(answers)] == ["ok", "ok", "held", "invalid", "ok"]
     assert settled[0][:2] == (3, True)
+
+
+def test_a_group_that_gets_no_message_is_left_out_and_counts_for_no_limit(write):
+    emails = [f"reader-{number}@x.de" for number in range(40)]
+    path = write("a.csv", "\n".join(["email", *emails, emails[0].upper(), "bad"]) + "\n")
+    gone = write("gone.csv", f"{emails[1]}\n")
+    groups = [("a", 100_000, False), ("none", 400_000, True)]
+    rows = rows_of(drain(Intake([path], suppress=[gone], pick={"hold_out": groups}))[0])
+    held = {email for email in emails if Variants(groups).of(email) == "none"} - {emails[1]}
+    assert 5 < len(held) < 35
+    assert {row[3] for row in rows if row[6] == "hold-out"} - {emails[0].upper()} == held
+    assert {row[7] for row in rows if row[6] == "hold-out"} == {
+        "in the group `none` of `variants`, which gets no message"
+    }
+    assert (rows[1][6], rows[40][6], rows[41][6]) == (
+        "suppressed",
+        "hold-out" if emails[0] in held else "held",
+        "invalid",
+    )
+    some = rows_of(drain(Intake([path], pick={"hold_out": groups, "limit": 7}))[0])
+    assert [row[6] for row in some].count("ok") == 7
 
 
 def test_a_column_of_consent_that_is_missing_refuses_the_list(write):

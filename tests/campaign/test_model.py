@@ -56,6 +56,7 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "sources": None,
         "locale": None,
         "links": None,
+        "variants": {},
         "headers": {"X-Campaign": "spring"},
         "unsubscribe": {"url": "https://example.com/u/{{ token }}", "mailto": "unsubscribe@example.com"},
         "attachments": ("terms.pdf",),

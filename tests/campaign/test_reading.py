@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bulkmail.campaign import Campaign, content_notices, load_campaign, snapshot
-from bulkmail.campaign.reading import names_used, sender_domain
+from bulkmail.campaign.reading import sender_domain
 from bulkmail.mail import Problem, Refused
 from bulkmail.settings import Settings, load_settings
 
@@ -134,35 +134,6 @@ def test_includes_are_bounded(folder: Path, read: Callable[..., Campaign], monke
     assert refused(read(), folder) == [
         "campaign.yaml:4:11: template: the included files are more than 2 files and 10 MB together"
     ]
-
-
-@pytest.mark.parametrize(
-    ("source", "names", "computed"),
-    [
-        ("no statement {{ x }}", set(), False),
-        ("{% include 'a' %}", {"a"}, False),
-        ('{%- include "a/b.j2" ignore missing with context -%}', {"a/b.j2"}, False),
-        ("{% include ['a', 'b'] without context %}", {"a", "b"}, False),
-        ("{% extends 'a' %}", {"a"}, False),
-        ("{% import 'a' as x %}{% from 'b' import y as z, w %}", {"a", "b"}, False),
-        ("{%\n include\n 'a'\n%}", {"a"}, False),
-        ("{% include 'a' if x else 'b' %}", {"a", "b"}, True),
-        ("{% include 'a' ~ x %}", {"a"}, True),
-        ("{% include x %}", set(), True),
-        ("{% include '\\x61' %}", set(), True),
-        ("{% includes 'a' %}", set(), False),
-        ("{% include 'a{%b' %}", set(), True),
-        ("{%+ include 'a' +%}{% set x = 1 %}", {"a"}, False),
-    ],
-)
-def test_the_names_a_template_uses(source: str, names: set[str], computed: bool) -> None:
-    assert names_used(source) == (names, computed)
-
-
-@pytest.mark.heavy
-def test_a_hostile_template_is_read_in_one_pass() -> None:
-    assert names_used("{% include" * 200_000) == (set(), True)
-    assert names_used("{% include " + "'" * 1_999_999 + " %}")[1]
 
 
 @pytest.mark.parametrize(

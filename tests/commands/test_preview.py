@@ -132,3 +132,21 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(spring, capsys):
     assert cli.main(["preview", "spring"]) == 1
     assert "nothing can be written here: it is a link or a file" in capsys.readouterr().err
     assert (spring.parent / "elsewhere" / "mine").read_text() == "mine"
+
+
+def test_each_variant_is_shown(spring, capsys):
+    with (spring / "campaign.yaml").open("a") as file:
+        file.write("variants: {a: {}, b: {subject: 'Bye {{ first_name }}'}, c: {share: 1%, hold_out: true}}\n")
+    assert cli.main(["preview", "spring", "--row", "1", "--row", "2", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["row"], one["variant"], one.get("subject")) for one in told] == [
+        (1, "a", "Hi Ann"),
+        (1, "b", "Bye Ann"),
+        (2, None, None),
+    ]
+    names = {path.name for path in (spring / "preview").iterdir()}
+    assert names == {"index.html", "row-1.a.eml", "row-1.b.eml"}
+    assert cli.main(["preview", "spring", "--variant", "b", "--row", "3"]) == 0
+    assert "== row 3: carol@example.org, variant b\n" in capsys.readouterr().out
+    assert cli.main(["preview", "spring", "--variant", "c"]) == 1
+    assert "has no variant 'c' that gets a letter; there are: a, b" in capsys.readouterr().err

@@ -390,7 +390,7 @@ def test_an_undefined_variable_costs_its_row(work):
 
 
 def test_a_message_too_large_costs_its_row(work, monkeypatch):
-    monkeypatch.setattr("bulkmail.content.compose.SIZE_CAP", 5000)
+    monkeypatch.setattr("bulkmail.content.draft.SIZE_CAP", 5000)
     short, long = work([["a@example.org", "x"], ["b@example.org", "x" * 5000]])
     assert short[3] is None
     assert long[1] is None
@@ -435,7 +435,7 @@ def test_campaigns_are_kept_apart_and_forgotten(make):
 
 
 def test_a_message_with_a_line_that_must_not_be_sent_as_it_is_costs_its_row(work, monkeypatch):
-    monkeypatch.setattr("bulkmail.content.compose.plain_lines", lambda message: b"Ann" not in message)
+    monkeypatch.setattr("bulkmail.content.draft.plain_lines", lambda message: b"Ann" not in message)
     answers = work([["ann@example.org", "Ann"], ["bob@example.org", "Bob"]])
     assert [answer[1] is None for answer in answers] == [True, False]
     assert "a mistake of bulkmail" in answers[0][3]

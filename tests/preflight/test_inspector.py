@@ -93,3 +93,14 @@ def test_one_message_for_all_is_looked_at_once(inspect):
 def test_an_unknown_job():
     with pytest.raises(LookupError):
         Inspector().handle(("send",))
+
+
+def test_the_first_rows_are_looked_at_in_the_letters_of_all_variants(inspect):
+    variants = "variants: {a: {share: 1%}, b: {share: 1%, subject: '{{ city[:2] }}{{ 1 // (city|int) }}'}}\n"
+    found = inspect(ANN, BOB, yaml=YAML + variants, dkim=[KEY])
+    told = {on[0]: kind for kind, on in found["kinds"] if kind[1] == "template-error"}
+    assert [(told[row][2], told[row][3].startswith("in the letter of variant b: ")) for row in (1, 2)] == [
+        ("subject", True),
+        ("subject", True),
+    ]
+    assert found["composed"] == 2

@@ -32,7 +32,7 @@ def write(path, rows, files=ONE):
 def test_the_columns_are_the_contract():
     assert ",".join(RECIPIENT_COLUMNS) == (
         "row,email,status,category,smtp_code,enhanced_code,reply,stage,mx_host,mx_ip,source_ip,tls,attempts,"
-        "first_attempt_at,completed_at,message_id,token,bytes,late_at,unsubscribed_at,complained_at"
+        "first_attempt_at,completed_at,message_id,token,bytes,variant,late_at,unsubscribed_at,complained_at"
     )
 
 
@@ -61,6 +61,7 @@ def test_a_row_of_the_file(tmp_path, recipient):
         "message_id": message_id(KEY, 7, "example.com"),
         "token": token(KEY, 7),
         "bytes": "1234",
+        "variant": "",
         "late_at": "",
         "unsubscribed_at": "",
         "complained_at": "",

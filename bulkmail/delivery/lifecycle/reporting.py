@@ -17,6 +17,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import background
 from bulkmail.delivery.lifecycle.pulse import Pulse
+from bulkmail.delivery.lifecycle.variants import subject_of, variants_of
 from bulkmail.delivery.run import Run
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import BulkmailError, OwnFault, Situation, Standing
@@ -98,7 +99,7 @@ class Reporting:
         """Report on this campaign from now on."""
         report = self._reports[run.id] = _Report(run)
         one_message = bool(run.content.get("same_for_all"))
-        subject = (run.content["subject"], run.content.get("defaults", {}))
+        subject = (subject_of(run.content), run.content.get("defaults", {}))
         where = ("open", run.id, self._spool_path, place.plain, files, run.content["key"], domain, one_message, subject)
         report.job = (*where, position or (0, 0))
         self._quick.set_up(run.id, report.job)
@@ -186,7 +187,8 @@ class Reporting:
         run = report.run
         started = self._reactor.seconds()
         try:
-            report.by_domain = await self._slow.ask(("refresh", run.id, self._facts(report, report.end)), None)
+            job = ("refresh", run.id, self._facts(report, report.end))
+            report.by_domain, report.by_variant = await self._slow.ask(job, None)
         except BulkmailError as error:
             report.stale = True
             self._fault(f"the report of {run.name} cannot be written: {_last_line(error)}")
@@ -218,12 +220,14 @@ class Reporting:
             "by_category": run.by_category,
             "by_provider": run.by_provider,
             "by_domain": report.by_domain,
+            "by_variant": report.by_variant,
+            "variants": variants_of(run.content),
             "rate": report.rate if ended_at is None else 0.0,
             "started_at": run.started_at,
             "ended_at": ended_at,
             "exit_status": exit_status,
             "report_whole": state in ENDED and not report.stale,
-            "subject": run.content["subject"],
+            "subject": subject_of(run.content),
             "sender": run.content["from"],
             "rehearsal": self._rehearsal,
             "via_relay": self._via_relay,
@@ -251,6 +255,7 @@ class _Report:
         self.job: tuple[Any, ...] = ()
         self.position = (0, 0)
         self.by_domain: dict[str, dict[str, int]] = {}
+        self.by_variant: dict[str, dict[str, int]] = {}
         self.changed = self.stale = True
         self.quick, self.slow = DeferredLock(), DeferredLock()  # held while the one process or the other writes
         self.next_refresh = 0.0
