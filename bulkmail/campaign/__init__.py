@@ -3,7 +3,8 @@
 Room: from files to campaigns and recipients.
 Takes: a folder with campaign.yaml, templates, attachments and lists; for the service, a folder of such folders.
 Gives: a `Campaign`, the snapshot of everything that enters its messages, and Refused with every problem at once.
-Never: opens a file outside the folder, waits for one, writes into it (except STATUS.txt), compiles a template.
+Never: opens a file outside the folder, waits for one, writes into it (except STATUS.txt, and what a database answered),
+compiles a template.
 
 Reading goes in two steps. `load_campaign` checks the keys and that every file named is there, readable, regular and
 inside the folder. `snapshot` then reads what enters a message, once, and has it checked; from there on the files may

@@ -18,11 +18,14 @@ from bulkmail.yamlfile import MAX_BYTES, YamlFile, load, validate
 _LOOKED_AT = 1_000  # entries of a folder
 
 
-def load_campaign(path: str, *, follow: bool = True, spool: str = "") -> Campaign:
+def load_campaign(
+    path: str, *, follow: bool = True, spool: str = "", databases: Mapping[str, str] | None = None
+) -> Campaign:
     """The campaign in the file at ``path``, or in the folder's campaign.yaml. Raises Refused with every problem found.
 
     Checked are the keys and the files they name. What the templates say is checked by `snapshot`. ``follow``: whether
     the folder may be a link. ``spool``: of the earlier campaigns of which it may take lists (`Campaign.earlier`).
+    ``databases``: which it may ask for lists, by name; None: the answers must be there.
     """
     if os.path.isdir(path):
         path = os.path.join(path, CAMPAIGN_FILE)
@@ -43,7 +46,7 @@ def load_campaign(path: str, *, follow: bool = True, spool: str = "") -> Campaig
             raise Refused([Problem(path, 0, 0, f"it does not exist{found}")]) from None
         raise Refused([Problem(path, 0, 0, f"the file {str(error).removeprefix(f'{name} ')}")]) from None
     file = load(path, data)
-    return validate(file, Campaign, Place(folder, file, spool=spool))
+    return validate(file, Campaign, Place(folder, file, spool=spool, databases=databases))
 
 
 def _nearest(where: str, name: str) -> str:

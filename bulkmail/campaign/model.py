@@ -29,9 +29,10 @@ from bulkmail.campaign.invitation import InvitationKey
 from bulkmail.campaign.letter import Html
 from bulkmail.campaign.links import LinksKey
 from bulkmail.campaign.locales import LocaleKey, Subject, check_needed
-from bulkmail.campaign.named_list import NAMED_LIST, NamedList, named_list
+from bulkmail.campaign.named_list import NamedList
 from bulkmail.campaign.naming import check_campaign_name
 from bulkmail.campaign.notify import Addresses, Notify
+from bulkmail.campaign.query import LIST_EXAMPLES, NAMED_LISTS, named_or_asked
 from bulkmail.campaign.schedule import ScheduleKeys
 from bulkmail.campaign.selection import ConsentKey, LimitKey, OrderKey, SampleKey, SourcesKey, WhereKey
 from bulkmail.campaign.template import Place, Template, file_here, place_of
@@ -69,10 +70,9 @@ def _or_earlier(value: Any, read: ValidatorFunctionWrapHandler, info: Validation
     """The lists that one entry of ``recipients`` or ``suppress`` names: one file, or some of earlier campaigns."""
     if not isinstance(value, Mapping):
         return (read(value),)
-    if info.field_name == "recipients" and {"file", "sheet", "email"} & value.keys():
-        return (named_list(value, read),)
-    word = REST_OF if info.field_name == "recipients" else GOT
-    keys = (word, "status") if word == REST_OF else (word,)
+    if info.field_name == "recipients" and (named := named_or_asked(value, read, place_of(info))) is not None:
+        return (named,)
+    keys = (word := REST_OF, "status") if info.field_name == "recipients" else (word := GOT,)
     for key in value:
         if key not in keys:
             near = get_close_matches(str(key)[:60], keys, 1)
@@ -151,7 +151,7 @@ def _lists_schema(word: str, **more: Any) -> dict[str, Any]:
         "required": [word],
         "additionalProperties": False,
     }
-    one = [{"type": "string"}, earlier, *([NAMED_LIST] if word == REST_OF else [])]
+    one = [{"type": "string"}, earlier, *(NAMED_LISTS if word == REST_OF else [])]
     return {"anyOf": [*one, {"type": "array", "items": {"anyOf": one}}]}
 
 
@@ -187,7 +187,7 @@ class Campaign(Section):
         WithJsonSchema(_FILES),
         Field(
             description="the list of the recipients (CSV, XLSX, ODS, JSON lines), or the rest of an earlier campaign",
-            examples=["recipients.csv", {"rest_of": "winter-sale"}, {"file": "people.xlsx", "sheet": "Members"}],
+            examples=LIST_EXAMPLES,
         ),
     ]
     suppress: Annotated[

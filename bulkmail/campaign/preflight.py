@@ -14,6 +14,7 @@ from bulkmail.campaign.jobs import intake_options
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.own_report import count_statuses, notice, refusal
+from bulkmail.campaign.query import asked_notices
 from bulkmail.campaign.reading import OperatorSettings
 from bulkmail.campaign.rows import Rows
 from bulkmail.mail import Problem, Refused
@@ -53,7 +54,8 @@ def survey(campaign: Campaign, settings: OperatorSettings, *, whole: bool = Fals
     notices = [*notices, *as_data(_of_reports(paths, campaign.encoding))]
     if whole and len(rows) >= FIRST:
         declined = [notice for path in paths for notice in _declined(path, campaign.encoding, options["consent"])]
-    return Lists(columns, sizes, rows, (*declined, *(Problem(*notice) for notice in notices)))
+    asked = asked_notices(campaign.recipients, campaign.opened, campaign.file)
+    return Lists(columns, sizes, rows, (*asked, *declined, *(Problem(*notice) for notice in notices)))
 
 
 def _first_rows(intake: Intake) -> list[Recipient]:

@@ -22,12 +22,14 @@ class Place:
 
     ``checked``: the lists with their ids where another process has checked the files; they are not looked at again.
     ``spool``: the spool of earlier campaigns, for lists that are made of them.
+    ``databases``: which may be asked for lists, by name; None where none may.
     """
 
     folder: Folder
     file: YamlFile
     checked: Mapping[str, FileId] | None = None
     spool: str = ""
+    databases: Mapping[str, str] | None = None
 
 
 def place_of(info: ValidationInfo) -> Place:

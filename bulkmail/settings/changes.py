@@ -42,6 +42,7 @@ LIVE = frozenset(
         "shaping.rules",
         "classification",
         "suppress",
+        "databases",
         "notify.commands",
         "notify.urls",
         "stop_within",

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
 from bulkmail.files import read_regular
 from bulkmail.mail import Problem
+from bulkmail.settings.databases import Databases
 from bulkmail.settings.inbound import Inbound
 from bulkmail.settings.paths import Path, contents
 from bulkmail.settings.public import Public
@@ -280,6 +281,7 @@ class Settings(Section):
     relay: Relay | None = None
     dkim: Annotated[Many[Dkim], AfterValidator(_one_each)] = ()
     suppress: Many[ListFile] = ()
+    databases: Databases = preset({})
     suppression: Suppression = Suppression()
     retry: Retry = Retry()
     shaping: Shaping = Shaping()

@@ -70,6 +70,7 @@ class OfOperator:
     public: Page | None
     file: YamlFile | None
     pools: Mapping[str, Sequence[str]]
+    databases: Mapping[str, str]
 
     @staticmethod
     def plain(settings: Settings) -> tuple[Any, ...]:
@@ -81,16 +82,18 @@ class OfOperator:
         inbound = None if settings.inbound is None else settings.inbound.domain
         public = None if settings.public is None else settings.public.url
         pools = {name: list(members) for name, members in settings.pools.items()}
-        return keys, list(settings.suppress), settings.spool, notify, inbound, public, places, pools
+        lists = list(settings.suppress), dict(settings.databases)
+        return keys, lists, settings.spool, notify, inbound, public, places, pools
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> OfOperator:
         """Return what `plain` was made of."""
-        keys, suppress, spool, notify, inbound, public, places, pools = plain
+        keys, (suppress, databases), spool, notify, inbound, public, places, pools = plain
         file = None if places is None else YamlFile(*places)
         comes_back = None if inbound is None else ComesBack(inbound)
         page = None if public is None else Page(public)
-        return cls([Key(*key) for key in keys], suppress, spool, Notifiable(*notify), comes_back, page, file, pools)
+        signing = [Key(*key) for key in keys]
+        return cls(signing, suppress, spool, Notifiable(*notify), comes_back, page, file, pools, databases)
 
 
 class Checker:

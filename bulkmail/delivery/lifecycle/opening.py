@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from errno import EACCES
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.logger import Logger
 
@@ -88,9 +88,16 @@ class Opened:
     finished: bool
 
 
+class PreparingSettings(OperatorSettings, Protocol):
+    """What `prepare` takes of the settings. ``databases``: those that may be asked for lists, by name."""
+
+    @property
+    def databases(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
 def prepare(
     path: str,
-    settings: OperatorSettings,
+    settings: PreparingSettings,
     *,
     rehearsal: bool = False,
     whole: bool = False,
@@ -103,7 +110,7 @@ def prepare(
     the campaign's folder may be a link. ``sample``: compose the first rows. Reads files, and the spool where a list is
     made of an earlier campaign; nothing is left open, and no process (but for the sample) or thread is begun.
     """
-    campaign = load_campaign(path, follow=follow, spool=settings.spool)
+    campaign = load_campaign(path, follow=follow, spool=settings.spool, databases=settings.databases)
     if problems := forbidden(campaign, settings.notify.commands, settings.notify.urls):
         raise Refused(problems)
     make_lists(campaign)

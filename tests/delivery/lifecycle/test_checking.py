@@ -137,11 +137,13 @@ def test_what_goes_along_of_the_settings_is_what_a_check_needs(tmp_path: Path) -
     (tmp_path / "bulkmail.yaml").write_text(
         "suppress: [never.csv]\ndkim: [{domain: e.example, selector: s, key: key.pem}]\n"
         "inbound: {domains: [in.example.com]}\npublic: {url: https://mail.example.com}\n"
+        "databases: {crm: postgresql://reader@db/crm}\n"
     )
     settings = load_settings(None, str(tmp_path))
     given = OfOperator.of(OfOperator.plain(settings))
     assert [(key.domain, key.selector, key.pem) for key in given.dkim] == [("e.example", "s", b"PEM")]
     assert list(given.suppress) == [str(tmp_path / "never.csv")]
+    assert given.databases == {"crm": "postgresql://reader@db/crm"}
     assert given.inbound is not None
     assert given.inbound.domain == "in.example.com"
     assert given.public is not None
