@@ -76,7 +76,7 @@ STOPPED = 3
 class Incarnation:
     """Made, `open`ed, `work`ed and `close`d once. ``over``: others have declared it over; it stops by itself then.
 
-    ``late``: takes what comes back, once opened. ``reload``: reads the settings again, for those who ask for it.
+    ``late``: takes what comes back, and ``control`` what is asked, once opened. ``reload``: reads the settings again.
     ``prepared``: the campaign to send; ``watch``: the folder to watch; without either it helps others. ``ca_file`` and
     ``speed`` are a rehearsal's. ``wall`` and ``monotonic`` are the machine's clocks, ``rng`` its dice.
     """
@@ -117,7 +117,7 @@ class Incarnation:
         self._checking = Checking(reactor, settings, settings.hostname or own_name())
         self._approving: Approving | None = None
         self._relays: dict[str, Smarthost] = {}
-        self._control: ControlServer | None = None
+        self.control: ControlServer | None = None
         self._asked_to_stop: Deferred[None] = Deferred()
 
     async def work(self) -> int:
@@ -201,7 +201,7 @@ class Incarnation:
         if self.late is not None:
             self.late.start()
         reactor, wall, name, reload = self.reactor, self._clocks.wall, self._machine, self._reload
-        self._control = open_control(reactor, lambda: self.settings, name, wall, campaigns, router.route, spool, reload)
+        self.control = open_control(reactor, lambda: self.settings, name, wall, campaigns, router.route, spool, reload)
         checking, root = self._checking, self._watch
         self._approving, self._watching = folders(reactor, self.settings, spool, campaigns, checking, root)
 
@@ -354,8 +354,8 @@ class Incarnation:
     async def close(self) -> None:
         """The reverse of opening, however far that got."""
         self._stopping = True
-        if self._control is not None:
-            await self._control.close()
+        if self.control is not None:
+            await self.control.close()
         if self.late is not None:
             await self.late.close()
         if self._campaigns is not None:

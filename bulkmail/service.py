@@ -24,6 +24,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 
+from bulkmail.control import ask_within
 from bulkmail.delivery import Prepared, WallClock, background
 from bulkmail.failpoints import armed
 from bulkmail.files import Folder
@@ -35,6 +36,7 @@ from bulkmail.mail import OwnFault, Problem, Refused, WrongState
 from bulkmail.public import PublicServer
 from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.settings import Changes, Settings, changes, without_restart
+from bulkmail.web import WebServer
 
 _log = Logger("bulkmail")
 
@@ -79,7 +81,7 @@ class Bulkmail(Service):
         self.exit_status = REFUSED
         self._incarnation: Incarnation | None = None
         self._world: WorldProcess | None = None
-        self._page: PublicServer | None = None
+        self._pages: list[PublicServer | WebServer] = []
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
         self._next: tuple[Settings, Prepared | None] | None = None  # for the next incarnation
@@ -157,7 +159,7 @@ class Bulkmail(Service):
                 await incarnation.open()
                 assert incarnation.late is not None
                 self._listening.open(self.settings, incarnation.late)
-                self._serve_page(incarnation)
+                self._serve_pages(incarnation)
                 opened, self._before = True, None
                 status = await incarnation.work()
                 if self._world is not None and not self._stop_asked:
@@ -179,8 +181,8 @@ class Bulkmail(Service):
                     _log.error("{why}; it is tried again every 5 s", why=told)
             finally:
                 await self._listening.close(self.settings.stop_within)
-                if self._page is not None:
-                    await self._page.close()
+                for page in self._pages:
+                    await page.close()
                 await incarnation.close()
             until = self.reactor.seconds() + (_TRY_AGAIN if faulty else 0.0)
             while not self._stop_asked and self.reactor.seconds() < until:
@@ -206,13 +208,17 @@ class Bulkmail(Service):
             ca_file=self._ca_file,
         )
 
-    def _serve_page(self, incarnation: Incarnation) -> None:
-        """Serve the page for unsubscribing where the settings have one. Raises OwnFault and Refused."""
-        if self.settings.public is None:
-            return
+    def _serve_pages(self, incarnation: Incarnation) -> None:
+        """Serve the pages that the settings have. Raises OwnFault and Refused."""
+        settings, self._pages = self.settings, []
         assert incarnation.late is not None
-        self._page = PublicServer(self.reactor, self.settings.public, incarnation.late)
-        self._page.open()
+        if settings.public is not None:
+            self._pages.append(PublicServer(self.reactor, settings.public, incarnation.late))
+        if settings.web is not None:
+            assert incarnation.control is not None
+            self._pages.append(WebServer(self.reactor, settings.web, ask_within(incarnation.control.answering)))
+        for page in self._pages:
+            page.open()
 
     async def _open(self) -> None:
         """What is there for the whole process."""

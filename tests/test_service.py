@@ -456,7 +456,7 @@ def test_the_page_is_served_while_there_is_somebody_to_tell(scene, monkeypatch):
     one = scene()
     one.service.settings = Settings(public=public)
     life = FakeLife(one)
-    one.service._serve_page(life)
+    one.service._serve_pages(life)
     assert one.events[-1] == "page opens"
     one.lives[0].ended.callback(0)
     one.turn()

@@ -43,6 +43,7 @@ COMMANDS = (
     "rules",
     "spool",
     "dkim",
+    "user",
     "reload",
     "doctor",
     "schema",

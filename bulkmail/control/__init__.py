@@ -1,4 +1,4 @@
-"""The control socket: what the running service can be asked and told, by commands and, later, by a page.
+"""The control socket: what the running service can be asked and told, by commands and by the page.
 
 Room: one HTTP API in JSON over a UNIX socket that only the service's own user can open; its client.
 Takes: requests; the owners of what they are about: the spool, the steering of campaigns, the lanes, the settings.
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from bulkmail.control.recipients import find_recipients
     from bulkmail.control.server import ControlServer
     from bulkmail.control.suppressions import plain_suppression
+    from bulkmail.control.within import Ask, ask_within
 
 __all__ = [
     "SOCKET",
+    "Ask",
     "Client",
     "ControlServer",
     "Known",
     "NotRunningError",
     "RequestProblem",
+    "ask_within",
     "destination_of",
     "domain_of",
     "explain",
@@ -44,6 +47,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "Ask": "within",
     "Client": "client",
     "ControlServer": "server",
     "Known": "explaining",
@@ -59,6 +63,7 @@ _WHERE = {
     "open_control": "opening",
     "plain_suppression": "suppressions",
     "reading": "opening",
+    "ask_within": "within",
 }
 
 

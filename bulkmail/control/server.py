@@ -22,7 +22,7 @@ class ControlServer:
     def __init__(self, reactor: Any, folder: str, answering: Answering) -> None:
         self._reactor = reactor
         self._folder = folder
-        self._answering = answering
+        self.answering = answering
         self._names = contextlib.ExitStack()
         self._port: Any = None
 
@@ -36,7 +36,7 @@ class ControlServer:
         remove_stale(self._folder)
         try:
             name = self._names.enter_context(short_name(self._folder))
-            self._port = self._reactor.listenUNIX(name, api_factory(self._answering, self._reactor), mode=_MODE)
+            self._port = self._reactor.listenUNIX(name, api_factory(self.answering, self._reactor), mode=_MODE)
         except CannotListenError as error:
             raise OwnFault(f"{self.path} cannot be made ({error.socketError})") from None
         except OSError as error:

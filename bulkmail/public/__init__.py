@@ -12,7 +12,20 @@ A request that is no HTTP is 400, and one that comes too slowly is cut off witho
 
 from __future__ import annotations
 
-from bulkmail.public.server import PublicServer
+from bulkmail.public.answering import Answer
+from bulkmail.public.channel import PageChannel, PageFactory, PageRequest
+from bulkmail.public.clients import Proxies, Rates
+from bulkmail.public.server import PublicServer, listen
 from bulkmail.public.texts import texts
 
-__all__ = ["PublicServer", "texts"]
+__all__ = [
+    "Answer",
+    "PageChannel",
+    "PageFactory",
+    "PageRequest",
+    "Proxies",
+    "PublicServer",
+    "Rates",
+    "listen",
+    "texts",
+]

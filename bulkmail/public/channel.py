@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from io import BytesIO
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.logger import Logger
@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 
 from bulkmail.delivery import background
-from bulkmail.public.answering import MOST_BODY, Answer, Answers, Call
+from bulkmail.public.answering import MOST_BODY, Answer, Call
 from bulkmail.public.clients import Proxies
 
 _log = Logger("bulkmail")
@@ -30,6 +30,16 @@ IDLE = 75.0  # seconds that a proxy may keep a connection without a request; ngi
 _MOST_DROPPED = 1_000_000  # octets of a body that is too long, before its connection is cut
 _FAR_TOO_LONG = 64_000  # the same of one that says of itself that it has even more
 _DRAIN = 10.0  # seconds for a client to read the answer
+
+
+class Answering(Protocol):
+    """What answers calls, see `answering.Answers`; a ``call`` is what `PageRequest.call` has made."""
+
+    async def answer(self, call: Any) -> Answer:
+        """Return the answer, once it is true."""
+
+    def later(self, call: Any, status: int, seconds: int) -> Answer:
+        """Return the answer that asks to come again."""
 
 
 class PageRequest(Request):
@@ -62,31 +72,41 @@ class PageRequest(Request):
         self.path = path.partition(b"?")[0]
         self.args = {}
         self.channel.complete()
-        call = self._call()
+        call = self.call()
         factory = cast("PageFactory", self.channel.factory)
         late = factory.answers.later(call, 503, int(WHOLE_ANSWER))
         self._deadline = factory.reactor.callLater(WHOLE_ANSWER, self._send, late)
         self.notifyFinish().addErrback(self._gone)
         background(self._answer(factory.answers, call), "answering a request")
 
-    def _call(self) -> Call:
-        assert self.content is not None
-
-        def field(name: bytes) -> bytes:
-            return b",".join(self.requestHeaders.getRawHeaders(name) or ())
-
+    def call(self) -> Any:
+        """Return what the factory's ``answers`` are asked."""
         return Call(
             method=self.method,
             path=self.uri,
-            client=cast("PageFactory", self.channel.factory).proxies.client(
-                self.channel.peer, field(b"x-forwarded-for")
-            ),
-            content_type=field(b"content-type"),
-            accept_language=field(b"accept-language").decode("ascii", "replace"),
-            body=None if self._dropped else self.content.getvalue(),
+            client=self.asker,
+            content_type=self.field(b"content-type"),
+            accept_language=self.field(b"accept-language").decode("ascii", "replace"),
+            body=self.body,
         )
 
-    async def _answer(self, answers: Answers, call: Call) -> None:
+    def field(self, name: bytes) -> bytes:
+        """Return the values of a header field, joined by commas."""
+        return b",".join(self.requestHeaders.getRawHeaders(name) or ())
+
+    @property
+    def asker(self) -> str:
+        """Who asks, as `clients.Proxies` has it."""
+        proxies = cast("PageFactory", self.channel.factory).proxies
+        return proxies.client(self.channel.peer, self.field(b"x-forwarded-for"))
+
+    @property
+    def body(self) -> bytes | None:
+        """The body, None where it was too long."""
+        assert self.content is not None
+        return None if self._dropped else cast("BytesIO", self.content).getvalue()
+
+    async def _answer(self, answers: Answering, call: Any) -> None:
         try:
             answer = await answers.answer(call)
         except Exception:  # noqa: BLE001 - the connection must not be left without an answer
@@ -199,7 +219,7 @@ class PageFactory(HTTPFactory):
     protocol = PageChannel  # type: ignore[assignment] # twisted.web's own is a function that may speak HTTP/2
     noisy = False
 
-    def __init__(self, answers: Answers, proxies: Proxies, reactor: Any) -> None:
+    def __init__(self, answers: Answering, proxies: Proxies, reactor: Any) -> None:
         super().__init__(timeout=IDLE, reactor=reactor)
         self.answers = answers
         self.proxies = proxies

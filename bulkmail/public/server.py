@@ -16,11 +16,27 @@ from bulkmail.public.answering import Answers
 from bulkmail.public.channel import PageFactory
 from bulkmail.public.clients import Proxies
 from bulkmail.public.texts import texts
-from bulkmail.settings import Public
+from bulkmail.settings import ListenAt, Public, ServerTls
 
 _log = Logger("bulkmail")
 
 _MODE = 0o660  # of a Unix socket: the proxy's user is to be in the group
+
+
+def listen(reactor: Any, section: str, place: ListenAt, tls: ServerTls | None, factory: Any) -> Any:
+    """Listen for a page, with a certificate or without; return the port. Raises OwnFault, naming the section."""
+    served = factory
+    if tls is not None:
+        certificate = Certificate(tls.certificate, tls.key, reactor.seconds, tls.pems)
+        served = TLSMemoryBIOFactory(certificate, False, served, reactor)
+    try:
+        if place.path:
+            # with its lock beside it, by which a socket that a dead process left is told from a living one
+            return reactor.listenUNIX(place.path, served, mode=_MODE, wantPID=True)
+        return reactor.listenTCP(place.port, served, interface=place.address)
+    except CannotListenError as error:
+        words = f"{section}.listen: cannot listen on {place} ({error.socketError})"
+        raise OwnFault(words) from None
 
 
 class PublicServer:
@@ -40,24 +56,8 @@ class PublicServer:
             self._returns, texts(settings.texts), settings.name, settings.client_rate, self._reactor.seconds
         )
         self._factory = PageFactory(answers, Proxies(settings.trusted_proxies), self._reactor)
-        served: Any = self._factory
-        if settings.tls is not None:
-            tls = settings.tls
-            certificate = Certificate(tls.certificate, tls.key, self._reactor.seconds, tls.pems)
-            served = TLSMemoryBIOFactory(certificate, False, served, self._reactor)
-        try:
-            self._port = self._listen(served)
-        except CannotListenError as error:
-            words = f"public.listen: cannot listen on {settings.listen} ({error.socketError})"
-            raise OwnFault(words) from None
+        self._port = listen(self._reactor, "public", settings.place, settings.tls, self._factory)
         _log.info("the page for unsubscribing: {url}/u/, on {listen}", url=settings.url, listen=settings.listen)
-
-    def _listen(self, factory: Any) -> Any:
-        place = self._settings.place
-        if place.path:
-            # with its lock beside it, by which a socket that a dead process left is told from a living one
-            return self._reactor.listenUNIX(place.path, factory, mode=_MODE, wantPID=True)
-        return self._reactor.listenTCP(place.port, factory, interface=place.address)
 
     async def close(self) -> None:
         """Listen no more; requests under way are cut."""

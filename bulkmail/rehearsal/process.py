@@ -57,6 +57,7 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
             "relay": None,
             "inbound": _inbound(settings, where),
             "public": _public(settings, where),
+            "web": None,  # the running service has that port
             "dns": settings.dns.model_copy(update={"nameservers": (where.dns,), "must_exist": ()}),
             "routing": settings.routing.model_copy(
                 update={"allow_networks": (LOOPBACK,), "ip": "v4", "routes": _routes(settings)}

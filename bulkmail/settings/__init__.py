@@ -9,7 +9,7 @@ Never: opens a socket or a database, changes a file, accepts a key whose feature
 from __future__ import annotations
 
 from bulkmail.settings.changes import Changes, changes, without_restart
-from bulkmail.settings.inbound import SYSTEMD, Filter, Forward, Inbound, InboundLimits, InboundTimeouts
+from bulkmail.settings.inbound import SYSTEMD, Filter, Forward, Inbound, InboundLimits, InboundTimeouts, ServerTls
 from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
 from bulkmail.settings.public import ListenAt, Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
@@ -31,11 +31,11 @@ from bulkmail.settings.sections import (
     Timeouts,
     Tls,
     Total,
-    Web,
 )
 from bulkmail.settings.sources import Source
 from bulkmail.settings.suppression import Suppression
 from bulkmail.settings.values import TlsMode, parse_selector
+from bulkmail.settings.web import Web
 
 __all__ = [
     "DEFAULT_FILE",
@@ -63,6 +63,7 @@ __all__ = [
     "Retry",
     "Route",
     "Routing",
+    "ServerTls",
     "Settings",
     "Shaping",
     "ShapingRule",

@@ -67,11 +67,10 @@ ANEW = frozenset(
         "shaping.providers.*.mx",  # which site belongs to which provider
         "shaping.providers.*.shares",
         "compose.processes",
-        "web.listen",
     }
 )
 SECTIONS_ANEW = frozenset(
-    {"dns", "routing.routes", "relay", "dkim", "suppression", "inbound", "public", "sources", "pools"}
+    {"dns", "routing.routes", "relay", "dkim", "suppression", "inbound", "public", "web", "sources", "pools"}
 )
 """Whole sections that are taken anew, with all keys below them."""
 

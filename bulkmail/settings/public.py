@@ -28,6 +28,10 @@ class ListenAt(NamedTuple):
     address: str = ""
     port: int = 0
 
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"unix:{self.path}" if self.path else f"{host}:{self.port}"
+
     @property
     def loopback(self) -> bool:
         """Whether it can be reached from this machine alone."""
@@ -49,6 +53,24 @@ def parse_listen(text: str) -> ListenAt:
     if not 1 <= int(found["port"]) <= 65535:
         raise ValueError(f"{text!r}: the port must be from 1 to 65535")
     return ListenAt("", str(address), int(found["port"]))
+
+
+def only_here_without_tls(given: Any, what: str) -> None:
+    """Raise ErrorAt for a section as it is written that listens for other machines without ``tls``.
+
+    ``what`` everybody on the way could do then: "read the links".
+    """
+    if isinstance(given, Mapping) and given.get("tls") is None and isinstance(given.get("listen"), str):
+        try:
+            here = parse_listen(given["listen"]).loopback
+        except ValueError:
+            return  # told with the value itself
+        if not here:
+            raise ErrorAt(
+                ("listen",),
+                f"{given['listen']} can be reached from other machines, and without TLS everybody on the way could "
+                f"{what}; listen on 127.0.0.1 behind a proxy that has the certificate, or give tls",
+            )
 
 
 def _listen(text: str, info: ValidationInfo) -> str:
@@ -81,10 +103,13 @@ def _folder(path: str) -> str:
     return path
 
 
+Listen = Annotated[Line, AfterValidator(_listen)]
+
+
 class Public(Section):
     """The page for unsubscribing. ``url`` is what the letters say; ``listen`` is where it is asked."""
 
-    listen: Annotated[Line, AfterValidator(_listen)] = "127.0.0.1:8026"
+    listen: Listen = "127.0.0.1:8026"
     url: Annotated[
         Line,
         AfterValidator(_url),
@@ -100,17 +125,7 @@ class Public(Section):
     @classmethod
     def _only_here_without_tls(cls, given: Any) -> Any:
         """Without TLS the tokens would cross the network in clear."""
-        if isinstance(given, Mapping) and given.get("tls") is None and isinstance(given.get("listen"), str):
-            try:
-                here = parse_listen(given["listen"]).loopback
-            except ValueError:
-                return given  # told with the value itself
-            if not here:
-                raise ErrorAt(
-                    ("listen",),
-                    f"{given['listen']} can be reached from other machines, and without TLS everybody on the way could "
-                    "read the links; listen on 127.0.0.1 behind a proxy that has the certificate, or give tls",
-                )
+        only_here_without_tls(given, "read the links")
         return given
 
     @property

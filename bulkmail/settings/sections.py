@@ -43,9 +43,9 @@ from bulkmail.settings.values import (
     TlsMode,
     UrlPrefix,
     Waits,
-    not_yet,
     preset,
 )
+from bulkmail.settings.web import Web
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
 from bulkmail.zones import zone
 
@@ -246,12 +246,6 @@ class Log(Section):
     level: Literal["debug", "info", "warn", "error", "critical"] = "info"
 
 
-class Web(Section):
-    """Where the dashboard listens."""
-
-    listen: Annotated[Literal["127.0.0.1:8025"], not_yet("127.0.0.1:8025")] = "127.0.0.1:8025"
-
-
 def _zone(name: str) -> str:
     """A name of the IANA database. Raises UnknownZoneError, which is a ValueError."""
     zone(name)
@@ -296,7 +290,7 @@ class Settings(Section):
     notify: Notify = Notify()
     inbound: Inbound | None = None
     public: Public | None = None
-    web: Web = Web()
+    web: Web | None = None
     _file: YamlFile | None = PrivateAttr(None)
     _warnings: tuple[Problem, ...] = PrivateAttr(())
     _contents: Mapping[Path, str] = PrivateAttr(default_factory=dict)
@@ -317,6 +311,8 @@ class Settings(Section):
                 named[("inbound", "tls", "key")] = self.inbound.tls.key
             if self.public is not None and self.public.tls is not None:
                 named[("public", "tls", "key")] = self.public.tls.key
+            if self.web is not None and self.web.tls is not None:
+                named[("web", "tls", "key")] = self.web.tls.key
             relays: dict[tuple[str | int, ...], Relay | None] = {("relay",): self.relay}
             relays |= {("routing", "routes", n, "relay"): one.relay for n, one in enumerate(self.routing.routes)}
             named |= {

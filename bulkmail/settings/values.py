@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -57,18 +56,6 @@ def _or_value_error(parse: Callable[[Any], _Value]) -> Callable[[Any], _Value]:
             raise ValueError(str(error)) from None
 
     return checked
-
-
-def not_yet(default: object) -> BeforeValidator:
-    """Only the default: the feature behind this key is not built."""
-
-    def check(value: Any) -> Any:
-        if value != default or isinstance(value, bool):
-            shown = "null" if default is None else default
-            raise ValueError(f"not supported yet; remove the key or write its default, {shown}")
-        return value
-
-    return BeforeValidator(check)
 
 
 def plain_path(text: str, info: ValidationInfo) -> str:

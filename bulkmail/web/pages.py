@@ -1,0 +1,106 @@
+"""The pages as bytes. What they show is hostile until it has gone through here.
+
+Jinja2 escapes every value; before that, what cannot be seen in it (controls, marks that turn text, line ends) is
+replaced by U+FFFD, so that a reply does to a page what it says and nothing else. The policy allows the page's own
+style, by its hash, and forms to itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bulkmail import __version__
+from bulkmail.mail import unseen
+from bulkmail.public import Answer
+from bulkmail.web.views import when
+
+_TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
+_MOST_TEXT = 2000  # characters of one value
+_GONE = "\N{REPLACEMENT CHARACTER}"
+
+
+def harmless(value: Any) -> Any:
+    """Return a text without what cannot be seen; anything else as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    if unseen(value):
+        value = "".join(_GONE if unseen(character) else character for character in value)
+    return value if len(value) <= _MOST_TEXT else value[:_MOST_TEXT] + "…"
+
+
+def page(
+    name: str, values: Mapping[str, Any], *, status: int = 200, more: Mapping[bytes, bytes] | None = None
+) -> Answer:
+    """Return the page of a template, such as "campaigns"."""
+    given = {"version": __version__, "style": Markup(_style()), **values}  # noqa: S704 - a file of ours
+    body = _environment().get_template(f"{name}.html.j2").render(given).encode("utf-8", "replace")
+    return Answer(status, {**headers(), **(more or {})}, body)
+
+
+def told(status: int, sentence: str, values: Mapping[str, Any], more: Mapping[bytes, bytes] | None = None) -> Answer:
+    """Return a page with one sentence. ``values``: of the frame."""
+    heading = HTTPStatus(status).phrase.capitalize()
+    return page("told", {**values, "heading": heading, "sentence": sentence}, status=status, more=more)
+
+
+def see_other(place: str, more: Mapping[bytes, bytes] | None = None) -> Answer:
+    """Return the answer that sends a browser to another page of ours."""
+    return Answer(303, {**headers(), b"Location": place.encode("ascii"), **(more or {})}, b"")
+
+
+def address(*parts: str) -> str:
+    """Return the path of a page: ``address("campaigns", "a/b")`` is ``/campaigns/a%2Fb``."""
+    return "/" + "/".join(quote(part, safe="") for part in parts)
+
+
+@cache
+def headers() -> Mapping[bytes, bytes]:
+    """Return the header fields that every page has."""
+    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode("ascii")
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{digest}'; frame-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    )
+    return {
+        b"Content-Type": b"text/html; charset=utf-8",
+        b"Content-Security-Policy": policy.encode("ascii"),
+        b"Referrer-Policy": b"same-origin",
+        b"X-Content-Type-Options": b"nosniff",
+        b"X-Frame-Options": b"DENY",
+        b"X-Robots-Tag": b"noindex, nofollow, noarchive",
+        b"Cross-Origin-Resource-Policy": b"same-origin",
+        b"Cross-Origin-Opener-Policy": b"same-origin",
+        b"Cache-Control": b"no-store",
+    }
+
+
+@cache
+def _style() -> str:
+    with open(os.path.join(_TEMPLATES, "style.css"), encoding="utf-8") as file:
+        return file.read()
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,  # by name would miss ours: they end in .j2
+        undefined=StrictUndefined,
+        finalize=harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters |= {"count": "{:,}".format, "when": when}
+    environment.globals |= {"address": address}
+    return environment

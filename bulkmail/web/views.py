@@ -1,0 +1,162 @@
+"""From the API's answers to what a page shows: numbers in words, bars, and who may press what. Pure.
+
+Every text of an answer is hostile: names, reasons and replies were written by others. They stay as they are here, and
+`pages` makes them harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from bulkmail.mail import Word
+
+SHOWN = ("delivered", "deferred", "bounced", "blocked", "expired", "unknown")
+"""The statuses that have a colour of their own; the other final ones are never sent."""
+_NEVER_SENT = ("suppressed", "duplicate", "invalid", "cancelled")
+_OVER = (Word.FINISHED, Word.CANCELLED)
+_GOING = (Word.SENDING, Word.WAITING)
+_WHOLE = 100.0
+
+
+class Segment(NamedTuple):
+    """A part of a bar, in hundredths of its width."""
+
+    status: str
+    start: float
+    width: float
+    rows: int
+
+
+def bar(by_status: Mapping[str, int], rows: int) -> list[Segment]:
+    """Return the parts of a campaign's bar; what is left of the width is pending."""
+    counts = [(status, by_status.get(status, 0)) for status in SHOWN]
+    counts.append(("never", sum(by_status.get(status, 0) for status in _NEVER_SENT)))
+    whole = max(rows, sum(by_status.values()))
+    segments, start = [], 0.0
+    for status, count in counts:
+        if count and whole:
+            width = _WHOLE * count / whole
+            segments.append(Segment(status, round(start, 3), round(width, 3), count))
+            start += width
+    return segments
+
+
+def tone(word: str) -> str:
+    """Return how a situation is coloured: good, wait, wrong, over."""
+    if word in _OVER:
+        return "over"
+    try:
+        wrong = Word(word).wrong
+    except ValueError:
+        wrong = True
+    return "wrong" if wrong else "good" if word in _GOING else "wait"
+
+
+def lasting(seconds: int | None) -> str:
+    """Return a time in words: ``about 2 h 5 min``; "" where it is not known."""
+    if seconds is None:
+        return ""
+    minutes = max(1, round(seconds / 60))
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
+    return "about " + " ".join([part for part in parts if part][:2])
+
+
+def when(stamp: str | None) -> str:
+    """Return a time of the API for people, in UTC: ``2026-12-02 03:31``; "" for none."""
+    if not stamp:
+        return ""
+    try:
+        return datetime.fromisoformat(stamp).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return stamp
+
+
+def campaign_line(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a list says of a campaign."""
+    by_status, situation = told["by_status"], told["situation"]
+    rows = told["input_rows"]
+    return {
+        "name": told["campaign"],
+        "word": situation["word"],
+        "sentence": situation["sentence"],
+        "tone": tone(situation["word"]),
+        "fault": situation["fault"],
+        "rows": rows,
+        "rows_known": told["input_complete"],
+        "delivered": by_status.get("delivered", 0),
+        "failed": sum(by_status.get(one, 0) for one in ("bounced", "blocked", "expired", "unknown")),
+        "waiting": sum(by_status.get(one, 0) for one in ("pending", "deferred")),
+        "bar": bar(by_status, rows),
+        "rate": told["rate"],
+        "left": lasting(told["seconds_left"]),
+        "started": when(told["started_at"]),
+        "ended": when(told["ended_at"]),
+    }
+
+
+def matrix(by_provider: Mapping[str, Mapping[str, int]], sites: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each provider of a campaign, the largest first.
+
+    ``sites``: those that are being sent to now, of all campaigns: a connection is not of one campaign.
+    """
+    live: dict[str, dict[str, int]] = {}
+    for site in sites:
+        of = live.setdefault(site["provider"] or "other", {"connections": 0, "in_flight": 0, "claimed": 0})
+        for name in of:
+            of[name] += site[name]
+    rows = []
+    for provider, counts in by_provider.items():
+        now = live.get(provider, {})
+        rows.append(
+            {
+                "provider": provider,
+                **{status: counts.get(status, 0) for status in SHOWN},
+                "all": sum(counts.values()),
+                "connections": now.get("connections", 0),
+                "in_flight": now.get("in_flight", 0),
+                "claimed": now.get("claimed", 0),
+            }
+        )
+    return sorted(rows, key=lambda row: (-row["all"], row["provider"]))
+
+
+def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return everything that is held of campaigns that are not over, the longest first."""
+    found = [
+        {
+            "campaign": told["campaign"],
+            **hold,
+            "stamp": hold["since"] or "",
+            "since": when(hold["since"]),
+            "until": when(hold["until"]),
+            "resumable": resumable(hold["kind"]),
+        }
+        for told in campaigns
+        if told["situation"]["word"] not in _OVER
+        for hold in told["holds"]
+    ]
+    return sorted(found, key=lambda hold: (hold["stamp"], hold["campaign"], hold["provider"]))
+
+
+def resumable(kind: str) -> bool:
+    """Whether a resume ends holds of this kind."""
+    return kind in ("paused", "rule")
+
+
+def possible(told: Mapping[str, Any]) -> Sequence[str]:
+    """Return what can be done about a campaign as it is now, in the order of the buttons."""
+    word, kinds = told["situation"]["word"], {hold["kind"] for hold in told["holds"]}
+    if word in (*_OVER, Word.CANCELLING):
+        return ()
+    found = []
+    if "approval" in kinds:
+        found.append("approve")
+    if any(map(resumable, kinds)):
+        found.append("resume")
+    if not any(hold["kind"] == "paused" and not hold["provider"] for hold in told["holds"]):
+        found.append("pause")
+    return (*found, "cancel")

@@ -1,0 +1,128 @@
+"""An API that answers by rote, with hostile words wherever others could have written them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bulkmail.control import RequestProblem
+from bulkmail.mail import UnknownName
+
+HOSTILE = "<script>document.title='x'</script>'\"&amp;\x1b[31m\u202egnp.exe\x00<img src=x onerror=alert(1)>"
+NAME = "spring</h1><script>alert(1)</script>"
+AT = "2026-12-02T03:31:00.000Z"
+
+
+def campaign(name: str = "spring", word: str = "sending", **changed: Any) -> dict[str, Any]:
+    """One campaign as the API tells it."""
+    situation = {"word": word, "sentence": f"{word}: {HOSTILE}", "reason": HOSTILE, "since": AT, "fault": ""}
+    by_status = dict.fromkeys(("pending", "duplicate", "invalid", "suppressed", "cancelled"), 0)
+    by_status |= {"pending": 600, "delivered": 300, "deferred": 60, "bounced": 20, "blocked": 15, "expired": 4}
+    return {
+        "campaign": name,
+        "state": "running",
+        "situation": {**situation, "next_attempt_at": None, "alive": True},
+        "folder": f"/srv/{HOSTILE}",
+        "input_rows": 1000,
+        "input_complete": True,
+        "report_whole": False,
+        "by_status": {**by_status, "unknown": 1},
+        "by_category": {"bad-mailbox": 20, "policy": 15, "greylisted": 60},
+        "by_provider": {"google": {"delivered": 200, "deferred": 10}, HOSTILE[:40]: {"delivered": 100, "bounced": 20}},
+        "possibly_doubled": 1,
+        "late": {"returned": 0, "unsubscribed": 0, "complained": 0},
+        "holds": [],
+        "rate": 12.5,
+        "seconds_left": 7500,
+        "waiting_sites": [{"site": "mx.example", "why": f"421 {HOSTILE}", "since": AT, "until": AT}],
+        "started_at": AT,
+        "ended_at": None,
+        "exit_status": None,
+        **changed,
+    }
+
+
+def hold(kind: str = "paused", provider: str = "") -> dict[str, Any]:
+    """One hold as the API tells it."""
+    return {"kind": kind, "provider": provider, "reason": HOSTILE, "who": HOSTILE, "since": AT, "until": None}
+
+
+SITE = {
+    "site": "mx.google.example",
+    "key": "mx.google.example~1",
+    "provider": "google",
+    "state": "backing-off",
+    "why": f"421 {HOSTILE}",
+    "since": AT,
+    "until": AT,
+    "claimed": 3,
+    "in_flight": 2,
+    "connections": 1,
+    "source": "",
+}
+RECIPIENT = {
+    "campaign": NAME,
+    "row": f"{HOSTILE}:7",
+    "email": "<script>@example.com",
+    "status": "bounced",
+    "category": "bad-mailbox",
+    "attempts": 1,
+    "reply": f"550 {HOSTILE}",
+    "smtp_code": 550,
+    "enhanced_code": "5.1.1",
+    "stage": "rcpt",
+    "mx_host": HOSTILE,
+    "first_attempt_at": AT,
+    "completed_at": AT,
+    "next_attempt_at": None,
+    "late_at": None,
+    "unsubscribed_at": None,
+    "complained_at": None,
+    "note": HOSTILE,
+}
+PROVIDER = {
+    "provider": "google",
+    "mx": [".google.com"],
+    "connections": 5,
+    "messages_per_connection": 50,
+    "rate": "100/s",
+    "connection_rate": "100/m",
+    "idle": 60.0,
+    "tls": "required",
+    "rate_factor": 0.5,
+    "connections_factor": 0.5,
+    "open": 1,
+}
+
+
+class Api:
+    """``asked``: the operations, but for those that only read."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self.campaigns = [
+            campaign("autumn", "finished", rate=None, seconds_left=None, ended_at=AT, waiting_sites=[]),
+            campaign("waiting", "waiting for approval", holds=[hold("approval")], rate=None, waiting_sites=[]),
+            campaign(NAME, "paused", holds=[hold(), hold("rule", "google")]),
+            campaign(),
+        ]
+
+    async def __call__(self, name: str, path: Any = None, *, query: Any = None, order: Any = None) -> Any:
+        """Answer."""
+        if name == "campaigns":
+            return self.campaigns
+        if name == "campaign":
+            found = [one for one in self.campaigns if one["campaign"] == path["name"]]
+            if not found:
+                raise UnknownName("campaign", path["name"], ["spring"])
+            return found[0]
+        if name == "health":
+            return {"fault": HOSTILE, "fault_since": AT}
+        if name in ("sites", "providers"):
+            return [SITE if name == "sites" else PROVIDER]
+        if name == "recipients":
+            return [RECIPIENT] if query["email"] != "nobody@example.com" else []
+        if order.get("reason") == "refuse":
+            raise RequestProblem(409, f"refused: {HOSTILE}")
+        self.asked.append((name, path["name"], dict(order)))
+        done = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "approve": "approved"}
+        return {"campaign": path["name"], "done": done[name], "situation": None}

@@ -1,0 +1,208 @@
+"""Every page and every form, with hostile words in every place: what is answered, and what is asked of the API."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from bulkmail.mail import OwnFault
+from bulkmail.web.answering import NEEDED, Pages
+from bulkmail.web.pages import address
+from bulkmail.web.passwords import hash_password
+from bulkmail.web.reading import WebCall, fields_of, parts_of
+from bulkmail.web.sessions import Sessions
+from bulkmail.web.signin import SigningIn
+from bulkmail.web.users import Role, User, Users, write_users
+from tests.web.known import HOSTILE, NAME, Api
+
+PASSWORD = "correct horse"
+PAGES = [
+    "/",
+    address("campaigns", NAME),
+    address("campaigns", "waiting"),
+    address("campaigns", "waiting", "approve"),
+    address("campaigns", NAME, "cancel"),
+    "/recipients",
+    "/recipients?email=a@b.example",
+    "/recipients?email=nobody@example.com",
+    "/holds",
+    "/providers",
+    "/nowhere",
+]
+
+
+class Site:
+    def __init__(self, path, role=Role.APPROVE):
+        write_users(str(path / "users"), {"ann": User("ann", role, hash_password(PASSWORD, b"s" * 16))})
+        self.api = Api()
+        self.sessions = Sessions(60.0, lambda: 0.0, iter(map(str, range(1000, 2000))).__next__)
+
+        async def in_thread(work):
+            return work()
+
+        self.users = Users(str(path / "users"))
+        signing = SigningIn(self.users, self.sessions, None, in_thread, lambda: 0.0)
+        self.pages = Pages(self.api, signing, self.sessions, by_proxy=False)
+        self.session = self.sessions.begin(self.users.get("ann"))
+        self.token = self.sessions.token(self.session)
+
+    def ask(self, target, method="GET", session=None, *, same_site=True, secure=False, too_long=False, **form):
+        path, _, query = target.partition("?")
+        parts = parts_of(path.encode())
+        given = self.session if session is None else session
+        call = WebCall(
+            method, parts, fields_of(query.encode()), form, given, "192.0.2.1", "", same_site, secure, too_long
+        )
+        return asyncio.run(self.pages.answer(call))
+
+    def post(self, target, **form):
+        return self.ask(target, "POST", **{"token": self.token, **form})
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+class Tags(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.fields = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append(tag)
+        self.fields += [(tag, name, value) for name, value in attrs]
+
+
+@pytest.mark.parametrize("target", PAGES)
+def test_hostile_words_are_words_on_every_page(site, target):
+    answer = site.ask(target)
+    text = answer.body.decode("utf-8")
+    tags = Tags(text)
+    assert answer.status == (404 if target == "/nowhere" else 200)
+    assert not {"script", "img"} & set(tags.found)
+    assert not [field for field in tags.fields if field[1].startswith("on") or field[1] == "style"]
+    assert all(value.startswith(("/", "#")) for _, name, value in tags.fields if name in ("href", "action", "src"))
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    if "nobody" not in target and target not in ("/nowhere", "/recipients"):
+        assert "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("target", PAGES)
+def test_who_is_not_signed_in_sees_nothing(site, target):
+    for session in ("", "guessed"):
+        answer = site.ask(target, session=session)
+        assert (answer.status, answer.headers[b"Location"], answer.body) == (303, b"/login", b"")
+
+
+def test_signing_in_and_out(site):
+    assert b'type="password"' in site.ask("/login", session="").body
+    answer = site.ask("/login", "POST", session="", name="ann", password="wrong")
+    assert (answer.status, b"is wrong" in answer.body) == (403, True)
+    assert b"Set-Cookie" not in answer.headers
+    answer = site.ask("/login", "POST", session="", name="ann", password=PASSWORD, secure=True)
+    cookie = answer.headers[b"Set-Cookie"].decode()
+    assert (answer.status, answer.headers[b"Location"]) == (303, b"/")
+    assert re.fullmatch(r"bulkmail-session=(\d+); Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure", cookie)
+    session = re.search(r"=(\d+);", cookie)[1]
+    assert site.ask("/", session=session).status == 200
+    out = site.ask("/logout", "POST", session=session, token=site.sessions.token(session))
+    assert (out.status, b"Max-Age=0" in out.headers[b"Set-Cookie"]) == (303, True)
+    assert site.ask("/", session=session).status == 303
+    assert (
+        "Secure"
+        not in site.ask("/login", "POST", session="", name="ann", password=PASSWORD).headers[b"Set-Cookie"].decode()
+    )
+
+
+def test_another_sites_form_signs_nobody_in(site):
+    answer = site.ask("/login", "POST", session="", same_site=False, name="ann", password=PASSWORD)
+    assert (answer.status, b"Set-Cookie" in answer.headers) == (403, False)
+
+
+def test_forms_ask_for_the_operations_of_the_commands(site):
+    paused = site.post(address("campaigns", NAME, "pause"), reason=" wrong price ", **{"for": "2h", "provider": ""})
+    assert (paused.status, paused.headers[b"Location"].decode()) == (303, address("campaigns", NAME) + "?done=paused")
+    site.post("/campaigns/spring/resume", provider="google", reason="not asked for")
+    site.post("/campaigns/spring/cancel", reason="no")
+    site.post("/campaigns/waiting/approve")
+    assert site.api.asked == [
+        ("pause", NAME, {"who": "ann", "reason": "wrong price", "for": "2h"}),
+        ("resume", "spring", {"who": "ann", "provider": "google"}),
+        ("cancel", "spring", {"who": "ann", "reason": "no"}),
+        ("approve", "waiting", {"who": "ann"}),
+    ]
+    assert b"Done: paused." in site.ask("/campaigns/spring?done=paused").body
+    assert b"Done" not in site.ask("/campaigns/spring?done=<b>").body
+
+
+@pytest.mark.parametrize("action", sorted(NEEDED))
+def test_a_form_without_its_token_does_nothing(site, action):
+    target = f"/campaigns/spring/{action}"
+    for answer in (
+        site.post(target, token=""),
+        site.post(target, token=site.sessions.token("another")),
+        site.ask(target, "POST", same_site=False, token=site.token),
+    ):
+        assert (answer.status, b"nothing was done" in answer.body) == (403, True)
+    assert site.ask(target, "POST", session="", token=site.token).status == 303  # to the login
+    assert not site.api.asked
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        (Role.LOOK, set()),
+        (Role.STEER, {"pause", "resume", "cancel"}),
+        (Role.APPROVE, {"pause", "resume", "cancel", "approve"}),
+    ],
+)
+def test_a_role_says_what_may_be_done(tmp_path, role, allowed):
+    site = Site(tmp_path, role)
+    for action in NEEDED:
+        assert site.post(f"/campaigns/spring/{action}").status == (303 if action in allowed else 403)
+    assert {name for name, _, _ in site.api.asked} == allowed
+    shown = site.ask("/campaigns/waiting").body.decode()
+    assert ("/campaigns/waiting/approve" in shown) is ("approve" in allowed)
+    assert ("/campaigns/waiting/pause" in shown) is ("pause" in allowed)
+    assert site.ask("/campaigns/waiting/approve").status == (200 if "approve" in allowed else 409)
+
+
+def test_what_the_service_refuses_is_told_in_its_own_words(site):
+    answer = site.post("/campaigns/spring/pause", reason="refuse")
+    assert (answer.status, b"refused: &lt;script&gt;" in answer.body) == (409, True)
+    assert site.ask("/campaigns/nowhere").status == 404
+
+    async def faulty(*_, **__):
+        raise OwnFault(f"the disk is full {HOSTILE}")
+
+    site.pages._ask = faulty
+    assert site.ask("/").status == 503
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "status"),
+    [
+        ("/", "PUT", 405),
+        ("/campaigns", "GET", 303),
+        ("/campaigns/spring/pause", "GET", 404),
+        ("/campaigns/spring/x/y", "GET", 404),
+        ("/campaigns/spring", "POST", 404),
+        ("/campaigns/spring/remove", "POST", 404),
+        ("/holds/x", "GET", 404),
+        ("/login", "POST", 303),
+    ],
+)
+def test_other_requests(site, target, method, status):
+    assert site.ask(target, method, token=site.token).status == status
+    assert not site.api.asked
+
+
+def test_a_long_form_and_a_late_answer(site):
+    assert site.ask("/", "POST", too_long=True).status == 413
+    later = site.pages.later(None, 503, 30)
+    assert (later.status, later.headers[b"Retry-After"]) == (503, b"30")

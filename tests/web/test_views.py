@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bulkmail.mail import Status, Word
+from bulkmail.web.views import SHOWN, bar, campaign_line, holds_of, lasting, matrix, possible, tone, when
+from tests.web.known import AT, SITE, campaign, hold
+
+
+@given(st.dictionaries(st.sampled_from([str(one) for one in Status]), st.integers(0, 10**9)), st.integers(0, 10**9))
+def test_a_bar_never_overflows_and_shows_every_row_that_is_not_pending(by_status, rows):
+    parts = bar(by_status, rows)
+    assert sum(part.width for part in parts) <= 100.1
+    pending = by_status.get("pending", 0)
+    assert sum(part.rows for part in parts) == sum(by_status.values()) - pending
+    for before, after in pairwise(parts):
+        assert after.start == pytest.approx(before.start + before.width, abs=0.01)
+
+
+def test_every_word_has_its_colour():
+    assert {word for word in Word if tone(word) == "wrong"} == {word for word in Word if word.wrong}
+    assert tone("sending") == "good"
+    assert tone("paused") == "wait"
+    assert tone("finished") == "over"
+    assert tone("a word of a later version") == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, ""),
+        (1, "about 1 min"),
+        (7500, "about 2 h 5 min"),
+        (86400 * 2 + 3600, "about 2 d 1 h"),
+        (3600, "about 1 h"),
+    ],
+)
+def test_a_time_in_words(seconds, words):
+    assert lasting(seconds) == words
+
+
+def test_a_moment():
+    assert when(AT) == "2026-12-02 03:31"
+    assert (when(None), when("soon")) == ("", "soon")
+
+
+def test_a_line_adds_up():
+    line = campaign_line(campaign())
+    assert (line["delivered"], line["failed"], line["waiting"]) == (300, 40, 660)
+    assert line["delivered"] + line["failed"] + line["waiting"] == line["rows"]
+
+
+def test_a_provider_has_what_is_under_way_of_all_its_sites():
+    rows = matrix({"a": {"delivered": 1}, "google": {"delivered": 5, "blocked": 2}}, [SITE, SITE])
+    assert [row["provider"] for row in rows] == ["google", "a"]
+    assert (rows[0]["in_flight"], rows[0]["connections"], rows[0]["all"]) == (4, 2, 7)
+    assert [rows[0][status] for status in SHOWN] == [5, 0, 0, 2, 0, 0]
+    assert rows[1]["connections"] == 0
+
+
+def test_what_is_held_of_campaigns_that_are_not_over():
+    found = holds_of([campaign(holds=[hold("approval"), hold()]), campaign("old", "cancelled", holds=[hold()])])
+    assert [(one["campaign"], one["kind"], one["resumable"]) for one in found] == [
+        ("spring", "approval", False),
+        ("spring", "paused", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("word", "holds", "buttons"),
+    [
+        ("sending", [], ("pause", "cancel")),
+        ("waiting for approval", [hold("approval")], ("approve", "pause", "cancel")),
+        ("paused", [hold()], ("resume", "cancel")),
+        ("sending", [hold("paused", "google")], ("resume", "pause", "cancel")),
+        ("stopped", [hold("rule", "google")], ("resume", "pause", "cancel")),
+        ("finished", [], ()),
+        ("cancelling", [], ()),
+    ],
+)
+def test_what_can_be_done(word, holds, buttons):
+    assert tuple(possible(campaign(word=word, holds=holds))) == buttons
