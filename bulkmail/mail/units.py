@@ -12,6 +12,7 @@ _SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": F
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)", re.ASCII)
 _RATE = re.compile(r"(\d{1,9})/(s|m|h|d)(?:,\s*burst=(\d{1,9}))?", re.ASCII)
 _SHORTEST = Fraction(1, 10)
+_AT_ONCE = 0.2  # seconds: after a quiet time no second has more than a fifth above the rate
 
 
 def parse_duration(text: object) -> float:
@@ -54,14 +55,14 @@ class Rate:
 
 
 def parse_rate(text: object) -> Rate:
-    """``100/s``, ``5000/h,burst=10``, ``20000/d``. Without ``burst`` it is one second's worth, at least 1."""
+    """``100/s``, ``5000/h,burst=10``, ``20000/d``. Without ``burst`` it is a fifth of a second's worth, at least 1."""
     found = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise UnitError(f"{text!r} is not a rate; write count/unit, such as 100/s, 5000/h or 20000/d,burst=10")
     count, period = int(found.group(1)), float(_SECONDS[found.group(2)])
     if count == 0:
         raise UnitError(f"{text!r} would never send anything; the count must be at least 1")
-    burst = int(found.group(3)) if found.group(3) else max(1, int(count / period))
+    burst = int(found.group(3)) if found.group(3) else max(1, int(count / period * _AT_ONCE))
     if burst == 0:
         raise UnitError(f"{text!r}: a burst must be at least 1")
     return Rate(count, period, burst)

@@ -35,7 +35,7 @@ def test_each_value_is_told_with_the_line_it_is_from(values):
     assert found == {
         "connections": ("2", "4:39"),
         "messages_per_connection": ("50", "shipped for google"),
-        "rate": ("5/s,burst=5", "3:36"),
+        "rate": ("5/s,burst=1", "3:36"),
         "connection_rate": ("100/m,burst=1", "the default of `shaping.default`"),
         "idle": ("60", "the default of `shaping.default`"),
         "tls": ("verify", "3:46"),
@@ -46,16 +46,16 @@ def test_each_value_is_told_with_the_line_it_is_from(values):
 
 
 def test_a_group_is_told_without_its_domain_and_a_provider_as_a_whole(values):
-    assert values("slow+route-2 at google")["rate"] == ("5/s,burst=5", "3:36")
+    assert values("slow+route-2 at google")["rate"] == ("5/s,burst=1", "3:36")
     assert values("google", hosts=[".google.com"])["connections"] == ("2", "4:39")
-    assert values("google")["rate"] == ("100/s,burst=100", "the default of `shaping.default`")
+    assert values("google")["rate"] == ("100/s,burst=20", "the default of `shaping.default`")
 
 
 def test_a_routes_relay_has_its_own_values(values):
     found = values("route-3", "x.b.example")
     assert found["relay"] == ("in.b.example:26", "5:38")
     assert found["connections"] == ("3", "5:92")
-    assert found["rate"] == ("100/s,burst=100", "the default of `relay`")
+    assert found["rate"] == ("100/s,burst=20", "the default of `relay`")
     assert found["chunking"] == ("off", "5:106")
     assert found["pipelining"] == ("off", "6:20")
     assert found["tls"] == ("off", "5:74")
@@ -65,7 +65,7 @@ def test_without_a_file_the_route_is_named():
     settings = Settings.model_validate({"routing": {"routes": [{"domains": ["a.example"], "rate": "5/s"}]}})
     applied = Applied(settings, providers_of(settings), "route-1", domain="a.example")
     assert applied.source("rate") == "the route route-1"
-    assert applied.limits.rate == Rate(5, 1.0, 5)
+    assert applied.limits.rate == Rate(5, 1.0, 1)
 
 
 def test_values_are_shown_as_people_write_them():

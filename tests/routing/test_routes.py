@@ -111,10 +111,10 @@ def test_the_limits_of_a_group():
     )
     table = providers_of(given)
     both = limits_for("slow+few at google", table)
-    assert (both.rate, both.connections, both.idle) == (Rate(5, 1.0, 5), 2, 7.0)
+    assert (both.rate, both.connections, both.idle) == (Rate(5, 1.0, 1), 2, 7.0)
     assert (both.messages_per_connection, both.tls, both.shares) == (50, "required", 0), "the provider's"
     few = limits_for("few", table)
-    assert (few.rate, few.connections, few.messages_per_connection) == (Rate(9, 1.0, 9), 2, 100)
+    assert (few.rate, few.connections, few.messages_per_connection) == (Rate(9, 1.0, 1), 2, 100)
     assert limits_for("google", table) == limits_for("google", provider_table())
     assert {"slow", "few", "google"} <= set(table)
     assert "slow+few at google" in table

@@ -31,7 +31,7 @@ def test_a_route_says_whom_it_is_for_and_what_is_different(read: Any) -> None:
     assert (first.kind, first.relay and first.relay.host, list(first.values)) == ("domains", "192.0.2.1", ["relay"])
     assert (second.kind, second.matches, second.values) == ("mx", (".example.net",), {"tls": "verify", "window": 4})
     assert (third.kind, third.matches) == ("provider", ("google",))
-    assert third.values == {"pipelining": "off", "chunking": "off", "rate": Rate(5, 1.0, 5)}
+    assert third.values == {"pipelining": "off", "chunking": "off", "rate": Rate(5, 1.0, 1)}
     assert [route_name(*one) for one in enumerate(settings.routing.routes)] == ["route-1", "strict", "route-3"]
     assert settings.warnings == ()
     assert Settings().routing.routes == ()

@@ -48,7 +48,7 @@ def test_a_day_never_has_more_than_its_messages(per_day, sent, steps):
 
 
 def test_it_starts_without_a_burst_and_gathers_a_tenth_of_a_second():
-    allowance = Allowance(parse_rate("100/s"), None, 0.0)
+    allowance = Allowance(parse_rate("100/s,burst=100"), None, 0.0)
     assert allowance.available(0.0) == 0
     assert allowance.next_at(0.0) == pytest.approx(0.1)
     assert allowance.available(0.101) == 10
@@ -83,7 +83,7 @@ def test_a_new_day_counts_what_is_still_under_way():
 
 
 def test_machines_divide_rate_and_day():
-    allowance = Allowance(parse_rate("100/s"), 1000, 0.0)
+    allowance = Allowance(parse_rate("100/s,burst=100"), 1000, 0.0)
     allowance.day(400, 0.5, 0.0)
     assert allowance.available(10.0) == 50
     allowance.take(50, 10.0)
