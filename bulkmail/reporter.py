@@ -12,7 +12,7 @@ from typing import Any
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import RecipientRow
-from bulkmail.report import Facts, Place, ReportFolder, attempts_beyond
+from bulkmail.report import Facts, Place, ReportFolder, attempts_beyond, clicks_of
 from bulkmail.spool import Reading, open_reader
 
 _ROWS = 2000
@@ -71,7 +71,9 @@ class ReportWorker:
         """Add to the event loop's figures what only the spool counts."""
         row = self._reader(campaign).campaign(facts["campaign"])
         doubled = row.possibly_doubled if row else 0
-        return Facts(**facts, possibly_doubled=doubled, late=self._reader(campaign).late_counts(campaign)._asdict())
+        reader = self._reader(campaign)
+        late, clicks = reader.late_counts(campaign)._asdict(), clicks_of(reader.clicks(campaign))
+        return Facts(**facts, possibly_doubled=doubled, late=late, clicks=clicks)
 
     def _recipients(self, campaign: int) -> Iterator[RecipientRow]:
         reader = self._reader(campaign)

@@ -164,6 +164,9 @@ class Bulkmail(Service):
                 status = await incarnation.work()
                 if self._world is not None and not self._stop_asked:
                     await self._world.rest()
+                    for page in self._pages:
+                        if isinstance(page, PublicServer):
+                            await page.counted()
                     await incarnation.late.written()
                 if not (incarnation.over or self._next) or status != STOPPED:
                     return status

@@ -11,6 +11,7 @@ from hashlib import file_digest, sha256
 from typing import Any
 
 from bulkmail.campaign.includes import includes_used
+from bulkmail.campaign.links import link_words
 from bulkmail.campaign.locales import letters_of
 from bulkmail.campaign.model import Campaign
 from bulkmail.campaign.named_list import NamedList
@@ -101,8 +102,7 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
 
 def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What is added to the letters, as names and values."""
-    for name, value in (content.get("links") or {}).get("utm", {}).items():
-        yield f"links.{name}", value
+    yield from link_words(content).items()
     for key, value in (content.get("invitation") or {}).items():
         if value:
             yield f"invitation.{key}", str(value)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from bulkmail.yamlfile import Line, Section
+from bulkmail.campaign.unsubscribing import Public
+from bulkmail.mail import CLICKS, Problem
+from bulkmail.yamlfile import Line, Section, YamlFile
 
 
 def _filled(value: Any) -> Any:
     if isinstance(value, str) and not value.strip():
         raise ValueError("must not be empty; leave the key out")
-    return value
-
-
-def _built(value: Any) -> Any:
-    if value == "count":
-        raise ValueError("not supported yet; remove the key or write its default, none")
     return value
 
 
@@ -51,16 +48,40 @@ class Links(Section):
     utm: Annotated[Utm | None, Field(description="parameters that are added to each link to a page")] = None
     clicks: Annotated[
         Literal["none", "count"],
-        BeforeValidator(_built),
-        Field(description="whether clicks are counted, by link and not by person", examples=["none"]),
+        Field(description="whether clicks are counted, by link and not by person", examples=["count"]),
     ] = "none"
 
 
 LinksKey = Annotated[Links | None, Field(description="what is added to the links of the messages")]
 
 
-def plain_links(links: Links | None) -> dict[str, Any]:
-    """The part of a campaign's content that says so; nothing where nothing is added."""
-    if links is None or links.utm is None:
+def plain_links(links: Links | None, public: Public | None, file: YamlFile, problems: list[Problem]) -> dict[str, Any]:
+    """The part of a campaign's content that says so; nothing where nothing is added.
+
+    A problem is added where clicks are to be counted and the settings have no page that counts them.
+    """
+    if links is None:
         return {}
-    return {"links": {"utm": links.utm.plain()}}
+    found: dict[str, Any] = {} if links.utm is None else {"utm": links.utm.plain()}
+    if links.clicks == "count":
+        if public is None:
+            words = "links.clicks: `count` needs `public` in the operator's settings: its page counts them"
+            problems.append(file.problem(("links", "clicks"), words))
+        else:
+            found["clicks"] = public.url + CLICKS
+    return {"links": found} if found else {}
+
+
+def with_names(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with the names of the links that are counted, by id: for people."""
+    from bulkmail.content import counted_links  # noqa: PLC0415 - reading the lists needs no Jinja2
+
+    links = content.get("links") or {}
+    return {**content, "links": {**links, "names": counted_links(content)}} if links.get("clicks") else content
+
+
+def link_words(content: Mapping[str, Any]) -> dict[str, str]:
+    """What is added to the links, for a later run to compare, by what it is called for people."""
+    links = content.get("links") or {}
+    found = {f"links.{name}": value for name, value in links.get("utm", {}).items()}
+    return {**found, "links.clicks": links["clicks"]} if links.get("clicks") else found

@@ -16,7 +16,7 @@ from bulkmail.campaign.canary import plain_canary
 from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, is_template, read_inside, walk
 from bulkmail.campaign.includes import names_used, sources_of
 from bulkmail.campaign.letter import Html
-from bulkmail.campaign.links import plain_links
+from bulkmail.campaign.links import plain_links, with_names
 from bulkmail.campaign.locales import is_each_locale, letters, letters_of, of_fallback
 from bulkmail.campaign.model import MAX_ATTACHMENTS, Campaign
 from bulkmail.campaign.schedule import column_problem
@@ -108,7 +108,7 @@ def snapshot(
         "canary": plain_canary(campaign.canary),
         "list_id": "",  # made from the list's name and the sender's domain
         **ways_back(campaign, settings.inbound),
-        **plain_links(campaign.links),
+        **plain_links(campaign.links, settings.public, campaign.file, reader.problems),
         **(campaign.invitation.plain if campaign.invitation else {}),
         "key": key,
         "dkim": [{"domain": dkim.domain, "selector": dkim.selector, "pem": dkim.pem} for dkim in settings.dkim],
@@ -134,7 +134,7 @@ def snapshot(
         problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
         raise Refused(problems)
     content["same_for_all"] = same_for_all(content)
-    return content
+    return with_names(content)
 
 
 def content_notices(campaign: Campaign, settings: OperatorSettings, content: dict[str, Any]) -> list[Problem]:

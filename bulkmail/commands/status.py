@@ -121,6 +121,10 @@ def _lines(one: dict[str, Any]) -> list[str]:
         lines.append("  reasons: " + ", ".join(f"{category} {count:,}" for category, count in reasons))
     if words := _late_words(one.get("late") or {}):
         lines.append(f"  {words}")
+    if clicks := one.get("clicks"):
+        from bulkmail.report import clicks_in_words  # noqa: PLC0415 - as below
+
+        lines.append(f"  {clicks_in_words(clicks['people'], clicks['scanners'])}")
     for site in one["waiting_sites"][:_SITES]:
         until = f" until {site['until'][:16]}Z" if site["until"] else ""
         lines.append(f"  {site['site']} waits{until}" + (f": {site['why']}" if site["why"] else ""))

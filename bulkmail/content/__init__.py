@@ -26,7 +26,7 @@ from bulkmail.content.dkim_record import (
 from bulkmail.content.headers import parse_mailbox
 from bulkmail.content.inlining import can_inline
 from bulkmail.content.letter import pictures_in
-from bulkmail.content.linking import links_in_words
+from bulkmail.content.linking import counted_links, links_in_words
 from bulkmail.content.locales import Languages
 from bulkmail.content.notices import content_notices
 from bulkmail.content.printed import printed_columns
@@ -48,6 +48,7 @@ __all__ = [
     "compare_published",
     "condition_problem",
     "content_notices",
+    "counted_links",
     "in_each_variant",
     "key_in_words",
     "links_in_words",

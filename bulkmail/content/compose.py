@@ -273,7 +273,7 @@ class MessageTemplate:
                 fields[name] = _field(name, value)
 
         if self._links.on:
-            self._links.begin(variables)
+            self._links.begin(variables, own_token)
         html = [] if self._html is None else self._html.pieces(variables)
         if self._inline_letters:
             html = [inlined_row("".join(html))]

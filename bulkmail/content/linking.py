@@ -12,15 +12,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, TemplateSyntaxError, pass_context
 from jinja2.meta import find_undeclared_variables
 
 from bulkmail.content.links import WEB, encoded, may_be_tagged, tagged, tagged_in_html
+from bulkmail.content.locales import each_letter
 from bulkmail.content.markup import attribute_value, placed_tokens, written_attributes
+from bulkmail.content.plaintext import plain_text
 from bulkmail.content.shield import CLOSE, OPEN, SIGN, balanced, restored, signed
 from bulkmail.content.templates import CompiledTemplate, TemplateSet
+from bulkmail.mail import MOST_TARGET, click_path, link_id, quoted_target
 
 _FOLLOWED = frozenset({"a", "area", "v:rect", "v:roundrect", "v:oval", "v:shape"})
 _CONDITIONAL = re.compile(r"\[if\b[^\]]*\]>", re.IGNORECASE)
@@ -31,7 +35,9 @@ _BEHIND = ".,;:!?'\"*_"
 _CLOSING = {")": "(", "]": "["}
 _UNSUBSCRIBE_URL = re.compile(r"\bunsubscribe_url\b")
 _SPACE = re.compile(r"\s+")
+_CALLED_LINK = re.compile("url|link|href", re.IGNORECASE)
 _OWN_SCOPE = re.compile(r"\{%[-+]?\s*(?:set|block|extends|include|import|from|macro|call)\b")
+_LONGEST_LABEL, _REMEMBERED = 200, 1000
 _ADDED, _PRINTED = "bulkmail_added", "bulkmail_link"
 
 
@@ -52,8 +58,17 @@ class Linking:
     """Changes the links of one content's templates. Nothing where it has no ``links``; `on` says so."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
-        values: Mapping[str, str] = (content.get("links") or {}).get("utm") or {}
-        self.on = bool(values)
+        wanted: Mapping[str, Any] = content.get("links") or {}
+        values: Mapping[str, str] = wanted.get("utm") or {}
+        # A test message's token stands for no row, so its links stay as they are
+        self._clicks: str = "" if content.get("token_mark") else wanted.get("clicks") or ""
+        self._key: bytes = content["key"]
+        self._variant = f"-{content['variant']}" if content.get("variant") else ""
+        self._token = ""
+        self._targets: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        """The links that are counted, by id."""
+        self.on = bool(values or self._clicks)
         self.changed = 0
         """How many links were changed, or will be when they are printed."""
         self.left: list[Left] = []
@@ -106,22 +121,48 @@ class Linking:
             return self._now[name]
 
         @pass_context
-        def link(_context: Any, url: object) -> str:
-            return self._printed(str(url), change)
+        def link(_context: Any, url: object, link: str = "") -> str:
+            return self._printed(str(url), change, link)
 
         templates.environment.filters.update({_ADDED: added, _PRINTED: link})
         return templates
 
-    def begin(self, variables: Mapping[str, Any]) -> None:
-        """Take the values of the next row. Raises RowError."""
+    def begin(self, variables: Mapping[str, Any], token: str) -> None:
+        """Take the values of the next row, and its token. Raises RowError."""
+        self._token = token
         for name, source in self._varying.items():
             self._now[name] = encoded(source.render({**variables}))
         self._own_unsubscribe = str(variables.get("unsubscribe_url", ""))
 
-    def _printed(self, url: str, change: Change) -> str:
-        if self._own_unsubscribe and attribute_value(url).strip() == self._own_unsubscribe:
+    def _printed(self, url: str, change: Change, link: str) -> str:
+        if WEB.match(url) is None:
             return url
-        return change(url, self._now) if WEB.match(url) else url
+        quoted = self._targets.get(url)
+        if quoted is None:
+            if self._own_unsubscribe and attribute_value(url).strip() == self._own_unsubscribe:
+                return url
+            new = change(url, self._now)
+            target = attribute_value(new) if change is tagged_in_html else new
+            quoted = quoted_target(target.strip()) if self._clicks and may_be_tagged(target) else ""
+            if not quoted or len(quoted) > MOST_TARGET:
+                return new
+            if not self._varying and len(self._targets) < _REMEMBERED:
+                self._targets[url] = quoted
+        return self._clicks + click_path(self._key, self._token, link + self._variant, quoted)
+
+    def _around(self, raw: str, source: str, *, sure: bool = True) -> str:
+        """A link with the filter round it that changes it when it is printed; ``source``: how the template has it.
+
+        Not ``sure``: what is printed may be no link.
+        """
+        label = _SPACE.sub("", source)[:_LONGEST_LABEL]
+        argument = ""
+        if self._clicks:
+            identity = link_id(label)
+            self.names.update({identity: label} if sure else {})
+            argument = f"('{identity}')"
+        self.changed += sure
+        return f"{{% filter {_PRINTED}{argument} %}}{raw}{{% endfilter %}}"
 
     def in_html(self, source: str) -> str:
         """An HTML template with its links changed; as it is where Jinja2 cannot read it."""
@@ -143,7 +184,7 @@ class Linking:
         inside = [tags[int(found[1])] for found in SIGN.finditer(raw)]
         if self._unsubscribes(raw, tags, inside):
             return None
-        if not inside:
+        if not inside and not self._clicks:
             new = tagged_in_html(raw, self._parameters)
             self.changed += new != raw
             return new if new != raw else None
@@ -151,11 +192,10 @@ class Linking:
             return None
         if not self._can_stand_alone(inside):
             line, column = restored_place(whole[:at], tags)
-            words = "the link is made by tags that reach beyond it, so that no parameters can be added"
+            words = "the link is made by tags that reach beyond it, so that nothing can be added, and no click counted"
             self.left.append(Left(self.file, line, column, words))
             return None
-        self.changed += 1
-        return f"{{% filter {_PRINTED} %}}{raw}{{% endfilter %}}"
+        return self._around(raw, attribute_value(restored(raw, tags)))
 
     def in_text(self, source: str) -> str:
         """A text template with its links changed; as it is where Jinja2 cannot read it."""
@@ -173,20 +213,20 @@ class Linking:
         inside = [tags[int(one[1])] for one in SIGN.finditer(raw)]
         if self._unsubscribes(raw, tags, inside):
             return found
-        if not inside and (not rest.startswith(OPEN) or tags[int(SIGN.match(rest)[1])].startswith("{%")):  # type: ignore[index]
+        behind = SIGN.match(rest)
+        if not inside and not self._clicks and (behind is None or tags[int(behind[1])].startswith("{%")):
             self.changed += tagged(raw, self._parameters) != raw
             return tagged(raw, self._parameters) + rest
         if not self._can_stand_alone(inside):
             return found
-        self.changed += 1
-        return f"{{% filter {_PRINTED} %}}{raw}{{% endfilter %}}{rest}"
+        return self._around(raw, restored(raw, tags)) + rest
 
     def _printed_alone(self, sign: str, tags: list[str]) -> str:
         """A tag that may print a whole URL."""
         tag = tags[int(sign[1:-1])]
         if not tag.startswith("{{") or self._unsubscribes(sign, tags, [tag]):
             return sign
-        return f"{{% filter {_PRINTED} %}}{sign}{{% endfilter %}}"
+        return self._around(sign, tag, sure=_CALLED_LINK.search(tag) is not None)
 
     def _unsubscribes(self, raw: str, tags: list[str], inside: list[str]) -> bool:
         if any(_UNSUBSCRIBE_URL.search(tag) for tag in inside):
@@ -220,13 +260,33 @@ def linking_of(content: Mapping[str, Any]) -> Linking:
     return linking
 
 
+def counted_links(content: Mapping[str, Any]) -> dict[str, str]:
+    """The links that are counted, by id, as the templates have them, those of HTML first."""
+    names: dict[str, str] = {}
+    for letter in each_letter(dict(content)):
+        linking = linking_of(letter)
+        if linking.on and letter["html"] is not None:
+            for source in (letter["html"], *letter["includes"].values()) if letter["text"] is None else ():
+                with suppress(TemplateSyntaxError):
+                    linking.in_text(plain_text(source))
+            if letter["text"] is not None:
+                linking.in_text(letter["text"])
+        names.update(linking.names)
+    return names
+
+
 def links_in_words(content: Mapping[str, Any]) -> str:
     """What is added to how many links, for people; "" where nothing is."""
     linking = linking_of(content)
     if not linking.on:
         return ""
-    links = "1 link gets" if linking.changed == 1 else f"{linking.changed:,} links get"
-    return f"{links} {', '.join(content['links']['utm'])}"
+    one, utm = linking.changed == 1, content["links"].get("utm")
+    words = []
+    if utm:
+        words.append(f"{'gets' if one else 'get'} {', '.join(utm)}")
+    if content["links"].get("clicks"):
+        words.append("is counted" if one else "are counted")
+    return f"{linking.changed:,} {'link' if one else 'links'} {' and '.join(words)}"
 
 
 def is_constant(environment: Environment, source: str) -> bool:

@@ -18,7 +18,7 @@ def by_variant(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     own = {**content, "variants": None}
     if not found:
         return {REST: content}
-    return {**{name: {**own, **letter} for name, letter in found["letters"].items()}, REST: own}
+    return {**{name: {**own, **letter, "variant": name} for name, letter in found["letters"].items()}, REST: own}
 
 
 def variant_chooser(variants: Mapping[str, Any]) -> Callable[[str], str]:

@@ -165,7 +165,7 @@ class CampaignAnswer(Answer):
     """One campaign. ``rate`` (deliveries a second since this start) and ``seconds_left`` only while it is sent.
 
     ``report_whole``: it has ended, and its last report was written to its end. ``late``: how many came back later,
-    unsubscribed, complained.
+    unsubscribed, complained. ``clicks``: of people and of scanners; null where they are not counted.
     """
 
     campaign: str
@@ -180,6 +180,7 @@ class CampaignAnswer(Answer):
     by_provider: dict[str, Counts]
     possibly_doubled: int
     late: Counts
+    clicks: Counts | None
     holds: list[HoldAnswer]
     rate: float | None
     seconds_left: int | None

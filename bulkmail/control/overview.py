@@ -144,6 +144,7 @@ def _campaign(
         "by_provider": by_provider,
         "possibly_doubled": row.possibly_doubled,
         "late": reader.late_counts(row.id)._asdict(),
+        "clicks": _clicks(reader, row),
         "holds": [_hold(hold) for hold in holds],
         "rate": None if known is None else round(known.rate, 1),
         "seconds_left": None if known is None else known.seconds_left,
@@ -152,6 +153,13 @@ def _campaign(
         "ended_at": stamp(row.ended_at),
         "exit_status": row.exit_status,
     }
+
+
+def _clicks(reader: Reading, row: CampaignRow) -> dict[str, int] | None:
+    counts = reader.clicks(row.id)
+    if not counts:
+        return None
+    return {"people": sum(one.people for one in counts), "scanners": sum(one.scanners for one in counts)}
 
 
 def _by_status(totals: Mapping[tuple[str, str, str], int]) -> dict[str, int]:

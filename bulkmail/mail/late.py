@@ -18,9 +18,11 @@ which they hold:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from bulkmail.mail.clicks import ClickCount
 from bulkmail.mail.outcome import Status
 
 MOST_LINES = 20
@@ -134,6 +136,9 @@ class ReturnPath(Protocol):
 
     async def resubscribe(self, token: str, how: str) -> Found | None:
         """Take the unsubscribe back that came with this token, and its suppression."""
+
+    async def clicked(self, counts: Sequence[tuple[int, ClickCount]]) -> None:
+        """Add up clicks: pairs of a campaign's id and what came of one link."""
 
     def unattributed(self, what: str) -> None:
         """Count what came back and could not be attributed; ``what``: one word, such as "report" or "complaint"."""

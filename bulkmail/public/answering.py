@@ -1,5 +1,8 @@
 """What is answered to a request: decided here, sent by `channel`.
 
+A link that is counted (`/c/`) leads on to where its campaign wrote it to lead, which its signature proves; one whose
+signature is not right leads nowhere, and is answered as any other path that is not ours.
+
 A token that is not right gets the status, the fields and the page of a right one, without a name and without a button
 (decision 0160). A GET reads and writes nothing, for most of them come from programs that look at links before people
 do; what is written is written by a POST alone, which these do not send (RFC 8058 3.2).
@@ -9,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+from urllib.parse import quote
 
 from twisted.logger import Logger
 
-from bulkmail.mail import OwnFault, Rate, ReturnPath
+from bulkmail.mail import CLICKS, OwnFault, Rate, ReturnPath, read_click
+from bulkmail.public.clicks import Clicks
 from bulkmail.public.clients import Rates
 from bulkmail.public.page import Kind, Subject, headers, page
 from bulkmail.public.reading import Wish, language_in, token_in, wish_in
@@ -26,6 +31,8 @@ RIGHT = Rate(500, 1.0, 2000)
 WRONG = Rate(100, 1.0, 500)
 _AGAIN = 60  # seconds after which to come again when the spool cannot be used
 _TEST = "test-"  # what the token of a test message begins with (decision 0140)
+_CLICKS = CLICKS.encode("ascii")
+_AS_IT_IS = "!#$%&'()*+,/:;=?@[]~"  # stands in a URL as it is (RFC 3986 2); what else there is, is encoded
 _NOBODY = Subject("", test=True)
 
 
@@ -41,6 +48,7 @@ class Call(NamedTuple):
     content_type: bytes = b""
     accept_language: str = ""
     body: bytes | None = b""
+    user_agent: str = ""
 
 
 class Answer(NamedTuple):
@@ -68,9 +76,12 @@ class Answers:
         self._now = now
         self._made: dict[tuple[Kind, str], bytes] = {}
         self._rates = Rates(client_rate, WRONG, RIGHT, now())
+        self.clicks = Clicks()
 
     async def answer(self, call: Call) -> Answer:
         """Return the answer, once it is true."""
+        if call.path.startswith(_CLICKS):
+            return await self._followed(call)
         token = token_in(call.path)
         if token is None:
             return self._page(call, 404, Kind.NOTHING)
@@ -86,6 +97,26 @@ class Answers:
         except OwnFault as fault:
             _log.error("an unsubscribe could not be looked up or written: {fault}", fault=fault)
             return self.later(call, 503, _AGAIN)
+
+    async def _followed(self, call: Call) -> Answer:
+        """Lead on from a link that is counted. A right one costs no look into the spool, and is not limited."""
+        if call.method not in (b"GET", b"HEAD"):
+            return self._page(call, 405, Kind.NOTHING, {b"Allow": b"GET, HEAD"})
+        now = self._now()
+        try:
+            key = await self._returns.token_key()
+        except OwnFault as fault:
+            _log.error("a link could not be looked up: {fault}", fault=fault)
+            return self.later(call, 503, _AGAIN)
+        path, _, query = call.path[len(_CLICKS) :].partition(b"?")
+        click = read_click(key, path, query) if key else None
+        if click is None:
+            wait = self._rates.ask(call.client, now) or self._rates.wrong(call.client, now)
+            return self.later(call, 429, wait) if wait else self._page(call, 404, Kind.NOTHING)
+        self.clicks.add(click, call.client, call.method, call.user_agent, now)
+        target = quote(click.target, safe=_AS_IT_IS).encode("ascii")
+        fields = {name: value for name, value in headers().items() if name != b"Content-Type"}
+        return Answer(302, {**fields, b"Location": target}, b"")
 
     def later(self, call: Call, status: int, seconds: int) -> Answer:
         """Return the answer that asks to come again."""

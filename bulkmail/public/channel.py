@@ -88,6 +88,7 @@ class PageRequest(Request):
             content_type=self.field(b"content-type"),
             accept_language=self.field(b"accept-language").decode("ascii", "replace"),
             body=self.body,
+            user_agent=self.field(b"user-agent").decode("ascii", "replace"),
         )
 
     def field(self, name: bytes) -> bytes:

@@ -7,10 +7,12 @@ from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from bulkmail.mail import OwnFault, ReturnPath
+from bulkmail.delivery import background
+from bulkmail.mail import ClickCount, OwnFault, ReturnPath
 from bulkmail.net import Certificate
 from bulkmail.public.answering import Answers
 from bulkmail.public.channel import PageFactory
@@ -20,6 +22,7 @@ from bulkmail.settings import ListenAt, Public, ServerTls
 
 _log = Logger("bulkmail")
 
+_COUNT_EVERY = 1.0  # seconds
 _MODE = 0o660  # of a Unix socket: the proxy's user is to be in the group
 
 
@@ -48,19 +51,49 @@ class PublicServer:
         self._returns = returns
         self._port: Any = None
         self._factory: PageFactory | None = None
+        self._answers: Answers | None = None
+        self._second = LoopingCall(self._count)
+        self._second.clock = reactor
+        self._counting = False
 
     def open(self) -> None:
         """Listen. Raises OwnFault where that or the certificate fails, Refused where the operator's texts are wrong."""
         settings = self._settings
-        answers = Answers(
+        self._answers = answers = Answers(
             self._returns, texts(settings.texts), settings.name, settings.client_rate, self._reactor.seconds
         )
         self._factory = PageFactory(answers, Proxies(settings.trusted_proxies), self._reactor)
         self._port = listen(self._reactor, "public", settings.place, settings.tls, self._factory)
+        self._second.start(_COUNT_EVERY, now=False)
         _log.info("the page for unsubscribing: {url}/u/, on {listen}", url=settings.url, listen=settings.listen)
 
+    def _count(self) -> None:
+        if self._counting or self._answers is None:
+            return
+        if counts := self._answers.clicks.due(self._reactor.seconds()):
+            self._counting = True
+            background(self._write(counts), "counting clicks")
+
+    async def counted(self) -> None:
+        """Count clicks that are held as they stand; return when they are written down."""
+        if self._answers is not None:
+            await self._write(self._answers.clicks.due(self._reactor.seconds(), all_of_them=True))
+
+    async def _write(self, counts: list[tuple[int, ClickCount]]) -> None:
+        try:
+            if counts:
+                await self._returns.clicked(counts)
+        except OwnFault as fault:
+            _log.error("clicks could not be counted yet: {fault}", fault=fault)
+            if self._answers is not None:
+                self._answers.clicks.back(counts)
+        finally:
+            self._counting = False
+
     async def close(self) -> None:
-        """Listen no more; requests under way are cut."""
+        """Listen no more; requests under way are cut, and clicks that are held are counted as they stand."""
+        if self._second.running:
+            self._second.stop()
         if self._port is not None:
             port, self._port = self._port, None
             with contextlib.suppress(OSError):  # the socket was removed, by hand or with its folder
@@ -68,3 +101,4 @@ class PublicServer:
         if self._factory is not None:
             for channel in list(self._factory.connections):
                 channel.cut()
+        await self.counted()

@@ -28,6 +28,7 @@ class Deed(StrEnum):
     ONE_CLICK = "one-click"  # the mail program's own button (RFC 8058)
     VISIT = "visits"  # the reader opens the page, and presses its button
     BY_MAIL = "unsubscribes-by-mail"
+    CLICK = "clicks"  # the reader follows a link that is counted
     SCAN = "scanner"  # a filter opens every link, and means nothing by it
 
 
@@ -51,10 +52,12 @@ HABITS = (
     Habit(Deed.VISIT, 0.004, 900.0),
     Habit(Deed.BY_MAIL, 0.002, 900.0),
     Habit(Deed.SCAN, 0.03, 30.0),
+    Habit(Deed.CLICK, 0.08, 300.0),
 )
 _ASKED = {habit.deed.value: habit for habit in HABITS}
 _FIELD = rb"(?im)^%b:[ \t]*((?:[^\r\n]|\r\n[ \t])*)"
 _LINK = re.compile(rb"<https?://[^/<>\s]+(/u/[^<>\s]+)>")
+_COUNTED = re.compile(rb"https?://[^/<>\s\"]+(/c/[a-z2-7]+/[A-Za-z0-9_-]+/[a-z2-7]+\?[^<>\s\"')]+)")
 _MAILTO = re.compile(rb"<mailto:([^<>?\s]+)[^<>]*>")
 _RETURN_PATH = re.compile(r"[^+@\s]+\+[^@\s]+@[^@\s]+")
 
@@ -82,10 +85,11 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A path to be asked for: each of ``steps`` is a method and a body."""
+    """A path to be asked for: each of ``steps`` is a method and a body. ``more``: further paths, in the same way."""
 
     path: str
     steps: tuple[tuple[str, bytes], ...]
+    more: tuple[str, ...] = ()
 
 
 def field(message: bytes, name: bytes) -> str:
@@ -106,6 +110,9 @@ def done(deed: Deed, mail_from: str, recipient: str, mx: str, message: bytes) ->
         if not to and _RETURN_PATH.fullmatch(mail_from) is not None:
             to = f"complaints@{mail_from.rpartition('@')[2]}"  # where the provider's form was told to send them
         return Mail(f"feedback@{mx}", to, _complaint(to, mx, message)) if to else None
+    counted = tuple(dict.fromkeys(link.decode("ascii") for link in _COUNTED.findall(message.replace(b"=\r\n", b""))))
+    if deed is Deed.CLICK:
+        return Visit(counted[0], (("GET", b""),)) if counted else None
     ways = field(message, b"List-Unsubscribe").encode()
     if deed is Deed.BY_MAIL:
         mailto = _MAILTO.search(ways)
@@ -114,7 +121,9 @@ def done(deed: Deed, mail_from: str, recipient: str, mx: str, message: bytes) ->
         to = mailto[1].decode("ascii", "replace")
         return Mail(recipient, to, _lines(f"From: {recipient}", f"To: {to}", "Subject: unsubscribe", "", "").encode())
     link = _LINK.search(ways)
-    return None if link is None else Visit(link[1].decode("ascii", "replace"), _STEPS[deed])
+    if link is None:
+        return None
+    return Visit(link[1].decode("ascii", "replace"), _STEPS[deed], counted if deed is Deed.SCAN else ())
 
 
 _STEPS = {

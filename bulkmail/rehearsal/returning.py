@@ -22,7 +22,9 @@ from bulkmail.rehearsal.store import NoStore, ReceivedMessage
 _AT_ONCE = 10
 _MOST = 20_000  # that wait; further ones are left out
 _WITHIN = 30.0  # seconds for each
-_FORM = Headers({b"Content-Type": [b"application/x-www-form-urlencoded"]})
+_AGENT = {b"User-Agent": [b"Mozilla/5.0 (rehearsal)"]}
+_LOOKING = Headers(_AGENT)
+_FORM = Headers({b"Content-Type": [b"application/x-www-form-urlencoded"], **_AGENT})
 
 
 class Returning(NoStore):
@@ -113,11 +115,12 @@ class Returning(NoStore):
 
     async def _visit(self, visit: Visit) -> None:
         agent = Agent(self._reactor, connectTimeout=_WITHIN)  # type: ignore[no-untyped-call]
-        where = f"http://{PAGE}:{self._port()}{visit.path}".encode()
-        for method, body in visit.steps:
-            producer = FileBodyProducer(BytesIO(body)) if body else None  # type: ignore[no-untyped-call]
-            answer = await agent.request(method.encode(), where, _FORM if body else None, producer)
-            if method != "HEAD":
-                await readBody(answer)
-            if answer.code != 200:
-                raise ValueError(answer.code)
+        for path in (visit.path, *visit.more):
+            where = f"http://{PAGE}:{self._port()}{path}".encode()
+            for method, body in visit.steps:
+                producer = FileBodyProducer(BytesIO(body)) if body else None  # type: ignore[no-untyped-call]
+                answer = await agent.request(method.encode(), where, _FORM if body else _LOOKING, producer)
+                if method != "HEAD":
+                    await readBody(answer)
+                if answer.code not in (200, 302):
+                    raise ValueError(answer.code)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
 from bulkmail.report.cells import guarded, one_line, time_cell
+from bulkmail.report.clicks import clicks_in_words, clicks_of
 from bulkmail.report.earlier import attempts_beyond, has_attempts, has_report, reported_campaign
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, ReportFile
@@ -61,6 +62,8 @@ __all__ = [
     "Words",
     "attempts_beyond",
     "category_words",
+    "clicks_in_words",
+    "clicks_of",
     "csv_lines",
     "guarded",
     "has_attempts",

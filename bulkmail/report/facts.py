@@ -35,6 +35,7 @@ class Facts:
     by_domain: Mapping[str, Counts] = field(default_factory=dict)
     possibly_doubled: int = 0
     late: Counts = field(default_factory=dict)  # how many came back later, unsubscribed, complained
+    clicks: Sequence[Mapping[str, Any]] = ()  # by link, as `clicks_of` has them; () where they are not counted
     rate: float = 0.0  # deliveries a second at this moment; the page shows the average since the start
     started_at: float | None = None
     ended_at: float | None = None

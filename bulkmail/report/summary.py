@@ -8,6 +8,7 @@ from typing import Any
 
 from bulkmail.mail import Status
 from bulkmail.report.cells import time_cell
+from bulkmail.report.clicks import clicks_in_figures
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.files import ReportFile, write_text
 from bulkmail.report.tally import TOP_DOMAINS
@@ -56,6 +57,7 @@ def summary(facts: Facts) -> dict[str, Any]:
         "by_variant": {name: _known(counts) for name, counts in facts.by_variant.items()},
         "possibly_doubled": facts.possibly_doubled,
         "late": {name: facts.late.get(name, 0) for name in ("returned", "unsubscribed", "complained")},
+        "clicks": clicks_in_figures(facts.clicks),
         "via_relay": facts.via_relay or None,
         "rate": round(facts.rate, 1),
         "started_at": time_cell(facts.started_at) or None,

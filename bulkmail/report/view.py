@@ -8,6 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from bulkmail.mail import Status, Word, can_be_tried_again, is_to_leave
+from bulkmail.report.clicks import clicks_to_show
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.plot import plot
 from bulkmail.report.tally import Stats
@@ -50,6 +51,7 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
         "statuses": _statuses(counts, people, via_relay=bool(facts.via_relay)),
         "reasons": _reasons(stats),
         "plot": plot(facts.timeline or stats.timeline.buckets(), facts.zone),
+        "clicks": clicks_to_show(facts.clicks),
         "providers": _providers(facts.by_provider),
         "take_off": _lines_of(_to_be_taken_off(stats)),
         "try_again": _lines_of(_to_be_tried_again(stats)),

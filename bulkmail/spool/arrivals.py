@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from bulkmail.mail import Found, LateEvent
+from bulkmail.mail import ClickCount, Found, LateEvent
 from bulkmail.shaping import AutoSuppression, Back
 from bulkmail.spool.rows import id_range
 
@@ -81,3 +81,28 @@ class LateStore(Protocol):
 
     def late_by_provider(self, campaign_id: int, until: float) -> dict[str, Back]:
         """Return what had come back of a campaign by then, by provider ("": none known)."""
+
+
+class ClickStore(Protocol):
+    """Clicks by link. Each method is one transaction, durable on return."""
+
+    def add_clicks(self, counts: Sequence[tuple[int, ClickCount]]) -> None:
+        """Add to what is known of links: pairs of a campaign's id and what came. Those of no campaign are dropped."""
+
+    def clicks(self, campaign_id: int) -> list[ClickCount]:
+        """Return what is known of a campaign's links, by link and variant; also of those that nobody followed."""
+
+
+def read_clicks(database: Any, campaign_id: int) -> list[ClickCount]:
+    """Within a transaction: return what is known of a campaign's links; see `ClickStore.clicks`.
+
+    A link has its label in each of its variants.
+    """
+    rows = [ClickCount._make(row) for row in database.execute("clicks", (campaign_id,)).fetchall()]
+    labels = {one.link: one.label for one in rows if one.label}
+    counted = {one.link for one in rows if one.people or one.scanners}
+    return [
+        one._replace(label=labels.get(one.link, ""))
+        for one in rows
+        if one.people or one.scanners or one.link not in counted
+    ]

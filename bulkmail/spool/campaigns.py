@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from bulkmail.mail import AddressError, address_hash, address_in, campaign_key, new_key
+from bulkmail.spool.clicks import name_links
 from bulkmail.spool.contract import Statements, Tables
 from bulkmail.spool.rows import CampaignRow, StoredPlan, id_range
 from bulkmail.spool.scopes import Audience, Kind
@@ -42,6 +43,7 @@ _REMOVED_AT_ONCE = (
     "remove_cancel_request",
     "remove_whole_report",
     "remove_plan",
+    "remove_clicks",
     "drop_accept_request",
 )
 
@@ -119,6 +121,7 @@ class Campaigns:
                 self._db.execute("set_campaign_key", (key, identity))
             self._db.execute("set_snapshot", (identity, self._content_stored(content)))
             self._set_files(identity, files)
+            name_links(self._db, identity, content)
             return campaign_row(self._db.execute("campaign_by_name", (name,)).fetchone())
 
     def campaign(self, name: str) -> CampaignRow | None:
@@ -169,6 +172,7 @@ class Campaigns:
             self._db.execute("set_digests", (json.dumps(digests), on_unknown, of_list, kind, campaign_id))
             self._db.execute("drop_input_files", (campaign_id,))
             self._set_files(campaign_id, files)
+            name_links(self._db, campaign_id, content)
 
     def _content_stored(self, content: dict[str, Any]) -> bytes:
         return store(content if self._tables.keeps_keys else without_keys(content))

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from bulkmail.mail import Problem, Refused
 from bulkmail.shaping import RetrySettings
 from bulkmail.spool.address import public
-from bulkmail.spool.arrivals import LateStore
+from bulkmail.spool.arrivals import ClickStore, LateStore
 from bulkmail.spool.booking import Batch, DueLine, OutcomeLine
 from bulkmail.spool.budgeting import BudgetStore
 from bulkmail.spool.holding import HoldStore
@@ -341,6 +341,7 @@ class Store(
     SignStore,
     SuppressionStore,
     LateStore,
+    ClickStore,
     Protocol,
 ):
     """The durable state. One thread."""

@@ -57,6 +57,7 @@ _SMALL = (
     ("held_time", "campaign_id, provider, began, ended"),
     ("cancel_request", "campaign_id, reason, who, since"),
     ("whole_report", "campaign_id"),
+    ("click", "campaign_id, link, variant, label, people, scanners"),
 )
 
 

@@ -131,6 +131,8 @@ class Spool:
     settle_late = _in_writer(Store.settle_late)
     late_waits = _in_writer(Store.late_waits)
     late_counts = _in_writer(Store.late_counts)
+    add_clicks = _in_writer(Store.add_clicks)
+    clicks = _in_writer(Store.clicks)
     late_by_provider = _in_writer(Store.late_by_provider)
     suppress = _in_writer(Store.suppress)
     unsuppress = _in_writer(Store.unsuppress)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bulkmail.mail import Address, AddressError, AttemptRow, RecipientRow, address_in, parse_address
-from bulkmail.spool.arrivals import LateCounts, read_late_counts
+from bulkmail.mail import Address, AddressError, AttemptRow, ClickCount, RecipientRow, address_in, parse_address
+from bulkmail.spool.arrivals import LateCounts, read_clicks, read_late_counts
 from bulkmail.spool.campaigns import campaign_row, read_input_files, read_plan
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.holds import read_cancel_requests, read_holds
@@ -58,6 +58,7 @@ class Reading(SuppressionReading):
     _version: int
     _knows_holds: int  # the version of a spool from which on it has the table
     _knows_late_from: int  # the same: of what came back
+    _knows_clicks: int  # the same: of clicks
     _knows_lists: int  # the same: of suppressions, and of the lists of campaigns
 
     @property
@@ -134,6 +135,13 @@ class Reading(SuppressionReading):
             return LateCounts()
         with self._db.transaction("begin_reading"):
             return read_late_counts(self._db, campaign_id)
+
+    def clicks(self, campaign_id: int) -> list[ClickCount]:
+        """Return how often the links of a campaign were followed; see `arrivals.ClickStore.clicks`."""
+        if self._version < self._knows_clicks:
+            return []
+        with self._db.transaction("begin_reading"):
+            return read_clicks(self._db, campaign_id)
 
     def domains(self, campaign_id: int, limit: int = 50) -> list[tuple[str, int, int, int]]:
         """Return the domains with the most settled rows: (domain, delivered, otherwise final, deferred)."""

@@ -77,12 +77,15 @@ def test_what_comes_back_is_in_its_report(world: Any) -> None:
         "visits": "delivered",
         "unsubscribes-by-mail": "delivered",
         "scanner": "delivered",
+        "clicks": "delivered",
     }
     world.settings(
         inbound={"domains": ["in.example.com"], "listen": ["192.0.2.1:25"], "forward": {"maildir": "./inbox"}},
         public={"url": "https://mail.example.com"},
     )
-    campaign = world.campaign("spring", [f"{deed}@accept.test" for deed in deeds], more="unsubscribe: built-in\n")
+    more = "unsubscribe: built-in\nlinks: {utm: {source: news}, clicks: count}\n"
+    html = '<p>Hi <a href="https://shop.example/a?b=1">a</a> <a href="https://shop.example/{{ email }}">b</a>'
+    campaign = world.campaign("spring", [f"{deed}@accept.test" for deed in deeds], html=html, more=more)
 
     rehearsed = world.run("-c", "spring", "--rehearse")
 
@@ -107,4 +110,14 @@ def test_what_comes_back_is_in_its_report(world: Any) -> None:
     }
     summary = json.loads((place / "summary.json").read_text("utf-8"))
     assert (summary["complete"], summary["late"]) == (True, {"returned": 3, "unsubscribed": 3, "complained": 1})
+    assert summary["clicks"] == {
+        "people": 1,
+        "scanners": 2,
+        "links": [
+            {"link": "https://shop.example/a?b=1", "variant": "", "people": 1, "scanners": 1},
+            {"link": "https://shop.example/{{email}}", "variant": "", "people": 0, "scanners": 1},
+        ],
+    }
+    page = (place / "index.html").read_text("utf-8")
+    assert "1 click (and 2 by programs that look at links)" in page
     assert not (world.folder / "inbox").exists()

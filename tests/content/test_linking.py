@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from bulkmail.content import check_content, content_notices, links_in_words, same_for_all
-from bulkmail.content.compose import MessageTemplate
+from bulkmail.content import check_content, content_notices, counted_links, links_in_words, same_for_all
+from bulkmail.content.compose import MessageTemplate, message_template
+from bulkmail.mail import campaign_key, link_id, read_click
 
 UTM = {"utm_source": "news", "utm_campaign": "{{ campaign }}"}
 ADDED = "utm_source=news&amp;utm_campaign=spring-sale"
@@ -33,7 +35,9 @@ def linked(make: Make) -> Make:
 def composed(content: dict[str, Any], *cells: str) -> dict[str, str]:
     """The parts of the message by their kind."""
     assert check_content(content) == []
-    message = MessageTemplate(content).compose(1, "ann@shop.example", 1_795_424_400.0, 0, ["ann@shop.example", *cells])
+    template = message_template(content)
+    row = template.rendered(1, "ann@shop.example", 1_795_424_400.0, 0, ["ann@shop.example", *cells])
+    message = template.draft(row).signed()
     read = email.message_from_bytes(message, policy=email.policy.default)
     return {part.get_content_subtype(): str(part.get_content()) for part in read.walk() if not part.is_multipart()}
 
@@ -154,3 +158,45 @@ def test_a_value_of_the_row_makes_each_message_its_own(linked: Make) -> None:
     content = linked("x", to="Readers <r@example.com>")
     assert same_for_all(content)
     assert not same_for_all({**content, "links": {"utm": {"utm_term": "{{ p }}"}}})
+
+
+def test_counted_links_are_signed_and_lead_where_they_led(linked: Make) -> None:
+    key = campaign_key(bytes(32), 5)
+    html = (
+        '<a href="https://x.example/a?b=1&amp;c#d">a</a> <a href="{{ u }}">b</a> <a href="mailto:{{ email }}">c</a>'
+        '<a href="{{ unsubscribe_url }}">out</a> <a href="https://x.example/a?b=1&amp;c#d">again</a>'
+    )
+    unsubscribe = {"url": "https://m.example/u/{{ token }}", "mailto": None}
+    wanted = {"utm": {"utm_source": "n"}, "clicks": "https://m.example/c/"}
+    content = linked(html, key=key, links=wanted, unsubscribe=unsubscribe)
+    assert counted_links(content) == {
+        link_id("https://x.example/a?b=1&c#d"): "https://x.example/a?b=1&c#d",
+        link_id("{{u}}"): "{{u}}",
+    }
+    assert links_in_words(content) == "3 links get utm_source and are counted"
+    parts = composed(content, "https://u.example/?v&w=\u00fc")
+    for part in parts.values():
+        links = re.findall(r"https://m\.example/c/([^?]+)\?([^\s\"<>)]+)", part)
+        clicks = [read_click(bytes(32), path.encode(), query.encode()) for path, query in links]
+        assert [(click.campaign_id, click.number, click.target) for click in clicks if click] == [
+            (5, 1, "https://x.example/a?b=1&c&utm_source=n#d"),
+            (5, 1, "https://u.example/?v&w=\u00fc&utm_source=n"),
+            (5, 1, "https://x.example/a?b=1&c&utm_source=n#d"),
+        ]
+        assert part.count("https://m.example/u/") == 1
+        assert "ann@shop.example" in part
+    assert "/c/" not in "".join(composed({**content, "token_mark": "test-"}, "").values())
+
+
+def test_the_variant_stands_in_a_counted_link(linked: Make) -> None:
+    key = campaign_key(bytes(32), 5)
+    content = linked("x", html_name="", key=key, links={"clicks": "https://m.example/c/"})
+    shares = [("B-2", 1_000_000, False)]
+    letter = {"html": None, "text": "see https://x.example/."}
+    content["variants"] = {"shares": shares, "letters": {"B-2": letter}, "winner": ""}
+    assert link_id("https://x.example/") in counted_links(content)
+    text = composed(content, "")["plain"]
+    path, query = re.findall(r"/c/([^?]+)\?(\S+)", text)[0]
+    click = read_click(bytes(32), path.encode(), query.encode())
+    assert click is not None
+    assert (click.variant, click.target) == ("B-2", "https://x.example/")

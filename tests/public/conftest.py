@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 SERVE = """
 import json, sys, time
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 reactor.seconds = time.monotonic
 from bulkmail.public import PublicServer
 from bulkmail.settings import load_settings
@@ -30,6 +31,7 @@ from tests.public.known import Known
 settings = Public.model_validate(json.loads(sys.argv[1]), context=Reading(sys.argv[2]))
 server = PublicServer(reactor, settings, Known(lambda line: print(line, flush=True)))
 server.open()
+reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(server.close()))
 reactor.callWhenRunning(print, "listening", flush=True)
 reactor.run()
 """

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from bulkmail.mail import Found, OwnFault
+from bulkmail.mail import ClickCount, Found, OwnFault
 
+KEY = bytes(range(32))
 RIGHT = "a" * 26
 GONE = "b" * 26  # its campaign has left the spool, and its address with it
 FAULTY = "c" * 26
@@ -67,6 +68,13 @@ class Known:
 
     async def complained(self, token: str, event: Any) -> Found | None:
         raise NotImplementedError
+
+    async def token_key(self) -> bytes:
+        return KEY
+
+    async def clicked(self, counts: Sequence[tuple[int, ClickCount]]) -> None:
+        for campaign_id, one in counts:
+            self._note("clicked", str(campaign_id), one.link, str(one.people), str(one.scanners))
 
     def unattributed(self, what: str) -> None:
         raise NotImplementedError

@@ -16,12 +16,13 @@ import time
 import pytest
 from twisted.internet import reactor
 
-from bulkmail.mail import OwnFault, Refused
+from bulkmail.mail import CLICKS, OwnFault, Refused, campaign_key, click_path, quoted_target
+from bulkmail.mail import token as token_of
 from bulkmail.public import PublicServer
 from bulkmail.settings import Public
 from tests.interop.servers import write_certificate
 from tests.public.conftest import ROOT, SERVE
-from tests.public.known import RIGHT, SLOW, WRONG, Known
+from tests.public.known import KEY, RIGHT, SLOW, WRONG, Known
 
 pytestmark = [pytest.mark.loopback, pytest.mark.process]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -40,6 +41,22 @@ def test_it_is_served_on_a_port(serving):
     assert (status, "Example Shop" in text) == (200, True)
     assert ask(served.port, "POST", f"/u/{RIGHT}", "List-Unsubscribe=One-Click")[0] == 200
     assert served.asked() == [["find", RIGHT], ["find", RIGHT], ["unsubscribe", RIGHT, "one-click"]]
+
+
+def test_a_counted_link_leads_on_and_nowhere_else(serving, until):
+    served = serving()
+    token = token_of(campaign_key(KEY, 3), 1)
+    path = CLICKS + click_path(KEY, token, "abcdefgh", quoted_target("https://shop.example/ü?a=1&b=[0]#c"))
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)) as connection:
+        connection.request("GET", path, headers={"User-Agent": "Mozilla/5.0"})
+        with connection.getresponse() as response:
+            assert (response.status, response.read()) == (302, b"")
+            assert response.headers["Location"] == "https://shop.example/%C3%BC?a=1&b=[0]#c"
+            assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert ask(served.port, "GET", path.replace("shop", "evil"))[0] == 404
+    assert ask(served.port, "POST", path)[0] == 405
+    served.process.terminate()  # what is held is counted then
+    until(lambda: ["clicked", "3", "abcdefgh", "1", "0"] in served.asked(), "the click is counted")
 
 
 def test_what_was_asked_for_is_done_although_the_client_has_gone(serving, until):

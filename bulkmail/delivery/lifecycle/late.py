@@ -10,7 +10,7 @@ What was answered is on the disk. A token that is not ours costs no look into th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -19,7 +19,7 @@ from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lifecycle.late_reports import LateReports
 from bulkmail.delivery.run import Run
-from bulkmail.mail import Found, LateEvent, LateResult, OwnFault, read_token
+from bulkmail.mail import ClickCount, Found, LateEvent, LateResult, OwnFault, read_token
 from bulkmail.settings import Suppression
 from bulkmail.shaping import AutoSuppression
 from bulkmail.spool import Arrival, Recorded, Spool
@@ -115,6 +115,17 @@ class LateOutcomes:
     async def resubscribe(self, token: str, how: str) -> Found | None:
         """Take an unsubscribe back; see `mail.ReturnPath.resubscribe`."""
         return await self._record(token, LateEvent(LateResult.RESUBSCRIBED, 0.0, reply=how))
+
+    async def clicked(self, counts: Sequence[tuple[int, ClickCount]]) -> None:
+        """Add up clicks; see `mail.ReturnPath.clicked`."""
+        await self._spool.add_clicks(counts)
+        for campaign_id, one in counts:
+            self.counts["clicked"] += one.people
+            run = self._runs.get(campaign_id)
+            if run is None or run.helped:
+                self._reports.ask(campaign_id)
+            else:
+                self._changed(run)
 
     def unattributed(self, what: str) -> None:
         """Count what could not be attributed."""

@@ -14,6 +14,7 @@ class PostgresReader(Reading):
     _knows_holds = 7
     _knows_lists = 9
     _knows_late_from = 10
+    _knows_clicks = 11
 
     def __init__(self, dsn: str) -> None:
         database, version = _open(dsn)

@@ -23,6 +23,7 @@ from bulkmail.shaping import RetrySettings
 from bulkmail.spool.booking import Booking
 from bulkmail.spool.budgets import Budgets
 from bulkmail.spool.campaigns import Campaigns
+from bulkmail.spool.clicks import Clicks
 from bulkmail.spool.holds import Holds
 from bulkmail.spool.intake import Intake
 from bulkmail.spool.journal import Journalled
@@ -40,7 +41,7 @@ from bulkmail.spool.suppressions import Suppressions
 
 
 class PostgresStore(
-    PostgresClaims, PostgresSharing, Budgets, Campaigns, Holds, Intake, LateEvents, Settling, Sites, Signs
+    PostgresClaims, PostgresSharing, Budgets, Campaigns, Clicks, Holds, Intake, LateEvents, Settling, Sites, Signs
 ):
     """The durable state in PostgreSQL; see `contract.Store` and `shared.SharedStore`. For one thread.
 
@@ -120,6 +121,7 @@ class PostgresStore(
     forget_addresses = repeated(Suppressions.forget_addresses)
     record_late = repeated(LateEvents.record_late)
     settle_late = repeated(LateEvents.settle_late)
+    add_clicks = repeated(Clicks.add_clicks)
 
     def __repr__(self) -> str:
         return f"<PostgresStore {self._db.path} epoch={self.epoch} claimed={self.claimed}>"

@@ -27,6 +27,7 @@ UNION ALL SELECT 'due', max(recipient_id), '', '', count(*), 0 FROM due
 UNION ALL SELECT 'claim', max(id), '', '', count(*), 0 FROM claim
 UNION ALL SELECT 'claim', max(recipient_id), '', '', count(*), 0 FROM due WHERE next_at IS NULL
 UNION ALL SELECT 'late', max(recipient_id), '', '', count(*), sum(lines) FROM late
+UNION ALL SELECT 'click', max(campaign_id), '', '', count(*), sum(people + scanners) FROM click
 UNION ALL SELECT 'gone', max(recipient_id), '', '', count(*), 0 FROM gone
 UNION ALL SELECT 'suppression', max(hash), '', '', count(*), 0 FROM suppression
 UNION ALL SELECT 'outcome', max(recipient_id), '', '', count(*), sum(attempts) FROM outcome

@@ -26,6 +26,7 @@ class Reader(Reading):
     _knows_holds = 5
     _knows_lists = 7
     _knows_late_from = 8
+    _knows_clicks = 9
 
     def __init__(self, path: str) -> None:
         file = os.path.join(path, DATABASE) if os.path.isdir(path) else path

@@ -11,6 +11,7 @@ from bulkmail.shaping import RetrySettings
 from bulkmail.spool.booking import Booking
 from bulkmail.spool.budgets import Budgets
 from bulkmail.spool.campaigns import Campaigns
+from bulkmail.spool.clicks import Clicks
 from bulkmail.spool.contract import refused
 from bulkmail.spool.holds import Holds
 from bulkmail.spool.intake import Intake
@@ -28,7 +29,7 @@ from bulkmail.spool.sqlite.tables import SqliteTables
 _BOOT = "boot"
 
 
-class SqliteStore(SqliteClaims, Budgets, Campaigns, Holds, Intake, LateEvents, Settling, Sites, Signs):
+class SqliteStore(SqliteClaims, Budgets, Campaigns, Clicks, Holds, Intake, LateEvents, Settling, Sites, Signs):
     """The durable state in one SQLite file, or in memory; see `contract.Store`. For one thread, the only writer.
 
     Raises Refused when the file cannot be opened.
