@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
@@ -24,7 +24,7 @@ from bulkmail.mail import Refused
 from bulkmail.preflight import Resolving, families_of
 from bulkmail.routing import RouteFailure, Site, providers_of, router_of
 from bulkmail.settings import Settings, load_settings
-from bulkmail.shaping import Provider
+from bulkmail.shaping import Provider, WarmupDay
 from bulkmail.spool import SiteFact, open_reader
 
 
@@ -56,25 +56,24 @@ def run(given: argparse.Namespace) -> int:
 
 def _alone(settings: Settings, of: str) -> dict[str, Any]:
     providers, now = providers_of(settings), time.time()
-    facts = _facts(settings, now)
+    facts, warm = _facts(settings, now)
     destination = known_destination(of, providers, (), facts)
     if destination is None:
         routed = destination_of(of, _route(settings, providers, domain_of(of)))
         if isinstance(routed, RouteFailure):
             return no_route(of, routed)
         destination = routed
-    return explain(
-        destination, settings, providers, Known(facts, ip=families_of(settings, time.monotonic).describe()), now
-    )
+    ip = families_of(settings, time.monotonic).describe()
+    return explain(destination, settings, providers, Known(facts, ip=ip, warm=warm), now)
 
 
-def _facts(settings: Settings, now: float) -> Sequence[SiteFact]:
+def _facts(settings: Settings, now: float) -> tuple[Sequence[SiteFact], Mapping[tuple[str, str], WarmupDay]]:
     try:
         reader = open_reader(settings.spool)
     except Refused:
-        return ()  # nothing was ever sent, so nothing was learnt
+        return (), {}  # nothing was ever sent, so nothing was learnt
     try:
-        return reader.site_facts(now)
+        return reader.site_facts(now), reader.warmup_days()
     finally:
         reader.close()
 
@@ -107,6 +106,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     width = max((len(one["limit"]) for one in found["limits"]), default=0)
     lines += ["", "limits"]
     lines += [f"  {one['limit']:<{width}}  {one['value'] or '-'}  ({one['from']})" for one in found["limits"]]
+    lines += ["warm-up", *(f"  {one['words']}" for one in found["warmup"])] if found["warmup"] else []
     lines += ["learnt", *(f"  {words}" for words in found["learnt"])] if found["learnt"] else []
     return lines
 

@@ -11,10 +11,10 @@ from typing import Any
 
 from bulkmail.commands.asking import add_name
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, say, say_json, tell, utc
-from bulkmail.control import Client, NotRunningError, overview
+from bulkmail.control import Client, NotRunningError, all_warmups, overview
 from bulkmail.mail import BulkmailError, Situation, UnknownName, Word, format_duration
 from bulkmail.settings import Settings, load_settings
-from bulkmail.shaping import FactKind, Source, describe_fact, suspended_until
+from bulkmail.shaping import DAY, FactKind, Source, describe_fact, suspended_until, warmup_plans
 from bulkmail.spool import Reading, SiteFact, open_reader, public
 
 _PATIENCE = 5.0  # seconds for the running service to answer
@@ -140,8 +140,10 @@ def _late_words(late: dict[str, int]) -> str:
 
 
 def _sites(settings: Settings, *, as_json: bool) -> int:
+    now = time.time()
     with contextlib.closing(open_reader(settings.spool)) as reader:
         facts = _facts(reader)
+        warmups = all_warmups(warmup_plans(settings.sources), reader.warmup_days(), now)
     expire_after, why = settings.retry.expire_after, _why(settings)
     if as_json:
         stored = [fact._asdict() for fact in facts]
@@ -149,7 +151,7 @@ def _sites(settings: Settings, *, as_json: bool) -> int:
             suspended = suspended_until(one["fact"], one["expires_at"], expire_after)
             one |= {name: utc(one[name], "milliseconds") for name in ("learned_at", "expires_at")}
             one["suspended_until"] = None if suspended is None else utc(suspended, "milliseconds")
-        say_json(stored)
+        say_json([*stored, *(_warmup(one, now) for one in warmups)])
         return DONE
     for fact in facts:
         words = describe_fact(fact.fact, fact.value)
@@ -158,9 +160,25 @@ def _sites(settings: Settings, *, as_json: bool) -> int:
         suspended = suspended_until(fact.fact, fact.expires_at, expire_after)
         end = f"until {utc(fact.expires_at)}" if suspended is None else f"suspended until {utc(suspended)}"
         say(f"{fact.site}: {words}; since {utc(fact.learned_at)}, {end}")
-    if not facts:
+    for one in warmups:
+        say(one["words"])
+    if not facts and not warmups:
         say("nothing is remembered of any site")
     return DONE
+
+
+def _warmup(one: dict[str, Any], now: float) -> dict[str, Any]:
+    """What a source has used of today's budget at a provider, in the form of a fact that holds today."""
+    began, again = now // DAY * DAY, one["again"]
+    return {
+        "site": Source(one["source"]).key(f"provider {one['provider']}"),
+        "fact": "warm-up",
+        "value": one["taken"],
+        "learned_at": utc(began, "milliseconds"),
+        "expires_at": utc(began + DAY, "milliseconds"),
+        "suspended_until": None if again is None else utc(again, "milliseconds"),
+        **{name: one[name] for name in ("day", "days", "budget", "delivered", "left")},
+    }
 
 
 def _facts(reader: Reading) -> list[SiteFact]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bulkmail.control.recipients import find_recipients
     from bulkmail.control.server import ControlServer
     from bulkmail.control.suppressions import plain_suppression
+    from bulkmail.control.warmups import all_warmups
     from bulkmail.control.within import Ask, ask_within
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Known",
     "NotRunningError",
     "RequestProblem",
+    "all_warmups",
     "ask_within",
     "destination_of",
     "domain_of",
@@ -54,6 +56,7 @@ _WHERE = {
     "NotRunningError": "place",
     "RequestProblem": "problems",
     "SOCKET": "place",
+    "all_warmups": "warmups",
     "destination_of": "explaining",
     "domain_of": "explaining",
     "explain": "explaining",

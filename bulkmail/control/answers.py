@@ -189,7 +189,7 @@ class Answers:
     async def _explain(self, call: Call) -> Any:
         owners, of, now = self._owners, call.query["of"], self._owners.wall()
         sites = owners.live.sites()
-        facts = await self._read(lambda reader: reader.site_facts(now))
+        facts, warm = await self._read(lambda reader: (reader.site_facts(now), reader.warmup_days()))
         destination = known_destination(of, owners.providers, sites, facts)
         if destination is None:
             try:
@@ -202,7 +202,7 @@ class Answers:
         live = next((site for site in sites if site.key == destination.key), None)
         settings = owners.settings()
         ip = families_of(settings, lambda: now).describe()
-        known = Known(facts, live, asked_service=True, fault=owners.live.fault, ip=ip)
+        known = Known(facts, live, asked_service=True, fault=owners.live.fault, ip=ip, warm=warm)
         return explain(destination, settings, owners.providers, known, now)
 
     async def _reload(self, _call: Call) -> Any:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from bulkmail.control.applied import Applied, shown
 from bulkmail.control.overview import stamp
+from bulkmail.control.warmups import Days, next_day, plain, warmups_at
 from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError, clock, domain_key
 from bulkmail.routing import RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, provider_of, without_source
+from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, provider_of, warmup_plans, without_source
 from bulkmail.spool import SiteFact
 
 _WORDS = {
@@ -45,7 +46,7 @@ class Destination(NamedTuple):
 class Known(NamedTuple):
     """What is known beside the settings. ``live``: the site as it is being sent to; ``fault``: of our own.
 
-    ``ip``: which IP versions mail is sent over, in words.
+    ``ip``: which IP versions mail is sent over, in words. ``warm``: where sources that warm up are.
     """
 
     facts: Sequence[SiteFact] = ()
@@ -53,6 +54,7 @@ class Known(NamedTuple):
     asked_service: bool = False
     fault: str = ""
     ip: str = ""
+    warm: Days = MappingProxyType({})
 
 
 def known_destination(
@@ -101,7 +103,7 @@ def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
     """Return the explanation of a domain that mail cannot be sent to, as `models.ExplanationAnswer` has it."""
     lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
     told: dict[str, Any] = {"of": of, "site": "", "provider": "", "limits": [], "learnt": [], "binds": "no route"}
-    told |= {"hosts": [], "addresses": {}, "ip": ""}
+    told |= {"hosts": [], "addresses": {}, "ip": "", "warmup": []}
     sentence = f"There is nowhere to send its mail to: {failure.text}. {lasts}."
     return {**told, "since": None, "until": None, "ceiling": None, "sentence": sentence}
 
@@ -120,6 +122,10 @@ def explain(
     source = applied.source
     outage = next((fact for fact in own if fact.fact == FactKind.OUTAGE), None)
     binds, since, until = _binding(known, outage, settings.retry.expire_after, by, now)
+    warmups = warmups_at(destination.provider, warmup_plans(settings.sources), known.warm, now)
+    again = next_day(warmups, len(settings.sources))
+    if again is not None and binds not in ("fault", "suspended"):
+        binds, since, until = "warm-up", None, again
     return {
         "of": destination.of,
         "site": destination.site,
@@ -133,6 +139,7 @@ def explain(
         "since": stamp(since),
         "until": stamp(until),
         "ceiling": ceiling,
+        "warmup": [plain(one) for one in warmups],
         "sentence": _sentence(destination, limits, known, binds, until, ceiling, by, source, factor, now, settings),
     }
 
@@ -190,6 +197,11 @@ def _sentence(
         case "suspended":
             why = live.why if live is not None and live.why else "it could not be used"
             return f"Nothing is sent to {site} until {clock(until or now, now)}: {why}."
+        case "warm-up":
+            words = "its source warms up" if len(settings.sources) == 1 else "all sources warm up"
+            return (
+                f"Nothing is sent to {site} until {clock(until or now, now)}: {words}, and today's messages are sent."
+            )
         case "fault":
             return f"Nothing is sent to any site, because of a fault of our own: {known.fault or 'see the log'}."
         case "rate" if live is not None:

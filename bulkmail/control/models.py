@@ -290,10 +290,30 @@ class LimitAnswer(Answer):
     from_: str = Field(alias="from")
 
 
+class WarmupAnswer(Answer):
+    """Where a source that warms up is at a provider (`other`: at all sites of none), today in UTC.
+
+    ``day`` of so many ``days`` of its plan; it and ``budget`` are null once it is warm. ``taken``: messages of today's
+    ``budget`` that are sent or in hand; ``left``: the others. ``again``: when the next are sent where none is left.
+    """
+
+    source: str
+    provider: str
+    day: int | None
+    days: int
+    budget: int | None
+    taken: int
+    delivered: int
+    left: int | None
+    again: str | None
+    words: str
+
+
 class ExplanationAnswer(Answer):
     """Why a destination is not sent to faster. ``ceiling``: messages an hour by the limits; null where none binds.
 
     ``addresses``: of each MX host, as far as it was looked up; ``ip``: which IP versions mail is sent over.
+    ``warmup``: the sources that warm up, with where they are at this provider.
     """
 
     of: str
@@ -308,6 +328,7 @@ class ExplanationAnswer(Answer):
     since: str | None
     until: str | None
     ceiling: int | None
+    warmup: list[WarmupAnswer]
     sentence: str
 
 

@@ -24,7 +24,6 @@ from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Settings
 from bulkmail.shaping import (
     ANY_SOURCE,
-    DEFAULT_PLAN,
     SHIPPED_RULES,
     Judgements,
     Limits,
@@ -32,9 +31,9 @@ from bulkmail.shaping import (
     RuleBook,
     SiteFacts,
     Source,
-    WarmupPlan,
     limits_for,
     own_rules,
+    warmup_plans,
 )
 from bulkmail.spool import Spool
 from bulkmail.workers import Pool
@@ -134,7 +133,7 @@ def assemble(
     ledger = Ledger(
         spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed, judge=judge
     )
-    ledger.warming = warming = Warming(warmup_plans(settings), spool, clocks)
+    ledger.warming = warming = Warming(warmup_plans(settings.sources), spool, clocks)
     sources = _sources(settings, clocks, pause, warming, relays, rehearsal=connector.rehearsal)
     limits_of = limits_by_provider(settings, providers, relays)
     limiters = _limiters(limits_of, connections, facts, clocks, sources)
@@ -181,12 +180,3 @@ def _sources(
     sources = Sources(given, settings.pools, clocks=clocks, pause=pause, relays=relays)
     sources.also(lambda source, site: warming.usable(source.name, site.provider))
     return sources
-
-
-def warmup_plans(settings: Settings) -> dict[str, WarmupPlan]:
-    """Return the plans of the sources that warm up, by their names."""
-    return {
-        one.name: WarmupPlan(one.warmup.first_day, one.warmup.budgets or DEFAULT_PLAN)
-        for one in settings.sources
-        if one.warmup is not None
-    }

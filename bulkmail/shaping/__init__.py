@@ -74,7 +74,7 @@ from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounc
 from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
 from bulkmail.shaping.unanswered import UnansweredMessages
 from bulkmail.shaping.uncharged import Beside, UnchargedTime
-from bulkmail.shaping.warmup import DAY, DEFAULT_PLAN, WarmupDay, WarmupPlan, block_of
+from bulkmail.shaping.warmup import DAY, DEFAULT_PLAN, WarmupDay, WarmupPlan, block_of, warmup_plans
 
 __all__ = [
     "ANY_SOURCE",
@@ -186,5 +186,6 @@ __all__ = [
     "to_suppress",
     "version_of",
     "wall_time",
+    "warmup_plans",
     "without_source",
 ]

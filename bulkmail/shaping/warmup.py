@@ -11,8 +11,12 @@ day, and only behind a day of which more than nine tenths were delivered.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from bulkmail.settings import Source  # the report's processes import this room, and need no settings
 
 DAY = 86400.0
 """Seconds."""
@@ -64,3 +68,12 @@ class WarmupDay(NamedTuple):
 def block_of(budget: int) -> int:
     """Return how many messages are taken out of a day's budget at once: a kill costs no more of them than that."""
     return max(1, min(500, budget // 20))
+
+
+def warmup_plans(sources: Iterable[Source]) -> dict[str, WarmupPlan]:
+    """Return the plans of the sources that warm up, by their names."""
+    return {
+        one.name: WarmupPlan(one.warmup.first_day, one.warmup.budgets or DEFAULT_PLAN)
+        for one in sources
+        if one.warmup is not None
+    }

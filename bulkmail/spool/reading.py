@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bulkmail.mail import Address, AddressError, AttemptRow, ClickCount, RecipientRow, address_in, parse_address
+from bulkmail.shaping import WarmupDay
 from bulkmail.spool.arrivals import LateCounts, read_clicks, read_late_counts
+from bulkmail.spool.budgets import read_budgets
 from bulkmail.spool.campaigns import campaign_row, read_input_files, read_plan
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.holds import read_cancel_requests, read_holds
@@ -229,6 +231,11 @@ class Reading(SuppressionReading):
         """Return the last sign of life of each machine that has used the spool, and whether it is alive."""
         with self._db.transaction("begin_reading"):
             return read_signs(self._db)
+
+    def warmup_days(self) -> dict[tuple[str, str], WarmupDay]:
+        """Return where each source that warms up was last at each provider: {(source, provider): day}."""
+        with self._db.transaction("begin_reading"):
+            return read_budgets(self._db)
 
     def site_facts(self, now: float) -> list[SiteFact]:
         """Return what is known of sites and has not expired at ``now``, the newest first."""

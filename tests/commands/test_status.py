@@ -5,8 +5,8 @@ import time
 
 from bulkmail import cli
 from bulkmail.commands import status
-from bulkmail.shaping import RetryPlan
-from bulkmail.spool import Attempt, Journalled, Settlement, SiteFact, SqliteStore
+from bulkmail.shaping import RetryPlan, WarmupPlan
+from bulkmail.spool import Attempt, BudgetUse, Journalled, Settlement, SiteFact, SqliteStore
 from bulkmail.spool.place import Lock
 
 SENTENCE = "  Nothing is sent: its process has ended without stopping it. The next start goes on."
@@ -135,3 +135,19 @@ def test_why_and_until_when_a_site_is_suspended(spool, capsys):
 def test_nothing_is_remembered(spool, capsys):
     assert cli.main(["status", "--sites"]) == 0
     assert capsys.readouterr().out == "nothing is remembered of any site\n"
+
+
+def test_what_a_new_source_has_used_today(spool, capsys):
+    (spool.parent / "bulkmail.yaml").write_text(
+        "sources: [{name: new, address: 192.0.2.10, warmup: {start: 2026-01-01, plan: [10, 20]}}]\n"
+    )
+    store = SqliteStore(str(spool / "spool.sqlite3"))
+    store.use_budget(BudgetUse("new", "google", WarmupPlan(0, (10, 20)), time.time(), 4))
+    store.close()
+    assert cli.main(["status", "--sites"]) == 0
+    assert capsys.readouterr().out.startswith(
+        "source new at google: day 1 of 2 of its warm-up, 4 of today's 10 messages"
+    )
+    assert cli.main(["status", "--sites", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["site"], one["fact"], one["value"], one["left"]) == ("provider google from new", "warm-up", 4, 6)

@@ -17,7 +17,7 @@ from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings, load_settings
-from bulkmail.shaping import provider_table
+from bulkmail.shaping import WarmupDay, provider_table
 from bulkmail.spool import SiteFact
 
 NOW = 1796133900.0  # 2026-12-01T14:05:00Z
@@ -165,3 +165,16 @@ def test_with_sources_limits_are_each_sources_and_what_was_learnt_names_it():
     by_host = known_destination("smtp.google.com", TABLE, [], facts)
     assert by_host is not None
     assert (by_host.key, by_host.provider) == ("smtp.google.com~1", "google")
+
+
+def test_where_todays_messages_of_a_new_source_are_sent_that_is_why():
+    start = {"start": "2026-11-30", "plan": [10, 20]}
+    settings = Settings.model_validate({"sources": [{"name": "new", "address": "192.0.2.10", "warmup": start}]})
+    today = int(NOW // 86400)
+    some = told(GOOGLE, settings, Known((), warm={("new", "google"): WarmupDay(today, 0, 4)}))
+    assert (some["binds"], some["warmup"][0]["left"]) == ("connection-rate", 6)
+    spent = told(GOOGLE, settings, Known((), live("idle"), warm={("new", "google"): WarmupDay(today, 0, 10)}))
+    assert (spent["binds"], spent["until"]) == ("warm-up", "2026-12-02T00:00:00.000Z")
+    assert spent["sentence"].endswith(": its source warms up, and today's messages are sent.")
+    held = told(GOOGLE, settings, Known((), live("suspended"), warm={("new", "google"): WarmupDay(today, 0, 10)}))
+    assert held["binds"] == "suspended"

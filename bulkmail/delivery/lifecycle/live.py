@@ -56,6 +56,7 @@ BINDS = {
     "connection-rate": "the rate of new connections",
     "total": "the number of connections of this whole process",
     "receiver": "the receiver's own speed",
+    "warm-up": "what its sources may send today, while they warm up",
 }
 """What may bind a site, each with its words."""
 
