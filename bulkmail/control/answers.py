@@ -14,8 +14,9 @@ from bulkmail.control.explaining import Known, destination_of, domain_of, explai
 from bulkmail.control.http import Call
 from bulkmail.control.models import AcceptOrder, ApproveOrder, CancelOrder, PauseOrder, RemoveOrder, ResumeOrder
 from bulkmail.control.openapi import document
-from bulkmail.control.overview import overview, stamp
+from bulkmail.control.overview import WAITING_SITES, overview, stamp
 from bulkmail.control.problems import RequestProblem
+from bulkmail.control.recent import recent
 from bulkmail.control.recipients import find_recipients
 from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.delivery import Asked, Live, LiveSite
@@ -98,8 +99,9 @@ class Answers:
         name = call.operation.name
         return await (self._of_suppressions.get(name) or getattr(self, f"_{name}"))(call)
 
-    async def _campaigns(self, _call: Call) -> Any:
-        return await self._overview(None)
+    async def _campaigns(self, call: Call) -> Any:
+        ended = call.query.get("ended")
+        return await self._overview(None, ended=None if ended is None else int(ended))
 
     async def _campaign(self, call: Call) -> Any:
         name = call.path["name"]
@@ -108,10 +110,17 @@ class Answers:
             await self._unknown(name)
         return found[0]
 
-    async def _overview(self, name: str | None) -> list[dict[str, Any]]:
+    async def _overview(self, name: str | None, *, ended: int | None = None) -> list[dict[str, Any]]:
         live, now, zone = self._owners.live, self._owners.wall(), self._owners.settings().timezone
-        campaigns, sites = live.campaigns(), live.sites()
-        return await self._read(lambda reader: overview(reader, now, name, campaigns, sites, zone))
+        campaigns, sites = live.campaigns(), live.waiting(WAITING_SITES)
+        return await self._read(lambda reader: overview(reader, now, name, campaigns, sites, zone, ended))
+
+    async def _recent(self, call: Call) -> Any:
+        name = call.path["name"]
+        found = await self._read(lambda reader: recent(reader, name))
+        if found is None:
+            await self._unknown(name)
+        return found
 
     async def _pause(self, call: Call) -> Any:
         name, order = call.path["name"], call.order
@@ -179,8 +188,9 @@ class Answers:
             "open": sum(one.open for one in limiters),
         }
 
-    async def _sites(self, _call: Call) -> Any:
-        return [_site(site) for site in self._owners.live.sites()]
+    async def _sites(self, call: Call) -> Any:
+        most = call.query.get("most")
+        return [_site(site) for site in self._owners.live.sites(None if most is None else int(most))]
 
     async def _recipients(self, call: Call) -> Any:
         email = call.query["email"]

@@ -31,6 +31,7 @@ PREFIX = "/api/v1"
 MOST_CONNECTIONS = 32
 MOST_BODY = 64_000  # octets
 _HOSTS = frozenset({"", "localhost", "bulkmail"})
+_MOST_DIGITS = 9
 _IDLE = 30.0  # seconds without an octet
 _LIFE = 300.0  # seconds of a connection, whatever comes
 _WITHIN = 60.0  # seconds for an answer
@@ -107,7 +108,7 @@ def _check_asker(request: Request) -> None:
 
 def _query(operation: Operation, request: Request) -> dict[str, str]:
     given = {name.decode("utf-8", "replace"): values for name, values in (request.args or {}).items()}
-    unknown = sorted(set(given) - set(operation.query)) if operation.method == "GET" else []
+    unknown = sorted(set(given) - {*operation.query, *operation.optional}) if operation.method == "GET" else []
     if unknown:
         raise RequestProblem(400, f"{operation.path} has no parameter {unknown[0]!r}")
     query = {}
@@ -116,6 +117,12 @@ def _query(operation: Operation, request: Request) -> dict[str, str]:
         if len(values) != 1 or not values[0]:
             raise RequestProblem(400, f"give the parameter `{name}` once: {meaning}")
         query[name] = values[0].decode("utf-8", "replace")
+    for name, meaning in operation.optional.items():
+        if name in given:
+            text = given[name][-1].decode("ascii", "replace")
+            if not text.isdecimal() or len(text) > _MOST_DIGITS:
+                raise RequestProblem(400, f"{name} must be a whole number: {meaning}")
+            query[name] = text
     return query
 
 

@@ -190,6 +190,33 @@ class CampaignAnswer(Answer):
     exit_status: int | None
 
 
+class RecentProviderAnswer(Answer):
+    """``last``: of the newest attempts to this provider, at most 50; ``delivered`` of them were."""
+
+    provider: str
+    last: int
+    delivered: int
+
+
+class ReplyAnswer(Answer):
+    """One wording of the receivers, by an example, with how often it was met."""
+
+    provider: str
+    category: str
+    reply: str
+    count: int
+
+
+class RecentAnswer(Answer):
+    """What was said to the newest ``attempts`` of a campaign. ``whole``: these are all that there were."""
+
+    campaign: str
+    attempts: int
+    whole: bool
+    providers: list[RecentProviderAnswer]
+    replies: list[ReplyAnswer]
+
+
 class SteeredAnswer(Answer):
     """What was done; ``situation`` is how the campaign stands behind it, null where it is gone."""
 

@@ -43,6 +43,9 @@ def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
     parameters = [_parameter(name, "path", "the campaign's name") for name in names]
     parameters += [_parameter(name, "query", words) for name, words in operation.query.items()]
+    for name, words in operation.optional.items():
+        number = {"type": "integer", "minimum": 0}
+        parameters.append({**_parameter(name, "query", words), "required": False, "schema": number})
     answer = {"schema": _schema(operation.answer, schemas, "serialization")}
     described: dict[str, Any] = {
         "operationId": operation.name,

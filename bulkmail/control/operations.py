@@ -18,6 +18,7 @@ from bulkmail.control.models import (
     Order,
     PauseOrder,
     ProviderAnswer,
+    RecentAnswer,
     RecipientAnswer,
     ReloadedAnswer,
     ReloadOrder,
@@ -37,7 +38,7 @@ class Operation(NamedTuple):
     """One operation. ``path`` is behind `/api/v1`; a part in braces is a parameter.
 
     ``answer``: the model of a 200; ``order``: that of the body of a POST. ``query``: name -> what it means; all of them
-    are required.
+    are required. ``optional``: the same of those that are not; each is a whole number.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Operation(NamedTuple):
     answer: Any
     order: type[Order] | None = None
     query: Mapping[str, str] = {}
+    optional: Mapping[str, str] = {}
 
     def match(self, parts: list[str]) -> dict[str, str] | None:
         """Return the path's parameters where these parts of a path are meant by it, else None."""
@@ -64,8 +66,22 @@ def _steering(name: str, summary: str, order: type[Order]) -> Operation:
 
 
 OPERATIONS = (
-    Operation("campaigns", "GET", "/campaigns", "All campaigns of the spool, oldest first", list[CampaignAnswer]),
+    Operation(
+        "campaigns",
+        "GET",
+        "/campaigns",
+        "All campaigns of the spool, oldest first",
+        list[CampaignAnswer],
+        optional={"ended": "of the campaigns that have ended only so many, the newest"},
+    ),
     Operation("campaign", "GET", "/campaigns/{name}", "One campaign", CampaignAnswer),
+    Operation(
+        "recent",
+        "GET",
+        "/campaigns/{name}/recent",
+        "What receivers have said to the last attempts of a campaign, by provider and in their words",
+        RecentAnswer,
+    ),
     _steering("pause", "Send nothing of a campaign, or nothing of it to one provider, until it is resumed", PauseOrder),
     _steering("resume", "End the pause", ResumeOrder),
     _steering("cancel", "End a campaign: every unsent row becomes cancelled. It cannot be undone", CancelOrder),
@@ -80,7 +96,14 @@ OPERATIONS = (
     ),
     _steering("remove", "Remove an ended campaign from the spool; its report stays in its folder", RemoveOrder),
     Operation("providers", "GET", "/providers", "The known providers with their limits", list[ProviderAnswer]),
-    Operation("sites", "GET", "/sites", "The sites that are being sent to now", list[SiteAnswer]),
+    Operation(
+        "sites",
+        "GET",
+        "/sites",
+        "The sites that are being sent to now, the busiest first",
+        list[SiteAnswer],
+        optional={"most": "only so many of them"},
+    ),
     Operation(
         "recipients",
         "GET",

@@ -17,7 +17,8 @@ from bulkmail.zones import zone
 if TYPE_CHECKING:
     from bulkmail.delivery import LiveCampaign, LiveSite
 
-_SITES = 20  # waiting sites that are told
+WAITING_SITES = 20
+"""So many sites that cannot be used are told."""
 _SILENT = 30.0  # seconds without a sign of a process that is there
 
 
@@ -41,26 +42,32 @@ def overview(
     live: Mapping[str, LiveCampaign] | None = None,
     sites: Iterable[LiveSite] = (),
     timezone: str = "UTC",
+    ended: int | None = None,
 ) -> list[dict[str, Any]]:
     """Return all campaigns, or the one called ``name``, as `models.CampaignAnswer` has them.
 
     ``live``: the campaigns that the asked process sends; None where no process was asked. ``sites``: those it sends to.
-    ``timezone``: of the times in sentences. Raises OwnFault where the spool cannot be read.
+    ``timezone``: of the times in sentences. ``ended``: of those that have ended only so many, the newest. Raises
+    OwnFault where the spool cannot be read.
     """
     signs, holds, whole = reader.signs(), reader.holds(), reader.whole_reports()
-    waiting = [_site(site) for site in sites if site.until is not None and site.claimed is not None][:_SITES]
+    waiting = [_site(site) for site in sites if site.until is not None and site.claimed is not None][:WAITING_SITES]
     found = []
-    for row in reader.campaigns():
-        if name in (None, row.name):
-            own = [hold for hold in holds if hold.campaign_id == row.id]
-            known = (live or {}).get(row.name)
-            report = row.id in whole
-            if known is not None:
-                told = known.situation
-            else:
-                told = _situation(reader, row, own, signs, now, zone(timezone), report_whole=report)
-            one = _campaign(reader, row, own, told, known, waiting if known is not None else [])
-            found.append({**one, "report_whole": report})
+    rows = [row for row in reader.campaigns() if name in (None, row.name)]
+    if ended is not None:
+        over = [row.id for row in rows if row.ended_at is not None]
+        gone = set(over[: max(0, len(over) - ended)])
+        rows = [row for row in rows if row.id not in gone]
+    for row in rows:
+        own = [hold for hold in holds if hold.campaign_id == row.id]
+        known = (live or {}).get(row.name)
+        report = row.id in whole
+        if known is not None:
+            told = known.situation
+        else:
+            told = _situation(reader, row, own, signs, now, zone(timezone), report_whole=report)
+        one = _campaign(reader, row, own, told, known, waiting if known is not None else [])
+        found.append({**one, "report_whole": report})
     return found
 
 

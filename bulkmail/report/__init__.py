@@ -27,7 +27,7 @@ from bulkmail.report.rows import Files
 from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
 from bulkmail.report.summary import summary, write_summary
 from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
-from bulkmail.report.tally import Stats
+from bulkmail.report.tally import Stats, Wordings
 from bulkmail.report.timeline import Bucket
 from bulkmail.report.words import (
     CATEGORY_WORDS,
@@ -59,6 +59,7 @@ __all__ = [
     "ReportFile",
     "ReportFolder",
     "Stats",
+    "Wordings",
     "Words",
     "attempts_beyond",
     "category_words",

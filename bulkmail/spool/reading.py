@@ -115,6 +115,17 @@ class Reading(SuppressionReading):
             rows = self._db.execute("read_attempts", (max(low, after_attempt_id), high, limit)).fetchall()
         return list(map(AttemptRow._make, rows))
 
+    def recent(self, campaign_id: int, limit: int) -> list[tuple[str, str, str, int | None, str]]:
+        """Return what came of the last ``limit`` attempts, the newest first.
+
+        Each is (provider, result, category, code, reply); what came back later is an attempt too.
+        """
+        with self._db.transaction("begin_reading"):
+            found: list[tuple[str, str, str, int | None, str]] = self._db.execute(
+                "recent_attempts", (*id_range(campaign_id), limit)
+            ).fetchall()
+        return found
+
     def received(self, campaign_id: int, after_n: int, limit: int) -> list[tuple[int, str]]:
         """Return up to ``limit`` rows behind row ``after_n`` that got the message, or may have: (row, email).
 

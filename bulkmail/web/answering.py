@@ -19,7 +19,7 @@ from bulkmail.web.reading import WebCall
 from bulkmail.web.sessions import COOKIE, Sessions, Signed
 from bulkmail.web.signin import SigningIn
 from bulkmail.web.users import Role
-from bulkmail.web.views import campaign_line, holds_of, matrix, possible, when
+from bulkmail.web.views import campaign_line, holds_of, matrix, possible, waiting_of, when
 
 _log = Logger("bulkmail")
 
@@ -27,6 +27,8 @@ METHODS = ("GET", "HEAD", "POST")
 NEEDED = {"pause": Role.STEER, "resume": Role.STEER, "cancel": Role.STEER, "approve": Role.APPROVE}
 """The operations that forms may ask for, each with the role that it needs."""
 _DONE = {"paused", "resumed", "cancelled", "approved"}
+_ENDED, _MOST_ENDED = 50, 100_000  # campaigns that have ended, on the first page and on the last
+_MOST_SITES = 200
 _NOBODY: Mapping[str, Any] = {"who": "", "role": "", "token": "", "can": ()}
 
 
@@ -156,12 +158,22 @@ class Pages:
 
     # pages
 
-    async def _campaigns(self, _call: WebCall, signed: Signed) -> Answer:
-        found, health = await self._ask("campaigns"), await self._ask("health")
+    async def _campaigns(self, call: WebCall, signed: Signed) -> Answer:
+        asked = call.query.get("ended", "")
+        most = int(asked) if asked.isdecimal() and len(asked) <= len(str(_MOST_ENDED)) else _ENDED
+        found = await self._ask("campaigns", query={"ended": str(most)})
+        health = await self._ask("health")
         lines = [campaign_line(one) for one in reversed(found)]
         over = [line for line in lines if line["tone"] == "over"]
         going = [line for line in lines if line["tone"] != "over"]
-        values = {"going": going, "over": over, "fault": health["fault"], "fault_since": when(health["fault_since"])}
+        more = min(most * 10, _MOST_ENDED) if len(over) >= most else 0
+        values = {
+            "going": going,
+            "over": over,
+            "more": more,
+            "fault": health["fault"],
+            "fault_since": when(health["fault_since"]),
+        }
         return page("campaigns", {**self._frame(signed), **values})
 
     async def _campaign(self, call: WebCall, signed: Signed) -> Answer:
@@ -176,7 +188,7 @@ class Pages:
             if call.path[2] not in actions:
                 return told(409, f"It cannot be done now: {found['situation']['sentence']}", frame)
             return page("confirm", {**frame, "line": line, "action": call.path[2], "counts": found["by_status"]})
-        sites = await self._ask("sites")
+        providers, recent = await self._ask("providers"), await self._ask("recent", {"name": call.path[1]})
         done = call.query.get("done", "")
         values = {
             "line": line,
@@ -185,7 +197,8 @@ class Pages:
             "told": found,
             "counts": {status: count for status, count in found["by_status"].items() if count},
             "categories": sorted(found["by_category"].items(), key=lambda pair: (-pair[1], pair[0])),
-            "matrix": matrix(found["by_provider"], sites),
+            "matrix": matrix(found["by_provider"], providers, recent["providers"]),
+            "recent": recent,
             "holds": holds_of([found]),
             "waiting": found["waiting_sites"],
         }
@@ -198,16 +211,15 @@ class Pages:
         return page("recipients", {**self._frame(signed), "email": email, "rows": found})
 
     async def _holds(self, _call: WebCall, signed: Signed) -> Answer:
-        held = holds_of(await self._ask("campaigns"))
-        sites = [site for site in await self._ask("sites") if site["until"]]
-        return page("holds", {**self._frame(signed), "holds": held, "waiting": sites})
+        found = await self._ask("campaigns", query={"ended": "0"})
+        return page("holds", {**self._frame(signed), "holds": holds_of(found), "waiting": waiting_of(found)})
 
     async def _providers(self, _call: WebCall, signed: Signed) -> Answer:
         known = {one["provider"]: one for one in await self._ask("providers")}
-        sites = await self._ask("sites")
+        sites = await self._ask("sites", query={"most": str(_MOST_SITES)})
         busy = sorted({site["provider"] for site in sites if site["provider"]} & set(known))
         shown = [{**known[name], "sites": [one for one in sites if one["provider"] == name]} for name in busy]
-        others = [site for site in sites if site["provider"] not in known][:50]
+        others = [site for site in sites if site["provider"] not in known]
         return page("providers", {**self._frame(signed), "providers": shown, "others": others})
 
 

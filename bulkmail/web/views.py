@@ -18,6 +18,7 @@ _NEVER_SENT = ("suppressed", "duplicate", "invalid", "cancelled")
 _OVER = (Word.FINISHED, Word.CANCELLED)
 _GOING = (Word.SENDING, Word.WAITING)
 _WHOLE = 100.0
+_FEWEST = 10
 
 
 class Segment(NamedTuple):
@@ -98,30 +99,49 @@ def campaign_line(told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def matrix(by_provider: Mapping[str, Mapping[str, int]], sites: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def light(last: int, delivered: int) -> tuple[str, str]:
+    """Return how a provider stands by its last attempts: a colour, and words for it.
+
+    Under 10 attempts say nothing; under 90 % of them delivered is bad (the marks of PowerMTA's monitor).
+    """
+    if last < _FEWEST:
+        return "over", f"{delivered} of {last}"
+    return ("good" if delivered * 10 >= last * 9 else "wrong"), f"{delivered} of {last}"
+
+
+def matrix(
+    by_provider: Mapping[str, Mapping[str, int]],
+    providers: Iterable[Mapping[str, Any]],
+    recent: Iterable[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
     """Return a row for each provider of a campaign, the largest first.
 
-    ``sites``: those that are being sent to now, of all campaigns: a connection is not of one campaign.
+    ``providers``: the known ones as they are now, over all campaigns; ``recent``: what came of the last attempts.
     """
-    live: dict[str, dict[str, int]] = {}
-    for site in sites:
-        of = live.setdefault(site["provider"] or "other", {"connections": 0, "in_flight": 0, "claimed": 0})
-        for name in of:
-            of[name] += site[name]
+    known = {one["provider"]: one for one in providers}
+    lasts = {one["provider"]: one for one in recent}
     rows = []
     for provider, counts in by_provider.items():
-        now = live.get(provider, {})
+        now, last = known.get(provider), lasts.get(provider, {"last": 0, "delivered": 0})
+        tone, words = light(last["last"], last["delivered"])
         rows.append(
             {
                 "provider": provider,
                 **{status: counts.get(status, 0) for status in SHOWN},
                 "all": sum(counts.values()),
-                "connections": now.get("connections", 0),
-                "in_flight": now.get("in_flight", 0),
-                "claimed": now.get("claimed", 0),
+                "light": tone,
+                "last": words,
+                "open": None if now is None else now["open"],
+                "rate": "" if now is None else now["rate"],
+                "pace": None if now is None else round(now["rate_factor"] * 100),
             }
         )
     return sorted(rows, key=lambda row: (-row["all"], row["provider"]))
+
+
+def waiting_of(campaigns: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the sites that campaigns wait for, each once."""
+    return list({site["site"]: site for told in campaigns for site in told["waiting_sites"]}.values())
 
 
 def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -77,7 +77,14 @@ def asked(tmp_path):
     store.close()
     reader = Reader(str(tmp_path))
     site = LiveSite("mx.a.example", "mx.a.example~1", "", "ready", "", None, None, 1, 1, 1, "receiver")
-    live = SimpleNamespace(campaigns=dict, sites=lambda: [site], limiters=lambda _: [], fault="", fault_since=None)
+    live = SimpleNamespace(
+        campaigns=dict,
+        sites=lambda most=None: [site][:most],
+        waiting=lambda most: [site][most:],
+        limiters=lambda _: [],
+        fault="",
+        fault_since=None,
+    )
 
     async def route(domain):
         if domain == "a.example":
@@ -138,6 +145,10 @@ def test_what_is_read(asked):
     assert asked("campaign", path={"name": "spring"})["situation"]["word"] == "ready"
     assert asked("recipients", query={"email": "ann@a.example"})[0]["status"] == "pending"
     assert asked("sites")[0]["site"] == "mx.a.example"
+    assert asked("sites", query={"most": "0"}) == []
+    assert asked("recent", path={"name": "spring"})["attempts"] == 0
+    with pytest.raises(UnknownName):
+        asked("recent", path={"name": "sprin"})
     google = next(found for found in asked("providers") if found["provider"] == "google")
     assert (google["connections"], google["tls"], google["open"]) == (5, "required", 0)
     health = asked("health")

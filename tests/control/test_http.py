@@ -59,6 +59,7 @@ ERRORS = [
     (asked("GET", "/api/v1/recipients"), 400, "give the parameter `email` once"),
     (asked("GET", "/api/v1/recipients?email=a&email=b"), 400, "give the parameter `email` once"),
     (asked("GET", "/api/v1/health?x=1"), 400, "has no parameter 'x'"),
+    (asked("GET", "/api/v1/campaigns?ended=all"), 400, "ended must be a whole number"),
     (asked("POST", "/api/v1/campaigns/spring/pause", body=b"for=2h"), 415, "application/json"),
     (
         asked("POST", "/api/v1/campaigns/spring/pause", "Content-Type: application/json", body=b"{"),

@@ -54,6 +54,16 @@ def settle(store, status, **more):
     store.settle([Settlement(row.id, queue, status, provider="google", attempt=attempt, **more)])
 
 
+def test_of_the_campaigns_that_have_ended_only_the_newest(spool):
+    store, reader, _ = spool
+    for name in ("old", "older"):
+        made = store.create_campaign(name, "/c", content={}, digests={}, files=[("r.csv", ["email"])], now=NOW)
+        store.set_state(made.id, "finished", NOW, exit_status=0)
+    assert [one["campaign"] for one in told(reader, ended=1)] == ["spring", "older"]
+    assert [one["campaign"] for one in told(reader, ended=0)] == ["spring"]
+    assert len(told(reader, ended=5)) == 3
+
+
 def test_a_campaign_that_is_being_sent(spool):
     store, reader, _ = spool
     settle(store, "delivered", result="delivered", completed_at=NOW - 50)

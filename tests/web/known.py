@@ -94,6 +94,18 @@ PROVIDER = {
 }
 
 
+RECENT = {
+    "campaign": NAME,
+    "attempts": 5000,
+    "whole": False,
+    "providers": [
+        {"provider": "google", "last": 50, "delivered": 12},
+        {"provider": HOSTILE[:40], "last": 50, "delivered": 50},
+    ],
+    "replies": [{"provider": "google", "category": "rate-limited", "reply": f"421 {HOSTILE}", "count": 38}],
+}
+
+
 class Api:
     """``asked``: the operations, but for those that only read."""
 
@@ -109,6 +121,7 @@ class Api:
     async def __call__(self, name: str, path: Any = None, *, query: Any = None, order: Any = None) -> Any:
         """Answer."""
         if name == "campaigns":
+            self.ended = query["ended"]
             return self.campaigns
         if name == "campaign":
             found = [one for one in self.campaigns if one["campaign"] == path["name"]]
@@ -117,6 +130,8 @@ class Api:
             return found[0]
         if name == "health":
             return {"fault": HOSTILE, "fault_since": AT}
+        if name == "recent":
+            return RECENT
         if name in ("sites", "providers"):
             return [SITE if name == "sites" else PROVIDER]
         if name == "recipients":

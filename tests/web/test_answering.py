@@ -202,6 +202,20 @@ def test_other_requests(site, target, method, status):
     assert not site.api.asked
 
 
+@pytest.mark.parametrize(
+    ("target", "ended"),
+    [("/", "50"), ("/?ended=500", "500"), ("/?ended=x", "50"), ("/?ended=99999999", "50"), ("/holds", "0")],
+)
+def test_of_the_campaigns_that_have_ended_only_so_many_are_read(site, target, ended):
+    site.ask(target)
+    assert site.api.ended == ended
+
+
+def test_there_are_more_where_a_page_is_full(site):
+    assert b"/?ended=10" in site.ask("/?ended=1").body
+    assert b"/?ended=" not in site.ask("/").body
+
+
 def test_a_long_form_and_a_late_answer(site):
     assert site.ask("/", "POST", too_long=True).status == 413
     later = site.pages.later(None, 503, 30)

@@ -7,8 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import Status, Word
-from bulkmail.web.views import SHOWN, bar, campaign_line, holds_of, lasting, matrix, possible, tone, when
-from tests.web.known import AT, SITE, campaign, hold
+from bulkmail.web.views import (
+    SHOWN,
+    bar,
+    campaign_line,
+    holds_of,
+    lasting,
+    light,
+    matrix,
+    possible,
+    tone,
+    waiting_of,
+    when,
+)
+from tests.web.known import AT, PROVIDER, campaign, hold
 
 
 @given(st.dictionaries(st.sampled_from([str(one) for one in Status]), st.integers(0, 10**9)), st.integers(0, 10**9))
@@ -54,12 +66,25 @@ def test_a_line_adds_up():
     assert line["delivered"] + line["failed"] + line["waiting"] == line["rows"]
 
 
-def test_a_provider_has_what_is_under_way_of_all_its_sites():
-    rows = matrix({"a": {"delivered": 1}, "google": {"delivered": 5, "blocked": 2}}, [SITE, SITE])
+def test_a_provider_has_its_counts_its_light_and_its_pace():
+    counts = {"a": {"delivered": 1}, "google": {"delivered": 5, "blocked": 2}}
+    rows = matrix(counts, [PROVIDER], [{"provider": "google", "last": 50, "delivered": 12}])
     assert [row["provider"] for row in rows] == ["google", "a"]
-    assert (rows[0]["in_flight"], rows[0]["connections"], rows[0]["all"]) == (4, 2, 7)
+    assert (rows[0]["light"], rows[0]["last"], rows[0]["open"], rows[0]["pace"]) == ("wrong", "12 of 50", 1, 50)
     assert [rows[0][status] for status in SHOWN] == [5, 0, 0, 2, 0, 0]
-    assert rows[1]["connections"] == 0
+    assert (rows[1]["light"], rows[1]["open"]) == ("over", None)
+
+
+@pytest.mark.parametrize(
+    ("last", "delivered", "colour"),
+    [(0, 0, "over"), (9, 0, "over"), (10, 9, "good"), (10, 8, "wrong"), (50, 45, "good")],
+)
+def test_the_light_of_a_provider(last, delivered, colour):
+    assert light(last, delivered) == (colour, f"{delivered} of {last}")
+
+
+def test_a_site_that_two_campaigns_wait_for_is_told_once():
+    assert waiting_of([campaign(), campaign("other")]) == campaign()["waiting_sites"]
 
 
 def test_what_is_held_of_campaigns_that_are_not_over():

@@ -5,6 +5,7 @@ Nothing is stored here and nothing decided: each answer is made from the parts w
 
 from __future__ import annotations
 
+import heapq
 from typing import NamedTuple
 
 from bulkmail.delivery.clocks import Clocks
@@ -89,11 +90,20 @@ class Live:
         progress = self.progress
         return LiveCampaign(progress.situation(run), progress.rate(run), progress.seconds_left(run))
 
-    def sites(self) -> list[LiveSite]:
-        """Return the sites that are being sent to, the busiest first."""
-        lanes = [lane for lane in self._feeder.lanes.values() if not lane.closed]
-        lanes.sort(key=lambda lane: (-lane.held, lane.site.name))
-        return [self._site(lane) for lane in lanes]
+    def sites(self, most: int | None = None) -> list[LiveSite]:
+        """Return the sites that are being sent to, the busiest first; ``most``: only so many."""
+        return self._told([lane for lane in self._feeder.lanes.values() if not lane.closed], most)
+
+    def waiting(self, most: int) -> list[LiveSite]:
+        """Return so many of the sites to which nothing may be sent now, the busiest first."""
+        return self._told([lane for lane in self._feeder.lanes.values() if lane.suspended and not lane.closed], most)
+
+    def _told(self, lanes: list[Lane], most: int | None) -> list[LiveSite]:
+        def busiest(lane: Lane) -> tuple[int, str]:
+            return -lane.held, lane.site.name
+
+        first = sorted(lanes, key=busiest) if most is None else heapq.nsmallest(most, lanes, busiest)
+        return [self._site(lane) for lane in first]
 
     def limiters(self, key: str) -> list[Limiter]:
         """Return the limiters of this limit key that are in use, one for each source."""

@@ -38,6 +38,8 @@ def test_the_sites_are_told_the_busiest_first_with_what_binds_them(one):
     assert sites[0].state == "ready"
     assert {site.binds for site in sites} <= set(BINDS)
     assert sites[0].binds in ("rate", "connection-rate"), "100 messages a second, 100 connections a minute"
+    assert one.live.sites(1) == sites[:1]
+    assert one.live.waiting(5) == []
     one.pause.own_fault("the disk is full")
     assert {site.binds for site in one.live.sites()} == {"fault"}
     assert one.live.fault == "the disk is full"

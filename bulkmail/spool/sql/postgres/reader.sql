@@ -80,3 +80,10 @@ SELECT count(*) FROM queue WHERE campaign_id = %s
 -- name: read_received
 SELECT r.id & 1099511627775, r.email FROM recipient r JOIN outcome o ON o.recipient_id = r.id
 WHERE r.id > %s AND r.id <= %s AND o.status IN ('delivered', 'unknown') ORDER BY r.id LIMIT %s
+
+-- name: recent_attempts
+-- what came of the last attempts of a campaign, the newest first
+SELECT o.provider, page.result, page.category, page.smtp_code, page.reply FROM (
+    SELECT id, recipient_id, result, category, smtp_code, reply FROM attempt
+    WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT %s) page
+JOIN outcome o ON o.recipient_id = page.recipient_id ORDER BY page.id DESC

@@ -1,0 +1,50 @@
+"""What receivers have said to the last attempts of a campaign: by provider, and counted by their words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bulkmail.mail import LateResult
+from bulkmail.report import Wordings
+from bulkmail.spool import Reading
+
+ATTEMPTS = 5000
+"""So many of the newest attempts are looked at, which takes some 50 ms."""
+LAST = 50
+"""Of these so many of each provider say how it stands (PowerMTA's monitor has the same number)."""
+_WORDINGS = 10  # of each provider and category
+_LATE = frozenset(map(str, LateResult))
+
+
+def recent(reader: Reading, name: str) -> dict[str, Any] | None:
+    """Return it as `models.RecentAnswer` has it; None where there is no campaign of that name. Raises OwnFault."""
+    campaign = reader.campaign(name)
+    if campaign is None:
+        return None
+    attempts = reader.recent(campaign.id, ATTEMPTS)
+    lasts: dict[str, list[int]] = {}  # provider -> how many of the last attempts, how many of them delivered
+    words: dict[str, Wordings] = {}
+    for provider, result, category, code, reply in attempts:
+        if result in _LATE:
+            continue
+        key = provider or "other"
+        last = lasts.setdefault(key, [0, 0])
+        if last[0] < LAST:
+            last[0] += 1
+            last[1] += result == "delivered"
+        if result != "delivered" and reply:
+            words.setdefault(key, Wordings()).add(category, code, reply)
+    replies = [
+        {"provider": provider, "category": category, "reply": said, "count": count}
+        for provider, wordings in words.items()
+        for category, top in wordings.top(_WORDINGS).items()
+        for said, count in top
+    ]
+    replies.sort(key=lambda one: (-int(str(one["count"])), one["provider"], one["reply"]))
+    return {
+        "campaign": name,
+        "attempts": len(attempts),
+        "whole": len(attempts) < ATTEMPTS,
+        "providers": [{"provider": key, "last": of, "delivered": good} for key, (of, good) in sorted(lasts.items())],
+        "replies": replies,
+    }

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from pydantic import TypeAdapter
+
+from bulkmail.control.models import RecentAnswer
+from bulkmail.control.recent import ATTEMPTS, LAST, recent
+
+
+class Reader:
+    def __init__(self, attempts):
+        self.attempts = attempts
+
+    def campaign(self, name):
+        return SimpleNamespace(id=7) if name == "spring" else None
+
+    def recent(self, campaign, limit):
+        assert (campaign, limit) == (7, ATTEMPTS)
+        return self.attempts[:limit]
+
+
+def told(*attempts):
+    found = recent(Reader(list(attempts)), "spring")
+    TypeAdapter(RecentAnswer).validate_python(found)
+    return found
+
+
+GOOD = ("google", "delivered", "", 250, "2.0.0 OK")
+SLOW = ("yahoo", "deferred", "rate-limited", 421, "4.7.0 [TSS04] Messages from 192.0.2.1 deferred")
+
+
+def test_a_campaign_that_is_not_there():
+    assert recent(Reader([]), "sprin") is None
+
+
+def test_nothing_was_said_yet():
+    assert told() == {"campaign": "spring", "attempts": 0, "whole": True, "providers": [], "replies": []}
+
+
+def test_only_the_last_attempts_of_each_provider_say_how_it_stands():
+    found = told(*[SLOW] * 3, *[GOOD] * 100, *[SLOW] * 100)
+    assert found["providers"] == [
+        {"provider": "google", "last": LAST, "delivered": LAST},
+        {"provider": "yahoo", "last": LAST, "delivered": 0},
+    ]
+    assert found["attempts"] == 203
+
+
+def test_replies_are_counted_by_their_words_and_good_ones_are_none():
+    other = (*SLOW[:4], "4.7.0 [TSS04] Messages from 198.51.100.9 deferred")
+    gone = ("", "failed", "bad-mailbox", 550, "5.1.1 <ann@a.example> unknown")
+    found = told(SLOW, other, gone, GOOD)
+    assert [(one["provider"], one["category"], one["count"]) for one in found["replies"]] == [
+        ("yahoo", "rate-limited", 2),
+        ("other", "bad-mailbox", 1),
+    ]
+    assert "ann@" not in found["replies"][1]["reply"]
+
+
+def test_what_came_back_later_is_no_attempt_of_ours():
+    assert told(("google", "returned", "bad-mailbox", None, "gone"))["providers"] == []
+
+
+def test_a_long_campaign_is_looked_at_in_part():
+    assert told(*[GOOD] * (ATTEMPTS + 1))["whole"] is False
