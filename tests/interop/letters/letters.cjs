@@ -55,6 +55,17 @@ async function mjmls() {
   }
 }
 
+// The examples that MJML's own components come with: of their READMEs, the blocks that are whole letters.
+async function examples() {
+  const folder = path.join(process.env.NODE_PATH, "..", "mjml");
+  for (const name of fs.readdirSync(folder).filter((each) => !each.endsWith(".tgz"))) {
+    const readme = fs.readFileSync(path.join(folder, name, "package", "README.md"), "utf8");
+    for (const [number, source] of readme.match(/<mjml>[^]*?<\/mjml>/g).entries()) {
+      letters[`mjml-example/${name}/${number}`] = (await mjml(source)).html;
+    }
+  }
+}
+
 // What the letter says: words, and behind each link its address in brackets.
 function read(html) {
   const hidden = ["[hidden]", "datalist", "select", "svg", "textarea", "iframe", "noscript"];
@@ -88,6 +99,7 @@ async function main() {
   foundation();
   mailgen();
   await mjmls();
+  await examples();
   process.stdout.write(JSON.stringify(Object.entries(letters).map(([name, html]) => [name, html, read(html)])));
 }
 
