@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bulkmail.campaign import RowZones
 from bulkmail.delivery.guard import Guard
 from bulkmail.delivery.holds import Holds
-from bulkmail.mail import Status, token
+from bulkmail.mail import Status, envelope_id, token
 from bulkmail.shaping import OTHER, WEIGHTS, Allowance
 from bulkmail.spool import Audience, Claimed, Kind, LateCounts, StoredPlan
 
@@ -61,6 +62,11 @@ class Run:
         """Return the token of a row, as it stands in its message; of row 0 that of a message which all get."""
         mark: str = self.content.get("token_mark", "")  # of a test message
         return mark + token(self.content["key"], number)
+
+    def envelope_id(self, numbers: Sequence[int]) -> str:
+        """Return what a report is to repeat of a transaction of these rows, several of one domain."""
+        own = "" if self.content.get("token_mark") else envelope_id(self.content["key"], min(numbers), max(numbers))
+        return own or self.token(0)
 
     @property
     def weight(self) -> int:

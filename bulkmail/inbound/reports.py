@@ -8,7 +8,7 @@ goes on to the mailbox as well.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.logger import Logger
@@ -59,10 +59,18 @@ class Reports:
         if verdict.event is None and verdict.token and verdict.token != recipient.token.lower():
             found = await self._returns.find(verdict.token)  # the token stands in what it encloses
             verdict = await self._read(received, recipient, found) or verdict
+        if verdict.event is None and verdict.shares and await self._shared(verdict):
+            return kind
         if verdict.event is None:
             self._returns.unattributed(str(kind))
             return kind if kind is Kind.OTHER and not recipient.token else None  # a person's, to complaints@ or so
         return kind if await self._recorded(verdict.token, verdict.event) else None
+
+    async def _shared(self, verdict: Verdict) -> bool:
+        """Record what a report says of recipients of one message; return whether it was about any for certain."""
+        tokens = await self._returns.members(verdict.envelope_id, [address for address, _ in verdict.shares])
+        known = [(tokens[address], event) for address, event in verdict.shares if address in tokens]
+        return any([await self._recorded(token, event) for token, event in known])
 
     async def _recorded(self, token: str, event: LateEvent) -> bool:
         if event.result is LateResult.UNSUBSCRIBED:
@@ -77,11 +85,15 @@ class Reports:
         key = await self._returns.token_key()
         job = ("read", received.body[:LOOKED_AT], recipient.address, received.sender, key, address)
         try:
-            kind, reason, token, event = await self._ask(job, _WITHIN)
+            kind, reason, token, event, envelope_id, each = await self._ask(job, _WITHIN)
         except WorkerLateError:
             _log.warn("inbound: {id} was not read within {within:g} s", id=received.id, within=_WITHIN)
             return None
         except BulkmailError as error:
             raise OwnFault(f"what comes back cannot be read ({error})") from None
-        told = None if event is None else LateEvent(LateResult(event[0]), *event[1:])
-        return Verdict(kind, reason, token, told)
+        told = None if event is None else _event(event)
+        return Verdict(kind, reason, token, told, envelope_id, [(one, _event(own)) for one, own in each])
+
+
+def _event(plain: Sequence[Any]) -> LateEvent:
+    return LateEvent(LateResult(plain[0]), *plain[1:])

@@ -27,7 +27,10 @@ BOUNCES, COMPLAINTS, UNSUBSCRIBE = "bounces", "complaints", "unsubscribe"
 """What our own addresses begin with: where reports of failures, complaints, and requests to unsubscribe come back."""
 
 _TAG, _MASK, _ADDRESS = b"token tag", b"token mask", b"address"
+_ENVELOPE_TAG, _ENVELOPE_MASK = b"envelope tag", b"envelope mask"
 _CAMPAIGN, _NUMBER = 3, 5  # bytes: an id of a recipient has 23 bits and 40
+_SPAN = 4  # bytes: how far the last row of a transaction may be behind its first
+_ENVELOPE = 32  # characters
 _PADDING = "=" * 6
 
 
@@ -77,6 +80,44 @@ def read_token(spool_key: bytes, text: str) -> tuple[int, int] | None:
     if not secrets.compare_digest(tag, blake2b(plain, key=spool_key, digest_size=8, person=_TAG).digest()):
         return None
     return int.from_bytes(plain[:_CAMPAIGN], "big"), int.from_bytes(plain[_CAMPAIGN:], "big")
+
+
+def envelope_id(key: bytes, first: int, last: int) -> str:
+    """The ENVID (RFC 3461 4.4) of a transaction of rows ``first`` to ``last``: 32 characters of a-z and 2-7.
+
+    It stands in no message, so those who get one do not know it: the servers do that the transaction went through. It
+    is no token. "" with a key that makes none which could be read, and for rows that lie too far apart.
+    """
+    if len(key) == KEY_SIZE or not 0 <= last - first < 1 << 8 * _SPAN:
+        return ""
+    plain = key[-_CAMPAIGN:] + first.to_bytes(_NUMBER, "big") + (last - first).to_bytes(_SPAN, "big")
+    return base64.b32encode(_sealed(key[:KEY_SIZE], plain)).decode("ascii").lower()
+
+
+def read_envelope_id(spool_key: bytes, text: str) -> tuple[int, int, int] | None:
+    """The campaign's id and the first and last row's number of an `envelope_id`, in any case; None for other texts."""
+    if len(text) != _ENVELOPE:
+        return None
+    try:
+        data = base64.b32decode(text, casefold=True)
+    except (binascii.Error, ValueError):
+        return None
+    tag, masked = data[:8], data[8:]
+    plain = _masked(spool_key, tag, masked)
+    if not secrets.compare_digest(data, _sealed(spool_key, plain)):
+        return None
+    first = int.from_bytes(plain[_CAMPAIGN : _CAMPAIGN + _NUMBER], "big")
+    return int.from_bytes(plain[:_CAMPAIGN], "big"), first, first + int.from_bytes(plain[-_SPAN:], "big")
+
+
+def _sealed(spool_key: bytes, plain: bytes) -> bytes:
+    tag = blake2b(plain, key=spool_key, digest_size=8, person=_ENVELOPE_TAG).digest()
+    return tag + _masked(spool_key, tag, plain)
+
+
+def _masked(spool_key: bytes, tag: bytes, data: bytes) -> bytes:
+    mask = blake2b(tag, key=spool_key, digest_size=len(data), person=_ENVELOPE_MASK).digest()
+    return bytes(one ^ other for one, other in zip(data, mask, strict=True))
 
 
 def address_hash(spool_key: bytes, address_key: str) -> int:

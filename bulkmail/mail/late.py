@@ -122,6 +122,12 @@ class ReturnPath(Protocol):
     async def find(self, token: str) -> Found | None:
         """Return what is known of a token. Nothing is written."""
 
+    async def members(self, envelope_id: str, addresses: Sequence[str]) -> dict[str, str]:
+        """Return the tokens of those recipients of one transaction that these addresses name, by the address.
+
+        ``envelope_id``: what a report says was its ENVID. An address is left out that names none of them for certain.
+        """
+
     async def returned(self, token: str, event: LateEvent) -> Found | None:
         """Record a delivery report (RETURNED) or an answer (ANSWERED)."""
 

@@ -5,6 +5,7 @@ A message from outside is read apart from the event loop, which it cannot keep w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from bulkmail.mail import LateEvent, LateResult, read_token
 from bulkmail.returns.reading import read
 from bulkmail.returns.returned import Block, Kind, Return, Weight
+from bulkmail.returns.shared import shares
 
 _ANSWERS = frozenset({Kind.AUTO_REPLY, Kind.DISPOSITION, Kind.CHALLENGE, Kind.OTHER})
 _REPORTS = frozenset({Kind.FAILED, Kind.DELAYED})
@@ -22,12 +24,15 @@ class Verdict(NamedTuple):
 
     ``token``: the one that it is about; "" where that is not certain. ``event``: what is to be recorded, its time still
     0; None where nothing follows, or where it is not certain that a report is about the row's address.
+    ``shares``: of a report of a message that many got in the transaction ``envelope_id``, each address and its event.
     """
 
     kind: str
     reason: str
     token: str = ""
     event: LateEvent | None = None
+    envelope_id: str = ""
+    shares: Sequence[tuple[str, LateEvent]] = ()
 
 
 def judge(message: bytes, recipient: str, sender: str, key: bytes, address: str) -> Verdict:
@@ -39,11 +44,13 @@ def judge(message: bytes, recipient: str, sender: str, key: bytes, address: str)
     returned = read(message, recipient=recipient, sender=sender)
     token = returned.attributed(partial(read_token, key))
     event = _event(returned, address, token, message) if token else None
-    return Verdict(returned.kind, returned.reason, token, event)
+    digest = _digest(returned, message)
+    each = [(one, _report(returned, block, digest)) for one, block in shares(returned, key)] if event is None else []
+    return Verdict(returned.kind, returned.reason, token, event, returned.envelope_id.strip() if each else "", each)
 
 
 def _event(returned: Return, address: str, token: str, message: bytes) -> LateEvent | None:
-    key = blake2b((returned.message_id or "").encode() or message, digest_size=8).hexdigest()
+    key = _digest(returned, message)
     if returned.kind is Kind.COMPLAINT:
         return LateEvent(LateResult.COMPLAINED, 0.0, reply=_short(returned.feedback.type), key=key)
     if returned.kind is Kind.UNSUBSCRIBE:
@@ -53,6 +60,10 @@ def _event(returned: Return, address: str, token: str, message: bytes) -> LateEv
         return LateEvent(LateResult.ANSWERED, 0.0, reply=_short(reply), key=key)
     block = returned.block_for(address, token) if returned.kind in _REPORTS else None
     return None if block is None else _report(returned, block, key)
+
+
+def _digest(returned: Return, message: bytes) -> str:
+    return blake2b((returned.message_id or "").encode() or message, digest_size=8).hexdigest()
 
 
 def _report(returned: Return, block: Block, key: str) -> LateEvent:
@@ -79,9 +90,14 @@ class Reader:
     """The worker. Plain data in, plain data out."""
 
     def handle(self, job: tuple[Any, ...]) -> Any:
-        """``("read", message, recipient, sender, key, address)``: the fields of a `Verdict`, its event as a tuple."""
+        """``("read", message, recipient, sender, key, address)``: the fields of a `Verdict`, its events as tuples."""
         verb, message, recipient, sender, key, address = job
         if verb != "read":
             raise LookupError(f"the reader knows no job {verb!r}")
-        kind, reason, token, event = judge(message, recipient, sender, key, address)
-        return (str(kind), reason, token, None if event is None else (str(event.result), *event[1:]))
+        kind, reason, token, event, envelope_id, some = judge(message, recipient, sender, key, address)
+        each = [(one, _plain(own)) for one, own in some]
+        return (str(kind), reason, token, None if event is None else _plain(event), envelope_id, each)
+
+
+def _plain(event: LateEvent) -> tuple[Any, ...]:
+    return (str(event.result), *event[1:])

@@ -220,21 +220,21 @@ class Return:
         wanted = address_key(address)
         named = [block for block in self.blocks if wanted and address_key(block.recipient) == wanted]
         if named:
-            return _agreed(named)
+            return agreed(named)
         # from here on it takes the return path: another recipient's forward may lead to an address that was mailed, too
         token = token or self.token
         if not token or Candidate(token, Source.ENVELOPE) not in self.candidates:
             return None
         named = [block for block in self.blocks if block.names(address)]
         if named:
-            return _agreed(named)
+            return agreed(named)
         enclosed = self.by_target and Candidate(token, Source.MESSAGE_ID) in self.candidates
         alone = enclosed and len(self.blocks) == 1 and not self.unread and not self.blocks[0].about
-        return _agreed(list(self.blocks)) if alone else None
+        return agreed(list(self.blocks)) if alone else None
 
 
-def _agreed(some: list[Block]) -> Block | None:
-    """The first of these, where they say the same and none is void."""
+def agreed(some: list[Block]) -> Block | None:
+    """The first of these blocks, where they say the same and none is void."""
     said = {(block.action, block.weight, bool(block.void)) for block in some}
     return some[0] if len(said) == 1 and not some[0].void else None
 

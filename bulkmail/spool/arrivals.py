@@ -64,6 +64,13 @@ class LateStore(Protocol):
     def find_recipients(self, tokens: Sequence[str]) -> list[Found | None]:
         """Return what is known of each token, also after its campaign was removed; None where it is not ours."""
 
+    def find_members(self, campaign_id: int, first: int, last: int, addresses: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of rows that these addresses name, by the address.
+
+        Only rows ``first`` to ``last`` count, and of these the ones at the first one's domain; there must be one of the
+        address alone. {} where they are too many to be looked through.
+        """
+
     def record_late(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
         """Write down what came back, with the suppressions that follow; one answer for each, in order. Twice is once.
 

@@ -128,6 +128,7 @@ class Spool:
     remember = _in_writer(Store.remember)
     give_sign = _in_writer(Store.give_sign)
     token_key = _in_writer(Store.token_key)
+    find_members = _in_writer(Store.find_members)
     settle_late = _in_writer(Store.settle_late)
     late_waits = _in_writer(Store.late_waits)
     late_counts = _in_writer(Store.late_counts)

@@ -41,6 +41,7 @@ from bulkmail.spool.rows import campaign_of, id_range, number_of, recipient_id
 from bulkmail.spool.scopes import EVERYTHING, Audience, Suppression
 from bulkmail.spool.suppressions import Suppressions
 
+_MOST_MEMBERS = 5000  # rows; the recipients of a transaction stand near each other in their domain's queue
 _TELLING = frozenset({Status.BOUNCED, Status.BLOCKED, Status.EXPIRED})
 _WORDS = {
     Category.COMPLAINED: "complaint",
@@ -88,6 +89,17 @@ class LateEvents(Suppressions):
             audiences = self._audiences({campaign_of(identity) for identity in known}) if known else {}
             rows = self._recipients(known) if known else {}
             return self._founds(ids, audiences, rows)
+
+    def find_members(self, campaign_id: int, first: int, last: int, addresses: Sequence[str]) -> dict[str, int]:
+        """Return the numbers of rows that these addresses name; see `arrivals.LateStore.find_members`."""
+        span = {"first": recipient_id(campaign_id, first), "last": recipient_id(campaign_id, last)}
+        with self._db.transaction("begin_reading"):
+            rows = self._db.execute("members", {**span, "limit": _MOST_MEMBERS + 1}).fetchall()
+        found: dict[str, list[int]] = {}
+        for identity, email in rows if len(rows) <= _MOST_MEMBERS else ():
+            found.setdefault(_key(email), []).append(number_of(identity))
+        named = {address: found.get(_key(address), []) for address in addresses}
+        return {address: numbers[0] for address, numbers in named.items() if len(numbers) == 1 and _key(address)}
 
     def record_late(self, arrivals: Sequence[Arrival]) -> list[Recorded]:
         """Write down what came back; see `arrivals.LateStore.record_late`."""
@@ -204,10 +216,8 @@ class LateEvents(Suppressions):
 
     def _hash(self, email: str) -> int:
         """Return the hash of an address as it is written in a list; 0 where it is none."""
-        try:
-            return address_hash(self._read_hash_key(), address_in(email).key)
-        except AddressError:
-            return 0
+        key = _key(email)
+        return address_hash(self._read_hash_key(), key) if key else 0
 
     def _audiences(self, campaigns: Iterable[int]) -> dict[int, Audience]:
         """Within a transaction: return of each campaign what suppressions count for it, removed ones too."""
@@ -322,6 +332,14 @@ class _Recording:
             if waits:
                 self.waiting.append((row.id, event.at, event.status, event.category, number))
         return batch
+
+
+def _key(address: str) -> str:
+    """Return the one spelling of an address, "" where it is none."""
+    try:
+        return address_in(address).key
+    except AddressError:
+        return ""
 
 
 def _line(number: int, row: _Recipient, event: LateEvent) -> AttemptLine:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.delivery.run import Run
-from bulkmail.mail import Status, token
+from bulkmail.mail import Status, campaign_key, read_envelope_id, token
 
 NOT_FINAL = {"pending", "deferred"}
 
@@ -28,6 +28,13 @@ def run(**changed):
 def test_its_tokens_are_those_of_its_messages():
     assert run(content={"key": b"k" * 32}).token(7) == token(b"k" * 32, 7)
     assert run(content={"key": b"k" * 32, "token_mark": "test-"}).token(7) == "test-" + token(b"k" * 32, 7)
+
+
+def test_the_envelope_id_of_several_rows_tells_which():
+    key = campaign_key(b"k" * 32, 3)
+    assert read_envelope_id(b"k" * 32, run(content={"key": key}).envelope_id([9, 4, 6])) == (3, 4, 9)
+    for content in ({"key": b"k" * 32}, {"key": key, "token_mark": "test-"}):  # neither leads to a row
+        assert run(content=content).envelope_id([1, 2]) == run(content=content).token(0)
 
 
 def test_a_fresh_run_is_all_pending():

@@ -7,13 +7,14 @@ from twisted.internet.defer import Deferred
 
 from bulkmail.inbound import Accepted, Purpose
 from bulkmail.inbound.reports import Reports
-from bulkmail.mail import Found, LateResult, OwnFault, campaign_key, token
+from bulkmail.mail import Found, LateResult, OwnFault, campaign_key, envelope_id, token
 from bulkmail.returns.reader import Reader
 from bulkmail.workers import WorkerDiedError, WorkerLateError
 
 KEY = bytes(32)
 TOKEN, OTHER = (token(campaign_key(KEY, 1), number) for number in (7, 8))
 CAMPAIGN, ELSEWHERE = (token(campaign_key(KEY, campaign), 0) for campaign in (1, 2))  # of a shared return path
+ENVELOPE = envelope_id(campaign_key(KEY, 1), 5, 60)
 ADDRESS = "ann@d.example"
 FAILED = f"""\
 From: MAILER-DAEMON@mx.example
@@ -71,6 +72,10 @@ class Returns:
         if token != TOKEN:
             return None
         return Found(1, 7, "spring", "news", "marketing", ADDRESS, unsubscribed=False, in_spool=True)
+
+    async def members(self, envelope_id, addresses):
+        assert envelope_id == ENVELOPE
+        return {ADDRESS: TOKEN} if ADDRESS in addresses else {}
 
     async def returned(self, token, event):
         self.told.append((token, event.result, event.status))
@@ -154,6 +159,21 @@ def test_without_that_it_is_nobodys_whatever_address_is_named(scene, message):
     body = FAILED.replace(TOKEN.encode(), CAMPAIGN.encode())
     got = message(body=body, sender="", recipients=(to("bounces", CAMPAIGN),))
     assert scene.take(got) == ([("", "failed", "")], 1, 0)
+
+
+def test_the_envelope_id_of_the_transaction_and_the_original_recipient_tell_it_together(scene, message):
+    whole = FAILED.replace(TOKEN.encode(), CAMPAIGN.encode()).replace(
+        b"Final-Recipient", f"Original-Recipient: rfc822;{ADDRESS}\r\nFinal-Recipient".encode()
+    )
+    for envelope, row in ((ENVELOPE, TOKEN), (envelope_id(campaign_key(KEY, 2), 5, 60), ""), (CAMPAIGN, "")):
+        scene.returns.told.clear()
+        body = whole.replace(
+            b"mx.example\r\n\r\n", f"mx.example\r\nOriginal-Envelope-Id: {envelope}\r\n\r\n".encode(), 1
+        )
+        got = message(body=body, sender="", recipients=(to("bounces", CAMPAIGN),))
+        told, *_ = scene.take(got)
+        assert told == [(row, LateResult.RETURNED if row else "failed", "bounced" if row else "")]
+    assert len(scene.unread.kept) == 2
 
 
 def test_a_shared_return_path_of_another_campaign_contradicts(scene, message):

@@ -244,9 +244,13 @@ def test_what_it_returns_comes_to_the_recipients_own_return_path(
     assert f"Return-Path: <bounces+{tokens['δοκιμή@d1.test']}@bounces.example.com>".encode() in kept
 
 
-@pytest.mark.parametrize("bounces", ["each", "shared"])
+@pytest.mark.parametrize("bounces", ["each", "shared", "one message"])
 def test_what_it_returns_finds_its_row(world: Any, start_server: Any, until: Any, bounces: str) -> None:
-    """Into our own inbound server; where all share a return path, the Message-ID of the copy tells whose it is."""
+    """Into our own inbound server.
+
+    Where all share a return path, the Message-ID of the copy tells whose it is; of one message that all get, the ENVID
+    of the transaction and the Original-Recipient tell it together.
+    """
     world.start_mail(["127.0.1.1"])
     port = free_port()
     server = start_server(
@@ -261,16 +265,26 @@ def test_what_it_returns_finds_its_row(world: Any, start_server: Any, until: Any
     running = world.start("--watch", "campaigns")
     until(lambda: greets("127.0.0.1", port), "the inbound server")
     sent = ["bounce-Anna+tag=x@d0.test", "user-bob@d0.test", "reject-carol@d0.test"]
-    campaign = world.campaign("spring", sent, more=f"bounces: {bounces}\n", parent=world.folder / "campaigns")
+    one_message = bounces == "one message"
+    if one_message:
+        sent[2] = "bounce-carol@d0.test"  # a refusal of the message itself would be everybody's
+    aside = world.campaign("spring", sent, html="<p>Dear readers, spring is here.</p>", parent=world.folder / "aside")
+    letter = aside.yaml.read_text("utf-8")
+    if one_message:
+        letter = letter.replace("{{ first_name }}", "Readers") + 'to: "Readers <readers@example.com>"\n'
+    aside.yaml.write_text(letter + f"bounces: {'each' if bounces == 'each' else 'shared'}\n", "utf-8")
+    campaign = type(aside)(aside.folder.rename(world.folder / "campaigns" / "spring"), sent)
 
     def returned() -> bool:
         there = (campaign.report / "recipients.csv").exists()
-        return there and campaign.statuses() == {"delivered": 1, "bounced": 1, "blocked": 1}
+        ends = {"bounced": 2} if one_message else {"bounced": 1, "blocked": 1}
+        return there and campaign.statuses() == {"delivered": 1, **ends}
 
     until(returned, "two of three to be returned")
     rows = {row["email"]: (row["status"], row["category"], row["stage"], row["smtp_code"]) for row in campaign.rows()}
     assert rows[sent[0]] == ("bounced", "bad-mailbox", "dsn", "550")
     assert rows[sent[1]][:2] == ("delivered", "")
-    assert rows[sent[2]][0::2] == ("blocked", "dsn")
+    assert rows[sent[2]][0::2] == ("bounced" if one_message else "blocked", "dsn")
+    assert len({row["message_id"] for row in campaign.rows()}) == (1 if one_message else 3)
     running.process.terminate()
     running.wait()

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.mail import TOKEN_SIZE, address_hash, campaign_key, message_id, new_key, read_token, token
+from bulkmail.mail import (
+    TOKEN_SIZE,
+    address_hash,
+    campaign_key,
+    envelope_id,
+    message_id,
+    new_key,
+    read_envelope_id,
+    read_token,
+    token,
+)
 
 KEY = bytes(range(32))
 
@@ -44,6 +54,33 @@ def test_a_changed_token_is_none(number, place, letter):
 @pytest.mark.parametrize("text", ["", "a" * 25, "a" * 26, "a" * 27, "1" * 26, "\u00e4" * 26, "=" * 26, token(KEY, 1)])
 def test_other_texts_are_no_tokens(text):
     assert read_token(KEY, text) is None
+
+
+@given(st.integers(1, 2**23 - 1), st.integers(0, 2**39), st.integers(0, 2**32 - 1))
+def test_an_envelope_id_tells_its_rows_to_who_has_the_key_and_is_no_token(campaign, first, span):
+    text = envelope_id(campaign_key(KEY, campaign), first, first + span)
+    assert len(text) == 32
+    assert read_envelope_id(KEY, text.upper()) == (campaign, first, first + span)
+    assert read_envelope_id(bytes(32), text) is None
+    assert read_token(KEY, text) is None
+    assert read_token(KEY, text[:TOKEN_SIZE]) is None
+
+
+@given(st.integers(0, 31), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"))
+def test_a_changed_envelope_id_is_none(place, letter):
+    text = envelope_id(campaign_key(KEY, 7), 1, 50)
+    changed = text[:place] + letter + text[place + 1 :]
+    assert read_envelope_id(KEY, changed) == ((7, 1, 50) if changed == text else None)
+
+
+@pytest.mark.parametrize("text", ["", "a" * 31, "a" * 32, "1" * 32, "\u00e4" * 32, "=" * 32, token(KEY, 1)])
+def test_other_texts_are_no_envelope_ids(text):
+    assert read_envelope_id(KEY, text) is None
+
+
+def test_there_is_no_envelope_id_that_could_not_be_read():
+    assert envelope_id(KEY, 1, 2) == ""
+    assert envelope_id(campaign_key(KEY, 7), 1, 2**32 + 1) == ""
 
 
 @given(st.text(), st.text())

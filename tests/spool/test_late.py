@@ -244,6 +244,19 @@ def test_lines_of_what_came_back_are_no_attempts(late, store, kit):
     kit.check_laws(store)
 
 
+def test_the_rows_of_a_transaction_are_found_by_their_addresses(late, store, kit):
+    made = late.sent(settle=False, rows=2)
+    emails = ["A.B@Example.com", "twin@example.com", "x@other.test", "twin@EXAMPLE.com", "out@example.com"]
+    more = [kit.row(n, email.partition("@")[2].lower(), email=email) for n, email in enumerate(emails, 3)]
+    store.add_rows(made.id, more, {}, True, 1000.0)
+    asked = ["user2@EXAMPLE.COM", "A.B@example.com", "twin@example.com", "x@other.test", "out@example.com", "no", ""]
+    assert store.find_members(made.id, 1, 6, asked) == {"user2@EXAMPLE.COM": 2, "A.B@example.com": 3}
+    assert store.find_members(made.id, 1, 4, asked)["twin@example.com"] == 4
+    assert store.find_members(made.id, 5, 6, asked) == {"x@other.test": 5}
+    assert store.find_members(made.id, 99, 100, asked) == {}
+    assert store.find_members(made.id + 1, 1, 6, asked) == {}
+
+
 def test_a_token_outlives_its_campaign(late, store):
     made = late.sent(rows=25)
     unsent = late.sent("autumn", settle=False)

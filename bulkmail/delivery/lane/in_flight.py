@@ -99,7 +99,7 @@ class InFlight:
         recipients = tuple([message.recipient for message in group])
         envelope_id = ""
         if self._notify:
-            envelope_id = first.run.token(first.claimed.number if len(group) == 1 else 0)
+            envelope_id = first.run.token(first.claimed.number) if len(group) == 1 else _of_several(group)
         transaction = Transaction(first.sender, recipients, first.wire, shipment, self._notify, envelope_id, plain=True)
         self._on[connection] = self._on.get(connection, 0) + 1
         self.messages += shipment.unsettled
@@ -109,3 +109,11 @@ class InFlight:
             self._leave(connection, shipment, shipment.unsettled)
             return Unsendable(group, str(error))
         return None
+
+
+def _of_several(group: Sequence[Message]) -> str:
+    """What reports of a transaction of several are to repeat."""
+    run, domain = group[0].run, group[0].domain
+    if any(message.domain != domain for message in group):
+        return run.token(0)  # who takes the mail of one domain must not be able to report of another
+    return run.envelope_id([message.claimed.number for message in group])

@@ -19,7 +19,17 @@ from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lifecycle.late_reports import LateReports
 from bulkmail.delivery.run import Run
-from bulkmail.mail import ClickCount, Found, LateEvent, LateResult, OwnFault, read_token
+from bulkmail.mail import (
+    ClickCount,
+    Found,
+    LateEvent,
+    LateResult,
+    OwnFault,
+    campaign_key,
+    read_envelope_id,
+    read_token,
+    token,
+)
 from bulkmail.settings import Suppression
 from bulkmail.shaping import AutoSuppression
 from bulkmail.spool import Arrival, Recorded, Spool
@@ -99,6 +109,16 @@ class LateOutcomes:
     async def find(self, token: str) -> Found | None:
         """Return what is known of a token; see `mail.ReturnPath.find`."""
         return await self._spool.find_recipient(token) if await self._is_ours(token) else None
+
+    async def members(self, envelope_id: str, addresses: Sequence[str]) -> dict[str, str]:
+        """Return the tokens of recipients of one transaction; see `mail.ReturnPath.members`."""
+        key = await self.token_key()
+        transaction = read_envelope_id(key, envelope_id) if key else None
+        if transaction is None:
+            return {}
+        numbers = await self._spool.find_members(*transaction, addresses)
+        own = campaign_key(key, transaction[0])
+        return {address: token(own, number) for address, number in numbers.items()}
 
     async def returned(self, token: str, event: LateEvent) -> Found | None:
         """Record a delivery report or an answer; see `mail.ReturnPath.returned`."""

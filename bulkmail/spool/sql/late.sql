@@ -11,6 +11,12 @@ SELECT r.id, coalesce(r.queue_id, 0), r.email, coalesce(o.status, 'pending'), co
 FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN late l ON l.recipient_id = r.id
 WHERE r.id IN (SELECT value FROM json_each(:ids))
 
+-- name: members
+-- the rows from the first to the last that are at the first one's domain
+WITH RECURSIVE chunk(n) AS (SELECT :first >> 18 UNION ALL SELECT n + 1 FROM chunk WHERE n < :last >> 18)
+SELECT id, email FROM recipient WHERE id >> 18 IN (SELECT n FROM chunk)
+    AND queue_id = (SELECT queue_id FROM recipient WHERE id = :first) AND id BETWEEN :first AND :last LIMIT :limit
+
 -- name: gone_recipients
 SELECT recipient_id, hash FROM gone WHERE recipient_id IN (SELECT value FROM json_each(:ids))
 

@@ -57,14 +57,15 @@ def test_from_being_handed_over_to_its_outcome(made):
 
 def test_a_report_is_to_repeat_the_token_of_the_row_or_of_the_message_that_several_get(made):
     in_flight, conn = InFlight(SimpleNamespace(wall=lambda: 5.0, now=lambda: 9.0), "FAILURE"), FakeConnection()
-    first, second = (made.message(name) for name in "ab")
-    for number, message in enumerate((first, second), 1):
-        message.run, message.claimed = SimpleNamespace(token=lambda n: f"token-{n}"), SimpleNamespace(number=number)
+    first, second, elsewhere = (made.message(name, domain=f"{name}.x") for name in "aab")
+    run = SimpleNamespace(token=lambda n: f"token-{n}", envelope_id=lambda numbers: f"rows-{numbers}")
+    for number, message in enumerate((first, second, elsewhere), 1):
+        message.run, message.claimed = run, SimpleNamespace(number=number)
     in_flight.submit(conn, [second])
     in_flight.submit(conn, [first, second])
-    assert [(given.notify, given.envelope_id) for given in conn.given] == [
-        ("FAILURE", "token-2"), ("FAILURE", "token-0")
-    ]  # fmt: skip
+    in_flight.submit(conn, [first, elsewhere])
+    assert {given.notify for given in conn.given} == {"FAILURE"}
+    assert [given.envelope_id for given in conn.given] == ["token-2", "rows-[1, 2]", "token-0"]
 
 
 def test_what_can_never_be_sent_comes_back_and_is_nowhere(made):

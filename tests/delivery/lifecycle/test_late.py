@@ -7,7 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from bulkmail.delivery.lifecycle.late import LateOutcomes, rules_of
-from bulkmail.mail import LateEvent, LateResult, OwnFault, token
+from bulkmail.mail import LateEvent, LateResult, OwnFault, campaign_key, envelope_id, token
 from bulkmail.settings import Suppression
 from bulkmail.shaping import AutoSuppression
 from bulkmail.spool import LateCounts
@@ -89,6 +89,16 @@ def test_a_late_bounce_moves_the_figures_of_a_campaign_that_is_being_sent(scene)
     scene.world.run(2.0)
     assert scene.changed == [scene.run], "the same report is no news"
     assert repr(scene.late) == "<LateOutcomes {'returned': 1}>"
+
+
+def test_the_members_of_a_transaction_have_their_tokens(scene):
+    sent(scene)
+    key = scene.run.content["key"]
+    rows = envelope_id(key, 2, 4)
+    asked = ["u3@a.example", "U5@a.example", "u9@a.example"]
+    assert scene.wait(scene.late.members(rows, asked)) == {"u3@a.example": scene.token(3)}
+    assert scene.wait(scene.late.members(envelope_id(campaign_key(bytes(32), 1), 1, 9), asked)) == {}
+    assert scene.wait(scene.late.members(scene.token(3), asked)) == {}
 
 
 def test_what_is_recorded_has_the_time_of_its_recording(scene):

@@ -11,6 +11,11 @@ SELECT r.id, coalesce(r.queue_id, 0), r.email, coalesce(o.status, 'pending'), co
 FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN late l ON l.recipient_id = r.id
 WHERE r.id IN (SELECT value::bigint FROM json_array_elements_text(%(ids)s::json))
 
+-- name: members
+-- the rows from the first to the last that are at the first one's domain
+SELECT id, email FROM recipient WHERE queue_id = (SELECT queue_id FROM recipient WHERE id = %(first)s)
+    AND id BETWEEN %(first)s AND %(last)s LIMIT %(limit)s
+
 -- name: gone_recipients
 SELECT recipient_id, hash FROM gone WHERE recipient_id IN (SELECT value::bigint FROM json_array_elements_text(%(ids)s::json))
 
