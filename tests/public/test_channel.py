@@ -39,7 +39,7 @@ class Site:
 
     def __init__(self, known=None):
         self.clock, self.known = Clock(), known or Known()
-        answers = Answers(self.known, shipped(), "", parse_rate("1000/s"), self.clock.seconds)
+        answers = Answers(self.known, shipped(), "", parse_rate("1000/s,burst=1000"), self.clock.seconds)
         self.factory = PageFactory(answers, Proxies(["127.0.0.0/8"]), self.clock)
 
     def connect(self, peer="192.0.2.1", address=None):
