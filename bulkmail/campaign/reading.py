@@ -1,8 +1,6 @@
 """The snapshot of a campaign: every byte that enters a message, read once, so that later edits change no mail.
 
-A template may include any other file of the folder by name. Which ones it names is found by looking for the
-statements in its text (the templates are compiled elsewhere, in a sandbox); where a name is computed, every template
-file of the folder counts as used.
+A template may include other files by name; which these are, `including` finds.
 """
 
 from __future__ import annotations
@@ -13,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from bulkmail.campaign.canary import plain_canary
-from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, is_template, read_inside, walk
-from bulkmail.campaign.includes import names_used, sources_of
+from bulkmail.campaign.files import CAMPAIGN_FILE, MARKS, OURS, id_inside, is_template, read_inside
+from bulkmail.campaign.including import Including, beside
 from bulkmail.campaign.letter import Html
 from bulkmail.campaign.links import plain_links, with_names
 from bulkmail.campaign.locales import is_each_locale, letters, letters_of, of_fallback
@@ -28,12 +26,7 @@ from bulkmail.files import FileId, MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
 from bulkmail.yamlfile import YamlFile
 
-MAX_INCLUDES = 200
-MAX_INCLUDED = 10_000_000  # bytes of all includes together
-
 Key = tuple[str, ...]
-
-_INCLUDABLE = (".j2", ".html", ".txt")
 
 
 class SigningKey(Protocol):
@@ -73,6 +66,8 @@ class OperatorSettings(Protocol):
     def public(self) -> Public | None: ...  # noqa: D102
     @property
     def pools(self) -> Mapping[str, Sequence[str]]: ...  # noqa: D102
+    @property
+    def templates(self) -> str | None: ...  # noqa: D102
     @property
     def file(self) -> YamlFile | None: ...  # noqa: D102
 
@@ -115,10 +110,10 @@ def snapshot(
     }
     if of_rows := reader.row_attachments(settings):
         content["row_attachments"] = of_rows
-    content["includes"] = reader.includes(content)
+    including = Including(campaign, settings.templates, reader.decoded, problems := reader.problems)
+    content.update(including.included(content))
     if campaign.html is not None and content["html"] is not None:
         content["letter"] = reader.letter(content, campaign.html)
-    problems = reader.problems
     if campaign.schedule is not None and not rehearsal:
         content["schedule"] = campaign.schedule.plain()
         time_zone = campaign.schedule.timezone
@@ -129,7 +124,7 @@ def snapshot(
         known = ", ".join(sorted(settings.pools)) or "none"
         words = f"sources: the operator's settings have no pool {campaign.sources!r}; there are: {known}"
         problems.append(campaign.file.problem(("sources",), words))
-    problems += [_placed(problem, campaign, settings) for problem in check_content(content)]
+    problems += [_placed(problem, campaign, settings, content) for problem in check_content(content)]
     if problems:
         problems.sort(key=lambda problem: (problem.file, problem.line, problem.column))
         raise Refused(problems)
@@ -141,7 +136,7 @@ def content_notices(campaign: Campaign, settings: OperatorSettings, content: dic
     """What the operator should know of a content that can be sent: what is probably not meant."""
     from bulkmail.content import content_notices as found  # noqa: PLC0415 - as above
 
-    return [_placed(problem, campaign, settings) for problem in found(content)]
+    return [_placed(problem, campaign, settings, content) for problem in found(content)]
 
 
 def sender_domain(sender: str) -> str:
@@ -153,17 +148,14 @@ def sender_domain(sender: str) -> str:
         return domain
 
 
-def _placed(problem: Problem, campaign: Campaign, settings: OperatorSettings) -> Problem:
+def _placed(problem: Problem, campaign: Campaign, settings: OperatorSettings, content: Mapping[str, Any]) -> Problem:
     """A problem of the content with its file as the user knows it; one of a key with the place of that key."""
     if problem.file:
-        return Problem(_beside(campaign, problem.file), problem.line, problem.column, problem.message)
+        path = content.get("library", {}).get(problem.file) or beside(campaign, problem.file)
+        return Problem(path, problem.line, problem.column, problem.message)
     key = problem.message.partition(": ")[0]
     file = settings.file if key.startswith("dkim") and settings.file is not None else campaign.file
     return file.problem(file.locate(key), problem.message)
-
-
-def _beside(campaign: Campaign, name: str) -> str:
-    return os.path.join(os.path.dirname(campaign.file.path), name)
 
 
 class _Reader:
@@ -185,16 +177,16 @@ class _Reader:
         except ValueError as error:
             self.problems.append(self.campaign.file.problem(("template", part), f"template.{part}: {error}"))
             return ""
-        text = self._read[name] = self._text(name, data)
+        text = self._read[name] = self.decoded(beside(self.campaign, name), data)
         return text
 
-    def _text(self, name: str, data: bytes) -> str:
+    def decoded(self, path: str, data: bytes) -> str:
+        """The text of a template file."""
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             line, column = data[: error.start].count(b"\n") + 1, error.start - data.rfind(b"\n", 0, error.start)
-            where = _beside(self.campaign, name), line, column
-            self.problems.append(Problem(*where, "this is not UTF-8; save the file as UTF-8"))
+            self.problems.append(Problem(path, line, column, "this is not UTF-8; save the file as UTF-8"))
             return data.decode("utf-8", "replace")
 
     def all_letters(self, columns: list[list[str]]) -> dict[str, Any]:
@@ -323,62 +315,3 @@ class _Reader:
             left -= len(data)
             pictures.append((name, data))
         return {"inline_css": wanted.inline_css, "preheader": wanted.preheader, "pictures": pictures}
-
-    def includes(self, content: dict[str, Any]) -> dict[str, str]:
-        """The folder's further templates: those that are named, then the others as far as the bounds allow."""
-        every = [content, *letters_of(content)]
-        main = {posixpath.normpath(one[name]) for one in every for name in ("html_name", "text_name")}
-        found: dict[str, str] = {}
-        ahead = sources_of(content)
-        computed = False
-        size = 0
-        while ahead:
-            names, some_computed = names_used(ahead.pop())
-            computed = computed or some_computed
-            for name in sorted(names - main - set(found)):
-                text = self._named(name)
-                if text is not None:
-                    size += len(text)
-                    found[name] = text
-                    ahead.append(text)
-        if len(found) > MAX_INCLUDES or size > MAX_INCLUDED:
-            limits = f"{MAX_INCLUDES} files and {MAX_INCLUDED // 1_000_000} MB"
-            message = f"template: the included files are more than {limits} together"
-            self.problems.append(self.campaign.file.problem(("template",), message))
-            return found
-        return self._others(found, main, size) if computed else found
-
-    def _named(self, name: str) -> str | None:
-        """An include that a template names. One that does not exist is the content's to report, with its line."""
-        try:
-            data = read_inside(self.campaign.opened, name, MAX_TEMPLATE)
-        except MissingFileError:
-            return None
-        except ValueError as error:
-            message = f"the included file {error}"
-            self.problems.append(Problem(_beside(self.campaign, name), 0, 0, message))
-            return None
-        return self._text(name, data)
-
-    def _others(self, found: dict[str, str], main: set[str], size: int) -> dict[str, str]:
-        """Where a template computes a name, every template file of the folder may be meant."""
-        campaign = self.campaign
-        try:
-            lists = {id_inside(campaign.opened, name) for name in campaign.lists}
-            for name, status, _ in walk(campaign.opened):
-                hidden = any(part.startswith(".") for part in name.split("/"))
-                if hidden or status is None or name in main or name in found or not name.endswith(_INCLUDABLE):
-                    continue
-                try:
-                    if id_inside(campaign.opened, name) in lists:
-                        continue
-                    text = read_inside(campaign.opened, name, MAX_TEMPLATE).decode("utf-8-sig")
-                except ValueError:
-                    continue  # no template names it; it is too large, not text, or a link that leads out
-                size += len(text)
-                if len(found) >= MAX_INCLUDES or size > MAX_INCLUDED:
-                    break
-                found[name] = text
-        except ValueError as error:
-            self.problems.append(campaign.file.problem(("template",), f"template: {error}"))
-        return found

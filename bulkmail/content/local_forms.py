@@ -18,6 +18,13 @@ from jinja2.exceptions import TemplateRuntimeError
 FORMS = ("short", "medium", "long", "full")
 _LARGEST, _FRACTION = 15, 10  # digits; together with a percent's two zeros less than what decimal holds, 28
 PLURALS = ("zero", "one", "two", "few", "many", "other")
+_DOT = {"other": "."}
+_ORDINALS: Mapping[str, Mapping[str, str]] = {
+    "en": {"one": "st", "two": "nd", "few": "rd", "other": "th"},
+    "nl": {"other": "e"},
+    "sv": {"one": ":a", "other": ":e"},
+    **dict.fromkeys(("cs", "da", "de", "et", "fi", "hr", "hu", "nb", "nn", "no", "pl", "sk", "sl", "tr"), _DOT),
+}
 _RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "ps", "sd", "ug", "ur", "yi"})
 _RTL_SCRIPTS = frozenset({"arab", "hebr", "thaa", "syrc", "nkoo", "adlm"})
 _CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
@@ -53,6 +60,7 @@ def local_filters(tag: str) -> Mapping[str, Callable[..., Any]]:
         "number": lambda value, digits=None: _number(value, digits, tag),
         "percent": lambda value, digits=0: _percent(value, digits, tag),
         "money": lambda value, currency: _money(value, currency, tag),
+        "ordinal": lambda value: _ordinal(value, tag),
         "plural": lambda value, **forms: _plural(value, forms, tag),
     }
 
@@ -148,6 +156,19 @@ def _money(value: object, currency: object, tag: str) -> str:
     if _CURRENCY.fullmatch(code) is None:
         raise TemplateRuntimeError(f"{code[:20]!r} is not a currency; write its code of three letters, such as 'EUR'")
     return str(numbers.format_currency(_decimal(value), code, locale=_locale(tag)))
+
+
+def _ordinal(value: object, tag: str) -> str:
+    """The place in an order, as ``2nd``, in the languages that have one form of it for all that is counted."""
+    number = _decimal(value)
+    if number != number.to_integral_value() or number < 0:
+        raise TemplateRuntimeError(f"{str(value)[:80]!r} is not a whole number, so it has no place in an order")
+    locale = _locale(tag)
+    forms = _ORDINALS.get(locale.language)
+    if forms is None:
+        known_ones = ", ".join(sorted(_ORDINALS))
+        raise TemplateRuntimeError(f"ordinal: its forms in {locale.language!r} are not known, only in {known_ones}")
+    return f"{int(number)}{forms.get(locale.ordinal_form(number), forms['other'])}"
 
 
 def _plural(value: object, forms: Mapping[str, Any], tag: str) -> str:

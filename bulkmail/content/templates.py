@@ -37,6 +37,7 @@ from markupsafe import Markup, escape
 from bulkmail.content.headers import clean
 from bulkmail.content.local_forms import local_filters
 from bulkmail.content.numbers import to_float, to_int
+from bulkmail.content.person_names import person
 from bulkmail.mail import BulkmailError
 
 OUTPUT_CAP = 5_000_000
@@ -155,6 +156,7 @@ class TemplateSet:
         environment.template_class = _Forgetful
         environment.filters["int"], environment.filters["float"] = to_int, to_float
         environment.filters.update(local_filters(locale))
+        environment.filters["person"] = person
         del environment.globals["lipsum"], environment.filters["random"]  # dice
 
     @property

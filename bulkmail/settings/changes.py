@@ -42,6 +42,7 @@ LIVE = frozenset(
         "shaping.rules",
         "classification",
         "suppress",
+        "templates",
         "databases",
         "notify.commands",
         "notify.urls",

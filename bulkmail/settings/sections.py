@@ -25,6 +25,7 @@ from bulkmail.settings.values import (
     Domain,
     KeyFile,
     LeaseTime,
+    Library,
     ListFile,
     MachineName,
     Nameservers,
@@ -276,6 +277,7 @@ class Settings(Section):
     dkim: Annotated[Many[Dkim], AfterValidator(_one_each)] = ()
     suppress: Many[ListFile] = ()
     databases: Databases = preset({})
+    templates: Library | None = None
     suppression: Suppression = Suppression()
     retry: Retry = Retry()
     shaping: Shaping = Shaping()

@@ -121,6 +121,13 @@ def _folder(text: str, info: ValidationInfo) -> str:
     return path
 
 
+def _library(text: str, info: ValidationInfo) -> str:
+    path = plain_path(text, info)
+    if not os.path.isdir(path):
+        raise ValueError(f"must be a folder, and there is none at {path}")
+    return path
+
+
 def _machine_name(text: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62})", text, re.ASCII) is None:
         raise ValueError(f"{text!r} is not a machine's name; it is letters, digits, dots and hyphens, such as mta1")
@@ -215,6 +222,7 @@ Selector = Annotated[str, AfterValidator(parse_selector)]
 ListFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_file)]
 KeyFile = Annotated[Line, AfterValidator(plain_path), AfterValidator(_key_file)]
 SpoolPlace = Annotated[Line, AfterValidator(_spool)]
+Library = Annotated[Line, AfterValidator(_library)]
 OwnFolder = Annotated[Line, AfterValidator(_folder)]
 MachineName = Annotated[Line, AfterValidator(_machine_name)]
 LeaseTime = Annotated[Seconds, AfterValidator(_lease_time)]

@@ -125,7 +125,7 @@ def test_a_computed_name_may_mean_any_template_but_no_list(folder: Path, read: C
 
 
 def test_includes_are_bounded(folder: Path, read: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bulkmail.campaign.reading.MAX_INCLUDES", 2)
+    monkeypatch.setattr("bulkmail.campaign.including.MAX_INCLUDES", 2)
     for name in "abc":
         (folder / f"{name}.j2").write_text(name)
     (folder / "body.html.j2").write_text("{% include x %}")

@@ -85,3 +85,17 @@ def test_the_direction_of_a_language(tag, way):
 def test_a_form_is_escaped_like_any_text():
     template = TemplateSet({}, html=True, locale="en").text("{{ 1|plural(one=word, other='x') }}", "x")
     assert template.render({"word": "a<b"}) == "a&lt;b"
+
+
+def test_places_in_an_order() -> None:
+    written = {
+        tag: [local_filters(tag)["ordinal"](value) for value in (1, "2", 3, 11, 22)] for tag in ("en-GB", "de", "sv")
+    }
+    assert written == {
+        "en-GB": ["1st", "2nd", "3rd", "11th", "22nd"],
+        "de": ["1.", "2.", "3.", "11.", "22."],
+        "sv": ["1:a", "2:a", "3:e", "11:e", "22:a"],
+    }
+    for tag, value in (("en", "1.5"), ("en", "-1"), ("en", "x"), ("ja", "1")):
+        with pytest.raises(TemplateRuntimeError):
+            local_filters(tag)["ordinal"](value)

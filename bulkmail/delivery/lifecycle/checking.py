@@ -71,6 +71,7 @@ class OfOperator:
     file: YamlFile | None
     pools: Mapping[str, Sequence[str]]
     databases: Mapping[str, str]
+    templates: str | None
 
     @staticmethod
     def plain(settings: Settings) -> tuple[Any, ...]:
@@ -82,18 +83,18 @@ class OfOperator:
         inbound = None if settings.inbound is None else settings.inbound.domain
         public = None if settings.public is None else settings.public.url
         pools = {name: list(members) for name, members in settings.pools.items()}
-        lists = list(settings.suppress), dict(settings.databases)
+        lists = list(settings.suppress), dict(settings.databases), settings.templates
         return keys, lists, settings.spool, notify, inbound, public, places, pools
 
     @classmethod
     def of(cls, plain: tuple[Any, ...]) -> OfOperator:
         """Return what `plain` was made of."""
-        keys, (suppress, databases), spool, notify, inbound, public, places, pools = plain
+        keys, (suppress, *others), spool, notify, inbound, public, places, pools = plain
         file = None if places is None else YamlFile(*places)
         comes_back = None if inbound is None else ComesBack(inbound)
         page = None if public is None else Page(public)
         signing = [Key(*key) for key in keys]
-        return cls(signing, suppress, spool, Notifiable(*notify), comes_back, page, file, pools, databases)
+        return cls(signing, suppress, spool, Notifiable(*notify), comes_back, page, file, pools, *others)
 
 
 class Checker:

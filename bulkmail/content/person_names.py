@@ -1,0 +1,75 @@
+"""The filter ``person``: a name that is written in capitals, or without any, as people write names.
+
+A name with both is its owner's own way of writing it, and stays. The rules are those of names in Latin letters:
+particles (``van der``, ``de la``) stay small, ``O'Neil``, ``D'Angelo`` and ``McDonald`` have two capitals, what a
+hyphen joins are two names. ``Mac`` is left alone, for Macey and MacKay cannot be told apart.
+"""
+
+from __future__ import annotations
+
+import re
+
+_PARTICLES = frozenset(
+    {"van", "von", "vom", "der", "den", "dem", "des", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la"}
+    | {
+        "le",
+        "les",
+        "lo",
+        "ten",
+        "ter",
+        "tot",
+        "zu",
+        "zum",
+        "zur",
+        "af",
+        "av",
+        "y",
+        "e",
+        "und",
+        "bin",
+        "ibn",
+        "el",
+        "al",
+    }
+)
+_NUMERALS = frozenset({"ii", "iii", "iv", "vi", "vii", "viii"})
+_WORD = re.compile(r"[^\s-]+")
+_PARTED = re.compile("([a-z]{1,2})(['\u2019])(?=\\w{2})(.+)", re.DOTALL)
+_SCOTTISH = re.compile(r"mc(?=\w{2})", re.ASCII)
+_SMALL_BEFORE = frozenset({"d", "l", "t"})  # d'Artagnan behind a first name; D'Angelo alone
+
+
+def person(value: object) -> str:
+    """Return a name as people write it. ``JOHN MCDONALD`` is John McDonald, ``vincent VAN GOGH`` stays."""
+    text = str(value)
+    if text != text.lower() and text != text.upper():
+        return text
+    words = _WORD.findall(text)
+    alone = len(words) == 1
+
+    def written(found: re.Match[str]) -> str:
+        return _word(found[0].lower(), alone=alone)
+
+    return _WORD.sub(written, text)
+
+
+def _word(word: str, *, alone: bool) -> str:
+    if word in _PARTICLES and not alone:
+        return word
+    if word in _NUMERALS and not alone:
+        return word.upper()
+    parted = _PARTED.fullmatch(word)
+    if parted is not None:
+        first = parted[1] if parted[1] in _SMALL_BEFORE and not alone else _capital(parted[1])
+        return first + parted[2] + _capital(parted[3])
+    if _SCOTTISH.match(word):
+        return "Mc" + _capital(word[2:])
+    return _capital(word)
+
+
+def _capital(word: str) -> str:
+    """The first letter large; quotes and brackets may stand before it."""
+    for at, character in enumerate(word):
+        if character.isalpha():
+            return word[:at] + character.title() + word[at + 1 :]
+    return word
