@@ -268,3 +268,40 @@ def test_a_stop_that_cannot_be_written_is_found_again(scene):
     one.until(lambda: one.statuses(it.run).get("bounced", 0) > 10, 60)
     one.spool.hold = hold
     one.until(lambda: it.run.holds.active, 60)
+
+
+SHIPPED = {"first": 200, "of": 500, "bounced": 10_000, "blocked": 5_000, "complained": 300}
+
+
+@pytest.mark.parametrize(
+    ("begins", "every", "words", "before"),
+    [
+        (1, 2, "21 of the last ", 60),  # half of the list is wrong: known with the 21st, behind some 42 messages
+        (1, 9, "21 of the last ", 200),  # 11 %: among the first messages, which are all that was sent
+        (1001, 4, "51 of the last 500 ", 1280),  # a quarter of what comes behind 1,000 good ones
+    ],
+    ids=["half", "a-ninth", "a-quarter-later"],
+)
+def test_at_which_row_a_long_list_stops_by_the_shipped_figures_and_goes_on(scene, begins, every, words, before):
+    """More than is claimed at once may be under way when the last one bounces; nothing is sent behind that."""
+
+    def refused(message):
+        number = message.claimed.number
+        return UNKNOWN if message.domain == "g.example" and number >= begins and number % every == 0 else None
+
+    it = scene({"g.example": 3000, "b.example": 50}, refused, SHIPPED)
+    one = it.one
+    one.until(lambda: it.told, 120)
+    one.run(5.0)
+    ((_, why),) = it.told
+    assert f"{words}" in why
+    tried = sum(domain == "g.example" for domain, _ in it.tried)
+    assert tried <= before
+    one.run(60.0)
+    assert tried == sum(domain == "g.example" for domain, _ in it.tried), "nothing more leaves for it"
+    it.refused = lambda _: None
+    it.ask(it.steering.resume("spring", provider="google"))
+    one.until(lambda: it.run.complete, 600)
+    statuses = one.statuses(it.run)
+    assert sum(statuses.values()) == 3050
+    assert len(it.told) == 1, "it goes on to its end"
