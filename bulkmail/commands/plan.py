@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import prepare
 from bulkmail.machine import compose_processes
+from bulkmail.mail import Refused
 from bulkmail.preflight import Plan, PlanMeans, Resolving, plain_plan, plan_campaign, plan_lines
 from bulkmail.routing import providers_of
-from bulkmail.settings import load_settings
+from bulkmail.settings import Settings, load_settings
+from bulkmail.shaping import WarmupDay
+from bulkmail.spool import open_reader
 
 
 def add(commands: Commands) -> None:
@@ -48,6 +52,7 @@ def run(given: argparse.Namespace) -> int:
             processes=compose_processes(settings.compose.processes),
             ask=None if given.no_dns else resolving.ask,
             told=told,
+            warm=_warm(settings),
         )
         try:
             return await plan_campaign(reactor, prepared.campaign, prepared.content, means)
@@ -62,3 +67,17 @@ def run(given: argparse.Namespace) -> int:
         for line in plan_lines(plan):
             say(line)
     return REFUSED if plan.flow.left else DONE
+
+
+def _warm(settings: Settings) -> Mapping[tuple[str, str], WarmupDay]:
+    """Where sources that warm up are, as the spool knows it; {} where nothing was ever sent."""
+    if not any(source.warmup for source in settings.sources):
+        return {}
+    try:
+        reader = open_reader(settings.spool)
+    except Refused:
+        return {}
+    try:
+        return reader.warmup_days()
+    finally:
+        reader.close()

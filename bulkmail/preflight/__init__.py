@@ -20,7 +20,7 @@ from bulkmail.preflight.findings import Finding, Severity, is_of_dns
 from bulkmail.preflight.page import preview_page
 from bulkmail.preflight.plan_words import plain_plan, plan_lines
 from bulkmail.preflight.planned import Means as PlanMeans
-from bulkmail.preflight.planned import Plan, demands, plan_campaign, schedule_of, shared_paces
+from bulkmail.preflight.planned import Plan, daily_budgets, demands, plan_campaign, schedule_of, shared_paces
 from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
 from bulkmail.preflight.recipients import RowCounts, count_rows
 from bulkmail.preflight.resolving import Ask, Resolving, families_of, resolver_options
@@ -77,6 +77,7 @@ __all__ = [
     "check_sender",
     "compose_rows",
     "count_rows",
+    "daily_budgets",
     "demands",
     "families_of",
     "hostname_findings",

@@ -6,10 +6,11 @@ The rows are read as the sending reads them, and the domains looked up as it loo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bulkmail.campaign import LEFT_OUT, Campaign, canary_rules, schedule_from
+from bulkmail.mail import provider_behind
 from bulkmail.preflight.counting import USABLE
 from bulkmail.preflight.domains import Domains
 from bulkmail.preflight.reading import Reading
@@ -17,20 +18,27 @@ from bulkmail.preflight.resolving import Ask
 from bulkmail.routing import RouteFailure, Site, router_of
 from bulkmail.settings import Settings
 from bulkmail.shaping import (
+    DAY,
     DEFAULT_PLAN,
+    OTHER,
     SECONDS_A_MESSAGE,
     Demand,
     Flow,
     Limits,
     Provider,
     Schedule,
+    WarmupDay,
+    days_of,
     limits_for,
     plan_flow,
+    warmup_plans,
 )
 from bulkmail.zones import zone
 
 _DNS_WITHIN = 180.0  # seconds for the domains, once all rows are read
 _NAMED = 12  # destinations that are named; the others are counted together
+Warm = Mapping[tuple[str, str], WarmupDay]
+"""Where sources that warm up were last: (source, provider) -> day."""
 COMPOSED = 1000.0
 """Messages a second that one compose process is assumed to make."""
 
@@ -39,7 +47,8 @@ COMPOSED = 1000.0
 class Means:
     """What a plan is made with. ``now``: epoch seconds. ``ask``: the resolver, None to look up no domain.
 
-    ``processes``: how many compose. ``told(done, total)``: domains that were looked up.
+    ``processes``: how many compose. ``told(done, total)``: domains that were looked up. ``warm``: where sources that
+    warm up are.
     """
 
     settings: Settings
@@ -48,6 +57,7 @@ class Means:
     processes: int
     ask: Ask | None = None
     told: Callable[[int, int], None] = lambda *_: None
+    warm: Warm = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,8 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
     found, unroutable = demands(
         routed, means.settings, means.providers, beyond=domains.beyond, pool=campaign.sources or ""
     )
-    schedule = schedule_of(content, means.settings)
+    schedule, shared = schedule_of(content, means.settings), shared_paces(means.settings, means.processes)
+    daily = daily_budgets(found, means.settings, campaign.sources or "", means.warm, means.now)
     plain = content.get("schedule")
     return Plan(
         campaign=campaign.name,
@@ -122,7 +133,7 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
         fault=domains.fault,
         own_zones=plain is not None and plain["column"] is not None,
         schedule=schedule,
-        flow=plan_flow(found, shared_paces(means.settings, means.processes), schedule, means.now),
+        flow=plan_flow(found, shared, schedule, means.now, daily=daily),
         notes=tuple(notes_of(content, means.settings, counts["rows"])),
         **counts,
     )
@@ -142,7 +153,7 @@ def notes_of(content: Mapping[str, Any], settings: Settings, rows: int) -> list[
             first = ", ".join(f"{count:,}" for count in budgets[:3]) + (", …" if len(budgets) > 3 else "")
             notes.append(
                 f"Source {source.name} warms up from {source.warmup.start} on: {first} messages a day at each "
-                "provider, which the plan does not count."
+                "provider. Where the campaign has sources that do not, the plan counts only those."
             )
     return notes
 
@@ -177,7 +188,10 @@ def demands(
     if settings.relay is not None:
         rows = sum(rows for _, rows, _ in routed) + beyond
         return [Demand(f"relay {settings.relay.host}", rows, Limits.of(settings.relay))] if rows else [], 0
-    unroutable, sources = 0, len(settings.pools.get(pool, settings.sources)) or 1
+    names = settings.pools.get(pool) or [one.name for one in settings.sources]
+    warming = warmup_plans(settings.sources)
+    unroutable, sources = 0, len([name for name in names if name not in warming])
+    warms_up, sources = bool(names) and not sources, sources or len(names) or 1
     providers: dict[str, list[Any]] = {}
     sites: dict[str, list[Any]] = {}
     for name, count, route in routed:
@@ -190,16 +204,36 @@ def demands(
         entry[1] += count
         entry[2].add(key)
     found = [
-        Demand(name, rows, limits_for(name, known, default), sources=sources)
+        Demand(
+            name,
+            rows,
+            limits_for(name, known, default),
+            sources=sources,
+            budget=provider_behind(name) if warms_up else "",
+        )
         for name, rows, _ in _largest(providers.values())
     ]
     ordered = _largest(sites.values())
-    found += [Demand(name, rows, default, sources=sources) for name, rows, _ in ordered[:_NAMED]]
+    other = OTHER if warms_up else ""
+    found += [Demand(name, rows, default, sources=sources, budget=other) for name, rows, _ in ordered[:_NAMED]]
     rest = ordered[_NAMED:]
     if rest or beyond:
         rows, others = sum(entry[1] for entry in rest) + beyond, max(1, len(rest) + more)
-        found.append(Demand(f"{others:,} other sites", rows, default, sites=others, sources=sources))
+        words = f"{others:,} other sites"
+        found.append(Demand(words, rows, default, sites=others, sources=sources, budget=other))
     return found, unroutable
+
+
+def daily_budgets(
+    found: Iterable[Demand], settings: Settings, pool: str, warm: Warm, now: float
+) -> dict[str, list[int]]:
+    """Return what the sources of a pool, which all warm up, may send in the days from today on; see `plan_flow`."""
+    plans, today = warmup_plans(settings.sources), int(now // DAY)
+    names = settings.pools.get(pool) or list(plans)
+    return {
+        budget: days_of([(plans[name], warm.get((name, budget))) for name in names], today)
+        for budget in {demand.budget for demand in found} - {""}
+    }
 
 
 def _largest(entries: Any) -> Sequence[Any]:

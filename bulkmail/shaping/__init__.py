@@ -29,6 +29,7 @@ from bulkmail.shaping.breaker import LEAST_COMPLAINTS, OTHER, PARTS, Back, Break
 from bulkmail.shaping.canary import GREYLISTED, Canary
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
 from bulkmail.shaping.clock import ClockChange, clock_changes, instant, moment, wall_time
+from bulkmail.shaping.daily import days_of
 from bulkmail.shaping.facts import (
     Fact,
     FactKind,
@@ -153,6 +154,7 @@ __all__ = [
     "bounce_of",
     "classify",
     "clock_changes",
+    "days_of",
     "decide",
     "describe_fact",
     "format_days",

@@ -5,14 +5,17 @@ campaign's rate, the connections of the process, the composing) is divided evenl
 flows while the schedule is closed or the day's messages are sent. Retries are not in it: they are not known before.
 
 Laws (tests/shaping/test_planning.py): no destination is faster than its own limit, all together are not faster than
-what they share, no day has more than ``per_day``, and nothing flows outside the schedule.
+what they share, no day has more than ``per_day``, nor one in UTC more than sources that warm up may send, and nothing
+flows outside the schedule.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
+from bulkmail.shaping.daily import DailyBudgets
 from bulkmail.shaping.limits import Limits
 from bulkmail.shaping.schedule import Schedule
 
@@ -22,6 +25,7 @@ SECONDS_A_MESSAGE = 0.5
 _LONGEST = 366 * 86400.0  # seconds that a plan looks ahead, from its first opening on
 _STEPS = 20_000
 _NEARLY = 1e-6  # messages
+_WARMUP = "warm-up"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Demand:
     """The recipients at one destination: a provider with all its sites, one site, or many small ``sites`` together.
 
     ``factor``: the part of the rate that the receiver took last, from 0 to 1; 1 is all. ``sources``: so many addresses
-    send to it, each within the limits.
+    send to it, each within the limits. ``budget``: the daily one that it is sent from, see `plan_flow`.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Demand:
     sites: int = 1
     factor: float = 1.0
     sources: int = 1
+    budget: str = ""
 
     @property
     def pace(self) -> tuple[float, str]:
@@ -56,7 +61,7 @@ class Demand:
 class Leg:
     """What becomes of one destination: at which pace, what binds it, and when its first and last message go.
 
-    ``binds``: ``connections``, ``rate``, ``connection_rate`` (its own limits) or the name of what all share. ``ends``
+    ``binds``: ``connections``, ``rate``, ``connection_rate`` (its own limits), ``warm-up``, or what all share. ``ends``
     None: it is not through by ``not_after``, or within a year; ``left``: so many messages are not sent.
     """
 
@@ -93,11 +98,11 @@ class Flow:
         last = max(self.legs, key=lambda leg: (leg.left, leg.ends or 0.0), default=None)
         if last is None:
             return ""
-        own = last.binds in ("connections", "rate", "connection_rate")
+        own = last.binds in ("connections", "rate", "connection_rate", "warm-up")
         return f"{last.demand.name}: {last.binds}" if own else last.binds
 
 
-@dataclass
+@dataclass(eq=False)
 class _Stream:
     """A destination while the flow is computed."""
 
@@ -107,14 +112,29 @@ class _Stream:
     ends: float | None = None
     bound: dict[str, float] = field(default_factory=dict)  # what bound it -> for how many seconds
 
+    def flow(self, at: float, step: float, pace: float, shared: str) -> None:
+        """Send at this pace from ``at`` on for ``step`` seconds; ``shared``: what binds where that is not its own."""
+        own, name = self.demand.pace
+        self.begins = at if self.begins is None else self.begins
+        self.left -= pace * step
+        _bound([self], name if pace >= own * (1 - _NEARLY) else shared, step)
+        if self.left <= _NEARLY:
+            self.ends = at + step
+
 
 def plan_flow(
-    demands: Sequence[Demand], shared: Mapping[str, float], schedule: Schedule, now: float, sent_today: int = 0
+    demands: Sequence[Demand],
+    shared: Mapping[str, float],
+    schedule: Schedule,
+    now: float,
+    sent_today: int = 0,
+    daily: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> Flow:
     """Plan the sending of ``demands`` from ``now`` on.
 
     ``shared``: name -> messages a second of what all destinations share, such as ``shaping.total.connections``. The
     rate and the messages a day of the schedule are added to it. ``sent_today``: messages sent in the zone's day.
+    ``daily``: by name, the messages of a budget on each day in UTC from today on; behind the last there is no limit.
     """
     caps = dict(shared)
     if schedule.rate is not None:
@@ -126,13 +146,14 @@ def plan_flow(
             stream.begins = stream.ends = now
     at, sending = now, 0.0
     latest = max(now, schedule.not_before or now) + _LONGEST
-    day, quota = schedule.day(now)[1], _quota(schedule, sent_today)
+    day, quota, budgets = schedule.day(now)[1], _quota(schedule, sent_today), DailyBudgets(daily, now)
     for _ in range(_STEPS):
         active = [stream for stream in streams if stream.left > _NEARLY]
         if not active or at > latest:
             break
         if at >= day:
             day, quota = schedule.day(at)[1], _quota(schedule, 0)
+        budgets.turn(at)
         opening = schedule.at(at)
         if not opening.open and opening.until is None:
             break
@@ -141,16 +162,21 @@ def plan_flow(
                 _bound(active, "schedule.per_day", day - at)
             at = min(opening.until or day, day)
             continue
+        spent = [stream for stream in active if budgets.left(stream.demand.budget) <= _NEARLY]
+        active = [stream for stream in active if stream not in spent]
+        if not active:
+            step = min(budgets.until, day, opening.until or budgets.until) - at
+            _bound(spent, _WARMUP, step)
+            at += step
+            continue
         paces = _divided([stream.demand.pace[0] for stream in active], caps.get(tightest, float("inf")))
         step = min(stream.left / pace for stream, pace in zip(active, paces, strict=True))
-        step = min(step, day - at, (opening.until or day) - at, quota / sum(paces))
+        step = min(step, min(day, opening.until or day, budgets.until) - at, quota / sum(paces))
+        step = min(step, budgets.lasts((one.demand.budget, pace) for one, pace in zip(active, paces, strict=True)))
+        _bound(spent, _WARMUP, step)
         for stream, pace in zip(active, paces, strict=True):
-            own, name = stream.demand.pace
-            stream.begins = at if stream.begins is None else stream.begins
-            stream.left -= pace * step
-            _bound([stream], name if pace >= own * (1 - _NEARLY) else tightest, step)
-            if stream.left <= _NEARLY:
-                stream.ends = at + step
+            stream.flow(at, step, pace, tightest)
+            budgets.take(stream.demand.budget, pace * step)
         quota -= sum(paces) * step
         at += step
         sending += step

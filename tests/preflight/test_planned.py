@@ -71,3 +71,14 @@ def test_many_small_sites_are_counted_together(plan):
 def test_with_a_relay_all_go_to_it_and_no_domain_is_looked_up(plan):
     found = plan(rows("a.example", "b.example"), more="relay: {host: relay.example}\n")
     assert [(leg.demand.name, leg.demand.recipients) for leg in found.flow.legs] == [("relay relay.example", 2)]
+
+
+def test_where_all_sources_warm_up_their_days_are_planned(plan):
+    warmup = "warmup: {start: 2025-12-01, plan: [2, 3]}"
+    new = f"sources: [{{name: new, address: 192.0.2.9, {warmup}}}]\n"
+    made = plan(rows(*["good.test"] * 9), dns=False, more=new)
+    (leg,) = made.flow.legs
+    assert (leg.binds, leg.left) == ("warm-up", 0)
+    assert leg.ends == pytest.approx((NOW // 86400 + 2) * 86400, abs=5), "2 today, 3 tomorrow, and the others then"
+    old = new.replace("}]", "}, {name: old, address: 192.0.2.10}]")
+    assert plan(rows(*["good.test"] * 9), dns=False, more=old).flow.legs[0].binds != "warm-up"

@@ -119,6 +119,27 @@ def test_no_limit_is_exceeded_and_all_is_sent(given_demands, schedule):
         assert taken >= (total / schedule.per_day - 2) * 86400 - 3600
 
 
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=6), st.integers(1, 4000), st.integers(1, 600), st.booleans())
+def test_no_day_has_more_than_new_sources_may_send(days, first, second, shared):
+    """From Monday 08:00 UTC on: what is left at midnight goes on then, and behind the last day there is no limit."""
+    flow = plan_flow(
+        [demand("a", first, budget="x"), demand("b", second, budget="x" if shared else "")],
+        {},
+        ALWAYS,
+        MONDAY,
+        daily={"x": days},
+    )
+    ends = flow.ends
+    assert ends is not None
+    counted, last = first + second * shared, max(leg.ends for leg in flow.legs if leg.demand.budget)
+    day = int(last // 86400 - MONDAY // 86400)
+    assert sum(days[: day + 1]) >= counted - 1e-3 or day >= len(days)
+    assert day == 0 or sum(days[:day]) < counted + 1e-3
+    if counted > days[0] and len(days) > 1:
+        assert "warm-up" in {leg.binds for leg in flow.legs}
+    assert flow.left == 0
+
+
 def test_each_source_is_sent_from_within_the_limits():
     limits = replace(DEFAULT_LIMITS, rate=parse_rate("2/s"))
     assert Demand("a", 10, limits, sources=3).pace == (6.0, "rate")

@@ -15,7 +15,7 @@ from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, Status
-from bulkmail.preflight import demands, schedule_of, shared_paces
+from bulkmail.preflight import daily_budgets, demands, schedule_of, shared_paces
 from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Settings
 from bulkmail.shaping import plan_flow
@@ -89,7 +89,9 @@ class Planning:
         found, _ = demands(routed, settings, providers, beyond=beyond, more=count - len(domains), pool=run.pool)
         schedule = schedule_of(run.content, settings)
         now = self._clocks.wall() if anew else run.started_at
-        flow = plan_flow(found, shared_paces(settings, self._processes), schedule, now)
+        warm = await self._spool.warmup_days() if settings.sources else {}
+        daily = daily_budgets(found, settings, run.pool, warm, now)
+        flow = plan_flow(found, shared_paces(settings, self._processes), schedule, now, daily=daily)
         sent = flow.recipients - flow.left
         return StoredPlan(run.input_rows, now, flow.ends, round(sent / flow.sending, 3) if flow.sending else 0.0)
 
