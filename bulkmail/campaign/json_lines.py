@@ -16,11 +16,11 @@ _LONGEST = 1 << 20
 
 def open_json_lines(file: ByteSource) -> Converted:
     """Read JSON lines. The header has no line of the file, so it is line 0."""
-    return Converted(file, _lines(_split(file.read)), file.expected, 0)
+    return Converted(file, _lines(split_lines(file.read)), file.expected, 0)
 
 
-def _split(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    """The lines, without their ends; of one that is too long its beginning."""
+def split_lines(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    """Return the lines, without their ends; of one that is too long its beginning."""
     held = b""
     cut = False
     while block := read(_LONGEST):

@@ -1,7 +1,7 @@
 """What a list's file is, by its first bytes, and how its bytes are read: as they are, unpacked, or made CSV of.
 
-Packed are gzip and Zstandard. A workbook (XLSX, ODS) and JSON lines become CSV (`bulkmail.campaign.cells`). What no
-list is, is refused with what to do.
+Packed are gzip and Zstandard. A workbook (XLSX, ODS), an address book (vCards, LDIF) and JSON lines become CSV
+(`bulkmail.campaign.cells`). What no list is, is refused with what to do.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from io import FileIO
 from typing import Any
 
 from bulkmail.campaign.cells import ByteSource, UnreadableError
+from bulkmail.campaign.contacts import open_contacts
 from bulkmail.campaign.json_lines import ENDINGS, open_json_lines
 from bulkmail.campaign.sheet_xml import SAVE_AS
 from bulkmail.campaign.workbook import open_workbook
@@ -34,8 +35,6 @@ _REFUSED = (
 _TEXTS = (
     (re.compile(rb"\s*<(?:!doctype|html|table|\?xml|head|meta)", re.IGNORECASE),
      "is a page of HTML or XML, as some programs call an Excel file; open it in a spreadsheet and save it as .csv"),
-    (re.compile(rb"\s*BEGIN:VCARD", re.IGNORECASE), "is a file of vCards; export the contacts as CSV"),
-    (re.compile(rb"\s*(?:version: *1\s+)?dn::? ", re.IGNORECASE), "is an LDIF file; export the entries as CSV"),
     (re.compile(rb"\s*\[\s*\{"), "is one JSON array; write an object in each line (jq -c '.[]' does it)"),
 )  # fmt: skip
 _PACKED = 6  # bytes of a list for one of its packed file, about
@@ -106,6 +105,8 @@ def open_source(file: Plain, path: str, sheet: str | None = None) -> ByteSource:
     for pattern, words in _TEXTS:
         if pattern.match(start):
             raise UnreadableError(words)
+    if (contacts := open_contacts(source, start)) is not None:
+        return contacts
     if name.endswith(ENDINGS) or start.lstrip().startswith(b"{"):
         return open_json_lines(source)
     return source

@@ -70,14 +70,12 @@ def test_without_a_reader_of_zstandard_it_is_told_what_to_install(written, csv_o
         (b"BZh9", "unpack it, or pack it with gzip"),
         (b"\xef\xbb\xbf<html><table>", "is a page of HTML or XML"),
         (b'<?xml version="1.0"?><Workbook>', "is a page of HTML or XML"),
-        (b"BEGIN:VCARD\r\nVERSION:3.0", "is a file of vCards; export the contacts as CSV"),
-        (b"version: 1\n\ndn: cn=a", "is an LDIF file"),
         (b'[\n {"email": "a@b.example"}]', "is one JSON array; write an object in each line"),
         (gzip.compress(b"PK\x03\x04"), "is packed, and holds no text; unpack it"),
         (gzip.compress(gzip.compress(TEXT)), "is packed, and holds no text; unpack it"),
         (gzip.compress(TEXT)[:-9], "cannot be unpacked"),
     ],
-    ids=["xls", "pdf", "bzip2", "html", "xml", "vcard", "ldif", "json", "binary within", "packed twice", "cut off"],
+    ids=["xls", "pdf", "bzip2", "html", "xml", "json", "binary within", "packed twice", "cut off"],
 )
 def test_what_is_no_list_is_refused_with_what_to_do(written, csv_of, data, words):
     with pytest.raises(Refused) as refused:
