@@ -15,9 +15,10 @@ from bulkmail.control import Ask, RequestProblem
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName
 from bulkmail.public import Answer
 from bulkmail.web.pages import address, page, see_other, told
+from bulkmail.web.preview import preview_answer, read_preview
 from bulkmail.web.reading import WebCall
 from bulkmail.web.sessions import COOKIE, Sessions, Signed
-from bulkmail.web.signin import SigningIn
+from bulkmail.web.signin import InThread, SigningIn
 from bulkmail.web.users import Role
 from bulkmail.web.views import campaign_line, holds_of, matrix, possible, waiting_of, when
 
@@ -33,10 +34,16 @@ _NOBODY: Mapping[str, Any] = {"who": "", "role": "", "token": "", "can": ()}
 
 
 class Pages:
-    """Answers calls. ``ask``: of the API; ``by_proxy``: whether a proxy may say who asks."""
+    """Answers calls. ``ask``: of the API; ``by_proxy``: whether a proxy may say who asks.
 
-    def __init__(self, ask: Ask, signing: SigningIn, sessions: Sessions, *, by_proxy: bool) -> None:
+    ``in_thread(work)`` calls it outside of the event loop.
+    """
+
+    def __init__(
+        self, ask: Ask, signing: SigningIn, sessions: Sessions, in_thread: InThread, *, by_proxy: bool
+    ) -> None:
         self._ask = ask
+        self._in_thread = in_thread
         self._signing = signing
         self._sessions = sessions
         self._by_proxy = by_proxy
@@ -182,12 +189,16 @@ class Pages:
             return see_other("/")
         found = await self._ask("campaign", {"name": call.path[1]})
         line, actions = campaign_line(found), [one for one in possible(found) if one in frame["can"]]
+        if len(call.path) == 3 and call.path[2] == "preview":
+            shown = await self._in_thread(lambda: read_preview(found["folder"]))
+            return told(404, "There is no preview here.", frame) if shown is None else preview_answer(shown)
         if len(call.path) == 3:
             if call.path[2] not in ("cancel", "approve"):
                 return told(404, "There is no such page.", frame)
             if call.path[2] not in actions:
                 return told(409, f"It cannot be done now: {found['situation']['sentence']}", frame)
-            return page("confirm", {**frame, "line": line, "action": call.path[2], "counts": found["by_status"]})
+            shown = call.path[2] == "approve" and await self._in_thread(lambda: read_preview(found["folder"]))
+            return page("confirm", {**frame, "line": line, "action": call.path[2], "preview": bool(shown)})
         providers, recent = await self._ask("providers"), await self._ask("recent", {"name": call.path[1]})
         done = call.query.get("done", "")
         values = {

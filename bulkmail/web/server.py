@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
@@ -38,15 +39,13 @@ class WebServer:
         users = Users(settings.users)
         sessions = Sessions(settings.session, reactor.seconds, lambda: secrets.token_urlsafe(32))
         role = None if settings.user_role is None else Role[settings.user_role.upper()]
-        signing = SigningIn(
-            users,
-            sessions,
-            role,
-            lambda work: deferToThreadPool(reactor, reactor.getThreadPool(), work),
-            reactor.seconds,
-        )
+
+        def in_thread(work: Callable[[], Any]) -> Awaitable[Any]:
+            return deferToThreadPool(reactor, reactor.getThreadPool(), work)
+
+        signing = SigningIn(users, sessions, role, in_thread, reactor.seconds)
         header = settings.user_header or ""
-        pages = Pages(self._ask, signing, sessions, by_proxy=bool(header))
+        pages = Pages(self._ask, signing, sessions, in_thread, by_proxy=bool(header))
         proxies = Proxies(settings.trusted_proxies)
         tls = settings.tls is not None
         self._factory = WebFactory(pages, proxies, reactor, header.encode("ascii"), tls=tls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -16,6 +16,9 @@ from bulkmail.web.sessions import Sessions, Signed
 from bulkmail.web.users import BY_PROXY, Role, User, Users
 
 _log = Logger("bulkmail")
+
+InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+"""Calls its argument outside of the event loop."""
 
 EACH = Rate(10, 60.0, 10)
 """So often one client may try, and so often one name may be tried."""
@@ -42,7 +45,7 @@ class SigningIn:
         users: Users,
         sessions: Sessions,
         role: Role | None,
-        in_thread: Callable[[Callable[[], bool]], Awaitable[bool]],
+        in_thread: InThread,
         now: Callable[[], float],
     ) -> None:
         self._users = users
@@ -79,7 +82,7 @@ class SigningIn:
     async def _verified(self, password: str, kept: str) -> bool:
         await self._lock.acquire()
         try:
-            return await self._in_thread(lambda: verify(password, kept))
+            return bool(await self._in_thread(lambda: verify(password, kept)))
         finally:
             self._lock.release()
 

@@ -45,7 +45,7 @@ class Site:
 
         self.users = Users(str(path / "users"))
         signing = SigningIn(self.users, self.sessions, None, in_thread, lambda: 0.0)
-        self.pages = Pages(self.api, signing, self.sessions, by_proxy=False)
+        self.pages = Pages(self.api, signing, self.sessions, in_thread, by_proxy=False)
         self.session = self.sessions.begin(self.users.get("ann"))
         self.token = self.sessions.token(self.session)
 
@@ -214,6 +214,24 @@ def test_of_the_campaigns_that_have_ended_only_so_many_are_read(site, target, en
 def test_there_are_more_where_a_page_is_full(site):
     assert b"/?ended=10" in site.ask("/?ended=1").body
     assert b"/?ended=" not in site.ask("/").body
+
+
+def test_the_preview_is_shown_in_a_frame_without_rights(site, tmp_path):
+    for told in site.api.campaigns:
+        told["folder"] = str(tmp_path)
+    assert site.ask("/campaigns/waiting/preview").status == 404
+    assert b"<iframe" not in site.ask("/campaigns/waiting/approve").body
+    (tmp_path / "preview").mkdir()
+    (tmp_path / "preview" / "index.html").write_text(HOSTILE)
+    assert (
+        b'<iframe sandbox title="Some of its letters" src="/campaigns/waiting/preview">'
+        in site.ask("/campaigns/waiting/approve").body
+    )
+    answer = site.ask("/campaigns/waiting/preview")
+    assert answer.body.decode() == HOSTILE
+    policy = answer.headers[b"Content-Security-Policy"].split(b"; ")
+    assert {b"sandbox", b"default-src 'none'", b"frame-ancestors 'self'"} <= set(policy)
+    assert site.ask("/campaigns/waiting/preview", session="").status == 303
 
 
 def test_a_long_form_and_a_late_answer(site):

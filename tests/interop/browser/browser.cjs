@@ -1,4 +1,4 @@
-// Opens pages in Chromium as told on stdin, and prints what was found. Used by tests/interop/test_public_page.py.
+// Opens pages in Chromium as told on stdin, and prints what was found. Used by tests/interop/test_public_page.py and test_web_page.py.
 const { chromium } = require("playwright-core");
 const axe = require("axe-core");
 
@@ -18,7 +18,10 @@ async function visit(browser, base, { path, options, steps }) {
       await page.keyboard.press(step.key);
       continue;
     }
-    if (step) {
+    if (step && step.go) {
+      response = await page.goto(base + step.go);
+    } else if (step) {
+      for (const [id, text] of Object.entries(step.fill || {})) await page.fill(`#${id}`, text);
       const press = step.enter ? page.keyboard.press("Enter") : page.getByRole("button", { name: step.press }).click();
       [response] = await Promise.all([page.waitForNavigation(), press]);
     }
