@@ -221,6 +221,7 @@ class Incarnation:
         progress = Progress(self._pause, parts.feeder, self._clocks, zone(self.settings.timezone))
         reporting = self._reporting(spool, progress)
         scheduling = self._scheduling(spool, parts)
+        scheduling.comparing.use(reporting.by_variant, compose, rehearsal=self._rehearsal)
         joining, leasing = machines_joined(
             spool,
             parts,

@@ -39,6 +39,7 @@ from bulkmail.campaign.template import Place, Template, file_here, place_of
 from bulkmail.campaign.unsubscribing import Text, WaysOut
 from bulkmail.campaign.variants import VariantsKey, check_senders
 from bulkmail.campaign.ways_back import ApprovalKey, Bounces, Kind, ListName, PriorityKey
+from bulkmail.campaign.winner import WinnerKey, check_winner
 from bulkmail.files import FileId, Folder
 from bulkmail.mail import AddressError, parse_address
 from bulkmail.yamlfile import ErrorAt, Line, Many, Section, YamlFile
@@ -222,6 +223,7 @@ class Campaign(Section):
     priority: PriorityKey = None
     locale: LocaleKey = None
     variants: VariantsKey = {}
+    winner: WinnerKey = None
     headers: Annotated[
         Mapping[Line, Line], Field(description="further header fields", examples=[{"X-Campaign": "spring"}])
     ] = {}
@@ -287,6 +289,8 @@ class Campaign(Section):
             names = {} if variant.template is None else dict(variant.template)
             check_needed(self.locale, names, variant.subject or "", ("variants", name))
         check_senders(self.sender, self.variants)
+        counted = self.links is not None and self.links.clicks == "count"
+        check_winner(self.winner, self.variants, clicks=counted)
         return self
 
     @property

@@ -22,6 +22,7 @@ from bulkmail.campaign.template import MAX_TEMPLATE, Template
 from bulkmail.campaign.unsubscribing import Inbound, Public, ways_out
 from bulkmail.campaign.variants import named_letter, shares
 from bulkmail.campaign.ways_back import priority_of, ways_back
+from bulkmail.campaign.winner import plain_winner
 from bulkmail.files import FileId, MissingFileError
 from bulkmail.mail import AddressError, Problem, Refused, domain_key
 from bulkmail.yamlfile import YamlFile
@@ -201,7 +202,8 @@ class _Reader:
                 subject, template = variant.subject or campaign.subject, variant.template or campaign.template
                 letter = {"locales": None, **self.letters(subject, template, columns, ("variants", name))}
                 found[name] = named_letter(letter, variant, name)
-        return {**own, "variants": {"shares": shares(campaign.variants), "letters": found, "winner": ""}}
+        told = {"shares": shares(campaign.variants), "letters": found, "winner": ""}
+        return {**own, "variants": {**told, **plain_winner(campaign.winner)}}
 
     def letters(
         self, subject: str | Mapping[str, str], template: Template, columns: list[list[str]], inside: Key = ()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = (
     "init",
     "check",
+    "choose",
     "preview",
     "plan",
     "rehearse",

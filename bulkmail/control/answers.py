@@ -12,7 +12,15 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from bulkmail import __version__
 from bulkmail.control.explaining import Known, destination_of, domain_of, explain, known_destination, no_route
 from bulkmail.control.http import Call
-from bulkmail.control.models import AcceptOrder, ApproveOrder, CancelOrder, PauseOrder, RemoveOrder, ResumeOrder
+from bulkmail.control.models import (
+    AcceptOrder,
+    ApproveOrder,
+    CancelOrder,
+    ChooseOrder,
+    PauseOrder,
+    RemoveOrder,
+    ResumeOrder,
+)
 from bulkmail.control.openapi import document
 from bulkmail.control.overview import WAITING_SITES, overview, stamp
 from bulkmail.control.problems import RequestProblem
@@ -62,8 +70,8 @@ class Owners(NamedTuple):
     """Whom the operations are asked of.
 
     ``read(work)``: calls ``work(reader)`` outside of the event loop. ``route(domain)``: gives its site, or why there is
-    none. ``settings``: gives them as they are now, ``reload`` reads them again. ``wall``: the time in epoch seconds.
-    ``machine``, ``process``, ``started_at``: of this process.
+    none. ``choose(name, variant, who=…)`` chooses a variant. ``settings``: gives them as they are now, ``reload`` reads
+    them again. ``wall``: the time in epoch seconds. ``machine``, ``process``, ``started_at``: of this process.
     """
 
     read: Callable[[Callable[[Reading], Any]], Awaitable[Any]]
@@ -78,6 +86,7 @@ class Owners(NamedTuple):
     started_at: float
     suppressions: Suppresses
     reload: Callable[[], Changes]
+    choose: Callable[..., Awaitable[None]]
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -148,6 +157,12 @@ class Answers:
         assert isinstance(order, ApproveOrder)
         await self._owners.steering.release(name, "approval", who=order.who)
         return await self._steered(name, "approved")
+
+    async def _choose(self, call: Call) -> Any:
+        name, order = call.path["name"], call.order
+        assert isinstance(order, ChooseOrder)
+        await self._owners.choose(name, order.variant, who=order.who)
+        return await self._steered(name, "chosen")
 
     async def _accept(self, call: Call) -> Any:
         name, order = call.path["name"], call.order

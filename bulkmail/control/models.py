@@ -64,6 +64,13 @@ class ApproveOrder(Order):
     who: Name = ""
 
 
+class ChooseOrder(Order):
+    """``variant``: the one that the rest gets; ``who``: who has chosen it."""
+
+    variant: Name
+    who: Name = ""
+
+
 class AcceptOrder(Order):
     """``who``: who asks for it."""
 

@@ -46,6 +46,7 @@ def open_control(
         started_at=wall(),
         suppressions=suppressions,
         reload=reload or _read_once,
+        choose=campaigns.choose,
     )
     server = ControlServer(reactor, settings().place, Answers(owners))
     server.open()

@@ -12,6 +12,7 @@ from bulkmail.control.models import (
     ApproveOrder,
     CampaignAnswer,
     CancelOrder,
+    ChooseOrder,
     ExplanationAnswer,
     ForgetAddressesOrder,
     HealthAnswer,
@@ -86,6 +87,7 @@ OPERATIONS = (
     _steering("resume", "End the pause", ResumeOrder),
     _steering("cancel", "End a campaign: every unsent row becomes cancelled. It cannot be undone", CancelOrder),
     _steering("approve", "Let a campaign be sent that waits for approval", ApproveOrder),
+    _steering("choose", "Choose the variant that those get who wait for the better one", ChooseOrder),
     Operation(
         "accept",
         "POST",

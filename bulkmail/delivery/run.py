@@ -10,6 +10,7 @@ from typing import Any
 from bulkmail.campaign import RowZones
 from bulkmail.delivery.guard import Guard
 from bulkmail.delivery.holds import Holds
+from bulkmail.delivery.resting import Resting
 from bulkmail.mail import Status, envelope_id, token
 from bulkmail.shaping import OTHER, WEIGHTS, Allowance
 from bulkmail.spool import Audience, Claimed, Kind, LateCounts, StoredPlan
@@ -43,6 +44,7 @@ class Run:
     holds: Holds = field(default_factory=Holds)
     allowance: Allowance | None = None  # where its schedule has a rate, or messages a day
     guard: Guard | None = None  # unless campaign.yaml says `canary: none`
+    resting: Resting | None = None  # while its variants are tried, and the others wait
     row_zones: RowZones | None = None  # where each row goes by the clocks of its own zone
     delivered: int = 0
     next_try_at: float | None = None
@@ -134,6 +136,11 @@ class Run:
         if self.row_zones is None or not claimed.first_attempt_at:
             return held
         return max(held, self.row_zones.of(claimed.file_no, claimed.fields).closed_between(since, now))
+
+    @property
+    def puts_off(self) -> bool:
+        """Whether some rows of it cannot be sent yet, while others can."""
+        return self.row_zones is not None or self.resting is not None
 
     @property
     def withheld(self) -> bool:

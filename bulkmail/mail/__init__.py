@@ -77,7 +77,7 @@ from bulkmail.mail.reply import Reply
 from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
 from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
 from bulkmail.mail.units import Divided, Rate, format_duration, parse_duration, parse_rate
-from bulkmail.mail.variants import REST, WHOLE, Variants
+from bulkmail.mail.variants import REST, WHOLE, Choice, Variants, choice
 
 __all__ = [
     "BOUNCES",
@@ -100,6 +100,7 @@ __all__ = [
     "AttemptRow",
     "BulkmailError",
     "Category",
+    "Choice",
     "Click",
     "ClickCount",
     "Divided",
@@ -134,6 +135,7 @@ __all__ = [
     "address_in",
     "campaign_key",
     "can_be_tried_again",
+    "choice",
     "click_path",
     "clicks_by_variant",
     "clock",

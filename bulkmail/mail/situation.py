@@ -45,6 +45,7 @@ _HELD = {
     "checking": (Word.CHECKING, "Being checked"),
     "approval": (Word.APPROVAL, "Waiting for approval"),
     "schedule": (Word.SCHEDULED, "Scheduled"),
+    "winner": (Word.PAUSED, "Waiting for a choice"),
 }
 """The kinds of holds, each with its word and what a sentence begins with; of several the first one is told."""
 _OVER = (Word.READY, Word.CANCELLING, Word.FINISHED, Word.CANCELLED)
@@ -55,8 +56,8 @@ _OTHER = (Word.PAUSED, "Paused")  # a hold of any other kind keeps it from being
 class Held(NamedTuple):
     """Why nothing is sent of a campaign, or of one provider's part of it. Times are epoch seconds.
 
-    ``kind``: refused, paused (by a person), rule, fault (its messages cannot be composed), checking, approval or
-    schedule.
+    ``kind``: refused, paused (by a person), rule, fault (its messages cannot be composed), checking, approval,
+    schedule or winner.
     """
 
     kind: str = "paused"

@@ -8,7 +8,8 @@ nobody in such a group.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -37,6 +38,36 @@ def place_of(key: str) -> int:
     """
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, person=b"bulkmail variant").digest()
     return int.from_bytes(digest) * WHOLE >> 64
+
+
+class Choice(NamedTuple):
+    """The variant that the rest gets, and why: a sentence. ``who``: a name, where a person has chosen it."""
+
+    variant: str
+    why: str
+    who: str = ""
+
+
+def choice(letters: Sequence[str], counts: Mapping[str, Mapping[str, int]], by: str, draw: str = "") -> Choice:
+    """Choose among variants by what was counted of each: ``delivered``, and ``unsubscribed`` or ``clicked``.
+
+    ``by``: "unsubscribes", of which the fewest are the best, or "clicks", of which the most are. ``draw``: the one that
+    is taken where there is no difference, "" for the first; it is taken too where nothing was delivered.
+    """
+    counted = "clicked" if by == "clicks" else "unsubscribed"
+    found = {name: (counts.get(name, {}).get(counted, 0), counts.get(name, {}).get("delivered", 0)) for name in letters}
+    rates = {name: Fraction(number, of) for name, (number, of) in found.items() if of}
+    if not rates:
+        taken = draw or letters[0]
+        return Choice(taken, f"nothing of a variant was delivered, so there is nothing to compare; {taken} was taken")
+    best = (max if by == "clicks" else min)(rates.values())
+    among = [name for name, rate in rates.items() if rate == best]
+    taken = draw if draw in among else among[0]
+    told = ", ".join(f"{name}: {found[name][0]:,} of {found[name][1]:,} {counted}" for name in letters)
+    if len(among) == 1:
+        return Choice(taken, f"{taken} has the {'most' if by == 'clicks' else 'fewest'} ({told})")
+    order = "as `winner.rest` says" if taken == draw else "which stands first"
+    return Choice(taken, f"there is no difference between {' and '.join(among)} ({told}); {taken} was taken, {order}")
 
 
 class Variants:

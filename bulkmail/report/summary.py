@@ -55,6 +55,7 @@ def summary(facts: Facts) -> dict[str, Any]:
         "by_provider": {name: _known(counts) for name, counts in sorted(facts.by_provider.items())},
         "by_domain": _top(facts.by_domain),
         "by_variant": {name: _known(counts) for name, counts in facts.by_variant.items()},
+        "winner": _winner(facts.variants),
         "possibly_doubled": facts.possibly_doubled,
         "late": {name: facts.late.get(name, 0) for name in ("returned", "unsubscribed", "complained")},
         "clicks": clicks_in_figures(facts.clicks),
@@ -67,6 +68,11 @@ def summary(facts: Facts) -> dict[str, Any]:
     if facts.rehearsal:
         figures["rehearsal"] = True
     return figures
+
+
+def _winner(variants: Mapping[str, Any]) -> dict[str, str] | None:
+    name = variants.get("winner")
+    return {"variant": name, "why": variants.get("why", "")} if name else None
 
 
 def write_summary(file: ReportFile, facts: Facts, *, sync: bool = False) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The variants of a campaign in its report: which one a row has, and how they compare.
 
 What is told of them, ``Facts.variants``: ``shares`` as `mail.Variants` takes them; ``winner``, the variant that those
-in none get, or ""; ``subjects``, by name.
+in none get, or "", with ``why``; ``subjects``, by name.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
         "trouble": facts.sentence if facts.word in _TROUBLE else "",
         "rehearsal": facts.rehearsal,
         "headline": headline(counts, people, facts),
-        "lines": [*_lines(counts, stats.rows, facts), *late_lines(stats.late)],
+        "lines": [*_lines(counts, stats.rows, facts), *late_lines(stats.late), *_winner_lines(facts)],
         "waiting": any(counts[status] for status in _WAITING),
         "groups": _groups(counts, people, via_relay=bool(facts.via_relay)),
         "statuses": _statuses(counts, people, via_relay=bool(facts.via_relay)),
@@ -140,6 +140,11 @@ def late_lines(late: Counts) -> list[str]:
     """Return the sentence about what came back after the messages were taken; none where nothing did."""
     words = late_words(late)
     return [f"After the messages were taken, {words}."] if words else []
+
+
+def _winner_lines(facts: Facts) -> list[str]:
+    why = facts.variants.get("why")
+    return [f"Those who were in no variant get {facts.variants['winner']}: {why}."] if why else []
 
 
 def _groups(counts: Counts, people: int, *, via_relay: bool) -> list[dict[str, Any]]:

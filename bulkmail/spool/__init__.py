@@ -68,6 +68,7 @@ from bulkmail.spool.front import Spool
 from bulkmail.spool.intake import ENDED_BY
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.maintenance import (
+    choose_winner,
     forget_sites,
     hold_campaign,
     lift_hold,
@@ -80,7 +81,7 @@ from bulkmail.spool.opening import find_reader, open_reader, open_spool
 from bulkmail.spool.place import estimate, free_bytes, in_use
 from bulkmail.spool.postgres.leases import Leases
 from bulkmail.spool.reading import Reading
-from bulkmail.spool.requests import check_held, check_not_ended, check_removable, named
+from bulkmail.spool.requests import check_held, check_not_ended, check_removable, chosen_by_hand, named
 from bulkmail.spool.rows import (
     HOLD_KINDS,
     AcceptRequest,
@@ -162,6 +163,8 @@ __all__ = [
     "check_held",
     "check_not_ended",
     "check_removable",
+    "choose_winner",
+    "chosen_by_hand",
     "copy_spool",
     "estimate",
     "find_reader",

@@ -44,6 +44,7 @@ _REMOVED_AT_ONCE = (
     "remove_whole_report",
     "remove_plan",
     "remove_clicks",
+    "remove_winner",
     "drop_accept_request",
 )
 

@@ -132,6 +132,9 @@ def copy_spool(source: str, target: str, progress: Callable[[str], None]) -> int
         if key := old.meta(SPOOL_KEY):
             with new.database.transaction():
                 new.database.execute("set_meta", (SPOOL_KEY, key))
+        with new.database.transaction():
+            for name, value in old.ask("copy_winners"):
+                new.database.execute("set_meta", (name, value))
         with old.database.transaction():
             old.database.execute("set_meta", (MOVED, new.shown))
         with new.database.transaction():

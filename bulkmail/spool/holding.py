@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bulkmail.mail import Choice
 from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold
 
 
@@ -46,6 +47,15 @@ class HoldStore(Protocol):
 
     def drop_accept_request(self, campaign_id: int) -> None:
         """Remove the request for a campaign: it was obeyed, or refused."""
+
+    def save_winner(self, campaign_id: int, choice: Choice) -> None:
+        """Store which variant those get who are in none, in place of an earlier choice. Raises LookupError."""
+
+    def winner(self, campaign_id: int) -> Choice | None:
+        """Return which variant those get who are in none, None while none is chosen."""
+
+    def first_attempt_at(self, campaign_id: int) -> float | None:
+        """Return when a campaign's first attempt was, in epoch seconds; None before it."""
 
     def report_is_whole(self, campaign_id: int) -> None:
         """Record that the last report of an ended campaign was written to its end."""

@@ -8,9 +8,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from bulkmail.mail import Choice
 from bulkmail.spool.campaigns import CANCELLING, ENDED, REMOVING
 from bulkmail.spool.contract import Statements, Tables
-from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold
+from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold, id_range
 
 _MOST = 100
 _NO_TIME = frozenset({"refused", "checking"})  # kinds that tell of a campaign, and take no time from its rows
@@ -85,6 +86,25 @@ class Holds:
         """Remove the request for a campaign: it was obeyed, or refused."""
         with self._db.transaction():
             self._db.execute("drop_accept_request", (campaign_id,))
+
+    def save_winner(self, campaign_id: int, choice: Choice) -> None:
+        """Store which variant the rest gets; see `contract.HoldStore.save_winner`."""
+        with self._db.transaction():
+            self._state(campaign_id)
+            self._db.execute("set_winner", (campaign_id, json.dumps(choice)))
+            self._tables.tell_states()
+
+    def winner(self, campaign_id: int) -> Choice | None:
+        """Return which variant the rest gets, None while none is chosen."""
+        with self._db.transaction("begin_reading"):
+            row = self._db.execute("winner", (campaign_id,)).fetchone()
+        return None if row is None else Choice(*json.loads(row[0]))
+
+    def first_attempt_at(self, campaign_id: int) -> float | None:
+        """Return when a campaign's first attempt was, None before it."""
+        with self._db.transaction("begin_reading"):
+            row = self._db.execute("first_attempt_at", id_range(campaign_id)).fetchone()
+        return None if row is None else float(row[0])
 
     def report_is_whole(self, campaign_id: int) -> None:
         """Record that the last report of an ended campaign was written to its end."""

@@ -16,7 +16,7 @@ from bulkmail.spool.campaigns import Campaigns
 from bulkmail.spool.contract import Statements, Tables, check_whole, refused
 from bulkmail.spool.holds import Holds
 from bulkmail.spool.place import Lock, prepare
-from bulkmail.spool.requests import check_held, check_not_ended, check_removable, named
+from bulkmail.spool.requests import check_held, check_not_ended, check_removable, chosen_by_hand, named
 from bulkmail.spool.rows import AcceptRequest, CancelRequest, Hold
 from bulkmail.spool.sqlite.database import DATABASE, Database, open_database
 from bulkmail.spool.sqlite.tables import SqliteTables
@@ -82,6 +82,15 @@ def request_cancel(address: str, name: str, *, now: float, reason: str = "", who
         row = named(spool.campaigns(), name)
         check_not_ended(row, "cancelled")
         spool.request_cancel(CancelRequest(row.id, reason, who, now))
+
+
+def choose_winner(address: str, name: str, variant: str, *, now: float, who: str = "") -> None:
+    """Choose the variant that those get who are in none. Raises UnknownName, WrongState, Refused."""
+    with unsent(address) as spool:
+        row = named(spool.campaigns(), name)
+        check_not_ended(row, "changed")
+        spool.save_winner(row.id, chosen_by_hand(row.name, spool.content(row.id), spool.winner(row.id), variant, who))
+        spool.lift(row.id, "winner", "", now)
 
 
 def request_accept(address: str, name: str, *, now: float, who: str = "") -> None:

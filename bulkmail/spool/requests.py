@@ -13,9 +13,10 @@ The states of a campaign, by what is written into the spool:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from bulkmail.mail import UnknownName, WrongState
+from bulkmail.mail import Choice, UnknownName, WrongState
 from bulkmail.spool.campaigns import CANCELLING, ENDED, REMOVING
 from bulkmail.spool.rows import HOLD_KINDS, CampaignRow, Hold
 
@@ -36,6 +37,18 @@ def check_not_ended(row: CampaignRow, what: str) -> None:
         raise WrongState(f"{row.name} is being cancelled, which cannot be undone, so it cannot be {what}")
     if row.state == REMOVING:
         raise WrongState(f"{row.name} is being removed from the spool, and cannot be {what}")
+
+
+def chosen_by_hand(name: str, content: Mapping[str, Any], before: Choice | None, variant: str, who: str) -> Choice:
+    """Return the choice of a person for a campaign with this content. Raises WrongState, UnknownName."""
+    variants = content.get("variants") or {}
+    if not variants.get("contest"):
+        raise WrongState(f"{name} has no `winner` in its campaign.yaml, so there is no variant to choose")
+    if before is not None and before.variant != variant:
+        raise WrongState(f"{name}: {before.variant} was chosen already: {before.why}")
+    if variant not in variants["letters"]:
+        raise UnknownName("variant", variant, list(variants["letters"]))
+    return before or Choice(variant, f"chosen by {who or 'a person'}", who)
 
 
 def check_held(row: CampaignRow, holds: Iterable[Hold], kind: str, provider: str) -> None:

@@ -102,6 +102,7 @@ _SHORT = {
     "approval": "waiting for approval",
     "folder": "paused",
     "schedule": "waiting for its schedule",
+    "winner": "waiting for a choice",
 }
 HOLD_KINDS = {
     "refused": "something of it is to be corrected before it is sent; released when it is taken up",
@@ -110,6 +111,7 @@ HOLD_KINDS = {
     "rule": "a rule has stopped it",
     "approval": "it waits to be approved",
     "schedule": "its schedule lets nothing be sent now",
+    "winner": "a person has to choose the variant that the rest gets",
     "folder": "its folder is not where it was",
     "fault": "its messages cannot be composed; released when the campaign is started anew",
 }

@@ -57,6 +57,7 @@ def test_the_whole_example_is_taken(folder: Path) -> None:
         "locale": None,
         "links": None,
         "variants": {},
+        "winner": None,
         "headers": {"X-Campaign": "spring"},
         "unsubscribe": {"url": "https://example.com/u/{{ token }}", "mailto": "unsubscribe@example.com"},
         "attachments": ("terms.pdf",),

@@ -40,6 +40,9 @@ class Steered:
     async def release(self, name, kind, **order):
         self.asked.append(("release", name, kind, order))
 
+    async def choose(self, name, variant, **order):
+        self.asked.append(("choose", name, variant, order))
+
     async def ask(self, name, **order):
         self.asked.append(("accept", name, order))
         return Asked(Changed(name, ["body.txt.j2 changed"], 1, 3), taken=True)
@@ -110,6 +113,7 @@ def asked(tmp_path):
             started_at=NOW - 60,
             suppressions=Suppressed(str(tmp_path / "spool.sqlite3")),
             reload=reload,
+            choose=steered.choose,
         )
     )
 
@@ -172,6 +176,7 @@ def test_what_is_steered(asked):
     asked("resume", path=name, order={"who": "bob"})
     asked("cancel", path=name)
     assert asked("approve", path=name, order={"who": "ann"})["done"] == "approved"
+    assert asked("choose", path=name, order={"variant": "b", "who": "ann"})["done"] == "chosen"
     accepted = asked("accept", path=name, order={"who": "ann"})
     assert (accepted["done"], accepted["taken"], accepted["changes"]) == ("accepted", True, ["body.txt.j2 changed"])
     assert (accepted["sent"], accepted["rows"]) == (1, 3)
@@ -181,6 +186,7 @@ def test_what_is_steered(asked):
         ("resume", "spring", {"provider": None, "who": "bob"}),
         ("cancel", "spring", {"reason": "", "who": ""}),
         ("release", "spring", "approval", {"who": "ann"}),
+        ("choose", "spring", "b", {"who": "ann"}),
         ("accept", "spring", {"who": "ann", "now": NOW}),
     ]
     with pytest.raises(WrongState):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.mail import REST, WHOLE, Variants
+from bulkmail.mail import REST, WHOLE, Choice, Variants, choice
 from bulkmail.mail.variants import place_of
 
 KEYS = [f"reader-{number}@example.org" for number in range(5_000)]
@@ -75,3 +75,48 @@ def test_an_address_counts_and_not_how_it_is_written():
 def test_more_than_the_whole_is_no_set_of_shares():
     with pytest.raises(ValueError, match="more than the whole"):
         Variants([("a", WHOLE, False), ("b", 1, True)])
+
+
+def of(delivered: int, unsubscribed: int = 0, clicked: int = 0) -> dict[str, int]:
+    return {"delivered": delivered, "unsubscribed": unsubscribed, "clicked": clicked}
+
+
+def test_the_fewest_who_unsubscribe_and_the_most_who_click_are_the_best():
+    counts = {"a": of(100, 2, 10), "b": of(50, 2, 6), "rest": of(0)}
+    assert choice(["a", "b"], counts, "unsubscribes") == Choice(
+        "a", "a has the fewest (a: 2 of 100 unsubscribed, b: 2 of 50 unsubscribed)"
+    )
+    assert choice(["a", "b"], counts, "clicks", "a").variant == "b"
+
+
+def test_without_a_difference_it_says_which_was_taken_and_why():
+    counts = {"a": of(100), "b": of(98), "c": of(10, 1)}
+    found = choice(["a", "b", "c"], counts, "unsubscribes")
+    assert found.variant == "a"
+    assert found.why.startswith("there is no difference between a and b (a: 0 of 100 unsubscribed, ")
+    assert found.why.endswith("; a was taken, which stands first")
+    drawn = choice(["a", "b", "c"], counts, "unsubscribes", "b")
+    assert (drawn.variant, drawn.why.endswith("b was taken, as `winner.rest` says")) == ("b", True)
+    assert choice(["a", "b", "c"], counts, "unsubscribes", "c").variant == "a", "c is worse"
+    assert choice(["a", "b"], {}, "unsubscribes", "b") == Choice(
+        "b", "nothing of a variant was delivered, so there is nothing to compare; b was taken"
+    )
+
+
+COUNTED = st.builds(
+    lambda delivered, some: of(delivered, min(some, delivered), min(some, delivered)),
+    st.integers(0, 1000),
+    st.integers(0, 1000),
+)
+
+
+@given(st.lists(COUNTED, min_size=2, max_size=5), st.sampled_from(["unsubscribes", "clicks"]))
+def test_no_variant_is_better_than_the_one_that_is_chosen(counted, by):
+    counts = dict(zip("abcde", counted, strict=False))
+    found = counts[choice(list(counts), counts, by).variant]
+    key = "clicked" if by == "clicks" else "unsubscribed"
+    for other in counts.values():
+        if other["delivered"]:
+            assert found["delivered"]
+            mine, theirs = found[key] * other["delivered"], other[key] * found["delivered"]
+            assert mine >= theirs if by == "clicks" else mine <= theirs

@@ -15,7 +15,8 @@ from tests.places import file_at
 KEYS = [
     "campaign", "state", "situation", "sentence", "paused", "fault", "next_attempt_at", "planned_end_at",
     "expected_end_at", "alive", "written_at", "complete", "report_whole", "input_rows", "input_complete",
-    "by_status", "by_category", "by_provider", "by_domain", "by_variant", "possibly_doubled", "late", "clicks",
+    "by_status", "by_category", "by_provider", "by_domain", "by_variant", "winner", "possibly_doubled", "late",
+    "clicks",
     "via_relay", "rate",
     "started_at", "ended_at", "exit_status",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkmail.mail import Choice
 from bulkmail.spool import CANCELLED, CANCELLING, AcceptRequest, CancelRequest, HeldTime, Hold
 from bulkmail.spool.holds import joined
 
@@ -143,6 +144,19 @@ def test_times_that_are_joined_last_as_long_as_their_union(times, most):
         assert len(mine) <= most
         assert sum(one.ended - one.began for one in mine) == len(seconds)
     assert found == sorted(found)
+
+
+def test_the_variant_that_was_chosen_is_kept_until_the_campaign_is_removed(store, kit):
+    spring, autumn = kit.campaign(store, "spring"), kit.campaign(store, "autumn")
+    assert (store.winner(spring), store.first_attempt_at(spring)) == (None, None)
+    store.save_winner(spring, Choice("a", "it stands first"))
+    store.save_winner(spring, Choice("b", "chosen by ann", "ann"))
+    assert (store.winner(spring), store.winner(autumn)) == (Choice("b", "chosen by ann", "ann"), None)
+    while not store.remove_campaign(spring):
+        pass
+    assert store.winner(spring) is None
+    with pytest.raises(LookupError):
+        store.save_winner(999, Choice("a", "why"))
 
 
 def test_a_request_to_take_a_change_is_kept_until_it_was_obeyed(store, kit):

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from bulkmail.campaign import changes, digests
 from bulkmail.delivery.background import background
+from bulkmail.delivery.lifecycle.comparing import kept_winner
 from bulkmail.delivery.lifecycle.opening import Prepared, content_of, refusal, sent_of
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
@@ -130,7 +131,7 @@ class Accepting:
         )
         run = self._feeder.runs.get(row.id)
         if run is not None:
-            run.content = content
+            content = run.content = kept_winner(run.content, content)
             run.edition += 1
             self._compose.set_up(run.id, ("load", run.id, content))
             self._feeder.take_back(run)

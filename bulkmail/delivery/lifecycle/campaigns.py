@@ -102,6 +102,7 @@ class Campaigns:
         self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
         self._asking, self._begun = False, dict[str, Run]()  # by folder
         self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
+        self.choose = scheduling.comparing.choose
         self.refusals = Refusals(spool, self.steering)
         self.steering.tell(self._cancel, at_rest.asked, notifying.stopped)
         self.joining, self._leasing, self._notifying, self._planning = joining, leasing, notifying, planning
@@ -187,8 +188,8 @@ class Campaigns:
             await self._spool.set_state(run.id, RUNNING, run.started_at)
             self._notifying.begun(run, prepared.campaign, first=opened.row.started_at is None)
             self._report(prepared, opened)
-            self._compose.set_up(run.id, ("load", run.id, run.content))
             await self._scheduling.begin(run)
+            self._compose.set_up(run.id, ("load", run.id, run.content))
             self._imports[run.id] = importing
             self._feeder.runs[run.id] = run
         ended = self._ending.of(run)

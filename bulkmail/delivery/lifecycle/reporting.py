@@ -197,6 +197,16 @@ class Reporting:
             report.next_refresh = now + refresh_wait(run.input_rows, now - started)
             report.slow.release()
 
+    async def by_variant(self, run: Run) -> dict[str, dict[str, int]] | None:
+        """Count a campaign anew by variant; None where it cannot be counted now, or is not reported here."""
+        report = self._reports.get(run.id)
+        if report is None:
+            return None
+        await self._spool.flushed()
+        report.by_variant = {}
+        await self._write_slow(report)
+        return report.by_variant or None
+
     def _by_state(self, run: Run, state: str, ended_at: float | None) -> Situation:
         """Return what is known of a campaign that is not being sent: its state in the spool."""
         standing = Standing(state=state, alive=True, started_at=run.started_at, ended_at=ended_at)

@@ -26,6 +26,7 @@ from bulkmail.campaign import RowZones, schedule_from
 from bulkmail.delivery.assembly import Assembly
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.lifecycle.comparing import Comparing
 from bulkmail.delivery.lifecycle.guarding import Guarding
 from bulkmail.delivery.lifecycle.ruled import stops_by_rule
 from bulkmail.delivery.lifecycle.steering import Steering
@@ -81,6 +82,7 @@ class Scheduling:
         self._clocks = clocks
         self.steering = steering
         self.guarding = Guarding(spool, clocks, steering)
+        self.comparing = Comparing(spool, clocks, steering, self._compared)
         self._changed = changed
         self._known: dict[int, _Scheduled] = {}
         self._timer = Wakeup(clocks.reactor, self._act_soon)
@@ -110,11 +112,13 @@ class Scheduling:
             one = self._known[run.id] = self._scheduled(run, plain)
             await self._act(one)
         await self.guarding.begin(run)
+        await self.comparing.begin(run)
         await self.steering.begin(run)
         self._plan()
 
     def look(self) -> None:
         """See whether a day's messages were sent, and which zones are to close."""
+        self.comparing.look()
         soon = False
         for one in self._known.values():
             allowance, zones = one.run.allowance, one.run.row_zones
@@ -143,6 +147,10 @@ class Scheduling:
             run.row_zones = RowZones(schedule, plain["column"], run.content["columns"])
             schedule = replace(schedule, hours=WHOLE_DAY, days=EVERY_DAY)
         return _Scheduled(run, schedule)
+
+    def _compared(self, run: Run) -> None:
+        self._feeder.rescan(run)
+        self._changed(run)
 
     # the one timer
 

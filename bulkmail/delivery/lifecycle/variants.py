@@ -16,7 +16,8 @@ def variants_of(content: Mapping[str, Any]) -> dict[str, Any]:
     subjects = {name: letter["subject"] for name, letter in found["letters"].items()}
     if Variants(found["shares"]).has_rest:
         subjects[REST] = content["subject"]
-    return {"shares": found["shares"], "winner": found.get("winner", ""), "subjects": subjects}
+    told = {"shares": found["shares"], "winner": found.get("winner", ""), "subjects": subjects}
+    return {**told, "why": found["why"]} if found.get("why") else told
 
 
 def subject_of(content: Mapping[str, Any]) -> str:

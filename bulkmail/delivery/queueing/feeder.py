@@ -199,7 +199,7 @@ class Feeder:
         run = message.run
         if self.stopping or run.over:
             self.returned([message], 0.0)
-        elif run.row_zones is None or self._pacing.of_open_zones(run, [message]):
+        elif not run.puts_off or self._pacing.to_be_sent_now(run, [message]):
             message.holder.add(message)
 
     def not_composed(self, messages: Sequence[Message]) -> None:
@@ -281,8 +281,8 @@ class Feeder:
         emptied = len(rows) < limit
         self.open_queues.claim_ended(queue, supply, len(rows), emptied=emptied)
         supply.spread(queue.run, emptied=emptied)
-        if queue.run.row_zones is not None:
-            messages = self._pacing.of_open_zones(queue.run, messages)
+        if queue.run.puts_off:
+            messages = self._pacing.to_be_sent_now(queue.run, messages)
         if supply.lane.suspension.charging or supply.lane.suspended:
             for message in messages:
                 backlog.add(message)

@@ -110,9 +110,17 @@ class Pacing:
     def _room_soon(self) -> None:
         self._timer.at(self._clocks.now() + _TOGETHER)
 
-    def of_open_zones(self, run: Run, messages: list[Message]) -> list[Message]:
-        """Put off the messages whose zone is closed now, until it opens; return the others."""
+    def to_be_sent_now(self, run: Run, messages: list[Message]) -> list[Message]:
+        """Put off the messages whose zone is closed now, or that wait for a winner; return the others."""
         zones, now = run.row_zones, self._clocks.wall()
+        if run.resting is not None:
+            waiting: list[Message] = []
+            tried: list[Message] = []
+            for message in messages:
+                (waiting if run.resting.waits(message.claimed.email) else tried).append(message)
+            if waiting:
+                self._put_off(waiting, run.resting.until(now))
+            messages = tried
         if zones is None:
             return messages
         found: list[Message] = []

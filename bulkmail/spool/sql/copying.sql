@@ -34,3 +34,6 @@ UNION ALL SELECT 'outcome', max(recipient_id), '', '', count(*), sum(attempts) F
 
 -- name: drop_meta
 DELETE FROM meta WHERE name = ?
+
+-- name: copy_winners
+SELECT name, value FROM meta WHERE name LIKE 'winner of campaign %' ORDER BY name

@@ -58,3 +58,16 @@ DELETE FROM meta WHERE name = 'accept changes of ' || ?
 
 -- name: whole_reports
 SELECT campaign_id FROM whole_report
+
+-- name: first_attempt_at
+SELECT at FROM attempt WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1
+
+-- name: set_winner
+INSERT INTO meta (name, value) VALUES ('winner of campaign ' || ?, ?)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: winner
+SELECT value FROM meta WHERE name = 'winner of campaign ' || ?
+
+-- name: remove_winner
+DELETE FROM meta WHERE name = 'winner of campaign ' || ?

@@ -48,3 +48,6 @@ SELECT setval(pg_get_serial_sequence('campaign', 'id'), (SELECT coalesce(max(id)
 
 -- name: copy_busy
 SELECT count(*) FROM machine WHERE state = 'live' AND expires_at > clock_timestamp()
+
+-- name: copy_winners
+SELECT name, value FROM meta WHERE starts_with(name, 'winner of campaign ') ORDER BY name

@@ -58,3 +58,16 @@ DELETE FROM meta WHERE name = 'accept changes of ' || %s::bigint::text
 
 -- name: whole_reports
 SELECT campaign_id FROM whole_report
+
+-- name: first_attempt_at
+SELECT at FROM attempt WHERE id BETWEEN %s AND %s ORDER BY id LIMIT 1
+
+-- name: set_winner
+INSERT INTO meta (name, value) VALUES ('winner of campaign ' || %s::bigint::text, %s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: winner
+SELECT value FROM meta WHERE name = 'winner of campaign ' || %s::bigint::text
+
+-- name: remove_winner
+DELETE FROM meta WHERE name = 'winner of campaign ' || %s::bigint::text

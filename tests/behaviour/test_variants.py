@@ -1,0 +1,57 @@
+"""Variants that are tried first: who gets which letter, over a crash, until somebody has chosen for the rest."""
+
+from __future__ import annotations
+
+import signal
+from email import policy
+from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulkmail.mail import REST, Variants
+
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
+
+SHARES = [("a", 300_000, False), ("b", 300_000, False), ("none", 100_000, True)]
+MORE = """\
+variants:
+  a: {share: 30%}
+  b: {share: 30%, subject: "Last chance", from: "Ann <news@example.com>"}
+  none: {share: 10%, hold_out: true}
+winner: {after: 500ms, by: manual}
+"""
+
+
+def test_the_rest_waits_over_a_crash_and_gets_the_letter_that_was_chosen(world: Any, until: Any) -> None:
+    addresses = [f"user-{n}@d{n % 4}.test" for n in range(40)]
+    campaign = world.campaign("spring", addresses, more=MORE)
+    variants = Variants(SHARES)
+    tried = [one for one in addresses if variants.of(one) in ("a", "b")]
+    rest = [one for one in addresses if variants.of(one) == REST]
+    service = world.start("-c", "spring")
+    until(lambda: "Waiting for a choice" in world.bulkmail("status", "spring").out, "the wait")
+    assert world.server.count() == len(tried)
+    service.signal(signal.SIGKILL)
+    service.wait()
+
+    assert "there is no variant 'c'" in world.bulkmail("choose", "spring", "c").said
+    chosen = world.bulkmail("choose", "spring", "b", "--by", "ann")
+    assert (chosen.status, chosen.out.startswith("spring: chosen.")) == (0, True), chosen.said
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    campaign.check_report()
+    subjects = {}
+    for path in Path(world.server.kept).iterdir():
+        message = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+        subjects[message["To"].addresses[0].addr_spec] = message["Subject"]
+    assert subjects.keys() == {*tried, *rest}
+    last = {one for one, subject in subjects.items() if subject == "Last chance"}
+    assert last == {*rest, *(one for one in tried if variants.of(one) == "b")}
+    assert {row["email"]: row["variant"] for row in campaign.rows()} == {
+        one: "b" if one in rest else variants.of(one) for one in addresses
+    }
+    assert campaign.summary()["winner"] == {"variant": "b", "why": "chosen by ann"}
+    assert campaign.summary()["by_category"] == {"hold-out": 40 - len(tried) - len(rest)}
