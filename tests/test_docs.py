@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from bulkmail import cli
+from bulkmail.campaign.intake import Intake
 from bulkmail.campaign.model import Campaign
 from bulkmail.content.templates import TemplateSet
 from bulkmail.delivery import prepare
@@ -364,3 +365,18 @@ def test_decisions_are_numbered_and_no_number_is_there_twice() -> None:
     numbers = [path.name.partition("-")[0] for path in (ROOT / "docs" / "decisions").glob("*.md")]
     assert all(re.fullmatch(r"\d{4}", number) for number in numbers)
     assert len(set(numbers)) == len(numbers)
+
+
+def test_the_lists_of_other_programs_are_read_as_the_page_says(tmp_path: Path) -> None:
+    _, _, text = page("docs/campaign.md").partition("\n### Where a list comes from\n")
+    table = [line.split("|")[1:] for line in text.partition("\n### ")[0].splitlines() if line.startswith("| ")][2:]
+    assert len(table) >= 20
+    for program, address, left_out, *_ in table:
+        names = re.findall("`([^`]*)`", address + left_out)
+        header, values = [names[0], *names[1:2]], ["ann@acorn.example", *names[2:3]]
+        path = tmp_path / "list.csv"
+        path.write_text(f"Name,{','.join(header)}\nAnn,{','.join(values)}\n", encoding="utf-8")
+        intake = Intake([str(path)])
+        _, (row,), _, _ = intake.next(10)
+        intake.close()
+        assert (row[3], row[6]) == ("ann@acorn.example", "no-consent" if left_out.strip() else "ok"), program
