@@ -30,6 +30,8 @@ _ACTION = re.compile(r"[a-z]+")
 _OTHER_WORDS = {"error": Action.FAILED, "failure": Action.FAILED, "delay": Action.DELAYED, "success": Action.DELIVERED}
 _ACTIONS = {**{action.value: action for action in Action}, **_OTHER_WORDS}
 _LOOSE = ("final-recipient", "original-recipient")
+_TIMES = {"last-attempt-date", "will-retry-until", "final-log-id"}
+_OF_A_BLOCK = frozenset({*_LOOSE, *_TIMES, "action", "status", "remote-mta", "diagnostic-code"})
 _LETTERS = re.compile(r"[^\W\d_]{2}")
 _BRACKET = re.compile(r"<([^<>\s]{1,320})")  # the closing bracket may be cut off
 
@@ -232,7 +234,13 @@ def _finished(
     )
     others = {*_keys(*aliases), *forwards, *_elsewhere(ours, raw)}
     about, void = _doubt(raw, counted, reply, words or reply.text, others, several=several)
-    return judged(replace(block, about=about), reply, void)
+    return judged(replace(block, about=about, whole=_is_whole(raw.fields)), reply, void)
+
+
+def _is_whole(fields: Fields) -> bool:
+    """Whether these are the fields of one block (RFC 3464 2.3), and nothing was lost of it or mixed into it."""
+    strange = any(name not in _OF_A_BLOCK and not name.startswith("x-") for name in fields.names)
+    return not (fields.broken or strange) and all(len(fields.all(name)) == 1 for name in (*_LOOSE, "action", "status"))
 
 
 def judged(block: Block, reply: Said, void: str = "") -> Block:

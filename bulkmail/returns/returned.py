@@ -86,7 +86,8 @@ class Block:
     one; ``reply`` is one line of at most 512 characters). ``about``: an address that the reply names and that is none
     of this recipient's: often what a server behind a forward made of it, so it voids nothing by itself. ``weight`` only
     with Action failed. ``void``: why nothing follows from this block, a sentence, else ``""``; a void block has no
-    weight.
+    weight. ``whole``: it has once each of the four fields that tell whom it is about and what happened, and no line
+    that belongs to no block.
     """
 
     action: Action
@@ -103,6 +104,7 @@ class Block:
     category: Category | None = None
     weight: Weight | None = None
     void: str = ""
+    whole: bool = False
 
     @property
     def recipient(self) -> str:

@@ -19,7 +19,8 @@ def shares(returned: Return, key: bytes) -> list[tuple[str, Block]]:
     """Return the blocks that count, each with the address that was mailed; [] where nothing is certain.
 
     ``key``: the spool's. The report came to the campaign's own return path, encloses the campaign's own message, and
-    repeats an `envelope_id` of that campaign; no sure place names a recipient, or another campaign.
+    repeats an `envelope_id` of that campaign; no sure place names a recipient, or another campaign. All blocks say the
+    same, and each could be read: whatever was mixed up on the way, everybody that it names failed so.
     """
     transaction = read_envelope_id(key, returned.envelope_id.strip())
     if returned.kind not in (Kind.FAILED, Kind.DELAYED) or transaction is None:
@@ -28,9 +29,13 @@ def shares(returned: Return, key: bytes) -> list[tuple[str, Block]]:
     real = {(one.source, meant) for one in returned.candidates if one.source in SURE and (meant := read(one.token))}
     if {meant for _, meant in real} != {(transaction[0], 0)} or not {source for source, _ in real} >= _NEEDED:
         return []
-    said: dict[str, list[Block]] = {}
-    for block in returned.blocks:
-        said.setdefault(address_key(block.original), []).append(block)
-    said.pop("", None)
-    found = [(some[0].original, agreed(some)) for some in said.values()]
-    return [(address, block) for address, block in found if block is not None]
+    blocks = list(returned.blocks)
+    if returned.unread or not blocks or agreed(blocks) is None or not all(block.whole for block in blocks):
+        return []
+    # of a forward that failed, the address that was mailed stands in one field alone, and nothing vouches for it
+    straight: dict[str, Block] = {}
+    for block in blocks:
+        own = address_key(block.original)
+        if own == address_key(block.final):
+            straight.setdefault(own, block)
+    return [(block.original, block) for own, block in straight.items() if own]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from itertools import permutations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,8 +28,13 @@ def told(*some, envid=ENVID, copy=COPY, to=CAMPAIGN):
     return [one.original for _, one in shares(read(message, recipient=f"bounces+{to}@in.example.com"), KEY)]
 
 
-def failed(original, final="forward@e.example", **more):
-    return block(final, diagnostic=FAILED, more=f"Original-Recipient: rfc822;{original}\n" if original else "", **more)
+def failed(original, final="", **more):
+    return block(
+        final or original,
+        diagnostic=FAILED,
+        more=f"Original-Recipient: rfc822;{original}\n" if original else "",
+        **more,
+    )
 
 
 def test_each_block_is_about_the_recipient_that_we_named():
@@ -58,9 +66,48 @@ def test_an_address_that_we_have_not_written_names_nobody():
     assert told(failed("", final="ann@d.example")) == []
 
 
-def test_two_blocks_of_one_recipient_count_where_they_agree():
-    assert told(failed("ann@d.example"), failed("ann@D.EXAMPLE", final="x@e.example")) == ["ann@d.example"]
-    assert told(failed("ann@d.example"), failed("ann@d.example", action="delayed", status="4.0.0")) == []
+def test_a_forward_that_failed_is_nobodys():
+    assert told(failed("ann@d.example", final="x@e.example")) == []
+    assert told(failed("ann@d.example", final="x@e.example"), failed("bob@d.example")) == ["bob@d.example"]
+
+
+def test_all_blocks_must_say_the_same_for_they_may_be_mixed_up():
+    assert told(failed("ann@d.example"), failed("ann@D.EXAMPLE")) == ["ann@d.example"]
+    for other in (
+        failed("bob@d.example", action="delayed", status="4.0.0"),
+        failed("bob@d.example").replace("550 5.1.1 No such user", "452 4.2.2 Mailbox full"),
+        failed("bob@d.example", action="nonsense"),
+        failed("bob@d.example").replace("Action", "Aktion"),
+        failed("bob@d.example") + "Original-Recipient: rfc822;cem@d.example\n",
+        failed("bob@d.example") + "what is this\n",
+    ):
+        assert told(failed("ann@d.example"), other) == []
+
+
+def test_mutated_reports_blame_nobody_who_did_not_fail():
+    dice, some = random.Random(3), []
+    for action, status in (("delivered", "2.0.0"), ("delayed", "4.4.1"), ("failed", "4.2.2")):
+        fine = block("bob@d.example", action, status, more="Original-Recipient: rfc822;bob@d.example\n")
+        head = f"Reporting-MTA: dns; mx.d.example\nOriginal-Envelope-Id: {ENVID}\n\n"
+        some += [report(head + "\n".join(pair), copy=COPY) for pair in permutations([failed("ann@d.example"), fine])]
+        some.append(report(head + failed("ann@d.example"), copy=COPY))
+    blamed = set()
+    for _ in range(2000):
+        lines = dice.choice(some).split(b"\r\n")
+        for _ in range(dice.randint(0, 3)):
+            at, to = dice.randrange(len(lines)), dice.randrange(len(lines))
+            match dice.randrange(4):
+                case 0:
+                    del lines[at : at + dice.randint(1, 3)]
+                case 1:
+                    lines.insert(to, lines[at])
+                case 2:
+                    lines[at], lines[to] = lines[to], lines[at]
+                case 3:
+                    lines[at] = lines[at][: dice.randint(0, len(lines[at]))] + bytes([dice.randrange(256)])
+        verdict = judge(b"\r\n".join(lines), f"bounces+{CAMPAIGN}@in.example.com", "", KEY, "")
+        blamed |= {address for address, event in verdict.shares if event.status == "bounced"}
+    assert blamed == {"ann@d.example"}
 
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=40))
