@@ -27,7 +27,8 @@ def printed_columns(content: dict[str, Any]) -> list[list[int]]:
     unsubscribe = content["unsubscribe"] or {}
     preheader = (content.get("letter") or {}).get("preheader")
     sources = [*content["headers"].values(), *content["includes"].values(), unsubscribe.get("url"), preheader]
-    sources += [value for value in (content.get("invitation") or {}).values() if isinstance(value, str)]
+    invitation = content.get("invitation") or {}  # of its other keys an empty one leaves no hole
+    sources += [invitation[key] for key in ("summary", "description") if invitation.get(key)]
     for _, letter in in_each_variant(content):
         sources += [letter["subject"], letter["html"], letter["text"]]
     names: set[str] = set()

@@ -108,6 +108,12 @@ def test_what_is_wrong_is_told(given, words, tmp_path):
     assert not list(tmp_path.glob("*.csv"))
 
 
+def test_a_campaign_that_another_process_has_checked_asks_nothing(tmp_path):
+    given = {"postgresql": "crm", "query": "sql/a.sql", "email": "mail"}
+    found = named_or_asked(given, read_as, place(tmp_path, checked={}))
+    assert (found, found.sheet, found.email) == ("a.sql.csv", "", "mail")
+
+
 def test_nothing_is_asked_where_nothing_may_be(campaign):
     with pytest.raises(Refused, match=r"people.sql.csv has not been made of people.sql yet; `bulkmail check` makes it"):
         load_campaign(str(campaign("SELECT 1")))

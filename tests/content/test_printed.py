@@ -41,3 +41,9 @@ def test_subject_headers_url_and_includes_count(make):
         columns=[["email", "a", "b", "c", "d", "e"]],
     )
     assert printed_columns(content) == [[1, 2, 3, 4]]
+
+
+def test_of_an_invitation_what_people_read_counts(make):
+    event = {"summary": "{{ a }}", "description": "{{ b }}", "start": "{{ c }}", "location": "{{ d }}", "sequence": 0}
+    content = make(html="x", text=None, subject="x", columns=[["email", "a", "b", "c", "d"]], invitation=event)
+    assert printed_columns(content) == [[1, 2]]

@@ -48,8 +48,8 @@ def letters() -> dict[str, str]:
 def differences(missing: Callable[[str], None]) -> Callable[..., list[tuple[str, float]]]:
     """``differences(pairs)``: the share of the pixels that differ, for each (name, one letter, the other)."""
     chromium = shutil.which("chromium") or missing("chromium is not installed (Debian: chromium)")
-    for place in (BROWSER, LETTERS):
-        if shutil.which("node") is None or not (place / ".fetched").exists():
+    for needed in (BROWSER / ".fetched", LETTERS / ".fetched", LETTERS / "mjml"):
+        if shutil.which("node") is None or not needed.exists():
             missing("node, the letters or the browser's driver are not there (scripts/letters, scripts/browser)")
 
     def differences(pairs: list[tuple[str, str, str]]) -> list[tuple[str, float]]:

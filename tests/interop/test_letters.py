@@ -37,7 +37,7 @@ ROW = {
 @pytest.fixture
 def letters(missing: Callable[[str], None]) -> list[tuple[str, str, str]]:
     """Name, our text and html-to-text's, each link of which stands between two private characters."""
-    if shutil.which("node") is None or not (FETCHED / ".fetched").exists():
+    if shutil.which("node") is None or not all((FETCHED / name).exists() for name in (".fetched", "mjml")):
         missing("node or the letters are not there (scripts/letters)")
     return made()
 
