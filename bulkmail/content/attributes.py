@@ -6,6 +6,7 @@ import re
 
 from bulkmail.content.shield import OPEN, SIGN, Tags, balanced, word_of
 
+_DIGITS = 10
 _USED = {"a": ("href",), "area": ("href", "alt"), "img": ("alt",)}
 _CHOOSING = frozenset({"if", "elif", "else", "endif", "for", "endfor", ""})
 _MAY_HIDE = re.compile("display|visib|opacity|overflow|hid")
@@ -51,6 +52,22 @@ class Attributes:
             if name not in used or not balanced(self._tags.blocks(value))
         )
         return rest if not self._sound or {word_of(tag) for tag in self._tags.blocks(rest)} - _CHOOSING else ""
+
+    @property
+    def value(self) -> int | None:
+        """The number that an item of a list says of itself."""
+        return self._number("value")
+
+    @property
+    def counting(self) -> tuple[int, str]:
+        """How a list counts: its first number, and its ``type``."""
+        kind = next((value for name, value in self._pairs if name == "type"), "")
+        first = self._number("start")
+        return 1 if first is None else first, kind if kind in ("a", "A", "i", "I") else "1"
+
+    def _number(self, wanted: str) -> int | None:
+        text = next((value.strip() for name, value in self._pairs if name == wanted), "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
 
     def _value(self, *names: str) -> str:
         """The value of an attribute; with the signs of the conditions around it, where there are any."""

@@ -28,7 +28,7 @@ from bulkmail.content.mime import Part, attachment, multipart
 from bulkmail.content.plaintext import adapt, plain_text
 from bulkmail.content.rows import Columns
 from bulkmail.content.templates import CompiledTemplate, RowError, TemplateSet
-from bulkmail.content.tidying import tidy_text
+from bulkmail.content.tidying import finished_text
 from bulkmail.content.variants import by_variant, variant_chooser
 from bulkmail.content.ways_back import WaysBack, signing_keys
 from bulkmail.failpoints import failpoint
@@ -295,7 +295,7 @@ class MessageTemplate:
         shown_as = []
         name, text = rendered.token, rendered.text
         if self._tidy:
-            text = [tidy_text("".join(text))]
+            text = [finished_text("".join(text))]
         if self._html is None or any(piece and not piece.isspace() for piece in text):
             shown_as.append(self._encoder.part("plain", text, name))
         if self._html is not None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from string import ascii_lowercase
 
 from bulkmail.content.hiding import Look
+from bulkmail.content.lines import Owed
 
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 HEAD = frozenset({"base", "link", "meta", "title", "noscript", "style", "script", "template", "head", "noframes"})
@@ -36,6 +38,23 @@ ENDS = {
 DEEPEST = 256  # open elements; browsers have such a bound too
 
 
+_ROMAN = [(1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl")]
+_ROMAN += [(10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")]
+
+
+def numbered(number: int, kind: str) -> str:
+    """The number of an item as the ``type`` of its list has it (HTML standard 4.4.5): ``1 a A i I``."""
+    word = str(number)
+    if kind in ("a", "A") and 0 < number <= len(ascii_lowercase):
+        word = ascii_lowercase[number - 1]
+    elif kind in ("i", "I") and 0 < number < 4000:
+        word, left = "", number
+        for value, letters in _ROMAN:
+            word += letters * (left // value)
+            left %= value
+    return f"{word.upper() if kind.isupper() else word}."
+
+
 @dataclass(slots=True, eq=False)
 class Element:
     """An open element."""
@@ -57,3 +76,31 @@ class Element:
     """Where a link leads; "" for no link."""
     owed: int = 0
     """A cell's: the line ends owed before it."""
+    layout: str = ""
+    """What its lines are laid out as; "" for nothing."""
+    indent: int = 0
+    """By how many columns the further lines of an item are indented."""
+    kind: str = "1"
+    """How a list counts, as its ``type`` has it."""
+
+
+@dataclass(slots=True)
+class Nest:
+    """A ``{% %}`` that waits for its end, with what was open at its beginning."""
+
+    word: str
+    tags: list[str]
+    open: list[Element]
+    owed: Owed
+    """What was owed at its beginning."""
+    wrapped: bool = False
+    own: bool = False
+    """Whether its body is a text of its own, printed elsewhere."""
+    branches: list[list[Element]] = field(default_factory=list)
+    ends: list[tuple[int, int]] = field(default_factory=list)
+    """For each branch a place at its end, and the line ends owed there."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether its body may be a value, in which white space counts."""
+        return self.word != "macro"

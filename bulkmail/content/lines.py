@@ -89,6 +89,10 @@ class Lines:
         """Change the piece of index ``at``."""
         self._pieces[at] = piece
 
+    def broken_since(self, at: int) -> bool:
+        """Whether a line has ended in the pieces from index ``at`` on, which may be a value's."""
+        return any("\n" in piece for piece in self._pieces[at:])
+
     def add(self, at: int, piece: str) -> None:
         """Lengthen the piece of index ``at``."""
         self._pieces[at] += piece

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from jinja2 import Environment
 
@@ -31,8 +31,11 @@ from bulkmail.content.elements import (
     TABULAR,
     VOID,
     Element,
+    Nest,
+    numbered,
 )
 from bulkmail.content.hiding import GONE, SHOWN, Look
+from bulkmail.content.layout import COLUMNS, INDENTED, QUOTED, begun, ended
 from bulkmail.content.lines import Lines, Owed
 from bulkmail.content.markup import Token, attribute_value, text_value, tokens
 from bulkmail.content.shield import OPEN, Tags, bare, ending_of, plain, shielded, word_of
@@ -75,28 +78,6 @@ def _written(hidden: str, tags: Sequence[str]) -> str:
     return writer.text()
 
 
-@dataclass(slots=True)
-class _Nest:
-    """A ``{% %}`` that waits for its end, with what was open at its beginning."""
-
-    word: str
-    tags: list[str]
-    open: list[Element]
-    owed: Owed
-    """What was owed at its beginning."""
-    wrapped: bool = False
-    own: bool = False
-    """Whether its body is a text of its own, printed elsewhere."""
-    branches: list[list[Element]] = field(default_factory=list)
-    ends: list[tuple[int, int]] = field(default_factory=list)
-    """For each branch a place at its end, and the line ends owed there."""
-
-    @property
-    def exact(self) -> bool:
-        """Whether its body may be a value, in which white space counts."""
-        return self.word != "macro"
-
-
 class _Writer:
     """Writes the text of one document, token by token."""
 
@@ -104,7 +85,7 @@ class _Writer:
         self._tags = tags
         self._lines = Lines()
         self._open: list[Element] = []
-        self._nests: list[_Nest] = []
+        self._nests: list[Nest] = []
         self._own_in_unseen: int | None = None  # in a part never seen: bodies of their own begun there
         self._loops = 0
         self._marks = 0
@@ -164,6 +145,8 @@ class _Writer:
             self._lines.keep("")  # the place of a mark
         elif not look.lost:
             self._enter_shown(element, around, attributes)
+        if element.layout:
+            self._lines.keep("")  # the place of a mark
         element.start = len(self._lines)
         if len(self._open) < DEEPEST or element.hides or element.mark:
             self._open.append(element)
@@ -175,13 +158,21 @@ class _Writer:
         )
         if tag in CELLS:
             element.owed = self._lines.enter_cell()
+            table = next((each for each in reversed(self._open) if each.name == "table"), None)
+            if table is not None and tag == "th":
+                table.indent = 1  # its cells are data
         elif tag in ("ul", "ol"):
             element.lists += 1
-            element.item = 0 if tag == "ol" and not self._loops else -1
+            if tag == "ol" and not self._loops:
+                element.item, element.kind = attributes.counting
         elif tag == "li":
-            numbered = around.item >= 0 and not self._loops
-            around.item += numbered
-            self._lines.item("  " * max(0, around.lists - 1) + (f"{around.item}." if numbered else "-"))
+            bullet = "  " * max(0, around.lists - 1) + self._bullet(around, attributes)
+            self._lines.item(bullet)
+            element.layout, element.indent = INDENTED, len(bullet) + 1
+        elif tag == "blockquote":
+            element.layout = QUOTED
+        elif tag == "table":
+            element.layout = COLUMNS
         elif tag == "a":
             element.target = attributes.target
         if attributes.varying:
@@ -249,6 +240,8 @@ class _Writer:
             return
         if element.target:
             self._lines.link(element.target, element.start)
+        if element.layout:
+            self._lay_out(element)
         if element.name in CELLS:
             self._lines.leave_cell(element.start, element.owed)
         elif element.name in ("ul", "ol") and element.lists > 1:
@@ -257,6 +250,23 @@ class _Writer:
             self._lines.end(BREAKS.get(element.name, 1 if OPEN in element.name else 0))
         if element.mark:
             self._lines.keep(closing_mark(element.mark))
+
+    def _bullet(self, around: Element, attributes: Attributes) -> str:
+        """What stands before an item of a list."""
+        if around.item < 0 or self._loops:
+            return "-"
+        if attributes.value is not None:
+            around.item = attributes.value
+        bullet = numbered(around.item, around.kind)
+        around.item += 1
+        return bullet
+
+    def _lay_out(self, element: Element) -> None:
+        """Let the lines of an element be laid out, where it has some."""
+        lines = self._lines.broken_since(element.start)
+        if element.layout == QUOTED or (lines and (element.layout == INDENTED or element.indent)):
+            self._lines.replace(element.start - 1, begun(element.layout, element.indent))
+            self._lines.keep(ended(element.layout))
 
     # Texts
 
@@ -321,7 +331,7 @@ class _Writer:
 
     def _begin(self, word: str, tag: str, *, hidden: bool) -> None:
         wrapped = hidden and word in ("block", "call", "filter")
-        nest = _Nest(word, [tag], list(self._open), self._lines.owed(), wrapped=wrapped)
+        nest = Nest(word, [tag], list(self._open), self._lines.owed(), wrapped=wrapped)
         self._lines.keep("{% if false %}" + tag if nest.wrapped else tag)
         if word in ("macro", "block set") or (hidden and word == "block"):
             nest.own = True
@@ -331,7 +341,7 @@ class _Writer:
                 self._own_in_unseen += 1
         self._nests.append(nest)
 
-    def _before_end(self, nest: _Nest) -> None:
+    def _before_end(self, nest: Nest) -> None:
         """End what may not be open behind the end of ``nest``."""
         if nest.own:
             self._close(0)
@@ -344,12 +354,12 @@ class _Writer:
                     self._lines.link(element.target, element.start)
                     element.target = ""
 
-    def _end_branch(self, nest: _Nest) -> None:
+    def _end_branch(self, nest: Nest) -> None:
         nest.branches.append(self._open)
         nest.ends.append((len(self._lines), self._lines.owed().breaks))
         self._lines.keep("")
 
-    def _finish(self, nest: _Nest, tag: str) -> None:
+    def _finish(self, nest: Nest, tag: str) -> None:
         if nest.word in ("if", "for"):
             self._end_branch(nest)
             complete = any(word_of(each) == "else" for each in nest.tags)
@@ -362,7 +372,7 @@ class _Writer:
         if nest.own and self._own_in_unseen:
             self._own_in_unseen -= 1
 
-    def _merge(self, nest: _Nest, tag: str) -> None:
+    def _merge(self, nest: Nest, tag: str) -> None:
         """What is open behind an ``if``: its branches may have begun or ended different elements."""
         branches = nest.branches
         if not any(word_of(each) == "else" for each in nest.tags):

@@ -1,4 +1,4 @@
-"""The last step of a text made from HTML, for each message: hidden parts go, and so do needless empty lines.
+"""The last steps of a text made from HTML, for each message: hidden parts go, and so do needless empty lines.
 
 A part of which only the row tells whether it is seen stands between two marks: ``number,style`` before it, the number
 alone behind it.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from bulkmail.content.hiding import hides
+from bulkmail.content.layout import laid_out, with_footnotes
 
 _OPEN, _END = "\ufdd2", "\ufdd3"
 _UNSEEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufe00-\ufe0f"
@@ -36,7 +37,7 @@ def unmarked(text: str) -> str:
 def tidy_text(text: str) -> str:
     """A rendered text without its hidden parts, with at most one empty line in a row, and none at its ends."""
     if _OPEN in text:
-        text = _shown(text)
+        text = laid_out(_shown(text))
     if " \n" in text:
         text = "\n".join([line.rstrip(" ") for line in text.split("\n")])
     text = _EMPTY_LINE.sub("\n", f"\n{text}\n")
@@ -45,12 +46,22 @@ def tidy_text(text: str) -> str:
     return text.strip(" \n") + "\n"
 
 
+def finished_text(text: str) -> str:
+    """The same of a whole message, with its long links at the end."""
+    text = tidy_text(text)
+    return with_footnotes(text) if "(http" in text else text
+
+
 def _shown(text: str) -> str:
     """A rendered text without its marks and without what stands between two marks that hide."""
     first, *rest = text.split(_OPEN)
     kept, hiding = [first], ""
     for part in rest:
         mark, _end, following = part.partition(_END)
+        if not mark[:1].isdigit():
+            if not hiding:
+                kept.append(f"{_OPEN}{part}")  # of the layout
+            continue
         number, comma, style = mark.partition(",")
         if comma and hiding in ("", number):  # the same again: its end tag is left out in a loop
             hiding = number if hides(style) else ""

@@ -178,10 +178,11 @@ def test_counted_links_are_signed_and_lead_where_they_led(linked: Make) -> None:
     for part in parts.values():
         links = re.findall(r"https://m\.example/c/([^?]+)\?([^\s\"<>)]+)", part)
         clicks = [read_click(bytes(32), path.encode(), query.encode()) for path, query in links]
-        assert [(click.campaign_id, click.number, click.target) for click in clicks if click] == [
+        found = [(click.campaign_id, click.number, click.target) for click in clicks if click]
+        assert len(found) == len(clicks)
+        assert list(dict.fromkeys(found)) == [
             (5, 1, "https://x.example/a?b=1&c&utm_source=n#d"),
             (5, 1, "https://u.example/?v&w=\u00fc&utm_source=n"),
-            (5, 1, "https://x.example/a?b=1&c&utm_source=n#d"),
         ]
         assert part.count("https://m.example/u/") == 1
         assert "ann@shop.example" in part
