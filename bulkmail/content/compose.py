@@ -32,7 +32,7 @@ from bulkmail.content.tidying import finished_text
 from bulkmail.content.variants import by_variant, variant_chooser
 from bulkmail.content.ways_back import WaysBack, signing_keys
 from bulkmail.failpoints import failpoint
-from bulkmail.mail import AddressError, address_in, message_id, token
+from bulkmail.mail import REST, AddressError, address_in, message_id, token
 
 Before = TypeVar("Before")
 After = TypeVar("After")
@@ -191,6 +191,8 @@ class MessageTemplate:
             files[text_name] = content["text"]
         locale = content.get("locale") or "en"
         self._local = {"locale": locale, "dir": direction(locale)} if content.get("locale") else {}
+        if content.get("compared"):
+            self._local["variant"] = content.get("variant") or REST
         self._links = links = Linking(content)
         self._template_set = links.text_set(TemplateSet(files, html=False, convert=links.of_text, locale=locale))
         texts = self._template_set.texts()

@@ -43,6 +43,7 @@ class TemplateCheck:
         self._template_set = TemplateSet(files, html=False)
         self._carried = carried_pictures(content)
         local = {"locale", "dir"} if content.get("locale") else set[str]()
+        local |= {"variant"} if content.get("compared") else set()
         self._ours = OURS | {"campaign"} | local | frozenset(self._template_set.environment.globals)
         unsubscribe = content["unsubscribe"] or {}
         self._links = {"unsubscribe_url"} if unsubscribe.get("url") or unsubscribe.get("mailto") else set[str]()

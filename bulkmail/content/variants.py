@@ -13,9 +13,12 @@ from bulkmail.mail import REST, Variants, address_in
 
 
 def by_variant(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the content of each variant's letter, by name, each without variants; its own under `REST`."""
+    """Return the content of each variant's letter, by name, each without variants; its own under `REST`.
+
+    ``variant``: its name, where it is one; ``compared``: whether it is one of several.
+    """
     found = content.get("variants")
-    own = {**content, "variants": None}
+    own = {**content, "variants": None, "compared": True}
     if not found:
         return {REST: content}
     return {**{name: {**own, **letter, "variant": name} for name, letter in found["letters"].items()}, REST: own}

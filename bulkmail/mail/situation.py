@@ -233,8 +233,10 @@ def _sentence(word: Word, reason: str, since: float | None, known: Standing, now
         case Word.FAULTY:
             return f"Nothing is sent{at and ' since '}{at}: {reason}. It is tried again, and no recipient is charged."
         case Word.WAITING:
-            untried = f" and {known.pending:,} not tried yet" if known.pending else ""
-            return f"Waiting: {known.deferred:,} deferred{untried}{tried_next}.{_of_parts(known, now, zone)}"
+            deferred = f"{known.deferred:,} deferred" if known.deferred or not known.pending else ""
+            untried = f"{known.pending:,} not tried yet" if known.pending else ""
+            left = " and ".join(filter(None, (deferred, untried)))
+            return f"Waiting: {left}{tried_next}.{_of_parts(known, now, zone)}"
         case _ if known.settled:
             return "Every row has its final status, and the last report is being written."
         case _:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from bulkmail.mail import Status, Word, can_be_tried_again, is_to_leave
+from bulkmail.mail import REST, Status, Word, can_be_tried_again, is_to_leave
 from bulkmail.report.clicks import clicks_to_show
 from bulkmail.report.facts import Counts, Facts
 from bulkmail.report.plot import plot
@@ -244,6 +244,9 @@ def _shares(rows: Mapping[str, Counts], most: int) -> list[dict[str, Any]]:
 def _variants(facts: Facts, stats: Stats) -> list[dict[str, Any]]:
     """Table rows for the variants, as campaign.yaml has them, and for those in none."""
     subjects = facts.variants.get("subjects", {})
+    clicks = Counter[str]()
+    for link in facts.clicks:
+        clicks[link["variant"] or REST] += link["people"]
     names = [str(one[0]) for one in facts.variants.get("shares", ())]
     rows = []
     for name in [*names, *(name for name in stats.by_variant if name not in names)]:
@@ -256,6 +259,7 @@ def _variants(facts: Facts, stats: Stats) -> list[dict[str, Any]]:
                 "subject": subjects.get(name, "no message, to compare with"),
                 "people": f"{people:,}",
                 "delivered": _cell(delivered, people),
+                "clicked": f"{clicks[name]:,} ({100 * clicks[name] / delivered:.1f} per 100)" if delivered else "–",
                 "unsubscribed": _part(counts.get("unsubscribed", 0), delivered),
                 "complained": _part(counts.get("complained", 0), delivered),
                 "bar": [

@@ -110,6 +110,19 @@ def test_what_is_odd_about_a_letter_is_told(two):
     assert printed_columns(content) == [[1, 2]]
 
 
+def test_templates_know_their_variant(two):
+    content = two(headers={"X-Variant": "{{ variant }}"}, links={"utm": {"utm_content": "{{ variant }}"}})
+    content["variants"]["letters"]["a"]["html"] = '<a href="https://example.com/x">x</a>'
+    assert check_content(content) == []
+    names = [Variants(content["variants"]["shares"]).of(row[0]) for row in ROWS]
+    messages = [parsed(wire) for wire in composed(content)]
+    assert [message["X-Variant"] for message in messages] == names
+    html = messages[names.index("a")].get_body(("html",)).get_content()
+    assert html.strip() == '<a href="https://example.com/x?utm_content=a">x</a>'
+    told = check_content({**content, "variants": None})
+    assert [f"{problem}".count("variant") > 0 for problem in told]
+
+
 def test_there_is_no_message_for_all(two):
     content = two(to="R <r@example.com>", html=None, text="x", subject="x")
     assert not same_for_all(content)

@@ -43,7 +43,9 @@ def test_each_row_has_its_variant_where_it_was_to_get_a_letter_or_to_be_compared
     }
     assert (counts["none"]["suppressed"], counts["none"]["delivered"]) == (counts["none"].total(), 0)
     assert sum(one["unsubscribed"] for one in counts.values()) == 1
-    html = page(facts(input_rows=42, variants=TOLD), stats)
+    clicks = [{"link": "/x", "variant": name, "people": people, "scanners": 0} for name, people in (("a", 3), ("", 1))]
+    html = page(facts(input_rows=42, variants=TOLD, clicks=clicks), stats)
+    assert f"3 ({300 / counts['a']['delivered']:.1f} per 100)" in html
     assert html.index("By variant") < html.index("Spring is here") < html.index("&lt;Last&gt; chance")
     assert "no message, to compare with" in html
 

@@ -119,7 +119,9 @@ class Pacing:
             for message in messages:
                 (waiting if run.resting.waits(message.claimed.email) else tried).append(message)
             if waiting:
-                self._put_off(waiting, run.resting.until(now))
+                until = run.resting.until(now)
+                run.tried_next(until, now)
+                self._put_off(waiting, until)
             messages = tried
         if zones is None:
             return messages

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bulkmail.campaign import RowZones
+from bulkmail.delivery.resting import Resting
 from bulkmail.mail import parse_rate
 from bulkmail.shaping import Allowance, Schedule, parse_hours
 from bulkmail.zones import zone
@@ -74,3 +75,22 @@ def test_a_row_whose_zone_is_closed_is_put_off_until_it_opens(world):
     one.run(3600.0)
     assert one.statuses(run) == {"delivered": 3, "pending": 1}
     assert one.attempts()[-1][:2] == (4, 1)
+
+
+def test_the_rest_is_put_off_until_the_variants_were_tried(world):
+    one = world()
+    one.farm.obliging()
+    run = one.campaign({"a.example": 40})
+    shares = [("a", 500_000, False)]
+    run.resting = Resting(shares, 3600.0, None)
+    one.start()
+    one.run(10.0)
+    tried = one.statuses(run)["delivered"]
+    assert 5 < tried < 35
+    assert one.statuses(run) == {"delivered": tried, "pending": 40 - tried}
+    assert one.store.next_due(run.id) - one.wall() == pytest.approx(3590, abs=2)
+    assert run.next_try_at == pytest.approx(one.wall() + 3590, abs=2)
+    run.resting = None
+    one.run(3600.0)
+    assert one.statuses(run) == {"delivered": 40}
+    assert {attempt[1] for attempt in one.attempts()} == {1}
