@@ -88,7 +88,9 @@ def test_the_tutorial_is_true_word_for_word(tmp_path: Path, end: Any, until: Any
     try:
         for block in BLOCK.finditer(text):
             if block["kind"] == "file":
-                (tmp_path / block["name"]).write_text(block["text"], "utf-8")
+                written = tmp_path / block["name"]
+                written.parent.mkdir(exist_ok=True)
+                written.write_text(block["text"], "utf-8")
             elif block["kind"] == "background":
                 ((command, _),) = steps(block["text"])
                 process = subprocess.Popen(
