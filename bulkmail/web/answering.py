@@ -14,7 +14,8 @@ from twisted.logger import Logger
 from bulkmail.control import Ask, RequestProblem
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName
 from bulkmail.public import Answer
-from bulkmail.web.pages import address, page, see_other, told
+from bulkmail.web.metrics import CAMPAIGNS, CONTENT_TYPE, metrics
+from bulkmail.web.pages import address, headers, page, see_other, told
 from bulkmail.web.preview import preview_answer, read_preview
 from bulkmail.web.reading import WebCall
 from bulkmail.web.sessions import COOKIE, Sessions, Signed
@@ -63,6 +64,8 @@ class Pages:
         if call.too_long:
             return told(413, "The form is too long.", _NOBODY)
         signed = self._signing.signed(call)
+        if call.path == ("metrics",) and call.method != "POST" and (signed or await self._signing.is_user(call)):
+            return await self._metrics()
         if signed is None:
             return await self._strange(call)
         frame = self._frame(signed)
@@ -94,6 +97,9 @@ class Pages:
         """Answer one who is not signed in: with nothing but a way to do so."""
         if self._by_proxy and call.user:
             return told(403, f"{call.user} may not use this page; `bulkmail user add` lets them.", _NOBODY)
+        if call.path == ("metrics",):
+            asked = {b"WWW-Authenticate": b'Basic realm="bulkmail", charset="UTF-8"'}
+            return told(401, "Give the name and the password of a user.", _NOBODY, asked)
         if call.path != ("login",):
             return see_other("/login")
         if call.method != "POST":
@@ -162,6 +168,17 @@ class Pages:
             reason=order.get("reason", "no reason given"),
         )
         return see_other(f"{address('campaigns', name)}?done={done['done'] if done['done'] in _DONE else ''}")
+
+    # for programs
+
+    async def _metrics(self) -> Answer:
+        try:
+            campaigns = await self._ask("campaigns", query={"ended": str(CAMPAIGNS)})
+            providers, health = await self._ask("providers"), await self._ask("health")
+            body = metrics(campaigns, providers, health)
+        except BulkmailError as error:
+            return told(503, str(error), _NOBODY)
+        return Answer(200, {**headers(), b"Content-Type": CONTENT_TYPE}, body)
 
     # pages
 

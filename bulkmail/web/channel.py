@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from bulkmail.public import PageChannel, PageFactory, PageRequest, Proxies
-from bulkmail.web.reading import WebCall, fields_of, form_of, parts_of, same_site, session_of
+from bulkmail.web.reading import WebCall, credentials_of, fields_of, form_of, parts_of, same_site, session_of
 
 
 class WebRequest(PageRequest):
@@ -28,6 +28,7 @@ class WebRequest(PageRequest):
             same_site=same_site(self.field(b"sec-fetch-site"), self.field(b"origin"), self.field(b"host")),
             secure=factory.tls or proto == b"https",
             too_long=self.body is None,
+            credentials=credentials_of(self.field(b"authorization")),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -15,6 +17,7 @@ _FORM = b"application/x-www-form-urlencoded"
 class WebCall(NamedTuple):
     """One request. ``client``: who asks; ``trusted``: it comes from a proxy that is believed. ``too_long``: its body.
 
+    ``credentials``: the name and the password of an Authorization field (RFC 7617), None without one.
     ``user``: the field of the proxy that names who is signed in, "" without one. ``same_site``: a browser does not say
     that another site has made it ask. ``secure``: the browser speaks TLS.
     """
@@ -29,6 +32,7 @@ class WebCall(NamedTuple):
     same_site: bool
     secure: bool
     too_long: bool = False
+    credentials: tuple[str, str] | None = None
 
 
 def parts_of(path: bytes) -> tuple[str, ...]:
@@ -50,6 +54,18 @@ def form_of(content_type: bytes, body: bytes | None) -> dict[str, str]:
     """Return the fields of the body; none where it is no form."""
     kind = content_type.partition(b";")[0].strip().lower()
     return fields_of(body) if body and kind == _FORM else {}
+
+
+def credentials_of(field: bytes) -> tuple[str, str] | None:
+    """Return the name and the password of an Authorization field of the scheme Basic (RFC 7617 2)."""
+    scheme, _, coded = field.partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        name, colon, password = base64.b64decode(coded.strip(), validate=True).decode("utf-8", "replace").partition(":")
+    except binascii.Error:
+        return None
+    return (name, password) if colon else None
 
 
 def session_of(cookies: bytes) -> str:

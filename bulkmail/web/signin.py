@@ -23,6 +23,7 @@ InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
 EACH = Rate(10, 60.0, 10)
 """So often one client may try, and so often one name may be tried."""
 _ALL = Rate(2, 1.0, 20)
+_MOST_RIGHT = 100
 _WAITING = 10  # who wait for their hash at once
 _DECOY = "scrypt:15:8:1:" + "A" * 22 + "==:" + "A" * 43 + "="  # a name that is not known costs the same time
 
@@ -53,6 +54,7 @@ class SigningIn:
         self._role = role
         self._in_thread = in_thread
         self._now = now
+        self._right: dict[str, None] = {}
         self._lock = DeferredLock()
         self._waiting = 0
         self._clients = Rates(EACH, _ALL, _ALL, now())
@@ -60,12 +62,40 @@ class SigningIn:
 
     async def sign_in(self, call: WebCall) -> Tried:
         """Begin a session for the name and password of a form."""
-        name, password = call.form.get("name", "")[:64], call.form.get("password", "")
+        user, wait = await self._known(call, call.form.get("name", "")[:64], call.form.get("password", ""))
+        if user is None:
+            return Tried(wait=wait)
+        _log.info(
+            "web: {name} signed in from {client} ({role})", name=user.name, client=call.client, role=user.role.word
+        )
+        return Tried(self._sessions.begin(user))
+
+    async def is_user(self, call: WebCall) -> bool:
+        """Return whether the request itself has the name and the password of a user: a program's, without a session.
+
+        What was right is known again without the work of the hash, as long as the user's line stays as it is.
+        """
+        if call.credentials is None:
+            return False
+        name, password = call.credentials[0][:64], call.credentials[1]
+        user = self._users.get(name)
+        mark = self._sessions.token(f"{user} {password}")
+        if user is not None and mark in self._right:
+            return True
+        user, _ = await self._known(call, name, password)
+        if user is not None:
+            self._right[mark] = None
+            while len(self._right) > _MOST_RIGHT:
+                del self._right[next(iter(self._right))]
+        return user is not None
+
+    async def _known(self, call: WebCall, name: str, password: str) -> tuple[User | None, int]:
+        """Return whose name and password these are, or None with the seconds to wait where it was too often."""
         now = self._now()
         wait = self._clients.ask(call.client, now) or self._names.ask(name, now) or self._clients.right(now)
         if wait or self._waiting >= _WAITING:
             _log.warn("web: sign-in of {name!r} from {client}: too many tries", name=name, client=call.client)
-            return Tried(wait=wait or 1)
+            return None, wait or 1
         user = self._users.get(name)
         kept = user.kept if user is not None and user.kept != BY_PROXY else _DECOY
         self._waiting += 1
@@ -75,9 +105,8 @@ class SigningIn:
             self._waiting -= 1
         if not right or user is None or kept is _DECOY or self._users.get(name) != user:
             _log.warn("web: sign-in of {name!r} from {client}: refused", name=name, client=call.client)
-            return Tried()
-        _log.info("web: {name} signed in from {client} ({role})", name=name, client=call.client, role=user.role.word)
-        return Tried(self._sessions.begin(user))
+            return None, 0
+        return user, 0
 
     async def _verified(self, password: str, kept: str) -> bool:
         await self._lock.acquire()

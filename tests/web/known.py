@@ -129,7 +129,8 @@ class Api:
                 raise UnknownName("campaign", path["name"], ["spring"])
             return found[0]
         if name == "health":
-            return {"fault": HOSTILE, "fault_since": AT}
+            service = {"version": "0.1.0", "machine": "mta1", "process": 42, "started_at": AT, "campaigns": 3}
+            return {**service, "fault": HOSTILE, "fault_since": AT}
         if name == "recent":
             return RECENT
         if name in ("sites", "providers"):

@@ -49,12 +49,12 @@ class Site:
         self.session = self.sessions.begin(self.users.get("ann"))
         self.token = self.sessions.token(self.session)
 
-    def ask(self, target, method="GET", session=None, *, same_site=True, secure=False, too_long=False, **form):
+    def ask(self, target, method="GET", session=None, *, same_site=True, secure=False, more=None, **form):
         path, _, query = target.partition("?")
         parts = parts_of(path.encode())
         given = self.session if session is None else session
         call = WebCall(
-            method, parts, fields_of(query.encode()), form, given, "192.0.2.1", "", same_site, secure, too_long
+            method, parts, fields_of(query.encode()), form, given, "192.0.2.1", "", same_site, secure, **(more or {})
         )
         return asyncio.run(self.pages.answer(call))
 
@@ -234,7 +234,18 @@ def test_the_preview_is_shown_in_a_frame_without_rights(site, tmp_path):
     assert site.ask("/campaigns/waiting/preview", session="").status == 303
 
 
+def test_metrics_are_for_who_has_signed_in_and_for_programs_of_users(site):
+    asked = site.ask("/metrics", session="")
+    assert (asked.status, asked.headers[b"WWW-Authenticate"][:5]) == (401, b"Basic")
+    pytest.importorskip("prometheus_client")
+    answer = site.ask("/metrics")
+    assert (answer.status, answer.headers[b"Content-Type"][:10]) == (200, b"text/plain")
+    assert site.api.ended == "50"
+    assert site.ask("/metrics", session="", more={"credentials": ("ann", PASSWORD)}).body == answer.body
+    assert site.ask("/metrics", session="", more={"credentials": ("ann", "wrong")}).status == 401
+
+
 def test_a_long_form_and_a_late_answer(site):
-    assert site.ask("/", "POST", too_long=True).status == 413
+    assert site.ask("/", "POST", more={"too_long": True}).status == 413
     later = site.pages.later(None, 503, 30)
     assert (later.status, later.headers[b"Retry-After"]) == (503, b"30")

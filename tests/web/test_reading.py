@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.web.reading import fields_of, form_of, parts_of, same_site, session_of
+from bulkmail.web.reading import credentials_of, fields_of, form_of, parts_of, same_site, session_of
 
 FORM = b"application/x-www-form-urlencoded"
 
@@ -53,9 +53,25 @@ def test_who_says_that_another_site_asks(fetch, origin, same):
     assert same_site(fetch, origin, b"127.0.0.1:8025") is same
 
 
+@pytest.mark.parametrize(
+    ("field", "found"),
+    [
+        (b"Basic YW5uOmE6Yg==", ("ann", "a:b")),
+        (b"basic  YW5uOg==", ("ann", "")),
+        (b"Bearer YW5uOg==", None),
+        (b"Basic YW5u", None),
+        (b"Basic !", None),
+        (b"", None),
+    ],
+)
+def test_the_credentials_of_a_program(field, found):
+    assert credentials_of(field) == found
+
+
 @given(st.binary(max_size=200))
 def test_any_octets_can_be_read(octets):
     parts_of(octets)
     fields_of(octets)
     session_of(octets)
+    credentials_of(b"Basic " + octets)
     form_of(octets, octets)

@@ -82,6 +82,18 @@ def test_a_user_who_is_removed_while_the_password_is_looked_at_gets_none(site):
     assert tried(signing, name="ann", password=PASSWORD).session == ""
 
 
+def test_a_program_costs_one_hash_for_all_its_requests(site):
+    signing = site()
+    asked = call()._replace(credentials=("ann", PASSWORD))
+    for _ in range(30):
+        assert asyncio.run(signing.is_user(asked))
+    assert len(signing.hashed) == 1
+    assert not asyncio.run(signing.is_user(asked._replace(credentials=("ann", "wrong"))))
+    assert not asyncio.run(signing.is_user(call()))
+    write_users(signing.path, {"ann": ANN._replace(kept=hash_password("other horse", b"s" * 16))})
+    assert not asyncio.run(signing.is_user(asked))
+
+
 def test_the_word_of_a_proxy(site):
     assert site().signed(call(user="ann")).user == ANN
     assert site().signed(call(user="eve")) is None
