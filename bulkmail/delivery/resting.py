@@ -21,6 +21,7 @@ class Resting:
         self._variants = Variants(shares)
         self._after = after
         self._again = again
+        self._not_before = 0.0
         self.begins = begins
 
     def waits(self, email: str) -> bool:
@@ -29,10 +30,18 @@ class Resting:
 
     def is_over(self, now: float) -> bool:
         """Whether the variants were tried for long enough."""
-        return self.begins is not None and now >= self.begins + self._after
+        return self.begins is not None and now >= max(self.begins + self._after, self._not_before)
+
+    def extend(self, now: float) -> bool:
+        """Wait for another tenth of the time; False, and nothing is changed, once it has doubled."""
+        assert self.begins is not None
+        if now >= self.begins + 2 * self._after:
+            return False
+        self._not_before = now + self._after / 10
+        return True
 
     def until(self, now: float) -> float:
         """Return when a row of the rest is to be looked at again."""
         if self.is_over(now):
             return now + self._again
-        return (now if self.begins is None else self.begins) + self._after
+        return max((now if self.begins is None else self.begins) + self._after, self._not_before)

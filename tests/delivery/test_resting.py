@@ -13,6 +13,14 @@ def test_the_rest_waits_and_nobody_else() -> None:
     assert {resting.waits(email) for email in emails} == {True, False}
 
 
+def test_it_waits_longer_at_most_as_long_again() -> None:
+    resting = Resting(SHARES, 100.0, 1000.0, 5.0)
+    assert resting.extend(1100.0)
+    assert (resting.is_over(1109.0), resting.until(1101.0), resting.is_over(1110.0)) == (False, 1110.0, True)
+    assert not resting.extend(1200.0)
+    assert resting.is_over(1200.0)
+
+
 def test_it_waits_from_the_first_attempt_on() -> None:
     resting = Resting(SHARES, 100.0, None, 5.0)
     assert (resting.is_over(1e9), resting.until(1000.0)) == (False, 1100.0)

@@ -1,9 +1,10 @@
 """Campaigns that try their variants first: the rest waits, and gets the better one.
 
 The rest are the rows in no variant. The feeder puts them off until the time is over that ``winner.after`` gives, from
-the campaign's first attempt on. Then the machine that writes the report counts, and what is chosen is written into the
-spool before any row gets it: from there every machine takes it, and so does the next start. Where a person chooses and
-has not yet, the campaign is held until then. A choice made before that time counts from that time on.
+the campaign's first attempt on; for up to as long again where more than a twentieth of the others was not sent to yet.
+Then the machine that writes the report counts, and what is chosen is written into the spool before any row gets it:
+from there every machine takes it, and so does the next start. Where a person chooses and has not yet, the campaign is
+held until then. A choice made before that time counts from that time on.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.resting import Resting
 from bulkmail.delivery.run import Run
-from bulkmail.mail import BulkmailError, Choice, choice, clicks_by_variant
+from bulkmail.mail import BulkmailError, Choice, Status, choice, clicks_by_variant
 from bulkmail.spool import Hold, Spool, check_not_ended, chosen_by_hand, named
 from bulkmail.workers import Pool
 
 _log = Logger("bulkmail")
 
 KIND = "winner"
+_MOST_UNTRIED = 0.05
 _AGAIN, _SOONEST = 10.0, 0.5  # seconds, before a row of the rest is looked at again that was due too early
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -106,7 +108,7 @@ class Comparing:
                 return
             found = await self._spool.winner(run.id)
             if found is None and not run.helped:
-                found = await self._chosen(run)
+                found = await self._chosen(run, resting)
             if found is not None:
                 _take(run, found)
                 if self._compose is not None:
@@ -118,8 +120,8 @@ class Comparing:
         finally:
             self._busy.discard(run.id)
 
-    async def _chosen(self, run: Run) -> Choice | None:
-        """Choose by what is counted; by hand: hold the campaign."""
+    async def _chosen(self, run: Run, resting: Resting) -> Choice | None:
+        """Choose by what is counted, once the variants were sent; by hand: hold the campaign."""
         variants = run.content["variants"]
         contest, letters = variants["contest"], [*variants["letters"]]
         if contest["by"] == "manual":
@@ -130,7 +132,7 @@ class Comparing:
             found = Choice(drawn, f"in a rehearsal nobody chooses; {drawn} was taken")
         else:
             counts = None if self._counted is None else await self._counted(run)
-            if counts is None:
+            if counts is None or (_untried(letters, counts) and resting.extend(self._clocks.wall())):
                 return None
             clicks = clicks_by_variant(await self._spool.clicks(run.id))
             counts = {name: {**counts.get(name, {}), "clicked": clicks.get(name, 0)} for name in letters}
@@ -142,6 +144,13 @@ class Comparing:
         if all(hold.kind != KIND for hold in run.holds.active):
             names = " or ".join(f"`bulkmail choose {run.name} {name}`" for name in letters)
             await self._holder.hold(run.name, KIND, reason=f"the rest waits for the better variant: {names}")
+
+
+def _untried(letters: list[str], counts: Counts) -> bool:
+    """Whether so many were not sent their variant yet that comparing says little."""
+    of_each = [counts.get(name, {}) for name in letters]
+    rows = sum(some.get(status, 0) for some in of_each for status in Status)
+    return sum(some.get(Status.PENDING, 0) for some in of_each) > _MOST_UNTRIED * rows
 
 
 def _take(run: Run, found: Choice) -> None:

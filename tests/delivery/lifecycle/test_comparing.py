@@ -126,6 +126,22 @@ def test_what_cannot_be_written_or_counted_is_tried_again() -> None:
     assert scene.run.content["variants"]["winner"] == "a"
 
 
+def test_it_waits_until_the_variants_were_sent_but_not_for_ever() -> None:
+    scene = Scene()
+    scene.spool.first = 1000.0
+    scene.counts = {"a": {"delivered": 90, "pending": 5}, "b": {"delivered": 95, "pending": 10, "unsubscribed": 1}}
+    scene.look(100)
+    scene.look(1)
+    assert (scene.done, scene.spool.chosen) == ([], None)
+    scene.look(99)
+    assert scene.spool.chosen is not None, "it has taken twice the time"
+    again = Scene()
+    again.spool.first = 1000.0
+    again.counts = {"a": {"delivered": 90, "pending": 4}, "b": {"delivered": 95, "pending": 5, "unsubscribed": 1}}
+    again.look(100)
+    assert again.spool.chosen is not None, "few are left"
+
+
 def test_clicks_decide_too() -> None:
     scene = Scene("clicks")
     scene.spool.first = 1000.0
