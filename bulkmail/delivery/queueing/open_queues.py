@@ -29,6 +29,8 @@ _log = Logger("bulkmail")
 OPEN_QUEUES = 20_000
 _MOST_PARKED = 200_000
 _ROUTES = 1000  # domains asked for at once: the resolver's timeout is for answers, not for standing in line
+_LOOKED_AT_ONCE = 500  # lanes
+_LOOKED_WITHIN = 5  # seconds
 _DRAIN = 500  # messages claimed at once from a queue whose recipients are settled without being sent to
 
 
@@ -80,6 +82,8 @@ class OpenQueues:
         self.queues: dict[int, Queue] = {}
         self.draining = 0
         self.parked: dict[int, Run] = {}
+        self._unlooked: list[str] = []  # keys of lanes
+        self._looked_at_once = 0
         self._stopping = False
         self._routing = 0
         self._wants = wants
@@ -246,8 +250,17 @@ class OpenQueues:
         self.parked[queue.id] = queue.run
 
     def forget_unused(self) -> None:
-        """Forget lanes without work, and close connections that were idle for too long."""
-        for key, lane in list(self.lanes.items()):
+        """Forget lanes without work, and close connections that were idle for too long; called once a second.
+
+        Of many lanes each is looked at every few seconds.
+        """
+        if not self._unlooked:
+            self._unlooked = list(self.lanes)
+            self._looked_at_once = max(_LOOKED_AT_ONCE, len(self._unlooked) // _LOOKED_WITHIN)
+        for key in self._unlooked[-self._looked_at_once :]:
+            lane = self.lanes.get(key)
+            if lane is None:
+                continue
             lane.close_idle(lane.limits.idle)
             supply = self._supplies[lane]
             if not supply and lane.retire():
@@ -255,6 +268,7 @@ class OpenQueues:
                     lane.suspension.end_outage()  # no recipient waits for it any more
                 del self.lanes[key], self._supplies[lane]
                 self._wants.not_wanted(supply)
+        del self._unlooked[-self._looked_at_once :]
 
     @property
     def in_flight(self) -> int:

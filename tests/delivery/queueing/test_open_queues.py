@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from twisted.internet.defer import Deferred
 
+from bulkmail.delivery.queueing import open_queues
 from bulkmail.mail import OwnFault
 from bulkmail.routing import RouteFailure
 
@@ -94,6 +95,20 @@ def test_a_lane_that_another_machine_gets_is_left_and_forgotten_when_it_is_empty
     one.run(1.0)
     queues.forget_unused()
     assert queues.lanes == {}
+
+
+def test_of_many_lanes_each_is_looked_at_within_some_seconds(one, monkeypatch):
+    monkeypatch.setattr(open_queues, "_LOOKED_AT_ONCE", 3)
+    run, queues = opened(one, [f"d{n}.example" for n in range(20)])
+    run.doubted = True
+    for lane in list(queues.lanes.values()):
+        queues.leave(lane)
+    one.run(1.0)
+    left = []
+    for _ in range(5):
+        queues.forget_unused()
+        left.append(len(queues.lanes))
+    assert left == [16, 12, 8, 4, 0]
 
 
 def test_nothing_is_routed_to_a_lane_after_the_stop(one):
