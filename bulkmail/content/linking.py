@@ -66,6 +66,7 @@ class Linking:
         self._variant = f"-{content['variant']}" if content.get("variant") else ""
         self._token = ""
         self._targets: dict[str, str] = {}
+        self._made: dict[tuple[str, str], str] = {}  # of this row: HTML and text have the same links
         self.names: dict[str, str] = {}
         """The links that are counted, by id."""
         self.on = bool(values or self._clicks)
@@ -130,15 +131,16 @@ class Linking:
     def begin(self, variables: Mapping[str, Any], token: str) -> None:
         """Take the values of the next row, and its token. Raises RowError."""
         self._token = token
+        self._made.clear()
         for name, source in self._varying.items():
             self._now[name] = encoded(source.render({**variables}))
         self._own_unsubscribe = str(variables.get("unsubscribe_url", ""))
 
     def _printed(self, url: str, change: Change, link: str) -> str:
-        if WEB.match(url) is None:
-            return url
         quoted = self._targets.get(url)
         if quoted is None:
+            if WEB.match(url) is None:
+                return url
             if self._own_unsubscribe and attribute_value(url).strip() == self._own_unsubscribe:
                 return url
             new = change(url, self._now)
@@ -148,7 +150,11 @@ class Linking:
                 return new
             if not self._varying and len(self._targets) < _REMEMBERED:
                 self._targets[url] = quoted
-        return self._clicks + click_path(self._key, self._token, link + self._variant, quoted)
+        made = self._made.get((link, quoted))
+        if made is None:
+            path = click_path(self._key, self._token, link + self._variant, quoted)
+            made = self._made[link, quoted] = self._clicks + path
+        return made
 
     def _around(self, raw: str, source: str, *, sure: bool = True) -> str:
         """A link with the filter round it that changes it when it is printed; ``source``: how the template has it.

@@ -57,7 +57,7 @@ HABITS = (
 _ASKED = {habit.deed.value: habit for habit in HABITS}
 _FIELD = rb"(?im)^%b:[ \t]*((?:[^\r\n]|\r\n[ \t])*)"
 _LINK = re.compile(rb"<https?://[^/<>\s]+(/u/[^<>\s]+)>")
-_COUNTED = re.compile(rb"https?://[^/<>\s\"]+(/c/[a-z2-7]+/[A-Za-z0-9_-]+/[a-z2-7]+\?[^<>\s\"')]+)")
+_COUNTED = re.compile(rb"https?://[^/<>\s\"]+(/c/[a-z2-7]+/[A-Za-z0-9_-]+/[0-9a-f]+\?[^<>\s\"')]+)")
 _MAILTO = re.compile(rb"<mailto:([^<>?\s]+)[^<>]*>")
 _RETURN_PATH = re.compile(r"[^+@\s]+\+[^@\s]+@[^@\s]+")
 
