@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.mail import BulkmailError, OwnFault, Refused, read_token, token
+from bulkmail.mail import BulkmailError, Choice, OwnFault, Refused, read_token, token
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import EVERYTHING, SiteFact, SqliteStore, Suppression, copy_spool, copying, open_reader
 from bulkmail.spool.contract import check_whole
@@ -63,6 +63,9 @@ def place(tmp_path, kit):
 
 def test_into_postgresql_and_back_nothing_changes(place, pg_dsn, tmp_path, kit):
     told = []
+    store = SqliteStore(f"{place}/spool.sqlite3")
+    store.save_winner(1, Choice("b", "why", "ann"))
+    store.close()
     assert copy_spool(place, pg_dsn, told.append) == 41
     assert any("recipient: 41 rows" in text for text in told)
     middle = kit.open_postgres(pg_dsn)
@@ -73,6 +76,7 @@ def test_into_postgresql_and_back_nothing_changes(place, pg_dsn, tmp_path, kit):
     stores = [SqliteStore(f"{folder}/spool.sqlite3") for folder in (place, back)]
     assert tables(kit, stores[0]) == tables(kit, stores[1])
     assert stores[0].totals(1) == stores[1].totals(1)
+    assert stores[1].winner(1) == Choice("b", "why", "ann")
     made = stores[0].campaign("letter")
     assert read_token(stores[1].token_key(), token(made.key, 9)) == (made.id, 9)
     kit.check_laws(stores[1])
