@@ -26,6 +26,7 @@ from bulkmail.content.mime import (
     lines_of,
     quoted_printable,
     relaxed_lines,
+    short_lines,
     whole,
 )
 from bulkmail.content.templates import Printed, RowError
@@ -201,7 +202,7 @@ def _step(text: str, state: int) -> _Step | None:
     data = text.replace("\n", "\r\n").encode("utf-8")
     # In front as much as stands in this line already; behind, a character that makes `text` not the end
     before = b"x" * column
-    wire = dotless(b2a_qp(b"\r\n" + before + data + b"x"))[2 + column : -1]
+    wire = short_lines(dotless(b2a_qp(b"\r\n" + before + data + b"x")))[2 + column : -1]
     if not wire:
         return b"", b"", state, 0
     if _UNSURE(b"x" + wire if column else b"\n" + wire) or not plain_lines(before + wire + b"x\r\n"):

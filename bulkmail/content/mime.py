@@ -17,6 +17,7 @@ from bulkmail.content.headers import file_name
 
 _B64_LINE = 57  # bytes a line: 76 characters
 _RUNS = re.compile(b"  +")
+_OVERLONG = re.compile(rb"(?<=\n[^\n]{74})(=20|=09)(?=\r\n|\Z)").sub
 _HARD_END = re.compile(rb"(?<!=)\r\n").search
 _AHEAD = 512  # bytes that are encoded at a time behind a dot: some lines of 76 columns, three of them a byte at most
 _TYPES = mimetypes.MimeTypes()  # the built-in table: the same bytes on every machine, whatever its /etc/mime.types
@@ -73,7 +74,7 @@ def quoted_printable(text: str) -> bytes:
     ``>`` before the other, which breaks the signature; and nothing needs to be stuffed (RFC 5321 4.5.2).
     """
     # A line end in front, so that each line has one there; and with CRLF in, the soft line ends are CRLF too
-    encoded = dotless(b2a_qp(b"\r\n" + text.replace("\n", "\r\n").encode("utf-8")))[2:]
+    encoded = short_lines(dotless(b2a_qp(b"\r\n" + text.replace("\n", "\r\n").encode("utf-8"))))[2:]
     if b"\nFrom " in encoded or encoded.startswith(b"From "):
         lines = []
         for line in encoded.split(b"\r\n"):
@@ -82,6 +83,16 @@ def quoted_printable(text: str) -> bytes:
             else:
                 lines.append(line)
         encoded = b"\r\n".join(lines)
+    return encoded
+
+
+def short_lines(encoded: bytes) -> bytes:
+    """Quoted-printable that begins with a line end, without lines of more than 76 characters (RFC 2045 6.7).
+
+    `b2a_qp` makes 77 of a line whose 75th and last character is a blank: it encodes that without another line end.
+    """
+    if b"=20\r\n" in encoded or b"=09\r\n" in encoded or encoded.endswith((b"=20", b"=09")):
+        return _OVERLONG(rb"=\r\n\1", encoded)
     return encoded
 
 

@@ -120,6 +120,8 @@ def _plain_line(text: bytes, column: int = 0) -> bytes:
     first, soft, _ = b2a_qp(b"x" * column + text + b"\r\n")[column:-2].partition(b"=\r\n")
     if first.startswith(b".") and not column:
         return b"=2E" + _plain_line(text[1:], 3)
+    if not soft and column + len(first) > 76:  # a blank at its end, which is encoded without another line end
+        return first[:-3] + b"=\r\n" + first[-3:]
     return first + soft + _plain_line(text[len(a2b_qp(first)) :]) if soft else first
 
 

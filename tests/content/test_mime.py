@@ -91,3 +91,13 @@ def test_a_multipart_holds_its_parts_and_its_canonical_form():
     assert parsed.get_body(("html",)).get_content() == "<p>rich</p>"
     assert not any(part.defects for part in parsed.walk())
     assert relaxed_end(outer.body.relaxed) == relaxed_body(outer.body.wire)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t"])
+def test_a_blank_at_the_end_of_a_line_makes_it_no_longer_than_76(blank):
+    for length in range(70, 80):
+        for dot in ("", "."):
+            text = f"{dot}{'0' * length}{blank}\nx\n"
+            wire = quoted_printable(text)
+            assert max(map(len, wire.split(b"\r\n"))) <= 76, length
+            assert quopri.decodestring(wire).replace(b"\r\n", b"\n") == text.encode()
