@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -35,6 +36,7 @@ class Connection(Protocol):
         self._reception = reception
         self._ip = ip
         self._network = network_of(ip)
+        self._direct: Callable[[bytes], int | BaseException] | None = None  # how a socket without TLS is written to
         self._inside = False  # whether the gate counts it
         self._paused = False
         self._taking = 0  # which hand-over to the sink this is; an answer to an earlier one came too late
@@ -54,6 +56,7 @@ class Connection(Protocol):
 
     def connectionMade(self) -> None:
         """Let the client in, and greet it a little later: who talks first is no mail server."""
+        self._direct = getattr(self.transport, "writeSomeData", None)
         reception = self._reception
         refusal = _STOPPING if reception.stopping else reception.gate.enter(self._network)
         if refusal is not None:
@@ -81,6 +84,7 @@ class Connection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
         """Leave; a message that the sink has is kept all the same, as RFC 1047 foresees."""
         self._session.lost()
+        self._direct = None  # it holds the transport, which holds us
         self._deadline.cancel()
         if self._inside:
             self._inside = False
@@ -120,7 +124,7 @@ class Connection(Protocol):
                 closing = True
         output = session.take_output()
         if output:
-            self.transport.write(output)
+            self._write(output)
         if handshake:
             self.transport.startTLS(self._reception.certificate)
         if closing:
@@ -128,6 +132,16 @@ class Connection(Protocol):
             self.transport.loseConnection()
         else:
             self._watch()
+
+    def _write(self, data: bytes) -> None:
+        """Send at once, as long as the socket takes all: Twisted waits for a turn of the loop, and asks epoll twice."""
+        if self._direct is not None and not self._session.tls:
+            sent = self._direct(data)
+            if sent == len(data):
+                return
+            self._direct = None
+            data = data[sent:] if isinstance(sent, int) else data
+        self.transport.write(data)
 
     def _watch(self) -> None:
         """Move the deadline: for a command, not for each octet of it; for a message, not beyond its own end."""
@@ -189,11 +203,14 @@ class Connection(Protocol):
         except Exception:  # noqa: BLE001 - whatever it is, the client must keep the message
             _log.failure("inbound: message {id} was not stored", id=received.id)
             refusal = _NOT_KEPT
-        who = f"{self._ip} ({received.helo}) from <{received.sender}> to {_few(received)}"
+
+        def who() -> str:
+            return f"{self._ip} ({received.helo}) from <{received.sender}> to {_few(received)}"
+
         if refusal is None:
-            self._reception.taken.say(f"inbound: took {received.id} of {len(received.body):,} octets, {who}")
+            self._reception.taken.say(lambda: f"inbound: took {received.id} of {len(received.body):,} octets, {who()}")
         else:
-            self._reception.refused.say(f"inbound: refused {who}: {refusal}")
+            self._reception.refused.say(f"inbound: refused {who()}: {refusal}")
         return refusal
 
     def _answered(self, refusal: Refusal | None, taking: int, name: str) -> None:

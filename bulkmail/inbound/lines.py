@@ -15,8 +15,8 @@ class Lines:
         self._second = -1
         self._written = self._left_out = 0
 
-    def say(self, text: str) -> None:
-        """Write a line, or count it."""
+    def say(self, text: str | Callable[[], str]) -> None:
+        """Write a line, or count it; one that takes time to make is made only where it is written."""
         second = int(self._clock())
         if second != self._second:
             self._second, self._written = second, 0
@@ -25,7 +25,7 @@ class Lines:
             self._left_out += 1
             return
         self._written += 1
-        self._write(shown(text))
+        self._write(shown(text if isinstance(text, str) else text()))
 
     def close(self) -> None:
         """Tell what was left out."""

@@ -39,7 +39,7 @@ FOLDER = "inbound"
 """In the folder that this machine keeps for itself."""
 
 _WAITING = 8  # threads for scans and look-ups, which only wait
-_LINES_A_SECOND = 100
+_LINES_A_SECOND = 20
 _REFUSED_LINES_A_SECOND = 10
 
 

@@ -23,6 +23,7 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 MOST_TOGETHER = 500
+_ANSWERS = 3  # in one turn
 
 
 class Gathering(Generic[A, R]):
@@ -69,9 +70,17 @@ class Gathering(Generic[A, R]):
             self._writing = False
             return
         work = self._writer.call(partial(self._write, [item for item, _ in batch]))
-        work.addCallbacks(_answer, _fail, callbackArgs=(batch,), errbackArgs=(batch,))
+        work.addCallbacks(self._answer, _fail, callbackArgs=(batch,), errbackArgs=(batch,))
         work.addErrback(lambda failure: _log.failure("telling what was written failed", failure))
         work.addCallback(lambda _: self._written())
+
+    def _answer(self, results: Sequence[R], batch: Sequence[tuple[A, Deferred[R]]], first: int = 0) -> None:
+        """Tell the results, a few in each turn of the event loop: each goes on with something else."""
+        behind = first + _ANSWERS
+        if behind < len(batch):
+            self._reactor.callLater(0, self._answer, results, batch, behind)
+        for (_, answer), result in zip(batch[first:behind], results[first:behind], strict=True):
+            answer.callback(result)
 
     def _written(self) -> None:
         if self._rest:
@@ -85,11 +94,6 @@ class Gathering(Generic[A, R]):
         if self._waiting:
             self._writing = True
             self._flush()
-
-
-def _answer(results: Sequence[R], batch: Sequence[tuple[A, Deferred[R]]]) -> None:
-    for (_, answer), result in zip(batch, results, strict=True):
-        answer.callback(result)
 
 
 def _fail(failure: Failure, batch: Sequence[tuple[A, Deferred[R]]]) -> None:

@@ -16,6 +16,14 @@ def test_so_many_a_second_and_the_rest_is_counted():
     assert written == ["line 0", "line 1", "inbound: 3 lines of this kind were left out", "later"]
 
 
+def test_a_line_that_is_left_out_is_not_made():
+    made, written = [], []
+    lines = Lines(written.append, lambda: 0.0, 1)
+    for number in range(3):
+        lines.say(lambda number=number: made.append(number) or f"line {number}")
+    assert (made, written) == ([0], ["line 0"])
+
+
 def test_what_clients_say_stays_on_one_line():
     assert shown("a\r\n\x1b[31mb") == "a\\r\\n\\x1b[31mb"
     assert shown("\u202e") == "\\u202e"
