@@ -29,7 +29,8 @@ METHODS = ("GET", "HEAD", "POST")
 NEEDED = {"pause": Role.STEER, "resume": Role.STEER, "cancel": Role.STEER, "approve": Role.APPROVE}
 """The operations that forms may ask for, each with the role that it needs."""
 _DONE = {"paused", "resumed", "cancelled", "approved"}
-_ENDED, _MOST_ENDED = 50, 100_000  # campaigns that have ended, on the first page and on the last
+_ENDED, _MOST_ENDED = 50, 1000  # campaigns that have ended, on the first page and on the last
+_DIGITS = 6
 _MOST_SITES = 200
 _NOBODY: Mapping[str, Any] = {"who": "", "role": "", "token": "", "can": ()}
 
@@ -175,7 +176,7 @@ class Pages:
         try:
             campaigns = await self._ask("campaigns", query={"ended": str(CAMPAIGNS)})
             providers, health = await self._ask("providers"), await self._ask("health")
-            body = metrics(campaigns, providers, health)
+            body = await self._in_thread(lambda: metrics(campaigns, providers, health))
         except BulkmailError as error:
             return told(503, str(error), _NOBODY)
         return Answer(200, {**headers(), b"Content-Type": CONTENT_TYPE}, body)
@@ -184,13 +185,13 @@ class Pages:
 
     async def _campaigns(self, call: WebCall, signed: Signed) -> Answer:
         asked = call.query.get("ended", "")
-        most = int(asked) if asked.isdecimal() and len(asked) <= len(str(_MOST_ENDED)) else _ENDED
+        most = min(int(asked), _MOST_ENDED) if asked.isdecimal() and len(asked) <= _DIGITS else _ENDED
         found = await self._ask("campaigns", query={"ended": str(most)})
         health = await self._ask("health")
         lines = [campaign_line(one) for one in reversed(found)]
         over = [line for line in lines if line["tone"] == "over"]
         going = [line for line in lines if line["tone"] != "over"]
-        more = min(most * 10, _MOST_ENDED) if len(over) >= most else 0
+        more = min(most * 10, _MOST_ENDED) if len(over) >= most < _MOST_ENDED else 0
         values = {
             "going": going,
             "over": over,
@@ -236,7 +237,12 @@ class Pages:
         email = call.query.get("email", "").strip()
         rows = await self._ask("recipients", query={"email": email}) if email else []
         found = [{**row, "tone": tone_of(row["status"])} for row in reversed(rows)]
-        return page("recipients", {**self._frame(signed), "email": email, "rows": found})
+        return await self._made("recipients", {**self._frame(signed), "email": email, "rows": found})
+
+    async def _made(self, name: str, shown: Mapping[str, Any]) -> Answer:
+        """Return a page that may be long: made outside of the event loop, which it would hold up."""
+        made: Answer = await self._in_thread(lambda: page(name, shown))
+        return made
 
     async def _holds(self, _call: WebCall, signed: Signed) -> Answer:
         found = await self._ask("campaigns", query={"ended": "0"})

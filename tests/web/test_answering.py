@@ -204,7 +204,14 @@ def test_other_requests(site, target, method, status):
 
 @pytest.mark.parametrize(
     ("target", "ended"),
-    [("/", "50"), ("/?ended=500", "500"), ("/?ended=x", "50"), ("/?ended=99999999", "50"), ("/holds", "0")],
+    [
+        ("/", "50"),
+        ("/?ended=500", "500"),
+        ("/?ended=x", "50"),
+        ("/?ended=99999999", "50"),
+        ("/?ended=5000", "1000"),
+        ("/holds", "0"),
+    ],
 )
 def test_of_the_campaigns_that_have_ended_only_so_many_are_read(site, target, ended):
     site.ask(target)
