@@ -12,7 +12,7 @@ from bulkmail.delivery.guard import Guard
 from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.resting import Resting
 from bulkmail.mail import Status, envelope_id, token
-from bulkmail.shaping import OTHER, WEIGHTS, Allowance
+from bulkmail.shaping import AHEAD, OTHER, SMALL, WEIGHTS, Allowance
 from bulkmail.spool import Audience, Claimed, Kind, LateCounts, StoredPlan
 
 Key = tuple[str, str, str]
@@ -72,8 +72,9 @@ class Run:
 
     @property
     def weight(self) -> int:
-        """How much it gets beside others (`shaping.WEIGHTS`), by what its content says now."""
-        return WEIGHTS[self.content.get("priority", "normal")]
+        """How much it gets beside others (`shaping.WEIGHTS`), by what its content says now, and whether it is small."""
+        weight = WEIGHTS[self.content.get("priority", "normal")]
+        return weight * AHEAD if self.input_rows <= SMALL and self.import_done else weight
 
     @property
     def pool(self) -> str:

@@ -45,7 +45,7 @@ from bulkmail.shaping.facts import (
     suspended_until,
     takes,
 )
-from bulkmail.shaping.fair import WEIGHTS, Priority, Turns, Weighted, room_for, share_of
+from bulkmail.shaping.fair import AHEAD, SMALL, WEIGHTS, Priority, Turns, Weighted, room_for, share_of
 from bulkmail.shaping.families import FamilyHealth, version_of
 from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
 from bulkmail.shaping.health import HostMemory, SiteHealth
@@ -78,6 +78,7 @@ from bulkmail.shaping.uncharged import Beside, UnchargedTime
 from bulkmail.shaping.warmup import DAY, DEFAULT_PLAN, WarmupDay, WarmupPlan, block_of, warmup_plans
 
 __all__ = [
+    "AHEAD",
     "ANY_SOURCE",
     "DAY",
     "DEFAULT_LIMITS",
@@ -89,6 +90,7 @@ __all__ = [
     "PARTS",
     "SECONDS_A_MESSAGE",
     "SHIPPED_RULES",
+    "SMALL",
     "WEIGHTS",
     "WHOLE",
     "WHOLE_DAY",

@@ -19,6 +19,10 @@ Priority = Literal["low", "normal", "high", "transactional"]
 WEIGHTS: dict[Priority, int] = {"low": 1, "normal": 3, "high": 9, "transactional": 27}
 """The weight of each priority: of two neighbours the higher one gets three times as much."""
 
+SMALL = 500
+"""A campaign of no more rows is small: it has `AHEAD` times its weight, which costs a large one next to nothing."""
+AHEAD = 9
+
 _HELD = 7
 """How many times what is free one flow may hold: alone 7/8 of all, two of them 7/15 each."""
 _MOST_ENDS = 64

@@ -125,3 +125,13 @@ def test_the_weight_is_by_the_priority_that_its_content_says_now():
         run.content = {"priority": priority}
         weights.append(run.weight)
     assert weights == [3, 1, 9, 27]
+
+
+def test_a_small_campaign_has_nine_times_its_weight_once_its_list_is_read():
+    run = Run(1, "spring", "/c", {}, "retry", 0.0)
+    run.input_rows = 500
+    assert run.weight == 3
+    run.import_done = True
+    assert run.weight == 27
+    run.input_rows = 501
+    assert run.weight == 3
