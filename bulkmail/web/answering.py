@@ -199,7 +199,7 @@ class Pages:
             "fault": health["fault"],
             "fault_since": when(health["fault_since"]),
         }
-        return page("campaigns", {**self._frame(signed), **values})
+        return await self._made("campaigns", {**self._frame(signed), **values})
 
     async def _campaign(self, call: WebCall, signed: Signed) -> Answer:
         frame = self._frame(signed)
