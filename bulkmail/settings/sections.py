@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
@@ -198,9 +199,13 @@ def _check_shares(name: str, provider: Provider) -> None:
         return
     if provider.connections is None or provider.rate is None:
         raise ErrorAt((name, "shares"), "needs connections and rate beside it, which it divides")
-    for most, what in ((provider.connections, "connections"), (provider.rate.burst, "messages in a burst")):
-        if provider.shares > most:
-            raise ErrorAt((name, "shares"), f"{provider.shares} shares cannot be made of {most} {what}")
+    if provider.shares > provider.connections:
+        raise ErrorAt(
+            (name, "shares"), f"{provider.shares} shares cannot be made of {provider.connections} connections"
+        )
+    if provider.shares > provider.rate.burst:
+        enough = replace(provider.rate, burst=provider.shares)
+        raise ErrorAt((name, "rate"), f"a burst of {provider.rate.burst} is too small for the shares: write {enough}")
 
 
 class Shaping(Section):

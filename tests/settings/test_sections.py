@@ -198,7 +198,7 @@ compose: {processes: 2}
         ),
         (
             "shaping: {providers: {google: {shares: 4, connections: 9, rate: 5000/h}}}",
-            "1:40: shaping.providers.google.shares: 4 shares cannot be made of 1 messages in a burst",
+            "1:65: shaping.providers.google.rate: a burst of 1 is too small for the shares: write 5000/h,burst=4",
         ),
         (
             "shaping: {providers: {google: {shares: 0}}}",
