@@ -17,7 +17,8 @@ from __future__ import annotations
 from bulkmail.public.answering import Answer
 from bulkmail.public.channel import PageChannel, PageFactory, PageRequest
 from bulkmail.public.clients import Proxies, Rates
-from bulkmail.public.server import PublicServer, listen
+from bulkmail.public.page import page_headers
+from bulkmail.public.server import PublicServer, listen, stop_listening
 from bulkmail.public.texts import texts
 
 __all__ = [
@@ -29,5 +30,7 @@ __all__ = [
     "PublicServer",
     "Rates",
     "listen",
+    "page_headers",
+    "stop_listening",
     "texts",
 ]

@@ -90,14 +90,23 @@ def _plain(text: str) -> str:
 @cache
 def headers() -> Mapping[bytes, bytes]:
     """Return the header fields that every answer has."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode("ascii")
+    return page_headers(_style(), referrer=b"no-referrer")
+
+
+def page_headers(style: str, *, referrer: bytes, sources: str = "") -> Mapping[bytes, bytes]:
+    """Return the header fields of a page that has one inline style and no script.
+
+    ``referrer``: the Referrer-Policy. ``sources``: what the Content-Security-Policy allows besides, each with "; ".
+    """
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
     policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        f"default-src 'none'; style-src 'sha256-{digest}'; {sources}form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'"
     )
     return {
         b"Content-Type": b"text/html; charset=utf-8",
         b"Content-Security-Policy": policy.encode("ascii"),
-        b"Referrer-Policy": b"no-referrer",
+        b"Referrer-Policy": referrer,
         b"X-Content-Type-Options": b"nosniff",
         b"X-Frame-Options": b"DENY",
         b"X-Robots-Tag": b"noindex, nofollow, noarchive",

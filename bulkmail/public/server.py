@@ -42,6 +42,16 @@ def listen(reactor: Any, section: str, place: ListenAt, tls: ServerTls | None, f
         raise OwnFault(words) from None
 
 
+async def stop_listening(port: Any, factory: PageFactory | None) -> None:
+    """Listen no more at what `listen` has returned; requests under way are cut. None: there is nothing to end."""
+    if port is not None:
+        with contextlib.suppress(OSError):  # the socket was removed, by hand or with its folder
+            await maybeDeferred(port.stopListening)
+    if factory is not None:
+        for channel in list(factory.connections):
+            channel.cut()
+
+
 class PublicServer:
     """The page of one service. Made, `open`ed and `close`d once."""
 
@@ -94,11 +104,6 @@ class PublicServer:
         """Listen no more; requests under way are cut, and clicks that are held are counted as they stand."""
         if self._second.running:
             self._second.stop()
-        if self._port is not None:
-            port, self._port = self._port, None
-            with contextlib.suppress(OSError):  # the socket was removed, by hand or with its folder
-                await maybeDeferred(port.stopListening)
-        if self._factory is not None:
-            for channel in list(self._factory.connections):
-                channel.cut()
+        port, self._port = self._port, None
+        await stop_listening(port, self._factory)
         await self.counted()

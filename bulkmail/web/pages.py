@@ -7,8 +7,6 @@ style, by its hash, and forms to itself.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -21,7 +19,7 @@ from markupsafe import Markup
 
 from bulkmail import __version__
 from bulkmail.mail import unseen
-from bulkmail.public import Answer
+from bulkmail.public import Answer, page_headers
 from bulkmail.web.views import when
 
 _TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
@@ -66,22 +64,7 @@ def address(*parts: str) -> str:
 @cache
 def headers() -> Mapping[bytes, bytes]:
     """Return the header fields that every page has."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode("ascii")
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{digest}'; frame-src 'self'; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'"
-    )
-    return {
-        b"Content-Type": b"text/html; charset=utf-8",
-        b"Content-Security-Policy": policy.encode("ascii"),
-        b"Referrer-Policy": b"same-origin",
-        b"X-Content-Type-Options": b"nosniff",
-        b"X-Frame-Options": b"DENY",
-        b"X-Robots-Tag": b"noindex, nofollow, noarchive",
-        b"Cross-Origin-Resource-Policy": b"same-origin",
-        b"Cross-Origin-Opener-Policy": b"same-origin",
-        b"Cache-Control": b"no-store",
-    }
+    return page_headers(_style(), referrer=b"same-origin", sources="frame-src 'self'; ")
 
 
 @cache

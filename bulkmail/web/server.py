@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from twisted.internet.defer import maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from bulkmail.control import Ask
-from bulkmail.public import Proxies, listen
+from bulkmail.public import Proxies, listen, stop_listening
 from bulkmail.settings import Web
 from bulkmail.web.answering import Pages
 from bulkmail.web.channel import WebFactory
@@ -57,10 +55,5 @@ class WebServer:
 
     async def close(self) -> None:
         """Listen no more; requests under way are cut."""
-        if self._port is not None:
-            port, self._port = self._port, None
-            with contextlib.suppress(OSError):  # the socket was removed, by hand or with its folder
-                await maybeDeferred(port.stopListening)
-        if self._factory is not None:
-            for channel in list(self._factory.connections):
-                channel.cut()
+        port, self._port = self._port, None
+        await stop_listening(port, self._factory)
