@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,7 +242,16 @@ def letters_of_welcome(pem: bytes, count: int) -> tuple[list[tuple[Any, ...]], t
     return rows, ({**content, "dkim": []}, {**content, "dkim": [key]})
 
 
-def settings(folder: Path, nameserver: str, port: int, *, dkim: bool, connections: int = 20, extra: str = "") -> Path:
+def settings(
+    folder: Path,
+    nameserver: str,
+    port: int,
+    *,
+    dkim: bool,
+    connections: int = 20,
+    messages_per_connection: int = 1_000_000,
+    extra: str = "",
+) -> Path:
     """bulkmail.yaml with limits out of the way."""
     lines = [
         "hostname: mta1.example.com",
@@ -251,7 +260,7 @@ def settings(folder: Path, nameserver: str, port: int, *, dkim: bool, connection
         'routing: {allow_networks: ["127.0.0.0/8"]}',
         f"smtp: {{port: {port}}}",
         "shaping:",
-        f"  default: {{connections: {connections}, messages_per_connection: 1000000,",
+        f"  default: {{connections: {connections}, messages_per_connection: {messages_per_connection},",
         "            rate: 1000000/s, connection_rate: 10000/s}",
     ]
     if dkim:
@@ -294,12 +303,27 @@ class Cost:
     output: str
 
 
-def bulkmail(place: Path, config: Path, *options: str, timeout: float = 900) -> Cost:
-    """Run ``twistd -n bulkmail`` on a campaign to its end and count what it cost."""
-    command = [str(TWISTD), "--nodaemon", "--pidfile=", "bulkmail", "-c", str(place), "--settings", str(config)]
+def bulkmail(
+    place: Path,
+    config: Path,
+    *options: str,
+    timeout: float = 900,
+    twistd: Sequence[str] = (str(TWISTD),),
+    environment: Mapping[str, str] | None = None,
+) -> Cost:
+    """Run ``twistd -n bulkmail`` on a campaign to its end and count what it cost.
+
+    ``twistd``: the program, and what it is run under; ``environment``: variables beside those of this process.
+    """
+    command = [*twistd, "--nodaemon", "--pidfile=", "bulkmail", "-c", str(place), "--settings", str(config)]
     before, start = children_cpu(), time.monotonic()
     process = subprocess.Popen(
-        [*command, *options], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*command, *options],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **(environment or {})},
     )
     main = _Watch(process.pid)
     main.start()
