@@ -149,7 +149,7 @@ class Connection(Protocol):
         if not self.proxied:  # else receivers see the proxy's address
             self.peer = replace(self.peer, source_ip=transport.getHost().host)
         if self._session.phase is Phase.HANDSHAKE:
-            self._writer.start_tls(self._handshake)
+            self._writer.start_tls(self._handshake, self.dataReceived)
         self._patience.watch(streaming=False)
 
     def connect_failed(self, closed: Closed) -> None:
@@ -196,6 +196,7 @@ class Connection(Protocol):
         if objection:
             self._report(self._session.tls_failed(objection))
             return
+        self._writer.tls_established()  # type: ignore[union-attr]
         version = connection.get_protocol_version_name()
         self.peer = replace(self.peer, tls=version)
         self._report(self._session.tls_established(version))
@@ -226,7 +227,7 @@ class Connection(Protocol):
             self.listener.connection_ready(self)
 
     def _start_tls(self, _event: UpgradeToTls) -> None:
-        self._writer.start_tls(self._handshake)  # type: ignore[union-attr]
+        self._writer.start_tls(self._handshake, self.dataReceived)  # type: ignore[union-attr]
 
     def _before_dot(self, event: DotNext) -> None:
         if self._session.phase is Phase.CLOSED:

@@ -31,7 +31,7 @@ from zope.interface import implementer
 from bulkmail.smtp import TlsMode
 
 _SESSIONS = 1000  # of each policy; one with its certificates takes some kilobytes
-_SESSIONS_A_HOST = 4  # as many connections may be opened to it at once
+_SESSIONS_A_HOST = 32  # as many connections may be opened to it at once
 _ONE_SEGMENT = 1400  # bytes that surely fit in one TCP segment, on tunnels, too
 
 
@@ -43,14 +43,15 @@ def openssl_version() -> str:
 class Sessions:
     """TLS sessions that can be resumed, by the name of their host; each is given out once (RFC 8446 C.4)."""
 
-    __slots__ = ("_kept", "_size")
+    __slots__ = ("_count", "_kept", "_size")
 
     def __init__(self, size: int = _SESSIONS) -> None:
         self._kept: OrderedDict[str, list[SSL.Session]] = OrderedDict()
         self._size = size
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._kept.values()))
+        return self._count
 
     def take(self, host: str) -> SSL.Session | None:
         """Take the newest session of this host, if there is one."""
@@ -58,6 +59,7 @@ class Sessions:
         if kept is None:
             return None
         session = kept.pop()
+        self._count -= 1
         if not kept:
             del self._kept[host]
         return session
@@ -66,14 +68,21 @@ class Sessions:
         """Keep a session for the next connection; the hosts that were not used for the longest time are dropped."""
         kept = self._kept.setdefault(host, [])
         kept.append(session)
-        del kept[:-_SESSIONS_A_HOST]
+        self._count += 1
         self._kept.move_to_end(host)
-        if len(self._kept) * _SESSIONS_A_HOST > self._size:
-            self._kept.popitem(last=False)
+        if len(kept) > _SESSIONS_A_HOST:
+            del kept[0]
+            self._count -= 1
+        elif self._count > self._size:
+            unused, sessions = next(iter(self._kept.items()))
+            del sessions[0]
+            self._count -= 1
+            if not sessions:
+                del self._kept[unused]
 
     def forget(self, host: str) -> None:
         """Drop the sessions of this host: they are of no use."""
-        self._kept.pop(host, None)
+        self._count -= len(self._kept.pop(host, ()))
 
 
 @implementer(IOpenSSLClientConnectionCreator)

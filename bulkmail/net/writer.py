@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
@@ -10,6 +12,7 @@ from twisted.internet.main import CONNECTION_LOST
 from zope.interface import implementer
 
 from bulkmail.failpoints import failpoint
+from bulkmail.net.records import Records
 from bulkmail.smtp import Session
 
 
@@ -27,11 +30,14 @@ class SessionWriter:
         self._transport = transport
         self._session = session
         self._progressed = progressed
-        self._send = _read_before_lost(transport)
+        self._send = self._to_socket = _read_before_lost(transport)
+        self._records: Records | None = None  # under TLS
+        self._socket: socket.socket | None = getattr(transport, "socket", None)
 
     def flush(self) -> None:
         """Write what the session has to say."""
         if self.streaming or not (data := self._session.take_output()):
+            self._acknowledge()
             return
         if not self._session.output_pending:
             self._write(data)
@@ -43,10 +49,18 @@ class SessionWriter:
         self._transport.write(data)
         self._stream()
 
-    def start_tls(self, handshake: Any) -> None:
-        """Write everything through TLS from now on."""
+    def start_tls(self, handshake: Any, deliver: Callable[[bytes], None]) -> None:
+        """Write everything through TLS from now on; ``deliver`` gets what is read."""
         self._send = None
         self._transport.startTLS(handshake)
+        if self._to_socket is not None:
+            self._records = Records(self._transport.protocol, self._to_socket, deliver)
+
+    def tls_established(self) -> None:
+        """Send at once again: the handshake is done, and all that it had Twisted write was answered."""
+        if self._records is not None:
+            self._records.established()
+            self._send = self._records.write
 
     def stop(self) -> None:
         """Stop streaming the body."""
@@ -58,6 +72,10 @@ class SessionWriter:
         """Let go of the transport: it is gone."""
         self.streaming = False
         vars(self._transport).pop("writeSomeData", None)  # it holds the transport, which holds us
+        self._send = self._to_socket = self._socket = None
+        if self._records is not None:
+            self._records.lost()
+            self._records = None
 
     def _write(self, data: bytes) -> None:
         """Send at once, as long as the socket takes all.
@@ -75,6 +93,16 @@ class SessionWriter:
             if isinstance(sent, int):
                 data = data[sent:]
         self._transport.write(data)
+
+    def _acknowledge(self) -> None:
+        """Acknowledge what was read at once: nothing is written that would do it.
+
+        A server that writes its replies in pieces, with Nagle's algorithm, keeps the second piece until the first is
+        acknowledged (RFC 9293 3.7.4), and the kernel waits up to 40 ms with that for something to write.
+        """
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _stream(self) -> None:
         while self.streaming and not self._paused:

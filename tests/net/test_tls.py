@@ -245,15 +245,27 @@ def test_a_server_that_forgot_the_session_shakes_hands_in_full(kit):
 def test_few_sessions_are_kept():
     sessions = Sessions(size=12)
     for n in range(10):
-        for _ in range(6):
+        for _ in range(5):
             sessions.put(f"mx{n}", object())
-    assert len(sessions) == 12
-    assert sessions.take("mx0") is None
-    taken = {sessions.take("mx9") for _ in range(5)}
-    assert (len(taken), None in taken, len(sessions)) == (5, True, 8)
+    assert len(sessions) == 12, "those of the hosts that were not used for the longest time are dropped, oldest first"
+    assert sessions.take("mx6") is None
+    taken = {sessions.take("mx9") for _ in range(6)}
+    assert (len(taken), None in taken, len(sessions)) == (6, True, 7)
     sessions.forget("mx8")
     sessions.forget("mx8")
-    assert len(sessions) == 4
+    assert len(sessions) == 2
+    for _ in range(2):
+        assert sessions.take("mx7") is not None
+    assert (sessions.take("mx7"), len(sessions)) == (None, 0)
+
+
+def test_so_many_sessions_of_one_host_are_kept_as_it_is_opened_connections():
+    sessions = Sessions()
+    kept = [object() for _ in range(40)]
+    for session in kept:
+        sessions.put("mx", session)
+    assert len(sessions) == 32
+    assert [sessions.take("mx") for _ in range(33)] == [*kept[:7:-1], None], "the newest first"
 
 
 def test_nothing_is_remembered_before_a_handshake(kit):
