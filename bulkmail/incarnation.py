@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import Any
 
@@ -77,8 +77,9 @@ class Incarnation:
     """Made, `open`ed, `work`ed and `close`d once. ``over``: others have declared it over; it stops by itself then.
 
     ``late``: takes what comes back, and ``control`` what is asked, once opened. ``reload``: reads the settings again.
-    ``prepared``: the campaign to send; ``watch``: the folder to watch; without either it helps others. ``ca_file`` and
-    ``speed`` are a rehearsal's. ``wall`` and ``monotonic`` are the machine's clocks, ``rng`` its dice.
+    ``prepared``: the campaign to send; ``watch``: the folder to watch; without either it helps others. ``ca_file``,
+    ``speed`` and ``come_back``, which has all come back, are a rehearsal's. ``wall`` and ``monotonic``: the machine's
+    clocks; ``rng``: its dice.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Incarnation:
         rehearsal: bool = False,
         speed: float = 1.0,
         ca_file: str | None = None,
+        come_back: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.reactor, self.settings = reactor, settings
         self.over = self._stopping = False
@@ -105,7 +107,7 @@ class Incarnation:
         self._wall, self._monotonic, self._rng = wall, monotonic, rng
         self._prepared, self._watch = prepared, watch
         self._once, self._accept_changes, self._rehearsal = once, accept_changes, rehearsal
-        self._speed, self._ca_file = speed, ca_file
+        self._speed, self._ca_file, self._come_back = speed, ca_file, come_back if rehearsal else None
         self._clocks = Clocks(reactor, wall, speed)
         self._pause = Pause(self._clocks)
         self._parts: Assembly | None = None
@@ -221,7 +223,7 @@ class Incarnation:
         progress = Progress(self._pause, parts.feeder, self._clocks, zone(self.settings.timezone))
         reporting = self._reporting(spool, progress)
         scheduling = self._scheduling(spool, parts)
-        scheduling.comparing.use(reporting.by_variant, compose, rehearsal=self._rehearsal)
+        scheduling.comparing.use(reporting.by_variant, compose, come_back=self._come_back)
         joining, leasing = machines_joined(
             spool,
             parts,

@@ -162,12 +162,8 @@ class Bulkmail(Service):
                 self._serve_pages(incarnation)
                 opened, self._before = True, None
                 status = await incarnation.work()
-                if self._world is not None and not self._stop_asked:
-                    await self._world.rest()
-                    for page in self._pages:
-                        if isinstance(page, PublicServer):
-                            await page.counted()
-                    await incarnation.late.written()
+                if not self._stop_asked:
+                    await self._come_back()
                 if not (incarnation.over or self._next) or status != STOPPED:
                     return status
             except (Refused, OwnFault) as error:
@@ -209,7 +205,20 @@ class Bulkmail(Service):
             reload=self.reload,
             speed=self._speed,
             ca_file=self._ca_file,
+            come_back=self._come_back,
         )
+
+    async def _come_back(self) -> None:
+        """In a rehearsal have all come back that is to come back, and write it down."""
+        if self._world is None:
+            return
+        assert self._incarnation is not None
+        assert self._incarnation.late is not None
+        await self._world.rest()
+        for page in self._pages:
+            if isinstance(page, PublicServer):
+                await page.counted()
+        await self._incarnation.late.written()
 
     def _serve_pages(self, incarnation: Incarnation) -> None:
         """Serve the pages that the settings have. Raises OwnFault and Refused."""
@@ -236,7 +245,8 @@ class Bulkmail(Service):
             assert order.prepared is not None
             self._speed = order.speed
             place = _emptied(order.prepared.campaign.opened)
-            received, back = place.subfolder("received", _FOR_PEOPLE), self.settings.inbound is not None
+            back = self.settings.inbound is not None or self.settings.public is not None
+            received = place.subfolder("received", _FOR_PEOPLE)
             self._world = WorldProcess(self.reactor, received, self._speed, back=back)
             where = await self._world.start()
             self._ca_file = where.ca

@@ -83,6 +83,7 @@ class Intake:
         self._consent: list[Consent] = []  # of each file
         self._told: list[tuple[str, int, int, str]] = list((resume or {}).get("told", ()))
         self._notices: list[Problem] = []
+        self._trailers: list[Problem] = []
         self._places: list[Place] = []
         self._names: list[tuple[str, ...]] = []
         self._same: list[tuple[int, int]] = []
@@ -208,6 +209,8 @@ class Intake:
     def _move(self, taken: Sequence[Row], rows: Rows) -> None:
         self._places[-1].move(rows, len(taken))
         if not taken:
+            if rows.trailer is not None:
+                self._trailers.append(rows.trailer)
             rows.lines.confirm()
             rows.lines.close()
             self._rows = None
@@ -249,8 +252,9 @@ class Intake:
         self._told = as_data(self.notices())
 
     def notices(self) -> list[Problem]:
-        """What the rows read so far say of who may not be mailed; of all rows, where all were read."""
-        return [notice for consent in self._consent for notice in consent.notices(whole=self._done)]
+        """What the rows read so far say of who may not be mailed, or all where all were read; what is left out."""
+        of_consent = (notice for consent in self._consent for notice in consent.notices(whole=self._done))
+        return [*of_consent, *self._trailers]
 
     def _begin(self) -> Rows | None:
         """The next file, or None where there is none."""

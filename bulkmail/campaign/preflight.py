@@ -103,6 +103,6 @@ def _declined(path: ListPath, encoding: str | None, rule: ConsentRule) -> list[P
         consent = rows.consent(rule)
         while consent and (taken := rows.take(_AT_ONCE)):
             consent.objections(taken)
-        return consent.notices(whole=True)
+        return [*consent.notices(whole=True), *([] if rows.trailer is None else [rows.trailer])]
     finally:
         lines.close()

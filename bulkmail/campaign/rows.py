@@ -10,6 +10,7 @@ What counts as good is RFC 4180 with any of four delimiters and LF or CR LF. Kno
   there. Behind a record that was taken back such a row may be a piece of it: for 50 lines it is a bad row then, unless
   the list has had short rows before.
 - Columns behind the last name of the header may be there without a name as long as they are empty.
+- Lines behind the last row that are no rows (`bulkmail.campaign.trailer`) are left out of a list of recipients.
 - Long rows, control characters, a bare CR outside quotes, bytes that cannot be decoded and values over
   131,072 characters make a bad row. Line ends inside quotes are data. Blank lines are no rows.
 
@@ -29,6 +30,7 @@ from bulkmail.campaign.header import find_header
 from bulkmail.campaign.lines import LONGEST_CELL, Lines
 from bulkmail.campaign.names import ADDRESS_NAMES
 from bulkmail.campaign.own_report import own_report
+from bulkmail.campaign.trailer import MOST, left_out, trailer_at
 from bulkmail.mail import OWN_NAME, AddressError, Problem, address_in
 
 Row = tuple[int, list[str], str, str]
@@ -70,6 +72,9 @@ class Rows:
         self._widest = self._width + self.header.nameless
         self._roles = tuple(self.header.roles.values())
         self.own_report = own_report(self.header.names, self._address_at)
+        self._may_trail = self._width > 1 and wanted is _RECIPIENTS and self.own_report is None
+        self._endless = False  # so many lines that might be a trailer have gone by that they are rows
+        self.trailer: Problem | None = None  # what is behind the last row, once that was taken
         self._has_short = False  # short rows have been taken
         self._taken_back = -_MOST_LINES  # the line of the last record that was taken back
         self._encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -87,15 +92,41 @@ class Rows:
         while len(rows) < limit:
             if lines.at == len(lines.texts) and not lines.fill():
                 break
-            if lines.plain:
-                self._take_plain(rows, limit)
+            end = self._end_of_rows() if self._may_trail else len(lines.texts)
+            if lines.at >= end:
+                self._leave_out()
+            elif lines.plain:
+                self._take_plain(rows, min(end, lines.at + limit - len(rows)))
             elif lines.even:
-                lines.even = self._take_evenly(rows, limit)
+                lines.even = self._take_evenly(rows, min(end, lines.at + limit - len(rows)))
             else:
-                self._take_carefully(rows, limit)
+                self._take_carefully(rows, limit, end)
         if lines.converted:
             rows = [self._with_breaks(row) if "\\r" in row[2] else row for row in rows]
         return rows if self.own_report is None else list(self.own_report.restored(rows))
+
+    def _end_of_rows(self) -> int:
+        """Where in the window the rows end; more is read where it ends in lines that may be a trailer."""
+        lines = self.lines
+        while True:
+            count = len(lines.texts)
+            begin = max(lines.at, count - MOST - 1)
+            end = trailer_at(lines.texts, begin, self.header, self._address_at, lines.bad.__contains__)
+            self._endless = count - end > MOST or (self._endless and end == lines.at)
+            if self._endless or end == count or (lines.final and not any(map(str.strip, lines.texts[end:]))):
+                return count
+            if lines.final:
+                return end
+            if not lines.fill() and not lines.final:  # as much is held as may be
+                return count
+
+    def _leave_out(self) -> None:
+        """Consume the trailer, which the window is from here on."""
+        lines = self.lines
+        self.trailer = left_out(lines.path, lines.line, lines.texts[lines.at :], self.header)
+        lines.advance(len(lines.texts) - lines.at - 1)
+        lines.doubt()  # it is none where something is added behind it, and then it was one before
+        lines.advance(1)
 
     def _with_breaks(self, row: Row) -> Row:
         """The row of a list that is no CSV, with the line breaks within its cells (`bulkmail.campaign.cells`)."""
@@ -122,11 +153,11 @@ class Rows:
         names = self.header.names if self.own_report is None else self.own_report.names
         return Consent(self.lines.path, self.header_line, names, self.header.places, rule)
 
-    def _take_plain(self, rows: list[Row], limit: int) -> None:
-        """From a window without quotes: a row is its line, split, and mostly its JSON with other punctuation."""
+    def _take_plain(self, rows: list[Row], end: int) -> None:
+        """From a window without quotes, up to ``end``: a row is its line, split, and mostly its JSON but for signs."""
         lines, delimiter, width = self.lines, self._delimiter, self._width
         bare = not lines.needs_escape and (delimiter == "\t" or not lines.has_tab)
-        texts = lines.texts[lines.at : lines.at + limit - len(rows)]
+        texts = lines.texts[lines.at : end]
         for number, text in enumerate(texts, lines.line):
             cells = text.split(delimiter)
             if len(cells) == width and (width > 1 or text.strip()):
@@ -136,10 +167,10 @@ class Rows:
                 rows.append(self._fitted(number, cells))
         lines.advance(len(texts))
 
-    def _take_evenly(self, rows: list[Row], limit: int) -> bool:
-        """From a window with quotes, in the hope that each line is one good record; False where it is not."""
+    def _take_evenly(self, rows: list[Row], end: int) -> bool:
+        """From a window with quotes, up to ``end``, hoping that each line is one good record; False where not."""
         lines, width = self.lines, self._width
-        texts = lines.texts[lines.at : lines.at + limit - len(rows)]
+        texts = lines.texts[lines.at : end]
         try:
             records = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
         except csv.Error:
@@ -159,9 +190,9 @@ class Rows:
         lines.advance(len(texts))
         return True
 
-    def _take_carefully(self, rows: list[Row], limit: int) -> None:
+    def _take_carefully(self, rows: list[Row], limit: int, end: int) -> None:
         lines = self.lines
-        while len(rows) < limit and lines.at < len(lines.texts):
+        while len(rows) < limit and lines.at < end:
             number = lines.line
             at = lines.at
             text = lines.texts[at]

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import pytest
 
+from bulkmail.mail import REST, Variants
 from bulkmail.routing import MxHost
 from bulkmail.routing.site import site_key
 from bulkmail.spool import hold_campaign, lift_hold, request_cancel
@@ -527,3 +528,41 @@ def test_a_change_is_accepted_on_any_machine(world, pg_server, until):
     for process in (owner, helper):
         process.signal(signal.SIGTERM)
         process.wait()
+
+
+def test_the_better_variant_is_chosen_on_one_machine_and_sent_by_both(world, pg_server, until):
+    dsn, rows = pg_server.fresh(), 600
+    hosts = {f"mx{n}.d{n}.test": f"127.0.1.{n % 6 + 1}" for n in range(20)}
+    world.start_names({f"d{n}.test": [f"mx{n}.d{n}.test"] for n in range(20)}, hosts)
+    world.start_mail(sorted(set(hosts.values())), delay=0.01)
+    shaping = {"shaping": {"default": {"connections": 4, "rate": "10/s", "connection_rate": "1000/s"}}}
+    configs = []
+    for name in ("one", "two"):  # with a lease that no busy system outlasts: none is to be taken for dead
+        own = {"machine": {"name": name, "folder": f"./{name}", "lease": "60s"}, "hostname": f"{name}.example.com"}
+        configs.append(machine(world, dsn, name, **own, **shaping))
+    more = 'variants: {a: {share: 30%}, b: {share: 30%, subject: "Last chance"}}\nwinner: {after: 1s, by: manual}\n'
+    campaign = world.campaign("spring", people(rows), more=more)
+    variants = Variants([("a", 300_000, False), ("b", 300_000, False)])
+    rest = {one for one in campaign.addresses if variants.of(one) == REST}
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(configs[0]))
+    until(lambda: world.server.count() > 0, "the first message")
+    helper = world.start("--settings", str(configs[1]))
+    until(lambda: "helps to send spring" in helper.said(), "the helper")
+    waits = lambda: world.bulkmail("status", "spring", "--settings", str(configs[1]))  # noqa: E731
+    until(lambda: "Waiting for a choice" in waits().out, "the wait", every=0.5)
+    assert not rest & {one["to"] for one in world.server.received()}
+
+    chosen = world.bulkmail("choose", "spring", "b", "--by", "ann", "--settings", str(configs[1]))
+    assert chosen.status == 0, chosen.said
+    ended = owner.wait()
+    helper.signal(signal.SIGTERM)
+    helper.wait()
+    assert ended.status == 0, ended.said[-3000:]
+    campaign.check_report()
+    received = world.server.received()
+    assert {one["helo"] for one in received if one["to"] in rest} == {"one.example.com", "two.example.com"}
+    assert Counter(one["to"] for one in received) == Counter(campaign.addresses)
+    chance = [path for path in world.server.kept.iterdir() if b"\r\nSubject: Last chance\r\n" in path.read_bytes()]
+    assert len(chance) == sum(variants.of(one) in ("b", REST) for one in campaign.addresses)
+    assert {row["variant"] for row in campaign.rows() if row["email"] in rest} == {"b"}
+    assert campaign.summary()["winner"] == {"variant": "b", "why": "chosen by ann"}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import signal
 from email import policy
 from email.parser import BytesParser
@@ -55,3 +58,26 @@ def test_the_rest_waits_over_a_crash_and_gets_the_letter_that_was_chosen(world: 
     }
     assert campaign.summary()["winner"] == {"variant": "b", "why": "chosen by ann"}
     assert campaign.summary()["by_category"] == {"hold-out": 40 - len(tried) - len(rest)}
+
+
+def test_a_rehearsal_sends_the_rest_what_its_readers_have_clicked_most(world: Any) -> None:
+    world.settings(public={"url": "https://mail.example.com"})
+    more = "unsubscribe: built-in\nlinks: {clicks: count}\n" + MORE.replace("by: manual", "by: clicks")
+    more = more.replace("share: 30%, subject", "share: 30%, template: {html: other.html.j2}, subject")
+    addresses = [f"clicks+{n}@accept.test" for n in range(40)]
+    campaign = world.campaign("spring", addresses, more=more, html="<p>Nothing to follow")
+    (campaign.folder / "other.html.j2").write_text('<a href="https://shop.example/spring">Look</a>')
+    groups = [Variants(SHARES).of(one) for one in addresses]
+
+    rehearsed = world.run("-c", "spring", "--rehearse")
+
+    assert rehearsed.status == 0, rehearsed.said
+    place = campaign.folder / "rehearsal"
+    summary = json.loads((place / "summary.json").read_text("utf-8"))
+    a, b = groups.count("a"), groups.count("b")
+    why = f"b has the most (a: 0 of {a} clicked, b: {b} of {b} clicked)"
+    assert summary["winner"] == {"variant": "b", "why": why}
+    assert summary["by_variant"]["b"] == {"delivered": b + groups.count(REST)}
+    rows = csv.DictReader(io.StringIO((place / "recipients.csv").read_bytes().decode("utf-8-sig"), newline=""))
+    assert [row["variant"] for row in rows] == ["b" if one == REST else one for one in groups]
+    assert summary["clicks"]["people"] == b + groups.count(REST)

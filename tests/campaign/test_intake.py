@@ -225,6 +225,8 @@ PIECES = st.lists(
             ",",
             "e@e.de,5\n",
             "\n\n",
+            "made by Ann\n",
+            "Acme\n",
         ]
     ),
     max_size=20,
@@ -475,3 +477,21 @@ def test_a_named_column_beside_one_called_email(write):
     assert intake.opened[1] == [["input_email", "email"]]
     answers, _, _ = drain(intake)
     assert rows_of(answers)[0][3] == "c@b.de"
+
+
+@pytest.mark.parametrize("footer", ["Made by Ann\n", '\n\n"Spring"\n,"of May"\n'])
+def test_what_stands_below_the_rows_is_told_and_counts_again_once_rows_come_behind_it(write, footer):
+    path = write("a.csv", "email,name,city\nann@x.de,Ann\n" + footer)
+    intake = Intake([path])
+    answers, _, states = drain(intake)
+    assert [row[3] for row in rows_of(answers)] == ["ann@x.de"]
+    (told,) = states[-1]["told"]
+    assert told[3].endswith(
+        "having one cell filled and no address (`" + ("Spring`)" if "\n\n" in footer else "Made by Ann`)")
+    )
+    with open(path, "a") as file:
+        file.write("bob@x.de,Bob\n")
+    more, _, _ = drain(Intake([path], skip=1, resume=states[-1]))
+    assert [row[:4] for row in rows_of(more)] == [(2, 0, 2, "bob@x.de")]
+    whole = rows_of(drain(Intake([path]))[0])
+    assert len(whole) == 2 + len([line for line in footer.splitlines() if line])

@@ -350,3 +350,18 @@ def test_a_footer_does_not_outvote_rows_that_cannot_be_decoded(read, footer):
     rows = "a@b.de,V\u00f6gt,x\nb@b.de,Oak,x\nc@b.de,B\u00e4r,x\n"
     with pytest.raises(Refused, match=r"list.csv:2:9: byte 9 \(0xF6\) is not UTF-8; save the file as UTF-8"):
         read((HEADER + rows + footer).encode("latin-1"))
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_trailer_behind_the_rows_is_no_rows(read, block, quoted):
+    people = "".join(f"user{number}@example.com,Ann,x\n" for number in range(200))
+    people = people.replace("Ann", '"Ann"') if quoted else people
+    footer = "\n\nSpring list\nMade by the report desk,,\n,,Not for passing on\n"
+    assert len(read(HEADER + people + footer, step=7)) == 200
+    assert len(read(HEADER + people + footer + "last@example.com\n")) == 204
+    assert len(read(HEADER + people + footer * 20)) == 260, "so many are broken rows"
+
+
+def test_a_list_that_says_who_is_not_mailed_has_no_trailer(read):
+    wanted = {"address": frozenset({"email"}), "domain": frozenset({"domain"})}
+    assert len(read("email,domain\na@b.de,\n,c.de\n", wanted=wanted)) == 2

@@ -14,7 +14,7 @@ def test_the_rest_waits_and_nobody_else() -> None:
 
 
 def test_it_waits_longer_at_most_as_long_again() -> None:
-    resting = Resting(SHARES, 100.0, 1000.0, 5.0)
+    resting = Resting(SHARES, 100.0, 1000.0, again=5.0)
     assert resting.extend(1100.0)
     assert (resting.is_over(1109.0), resting.until(1101.0), resting.is_over(1110.0)) == (False, 1110.0, True)
     assert not resting.extend(1200.0)
@@ -22,7 +22,7 @@ def test_it_waits_longer_at_most_as_long_again() -> None:
 
 
 def test_it_waits_from_the_first_attempt_on() -> None:
-    resting = Resting(SHARES, 100.0, None, 5.0)
+    resting = Resting(SHARES, 100.0, None, again=5.0)
     assert (resting.is_over(1e9), resting.until(1000.0)) == (False, 1100.0)
     resting.begins = 1010.0
     assert (resting.is_over(1109.0), resting.until(1020.0)) == (False, 1110.0)

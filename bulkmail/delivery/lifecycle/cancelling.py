@@ -21,6 +21,7 @@ from bulkmail.campaign import sender_domain
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.holds import Holds
+from bulkmail.delivery.lifecycle.comparing import with_winner
 from bulkmail.delivery.lifecycle.ending import LOOK_AGAIN, STOPPED
 from bulkmail.delivery.lifecycle.importing import Importing, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
@@ -69,12 +70,13 @@ async def settle_rest(
 
 async def run_of(spool: Spool, row: CampaignRow) -> Run:
     """Return a campaign that is not being sent, with the spool's figures."""
-    totals = await spool.totals(row.id)
+    totals, winner = await spool.totals(row.id), await spool.winner(row.id)
+    content = await spool.content(row.id)
     run = Run(
         id=row.id,
         name=row.name,
         folder=row.folder,
-        content=await spool.content(row.id),
+        content=content if winner is None else with_winner(content, winner.variant, winner.why),
         on_unknown=row.on_unknown,
         started_at=row.started_at or row.created_at,
         input_rows=row.input_rows,

@@ -26,6 +26,7 @@ _log = Logger("bulkmail")
 
 KIND = "winner"
 _MOST_UNTRIED = 0.05
+_REHEARSED = 60.0  # seconds that a rehearsal gives the first ones at least: no speed makes sending faster
 _AGAIN, _SOONEST = 10.0, 0.5  # seconds, before a row of the rest is looked at again that was due too early
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -51,7 +52,7 @@ class Comparing:
         self._taken = taken
         self._compose: Pool | None = None
         self._counted: Callable[[Run], Awaitable[Counts | None]] | None = None
-        self._rehearsal = False
+        self._come_back: Callable[[], Awaitable[None]] | None = None
         self._known: dict[int, Run] = {}
         self._busy: set[int] = set()
 
@@ -60,13 +61,14 @@ class Comparing:
         counted: Callable[[Run], Awaitable[Counts | None]],
         compose: Pool,
         *,
-        rehearsal: bool = False,
+        come_back: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Count with ``counted(run)``: by variant; None where that cannot be done now.
 
-        ``compose`` is given the content with its winner. In a rehearsal nobody chooses by hand.
+        ``compose`` is given the content with its winner. ``come_back``: in a rehearsal, where nobody chooses by hand,
+        has all that readers do come before it is counted.
         """
-        self._counted, self._compose, self._rehearsal = counted, compose, rehearsal
+        self._counted, self._compose, self._come_back = counted, compose, come_back
 
     async def begin(self, run: Run) -> None:
         """Have the rest of a campaign wait that is about to be sent, or give it what was chosen. Raises OwnFault."""
@@ -79,7 +81,8 @@ class Comparing:
             return
         first = await self._spool.first_attempt_at(run.id)
         after = self._clocks.scaled(variants["contest"]["after"])
-        run.resting = Resting(variants["shares"], after, first, min(_AGAIN, max(_SOONEST, after / 10)))
+        longest = 2 * after if self._come_back is None else max(2 * after, _REHEARSED)
+        run.resting = Resting(variants["shares"], after, first, longest, min(_AGAIN, max(_SOONEST, after / 10)))
         self._known[run.id] = run
 
     def look(self) -> None:
@@ -125,15 +128,19 @@ class Comparing:
         variants = run.content["variants"]
         contest, letters = variants["contest"], [*variants["letters"]]
         if contest["by"] == "manual":
-            if not self._rehearsal:
+            if self._come_back is None:
                 await self._wait(run, letters)
                 return None
             drawn = contest["rest"] or letters[0]
             found = Choice(drawn, f"in a rehearsal nobody chooses; {drawn} was taken")
         else:
-            counts = None if self._counted is None else await self._counted(run)
-            if counts is None or (_untried(letters, counts) and resting.extend(self._clocks.wall())):
+            if self._counted is None or (counts := await self._counted(run)) is None:
                 return None
+            if _untried(letters, counts) and resting.extend(self._clocks.wall()):
+                return None
+            if self._come_back is not None:
+                await self._come_back()
+                counts = await self._counted(run) or counts
             clicks = clicks_by_variant(await self._spool.clicks(run.id))
             counts = {name: {**counts.get(name, {}), "clicked": clicks.get(name, 0)} for name in letters}
             found = choice(letters, counts, contest["by"], contest["rest"])

@@ -68,12 +68,15 @@ class Scene:
         clocks = Clocks(self.clock, wall=lambda: 1000.0 + self.clock.seconds())
         self.comparing = Comparing(self.spool, clocks, self, lambda run: self.done.append(("taken", run.name)))
         compose = SimpleNamespace(set_up=lambda _, job: self.done.append(("load", job[2]["variants"]["winner"])))
-        self.comparing.use(self._counted, compose, rehearsal=rehearsal)
+        self.comparing.use(self._counted, compose, come_back=self._come_back if rehearsal else None)
         self.run = Run(1, "spring", "/c", content(by, rest), "retry", 1000.0)
         self.wait(self.comparing.begin(self.run))
 
     async def _counted(self, _: Run) -> dict[str, dict[str, int]] | None:
         return self.counts
+
+    async def _come_back(self) -> None:
+        self.counts = {"a": {"delivered": 9, "unsubscribed": 3}, "b": {"delivered": 9, "unsubscribed": 4}}
 
     async def hold(self, name: str, kind: str, *, reason: str = "") -> Hold:
         hold = Hold(1, kind, reason, 1.0)
@@ -140,6 +143,18 @@ def test_it_waits_until_the_variants_were_sent_but_not_for_ever() -> None:
     again.counts = {"a": {"delivered": 90, "pending": 4}, "b": {"delivered": 95, "pending": 5, "unsubscribed": 1}}
     again.look(100)
     assert again.spool.chosen is not None, "few are left"
+
+
+def test_a_rehearsal_counts_what_its_readers_do_and_sends_the_first_ones_before() -> None:
+    scene = Scene(rehearsal=True)
+    scene.spool.first = 1000.0
+    scene.counts = {"a": {"delivered": 1, "pending": 8}, "b": {"delivered": 1, "pending": 8}}
+    scene.look(190)
+    assert scene.done == []
+    scene.counts = {"a": {"delivered": 9}, "b": {"delivered": 9}}
+    scene.look(11)
+    assert scene.spool.chosen is not None
+    assert scene.spool.chosen.why == "a has the fewest (a: 3 of 9 unsubscribed, b: 4 of 9 unsubscribed)"
 
 
 def test_clicks_decide_too() -> None:
