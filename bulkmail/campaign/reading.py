@@ -119,7 +119,7 @@ def snapshot(
         content["schedule"] = campaign.schedule.plain()
         time_zone = campaign.schedule.timezone
         if time_zone is not None and time_zone.column is not None:
-            wrong = column_problem(time_zone.column, columns)
+            wrong = column_problem("schedule.timezone.column", time_zone.column, columns)
             problems += [campaign.file.problem(("schedule", "timezone", "column"), wrong)] if wrong else []
     if campaign.sources is not None and campaign.sources not in settings.pools:
         known = ", ".join(sorted(settings.pools)) or "none"
@@ -193,21 +193,22 @@ class _Reader:
     def all_letters(self, columns: list[list[str]]) -> dict[str, Any]:
         """The campaign's own letter, and what differs from it in those of its variants."""
         campaign = self.campaign
-        own = self.letters(campaign.subject, campaign.template, columns)
+        column = None if campaign.locale is None else campaign.locale.column
+        if column is not None and (lacking := column_problem("locale.column", column, columns)):
+            self.problems.append(campaign.file.problem(("locale", "column"), lacking))
+        own = self.letters(campaign.subject, campaign.template)
         if not campaign.variants:
             return own
         found: dict[str, dict[str, Any]] = {}
         for name, variant in campaign.variants.items():
             if not variant.hold_out:
                 subject, template = variant.subject or campaign.subject, variant.template or campaign.template
-                letter = {"locales": None, **self.letters(subject, template, columns, ("variants", name))}
+                letter = {"locales": None, **self.letters(subject, template, ("variants", name))}
                 found[name] = named_letter(letter, variant, name)
         told = {"shares": shares(campaign.variants), "letters": found, "winner": ""}
         return {**own, "variants": {**told, **plain_winner(campaign.winner)}}
 
-    def letters(
-        self, subject: str | Mapping[str, str], template: Template, columns: list[list[str]], inside: Key = ()
-    ) -> dict[str, Any]:
+    def letters(self, subject: str | Mapping[str, str], template: Template, inside: Key = ()) -> dict[str, Any]:
         """What differs from locale to locale: the one letter, or that of the fallback and all of them.
 
         ``inside``: the key that the subject and the template stand under.
@@ -218,8 +219,6 @@ class _Reader:
             return self._letter(subject, names)
         found, wrong = letters(campaign.opened, subject, names, keys.fallback, self.template)
         self.problems += [campaign.file.problem(inside + one.key, one.words) for one in wrong]
-        if keys.column is not None and (lacking := column_problem(keys.column, columns)):
-            self.problems.append(campaign.file.problem(("locale", "column"), lacking))
         if not found:
             plain = {part: name for part, name in names.items() if not is_each_locale(name)}
             return {**self._letter(subject, plain), "locale": keys.fallback[0]}

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema, model_validator
 
-from bulkmail.mail import Rate, UnitError, parse_rate
+from bulkmail.mail import Rate, UnitError, column_at, parse_rate
 from bulkmail.shaping import EVERY_DAY, WHOLE_DAY, Hours, Opening, Schedule, instant, parse_days, parse_hours
 from bulkmail.yamlfile import ErrorAt, Section
 from bulkmail.zones import UnknownZoneError, zone, zone_names
@@ -209,7 +209,7 @@ class RowZones:
         self._own = schedule
         self._schedules: dict[str, Schedule] = {}
         self._openings: dict[tzinfo, Opening] = {}
-        self._places = [list(names).index(column) if column in names else None for names in columns]
+        self._places = [column_at(column, names) for names in columns]
 
     def of(self, file_no: int, fields: str) -> Schedule:
         """Return the schedule of a row of the file ``file_no`` with the JSON array of its cells."""
@@ -240,11 +240,11 @@ class RowZones:
         return min(ends, default=None)
 
 
-def column_problem(column: str, columns: Sequence[Sequence[str]]) -> str:
-    """Return what is wrong with ``column`` as the column of zones; "" where a file has it."""
-    names = sorted({name for names in columns for name in names})
-    if column in names:
+def column_problem(key: str, column: str, columns: Sequence[Sequence[str]]) -> str:
+    """Return what is wrong with the column that ``key`` of campaign.yaml names; "" where a file has it."""
+    if any(column_at(column, names) is not None for names in columns):
         return ""
+    names = sorted({name for names in columns for name in names})
     near = difflib.get_close_matches(column, names, 1)
     hint = f"did you mean {near[0]}?" if near else f"the columns are {', '.join(names[:20])}"
-    return f"schedule.timezone.column: no recipients file has a column {column!r}; {hint}"
+    return f"{key}: no recipients file has a column {column!r}; {hint}"

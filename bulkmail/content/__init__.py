@@ -30,7 +30,6 @@ from bulkmail.content.linking import counted_links, links_in_words
 from bulkmail.content.locales import Languages
 from bulkmail.content.notices import content_notices
 from bulkmail.content.printed import printed_columns
-from bulkmail.content.rows import tidy
 from bulkmail.content.shared import same_for_all
 from bulkmail.content.subject import subject_for
 from bulkmail.content.variants import in_each_variant
@@ -61,7 +60,6 @@ __all__ = [
     "same_for_all",
     "signing_keys",
     "subject_for",
-    "tidy",
     "wrong_with",
     "zone_lines",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from bulkmail.content.mistakes import Places, meant, shown, tags
-from bulkmail.content.rows import tidy
+from bulkmail.mail import variable_name
 
 _STYLE = re.compile(r"<(/?)style\b", re.IGNORECASE)
 _LINE_END = re.compile(r"[^\n]")
@@ -74,7 +74,7 @@ def foreign_marks(source: str, columns: Collection[str]) -> Iterator[Mark]:
     end = 0
     for start, number, mark, name in found:
         form = _FORMS[number]
-        is_column = tidy(name) in columns
+        is_column = variable_name(name) in columns
         if start < end or (form.of_columns and not is_column):
             continue
         end = start + len(mark)
@@ -102,7 +102,7 @@ def _outside(source: str) -> str:
 def _remedy(name: str, columns: Collection[str]) -> str:
     if "unsub" in name.lower():
         return "write {{ unsubscribe_url }}"
-    wanted = _KNOWN.get(tidy(name.rpartition(".")[2]), name.rpartition(".")[2])
+    wanted = _KNOWN.get(variable_name(name.rpartition(".")[2]), name.rpartition(".")[2])
     near = meant(wanted, columns)
     if near:
         return f"write {{{{ {near} }}}}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bulkmail.content.rows import tidy
 from bulkmail.content.variants import by_variant
+from bulkmail.mail import column_at
 
 
 def plain(tag: str) -> str:
@@ -61,7 +61,7 @@ class Languages:
         self.tags = tuple(given["letters"])
         self._chooser = Chooser(self.tags, given["fallback"])
         self.column: str = given["column"]
-        self._places = [_place(self.column, columns) for columns in content["columns"]]
+        self._places = [column_at(self.column, columns) for columns in content["columns"]]
         self._default = content["defaults"].get(self.column, "")
 
     def said(self, file_no: int, cells: Sequence[str]) -> str:
@@ -73,13 +73,6 @@ class Languages:
     def of(self, file_no: int, cells: Sequence[str]) -> Choice:
         """Return the letter of a row."""
         return self._chooser.choose(self.said(file_no, cells))
-
-
-def _place(column: str, columns: Sequence[str]) -> int | None:
-    if column in columns:
-        return columns.index(column)
-    tidied = [tidy(name) for name in columns]
-    return tidied.index(column) if column in tidied else None
 
 
 def each_letter(content: dict[str, Any]) -> list[dict[str, Any]]:

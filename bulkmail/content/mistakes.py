@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from bulkmail.content.rows import tidy
+from bulkmail.mail import variable_name
 
 _OPENING = re.compile(r"\{\{|\{%|\{#")
 _CLOSING = {"{{": "}}", "{%": "%}", "{#": "#}"}
@@ -138,7 +138,7 @@ def explain(source: str, line: int, words: str, columns: Collection[str], reads:
 
 def meant(text: str, columns: Collection[str]) -> str:
     """Return the column that is meant by ``text``; "" where none is near."""
-    wanted = tidy(text[:_LONGEST_INNER])
+    wanted = variable_name(text[:_LONGEST_INNER])
     if wanted in columns:
         return wanted
     names = sorted(filter(str.isidentifier, columns))
@@ -242,8 +242,8 @@ def _of_value(tag: Tag, text: str, columns: Collection[str]) -> str:
     if _STYLE.fullmatch(inner):
         return f"`{text}` is taken for a template's tag; where it is a style sheet, put a blank between the two braces"
     name, bar, filters = inner.partition("|")
-    if tidy(name) in columns:
-        whole = _print(f"{tidy(name)} {bar}{filters}".strip())
+    if variable_name(name) in columns:
+        whole = _print(f"{variable_name(name)} {bar}{filters}".strip())
         return f"`{text}`: a column's name is written in small letters, with _ in the place of all else: {whole}"
     if column := meant(name, columns):
         return f"`{text}` cannot be read; did you mean {_print(column)}?"

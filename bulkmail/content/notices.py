@@ -17,10 +17,10 @@ from jinja2 import TemplateSyntaxError, nodes
 from bulkmail.content.foreign import foreign_marks
 from bulkmail.content.letter import reason_for_letters
 from bulkmail.content.linking import linking_of
-from bulkmail.content.rows import Columns, tidy
+from bulkmail.content.rows import Columns
 from bulkmail.content.templates import TemplateSet
 from bulkmail.content.variants import in_each_variant
-from bulkmail.mail import Problem
+from bulkmail.mail import Problem, variable_name
 
 _MOST = 5  # places of one kind that are told of a file
 _SAFE = frozenset({"token", "campaign"})  # nothing in their values needs an escape
@@ -99,8 +99,8 @@ def _quoted(tree: nodes.Template, columns: frozenset[str]) -> Iterator[tuple[int
     """A column's name in quotes, which is printed as it is written."""
     for node in tree.find_all(nodes.Output):
         for item in node.nodes:
-            if isinstance(item, nodes.Const) and isinstance(item.value, str) and tidy(item.value) in columns:
-                name = tidy(item.value)
+            if isinstance(item, nodes.Const) and isinstance(item.value, str) and variable_name(item.value) in columns:
+                name = variable_name(item.value)
                 yield item.lineno, 0, f"{item.value!r} in quotes prints these letters; the column is {{{{ {name} }}}}"
 
 
@@ -191,7 +191,7 @@ def _bare(node: nodes.Node) -> Iterator[str]:
         yield node.name
     elif isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Name) and node.node.name == "row":
         key = node.arg.value if isinstance(node.arg, nodes.Const) else ""
-        if tidy(str(key)) not in _SAFE:
+        if variable_name(str(key)) not in _SAFE:
             yield f"row[{key!r}]"
     else:
         for child in node.iter_child_nodes():

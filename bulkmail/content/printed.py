@@ -11,9 +11,10 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from bulkmail.content.rows import OURS, tidy
+from bulkmail.content.rows import OURS
 from bulkmail.content.templates import TemplateSet
 from bulkmail.content.variants import in_each_variant
+from bulkmail.mail import variable_name
 
 _NONE: frozenset[str] = frozenset()
 
@@ -42,7 +43,7 @@ def printed_columns(content: dict[str, Any]) -> list[list[int]]:
 
 def _places(columns: Sequence[str], names: set[str]) -> list[int]:
     """Where the columns stand that are printed by one of ``names``, as templates spell them."""
-    tidied = [tidy(column) for column in columns]
+    tidied = [variable_name(column) for column in columns]
     found = []
     for at, column in enumerate(columns):
         if column in OURS:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bulkmail.mail import variable_name
+
 OURS = frozenset({"email", "token", "row"})
 """Names that always mean ours; a column of that name is reached as ``row["token"]``."""
-
-_GAPS = re.compile(r"\W+")
-
-
-def tidy(column: str) -> str:
-    """The column's name as a template variable: ``First Name`` becomes ``first_name``, ``2nd`` ``_2nd``."""
-    name = _GAPS.sub("_", column.strip().lower()).strip("_")
-    return name if name.isidentifier() or not name else f"_{name}"
 
 
 class Columns:
@@ -24,7 +17,7 @@ class Columns:
 
     def __init__(self, columns: Sequence[str], defaults: Mapping[str, str]) -> None:
         self._columns = tuple(columns)
-        tidied = [tidy(column) for column in columns]
+        tidied = [variable_name(column) for column in columns]
         taken = OURS.union(columns)
         times = Counter(tidied)
         self._tidy = [(name, at) for at, name in enumerate(tidied) if name and name not in taken and times[name] == 1]
@@ -34,7 +27,7 @@ class Columns:
             if default:
                 self._defaults.append((at, default))
         self._missing = {name: value for name, value in defaults.items() if name not in columns and name not in tidied}
-        self._missing_tidy = {tidy(name): value for name, value in self._missing.items()}
+        self._missing_tidy = {variable_name(name): value for name, value in self._missing.items()}
         self.in_row = frozenset(columns).union(self._missing)
         self.names = frozenset([*columns, *(name for name, _ in self._tidy), *self._missing, *self._missing_tidy])
 

@@ -16,10 +16,10 @@ from bulkmail.content.foreign import foreign_marks
 from bulkmail.content.mistakes import Places, Tag, explain, meant, shown, tags
 from bulkmail.content.pictures import carried_pictures, lost_pictures
 from bulkmail.content.plaintext import adapt, plain_text
-from bulkmail.content.rows import OURS, Columns, tidy
+from bulkmail.content.rows import OURS, Columns
 from bulkmail.content.templates import TemplateSet
 from bulkmail.content.variables import Use, assigned, column_of, needed, references
-from bulkmail.mail import Problem
+from bulkmail.mail import Problem, variable_name
 
 _BARE = re.compile(r"[-+]?\s*([^|{}()\[\]\"']+?)\s*(\|.*)?[-+]?", re.DOTALL)  # a name and filters
 
@@ -188,11 +188,13 @@ class TemplateCheck:
             there = f"there is no {use.name!r} here; a column is printed by its name alone: {{{{ {column} }}}}"
             return f"`{text}`: {there}"
         squeezed = {column.replace("_", ""): column for column in self._printed}
-        column = squeezed.get(tidy(name).replace("_", ""), "")
+        column = squeezed.get(variable_name(name).replace("_", ""), "")
         if not column:
             return ""
         in_rows = [name for columns in self._columns for name in columns.in_row]
-        written = next((one for one in in_rows if not one.isidentifier() and tidy(one) == tidy(name)), "")
+        written = next(
+            (one for one in in_rows if not one.isidentifier() and variable_name(one) == variable_name(name)), ""
+        )
         row = f", or {{{{ row[{json.dumps(written, ensure_ascii=False)}] }}}}" if written else ""
         return f"`{text}` is read as a calculation; write {{{{ {column} }}}}{row}"
 
@@ -227,7 +229,9 @@ class TemplateCheck:
 
     def _there(self, name: str) -> str:
         """Say which columns there are, where none is near; of many those first that are most like ``name``."""
-        names = sorted(one for one in self._printed if tidy(one) in (one, "") or tidy(one) not in self._printed)
+        names = sorted(
+            one for one in self._printed if variable_name(one) in (one, "") or variable_name(one) not in self._printed
+        )
         names.sort(key=str.casefold)
         if len(names) > _SHOWN:
             like = get_close_matches(name, names, _SHOWN, 0.3)
@@ -253,5 +257,5 @@ def _remedy(use: Use) -> str:
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     candidates = [candidate for candidate in known if candidate.isprintable()]
-    near = get_close_matches(name, candidates, 1) or get_close_matches(tidy(name), candidates, 1)
+    near = get_close_matches(name, candidates, 1) or get_close_matches(variable_name(name), candidates, 1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -29,6 +29,7 @@ from bulkmail.mail.clicks import (
     quoted_target,
     read_click,
 )
+from bulkmail.mail.columns import column_at, variable_name
 from bulkmail.mail.errors import (
     AddressError,
     BulkmailError,
@@ -139,6 +140,7 @@ __all__ = [
     "click_path",
     "clicks_by_variant",
     "clock",
+    "column_at",
     "complete_lines",
     "domain_key",
     "envelope_id",
@@ -170,6 +172,7 @@ __all__ = [
     "token_bytes",
     "unguarded",
     "unseen",
+    "variable_name",
     "weigh",
     "without_invisible",
 ]

@@ -131,7 +131,7 @@ class Inspector:
         if self._content.get("kind") != "transactional" or b"list-unsubscribe" in letter.fields:
             kinds += unsubscribe_kinds(letter, own, email, cells)
         if letter.html is not None:
-            for kind in self._markup.kinds(letter.html, own):
+            for kind in self._markup.kinds(letter.html, own, letter.pictures):
                 (marks if kind[1] == "leftover" else kinds).append(kind)
             if letter.text is None and all(kind[1] != "empty-letter" for kind in kinds):
                 words = "there is no text part, because the HTML has no text: the letter is pictures alone"

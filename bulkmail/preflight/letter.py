@@ -22,7 +22,7 @@ class Letter(NamedTuple):
 
     ``fields``: unfolded values by name in lower case. ``subject``: as people read it. ``html`` and ``text``: None where
     there is no such part. ``size``: of the whole message in bytes; ``html_size``: of the decoded HTML part.
-    ``attachments``: their number.
+    ``attachments``: their number. ``pictures``: the Content-ID of each part that the HTML can show (RFC 2392).
     """
 
     fields: dict[bytes, bytes]
@@ -32,6 +32,7 @@ class Letter(NamedTuple):
     size: int
     html_size: int
     attachments: int
+    pictures: frozenset[str]
 
     @property
     def token(self) -> str:
@@ -58,7 +59,8 @@ def read_letter(wire: bytes) -> Letter:
     head, _, body = wire.partition(b"\r\n\r\n")
     fields = _fields(head)
     parts: dict[bytes, bytes] = {}
-    attachments = _collect(fields, body, parts)
+    pictures: set[bytes] = set()
+    attachments = _collect(fields, body, parts, pictures)
     html, text = parts.get(b"html"), parts.get(b"plain")
     return Letter(
         fields,
@@ -68,6 +70,7 @@ def read_letter(wire: bytes) -> Letter:
         len(wire),
         len(html or b""),
         attachments,
+        frozenset(name.decode("ascii", "replace") for name in pictures),
     )
 
 
@@ -90,7 +93,7 @@ def _fields(head: bytes) -> dict[bytes, bytes]:
     return dict(reversed(_lines(head)))
 
 
-def _collect(fields: dict[bytes, bytes], body: bytes, parts: dict[bytes, bytes]) -> int:
+def _collect(fields: dict[bytes, bytes], body: bytes, parts: dict[bytes, bytes], pictures: set[bytes]) -> int:
     """Put the decoded ``html`` and ``plain`` parts into ``parts``; return how many attachments there are."""
     kind = fields.get(b"content-type", b"text/plain").lower()
     if kind.startswith(b"multipart/"):
@@ -100,10 +103,13 @@ def _collect(fields: dict[bytes, bytes], body: bytes, parts: dict[bytes, bytes])
         attachments = 0
         for chunk in (b"\r\n" + body).split(b"\r\n--" + boundary[1])[1:-1]:
             head, _, inner = chunk[2:].partition(b"\r\n\r\n")
-            attachments += _collect(_fields(head), inner, parts)
+            attachments += _collect(_fields(head), inner, parts, pictures)
         return attachments
     if fields.get(b"content-disposition", _NONE).lower().startswith(b"attachment"):
         return 1
+    if b"content-id" in fields:
+        pictures.add(fields[b"content-id"].strip(b" <>"))
+        return 0
     subtype = kind.partition(b";")[0].strip().removeprefix(b"text/")
     if subtype in (b"html", b"plain"):
         parts.setdefault(subtype, _decoded(fields.get(b"content-transfer-encoding", _NONE).lower(), body))

@@ -7,7 +7,7 @@ and remembered; hidden text, which depends on what stands around it, is looked f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
@@ -68,15 +68,18 @@ class MarkupCheck:
         self._addresses: set[str] = set()  # whose text is one
         self._hidden: dict[frozenset[str], tuple[Kind, ...]] = {}
 
-    def kinds(self, html: str, token: str) -> list[Kind]:
-        """What is odd about it; ``token`` is the recipient's, which makes no difference."""
+    def kinds(self, html: str, token: str, pictures: Collection[str] = ()) -> list[Kind]:
+        """What is odd about it; ``token`` is the recipient's, which makes no difference.
+
+        ``pictures``: the Content-IDs of those that come with the message, the same in all of them.
+        """
         html = html.replace(token, "TOKEN")
         if "<!--" in html:
             html = _COMMENT.sub("", html)
         pieces = set(html.split("<"))
         found: dict[Kind, None] = {}
         for piece in pieces - self._fine:
-            for kind in self._piece(piece, html):
+            for kind in self._piece(piece, html, pictures):
                 found[kind] = None
         if not self._hiding.isdisjoint(pieces):
             for kind in self._hidden_text(pieces & self._hiding, html):
@@ -88,7 +91,7 @@ class MarkupCheck:
             found[kind] = None
         return list(found)
 
-    def _piece(self, piece: str, html: str) -> tuple[Kind, ...]:
+    def _piece(self, piece: str, html: str, pictures: Collection[str]) -> tuple[Kind, ...]:
         known = self._pieces.get(piece)
         if known is not None:
             return known
@@ -96,7 +99,7 @@ class MarkupCheck:
         if tag is None and piece[:1].isalpha():  # an attribute has a < in it
             tag = _TAG.search(html, html.find(f"<{piece}"))
         text = "" if tag is None else tag[0]
-        known = tuple(_judge(text)) if text else ()
+        known = tuple(_judge(text, pictures)) if text else ()
         if not piece.lower().startswith(_CODE):
             known += tuple(marks_in("html", piece))
         hides = "style" in text and _HIDDEN(text) is not None
@@ -135,13 +138,16 @@ class _One(HTMLParser):
         self.attributes = dict(attrs)
 
 
-def _judge(tag: str) -> Iterator[Kind]:
+def _judge(tag: str, pictures: Collection[str]) -> Iterator[Kind]:
     name = re.split(r"[\s/>]", tag[1:], maxsplit=1)[0].lower()
     if name not in _JUDGED:
         return
     parser = _One()
     parser.feed(tag)
-    if parser.name == name:
+    source = (parser.attributes.get("src") or "").strip()
+    if name == "img" and source[:4].lower() == "cid:" and source[4:] in pictures:
+        yield from _without_alt(source, parser.attributes)
+    elif parser.name == name:
         yield from _JUDGED[name](name, parser.attributes)
 
 
@@ -164,9 +170,13 @@ def _picture(_name: str, attributes: Attributes) -> Iterator[Kind]:
                 why = "refers to an attached picture, and there is none"
             words = f"the picture `{shown}` {why}, so recipients do not see it"
             yield error("picture-unseen", "html", words, "put it on a web server and name its https address")
+    yield from _without_alt(source, attributes)
+
+
+def _without_alt(source: str, attributes: Attributes) -> Iterator[Kind]:
     tiny = {(attributes.get(side) or "").strip().removesuffix("px") for side in ("width", "height")} & {"0", "1", "2"}
     if "alt" not in attributes and not tiny and attributes.get("aria-hidden") != "true":
-        words = f"the picture `{shown}` has no alt text; where pictures are not loaded, nothing stands there"
+        words = f"the picture `{_short(source)}` has no alt text; where pictures are not loaded, nothing stands there"
         yield warning("picture-without-alt", "html", words, 'write alt="..." (alt="" where it is decoration)')
 
 

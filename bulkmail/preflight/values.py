@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bulkmail.content import tidy
+from bulkmail.mail import variable_name
 from bulkmail.preflight.kinds import Kind, note, warning
 
 _NAMES = re.compile(
@@ -107,4 +107,4 @@ def load_values(options: Mapping[str, Any]) -> list[ValueCheck]:
 
 def _by_column(columns: Sequence[str], defaults: Mapping[str, str]) -> dict[str, str]:
     """Return the defaults by column; a default may be spelt as the column's variable."""
-    return {column: defaults.get(column, defaults.get(tidy(column), "")) for column in columns}
+    return {column: defaults.get(column, defaults.get(variable_name(column), "")) for column in columns}

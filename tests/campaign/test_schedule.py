@@ -142,8 +142,11 @@ def test_each_row_goes_by_the_clocks_of_its_zone() -> None:
 
 
 def test_a_column_that_no_file_has() -> None:
-    assert column_problem("tz", [["email"], ["email", "tz"]]) == ""
-    assert column_problem("tz", [["email", "tzn"]]) == (
+    assert column_problem("schedule.timezone.column", "tz", [["email"], ["email", "tz"]]) == ""
+    assert column_problem("schedule.timezone.column", "tz", [["email", "tzn"]]) == (
         "schedule.timezone.column: no recipients file has a column 'tz'; did you mean tzn?"
     )
-    assert column_problem("zone", [["email"]]).endswith("the columns are email")
+    assert column_problem("locale.column", "zone", [["email"]]) == (
+        "locale.column: no recipients file has a column 'zone'; the columns are email"
+    )
+    assert column_problem("locale.column", "time_zone", [["email", "Time Zone"]]) == ""

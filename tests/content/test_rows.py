@@ -2,26 +2,10 @@ from __future__ import annotations
 
 from time import process_time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.content.rows import Columns, tidy
-
-
-@pytest.mark.parametrize(
-    ("column", "name"),
-    [
-        ("First Name", "first_name"),
-        ("first_name", "first_name"),
-        ("  E-Mail (work) ", "e_mail_work"),
-        ("2nd name", "_2nd_name"),
-        ("Prénom", "prénom"),
-        ("???", ""),
-    ],
-)
-def test_tidy_names(column, name):
-    assert tidy(column) == name
+from bulkmail.content.rows import Columns
 
 
 def test_a_cell_is_reached_by_three_names():

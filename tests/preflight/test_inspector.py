@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -29,6 +30,7 @@ def inspect(folder):
     return run
 
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 KEY = {"domain": "example.com", "selector": "s1", "pem": new_pem("rsa")}
 
 
@@ -81,6 +83,14 @@ def test_pictures_alone(inspect):
     yaml = YAML.replace("html: body.html.j2", "text: body.html.j2")
     found = inspect(ANN, yaml=yaml, html="{% if false %}x{% endif %}\n", dkim=[KEY])
     assert "empty-letter" in [kind[1] for kind, _ in found["kinds"]]
+
+
+def test_a_picture_of_the_folder_comes_with_the_message(inspect, folder):
+    (folder.path / "a.png").write_bytes(base64.b64decode(PIXEL))
+    yaml = YAML + "html: {embed_images: true}\n"
+    found = inspect(ANN, yaml=yaml, html='<html><body><p>Hello</p><img src="a.png"></body></html>', dkim=[KEY])
+    kinds = [kind[1] for kind, _ in found["kinds"] if kind[1].startswith("picture")]
+    assert kinds == ["picture-without-alt"]
 
 
 def test_one_message_for_all_is_looked_at_once(inspect):
