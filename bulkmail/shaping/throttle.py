@@ -13,11 +13,15 @@ rest is refused again, the receiver is not taking less but nothing at all for a 
 punishes. Then each rest is twice the last, up to 5 minutes, and one message or a few find out whether it is over. What
 was accepted since the last such time, divided by all of the time, is then the rate.
 
+A receiver that complains now and then at any rate is not slowed down for (`at_any_rate`).
+
 Laws (tests/shaping/test_throttle.py): the factor stays between the floor and 1; a complaint never raises it, an
 acceptance never lowers it but at the end of such a time.
 """
 
 from __future__ import annotations
+
+from bulkmail.shaping.at_any_rate import ComplaintsAtAnyRate
 
 _FLOOR = 1 / 1024
 COMPLAINT_SETTLE = 10.0  # seconds
@@ -42,6 +46,7 @@ class RateThrottle:
     """
 
     __slots__ = (
+        "_at_any_rate",
         "_before",
         "_cap",
         "_cap_until",
@@ -72,6 +77,7 @@ class RateThrottle:
         self._last = float("-inf")  # accepted
         self._cut_at = float("-inf")
         self._cap, self._cap_until = 1.0, float("-inf")
+        self._at_any_rate = ComplaintsAtAnyRate()
         self._refusals = 0  # in a row, of messages that were handed over after the cut before
         # accepted: in the last second with any, in the one before, and since when how many before that
         self._second = self._first = -1
@@ -113,12 +119,25 @@ class RateThrottle:
         """Slow down after a complaint about a message handed over at ``sent``. Return whether it was news."""
         if sent <= self._cut_at:
             return False
+        if self._borne(now):
+            return False
         self._cut_at = now
         self._uncap(now)
         self._refusals += 1
         if self._refusals == 1:
             self._cut(now)
         self.held_until = now + min(_LONGEST_REST / self._speed, _REST * 2 ** (min(self._refusals, 20) - 1))
+        return True
+
+    def _borne(self, now: float) -> bool:
+        """Whether it was no complaint about this rate; where that is found out now, the rate comes back."""
+        known = self._at_any_rate
+        before = known.borne
+        if self._refusals or not known.refused(now, self._used(now) / self.interval):
+            return False
+        if not before:
+            self._ceiling = max(self._ceiling or 0.0, min(1.0, known.taken * self.interval))
+            self._low, self._run, self._last = self.factor, 0.0, now
         return True
 
     def _cut(self, now: float) -> None:
@@ -144,6 +163,7 @@ class RateThrottle:
             self._next_second(now, second)
             uncapped = self._uncap(now)
         self._count += count
+        self._at_any_rate.accepted(now, count, max(_UNUSED, 2 * _MESSAGES * self.interval))
         if self._ceiling is None or sent <= self._cut_at:
             return uncapped
         if self._refusals:
@@ -174,6 +194,7 @@ class RateThrottle:
         self._refusals = 0
         self._last = self._counted_since = now
         self._taken = self._count = self._before = 0
+        self._first = self._second = int(now)  # what was used before the rest is not known any more
         self._run = 0.0
 
     def _grow(self) -> None:

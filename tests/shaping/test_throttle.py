@@ -61,13 +61,14 @@ class Punishing(Bucket):
 
 
 class Moody:
-    """Refuses one message in 300, whatever the rate."""
+    """Refuses this part of the messages, whatever the rate; and what ``inner`` refuses."""
 
-    def __init__(self):
-        self.dice = Random(5)
+    def __init__(self, part, seed, inner=None):
+        self.part, self.dice, self.inner = part, Random(seed), inner
 
     def takes(self, now):
-        return self.dice.random() > 1 / 300
+        taken = self.inner is None or self.inner.takes(now)
+        return taken and self.dice.random() > self.part
 
 
 def send(receiver, seconds, *, latency=0.1, factors=(1.0, 1.0), start=0.0, limiter=None, limits=LIMITS):
@@ -142,9 +143,36 @@ def test_a_receiver_that_punishes_is_left_in_peace():
     assert goodput(sent, 0.0, 3600.0) > 0.5
 
 
-def test_refusals_that_no_rate_avoids_do_not_bring_it_to_nothing():
-    _, sent = send(Moody(), 1200.0)
-    assert goodput(sent, 600.0, 1200.0) > 5
+@pytest.mark.parametrize("part", [1 / 300, 0.01])
+def test_refusals_that_no_rate_avoids_leave_nearly_all_of_it(part):
+    _, sent = send(Moody(part, 2), 300.0)
+    assert goodput(sent, 180.0, 300.0) > 90
+    assert refused(sent) / len(sent) == pytest.approx(part, rel=0.2)
+
+
+def test_a_secret_rate_is_kept_where_other_messages_are_refused_at_any_rate():
+    _, sent = send(Moody(0.01, 2, Bucket(37.0)), 400.0)
+    assert goodput(sent, 120.0, 400.0) > 0.7 * 37
+    assert refused(sent) < 0.015 * len(sent)
+
+
+def test_a_secret_rate_that_is_lowered_is_found_though_more_was_taken_before():
+    receiver = Bucket(74.0)
+    limiter, _ = send(receiver, 120.0)
+    receiver.rate = 20.0
+    _, sent = send(receiver, 180.0, limiter=limiter, start=120.0)
+    assert goodput(sent, 150.0, 300.0) > 0.9 * 20
+    assert refused(sent) < 0.015 * len(sent)
+
+
+def test_a_complaint_right_after_a_rest_is_about_the_rate_that_was_used_before():
+    throttle = RateThrottle(0.01, 0.36)
+    for n in range(100):
+        throttle.accepted(n / 36, n / 36)
+    throttle.refused(3.0, 2.9)
+    throttle.accepted(4.1, 4.0)
+    throttle.refused(4.3, 4.2)
+    assert throttle.factor > 0.2, "not about the few messages of this second"
 
 
 def test_a_receiver_that_never_complains_gets_the_whole_rate_and_no_more():
