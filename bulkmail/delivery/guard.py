@@ -58,8 +58,8 @@ class Guard:
 
     @property
     def waiting(self) -> list[str]:
-        """The providers whose first messages are waited for."""
-        return sorted(name for name, one in self._canaries.items() if one.under_way and not one.passed and self._large)
+        """The providers for which nothing more is claimed until their first messages are answered."""
+        return sorted(name for name, one in self._canaries.items() if one.waits) if self._large else []
 
     @property
     def _large(self) -> bool:

@@ -50,6 +50,7 @@ _HELD = {
 """The kinds of holds, each with its word and what a sentence begins with; of several the first one is told."""
 _OVER = (Word.READY, Word.CANCELLING, Word.FINISHED, Word.CANCELLED)
 _WORTH_TELLING = 60.0  # seconds
+_NAMED = 3  # providers
 _OTHER = (Word.PAUSED, "Paused")  # a hold of any other kind keeps it from being sent just so
 
 
@@ -85,6 +86,7 @@ class Standing:
     settled: bool = False  # no row of the list is left to be sent
     resting: bool = False
     only_held: bool = False  # what is left is at providers where it is held
+    first_at: Sequence[str] = ()  # providers whose first messages are to be answered before the rest is sent there
     fault: str = ""
     fault_since: float | None = None
     next_try_at: float | None = None
@@ -236,11 +238,11 @@ def _sentence(word: Word, reason: str, since: float | None, known: Standing, now
             deferred = f"{known.deferred:,} deferred" if known.deferred or not known.pending else ""
             untried = f"{known.pending:,} not tried yet" if known.pending else ""
             left = " and ".join(filter(None, (deferred, untried)))
-            return f"Waiting: {left}{tried_next}.{_of_parts(known, now, zone)}"
+            return f"Waiting: {left}{tried_next}.{_of_first(known)}{_of_parts(known, now, zone)}"
         case _ if known.settled:
             return "Every row has its final status, and the last report is being written."
         case _:
-            return f"It is being sent.{_of_parts(known, now, zone)}"
+            return f"It is being sent.{_of_first(known)}{_of_parts(known, now, zone)}"
 
 
 def _report(known: Standing) -> str:
@@ -272,6 +274,14 @@ def _planned(word: Word, known: Standing, now: float, zone: tzinfo) -> str:
         words += f", now expected {clock(expected, now, zone)}"
         words += f", because {known.late_because}" if known.late_because else ""
     return f" {words}."
+
+
+def _of_first(known: Standing) -> str:
+    names = list(known.first_at)
+    if len(names) > _NAMED:
+        names[_NAMED:] = [f"{len(names) - _NAMED} others"]
+    words = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+    return f" The rest for {words} follows once the first messages there are answered." if words else ""
 
 
 def _of_parts(known: Standing, now: float, zone: tzinfo) -> str:

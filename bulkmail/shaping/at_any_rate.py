@@ -1,19 +1,19 @@
 """Whether a receiver complains because of the rate, or now and then at any rate.
 
-A limit takes what is below it and refuses a part of what is beyond: at 10 % too much every eleventh message, at twice the
-rate every second one. A receiver that refuses one message in a hundred for reasons of its own, in the same words, does
-so at every rate. Slowing down for that helps nobody and does not end: where each complaint cuts the rate, it falls until
-a hundred messages take as long as the way back.
+A limit takes what is below it and refuses a part of what is beyond: at 10 % too much every eleventh message, at twice
+the rate every second one. A receiver that refuses one message in a hundred for reasons of its own, in the same words,
+does so at every rate. Slowing down for that helps nobody and does not end: where each complaint cuts the rate, it falls
+until a hundred messages take as long as the way back.
 
 One complaint looks the same in both cases, so the first ones are always taken for the rate. What tells them apart is
 what was taken before: a limit does not refuse at a rate far below the one that it let through for ten seconds. Three
-complaints in a row at less than three quarters of that are *out of place*. From then on complaints are *borne*, that is,
-they change nothing, until five come among fewer than 60 messages. That is a limit after all, perhaps one that was lowered:
-the fifth complaint counts, and what was taken is measured anew, from what got through among these five.
+complaints in a row at less than three quarters of that are *out of place*. From then on complaints are *borne*, that
+is, they change nothing, until five come among fewer than 60 messages. That is a limit after all, perhaps one that was
+lowered: the fifth complaint counts, and what is taken is measured anew, from what got through among these five.
 
-So a limit that stays as it is never has this effect, and one that is lowered costs some more refusals before it is found.
-A receiver that refuses one message in a hundred at any rate is sent to at nearly all of the rate that is allowed; one that
-refuses more than about one in thirty is slowed down for, whatever its reasons are.
+So a limit that stays as it is never has this effect, and one that is lowered costs some more refusals before it is
+found. A receiver that refuses one message in a hundred at any rate is sent to at nearly all of the rate that is
+allowed; one that refuses more than about one in thirty is slowed down for, whatever its reasons are.
 
 Laws (tests/shaping/test_at_any_rate.py): at a limit that stays as it is nothing is borne; nor is anything before three
 complaints in a row are out of place; of five complaints among fewer than 60 messages one is not borne.

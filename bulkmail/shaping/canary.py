@@ -45,6 +45,11 @@ class Canary:
         state = "passed" if self.passed else f"round {self._round}, {self._slots} left"
         return f"<Canary {state}, {self.final} of {self._first} final, under way {self.under_way}>"
 
+    @property
+    def waits(self) -> bool:
+        """Whether nothing further is given out before answers have come, or before the next round."""
+        return not (self.passed or self._slots)
+
     def available(self, now: float) -> int:
         """Return how many messages may be taken now; asking may begin the next round."""
         if not (self._slots or self.under_way or self.passed):

@@ -35,6 +35,17 @@ def test_the_first_messages_at_a_provider_are_answered_before_the_rest():
     assert guard.waiting == []
 
 
+def test_between_two_rounds_the_rest_waits_too():
+    guard, _ = guarded()
+    canary = guard.take("google", 10)
+    for _ in range(10):
+        settle(guard, canary, "deferred")
+    assert (guard.waiting, canary.under_way) == (["google"], 0)
+    assert guard.available("google", 0.0) == 0
+    assert guard.available("google", 1000.0) == 10
+    assert guard.waiting == []
+
+
 def test_sites_of_no_known_provider_have_their_first_messages_together():
     guard, _ = guarded()
     guard.take("", 10)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta, timezone
 
 import pytest
@@ -42,6 +43,22 @@ def test_a_pause_names_who_when_and_why():
     assert found.sentence == "Paused by ann since 14:05 UTC until 16:05 UTC: wrong price."
     assert (found.reason, found.since) == ("wrong price", NOW)
     assert not Word.PAUSED.wrong
+
+
+@pytest.mark.parametrize(
+    ("first_at", "words"),
+    [
+        (["google"], "google"),
+        (["google", "other receivers"], "google and other receivers"),
+        (["apple", "google", "gmx", "qq", "yahoo"], "apple, google, gmx and 2 others"),
+    ],
+)
+def test_one_that_waits_for_its_first_messages_says_where(first_at, words):
+    known = Standing(state="running", alive=True, pending=800, first_at=first_at, started_at=NOW - 60)
+    rest = f"The rest for {words} follows once the first messages there are answered."
+    assert situation(known, NOW).sentence == f"It is being sent. {rest}"
+    waits = replace(known, deferred=180, resting=True, next_try_at=NOW + 360)
+    assert situation(waits, NOW).sentence.endswith(f"next try 14:11 UTC. {rest}")
 
 
 def test_a_pause_outlives_its_process():

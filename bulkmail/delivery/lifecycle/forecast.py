@@ -10,6 +10,7 @@ from bulkmail.campaign import schedule_from
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Status, format_duration, is_late
+from bulkmail.shaping import OTHER
 
 _SLOWEST = 0.01  # messages a second; what is slower says nothing of the end
 _OPENINGS = 60  # of a schedule that are looked ahead
@@ -18,7 +19,10 @@ _OTHERS = "other receivers"
 
 
 class Forecast(NamedTuple):
-    """``ends_at``: epoch seconds, None where it cannot be told; ``because``: why that is late, "" where it is not."""
+    """``ends_at``: epoch seconds, None where it cannot be told; ``because``: why that is late, "" where it is not.
+
+    It cannot be told while the first messages at a provider are waited for: how fast the rest is sent is not seen yet.
+    """
 
     ends_at: float | None = None
     because: str = ""
@@ -44,10 +48,17 @@ def _end(run: Run, rate: float, now: float) -> float | None:
     retried = max(run.next_try_at or now, now) if deferred else now
     if not pending:
         return retried if deferred else None
-    if rate < _SLOWEST:
+    if rate < _SLOWEST or first_messages(run):
         return None
     through = _through(run, pending / rate, now)
     return None if through is None else max(through, retried)
+
+
+def first_messages(run: Run) -> list[str]:
+    """Return the providers to which the rest of a campaign goes once its first messages there are answered."""
+    if run.guard is None or not run.by_status[Status.PENDING]:
+        return []
+    return [_OTHERS if name == OTHER else name for name in run.guard.waiting]
 
 
 def _through(run: Run, seconds: float, now: float) -> float | None:

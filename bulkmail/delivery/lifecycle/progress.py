@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, tzinfo
 
 from bulkmail.delivery.clocks import Clocks
-from bulkmail.delivery.lifecycle.forecast import forecast
+from bulkmail.delivery.lifecycle.forecast import first_messages, forecast
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
@@ -65,6 +65,7 @@ class Progress:
                 resting=next_try is not None and not self._feeder.held,
                 input_complete=run.import_done,
                 only_held=self.only_held(run),
+                first_at=first_messages(run),
                 held=[
                     Held(one.kind, one.provider, one.reason, one.who, one.since, one.until) for one in run.holds.active
                 ],
@@ -115,6 +116,8 @@ class Progress:
         left = self.seconds_left(run)
         if left is not None:
             parts.append(f"about {format_duration(left)} left")
+        if first := first_messages(run):
+            parts.append(f"waits for the first answers of {', '.join(first)}")
         busiest = max(self._feeder.lanes.values(), key=lambda lane: lane.held, default=None)
         if busiest is not None and busiest.held:
             parts.append(f"busiest {busiest.site.name}")
@@ -144,7 +147,7 @@ class Progress:
     def seconds_left(self, run: Run) -> int | None:
         """Seconds until every row was tried at this rate; None where that cannot be told."""
         rate, pending = self.rate(run), run.by_status["pending"]
-        if not (run.import_done and rate >= 1 and pending and self._feeder.held):
+        if not (run.import_done and rate >= 1 and pending and self._feeder.held) or first_messages(run):
             return None
         return round(pending / rate) or 1
 

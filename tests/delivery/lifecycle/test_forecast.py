@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail.delivery.holds import Holds
-from bulkmail.delivery.lifecycle.forecast import forecast
+from bulkmail.delivery.lifecycle.forecast import first_messages, forecast
 from bulkmail.delivery.run import Run
 from bulkmail.spool import HeldTime, StoredPlan
 
@@ -91,6 +91,23 @@ def test_a_schedule_that_closes_is_reckoned_with(run):
     in_an_hour, tomorrow = forecast(run, 1.0, [], NOW).ends_at, forecast(run, 0.25, [], NOW).ends_at
     assert in_an_hour == NOW + 900
     assert tomorrow == BEGAN + 86400 - 300 + 900  # 45 minutes today, and 15 tomorrow from 14:00 on
+
+
+def test_while_first_messages_are_waited_for_no_end_is_told(run):
+    count(run, delivered=20)
+    run.guard = SimpleNamespace(waiting=["google", "other"])
+    assert first_messages(run) == ["google", "other receivers"]
+    assert forecast(run, 0.5, [], NOW).ends_at is None
+    run.guard.waiting = []
+    assert forecast(run, 0.5, [], NOW).ends_at == NOW + 1960
+
+
+def test_where_nothing_is_left_for_the_first_time_no_rest_is_waited_for(run):
+    count(run, delivered=20, deferred=980)
+    run.guard = SimpleNamespace(waiting=["google"])
+    run.next_try_at = NOW + 3600
+    assert first_messages(run) == []
+    assert forecast(run, 0.5, [], NOW).ends_at == NOW + 3600
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.001])
