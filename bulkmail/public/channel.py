@@ -219,6 +219,7 @@ class PageFactory(HTTPFactory):
 
     protocol = PageChannel  # type: ignore[assignment] # twisted.web's own is a function that may speak HTTP/2
     noisy = False
+    most_of_one = MOST_OF_ONE
 
     def __init__(self, answers: Answering, proxies: Proxies, reactor: Any) -> None:
         super().__init__(timeout=IDLE, reactor=reactor)
@@ -251,7 +252,7 @@ class PageFactory(HTTPFactory):
             return True
         client = self.proxies.client(channel.peer, b"")
         self._by_client[client] += 1
-        return self._by_client[client] <= MOST_OF_ONE
+        return self._by_client[client] <= self.most_of_one
 
     def leave(self, channel: PageChannel) -> None:
         """Count it no more."""

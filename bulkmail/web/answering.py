@@ -6,32 +6,32 @@ it needs; it is answered by sending the browser on, so that a reload repeats not
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from twisted.logger import Logger
 
 from bulkmail.control import Ask, RequestProblem
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName
 from bulkmail.public import Answer
+from bulkmail.web.assets import script_answer
 from bulkmail.web.metrics import CAMPAIGNS, CONTENT_TYPE, metrics
-from bulkmail.web.pages import address, headers, page, see_other, told
+from bulkmail.web.pages import address, headers, page, part, see_other, stream_headers, told
 from bulkmail.web.preview import preview_answer, read_preview
 from bulkmail.web.reading import WebCall
+from bulkmail.web.renewing import Renewing, Stream, View
 from bulkmail.web.sessions import COOKIE, Sessions, Signed
+from bulkmail.web.showing import NEEDED, NoPageError, Showing, Wanted, allowed
 from bulkmail.web.signin import InThread, SigningIn
 from bulkmail.web.users import Role
-from bulkmail.web.views import campaign_line, holds_of, matrix, possible, waiting_of, when
+from bulkmail.web.views import possible
 
 _log = Logger("bulkmail")
 
 METHODS = ("GET", "HEAD", "POST")
-NEEDED = {"pause": Role.STEER, "resume": Role.STEER, "cancel": Role.STEER, "approve": Role.APPROVE}
-"""The operations that forms may ask for, each with the role that it needs."""
 _DONE = {"paused", "resumed", "cancelled", "approved"}
-_ENDED, _MOST_ENDED = 50, 1000  # campaigns that have ended, on the first page and on the last
-_DIGITS = 6
-_MOST_SITES = 200
+_CONFIRMED = ("pause", "cancel", "approve")
 _NOBODY: Mapping[str, Any] = {"who": "", "role": "", "token": "", "can": ()}
 
 
@@ -42,22 +42,17 @@ class Pages:
     """
 
     def __init__(
-        self, ask: Ask, signing: SigningIn, sessions: Sessions, in_thread: InThread, *, by_proxy: bool
+        self, ask: Ask, signing: SigningIn, sessions: Sessions, in_thread: InThread, reactor: Any, *, by_proxy: bool
     ) -> None:
         self._ask = ask
         self._in_thread = in_thread
         self._signing = signing
         self._sessions = sessions
         self._by_proxy = by_proxy
-        self._shown: Mapping[str, Callable[[WebCall, Signed], Awaitable[Answer]]] = {
-            "": self._campaigns,
-            "campaigns": self._campaign,
-            "recipients": self._recipients,
-            "holds": self._holds,
-            "providers": self._providers,
-        }
+        self._showing = Showing(ask)
+        self._renewing = Renewing(self._renewed, reactor)
 
-    async def answer(self, call: WebCall) -> Answer:
+    async def answer(self, call: WebCall) -> Answer | Stream:
         """Return the answer, once it is true."""
         if call.method not in METHODS:
             allowed = ", ".join(METHODS).encode("ascii")
@@ -73,10 +68,9 @@ class Pages:
         try:
             if call.method == "POST":
                 return await self._post(call, signed)
-            first, rest = (call.path[0], call.path[1:]) if call.path else ("", ())
-            if first not in self._shown or len(rest) > (2 if first == "campaigns" else 0):
-                return told(404, "There is no such page.", frame)
-            return await self._shown[first](call, signed)
+            return await self._got(call, signed)
+        except NoPageError:
+            return told(404, "There is no such page.", frame)
         except UnknownName as unknown:
             return told(404, str(unknown), frame)
         except RequestProblem as problem:
@@ -127,8 +121,65 @@ class Pages:
             "who": signed.user.name,
             "role": role.word,
             "token": self._sessions.token(signed.session),
-            "can": [name for name, needed in NEEDED.items() if role >= needed],
+            "can": allowed(role),
         }
+
+    # pages
+
+    async def _got(self, call: WebCall, signed: Signed) -> Answer | Stream:
+        """Answer a GET of one who is signed in."""
+        match call.path:
+            case ("assets", _, name):
+                found = script_answer(name, headers())
+                if found is None:
+                    raise NoPageError
+                return found
+            case ("live", *path):
+                view = View(tuple(path), tuple(sorted(call.query.items())), signed.user.role)
+                return Stream(200, stream_headers(), view, self._renewing, lambda: bool(self._signing.signed(call)))
+            case ("campaigns",):
+                return see_other("/")
+            case ("campaigns", name, action):
+                return await self._campaign_page(name, action, signed)
+        sheet = await self._showing.show(Wanted(call.path, call.query, signed.user.role))
+        done = call.query.get("done", "")
+        frame = {**self._frame(signed), "done": done if done in _DONE else ""}
+        live = address("live", *call.path) + (f"?{urlencode(call.query)}" if call.query else "") if sheet.live else ""
+
+        def made() -> Answer:
+            return page(sheet.template, {**sheet.values, **frame, "live": live})
+
+        answer: Answer = await self._in_thread(made)  # it may be long, and would hold up the event loop
+        return answer
+
+    async def _renewed(self, view: View) -> bytes:
+        """Return the part of a page that is renewed; it never fails."""
+        try:
+            sheet = await self._showing.show(Wanted(view.path, dict(view.query), Role(view.role)))
+        except NoPageError:
+            sentence = "There is no such page."
+        except (RequestProblem, BulkmailError) as error:
+            sentence = str(error)
+        else:
+            made: bytes = await self._in_thread(lambda: part(f"{sheet.template}_part", sheet.values))
+            return made
+        return part("wrong_part", {"sentence": sentence})
+
+    async def _campaign_page(self, name: str, action: str, signed: Signed) -> Answer:
+        """Answer with the letters of a campaign, or with the page that an action is confirmed on."""
+        frame = self._frame(signed)
+        found, line = await self._showing.campaign(name)
+        if action == "preview":
+            shown = await self._in_thread(lambda: read_preview(found["folder"]))
+            return told(404, "There is no preview here.", frame) if shown is None else preview_answer(shown)
+        if action not in _CONFIRMED:
+            raise NoPageError
+        if action not in possible(found) or action not in frame["can"]:
+            return told(409, f"It cannot be done now: {found['situation']['sentence']}", frame)
+        shown = action == "approve" and await self._in_thread(lambda: read_preview(found["folder"]))
+        providers = sorted(set(found["by_provider"]) - {"other"})
+        values = {"line": line, "action": action, "preview": bool(shown), "providers": providers}
+        return page("confirm", {**frame, **values})
 
     # what a form asks for
 
@@ -180,83 +231,3 @@ class Pages:
         except BulkmailError as error:
             return told(503, str(error), _NOBODY)
         return Answer(200, {**headers(), b"Content-Type": CONTENT_TYPE}, body)
-
-    # pages
-
-    async def _campaigns(self, call: WebCall, signed: Signed) -> Answer:
-        asked = call.query.get("ended", "")
-        most = min(int(asked), _MOST_ENDED) if asked.isdecimal() and len(asked) <= _DIGITS else _ENDED
-        found = await self._ask("campaigns", query={"ended": str(most)})
-        health = await self._ask("health")
-        lines = [campaign_line(one) for one in reversed(found)]
-        over = [line for line in lines if line["tone"] == "over"]
-        going = [line for line in lines if line["tone"] != "over"]
-        more = min(most * 10, _MOST_ENDED) if len(over) >= most < _MOST_ENDED else 0
-        values = {
-            "going": going,
-            "over": over,
-            "more": more,
-            "fault": health["fault"],
-            "fault_since": when(health["fault_since"]),
-        }
-        return await self._made("campaigns", {**self._frame(signed), **values})
-
-    async def _campaign(self, call: WebCall, signed: Signed) -> Answer:
-        frame = self._frame(signed)
-        if len(call.path) < 2:
-            return see_other("/")
-        found = await self._ask("campaign", {"name": call.path[1]})
-        line, actions = campaign_line(found), [one for one in possible(found) if one in frame["can"]]
-        if len(call.path) == 3 and call.path[2] == "preview":
-            shown = await self._in_thread(lambda: read_preview(found["folder"]))
-            return told(404, "There is no preview here.", frame) if shown is None else preview_answer(shown)
-        if len(call.path) == 3:
-            if call.path[2] not in ("cancel", "approve"):
-                return told(404, "There is no such page.", frame)
-            if call.path[2] not in actions:
-                return told(409, f"It cannot be done now: {found['situation']['sentence']}", frame)
-            shown = call.path[2] == "approve" and await self._in_thread(lambda: read_preview(found["folder"]))
-            return page("confirm", {**frame, "line": line, "action": call.path[2], "preview": bool(shown)})
-        providers, recent = await self._ask("providers"), await self._ask("recent", {"name": call.path[1]})
-        done = call.query.get("done", "")
-        values = {
-            "line": line,
-            "actions": actions,
-            "done": done if done in _DONE else "",
-            "told": found,
-            "counts": {status: count for status, count in found["by_status"].items() if count},
-            "categories": sorted(found["by_category"].items(), key=lambda pair: (-pair[1], pair[0])),
-            "matrix": matrix(found["by_provider"], providers, recent["providers"]),
-            "recent": recent,
-            "holds": holds_of([found]),
-            "waiting": found["waiting_sites"],
-        }
-        return page("campaign", {**frame, **values})
-
-    async def _recipients(self, call: WebCall, signed: Signed) -> Answer:
-        email = call.query.get("email", "").strip()
-        rows = await self._ask("recipients", query={"email": email}) if email else []
-        found = [{**row, "tone": tone_of(row["status"])} for row in reversed(rows)]
-        return await self._made("recipients", {**self._frame(signed), "email": email, "rows": found})
-
-    async def _made(self, name: str, shown: Mapping[str, Any]) -> Answer:
-        """Return a page that may be long: made outside of the event loop, which it would hold up."""
-        made: Answer = await self._in_thread(lambda: page(name, shown))
-        return made
-
-    async def _holds(self, _call: WebCall, signed: Signed) -> Answer:
-        found = await self._ask("campaigns", query={"ended": "0"})
-        return page("holds", {**self._frame(signed), "holds": holds_of(found), "waiting": waiting_of(found)})
-
-    async def _providers(self, _call: WebCall, signed: Signed) -> Answer:
-        known = {one["provider"]: one for one in await self._ask("providers")}
-        sites = await self._ask("sites", query={"most": str(_MOST_SITES)})
-        busy = sorted({site["provider"] for site in sites if site["provider"]} & set(known))
-        shown = [{**known[name], "sites": [one for one in sites if one["provider"] == name]} for name in busy]
-        others = [site for site in sites if site["provider"] not in known]
-        return page("providers", {**self._frame(signed), "providers": shown, "others": others})
-
-
-def tone_of(status: str) -> str:
-    """Return how a row's status is coloured."""
-    return {"delivered": "good", "pending": "wait", "deferred": "wait"}.get(status, "over")

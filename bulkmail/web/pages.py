@@ -2,7 +2,7 @@
 
 Jinja2 escapes every value; before that, what cannot be seen in it (controls, marks that turn text, line ends) is
 replaced by U+FFFD, so that a reply does to a page what it says and nothing else. The policy allows the page's own
-style, by its hash, and forms to itself.
+style, by its hash, scripts that are files of ours, and forms to itself: nothing that stands in a page can be run.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from markupsafe import Markup
 from bulkmail import __version__
 from bulkmail.mail import unseen
 from bulkmail.public import Answer, page_headers
+from bulkmail.web.assets import place, read
 from bulkmail.web.views import when
 
 _TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
@@ -40,9 +41,14 @@ def page(
     name: str, values: Mapping[str, Any], *, status: int = 200, more: Mapping[bytes, bytes] | None = None
 ) -> Answer:
     """Return the page of a template, such as "campaigns"."""
-    given = {"version": __version__, "style": Markup(_style()), **values}  # noqa: S704 - a file of ours
+    given = {"version": __version__, "style": Markup(_style()), "live": "", "done": "", **values}  # noqa: S704 - ours
     body = _environment().get_template(f"{name}.html.j2").render(given).encode("utf-8", "replace")
-    return Answer(status, {**headers(), **(more or {})}, body)
+    return Answer(status, {**headers(scripts=bool(given["live"])), **(more or {})}, body)
+
+
+def part(name: str, values: Mapping[str, Any]) -> bytes:
+    """Return the part of a page that a template such as "campaigns_part" makes."""
+    return _environment().get_template(f"{name}.html.j2").render(values).encode("utf-8", "replace")
 
 
 def told(status: int, sentence: str, values: Mapping[str, Any], more: Mapping[bytes, bytes] | None = None) -> Answer:
@@ -62,15 +68,21 @@ def address(*parts: str) -> str:
 
 
 @cache
-def headers() -> Mapping[bytes, bytes]:
-    """Return the header fields that every page has."""
-    return page_headers(_style(), referrer=b"same-origin", sources="frame-src 'self'; ")
+def headers(*, scripts: bool = False) -> Mapping[bytes, bytes]:
+    """Return the header fields of a page; ``scripts``: it has files of ours with it."""
+    allowed = "script-src 'self'; connect-src 'self'; " if scripts else ""
+    return page_headers(_style(), referrer=b"same-origin", sources=f"frame-src 'self'; {allowed}")
+
+
+@cache
+def stream_headers() -> Mapping[bytes, bytes]:
+    """Return the header fields of an answer with events; nginx would gather them (X-Accel-Buffering)."""
+    return {**headers(), b"Content-Type": b"text/event-stream", b"X-Accel-Buffering": b"no"}
 
 
 @cache
 def _style() -> str:
-    with open(os.path.join(_TEMPLATES, "style.css"), encoding="utf-8") as file:
-        return file.read()
+    return read("templates/style.css").decode("utf-8")
 
 
 @cache
@@ -85,5 +97,5 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters |= {"count": "{:,}".format, "when": when}
-    environment.globals |= {"address": address}
+    environment.globals |= {"address": address, "script": place}
     return environment

@@ -43,7 +43,7 @@ class WebServer:
 
         signing = SigningIn(users, sessions, role, in_thread, reactor.seconds)
         header = settings.user_header or ""
-        pages = Pages(self._ask, signing, sessions, in_thread, by_proxy=bool(header))
+        pages = Pages(self._ask, signing, sessions, in_thread, reactor, by_proxy=bool(header))
         proxies = Proxies(settings.trusted_proxies)
         tls = settings.tls is not None
         self._factory = WebFactory(pages, proxies, reactor, header.encode("ascii"), tls=tls)

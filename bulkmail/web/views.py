@@ -180,3 +180,8 @@ def possible(told: Mapping[str, Any]) -> Sequence[str]:
     if not any(hold["kind"] == "paused" and not hold["provider"] for hold in told["holds"]):
         found.append("pause")
     return (*found, "cancel")
+
+
+def tone_of(status: str) -> str:
+    """Return how a row's status is coloured."""
+    return {"delivered": "good", "pending": "wait", "deferred": "wait"}.get(status, "over")

@@ -46,26 +46,40 @@ def base(tmp_path: Path, end: Any) -> Any:
         end(served)
 
 
-def test_every_page_is_harmless_fits_and_can_be_read(base: str, missing: Callable[[str], None]) -> None:
+def test_every_page_is_harmless_fits_and_can_be_read(
+    base: str, missing: Callable[[str], None], tmp_path: Path
+) -> None:
     chromium = shutil.which("chromium") or missing("chromium is not installed (Debian: chromium)")
     if shutil.which("node") is None or not (FETCHED / ".fetched").exists():
         missing("node or the browser's driver is not there (scripts/browser)")
     steps = [{"fill": {"name": "ann", "password": PASSWORD}, "press": "Sign in"}, *[{"go": page} for page in PAGES]]
     looks = [("light", 1100), ("dark", 400)]
     visits = [
-        {"path": "/", "steps": steps, "options": {"colorScheme": theme, "viewport": {"width": width, "height": 800}}}
+        {
+            "path": "/",
+            "steps": steps,
+            "options": {"colorScheme": theme, "viewport": {"width": width, "height": 800}},
+            "shots": str(tmp_path / theme),
+        }
         for theme, width in looks
     ]
+    first = "main li a"
+    rates = [{"see": "4321.0/s"}, {"see": "1234.0/s"}, {"see": "4321.0/s"}]
+    renewed = [{"see": "This page renews itself."}, {"focus": first}, *rates, {"look": True}]
+    visits.append({"path": "/", "steps": [steps[0], *renewed], "options": {}})
     done = subprocess.run(
         ["node", str(HERE / "browser" / "browser.cjs")],
         input=json.dumps({"chromium": chromium, "base": base, "visits": visits}),
         capture_output=True,
         env={**os.environ, "NODE_PATH": str(FETCHED / "node_modules")},
-        timeout=180,
+        timeout=120,
         encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
-    for found in json.loads(done.stdout):
+    *looked, renewing = json.loads(done.stdout)
+    assert renewing["complaints"] == []
+    assert renewing["seen"][-1]["focused"].startswith("<a ")  # what has the focus keeps it
+    for found in looked:
         # what a page of ours was refused would stand here; the letter in its frame is refused script and picture
         letter = ("sandboxed", '"img-src data:"')
         assert [one for one in found["complaints"] if "404" not in one and not any(map(one.count, letter))] == []

@@ -7,13 +7,16 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from twisted.internet.task import Clock
 
 from bulkmail.mail import OwnFault
-from bulkmail.web.answering import NEEDED, Pages
+from bulkmail.web.answering import Pages
+from bulkmail.web.assets import place
 from bulkmail.web.pages import address
 from bulkmail.web.passwords import hash_password
 from bulkmail.web.reading import WebCall, fields_of, parts_of
 from bulkmail.web.sessions import Sessions
+from bulkmail.web.showing import NEEDED
 from bulkmail.web.signin import SigningIn
 from bulkmail.web.users import Role, User, Users, write_users
 from tests.web.known import HOSTILE, NAME, Api
@@ -32,6 +35,8 @@ PAGES = [
     "/providers",
     "/nowhere",
 ]
+SCRIPTS = ("htmx.js", "sse.js", "idiomorph.js", "page.js")
+LINKS = ("href", "action", "formaction", "src", "sse-connect")
 
 
 class Site:
@@ -45,7 +50,7 @@ class Site:
 
         self.users = Users(str(path / "users"))
         signing = SigningIn(self.users, self.sessions, None, in_thread, lambda: 0.0)
-        self.pages = Pages(self.api, signing, self.sessions, in_thread, by_proxy=False)
+        self.pages = Pages(self.api, signing, self.sessions, in_thread, Clock(), by_proxy=False)
         self.session = self.sessions.begin(self.users.get("ann"))
         self.token = self.sessions.token(self.session)
 
@@ -84,9 +89,14 @@ def test_hostile_words_are_words_on_every_page(site, target):
     text = answer.body.decode("utf-8")
     tags = Tags(text)
     assert answer.status == (404 if target == "/nowhere" else 200)
-    assert not {"script", "img"} & set(tags.found)
+    assert "img" not in tags.found
+    assert [field[1:] for field in tags.fields if field[0] == "script"] == (
+        [(name, value) for one in SCRIPTS for name, value in (("defer", None), ("src", place(one)))]
+        if b"sse-connect" in answer.body
+        else []
+    )
     assert not [field for field in tags.fields if field[1].startswith("on") or field[1] == "style"]
-    assert all(value.startswith(("/", "#")) for _, name, value in tags.fields if name in ("href", "action", "src"))
+    assert all(value.startswith(("/", "#")) for _, name, value in tags.fields if name in LINKS)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
     if "nobody" not in target and target not in ("/nowhere", "/recipients"):
         assert "&lt;script&gt;" in text
@@ -180,7 +190,7 @@ def test_what_the_service_refuses_is_told_in_its_own_words(site):
     async def faulty(*_, **__):
         raise OwnFault(f"the disk is full {HOSTILE}")
 
-    site.pages._ask = faulty
+    site.pages._showing._ask = faulty
     assert site.ask("/").status == 503
 
 
@@ -189,7 +199,10 @@ def test_what_the_service_refuses_is_told_in_its_own_words(site):
     [
         ("/", "PUT", 405),
         ("/campaigns", "GET", 303),
-        ("/campaigns/spring/pause", "GET", 404),
+        ("/campaigns/spring/pause", "GET", 200),
+        ("/campaigns/spring/resume", "GET", 404),
+        ("/assets/x/htmx.js", "GET", 200),
+        ("/assets/x/y.js", "GET", 404),
         ("/campaigns/spring/x/y", "GET", 404),
         ("/campaigns/spring", "POST", 404),
         ("/campaigns/spring/remove", "POST", 404),
@@ -250,6 +263,29 @@ def test_metrics_are_for_who_has_signed_in_and_for_programs_of_users(site):
     assert site.api.ended == "50"
     assert site.ask("/metrics", session="", more={"credentials": ("ann", PASSWORD)}).body == answer.body
     assert site.ask("/metrics", session="", more={"credentials": ("ann", "wrong")}).status == 401
+
+
+@pytest.mark.parametrize("target", ["/", address("campaigns", NAME), "/holds", "/providers", "/nowhere"])
+def test_the_part_that_is_renewed_is_what_the_page_has_without_any_session(site, target):
+    page = site.ask(target).body.decode()
+    stream = site.ask(f"/live{'' if target == '/' else target}")
+    part = asyncio.run(site.pages._renewed(stream.view)).decode()
+    if target == "/nowhere":
+        assert "There is no such page." in part
+    else:
+        assert part in page
+        assert f'sse-connect="{address("live", *parts_of(target.encode()))}"' in page
+    assert site.token not in part
+    assert "&lt;script&gt;" in part or target == "/nowhere"
+    assert (stream.headers[b"Content-Type"], stream.allowed()) == (b"text/event-stream", True)
+    site.sessions.end(site.session)
+    assert not stream.allowed()
+    assert site.ask("/live", session="").status == 303
+
+
+def test_a_campaign_that_is_gone_is_told_on_its_open_pages(site):
+    stream = site.ask("/live/campaigns/gone")
+    assert b'role="alert">there is no campaign' in asyncio.run(site.pages._renewed(stream.view))
 
 
 def test_a_long_form_and_a_late_answer(site):

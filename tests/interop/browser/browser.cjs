@@ -4,10 +4,10 @@ const axe = require("axe-core");
 
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
-async function visit(browser, base, { path, options, steps }) {
+async function visit(browser, base, { path, options, steps, shots }) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  page.setDefaultTimeout(60000);
+  page.setDefaultTimeout(20000);
   const complaints = [], requests = [], seen = [];
   page.on("console", (message) => complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
@@ -18,9 +18,17 @@ async function visit(browser, base, { path, options, steps }) {
       await page.keyboard.press(step.key);
       continue;
     }
+    if (step && step.see) {
+      await page.getByText(step.see).first().waitFor();
+      continue;
+    }
+    if (step && step.focus) {
+      await page.focus(step.focus);
+      continue;
+    }
     if (step && step.go) {
       response = await page.goto(base + step.go);
-    } else if (step) {
+    } else if (step && !step.look) {
       for (const [id, text] of Object.entries(step.fill || {})) await page.fill(`#${id}`, text);
       const press = step.enter ? page.keyboard.press("Enter") : page.getByRole("button", { name: step.press }).click();
       [response] = await Promise.all([page.waitForNavigation(), press]);
@@ -32,8 +40,10 @@ async function visit(browser, base, { path, options, steps }) {
       heading: document.querySelector("h1").textContent,
       buttons: [...document.querySelectorAll("button")].map((one) => one.textContent),
       wider: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      focused: document.activeElement.outerHTML.slice(0, 200),
       ground: getComputedStyle(document.body).backgroundColor,
     }));
+    if (shots) await page.screenshot({ path: `${shots}-${seen.length}.png`, fullPage: true });
     // the judge is a script itself, and where there are none its promises are never kept
     const judged = options.javaScriptEnabled === false ? { violations: [], incomplete: [], passes: [] }
       : await page.evaluate(`${axe.source}; axe.run(document, { runOnly: ${JSON.stringify(RULES)} })`);
