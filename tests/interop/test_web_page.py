@@ -46,9 +46,7 @@ def base(tmp_path: Path, end: Any) -> Any:
         end(served)
 
 
-def test_every_page_is_harmless_fits_and_can_be_read(
-    base: str, missing: Callable[[str], None], tmp_path: Path
-) -> None:
+def test_every_page_is_harmless_fits_and_can_be_read(base: str, missing: Callable[[str], None], tmp_path: Path) -> None:
     chromium = shutil.which("chromium") or missing("chromium is not installed (Debian: chromium)")
     if shutil.which("node") is None or not (FETCHED / ".fetched").exists():
         missing("node or the browser's driver is not there (scripts/browser)")
