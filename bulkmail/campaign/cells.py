@@ -16,6 +16,7 @@ UNREADABLE = b"\xff\xfe\xff"
 
 _BREAK = re.compile(r"\r\n|\n")
 _QUOTED = re.compile(r"[\",\r]|^\s|\s$")
+_ODD = re.compile(r"[\"\r\n]|(?:^|,)\s|\s(?:,|$)")
 _ENOUGH = 64 * 1024
 
 
@@ -48,6 +49,9 @@ def line_of(cells: Sequence[str]) -> str:
     last = len(cells)
     while last and not cells[last - 1]:
         last -= 1
+    line = DELIMITER.join(cells[:last])
+    if _ODD.search(line) is None and line.count(DELIMITER) == max(0, last - 1):
+        return line
     return DELIMITER.join([_cell(cell) for cell in cells[:last]])
 
 

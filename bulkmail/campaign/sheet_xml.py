@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 from xml.parsers.expat import ExpatError, ParserCreate, XMLParserType
 
@@ -15,6 +16,10 @@ MAX_COLUMNS = 16_384
 MAX_ROWS = 1 << 20
 LONGEST_TEXT = 1 << 20  # characters of one cell; a spreadsheet has 32,767
 _CHUNK = 64 * 1024
+_LARGEST = 1 << 20  # bytes of one element that is looked at by itself
+_ODD = re.compile(rb"<[!?]")
+_DECLARED = re.compile(rb"""\A(?:\xef\xbb\xbf)?<\?xml\s[^<>]*?\?>""")
+_OTHER_CHARSET = re.compile(rb"""encoding\s*=\s*["'](?!utf-8["'])""", re.IGNORECASE)
 _SHOWN = 10  # sheets that are named
 
 Sheet = Iterator[list[str] | int | str]
@@ -78,13 +83,71 @@ def member(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
         raise UnreadableError(f"cannot be unpacked ({error}); {SAVE_AS}, without a password") from None
 
 
-def parse(archive: zipfile.ZipFile, name: str, into: XMLParserType) -> Iterator[None]:
+class Quick:
+    """Elements that stand one behind the other inside another one, known by sight: for them no parser is needed.
+
+    ``opens``: the start of that other one; ``closes``: the end of each of them. ``take(text)`` is given some of them,
+    whole, and says whether it knew them all. The parser gets what is around them, and those that were not known; it
+    gets everything from there on where there is a comment, a CDATA section, an instruction, or another character set.
+    """
+
+    def __init__(self, opens: bytes, closes: bytes, take: Callable[[str], bool]) -> None:
+        self._opens = re.compile(opens)
+        self._closes = closes
+        self._take = take
+        self._held = b""
+        self._begun = False
+        self._inside = False
+        self._off = False
+
+    def rest(self, chunk: bytes) -> bytes:
+        """Take a piece of the document; return what the parser is to be given now."""
+        if self._off:
+            return chunk
+        data, self._held = self._held + chunk, b""
+        if not self._begun:
+            self._begun = True
+            if declared := _DECLARED.match(data):
+                self._off = _OTHER_CHARSET.search(declared[0]) is not None
+                self._held = data[declared.end() :]
+                return declared[0] + (self.rest(b"") if not self._off else self.end())
+        if _ODD.search(data) or len(data) > _LARGEST:
+            self._off = True
+            return data
+        if not self._inside:
+            opened = self._opens.search(data)
+            if opened is None:
+                self._held = data
+                return b""
+            self._inside = True
+            self._held = data[opened.end() :]
+            return data[: opened.end()] + self.rest(b"")
+        end = data.rfind(self._closes) + len(self._closes)
+        if end < len(self._closes):
+            self._held = data
+            return b""
+        self._held = data[end:]
+        try:
+            known = self._take(data[:end].decode())
+        except UnicodeDecodeError:
+            known = False
+        return b"" if known else data[:end]
+
+    def end(self) -> bytes:
+        """Return what was held back."""
+        held, self._held = self._held, b""
+        return held
+
+
+def parse(archive: zipfile.ZipFile, name: str, into: XMLParserType, quick: Quick | None = None) -> Iterator[None]:
     """Parse a part of the archive, a piece at each step. Raises UnreadableError."""
     with member(archive, name) as part:
         try:
             while chunk := part.read(_CHUNK):
-                into.Parse(chunk, False)
+                into.Parse(chunk if quick is None else quick.rest(chunk), False)
                 yield
+            if quick is not None:
+                into.Parse(quick.end(), False)
             into.Parse(b"", True)
         except ExpatError as error:
             raise UnreadableError(f"is a broken workbook: {name} is no XML ({error}); {SAVE_AS}") from None
@@ -92,9 +155,9 @@ def parse(archive: zipfile.ZipFile, name: str, into: XMLParserType) -> Iterator[
             raise UnreadableError(f"is a broken workbook: {name} cannot be unpacked ({error}); {SAVE_AS}") from None
 
 
-def parse_all(archive: zipfile.ZipFile, name: str, into: XMLParserType) -> None:
+def parse_all(archive: zipfile.ZipFile, name: str, into: XMLParserType, quick: Quick | None = None) -> None:
     """Parse a part of the archive as a whole."""
-    for _ in parse(archive, name, into):
+    for _ in parse(archive, name, into, quick):
         pass
 
 

@@ -7,7 +7,6 @@ from bulkmail.campaign.encoding import open_bytes
 from bulkmail.campaign.files import ListPath
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.rows import Rows
-from bulkmail.campaign.xlsx import Strings, unescaped
 from bulkmail.mail import Refused
 from tests.campaign.conftest import xlsx
 
@@ -99,17 +98,3 @@ def test_what_is_broken_is_refused(book, csv_of, parts, words):
     with pytest.raises((Refused, UnreadableError)) as refused:
         csv_of(book(parts))
     assert words in str(refused.value)
-
-
-def test_what_xml_cannot_hold_is_undone():
-    assert unescaped("a_x000D_b_x005F_x0041_c_xZZZZ_") == "a\rb_x0041_c_xZZZZ_"
-
-
-def test_texts_lie_close_together():
-    strings = Strings()
-    for text in ("a", "", "\u00e9\u00e9", "z"):
-        strings.add(text)
-    assert [strings[at] for at in range(4)] == ["a", "", "\u00e9\u00e9", "z"]
-    for at in (-1, 4):
-        with pytest.raises(IndexError):
-            strings[at]
