@@ -23,11 +23,11 @@ from unicodedata import normalize
 from bulkmail.mail import Problem, Refused
 
 _SIGNS = re.compile(r"[\W_]+")
-_OTHER_CHANNEL = re.compile(r"sms|whatsapp|phone|push|fax|telefon|postal|mobile")
+_OTHER_CHANNEL = re.compile(r"sms|whatsapp|phone|push|fax|telefon|postal|mobile|tracking|totrack|cookie")
 _ABOUT_IT = re.compile(
     r"(reason|reasonother|campaign|title|campaignid|link|url|token|count|rate|source|ip|method|mode)$"
 )
-_WHEN = re.compile(r"(at|(?<=d)on|date|time|timestamp|since|seit|datum)$")
+_WHEN = re.compile(r"(at|(?<=d)on|date|time|timestamp|since|seit|datum)$|^date")
 _LEFT = re.compile(
     r"unsub|opte?d?out|black_?listed|black_?list|blocklist|denylist|suppress|emaildisabled|spamreport|complain"
     r"|donot(e?mail|contact|send|bulk|allow)|nobulk|nomail|noemail|nonewsletter|requestsno|isexcluded|optinpending"
@@ -41,22 +41,24 @@ _LEFT = re.compile(
 _MAY = re.compile(
     r"accepts?(email|buyer)?(marketing|newsletter|emails?)|consent|subscribed|(mail|newsletter)subscription"
     r"|subscriberstatus|optin|optedin"
-    r"|(e?mail|mailing|newsletter|marketing|permission|attendee)(marketing|contact|permission)*status"
+    r"|(e?mail|mailing|newsletter|marketing|permission|attendee)(marketing|contact|permission|channel)*status"
     r"|(stat[ou]t?|estado)(del|de|du)?(partecipante|participante?|abonne|iscritto|suscriptor)$"
     r"|(teilnehmer|newsletter|abo)status$"
     r"|permission|receives?(marketing|newsletter|emails?|news)|allows?(email|marketing|bulk)|wants(e?mail|newsletter)"
-    r"|keepme(informed|posted|updated)|(may|can)(e?mail|contact)|mailable|contactable"
-    r"|^newsletter(anmeldung|abo(nnement)?)?$"
-    r"|^(abonne|inscrito?)$"
+    r"|keepme(informed|posted|updated)|(may|can)(e?mail|contact)|mailable|contactable|^marketingmaterials?$"
+    r"|(like|want|wish|agree)to(receive|get)"
+    r"|^(newsletter|nieuwsbrief|infolettre|boletin|nyhedsbrev|nyhetsbrev|uutiskirje|biuletyn)"
+    r"(anmeldung|abo(nnement)?|erwunscht|gewunscht|janein|ouinon|sino|yesno)?$"
+    r"|^(abonnee?|inscrit[eoa]?)(al?a?|en|na|ao)?(newsletter|infolettre|boletin)?$"
     r"|einwilligung|zustimmung|werbeerlaubnis|angemeldet|consenso|iscritt|consentimiento|suscrit|consentimento"
     r"|toestemming|aangemeld|ingeschreven|samtyck|samtykke|zgoda"
 )
 _SILENT_UNLESS = re.compile(
-    r"^deleted|optin|optedin|^newsletter$|permission$"
+    r"^deleted|optin|optedin|^(newsletter|nieuwsbrief|infolettre|boletin|nyhe[dt]sbrev)|permission$"
 )  # mostly filled in by few: told where one says no
 _ANYTHING = frozenset(
     {"status", "state", "userstatus", "recordstatus", "accountstatus", "customerstatus", "etat", "stato"}
-    | {"subscriptionstatus", "contactstatus", "memberstatus", "membershipstatus"}
+    | {"subscriptionstatus", "contactstatus", "memberstatus", "membershipstatus", "liststatus", "globalstatus"}
 )
 _SWITCH = frozenset({"active", "isactive", "enabled", "isenabled", "confirmed", "isconfirmed", "emailconfirmed"})
 
@@ -83,7 +85,8 @@ _GONE = frozenset(
         "removed",
     }
     | {"held", "undeliverable", "invalid", "unconfirmed", "donotcontact", "donotallow", "donotemail", "donotmail"}
-    | {"noconsent", "nonmarketingcontact", "nonmarketing", "archived", "excluded"}
+    | {"noconsent", "nonmarketingcontact", "nonmarketing", "archived", "excluded", "junk", "notactivated", "donotsend"}
+    | {"nopermission", "nopermissionset", "nopermissionsset"}
     | {
         "abgemeldet",
         "gesperrt",
@@ -96,7 +99,7 @@ _GONE = frozenset(
 )
 _REFUSED = frozenset(
     {"denied", "declined", "revoked", "withdrawn", "refused", "rejected", "cancelled", "canceled", "expired", "pending"}
-    | {"notattending", "refunded", "transferred"}
+    | {"notattending", "refunded", "transferred", "nonpartecipa", "nimmtnichtteil", "neparticipepas", "noasiste"}
     | {
         "cancelado",
         "storniert",

@@ -91,6 +91,8 @@ def test_the_rows_that_say_no_are_counted(program, name, cells, count):
         ("first_name", ["No"]),
         ("opt", ["no"]),
         ("city", ["unsubscribed"]),
+        ("Consent to track", ["No", "Yes"]),
+        ("Date subscribed", ["2026-01-05"]),
     ],
 )
 def test_what_is_about_something_else_is_not_told(name, cells):
