@@ -121,7 +121,7 @@ def test_each_call_has_its_room(called: str, owners: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("module", "owners"),
     [
-        ("jinja2", ("content", "report", "public", "web")),
+        ("jinja2", ("content", "page_templates.py")),
         ("sqlite3", ("spool",)),
         ("dns", ("routing", "rehearsal")),
         ("twisted.internet.endpoints", ("net", "rehearsal", "inbound", "service.py")),

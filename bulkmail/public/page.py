@@ -14,10 +14,10 @@ from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from bulkmail.mail import unseen
+from bulkmail.page_templates import page_template
 from bulkmail.public.texts import LIST, Words
 
 _TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
@@ -77,7 +77,7 @@ def page(kind: Kind, language: str, words: Words, subject: Subject | None = None
         "test": subject is not None and subject.test,
         "button": _BUTTONS.get(kind) if subject is not None else None,
     }
-    return _template().render(values).encode("utf-8", "replace")
+    return page_template(_TEMPLATES, "page.html.j2").render(values).encode("utf-8", "replace")
 
 
 def _plain(text: str) -> str:
@@ -120,16 +120,3 @@ def page_headers(style: str, *, referrer: bytes, sources: str = "") -> Mapping[b
 def _style() -> str:
     with open(os.path.join(_TEMPLATES, "style.css"), encoding="utf-8") as file:
         return file.read()
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,  # by name would miss ours: it ends in .j2
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    return environment.get_template("page.html.j2")

@@ -7,10 +7,8 @@ them, and the page's own policy allows nothing but its inline style.
 from __future__ import annotations
 
 import os
-from functools import cache
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-
+from bulkmail.page_templates import page_template
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import ReportFile, write_text
 from bulkmail.report.tally import Stats
@@ -21,22 +19,9 @@ _TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 
 def page(facts: Facts, stats: Stats) -> str:
     """Return the page as HTML."""
-    return _template().render(view(facts, stats))
+    return page_template(_TEMPLATES, "index.html.j2").render(view(facts, stats))
 
 
 def write_page(file: ReportFile, facts: Facts, stats: Stats) -> None:
     """Write the page aside and rename it. Raises OwnFault."""
     write_text(file, page(facts, stats))
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,  # by name would miss ours: it ends in .j2
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    return environment.get_template("index.html.j2")

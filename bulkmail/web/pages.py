@@ -14,11 +14,11 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bulkmail import __version__
 from bulkmail.mail import unseen
+from bulkmail.page_templates import Environment, page_environment
 from bulkmail.public import Answer, page_headers
 from bulkmail.web.assets import place, read
 from bulkmail.web.views import when
@@ -87,15 +87,7 @@ def _style() -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,  # by name would miss ours: they end in .j2
-        undefined=StrictUndefined,
-        finalize=harmless,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
+    environment = page_environment(_TEMPLATES, finalize=harmless)
     environment.filters |= {"count": "{:,}".format, "when": when}
     environment.globals |= {"address": address, "script": place}
     return environment
