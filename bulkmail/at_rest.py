@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from bulkmail.delivery import AtRest, Clocks, Prepared, Reporting, prepare
 from bulkmail.machine import own_name
 from bulkmail.mail import Refused
+from bulkmail.own_spool import event_bounds
 from bulkmail.settings import Settings
 from bulkmail.spool import (
     CANCELLING,
@@ -81,7 +82,8 @@ async def cancel_at_rest(
 async def _opened(reactor: Any, settings: Settings, wall: Callable[[], float], monotonic: Callable[[], float]) -> Spool:
     machine = settings.machine
     one = OneOfMany(machine.folder, machine.name or own_name(), machine.lease, monotonic)
-    return await open_spool(settings.spool, reactor, clock=wall, retry=settings.retry, machine=one)
+    events = event_bounds(settings)
+    return await open_spool(settings.spool, reactor, clock=wall, retry=settings.retry, machine=one, events=events)
 
 
 def _prepared(row: CampaignRow, settings: Settings) -> Prepared | None:

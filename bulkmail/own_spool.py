@@ -11,7 +11,7 @@ from bulkmail.delivery import WallClock, rules_of
 from bulkmail.mail import OwnFault
 from bulkmail.settings import Settings
 from bulkmail.shaping import longest_wait
-from bulkmail.spool import RUNNING, OneOfMany, Spool, open_spool
+from bulkmail.spool import RUNNING, EventBounds, OneOfMany, Spool, open_spool
 
 _log = Logger("bulkmail")
 
@@ -43,6 +43,7 @@ async def open_own_spool(
         on_fault=on_fault,
         machine=OneOfMany(machine.folder, name, machine.lease, monotonic),
         rules=rules_of(settings.suppression),
+        events=event_bounds(settings),
     )
     if spool.leases is not None:
         spool.leases.on_over = on_over
@@ -52,6 +53,11 @@ async def open_own_spool(
         await spool.close()
         raise
     return spool
+
+
+def event_bounds(settings: Settings) -> EventBounds | None:
+    """Return how long events are kept, None where none are noted."""
+    return EventBounds(settings.events.keep, settings.events.most) if settings.events.record else None
 
 
 async def _tidy(spool: Spool, settings: Settings, wall: WallClock) -> None:

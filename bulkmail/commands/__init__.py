@@ -39,6 +39,7 @@ COMMANDS = (
     "retry",
     "find",
     "explain",
+    "tail",
     "suppress",
     "forget",
     "rules",

@@ -133,6 +133,7 @@ def assemble(
     ledger = Ledger(
         spool=spool, retry=settings.retry, pause=pause, clocks=clocks, rng=rng, changed=changed, judge=judge
     )
+    ledger.sites = settings.events.record
     ledger.warming = warming = Warming(warmup_plans(settings.sources), spool, clocks)
     sources = _sources(settings, clocks, pause, warming, relays, rehearsal=connector.rehearsal)
     limits_of = limits_by_provider(settings, providers, relays)

@@ -35,6 +35,7 @@ class Ledger:
     """Records outcomes; ``changed(run)`` is called after each.
 
     ``judge(outcome, provider, domain)``: what an outcome means, where the settings have a classification of their own.
+    ``sites``: whether a settlement says of which site it is, for its event.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Ledger:
         changed: Callable[[Run], None],
         judge: Judge | None = None,
     ) -> None:
+        self.sites = False
         self._spool = spool
         self._journal = spool.journal
         self._retry = retry
@@ -216,8 +218,8 @@ class Ledger:
         for call in self._told_due:
             call(at)
 
-    @staticmethod
     def _settlement(
+        self,
         message: Message,
         status: Status,
         category: Category | None,
@@ -242,6 +244,7 @@ class Ledger:
             message.size,
             note[:512],
             reply_of,
+            message.holder.site.name if self.sites else "",
         )
 
     def _settle(self, message: Message, settlement: Settlement) -> None:

@@ -8,12 +8,15 @@ from typing import Protocol
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.warming import Budget
 from bulkmail.mail import local_in
+from bulkmail.routing import Site
 from bulkmail.shaping import Canary
 from bulkmail.spool import Claimed
 
 
 class Holder(Protocol):
     """What a message was claimed for: the lane, as far as a message's way through other parts needs it."""
+
+    site: Site
 
     def hold(self, count: int, run: Run) -> None:
         """Add ``count`` (may be negative) to the claimed, unsettled messages of a campaign."""

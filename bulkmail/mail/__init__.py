@@ -75,7 +75,7 @@ from bulkmail.mail.lines import complete_lines, plain_lines
 from bulkmail.mail.outcome import NOWHERE, Category, Fate, Outcome, Peer, Stage, Status, can_be_tried_again, is_to_leave
 from bulkmail.mail.patterns import JUDGED, Pattern, Scope, line_of, parse_pattern
 from bulkmail.mail.reply import Reply
-from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, RecipientRow
+from bulkmail.mail.rows import OWN_NAME, RECIPIENT_COLUMNS, SELECTION_COLUMNS, AttemptRow, EventRow, RecipientRow
 from bulkmail.mail.situation import Held, Situation, Standing, Word, clock, is_late, situation
 from bulkmail.mail.units import Divided, Rate, format_duration, parse_duration, parse_rate
 from bulkmail.mail.variants import REST, WHOLE, Choice, Variants, choice
@@ -105,6 +105,7 @@ __all__ = [
     "Click",
     "ClickCount",
     "Divided",
+    "EventRow",
     "Fate",
     "Found",
     "Held",

@@ -74,6 +74,34 @@ class RecipientRow(NamedTuple):
         return self.complained_at is not None or self.unsubscribed_at is not None
 
 
+class EventRow(NamedTuple):
+    """One event as the spool knows it. None: it is not of that, or that was removed meanwhile."""
+
+    seq: int
+    at: float
+    event: str
+    campaign_id: int
+    n: int  # 1-based over all files; 0: of the campaign itself
+    campaign: str
+    file_no: int | None
+    row_in_file: int | None
+    email: str | None
+    provider: str
+    category: str
+    site: str
+    note: str
+    attempt: int | None
+    smtp_code: int | None
+    enhanced: str | None
+    reply: str | None
+    stage: str | None
+    mx_host: str | None
+    mx_ip: str | None
+    source_ip: str | None
+    tls: str | None
+    bytes: int | None
+
+
 class AttemptRow(NamedTuple):
     """One delivery attempt, or what came back later. ``id`` only grows, in the order they were settled or recorded."""
 

@@ -23,7 +23,7 @@ from bulkmail.report.lines import lines as csv_lines
 from bulkmail.report.lists import write_addresses, write_list
 from bulkmail.report.page import page, write_page
 from bulkmail.report.recipients import write_recipients
-from bulkmail.report.rows import Files
+from bulkmail.report.rows import Files, file_prefixes
 from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
 from bulkmail.report.summary import summary, write_summary
 from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
@@ -66,6 +66,7 @@ __all__ = [
     "clicks_in_words",
     "clicks_of",
     "csv_lines",
+    "file_prefixes",
     "guarded",
     "has_attempts",
     "has_report",

@@ -71,7 +71,7 @@ ANEW = frozenset(
     }
 )
 SECTIONS_ANEW = frozenset(
-    {"dns", "routing.routes", "relay", "dkim", "suppression", "inbound", "public", "web", "sources", "pools"}
+    {"dns", "routing.routes", "relay", "dkim", "suppression", "inbound", "public", "web", "sources", "pools", "events"}
 )
 """Whole sections that are taken anew, with all keys below them."""
 

@@ -252,6 +252,14 @@ class Log(Section):
     level: Literal["debug", "info", "warn", "error", "critical"] = "info"
 
 
+class Events(Section):
+    """Whether events are noted in the spool for `bulkmail tail`; how long, and how many of them at the most."""
+
+    record: bool = False
+    keep: Seconds = preset("7d")
+    most: Annotated[int, Field(ge=1000)] = 10_000_000
+
+
 def _zone(name: str) -> str:
     """A name of the IANA database. Raises UnknownZoneError, which is a ValueError."""
     zone(name)
@@ -293,6 +301,7 @@ class Settings(Section):
     stop_within: Seconds = preset("30s")
     timezone: Annotated[Line, AfterValidator(_zone)] = "UTC"
     log: Log = Log()
+    events: Events = Events()
     approval: Literal["auto", "required", "none"] = "auto"
     notify: Notify = Notify()
     inbound: Inbound | None = None

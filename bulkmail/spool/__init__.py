@@ -64,6 +64,7 @@ from bulkmail.spool.backing_up import back_up_spool
 from bulkmail.spool.budgeting import BudgetUse
 from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
 from bulkmail.spool.copying import copy_spool
+from bulkmail.spool.events import CAMPAIGN_EVENTS, EventBounds
 from bulkmail.spool.front import Spool
 from bulkmail.spool.intake import ENDED_BY
 from bulkmail.spool.journal import Journal, Journalled, read_journal
@@ -119,6 +120,7 @@ from bulkmail.spool.sqlite.store import SqliteStore
 from bulkmail.spool.stored import fingerprint
 
 __all__ = [
+    "CAMPAIGN_EVENTS",
     "CANCELLED",
     "CANCELLING",
     "ENDED",
@@ -137,6 +139,7 @@ __all__ = [
     "CancelRequest",
     "Claimed",
     "DomainRows",
+    "EventBounds",
     "HeldTime",
     "Hold",
     "Journal",

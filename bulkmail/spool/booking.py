@@ -54,6 +54,23 @@ class OutcomeLine(NamedTuple):
     note: str = ""
 
 
+class EventLine(NamedTuple):
+    """A line of the table `event` without its number, in the order of its columns.
+
+    ``event``: a status, a `mail.LateResult`, or what became of a campaign. ``recipient_id``: with the row number 0 it
+    is of the campaign itself. ``attempt_id``: the line of the table `attempt` that tells more of it.
+    """
+
+    at: float
+    event: str
+    recipient_id: int
+    attempt_id: int | None = None
+    provider: str = ""
+    category: str = ""
+    site: str = ""
+    note: str = ""
+
+
 class DueLine(NamedTuple):
     """A line of the table `due`, in the order of its columns: a row that waits until ``next_at``."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from bulkmail.mail import AddressError, address_hash, address_in, campaign_key, new_key
 from bulkmail.spool.clicks import name_links
 from bulkmail.spool.contract import Statements, Tables
+from bulkmail.spool.events import Events
 from bulkmail.spool.rows import CampaignRow, StoredPlan, id_range
 from bulkmail.spool.scopes import Audience, Kind
 from bulkmail.spool.stored import restore, store, without_keys
@@ -92,7 +93,7 @@ def spool_key(database: Statements) -> bytes:
     return bytes.fromhex(database.execute("meta", (SPOOL_KEY,)).fetchone()[0])
 
 
-class Campaigns:
+class Campaigns(Events):
     """The part of a store that knows campaigns, the same in every database; see `contract.CampaignStore`."""
 
     _db: Statements
@@ -193,9 +194,12 @@ class Campaigns:
         """Change the state; see `contract.CampaignStore.set_state`."""
         values = {"state": state, "now": now, "ended": state in ENDED, "exit_status": exit_status, "id": campaign_id}
         with self._db.transaction():
+            before = self._state(campaign_id) if self.events else state
             self._tables.set_state(values)
             if self._tables.keeps_keys and state in ENDED:
                 self._drop_keys(campaign_id)
+            if state != before:
+                self._note_state(campaign_id, before, self._state(campaign_id), now)
 
     def still_claimed(self, campaign_id: int) -> bool:
         """Return whether rows of a campaign are claimed, by any machine."""

@@ -19,7 +19,7 @@ from bulkmail.mail import Problem, Refused
 from bulkmail.shaping import RetrySettings
 from bulkmail.spool.address import public
 from bulkmail.spool.arrivals import ClickStore, LateStore
-from bulkmail.spool.booking import Batch, DueLine, OutcomeLine
+from bulkmail.spool.booking import Batch, DueLine, EventLine, OutcomeLine
 from bulkmail.spool.budgeting import BudgetStore
 from bulkmail.spool.holding import HoldStore
 from bulkmail.spool.journal import Journalled
@@ -127,6 +127,9 @@ class Tables(Protocol):
 
     def set_next_at(self, queue_ids: Sequence[int]) -> None:
         """Compute anew when the first waiting row of these queues is due."""
+
+    def add_events(self, rows: Sequence[EventLine]) -> None:
+        """Store events, each with the next number."""
 
     def add_suppressions(self, rows: Sequence[tuple[int, Suppression]]) -> int:
         """Store (hash, entry) where none of its hash, scope and reason is; return how many were stored."""
@@ -323,6 +326,13 @@ class SiteStore(Protocol):
         """Write facts, each in place of an earlier one, and remove the ``forgotten`` (site, fact)."""
 
 
+class EventStore(Protocol):
+    """The stream of events; see `events.Events`."""
+
+    def remember_events(self, bounds: Any) -> None:
+        """Note events from now on within these bounds (`events.EventBounds`), or none (None)."""
+
+
 class SignStore(Protocol):
     """Signs of life, for those who look at the spool from outside."""
 
@@ -333,6 +343,7 @@ class SignStore(Protocol):
 class Store(
     BudgetStore,
     CampaignStore,
+    EventStore,
     HoldStore,
     IntakeStore,
     ClaimStore,

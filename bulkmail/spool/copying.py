@@ -46,6 +46,7 @@ _LARGE = (  # table, key, its other columns, rows a page
     ("late", "recipient_id", "late_at, unsubscribed_at, complained_at, lines, seen", _PAGE),
     ("gone", "recipient_id", "hash", _PAGE),
     ("bounce", "hash", "recipient_id, at, soft", _PAGE),
+    ("event", "seq", "at, event, recipient_id, attempt_id, provider, category, site, note", _PAGE),
     ("suppression", "hash", "scope, reason, source, at, address", _PAGE),
 )
 _SMALL = (

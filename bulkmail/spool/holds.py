@@ -11,13 +11,14 @@ from typing import Any
 from bulkmail.mail import Choice
 from bulkmail.spool.campaigns import CANCELLING, ENDED, REMOVING
 from bulkmail.spool.contract import Statements, Tables
+from bulkmail.spool.events import HELD, RELEASED, Events
 from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold, id_range
 
 _MOST = 100
 _NO_TIME = frozenset({"refused", "checking"})  # kinds that tell of a campaign, and take no time from its rows
 
 
-class Holds:
+class Holds(Events):
     """The part of a store that knows holds, the same in every database; see `contract.HoldStore`."""
 
     _db: Statements
@@ -30,12 +31,14 @@ class Holds:
             self._state(campaign_id)
             self._db.execute("set_hold", (campaign_id, provider, kind, reason, who, since, until))
             self._tables.tell_states()
+            self._note_holds(HELD, [(hold, since)])
 
     def lift(self, campaign_id: int, kind: str, provider: str, now: float) -> bool:
         """Release a hold at ``now``; see `contract.HoldStore.lift`."""
         with self._db.transaction():
             gone = _read(self._db.execute("drop_hold", (campaign_id, provider, kind)).fetchall())
             self._over([(hold, now) for hold in gone])
+            self._note_holds(RELEASED, [(hold, now) for hold in gone])
         return bool(gone)
 
     def lift_due(self, now: float) -> list[Hold]:
@@ -43,6 +46,7 @@ class Holds:
         with self._db.transaction():
             gone = _read(self._db.execute("drop_holds_until", (now,)).fetchall())
             self._over([(hold, hold.until or now) for hold in gone])
+            self._note_holds(RELEASED, [(hold, hold.until or now) for hold in gone])
         return gone
 
     def holds(self) -> list[Hold]:
@@ -120,13 +124,6 @@ class Holds:
         """Return whether that was recorded."""
         with self._db.transaction("begin_reading"):
             return self._db.execute("whole_report", (campaign_id,)).fetchone() is not None
-
-    def _state(self, campaign_id: int) -> str:
-        """Return a campaign's state, which stays as it is until the transaction ends. Raises LookupError."""
-        row = self._db.execute("campaign_state", (campaign_id,)).fetchone()
-        if row is None:
-            raise LookupError(f"the spool has no campaign {campaign_id}")
-        return str(row[0])
 
     def _held_times(self, campaign_id: int) -> list[HeldTime]:
         return [HeldTime(*row[1:]) for row in self._db.execute("held_times", (campaign_id,)).fetchall()]

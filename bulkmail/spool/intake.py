@@ -14,6 +14,7 @@ from bulkmail.failpoints import failpoint
 from bulkmail.mail import Category, Status
 from bulkmail.spool.booking import DueLine, OutcomeLine
 from bulkmail.spool.contract import Statements, Tables
+from bulkmail.spool.events import Events
 from bulkmail.spool.rows import InputRow, id_range, recipient_id
 from bulkmail.spool.scopes import REASONS
 from bulkmail.spool.stored import store
@@ -31,7 +32,7 @@ ENDED_BY: dict[str, tuple[Status, Category | None]] = {
 """The verdicts of the reading by which a row ends at once, each with its status and category in the report."""
 
 
-class Intake:
+class Intake(Events):
     """The part of a store that takes rows in, the same in every database; see `contract.IntakeStore`."""
 
     _db: Statements
@@ -47,17 +48,19 @@ class Intake:
                 raise LookupError(f"the spool has no campaign {campaign_id}")
             stored: int = found[0]
             rows = [row for row in rows if row[0] > stored] if rows and rows[0][0] <= stored else rows
+            ended: list[OutcomeLine] = []
             if rows:
                 if rows[0][0] != stored + 1 or rows[-1][0] != stored + len(rows):
                     raise ValueError(f"input rows {rows[0][0]} to {rows[-1][0]} do not follow on row {stored}")
                 with self._tables.importing(campaign_id):
-                    self._store_rows(campaign_id, rows, now or None)
+                    ended = self._store_rows(campaign_id, rows, now or None)
             self._db.execute("set_input_rows", (stored + len(rows), int(done), campaign_id))
             self._db.execute("set_reading", (campaign_id, store(import_state)))
+            self._note_outcomes(ended)
             failpoint("mid-import")
         failpoint("after-import")
 
-    def _store_rows(self, campaign_id: int, rows: Sequence[InputRow], now: float | None) -> None:
+    def _store_rows(self, campaign_id: int, rows: Sequence[InputRow], now: float | None) -> list[OutcomeLine]:
         fresh = {row[4]: 1 for row in rows if row[6] == "ok"}
         domains = dict.fromkeys([row[4] for row in rows if row[6] == "held"], 0) | fresh
         queues = self._tables.queues(campaign_id, domains, recipient_id(campaign_id, rows[0][0] - 1))
@@ -67,6 +70,7 @@ class Intake:
         counts = Counter((outcome.status, outcome.category) for outcome in outcomes)
         totals = [(campaign_id, "", *key, count) for key, count in counts.items()]
         self._tables.add_totals([(campaign_id, *_PENDING, len(rows) - len(outcomes)), *totals])
+        return outcomes
 
     def held_back(self, campaign_id: int, limit: int = 1) -> int:
         """Count the rows that are held back; see `contract.IntakeStore.held_back`."""
@@ -96,6 +100,7 @@ class Intake:
             gone = len(duplicates)
             changes = [(campaign_id, *_PENDING, -gone), (campaign_id, "", "duplicate", "", gone)]
             self._tables.add_totals(changes if gone else [])
+            self._note_outcomes(duplicates)
         return gone
 
 

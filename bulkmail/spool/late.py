@@ -37,6 +37,7 @@ from bulkmail.mail import (
 from bulkmail.shaping import AutoSuppression, Back, Width, bounce_of, is_hard, is_soft, to_suppress
 from bulkmail.spool.arrivals import Arrival, Key, LateCounts, Recorded, read_late_counts
 from bulkmail.spool.booking import AttemptLine, Batch, Booking, OutcomeLine
+from bulkmail.spool.events import Events
 from bulkmail.spool.rows import campaign_of, id_range, number_of, recipient_id
 from bulkmail.spool.scopes import EVERYTHING, Audience, Suppression
 from bulkmail.spool.suppressions import Suppressions
@@ -70,7 +71,7 @@ class _Recipient(NamedTuple):
         return self.outcome.provider, self.outcome.status, self.outcome.category
 
 
-class LateEvents(Suppressions):
+class LateEvents(Suppressions, Events):
     """The part of a store that takes what comes back; see `arrivals.LateStore`."""
 
     _booking: Booking
@@ -129,6 +130,7 @@ class LateEvents(Suppressions):
             self._tables.write(batch)
             self._db.many("set_late", [(row.id, *row.late) for row in recording.changed])
             self._db.many("add_late_waiting", recording.waiting)
+            self._note_late(batch.attempts, {row.id: row.outcome.provider for row in rows.values()})
             failpoint("mid-late")
         failpoint("after-late")
         self._booking.last_attempt.update(batch.last_attempt)

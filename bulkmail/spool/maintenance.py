@@ -29,6 +29,7 @@ class Unsent(Campaigns, Holds, Suppressions):
     def __init__(self, database: Statements, tables: Tables) -> None:
         self._db = database
         self._tables = tables
+        self.recall_events()
 
 
 def forget_sites(address: str, site: str | None) -> int:

@@ -15,6 +15,7 @@ from bulkmail.mail import OwnFault
 from bulkmail.shaping import AutoSuppression, RetrySettings
 from bulkmail.spool.address import is_shared, postgres
 from bulkmail.spool.contract import Store, check_whole, refused
+from bulkmail.spool.events import EventBounds
 from bulkmail.spool.front import Spool
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.place import Lock, boot_id, prepare
@@ -43,13 +44,14 @@ async def open_spool(
     boot: Callable[[], str] = boot_id,
     machine: OneOfMany | None = None,
     rules: AutoSuppression | None = None,
+    events: EventBounds | None = None,
 ) -> Spool:
     """Lock, open and recover the spool in the folder ``address``, making it when there is none.
 
     ``clock`` is the wall clock; ``retry`` says when an ambiguous message is tried again, ``rules`` whom the outcomes of
-    attempts suppress. Starts the writer thread: not before the process has daemonised. Raises Refused (in use, damaged,
-    newer) or OwnFault. Where ``address`` is a database's, other machines may use it too, and ``machine`` says which of
-    them this is.
+    attempts suppress, ``events`` how long events are kept (None: none are noted). Starts the writer thread: not before
+    the process has daemonised. Raises Refused (in use, damaged, newer) or OwnFault. Where ``address`` is a database's,
+    other machines may use it too, and ``machine`` says which of them this is.
     """
     make: Make
     attach: Attach
@@ -60,7 +62,7 @@ async def open_spool(
         make, attach = postgres("opening").shared(address, machine, boot(), reactor, on_fault)
     writer = Writer(reactor)
     try:
-        opened = await writer.call(partial(open_all, folder, boot(), retry, clock(), make, rules))
+        opened = await writer.call(partial(open_all, folder, boot(), retry, clock(), make, rules, events))
     except BaseException:
         await writer.stop()
         raise
@@ -78,6 +80,7 @@ def open_all(
     now: float,
     make: Make | None = None,
     rules: AutoSuppression | None = None,
+    events: EventBounds | None = None,
 ) -> tuple[Store, Journal, Lock, Recovered]:
     """Do the same without a reactor or a thread. ``make``: opens a store that is not in the folder itself."""
     prepare(folder)
@@ -87,6 +90,7 @@ def open_all(
         store = _sqlite(folder, journalled) if make is None else make(journalled)
         store.rules = rules
         try:
+            store.remember_events(events)
             # The new segment comes before the first claim, so claims without any journal mean that it was lost.
             journal = Journal.open(os.path.join(folder, JOURNAL))
             try:

@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bulkmail.mail import Address, AddressError, AttemptRow, ClickCount, RecipientRow, address_in, parse_address
+from bulkmail.mail import (
+    Address,
+    AddressError,
+    AttemptRow,
+    ClickCount,
+    RecipientRow,
+    address_in,
+    parse_address,
+)
 from bulkmail.shaping import WarmupDay
 from bulkmail.spool.arrivals import LateCounts, read_clicks, read_late_counts
 from bulkmail.spool.budgets import read_budgets
 from bulkmail.spool.campaigns import campaign_row, read_input_files, read_plan
 from bulkmail.spool.contract import Statements
+from bulkmail.spool.events import EventReading
 from bulkmail.spool.holds import read_cancel_requests, read_holds
 from bulkmail.spool.rows import (
     CampaignRow,
@@ -53,7 +62,7 @@ def _same(email: str, address: str, wanted: Address | None) -> bool:
         return False
 
 
-class Reading(SuppressionReading):
+class Reading(SuppressionReading, EventReading):
     """What can be read of a store, with the same questions to each. Raises OwnFault when it cannot be read."""
 
     _db: Statements

@@ -242,7 +242,8 @@ class Settlement(NamedTuple):
     """What became of a claimed recipient. A status that is not final needs ``next_at``; a final one has none.
 
     ``attempt`` None: ended without an attempt (a template error, expired while its site was down). Such a row may
-    borrow the reply that its report row shows: ``reply_of`` is the recipient whose last attempt it was.
+    borrow the reply that its report row shows: ``reply_of`` is the recipient whose last attempt it was. ``site``: as
+    people read it, where events are noted.
     """
 
     recipient_id: int
@@ -257,6 +258,7 @@ class Settlement(NamedTuple):
     bytes: int = 0
     note: str = ""
     reply_of: int = 0
+    site: str = ""
 
     @property
     def problem(self) -> str:

@@ -10,11 +10,12 @@ from bulkmail.mail import Category, Status
 from bulkmail.shaping import RetrySettings, after_unknown
 from bulkmail.spool.booking import Batch, Booking, OutcomeLine, book, give_back, journalled_reply, unanswered
 from bulkmail.spool.contract import Statements, Tables
+from bulkmail.spool.events import Events
 from bulkmail.spool.journal import Journalled
 from bulkmail.spool.rows import ROW_BITS, Claimed, ClaimState, Recovered, Settlement, campaign_of, id_range
 
 
-class Settling:
+class Settling(Events):
     """The part of a store that takes outcomes; see `contract.OutcomeStore`."""
 
     _db: Statements
@@ -30,6 +31,7 @@ class Settling:
             self._tables.write(batch)
             self._suppress_settled(batch.outcomes)
             self._tables.drop_claims(self._booking.finished(batch))
+            self._note_settled(batch, settlements)
             failpoint("mid-settle")
         failpoint("after-settle")
         self._booking.settled(batch)
@@ -68,6 +70,7 @@ class Settling:
                 book(batch, ended, known)
             self._tables.write(batch)
             self._tables.set_next_at(due_queues)
+            self._note_outcomes(batch.outcomes)
         return len(batch.done)
 
     def settle_left(
@@ -111,8 +114,15 @@ class Settling:
             give_back(batch, identity, 0.0, left.get(identity))
         self._tables.write(batch)
         self._suppress_settled(batch.outcomes)
+        self._note_settled(batch, settlements)
         self._booking.last_attempt.update(batch.last_attempt)
         return Recovered(len(replied), len(ambiguous), len(back))
+
+    def _note_settled(self, batch: Batch, settlements: Iterable[Settlement]) -> None:
+        """Within the transaction: store the events of these settlements."""
+        if self.events is not None:
+            sites = {one.recipient_id: one.site for one in settlements}
+            self._note_outcomes(batch.outcomes, batch.attempts, sites)
 
     def _suppress_settled(self, outcomes: Sequence[OutcomeLine]) -> None:
         """Within the transaction: suppress whom these outcomes suppress by rule; see `late.LateEvents`."""

@@ -68,7 +68,7 @@ class Backlog:
         self.supplier = supplier
         self._in_flight = in_flight
         self._reachable = bool(site.hosts)
-        self._provider = site.provider
+        self.site, self._provider = site, site.provider
         self.suspension = suspension
         self._ledger = ledger
         self._clocks = clocks

@@ -15,6 +15,7 @@ class PostgresReader(Reading):
     _knows_lists = 9
     _knows_late_from = 10
     _knows_clicks = 11
+    _knows_events = 12
 
     def __init__(self, dsn: str) -> None:
         database, version = _open(dsn)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from bulkmail.spool.booking import Batch, DueLine, OutcomeLine, earliest
+from bulkmail.spool.booking import Batch, DueLine, EventLine, OutcomeLine, earliest
 from bulkmail.spool.campaigns import RUNNING
 from bulkmail.spool.postgres.database import ROWS, STATES, PostgresDatabase
 from bulkmail.spool.rows import ClaimState, SiteFact, id_range
@@ -152,6 +152,10 @@ class PostgresTables:
     def set_next_at(self, queue_ids: Sequence[int]) -> None:
         """Compute anew when the first waiting row of these queues is due."""
         self._db.execute("set_next_at", (list(queue_ids),))
+
+    def add_events(self, rows: Sequence[EventLine]) -> None:
+        """Store events, each with the next number; they are stored in the order of ``rows``."""
+        self._db.arrays("add_events", [row._replace(note=clean(row.note)) for row in rows])
 
     def add_suppressions(self, rows: Sequence[tuple[int, Suppression]]) -> int:
         """Store entries that are not there yet; return how many. In one order, or two machines wait for each other."""

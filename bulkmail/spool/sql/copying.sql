@@ -29,6 +29,7 @@ UNION ALL SELECT 'claim', max(recipient_id), '', '', count(*), 0 FROM due WHERE 
 UNION ALL SELECT 'late', max(recipient_id), '', '', count(*), sum(lines) FROM late
 UNION ALL SELECT 'click', max(campaign_id), '', '', count(*), sum(people + scanners) FROM click
 UNION ALL SELECT 'gone', max(recipient_id), '', '', count(*), 0 FROM gone
+UNION ALL SELECT 'event', max(seq), '', '', count(*), 0 FROM event
 UNION ALL SELECT 'suppression', max(hash), '', '', count(*), 0 FROM suppression
 UNION ALL SELECT 'outcome', max(recipient_id), '', '', count(*), sum(attempts) FROM outcome
 

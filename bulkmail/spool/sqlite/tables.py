@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from bulkmail.spool.booking import Batch, Booking, DueLine, OutcomeLine, earliest
+from bulkmail.spool.booking import Batch, Booking, DueLine, EventLine, OutcomeLine, earliest
 from bulkmail.spool.rows import ClaimState, SiteFact, campaign_of, id_range
 from bulkmail.spool.scopes import Suppression
 from bulkmail.spool.sqlite.database import Database
@@ -133,6 +133,10 @@ class SqliteTables:
     def set_next_at(self, queue_ids: Sequence[int]) -> None:
         """Compute anew when the first waiting row of these queues is due."""
         self._db.many("set_next_at", [(queue_id,) for queue_id in queue_ids])
+
+    def add_events(self, rows: Sequence[EventLine]) -> None:
+        """Store events, each with the next number."""
+        self._db.many("add_event", rows)
 
     def add_suppressions(self, rows: Sequence[tuple[int, Suppression]]) -> int:
         """Store entries that are not there yet; return how many."""

@@ -30,6 +30,7 @@ UNION ALL SELECT 'claim', max(recipient_id), '', '', count(*), 0 FROM due WHERE 
 UNION ALL SELECT 'late', max(recipient_id), '', '', count(*), sum(lines)::bigint FROM late
 UNION ALL SELECT 'click', max(campaign_id), '', '', count(*), sum(people + scanners)::bigint FROM click
 UNION ALL SELECT 'gone', max(recipient_id), '', '', count(*), 0 FROM gone
+UNION ALL SELECT 'event', max(seq), '', '', count(*), 0 FROM event
 UNION ALL SELECT 'suppression', max(hash), '', '', count(*), 0 FROM suppression
 UNION ALL SELECT 'outcome', max(recipient_id), '', '', count(*), sum(attempts)::bigint FROM outcome
 
@@ -44,7 +45,8 @@ ON CONFLICT (campaign_id) DO UPDATE SET last = excluded.last
 
 -- name: copy_sequences
 SELECT setval(pg_get_serial_sequence('campaign', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM campaign), false),
-    setval(pg_get_serial_sequence('queue', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM queue), false)
+    setval(pg_get_serial_sequence('queue', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM queue), false),
+    setval(pg_get_serial_sequence('event', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM event), false)
 
 -- name: copy_busy
 SELECT count(*) FROM machine WHERE state = 'live' AND expires_at > clock_timestamp()
