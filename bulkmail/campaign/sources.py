@@ -1,6 +1,6 @@
 """What a list's file is, by its first bytes, and how its bytes are read: as they are, unpacked, or made CSV of.
 
-Packed are gzip and Zstandard. A workbook (XLSX, ODS), an address book (vCards, LDIF) and JSON lines become CSV
+Packed are gzip and Zstandard. A workbook (XLSX, ODS, XLS), an address book (vCards, LDIF) and JSON lines become CSV
 (`bulkmail.campaign.cells`). What no list is, is refused with what to do.
 """
 
@@ -18,14 +18,14 @@ from typing import Any
 from bulkmail.campaign.cells import ByteSource, UnreadableError
 from bulkmail.campaign.contacts import open_contacts
 from bulkmail.campaign.json_lines import ENDINGS, open_json_lines
-from bulkmail.campaign.sheet_xml import SAVE_AS
 from bulkmail.campaign.workbook import open_workbook
+from bulkmail.campaign.xls import open_xls
 
 _WORKBOOK = (b"PK\x03\x04", b"PK\x05\x06")
+_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 _GZIP = b"\x1f\x8b"
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
 _REFUSED = (
-    (b"\xd0\xcf\x11\xe0", f"is an old Excel workbook (.xls), or one with a password; {SAVE_AS}, without a password"),
     (b"%PDF", "is a PDF document, not a CSV file; export it as CSV (UTF-8)"),
     (b"BZh", "is packed with bzip2; unpack it, or pack it with gzip"),
     (b"\xfd7zXZ", "is packed with xz; unpack it, or pack it with gzip"),
@@ -83,6 +83,8 @@ def open_source(file: Plain, path: str, sheet: str | None = None) -> ByteSource:
     head = os.pread(file.fileno(), _HEAD, 0)
     if head.startswith(_WORKBOOK):
         return open_workbook(file, sheet)
+    if head.startswith(_OLD_WORKBOOK):
+        return open_xls(file, sheet)
     for magic, words in _REFUSED:
         if head.startswith(magic):
             raise UnreadableError(words)
@@ -99,7 +101,8 @@ def open_source(file: Plain, path: str, sheet: str | None = None) -> ByteSource:
     if isinstance(source, Unpacked):
         head = source.head
         name = next((name.removesuffix(end) for end in _ENDINGS_OF_PACKED if name.endswith(end)), name)
-        if head.startswith((*_WORKBOOK, _GZIP, _ZSTANDARD)) or any(head.startswith(magic) for magic, _ in _REFUSED):
+        refused = [magic for magic, _ in _REFUSED]
+        if head.startswith((*_WORKBOOK, _OLD_WORKBOOK, _GZIP, _ZSTANDARD, *refused)):
             raise UnreadableError("is packed, and holds no text; unpack it")
     start = head.removeprefix(BOM_UTF8)
     for pattern, words in _TEXTS:

@@ -29,7 +29,7 @@ def open_workbook(file: FileIO, sheet: str | None) -> Converted:
     if packed > _MOST_UNPACKED:
         raise UnreadableError(f"unpacks to {packed >> 30:,} GB, which is more than any list has; save it as .csv")
     rows, expected, told = _sheet(archive, names, sheet)
-    return Converted(file, _lines(rows), expected, kept=archive, others=told)
+    return Converted(file, lines_of(rows), expected, kept=archive, others=told)
 
 
 def _sheet(archive: zipfile.ZipFile, names: set[str], sheet: str | None) -> tuple[Sheet, int, str]:
@@ -44,7 +44,8 @@ def _sheet(archive: zipfile.ZipFile, names: set[str], sheet: str | None) -> tupl
     raise UnreadableError("is a ZIP archive, or a document that is no workbook; unpack it, or export a CSV")
 
 
-def _lines(rows: Sheet) -> Iterator[bytes]:
+def lines_of(rows: Sheet) -> Iterator[bytes]:
+    """The rows of a sheet as lines of CSV."""
     for row in rows:
         if isinstance(row, int):
             for _ in range(row):
