@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
+from _tls import KEYS, tls_sinks
 
 from bulkmail.campaign import load_campaign, snapshot
 from bulkmail.content import Composer
@@ -33,6 +34,7 @@ CONNECTIONS = 20
 DOMAINS = 500
 TIMEOUT = 120  # seconds for one run
 HOST = "127.0.1.1"
+UNLIMITED = 1_000_000  # messages a connection
 
 
 @dataclass
@@ -129,14 +131,16 @@ def letters(campaign: Path, out: Path) -> int:
     return sum(sizes) // len(sizes)
 
 
-def ours(folder: Path, nameserver: str, port: int) -> Callable[[int, bool], Spent]:
-    """bulkmail: from recipients.csv to the finished report."""
+def ours(folder: Path, nameserver: str, port: int, each: int) -> Callable[[int, bool], Spent]:
+    """bulkmail: from recipients.csv to the finished report; ``each``: messages on a connection."""
 
     def run(count: int, dkim: bool) -> Spent:
         with tempfile.TemporaryDirectory(dir=folder) as text:
             place = Path(text)
             campaign = lab.campaign(place, "bench", count, DOMAINS)
-            config = lab.settings(place, nameserver, port, dkim=dkim, connections=CONNECTIONS)
+            config = lab.settings(
+                place, nameserver, port, dkim=dkim, connections=CONNECTIONS, messages_per_connection=each
+            )
             cost = lab.bulkmail(campaign, config, timeout=TIMEOUT)
             assert cost.status == 0, cost.output[-2000:]
             summary = json.loads((campaign / "report" / "summary.json").read_text())
@@ -165,6 +169,12 @@ smtpd_peername_lookup = no
 maillog_file = {place}/log/maillog
 maillog_file_prefixes = {place}/log
 """
+MAIN_CF_TLS = """\
+smtp_tls_security_level = encrypt
+smtp_tls_connection_reuse = yes
+smtp_connection_cache_on_demand = yes
+smtp_tls_session_cache_database = btree:{place}/data/smtp_scache
+"""
 MASTER_CF = """\
 127.0.0.1:{port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
@@ -175,6 +185,7 @@ defer unix - - n - 0 bounce
 smtp unix - - n - - smtp
 scache unix - - n - 1 scache
 tlsmgr unix - - n 1000? 1 tlsmgr
+tlsproxy unix - - n - 0 tlsproxy
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 error unix - - n - - error
@@ -184,8 +195,11 @@ proxymap unix - - n - - proxymap
 
 
 @contextmanager
-def postfix(receiver: int) -> Iterator[tuple[int, Path, int]]:
-    """A Postfix of our own that relays to the receiver: its port, its folder, its process id."""
+def postfix(receiver: int, *, tls: bool, each: int) -> Iterator[tuple[int, Path, int]]:
+    """A Postfix of our own that relays to the receiver: its port, its folder, its process id.
+
+    Under TLS it keeps sessions, and connections open for further messages (by its tlsproxy).
+    """
     place = Path(tempfile.mkdtemp(prefix="bulkmail-postfix-"))
     place.chmod(0o755)
     for name in ("etc", "queue", "data", "log"):
@@ -194,7 +208,9 @@ def postfix(receiver: int) -> Iterator[tuple[int, Path, int]]:
     for name in ("postfix-files", "dynamicmaps.cf"):
         if Path("/etc/postfix", name).exists():
             shutil.copy(Path("/etc/postfix", name), etc)
-    (etc / "main.cf").write_text(MAIN_CF.format(place=place, host=HOST, port=receiver, connections=CONNECTIONS))
+    main_cf = MAIN_CF.format(place=place, host=HOST, port=receiver, connections=CONNECTIONS)
+    main_cf += f"smtp_connection_reuse_count_limit = {each if each < UNLIMITED else 0}\n"
+    (etc / "main.cf").write_text(main_cf + (MAIN_CF_TLS.format(place=place) if tls else ""))
     (etc / "master.cf").write_text(MASTER_CF.format(port=port))
     shutil.chown(place / "data", "postfix")
     command = [str(shutil.which("postfix")), "-c", str(etc)]
@@ -277,16 +293,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="each mailer in turn; the figures are medians")
     parser.add_argument("--scale", type=float, default=1.0, help="longer or shorter lists")
     parser.add_argument("--only", help="names of mailers, comma between them; bulkmail is always there")
+    parser.add_argument("--tls", choices=KEYS, help="unsigned, to a receiver with STARTTLS and such a certificate")
+    parser.add_argument("--each", type=int, help="messages a connection (as many as there are; 100 with --tls)")
     given = parser.parse_args()
     lab.need("smtp-sink", "dnsmasq")
     lab.end_in_order()
-    environment = install()
+    tls, each = given.tls is not None, given.each or (100 if given.tls else UNLIMITED)
+    environment = {**install(), "BENCH_EACH": str(each), **({"BENCH_TLS": "1"} if tls else {})}
     with tempfile.TemporaryDirectory(prefix="bulkmail-bench-") as text:
         folder = Path(text)
         key, list_of_letters = folder / "dkim.pem", folder / "letters.jsonl"
         key.write_bytes(lab.new_key())
         size = letters(lab.campaign(folder, "letters", LETTERS, DOMAINS), list_of_letters)
-        with lab.dns(folder, DOMAINS, 1, 1) as nameserver, lab.sinks(1) as port:
+        receivers = tls_sinks(folder, 1, kind=given.tls) if tls else lab.sinks(1)
+        with lab.dns(folder, DOMAINS, 1, 1) as nameserver, receivers as port:
 
             def program(*command: str) -> Callable[[int, bool], Spent]:
                 def run(count: int, dkim: bool) -> Spent:
@@ -297,37 +317,48 @@ def main() -> None:
 
             python, cores = sys.executable, len(os.sched_getaffinity(0))
             peers = [
-                Peer("bulkmail", ours(folder, nameserver, port), (4000, 16_000), (4000, 16_000), cores),
+                Peer("bulkmail", ours(folder, nameserver, port, each), (4000, 16_000), (4000, 16_000), cores),
                 Peer("nodemailer", program("node", f"{PROGRAMS}/nodemailer.cjs"), (300, 2300), (200, 1200)),
                 Peer("aiosmtplib", program(python, f"{PROGRAMS}/aiosmtplib_pool.py"), (100, 700), (30, 150)),
-                Peer("smtplib", program(python, f"{PROGRAMS}/smtplib_loop.py"), (100, 700), (30, 150)),
-                Peer("twisted.mail", program(python, f"{PROGRAMS}/twisted_mail.py"), (100, 700), (30, 150)),
             ]
+            if not tls and each == UNLIMITED:  # these know one connection, or one for each message
+                peers.append(Peer("smtplib", program(python, f"{PROGRAMS}/smtplib_loop.py"), (100, 700), (30, 150)))
+                peers.append(
+                    Peer("twisted.mail", program(python, f"{PROGRAMS}/twisted_mail.py"), (100, 700), (30, 150))
+                )
             if not shutil.which("node"):
                 print("without nodemailer: Node.js is not installed")
                 peers = [peer for peer in peers if peer.name != "nodemailer"]
-            with mailers(port, list_of_letters, environment, peers):
+            with mailers(port, list_of_letters, environment, peers, tls=tls, each=each):
                 if given.only:
                     peers[1:] = [peer for peer in peers[1:] if peer.name in given.only.split(",")]
-                rates = []
-                for number in range(given.rounds):
-                    for dkim in (False, True):
-                        for peer in peers:
-                            rates.append(lab.bare_signatures(0.3))
-                            peer.measure(dkim=dkim, scale=given.scale)
-                    print(f"round {number + 1} of {given.rounds} done", file=sys.stderr)
+                rates = turns(peers, given.rounds, given.scale, (False,) if tls else (False, True))
             figures = report(peers, statistics.median(rates), cores, size)
-    lab.keep("peers", figures)
+    lab.keep(f"peers_{given.tls}_{each}" if tls else "peers", figures)
+
+
+def turns(peers: list[Peer], rounds: int, scale: float, signed: tuple[bool, ...]) -> list[float]:
+    """Measure each in turn; what a core signed meanwhile."""
+    rates = []
+    for number in range(rounds):
+        for dkim in signed:
+            for peer in peers:
+                rates.append(lab.bare_signatures(0.3))
+                peer.measure(dkim=dkim, scale=scale)
+        print(f"round {number + 1} of {rounds} done, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+    return rates
 
 
 @contextmanager
-def mailers(port: int, list_of_letters: Path, environment: dict[str, str], peers: list[Peer]) -> Iterator[None]:
+def mailers(
+    port: int, list_of_letters: Path, environment: dict[str, str], peers: list[Peer], *, tls: bool, each: int
+) -> Iterator[None]:
     """Postfix too, where it can be started."""
     if os.geteuid() != 0 or not shutil.which("postfix"):
         print("without Postfix: it has to be installed, and can only be started by root")
         yield
         return
-    with postfix(port) as mailer:
+    with postfix(port, tls=tls, each=each) as mailer:
         command = [sys.executable, f"{PROGRAMS}/inject.py", str(list_of_letters)]
         cores = len(os.sched_getaffinity(0))
         peers.append(Peer("Postfix", as_mailer(mailer, command, environment), (300, 1500), None, cores))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+from types import SimpleNamespace
+
+import pytest
 from twisted.internet.error import ConnectionLost
 from twisted.internet.main import CONNECTION_LOST
 
@@ -152,3 +156,25 @@ def test_a_refusal_is_read_before_a_broken_write_loses_it(kit):
     assert wire.writeSomeData(b"rest") is CONNECTION_LOST
     (settled,) = listener.settlements
     assert (settled.fate, settled.reply.code) == (Fate.REFUSED, 550)
+
+
+class TestAcknowledging:
+    @pytest.mark.parametrize("gone", [False, True])
+    def test_a_part_of_the_replies_is_acknowledged_at_once(self, kit, gone):
+        """Else a server with Nagle's algorithm keeps the rest for as long as the kernel waits with it."""
+        asked = []
+
+        def setsockopt(*option):
+            asked.append(option)
+            if gone:
+                raise OSError
+
+        wire = kit.Wire()
+        wire.socket = SimpleNamespace(setsockopt=setsockopt)
+        line = kit.Line(kit, kit.Listener(kit.message()), wire=wire)
+        asked.clear()
+        assert line.hear(b"250 sender\r\n") == line.hear(b"250 recipient\r\n") == b""
+        assert asked == [(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)] * 2
+        asked.clear()
+        assert line.hear(b"354 go\r\n") == kit.STUFFED
+        assert asked == [], "the message acknowledges it"

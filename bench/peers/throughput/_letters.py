@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -18,7 +19,10 @@ SENDER = "hello@example.com"
 
 
 class Order(NamedTuple):
-    """The command line: LETTERS COUNT HOST PORT CONNECTIONS [KEY]."""
+    """The command line: LETTERS COUNT HOST PORT CONNECTIONS [KEY]; of the environment BENCH_TLS and BENCH_EACH.
+
+    ``tls``: STARTTLS, with any certificate. ``each``: messages on a connection.
+    """
 
     letters: str
     count: int
@@ -26,12 +30,16 @@ class Order(NamedTuple):
     port: int
     connections: int
     key: bytes | None
+    tls: bool
+    each: int
 
 
 def order() -> Order:
     """What this program is to send, and where to."""
     letters, count, host, port, connections, *key = sys.argv[1:]
-    return Order(letters, int(count), host, int(port), int(connections), Path(key[0]).read_bytes() if key else None)
+    pem = Path(key[0]).read_bytes() if key else None
+    tls, each = bool(os.environ.get("BENCH_TLS")), int(os.environ.get("BENCH_EACH", "1000000"))
+    return Order(letters, int(count), host, int(port), int(connections), pem, tls, each)
 
 
 def messages(given: Order) -> Iterator[tuple[str, bytes]]:

@@ -1,5 +1,5 @@
 // nodemailer as its documentation shows it for bulk mail: one pool, fed whenever it is idle.
-// node nodemailer.cjs LETTERS COUNT HOST PORT CONNECTIONS [KEY]
+// node nodemailer.cjs LETTERS COUNT HOST PORT CONNECTIONS [KEY]; BENCH_TLS and BENCH_EACH as in _letters.py
 "use strict";
 const { readFileSync } = require("node:fs");
 const nodemailer = require("nodemailer");
@@ -11,9 +11,9 @@ const transport = nodemailer.createTransport({
   host,
   port: Number(port),
   secure: false,
-  ignoreTLS: true,
+  ...(process.env.BENCH_TLS ? { requireTLS: true, tls: { rejectUnauthorized: false } } : { ignoreTLS: true }),
   maxConnections: Number(connections),
-  maxMessages: Infinity,
+  maxMessages: Number(process.env.BENCH_EACH ?? Infinity),
   ...(key && {
     dkim: { domainName: "example.com", keySelector: "s1", privateKey: readFileSync(key, "utf8") },
   }),
