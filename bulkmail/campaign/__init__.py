@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.model import TAKEN_AGAIN, Campaign
     from bulkmail.campaign.naming import check_campaign_name, is_campaign_name, nearest_name
     from bulkmail.campaign.preflight import Lists, survey
+    from bulkmail.campaign.query import NotNow, ToBeAskedError, reached
     from bulkmail.campaign.reading import OperatorSettings, content_notices, sender_domain, snapshot
     from bulkmail.campaign.sample import try_rows
     from bulkmail.campaign.schedule import RowZones, ScheduleKeys, schedule_from
@@ -64,9 +65,11 @@ __all__ = [
     "Ingest",
     "ListRows",
     "Lists",
+    "NotNow",
     "OperatorSettings",
     "RowZones",
     "ScheduleKeys",
+    "ToBeAskedError",
     "attempts_in",
     "campaign_as_checked",
     "canary_rules",
@@ -85,6 +88,7 @@ __all__ = [
     "nearest_name",
     "picks",
     "put_aside",
+    "reached",
     "read_status",
     "reading_options",
     "said_by",
@@ -119,6 +123,9 @@ _WHERE = {
     "Ingest": "ingest",
     "ListRows": "browsing",
     "Lists": "preflight",
+    "NotNow": "query",
+    "ToBeAskedError": "query",
+    "reached": "query",
     "ONE_FOR_ALL": "differences",
     "OperatorSettings": "reading",
     "RowZones": "schedule",

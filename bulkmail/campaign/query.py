@@ -62,6 +62,28 @@ class Place(Protocol):
     def databases(self) -> Mapping[str, str] | None: ...  # noqa: D102
 
 
+class ToBeAskedError(Exception):
+    """A list is to be asked of a database first, which `NotNow` has kept from being done."""
+
+
+class NotNow(Mapping[str, str]):
+    """Databases that may be asked for lists, but not at this moment: raises ToBeAskedError where one would be."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
+
+    def __getitem__(self, name: str) -> str:
+        if name in self._known:
+            raise ToBeAskedError(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 class QueryList(NamedList):
     """The name of the file with a query's answer."""
 
@@ -135,22 +157,34 @@ def _ask(database: str, query: str, name: str, place: Place) -> None:
             place.folder.unlink(aside)
 
 
-def answer(address: str, text: str, name: str, database: str) -> Iterator[bytes]:
-    """Yield the answer to a query as CSV, in pieces. Raises ValueError with a sentence, which names ``database``."""
+def reached(address: str, database: str) -> str:
+    """Return the version of the server, once a session there has been begun and ended. Raises ValueError."""
+    with _connected(_psycopg(), address, database) as connection:
+        version: str = connection.execute("SHOW server_version").fetchone()[0]
+        return version
+
+
+def _psycopg() -> Any:
     try:
-        psycopg = import_module("psycopg")
+        return import_module("psycopg")
     except ImportError:
         raise ValueError("`postgresql` needs psycopg; install it with: pip install 'bulkmail[postgres]'") from None
-    query = text.rstrip().rstrip(";").rstrip()
+
+
+def _connected(psycopg: Any, address: str, database: str) -> Any:
     try:
         known = psycopg.conninfo.conninfo_to_dict(address)
         options = f"{known.pop('options', None) or ''} {_OPTIONS}".strip()
-        connected = psycopg.connect(
-            **{"connect_timeout": "10", **known, "options": options}, application_name="bulkmail"
-        )
+        return psycopg.connect(**{"connect_timeout": "10", **known, "options": options}, application_name="bulkmail")
     except psycopg.Error as error:
         raise ValueError(f"the database {database!r} cannot be reached: {_words(error)}") from None
-    with connected as connection:
+
+
+def answer(address: str, text: str, name: str, database: str) -> Iterator[bytes]:
+    """Yield the answer to a query as CSV, in pieces. Raises ValueError with a sentence, which names ``database``."""
+    psycopg = _psycopg()
+    query = text.rstrip().rstrip(";").rstrip()
+    with _connected(psycopg, address, database) as connection:
         _check(connection.pgconn, query, name)
         try:
             with connection.cursor(name="bulkmail") as cursor:

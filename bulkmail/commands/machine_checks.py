@@ -14,6 +14,7 @@ from contextlib import suppress
 from importlib.metadata import version
 
 from bulkmail import __version__
+from bulkmail.campaign import reached
 from bulkmail.commands.checks import Check
 from bulkmail.mail import BulkmailError, OwnFault
 from bulkmail.net import openssl_version
@@ -47,6 +48,7 @@ def local_checks(settings: Settings, now: float) -> Iterator[Check]:
         words = "it runs as root and needs no privileges"
         yield Check("user", "warning", words, "run it as a user of its own (docs/operating.md)")
     yield from spool_checks(settings)
+    yield from database_checks(settings)
     yield descriptors(settings)
     yield clock(now, unsynchronised=_clock_status())
     yield language(sys.getfilesystemencoding(), locale.getpreferredencoding(do_setlocale=False))
@@ -74,6 +76,15 @@ def spool_checks(settings: Settings) -> Iterator[Check]:
     words = f"{there} has {free / 1e9:,.1f} GB free; a million recipients take up to 1 GB, and the report twice as much"
     result = "error" if free < _LITTLE else "warning" if free < _TIGHT else "ok"
     yield Check("disk", result, words, "" if result == "ok" else "make room, or use another disk")  # type: ignore[arg-type]
+
+
+def database_checks(settings: Settings) -> Iterator[Check]:
+    """Begin a session in each database that campaigns may ask for their lists, and end it."""
+    for name, address in settings.databases.items():
+        try:
+            yield Check("database", "ok", f"{name}: PostgreSQL {reached(address, name)} answers")
+        except ValueError as error:
+            yield Check("database", "error", str(error), f"see to it, or to `databases.{name}` in the settings")
 
 
 def _folder(place: str) -> Check:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail.campaign import load_campaign, survey
-from bulkmail.campaign.query import QueryList, answer, named_or_asked, shown
+from bulkmail.campaign.query import NotNow, QueryList, ToBeAskedError, answer, named_or_asked, reached, shown
 from bulkmail.files import Folder
 from bulkmail.mail import Refused
 from bulkmail.yamlfile import ErrorAt
@@ -167,3 +168,19 @@ def test_a_long_answer_comes_in_pieces(database):
     assert max(map(len, pieces)) < 40_000
     rows = list(csv.reader(io.StringIO(b"".join(pieces).decode("utf-8-sig"), newline="")))
     assert rows == [["n", "share"], *([str(n), "100%"] for n in range(1, 10001))]
+
+
+def test_a_database_that_is_not_to_be_asked_now_is_not(tmp_path):
+    given = {"postgresql": "crm", "query": "a.sql"}
+    with pytest.raises(ToBeAskedError):
+        named_or_asked(given, read_as, place(tmp_path, databases=NotNow({"crm": "postgresql://x"})))
+    with pytest.raises(ErrorAt, match="there are: shop"):
+        named_or_asked(given, read_as, place(tmp_path, databases=NotNow({"shop": "postgresql://x"})))
+    (tmp_path / "a.sql.csv").write_text("email\n")
+    assert named_or_asked(given, read_as, place(tmp_path, databases=NotNow({"crm": ""}))) == "a.sql.csv"
+
+
+def test_whether_a_database_can_be_reached(pg_server, tmp_path):
+    assert re.match(r"\d+\.\d+", reached(pg_server.fresh(), "crm"))
+    with pytest.raises(ValueError, match="the database 'crm' cannot be reached: "):
+        reached(f"postgresql://reader@/crm?host={tmp_path}", "crm")

@@ -8,6 +8,7 @@ import pytest
 from bulkmail.commands import machine_checks as module
 from bulkmail.commands.machine_checks import (
     clock,
+    database_checks,
     descriptors,
     language,
     local_checks,
@@ -133,3 +134,10 @@ def test_all_together(place):
         "versions",
         "time zones",
     }
+
+
+def test_databases_that_campaigns_may_ask_are_tried(pg_server, tmp_path):
+    gone = f"postgresql://reader@/shop?host={tmp_path}"
+    crm, shop = database_checks(Settings(databases={"crm": pg_server.fresh(), "shop": gone}))
+    assert (crm.result, crm.message[:16]) == ("ok", "crm: PostgreSQL ")
+    assert (shop.result, shop.message[:43]) == ("error", "the database 'shop' cannot be reached: conn")

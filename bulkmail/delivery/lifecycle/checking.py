@@ -1,7 +1,8 @@
 """Checking a campaign in a process of its own, with a deadline and a bound on its memory.
 
 A dropped folder is content from outside. Its check compiles templates, reads suppress lists to their end and may take
-seconds, or for ever; the event loop must not wait for it, for every other campaign is sent by it.
+seconds, or for ever; the event loop must not wait for it, for every other campaign is sent by it. A list that is asked
+of a database comes first: that may take minutes, and keeps no other campaign's check waiting.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
 
-from bulkmail.campaign import campaign_as_checked, content_hash
+from bulkmail.campaign import NotNow, ToBeAskedError, campaign_as_checked, content_hash, load_campaign
 from bulkmail.delivery.lifecycle.copies import with_copies
 from bulkmail.delivery.lifecycle.opening import Prepared, prepare
 from bulkmail.files import Folder
@@ -24,6 +25,7 @@ from bulkmail.yamlfile import YamlFile
 
 CHECKER = "bulkmail.delivery.lifecycle.checking:Checker"
 WITHIN = 60.0
+ASKING_WITHIN = 660.0  # seconds for the lists of databases, of which each may take 600
 _AT_ONCE = 2
 
 
@@ -98,21 +100,28 @@ class OfOperator:
 
 
 class Checker:
-    """The worker. Its one job is ``("check", path, settings)``.
+    """The worker. Its jobs are ``("check", path, settings)`` and ``("ask", path, settings)``.
 
-    The answer is ``("checked", data)``, ``("refused", problems)`` or ``("own-fault", text)``. ``settings`` are
-    `OfOperator.plain`, a problem is (file, line, column, message), ``data`` is for `Checking`.
+    The answer is ``("checked", data)``, ``("to-be-asked",)``, ``("asked",)``, ``("refused", problems)`` or
+    ``("own-fault", text)``. ``settings`` are `OfOperator.plain`, a problem is (file, line, column, message), and
+    ``data`` is for `Checking`. A check asks no database: where a list must be asked for first, it says so.
     """
 
     def handle(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return the answer to one job. Any other exception than Refused and OwnFault is a bug, and is logged."""
         verb, path, settings = job
-        if verb != "check":
+        if verb not in ("check", "ask"):
             raise LookupError(f"no such job: {verb!r}")
         try:
             own = OfOperator.of(settings)
+            if verb == "ask":
+                load_campaign(path, follow=False, spool=own.spool, databases=own.databases)
+                return ("asked",)
+            own = replace(own, databases=NotNow(own.databases))
             prepared = with_copies(prepare(path, own, follow=False), own)
             known = content_hash(prepared.campaign, prepared.content)
+        except ToBeAskedError:
+            return ("to-be-asked",)
         except Refused as refused:
             return "refused", [_plain(problem) for problem in refused.problems]
         except OwnFault as fault:
@@ -145,7 +154,7 @@ class Checking:
         self._hostname = hostname
         self._spool = settings.spool
         self.apply(settings)
-        self._turns = DeferredSemaphore(_AT_ONCE)
+        self._turns, self._asking = DeferredSemaphore(_AT_ONCE), DeferredSemaphore(_AT_ONCE)
         self._workers: set[Worker] = set()
         self._stopped = False
 
@@ -165,23 +174,36 @@ class Checking:
 
         OwnFault where it was stopped, WorkerFailedError where the check has an error in itself.
         """
-        await self._turns.acquire()
-        try:
-            prepared = _prepared(path, await self._answer(path), self._spool)
-            about_sender = sender_notices(prepared.campaign, *self._of_sender)
-            return replace(prepared, notices=(*prepared.notices, *about_sender))
-        finally:
-            self._turns.release()
+        answer = await self._in_turn(self._turns, "check", path, WITHIN)
+        if answer[0] == "to-be-asked":
+            answer = await self._in_turn(self._asking, "ask", path, ASKING_WITHIN)
+            if answer[0] == "asked":
+                answer = await self._in_turn(self._turns, "check", path, WITHIN)
+        if answer[0] == "to-be-asked":
+            words = "the answer of a database was removed from its folder while it was checked; it is asked again"
+            raise OwnFault(words)
+        prepared = _prepared(path, answer, self._spool)
+        about_sender = sender_notices(prepared.campaign, *self._of_sender)
+        return replace(prepared, notices=(*prepared.notices, *about_sender))
 
-    async def _answer(self, path: str) -> tuple[Any, ...]:
+    async def _in_turn(self, turns: DeferredSemaphore, verb: str, path: str, within: float) -> tuple[Any, ...]:
+        await turns.acquire()
+        try:
+            return await self._answer(verb, path, within)
+        finally:
+            turns.release()
+
+    async def _answer(self, verb: str, path: str, within: float) -> tuple[Any, ...]:
         if self._stopped:
             raise OwnFault("the service is being stopped")
         worker = Worker.start(self._reactor, CHECKER, further=DATABASE)  # for `rest_of`, `got` and copies
         self._workers.add(worker)
         try:
-            answer: tuple[Any, ...] = await worker.ask(("check", path, self._settings), WITHIN)
+            answer: tuple[Any, ...] = await worker.ask((verb, path, self._settings), within)
         except WorkerLateError:
-            words = f"its check took longer than {WITHIN:g} s and was ended; make its templates and lists smaller"
+            words = f"its check took longer than {within:g} s and was ended; make its templates and lists smaller"
+            if verb == "ask":
+                words = f"its database has not answered the query within {within:g} s; make the query quicker"
             raise Refused([Problem(path, 0, 0, words)]) from None
         except WorkerDiedError as error:
             if self._stopped:

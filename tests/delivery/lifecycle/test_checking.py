@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twisted.internet import reactor
@@ -153,3 +154,32 @@ def test_what_goes_along_of_the_settings_is_what_a_check_needs(tmp_path: Path) -
     assert given.file is not None
     assert settings.file is not None
     assert given.file.problem(("dkim", 0, "key"), "x") == settings.file.problem(("dkim", 0, "key"), "x")
+
+
+QUERY = "SELECT 'ann@a.example' AS email, 'Ann' AS first_name"
+
+
+def test_a_check_asks_no_database_and_says_that_one_is_to_be_asked_first(tmp_path: Path, pg_server: Any) -> None:
+    asked = CAMPAIGN.replace("recipients.csv", "{postgresql: crm, query: people.sql}")
+    files = {"campaign.yaml": asked, "body.txt.j2": "Hello {{ first_name }}\n", "people.sql": QUERY}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    plain = OfOperator.plain(Settings(databases={"crm": pg_server.fresh()}))
+    answers = [Checker().handle((verb, str(tmp_path), plain))[0] for verb in ("check", "ask", "check")]
+    assert answers == ["to-be-asked", "asked", "checked"]
+
+
+def test_each_job_has_its_own_time_and_asking_keeps_no_check_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    checking = Checking(reactor, Settings(), "box.localdomain")
+    jobs: list[tuple[str, float, int, int]] = []
+    answers = iter([("to-be-asked",), ("asked",), ("refused", [("/c", 0, 0, "it is wrong")])])
+
+    async def answered(verb: str, _: str, within: float) -> tuple[Any, ...]:
+        jobs.append((verb, within, checking._turns.tokens, checking._asking.tokens))
+        return next(answers)
+
+    monkeypatch.setattr(checking, "_answer", answered)
+    found: list[Any] = []
+    Deferred.fromCoroutine(checking.prepare("/c")).addErrback(found.append)
+    assert jobs == [("check", 60.0, 1, 2), ("ask", 660.0, 2, 1), ("check", 60.0, 1, 2)]
+    assert "it is wrong" in str(found[0].value)
