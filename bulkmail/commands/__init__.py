@@ -37,6 +37,7 @@ COMMANDS = (
     "cancel",
     "remove",
     "retry",
+    "report",
     "find",
     "explain",
     "tail",

@@ -33,7 +33,7 @@ from bulkmail.content.printed import printed_columns
 from bulkmail.content.shared import same_for_all
 from bulkmail.content.subject import subject_for
 from bulkmail.content.variants import in_each_variant
-from bulkmail.content.ways_back import asks_for_complaints, signing_keys
+from bulkmail.content.ways_back import asks_for_complaints, return_path, signing_keys
 
 __all__ = [
     "Composer",
@@ -57,6 +57,7 @@ __all__ = [
     "printed_columns",
     "record",
     "record_name",
+    "return_path",
     "same_for_all",
     "signing_keys",
     "subject_for",

@@ -6,11 +6,11 @@ finds its row, also where it names no address or another one. They are derived, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from bulkmail.content.dkim import SigningKey, keys_for, matches
-from bulkmail.content.headers import LINE
+from bulkmail.content.headers import LINE, parse_mailbox
 from bulkmail.mail import BOUNCES, COMPLAINTS, Address, own_address, parse_address, token
 
 CFBL_ADDRESS, CFBL_FEEDBACK_ID = "CFBL-Address", "CFBL-Feedback-ID"
@@ -73,3 +73,8 @@ class WaysBack:
             CFBL_ADDRESS: f"{line}{fold}report=arf\r\n".encode("ascii"),
             CFBL_FEEDBACK_ID: f"{CFBL_FEEDBACK_ID}: {token}\r\n".encode("ascii"),
         }
+
+
+def return_path(content: Mapping[str, Any]) -> Callable[[str], str]:
+    """Return what gives the return path of a campaign's message for its token."""
+    return WaysBack(content, parse_mailbox(content["from"])[1], ()).sender

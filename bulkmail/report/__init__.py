@@ -13,10 +13,12 @@ the row. attempts.csv is derived, and begun again whenever it is not what it sho
 
 from __future__ import annotations
 
+from bulkmail.report.accounting import ACCOUNTING_COLUMNS, accounting
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
 from bulkmail.report.cells import guarded, one_line, time_cell
 from bulkmail.report.clicks import clicks_in_words, clicks_of
 from bulkmail.report.earlier import attempts_beyond, has_attempts, has_report, reported_campaign
+from bulkmail.report.exports import csv_export, json_export
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import Place, ReportFile
 from bulkmail.report.lines import lines as csv_lines
@@ -29,6 +31,7 @@ from bulkmail.report.summary import summary, write_summary
 from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
 from bulkmail.report.tally import Stats, Wordings
 from bulkmail.report.timeline import Bucket
+from bulkmail.report.variants import variant_of
 from bulkmail.report.words import (
     CATEGORY_WORDS,
     STATUS_WORDS,
@@ -42,6 +45,7 @@ from bulkmail.report.words import (
 from bulkmail.report.writer import ATTEMPTS, ReportFolder, refresh_wait
 
 __all__ = [
+    "ACCOUNTING_COLUMNS",
     "ATTEMPTS",
     "ATTEMPT_COLUMNS",
     "CATEGORY_WORDS",
@@ -61,15 +65,18 @@ __all__ = [
     "Stats",
     "Wordings",
     "Words",
+    "accounting",
     "attempts_beyond",
     "category_words",
     "clicks_in_words",
     "clicks_of",
+    "csv_export",
     "csv_lines",
     "file_prefixes",
     "guarded",
     "has_attempts",
     "has_report",
+    "json_export",
     "late_words",
     "one_line",
     "page",
@@ -80,6 +87,7 @@ __all__ = [
     "status_words",
     "summary",
     "time_cell",
+    "variant_of",
     "write_addresses",
     "write_list",
     "write_page",

@@ -45,7 +45,7 @@ def write_recipients(
     stats = Stats()
     columns = InputColumns(files)
     same = message_id(key, 0, from_domain) if one_message else ""
-    shape = _Shape(files, columns, key, same, from_domain, variant_of)
+    shape = RecipientCells(files, columns, key, same, from_domain, variant_of)
     place = file.place
     with (
         written_aside(file) as write,
@@ -73,7 +73,7 @@ def _chunks(rows: Iterable[RecipientRow]) -> Iterator[list[RecipientRow]]:
         yield chunk
 
 
-class _Shape:
+class RecipientCells:
     """Turn chunks of the spool's rows into rows of the file."""
 
     def __init__(
@@ -96,6 +96,7 @@ class _Shape:
         self._times = Times()
 
     def rows(self, chunk: list[RecipientRow], stats: Stats) -> Iterable[Sequence[str]]:
+        """Return the cells of each row, and count them in ``stats``."""
         columns: Any = RecipientRow._make(zip(*chunk, strict=True))  # each field holds its whole column
         # where no server replied, our own words stand in the report's reply
         replies = [reply or note for reply, note in zip(columns.reply, columns.note, strict=True)]

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from bulkmail.content.compose import Composer
 from bulkmail.content.dkim import load_key
 from bulkmail.content.headers import parse_mailbox
-from bulkmail.content.ways_back import WaysBack, asks_for_complaints, signing_keys
+from bulkmail.content.ways_back import WaysBack, asks_for_complaints, return_path, signing_keys
 from bulkmail.mail import campaign_key, parse_address, read_token, token
 
 KEY = campaign_key(b"s" * 32, 7)
@@ -188,3 +188,10 @@ def test_contents_of_before_have_no_ways_back_but_the_sender(make):
     assert ways.sender("t") == "news@example.com"
     assert not ways.own_for_each
     assert ways.complaint_fields("t") == {}
+
+
+def test_the_return_path_of_a_campaign_that_is_told_later():
+    content = {"from": "Shop <news@example.com>", "envelope_from": None, "headers": {}, "key": b"k" * 32}
+    assert return_path(content)("t1") == "news@example.com"
+    assert return_path({**content, "inbound": "in.example.com"})("t1") == "bounces+t1@in.example.com"
+    assert return_path({**content, "envelope_from": "b@b.example", "inbound": "in.example.com"})("t1") == "b@b.example"
