@@ -59,11 +59,17 @@ class Attributes:
         return self._number("value")
 
     @property
-    def counting(self) -> tuple[int, str]:
-        """How a list counts: its first number, and its ``type``."""
+    def counting(self) -> tuple[int, str, int]:
+        """How a list counts: its first number, its ``type``, and the step. -1 for a list without numbers.
+
+        A ``reversed`` list begins with as many as it has items, which are not known yet: without ``start`` it has none.
+        """
         kind = next((value for name, value in self._pairs if name == "type"), "")
         first = self._number("start")
-        return 1 if first is None else first, kind if kind in ("a", "A", "i", "I") else "1"
+        backwards = any(name == "reversed" for name, _ in self._pairs)
+        if first is None:
+            first = -1 if backwards else 1
+        return first, kind if kind in ("a", "A", "i", "I") else "1", -1 if backwards else 1
 
     def _number(self, wanted: str) -> int | None:
         text = next((value.strip() for name, value in self._pairs if name == wanted), "")

@@ -82,6 +82,8 @@ class Element:
     """By how many columns the further lines of an item are indented."""
     kind: str = "1"
     """How a list counts, as its ``type`` has it."""
+    step: int = 1
+    """The number of an item less that of the one before it."""
 
 
 @dataclass(slots=True)

@@ -164,7 +164,7 @@ class _Writer:
         elif tag in ("ul", "ol"):
             element.lists += 1
             if tag == "ol" and not self._loops:
-                element.item, element.kind = attributes.counting
+                element.item, element.kind, element.step = attributes.counting
         elif tag == "li":
             bullet = "  " * max(0, around.lists - 1) + self._bullet(around, attributes)
             self._lines.item(bullet)
@@ -258,7 +258,7 @@ class _Writer:
         if attributes.value is not None:
             around.item = attributes.value
         bullet = numbered(around.item, around.kind)
-        around.item += 1
+        around.item += around.step
         return bullet
 
     def _lay_out(self, element: Element) -> None:

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jinja2 import Environment, StrictUndefined
 
 from bulkmail.content import bulk, headers
-from bulkmail.content.compose import Composer, MessageTemplate
+from bulkmail.content.compose import Composer
+from bulkmail.content.message import MessageTemplate
 from bulkmail.mail import message_id, parse_address, token
 
 

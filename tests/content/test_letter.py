@@ -13,8 +13,8 @@ import pytest
 pytest.importorskip("css_inline", reason="the extra `html` is not installed")
 
 from bulkmail.content import check_content, content_notices, pictures_in, same_for_all
-from bulkmail.content.compose import MessageTemplate
 from bulkmail.content.letter import reason_for_letters
+from bulkmail.content.message import MessageTemplate
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
 PICTURES = '<img src="pics/logo%20a.png" alt="a"><img src=\'b.gif?x=1\'><img src=b.gif><img src="https://x.example/y">'

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bulkmail.content import check_content, content_notices, counted_links, links_in_words, same_for_all
-from bulkmail.content.compose import MessageTemplate, message_template
+from bulkmail.content.compose import message_template
+from bulkmail.content.message import MessageTemplate
 from bulkmail.mail import campaign_key, link_id, read_click
 
 UTM = {"utm_source": "news", "utm_campaign": "{{ campaign }}"}

@@ -27,6 +27,8 @@ def text_of(html: str, **variables: object) -> str:
         ("<h1>Title</h1>body", "Title\n\nbody\n"),
         ("<ul><li>a</li><li>b</li></ul>end", "- a\n- b\n\nend\n"),
         ("<ol><li>a<li>b</ol>", "1. a\n2. b\n"),
+        ("<ol reversed start=3 type=a><li>a<li>b<li value=1>c</ol>", "c. a\nb. b\na. c\n"),
+        ("<ol reversed><li>a<li>b</ol>", "- a\n- b\n"),
         ("<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>", "- a\n  - b\n- c\n"),
         (
             'see <a href="https://e.example/?a=1&amp;b=2">the <b>shop</b></a>.',
