@@ -23,11 +23,9 @@ from bulkmail.campaign.sheet_xml import (
     parser,
     too_long,
 )
-from bulkmail.campaign.xlsx_cells import Cells, Strings, unescaped, whole
+from bulkmail.campaign.xlsx_cells import Cells, Strings, unescaped, whole, without_references
 
 _TEXT = re.compile(r'<si><t(?: xml:space="preserve")?>([^<\r]*)</t></si>|(.)', re.DOTALL)
-_ENTITY = re.compile("&([a-z]+;)?")
-_ENTITIES = {"amp;": "&", "lt;": "<", "gt;": ">", "quot;": '"', "apos;": "'"}
 _MARKUP = 5  # bytes of XML for one of CSV, about
 
 
@@ -129,13 +127,11 @@ def _strings(archive: zipfile.ZipFile, part: str) -> Strings:
 
     def take(text: str) -> bool:
         found = _TEXT.findall(text)
-        try:
-            texts = [_ENTITY.sub(lambda one: _ENTITIES[one[1]], words) if "&" in words else words for words, _ in found]
-        except KeyError:
-            return False
-        if any(odd for _, odd in found) or max(map(len, texts)) > LONGEST_TEXT:
+        texts = [without_references(words) for words, _ in found]
+        if any(odd for _, odd in found) or any(words is None or len(words) > LONGEST_TEXT for words in texts):
             return False
         for words in texts:
+            assert words is not None
             strings.add(unescaped(words))
         return True
 

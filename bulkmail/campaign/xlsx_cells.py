@@ -18,9 +18,11 @@ from bulkmail.campaign.sheet_xml import LONGEST_TEXT, MAX_COLUMNS, MAX_ROWS, SAV
 _ROW = re.compile(r'<row(?: r="([0-9]+)")?(?: [A-Za-z:0-9]+="[^"<>&]*")*>')
 _CELL = re.compile(
     r'<c(?: r="([A-Z]{1,3})[0-9]+")?(?: s="([0-9]+)")?(?: t="([A-Za-z]+)")?'
-    r'(?:/>|>(?:<v>([^<&\r]*)</v>|<is><t(?: xml:space="preserve")?>([^<&\r]*)</t></is>)?</c>)|(.)',
+    r'(?: ?/>|>(?:<v>([^<&\r]*)</v>|<is><t(?: xml:space="preserve")?>([^<\r]*)</t></is>)?</c>)|(.)',
     re.DOTALL,
 )
+_REFERENCE = re.compile("&([a-z]+;)?")
+_REFERENCES = {"amp;": "&", "lt;": "<", "gt;": ">", "quot;": '"', "apos;": "'"}
 _ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
 _LAST = "XFD"  # of the columns
 _MOST_STRINGS = 512 << 20  # bytes of the texts that the cells share
@@ -51,6 +53,16 @@ class Strings:
         if not 0 <= index < len(self._ends) - 1:
             raise IndexError
         return self._bytes[self._ends[index] : self._ends[index + 1]].decode("utf-8", "surrogatepass")
+
+
+def without_references(text: str) -> str | None:
+    """A text of XML with the five references that every program writes replaced; None where it has others."""
+    if "&" not in text:
+        return text
+    try:
+        return _REFERENCE.sub(lambda one: _REFERENCES[one[1]], text)
+    except KeyError:
+        return None
 
 
 def unescaped(text: str) -> str:
@@ -120,8 +132,11 @@ class Cells:
                         return False
                     cells.append(strings[int(value)])
                 elif inline:
-                    cells.append(unescaped(inline))
-                elif kind:
+                    words = without_references(inline)
+                    if words is None:
+                        return False
+                    cells.append(unescaped(words))
+                elif kind and kind != "n":
                     cells.append(shown(kind, int(style or 0), value))
                 elif (known := same.get((style, value))) is not None:
                     cells.append(known)

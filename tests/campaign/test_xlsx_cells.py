@@ -24,12 +24,15 @@ USUAL = [
     '<c r="E{0}" t="b"><v>1</v></c>',
     '<c r="F{0}" t="inlineStr"><is><t xml:space="preserve"> a_x000D_b</t></is></c>',
     '<c r="AB{0}" t="str"><v>word</v></c>',
+    '<c r="A{0}" t="inlineStr"><is><t>A &amp;lt; &quot;B&quot;</t></is></c>',
+    '<c r="C{0}" t="n" />',
 ]
 OTHER = [
     '<c s="1" r="C{0}"><v>18</v></c>',
     '<c r="B{0}"><f>1+1</f><v>2</v></c>',
     '<c r="C{0}"><f>1+1</f></c>',
     '<c r="A{0}" t="str"><v>A &amp; B</v></c>',
+    '<c r="A{0}" t="inlineStr"><is><t>&#65;&amp;B</t></is></c>',
     '<c r="A{0}" t="s"><v>1</v></c> ',
     '<c r="C{0}"><is><t>odd</t></is></c>',
     '<c r="C{0}" t="s"><v>9</v></c>',
@@ -86,6 +89,9 @@ def test_the_usual_rows_need_no_parser():
     ):
         assert not cells.take(odd), odd
     assert list(cells.taken()) == []
+    inline = '<row r="4"><c r="A4" t="inlineStr"><is><t>A &amp; B</t></is></c><c r="B4" t="inlineStr" /></row>'
+    assert cells.take(inline), "as openpyxl writes them"
+    assert list(cells.taken()) == [["A & B"]]
 
 
 def test_the_letters_of_a_column():
