@@ -30,6 +30,7 @@ COMMANDS = (
     "test",
     "send",
     "status",
+    "top",
     "accept",
     "approve",
     "pause",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bulkmail.control.opening import open_control, reading
     from bulkmail.control.place import SOCKET, NotRunningError
     from bulkmail.control.problems import RequestProblem
+    from bulkmail.control.recent import light
     from bulkmail.control.recipients import find_recipients
     from bulkmail.control.server import ControlServer
     from bulkmail.control.suppressions import plain_suppression
@@ -40,6 +41,7 @@ __all__ = [
     "explain",
     "find_recipients",
     "known_destination",
+    "light",
     "no_route",
     "open_control",
     "overview",
@@ -62,6 +64,7 @@ _WHERE = {
     "explain": "explaining",
     "find_recipients": "recipients",
     "known_destination": "explaining",
+    "light": "recent",
     "no_route": "explaining",
     "open_control": "opening",
     "plain_suppression": "suppressions",

@@ -16,6 +16,19 @@ _WORDINGS = 10  # of each provider and category
 _LATE = frozenset(map(str, LateResult))
 
 
+_FEWEST = 10
+
+
+def light(last: int, delivered: int) -> str:
+    """Return how a provider stands by its ``last`` attempts: good, wrong, or "over" where they say nothing.
+
+    Under 10 attempts say nothing; under 90 % of them delivered is bad (the marks of PowerMTA's monitor).
+    """
+    if last < _FEWEST:
+        return "over"
+    return "good" if delivered * 10 >= last * 9 else "wrong"
+
+
 def recent(reader: Reading, name: str) -> dict[str, Any] | None:
     """Return it as `models.RecentAnswer` has it; None where there is no campaign of that name. Raises OwnFault."""
     campaign = reader.campaign(name)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from pydantic import TypeAdapter
 
 from bulkmail.control.models import RecentAnswer
-from bulkmail.control.recent import ATTEMPTS, LAST, recent
+from bulkmail.control.recent import ATTEMPTS, LAST, light, recent
 
 
 class Reader:
@@ -64,3 +64,9 @@ def test_what_came_back_later_is_no_attempt_of_ours():
 
 def test_a_long_campaign_is_looked_at_in_part():
     assert told(*[GOOD] * (ATTEMPTS + 1))["whole"] is False
+
+
+def test_a_light_for_a_provider():
+    assert [light(9, 0), light(10, 9), light(10, 8), light(50, 45), light(50, 44)] == [
+        "over", "good", "wrong", "good", "wrong"
+    ]  # fmt: skip
