@@ -49,7 +49,10 @@ class ComplaintsAtAnyRate:
         self._in_a_row = 0
 
     def accepted(self, now: float, count: int, longest: float) -> None:
-        """Note that ``count`` messages were taken. After ``longest`` seconds without one the measuring begins anew."""
+        """Note that ``count`` messages were taken since the last call.
+
+        After ``longest`` seconds without one the measuring begins anew.
+        """
         if now - self._last > longest:
             self._began, self._count = now, -count  # the first ones were sent before
         self._last = now

@@ -62,6 +62,7 @@ class RateThrottle:
         "_second",
         "_speed",
         "_taken",
+        "_told",
         "factor",
         "held_until",
         "interval",
@@ -82,6 +83,7 @@ class RateThrottle:
         # accepted: in the last second with any, in the one before, and since when how many before that
         self._second = self._first = -1
         self._count = self._before = self._taken = 0
+        self._told = 0  # of the count
         self._counted_since = 0.0
 
     @property
@@ -133,6 +135,7 @@ class RateThrottle:
         """Whether it was no complaint about this rate; where that is found out now, the rate comes back."""
         known = self._at_any_rate
         before = known.borne
+        self._tell(now)
         if self._refusals or not known.refused(now, self._used(now) / self.interval):
             return False
         if not before:
@@ -163,7 +166,6 @@ class RateThrottle:
             self._next_second(now, second)
             uncapped = self._uncap(now)
         self._count += count
-        self._at_any_rate.accepted(now, count, max(_UNUSED, 2 * _MESSAGES * self.interval))
         if self._ceiling is None or sent <= self._cut_at:
             return uncapped
         if self._refusals:
@@ -177,12 +179,19 @@ class RateThrottle:
         return uncapped or self.factor != before
 
     def _next_second(self, now: float, second: int) -> None:
+        self._tell(now)
         if self._first < 0 or second - self._second > _UNUSED:
             self._first, self._counted_since = second, now
             self._taken = self._count = 0
         self._taken += self._count
         self._before = self._count if second - self._second <= _RECENT else 0
-        self._second, self._count = second, 0
+        self._second, self._count, self._told = second, 0, 0
+
+    def _tell(self, now: float) -> None:
+        """Have those counted that were accepted since: once a second, and before a complaint is judged."""
+        fresh, self._told = self._count - self._told, self._count
+        if fresh:
+            self._at_any_rate.accepted(now, fresh, max(_UNUSED, 2 * _MESSAGES * self.interval))
 
     def _released(self, now: float) -> None:
         """Go on after refusals: the first message that was handed over after them is accepted."""
@@ -193,7 +202,7 @@ class RateThrottle:
                 self._ceiling = self._low / _NEAR
         self._refusals = 0
         self._last = self._counted_since = now
-        self._taken = self._count = self._before = 0
+        self._taken = self._count = self._before = self._told = 0
         self._first = self._second = int(now)  # what was used before the rest is not known any more
         self._run = 0.0
 
