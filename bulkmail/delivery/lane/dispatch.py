@@ -102,6 +102,10 @@ class Permits(Protocol):
     def proven(self) -> bool:
         """Whether the site has answered the last message."""
 
+    @property
+    def scarce(self) -> bool:
+        """Whether few connections of the process are left."""
+
     def message_at(self, connection: LiveConnection, now: float) -> float:
         """Return when the next message may go over this connection."""
 
@@ -126,7 +130,8 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
     """Decide whether one more connection is opened: one at a time at first, more as the first ones work (slow open).
 
     Connections follow what waits: for a few messages one is added in a second, no more. Not so before the site has
-    answered a message: what it gets wrong is found with fewer messages on one connection.
+    answered a message: what it gets wrong is found with fewer messages on one connection. Where few connections of the
+    process are left, one is added in a second whatever waits: the others are for lanes that have none.
     """
     opening, connections = lane.opening, lane.connections
     if len(lane.ready) <= len(opening) or len(opening) > connections:
@@ -135,7 +140,7 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
         return None
     if now < opening.not_before:
         return _wake_at(lane, opening.not_before)
-    few = permits.proven and len(lane.ready) <= _EACH * (len(opening) + 1)
+    few = permits.scarce or (permits.proven and len(lane.ready) <= _EACH * (len(opening) + 1))
     if connections and few and now < opening.gained_at + _PATIENCE:
         return _wake_at(lane, opening.gained_at + _PATIENCE)
     at = permits.connection_at(now)

@@ -175,6 +175,11 @@ class Total(BoundedPool):
         super().__init__(limit)
         self.unproven = BoundedPool(max(1, limit // 2))
 
+    @property
+    def scarce(self) -> bool:
+        """Whether three quarters of them are open, idle ones included."""
+        return self.open * 4 >= self.limit * 3
+
 
 def limit_key(key: str, provider: str) -> str:
     """Return what a limit counts: the provider where one matches, else the site with this key."""

@@ -62,6 +62,11 @@ class ConnectionSlots:
             self._permit_at = None
         return permitted
 
+    @property
+    def scarce(self) -> bool:
+        """Whether few connections of the process are left."""
+        return self._limiters.total.scarce
+
     def connection_at(self, now: float) -> float | SlotPool:
         """Return when the next connection may be opened, or the pool that has no slot left."""
         at = self._limiter.limiter.may_open(now)

@@ -32,7 +32,7 @@ from bulkmail.delivery.queueing.open_queues import OpenQueues
 from bulkmail.delivery.queueing.pacing import Grant, Pacing
 from bulkmail.delivery.queueing.queue_scan import QueueScan
 from bulkmail.delivery.queueing.queues import Queue
-from bulkmail.delivery.queueing.supply import Supply
+from bulkmail.delivery.queueing.supply import FIRST_TARGET, Supply
 from bulkmail.delivery.queueing.withholding import Withholding
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.sources import Sources
@@ -234,7 +234,9 @@ class Feeder:
             return
         weights, free = sum(run.weight for run in self._wanted), self.window
         waiting = {run: list(reversed(supplies)) for run, supplies in self._wanted.items()}
-        each = {run: max(1, share_of(run.weight, weights, free, 1) // len(some)) for run, some in waiting.items()}
+        # of more lanes than there is room for some are fed, in turn: a claim, and a connection, for each row costs more
+        shares = {run: share_of(run.weight, weights, free, 1) // len(some) for run, some in waiting.items()}
+        each = {run: max(FIRST_TARGET, share) for run, share in shares.items()}
         while waiting:
             run = self._turns.next(waiting)
             room = room_for(run.held, self.window)

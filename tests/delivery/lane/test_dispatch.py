@@ -138,7 +138,7 @@ class FakeLane:
         self.gained_at = -9.0
         self.full = False
         self.needs_connection = True
-        self.proven = True
+        self.proven, self.scarce = True, False
 
     def __len__(self):
         return self.attempts
@@ -236,6 +236,15 @@ def test_for_a_few_messages_one_connection_is_added_in_a_second():
     assert first.next(5.0) == Open(), "none is open"
     few.proven, few.gained_at = False, 5.0
     assert few.next(5.0) == Open(), "what the site gets wrong is found with one message on a connection"
+
+
+def test_where_few_of_the_process_are_left_one_is_added_in_a_second_whatever_waits():
+    lane = FakeLane(ready=500, connections=1)
+    lane.proven, lane.scarce, lane.gained_at = False, True, 5.0
+    assert (lane.next(5.0), lane.next(6.0)) == (WakeAt(6.0), Open())
+    first = FakeLane(ready=500)
+    first.scarce, first.gained_at = True, 5.0
+    assert first.next(5.0) == Open(), "none is open"
 
 
 def test_after_a_refused_connection_no_more_are_opened_while_others_work():

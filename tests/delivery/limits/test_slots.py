@@ -57,6 +57,16 @@ def test_a_connection_too_many_since_the_gate_narrowed_is_let_go_when_it_stays_i
     assert lane.let == [surplus], "known as idle already"
 
 
+def test_connections_are_scarce_once_three_quarters_of_them_are_open():
+    limiters = Limiters(lambda _: limits(connections=9), total=4)
+    seats = ConnectionSlots(limiters, limiters.of_site("site", "", 0.0), "")
+    found = []
+    for _ in range(4):
+        found.append(seats.scarce)
+        seats.opened(0.0)
+    assert [*found, seats.scarce] == [False, False, False, True, True]
+
+
 class TestStrangers:
     """Sites that have not answered anything yet get half of the process's places."""
 

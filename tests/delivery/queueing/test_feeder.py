@@ -58,6 +58,17 @@ def test_the_window_bounds_what_is_claimed(world):
     assert one.statuses(run) == {"delivered": 2000}
 
 
+def test_of_more_lanes_than_there_is_room_for_some_are_fed_with_several_messages(world):
+    one = world(settings=claimed(256))
+    one.farm.obliging()
+    claims, claim = [], one.spool.claim
+    one.spool.claim = lambda queue_id, limit: claims.append(limit) or claim(queue_id, limit)
+    run = one.campaign({f"d{n}.example": 6 for n in range(150)})
+    one.start()
+    one.until(lambda: run.delivered >= 400, 600)
+    assert len(claims) < 400
+
+
 def test_large_messages_make_the_window_smaller(world):
     one = world()
     one.pool.size_of = 10_000_000
