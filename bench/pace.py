@@ -2,8 +2,8 @@
 
 One receiver, cut into shares that both machines have at once. The one that helps is stopped and started again, later
 the one with the campaign's folder is, by SIGTERM or with ``--kill`` by SIGKILL. For each source the receiver's messages
-are counted in every window of a second, wherever it begins: 50 and a burst of a fifth, so 60. Beside it stands what was
-granted in a second (attempts.csv), since a busy computer delivers some messages later than others.
+are counted in every window of a second, wherever it begins: 60 at most. Beside it stands what was granted in a second
+(attempts.csv): 50 and a burst of a tenth, so 55. A busy computer delivers some messages later than others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import machines
 import pacing
 
 _SOURCES = 4
-_MOST = 1.2  # of the rate, in a second
+_GRANTED, _RECEIVED = 1.1, 1.2  # of the rate, at most in a second
 
 
 def config(run: machines.Run, nameserver: str, name: str, rate: int) -> Path:
@@ -78,7 +78,7 @@ def go(run: machines.Run, how: signal.Signals) -> int:
 def judge(run: machines.Run, status: int) -> bool:
     """Print what was found; whether no source was granted more, nor sent more than delays on the way explain."""
     rate = run.given.rate
-    allowed = rate * _MOST
+    allowed = rate * _RECEIVED
     received = [json.loads(line) for line in run.record.read_text().splitlines()]
     attempts = machines.rows_of(run.folder / "bench" / "report" / "attempts.csv")
     well = status == 0 and {one["to"] for one in received} >= {row["email"] for row in attempts}
@@ -96,7 +96,7 @@ def judge(run: machines.Run, status: int) -> bool:
         ]
         most, gave = machines.most_in_one_second(times), machines.most_in_one_second(granted)
         print(f"{ip:12} {len(times):9,} {pacing.speed(times):9.1f} {most:21} {gave:20}")
-        well = well and gave <= allowed and most <= allowed + pacing.smear(took, rate)
+        well = well and gave <= rate * _GRANTED + len(senders) and most <= allowed + pacing.smear(took, rate)
     print(f"a second has at most {allowed:.0f} from a source: {'kept' if well else 'NOT KEPT'}")
     return well
 

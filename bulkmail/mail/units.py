@@ -12,7 +12,9 @@ _SECONDS = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": F
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)", re.ASCII)
 _RATE = re.compile(r"(\d{1,9})/(s|m|h|d)(?:,\s*burst=(\d{1,9}))?", re.ASCII)
 _SHORTEST = Fraction(1, 10)
-_AT_ONCE = 0.2  # seconds: after a quiet time no second has more than a fifth above the rate
+# seconds: a tenth above the rate after a quiet time, so that no second has more than a fifth above it at the receiver,
+# though some messages take a tenth of a second longer than others to get there
+_AT_ONCE = 0.1
 
 
 def parse_duration(text: object) -> float:
@@ -55,7 +57,7 @@ class Rate:
 
 
 def parse_rate(text: object) -> Rate:
-    """``100/s``, ``5000/h,burst=10``, ``20000/d``. Without ``burst`` it is a fifth of a second's worth, at least 1."""
+    """``100/s``, ``5000/h,burst=10``, ``20000/d``. Without ``burst`` it is a tenth of a second's worth, at least 1."""
     found = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise UnitError(f"{text!r} is not a rate; write count/unit, such as 100/s, 5000/h or 20000/d,burst=10")

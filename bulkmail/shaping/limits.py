@@ -66,7 +66,7 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits(
-    connections=10, messages_per_connection=100, rate=Rate(100, 1.0, 20), connection_rate=Rate(100, 60.0, 1), idle=60.0
+    connections=10, messages_per_connection=100, rate=Rate(100, 1.0, 10), connection_rate=Rate(100, 60.0, 1), idle=60.0
 )
 
 _KEYS = ("connections", "messages_per_connection", "rate", "connection_rate", "idle", "tls", "shares")
@@ -103,10 +103,14 @@ _SHIPPED: tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...] = (
         (".comcast.net",),
         {"connections": 25, "messages_per_connection": 1000, "idle": 30.0, "tls": "required"},
     ),
-    ("mimecast", (".mimecast.com", ".mimecast.co.za"), {"connections": 10, "messages_per_connection": 100}),
+    (
+        "mimecast",
+        (".mimecast.com", ".mimecast.co.za", ".mimecast-offshore.com"),
+        {"connections": 10, "messages_per_connection": 100},
+    ),
     ("orange", (".orange.fr",), {"connections": 2, "messages_per_connection": 100, "tls": "required"}),
     ("gmx", (".gmx.net", ".web.de"), {"connections": 4, "messages_per_connection": 20, "tls": "required"}),
-    ("yahoo-jp", (".yahoo.co.jp",), {"connections": 2, "messages_per_connection": 20, "rate": Rate(10, 1.0, 2)}),
+    ("yahoo-jp", (".yahoo.co.jp",), {"connections": 2, "messages_per_connection": 20, "rate": Rate(10, 1.0, 1)}),
     ("qq", (".qq.com",), {"connections": 4, "messages_per_connection": 8, "tls": "required"}),
     # its certificate does not verify, so never "verify"
     ("netease", (".netease.com",), {"connections": 4, "messages_per_connection": 7, "tls": "required"}),

@@ -48,14 +48,14 @@ def test_each_value_is_told_with_the_line_it_is_from(values):
 def test_a_group_is_told_without_its_domain_and_a_provider_as_a_whole(values):
     assert values("slow+route-2 at google")["rate"] == ("5/s,burst=1", "3:36")
     assert values("google", hosts=[".google.com"])["connections"] == ("2", "4:39")
-    assert values("google")["rate"] == ("100/s,burst=20", "the default of `shaping.default`")
+    assert values("google")["rate"] == ("100/s,burst=10", "the default of `shaping.default`")
 
 
 def test_a_routes_relay_has_its_own_values(values):
     found = values("route-3", "x.b.example")
     assert found["relay"] == ("in.b.example:26", "5:38")
     assert found["connections"] == ("3", "5:92")
-    assert found["rate"] == ("100/s,burst=20", "the default of `relay`")
+    assert found["rate"] == ("100/s,burst=10", "the default of `relay`")
     assert found["chunking"] == ("off", "5:106")
     assert found["pipelining"] == ("off", "6:20")
     assert found["tls"] == ("off", "5:74")

@@ -47,7 +47,7 @@ def sources(found):
 def test_the_limits_of_a_site_without_a_provider_are_the_defaults():
     found = told()
     assert sources(found)["connections"] == ("10", "the default of `shaping.default`")
-    assert sources(found)["rate"] == ("100/s,burst=20", "the default of `shaping.default`")
+    assert sources(found)["rate"] == ("100/s,burst=10", "the default of `shaping.default`")
     assert found["ceiling"] == 360_000
     assert found["sentence"] == (
         "No service was asked, so what happens now is not known; mx.a.example gets at most 360,000 messages an hour "
@@ -116,7 +116,7 @@ def test_with_a_relay_its_limits_are_everybodys(tmp_path):
     (tmp_path / "bulkmail.yaml").write_text("relay: {host: 127.0.0.1, connections: 3}\n")
     found = told(GOOGLE, load_settings(None, str(tmp_path)))
     assert sources(found)["connections"] == ("3", f"{tmp_path / 'bulkmail.yaml'}:1:39")
-    assert sources(found)["rate"] == ("100/s,burst=20", "the default of `relay`")
+    assert sources(found)["rate"] == ("100/s,burst=10", "the default of `relay`")
 
 
 def test_what_is_meant_is_a_provider_a_site_or_a_domain():

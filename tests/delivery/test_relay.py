@@ -112,7 +112,7 @@ def test_its_own_limits(relaying):
     one = relaying(connections=3, messages_per_connection=7, idle="5s", rate="14/s", connection_rate="6/m")
     found = one.limits
     assert (found.connections, found.messages_per_connection, found.idle) == (3, 7, 5.0)
-    assert (found.rate, found.connection_rate) == (Rate(14, 1.0, 2), Rate(6, 60.0, 1))
+    assert (found.rate, found.connection_rate) == (Rate(14, 1.0, 1), Rate(6, 60.0, 1))
 
 
 # -- tokens

@@ -39,7 +39,7 @@ def test_the_defaults(read: Callable[[str], Settings]) -> None:
     )
     assert (relay.secret, relay.by_token, relay.ca_file) == ("", False, None)
     assert (relay.connections, relay.messages_per_connection, relay.idle) == (10, 100, 60.0)
-    assert (relay.rate, relay.connection_rate) == (Rate(100, 1.0, 20), Rate(100, 60.0, 1))
+    assert (relay.rate, relay.connection_rate) == (Rate(100, 1.0, 10), Rate(100, 60.0, 1))
     assert read("relay: null").relay is None
     assert Settings().relay is None
 

@@ -84,7 +84,7 @@ def test_the_defaults(read: Callable[[str], Settings]) -> None:
     assert settings.shaping.total.connections == 2000
     limits = settings.shaping.default
     assert (limits.connections, limits.messages_per_connection, limits.idle) == (10, 100, 60.0)
-    assert limits.rate == Rate(100, 1.0, 20)
+    assert limits.rate == Rate(100, 1.0, 10)
     assert limits.connection_rate == Rate(100, 60.0, 1)
     assert settings.shaping.providers == {}
     assert settings.compose.processes == "auto"
@@ -274,7 +274,7 @@ def test_settings_cannot_be_changed_but_copied(read: Callable[[str], Settings]) 
 def test_settings_can_be_dumped_and_show_no_key(read: Callable[[str], Settings]) -> None:
     settings = read("dkim: [{domain: e.example, selector: s1, key: keys/example.com.pem}]")
     dumped: dict[str, Any] = settings.model_dump()
-    assert dumped["shaping"]["default"]["rate"] == "100/s,burst=20"
+    assert dumped["shaping"]["default"]["rate"] == "100/s,burst=10"
     assert "PEM" not in repr(settings)
     assert "PEM" not in str(dumped)
 

@@ -22,6 +22,7 @@ TABLE = provider_table()
         (["mx01.mail.icloud.com"], "apple"),
         (["mx1.comcast.net"], "comcast"),
         (["eu-smtp-inbound-1.mimecast.com"], "mimecast"),
+        (["inbound.mimecast-offshore.com"], "mimecast"),
         (["smtp-in.orange.fr"], "orange"),
         (["mx00.gmx.net", "mx-ha02.web.de"], "gmx"),
         (["mx1.mail.yahoo.co.jp"], "yahoo-jp"),

@@ -178,7 +178,7 @@ def test_a_complaint_right_after_a_rest_is_about_the_rate_that_was_used_before()
 def test_a_receiver_that_never_complains_gets_the_whole_rate_and_no_more():
     limiter, sent = send(Bucket(1000.0), 60.0)
     assert limiter.factors == (1.0, 1.0)
-    assert len(sent) == pytest.approx(60 * 100 + 20, abs=2)
+    assert len(sent) == pytest.approx(60 * 100 + 10, abs=2)
 
 
 def test_a_complaint_halves_an_unknown_rate_and_what_was_on_its_way_says_nothing_new():

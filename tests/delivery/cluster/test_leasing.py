@@ -177,7 +177,7 @@ def test_a_lease_that_another_had_begins_with_an_empty_burst(scene):
         key: sum(1 for _ in range(50) if limiter.limiter.reserve(now) <= now)
         for key, limiter in one.limiters._sites.items()
     }
-    assert at_once["a.example"] > 15
+    assert at_once["a.example"] > 7
     assert at_once["b.example"] <= 5
 
 
