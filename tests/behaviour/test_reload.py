@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+import shlex
 import signal
+from pathlib import Path
 from typing import Any
 
 import dkim
@@ -16,6 +18,17 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from bulkmail.control import Client, RequestProblem
 
 pytestmark = pytest.mark.loopback
+
+UNIT = Path(__file__).parents[2] / "contrib" / "bulkmail.service"
+
+
+def reload_of_the_unit() -> list[str]:
+    """The arguments of `bulkmail` in what `systemctl reload` runs, with the settings of these tests."""
+    found = re.search(r"^ExecReload=(.*)$", UNIT.read_text(), re.MULTILINE)
+    assert found is not None
+    program, *arguments = shlex.split(found[1])
+    assert program.endswith("/bin/bulkmail")
+    return [Path(word).name if word.startswith("/etc/bulkmail/") else word for word in arguments]
 
 
 def new_key(world: Any, selector: str) -> tuple[dict[str, str], bytes]:
@@ -44,10 +57,13 @@ def test_settings_and_a_key_change_while_mail_is_sent(world: Any, until: Any) ->
     with pytest.raises(RequestProblem, match=r"bulkmail\.yaml:1:10: shaping: ") as refused:
         service.post("reload")
     assert refused.value.status == 422
+    failed = world.bulkmail(*reload_of_the_unit())
+    assert (failed.status, "bulkmail.yaml:1:10: shaping: " in failed.said) == (1, True), failed.said
 
     world.settings(dkim=[one], shaping={"default": {"rate": "4/s"}})
-    running.signal(signal.SIGHUP)
-    until(lambda: "used from now on: shaping.default.rate" in running.said(), "the new rate")
+    told = world.bulkmail(*reload_of_the_unit())
+    assert (told.status, told.out) == (0, "used from now on: shaping.default.rate\n"), told.said
+    assert "used from now on: shaping.default.rate" in running.said()
     until(lambda: world.server.count() > 40, "more messages")
     world.settings(dkim=[two], machine={"lease": "20s"})
     answer = service.post("reload")
