@@ -149,7 +149,7 @@ class Limiter:
             self._booked_until = max(self._booked_until, self._messages.booked_until)
             self.part = part
             self.limits = limits_of(self._whole, part)
-            self._rate_throttle.interval = self.limits.rate.interval
+            self._rate_throttle.become(self.limits.rate.interval)
             self._messages.become(self.limits.rate, now)
             self._connecting.become(self.limits.connection_rate, now)
             self._apply_concurrency()

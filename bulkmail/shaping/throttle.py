@@ -86,6 +86,11 @@ class RateThrottle:
         self._told = 0  # of the count
         self._counted_since = 0.0
 
+    def become(self, interval: float) -> None:
+        """Use another part of the same rate: the factors stay, what was taken by this machine is measured anew."""
+        self.interval = interval
+        self._at_any_rate = ComplaintsAtAnyRate()
+
     @property
     def learnt(self) -> float:
         """What a later throttle may start with: a little less than was last refused; 1.0 where nothing was."""
@@ -161,10 +166,7 @@ class RateThrottle:
     def accepted(self, now: float, sent: float, count: int = 1) -> bool:
         """Speed up after ``count`` messages, handed over at ``sent``, were accepted. Return whether it changed."""
         second = int(now)
-        uncapped = False
-        if second != self._second:
-            self._next_second(now, second)
-            uncapped = self._uncap(now)
+        uncapped = second != self._second and self._next_second(now, second)
         self._count += count
         if self._ceiling is None or sent <= self._cut_at:
             return uncapped
@@ -178,7 +180,8 @@ class RateThrottle:
         self._grow()
         return uncapped or self.factor != before
 
-    def _next_second(self, now: float, second: int) -> None:
+    def _next_second(self, now: float, second: int) -> bool:
+        """Begin to count another second. Return whether the time of a cap is over."""
         self._tell(now)
         if self._first < 0 or second - self._second > _UNUSED:
             self._first, self._counted_since = second, now
@@ -186,6 +189,7 @@ class RateThrottle:
         self._taken += self._count
         self._before = self._count if second - self._second <= _RECENT else 0
         self._second, self._count, self._told = second, 0, 0
+        return self._uncap(now)
 
     def _tell(self, now: float) -> None:
         """Have those counted that were accepted since: once a second, and before a complaint is judged."""

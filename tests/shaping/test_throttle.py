@@ -165,6 +165,21 @@ def test_a_secret_rate_that_is_lowered_is_found_though_more_was_taken_before():
     assert refused(sent) < 0.015 * len(sent)
 
 
+def test_what_was_taken_of_the_whole_limit_says_nothing_of_a_part():
+    """Half of the rate is less than three quarters of what was taken, and a complaint there is about the rate."""
+    throttle = RateThrottle(0.01, 0.4)
+    for n in range(800):
+        throttle.accepted(n / 40, n / 40)
+    throttle.become(0.02)
+    now = 20.0
+    for _ in range(6):
+        before = throttle.factor
+        assert throttle.refused(now, now - 0.1)
+        assert throttle.factor < before
+        throttle.accepted(now + 2.0, now + 1.9)
+        now += 5.0
+
+
 def test_a_complaint_right_after_a_rest_is_about_the_rate_that_was_used_before():
     throttle = RateThrottle(0.01, 0.36)
     for n in range(100):

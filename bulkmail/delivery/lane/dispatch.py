@@ -140,9 +140,10 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
         return None
     if now < opening.not_before:
         return _wake_at(lane, opening.not_before)
-    few = permits.scarce or (permits.proven and len(lane.ready) <= _EACH * (len(opening) + 1))
-    if connections and few and now < opening.gained_at + _PATIENCE:
-        return _wake_at(lane, opening.gained_at + _PATIENCE)
+    if connections and now < opening.gained_at + _PATIENCE:
+        few = permits.proven and len(lane.ready) <= _EACH * (len(opening) + 1)
+        if few or permits.scarce:
+            return _wake_at(lane, opening.gained_at + _PATIENCE)
     at = permits.connection_at(now)
     if isinstance(at, SlotPool):
         # a lane that is connected waits for a slot of the process, not for one of its own limit: it has them all

@@ -235,8 +235,9 @@ class Feeder:
         weights, free = sum(run.weight for run in self._wanted), self.window
         waiting = {run: list(reversed(supplies)) for run, supplies in self._wanted.items()}
         # of more lanes than there is room for some are fed, in turn: a claim, and a connection, for each row costs more
-        shares = {run: share_of(run.weight, weights, free, 1) // len(some) for run, some in waiting.items()}
-        each = {run: max(FIRST_TARGET, share) for run, share in shares.items()}
+        each = {
+            run: max(FIRST_TARGET, share_of(run.weight, weights, free, 1) // len(some)) for run, some in waiting.items()
+        }
         while waiting:
             run = self._turns.next(waiting)
             room = room_for(run.held, self.window)
