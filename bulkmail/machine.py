@@ -31,9 +31,7 @@ def raise_file_limit() -> int:
 
 def reserved(settings: Settings) -> int:
     """Return how many descriptors are kept for everything that is no connection to a mail server."""
-    inbound, public = settings.inbound, settings.public
-    found = _RESERVE + (inbound.limits.connections if inbound is not None and inbound.listen else 0)
-    return found + _PAGE * ((public is not None) + (settings.web is not None))
+    return _RESERVE + _PAGE * ((settings.public is not None) + (settings.web is not None))
 
 
 def compose_processes(wanted: str | int) -> int:

@@ -89,7 +89,7 @@ class Bulkmail(Service):
         self._speed = 1.0
         self._ca_file: str | None = None
         self._wall = WallClock(time.time, time.monotonic)
-        self._listening = Listening(reactor, self._wall, own_name, os.getpid)
+        self._listening = Listening(reactor, own_name)
 
     # what twistd calls
 
@@ -158,7 +158,7 @@ class Bulkmail(Service):
             try:
                 await incarnation.open()
                 assert incarnation.late is not None
-                self._listening.open(self.settings, incarnation.late)
+                await self._listening.open(self.settings, incarnation.late)
                 self._serve_pages(incarnation)
                 opened, self._before = True, None
                 status = await incarnation.work()

@@ -9,12 +9,12 @@ goes on to the mailbox as well.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.logger import Logger
 
 from bulkmail.inbound.received import Accepted, Received, Take
-from bulkmail.mail import BulkmailError, Found, LateEvent, LateResult, OwnFault, ReturnPath
+from bulkmail.mail import BulkmailError, Found, LateEvent, LateResult, OwnFault
 from bulkmail.returns import LOOKED_AT, Kind, Verdict
 from bulkmail.workers import WorkerLateError
 
@@ -26,16 +26,41 @@ _IDLE = frozenset({Kind.DELIVERED, Kind.RELAYED, Kind.EXPANDED})  # all is well:
 Ask = Callable[[tuple[Any, ...], float | None], Awaitable[Any]]
 
 
+class Records(Protocol):
+    """What a report asks of `mail.ReturnPath`; the same is said of each there."""
+
+    async def token_key(self) -> bytes:
+        """Return the key that tokens are read with."""
+
+    async def find(self, token: str) -> Found | None:
+        """Return what is known of a token."""
+
+    async def members(self, envelope_id: str, addresses: Sequence[str]) -> dict[str, str]:
+        """Return the tokens of recipients of one transaction."""
+
+    async def returned(self, token: str, event: LateEvent) -> Found | None:
+        """Record a delivery report or an answer."""
+
+    async def complained(self, token: str, event: LateEvent) -> Found | None:
+        """Record a complaint."""
+
+    async def unsubscribe(self, token: str, how: str, key: str = "") -> Found | None:
+        """Record that the recipient wants no more of the list."""
+
+    def unattributed(self, what: str) -> None:
+        """Count what could not be attributed."""
+
+
 class Reports:
     """Takes mail to our own addresses (`received.Take`).
 
-    ``ask``: asks a process of `returns.Reader`. ``returns``: records what comes back. ``unread``: keeps what was not
+    ``ask``: asks a process of `returns.Reader`. ``records``: records what comes back. ``unread``: keeps what was not
     understood. ``people``: takes what a person may have written.
     """
 
-    def __init__(self, ask: Ask, returns: ReturnPath, unread: Take, people: Take) -> None:
+    def __init__(self, ask: Ask, records: Records, unread: Take, people: Take) -> None:
         self._ask = ask
-        self._returns = returns
+        self._records = records
         self._unread = unread
         self._people = people
 
@@ -49,7 +74,7 @@ class Reports:
 
     async def _one(self, received: Received, recipient: Accepted) -> Kind | None:
         """Do what follows for one recipient; return what the message is, None where it is to be kept for a look."""
-        found = await self._returns.find(recipient.token) if recipient.token else None
+        found = await self._records.find(recipient.token) if recipient.token else None
         verdict = await self._read(received, recipient, found)
         if verdict is None:
             return None
@@ -57,32 +82,32 @@ class Reports:
         if kind in _IDLE:
             return kind
         if verdict.event is None and verdict.token and verdict.token != recipient.token.lower():
-            found = await self._returns.find(verdict.token)  # the token stands in what it encloses
+            found = await self._records.find(verdict.token)  # the token stands in what it encloses
             verdict = await self._read(received, recipient, found) or verdict
         if verdict.event is None and verdict.shares and await self._shared(verdict):
             return kind
         if verdict.event is None:
-            self._returns.unattributed(str(kind))
+            self._records.unattributed(str(kind))
             return kind if kind is Kind.OTHER and not recipient.token else None  # a person's, to complaints@ or so
         return kind if await self._recorded(verdict.token, verdict.event) else None
 
     async def _shared(self, verdict: Verdict) -> bool:
         """Record what a report says of recipients of one message; return whether it was about any for certain."""
-        tokens = await self._returns.members(verdict.envelope_id, [address for address, _ in verdict.shares])
+        tokens = await self._records.members(verdict.envelope_id, [address for address, _ in verdict.shares])
         known = [(tokens[address], event) for address, event in verdict.shares if address in tokens]
         return any([await self._recorded(token, event) for token, event in known])
 
     async def _recorded(self, token: str, event: LateEvent) -> bool:
         if event.result is LateResult.UNSUBSCRIBED:
-            return await self._returns.unsubscribe(token, "mail", event.key) is not None
+            return await self._records.unsubscribe(token, "mail", event.key) is not None
         if event.result is LateResult.COMPLAINED:
-            return await self._returns.complained(token, event) is not None
-        return await self._returns.returned(token, event) is not None
+            return await self._records.complained(token, event) is not None
+        return await self._records.returned(token, event) is not None
 
     async def _read(self, received: Received, recipient: Accepted, found: Found | None) -> Verdict | None:
         """Have it read; None where the reader did not come to an end. Raises OwnFault where there is no reader."""
         address = "" if found is None or not found.number else found.address
-        key = await self._returns.token_key()
+        key = await self._records.token_key()
         job = ("read", received.body[:LOOKED_AT], recipient.address, received.sender, key, address)
         try:
             kind, reason, token, event, envelope_id, each = await self._ask(job, _WITHIN)

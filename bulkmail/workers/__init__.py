@@ -3,7 +3,8 @@
 Room: the only child processes; a worker class is named ("bulkmail.content.compose:Composer"), never imported here.
 Takes: jobs and answers of plain data (what `marshal` carries), a deadline for each job.
 Gives: a Deferred for each answer; a dead or overdue worker fails exactly the jobs it held, and is replaced.
-        `Command` runs a program of the operator's once, and returns its output.
+        `Command` runs a program of the operator's once, and returns its output. What a child does first
+        (`begin_child`), for one that another room starts.
 Never: shares memory, leaves a child behind (a child exits when its input closes), retries a job by itself.
 
 Why not threads: Python beside the event loop starves it (30,500 line exchanges a second fell to 470 with CSV parsing
@@ -20,6 +21,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from bulkmail.workers.frames import Frames, frame
+from bulkmail.workers.limits import begin_child, without_garbage
 from bulkmail.workers.surroundings import DATABASE, surroundings
 
 if TYPE_CHECKING:
@@ -36,8 +38,10 @@ __all__ = [
     "WorkerDiedError",
     "WorkerFailedError",
     "WorkerLateError",
+    "begin_child",
     "frame",
     "surroundings",
+    "without_garbage",
 ]
 
 _OF_THE_PARENT = {"Command": "command", "CommandFailedError": "command"}

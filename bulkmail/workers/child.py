@@ -12,22 +12,18 @@ that name or the gigabyte of `limits`. What the jobs named in a class's ``SETS_U
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import inspect
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bulkmail.workers.frames import Frames, frame
-from bulkmail.workers.limits import ROOM, bound_memory, end_with_parent, offer_to_the_kernel
+from bulkmail.workers.limits import ROOM, begin_child, bound_memory, without_garbage
 
 _READ = 1 << 20
-_NICE = 5
-_GARBAGE = (50_000, 20, 20)  # new objects between two collections; generations
 
 
 def _words(error: BaseException) -> str:
@@ -80,21 +76,10 @@ async def _run_many(handle: Callable[[Any], Awaitable[Any]], jobs: int, answers:
 
 def main(name: str, parent: int) -> None:
     """Serve the class ``name`` until the input closes, or the process ``parent`` has ended."""
-    end_with_parent(parent)
-    offer_to_the_kernel()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with contextlib.suppress(OSError):
-        os.nice(_NICE)
-    jobs, answers = os.dup(0), os.dup(1)
-    with open(os.devnull, "rb") as nothing:
-        os.dup2(nothing.fileno(), 0)
-    os.dup2(2, 1)  # what a library prints goes to the log, never between two frames
+    jobs, answers = begin_child(parent)
     module, _, attribute = name.partition(":")
     worker = getattr(importlib.import_module(module), attribute)()
-    # Modules never become garbage, and rows have no cycles: a collection every 700 objects would find none
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE)
+    without_garbage()
     room = getattr(worker, "ROOM", ROOM)
     bound_memory(room)
     with contextlib.suppress(BrokenPipeError):

@@ -179,12 +179,15 @@ def test_kill_9_loses_nothing_that_got_a_250(service: Callable[..., Service], wo
 
 @pytest.mark.parametrize("point", ["inbound-written", "inbound-renamed"])
 def test_killed_between_the_steps_of_storing_the_client_has_no_250(service: Callable[..., Service], point: str) -> None:
+    """It is the process that takes mail in which is killed: the service replaces it."""
     one = service()
     one.running = one.world.failing(f"{point}:kill", "--settings", "bulkmail.yaml")
     one.until(one.greets, "a greeting")
     with pytest.raises(smtplib.SMTPServerDisconnected):
         one.send("bounces+a@in.example.com")
-    one.running.process.wait()
+    one.until(one.greets, "a greeting of another process")
+    assert "the process that takes mail in has ended" in one.running.said()
+    one.running.kill_group()
     one.start()
     assert len(one.unread) == (1 if point == "inbound-renamed" else 0)
     assert one.send("bounces+a@in.example.com")[0] == 250
