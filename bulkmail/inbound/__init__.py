@@ -1,9 +1,14 @@
 """What comes back: an SMTP server for bounces, complaints, unsubscribes and answers.
 
 Room: the server's side of SMTP for our own domains: listening, limits, TLS, and where a message is kept.
-Takes: connections; what says which addresses are ours; a sink that makes a message durable.
-Gives: `Received` messages to the sink, and 250 to the client once the sink is done with them, never before.
+Takes: sockets; what says which addresses are ours; what records what comes back (`mail.ReturnPath`).
+Gives: messages to who reads, forwards or keeps them, and 250 to the client once that is durable, never before.
 Never: relays, reads what a report says, changes an outcome, keeps a message in memory that was answered with 250.
+
+It runs in a process of its own, with a reactor of its own: a dialogue is mostly system calls, and the event loop of the
+service has mail to send. The service has the sockets (`opening`), starts that process and answers what it asks
+(`server_process`); the process (`__main__`, `child`) serves (`serving`), and what comes back goes to the service
+(`asking`), as `wire` says.
 
 What each failure means to the client:
 

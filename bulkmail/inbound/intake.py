@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from twisted.logger import Logger
 
+from bulkmail.inbound.lines import Lines
 from bulkmail.inbound.received import Purpose, Received, Refusal, Take
 from bulkmail.inbound.trace import goes_in_circles
 from bulkmail.mail import OwnFault
 
 _log = Logger("bulkmail")
+
+_MINUTE = 60.0  # seconds
 
 
 class Filter(Protocol):
@@ -23,24 +26,33 @@ class Filter(Protocol):
 
 
 class Filtered:
-    """A mailbox behind filters."""
+    """A mailbox behind filters. ``clock``: monotonic seconds; of a filter that is down one line a minute is written."""
 
-    def __init__(self, mailbox: Take, filters: Sequence[Filter] = ()) -> None:
+    def __init__(self, mailbox: Take, filters: Sequence[Filter], clock: Callable[[], float]) -> None:
         self._mailbox = mailbox
-        self._filters = tuple(filters)
+        self._filters = [(one, Lines(_error, clock, 1, _MINUTE)) for one in filters]
 
     async def __call__(self, received: Received) -> None:
         """Have it looked at, and kept. Raises Refusal or OwnFault."""
         if goes_in_circles(received):
             raise Refusal(554, "5.4.6", "The message goes in circles")
         added = b""
-        for look in self._filters:
+        for look, faults in self._filters:
             try:
                 added += await look(received)
             except OwnFault as fault:
-                _log.error("inbound: {fault}; its client is told to try again", fault=fault)
+                faults.say(f"inbound: {fault}; clients are told to try again")
                 raise Refusal(451, "4.7.1", "The message could not be looked at; try again later") from None
         await self._mailbox(replace(received, body=added + received.body) if added else received)
+
+    def close(self) -> None:
+        """Tell what was left out of the log."""
+        for _, faults in self._filters:
+            faults.close()
+
+
+def _error(text: str) -> None:
+    _log.error("{text}", text=text)
 
 
 class Intake:

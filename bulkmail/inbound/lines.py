@@ -1,4 +1,4 @@
-"""Log lines, so many a second and no more: a flood of connections must not become a flood of lines."""
+"""Log lines, so many a second or a minute and no more: a flood of connections must not become a flood of lines."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Callable
 
 
 class Lines:
-    """Passes on ``most`` lines of a second; those left out are counted, and told with the next line or by `close`."""
+    """Passes on ``most`` lines in ``span`` seconds; the others are counted, told with the next one or by `close`."""
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float], most: int) -> None:
+    def __init__(self, write: Callable[[str], None], clock: Callable[[], float], most: int, span: float = 1.0) -> None:
         self._write = write
         self._clock = clock
         self._most = most
-        self._second = -1
+        self._span = span
+        self._current = -1
         self._written = self._left_out = 0
 
     def say(self, text: str | Callable[[], str]) -> None:
         """Write a line, or count it; one that takes time to make is made only where it is written."""
-        second = int(self._clock())
-        if second != self._second:
-            self._second, self._written = second, 0
+        current = int(self._clock() / self._span)
+        if current != self._current:
+            self._current, self._written = current, 0
             self.close()
         if self._written >= self._most:
             self._left_out += 1

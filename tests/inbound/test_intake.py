@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 
 from bulkmail.inbound import Purpose, Refusal
 from bulkmail.inbound.intake import Filtered, Intake
 from bulkmail.mail import OwnFault
+
+
+def no_time() -> float:
+    return 0.0
 
 
 class Place:
@@ -46,14 +51,14 @@ def places():
 @pytest.mark.parametrize("purpose", [Purpose.BOUNCE, Purpose.COMPLAINT, Purpose.UNSUBSCRIBE])
 def test_reports_are_not_filtered(message, places, purpose):
     reports, mailbox = places
-    intake = Intake(reports, Filtered(mailbox, [look(Refusal(550, "5.7.1", "no"))]))
+    intake = Intake(reports, Filtered(mailbox, [look(Refusal(550, "5.7.1", "no"))], no_time))
     assert taken(intake, message(purpose=purpose)) is None
     assert (len(reports.kept), len(mailbox.kept)) == (1, 0)
 
 
 def test_mail_for_people_gets_what_the_filters_add(message, places):
     reports, mailbox = places
-    intake = Intake(reports, Filtered(mailbox, [look(b""), look(b"X-Spam: Yes\r\n")]))
+    intake = Intake(reports, Filtered(mailbox, [look(b""), look(b"X-Spam: Yes\r\n")], no_time))
     assert taken(intake, message()) is None
     assert mailbox.kept[0].body == b"X-Spam: Yes\r\nSubject: x\r\n\r\nhello\r\n"
     assert reports.kept == []
@@ -65,13 +70,31 @@ def test_mail_for_people_gets_what_the_filters_add(message, places):
 )
 def test_what_a_filter_refuses_and_one_that_is_down(message, places, answer, code, enhanced):
     reports, mailbox = places
-    refusal = taken(Intake(reports, Filtered(mailbox, [look(answer)])), message())
+    refusal = taken(Intake(reports, Filtered(mailbox, [look(answer)], no_time)), message())
     assert (refusal.code, refusal.enhanced) == (code, enhanced)
     assert mailbox.kept == []
 
 
+def test_a_filter_that_is_down_is_one_line_a_minute(message, places):
+    now, seen = [0.0], []
+    filters = [look(OwnFault("clamd is down"))]
+    people = Filtered(places[1], filters, lambda: now[0])
+    globalLogPublisher.addObserver(seen.append)
+    try:
+        for now[0] in (0.0, 1.0, 59.0, 61.0, 62.0):
+            taken(Intake(places[0], people), message())
+        people.close()
+    finally:
+        globalLogPublisher.removeObserver(seen.append)
+    line = "inbound: clamd is down; clients are told to try again"
+    left_out = "inbound: {} lines of this kind were left out"
+    assert [event["text"] for event in seen] == [line, left_out.format(2), line, left_out.format(1)]
+
+
 def test_a_loop_is_cut_for_people_and_not_for_reports(message, places):
     body = b"Delivered-To: anna@in.example.com\r\n\r\n"
-    refusal = taken(Intake(places[0], Filtered(places[1])), message(body=body))
+    refusal = taken(Intake(places[0], Filtered(places[1], [], no_time)), message(body=body))
     assert (refusal.code, refusal.enhanced) == (554, "5.4.6")
-    assert taken(Intake(places[0], Filtered(places[1])), message(body=body, purpose=Purpose.BOUNCE)) is None
+    assert (
+        taken(Intake(places[0], Filtered(places[1], [], no_time)), message(body=body, purpose=Purpose.BOUNCE)) is None
+    )

@@ -16,6 +16,14 @@ def test_so_many_a_second_and_the_rest_is_counted():
     assert written == ["line 0", "line 1", "inbound: 3 lines of this kind were left out", "later"]
 
 
+def test_one_a_minute():
+    now, written = [0.0], []
+    lines = Lines(written.append, lambda: now[0], 1, 60.0)
+    for now[0] in (0.0, 30.0, 59.9, 61.0):
+        lines.say(f"at {now[0]:g}")
+    assert written == ["at 0", "inbound: 2 lines of this kind were left out", "at 61"]
+
+
 def test_a_line_that_is_left_out_is_not_made():
     made, written = [], []
     lines = Lines(written.append, lambda: 0.0, 1)

@@ -113,7 +113,7 @@ def test_filters_and_limits_are_those_of_the_settings(scene, tmp_path):
     reactor, serving, sockets = scene
     filters = {"rspamd": "http://127.0.0.1:11333", "clamd": "127.0.0.1:3310"}
     serving.open(order(tmp_path, filter=filters, limits={"connections": 7}, timeouts={"store": "3s"}), sockets, RECORDS)
-    assert [type(one) for one in reception(reactor).take._people._filters] == [Clamd, Rspamd]
+    assert [type(one) for one, _ in reception(reactor).take._people._filters] == [Clamd, Rspamd]
     limits = reception(reactor).limits
     assert (limits.connections, limits.take, limits.command) == (7, 3.0, 300.0)
 
