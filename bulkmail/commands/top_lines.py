@@ -7,6 +7,7 @@ not printable, and becomes a space here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 from unicodedata import east_asian_width
 
@@ -19,6 +20,7 @@ VIEWS = ("campaigns", "providers", "sites", "holds")
 
 _OVER = (Word.FINISHED, Word.CANCELLED)
 _MARKS = {"good": "ok", "wrong": "SLOW", "over": "-"}
+_MOST_LINES = 3  # of a sentence
 _FAILED = ("bounced", "blocked", "expired", "unknown")
 
 
@@ -73,7 +75,7 @@ def screen(told: Told, view: str, chosen: int, width: int, height: int) -> list[
     elif view == "campaigns":
         lines += _campaigns(campaigns, one, width)
     elif view == "providers":
-        lines += _providers(told, one)
+        lines += _providers(told, one, width)
     elif view == "sites":
         lines += _sites(told.sites)
     else:
@@ -96,8 +98,14 @@ def _campaigns(campaigns: Sequence[Mapping[str, Any]], chosen: Mapping[str, Any]
         lines.append(Line(text, _tone(word)))
         if one is chosen:
             left = f" About {format_duration(one['seconds_left'])} left." if one["seconds_left"] else ""
-            lines.append(Line(f"    {one['situation']['sentence']}{left}"))
+            lines += _wrapped(f"{one['situation']['sentence']}{left}", width, "    ")
     return lines
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[Line]:
+    """Return a sentence on as many lines as it needs, at most three."""
+    lines = wrap(one_line(text), max(20, width), initial_indent=indent, subsequent_indent=indent)
+    return [Line(line) for line in lines[:_MOST_LINES]]
 
 
 def _tone(word: str) -> str:
@@ -108,12 +116,12 @@ def _tone(word: str) -> str:
     return "wrong" if wrong else "good" if word == Word.SENDING else "plain"
 
 
-def _providers(told: Told, one: Mapping[str, Any]) -> list[Line]:
+def _providers(told: Told, one: Mapping[str, Any], width: int) -> list[Line]:
     known = {provider["provider"]: provider for provider in told.providers}
     lasts = {} if told.recent is None else {last["provider"]: last for last in told.recent["providers"]}
     figures = f"{'delivered':>10} {'deferred':>9} {'failed':>8} {'pace':>9} {'conn':>5}"
     lines = [
-        Line(f"{one['campaign']}: {one['situation']['sentence']}"),
+        *_wrapped(f"{one['campaign']}: {one['situation']['sentence']}", width),
         Line(f"{'provider':14} {'':4} {'last ones':>9} {figures}", "head"),
     ]
     for provider, counts in sorted(one["by_provider"].items(), key=lambda item: (-sum(item[1].values()), item[0])):

@@ -93,3 +93,12 @@ def test_wide_characters_take_two_columns():
 def test_those_that_are_not_over_come_first_the_newest_at_the_top():
     some = [campaign("a", "finished"), campaign("b"), campaign("c", "cancelled"), campaign("d", "paused")]
     assert [one["campaign"] for one in ordered(some)] == ["d", "b", "c", "a"]
+
+
+def test_a_long_sentence_goes_on_in_the_next_line():
+    one = campaign(seconds_left=None)
+    one["situation"] = {"word": "dead", "sentence": "Nothing is sent: " + "its process has ended. " * 9}
+    shown = screen(told(one), "campaigns", 0, 80, 24)
+    assert [line.text[:4] for line in shown[4:]] == ["    "] * 3
+    assert all(len(line.text) <= 80 for line in shown)
+    assert screen(told(one), "providers", 0, 80, 24)[5].text.startswith("provider ")
