@@ -45,11 +45,11 @@ from bulkmail.delivery import (
     Smarthost,
     WallClock,
     assemble,
-    background,
     by_mail,
     check_relays,
     compare_records,
     folders,
+    in_background,
     machines_joined,
     rules_of,
     sent,
@@ -325,7 +325,7 @@ class Incarnation:
         )
         await router.check()
         if self.settings.dkim and not self._rehearsal:  # a rehearsal's name server knows no keys
-            background(compare_records(ask, self.settings.dkim), "comparing DKIM keys with the DNS")
+            in_background(compare_records(ask, self.settings.dkim), "comparing DKIM keys with the DNS")
         return router
 
     async def _open_resolver(self) -> Any:
@@ -390,7 +390,7 @@ class Incarnation:
         words = "this machine was not heard of for longer than its lease, and others have taken over; it ends what it"
         _log.error(words + " has in hand and begins anew")
         self.over = True
-        background(self.stop(), "stopping")
+        in_background(self.stop(), "stopping")
 
     def _report_fault(self, text: str) -> None:
         _log.error("{text}; it is tried again", text=text)

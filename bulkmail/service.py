@@ -25,7 +25,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, Logger
 
 from bulkmail.control import ask_within
-from bulkmail.delivery import Prepared, WallClock, background
+from bulkmail.delivery import Prepared, WallClock, in_background
 from bulkmail.failpoints import armed
 from bulkmail.files import Folder
 from bulkmail.inbound import Listening
@@ -115,12 +115,12 @@ class Bulkmail(Service):
         # Twisted's timers follow the wall clock; a clock that is set must not make ours fire or wait
         self.reactor.seconds = time.monotonic
         self.reactor.callWhenRunning(self._install_signals)
-        self._done = background(self._run(), "sending")
+        self._done = in_background(self._run(), "sending")
 
     def stopService(self) -> Deferred[None] | None:
         """Stop sending: the reactor is about to stop."""
         super().stopService()  # type: ignore[no-untyped-call]
-        background(self._stop(), "stopping")
+        in_background(self._stop(), "stopping")
         return self._done
 
     # the life of the process
@@ -300,7 +300,7 @@ class Bulkmail(Service):
         return found
 
     def _end(self, incarnation: Incarnation) -> None:
-        background(incarnation.stop(), "stopping for a reload")
+        in_background(incarnation.stop(), "stopping for a reload")
 
     def _take_next(self) -> None:
         """Between two incarnations nothing is in flight: take the settings that were read for the next one."""
@@ -342,7 +342,7 @@ class Bulkmail(Service):
             self._incarnation.hurry()
             return
         _log.info("stopping; what is in flight may finish, a second signal stops at once")
-        background(self._stop(), "stopping")
+        in_background(self._stop(), "stopping")
 
     def _stop_reactor(self) -> None:
         if self.reactor.running:

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import marshal
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -128,12 +126,3 @@ def test_closed_it_knows_the_campaign_no_more(worker):
 def test_a_job_it_does_not_know(worker):
     with pytest.raises(LookupError, match="no such job: sing"):
         worker.worker.handle(("sing",))
-
-
-def test_it_does_not_pay_for_what_it_does_not_use():
-    text = "import sys, bulkmail.reporter; print(*sys.modules)"
-    loaded = set(
-        subprocess.run([sys.executable, "-c", text], stdout=subprocess.PIPE, check=True).stdout.decode().split()
-    )
-    assert "bulkmail.report.writer" in loaded
-    assert not loaded & {"bulkmail.delivery", "bulkmail.settings", "pydantic", "cryptography", "OpenSSL"}

@@ -14,8 +14,9 @@ worker process of their own (`bulkmail.campaign.ingest`), which is started by it
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
 
 if TYPE_CHECKING:
     from bulkmail.campaign.attempts import attempts_in
@@ -51,6 +52,36 @@ if TYPE_CHECKING:
     from bulkmail.campaign.starter import starter_files
     from bulkmail.campaign.suppression import listed
     from bulkmail.campaign.unsubscribing import BUILT_IN, ways_out
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "attempts": "attempts_in",
+            "browsing": "ListRows",
+            "canary": "canary_rules",
+            "copying": "copy_campaign",
+            "differences": "ONE_FOR_ALL changes content_hash digests picks",
+            "entries": "keys_of",
+            "files": "EarlierList is_ours",
+            "folder": (
+                "Action DropFolder FolderState check_no_pause_file put_aside read_status said_by scan "
+                "write_beside write_status write_status_in"
+            ),
+            "ingest": "Ingest",
+            "jobs": "LEFT_OUT reading_options",
+            "load": "campaign_as_checked load_campaign schema",
+            "model": "TAKEN_AGAIN Campaign",
+            "naming": "check_campaign_name is_campaign_name nearest_name",
+            "preflight": "Lists survey",
+            "query": "NotNow ToBeAskedError reached",
+            "reading": "OperatorSettings content_notices sender_domain snapshot",
+            "sample": "try_rows",
+            "schedule": "RowZones ScheduleKeys schedule_from",
+            "starter": "starter_files",
+            "suppression": "listed",
+            "unsubscribing": "BUILT_IN ways_out",
+        },
+    )
 
 __all__ = [
     "BUILT_IN",
@@ -105,64 +136,3 @@ __all__ = [
     "write_status",
     "write_status_in",
 ]
-
-_WHERE = {
-    "attempts_in": "attempts",
-    "keys_of": "entries",
-    "listed": "suppression",
-    "LEFT_OUT": "jobs",
-    "reading_options": "jobs",
-    "TAKEN_AGAIN": "model",
-    "check_campaign_name": "naming",
-    "copy_campaign": "copying",
-    "Action": "folder",
-    "Campaign": "model",
-    "DropFolder": "folder",
-    "EarlierList": "files",
-    "FolderState": "folder",
-    "Ingest": "ingest",
-    "ListRows": "browsing",
-    "Lists": "preflight",
-    "NotNow": "query",
-    "ToBeAskedError": "query",
-    "reached": "query",
-    "ONE_FOR_ALL": "differences",
-    "OperatorSettings": "reading",
-    "RowZones": "schedule",
-    "ScheduleKeys": "schedule",
-    "campaign_as_checked": "load",
-    "canary_rules": "canary",
-    "changes": "differences",
-    "content_hash": "differences",
-    "content_notices": "reading",
-    "digests": "differences",
-    "is_campaign_name": "naming",
-    "is_ours": "files",
-    "load_campaign": "load",
-    "nearest_name": "naming",
-    "picks": "differences",
-    "scan": "folder",
-    "schedule_from": "schedule",
-    "schema": "load",
-    "sender_domain": "reading",
-    "snapshot": "reading",
-    "starter_files": "starter",
-    "survey": "preflight",
-    "try_rows": "sample",
-    "BUILT_IN": "unsubscribing",
-    "ways_out": "unsubscribing",
-    "check_no_pause_file": "folder",
-    "put_aside": "folder",
-    "read_status": "folder",
-    "said_by": "folder",
-    "write_beside": "folder",
-    "write_status": "folder",
-    "write_status_in": "folder",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """What is asked for, read then: the process that reads the lists needs none of it, and no Pydantic."""
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"bulkmail.campaign.{_WHERE[name]}"), name)

@@ -8,10 +8,10 @@ Never: decides anything about sending; opens anything before it is told to; lets
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bulkmail.control.overview import overview, plain_situation
+from bulkmail.lazily import later
 
 if TYPE_CHECKING:
     from bulkmail.control.client import Client
@@ -25,6 +25,23 @@ if TYPE_CHECKING:
     from bulkmail.control.suppressions import plain_suppression
     from bulkmail.control.warmups import all_warmups
     from bulkmail.control.within import Ask, ask_within
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "client": "Client",
+            "explaining": "Known destination_of domain_of explain known_destination no_route",
+            "opening": "open_control reading",
+            "place": "SOCKET NotRunningError",
+            "problems": "RequestProblem",
+            "recent": "light",
+            "recipients": "find_recipients",
+            "server": "ControlServer",
+            "suppressions": "plain_suppression",
+            "warmups": "all_warmups",
+            "within": "Ask ask_within",
+        },
+    )
 
 __all__ = [
     "SOCKET",
@@ -49,32 +66,3 @@ __all__ = [
     "plain_suppression",
     "reading",
 ]
-
-_WHERE = {
-    "Ask": "within",
-    "Client": "client",
-    "ControlServer": "server",
-    "Known": "explaining",
-    "NotRunningError": "place",
-    "RequestProblem": "problems",
-    "SOCKET": "place",
-    "all_warmups": "warmups",
-    "destination_of": "explaining",
-    "domain_of": "explaining",
-    "explain": "explaining",
-    "find_recipients": "recipients",
-    "known_destination": "explaining",
-    "light": "recent",
-    "no_route": "explaining",
-    "open_control": "opening",
-    "plain_suppression": "suppressions",
-    "reading": "opening",
-    "ask_within": "within",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """What is asked for, read then: a command that asks the service needs nothing of what answers it."""
-    if name not in _WHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"bulkmail.control.{_WHERE[name]}"), name)

@@ -22,7 +22,7 @@ from twisted.web.server import NOT_DONE_YET, Request, Site
 from bulkmail.control.models import Order
 from bulkmail.control.operations import Operation, find
 from bulkmail.control.problems import MEDIA_TYPE, RequestProblem
-from bulkmail.delivery import background
+from bulkmail.delivery import in_background
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName
 
 _log = Logger("bulkmail")
@@ -63,7 +63,7 @@ class ApiResource(Resource):
     def render(self, request: Request) -> Any:
         """Answer now or later; called by twisted.web with a request that is read to its end."""
         reply = _Reply(request, self._reactor)
-        background(self._answer(request, reply), "answering a request")
+        in_background(self._answer(request, reply), "answering a request")
         return NOT_DONE_YET
 
     async def _answer(self, request: Request, reply: _Reply) -> None:

@@ -47,60 +47,88 @@ list has beyond that stays in the spool.
 
 from __future__ import annotations
 
-from bulkmail.delivery.assembly import Assembly, assemble
-from bulkmail.delivery.background import background
-from bulkmail.delivery.clocks import Clocks, WallClock
-from bulkmail.delivery.connector import Connector
-from bulkmail.delivery.lifecycle import (
-    BINDS,
-    Accepting,
-    Ahead,
-    Approving,
-    Asked,
-    AtRest,
-    Campaigns,
-    Checking,
-    DropFolderWatch,
-    Joining,
-    LateOutcomes,
-    LateReports,
-    Live,
-    LiveCampaign,
-    LiveSite,
-    Notifying,
-    Planning,
-    Prepared,
-    Progress,
-    Pulse,
-    RelayCheck,
-    Reporting,
-    Scheduling,
-    Steering,
-    Tried,
-    WithdrawnError,
-    by_mail,
-    check_relays,
-    compare_records,
-    folders,
-    look_ahead,
-    machines_joined,
-    prepare,
-    put_mark,
-    quoted,
-    refusal,
-    rules_of,
-    sent,
-    sent_of,
-    too_late,
-    trial_of,
-    with_copies,
-)
-from bulkmail.delivery.pause import Pause
-from bulkmail.delivery.queueing import Feeder
-from bulkmail.delivery.relay import Smarthost, smarthosts
-from bulkmail.delivery.resolver_process import ResolverProcess
-from bulkmail.delivery.run import Run
-from bulkmail.delivery.site_facts import SiteFactSync
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
+
+if TYPE_CHECKING:
+    from bulkmail.delivery.assembly import Assembly, assemble
+    from bulkmail.delivery.background import background as in_background
+    from bulkmail.delivery.clocks import Clocks, WallClock
+    from bulkmail.delivery.connector import Connector
+    from bulkmail.delivery.lifecycle import (
+        BINDS,
+        Accepting,
+        Ahead,
+        Approving,
+        Asked,
+        AtRest,
+        Campaigns,
+        Checking,
+        DropFolderWatch,
+        Joining,
+        LateOutcomes,
+        LateReports,
+        Live,
+        LiveCampaign,
+        LiveSite,
+        Notifying,
+        Planning,
+        Prepared,
+        Progress,
+        Pulse,
+        RelayCheck,
+        Reporting,
+        Scheduling,
+        Steering,
+        Tried,
+        WithdrawnError,
+        by_mail,
+        check_relays,
+        compare_records,
+        folders,
+        look_ahead,
+        machines_joined,
+        prepare,
+        put_mark,
+        quoted,
+        refusal,
+        rules_of,
+        sent,
+        sent_of,
+        too_late,
+        trial_of,
+        with_copies,
+    )
+    from bulkmail.delivery.pause import Pause
+    from bulkmail.delivery.queueing import Feeder
+    from bulkmail.delivery.relay import Smarthost, smarthosts
+    from bulkmail.delivery.resolver_process import ResolverProcess
+    from bulkmail.delivery.run import Run
+    from bulkmail.delivery.site_facts import SiteFactSync
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "assembly": "Assembly assemble",
+            "background": "background=in_background",
+            "clocks": "Clocks WallClock",
+            "connector": "Connector",
+            "lifecycle": (
+                "BINDS Accepting Ahead Approving Asked AtRest Campaigns Checking DropFolderWatch Joining "
+                "LateOutcomes LateReports Live LiveCampaign LiveSite Notifying Planning Prepared Progress "
+                "Pulse RelayCheck Reporting Scheduling Steering Tried WithdrawnError by_mail check_relays "
+                "compare_records folders look_ahead machines_joined prepare put_mark quoted refusal "
+                "rules_of sent sent_of too_late trial_of with_copies"
+            ),
+            "pause": "Pause",
+            "queueing": "Feeder",
+            "relay": "Smarthost smarthosts",
+            "resolver_process": "ResolverProcess",
+            "run": "Run",
+            "site_facts": "SiteFactSync",
+        },
+    )
 
 __all__ = [
     "BINDS",
@@ -140,11 +168,11 @@ __all__ = [
     "WallClock",
     "WithdrawnError",
     "assemble",
-    "background",
     "by_mail",
     "check_relays",
     "compare_records",
     "folders",
+    "in_background",
     "look_ahead",
     "machines_joined",
     "prepare",

@@ -13,41 +13,71 @@ every row composed and looked at by a pool of processes (`composing`, `inspector
 
 from __future__ import annotations
 
-from bulkmail.preflight.choosing import DEFAULT as DEFAULT_ROWS
-from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
-from bulkmail.preflight.domains import Domain
-from bulkmail.preflight.findings import Finding, Severity, is_of_dns
-from bulkmail.preflight.page import preview_page
-from bulkmail.preflight.plan_words import plain_plan, plan_lines
-from bulkmail.preflight.planned import Means as PlanMeans
-from bulkmail.preflight.planned import Plan, daily_budgets, demands, plan_campaign, schedule_of, shared_paces
-from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
-from bulkmail.preflight.recipients import RowCounts, count_rows
-from bulkmail.preflight.resolving import Ask, Resolving, families_of, resolver_options
-from bulkmail.preflight.result import Preflight, of_problem, plain_finding
-from bulkmail.preflight.row_lines import CHECK_COLUMNS, CHECK_FILE, RowLines
-from bulkmail.preflight.sender import (
-    Sender,
-    SenderKey,
-    address_findings,
-    by_name,
-    check_sender,
-    hostname_findings,
-    inbound_findings,
-    is_freemail,
-    is_qualified,
-    key_findings,
-    keys_of,
-    lookup_by,
-    names_of,
-    not_qualified,
-    offline_findings,
-    sender_notices,
-    sender_of,
-)
-from bulkmail.preflight.specimen import Specimen, compose_rows, read_specimen
-from bulkmail.preflight.whole import Begun, Means, preflight
-from bulkmail.preflight.words import report, summary, verdict
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
+
+if TYPE_CHECKING:
+    from bulkmail.preflight.choosing import DEFAULT as DEFAULT_ROWS
+    from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
+    from bulkmail.preflight.domains import Domain
+    from bulkmail.preflight.findings import Finding, Severity, is_of_dns
+    from bulkmail.preflight.page import preview_page
+    from bulkmail.preflight.plan_words import plain_plan, plan_lines
+    from bulkmail.preflight.planned import Means as PlanMeans
+    from bulkmail.preflight.planned import Plan, daily_budgets, demands, plan_campaign, schedule_of, shared_paces
+    from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
+    from bulkmail.preflight.recipients import RowCounts, count_rows
+    from bulkmail.preflight.resolving import Ask, Resolving, families_of, resolver_options
+    from bulkmail.preflight.result import Preflight, of_problem, plain_finding
+    from bulkmail.preflight.row_lines import CHECK_COLUMNS, CHECK_FILE, RowLines
+    from bulkmail.preflight.sender import (
+        Sender,
+        SenderKey,
+        address_findings,
+        by_name,
+        check_sender,
+        hostname_findings,
+        inbound_findings,
+        is_freemail,
+        is_qualified,
+        key_findings,
+        keys_of,
+        lookup_by,
+        names_of,
+        not_qualified,
+        offline_findings,
+        sender_notices,
+        sender_of,
+    )
+    from bulkmail.preflight.specimen import Specimen, compose_rows, read_specimen
+    from bulkmail.preflight.whole import Begun, Means, preflight
+    from bulkmail.preflight.words import report, summary, verdict
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "choosing": "DEFAULT=DEFAULT_ROWS Chosen RowChooser Wanted",
+            "domains": "Domain",
+            "findings": "Finding Severity is_of_dns",
+            "page": "preview_page",
+            "plan_words": "plain_plan plan_lines",
+            "planned": "Means=PlanMeans Plan daily_budgets demands plan_campaign schedule_of shared_paces",
+            "problems_file": "PROBLEMS_FILE write_problems",
+            "recipients": "RowCounts count_rows",
+            "resolving": "Ask Resolving families_of resolver_options",
+            "result": "Preflight of_problem plain_finding",
+            "row_lines": "CHECK_COLUMNS CHECK_FILE RowLines",
+            "sender": (
+                "Sender SenderKey address_findings by_name check_sender hostname_findings inbound_findings "
+                "is_freemail is_qualified key_findings keys_of lookup_by names_of not_qualified "
+                "offline_findings sender_notices sender_of"
+            ),
+            "specimen": "Specimen compose_rows read_specimen",
+            "whole": "Begun Means preflight",
+            "words": "report summary verdict",
+        },
+    )
 
 __all__ = [
     "CHECK_COLUMNS",

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 
-from bulkmail.delivery import background
+from bulkmail.delivery import in_background
 from bulkmail.public.answering import MOST_BODY, Answer, Call
 from bulkmail.public.clients import Proxies
 
@@ -77,7 +77,7 @@ class PageRequest(Request):
         late = factory.answers.later(call, 503, int(WHOLE_ANSWER))
         self._deadline = factory.reactor.callLater(WHOLE_ANSWER, self._send, late)
         self.notifyFinish().addErrback(self._gone)
-        background(self._answer(factory.answers, call), "answering a request")
+        in_background(self._answer(factory.answers, call), "answering a request")
 
     def call(self) -> Any:
         """Return what the factory's ``answers`` are asked."""

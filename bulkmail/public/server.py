@@ -11,7 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
-from bulkmail.delivery import background
+from bulkmail.delivery import in_background
 from bulkmail.mail import ClickCount, OwnFault, ReturnPath
 from bulkmail.net import Certificate
 from bulkmail.public.answering import Answers
@@ -82,7 +82,7 @@ class PublicServer:
             return
         if counts := self._answers.clicks.due(self._reactor.seconds()):
             self._counting = True
-            background(self._write(counts), "counting clicks")
+            in_background(self._write(counts), "counting clicks")
 
     async def counted(self) -> None:
         """Count clicks that are held as they stand; return when they are written down."""

@@ -13,36 +13,67 @@ the row. attempts.csv is derived, and begun again whenever it is not what it sho
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
 from bulkmail.report.accounting import ACCOUNTING_COLUMNS, accounting
-from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
-from bulkmail.report.cells import guarded, one_line, time_cell
-from bulkmail.report.clicks import clicks_in_words, clicks_of
-from bulkmail.report.earlier import attempts_beyond, has_attempts, has_report, reported_campaign
-from bulkmail.report.exports import csv_export, json_export
-from bulkmail.report.facts import Facts
-from bulkmail.report.files import Place, ReportFile
-from bulkmail.report.lines import lines as csv_lines
-from bulkmail.report.lists import write_addresses, write_list
 from bulkmail.report.page import page, write_page
-from bulkmail.report.recipients import write_recipients
-from bulkmail.report.rows import Files, file_prefixes
-from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
 from bulkmail.report.summary import summary, write_summary
-from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
-from bulkmail.report.tally import Stats, Wordings
-from bulkmail.report.timeline import Bucket
-from bulkmail.report.variants import variant_of
-from bulkmail.report.words import (
-    CATEGORY_WORDS,
-    STATUS_WORDS,
-    Words,
-    category_words,
-    late_words,
-    provider_name,
-    state_words,
-    status_words,
-)
-from bulkmail.report.writer import ATTEMPTS, ReportFolder, refresh_wait
+
+if TYPE_CHECKING:
+    from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
+    from bulkmail.report.cells import guarded, one_line, time_cell
+    from bulkmail.report.clicks import clicks_in_words, clicks_of
+    from bulkmail.report.earlier import attempts_beyond, has_attempts, has_report, reported_campaign
+    from bulkmail.report.exports import csv_export, json_export
+    from bulkmail.report.facts import Facts
+    from bulkmail.report.files import Place, ReportFile
+    from bulkmail.report.lines import lines as csv_lines
+    from bulkmail.report.lists import write_addresses, write_list
+    from bulkmail.report.recipients import write_recipients
+    from bulkmail.report.rows import Files, file_prefixes
+    from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
+    from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
+    from bulkmail.report.tally import Stats, Wordings
+    from bulkmail.report.timeline import Bucket
+    from bulkmail.report.variants import variant_of
+    from bulkmail.report.words import (
+        CATEGORY_WORDS,
+        STATUS_WORDS,
+        Words,
+        category_words,
+        late_words,
+        provider_name,
+        state_words,
+        status_words,
+    )
+    from bulkmail.report.writer import ATTEMPTS, ReportFolder, refresh_wait
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "attempts": "ATTEMPT_COLUMNS NOTHING AttemptsFile Position",
+            "cells": "guarded one_line time_cell",
+            "clicks": "clicks_in_words clicks_of",
+            "earlier": "attempts_beyond has_attempts has_report reported_campaign",
+            "exports": "csv_export json_export",
+            "facts": "Facts",
+            "files": "Place ReportFile",
+            "lines": "lines=csv_lines",
+            "lists": "write_addresses write_list",
+            "recipients": "write_recipients",
+            "rows": "Files file_prefixes",
+            "selections": "TAKE_OFF TRY_AGAIN",
+            "suppressions": "SUPPRESSION_COLUMNS write_suppressions",
+            "tally": "Stats Wordings",
+            "timeline": "Bucket",
+            "variants": "variant_of",
+            "words": (
+                "CATEGORY_WORDS STATUS_WORDS Words category_words late_words provider_name state_words status_words"
+            ),
+            "writer": "ATTEMPTS ReportFolder refresh_wait",
+        },
+    )
 
 __all__ = [
     "ACCOUNTING_COLUMNS",

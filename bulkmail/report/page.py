@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 
-from bulkmail.page_templates import page_template
 from bulkmail.report.facts import Facts
 from bulkmail.report.files import ReportFile, write_text
 from bulkmail.report.tally import Stats
@@ -19,6 +18,8 @@ _TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 
 def page(facts: Facts, stats: Stats) -> str:
     """Return the page as HTML."""
+    from bulkmail.page_templates import page_template  # noqa: PLC0415 - Jinja2, for the one process that writes pages
+
     return page_template(_TEMPLATES, "index.html.j2").render(view(facts, stats))
 
 

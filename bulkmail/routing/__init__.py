@@ -22,15 +22,33 @@ at present. OwnFault: our nameservers are dead, or deny or refuse every name; no
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
 from bulkmail.routing.forbidden import forbidden_address, networks
-from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
 from bulkmail.routing.plan import WALK, Stop, plan
-from bulkmail.routing.relay import RELAY, RelayRouter
-from bulkmail.routing.routed import Routing, relay_router, relays_of, router_of
-from bulkmail.routing.router import Router
-from bulkmail.routing.routes import Routes, provider_names, providers_of
-from bulkmail.routing.site import PLAIN, Manner, MxHost, RouteFailure, Site, site_of
-from bulkmail.routing.unroutable import unroutable_outcome, unroutable_site
+
+if TYPE_CHECKING:
+    from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
+    from bulkmail.routing.relay import RELAY, RelayRouter
+    from bulkmail.routing.routed import Routing, relay_router, relays_of, router_of
+    from bulkmail.routing.router import Router
+    from bulkmail.routing.routes import Routes, provider_names, providers_of
+    from bulkmail.routing.site import PLAIN, Manner, MxHost, RouteFailure, Site, site_of
+    from bulkmail.routing.unroutable import unroutable_outcome, unroutable_site
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "lookup": "Found Lookup parse_nameserver system_nameservers",
+            "relay": "RELAY RelayRouter",
+            "routed": "Routing relay_router relays_of router_of",
+            "router": "Router",
+            "routes": "Routes provider_names providers_of",
+            "site": "PLAIN Manner MxHost RouteFailure Site site_of",
+            "unroutable": "unroutable_outcome unroutable_site",
+        },
+    )
 
 RESOLVER = "bulkmail.routing.resolver:Resolver"
 

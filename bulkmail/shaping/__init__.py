@@ -24,58 +24,100 @@ several campaigns is next where they share something is told by ``Turns`` (``fai
 
 from __future__ import annotations
 
-from bulkmail.shaping.allowance import Allowance
-from bulkmail.shaping.breaker import LEAST_COMPLAINTS, OTHER, PARTS, Back, Breaker, StopRules, Trip
-from bulkmail.shaping.canary import GREYLISTED, Canary
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
 from bulkmail.shaping.classify import Verdict, classify, named_wait, status_of
-from bulkmail.shaping.clock import ClockChange, clock_changes, instant, moment, wall_time
-from bulkmail.shaping.daily import days_of
-from bulkmail.shaping.facts import (
-    Fact,
-    FactKind,
-    Hint,
-    Suspicion,
-    describe_fact,
-    hint,
-    judge,
-    learn,
-    messages_now,
-    outage,
-    partly,
-    suspended_until,
-    takes,
-)
-from bulkmail.shaping.fair import AHEAD, SMALL, WEIGHTS, Priority, Turns, Weighted, room_for, share_of
-from bulkmail.shaping.families import FamilyHealth, version_of
-from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
-from bulkmail.shaping.health import HostMemory, SiteHealth
-from bulkmail.shaping.hours import EVERY_DAY, WHOLE_DAY, Hours, format_days, format_hours, parse_days, parse_hours
-from bulkmail.shaping.judgements import Judgements
-from bulkmail.shaping.limiter import Limiter, Ruled
-from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
-from bulkmail.shaping.meter import Meter
-from bulkmail.shaping.planning import SECONDS_A_MESSAGE, Demand, Flow, Leg, plan_flow
-from bulkmail.shaping.retry import (
-    Decision,
-    Dice,
-    RetryPlan,
-    RetrySettings,
-    after_unknown,
-    decide,
-    interval,
-    longest_wait,
-)
-from bulkmail.shaping.rules import Rule, RuleAction, RuleBook, RuleCounter, own_rules
-from bulkmail.shaping.schedule import Opening, Schedule
-from bulkmail.shaping.shares import WHOLE, Part, shares_of
-from bulkmail.shaping.shipped_rules import SHIPPED_RULES
-from bulkmail.shaping.site_facts import Changes, SiteFacts
-from bulkmail.shaping.sources import ANY_SOURCE, Source, SourceChoice, without_source
-from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounce_of, is_hard, is_soft, to_suppress
-from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
-from bulkmail.shaping.unanswered import UnansweredMessages
-from bulkmail.shaping.uncharged import Beside, UnchargedTime
-from bulkmail.shaping.warmup import DAY, DEFAULT_PLAN, WarmupDay, WarmupPlan, block_of, warmup_plans
+
+if TYPE_CHECKING:
+    from bulkmail.shaping.allowance import Allowance
+    from bulkmail.shaping.breaker import LEAST_COMPLAINTS, OTHER, PARTS, Back, Breaker, StopRules, Trip
+    from bulkmail.shaping.canary import GREYLISTED, Canary
+    from bulkmail.shaping.clock import ClockChange, clock_changes, instant, moment, wall_time
+    from bulkmail.shaping.daily import days_of
+    from bulkmail.shaping.facts import (
+        Fact,
+        FactKind,
+        Hint,
+        Suspicion,
+        describe_fact,
+        hint,
+        judge,
+        learn,
+        messages_now,
+        outage,
+        partly,
+        suspended_until,
+        takes,
+    )
+    from bulkmail.shaping.fair import AHEAD, SMALL, WEIGHTS, Priority, Turns, Weighted, room_for, share_of
+    from bulkmail.shaping.families import FamilyHealth, version_of
+    from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
+    from bulkmail.shaping.health import HostMemory, SiteHealth
+    from bulkmail.shaping.hours import EVERY_DAY, WHOLE_DAY, Hours, format_days, format_hours, parse_days, parse_hours
+    from bulkmail.shaping.judgements import Judgements
+    from bulkmail.shaping.limiter import Limiter, Ruled
+    from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
+    from bulkmail.shaping.meter import Meter
+    from bulkmail.shaping.planning import SECONDS_A_MESSAGE, Demand, Flow, Leg, plan_flow
+    from bulkmail.shaping.retry import (
+        Decision,
+        Dice,
+        RetryPlan,
+        RetrySettings,
+        after_unknown,
+        decide,
+        interval,
+        longest_wait,
+    )
+    from bulkmail.shaping.rules import Rule, RuleAction, RuleBook, RuleCounter, own_rules
+    from bulkmail.shaping.schedule import Opening, Schedule
+    from bulkmail.shaping.shares import WHOLE, Part, shares_of
+    from bulkmail.shaping.shipped_rules import SHIPPED_RULES
+    from bulkmail.shaping.site_facts import Changes, SiteFacts
+    from bulkmail.shaping.sources import ANY_SOURCE, Source, SourceChoice, without_source
+    from bulkmail.shaping.suppressing import AutoSuppression, Suppress, Width, bounce_of, is_hard, is_soft, to_suppress
+    from bulkmail.shaping.throttle import ConnectionThrottle, RateThrottle
+    from bulkmail.shaping.unanswered import UnansweredMessages
+    from bulkmail.shaping.uncharged import Beside, UnchargedTime
+    from bulkmail.shaping.warmup import DAY, DEFAULT_PLAN, WarmupDay, WarmupPlan, block_of, warmup_plans
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "allowance": "Allowance",
+            "breaker": "LEAST_COMPLAINTS OTHER PARTS Back Breaker StopRules Trip",
+            "canary": "GREYLISTED Canary",
+            "clock": "ClockChange clock_changes instant moment wall_time",
+            "daily": "days_of",
+            "facts": (
+                "Fact FactKind Hint Suspicion describe_fact hint judge learn messages_now outage partly "
+                "suspended_until takes"
+            ),
+            "fair": "AHEAD SMALL WEIGHTS Priority Turns Weighted room_for share_of",
+            "families": "FamilyHealth version_of",
+            "feedback": "Consequences Feedback TransactionResult WindowChange",
+            "health": "HostMemory SiteHealth",
+            "hours": "EVERY_DAY WHOLE_DAY Hours format_days format_hours parse_days parse_hours",
+            "judgements": "Judgements",
+            "limiter": "Limiter Ruled",
+            "limits": "DEFAULT_LIMITS Limits Provider limits_for provider_of provider_table",
+            "meter": "Meter",
+            "planning": "SECONDS_A_MESSAGE Demand Flow Leg plan_flow",
+            "retry": "Decision Dice RetryPlan RetrySettings after_unknown decide interval longest_wait",
+            "rules": "Rule RuleAction RuleBook RuleCounter own_rules",
+            "schedule": "Opening Schedule",
+            "shares": "WHOLE Part shares_of",
+            "shipped_rules": "SHIPPED_RULES",
+            "site_facts": "Changes SiteFacts",
+            "sources": "ANY_SOURCE Source SourceChoice without_source",
+            "suppressing": "AutoSuppression Suppress Width bounce_of is_hard is_soft to_suppress",
+            "throttle": "ConnectionThrottle RateThrottle",
+            "unanswered": "UnansweredMessages",
+            "uncharged": "Beside UnchargedTime",
+            "warmup": "DAY DEFAULT_PLAN WarmupDay WarmupPlan block_of warmup_plans",
+        },
+    )
 
 __all__ = [
     "AHEAD",

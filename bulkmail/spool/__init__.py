@@ -58,66 +58,108 @@ holder. Readers are other connections, read-only, so that this process alone wri
 
 from __future__ import annotations
 
-from bulkmail.spool.address import has_password, public
-from bulkmail.spool.arrivals import Arrival, LateCounts, Recorded
-from bulkmail.spool.backing_up import back_up_spool
-from bulkmail.spool.budgeting import BudgetUse
-from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
-from bulkmail.spool.copying import copy_spool
-from bulkmail.spool.events import CAMPAIGN_EVENTS, EventBounds
-from bulkmail.spool.front import Spool
-from bulkmail.spool.intake import ENDED_BY
-from bulkmail.spool.journal import Journal, Journalled, read_journal
-from bulkmail.spool.maintenance import (
-    choose_winner,
-    forget_sites,
-    hold_campaign,
-    lift_hold,
-    remove_campaign,
-    request_accept,
-    request_cancel,
-    unsent,
-)
-from bulkmail.spool.opening import find_reader, open_reader, open_spool
-from bulkmail.spool.place import estimate, free_bytes, in_use
-from bulkmail.spool.postgres.leases import Leases
-from bulkmail.spool.reading import Reading
-from bulkmail.spool.requests import check_held, check_not_ended, check_removable, chosen_by_hand, named
-from bulkmail.spool.rows import (
-    HOLD_KINDS,
-    AcceptRequest,
-    Attempt,
-    CampaignRow,
-    CancelRequest,
-    Claimed,
-    DomainRows,
-    HeldTime,
-    Hold,
-    Outlook,
-    Recovered,
-    Settlement,
-    Sign,
-    SiteFact,
-    StoredPlan,
-    campaign_of,
-    number_of,
-    pack,
-    recipient_id,
-)
-from bulkmail.spool.scopes import (
-    EVERYTHING,
-    REASONS,
-    Audience,
-    Kind,
-    Suppression,
-    campaign_scope,
-    is_scope,
-    list_scope,
-)
-from bulkmail.spool.shared import OneOfMany
-from bulkmail.spool.sqlite.reader import Reader
-from bulkmail.spool.sqlite.store import SqliteStore
-from bulkmail.spool.stored import fingerprint
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
+
+if TYPE_CHECKING:
+    from bulkmail.spool.address import has_password, public
+    from bulkmail.spool.arrivals import Arrival, LateCounts, Recorded
+    from bulkmail.spool.backing_up import back_up_spool
+    from bulkmail.spool.budgeting import BudgetUse
+    from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
+    from bulkmail.spool.copying import copy_spool
+    from bulkmail.spool.events import CAMPAIGN_EVENTS, EventBounds
+    from bulkmail.spool.front import Spool
+    from bulkmail.spool.intake import ENDED_BY
+    from bulkmail.spool.journal import Journal, Journalled, read_journal
+    from bulkmail.spool.maintenance import (
+        choose_winner,
+        forget_sites,
+        hold_campaign,
+        lift_hold,
+        remove_campaign,
+        request_accept,
+        request_cancel,
+        unsent,
+    )
+    from bulkmail.spool.opening import open_spool
+    from bulkmail.spool.place import estimate, free_bytes, in_use
+    from bulkmail.spool.postgres.leases import Leases
+    from bulkmail.spool.readers import find_reader, open_reader
+    from bulkmail.spool.reading import Reading
+    from bulkmail.spool.requests import check_held, check_not_ended, check_removable, chosen_by_hand, named
+    from bulkmail.spool.rows import (
+        HOLD_KINDS,
+        AcceptRequest,
+        Attempt,
+        CampaignRow,
+        CancelRequest,
+        Claimed,
+        DomainRows,
+        HeldTime,
+        Hold,
+        Outlook,
+        Recovered,
+        Settlement,
+        Sign,
+        SiteFact,
+        StoredPlan,
+        campaign_of,
+        number_of,
+        pack,
+        recipient_id,
+    )
+    from bulkmail.spool.scopes import (
+        EVERYTHING,
+        REASONS,
+        Audience,
+        Kind,
+        Suppression,
+        campaign_scope,
+        is_scope,
+        list_scope,
+    )
+    from bulkmail.spool.shared import OneOfMany
+    from bulkmail.spool.sqlite.reader import Reader
+    from bulkmail.spool.sqlite.store import SqliteStore
+    from bulkmail.spool.stored import fingerprint
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "address": "has_password public",
+            "arrivals": "Arrival LateCounts Recorded",
+            "backing_up": "back_up_spool",
+            "budgeting": "BudgetUse",
+            "campaigns": "CANCELLED CANCELLING ENDED READY RUNNING",
+            "copying": "copy_spool",
+            "events": "CAMPAIGN_EVENTS EventBounds",
+            "front": "Spool",
+            "intake": "ENDED_BY",
+            "journal": "Journal Journalled read_journal",
+            "maintenance": (
+                "choose_winner forget_sites hold_campaign lift_hold remove_campaign request_accept "
+                "request_cancel unsent"
+            ),
+            "opening": "open_spool",
+            "place": "estimate free_bytes in_use",
+            "postgres.leases": "Leases",
+            "readers": "find_reader open_reader",
+            "reading": "Reading",
+            "requests": "check_held check_not_ended check_removable chosen_by_hand named",
+            "rows": (
+                "HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows HeldTime "
+                "Hold Outlook Recovered Settlement Sign SiteFact StoredPlan campaign_of number_of pack "
+                "recipient_id"
+            ),
+            "scopes": "EVERYTHING REASONS Audience Kind Suppression campaign_scope is_scope list_scope",
+            "shared": "OneOfMany",
+            "sqlite.reader": "Reader",
+            "sqlite.store": "SqliteStore",
+            "stored": "fingerprint",
+        },
+    )
 
 __all__ = [
     "CAMPAIGN_EVENTS",

@@ -1,6 +1,7 @@
 """Opening the spool: lock, database, journal, recovery, in that order, in the writer's thread.
 
-Here alone it is chosen which database a spool is in. What is particular to a shared one is in `postgres.opening`.
+Here and in `readers` alone it is chosen which database a spool is in. What is particular to a shared one is in
+`postgres.opening`.
 """
 
 from __future__ import annotations
@@ -20,11 +21,9 @@ from bulkmail.spool.front import Spool
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.place import Lock, boot_id, prepare
 from bulkmail.spool.postgres.leases import Leases
-from bulkmail.spool.reading import Reading
 from bulkmail.spool.rows import Recovered
 from bulkmail.spool.shared import OneOfMany
 from bulkmail.spool.sqlite.database import DATABASE
-from bulkmail.spool.sqlite.reader import Reader
 from bulkmail.spool.sqlite.store import SqliteStore
 from bulkmail.spool.writer import Reactor, Writer
 
@@ -124,17 +123,3 @@ def _sqlite(directory: str, journalled: Journalled) -> SqliteStore:
 
 def _no_leases(_store: Store, _writer: Writer) -> None:
     """Attach nothing: a spool in a folder has no leases."""
-
-
-def find_reader(address: str) -> Reading | None:
-    """Return a reader as `open_reader` does, None where there is no spool yet. Raises Refused."""
-    if not is_shared(address):
-        return Reader(address) if os.path.exists(os.path.join(address, DATABASE)) else None
-    return postgres("reader").find_reader(address)  # type: ignore[no-any-return]
-
-
-def open_reader(address: str) -> Reading:
-    """Return a reader of the spool in a folder, or at a ``postgresql://`` address. Raises Refused."""
-    if not is_shared(address):
-        return Reader(address)
-    return postgres("reader").PostgresReader(address)  # type: ignore[no-any-return]

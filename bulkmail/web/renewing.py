@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from bulkmail.delivery import background
+from bulkmail.delivery import in_background
 
 _log = Logger("bulkmail")
 
@@ -86,7 +86,7 @@ class Renewing:
             self._send(shown, reader, shown.last)
         if not self._going:
             self._going = True
-            background(self._renew(), "renewing the open pages")
+            in_background(self._renew(), "renewing the open pages")
         return True
 
     def leave(self, view: View, reader: Reader) -> None:

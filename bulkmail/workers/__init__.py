@@ -17,9 +17,9 @@ a worker that hostile content has taken over: that runs as the same user and cou
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bulkmail.lazily import later
 from bulkmail.workers.frames import Frames, frame
 from bulkmail.workers.limits import begin_child, without_garbage
 from bulkmail.workers.surroundings import DATABASE, surroundings
@@ -27,6 +27,14 @@ from bulkmail.workers.surroundings import DATABASE, surroundings
 if TYPE_CHECKING:
     from bulkmail.workers.command import Command, CommandFailedError
     from bulkmail.workers.pool import Pool, Worker, WorkerDiedError, WorkerFailedError, WorkerLateError
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "command": "Command CommandFailedError",
+            "pool": "Pool Worker WorkerDiedError WorkerFailedError WorkerLateError",
+        },
+    )
 
 __all__ = [
     "DATABASE",
@@ -43,12 +51,3 @@ __all__ = [
     "surroundings",
     "without_garbage",
 ]
-
-_OF_THE_PARENT = {"Command": "command", "CommandFailedError": "command"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import the parent's side when it is first used: Twisted would be a third of the memory of a child."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"bulkmail.workers.{_OF_THE_PARENT.get(name, 'pool')}"), name)

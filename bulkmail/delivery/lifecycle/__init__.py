@@ -8,30 +8,65 @@ Never: hands a message to a connection.
 
 from __future__ import annotations
 
-from bulkmail.delivery.lifecycle.accepting import Accepting, Asked, put_mark
-from bulkmail.delivery.lifecycle.ahead import Ahead, look_ahead
-from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
-from bulkmail.delivery.lifecycle.campaigns import Campaigns
-from bulkmail.delivery.lifecycle.cancelling import AtRest
-from bulkmail.delivery.lifecycle.checking import Checking
-from bulkmail.delivery.lifecycle.copies import with_copies
-from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
-from bulkmail.delivery.lifecycle.joining import Joining, machines_joined
-from bulkmail.delivery.lifecycle.late import LateOutcomes, rules_of
-from bulkmail.delivery.lifecycle.late_reports import LateReports
-from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
-from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
-from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of, too_late
-from bulkmail.delivery.lifecycle.planning import Planning
-from bulkmail.delivery.lifecycle.progress import Progress
-from bulkmail.delivery.lifecycle.published import compare_records
-from bulkmail.delivery.lifecycle.pulse import Pulse
-from bulkmail.delivery.lifecycle.relay_check import RelayCheck, Tried, check_relays
-from bulkmail.delivery.lifecycle.reporting import Reporting
-from bulkmail.delivery.lifecycle.scheduling import Scheduling
-from bulkmail.delivery.lifecycle.steering import Steering
-from bulkmail.delivery.lifecycle.trial import quoted, trial_of
-from bulkmail.delivery.lifecycle.watching import folders, sent
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
+
+if TYPE_CHECKING:
+    from bulkmail.delivery.lifecycle.accepting import Accepting, Asked, put_mark
+    from bulkmail.delivery.lifecycle.ahead import Ahead, look_ahead
+    from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
+    from bulkmail.delivery.lifecycle.campaigns import Campaigns
+    from bulkmail.delivery.lifecycle.cancelling import AtRest
+    from bulkmail.delivery.lifecycle.checking import Checking
+    from bulkmail.delivery.lifecycle.copies import with_copies
+    from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
+    from bulkmail.delivery.lifecycle.joining import Joining, machines_joined
+    from bulkmail.delivery.lifecycle.late import LateOutcomes, rules_of
+    from bulkmail.delivery.lifecycle.late_reports import LateReports
+    from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
+    from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
+    from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of, too_late
+    from bulkmail.delivery.lifecycle.planning import Planning
+    from bulkmail.delivery.lifecycle.progress import Progress
+    from bulkmail.delivery.lifecycle.published import compare_records
+    from bulkmail.delivery.lifecycle.pulse import Pulse
+    from bulkmail.delivery.lifecycle.relay_check import RelayCheck, Tried, check_relays
+    from bulkmail.delivery.lifecycle.reporting import Reporting
+    from bulkmail.delivery.lifecycle.scheduling import Scheduling
+    from bulkmail.delivery.lifecycle.steering import Steering
+    from bulkmail.delivery.lifecycle.trial import quoted, trial_of
+    from bulkmail.delivery.lifecycle.watching import folders, sent
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "accepting": "Accepting Asked put_mark",
+            "ahead": "Ahead look_ahead",
+            "approving": "Approving WithdrawnError",
+            "campaigns": "Campaigns",
+            "cancelling": "AtRest",
+            "checking": "Checking",
+            "copies": "with_copies",
+            "drop_folder": "DropFolderWatch",
+            "joining": "Joining machines_joined",
+            "late": "LateOutcomes rules_of",
+            "late_reports": "LateReports",
+            "live": "BINDS Live LiveCampaign LiveSite",
+            "notifying": "Notifying by_mail",
+            "opening": "Prepared prepare refusal sent_of too_late",
+            "planning": "Planning",
+            "progress": "Progress",
+            "published": "compare_records",
+            "pulse": "Pulse",
+            "relay_check": "RelayCheck Tried check_relays",
+            "reporting": "Reporting",
+            "scheduling": "Scheduling",
+            "steering": "Steering",
+            "trial": "quoted trial_of",
+            "watching": "folders sent",
+        },
+    )
 
 __all__ = [
     "BINDS",

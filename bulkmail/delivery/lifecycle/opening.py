@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from errno import EACCES
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.logger import Logger
 
@@ -36,8 +36,11 @@ from bulkmail.listing import make_list
 from bulkmail.mail import BulkmailError, Problem, Refused, Status
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
 from bulkmail.shaping import moment
-from bulkmail.spool import CANCELLING, ENDED, READY, Audience, CampaignRow, Spool, fingerprint
+from bulkmail.spool import CANCELLING, ENDED, READY, Audience, CampaignRow, fingerprint
 from bulkmail.yamlfile import curly_quotes
+
+if TYPE_CHECKING:
+    from bulkmail.spool import Spool  # with the event loop, which a check has no need of
 
 _log = Logger("bulkmail")
 

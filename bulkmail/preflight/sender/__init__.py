@@ -11,14 +11,32 @@ tree of RFC 9989; each ``_findings`` module says in words what came out of it.
 
 from __future__ import annotations
 
-from bulkmail.preflight.sender.address import address_findings, hostname_findings, is_qualified, not_qualified
-from bulkmail.preflight.sender.check import check_sender
-from bulkmail.preflight.sender.dkim import key_findings
-from bulkmail.preflight.sender.facts import Sender, SenderKey, by_name, keys_of, names_of, sender_of
-from bulkmail.preflight.sender.freemail import is_freemail
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
 from bulkmail.preflight.sender.inbound_findings import inbound_findings
-from bulkmail.preflight.sender.lookup import Lookup, lookup_by
-from bulkmail.preflight.sender.offline import offline_findings, sender_notices
+
+if TYPE_CHECKING:
+    from bulkmail.preflight.sender.address import address_findings, hostname_findings, is_qualified, not_qualified
+    from bulkmail.preflight.sender.check import check_sender
+    from bulkmail.preflight.sender.dkim import key_findings
+    from bulkmail.preflight.sender.facts import Sender, SenderKey, by_name, keys_of, names_of, sender_of
+    from bulkmail.preflight.sender.freemail import is_freemail
+    from bulkmail.preflight.sender.lookup import Lookup, lookup_by
+    from bulkmail.preflight.sender.offline import offline_findings, sender_notices
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "address": "address_findings hostname_findings is_qualified not_qualified",
+            "check": "check_sender",
+            "dkim": "key_findings",
+            "facts": "Sender SenderKey by_name keys_of names_of sender_of",
+            "freemail": "is_freemail",
+            "lookup": "Lookup lookup_by",
+            "offline": "offline_findings sender_notices",
+        },
+    )
 
 __all__ = [
     "Lookup",
