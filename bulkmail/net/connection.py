@@ -64,6 +64,7 @@ class Connection(Protocol):
         self._session = session
         self.listener = listener  # another one may take over between two calls
         self._handshake = handshake
+        self._clock = clock
         self._patience = Patience(reactor, clock, session, timeouts=timeouts, handshake=handshake, late=self._late)
         self._events: deque[Event] = deque()
         self._reporting = False
@@ -145,7 +146,7 @@ class Connection(Protocol):
             transport.abortConnection()
             return
         transport.setTcpNoDelay(True)
-        self._writer = SessionWriter(transport, self._session, self._progressed)
+        self._writer = SessionWriter(transport, self._session, self._progressed, self._clock)
         if not self.proxied:  # else receivers see the proxy's address
             self.peer = replace(self.peer, source_ip=transport.getHost().host)
         if self._session.phase is Phase.HANDSHAKE:

@@ -159,22 +159,53 @@ def test_a_refusal_is_read_before_a_broken_write_loses_it(kit):
 
 
 class TestAcknowledging:
-    @pytest.mark.parametrize("gone", [False, True])
-    def test_a_part_of_the_replies_is_acknowledged_at_once(self, kit, gone):
-        """Else a server with Nagle's algorithm keeps the rest for as long as the kernel waits with it."""
-        asked = []
+    """A server with Nagle's algorithm keeps the rest of its replies for as long as the kernel waits to acknowledge."""
+
+    def start(self, kit, *, gone=False):
+        self.asked = []
 
         def setsockopt(*option):
-            asked.append(option)
+            self.asked.append(option)
             if gone:
                 raise OSError
 
         wire = kit.Wire()
         wire.socket = SimpleNamespace(setsockopt=setsockopt)
-        line = kit.Line(kit, kit.Listener(kit.message()), wire=wire)
-        asked.clear()
-        assert line.hear(b"250 sender\r\n") == line.hear(b"250 recipient\r\n") == b""
-        assert asked == [(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)] * 2
-        asked.clear()
+        line = kit.Line(kit, kit.Listener(kit.message(), kit.message()), wire=wire)
+        line.clock.advance(1)
+        assert self.asked == []
+        return line
+
+    @pytest.mark.parametrize("gone", [False, True])
+    def test_where_a_piece_came_as_late_the_next_is_acknowledged_at_once(self, kit, gone):
+        line = self.start(kit, gone=gone)
+        line.hear(b"250 sender\r\n")
+        line.clock.advance(0.040)
+        line.hear(b"250 recipient\r\n")
+        assert self.asked == [(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)]
+        line.clock.advance(0.001)
         assert line.hear(b"354 go\r\n") == kit.STUFFED
-        assert asked == [], "the message acknowledges it"
+        assert len(self.asked) == 1, "the message acknowledges it"
+        line.hear(b"250 ok\r\n")
+        line.hear(b"250 sender\r\n")
+        assert len(self.asked) == 2, "the same is known of all that follows"
+
+    def test_seen_also_by_a_piece_that_is_answered_by_a_message(self, kit):
+        line = self.start(kit)
+        line.hear(b"250 sender\r\n250 recipient\r\n")
+        line.clock.advance(0.040)
+        assert line.hear(b"354 go\r\n") == kit.STUFFED
+        assert self.asked == []
+        line.hear(b"250 ok\r\n")
+        line.hear(b"250 sender\r\n")
+        assert len(self.asked) == 1
+
+    def test_pieces_that_come_soon_cost_nothing(self, kit):
+        line = self.start(kit)
+        for reply in (b"250 sender\r\n", b"250 recipient\r\n", b"354 go\r\n"):
+            line.clock.advance(0.010)
+            line.hear(reply)
+        line.clock.advance(5)  # the message was written: nothing is kept back now
+        line.hear(b"250 ok\r\n")
+        line.hear(b"250 sender\r\n")
+        assert self.asked == []
