@@ -205,18 +205,17 @@ class Connection(Protocol):
     # -- events, in their order, also when a listener submits inside of a call
 
     def _report(self, events: list[Event]) -> None:
-        self._events.extend(events)
+        waiting = self._events
+        waiting.extend(events)
         if self._reporting:
             return
         self._reporting = True
         try:
-            while self._events:
-                event = self._events.popleft()
-                _REPORT[type(event)](self, event)
+            while waiting:
+                _REPORT[type(waiting[0])](self, waiting.popleft())
         finally:
             self._reporting = False
-        writer = self._writer
-        if writer is not None:
+        if (writer := self._writer) is not None:
             writer.flush()
             if not self.closed:
                 self._patience.watch(streaming=writer.streaming)

@@ -44,10 +44,12 @@ class SessionWriter:
     def flush(self) -> None:
         """Write what the session has to say."""
         if self.streaming or not (data := self._session.take_output()):
-            self._acknowledge()
+            if self._nagle:
+                self._acknowledge()
+            self._quiet_since = self._clock()
             return
         if self._quiet_since:
-            self._look_for_nagle()
+            self._nagle, self._quiet_since = self._nagle or self._clock() - self._quiet_since >= _KERNEL_WAITS, 0.0
         if not self._session.output_pending:
             self._write(data)
             return
@@ -104,24 +106,15 @@ class SessionWriter:
         self._transport.write(data)
 
     def _acknowledge(self) -> None:
-        """Nothing is written that acknowledges what was read: do it at once, where the server waits for it.
+        """Acknowledge at once what was read, for nothing is written that does it, and the server waits for it.
 
         A server that writes its replies in pieces, with Nagle's algorithm, keeps the second piece until the first is
         acknowledged (RFC 9293 3.7.4), and the kernel waits 40 ms with that for something to write. To acknowledge
         always would cost a fifth of the CPU of a message with servers that keep nothing back.
         """
-        if self._quiet_since:
-            self._look_for_nagle()
-        if self._nagle and self._socket is not None:
+        if self._socket is not None:
             with suppress(OSError):
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-        else:
-            self._quiet_since = self._clock()
-
-    def _look_for_nagle(self) -> None:
-        """See whether the next piece came as late as it does when it waited for the kernel."""
-        self._nagle = self._nagle or self._clock() - self._quiet_since >= _KERNEL_WAITS
-        self._quiet_since = 0.0
 
     def _stream(self) -> None:
         while self.streaming and not self._paused:
