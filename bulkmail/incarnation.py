@@ -42,6 +42,7 @@ from bulkmail.delivery import (
     Run,
     Scheduling,
     SiteFactSync,
+    SiteSteering,
     Smarthost,
     WallClock,
     assemble,
@@ -249,13 +250,14 @@ class Incarnation:
             check=self._checking.prepare,
             joining=joining,
         )
+        steering = SiteSteering(parts.feeder, parts.limiters, sync.memory, self._clocks)
         campaigns = Campaigns(
             reactor=self.reactor,
             spool=spool,
             clocks=self._clocks,
             pause=self._pause,
             feeder=parts.feeder,
-            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress),
+            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress, steering),
             reporting=reporting,
             remembering=sync,
             compose=compose,

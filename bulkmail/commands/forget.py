@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 
 from bulkmail.commands.terminal import DONE, Commands, add_settings, say
+from bulkmail.control import Client, NotRunningError
 from bulkmail.mail import BulkmailError
 from bulkmail.settings import load_settings
 from bulkmail.spool import forget_sites, public
@@ -22,8 +24,13 @@ def add(commands: Commands) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Delete the facts from the spool. Raises BulkmailError where there are none of that site."""
+    """Have the service forget them, or delete the facts from the spool. Raises BulkmailError where there are none."""
     settings = load_settings(given.settings, os.getcwd())
+    if given.site and not settings.shared:  # the machines of a shared spool are notified by it
+        with contextlib.suppress(NotRunningError):
+            done = Client(settings.place).post("sites", "forget", of=given.site)
+            say(f"{done['count']} facts are forgotten")
+            return DONE
     count = forget_sites(settings.spool, None if given.all else given.site)
     if not count and not given.all:
         raise BulkmailError(

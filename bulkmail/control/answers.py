@@ -10,9 +10,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from bulkmail import __version__
-from bulkmail.control.explaining import Known, destination_of, domain_of, explain, known_destination, no_route
+from bulkmail.control.explaining import (
+    Destination,
+    Known,
+    destination_of,
+    domain_of,
+    explain,
+    known_destination,
+    no_route,
+)
 from bulkmail.control.http import Call
-from bulkmail.control.models import (
+from bulkmail.control.openapi import document
+from bulkmail.control.orders import (
     AcceptOrder,
     ApproveOrder,
     CancelOrder,
@@ -21,13 +30,14 @@ from bulkmail.control.models import (
     RemoveOrder,
     ResumeOrder,
 )
-from bulkmail.control.openapi import document
+from bulkmail.control.over_time import over_time
 from bulkmail.control.overview import WAITING_SITES, overview, stamp
 from bulkmail.control.problems import RequestProblem
 from bulkmail.control.recent import recent
 from bulkmail.control.recipients import find_recipients
+from bulkmail.control.site_answers import site_answers
 from bulkmail.control.suppressions import Suppresses, suppression_answers
-from bulkmail.delivery import Asked, Live, LiveSite
+from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering
 from bulkmail.mail import AddressError, Problem, Refused, UnknownName, parse_duration
 from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site, providers_of
@@ -87,6 +97,7 @@ class Owners(NamedTuple):
     suppressions: Suppresses
     reload: Callable[[], Changes]
     choose: Callable[..., Awaitable[None]]
+    sites: SiteSteering | None = None
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -99,14 +110,17 @@ class Answers:
 
     def __init__(self, owners: Owners) -> None:
         self._owners = owners
-        self._of_suppressions = suppression_answers(
-            owners.read, owners.suppressions, owners.wall, hashed=owners.settings().suppression.hashed
-        )
+        self._others = {
+            **suppression_answers(
+                owners.read, owners.suppressions, owners.wall, hashed=owners.settings().suppression.hashed
+            ),
+            **site_answers(owners.sites, lambda: owners.providers),
+        }
 
     async def __call__(self, call: Call) -> Any:
         """Return the answer as JSON data. Raises RequestProblem, BulkmailError."""
         name = call.operation.name
-        return await (self._of_suppressions.get(name) or getattr(self, f"_{name}"))(call)
+        return await (self._others.get(name) or getattr(self, f"_{name}"))(call)
 
     async def _campaigns(self, call: Call) -> Any:
         ended = call.query.get("ended")
@@ -130,6 +144,15 @@ class Answers:
         if found is None:
             await self._unknown(name)
         return found
+
+    async def _over_time(self, call: Call) -> Any:
+        name, provider, now = call.path["name"], call.path.get("provider", ""), self._owners.wall()
+        found = await self._read(lambda reader: over_time(reader, name, now, provider))
+        if found is None:
+            await self._unknown(name)
+        return found
+
+    _over_time_of = _over_time
 
     async def _pause(self, call: Call) -> Any:
         name, order = call.path["name"], call.order
@@ -224,7 +247,7 @@ class Answers:
             if isinstance(routed, RouteFailure):
                 return no_route(of, routed)
             destination = routed
-        live = next((site for site in sites if site.key == destination.key), None)
+        live = next((site for site in sites if _is_of(site, destination)), None)
         settings = owners.settings()
         ip = families_of(settings, lambda: now).describe()
         known = Known(facts, live, asked_service=True, fault=owners.live.fault, ip=ip, warm=warm)
@@ -271,3 +294,10 @@ def _place(problem: Problem) -> str:
 def _site(site: LiveSite) -> dict[str, Any]:
     told = {name: value for name, value in site._asdict().items() if name != "binds"}
     return {**told, "since": stamp(site.since), "until": stamp(site.until)}
+
+
+def _is_of(site: LiveSite, destination: Destination) -> bool:
+    """Whether a site is the destination; of a provider it is the busiest one that stands for it."""
+    if destination.key:
+        return site.key == destination.key
+    return bool(destination.provider) and site.provider == destination.provider

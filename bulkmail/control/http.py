@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
-from bulkmail.control.models import Order
 from bulkmail.control.operations import Operation, find
+from bulkmail.control.orders import Order
 from bulkmail.control.problems import MEDIA_TYPE, RequestProblem
 from bulkmail.delivery import in_background
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName

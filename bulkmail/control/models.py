@@ -1,121 +1,16 @@
-"""What is asked of the API and what it answers, as the OpenAPI document describes it. Times are RFC 3339 in UTC."""
+"""What the API answers, as the OpenAPI document describes it. Times are RFC 3339 in UTC."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
-
-from bulkmail.mail import UnitError, parse_duration
-
-
-def _duration(text: str) -> str:
-    try:
-        parse_duration(text)
-    except UnitError as error:
-        raise ValueError(str(error)) from None
-    return text
-
-
-Words = Annotated[str, Field(max_length=500)]
-Name = Annotated[str, Field(max_length=100)]
-Duration = Annotated[str, Field(max_length=20, examples=["2h", "30m"]), AfterValidator(_duration)]
 Counts = dict[str, int]
-
-
-class Order(BaseModel):
-    """What comes in; an unknown member is refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Answer(BaseModel):
     """What goes out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PauseOrder(Order):
-    """``for_`` (`for` in JSON): for how long; without it until it is resumed. ``who``: who asked for it."""
-
-    provider: Name = ""
-    for_: Duration | None = Field(None, alias="for")
-    reason: Words = ""
-    who: Name = ""
-
-
-class ResumeOrder(Order):
-    """``provider`` as in the pause that is ended; without one all pauses end, and stops by rules too."""
-
-    provider: Name = ""
-    who: Name = ""
-
-
-class CancelOrder(Order):
-    """``reason`` and ``who`` are kept with the campaign."""
-
-    reason: Words = ""
-    who: Name = ""
-
-
-class ApproveOrder(Order):
-    """``who``: who has approved it."""
-
-    who: Name = ""
-
-
-class ChooseOrder(Order):
-    """``variant``: the one that the rest gets; ``who``: who has chosen it."""
-
-    variant: Name
-    who: Name = ""
-
-
-class AcceptOrder(Order):
-    """``who``: who asks for it."""
-
-    who: Name = ""
-
-
-class RemoveOrder(Order):
-    """``without_report``: also where its last report was not written to its end."""
-
-    without_report: bool = False
-
-
-Address = Annotated[str, Field(max_length=320, examples=["ann@example.com", "@example.com"])]
-Scope = Annotated[str, Field(max_length=120, examples=["everything", "list:newsletter", "campaign:spring-sale"])]
-Reason = Literal["complained", "unsubscribed", "bounced-before", "listed"]
-
-
-class SuppressionEntry(Order):
-    """One address or domain ("@" before it). ``since``: RFC 3339; without it now."""
-
-    address: Address
-    scope: Scope = "everything"
-    reason: Reason = "listed"
-    source: Name = ""
-    since: AwareDatetime | None = None
-
-
-class SuppressOrder(Order):
-    """Who is not to be mailed."""
-
-    entries: list[SuppressionEntry]
-
-
-class UnsuppressOrder(Order):
-    """Of whom suppressions are removed; without a scope or a reason those of any."""
-
-    addresses: list[Address]
-    scope: Scope | None = None
-    reason: Reason | None = None
-
-
-class ForgetAddressesOrder(Order):
-    """Of whom only the hashes are kept."""
-
-    addresses: list[Address]
 
 
 class SuppressionAnswer(Answer):
@@ -198,20 +93,26 @@ class CampaignAnswer(Answer):
 
 
 class RecentProviderAnswer(Answer):
-    """``last``: of the newest attempts to this provider, at most 50; ``delivered`` of them were."""
+    """``last``: of the newest attempts to this provider, at most 50; ``delivered`` of them were.
+
+    ``accepted_ms``: of those looked at that were delivered, the milliseconds from the begin of the attempt to its
+    answer: within the first half of them were accepted, within the second 95 %; null where there are none.
+    """
 
     provider: str
     last: int
     delivered: int
+    accepted_ms: tuple[int, int] | None
 
 
 class ReplyAnswer(Answer):
-    """One wording of the receivers, by an example, with how often it was met."""
+    """One wording of the receivers, by an example, with how often it was met, and when one of its category was last."""
 
     provider: str
     category: str
     reply: str
     count: int
+    last_at: str
 
 
 class RecentAnswer(Answer):
@@ -224,12 +125,40 @@ class RecentAnswer(Answer):
     replies: list[ReplyAnswer]
 
 
+class BucketAnswer(Answer):
+    """What came of the attempts of a span of time; ``accepted_ms`` as in `RecentProviderAnswer`, rounded up."""
+
+    at: str
+    delivered: int
+    failed: int
+    deferred: int
+    unknown: int
+    accepted_ms: tuple[int, int] | None
+
+
+class OverTimeAnswer(Answer):
+    """The attempts of a campaign over time; ``width``: seconds of a bucket. Without a ``provider`` those to all."""
+
+    campaign: str
+    provider: str
+    width: int
+    buckets: list[BucketAnswer]
+
+
 class SteeredAnswer(Answer):
     """What was done; ``situation`` is how the campaign stands behind it, null where it is gone."""
 
     campaign: str
     done: str
     situation: SituationAnswer | None
+
+
+class SiteSteeredAnswer(Answer):
+    """What was done: `paced`, or `forgotten` with the ``count`` of facts."""
+
+    of: str
+    done: str
+    count: int
 
 
 class AcceptedAnswer(SteeredAnswer):
@@ -243,10 +172,6 @@ class AcceptedAnswer(SteeredAnswer):
     changes: list[str]
     sent: int
     rows: int
-
-
-class ReloadOrder(Order):
-    """Nothing is given: what is read is the file that the service was started with."""
 
 
 class ReloadedAnswer(Answer):
@@ -293,8 +218,29 @@ class SiteAnswer(Answer):
     source: str
 
 
+class AttemptAnswer(Answer):
+    """One attempt, or what came back later; ``result`` as in attempts.csv."""
+
+    at: str
+    attempt: int
+    result: str
+    category: str
+    smtp_code: int | None
+    reply: str
+    stage: str
+    mx_host: str
+    mx_ip: str
+    source_ip: str
+    tls: str
+    duration_ms: int
+    next_attempt_at: str | None
+
+
 class RecipientAnswer(Answer):
-    """One row of one campaign with the address that was asked for, and its last reply."""
+    """One row of one campaign with the address that was asked for, and its last reply.
+
+    ``history``: its attempts, oldest first, at most 100; empty where it is not told (of more than the newest 20 rows).
+    """
 
     campaign: str
     row: str
@@ -314,6 +260,7 @@ class RecipientAnswer(Answer):
     unsubscribed_at: str | None
     complained_at: str | None
     note: str
+    history: list[AttemptAnswer]
 
 
 class LimitAnswer(Answer):

@@ -47,6 +47,7 @@ def open_control(
         suppressions=suppressions,
         reload=reload or _read_once,
         choose=campaigns.choose,
+        sites=campaigns.live.steering,
     )
     server = ControlServer(reactor, settings().place, Answers(owners))
     server.open()

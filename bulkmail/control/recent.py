@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bulkmail.control.overview import stamp
 from bulkmail.mail import LateResult
 from bulkmail.report import Wordings
 from bulkmail.spool import Reading
@@ -37,18 +38,29 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
     attempts = reader.recent(campaign.id, ATTEMPTS)
     lasts: dict[str, list[int]] = {}  # provider -> how many of the last attempts, how many of them delivered
     words: dict[str, Wordings] = {}
-    for provider, result, category, code, reply in attempts:
+    durations: dict[str, list[int]] = {}
+    said_at: dict[tuple[str, str], float] = {}  # (provider, category) -> when last
+    for provider, result, category, code, reply, at, took in attempts:
         if result in _LATE:
             continue
         key = provider or "other"
+        if result == "delivered":
+            durations.setdefault(key, []).append(took)
         last = lasts.setdefault(key, [0, 0])
         if last[0] < LAST:
             last[0] += 1
             last[1] += result == "delivered"
         if result != "delivered" and reply:
             words.setdefault(key, Wordings()).add(category, code, reply)
+            said_at.setdefault((key, category), at)
     replies = [
-        {"provider": provider, "category": category, "reply": said, "count": count}
+        {
+            "provider": provider,
+            "category": category,
+            "reply": said,
+            "count": count,
+            "last_at": stamp(said_at[provider, category]),
+        }
         for provider, wordings in words.items()
         for category, top in wordings.top(_WORDINGS).items()
         for said, count in top
@@ -58,6 +70,17 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
         "campaign": name,
         "attempts": len(attempts),
         "whole": len(attempts) < ATTEMPTS,
-        "providers": [{"provider": key, "last": of, "delivered": good} for key, (of, good) in sorted(lasts.items())],
+        "providers": [
+            {"provider": key, "last": of, "delivered": good, "accepted_ms": _quantiles(durations.get(key, []))}
+            for key, (of, good) in sorted(lasts.items())
+        ],
         "replies": replies,
     }
+
+
+def _quantiles(durations: list[int]) -> tuple[int, int] | None:
+    """Return the median and the 95th percentile, by the nearest rank."""
+    if not durations:
+        return None
+    durations.sort()
+    return durations[(len(durations) - 1) // 2], durations[-(-len(durations) * 95 // 100) - 1]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bulkmail.control.overview import stamp
+from bulkmail.mail import AttemptRow, RecipientRow
 from bulkmail.spool import Reading
+
+_MOST_ATTEMPTS = 100  # of one row
+_MOST_WITH_HISTORY = 20  # rows, the newest
 
 
 def find_recipients(reader: Reading, email: str, progress: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
@@ -14,31 +18,45 @@ def find_recipients(reader: Reading, email: str, progress: Callable[[], object] 
 
     ``progress()`` is called after each campaign. Raises OwnFault.
     """
+    found = list(_found(reader, email, progress))
+    for campaign, n, one in found[-_MOST_WITH_HISTORY:]:
+        if one["attempts"] or one["late_at"]:
+            one["history"] = [_attempt(attempt) for attempt in reader.attempts_of(campaign, n, _MOST_ATTEMPTS)]
+    return [one for _, _, one in found]
+
+
+def _found(reader: Reading, email: str, progress: Callable[[], object]) -> Iterator[tuple[int, int, dict[str, Any]]]:
     names = {row.id: row.name for row in reader.campaigns()}
     files = {campaign: reader.input_files(campaign) for campaign in names}
-    return [
-        {
-            "campaign": names[campaign],
-            "row": str(row.row_in_file)
-            if len(files[campaign]) < 2
-            else f"{files[campaign][row.file_no][1]}:{row.row_in_file}",
-            "email": row.email,
-            "status": row.status,
-            "category": row.category,
-            "attempts": row.attempts,
-            "reply": row.reply,
-            "smtp_code": row.smtp_code,
-            "enhanced_code": row.enhanced,
-            "stage": row.stage,
-            "mx_host": row.mx_host,
-            "first_attempt_at": stamp(row.first_attempt_at),
-            "completed_at": stamp(row.completed_at),
-            "next_attempt_at": stamp(next_at),
-            "late_at": stamp(row.late_at),
-            "unsubscribed_at": stamp(row.unsubscribed_at),
-            "complained_at": stamp(row.complained_at),
-            "note": row.note,
-        }
-        for campaign, row, next_at in reader.find(email, progress)
-        if campaign in names
-    ]
+    for campaign, row, next_at in reader.find(email, progress):
+        if campaign in names:
+            many = len(files[campaign]) > 1
+            place = f"{files[campaign][row.file_no][1]}:{row.row_in_file}" if many else str(row.row_in_file)
+            yield campaign, row.n, {"campaign": names[campaign], "row": place, **_told(row, next_at), "history": []}
+
+
+def _told(row: RecipientRow, next_at: float | None) -> dict[str, Any]:
+    return {
+        "email": row.email,
+        "status": row.status,
+        "category": row.category,
+        "attempts": row.attempts,
+        "reply": row.reply,
+        "smtp_code": row.smtp_code,
+        "enhanced_code": row.enhanced,
+        "stage": row.stage,
+        "mx_host": row.mx_host,
+        "first_attempt_at": stamp(row.first_attempt_at),
+        "completed_at": stamp(row.completed_at),
+        "next_attempt_at": stamp(next_at),
+        "late_at": stamp(row.late_at),
+        "unsubscribed_at": stamp(row.unsubscribed_at),
+        "complained_at": stamp(row.complained_at),
+        "note": row.note,
+    }
+
+
+def _attempt(row: AttemptRow) -> dict[str, Any]:
+    same = ("attempt", "result", "category", "smtp_code", "reply", "stage", "mx_host", "mx_ip", "source_ip", "tls")
+    told = {name: getattr(row, name) for name in (*same, "duration_ms")}
+    return {"at": stamp(row.at), **told, "next_attempt_at": stamp(row.next_attempt_at)}

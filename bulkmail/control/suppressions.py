@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from bulkmail.campaign import keys_of
 from bulkmail.control.http import Call
-from bulkmail.control.models import ForgetAddressesOrder, SuppressOrder, UnsuppressOrder
+from bulkmail.control.orders import ForgetAddressesOrder, SuppressOrder, UnsuppressOrder
 from bulkmail.control.problems import RequestProblem
 from bulkmail.mail import AddressError
 from bulkmail.spool import Reading, Suppression, is_scope

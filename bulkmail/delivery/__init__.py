@@ -80,6 +80,7 @@ if TYPE_CHECKING:
         RelayCheck,
         Reporting,
         Scheduling,
+        SiteSteering,
         Steering,
         Tried,
         WithdrawnError,
@@ -116,7 +117,7 @@ else:
             "connector": "Connector",
             "lifecycle": (
                 "BINDS Accepting Ahead Approving Asked AtRest Campaigns Checking DropFolderWatch Joining "
-                "LateOutcomes LateReports Live LiveCampaign LiveSite Notifying Planning Prepared Progress "
+                "LateOutcomes LateReports Live LiveCampaign LiveSite SiteSteering Notifying Planning Prepared Progress "
                 "Pulse RelayCheck Reporting Scheduling Steering Tried WithdrawnError by_mail check_relays "
                 "compare_records folders look_ahead machines_joined prepare put_mark quoted refusal "
                 "rules_of sent sent_of too_late trial_of with_copies"
@@ -162,6 +163,7 @@ __all__ = [
     "Run",
     "Scheduling",
     "SiteFactSync",
+    "SiteSteering",
     "Smarthost",
     "Steering",
     "Tried",

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
     from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
     from bulkmail.report.tally import Stats, Wordings
-    from bulkmail.report.timeline import Bucket
+    from bulkmail.report.timeline import STEPS, Bucket
     from bulkmail.report.variants import variant_of
+    from bulkmail.report.view import length, share
     from bulkmail.report.words import (
         CATEGORY_WORDS,
         STATUS_WORDS,
@@ -52,6 +53,7 @@ else:
     __getattr__ = later(
         __name__,
         {
+            "view": "length share",
             "attempts": "ATTEMPT_COLUMNS NOTHING AttemptsFile Position",
             "cells": "guarded one_line time_cell",
             "clicks": "clicks_in_words clicks_of",
@@ -66,7 +68,7 @@ else:
             "selections": "TAKE_OFF TRY_AGAIN",
             "suppressions": "SUPPRESSION_COLUMNS write_suppressions",
             "tally": "Stats Wordings",
-            "timeline": "Bucket",
+            "timeline": "STEPS Bucket",
             "variants": "variant_of",
             "words": (
                 "CATEGORY_WORDS STATUS_WORDS Words category_words late_words provider_name state_words status_words"
@@ -82,6 +84,7 @@ __all__ = [
     "CATEGORY_WORDS",
     "NOTHING",
     "STATUS_WORDS",
+    "STEPS",
     "SUPPRESSION_COLUMNS",
     "TAKE_OFF",
     "TRY_AGAIN",
@@ -109,11 +112,13 @@ __all__ = [
     "has_report",
     "json_export",
     "late_words",
+    "length",
     "one_line",
     "page",
     "provider_name",
     "refresh_wait",
     "reported_campaign",
+    "share",
     "state_words",
     "status_words",
     "summary",

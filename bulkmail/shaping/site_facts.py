@@ -59,6 +59,17 @@ class SiteFacts:
             if not facts:
                 del self._sites[site]
 
+    def sites(self) -> list[str]:
+        """Return what there are facts about."""
+        return list(self._sites)
+
+    def forget_all(self, site: str) -> int:
+        """Remove all facts of a site; return how many there were."""
+        kinds = list(self._sites.get(site, ()))
+        for kind in kinds:
+            self.forget(site, kind)
+        return len(kinds)
+
     def load(self, facts: Iterable[tuple[str, Fact]], now: float) -> None:
         """Add the stored facts that have not expired, given newest first. Facts known already stay as they are."""
         for site, fact in reversed(list(facts)):

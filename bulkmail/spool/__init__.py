@@ -100,6 +100,7 @@ if TYPE_CHECKING:
         HeldTime,
         Hold,
         Outlook,
+        RecentAttempt,
         Recovered,
         Settlement,
         Sign,
@@ -149,7 +150,7 @@ else:
             "reading": "Reading",
             "requests": "check_held check_not_ended check_removable chosen_by_hand named",
             "rows": (
-                "HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows HeldTime "
+                "RecentAttempt HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows HeldTime "
                 "Hold Outlook Recovered Settlement Sign SiteFact StoredPlan campaign_of number_of pack "
                 "recipient_id"
             ),
@@ -193,6 +194,7 @@ __all__ = [
     "Outlook",
     "Reader",
     "Reading",
+    "RecentAttempt",
     "Recorded",
     "Recovered",
     "Settlement",

@@ -19,6 +19,7 @@ from bulkmail.mail import (
 )
 from bulkmail.shaping import WarmupDay
 from bulkmail.spool.arrivals import LateCounts, read_clicks, read_late_counts
+from bulkmail.spool.attempts import AttemptReading
 from bulkmail.spool.budgets import read_budgets
 from bulkmail.spool.campaigns import campaign_row, read_input_files, read_plan
 from bulkmail.spool.contract import Statements
@@ -62,7 +63,7 @@ def _same(email: str, address: str, wanted: Address | None) -> bool:
         return False
 
 
-class Reading(SuppressionReading, EventReading):
+class Reading(SuppressionReading, AttemptReading, EventReading):
     """What can be read of a store, with the same questions to each. Raises OwnFault when it cannot be read."""
 
     _db: Statements
@@ -123,17 +124,6 @@ class Reading(SuppressionReading, EventReading):
         with self._db.transaction("begin_reading"):
             rows = self._db.execute("read_attempts", (max(low, after_attempt_id), high, limit)).fetchall()
         return list(map(AttemptRow._make, rows))
-
-    def recent(self, campaign_id: int, limit: int) -> list[tuple[str, str, str, int | None, str]]:
-        """Return what came of the last ``limit`` attempts, the newest first.
-
-        Each is (provider, result, category, code, reply); what came back later is an attempt too.
-        """
-        with self._db.transaction("begin_reading"):
-            found: list[tuple[str, str, str, int | None, str]] = self._db.execute(
-                "recent_attempts", (*id_range(campaign_id), limit)
-            ).fetchall()
-        return found
 
     def received(self, campaign_id: int, after_n: int, limit: int) -> list[tuple[int, str]]:
         """Return up to ``limit`` rows behind row ``after_n`` that got the message, or may have: (row, email).

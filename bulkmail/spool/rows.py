@@ -158,6 +158,18 @@ class Sign(NamedTuple):
     alive: bool = False
 
 
+class RecentAttempt(NamedTuple):
+    """What came of an attempt. ``at``: epoch seconds; ``duration_ms``: from when it began until it was answered."""
+
+    provider: str
+    result: str
+    category: str
+    code: int | None
+    reply: str
+    at: float
+    duration_ms: int
+
+
 class Outlook(NamedTuple):
     """What is left to send of a campaign: whether rows were never claimed yet, and when the next one is due again."""
 

@@ -22,7 +22,7 @@ from bulkmail.web.preview import preview_answer, read_preview
 from bulkmail.web.reading import WebCall
 from bulkmail.web.renewing import Renewing, Stream, View
 from bulkmail.web.sessions import COOKIE, Sessions, Signed
-from bulkmail.web.showing import NEEDED, NoPageError, Showing, Wanted, allowed
+from bulkmail.web.showing import NEEDED, OF_SITES, RENEWED, NoPageError, Showing, Wanted, allowed
 from bulkmail.web.signin import InThread, SigningIn
 from bulkmail.web.users import Role
 from bulkmail.web.views import possible
@@ -30,7 +30,7 @@ from bulkmail.web.views import possible
 _log = Logger("bulkmail")
 
 METHODS = ("GET", "HEAD", "POST")
-_DONE = {"paused", "resumed", "cancelled", "approved"}
+_DONE = {"paused", "resumed", "cancelled", "approved", "paced", "forgotten"}
 _CONFIRMED = ("pause", "cancel", "approve")
 _NOBODY: Mapping[str, Any] = {"who": "", "role": "", "token": "", "can": ()}
 
@@ -139,7 +139,7 @@ class Pages:
                 return Stream(200, stream_headers(), view, self._renewing, lambda: bool(self._signing.signed(call)))
             case ("campaigns",):
                 return see_other("/")
-            case ("campaigns", name, action):
+            case ("campaigns", name, action) if action != "plots":
                 return await self._campaign_page(name, action, signed)
         sheet = await self._showing.show(Wanted(call.path, call.query, signed.user.role))
         done = call.query.get("done", "")
@@ -147,7 +147,8 @@ class Pages:
         live = address("live", *call.path) + (f"?{urlencode(call.query)}" if call.query else "") if sheet.live else ""
 
         def made() -> Answer:
-            return page(sheet.template, {**sheet.values, **frame, "live": live})
+            scripts = (*(RENEWED if live else ()), *sheet.scripts)
+            return page(sheet.template, {**sheet.values, **frame, "live": live, "scripts": scripts})
 
         answer: Answer = await self._in_thread(made)  # it may be long, and would hold up the event loop
         return answer
@@ -193,13 +194,34 @@ class Pages:
             return see_other("/login", {b"Set-Cookie": self._cookie("", call, life=0.0)})
         if call.path == ("login",):
             return see_other("/")
-        if len(call.path) != 3 or call.path[0] != "campaigns" or call.path[2] not in NEEDED:
-            return told(404, "There is no such page.", frame)
-        name, action = call.path[1:]
+        if len(call.path) != 3 or call.path[2] not in NEEDED:
+            raise NoPageError
+        what, name, action = call.path
+        if what not in ("campaigns", "providers", "sites") or (what == "campaigns") is (action in OF_SITES):
+            raise NoPageError
         if signed.user.role < NEEDED[action]:
             needed = NEEDED[action].word
-            return told(403, f"Your role is {signed.user.role.word}; to {action} a campaign takes {needed}.", frame)
+            return told(403, f"Your role is {signed.user.role.word}; to {action} takes {needed}.", frame)
+        if action in OF_SITES:
+            return await self._steer_site(call, signed, action)
         return await self._steer(call, signed, name, action)
+
+    async def _steer_site(self, call: WebCall, signed: Signed, action: str) -> Answer:
+        what, of, _ = call.path
+        order = {"of": of, "who": signed.user.name}
+        if action == "pace":
+            order |= {field: call.form.get(field, "").strip() for field in ("rate", "for")}
+        done = await self._ask(action, order=order)
+        _log.info(
+            "web: {who} from {client}: {action} {of!r}{at}",
+            who=signed.user.name,
+            client=signed.client,
+            action=action,
+            of=of,
+            at=f" {order['rate']} for {order['for']}" if action == "pace" else "",
+        )
+        place = address("providers", of) if what == "providers" else address("providers")
+        return see_other(f"{place}?done={done['done']}")
 
     async def _steer(self, call: WebCall, signed: Signed, name: str, action: str) -> Answer:
         who, form = signed.user.name, call.form

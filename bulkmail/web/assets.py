@@ -15,6 +15,7 @@ _FILES = {
     "sse.js": "vendored/sse.min.js",
     "idiomorph.js": "vendored/idiomorph-ext.min.js",
     "uplot.js": "vendored/uPlot.iife.min.js",
+    "plots.js": "templates/plots.js",
     "page.js": "templates/page.js",
 }
 _A_YEAR = b"private, max-age=31536000, immutable"

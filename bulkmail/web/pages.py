@@ -41,9 +41,9 @@ def page(
     name: str, values: Mapping[str, Any], *, status: int = 200, more: Mapping[bytes, bytes] | None = None
 ) -> Answer:
     """Return the page of a template, such as "campaigns"."""
-    given = {"version": __version__, "style": Markup(_style()), "live": "", "done": "", **values}  # noqa: S704 - ours
+    given = {"version": __version__, "style": Markup(_style()), "live": "", "scripts": (), "done": "", **values}  # noqa: S704 - ours
     body = _environment().get_template(f"{name}.html.j2").render(given).encode("utf-8", "replace")
-    return Answer(status, {**headers(scripts=bool(given["live"])), **(more or {})}, body)
+    return Answer(status, {**headers(scripts=bool(given["scripts"])), **(more or {})}, body)
 
 
 def part(name: str, values: Mapping[str, Any]) -> bytes:
@@ -82,7 +82,7 @@ def stream_headers() -> Mapping[bytes, bytes]:
 
 @cache
 def _style() -> str:
-    return read("templates/style.css").decode("utf-8")
+    return (read("templates/style.css") + read("vendored/uPlot.min.css")).decode("utf-8")
 
 
 @cache

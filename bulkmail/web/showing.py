@@ -6,14 +6,40 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from bulkmail.control import Ask
+from bulkmail.mail import UnknownName
+from bulkmail.web.comparing import record, side, side_by_side
 from bulkmail.web.users import Role
-from bulkmail.web.views import campaign_line, holds_of, matrix, possible, tone_of, waiting_of, when
+from bulkmail.web.views import (
+    campaign_line,
+    holds_of,
+    matrix,
+    of_provider,
+    plotted,
+    possible,
+    replies_of,
+    tone_of,
+    waiting_of,
+    when,
+)
 
-NEEDED = {"pause": Role.STEER, "resume": Role.STEER, "cancel": Role.STEER, "approve": Role.APPROVE}
+OF_SITES = ("pace", "forget")
+"""What is asked for of a provider or site."""
+NEEDED = {
+    "pause": Role.STEER,
+    "resume": Role.STEER,
+    "cancel": Role.STEER,
+    "approve": Role.APPROVE,
+    **dict.fromkeys(OF_SITES, Role.STEER),
+}
 """The operations that forms may ask for, each with the role that it needs."""
+RENEWED = ("htmx.js", "sse.js", "idiomorph.js", "page.js")
+PLOTS = ("uplot.js", "plots.js")
 _ENDED, _MOST_ENDED = 50, 1000  # campaigns that have ended, on the first page and on the last
 _DIGITS = 6
 _MOST_SITES = 200
+_MOST_OF_PROVIDER = 5  # campaigns whose replies stand on the page of a provider
+_MOST_RECORDS = 100
+_MOST_SIDES = 6
 
 
 class NoPageError(Exception):
@@ -21,11 +47,12 @@ class NoPageError(Exception):
 
 
 class Sheet(NamedTuple):
-    """A page: its template, and what that is given. ``live``: a part of it is renewed."""
+    """A page: its template, and what that is given. ``live``: a part is renewed; ``scripts``: what else it needs."""
 
     template: str
     values: Mapping[str, Any]
     live: bool = False
+    scripts: tuple[str, ...] = ()
 
 
 class Wanted(NamedTuple):
@@ -46,20 +73,24 @@ class Showing:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._pages: Mapping[str, tuple[int, Callable[[Wanted], Awaitable[Sheet]]]] = {
-            "": (0, self._campaigns),
-            "campaigns": (2, self._campaign),
-            "recipients": (1, self._recipients),
-            "holds": (1, self._holds),
-            "providers": (1, self._providers),
+        self._pages: Mapping[tuple[str, int], Callable[[Wanted], Awaitable[Sheet]]] = {
+            ("", 0): self._campaigns,
+            ("campaigns", 2): self._campaign,
+            ("campaigns", 3): self._plots,
+            ("recipients", 1): self._recipients,
+            ("holds", 1): self._holds,
+            ("providers", 1): self._providers,
+            ("providers", 2): self._provider,
+            ("records", 1): self._records,
+            ("compare", 1): self._compare,
         }
 
     async def show(self, wanted: Wanted) -> Sheet:
         """Return a page. Raises NoPageError, and what the API raises."""
-        first = wanted.path[0] if wanted.path else ""
-        if first not in self._pages or self._pages[first][0] != len(wanted.path):
+        shown = self._pages.get((wanted.path[0] if wanted.path else "", len(wanted.path)))
+        if shown is None:
             raise NoPageError
-        sheet = await self._pages[first][1](wanted)
+        sheet = await shown(wanted)
         return sheet._replace(values={"can": allowed(wanted.role), **sheet.values})
 
     async def campaign(self, name: str) -> tuple[Mapping[str, Any], dict[str, Any]]:
@@ -100,6 +131,25 @@ class Showing:
         }
         return Sheet("campaign", values, live=line["tone"] != "over")
 
+    async def _plots(self, wanted: Wanted) -> Sheet:
+        _, name, page = wanted.path
+        if page != "plots":
+            raise NoPageError
+        told, line = await self.campaign(name)
+        provider = wanted.query.get("provider", "")
+        if provider in told["by_provider"]:
+            found = await self._ask("over_time_of", {"name": name, "provider": provider})
+        else:
+            provider, found = "", await self._ask("over_time", {"name": name})
+        values = {
+            "line": line,
+            "provider": provider,
+            "providers": sorted(told["by_provider"]),
+            "width": found["width"],
+            "buckets": [plotted(bucket, found["width"]) for bucket in found["buckets"]],
+        }
+        return Sheet("plots", values, scripts=PLOTS)
+
     async def _recipients(self, wanted: Wanted) -> Sheet:
         email = wanted.query.get("email", "").strip()
         rows = await self._ask("recipients", query={"email": email}) if email else []
@@ -116,4 +166,40 @@ class Showing:
         busy = sorted({site["provider"] for site in sites if site["provider"]} & set(known))
         shown = [{**known[name], "sites": [one for one in sites if one["provider"] == name]} for name in busy]
         others = [site for site in sites if site["provider"] not in known]
-        return Sheet("providers", {"providers": shown, "others": others}, live=True)
+        return Sheet(
+            "providers", {"providers": shown, "others": others, "quiet": sorted(set(known) - set(busy))}, live=True
+        )
+
+    async def _provider(self, wanted: Wanted) -> Sheet:
+        name = wanted.path[1]
+        known = {one["provider"]: one for one in await self._ask("providers")}
+        if name not in known:
+            raise UnknownName("provider", name, sorted(known))
+        told = await self._ask("explain", query={"of": f"provider {name}"})
+        sites = [one for one in await self._ask("sites") if one["provider"] == name]
+        campaigns = await self._ask("campaigns", query={"ended": "0"})
+        sent = [one for one in reversed(campaigns) if name in one["by_provider"]][:_MOST_OF_PROVIDER]
+        recent = [await self._ask("recent", {"name": one["campaign"]}) for one in sent]
+        values = {
+            "one": known[name],
+            "told": told,
+            "sites": sites[:_MOST_SITES],
+            "more_sites": max(0, len(sites) - _MOST_SITES),
+            "campaigns": [of_provider(one, found, name) for one, found in zip(sent, recent, strict=True)],
+            "replies": replies_of(recent, name),
+            "holds": [hold for hold in holds_of(campaigns) if hold["provider"] == name],
+        }
+        return Sheet("provider", values, live=True)
+
+    async def _records(self, _wanted: Wanted) -> Sheet:
+        found = await self._ask("campaigns", query={"ended": str(_MOST_RECORDS)})
+        lines = [record(one) for one in reversed(found)]
+        return Sheet("records", {"records": [line for line in lines if line["tone"] == "over"]})
+
+    async def _compare(self, wanted: Wanted) -> Sheet:
+        names = list(dict.fromkeys(wanted.query.values()))[:_MOST_SIDES]
+        sides = []
+        for name in names:
+            told, recent = await self._ask("campaign", {"name": name}), await self._ask("recent", {"name": name})
+            sides.append(side(told, recent))
+        return Sheet("compare", {"sides": sides, "table": side_by_side(sides)})

@@ -14,7 +14,7 @@ from bulkmail.mail import Word
 
 SHOWN = ("delivered", "deferred", "bounced", "blocked", "expired", "unknown")
 """The statuses that have a colour of their own; the other final ones are never sent."""
-_NEVER_SENT = ("suppressed", "duplicate", "invalid", "cancelled")
+NEVER_SENT = ("suppressed", "duplicate", "invalid", "cancelled")
 _OVER = (Word.FINISHED, Word.CANCELLED)
 _GOING = (Word.SENDING, Word.WAITING)
 _WHOLE = 100.0
@@ -33,7 +33,7 @@ class Segment(NamedTuple):
 def bar(by_status: Mapping[str, int], rows: int) -> list[Segment]:
     """Return the parts of a campaign's bar; what is left of the width is pending."""
     counts = [(status, by_status.get(status, 0)) for status in SHOWN]
-    counts.append(("never", sum(by_status.get(status, 0) for status in _NEVER_SENT)))
+    counts.append(("never", sum(by_status.get(status, 0) for status in NEVER_SENT)))
     whole = max(rows, sum(by_status.values()))
     segments, start = [], 0.0
     for status, count in counts:
@@ -185,3 +185,44 @@ def possible(told: Mapping[str, Any]) -> Sequence[str]:
 def tone_of(status: str) -> str:
     """Return how a row's status is coloured."""
     return {"delivered": "good", "pending": "wait", "deferred": "wait"}.get(status, "over")
+
+
+def of_provider(told: Mapping[str, Any], recent: Mapping[str, Any], provider: str) -> dict[str, Any]:
+    """Return how a campaign stands at one provider. ``recent``: what came of its last attempts."""
+    counts = told["by_provider"].get(provider, {})
+    last = next((one for one in recent["providers"] if one["provider"] == provider), None)
+    colour, words = light(0, 0) if last is None else light(last["last"], last["delivered"])
+    accepted = None if last is None else last["accepted_ms"]
+    return {
+        "campaign": told["campaign"],
+        "counts": {status: counts.get(status, 0) for status in SHOWN},
+        "light": colour,
+        "last": words,
+        "median": None if accepted is None else accepted[0],
+        "most": None if accepted is None else accepted[1],
+    }
+
+
+def replies_of(recent: Iterable[Mapping[str, Any]], provider: str) -> list[dict[str, Any]]:
+    """Return what a provider has said to the last attempts of campaigns, the most frequent first."""
+    found = [
+        {"campaign": one["campaign"], **reply, "stamp": reply["last_at"], "last_at": when(reply["last_at"])}
+        for one in recent
+        for reply in one["replies"]
+        if reply["provider"] == provider
+    ]
+    return sorted(found, key=lambda one: (-one["count"], one["campaign"], one["reply"]))
+
+
+def plotted(bucket: Mapping[str, Any], width: int) -> dict[str, Any]:
+    """Return a span of time for a plot and for its table. ``rate``: deliveries a second."""
+    accepted = bucket["accepted_ms"]
+    at = datetime.fromisoformat(bucket["at"])
+    return {
+        "seconds": int(at.timestamp()),
+        "at": at.strftime("%Y-%m-%d %H:%M:%S"),
+        "rate": round(bucket["delivered"] / width, 3),
+        **{name: bucket[name] for name in ("delivered", "failed", "deferred", "unknown")},
+        "median": "" if accepted is None else accepted[0],
+        "most": "" if accepted is None else accepted[1],
+    }

@@ -3,30 +3,10 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from bulkmail.control.models import CancelOrder, PauseOrder
+from bulkmail.control.models import ProblemAnswer, SiteSteeredAnswer
 
 
-def test_an_order_to_pause():
-    order = PauseOrder.model_validate_json('{"provider": "google", "for": "2h", "reason": "complaints", "who": "ann"}')
-    assert (order.provider, order.for_, order.reason, order.who) == ("google", "2h", "complaints", "ann")
-    assert PauseOrder.model_validate_json("{}") == PauseOrder()
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ('{"for": "2 hours"}', "is not a duration"),
-        ('{"until": "tomorrow"}', "Extra inputs are not permitted"),
-        ('{"reason": 3}', "valid string"),
-        ("[]", "should be an object"),
-        ('{"who": "' + "x" * 101 + '"}', "at most 100"),
-    ],
-)
-def test_what_is_no_order(body, words):
-    with pytest.raises(ValidationError, match=words):
-        PauseOrder.model_validate_json(body)
-
-
-def test_a_cancel_is_of_the_whole_campaign():
-    with pytest.raises(ValidationError):
-        CancelOrder.model_validate({"provider": "google"})
+def test_an_answer_has_nothing_that_is_not_described():
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        SiteSteeredAnswer.model_validate({"of": "google", "done": "paced", "count": 1, "more": 1})
+    assert ProblemAnswer.model_validate({"type": "", "title": "", "status": 4, "detail": "", "allow": []}).status == 4

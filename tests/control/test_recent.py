@@ -6,6 +6,7 @@ from pydantic import TypeAdapter
 
 from bulkmail.control.models import RecentAnswer
 from bulkmail.control.recent import ATTEMPTS, LAST, light, recent
+from bulkmail.spool import RecentAttempt
 
 
 class Reader:
@@ -26,8 +27,8 @@ def told(*attempts):
     return found
 
 
-GOOD = ("google", "delivered", "", 250, "2.0.0 OK")
-SLOW = ("yahoo", "deferred", "rate-limited", 421, "4.7.0 [TSS04] Messages from 192.0.2.1 deferred")
+GOOD = RecentAttempt("google", "delivered", "", 250, "2.0.0 OK", 1000.0, 40)
+SLOW = RecentAttempt("yahoo", "deferred", "rate-limited", 421, "4.7.0 [TSS04] Messages from 192.0.2.1 deferred", 1e3, 9)
 
 
 def test_a_campaign_that_is_not_there():
@@ -41,25 +42,26 @@ def test_nothing_was_said_yet():
 def test_only_the_last_attempts_of_each_provider_say_how_it_stands():
     found = told(*[SLOW] * 3, *[GOOD] * 100, *[SLOW] * 100)
     assert found["providers"] == [
-        {"provider": "google", "last": LAST, "delivered": LAST},
-        {"provider": "yahoo", "last": LAST, "delivered": 0},
+        {"provider": "google", "last": LAST, "delivered": LAST, "accepted_ms": (40, 40)},
+        {"provider": "yahoo", "last": LAST, "delivered": 0, "accepted_ms": None},
     ]
     assert found["attempts"] == 203
 
 
 def test_replies_are_counted_by_their_words_and_good_ones_are_none():
-    other = (*SLOW[:4], "4.7.0 [TSS04] Messages from 198.51.100.9 deferred")
-    gone = ("", "failed", "bad-mailbox", 550, "5.1.1 <ann@a.example> unknown")
+    other = SLOW._replace(reply="4.7.0 [TSS04] Messages from 198.51.100.9 deferred", at=900.0)
+    gone = RecentAttempt("", "failed", "bad-mailbox", 550, "5.1.1 <ann@a.example> unknown", 950.0, 5)
     found = told(SLOW, other, gone, GOOD)
     assert [(one["provider"], one["category"], one["count"]) for one in found["replies"]] == [
         ("yahoo", "rate-limited", 2),
         ("other", "bad-mailbox", 1),
     ]
+    assert [one["last_at"][14:19] for one in found["replies"]] == ["16:40", "15:50"]
     assert "ann@" not in found["replies"][1]["reply"]
 
 
 def test_what_came_back_later_is_no_attempt_of_ours():
-    assert told(("google", "returned", "bad-mailbox", None, "gone"))["providers"] == []
+    assert told(RecentAttempt("google", "returned", "bad-mailbox", None, "gone", 1.0, 0))["providers"] == []
 
 
 def test_a_long_campaign_is_looked_at_in_part():
@@ -70,3 +72,9 @@ def test_a_light_for_a_provider():
     assert [light(9, 0), light(10, 9), light(10, 8), light(50, 45), light(50, 44)] == [
         "over", "good", "wrong", "good", "wrong"
     ]  # fmt: skip
+
+
+def test_how_long_receivers_take_to_accept():
+    found = told(*[GOOD._replace(duration_ms=one) for one in range(1, 101)], SLOW)
+    assert [one["accepted_ms"] for one in found["providers"]] == [(50, 95), None]
+    assert told(GOOD._replace(duration_ms=7))["providers"][0]["accepted_ms"] == (7, 7)

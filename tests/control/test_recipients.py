@@ -49,7 +49,25 @@ def test_all_that_is_known_of_an_address(tmp_path):
         "unsubscribed_at": None,
         "complained_at": None,
         "note": "",
+        "history": [
+            {
+                "at": "1970-01-01T00:16:42.000Z",
+                "attempt": 1,
+                "result": "deferred",
+                "category": "greylisted",
+                "smtp_code": 450,
+                "reply": "4.2.0 later",
+                "stage": "rcpt",
+                "mx_host": "mx.a.example",
+                "mx_ip": "",
+                "source_ip": "",
+                "tls": "",
+                "duration_ms": 0,
+                "next_attempt_at": "1970-01-01T00:33:20.000Z",
+            }
+        ],
     }
+    assert found[1]["history"] == []
     assert [(one["campaign"], one["row"], one["status"]) for one in found[1:]] == [("summer", "b.csv:7", "pending")]
     assert find_recipients(reader, "bob@a.example") == []
     reader.close()

@@ -23,8 +23,21 @@ pytestmark = [pytest.mark.loopback, pytest.mark.process, pytest.mark.interop, py
 HERE = Path(__file__).parent
 FETCHED = HERE.parent.parent / ".venv" / "browser"
 PASSWORD = "correct horse"
-PAGES = ("/campaigns/spring", address("campaigns", NAME), "/campaigns/waiting/approve", "/holds", "/providers",
-         "/recipients?email=a@b.example", "/nowhere")  # fmt: skip
+SHOTS = os.environ.get("BULKMAIL_TEST_SHOTS")  # a folder for pictures of the pages
+PAGES = (
+    "/campaigns/spring",
+    address("campaigns", NAME),
+    "/campaigns/waiting/approve",
+    "/campaigns/spring/pause",
+    "/holds",
+    "/providers",
+    "/providers/google",
+    "/records",
+    "/campaigns/autumn/plots",
+    "/compare?1=autumn&2=spring",
+    "/recipients?email=a@b.example",
+    "/nowhere",
+)
 
 
 @pytest.fixture
@@ -46,7 +59,7 @@ def base(tmp_path: Path, end: Any) -> Any:
         end(served)
 
 
-def test_every_page_is_harmless_fits_and_can_be_read(base: str, missing: Callable[[str], None], tmp_path: Path) -> None:
+def test_every_page_is_harmless_fits_and_can_be_read(base: str, missing: Callable[[str], None]) -> None:
     chromium = shutil.which("chromium") or missing("chromium is not installed (Debian: chromium)")
     if shutil.which("node") is None or not (FETCHED / ".fetched").exists():
         missing("node or the browser's driver is not there (scripts/browser)")
@@ -57,7 +70,7 @@ def test_every_page_is_harmless_fits_and_can_be_read(base: str, missing: Callabl
             "path": "/",
             "steps": steps,
             "options": {"colorScheme": theme, "viewport": {"width": width, "height": 800}},
-            "shots": str(tmp_path / theme),
+            **({"shots": f"{SHOTS}/{theme}{width}"} if SHOTS else {}),
         }
         for theme, width in looks
     ]

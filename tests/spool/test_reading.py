@@ -90,14 +90,6 @@ def test_attempts_continue_where_the_last_reading_ended(spool, kit):
     assert reader.attempts(identity + 1, 0, 100) == []
 
 
-def test_the_last_attempts_with_what_was_said(spool):
-    _, reader, identity = spool
-    both = reader.recent(identity, 10)
-    assert [row[1] for row in both] == ["deferred", "delivered"]
-    assert list(map(tuple, reader.recent(identity, 1))) == [tuple(both[0])]
-    assert reader.recent(identity + 1, 10) == []
-
-
 def test_campaigns_files_totals_and_domains(spool):
     _, reader, identity = spool
     assert [row.name for row in reader.campaigns()] == ["spring", "other"]

@@ -30,6 +30,7 @@ def campaign(name: str = "spring", word: str = "sending", **changed: Any) -> dic
         "by_provider": {"google": {"delivered": 200, "deferred": 10}, HOSTILE[:40]: {"delivered": 100, "bounced": 20}},
         "possibly_doubled": 1,
         "late": {"returned": 0, "unsubscribed": 0, "complained": 0},
+        "clicks": {"people": 3, "scanners": 1},
         "holds": [],
         "rate": 12.5,
         "seconds_left": 7500,
@@ -78,6 +79,23 @@ RECIPIENT = {
     "unsubscribed_at": None,
     "complained_at": None,
     "note": HOSTILE,
+    "history": [
+        {
+            "at": AT,
+            "attempt": 1,
+            "result": "failed",
+            "category": "bad-mailbox",
+            "smtp_code": 550,
+            "reply": HOSTILE,
+            "stage": "rcpt",
+            "mx_host": HOSTILE,
+            "mx_ip": "192.0.2.7",
+            "source_ip": "192.0.2.1",
+            "tls": "TLSv1.3",
+            "duration_ms": 1234,
+            "next_attempt_at": AT,
+        }
+    ],
 }
 PROVIDER = {
     "provider": "google",
@@ -99,10 +117,28 @@ RECENT = {
     "attempts": 5000,
     "whole": False,
     "providers": [
-        {"provider": "google", "last": 50, "delivered": 12},
-        {"provider": HOSTILE[:40], "last": 50, "delivered": 50},
+        {"provider": "google", "last": 50, "delivered": 12, "accepted_ms": (120, 900)},
+        {"provider": HOSTILE[:40], "last": 50, "delivered": 50, "accepted_ms": None},
     ],
-    "replies": [{"provider": "google", "category": "rate-limited", "reply": f"421 {HOSTILE}", "count": 38}],
+    "replies": [
+        {"provider": "google", "category": "rate-limited", "reply": f"421 {HOSTILE}", "count": 38, "last_at": AT}
+    ],
+}
+EXPLAINED: dict[str, Any] = {
+    "of": "provider google",
+    "site": "provider google",
+    "provider": "google",
+    "hosts": [".google.com"],
+    "addresses": {},
+    "ip": "IPv4",
+    "limits": [{"limit": "rate", "value": "100/s", "from": f"/etc/{HOSTILE}:3:4"}],
+    "learnt": [f"lets us use half; {HOSTILE}"],
+    "binds": "rate",
+    "since": None,
+    "until": None,
+    "ceiling": 3600,
+    "warmup": [{"source": HOSTILE, "words": f"day 3 {HOSTILE}"}],
+    "sentence": f"The rate limit binds: {HOSTILE}.",
 }
 
 
@@ -113,6 +149,7 @@ class Api:
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
         self.campaigns = [
             campaign("autumn", "finished", rate=None, seconds_left=None, ended_at=AT, waiting_sites=[]),
+            campaign(HOSTILE[:60], "finished", rate=None, ended_at=AT, waiting_sites=[]),
             campaign("waiting", "waiting for approval", holds=[hold("approval")], rate=None, waiting_sites=[]),
             campaign(NAME, "paused", holds=[hold(), hold("rule", "google")]),
             campaign(),
@@ -132,13 +169,21 @@ class Api:
             service = {"version": "0.1.0", "machine": "mta1", "process": 42, "started_at": AT, "campaigns": 3}
             return {**service, "fault": HOSTILE, "fault_since": AT}
         if name == "recent":
-            return RECENT
+            return {**RECENT, "campaign": path["name"]}
+        if name.startswith("over_time"):
+            bucket = {"at": AT, "delivered": 600, "failed": 3, "deferred": 30, "unknown": 0, "accepted_ms": (50, 900)}
+            later = {**bucket, "at": "2026-12-02T03:32:00.000Z", "delivered": 0, "accepted_ms": None}
+            return {"campaign": path["name"], "provider": "", "width": 60, "buckets": [bucket, later]}
+        if name == "explain":
+            return EXPLAINED
         if name in ("sites", "providers"):
             return [SITE if name == "sites" else PROVIDER]
         if name == "recipients":
             return [RECIPIENT] if query["email"] != "nobody@example.com" else []
         if order.get("reason") == "refuse":
             raise RequestProblem(409, f"refused: {HOSTILE}")
-        self.asked.append((name, path["name"], dict(order)))
+        self.asked.append((name, order["of"] if path is None else path["name"], dict(order)))
+        if path is None:
+            return {"of": order["of"], "done": "paced" if name == "pace" else "forgotten", "count": 1}
         done = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "approve": "approved"}
         return {"campaign": path["name"], "done": done[name], "situation": None}

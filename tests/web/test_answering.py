@@ -16,7 +16,7 @@ from bulkmail.web.pages import address
 from bulkmail.web.passwords import hash_password
 from bulkmail.web.reading import WebCall, fields_of, parts_of
 from bulkmail.web.sessions import Sessions
-from bulkmail.web.showing import NEEDED
+from bulkmail.web.showing import NEEDED, OF_SITES, PLOTS, RENEWED
 from bulkmail.web.signin import SigningIn
 from bulkmail.web.users import Role, User, Users, write_users
 from tests.web.known import HOSTILE, NAME, Api
@@ -33,9 +33,12 @@ PAGES = [
     "/recipients?email=nobody@example.com",
     "/holds",
     "/providers",
+    "/providers/google",
+    "/records",
+    address("campaigns", NAME, "plots"),
+    "/compare?1=autumn&2=spring",
     "/nowhere",
 ]
-SCRIPTS = ("htmx.js", "sse.js", "idiomorph.js", "page.js")
 LINKS = ("href", "action", "formaction", "src", "sse-connect")
 
 
@@ -90,11 +93,10 @@ def test_hostile_words_are_words_on_every_page(site, target):
     tags = Tags(text)
     assert answer.status == (404 if target == "/nowhere" else 200)
     assert "img" not in tags.found
-    assert [field[1:] for field in tags.fields if field[0] == "script"] == (
-        [(name, value) for one in SCRIPTS for name, value in (("defer", None), ("src", place(one)))]
-        if b"sse-connect" in answer.body
-        else []
-    )
+    scripts = RENEWED if b"sse-connect" in answer.body else PLOTS if target.endswith("/plots") else ()
+    assert [field[1:] for field in tags.fields if field[0] == "script"] == [
+        (name, value) for one in scripts for name, value in (("defer", None), ("src", place(one)))
+    ]
     assert not [field for field in tags.fields if field[1].startswith("on") or field[1] == "style"]
     assert all(value.startswith(("/", "#")) for _, name, value in tags.fields if name in LINKS)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
@@ -150,9 +152,20 @@ def test_forms_ask_for_the_operations_of_the_commands(site):
     assert b"Done" not in site.ask("/campaigns/spring?done=<b>").body
 
 
+def test_sites_and_providers_are_steered(site):
+    done = site.post("/providers/google/pace", rate=" 5/s ", **{"for": "2h"})
+    assert (done.status, done.headers[b"Location"]) == (303, b"/providers/google?done=paced")
+    assert site.post(address("sites", NAME, "forget")).headers[b"Location"] == b"/providers?done=forgotten"
+    assert site.api.asked == [
+        ("pace", "google", {"of": "google", "who": "ann", "rate": "5/s", "for": "2h"}),
+        ("forget", NAME, {"of": NAME, "who": "ann"}),
+    ]
+    assert b"Done: paced." in site.ask("/providers/google?done=paced").body
+
+
 @pytest.mark.parametrize("action", sorted(NEEDED))
 def test_a_form_without_its_token_does_nothing(site, action):
-    target = f"/campaigns/spring/{action}"
+    target = f"/{'providers/google' if action in OF_SITES else 'campaigns/spring'}/{action}"
     for answer in (
         site.post(target, token=""),
         site.post(target, token=site.sessions.token("another")),
@@ -167,14 +180,15 @@ def test_a_form_without_its_token_does_nothing(site, action):
     ("role", "allowed"),
     [
         (Role.LOOK, set()),
-        (Role.STEER, {"pause", "resume", "cancel"}),
-        (Role.APPROVE, {"pause", "resume", "cancel", "approve"}),
+        (Role.STEER, set(NEEDED) - {"approve"}),
+        (Role.APPROVE, set(NEEDED)),
     ],
 )
 def test_a_role_says_what_may_be_done(tmp_path, role, allowed):
     site = Site(tmp_path, role)
     for action in NEEDED:
-        assert site.post(f"/campaigns/spring/{action}").status == (303 if action in allowed else 403)
+        what = "providers/google" if action in OF_SITES else "campaigns/spring"
+        assert site.post(f"/{what}/{action}").status == (303 if action in allowed else 403)
     assert {name for name, _, _ in site.api.asked} == allowed
     shown = site.ask("/campaigns/waiting").body.decode()
     assert ("/campaigns/waiting/approve" in shown) is ("approve" in allowed)
@@ -206,6 +220,8 @@ def test_what_the_service_refuses_is_told_in_its_own_words(site):
         ("/campaigns/spring/x/y", "GET", 404),
         ("/campaigns/spring", "POST", 404),
         ("/campaigns/spring/remove", "POST", 404),
+        ("/campaigns/spring/pace", "POST", 404),
+        ("/providers/google/pause", "POST", 404),
         ("/holds/x", "GET", 404),
         ("/login", "POST", 303),
     ],
@@ -265,7 +281,9 @@ def test_metrics_are_for_who_has_signed_in_and_for_programs_of_users(site):
     assert site.ask("/metrics", session="", more={"credentials": ("ann", "wrong")}).status == 401
 
 
-@pytest.mark.parametrize("target", ["/", address("campaigns", NAME), "/holds", "/providers", "/nowhere"])
+@pytest.mark.parametrize(
+    "target", ["/", address("campaigns", NAME), "/holds", "/providers", "/providers/google", "/nowhere"]
+)
 def test_the_part_that_is_renewed_is_what_the_page_has_without_any_session(site, target):
     page = site.ask(target).body.decode()
     stream = site.ask(f"/live{'' if target == '/' else target}")

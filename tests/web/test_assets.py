@@ -11,7 +11,7 @@ from bulkmail.web.assets import place, script, script_answer
 VENDORED = Path(bulkmail.web.__file__).parent / "vendored"
 
 
-@pytest.mark.parametrize("name", ["htmx.js", "sse.js", "idiomorph.js", "uplot.js", "page.js"])
+@pytest.mark.parametrize("name", ["htmx.js", "sse.js", "idiomorph.js", "uplot.js", "page.js", "plots.js"])
 def test_a_script_is_got_where_its_content_says(name):
     assert re.fullmatch(rf"/assets/[0-9a-f]{{16}}/{re.escape(name)}", place(name))
     answer = script_answer(name, {b"X-Content-Type-Options": b"nosniff", b"Cache-Control": b"no-store"})

@@ -15,12 +15,15 @@ from bulkmail.web.views import (
     lasting,
     light,
     matrix,
+    of_provider,
+    plotted,
     possible,
+    replies_of,
     tone,
     waiting_of,
     when,
 )
-from tests.web.known import AT, PROVIDER, campaign, hold
+from tests.web.known import AT, PROVIDER, RECENT, campaign, hold
 
 
 @given(st.dictionaries(st.sampled_from([str(one) for one in Status]), st.integers(0, 10**9)), st.integers(0, 10**9))
@@ -109,3 +112,23 @@ def test_what_is_held_of_campaigns_that_are_not_over():
 )
 def test_what_can_be_done(word, holds, buttons):
     assert tuple(possible(campaign(word=word, holds=holds))) == buttons
+
+
+def test_a_campaign_at_one_provider_and_what_was_said_there():
+    told, recent = campaign(), {**RECENT, "campaign": "spring"}
+    row = of_provider(told, recent, "google")
+    assert (row["counts"]["delivered"], row["last"], row["median"], row["most"]) == (200, "12 of 50", 120, 900)
+    nothing = of_provider(told, recent, "yahoo")
+    assert (sum(nothing["counts"].values()), nothing["last"], nothing["median"]) == (0, "0 of 0", None)
+    assert [(one["campaign"], one["count"], one["last_at"]) for one in replies_of([recent], "google")] == [
+        ("spring", 38, "2026-12-02 03:31")
+    ]
+    assert replies_of([recent], "yahoo") == []
+
+
+def test_a_span_of_time_is_a_rate_and_its_numbers():
+    bucket = {"at": AT, "delivered": 90, "failed": 1, "deferred": 2, "unknown": 0, "accepted_ms": [50, 900]}
+    told = plotted(bucket, 60)
+    assert (told["at"], told["seconds"], told["rate"]) == ("2026-12-02 03:31:00", 1796182260, 1.5)
+    assert (told["median"], told["most"], told["deferred"]) == (50, 900, 2)
+    assert plotted({**bucket, "accepted_ms": None}, 60)["median"] == ""

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bulkmail.delivery.lifecycle.relay_check import RelayCheck, Tried, check_relays
     from bulkmail.delivery.lifecycle.reporting import Reporting
     from bulkmail.delivery.lifecycle.scheduling import Scheduling
+    from bulkmail.delivery.lifecycle.site_steering import SiteSteering
     from bulkmail.delivery.lifecycle.steering import Steering
     from bulkmail.delivery.lifecycle.trial import quoted, trial_of
     from bulkmail.delivery.lifecycle.watching import folders, sent
@@ -52,6 +53,7 @@ else:
             "joining": "Joining machines_joined",
             "late": "LateOutcomes rules_of",
             "late_reports": "LateReports",
+            "site_steering": "SiteSteering",
             "live": "BINDS Live LiveCampaign LiveSite",
             "notifying": "Notifying by_mail",
             "opening": "Prepared prepare refusal sent_of too_late",
@@ -92,6 +94,7 @@ __all__ = [
     "RelayCheck",
     "Reporting",
     "Scheduling",
+    "SiteSteering",
     "Steering",
     "Tried",
     "WithdrawnError",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.lifecycle.progress import Progress
+from bulkmail.delivery.lifecycle.site_steering import SiteSteering
 from bulkmail.delivery.limits import Limiters
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
@@ -63,10 +64,22 @@ BINDS = {
 
 
 class Live:
-    """Tells what is going on. ``limiters``: of all sites; ``progress``: measures the campaigns."""
+    """Tells what is going on. ``limiters``: of all sites; ``progress``: measures the campaigns.
 
-    def __init__(self, clocks: Clocks, pause: Pause, feeder: Feeder, limiters: Limiters, progress: Progress) -> None:
+    ``steering``: whom to ask for what concerns sites, for those who reach this process by what it tells.
+    """
+
+    def __init__(
+        self,
+        clocks: Clocks,
+        pause: Pause,
+        feeder: Feeder,
+        limiters: Limiters,
+        progress: Progress,
+        steering: SiteSteering | None = None,
+    ) -> None:
         self.progress = progress
+        self.steering = steering
         self._clocks = clocks
         self._pause = pause
         self._feeder = feeder

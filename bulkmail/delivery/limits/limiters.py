@@ -263,6 +263,15 @@ class Limiters:
         """Return the limiters of this limit key that are in use, one for each source."""
         return [shared.limiter for shared in self._of_sources(self._sites, key)]
 
+    def limits_for(self, key: str) -> Limits:
+        """Return the limits of what this limit key counts."""
+        return self._limits_of(provider_in(key))
+
+    def of_sources(self, key: str) -> list[tuple[str, Limiter | None]]:
+        """Return the limit key of each source, with its limiter where one is in use."""
+        keys = [source.key(key) for source in self._named]
+        return [(one, self._sites[one].limiter if one in self._sites else None) for one in keys]
+
     def known(self, key: str) -> bool:
         """Whether there is a limiter for this limit key."""
         return any(True for _ in self._of_sources(self._sites, key))

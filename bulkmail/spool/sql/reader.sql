@@ -70,6 +70,29 @@ SELECT a.id, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.at, a.nu
 FROM attempt a JOIN recipient r ON r.id = a.recipient_id
 WHERE a.id > ? AND a.id <= ? ORDER BY a.id LIMIT ?
 
+-- name: attempts_of
+-- all attempts of one recipient, oldest first, read up to its last one
+SELECT a.id, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.at, a.number, a.result, a.category,
+    a.smtp_code, a.enhanced, a.reply, a.stage, a.mx_host, a.mx_ip, a.source_ip, a.tls, a.duration_ms, a.next_attempt_at
+FROM attempt a JOIN recipient r ON r.id = a.recipient_id
+WHERE a.recipient_id = ? AND a.id BETWEEN ? AND ? ORDER BY a.id LIMIT ?
+
+-- name: attempts_over_time
+-- how many attempts came to what in each bucket of so many seconds, and within how many milliseconds; to one provider,
+-- or to all where :provider is ''
+SELECT CAST(at / :width AS INTEGER), result,
+    CASE WHEN duration_ms < 10 THEN 10 WHEN duration_ms < 20 THEN 20 WHEN duration_ms < 50 THEN 50
+        WHEN duration_ms < 100 THEN 100 WHEN duration_ms < 150 THEN 150 WHEN duration_ms < 200 THEN 200
+        WHEN duration_ms < 300 THEN 300 WHEN duration_ms < 500 THEN 500 WHEN duration_ms < 700 THEN 700
+        WHEN duration_ms < 1000 THEN 1000 WHEN duration_ms < 1500 THEN 1500 WHEN duration_ms < 2000 THEN 2000
+        WHEN duration_ms < 3000 THEN 3000 WHEN duration_ms < 5000 THEN 5000 WHEN duration_ms < 7000 THEN 7000
+        WHEN duration_ms < 10000 THEN 10000 WHEN duration_ms < 15000 THEN 15000
+        WHEN duration_ms < 20000 THEN 20000 WHEN duration_ms < 30000 THEN 30000
+        WHEN duration_ms < 60000 THEN 60000 WHEN duration_ms < 120000 THEN 120000 ELSE 600000 END, count(*)
+FROM attempt a WHERE id BETWEEN :low AND :high AND (:provider = '' OR EXISTS (
+    SELECT 1 FROM outcome o WHERE o.recipient_id = a.recipient_id AND o.provider = :provider))
+GROUP BY 1, 2, 3
+
 -- name: rows_by_domain
 -- counted in the index over the chunks; the rows themselves are not read
 WITH RECURSIVE chunk(n, last) AS (
@@ -89,7 +112,7 @@ WHERE r.id > ? AND r.id <= ? AND o.status IN ('delivered', 'unknown') ORDER BY r
 
 -- name: recent_attempts
 -- what came of the last attempts of a campaign, the newest first
-SELECT o.provider, page.result, page.category, page.smtp_code, page.reply FROM (
-    SELECT id, recipient_id, result, category, smtp_code, reply FROM attempt
+SELECT o.provider, page.result, page.category, page.smtp_code, page.reply, page.at, page.duration_ms FROM (
+    SELECT id, recipient_id, result, category, smtp_code, reply, at, duration_ms FROM attempt
     WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) page
 JOIN outcome o ON o.recipient_id = page.recipient_id ORDER BY page.id DESC

@@ -1,0 +1,137 @@
+"""What is asked of the API in the body of a POST, as the OpenAPI document describes it. Times are RFC 3339."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from bulkmail.mail import UnitError, parse_duration, parse_rate
+
+
+def _duration(text: str) -> str:
+    try:
+        parse_duration(text)
+    except UnitError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _rate(text: str) -> str:
+    try:
+        parse_rate(text)
+    except UnitError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Words = Annotated[str, Field(max_length=500)]
+Name = Annotated[str, Field(max_length=100)]
+Duration = Annotated[str, Field(max_length=20, examples=["2h", "30m"]), AfterValidator(_duration)]
+
+
+class Order(BaseModel):
+    """What comes in; an unknown member is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PauseOrder(Order):
+    """``for_`` (`for` in JSON): for how long; without it until it is resumed. ``who``: who asked for it."""
+
+    provider: Name = ""
+    for_: Duration | None = Field(None, alias="for")
+    reason: Words = ""
+    who: Name = ""
+
+
+class ResumeOrder(Order):
+    """``provider`` as in the pause that is ended; without one all pauses end, and stops by rules too."""
+
+    provider: Name = ""
+    who: Name = ""
+
+
+class SiteOrder(Order):
+    """``of``: a provider, or a site by its key or its first host. ``who``: who asked for it."""
+
+    of: Name
+    who: Name = ""
+
+
+class PaceOrder(SiteOrder):
+    """No faster than ``rate`` for ``for_`` (`for` in JSON)."""
+
+    rate: Annotated[str, Field(max_length=40, examples=["5/s", "1000/h"]), AfterValidator(_rate)]
+    for_: Duration = Field("1h", alias="for")
+
+
+class CancelOrder(Order):
+    """``reason`` and ``who`` are kept with the campaign."""
+
+    reason: Words = ""
+    who: Name = ""
+
+
+class ApproveOrder(Order):
+    """``who``: who has approved it."""
+
+    who: Name = ""
+
+
+class ChooseOrder(Order):
+    """``variant``: the one that the rest gets; ``who``: who has chosen it."""
+
+    variant: Name
+    who: Name = ""
+
+
+class AcceptOrder(Order):
+    """``who``: who asks for it."""
+
+    who: Name = ""
+
+
+class RemoveOrder(Order):
+    """``without_report``: also where its last report was not written to its end."""
+
+    without_report: bool = False
+
+
+Address = Annotated[str, Field(max_length=320, examples=["ann@example.com", "@example.com"])]
+Scope = Annotated[str, Field(max_length=120, examples=["everything", "list:newsletter", "campaign:spring-sale"])]
+Reason = Literal["complained", "unsubscribed", "bounced-before", "listed"]
+
+
+class SuppressionEntry(Order):
+    """One address or domain ("@" before it). ``since``: RFC 3339; without it now."""
+
+    address: Address
+    scope: Scope = "everything"
+    reason: Reason = "listed"
+    source: Name = ""
+    since: AwareDatetime | None = None
+
+
+class SuppressOrder(Order):
+    """Who is not to be mailed."""
+
+    entries: list[SuppressionEntry]
+
+
+class UnsuppressOrder(Order):
+    """Of whom suppressions are removed; without a scope or a reason those of any."""
+
+    addresses: list[Address]
+    scope: Scope | None = None
+    reason: Reason | None = None
+
+
+class ForgetAddressesOrder(Order):
+    """Of whom only the hashes are kept."""
+
+    addresses: list[Address]
+
+
+class ReloadOrder(Order):
+    """Nothing is given: what is read is the file that the service was started with."""

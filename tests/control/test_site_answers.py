@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bulkmail.control.http import Call
+from bulkmail.control.operations import OPERATIONS
+from bulkmail.control.problems import RequestProblem
+from bulkmail.control.site_answers import site_answers
+from bulkmail.mail import parse_rate
+
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+
+class Steered:
+    def __init__(self):
+        self.asked = []
+
+    def pace(self, *given):
+        self.asked.append(("pace", *given))
+
+    def forget(self, *given):
+        self.asked.append(("forget", *given))
+        return 2
+
+
+def ask(steering, name, **order):
+    operation = BY_NAME[name]
+    answers = site_answers(steering, lambda: ["google"])
+    call = Call(operation, {}, {}, operation.order.model_validate(order))
+    return operation.answer.model_validate(asyncio.run(answers[name](call))).model_dump()
+
+
+def test_the_one_that_steers_sites_is_asked():
+    steered = Steered()
+    assert ask(steered, "pace", of="mx.a.example", rate="5/s", **{"for": "2h"})["done"] == "paced"
+    assert ask(steered, "forget", of="google", who="ann") == {"of": "google", "done": "forgotten", "count": 2}
+    assert steered.asked == [
+        ("pace", "mx.a.example", parse_rate("5/s"), 7200.0, ["google"], ""),
+        ("forget", "google", ["google"], "ann"),
+    ]
+
+
+def test_where_nothing_is_sent_nothing_is_steered():
+    with pytest.raises(RequestProblem, match="nothing is being sent"):
+        ask(None, "forget", of="google")
