@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     from bulkmail.spool.budgeting import BudgetUse
     from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
     from bulkmail.spool.copying import copy_spool
-    from bulkmail.spool.events import CAMPAIGN_EVENTS, EventBounds
+    from bulkmail.spool.events import CAMPAIGN_EVENTS
     from bulkmail.spool.front import Spool
     from bulkmail.spool.intake import ENDED_BY
     from bulkmail.spool.journal import Journal, Journalled, read_journal
@@ -97,6 +97,7 @@ if TYPE_CHECKING:
         CancelRequest,
         Claimed,
         DomainRows,
+        EventBounds,
         HeldTime,
         Hold,
         Outlook,
@@ -135,7 +136,7 @@ else:
             "budgeting": "BudgetUse",
             "campaigns": "CANCELLED CANCELLING ENDED READY RUNNING",
             "copying": "copy_spool",
-            "events": "CAMPAIGN_EVENTS EventBounds",
+            "events": "CAMPAIGN_EVENTS",
             "front": "Spool",
             "intake": "ENDED_BY",
             "journal": "Journal Journalled read_journal",
@@ -150,9 +151,9 @@ else:
             "reading": "Reading",
             "requests": "check_held check_not_ended check_removable chosen_by_hand named",
             "rows": (
-                "RecentAttempt HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows HeldTime "
-                "Hold Outlook Recovered Settlement Sign SiteFact StoredPlan campaign_of number_of pack "
-                "recipient_id"
+                "RecentAttempt HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows "
+                "EventBounds HeldTime Hold Outlook Recovered Settlement Sign SiteFact StoredPlan campaign_of number_of "
+                "pack recipient_id"
             ),
             "scopes": "EVERYTHING REASONS Audience Kind Suppression campaign_scope is_scope list_scope",
             "shared": "OneOfMany",

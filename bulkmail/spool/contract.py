@@ -27,6 +27,7 @@ from bulkmail.spool.rows import (
     CampaignRow,
     Claimed,
     ClaimState,
+    EventBounds,
     InputRow,
     Recovered,
     Settlement,
@@ -329,8 +330,8 @@ class SiteStore(Protocol):
 class EventStore(Protocol):
     """The stream of events; see `events.Events`."""
 
-    def remember_events(self, bounds: Any) -> None:
-        """Note events from now on within these bounds (`events.EventBounds`), or none (None)."""
+    def remember_events(self, bounds: EventBounds | None) -> None:
+        """Note events from now on within these bounds, or none (None)."""
 
 
 class SignStore(Protocol):

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from bulkmail.mail import EventRow
 from bulkmail.spool.booking import AttemptLine, EventLine, OutcomeLine
 from bulkmail.spool.contract import Statements, Tables
-from bulkmail.spool.rows import Hold, recipient_id
+from bulkmail.spool.rows import EventBounds, Hold, recipient_id
 from bulkmail.spool.stored import restore
 
 _BOUNDS = "events"
@@ -28,13 +28,6 @@ _STATES = {
 HELD, RELEASED = "campaign_held", "campaign_released"
 CAMPAIGN_EVENTS = (*_STATES.values(), HELD, RELEASED)
 """What is told of a campaign itself. ``category`` of the last two is the kind of the hold (`rows.HOLD_KINDS`)."""
-
-
-class EventBounds(NamedTuple):
-    """How long an event is kept, in seconds, and how many of them there are at the most."""
-
-    keep: float
-    most: int
 
 
 class Events:

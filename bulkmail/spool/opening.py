@@ -16,12 +16,11 @@ from bulkmail.mail import OwnFault
 from bulkmail.shaping import AutoSuppression, RetrySettings
 from bulkmail.spool.address import is_shared, postgres
 from bulkmail.spool.contract import Store, check_whole, refused
-from bulkmail.spool.events import EventBounds
 from bulkmail.spool.front import Spool
 from bulkmail.spool.journal import Journal, Journalled, read_journal
 from bulkmail.spool.place import Lock, boot_id, prepare
 from bulkmail.spool.postgres.leases import Leases
-from bulkmail.spool.rows import Recovered
+from bulkmail.spool.rows import EventBounds, Recovered
 from bulkmail.spool.shared import OneOfMany
 from bulkmail.spool.sqlite.database import DATABASE
 from bulkmail.spool.sqlite.store import SqliteStore

@@ -158,6 +158,13 @@ class Sign(NamedTuple):
     alive: bool = False
 
 
+class EventBounds(NamedTuple):
+    """How long an event is kept, in seconds, and how many of them there are at the most."""
+
+    keep: float
+    most: int
+
+
 class RecentAttempt(NamedTuple):
     """What came of an attempt. ``at``: epoch seconds; ``duration_ms``: from when it began until it was answered."""
 
