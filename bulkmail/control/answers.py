@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from bulkmail import __version__
+from bulkmail.control.event_answers import event_answers
 from bulkmail.control.explaining import (
     Destination,
     Known,
@@ -115,6 +116,7 @@ class Answers:
                 owners.read, owners.suppressions, owners.wall, hashed=owners.settings().suppression.hashed
             ),
             **site_answers(owners.sites, lambda: owners.providers),
+            **event_answers(owners.read),
         }
 
     async def __call__(self, call: Call) -> Any:

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from bulkmail.control.models import (
     AcceptedAnswer,
     CampaignAnswer,
+    EventsAnswer,
     ExplanationAnswer,
     HealthAnswer,
     OverTimeAnswer,
@@ -144,6 +145,17 @@ OPERATIONS = (
         "All rows of all campaigns with one address",
         list[RecipientAnswer],
         query={"email": "the address"},
+    ),
+    Operation(
+        "events",
+        "GET",
+        "/events",
+        "The stream of events behind a number, in order",
+        EventsAnswer,
+        optional={
+            "after": "the number of the last event that is known already (default: 0)",
+            "most": "so many events at the most (default: 100; no more than 1000 are given)",
+        },
     ),
     Operation(
         "explain",

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from bulkmail.control import Client, RequestProblem
+
 pytestmark = [pytest.mark.loopback]
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -108,3 +110,21 @@ def test_every_outcome_is_passed_on_over_kills_of_both(world: Any, until: Any, r
     ids = {row["email"]: row["message_id"] for row in campaign.rows()}
     assert {one["email"]: one["message_id"] for one in events if one["row"]} == ids
     assert {one["site"] for one in events if one["event"] == "delivered"} == {"mx.test"}
+
+
+def test_the_service_is_asked_for_its_events(world: Any, until: Any) -> None:
+    world.settings(events={"record": True}, shaping={"default": {"rate": "5/s"}})  # for each of four sites
+    world.campaign("spring", [f"user-{n}@d{n % 20}.test" for n in range(240)])
+    running = world.start("-c", "spring")
+    until(lambda: world.server.count() >= 5, "the first messages")
+    client = Client(str(world.folder / "spool"))
+    until(lambda: client.get("events")["newest"] >= 5, "events")
+    first = client.get("events", most="3")
+    rest = client.get("events", after="3", most="2")
+    assert [event["seq"] for event in first["events"] + rest["events"]] == [1, 2, 3, 4, 5]
+    assert (first["events"][0]["event"], rest["events"][0]["event"]) == ("campaign_started", "delivered")
+    with pytest.raises(RequestProblem, match="after must be a whole number") as refused:
+        client.get("events", after="-1")
+    assert refused.value.status == 400
+    running.signal(signal.SIGTERM)
+    assert running.wait().status == 3
