@@ -90,5 +90,5 @@ def _prepared(row: CampaignRow, settings: Settings) -> Prepared | None:
     try:
         return prepare(row.folder, settings)
     except Refused as refused:
-        _log.warn("{name}: the rest of its list is not read: {refused}", name=row.name, refused=refused)
+        _log.warn("{campaign}: the rest of its list is not read: {refused}", campaign=row.name, refused=refused)
         return None

@@ -141,10 +141,11 @@ class Incarnation:
             return STOPPED
         asking = None if self._rehearsal else self._approving
         status = await sent(self._campaigns, asking, self._prepared, accept_changes=self._accept_changes)
+        campaign = self._prepared.campaign
         if self._rehearsal:
-            _log.info("the rehearsal's report: {folder}/rehearsal/", folder=self._prepared.campaign.folder)
+            _log.info("the rehearsal's report: {folder}/rehearsal/", folder=campaign.folder, campaign=campaign.name)
         else:
-            _log.info("the report: {folder}/report/", folder=self._prepared.campaign.folder)
+            _log.info("the report: {folder}/report/", folder=campaign.folder, campaign=campaign.name)
         return status
 
     async def open(self) -> None:

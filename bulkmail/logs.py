@@ -29,12 +29,15 @@ from zope.interface import implementer
 TWISTD_LOG = "twistd.log"
 _ROTATE_AT = 10_000_000  # bytes
 _KEPT = 10  # files behind the one that is written
+FIELDS = ("campaign", "site", "provider")
+"""What a line is about: each is a field of its own in JSON, for whoever looks for the lines of one of them."""
 
 
 def as_json(event: LogEvent) -> str | None:
     """Return an event as one JSON object and a line's end: ``at``, ``level``, ``source``, ``message``, ``error``.
 
     ``at`` is RFC 3339 in UTC with milliseconds; ``error`` is a traceback, and there only where the event has one.
+    Each of `FIELDS` is there where the event is about one: as it was handed to the logger, whatever the message says.
     """
     text = eventAsText(event, includeTraceback=False, includeTimestamp=False, includeSystem=False)
     failure = event.get("log_failure")
@@ -43,6 +46,7 @@ def as_json(event: LogEvent) -> str | None:
     at = datetime.fromtimestamp(event["log_time"], UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     level = event.get("log_level", LogLevel.info)
     line = {"at": at, "level": level.name, "source": event.get("log_namespace", ""), "message": text}
+    line |= {field: str(event[field]) for field in FIELDS if event.get(field)}
     if failure is not None:
         line["error"] = failure.getTraceback()
     return json.dumps(line, ensure_ascii=False) + "\n"

@@ -155,6 +155,19 @@ def test_sql_stands_in_sql_files() -> None:
     )
 
 
+def test_a_log_line_names_what_it_is_about_in_its_field() -> None:
+    fields = {"run.name": "campaign", "row.name": "campaign", "campaign.name": "campaign", "site.name": "site"}
+    found = [
+        f"{name_of(path)}:{node.lineno}: {word.arg}={dotted(word.value)}"
+        for path in MODULES
+        for node in nodes_of(path)
+        if isinstance(node, ast.Call) and dotted(node.func).startswith("_log.")
+        for word in node.keywords
+        if word.arg != fields.get(".".join(dotted(word.value).split(".")[-2:]).lstrip("_"), word.arg)
+    ]
+    assert not found, f"logs.FIELDS: a campaign is `campaign`, a site `site`: {found}"
+
+
 def test_nobody_imports_the_reactor_at_module_level() -> None:
     check(
         "the reactor comes in as an argument",

@@ -31,7 +31,7 @@ def to_file(tmp_path):
 
 
 def test_a_line_for_people(written):
-    logger(ServiceLog("-", "text", "info")).info("{name}: sent {count}", name="spring", count=3)
+    logger(ServiceLog("-", "text", "info")).info("{campaign}: sent {count}", campaign="spring", count=3)
     assert written().endswith(" [bulkmail#info] spring: sent 3\n")
 
 
@@ -41,6 +41,23 @@ def test_a_line_for_programs_is_one_object(written):
     told = json.loads(line)
     assert told.pop("at").endswith("Z")
     assert told == {"level": "warn", "source": "bulkmail", "message": "two\nlines, in UTF-8: Zürich"}
+
+
+def test_what_a_line_is_about_has_fields_of_its_own(written):
+    log = logger(ServiceLog("-", "json", "info"))
+    log.warn("{site} refuses us: {why}", site="mx.example", provider="yahoo", why="421")
+    log.info("{campaign}: {line}", campaign="spring", line="sent", site="", other="left out")
+    about = [{field: told.get(field) for field in logs.FIELDS} for told in map(json.loads, written().splitlines())]
+    assert about == [
+        {"campaign": None, "site": "mx.example", "provider": "yahoo"},
+        {"campaign": "spring", "site": None, "provider": None},
+    ]
+
+
+def test_a_failure_that_is_about_a_campaign_says_which(written):
+    logger(ServiceLog("-", "json", "info")).failure("reading failed", Failure(LookupError("x")), campaign="spring")
+    told = json.loads(written())
+    assert (told["message"], told["campaign"], told["level"]) == ("reading failed", "spring", "critical")
 
 
 def test_an_error_has_its_traceback(written):

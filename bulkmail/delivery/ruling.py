@@ -58,12 +58,14 @@ class Ruling:
         )
         for rule in acting:
             _log.warn(
-                "{site} said {words} {times}: {action} ({rule})",
-                site=site.provider or site.name,
+                "{said_by} said {words} {times}: {action} ({rule})",
+                said_by=site.provider or site.name,
                 words=rule.pattern.written,
                 times="once" if rule.times == 1 else f"{rule.times} times",
                 action=rule.action.words,
                 rule=rule.name,
+                site=site.name,
+                provider=site.provider,
             )
             self._act(rule, site, source, limiter.limiter, run)
         return bool(acting)

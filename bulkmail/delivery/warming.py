@@ -151,7 +151,10 @@ class Warming:
             granted = await self._use(budget, wanted, 0)
         except OwnFault as fault:
             _log.error(
-                "the budget of source {source} could not be asked for: {fault}", source=budget.source, fault=fault
+                "the budget of source {source} could not be asked for: {fault}",
+                source=budget.source,
+                fault=fault,
+                provider=budget.provider,
             )
             budget.again = self._clocks.wall() + _TRY_AGAIN
         else:

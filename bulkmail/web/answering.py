@@ -218,6 +218,7 @@ class Pages:
             client=signed.client,
             action=action,
             of=of,
+            **{"provider" if what == "providers" else "site": of},
             at=f" {order['rate']} for {order['for']}" if action == "pace" else "",
         )
         place = address("providers", of) if what == "providers" else address("providers")
@@ -233,11 +234,12 @@ class Pages:
         done = await self._ask(action, {"name": name}, order=order)
         told_of = f" to {order['provider']}" if "provider" in order else ""
         _log.info(
-            "web: {who} from {client}: {action} {name!r}{of}: {reason}",
+            "web: {who} from {client}: {action} {campaign!r}{of}: {reason}",
             who=who,
             client=signed.client,
             action=action,
-            name=name,
+            campaign=name,
+            provider=order.get("provider", ""),
             of=told_of,
             reason=order.get("reason", "no reason given"),
         )

@@ -171,6 +171,7 @@ class LaneListener:
         _log.warn(
             "{site} refuses us, not its recipients: {count} messages in a row, the last with {reply}; the others wait",
             site=self._site.name,
+            provider=self._site.provider,
             count=self._feedback.refusals,
             reply=str(outcome.reply or outcome.note)[:200],
         )

@@ -167,6 +167,7 @@ class ServerQuirks:
                 "{site} leaves one message after the other without a reply: it gets one on a connection, and slowly; "
                 "each is sent {copies} times at most, then its status is unknown",
                 site=self._site.name,
+                provider=self._site.provider,
                 copies=self._unknown_attempts,
             )
         self._facts.learn(self._site.key, learn(FactKind.UNANSWERED, wall))
@@ -174,7 +175,13 @@ class ServerQuirks:
     def _broken(self, kind: FactKind, words: str, why: str) -> None:
         wall = self._clocks.wall()
         if self._facts.known(self._site.key, kind, wall) is None:
-            _log.warn("{site} {words}: {why}", site=self._site.name, words=words, why=why)
+            _log.warn(
+                "{site} {words}: {why}",
+                site=self._site.name,
+                provider=self._site.provider,
+                words=words,
+                why=why,
+            )
             self._facts.learn(self._site.key, learn(kind, wall))
 
     def _count(self, said: Hint, count: int, opened: float) -> bool:
@@ -188,7 +195,12 @@ class ServerQuirks:
             return False
         self._suspicion = None
         if messages_now(known, self._allowed, wall) != count:
-            _log.info("{site} takes {count} messages on a connection", site=self._site.name, count=count)
+            _log.info(
+                "{site} takes {count} messages on a connection",
+                site=self._site.name,
+                provider=self._site.provider,
+                count=count,
+            )
         self._facts.learn(self._limited_as, takes(count, self._allowed, wall))
         return True
 

@@ -138,8 +138,8 @@ class Accepting:
             self._feeder.rescan()
             self._changed(run)
         _log.info(
-            "{name}: {changes}; taken for the rows that are still to be sent, {so_far}",
-            name=row.name,
+            "{campaign}: {changes}; taken for the rows that are still to be sent, {so_far}",
+            campaign=row.name,
             changes=", ".join(changed.changes),
             so_far=changed.so_far,
         )
@@ -203,7 +203,7 @@ class Accepting:
                 if run is None or run.helped or run.over or self._check is None or run.folder in self._busy:
                     continue
                 self._busy.add(run.folder)
-                await self._take(run.folder)
+                await self._take(run.folder, run.name)
                 await self._spool.drop_accept_request(run.id)
         except OwnFault as fault:
             _log.error("which changes are to be taken could not be read: {fault}", fault=fault)
@@ -217,15 +217,15 @@ class Accepting:
             if made is not None and run.folder not in self._busy and self._seen.get(run.folder) != made:
                 self._seen[run.folder] = made
                 self._busy.add(run.folder)
-                background(self._take(run.folder), "taking a change")
+                background(self._take(run.folder, run.name), "taking a change")
 
-    async def _take(self, folder: str) -> None:
+    async def _take(self, folder: str, name: str) -> None:
         assert self._check is not None
         try:
             changed = await self.accept(await self._check(folder))
             self.notes[folder] = _taken(changed)
         except BulkmailError as error:
-            _log.error("{folder}: its change was not taken: {error}", folder=folder, error=error)
+            _log.error("{folder}: its change was not taken: {error}", folder=folder, error=error, campaign=name)
             self.notes[folder] = f"What was changed since the start was not taken: {error}"
         finally:
             self._busy.discard(folder)

@@ -148,7 +148,7 @@ class Approving:
             except OwnFault as fault:
                 if str(fault) != told:
                     told = str(fault)
-                    _log.error("{name}: whether it was approved cannot be read: {why}", name=row.name, why=told)
+                    _log.error("{campaign}: whether it was approved cannot be read: {why}", campaign=row.name, why=told)
             await deferLater(self._reactor, _EVERY)
 
 

@@ -172,8 +172,8 @@ class Campaigns:
         self._begun[run.folder] = run
         run.shared = self.joining is not None
         if opened.finished:
-            words = "{name} is {state}; nothing was sent. To send again, give it another name"
-            _log.info(words, name=run.name, state=row.state)
+            words = "{campaign} is {state}; nothing was sent. To send again, give it another name"
+            _log.info(words, campaign=run.name, state=row.state)
             self._report(prepared, opened)
             otherwise = row.exit_status or FINISHED
             return await self._ending.report(run, row.state, row.exit_status, row.ended_at, otherwise)
@@ -214,7 +214,9 @@ class Campaigns:
         lists = [path.plain for path in prepared.campaign.recipient_paths]
         changed = await changed_lists(self._reactor, lists, await self._spool.import_state(row.id))
         for name in changed:
-            _log.info("{list} has changed since {name} was finished; new rows are sent to", list=name, name=row.name)
+            _log.info(
+                "{list} has changed since {campaign} was finished; new rows are sent to", list=name, campaign=row.name
+            )
         return bool(changed)
 
     def _report(self, prepared: Prepared, opened: Opened) -> None:
@@ -254,7 +256,7 @@ class Campaigns:
         )
         try:
             for notice in await importing.open():
-                _log.warn("{notice}", notice=notice)
+                _log.warn("{notice}", notice=notice, campaign=run.name)
         except BaseException:
             importing.close()
             raise
@@ -277,7 +279,7 @@ class Campaigns:
     async def _finish(self, run: Run) -> None:
         """Write all outcomes and the report, and end the campaign: every row is final."""
         await self._ending.written()
-        _log.info("{line}", line=self.progress.ended(run))
+        _log.info("{line}", line=self.progress.ended(run), campaign=run.name)
         await self._ending.close(run, "finished", FINISHED)
 
     def _cancel(self, run: Run) -> None:
@@ -293,7 +295,7 @@ class Campaigns:
         if not settled:  # the process stops; the next start goes on
             await self._ending.written()
         state = CANCELLED if settled else CANCELLING
-        _log.info("{line}", line=self.progress.ended(run, state))
+        _log.info("{line}", line=self.progress.ended(run, state), campaign=run.name)
         await self._ending.close(run, state, STOPPED)
 
     def _each_second(self) -> None:
@@ -315,7 +317,7 @@ class Campaigns:
             self.joining.each_second()
         for run in list(self._feeder.runs.values()):
             if not run.over and (line := self.progress.news(run, self._reactor.seconds())):
-                _log.info("{line}", line=line)
+                _log.info("{line}", line=line, campaign=run.name)
         self._first_round.look()
         if self._once and not self._asking:
             self._asking = True

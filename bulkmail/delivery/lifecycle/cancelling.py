@@ -58,7 +58,9 @@ async def settle_rest(
         except OwnFault as fault:
             if str(fault) != told:
                 told = str(fault)
-                _log.error("{name}: cancelling waits: {fault}; it is tried again every 5 s", name=run.name, fault=fault)
+                _log.error(
+                    "{campaign}: cancelling waits: {fault}; it is tried again every 5 s", campaign=run.name, fault=fault
+                )
             await deferLater(clocks.reactor, _TRY_AGAIN)
             continue
         run.counted(Counter({key: count for key, count in totals.items() if key[1] != Status.PENDING}))
@@ -171,7 +173,9 @@ class AtRest:
                 finally:
                     await self._joining.give_up(row.name)
         except OwnFault as fault:
-            _log.error("{name} is not cancelled yet: {fault}; the next start goes on", name=row.name, fault=fault)
+            _log.error(
+                "{campaign} is not cancelled yet: {fault}; the next start goes on", campaign=row.name, fault=fault
+            )
         finally:
             self._busy.discard(row.id)
 
@@ -181,7 +185,7 @@ class AtRest:
         try:
             return await self._check(row.folder)
         except BulkmailError as error:
-            _log.warn("{name}: the rest of its list is not read: {error}", name=row.name, error=error)
+            _log.warn("{campaign}: the rest of its list is not read: {error}", campaign=row.name, error=error)
             return None
 
     async def end(self, row: CampaignRow, prepared: Prepared | None) -> bool:
@@ -204,7 +208,7 @@ class AtRest:
         if settled and written:
             await spool.report_is_whole(row.id)
         counts = ", ".join(f"{status} {count:,}" for status, count in run.by_status.items() if count)
-        _log.info("{name}: {state}, {counts}", name=row.name, state=state, counts=counts or "no recipients")
+        _log.info("{campaign}: {state}, {counts}", campaign=row.name, state=state, counts=counts or "no recipients")
         return settled and written
 
     async def settle(self, run: Run) -> bool:
@@ -229,6 +233,6 @@ class AtRest:
             await importing.open()
             await importing.import_all()
         except BulkmailError as error:
-            _log.error("{name}: the rest of its list was not read: {reason}", name=run.name, reason=error)
+            _log.error("{campaign}: the rest of its list was not read: {reason}", campaign=run.name, reason=error)
         finally:
             importing.close()

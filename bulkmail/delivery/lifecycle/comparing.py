@@ -116,10 +116,12 @@ class Comparing:
                 _take(run, found)
                 if self._compose is not None:
                     self._compose.set_up(run.id, ("load", run.id, run.content))
-                _log.info("{name}: the rest gets variant {variant}: {why}", name=run.name, **found._asdict())
+                _log.info("{campaign}: the rest gets variant {variant}: {why}", campaign=run.name, **found._asdict())
                 self._taken(run)
         except BulkmailError as error:
-            _log.error("{name}: no variant could be chosen: {error}; it is tried again", name=run.name, error=error)
+            _log.error(
+                "{campaign}: no variant could be chosen: {error}; it is tried again", campaign=run.name, error=error
+            )
         finally:
             self._busy.discard(run.id)
 

@@ -215,7 +215,7 @@ class DropFolderWatch:
                 self._gone.pop(path, None)
                 await steering.release(run.name, "folder")
         except BulkmailError as error:
-            _log.error("{path}: {error}", path=path, error=error)
+            _log.error("{path}: {error}", path=path, error=error, campaign=run.name)
 
     async def _send(self, path: str) -> None:
         try:
@@ -223,7 +223,7 @@ class DropFolderWatch:
             prepared = await self._checking.prepare(path)
             self._opened[path] = prepared.campaign.opened
             for notice in prepared.notices:
-                _log.warn("{notice}", notice=notice)
+                _log.warn("{notice}", notice=notice, campaign=prepared.campaign.name)
             status = await self._campaigns.send(
                 prepared, accept_changes=False, before=partial(self._before, path, prepared)
             )
@@ -288,7 +288,12 @@ class DropFolderWatch:
             try:
                 await self._campaigns.refusals.tell(found.name, refused)
             except BulkmailError as error:
-                _log.warn("{path}: that it was refused is not in the spool: {error}", path=path, error=error)
+                _log.warn(
+                    "{path}: that it was refused is not in the spool: {error}",
+                    path=path,
+                    error=error,
+                    campaign=found.name,
+                )
         if self._accept_is_stale(path):
             mend += f"\n{_STALE}"
         return _in_state(word, f"{said}\n\n{refused}\n\n{mend}\n")

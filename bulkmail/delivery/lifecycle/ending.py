@@ -88,13 +88,15 @@ class Ending:
         Returns ``otherwise``, or the exit status that asks for another start where the report could not be written.
         """
         if not await self._reporting.finish(run, state, exit_status, ended_at):
-            _log.error("{name}: its last report could not be written; the next start writes it", name=run.name)
+            _log.error("{campaign}: its last report could not be written; the next start writes it", campaign=run.name)
             return STOPPED
         if state in ENDED:
             try:
                 await self._spool.report_is_whole(run.id)
             except OwnFault as fault:
-                _log.error("{name}: that its report is whole was not stored: {fault}", name=run.name, fault=fault)
+                _log.error(
+                    "{campaign}: that its report is whole was not stored: {fault}", campaign=run.name, fault=fault
+                )
         return otherwise
 
     async def written(self) -> None:
@@ -115,7 +117,10 @@ class Ending:
             await self._spool.set_state(run.id, state, now, exit_status=exit_status)
         except OwnFault as fault:
             _log.error(
-                "{name}: that it is {state} could not be written: {fault}", name=run.name, state=state, fault=fault
+                "{campaign}: that it is {state} could not be written: {fault}",
+                campaign=run.name,
+                state=state,
+                fault=fault,
             )
             return False
         return True

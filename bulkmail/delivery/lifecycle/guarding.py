@@ -88,7 +88,9 @@ class Guarding:
         try:
             await self._holder.hold(run.name, KIND, provider=trip.provider or None, reason=reason)
         except BulkmailError as error:
-            _log.error("{name} could not be stopped, though {why}: {error}", name=run.name, why=reason, error=error)
+            _log.error(
+                "{campaign} could not be stopped, though {why}: {error}", campaign=run.name, why=reason, error=error
+            )
             if run.guard is not None:
                 run.guard.held([trip.provider], [])  # it is found again
 

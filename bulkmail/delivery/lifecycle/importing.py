@@ -107,7 +107,7 @@ class Importing:
             known = self._run.notices
             if text not in known:
                 known[:] = [*(one for one in known if not one.startswith(place)), text]  # it knew the first rows only
-                _log.warn("{notice}", notice=text)
+                _log.warn("{notice}", notice=text, campaign=self._run.name)
 
     async def _held(self) -> None:
         run = self._run
@@ -133,7 +133,11 @@ class Importing:
                     raise
                 if str(fault) != told:
                     told = str(fault)
-                    _log.error("reading the recipients waits: {fault}; it is tried again every 5 s", fault=fault)
+                    _log.error(
+                        "reading the recipients waits: {fault}; it is tried again every 5 s",
+                        fault=fault,
+                        campaign=self._run.name,
+                    )
             await deferLater(self._reactor, _TRY_AGAIN)
 
     def _count(self, rows: list[tuple[Any, ...]]) -> None:
@@ -200,9 +204,9 @@ async def read_to_the_end(run: Run, importing: Importing, stored: Callable[[Run]
     try:
         await importing.import_all()
     except BulkmailError as error:
-        _log.error("{name}: reading the recipients was stopped: {reason}", name=run.name, reason=error)
+        _log.error("{campaign}: reading the recipients was stopped: {reason}", campaign=run.name, reason=error)
         run.broken = True
     except Exception:  # noqa: BLE001 - whatever it is: a campaign that is never read to its end would never end
-        _log.failure("reading the recipients failed")
+        _log.failure("reading the recipients failed", campaign=run.name)
         run.broken = True
     stored(run)

@@ -103,7 +103,9 @@ class Joining:
             await self._leases.let_go([_key(name)])
         except OwnFault as fault:
             _log.warn(
-                "the lease on {name} could not be let go, and runs out by itself: {fault}", name=name, fault=fault
+                "the lease on {campaign} could not be let go, and runs out by itself: {fault}",
+                campaign=name,
+                fault=fault,
             )
 
     def each_second(self) -> None:
@@ -118,11 +120,13 @@ class Joining:
                 joined = self._joined.get(row.id)
                 if row.state != RUNNING:
                     if joined is not None:
-                        _log.info("{name} is {state}; this machine helps no more", name=row.name, state=row.state)
+                        _log.info(
+                            "{campaign} is {state}; this machine helps no more", campaign=row.name, state=row.state
+                        )
                         self._leave(joined)
                     continue
                 if joined is not None and self._digests[row.id] != row.digests:
-                    _log.info("{name} was changed; what is not sent yet is composed anew", name=row.name)
+                    _log.info("{campaign} was changed; what is not sent yet is composed anew", campaign=row.name)
                     self._leave(joined)
                 if row.id not in self._feeder.runs and row.name not in self.own:
                     await self._join(row)
@@ -159,7 +163,7 @@ class Joining:
         self._compose.set_up(run.id, ("load", run.id, run.content))
         self._feeder.runs[run.id] = run
         self._feeder.rescan()
-        _log.info("this machine helps to send {name}", name=row.name)
+        _log.info("this machine helps to send {campaign}", campaign=row.name)
 
     def _leave(self, run: Run) -> None:
         run.over = True

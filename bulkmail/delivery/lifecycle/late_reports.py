@@ -115,7 +115,9 @@ class LateReports:
             return
         place = Place(row.folder, self._reporting.folder)
         if reported_campaign(place) != row.name:
-            _log.info("{name}: something has come back; its folder is gone, so only the spool has it", name=row.name)
+            _log.info(
+                "{campaign}: something has come back; its folder is gone, so only the spool has it", campaign=row.name
+            )
             return
         if self._joining is None:
             await self._rewrite(row, place)

@@ -73,7 +73,9 @@ class LookingOver:
             except CommandFailedError as error:
                 if self._stopped:
                     raise
-                _log.warn("{name}: no test message to {to}: {error}", name=campaign.name, to=address, error=error)
+                _log.warn(
+                    "{campaign}: no test message to {to}: {error}", campaign=campaign.name, to=address, error=error
+                )
         return tested
 
     async def _checked(self, folder: str) -> str:

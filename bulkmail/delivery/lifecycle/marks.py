@@ -82,7 +82,9 @@ class Marks:
             try:
                 await self._cancel(name)
             except BulkmailError as error:
-                _log.warn("{folder}: the file CANCEL changes nothing: {error}", folder=folder, error=error)
+                _log.warn(
+                    "{folder}: the file CANCEL changes nothing: {error}", folder=folder, error=error, campaign=name
+                )
                 return False
         return True
 
@@ -100,7 +102,7 @@ class Marks:
             await step()
         except BulkmailError as error:
             words = "{folder}: the file {mark} changes nothing: {error}"
-            _log.warn(words, folder=folder, mark=action.reason, error=error)
+            _log.warn(words, folder=folder, mark=action.reason, error=error, campaign=name)
 
     async def _pause(self, name: str) -> None:
         await self._steering.pause(name, reason="remove the file PAUSE to go on", who=BY_FILE)

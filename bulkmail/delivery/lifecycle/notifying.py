@@ -116,7 +116,13 @@ class Notifying:
             await telling
         except Exception as error:  # noqa: BLE001 - whatever it is, the sending goes on
             why = str(error) or type(error).__name__
-            _log.warn("{what}: notify.{how} failed: {why}", what=notice.subject, how=how, why=why)
+            _log.warn(
+                "{what}: notify.{how} failed: {why}",
+                what=notice.subject,
+                how=how,
+                why=why,
+                campaign=notice.campaign,
+            )
 
     async def _run(self, words: Sequence[str], notice: Notice) -> None:
         command = self._start_command(self._reactor, words, _COMMAND_WITHIN, _body(notice))

@@ -271,9 +271,9 @@ async def _keys_differ(spool: Spool, row: CampaignRow, content: dict[str, Any]) 
     for entry in content["dkim"]:
         if known.get((entry["domain"], entry["selector"]), fingerprint(entry)) != fingerprint(entry):
             _log.warn(
-                "{name}: the DKIM key of {domain}, selector {selector}, is another one than when the campaign was "
+                "{campaign}: the DKIM key of {domain}, selector {selector}, is another one than when the campaign was "
                 "started; the rows not sent yet are signed with it, so its record must be the new one",
-                name=row.name,
+                campaign=row.name,
                 domain=entry["domain"],
                 selector=entry["selector"],
             )

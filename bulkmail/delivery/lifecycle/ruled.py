@@ -25,7 +25,9 @@ def stops_by_rule(steering: Steering, clocks: Clocks) -> Callable[[Run, str, str
         try:
             await steering.hold(run.name, "rule", provider=provider, reason=words)
         except BulkmailError as error:
-            _log.error("{name} could not be stopped, though {why}: {error}", name=run.name, why=words, error=error)
+            _log.error(
+                "{campaign} could not be stopped, though {why}: {error}", campaign=run.name, why=words, error=error
+            )
 
     def asked(run: Run, provider: str, reason: str) -> None:
         # in a turn of its own: a connection is just telling its lane what became of a message

@@ -140,7 +140,7 @@ class Scheduling:
 
     def _scheduled(self, run: Run, plain: dict[str, Any]) -> _Scheduled:
         schedule = schedule_from(plain)
-        _log.info("{name}: its schedule goes by the zones of tzdata {version}", name=run.name, version=TZDATA)
+        _log.info("{campaign}: its schedule goes by the zones of tzdata {version}", campaign=run.name, version=TZDATA)
         if schedule.rate is not None or schedule.per_day is not None:
             run.allowance = Allowance(schedule.rate, schedule.per_day, self._clocks.now())
         if plain["column"] is not None:
@@ -259,7 +259,9 @@ class Scheduling:
                     self._changed(run)
             except OwnFault as fault:
                 _log.error(
-                    "{name}: what was not sent in time could not be expired: {fault}", name=run.name, fault=fault
+                    "{campaign}: what was not sent in time could not be expired: {fault}",
+                    campaign=run.name,
+                    fault=fault,
                 )
             await deferLater(self._reactor, _TRY_AGAIN)
 
@@ -268,4 +270,6 @@ class Scheduling:
         if zones is not None and zones.unknown:
             names = ", ".join(repr(name) for name in zones.unknown)
             zones.unknown.clear()
-            _log.warn("{name}: no time zones, so these rows go by the default's: {names}", name=run.name, names=names)
+            _log.warn(
+                "{campaign}: no time zones, so these rows go by the default's: {names}", campaign=run.name, names=names
+            )

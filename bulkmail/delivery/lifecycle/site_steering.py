@@ -51,7 +51,7 @@ class SiteSteering:
                 limiter.cap_rate(part, now, now + lasts)
         for lane in self._lanes(of, providers):
             lane.wake()
-        self._told(f"{of} is sent to at {rate} at most for {lasts:g} s", who)
+        self._told(f"{of} is sent to at {rate} at most for {lasts:g} s", who, of, providers)
 
     def forget(self, of: str, providers: Collection[str], who: str = "") -> int:
         """Forget what was learnt; return how many facts. Raises UnknownName where nothing is known of it.
@@ -67,7 +67,7 @@ class SiteSteering:
         self._limiters.reset_forgotten()
         for lane in lanes:
             lane.wake()
-        self._told(f"{count} facts of {of} are forgotten", who)
+        self._told(f"{count} facts of {of} are forgotten", who, of, providers)
         return count
 
     def _lanes(self, of: str, providers: Collection[str], known: Callable[[], bool] = lambda: False) -> list[Lane]:
@@ -93,5 +93,6 @@ class SiteSteering:
         return [kept for kept in self._facts.sites() if is_meant(kept)]
 
     @staticmethod
-    def _told(words: str, who: str) -> None:
-        _log.info("{words}{by}", words=words, by=f", asked for by {who}" if who else "")
+    def _told(words: str, who: str, of: str, providers: Collection[str]) -> None:
+        by = f", asked for by {who}" if who else ""
+        _log.info("{words}{by}", words=words, by=by, **{"provider" if of in providers else "site": of})

@@ -135,7 +135,7 @@ class Steering:
             await self._spool.hold(hold)
         else:
             await self._hold_here(run, hold)
-        _log.info("{name} is {words}", name=name, words=hold.words)
+        _log.info("{campaign} is {words}", campaign=name, words=hold.words)
         return hold
 
     async def release(self, name: str, kind: str, *, provider: str | None = None, who: str = "") -> None:
@@ -162,7 +162,9 @@ class Steering:
             if run is not None:
                 self._apply(run, [hold for hold in run.holds.active if hold is not soon], run.holds.over)
             raise
-        _log.info("{name} is being cancelled{by}", name=name, by=f" by {who}: {reason}" if who or reason else "")
+        _log.info(
+            "{campaign} is being cancelled{by}", campaign=name, by=f" by {who}: {reason}" if who or reason else ""
+        )
         self._cancel_here(row)
 
     async def is_cancelled(self, name: str) -> bool:
@@ -181,7 +183,7 @@ class Steering:
         check_removable(row, whole_report=whole, without_report=without_report or gone)
         while not await self._spool.remove_campaign(row.id):
             pass
-        _log.info("{name} is removed from the spool", name=name)
+        _log.info("{campaign} is removed from the spool", campaign=name)
 
     # what the process tells
 
@@ -244,19 +246,19 @@ class Steering:
             self._cancelled(run)
 
     def _own_fault(self, run: Run, hold: Hold) -> None:
-        background(self._write_own_fault(hold), "writing that a campaign holds itself")
+        background(self._write_own_fault(run, hold), "writing that a campaign holds itself")
         self._changed(run)
 
-    async def _write_own_fault(self, hold: Hold) -> None:
+    async def _write_own_fault(self, run: Run, hold: Hold) -> None:
         try:
             await self._spool.hold(hold)
         except OwnFault as fault:
-            _log.error("that a campaign holds itself could not be written: {fault}", fault=fault)
+            _log.error("that a campaign holds itself could not be written: {fault}", fault=fault, campaign=run.name)
 
     async def _lift(self, hold: Hold, name: str, who: str) -> None:
         if await self._spool.lift(hold.campaign_id, hold.kind, hold.provider, self._clocks.wall()):
             by = f" by {who}" if who else ""
-            _log.info("{name} is released{by}; it was {words}", name=name, by=by, words=hold.words)
+            _log.info("{campaign} is released{by}; it was {words}", campaign=name, by=by, words=hold.words)
         run = self._feeder.runs.get(hold.campaign_id)
         if run is not None:
             await self._load(run)
@@ -317,7 +319,7 @@ class Steering:
             gone = await self._spool.lift_due(self._clocks.wall())
             for run in list(self._feeder.runs.values()):
                 if any(hold.campaign_id == run.id for hold in gone):
-                    _log.info("{name} goes on: it was held until now", name=run.name)
+                    _log.info("{campaign} goes on: it was held until now", campaign=run.name)
                     await self._load(run)
         except BulkmailError as error:
             _log.error("what was held until now could not be released: {error}", error=error)

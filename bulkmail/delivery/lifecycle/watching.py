@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
@@ -46,15 +47,15 @@ async def sent(campaigns: Campaigns, asking: Approving | None, prepared: Prepare
 
     async def before(row: CampaignRow) -> None:
         if asking is not None:
-            await asking.passed(prepared, row, _say)
+            await asking.passed(prepared, row, partial(_say, row.name))
 
     try:
         return await campaigns.send(prepared, accept_changes=accept_changes, before=before)
     except WithdrawnError as error:
-        _log.info("{name}: {why}", name=prepared.campaign.name, why=error)
+        _log.info("{campaign}: {why}", campaign=prepared.campaign.name, why=error)
         return STOPPED
 
 
-def _say(word: str, lines: Sequence[str]) -> None:
+def _say(name: str, word: str, lines: Sequence[str]) -> None:
     """Tell in the log what the STATUS.txt of a watched folder says."""
-    _log.info("{word}: {lines}", word=word, lines=" ".join(lines))
+    _log.info("{word}: {lines}", word=word, lines=" ".join(lines), campaign=name)

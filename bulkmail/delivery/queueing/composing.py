@@ -368,7 +368,7 @@ class Composing:
         """What keeps rows from being composed, and is not theirs, is told once; they are tried again in a while."""
         if why != self._told:
             self._told = why
-            _log.error("{name}: {why}", name=run.name, why=why)
+            _log.error("{campaign}: {why}", campaign=run.name, why=why)
 
     def _may_be_innocent(self, message: Message) -> bool:
         self._killed[message.claimed.id] += 1

@@ -68,12 +68,12 @@ class Gate:
         try:
             while self._waiting:
                 some, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
-                for _, of_one in groupby(some, lambda one: one[0].run):
+                for run, of_one in groupby(some, lambda one: one[0].run):
                     left = deque(of_one)
                     try:
                         await self._ask_about(left)
                     except Exception:  # noqa: BLE001 - whatever it is: what is left is not sent, and not lost
-                        _log.failure("looking up who is not mailed failed")
+                        _log.failure("looking up who is not mailed failed", campaign=run.name)
                     self._behind.not_composed([message for message, _ in left])
         finally:
             self._asking = False

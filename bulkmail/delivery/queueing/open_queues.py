@@ -164,7 +164,7 @@ class OpenQueues:
             self._pause.own_fault(str(fault))  # the end of the pause looks at everything again
             return
         except Exception:  # noqa: BLE001 - the queue must come back, whatever it was
-            _log.failure("routing {domain} failed", domain=queue.domain)
+            _log.failure("routing {domain} failed", domain=queue.domain, campaign=queue.run.name)
             self.close(queue)
             self._pause.own_fault(f"{queue.domain} could not be routed")
             return

@@ -72,7 +72,9 @@ class Withholding:
         self._claimant.take_back(run)
         self._claimant.returned(messages, 0.0)
         self._pauses[run.name] = reason, self._clocks.now()
-        _log.error("{name} is paused: {reason}; nothing is charged to its recipients", name=run.name, reason=reason)
+        _log.error(
+            "{campaign} is paused: {reason}; nothing is charged to its recipients", campaign=run.name, reason=reason
+        )
         for call in self._on_paused:
             call(run, hold)
 

@@ -122,6 +122,7 @@ def test_the_mark_takes_the_change_once_and_goes(scene):
 
     class Sent:
         folder = scene.place
+        name = "spring"
 
     scene.accepting.look([Sent])
     scene.accepting.look([Sent])

@@ -36,13 +36,16 @@ def test_what_watches_a_folder_ends_its_waits_when_files_change(tmp_path):
     assert watching._marks._withdraw == asking.withdraw
 
 
+ROW = SimpleNamespace(name="spring")
+
+
 class FakeCampaigns:
     def __init__(self):
         self.events = []
 
     async def send(self, prepared, *, accept_changes, before):
         self.events.append(("before", accept_changes))
-        await before("row")
+        await before(ROW)
         self.events.append("sent")
         return 0
 
@@ -67,7 +70,7 @@ def ended(work):
 def test_the_campaign_of_c_is_sent_once_it_is_approved():
     campaigns, asking = FakeCampaigns(), FakeApproving()
     assert ended(sent(campaigns, asking, PREPARED, accept_changes=True)) == 0
-    assert (campaigns.events, asking.asked) == ([("before", True), "sent"], ["row"])
+    assert (campaigns.events, asking.asked) == ([("before", True), "sent"], [ROW])
 
 
 def test_a_rehearsal_asks_nobody():
