@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from bulkmail import __version__
+from bulkmail.control.campaign_answers import campaign_answers, no_campaign
 from bulkmail.control.event_answers import event_answers
 from bulkmail.control.explaining import (
     Destination,
@@ -31,15 +32,13 @@ from bulkmail.control.orders import (
     RemoveOrder,
     ResumeOrder,
 )
-from bulkmail.control.over_time import over_time
 from bulkmail.control.overview import WAITING_SITES, overview, stamp
 from bulkmail.control.problems import RequestProblem
-from bulkmail.control.recent import recent
 from bulkmail.control.recipients import find_recipients
 from bulkmail.control.site_answers import site_answers
 from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering
-from bulkmail.mail import AddressError, Problem, Refused, UnknownName, parse_duration
+from bulkmail.mail import AddressError, Problem, Refused, parse_duration
 from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Changes, Settings
@@ -117,6 +116,7 @@ class Answers:
             ),
             **site_answers(owners.sites, lambda: owners.providers),
             **event_answers(owners.read),
+            **campaign_answers(owners.read, owners.wall),
         }
 
     async def __call__(self, call: Call) -> Any:
@@ -132,29 +132,13 @@ class Answers:
         name = call.path["name"]
         found = await self._overview(name)
         if not found:
-            await self._unknown(name)
+            raise await self._read(lambda reader: no_campaign(reader, name))
         return found[0]
 
     async def _overview(self, name: str | None, *, ended: int | None = None) -> list[dict[str, Any]]:
         live, now, zone = self._owners.live, self._owners.wall(), self._owners.settings().timezone
         campaigns, sites = live.campaigns(), live.waiting(WAITING_SITES)
         return await self._read(lambda reader: overview(reader, now, name, campaigns, sites, zone, ended))
-
-    async def _recent(self, call: Call) -> Any:
-        name = call.path["name"]
-        found = await self._read(lambda reader: recent(reader, name))
-        if found is None:
-            await self._unknown(name)
-        return found
-
-    async def _over_time(self, call: Call) -> Any:
-        name, provider, now = call.path["name"], call.path.get("provider", ""), self._owners.wall()
-        found = await self._read(lambda reader: over_time(reader, name, now, provider))
-        if found is None:
-            await self._unknown(name)
-        return found
-
-    _over_time_of = _over_time
 
     async def _pause(self, call: Call) -> Any:
         name, order = call.path["name"], call.order
@@ -283,10 +267,6 @@ class Answers:
     async def _read(self, work: Callable[[Reading], T]) -> T:
         found: T = await self._owners.read(work)
         return found
-
-    async def _unknown(self, name: str) -> None:
-        names = await self._read(lambda reader: [row.name for row in reader.campaigns()])
-        raise UnknownName("campaign", name, names)
 
 
 def _place(problem: Problem) -> str:

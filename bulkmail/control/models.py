@@ -236,13 +236,9 @@ class AttemptAnswer(Answer):
     next_attempt_at: str | None
 
 
-class RecipientAnswer(Answer):
-    """One row of one campaign with the address that was asked for, and its last reply.
+class RowAnswer(Answer):
+    """One row of a campaign's list, and its last reply."""
 
-    ``history``: its attempts, oldest first, at most 100; empty where it is not told (of more than the newest 20 rows).
-    """
-
-    campaign: str
     row: str
     email: str
     status: str
@@ -260,7 +256,36 @@ class RecipientAnswer(Answer):
     unsubscribed_at: str | None
     complained_at: str | None
     note: str
+
+
+class RecipientAnswer(RowAnswer):
+    """A row of the campaign with the address that was asked for.
+
+    ``history``: its attempts, oldest first, at most 100; empty where it is not told (of more than the newest 20 rows).
+    """
+
+    campaign: str
     history: list[AttemptAnswer]
+
+
+class StatusRowAnswer(RowAnswer):
+    """A row with the status that was asked for. ``domain``: "" where the address is none."""
+
+    domain: str
+    provider: str
+
+
+class RowsAnswer(Answer):
+    """Rows of a campaign's list with one status, its last rows first, at most 100.
+
+    ``next``: the ``before`` of those above them; null where the list begins there. A million rows are looked at for
+    one answer at the most, so one with few rows, or with none, may have a ``next``.
+    """
+
+    campaign: str
+    status: str
+    rows: list[StatusRowAnswer]
+    next: int | None
 
 
 class EventAnswer(Answer):

@@ -30,13 +30,17 @@ def _found(reader: Reading, email: str, progress: Callable[[], object]) -> Itera
     files = {campaign: reader.input_files(campaign) for campaign in names}
     for campaign, row, next_at in reader.find(email, progress):
         if campaign in names:
-            many = len(files[campaign]) > 1
-            place = f"{files[campaign][row.file_no][1]}:{row.row_in_file}" if many else str(row.row_in_file)
-            yield campaign, row.n, {"campaign": names[campaign], "row": place, **_told(row, next_at), "history": []}
+            told = plain_row(row, next_at, files[campaign])
+            yield campaign, row.n, {"campaign": names[campaign], **told, "history": []}
 
 
-def _told(row: RecipientRow, next_at: float | None) -> dict[str, Any]:
+def plain_row(row: RecipientRow, next_at: float | None, files: list[tuple[int, str, list[str]]]) -> dict[str, Any]:
+    """Return a row as the API tells it. ``files``: the input files of its campaign; where there are several, the row
+
+    is told with the name of its file.
+    """
     return {
+        "row": f"{files[row.file_no][1]}:{row.row_in_file}" if len(files) > 1 else str(row.row_in_file),
         "email": row.email,
         "status": row.status,
         "category": row.category,

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from bulkmail.spool.arrivals import Arrival, LateCounts, Recorded
     from bulkmail.spool.backing_up import back_up_spool
     from bulkmail.spool.budgeting import BudgetUse
+    from bulkmail.spool.by_status import StatusRow
     from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
     from bulkmail.spool.copying import copy_spool
     from bulkmail.spool.events import CAMPAIGN_EVENTS
@@ -149,6 +150,7 @@ else:
             "postgres.leases": "Leases",
             "readers": "find_reader open_reader",
             "reading": "Reading",
+            "by_status": "StatusRow",
             "requests": "check_held check_not_ended check_removable chosen_by_hand named",
             "rows": (
                 "RecentAttempt HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows "
@@ -203,6 +205,7 @@ __all__ = [
     "SiteFact",
     "Spool",
     "SqliteStore",
+    "StatusRow",
     "StoredPlan",
     "Suppression",
     "back_up_spool",

@@ -21,6 +21,7 @@ from bulkmail.shaping import WarmupDay
 from bulkmail.spool.arrivals import LateCounts, read_clicks, read_late_counts
 from bulkmail.spool.attempts import AttemptReading
 from bulkmail.spool.budgets import read_budgets
+from bulkmail.spool.by_status import StatusReading
 from bulkmail.spool.campaigns import campaign_row, read_input_files, read_plan
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.events import EventReading
@@ -63,7 +64,7 @@ def _same(email: str, address: str, wanted: Address | None) -> bool:
         return False
 
 
-class Reading(SuppressionReading, AttemptReading, EventReading):
+class Reading(SuppressionReading, AttemptReading, EventReading, StatusReading):
     """What can be read of a store, with the same questions to each. Raises OwnFault when it cannot be read."""
 
     _db: Statements

@@ -7,16 +7,20 @@ from typing import Any, NamedTuple
 
 from bulkmail.control import Ask
 from bulkmail.mail import UnknownName
+from bulkmail.report import status_words
 from bulkmail.web.comparing import record, side, side_by_side
 from bulkmail.web.users import Role
 from bulkmail.web.views import (
     campaign_line,
+    categories_of,
+    counts_of,
     holds_of,
     matrix,
     of_provider,
     plotted,
     possible,
     replies_of,
+    status_row,
     tone_of,
     waiting_of,
     when,
@@ -35,7 +39,8 @@ NEEDED = {
 RENEWED = ("htmx.js", "sse.js", "idiomorph.js", "page.js")
 PLOTS = ("uplot.js", "plots.js")
 _ENDED, _MOST_ENDED = 50, 1000  # campaigns that have ended, on the first page and on the last
-_DIGITS = 6
+_DIGITS = 6  # of how many ended campaigns are asked for
+_DIGITS_OF_ROW = 13  # of the number of a row, which has 40 bits
 _MOST_SITES = 200
 _MOST_OF_PROVIDER = 5  # campaigns whose replies stand on the page of a provider
 _MOST_RECORDS = 100
@@ -77,6 +82,7 @@ class Showing:
             ("", 0): self._campaigns,
             ("campaigns", 2): self._campaign,
             ("campaigns", 3): self._plots,
+            ("campaigns", 4): self._rows,
             ("recipients", 1): self._recipients,
             ("holds", 1): self._holds,
             ("providers", 1): self._providers,
@@ -122,8 +128,8 @@ class Showing:
             "line": line,
             "actions": [one for one in possible(found) if one in allowed(wanted.role)],
             "told": found,
-            "counts": {status: count for status, count in found["by_status"].items() if count},
-            "categories": sorted(found["by_category"].items(), key=lambda pair: (-pair[1], pair[0])),
+            "counts": counts_of(found["by_status"]),
+            "categories": categories_of(found["by_category"]),
             "matrix": matrix(found["by_provider"], providers, recent["providers"]),
             "recent": recent,
             "holds": holds_of([found]),
@@ -149,6 +155,25 @@ class Showing:
             "buckets": [plotted(bucket, found["width"]) for bucket in found["buckets"]],
         }
         return Sheet("plots", values, scripts=PLOTS)
+
+    async def _rows(self, wanted: Wanted) -> Sheet:
+        _, name, page, status = wanted.path
+        if page != "rows":
+            raise NoPageError
+        told, line = await self.campaign(name)
+        before = wanted.query.get("before", "")
+        query = {"before": before} if before.isdecimal() and len(before) <= _DIGITS_OF_ROW else {}
+        found = await self._ask("rows", {"name": name, "status": status}, query=query)
+        values = {
+            "line": line,
+            "status": status,
+            "words": status_words(status),
+            "count": told["by_status"][status],
+            "rows": [status_row(row) for row in found["rows"]],
+            "before": bool(query),
+            "more": found["next"],
+        }
+        return Sheet("rows", values)
 
     async def _recipients(self, wanted: Wanted) -> Sheet:
         email = wanted.query.get("email", "").strip()

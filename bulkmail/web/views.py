@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bulkmail.mail import Word
+from bulkmail.report import category_words, status_words
 
 SHOWN = ("delivered", "deferred", "bounced", "blocked", "expired", "unknown")
 """The statuses that have a colour of their own; the other final ones are never sent."""
@@ -180,6 +181,26 @@ def possible(told: Mapping[str, Any]) -> Sequence[str]:
     if not any(hold["kind"] == "paused" and not hold["provider"] for hold in told["holds"]):
         found.append("pause")
     return (*found, "cancel")
+
+
+def counts_of(by_status: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return each status that rows have, with what it means."""
+    return [
+        {"status": status, "count": count, "sentence": status_words(status).sentence}
+        for status, count in by_status.items()
+        if count
+    ]
+
+
+def categories_of(by_category: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return why rows were not delivered, the most frequent first."""
+    found = sorted(by_category.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [{"category": one, "count": count, "why": category_words(one).title} for one, count in found]
+
+
+def status_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of a list of those that have one status, with why it has it in words."""
+    return {**row, "why": category_words(row["category"]).title if row["category"] else ""}
 
 
 def tone_of(status: str) -> str:

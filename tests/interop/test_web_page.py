@@ -27,6 +27,8 @@ SHOTS = os.environ.get("BULKMAIL_TEST_SHOTS")  # a folder for pictures of the pa
 PAGES = (
     "/campaigns/spring",
     address("campaigns", NAME),
+    "/campaigns/spring/rows/bounced",
+    address("campaigns", NAME, "rows", "deferred") + "?before=1",
     "/campaigns/waiting/approve",
     "/campaigns/spring/pause",
     "/holds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bulkmail.control import RequestProblem
-from bulkmail.mail import UnknownName
+from bulkmail.mail import Status, UnknownName
 
 HOSTILE = "<script>document.title='x'</script>'\"&amp;\x1b[31m\u202egnp.exe\x00<img src=x onerror=alert(1)>"
 NAME = "spring</h1><script>alert(1)</script>"
@@ -97,6 +97,11 @@ RECIPIENT = {
         }
     ],
 }
+ROW = {
+    **{name: value for name, value in RECIPIENT.items() if name not in ("campaign", "history")},
+    "domain": HOSTILE,
+    "provider": HOSTILE,
+}
 PROVIDER = {
     "provider": "google",
     "mx": [".google.com"],
@@ -170,6 +175,12 @@ class Api:
             return {**service, "fault": HOSTILE, "fault_since": AT}
         if name == "recent":
             return {**RECENT, "campaign": path["name"]}
+        if name == "rows":
+            if path["status"] not in (known := list(map(str, Status))):
+                raise UnknownName("status", path["status"], known)
+            self.before = query.get("before", "")
+            rows = [] if self.before == "1" else [ROW] * 2
+            return {"campaign": path["name"], "status": path["status"], "rows": rows, "next": 1 if rows else None}
         if name.startswith("over_time"):
             bucket = {"at": AT, "delivered": 600, "failed": 3, "deferred": 30, "unknown": 0, "accepted_ms": (50, 900)}
             later = {**bucket, "at": "2026-12-02T03:32:00.000Z", "delivered": 0, "accepted_ms": None}

@@ -36,6 +36,8 @@ PAGES = [
     "/providers/google",
     "/records",
     address("campaigns", NAME, "plots"),
+    address("campaigns", NAME, "rows", "bounced"),
+    address("campaigns", NAME, "rows", "deferred") + "?before=1",
     "/compare?1=autumn&2=spring",
     "/nowhere",
 ]

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from bulkmail.mail import UnknownName
 from bulkmail.web.showing import NoPageError, Showing, Wanted, allowed
 from bulkmail.web.users import Role
 from tests.web.known import AT, NAME, Api, campaign
@@ -41,3 +42,20 @@ def test_what_is_over_is_not_renewed():
     ]
     front = show(api=api)
     assert [[line["name"] for line in front.values[key]] for key in ("going", "over")] == [["spring"], ["autumn"]]
+
+
+def test_the_recipients_of_a_status_a_page_at_a_time():
+    sheet = show("campaigns", NAME, "rows", "bounced")
+    assert (sheet.template, sheet.live) == ("rows", False)
+    assert (sheet.values["count"], len(sheet.values["rows"]), sheet.values["more"]) == (20, 2, 1)
+    assert sheet.values["words"].title == "Bounced"
+    last = show("campaigns", NAME, "rows", "bounced", before="1")
+    assert (last.values["rows"], last.values["more"], last.values["before"]) == ([], None, True)
+    assert show("campaigns", NAME, "rows", "bounced", before="x").values["before"] is False
+
+
+def test_a_status_that_there_is_not():
+    with pytest.raises(UnknownName, match="the nearest is 'bounced'"):
+        show("campaigns", NAME, "rows", "bounce")
+    with pytest.raises(NoPageError):
+        show("campaigns", NAME, "row", "bounced")

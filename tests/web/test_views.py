@@ -11,6 +11,8 @@ from bulkmail.web.views import (
     SHOWN,
     bar,
     campaign_line,
+    categories_of,
+    counts_of,
     holds_of,
     lasting,
     light,
@@ -19,11 +21,12 @@ from bulkmail.web.views import (
     plotted,
     possible,
     replies_of,
+    status_row,
     tone,
     waiting_of,
     when,
 )
-from tests.web.known import AT, PROVIDER, RECENT, campaign, hold
+from tests.web.known import AT, PROVIDER, RECENT, ROW, campaign, hold
 
 
 @given(st.dictionaries(st.sampled_from([str(one) for one in Status]), st.integers(0, 10**9)), st.integers(0, 10**9))
@@ -67,6 +70,18 @@ def test_a_line_adds_up():
     line = campaign_line(campaign())
     assert (line["delivered"], line["failed"], line["waiting"]) == (300, 40, 660)
     assert line["delivered"] + line["failed"] + line["waiting"] == line["rows"]
+
+
+def test_a_status_and_a_category_say_what_they_mean():
+    shown = counts_of({"bounced": 2, "pending": 0})
+    assert [(one["status"], one["count"]) for one in shown] == [("bounced", 2)]
+    assert "The address is no good" in shown[0]["sentence"]
+    assert [(one["category"], one["why"]) for one in categories_of({"policy": 1, "bad-mailbox": 2})] == [
+        ("bad-mailbox", "The mailbox does not exist"),
+        ("policy", "Against the receiver's rules"),
+    ]
+    assert status_row(ROW)["why"] == "The mailbox does not exist"
+    assert status_row({**ROW, "category": ""})["why"] == ""
 
 
 def test_a_provider_has_its_counts_its_light_and_its_pace():

@@ -116,3 +116,16 @@ SELECT o.provider, page.result, page.category, page.smtp_code, page.reply, page.
     SELECT id, recipient_id, result, category, smtp_code, reply, at, duration_ms FROM attempt
     WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) page
 JOIN outcome o ON o.recipient_id = page.recipient_id ORDER BY page.id DESC
+
+-- name: last_row
+SELECT max(id) FROM recipient WHERE id BETWEEN ? AND ?
+
+-- name: rows_of_status
+-- those between two ids, the last first; in the order of the primary key, since no index has the status
+SELECT recipient_id, provider FROM outcome
+WHERE recipient_id BETWEEN :low AND :high AND status = :status ORDER BY recipient_id DESC LIMIT :limit
+
+-- name: pending_rows
+-- the same of those that were not tried: they have no outcome, or one that says so
+SELECT r.id, coalesce(o.provider, '') FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id
+WHERE r.id BETWEEN :low AND :high AND coalesce(o.status, 'pending') = :status ORDER BY r.id DESC LIMIT :limit

@@ -110,3 +110,16 @@ SELECT o.provider, page.result, page.category, page.smtp_code, page.reply, page.
     SELECT id, recipient_id, result, category, smtp_code, reply, at, duration_ms FROM attempt
     WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT %s) page
 JOIN outcome o ON o.recipient_id = page.recipient_id ORDER BY page.id DESC
+
+-- name: last_row
+SELECT max(id) FROM recipient WHERE id BETWEEN %s AND %s
+
+-- name: rows_of_status
+-- those between two ids, the last first; in the order of the primary key, since no index has the status
+SELECT recipient_id, provider FROM outcome
+WHERE recipient_id BETWEEN %(low)s AND %(high)s AND status = %(status)s ORDER BY recipient_id DESC LIMIT %(limit)s
+
+-- name: pending_rows
+-- the same of those that were not tried: they have no outcome, or one that says so
+SELECT r.id, coalesce(o.provider, '') FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id
+WHERE r.id BETWEEN %(low)s AND %(high)s AND coalesce(o.status, 'pending') = %(status)s ORDER BY r.id DESC LIMIT %(limit)s

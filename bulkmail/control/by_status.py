@@ -1,0 +1,39 @@
+"""The rows of a campaign that have one status: who did not get it, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bulkmail.control.recipients import plain_row
+from bulkmail.mail import AddressError, Status, UnknownName, address_in
+from bulkmail.spool import Reading, StatusRow
+
+ROWS = 100
+"""So many rows are in an answer at the most."""
+
+
+def rows_by_status(reader: Reading, name: str, status: str, before: int | None) -> dict[str, Any] | None:
+    """Return them as `models.RowsAnswer` has them; None where there is no campaign of that name.
+
+    Raises UnknownName for a status that there is not, OwnFault.
+    """
+    if status not in list(Status):
+        raise UnknownName("status", status, map(str, Status))
+    campaign = reader.campaign(name)
+    if campaign is None:
+        return None
+    files = reader.input_files(campaign.id)
+    found, rest = reader.with_status(campaign.id, status, before, ROWS)
+    return {"campaign": name, "status": status, "rows": [_row(one, files) for one in found], "next": rest}
+
+
+def _row(found: StatusRow, files: list[tuple[int, str, list[str]]]) -> dict[str, Any]:
+    told = plain_row(found.row, found.next_at, files)
+    return {**told, "domain": _domain(found.row.email), "provider": found.provider or "other"}
+
+
+def _domain(email: str) -> str:
+    try:
+        return address_in(email).domain
+    except AddressError:
+        return ""

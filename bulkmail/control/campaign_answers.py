@@ -1,0 +1,48 @@
+"""What answers the operations that read one campaign in detail."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+from bulkmail.control.by_status import rows_by_status
+from bulkmail.control.http import Call
+from bulkmail.control.over_time import over_time
+from bulkmail.control.recent import recent
+from bulkmail.mail import UnknownName
+from bulkmail.spool import Reading
+
+T = TypeVar("T")
+
+
+def campaign_answers(
+    read: Callable[[Callable[[Reading], Any]], Awaitable[Any]], wall: Callable[[], float]
+) -> Mapping[str, Callable[[Call], Awaitable[Any]]]:
+    """Return what answers them, by name. ``read(work)``: calls ``work(reader)`` outside of the event loop."""
+
+    async def of_recent(call: Call) -> Any:
+        name = call.path["name"]
+        return await read(lambda reader: _known(reader, name, recent(reader, name)))
+
+    async def of_time(call: Call) -> Any:
+        name, provider, now = call.path["name"], call.path.get("provider", ""), wall()
+        return await read(lambda reader: _known(reader, name, over_time(reader, name, now, provider)))
+
+    async def of_rows(call: Call) -> Any:
+        name, status, before = call.path["name"], call.path["status"], call.query.get("before")
+        start = None if before is None else int(before)
+        return await read(lambda reader: _known(reader, name, rows_by_status(reader, name, status, start)))
+
+    return {"recent": of_recent, "over_time": of_time, "over_time_of": of_time, "rows": of_rows}
+
+
+def _known(reader: Reading, name: str, found: T | None) -> T:
+    """Return what was found of a campaign; raises UnknownName where there is none of that name."""
+    if found is None:
+        raise no_campaign(reader, name)
+    return found
+
+
+def no_campaign(reader: Reading, name: str) -> UnknownName:
+    """Return the error that says which campaigns there are."""
+    return UnknownName("campaign", name, [row.name for row in reader.campaigns()])
