@@ -2,6 +2,7 @@
 
 They have one cell filled and no address, and nothing but such lines and blank ones follows to the end of the file. A
 word alone in the column of the addresses may be a broken address, so it is a row, unless a blank line stands before it.
+Where each entry is marked as one (cards, LDIF, JSON lines), none is left out.
 """
 
 from __future__ import annotations
