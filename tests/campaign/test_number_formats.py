@@ -3,7 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bulkmail.campaign.number_formats import plain, shown_by
@@ -84,6 +84,7 @@ def test_whole_numbers_stay_as_they_are(number):
     assert plain(Decimal(number)) == str(number)
 
 
+@example("d[", "1")
 @given(st.text(max_size=12), st.one_of(st.floats().map(str), st.text(max_size=6)))
 def test_no_code_and_no_value_fails(code, value):
     assert isinstance(show(code, value), str)
