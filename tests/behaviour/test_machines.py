@@ -145,7 +145,8 @@ def test_machines_that_divide_a_destination_otherwise_do_not_share_it(world, pg_
     world.start_mail(["127.0.1.1"])
     configs = []
     for name, shares in (("one", 4), ("two", 2)):
-        big = {"mx": [".big.test"], "connections": 8, "rate": "20/s,burst=4", "connection_rate": "1000/s", "shares": shares}
+        big = {"mx": [".big.test"], "connections": 8, "rate": "20/s,burst=4", "connection_rate": "1000/s"}
+        big["shares"] = shares
         shaping = {"providers": {"big": big}}
         configs.append(machine(world, dsn, name, hostname=f"{name}.example.com", shaping=shaping))
     campaign = world.campaign("spring", [f"user{n}@big.test" for n in range(1000)])

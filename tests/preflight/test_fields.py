@@ -57,12 +57,15 @@ def test_another_token_than_ones_own(letter):
     assert [kind[1] for kind in found] == ["unsubscribe-not-own"]
 
 
+EMPTY = (0, 0, 0, frozenset())  # sizes, attachments, pictures
+
+
 def test_a_field_that_is_not_https_or_whose_post_is_another():
     fields = {b"list-unsubscribe": b"<http://x.example/tok>", b"list-unsubscribe-post": b"x"}
-    found = unsubscribe_kinds(Letter(fields, "", None, "http://x.example/tok", 0, 0, 0, frozenset()), "tok", EMAIL, CELLS)
+    found = unsubscribe_kinds(Letter(fields, "", None, "http://x.example/tok", *EMPTY), "tok", EMAIL, CELLS)
     assert [kind[1] for kind in found] == ["unsubscribe-not-https", "unsubscribe-no-one-click"]
     fields[b"list-unsubscribe"] = b"<https://x.example/tok>"
-    found = unsubscribe_kinds(Letter(fields, "", None, "https://x.example/tok", 0, 0, 0, frozenset()), "tok", EMAIL, CELLS)
+    found = unsubscribe_kinds(Letter(fields, "", None, "https://x.example/tok", *EMPTY), "tok", EMAIL, CELLS)
     assert [kind[1] for kind in found] == ["unsubscribe-no-one-click"]
 
 
