@@ -59,7 +59,6 @@ class Lines:
         self.converted = isinstance(self._file, Converted)  # it is no CSV: breaks within cells are bare CRs
         if isinstance(self._file, Converted):
             self.line = self._file.first_line
-        self.of_entries = self.line == 0  # cards or objects: the line of their columns was made, so it has no number
         self.others = self._file.others if isinstance(self._file, Converted) else ""  # sheets of the workbook
         self._hasher = self._hasher_behind = hashlib.sha256()
         self._position = 0  # bytes taken from the file

@@ -233,7 +233,7 @@ def _part(piece: str, moment: datetime, ticks: int, unit: int, *, half: bool) ->
     seconds, fraction = divmod(ticks, unit)
     of_day = seconds % 86400
     hour, minute, second = of_day // 3600, of_day // 60 % 60, of_day % 60
-    if _elapsed(piece):
+    if piece[0] == "[" and len(piece) > 1:  # alone it is text
         total = seconds // {"h": 3600, "m": 60, "s": 1}[piece[1].lower()]
         return str(total).rjust(len(piece) - 2, "0")
     if piece.upper() in ("AM/PM", "A/P"):

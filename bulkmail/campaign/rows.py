@@ -72,7 +72,7 @@ class Rows:
         self._widest = self._width + self.header.nameless
         self._roles = tuple(self.header.roles.values())
         self.own_report = own_report(self.header.names, self._address_at)
-        is_table = self._width > 1 and not lines.of_entries
+        is_table = self._width > 1 and self.header_line > 0  # of cards and objects the header was made
         self._may_trail = is_table and wanted is _RECIPIENTS and self.own_report is None
         self._endless = False  # so many lines that might be a trailer have gone by that they are rows
         self.trailer: Problem | None = None  # what is behind the last row, once that was taken

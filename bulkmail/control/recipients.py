@@ -35,9 +35,9 @@ def _found(reader: Reading, email: str, progress: Callable[[], object]) -> Itera
 
 
 def plain_row(row: RecipientRow, next_at: float | None, files: list[tuple[int, str, list[str]]]) -> dict[str, Any]:
-    """Return a row as the API tells it. ``files``: the input files of its campaign; where there are several, the row
+    """Return a row as the API tells it.
 
-    is told with the name of its file.
+    ``files``: the input files of its campaign. Where there are several, the row has the name of its file.
     """
     return {
         "row": f"{files[row.file_no][1]}:{row.row_in_file}" if len(files) > 1 else str(row.row_in_file),

@@ -135,6 +135,7 @@ else:
             "arrivals": "Arrival LateCounts Recorded",
             "backing_up": "back_up_spool",
             "budgeting": "BudgetUse",
+            "by_status": "StatusRow",
             "campaigns": "CANCELLED CANCELLING ENDED READY RUNNING",
             "copying": "copy_spool",
             "events": "CAMPAIGN_EVENTS",
@@ -150,7 +151,6 @@ else:
             "postgres.leases": "Leases",
             "readers": "find_reader open_reader",
             "reading": "Reading",
-            "by_status": "StatusRow",
             "requests": "check_held check_not_ended check_removable chosen_by_hand named",
             "rows": (
                 "RecentAttempt HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows "

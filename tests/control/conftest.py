@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
+
+from bulkmail.spool import SqliteStore, open_reader
 
 SERVE = """
 import asyncio, sys
@@ -53,3 +56,18 @@ def served(tmp_path, end):
         yield folder, process
     finally:
         end(process)
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    """A reader of a real spool with the campaign "spring", of which 250 rows wait."""
+    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    made = store.create_campaign(
+        "spring", "/c", key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=1000.0
+    )
+    rows = [(n, 0, n, f"u{n}@a.example", "a.example", json.dumps([f"u{n}@a.example"]), "ok", "") for n in range(1, 251)]
+    store.add_rows(made.id, rows, {}, True, 1000.0)
+    reader = open_reader(str(tmp_path))
+    yield reader
+    reader.close()
+    store.close()

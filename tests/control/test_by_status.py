@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from bulkmail.control.by_status import rows_by_status
 from bulkmail.control.models import RowsAnswer
 from bulkmail.mail import RecipientRow, UnknownName
-from bulkmail.spool import SqliteStore, StatusRow, open_reader
+from bulkmail.spool import StatusRow
 
 
 class Reader:
@@ -59,19 +57,10 @@ def test_another_status_and_another_campaign():
     assert rows_by_status(Reader(), "autumn", "bounced", None) is None
 
 
-def test_a_hundred_rows_of_a_real_spool(tmp_path):
-    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
-    made = store.create_campaign(
-        "spring", "/c", key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=1000.0
-    )
-    rows = [(n, 0, n, f"u{n}@a.example", "a.example", json.dumps([f"u{n}@a.example"]), "ok", "") for n in range(1, 251)]
-    store.add_rows(made.id, rows, {}, True, 1000.0)
-    reader = open_reader(str(tmp_path))
+def test_a_hundred_rows_of_a_real_spool(waiting):
     seen, before = [], None
     for _ in range(3):
-        found = rows_by_status(reader, "spring", "pending", before)
+        found = rows_by_status(waiting, "spring", "pending", before)
         seen += [int(one["row"]) for one in found["rows"]]
         before = found["next"]
     assert (seen, before) == (list(range(250, 0, -1)), None)
-    reader.close()
-    store.close()

@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from bulkmail.shaping import RetryPlan
-from bulkmail.spool import Attempt, Journal, Journalled, Settlement, SqliteStore, read_journal
+from bulkmail.spool import Attempt, Journal, Journalled, Settlement, SqliteStore, open_reader, read_journal
 
 
 class PumpedReactor(Clock):
@@ -267,6 +267,34 @@ def store(request, tmp_path):
         made = SqliteStore(":memory:" if request.param == "memory" else str(tmp_path / "spool.sqlite3"))
     yield made
     made.close()
+
+
+@pytest.fixture(params=["file", "postgres"])
+def read_store(request, tmp_path):
+    """An empty store that another process may read, and a reader of it."""
+    if request.param == "postgres":
+        address = request.getfixturevalue("pg_dsn")
+        made = open_postgres(address)
+    else:
+        address = str(tmp_path)
+        made = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    reader = open_reader(address)
+    yield made, reader
+    reader.close()
+    made.close()
+
+
+@pytest.fixture
+def spool(read_store, kit):
+    """A store with two campaigns, partly sent; a reader beside it; and the id of the first."""
+    store, reader = read_store
+    rows = [kit.row(1), kit.row(2, verdict="invalid", note="no @"), kit.row(3), kit.row(4, "b.example"), kit.row(5)]
+    identity = kit.campaign(store, rows=rows)
+    kit.campaign(store, "other", rows=[kit.row(1)])
+    [queue, *_] = [queue for queue, _, _ in store.backlog(0, 10)]
+    got = store.claim([(queue, 10)], 5.0)[queue]
+    store.settle([kit.outcome(got[0], provider="google"), kit.outcome(got[1], "deferred", next_at=99.0)])
+    return store, reader, identity
 
 
 @pytest.fixture

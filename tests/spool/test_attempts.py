@@ -2,31 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from bulkmail.spool import SqliteStore, open_reader
-
-
-@pytest.fixture(params=["file", "postgres"])
-def spool(request, tmp_path, kit):
-    """A store with two campaigns, partly sent; and a reader beside it."""
-    if request.param == "file":
-        address = str(tmp_path)
-        store = SqliteStore(str(tmp_path / "spool.sqlite3"))
-    else:
-        address = request.getfixturevalue("pg_dsn")
-        store = kit.open_postgres(address)
-    rows = [kit.row(1), kit.row(2, verdict="invalid", note="no @"), kit.row(3), kit.row(4, "b.example"), kit.row(5)]
-    identity = kit.campaign(store, rows=rows)
-    kit.campaign(store, "other", rows=[kit.row(1)])
-    [queue, *_] = [queue for queue, _, _ in store.backlog(0, 10)]
-    got = store.claim([(queue, 10)], 5.0)[queue]
-    store.settle([kit.outcome(got[0], provider="google"), kit.outcome(got[1], "deferred", next_at=99.0)])
-    reader = open_reader(address)
-    yield store, reader, identity
-    reader.close()
-    store.close()
-
 
 def test_the_last_attempts_with_what_was_said(spool):
     _, reader, identity = spool

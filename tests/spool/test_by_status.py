@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bulkmail.spool import SqliteStore, by_status, open_reader
+from bulkmail.spool import by_status
 
 
-@pytest.fixture(params=["file", "postgres"])
-def spool(request, tmp_path, kit):
+@pytest.fixture
+def spool(read_store, kit):
     """A store with a campaign of which the first rows were tried, and one beside it; and a reader."""
-    if request.param == "file":
-        address = str(tmp_path)
-        store = SqliteStore(str(tmp_path / "spool.sqlite3"))
-    else:
-        address = request.getfixturevalue("pg_dsn")
-        store = kit.open_postgres(address)
+    store, reader = read_store
     kit.campaign(store, "before", rows=[kit.row(1)])
     rows = [kit.row(n, verdict="invalid" if n == 4 else "ok", note="no @" if n == 4 else "") for n in range(1, 11)]
     identity = kit.campaign(store, rows=rows)
@@ -24,10 +19,7 @@ def spool(request, tmp_path, kit):
     got = store.claim([(queue, 5)], 5.0)[queue]
     ends = ["bounced", "delivered", "bounced", "bounced", "deferred"]
     store.settle([kit.outcome(one, end, provider="google") for one, end in zip(got, ends, strict=True)])
-    reader = open_reader(address)
-    yield store, reader, identity
-    reader.close()
-    store.close()
+    return store, reader, identity
 
 
 def numbers(found):
