@@ -33,6 +33,8 @@ import yaml
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
+from tests.ports import free_port
+
 # An example that takes long says that the machine is busy, not that a law is broken.
 hypothesis_settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.register_profile("few", hypothesis_settings.get_profile("whole"), max_examples=10)
@@ -114,13 +116,6 @@ def program(name: str, package: str) -> str:
     """The path of a program, or a skip that names the Debian package it is in."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
     return found or missing(f"{name} is not installed (Debian: {package})")
-
-
-def free_port(address: str = "127.0.0.1") -> int:
-    """A port on which nobody listens now."""
-    with socket.create_server((address, 0)) as one:
-        port: int = one.getsockname()[1]
-    return port
 
 
 def end(process: subprocess.Popen[Any], patience: float = 10.0) -> None:

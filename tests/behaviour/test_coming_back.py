@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 pytestmark = pytest.mark.loopback
 
 DOMAIN = "in.example.com"
@@ -95,8 +97,7 @@ def has_ended(campaign: Any) -> bool:
 
 
 def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port = one.getsockname()[1]
+    port = free_port()
     world.start_mail(["127.0.1.1"])
     world.settings(inbound={"domains": [DOMAIN], "listen": [f"127.0.0.1:{port}"], "forward": {"maildir": "./inbox"}})
     (world.folder / "campaigns").mkdir()
@@ -194,8 +195,7 @@ def test_what_comes_to_one_machine_counts_at_once_on_the_other(
     dsn = pg_server.fresh()
     ports = {}
     for name in ("one", "two"):
-        with socket.create_server(("127.0.0.1", 0)) as web, socket.create_server(("127.0.0.1", 0)) as mail:
-            ports[name] = web.getsockname()[1], mail.getsockname()[1]
+        ports[name] = free_port(), free_port()
         written = world.settings(
             spool=dsn,
             machine={"name": name, "folder": f"./{name}", "lease": "3s"},
@@ -250,8 +250,7 @@ def test_what_comes_to_one_machine_counts_at_once_on_the_other(
 @pytest.mark.parametrize("point", ["mid-late", "after-late"])
 def test_killed_while_a_report_is_recorded(world: Any, until: Callable[..., Any], point: str) -> None:
     """Its server has heard no 250, so it brings the report again, and the row has it once."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port = one.getsockname()[1]
+    port = free_port()
     world.start_mail(["127.0.1.1"])
     world.settings(inbound={"domains": [DOMAIN], "listen": [f"127.0.0.1:{port}"]})
     campaign = world.campaign("spring", SENT)

@@ -24,6 +24,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.ports import free_port
+
 RELAYS = [
     "user@other.example",
     "user%other.example@in.example.com",
@@ -43,8 +45,7 @@ class Service:
 
     def __init__(self, world: Any, until: Callable[..., Any], **inbound: Any) -> None:
         self.world, self.until = world, until
-        with socket.create_server(("127.0.0.1", 0)) as one:
-            self.port = one.getsockname()[1]
+        self.port = free_port()
         world.nameserver = world.nameserver or "127.0.0.1:9"
         self.settings(**inbound)
         self.running: Any = None

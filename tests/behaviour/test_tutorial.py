@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pty
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,13 +30,6 @@ BLOCK = re.compile(
 )
 PATIENCE = 500.0
 ANSWER = re.compile(r"\? \[y/N\] (\w+)$", re.MULTILINE)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 def steps(text: str) -> Iterator[tuple[str, str]]:

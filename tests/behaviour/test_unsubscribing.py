@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from bulkmail.content import new_pem
-from tests.interop.servers import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.loopback, pytest.mark.process, pytest.mark.slow]
 

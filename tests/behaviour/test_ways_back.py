@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from bulkmail.content import new_pem
-from tests.interop.servers import free_port, greets, write_certificate
+from tests.interop.servers import greets, write_certificate
+from tests.ports import free_port
 
 pytestmark = pytest.mark.loopback
 

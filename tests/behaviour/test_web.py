@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from bulkmail.web import Role, User, hash_password, write_users
+from tests.ports import free_port
 
 pytestmark = pytest.mark.loopback
 
@@ -35,8 +35,7 @@ class Browser:
 
 
 def test_a_campaign_is_looked_at_and_steered_by_the_page(world: Any, until: Any) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     world.settings(web={"listen": f"127.0.0.1:{port}"})
     kept = hash_password("correct horse", b"s" * 16)
     write_users(str(world.folder / "web-users"), {"ann": User("ann", Role.STEER, kept)})

@@ -16,7 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.interop import namespaces, relays, servers
-from tests.interop.servers import PATIENCE, Server, free_port, greets
+from tests.interop.servers import PATIENCE, Server, greets
+from tests.ports import free_port
 from tests.public import conftest as public
 
 serving = public.serving  # the page for unsubscribing

@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.interop.servers import PATIENCE, Missing, Server, free_port, postfix
+from tests.interop.servers import PATIENCE, Missing, Server, postfix
+from tests.ports import free_port
 
 RELAY_CF = """\
 smtpd_sasl_type = dovecot

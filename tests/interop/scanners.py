@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.interop.servers import Missing, free_port
+from tests.interop.servers import Missing
+from tests.ports import free_port
 
 VIRUS = b"a harmless line that these tests call a virus"
 LARGEST = 1_000_000  # octets that clamd looks at

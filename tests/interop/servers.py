@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.interop import configurations
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 FETCHED = HERE.parent.parent / ".venv" / "servers"
@@ -318,13 +319,6 @@ def write_certificate(folder: Path, host: str = HOST, *, owner: int = 0) -> None
     secret.chmod(0o600)
     if owner:
         os.chown(secret, owner, owner)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        port: int = one.getsockname()[1]
-    return port
 
 
 def greets(address: str, port: int) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.interop import scanners, servers
+from tests.ports import free_port
 
 LETTER = b"From: a@b.example\r\nTo: anna@in.example.com\r\nSubject: x\r\n"
 
@@ -21,8 +22,7 @@ def start(world: Any, until: Callable[..., Any]) -> Callable[..., int]:
     """Start a service that takes mail in, with these settings; its port."""
 
     def start(**inbound: Any) -> int:
-        with socket.create_server(("127.0.0.1", 0)) as one:
-            port: int = one.getsockname()[1]
+        port = free_port()
         given = {"listen": [f"127.0.0.1:{port}"], "domains": ["in.example.com"], **inbound}
         world.settings(port=25, inbound=given, dns={"must_exist": []})
         running = world.start("--settings", "bulkmail.yaml")

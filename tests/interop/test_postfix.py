@@ -15,7 +15,8 @@ import jinja2
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from tests.interop.servers import free_port, greets
+from tests.interop.servers import greets
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 

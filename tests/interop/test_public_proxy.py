@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.interop.servers import FETCHED, free_port, write_certificate
+from tests.interop.servers import FETCHED, write_certificate
+from tests.ports import free_port
 from tests.public.known import RIGHT, WRONG
 
 pytestmark = [pytest.mark.loopback, pytest.mark.process, pytest.mark.interop]

@@ -10,7 +10,8 @@ import pytest
 from bulkmail.mail import Category
 from bulkmail.returns import Kind, Source, Weight, read
 from tests.interop import configurations
-from tests.interop.servers import PATIENCE, free_port, greets
+from tests.interop.servers import PATIENCE, greets
+from tests.ports import free_port
 from tests.returns.samples import CAMPAIGN, HEADER, TOKEN
 
 pytestmark = [pytest.mark.interop, pytest.mark.loopback, pytest.mark.slow]

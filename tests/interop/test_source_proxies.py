@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.servers import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.interop
 

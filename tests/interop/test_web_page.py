@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pytest
 
 from bulkmail.web import Role, User, hash_password, write_users
 from bulkmail.web.pages import address
+from tests.ports import free_port
 from tests.web.known import HOSTILE, NAME
 
 pytestmark = [pytest.mark.loopback, pytest.mark.process, pytest.mark.interop, pytest.mark.slow]
@@ -49,8 +49,7 @@ def base(tmp_path: Path, end: Any) -> Any:
     (tmp_path / "preview" / "index.html").write_text(f"<!doctype html><title>x</title><p>A letter {HOSTILE}")
     kept = hash_password(PASSWORD, b"s" * 16)
     write_users(str(tmp_path / "users"), {"ann": User("ann", Role.APPROVE, kept)})
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     words = [sys.executable, "-m", "tests.web.serve", str(port), str(tmp_path / "users"), str(tmp_path)]
     served = subprocess.Popen(words, cwd=HERE.parent.parent, stdout=subprocess.PIPE, text=True)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import socket
 import subprocess
 import weakref
 
@@ -20,6 +19,7 @@ from bulkmail.mail import Category, Peer, Stage
 from bulkmail.net import SessionOptions, TlsContexts, connect
 from bulkmail.net.connect import connect_failure
 from bulkmail.smtp import Credentials, TlsMode
+from tests.ports import free_port
 
 GONE = "::2 is not an address of this machine"
 NO_PORT = "no port of 192.0.2.9 is free for another connection to 192.0.2.1"
@@ -422,8 +422,7 @@ class Loopback(TestCase):
         command = self.needs("smtp-sink", "postfix")
         dump = self.folder / "dump"
         self.folder.chmod(0o777)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
+        port = free_port()
         user = ["-u", "root"] if os.geteuid() == 0 else []
         sink = subprocess.Popen(
             [command, *user, "-D", str(dump), f"127.0.0.1:{port}", "100"], stderr=subprocess.DEVNULL

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parent.parent.parent
 
 SERVE = """
@@ -68,8 +70,7 @@ def serving(tmp_path: Path, end: Any) -> Iterator[Callable[..., Served]]:
     started = []
 
     def serve(**settings: Any) -> Served:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         calls = tmp_path / f"calls-{port}"
         given = {"listen": f"127.0.0.1:{port}", "url": "https://mail.example.com", **settings}
         with calls.open("w") as out:

@@ -11,6 +11,7 @@ import pytest
 
 from bulkmail.rehearsal import read, run
 from bulkmail.rehearsal.command import _descriptors, _in_words
+from tests.ports import free_port
 
 
 def test_it_shows_the_domains(capsys) -> None:
@@ -104,9 +105,7 @@ def test_a_port_that_is_taken(process) -> None:
 
 @pytest.mark.loopback
 def test_the_name_server_can_have_a_port_of_its_own(process) -> None:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
+    port = free_port()
     world = process("--dns-port", str(port))
     assert world.ready["dns"] == f"127.0.0.1:{port}"
 
