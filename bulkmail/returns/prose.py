@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from bulkmail.returns.mime import Fields
 from bulkmail.returns.returned import address_key
-from bulkmail.returns.values import addresses, from_octal
+from bulkmail.returns.values import BETWEEN, addresses, from_octal
 
 _LONGEST = 16 * 1024  # characters that are looked at
 _LINES = 400
@@ -25,7 +25,7 @@ _WORDS = 40  # lines of one entry
 # but a bullet may stand in front
 _START = re.compile(
     r"(?:[*\u2022-]{1,2} )?(?:<|'|\"|\u201c)?(?:mailto:|SMTP=)?"
-    r"([^\s<>@\"'(),;:\[\]]{1,128}@[^\s<>@\"'(),;:\[\]]{1,255})"
+    rf"([^{BETWEEN}]{{1,128}}@[^{BETWEEN}]{{1,255}})"
     r"(?:>|'|\"|\u201d)?(?:\.\.\.)?(?:<mailto:[^\s<>]{1,400}>|\(mailto:[^\s()]{1,400}\))?\s*"
 )
 _FROM = re.compile(r"\((?:generated|expanded) from <?([^\s<>()]{3,320})>?\)")
@@ -106,7 +106,7 @@ def entries(text: str, ours: Collection[str] = ()) -> list[Entry]:
                 break
             current = Entry(address, indent)
             found.append(current)
-            body = body[match.end() :].lstrip(":,- \t").strip()
+            body = body[match.end() :].lstrip(":,- \t\uff1a").strip()
             if not body:
                 continue
         if current is not None and len(current.lines) < _WORDS:
@@ -121,7 +121,12 @@ def entries(text: str, ours: Collection[str] = ()) -> list[Entry]:
 
 def _starts(rest: str) -> bool:
     """Whether what stands behind an address lets the line be the head of an entry, and not a sentence about it."""
-    return not rest or rest[0] in ":,-;(#" or rest[:3].isdigit() or rest.startswith(("on ", "am ", "le ", "el ", "..."))
+    return (
+        not rest
+        or rest[0] in ":,-;(#\uff1a\uff08"
+        or rest[:3].isdigit()
+        or rest.startswith(("on ", "am ", "le ", "el ", "..."))
+    )
 
 
 def _sentence(text: str, ours: Collection[str]) -> list[Entry]:

@@ -32,7 +32,7 @@ _DAEMONS = (
     "microsoftexchange",
 )
 _TAG = re.compile(r"<[^<>]{0,500}>")
-_BREAK = re.compile(r"<(?:br|/?p|/?div|/?tr|/?li|/?h\d)\b[^<>]{0,300}>", re.IGNORECASE)
+_BREAK = re.compile(r"<(?:br|/?p|/?div|/?t[dhr]|/?li|/?h\d)\b[^<>]{0,300}>", re.IGNORECASE)
 _UNSEEN = re.compile(r"<(style|script)\b[^<>]{0,300}>[^<]{0,20000}</\1[^<>]{0,20}>", re.IGNORECASE)
 _HTML_READ = 32 * 1024
 

@@ -11,7 +11,9 @@ _ONE_WORD = re.compile(r"=\?([\w-]{1,40})(?:\*[\w-]{0,20})?\?([bBqQ])\?([^?\s]{0
 _OCTAL = re.compile(r"(?:\\[0-3][0-7]{2})+")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")  # RFC 6533 3: \x{3B4}
-_BETWEEN = re.compile(r"[\s<>@\"'(),;:\[\]]")  # what ends an address in a text
+# what ends an address in a text, within brackets of an expression; behind \] the marks of Chinese and Japanese texts
+BETWEEN = r"\s<>@\"'(),;:\[\]\uff1a\uff1b\uff0c\uff08\uff09\u3001\u3002\u3008-\u3011\u201c\u201d"
+_BETWEEN = re.compile(f"[{BETWEEN}]")
 _MESSAGE_ID = re.compile(r"<([^<>\s]{1,300})>")
 _LOOKED_AT = 200  # at signs of one text
 _LONGEST = 320  # characters of an address (RFC 3696, with room)

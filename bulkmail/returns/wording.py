@@ -137,7 +137,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"unrout(?:e)?able (?:mail )?(?:address|domain)",
                 r"host or domain name not found",
                 r"(?:domain|host)(?: name)? (?:not found|unknown|does(?: not|n't) exist|non-?existent)",
-                r"no such (?:domain|host)",
+                r"(?:no such|unknown) (?:mail )?(?:domain|host)",
                 r"nxdomain",
                 r"nonexistentdomain",
                 r"find (?:any host (?:named|by that name)|a mail exchanger)",
@@ -165,7 +165,13 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
         (
             _C.ROUTING,
             Weight.BLOCKED,
-            (r"loops? back to (?:my|our|it)self", r"(?:mail|forwarding) loop", r"too many hops", r"loop ?detected"),
+            (
+                r"loops? back to (?:my|our|it)self",
+                r"(?:mail|forwarding) loop",
+                r"too many hops",
+                r"loop ?detected",
+                r"no route found",
+            ),
         ),
         (
             _C.CONNECTION,

@@ -89,3 +89,7 @@ def test_the_copy_behind_a_text():
 def test_lists_are_bounded():
     assert len(entries("".join(f"<a{n}@d.example>:\nno\n" for n in range(1000)))) == 100
     assert len(entries("<a@d.example>:\n" + "x\n" * 1000)[0].lines) == 40
+
+
+def test_an_entry_with_a_wide_colon():
+    assert listed("<a@d.example>\uff1a550 5.1.1 no\n\n(b@d.example)\n") == [("a@d.example", "550 5.1.1 no")]

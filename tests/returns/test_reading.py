@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bulkmail.mail import Category
 from bulkmail.returns import Action, Kind, Return, Source, Weight, read
 from tests.returns import samples
+from tests.returns.further_vendors import FURTHER_VENDORS
 from tests.returns.hostile import HOSTILE
 from tests.returns.mutants import known_tokens, mutant
 from tests.returns.samples import ADDRESS, OTHER_TOKEN, PATH, TOKEN, block, blocks, octets, plain, report
@@ -47,9 +48,12 @@ def test_line_ends_do_not_matter(name):
     assert read(ALL[name].replace(b"\r\n", b"\n"), recipient=PATH) == given
 
 
-@pytest.mark.parametrize("name", VENDORS)
+LARGE = {**VENDORS, **FURTHER_VENDORS}
+
+
+@pytest.mark.parametrize("name", LARGE)
 def test_the_layouts_of_large_providers(name):
-    message, kind, wanted = VENDORS[name]
+    message, kind, wanted = LARGE[name]
     assert said(message) == (kind, wanted)
     assert read(message, recipient=PATH).token == TOKEN
 

@@ -71,6 +71,11 @@ def test_the_addresses_of_a_text():
     assert len(addresses("".join(f"a{n}@b.example " for n in range(100)))) == 20
 
 
+def test_marks_of_chinese_and_japanese_texts_end_an_address():
+    text = "收件人\uff1anobody@d.example\uff0c原因\uff08joe@e.example\uff09\u300cδ@g.example\u300d\u3002"
+    assert addresses(text) == ["nobody@d.example", "joe@e.example", "δ@g.example"]
+
+
 def test_mailboxes():
     assert mailbox("Joe <joe@d.example>") == "joe@d.example"
     assert mailbox("joe@d.example (Joe)") == "joe@d.example"
