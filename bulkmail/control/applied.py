@@ -50,7 +50,7 @@ class Applied:
             self.limits = replace(limits, **own)
 
     def rows(self) -> list[dict[str, str]]:
-        """Return every value with its source, as `models.LimitAnswer` has it."""
+        """Return every value with its source, as `site_models.LimitAnswer` has it."""
         rows = [{"limit": key, "value": shown(getattr(self.limits, key)), "from": self.source(key)} for key in _LIMITS]
         rows += [{"limit": key, "value": shown(self._spoken(key)), "from": self.source(key)} for key in _SPOKEN]
         if self._number("sources") is not None:

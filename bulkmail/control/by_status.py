@@ -13,7 +13,7 @@ ROWS = 100
 
 
 def rows_by_status(reader: Reading, name: str, status: str, before: int | None) -> dict[str, Any] | None:
-    """Return them as `models.RowsAnswer` has them; None where there is no campaign of that name.
+    """Return them as `campaign_models.RowsAnswer` has them; None where there is no campaign of that name.
 
     Raises UnknownName for a status that there is not, OwnFault.
     """

@@ -9,6 +9,7 @@ from bulkmail.control.by_status import rows_by_status
 from bulkmail.control.http import Call
 from bulkmail.control.over_time import over_time
 from bulkmail.control.recent import recent
+from bulkmail.control.variants import variants
 from bulkmail.mail import UnknownName
 from bulkmail.spool import Reading
 
@@ -33,7 +34,17 @@ def campaign_answers(
         start = None if before is None else int(before)
         return await read(lambda reader: _known(reader, name, rows_by_status(reader, name, status, start)))
 
-    return {"recent": of_recent, "over_time": of_time, "over_time_of": of_time, "rows": of_rows}
+    async def of_variants(call: Call) -> Any:
+        name = call.path["name"]
+        return await read(lambda reader: _known(reader, name, variants(reader, name)))
+
+    return {
+        "variants": of_variants,
+        "recent": of_recent,
+        "over_time": of_time,
+        "over_time_of": of_time,
+        "rows": of_rows,
+    }
 
 
 def _known(reader: Reading, name: str, found: T | None) -> T:

@@ -100,7 +100,7 @@ def destination_of(of: str, route: Site | RouteFailure) -> Destination | RouteFa
 
 
 def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
-    """Return the explanation of a domain that mail cannot be sent to, as `models.ExplanationAnswer` has it."""
+    """Return the explanation of a domain that mail cannot be sent to, as `site_models.ExplanationAnswer` has it."""
     lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
     told: dict[str, Any] = {"of": of, "site": "", "provider": "", "limits": [], "learnt": [], "binds": "no route"}
     told |= {"hosts": [], "addresses": {}, "ip": "", "warmup": []}
@@ -111,7 +111,7 @@ def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
 def explain(
     destination: Destination, settings: Settings, providers: Mapping[str, Provider], known: Known, now: float
 ) -> dict[str, Any]:
-    """Return the explanation, as `models.ExplanationAnswer` has it. ``now``: epoch seconds."""
+    """Return the explanation, as `site_models.ExplanationAnswer` has it. ``now``: epoch seconds."""
     domain = _domain_or_none(destination.of)
     applied = Applied(settings, providers, destination.provider, domain=domain, hosts=destination.hosts)
     limits = applied.limits

@@ -6,21 +6,20 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from bulkmail.control.models import (
+from bulkmail.control.campaign_models import (
     AcceptedAnswer,
     CampaignAnswer,
-    EventsAnswer,
-    ExplanationAnswer,
-    HealthAnswer,
     OverTimeAnswer,
-    ProviderAnswer,
     RecentAnswer,
     RecipientAnswer,
-    ReloadedAnswer,
     RowsAnswer,
-    SiteAnswer,
-    SiteSteeredAnswer,
     SteeredAnswer,
+    VariantsAnswer,
+)
+from bulkmail.control.models import (
+    EventsAnswer,
+    HealthAnswer,
+    ReloadedAnswer,
     SuppressedAnswer,
     SuppressionAnswer,
 )
@@ -41,6 +40,12 @@ from bulkmail.control.orders import (
     UnsuppressOrder,
 )
 from bulkmail.control.problems import RequestProblem
+from bulkmail.control.site_models import (
+    ExplanationAnswer,
+    ProviderAnswer,
+    SiteAnswer,
+    SiteSteeredAnswer,
+)
 
 
 class Operation(NamedTuple):
@@ -112,6 +117,13 @@ OPERATIONS = (
         "The recipients of a campaign that have one status, and why: the last of the list first, at most 100",
         RowsAnswer,
         optional={"before": "only rows above this one of the list, which is `next` of an earlier answer"},
+    ),
+    Operation(
+        "variants",
+        "GET",
+        "/campaigns/{name}/variants",
+        "How the variants of a campaign compare, by its report, and which one the rest gets",
+        VariantsAnswer,
     ),
     _steering("pause", "Send nothing of a campaign, or nothing of it to one provider, until it is resumed", PauseOrder),
     _steering("resume", "End the pause", ResumeOrder),

@@ -16,7 +16,7 @@ _RESULTS = ("delivered", "failed", "deferred", "unknown")
 
 
 def over_time(reader: Reading, name: str, now: float, provider: str = "") -> dict[str, Any] | None:
-    """Return it as `models.OverTimeAnswer` has it; None where there is no campaign of that name. Raises OwnFault."""
+    """Return it as `campaign_models.OverTimeAnswer` has it; None where there is no such campaign. Raises OwnFault."""
     campaign = reader.campaign(name)
     if campaign is None:
         return None

@@ -44,7 +44,7 @@ def overview(
     timezone: str = "UTC",
     ended: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Return all campaigns, or the one called ``name``, as `models.CampaignAnswer` has them.
+    """Return all campaigns, or the one called ``name``, as `campaign_models.CampaignAnswer` has them.
 
     ``live``: the campaigns that the asked process sends; None where no process was asked. ``sites``: those it sends to.
     ``timezone``: of the times in sentences. ``ended``: of those that have ended only so many, the newest. Raises

@@ -31,7 +31,7 @@ def light(last: int, delivered: int) -> str:
 
 
 def recent(reader: Reading, name: str) -> dict[str, Any] | None:
-    """Return it as `models.RecentAnswer` has it; None where there is no campaign of that name. Raises OwnFault."""
+    """Return it as `campaign_models.RecentAnswer` has it; None where there is no such campaign. Raises OwnFault."""
     campaign = reader.campaign(name)
     if campaign is None:
         return None

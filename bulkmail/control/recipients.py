@@ -14,7 +14,7 @@ _MOST_WITH_HISTORY = 20  # rows, the newest
 
 
 def find_recipients(reader: Reading, email: str, progress: Callable[[], object] = lambda: None) -> list[dict[str, Any]]:
-    """Return every row with this address, as `models.RecipientAnswer` has them; the newest campaign last.
+    """Return every row with this address, as `campaign_models.RecipientAnswer` has them; the newest campaign last.
 
     ``progress()`` is called after each campaign. Raises OwnFault.
     """

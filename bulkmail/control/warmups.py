@@ -14,7 +14,7 @@ Days = Mapping[tuple[str, str], WarmupDay]
 
 
 def warmups_at(provider: str, plans: Mapping[str, WarmupPlan], days: Days, now: float) -> list[dict[str, Any]]:
-    """Return where each source that warms up is at ``provider`` ("": none known), as `models.WarmupAnswer` has it."""
+    """Return where each source that warms up is at ``provider`` ("": none), as `site_models.WarmupAnswer` has it."""
     at = provider_behind(provider) or OTHER
     return [_warmup(source, at, plan, days, now) for source, plan in plans.items()]
 

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
     from bulkmail.report.cells import guarded, one_line, time_cell
     from bulkmail.report.clicks import clicks_in_words, clicks_of
-    from bulkmail.report.earlier import attempts_beyond, has_attempts, has_report, reported_campaign
+    from bulkmail.report.earlier import (
+        attempts_beyond,
+        has_attempts,
+        has_report,
+        reported_campaign,
+        reported_variants,
+    )
     from bulkmail.report.exports import csv_export, json_export
     from bulkmail.report.facts import Facts
     from bulkmail.report.files import Place, ReportFile
@@ -57,7 +63,7 @@ else:
             "attempts": "ATTEMPT_COLUMNS NOTHING AttemptsFile Position",
             "cells": "guarded one_line time_cell",
             "clicks": "clicks_in_words clicks_of",
-            "earlier": "attempts_beyond has_attempts has_report reported_campaign",
+            "earlier": "attempts_beyond has_attempts has_report reported_campaign reported_variants",
             "exports": "csv_export json_export",
             "facts": "Facts",
             "files": "Place ReportFile",
@@ -118,6 +124,7 @@ __all__ = [
     "provider_name",
     "refresh_wait",
     "reported_campaign",
+    "reported_variants",
     "share",
     "state_words",
     "status_words",

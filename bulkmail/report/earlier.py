@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from bulkmail.report.attempts import ATTEMPT_COLUMNS, Position
 from bulkmail.report.files import Place
@@ -57,8 +59,44 @@ def attempts_beyond(place: Place, position: Position) -> int:
 
 def reported_campaign(place: Place) -> str:
     """Return summary.json's campaign; "" where it does not say, or is larger than we write it (64 KB)."""
+    return str(_figures(place).get("campaign", ""))
+
+
+class ReportedVariants(NamedTuple):
+    """What summary.json says of variants. ``counts``: of each its rows by status, who unsubscribed, who complained."""
+
+    counts: Mapping[str, Mapping[str, int]] = {}
+    winner: str = ""
+    why: str = ""
+    written_at: str = ""
+
+
+def reported_variants(place: Place, campaign: str) -> ReportedVariants:
+    """Return what summary.json says of the variants of a campaign; nothing where it has none, or is of another one."""
+    found = _figures(place)
+    if found.get("campaign") != campaign:
+        return ReportedVariants()
+    winner = _object(found.get("winner"))
+    counts = {
+        name: {what: count for what, count in _object(of).items() if _is_count(count)}
+        for name, of in _object(found.get("by_variant")).items()
+        if name
+    }
+    return ReportedVariants(
+        counts, str(winner.get("variant", "")), str(winner.get("why", "")), str(found.get("written_at", ""))
+    )
+
+
+def _figures(place: Place) -> dict[str, Any]:
     try:
-        found = json.loads(place.folder(make=False).read(SUMMARY, _MOST))
+        return _object(json.loads(place.folder(make=False).read(SUMMARY, _MOST)))
     except (OSError, ValueError, RecursionError):
-        return ""
-    return str(found.get("campaign", "")) if isinstance(found, dict) else ""
+        return {}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and 0 <= value < 1 << 63
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -22,6 +22,7 @@ from bulkmail.web.views import (
     replies_of,
     status_row,
     tone_of,
+    variants_of,
     waiting_of,
     when,
 )
@@ -124,7 +125,11 @@ class Showing:
         name = wanted.path[1]
         found, line = await self.campaign(name)
         providers, recent = await self._ask("providers"), await self._ask("recent", {"name": name})
+        variants = await self._ask("variants", {"name": name})
         values = {
+            "variants": variants_of(variants),
+            "winner": variants["winner"],
+            "counted_at": variants["written_at"],
             "line": line,
             "actions": [one for one in possible(found) if one in allowed(wanted.role)],
             "told": found,

@@ -18,6 +18,7 @@ SHOWN = ("delivered", "deferred", "bounced", "blocked", "expired", "unknown")
 NEVER_SENT = ("suppressed", "duplicate", "invalid", "cancelled")
 _OVER = (Word.FINISHED, Word.CANCELLED)
 _GOING = (Word.SENDING, Word.WAITING)
+_SENT = ("delivered", "bounced", "blocked", "expired", "unknown")
 _WHOLE = 100.0
 _FEWEST = 10
 
@@ -201,6 +202,21 @@ def categories_of(by_category: Mapping[str, int]) -> list[dict[str, Any]]:
 def status_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return a row of a list of those that have one status, with why it has it in words."""
     return {**row, "why": category_words(row["category"]).title if row["category"] else ""}
+
+
+def variants_of(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return how the variants compare: those that were sent are the rows that some server has answered for good."""
+    winner = told["winner"]["variant"] if told["winner"] else ""
+    return [
+        {
+            **{name: one[name] for name in ("variant", "clicked", "unsubscribed", "complained")},
+            "rows": sum(one["by_status"].values()),
+            "sent": sum(one["by_status"].get(status, 0) for status in _SENT),
+            **{status: one["by_status"].get(status, 0) for status in ("delivered", "bounced")},
+            "wins": one["variant"] == winner,
+        }
+        for one in told["variants"]
+    ]
 
 
 def tone_of(status: str) -> str:

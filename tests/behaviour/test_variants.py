@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bulkmail.control import Client
 from bulkmail.mail import REST, Variants
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
@@ -36,6 +37,10 @@ def test_the_rest_waits_over_a_crash_and_gets_the_letter_that_was_chosen(world: 
     service = world.start("-c", "spring")
     until(lambda: "Waiting for a choice" in world.bulkmail("status", "spring").out, "the wait")
     assert world.server.count() == len(tried)
+    client = Client(str(world.folder / "spool"))
+    compared = until(lambda: (told := client.get("campaigns", "spring", "variants"))["variants"] and told, "the report")
+    assert {one["variant"] for one in compared["variants"]} <= {"a", "b", "none", REST}
+    assert compared["winner"] is None
     service.signal(signal.SIGKILL)
     service.wait()
 

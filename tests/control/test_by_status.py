@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.control.by_status import rows_by_status
-from bulkmail.control.models import RowsAnswer
+from bulkmail.control.campaign_models import RowsAnswer
 from bulkmail.mail import RecipientRow, UnknownName
 from bulkmail.spool import StatusRow
 

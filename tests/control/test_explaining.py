@@ -12,7 +12,7 @@ from bulkmail.control.explaining import (
     known_destination,
     no_route,
 )
-from bulkmail.control.models import ExplanationAnswer
+from bulkmail.control.site_models import ExplanationAnswer
 from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError
 from bulkmail.routing import MxHost, RouteFailure, Site

@@ -31,3 +31,13 @@ def test_an_order_is_described_as_it_is_written():
     assert set(schemas["PauseOrder"]["properties"]) == {"provider", "for", "reason", "who"}
     assert schemas["CampaignAnswer"]["properties"]["situation"] == {"$ref": "#/components/schemas/SituationAnswer"}
     assert document()["paths"]["/recipients"]["get"]["parameters"][0]["name"] == "email"
+
+
+def test_the_variants_of_a_campaign_are_described():
+    schemas = document()["components"]["schemas"]
+    answer = document()["paths"]["/campaigns/{name}/variants"]["get"]["responses"]["200"]["content"]
+    assert answer["application/json"]["schema"] == {"$ref": "#/components/schemas/VariantsAnswer"}
+    assert schemas["VariantsAnswer"]["properties"]["variants"]["items"] == {
+        "$ref": "#/components/schemas/VariantAnswer"
+    }
+    assert schemas["VariantAnswer"]["properties"]["clicked"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from bulkmail.control.models import OverTimeAnswer
+from bulkmail.control.campaign_models import OverTimeAnswer
 from bulkmail.control.over_time import MOST, over_time
 
 

@@ -6,7 +6,7 @@ import os
 import pytest
 from pydantic import TypeAdapter
 
-from bulkmail.control.models import CampaignAnswer
+from bulkmail.control.campaign_models import CampaignAnswer
 from bulkmail.control.overview import overview, plain_situation, stamp
 from bulkmail.delivery import LiveCampaign, LiveSite
 from bulkmail.mail import Standing, situation

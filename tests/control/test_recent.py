@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from pydantic import TypeAdapter
 
-from bulkmail.control.models import RecentAnswer
+from bulkmail.control.campaign_models import RecentAnswer
 from bulkmail.control.recent import ATTEMPTS, LAST, light, recent
 from bulkmail.spool import RecentAttempt
 

@@ -4,7 +4,7 @@ import json
 
 from pydantic import TypeAdapter
 
-from bulkmail.control.models import RecipientAnswer
+from bulkmail.control.campaign_models import RecipientAnswer
 from bulkmail.control.recipients import find_recipients
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Reader, Settlement

@@ -102,6 +102,9 @@ def test_every_page_is_harmless_fits_and_can_be_read(base: str, missing: Callabl
         assert [seen["status"] for seen in pages] == [200] * (len(PAGES) + 1) + [404]
         assert [seen["heading"] for seen in pages[:2]] == ["Sign in", "Campaigns"]
         assert NAME in pages[3]["heading"]
+        compared = [seen["regions"]["By variant"] for seen in pages if "By variant" in seen["regions"]]
+        assert len(compared) == 2
+        assert all("<script>document.title='x'</script>" in text for text in compared)
         assert all(seen["title"].endswith("– bulkmail") for seen in pages)
         assert not [seen["url"] for seen in pages if seen["wider"] > 0]
         faults = [one for seen in pages for one in seen["faults"]]

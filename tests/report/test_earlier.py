@@ -6,7 +6,13 @@ import pytest
 
 from bulkmail.report import earlier
 from bulkmail.report.attempts import AttemptsFile
-from bulkmail.report.earlier import attempts_beyond, has_attempts, reported_campaign
+from bulkmail.report.earlier import (
+    ReportedVariants,
+    attempts_beyond,
+    has_attempts,
+    reported_campaign,
+    reported_variants,
+)
 from tests.places import KINDS, file_at, place_at
 
 FILES = [("recipients.csv", ["email"])]
@@ -85,3 +91,35 @@ def test_nor_a_report_that_is_no_folder(tmp_path, kind):
     KINDS[kind](tmp_path / "report")
     place = place_at(tmp_path / "report")
     assert (reported_campaign(place), has_attempts(place), attempts_beyond(place, (0, 0))) == ("", False, 0)
+
+
+SUMMARY = {
+    "campaign": "spring",
+    "written_at": "2026-12-02T03:31:00.000Z",
+    "by_variant": {"a": {"delivered": 9, "unsubscribed": 1}, "rest": {"pending": 4}},
+    "winner": {"variant": "a", "why": "chosen by ann"},
+}
+
+
+def test_the_variants_of_a_report(tmp_path):
+    path = tmp_path / "summary.json"
+    path.write_text(json.dumps(SUMMARY))
+    found = reported_variants(place_at(tmp_path), "spring")
+    assert found == ReportedVariants(SUMMARY["by_variant"], "a", "chosen by ann", "2026-12-02T03:31:00.000Z")
+    assert reported_variants(place_at(tmp_path), "autumn") == ReportedVariants()
+    path.unlink()
+    assert reported_variants(place_at(tmp_path), "spring") == ReportedVariants()
+
+
+@pytest.mark.parametrize(
+    ("changed", "counts"),
+    [
+        ({"by_variant": None, "winner": None}, {}),
+        ({"by_variant": ["a"], "winner": "a"}, {}),
+        ({"by_variant": {"a": 1, "": {"delivered": 1}}}, {"a": {}}),
+        ({"by_variant": {"a": {"delivered": "9", "bounced": -1, "blocked": 1 << 63, "x": 2}}}, {"a": {"x": 2}}),
+    ],
+)
+def test_a_report_that_others_have_written_says_no_more_than_it_can(tmp_path, changed, counts):
+    (tmp_path / "summary.json").write_text(json.dumps({**SUMMARY, **changed}))
+    assert reported_variants(place_at(tmp_path), "spring").counts == counts

@@ -129,6 +129,21 @@ RECENT = {
         {"provider": "google", "category": "rate-limited", "reply": f"421 {HOSTILE}", "count": 38, "last_at": AT}
     ],
 }
+VARIANTS = {
+    "campaign": NAME,
+    "written_at": AT,
+    "variants": [
+        {
+            "variant": variant,
+            "by_status": {"pending": 5, "delivered": 90, "bounced": 3, "blocked": 2},
+            "clicked": clicked,
+            "unsubscribed": 2,
+            "complained": 1,
+        }
+        for variant, clicked in (("a", 30), (HOSTILE, None))
+    ],
+    "winner": {"variant": "a", "why": HOSTILE},
+}
 EXPLAINED: dict[str, Any] = {
     "of": "provider google",
     "site": "provider google",
@@ -175,6 +190,8 @@ class Api:
             return {**service, "fault": HOSTILE, "fault_since": AT}
         if name == "recent":
             return {**RECENT, "campaign": path["name"]}
+        if name == "variants":
+            return {**VARIANTS, "campaign": path["name"]}
         if name == "rows":
             if path["status"] not in (known := list(map(str, Status))):
                 raise UnknownName("status", path["status"], known)

@@ -9,7 +9,7 @@ import pytest
 from bulkmail.mail import UnknownName
 from bulkmail.web.showing import NoPageError, Showing, Wanted, allowed
 from bulkmail.web.users import Role
-from tests.web.known import AT, NAME, Api, campaign
+from tests.web.known import AT, HOSTILE, NAME, Api, campaign
 
 
 def show(*path, role=Role.LOOK, api=None, **query):
@@ -59,3 +59,9 @@ def test_a_status_that_there_is_not():
         show("campaigns", NAME, "rows", "bounce")
     with pytest.raises(NoPageError):
         show("campaigns", NAME, "row", "bounced")
+
+
+def test_the_variants_of_a_campaign():
+    values = show("campaigns", NAME).values
+    assert [one["variant"] for one in values["variants"]] == ["a", HOSTILE]
+    assert (values["winner"]["variant"], values["counted_at"]) == ("a", AT)

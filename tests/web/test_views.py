@@ -23,10 +23,11 @@ from bulkmail.web.views import (
     replies_of,
     status_row,
     tone,
+    variants_of,
     waiting_of,
     when,
 )
-from tests.web.known import AT, PROVIDER, RECENT, ROW, campaign, hold
+from tests.web.known import AT, HOSTILE, PROVIDER, RECENT, ROW, VARIANTS, campaign, hold
 
 
 @given(st.dictionaries(st.sampled_from([str(one) for one in Status]), st.integers(0, 10**9)), st.integers(0, 10**9))
@@ -147,3 +148,11 @@ def test_a_span_of_time_is_a_rate_and_its_numbers():
     assert (told["at"], told["seconds"], told["rate"]) == ("2026-12-02 03:31:00", 1796182260, 1.5)
     assert (told["median"], told["most"], told["deferred"]) == (50, 900, 2)
     assert plotted({**bucket, "accepted_ms": None}, 60)["median"] == ""
+
+
+def test_variants_say_how_many_were_sent_and_which_one_was_chosen():
+    a, other = variants_of(VARIANTS)
+    shown = {name: a[name] for name in ("rows", "sent", "delivered", "bounced", "clicked", "wins")}
+    assert shown == {"rows": 100, "sent": 95, "delivered": 90, "bounced": 3, "clicked": 30, "wins": True}
+    assert (other["variant"], other["clicked"], other["wins"]) == (HOSTILE, None, False)
+    assert not any(one["wins"] for one in variants_of({**VARIANTS, "winner": None}))

@@ -38,6 +38,7 @@ async function visit(browser, base, { path, options, steps, shots }) {
       title: document.title,
       lang: document.documentElement.lang,
       heading: document.querySelector("h1").textContent,
+      regions: Object.fromEntries([...document.querySelectorAll("[role=region]")].map((one) => [one.getAttribute("aria-label"), one.innerText])),
       buttons: [...document.querySelectorAll("button")].map((one) => one.textContent),
       wider: document.documentElement.scrollWidth - document.documentElement.clientWidth,
       focused: document.activeElement.outerHTML.slice(0, 200),
