@@ -5,8 +5,9 @@ afterwards. So the spool is asked behind the composing and not before it: whatev
 was composed is found, however long the composing took, and whichever process or machine wrote it. What is composed for
 nothing is only that of recipients who were suppressed since their rows were read.
 
-Messages that come back while the spool is asked are asked about together. Where it is known that there is no
-suppression at all, as a spool in a file knows, nothing is asked.
+Messages that come back while the spool is asked are asked about together, and go on a few in each turn of the event
+loop: all at once they would be handed to their connections in one turn, and the replies come in one turn as well. Where
+it is known that there is no suppression at all, as a spool in a file knows, nothing is asked.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import deque
 from itertools import groupby
 from typing import Any, Protocol
 
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from bulkmail.delivery.background import Wakeup, background
@@ -28,6 +30,7 @@ from bulkmail.spool import Spool, Suppression
 _log = Logger("bulkmail")
 
 _AT_ONCE = 256  # messages that one question is about
+_A_TURN = 3  # messages that go on in one turn of the event loop
 
 
 class Entrance(Receiver, Protocol):
@@ -40,6 +43,7 @@ class Gate:
     """Hands composed messages to ``behind``, but for those of suppressed recipients: their rows end here."""
 
     def __init__(self, reactor: Any, behind: Entrance, *, spool: Spool, ledger: Ledger, pause: Pause) -> None:
+        self._reactor = reactor
         self._behind = behind
         self._spool = spool
         self._ledger = ledger
@@ -87,7 +91,9 @@ class Gate:
         except OwnFault as fault:  # what cannot be looked up is not sent
             self._pause.own_fault(str(fault))
             return
-        for key in keys:
+        for number, key in enumerate(keys):
+            if number and not number % _A_TURN:
+                await deferLater(self._reactor, 0)
             message, edition = left.popleft()
             if edition != run.edition:
                 self._behind.not_composed([message])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twisted.internet.task import Clock, deferLater
 
+from bulkmail.delivery.queueing.gate import Gate
 from bulkmail.mail import OwnFault
 from bulkmail.spool import EVERYTHING, Audience, Suppression, campaign_scope, list_scope
 
@@ -167,6 +170,70 @@ def test_a_stop_while_it_is_looked_up_loses_nobody(world):
     one.check_empty()
     assert one.farm.sent == []
     assert one.statuses(run) == {"pending": 64}
+
+
+class Turns(Clock):
+    """A clock that leaves what is asked for in one turn to the next, as a reactor does."""
+
+    def callLater(self, delay, *given, **named):
+        return super().callLater(max(delay, 0.001), *given, **named)
+
+
+class Lanes:
+    """What is behind a gate, alone: in which turn each message came."""
+
+    stopping = False
+
+    def __init__(self):
+        self.turn = 0
+        self.came = []
+
+    def composed(self, message):
+        self.came.append((self.turn, message))
+
+    def not_composed(self, messages):
+        assert not messages
+
+    def unrenderable(self, message, reason):
+        raise AssertionError(reason)
+
+
+class Asked:
+    """A spool that knows suppressions of others; it answers after ``delay``."""
+
+    may_suppress = True
+
+    def __init__(self, clock, delay):
+        self.clock, self.delay = clock, delay
+
+    def suppressed(self, keys, audience):
+        return deferLater(self.clock, self.delay, dict)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), max_size=12), st.sampled_from([0.0, 0.01]))
+def test_a_few_go_on_in_each_turn_in_order(given, delay):
+    """``given``: after so many turns so many messages come."""
+    clock, lanes = Turns(), Lanes()
+    gate = Gate(clock, lanes, spool=Asked(clock, delay), ledger=None, pause=None)
+    run = SimpleNamespace(edition=0, audience=None, over=False, name="spring")
+    messages = []
+
+    def turn():
+        lanes.turn += 1
+        clock.advance(0.001)
+
+    for turns, many in given:
+        for _ in range(turns):
+            turn()
+        for _ in range(many):
+            claimed = SimpleNamespace(email=f"u{len(messages)}@a.example")
+            messages.append(SimpleNamespace(run=run, claimed=claimed, domain="a.example"))
+            gate.composed(messages[-1])
+    for _ in range(20 * len(given) + len(messages)):
+        turn()
+    assert [message for _, message in lanes.came] == messages
+    # the last few of one question and the first few of the next may meet in a turn
+    assert max(Counter(turn for turn, _ in lanes.came).values(), default=0) <= 6
 
 
 class Watch:
