@@ -258,7 +258,7 @@ class Incarnation:
             clocks=self._clocks,
             pause=self._pause,
             feeder=parts.feeder,
-            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress, steering),
+            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress, steering, parts.traces),
             reporting=reporting,
             remembering=sync,
             compose=compose,

@@ -41,6 +41,7 @@ COMMANDS = (
     "report",
     "find",
     "explain",
+    "trace",
     "tail",
     "suppress",
     "forget",

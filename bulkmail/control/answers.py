@@ -37,7 +37,8 @@ from bulkmail.control.problems import RequestProblem
 from bulkmail.control.recipients import find_recipients
 from bulkmail.control.site_answers import site_answers
 from bulkmail.control.suppressions import Suppresses, suppression_answers
-from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering
+from bulkmail.control.trace_answers import trace_answers
+from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering, Traces
 from bulkmail.mail import AddressError, Problem, Refused, parse_duration
 from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site, providers_of
@@ -98,6 +99,7 @@ class Owners(NamedTuple):
     reload: Callable[[], Changes]
     choose: Callable[..., Awaitable[None]]
     sites: SiteSteering | None = None
+    traces: Traces | None = None
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -116,6 +118,7 @@ class Answers:
             ),
             **site_answers(owners.sites, lambda: owners.providers),
             **event_answers(owners.read),
+            **trace_answers(owners.traces, lambda: owners.providers, owners.live.sites, owners.route),
             **campaign_answers(owners.read, owners.wall),
         }
 

@@ -27,7 +27,7 @@ def event_answers(
 
 
 def _events(stream: EventStream, after: int, most: int) -> dict[str, Any]:
-    """Return them as `models.EventsAnswer` has it."""
+    """Return them as `event_models.EventsAnswer` has it."""
     found = stream.read(after, most)
     oldest, newest = stream.span()  # behind the events, so that none of them is newer
     return {"events": found, "oldest": oldest, "newest": newest}

@@ -42,45 +42,6 @@ class ReloadedAnswer(Answer):
     sentences: list[str]
 
 
-class EventAnswer(Answer):
-    """One event of the stream; what it does not have is null (docs/events.md has each field)."""
-
-    seq: int
-    at: str
-    event: str
-    campaign: str
-    row: str | None
-    email: str | None
-    token: str | None
-    variant: str | None
-    provider: str | None
-    site: str | None
-    mx_host: str | None
-    mx_ip: str | None
-    source_ip: str | None
-    tls: str | None
-    smtp_code: int | None
-    enhanced_code: str | None
-    category: str | None
-    reply: str | None
-    stage: str | None
-    attempt: int | None
-    message_id: str | None
-    bytes: int | None
-
-
-class EventsAnswer(Answer):
-    """Events in the order of their numbers. The next are asked for with `after`, the number of the last of these.
-
-    ``oldest`` and ``newest``: the numbers of those that the spool has now; of the next and the last one where it has
-    none. Where ``oldest`` is beyond the one that would be next, those between are gone.
-    """
-
-    events: list[EventAnswer]
-    oldest: int
-    newest: int
-
-
 class HealthAnswer(Answer):
     """The service itself. ``fault``: what keeps it from sending, "" where nothing does."""
 

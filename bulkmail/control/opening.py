@@ -48,6 +48,7 @@ def open_control(
         reload=reload or _read_once,
         choose=campaigns.choose,
         sites=campaigns.live.steering,
+        traces=campaigns.live.traces,
     )
     server = ControlServer(reactor, settings().place, Answers(owners))
     server.open()

@@ -16,8 +16,8 @@ from bulkmail.control.campaign_models import (
     SteeredAnswer,
     VariantsAnswer,
 )
+from bulkmail.control.event_models import EventsAnswer, TraceAnswer
 from bulkmail.control.models import (
-    EventsAnswer,
     HealthAnswer,
     ReloadedAnswer,
     SuppressedAnswer,
@@ -212,6 +212,15 @@ OPERATIONS = (
         "Keep only the hashes of some addresses; they stay suppressed",
         SuppressedAnswer,
         ForgetAddressesOrder,
+    ),
+    Operation(
+        "trace",
+        "GET",
+        "/trace",
+        "What is said to a receiver: the first look begins it, and it ends 10 seconds after the last one",
+        TraceAnswer,
+        query={"of": "a domain, an address, a site or a provider"},
+        optional={"after": "the number of the last line that is known already (default: 0)"},
     ),
     Operation(
         "reload",

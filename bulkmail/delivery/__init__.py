@@ -107,6 +107,7 @@ if TYPE_CHECKING:
     from bulkmail.delivery.resolver_process import ResolverProcess
     from bulkmail.delivery.run import Run
     from bulkmail.delivery.site_facts import SiteFactSync
+    from bulkmail.delivery.traces import Traces
 else:
     __getattr__ = later(
         __name__,
@@ -128,6 +129,7 @@ else:
             "resolver_process": "ResolverProcess",
             "run": "Run",
             "site_facts": "SiteFactSync",
+            "traces": "Traces",
         },
     )
 
@@ -166,6 +168,7 @@ __all__ = [
     "SiteSteering",
     "Smarthost",
     "Steering",
+    "Traces",
     "Tried",
     "WallClock",
     "WithdrawnError",

@@ -10,6 +10,7 @@ from typing import Any
 
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.relay import Smarthost
+from bulkmail.delivery.traces import Traces
 from bulkmail.net import (
     ConnectionListener,
     Families,
@@ -60,6 +61,7 @@ class Connector:
         self._rng = rng
         self._open_connection = open_connection
         self.rehearsal = rehearsal
+        self.traces = Traces(clocks)
         self._contexts = {"": TlsContexts(ca_file)}
         self._contexts |= {name: TlsContexts(relay.ca_file) for name, relay in relays.items()}
         routing = settings.routing
@@ -155,6 +157,7 @@ class Connector:
             listener=listener,
             forbidden=partial(self._forbidden, relayed=relay is not None),
         )
+        self.traces.opened(connection, site)
         return connection
 
     def _patience(self, ip: str, source: Source, *, patient: bool) -> Timeouts:

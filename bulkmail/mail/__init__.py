@@ -39,6 +39,7 @@ from bulkmail.mail.errors import (
     UnitError,
     UnknownName,
     WrongState,
+    printable,
 )
 from bulkmail.mail.groups import names_of, provider_behind
 from bulkmail.mail.identity import (
@@ -162,6 +163,7 @@ __all__ = [
     "parse_pattern",
     "parse_rate",
     "plain_lines",
+    "printable",
     "provider_behind",
     "quoted_target",
     "read_click",

@@ -33,9 +33,11 @@ from bulkmail.smtp import (
     Ready,
     Session,
     Settled,
+    Tell,
     Transaction,
     TransactionOver,
     UpgradeToTls,
+    What,
 )
 
 _log = Logger("bulkmail")
@@ -70,6 +72,7 @@ class Connection(Protocol):
         self._reporting = False
         self._writer: SessionWriter | None = None  # while connected
         self._silent = False  # the server said nothing at all to our TLS hello
+        self._tell: Tell | None = None
 
     # -- what the caller reads and does
 
@@ -117,6 +120,14 @@ class Connection(Protocol):
         """
         self._report(self._session.submit_behind(transaction))
 
+    def tell(self, tell: Tell | None) -> None:
+        """Tell what is said from now on, or with None no more; a connection that tells nothing does nothing for it."""
+        if tell is not None and self._tell is None:
+            begun = "connecting" if self._writer is None else f"seen from here on, after {self.messages} messages"
+            tell(What.NOTE, begun)
+        self._tell = tell
+        self._session.tell(tell)
+
     def quit(self) -> None:
         """Send QUIT once what is under way is settled, and close; give up a connection that is not established yet."""
         if self.connector is not None:
@@ -149,6 +160,8 @@ class Connection(Protocol):
         self._writer = SessionWriter(transport, self._session, self._progressed, self._clock)
         if not self.proxied:  # else receivers see the proxy's address
             self.peer = replace(self.peer, source_ip=transport.getHost().host)
+        if self._tell is not None:
+            self._tell(What.NOTE, f"connected from {self.peer.source_ip or 'here'}")
         if self._session.phase is Phase.HANDSHAKE:
             self._writer.start_tls(self._handshake, self.dataReceived)
         self._patience.watch(streaming=False)
@@ -200,6 +213,8 @@ class Connection(Protocol):
         self._writer.tls_established()  # type: ignore[union-attr]
         version = connection.get_protocol_version_name()
         self.peer = replace(self.peer, tls=version)
+        if self._tell is not None:
+            self._tell(What.NOTE, f"{version} is established")
         self._report(self._session.tls_established(version))
 
     # -- events, in their order, also when a listener submits inside of a call
@@ -257,6 +272,8 @@ class Connection(Protocol):
                 transport.loseConnection()
             else:
                 transport.abortConnection()
+        if self._tell is not None:
+            self._tell(What.NOTE, f"closed: {event.reason}")
         self.listener.connection_closed(self, event, self.peer)
 
     # -- waiting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from bulkmail.mail import Peer
-from bulkmail.smtp import Capabilities, Closed, Settled, Transaction
+from bulkmail.smtp import Capabilities, Closed, Settled, Tell, Transaction
 
 
 class LiveConnection(Protocol):
@@ -55,6 +55,9 @@ class LiveConnection(Protocol):
 
     def submit_behind(self, transaction: Transaction) -> None:
         """Send this transaction behind the one under way; only inside `ConnectionListener.may_pipeline`."""
+
+    def tell(self, tell: Tell | None) -> None:
+        """Tell what is said on it from now on, or with None no more."""
 
     def quit(self) -> None:
         """End with QUIT after what is under way."""

@@ -28,6 +28,7 @@ from bulkmail.smtp.sasl import MECHANISMS, Credentials
 from bulkmail.smtp.session import Session
 from bulkmail.smtp.stuffing import stuff, unstuff
 from bulkmail.smtp.table import Phase, Slot, TlsMode
+from bulkmail.smtp.telling import Tell, What
 from bulkmail.smtp.transaction import Transaction
 
 __all__ = [
@@ -42,10 +43,12 @@ __all__ = [
     "Session",
     "Settled",
     "Slot",
+    "Tell",
     "TlsMode",
     "Transaction",
     "TransactionOver",
     "UpgradeToTls",
+    "What",
     "stuff",
     "unstuff",
 ]

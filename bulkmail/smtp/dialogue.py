@@ -15,6 +15,7 @@ from bulkmail.smtp.sasl import Credentials
 from bulkmail.smtp.settlement import CATEGORY, Ending
 from bulkmail.smtp.signin import SignIn
 from bulkmail.smtp.table import SLOTS, Phase, Slot, TlsMode
+from bulkmail.smtp.telling import Tell, telling
 from bulkmail.smtp.window import Window
 
 _HOSTNAME = re.compile(r"[!-~]+", re.ASCII)
@@ -135,6 +136,12 @@ class Dialogue:
         self._leaving = True
         if self.phase is Phase.READY:
             self._line.send_command(Slot.QUIT, QUIT)
+
+    def tell(self, tell: Tell | None) -> None:
+        """Call ``tell(what, text)`` with what is said from now on, or with None no more; not inside of a call of it."""
+        sign_in = self._sign_in
+        hidden = str if sign_in is None else sign_in.hidden
+        self._line, self._reader = telling(self._line, self._reader, tell, hidden)
 
     def take_output(self) -> bytes:
         """Take the bytes to be written now: they count as on the wire. A large message comes in pieces."""

@@ -74,11 +74,11 @@ class SignIn:
 
     def refusal(self, reply: Reply) -> str:
         """Why we are not signed in, in words."""
-        words = self.fault or f"refuses to sign us in: {self._hidden(str(reply))}"
+        words = self.fault or f"refuses to sign us in: {self.hidden(str(reply))}"
         return f"{words} (user {self._credentials.username}, {self.mechanism})"
 
-    def _hidden(self, text: str) -> str:
-        """The text without our secret, in case a server repeats what we said."""
+    def hidden(self, text: str) -> str:
+        """Return the text without our secret, in case a server repeats what we said."""
         for secret in (self._credentials.secret, *self._said):
             if len(secret) >= _SHORTEST_SECRET:
                 text = text.replace(secret, "***")
@@ -86,7 +86,7 @@ class SignIn:
 
     def cleaned(self, reply: Reply) -> Reply:
         """The reply as it may be shown."""
-        return Reply(reply.code, tuple(self._hidden(line) for line in reply.lines))
+        return Reply(reply.code, tuple(self.hidden(line) for line in reply.lines))
 
     def _coded(self, response: bytes) -> str:
         text = base64.b64encode(response).decode()

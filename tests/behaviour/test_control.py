@@ -169,3 +169,16 @@ def test_a_service_that_hangs_is_told_apart(world: Any, sending: Any) -> None:
     assert told.out.startswith("spring: "), told.said
     running.signal(signal.SIGTERM)
     running.wait()
+
+
+def test_what_is_said_to_a_receiver_is_shown_without_the_messages(world: Any, sending: Any) -> None:
+    ended = world.bulkmail("trace", "d3.test", "--lines", "12", "--for", "1m")
+    assert ended.status == 0, ended.said
+    shown = [line for line in ended.said.splitlines() if " #" in line]
+    assert len(shown) == 12
+    assert any("> RCPT TO:<user-" in line for line in shown)
+    assert any(" bytes)" in line for line in shown)
+    assert "Subject" not in ended.said
+    refused = world.bulkmail("trace", "nowhere")
+    assert refused.status == 1
+    assert "neither a domain nor an address" in refused.said

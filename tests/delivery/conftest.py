@@ -182,6 +182,9 @@ class FakeConnection:
         self.following = transaction
         self.farm.followed += [message.claimed.id for message in transaction.context.messages]
 
+    def tell(self, tell):
+        self.farm.told(tell)
+
     def quit(self):
         if self.closed or self.leaving:
             return
@@ -327,6 +330,7 @@ class Farm:
     """All connections that were asked for. By itself it does nothing; `obliging` makes it a well-behaved world."""
 
     def __init__(self, clock):
+        self.told = [].append
         self.clock = clock
         self.rtt = 0.05
         self.made = []

@@ -85,3 +85,16 @@ def test_how_a_session_is_spoken_where_a_route_has_it_otherwise(one):
     site = replace(site, manner=Manner(pipelining="auto", chunking="auto"))
     session = connected(one, site=site)["session_options"]
     assert (session.tls, session.pipelining, session.chunking) == ("opportunistic", True, True)
+
+
+def test_a_connection_tells_from_its_first_line_on_where_its_site_is_looked_at(one):
+    site = one.site("s.example", A)
+    looked_at = []
+    one.farm.told = looked_at.append
+    connected(one, site=site)
+    assert looked_at == []
+    one.connector.traces.look(site.key, "")
+    connected(one, site=site)
+    assert len(looked_at) == 2
+    one.clock.advance(60.0)
+    assert looked_at[2:] == [None, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import signal
 from collections import Counter
@@ -90,7 +91,7 @@ class EachMechanism(TestCase):
     def _relay(self, relay: Any) -> None:
         self.relay = relay
 
-    async def talk(self, mechanism: str, password: str, *, implicit: bool) -> tuple[Listener, Closed]:
+    async def talk(self, mechanism: str, password: str, *, implicit: bool, tell: Any = None) -> tuple[Listener, Closed]:
         from twisted.internet import reactor
 
         listener, relay = Listener(), self.relay
@@ -111,6 +112,7 @@ class EachMechanism(TestCase):
             listener=listener,
             forbidden=lambda _ip: None,
         )
+        conn.tell(tell)
         closed = await listener.done
         while conn.transport is not None:
             await deferLater(reactor, 0.01)
@@ -130,6 +132,29 @@ class EachMechanism(TestCase):
         signed_in = re.findall(r"sasl_method=([\w-]+), sasl_username=campaigns@interop.test", log)
         assert Counter(signed_in) == dict.fromkeys(("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256"), 2)
         assert self.relay.password not in log
+
+    async def test_a_trace_has_no_secret_and_no_message(self) -> None:
+        """What a real server makes of the sign-in, right and wrong, on the wire and in the trace."""
+        self.contexts = TlsContexts(self.relay.certificate)
+        for mechanism, begun in (("PLAIN", "AUTH PLAIN ***"), ("LOGIN", "AUTH LOGIN")):
+            for password, reply in ((self.relay.password, "235 "), ("falsch gesagt", "535 ")):
+                told: list[tuple[str, str]] = []
+                await self.talk(mechanism, password, implicit=False, tell=lambda *line, told=told: told.append(line))
+                commands = [text for what, text in told if what == "command"]
+                dialogue = commands[commands.index(begun) :]
+                if mechanism == "LOGIN":
+                    assert dialogue[1:3] == ["***", "***"]
+                assert [text for what, text in told if what == "reply" and text.startswith(reply)], told
+                everything = "\n".join(text for _, text in told)
+                user = self.relay.user
+                assert password not in everything
+                for secret in (password, f"\0{user}\0{password}", user):
+                    assert base64.b64encode(secret.encode()).decode() not in everything
+                assert "Subject" not in everything
+                assert ("message" in [what for what, _ in told]) is reply.startswith("235")
+                assert "note TLSv1.3 is established" in [f"{what} {text}" for what, text in told]
+                assert "connecting" in everything
+                assert "closed: " in told[-1][1]
 
 
 @pytest.mark.parametrize(

@@ -554,3 +554,31 @@ class TestTls:
         line = self.upgrade(kit, listener)
         line.conn.abort()
         assert listener.closed.stage is Stage.STARTTLS
+
+
+def test_what_is_said_is_told_from_the_first_look_on(kit):
+    told = []
+    line = kit.Line(kit, kit.Listener(kit.message(), kit.message()))
+    line.conn.tell(lambda what, text: told.append((str(what), text)))
+    line.hear(ENVELOPE)
+    line.conn.tell(lambda what, text: told.append((str(what), text)))  # another look at the same one
+    line.hear(b"250 ok\r\n")
+    line.conn.tell(None)
+    line.hear(ENVELOPE)
+    assert [text for what, text in told if what == "note"] == ["seen from here on, after 1 messages"]
+    assert told[1:7] == [
+        ("reply", "250 s"), ("reply", "250 r"), ("reply", "354 go"),
+        ("message", f"{len(kit.STUFFED) - 3} bytes"), ("command", "."), ("reply", "250 ok"),
+    ]  # fmt: skip
+    assert told[-1] == ("command", "DATA")
+
+
+def test_the_way_of_a_connection_is_told_in_notes(kit):
+    told = []
+    line = kit.Line(kit, kit.Listener(), greet=False)
+    line.conn.tell(lambda what, text: told.append(f"{what}: {text}"))
+    line.hear(b"554 go away\r\n")
+    assert told == [
+        "note: seen from here on, after 0 messages", "reply: 554 go away", "command: QUIT",
+        "note: closed: refused: 554 go away",
+    ]  # fmt: skip

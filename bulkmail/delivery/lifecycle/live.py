@@ -16,6 +16,7 @@ from bulkmail.delivery.limits import Limiters
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
+from bulkmail.delivery.traces import Traces
 from bulkmail.mail import Situation
 from bulkmail.shaping import Limiter
 
@@ -66,7 +67,8 @@ BINDS = {
 class Live:
     """Tells what is going on. ``limiters``: of all sites; ``progress``: measures the campaigns.
 
-    ``steering``: whom to ask for what concerns sites, for those who reach this process by what it tells.
+    ``steering``, ``traces``: whom to ask for what concerns sites, and for what is said to them; for those who reach
+    this process by what it tells.
     """
 
     def __init__(
@@ -77,9 +79,11 @@ class Live:
         limiters: Limiters,
         progress: Progress,
         steering: SiteSteering | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self.progress = progress
         self.steering = steering
+        self.traces = traces
         self._clocks = clocks
         self._pause = pause
         self._feeder = feeder
