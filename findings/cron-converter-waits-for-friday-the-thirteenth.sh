@@ -3,8 +3,8 @@
 #
 # Version: cron-converter 2.1.0, beside cron-parser 5.10.6 (npm).
 # Behaviour: where day of month and day of week are both given, a job runs on each day that meets one of them (POSIX, crontab;
-#   crontab(5) of Debian). cron-converter wants both at once, so `0 0 13 * 5` runs twice in a year instead of some sixty
-#   times. With one of the two fields all is as in cron, and its README speaks of neither case.
+#   crontab(5) of Debian). cron-converter wants both at once, so `0 0 13 * 5` runs twice in a year instead of some sixty times.
+#   With one of the two fields all is as in cron, and its README speaks of neither case.
 # Guess: what cron-parser says.
 # Seen:
 #     0 0 * * 5 cron-converter 2026-03-06 2026-03-13 2026-03-20 2026-03-27

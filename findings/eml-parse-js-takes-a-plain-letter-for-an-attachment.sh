@@ -2,9 +2,9 @@
 # A letter without Content-Type has no text, and an attachment without a name instead.
 #
 # Version: eml-parse-js 1.1.15 and eml-format 0.6.1, beside postal-mime 4.0.0 (npm).
-# Behaviour: a letter without Content-Type is plain text (RFC 2045, 5.2), as scripts and monitors like to write it. Both libraries
-#   put its body among the attachments and leave the text out; one of them warns. With `Content-Type: text/plain` the same
-#   letter has its text.
+# Behaviour: a letter without Content-Type is plain text (RFC 2045, 5.2), as scripts and monitors like to write it. Both
+#   libraries put its body among the attachments and leave the text out; one of them warns. With `Content-Type: text/plain` the
+#   same letter has its text.
 # Guess: what postal-mime says.
 # Seen:
 #     without: eml-parse-js text undefined, attachments 1

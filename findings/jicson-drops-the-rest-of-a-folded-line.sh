@@ -2,9 +2,9 @@
 # What stands on the second line of a property is gone.
 #
 # Version: jicson 1.0.2, beside icalendar 7.3.2 (PyPI).
-# Behaviour: a line of a calendar is folded by a line end and a blank before it has more than 75 octets, anywhere in its text (RFC
-#   5545, 3.1), which every writer does. jicson keeps the first piece and skips the others without an error: the title of an
-#   invitation is cut, and a guest with a long name has half an address.
+# Behaviour: a line of a calendar is folded by a line end and a blank before it has more than 75 octets, anywhere in its text
+#   (RFC 5545, 3.1), which every writer does. jicson keeps the first piece and skips the others without an error: the title of
+#   an invitation is cut, and a guest with a long name has half an address.
 # Guess: what icalendar says.
 # Seen:
 #     jicson summary: An invitation to the open day of the new building with a tour and

@@ -2,9 +2,9 @@
 # A comment behind an address becomes part of the address.
 #
 # Version: letterparser 0.1.8, beside mailparser 3.14.2 (npm).
-# Behaviour: `bob@example.net (Bob)` is an address with a comment, the older way to give a name (RFC 5322, 3.4 and Appendix A.5).
-#   letterparser gives all of it as the address. Of a group (3.4) it takes name, colon and semicolon for an address, or for a
-#   part of one, also when the group has no members.
+# Behaviour: `bob@example.net (Bob)` is an address with a comment, the older way to give a name (RFC 5322, 3.4 and Appendix
+#   A.5). letterparser gives all of it as the address. Of a group (3.4) it takes name, colon and semicolon for an address, or
+#   for a part of one, also when the group has no members.
 # Guess: what mailparser says.
 # Seen:
 #     Bob <bob@example.net> -> letterparser [bob@example.net], mailparser [bob@example.net]

@@ -2,8 +2,8 @@
 # The second half of a DKIM key is lost, unless it stands in brackets.
 #
 # Version: zonefile-parser 0.1.20, beside dnspython 2.9.2 (PyPI).
-# Behaviour: a string of a TXT record holds 255 octets, so a key of 2048 bits is written as two strings (RFC 1035, 3.3.14; RFC 6376,
-#   3.6.2.2: they are put together). Of two strings on one line the parser gives the first, in brackets it gives both.
+# Behaviour: a string of a TXT record holds 255 octets, so a key of 2048 bits is written as two strings (RFC 1035, 3.3.14; RFC
+#   6376, 3.6.2.2: they are put together). Of two strings on one line the parser gives the first, in brackets it gives both.
 # Guess: one text in both cases, or a list of strings.
 # Seen:
 #     line: zonefile-parser v=DKIM1; p=MIIB
