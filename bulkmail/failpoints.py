@@ -34,6 +34,7 @@ POINTS = {
     "after-reply": "the journal has the reply, the spool has not",
     "mid-settle": "outcomes are written, not committed",
     "after-settle": "outcomes are committed, the journal still has them",
+    "mid-try": "rows that wait are due now, not committed",
     "mid-late": "what came back is written, not committed",
     "after-late": "what came back is committed, and whoever brought it does not know yet",
     "mid-report": "a part of recipients.csv is written",

@@ -35,6 +35,7 @@ COMMANDS = (
     "approve",
     "pause",
     "resume",
+    "try-now",
     "cancel",
     "remove",
     "retry",
@@ -60,7 +61,7 @@ __all__ = ["COMMANDS", "DONE", "PREAMBLE", "REFUSED", "USAGE", "command"]
 
 def command(name: str) -> Any:
     """Return the module of one of COMMANDS, read when it is asked for: each needs other parts, and none all of them."""
-    return import_module(f"bulkmail.commands.{name}")
+    return import_module(f"bulkmail.commands.{name.replace('-', '_')}")
 
 
 def __getattr__(name: str) -> Any:

@@ -81,9 +81,15 @@ def steered(
 
 def situation_at_rest(settings: Settings, name: str) -> Any:
     """Return how a campaign stands by the spool alone, as the API tells it; None where the spool has it no more."""
+    found = overview_at_rest(settings, name)
+    return found["situation"] if found else None
+
+
+def overview_at_rest(settings: Settings, name: str) -> Any:
+    """Return a campaign by the spool alone, as the API tells it; None where the spool has it no more."""
     reader = open_reader(settings.spool)
     try:
         found = overview(reader, time.time(), name, timezone=settings.timezone)
     finally:
         reader.close()
-    return found[0]["situation"] if found else None
+    return found[0] if found else None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bulkmail.control.recipients import find_recipients
     from bulkmail.control.server import ControlServer
     from bulkmail.control.suppressions import plain_suppression
+    from bulkmail.control.trying import kept_back, tried_answer, tried_words
     from bulkmail.control.warmups import all_warmups
     from bulkmail.control.within import Ask, ask_within
 else:
@@ -38,6 +39,7 @@ else:
             "recipients": "find_recipients",
             "server": "ControlServer",
             "suppressions": "plain_suppression",
+            "trying": "kept_back tried_answer tried_words",
             "warmups": "all_warmups",
             "within": "Ask ask_within",
         },
@@ -57,6 +59,7 @@ __all__ = [
     "domain_of",
     "explain",
     "find_recipients",
+    "kept_back",
     "known_destination",
     "light",
     "no_route",
@@ -65,4 +68,6 @@ __all__ = [
     "plain_situation",
     "plain_suppression",
     "reading",
+    "tried_answer",
+    "tried_words",
 ]

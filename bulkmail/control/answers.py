@@ -31,6 +31,7 @@ from bulkmail.control.orders import (
     PauseOrder,
     RemoveOrder,
     ResumeOrder,
+    TryNowOrder,
 )
 from bulkmail.control.overview import WAITING_SITES, overview, stamp
 from bulkmail.control.problems import RequestProblem
@@ -38,13 +39,14 @@ from bulkmail.control.recipients import find_recipients
 from bulkmail.control.site_answers import site_answers
 from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.control.trace_answers import trace_answers
+from bulkmail.control.trying import tried_answer
 from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering, Traces
 from bulkmail.mail import AddressError, Problem, Refused, parse_duration
 from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Changes, Settings
 from bulkmail.shaping import Limits, Provider, limits_for
-from bulkmail.spool import Reading
+from bulkmail.spool import Reading, Tried
 
 T = TypeVar("T")
 
@@ -81,8 +83,9 @@ class Owners(NamedTuple):
     """Whom the operations are asked of.
 
     ``read(work)``: calls ``work(reader)`` outside of the event loop. ``route(domain)``: gives its site, or why there is
-    none. ``choose(name, variant, who=…)`` chooses a variant. ``settings``: gives them as they are now, ``reload`` reads
-    them again. ``wall``: the time in epoch seconds. ``machine``, ``process``, ``started_at``: of this process.
+    none. ``choose(name, variant, who=…)`` chooses a variant, ``try_now(name, …)`` makes deferred rows due.
+    ``settings``: gives them as they are now, ``reload`` reads them again. ``wall``: the time in epoch seconds.
+    ``machine``, ``process``, ``started_at``: of this process.
     """
 
     read: Callable[[Callable[[Reading], Any]], Awaitable[Any]]
@@ -98,6 +101,7 @@ class Owners(NamedTuple):
     suppressions: Suppresses
     reload: Callable[[], Changes]
     choose: Callable[..., Awaitable[None]]
+    try_now: Callable[..., Awaitable[Tried]]
     sites: SiteSteering | None = None
     traces: Traces | None = None
 
@@ -182,6 +186,15 @@ class Answers:
         changed, taken = await self._owners.accepting.ask(name, who=order.who, now=self._owners.wall())
         told = await self._steered(name, "accepted" if taken else "asked for")
         return {**told, "taken": taken, "changes": changed.changes, "sent": changed.sent, "rows": changed.rows}
+
+    async def _try_now(self, call: Call) -> Any:
+        name, order = call.path["name"], call.order
+        assert isinstance(order, TryNowOrder)
+        tried = await self._owners.try_now(name, provider=order.provider, site=order.site, who=order.who)
+        found = await self._overview(name)
+        if not found:
+            raise await self._read(lambda reader: no_campaign(reader, name))
+        return tried_answer(found[0], tried, order.provider)
 
     async def _remove(self, call: Call) -> Any:
         name, order = call.path["name"], call.order

@@ -170,6 +170,17 @@ class AcceptedAnswer(SteeredAnswer):
     rows: int
 
 
+class TriedAnswer(SteeredAnswer):
+    """How many deferred ``rows`` are tried at once. ``doubtful``: so many wait on, for a copy may have arrived.
+
+    ``kept_back``: what keeps some of them waiting all the same, in sentences: holds, and sites that cannot be used.
+    """
+
+    rows: int
+    doubtful: int
+    kept_back: list[str]
+
+
 class AttemptAnswer(Answer):
     """One attempt, or what came back later; ``result`` as in attempts.csv."""
 

@@ -47,6 +47,7 @@ def open_control(
         suppressions=suppressions,
         reload=reload or _read_once,
         choose=campaigns.choose,
+        try_now=campaigns.steering.trying.try_now,
         sites=campaigns.live.steering,
         traces=campaigns.live.traces,
     )

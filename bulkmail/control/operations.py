@@ -14,6 +14,7 @@ from bulkmail.control.campaign_models import (
     RecipientAnswer,
     RowsAnswer,
     SteeredAnswer,
+    TriedAnswer,
     VariantsAnswer,
 )
 from bulkmail.control.event_models import EventsAnswer, TraceAnswer
@@ -37,6 +38,7 @@ from bulkmail.control.orders import (
     ResumeOrder,
     SiteOrder,
     SuppressOrder,
+    TryNowOrder,
     UnsuppressOrder,
 )
 from bulkmail.control.problems import RequestProblem
@@ -137,6 +139,14 @@ OPERATIONS = (
         "Take what was changed in a campaign's files, for the rows that are not sent yet",
         AcceptedAnswer,
         AcceptOrder,
+    ),
+    Operation(
+        "try_now",
+        "POST",
+        "/campaigns/{name}/try-now",
+        "Try the deferred recipients of a campaign at once. Limits, holds and suspended sites count as before",
+        TriedAnswer,
+        TryNowOrder,
     ),
     _steering("remove", "Remove an ended campaign from the spool; its report stays in its folder", RemoveOrder),
     Operation("providers", "GET", "/providers", "The known providers with their limits", list[ProviderAnswer]),

@@ -86,6 +86,14 @@ class ChooseOrder(Order):
     who: Name = ""
 
 
+class TryNowOrder(Order):
+    """Who is tried: all that are deferred, or those at a ``provider``, or with a domain or last MX host ``site``."""
+
+    provider: Name = ""
+    site: Annotated[str, Field(max_length=255, examples=["example.com", "mx.example.com"])] = ""
+    who: Name = ""
+
+
 class AcceptOrder(Order):
     """``who``: who asks for it."""
 

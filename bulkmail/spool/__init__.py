@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from bulkmail.spool.copying import copy_spool
     from bulkmail.spool.events import CAMPAIGN_EVENTS
     from bulkmail.spool.front import Spool
+    from bulkmail.spool.holding import TOGETHER, Tried, TryNow
     from bulkmail.spool.intake import ENDED_BY
     from bulkmail.spool.journal import Journal, Journalled, read_journal
     from bulkmail.spool.maintenance import (
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
         remove_campaign,
         request_accept,
         request_cancel,
+        try_now,
         unsent,
     )
     from bulkmail.spool.opening import open_spool
@@ -140,11 +142,12 @@ else:
             "copying": "copy_spool",
             "events": "CAMPAIGN_EVENTS",
             "front": "Spool",
+            "holding": "TOGETHER Tried TryNow",
             "intake": "ENDED_BY",
             "journal": "Journal Journalled read_journal",
             "maintenance": (
                 "choose_winner forget_sites hold_campaign lift_hold remove_campaign request_accept "
-                "request_cancel unsent"
+                "request_cancel try_now unsent"
             ),
             "opening": "open_spool",
             "place": "estimate free_bytes in_use",
@@ -176,6 +179,7 @@ __all__ = [
     "READY",
     "REASONS",
     "RUNNING",
+    "TOGETHER",
     "AcceptRequest",
     "Arrival",
     "Attempt",
@@ -208,6 +212,8 @@ __all__ = [
     "StatusRow",
     "StoredPlan",
     "Suppression",
+    "Tried",
+    "TryNow",
     "back_up_spool",
     "campaign_of",
     "campaign_scope",
@@ -239,5 +245,6 @@ __all__ = [
     "remove_campaign",
     "request_accept",
     "request_cancel",
+    "try_now",
     "unsent",
 ]

@@ -83,6 +83,9 @@ class Tables(Protocol):
     def tell_states(self) -> None:
         """Notify the other machines, at the end of the transaction, that what may be sent has changed."""
 
+    def tell_rows(self) -> None:
+        """Notify the other machines, at the end of the transaction, that rows can be claimed."""
+
     def still_claimed(self, campaign_id: int) -> bool:
         """Return whether rows of the campaign are claimed."""
 

@@ -25,9 +25,9 @@ _STATES = {
     "finished": "campaign_finished",
     "cancelled": "campaign_cancelled",
 }
-HELD, RELEASED = "campaign_held", "campaign_released"
-CAMPAIGN_EVENTS = (*_STATES.values(), HELD, RELEASED)
-"""What is told of a campaign itself. ``category`` of the last two is the kind of the hold (`rows.HOLD_KINDS`)."""
+HELD, RELEASED, TRIED = "campaign_held", "campaign_released", "campaign_tried"
+CAMPAIGN_EVENTS = (*_STATES.values(), HELD, RELEASED, TRIED)
+"""What is told of a campaign itself. ``category`` of a hold is its kind (`rows.HOLD_KINDS`)."""
 
 
 class Events:

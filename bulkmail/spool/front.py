@@ -109,6 +109,7 @@ class Spool:
     save_report_position = _in_writer(Store.save_report_position)
     save_plan = _in_writer(Store.save_plan)
     plan = _in_writer(Store.plan)
+    try_now = _in_writer(Store.try_now)
     save_winner = _in_writer(Store.save_winner)
     winner = _in_writer(Store.winner)
     first_attempt_at = _in_writer(Store.first_attempt_at)

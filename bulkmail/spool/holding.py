@@ -1,11 +1,39 @@
-"""What the spool asks of a store about holds: what keeps campaigns from being sent, and requests for their end."""
+"""What the spool asks of a store about what keeps campaigns from being sent, and about requests of people."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bulkmail.mail import Choice
 from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold
+
+TOGETHER = 2000
+"""Rows that one `HoldStore.try_now` looks at: outcomes are written in between."""
+
+
+class TryNow(NamedTuple):
+    """Who asks when, in epoch seconds, that the deferred rows of a campaign are tried at once.
+
+    ``provider``: only those at it, "" all; ``site``: only those with this domain, or whose last attempt was at this MX
+    host, "" all.
+    """
+
+    campaign_id: int
+    now: float
+    provider: str = ""
+    site: str = ""
+    who: str = ""
+
+
+class Tried(NamedTuple):
+    """What became of some rows that wait. ``rows``: due now; ``doubtful``: a copy may have arrived, so they wait on.
+
+    ``after``: the last row that was looked at; None: there are no more.
+    """
+
+    rows: int = 0
+    doubtful: int = 0
+    after: int | None = None
 
 
 class HoldStore(Protocol):
@@ -65,3 +93,11 @@ class HoldStore(Protocol):
 
     def has_whole_report(self, campaign_id: int) -> bool:
         """Return whether that was recorded."""
+
+    def try_now(self, asked: TryNow, after: int, limit: int) -> Tried:
+        """Make rows due that wait for a retry, of ``limit`` that wait behind the row ``after`` (0: from the first).
+
+        Only those that a server has put off before that was asked for. Where the final reply was lost they keep their
+        time: a copy may have arrived. Nothing else changes, so all limits and holds count as before. Raises LookupError
+        where there is no such campaign.
+        """

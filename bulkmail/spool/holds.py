@@ -8,11 +8,15 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
+from bulkmail.failpoints import failpoint
 from bulkmail.mail import Choice
+from bulkmail.shaping import OTHER
+from bulkmail.spool.booking import DueLine, EventLine
 from bulkmail.spool.campaigns import CANCELLING, ENDED, REMOVING
 from bulkmail.spool.contract import Statements, Tables
-from bulkmail.spool.events import HELD, RELEASED, Events
-from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold, id_range
+from bulkmail.spool.events import HELD, RELEASED, TRIED, Events
+from bulkmail.spool.holding import Tried, TryNow
+from bulkmail.spool.rows import AcceptRequest, CancelRequest, HeldTime, Hold, id_range, recipient_id
 
 _MOST = 100
 _NO_TIME = frozenset({"refused", "checking"})  # kinds that tell of a campaign, and take no time from its rows
@@ -91,6 +95,31 @@ class Holds(Events):
         with self._db.transaction():
             self._db.execute("drop_accept_request", (campaign_id,))
 
+    def try_now(self, asked: TryNow, after: int, limit: int) -> Tried:
+        """Make rows due that wait for a retry; see `contract.HoldStore.try_now`."""
+        low, high = id_range(asked.campaign_id)
+        with self._db.transaction():
+            self._state(asked.campaign_id)
+            waiting = self._db.execute("waiting", (max(low, after), high, limit)).fetchall()
+            if not waiting:
+                return Tried()
+            last = waiting[-1][0]
+            # a statement of its own, behind the locks of the first: what it reads does not change any more
+            found = self._db.execute("deferred", (waiting[0][0], last, asked.now)).fetchall()
+            wanted = {identity: doubt for identity, doubt, *at in found if _is_at(asked, *at)}
+            due = [
+                DueLine(identity, queue, asked.now, date)
+                for identity, queue, next_at, date in waiting
+                if next_at > asked.now and wanted.get(identity) == 0
+            ]
+            if due:
+                self._tables.set_due(due)
+                self._tables.tell_rows()
+                failpoint("mid-try")
+                self._note([_tried(asked, len(due))])
+        doubtful = sum(1 for identity, _, next_at, _ in waiting if next_at > asked.now and wanted.get(identity))
+        return Tried(len(due), doubtful, last)
+
     def save_winner(self, campaign_id: int, choice: Choice) -> None:
         """Store which variant the rest gets; see `contract.HoldStore.save_winner`."""
         with self._db.transaction():
@@ -138,6 +167,17 @@ class Holds(Events):
             self._db.execute("drop_held_times", (hold.campaign_id,))
             self._db.many("add_held_time", [(hold.campaign_id, *time) for time in joined(times)])
             self._tables.tell_states()
+
+
+def _is_at(asked: TryNow, provider: str, domain: str, mx_host: str) -> bool:
+    """Return whether a row is at what is asked for."""
+    return asked.provider in ("", provider or OTHER) and asked.site in ("", domain, mx_host)
+
+
+def _tried(asked: TryNow, rows: int) -> EventLine:
+    words = f"{rows} deferred {'row is' if rows == 1 else 'rows are'} tried at once"
+    words += f", asked for by {asked.who}" if asked.who else ""
+    return EventLine(asked.now, TRIED, recipient_id(asked.campaign_id, 0), None, asked.provider, "", asked.site, words)
 
 
 def joined(times: Iterable[HeldTime], most: int = _MOST) -> list[HeldTime]:

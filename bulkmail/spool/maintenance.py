@@ -14,6 +14,7 @@ from bulkmail.spool.address import is_shared, postgres
 from bulkmail.spool.booking import Booking
 from bulkmail.spool.campaigns import Campaigns
 from bulkmail.spool.contract import Statements, Tables, check_whole, refused
+from bulkmail.spool.holding import TOGETHER, Tried, TryNow
 from bulkmail.spool.holds import Holds
 from bulkmail.spool.place import Lock, prepare
 from bulkmail.spool.requests import check_held, check_not_ended, check_removable, chosen_by_hand, named
@@ -92,6 +93,20 @@ def choose_winner(address: str, name: str, variant: str, *, now: float, who: str
         check_not_ended(row, "changed")
         spool.save_winner(row.id, chosen_by_hand(row.name, spool.content(row.id), spool.winner(row.id), variant, who))
         spool.lift(row.id, "winner", "", now)
+
+
+def try_now(address: str, name: str, *, now: float, provider: str = "", site: str = "", who: str = "") -> Tried:
+    """Make the deferred rows of a campaign due; see `holding.TryNow`. Raises UnknownName, WrongState, Refused."""
+    with unsent(address) as spool:
+        row = named(spool.campaigns(), name)
+        check_not_ended(row, "tried now")
+        asked = TryNow(row.id, now, provider, site, who)
+        rows = doubtful = 0
+        found = Tried(after=0)
+        while found.after is not None:
+            found = spool.try_now(asked, found.after, TOGETHER)
+            rows, doubtful = rows + found.rows, doubtful + found.doubtful
+        return Tried(rows, doubtful)
 
 
 def request_accept(address: str, name: str, *, now: float, who: str = "") -> None:

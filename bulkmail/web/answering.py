@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from twisted.logger import Logger
 
-from bulkmail.control import Ask, RequestProblem
+from bulkmail.control import Ask, RequestProblem, kept_back
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName
 from bulkmail.public import Answer
 from bulkmail.web.assets import script_answer
@@ -30,8 +30,15 @@ from bulkmail.web.views import possible
 _log = Logger("bulkmail")
 
 METHODS = ("GET", "HEAD", "POST")
-_DONE = {"paused", "resumed", "cancelled", "approved", "paced", "forgotten"}
-_CONFIRMED = ("pause", "cancel", "approve")
+_DONE = {"paused", "resumed", "cancelled", "approved", "paced", "forgotten", "tried now"}
+_CONFIRMED = ("pause", "cancel", "approve", "try-now")
+_FIELDS = {
+    "pause": ("reason", "provider", "for"),
+    "resume": ("provider",),
+    "cancel": ("reason",),
+    "try-now": ("provider", "site"),
+}
+_DIGITS = 13  # of a number of rows in a link
 _NOBODY: Mapping[str, Any] = {"who": "", "role": "", "token": "", "can": ()}
 
 
@@ -143,7 +150,8 @@ class Pages:
                 return await self._campaign_page(name, action, signed)
         sheet = await self._showing.show(Wanted(call.path, call.query, signed.user.role))
         done = call.query.get("done", "")
-        frame = {**self._frame(signed), "done": done if done in _DONE else ""}
+        counts = {name: int(told) for name in ("rows", "doubtful") if _is_count(told := call.query.get(name, ""))}
+        frame = {**self._frame(signed), "done": done if done in _DONE else "", "counts_done": counts}
         live = address("live", *call.path) + (f"?{urlencode(call.query)}" if call.query else "") if sheet.live else ""
 
         def made() -> Answer:
@@ -180,6 +188,8 @@ class Pages:
         shown = action == "approve" and await self._in_thread(lambda: read_preview(found["folder"]))
         providers = sorted(set(found["by_provider"]) - {"other"})
         values = {"line": line, "action": action, "preview": bool(shown), "providers": providers}
+        if action == "try-now":
+            values |= {"deferred": found["by_status"]["deferred"], "kept_back": kept_back(found)}
         return page("confirm", {**frame, **values})
 
     # what a form asks for
@@ -227,12 +237,11 @@ class Pages:
     async def _steer(self, call: WebCall, signed: Signed, name: str, action: str) -> Answer:
         who, form = signed.user.name, call.form
         order = {"who": who}
-        wanted = {"pause": ("reason", "provider", "for"), "resume": ("provider",), "cancel": ("reason",)}
-        for field in wanted.get(action, ()):
+        for field in _FIELDS.get(action, ()):
             if form.get(field, "").strip():
                 order[field] = form[field].strip()
-        done = await self._ask(action, {"name": name}, order=order)
-        told_of = f" to {order['provider']}" if "provider" in order else ""
+        done = await self._ask(action.replace("-", "_"), {"name": name}, order=order)
+        told_of = "".join(f" to {order[field]}" for field in ("provider", "site") if field in order)
         _log.info(
             "web: {who} from {client}: {action} {campaign!r}{of}: {reason}",
             who=who,
@@ -243,7 +252,10 @@ class Pages:
             of=told_of,
             reason=order.get("reason", "no reason given"),
         )
-        return see_other(f"{address('campaigns', name)}?done={done['done'] if done['done'] in _DONE else ''}")
+        shown = {"done": done["done"]} if done["done"] in _DONE else {}
+        if action == "try-now":
+            shown |= {"rows": done["rows"], "doubtful": done["doubtful"]}
+        return see_other(f"{address('campaigns', name)}?{urlencode(shown)}")
 
     # for programs
 
@@ -255,3 +267,7 @@ class Pages:
         except BulkmailError as error:
             return told(503, str(error), _NOBODY)
         return Answer(200, {**headers(), b"Content-Type": CONTENT_TYPE}, body)
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _DIGITS

@@ -33,6 +33,7 @@ NEEDED = {
     "pause": Role.STEER,
     "resume": Role.STEER,
     "cancel": Role.STEER,
+    "try-now": Role.STEER,
     "approve": Role.APPROVE,
     **dict.fromkeys(OF_SITES, Role.STEER),
 }

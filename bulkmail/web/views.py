@@ -181,6 +181,8 @@ def possible(told: Mapping[str, Any]) -> Sequence[str]:
         found.append("resume")
     if not any(hold["kind"] == "paused" and not hold["provider"] for hold in told["holds"]):
         found.append("pause")
+    if told["by_status"].get("deferred"):
+        found.append("try-now")
     return (*found, "cancel")
 
 

@@ -18,7 +18,7 @@ from bulkmail.delivery.lifecycle.accepting import Changed
 from bulkmail.mail import Problem, Refused, UnknownName, WrongState
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings, changes
-from bulkmail.spool import Reader, SqliteStore
+from bulkmail.spool import Reader, SqliteStore, Tried
 
 NOW = 1796133900.0
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -42,6 +42,10 @@ class Steered:
 
     async def choose(self, name, variant, **order):
         self.asked.append(("choose", name, variant, order))
+
+    async def try_now(self, name, **order):
+        self.asked.append(("try-now", name, order))
+        return Tried(3, 1)
 
     async def ask(self, name, **order):
         self.asked.append(("accept", name, order))
@@ -114,6 +118,7 @@ def asked(tmp_path):
             suppressions=Suppressed(str(tmp_path / "spool.sqlite3")),
             reload=reload,
             choose=steered.choose,
+            try_now=steered.try_now,
         )
     )
 
@@ -179,6 +184,8 @@ def test_what_is_steered(asked):
     asked("cancel", path=name)
     assert asked("approve", path=name, order={"who": "ann"})["done"] == "approved"
     assert asked("choose", path=name, order={"variant": "b", "who": "ann"})["done"] == "chosen"
+    tried = asked("try_now", path=name, order={"provider": "google", "who": "ann"})
+    assert (tried["done"], tried["rows"], tried["doubtful"]) == ("tried now", 3, 1)
     accepted = asked("accept", path=name, order={"who": "ann"})
     assert (accepted["done"], accepted["taken"], accepted["changes"]) == ("accepted", True, ["body.txt.j2 changed"])
     assert (accepted["sent"], accepted["rows"]) == (1, 3)
@@ -189,6 +196,7 @@ def test_what_is_steered(asked):
         ("cancel", "spring", {"reason": "", "who": ""}),
         ("release", "spring", "approval", {"who": "ann"}),
         ("choose", "spring", "b", {"who": "ann"}),
+        ("try-now", "spring", {"provider": "google", "site": "", "who": "ann"}),
         ("accept", "spring", {"who": "ann", "now": NOW}),
     ]
     with pytest.raises(WrongState):

@@ -31,6 +31,8 @@ PAGES = (
     address("campaigns", NAME, "rows", "deferred") + "?before=1",
     "/campaigns/waiting/approve",
     "/campaigns/spring/pause",
+    "/campaigns/spring/try-now",
+    "/campaigns/spring?done=tried+now&rows=59&doubtful=1",
     "/holds",
     "/providers",
     "/providers/google",
@@ -103,7 +105,7 @@ def test_every_page_is_harmless_fits_and_can_be_read(base: str, missing: Callabl
         assert [seen["heading"] for seen in pages[:2]] == ["Sign in", "Campaigns"]
         assert NAME in pages[3]["heading"]
         compared = [seen["regions"]["By variant"] for seen in pages if "By variant" in seen["regions"]]
-        assert len(compared) == 2
+        assert len(compared) == 3
         assert all("<script>document.title='x'</script>" in text for text in compared)
         assert all(seen["title"].endswith("– bulkmail") for seen in pages)
         assert not [seen["url"] for seen in pages if seen["wider"] > 0]

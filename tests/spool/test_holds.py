@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import Choice
-from bulkmail.spool import CANCELLED, CANCELLING, AcceptRequest, CancelRequest, HeldTime, Hold
+from bulkmail.spool import (
+    CANCELLED,
+    CANCELLING,
+    AcceptRequest,
+    CancelRequest,
+    EventBounds,
+    HeldTime,
+    Hold,
+    Tried,
+    TryNow,
+)
 from bulkmail.spool.holds import joined
 
 
@@ -175,3 +185,83 @@ def test_a_request_to_take_a_change_is_kept_until_it_was_obeyed(store, kit):
     assert store.accept_requests() == []
     with pytest.raises(LookupError):
         store.request_accept(AcceptRequest(999, "ann", 100.0))
+
+
+def put_off(store, kit, waits):
+    """A campaign with a row for each ``(domain, provider, status, result)``, put off at 100 until 5000; its id."""
+    rows = [kit.row(n, domain) for n, (domain, *_) in enumerate(waits, 1)]
+    campaign = kit.campaign(store, rows=rows)
+    claimed = store.claim([(queue, 10) for queue, _, _ in store.backlog(0, 10)], 50.0)
+    for row in sorted((row for rows in claimed.values() for row in rows), key=lambda row: row.id):
+        _, provider, status, result = waits[row.number - 1]
+        until = 5000.0 if status == "deferred" else 0.0
+        store.settle([kit.outcome(row, status, at=100.0, next_at=until, provider=provider, result=result)])
+    return campaign
+
+
+WAITS = [
+    ("a.example", "google", "deferred", "deferred"),
+    ("b.example", "", "deferred", "deferred"),
+    ("a.example", "google", "deferred", "unknown"),
+    ("a.example", "google", "delivered", "delivered"),
+    ("c.example", "yahoo", "deferred", "deferred"),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found", "due"),
+    [
+        ({}, (3, 1), [1, 2, 5]),
+        ({"provider": "google"}, (1, 1), [1]),
+        ({"provider": "other"}, (1, 0), [2]),
+        ({"site": "c.example"}, (1, 0), [5]),
+        ({"site": "mx.example.com"}, (3, 1), [1, 2, 5]),
+        ({"provider": "google", "site": "c.example"}, (0, 0), []),
+        ({"now": 6000.0}, (0, 0), [1, 2, 3, 5]),
+        ({"now": 100.0}, (0, 0), []),
+    ],
+)
+def test_who_was_put_off_is_due_at_once_and_who_may_have_a_copy_waits_on(store, kit, asked, found, due):
+    campaign = put_off(store, kit, WAITS)
+    asked = TryNow(campaign, **{"now": 200.0, **asked})
+    assert store.try_now(asked, 0, 100) == Tried(*found, campaign << 40 | 5)
+    kit.check_laws(store)
+    claimed = store.claim([(queue, 10) for queue, *_ in store.due_queues(asked.now, 10)], asked.now)
+    assert sorted(row.number for rows in claimed.values() for row in rows) == due
+    assert {row.attempts for rows in claimed.values() for row in rows} <= {1}
+
+
+def test_what_is_claimed_or_was_given_back_untried_is_left_alone(store, kit):
+    campaign = kit.campaign(store, rows=[kit.row(n) for n in range(1, 5)])
+    [(queue, _, _)] = store.backlog(0, 10)
+    first, second, untried, _ = store.claim([(queue, 4)], 50.0)[queue]
+    store.settle([kit.outcome(one, "deferred", at=60.0, next_at=70.0) for one in (first, second)])
+    store.release([untried], 900.0)
+    store.claim([(queue, 1)], 80.0)
+    assert store.try_now(TryNow(campaign, 65.0), 0, 100) == Tried(1, 0, untried.id)
+    kit.check_laws(store)
+    assert store.next_due(campaign) == 65.0
+    assert store.try_now(TryNow(campaign, 66.0), untried.id, 100) == Tried()
+
+
+def test_they_are_looked_at_some_at_a_time_and_twice_is_once(store, kit):
+    campaign = put_off(store, kit, [("a.example", "", "deferred", "deferred")] * 5)
+    asked, after, found = TryNow(campaign, 200.0), 0, []
+    while after is not None:
+        some = store.try_now(asked, after, 2)
+        after = some.after
+        found.append(some.rows)
+    assert found == [2, 2, 1, 0]
+    assert store.try_now(asked, 0, 100).rows == 0
+    with pytest.raises(LookupError):
+        store.try_now(TryNow(campaign + 1, 200.0), 0, 2)
+
+
+def test_that_they_are_tried_is_an_event_of_the_campaign(store, kit):
+    campaign = put_off(store, kit, WAITS)
+    store.remember_events(EventBounds(1e9, 1000))
+    store.try_now(TryNow(campaign, 200.0, "google", "a.example", "ann"), 0, 100)
+    store.try_now(TryNow(campaign, 200.0, "google", "a.example", "ann"), 0, 100)
+    told = kit.asked(store, "SELECT at, event, recipient_id, provider, category, site, note FROM event")
+    words = "1 deferred row is tried at once, asked for by ann"
+    assert told == [(200.0, "campaign_tried", campaign << 40, "google", "", "a.example", words)]

@@ -16,6 +16,7 @@ from bulkmail.spool import (
     open_reader,
     remove_campaign,
     request_cancel,
+    try_now,
 )
 from bulkmail.spool.place import Lock
 
@@ -131,3 +132,21 @@ def test_a_spool_in_use_or_copied_away_is_not_steered(spring):
     store.close()
     with pytest.raises(Refused, match="was copied to /there"):
         request_cancel(spring, "spring", now=1.0)
+
+
+def test_what_was_put_off_is_due_at_once(spring, kit):
+    store = SqliteStore(spring + "/spool.sqlite3")
+    [(queue, campaign, _)] = store.backlog(0, 10)
+    store.settle(
+        [kit.outcome(row, "deferred", at=5.0, next_at=9000.0) for row in store.claim([(queue, 2)], 4.0)[queue]]
+    )
+    store.close()
+    assert try_now(spring, "spring", now=10.0, site="nowhere.example").rows == 0
+    assert try_now(spring, "spring", now=10.0, who="ann").rows == 2
+    store = SqliteStore(spring + "/spool.sqlite3")
+    assert store.next_due(campaign) == 10.0
+    store.cancel_rows(campaign, 10, 11.0)
+    store.set_state(campaign, "finished", 11.0)
+    store.close()
+    with pytest.raises(WrongState, match="finished already, and cannot be tried now"):
+        try_now(spring, "spring", now=12.0)

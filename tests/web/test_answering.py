@@ -154,6 +154,19 @@ def test_forms_ask_for_the_operations_of_the_commands(site):
     assert b"Done" not in site.ask("/campaigns/spring?done=<b>").body
 
 
+def test_who_was_put_off_is_tried_now_and_what_stays_back_is_told(site):
+    confirm = site.ask(address("campaigns", NAME, "try-now")).body.decode()
+    assert "60 recipients wait" in confirm
+    assert "google: a rule has stopped it" in confirm
+    done = site.post("/campaigns/spring/try-now", provider="google", site=" b.example ", reason="not asked for")
+    place = done.headers[b"Location"].decode()
+    assert (done.status, place) == (303, "/campaigns/spring?done=tried+now&rows=59&doubtful=1")
+    assert site.api.asked == [("try_now", "spring", {"who": "ann", "provider": "google", "site": "b.example"})]
+    shown = site.ask(place).body.decode()
+    assert "Done: tried now. 59 deferred recipients are due at once; 1 wait for their time" in shown
+    assert "recipients are due" not in site.ask("/campaigns/spring?done=tried+now&rows=<b>").body.decode()
+
+
 def test_sites_and_providers_are_steered(site):
     done = site.post("/providers/google/pace", rate=" 5/s ", **{"for": "2h"})
     assert (done.status, done.headers[b"Location"]) == (303, b"/providers/google?done=paced")
@@ -191,7 +204,7 @@ def test_a_role_says_what_may_be_done(tmp_path, role, allowed):
     for action in NEEDED:
         what = "providers/google" if action in OF_SITES else "campaigns/spring"
         assert site.post(f"/{what}/{action}").status == (303 if action in allowed else 403)
-    assert {name for name, _, _ in site.api.asked} == allowed
+    assert {name.replace("_", "-") for name, _, _ in site.api.asked} == allowed
     shown = site.ask("/campaigns/waiting").body.decode()
     assert ("/campaigns/waiting/approve" in shown) is ("approve" in allowed)
     assert ("/campaigns/waiting/pause" in shown) is ("pause" in allowed)

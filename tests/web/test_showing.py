@@ -18,9 +18,9 @@ def show(*path, role=Role.LOOK, api=None, **query):
 
 def test_a_role_says_which_buttons_a_page_has():
     assert allowed(Role.LOOK) == []
-    assert allowed(Role.STEER) == ["pause", "resume", "cancel", "pace", "forget"]
+    assert allowed(Role.STEER) == ["pause", "resume", "cancel", "try-now", "pace", "forget"]
     assert show("campaigns", NAME).values["actions"] == []
-    assert show("campaigns", NAME, role=Role.STEER).values["actions"] == ["resume", "cancel"]
+    assert show("campaigns", NAME, role=Role.STEER).values["actions"] == ["resume", "try-now", "cancel"]
     assert show("holds", role=Role.STEER).values["can"] == allowed(Role.STEER)
 
 

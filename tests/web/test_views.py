@@ -117,17 +117,22 @@ def test_what_is_held_of_campaigns_that_are_not_over():
 @pytest.mark.parametrize(
     ("word", "holds", "buttons"),
     [
-        ("sending", [], ("pause", "cancel")),
-        ("waiting for approval", [hold("approval")], ("approve", "pause", "cancel")),
-        ("paused", [hold()], ("resume", "cancel")),
-        ("sending", [hold("paused", "google")], ("resume", "pause", "cancel")),
-        ("stopped", [hold("rule", "google")], ("resume", "pause", "cancel")),
+        ("sending", [], ("pause", "try-now", "cancel")),
+        ("waiting for approval", [hold("approval")], ("approve", "pause", "try-now", "cancel")),
+        ("paused", [hold()], ("resume", "try-now", "cancel")),
+        ("sending", [hold("paused", "google")], ("resume", "pause", "try-now", "cancel")),
+        ("stopped", [hold("rule", "google")], ("resume", "pause", "try-now", "cancel")),
         ("finished", [], ()),
         ("cancelling", [], ()),
     ],
 )
 def test_what_can_be_done(word, holds, buttons):
     assert tuple(possible(campaign(word=word, holds=holds))) == buttons
+
+
+def test_where_nobody_is_put_off_there_is_nobody_to_try_now():
+    told = campaign()
+    assert "try-now" not in possible({**told, "by_status": {**told["by_status"], "deferred": 0}})
 
 
 def test_a_campaign_at_one_provider_and_what_was_said_there():

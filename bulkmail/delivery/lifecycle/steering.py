@@ -21,6 +21,7 @@ from bulkmail.campaign import check_no_pause_file
 from bulkmail.delivery.background import Wakeup, background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.holds import Holds
+from bulkmail.delivery.lifecycle.trying import Trying
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName, WrongState
@@ -64,6 +65,7 @@ class Steering:
         self._feeder = feeder
         self._clocks = clocks
         self._providers = providers
+        self.trying = Trying(spool, feeder, clocks, providers)
         self._changed = changed
         self._until = Wakeup(clocks.reactor, self._lift_soon)
         self._looking = self._again = self._closed = False

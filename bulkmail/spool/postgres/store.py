@@ -97,6 +97,7 @@ class PostgresStore(
     request_accept = repeated(Holds.request_accept)
     accept_requests = repeated(Holds.accept_requests)
     drop_accept_request = repeated(Holds.drop_accept_request)
+    try_now = repeated(Holds.try_now)
     save_winner = repeated(Holds.save_winner)
     winner = repeated(Holds.winner)
     first_attempt_at = repeated(Holds.first_attempt_at)

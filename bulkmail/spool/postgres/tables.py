@@ -50,6 +50,10 @@ class PostgresTables:
         """Notify all machines that what may be sent has changed, once the transaction is committed."""
         self._db.notify(STATES)
 
+    def tell_rows(self) -> None:
+        """Notify all machines that rows can be claimed, once the transaction is committed."""
+        self._db.notify(ROWS)
+
     def still_claimed(self, campaign_id: int) -> bool:
         """Return whether rows of the campaign are claimed, by any machine."""
         row = self._db.execute("still_claimed", (campaign_id, *id_range(campaign_id))).fetchone()
@@ -61,7 +65,7 @@ class PostgresTables:
         self._db.require_live()
         self.keep_claims_out(campaign_id)
         yield
-        self._db.notify(ROWS)
+        self.tell_rows()
 
     def queues(self, campaign_id: int, domains: Mapping[str, int], before: int) -> dict[str, int]:  # noqa: ARG002
         """Return the queue's id for each domain, made where there is none; a new queue's cursor begins at 0."""

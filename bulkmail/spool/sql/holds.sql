@@ -71,3 +71,13 @@ SELECT value FROM meta WHERE name = 'winner of campaign ' || ?
 
 -- name: remove_winner
 DELETE FROM meta WHERE name = 'winner of campaign ' || ?
+
+-- name: waiting
+SELECT recipient_id, queue_id, next_at, date FROM due
+WHERE recipient_id > ? AND recipient_id <= ? AND next_at IS NOT NULL ORDER BY recipient_id LIMIT ?
+
+-- name: deferred
+SELECT d.recipient_id, o.doubt, o.provider, q.domain, coalesce(a.mx_host, '')
+FROM due d JOIN outcome o ON o.recipient_id = d.recipient_id AND o.status = 'deferred'
+    JOIN queue q ON q.id = d.queue_id LEFT JOIN attempt a ON a.id = o.attempt_id
+WHERE d.recipient_id BETWEEN ? AND ? AND coalesce(a.at, 0.0) < ?

@@ -40,6 +40,9 @@ class SqliteTables:
     def tell_states(self) -> None:
         """Do nothing: there is one process."""
 
+    def tell_rows(self) -> None:
+        """Do nothing: there is one process."""
+
     def still_claimed(self, campaign_id: int) -> bool:
         """Return whether rows of the campaign are claimed."""
         return any(campaign_of(identity) == campaign_id for identity in self._booking.claimed)

@@ -1,0 +1,49 @@
+"""``bulkmail try-now``: try the deferred recipients of a campaign at once, instead of when their wait is over."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+
+from bulkmail.commands.asking import add_name, overview_at_rest, who
+from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.control import Client, NotRunningError, tried_answer, tried_words
+from bulkmail.mail import UnknownName
+from bulkmail.routing import provider_names
+from bulkmail.settings import load_settings
+from bulkmail.spool import try_now
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the parser."""
+    trying = commands.add_parser("try-now", help="try the deferred recipients of a campaign at once")
+    add_name(trying)
+    trying.add_argument("--provider", metavar="P", default="", help="only those at this provider, such as google")
+    trying.add_argument(
+        "--site", metavar="S", default="", help="only those with this domain, or last tried at this MX host"
+    )
+    trying.add_argument("--by", metavar="WHO", default=None, help="who asks for it (default: this user)")
+    add_settings(trying)
+    add_json(trying)
+    trying.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Have the service try them, or make them due in the spool. Raises BulkmailError."""
+    settings = load_settings(given.settings, os.getcwd())
+    order = {"provider": given.provider, "site": given.site.lower(), "who": who(given)}
+    try:
+        answer = Client(settings.place).post("campaigns", given.name, "try-now", **order)
+    except NotRunningError:
+        providers = provider_names(settings)
+        if given.provider and given.provider not in providers:
+            raise UnknownName("provider", given.provider, providers) from None
+        tried = try_now(settings.spool, given.name, now=time.time(), **order)
+        answer = tried_answer(overview_at_rest(settings, given.name), tried, given.provider)
+    if given.json:
+        say_json(answer)
+    else:
+        for line in tried_words(answer):
+            say(line)
+    return DONE
