@@ -2,8 +2,9 @@
 
 Twisted's TLS keeps what is written until the next turn of the loop, and from there its transport keeps it until epoll
 says that it may write; of what it reads it asks OpenSSL three times for each segment. Here, once the handshake is done,
-a write is sealed and goes out at once, as in clear, and OpenSSL is asked once for each whole record. Handshake, end,
-what comes in pieces, and what goes wrong stay with Twisted's layer.
+a write is sealed and goes out at once, as in clear, and OpenSSL is asked once for each record. Its functions are called
+below pyOpenSSL's methods, which allocate and copy for each call; they serve where a call fails. Handshake, end, and
+what goes wrong stay with Twisted's layer.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from contextlib import suppress
 from typing import Any
 
 from OpenSSL import SSL
+from OpenSSL._util import ffi, lib
 from twisted.python.failure import Failure
 
-_HEADER = 5  # bytes: type, version, length (RFC 8446 5.1)
 _RECORD = 2**14  # bytes of plaintext, at most
-_ROOM = 2048  # more than a record's header, padding and tag, and the end of a handshake that has not left yet
+_SIZE = _RECORD + 2048  # more than a record's header, padding and tag, and the end of a handshake that has not left yet
+_BUFFER = ffi.new("char[]", _SIZE)  # of all connections: nothing stays in it over a call of anybody else
 
 
 class Records:
@@ -27,7 +29,7 @@ class Records:
     Call `established` once the handshake is done, from within the layer's call.
     """
 
-    __slots__ = ("_begun", "_behind", "_connection", "_deliver", "_layer", "_missing", "_received", "_send")
+    __slots__ = ("_behind", "_connection", "_deliver", "_layer", "_received", "_send")
 
     def __init__(
         self, layer: Any, send: Callable[[bytes], int | BaseException], deliver: Callable[[bytes], None]
@@ -36,9 +38,7 @@ class Records:
         self._send = send
         self._behind = False  # Twisted's transport has records of ours, which go before all others
         self._deliver = deliver
-        self._connection: SSL.Connection | None = None  # once established
-        self._missing = 0  # bytes of the record that was begun, of which the header is known
-        self._begun = b""  # of a header
+        self._connection: Any = None  # once established
         self._received: Callable[[bytes], None] = layer.dataReceived
         layer.dataReceived = self.received
 
@@ -55,37 +55,51 @@ class Records:
         """Send ``data`` as records; return how much was sealed. The rest is for Twisted's layer, and all later."""
         if self._behind:
             return 0
-        connection: Any = self._connection
-        sealed: list[bytes] = []
-        rest = memoryview(data)
-        # an error, such as a handshake within the session that has not ended: the layer keeps data until then
-        with suppress(SSL.Error):
-            while rest:
-                rest = rest[connection.send(rest[:_RECORD]) :]
-                sealed.append(connection.bio_read(_RECORD + _ROOM))
-        out = sealed[0] if len(sealed) == 1 else b"".join(sealed)
-        sent = self._send(out) if out else 0
+        connection = self._connection
+        ssl, bio, start = connection._ssl, connection._from_ssl, ffi.from_buffer(data)  # noqa: SLF001
+        size, at = len(data), 0
+        out: Any = b""
+        while at < size:
+            taken = lib.SSL_write(ssl, start + at, min(size - at, _RECORD))
+            if taken <= 0:
+                # such as a handshake within the session that has not ended: the layer keeps data until then
+                with suppress(SSL.Error):
+                    connection._raise_ssl_error(ssl, taken)  # noqa: SLF001
+                break
+            at += taken
+            sealed = ffi.buffer(_BUFFER, lib.BIO_read(bio, _BUFFER, _SIZE))
+            # most writes are one record, and are sent from where they are
+            out = sealed if at == size and not out else out + sealed[:]
+        if at:
+            self._leave(out)
+        return at
+
+    def _leave(self, out: Any) -> None:
+        """Send records to the socket; what it does not take leaves by Twisted's transport."""
+        sent = 0 if self._behind else self._send(out)
         if sent != len(out):
             self._behind = True
-            self._layer.transport.write(out[sent:] if isinstance(sent, int) else out)
-        return len(data) - len(rest)
+            self._layer.transport.write(out[sent if isinstance(sent, int) else 0 :])
 
     def received(self, data: bytes) -> None:
         """Read what Twisted's transport has received."""
-        count, connection, layer = self._count(data), self._connection, self._layer
-        if not count or connection is None or layer._appSendBuffer or layer._lostTLSConnection:  # noqa: SLF001
+        connection, layer = self._connection, self._layer
+        if connection is None or layer._appSendBuffer or layer._lostTLSConnection:  # noqa: SLF001
             self._received(data)
             return
-        connection.bio_write(data)
+        ssl, bio = connection._ssl, connection._into_ssl  # noqa: SLF001
+        lib.BIO_write(bio, data, len(data))
         read: list[bytes] = []
-        waits = over = False
+        while (result := lib.SSL_read(ssl, _BUFFER, _SIZE)) > 0:
+            read.append(ffi.buffer(_BUFFER, result)[:])
+            if not lib.BIO_get_mem_data(bio, ffi.NULL):  # OpenSSL takes no more of it than the record that it reads
+                break
         failures: list[Failure] = []  # popped below: a frame that holds its own traceback is a cycle
-        size = len(data)
+        waits = over = False
         try:
-            while count:
-                read.append(connection.recv(size))
-                count -= 1
-        except SSL.WantReadError:  # a ticket, or a change of keys
+            if result <= 0:
+                connection._raise_ssl_error(ssl, result)  # noqa: SLF001
+        except SSL.WantReadError:  # a ticket, a change of keys, or a record that is not whole yet
             waits = True
         except SSL.ZeroReturnError:
             over = True
@@ -93,25 +107,11 @@ class Records:
             failures.append(Failure())  # type: ignore[no-untyped-call]
         if read:
             self._deliver(read[0] if len(read) == 1 else b"".join(read))
-        if not count or layer._lostTLSConnection:  # noqa: SLF001
+        if waits and lib.BIO_get_mem_data(connection._from_ssl, ffi.NULL):  # noqa: SLF001
+            self._leave(connection.bio_read(_SIZE))  # our side of a change of keys, before anything that is sealed next
+        if not (over or failures) or layer._lostTLSConnection:  # noqa: SLF001
             return
         # As in the layer's own reading
-        if waits:
-            layer._flushSendBIO()  # noqa: SLF001
-            return
         if over:
             layer._shutdownTLS()  # noqa: SLF001
         layer._tlsShutdownFinished(failures.pop() if failures else None)  # noqa: SLF001
-
-    def _count(self, data: bytes) -> int:
-        """Count the records in ``data``, 0 where it does not begin and end with whole ones."""
-        at, whole = self._missing, not (self._missing or self._begun)
-        if self._begun:
-            data = self._begun + data
-        size, count = len(data), 0
-        while at + _HEADER <= size:
-            at += _HEADER + (data[at + 3] << 8 | data[at + 4])
-            count += 1
-        self._missing = max(0, at - size)
-        self._begun = data[at:]
-        return count if whole and at == size else 0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ssl
+from collections import Counter
 
 import pytest
 from OpenSSL import SSL
+from OpenSSL._util import lib
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IHandshakeListener
 from twisted.internet.main import CONNECTION_LOST
@@ -16,6 +18,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from bulkmail.net import records
 from bulkmail.net.records import Records
 from bulkmail.net.tls import TlsContexts, tls_fault
 
@@ -152,13 +155,30 @@ def test_records_in_any_pieces_are_read(pair, size):
     assert pair.client.read[-1] == b"end"
 
 
-def test_tickets_between_replies_deliver_nothing(pem):
+class Counting:
+    """OpenSSL's functions; counts how often each is called."""
+
+    def __init__(self):
+        self.calls = Counter()
+
+    def __getattr__(self, name):
+        self.calls[name] += 1
+        return getattr(lib, name)
+
+
+def test_openssl_is_asked_once_for_each_record(pem, monkeypatch):
     pair = Pair(pem, tickets=0)
-    asked = []
-    recv = pair.layer.getHandle().recv
-    pair.layer.getHandle().recv = lambda size: asked.append(size) or recv(size)
-    pair.layer.dataReceived(pair.say(b"250 a\r\n"))
-    assert len(asked) == 1, "OpenSSL is asked once for each record"
+    said = pair.say(b"250 a\r\n"), pair.say(b"250 b\r\n", b"250 c\r\n")
+    monkeypatch.setattr(records, "lib", counting := Counting())
+    for data in said:
+        pair.layer.dataReceived(data)
+    assert pair.client.read == [b"250 a\r\n", b"250 b\r\n250 c\r\n"]
+    assert counting.calls["SSL_read"] == 3
+    pair.records.write(b"x" * 12_000)
+    assert (counting.calls["SSL_write"], counting.calls["BIO_read"]) == (1, 1)
+
+
+def test_tickets_between_replies_deliver_nothing(pem):
     pair = Pair(pem, tickets=2)  # in the server's first flight after the handshake
     pair.layer.dataReceived(pair.say(b"250 a\r\n"))
     assert pair.client.read == [b"250 a\r\n"]

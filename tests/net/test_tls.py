@@ -185,6 +185,21 @@ class Server:
         return client, server.session_reused
 
 
+@pytest.mark.skipif(not hasattr(SSL.Context, "set_tls13_ciphersuites"), reason="pyOpenSSL 25.2 or later")
+@pytest.mark.parametrize("mode", [TlsMode.OPPORTUNISTIC, TlsMode.VERIFY])
+def test_the_cheapest_cipher_of_tls_1_3_is_asked_for_first_and_others_are_spoken(kit, mode):
+    contexts = TlsContexts(kit.pem)
+    for spoken in ("", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"):
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.use_certificate_chain_file(kit.pem)
+        context.use_privatekey_file(kit.pem)
+        if spoken:
+            context.set_tls13_ciphersuites(spoken.encode())
+        client = contexts.handshake(mode, "mx.example").clientConnectionForTLS(None)
+        shake(client, SSL.Connection(context, None))
+        assert client.get_cipher_name() == (spoken or "TLS_AES_128_GCM_SHA256")
+
+
 @pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @pytest.mark.parametrize("mode", [TlsMode.OPPORTUNISTIC, TlsMode.VERIFY])
 def test_a_session_is_resumed_once_it_was_remembered(kit, newest, mode):
