@@ -2,8 +2,8 @@
 # The failure of a plain ASCII address is overlooked where the report has the international media type.
 #
 # Version: flufl.bounce 6.0.0 (PyPI).
-# Behaviour: a message that was taken with SMTPUTF8 comes back with its status under message/global-delivery-status (RFC 6533 3),
-#   whatever its recipient's address is made of. The fields in it are the same. Python's email package splits
+# Behaviour: a message that was taken with SMTPUTF8 comes back with its status under message/global-delivery-status (RFC 6533,
+#   4), whatever its recipient's address is made of. The fields in it are the same. Python's email package splits
 #   message/delivery-status into blocks and takes every other message/* for one enclosed letter, so that the recipients become
 #   the text of a letter that nobody looks at.
 # Guess: bob@example.net failed in both, as the fields say in the same words.

@@ -2,9 +2,10 @@
 # A reader who refuses a letter by a rule of their own counts as an address that does not exist.
 #
 # Version: flufl.bounce 6.0.0 (PyPI).
-# Behaviour: Sieve's `reject` answers with a disposition notification (RFC 5429 2.1.1, RFC 8098): report-type=disposition-notification,
-#   a Disposition field, no Action, no Status and no delivery-status part. The address takes mail of others as before. Dovecot's
-#   own sentence in the text part makes its recipient a permanent failure; the type of the report is not looked at.
+# Behaviour: Sieve's `reject` answers with a disposition notification (RFC 5429, 2.2.1; RFC 8098):
+#   report-type=disposition-notification, a Disposition field, no Action, no Status and no delivery-status part. The address
+#   takes mail of others as before. Dovecot's own sentence in the text part makes its recipient a permanent failure; the type of
+#   the report is not looked at.
 # Guess: nothing failed, as for a notification that the letter was read; both say what became of a letter that arrived.
 # Seen:
 #     displayed: temporary [], permanent []
