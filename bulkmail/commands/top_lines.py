@@ -22,6 +22,9 @@ _OVER = (Word.FINISHED, Word.CANCELLED)
 _MARKS = {"good": "ok", "wrong": "SLOW", "over": "-"}
 _MOST_LINES = 3  # of a sentence
 _FAILED = ("bounced", "blocked", "expired", "unknown")
+_PARTS = {status: (status,) for status in ("delivered", "deferred", *_FAILED)}
+_PARTS_TOGETHER = {"delivered": ("delivered",), "deferred": ("deferred",), "failed": _FAILED}
+_WIDE = 14 + 1 + 4 + 1 + 9 + 10 * len(_PARTS) + 12  # columns, from which on each status has its own
 
 
 class Told(NamedTuple):
@@ -119,20 +122,19 @@ def _tone(word: str) -> str:
 def _providers(told: Told, one: Mapping[str, Any], width: int) -> list[Line]:
     known = {provider["provider"]: provider for provider in told.providers}
     lasts = {} if told.recent is None else {last["provider"]: last for last in told.recent["providers"]}
-    figures = f"{'delivered':>10} {'deferred':>9} {'failed':>8} {'pace':>9} {'conn':>5}"
+    parts = _PARTS if width >= _WIDE else _PARTS_TOGETHER
+    heads = " ".join(f"{name:>9}" for name in parts)
     lines = [
         *_wrapped(f"{one['campaign']}: {one['situation']['sentence']}", width),
-        Line(f"{'provider':14} {'':4} {'last ones':>9} {figures}", "head"),
+        Line(f"{'provider':14} {'':4} {'last ones':>9} {heads} {'pace':>5} {'conn':>5}", "head"),
     ]
     for provider, counts in sorted(one["by_provider"].items(), key=lambda item: (-sum(item[1].values()), item[0])):
         last = lasts.get(provider, {"last": 0, "delivered": 0})
         tone = light(last["last"], last["delivered"])
         now = known.get(provider)
-        pace = "" if now is None else f"x{now['rate_factor']:.2f}"
-        failed = sum(counts.get(status, 0) for status in _FAILED)
-        text = f"{clip(provider, 14):14} {_MARKS[tone]:4} {last['delivered']:>5}/{last['last']:<3}"
-        text += f" {counts.get('delivered', 0):>10,} {counts.get('deferred', 0):>9,} {failed:>8,} {pace:>9}"
-        text += "" if now is None else f" {now['open']:>5}"
+        cells = " ".join(f"{sum(counts.get(status, 0) for status in of):>9,}" for of in parts.values())
+        text = f"{clip(provider, 14):14} {_MARKS[tone]:4} {last['delivered']:>5}/{last['last']:<3} {cells}"
+        text += "" if now is None else f" {now['rate_factor']:>5.0%} {now['open']:>5}"
         lines.append(Line(text, "plain" if tone == "over" else tone))
     replies = () if told.recent is None else told.recent["replies"]
     if replies:

@@ -12,10 +12,13 @@ ROWS = 100
 """So many rows are in an answer at the most."""
 
 
-def rows_by_status(reader: Reading, name: str, status: str, before: int | None) -> dict[str, Any] | None:
+def rows_by_status(
+    reader: Reading, name: str, status: str, before: int | None, provider: str = ""
+) -> dict[str, Any] | None:
     """Return them as `campaign_models.RowsAnswer` has them; None where there is no campaign of that name.
 
-    Raises UnknownName for a status that there is not, OwnFault.
+    ``provider``: only those at it, `other` at none; "" all. Raises UnknownName for a status that there is not,
+    OwnFault.
     """
     if status not in list(Status):
         raise UnknownName("status", status, map(str, Status))
@@ -23,7 +26,7 @@ def rows_by_status(reader: Reading, name: str, status: str, before: int | None) 
     if campaign is None:
         return None
     files = reader.input_files(campaign.id)
-    found, rest = reader.with_status(campaign.id, status, before, ROWS)
+    found, rest = reader.with_status(campaign.id, status, before, ROWS, provider)
     return {"campaign": name, "status": status, "rows": [_row(one, files) for one in found], "next": rest}
 
 

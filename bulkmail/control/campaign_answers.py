@@ -31,8 +31,8 @@ def campaign_answers(
 
     async def of_rows(call: Call) -> Any:
         name, status, before = call.path["name"], call.path["status"], call.query.get("before")
-        start = None if before is None else int(before)
-        return await read(lambda reader: _known(reader, name, rows_by_status(reader, name, status, start)))
+        start, provider = None if before is None else int(before), call.path.get("provider", "")
+        return await read(lambda reader: _known(reader, name, rows_by_status(reader, name, status, start, provider)))
 
     async def of_variants(call: Call) -> Any:
         name = call.path["name"]
@@ -44,6 +44,7 @@ def campaign_answers(
         "over_time": of_time,
         "over_time_of": of_time,
         "rows": of_rows,
+        "rows_of": of_rows,
     }
 
 

@@ -40,8 +40,7 @@ def document() -> dict[str, Any]:
 
 
 def _operation(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
-    names = [part.strip("{}") for part in operation.path.split("/") if part.startswith("{")]
-    parameters = [_parameter(name, "path", "the campaign's name") for name in names]
+    parameters = [_parameter(name, "path", words) for name, words in operation.parameters.items()]
     parameters += [_parameter(name, "query", words) for name, words in operation.query.items()]
     for name, words in operation.optional.items():
         number = {"type": "integer", "minimum": 0}

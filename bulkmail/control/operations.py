@@ -48,6 +48,14 @@ from bulkmail.control.site_models import (
     SiteAnswer,
     SiteSteeredAnswer,
 )
+from bulkmail.mail import Status
+
+_PARAMETERS = {
+    "name": "the campaign's name",
+    "status": f"a status of rows: {', '.join(Status)}",
+    "provider": "a provider, such as google; `other`: all sites of none",
+}
+_BEFORE = {"before": "only rows above this one of the list, which is `next` of an earlier answer"}
 
 
 class Operation(NamedTuple):
@@ -75,6 +83,11 @@ class Operation(NamedTuple):
         if any(want != got for want, got in pairs if not want.startswith("{")):
             return None
         return {want.strip("{}"): got for want, got in pairs if want.startswith("{")}
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The path's parameters, each with what it means."""
+        return {name: _PARAMETERS[name] for part in self.path.split("/") if (name := part.strip("{}")) != part}
 
 
 def _steering(name: str, summary: str, order: type[Order]) -> Operation:
@@ -118,7 +131,15 @@ OPERATIONS = (
         "/campaigns/{name}/rows/{status}",
         "The recipients of a campaign that have one status, and why: the last of the list first, at most 100",
         RowsAnswer,
-        optional={"before": "only rows above this one of the list, which is `next` of an earlier answer"},
+        optional=_BEFORE,
+    ),
+    Operation(
+        "rows_of",
+        "GET",
+        "/campaigns/{name}/rows/{status}/{provider}",
+        "Those of them at one provider",
+        RowsAnswer,
+        optional=_BEFORE,
     ),
     Operation(
         "variants",

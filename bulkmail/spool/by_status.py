@@ -30,14 +30,15 @@ class StatusReading:
         raise NotImplementedError
 
     def with_status(
-        self, campaign_id: int, status: str, before: int | None, limit: int
+        self, campaign_id: int, status: str, before: int | None, limit: int, provider: str = ""
     ) -> tuple[list[StatusRow], int | None]:
         """Return up to ``limit`` rows with a status above row ``before`` of the list, the last of them first.
 
-        ``before`` None: from the end of the list. The second is the ``before`` of the rows above these, None where
-        the list begins there. No index has the status: to keep one would cost each message more than it is worth. Rows
-        are looked at in their order, 100,000 in a transaction, and a million in a call at the most: then there are
-        fewer rows than asked for, or none, and the second says where to go on.
+        ``provider``: only those at it, "other" at none; "" all. ``before`` None: from the end of the list. The second
+        is the ``before`` of the rows above these, None where the list begins there. No index has the status: to keep
+        one would cost each message more than it is worth. Rows are looked at in their order, 100,000 in a transaction,
+        and a million in a call at the most: then there are fewer rows than asked for, or none, and the second says
+        where to go on.
         """
         query = "pending_rows" if status == Status.PENDING else "rows_of_status"
         low, high = id_range(campaign_id)
@@ -50,7 +51,8 @@ class StatusReading:
         found: list[tuple[int, str]] = []
         while end > stop and len(found) <= limit:
             begin = max(stop, end - _AT_ONCE)
-            values = {"low": begin, "high": end - 1, "status": status, "limit": limit + 1 - len(found)}
+            values = {"low": begin, "high": end - 1, "status": status, "provider": provider}
+            values |= {"limit": limit + 1 - len(found)}
             with self._db.transaction("begin_reading"):
                 found += self._db.execute(query, values).fetchall()
             end = begin

@@ -11,6 +11,7 @@ from bulkmail.report import status_words
 from bulkmail.web.comparing import record, side, side_by_side
 from bulkmail.web.users import Role
 from bulkmail.web.views import (
+    SHOWN,
     campaign_line,
     categories_of,
     counts_of,
@@ -85,6 +86,7 @@ class Showing:
             ("campaigns", 2): self._campaign,
             ("campaigns", 3): self._plots,
             ("campaigns", 4): self._rows,
+            ("campaigns", 5): self._rows,
             ("recipients", 1): self._recipients,
             ("holds", 1): self._holds,
             ("providers", 1): self._providers,
@@ -136,6 +138,7 @@ class Showing:
             "told": found,
             "counts": counts_of(found["by_status"]),
             "categories": categories_of(found["by_category"]),
+            "shown": SHOWN,
             "matrix": matrix(found["by_provider"], providers, recent["providers"]),
             "recent": recent,
             "holds": holds_of([found]),
@@ -163,18 +166,24 @@ class Showing:
         return Sheet("plots", values, scripts=PLOTS)
 
     async def _rows(self, wanted: Wanted) -> Sheet:
-        _, name, page, status = wanted.path
+        _, name, page, status, *at = wanted.path
         if page != "rows":
             raise NoPageError
         told, line = await self.campaign(name)
         before = wanted.query.get("before", "")
         query = {"before": before} if before.isdecimal() and len(before) <= _DIGITS_OF_ROW else {}
-        found = await self._ask("rows", {"name": name, "status": status}, query=query)
+        if at:
+            found = await self._ask("rows_of", {"name": name, "status": status, "provider": at[0]}, query=query)
+            count = told["by_provider"].get(at[0], {}).get(status, 0)
+        else:
+            found = await self._ask("rows", {"name": name, "status": status}, query=query)
+            count = told["by_status"][status]
         values = {
             "line": line,
             "status": status,
             "words": status_words(status),
-            "count": told["by_status"][status],
+            "provider": at[0] if at else "",
+            "count": count,
             "rows": [status_row(row) for row in found["rows"]],
             "before": bool(query),
             "more": found["next"],

@@ -54,12 +54,29 @@ def test_providers_with_a_light_that_needs_no_colour():
     shown = screen(told(), "providers", 0, 80, 24)
     google = next(line for line in shown if line.text.startswith("google"))
     other = next(line for line in shown if line.text.startswith("other "))
-    assert (google.tone, " SLOW " in google.text, "20/50" in google.text, "x0.50" in google.text) == (
+    assert (google.tone, " SLOW " in google.text, "20/50" in google.text, " 50% " in google.text) == (
         "wrong",
         *[True] * 3,
     )
     assert (other.tone, " -  " in other.text) == ("plain", True)
     assert "   30  google: 421 slow down" in text(shown)
+
+
+def test_a_wide_terminal_has_the_columns_of_the_page():
+    counts = {"delivered": 1000, "bounced": 2, "blocked": 3, "expired": 4, "unknown": 5}
+    some = told(campaign(by_provider={"google": counts}))
+    narrow, wide = (
+        [
+            line.text.split()
+            for line in screen(some, "providers", 0, width, 24)
+            if line.text.startswith(("prov", "goog"))
+        ]
+        for width in (100, 101)
+    )
+    assert narrow[0][-5:] == ["delivered", "deferred", "failed", "pace", "conn"]
+    assert narrow[1] == ["google", "SLOW", "20/50", "1,000", "0", "14", "50%", "4"]
+    assert wide[0][-8:] == ["delivered", "deferred", "bounced", "blocked", "expired", "unknown", "pace", "conn"]
+    assert wide[1][3:] == ["1,000", "0", "2", "3", "4", "5", "50%", "4"]
 
 
 def test_sites_and_holds_with_their_reasons():

@@ -35,7 +35,7 @@ def test_who_it_is_and_why():
     reader = Reader(files=2, rows=[row("ann@B.example", "google", 2000.0), row("nobody")], rest=3)
     found = rows_by_status(reader, "spring", "deferred", 12)
     RowsAnswer.model_validate(found)
-    assert reader.asked == [(7, "deferred", 12, 100)]
+    assert reader.asked == [(7, "deferred", 12, 100, "")]
     one, other = found["rows"]
     assert {name: one[name] for name in ("row", "email", "domain", "provider", "category", "smtp_code", "reply")} == {
         "row": "1.csv:7",

@@ -36,10 +36,12 @@ def test_what_is_told_of_one_campaign(ask):
     assert ask("over_time_of", provider="google")["provider"] == "google"
     assert [one["row"] for one in ask("rows", status="pending")["rows"]] == [str(n) for n in range(250, 150, -1)]
     assert [one["row"] for one in ask("rows", {"before": "3"}, status="pending")["rows"]] == ["2", "1"]
+    assert ask("rows_of", status="pending", provider="google")["rows"] == []
+    assert len(ask("rows_of", status="pending", provider="other")["rows"]) == 100
     assert ask("variants")["variants"] == []
 
 
-@pytest.mark.parametrize("name", ["recent", "over_time", "over_time_of", "rows", "variants"])
+@pytest.mark.parametrize("name", ["recent", "over_time", "over_time_of", "rows", "rows_of", "variants"])
 def test_the_nearest_campaign_is_told(ask, name):
     with pytest.raises(UnknownName, match="the nearest is 'spring'"):
         ask(name, campaign="sprin", status="pending", provider="google")

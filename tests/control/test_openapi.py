@@ -41,3 +41,19 @@ def test_the_variants_of_a_campaign_are_described():
         "$ref": "#/components/schemas/VariantAnswer"
     }
     assert schemas["VariantAnswer"]["properties"]["clicked"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
+
+
+def test_each_parameter_of_a_path_says_what_it_is():
+    said = {
+        (one["name"], one["description"])
+        for methods in document()["paths"].values()
+        for operation in methods.values()
+        for one in operation["parameters"]
+        if one["in"] == "path"
+    }
+    words = dict(said)
+    assert len(words) == len(said)
+    assert words.keys() == {"name", "status", "provider"}
+    assert words["name"] == "the campaign's name"
+    assert "deferred" in words["status"]
+    assert "google" in words["provider"]

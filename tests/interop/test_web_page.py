@@ -29,6 +29,7 @@ PAGES = (
     address("campaigns", NAME),
     "/campaigns/spring/rows/bounced",
     address("campaigns", NAME, "rows", "deferred") + "?before=1",
+    address("campaigns", NAME, "rows", "bounced", HOSTILE[:40]),
     "/campaigns/waiting/approve",
     "/campaigns/spring/pause",
     "/campaigns/spring/try-now",

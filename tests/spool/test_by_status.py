@@ -40,6 +40,15 @@ def test_the_last_rows_stand_first_with_all_that_is_known_of_them(spool):
     assert (waits.row.n, waits.next_at, rest) == (6, 2600.0, None)
 
 
+def test_only_those_at_one_provider(spool):
+    _, reader, identity = spool
+    assert numbers(reader.with_status(identity, "bounced", None, 2, "google")) == ([5, 3], 3)
+    assert numbers(reader.with_status(identity, "bounced", 3, 2, "google")) == ([1], None)
+    assert numbers(reader.with_status(identity, "bounced", None, 2, "other")) == ([], None)
+    assert numbers(reader.with_status(identity, "pending", None, 10, "google")) == ([], None)
+    assert numbers(reader.with_status(identity, "pending", None, 2, "other")) == ([10, 9], 9)
+
+
 def test_a_page_says_where_the_next_one_begins(spool):
     _, reader, identity = spool
     assert numbers(reader.with_status(identity, "bounced", None, 2)) == ([5, 3], 3)

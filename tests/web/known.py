@@ -192,7 +192,7 @@ class Api:
             return {**RECENT, "campaign": path["name"]}
         if name == "variants":
             return {**VARIANTS, "campaign": path["name"]}
-        if name == "rows":
+        if name in ("rows", "rows_of"):
             if path["status"] not in (known := list(map(str, Status))):
                 raise UnknownName("status", path["status"], known)
             self.before = query.get("before", "")

@@ -154,6 +154,16 @@ def test_forms_ask_for_the_operations_of_the_commands(site):
     assert b"Done" not in site.ask("/campaigns/spring?done=<b>").body
 
 
+def test_a_number_of_the_matrix_leads_to_the_recipients_at_that_provider(site):
+    shown = site.ask("/campaigns/spring").body.decode()
+    assert 'href="/campaigns/spring/rows/deferred/google"' in shown
+    assert 'href="/campaigns/spring/rows/bounced/google"' not in shown  # there are none
+    rows = site.ask("/campaigns/spring/rows/deferred/google").body.decode()
+    assert " at <bdi>google</bdi></h1>" in rows
+    assert "/campaigns/spring/rows/deferred/google?before=1" in rows
+    assert 'href="/campaigns/spring/rows/deferred"' in rows
+
+
 def test_who_was_put_off_is_tried_now_and_what_stays_back_is_told(site):
     confirm = site.ask(address("campaigns", NAME, "try-now")).body.decode()
     assert "60 recipients wait" in confirm

@@ -54,6 +54,12 @@ def test_the_recipients_of_a_status_a_page_at_a_time():
     assert show("campaigns", NAME, "rows", "bounced", before="x").values["before"] is False
 
 
+def test_the_recipients_of_a_status_at_one_provider():
+    values = show("campaigns", NAME, "rows", "bounced", HOSTILE[:40]).values
+    assert (values["provider"], values["count"], len(values["rows"])) == (HOSTILE[:40], 20, 2)
+    assert show("campaigns", NAME, "rows", "bounced", "nowhere").values["count"] == 0
+
+
 def test_a_status_that_there_is_not():
     with pytest.raises(UnknownName, match="the nearest is 'bounced'"):
         show("campaigns", NAME, "rows", "bounce")

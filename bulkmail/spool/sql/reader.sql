@@ -121,11 +121,15 @@ JOIN outcome o ON o.recipient_id = page.recipient_id ORDER BY page.id DESC
 SELECT max(id) FROM recipient WHERE id BETWEEN ? AND ?
 
 -- name: rows_of_status
--- those between two ids, the last first; in the order of the primary key, since no index has the status
+-- those between two ids (at a provider, '' at any), the last first; in the order of the primary key, since no index has the status
 SELECT recipient_id, provider FROM outcome
-WHERE recipient_id BETWEEN :low AND :high AND status = :status ORDER BY recipient_id DESC LIMIT :limit
+WHERE recipient_id BETWEEN :low AND :high AND status = :status
+    AND (:provider = '' OR coalesce(nullif(provider, ''), 'other') = :provider)
+ORDER BY recipient_id DESC LIMIT :limit
 
 -- name: pending_rows
 -- the same of those that were not tried: they have no outcome, or one that says so
 SELECT r.id, coalesce(o.provider, '') FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id
-WHERE r.id BETWEEN :low AND :high AND coalesce(o.status, 'pending') = :status ORDER BY r.id DESC LIMIT :limit
+WHERE r.id BETWEEN :low AND :high AND coalesce(o.status, 'pending') = :status
+    AND (:provider = '' OR coalesce(nullif(o.provider, ''), 'other') = :provider)
+ORDER BY r.id DESC LIMIT :limit

@@ -115,11 +115,15 @@ JOIN outcome o ON o.recipient_id = page.recipient_id ORDER BY page.id DESC
 SELECT max(id) FROM recipient WHERE id BETWEEN %s AND %s
 
 -- name: rows_of_status
--- those between two ids, the last first; in the order of the primary key, since no index has the status
+-- those between two ids (at a provider, '' at any), the last first; in the order of the primary key, since no index has the status
 SELECT recipient_id, provider FROM outcome
-WHERE recipient_id BETWEEN %(low)s AND %(high)s AND status = %(status)s ORDER BY recipient_id DESC LIMIT %(limit)s
+WHERE recipient_id BETWEEN %(low)s AND %(high)s AND status = %(status)s
+    AND (%(provider)s = '' OR coalesce(nullif(provider, ''), 'other') = %(provider)s)
+ORDER BY recipient_id DESC LIMIT %(limit)s
 
 -- name: pending_rows
 -- the same of those that were not tried: they have no outcome, or one that says so
 SELECT r.id, coalesce(o.provider, '') FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id
-WHERE r.id BETWEEN %(low)s AND %(high)s AND coalesce(o.status, 'pending') = %(status)s ORDER BY r.id DESC LIMIT %(limit)s
+WHERE r.id BETWEEN %(low)s AND %(high)s AND coalesce(o.status, 'pending') = %(status)s
+    AND (%(provider)s = '' OR coalesce(nullif(o.provider, ''), 'other') = %(provider)s)
+ORDER BY r.id DESC LIMIT %(limit)s
