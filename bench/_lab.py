@@ -250,9 +250,10 @@ def settings(
     dkim: bool,
     connections: int = 20,
     messages_per_connection: int = 1_000_000,
+    rate: str = "1000000/s",
     extra: str = "",
 ) -> Path:
-    """bulkmail.yaml with limits out of the way."""
+    """bulkmail.yaml with limits out of the way; ``rate``: to each site."""
     lines = [
         "hostname: mta1.example.com",
         f"spool: {folder}/spool",
@@ -261,7 +262,7 @@ def settings(
         f"smtp: {{port: {port}}}",
         "shaping:",
         f"  default: {{connections: {connections}, messages_per_connection: {messages_per_connection},",
-        "            rate: 1000000/s, connection_rate: 10000/s}",
+        f"            rate: {rate}, connection_rate: 10000/s}}",
     ]
     if dkim:
         key = folder / "dkim.pem"

@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import _lab as lab
 
+from bulkmail.control import Client as Control
 from bulkmail.spool import SqliteStore
 from bulkmail.web import Role, User, hash_password, write_users
 
@@ -127,7 +128,8 @@ def measure(folder: Path, given: argparse.Namespace, pages: int) -> dict[str, fl
 
     with lab.many_domains(given.domains, given.sites, 4) as nameserver, lab.sinks(4) as port:
         web = f'web: {{listen: "127.0.0.1:{page}", users: {folder}/users}}\n'
-        config = lab.settings(folder, nameserver, port, dkim=not given.unsigned, extra=web)
+        rate = "1/m" if given.quiet else "1000000/s"
+        config = lab.settings(folder, nameserver, port, dkim=not given.unsigned, rate=rate, extra=web)
         command = [sys.executable, str(WATCHED), str(said), "0.01", str(time.time())]
         command += ["--nodaemon", "--pidfile=", "bulkmail", "-c", str(campaign), "--settings", str(config)]
         with (folder / "log").open("wb") as log:
@@ -140,13 +142,14 @@ def measure(folder: Path, given: argparse.Namespace, pages: int) -> dict[str, fl
             readers = Readers([client.follow(OPEN[n % len(OPEN)]) for n in range(pages)])
             readers.start()
             began, before, load = time.time(), delivered(), os.getloadavg()[0]
-            spent = lab_cpu(process.pid)
+            spent = lab.cpu(process.pid)
             while delivered() - before < given.sent and process.poll() is None and time.time() - began < given.patience:
                 time.sleep(0.2)
-            found = {"rate": (delivered() - before) / (time.time() - began), "main_cpu": lab_cpu(process.pid) - spent}
+            found = {"rate": (delivered() - before) / (time.time() - began), "main_cpu": lab.cpu(process.pid) - spent}
             found |= {"main_us": found["main_cpu"] * 1e6 / max(1, delivered() - before), "load": load}
             if given.ask:
-                found |= ask(client, given.ask)
+                print(f"  sites that are sent to: {len(Control(str(folder / 'spool')).get('sites')):,}", flush=True)
+                found |= ask(client, given.ask, process.pid)
             process.send_signal(signal.SIGTERM)
             process.wait(300)
         finally:
@@ -159,23 +162,26 @@ def measure(folder: Path, given: argparse.Namespace, pages: int) -> dict[str, fl
     return {**found, **{key: figures[key] for key in ("p50_ms", "p99_ms", "turn_p99_ms")}}
 
 
-def lab_cpu(pid: int) -> float:
-    """Seconds of the processor that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def ask(client: Client, times: int, pid: int) -> dict[str, float]:
+    """Ask for each page so many times; milliseconds, the median and the most, and those of the processor a page.
 
-
-def ask(client: Client, times: int) -> dict[str, float]:
-    """Ask for each page so many times; milliseconds, the median and the most. The campaign goes on."""
+    Those of the processor are of the whole main process, less what it used while nobody asked: without ``--quiet`` the
+    campaign goes on, and they are rough.
+    """
     found = {}
     for path in ASKED:
+        began, before = time.perf_counter(), lab.cpu(pid)
+        time.sleep(1.0)
+        idle = (lab.cpu(pid) - before) / (time.perf_counter() - began)
         took = []
+        began, before = time.perf_counter(), lab.cpu(pid)
         for _ in range(times):
             status, seconds, octets = client.get(path)
             took.append(seconds * 1e3)
+        spent = lab.cpu(pid) - before - idle * (time.perf_counter() - began)
         print(
-            f"  {path}: {status}, {octets:,} octets, {statistics.median(took):.0f} ms, at most {max(took):.0f} ms "
-            f"(load {os.getloadavg()[0]:.1f})",
+            f"  {path}: {status}, {octets:,} octets, {statistics.median(took):.0f} ms, at most {max(took):.0f} ms, "
+            f"{spent / times * 1e3:.1f} ms of CPU (load {os.getloadavg()[0]:.1f})",
             flush=True,
         )
         found[path] = statistics.median(took)
@@ -195,6 +201,9 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=300)
     parser.add_argument("--ask", type=int, default=5, help="ask for each page so often at the end")
     parser.add_argument("--unsigned", action="store_true")
+    parser.add_argument(
+        "--quiet", action="store_true", help="a message a minute to each server: what a page costs by itself"
+    )
     given = parser.parse_args()
     lab.need("smtp-sink")
     lab.end_in_order()
@@ -202,7 +211,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory(prefix="bulkmail-bench-") as text:
         for n in range(given.rounds):
-            for pages in (0, given.pages):
+            for pages in (0, given.pages) if given.pages else (0,):
                 found = measure(Path(text) / f"{n}-{pages}", given, pages)
                 rows.append([f"{pages} pages", *(found[key] for key in keys)])
                 print(rows[-1], flush=True)

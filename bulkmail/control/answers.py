@@ -13,7 +13,6 @@ from bulkmail import __version__
 from bulkmail.control.campaign_answers import campaign_answers, no_campaign
 from bulkmail.control.event_answers import event_answers
 from bulkmail.control.explaining import (
-    Destination,
     Known,
     destination_of,
     domain_of,
@@ -41,7 +40,7 @@ from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.control.trace_answers import trace_answers
 from bulkmail.control.trying import tried_answer
 from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering, Traces
-from bulkmail.mail import AddressError, Problem, Refused, parse_duration
+from bulkmail.mail import AddressError, Problem, Refused, UnknownName, parse_duration
 from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Changes, Settings
@@ -122,7 +121,7 @@ class Answers:
             ),
             **site_answers(owners.sites, lambda: owners.providers),
             **event_answers(owners.read),
-            **trace_answers(owners.traces, lambda: owners.providers, owners.live.sites, owners.route),
+            **trace_answers(owners.traces, lambda: owners.providers, owners.live.named, owners.route),
             **campaign_answers(owners.read, owners.wall),
         }
 
@@ -232,15 +231,20 @@ class Answers:
         most = call.query.get("most")
         return [_site(site) for site in self._owners.live.sites(None if most is None else int(most))]
 
+    async def _sites_of(self, call: Call) -> Any:
+        most, name = call.query.get("most"), call.path["name"]
+        if name not in self._owners.providers:
+            raise UnknownName("provider", name, sorted(self._owners.providers))
+        return [_site(site) for site in self._owners.live.sites(None if most is None else int(most), name)]
+
     async def _recipients(self, call: Call) -> Any:
         email = call.query["email"]
         return await self._read(lambda reader: find_recipients(reader, email))
 
     async def _explain(self, call: Call) -> Any:
         owners, of, now = self._owners, call.query["of"], self._owners.wall()
-        sites = owners.live.sites()
         facts, warm = await self._read(lambda reader: (reader.site_facts(now), reader.warmup_days()))
-        destination = known_destination(of, owners.providers, sites, facts)
+        destination = known_destination(of, owners.providers, owners.live.named(of.strip().lower()), facts)
         if destination is None:
             try:
                 routed = destination_of(of, await owners.route(domain_of(of)))
@@ -249,10 +253,11 @@ class Answers:
             if isinstance(routed, RouteFailure):
                 return no_route(of, routed)
             destination = routed
-        live = next((site for site in sites if _is_of(site, destination)), None)
+        key, provider = destination.key, destination.provider
+        sites = owners.live.of_key(key) if key else owners.live.sites(1, provider) if provider else []
         settings = owners.settings()
         ip = families_of(settings, lambda: now).describe()
-        known = Known(facts, live, asked_service=True, fault=owners.live.fault, ip=ip, warm=warm)
+        known = Known(facts, next(iter(sites), None), asked_service=True, fault=owners.live.fault, ip=ip, warm=warm)
         return explain(destination, settings, owners.providers, known, now)
 
     async def _reload(self, _call: Call) -> Any:
@@ -292,10 +297,3 @@ def _place(problem: Problem) -> str:
 def _site(site: LiveSite) -> dict[str, Any]:
     told = {name: value for name, value in site._asdict().items() if name != "binds"}
     return {**told, "since": stamp(site.since), "until": stamp(site.until)}
-
-
-def _is_of(site: LiveSite, destination: Destination) -> bool:
-    """Whether a site is the destination; of a provider it is the busiest one that stands for it."""
-    if destination.key:
-        return site.key == destination.key
-    return bool(destination.provider) and site.provider == destination.provider

@@ -180,6 +180,14 @@ OPERATIONS = (
         optional={"most": "only so many of them"},
     ),
     Operation(
+        "sites_of",
+        "GET",
+        "/providers/{name}/sites",
+        "The sites of a provider that are being sent to now, the busiest first",
+        list[SiteAnswer],
+        optional={"most": "only so many of them"},
+    ),
+    Operation(
         "pace",
         "POST",
         "/sites/pace",

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from bulkmail.mail import Held, Situation, Standing, Status, situation
-from bulkmail.spool import RUNNING, CampaignRow, Hold, Reading, Sign
+from bulkmail.mail import ClickCount, Held, Situation, Standing, Status, situation
+from bulkmail.spool import RUNNING, CampaignRow, CampaignStanding, Hold, Reading, Sign
 from bulkmail.zones import zone
 
 if TYPE_CHECKING:
@@ -53,27 +53,30 @@ def overview(
     signs, holds, whole = reader.signs(), reader.holds(), reader.whole_reports()
     waiting = [_site(site) for site in sites if site.until is not None and site.claimed is not None][:WAITING_SITES]
     found = []
-    rows = [row for row in reader.campaigns() if name in (None, row.name)]
-    if ended is not None:
-        over = [row.id for row in rows if row.ended_at is not None]
-        gone = set(over[: max(0, len(over) - ended)])
-        rows = [row for row in rows if row.id not in gone]
-    for row in rows:
+    for row in _rows(reader, name, ended):
         own = [hold for hold in holds if hold.campaign_id == row.id]
+        stands = reader.standing(row)
         known = (live or {}).get(row.name)
         report = row.id in whole
         if known is not None:
             told = known.situation
         else:
-            told = _situation(reader, row, own, signs, now, zone(timezone), report_whole=report)
-        one = _campaign(reader, row, own, told, known, waiting if known is not None else [])
+            told = _situation(row, stands, own, signs, now, zone(timezone), report_whole=report)
+        one = _campaign(row, stands, own, told, known, waiting if known is not None else [])
         found.append({**one, "report_whole": report})
     return found
 
 
+def _rows(reader: Reading, name: str | None, ended: int | None) -> list[CampaignRow]:
+    if name is None:
+        return reader.campaigns(ended)
+    row = reader.campaign(name)
+    return [] if row is None else [row]
+
+
 def _situation(
-    reader: Reading,
     row: CampaignRow,
+    stands: CampaignStanding,
     holds: list[Hold],
     signs: list[Sign],
     now: float,
@@ -82,8 +85,7 @@ def _situation(
     report_whole: bool,
 ) -> Situation:
     """Return what a campaign is doing by what the spool knows."""
-    by_status = _by_status(reader.totals(row.id))
-    outlook = reader.outlook(row.id)
+    by_status, outlook, plan = _by_status(stands.totals), stands.outlook, stands.plan
     alive = [sign for sign in signs if sign.alive]
     last = max((sign.at for sign in signs if sign.at), default=None)
     fault = next((sign for sign in alive if sign.fault), None)
@@ -91,7 +93,6 @@ def _situation(
     since = None if fault is None else fault.fault_since
     if alive and not fault and last is not None and all(sign.at < now - _SILENT for sign in alive if sign.at):
         words, since = "its process is there and gives no sign of life", last
-    plan = reader.plan(row.id)
     due = outlook.next_due if outlook.next_due is not None and outlook.next_due > now else None
     return situation(
         Standing(
@@ -123,17 +124,16 @@ def held(hold: Hold) -> Held:
 
 
 def _campaign(
-    reader: Reading,
     row: CampaignRow,
+    stands: CampaignStanding,
     holds: list[Hold],
     told: Situation,
     known: LiveCampaign | None,
     waiting: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    totals = reader.totals(row.id)
     by_category: dict[str, int] = {}
     by_provider: dict[str, dict[str, int]] = {}
-    for (provider, status, category), count in totals.items():
+    for (provider, status, category), count in stands.totals.items():
         if category:
             by_category[category] = by_category.get(category, 0) + count
         if status not in (Status.PENDING, Status.INVALID, Status.DUPLICATE, Status.SUPPRESSED):
@@ -146,12 +146,12 @@ def _campaign(
         "folder": row.folder,
         "input_rows": row.input_rows,
         "input_complete": row.import_done,
-        "by_status": _by_status(totals),
+        "by_status": _by_status(stands.totals),
         "by_category": by_category,
         "by_provider": by_provider,
         "possibly_doubled": row.possibly_doubled,
-        "late": reader.late_counts(row.id)._asdict(),
-        "clicks": _clicks(reader, row),
+        "late": stands.late._asdict(),
+        "clicks": _clicks(stands.clicks),
         "holds": [_hold(hold) for hold in holds],
         "rate": None if known is None else round(known.rate, 1),
         "seconds_left": None if known is None else known.seconds_left,
@@ -162,8 +162,7 @@ def _campaign(
     }
 
 
-def _clicks(reader: Reading, row: CampaignRow) -> dict[str, int] | None:
-    counts = reader.clicks(row.id)
+def _clicks(counts: list[ClickCount]) -> dict[str, int] | None:
     if not counts:
         return None
     return {"people": sum(one.people for one in counts), "scanners": sum(one.scanners for one in counts)}

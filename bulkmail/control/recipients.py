@@ -26,10 +26,12 @@ def find_recipients(reader: Reading, email: str, progress: Callable[[], object] 
 
 
 def _found(reader: Reading, email: str, progress: Callable[[], object]) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    names = {row.id: row.name for row in reader.campaigns()}
-    files = {campaign: reader.input_files(campaign) for campaign in names}
+    names = reader.campaign_names()
+    files: dict[int, list[tuple[int, str, list[str]]]] = {}  # of the campaigns that have the address
     for campaign, row, next_at in reader.find(email, progress):
         if campaign in names:
+            if campaign not in files:
+                files[campaign] = reader.input_files(campaign)
             told = plain_row(row, next_at, files[campaign])
             yield campaign, row.n, {"campaign": names[campaign], **told, "history": []}
 

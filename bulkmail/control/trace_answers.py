@@ -17,13 +17,13 @@ from bulkmail.routing import RouteFailure, Site
 def trace_answers(
     traces: Traces | None,
     providers: Callable[[], Collection[str]],
-    sites: Callable[[], Iterable[LiveSite]],
+    named: Callable[[str], Iterable[LiveSite]],
     route: Callable[[str], Awaitable[Site | RouteFailure]],
 ) -> Mapping[str, Callable[[Call], Awaitable[Any]]]:
     """Return what answers it, by name.
 
-    ``providers()``: the names there are now; ``sites()``: those that are sent to; ``route(domain)``: gives its site, or
-    why there is none.
+    ``providers()``: the names there are now; ``named(name)``: the sites called so that are sent to; ``route(domain)``:
+    gives its site, or why there is none.
     """
 
     async def trace(call: Call) -> Any:
@@ -40,9 +40,8 @@ def trace_answers(
         provider = asked.removeprefix("provider ")
         if provider in providers():
             return "", provider, provider
-        for site in sites():
-            if asked in (site.site, site.key, site.key.partition("~")[0]):
-                return site.key, "", site.site
+        for site in named(asked):
+            return site.key, "", site.site
         try:
             routed = await route(domain_of(of))
         except AddressError as error:

@@ -128,6 +128,7 @@ if TYPE_CHECKING:
     from bulkmail.spool.shared import OneOfMany
     from bulkmail.spool.sqlite.reader import Reader
     from bulkmail.spool.sqlite.store import SqliteStore
+    from bulkmail.spool.standing import CampaignStanding
     from bulkmail.spool.stored import fingerprint
 else:
     __getattr__ = later(
@@ -164,6 +165,7 @@ else:
             "shared": "OneOfMany",
             "sqlite.reader": "Reader",
             "sqlite.store": "SqliteStore",
+            "standing": "CampaignStanding",
             "stored": "fingerprint",
         },
     )
@@ -186,6 +188,7 @@ __all__ = [
     "Audience",
     "BudgetUse",
     "CampaignRow",
+    "CampaignStanding",
     "CancelRequest",
     "Claimed",
     "DomainRows",

@@ -216,7 +216,7 @@ class Showing:
         if name not in known:
             raise UnknownName("provider", name, sorted(known))
         told = await self._ask("explain", query={"of": f"provider {name}"})
-        sites = [one for one in await self._ask("sites") if one["provider"] == name]
+        sites = await self._ask("sites_of", {"name": name}, query={"most": str(_MOST_SITES + 1)})
         campaigns = await self._ask("campaigns", query={"ended": "0"})
         sent = [one for one in reversed(campaigns) if name in one["by_provider"]][:_MOST_OF_PROVIDER]
         recent = [await self._ask("recent", {"name": one["campaign"]}) for one in sent]
@@ -224,7 +224,7 @@ class Showing:
             "one": known[name],
             "told": told,
             "sites": sites[:_MOST_SITES],
-            "more_sites": max(0, len(sites) - _MOST_SITES),
+            "more_sites": len(sites) > _MOST_SITES,
             "campaigns": [of_provider(one, found, name) for one, found in zip(sent, recent, strict=True)],
             "replies": replies_of(recent, name),
             "holds": [hold for hold in holds_of(campaigns) if hold["provider"] == name],

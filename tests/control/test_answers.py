@@ -84,9 +84,14 @@ def asked(tmp_path):
     store.close()
     reader = Reader(str(tmp_path))
     site = LiveSite("mx.a.example", "mx.a.example~1", "", "ready", "", None, None, 1, 1, 1, "receiver")
+    of_google = site._replace(site="mx.google.example", key="mx.google.example~1", provider="google")
     live = SimpleNamespace(
         campaigns=dict,
-        sites=lambda most=None: [site][:most],
+        sites=lambda most=None, provider=None: (
+            [one for one in (site, of_google) if one.provider == provider][:most] if provider else [site][:most]
+        ),
+        named=lambda name: [site] if name in (site.site, site.key) else [],
+        of_key=lambda key: [site] if key == site.key else [],
         waiting=lambda most: [site][most:],
         limiters=lambda _: [],
         fault="",
@@ -157,6 +162,10 @@ def test_what_is_read(asked):
     assert asked("recipients", query={"email": "ann@a.example"})[0]["status"] == "pending"
     assert asked("sites")[0]["site"] == "mx.a.example"
     assert asked("sites", query={"most": "0"}) == []
+    assert [one["site"] for one in asked("sites_of", path={"name": "google"})] == ["mx.google.example"]
+    assert asked("sites_of", path={"name": "google"}, query={"most": "0"}) == []
+    with pytest.raises(UnknownName):
+        asked("sites_of", path={"name": "gogle"})
     assert asked("recent", path={"name": "spring"})["attempts"] == 0
     with pytest.raises(UnknownName):
         asked("recent", path={"name": "sprin"})
@@ -171,6 +180,7 @@ def test_what_is_explained(asked):
     for of in ("a.example", "ann@a.example", "mx.a.example"):
         assert asked("explain", query={"of": of})["binds"] == "receiver"
     assert asked("explain", query={"of": "google"})["provider"] == "google"
+    assert asked("explain", query={"of": "google"})["binds"] == "receiver"
     assert "NXDOMAIN" in asked("explain", query={"of": "gone.example"})["sentence"]
     with pytest.raises(Exception, match="neither a domain nor an address"):
         asked("explain", query={"of": "gogle"})

@@ -85,47 +85,6 @@ def test_what_is_remembered_of_sites_and_not_what_has_expired(spool):
     assert reader.site_facts(99.0) == [facts[1]]
 
 
-def test_what_is_left_to_send(spool, kit):
-    store, reader, identity = spool
-    assert reader.outlook(identity) == (True, 99.0)
-    other = reader.campaign("other").id
-    [queue] = [queue for queue, campaign, _ in store.backlog(0, 10) if campaign == other]
-    store.settle([kit.outcome(row) for row in store.claim([(queue, 5)], 5.0)[queue]])
-    assert reader.outlook(other) == (False, None)
-
-
-def test_all_rows_of_an_address_are_found_whatever_became_of_them(spool, kit):
-    store, reader, identity = spool
-    other = reader.campaign("other").id
-    store.add_rows(
-        identity,
-        [
-            kit.row(6, verdict="duplicate", email="User1@EXAMPLE.com"),
-            kit.row(7, verdict="invalid", email="Ann <user1@example.com>"),
-            kit.row(8, "xn--mller-kva.example", email="100%_a@müller.example"),
-            kit.row(9, "xn--mller-kva.example", email="100xxa@müller.example"),
-            kit.row(10, verdict="invalid", email="not an address"),
-        ],
-        {},
-        True,
-        1000.0,
-    )
-
-    def found(address):
-        return [(campaign, row.n, row.status, due) for campaign, row, due in reader.find(address)]
-
-    assert found(" user1@Example.com ") == [
-        (identity, 1, "delivered", None),
-        (identity, 6, "duplicate", None),
-        (identity, 7, "invalid", None),
-        (other, 1, "pending", None),
-    ]
-    assert found("user3@example.com") == [(identity, 3, "deferred", 99.0)]
-    assert found("100%_A@xn--mller-kva.example") == [(identity, 8, "pending", None)]
-    assert found("not an address") == [(identity, 10, "invalid", None)]
-    assert found("user1@b.example") == []
-
-
 def test_the_rows_of_a_list_by_domain(spool):
     _, reader, identity = spool
     domains, count = reader.rows_by_domain(identity, 10)

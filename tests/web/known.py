@@ -204,8 +204,8 @@ class Api:
             return {"campaign": path["name"], "provider": "", "width": 60, "buckets": [bucket, later]}
         if name == "explain":
             return EXPLAINED
-        if name in ("sites", "providers"):
-            return [SITE if name == "sites" else PROVIDER]
+        if name in ("sites", "sites_of", "providers"):
+            return [PROVIDER if name == "providers" else SITE]
         if name == "recipients":
             return [RECIPIENT] if query["email"] != "nobody@example.com" else []
         if order.get("reason") == "refuse":

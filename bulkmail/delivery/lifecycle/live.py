@@ -107,9 +107,25 @@ class Live:
         progress = self.progress
         return LiveCampaign(progress.situation(run), progress.rate(run), progress.seconds_left(run))
 
-    def sites(self, most: int | None = None) -> list[LiveSite]:
-        """Return the sites that are being sent to, the busiest first; ``most``: only so many."""
-        return self._told([lane for lane in self._feeder.lanes.values() if not lane.closed], most)
+    def sites(self, most: int | None = None, provider: str | None = None) -> list[LiveSite]:
+        """Return the sites that are being sent to, the busiest first.
+
+        ``most``: only so many; ``provider``: only its own.
+        """
+        lanes = [lane for lane in self._feeder.lanes.values() if not lane.closed]
+        if provider is not None:
+            lanes = [lane for lane in lanes if lane.site.provider == provider]
+        return self._told(lanes, most)
+
+    def named(self, name: str) -> list[LiveSite]:
+        """Return the busiest site that is called so, if there is one: by its name, its key or the host of its key."""
+        lanes = [lane for lane in self._feeder.lanes.values() if not lane.closed]
+        sites = [lane for lane in lanes if name in (lane.site.name, lane.site.key, lane.site.key.partition("~")[0])]
+        return self._told(sites, 1)
+
+    def of_key(self, key: str) -> list[LiveSite]:
+        """Return the busiest of those that stand for the site of this key, one for each source, if there is one."""
+        return self._told([one for one in self._feeder.lanes.values() if one.site.key == key and not one.closed], 1)
 
     def waiting(self, most: int) -> list[LiveSite]:
         """Return so many of the sites to which nothing may be sent now, the busiest first."""

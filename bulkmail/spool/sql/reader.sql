@@ -5,8 +5,10 @@ SELECT value, 0 FROM meta WHERE substr(name, 1, length(:name)) = :name
 -- name: new_rows_left
 SELECT EXISTS (SELECT 1 FROM queue WHERE campaign_id = ? AND has_new = 1)
 
--- name: queue_of_domain
-SELECT id FROM queue WHERE campaign_id = ? AND domain = ?
+-- name: queues_of_domain
+-- of the campaigns between two ids
+SELECT c.id, q.id FROM campaign c CROSS JOIN queue q ON q.campaign_id = c.id AND q.domain = :domain
+WHERE c.id BETWEEN :first AND :last
 
 -- name: found_in_queue
 -- rows of queue :queue, held back ones too, between two ids, whose cell matches :text

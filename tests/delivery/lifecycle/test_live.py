@@ -55,3 +55,17 @@ def test_the_limiter_of_a_site_is_found_by_its_key_and_not_made(one):
     (site,) = one.live.sites()
     (limiter,) = one.live.limiters(site.key)
     assert limiter.factors == (1.0, 1.0)
+
+
+def test_a_site_is_found_by_its_name_its_key_or_its_host(one):
+    one.farm.obliging()
+    one.campaign({"a.example": 500, "b.example": 5})
+    one.start()
+    one.run(2)
+    for site in one.live.sites():
+        for name in (site.site, site.key, site.key.partition("~")[0]):
+            assert one.live.named(name)[0].key == site.key
+        assert one.live.of_key(site.key) == [site]
+    assert one.live.named("nowhere") == one.live.of_key("nowhere") == []
+    assert one.live.sites(provider="google") == []
+    assert one.live.sites(provider="") == one.live.sites()

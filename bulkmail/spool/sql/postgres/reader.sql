@@ -7,8 +7,10 @@ FROM meta s WHERE starts_with(s.name, %(name)s) ORDER BY s.name
 -- name: new_rows_left
 SELECT EXISTS (SELECT 1 FROM queue WHERE campaign_id = %s AND has_new = 1)
 
--- name: queue_of_domain
-SELECT id FROM queue WHERE campaign_id = %s AND domain = %s
+-- name: queues_of_domain
+-- of the campaigns between two ids
+SELECT c.id, q.id FROM campaign c JOIN queue q ON q.campaign_id = c.id AND q.domain = %(domain)s
+WHERE c.id BETWEEN %(first)s AND %(last)s
 
 -- name: found_in_queue
 -- rows of a queue, held back ones too, between two ids, whose cell matches the text
