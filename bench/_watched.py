@@ -15,7 +15,7 @@ from twisted.scripts.twistd import run
 
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.queueing.gate import Gate
-from bulkmail.spool import Spool, Suppression
+from bulkmail.spool import Arrival, Recorded, Spool, Suppression
 
 OUT = os.open(sys.argv.pop(1), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -28,6 +28,7 @@ def watch() -> None:
     """Have both tell of themselves."""
     composed: Any = Gate.composed
     suppress: Any = Spool.suppress
+    record: Any = Spool.record_late
 
     def told(gate: Gate, message: Message) -> None:
         _write("composed", message.claimed.email)
@@ -43,9 +44,17 @@ def watch() -> None:
 
         return suppress(spool, whom, hashed=hashed).addCallback(tell)
 
+    def came_back(spool: Spool, arrival: Arrival) -> Any:
+        def tell(recorded: Recorded) -> Recorded:
+            if recorded.found is not None and recorded.suppressed:
+                _write("suppressed", recorded.found.address)
+            return recorded
+
+        return record(spool, arrival).addCallback(tell)
+
     gate: Any = Gate
     spool: Any = Spool
-    gate.composed, spool.suppress = told, acknowledged
+    gate.composed, spool.suppress, spool.record_late = told, acknowledged, came_back
 
 
 watch()

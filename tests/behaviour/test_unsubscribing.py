@@ -27,8 +27,12 @@ SENT = [f"user-{n}@d0.test" for n in range(4)]
 
 
 @pytest.fixture
-def port(world: Any) -> int:
-    """The port of the page of a service that watches ``campaigns/`` and signs."""
+def port(world: Any, request: pytest.FixtureRequest) -> int:
+    """The port of the page of a service that watches ``campaigns/`` and signs; its spool is a folder or PostgreSQL."""
+    more: dict[str, Any] = {}
+    if getattr(request, "param", "folder") == "postgres":
+        more["spool"] = request.getfixturevalue("pg_server").fresh()
+        more["machine"] = {"name": "one", "folder": "./one", "lease": "3s"}
     found: int = free_port()
     (world.folder / "campaigns").mkdir()
     (world.folder / "k.pem").write_bytes(new_pem("rsa"))
@@ -37,6 +41,7 @@ def port(world: Any) -> int:
     world.settings(
         dkim=[{"domain": "example.com", "selector": "s1", "key": "k.pem"}],
         public={"url": "https://mail.example.com", "listen": f"127.0.0.1:{found}", "name": "Example Shop"},
+        **more,
     )
     return found
 
@@ -78,6 +83,7 @@ def told(campaign: Any) -> list[tuple[str, str, str]]:
     return [(line["email"], line["result"], line["reply"]) for line in lines]
 
 
+@pytest.mark.parametrize("port", ["folder", "postgres"], indirect=True)
 def test_a_click_takes_off_the_list_at_once_and_for_good_until_it_is_taken_back(
     world: Any, until: Any, port: int
 ) -> None:
@@ -129,6 +135,28 @@ def test_a_click_takes_off_the_list_at_once_and_for_good_until_it_is_taken_back(
     assert "You are unsubscribed" in ask(port, "POST", link[SENT[0]], ONE_CLICK)[1]
     autumn = sent_to_end(world, until, "autumn")
     assert autumn.statuses() == {"suppressed": 3, "delivered": 1}
+    running.process.terminate()
+    assert running.wait().status == 3
+
+
+def test_nobody_is_told_that_it_is_done_while_the_database_is_gone(
+    world: Any, until: Any, own_pg_server: Any, port: int
+) -> None:
+    world.settings(
+        dkim=[{"domain": "example.com", "selector": "s1", "key": "k.pem"}],
+        public={"url": "https://mail.example.com", "listen": f"127.0.0.1:{port}"},
+        spool=own_pg_server.fresh(),
+        machine={"name": "one", "folder": "./one", "lease": "3s"},
+    )
+    running = world.start("--watch", "campaigns")
+    spring = sent_to_end(world, until, "spring")
+    link = links(world.server.kept)
+    own_pg_server.stop()
+    for method, body in (("GET", ""), ("POST", ONE_CLICK), ("POST", "action=leave")):
+        assert ask(port, method, link[SENT[0]], body)[0] == 503
+    own_pg_server.start()
+    until(lambda: ask(port, "POST", link[SENT[0]], ONE_CLICK)[0] == 200, "the database to be used again")
+    until(lambda: told(spring) == [(SENT[0], "unsubscribed", "one-click")], "the line")
     running.process.terminate()
     assert running.wait().status == 3
 
