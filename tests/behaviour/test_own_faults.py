@@ -117,14 +117,25 @@ def test_files_that_may_not_grow(world: Any, slow: None, until: Any) -> None:
     check_nobody_was_charged(world, campaign, running.wait())
 
 
+def descriptors(pid: int) -> dict[int, str]:
+    """What each open descriptor of a process is, by number."""
+    found = {}
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found[int(one.name)] = os.readlink(one)
+    return found
+
+
 def test_no_descriptors_left(world: Any, until: Any) -> None:
     world.settings(shaping={"default": {"rate": "40/s", "messages_per_connection": 5}})
     campaign = world.campaign("spring", people(600))
     running = world.start("-c", "spring")
     until(lambda: world.server.count() > 100, "the first messages")
     before, hard = resource.prlimit(running.pid, resource.RLIMIT_NOFILE)
-    used = {int(name) for name in os.listdir(f"/proc/{running.pid}/fd")}
-    resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (min(set(range(max(used) + 2)) - used), hard))
+    used = descriptors(running.pid)
+    first = min(number for number, what in used.items() if what.startswith("socket:"))
+    # below every connection, so that one which ends leaves no room for the next one
+    resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (min({first} | (set(range(first)) - used.keys())), hard))
     until(lambda: "sending is paused: " in running.said(), "the pause")
     resource.prlimit(running.pid, resource.RLIMIT_NOFILE, (before, hard))
 

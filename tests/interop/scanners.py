@@ -16,10 +16,12 @@ from tests.ports import free_port
 
 VIRUS = b"a harmless line that these tests call a virus"
 LARGEST = 1_000_000  # octets that clamd looks at
+PINGS = {"rspamd": b"GET /ping HTTP/1.0\r\n\r\n", "clamd": b"PING\n"}
 
 RSPAMD = """\
 options {{
     pidfile = "{place}/pid"; temp_dir = "{place}"; cache_file = "{place}/cache"; hs_cache_dir = "{place}";
+    url_tld = "{place}/tld";
     filters = ""; disable_hyperscan = true; dns {{ nameserver = ["127.0.0.1:9"]; timeout = 0.1s; }}
 }}
 logging {{ type = "file"; filename = "{place}/log"; }}
@@ -57,6 +59,7 @@ def rspamd() -> Iterator[tuple[int, Path]]:
     with _scanner("rspamd", "rspamd") as (command, place, port):
         (place / "rspamd.conf").write_text(RSPAMD.format(place=place, port=port))
         (place / "rules.lua").write_text(RULES)
+        (place / "tld").write_text("com\nexample\n")  # the long list that it has takes it up to a minute to read
         root = ["-i"] if os.geteuid() == 0 else []
         with _running([command, "-f", *root, "-c", str(place / "rspamd.conf")]):
             yield port, place / "log"
@@ -96,7 +99,13 @@ def _running(command: list[str]) -> Iterator[None]:
             process.wait()
 
 
-def listens(port: int) -> bool:
-    """Whether something listens there by now."""
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+def answers(port: int, ping: bytes) -> bool:
+    """Whether the scanner says there that it is ready: it listens some time before."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as one:
+        one.sendall(ping)
+        said = b""
+        while piece := one.recv(4096):
+            said += piece
+            if b"pong" in said.lower():
+                return True
+    return False

@@ -50,7 +50,8 @@ def scanner(missing: Callable[[str], None], until: Callable[..., Any]) -> Iterat
                 found = ending.enter_context(which())
             except servers.Missing as reason:
                 missing(str(reason))
-            until(lambda: scanners.listens(found[0]), f"{which.__name__} to listen")
+            name = which.__name__
+            until(lambda: scanners.answers(found[0], scanners.PINGS[name]), f"{name} to be ready")
             return found
 
         yield start
