@@ -65,7 +65,7 @@ def _network(text: str) -> Network:
 
 def networks(texts: Iterable[str | Network]) -> tuple[Network, ...]:
     """Networks in CIDR notation, parsed. Raises ValueError."""
-    return tuple(_network(str(text)) for text in texts)
+    return tuple(_network(text) if isinstance(text, str) else text for text in texts)
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:
@@ -83,23 +83,29 @@ def forbidden_address(
     ``allow_networks``: networks that may be connected to all the same, in CIDR notation or parsed. ``own``: whether an
     address is this machine's; such are forbidden too, because a relay here may trust mail that comes from them.
     """
+    refusal, ways = _judged(ip, networks(allow_networks))
+    if refusal is None and own is not None and any(map(own, ways)):
+        return "an address of this machine"
+    return refusal
+
+
+@lru_cache(maxsize=8192)  # asked for each connection, and the ranges say the same each time
+def _judged(ip: str, allowed: tuple[Network, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """Why the address is forbidden to every machine, else the addresses it leads to that must not be our own."""
     try:
         address = ip_address(ip)
     except ValueError:
-        return "not an IP address"
+        return "not an IP address", ()
     ways = [address]
     inner = _inner(address) if isinstance(address, IPv6Address) else None
     if inner is not None:
         ways.append(inner)
-    allowed = networks(allow_networks)
     if any(way in network for network in allowed for way in ways):
-        return None
+        return None, ()
     for way in reversed(ways):  # the inner one first: it names what is wrong better
         for network, reason in _FORBIDDEN:
             if way in network:
-                return reason
+                return reason, ()
     if address.version == 6 and address not in _IN_USE and address not in _NAT64:
-        return "a reserved address"
-    if own is not None and any(own(str(way)) for way in ways):
-        return "an address of this machine"
-    return None
+        return "a reserved address", ()
+    return None, tuple(map(str, ways))

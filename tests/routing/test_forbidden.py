@@ -111,6 +111,16 @@ def test_what_python_calls_loopback_or_local_is_closed(address):
         assert forbidden_address(str(address)) is not None
 
 
+def test_what_is_remembered_of_an_address_is_neither_the_settings_nor_whose_it_is():
+    ip, own = "93.184.215.77", set()
+    assert forbidden_address(ip, (), own.__contains__) is None
+    own.add(ip)
+    assert forbidden_address(ip, (), own.__contains__) == "an address of this machine"
+    assert forbidden_address(ip, ["93.184.215.0/24"], own.__contains__) is None
+    assert forbidden_address("10.0.0.7") == forbidden_address("10.0.0.7") == "a private address"
+    assert forbidden_address("10.0.0.7", ["10.0.0.0/8"]) is None
+
+
 def test_this_machines_own_addresses():
     own = {"93.184.215.14", "2a00:1450::1b"}.__contains__
     assert forbidden_address("93.184.215.14", (), own) == "an address of this machine"
