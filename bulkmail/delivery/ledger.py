@@ -136,16 +136,17 @@ class Ledger:
         first = claimed.first_attempt_at or began
         verdict = classify(outcome) if self._judge is None else self._judge(outcome, provider, message.domain)
         lost = outcome.fate is Fate.UNKNOWN
-        uncharged = self._pause.uncharged.since(waiting_since)
-        uncharged += message.run.uncharged(claimed, provider, waiting_since, now)
+        uncharged = 0.0
+        if outcome.fate is not Fate.ACCEPTED:  # what was accepted has no time left to run out
+            uncharged = self._pause.uncharged.since(waiting_since)
+            uncharged += message.run.uncharged(claimed, provider, waiting_since, now)
         decision = decide(
             outcome,
             verdict,
             attempts=claimed.attempts + 1,
             copies=claimed.doubt + lost,
             first_attempt_at=waiting_since,
-            paused=self._pause.uncharged.since(waiting_since)
-            + message.run.uncharged(claimed, provider, waiting_since, now),
+            paused=uncharged,
             now=now,
             retry=self._retry,
             on_unknown=message.run.on_unknown,

@@ -147,7 +147,7 @@ class Pages:
             case ("campaigns",):
                 return see_other("/")
             case ("campaigns", name, action) if action != "plots":
-                return await self._campaign_page(name, action, signed)
+                return await self._campaign_page(name, action, signed, call.query.get("provider", ""))
         sheet = await self._showing.show(Wanted(call.path, call.query, signed.user.role))
         done = call.query.get("done", "")
         counts = {name: int(told) for name in ("rows", "doubtful") if _is_count(told := call.query.get(name, ""))}
@@ -174,8 +174,8 @@ class Pages:
             return made
         return part("wrong_part", {"sentence": sentence})
 
-    async def _campaign_page(self, name: str, action: str, signed: Signed) -> Answer:
-        """Answer with the letters of a campaign, or with the page that an action is confirmed on."""
+    async def _campaign_page(self, name: str, action: str, signed: Signed, provider: str) -> Answer:
+        """Answer with the letters of a campaign, or with the page that an action is confirmed on, for ``provider``."""
         frame = self._frame(signed)
         found, line = await self._showing.campaign(name)
         if action == "preview":
@@ -187,7 +187,8 @@ class Pages:
             return told(409, f"It cannot be done now: {found['situation']['sentence']}", frame)
         shown = action == "approve" and await self._in_thread(lambda: read_preview(found["folder"]))
         providers = sorted(set(found["by_provider"]) - {"other"})
-        values = {"line": line, "action": action, "preview": bool(shown), "providers": providers}
+        chosen = provider if provider in providers else ""
+        values = {"line": line, "action": action, "preview": bool(shown), "providers": providers, "chosen": chosen}
         if action == "try-now":
             values |= {"deferred": found["by_status"]["deferred"], "kept_back": kept_back(found)}
         return page("confirm", {**frame, **values})

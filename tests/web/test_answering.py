@@ -138,6 +138,15 @@ def test_another_sites_form_signs_nobody_in(site):
     assert (answer.status, b"Set-Cookie" in answer.headers) == (403, False)
 
 
+def test_a_providers_page_leads_to_a_pause_of_each_campaign_there(site):
+    shown = site.ask("/providers/google").body.decode()
+    where = "/campaigns/spring/pause?provider=google"
+    assert f'href="{where}"' in shown
+    assert 'name="provider" maxlength="100" list="providers" value="google"' in site.ask(where).body.decode()
+    strange = site.ask("/campaigns/spring/pause?provider=%22%3E%3Cb%3E").body.decode()
+    assert 'name="provider" maxlength="100" list="providers" value=""' in strange
+
+
 def test_forms_ask_for_the_operations_of_the_commands(site):
     paused = site.post(address("campaigns", NAME, "pause"), reason=" wrong price ", **{"for": "2h", "provider": ""})
     assert (paused.status, paused.headers[b"Location"].decode()) == (303, address("campaigns", NAME) + "?done=paused")
