@@ -31,13 +31,14 @@ _mine = _numbers()
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port of ``address`` on which nobody listens now, and that is given to no one else of this run.
+    """A port of ``address`` that nobody has now, TCP or UDP, and that is given to no one else of this run.
 
     :raises OSError: this machine does not have the address.
     """
     for port in itertools.islice(_mine, (_LAST - _FIRST) // _PARTS):
         try:
-            socket.create_server((address, port)).close()
+            with socket.create_server((address, port)), socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+                datagrams.bind((address, port))  # a name server needs both, and others ask from random ports
         except OSError as failed:
             if failed.errno == errno.EADDRINUSE:
                 continue
