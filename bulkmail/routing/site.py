@@ -55,6 +55,11 @@ class Site:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def names(self) -> tuple[str, str, str]:
+        """What people may call it: its name, its key, and the host that begins its key."""
+        return self.name, self.key, self.key.partition("~")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class RouteFailure:

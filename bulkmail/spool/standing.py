@@ -42,17 +42,19 @@ class StandingReading:
 
     def late_counts(self, campaign_id: int) -> LateCounts:
         """Return what has come back of a campaign."""
-        if not self._knows_late:
-            return LateCounts()
         with self._db.transaction("begin_reading"):
-            return read_late_counts(self._db, campaign_id)
+            return self._late_counts(campaign_id)
+
+    def _late_counts(self, campaign_id: int) -> LateCounts:
+        return read_late_counts(self._db, campaign_id) if self._knows_late else LateCounts()
 
     def clicks(self, campaign_id: int) -> list[ClickCount]:
         """Return how often the links of a campaign were followed; see `arrivals.ClickStore.clicks`."""
-        if self._version < self._knows_clicks:
-            return []
         with self._db.transaction("begin_reading"):
-            return read_clicks(self._db, campaign_id)
+            return self._clicks(campaign_id)
+
+    def _clicks(self, campaign_id: int) -> list[ClickCount]:
+        return read_clicks(self._db, campaign_id) if self._version >= self._knows_clicks else []
 
     def plan(self, campaign_id: int) -> StoredPlan | None:
         """Return what was planned of a campaign, None where nothing was."""
@@ -65,8 +67,8 @@ class StandingReading:
         with self._db.transaction("begin_reading"):
             return CampaignStanding(
                 totals=self._totals(identity),
-                late=read_late_counts(self._db, identity) if self._knows_late else LateCounts(),
-                clicks=read_clicks(self._db, identity) if self._version >= self._knows_clicks else [],
+                late=self._late_counts(identity),
+                clicks=self._clicks(identity),
                 plan=read_plan(self._db, identity),
                 outlook=Outlook(new_rows=False, next_due=None) if campaign.state in ENDED else self._outlook(identity),
             )

@@ -112,24 +112,20 @@ class Live:
 
         ``most``: only so many; ``provider``: only its own.
         """
-        lanes = [lane for lane in self._feeder.lanes.values() if not lane.closed]
-        if provider is not None:
-            lanes = [lane for lane in lanes if lane.site.provider == provider]
-        return self._told(lanes, most)
+        lanes = self._feeder.open_queues.open_lanes
+        return self._told([lane for lane in lanes if provider in (None, lane.site.provider)], most)
 
     def named(self, name: str) -> list[LiveSite]:
         """Return the busiest site that is called so, if there is one: by its name, its key or the host of its key."""
-        lanes = [lane for lane in self._feeder.lanes.values() if not lane.closed]
-        sites = [lane for lane in lanes if name in (lane.site.name, lane.site.key, lane.site.key.partition("~")[0])]
-        return self._told(sites, 1)
+        return self._told([lane for lane in self._feeder.open_queues.open_lanes if name in lane.site.names], 1)
 
     def of_key(self, key: str) -> list[LiveSite]:
         """Return the busiest of those that stand for the site of this key, one for each source, if there is one."""
-        return self._told([one for one in self._feeder.lanes.values() if one.site.key == key and not one.closed], 1)
+        return self._told([lane for lane in self._feeder.open_queues.open_lanes if lane.site.key == key], 1)
 
     def waiting(self, most: int) -> list[LiveSite]:
         """Return so many of the sites to which nothing may be sent now, the busiest first."""
-        return self._told([lane for lane in self._feeder.lanes.values() if lane.suspended and not lane.closed], most)
+        return self._told([lane for lane in self._feeder.open_queues.open_lanes if lane.suspended], most)
 
     def _told(self, lanes: list[Lane], most: int | None) -> list[LiveSite]:
         def busiest(lane: Lane) -> tuple[int, str]:

@@ -71,10 +71,10 @@ class SiteSteering:
         return count
 
     def _lanes(self, of: str, providers: Collection[str], known: Callable[[], bool] = lambda: False) -> list[Lane]:
-        lanes = [lane for lane in self._feeder.lanes.values() if not lane.closed]
+        lanes = self._feeder.open_queues.open_lanes
         if of in providers:
             return [lane for lane in lanes if lane.site.provider == of]
-        found = [lane for lane in lanes if of in (lane.site.name, lane.site.key, lane.site.key.partition("~")[0])]
+        found = [lane for lane in lanes if of in lane.site.names]
         if not found and not known():
             names = sorted({lane.site.name for lane in lanes[:_MOST_NAMED]} | set(providers))
             raise UnknownName("site or provider", of, names)

@@ -271,6 +271,11 @@ class OpenQueues:
         del self._unlooked[-self._looked_at_once :]
 
     @property
+    def open_lanes(self) -> list[Lane]:
+        """The lanes that take messages."""
+        return [lane for lane in self.lanes.values() if not lane.closed]
+
+    @property
     def in_flight(self) -> int:
         """Messages on a connection, waiting for their reply."""
         return sum(lane.in_flight for lane in self.lanes.values())
