@@ -12,10 +12,10 @@ from functools import partial
 from bulkmail.campaign import sender_domain
 from bulkmail.listing import batches, files_of, find_campaign
 from bulkmail.mail import AttemptRow, message_id, token
-from bulkmail.report import accounting, csv_export, json_export, variant_of
+from bulkmail.report import accounting, csv_export, json_export, parquet_export, variant_of
 from bulkmail.spool import Reading
 
-FORMATS = ("csv", "jsonl", "pmta")
+FORMATS = ("csv", "jsonl", "parquet", "pmta")
 _ATTEMPTS = 5000
 
 
@@ -34,7 +34,7 @@ def export(reader: Reading, name: str, form: str) -> Iterator[bytes]:
     domain = sender_domain(content["from"])
     variants = content.get("variants")
     told = {"shares": variants["shares"], "winner": reader.winner(row.id)} if variants else {}
-    write = csv_export if form == "csv" else json_export
+    write = {"csv": csv_export, "jsonl": json_export, "parquet": parquet_export}[form]
     same = message_id(key, 0, domain) if content.get("same_for_all") else ""
     rows = batches(reader, row.id, lambda *_: True)
     return write(rows, files_of(reader, row.id), key, domain, same, variant_of(told))

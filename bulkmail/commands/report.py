@@ -24,7 +24,8 @@ def add(commands: Commands) -> None:
         "--format",
         choices=FORMATS,
         default="csv",
-        help="csv: as recipients.csv; jsonl: an object a line; pmta: each attempt as PowerMTA's accounting file",
+        help="csv: as recipients.csv; jsonl: an object a line; parquet: for data warehouses; "
+        "pmta: each attempt as PowerMTA's accounting file",
     )
     report.add_argument("--output", metavar="FILE", help="write it to a file, aside and renamed (default: stdout)")
     add_settings(report)
@@ -34,6 +35,8 @@ def add(commands: Commands) -> None:
 def run(given: argparse.Namespace) -> int:
     """Write it, from the spool. Raises BulkmailError."""
     settings = load_settings(given.settings, os.getcwd())
+    if given.format == "parquet" and given.output is None and sys.stdout.isatty():
+        raise BulkmailError("Parquet is nothing for a terminal: name a file with --output, or pass it on by a pipe")
     with contextlib.closing(open_reader(settings.spool)) as reader:
         parts = export(reader, given.name, given.format)
         if given.output is None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bulkmail.report.files import Place, ReportFile
     from bulkmail.report.lines import lines as csv_lines
     from bulkmail.report.lists import write_addresses, write_list
+    from bulkmail.report.parquet import parquet_export
     from bulkmail.report.recipients import write_recipients
     from bulkmail.report.rows import Files, file_prefixes
     from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
@@ -69,6 +70,7 @@ else:
             "files": "Place ReportFile",
             "lines": "lines=csv_lines",
             "lists": "write_addresses write_list",
+            "parquet": "parquet_export",
             "recipients": "write_recipients",
             "rows": "Files file_prefixes",
             "selections": "TAKE_OFF TRY_AGAIN",
@@ -121,6 +123,7 @@ __all__ = [
     "length",
     "one_line",
     "page",
+    "parquet_export",
     "provider_name",
     "refresh_wait",
     "reported_campaign",

@@ -35,37 +35,20 @@ def json_export(
     rows: Batches, files: Files, key: bytes, domain: str, same: str, variant_of: VariantOf
 ) -> Iterator[bytes]:
     """Yield the same as JSON, one object a line: null for what is empty, the input's own cells under ``fields``."""
-    inputs = InputColumns(files, (), guard=list)
-    prefixes, times = file_prefixes(files), Times()
+    inputs, times = InputColumns(files, (), guard=list), Times()
 
     def when(column: Sequence[float | None]) -> list[str | None]:
         return [text or None for text in times.cells(column)]
 
+    told_of = Told(files, key, domain, same, variant_of, when)
     for batch in rows:
         if not batch:
             continue
         columns: Any = RecipientRow._make(zip(*batch, strict=True))  # each field holds its whole column
-        replies = [reply or note for reply, note in zip(columns.reply, columns.note, strict=True)]
-        own = zip(
-            [f"{prefixes[no]}{row}" for no, row in zip(columns.file_no, columns.row_in_file, strict=True)],
-            columns.email,
-            columns.status,
-            columns.category,
-            columns.smtp_code,
-            columns.enhanced,
-            replies,
-            *(columns.stage, columns.mx_host, columns.mx_ip, columns.source_ip, columns.tls, columns.attempts),
-            when(columns.first_attempt_at),
-            when(columns.completed_at),
-            [same or message_id(key, n, domain) for n in columns.n],
-            tokens(key, columns.n),
-            columns.bytes,
-            [variant_of(row) for row in batch] if variant_of else [""] * len(batch),
-            *map(when, (columns.late_at, columns.unsubscribed_at, columns.complained_at)),
-            strict=True,
-        )
         parts = []
-        for values, cells in zip(own, inputs.all_cells(columns), strict=True):
+        for values, cells in zip(
+            zip(*told_of.columns(batch, columns), strict=True), inputs.all_cells(columns), strict=True
+        ):
             told: dict[str, Any] = {
                 name: value or (None if name != "attempts" else 0)
                 for name, value in zip(RECIPIENT_COLUMNS, values, strict=True)
@@ -73,3 +56,41 @@ def json_export(
             told["fields"] = dict(zip(inputs.names, cells, strict=True))
             parts.append(json.dumps(told).encode("ascii") + b"\n")
         yield b"".join(parts)
+
+
+class Told:
+    """What is told of rows, by columns. ``when``: makes what is told of a column of times, in epoch seconds."""
+
+    def __init__(
+        self,
+        files: Files,
+        key: bytes,
+        domain: str,
+        same: str,
+        variant_of: VariantOf,
+        when: Callable[[Sequence[float | None]], list[Any]],
+    ) -> None:
+        self._prefixes = file_prefixes(files)
+        self._key, self._domain, self._same = key, domain, same
+        self._variant_of, self._when = variant_of, when
+
+    def columns(self, batch: list[RecipientRow], columns: Any) -> list[Sequence[Any]]:
+        """Return the columns of RECIPIENT_COLUMNS, in their order. ``columns``: the batch, by columns."""
+        prefixes, key, when, variant_of = self._prefixes, self._key, self._when, self._variant_of
+        return [
+            [f"{prefixes[no]}{row}" for no, row in zip(columns.file_no, columns.row_in_file, strict=True)],
+            columns.email,
+            columns.status,
+            columns.category,
+            columns.smtp_code,
+            columns.enhanced,
+            [reply or note for reply, note in zip(columns.reply, columns.note, strict=True)],
+            *(columns.stage, columns.mx_host, columns.mx_ip, columns.source_ip, columns.tls, columns.attempts),
+            when(columns.first_attempt_at),
+            when(columns.completed_at),
+            [self._same or message_id(key, n, self._domain) for n in columns.n],
+            tokens(key, columns.n),
+            columns.bytes,
+            [variant_of(row) for row in batch] if variant_of else [""] * len(batch),
+            *map(when, (columns.late_at, columns.unsubscribed_at, columns.complained_at)),
+        ]

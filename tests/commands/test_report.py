@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -32,3 +33,19 @@ def test_or_to_a_file_whole_or_not_at_all(sent, capsys):
 def test_a_campaign_that_is_not_there_is_told(sent, capsys):
     assert cli.main(["report", "sprig"]) == 1
     assert "did you mean spring?" in capsys.readouterr().err
+
+
+def test_parquet_is_refused_on_a_terminal_and_without_its_extra(sent, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert cli.main(["report", "spring", "--format", "parquet"]) == 1
+    assert "name a file with --output" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert cli.main(["report", "spring", "--format", "parquet", "--output", "out.parquet"]) == 1
+    assert "pip install 'bulkmail[parquet]'" in capsys.readouterr().err
+    assert not (sent / "out.parquet").exists()
+
+
+def test_parquet_to_a_file(sent):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed (the extra `parquet`)")
+    assert cli.main(["report", "spring", "--format", "parquet", "--output", "out.parquet"]) == 0
+    assert parquet.read_table(sent / "out.parquet")["status"].to_pylist() == ["delivered", "pending", "pending"]
