@@ -68,6 +68,9 @@ class OpeningView(Protocol):
     def __len__(self) -> int:
         """Return the number of attempts under way."""
 
+    def room(self, now: float) -> bool:
+        """Whether one more may begin: one at a time at first, more as the first ones work."""
+
     def waits(self, now: float, *, connected: bool) -> bool:
         """Whether the lane waits for a slot of an address."""
 
@@ -134,7 +137,7 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
     process are left, one is added in a second whatever waits: the others are for lanes that have none.
     """
     opening, connections = lane.opening, lane.connections
-    if len(lane.ready) <= len(opening) or len(opening) > connections:
+    if len(lane.ready) <= len(opening) or not opening.room(now):
         return None
     if (connections and now < opening.no_more_before) or opening.waits(now, connected=connections > 0):
         return None
@@ -146,8 +149,8 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
             return _wake_at(lane, opening.gained_at + _PATIENCE)
     at = permits.connection_at(now)
     if isinstance(at, SlotPool):
-        # a lane that is connected waits for a slot of the process, not for one of its own limit: it has them all
-        waits = at.waits(lane) or (connections and isinstance(at, SharedLimiter))
+        # a lane with connections waits for a slot of the process, not for one of its own limit: it has them all
+        waits = at.waits(lane) or ((connections or len(opening)) and isinstance(at, SharedLimiter))
         return None if waits else WaitFor(at)
     return _wake_at(lane, at) if at > now + SOON else _OPEN
 

@@ -18,6 +18,7 @@ from bulkmail.shaping import classify
 _REFUSED_WAIT = 60.0  # seconds without another connection after one was refused while others work
 _LATE = 2.0  # seconds for which a server may still count a connection that has ended
 _FIRST_BACK_OFF = 1.0  # seconds; doubles. A server may count a connection for a moment longer than it lasts
+_PROVEN = 10.0  # seconds for which an attempt that worked stands for the next ones
 _FULL = 1.0  # seconds until retrying an address at its connection limit, unless woken earlier
 
 
@@ -67,6 +68,7 @@ class SlowOpen:
         self._attempts: set[MxAttempt] = set()
         self._back_off = _FIRST_BACK_OFF
         self._worked_at = -inf
+        self._window = 1  # attempts at once, as far as those of the last seconds worked
         self._full: list[SharedLimiter] = []  # addresses without a slot, as the last attempt found
         self._full_until = 0.0
 
@@ -77,6 +79,16 @@ class SlowOpen:
     def connections(self) -> int:
         """Open connections of the lane."""
         return self._lane.connections
+
+    def room(self, now: float) -> bool:
+        """Whether one more attempt may begin: one at a time at first, and one more with each that works.
+
+        As many as there are connections may always be under way. That alone would starve a lane whose connections carry
+        few messages and are slow to open: nearly all of them would be opening, and few open.
+        """
+        under_way = len(self._attempts)
+        window = self._window if now < self.gained_at + self._clocks.scaled(_PROVEN) else 1
+        return under_way < max(window, self._lane.connections + 1)
 
     def open(self, now: float) -> None:
         """Start an attempt to open one more connection."""
@@ -106,7 +118,10 @@ class SlowOpen:
         """Hand the session to the lane."""
         self._attempts.discard(attempt)
         self._back_off = _FIRST_BACK_OFF
-        self.gained_at = self._clocks.now()
+        now = self._clocks.now()
+        recent = now < self.gained_at + self._clocks.scaled(_PROVEN)
+        self._window = max(self._window, self._lane.connections) + 1 if recent else 2
+        self.gained_at = now
         self._backlog.suspension.reached()
         self._lane.session_ready(connection)
 
@@ -115,6 +130,7 @@ class SlowOpen:
 
         Where the server speaks of a limit, its count of the connections that we had may only be late.
         """
+        self._window = 1
         self.attempt_abandoned(attempt)
         self._refused(outcome)
         now, signal = self._clocks.now(), classify(outcome).signal

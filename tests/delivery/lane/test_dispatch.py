@@ -136,12 +136,16 @@ class FakeLane:
         self.opening = self
         self.not_before = self.no_more_before = 0.0
         self.gained_at = -9.0
+        self.window = 1
         self.full = False
         self.needs_connection = True
         self.proven, self.scarce = True, False
 
     def __len__(self):
         return self.attempts
+
+    def room(self, now):
+        return self.attempts < max(self.window, self.connections + 1)
 
     def waits(self, now, *, connected):
         return self.full

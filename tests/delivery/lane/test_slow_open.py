@@ -70,6 +70,43 @@ def test_three_messages_to_a_slow_server_need_not_wait_for_each_other(world, fas
     assert len(one.farm.made) == 3
 
 
+def greets_late(one, seconds):
+    """Servers that take their time to greet, and answer a message in 2 ms."""
+    one.farm.rtt = seconds
+    one.farm.connects, one.farm.answers = True, lambda connection: one.clock.callLater(0.002, connection.answer, 250)
+
+
+def test_connections_that_carry_few_messages_and_open_slowly_are_opened_side_by_side(world, fast):
+    """As many as are open may be opened besides; here they are open for a tenth of the time that opening one takes."""
+    one = world(settings=fast(connections=20, messages_per_connection=10, connection_rate=Rate(10_000, 1.0, 100)))
+    greets_late(one, 0.2)
+    run = one.campaign({"a.example": 2000})
+    one.start()
+    one.until(lambda: run.complete, 30)
+    assert one.farm.most == 20
+    assert one.clock.seconds() < 6, "20 connections at once need 2.2 s, two need 20"
+    assert len(one.farm.made) < 220
+
+
+def test_after_one_that_failed_connections_are_opened_one_by_one_again(world, fast):
+    one = world(settings=fast(connections=20, messages_per_connection=10, connection_rate=Rate(10_000, 1.0, 100)))
+    greets_late(one, 0.2)
+    run = one.campaign({"a.example": 2000})
+    one.start()
+    one.until(lambda: len(one.farm.open) == 20, 30)
+    working = list(one.farm.open)
+    dead(one)
+    one.until(lambda: all(connection.closed for connection in working), 30)
+    one.run(2)
+    one.farm.dead = set()
+    before = len(one.farm.made)
+    one.until(lambda: len(one.farm.made) > before, 3600)
+    one.run(0.1)
+    assert len(one.farm.made) == before + 1
+    one.until(lambda: run.complete, 3600)
+    assert one.statuses(run) == {"delivered": 2000}
+
+
 def test_the_whole_process_has_its_limit(world, fast):
     one = world(settings=fast(), connections=4)
     one.farm.obliging()
