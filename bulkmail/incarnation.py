@@ -61,7 +61,7 @@ from bulkmail.machine import check_sources, compose_processes, own_name, raise_f
 from bulkmail.mail import OwnFault
 from bulkmail.own_spool import open_own_spool
 from bulkmail.preflight import families_of, resolver_options
-from bulkmail.routing import RELAY, RESOLVER, Routing, provider_names, providers_of, router_of
+from bulkmail.routing import RELAY, RESOLVER, Policies, Routing, provider_names, providers_of, router_of
 from bulkmail.settings import Changes, Settings
 from bulkmail.shaping import Provider
 from bulkmail.spool import Spool
@@ -322,7 +322,8 @@ class Incarnation:
         families = families_of(settings, clock)
         if settings.relay is None:
             families.check()
-        router = router_of(settings, ask, clock, providers, families.usable)
+        policies = Policies(ask, self._wall) if settings.routing.mta_sts else None
+        router = router_of(settings, ask, clock, providers, families.usable, policies)
         self._relays = smarthosts(
             settings, reactor=self.reactor, pause=self._pause, clocks=self._clocks, nonce=secrets.token_urlsafe
         )

@@ -22,7 +22,7 @@ from bulkmail.control import (
 )
 from bulkmail.mail import Refused
 from bulkmail.preflight import Resolving, families_of
-from bulkmail.routing import RouteFailure, Site, providers_of, router_of
+from bulkmail.routing import Policies, RouteFailure, Site, providers_of, router_of
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import Provider, WarmupDay
 from bulkmail.spool import SiteFact, open_reader
@@ -81,8 +81,10 @@ def _facts(settings: Settings, now: float) -> tuple[Sequence[SiteFact], Mapping[
 def _route(settings: Settings, providers: dict[str, Provider] | Any, domain: str) -> Site | RouteFailure:
     async def look_up(reactor: Any) -> Site | RouteFailure:
         resolving = Resolving(reactor, settings)
+        policies = Policies(resolving.ask, time.time) if settings.routing.mta_sts else None
         try:
-            return await router_of(settings, resolving.ask, reactor.seconds, providers).route(domain)
+            router = router_of(settings, resolving.ask, reactor.seconds, providers, policies=policies)
+            return await router.route(domain)
         finally:
             await resolving.close()
 

@@ -21,7 +21,7 @@ from bulkmail.net import (
     connect,
     own_address,
 )
-from bulkmail.routing import Site, Stop, forbidden_address, plan
+from bulkmail.routing import ENFORCED, TESTED, Site, Stop, forbidden_address, plan
 from bulkmail.settings import Settings, Timeouts
 from bulkmail.shaping import ANY_SOURCE, FactKind, HostMemory, Limits, SiteFacts, Source, learn, version_of
 from bulkmail.smtp import TlsMode
@@ -102,7 +102,15 @@ class Connector:
 
     def tls_mode(self, site: Site, limits: Limits) -> TlsMode:
         """Return how much encryption a site with these limits is asked for."""
+        if site.policy == ENFORCED:
+            return TlsMode.VERIFY
         return TlsMode(site.manner.tls or limits.tls or self._settings.tls.mode)
+
+    @staticmethod
+    def tls_policy(site: Site, mode: TlsMode) -> str:
+        """Return by whose word a site is asked for TLS, and for how much of it, as the report has it."""
+        testing = site.policy == TESTED and mode is TlsMode.OPPORTUNISTIC
+        return site.policy if testing or site.policy == ENFORCED else str(mode)
 
     def tls_broken(self, ip: str) -> None:
         """Remember that this address cannot do TLS."""
@@ -122,6 +130,7 @@ class Connector:
         ip: str,
         *,
         tls: TlsMode,
+        tls_policy: str,
         groups: bool,
         chunks: bool,
         patient: bool,
@@ -131,6 +140,7 @@ class Connector:
     ) -> LiveConnection:
         """Open a connection to a host of ``site`` from this source. Raises OwnFault.
 
+        ``tls_policy``: what is reported of why TLS is asked for.
         ``groups``, ``chunks``: whether the site can do PIPELINING (RFC 2920) and CHUNKING (RFC 3030) as far as is
         known. ``patient``: no other host is left to try.
         """
@@ -143,6 +153,7 @@ class Connector:
             pipelining=(manner.pipelining or smtp.pipelining) == "auto" and groups,
             chunking=(manner.chunking or smtp.chunking) == "auto" and chunks,
             small_hello=self._facts.known(ip, FactKind.HELLO, self._clocks.wall()) is not None,
+            tls_policy=tls_policy,
         )
         connection: LiveConnection = self._open_connection(
             self._clocks.reactor,

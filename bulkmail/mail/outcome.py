@@ -120,12 +120,16 @@ def is_to_leave(status: str, category: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who we spoke to: MX host name, its address, our own address, and what TLS was agreed (``""`` in clear)."""
+    """Who we spoke to: MX host name, its address, our own address, and what TLS was agreed (``""`` in clear).
+
+    ``tls_policy``: by whose word, and how much of it was asked for, as the report has it.
+    """
 
     host: str = ""
     ip: str = ""
     source_ip: str = ""
     tls: str = ""
+    tls_policy: str = ""
 
 
 NOWHERE = Peer()

@@ -57,6 +57,7 @@ class SessionOptions:
 
     ``implicit_tls``: TLS begins with the connection, as on port 465, not with STARTTLS. ``allow_own_name``: the server
     may have the name that we greet with. ``small_hello``: TLS begins with a hello that fits in one TCP segment.
+    ``tls_policy``: what ``tls`` was before this connection's own reasons, as the peer is reported with.
     """
 
     hostname: str
@@ -67,6 +68,7 @@ class SessionOptions:
     credentials: Credentials | None = None
     allow_own_name: bool = False
     small_hello: bool = False
+    tls_policy: str = ""
 
 
 def connect(
@@ -103,7 +105,7 @@ def connect(
             credentials=options.credentials,
             allow_own_name=options.allow_own_name,
         ),
-        peer=Peer(host, ip, source_ip),
+        peer=Peer(host, ip, source_ip, tls_policy=options.tls_policy),
         listener=listener,
         timeouts=timeouts,
         handshake=tls_contexts.handshake(options.tls, host, small=options.small_hello),

@@ -60,7 +60,7 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
             "web": None,  # the running service has that port
             "dns": settings.dns.model_copy(update={"nameservers": (where.dns,), "must_exist": ()}),
             "routing": settings.routing.model_copy(
-                update={"allow_networks": (LOOPBACK,), "ip": "v4", "routes": _routes(settings)}
+                update={"allow_networks": (LOOPBACK,), "ip": "v4", "mta_sts": False, "routes": _routes(settings)}
             ),
             "smtp": smtp.model_copy(
                 update={"port": where.smtp_port, "timeouts": smtp.timeouts.model_copy(update=timeouts)}

@@ -12,12 +12,15 @@ domain to its MX hosts to their addresses. The answer becomes a ``Site``; all do
 hosts share one, and with it one lane. ``plan`` gives the order in which an attempt tries the site's addresses.
 ``forbidden_address`` is asked twice: here, and by net right before it connects.
 With a relay every domain has the same site (``RelayRouter``), and the DNS is asked for the relay's address only.
+A receiver may publish a policy that its mail is sent by (``Policies``, MTA-STS): it leaves fewer hosts, and asks for
+their certificates.
 ``Routes`` says for which receivers something is different; ``router_of`` puts all of it together, by the settings.
 
 What each failure means: permanent bad-domain: the domain does not exist, takes no mail, or names only MX hosts that do
 not exist. Permanent routing: all its addresses are forbidden (loopback, private networks). Temporary dns: the DNS did
 not answer for this domain, or its answer proves nothing. Temporary routing: it has MX hosts, none of which can be used
-at present. OwnFault: our nameservers are dead, or deny or refuse every name; no recipient is charged for it.
+at present. Temporary tls: its own policy forbids all of its MX hosts. OwnFault: our nameservers are dead, or deny or
+refuse every name; no recipient is charged for it.
 """
 
 from __future__ import annotations
@@ -30,22 +33,24 @@ from bulkmail.routing.plan import WALK, Stop, plan
 
 if TYPE_CHECKING:
     from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
+    from bulkmail.routing.policies import KnownPolicy, Policies
     from bulkmail.routing.relay import RELAY, RelayRouter
     from bulkmail.routing.routed import Routing, relay_router, relays_of, router_of
     from bulkmail.routing.router import Router
     from bulkmail.routing.routes import Routes, provider_names, providers_of
-    from bulkmail.routing.site import PLAIN, Manner, MxHost, RouteFailure, Site, site_of
+    from bulkmail.routing.site import ENFORCED, PLAIN, TESTED, Manner, MxHost, RouteFailure, Site, site_of
     from bulkmail.routing.unroutable import unroutable_outcome, unroutable_site
 else:
     __getattr__ = later(
         __name__,
         {
             "lookup": "Found Lookup parse_nameserver system_nameservers",
+            "policies": "KnownPolicy Policies",
             "relay": "RELAY RelayRouter",
             "routed": "Routing relay_router relays_of router_of",
             "router": "Router",
             "routes": "Routes provider_names providers_of",
-            "site": "PLAIN Manner MxHost RouteFailure Site site_of",
+            "site": "ENFORCED PLAIN TESTED Manner MxHost RouteFailure Site site_of",
             "unroutable": "unroutable_outcome unroutable_site",
         },
     )
@@ -53,14 +58,18 @@ else:
 RESOLVER = "bulkmail.routing.resolver:Resolver"
 
 __all__ = [
+    "ENFORCED",
     "PLAIN",
     "RELAY",
     "RESOLVER",
+    "TESTED",
     "WALK",
     "Found",
+    "KnownPolicy",
     "Lookup",
     "Manner",
     "MxHost",
+    "Policies",
     "RelayRouter",
     "RouteFailure",
     "Router",

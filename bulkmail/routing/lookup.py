@@ -199,6 +199,18 @@ class Lookup:
         finally:
             del self._under_way[key]
 
+    async def unproven(self, name: str, kind: str) -> tuple[Any, ...]:
+        """Return the records of a name; a "no" needs no proof, and nothing is cached. Raises OwnFault, DNSException."""
+        wanted, patience = dns.name.from_text(name), _Patience(_PATIENCE * self._timeout)
+        for _ in range(_HOPS):
+            said = await self._exchange(wanted, kind, patience)
+            if isinstance(said, str):
+                break
+            if said.kind != "alias":
+                return said.records
+            wanted = said.name
+        return ()
+
     def heard_since(self, then: float) -> bool:
         """Whether any nameserver has answered since ``then``, on the loop's clock."""
         return self._heard >= then

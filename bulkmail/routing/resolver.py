@@ -9,7 +9,9 @@ Jobs and answers are plain data:
 ``("check",)`` -> ``("alive",)``
 ``("route", domain, (4, 6))`` -> ``("mx", ttl, [(preference, host, [ip, ...]), ...])``,
 or ``("failed", permanent, category, text, ttl)``. The IP versions that can be used; those of
-``families`` where none are given.
+``families`` where none are given. ``("route", domain, (4, 6), True)`` -> the same, with the id of the domain's MTA-STS
+policy as one more item of ``mx``: ``""`` where none is announced (`announcing`). No versions are as none given.
+``("policy", domain, (4, 6))`` -> ``("policy", text)``, the domain's MTA-STS policy, or ``("no-policy", why)``.
 ``("host", name)``, of a relay: no MX, any address, IPv4 before IPv6 -> the same.
 
 ``("lookup", name, kind)`` of A, AAAA, MX, TXT or PTR records -> ``("found", kind, name, records, text)``, as in
@@ -44,6 +46,7 @@ from itertools import chain, count
 from typing import Any, TypeVar
 
 from bulkmail.mail import AddressError, Category, OwnFault, domain_key
+from bulkmail.routing.announcing import Announcements
 from bulkmail.routing.forbidden import Network, forbidden_address, networks
 from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
 from bulkmail.routing.ttl_cache import TtlCache
@@ -105,7 +108,10 @@ class Resolver:
             if self._lookup is None:
                 raise RuntimeError("the resolver was not configured")
             if job[0] == "route":
-                return await self._route_in_time(self._lookup, job[1], job[2] if len(job) > 2 else self._families)
+                route = self._route_in_time(self._lookup, job[1], (len(job) > 2 and job[2]) or self._families)
+                return await (route if len(job) < 4 else self._announced(job[1], route))
+            if job[0] == "policy":
+                return await self._announcements.policy(job[1], job[2] or self._families)
             if job[0] == "host":
                 return await self._relay(self._lookup, job[1])
             if job[0] == "lookup":
@@ -134,6 +140,7 @@ class Resolver:
         mx_aliases: bool = False,
         route_within: float = 45.0,
         must_exist: list[str] | None = None,
+        policy_port: int = 443,
     ) -> None:
         servers = system_nameservers() if nameservers is None else [parse_nameserver(text) for text in nameservers]
         self._lookup = Lookup(
@@ -150,6 +157,16 @@ class Resolver:
         self._mx_aliases = mx_aliases
         self._route_within = route_within
         self._ttl_floor = ttl_floor
+        self._announcements = Announcements(self._lookup, self._judged, policy_port)
+
+    async def _announced(self, domain: str, route: Coroutine[Any, Any, tuple[Any, ...]]) -> tuple[Any, ...]:
+        """The answer to a route, with what the domain announces."""
+        asked = self._announcements.ask(domain)
+        try:
+            answer = await route
+            return (*answer, await self._announcements.told(asked)) if answer[0] == "mx" else answer
+        finally:
+            asked.cancel()
 
     async def _route_in_time(self, lookup: Lookup, domain: str, versions: Sequence[int]) -> tuple[Any, ...]:
         """The answer, at the latest after ``route_within`` seconds and a check (5 s at most).

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
+from bulkmail.routing.policies import Policies
 from bulkmail.routing.relay import RELAY, RelayRouter
 from bulkmail.routing.router import Router
 from bulkmail.routing.routes import Routes
@@ -77,11 +78,26 @@ def router_of(
     clock: Callable[[], float],
     providers: Mapping[str, Provider],
     families: Callable[[], Collection[int]] = tuple,
+    policies: Policies | None = None,
     **given: Any,
 ) -> Routing:
-    """Return what finds the destination of a domain, by the settings. ``given``: what `Router` is given besides."""
+    """Return what finds the destination of a domain, by the settings. ``given``: what `Router` is given besides.
+
+    ``policies``: those of receivers. They count for nothing where a route has a relay, or asks for less TLS than they
+    may: the operator has written that for these receivers.
+    """
     relays = {name: relay_router(settings, ask, clock, name) for name in relays_of(settings)}
     whole = relays.pop(RELAY, None)
-    beyond = Router(ask, clock, providers, families=families, **given) if whole is None else whole
     routes = Routes(settings.routing.routes)
+
+    def exempt(domain: str, site: Site) -> bool:
+        chosen = routes.of_site(domain, site)
+        return chosen.relay is not None or routes.manner(chosen).tls not in (None, "verify")
+
+    if whole is not None:
+        beyond: Routing = whole
+    elif policies is None:
+        beyond = Router(ask, clock, providers, families=families, **given)
+    else:
+        beyond = Router(ask, clock, providers, families=families, policies=policies, exempt=exempt, **given)
     return RoutedRouter(routes, relays, beyond) if routes else beyond

@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from bulkmail.mail import OwnFault
+from bulkmail.routing.policies import Policies
 from bulkmail.routing.site import RouteFailure, Site, site_of
 from bulkmail.routing.ttl_cache import TtlCache
 from bulkmail.shaping import Provider
@@ -22,7 +23,8 @@ class Router:
     """Routes domains. ``clock``: seconds. ``providers``: the table of shaping. ``size``: domains cached.
 
     ``families`` gives the IP versions that can be used now, and what is known is forgotten when they change; without it
-    they are those that the resolver was configured with.
+    they are those that the resolver was configured with. ``policies``: of the receivers; none are looked for without.
+    ``exempt(domain, site)``: whether none is applied there.
     """
 
     def __init__(
@@ -32,11 +34,15 @@ class Router:
         providers: Mapping[str, Provider],
         size: int = 32768,
         families: Callable[[], Collection[int]] = tuple,
+        policies: Policies | None = None,
+        exempt: Callable[[str, Site], bool] = lambda _domain, _site: False,
     ) -> None:
         self._ask = ask
         self._clock = clock
         self._providers = providers
         self._families = families
+        self._policies = policies
+        self._exempt = exempt
         self._versions: Collection[int] = ()
         self._known: TtlCache[str, Site | RouteFailure] = TtlCache(size)
         # by the hosts in order: 100,000 domains at one hoster hold one object, and it goes with the last of them
@@ -58,12 +64,15 @@ class Router:
         result = self.known(domain)
         if result is not None:
             return result
-        answer = await self._ask(("route", domain, tuple(sorted(versions))) if versions else ("route", domain))
+        answer = await self._ask(self._job(domain, versions))
         if answer[0] == "own-fault":
             raise OwnFault(answer[1])
         if answer[0] == "mx":
-            _, ttl, hosts = answer
+            _, ttl, hosts, *announced = answer
             result = self._site(hosts)
+            if self._policies is not None and not self._exempt(domain, result):
+                result, lasts = await self._policies.apply(domain, result, announced[0], versions)
+                ttl = min(ttl, lasts)
         else:
             _, permanent, category, text, ttl = answer
             result = RouteFailure(permanent, category, text)
@@ -76,6 +85,11 @@ class Router:
         answer = await self._ask(("check",))
         if answer[0] == "own-fault":
             raise OwnFault(answer[1])
+
+    def _job(self, domain: str, versions: Collection[int]) -> tuple[Any, ...]:
+        if self._policies is not None:
+            return ("route", domain, tuple(sorted(versions)), True)
+        return ("route", domain, tuple(sorted(versions))) if versions else ("route", domain)
 
     def _site(self, answer: Iterable[tuple[int, str, Sequence[str]]]) -> Site:
         hosts = tuple(sorted((preference, name, tuple(addresses)) for preference, name, addresses in answer))

@@ -12,6 +12,9 @@ from hashlib import blake2b
 
 from bulkmail.shaping import Provider, provider_of
 
+ENFORCED, TESTED = "sts-enforce", "sts-testing"
+"""What the policy of a site's domains asks for (`policies`), as the report has it."""
+
 _NAMED = 4  # hosts named in a site's name before it says "and more"
 
 
@@ -44,13 +47,17 @@ PLAIN = Manner()
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Site:
-    """A destination: lanes are by ``key``; people read ``name``; ``provider`` is ``""`` where there is none."""
+    """A destination: lanes are by ``key``; people read ``name``; ``provider`` is ``""`` where there is none.
+
+    ``policy``: `ENFORCED` or `TESTED` where the domains have a policy in force, else ``""``.
+    """
 
     key: str
     hosts: tuple[MxHost, ...]  # in order of preference
     provider: str
     name: str
     manner: Manner = PLAIN
+    policy: str = ""
 
     def __str__(self) -> str:
         return self.name

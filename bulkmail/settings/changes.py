@@ -60,6 +60,7 @@ ANEW = frozenset(
         "approval",
         "routing.allow_networks",
         "routing.ip",
+        "routing.mta_sts",
         "smtp.port",
         "smtp.dsn",
         "shaping.total.connections",

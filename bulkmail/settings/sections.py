@@ -71,11 +71,13 @@ class Dns(Section):
 class Routing(Section):
     """Where mail goes. ``allow_networks``: those that MX addresses may lie in although they are not public.
 
-    ``ip``: the IP versions that are used, and which of them is tried first. ``routes``: what is different for some.
+    ``ip``: the IP versions that are used, and which of them is tried first. ``mta_sts``: whether the policies that
+    receivers publish are looked for. ``routes``: what is different for some.
     """
 
     allow_networks: Networks = ()
     ip: Literal["v4", "v6", "prefer-v4", "prefer-v6"] = "prefer-v4"
+    mta_sts: bool = True
     routes: Many[Route] = ()
 
 

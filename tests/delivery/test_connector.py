@@ -19,7 +19,7 @@ def one(world):
 def connected(one, *, tls=None, patient=False, ip=A, site=None):
     site = site or one.site("s.example", ip)
     tls = one.connector.tls_mode(site, one.limiters.limits_of(site)) if tls is None else tls
-    options = {"groups": True, "chunks": True, "patient": patient, "listener": None, "site": site}
+    options = {"groups": True, "chunks": True, "patient": patient, "listener": None, "site": site, "tls_policy": ""}
     one.connector.connect("mx.example", ip, tls=tls, **options)
     return one.farm.made[-1].options
 

@@ -27,11 +27,12 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.delivery.sources import Sources
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.net import ConnectionListener, LiveConnection, NothingSent
-from bulkmail.routing import WALK, Site, Stop
+from bulkmail.routing import ENFORCED, WALK, Site, Stop
 from bulkmail.shaping import ANY_SOURCE, Limits, Source, classify
 from bulkmail.smtp import Closed, TlsMode
 
 _NO_ADDRESS = Outcome(Fate.LOST, Stage.DNS, note="none of its hosts has an address", category=Category.ROUTING)
+_ENFORCED = "the receiver's own policy (MTA-STS) lets no mail through without TLS and a valid certificate"
 _NO_WAY = _NO_ADDRESS._replace(note="its hosts have no address of the IP versions that this machine sends over")
 
 
@@ -143,6 +144,7 @@ class MxAttempt(NothingSent):
                 stop.host,
                 stop.ip,
                 tls=TlsMode.OFF if self._in_clear else self._tls,
+                tls_policy=self._connector.tls_policy(self._site, self._tls),
                 groups=self._quirks.groups,
                 chunks=self._quirks.chunks,
                 patient=self._at == len(self._stops) - 1 or len(self._tried) == WALK,
@@ -232,6 +234,8 @@ class MxAttempt(NothingSent):
         if self._relay is not None and not self._fault:
             self._fault = self._relay.fault_of(closed)
         self._last = closed.outcome(peer)
+        if self._site.policy == ENFORCED and closed.stage is Stage.STARTTLS:
+            self._last = self._last._replace(note=f"{closed.reason}; {_ENFORCED}")
         if closed.stage is Stage.STARTTLS and conn.resuming:
             self._try()  # the session that was offered may be at fault; it is forgotten: once more without
         elif conn.wants_small_hello:
