@@ -36,7 +36,7 @@ def deliver(store, identity):
     for row in store.claim([(queue, 10)], 1001.0)[queue]:
         place = ("dot", "mx.a.example", "192.0.2.1", "10.0.0.1", "TLSv1.3")
         said = ("delivered", "", 250, "2.0.0", "2.0.0 Ok\x1b[2J", *place)
-        attempt = Attempt(1002.25, 1, *said)
+        attempt = Attempt(1002.25, 1, *said, tls_policy="verify")
         store.settle(
             [Settlement(row.id, queue, "delivered", "", "google", attempt, completed_at=1002.25, bytes=77, site="mx.a")]
         )
@@ -67,6 +67,7 @@ def test_an_event_has_all_that_is_known(store, tmp_path):
         "mx_ip": "192.0.2.1",
         "source_ip": "10.0.0.1",
         "tls": "TLSv1.3",
+        "tls_policy": "verify",
         "smtp_code": 250,
         "enhanced_code": "2.0.0",
         "category": None,

@@ -22,10 +22,15 @@ from bulkmail.control import (
 )
 from bulkmail.mail import Refused
 from bulkmail.preflight import Resolving, families_of
-from bulkmail.routing import Policies, RouteFailure, Site, providers_of, router_of
+from bulkmail.routing import ENFORCED, TESTED, Policies, RouteFailure, Site, providers_of, router_of
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import Provider, WarmupDay
 from bulkmail.spool import SiteFact, open_reader
+
+_ASKED = {
+    ENFORCED: ": its own policy (MTA-STS) names the hosts, and asks for a valid certificate",
+    TESTED: ": its own policy (MTA-STS) is only a test, and changes nothing",
+}
 
 
 def add(commands: Commands) -> None:
@@ -100,6 +105,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     hosts = [_with_addresses(host, found["addresses"].get(host, ())) for host in found["hosts"]]
     lines += [f"hosts     {', '.join(hosts)}"] if hosts else []
     lines += [f"ip        {found['ip']}"] if found["ip"] else []
+    lines += [f"tls       {found['tls_policy']}{_ASKED.get(found['tls_policy'], '')}"] if found["tls_policy"] else []
     since = f", since {found['since']}" if found["since"] else ""
     until = f", until {found['until']}" if found["until"] else ""
     lines += [f"binds     {found['binds']}{since}{until}"]

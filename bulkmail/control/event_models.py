@@ -22,6 +22,7 @@ class EventAnswer(Answer):
     mx_ip: str | None
     source_ip: str | None
     tls: str | None
+    tls_policy: str | None
     smtp_code: int | None
     enhanced_code: str | None
     category: str | None

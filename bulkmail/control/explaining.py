@@ -14,7 +14,7 @@ from bulkmail.control.overview import stamp
 from bulkmail.control.warmups import Days, next_day, plain, warmups_at
 from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError, clock, domain_key
-from bulkmail.routing import RouteFailure, Site
+from bulkmail.routing import RouteFailure, Site, policy_in, tls_policy
 from bulkmail.settings import Settings
 from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, provider_of, warmup_plans, without_source
 from bulkmail.spool import SiteFact
@@ -32,7 +32,7 @@ _WORDS = {
 class Destination(NamedTuple):
     """What is explained. ``key`` is its site's, "" where it is a provider as a whole; ``hosts`` are its MX hosts.
 
-    ``addresses``: of each host, as far as it was looked up.
+    ``addresses``: of each host, as far as it was looked up. ``policy``: the site's, of the receiver.
     """
 
     of: str
@@ -41,6 +41,7 @@ class Destination(NamedTuple):
     provider: str
     hosts: Sequence[str] = ()
     addresses: Mapping[str, Sequence[str]] = MappingProxyType({})
+    policy: str = ""
 
 
 class Known(NamedTuple):
@@ -67,12 +68,12 @@ def known_destination(
         return Destination(of, "", f"provider {provider}", provider, providers[provider].mx)
     for site in sites:
         if name in (site.site, site.key, site.key.partition("~")[0]):
-            return Destination(of, site.key, site.site, site.provider)
+            return Destination(of, site.key, site.site, site.provider, policy=policy_in(site.key))
     for fact in facts:
         key, _ = without_source(fact.site)
         host = key.partition("~")[0]
         if name in (key, host):
-            return Destination(of, key, key, provider_of([host], providers), [host])
+            return Destination(of, key, key, provider_of([host], providers), [host], policy=policy_in(key))
     return None
 
 
@@ -96,14 +97,14 @@ def destination_of(of: str, route: Site | RouteFailure) -> Destination | RouteFa
     if isinstance(route, RouteFailure):
         return route
     addresses = {host.name: host.addresses for host in route.hosts}
-    return Destination(of, route.key, route.name, route.provider, list(addresses), addresses)
+    return Destination(of, route.key, route.name, route.provider, list(addresses), addresses, route.policy)
 
 
 def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
     """Return the explanation of a domain that mail cannot be sent to, as `site_models.ExplanationAnswer` has it."""
     lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
     told: dict[str, Any] = {"of": of, "site": "", "provider": "", "limits": [], "learnt": [], "binds": "no route"}
-    told |= {"hosts": [], "addresses": {}, "ip": "", "warmup": []}
+    told |= {"hosts": [], "addresses": {}, "ip": "", "tls_policy": "", "warmup": []}
     sentence = f"There is nowhere to send its mail to: {failure.text}. {lasts}."
     return {**told, "since": None, "until": None, "ceiling": None, "sentence": sentence}
 
@@ -133,6 +134,7 @@ def explain(
         "hosts": list(destination.hosts),
         "addresses": {host: list(found) for host, found in destination.addresses.items()},
         "ip": known.ip,
+        "tls_policy": "" if applied.relay else tls_policy(destination.policy, limits.tls or settings.tls.mode),
         "limits": applied.rows(),
         "learnt": [_learnt(fact, now) for fact in own],
         "binds": binds,

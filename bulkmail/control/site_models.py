@@ -78,6 +78,7 @@ class ExplanationAnswer(Answer):
     """Why a destination is not sent to faster. ``ceiling``: messages an hour by the limits; null where none binds.
 
     ``addresses``: of each MX host, as far as it was looked up; ``ip``: which IP versions mail is sent over.
+    ``tls_policy``: how much TLS is asked for, and by whose word, as in recipients.csv; empty where that is not known.
     ``warmup``: the sources that warm up, with where they are at this provider.
     """
 
@@ -87,6 +88,7 @@ class ExplanationAnswer(Answer):
     hosts: list[str]
     addresses: dict[str, list[str]]
     ip: str
+    tls_policy: str
     limits: list[LimitAnswer]
     learnt: list[str]
     binds: str

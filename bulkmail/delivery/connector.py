@@ -21,7 +21,7 @@ from bulkmail.net import (
     connect,
     own_address,
 )
-from bulkmail.routing import ENFORCED, TESTED, Site, Stop, forbidden_address, plan
+from bulkmail.routing import ENFORCED, Site, Stop, forbidden_address, plan
 from bulkmail.settings import Settings, Timeouts
 from bulkmail.shaping import ANY_SOURCE, FactKind, HostMemory, Limits, SiteFacts, Source, learn, version_of
 from bulkmail.smtp import TlsMode
@@ -105,12 +105,6 @@ class Connector:
         if site.policy == ENFORCED:
             return TlsMode.VERIFY
         return TlsMode(site.manner.tls or limits.tls or self._settings.tls.mode)
-
-    @staticmethod
-    def tls_policy(site: Site, mode: TlsMode) -> str:
-        """Return by whose word a site is asked for TLS, and for how much of it, as the report has it."""
-        testing = site.policy == TESTED and mode is TlsMode.OPPORTUNISTIC
-        return site.policy if testing or site.policy == ENFORCED else str(mode)
 
     def tls_broken(self, ip: str) -> None:
         """Remember that this address cannot do TLS."""

@@ -173,6 +173,7 @@ class Ledger:
             peer.tls,
             round((now - began) * 1000),
             decision.next_at or 0.0,
+            peer.tls_policy,
         )
         settlement = self._settlement(message, decision.status, decision.category, provider, attempt, first, now)
         return verdict, decision, settlement

@@ -27,6 +27,7 @@ RECIPIENT_COLUMNS = (
     "message_id",
     "token",
     "bytes",
+    "tls_policy",
     "variant",
     "late_at",
     "unsubscribed_at",
@@ -67,6 +68,7 @@ class RecipientRow(NamedTuple):
     late_at: float | None = None  # when the report came back that the status is from
     unsubscribed_at: float | None = None
     complained_at: float | None = None
+    tls_policy: str = ""  # how much TLS was asked for at the last attempt, and by whose word
 
     @property
     def wants_no_more(self) -> bool:
@@ -100,6 +102,7 @@ class EventRow(NamedTuple):
     source_ip: str | None
     tls: str | None
     bytes: int | None
+    tls_policy: str | None = None
 
 
 class AttemptRow(NamedTuple):

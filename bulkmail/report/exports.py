@@ -91,6 +91,7 @@ class Told:
             [self._same or message_id(key, n, self._domain) for n in columns.n],
             tokens(key, columns.n),
             columns.bytes,
+            columns.tls_policy,
             [variant_of(row) for row in batch] if variant_of else [""] * len(batch),
             *map(when, (columns.late_at, columns.unsubscribed_at, columns.complained_at)),
         ]

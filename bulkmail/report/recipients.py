@@ -129,6 +129,7 @@ class RecipientCells:
             [self._same] * len(own_tokens) if self._same else [before + text + after for text in own_tokens],
             own_tokens,
             [str(size) if size else "" for size in columns.bytes],
+            columns.tls_policy,
             variants,
             *[self._times.cells(times) if any(times) else [""] * len(times) for times in came_back],
             strict=True,

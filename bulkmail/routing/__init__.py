@@ -38,7 +38,18 @@ if TYPE_CHECKING:
     from bulkmail.routing.routed import Routing, relay_router, relays_of, router_of
     from bulkmail.routing.router import Router
     from bulkmail.routing.routes import Routes, provider_names, providers_of
-    from bulkmail.routing.site import ENFORCED, PLAIN, TESTED, Manner, MxHost, RouteFailure, Site, site_of
+    from bulkmail.routing.site import (
+        ENFORCED,
+        PLAIN,
+        TESTED,
+        Manner,
+        MxHost,
+        RouteFailure,
+        Site,
+        policy_in,
+        site_of,
+        tls_policy,
+    )
     from bulkmail.routing.unroutable import unroutable_outcome, unroutable_site
 else:
     __getattr__ = later(
@@ -50,7 +61,7 @@ else:
             "routed": "Routing relay_router relays_of router_of",
             "router": "Router",
             "routes": "Routes provider_names providers_of",
-            "site": "ENFORCED PLAIN TESTED Manner MxHost RouteFailure Site site_of",
+            "site": "ENFORCED PLAIN TESTED Manner MxHost RouteFailure Site policy_in site_of tls_policy",
             "unroutable": "unroutable_outcome unroutable_site",
         },
     )
@@ -81,6 +92,7 @@ __all__ = [
     "networks",
     "parse_nameserver",
     "plan",
+    "policy_in",
     "provider_names",
     "providers_of",
     "relay_router",
@@ -88,6 +100,7 @@ __all__ = [
     "router_of",
     "site_of",
     "system_nameservers",
+    "tls_policy",
     "unroutable_outcome",
     "unroutable_site",
 ]

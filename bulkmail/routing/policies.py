@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 
 from bulkmail.mail import Category
 from bulkmail.routing.mta_sts import Policy, parse_policy
-from bulkmail.routing.site import ENFORCED, TESTED, MxHost, RouteFailure, Site, site_key, site_name
+from bulkmail.routing.site import ENFORCED, TESTED, MxHost, RouteFailure, Site, key_under, site_name
 from bulkmail.routing.ttl_cache import TtlCache
 
 _FRESH = 86400.0  # seconds after which it is fetched again, though its id is the same
@@ -101,7 +101,7 @@ class Policies:
             return RouteFailure(permanent=False, category=str(Category.TLS), text=words)
         known = self._sites.get((site, word, hosts))
         if known is None:
-            key, name = f"{site_key(hosts)} under {word}", site_name([host.name for host in hosts])
+            key, name = key_under(hosts, word), site_name([host.name for host in hosts])
             known = self._sites[site, word, hosts] = replace(site, key=key, hosts=hosts, name=name, policy=word)
         return known
 

@@ -15,6 +15,7 @@ from bulkmail.shaping import Provider, provider_of
 ENFORCED, TESTED = "sts-enforce", "sts-testing"
 """What the policy of a site's domains asks for (`policies`), as the report has it."""
 
+_UNDER = " under "
 _NAMED = 4  # hosts named in a site's name before it says "and more"
 
 
@@ -83,6 +84,24 @@ def site_key(hosts: Sequence[MxHost]) -> str:
     whole = sorted(f"{ranks[host.preference]} {host.name}" for host in hosts)
     digest = blake2b("\n".join(whole).encode(), digest_size=6).hexdigest()
     return f"{whole[0].partition(' ')[2]}~{digest}"
+
+
+def key_under(hosts: Sequence[MxHost], policy: str) -> str:
+    """Return the key of a site whose domains have a policy in force."""
+    return f"{site_key(hosts)}{_UNDER}{policy}"
+
+
+def policy_in(key: str) -> str:
+    """Return the policy of a site by its key, "" where it has none."""
+    return key.partition(_UNDER)[2].partition(" ")[0]
+
+
+def tls_policy(policy: str, mode: str) -> str:
+    """Return by whose word a site is asked for TLS, and for how much of it, as the report has it.
+
+    ``policy``: the site's; ``mode``: what the settings ask for there.
+    """
+    return policy if policy == ENFORCED or (policy == TESTED and mode == "opportunistic") else mode
 
 
 def site_name(names: Sequence[str]) -> str:

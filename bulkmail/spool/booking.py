@@ -35,6 +35,7 @@ class AttemptLine(NamedTuple):
     tls: str
     duration_ms: int
     next_attempt_at: float | None
+    tls_policy: str = ""
 
 
 class OutcomeLine(NamedTuple):
@@ -163,7 +164,7 @@ def book(batch: Batch, settlement: Settlement, known: ClaimState | None) -> None
         attempt_id = batch.last_attempt[campaign_id] = batch.last_attempt[campaign_id] + 1
         first = first or attempt.at
         code = attempt.smtp_code or None
-        said = (attempt.result, attempt.category, code, *attempt[5:13], next_at or None)
+        said = (attempt.result, attempt.category, code, *attempt[5:13], next_at or None, attempt.tls_policy)
         batch.attempts.append(AttemptLine(attempt_id, identity, attempt.at, attempts, *said))
         if doubt == 1 and attempt.result in _DOUBTFUL:
             batch.doubled[campaign_id] += 1

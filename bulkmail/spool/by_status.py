@@ -26,7 +26,7 @@ class StatusReading:
     _db: Statements
 
     @property
-    def _knows_late(self) -> bool:
+    def _found_recipient(self) -> str:
         raise NotImplementedError
 
     def with_status(
@@ -62,7 +62,7 @@ class StatusReading:
         return self._whole(found, status), end - low if end > low + 1 else None
 
     def _whole(self, found: list[tuple[int, str]], status: str) -> list[StatusRow]:
-        query = "found_recipient" if self._knows_late else "found_recipient_before_late"
+        query = self._found_recipient
         rows = []
         with self._db.transaction("begin_reading"):
             for identity, provider in found:

@@ -32,7 +32,7 @@ _CAMPAIGN = (
 _OUTCOME = "status, category, provider, attempts, first_attempt_at, completed_at, date, bytes, attempt_id, doubt, note"
 _ATTEMPT = (
     "recipient_id, at, number, result, category, smtp_code, enhanced, reply, stage, mx_host, mx_ip, source_ip, tls, "
-    "duration_ms, next_attempt_at"
+    "duration_ms, next_attempt_at, tls_policy"
 )
 _LARGE = (  # table, key, its other columns, rows a page
     ("campaign", "id", _CAMPAIGN, _PAGE),

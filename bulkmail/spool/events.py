@@ -129,6 +129,7 @@ class EventReading:
     _db: Statements
     _version: int
     _knows_events: int  # the version of a spool from which on it has them
+    _knows_policies: int  # the same: and of what TLS was asked for
 
     def content(self, campaign_id: int) -> dict[str, Any]:
         """Return the snapshot of everything that enters a campaign's messages; {} where it has none."""
@@ -148,7 +149,8 @@ class EventReading:
         if self._version < self._knows_events:
             return []
         with self._db.transaction("begin_reading"):
-            rows = self._db.execute("read_events", (after, limit)).fetchall()
+            query = "read_events" if self._version >= self._knows_policies else "read_events_before_policies"
+            rows = self._db.execute(query, (after, limit)).fetchall()
         return list(map(EventRow._make, rows))
 
     def event_span(self) -> tuple[int | None, int]:

@@ -40,7 +40,7 @@ class FindingReading:
     _db: Statements
 
     @property
-    def _knows_late(self) -> bool:
+    def _found_recipient(self) -> str:
         raise NotImplementedError
 
     @property
@@ -81,7 +81,7 @@ class FindingReading:
         except AddressError:
             wanted = None
         like = _like(address.strip() if wanted is None else wanted.local)
-        query = "found_recipient" if self._knows_late else "found_recipient_before_late"
+        query = self._found_recipient
         campaigns = list(self.campaign_names())
         for first in range(0, len(campaigns), _LOOKED_THROUGH):
             some = campaigns[first : first + _LOOKED_THROUGH]

@@ -44,11 +44,24 @@ class Reading(SuppressionReading, AttemptReading, EventReading, StatusReading, F
     _version: int
     _knows_holds: int  # the version of a spool from which on it has the table
     _knows_late_from: int  # the same: of what came back
+    _knows_policies: int  # the same: of what TLS an attempt asked for
     _knows_lists: int  # the same: of suppressions, and of the lists of campaigns
 
     @property
     def _knows_late(self) -> bool:
         return self._version >= self._knows_late_from
+
+    @property
+    def _found_recipient(self) -> str:
+        if self._version >= self._knows_policies:
+            return "found_recipient"
+        return "found_recipient_before_policies" if self._knows_late else "found_recipient_before_late"
+
+    @property
+    def _read_recipients(self) -> str:
+        if self._version >= self._knows_policies:
+            return "read_recipients"
+        return "read_recipients_before_policies" if self._knows_late else "read_recipients_before_late"
 
     @property
     def _knows_suppressions(self) -> bool:
@@ -81,8 +94,7 @@ class Reading(SuppressionReading, AttemptReading, EventReading, StatusReading, F
         _, high = id_range(campaign_id)
         with self._db.transaction("begin_reading"):
             after = recipient_id(campaign_id, after_n)
-            query = "read_recipients" if self._knows_late else "read_recipients_before_late"
-            rows = self._db.execute(query, (after, high, limit)).fetchall()
+            rows = self._db.execute(self._read_recipients, (after, high, limit)).fetchall()
         return list(map(RecipientRow._make, rows))
 
     def attempts(self, campaign_id: int, after_attempt_id: int, limit: int) -> list[AttemptRow]:

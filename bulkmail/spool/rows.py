@@ -255,6 +255,7 @@ class Attempt(NamedTuple):
     tls: str = ""
     duration_ms: int = 0
     next_attempt_at: float = 0.0
+    tls_policy: str = ""
 
 
 class Settlement(NamedTuple):

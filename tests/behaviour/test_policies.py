@@ -109,7 +109,8 @@ def test_enforced_mail_goes_to_the_allowed_host_with_a_good_certificate_and_othe
 
     rows = receivers.send("a@shop.test", "b@shop.test", "c@plain.test")
 
-    assert [row["status"] for row in rows] == ["delivered"] * 3
+    told = [(row["status"], row["tls_policy"]) for row in rows]
+    assert told == [("delivered", "sts-enforce"), ("delivered", "sts-enforce"), ("delivered", "opportunistic")]
     assert sorted(good.kept) == [("a@shop.test", True), ("b@shop.test", True)]
     assert bad.kept == [("c@plain.test", False)]
     assert host.asked
@@ -134,6 +135,7 @@ def test_enforced_mail_never_goes_to_a_host_that_fails_and_never_bounces(
     (row,) = receivers.send("a@shop.test")
 
     assert (row["status"], row["category"], row["stage"]) == ("expired", "tls", "starttls")
+    assert row["tls_policy"] == "sts-enforce"
     assert words in row["reply"]
     assert "the receiver's own policy (MTA-STS)" in row["reply"]
     assert mail.kept == []
@@ -152,27 +154,28 @@ def test_a_policy_that_allows_none_of_the_hosts_defers(receivers: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "settings"),
+    ("text", "settings", "asked"),
     [
-        (POLICY.format(mode="testing", mx="mx9.shop.test"), {}),
-        (POLICY.format(mode="none", mx="mx9.shop.test"), {}),
-        ("this is no policy", {}),
-        (POLICY.format(mode="enforce", mx="mx9.shop.test"), {"routing": {"mta_sts": False}}),
+        (POLICY.format(mode="testing", mx="mx9.shop.test"), {}, "sts-testing"),
+        (POLICY.format(mode="none", mx="mx9.shop.test"), {}, "opportunistic"),
+        ("this is no policy", {}, "opportunistic"),
+        (POLICY.format(mode="enforce", mx="mx9.shop.test"), {"routing": {"mta_sts": False}}, "opportunistic"),
         (
             POLICY.format(mode="enforce", mx="mx9.shop.test"),
-            {"routing": {"routes": [{"domains": ["shop.test"], "tls": "opportunistic"}]}},
+            {"routing": {"routes": [{"domains": ["shop.test"], "tls": "required"}]}},
+            "required",
         ),
     ],
     ids=["testing", "none", "broken", "switched off", "a route"],
 )
-def test_what_is_not_in_force_changes_nothing(receivers: Any, text: str, settings: Any) -> None:
+def test_what_is_not_in_force_changes_nothing(receivers: Any, text: str, settings: Any, asked: str) -> None:
     mail = receivers.mail("mx1.shop.test", "127.0.3.2", "other.test")
     host = receivers.policy("shop.test", "127.0.3.9", text)
     receivers.serve({"shop.test": ["mx1.shop.test"]}, **settings)
 
     (row,) = receivers.send("a@shop.test")
 
-    assert (row["status"], row["attempts"]) == ("delivered", "1")
+    assert (row["status"], row["attempts"], row["tls_policy"]) == ("delivered", "1", asked)
     assert mail.kept == [("a@shop.test", True)]
     assert bool(host.asked) == (not settings)
 

@@ -55,6 +55,27 @@ def test_the_limits_of_a_site_without_a_provider_are_the_defaults():
     )
 
 
+@pytest.mark.parametrize(
+    ("policy", "mode", "asked"),
+    [
+        ("", "opportunistic", "opportunistic"),
+        ("", "required", "required"),
+        ("sts-testing", "opportunistic", "sts-testing"),
+        ("sts-testing", "verify", "verify"),
+        ("sts-enforce", "off", "sts-enforce"),
+    ],
+)
+def test_how_much_tls_is_asked_for_and_by_whose_word(policy, mode, asked):
+    settings = Settings.model_validate({"tls": {"mode": mode}})
+    assert told(OTHER._replace(policy=policy), settings)["tls_policy"] == asked
+
+
+def test_a_site_is_known_to_be_under_a_policy_by_its_key():
+    site = live("rate")._replace(key="mx.a.example~1 under sts-enforce by strict")
+    assert known_destination("s", TABLE, [site], ()).policy == "sts-enforce"
+    assert known_destination("s", TABLE, [live("rate")], ()).policy == ""
+
+
 def test_a_providers_limits_are_shipped_or_stand_in_a_line_of_the_settings(tmp_path):
     (tmp_path / "bulkmail.yaml").write_text(
         "shaping:\n  default: {idle: 30s}\n  providers:\n    google: {rate: 600/h, connections: 7}\n"

@@ -9,7 +9,7 @@ def test_the_orders_are_a_contract_between_spool_and_report():
     assert RecipientRow._fields == (
         "n", "file_no", "row_in_file", "email", "status", "category", "smtp_code", "enhanced", "reply", "stage",
         "mx_host", "mx_ip", "source_ip", "tls", "attempts", "first_attempt_at", "completed_at", "bytes", "note",
-        "fields", "late_at", "unsubscribed_at", "complained_at",
+        "fields", "late_at", "unsubscribed_at", "complained_at", "tls_policy",
     )  # fmt: skip
     assert AttemptRow._fields == (
         "id", "n", "file_no", "row_in_file", "email", "at", "attempt", "result", "category", "smtp_code", "enhanced",

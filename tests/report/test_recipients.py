@@ -32,14 +32,15 @@ def write(path, rows, files=ONE):
 def test_the_columns_are_the_contract():
     assert ",".join(RECIPIENT_COLUMNS) == (
         "row,email,status,category,smtp_code,enhanced_code,reply,stage,mx_host,mx_ip,source_ip,tls,attempts,"
-        "first_attempt_at,completed_at,message_id,token,bytes,variant,late_at,unsubscribed_at,complained_at"
+        "first_attempt_at,completed_at,message_id,token,bytes,tls_policy,variant,late_at,unsubscribed_at,"
+        "complained_at"
     )
 
 
 def test_a_row_of_the_file(tmp_path, recipient):
     path = tmp_path / "recipients.csv"
     row = recipient(n=7, email="Anna@Example.com", fields='["Anna@Example.com","Anna","vip"]', reply="2.0.0 OK, queued")
-    write(path, [row])
+    write(path, [row._replace(tls_policy="sts-enforce")])
     header, cells = read(path)
     assert header == [*RECIPIENT_COLUMNS, "first", "input_status"]
     assert dict(zip(header, cells, strict=True)) == {
@@ -61,6 +62,7 @@ def test_a_row_of_the_file(tmp_path, recipient):
         "message_id": message_id(KEY, 7, "example.com"),
         "token": token(KEY, 7),
         "bytes": "1234",
+        "tls_policy": "sts-enforce",
         "variant": "",
         "late_at": "",
         "unsubscribed_at": "",

@@ -39,6 +39,7 @@ def test_every_input_row_is_there_in_input_order(spool):
         "late_at": None,
         "unsubscribed_at": None,
         "complained_at": None,
+        "tls_policy": "",
     }
     assert (rows[1]["category"], rows[1]["note"], rows[1]["completed_at"]) == ("invalid-address", "no @", 1000.0)
     assert (rows[3]["smtp_code"], rows[3]["reply"], rows[3]["first_attempt_at"]) == (None, "", None)
@@ -49,6 +50,14 @@ def test_rows_come_in_ranges(spool):
     assert [row[0] for row in reader.recipients(identity, 0, 2)] == [1, 2]
     assert [row[0] for row in reader.recipients(identity, 2, 2)] == [3, 4]
     assert reader.recipients(identity, 5, 2) == []
+
+
+def test_the_last_attempt_says_how_much_tls_it_asked_for(spool, kit):
+    store, reader, identity = spool
+    queue = store.due_queues(100.0, 1)[0][0]
+    outcomes = [kit.outcome(row) for row in store.claim([(queue, 1)], 100.0)[queue]]
+    store.settle([one._replace(attempt=one.attempt._replace(tls_policy="sts-enforce")) for one in outcomes])
+    assert [row.tls_policy for row in reader.recipients(identity, 0, 9)] == ["", "", "sts-enforce", "", ""]
 
 
 def test_attempts_continue_where_the_last_reading_ended(spool, kit):

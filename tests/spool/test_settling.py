@@ -50,6 +50,7 @@ def test_an_outcome_its_attempt_and_the_totals_go_together(store, kit, claimed, 
             "",
             0,
             None,
+            "",
         )
     ]
     kit.check_laws(store)

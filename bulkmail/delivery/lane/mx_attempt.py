@@ -27,7 +27,7 @@ from bulkmail.delivery.relay import Smarthost
 from bulkmail.delivery.sources import Sources
 from bulkmail.mail import Category, Fate, Outcome, OwnFault, Peer, Stage
 from bulkmail.net import ConnectionListener, LiveConnection, NothingSent
-from bulkmail.routing import ENFORCED, WALK, Site, Stop
+from bulkmail.routing import ENFORCED, WALK, Site, Stop, tls_policy
 from bulkmail.shaping import ANY_SOURCE, Limits, Source, classify
 from bulkmail.smtp import Closed, TlsMode
 
@@ -144,7 +144,7 @@ class MxAttempt(NothingSent):
                 stop.host,
                 stop.ip,
                 tls=TlsMode.OFF if self._in_clear else self._tls,
-                tls_policy=self._connector.tls_policy(self._site, self._tls),
+                tls_policy=tls_policy(self._site.policy, str(self._tls)),
                 groups=self._quirks.groups,
                 chunks=self._quirks.chunks,
                 patient=self._at == len(self._stops) - 1 or len(self._tried) == WALK,

@@ -16,6 +16,7 @@ class PostgresReader(Reading):
     _knows_late_from = 10
     _knows_clicks = 11
     _knows_events = 12
+    _knows_policies = 13
 
     def __init__(self, dsn: str) -> None:
         database, version = _open(dsn)

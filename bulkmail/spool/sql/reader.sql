@@ -29,7 +29,19 @@ SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.statu
     a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
     coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
     o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields,
-    l.late_at, l.unsubscribed_at, l.complained_at, d.next_at
+    l.late_at, l.unsubscribed_at, l.complained_at, coalesce(a.tls_policy, ''), d.next_at
+FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
+    LEFT JOIN late l ON l.recipient_id = r.id
+    LEFT JOIN due d ON d.recipient_id = r.id
+WHERE r.id = ?
+
+-- name: found_recipient_before_policies
+-- of an older spool
+SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
+    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
+    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
+    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields,
+    l.late_at, l.unsubscribed_at, l.complained_at, '', d.next_at
 FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
     LEFT JOIN late l ON l.recipient_id = r.id
     LEFT JOIN due d ON d.recipient_id = r.id
@@ -40,7 +52,18 @@ SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.statu
     a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
     coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
     o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields,
-    l.late_at, l.unsubscribed_at, l.complained_at
+    l.late_at, l.unsubscribed_at, l.complained_at, coalesce(a.tls_policy, '')
+FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
+    LEFT JOIN late l ON l.recipient_id = r.id
+WHERE r.id > ? AND r.id <= ? ORDER BY r.id LIMIT ?
+
+-- name: read_recipients_before_policies
+-- of an older spool
+SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
+    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
+    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
+    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields,
+    l.late_at, l.unsubscribed_at, l.complained_at, ''
 FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
     LEFT JOIN late l ON l.recipient_id = r.id
 WHERE r.id > ? AND r.id <= ? ORDER BY r.id LIMIT ?
@@ -51,7 +74,7 @@ SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.statu
     a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
     coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
     o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields, NULL, NULL, NULL,
-    d.next_at
+    '', d.next_at
 FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
     LEFT JOIN due d ON d.recipient_id = r.id
 WHERE r.id = ?
@@ -62,7 +85,7 @@ SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.statu
     a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
     coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
     o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields, NULL, NULL,
-    NULL
+    NULL, ''
 FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
 WHERE r.id > ? AND r.id <= ? ORDER BY r.id LIMIT ?
 

@@ -3,8 +3,8 @@ SELECT max(id) FROM attempt WHERE id BETWEEN ? AND ?
 
 -- name: add_attempt
 INSERT INTO attempt (id, recipient_id, at, number, result, category, smtp_code, enhanced, reply, stage, mx_host, mx_ip,
-    source_ip, tls, duration_ms, next_attempt_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    source_ip, tls, duration_ms, next_attempt_at, tls_policy)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: set_outcome
 REPLACE INTO outcome (recipient_id, status, category, provider, attempts, first_attempt_at, completed_at, date, bytes,

@@ -28,6 +28,7 @@ class Reader(Reading):
     _knows_late_from = 8
     _knows_clicks = 9
     _knows_events = 10
+    _knows_policies = 11
 
     def __init__(self, path: str) -> None:
         file = os.path.join(path, DATABASE) if os.path.isdir(path) else path

@@ -43,6 +43,29 @@ def test_rows_of_a_spool_that_knows_nothing_of_what_comes_back(tmp_path):
     reader.close()
 
 
+def test_rows_and_events_of_a_spool_that_knows_nothing_of_what_tls_was_asked_for(tmp_path):
+    connection = sqlite3.connect(tmp_path / "spool.sqlite3", isolation_level=None)
+    for number, script in MIGRATIONS:
+        if number < 11:
+            connection.executescript(script)
+    connection.executescript(A_ROW)
+    connection.execute("INSERT INTO late VALUES (1 << 40 | 1, 5.0, NULL, NULL, 0, '')")
+    connection.execute("INSERT INTO event VALUES (1, 2.0, 'delivered', 1 << 40 | 1, NULL, '', '', '', '')")
+    connection.close()
+    reader = Reader(str(tmp_path))
+    ((_, row, due),) = reader.find("u1@a.example")
+    assert (row.email, row.late_at, row.tls_policy, due) == ("u1@a.example", 5.0, "", None)
+    assert reader.recipients(1, 0, 9) == [row]
+    (event,) = reader.events(0, 9)
+    assert (event.event, event.email, event.tls_policy) == ("delivered", "u1@a.example", None)
+    reader.close()
+    store = SqliteStore(str(tmp_path / "spool.sqlite3"))
+    store.close()
+    reader = Reader(str(tmp_path))
+    assert reader.recipients(1, 0, 9) == [row]
+    reader.close()
+
+
 def test_it_cannot_write(tmp_path):
     SqliteStore(str(tmp_path / "spool.sqlite3")).close()
     reader = Reader(str(tmp_path))

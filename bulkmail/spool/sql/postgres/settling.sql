@@ -3,10 +3,10 @@ UPDATE attempt_number SET last = last + %s WHERE campaign_id = %s RETURNING last
 
 -- name: add_attempts
 INSERT INTO attempt (id, recipient_id, at, number, result, category, smtp_code, enhanced, reply, stage, mx_host, mx_ip,
-    source_ip, tls, duration_ms, next_attempt_at)
+    source_ip, tls, duration_ms, next_attempt_at, tls_policy)
 SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::double precision[], %s::integer[], %s::text[], %s::text[],
     %s::integer[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
-    %s::double precision[])
+    %s::double precision[], %s::text[])
 
 -- name: set_outcomes
 INSERT INTO outcome (recipient_id, status, category, provider, attempts, first_attempt_at, completed_at, date, bytes,
