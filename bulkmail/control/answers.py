@@ -132,7 +132,8 @@ class Answers:
 
     async def _campaigns(self, call: Call) -> Any:
         ended = call.query.get("ended")
-        return await self._overview(None, ended=None if ended is None else int(ended))
+        skip = int(call.query.get("skip", "0"))
+        return await self._overview(None, ended=None if ended is None else int(ended), skip=skip)
 
     async def _campaign(self, call: Call) -> Any:
         name = call.path["name"]
@@ -141,10 +142,10 @@ class Answers:
             raise await self._read(lambda reader: no_campaign(reader, name))
         return found[0]
 
-    async def _overview(self, name: str | None, *, ended: int | None = None) -> list[dict[str, Any]]:
+    async def _overview(self, name: str | None, *, ended: int | None = None, skip: int = 0) -> list[dict[str, Any]]:
         live, now, zone = self._owners.live, self._owners.wall(), self._owners.settings().timezone
         campaigns, sites = live.campaigns(), live.waiting(WAITING_SITES)
-        return await self._read(lambda reader: overview(reader, now, name, campaigns, sites, zone, ended))
+        return await self._read(lambda reader: overview(reader, now, name, campaigns, sites, zone, ended, skip))
 
     async def _pause(self, call: Call) -> Any:
         name, order = call.path["name"], call.order

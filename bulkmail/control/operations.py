@@ -101,7 +101,10 @@ OPERATIONS = (
         "/campaigns",
         "All campaigns of the spool, oldest first",
         list[CampaignAnswer],
-        optional={"ended": "of the campaigns that have ended only so many, the newest"},
+        optional={
+            "ended": "of the campaigns that have ended only so many, the newest",
+            "skip": "so many of the newest that have ended are left out before",
+        },
     ),
     Operation("campaign", "GET", "/campaigns/{name}", "One campaign", CampaignAnswer),
     Operation(

@@ -43,17 +43,18 @@ def overview(
     sites: Iterable[LiveSite] = (),
     timezone: str = "UTC",
     ended: int | None = None,
+    skip: int = 0,
 ) -> list[dict[str, Any]]:
     """Return all campaigns, or the one called ``name``, as `campaign_models.CampaignAnswer` has them.
 
     ``live``: the campaigns that the asked process sends; None where no process was asked. ``sites``: those it sends to.
-    ``timezone``: of the times in sentences. ``ended``: of those that have ended only so many, the newest. Raises
-    OwnFault where the spool cannot be read.
+    ``timezone``: of the times in sentences. ``ended``: of those that have ended only so many, the newest;
+    ``skip``: so many of the newest are left out before. Raises OwnFault where the spool cannot be read.
     """
     signs, holds, whole = reader.signs(), reader.holds(), reader.whole_reports()
     waiting = [_site(site) for site in sites if site.until is not None and site.claimed is not None][:WAITING_SITES]
     found = []
-    for row in _rows(reader, name, ended):
+    for row in _rows(reader, name, ended, skip):
         own = [hold for hold in holds if hold.campaign_id == row.id]
         stands = reader.standing(row)
         known = (live or {}).get(row.name)
@@ -67,9 +68,9 @@ def overview(
     return found
 
 
-def _rows(reader: Reading, name: str | None, ended: int | None) -> list[CampaignRow]:
+def _rows(reader: Reading, name: str | None, ended: int | None, skip: int) -> list[CampaignRow]:
     if name is None:
-        return reader.campaigns(ended)
+        return reader.campaigns(ended, skip)
     row = reader.campaign(name)
     return [] if row is None else [row]
 

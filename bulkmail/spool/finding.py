@@ -47,13 +47,17 @@ class FindingReading:
     def _knows_suppressions(self) -> bool:
         raise NotImplementedError
 
-    def campaigns(self, ended: int | None = None) -> list[CampaignRow]:
-        """Return all campaigns, oldest first. ``ended``: of those that have ended only so many, the newest."""
+    def campaigns(self, ended: int | None = None, skip: int = 0) -> list[CampaignRow]:
+        """Return all campaigns, oldest first.
+
+        ``ended``: of those that have ended only so many, the newest; ``skip``: so many of the newest are left out before.
+        """
         rows = self._campaigns()
-        if ended is not None:
+        if ended is not None or skip:
             over = [row[0] for row in rows if row[_ENDED_AT] is not None]
-            gone = set(over[: max(0, len(over) - ended)])
-            rows = [row for row in rows if row[0] not in gone]
+            end = max(0, len(over) - skip)
+            kept = set(over[0 if ended is None else max(0, end - ended) : end])
+            rows = [row for row in rows if row[_ENDED_AT] is None or row[0] in kept]
         return [campaign_row(row) for row in rows]
 
     def campaign_names(self) -> dict[int, str]:

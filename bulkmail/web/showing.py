@@ -41,8 +41,8 @@ NEEDED = {
 """The operations that forms may ask for, each with the role that it needs."""
 RENEWED = ("htmx.js", "sse.js", "idiomorph.js", "page.js")
 PLOTS = ("uplot.js", "plots.js")
-_ENDED, _MOST_ENDED = 50, 1000  # campaigns that have ended, on the first page and on the last
-_DIGITS = 6  # of how many ended campaigns are asked for
+_ENDED = 50  # campaigns that have ended, on a page
+_DIGITS = 6  # of the number of ended campaigns before a page
 _DIGITS_OF_ROW = 13  # of the number of a row, which has 40 bits
 _MOST_SITES = 200
 _MOST_OF_PROVIDER = 5  # campaigns whose replies stand on the page of a provider
@@ -109,16 +109,18 @@ class Showing:
         return found, campaign_line(found)
 
     async def _campaigns(self, wanted: Wanted) -> Sheet:
-        asked = wanted.query.get("ended", "")
-        most = min(int(asked), _MOST_ENDED) if asked.isdecimal() and len(asked) <= _DIGITS else _ENDED
-        found = await self._ask("campaigns", query={"ended": str(most)})
+        asked = wanted.query.get("from", "")
+        first = int(asked) if asked.isdecimal() and len(asked) <= _DIGITS else 0
+        found = await self._ask("campaigns", query={"ended": str(_ENDED + 1), "skip": str(first)})
         health = await self._ask("health")
         lines = [campaign_line(one) for one in reversed(found)]
         over = [line for line in lines if line["tone"] == "over"]
         values = {
             "going": [line for line in lines if line["tone"] != "over"],
-            "over": over,
-            "more": min(most * 10, _MOST_ENDED) if len(over) >= most < _MOST_ENDED else 0,
+            "over": over[:_ENDED],
+            "first": first,
+            "newer": max(0, first - _ENDED) if first else None,
+            "older": first + _ENDED if len(over) > _ENDED else None,
             "fault": health["fault"],
             "fault_since": when(health["fault_since"]),
         }

@@ -62,6 +62,9 @@ def test_of_the_campaigns_that_have_ended_only_the_newest(spool):
     assert [one["campaign"] for one in told(reader, ended=1)] == ["spring", "older"]
     assert [one["campaign"] for one in told(reader, ended=0)] == ["spring"]
     assert len(told(reader, ended=5)) == 3
+    assert [one["campaign"] for one in told(reader, ended=1, skip=1)] == ["spring", "old"]
+    assert [one["campaign"] for one in told(reader, skip=1)] == ["spring", "old"]
+    assert [one["campaign"] for one in told(reader, ended=5, skip=9)] == ["spring"]
 
 
 def test_a_campaign_that_is_being_sent(spool):

@@ -178,7 +178,7 @@ class Api:
     async def __call__(self, name: str, path: Any = None, *, query: Any = None, order: Any = None) -> Any:
         """Answer."""
         if name == "campaigns":
-            self.ended = query["ended"]
+            self.ended, self.skip = query["ended"], query.get("skip", "0")
             return self.campaigns
         if name == "campaign":
             found = [one for one in self.campaigns if one["campaign"] == path["name"]]

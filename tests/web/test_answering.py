@@ -266,24 +266,33 @@ def test_other_requests(site, target, method, status):
 
 
 @pytest.mark.parametrize(
-    ("target", "ended"),
+    ("target", "ended", "skip"),
     [
-        ("/", "50"),
-        ("/?ended=500", "500"),
-        ("/?ended=x", "50"),
-        ("/?ended=99999999", "50"),
-        ("/?ended=5000", "1000"),
-        ("/holds", "0"),
+        ("/", "51", "0"),
+        ("/?from=500", "51", "500"),
+        ("/?from=x", "51", "0"),
+        ("/?from=99999999", "51", "0"),
+        ("/holds", "0", "0"),
     ],
 )
-def test_of_the_campaigns_that_have_ended_only_so_many_are_read(site, target, ended):
+def test_of_the_campaigns_that_have_ended_only_so_many_are_read(site, target, ended, skip):
     site.ask(target)
-    assert site.api.ended == ended
+    assert (site.api.ended, site.api.skip) == (ended, skip)
 
 
-def test_there_are_more_where_a_page_is_full(site):
-    assert b"/?ended=10" in site.ask("/?ended=1").body
-    assert b"/?ended=" not in site.ask("/").body
+def test_those_that_have_ended_come_in_pages(site):
+    first = site.ask("/").body
+    assert b"?from=" not in first
+    assert b"Newer ones" not in first
+    over, going = site.api.campaigns[0], site.api.campaigns[-1]
+    site.api.campaigns = [*({**over, "campaign": f"old{n}"} for n in range(51)), going]
+    first = site.ask("/").body
+    assert b'<a href="/?from=50">Older ones</a>' in first
+    assert (b">old1<" in first, b">old0<" in first) == (True, False)
+    assert b'<a href="/">Newer ones</a>' in site.ask("/?from=50").body
+    assert b'<a href="/?from=100">Newer ones</a>' in site.ask("/?from=150").body
+    site.api.campaigns = [going]
+    assert b'<a href="/?from=50">Newer ones</a>' in site.ask("/?from=100").body, "where there is none, a way back"
 
 
 def test_the_preview_is_shown_in_a_frame_without_rights(site, tmp_path):
