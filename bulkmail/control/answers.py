@@ -245,7 +245,10 @@ class Answers:
     async def _explain(self, call: Call) -> Any:
         owners, of, now = self._owners, call.query["of"], self._owners.wall()
         facts, warm = await self._read(lambda reader: (reader.site_facts(now), reader.warmup_days()))
-        destination = known_destination(of, owners.providers, owners.live.named(of.strip().lower()), facts)
+        name, providers = of.strip().lower(), owners.providers
+        # all sites are looked through for a name, and a provider's is none of theirs
+        named = [] if name.removeprefix("provider ") in providers else owners.live.named(name)
+        destination = known_destination(of, providers, named, facts)
         if destination is None:
             try:
                 routed = destination_of(of, await owners.route(domain_of(of)))
@@ -259,7 +262,7 @@ class Answers:
         settings = owners.settings()
         ip = families_of(settings, lambda: now).describe()
         known = Known(facts, next(iter(sites), None), asked_service=True, fault=owners.live.fault, ip=ip, warm=warm)
-        return explain(destination, settings, owners.providers, known, now)
+        return explain(destination, settings, providers, known, now)
 
     async def _reload(self, _call: Call) -> Any:
         try:
