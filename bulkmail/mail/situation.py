@@ -261,7 +261,7 @@ def _held(held: Held, now: float, zone: tzinfo) -> str:
         words += f" until {clock(held.until, now, zone)}"
     elif held.kind == "paused":
         words += " until it is resumed"
-    return f"{words}: {held.reason}" if held.reason else words
+    return f"{words}: {held.reason.rstrip('.')}" if held.reason else words  # behind it stands a full stop
 
 
 def _planned(word: Word, known: Standing, now: float, zone: tzinfo) -> str:

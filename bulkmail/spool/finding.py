@@ -50,7 +50,7 @@ class FindingReading:
     def campaigns(self, ended: int | None = None, skip: int = 0) -> list[CampaignRow]:
         """Return all campaigns, oldest first.
 
-        ``ended``: of those that have ended only so many, the newest; ``skip``: so many of the newest are left out before.
+        ``ended``: of those that have ended only so many, the newest; ``skip``: so many of them are left out before.
         """
         rows = self._campaigns()
         if ended is not None or skip:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from bulkmail.control import Ask
-from bulkmail.mail import UnknownName
+from bulkmail.mail import Status, UnknownName
 from bulkmail.report import status_words
 from bulkmail.web.comparing import record, side, side_by_side
 from bulkmail.web.users import Role
@@ -21,6 +21,7 @@ from bulkmail.web.views import (
     plotted,
     possible,
     replies_of,
+    slowed,
     status_row,
     tone_of,
     variants_of,
@@ -116,6 +117,7 @@ class Showing:
         lines = [campaign_line(one) for one in reversed(found)]
         over = [line for line in lines if line["tone"] == "over"]
         values = {
+            "slowed": slowed(await self._ask("providers")),
             "going": [line for line in lines if line["tone"] != "over"],
             "over": over[:_ENDED],
             "first": first,
@@ -184,6 +186,7 @@ class Showing:
             "line": line,
             "status": status,
             "words": status_words(status),
+            "waiting": not Status(status).final,
             "provider": at[0] if at else "",
             "count": count,
             "rows": [status_row(row) for row in found["rows"]],

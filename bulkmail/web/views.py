@@ -101,6 +101,16 @@ def campaign_line(told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def slowed(providers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the providers that have slowed us down, by what part of the rate is used, the slowest first."""
+    found = [
+        {"provider": one["provider"], "pace": round(one["rate_factor"] * 100), "rate": one["rate"].partition(",")[0]}
+        for one in providers
+        if one["rate_factor"] < 1
+    ]
+    return sorted(found, key=lambda one: (one["pace"], one["provider"]))
+
+
 def light(last: int, delivered: int) -> tuple[str, str]:
     """Return how a provider stands by its last attempts: a colour, and words for it.
 
@@ -175,7 +185,7 @@ def possible(told: Mapping[str, Any]) -> Sequence[str]:
     if word in (*_OVER, Word.CANCELLING):
         return ()
     found = []
-    if "approval" in kinds:
+    if "approval" in kinds and not kinds & {"checking", "refused"}:  # it is not asked for before
         found.append("approve")
     if any(map(resumable, kinds)):
         found.append("resume")

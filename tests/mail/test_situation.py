@@ -36,6 +36,12 @@ def test_while_the_list_is_still_being_read_it_does_not_wait():
     assert situation(Standing(state="running", alive=True, deferred=12, input_complete=False), NOW).word == "sending"
 
 
+def test_a_reason_that_ends_with_a_full_stop_gets_no_second_one():
+    held = Held("refused", reason="publish it. IN PTR mta1.example.com.", since=NOW)
+    found = situation(Standing(state="running", alive=True, pending=5, held=[held]), NOW)
+    assert found.sentence == "Refused since 14:05 UTC: publish it. IN PTR mta1.example.com."
+
+
 def test_a_pause_names_who_when_and_why():
     held = Held(reason="wrong price", who="ann", since=NOW, until=NOW + 7200)
     found = situation(Standing(state="running", alive=True, pending=5, held=[held], fault="no resolver"), NOW)

@@ -21,6 +21,7 @@ from bulkmail.web.views import (
     plotted,
     possible,
     replies_of,
+    slowed,
     status_row,
     tone,
     variants_of,
@@ -119,6 +120,8 @@ def test_what_is_held_of_campaigns_that_are_not_over():
     [
         ("sending", [], ("pause", "try-now", "cancel")),
         ("waiting for approval", [hold("approval")], ("approve", "pause", "try-now", "cancel")),
+        ("refused", [hold("refused"), hold("approval")], ("pause", "try-now", "cancel")),
+        ("checking", [hold("checking"), hold("approval")], ("pause", "try-now", "cancel")),
         ("paused", [hold()], ("resume", "try-now", "cancel")),
         ("sending", [hold("paused", "google")], ("resume", "pause", "try-now", "cancel")),
         ("stopped", [hold("rule", "google")], ("resume", "pause", "try-now", "cancel")),
@@ -161,3 +164,13 @@ def test_variants_say_how_many_were_sent_and_which_one_was_chosen():
     assert shown == {"rows": 100, "sent": 95, "delivered": 90, "bounced": 3, "clicked": 30, "wins": True}
     assert (other["variant"], other["clicked"], other["wins"]) == (HOSTILE, None, False)
     assert not any(one["wins"] for one in variants_of({**VARIANTS, "winner": None}))
+
+
+def test_who_has_slowed_us_down_the_slowest_first():
+    given = [{**PROVIDER, "provider": name, "rate_factor": factor} for name, factor in
+             (("gmx", 0.5), ("google", 1.0), ("yahoo", 0.05))]  # fmt: skip
+    rate = PROVIDER["rate"].partition(",")[0]
+    assert slowed(given) == [
+        {"provider": "yahoo", "pace": 5, "rate": rate},
+        {"provider": "gmx", "pace": 50, "rate": rate},
+    ]
