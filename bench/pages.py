@@ -27,7 +27,8 @@ WATCHED = Path(__file__).with_name("_loop.py")
 PASSWORD = "correct horse"
 OPEN = ("", "/campaigns/pages", "/providers", "/holds")
 ASKED = ("/", "/campaigns/pages", "/providers", "/providers/google", "/holds", "/records", "/metrics",
-         "/recipients?email=person1@d1.test", "/campaigns/pages/plots", "/compare?1=old1&2=old2", "/?from=900")  # fmt: skip
+         "/recipients?email=person1@d1.test", "/campaigns/pages/plots", "/compare?1=old1&2=old2",
+         "/?from=900")  # fmt: skip
 
 
 def ended(spool: Path, count: int) -> None:
