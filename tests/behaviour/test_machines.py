@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import time
+import urllib.request
 from collections import Counter
 from itertools import pairwise
 
 import pytest
 
+from bulkmail.control import Client
 from bulkmail.mail import REST, Variants
 from bulkmail.routing import MxHost
 from bulkmail.routing.site import site_key
 from bulkmail.spool import hold_campaign, lift_hold, request_cancel
+from bulkmail.web import Role, User, hash_password, write_users
+from tests.ports import free_port
 
 pytestmark = pytest.mark.loopback
 
@@ -567,3 +572,64 @@ def test_the_better_variant_is_chosen_on_one_machine_and_sent_by_both(world, pg_
     assert len(chance) == sum(variants.of(one) in ("b", REST) for one in campaign.addresses)
     assert {row["variant"] for row in campaign.rows() if row["email"] in rest} == {"b"}
     assert campaign.summary()["winner"] == {"variant": "b", "why": "chosen by ann"}
+
+
+def test_who_was_put_off_is_tried_at_once_by_whoever_sends_there_and_all_pages_count_the_same(world, pg_server, until):
+    """Each machine obeys what the other was told, and counts the rows of both."""
+    pytest.importorskip("prometheus_client", reason="prometheus-client is not installed (the extra `metrics`)")
+    dsn = pg_server.fresh()
+    hosts = {f"mx{n}.d{n}.test": f"127.0.1.{n % 6 + 1}" for n in range(20)}
+    world.start_names({f"d{n}.test": [f"mx{n}.d{n}.test"] for n in range(20)}, hosts)
+    world.start_mail(sorted(set(hosts.values())), delay=0.01)
+    write_users(str(world.folder / "web-users"), {"ann": User("ann", Role.LOOK, hash_password("horse", b"s" * 16))})
+    ports = {name: free_port() for name in ("one", "two")}
+    configs = {}
+    for name, port in ports.items():  # with a lease that no busy system outlasts: none is to be taken for dead
+        own = {"machine": {"name": name, "folder": f"./{name}", "lease": "60s"}, "hostname": f"{name}.example.com"}
+        own["shaping"] = {"default": {"connections": 4, "rate": "20/s", "connection_rate": "1000/s"}}
+        web = {"listen": f"127.0.0.1:{port}", "users": str(world.folder / "web-users")}
+        configs[name] = machine(world, dsn, name, **own, retry={"schedule": ["1h"]}, web=web)
+    kinds = [f"{kind}-{n}@d{n % 20}.test" for n in range(200) for kind in ("user", "later")]
+    campaign = world.campaign("spring", kinds)
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(configs["one"]))
+    until(lambda: world.server.count() > 0, "the first message")
+    helper = world.start("--settings", str(configs["two"]))
+    clients = {name: Client(str(world.folder / name)) for name in ports}
+    until((world.folder / "two" / "control.sock").exists, "the helper's socket")
+
+    def counts(name):
+        found = clients[name].get("campaigns", "spring")["by_status"]
+        return {status: count for status, count in found.items() if count}
+
+    wanted = {"delivered": 200, "deferred": 200}
+    until(lambda: counts("one") == wanted, "the first tries", every=0.3)
+    assert counts("two") == wanted
+    sent = [one["helo"] for one in world.server.received()]
+    assert set(sent) == {"one.example.com", "two.example.com"}
+    for port in ports.values():
+        told = metrics_of(port)
+        rows = {status: told[f'bulkmail_campaign_rows{{campaign="spring",status="{status}"}}'] for status in wanted}
+        assert rows == wanted
+        assert sum(count for name, count in told.items() if name.startswith("bulkmail_campaign_rows{")) == 400
+
+    asked = time.time()
+    tried = world.bulkmail("try-now", "spring", "--settings", str(configs["two"]))
+    assert tried.out.startswith("spring: 200 deferred rows are tried at once."), tried.said
+    ended = owner.wait()
+    helper.signal(signal.SIGTERM)
+    helper.wait()
+    assert ended.status == 0, ended.said[-3000:]
+    campaign.check_report()
+    assert campaign.statuses() == Counter(delivered=400)
+    assert Counter(map(len, world.server.ids().values())) == Counter({1: 400})
+    again = {one["helo"] for one in world.server.received() if one["at"] > asked}
+    assert again == {"one.example.com", "two.example.com"}
+
+
+def metrics_of(port):
+    """What a machine's page tells programs."""
+    given = base64.b64encode(b"ann:horse").decode("ascii")
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/metrics", headers={"Authorization": f"Basic {given}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        lines = answer.read().decode("utf-8").splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines) if name[:1] != "#"}
