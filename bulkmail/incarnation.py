@@ -51,6 +51,7 @@ from bulkmail.delivery import (
     compare_records,
     folders,
     in_background,
+    load_policies,
     machines_joined,
     rules_of,
     sent,
@@ -61,7 +62,7 @@ from bulkmail.machine import check_sources, compose_processes, own_name, raise_f
 from bulkmail.mail import OwnFault
 from bulkmail.own_spool import open_own_spool
 from bulkmail.preflight import families_of, resolver_options
-from bulkmail.routing import RELAY, RESOLVER, Policies, Routing, provider_names, providers_of, router_of
+from bulkmail.routing import RELAY, RESOLVER, Routing, provider_names, providers_of, router_of
 from bulkmail.settings import Changes, Settings
 from bulkmail.shaping import Provider
 from bulkmail.spool import Spool
@@ -164,9 +165,8 @@ class Incarnation:
         providers = providers_of(self.settings)
         router = await self._open_router(providers)
         hostname = self.settings.hostname or own_name()
-        if self._resolver is not None:
-            ask = self._resolver.ask
-            await check_relays(self._relays, self.settings, ask=ask, reactor=self.reactor, hostname=hostname)
+        if (resolver := self._resolver) is not None:
+            await check_relays(self._relays, self.settings, ask=resolver.ask, reactor=self.reactor, hostname=hostname)
         scratch = os.path.join(self.settings.place, "scratch")
         os.makedirs(scratch, mode=0o700, exist_ok=True)
         # from here on nothing may fail before there are campaigns to close: they end the processes
@@ -322,7 +322,7 @@ class Incarnation:
         families = families_of(settings, clock)
         if settings.relay is None:
             families.check()
-        policies = Policies(ask, self._wall) if settings.routing.mta_sts else None
+        policies = await load_policies(self._spool, ask, self._wall) if settings.routing.mta_sts else None
         router = router_of(settings, ask, clock, providers, families.usable, policies)
         self._relays = smarthosts(
             settings, reactor=self.reactor, pause=self._pause, clocks=self._clocks, nonce=secrets.token_urlsafe

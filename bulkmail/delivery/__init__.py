@@ -14,7 +14,7 @@ The storeys, from the top; each imports only those below it:
     ledger       the one place where an outcome is decided, written down and counted
     connector    which host is tried next, and how a connection to it is opened
     limits/      permits for messages and slots for connections, shared by the lanes
-    pause, clocks, holds, run, message, site_facts, relay: what all of them use
+    pause, clocks, holds, run, message, site_facts, kept_policies, relay: what all of them use
 
 1. `importing` stores the rows that the ingest process reads. From the first batch on they can be sent.
 2. `queue_scan` finds *queues* (one campaign's recipients at one domain), `open_queues` asks the router where each leads
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from bulkmail.delivery.background import background as in_background
     from bulkmail.delivery.clocks import Clocks, WallClock
     from bulkmail.delivery.connector import Connector
+    from bulkmail.delivery.kept_policies import load_policies
     from bulkmail.delivery.lifecycle import (
         BINDS,
         Accepting,
@@ -123,6 +124,7 @@ else:
                 "compare_records folders look_ahead machines_joined prepare put_mark quoted refusal "
                 "rules_of sent sent_of too_late trial_of with_copies"
             ),
+            "kept_policies": "load_policies",
             "pause": "Pause",
             "queueing": "Feeder",
             "relay": "Smarthost smarthosts",
@@ -178,6 +180,7 @@ __all__ = [
     "compare_records",
     "folders",
     "in_background",
+    "load_policies",
     "look_ahead",
     "machines_joined",
     "prepare",

@@ -33,6 +33,7 @@ from bulkmail.routing.plan import WALK, Stop, plan
 
 if TYPE_CHECKING:
     from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
+    from bulkmail.routing.mta_sts import parse_policy
     from bulkmail.routing.policies import KnownPolicy, Policies
     from bulkmail.routing.relay import RELAY, RelayRouter
     from bulkmail.routing.routed import Routing, relay_router, relays_of, router_of
@@ -56,6 +57,7 @@ else:
         __name__,
         {
             "lookup": "Found Lookup parse_nameserver system_nameservers",
+            "mta_sts": "parse_policy",
             "policies": "KnownPolicy Policies",
             "relay": "RELAY RelayRouter",
             "routed": "Routing relay_router relays_of router_of",
@@ -91,6 +93,7 @@ __all__ = [
     "forbidden_address",
     "networks",
     "parse_nameserver",
+    "parse_policy",
     "plan",
     "policy_in",
     "provider_names",

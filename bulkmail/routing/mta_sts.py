@@ -20,7 +20,7 @@ _ID = re.compile(r"[A-Za-z0-9]{1,32}")
 _FIELD = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]{0,31})[ \t]*:[ \t]*(.*)")
 _MX = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _MODES = ("enforce", "testing", "none")
-_MOST_MX = 1000  # more of them are as good as none
+_LONGEST_MX = 4096  # characters of all names; more are as good as none, and what is remembered is bounded
 
 
 class Policy(NamedTuple):
@@ -29,6 +29,13 @@ class Policy(NamedTuple):
     mode: Mode
     mx: tuple[str, ...]
     max_age: int
+
+    @property
+    def text(self) -> str:
+        """Its file, as `parse_policy` reads it."""
+        return "\n".join(
+            ["version: STSv1", f"mode: {self.mode}", *(f"mx: {one}" for one in self.mx), f"max_age: {self.max_age}", ""]
+        )
 
     def allows(self, host: str) -> bool:
         """Whether mail may be given to this MX host (4.1)."""
@@ -73,8 +80,8 @@ def parse_policy(text: str) -> Policy:
         raise ValueError(f"its max_age is {age[:20]!r}, not a number of seconds")
     if mode != "none" and not mx:
         raise ValueError("it names no mx")
-    if len(mx) > _MOST_MX:
-        raise ValueError(f"it names more than {_MOST_MX} mx")
+    if sum(map(len, mx)) > _LONGEST_MX:
+        raise ValueError(f"the names of its mx are longer than {_LONGEST_MX} characters")
     return Policy(cast("Mode", mode), tuple(mx), min(int(age), LONGEST))
 
 

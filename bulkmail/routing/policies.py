@@ -41,12 +41,20 @@ class KnownPolicy(NamedTuple):
 
 
 class Policies:
-    """``ask``: the resolver, as for `Router`. ``wall``: the wall clock, in seconds. ``size``: domains remembered."""
+    """``ask``: the resolver, as for `Router`. ``wall``: the wall clock, in seconds. ``size``: domains remembered.
+
+    ``fetched(domain, policy)`` is called for each policy that was fetched.
+    """
 
     def __init__(
-        self, ask: Callable[[tuple[Any, ...]], Awaitable[Any]], wall: Callable[[], float], size: int = 20_000
+        self,
+        ask: Callable[[tuple[Any, ...]], Awaitable[Any]],
+        wall: Callable[[], float],
+        fetched: Callable[[str, KnownPolicy], None] = lambda _domain, _policy: None,
+        size: int = 20_000,
     ) -> None:
         self._ask = ask
+        self._fetched = fetched
         self._wall = wall
         self._known: TtlCache[str, KnownPolicy] = TtlCache(size)
         self._failed: TtlCache[tuple[str, str], str] = TtlCache(size)  # by domain and id, in words why
@@ -55,6 +63,10 @@ class Policies:
     def known(self, domain: str) -> KnownPolicy | None:
         """Return the policy of a domain that is in force."""
         return self._known.get(domain, self._wall())
+
+    def put(self, domain: str, known: KnownPolicy) -> None:
+        """Take a policy that was fetched, perhaps by an earlier process."""
+        self._known.put(domain, known, known.expires)
 
     async def apply(
         self, domain: str, site: Site, announced: str, versions: Collection[int] = ()
@@ -84,7 +96,8 @@ class Policies:
             except ValueError as error:
                 problem = f"the policy of {domain} is none: {error}"
             else:
-                self._known.put(domain, known, known.expires)
+                self.put(domain, known)
+                self._fetched(domain, known)
                 return known
         self._failed.put((domain, announced), problem, now + _AGAIN)
         return None

@@ -104,6 +104,7 @@ if TYPE_CHECKING:
         HeldTime,
         Hold,
         Outlook,
+        ReceiverPolicy,
         RecentAttempt,
         Recovered,
         Settlement,
@@ -158,8 +159,8 @@ else:
             "requests": "check_held check_not_ended check_removable chosen_by_hand named",
             "rows": (
                 "RecentAttempt HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows "
-                "EventBounds HeldTime Hold Outlook Recovered Settlement Sign SiteFact StoredPlan campaign_of number_of "
-                "pack recipient_id"
+                "EventBounds HeldTime Hold Outlook ReceiverPolicy Recovered Settlement Sign SiteFact StoredPlan "
+                "campaign_of number_of pack recipient_id"
             ),
             "scopes": "EVERYTHING REASONS Audience Kind Suppression campaign_scope is_scope list_scope",
             "shared": "OneOfMany",
@@ -204,6 +205,7 @@ __all__ = [
     "Outlook",
     "Reader",
     "Reading",
+    "ReceiverPolicy",
     "RecentAttempt",
     "Recorded",
     "Recovered",

@@ -29,6 +29,7 @@ from bulkmail.spool.rows import (
     ClaimState,
     EventBounds,
     InputRow,
+    ReceiverPolicy,
     Recovered,
     Settlement,
     Sign,
@@ -328,6 +329,12 @@ class SiteStore(Protocol):
 
     def remember(self, facts: Iterable[SiteFact], forgotten: Iterable[tuple[str, str]] = ()) -> None:
         """Write facts, each in place of an earlier one, and remove the ``forgotten`` (site, fact)."""
+
+    def policies(self, now: float) -> list[ReceiverPolicy]:
+        """Return the receivers' policies that have not expired, the newest first; the expired are dropped."""
+
+    def keep_policies(self, policies: Iterable[ReceiverPolicy]) -> None:
+        """Write the policies of receivers, each in place of an earlier one."""
 
 
 class EventStore(Protocol):

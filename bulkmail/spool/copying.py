@@ -54,6 +54,7 @@ _SMALL = (
     ("gone_campaign", "id, name, list, kind"),
     ("input_file", "campaign_id, no, name, columns"),
     ("site_facts", "site, fact, value, learned_at, expires_at"),
+    ("receiver_policy", "domain, id, fetched_at, expires_at, policy"),
     ("hold", "campaign_id, provider, kind, reason, who, since, until"),
     ("held_time", "campaign_id, provider, began, ended"),
     ("cancel_request", "campaign_id, reason, who, since"),

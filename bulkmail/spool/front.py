@@ -130,6 +130,8 @@ class Spool:
     warmup_days = _in_writer(Store.warmup_days)
     site_facts = _in_writer(Store.site_facts)
     remember = _in_writer(Store.remember)
+    policies = _in_writer(Store.policies)
+    keep_policies = _in_writer(Store.keep_policies)
     give_sign = _in_writer(Store.give_sign)
     token_key = _in_writer(Store.token_key)
     find_members = _in_writer(Store.find_members)

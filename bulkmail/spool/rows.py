@@ -66,6 +66,16 @@ class SiteFact(NamedTuple):
     expires_at: float
 
 
+class ReceiverPolicy(NamedTuple):
+    """The policy file that a domain published under ``id``. Times are epoch seconds; it counts until ``expires_at``."""
+
+    domain: str
+    id: str
+    fetched_at: float
+    expires_at: float
+    policy: str
+
+
 class Hold(NamedTuple):
     """Why nothing of a campaign is sent to a provider ("": to any), until it is released.
 

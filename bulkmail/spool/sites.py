@@ -1,13 +1,14 @@
-"""What sites have taught us, kept for the next process. Losing it costs a lesson, never a message."""
+"""What sites have taught us and receivers publish, kept for the next process. Losing it costs no message."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from bulkmail.spool.contract import Statements, Tables
-from bulkmail.spool.rows import SiteFact
+from bulkmail.spool.rows import ReceiverPolicy, SiteFact
 
 _MOST = 100_000
+_MOST_POLICIES = 20_000
 KNOWS_SITES = 2  # the version of a spool from which on it has the table
 
 
@@ -27,6 +28,19 @@ class Sites:
         """Write facts, each in place of an earlier one, and remove the ``forgotten`` (site, fact)."""
         with self._db.transaction():
             self._tables.write_facts(facts, forgotten)
+
+    def policies(self, now: float) -> list[ReceiverPolicy]:
+        """Return the receivers' policies that have not expired, the newest first; the expired are dropped."""
+        with self._db.transaction():
+            self._db.execute("drop_expired_policies", (now,))
+            return [ReceiverPolicy(*row) for row in self._db.execute("policies", (now, _MOST_POLICIES)).fetchall()]
+
+    def keep_policies(self, policies: Iterable[ReceiverPolicy]) -> None:
+        """Write the policies of receivers, each in place of an earlier one."""
+        with self._db.transaction():
+            self._db.many(
+                "keep_policy", sorted(policies)
+            )  # in one order on all machines: two never wait for each other
 
 
 def read_site_facts(database: Statements, now: float) -> list[SiteFact]:

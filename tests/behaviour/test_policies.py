@@ -68,6 +68,11 @@ class Receivers:
         self.close.append(made.close)
         return made
 
+    def forget(self) -> None:
+        """Serve no policies from the next `serve` on."""
+        self._texts.clear()
+        self._hosts = {name: ip for name, ip in self._hosts.items() if not name.startswith("mta-sts.")}
+
     def serve(self, mx: dict[str, list[str]], **settings: Any) -> None:
         self.world.start_names(mx, self._hosts)
         with (self.world.folder / "dnsmasq.conf").open("a") as conf:
@@ -76,12 +81,12 @@ class Receivers:
         retry = {"schedule": ["500ms"], "expire_after": "2s"}
         self.world.settings(port=self.port, **{"retry": retry, **settings})
 
-    def send(self, *addresses: str) -> list[dict[str, str]]:
-        campaign = self.world.campaign("spring", addresses)
+    def send(self, *addresses: str, campaign: str = "spring") -> list[dict[str, str]]:
+        made = self.world.campaign(campaign, addresses)
         environment = {"SSL_CERT_FILE": str(self.authority.file)}
-        ended = self.world.start("-c", "spring", environment=environment).wait(120)
+        ended = self.world.start("-c", campaign, environment=environment).wait(120)
         assert ended.status == 0, ended.said
-        rows: list[dict[str, str]] = campaign.rows()
+        rows: list[dict[str, str]] = made.rows()
         return rows
 
 
@@ -178,6 +183,25 @@ def test_what_is_not_in_force_changes_nothing(receivers: Any, text: str, setting
     assert (row["status"], row["attempts"], row["tls_policy"]) == ("delivered", "1", asked)
     assert mail.kept == [("a@shop.test", True)]
     assert bool(host.asked) == (not settings)
+
+
+def test_a_policy_stays_in_force_over_a_restart_when_nothing_of_it_can_be_had_any_more(receivers: Any) -> None:
+    """Who forges the DNS so that record and policy are gone, and the mail goes elsewhere, gains nothing."""
+    good = receivers.mail("mx1.shop.test", "127.0.3.2")
+    bad = receivers.mail("mx.evil.test", "127.0.3.1", None)
+    host = receivers.policy("shop.test", "127.0.3.9", POLICY.format(mode="enforce", mx="*.shop.test"))
+    receivers.serve({"shop.test": ["mx1.shop.test"]})
+    assert receivers.send("a@shop.test")[0]["status"] == "delivered"
+    asked = len(host.asked)
+    receivers.forget()
+    receivers.serve({"shop.test": ["mx.evil.test"]})
+
+    (row,) = receivers.send("b@shop.test", campaign="summer")
+
+    assert (row["status"], row["category"]) == ("expired", "tls")
+    assert row["reply"].startswith("the policy of shop.test (MTA-STS, enforce) forbids its MX hosts, mx.evil.test")
+    assert (good.kept, bad.kept) == ([("a@shop.test", True)], [])
+    assert len(host.asked) == asked
 
 
 def test_a_policy_host_in_a_forbidden_network_is_not_asked(receivers: Any) -> None:

@@ -56,6 +56,10 @@ def test_the_same_policy_in_other_clothes(text):
     assert parse_policy(text) == parse_policy(WHOLE)
 
 
+def test_a_policy_is_written_as_it_is_read():
+    assert parse_policy(parse_policy(WHOLE).text) == parse_policy(WHOLE)
+
+
 def test_none_needs_no_mx():
     assert parse_policy("version: STSv1\nmode: none\nmax_age: 0\n") == Policy("none", (), 0)
 
@@ -80,6 +84,7 @@ def test_a_policy_is_believed_for_a_year_at_most():
         ("mx1.shop.test", "mx*.shop.test", "its mx 'mx"),
         ("mx1.shop.test", "*.*.shop.test", "its mx"),
         ("mx1.shop.test", "", "its mx ''"),
+        ("mx1.shop.test", "\nmx: ".join(f"{n}.{'x' * 63}.test" for n in range(99)), "longer than 4096 characters"),
         ("mode: enforce", "<html>", "is not `key: value`"),
     ],
 )

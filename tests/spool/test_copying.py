@@ -6,12 +6,22 @@ import pytest
 
 from bulkmail.mail import BulkmailError, Choice, OwnFault, Refused, read_token, token
 from bulkmail.shaping import RetryPlan
-from bulkmail.spool import EVERYTHING, SiteFact, SqliteStore, Suppression, copy_spool, copying, open_reader
+from bulkmail.spool import (
+    EVERYTHING,
+    ReceiverPolicy,
+    SiteFact,
+    SqliteStore,
+    Suppression,
+    copy_spool,
+    copying,
+    open_reader,
+)
 from bulkmail.spool.contract import check_whole
 from bulkmail.spool.opening import open_all
 
 TABLES = ("campaign", "queue", "recipient", "due", "outcome", "attempt", "snapshot", "reading", "input_file",
-          "site_facts", "suppression", "late", "late_waiting", "bounce", "gone", "gone_campaign")  # fmt: skip
+          "site_facts", "receiver_policy", "suppression", "late", "late_waiting", "bounce", "gone",
+          "gone_campaign")  # fmt: skip
 
 
 CAME_BACK = (
@@ -36,6 +46,7 @@ def used(store, kit):
     store.release(got[9:], 77.0)
     store.save_report_position(identity, [1, 2])
     store.remember([SiteFact("mx.example~1", "follow", 0.0, 1.0, 2e9)])
+    store.keep_policies([ReceiverPolicy("a.example", "one", 1.0, 2e9, "version: STSv1")])
     for scope in (EVERYTHING, "list:news", "campaign:spring"):
         store.suppress([Suppression(f"u{n}@a.example", scope, "listed", "x", 5.0) for n in range(9)], hashed=False)
     store.forget_addresses(["u3@a.example"])

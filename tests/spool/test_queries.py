@@ -61,6 +61,7 @@ def test_no_query_walks_through_rows_it_does_not_want(sqlite, name):
     few = {"campaign", "claim", "c", "chunk", "CONSTANT", "json_each", "site_facts", "hold", "cancel_request", "meta"}
     few |= {
         "whole_report",
+        "receiver_policy",
         "w",
         "late_waiting",
         "page",

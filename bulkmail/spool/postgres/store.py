@@ -119,6 +119,8 @@ class PostgresStore(
     expire_rows = repeated(Settling.expire_rows)
     site_facts = repeated(Sites.site_facts)
     remember = repeated(Sites.remember)
+    policies = repeated(Sites.policies)
+    keep_policies = repeated(Sites.keep_policies)
     give_sign = repeated(Signs.give_sign)
     suppress = repeated(Suppressions.suppress)
     unsuppress = repeated(Suppressions.unsuppress)

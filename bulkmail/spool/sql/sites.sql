@@ -13,6 +13,16 @@ ON CONFLICT (site, fact) DO UPDATE SET value = excluded.value, learned_at = excl
 -- name: forget_fact
 DELETE FROM site_facts WHERE site = ? AND fact = ?
 
+-- name: policies
+SELECT domain, id, fetched_at, expires_at, policy FROM receiver_policy WHERE expires_at > ?
+ORDER BY fetched_at DESC, domain LIMIT ?
+
+-- name: drop_expired_policies
+DELETE FROM receiver_policy WHERE expires_at <= ?
+
+-- name: keep_policy
+REPLACE INTO receiver_policy (domain, id, fetched_at, expires_at, policy) VALUES (?, ?, ?, ?, ?)
+
 -- name: forget_site
 -- by its whole key, or by the host that the key begins with
 DELETE FROM site_facts WHERE site = ?1 OR substr(site, 1, length(?1) + 1) = ?1 || '~'

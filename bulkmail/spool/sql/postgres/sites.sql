@@ -17,6 +17,18 @@ ON CONFLICT (site, fact) DO UPDATE SET value = excluded.value, learned_at = excl
 DELETE FROM site_facts USING unnest(%s::text[], %s::text[]) AS w (gone_site, gone_fact)
 WHERE site = w.gone_site AND fact = w.gone_fact
 
+-- name: policies
+SELECT domain, id, fetched_at, expires_at, policy FROM receiver_policy WHERE expires_at > %s
+ORDER BY fetched_at DESC, domain COLLATE "C" LIMIT %s
+
+-- name: drop_expired_policies
+DELETE FROM receiver_policy WHERE expires_at <= %s
+
+-- name: keep_policy
+INSERT INTO receiver_policy (domain, id, fetched_at, expires_at, policy) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (domain) DO UPDATE SET id = excluded.id, fetched_at = excluded.fetched_at,
+    expires_at = excluded.expires_at, policy = excluded.policy
+
 -- name: site_facts_of
 SELECT site, fact, value, learned_at, expires_at FROM site_facts WHERE site = ANY(%s) AND expires_at > %s
 
