@@ -27,8 +27,8 @@ def answer(query: bytes, domains: int, sites: int, addresses: int) -> bytes:
     kind = int.from_bytes(query[at + 1 : at + 3], "big")
     question = query[12 : at + 5]
     code, data = 5, b""  # REFUSED: these zones are not ours
-    if labels[1:] == [b"test"]:
-        code, host = 3, labels[0]  # NXDOMAIN
+    if labels[-1:] == [b"test"]:
+        code, host = 3, labels[0] if len(labels) == 2 else b""  # NXDOMAIN
         if host.startswith(b"mx") and host[2:].isdigit() and int(host[2:]) < sites:
             code = 0
             if kind == _A:

@@ -23,7 +23,7 @@ from twisted.internet.defer import DeferredList, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
 
 from bulkmail.mail import OwnFault
-from bulkmail.routing import RESOLVER, Router, Site
+from bulkmail.routing import RESOLVER, Policies, Router, Site
 from bulkmail.workers import Worker
 
 _AT_ONCE = 1000  # as the feeder asks
@@ -34,11 +34,11 @@ _PAUSE = 5.0
 class Bench:
     """A process with an event loop, as the daemon's, that does nothing but ask where mail goes."""
 
-    def __init__(self, nameserver: str, domains: int, server: int) -> None:
+    def __init__(self, nameserver: str, domains: int, server: int, *, policies: bool) -> None:
         from twisted.internet import reactor
 
         self.reactor: Any = reactor
-        self.nameserver, self.domains, self.server = nameserver, domains, server
+        self.nameserver, self.domains, self.server, self.policies = nameserver, domains, server, policies
         self.figures: dict[str, float] = {}
         self._turns: list[float] = []
         self._late: list[float] = []
@@ -53,7 +53,8 @@ class Bench:
         async def ask(job: tuple[Any, ...]) -> Any:
             return await worker.ask(job, 60.0)
 
-        router = Router(ask, self.reactor.seconds, {})
+        policies = Policies(ask, time.time) if self.policies else None
+        router = Router(ask, self.reactor.seconds, {}, policies=policies)
         await router.check()
         names = iter(range(self.domains))
         keys: set[str] = set()
@@ -120,8 +121,8 @@ def at(seconds: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 
 
-def child(nameserver: str, domains: int, server: int) -> None:
-    bench = Bench(nameserver, domains, server)
+def child(nameserver: str, domains: int, server: int, *, policies: bool) -> None:
+    bench = Bench(nameserver, domains, server, policies=policies)
     gc.freeze()  # as the daemon does
     gc.set_threshold(10_000, 20, 20)
     lab.in_reactor(bench.run)
@@ -214,10 +215,11 @@ def main() -> None:
     parser.add_argument("--domains", type=int, default=100_000)
     parser.add_argument("--sites", type=int, default=2_000, help="MX hosts that the domains share")
     parser.add_argument("--server", choices=("ours", "unbound", "dnsmasq"), help="only this one")
+    parser.add_argument("--policies", action="store_true", help="ask for the records of MTA-STS too; no domain has one")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(given.child[0], given.domains, int(given.child[1]))
+        child(given.child[0], given.domains, int(given.child[1]), policies=given.policies)
         return
     lab.end_in_order()
     table: list[list[object]] = []
@@ -233,7 +235,8 @@ def main() -> None:
             run(Path(text), given.domains, given.sites) as server,
         ):
             command = [sys.executable, __file__, "--domains", str(given.domains), "--child", server.nameserver]
-            out = subprocess.run([*command, str(server.pid)], check=True, stdout=subprocess.PIPE, text=True)
+            command += [str(server.pid), *(["--policies"] if given.policies else [])]
+            out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
             got = json.loads(out.stdout.splitlines()[-1])
             got["queries"] = server.asked()
         figures[name] = got

@@ -50,8 +50,10 @@ from bulkmail.routing.announcing import Announcements
 from bulkmail.routing.forbidden import Network, forbidden_address, networks
 from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
 from bulkmail.routing.ttl_cache import TtlCache
+from bulkmail.routing.txt_hints import TxtHints
 
 _HOSTS = 10  # MX hosts of a domain that are used
+_HINTING = 16  # sockets: the event loop reads one datagram of each in a turn
 _ASKED = 30  # MX names of a domain whose addresses are looked up at most
 _ADDRESSES = 16  # of one host
 _KINDS = {4: "A", 6: "AAAA"}
@@ -157,7 +159,8 @@ class Resolver:
         self._mx_aliases = mx_aliases
         self._route_within = route_within
         self._ttl_floor = ttl_floor
-        self._announcements = Announcements(self._lookup, self._judged, policy_port)
+        hints = [TxtHints(servers[0] if servers else None) for _ in range(_HINTING)]
+        self._announcements = Announcements(self._lookup, hints, self._judged, policy_port)
 
     async def _announced(self, domain: str, route: Coroutine[Any, Any, tuple[Any, ...]]) -> tuple[Any, ...]:
         """The answer to a route, with what the domain announces."""
