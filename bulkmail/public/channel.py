@@ -7,6 +7,7 @@ and chunks, lines without end) is 400 and the end of the connection, without a b
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from io import BytesIO
 from typing import Any, Protocol, cast
@@ -29,6 +30,7 @@ WHOLE_ANSWER = 30.0  # seconds for an answer to be known
 IDLE = 75.0  # seconds that a proxy may keep a connection without a request; nginx does for 60
 _MOST_DROPPED = 1_000_000  # octets of a body that is too long, before its connection is cut
 _FAR_TOO_LONG = 64_000  # the same of one that says of itself that it has even more
+_ABSOLUTE = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)  # a target's form that a server must take (RFC 9112 3.2.2)
 _DRAIN = 10.0  # seconds for a client to read the answer
 
 
@@ -68,8 +70,8 @@ class PageRequest(Request):
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Answer; called by twisted.web with the request read to its end. Nothing of it is parsed any further here."""
-        self.method, self.uri, self.clientproto = command, path, version
-        self.path = path.partition(b"?")[0]
+        self.method, self.uri, self.clientproto = command, _ABSOLUTE.sub(b"", path), version
+        self.path = self.uri.partition(b"?")[0]
         self.args = {}
         self.channel.complete()
         call = self.call()

@@ -49,13 +49,14 @@ def answer(own: Fields, recipient: str, text: str) -> tuple[Kind, str]:
     local = recipient.partition("@")[0].lower()
     name, _, _ = local.partition("+")
     automatic = _automatic(own)
-    if name in _UNSUBSCRIBING and "auto-replied" not in automatic:
+    replied = starts(subject, AUTO_REPLY) or holds(subject, AUTO_REPLY_INSIDE)
+    if name in _UNSUBSCRIBING and "auto-replied" not in automatic and not replied:
         return Kind.UNSUBSCRIBE, f"it was sent to {name}"
     if _challenges(own, subject, text):
         return Kind.CHALLENGE, "it asks for a proof that a person sent the message"
     if automatic:
         return Kind.AUTO_REPLY, f"its header says so: {automatic}"
-    if starts(subject, AUTO_REPLY) or holds(subject, AUTO_REPLY_INSIDE):
+    if replied:
         return Kind.AUTO_REPLY, "its subject is one that programs write"
     if unsubscribes(subject):
         return Kind.UNSUBSCRIBE, "its subject asks for it"

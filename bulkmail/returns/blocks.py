@@ -210,7 +210,7 @@ def _finished(
     if not kind:
         words = raw.diagnostic
     words = from_octal(words)
-    if not words and entry is None:  # the last place where a reason may stand
+    if not words and (entry is None or not entry.words):  # the last place where a reason may stand
         words = raw.fields.get("status").removeprefix(raw.status).strip(" ()")
     reply = said(words, entry.all_words if entry is not None else "")
     if not words and entry is not None:

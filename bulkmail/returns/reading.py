@@ -28,6 +28,7 @@ _OPENINGS = (
     "your message did not reach some or all of the intended recipients",  # Exchange 2003
     "delivery to the following recipient",  # Gmail, Exchange 2007
     "delivery has failed to these recipients",  # Exchange 2010
+    "--- the following addresses had delivery problems",  # McAfee
 )
 
 
@@ -193,6 +194,9 @@ def _told(seen: Seen) -> Return | None:
     listed = entries(seen.text, seen.ours)
     told = finish([from_entry(entry, action) for entry in listed], listed, seen.ours, ())
     told = told or tuple(_listed_only(seen, action))
+    if len(told) == 1 and not _says_why(told[0]) and action is Action.FAILED:
+        reply = said(seen.text.partition(told[0].final)[0])  # MailMarshal: the reason stands in front of the address
+        told = (_block(told[0].final, told[0].aliases, action, reply),) if reply.code // 100 == 5 else told
     believed = _coded if not sure else _says_why
     if seen.message.parameters.get("report-type", "").lower() == "delivery-status":
         believed = _refused  # its status part is missing, and might have said that it is a warning

@@ -29,6 +29,12 @@ _CODE_AFTER = re.compile(r"(?:code|reply|error|said|was|status)[ :=]{1,3}([45]\d
 _ENHANCED = re.compile(r"(?<![\w.])#?([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)", re.ASCII)
 _STATUS = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?!\d)", re.ASCII)
 _SEPARATED = re.compile(r"\A[ :-]{1,4}")
+# Cisco's appliance: its own summary, then the receiver's reply, "5.1.0 - Unknown address error 550-'no' (delivery ..."
+_QUOTED_REPLY = re.compile(
+    r"\A[45]\.\d\.\d - [A-Z][^'\d]{0,60} ([45]\d\d)-'([^\n]{0,1000})' \(delivery attempts: \d+\)", re.ASCII
+)
+# Exchange Online gives up with a reply of its own: "550 5.4.316 Message expired, connection refused"
+_GAVE_UP = re.compile(r"(?:5\.4\.\d{1,3} )?message expired\b", re.IGNORECASE)
 _AFTERWORDS = re.compile(
     r" \(in reply to .{0,60}\)\Z|: retry timeout exceeded\Z| Giving up on \S+(?: .*)?\Z", re.IGNORECASE
 )
@@ -95,6 +101,9 @@ def said(text: str, context: str = "") -> Said:
     """
     text = text[:_READ]
     stage = stage_in(f"{text} {context[:_READ]}")
+    quoted = _QUOTED_REPLY.match(text)
+    if quoted is not None:
+        text = f"{quoted[1]} {quoted[2]}"
     first = None
     for match in _REPLY.finditer(text):
         if match[1][0] == "2" and match.start(1):
@@ -146,7 +155,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
                 r"(?:mx|a) records? (?:\S+ ){0,4}(?:could not be found|not found)",
                 r"recipient(?:'s)? domain (?:\S+ )?does not accept",
                 r"domain (?:\S+ )?does not (?:accept|receive) (?:e-?)?mail",
-                r"no (?:valid )?mx (?:found|records?)|invalid domain",
+                r"no (?:valid )?mx (?:found|records?)|invalid domain|no mail hosts for domain",
             ),
         ),
         (
@@ -210,13 +219,13 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
 def _detail_of(reply: Said, status: str) -> str:
     """The enhanced code to judge by: the receiver's own, else the Status field where it says more than "failed".
 
-    x.4.7 in Status says that time ran out, not why; a class that contradicts the reply's was made up by the reporter.
+    x.4.7 in Status says that time ran out, not why, and x.1.0 with a reply that something was wrong with an address; a
+    class that contradicts the reply's was made up by the reporter.
     """
     if reply.enhanced:
         return reply.enhanced
-    if status.endswith((".0.0", ".4.7")) or (reply.code and status[:1] != str(reply.code)[0]):
-        return ""
-    return status
+    unsure = reply.code and (status.endswith(".1.0") or status[:1] != str(reply.code)[0])
+    return "" if unsure or status.endswith((".0.0", ".4.7")) else status
 
 
 def judge(reply: Said, status: str) -> Judgement:
@@ -243,8 +252,9 @@ def judge(reply: Said, status: str) -> Judgement:
         lines = (f"{detail} {' '.join(lines)}".strip(),)
     verdict = classify(Outcome(Fate.REFUSED, reply.stage, Reply(code, lines)))
     category = verdict.category or _C.OTHER
-    if soft and category in (_C.OTHER, _C.POLICY) and not reply.code and status.endswith(".4.7"):
-        category = _C.EXPIRED
+    gave_up = _GAVE_UP.match(reply.text) if reply.code else soft and status.endswith(".4.7")
+    if gave_up and category in (_C.OTHER, _C.POLICY):
+        category, soft = _C.EXPIRED, True
     if soft or not verdict.permanent:
         return Judgement(category, Weight.SOFT, shown)
     return Judgement(category, Weight.HARD if status_of(verdict) is Status.BOUNCED else Weight.BLOCKED, shown)

@@ -316,3 +316,17 @@ def test_a_connection_that_has_ended_counts_no_more(site):
 
 def test_the_bounds_leave_descriptors_for_the_rest():
     assert channel.MOST_CONNECTIONS <= 128
+
+
+@pytest.mark.parametrize(
+    "target", [f"http://mail.example.com/u/{RIGHT}", f"HTTPS://mail.example.com:443/u/{RIGHT}?x=y"]
+)
+def test_a_target_in_absolute_form_is_taken(site, target):
+    """RFC 9112 3.2.2: a server must."""
+    assert site.send(asked("GET", target)).value().startswith(b"HTTP/1.1 200 ")
+    assert b"<button" in site.send(asked("GET", target)).value()
+
+
+@pytest.mark.parametrize("target", ["http://mail.example.com", "http://mail.example.com?x", "*", f"ftp://x/u/{RIGHT}"])
+def test_a_target_without_a_path_of_ours_is_not_found(site, target):
+    assert site.send(asked("GET", target)).value().startswith(b"HTTP/1.1 404 ")

@@ -70,3 +70,15 @@ def test_challenges():
     assert kind("Subject: Please confirm your message", text="Click here to confirm.") is Kind.CHALLENGE
     assert kind("Subject: Please confirm your message", text="Thanks.") is Kind.OTHER
     assert kind("X-Boxbe: 1") is Kind.CHALLENGE
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "Auto-Submitted: auto-replied",
+        "Subject: Automatic reply: spring\nAuto-Submitted: auto-generated\nX-Auto-Response-Suppress: All",
+        "Subject: Out of Office",
+    ],
+)
+def test_a_program_that_replies_does_not_unsubscribe_anybody(fields):
+    assert kind(fields, f"unsubscribe+{TOKEN}@in.example.com") is Kind.AUTO_REPLY

@@ -14,6 +14,7 @@ from tests.returns import samples
 from tests.returns.further_vendors import FURTHER_VENDORS
 from tests.returns.hostile import HOSTILE
 from tests.returns.mutants import known_tokens, mutant
+from tests.returns.rarer_reports import RARER_REPORTS
 from tests.returns.samples import ADDRESS, OTHER_TOKEN, PATH, TOKEN, block, blocks, octets, plain, report
 from tests.returns.vendors import VENDORS
 
@@ -48,7 +49,7 @@ def test_line_ends_do_not_matter(name):
     assert read(ALL[name].replace(b"\r\n", b"\n"), recipient=PATH) == given
 
 
-LARGE = {**VENDORS, **FURTHER_VENDORS}
+LARGE = {**VENDORS, **FURTHER_VENDORS, **RARER_REPORTS}
 
 
 @pytest.mark.parametrize("name", LARGE)

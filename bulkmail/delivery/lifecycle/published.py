@@ -23,7 +23,8 @@ async def compare_records(ask: Callable[[tuple[Any, ...]], Awaitable[Any]], keys
         name = record_name(key.domain, key.selector)
         answer = await ask(("texts", name))
         if answer[0] != "texts":
-            _log.info("dkim: whether {name} is published is not known: {answer}", name=name, answer=answer[-1])
+            why = answer[3] if answer[0] == "failed" else answer[1]
+            _log.info("dkim: whether {name} is published is not known: {why}", name=name, why=why)
             continue
         try:
             wrong = wrong_with(answer[1], key.pem)

@@ -55,3 +55,7 @@ def test_where_the_dns_does_not_answer_nothing_is_warned_of(told):
     failed = ("failed", False, "dns", "no answer", 60.0)
     found = told(failed, ("own-fault", "the resolver process: it ended"), ("texts", []))
     assert [level for level, _ in found] == [LogLevel.info, LogLevel.info, LogLevel.warn]
+    assert [text.rpartition(" not known: ")[2] for _, text in found[:2]] == [
+        "no answer",
+        "the resolver process: it ended",
+    ]
