@@ -198,7 +198,10 @@ class Showing:
     async def _recipients(self, wanted: Wanted) -> Sheet:
         email = wanted.query.get("email", "").strip()
         rows = await self._ask("recipients", query={"email": email}) if email else []
-        found = [{**row, "tone": tone_of(row["status"])} for row in reversed(rows)]
+        found = [
+            {**status_row(row), "tone": tone_of(row["status"]), "means": status_words(row["status"]).sentence}
+            for row in reversed(rows)
+        ]
         return Sheet("recipients", {"email": email, "rows": found})
 
     async def _holds(self, _wanted: Wanted) -> Sheet:
@@ -232,7 +235,7 @@ class Showing:
             "more_sites": len(sites) > _MOST_SITES,
             "campaigns": [of_provider(one, found, name) for one, found in zip(sent, recent, strict=True)],
             "replies": replies_of(recent, name),
-            "holds": [hold for hold in holds_of(campaigns) if hold["provider"] == name],
+            "holds": [hold for hold in holds_of(campaigns) if hold["provider"] in ("", name)],
         }
         return Sheet("provider", values, live=True)
 

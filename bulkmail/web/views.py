@@ -212,7 +212,7 @@ def categories_of(by_category: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def status_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row of a list of those that have one status, with why it has it in words."""
+    """Return a row with why it has its status, in words."""
     return {**row, "why": category_words(row["category"]).title if row["category"] else ""}
 
 

@@ -10,6 +10,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from bulkmail.mail import OwnFault
+from bulkmail.report import category_words, status_words
 from bulkmail.web.answering import Pages
 from bulkmail.web.assets import place
 from bulkmail.web.pages import address
@@ -19,7 +20,7 @@ from bulkmail.web.sessions import Sessions
 from bulkmail.web.showing import NEEDED, OF_SITES, PLOTS, RENEWED
 from bulkmail.web.signin import SigningIn
 from bulkmail.web.users import Role, User, Users, write_users
-from tests.web.known import HOSTILE, NAME, Api
+from tests.web.known import HOSTILE, NAME, RECIPIENT, Api
 
 PASSWORD = "correct horse"
 PAGES = [
@@ -278,6 +279,24 @@ def test_other_requests(site, target, method, status):
 def test_of_the_campaigns_that_have_ended_only_so_many_are_read(site, target, ended, skip):
     site.ask(target)
     assert (site.api.ended, site.api.skip) == (ended, skip)
+
+
+def test_a_recipient_is_told_what_the_status_means_and_why(site):
+    shown = site.ask("/recipients?email=a@b.example").body.decode()
+    assert status_words(RECIPIENT["status"]).sentence in shown
+    assert f"{category_words(RECIPIENT['category']).title} <span" in shown
+
+
+def test_the_page_of_a_provider_has_the_holds_of_whole_campaigns(site):
+    assert b'formaction="/campaigns/waiting/resume"' not in site.ask("/providers/google").body
+    assert (
+        b'<a href="/campaigns/waiting"><bdi>waiting</bdi></a> <span class="light wait">approval'
+        in site.ask("/providers/google").body
+    )
+
+
+def test_the_page_of_a_provider_leads_to_its_plots(site):
+    assert b'href="/campaigns/spring/plots?provider=google"' in site.ask("/providers/google").body
 
 
 def test_those_that_have_ended_come_in_pages(site):
