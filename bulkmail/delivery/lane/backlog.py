@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
 from collections.abc import Container
+from math import inf
 from typing import Protocol
 
 from bulkmail.delivery.background import Wakeup
@@ -45,7 +46,8 @@ class Backlog:
     """``ready``: composed messages, in order. ``held``: claimed for this lane, and not yet recorded or given back;
     ``held_of``: those of each campaign.
 
-    ``closed``: the lane takes no more messages.
+    ``waiting_since``: since when some have been ready without a break, on the reactor's clock. ``closed``: the lane
+    takes no more messages.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Backlog:
         wakeup: Wakeup,
     ) -> None:
         self.ready: deque[Message] = deque()
+        self.waiting_since = -inf
         self._in_turn = InTurn(self.ready)
         self.held = 0
         self.held_of: dict[Run, int] = defaultdict(int)
@@ -97,6 +100,8 @@ class Backlog:
         elif self.closed or self.suspension.suspended:
             self._put_off([message])
         else:
+            if not self.ready:
+                self.waiting_since = self._clocks.now()
             if message.run is self._in_turn.only:
                 self.ready.append(message)
             else:

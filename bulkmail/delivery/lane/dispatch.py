@@ -24,6 +24,7 @@ OLDEST = 300.0  # seconds: the age at which a connection is closed, or the slowe
 
 _EACH = 3  # messages that wait, for which one more connection is worth its handshakes at once
 _PATIENCE = 1.0  # seconds for fewer: those that are open will mostly have sent them by then
+_PATIENCE_WHERE_SCARCE = 0.3  # seconds that any wait: longer leaves the window to messages that wait for a connection
 
 
 class Submit(NamedTuple):
@@ -64,6 +65,10 @@ class OpeningView(Protocol):
     not_before: float  # no connection is opened before this time
     no_more_before: float  # no further connection is opened before this time while others are open
     gained_at: float  # when the last one was ready
+
+    @property
+    def waiting_since(self) -> float:
+        """Since when messages have been ready without a break, on the reactor's clock."""
 
     def __len__(self) -> int:
         """Return the number of attempts under way."""
@@ -134,7 +139,8 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
 
     Connections follow what waits: for a few messages one is added in a second, no more. Not so before the site has
     answered a message: what it gets wrong is found with fewer messages on one connection. Where few connections of the
-    process are left, one is added in a second whatever waits: the others are for lanes that have none.
+    process are left, one is added when messages have waited for a moment, however many: the others are for lanes that
+    have none.
     """
     opening, connections = lane.opening, lane.connections
     if len(lane.ready) <= len(opening) or not opening.room(now):
@@ -143,10 +149,15 @@ def may_open(lane: LaneView, permits: Permits, now: float) -> Open | WakeAt | Wa
         return None
     if now < opening.not_before:
         return _wake_at(lane, opening.not_before)
-    if connections and now < opening.gained_at + _PATIENCE:
+    scarce = permits.scarce
+    if connections or (scarce and len(opening)):
         few = permits.proven and len(lane.ready) <= _EACH * (len(opening) + 1)
-        if few or permits.scarce:
-            return _wake_at(lane, opening.gained_at + _PATIENCE)
+        if scarce:
+            patient_until = max(opening.gained_at, opening.waiting_since) + _PATIENCE_WHERE_SCARCE
+        else:
+            patient_until = opening.gained_at + _PATIENCE
+        if now < patient_until and (few or scarce):
+            return _wake_at(lane, patient_until)
     at = permits.connection_at(now)
     if isinstance(at, SlotPool):
         # a lane with connections waits for a slot of the process, not for one of its own limit: it has them all

@@ -80,6 +80,11 @@ class SlowOpen:
         """Open connections of the lane."""
         return self._lane.connections
 
+    @property
+    def waiting_since(self) -> float:
+        """Since when messages have been ready without a break, on the reactor's clock."""
+        return self._backlog.waiting_since
+
     def room(self, now: float) -> bool:
         """Whether one more attempt may begin: one at a time at first, and one more with each that works.
 

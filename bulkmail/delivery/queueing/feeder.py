@@ -33,6 +33,7 @@ from bulkmail.delivery.queueing.pacing import Grant, Pacing
 from bulkmail.delivery.queueing.queue_scan import QueueScan
 from bulkmail.delivery.queueing.queues import Queue
 from bulkmail.delivery.queueing.supply import FIRST_TARGET, Supply
+from bulkmail.delivery.queueing.wanting import Wanting
 from bulkmail.delivery.queueing.withholding import Withholding
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.sources import Sources
@@ -80,7 +81,7 @@ class Feeder:
         self._limiters = limiters
         self._most_claimed = most_claimed
         self._warming = ledger.warming
-        self._wanted: dict[Run, dict[Supply, None]] = {}  # none of them empty
+        self._wanting = Wanting(clocks.now, lambda: limiters.total.scarce)
         self._turns: Turns[Run] = Turns()
         self._held = 0
         self._claims = 0
@@ -155,33 +156,26 @@ class Feeder:
         self.rescan()
         for lane in self.lanes.values():
             lane.wake()
-        if self._wanted:
+        if self._wanting:
             self._fill_soon.now()
 
     def hold(self, count: int, run: Run) -> None:
         """Add ``count`` (may be negative) to the claimed, unsettled messages of a campaign, of all lanes."""
         self._held += count
         run.held += count
-        if count < 0 and self._wanted and (free := self.window) > 0:
+        if count < 0 and self._wanting and (free := self.window) > 0:
             self._fill_soon.at(self._clocks.now() + (0.0 if free * 4 >= free + self.held else _COALESCE))
 
     def wanted(self, supply: Supply, run: Run) -> None:
         """Claim messages of a campaign for this supply's lane, which could take more."""
-        self._wanted.setdefault(run, {})[supply] = None
+        self._wanting.add(supply, run)
         if (free := self.window) > 0:
             much = room_for(run.held, free) * 16 >= free + self.held
             self._fill_soon.at(self._clocks.now() + (0.0 if much else _COALESCE))
 
     def not_wanted(self, supply: Supply) -> None:
         """Claim for this supply's lane no more."""
-        for run in list(self._wanted):
-            self._not_wanted(supply, run)
-
-    def _not_wanted(self, supply: Supply, run: Run) -> None:
-        supplies = self._wanted[run]
-        supplies.pop(supply, None)
-        if not supplies:
-            del self._wanted[run]
+        self._wanting.discard(supply)
 
     def tidy(self) -> None:
         """Forget what is unused, and wake lanes whose turn has come; called once a second."""
@@ -232,8 +226,7 @@ class Feeder:
     def _fill(self) -> None:
         if self.stopping or self._pause.paused:
             return
-        weights, free = sum(run.weight for run in self._wanted), self.window
-        waiting = {run: list(reversed(supplies)) for run, supplies in self._wanted.items()}
+        weights, free, waiting = self._wanting.weights, self.window, self._wanting.in_order()
         # of more lanes than there is room for some are fed, in turn: a claim, and a connection, for each row costs more
         each = {
             run: max(FIRST_TARGET, share_of(run.weight, weights, free, 1) // len(some)) for run, some in waiting.items()
@@ -244,11 +237,12 @@ class Feeder:
             if room <= 0 or not waiting[run]:
                 del waiting[run]
                 continue
-            supply = self.open_queues.source_lanes.in_turn(waiting[run].pop(), self._wanted.get(run, {}))
+            supply = self.open_queues.source_lanes.in_turn(waiting[run].pop(), self._wanting.of(run))
             if supply is not None:
-                self._not_wanted(supply, run)
                 most = max(1, int(each[run] * supply.part))
-                self._claim(run, supply, min(supply.wanted(run), most, room))
+                limit = min(supply.wanted(run), most, room)
+                self._wanting.fed(supply, run, limit)
+                self._claim(run, supply, limit)
 
     def _claim(self, run: Run, supply: Supply, limit: int) -> None:
         """Claim up to ``limit`` messages of a campaign for a lane."""
@@ -300,7 +294,7 @@ class Feeder:
         self._pacing.not_claimed(queue.run, limit, grant)
         self._pause.own_fault(failure.getErrorMessage())
         supply.lane.backlog.hold(-limit, queue.run)
-        self._wanted.setdefault(queue.run, {})[supply] = None
+        self._wanting.add(supply, queue.run)
         if not isinstance(failure.value, OwnFault):
             failure.raiseException()
 
@@ -316,7 +310,7 @@ class Feeder:
         self._scan.stop()
         self._fill_soon.cancel()
         self._pacing.stop()
-        self._wanted.clear()
+        self._wanting.clear()
         self.returned(self._composing.take_back(), 0.0)
         self.open_queues.stop()
 

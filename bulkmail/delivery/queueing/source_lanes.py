@@ -11,7 +11,7 @@ one. Where no other source takes them they wait with it, as without sources.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable
 from typing import Protocol
 
 from bulkmail.delivery.lane import Lane
@@ -186,7 +186,7 @@ class SourceLanes:
         """The source that takes what this lane cannot send, if there is one."""
         return self.usable(run, lane.site, lambda source: source.name == lane.source.name)
 
-    def in_turn(self, supply: Supply, wanted: Mapping[Supply, None]) -> Supply | None:
+    def in_turn(self, supply: Supply, wanted: Container[Supply]) -> Supply | None:
         """Return whose turn it is to claim: of the ``wanted`` ones that send to the same site; None: none is left."""
         if not (self._sources.several and supply.lane.source.name):
             return supply

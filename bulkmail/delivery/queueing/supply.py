@@ -17,6 +17,8 @@ from bulkmail.shaping import share_of
 
 FIRST_TARGET = 8  # messages
 LARGEST_TARGET = 1024  # messages of one lane: a claim takes as long as the disk does, and meanwhile nothing comes
+TURN = 64  # messages: more would save hardly any connection
+_TURN_LASTS = 20.0  # seconds: a slow site is not to keep its place for long
 _LEAST = 4  # messages of one campaign
 
 
@@ -43,6 +45,7 @@ class Supply:
         self._look_below = 0.0  # none of them does while the lane holds so many
         self._target = max(1, round(FIRST_TARGET * part))
         self.claims = 0
+        self._turn_left, self._turn_until = 0, 0.0
         self.hold = hold  # by the lane for each message: no call in between
         self._wanted = wanted
         self._suspended = suspended
@@ -114,6 +117,16 @@ class Supply:
         if lane.closed or lane.suspended or run not in self._below:
             return 0
         return max(0, self._share_of(run) - lane.backlog.held_of[run])
+
+    def keeps_turn(self, now: float) -> bool:
+        """Whether the lane's turn, which began when it was first fed, goes on."""
+        return self._turn_left > 0 and now < self._turn_until
+
+    def use_turn(self, messages: int, now: float) -> None:
+        """Note that the lane gets so many messages: in its turn, or at the beginning of another one."""
+        if not self.keeps_turn(now):
+            self._turn_left, self._turn_until = TURN, now + _TURN_LASTS
+        self._turn_left -= messages
 
     def next_claims(self, run: Run, limit: int) -> list[tuple[Queue, int]]:
         """Return the queues of a campaign to claim from next, and how many messages from each, ``limit`` in all."""

@@ -89,6 +89,17 @@ def test_a_composed_message_is_ready_and_wakes_the_lane(scene):
     assert (scene.woken, scene.held, scene.places) == (1, 8, (8, 0, 0))
 
 
+def test_messages_wait_since_there_was_none(scene):
+    backlog, now = scene.backlog, scene.one.clock.seconds()
+    backlog.add(scene.messages[0])
+    scene.one.run(1.0)
+    backlog.add(scene.messages[1])
+    assert backlog.waiting_since == now, "the first one has not gone"
+    backlog.ready.clear()
+    backlog.add(scene.messages[2])
+    assert backlog.waiting_since == scene.one.clock.seconds() > now
+
+
 def test_a_failure_charges_the_next_message_and_gives_the_others_back(scene):
     scene.backlog.fail(DOWN, scene.one.wall())
     assert scene.suspension.charging

@@ -135,7 +135,7 @@ class FakeLane:
         self.wakeup = SimpleNamespace(when=INF)
         self.opening = self
         self.not_before = self.no_more_before = 0.0
-        self.gained_at = -9.0
+        self.gained_at = self.waiting_since = -9.0
         self.window = 1
         self.full = False
         self.needs_connection = True
@@ -242,13 +242,19 @@ def test_for_a_few_messages_one_connection_is_added_in_a_second():
     assert few.next(5.0) == Open(), "what the site gets wrong is found with one message on a connection"
 
 
-def test_where_few_of_the_process_are_left_one_is_added_in_a_second_whatever_waits():
+def test_where_few_of_the_process_are_left_one_is_added_after_a_moment_whatever_waits():
     lane = FakeLane(ready=500, connections=1)
     lane.proven, lane.scarce, lane.gained_at = False, True, 5.0
-    assert (lane.next(5.0), lane.next(6.0)) == (WakeAt(6.0), Open())
+    assert (lane.next(5.0), lane.next(5.3)) == (WakeAt(5.3), Open())
+    lane.waiting_since = 9.0
+    assert (lane.next(9.2), lane.next(9.3)) == (WakeAt(9.3), Open()), "one was enough until now"
+    lane.scarce = False
+    assert lane.next(9.2) == Open()
     first = FakeLane(ready=500)
-    first.scarce, first.gained_at = True, 5.0
+    first.scarce, first.gained_at, first.window = True, 5.0, 4
     assert first.next(5.0) == Open(), "none is open"
+    first.perform(Open())
+    assert first.next(5.0) == WakeAt(5.3)
 
 
 def test_after_a_refused_connection_no_more_are_opened_while_others_work():

@@ -69,6 +69,15 @@ def test_of_more_lanes_than_there_is_room_for_some_are_fed_with_several_messages
     assert len(claims) < 400
 
 
+def test_where_lanes_outnumber_the_connections_each_carries_what_a_turn_has(world):
+    one = world(settings=claimed(256), connections=20)
+    one.farm.obliging()
+    run = one.campaign({f"d{n}.example": 64 for n in range(60)})
+    one.start()
+    one.until(lambda: run.complete, 1200)
+    assert len(one.farm.made) < run.delivered / 12
+
+
 def test_large_messages_make_the_window_smaller(world):
     one = world()
     one.pool.size_of = 10_000_000
