@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.copying import copy_campaign
     from bulkmail.campaign.differences import ONE_FOR_ALL, changes, content_hash, digests, picks
     from bulkmail.campaign.entries import keys_of
-    from bulkmail.campaign.files import EarlierList, is_ours
+    from bulkmail.campaign.files import PLAN_FILE, EarlierList, is_ours
     from bulkmail.campaign.folder import (
         Action,
         DropFolder,
@@ -62,7 +62,7 @@ else:
             "copying": "copy_campaign",
             "differences": "ONE_FOR_ALL changes content_hash digests picks",
             "entries": "keys_of",
-            "files": "EarlierList is_ours",
+            "files": "PLAN_FILE EarlierList is_ours",
             "folder": (
                 "Action DropFolder FolderState check_no_pause_file put_aside read_status said_by scan "
                 "write_beside write_status write_status_in"
@@ -87,6 +87,7 @@ __all__ = [
     "BUILT_IN",
     "LEFT_OUT",
     "ONE_FOR_ALL",
+    "PLAN_FILE",
     "TAKEN_AGAIN",
     "Action",
     "Campaign",

@@ -24,8 +24,9 @@ MARKS = frozenset({"APPROVED", "PAUSE", "CANCEL", "ACCEPT"})
 BEFORE = ".before"
 """What is added to the name of a mark that counts no longer."""
 PROBLEMS_FILE = "PROBLEMS.txt"
+PLAN_FILE = "plan.txt"
 OURS = frozenset(
-    {"report", "rehearsal", "preview", STATUS_FILE, STATUS_ASIDE, "plan.txt", ".plan.txt.new"}
+    {"report", "rehearsal", "preview", STATUS_FILE, STATUS_ASIDE, PLAN_FILE, f".{PLAN_FILE}.new"}
     | {"check.csv", ".check.csv.new", PROBLEMS_FILE, ".PROBLEMS.txt.new"}
     | {mark + BEFORE for mark in MARKS}
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from bulkmail.preflight import (
     Means,
     Preflight,
     Resolving,
+    Row,
     RowLines,
     Severity,
     of_problem,
@@ -59,28 +60,55 @@ def run(given: argparse.Namespace) -> int:
         tell(f"{warning}")
     path = os.path.abspath(given.campaign)
     try:
-        prepared = prepare(path, settings, whole=given.quick, sample=given.quick)
-        ahead = _ahead(prepared, settings)
-        if ahead.refused is not None:
-            raise ahead.refused
-        prepared = with_copies(prepared, settings)
+        prepared, ahead = opened(path, settings, quick=given.quick)
         if given.quick:
             return _quick(prepared, as_json=given.json)
-        found = _whole(prepared, settings, given, ahead)
-        if not given.no_dns:
-            found = replace(found, findings=(*found.findings, *page_findings(prepared.content, settings)))
+        found = look_at(prepared, settings, ahead, dns=not given.no_dns, addresses=given.address)
     except Refused as refused:
-        _tell_refused(path, refused, as_json=given.json)
-        if given.json:
-            return REFUSED
-        raise
-    _note(prepared.campaign.opened, found.campaign, found.findings)
-    lines = _lines(found, ahead.state)
+        findings = note_refused(path, refused)
+        if not given.json:
+            raise
+        plain = [plain_finding(finding) for finding in findings]
+        say_json({"campaign": _name(path), "ok": False, "findings": plain})
+        return REFUSED
+    text = text_of(found, ahead)
     if given.json:
-        say_json({**found.plain(), "state": ahead.state, "text": "\n".join(lines)})
+        say_json({**found.plain(), "state": ahead.state, "text": text})
     else:
-        say("\n".join(lines))
+        say(text)
     return REFUSED if found.errors else DONE
+
+
+def opened(path: str, settings: Settings, *, quick: bool = False) -> tuple[Prepared, Ahead]:
+    """Return the campaign at ``path`` as its files say it, and what the spool says of it. Raises Refused.
+
+    ``quick``: nothing follows that reads the lists to their ends.
+    """
+    prepared = prepare(path, settings, whole=quick, sample=quick)
+    ahead = _ahead(prepared, settings)
+    if ahead.refused is not None:
+        raise ahead.refused
+    return with_copies(prepared, settings), ahead
+
+
+def look_at(
+    prepared: Prepared,
+    settings: Settings,
+    ahead: Ahead,
+    *,
+    dns: bool = True,
+    addresses: Sequence[str] = (),
+    read: Callable[[Sequence[Row]], object] = lambda _: None,
+) -> Preflight:
+    """Look at everything, and write check.csv and PROBLEMS.txt. Raises Refused where a list cannot be read.
+
+    ``addresses``: those that receivers see mail come from. ``read`` is called with all rows, as they are read.
+    """
+    found = _whole(prepared, settings, ahead, dns=dns, addresses=addresses, read=read)
+    if dns:
+        found = replace(found, findings=(*found.findings, *page_findings(prepared.content, settings)))
+    _note(prepared.campaign.opened, found.campaign, found.findings)
+    return found
 
 
 def _quick(prepared: Prepared, *, as_json: bool) -> int:
@@ -109,7 +137,15 @@ def _ahead(prepared: Prepared, settings: Settings) -> Ahead:
     return ahead
 
 
-def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, ahead: Ahead) -> Preflight:
+def _whole(
+    prepared: Prepared,
+    settings: Settings,
+    ahead: Ahead,
+    *,
+    dns: bool,
+    addresses: Sequence[str],
+    read: Callable[[Sequence[Row]], object],
+) -> Preflight:
     """Look at everything, with a progress bar on a terminal, and write check.csv."""
     campaign = prepared.campaign
     lines = RowLines(campaign.opened)
@@ -124,17 +160,18 @@ def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, ah
             bar.update(done - bar.n)
 
         providers = providers_of(settings)
-        router = None if given.no_dns else router_of(settings, resolving.ask, reactor.seconds, providers, size=1)
+        router = router_of(settings, resolving.ask, reactor.seconds, providers, size=1) if dns else None
         means = Means(
             processes=compose_processes(settings.compose.processes),
             now=time.time(),
             suppress=settings.suppress,
-            ask=None if given.no_dns else resolving.ask,
-            sender=facts_of(campaign, settings, given.address),
+            ask=resolving.ask if dns else None,
+            sender=facts_of(campaign, settings, addresses),
             router=router,
             providers=providers,
             lines=lines,
             told=told,
+            read=read,
             begun=ahead.begun,
         )
         try:
@@ -157,29 +194,36 @@ def _whole(prepared: Prepared, settings: Settings, given: argparse.Namespace, ah
 _BARS = {"rows": "looking at the rows", "domains": "looking up the domains"}
 
 
-def _lines(found: Preflight, state: str) -> list[str]:
+def text_of(found: Preflight, ahead: Ahead) -> str:
+    """Return what people are told."""
     lines = [*summary(found)]
-    if state:
-        lines.append(f"  started: it is in the spool already ({state}); rows that were sent are not sent again")
+    if ahead.state:
+        lines.append(f"  started: it is in the spool already ({ahead.state}); rows that were sent are not sent again")
     for title, findings in (("Errors", found.errors), ("Warnings", found.warnings), ("Notes", found.notes)):
         lines += report(title, findings)
-    return [*lines, verdict(found.campaign, len(found.errors), len(found.warnings))]
+    return "\n".join([*lines, verdict(found.campaign, len(found.errors), len(found.warnings))])
 
 
-def _tell_refused(path: str, refused: Refused, *, as_json: bool) -> None:
-    """Tell a campaign whose files cannot be used in its folder, and as JSON."""
+def note_refused(path: str, refused: Refused) -> list[Finding]:
+    """Return why the campaign at ``path`` cannot be used, and write it into the PROBLEMS.txt of its folder."""
     findings = [of_problem(Severity.ERROR, "refused", problem) for problem in refused.problems]
-    folder = path if os.path.isdir(path) else os.path.dirname(path)
-    name = os.path.basename(folder)
+    folder = _folder(path)
     if os.path.lexists(os.path.join(folder, _CAMPAIGN)):
         try:
-            opened = Folder.open(folder)
+            inside = Folder.open(folder)
         except OSError:
             pass
         else:
-            _note(opened, name, findings)
-    if as_json:
-        say_json({"campaign": name, "ok": False, "findings": [plain_finding(finding) for finding in findings]})
+            _note(inside, _name(path), findings)
+    return findings
+
+
+def _folder(path: str) -> str:
+    return path if os.path.isdir(path) else os.path.dirname(path)
+
+
+def _name(path: str) -> str:
+    return os.path.basename(_folder(path))
 
 
 def _note(folder: Folder, name: str, findings: Sequence[Finding]) -> None:

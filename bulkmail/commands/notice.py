@@ -36,7 +36,7 @@ def _sent(given: dict[str, Any]) -> int:
     settings = load_settings(given["settings"], os.getcwd())
     with tempfile.TemporaryDirectory(prefix="bulkmail-notice-") as place:
         prepared = prepare(_folder(place, given), settings)
-        rows = sent_once(prepared, settings, place, within=_WITHIN)
+        (rows,) = sent_once([prepared], settings, place, within=_WITHIN)
     wrong = [row for row in rows if row.status != Status.DELIVERED]
     for row in wrong:
         tell(f"{row.email}: {row.status}: {row.reply or row.note}")

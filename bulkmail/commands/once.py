@@ -1,4 +1,4 @@
-"""A few messages sent once by the production's own parts, from a spool of their own; the report is what is returned."""
+"""A few messages sent once by the production's own parts, from spools of their own; the report is what is returned."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -23,15 +24,23 @@ _MOST = 1_000  # rows
 
 
 def sent_once(
-    prepared: Prepared, settings: Settings, place: str, each_second: Any = lambda: None, *, within: float
-) -> list[RecipientRow]:
-    """Send to each row once, for at most ``within`` seconds, from a new spool in the folder ``place``; return the rows.
+    campaigns: Sequence[Prepared], settings: Settings, place: str, each_second: Any = lambda: None, *, within: float
+) -> list[list[RecipientRow]]:
+    """Send to each row of the campaigns once, one campaign after the other; return the rows of each.
 
-    Runs the reactor, which a process can do once. Raises Refused, OwnFault.
+    Each is sent for at most ``within`` seconds, from a new spool in the folder ``place``. Runs the reactor, which a
+    process can do once. Raises Refused, OwnFault.
     """
-    spool = os.path.join(place, "spool")
-    own = settings.model_copy(update={"spool": spool, "compose": settings.compose.model_copy(update={"processes": 1})})
-    _send(own, prepared, each_second, within)
+    compose = settings.compose.model_copy(update={"processes": 1})
+    own = [
+        settings.model_copy(update={"spool": os.path.join(place, f"spool-{number}"), "compose": compose})
+        for number in range(len(campaigns))
+    ]
+    _send(list(zip(campaigns, own, strict=True)), each_second, within)
+    return [_rows(one.spool) for one in own]
+
+
+def _rows(spool: str) -> list[RecipientRow]:
     reader = open_reader(spool)
     try:
         (campaign,) = reader.campaigns()
@@ -40,39 +49,23 @@ def sent_once(
         reader.close()
 
 
-def _send(settings: Settings, prepared: Prepared, each_second: Any, within: float) -> None:
-    """Run the production's incarnation until each row had its attempt. Raises what it raises."""
+def _send(campaigns: Sequence[tuple[Prepared, Settings]], each_second: Any, within: float) -> None:
+    """Run the production's incarnation for each until each row had its attempt. Raises what it raises."""
     from twisted.internet import reactor
 
     clock: Any = reactor
     clock.seconds = time.monotonic
-    incarnation = Incarnation(
-        reactor,
-        settings,
-        wall=WallClock(time.time, time.monotonic),
-        monotonic=time.monotonic,
-        rng=random.Random(),  # noqa: S311 - jitter and the order of MX hosts, not secrets
-        prepared=prepared,
-        once=True,
-    )
+    sending = _Sending(clock, within)
     failed: list[Failure] = []
-
-    async def live() -> None:
-        try:
-            await incarnation.open()
-            await incarnation.work()
-        finally:
-            await incarnation.close()
 
     def start() -> None:
         bar = LoopingCall(each_second)
         bar.clock = clock
         bar.start(1.0, now=False)
-        clock.callLater(within, lambda: ensureDeferred(incarnation.stop()))
-        done: Deferred[None] = ensureDeferred(live())
+        done: Deferred[None] = ensureDeferred(sending.each(campaigns))
         done.addErrback(failed.append)
         done.addBoth(lambda _: _end(clock))
-        clock.addSystemEventTrigger("before", "shutdown", lambda: _stopped(incarnation, done))
+        clock.addSystemEventTrigger("before", "shutdown", lambda: sending.stopped(done))
 
     clock.callWhenRunning(start)
     clock.run()
@@ -80,14 +73,48 @@ def _send(settings: Settings, prepared: Prepared, each_second: Any, within: floa
         failed[0].raiseException()
 
 
+class _Sending:
+    """One incarnation after the other, each for ``within`` seconds at most."""
+
+    def __init__(self, reactor: Any, within: float) -> None:
+        self._reactor = reactor
+        self._within = within
+        self._incarnation: Incarnation | None = None
+        self._stopped = False
+
+    async def each(self, campaigns: Sequence[tuple[Prepared, Settings]]) -> None:
+        for prepared, settings in campaigns:
+            if not self._stopped:
+                await self._send(prepared, settings)
+
+    def stopped(self, done: Deferred[None]) -> Deferred[None]:
+        """End it where the user interrupts; the reactor waits for its end."""
+        if not done.called and self._incarnation is not None:
+            self._stopped = True
+            ensureDeferred(self._incarnation.stop())
+        return done
+
+    async def _send(self, prepared: Prepared, settings: Settings) -> None:
+        incarnation = self._incarnation = Incarnation(
+            self._reactor,
+            settings,
+            wall=WallClock(time.time, time.monotonic),
+            monotonic=time.monotonic,
+            rng=random.Random(),  # noqa: S311 - jitter and the order of MX hosts, not secrets
+            prepared=prepared,
+            once=True,
+        )
+        late = self._reactor.callLater(self._within, lambda: ensureDeferred(incarnation.stop()))
+        try:
+            await incarnation.open()
+            await incarnation.work()
+        finally:
+            if late.active():
+                late.cancel()
+            await incarnation.close()
+
+
 def _end(reactor: Any) -> None:
     """Stop the reactor, which an interrupt may have done before."""
     with contextlib.suppress(ReactorNotRunning):
         reactor.stop()
-
-
-def _stopped(incarnation: Incarnation, done: Deferred[None]) -> Deferred[None]:
-    """End it where the user interrupts; the reactor waits for its end."""
-    if not done.called:
-        ensureDeferred(incarnation.stop())
-    return done

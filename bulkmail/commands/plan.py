@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
@@ -45,15 +46,7 @@ def run(given: argparse.Namespace) -> int:
             bar.total = total
             bar.update(done - bar.n)
 
-        means = PlanMeans(
-            settings=settings,
-            providers=providers_of(settings),
-            now=time.time(),
-            processes=compose_processes(settings.compose.processes),
-            ask=None if given.no_dns else resolving.ask,
-            told=told,
-            warm=_warm(settings),
-        )
+        means = replace(plan_means(settings), ask=None if given.no_dns else resolving.ask, told=told)
         try:
             return await plan_campaign(reactor, prepared.campaign, prepared.content, means)
         finally:
@@ -67,6 +60,17 @@ def run(given: argparse.Namespace) -> int:
         for line in plan_lines(plan):
             say(line)
     return REFUSED if plan.flow.left else DONE
+
+
+def plan_means(settings: Settings) -> PlanMeans:
+    """Return what a plan is made with now, without a resolver."""
+    return PlanMeans(
+        settings=settings,
+        providers=providers_of(settings),
+        now=time.time(),
+        processes=compose_processes(settings.compose.processes),
+        warm=_warm(settings),
+    )
 
 
 def _warm(settings: Settings) -> Mapping[tuple[str, str], WarmupDay]:

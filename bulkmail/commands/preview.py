@@ -109,8 +109,7 @@ def run(given: argparse.Namespace) -> int:
     if not chosen:
         tell("no row of the list can be sent to; bulkmail check says why")
         return REFUSED
-    shown = _composed(letters_of(prepared.content, given.variant), chosen, wrong)
-    written = _write(campaign, shown)
+    shown, written = preview_of(campaign, letters_of(prepared.content, given.variant), chosen, wrong)
     page = Path(campaign.folder, FOLDER, "index.html")
     if given.json:
         say_json([_as_json(campaign, one, written) for one in shown])
@@ -124,6 +123,17 @@ def run(given: argparse.Namespace) -> int:
     if given.open and not webbrowser.open(page.as_uri()):
         tell(f"no browser could be started; open {page} yourself")
     return REFUSED if any(isinstance(one.message, str) for one in shown) else DONE
+
+
+def preview_of(
+    campaign: Campaign, letters: list[tuple[str, dict[str, Any]]], chosen: list[Chosen], wrong: dict[int, str]
+) -> tuple[list[Shown], list[str]]:
+    """Compose the chosen rows in the letters, and write them into the campaign's folder; return the files too.
+
+    ``wrong``: by the number of a row, why it gets no message. Raises Refused where nothing can be written.
+    """
+    shown = _composed(letters, chosen, wrong)
+    return shown, _write(campaign, shown)
 
 
 def letters_of(content: dict[str, Any], variant: str | None) -> list[tuple[str, dict[str, Any]]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from bulkmail.commands.preview import add_variant, chosen_rows, letters_of, prob
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import Prepared, prepare, trial_of
 from bulkmail.mail import AddressError, RecipientRow, Refused, Status, address_in
-from bulkmail.preflight import Wanted
+from bulkmail.preflight import Row, Wanted
 from bulkmail.settings import Settings, load_settings
 
 WITHIN = 300.0
@@ -52,19 +52,10 @@ def run(given: argparse.Namespace) -> int:
     if one.row[6] in {"invalid", "bad-row"}:
         raise Refused([problem(prepared.campaign, one, wrong[one.row[0]])])
     letters = letters_of(prepared.content, given.variant)
-    addresses = list(dict.fromkeys(given.to))[:_MOST]
-    place = tempfile.mkdtemp(prefix="bulkmail-test-")
-    try:
-        rows = [
-            (name, row)
-            for name, letter in letters
-            for row in _sent(replace(prepared, content=letter), settings, one.row, addresses, place)
-        ]
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
+    rows = send_test(prepared, settings, letters, one.row, given.to)
     for name, row in rows:
         if not given.json:
-            say(f"variant {name}: {_line(row)}" if name else _line(row))
+            say(line_of(name, row))
     if given.json:
         say_json([{**_as_json(row), "variant": name or None} for name, row in rows])
     return DONE if all(row.status == Status.DELIVERED for _, row in rows) else REFUSED
@@ -78,20 +69,35 @@ def _address(text: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _sent(
-    prepared: Prepared, settings: Settings, row: tuple[Any, ...], addresses: list[str], place: str
-) -> list[RecipientRow]:
-    """Send the row to the addresses from a spool of its own in ``place``; what became of each."""
-    place = tempfile.mkdtemp(dir=place)  # each letter has a spool of its own
-    folder = os.path.join(place, "campaign")
-    os.mkdir(folder, 0o700)
-    trial = trial_of(prepared, row[1], json.loads(row[5]), addresses, folder)
-    with progress(f"sending to {', '.join(addresses)}", unit="s") as bar:
-        return sent_once(trial, settings, place, bar.update, within=WITHIN)
+def send_test(
+    prepared: Prepared,
+    settings: Settings,
+    letters: Sequence[tuple[str, dict[str, Any]]],
+    row: Row,
+    to: Sequence[str],
+) -> list[tuple[str, RecipientRow]]:
+    """Send the row in each letter to the addresses; return what became of each, with the letter's variant.
+
+    Runs the reactor, which a process can do once. Raises Refused, OwnFault.
+    """
+    addresses = list(dict.fromkeys(to))[:_MOST]
+    with tempfile.TemporaryDirectory(prefix="bulkmail-test-", ignore_cleanup_errors=True) as place:
+        trials = []
+        for number, (_, letter) in enumerate(letters):
+            folder = os.path.join(place, f"campaign-{number}")
+            os.mkdir(folder, 0o700)
+            trials.append(trial_of(replace(prepared, content=letter), row[1], json.loads(row[5]), addresses, folder))
+        with progress(f"sending to {', '.join(addresses)}", unit="s") as bar:
+            sent = sent_once(trials, settings, place, bar.update, within=WITHIN)
+    return [(name, row) for (name, _), rows in zip(letters, sent, strict=True) for row in rows]
+
+
+def line_of(variant: str, row: RecipientRow) -> str:
+    """Return what became of one address, as a sentence."""
+    return f"variant {variant}: {_line(row)}" if variant else _line(row)
 
 
 def _line(row: RecipientRow) -> str:
-    """What became of one address, as a sentence."""
     if row.status == Status.DELIVERED:
         tls = f", {row.tls}" if row.tls else ", in clear"
         return f"{row.email}: accepted by {row.mx_host} ({row.mx_ip}{tls}): {row.smtp_code} {row.reply}"

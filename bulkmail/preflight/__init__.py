@@ -19,13 +19,21 @@ from bulkmail.lazily import later
 
 if TYPE_CHECKING:
     from bulkmail.preflight.choosing import DEFAULT as DEFAULT_ROWS
-    from bulkmail.preflight.choosing import Chosen, RowChooser, Wanted
+    from bulkmail.preflight.choosing import Chosen, Row, RowChooser, Wanted
     from bulkmail.preflight.domains import Domain
     from bulkmail.preflight.findings import Finding, Severity, is_of_dns
     from bulkmail.preflight.page import preview_page
     from bulkmail.preflight.plan_words import plain_plan, plan_lines
     from bulkmail.preflight.planned import Means as PlanMeans
-    from bulkmail.preflight.planned import Plan, daily_budgets, demands, plan_campaign, schedule_of, shared_paces
+    from bulkmail.preflight.planned import (
+        Plan,
+        daily_budgets,
+        demands,
+        plan_campaign,
+        plan_checked,
+        schedule_of,
+        shared_paces,
+    )
     from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
     from bulkmail.preflight.recipients import RowCounts, count_rows
     from bulkmail.preflight.resolving import Ask, Resolving, families_of, resolver_options
@@ -57,12 +65,12 @@ else:
     __getattr__ = later(
         __name__,
         {
-            "choosing": "DEFAULT=DEFAULT_ROWS Chosen RowChooser Wanted",
+            "choosing": "DEFAULT=DEFAULT_ROWS Chosen Row RowChooser Wanted",
             "domains": "Domain",
             "findings": "Finding Severity is_of_dns",
             "page": "preview_page",
             "plan_words": "plain_plan plan_lines",
-            "planned": "Means=PlanMeans Plan daily_budgets demands plan_campaign schedule_of shared_paces",
+            "planned": "Means=PlanMeans Plan daily_budgets demands plan_campaign plan_checked schedule_of shared_paces",
             "problems_file": "PROBLEMS_FILE write_problems",
             "recipients": "RowCounts count_rows",
             "resolving": "Ask Resolving families_of resolver_options",
@@ -94,6 +102,7 @@ __all__ = [
     "PlanMeans",
     "Preflight",
     "Resolving",
+    "Row",
     "RowChooser",
     "RowCounts",
     "RowLines",
@@ -125,6 +134,7 @@ __all__ = [
     "plain_finding",
     "plain_plan",
     "plan_campaign",
+    "plan_checked",
     "plan_lines",
     "preflight",
     "preview_page",

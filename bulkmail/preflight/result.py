@@ -18,9 +18,10 @@ class Preflight:
     Of ``rows`` in the lists, ``unusable`` cannot be sent to (``unusable_rows``: the first ones),
     ``suppressed`` are on a suppress list, ``repeated`` have the address of an earlier row, and ``not_composed`` have no
     message; ``mailed`` are left. ``subject`` is that of the first row. ``mistyped``: rows whose domain looks so, and
-    ``mistyped_as`` the first such domains. ``domains``: by name, with their rows and routes. ``bytes``: of all messages
-    together; ``largest`` and ``largest_html``: bytes of the largest ones. ``seconds``: how long reading and composing
-    took. ``links``: what is added to how many links, for people.
+    ``mistyped_as`` the first such domains. ``domains``: by name, with their rows and routes; ``beyond``: rows of
+    further ones; ``fault``: why domains could not be looked up. ``bytes``: of all messages together; ``largest`` and
+    ``largest_html``: bytes of the largest ones. ``seconds``: how long reading and composing took. ``links``: what is
+    added to how many links, for people.
     """
 
     campaign: str
@@ -44,6 +45,8 @@ class Preflight:
     seconds: float
     findings: tuple[Finding, ...]
     links: str = ""
+    beyond: int = 0
+    fault: str = ""
 
     @property
     def errors(self) -> list[Finding]:

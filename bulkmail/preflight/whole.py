@@ -53,6 +53,7 @@ class Means:
     ``processes``: how many compose. ``now``: epoch seconds, the date of the messages. ``suppress``: the operator's own
     lists. ``ask``: the resolver, None to look up nothing; ``router``: where domains lead, None likewise. ``sender``:
     whose DNS is checked too. ``providers``: shaping's table. ``lines``: where check.csv is written. ``told``: progress.
+    ``read`` is called with all rows, as they are read.
     ``begun``: given where the campaign was started already, to see whether its lists are what they were.
     """
 
@@ -65,6 +66,7 @@ class Means:
     providers: Mapping[str, Any] = field(default_factory=dict)
     lines: RowLines = field(default_factory=lambda: RowLines(None))
     told: Told = lambda *_: None
+    read: Callable[[Sequence[Recipient]], object] = lambda _: None
     begun: Begun | None = None
 
 
@@ -120,6 +122,7 @@ class _Look:
         of_sender = Deferred.fromCoroutine(self._look_at_sender())
         while (rows := await self._reading.rows()) is not None:
             self._expect(rows)
+            self._means.read(rows)
             usable = self._counting.add_rows(rows)
             for row in usable:
                 self._domains.add(row[4], row[0])
@@ -259,6 +262,8 @@ class _Look:
             largest=messages.largest,
             largest_html=messages.largest_html,
             domains=self._domains.known,
+            beyond=self._domains.beyond,
+            fault=self._domains.fault,
             seconds=self._seconds,
             findings=tuple(findings),
             links=self._links,

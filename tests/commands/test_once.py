@@ -17,7 +17,7 @@ from bulkmail.delivery import prepare
 from bulkmail.settings import load_settings
 
 settings = load_settings("bulkmail.yaml")
-rows = sent_once(prepare("spring", settings), settings, sys.argv[1], within=float(sys.argv[2]))
+(rows,) = sent_once([prepare("spring", settings)], settings, sys.argv[1], within=float(sys.argv[2]))
 for row in rows:
     sys.stdout.write(f"{row.email} {row.status}\\n")
 """

@@ -143,3 +143,15 @@ def test_a_relay_that_is_not_there_is_told(world: Any) -> None:
     ended = world.bulkmail("test", "spring", "--to", "me-1@d2.test")
     assert ended.status == 1
     assert ended.out.startswith("me-1@d2.test: not accepted by 127.0.0.1 (127.0.0.1) at connect (deferred, connection)")
+
+
+def test_the_letter_of_each_variant_is_sent(world: Any) -> None:
+    spring = campaign(world)
+    spring.yaml.write_text(spring.yaml.read_text() + "variants: {a: {}, b: {subject: 'Bye {{ first_name }}'}}\n")
+
+    ended = world.bulkmail("test", "spring", "--to", "me-1@d2.test")
+
+    assert ended.status == 0, ended.said
+    told = "me-1@d2.test: accepted by mx2.test (127.0.1.3, in clear): 250 2.0.0 Ok: kept"
+    assert ended.out.splitlines() == [f"variant a: {told}", f"variant b: {told}"]
+    assert {one["Subject"] for one in messages(world)} == {"[test] Name 0, spring is here", "[test] Bye Name 0"}

@@ -56,7 +56,7 @@ class Folder:
         lists = survey(campaign, self.settings)
         return campaign, snapshot(campaign, self.settings, lists.columns, b"k" * 32)
 
-    def look(self, *, dns=False, told=lambda *_: None, processes=1, notices=()):
+    def look(self, *, dns=False, told=lambda *_: None, processes=1, notices=(), read=lambda _: None):
         campaign, content = self.prepared()
         settings = self.settings
         lines = RowLines(campaign.opened)
@@ -70,6 +70,7 @@ class Folder:
                 router=Router(resolving.ask, reactor.seconds, {}, size=1) if dns else None,
                 lines=lines,
                 told=told,
+                read=read,
             )
             try:
                 return await preflight(reactor, campaign, content, means, notices)

@@ -6,7 +6,7 @@ import pytest
 
 from bulkmail.campaign import load_campaign
 from bulkmail.commands.event_loop import in_event_loop
-from bulkmail.preflight import PlanMeans, Resolving, plan_campaign
+from bulkmail.preflight import PlanMeans, Resolving, plan_campaign, plan_checked
 from bulkmail.shaping import provider_table
 
 NOW = 1_764_600_000.0
@@ -82,3 +82,15 @@ def test_where_all_sources_warm_up_their_days_are_planned(plan):
     assert leg.ends == pytest.approx((NOW // 86400 + 2) * 86400, abs=5), "2 today, 3 tomorrow, and the others then"
     old = new.replace("}]", "}, {name: old, address: 192.0.2.10}]")
     assert plan(rows(*["good.test"] * 9), dns=False, more=old).flow.legs[0].binds != "warm-up"
+
+
+def test_a_plan_of_what_a_preflight_has_found_is_the_same(plan, folder):
+    csv = rows("a.example", "b.example", "b.example", "nowhere") + "u1@b.example,A,B\nu9@c.example,A,B\n"
+    read = plan(csv, dns=False)
+    campaign, content = folder.prepared()
+    batches = []
+    found = folder.look(read=batches.append)
+    means = PlanMeans(folder.settings, provider_table({}), NOW, 2)
+    assert plan_checked(campaign, content, means, found) == read
+    assert (read.rows, read.mailed, read.invalid, read.duplicates) == (6, 4, 1, 1)
+    assert [row[0] for batch in batches for row in batch] == [1, 2, 3, 4, 5, 6]

@@ -16,8 +16,8 @@ from typing import Any
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from bulkmail.campaign import Campaign, put_aside, said_by
-from bulkmail.delivery.lifecycle.looking_over import PLAN, LookingOver
+from bulkmail.campaign import PLAN_FILE, Campaign, put_aside, said_by
+from bulkmail.delivery.lifecycle.looking_over import LookingOver
 from bulkmail.delivery.lifecycle.opening import Prepared
 from bulkmail.delivery.lifecycle.refusals import Refusals
 from bulkmail.delivery.lifecycle.steering import Steering
@@ -92,7 +92,7 @@ class Approving:
             say(Word.CHECKING, ["The campaign is being checked, and messages to look at are being made."])
             tested = await self._looked_over(campaign, row)
             early = [line for mark, line in _EARLY.items() if put_aside(folder, mark)]
-            reason = f"look at preview/ and {PLAN}, then put a file {APPROVED} beside them (content {content})"
+            reason = f"look at preview/ and {PLAN_FILE}, then put a file {APPROVED} beside them (content {content})"
             await self._steering.hold(row.name, APPROVAL, reason=reason)
         say(Word.APPROVAL, _words(campaign, tested, early))
         self._waiting[folder] = 0
