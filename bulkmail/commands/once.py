@@ -28,12 +28,12 @@ def sent_once(
 ) -> list[list[RecipientRow]]:
     """Send to each row of the campaigns once, one campaign after the other; return the rows of each.
 
-    Each is sent for at most ``within`` seconds, from a new spool in the folder ``place``. Runs the reactor, which a
-    process can do once. Raises Refused, OwnFault.
+    Each is sent for at most ``within`` seconds, from a new spool in the folder ``place``, and whether or not the
+    settings ask for an approval. Runs the reactor, which a process can do once. Raises Refused, OwnFault.
     """
-    compose = settings.compose.model_copy(update={"processes": 1})
+    changed = {"compose": settings.compose.model_copy(update={"processes": 1}), "approval": "none"}
     own = [
-        settings.model_copy(update={"spool": os.path.join(place, f"spool-{number}"), "compose": compose})
+        settings.model_copy(update={**changed, "spool": os.path.join(place, f"spool-{number}")})
         for number in range(len(campaigns))
     ]
     _send(list(zip(campaigns, own, strict=True)), each_second, within)

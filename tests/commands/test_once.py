@@ -23,7 +23,9 @@ for row in rows:
 """
 
 
-def test_each_row_is_tried_once_and_the_real_spool_is_left_alone(world: Any) -> None:
+@pytest.mark.parametrize("approval", ["auto", "required"])
+def test_each_row_is_tried_once_and_the_real_spool_is_left_alone(world: Any, approval: str) -> None:
+    world.settings(approval=approval)
     world.campaign("spring", ["ann-1@d0.test", "busy-1@d1.test", "bounce-1@d2.test"])
     place = world.folder / "place"
     place.mkdir()
