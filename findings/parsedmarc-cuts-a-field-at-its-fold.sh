@@ -3,8 +3,8 @@
 #
 # Version: parsedmarc 11.1.0 (PyPI).
 # Behaviour: the fields of a feedback report have the syntax of header fields (RFC 5965, 3), so a long one is folded, as every server
-#   folds Authentication-Results, which such a report must have (RFC 6591, 3.1). parsedmarc reads the first line and drops the others
-#   without an error: of the results there is the name of the server left, and of a key that is named on the second line, nothing.
+#   folds Authentication-Results, in which a report of a failure says what failed (RFC 6591). parsedmarc reads the first line and
+#   drops the others without an error: of the results there is the name of the server left.
 # Guess: the same values, on however many lines.
 # Seen:
 #     one line: mx.example.net; dmarc=fail header.from=example.com
