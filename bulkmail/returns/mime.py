@@ -25,6 +25,7 @@ _BODY = 64 * 1024  # bytes of a part that are decoded
 _BLANK = re.compile(rb"\r?\n[ \t]{0,2}\r?\n")
 _FROM_LINE = re.compile(rb"(?:\s*\r?\n)?>?From [^\r\n]*\r?\n")
 _DELIMITER_END = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)")
+_PADDED_BREAK = re.compile(rb"=[ \t]{1,80}(?=\r?\n)")  # blanks that a server has added are no text (RFC 2045 6.7)
 _NAME = re.compile(r"([!-9;-~]{1,100})[ \t]*:[ \t]*")
 _PARAMETER = re.compile(r';\s*([\w*-]{1,40})\s*=\s*(?:"((?:[^"\\]|\\.){0,1000})"|([^\s;"]{1,1000}))')
 _LOST_BOUNDARY = re.compile(rb"(?:\A|\n)--([^\r\n]{1,200})\r?\n(?=content-[a-z-]{1,40}:)", re.IGNORECASE)
@@ -97,7 +98,7 @@ class Part:
         encoding = self.fields.get("content-transfer-encoding").lower()
         body = self.body[:_BODY]
         if encoding == "quoted-printable":
-            return quopri.decodestring(body)
+            return quopri.decodestring(_PADDED_BREAK.sub(b"=", body))
         if encoding == "base64":
             try:
                 letters = b"".join(body.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ class Receivers:
         self.close.append(made.stop)
         return made
 
-    def policy(self, domain: str, ip: str, text: str) -> PolicyHost:
+    def policy(self, domain: str, text: str, network: str = "127.0.3") -> PolicyHost:
+        """A policy host at port 443, which nothing else can be told; so each worker of the tests has an address."""
+        ip = f"{network}.{100 + int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))}"
         self._texts.append(f"txt-record=_mta-sts.{domain},v=STSv1; id=one")
         self._hosts[f"mta-sts.{domain}"] = ip
         try:
@@ -108,7 +111,7 @@ def test_enforced_mail_goes_to_the_allowed_host_with_a_good_certificate_and_othe
     """The better host is one that the policy does not allow; without the policy it gets the mail, in clear."""
     bad = receivers.mail("mx.evil.test", "127.0.3.1", None)
     good = receivers.mail("mx1.shop.test", "127.0.3.2")
-    host = receivers.policy("shop.test", "127.0.3.9", POLICY.format(mode="enforce", mx="mx1.shop.test"))
+    host = receivers.policy("shop.test", POLICY.format(mode="enforce", mx="mx1.shop.test"))
     hosts = ["mx.evil.test", "mx1.shop.test"]
     receivers.serve({"shop.test": hosts, "plain.test": hosts})
 
@@ -134,7 +137,7 @@ def test_enforced_mail_never_goes_to_a_host_that_fails_and_never_bounces(
     receivers: Any, certificate: str | None, lasts: Any, words: str
 ) -> None:
     mail = receivers.mail("mx1.shop.test", "127.0.3.2", certificate, **lasts)
-    receivers.policy("shop.test", "127.0.3.9", POLICY.format(mode="enforce", mx="*.shop.test"))
+    receivers.policy("shop.test", POLICY.format(mode="enforce", mx="*.shop.test"))
     receivers.serve({"shop.test": ["mx1.shop.test"]})
 
     (row,) = receivers.send("a@shop.test")
@@ -148,7 +151,7 @@ def test_enforced_mail_never_goes_to_a_host_that_fails_and_never_bounces(
 
 def test_a_policy_that_allows_none_of_the_hosts_defers(receivers: Any) -> None:
     mail = receivers.mail("mx.evil.test", "127.0.3.2")
-    receivers.policy("shop.test", "127.0.3.9", POLICY.format(mode="enforce", mx="*.shop.test"))
+    receivers.policy("shop.test", POLICY.format(mode="enforce", mx="*.shop.test"))
     receivers.serve({"shop.test": ["mx.evil.test"]})
 
     (row,) = receivers.send("a@shop.test")
@@ -175,7 +178,7 @@ def test_a_policy_that_allows_none_of_the_hosts_defers(receivers: Any) -> None:
 )
 def test_what_is_not_in_force_changes_nothing(receivers: Any, text: str, settings: Any, asked: str) -> None:
     mail = receivers.mail("mx1.shop.test", "127.0.3.2", "other.test")
-    host = receivers.policy("shop.test", "127.0.3.9", text)
+    host = receivers.policy("shop.test", text)
     receivers.serve({"shop.test": ["mx1.shop.test"]}, **settings)
 
     (row,) = receivers.send("a@shop.test")
@@ -189,7 +192,7 @@ def test_a_policy_stays_in_force_over_a_restart_when_nothing_of_it_can_be_had_an
     """Who forges the DNS so that record and policy are gone, and the mail goes elsewhere, gains nothing."""
     good = receivers.mail("mx1.shop.test", "127.0.3.2")
     bad = receivers.mail("mx.evil.test", "127.0.3.1", None)
-    host = receivers.policy("shop.test", "127.0.3.9", POLICY.format(mode="enforce", mx="*.shop.test"))
+    host = receivers.policy("shop.test", POLICY.format(mode="enforce", mx="*.shop.test"))
     receivers.serve({"shop.test": ["mx1.shop.test"]})
     assert receivers.send("a@shop.test")[0]["status"] == "delivered"
     asked = len(host.asked)
@@ -206,7 +209,7 @@ def test_a_policy_stays_in_force_over_a_restart_when_nothing_of_it_can_be_had_an
 
 def test_a_policy_host_in_a_forbidden_network_is_not_asked(receivers: Any) -> None:
     mail = receivers.mail("mx1.shop.test", "127.0.3.2", "other.test")
-    host = receivers.policy("shop.test", "127.0.9.9", POLICY.format(mode="enforce", mx="*.shop.test"))
+    host = receivers.policy("shop.test", POLICY.format(mode="enforce", mx="*.shop.test"), "127.0.9")
     receivers.serve({"shop.test": ["mx1.shop.test"]}, routing={"allow_networks": ["127.0.3.0/24"]})
 
     (row,) = receivers.send("a@shop.test")

@@ -135,6 +135,7 @@ def test_transfer_encodings():
         return Part("text/plain", Fields(f"Content-Transfer-Encoding: {encoding}".encode()), body)
 
     assert part("quoted-printable", b"a=3Db=\r\nc").text() == "a=bc"
+    assert part("quoted-printable", b"550 5.1.1 us= \t\r\ner unknown").text() == "550 5.1.1 user unknown"
     assert part("BASE64", base64.encodebytes(b"hello\r\n")).text() == "hello\n"
     assert part("base64", b"a").text() == ""
     assert part("base64", b"!!!!").octets() == b""
