@@ -28,7 +28,7 @@ from typing import Any
 from bulkmail.campaign import PLAN_FILE, write_beside
 from bulkmail.commands.check import look_at, note_refused, opened, text_of
 from bulkmail.commands.plan import plan_means
-from bulkmail.commands.preview import letters_of, preview_of, problem
+from bulkmail.commands.preview import NOTHING_TO_SEND, letters_of, preview_of, problem
 from bulkmail.commands.terminal import DONE, REFUSED, add_settings, say, tell
 from bulkmail.commands.test import line_of, send_test
 from bulkmail.delivery import Prepared
@@ -55,9 +55,6 @@ def main() -> int:
     given = parser.parse_args()
     try:
         answer = _looked_over(given.folder, load_settings(given.settings, os.getcwd(), given.folder), given.to)
-    except Refused as refused:
-        tell(refused)
-        return REFUSED
     except BulkmailError as error:
         tell(error)
         return REFUSED
@@ -67,17 +64,15 @@ def main() -> int:
 
 def _looked_over(folder: str, settings: Settings, to: Sequence[str]) -> dict[str, Any]:
     """Make everything, in this order; return the answer. Raises Refused, BulkmailError."""
-    chooser: RowChooser | None = None
-
-    def look(rows: Sequence[Row]) -> None:
-        assert chooser is not None
-        for row in rows:
-            chooser.look(row)
-
     try:
         prepared, ahead = opened(folder, settings)
         wanted = Wanted(kinds=DEFAULT_ROWS)
         chooser = RowChooser(wanted, prepared.campaign.recipients, random.Random())  # noqa: S311 - none is chosen by it
+
+        def look(rows: Sequence[Row]) -> None:
+            for row in rows:
+                chooser.look(row)
+
         found = look_at(prepared, settings, ahead, read=look)
     except Refused as refused:
         return _answer(note_refused(folder, refused))
@@ -86,7 +81,7 @@ def _looked_over(folder: str, settings: Settings, to: Sequence[str]) -> dict[str
     campaign, letters = prepared.campaign, letters_of(prepared.content, None)
     chosen = chooser.chosen()
     if not chosen:
-        raise BulkmailError("no row of the list can be sent to; bulkmail check says why")
+        raise BulkmailError(NOTHING_TO_SEND)
     shown, _ = preview_of(campaign, letters, chosen, {})
     for one in shown:
         if isinstance(one.message, str):

@@ -42,6 +42,7 @@ from bulkmail.settings import Settings, load_settings
 from bulkmail.suppressing import mailable_rows
 
 FOLDER = "preview"
+NOTHING_TO_SEND = "no row of the list can be sent to; bulkmail check says why"
 _FOR_PEOPLE, _READABLE = 0o755, 0o644
 _KINDS = {
     "first": "the first row that can be sent to",
@@ -107,7 +108,7 @@ def run(given: argparse.Namespace) -> int:
         wanted = Wanted(kinds=DEFAULT_ROWS)
     chosen, wrong = chosen_rows(campaign, settings, wanted)
     if not chosen:
-        tell("no row of the list can be sent to; bulkmail check says why")
+        tell(NOTHING_TO_SEND)
         return REFUSED
     shown, written = preview_of(campaign, letters_of(prepared.content, given.variant), chosen, wrong)
     page = Path(campaign.folder, FOLDER, "index.html")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from bulkmail.commands.once import sent_once
-from bulkmail.commands.preview import add_variant, chosen_rows, letters_of, problem
+from bulkmail.commands.preview import NOTHING_TO_SEND, add_variant, chosen_rows, letters_of, problem
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import Prepared, prepare, trial_of
 from bulkmail.mail import AddressError, RecipientRow, Refused, Status, address_in
@@ -46,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
     wanted = Wanted(rows=(given.row,)) if given.row else Wanted(kinds=("first",))
     chosen, wrong = chosen_rows(prepared.campaign, settings, wanted)
     if not chosen:
-        tell("no row of the list can be sent to; bulkmail check says why")
+        tell(NOTHING_TO_SEND)
         return REFUSED
     (one,) = chosen
     if one.row[6] in {"invalid", "bad-row"}:

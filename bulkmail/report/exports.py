@@ -18,6 +18,9 @@ from bulkmail.report.tokens import tokens
 Batches = Iterable[list[RecipientRow]]
 VariantOf = Callable[[RecipientRow], str] | None
 
+EMPTY = tuple(0 if name == "attempts" else None for name in RECIPIENT_COLUMNS)
+"""By column, what is told of a cell without a value: null, but of a count 0."""
+
 
 def csv_export(
     rows: Batches, files: Files, key: bytes, domain: str, same: str, variant_of: VariantOf
@@ -50,8 +53,7 @@ def json_export(
             zip(*told_of.columns(batch, columns), strict=True), inputs.all_cells(columns), strict=True
         ):
             told: dict[str, Any] = {
-                name: value or (None if name != "attempts" else 0)
-                for name, value in zip(RECIPIENT_COLUMNS, values, strict=True)
+                name: value or empty for name, value, empty in zip(RECIPIENT_COLUMNS, values, EMPTY, strict=True)
             }
             told["fields"] = dict(zip(inputs.names, cells, strict=True))
             parts.append(json.dumps(told).encode("ascii") + b"\n")

@@ -11,14 +11,13 @@ from typing import Any
 
 from bulkmail.mail import RECIPIENT_COLUMNS, BulkmailError, RecipientRow
 from bulkmail.report.columns import InputColumns
-from bulkmail.report.exports import Batches, Told, VariantOf
+from bulkmail.report.exports import EMPTY, Batches, Told, VariantOf
 from bulkmail.report.rows import Files
 
 GROUP = 20_000  # rows of a row group, which are held in memory
 _EXTRA = "a report as Parquet takes the extra `parquet`: pip install 'bulkmail[parquet]'"
 _NUMBERS = {"smtp_code": "int16", "attempts": "int32", "bytes": "int64"}
 _TIMES = ("first_attempt_at", "completed_at", "late_at", "unsubscribed_at", "complained_at")
-_NEVER_NULL = "attempts"
 
 
 def parquet_export(
@@ -45,8 +44,8 @@ def parquet_export(
     def table(batch: list[RecipientRow]) -> Any:
         columns: Any = RecipientRow._make(zip(*batch, strict=True))
         given = [
-            [value or (None if name != _NEVER_NULL else 0) for value in column]
-            for name, column in zip(RECIPIENT_COLUMNS, told_of.columns(batch, columns), strict=True)
+            [value or empty for value in column]
+            for column, empty in zip(told_of.columns(batch, columns), EMPTY, strict=True)
         ]
         cells = list(zip(*inputs.all_cells(columns), strict=True)) if inputs.names else []
         arrays = [_array(arrow, column, kind) for column, kind in zip([*given, *cells], schema.types, strict=True)]
@@ -104,7 +103,7 @@ class _Sink:
         return len(self._parts[-1])
 
     def flush(self) -> None:
-        """Do nothing: whoever takes the bytes writes them."""
+        """Do nothing: bytes are written where `take` is called."""
 
     def close(self) -> None:
         """Do nothing, as well."""

@@ -12,6 +12,7 @@ policy allows, and asks for their certificates; ``testing`` changes nothing but 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
@@ -57,7 +58,7 @@ class Policies:
         self._fetched = fetched
         self._wall = wall
         self._known: TtlCache[str, KnownPolicy] = TtlCache(size)
-        self._failed: TtlCache[tuple[str, str], str] = TtlCache(size)  # by domain and id, in words why
+        self._failed: TtlCache[tuple[str, str], bool] = TtlCache(size)  # by domain and id
         self._sites: WeakValueDictionary[tuple[Site, str, tuple[MxHost, ...]], Site] = WeakValueDictionary()
 
     def known(self, domain: str) -> KnownPolicy | None:
@@ -80,7 +81,7 @@ class Policies:
             return site, float("inf")
         now = self._wall()
         if announced and (known is None or known.id != announced or now >= known.fetched + _FRESH):
-            if self._failed.get((domain, announced), now) is None:
+            if not self._failed.get((domain, announced), now):
                 known = await self._fetch(domain, announced, versions) or self.known(domain)
             if known is None:
                 return site, _AGAIN
@@ -89,18 +90,17 @@ class Policies:
 
     async def _fetch(self, domain: str, announced: str, versions: Collection[int]) -> KnownPolicy | None:
         kind, text = await self._ask(("policy", domain, tuple(sorted(versions))))
-        now, problem = self._wall(), text
+        now, policy = self._wall(), None
         if kind == "policy":
-            try:
-                known = KnownPolicy(announced, now, parse_policy(text))
-            except ValueError as error:
-                problem = f"the policy of {domain} is none: {error}"
-            else:
-                self.put(domain, known)
-                self._fetched(domain, known)
-                return known
-        self._failed.put((domain, announced), problem, now + _AGAIN)
-        return None
+            with suppress(ValueError):  # what cannot be read as a policy is none
+                policy = parse_policy(text)
+        if policy is None:
+            self._failed.put((domain, announced), True, now + _AGAIN)
+            return None
+        known = KnownPolicy(announced, now, policy)
+        self.put(domain, known)
+        self._fetched(domain, known)
+        return known
 
     def _under(self, policy: Policy, domain: str, site: Site) -> Site | RouteFailure:
         if policy.mode == "none":

@@ -77,7 +77,7 @@ class TxtHints(asyncio.DatagramProtocol):
             self._told(number, not plain or answers > 0)
 
     def error_received(self, _exc: Exception) -> None:
-        """Leave it to a proper lookup: nobody listens there."""
+        """Leave it to a proper lookup: no server listens there."""
         for number in list(self._waiting):
             self._told(number, True)
 

@@ -38,9 +38,8 @@ class Sites:
     def keep_policies(self, policies: Iterable[ReceiverPolicy]) -> None:
         """Write the policies of receivers, each in place of an earlier one."""
         with self._db.transaction():
-            self._db.many(
-                "keep_policy", sorted(policies)
-            )  # in one order on all machines: two never wait for each other
+            # in one order on all machines: two never wait for each other
+            self._db.many("keep_policy", sorted(policies))
 
 
 def read_site_facts(database: Statements, now: float) -> list[SiteFact]:

@@ -91,9 +91,12 @@ class SlowOpen:
         As many as there are connections may always be under way. That alone would starve a lane whose connections carry
         few messages and are slow to open: nearly all of them would be opening, and few open.
         """
-        under_way = len(self._attempts)
-        window = self._window if now < self.gained_at + self._clocks.scaled(_PROVEN) else 1
-        return under_way < max(window, self._lane.connections + 1)
+        window = self._window if self._proven(now) else 1
+        return len(self._attempts) < max(window, self._lane.connections + 1)
+
+    def _proven(self, now: float) -> bool:
+        """Whether an attempt worked a moment ago."""
+        return now < self.gained_at + self._clocks.scaled(_PROVEN)
 
     def open(self, now: float) -> None:
         """Start an attempt to open one more connection."""
@@ -124,8 +127,7 @@ class SlowOpen:
         self._attempts.discard(attempt)
         self._back_off = _FIRST_BACK_OFF
         now = self._clocks.now()
-        recent = now < self.gained_at + self._clocks.scaled(_PROVEN)
-        self._window = max(self._window, self._lane.connections) + 1 if recent else 2
+        self._window = max(self._window, self._lane.connections) + 1 if self._proven(now) else 2
         self.gained_at = now
         self._backlog.suspension.reached()
         self._lane.session_ready(connection)

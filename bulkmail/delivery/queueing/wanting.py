@@ -12,7 +12,7 @@ from collections.abc import Callable, Container
 from bulkmail.delivery.queueing.supply import Supply
 from bulkmail.delivery.run import Run
 
-_NOBODY: Container[Supply] = ()
+_NONE: Container[Supply] = ()
 
 
 class _Line:
@@ -52,7 +52,7 @@ class Wanting:
 
     def of(self, run: Run) -> Container[Supply]:
         """Return the supplies that want messages of a campaign."""
-        return self._lines.get(run, _NOBODY)
+        return self._lines.get(run, _NONE)
 
     def in_order(self) -> dict[Run, list[Supply]]:
         """Return the supplies that want messages of each campaign; the last of a list is next."""
