@@ -410,8 +410,13 @@ def cpu(pid: int) -> float:
 
 def peak_mb(pid: int) -> float:
     """The most memory that a process had resident so far."""
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+    return megabytes(pid, "status")["VmHWM"]
+
+
+def megabytes(pid: int, file: str) -> dict[str, float]:
+    """The amounts of memory that a file of a process in /proc names. Raises OSError where the process is gone."""
+    words = [line.split() for line in Path(f"/proc/{pid}/{file}").read_text().splitlines()]
+    return {word[0].rstrip(":"): int(word[1]) / 1024 for word in words if word[2:] == ["kB"]}
 
 
 def keep(name: str, figures: dict[str, object]) -> None:

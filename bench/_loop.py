@@ -1,8 +1,8 @@
 """twistd, with a clock in its event loop: how late it is each time, and what each turn of the loop costs in CPU time.
 
-Arguments: the file of the figures (JSON, written at the end), the clock's tick and the start in seconds; the others are
-twistd's. On a busy machine the clock is late also because other programs had the processor. Counted from the
-first message's final dot.
+Arguments: the file of the figures (JSON, written at the end), the clock's tick and the start in seconds, and after how
+many messages each time and CPU time of this process are noted (0: never); the others are twistd's. On a busy machine
+the clock is late also because other programs had the processor. Counted from the first message's final dot.
 """
 
 from __future__ import annotations
@@ -18,27 +18,42 @@ from twisted.scripts.twistd import run
 from bulkmail.spool.journal import Journal
 
 OUT, TICK, STARTED = Path(sys.argv.pop(1)), float(sys.argv.pop(1)), float(sys.argv.pop(1))
+EACH = int(sys.argv.pop(1))
 CELLS = 100_000  # of a tenth of a millisecond: what is measured here must not grow
 JOURNAL: Any = Journal
 
 
 class Watched:
-    """Watches ``reactor``. ``late``, ``turns``: how often a clock was late, and a turn cost, so many tenths of a ms."""
+    """Watches ``reactor``. ``late``, ``turns``: how often a clock was late, and a turn cost, so many tenths of a ms.
+
+    ``marks``: (seconds, CPU seconds) at the first message and after each ``EACH`` messages.
+    """
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self.late = [0] * CELLS
         self.turns = [0] * CELLS
         self.first: float | None = None
+        self.marks: list[tuple[float, float]] = []
+        self._dots = 0
         self._turn = reactor.doIteration
         self._ended = time.thread_time()
         self._dot = JOURNAL.dot
 
     def dot(self, journal: Journal, *arguments: Any) -> None:
-        """Take the time of the first message."""
-        self.first = time.time() - STARTED
-        JOURNAL.dot = self._dot
+        """Take the time of the first message, and of each so many."""
+        if self.first is None:
+            self.first = time.time() - STARTED
+            if not EACH:
+                JOURNAL.dot = self._dot
+            self._mark()
+        self._dots += 1
+        if EACH and self._dots % EACH == 0:
+            self._mark()
         self._dot(journal, *arguments)
+
+    def _mark(self) -> None:
+        self.marks.append((time.time() - STARTED, time.process_time()))
 
     def turn(self, delay: float) -> None:
         """Count a turn of the loop."""
@@ -59,6 +74,8 @@ class Watched:
         """Write the figures."""
         figures = {
             "first_dot_s": self.first,
+            "marked_each": EACH,
+            "marks": self.marks,
             "looks": sum(self.late),
             "p50_ms": at(self.late, 0.5),
             "p99_ms": at(self.late, 0.99),

@@ -100,7 +100,7 @@ async def bounces(port: int, rows: list[Row], taken: Taken, rate: float, process
 def run(folder: Path, place: Path, config: Path, port: int, rows: list[Row], rate: float) -> dict[str, float]:
     """Send the campaign at ``place``, with ``rate`` bounces a second beside it."""
     said, begun, taken = folder / "loop.json", time.time(), Taken()
-    command = [sys.executable, str(Path(__file__).with_name("_loop.py")), str(said), str(TICK), str(begun)]
+    command = [sys.executable, str(Path(__file__).with_name("_loop.py")), str(said), str(TICK), str(begun), "0"]
     command += ["--nodaemon", "--pidfile=", "bulkmail", "-c", str(place), "--settings", str(config)]
     with (folder / "log").open("wb") as log, lab.running(command, cwd=place, stdout=log, stderr=log) as process:
         summary = place / "report" / "summary.json"

@@ -131,7 +131,7 @@ def measure(folder: Path, given: argparse.Namespace, pages: int) -> dict[str, fl
         web = f'web: {{listen: "127.0.0.1:{page}", users: {folder}/users}}\n'
         rate = "1/m" if given.quiet else "1000000/s"
         config = lab.settings(folder, nameserver, port, dkim=not given.unsigned, rate=rate, extra=web)
-        command = [sys.executable, str(WATCHED), str(said), "0.01", str(time.time())]
+        command = [sys.executable, str(WATCHED), str(said), "0.01", str(time.time()), "0"]
         command += ["--nodaemon", "--pidfile=", "bulkmail", "-c", str(campaign), "--settings", str(config)]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, cwd=campaign, stdout=log, stderr=log)
