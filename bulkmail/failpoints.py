@@ -36,7 +36,7 @@ POINTS = {
     "after-settle": "outcomes are committed, the journal still has them",
     "mid-try": "rows that wait are due now, not committed",
     "mid-late": "what came back is written, not committed",
-    "after-late": "what came back is committed, and whoever brought it does not know yet",
+    "after-late": "what came back is committed, and its sender has no answer yet",
     "mid-report": "a part of recipients.csv is written",
     "before-rename": "a file of the report is written and not in its place; detail: its name",
     "after-append": "attempts.csv has grown, its position is not returned yet",

@@ -30,7 +30,7 @@ TWISTD_LOG = "twistd.log"
 _ROTATE_AT = 10_000_000  # bytes
 _KEPT = 10  # files behind the one that is written
 FIELDS = ("campaign", "site", "provider")
-"""What a line is about: each is a field of its own in JSON, for whoever looks for the lines of one of them."""
+"""What a line is about: each is a field of its own in JSON, so that the lines of one of them can be searched for."""
 
 
 def as_json(event: LogEvent) -> str | None:

@@ -269,7 +269,7 @@ class Bulkmail(Service):
     # a reload
 
     def _reload(self) -> None:
-        """Do so for a signal, which nobody answers."""
+        """Reload for a signal: what goes wrong is logged, for a signal has no answer."""
         try:
             self.reload()
         except Refused as refused:
@@ -291,7 +291,7 @@ class Bulkmail(Service):
         found, new = changes(self.settings, read), without_restart(self.settings, read)
         if found.anew or (found.live and not incarnation.apply(new)):
             self._next = new, self.order.prepare(new)
-            # a moment later, so that whoever has asked is answered before
+            # a moment later, so that the request for it is answered before
             self.reactor.callLater(_ANSWERED, self._end, incarnation)
         else:
             self._take(new)

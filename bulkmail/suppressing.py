@@ -24,7 +24,7 @@ _MAILED = frozenset({"ok", "held"})
 class Suppressing:
     """Looks rows up, a batch at a time. ``spool``: its address; ``of``: the campaign's list, name and kind.
 
-    A spool that does not exist yet suppresses nobody. Where it cannot be read, Refused or OwnFault is raised; if
+    A spool that does not exist yet suppresses no address. Where it cannot be read, Refused or OwnFault is raised; if
     ``lenient``, rows stay as they are, for they are looked up once more before they are sent.
     """
 

@@ -210,7 +210,7 @@ class DropFolder:
             known.marks &= state.marks
             corrected, known.problems = known.problems and not state.problems, state.problems
             if corrected:
-                known.started = ""  # by somebody's own check
+                known.started = ""  # corrected beside this process, so it is looked at again
             if (state.fingerprint == known.started and not asked) or not still:
                 return []
             known.started, known.running = state.fingerprint, True

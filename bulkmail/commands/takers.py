@@ -59,7 +59,7 @@ class Stdout:
     """Writes events to stdout, one a line."""
 
     def take(self, name: str, events: Sequence[Event]) -> None:
-        """Take a batch. Raises BrokenPipeError where nobody reads any more."""
+        """Take a batch. Raises BrokenPipeError where the reader of the pipe has ended."""
         del name
         try:
             sys.stdout.buffer.write(json_lines(events))

@@ -1,6 +1,6 @@
 """Why a destination is not sent to faster: the limits and where each comes from, what was learnt, what binds now.
 
-Pure: whoever asks has looked up the route, the facts and, in a running service, the lane before.
+Pure: the caller has looked up the route, the facts and, in a running service, the lane before.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The source addresses of this machine: their pools, which of them rest, and whose turn it is.
 
 A source *rests* after a fault of its own: its address is not on this machine (any more), or no port of it is free. That
-is our fault, so nobody is charged; other sources go on, and the source is tried again after some seconds. Where every
-source rests there is nothing left to send from, and the whole process pauses (see `pause`).
+is our fault, so no message is charged; other sources go on, and the source is tried again after some seconds. Where
+every source rests there is nothing left to send from, and the whole process pauses (see `pause`).
 
 Which source the next messages of a queue leave from is asked here (`Sources.next`), and nowhere else: what else may
 keep a source from being used for a destination, such as a budget, is asked through ``also``.

@@ -1,8 +1,8 @@
-"""What is said to receivers, for people who look: the sessions with a site or a provider, as long as somebody looks.
+"""What is said to receivers, for people who look: the sessions with a site or a provider, while they look.
 
 A look begins a trace, and the trace ends some seconds after the last look. Meanwhile the connections of its site or
 provider tell what is said on them (`smtp.telling`: never a message, never a password), and the newest lines are kept.
-While nobody looks, a connection costs an entry in a table and nothing else.
+Without a trace a connection costs an entry in a table and nothing else.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Traces:
 
     def __init__(self, clocks: Clocks) -> None:
         self._clocks = clocks
-        self._open: WeakKeyDictionary[Telling, _Of] = WeakKeyDictionary()  # until nobody else has the connection
+        self._open: WeakKeyDictionary[Telling, _Of] = WeakKeyDictionary()  # each while its lane has it
         self._traces: dict[tuple[str, str], _Trace] = {}
         self._count = 0
 

@@ -57,7 +57,7 @@ class Gate:
         self.connections = 0
 
     def enter(self, network: str) -> Refusal | None:
-        """Let a connection in, or return why not; whoever was let in is to `leave`."""
+        """Let a connection in, or return why not; at the end of one that was let in `leave` is to be called."""
         if self.connections >= self._limits.connections:
             return Refusal(421, "4.3.2", "Too many connections; try again later")
         if self._by_address[network] >= self._limits.connections_an_address:
@@ -88,7 +88,7 @@ class Room:
 
     @property
     def free(self) -> int:
-        """Octets that nobody has taken."""
+        """Octets that are not taken."""
         return self._free
 
     def take(self, network: str, octets: int) -> bool:

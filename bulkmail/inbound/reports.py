@@ -1,9 +1,9 @@
 """What follows from mail to the addresses with a token: it is read, attributed and recorded before it is answered.
 
 A message is attributed by a token that the spool knows, and by nothing else; the token of the envelope counts first. A
-report counts where it is certain that it is about the token's own recipient. What is not understood, or is about nobody
-for certain, goes into the folder of what is unread, and is counted; it changes nothing. What a person may have written
-goes on to the mailbox as well.
+report counts where it is certain that it is about the token's own recipient. What is not understood, or is not
+certainly about a recipient, goes into the folder of what is unread, and is counted; it changes nothing. What a person
+may have written goes on to the mailbox as well.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ _REFUSED_LINES_A_SECOND = 10
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be served. ``folder``: for what nobody has read; ``timeouts``: with a server that is passed on to."""
+    """What is to be served. ``folder``: for unread reports; ``timeouts``: with a server that is passed on to."""
 
     inbound: InboundSettings
     hostname: str

@@ -1,4 +1,4 @@
-"""The folder of what nobody has read: reports that were not understood, for a look. It is bounded: the oldest go."""
+"""The folder of reports that were not understood, for people to look at. It is bounded: the oldest are removed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class UnreadFolder:
         while self._kept and (len(self._kept) > self._most_files or self._octets > self._most_octets):
             name, size = self._kept.popitem(last=False)
             self._octets -= size
-            with contextlib.suppress(FileNotFoundError):  # somebody has had a look, and removed it
+            with contextlib.suppress(FileNotFoundError):  # a person has removed it
                 os.unlink(os.path.join(self.path, name))
                 dropped += 1
         if dropped:

@@ -128,8 +128,8 @@ def _masked(spool_key: bytes, tag: bytes, data: bytes) -> bytes:
 def address_hash(spool_key: bytes, address_key: str) -> int:
     """The number by which a spool knows an address (`Address.key`), or a whole domain ("@" and its `domain_key`).
 
-    63 bits of a keyed BLAKE2b, so that a signed column of any database takes it: 0 to 2^63 - 1. Without the key nobody
-    can find the address again by trying addresses. Among 10 million addresses, an innocent one has the number of
+    63 bits of a keyed BLAKE2b, so that a signed column of any database takes it: 0 to 2^63 - 1. Without the key the
+    address cannot be found again by trying addresses. Among 10 million addresses, an innocent one has the number of
     another once in 10^12 questions.
     """
     data = address_key.encode("utf-8", "surrogatepass")

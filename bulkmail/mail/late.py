@@ -113,7 +113,7 @@ class ReturnPath(Protocol):
     """The one place that everything goes through which comes back; what it has answered is on the disk.
 
     Each method returns None for a token that is not ours, or stands for no row: nothing is changed then. They raise
-    OwnFault where it could not be written down: whoever brought it is to bring it again. Twice is once.
+    OwnFault where it could not be written down: the caller has its sender bring it again. Twice is once.
     """
 
     async def token_key(self) -> bytes:

@@ -3,7 +3,7 @@
 The same address has the same place in every list, after every restart and in every campaign. A place is a number from
 0 to 999,999, and each variant has a stretch of them as long as its share. Letters are laid out from 0 on, in the order
 in which they are written, and groups that get nothing from the end backwards: to change the shares of letters changes
-nobody in such a group.
+no such group.
 """
 
 from __future__ import annotations

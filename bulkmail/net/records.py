@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 
 _RECORD = 2**14  # bytes of plaintext, at most
 _SIZE = _RECORD + 2048  # more than a record's header, padding and tag, and the end of a handshake that has not left yet
-_BUFFER = ffi.new("char[]", _SIZE)  # of all connections: nothing stays in it over a call of anybody else
+_BUFFER = ffi.new("char[]", _SIZE)  # of all connections: nothing stays in it between two calls
 
 
 class Records:

@@ -128,7 +128,7 @@ class Answers:
         if token.startswith(_TEST):
             return self._told(call, wish, _NOBODY)
         found = await self._returns.find(token)
-        known = found is not None and found.number != 0  # a token that was the same for all stands for nobody
+        known = found is not None and found.number != 0  # 0: a token that was the same for all recipients
         now = self._now()
         wait = self._rates.right(now) if known else self._rates.wrong(call.client, now)
         if wait:
@@ -165,7 +165,7 @@ class Answers:
         return Answer(status, fields, body)
 
     def _body(self, kind: Kind, language: str, subject: Subject | None) -> bytes:
-        """The page; those that speak of nobody are made once: a flood of wrong tokens gets them."""
+        """Return the page; one without a subject is made once for all, since a flood of wrong tokens asks for it."""
         if subject is not None:
             return page(kind, language, self._texts[language], subject, self._name)
         made = self._made.get((kind, language))

@@ -25,7 +25,7 @@ def is_to_be_taken_off(row: RecipientRow) -> bool:
 
 
 def is_to_be_tried_again(row: RecipientRow) -> bool:
-    """Whether the message may be sent again without a person getting it twice, and nobody has said no."""
+    """Whether the message may be sent again without a person getting it twice, and its owner has not said no."""
     return can_be_tried_again(row.status, row.category) and not row.wants_no_more
 
 

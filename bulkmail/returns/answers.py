@@ -2,7 +2,7 @@
 
 Nothing but the wish to be taken off has consequences, so the order is: what unsubscribes by its address, what asks
 for a proof, what a program wrote, what unsubscribes by its subject, and the rest. No mark is no test for a person:
-vacation(1) writes To, From and Subject and nothing else. But nobody's mail program writes to a return path: what
+vacation(1) writes To, From and Subject and nothing else. But no person's mail program writes to a return path: what
 answers to ``bounces+TOKEN@…`` without being a reply (no In-Reply-To) was written by a program.
 """
 

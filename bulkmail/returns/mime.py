@@ -2,7 +2,7 @@
 
 Not the standard library's parser (docs/decisions/0165): it costs five times as much, deep nesting raises
 RecursionError, and it takes message/global-delivery-status for an enclosed letter. What a report needs is little: the
-fields, the parts of a multipart, the header of the copy. Bodies that nobody reads are never split into lines.
+fields, the parts of a multipart, the header of the copy. Bodies that are not needed are never split into lines.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The part of a report that is written for people: which address failed, and with which words.
 
-It is believed only where the status block says less (OpenSMTPD, an Exim that never spoke to anybody) or is missing
+It is believed only where the status block says less (OpenSMTPD, an Exim that reached no server) or is missing
 (qmail, dma, old Exchange). What stands under "Transcript of session" is never believed: sendmail writes "User
 unknown" there for an address that was refused by policy.
 """

@@ -1,7 +1,7 @@
 """What a received message turned out to be: the values that leave this room, all frozen.
 
 Nothing here decides whether a token is one of ours: `Return.candidates` are strings that have a token's form, the
-surest first, and whoever keeps the tokens looks them up. Attribution is by token alone; the addresses that a report
+surest first, and the caller looks them up in the spool. Attribution is by token alone; the addresses that a report
 names are details, and `Return.block_for` says which of its blocks concerns the recipient whom the token stands for.
 """
 

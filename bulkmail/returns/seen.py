@@ -43,7 +43,7 @@ class Seen:
 
     ``envelope``: the envelope recipient, ``""`` where it is not known; ``recipient``: it, or what the To field says.
     ``by_server``: whether a mail server seems to have written it: the null sender, or a From that servers use;
-    ``by_daemon``: the From is one that nobody else uses.
+    ``by_daemon``: the From is one that only servers use.
     """
 
     message: Message

@@ -125,7 +125,7 @@ def said(text: str, context: str = "") -> Said:
     return Said(int(code), enhanced, tuple(line.strip() for line in cleaned), stage)
 
 
-# What a reporting server says where nobody replied to it, in lower case. The first that matches counts.
+# What a reporting server says where no server replied to it, in lower case. The first that matches counts.
 _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
     (re.compile("|".join(patterns)), category, weight)
     for category, weight, patterns in (

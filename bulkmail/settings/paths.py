@@ -56,6 +56,6 @@ def _digest(place: str) -> str:
         try:
             content = read_regular(name, _MOST)
         except ValueError:
-            content = b""  # whoever opens it tells
+            content = b""  # the error is told where the file is used
         digest.update(name.encode("utf-8", "surrogateescape") + b"\0%d\0" % len(content) + content)
     return digest.hexdigest()

@@ -125,7 +125,7 @@ def never_used(routes: Sequence[Route], *, relayed: bool) -> Iterator[tuple[int,
     taken: dict[tuple[str, str], dict[str, int]] = {}  # (kind, match) -> key -> the first route with it
     for index, route in enumerate(routes):
         if relayed and route.kind != "domains":
-            yield index, f"{_UNUSED}: `relay` takes all mail, so nobody's MX hosts are looked up; use domains"
+            yield index, f"{_UNUSED}: `relay` takes all mail, so no MX hosts are looked up; use domains"
             continue
         if relayed and route.relay is None:
             yield index, f"{_UNUSED}: `relay` takes all mail, and has its own settings; give the route a relay"

@@ -2,8 +2,8 @@
 
 A limit takes what is below it and refuses a part of what is beyond: at 10 % too much every eleventh message, at twice
 the rate every second one. A receiver that refuses one message in a hundred for reasons of its own, in the same words,
-does so at every rate. Slowing down for that helps nobody and does not end: where each complaint cuts the rate, it falls
-until a hundred messages take as long as the way back.
+does so at every rate. Slowing down for that does not help and does not end: where each complaint cuts the rate, it
+falls until a hundred messages take as long as the way back.
 
 One complaint looks the same in both cases, so the first ones are always taken for the rate. What tells them apart is
 what was taken before: a limit does not refuse at a rate far below the one that it let through for ten seconds. Three

@@ -35,7 +35,7 @@ class Limiter:
     """Counts connections, books messages, and goes slower or faster as the receiver asks.
 
     ``connections``: how many may be open now: the limit, or fewer after a complaint; never under 1. ``voided``: how
-    often the slots that were booked lost their meaning; whoever keeps one books again when it has changed.
+    often the slots that were booked lost their meaning; a lane that keeps one books again when it has changed.
     ``empty``: taken over from another machine, so nothing of the burst is left. ``factors``: the factors (rate,
     concurrency) that worked before, from 0 to 1. ``part``: the part of the limits that is this machine's; the factors
     apply to the part, so they mean the same to a machine with another part. ``speed`` is a rehearsal's.
@@ -157,8 +157,8 @@ class Limiter:
     def use(self, limits: Limits, now: float) -> None:
         """Use other limits from now on; what was learnt of the receiver stays, as messages a second and connections.
 
-        A rate that is another one begins without a burst. Slots that were booked on it count no more, so that one that
-        is hours away keeps nobody waiting.
+        A rate that is another one begins without a burst. Slots that were booked on it count no more, so that no lane
+        waits for one that is hours away.
         """
         before = self.limits
         self._whole = limits

@@ -2,9 +2,9 @@
 
 Words about the rate and about too many connections are heard without rules (`limiter`). These here stand for what that
 does not bring about: a receiver that has judged us and takes nothing for a while, or one whose own limit is known.
-Resting then costs nobody an attempt, and ends the complaints which such receivers count. The words and the times for
-which receivers keep to them are what senders report, as KumoMTA's community collects them (`assets/community` and
-`assets/policy-extras` of its repository), and what the providers' own pages say:
+Resting then costs no recipient an attempt, and ends the complaints which such receivers count. The words and the times
+for which receivers keep to them are what senders report, as KumoMTA's community collects them (`assets/community`
+and `assets/policy-extras` of its repository), and what the providers' own pages say:
 
 - Gmail: https://support.google.com/a/answer/3726730 (SMTP error reference), 4.7.28
 - Yahoo: https://senders.yahooinc.com/smtp-error-codes/

@@ -4,8 +4,8 @@ The rate that was refused is remembered as the ceiling. One complaint cuts the r
 was known, to half where it was not. From there the rate grows by the curve of CUBIC (RFC 9438 4.2): fast while it is
 far below the ceiling, ever slower as it comes near, and, when nothing was refused there, ever faster beyond it. So the
 time is spent close under what the receiver takes, a limit that was raised is found within minutes, and each look
-beyond costs a message or two. The curve advances by what was sent, not by the clock alone: a rate that nobody used was
-not tried.
+beyond costs a message or two. The curve advances by what was sent, not by the clock alone: a rate that was
+not used was not tried.
 
 A complaint about a message that was handed over before the last cut says nothing new. After each cut nothing is sent
 for a second, so that the receiver's count can fall; no recipient is charged for that. Where the first message after the

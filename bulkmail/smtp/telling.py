@@ -1,7 +1,7 @@
 """Sessions that tell what is said in them, for people who look: commands, replies, and of a message its size only.
 
-Nobody looks at most sessions, so a `Pipeline` and a `ReplyReader` tell nothing and pay nothing for it. While somebody
-does, `telling` puts others in their place, which tell what is taken to be written and what was read, as it passes.
+Most sessions are not looked at, so a `Pipeline` and a `ReplyReader` tell nothing and pay nothing for it. For one that
+is, `telling` puts others in their place, which tell what is taken to be written and what was read, as it passes.
 
 What is never told: a message, and what of a sign-in (RFC 4954) could serve to sign in: the responses, and the texts of
 the challenges, in which a server can say a response again. Of AUTH its mechanism is told, of each of these lines `***`.

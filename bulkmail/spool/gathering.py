@@ -1,7 +1,7 @@
 """What arrives together, written or read together, in one transaction.
 
 Together is what came in one turn of the event loop, or while the transaction before was under way, or in the rest
-behind that. So the fsyncs stay few when many clients wait for theirs, and one alone waits for nobody. The rest is there
+behind that. So the fsyncs stay few when many clients wait for theirs, and one alone does not wait. The rest is there
 for the event loop: each transaction is Python in the writer's thread, which it has to wait for.
 """
 

@@ -88,7 +88,7 @@ class Pages:
             return told(409, str(error), frame)
 
     def later(self, call: WebCall, status: int, seconds: int) -> Answer:
-        """Return the answer that asks to come again; ``call`` is looked at by nobody here."""
+        """Return the answer that asks to come again; it is the same for each ``call``."""
         del call
         again = {b"Retry-After": b"%d" % seconds}
         return told(status, f"This could not be answered now; try again in {seconds} s.", _NOBODY, again)

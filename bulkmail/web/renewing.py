@@ -2,8 +2,8 @@
 
 Server-sent events are of the HTML standard (9.2). All views are made one after another, each at most once a second, and
 there is a rest of 25 times as long as that took: to renew pages takes at most a twenty-fifth of the processor, however
-many are open. A reader is sent what has changed. One who has not read the event before is cut, so that nothing is kept
-for anybody; a browser asks anew by itself.
+many are open. A reader is sent what has changed. One who has not read the event before is cut, so that no events
+are kept for it; a browser asks anew by itself.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def event(html: bytes) -> bytes:
 
 
 class _Shown:
-    """A view that somebody looks at."""
+    """A view with its readers."""
 
     def __init__(self) -> None:
         self.readers: dict[Reader, bytes] = {}  # what each was sent last

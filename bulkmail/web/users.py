@@ -90,7 +90,7 @@ def write_users(path: str, users: Mapping[str, User]) -> None:
 
 
 class Users:
-    """The users of a file as it is now. Where it cannot be read any more, nobody is one."""
+    """The users of a file as it is now. Where it cannot be read any more, there are none."""
 
     def __init__(self, path: str) -> None:
         self._path = path

@@ -97,7 +97,7 @@ def test_a_route_may_name_a_pool(read: Any) -> None:
             {5: "this route is never used: route 1 and 2 before it"},
         ),
         ("{domains: [.example.org], rate: 5/s}\n{domains: [a.example.org], rate: 9/s}", "", {}),
-        ("{mx: [.a.example], rate: 5/s}", "relay: {host: b.example}\n", {4: "`relay` takes all mail, so nobody's MX"}),
+        ("{mx: [.a.example], rate: 5/s}", "relay: {host: b.example}\n", {4: "`relay` takes all mail, so no MX hosts"}),
         ("{domains: [a.example], rate: 5/s}", "relay: {host: b.example}\n", {4: "and has its own settings; give"}),
         ("{domains: [a.example], relay: {host: c.example}}", "relay: {host: b.example}\n", {}),
     ],

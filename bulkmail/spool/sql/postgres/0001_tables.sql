@@ -9,7 +9,7 @@ CREATE TABLE meta (
 
 -- One life of one machine's process. Its number fences: what it writes counts while its state says so, and nothing that
 -- it held is taken from it before that has changed. `live`: heartbeats come. `ended`: closed, or not heard of for longer
--- than its lease; it may still settle what it claimed. `recovered`: what it had claimed is somebody else's now.
+-- than its lease; it may still settle what it claimed. `recovered`: what it had claimed was taken from it.
 CREATE TABLE machine (
     epoch bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     identity text NOT NULL,
