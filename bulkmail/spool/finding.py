@@ -66,7 +66,7 @@ class FindingReading:
 
     def _campaigns(self) -> list[Any]:
         """Return all campaigns as they are stored: to read their JSON takes longer than to read them."""
-        query = "campaigns" if self._knows_suppressions else "campaigns_without_list"
+        query = "campaigns" if self._knows_suppressions else "campaigns_before_lists"
         with self._db.transaction("begin_reading"):
             rows: list[Any] = self._db.execute(query).fetchall()
         return rows

@@ -73,7 +73,7 @@ class Reading(SuppressionReading, AttemptReading, EventReading, StatusReading, F
 
     def campaign(self, name: str) -> CampaignRow | None:
         """Return the campaign called ``name``."""
-        query = "campaign_by_name" if self._knows_suppressions else "campaign_without_list"
+        query = "campaign_by_name" if self._knows_suppressions else "campaign_by_name_before_lists"
         with self._db.transaction("begin_reading"):
             row = self._db.execute(query, (name,)).fetchone()
         return None if row is None else campaign_row(row)

@@ -19,6 +19,13 @@ def test_named_blocks_are_split_and_comments_dropped():
     assert split_queries(text) == {"one": "SELECT 1", "two": "SELECT\n  2"}
 
 
+def test_a_query_may_end_in_another_one():
+    text = "-- name: one\nSELECT 1\nFROM a\n-- name: older\n-- why\nWITH a AS (b)\n-- then: one\n"
+    assert split_queries(text)["older"] == "WITH a AS (b)\nSELECT 1\nFROM a"
+    with pytest.raises(KeyError, match="two"):
+        split_queries("-- name: one\nWITH a\n-- then: two\n-- name: two\nSELECT 1\n")
+
+
 def test_a_name_used_twice_is_an_error():
     with pytest.raises(ValueError, match="two queries are called one"):
         split_queries("-- name: one\nSELECT 1\n-- name: one\nSELECT 2\n")

@@ -19,16 +19,13 @@ SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at
     input_rows, possibly_doubled, report_position, list, kind
 FROM campaign WHERE name = ?
 
--- name: campaigns_without_list
--- of an older spool
-SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
-    input_rows, possibly_doubled, report_position, name, 'marketing'
-FROM campaign ORDER BY id
+-- name: campaigns_before_lists
+WITH campaign AS (SELECT c.*, c.name AS list, 'marketing' AS kind FROM main.campaign c)
+-- then: campaigns
 
--- name: campaign_without_list
-SELECT id, name, folder, state, key, digests, on_unknown, created_at, started_at, ended_at, exit_status, import_done,
-    input_rows, possibly_doubled, report_position, name, 'marketing'
-FROM campaign WHERE name = ?
+-- name: campaign_by_name_before_lists
+WITH campaign AS (SELECT c.*, c.name AS list, 'marketing' AS kind FROM main.campaign c)
+-- then: campaign_by_name
 
 -- name: sending_campaigns
 -- those that are running, and that nothing holds as a whole

@@ -28,16 +28,8 @@ FROM event e LEFT JOIN campaign c ON c.id = e.recipient_id >> 40
 WHERE e.seq > ? ORDER BY e.seq LIMIT ?
 
 -- name: read_events_before_policies
--- of an older spool
-SELECT e.seq, e.at, e.event, e.recipient_id >> 40, e.recipient_id & 1099511627775, coalesce(c.name, g.name, ''),
-    r.file_no, r.row_in_file, r.email, e.provider, e.category, e.site,
-    coalesce(nullif(e.note, ''), o.note, ''), a.number, a.smtp_code, a.enhanced,
-    a.reply, a.stage, a.mx_host, a.mx_ip, a.source_ip, a.tls, o.bytes, NULL
-FROM event e LEFT JOIN campaign c ON c.id = e.recipient_id >> 40
-    LEFT JOIN gone_campaign g ON g.id = e.recipient_id >> 40
-    LEFT JOIN recipient r ON r.id = e.recipient_id LEFT JOIN outcome o ON o.recipient_id = e.recipient_id
-    LEFT JOIN attempt a ON a.id = e.attempt_id
-WHERE e.seq > ? ORDER BY e.seq LIMIT ?
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM main.attempt a)
+-- then: read_events
 
 -- name: event_span
 -- the oldest event that is there, and the last number given

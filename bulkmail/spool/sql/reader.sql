@@ -36,16 +36,8 @@ FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt 
 WHERE r.id = ?
 
 -- name: found_recipient_before_policies
--- of an older spool
-SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
-    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
-    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
-    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields,
-    l.late_at, l.unsubscribed_at, l.complained_at, '', d.next_at
-FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
-    LEFT JOIN late l ON l.recipient_id = r.id
-    LEFT JOIN due d ON d.recipient_id = r.id
-WHERE r.id = ?
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM main.attempt a)
+-- then: found_recipient
 
 -- name: read_recipients
 SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
@@ -58,36 +50,18 @@ FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt 
 WHERE r.id > ? AND r.id <= ? ORDER BY r.id LIMIT ?
 
 -- name: read_recipients_before_policies
--- of an older spool
-SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
-    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
-    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
-    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields,
-    l.late_at, l.unsubscribed_at, l.complained_at, ''
-FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
-    LEFT JOIN late l ON l.recipient_id = r.id
-WHERE r.id > ? AND r.id <= ? ORDER BY r.id LIMIT ?
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM main.attempt a)
+-- then: read_recipients
 
 -- name: found_recipient_before_late
--- of an older spool
-SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
-    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
-    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
-    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields, NULL, NULL, NULL,
-    '', d.next_at
-FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
-    LEFT JOIN due d ON d.recipient_id = r.id
-WHERE r.id = ?
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM main.attempt a),
+late AS (SELECT NULL AS recipient_id, NULL AS late_at, NULL AS unsubscribed_at, NULL AS complained_at WHERE false)
+-- then: found_recipient
 
 -- name: read_recipients_before_late
--- of an older spool
-SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
-    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
-    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
-    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields, NULL, NULL,
-    NULL, ''
-FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
-WHERE r.id > ? AND r.id <= ? ORDER BY r.id LIMIT ?
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM main.attempt a),
+late AS (SELECT NULL AS recipient_id, NULL AS late_at, NULL AS unsubscribed_at, NULL AS complained_at WHERE false)
+-- then: read_recipients
 
 -- name: read_attempts
 SELECT a.id, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.at, a.number, a.result, a.category,

@@ -6,6 +6,14 @@ import pytest
 
 from bulkmail.mail import OwnFault, Refused
 from bulkmail.spool import SqliteStore, open_reader
+from bulkmail.spool.postgres.database import MIGRATIONS, PostgresDatabase
+
+A_ROW = """
+INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at)
+    VALUES ('spring', '/c', 'ready', '', '{}', 'retry', 1.0);
+INSERT INTO queue (campaign_id, domain, has_new) VALUES (1, 'a.example', 1);
+INSERT INTO recipient VALUES (1::bigint << 40 | 1, 1, 0, 1, 'u1@a.example', '["u1@a.example"]');
+"""
 
 
 def history(store, kit):
@@ -39,6 +47,35 @@ def test_both_readers_tell_the_same(tmp_path, pg_dsn, kit):
         reader.close()
         store.close()
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("version", [8, 9, 12, 13])
+def test_rows_events_and_campaigns_of_an_older_spool(pg_dsn, version):
+    database = PostgresDatabase(pg_dsn)
+    with database.transaction():
+        for number, script in MIGRATIONS[:version]:
+            database.connection.execute(script.encode())
+            database.execute("set_meta", ("version", str(number)))
+        database.connection.execute(A_ROW)
+        if version >= 12:
+            database.connection.execute("INSERT INTO late VALUES (1::bigint << 40 | 1, 5.0, NULL, NULL, 0, '')")
+            database.connection.execute(
+                "INSERT INTO event (at, event, recipient_id, provider, category, site, note)"
+                " VALUES (2.0, 'delivered', 1::bigint << 40 | 1, '', '', '', '')"
+            )
+    database.close()
+    reader = open_reader(pg_dsn)
+    ((_, row, due),) = reader.find("u1@a.example")
+    assert (row.email, row.status, row.late_at) == ("u1@a.example", "pending", 5.0 if version >= 12 else None)
+    assert (row.tls_policy, due) == ("", None)
+    assert reader.recipients(1, 0, 9) == [row]
+    (campaign,) = reader.campaigns()
+    assert (campaign.list, campaign.kind) == ("spring" if version < 9 else "", "marketing")
+    assert reader.campaign("spring") == campaign
+    assert [(event.email, event.tls_policy) for event in reader.events(0, 9)] == (
+        [("u1@a.example", None)] if version >= 12 else []
+    )
+    reader.close()
 
 
 def test_no_spool_is_refused_and_nothing_is_made(pg_dsn):

@@ -35,16 +35,8 @@ FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt 
 WHERE r.id = %s
 
 -- name: found_recipient_before_policies
--- of an older spool
-SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
-    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
-    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
-    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields,
-    l.late_at, l.unsubscribed_at, l.complained_at, '', d.next_at
-FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
-    LEFT JOIN late l ON l.recipient_id = r.id
-    LEFT JOIN due d ON d.recipient_id = r.id
-WHERE r.id = %s
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM attempt a)
+-- then: found_recipient
 
 -- name: read_recipients
 SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
@@ -57,36 +49,20 @@ FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt 
 WHERE r.id > %s AND r.id <= %s ORDER BY r.id LIMIT %s
 
 -- name: read_recipients_before_policies
--- of an older spool
-SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
-    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
-    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
-    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields,
-    l.late_at, l.unsubscribed_at, l.complained_at, ''
-FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
-    LEFT JOIN late l ON l.recipient_id = r.id
-WHERE r.id > %s AND r.id <= %s ORDER BY r.id LIMIT %s
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM attempt a)
+-- then: read_recipients
 
 -- name: found_recipient_before_late
--- of an older spool
-SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
-    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
-    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
-    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields, NULL, NULL, NULL,
-    '', d.next_at
-FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
-    LEFT JOIN due d ON d.recipient_id = r.id
-WHERE r.id = %s
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM attempt a),
+late AS (SELECT NULL::bigint AS recipient_id, NULL::float8 AS late_at, NULL::float8 AS unsubscribed_at,
+    NULL::float8 AS complained_at WHERE false)
+-- then: found_recipient
 
 -- name: read_recipients_before_late
--- of an older spool
-SELECT r.id & 1099511627775, r.file_no, r.row_in_file, r.email, coalesce(o.status, 'pending'), coalesce(o.category, ''),
-    a.smtp_code, coalesce(a.enhanced, ''), coalesce(a.reply, ''), coalesce(a.stage, ''), coalesce(a.mx_host, ''),
-    coalesce(a.mx_ip, ''), coalesce(a.source_ip, ''), coalesce(a.tls, ''), coalesce(o.attempts, 0), o.first_attempt_at,
-    o.completed_at, coalesce(o.bytes, 0), coalesce(o.note, ''), r.fields, NULL, NULL,
-    NULL, ''
-FROM recipient r LEFT JOIN outcome o ON o.recipient_id = r.id LEFT JOIN attempt a ON a.id = o.attempt_id
-WHERE r.id > %s AND r.id <= %s ORDER BY r.id LIMIT %s
+WITH attempt AS (SELECT a.*, NULL AS tls_policy FROM attempt a),
+late AS (SELECT NULL::bigint AS recipient_id, NULL::float8 AS late_at, NULL::float8 AS unsubscribed_at,
+    NULL::float8 AS complained_at WHERE false)
+-- then: read_recipients
 
 -- name: read_attempts
 SELECT a.id, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.at, a.number, a.result, a.category,
