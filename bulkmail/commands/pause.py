@@ -8,7 +8,7 @@ import time
 
 from bulkmail.commands.asking import add_name, add_reason, steered, who
 from bulkmail.commands.terminal import Commands
-from bulkmail.mail import UnknownName, parse_duration
+from bulkmail.mail import check_name, parse_duration
 from bulkmail.routing import provider_names
 from bulkmail.settings import load_settings
 from bulkmail.spool import hold_campaign
@@ -35,9 +35,8 @@ def run(given: argparse.Namespace) -> int:
     order = {"provider": given.provider, "for": given.lasts, "reason": given.reason, "who": who(given)}
 
     def alone() -> None:
-        providers = provider_names(settings)
-        if given.provider is not None and given.provider not in providers:
-            raise UnknownName("provider", given.provider, providers)
+        if given.provider is not None:
+            check_name("provider", given.provider, provider_names(settings))
         now = time.time()
         hold_campaign(
             settings.spool,

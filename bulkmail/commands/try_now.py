@@ -9,7 +9,7 @@ import time
 from bulkmail.commands.asking import add_name, overview_at_rest, who
 from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError, tried_answer, tried_words
-from bulkmail.mail import UnknownName
+from bulkmail.mail import check_name
 from bulkmail.routing import provider_names
 from bulkmail.settings import load_settings
 from bulkmail.spool import try_now
@@ -36,9 +36,8 @@ def run(given: argparse.Namespace) -> int:
     try:
         answer = Client(settings.place).post("campaigns", given.name, "try-now", **order)
     except NotRunningError:
-        providers = provider_names(settings)
-        if given.provider and given.provider not in providers:
-            raise UnknownName("provider", given.provider, providers) from None
+        if given.provider:
+            check_name("provider", given.provider, provider_names(settings))
         tried = try_now(settings.spool, given.name, now=time.time(), **order)
         answer = tried_answer(overview_at_rest(settings, given.name), tried, given.provider)
     if given.json:

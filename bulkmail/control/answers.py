@@ -40,7 +40,7 @@ from bulkmail.control.suppressions import Suppresses, suppression_answers
 from bulkmail.control.trace_answers import trace_answers
 from bulkmail.control.trying import tried_answer
 from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering, Traces
-from bulkmail.mail import AddressError, Problem, Refused, UnknownName, parse_duration
+from bulkmail.mail import AddressError, Problem, Refused, check_name, parse_duration
 from bulkmail.preflight import families_of
 from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Changes, Settings
@@ -234,8 +234,7 @@ class Answers:
 
     async def _sites_of(self, call: Call) -> Any:
         most, name = call.query.get("most"), call.path["name"]
-        if name not in self._owners.providers:
-            raise UnknownName("provider", name, sorted(self._owners.providers))
+        check_name("provider", name, self._owners.providers)
         return [_site(site) for site in self._owners.live.sites(None if most is None else int(most), name)]
 
     async def _recipients(self, call: Call) -> Any:

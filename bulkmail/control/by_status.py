@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bulkmail.control.recipients import plain_row
-from bulkmail.mail import AddressError, Status, UnknownName, address_in
+from bulkmail.mail import AddressError, Status, address_in, check_name
 from bulkmail.spool import Reading, StatusRow
 
 ROWS = 100
@@ -20,8 +20,7 @@ def rows_by_status(
     ``provider``: only those at it, `other` at none; "" all. Raises UnknownName for a status that there is not,
     OwnFault.
     """
-    if status not in list(Status):
-        raise UnknownName("status", status, map(str, Status))
+    check_name("status", status, list(map(str, Status)))
     campaign = reader.campaign(name)
     if campaign is None:
         return None

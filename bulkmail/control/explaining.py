@@ -14,7 +14,7 @@ from bulkmail.control.overview import stamp
 from bulkmail.control.warmups import Days, next_day, plain, warmups_at
 from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError, clock, domain_key
-from bulkmail.routing import RouteFailure, Site, policy_in, tls_policy
+from bulkmail.routing import RouteFailure, Site, first_host, policy_in, tls_policy
 from bulkmail.settings import Settings
 from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, provider_of, warmup_plans, without_source
 from bulkmail.spool import SiteFact
@@ -59,19 +59,22 @@ class Known(NamedTuple):
 
 
 def known_destination(
-    of: str, providers: Mapping[str, Provider], sites: Iterable[LiveSite], facts: Iterable[SiteFact]
+    of: str, providers: Mapping[str, Provider], named: Sequence[LiveSite], facts: Iterable[SiteFact]
 ) -> Destination | None:
-    """Return the provider or site that ``of`` names; None where it is to be looked up as a domain (`domain_of`)."""
+    """Return the provider or site that ``of`` names; None where it is to be looked up as a domain (`domain_of`).
+
+    ``named``: the sites called so that are being sent to (`Live.named`).
+    """
     name = of.strip().lower()
     provider = name.removeprefix("provider ")
     if provider in providers:
         return Destination(of, "", f"provider {provider}", provider, providers[provider].mx)
-    for site in sites:
-        if name in (site.site, site.key, site.key.partition("~")[0]):
-            return Destination(of, site.key, site.site, site.provider, policy=policy_in(site.key))
+    if named:
+        site = named[0]
+        return Destination(of, site.key, site.site, site.provider, policy=policy_in(site.key))
     for fact in facts:
         key, _ = without_source(fact.site)
-        host = key.partition("~")[0]
+        host = first_host(key)
         if name in (key, host):
             return Destination(of, key, key, provider_of([host], providers), [host], policy=policy_in(key))
     return None

@@ -39,6 +39,7 @@ from bulkmail.mail.errors import (
     UnitError,
     UnknownName,
     WrongState,
+    check_name,
     printable,
 )
 from bulkmail.mail.groups import names_of, provider_behind
@@ -138,6 +139,7 @@ __all__ = [
     "address_in",
     "campaign_key",
     "can_be_tried_again",
+    "check_name",
     "choice",
     "click_path",
     "clicks_by_variant",

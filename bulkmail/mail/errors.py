@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -73,6 +73,12 @@ class UnknownName(BulkmailError):
         else:
             remedy = f"; there is {', '.join(map(repr, sorted(self.known)[:10]))}" if self.known else "; there is none"
         super().__init__(f"there is no {what} {name!r}{remedy}")
+
+
+def check_name(what: str, name: str, known: Collection[str]) -> None:
+    """Raise UnknownName unless ``name`` is one of those ``known``, which are ``what`` ("provider")."""
+    if name not in known:
+        raise UnknownName(what, name, known)
 
 
 class WrongState(BulkmailError):

@@ -66,7 +66,7 @@ class Site:
     @property
     def names(self) -> tuple[str, str, str]:
         """What people may call it: its name, its key, and the host that begins its key."""
-        return self.name, self.key, self.key.partition("~")[0]
+        return self.name, self.key, first_host(self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,11 @@ def site_key(hosts: Sequence[MxHost]) -> str:
     whole = sorted(f"{ranks[host.preference]} {host.name}" for host in hosts)
     digest = blake2b("\n".join(whole).encode(), digest_size=6).hexdigest()
     return f"{whole[0].partition(' ')[2]}~{digest}"
+
+
+def first_host(key: str) -> str:
+    """Return the host that a site's key begins with."""
+    return key.partition("~")[0]
 
 
 def key_under(hosts: Sequence[MxHost], policy: str) -> str:

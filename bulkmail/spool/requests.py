@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bulkmail.mail import Choice, UnknownName, WrongState
+from bulkmail.mail import Choice, WrongState, check_name
 from bulkmail.spool.campaigns import CANCELLING, ENDED, REMOVING
 from bulkmail.spool.rows import HOLD_KINDS, CampaignRow, Hold
 
@@ -24,8 +24,7 @@ from bulkmail.spool.rows import HOLD_KINDS, CampaignRow, Hold
 def named(rows: Iterable[CampaignRow], name: str) -> CampaignRow:
     """Return the campaign called ``name``. Raises UnknownName, with the nearest one."""
     by_name = {row.name: row for row in rows}
-    if name not in by_name:
-        raise UnknownName("campaign", name, by_name)
+    check_name("campaign", name, by_name)
     return by_name[name]
 
 
@@ -46,8 +45,7 @@ def chosen_by_hand(name: str, content: Mapping[str, Any], before: Choice | None,
         raise WrongState(f"{name} has no `winner` in its campaign.yaml, so there is no variant to choose")
     if before is not None and before.variant != variant:
         raise WrongState(f"{name}: {before.variant} was chosen already: {before.why}")
-    if variant not in variants["letters"]:
-        raise UnknownName("variant", variant, list(variants["letters"]))
+    check_name("variant", variant, variants["letters"])
     return before or Choice(variant, f"chosen by {who or 'a person'}", who)
 
 

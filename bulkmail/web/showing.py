@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from bulkmail.control import Ask
-from bulkmail.mail import Status, UnknownName
+from bulkmail.mail import Status, check_name
 from bulkmail.report import status_words
 from bulkmail.web.comparing import record, side, side_by_side
 from bulkmail.web.users import Role
@@ -221,8 +221,7 @@ class Showing:
     async def _provider(self, wanted: Wanted) -> Sheet:
         name = wanted.path[1]
         known = {one["provider"]: one for one in await self._ask("providers")}
-        if name not in known:
-            raise UnknownName("provider", name, sorted(known))
+        check_name("provider", name, known)
         told = await self._ask("explain", query={"of": f"provider {name}"})
         sites = await self._ask("sites_of", {"name": name}, query={"most": str(_MOST_SITES + 1)})
         campaigns = await self._ask("campaigns", query={"ended": "0"})

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from bulkmail.mail import Problem, Refused, UnknownName
+import pytest
+
+from bulkmail.mail import Problem, Refused, UnknownName, check_name
 
 
 def test_a_problem_says_where() -> None:
@@ -29,3 +31,9 @@ def test_of_an_unknown_name_the_nearest_is_told() -> None:
         "there is no campaign 'x'; there is 'autumn', 'spring'"
     )
     assert str(UnknownName("campaign", "x", [])) == "there is no campaign 'x'; there is none"
+
+
+def test_a_name_is_one_of_those_that_are_known() -> None:
+    check_name("provider", "gmx", {"gmx": 1})
+    with pytest.raises(UnknownName, match="there is no provider 'gmy'; the nearest is 'gmx'"):
+        check_name("provider", "gmy", {"gmx": 1})

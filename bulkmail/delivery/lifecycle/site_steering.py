@@ -16,6 +16,7 @@ from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.limits import Limiters, limit_key
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.mail import Rate, UnknownName, WrongState
+from bulkmail.routing import first_host
 from bulkmail.shaping import Fact, FactKind, SiteFacts, without_source
 
 _log = Logger("bulkmail")
@@ -88,7 +89,7 @@ class SiteSteering:
 
         def is_meant(kept: str) -> bool:
             key = without_source(kept)[0]
-            return key in wanted or key.partition("~")[0] in wanted
+            return key in wanted or first_host(key) in wanted
 
         return [kept for kept in self._facts.sites() if is_meant(kept)]
 

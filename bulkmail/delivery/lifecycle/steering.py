@@ -24,7 +24,7 @@ from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.lifecycle.trying import Trying
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
-from bulkmail.mail import BulkmailError, OwnFault, UnknownName, WrongState
+from bulkmail.mail import BulkmailError, OwnFault, WrongState, check_name
 from bulkmail.spool import (
     CANCELLED,
     CANCELLING,
@@ -123,8 +123,8 @@ class Steering:
         who: str = "",
     ) -> Hold:
         """Hold a campaign; see `spool.Hold` and HOLD_KINDS. A hold of that kind at that provider is replaced."""
-        if provider is not None and provider not in self._providers:
-            raise UnknownName("provider", provider, self._providers)
+        if provider is not None:
+            check_name("provider", provider, self._providers)
         now = self._clocks.wall()
         if until is not None and until <= now:
             raise WrongState(f"{name} cannot be {kind} until a time that has passed")

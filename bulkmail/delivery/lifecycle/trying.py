@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.queueing import Feeder
-from bulkmail.mail import UnknownName
+from bulkmail.mail import check_name
 from bulkmail.spool import TOGETHER, Spool, Tried, TryNow, check_not_ended, named
 
 _log = Logger("bulkmail")
@@ -32,8 +32,8 @@ class Trying:
 
         Returns how many rows are due now, and how many wait on because a copy may have arrived.
         """
-        if provider and provider not in self._providers:
-            raise UnknownName("provider", provider, self._providers)
+        if provider:
+            check_name("provider", provider, self._providers)
         row = named(await self._spool.campaigns(), name)
         check_not_ended(row, "tried now")
         await self._spool.flushed()
