@@ -1,4 +1,4 @@
-"""Two small things that are easy to get wrong, written once: tasks that are not awaited, and wake-ups."""
+"""Small things that are easy to get wrong, written once: tasks that are not awaited, wake-ups, faults that repeat."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ def background(task: Coroutine[Deferred[Any], Any, Any], what: str) -> Deferred[
     deferred = Deferred.fromCoroutine(task)
     deferred.addErrback(lambda failure: _log.failure("{what} failed", failure, what=what))
     return deferred
+
+
+class Once:
+    """Logs what goes wrong by ``log`` (a level of a Logger), but not a text that is the same as the one before it."""
+
+    def __init__(self, log: Callable[..., None]) -> None:
+        self._log = log
+        self._last = ""
+
+    def __call__(self, text: str, line: str = "{text}", **fields: object) -> None:
+        """Log ``text`` in ``line``, with further ``fields``."""
+        if text != self._last:
+            self._last = text
+            self._log(line, text=text, **fields)
 
 
 class Wakeup:

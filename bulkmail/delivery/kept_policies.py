@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from bulkmail.delivery.background import background
+from bulkmail.delivery.background import Once, background
 from bulkmail.mail import OwnFault
 from bulkmail.routing import KnownPolicy, Policies, parse_policy
 from bulkmail.spool import ReceiverPolicy, Spool
@@ -49,7 +49,7 @@ class _Keeper:
         self._spool = spool
         self._unwritten: dict[str, ReceiverPolicy] = {}
         self._writing = False
-        self._told = ""
+        self.failed = Once(_log.warn)
 
     def keep(self, domain: str, known: KnownPolicy) -> None:
         """Write a policy."""
@@ -67,9 +67,3 @@ class _Keeper:
             self.failed(f"the policies of receivers could not be written: {fault}")
         finally:
             self._writing = False
-
-    def failed(self, text: str) -> None:
-        """Log a failure, the same one once."""
-        if text != self._told:
-            self._told = text
-            _log.warn("{text}", text=text)

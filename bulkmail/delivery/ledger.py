@@ -12,7 +12,7 @@ from random import Random
 
 from twisted.logger import Logger
 
-from bulkmail.delivery.background import background
+from bulkmail.delivery.background import Once, background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.pause import Pause
@@ -60,7 +60,7 @@ class Ledger:
         self._changed = changed
         self._judge = judge
         self._speed = clocks.speed
-        self._told = ""
+        self._failed = Once(_log.error)
         self._told_due: list[Callable[[float], None]] = []
 
     def apply(self, retry: Retry, judge: Judge | None) -> None:
@@ -123,9 +123,7 @@ class Ledger:
             write()
         except OwnFault as fault:
             # The outcome still goes to the store; only a crash before that would make it ambiguous.
-            if str(fault) != self._told:
-                self._told = str(fault)
-                _log.error("{fault}", fault=fault)
+            self._failed(str(fault))
 
     def _judged(
         self, message: Message, outcome: Outcome, provider: str, began: float, since: float

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from bulkmail.delivery.background import background
+from bulkmail.delivery.background import Once, background
 from bulkmail.mail import OwnFault
 from bulkmail.shaping import Changes, Fact, FactKind, Ruled, SiteFacts, learn
 from bulkmail.spool import SiteFact, Spool
@@ -38,7 +38,7 @@ class SiteFactSync:
         self._wall = wall
         self._not_before = 0.0
         self._writing = False
-        self._told = ""
+        self._failed = Once(_log.warn)
         self._asked: dict[str, None] = {}
         self._answers: list[Deferred[None]] = []
 
@@ -107,11 +107,6 @@ class SiteFactSync:
             self._failed(f"site facts could not be written: {fault}")
         finally:
             self._writing = False
-
-    def _failed(self, text: str) -> None:
-        if text != self._told:
-            self._told = text
-            _log.warn("{text}", text=text)
 
 
 class KeptFactors:

@@ -6,7 +6,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.logger import globalLogPublisher
 
-from bulkmail.delivery.background import Wakeup, background
+from bulkmail.delivery.background import Once, Wakeup, background
 
 TIMES = st.floats(0, 10, allow_nan=False).map(lambda x: round(x, 3))
 
@@ -30,6 +30,16 @@ def test_a_failure_nobody_awaits_is_logged_with_what_it_was_doing():
     (event,) = [event for event in heard if "log_failure" in event]
     assert event["what"] == "counting sheep"
     assert "no such luck" in event["log_failure"].getErrorMessage()
+
+
+def test_a_fault_that_repeats_is_logged_once():
+    heard = []
+    failed = Once(lambda line, **fields: heard.append(line.format(**fields)))
+    failed("no disk")
+    failed("no disk")
+    failed("no memory", "{campaign}: {text}", campaign="spring")
+    failed("no disk")
+    assert heard == ["no disk", "spring: no memory", "no disk"]
 
 
 def test_many_wishes_are_one_run_in_a_later_turn():

@@ -27,7 +27,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bulkmail.delivery.background import Wakeup, background
+from bulkmail.delivery.background import Once, Wakeup, background
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError
@@ -169,7 +169,7 @@ class Composing:
         self._paces: dict[Run, _Pace] = {}
         self._turns: Turns[Run] = Turns()
         self._stopped = False
-        self._told = ""
+        self._failed = Once(_log.error)
         self._killed: Counter[int] = Counter()  # recipient id -> how often it was alone in a worker that was killed
         self._make_way_soon = Wakeup(reactor, self._make_way)
 
@@ -366,9 +366,7 @@ class Composing:
 
     def _tell(self, run: Run, why: str) -> None:
         """What keeps rows from being composed, and is not theirs, is told once; they are tried again in a while."""
-        if why != self._told:
-            self._told = why
-            _log.error("{campaign}: {why}", campaign=run.name, why=why)
+        self._failed(why, "{campaign}: {text}", campaign=run.name)
 
     def _may_be_innocent(self, message: Message) -> bool:
         self._killed[message.claimed.id] += 1

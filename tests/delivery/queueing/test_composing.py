@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import globalLogPublisher
 
 from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.message import Message
@@ -139,16 +140,19 @@ def test_what_is_no_fault_of_the_rows_gives_them_back(scene, how):
     assert scene.composed[-1].claimed.number == 4
 
 
-def test_rows_that_no_worker_can_compose_now_are_given_back_and_the_reason_is_told_once(scene, monkeypatch):
+def test_rows_that_no_worker_can_compose_now_are_given_back_and_the_reason_is_told_once(scene):
     told = []
-    monkeypatch.setattr("bulkmail.delivery.queueing.composing._log.error", lambda _, **given: told.append(given))
+    globalLogPublisher.addObserver(told.append)
     scene.pool.handle = lambda _: "the campaign's folder /c cannot be opened"
     messages = [message(n) for n in range(1, 41)]
-    scene.composing.add(messages)
-    scene.clock.pump([0.1] * 10)
+    try:
+        scene.composing.add(messages)
+        scene.clock.pump([0.1] * 10)
+    finally:
+        globalLogPublisher.removeObserver(told.append)
     assert set(scene.back) == set(messages)
     assert (scene.composed, scene.spoilt) == ([], {})
-    assert [given["why"] for given in told] == ["the campaign's folder /c cannot be opened"]
+    assert [event["text"] for event in told] == ["the campaign's folder /c cannot be opened"]
 
 
 def test_a_batch_is_of_one_campaign_and_campaigns_take_turns(scene):
