@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
     importing = _parser(actions, "import", "add all of a list, or of an export", _import)
     importing.add_argument("file", metavar="FILE", help="addresses or domains, one a line, or a CSV")
     importing.add_argument("--encoding", help="of the file, where it is not UTF-8")
-    exporting = _parser(actions, "export", "write a CSV that `import` takes back", _export)
+    exporting = _parser(actions, "export", "write a CSV, of which `import` takes all that has an address", _export)
     exporting.add_argument("file", metavar="FILE", help="where it goes; it is replaced")
 
 
@@ -140,8 +140,13 @@ def _import(given: argparse.Namespace) -> int:
 
 def _export(given: argparse.Namespace) -> int:
     settings = load_settings(given.settings, os.getcwd())
-    count = export_to(given.file, pages(settings.spool, _scope(given), given.reason or ""))
-    say_json({"written": count, "file": given.file}) if given.json else say(f"{given.file} has {count:,} suppressions")
+    count, nameless = export_to(given.file, pages(settings.spool, _scope(given), given.reason or ""))
+    if given.json:
+        say_json({"written": count, "without_address": nameless, "file": given.file})
+        return DONE
+    say(f"{given.file} has {count:,} {'suppression' if count == 1 else 'suppressions'}")
+    if nameless:
+        say(f"{nameless:,} of them only as a hash, which `import` cannot take; `bulkmail spool copy` takes them along")
     return DONE
 
 

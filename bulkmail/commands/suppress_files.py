@@ -33,7 +33,8 @@ _OWN = tuple(name for name in SUPPRESSION_COLUMNS if name not in ("email", "doma
 def import_from(settings: Settings, path: str, encoding: str | None, *, usual: Suppression, json: bool) -> int:
     """Add every entry of a list. ``usual``: what its entries are where the list does not say. Raises BulkmailError.
 
-    Lines that are wrong are told and left out, and the status is 1 then; the others are added.
+    Lines that are wrong, or have the hash of an address alone, are told and left out, and the status is 1 then; the
+    others are added. A hash is made with the key of its spool, and could never be found in another one.
     """
     added, read = 0, _Read(path, encoding, usual)
     with progress(f"reading {path}", unit="entries") as bar, changing(settings) as spool:
@@ -50,23 +51,30 @@ def import_from(settings: Settings, path: str, encoding: str | None, *, usual: S
     else:
         known = f", {read.count - added:,} known already" if read.count > added else ""
         say(f"{added:,} {'suppression was' if added == 1 else 'suppressions were'} added{known}")
-        if read.nameless:
-            say(f"{read.nameless:,} lines have only the hash of an address, which means nothing to another spool")
-    return REFUSED if read.wrong else DONE
+    if read.nameless:
+        tell(
+            f"{read.nameless:,} {'entry has' if read.nameless == 1 else 'entries have'} only the hash of an address, "
+            "and cannot be taken: a hash counts in the spool that made it. `bulkmail spool copy` takes all of a spool "
+            "along, hashes too"
+        )
+    return REFUSED if read.wrong or read.nameless else DONE
 
 
-def export_to(path: str, pages: Iterable[Sequence[Suppression]]) -> int:
-    """Write all of them into a file, whole or not at all, readable by its owner; return how many."""
+def export_to(path: str, pages: Iterable[Sequence[Suppression]]) -> tuple[int, int]:
+    """Write all of them into a file, whole or not at all, readable by its owner.
+
+    Return how many there are, and of how many only the hash is known.
+    """
     aside = f"{path}.part"
     try:
         with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
-            count = write_suppressions(file.write, pages)
+            counts = write_suppressions(file.write, pages)
             file.flush()
             os.fsync(file.fileno())
         os.rename(aside, path)
     except OSError as error:
         raise BulkmailError(f"{path} cannot be written ({error.strerror})") from None
-    return count
+    return counts
 
 
 class _Read:

@@ -184,6 +184,7 @@ class Connection(Protocol):
             body=message.body,
             at=reception.wall(),
             smtputf8=message.smtputf8,
+            until=reception.reactor.seconds() + reception.limits.take,
         )
         self._taking += 1
         self._deadline.start(reception.limits.take)

@@ -30,6 +30,7 @@ class Filtered:
 
     def __init__(self, mailbox: Take, filters: Sequence[Filter], clock: Callable[[], float]) -> None:
         self._mailbox = mailbox
+        self._clock = clock
         self._filters = [(one, Lines(_error, clock, 1, _MINUTE)) for one in filters]
 
     async def __call__(self, received: Received) -> None:
@@ -43,6 +44,8 @@ class Filtered:
             except OwnFault as fault:
                 faults.say(f"inbound: {fault}; clients are told to try again")
                 raise Refusal(451, "4.7.1", "The message could not be looked at; try again later") from None
+        if self._clock() >= received.until:
+            raise OwnFault("its filters took too long")  # the client has its 451, and brings the message again
         await self._mailbox(replace(received, body=added + received.body) if added else received)
 
     def close(self) -> None:

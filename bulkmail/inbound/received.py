@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Protocol
 
 from bulkmail.mail import BulkmailError
@@ -61,7 +62,7 @@ class Received:
     ``ip``: the client's address; ``helo``: the name that it gave; ``tls``: such as ``TLSv1.3``, ``""`` in clear;
     ``sender``: ``""`` for the null sender; ``recipients``: at least one, all for one purpose; ``body``: header and text
     with CRLF line ends, dots unstuffed; ``at``: seconds since the epoch when its end came; ``smtputf8``: whether the
-    client asked for RFC 6531.
+    client asked for RFC 6531; ``until``: monotonic seconds, when the client is told 451 and keeps the message.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Received:
     body: bytes
     at: float
     smtputf8: bool = False
+    until: float = inf
 
     @property
     def purpose(self) -> Purpose:

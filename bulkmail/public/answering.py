@@ -90,8 +90,6 @@ class Answers:
         wait = self._rates.ask(call.client, self._now())
         if wait:
             return self.later(call, 429, wait)
-        if call.body is None:
-            return self._page(call, 413, Kind.NOTHING)
         try:
             return await self._answer(call, token)
         except OwnFault as fault:
@@ -147,7 +145,8 @@ class Answers:
         if wish is Wish.NOTHING:
             kind = Kind.LEFT if unsubscribed else Kind.ASK
             # a POST that asks for nothing has changed nothing, and who sent it must not believe that it has
-            return self._page(call, 400 if call.method == b"POST" else 200, kind, subject=subject)
+            status = 413 if call.body is None else 400 if call.method == b"POST" else 200
+            return self._page(call, status, kind, subject=subject)
         return self._page(call, 200, Kind.BACK if wish is Wish.RETURN else Kind.LEFT, subject=subject)
 
     def _page(

@@ -11,13 +11,15 @@ from bulkmail.report.lists import Write
 SUPPRESSION_COLUMNS = ("email", "domain", "scope", "reason", "source", "since", "hash")
 
 
-def write_suppressions(write: Write, pages: Iterable[Sequence[tuple[str | None, str, str, str, float, int]]]) -> int:
-    """Write pages of (address or "@" and domain, scope, reason, source, epoch seconds, hash); return how many.
+def write_suppressions(
+    write: Write, pages: Iterable[Sequence[tuple[str | None, str, str, str, float, int]]]
+) -> tuple[int, int]:
+    """Write pages of (address or "@" and domain, scope, reason, source, epoch seconds, hash).
 
-    Of what only the hash is known, neither address nor domain is written.
+    Return how many there are, and of how many only the hash is known: neither address nor domain is written of these.
     """
     write(MARK + lines([SUPPRESSION_COLUMNS]))
-    count = 0
+    count = nameless = 0
     for page in pages:
         if not page:
             continue
@@ -28,4 +30,5 @@ def write_suppressions(write: Write, pages: Iterable[Sequence[tuple[str | None, 
         since = [time_cell(at) for at in times]
         write(lines(zip(emails, domains, *columns, since, [f"{number:016x}" for number in hashes], strict=True)))
         count += len(page)
-    return count
+        nameless += addresses.count(None)
+    return count, nameless

@@ -5,8 +5,8 @@ Takes: the bytes of one received message, and its envelope recipient and sender 
 Gives: one judged, frozen `Return`: its kind, what it says of each recipient, and candidate tokens, the surest first.
 Never: decides whether a token is one of ours, changes anything, reads a clock, a file or a socket, raises.
 
-How a report is read: `mime` cuts the message into parts, within bounds. `complaint` comes first, because what a
-complaint encloses may be a bounce itself; then disposition notifications, then the status part (`blocks`), then what
+How a report is read: `mime` cuts the message into parts, within bounds. `complaint` and `xarf` come first, because what
+a complaint encloses may be a bounce itself; then disposition notifications, then the status part (`blocks`), then what
 only a text tells (`prose`), and at last what is no report (`answers`). `wording` finds the receiver's reply and hands
 it to the classifier of a live dialogue, so that the same words mean the same. `tokens` finds what may be a token.
 

@@ -16,6 +16,7 @@ from bulkmail.returns.subjects import DELAYED, FAILED, SUCCEEDED, TRYING, holds,
 from bulkmail.returns.tokens import in_message_id
 from bulkmail.returns.values import address, addresses, from_octal, from_xtext, one_line, typed
 from bulkmail.returns.wording import Said, said
+from bulkmail.returns.xarf import is_spam, xarf_in
 
 _NOTICES = ("message/disposition-notification", "message/global-disposition-notification")
 _GRAVEST = (Action.FAILED, Action.DELAYED, Action.EXPANDED, Action.RELAYED, Action.DELIVERED)
@@ -49,7 +50,7 @@ def read(message: bytes, *, recipient: str = "", sender: str | None = None) -> R
 def _complaint(seen: Seen) -> Return | None:
     found = feedback_in(seen.message)
     if found is None:
-        return None
+        return _abuse(seen)
     feedback, fields = found
     kind, reason = Kind.COMPLAINT, f"it is a feedback report ({feedback.type})"
     if not is_complaint(feedback):
@@ -57,6 +58,22 @@ def _complaint(seen: Seen) -> Return | None:
     senders = [address(fields.get("original-mail-from"))]
     given = seen.judged(kind, reason, senders=senders, feedback_id=fields.get("cfbl-feedback-id"))
     return replace(given, feedback=feedback)
+
+
+def _abuse(seen: Seen) -> Return | None:
+    """An X-ARF report: a complaint where it is about a message."""
+    found = xarf_in(seen.message)
+    if found is None:
+        return None
+    feedback = found.feedback
+    if feedback is None:
+        return _unreadable(seen, "it is an X-ARF report that could not be read")
+    if found.message:
+        seen = seen.enclosing(found.message)
+    kind, reason = Kind.COMPLAINT, f"it is an X-ARF report ({feedback.type})"
+    if not is_spam(feedback):
+        kind, reason = Kind.OTHER, f"it is an X-ARF report of the type {feedback.type}, which is no complaint"
+    return replace(seen.judged(kind, reason), feedback=feedback)
 
 
 def _notice(seen: Seen) -> Return | None:

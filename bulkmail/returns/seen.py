@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bulkmail.returns.mime import Fields, Message, cut, split
 from bulkmail.returns.prose import apart
@@ -63,6 +63,11 @@ class Seen:
         """The keys of the addresses that stand for the sender of the message: they failed nowhere."""
         some = (self.envelope, self.recipient, self.copy.sender, self.copy.return_path, mailbox(self.own.get("from")))
         return frozenset(address_key(one) for one in some) - {""}
+
+    def enclosing(self, octets: bytes) -> Seen:
+        """Give the same message with another copy in it: one that stood in no part of its own."""
+        copied = Fields(cut(octets.lstrip(b"\r\n"))[0])
+        return replace(self, copied=copied, copy=_copy(copied))
 
     def judged(
         self, kind: Kind, reason: str, *, senders: Iterable[str] = (), envelope_id: str = "", feedback_id: str = ""

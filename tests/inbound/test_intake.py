@@ -75,6 +75,15 @@ def test_what_a_filter_refuses_and_one_that_is_down(message, places, answer, cod
     assert mailbox.kept == []
 
 
+def test_what_a_filter_says_after_the_client_was_answered_stores_nothing(message, places):
+    reports, mailbox = places
+    intake = Intake(reports, Filtered(mailbox, [look(b"")], lambda: 10.0))
+    assert isinstance(taken(intake, message(until=10.0)), OwnFault)
+    assert mailbox.kept == []
+    assert taken(intake, message(until=10.5)) is None
+    assert len(mailbox.kept) == 1
+
+
 def test_a_filter_that_is_down_is_one_line_a_minute(message, places):
     now, seen = [0.0], []
     filters = [look(OwnFault("clamd is down"))]

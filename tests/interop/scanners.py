@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.interop.servers import Missing
 from tests.ports import free_port
@@ -53,27 +54,35 @@ TemporaryDirectory {place}
 """
 
 
+class Scanner(NamedTuple):
+    """A scanner that runs. ``group``: of its processes."""
+
+    port: int
+    log: Path
+    group: int
+
+
 @contextlib.contextmanager
-def rspamd() -> Iterator[tuple[int, Path]]:
-    """Its port, and its log."""
+def rspamd() -> Iterator[Scanner]:
+    """Run rspamd."""
     with _scanner("rspamd", "rspamd") as (command, place, port):
         (place / "rspamd.conf").write_text(RSPAMD.format(place=place, port=port))
         (place / "rules.lua").write_text(RULES)
         (place / "tld").write_text("com\nexample\n")  # the long list that it has takes it up to a minute to read
         root = ["-i"] if os.geteuid() == 0 else []
-        with _running([command, "-f", *root, "-c", str(place / "rspamd.conf")]):
-            yield port, place / "log"
+        with _running([command, "-f", *root, "-c", str(place / "rspamd.conf")]) as group:
+            yield Scanner(port, place / "log", group)
 
 
 @contextlib.contextmanager
-def clamd() -> Iterator[tuple[int, Path]]:
-    """Its port, and its log."""
+def clamd() -> Iterator[Scanner]:
+    """Run clamd."""
     with _scanner("clamd", "clamav-daemon") as (command, place, port):
         (place / "db").mkdir()
         (place / "db" / "test.ndb").write_text(f"Test.Harmless:0:*:{VIRUS.hex()}\n")
         (place / "clamd.conf").write_text(CLAMD.format(place=place, port=port, largest=LARGEST))
-        with _running([command, "-c", str(place / "clamd.conf")]):
-            yield port, place / "log"
+        with _running([command, "-c", str(place / "clamd.conf")]) as group:
+            yield Scanner(port, place / "log", group)
 
 
 @contextlib.contextmanager
@@ -86,10 +95,11 @@ def _scanner(name: str, package: str) -> Iterator[tuple[str, Path, int]]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def _running(command: list[str]) -> Iterator[int]:
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=nowhere, stdout=nowhere, stderr=nowhere, process_group=0)
     try:
-        yield
+        yield process.pid
     finally:
         process.terminate()
         try:

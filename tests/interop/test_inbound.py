@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import smtplib
 import socket
 from collections.abc import Callable, Iterator
@@ -40,18 +42,18 @@ def start(world: Any, until: Callable[..., Any]) -> Callable[..., int]:
 
 
 @pytest.fixture
-def scanner(missing: Callable[[str], None], until: Callable[..., Any]) -> Iterator[Callable[[Any], tuple[int, Path]]]:
-    """``scanner(scanners.rspamd)``: its port and its log, or a skip."""
+def scanner(missing: Callable[[str], None], until: Callable[..., Any]) -> Iterator[Callable[[Any], scanners.Scanner]]:
+    """``scanner(scanners.rspamd)``: one that runs, or a skip."""
     with contextlib.ExitStack() as ending:
 
-        def start(which: Any) -> tuple[int, Path]:
-            found: tuple[int, Path] = (0, Path())
+        def start(which: Any) -> scanners.Scanner:
+            found = scanners.Scanner(0, Path(), 0)
             try:
                 found = ending.enter_context(which())
             except servers.Missing as reason:
                 missing(str(reason))
             name = which.__name__
-            until(lambda: scanners.answers(found[0], scanners.PINGS[name]), f"{name} to be ready")
+            until(lambda: scanners.answers(found.port, scanners.PINGS[name]), f"{name} to be ready")
             return found
 
         yield start
@@ -67,7 +69,7 @@ def sent(port: int, text: bytes, to: str = "anna@in.example.com") -> tuple[int, 
 
 
 def test_rspamd_says_what_becomes_of_mail_for_people(start: Any, scanner: Any, world: Any) -> None:
-    scanning, log = scanner(scanners.rspamd)
+    scanning, log, _ = scanner(scanners.rspamd)
     port = start(forward={"maildir": "./inbox"}, filter={"rspamd": f"http://127.0.0.1:{scanning}"})
     inbox = world.folder / "inbox" / "new"
     assert sent(port, LETTER + b"\r\nhello\r\n")[0] == 250
@@ -77,10 +79,15 @@ def test_rspamd_says_what_becomes_of_mail_for_people(start: Any, scanner: Any, w
     assert sent(port, LETTER + b"X-Points: 7.5\r\n\r\nhello\r\n")[0] == 250
     (marked,) = inbox.iterdir()
     assert b"\r\nX-Spam: Yes\r\nX-Spam-Score: 7.50\r\nFrom: a@b.example\r\n" in marked.read_bytes()
+    assert sent(port, LETTER + b"X-Points: 4.5\r\n\r\nhello\r\n")[0] == 250  # greylist: it is left to others
+    assert len([path for path in inbox.iterdir() if b"X-Spam" not in path.read_bytes()]) == 1
+    big = LETTER + b"X-Points: 7.5\r\n\r\n" + (b"x" * 998 + b"\r\n") * 20_000
+    assert sent(port, big)[0] == 250
+    assert max(path.stat().st_size for path in inbox.iterdir()) > 20_000_000
     assert sent(port, LETTER + b"X-Points: 20\r\n\r\nhello\r\n") == (550, b"5.7.1 The message looks like spam")
     assert sent(port, LETTER + b"X-Soft: yes\r\n\r\nhello\r\n")[0] == 451
     assert sent(port, b"") == (554, b"5.6.0 The message is empty")
-    assert len(list(inbox.iterdir())) == 1
+    assert len(list(inbox.iterdir())) == 3
     told = "POINTS(20.00){127.0.0.1;a@b.example;anna@in.example.com;client.example;}"
     assert told in log.read_text("utf-8")
     report = LETTER + b"X-Points: 20\r\n\r\na letter of ours that looks like spam\r\n"
@@ -88,7 +95,7 @@ def test_rspamd_says_what_becomes_of_mail_for_people(start: Any, scanner: Any, w
 
 
 def test_clamd_says_what_becomes_of_mail_for_people(start: Any, scanner: Any, world: Any) -> None:
-    scanning, _ = scanner(scanners.clamd)
+    scanning, *_ = scanner(scanners.clamd)
     port = start(forward={"maildir": "./inbox"}, filter={"clamd": f"127.0.0.1:{scanning}"})
     assert sent(port, LETTER + b"\r\n" + b"hello\r\n" * 50_000)[0] == 250
     assert sent(port, LETTER + b"\r\n" + scanners.VIRUS + b"\r\n") == (550, b"5.7.1 The message holds a virus")
@@ -102,6 +109,36 @@ def test_a_filter_that_is_down_is_a_451(start: Any, world: Any) -> None:
     port = start(forward={"maildir": "./inbox"}, filter={"rspamd": "http://127.0.0.1:9", "clamd": "127.0.0.1:9"})
     assert sent(port, LETTER + b"\r\nhello\r\n")[:1] == (451,)
     assert list((world.folder / "inbox" / "new").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["rspamd", "clamd"])
+def test_a_filter_that_hangs_is_a_451_and_is_asked_again_when_it_goes_on(
+    start: Any, scanner: Any, world: Any, until: Callable[..., Any], name: str
+) -> None:
+    """The processes of the real one are stopped: it accepts, and says nothing."""
+    found = scanner(getattr(scanners, name))
+    address = {"rspamd": f"http://127.0.0.1:{found.port}", "clamd": f"127.0.0.1:{found.port}"}[name]
+    port = start(forward={"maildir": "./inbox"}, filter={name: address}, timeouts={"store": "2s"})
+    os.killpg(found.group, signal.SIGSTOP)
+    try:
+        assert sent(port, LETTER + b"\r\nhello\r\n")[:1] == (451,)
+        assert list((world.folder / "inbox" / "new").iterdir()) == []
+    finally:
+        os.killpg(found.group, signal.SIGCONT)
+    until(lambda: sent(port, LETTER + b"\r\nhello\r\n")[0] == 250, "a verdict in time")
+    assert len(list((world.folder / "inbox" / "new").iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["rspamd", "clamd"])
+def test_a_filter_that_ends_while_mail_comes_is_a_451(start: Any, scanner: Any, world: Any, name: str) -> None:
+    """rspamd has been asked on the same connection before."""
+    found = scanner(getattr(scanners, name))
+    address = {"rspamd": f"http://127.0.0.1:{found.port}", "clamd": f"127.0.0.1:{found.port}"}[name]
+    port = start(forward={"maildir": "./inbox"}, filter={name: address})
+    assert sent(port, LETTER + b"\r\nhello\r\n")[0] == 250
+    os.killpg(found.group, signal.SIGKILL)
+    assert sent(port, LETTER + b"\r\nhello\r\n")[:1] == (451,)
+    assert len(list((world.folder / "inbox" / "new").iterdir())) == 1
 
 
 def test_postfix_brings_its_bounces_and_all_recipients_of_one_message(

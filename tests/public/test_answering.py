@@ -132,8 +132,10 @@ def test_other_methods_are_told_which_there_are(house, method):
 
 
 def test_a_body_that_is_too_long(house):
-    assert house.ask("POST", RIGHT, None).status == 413
-    assert not house.known.calls
+    answer = house.ask("POST", RIGHT, None)
+    assert answer.status == 413
+    assert b"Unsubscribe from" in answer.body
+    assert house.known.calls == [("find", RIGHT)]
 
 
 @pytest.mark.parametrize(("method", "token", "body"), [("GET", FAULTY, b""), ("POST", READ_ONLY, ONE_CLICK)])

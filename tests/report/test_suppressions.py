@@ -19,7 +19,7 @@ def test_each_is_a_line_and_nothing_of_it_runs():
         ],
     ]
     written = bytearray()
-    assert write_suppressions(written.extend, pages) == 4
+    assert write_suppressions(written.extend, pages) == (4, 1)
     rows = list(csv.DictReader(io.StringIO(written.decode("utf-8-sig"), newline="")))
     assert tuple(rows[0]) == SUPPRESSION_COLUMNS
     assert [row["email"] for row in rows] == ["ann@a.example", "", "", "'+p@a.example"]
