@@ -19,7 +19,8 @@ from twisted.python.failure import Failure
 
 _RECORD = 2**14  # bytes of plaintext, at most
 _SIZE = _RECORD + 2048  # more than a record's header, padding and tag, and the end of a handshake that has not left yet
-_BUFFER = ffi.new("char[]", _SIZE)  # of all connections: nothing stays in it between two calls
+_ROOM = memoryview(bytearray(_SIZE))  # of all connections: nothing stays in it between two calls
+_BUFFER = ffi.from_buffer(_ROOM)
 
 
 class Records:
@@ -29,7 +30,7 @@ class Records:
     Call `established` once the handshake is done, from within the layer's call.
     """
 
-    __slots__ = ("_behind", "_connection", "_deliver", "_layer", "_received", "_send")
+    __slots__ = ("_behind", "_connection", "_deliver", "_from_ssl", "_into_ssl", "_layer", "_received", "_send", "_ssl")
 
     def __init__(
         self, layer: Any, send: Callable[[bytes], int | BaseException], deliver: Callable[[bytes], None]
@@ -38,38 +39,39 @@ class Records:
         self._send = send
         self._behind = False  # Twisted's transport has records of ours, which go before all others
         self._deliver = deliver
-        self._connection: Any = None  # once established
+        self._connection: Any = None  # once established, and what OpenSSL has of it
+        self._ssl = self._into_ssl = self._from_ssl = None
         self._received: Callable[[bytes], None] = layer.dataReceived
         layer.dataReceived = self.received
 
     def established(self) -> None:
         """Take over reading and writing."""
-        self._connection = self._layer.getHandle()
+        connection = self._connection = self._layer.getHandle()
+        self._ssl, self._into_ssl, self._from_ssl = connection._ssl, connection._into_ssl, connection._from_ssl  # noqa: SLF001
 
     def lost(self) -> None:
         """Let go of the layer, which holds this: nothing comes any more."""
-        self._connection = None
+        self._connection = self._ssl = self._into_ssl = self._from_ssl = None
         vars(self._layer).pop("dataReceived", None)
 
     def write(self, data: bytes) -> int:
         """Send ``data`` as records; return how much was sealed. The rest is for Twisted's layer, and all later."""
         if self._behind:
             return 0
-        connection = self._connection
-        ssl, bio, start = connection._ssl, connection._from_ssl, ffi.from_buffer(data)  # noqa: SLF001
-        size, at = len(data), 0
+        ssl, size, at = self._ssl, len(data), 0
         out: Any = b""
         while at < size:
-            taken = lib.SSL_write(ssl, start + at, min(size - at, _RECORD))
+            piece = data[at : at + _RECORD]  # most often all of it, which copies nothing
+            taken = lib.SSL_write(ssl, piece, len(piece))
             if taken <= 0:
                 # such as a handshake within the session that has not ended: the layer keeps data until then
                 with suppress(SSL.Error):
-                    connection._raise_ssl_error(ssl, taken)  # noqa: SLF001
+                    self._connection._raise_ssl_error(ssl, taken)  # noqa: SLF001
                 break
             at += taken
-            sealed = ffi.buffer(_BUFFER, lib.BIO_read(bio, _BUFFER, _SIZE))
+            sealed = _ROOM[: lib.BIO_read(self._from_ssl, _BUFFER, _SIZE)]
             # most writes are one record, and are sent from where they are
-            out = sealed if at == size and not out else out + sealed[:]
+            out = sealed if at == size and not out else out + sealed
         if at:
             self._leave(out)
         return at
@@ -79,26 +81,37 @@ class Records:
         sent = 0 if self._behind else self._send(out)
         if sent != len(out):
             self._behind = True
-            self._layer.transport.write(out[sent if isinstance(sent, int) else 0 :])
+            self._layer.transport.write(bytes(out[sent if isinstance(sent, int) else 0 :]))
 
     def received(self, data: bytes) -> None:
         """Read what Twisted's transport has received."""
-        connection, layer = self._connection, self._layer
-        if connection is None or layer._appSendBuffer or layer._lostTLSConnection:  # noqa: SLF001
+        layer = self._layer
+        if self._connection is None or layer._appSendBuffer or layer._lostTLSConnection:  # noqa: SLF001
             self._received(data)
             return
-        ssl, bio = connection._ssl, connection._into_ssl  # noqa: SLF001
+        bio = self._into_ssl
         lib.BIO_write(bio, data, len(data))
+        result = lib.SSL_read(self._ssl, _BUFFER, _SIZE)
+        # OpenSSL takes no more from there than the record that it reads
+        if result > 0 and not lib.BIO_get_mem_data(bio, ffi.NULL):
+            self._deliver(ffi.unpack(_BUFFER, result))
+        else:
+            self._read_on(result)
+
+    def _read_on(self, result: int) -> None:
+        """Read all that there is; ``result`` is what OpenSSL said to the first question."""
+        connection, layer = self._connection, self._layer
         read: list[bytes] = []
-        while (result := lib.SSL_read(ssl, _BUFFER, _SIZE)) > 0:
-            read.append(ffi.buffer(_BUFFER, result)[:])
-            if not lib.BIO_get_mem_data(bio, ffi.NULL):  # OpenSSL takes no more of it than the record that it reads
+        while result > 0:
+            read.append(ffi.unpack(_BUFFER, result))
+            if not lib.BIO_get_mem_data(self._into_ssl, ffi.NULL):
                 break
+            result = lib.SSL_read(self._ssl, _BUFFER, _SIZE)
         failures: list[Failure] = []  # popped below: a frame that holds its own traceback is a cycle
         waits = over = False
         try:
             if result <= 0:
-                connection._raise_ssl_error(ssl, result)  # noqa: SLF001
+                connection._raise_ssl_error(self._ssl, result)  # noqa: SLF001
         except SSL.WantReadError:  # a ticket, a change of keys, or a record that is not whole yet
             waits = True
         except SSL.ZeroReturnError:
@@ -107,7 +120,7 @@ class Records:
             failures.append(Failure())  # type: ignore[no-untyped-call]
         if read:
             self._deliver(read[0] if len(read) == 1 else b"".join(read))
-        if waits and lib.BIO_get_mem_data(connection._from_ssl, ffi.NULL):  # noqa: SLF001
+        if waits and lib.BIO_get_mem_data(self._from_ssl, ffi.NULL):
             self._leave(connection.bio_read(_SIZE))  # our side of a change of keys, before anything that is sealed next
         if not (over or failures) or layer._lostTLSConnection:  # noqa: SLF001
             return
