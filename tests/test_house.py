@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -261,6 +262,26 @@ def test_only_public_names_leave_a_room() -> None:
             if len(parts) > 2 or (name not in public):
                 offences.append(f"{name_of(path)}:{line}: {module}.{name} is not in the room's __all__")
     check("only names in a room's __all__ are imported from outside it", offences)
+
+
+def test_what_a_room_gives_is_taken() -> None:
+    """Taken by another room, a test or a benchmark; what only the room itself uses is no public name."""
+    taken = {
+        (module, name)
+        for path in MODULES
+        for module, name, _ in imports(path)
+        if not f"{module_name(path)}.".startswith(f"{module}.")
+    }
+    beside = [path.read_text(encoding="utf-8") for part in ("tests", "bench") for path in (ROOT / part).rglob("*.py")]
+    offences = []
+    for room in [*ROOMS, *STOREYS]:
+        module = module_name(room / "__init__.py")
+        own = {node.name for node in tree_of(room / "__init__.py").body if isinstance(node, ast.FunctionDef)}
+        names = set(getattr(importlib.import_module(module), "__all__", [])) - own
+        left = sorted(name for name in names if (module, name) not in taken)
+        texts = [text for text in beside if module in text] if left else []
+        offences += [f"{module}.{name}" for name in left if not any(re.search(rf"\b{name}\b", text) for text in texts)]
+    check("what is in a room's __all__ is used outside of it", offences)
 
 
 def test_each_module_has_its_tests_and_the_reverse() -> None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import TAKEN_AGAIN, Campaign
     from bulkmail.campaign.naming import check_campaign_name, is_campaign_name, nearest_name
-    from bulkmail.campaign.preflight import Lists, survey
+    from bulkmail.campaign.preflight import survey
     from bulkmail.campaign.query import NotNow, ToBeAskedError, reached
     from bulkmail.campaign.reading import OperatorSettings, content_notices, sender_domain, snapshot
     from bulkmail.campaign.sample import try_rows
@@ -72,7 +72,7 @@ else:
             "load": "campaign_as_checked load_campaign schema",
             "model": "TAKEN_AGAIN Campaign",
             "naming": "check_campaign_name is_campaign_name nearest_name",
-            "preflight": "Lists survey",
+            "preflight": "survey",
             "query": "NotNow ToBeAskedError reached",
             "reading": "OperatorSettings content_notices sender_domain snapshot",
             "sample": "try_rows",
@@ -96,7 +96,6 @@ __all__ = [
     "FolderState",
     "Ingest",
     "ListRows",
-    "Lists",
     "NotNow",
     "OperatorSettings",
     "RowZones",

@@ -6,8 +6,7 @@ Gives: lines or JSON on stdout, notices on stderr, an exit status: 0 done, 1 ref
 Never: runs longer than what was asked for, holds a rule that the sending also needs.
 
 A module has ``add(commands)``, which adds its parser and sets ``run``, a function from the parsed arguments to the exit
-status. A new command is a module of its
-name and its line in COMMANDS, which is also the order of ``bulkmail --help``.
+status. A new command is a module of its name and its line in COMMANDS, which is also the order of ``bulkmail --help``.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bulkmail.commands.terminal import DONE, REFUSED, USAGE
+from bulkmail.commands.terminal import DONE, REFUSED
 
 if TYPE_CHECKING:
     from bulkmail.commands.asking import PREAMBLE
@@ -56,7 +55,7 @@ COMMANDS = (
     "sink",
 )
 
-__all__ = ["COMMANDS", "DONE", "PREAMBLE", "REFUSED", "USAGE", "command"]
+__all__ = ["COMMANDS", "DONE", "PREAMBLE", "REFUSED", "command"]
 
 
 def command(name: str) -> Any:

@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from bulkmail.content.headers import file_name
 
-_B64_LINE = 57  # bytes a line: 76 characters
 _RUNS = re.compile(b"  +")
 _OVERLONG = re.compile(rb"(?<=\n[^\n]{74})(=20|=09)(?=\r\n|\Z)").sub
 _HARD_END = re.compile(rb"(?<!=)\r\n").search

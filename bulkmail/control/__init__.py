@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bulkmail.control.overview import overview, plain_situation
+from bulkmail.control.overview import overview
 from bulkmail.lazily import later
 
 if TYPE_CHECKING:
     from bulkmail.control.client import Client
     from bulkmail.control.explaining import Known, destination_of, domain_of, explain, known_destination, no_route
     from bulkmail.control.opening import open_control, reading
-    from bulkmail.control.place import SOCKET, NotRunningError
+    from bulkmail.control.place import NotRunningError
     from bulkmail.control.problems import RequestProblem
     from bulkmail.control.recent import light
     from bulkmail.control.recipients import find_recipients
@@ -33,7 +33,7 @@ else:
             "client": "Client",
             "explaining": "Known destination_of domain_of explain known_destination no_route",
             "opening": "open_control reading",
-            "place": "SOCKET NotRunningError",
+            "place": "NotRunningError",
             "problems": "RequestProblem",
             "recent": "light",
             "recipients": "find_recipients",
@@ -46,7 +46,6 @@ else:
     )
 
 __all__ = [
-    "SOCKET",
     "Ask",
     "Client",
     "ControlServer",
@@ -65,7 +64,6 @@ __all__ = [
     "no_route",
     "open_control",
     "overview",
-    "plain_situation",
     "plain_suppression",
     "reading",
     "tried_answer",

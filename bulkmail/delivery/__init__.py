@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from bulkmail.delivery.connector import Connector
     from bulkmail.delivery.kept_policies import load_policies
     from bulkmail.delivery.lifecycle import (
-        BINDS,
         Accepting,
         Ahead,
         Approving,
@@ -67,7 +66,6 @@ if TYPE_CHECKING:
         Campaigns,
         Checking,
         DropFolderWatch,
-        Joining,
         LateOutcomes,
         LateReports,
         Live,
@@ -82,9 +80,7 @@ if TYPE_CHECKING:
         Reporting,
         Scheduling,
         SiteSteering,
-        Steering,
         Tried,
-        WithdrawnError,
         by_mail,
         check_relays,
         compare_records,
@@ -103,7 +99,6 @@ if TYPE_CHECKING:
         with_copies,
     )
     from bulkmail.delivery.pause import Pause
-    from bulkmail.delivery.queueing import Feeder
     from bulkmail.delivery.relay import Smarthost, smarthosts
     from bulkmail.delivery.resolver_process import ResolverProcess
     from bulkmail.delivery.run import Run
@@ -118,15 +113,14 @@ else:
             "clocks": "Clocks WallClock",
             "connector": "Connector",
             "lifecycle": (
-                "BINDS Accepting Ahead Approving Asked AtRest Campaigns Checking DropFolderWatch Joining "
-                "LateOutcomes LateReports Live LiveCampaign LiveSite SiteSteering Notifying Planning Prepared Progress "
-                "Pulse RelayCheck Reporting Scheduling Steering Tried WithdrawnError by_mail check_relays "
+                "Accepting Ahead Approving Asked AtRest Campaigns Checking DropFolderWatch LateOutcomes "
+                "LateReports Live LiveCampaign LiveSite SiteSteering Notifying Planning Prepared "
+                "Progress Pulse RelayCheck Reporting Scheduling Tried by_mail check_relays "
                 "compare_records folders look_ahead machines_joined prepare put_mark quoted refusal "
                 "rules_of sent sent_of too_late trial_of with_copies"
             ),
             "kept_policies": "load_policies",
             "pause": "Pause",
-            "queueing": "Feeder",
             "relay": "Smarthost smarthosts",
             "resolver_process": "ResolverProcess",
             "run": "Run",
@@ -136,7 +130,6 @@ else:
     )
 
 __all__ = [
-    "BINDS",
     "Accepting",
     "Ahead",
     "Approving",
@@ -148,8 +141,6 @@ __all__ = [
     "Clocks",
     "Connector",
     "DropFolderWatch",
-    "Feeder",
-    "Joining",
     "LateOutcomes",
     "LateReports",
     "Live",
@@ -169,11 +160,9 @@ __all__ = [
     "SiteFactSync",
     "SiteSteering",
     "Smarthost",
-    "Steering",
     "Traces",
     "Tried",
     "WallClock",
-    "WithdrawnError",
     "assemble",
     "by_mail",
     "check_relays",

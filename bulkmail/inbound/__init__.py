@@ -23,21 +23,17 @@ from __future__ import annotations
 
 from bulkmail.inbound.addresses import OwnAddresses
 from bulkmail.inbound.connection import Connection
-from bulkmail.inbound.limits import Gate, Limits, Room
+from bulkmail.inbound.limits import Limits, Room
 from bulkmail.inbound.lines import Lines
 from bulkmail.inbound.opening import Listening
-from bulkmail.inbound.received import Accepted, Accepts, Mailbox, Purpose, Received, Refusal, Take
+from bulkmail.inbound.received import Accepted, Mailbox, Purpose, Received, Refusal
 from bulkmail.inbound.reception import Reception
-from bulkmail.inbound.server import Inbound
 from bulkmail.inbound.session import Session
-from bulkmail.inbound.sockets import activated, bound
+from bulkmail.inbound.sockets import bound
 
 __all__ = [
     "Accepted",
-    "Accepts",
     "Connection",
-    "Gate",
-    "Inbound",
     "Limits",
     "Lines",
     "Listening",
@@ -49,7 +45,5 @@ __all__ = [
     "Refusal",
     "Room",
     "Session",
-    "Take",
-    "activated",
     "bound",
 ]

@@ -20,7 +20,6 @@ from bulkmail.lazily import later
 if TYPE_CHECKING:
     from bulkmail.preflight.choosing import DEFAULT as DEFAULT_ROWS
     from bulkmail.preflight.choosing import Chosen, Row, RowChooser, Wanted
-    from bulkmail.preflight.domains import Domain
     from bulkmail.preflight.findings import Finding, Severity, is_of_dns
     from bulkmail.preflight.page import preview_page
     from bulkmail.preflight.plan_words import plain_plan, plan_lines
@@ -34,24 +33,21 @@ if TYPE_CHECKING:
         schedule_of,
         shared_paces,
     )
-    from bulkmail.preflight.problems_file import PROBLEMS_FILE, write_problems
+    from bulkmail.preflight.problems_file import write_problems
     from bulkmail.preflight.recipients import RowCounts, count_rows
-    from bulkmail.preflight.resolving import Ask, Resolving, families_of, resolver_options
+    from bulkmail.preflight.resolving import Resolving, families_of, resolver_options
     from bulkmail.preflight.result import Preflight, of_problem, plain_finding
-    from bulkmail.preflight.row_lines import CHECK_COLUMNS, CHECK_FILE, RowLines
+    from bulkmail.preflight.row_lines import RowLines
     from bulkmail.preflight.sender import (
         Sender,
-        SenderKey,
         address_findings,
         by_name,
         check_sender,
         hostname_findings,
         inbound_findings,
-        is_freemail,
         is_qualified,
         key_findings,
         keys_of,
-        lookup_by,
         names_of,
         not_qualified,
         offline_findings,
@@ -66,20 +62,19 @@ else:
         __name__,
         {
             "choosing": "DEFAULT=DEFAULT_ROWS Chosen Row RowChooser Wanted",
-            "domains": "Domain",
             "findings": "Finding Severity is_of_dns",
             "page": "preview_page",
             "plan_words": "plain_plan plan_lines",
             "planned": "Means=PlanMeans Plan daily_budgets demands plan_campaign plan_checked schedule_of shared_paces",
-            "problems_file": "PROBLEMS_FILE write_problems",
+            "problems_file": "write_problems",
             "recipients": "RowCounts count_rows",
-            "resolving": "Ask Resolving families_of resolver_options",
+            "resolving": "Resolving families_of resolver_options",
             "result": "Preflight of_problem plain_finding",
-            "row_lines": "CHECK_COLUMNS CHECK_FILE RowLines",
+            "row_lines": "RowLines",
             "sender": (
-                "Sender SenderKey address_findings by_name check_sender hostname_findings inbound_findings "
-                "is_freemail is_qualified key_findings keys_of lookup_by names_of not_qualified "
-                "offline_findings sender_notices sender_of"
+                "Sender address_findings by_name check_sender hostname_findings inbound_findings "
+                "is_qualified key_findings keys_of names_of not_qualified offline_findings "
+                "sender_notices sender_of"
             ),
             "specimen": "Specimen compose_rows read_specimen",
             "whole": "Begun Means preflight",
@@ -88,14 +83,9 @@ else:
     )
 
 __all__ = [
-    "CHECK_COLUMNS",
-    "CHECK_FILE",
     "DEFAULT_ROWS",
-    "PROBLEMS_FILE",
-    "Ask",
     "Begun",
     "Chosen",
-    "Domain",
     "Finding",
     "Means",
     "Plan",
@@ -107,7 +97,6 @@ __all__ = [
     "RowCounts",
     "RowLines",
     "Sender",
-    "SenderKey",
     "Severity",
     "Specimen",
     "Wanted",
@@ -121,12 +110,10 @@ __all__ = [
     "families_of",
     "hostname_findings",
     "inbound_findings",
-    "is_freemail",
     "is_of_dns",
     "is_qualified",
     "key_findings",
     "keys_of",
-    "lookup_by",
     "names_of",
     "not_qualified",
     "of_problem",

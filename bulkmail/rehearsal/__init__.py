@@ -18,22 +18,18 @@ from typing import TYPE_CHECKING
 from bulkmail.lazily import later
 
 if TYPE_CHECKING:
-    from bulkmail.rehearsal.behaviour import Behaviour, Certificate, DnsKind, Layout, Persona, Step, Then, Tls
     from bulkmail.rehearsal.hostile import HOSTILE
     from bulkmail.rehearsal.personas import PERSONAS
     from bulkmail.rehearsal.process import WorldProcess, rehearsed
     from bulkmail.rehearsal.store import Received, body_of, read
-    from bulkmail.rehearsal.zone import Zone, hosts_table
 else:
     __getattr__ = later(
         __name__,
         {
-            "behaviour": "Behaviour Certificate DnsKind Layout Persona Step Then Tls",
             "hostile": "HOSTILE",
             "personas": "PERSONAS",
             "process": "WorldProcess rehearsed",
             "store": "Received body_of read",
-            "zone": "Zone hosts_table",
         },
     )
 
@@ -48,19 +44,9 @@ def run(argv: list[str] | None = None) -> int:
 __all__ = [
     "HOSTILE",
     "PERSONAS",
-    "Behaviour",
-    "Certificate",
-    "DnsKind",
-    "Layout",
-    "Persona",
     "Received",
-    "Step",
-    "Then",
-    "Tls",
     "WorldProcess",
-    "Zone",
     "body_of",
-    "hosts_table",
     "read",
     "rehearsed",
     "run",

@@ -22,7 +22,7 @@ from bulkmail.report.summary import summary, write_summary
 
 if TYPE_CHECKING:
     from bulkmail.report.attempts import ATTEMPT_COLUMNS, NOTHING, AttemptsFile, Position
-    from bulkmail.report.cells import guarded, one_line, time_cell
+    from bulkmail.report.cells import guarded, one_line
     from bulkmail.report.clicks import clicks_in_words, clicks_of
     from bulkmail.report.earlier import (
         attempts_beyond,
@@ -38,17 +38,15 @@ if TYPE_CHECKING:
     from bulkmail.report.lists import write_addresses, write_list
     from bulkmail.report.parquet import parquet_export
     from bulkmail.report.recipients import write_recipients
-    from bulkmail.report.rows import Files, file_prefixes
-    from bulkmail.report.selections import TAKE_OFF, TRY_AGAIN
+    from bulkmail.report.rows import file_prefixes
     from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
     from bulkmail.report.tally import Stats, Wordings
-    from bulkmail.report.timeline import STEPS, Bucket
+    from bulkmail.report.timeline import STEPS
     from bulkmail.report.variants import variant_of
     from bulkmail.report.view import length, share
     from bulkmail.report.words import (
         CATEGORY_WORDS,
         STATUS_WORDS,
-        Words,
         category_words,
         late_words,
         provider_name,
@@ -62,7 +60,7 @@ else:
         {
             "view": "length share",
             "attempts": "ATTEMPT_COLUMNS NOTHING AttemptsFile Position",
-            "cells": "guarded one_line time_cell",
+            "cells": "guarded one_line",
             "clicks": "clicks_in_words clicks_of",
             "earlier": "attempts_beyond has_attempts has_report reported_campaign reported_variants",
             "exports": "csv_export json_export",
@@ -72,15 +70,12 @@ else:
             "lists": "write_addresses write_list",
             "parquet": "parquet_export",
             "recipients": "write_recipients",
-            "rows": "Files file_prefixes",
-            "selections": "TAKE_OFF TRY_AGAIN",
+            "rows": "file_prefixes",
             "suppressions": "SUPPRESSION_COLUMNS write_suppressions",
             "tally": "Stats Wordings",
-            "timeline": "STEPS Bucket",
+            "timeline": "STEPS",
             "variants": "variant_of",
-            "words": (
-                "CATEGORY_WORDS STATUS_WORDS Words category_words late_words provider_name state_words status_words"
-            ),
+            "words": "CATEGORY_WORDS STATUS_WORDS category_words late_words provider_name state_words status_words",
             "writer": "ATTEMPTS ReportFolder refresh_wait",
         },
     )
@@ -94,19 +89,14 @@ __all__ = [
     "STATUS_WORDS",
     "STEPS",
     "SUPPRESSION_COLUMNS",
-    "TAKE_OFF",
-    "TRY_AGAIN",
     "AttemptsFile",
-    "Bucket",
     "Facts",
-    "Files",
     "Place",
     "Position",
     "ReportFile",
     "ReportFolder",
     "Stats",
     "Wordings",
-    "Words",
     "accounting",
     "attempts_beyond",
     "category_words",
@@ -132,7 +122,6 @@ __all__ = [
     "state_words",
     "status_words",
     "summary",
-    "time_cell",
     "variant_of",
     "write_addresses",
     "write_list",

@@ -20,7 +20,7 @@ from __future__ import annotations
 from bulkmail.returns.mime import LOOKED_AT
 from bulkmail.returns.reader import Verdict, judge
 from bulkmail.returns.reading import read
-from bulkmail.returns.returned import Action, Block, Candidate, Copy, Feedback, Kind, Return, Source, Weight
+from bulkmail.returns.returned import Action, Block, Candidate, Copy, Kind, Return, Source, Weight
 
 __all__ = [
     "LOOKED_AT",
@@ -28,7 +28,6 @@ __all__ = [
     "Block",
     "Candidate",
     "Copy",
-    "Feedback",
     "Kind",
     "Return",
     "Source",

@@ -9,73 +9,40 @@ Never: opens a socket or a database, changes a file, accepts a key whose feature
 from __future__ import annotations
 
 from bulkmail.settings.changes import Changes, changes, without_restart
-from bulkmail.settings.inbound import SYSTEMD, Filter, Forward, Inbound, InboundLimits, InboundTimeouts, ServerTls
-from bulkmail.settings.load import DEFAULT_FILE, load_settings, schema
+from bulkmail.settings.inbound import SYSTEMD, Filter, Inbound, ServerTls
+from bulkmail.settings.load import load_settings, schema
 from bulkmail.settings.public import ListenAt, Public
 from bulkmail.settings.relay import RELAY_SECRETS, Relay, read_secret, secret_of
 from bulkmail.settings.routes import ROUTE_LIMITS, ROUTE_MANNERS, Route, route_name
 from bulkmail.settings.rules import Judgement, ShapingRule, never
-from bulkmail.settings.sections import (
-    SHIPPED_PROVIDERS,
-    Compose,
-    Dkim,
-    Dns,
-    Events,
-    Limits,
-    Machine,
-    Provider,
-    Retry,
-    Routing,
-    Settings,
-    Shaping,
-    Smtp,
-    Timeouts,
-    Tls,
-    Total,
-)
+from bulkmail.settings.sections import SHIPPED_PROVIDERS, Dkim, Retry, Settings, Timeouts
 from bulkmail.settings.sources import Source
 from bulkmail.settings.suppression import Suppression
-from bulkmail.settings.values import TlsMode, parse_selector
+from bulkmail.settings.values import parse_selector
 from bulkmail.settings.web import Web
 
 __all__ = [
-    "DEFAULT_FILE",
     "RELAY_SECRETS",
     "ROUTE_LIMITS",
     "ROUTE_MANNERS",
     "SHIPPED_PROVIDERS",
     "SYSTEMD",
     "Changes",
-    "Compose",
     "Dkim",
-    "Dns",
-    "Events",
     "Filter",
-    "Forward",
     "Inbound",
-    "InboundLimits",
-    "InboundTimeouts",
     "Judgement",
-    "Limits",
     "ListenAt",
-    "Machine",
-    "Provider",
     "Public",
     "Relay",
     "Retry",
     "Route",
-    "Routing",
     "ServerTls",
     "Settings",
-    "Shaping",
     "ShapingRule",
-    "Smtp",
     "Source",
     "Suppression",
     "Timeouts",
-    "Tls",
-    "TlsMode",
-    "Total",
     "Web",
     "changes",
     "load_settings",

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         takes,
     )
     from bulkmail.shaping.fair import AHEAD, SMALL, WEIGHTS, Priority, Turns, Weighted, room_for, share_of
-    from bulkmail.shaping.families import FamilyHealth, version_of
+    from bulkmail.shaping.families import version_of
     from bulkmail.shaping.feedback import Consequences, Feedback, TransactionResult, WindowChange
     from bulkmail.shaping.health import HostMemory, SiteHealth
     from bulkmail.shaping.hours import EVERY_DAY, WHOLE_DAY, Hours, format_days, format_hours, parse_days, parse_hours
@@ -60,16 +60,7 @@ if TYPE_CHECKING:
     from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
     from bulkmail.shaping.meter import Meter
     from bulkmail.shaping.planning import SECONDS_A_MESSAGE, Demand, Flow, Leg, plan_flow
-    from bulkmail.shaping.retry import (
-        Decision,
-        Dice,
-        RetryPlan,
-        RetrySettings,
-        after_unknown,
-        decide,
-        interval,
-        longest_wait,
-    )
+    from bulkmail.shaping.retry import Decision, RetryPlan, RetrySettings, after_unknown, decide, interval, longest_wait
     from bulkmail.shaping.rules import Rule, RuleAction, RuleBook, RuleCounter, own_rules
     from bulkmail.shaping.schedule import Opening, Schedule
     from bulkmail.shaping.shares import WHOLE, Part, shares_of
@@ -95,7 +86,7 @@ else:
                 "suspended_until takes"
             ),
             "fair": "AHEAD SMALL WEIGHTS Priority Turns Weighted room_for share_of",
-            "families": "FamilyHealth version_of",
+            "families": "version_of",
             "feedback": "Consequences Feedback TransactionResult WindowChange",
             "health": "HostMemory SiteHealth",
             "hours": "EVERY_DAY WHOLE_DAY Hours format_days format_hours parse_days parse_hours",
@@ -104,7 +95,7 @@ else:
             "limits": "DEFAULT_LIMITS Limits Provider limits_for provider_of provider_table",
             "meter": "Meter",
             "planning": "SECONDS_A_MESSAGE Demand Flow Leg plan_flow",
-            "retry": "Decision Dice RetryPlan RetrySettings after_unknown decide interval longest_wait",
+            "retry": "Decision RetryPlan RetrySettings after_unknown decide interval longest_wait",
             "rules": "Rule RuleAction RuleBook RuleCounter own_rules",
             "schedule": "Opening Schedule",
             "shares": "WHOLE Part shares_of",
@@ -148,10 +139,8 @@ __all__ = [
     "Consequences",
     "Decision",
     "Demand",
-    "Dice",
     "Fact",
     "FactKind",
-    "FamilyHealth",
     "Feedback",
     "Flow",
     "Hint",

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from bulkmail.smtp.capabilities import Capabilities
 from bulkmail.smtp.events import Closed, DotNext, Event, Ready, Settled, TransactionOver, UpgradeToTls
-from bulkmail.smtp.sasl import MECHANISMS, Credentials
+from bulkmail.smtp.sasl import Credentials
 from bulkmail.smtp.session import Session
 from bulkmail.smtp.stuffing import stuff, unstuff
 from bulkmail.smtp.table import Phase, Slot, TlsMode
@@ -32,7 +32,6 @@ from bulkmail.smtp.telling import Tell, What
 from bulkmail.smtp.transaction import Transaction
 
 __all__ = [
-    "MECHANISMS",
     "Capabilities",
     "Closed",
     "Credentials",

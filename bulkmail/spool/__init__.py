@@ -70,7 +70,6 @@ if TYPE_CHECKING:
     from bulkmail.spool.by_status import StatusRow
     from bulkmail.spool.campaigns import CANCELLED, CANCELLING, ENDED, READY, RUNNING
     from bulkmail.spool.copying import copy_spool
-    from bulkmail.spool.events import CAMPAIGN_EVENTS
     from bulkmail.spool.front import Spool
     from bulkmail.spool.holding import TOGETHER, Tried, TryNow
     from bulkmail.spool.intake import ENDED_BY
@@ -103,7 +102,6 @@ if TYPE_CHECKING:
         EventBounds,
         HeldTime,
         Hold,
-        Outlook,
         ReceiverPolicy,
         RecentAttempt,
         Recovered,
@@ -113,7 +111,6 @@ if TYPE_CHECKING:
         StoredPlan,
         campaign_of,
         number_of,
-        pack,
         recipient_id,
     )
     from bulkmail.spool.scopes import (
@@ -142,7 +139,6 @@ else:
             "by_status": "StatusRow",
             "campaigns": "CANCELLED CANCELLING ENDED READY RUNNING",
             "copying": "copy_spool",
-            "events": "CAMPAIGN_EVENTS",
             "front": "Spool",
             "holding": "TOGETHER Tried TryNow",
             "intake": "ENDED_BY",
@@ -158,9 +154,9 @@ else:
             "reading": "Reading",
             "requests": "check_held check_not_ended check_removable chosen_by_hand named",
             "rows": (
-                "RecentAttempt HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed DomainRows "
-                "EventBounds HeldTime Hold Outlook ReceiverPolicy Recovered Settlement Sign SiteFact StoredPlan "
-                "campaign_of number_of pack recipient_id"
+                "RecentAttempt HOLD_KINDS AcceptRequest Attempt CampaignRow CancelRequest Claimed "
+                "DomainRows EventBounds HeldTime Hold ReceiverPolicy Recovered Settlement Sign SiteFact "
+                "StoredPlan campaign_of number_of recipient_id"
             ),
             "scopes": "EVERYTHING REASONS Audience Kind Suppression campaign_scope is_scope list_scope",
             "shared": "OneOfMany",
@@ -172,7 +168,6 @@ else:
     )
 
 __all__ = [
-    "CAMPAIGN_EVENTS",
     "CANCELLED",
     "CANCELLING",
     "ENDED",
@@ -202,7 +197,6 @@ __all__ = [
     "LateCounts",
     "Leases",
     "OneOfMany",
-    "Outlook",
     "Reader",
     "Reading",
     "ReceiverPolicy",
@@ -243,7 +237,6 @@ __all__ = [
     "number_of",
     "open_reader",
     "open_spool",
-    "pack",
     "public",
     "read_journal",
     "recipient_id",

@@ -26,8 +26,7 @@ _STATES = {
     "cancelled": "campaign_cancelled",
 }
 HELD, RELEASED, TRIED = "campaign_held", "campaign_released", "campaign_tried"
-CAMPAIGN_EVENTS = (*_STATES.values(), HELD, RELEASED, TRIED)
-"""What is told of a campaign itself. ``category`` of a hold is its kind (`rows.HOLD_KINDS`)."""
+"""Further events of a campaign itself. ``category`` of a hold is its kind (`rows.HOLD_KINDS`)."""
 
 
 class Events:

@@ -15,16 +15,16 @@ from bulkmail.lazily import later
 if TYPE_CHECKING:
     from bulkmail.delivery.lifecycle.accepting import Accepting, Asked, put_mark
     from bulkmail.delivery.lifecycle.ahead import Ahead, look_ahead
-    from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
+    from bulkmail.delivery.lifecycle.approving import Approving
     from bulkmail.delivery.lifecycle.campaigns import Campaigns
     from bulkmail.delivery.lifecycle.cancelling import AtRest
     from bulkmail.delivery.lifecycle.checking import Checking
     from bulkmail.delivery.lifecycle.copies import with_copies
     from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
-    from bulkmail.delivery.lifecycle.joining import Joining, machines_joined
+    from bulkmail.delivery.lifecycle.joining import machines_joined
     from bulkmail.delivery.lifecycle.late import LateOutcomes, rules_of
     from bulkmail.delivery.lifecycle.late_reports import LateReports
-    from bulkmail.delivery.lifecycle.live import BINDS, Live, LiveCampaign, LiveSite
+    from bulkmail.delivery.lifecycle.live import Live, LiveCampaign, LiveSite
     from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
     from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of, too_late
     from bulkmail.delivery.lifecycle.planning import Planning
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from bulkmail.delivery.lifecycle.reporting import Reporting
     from bulkmail.delivery.lifecycle.scheduling import Scheduling
     from bulkmail.delivery.lifecycle.site_steering import SiteSteering
-    from bulkmail.delivery.lifecycle.steering import Steering
     from bulkmail.delivery.lifecycle.trial import quoted, trial_of
     from bulkmail.delivery.lifecycle.watching import folders, sent
 else:
@@ -44,17 +43,17 @@ else:
         {
             "accepting": "Accepting Asked put_mark",
             "ahead": "Ahead look_ahead",
-            "approving": "Approving WithdrawnError",
+            "approving": "Approving",
             "campaigns": "Campaigns",
             "cancelling": "AtRest",
             "checking": "Checking",
             "copies": "with_copies",
             "drop_folder": "DropFolderWatch",
-            "joining": "Joining machines_joined",
+            "joining": "machines_joined",
             "late": "LateOutcomes rules_of",
             "late_reports": "LateReports",
             "site_steering": "SiteSteering",
-            "live": "BINDS Live LiveCampaign LiveSite",
+            "live": "Live LiveCampaign LiveSite",
             "notifying": "Notifying by_mail",
             "opening": "Prepared prepare refusal sent_of too_late",
             "planning": "Planning",
@@ -64,14 +63,12 @@ else:
             "relay_check": "RelayCheck Tried check_relays",
             "reporting": "Reporting",
             "scheduling": "Scheduling",
-            "steering": "Steering",
             "trial": "quoted trial_of",
             "watching": "folders sent",
         },
     )
 
 __all__ = [
-    "BINDS",
     "Accepting",
     "Ahead",
     "Approving",
@@ -80,7 +77,6 @@ __all__ = [
     "Campaigns",
     "Checking",
     "DropFolderWatch",
-    "Joining",
     "LateOutcomes",
     "LateReports",
     "Live",
@@ -95,9 +91,7 @@ __all__ = [
     "Reporting",
     "Scheduling",
     "SiteSteering",
-    "Steering",
     "Tried",
-    "WithdrawnError",
     "by_mail",
     "check_relays",
     "compare_records",

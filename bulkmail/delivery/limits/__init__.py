@@ -11,7 +11,6 @@ from __future__ import annotations
 from bulkmail.delivery.limits.limiters import (
     BoundedPool,
     Limiters,
-    Ownership,
     SharedLimiter,
     SlotPool,
     Waiter,
@@ -25,7 +24,6 @@ __all__ = [
     "BoundedPool",
     "ConnectionSlots",
     "Limiters",
-    "Ownership",
     "SharedLimiter",
     "SlotPool",
     "Waiter",

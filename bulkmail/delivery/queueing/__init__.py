@@ -9,7 +9,6 @@ Never: claims more than its window, decides when a message leaves or what an out
 from __future__ import annotations
 
 from bulkmail.delivery.queueing.feeder import Feeder
-from bulkmail.delivery.queueing.open_queues import Ownership
 from bulkmail.delivery.queueing.queues import Queue
 
-__all__ = ["Feeder", "Ownership", "Queue"]
+__all__ = ["Feeder", "Queue"]

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from bulkmail.preflight.sender.check import check_sender
     from bulkmail.preflight.sender.dkim import key_findings
     from bulkmail.preflight.sender.facts import Sender, SenderKey, by_name, keys_of, names_of, sender_of
-    from bulkmail.preflight.sender.freemail import is_freemail
-    from bulkmail.preflight.sender.lookup import Lookup, lookup_by
+    from bulkmail.preflight.sender.lookup import lookup_by
     from bulkmail.preflight.sender.offline import offline_findings, sender_notices
 else:
     __getattr__ = later(
@@ -32,14 +31,12 @@ else:
             "check": "check_sender",
             "dkim": "key_findings",
             "facts": "Sender SenderKey by_name keys_of names_of sender_of",
-            "freemail": "is_freemail",
-            "lookup": "Lookup lookup_by",
+            "lookup": "lookup_by",
             "offline": "offline_findings sender_notices",
         },
     )
 
 __all__ = [
-    "Lookup",
     "Sender",
     "SenderKey",
     "address_findings",
@@ -47,7 +44,6 @@ __all__ = [
     "check_sender",
     "hostname_findings",
     "inbound_findings",
-    "is_freemail",
     "is_qualified",
     "key_findings",
     "keys_of",
