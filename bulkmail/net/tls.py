@@ -7,6 +7,9 @@ chain and for the host's name in the certificate. Older than TLS 1.2 is not spok
 Sessions are resumed (RFC 5077, RFC 8446 2.2): a handshake without certificates and signatures, which spares both sides
 most of its work. They are kept by host and policy, so that what was agreed without looking at a certificate is
 never taken up where one is asked for; it holds the certificate that was judged, and its name is judged again each time.
+With a session goes the group in which keys were agreed on. A hello that resumes it has a key share of that group alone,
+for each costs a multiplication and is thrown away by whoever wants another; the other groups are named in it all the
+same, and a server that would rather have one of them asks for it (RFC 8446 4.1.4).
 
 The hello of OpenSSL 3.5 and later carries a post-quantum key share and takes some 1,550 bytes, more than one TCP
 segment. Some servers and middleboxes read the first segment only and never answer. For those there is a small hello:
@@ -18,9 +21,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
+from OpenSSL._util import lib
 from service_identity import CertificateError, VerificationError
 from service_identity.cryptography import verify_certificate_hostname, verify_certificate_ip_address
 from twisted.internet.abstract import isIPAddress, isIPv6Address
@@ -34,6 +39,8 @@ _SESSIONS = 1000  # of each policy; one with its certificates takes some kilobyt
 _SESSIONS_A_HOST = 32  # as many connections may be opened to it at once
 # Browsers' order. OpenSSL's begins with AES-256, whose SHA-384 makes a handshake dearer, resumed or not.
 _TLS13_CIPHERS = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+# OpenSSL's own, without the finite fields, which no mail server has alone.
+_GROUPS = ("X25519MLKEM768", "x25519", "secp256r1", "x448", "secp384r1", "secp521r1")
 _ONE_SEGMENT = 1400  # bytes that surely fit in one TCP segment, on tunnels, too
 
 
@@ -42,20 +49,23 @@ def openssl_version() -> str:
     return SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode("ascii", "replace")
 
 
+_Resumable = tuple[SSL.Session, str]  # and the group of its keys, "" where that is not known
+
+
 class Sessions:
     """TLS sessions that can be resumed, by the name of their host; each is given out once (RFC 8446 C.4)."""
 
     __slots__ = ("_count", "_kept", "_size")
 
     def __init__(self, size: int = _SESSIONS) -> None:
-        self._kept: OrderedDict[str, list[SSL.Session]] = OrderedDict()
+        self._kept: OrderedDict[str, list[_Resumable]] = OrderedDict()
         self._size = size
         self._count = 0
 
     def __len__(self) -> int:
         return self._count
 
-    def take(self, host: str) -> SSL.Session | None:
+    def take(self, host: str) -> _Resumable | None:
         """Take the newest session of this host, if there is one."""
         kept = self._kept.get(host)
         if kept is None:
@@ -66,7 +76,7 @@ class Sessions:
             del self._kept[host]
         return session
 
-    def put(self, host: str, session: SSL.Session) -> None:
+    def put(self, host: str, session: _Resumable) -> None:
         """Keep a session for the next connection; the hosts that were not used for the longest time are dropped."""
         kept = self._kept.setdefault(host, [])
         kept.append(session)
@@ -92,7 +102,7 @@ class Handshake:
     """Starts TLS with one host on a shared context, naming the host (SNI, RFC 6066 3).
 
     ``resuming``: a session of before is offered; a handshake that fails then may work without. ``large``: the hello
-    takes more than one segment; where it is not answered a small one may be.
+    takes more than one segment; where it is not answered a small one may be. ``shares``: see `_shares`.
     """
 
     def __init__(
@@ -102,6 +112,7 @@ class Handshake:
         *,
         verify: bool,
         sessions: Sessions | None = None,
+        shares: dict[str, bytes] | None = None,
         large: bool = False,
     ) -> None:
         self.large = large
@@ -112,16 +123,20 @@ class Handshake:
         self.resuming = False
         self._connection: SSL.Connection | None = None
         self._sessions = Sessions() if sessions is None else sessions
+        self._shares = shares or {}
 
     def clientConnectionForTLS(self, tlsProtocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: ARG002
         """Make the connection that Twisted uses."""
         connection = SSL.Connection(self._context, None)
         if self._host and self._host.isascii() and not self._is_address:
             connection.set_tlsext_host_name(self._host.encode("ascii"))
-        session = self._sessions.take(self._host)
-        self.resuming = session is not None
-        if session is not None:
+        kept = self._sessions.take(self._host)
+        self.resuming = kept is not None
+        if kept is not None:
+            session, group = kept
             connection.set_session(session)
+            if share := self._shares.get(group):
+                lib.SSL_set1_curves_list(connection._ssl, share)  # noqa: SLF001
         self._connection = connection
         return connection
 
@@ -134,7 +149,8 @@ class Handshake:
         """Keep its session for the next connection: once something was read, for in TLS 1.3 tickets come late."""
         session = connection.get_session()
         if session is not None:
-            self._sessions.put(self._host, session)
+            group = (connection.get_group_name() or "") if self._shares else ""
+            self._sessions.put(self._host, (session, group))
 
     def failed(self) -> None:
         """Offer no session next time: the handshake failed."""
@@ -168,6 +184,7 @@ class _Kind:
 
     context: SSL.Context
     sessions: Sessions
+    shares: dict[str, bytes]
     large: bool
 
 
@@ -186,8 +203,11 @@ class TlsContexts:
         kind = self._kinds.get((verify, small))
         if kind is None:
             context = self._context(verify=verify, small=small)
-            kind = self._kinds[verify, small] = _Kind(context, Sessions(), _hello_size(context) > _ONE_SEGMENT)
-        return Handshake(kind.context, host, verify=verify, sessions=kind.sessions, large=kind.large)
+            shares = {} if small else _shares(context)
+            kind = self._kinds[verify, small] = _Kind(context, Sessions(), shares, _hello_size(context) > _ONE_SEGMENT)
+        return Handshake(
+            kind.context, host, verify=verify, sessions=kind.sessions, shares=kind.shares, large=kind.large
+        )
 
     def _context(self, *, verify: bool, small: bool) -> SSL.Context:
         """Make a context. All is set before its first connection: pyOpenSSL 26.2 refuses to change it afterwards."""
@@ -209,6 +229,24 @@ class TlsContexts:
             context.load_verify_locations(self._ca_file)
         context.set_verify(SSL.VERIFY_PEER)
         return context
+
+
+def _shares(context: SSL.Context) -> dict[str, bytes]:
+    """Return OpenSSL's words for all groups with a key share of one of them, by its name.
+
+    None where pyOpenSSL does not tell the group, or OpenSSL knows no such words (before 3.5).
+    """
+    if not hasattr(SSL.Connection, "get_group_name"):
+        return {}
+    connection: Any = SSL.Connection(context, None)
+    shares = {}
+    for group in _GROUPS:
+        words = ":".join(f"*{name}" if name == group else name for name in _GROUPS).encode("ascii")
+        if not lib.SSL_set1_curves_list(connection._ssl, words):  # noqa: SLF001
+            lib.ERR_clear_error()
+            return {}
+        shares[group] = words
+    return shares
 
 
 def _hello_size(context: SSL.Context) -> int:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
+from bulkmail.net import tls
 from bulkmail.net.tls import Sessions, TlsContexts, tls_fault
 from bulkmail.smtp import TlsMode
 
@@ -158,6 +159,7 @@ class Server:
         self.context.load_cert_chain(pem)
         self.context.maximum_version = newest
         self.clients = []
+        self.hellos = []  # how many bytes each had
 
     def meet(self, handshake) -> tuple[SSL.Connection, bool]:
         """A handshake and a line from the server; the client's connection, and whether it resumed."""
@@ -165,6 +167,11 @@ class Server:
         server = self.context.wrap_bio(into, out, server_side=True)
         client = handshake.clientConnectionForTLS(None)
         client.set_connect_state()
+        with contextlib.suppress(SSL.WantReadError):
+            client.do_handshake()
+        hello = client.bio_read(65536)
+        self.hellos.append(len(hello))
+        into.write(hello)
         sides = [client.do_handshake, server.do_handshake]
         for _ in range(10):
             for side in list(sides):
@@ -221,7 +228,7 @@ def test_a_resumed_session_with_the_wrong_name_is_objected_to(kit):
     first = contexts.handshake(TlsMode.VERIFY, "mx.example")
     client, _ = server.meet(first)
     other = contexts.handshake(TlsMode.VERIFY, "other.example")
-    other._sessions.put("other.example", client.get_session())
+    other._sessions.put("other.example", (client.get_session(), ""))
     client, resumed = server.meet(other)
     assert resumed
     assert other.objection(client) == "the certificate is not for other.example"
@@ -255,6 +262,55 @@ def test_a_server_that_forgot_the_session_shakes_hands_in_full(kit):
     handshake.remember(client)
     client, resumed = Server(kit.pem, ssl.TLSVersion.TLSv1_3).meet(handshake)
     assert (resumed, handshake.resuming, handshake.objection(client)) == (False, True, "")
+
+
+@pytest.mark.skipif(
+    not TlsContexts().handshake("required", "mx.example").large, reason="a hello has two shares from OpenSSL 3.5 on"
+)
+class TestKeyShares:
+    @pytest.mark.parametrize("mode", [TlsMode.REQUIRED, TlsMode.VERIFY])
+    def test_where_the_group_is_known_its_share_alone_is_sent(self, kit, mode):
+        server, contexts = Server(kit.pem, ssl.TLSVersion.TLSv1_3), TlsContexts(kit.pem)
+        server.context.set_ecdh_curve("X25519")
+        for _ in range(3):
+            handshake = contexts.handshake(mode, "mx.example")
+            client, _ = server.meet(handshake)
+            assert client.get_group_name() == "x25519"
+            handshake.remember(client)
+        unknown, *known = server.hellos
+        assert unknown > 1400 > max(known) + 500, "one TCP segment"
+
+    def test_a_server_that_has_other_groups_now_asks_for_one(self, kit):
+        server, contexts = Server(kit.pem, ssl.TLSVersion.TLSv1_3), TlsContexts(kit.pem)
+        found = []
+        for curve in ("X25519", "prime256v1", "secp521r1", "secp521r1"):
+            server.context.set_ecdh_curve(curve)
+            handshake = contexts.handshake(TlsMode.REQUIRED, "mx.example")
+            client, resumed = server.meet(handshake)
+            handshake.remember(client)
+            found.append((client.get_group_name(), resumed))
+        assert found == [("x25519", False), ("secp256r1", True), ("secp521r1", True), ("secp521r1", True)]
+
+    def test_a_server_that_has_learnt_the_post_quantum_group_gets_it(self, kit):
+        server, contexts = Server(kit.pem, ssl.TLSVersion.TLSv1_3), TlsContexts(kit.pem)
+        server.context.set_ecdh_curve("X25519")
+        handshake = contexts.handshake(TlsMode.REQUIRED, "mx.example")
+        handshake.remember(server.meet(handshake)[0])
+        newer = contexts.handshake(TlsMode.REQUIRED, "mx.example")
+        client = newer.clientConnectionForTLS(None)
+        assert newer.resuming
+        shake(client, kit.ServerTls(kit.pem).serverConnectionForTLS(None))
+        assert client.get_group_name() == "X25519MLKEM768"
+
+    def test_words_that_openssl_does_not_know_change_nothing(self, kit, monkeypatch):
+        monkeypatch.setattr(tls, "_GROUPS", ("x25519", "of-tomorrow"))
+        server, contexts = Server(kit.pem, ssl.TLSVersion.TLSv1_3), TlsContexts(kit.pem)
+        for resumed in (False, True):
+            handshake = contexts.handshake(TlsMode.REQUIRED, "mx.example")
+            client, found = server.meet(handshake)
+            handshake.remember(client)
+            assert found is resumed
+        assert min(server.hellos) > 1400
 
 
 def test_few_sessions_are_kept():
