@@ -125,7 +125,7 @@ class Incarnation:
         self._asked_to_stop: Deferred[None] = Deferred()
 
     async def work(self) -> int:
-        """What was asked for, to its end; its exit status."""
+        """Do what was asked for, to its end; return the exit status."""
         assert self._campaigns is not None
         if self._stopping:
             return STOPPED
@@ -317,7 +317,7 @@ class Incarnation:
         )
 
     async def _open_router(self, providers: Mapping[str, Provider]) -> Routing:
-        """Where mail goes, by the settings. Raises OwnFault where that cannot be found out."""
+        """Return what says where mail goes, by the settings. Raises OwnFault where that cannot be found out."""
         ask, clock, settings = await self._open_resolver(), self.reactor.seconds, self.settings
         families = families_of(settings, clock)
         if settings.relay is None:
@@ -339,7 +339,7 @@ class Incarnation:
         return resolver.ask
 
     async def stop(self) -> None:
-        """No new work; what is in flight may finish; then everything is settled, given back and reported."""
+        """Start no new work, let what is in flight finish, then settle, give back and report everything."""
         self._stopping = True
         if not self._asked_to_stop.called:
             self._asked_to_stop.callback(None)
@@ -359,7 +359,7 @@ class Incarnation:
             self._campaigns.hurry()
 
     async def close(self) -> None:
-        """The reverse of opening, however far that got."""
+        """Take down what was opened, in reverse, however far the opening got."""
         self._stopping = True
         if self.control is not None:
             await self.control.close()

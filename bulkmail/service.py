@@ -144,10 +144,10 @@ class Bulkmail(Service):
             self.reactor.callWhenRunning(self.reactor.callLater, 0, self._stop_reactor)
 
     async def _live(self) -> int:
-        """One incarnation, and another behind each that was declared over or is to change; the exit status.
+        """Run one incarnation, and another after each that was declared over or is to change; return the exit status.
 
-        Behind the first something was begun: what is refused then ends with 3, and what cannot be had just then, as it
-        was there before, is tried again.
+        After the first one something was begun: what is refused then ends with 3, and what cannot be had just then is
+        tried again, for it was there before.
         """
         lives, told = 0, ""
         while True:
@@ -233,7 +233,7 @@ class Bulkmail(Service):
             page.open()
 
     async def _open(self) -> None:
-        """What is there for the whole process."""
+        """Open what lasts as long as the process."""
         order = self.order
         if armed:
             _log.warn("BULKMAIL_FAILPOINTS is set: faults are made on purpose ({points})", points=", ".join(armed))

@@ -85,7 +85,7 @@ class Guard:
         return canary
 
     def give_back(self, canary: Canary, count: int) -> None:
-        """``count`` messages were not claimed, or came back without an attempt."""
+        """Take back the places of ``count`` messages that were not claimed, or came back without an attempt."""
         canary.give_back(count)
         self._on_room()
 
@@ -94,7 +94,7 @@ class Guard:
     def settled(
         self, canary: Canary | None, provider: str, status: str, category: str, *, attempted: bool, answered: bool
     ) -> None:
-        """One row has a new status: by an attempt, and one that a server has ``answered``, or by neither."""
+        """Count a row's new status. ``attempted``: it is of an attempt; ``answered``: of one that a server answered."""
         if canary is not None:
             if not attempted:
                 self.give_back(canary, 1)

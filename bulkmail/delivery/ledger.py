@@ -83,7 +83,7 @@ class Ledger:
         failpoint("after-dot")
 
     def free(self, message: Message) -> None:
-        """It comes back, and this was not an attempt: for a start after a kill its dot has not left."""
+        """Journal that a message comes back without an attempt: for a start after a kill its dot has not left."""
         if message.dotted:
             message.dotted = False
             self._written(lambda: self._journal.free(message.claimed.id, message.claimed.attempts + 1))
@@ -91,7 +91,7 @@ class Ledger:
     def record(
         self, message: Message, outcome: Outcome, provider: str, began: float, since: float = 0.0
     ) -> tuple[Verdict, Decision]:
-        """One attempt at one recipient has come to ``outcome``; what that means is decided and written down.
+        """Decide what the ``outcome`` of one attempt at one recipient means, and write it down.
 
         ``began``: the wall clock's time when the attempt started. ``since``: when the outage of its site began, from
         where the clock of a recipient runs that was never tried.
@@ -109,7 +109,7 @@ class Ledger:
         return verdict, decision
 
     def answered(self, message: Message, outcome: Outcome, provider: str) -> None:
-        """The dot was answered 2xx and later replies may still contradict: for a start after a kill it counts."""
+        """Journal a 2xx to the dot that later replies may still contradict: for a start after a kill it counts."""
         self._journal_reply(message, self._judged(message, outcome, provider, message.began, 0.0)[2])
 
     def _journal_reply(self, message: Message, settlement: Settlement) -> None:

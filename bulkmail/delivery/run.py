@@ -107,7 +107,7 @@ class Run:
         self.totals.update(counted)
 
     def move(self, before: Key | None, after: Key) -> None:
-        """One row has a new status; ``before`` is None for a row that had none yet."""
+        """Count a row under ``after`` instead of ``before``, which is None for a row that had no status yet."""
         if self.shared:
             return
         if before is not None:
@@ -119,7 +119,7 @@ class Run:
             self.delivered += 1
 
     def overwritten(self, before: Key, after: Key) -> None:
-        """A row that had ended has another status, by what came back."""
+        """Count a row that had ended under another status, by what came back."""
         if self.shared:
             return
         self.totals[before] -= 1

@@ -105,14 +105,14 @@ class Warming:
         return budget
 
     def give_back(self, budget: Budget, count: int) -> None:
-        """``count`` messages were not sent."""
+        """Give ``count`` messages that were not sent back to the budget."""
         if self._clocks.wall() < budget.ends:
             budget.left += count
             budget.again = 0.0
             self.on_room()
 
     def settled(self, budget: Budget, *, sent: bool, delivered: bool) -> None:
-        """One message has its outcome, or was settled or deferred without one."""
+        """Count the outcome of a message, or that it was settled or deferred without one."""
         budget.delivered += delivered
         if not sent:
             self.give_back(budget, 1)

@@ -63,7 +63,7 @@ class Allowance:
         self.under_way += count
 
     def settled(self, *, sent: bool) -> None:
-        """One of those under way had its attempt, or was settled without one."""
+        """Count the attempt of one message under way, or take it back where it was settled without one."""
         if sent:
             self.under_way -= 1
             self.sent_today += 1

@@ -77,7 +77,7 @@ class Canary:
         self._slots += count
 
     def answered(self, *, final: bool) -> bool:
-        """One message had an attempt; return whether more may be asked for now: it is passed, or a round is over."""
+        """Count an attempt; return whether more may be asked for now: the canary is passed, or a round is over."""
         self.under_way -= 1
         self._answered += 1
         self.final += final

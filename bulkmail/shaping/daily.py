@@ -64,6 +64,6 @@ class DailyBudgets:
         return min((self._left[name] / pace for name, pace in paces.items() if pace), default=_FOREVER)
 
     def take(self, name: str, count: float) -> None:
-        """So many were sent."""
+        """Take ``count`` messages from this budget."""
         if name in self._left:
             self._left[name] -= count

@@ -15,7 +15,7 @@ exist says the opposite: the receiver listens to us.
 | permanent, because of us                | -          | -            | + 1, then suspend |
 | permanent, because of the recipient     | -          | -            | 0                 |
 | no reply to a complete message          | -          | back to one  | -                 |
-| connection closed with 421              | -          | halve        | -                 |
+| connection closed with 421              | signal     | halve        | -                 |
 | one message after the other unanswered  | signal     | -            | -                 |
 """
 
@@ -146,8 +146,8 @@ class Feedback:
     def connection_closed(self, code: int, signal: str, now: float) -> Consequences:
         """Return the consequences of a connection's end.
 
-        ``code`` is of the reply that announced it, 0 without one. ``signal``: `rate` where the site leaves one message
-        after the other without a reply, else "".
+        ``code`` is of the reply that announced it, 0 without one. ``signal``: what that reply complains of, or `rate`
+        where the site leaves one message after the other without a reply; else "".
         """
         window = WindowChange.HALVE if code == 421 and self._complaint(now) else WindowChange.KEEP
         return Consequences(signal, window=window) if signal or window is WindowChange.HALVE else _NOTHING

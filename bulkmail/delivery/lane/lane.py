@@ -93,7 +93,7 @@ class Lane:
         self._limiter.users += 1
         self._slots = slots = ConnectionSlots(limiters, self._limiter, provider, source)
         self._idle = Idle(self, slots, clocks.reactor, backlog.expects_more)
-        self._listener = told = LaneListener(
+        self._listener = listener = LaneListener(
             self,
             site,
             backlog=backlog,
@@ -111,9 +111,9 @@ class Lane:
         )
 
         def new(owner: SlowOpen) -> MxAttempt:
-            return attempts.new(owner, self.site, source, listener=told, limits=self.limits, quirks=quirks)
+            return attempts.new(owner, self.site, source, listener=listener, limits=self.limits, quirks=quirks)
 
-        refused = told.attempt_refused
+        refused = listener.attempt_refused
         self.opening = SlowOpen(self, backlog, slots, clocks=clocks, wakeup=wakeup, refused=refused, new_attempt=new)
 
     def __repr__(self) -> str:

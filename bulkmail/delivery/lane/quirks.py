@@ -205,7 +205,7 @@ class ServerQuirks:
         return True
 
     def look_up(self) -> None:
-        """What is remembered of the site now."""
+        """Use what is remembered of the site now."""
         facts, key, wall = self._facts, self._site.key, self._clocks.wall()
         self.follows = facts.known(key, FactKind.FOLLOW, wall) is None
         self.groups = facts.known(key, FactKind.PIPELINING, wall) is None

@@ -120,7 +120,7 @@ class DropFolderWatch:
         await self._stopped
 
     def stop(self) -> None:
-        """No further folder is started."""
+        """Start no further folder."""
         if self._looking.running:
             self._looking.stop()
             self._soon.cancel()

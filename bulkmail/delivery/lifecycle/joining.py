@@ -78,7 +78,7 @@ class Joining:
         self._news = call
 
     def look(self) -> None:
-        """States may have changed."""
+        """Look for campaigns to help with: states may have changed."""
         self._news()
         if self._looking:
             self._again = True
@@ -87,7 +87,7 @@ class Joining:
         background(self._look(), "looking for campaigns to help with")
 
     async def take_over(self, name: str) -> str:
-        """The campaign's folder was given to us: help with it no more. The machine that has it; "" when we have."""
+        """Take a campaign whose folder was given to this machine; return the machine that has it, "" for this one."""
         self.own.add(name)
         for run in [run for run in self._joined.values() if run.name == name]:
             self._leave(run)
@@ -97,7 +97,7 @@ class Joining:
         return await self._leases.holder(key) or "another machine"
 
     async def give_up(self, name: str) -> None:
-        """It is over here, whichever way."""
+        """Let the lease on a campaign go: it has ended here, whichever way."""
         self.own.discard(name)
         try:
             await self._leases.let_go([_key(name)])

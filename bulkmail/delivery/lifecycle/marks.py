@@ -37,11 +37,11 @@ class Marks:
         self._names: dict[str, str] = {}  # folder -> the campaign's name, once it is in the spool
 
     def started(self, folder: str) -> None:
-        """The campaign in ``folder`` is being started."""
+        """Note that the campaign in ``folder`` is being started."""
         self._there[folder] = set()
 
     def ended(self, folder: str) -> None:
-        """It is over, or was refused."""
+        """Note that the campaign in ``folder`` has ended, or was refused."""
         self._there.pop(folder, None)
         self._names.pop(folder, None)
 

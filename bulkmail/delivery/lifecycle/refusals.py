@@ -42,15 +42,15 @@ class Refusals:
                 self._told(row.id)
 
     async def taken_up(self, row: CampaignRow) -> None:
-        """A campaign is opened, so its files are right."""
+        """Release the hold of a campaign that is opened: its files are right."""
         await self._drop(row, _REFUSED)
 
     async def checking(self, row: CampaignRow) -> None:
-        """Messages to look at are being made; `checked` follows."""
+        """Hold a campaign while messages to look at are being made, until `checked`."""
         await self._steering.hold(row.name, _CHECKING, reason="messages to look at are being made")
 
     async def checked(self, row: CampaignRow) -> None:
-        """The check has ended, whatever came of it."""
+        """Release that hold: the check has ended, whatever came of it."""
         await self._drop(row, _CHECKING)
 
     async def _drop(self, row: CampaignRow, kind: str) -> None:

@@ -46,13 +46,13 @@ async def check_relays(
 class RelayCheck(NothingSent):
     """Tries the relay's addresses in turn, until one lets us in or shows a fault that no other could cure."""
 
-    def __init__(self, relaying: Smarthost, site: Site, *, reactor: Any, hostname: str, timeouts: Any) -> None:
-        self._relaying = relaying
+    def __init__(self, relay: Smarthost, site: Site, *, reactor: Any, hostname: str, timeouts: Any) -> None:
+        self._relay = relay
         self._stops = deque((host.name, ip) for host in site.hosts for ip in host.addresses)
         self._reactor = reactor
-        self._options = SessionOptions(hostname, TlsMode(relaying.limits.tls or TlsMode.OFF))
+        self._options = SessionOptions(hostname, TlsMode(relay.limits.tls or TlsMode.OFF))
         self._timeouts: Timeouts = timeouts.model_copy(update={"connect": min(timeouts.connect, _CONNECT_WITHIN)})
-        self._contexts = TlsContexts(relaying.ca_file)
+        self._contexts = TlsContexts(relay.ca_file)
         self._connection: LiveConnection | None = None
         self._answer: Deferred[str] = Deferred()
         self._renewed = self._small_hello = False
@@ -78,17 +78,17 @@ class RelayCheck(NothingSent):
             self._answer.callback(fault)
         elif not self._stops:
             self._go_on()
-        elif not self._relaying.prepared:
-            self._relaying.prepare(self._try)
+        elif not self._relay.prepared:
+            self._relay.prepare(self._try)
         else:
             host, ip = self._stops[0]
             self._connection = connect(
                 self._reactor,
                 ip=ip,
                 host=host,
-                port=self._relaying.port,
+                port=self._relay.port,
                 source_ip="",
-                session_options=replace(self._relaying.options(self._options), small_hello=self._small_hello),
+                session_options=replace(self._relay.options(self._options), small_hello=self._small_hello),
                 timeouts=self._timeouts,
                 tls_contexts=self._contexts,
                 listener=self,
@@ -96,9 +96,9 @@ class RelayCheck(NothingSent):
             )
 
     def _go_on(self) -> None:
-        """None of its addresses let us in: either way there is no more to be learnt now."""
+        """End the check: no address of the relay let us in, and there is no more to be learnt now."""
         if not self._fault:
-            relay = f"the relay {self._relaying.host}, port {self._relaying.port},"
+            relay = f"the relay {self._relay.host}, port {self._relay.port},"
             _log.warn("{relay} could not be tried before the start: {why}", relay=relay, why=self._last)
         self._answer.callback(self._fault)
 
@@ -113,19 +113,19 @@ class RelayCheck(NothingSent):
     # what the connection tells
 
     def connection_ready(self, conn: LiveConnection) -> None:
-        """It lets us in."""
+        """Note that the relay lets us in, and leave."""
         self._peer = conn.peer
         conn.quit()
         if not self._answer.called:
             self._answer.callback("")
 
     def connection_closed(self, conn: LiveConnection, closed: Closed, peer: Peer) -> None:
-        """It does not, or we have left."""
+        """Try the next address unless the relay has let us in."""
         del peer
         self._connection = None
         if self._answer.called:
             return
-        if closed.stage is Stage.AUTH and closed.own_fault and not self._renewed and self._relaying.renew():
+        if closed.stage is Stage.AUTH and closed.own_fault and not self._renewed and self._relay.renew():
             self._renewed = True  # the token may only have been too old
         elif conn.wants_small_hello and not self._small_hello:
             self._small_hello = True
@@ -133,7 +133,7 @@ class RelayCheck(NothingSent):
             self._stops.popleft()
             self._last = closed.reason
             # one that does not answer says less than one whose certificate is for another name
-            self._fault = self._fault or self._relaying.fault_of(closed)
+            self._fault = self._fault or self._relay.fault_of(closed)
             if closed.own_fault:
                 self._stops.clear()
         self._try()

@@ -109,7 +109,7 @@ class _Doubt:
             self.line.append(message)
 
     def unpark(self) -> list[Message]:
-        """Everything, to be counted by the lanes again."""
+        """Return everything, to be counted by the lanes again."""
         back = [*self.late, *self.line]
         self.late.clear()
         self.line.clear()
@@ -118,7 +118,7 @@ class _Doubt:
         return back
 
     def take(self) -> Message:
-        """The first in the line, to be counted by its lane again."""
+        """Return the first in the line, to be counted by its lane again."""
         message = self.line.popleft()
         message.holder.hold(1, message.run)
         return message
@@ -128,13 +128,13 @@ class Withholder(Protocol):
     """What is done about a campaign whose rows do not come back."""
 
     def doubt(self, run: Run, messages: Sequence[Message]) -> None:
-        """Claim nothing of it for now; ``messages`` are given back."""
+        """Claim nothing of the campaign for now; ``messages`` are given back."""
 
     def clear(self, run: Run) -> None:
-        """It may be claimed from again."""
+        """Let rows of the campaign be claimed again."""
 
     def pause(self, run: Run, reason: str, messages: Sequence[Message]) -> None:
-        """Claim nothing of it any more; ``messages`` are given back."""
+        """Claim nothing of the campaign any more; ``messages`` are given back."""
 
     def alone(self, run: Run) -> bool:
         """Whether no other campaign is being sent."""
@@ -334,11 +334,11 @@ class Composing:
 
     @staticmethod
     def _is_next(doubt: _Doubt, message: Message) -> bool:
-        """Whether it was not taken back meanwhile."""
+        """Whether ``message`` is still the first in the line: it may have been taken back meanwhile."""
         return bool(doubt.line) and doubt.line[0] is message
 
     def _did_not_come(self, run: Run, doubt: _Doubt, error: BulkmailError) -> None:
-        """The first row in the line has no answer."""
+        """Judge the first row in the line, for which no answer came."""
         if isinstance(error, WorkerLateError):
             doubt.late.append(doubt.line.popleft())
             doubt.in_a_row += 1
@@ -355,7 +355,7 @@ class Composing:
             self._set_aside(message, str(error))
 
     def _judge_late(self, doubt: _Doubt) -> None:
-        """Others came back, or there are none: it was these rows' own doing."""
+        """Set aside the rows that were late: others came back, or there are none, so it was their own doing."""
         late, doubt.late = doubt.late, []
         for message in late:
             message.holder.hold(1, message.run)
@@ -365,7 +365,7 @@ class Composing:
         self._unrenderable(message, f"this row cannot be composed: {reason.strip().splitlines()[-1]}")
 
     def _tell(self, run: Run, why: str) -> None:
-        """What keeps rows from being composed, and is not theirs, is told once; they are tried again in a while."""
+        """Log, once, what keeps rows from being composed and is no fault of theirs; they are tried again in a while."""
         self._failed(why, "{campaign}: {text}", campaign=run.name)
 
     def _may_be_innocent(self, message: Message) -> bool:

@@ -54,19 +54,19 @@ class Withholding:
         self._on_paused.append(call)
 
     def doubt(self, run: Run, messages: Sequence[Message]) -> None:
-        """Claim nothing of it for now; ``messages`` are given back."""
+        """Claim nothing of the campaign for now; ``messages`` are given back."""
         run.doubted = True
         self._claimant.take_back(run)
         self._claimant.returned(messages, 0.0)
 
     def clear(self, run: Run) -> None:
-        """It may be claimed from again."""
+        """Let rows of the campaign be claimed again."""
         run.doubted = False
         if not self._claimant.stopping and not run.withheld:
             self._claimant.rescan()
 
     def pause(self, run: Run, reason: str, messages: Sequence[Message]) -> None:
-        """Claim nothing of it any more; ``messages`` are given back."""
+        """Claim nothing of the campaign any more; ``messages`` are given back."""
         hold = Hold(run.id, "fault", reason, self._clocks.wall())
         run.holds = Holds([*run.holds.active, hold], run.holds.over)
         self._claimant.take_back(run)
@@ -83,13 +83,13 @@ class Withholding:
         return all(other is run or other.over or other.withheld for other in self._claimant.runs.values())
 
     def begin(self, name: str) -> None:
-        """It is started anew."""
+        """Forget why a campaign was paused: it is started anew."""
         self._pauses.pop(name, None)
 
     def reason(self, name: str) -> str:
-        """Why it was paused; "" when it was not."""
+        """Return why a campaign is paused; "" where it is not."""
         return self._pauses.get(name, ("", 0.0))[0]
 
     def lasts(self, name: str) -> float:
-        """For how many seconds it has been paused."""
+        """Return for how many seconds a campaign has been paused."""
         return self._clocks.now() - self._pauses[name][1]
