@@ -243,11 +243,11 @@ class Answers:
 
     async def _explain(self, call: Call) -> Any:
         owners, of, now = self._owners, call.query["of"], self._owners.wall()
-        facts, warm = await self._read(lambda reader: (reader.site_facts(now), reader.warmup_days()))
         name, providers = of.strip().lower(), owners.providers
-        # all sites are looked through for a name, and a provider's is none of theirs
-        named = [] if name.removeprefix("provider ") in providers else owners.live.named(name)
-        destination = known_destination(of, providers, named, facts)
+        destination = known_destination(of, providers, (), ())
+        if destination is None:  # neither are all sites looked through for a provider, nor what is known of them
+            learnt = await self._read(lambda reader: reader.facts_about(name, now) if name.isprintable() else [])
+            destination = known_destination(of, providers, owners.live.named(name), learnt)
         if destination is None:
             try:
                 routed = destination_of(of, await owners.route(domain_of(of)))
@@ -257,6 +257,10 @@ class Answers:
                 return no_route(of, routed)
             destination = routed
         key, provider = destination.key, destination.provider
+        about = [one for one in (key, f"provider {provider}" if provider else "") if one]
+        facts, warm = await self._read(
+            lambda reader: ([fact for one in about for fact in reader.facts_about(one, now)], reader.warmup_days())
+        )
         sites = owners.live.of_key(key) if key else owners.live.sites(1, provider) if provider else []
         settings = owners.settings()
         ip = families_of(settings, lambda: now).describe()

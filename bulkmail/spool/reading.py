@@ -31,7 +31,7 @@ from bulkmail.spool.rows import (
     recipient_id,
 )
 from bulkmail.spool.signs import read_signs
-from bulkmail.spool.sites import KNOWS_SITES, read_site_facts
+from bulkmail.spool.sites import KNOWS_SITES, read_facts_about, read_site_facts
 from bulkmail.spool.standing import StandingReading
 from bulkmail.spool.stored import restore
 from bulkmail.spool.suppressions import SuppressionReading
@@ -170,3 +170,13 @@ class Reading(SuppressionReading, AttemptReading, EventReading, StatusReading, F
             return []
         with self._db.transaction("begin_reading"):
             return read_site_facts(self._db, now)
+
+    def facts_about(self, of: str, now: float) -> list[SiteFact]:
+        """Return what is known of a host, site or ``provider NAME`` and has not expired at ``now``, the newest first.
+
+        ``of``: a key; those that have the name of a source or of a policy behind it are meant as well.
+        """
+        if self._version < KNOWS_SITES:
+            return []
+        with self._db.transaction("begin_reading"):
+            return read_facts_about(self._db, of, now)

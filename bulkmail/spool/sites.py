@@ -9,6 +9,7 @@ from bulkmail.spool.rows import ReceiverPolicy, SiteFact
 
 _MOST = 100_000
 _MOST_POLICIES = 20_000
+_MOST_ABOUT = 1000
 KNOWS_SITES = 2  # the version of a spool from which on it has the table
 
 
@@ -45,3 +46,9 @@ class Sites:
 def read_site_facts(database: Statements, now: float) -> list[SiteFact]:
     """Within a transaction: return all facts that have not expired, the newest first."""
     return [SiteFact(*row) for row in database.execute("site_facts", (now, _MOST)).fetchall()]
+
+
+def read_facts_about(database: Statements, of: str, now: float) -> list[SiteFact]:
+    """Within a transaction: return the facts of a key without its policy and source, the newest first."""
+    values = {"of": of, "now": now, "most": _MOST_ABOUT}
+    return [SiteFact(*row) for row in database.execute("facts_about", values).fetchall()]

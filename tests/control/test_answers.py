@@ -18,7 +18,7 @@ from bulkmail.delivery.lifecycle.accepting import Changed
 from bulkmail.mail import Problem, Refused, UnknownName, WrongState
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings, changes
-from bulkmail.spool import Reader, SqliteStore, Tried
+from bulkmail.spool import Reader, SiteFact, SqliteStore, Tried
 
 NOW = 1796133900.0
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
@@ -139,7 +139,7 @@ def asked(tmp_path):
             answer.raiseException()
         return TypeAdapter(operation.answer).validate_python(answer) and answer
 
-    ask.steered, ask.reloads = steered, reloads
+    ask.steered, ask.reloads, ask.database = steered, reloads, str(tmp_path / "spool.sqlite3")
     yield ask
     reader.close()
 
@@ -184,6 +184,17 @@ def test_what_is_explained(asked):
     assert "NXDOMAIN" in asked("explain", query={"of": "gone.example"})["sentence"]
     with pytest.raises(Exception, match="neither a domain nor an address"):
         asked("explain", query={"of": "gogle"})
+
+
+def test_what_was_learnt_of_a_site_or_provider_is_explained(asked):
+    store = SqliteStore(asked.database)
+    facts = ["gone.mx.example~1", "provider google", "provider google from b", "provider googly", "mx.a.example~1"]
+    store.remember([SiteFact(of, "pace", 0.5, NOW, NOW + 60) for of in facts])
+    store.close()
+    learnt = {of: len(asked("explain", query={"of": of})["learnt"]) for of in ("google", "a.example", "mx.a.example~1")}
+    assert learnt == {"google": 2, "a.example": 1, "mx.a.example~1": 1}
+    found = asked("explain", query={"of": "gone.mx.example"})  # nothing is sent to it now
+    assert (found["site"], len(found["learnt"])) == ("gone.mx.example~1", 1)
 
 
 def test_what_is_steered(asked):

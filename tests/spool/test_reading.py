@@ -94,6 +94,16 @@ def test_what_is_remembered_of_sites_and_not_what_has_expired(spool):
     assert reader.site_facts(99.0) == [facts[1]]
 
 
+def test_what_is_known_about_one_key_whatever_stands_behind_it(spool):
+    store, reader, _ = spool
+    own = [SiteFact(site, "pace", 1.0, 10.0, 99.0) for site in ("mx.a", "mx.a from x", "mx.a~sts", "mx.a~sts from x")]
+    others = [SiteFact(site, "pace", 1.0, 10.0, 99.0) for site in ("mx.a.example", "mx.a!", "mx", "mx.", "mx.b")]
+    store.remember([*own, *others, SiteFact("mx.a", "tls", 0.0, 20.0, 50.0)])
+    assert reader.facts_about("mx.a", 50.0) == own
+    assert reader.facts_about("mx.a~sts", 50.0) == own[2:]
+    assert reader.facts_about("none.example", 50.0) == []
+
+
 def test_the_rows_of_a_list_by_domain(spool):
     _, reader, identity = spool
     domains, count = reader.rows_by_domain(identity, 10)

@@ -2,6 +2,12 @@
 SELECT site, fact, value, learned_at, expires_at FROM site_facts WHERE expires_at > ?
 ORDER BY learned_at DESC, site, fact LIMIT ?
 
+-- name: facts_about
+-- those of a key, whatever policy (~...) and source ( from ...) it has behind it; ! is the character behind the space
+SELECT site, fact, value, learned_at, expires_at FROM site_facts
+WHERE (site = :of OR (site > :of || ' ' AND site < :of || '!') OR (site > :of || '~' AND site < :of || char(127)))
+    AND expires_at > :now ORDER BY learned_at DESC, site, fact LIMIT :most
+
 -- name: drop_expired_facts
 DELETE FROM site_facts WHERE expires_at <= ?
 

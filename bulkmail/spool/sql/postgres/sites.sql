@@ -2,6 +2,12 @@
 SELECT site, fact, value, learned_at, expires_at FROM site_facts WHERE expires_at > %s
 ORDER BY learned_at DESC, site COLLATE "C", fact COLLATE "C" LIMIT %s
 
+-- name: facts_about
+-- those of a key, whatever policy (~...) and source ( from ...) it has behind it
+SELECT site, fact, value, learned_at, expires_at FROM site_facts
+WHERE (site = %(of)s OR starts_with(site, %(of)s || ' ') OR starts_with(site, %(of)s || '~')) AND expires_at > %(now)s
+ORDER BY learned_at DESC, site COLLATE "C", fact COLLATE "C" LIMIT %(most)s
+
 -- name: drop_expired_facts
 DELETE FROM site_facts WHERE expires_at <= %s
 
