@@ -367,6 +367,14 @@ def test_decisions_are_numbered_and_no_number_is_there_twice() -> None:
     assert len(set(numbers)) == len(numbers)
 
 
+def test_the_map_has_each_decision_by_its_title() -> None:
+    titles = [
+        f"- [{path.read_text(encoding='utf-8').partition(chr(10))[0].removeprefix('# ')}](decisions/{path.name})"
+        for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    ]
+    assert [line for line in page("docs/index.md").splitlines() if "](decisions/" in line] == titles
+
+
 def test_the_lists_of_other_programs_are_read_as_the_page_says(tmp_path: Path) -> None:
     _, _, text = page("docs/campaign.md").partition("\n### Where a list comes from\n")
     table = [line.split("|")[1:] for line in text.partition("\n### ")[0].splitlines() if line.startswith("| ")][2:]

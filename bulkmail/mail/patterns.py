@@ -37,7 +37,7 @@ class Pattern(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """Whose replies: at most one of the three, and everybody's where there is none.
+    """Whose replies: at most one of the three, and those of all receivers where there is none.
 
     Of these providers, of MX hosts under these suffixes (``.example.com``), or about recipients of these domains
     (A-labels).

@@ -69,7 +69,7 @@ _SHIPPED: tuple[tuple[str, str, int, RuleAction], ...] = (
     ("netease", "554 DT:SPM", 2, RuleAction(lasts=1 * _H, connections=1)),
     ("netease", "550 RP:ORQ", 2, _rest(1 * _H)),  # the day's limit is reached
     ("netease", "554 HL:ITC", 2, _rest(1 * _H)),
-    # everybody's filters, behind which the same few products stand
+    # filters of many receivers, behind which the same few products stand
     ("", "/messages from .{1,60} temporarily deferred/", 1, _CRAWL),
     ("", "/all messages from .{1,60} will be permanently deferred/", 1, _CRAWL),
     ("", "temporarily rate limited due to ip reputation", 1, _CRAWL),
