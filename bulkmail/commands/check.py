@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
-from bulkmail.commands.inbound_checks import page_findings
+from bulkmail.commands.inbound_checks import ways_back_findings
 from bulkmail.commands.sender import add_addresses, facts_of
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import Ahead, Prepared, look_ahead, prepare, too_late, with_copies
@@ -106,7 +106,7 @@ def look_at(
     """
     found = _whole(prepared, settings, ahead, dns=dns, addresses=addresses, read=read)
     if dns:
-        found = replace(found, findings=(*found.findings, *page_findings(prepared.content, settings)))
+        found = replace(found, findings=(*found.findings, *ways_back_findings(prepared.content, settings)))
     _note(prepared.campaign.opened, found.campaign, found.findings)
     return found
 

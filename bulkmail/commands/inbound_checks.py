@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bulkmail.commands.checks import Check, of_findings
 from bulkmail.commands.sender import with_lookup
+from bulkmail.machine import own_name
 from bulkmail.mail import BOUNCES, TOKEN_SIZE, OwnFault, own_address
 from bulkmail.net import Intake, UnreachableError, WebPage, intake, web_page
 from bulkmail.preflight import Finding, Severity, inbound_findings
@@ -123,18 +124,28 @@ def _certificate(where: str, found: Intake, now: float) -> list[Check]:
     return [Check("inbound", "ok", f"the certificate of {where} is valid for {days:,.0f} days")]
 
 
-def page_findings(content: Mapping[str, Any], settings: Settings) -> list[Finding]:
-    """Return what is wrong with the page that a campaign's messages lead to, where the service runs that serves it."""
-    public = settings.public
-    url = (content["unsubscribe"] or {}).get("url") or ""
-    if public is None or not url.startswith(f"{public.url}/") or not in_use(settings.place):
+def ways_back_findings(content: Mapping[str, Any], settings: Settings) -> list[Finding]:
+    """Return what is wrong with the server and the page that messages lead back to, while the service runs.
+
+    ``content``: the campaign's. Of the server only what keeps mail from coming back; `bulkmail doctor` tells the rest.
+    """
+    if not in_use(settings.place):
         return []
+    public, inbound = settings.public, settings.inbound
+    url = (content["unsubscribe"] or {}).get("url") or ""
 
     async def work(lookup: Lookup) -> list[Finding]:
-        wrong = await _page_fault(public.url, lookup)
-        if wrong is None:
-            return []
-        return [Finding(Severity.WARNING, "unsubscribe-page-no-answer", "unsubscribe", *wrong)]
+        found = []
+        if inbound is not None and content.get("inbound"):
+            hostname = settings.hostname or own_name()
+            for check in await _server(settings, inbound.hostname or hostname, hostname, lookup):
+                if check.result == "error":
+                    words = check.message, check.remedy
+                    found.append(Finding(Severity.WARNING, "inbound-server-wrong", inbound.domain, *words))
+        wrong = await _page_fault(public.url, lookup) if public and url.startswith(f"{public.url}/") else None
+        if wrong is not None:
+            found.append(Finding(Severity.WARNING, "unsubscribe-page-no-answer", "unsubscribe", *wrong))
+        return found
 
     try:
         return with_lookup(settings, work)

@@ -106,9 +106,9 @@ class Reports:
 
     async def _read(self, received: Received, recipient: Accepted, found: Found | None) -> Verdict | None:
         """Have it read; None where the reader did not come to an end. Raises OwnFault where there is no reader."""
-        address = "" if found is None or not found.number else found.address
+        address, number = ("", 0) if found is None or not found.number else (found.address, found.hash)
         key = await self._records.token_key()
-        job = ("read", received.body[:LOOKED_AT], recipient.address, received.sender, key, address)
+        job = ("read", received.body[:LOOKED_AT], recipient.address, received.sender, key, address, number)
         try:
             kind, reason, token, event, envelope_id, each = await self._ask(job, _WITHIN)
         except WorkerLateError:

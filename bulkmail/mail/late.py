@@ -95,7 +95,8 @@ class Weighed(NamedTuple):
 class Found(NamedTuple):
     """What is known of a token of ours. ``campaign`` and ``list`` are names; ``address`` as in the input.
 
-    ``address`` is "" where the campaign has left the spool (``in_spool`` False), which keeps only a keyed hash of it.
+    ``address`` is "" where the campaign has left the spool (``in_spool`` False), which keeps only its ``hash``
+    (`address_hash`), 0 otherwise.
     ``number`` is 0 in the token of a message that was the same for all recipients: it stands for none of them.
     """
 
@@ -107,6 +108,7 @@ class Found(NamedTuple):
     address: str
     unsubscribed: bool
     in_spool: bool
+    hash: int = 0
 
 
 class ReturnPath(Protocol):

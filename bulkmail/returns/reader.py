@@ -10,9 +10,9 @@ from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from bulkmail.mail import LateEvent, LateResult, read_token
+from bulkmail.mail import LateEvent, LateResult, address_hash, read_token
 from bulkmail.returns.reading import read
-from bulkmail.returns.returned import Block, Kind, Return, Weight
+from bulkmail.returns.returned import Block, Kind, Return, Weight, address_key
 from bulkmail.returns.shared import shares
 
 _ANSWERS = frozenset({Kind.AUTO_REPLY, Kind.DISPOSITION, Kind.CHALLENGE, Kind.OTHER})
@@ -35,13 +35,15 @@ class Verdict(NamedTuple):
     shares: Sequence[tuple[str, LateEvent]] = ()
 
 
-def judge(message: bytes, recipient: str, sender: str, key: bytes, address: str) -> Verdict:
+def judge(message: bytes, recipient: str, sender: str, key: bytes, address: str, number: int = 0) -> Verdict:
     """Read a message that was delivered to ``recipient``.
 
     ``sender``: the envelope sender, "" for the null sender. ``key``: the spool's, with which tokens are read.
-    ``address``: the row's, "" where it is not known yet.
+    ``address``: the row's, "" where it is not known yet. ``number``: where only the hash of it is kept, that hash.
     """
     returned = read(message, recipient=recipient, sender=sender)
+    if number:
+        address = _named(returned, key, number)
     token = returned.attributed(partial(read_token, key))
     event = _event(returned, address, token, message) if token else None
     digest = _digest(returned, message)
@@ -60,6 +62,12 @@ def _event(returned: Return, address: str, token: str, message: bytes) -> LateEv
         return LateEvent(LateResult.ANSWERED, 0.0, reply=_short(reply), key=key)
     block = returned.block_for(address, token) if returned.kind in _REPORTS else None
     return None if block is None else _report(returned, block, key)
+
+
+def _named(returned: Return, key: bytes, number: int) -> str:
+    """Return the recipient of the report whose hash this is, "" where it names none."""
+    named = (one for block in returned.blocks for one in (block.original, block.final) if one)
+    return next((one for one in named if address_hash(key, address_key(one)) == number), "")
 
 
 def _digest(returned: Return, message: bytes) -> str:
@@ -90,11 +98,14 @@ class Reader:
     """The worker. Plain data in, plain data out."""
 
     def handle(self, job: tuple[Any, ...]) -> Any:
-        """``("read", message, recipient, sender, key, address)``: the fields of a `Verdict`, its events as tuples."""
-        verb, message, recipient, sender, key, address = job
+        """Read, for a job ``("read", message, recipient, sender, key, address, number)``, as `judge` has these.
+
+        The fields of a `Verdict`, its events as tuples.
+        """
+        verb, *given = job
         if verb != "read":
             raise LookupError(f"the reader knows no job {verb!r}")
-        kind, reason, token, event, envelope_id, some = judge(message, recipient, sender, key, address)
+        kind, reason, token, event, envelope_id, some = judge(*given)
         each = [(one, _plain(own)) for one, own in some]
         return (str(kind), reason, token, None if event is None else _plain(event), envelope_id, each)
 

@@ -6,7 +6,7 @@ at this moment, and their settlement says what became of them. So a failure of o
 (`settle_late`), and no settlement of the sending path looks for it.
 
 Of a campaign that was removed the spool keeps whose tokens are whose (`gone`), by hash: what comes back leaves no line
-then, but suppresses as before.
+then, but suppresses as before, where a report names the address of that hash.
 """
 
 from __future__ import annotations
@@ -247,8 +247,10 @@ class LateEvents(Suppressions, Events):
             suppressed = () if row is None else entries.get(row.hash, ())
             unsubscribed = any(one.reason == Category.UNSUBSCRIBED and one.scope in scopes for one in suppressed)
             address, here = ("", False) if row is None else (row.email, row.known)
+            number = 0 if row is None or here else row.hash
             audience = (about.campaign, about.list, about.kind)
-            founds.append(Found(campaign_of(identity), number_of(identity), *audience, address, unsubscribed, here))
+            one = (campaign_of(identity), number_of(identity), *audience, address, unsubscribed, here, number)
+            founds.append(Found(*one))
         return founds
 
     def _drop_old_bounces(self, arrivals: Iterable[Arrival]) -> None:

@@ -161,6 +161,22 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
         SENT[5]: ("delivered", ""),
         SENT[6]: ("delivered", ""),
     }
+    # a receipt goes to who left the list, and not to who complained or is not there
+    more = "approval: none\nlist: spring\nkind: transactional\n"
+    receipts = world.campaign("receipts", SENT, parent=world.folder / "campaigns", more=more)
+    until(lambda: has_ended(receipts), "the end")
+    left_out = {row["email"]: row["category"] for row in receipts.rows() if row["status"] == "suppressed"}
+    assert left_out == {SENT[0]: "bounced-before", SENT[3]: "complained"}
+    assert receipts.statuses() == {"delivered": 5, "suppressed": 2}
+
+    # weeks later, when the campaign has left the spool
+    removed = world.bulkmail("remove", "spring")
+    assert removed.status == 0, removed.said
+    send("bounces", tokens[SENT[5]], report(SENT[5], tokens[SENT[5]], "failed", "5.1.1", gone, 8))
+    send("bounces", tokens[SENT[6]], report("bob@d0.test", tokens[SENT[6]], "failed", "5.1.1", gone, 9))
+    assert "returned mail" in world.bulkmail("suppress", "check", SENT[5]).out
+    assert world.bulkmail("suppress", "check", SENT[6]).status == 1
+    assert len(list((world.folder / "spool" / "inbound" / "unread").glob("*.eml"))) == 3
     running.process.terminate()
     assert running.wait().status == 3
 

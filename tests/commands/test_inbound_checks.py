@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from bulkmail.commands import inbound_checks as module
-from bulkmail.commands.inbound_checks import inbound_checks, page_findings
+from bulkmail.commands.inbound_checks import inbound_checks, ways_back_findings
 from bulkmail.commands.sender import with_lookup
 from bulkmail.settings import load_settings
 from tests.net.authority import Authority
@@ -209,15 +209,32 @@ def test_a_campaign_is_told_of_a_page_that_does_not_answer_while_the_service_run
     settings = load_settings(None, str(examined.place))
     content = {"unsubscribe": {"url": f"https://{PAGE}:{port}/u/{{{{ token }}}}", "mailto": None}}
     servers.pages["POST"] = 404, "no"
-    assert page_findings(content, settings) == [], "nobody serves it yet"
+    assert ways_back_findings(content, settings) == [], "nobody serves it yet"
     monkeypatch.setattr(module, "in_use", lambda _: "123")
-    (finding,) = page_findings(content, settings)
+    (finding,) = ways_back_findings(content, settings)
     assert (finding.code, str(finding.severity)) == ("unsubscribe-page-no-answer", "warning")
     assert "does not answer one click as the service does: status 404" in finding.message
     for other in (None, {"url": "https://own.test/u/{{ token }}", "mailto": None}, {"url": None, "mailto": "a@b.test"}):
-        assert page_findings({"unsubscribe": other}, settings) == []
+        assert ways_back_findings({"unsubscribe": other}, settings) == []
     servers.pages["POST"] = 200, BUTTON
-    assert page_findings(content, settings) == []
+    assert ways_back_findings(content, settings) == []
+
+
+def test_a_campaign_is_told_of_an_inbound_server_that_does_not_take_reports_while_the_service_runs(
+    examined, servers, authority, monkeypatch
+):
+    servers.context, servers.refuses = authority.server(HOST, dt.timedelta(days=5)), True
+    examined(connect=False)
+    settings = load_settings(None, str(examined.place))
+    content = {"unsubscribe": None, "inbound": DOMAIN}
+    assert ways_back_findings(content, settings) == []
+    monkeypatch.setattr(module, "in_use", lambda _: "123")
+    (finding,) = ways_back_findings(content, settings)
+    assert (finding.code, str(finding.severity), finding.where) == ("inbound-server-wrong", "warning", DOMAIN)
+    assert finding.message.endswith("550 5.7.1 Relaying denied")
+    assert ways_back_findings({"unsubscribe": None}, settings) == [], "nothing of it comes back here"
+    servers.refuses = False
+    assert ways_back_findings(content, settings) == [], "that it expires soon is for doctor to say"
 
 
 def test_a_page_that_is_not_there(examined, servers, authority):

@@ -6,7 +6,7 @@ import marshal
 
 import pytest
 
-from bulkmail.mail import LateResult, campaign_key, token
+from bulkmail.mail import LateResult, address_hash, campaign_key, parse_address, token
 from bulkmail.returns import Kind, judge
 from bulkmail.returns.reader import Reader
 from tests.returns.samples import ADDRESS, UNKNOWN, octets, report
@@ -41,6 +41,15 @@ def test_a_failure_of_the_rows_address_is_an_event():
 def test_a_failure_of_another_address_is_none(address):
     verdict = judge(report(FAILED, copy=""), PATH, "", KEY, address)
     assert (verdict.kind, verdict.token, verdict.event) == (Kind.FAILED, TOKEN, None)
+
+
+def test_where_only_the_hash_of_the_address_is_kept_a_report_must_name_it():
+    number = address_hash(KEY, parse_address(ADDRESS).key)
+    event = judge(report(FAILED, copy=""), PATH, "", KEY, "", number).event
+    assert (event.result, event.status) == (LateResult.RETURNED, "bounced")
+    assert judge(report(FAILED, copy=""), PATH, "", KEY, "", number + 1).event is None
+    moved = FAILED.replace(f"Original-Recipient: rfc822;{ADDRESS}\n", "").replace(ADDRESS, "target@e.example")
+    assert judge(report(moved, copy=""), PATH, "", KEY, "", number).event is None
 
 
 def test_a_delay_changes_no_status():

@@ -267,7 +267,8 @@ def test_a_token_outlives_its_campaign(late, store):
     while not store.remove_campaign(unsent.id, 10):
         pass
     found = found_of(store, token(made.key, 25))
-    assert found == (made.id, 25, "spring", "news", "marketing", "", False, False)
+    assert found[:-1] == (made.id, 25, "spring", "news", "marketing", "", False, False)
+    assert store.hashes(["user25@example.com"]) == [found.hash]
     assert found_of(store, token(made.key, 1)).unsubscribed
     assert found_of(store, token(unsent.key, 1)) is None, "nothing was ever sent to it"
     one, two = late.record(made, 25, UNSUBSCRIBED, COMPLAINED)
@@ -276,6 +277,9 @@ def test_a_token_outlives_its_campaign(late, store):
     assert set(store.suppressed(["user25@example.com"], NEWS)) == {"user25@example.com"}
     late.record(made, 25, RESUBSCRIBED)
     assert late.entries("user25@example.com") == [(EVERYTHING, "complained")]
+    (back,) = late.record(made, 24, RETURNED)
+    assert (back.kept, back.suppressed) == (False, 1)
+    assert late.entries("user24@example.com") == [(EVERYTHING, "bounced-before")]
     assert late.lines() == []
 
 
