@@ -302,5 +302,5 @@ class Lane:
             return False
         self.backlog.stop()
         self.wakeup.cancel()
-        self._limiter.users -= 1
+        self._limiter.left(self._now())
         return True

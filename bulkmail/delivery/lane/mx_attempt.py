@@ -154,7 +154,7 @@ class MxAttempt(NothingSent):
             )
         except OwnFault as fault:
             if address is not None:
-                address.closed()
+                address.closed(now)
             self._pause.own_fault(str(fault))
             self._owner.attempt_abandoned(self)
 
@@ -221,9 +221,10 @@ class MxAttempt(NothingSent):
         """Remember that the address does not work, and try the next one."""
         stop = self._stops[self._at]
         ip = stop.ip
-        address = self._limiters.of_address(ip, self._site.provider, self._clocks.now(), self._source)
+        now = self._clocks.now()
+        address = self._limiters.of_address(ip, self._site.provider, now, self._source)
         if address is not None:
-            address.closed()
+            address.closed(now)
         self._connection = None
         if self._stopped:
             self._owner.attempt_abandoned(self)

@@ -159,7 +159,7 @@ class SlowOpen:
     def attempt_abandoned(self, attempt: MxAttempt) -> None:
         """Forget an attempt that brought no connection; no recipient is charged for it."""
         self._attempts.discard(attempt)
-        self._slots.not_opened()
+        self._slots.not_opened(self._clocks.now())
         if self._lane.closed:
             return
         if attempt.again_at < inf:

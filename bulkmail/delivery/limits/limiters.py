@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from bulkmail.delivery.in_parts import InParts
 from bulkmail.delivery.limits.line import Line
 from bulkmail.net import LiveConnection
 from bulkmail.routing import Site
@@ -94,7 +95,10 @@ class SlotPool:
 
 
 class SharedLimiter(SlotPool):
-    """The limiter of a provider, site or address, with the slots that it counts."""
+    """The limiter of a provider, site or address, with the slots that it counts.
+
+    ``used_at``: when a lane or a connection last left it, on the reactor's clock.
+    """
 
     __slots__ = ("kept", "limiter", "used_at")
 
@@ -117,8 +121,19 @@ class SharedLimiter(SlotPool):
             return _COMPLAINT_KEPT
         return max(rate.burst * rate.interval for rate in (limits.rate, limits.connection_rate))
 
-    def closed(self) -> None:
+    @property
+    def in_use(self) -> bool:
+        """Whether a lane, a waiter or a connection has it."""
+        return bool(self.users or self.limiter.open or self.waiting)
+
+    def left(self, now: float) -> None:
+        """Count a lane less."""
+        self.users -= 1
+        self.used_at = now
+
+    def closed(self, now: float) -> None:
         """Free the slot of a connection that has closed."""
+        self.used_at = now
         self.limiter.closed()
         self.wake_next()
 
@@ -235,6 +250,8 @@ class Limiters:
         self._ownership: Ownership | None = None
         self._sites: dict[str, SharedLimiter] = {}
         self._addresses: dict[str, SharedLimiter] = {}
+        self._sites_in_parts: InParts[str] = InParts()
+        self._addresses_in_parts: InParts[str] = InParts()
         self.total = Total(total)
 
     def share(self, ownership: Ownership) -> None:
@@ -299,13 +316,6 @@ class Limiters:
         key = source.key(ip)
         return self._addresses.get(key) or self._make(self._addresses, key, "", now, address_key(ip))
 
-    def keep_changed_factors(self) -> None:
-        """Report factors that have changed to ``keep_factors``."""
-        for key, shared in self._sites.items():
-            if shared.limiter.factors != shared.kept:
-                shared.kept = shared.limiter.factors
-                self._keep_factors(key, shared.kept)
-
     def reset_forgotten(self) -> None:
         """Use the whole limit again where nothing else is remembered any more: an operator had it forgotten."""
         for key, shared in self._sites.items():
@@ -316,24 +326,34 @@ class Limiters:
             if shared.limiter.capped and not self._ruled_of(key).caps:
                 shared.limiter.lift()
 
-    def drop_unused(self, now: float) -> None:
-        """Forget limiters without users, waiters or open connections, once they know nothing worth keeping."""
-        for limiters in (self._sites, self._addresses):
+    def tidy(self, now: float) -> None:
+        """Report factors that have changed, forget unused limiters, wake whoever waits beside a free slot.
+
+        Called once a second. Of many limiters each is looked at every few seconds.
+        """
+        of_sites, of_addresses = (self._sites, self._sites_in_parts), (self._addresses, self._addresses_in_parts)
+        for limiters, parts in (of_sites, of_addresses):
             crowded = len(limiters) > _MOST_KEPT
-            for key, shared in list(limiters.items()):
-                if shared.users or shared.limiter.open or shared.waiting:
-                    shared.used_at = now
+            for key in parts.next(limiters):
+                shared = limiters.get(key)
+                if shared is None:
+                    continue
+                if limiters is self._sites:
+                    self._keep_factors_of(key, shared)
+                if shared.in_use:
+                    _wake([shared])
                 elif crowded or now - shared.used_at > shared.memory:
                     del limiters[key]
+        _wake([self.total, self.total.unproven])
 
     def wake_waiting(self) -> None:
-        """Wake the next waiter of every pool with a free slot: a lane that was woken may have used another slot."""
-        total = self.total
-        pools: list[SharedLimiter | BoundedPool] = [*self._sites.values(), *self._addresses.values(), total]
-        pools.append(total.unproven)
-        for pool in pools:
-            if pool.waiting and pool.room:
-                pool.wake_next()
+        """Wake the next waiter of every pool with a free slot."""
+        _wake([*self._sites.values(), *self._addresses.values(), self.total, self.total.unproven])
+
+    def _keep_factors_of(self, key: str, shared: SharedLimiter) -> None:
+        if shared.limiter.factors != shared.kept:
+            shared.kept = shared.limiter.factors
+            self._keep_factors(key, shared.kept)
 
     def _make(
         self, limiters: dict[str, SharedLimiter], key: str, provider: str, now: float, owned_as: str
@@ -354,8 +374,15 @@ class Limiters:
         return (limiters[one] for source in self._named if (one := source.key(key)) in limiters)
 
     def _drop(self, limiters: dict[str, SharedLimiter], key: str) -> bool:
-        if any(shared.users or shared.limiter.open or shared.waiting for shared in self._of_sources(limiters, key)):
+        if any(shared.in_use for shared in self._of_sources(limiters, key)):
             return False
         for source in self._named:
             limiters.pop(source.key(key), None)
         return True
+
+
+def _wake(pools: Sequence[SharedLimiter | BoundedPool]) -> None:
+    """Wake the next waiter of each of these with a free slot: a lane that was woken may have used another slot."""
+    for pool in pools:
+        if pool.waiting and pool.room:
+            pool.wake_next()

@@ -138,13 +138,13 @@ class ConnectionSlots:
         self.unpark(connection, now)
         address = self._limiters.of_address(ip, self._provider, now, self._source)
         if address is not None:
-            address.closed()
-        self.not_opened()
+            address.closed(now)
+        self.not_opened(now)
 
-    def not_opened(self) -> None:
+    def not_opened(self, now: float) -> None:
         """Free the slots of a connection that did not come about."""
         self._open -= 1
-        self._limiter.closed()
+        self._limiter.closed(now)
         self._limiters.total.closed()
         if not self.proven:
             self._limiters.total.unproven.closed()

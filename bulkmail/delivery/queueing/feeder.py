@@ -181,9 +181,7 @@ class Feeder:
         """Forget what is unused, and wake lanes whose turn has come; called once a second."""
         self.open_queues.forget_unused()
         self._warming.look()
-        self._limiters.keep_changed_factors()
-        self._limiters.drop_unused(self._clocks.now())
-        self._limiters.wake_waiting()
+        self._limiters.tidy(self._clocks.now())
 
     # composed messages
 

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.holds import holds_at
+from bulkmail.delivery.in_parts import InParts
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
@@ -29,8 +30,6 @@ _log = Logger("bulkmail")
 OPEN_QUEUES = 20_000
 _MOST_PARKED = 200_000
 _ROUTES = 1000  # domains asked for at once: the resolver's timeout is for answers, not for standing in line
-_LOOKED_AT_ONCE = 500  # lanes
-_LOOKED_WITHIN = 5  # seconds
 _DRAIN = 500  # messages claimed at once from a queue whose recipients are settled without being sent to
 
 
@@ -82,8 +81,7 @@ class OpenQueues:
         self.queues: dict[int, Queue] = {}
         self.draining = 0
         self.parked: dict[int, Run] = {}
-        self._unlooked: list[str] = []  # keys of lanes
-        self._looked_at_once = 0
+        self._lanes_in_parts: InParts[str] = InParts()
         self._stopping = False
         self._routing = 0
         self._wants = wants
@@ -254,10 +252,7 @@ class OpenQueues:
 
         Of many lanes each is looked at every few seconds.
         """
-        if not self._unlooked:
-            self._unlooked = list(self.lanes)
-            self._looked_at_once = max(_LOOKED_AT_ONCE, len(self._unlooked) // _LOOKED_WITHIN)
-        for key in self._unlooked[-self._looked_at_once :]:
+        for key in self._lanes_in_parts.next(self.lanes):
             lane = self.lanes.get(key)
             if lane is None:
                 continue
@@ -268,7 +263,6 @@ class OpenQueues:
                     lane.suspension.end_outage()  # no recipient waits for it any more
                 del self.lanes[key], self._supplies[lane]
                 self._wants.not_wanted(supply)
-        del self._unlooked[-self._looked_at_once :]
 
     @property
     def open_lanes(self) -> list[Lane]:

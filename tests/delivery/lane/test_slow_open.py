@@ -172,7 +172,7 @@ def test_a_place_that_came_free_while_another_host_took_its_time_is_used(world, 
     one.start()
     one.until(lambda: one.clock.seconds() > 2.0)
     while held.limiter.open:
-        held.closed()
+        held.closed(0.0)
     one.until(lambda: run.complete, 60)
     assert one.limiters.of_address("192.0.2.1", "", one.clock.seconds()) is not held
     assert one.statuses(run) == {"delivered": 5}

@@ -114,7 +114,7 @@ def test_closing_wakes_the_next(limiters):
     limiter, total, a = limiters.of_site("a", "", 0.0), limiters.total, Waiting("a")
     limiter.limiter.opened(0.0)
     limiter.wait(a)
-    limiter.closed()
+    limiter.closed(0.0)
     assert (a.woken, limiter.limiter.open) == (1, 0)
     total.opened()
     total.wait(a)
@@ -129,7 +129,7 @@ def test_a_limiter_in_use_is_kept(limiters):
     open_.limiter.opened(0.0)
     wanted.wait(Waiting("a"))
     limiters.of_site("none", "", 0.0)
-    limiters.drop_unused(now)
+    limiters.tidy(now)
     assert set(limiters._sites) == {"used", "open", "wanted"}
 
 
@@ -138,26 +138,59 @@ def test_a_rate_is_not_forgotten_with_its_last_lane(limiters):
     limiter = limiters.of_site("x", "slow", 0.0)
     for _ in range(10):
         limiter.limiter.reserve(0.0)
-    limiters.drop_unused(1.0)
+    limiters.tidy(1.0)
     assert limiters.of_site("x", "slow", 2.0) is limiter
-    limiters.drop_unused(601.0)
+    limiters.tidy(601.0)
     assert limiters._sites == {}
 
 
 def test_a_complaint_is_remembered_for_an_hour(limiters):
     limiter = limiters.of_site("x", "", 0.0)
     assert limiter.limiter.slow_down(0.0, "rate")
-    limiters.drop_unused(3000.0)
+    limiters.tidy(3000.0)
     assert limiters.of_site("x", "", 3000.0).limiter.pace == 0.5
-    limiters.drop_unused(3601.0)
+    limiters.tidy(3601.0)
     assert limiters._sites == {}
+
+
+def test_a_limiter_is_remembered_from_when_it_was_left_whenever_that_was_looked_at(limiters):
+    site, address = limiters.of_site("x", "slow", 0.0), limiters.of_address("192.0.2.1", "", 0.0)
+    site.users += 1
+    address.limiter.opened(0.0)
+    for limiter in (site, address):
+        limiter.limiter.slow_down(0.0, "rate")
+    site.left(100.0)
+    address.closed(200.0)
+    limiters.tidy(3699.0)
+    assert (set(limiters._sites), set(limiters._addresses)) == ({"provider slow"}, {"192.0.2.1"})
+    limiters.tidy(3701.0)
+    assert (set(limiters._sites), set(limiters._addresses)) == (set(), {"192.0.2.1"})
+    limiters.tidy(3801.0)
+    assert limiters._addresses == {}
+
+
+def test_of_many_limiters_each_is_looked_at_within_some_seconds(limiters, monkeypatch):
+    monkeypatch.setattr("bulkmail.delivery.in_parts.AT_ONCE", 3)
+    kept = []
+    monkeypatch.setattr(limiters, "_keep_factors", lambda key, _: kept.append(key))
+    waiting = [Waiting(str(n)) for n in range(20)]
+    for n, waiter in enumerate(waiting):
+        shared = limiters.of_site(f"s{n}", "", 0.0)
+        shared.limiter.refuse_connection(0.0, 1)
+        shared.wait(waiter)
+        limiters.of_site(f"unused{n}", "", 0.0)
+    seen = []
+    for _ in range(5):
+        limiters.tidy(1e6)
+        seen.append((sum(waiter.woken for waiter in waiting), len(kept), len(limiters._sites)))
+    assert seen == [(4, 4, 36), (8, 8, 32), (12, 12, 28), (16, 16, 24), (20, 20, 20)]
 
 
 def test_memory_is_bounded_all_the_same(limiters, monkeypatch):
     monkeypatch.setattr("bulkmail.delivery.limits.limiters._MOST_KEPT", 3)
     for n in range(5):
         limiters.of_address(f"192.0.2.{n}", "", 0.0).limiter.slow_down(0.0, "rate")
-    limiters.drop_unused(1.0)
+    limiters.tidy(1.0)
     assert limiters._addresses == {}
 
 
@@ -167,7 +200,7 @@ def test_a_place_that_was_offered_and_not_taken_is_offered_again(limiters):
     limiter.limiter.opened(0.0)
     limiter.wait(a)
     limiter.wait(b)
-    limiter.closed()
+    limiter.closed(0.0)
     assert (a.woken, b.woken) == (1, 0)
     limiters.wake_waiting()
     assert b.woken == 1
@@ -232,11 +265,11 @@ def test_a_new_limiter_begins_with_the_pace_that_is_remembered_and_tells_of_chan
     big, small = limiters.of_site("x", "big", 0.0), limiters.of_site("small", "", 0.0)
     assert (big.limiter.factors, small.limiter.factors) == ((0.5, 0.5), (1.0, 1.0))
     assert limiters.of_address("192.0.2.1", "", 0.0).limiter.factors == (1.0, 1.0), "nobody complains about an address"
-    limiters.keep_changed_factors()
+    limiters.tidy(0.0)
     assert told == []
     big.limiter.refuse_connection(0.0, 2)
     for _ in range(2):
-        limiters.keep_changed_factors()
+        limiters.tidy(0.0)
     assert told == [("provider big", (0.5, 0.2))]
 
 
@@ -249,7 +282,7 @@ def test_a_smaller_part_closes_what_stands_idle_and_is_kept_to_once_the_rest_has
     assert not limiters.become("s", half, 0.0)
     assert owner.let == ["one"]
     shared.unpark("one")
-    shared.closed()
+    shared.closed(0.0)
     assert limiters.become("s", half, 0.0)
     assert owner.let == ["one"]
     assert limiters.become("never seen", half, 0.0)
@@ -272,7 +305,7 @@ def test_the_limiter_of_an_address_is_dropped_once_nothing_is_open(limiters):
     address = limiters.of_address("192.0.2.1", "", 0.0)
     address.limiter.opened(0.0)
     assert not limiters.drop_address(address_key("192.0.2.1"))
-    address.closed()
+    address.closed(0.0)
     assert limiters.drop_address(address_key("192.0.2.1"))
     assert limiters.of_address("192.0.2.1", "", 0.0) is not address
     assert limiters.drop_address(address_key("192.0.2.9"))
@@ -288,7 +321,7 @@ def test_paces_that_are_remembered_no_more_are_forgotten():
     del known["b"]
     made.reset_forgotten()
     assert (a.limiter.factors, b.limiter.factors) == ((0.5, 1.0), (1.0, 1.0))
-    made.keep_changed_factors()
+    made.tidy(0.0)
     assert kept == [], "it is as it was remembered"
 
 

@@ -82,7 +82,7 @@ class TestStrangers:
         assert one.connection_at(9e9) is other.connection_at(9e9) is limiters.total.unproven
         waiting = Waiting("c")
         limiters.total.unproven.wait(waiting)
-        other.not_opened()
+        other.not_opened(0.0)
         assert waiting.woken == 1
         assert other.connection_at(9e9) == 9e9
 
@@ -102,7 +102,7 @@ class TestStrangers:
         one.prove(False)
         assert limiters.total.unproven.open == 4
         for seats in (one, one, other, other):
-            seats.not_opened()
+            seats.not_opened(0.0)
         assert (limiters.total.open, limiters.total.unproven.open) == (0, 0)
 
     def test_there_is_always_one_place(self):

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import pytest
 from twisted.internet.defer import Deferred
 
-from bulkmail.delivery.queueing import open_queues
 from bulkmail.mail import OwnFault
 from bulkmail.routing import RouteFailure
 
@@ -98,7 +97,7 @@ def test_a_lane_that_another_machine_gets_is_left_and_forgotten_when_it_is_empty
 
 
 def test_of_many_lanes_each_is_looked_at_within_some_seconds(one, monkeypatch):
-    monkeypatch.setattr(open_queues, "_LOOKED_AT_ONCE", 3)
+    monkeypatch.setattr("bulkmail.delivery.in_parts.AT_ONCE", 3)
     run, queues = opened(one, [f"d{n}.example" for n in range(20)])
     run.doubted = True
     for lane in list(queues.lanes.values()):
