@@ -36,9 +36,9 @@ from __future__ import annotations
 from typing import Any
 
 from bulkmail.campaign.files import ListPath
-from bulkmail.campaign.intake import Answer, Intake, as_data
+from bulkmail.campaign.intake import Answer, Intake
 from bulkmail.campaign.places import changed_since
-from bulkmail.mail import OwnFault, Refused
+from bulkmail.mail import OwnFault, Refused, answer_of
 
 
 class Ingest:
@@ -53,12 +53,9 @@ class Ingest:
         """The answer to one job."""
         try:
             return self._answer(job)
-        except Refused as refused:
+        except (Refused, OwnFault) as error:
             self._close()
-            return "refused", as_data(refused.problems)
-        except OwnFault as fault:
-            self._close()
-            return "own-fault", str(fault)
+            return answer_of(error)
 
     def _answer(self, job: tuple[Any, ...]) -> Answer:
         match job:

@@ -27,7 +27,7 @@ from bulkmail.campaign.picking import Picking, Rules
 from bulkmail.campaign.places import Place, Progress, prove, read_before
 from bulkmail.campaign.rows import Row, Rows
 from bulkmail.campaign.suppression import load
-from bulkmail.mail import AddressError, Problem, Refused
+from bulkmail.mail import AddressError, Problem, Refused, plain_problems
 
 Answer = tuple[Any, ...]
 Recipient = tuple[int, int, int, str, str, str, str, str]
@@ -36,11 +36,6 @@ LookUp = Callable[[Sequence[Recipient]], list[Recipient]]
 
 _AGAIN = 8000  # rows read again in one job
 _SHOWN = 320  # characters of a bad address
-
-
-def as_data(problems: Sequence[Problem]) -> list[tuple[str, int, int, str]]:
-    """As (file, line, column, message)."""
-    return [(str(problem.file), problem.line, problem.column, problem.message) for problem in problems]
 
 
 class Intake:
@@ -125,7 +120,7 @@ class Intake:
         if before.done and not grown and before.settled >= before.rows:
             self._places, self._number, self._done = list(before.places), before.rows, True
             self._words, self._limited, self._mailed = before.words, before.limited, before.mailed
-        return "opened", columns, as_data([*self._notices, *told]), sizes
+        return "opened", columns, plain_problems([*self._notices, *told]), sizes
 
     def _look(self, index: int, encoding: str | None, columns: list[list[str]], sizes: list[int]) -> bool:
         """Check that a file can be read, and was not changed; whether it has grown since it was read."""
@@ -249,7 +244,7 @@ class Intake:
             self._rows.lines.close()
             self._rows = None
         self._done = True
-        self._told = as_data(self.notices())
+        self._told = plain_problems(self.notices())
 
     def notices(self) -> list[Problem]:
         """What the rows read so far say of who may not be mailed, or all where all were read; what is left out."""

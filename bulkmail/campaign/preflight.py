@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bulkmail.campaign.consent import ConsentRule
 from bulkmail.campaign.encoding import encoding_of
 from bulkmail.campaign.files import ListPath
-from bulkmail.campaign.intake import Intake, Recipient, as_data
+from bulkmail.campaign.intake import Intake, Recipient
 from bulkmail.campaign.jobs import intake_options
 from bulkmail.campaign.lines import Lines
 from bulkmail.campaign.model import Campaign
@@ -17,7 +17,7 @@ from bulkmail.campaign.own_report import count_statuses, notice, refusal
 from bulkmail.campaign.query import asked_notices
 from bulkmail.campaign.reading import OperatorSettings
 from bulkmail.campaign.rows import Rows
-from bulkmail.mail import Problem, Refused
+from bulkmail.mail import Problem, Refused, plain_problems, problems_of
 
 FIRST = 100
 """Rows that are judged before anything is sent."""
@@ -51,11 +51,11 @@ def survey(campaign: Campaign, settings: OperatorSettings, *, whole: bool = Fals
         declined = intake.notices()
     finally:
         intake.close()
-    notices = [*notices, *as_data(_of_reports(paths, campaign.encoding))]
+    notices = [*notices, *plain_problems(_of_reports(paths, campaign.encoding))]
     if whole and len(rows) >= FIRST:
         declined = [notice for path in paths for notice in _declined(path, campaign.encoding, options["consent"])]
     asked = asked_notices(campaign.recipients, campaign.opened, campaign.file)
-    return Lists(columns, sizes, rows, (*asked, *declined, *(Problem(*notice) for notice in notices)))
+    return Lists(columns, sizes, rows, (*asked, *declined, *problems_of(notices)))
 
 
 def _first_rows(intake: Intake) -> list[Recipient]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-from bulkmail.mail import BulkmailError
+from bulkmail.mail import BulkmailError, OwnFault, answer_of
 from bulkmail.workers import Worker
 
 _RESTART_DELAY = 0.5  # seconds: one that cannot start would be started without end
@@ -31,12 +31,12 @@ class ResolverProcess:
         worker.ask(("configure", self._options), None).addErrback(lambda _: None)
 
     async def ask(self, job: tuple[Any, ...]) -> Any:
-        """Return its answer, or an own fault as one where the process cannot give any."""
+        """Return the answer to a job; ``("own-fault", text)`` where the process does not give one."""
         assert self._worker is not None
         try:
             return await self._worker.ask(job, _WITHIN)
         except BulkmailError as error:
-            return ("own-fault", f"the resolver process: {error}")
+            return answer_of(OwnFault(f"the resolver process: {error}"))
 
     def stop(self) -> None:
         """Start it no more."""

@@ -18,6 +18,7 @@ from bulkmail.mail.address import (
     unseen,
     without_invisible,
 )
+from bulkmail.mail.answers import answer_of, checked, plain_problems, problems_of
 from bulkmail.mail.clicks import (
     CLICKS,
     MOST_TARGET,
@@ -135,9 +136,11 @@ __all__ = [
     "WrongState",
     "address_hash",
     "address_in",
+    "answer_of",
     "campaign_key",
     "can_be_tried_again",
     "check_name",
+    "checked",
     "choice",
     "click_path",
     "clicks_by_variant",
@@ -163,7 +166,9 @@ __all__ = [
     "parse_pattern",
     "parse_rate",
     "plain_lines",
+    "plain_problems",
     "printable",
+    "problems_of",
     "provider_behind",
     "quoted_target",
     "read_click",

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bulkmail.campaign import Campaign, reading_options
-from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.mail import Problem, checked, problems_of
 from bulkmail.workers import DATABASE, Worker
 
 INGEST = "bulkmail.listing:Ingest"
@@ -32,17 +32,17 @@ class Reading:
     async def open(self, resume: object = None, skip: int = 0) -> None:
         """Open the lists; ``resume`` and ``skip`` as the spool has them prove that what was read is unchanged."""
         answer = await self._ask(("open", {**self._job, "resume": resume, "skip": skip}))
-        self.told = [Problem(*notice) for notice in answer[2]]
+        self.told = problems_of(answer[2])
         self._ahead = self._worker.ask(("next", _ROWS), None)
 
     async def rows(self) -> list[Recipient] | None:
         """Return the next rows, in order; None behind the last. The next ones are read meanwhile."""
         if self._ahead is None:
             return None
-        _, rows, state, done = _checked(await self._ahead)
+        _, rows, state, done = checked(await self._ahead)
         self._ahead = None if done else self._worker.ask(("next", _ROWS), None)
         if done:
-            self.told += [Problem(*notice) for notice in state.get("told", ())]
+            self.told += problems_of(state.get("told", ()))
         return list(rows)
 
     async def repeated(self) -> list[tuple[int, str]] | None:
@@ -62,12 +62,4 @@ class Reading:
         await self._worker.close()
 
     async def _ask(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
-        return _checked(await self._worker.ask(job, None))
-
-
-def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:
-    if answer[0] == "refused":
-        raise Refused(Problem(*problem) for problem in answer[1])
-    if answer[0] == "own-fault":
-        raise OwnFault(answer[1])
-    return answer
+        return checked(await self._worker.ask(job, None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from bulkmail.mail import BulkmailError
+from bulkmail.mail import BulkmailError, OwnFault, answer_of
 from bulkmail.net import Families
 from bulkmail.routing import RESOLVER
 from bulkmail.settings import Settings
@@ -52,7 +52,7 @@ class Resolving:
         try:
             return await self._worker.ask(job, WITHIN)
         except BulkmailError as error:
-            return "own-fault", f"the resolver process: {error}"
+            return answer_of(OwnFault(f"the resolver process: {error}"))
 
     async def close(self) -> None:
         """End the process."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Any
 
-from bulkmail.mail import OwnFault
+from bulkmail.mail import OwnFault, checked
 from bulkmail.routing.site import PLAIN, Manner, MxHost, Site
 
 RELAY = "relay"  # the provider of the site of the relay that takes all mail: its limits are the relay's own
@@ -66,9 +66,7 @@ class RelayRouter:
             pass
         if self._host == "localhost":  # RFC 6761 6.3: not a question for the DNS
             return _LOCALHOST, float("inf")
-        answer = await self._ask(("host", self._host))
-        if answer[0] == "own-fault":
-            raise OwnFault(answer[1])
+        answer = checked(await self._ask(("host", self._host)))
         if answer[0] == "failed":
             of = "" if self._name == RELAY else f"of the route {self._name}, "
             raise OwnFault(f"the relay ({of}relay.host) cannot be found: {answer[3]}")

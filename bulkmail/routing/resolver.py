@@ -45,7 +45,7 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any, TypeVar
 
-from bulkmail.mail import AddressError, Category, OwnFault, domain_key
+from bulkmail.mail import AddressError, Category, OwnFault, answer_of, domain_key
 from bulkmail.routing.announcing import Announcements
 from bulkmail.routing.forbidden import Network, forbidden_address, networks
 from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
@@ -126,7 +126,7 @@ class Resolver:
                 await self._lookup.verify_resolver()
                 return ("alive",)
         except OwnFault as fault:
-            return ("own-fault", str(fault))
+            return answer_of(fault)
         raise ValueError(f"no such job: {job[0]!r}")
 
     def _configure(

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from typing import Any
 from weakref import WeakValueDictionary
 
-from bulkmail.mail import OwnFault
+from bulkmail.mail import checked
 from bulkmail.routing.policies import Policies
 from bulkmail.routing.site import RouteFailure, Site, site_of
 from bulkmail.routing.ttl_cache import TtlCache
@@ -64,9 +64,7 @@ class Router:
         result = self.known(domain)
         if result is not None:
             return result
-        answer = await self._ask(self._job(domain, versions))
-        if answer[0] == "own-fault":
-            raise OwnFault(answer[1])
+        answer = checked(await self._ask(self._job(domain, versions)))
         if answer[0] == "mx":
             _, ttl, hosts, *announced = answer
             result = self._site(hosts)
@@ -82,9 +80,7 @@ class Router:
 
     async def check(self) -> None:
         """Check that a nameserver answers. Raises OwnFault where none does."""
-        answer = await self._ask(("check",))
-        if answer[0] == "own-fault":
-            raise OwnFault(answer[1])
+        checked(await self._ask(("check",)))
 
     def _job(self, domain: str, versions: Collection[int]) -> tuple[Any, ...]:
         if self._policies is not None:

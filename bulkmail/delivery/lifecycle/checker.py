@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bulkmail.campaign import NotNow, ToBeAskedError, content_hash, load_campaign
 from bulkmail.delivery.lifecycle.copies import with_copies
 from bulkmail.delivery.lifecycle.opening import prepare
-from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.mail import OwnFault, Problem, Refused, answer_of, plain_problems
 from bulkmail.yamlfile import YamlFile
 
 if TYPE_CHECKING:
@@ -112,12 +112,11 @@ class Checker:
             known = content_hash(prepared.campaign, prepared.content)
         except ToBeAskedError:
             return ("to-be-asked",)
-        except Refused as refused:
-            return "refused", [_plain(problem) for problem in refused.problems]
-        except OwnFault as fault:
-            return "own-fault", str(fault)
+        except (Refused, OwnFault) as error:
+            return answer_of(error)
         except MemoryError:
-            return "refused", [(path, 0, 0, "its check needs more memory than a campaign's may take (1 GB)")]
+            words = "its check needs more memory than a campaign's may take (1 GB)"
+            return answer_of(Refused([Problem(path, 0, 0, words)]))
         campaign = prepared.campaign
         file = campaign.file
         return (
@@ -129,11 +128,7 @@ class Checker:
                 "content": prepared.content,
                 "columns": prepared.columns,
                 "input_bytes": prepared.input_bytes,
-                "notices": [_plain(notice) for notice in prepared.notices],
+                "notices": plain_problems(prepared.notices),
                 "content_hash": known,
             },
         )
-
-
-def _plain(problem: Problem) -> tuple[str, int, int, str]:
-    return str(problem.file), problem.line, problem.column, problem.message

@@ -16,7 +16,7 @@ from bulkmail.campaign import campaign_as_checked
 from bulkmail.delivery.lifecycle.checker import OfOperator
 from bulkmail.delivery.lifecycle.opening import Prepared
 from bulkmail.files import Folder
-from bulkmail.mail import OwnFault, Problem, Refused
+from bulkmail.mail import OwnFault, Problem, Refused, checked, problems_of
 from bulkmail.preflight import sender_notices
 from bulkmail.settings import Settings
 from bulkmail.workers import DATABASE, Worker, WorkerDiedError, WorkerLateError
@@ -100,18 +100,14 @@ class Checking:
 
 
 def _prepared(path: str, answer: tuple[Any, ...], spool: str) -> Prepared:
-    if answer[0] == "refused":
-        raise Refused(Problem(*problem) for problem in answer[1])
-    if answer[0] == "own-fault":
-        raise OwnFault(answer[1])
-    data = answer[1]
+    _, data = checked(answer)
     where, known = data["folder"]
     try:
         folder = Folder.open(where, known=known, follow=False)
     except OSError as error:
         raise Refused([Problem(path, 0, 0, f"its folder cannot be opened ({error.strerror})")]) from None
     campaign = campaign_as_checked(YamlFile(*data["file"]), folder, data["lists"], spool)
-    notices = tuple(Problem(*notice) for notice in data["notices"])
+    notices = tuple(problems_of(data["notices"]))
     return Prepared(
         campaign, data["content"], data["columns"], data["input_bytes"], notices, content_hash=data["content_hash"]
     )

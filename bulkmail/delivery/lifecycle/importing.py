@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from bulkmail.campaign import Campaign, reading_options
 from bulkmail.delivery.lifecycle.opening import sent_of
 from bulkmail.delivery.run import Run
-from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused, Status
+from bulkmail.mail import BulkmailError, OwnFault, Problem, Status, checked, problems_of
 from bulkmail.spool import ENDED_BY, Spool
 from bulkmail.workers import DATABASE, Worker, WorkerDiedError, WorkerLateError
 
@@ -60,7 +60,7 @@ class Importing:
     async def open(self) -> list[Problem]:
         """Open the files; what the operator should know about them. Raises Refused, and OwnFault."""
         answer = await self._ask(("open", self._job))
-        return [Problem(*notice) for notice in answer[2]]
+        return problems_of(answer[2])
 
     async def import_all(self) -> None:
         """Read to the end. Raises Refused when a file is not what it was, and OwnFault."""
@@ -75,7 +75,7 @@ class Importing:
         self._worker.close()
 
     async def _ask(self, job: tuple[Any, ...]) -> tuple[Any, ...]:
-        return _checked(await self._worker.ask(job, None))
+        return checked(await self._worker.ask(job, None))
 
     def stop(self) -> None:
         """End after the batch at hand; a later run resumes behind it."""
@@ -87,7 +87,7 @@ class Importing:
         try:
             done = False
             while not done and not self._stopped:
-                _, rows, state, done = _checked(await batch)
+                _, rows, state, done = checked(await batch)
                 if done:
                     self._tell(state.get("told", ()))
                 if not done and not self._stopped:
@@ -183,20 +183,12 @@ async def changed_lists(reactor: Any, lists: Sequence[Any], reading: Any) -> lis
     """
     worker = Worker.start(reactor, INGEST, further=DATABASE)
     try:
-        names: list[str] = _checked(await worker.ask(("changed", list(lists), reading), _COMPARED_WITHIN))[1]
+        names: list[str] = checked(await worker.ask(("changed", list(lists), reading), _COMPARED_WITHIN))[1]
     except (WorkerDiedError, WorkerLateError):
         return []
     finally:
         await worker.close()
     return names
-
-
-def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:
-    if answer[0] == "refused":
-        raise Refused(Problem(*problem) for problem in answer[1])
-    if answer[0] == "own-fault":
-        raise OwnFault(answer[1])
-    return answer
 
 
 async def read_to_the_end(run: Run, importing: Importing, stored: Callable[[Run], None]) -> None:
