@@ -54,8 +54,8 @@ def import_from(settings: Settings, path: str, encoding: str | None, *, usual: S
     if read.nameless:
         tell(
             f"{read.nameless:,} {'entry has' if read.nameless == 1 else 'entries have'} only the hash of an address, "
-            "and cannot be taken: a hash counts in the spool that made it. `bulkmail spool copy` takes all of a spool "
-            "along, hashes too"
+            "and cannot be taken: a hash counts only in the spool that made it, and is there. `bulkmail spool copy` "
+            "takes all of a spool along, hashes too"
         )
     return REFUSED if read.wrong or read.nameless else DONE
 

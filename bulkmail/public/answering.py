@@ -137,16 +137,14 @@ class Answers:
             elif wish is Wish.RETURN:
                 found = await self._returns.resubscribe(token, "page")
         if found is None or not known:
-            return self._page(call, 200, Kind.UNKNOWN)
+            return self._page(call, _status(call, wish), Kind.UNKNOWN)
         return self._told(call, wish, Subject(found.list, found.address), unsubscribed=found.unsubscribed)
 
     def _told(self, call: Call, wish: Wish, subject: Subject, *, unsubscribed: bool = False) -> Answer:
         """Return the page that says how it is now."""
         if wish is Wish.NOTHING:
             kind = Kind.LEFT if unsubscribed else Kind.ASK
-            # a POST that asks for nothing has changed nothing, and who sent it must not believe that it has
-            status = 413 if call.body is None else 400 if call.method == b"POST" else 200
-            return self._page(call, status, kind, subject=subject)
+            return self._page(call, _status(call, wish), kind, subject=subject)
         return self._page(call, 200, Kind.BACK if wish is Wish.RETURN else Kind.LEFT, subject=subject)
 
     def _page(
@@ -171,3 +169,10 @@ class Answers:
         if made is None:
             made = self._made[kind, language] = page(kind, language, self._texts[language], None, self._name)
         return made
+
+
+def _status(call: Call, wish: Wish) -> int:
+    """A POST that asks for nothing has changed nothing, and who sent it must not believe that it has."""
+    if call.body is None:
+        return 413
+    return 400 if call.method == b"POST" and wish is Wish.NOTHING else 200

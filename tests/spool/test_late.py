@@ -16,6 +16,7 @@ from bulkmail.spool import (
     EVERYTHING,
     Arrival,
     Audience,
+    EventBounds,
     LateCounts,
     Reader,
     SqliteStore,
@@ -310,6 +311,24 @@ def test_the_key_is_there_once_a_token_was_made(store, late):
     assert store.token_key() == b""
     made = late.sent()
     assert made.key.startswith(store.token_key())
+
+
+def test_each_line_of_what_came_back_is_an_event_of_the_stream(late, store, kit):
+    made = late.sent()
+    store.remember_events(EventBounds(1e6, 1000))
+    answered = LateEvent(LateResult.ANSWERED, 3000.0, reply="auto-reply: away", key="a1")
+    late.record(made, 1, RETURNED, RETURNED)  # the second one is the same report
+    late.record(made, 2, UNSUBSCRIBED, RESUBSCRIBED)
+    late.record(made, 3, COMPLAINED)
+    late.record(made, 4, answered)
+    rows = kit.asked(store, "SELECT event, recipient_id, provider, category FROM event ORDER BY seq")
+    assert [(event, row & (1 << 40) - 1, *more) for event, row, *more in rows] == [
+        ("returned", 1, "google", "bad-mailbox"),
+        ("unsubscribed", 2, "google", ""),
+        ("resubscribed", 2, "google", ""),
+        ("complained", 3, "google", ""),
+        ("answered", 4, "google", ""),
+    ]
 
 
 def test_many_events_of_many_rows_in_one_transaction(late, store, kit):
