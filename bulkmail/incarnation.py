@@ -239,7 +239,7 @@ class Incarnation:
         )
         rules, reports = rules_of(self.settings.suppression), LateReports(self._clocks, spool, reporting, joining)
         runs, judge = parts.feeder.runs, scheduling.guarding.came_back
-        self.late = LateOutcomes(self._clocks, spool, rules, runs, self._changed, reports, judge)
+        late = self.late = LateOutcomes(self._clocks, spool, rules, runs, self._changed, reports, judge)
         at_rest = AtRest(
             reactor=self.reactor,
             spool=spool,
@@ -258,7 +258,7 @@ class Incarnation:
             clocks=self._clocks,
             pause=self._pause,
             feeder=parts.feeder,
-            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress, steering, parts.traces),
+            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress, steering, parts.traces, late),
             reporting=reporting,
             remembering=sync,
             compose=compose,

@@ -287,6 +287,7 @@ class Answers:
             "fault": owners.live.fault,
             "fault_since": stamp(owners.live.fault_since),
             "campaigns": len(owners.live.campaigns()),
+            "unattributed": dict(owners.live.unattributed),
         }
 
     async def _openapi(self, _call: Call) -> Any:

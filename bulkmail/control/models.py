@@ -43,7 +43,10 @@ class ReloadedAnswer(Answer):
 
 
 class HealthAnswer(Answer):
-    """The service itself. ``fault``: what keeps it from sending, "" where nothing does."""
+    """The service itself. ``fault``: what keeps it from sending, "" where nothing does.
+
+    ``unattributed``: what has come back since its start and belongs to no row for certain, by what it was.
+    """
 
     version: str
     machine: str
@@ -52,6 +55,7 @@ class HealthAnswer(Answer):
     fault: str
     fault_since: str | None
     campaigns: int
+    unattributed: dict[str, int]
 
 
 class ProblemAnswer(BaseModel):

@@ -90,3 +90,6 @@ def _of_service(health: Mapping[str, Any]) -> Iterator[_Family]:
     yield "bulkmail_fault", "1 while a fault of our own keeps the service from sending.", [], [([], fault)]
     sending = float(health["campaigns"])
     yield "bulkmail_campaigns_under_way", "Campaigns that this process sends.", [], [([], sending)]
+    strays = [([what], float(count)) for what, count in health["unattributed"].items()]
+    words = "What has come back since the service began and belongs to no row for certain."
+    yield "bulkmail_unattributed", words, ["what"], strays

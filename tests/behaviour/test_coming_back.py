@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bulkmail.control import Client
 from tests.ports import free_port
 
 pytestmark = pytest.mark.loopback
@@ -149,6 +150,7 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
     until(lambda: told in (campaign.folder / "STATUS.txt").read_text("utf-8"), "the figures in STATUS.txt")
     unread = list((world.folder / "spool" / "inbound" / "unread").glob("*.eml"))
     assert len(unread) == 2
+    assert Client(str(world.folder / "spool")).get("health")["unattributed"] == {"failed": 2}
 
     autumn = world.campaign("autumn", SENT, parent=world.folder / "campaigns", more="approval: none\nlist: spring\n")
     until(lambda: has_ended(autumn), "the end")

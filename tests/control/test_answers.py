@@ -96,6 +96,7 @@ def asked(tmp_path):
         limiters=lambda _: [],
         fault="",
         fault_since=None,
+        unattributed={"failed": 1},
     )
 
     async def route(domain):
@@ -173,6 +174,7 @@ def test_what_is_read(asked):
     assert (google["connections"], google["tls"], google["open"]) == (5, "required", 0)
     health = asked("health")
     assert (health["machine"], health["process"], health["fault"]) == ("mta1", 42, "")
+    assert health["unattributed"] == {"failed": 1}
     assert asked("openapi")["openapi"] == "3.1.0"
 
 

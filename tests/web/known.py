@@ -187,7 +187,7 @@ class Api:
             return found[0]
         if name == "health":
             service = {"version": "0.1.0", "machine": "mta1", "process": 42, "started_at": AT, "campaigns": 3}
-            return {**service, "fault": HOSTILE, "fault_since": AT}
+            return {**service, "fault": HOSTILE, "fault_since": AT, "unattributed": {}}
         if name == "recent":
             return {**RECENT, "campaign": path["name"]}
         if name == "variants":

@@ -17,7 +17,14 @@ from bulkmail.web.views import SHOWN
 from tests.web.known import AT, HOSTILE, NAME, PROVIDER, campaign, hold
 
 CONTRIB = Path(__file__).parent.parent.parent / "contrib"
-HEALTH = {"version": "0.1.0", "machine": "mta1", "started_at": AT, "campaigns": 3, "fault": HOSTILE}
+HEALTH = {
+    "version": "0.1.0",
+    "machine": "mta1",
+    "started_at": AT,
+    "campaigns": 3,
+    "fault": HOSTILE,
+    "unattributed": {"failed": 2},
+}
 
 
 @pytest.fixture
@@ -41,6 +48,7 @@ def test_the_numbers_are_those_of_the_api(exported):
     assert found['bulkmail_pace_ratio{provider="google"}'] == 0.5
     assert found['bulkmail_holds{kind="paused"}'] == 1
     assert (found["bulkmail_fault"], found["bulkmail_campaigns_under_way"]) == (1, 3)
+    assert found['bulkmail_unattributed{what="failed"}'] == 2
     assert found["bulkmail_start_time_seconds"] == 1796182260
 
 

@@ -57,8 +57,8 @@ class LateOutcomes:
     """Records what comes back (`mail.ReturnPath`).
 
     ``runs``: the campaigns that are being sent, by id; ``changed(run)``: one of them has news; ``judge(run)`` sees
-    whether too much has come back of it (`guarding`). ``counts``: what came
-    back since this start, by result, and what could not be attributed as ``unattributed WHAT``.
+    whether too much has come back of it (`guarding`). ``counts``: what came back since this start, by result;
+    ``strays``: what of it could not be attributed, by what it was.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class LateOutcomes:
         judge: Callable[[Run], Awaitable[None]] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.strays: Counter[str] = Counter()
         self._spool = spool
         self._rules = rules
         self._wall = clocks.wall
@@ -149,7 +150,7 @@ class LateOutcomes:
 
     def unattributed(self, what: str) -> None:
         """Count what could not be attributed."""
-        self.counts[f"unattributed {what}"] += 1
+        self.strays[what] += 1
 
     async def token_key(self) -> bytes:
         """Return the key that tokens are read with; see `mail.ReturnPath.token_key`."""

@@ -6,10 +6,12 @@ Nothing is stored here and nothing decided: each answer is made from the parts w
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.lane import Lane
+from bulkmail.delivery.lifecycle.late import LateOutcomes
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.site_steering import SiteSteering
 from bulkmail.delivery.limits import Limiters
@@ -68,7 +70,8 @@ class Live:
     """Tells what is going on. ``limiters``: of all sites; ``progress``: measures the campaigns.
 
     ``steering``, ``traces``: whom to ask for what concerns sites, and for what is said to them; for those who reach
-    this process by what it tells.
+    this process by what it tells. ``unattributed``: how many messages have come back since this start that belong to no
+    row for certain, by what they were.
     """
 
     def __init__(
@@ -80,7 +83,9 @@ class Live:
         progress: Progress,
         steering: SiteSteering | None = None,
         traces: Traces | None = None,
+        late: LateOutcomes | None = None,
     ) -> None:
+        self.unattributed: Mapping[str, int] = {} if late is None else late.strays
         self.progress = progress
         self.steering = steering
         self.traces = traces
