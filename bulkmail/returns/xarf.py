@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bulkmail.returns.mime import Fields, Message, Part
@@ -30,11 +31,11 @@ class Report(NamedTuple):
 def xarf_in(message: Message) -> Report | None:
     """What an X-ARF report says, None for what is none."""
     marked = any(name in message.fields for name in _MARKS)
-    for part in message.parts:
+    for at, part in enumerate(message.parts):
         if part.type == "application/json":
             found = _json(part)
         elif marked and part.type == "text/plain":
-            found = _lines(part)
+            found = _lines(part, message.parts[at + 1 :])
         else:
             continue
         if found is not None:
@@ -47,14 +48,15 @@ def is_spam(feedback: Feedback) -> bool:
     return feedback.type in _SPAM
 
 
-def _lines(part: Part) -> Report | None:
-    """Up to version 0.2; its YAML never has more than names and values in it."""
+def _lines(part: Part, behind: Sequence[Part]) -> Report | None:
+    """Up to version 0.2: YAML of names and values alone. Some put the message behind it as plain text."""
     fields = Fields(part.octets())
     kind = fields.get("report-type").strip("'\"")
     if not kind:
         return None
     source, agent = (fields.get(name).strip("'\"") for name in ("source", "user-agent"))
-    return Report(_feedback(kind, "", source, agent))
+    as_text = behind[0].octets() if behind and behind[0].type == "text/plain" else b""
+    return Report(_feedback(kind, "", source, agent), as_text)
 
 
 def _json(part: Part) -> Report | None:

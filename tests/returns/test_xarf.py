@@ -89,6 +89,7 @@ FOURTH = {
 SPAM = {
     "0.2": mail(lines("spam")),
     "0.1": mail(lines('"spam"'), "X-ARF: yes"),
+    "0.2, the message as text": mail(lines("spam").replace("Type: message/rfc822", "Type: text/plain")),
     "3": mail(attached(THIRD)),
     "4": mail(attached(FOURTH), "X-Mailer: trap"),
 }
