@@ -170,7 +170,7 @@ def held(folder: Path, port: int, idle: int, hostile: int) -> list[object]:
             one.recv(100)
         after_idle = resident(pid)
         most = 0.0
-        loud = [opened("127.0.0.3") for _ in range(hostile)]
+        loud = [opened(f"127.0.{3 + n // 250}.{1 + n % 250}") for n in range(hostile)]
         for one in loud:
             one.recv(100)
             one.sendall(b"EHLO a\r\n" + ENVELOPE.format(token="h").encode())
