@@ -7,6 +7,7 @@ the sending has found them, and the limits of the settings. So no list is read a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -49,13 +50,12 @@ class Planning:
         self._route = route
         self._settings = settings
         self._processes = processes
-        self._again: dict[int, float] = {}
+        self._again: dict[int, float] = {}  # run id -> when to begin again, inf while a plan is being made
 
     def look(self, run: Run) -> None:
         """See to it that a campaign whose list was read has its plan; called whenever something of it has changed."""
-        now = self._clocks.now()
-        if run.plan is None and run.import_done and not run.over and now >= self._again.get(run.id, 0.0):
-            self._again[run.id] = now + _AGAIN
+        if run.plan is None and run.import_done and not run.over and self._clocks.now() >= self._again.get(run.id, 0.0):
+            self._again[run.id] = inf  # a long list takes longer than the time until it is tried again
             background(self._find(run), "planning a campaign")
 
     async def _find(self, run: Run) -> None:
@@ -69,6 +69,8 @@ class Planning:
                 await self._spool.save_plan(run.id, plan)
         except OwnFault:
             return  # it is told by those who need the spool or the resolver to send
+        finally:
+            self._again[run.id] = self._clocks.now() + _AGAIN
         run.plan = plan
 
     async def _made(self, run: Run, *, anew: bool) -> StoredPlan:

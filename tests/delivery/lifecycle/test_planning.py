@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.lifecycle.planning import Planning
 from bulkmail.mail import OwnFault, Rate
@@ -106,3 +107,20 @@ def test_a_spool_that_cannot_be_read_is_asked_again(scene):
     scene.one.disk.fault = None
     scene.one.run(10.0)
     assert scene.plan() is not None
+
+
+def test_while_a_plan_is_being_made_no_other_one_is_begun(scene):
+    """Counting the rows of a very long list takes longer than the time until it is tried again."""
+    counted = Deferred()
+    read = scene.read
+
+    async def slowly(work):
+        await counted
+        return await read(work)
+
+    scene.planning._read = slowly
+    for _ in range(10):
+        scene.plan(30.0)
+    counted.callback(None)
+    assert scene.plan().rows == 33
+    assert scene.reads == 1
