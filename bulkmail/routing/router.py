@@ -22,6 +22,7 @@ _Hosts = tuple[tuple[int, str, tuple[str, ...]], ...]  # preference, name and ad
 class Router:
     """Routes domains. ``clock``: seconds. ``providers``: the table of shaping. ``size``: domains cached.
 
+    The resolver has a larger cache of its own: what is not here any more costs a question to that process.
     ``families`` gives the IP versions that can be used now, and what is known is forgotten when they change; without it
     they are those that the resolver was configured with. ``policies``: of the receivers; none are looked for without.
     ``exempt(domain, site)``: whether none is applied there.
@@ -32,7 +33,7 @@ class Router:
         ask: Callable[[tuple[Any, ...]], Awaitable[Any]],
         clock: Callable[[], float],
         providers: Mapping[str, Provider],
-        size: int = 32768,
+        size: int = 8192,
         families: Callable[[], Collection[int]] = tuple,
         policies: Policies | None = None,
         exempt: Callable[[str, Site], bool] = lambda _domain, _site: False,
