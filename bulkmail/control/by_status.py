@@ -26,10 +26,11 @@ def rows_by_status(
         return None
     files = reader.input_files(campaign.id)
     found, rest = reader.with_status(campaign.id, status, before, ROWS, provider)
-    return {"campaign": name, "status": status, "rows": [_row(one, files) for one in found], "next": rest}
+    return {"campaign": name, "status": status, "rows": [plain_status_row(one, files) for one in found], "next": rest}
 
 
-def _row(found: StatusRow, files: list[tuple[int, str, list[str]]]) -> dict[str, Any]:
+def plain_status_row(found: StatusRow, files: list[tuple[int, str, list[str]]]) -> dict[str, Any]:
+    """Return a row as `campaign_models.StatusRowAnswer` has it. ``files``: the input files of its campaign."""
     told = plain_row(found.row, found.next_at, files)
     return {**told, "domain": _domain(found.row.email), "provider": found.provider or "other"}
 

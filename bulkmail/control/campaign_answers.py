@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
-from bulkmail.control.by_status import rows_by_status
+from bulkmail.control.by_status import ROWS, rows_by_status
 from bulkmail.control.http import Call
 from bulkmail.control.over_time import over_time
 from bulkmail.control.recent import recent
+from bulkmail.control.replied import replied
 from bulkmail.control.variants import variants
 from bulkmail.mail import UnknownName
 from bulkmail.spool import Reading
@@ -34,6 +35,11 @@ def campaign_answers(
         start, provider = None if before is None else int(before), call.path.get("provider", "")
         return await read(lambda reader: _known(reader, name, rows_by_status(reader, name, status, start, provider)))
 
+    async def of_replied(call: Call) -> Any:
+        name, provider, wording = call.path["name"], call.path["provider"], call.path["wording"]
+        skip, most = int(call.query.get("skip", "0")), int(call.query.get("most", str(ROWS)))
+        return await read(lambda reader: _known(reader, name, replied(reader, name, provider, wording, skip, most)))
+
     async def of_variants(call: Call) -> Any:
         name = call.path["name"]
         return await read(lambda reader: _known(reader, name, variants(reader, name)))
@@ -45,6 +51,7 @@ def campaign_answers(
         "over_time_of": of_time,
         "rows": of_rows,
         "rows_of": of_rows,
+        "replied": of_replied,
     }
 
 

@@ -84,10 +84,14 @@ class RecentProviderAnswer(Answer):
 
 
 class ReplyAnswer(Answer):
-    """One wording of the receivers, by an example, with how often it was met, and when one of its category was last."""
+    """One wording of the receivers, by an example, with how often it was met, and when one of its category was last.
+
+    ``wording``: its name, by which `replied` tells who is behind it.
+    """
 
     provider: str
     category: str
+    wording: str
     reply: str
     count: int
     last_at: str
@@ -248,4 +252,33 @@ class RowsAnswer(Answer):
     campaign: str
     status: str
     rows: list[StatusRowAnswer]
+    next: int | None
+
+
+class RepliedRowAnswer(StatusRowAnswer):
+    """A row as it is now, and what was ``said`` to it: so many ``times`` in this wording, the last time ``said_at``."""
+
+    times: int
+    said: str
+    said_code: int | None
+    said_at: str
+
+
+class RepliedAnswer(Answer):
+    """Whom receivers have answered in one wording, the last of them first, at most 100 (or ``most``, up to 1,000).
+
+    It is looked for in the newest ``attempts``, as in `RecentAnswer`; ``whole``: these are all that there were.
+    ``count`` of them have it, to so many ``recipients``. ``next``: the ``skip`` of those behind these rows; null where
+    there are none. ``reply``: an example, "" where no attempt that is looked at has these words.
+    """
+
+    campaign: str
+    provider: str
+    category: str
+    reply: str
+    attempts: int
+    whole: bool
+    count: int
+    recipients: int
+    rows: list[RepliedRowAnswer]
     next: int | None

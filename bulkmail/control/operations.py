@@ -12,6 +12,7 @@ from bulkmail.control.campaign_models import (
     OverTimeAnswer,
     RecentAnswer,
     RecipientAnswer,
+    RepliedAnswer,
     RowsAnswer,
     SteeredAnswer,
     TriedAnswer,
@@ -54,6 +55,7 @@ _PARAMETERS = {
     "name": "the campaign's name",
     "status": f"a status of rows: {', '.join(Status)}",
     "provider": "a provider, such as google; `other`: all sites of none",
+    "wording": "the name of a wording, as it is in the replies of `recent`",
 }
 _BEFORE = {"before": "only rows above this one of the list, which is `next` of an earlier answer"}
 
@@ -143,6 +145,17 @@ OPERATIONS = (
         "Those of them at one provider",
         RowsAnswer,
         optional=_BEFORE,
+    ),
+    Operation(
+        "replied",
+        "GET",
+        "/campaigns/{name}/replies/{provider}/{wording}",
+        "Whom a provider has answered in one wording, of the last attempts: the last of them first",
+        RepliedAnswer,
+        optional={
+            "skip": "so many of them are left out before, which is `next` of an earlier answer",
+            "most": "so many at the most (default: 100; no more than 1000 are given)",
+        },
     ),
     Operation(
         "variants",

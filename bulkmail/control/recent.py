@@ -7,7 +7,7 @@ from typing import Any
 from bulkmail.control.overview import stamp
 from bulkmail.mail import LateResult
 from bulkmail.report import Wordings
-from bulkmail.spool import Reading
+from bulkmail.spool import Reading, RecentAttempt
 
 ATTEMPTS = 5000
 """So many of the newest attempts are looked at, which takes some 50 ms."""
@@ -40,30 +40,31 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
     words: dict[str, Wordings] = {}
     durations: dict[str, list[int]] = {}
     said_at: dict[tuple[str, str], float] = {}  # (provider, category) -> when last
-    for provider, result, category, code, reply, at, took in attempts:
+    for one in attempts:
+        result, category = one.result, one.category
         if result in _LATE:
             continue
-        key = provider or "other"
+        key = one.provider or "other"
         if result == "delivered":
-            durations.setdefault(key, []).append(took)
+            durations.setdefault(key, []).append(one.duration_ms)
         last = lasts.setdefault(key, [0, 0])
         if last[0] < LAST:
             last[0] += 1
             last[1] += result == "delivered"
-        if result != "delivered" and reply:
-            words.setdefault(key, Wordings()).add(category, code, reply)
-            said_at.setdefault((key, category), at)
+        if is_told(one):
+            words.setdefault(key, Wordings()).add(category, one.code, one.reply)
+            said_at.setdefault((key, category), one.at)
     replies = [
         {
             "provider": provider,
-            "category": category,
-            "reply": said,
-            "count": count,
-            "last_at": stamp(said_at[provider, category]),
+            "category": said.category,
+            "wording": said.key,
+            "reply": said.example,
+            "count": said.times,
+            "last_at": stamp(said_at[provider, said.category]),
         }
         for provider, wordings in words.items()
-        for category, top in wordings.top(_WORDINGS).items()
-        for said, count in top
+        for said in wordings.said(_WORDINGS)
     ]
     replies.sort(key=lambda one: (-int(str(one["count"])), one["provider"], one["reply"]))
     return {
@@ -76,6 +77,11 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
         ],
         "replies": replies,
     }
+
+
+def is_told(attempt: RecentAttempt) -> bool:
+    """Whether what was said to it is counted by its words: all but good replies, and what came back later."""
+    return bool(attempt.reply) and attempt.result != "delivered" and attempt.result not in _LATE
 
 
 def _quantiles(durations: list[int]) -> tuple[int, int] | None:

@@ -34,13 +34,14 @@ if TYPE_CHECKING:
     from bulkmail.report.exports import csv_export, json_export
     from bulkmail.report.facts import Facts
     from bulkmail.report.files import Place, ReportFile
+    from bulkmail.report.lines import MARK as CSV_MARK
     from bulkmail.report.lines import lines as csv_lines
     from bulkmail.report.lists import write_addresses, write_list
     from bulkmail.report.parquet import parquet_export
     from bulkmail.report.recipients import write_recipients
     from bulkmail.report.rows import file_prefixes
     from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
-    from bulkmail.report.tally import Stats, Wordings
+    from bulkmail.report.tally import Stats, Wordings, wording_key
     from bulkmail.report.timeline import STEPS
     from bulkmail.report.variants import variant_of
     from bulkmail.report.view import length, share
@@ -66,13 +67,13 @@ else:
             "exports": "csv_export json_export",
             "facts": "Facts",
             "files": "Place ReportFile",
-            "lines": "lines=csv_lines",
+            "lines": "MARK=CSV_MARK lines=csv_lines",
             "lists": "write_addresses write_list",
             "parquet": "parquet_export",
             "recipients": "write_recipients",
             "rows": "file_prefixes",
             "suppressions": "SUPPRESSION_COLUMNS write_suppressions",
-            "tally": "Stats Wordings",
+            "tally": "Stats Wordings wording_key",
             "timeline": "STEPS",
             "variants": "variant_of",
             "words": "CATEGORY_WORDS STATUS_WORDS category_words late_words provider_name state_words status_words",
@@ -85,6 +86,7 @@ __all__ = [
     "ATTEMPTS",
     "ATTEMPT_COLUMNS",
     "CATEGORY_WORDS",
+    "CSV_MARK",
     "NOTHING",
     "STATUS_WORDS",
     "STEPS",
@@ -123,6 +125,7 @@ __all__ = [
     "status_words",
     "summary",
     "variant_of",
+    "wording_key",
     "write_addresses",
     "write_list",
     "write_page",

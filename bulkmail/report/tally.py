@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 from bulkmail.mail import AddressError, RecipientRow, Status, domain_key
 from bulkmail.report.cells import one_line
@@ -58,6 +59,20 @@ class Domains:
             self._counts = dict(order[: self._most // 2])
 
 
+class Said(NamedTuple):
+    """A wording: its ``key`` (see `wording_key`), an example of it, and how many ``times`` it was counted."""
+
+    category: str
+    key: str
+    example: str
+    times: int
+
+
+def wording_key(category: str, code: int | None, reply: str) -> str:
+    """Return a short name of the wording that a reply is one of: the same wherever and whenever it is met."""
+    return _key(_wording(category, code, reply))
+
+
 class Wordings:
     """Counts the receivers' words by category.
 
@@ -72,7 +87,7 @@ class Wordings:
 
     def add(self, category: str, code: int | None, reply: str, email: str = "") -> None:
         """Count one reply to ``email``, which an example does not show."""
-        key = (category, code or 0, " ".join(filter(str.isalpha, reply.split())))
+        key = _wording(category, code, reply)
         self._counts[key] += 1
         if key not in self._examples:
             self._examples[key] = _without(email, reply)[:_EXAMPLE]
@@ -80,16 +95,24 @@ class Wordings:
                 self._prune()
 
     def top(self, count: int = _TOP_REPLIES) -> dict[str, list[tuple[str, int]]]:
-        """For each category its most frequent wordings, as (example, how many).
+        """For each category its most frequent wordings, as (example, how many)."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for said in self.said(count):
+            found.setdefault(said.category, []).append((said.example, said.times))
+        return found
+
+    def said(self, count: int) -> list[Said]:
+        """Return the ``count`` most frequent wordings of each category, the most frequent first.
 
         The addresses in an example lose what stands before their @: a report gets forwarded.
         """
-        found: dict[str, list[tuple[str, int]]] = {}
+        of: Counter[str] = Counter()
+        found = []
         for key, number in sorted(self._counts.items(), key=lambda item: (-item[1], item[0])):
-            wordings = found.setdefault(key[0], [])
-            if len(wordings) < count:
-                said = f"{key[1] or ''} {self._examples[key]}"
-                wordings.append((_ADDRESS.sub(_masked, one_line(said)).strip(), number))
+            of[key[0]] += 1
+            if of[key[0]] <= count:
+                example = _ADDRESS.sub(_masked, one_line(f"{key[1] or ''} {self._examples[key]}")).strip()
+                found.append(Said(key[0], _key(key), example, number))
         return found
 
     def total(self, category: str) -> int:
@@ -176,6 +199,14 @@ class Stats:
             "by_category": self.by_category,
             "by_domain": self.domains.top(),
         }
+
+
+def _wording(category: str, code: int | None, reply: str) -> _Wording:
+    return category, code or 0, " ".join(filter(str.isalpha, reply.split()))
+
+
+def _key(wording: _Wording) -> str:
+    return sha256("\0".join(map(str, wording)).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _without(email: str, reply: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from bulkmail.mail import RecipientRow, Status
@@ -61,13 +62,17 @@ class StatusReading:
             end = found[-1][0]
         return self._whole(found, status), end - low if end > low + 1 else None
 
-    def _whole(self, found: list[tuple[int, str]], status: str) -> list[StatusRow]:
+    def rows_at(self, campaign_id: int, rows: Sequence[tuple[int, str]]) -> list[StatusRow]:
+        """Return these rows of the list as they are now: each is its number and its provider, "" for none."""
+        return self._whole([(recipient_id(campaign_id, n), provider) for n, provider in rows])
+
+    def _whole(self, found: Sequence[tuple[int, str]], status: str = "") -> list[StatusRow]:
         query = self._found_recipient
         rows = []
         with self._db.transaction("begin_reading"):
             for identity, provider in found:
                 for *known, due in self._db.execute(query, (identity,)).fetchall():
                     row = RecipientRow._make(known)
-                    if row.status == status:  # it may have another one meanwhile
+                    if status in ("", row.status):  # it may have another one meanwhile
                         rows.append(StatusRow(row, provider, due))
         return rows

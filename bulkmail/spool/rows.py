@@ -176,7 +176,7 @@ class EventBounds(NamedTuple):
 
 
 class RecentAttempt(NamedTuple):
-    """What came of an attempt. ``at``: epoch seconds; ``duration_ms``: from when it began until it was answered."""
+    """What came of an attempt to row ``n``. ``at``: epoch seconds; ``duration_ms``: from its begin to its answer."""
 
     provider: str
     result: str
@@ -185,6 +185,7 @@ class RecentAttempt(NamedTuple):
     reply: str
     at: float
     duration_ms: int
+    n: int = 0
 
 
 class Outlook(NamedTuple):

@@ -16,6 +16,7 @@ from bulkmail.control import Ask, RequestProblem, kept_back
 from bulkmail.mail import BulkmailError, OwnFault, UnknownName
 from bulkmail.public import Answer
 from bulkmail.web.assets import script_answer
+from bulkmail.web.downloads import replied_csv, replies_csv
 from bulkmail.web.metrics import CAMPAIGNS, CONTENT_TYPE, metrics
 from bulkmail.web.pages import address, headers, page, part, see_other, stream_headers, told
 from bulkmail.web.preview import preview_answer, read_preview
@@ -146,6 +147,8 @@ class Pages:
                 return Stream(200, stream_headers(), view, self._renewing, lambda: bool(self._signing.signed(call)))
             case ("campaigns",):
                 return see_other("/")
+            case ("campaigns", name, "replies", *at, "csv") if len(at) in (0, 2):
+                return await (replies_csv(self._ask, name) if not at else replied_csv(self._ask, name, *at))
             case ("campaigns", name, action) if action != "plots":
                 return await self._campaign_page(name, action, signed, call.query.get("provider", ""))
         sheet = await self._showing.show(Wanted(call.path, call.query, signed.user.role))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from bulkmail.control import Ask
 from bulkmail.mail import Status, check_name
-from bulkmail.report import status_words
+from bulkmail.report import category_words, status_words
 from bulkmail.web.comparing import record, side, side_by_side
 from bulkmail.web.users import Role
 from bulkmail.web.views import (
@@ -43,7 +43,7 @@ NEEDED = {
 RENEWED = ("htmx.js", "sse.js", "idiomorph.js", "page.js")
 PLOTS = ("uplot.js", "plots.js")
 _ENDED = 50  # campaigns that have ended, on a page
-_DIGITS = 6  # of the number of ended campaigns before a page
+_DIGITS = 6  # of the number of what is left out before a page
 _DIGITS_OF_ROW = 13  # of the number of a row, which has 40 bits
 _MOST_SITES = 200
 _MOST_OF_PROVIDER = 5  # campaigns whose replies stand on the page of a provider
@@ -82,23 +82,25 @@ class Showing:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._pages: Mapping[tuple[str, int], Callable[[Wanted], Awaitable[Sheet]]] = {
-            ("", 0): self._campaigns,
-            ("campaigns", 2): self._campaign,
-            ("campaigns", 3): self._plots,
-            ("campaigns", 4): self._rows,
-            ("campaigns", 5): self._rows,
-            ("recipients", 1): self._recipients,
-            ("holds", 1): self._holds,
-            ("providers", 1): self._providers,
-            ("providers", 2): self._provider,
-            ("records", 1): self._records,
-            ("compare", 1): self._compare,
+        self._pages: Mapping[tuple[str, str, int], Callable[[Wanted], Awaitable[Sheet]]] = {
+            ("", "", 0): self._campaigns,
+            ("campaigns", "", 2): self._campaign,
+            ("campaigns", "plots", 3): self._plots,
+            ("campaigns", "rows", 4): self._rows,
+            ("campaigns", "rows", 5): self._rows,
+            ("campaigns", "replies", 5): self._replied,
+            ("recipients", "", 1): self._recipients,
+            ("holds", "", 1): self._holds,
+            ("providers", "", 1): self._providers,
+            ("providers", "", 2): self._provider,
+            ("records", "", 1): self._records,
+            ("compare", "", 1): self._compare,
         }
 
     async def show(self, wanted: Wanted) -> Sheet:
         """Return a page. Raises NoPageError, and what the API raises."""
-        shown = self._pages.get((wanted.path[0] if wanted.path else "", len(wanted.path)))
+        path = wanted.path
+        shown = self._pages.get((path[0] if path else "", path[2] if len(path) > 2 else "", len(path)))
         if shown is None:
             raise NoPageError
         sheet = await shown(wanted)
@@ -151,9 +153,7 @@ class Showing:
         return Sheet("campaign", values, live=line["tone"] != "over")
 
     async def _plots(self, wanted: Wanted) -> Sheet:
-        _, name, page = wanted.path
-        if page != "plots":
-            raise NoPageError
+        name = wanted.path[1]
         told, line = await self.campaign(name)
         provider = wanted.query.get("provider", "")
         if provider in told["by_provider"]:
@@ -170,9 +170,7 @@ class Showing:
         return Sheet("plots", values, scripts=PLOTS)
 
     async def _rows(self, wanted: Wanted) -> Sheet:
-        _, name, page, status, *at = wanted.path
-        if page != "rows":
-            raise NoPageError
+        _, name, _, status, *at = wanted.path
         told, line = await self.campaign(name)
         before = wanted.query.get("before", "")
         query = {"before": before} if before.isdecimal() and len(before) <= _DIGITS_OF_ROW else {}
@@ -194,6 +192,16 @@ class Showing:
             "more": found["next"],
         }
         return Sheet("rows", values)
+
+    async def _replied(self, wanted: Wanted) -> Sheet:
+        _, name, _, provider, wording = wanted.path
+        _, line = await self.campaign(name)
+        asked = wanted.query.get("from", "")
+        first = int(asked) if asked.isdecimal() and len(asked) <= _DIGITS else 0
+        path = {"name": name, "provider": provider, "wording": wording}
+        found = await self._ask("replied", path, query={"skip": str(first)})
+        why = category_words(found["category"]).title if found["category"] else ""
+        return Sheet("replied", {"line": line, "told": found, "why": why, "wording": wording, "first": first})
 
     async def _recipients(self, wanted: Wanted) -> Sheet:
         email = wanted.query.get("email", "").strip()

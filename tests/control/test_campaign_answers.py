@@ -39,9 +39,11 @@ def test_what_is_told_of_one_campaign(ask):
     assert ask("rows_of", status="pending", provider="google")["rows"] == []
     assert len(ask("rows_of", status="pending", provider="other")["rows"]) == 100
     assert ask("variants")["variants"] == []
+    none = ask("replied", {"skip": "3", "most": "5"}, provider="google", wording="0" * 16)
+    assert (none["reply"], none["rows"], none["next"]) == ("", [], None)
 
 
-@pytest.mark.parametrize("name", ["recent", "over_time", "over_time_of", "rows", "rows_of", "variants"])
+@pytest.mark.parametrize("name", ["recent", "over_time", "over_time_of", "rows", "rows_of", "variants", "replied"])
 def test_the_nearest_campaign_is_told(ask, name):
     with pytest.raises(UnknownName, match="the nearest is 'spring'"):
-        ask(name, campaign="sprin", status="pending", provider="google")
+        ask(name, campaign="sprin", status="pending", provider="google", wording="0")

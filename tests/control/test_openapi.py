@@ -53,7 +53,7 @@ def test_each_parameter_of_a_path_says_what_it_is():
     }
     words = dict(said)
     assert len(words) == len(said)
-    assert words.keys() == {"name", "status", "provider"}
+    assert words.keys() == {"name", "status", "provider", "wording"}
     assert words["name"] == "the campaign's name"
     assert "deferred" in words["status"]
     assert "google" in words["provider"]

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 from pydantic import TypeAdapter
 
 from bulkmail.control.campaign_models import RecentAnswer
-from bulkmail.control.recent import ATTEMPTS, LAST, light, recent
+from bulkmail.control.recent import ATTEMPTS, LAST, is_told, light, recent
+from bulkmail.report import wording_key
 from bulkmail.spool import RecentAttempt
 
 
@@ -58,6 +59,13 @@ def test_replies_are_counted_by_their_words_and_good_ones_are_none():
     ]
     assert [one["last_at"][14:19] for one in found["replies"]] == ["16:40", "15:50"]
     assert "ann@" not in found["replies"][1]["reply"]
+
+
+def test_a_reply_names_its_wording_by_which_those_behind_it_are_found():
+    (one,) = told(SLOW)["replies"]
+    assert one["wording"] == wording_key(SLOW.category, SLOW.code, SLOW.reply)
+    assert is_told(SLOW)
+    assert not any(map(is_told, (GOOD, SLOW._replace(reply=""), SLOW._replace(result="returned"))))
 
 
 def test_what_came_back_later_is_no_attempt_of_ours():

@@ -30,6 +30,7 @@ PAGES = (
     "/campaigns/spring/rows/bounced",
     address("campaigns", NAME, "rows", "deferred") + "?before=1",
     address("campaigns", NAME, "rows", "bounced", HOSTILE[:40]),
+    address("campaigns", NAME, "replies", "google", "0123456789abcdef"),
     "/campaigns/waiting/approve",
     "/campaigns/spring/pause",
     "/campaigns/spring/try-now",

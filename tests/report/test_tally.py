@@ -6,7 +6,7 @@ import marshal
 import pytest
 
 from bulkmail.mail import Status
-from bulkmail.report.tally import Domains, Stats, Wordings
+from bulkmail.report.tally import Domains, Stats, Wordings, wording_key
 
 
 def test_domains_are_counted_in_their_one_spelling():
@@ -43,6 +43,17 @@ def test_wordings_that_differ_in_ids_are_one():
     assert wordings.top() == {
         "bad-mailbox": [("550 5.1.1 <…@example.com> does not exist q0-0", 5), ("550 5.1.1 unknown user", 1)]
     }
+
+
+def test_a_wording_has_one_name_wherever_it_is_met():
+    wordings = Wordings()
+    wordings.add("policy", 550, "5.7.1 Message from 192.0.2.1 refused, ann@a.example")
+    ((category, key, _, count),) = wordings.said(3)
+    assert (category, count) == ("policy", 1)
+    assert key == wording_key("policy", 550, "5.7.1 Message from 198.51.100.7 refused, bob@b.example")
+    others = [("spam", 550, "Message from refused,"), ("policy", 554, "Message from refused,"), ("policy", 550, "no")]
+    assert key not in {wording_key(*other) for other in others}
+    assert wording_key("policy", None, "\udcff") == wording_key("policy", 0, "\udcff")
 
 
 def test_at_most_three_wordings_and_the_most_frequent_first():

@@ -8,6 +8,7 @@ def test_the_last_attempts_with_what_was_said(spool):
     both = reader.recent(identity, 10)
     assert [row[1] for row in both] == ["deferred", "delivered"]
     assert list(map(tuple, reader.recent(identity, 1))) == [tuple(both[0])]
+    assert [row.n for row in both] == [3, 1]
     assert reader.recent(identity + 1, 10) == []
 
 

@@ -56,6 +56,16 @@ def test_a_page_says_where_the_next_one_begins(spool):
     assert numbers(reader.with_status(identity, "bounced", None, 3)) == ([5, 3, 1], None)
 
 
+def test_rows_by_their_numbers_in_the_order_asked_for(spool):
+    _, reader, identity = spool
+    found = reader.rows_at(identity, [(6, "google"), (1, "google"), (9, ""), (99, "")])
+    assert [(one.row.n, one.row.status, one.provider, one.next_at) for one in found] == [
+        (6, "deferred", "google", 2600.0),
+        (1, "bounced", "google", None),
+        (9, "pending", "", None),
+    ]
+
+
 def test_rows_that_were_not_tried_and_those_that_never_are(spool):
     _, reader, identity = spool
     assert numbers(reader.with_status(identity, "pending", None, 3)) == ([10, 9, 8], 8)

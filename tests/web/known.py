@@ -126,7 +126,14 @@ RECENT = {
         {"provider": HOSTILE[:40], "last": 50, "delivered": 50, "accepted_ms": None},
     ],
     "replies": [
-        {"provider": "google", "category": "rate-limited", "reply": f"421 {HOSTILE}", "count": 38, "last_at": AT}
+        {
+            "provider": "google",
+            "category": "rate-limited",
+            "wording": "0123456789abcdef",
+            "reply": f"421 {HOSTILE}",
+            "count": 38,
+            "last_at": AT,
+        }
     ],
 }
 VARIANTS = {
@@ -198,6 +205,8 @@ class Api:
             self.before = query.get("before", "")
             rows = [] if self.before == "1" else [ROW] * 2
             return {"campaign": path["name"], "status": path["status"], "rows": rows, "next": 1 if rows else None}
+        if name == "replied":
+            return self._replied(path, int(query["skip"]))
         if name.startswith("over_time"):
             bucket = {"at": AT, "delivered": 600, "failed": 3, "deferred": 30, "unknown": 0, "accepted_ms": (50, 900)}
             later = {**bucket, "at": "2026-12-02T03:32:00.000Z", "delivered": 0, "accepted_ms": None}
@@ -217,3 +226,12 @@ class Api:
             return {"campaign": path["name"], "done": "tried now", "situation": None, "rows": 59, "doubtful": 1}
         done = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "approve": "approved"}
         return {"campaign": path["name"], "done": done[name], "situation": None}
+
+    def _replied(self, path: Any, skip: int) -> dict[str, Any]:
+        """Three rows, two in an answer; none with other words."""
+        there = 3 if path["wording"] == RECENT["replies"][0]["wording"] else 0
+        row = {**ROW, "times": 2, "said": f"421 {HOSTILE}", "said_code": 421, "said_at": AT}
+        rows = [row] * min(2, max(0, there - skip))
+        told = {"campaign": path["name"], "provider": path["provider"], "category": "rate-limited" if there else ""}
+        told |= {"reply": f"421 {HOSTILE}" if there else "", "attempts": 5000, "whole": False, "count": 2 * there}
+        return {**told, "recipients": there, "rows": rows, "next": skip + 2 if skip + 2 < there else None}

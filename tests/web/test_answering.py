@@ -39,6 +39,9 @@ PAGES = [
     address("campaigns", NAME, "plots"),
     address("campaigns", NAME, "rows", "bounced"),
     address("campaigns", NAME, "rows", "deferred") + "?before=1",
+    address("campaigns", NAME, "replies", "google", "0123456789abcdef"),
+    address("campaigns", NAME, "replies", HOSTILE[:40], "0123456789abcdef") + "?from=2",
+    address("campaigns", NAME, "replies", HOSTILE[:40], HOSTILE[:40]),
     "/compare?1=autumn&2=spring",
     "/nowhere",
 ]

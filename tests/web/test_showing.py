@@ -60,6 +60,18 @@ def test_the_recipients_of_a_status_at_one_provider():
     assert show("campaigns", NAME, "rows", "bounced", "nowhere").values["count"] == 0
 
 
+def test_who_is_behind_a_reply_a_page_at_a_time():
+    path = ("campaigns", NAME, "replies", "google", "0123456789abcdef")
+    sheet = show(*path)
+    told = sheet.values["told"]
+    assert (sheet.template, sheet.live, len(told["rows"]), told["next"]) == ("replied", False, 2, 2)
+    assert sheet.values["why"] == "We were asked to slow down"
+    last = show(*path, **{"from": "2"}).values
+    assert (len(last["told"]["rows"]), last["told"]["next"], last["first"]) == (1, None, 2)
+    gone = show(*path[:-1], "other words").values
+    assert (gone["told"]["reply"], gone["why"]) == ("", "")
+
+
 def test_a_status_that_there_is_not():
     with pytest.raises(UnknownName, match="the nearest is 'bounced'"):
         show("campaigns", NAME, "rows", "bounce")

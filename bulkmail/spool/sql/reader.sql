@@ -111,7 +111,8 @@ WHERE r.id > ? AND r.id <= ? AND o.status IN ('delivered', 'unknown') ORDER BY r
 
 -- name: recent_attempts
 -- what came of the last attempts of a campaign, the newest first
-SELECT o.provider, page.result, page.category, page.smtp_code, page.reply, page.at, page.duration_ms FROM (
+SELECT o.provider, page.result, page.category, page.smtp_code, page.reply, page.at, page.duration_ms,
+    page.recipient_id & 1099511627775 FROM (
     SELECT id, recipient_id, result, category, smtp_code, reply, at, duration_ms FROM attempt
     WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?) page
 JOIN outcome o ON o.recipient_id = page.recipient_id ORDER BY page.id DESC

@@ -1,0 +1,48 @@
+"""What can be taken away from the page as a file: what receivers said, and who is behind one reply, as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bulkmail.control import Ask
+from bulkmail.public import Answer
+from bulkmail.report import CSV_MARK, csv_lines, guarded, one_line
+from bulkmail.web.pages import headers
+
+REPLIES = ("count", "provider", "category", "reply", "last_at")
+REPLIED = (
+    "row", "email", "status", "category", "provider", "times", "said_at", "said_code", "said", "attempts", "mx_host",
+    "next_attempt_at",
+)  # fmt: skip
+_AT_ONCE = "1000"
+
+
+async def replies_csv(ask: Ask, name: str) -> Answer:
+    """Return what receivers have said to the last attempts of a campaign. Raises what the API raises."""
+    found = await ask("recent", {"name": name})
+    return _csv("replies.csv", REPLIES, found["replies"])
+
+
+async def replied_csv(ask: Ask, name: str, provider: str, wording: str) -> Answer:
+    """Return the recipients who were answered in one wording. Raises what the API raises."""
+    rows: list[Mapping[str, Any]] = []
+    skip: int | None = 0
+    while skip is not None:
+        path = {"name": name, "provider": provider, "wording": wording}
+        found = await ask("replied", path, query={"skip": str(skip), "most": _AT_ONCE})
+        rows += found["rows"]
+        skip = found["next"]
+    return _csv("recipients.csv", REPLIED, rows)
+
+
+def _csv(file: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Answer:
+    """Return the rows as a file that a spreadsheet opens, and in which it runs nothing."""
+    cells = [guarded([one_line(_text(row[column])) for column in columns]) for row in rows]
+    kind = {b"Content-Type": b"text/csv; charset=utf-8"}
+    kind |= {b"Content-Disposition": b'attachment; filename="%s"' % file.encode("ascii")}
+    return Answer(200, {**headers(), **kind}, CSV_MARK + csv_lines([columns, *cells]))
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
