@@ -136,7 +136,10 @@ class Answers:
         return await self._overview(None, ended=None if ended is None else int(ended), skip=skip)
 
     async def _campaign(self, call: Call) -> Any:
-        name = call.path["name"]
+        return await self._one(call.path["name"])
+
+    async def _one(self, name: str) -> dict[str, Any]:
+        """Return the overview of one campaign. Raises UnknownName."""
         found = await self._overview(name)
         if not found:
             raise await self._read(lambda reader: no_campaign(reader, name))
@@ -191,10 +194,7 @@ class Answers:
         name, order = call.path["name"], call.order
         assert isinstance(order, TryNowOrder)
         tried = await self._owners.try_now(name, provider=order.provider, site=order.site, who=order.who)
-        found = await self._overview(name)
-        if not found:
-            raise await self._read(lambda reader: no_campaign(reader, name))
-        return tried_answer(found[0], tried, order.provider)
+        return tried_answer(await self._one(name), tried, order.provider)
 
     async def _remove(self, call: Call) -> Any:
         name, order = call.path["name"], call.order
