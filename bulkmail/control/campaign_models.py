@@ -75,12 +75,15 @@ class RecentProviderAnswer(Answer):
 
     ``accepted_ms``: of those looked at that were delivered, the milliseconds from the begin of the attempt to its
     answer: within the first half of them were accepted, within the second 95 %; null where there are none.
+    ``next_try_at``: when the first row that waits there is tried again; null where none waits, or where the 1,000
+    domains that are due first are all of other providers.
     """
 
     provider: str
     last: int
     delivered: int
     accepted_ms: tuple[int, int] | None
+    next_try_at: str | None
 
 
 class ReplyAnswer(Answer):

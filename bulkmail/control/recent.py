@@ -36,6 +36,7 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
     if campaign is None:
         return None
     attempts = reader.recent(campaign.id, ATTEMPTS)
+    tries = {provider or "other": at for provider, at in reader.next_tries(campaign.id).items()}
     lasts: dict[str, list[int]] = {}  # provider -> how many of the last attempts, how many of them delivered
     words: dict[str, Wordings] = {}
     durations: dict[str, list[int]] = {}
@@ -72,8 +73,14 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
         "attempts": len(attempts),
         "whole": len(attempts) < ATTEMPTS,
         "providers": [
-            {"provider": key, "last": of, "delivered": good, "accepted_ms": _quantiles(durations.get(key, []))}
-            for key, (of, good) in sorted(lasts.items())
+            {
+                "provider": key,
+                "last": lasts.get(key, (0, 0))[0],
+                "delivered": lasts.get(key, (0, 0))[1],
+                "accepted_ms": _quantiles(durations.get(key, [])),
+                "next_try_at": stamp(tries.get(key)),
+            }
+            for key in sorted({*lasts, *tries})
         ],
         "replies": replies,
     }

@@ -6,6 +6,8 @@ from bulkmail.mail import AttemptRow
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.rows import RecentAttempt, id_range, recipient_id
 
+_DOMAINS = 1000  # to look at them takes a few milliseconds
+
 
 class AttemptReading:
     """What can be read of attempts; each call is one short transaction. Raises OwnFault when it cannot be read."""
@@ -17,6 +19,16 @@ class AttemptReading:
         with self._db.transaction("begin_reading"):
             found = self._db.execute("recent_attempts", (*id_range(campaign_id), limit)).fetchall()
         return list(map(RecentAttempt._make, found))
+
+    def next_tries(self, campaign_id: int) -> dict[str, float]:
+        """Return when the first of the waiting rows at each provider ("" for none) is tried again, in epoch seconds.
+
+        Looked at are the 1,000 domains that are due first, by an index: a provider whose rows all wait for longer than
+        theirs is left out.
+        """
+        with self._db.transaction("begin_reading"):
+            found = self._db.execute("next_tries", (campaign_id, _DOMAINS)).fetchall()
+        return {provider: at for at, provider in reversed(found)}
 
     def over_time(self, campaign_id: int, width: int, provider: str = "") -> list[tuple[int, str, int, int]]:
         """Count the attempts of a campaign (to a provider) in buckets of ``width`` seconds.

@@ -146,6 +146,7 @@ def matrix(
                 "open": None if now is None else now["open"],
                 "rate": "" if now is None else now["rate"],
                 "pace": None if now is None else round(now["rate_factor"] * 100),
+                "next": when(last.get("next_try_at")),
             }
         )
     return sorted(rows, key=lambda row: (-row["all"], row["provider"]))
@@ -249,6 +250,7 @@ def of_provider(told: Mapping[str, Any], recent: Mapping[str, Any], provider: st
         "last": words,
         "median": None if accepted is None else accepted[0],
         "most": None if accepted is None else accepted[1],
+        "next": "" if last is None else when(last["next_try_at"]),
     }
 
 

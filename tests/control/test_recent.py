@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import ClassVar
 
 from pydantic import TypeAdapter
 
@@ -11,6 +12,8 @@ from bulkmail.spool import RecentAttempt
 
 
 class Reader:
+    tries: ClassVar = {}
+
     def __init__(self, attempts):
         self.attempts = attempts
 
@@ -20,6 +23,10 @@ class Reader:
     def recent(self, campaign, limit):
         assert (campaign, limit) == (7, ATTEMPTS)
         return self.attempts[:limit]
+
+    def next_tries(self, campaign):
+        assert campaign == 7
+        return self.tries
 
 
 def told(*attempts):
@@ -43,8 +50,8 @@ def test_nothing_was_said_yet():
 def test_only_the_last_attempts_of_each_provider_say_how_it_stands():
     found = told(*[SLOW] * 3, *[GOOD] * 100, *[SLOW] * 100)
     assert found["providers"] == [
-        {"provider": "google", "last": LAST, "delivered": LAST, "accepted_ms": (40, 40)},
-        {"provider": "yahoo", "last": LAST, "delivered": 0, "accepted_ms": None},
+        {"provider": "google", "last": LAST, "delivered": LAST, "accepted_ms": (40, 40), "next_try_at": None},
+        {"provider": "yahoo", "last": LAST, "delivered": 0, "accepted_ms": None, "next_try_at": None},
     ]
     assert found["attempts"] == 203
 
@@ -74,6 +81,16 @@ def test_what_came_back_later_is_no_attempt_of_ours():
 
 def test_a_long_campaign_is_looked_at_in_part():
     assert told(*[GOOD] * (ATTEMPTS + 1))["whole"] is False
+
+
+def test_when_those_who_wait_at_a_provider_are_tried_again():
+    reader = Reader([SLOW])
+    reader.tries = {"yahoo": 2000.0, "": 3000.5}  # the second has none of the last attempts
+    found = recent(reader, "spring")["providers"]
+    assert [(one["provider"], one["last"], one["next_try_at"]) for one in found] == [
+        ("other", 0, "1970-01-01T00:50:00.500Z"),
+        ("yahoo", 1, "1970-01-01T00:33:20.000Z"),
+    ]
 
 
 def test_a_light_for_a_provider():

@@ -66,6 +66,16 @@ def test_rows_by_their_numbers_in_the_order_asked_for(spool):
     ]
 
 
+def test_when_a_provider_is_tried_again(spool, kit):
+    store, reader, identity = spool
+    assert reader.next_tries(identity) == {"google": 2600.0}
+    assert reader.next_tries(identity + 1) == {}
+    queue = store.due_queues(3000.0, 1)[0][0]
+    (again,) = [row for row in store.claim([(queue, 1)], 3000.0)[queue] if row.number == 6]
+    store.settle([kit.outcome(again, "deferred", at=3000.0, provider="yahoo")])
+    assert reader.next_tries(identity) == {"yahoo": 3600.0}
+
+
 def test_rows_that_were_not_tried_and_those_that_never_are(spool):
     _, reader, identity = spool
     assert numbers(reader.with_status(identity, "pending", None, 3)) == ([10, 9, 8], 8)

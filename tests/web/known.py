@@ -122,8 +122,8 @@ RECENT = {
     "attempts": 5000,
     "whole": False,
     "providers": [
-        {"provider": "google", "last": 50, "delivered": 12, "accepted_ms": (120, 900)},
-        {"provider": HOSTILE[:40], "last": 50, "delivered": 50, "accepted_ms": None},
+        {"provider": "google", "last": 50, "delivered": 12, "accepted_ms": (120, 900), "next_try_at": AT},
+        {"provider": HOSTILE[:40], "last": 50, "delivered": 50, "accepted_ms": None, "next_try_at": None},
     ],
     "replies": [
         {

@@ -113,6 +113,12 @@ SELECT o.provider, page.result, page.category, page.smtp_code, page.reply, page.
     WHERE id BETWEEN %s AND %s ORDER BY id DESC LIMIT %s) page
 JOIN outcome o ON o.recipient_id = page.recipient_id ORDER BY page.id DESC
 
+-- name: next_tries
+-- the domains of a campaign whose rows wait, the first due first, each with when that is and the provider of that row
+SELECT q.next_at, coalesce((SELECT o.provider FROM due d JOIN outcome o ON o.recipient_id = d.recipient_id
+    WHERE d.queue_id = q.id AND d.next_at IS NOT NULL ORDER BY d.next_at LIMIT 1), '')
+FROM queue q WHERE q.campaign_id = %s AND q.next_at > 0 ORDER BY q.next_at LIMIT %s
+
 -- name: last_row
 SELECT max(id) FROM recipient WHERE id BETWEEN %s AND %s
 
