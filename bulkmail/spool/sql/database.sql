@@ -24,8 +24,8 @@ PRAGMA journal_mode = WAL
 PRAGMA synchronous = FULL
 
 -- name: cache_size
--- 16 MB of pages: during the import the queues, and one chunk of the index over their rows, are written at random
-PRAGMA cache_size = -16384
+-- 6 MB of pages: an import over 100,000 domains writes as much and takes the same CPU time as with 16 MB
+PRAGMA cache_size = -6144
 
 -- name: autocheckpoint
 -- 16 MB of log between two checkpoints: a page that changes often is written home once
