@@ -30,7 +30,6 @@ from bulkmail.commands.check import look_at, note_refused, opened, text_of
 from bulkmail.commands.plan import plan_means
 from bulkmail.commands.preview import NOTHING_TO_SEND, letters_of, preview_of, problem
 from bulkmail.commands.terminal import DONE, REFUSED, add_settings, say, tell
-from bulkmail.commands.test import line_of, send_test
 from bulkmail.delivery import Prepared
 from bulkmail.mail import BulkmailError, Refused, Status
 from bulkmail.preflight import (
@@ -102,6 +101,8 @@ def _tested(
     """Send the test messages; return by address why it got none. What was made before stands, whatever they meet."""
     if not to:
         return {}
+    from bulkmail.commands.test import line_of, send_test  # noqa: PLC0415 - what sends; the check is first
+
     try:
         sent = send_test(prepared, settings, letters, row, to)
     except Exception as error:  # noqa: BLE001 - as above
