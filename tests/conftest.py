@@ -28,23 +28,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-import pytest
-import yaml
-from hypothesis import HealthCheck
-from hypothesis import settings as hypothesis_settings
+# The tests start some thousand interpreters. Where the environment forbids bytecode, each would compile bulkmail anew,
+# which is two fifths of all the processor's time that the tests of whole campaigns take. Before the imports below:
+# pytest rewrites the asserts of Hypothesis, and would do so again in each of its own processes.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
-from tests.ports import free_port
+import pytest  # noqa: E402
+import yaml  # noqa: E402
+from hypothesis import HealthCheck  # noqa: E402
+from hypothesis import settings as hypothesis_settings  # noqa: E402
+
+from tests.ports import free_port  # noqa: E402
 
 # An example that takes long says that the machine is busy, not that a law is broken.
 hypothesis_settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.register_profile("few", hypothesis_settings.get_profile("whole"), max_examples=10)
 QUICK = os.environ.get("BULKMAIL_TEST_QUICK") == "1"
 hypothesis_settings.load_profile("few" if QUICK or os.environ.get("BULKMAIL_TEST_FEW_EXAMPLES") == "1" else "whole")
-
-# The tests start some thousand interpreters. Where the environment forbids bytecode, each would compile bulkmail anew,
-# which is two fifths of all the processor's time that the tests of whole campaigns take.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 # While ten thousand tests are collected nothing becomes garbage, and what is collected stays: no look at it then, and
 # none in each collection of the tests' own garbage.
