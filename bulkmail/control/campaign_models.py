@@ -101,11 +101,15 @@ class ReplyAnswer(Answer):
 
 
 class RecentAnswer(Answer):
-    """What was said to the newest ``attempts`` of a campaign. ``whole``: these are all that there were."""
+    """What was said to the newest ``attempts`` of a campaign. ``whole``: these are all that there were.
+
+    ``accepted_ms``: over all providers, as in `RecentProviderAnswer`.
+    """
 
     campaign: str
     attempts: int
     whole: bool
+    accepted_ms: tuple[int, int] | None
     providers: list[RecentProviderAnswer]
     replies: list[ReplyAnswer]
 

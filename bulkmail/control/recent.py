@@ -72,6 +72,7 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
         "campaign": name,
         "attempts": len(attempts),
         "whole": len(attempts) < ATTEMPTS,
+        "accepted_ms": _quantiles([took for each in durations.values() for took in each]),
         "providers": [
             {
                 "provider": key,

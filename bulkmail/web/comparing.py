@@ -28,6 +28,7 @@ def side(told: Mapping[str, Any], recent: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **record(told),
         "speed": f"{delivered / took:,.1f}/s" if took and delivered else "",
+        "accepted_by_all": _accepted(recent["accepted_ms"]),
         "accepted": {one["provider"]: one["accepted_ms"] for one in recent["providers"] if one["accepted_ms"]},
         "by_provider": {name: _of(counts) for name, counts in told["by_provider"].items()},
     }
@@ -44,6 +45,7 @@ def side_by_side(sides: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[str
         ("Began (UTC)", [one["started"] for one in sides]),
         ("Took", [one["took"] for one in sides]),
         ("Delivered on average", [one["speed"] for one in sides]),
+        ("Accepted within", [one["accepted_by_all"] for one in sides]),
     ]
     providers = sorted({name for one in sides for name in one["by_provider"]})
     rows += [(f"{name}: delivered", [one["by_provider"].get(name, "") for one in sides]) for name in providers]

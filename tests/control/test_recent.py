@@ -44,7 +44,14 @@ def test_a_campaign_that_is_not_there():
 
 
 def test_nothing_was_said_yet():
-    assert told() == {"campaign": "spring", "attempts": 0, "whole": True, "providers": [], "replies": []}
+    assert told() == {
+        "campaign": "spring",
+        "attempts": 0,
+        "whole": True,
+        "accepted_ms": None,
+        "providers": [],
+        "replies": [],
+    }
 
 
 def test_only_the_last_attempts_of_each_provider_say_how_it_stands():
@@ -102,4 +109,6 @@ def test_a_light_for_a_provider():
 def test_how_long_receivers_take_to_accept():
     found = told(*[GOOD._replace(duration_ms=one) for one in range(1, 101)], SLOW)
     assert [one["accepted_ms"] for one in found["providers"]] == [(50, 95), None]
+    assert found["accepted_ms"] == (50, 95)
+    assert told(GOOD._replace(duration_ms=1), GOOD._replace(provider="yahoo", duration_ms=9))["accepted_ms"] == (1, 9)
     assert told(GOOD._replace(duration_ms=7))["providers"][0]["accepted_ms"] == (7, 7)

@@ -121,6 +121,7 @@ RECENT = {
     "campaign": NAME,
     "attempts": 5000,
     "whole": False,
+    "accepted_ms": (130, 950),
     "providers": [
         {"provider": "google", "last": 50, "delivered": 12, "accepted_ms": (120, 900), "next_try_at": AT},
         {"provider": HOSTILE[:40], "last": 50, "delivered": 50, "accepted_ms": None, "next_try_at": None},

@@ -35,5 +35,6 @@ def test_each_row_has_a_cell_for_each_campaign():
     assert rows["google: delivered"] == ["90 (90.0 %)", ""]
     assert rows["yahoo: delivered"] == ["", "30 (100 %)"]
     assert rows["google: accepted within"] == ["120 ms (half), 900 ms (95 %)", ""]
+    assert rows["Accepted within"] == ["130 ms (half), 950 ms (95 %)"] * 2
     assert rows["Delivered on average"] == ["0.1/s", "0.1/s"]
     assert side_by_side([]) == [(heading, []) for heading, _ in side_by_side([])]
