@@ -23,6 +23,14 @@ def test_attempts_are_counted_over_time_and_by_provider(spool):
     assert reader.over_time(identity + 1, 60) == []
 
 
+def test_attempts_to_no_large_provider_are_those_to_other(spool, kit):
+    store, reader, identity = spool
+    queue = store.due_queues(100.0, 1)[0][0]
+    rows = store.claim([(queue, 1)], 100.0)[queue]
+    store.settle([kit.outcome(row, provider="") for row in rows])
+    assert sorted(row[1] for row in reader.over_time(identity, 60, "other")) == ["deferred", "delivered"]
+
+
 def test_all_attempts_of_one_recipient(spool, kit):
     store, reader, identity = spool
     queue = store.due_queues(100.0, 1)[0][0]

@@ -89,7 +89,8 @@ SELECT CAST(at / :width AS INTEGER), result,
         WHEN duration_ms < 20000 THEN 20000 WHEN duration_ms < 30000 THEN 30000
         WHEN duration_ms < 60000 THEN 60000 WHEN duration_ms < 120000 THEN 120000 ELSE 600000 END, count(*)
 FROM attempt a WHERE id BETWEEN :low AND :high AND (:provider = '' OR EXISTS (
-    SELECT 1 FROM outcome o WHERE o.recipient_id = a.recipient_id AND o.provider = :provider))
+    SELECT 1 FROM outcome o WHERE o.recipient_id = a.recipient_id
+        AND coalesce(nullif(o.provider, ''), 'other') = :provider))
 GROUP BY 1, 2, 3
 
 -- name: rows_by_domain

@@ -90,7 +90,8 @@ SELECT CAST(floor(at / %(width)s) AS bigint), result,
         WHEN duration_ms < 20000 THEN 20000 WHEN duration_ms < 30000 THEN 30000
         WHEN duration_ms < 60000 THEN 60000 WHEN duration_ms < 120000 THEN 120000 ELSE 600000 END, count(*)
 FROM attempt a WHERE id BETWEEN %(low)s AND %(high)s AND (%(provider)s = '' OR EXISTS (
-    SELECT 1 FROM outcome o WHERE o.recipient_id = a.recipient_id AND o.provider = %(provider)s))
+    SELECT 1 FROM outcome o WHERE o.recipient_id = a.recipient_id
+        AND coalesce(nullif(o.provider, ''), 'other') = %(provider)s))
 GROUP BY 1, 2, 3
 
 -- name: rows_by_domain
