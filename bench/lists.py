@@ -107,9 +107,8 @@ class Bench:
         pool = Pool(self.reactor, REPORT_WORKER, 1)
         pool.start()
         try:
-            out = str(self.folder / "report")
-            files = [("r.csv", _COLUMNS)]
-            job = ("open", run.id, self.place, out, files, run.content["key"], "example.com", False, (0, 0))
+            where = ("open", run.id, self.place, (str(self.folder), "report", None), [("r.csv", _COLUMNS)])
+            job = (*where, run.content["key"], "example.com", False, ("", {}), (0, 0))
             pool.set_up(run.id, job)
             facts = {"campaign": run.name, "state": "running", "now": time.time(), "input_rows": run.input_rows}
             facts |= {"input_complete": True, "by_status": run.by_status, "by_category": {}, "by_provider": {}}
