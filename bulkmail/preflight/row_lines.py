@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from bulkmail.files import Folder
 from bulkmail.preflight.kinds import Kind
-from bulkmail.report import csv_lines, guarded
+from bulkmail.report import CSV_MARK, csv_lines, guarded
 
 CHECK_FILE = "check.csv"
 CHECK_COLUMNS = ("row", "email", "severity", "code", "where", "message", "remedy")
@@ -17,7 +17,6 @@ MOST_LINES = 100_000
 MOST_OF_A_KIND = 1_000
 
 _ASIDE = ".check.csv.new"
-_MARK = b"\xef\xbb\xbf"  # by it a spreadsheet knows UTF-8
 
 
 class RowLines:
@@ -37,7 +36,7 @@ class RowLines:
                 self._descriptor = folder.create(_ASIDE, 0o644)
             except OSError as error:
                 self.fault = str(error.strerror)
-        self._write(_MARK + csv_lines([CHECK_COLUMNS]))
+        self._write(CSV_MARK + csv_lines([CHECK_COLUMNS]))
 
     @property
     def wanted(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from bulkmail.control import light
 from bulkmail.mail import Word
 from bulkmail.report import category_words, status_words
 
@@ -20,7 +21,6 @@ _OVER = (Word.FINISHED, Word.CANCELLED)
 _GOING = (Word.SENDING, Word.WAITING)
 _SENT = ("delivered", "bounced", "blocked", "expired", "unknown")
 _WHOLE = 100.0
-_FEWEST = 10
 
 
 class Segment(NamedTuple):
@@ -111,16 +111,6 @@ def slowed(providers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda one: (one["pace"], one["provider"]))
 
 
-def light(last: int, delivered: int) -> tuple[str, str]:
-    """Return how a provider stands by its last attempts: a colour, and words for it.
-
-    Under 10 attempts say nothing; under 90 % of them delivered is bad (the marks of PowerMTA's monitor).
-    """
-    if last < _FEWEST:
-        return "over", f"{delivered} of {last}"
-    return ("good" if delivered * 10 >= last * 9 else "wrong"), f"{delivered} of {last}"
-
-
 def matrix(
     by_provider: Mapping[str, Mapping[str, int]],
     providers: Iterable[Mapping[str, Any]],
@@ -135,14 +125,14 @@ def matrix(
     rows = []
     for provider, counts in by_provider.items():
         now, last = known.get(provider), lasts.get(provider, {"last": 0, "delivered": 0})
-        tone, words = light(last["last"], last["delivered"])
+        tried, delivered = last["last"], last["delivered"]
         rows.append(
             {
                 "provider": provider,
                 **{status: counts.get(status, 0) for status in SHOWN},
                 "all": sum(counts.values()),
-                "light": tone,
-                "last": words,
+                "light": light(tried, delivered),
+                "last": f"{delivered} of {tried}",
                 "open": None if now is None else now["open"],
                 "rate": "" if now is None else now["rate"],
                 "pace": None if now is None else round(now["rate_factor"] * 100),
@@ -241,13 +231,13 @@ def of_provider(told: Mapping[str, Any], recent: Mapping[str, Any], provider: st
     """Return how a campaign stands at one provider. ``recent``: what came of its last attempts."""
     counts = told["by_provider"].get(provider, {})
     last = next((one for one in recent["providers"] if one["provider"] == provider), None)
-    colour, words = light(0, 0) if last is None else light(last["last"], last["delivered"])
+    tried, delivered = (0, 0) if last is None else (last["last"], last["delivered"])
     accepted = None if last is None else last["accepted_ms"]
     return {
         "campaign": told["campaign"],
         "counts": {status: counts.get(status, 0) for status in SHOWN},
-        "light": colour,
-        "last": words,
+        "light": light(tried, delivered),
+        "last": f"{delivered} of {tried}",
         "median": None if accepted is None else accepted[0],
         "most": None if accepted is None else accepted[1],
         "next": "" if last is None else when(last["next_try_at"]),

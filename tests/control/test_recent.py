@@ -101,8 +101,8 @@ def test_when_those_who_wait_at_a_provider_are_tried_again():
 
 
 def test_a_light_for_a_provider():
-    assert [light(9, 0), light(10, 9), light(10, 8), light(50, 45), light(50, 44)] == [
-        "over", "good", "wrong", "good", "wrong"
+    assert [light(0, 0), light(9, 0), light(10, 9), light(10, 8), light(50, 45), light(50, 44)] == [
+        "over", "over", "good", "wrong", "good", "wrong"
     ]  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from bulkmail.web.views import (
     counts_of,
     holds_of,
     lasting,
-    light,
     matrix,
     of_provider,
     plotted,
@@ -93,14 +92,6 @@ def test_a_provider_has_its_counts_its_light_and_its_pace():
     assert (rows[0]["light"], rows[0]["last"], rows[0]["open"], rows[0]["pace"]) == ("wrong", "12 of 50", 1, 50)
     assert [rows[0][status] for status in SHOWN] == [5, 0, 0, 2, 0, 0]
     assert (rows[1]["light"], rows[1]["open"]) == ("over", None)
-
-
-@pytest.mark.parametrize(
-    ("last", "delivered", "colour"),
-    [(0, 0, "over"), (9, 0, "over"), (10, 9, "good"), (10, 8, "wrong"), (50, 45, "good")],
-)
-def test_the_light_of_a_provider(last, delivered, colour):
-    assert light(last, delivered) == (colour, f"{delivered} of {last}")
 
 
 def test_a_site_that_two_campaigns_wait_for_is_told_once():
