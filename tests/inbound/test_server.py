@@ -18,7 +18,8 @@ import json, signal, sys, time
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
-from bulkmail.inbound import Inbound, Limits, Lines, OwnAddresses, Reception, bound
+from bulkmail.inbound import Limits, Lines, OwnAddresses, Reception, bound
+from bulkmail.inbound.server import Inbound
 from bulkmail.net import Certificate
 
 given = json.loads(sys.argv[1])

@@ -40,7 +40,7 @@ def test_what_cannot_be_had_is_told_and_nothing_stays_open():
 
 CHILD = """
 import os, socket, sys
-from bulkmail.inbound import activated
+from bulkmail.inbound.sockets import activated
 from bulkmail.mail import OwnFault
 for number, descriptor in enumerate(sys.argv[1:]):
     os.dup2(int(descriptor), 3 + number)
