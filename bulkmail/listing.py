@@ -16,7 +16,7 @@ from typing import Any
 
 from bulkmail.campaign import EarlierList
 from bulkmail.campaign import Ingest as IngestOfFiles
-from bulkmail.mail import BulkmailError, RecipientRow, Status, can_be_tried_again
+from bulkmail.mail import BulkmailError, Problem, RecipientRow, Refused, Status, answer_of, can_be_tried_again
 from bulkmail.suppressing import Suppressing
 
 Wanted = Callable[[str, str], bool]
@@ -42,7 +42,7 @@ class Ingest(IngestOfFiles):
                 for name in ("files", "suppress"):
                     options[name] = [_made(given) for given in options.get(name) or ()]
             except BulkmailError as error:
-                return "refused", [("", 0, 0, str(error))]
+                return answer_of(Refused([Problem("", 0, 0, str(error))]))
             if suppressions := options.pop("suppressions", None):
                 options["look_up"] = Suppressing(*suppressions, lenient=options.pop("lenient", False))
             job = ("open", options)

@@ -12,7 +12,7 @@ from typing import Any
 from bulkmail.commands.asking import add_name
 from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, say, say_json, tell, utc
 from bulkmail.control import Client, NotRunningError, all_warmups, overview
-from bulkmail.mail import BulkmailError, Situation, UnknownName, Word, format_duration
+from bulkmail.mail import BulkmailError, Situation, Word, check_name, format_duration
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import DAY, FactKind, Source, describe_fact, suspended_until, warmup_plans
 from bulkmail.spool import Reading, SiteFact, open_reader, public
@@ -65,10 +65,9 @@ def campaigns(settings: Settings, name: str | None) -> list[dict[str, Any]]:
     if found is None:
         with contextlib.closing(open_reader(settings.spool)) as reader:
             found = overview(reader, time.time(), timezone=settings.timezone)
-    wanted = [one for one in found if name in (None, one["campaign"])]
-    if name is not None and not wanted:
-        raise UnknownName("campaign", name, [one["campaign"] for one in found])
-    return wanted
+    if name is not None:
+        check_name("campaign", name, [one["campaign"] for one in found])
+    return [one for one in found if name in (None, one["campaign"])]
 
 
 def _tell(found: list[dict[str, Any]], settings: Settings, *, as_json: bool) -> int:

@@ -55,6 +55,8 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
         if is_told(one):
             words.setdefault(key, Wordings()).add(category, one.code, one.reply)
             said_at.setdefault((key, category), one.at)
+    for key in tries:
+        lasts.setdefault(key, [0, 0])
     replies = [
         {
             "provider": provider,
@@ -76,12 +78,12 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
         "providers": [
             {
                 "provider": key,
-                "last": lasts.get(key, (0, 0))[0],
-                "delivered": lasts.get(key, (0, 0))[1],
+                "last": of,
+                "delivered": good,
                 "accepted_ms": _quantiles(durations.get(key, [])),
                 "next_try_at": stamp(tries.get(key)),
             }
-            for key in sorted({*lasts, *tries})
+            for key, (of, good) in sorted(lasts.items())
         ],
         "replies": replies,
     }

@@ -27,7 +27,7 @@ def replied(
         return None
     attempts = reader.recent(campaign.id, ATTEMPTS)
     met: dict[int, list[RecentAttempt]] = {}  # number of the row -> what was said to it, the newest first
-    example, shown = Wordings(), ""
+    example = Wordings()
     for one in attempts:
         if not is_told(one) or (one.provider or "other") != provider:
             continue
@@ -35,9 +35,7 @@ def replied(
             if not met:
                 example.add(one.category, one.code, one.reply)
             met.setdefault(one.n, []).append(one)
-    category = ""
-    for said in example.said(1):
-        category, shown = said.category, said.example
+    category, shown = next(((said.category, said.example) for said in example.said(1)), ("", ""))
     page = list(met)[skip : skip + min(most, MOST)]
     files = reader.input_files(campaign.id)
     rows = []

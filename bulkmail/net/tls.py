@@ -234,7 +234,7 @@ class TlsContexts:
 def _shares(context: SSL.Context) -> dict[str, bytes]:
     """Return OpenSSL's words for all groups with a key share of one of them, by its name.
 
-    None where pyOpenSSL does not tell the group, or OpenSSL knows no such words (before 3.5).
+    Empty where pyOpenSSL does not tell the group, or OpenSSL knows no such words (before 3.5).
     """
     if not hasattr(SSL.Connection, "get_group_name"):
         return {}
