@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import shutil
 import signal
@@ -24,6 +23,7 @@ from twisted.internet.task import LoopingCall, deferLater
 
 from bulkmail.mail import OwnFault
 from bulkmail.routing import RESOLVER, Policies, Router, Site
+from bulkmail.service import seek_garbage_briefly
 from bulkmail.workers import Worker
 
 _AT_ONCE = 1000  # as the feeder asks
@@ -123,8 +123,7 @@ def at(seconds: list[float], share: float) -> float:
 
 def child(nameserver: str, domains: int, server: int, *, policies: bool) -> None:
     bench = Bench(nameserver, domains, server, policies=policies)
-    gc.freeze()  # as the daemon does
-    gc.set_threshold(10_000, 20, 20)
+    seek_garbage_briefly()
     lab.in_reactor(bench.run)
     print(json.dumps(bench.figures))
 

@@ -42,7 +42,7 @@ _log = Logger("bulkmail")
 
 REFUSED = 1
 SPEED = 600.0
-_GARBAGE = (10_000, 20, 20)  # new objects between two collections; generations
+_GARBAGE = (5_000, 1, 440)
 _TRY_AGAIN = 5.0
 _LOOK_AGAIN = 0.1
 _ANSWERED = 0.1
@@ -68,6 +68,18 @@ class Order:
     problems: list[Problem] = field(default_factory=list)
     again: Callable[[], Settings] | None = None
     prepare: Callable[[Settings], Prepared | None] = lambda _: None
+
+
+def seek_garbage_briefly() -> None:
+    """Have Python look for cycles that are garbage in short turns, from now on and not among what is there now.
+
+    Modules never become garbage, and neither a message nor a connection that is over is a cycle. So what is still there
+    after one look or two, 5,000 new objects apart, is left alone until 441 x 2 x 5,000 more have come. Python's own
+    thresholds look every 700 objects. (10_000, 20, 20) looks at everything as seldom, but every 210,000 objects at all
+    of these: with 20,000 domains for 60 to 115 ms, in which no connection is served.
+    """
+    gc.freeze()
+    gc.set_threshold(*_GARBAGE)
 
 
 class Bulkmail(Service):
@@ -109,9 +121,7 @@ class Bulkmail(Service):
         """After the fork: open everything and begin."""
         super().startService()  # type: ignore[no-untyped-call]
         atexit.register(self._leave)
-        # Modules never become garbage, and a message is no cycle: looking for some every 700 objects finds none
-        gc.freeze()
-        gc.set_threshold(*_GARBAGE)
+        seek_garbage_briefly()
         # Twisted's timers follow the wall clock; a clock that is set must not make ours fire or wait
         self.reactor.seconds = time.monotonic
         self.reactor.callWhenRunning(self._install_signals)
