@@ -21,7 +21,7 @@ _OF_NUMBERS = frozenset({"round", "abs"})
 
 
 def texts_as_numbers(tree: nodes.Template, columns: Collection[str]) -> Iterator[tuple[Use, str]]:
-    """Each use of a column as a number, with the words for it. ``columns``: the names by which templates print them."""
+    """Yield each use of a column as a number, with the words for it. ``columns``: as templates print them."""
     seen: set[Use] = set()
     for node in tree.find_all((nodes.BinExpr, nodes.Compare, nodes.Filter, nodes.Call)):
         for name in _numbers(node):
@@ -32,7 +32,7 @@ def texts_as_numbers(tree: nodes.Template, columns: Collection[str]) -> Iterator
 
 
 def _numbers(node: nodes.Node) -> Iterator[str]:
-    """The names that a node takes for numbers."""
+    """Yield the names that a node takes for numbers."""
     if isinstance(node, nodes.BinExpr):
         left, right = _name(node.left), _name(node.right)
         if type(node) not in _SIGNS:

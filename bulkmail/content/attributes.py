@@ -76,7 +76,7 @@ class Attributes:
         return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS else None
 
     def _value(self, *names: str) -> str:
-        """The value of an attribute; with the signs of the conditions around it, where there are any."""
+        """Return the value of an attribute; with the signs of the conditions around it, where there are any."""
         pieces: list[str] = []
         for name, value in self._pairs:
             if name in names:
@@ -98,6 +98,6 @@ class Attributes:
         return any(self._printed_first(found.end() - 1, style) for found in _DECLARED_ELSEWHERE.finditer(style))
 
     def _printed_first(self, at: int, style: str) -> bool:
-        """Whether the tag at the beginning of a declaration prints it."""
+        """Return whether the tag at the beginning of a declaration prints it."""
         found = SIGN.match(style, at)
         return found is not None and not self._tags.blocks(found[0])

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from bulkmail.content.headers import LONGEST, phrase, structured
 from bulkmail.content.templates import RowError
-from bulkmail.content.uri import ascii_url
+from bulkmail.content.uri import ENCODE, LOCAL, ascii_url
 from bulkmail.mail import TOKEN_SIZE, parse_address
 
 MARKETING = "marketing"
@@ -22,14 +22,12 @@ ONE_CLICK = ("List-Unsubscribe-Post", b"List-Unsubscribe-Post: List-Unsubscribe=
 
 _LONGEST_URL = LONGEST - len("List-Unsubscribe: <>,")
 _LIST_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)+", re.ASCII)
-_REMEDY = "use {{ value|urlencode }}"
-_ASCII_LOCAL = "!$'*+-._~"  # RFC 6068 2, the rest is %-encoded
 _TOKEN_TAG = re.compile(r"\{\{[-+]?\s*token\s*[-+]?\}\}")
 _SAMPLE = "t" * (len("test-") + TOKEN_SIZE)  # the longest token: that of a test message
 
 
 def link(text: str, *, fragment: bool = False) -> str:
-    """A rendered unsubscribe URL in ASCII. Raises RowError for what would break its field, or lead elsewhere.
+    """Return a rendered unsubscribe URL in ASCII. Raises RowError for what would break its field, or lead elsewhere.
 
     ``fragment``: the author wrote a ``#`` himself. One that a row's value brings cuts off what stands behind it, the
     token too: browsers do not send that part to the server (RFC 3986 3.5).
@@ -38,7 +36,7 @@ def link(text: str, *, fragment: bool = False) -> str:
     if not text.startswith("https://") or len(text) < len("https://x"):
         raise RowError("unsubscribe.url: the URL does not begin with https://")
     if "#" in text and not fragment:
-        raise RowError("unsubscribe.url: the URL has '#' in it, and servers do not see what stands behind; " + _REMEDY)
+        raise RowError("unsubscribe.url: the URL has '#' in it, and servers do not see what stands behind; " + ENCODE)
     try:
         url = ascii_url(text)
     except ValueError as error:
@@ -49,29 +47,29 @@ def link(text: str, *, fragment: bool = False) -> str:
 
 
 def with_sample(text: str) -> str:
-    """An address as it is with a token in the place of its ``{{ token }}``, the longest one there is."""
+    """Return an address with the longest token there is in the place of its ``{{ token }}``."""
     return _TOKEN_TAG.sub(_SAMPLE, text)
 
 
 def mailto(text: str) -> tuple[str, str]:
-    """What stands before and behind the token in the ``mailto:`` URL of the unsubscribe mailbox (RFC 6068).
+    """Return what stands before and behind the token in the ``mailto:`` URL of the unsubscribe mailbox (RFC 6068).
 
     ``text`` is an address, which has passed the check. The token that says who wants out stands where its local part
     has ``{{ token }}``, else in the subject.
     """
     address = parse_address(with_sample(text))
-    url = f"mailto:{quote(address.local, safe=_ASCII_LOCAL)}@{address.domain}?subject=unsubscribe"
+    url = f"mailto:{quote(address.local, safe=LOCAL)}@{address.domain}?subject=unsubscribe"
     before, sample, behind = url.partition(_SAMPLE)
     return (before, behind) if sample else (f"{url}-", "")
 
 
 def list_unsubscribe(*urls: str) -> bytes:
-    """RFC 2369 3.2: the https URL first, then the mailto URL."""
+    """Return the field that offers these ways out (RFC 2369 3.2): the https URL first, then the mailto URL."""
     return structured("List-Unsubscribe", *[f"<{url}>" for url in urls])
 
 
 def constant_fields(content: Mapping[str, Any], campaign_token: str, domain: str) -> dict[str, bytes]:
-    """The fields that say what kind of mail it is, by name; all messages of a campaign have the same.
+    """Return the fields that say what kind of mail it is, by name; all messages of a campaign have the same.
 
     Transactional mail goes to no list: it has no List-Id, and no Precedence, but is told to be automatic (RFC 3834 5).
     """
@@ -84,18 +82,18 @@ def constant_fields(content: Mapping[str, Any], campaign_token: str, domain: str
 
 
 def slug(name: str) -> str:
-    """A list's name as a part of a List-Id: a-z, 0-9 and hyphens, at most 60."""
+    """Return a list's name as a part of a List-Id: a-z, 0-9 and hyphens, at most 60."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60] or "campaign"
 
 
 def list_id(text: str, listed: str, domain: str) -> bytes:
-    """The List-Id field (RFC 2919) from ``Readers <readers.example.com>``, a bare id, or the list's name."""
+    """Return the List-Id field (RFC 2919) from ``Readers <readers.example.com>``, a bare id, or the list's name."""
     display, identifier = split_list_id(text)
     return phrase("List-Id", display, f"<{identifier or f'{slug(listed)}.{domain}'}>")
 
 
 def split_list_id(text: str) -> tuple[str, str]:
-    """``(words for people, id)``."""
+    """Return the words for people and the id that stand in a ``list_id`` of campaign.yaml."""
     display, bracket, rest = text.strip().partition("<")
     if not bracket:
         return "", display.strip()
@@ -103,14 +101,15 @@ def split_list_id(text: str) -> tuple[str, str]:
 
 
 def is_list_id(identifier: str) -> bool:
-    """Whether it is two or more dot-separated atoms of at most 255 characters (RFC 2919 2)."""
+    """Return whether ``identifier`` is two or more dot-separated atoms of at most 255 characters (RFC 2919 2)."""
     return len(identifier) <= 255 and _LIST_ID.fullmatch(identifier) is not None
 
 
 def feedback_id(campaign_token: str, listed: str, kind: str, domain: str) -> bytes:
-    """``campaign:list:kind:sender`` for Gmail's reports: a stable sender id of 5 to 15 characters, last.
+    """Return the Feedback-ID, ``campaign:list:kind:sender``, by which Gmail reports complaints.
 
-    Gmail counts by each of the others alone, so no two of them may be the same.
+    The sender's id is last, the same for all campaigns, of 5 to 15 characters. Gmail counts by each of the others
+    alone, so no two of them may be the same.
     """
     sender = re.sub(r"[^a-z0-9]", "", domain)
     if not 5 <= len(sender) <= 15:

@@ -40,7 +40,7 @@ _RESERVED_STARTS = ("content-", "resent-", "arc-", "dkim-", "domainkey-", "x-goo
 
 
 def check_content(content: dict[str, Any]) -> list[Problem]:
-    """All problems of ``content``, those of campaign.yaml first; an empty list means it can be sent."""
+    """Return all problems of ``content``, those of campaign.yaml first; an empty list means it can be sent."""
     found: dict[Problem, None] = {}
     for letter in each_letter(content):
         for problem in _Check(letter).problems():
@@ -97,7 +97,7 @@ class _Check:
         self._problems.append(Problem("", 0, 0, f"{key}: {words}"))
 
     def _values(self) -> list[tuple[str, str]]:
-        """The values of campaign.yaml that are templates, by key."""
+        """Return the values of campaign.yaml that are templates, by key."""
         content = self._content
         values = [("subject", content["subject"])]
         values += [(f"headers.{name}", value) for name, value in content["headers"].items()]
@@ -161,7 +161,7 @@ class _Check:
                 self._grammar(key, name, value)
 
     def _grammar(self, key: str, name: str, value: str) -> None:
-        """A value without tags is what every message gets."""
+        """Check a value without tags by the grammar of its field: it is what every message gets."""
         if "{" not in value and value.strip():
             try:
                 header_field(name, value)
@@ -169,7 +169,7 @@ class _Check:
                 self._tell(key, str(error))
 
     def _value(self, key: str, source: str) -> bool:
-        """Whether there is no control character in what the author wrote outside of Jinja2's tags."""
+        """Check what the author wrote outside of Jinja2's tags; return whether it has no control character."""
         for text in _constants(source):
             found = controls_in(text)
             if found:
@@ -231,7 +231,7 @@ class _Check:
 
 
 def _constants(source: str, *, first: bool = False) -> list[str]:
-    """The texts of a template outside of its tags; with ``first`` the one it starts with, if it does."""
+    """Return the texts of a template outside of its tags; with ``first`` the one it starts with, if it does."""
     try:
         tree = TemplateSet({}, html=False).environment.parse(source)
     except TemplateSyntaxError:

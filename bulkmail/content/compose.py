@@ -33,7 +33,7 @@ class Composer:
         self._loaded: dict[int, MessageTemplate | Letters] = {}
 
     def handle(self, job: tuple[Any, ...]) -> Any:
-        """``("load", campaign, content)``, ``("compose", campaign, rows)`` or ``("forget", campaign)``.
+        """Do one job: ``("load", campaign, content)``, ``("compose", campaign, rows)`` or ``("forget", campaign)``.
 
         A row is ``(id, n, email, date, file_no, fields_json)``; its answer ``(id, message or None, return path,
         error or None)``. A text instead of all answers says why none can be composed now, which is no row's fault.
@@ -94,7 +94,7 @@ def _each(step: Callable[[Before], After], items: Sequence[Before | str]) -> lis
 
 
 def _cells(fields: str) -> list[str]:
-    """The cells of one row. Raises RowError for what is no JSON: it must not cost the other rows of the job."""
+    """Return the cells of one row. Raises RowError for what is no JSON: it must not cost the other rows of the job."""
     try:
         cells: list[str] = json.loads(fields)
     except ValueError as error:
@@ -118,26 +118,26 @@ class Letters:
         self._any = next(iter(letters.values()))
 
     def rendered(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Rendered:
-        """As `MessageTemplate.rendered`."""
+        """Render a row with the templates of its letter, as `MessageTemplate.rendered` does."""
         name = self._choose(email, file_no, cells)
         rendered = self._letters[name].rendered(n, email, date, file_no, cells)
         return rendered._replace(letter=(name, *rendered.letter))
 
     def draft(self, rendered: Rendered) -> Draft:
-        """As `MessageTemplate.draft`."""
+        """Put the message together by the letter that it was rendered with, as `MessageTemplate.draft` does."""
         name, *inner = rendered.letter
         return self._letters[name].draft(rendered._replace(letter=tuple(inner)))
 
     def same(self) -> bytes:
-        """There is no such message."""
+        """Raise LookupError: with several letters no message is the same for all."""
         raise LookupError("there are several letters")
 
     def sender(self, n: int) -> str:
-        """As `MessageTemplate.sender`."""
+        """Return the return path of the message for recipient ``n``, which no letter changes."""
         return self._any.sender(n)
 
     def return_path(self, own_token: str) -> str:
-        """As `MessageTemplate.return_path`."""
+        """Return the return path by the token of a recipient, which no letter changes."""
         return self._any.return_path(own_token)
 
 

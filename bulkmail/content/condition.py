@@ -40,7 +40,7 @@ class Condition:
         self._made = made
 
     def lacking(self, columns: Sequence[str]) -> str:
-        """What it uses that a list with these columns has not, in words; "" where it has all."""
+        """Return what it uses that a list with these columns has not, in words; "" where it has all."""
         there = Columns(columns, {})
         for name in self._used:
             if name == "row" or name in there.names - (OURS - {"email"}):
@@ -75,7 +75,7 @@ def _words(error: Exception) -> str:
 
 
 def condition_problem(expression: str) -> str:
-    """What is wrong with an expression, as the rest of a sentence; "" for nothing."""
+    """Return what is wrong with an expression, as the rest of a sentence; "" for nothing."""
     try:
         Condition(expression)
     except ValueError as error:

@@ -65,13 +65,13 @@ class SigningKey(NamedTuple):
     key: RSAPrivateKey | Ed25519PrivateKey
 
     def sign(self, data: bytes) -> bytes:
-        """RSA: PKCS#1 v1.5 over SHA-256 (RFC 6376 3.3.1). Ed25519 signs the SHA-256 digest (RFC 8463 3)."""
+        """Sign: by RSA with PKCS#1 v1.5 over SHA-256 (RFC 6376 3.3.1), by Ed25519 the SHA-256 digest (RFC 8463 3)."""
         if isinstance(self.key, RSAPrivateKey):
             return self.key.sign(data, _PADDING, _SHA256)
         return self.key.sign(sha256(data).digest())
 
     def sign_each(self, data: Sequence[bytes]) -> list[bytes]:
-        """The same for many, eight at a time where that can be done."""
+        """Sign many texts, eight at a time where that can be done; return the signatures in their order."""
         batch = _batch_signer(self.key) if len(data) >= BATCH_MIN and isinstance(self.key, RSAPrivateKey) else None
         return [self.sign(one) for one in data] if batch is None else batch.sign(data)
 
@@ -95,7 +95,7 @@ def _batch_signer(key: RSAPrivateKey) -> BatchSigner | None:
 
 @lru_cache(maxsize=64)
 def load_key(pem: bytes) -> RSAPrivateKey | Ed25519PrivateKey:
-    """The private key in ``pem``. Raises DkimKeyError with a sentence when there is none that DKIM can use."""
+    """Return the private key in ``pem``. Raises DkimKeyError with a sentence when there is none that DKIM can use."""
     if b"-----BEGIN" not in pem:
         raise DkimKeyError("the file is not a key in PEM form (it has no -----BEGIN ... PRIVATE KEY----- line)")
     if b"PRIVATE KEY-----" not in pem:
@@ -116,7 +116,7 @@ def load_key(pem: bytes) -> RSAPrivateKey | Ed25519PrivateKey:
 
 
 def signing_key(entry: Mapping[str, Any]) -> SigningKey:
-    """The key of one ``{"domain", "selector", "pem"}``. Raises DkimKeyError."""
+    """Return the key of one ``{"domain", "selector", "pem"}``. Raises DkimKeyError."""
     key, selector = load_key(entry["pem"]), entry["selector"]
     try:
         domain = domain_key(entry["domain"])
@@ -127,7 +127,7 @@ def signing_key(entry: Mapping[str, Any]) -> SigningKey:
 
 
 def keys_for(domain: str, entries: Iterable[Mapping[str, Any]]) -> list[SigningKey]:
-    """The keys that sign for ``domain`` (A-labels): for each algorithm the nearest one, its own or a parent's.
+    """Return the keys that sign for ``domain`` (A-labels): for each algorithm the nearest one, its own or a parent's.
 
     Keys of other domains are not even loaded. Raises DkimKeyError.
     """
@@ -142,7 +142,7 @@ def keys_for(domain: str, entries: Iterable[Mapping[str, Any]]) -> list[SigningK
 
 
 def matches(domain: str, key_domain: str) -> bool:
-    """Whether a key of ``key_domain`` may sign for ``domain`` (DMARC's relaxed alignment needs a common parent)."""
+    """Return whether a key of ``key_domain`` may sign for ``domain``: DMARC's alignment wants a common parent."""
     key_domain = key_domain.strip().rstrip(".").lower()
     if not key_domain.isascii():
         try:
@@ -153,7 +153,7 @@ def matches(domain: str, key_domain: str) -> bool:
 
 
 def relaxed_field(field: bytes) -> bytes:
-    """A whole header field (name to CRLF) in relaxed form (RFC 6376 3.4.2): ``subject:the words`` and CRLF."""
+    """Return a whole header field (name to CRLF) in relaxed form (RFC 6376 3.4.2): ``subject:the words`` and CRLF."""
     name, _, value = field.partition(b":")
     value = value.replace(b"\r\n", b"").replace(b"\t", b" ")
     while b"  " in value:
@@ -161,16 +161,8 @@ def relaxed_field(field: bytes) -> bytes:
     return name.strip().lower() + b":" + value.strip(b" ") + b"\r\n"
 
 
-def relaxed_body(body: bytes) -> bytes:
-    """A whole body in relaxed form (RFC 6376 3.4.4). The general way, for bodies that mime.py did not build."""
-    body = body.replace(b"\t", b" ")
-    while b"  " in body:
-        body = body.replace(b"  ", b" ")
-    return relaxed_end(body.replace(b" \r\n", b"\r\n").removesuffix(b" "))
-
-
 def relaxed_end(body: bytes) -> bytes:
-    """Without the empty lines at its end, and with one CRLF there; a body of nothing stays nothing.
+    """Return a body in relaxed form without the empty lines at its end, with one CRLF there; an empty one stays empty.
 
     CR and LF stand only as CRLF in what we send, so one `rstrip` takes whole line ends.
     """
@@ -190,11 +182,11 @@ class Signer:
         return bool(self._keys)
 
     def sign(self, fields: Mapping[str, bytes], body: bytes, at: int) -> bytes:
-        """The DKIM-Signature fields, to be put on top. Arguments as for `prepare`."""
+        """Return the DKIM-Signature fields, to be put on top. Arguments as for `prepare`."""
         return signed(self.prepare(fields, body, at))
 
     def prepare(self, fields: Mapping[str, bytes], body: bytes, at: int) -> list[Unsigned]:
-        """What is to be signed, by each key.
+        """Return what is to be signed, by each key.
 
         ``fields``: lower-case name -> relaxed form, one of each name; those outside `SIGNED` are not signed.
         ``body``: its relaxed form but for the end. ``at``: epoch seconds for ``t=``.
@@ -212,12 +204,12 @@ class Signer:
 
 
 def signed(unsigned: Sequence[Unsigned]) -> bytes:
-    """The DKIM-Signature fields of one message."""
+    """Return the DKIM-Signature fields of one message."""
     return sign_each([unsigned])[0]
 
 
 def sign_each(messages: Sequence[Sequence[Unsigned]]) -> list[bytes]:
-    """The DKIM-Signature fields of each message; all of them have the same keys.
+    """Return the DKIM-Signature fields of each message; all of them have the same keys.
 
     Apart from `Signer.prepare`, so that the signatures of a batch are made together: RSA and the rest would throw
     each other out of the processor's caches again and again.
@@ -234,7 +226,7 @@ def sign_each(messages: Sequence[Sequence[Unsigned]]) -> list[bytes]:
 
 @lru_cache(maxsize=256)
 def _head(algorithm: str, domain: str, selector: str, names: tuple[str, ...]) -> tuple[bytes, bytes]:
-    """The part of a signature field that all messages share, folded, up to h=; and its relaxed form."""
+    """Return the part of a signature field that all messages share, folded, up to h=; and its relaxed form."""
     lines = [f"v=1; a={algorithm}; c=relaxed/relaxed;", f"d={domain}; s={selector};"]
     if len(lines[1]) > _LINE:
         lines[1:] = [f"d={domain};", f"s={selector};"]

@@ -52,25 +52,25 @@ class _Published(NamedTuple):
 
 
 def new_pem(kind: str) -> bytes:
-    """A new private key, ``rsa`` or ``ed25519``, as PEM (PKCS#8, without a password)."""
+    """Return a new private key, ``rsa`` or ``ed25519``, as PEM (PKCS#8, without a password)."""
     key = Ed25519PrivateKey.generate() if kind == "ed25519" else generate_private_key(65537, RSA_BITS)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def record(pem: bytes) -> str:
-    """The text of the TXT record for a private key. Raises DkimKeyError where it is none."""
+    """Return the text of the TXT record for a private key. Raises DkimKeyError where it is none."""
     key = load_key(pem).public_key()
     kind = "rsa" if isinstance(key, RSAPublicKey) else "ed25519"
     return f"v=DKIM1; k={kind}; p={b64encode(_bytes_of(key)).decode('ascii')}"
 
 
 def record_name(domain: str, selector: str) -> str:
-    """Where the record stands (RFC 6376 3.6.2.1)."""
+    """Return the domain name under which the record stands (RFC 6376 3.6.2.1)."""
     return f"{selector}._domainkey.{domain}"
 
 
 def zone_lines(domain: str, selector: str, pem: bytes) -> str:
-    """The record as a zone file has it, cut into strings of at most 255 bytes. Raises DkimKeyError."""
+    """Return the record as a zone file has it, cut into strings of at most 255 bytes. Raises DkimKeyError."""
     text = record(pem)
     strings = [f'"{text[at : at + _STRING]}"' for at in range(0, len(text), _STRING)]
     joined = strings[0] if len(strings) == 1 else "(\n  " + "\n  ".join(strings) + "\n)"
@@ -78,14 +78,14 @@ def zone_lines(domain: str, selector: str, pem: bytes) -> str:
 
 
 def key_in_words(key: Public | RSAPrivateKey | Ed25519PrivateKey) -> str:
-    """A key for people: its kind and the beginning of the SHA-256 of its ``p=``, such as ``RSA-2048 3f0c7a9be1d2``."""
+    """Return a key for people, ``RSA-2048 3f0c7a9be1d2``: its kind and how the SHA-256 of its ``p=`` begins."""
     public = key if isinstance(key, RSAPublicKey | Ed25519PublicKey) else key.public_key()
     kind = f"RSA-{public.key_size}" if isinstance(public, RSAPublicKey) else "Ed25519"
     return f"{kind} {sha256(_bytes_of(public)).hexdigest()[:12]}"
 
 
 def wrong_with(texts: Sequence[str], pem: bytes) -> str:
-    """What is wrong with the TXT records found under the key's name, ``""`` where verifiers find the key.
+    """Return what is wrong with the TXT records found under the key's name, ``""`` where verifiers find the key.
 
     ``texts``: each record, its strings put together. Raises DkimKeyError where ``pem`` is no key.
     """
@@ -134,13 +134,13 @@ def _compared(text: str, ours: Public) -> tuple[Published, str]:
 
 
 def _pasted(text: str) -> str:
-    """What a form of a DNS provider has kept although it belongs to the zone file's form."""
+    """Return what a form of a DNS provider has kept although it belongs to the zone file's form."""
     marks = [mark for mark in ('"', "\\") if mark in text]
     return f"; {' and '.join(marks)} must not stand in the record itself" if marks else ""
 
 
 def _forbidden(tags: dict[str, str]) -> str:
-    """What else in the record keeps mail from being verified with the key."""
+    """Return what else in the record keeps mail from being verified with the key."""
     hashes = {text.strip().lower() for text in tags["h"].split(":")} if "h" in tags else {"sha256"}
     if "sha256" not in hashes:
         return f"the record says h={tags['h'][:40]}, and we sign with sha256"
@@ -151,7 +151,7 @@ def _forbidden(tags: dict[str, str]) -> str:
 
 
 def _tags(text: str) -> dict[str, str] | None:
-    """The tags of a record (RFC 6376 3.2), or None where it is no tag list."""
+    """Return the tags of a record (RFC 6376 3.2), or None where it is no tag list."""
     tags: dict[str, str] = {}
     for part in text.rstrip("; \t\r\n").split(";"):
         found = _TAG.fullmatch(part)
@@ -162,7 +162,7 @@ def _tags(text: str) -> dict[str, str] | None:
 
 
 def _published(tags: dict[str, str]) -> _Published | None:
-    """The key in ``p=``, in whatever form it is there."""
+    """Return the key in ``p=``, in whatever form it is there."""
     kind = tags.get("k", "rsa").lower()
     try:
         data = b64decode(tags["p"] + "=" * (-len(tags["p"]) % 4), validate=True)
@@ -179,7 +179,7 @@ def _published(tags: dict[str, str]) -> _Published | None:
 
 
 def _bytes_of(key: Public) -> bytes:
-    """What ``p=`` holds, before base64."""
+    """Return what ``p=`` holds, before base64."""
     if isinstance(key, RSAPublicKey):
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return key.public_bytes(Encoding.Raw, PublicFormat.Raw)

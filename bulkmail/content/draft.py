@@ -35,11 +35,11 @@ class Draft(NamedTuple):
     body: Body
 
     def signed(self) -> bytes:
-        """The complete message. Raises RowError when it is too large."""
+        """Return the complete message. Raises RowError when it is too large."""
         return self.complete(signed(self.unsigned))
 
     def complete(self, signatures: bytes) -> bytes:
-        """The same with signatures that were made elsewhere."""
+        """Return the message with these signatures. Raises RowError when it is too large."""
         head = signatures + self.head
         if not plain_lines(head):  # the event loop relies on it, and has no time to look itself
             raise RowError("the header has a line that must not be sent as it is; this is a mistake of bulkmail")

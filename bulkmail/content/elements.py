@@ -43,7 +43,7 @@ _ROMAN += [(10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")]
 
 
 def numbered(number: int, kind: str) -> str:
-    """The number of an item as the ``type`` of its list has it (HTML standard 4.4.5): ``1 a A i I``."""
+    """Return the number of an item as the ``type`` of its list has it (HTML standard 4.4.5): ``1 a A i I``."""
     word = str(number)
     if kind in ("a", "A") and 0 < number <= len(ascii_lowercase):
         word = ascii_lowercase[number - 1]

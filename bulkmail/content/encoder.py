@@ -71,13 +71,13 @@ class TextEncoder:
         self._values = 0
 
     def part(self, subtype: str, pieces: Sequence[str], own: str = "@") -> Part:
-        """``text/plain`` or ``text/html`` in UTF-8; ``own`` as in `encode`."""
+        """Return the part that holds the pieces, ``text/plain`` or ``text/html`` in UTF-8; ``own`` as in `encode`."""
         transfer, body = self.encode(pieces, own)
         fields = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {transfer}\r\n"
         return Part(fields.encode("ascii"), body)
 
     def encode(self, pieces: Sequence[str], own: str = "@") -> tuple[str, Body]:
-        """``(Content-Transfer-Encoding, body)`` of the pieces printed. Raises UnicodeEncodeError for half a surrogate.
+        """Return Content-Transfer-Encoding and body of the pieces. Raises UnicodeEncodeError for half a surrogate pair.
 
         Every line end becomes CRLF, and there is one at the end. A piece with ``own`` in it, or with an address, is
         this row's alone and not remembered.
@@ -96,7 +96,7 @@ class TextEncoder:
         return "quoted-printable", Body(entries)
 
     def _walk(self, pieces: Iterable[str], table: _Table, entries: list[Piece], own: str) -> _Table | None:
-        """Append what the pieces become; the table after them. None where the whole must be encoded at once."""
+        """Append what the pieces become; return the table after them, None where the whole must be encoded at once."""
         for piece in pieces:
             entry = table.get(piece)
             if entry is None:
@@ -114,7 +114,7 @@ class TextEncoder:
         return table
 
     def _meet(self, piece: str, table: _Table, own: str) -> _Entry | None:
-        """A piece that its table does not know (yet). None where the whole must be encoded at once."""
+        """Return the entry of a piece that is not in its table; None where the whole must be encoded at once."""
         state = table.state
         known = self._known.get(piece)
         if known is not None:
@@ -162,7 +162,7 @@ class _Known:
         self.steps: list[_Step | None] = [None] * _STATES
 
     def step(self, state: int) -> _Step | None:
-        """As `_step`, with the other lines behind it."""
+        """Return what the text adds in ``state``, as `_step` does, its other lines included."""
         first = _step(self.head, state)
         if first is None:
             return None
@@ -176,7 +176,7 @@ _END: Piece = whole(b"\r\n", b"\r\n")
 
 
 def _bare(text: str, column: int) -> _Step | None:
-    """As `_step`, for a text of `_BARE`; None where a line would start with a dot, or perhaps with From.
+    """Return what `_step` does, for a text of `_BARE`; None where a line would start with a dot, or may with From.
 
     Most of what is a row's own is such a text: its address, its links. `_step` takes five times as long.
     """
@@ -193,7 +193,7 @@ def _bare(text: str, column: int) -> _Step | None:
 
 
 def _step(text: str, state: int) -> _Step | None:
-    """What ``text`` adds in ``state``; None where that depends on more, so that the whole must be encoded at once."""
+    """Return what ``text`` adds in ``state``; None where that depends on more: then the whole is encoded at once."""
     if "\r" in text:  # it may be half of a line end
         return None
     column, blank = (state, False) if state < _WIDTH else (state - _WIDTH, True)
@@ -218,7 +218,7 @@ def _step(text: str, state: int) -> _Step | None:
 
 
 def _encoded(text: str) -> tuple[str, Body]:
-    """A whole text, as `TextEncoder.encode`. Raises RowError rather than make a line that must not be sent."""
+    """Encode a whole text, as `TextEncoder.encode` does. Raises RowError where a line must not be sent."""
     text = lines_of(text)
     if not text.endswith("\n"):
         text += "\n"
@@ -238,5 +238,5 @@ def _encoded(text: str) -> tuple[str, Body]:
 
 
 def _eight_bit(text: str) -> int:
-    """Bytes of its UTF-8 that are not ASCII."""
+    """Count the bytes of its UTF-8 that are not ASCII."""
     return 0 if text.isascii() else len(text.encode("utf-8").translate(None, _ASCII))

@@ -42,7 +42,7 @@ class FieldError(ValueError):
 
 
 def header_field(name: str, value: str) -> bytes:
-    """The whole field, name to CRLF. Raises FieldError, and UnicodeEncodeError for half of a surrogate pair.
+    """Return the whole field, name to CRLF. Raises FieldError, and UnicodeEncodeError for half of a surrogate pair.
 
     ``value``: as the author wrote it, templates rendered; a control character in it becomes a space.
     """
@@ -61,7 +61,7 @@ def header_field(name: str, value: str) -> bytes:
 
 
 def _list_id(name: str, value: str) -> bytes:
-    """RFC 2919 section 2: words for people, and the id in angle brackets."""
+    """Write a List-Id (RFC 2919 2): words for people, and the id in angle brackets."""
     found = _AT_END.fullmatch(value)
     words, identifier = (found[1].strip(), found[2].strip()) if found else ("", value)
     if not is_list_id(identifier):
@@ -70,7 +70,7 @@ def _list_id(name: str, value: str) -> bytes:
 
 
 def _urls(name: str, value: str) -> bytes:
-    """RFC 2369 section 2: URLs in angle brackets, the best one first, comments between them."""
+    """Write URLs in angle brackets, the best one first, comments between them (RFC 2369 2)."""
     if "<" not in value and "(" not in value:
         if _NO_BARE.fullmatch(value) and ":" not in value:
             raise FieldError(f"{value!r} is not a URL; write <mailto:{value}> (RFC 2369)")
@@ -101,14 +101,14 @@ def _urls(name: str, value: str) -> bytes:
 
 
 def _one_url(name: str, value: str) -> bytes:
-    """RFC 5064 section 2.2: exactly one."""
+    """Write exactly one URL (RFC 5064 2.2)."""
     if value.count("<") > 1:
         raise FieldError(f"{value!r} is more than one URL")
     return _urls(name, value)
 
 
 def _post(name: str, value: str) -> bytes:
-    """RFC 2369 3.4: URLs, or the word NO, with a comment if one likes."""
+    """Write URLs, or the word NO, which may have a comment (RFC 2369 3.4)."""
     word, _, rest = value.partition("(")
     if word.strip().upper() != "NO":
         return _urls(name, value)
@@ -125,7 +125,7 @@ def _not_urls(value: str) -> FieldError:
 
 
 def _closing(value: str, at: int) -> int:
-    """Where the comment that begins at ``at`` ends."""
+    """Return the index at which the comment that begins at ``at`` ends. Raises FieldError."""
     depth = 0
     while at < len(value):
         if value[at] == "\\":
@@ -139,7 +139,7 @@ def _closing(value: str, at: int) -> int:
 
 
 def _mailboxes(name: str, value: str) -> bytes:
-    """RFC 5322 3.4: one mailbox or several."""
+    """Write one mailbox or several (RFC 5322 3.4)."""
     try:
         found = [parse_mailbox(text) for text in _split(value)]
     except AddressError:
@@ -155,23 +155,23 @@ def _mailbox(name: str, display: str, address: Address) -> str:
 
 
 def _phrases(name: str, value: str) -> bytes:
-    """RFC 5322 3.6.5: phrases with commas between them."""
+    """Write phrases with commas between them (RFC 5322 3.6.5)."""
     words = [phrase_words(_unquoted(text), len(name) + 2) for text in _split(value) if text]
     return _lines(name, ",", words)
 
 
 def _lines(name: str, between: str, parts: Iterable[str]) -> bytes:
-    """A field of one part a line."""
+    """Write a field with one part on each line."""
     return f"{name}: ".encode("ascii") + f"{between}\r\n ".join(parts).encode("ascii") + b"\r\n"
 
 
 def _split(value: str) -> list[str]:
-    """``value`` cut at the commas that are not inside quotes."""
+    """Return ``value`` cut at the commas that are not inside quotes."""
     return [text.strip() for text in re.findall(r'(?:"(?:[^"\\]|\\.)*"|[^,])+', value)]
 
 
 def _message_ids(name: str, value: str) -> bytes:
-    """RFC 5322 3.6.4."""
+    """Write message identifiers (RFC 5322 3.6.4)."""
     found = value.split()
     for text in found:
         if _MESSAGE_ID.fullmatch(text) is None:
@@ -180,14 +180,14 @@ def _message_ids(name: str, value: str) -> bytes:
 
 
 def _submitted(name: str, value: str) -> bytes:
-    """RFC 3834 section 5: a keyword, parameters behind it."""
+    """Write a keyword with parameters behind it (RFC 3834 5)."""
     if _SUBMITTED.fullmatch(value) is None:
         raise FieldError(f"{value!r} is not what RFC 3834 allows; write auto-generated, auto-replied or no")
     return structured(name, value)
 
 
 def _feedback(name: str, value: str) -> bytes:
-    """Two to four parts of ASCII with colons between them, the last one names the sender (Gmail's rule)."""
+    """Write two to four parts of ASCII with colons between them, of which the last names the sender (Gmail's rule)."""
     if _FEEDBACK.fullmatch(value) is None:
         raise FieldError(
             f"{value!r} is not a Feedback-ID; write two to four parts of ASCII without blanks, colons between them and "
@@ -197,7 +197,7 @@ def _feedback(name: str, value: str) -> bytes:
 
 
 def _tokens(name: str, value: str) -> bytes:
-    """Words of ASCII with commas between them."""
+    """Write words of ASCII with commas between them."""
     found = [text.strip() for text in value.split(",")]
     for text in found:
         if _TOKEN.fullmatch(text) is None:
@@ -206,7 +206,7 @@ def _tokens(name: str, value: str) -> bytes:
 
 
 def _date(name: str, value: str) -> bytes:
-    """RFC 5322 3.3."""
+    """Write a date (RFC 5322 3.3)."""
     if _DATE.fullmatch(value) is None:
         raise FieldError(f"{value!r} is not a date of mail; write it as Tue, 1 Dec 2026 09:00:00 +0100")
     return structured(name, value)
@@ -222,7 +222,7 @@ def _one_of(*words: str) -> Callable[[str, str], bytes]:
 
 
 def _unquoted(text: str) -> str:
-    """A name without the quotes around it."""
+    """Return a name without the quotes around it."""
     found = _QUOTED.fullmatch(text)
     return re.sub(r"\\(.)", r"\1", found[1]) if found else text
 

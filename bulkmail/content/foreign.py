@@ -64,7 +64,7 @@ class Mark(NamedTuple):
 
 
 def foreign_marks(source: str, columns: Collection[str]) -> Iterator[Mark]:
-    """The marks of other tools in a template, outside of its tags, in order. ``columns``: as templates print them."""
+    """Yield other tools' marks in a template, outside of its tags, in order. ``columns``: as templates print them."""
     text, places = _outside(source), Places(source)
     found = sorted(
         (match.start(), number, match[0], match[1])
@@ -83,7 +83,7 @@ def foreign_marks(source: str, columns: Collection[str]) -> Iterator[Mark]:
 
 
 def _outside(source: str) -> str:
-    """The source with blanks in the place of its tags and style sheets; lines and columns stay."""
+    """Return the source with blanks in the place of its tags and style sheets; lines and columns stay."""
     pieces, at = [], 0
     for tag in tags(source):
         pieces += [source[at : tag.start], _LINE_END.sub(" ", source[tag.start : tag.end])]

@@ -24,9 +24,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 # All that anything downstream may take for a line end, and the other C0 and C1 controls
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_TURNING = re.compile(
-    "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)  # Bidi_Control: they turn text around on a screen
+# Bidi_Control (UAX 9): they turn text around on a screen
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+", re.ASCII)
 _NAMED = re.compile(r"(?P<name>.*?)[ \t]*<(?P<address>[^<>]*)>", re.DOTALL)
 _QUOTED_NAME = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -38,25 +37,25 @@ _Q = tuple("_" if byte == 0x20 else chr(byte) if byte in _BARE else f"={byte:02X
 
 
 def is_field_name(name: str) -> bool:
-    """Whether ``name`` may stand before the colon (RFC 5322 3.6.8: printable ASCII but the colon)."""
+    """Return whether ``name`` may stand before the colon (RFC 5322 3.6.8: printable ASCII but the colon)."""
     return len(name) <= 70 and _FIELD_NAME.fullmatch(name) is not None
 
 
 def controls_in(text: str) -> str:
-    """The first control or line-ending character in ``text`` as people write it (``U+000A``), or ``""``."""
+    """Return the first control or line-ending character in ``text`` as people write it (``U+000A``), or ``""``."""
     found = _CONTROL.search(text)
     return f"U+{ord(found[0]):04X}" if found else ""
 
 
 def clean(text: str) -> str:
-    """``text`` with a space for every control character, without marks of direction and without space at its ends."""
+    """Return ``text`` with a space for each control character, without marks of direction and space at its ends."""
     if text.isprintable():  # no control, no line end and no mark of direction is
         return text.strip()
     return _TURNING.sub("", _CONTROL.sub(" ", text)).strip()
 
 
 def unstructured(name: str, text: str, *, keep_long_words: bool = False) -> bytes:
-    """A field of free text (Subject, X-...). Raises UnicodeEncodeError for half of a surrogate pair.
+    """Return a field of free text (Subject, X-...). Raises UnicodeEncodeError for half of a surrogate pair.
 
     ASCII stays as it is, folded at spaces; anything else becomes encoded words. An ASCII word too long for a line
     is encoded as well, unless ``keep_long_words`` (URLs in fields such as List-Help must stay readable).
@@ -71,7 +70,7 @@ def unstructured(name: str, text: str, *, keep_long_words: bool = False) -> byte
 
 
 def structured(name: str, *parts: str) -> bytes:
-    """A field of ASCII tokens, on one line when 998 characters allow it, else broken between the ``parts``.
+    """Return a field of ASCII tokens, on one line when 998 characters allow it, else broken between the ``parts``.
 
     Not folded earlier, because a relay that folds List-Unsubscribe anew has broken signatures in the field.
     """
@@ -82,7 +81,7 @@ def structured(name: str, *parts: str) -> bytes:
 
 
 def mailbox(name: str, display: str, address: Address) -> bytes:
-    """A field of one mailbox: ``From: Example Shop <news@example.com>``.
+    """Return a field of one mailbox: ``From: Example Shop <news@example.com>``.
 
     The address is raw UTF-8 when its local part is (RFC 6532); it then needs SMTPUTF8 on the wire anyway.
     """
@@ -90,7 +89,7 @@ def mailbox(name: str, display: str, address: Address) -> bytes:
 
 
 def phrase(name: str, display: str, rest: str) -> bytes:
-    """A field of a name for people and a token for machines, as in From and List-Id (RFC 5322 3.2.5)."""
+    """Return a field of a name for people and a token for machines, as in From and List-Id (RFC 5322 3.2.5)."""
     if not display:
         return f"{name}: {rest}\r\n".encode()
     words = phrase_words(display, len(name) + 2)
@@ -100,7 +99,7 @@ def phrase(name: str, display: str, rest: str) -> bytes:
 
 
 def phrase_words(display: str, start: int) -> str:
-    """A phrase (RFC 5322 3.2.5): atoms, a quoted string, or encoded words that fit behind ``start`` characters."""
+    """Return a phrase (RFC 5322 3.2.5) that fits behind ``start`` characters: atoms, a quoted string, encoded words."""
     display = clean(display)
     if not display.isascii() or "=?" in display or len(display) > 60:
         return _encoded_words(display, start)
@@ -108,7 +107,7 @@ def phrase_words(display: str, start: int) -> str:
 
 
 def comment(text: str, start: int) -> str:
-    """A comment in its parentheses (RFC 5322 3.2.2); ``text`` is what stands between them, its own ones balanced."""
+    """Return a comment in its parentheses (RFC 5322 3.2.2). ``text``: what stands between them, its own balanced."""
     text = clean(text)
     if text.isascii() and "=?" not in text:
         return f"({text})"
@@ -116,7 +115,7 @@ def comment(text: str, start: int) -> str:
 
 
 def parse_mailbox(text: str) -> tuple[str, Address]:
-    """``(display name, address)`` of ``Example Shop <news@example.com>`` or a bare address. Raises AddressError.
+    """Return ``(display name, address)`` of ``Example Shop <news@example.com>`` or a bare address. Raises AddressError.
 
     A name with a comma or a dot is taken without quotes too, as people write it; two addresses never are.
     """
@@ -139,7 +138,7 @@ def parse_mailbox(text: str) -> tuple[str, Address]:
 
 
 def file_name(name: str) -> list[str]:
-    """The ``filename`` parameters of a Content-Disposition for ``name``; its folders are dropped.
+    """Return the ``filename`` parameters of a Content-Disposition for ``name``; its folders are dropped.
 
     ASCII is one quoted string, however long a file name may be (RFC 2183 2.3; readers that do not know RFC 2231 show
     "untitled" for its pieces); anything else is written per RFC 2231, in numbered pieces when it is long.
@@ -157,19 +156,19 @@ def file_name(name: str) -> list[str]:
 
 @lru_cache(maxsize=64)
 def date_text(second: int) -> str:
-    """Epoch seconds as RFC 5322 3.3 writes them, in UTC, whatever the locale: ``Mon, 23 Nov 2026 09:00:00 +0000``."""
+    """Return epoch seconds as RFC 5322 3.3 writes them, in UTC and English: ``Mon, 23 Nov 2026 09:00:00 +0000``."""
     at = gmtime(second)
     day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
     return f"{day}, {at.tm_mday:02} {month} {at.tm_year:04} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} +0000"
 
 
 def _quoted(text: str) -> str:
-    """``text`` as a quoted string (RFC 5322 3.2.4)."""
+    """Return ``text`` as a quoted string (RFC 5322 3.2.4)."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _folded(text: str, start: int, longest: int) -> str:
-    """``text`` with folds before some of its words, or ``""`` when a word or a run of spaces forbids it."""
+    """Return ``text`` with folds before some of its words, or ``""`` when a word or a run of spaces forbids it."""
     if "  " in text:
         return ""
     lines, used = [""], start
@@ -189,7 +188,7 @@ def _folded(text: str, start: int, longest: int) -> str:
 
 
 def _encoded_words(text: str, start: int) -> str:
-    """``text`` as encoded words, base64 or Q, whichever is shorter; the first fits behind ``start`` characters."""
+    """Return ``text`` as encoded words, base64 or Q, the shorter; the first one fits behind ``start`` characters."""
     data = text.encode("utf-8")
     if 4 * ((len(data) + 2) // 3) <= len(data) + 2 * len(data.translate(None, _BARE + b" ")):
         return _b_words(data, start)
@@ -198,7 +197,7 @@ def _encoded_words(text: str, start: int) -> str:
 
 
 def _first_room(start: int) -> int:
-    """Characters left for the text of the first word; behind a very long field name the line gets longer instead."""
+    """Return the characters left for the first word's text; behind a very long name the line gets longer instead."""
     return max(24, min(_WORD, LINE - start) - _FRAME)
 
 

@@ -30,7 +30,7 @@ class Look(NamedTuple):
         return self.gone or self.unseen
 
     def inside(self, tag: str, style: str, *, styled: bool) -> Look:
-        """The look inside an element; ``styled``: a style sheet may say more about it (``class`` or ``id``)."""
+        """Return the look inside an element; ``styled``: a style sheet may say more about it (``class`` or ``id``)."""
         if self.gone:
             return self
         if not style:
@@ -48,13 +48,13 @@ SHOWN, GONE = Look(), Look(gone=True)
 
 
 def hides(style: str) -> bool:
-    """Whether a ``style`` hides its element with all that stands in it or nearly all."""
+    """Return whether a ``style`` hides its element with all that stands in it or nearly all."""
     declared = declarations(style)
     return _gone(declared) or declared.get("visibility") in ("hidden", "collapse")
 
 
 def declarations(style: str) -> dict[str, str]:
-    """Property to value of a ``style``, both in lower case; the last counts, and ``!important`` before the others."""
+    """Return the values of a ``style`` by property, in lower case; the last one counts, ``!important`` first."""
     found: dict[str, str] = {}
     important: dict[str, str] = {}
     for declaration in _COMMENT.sub(" ", style).lower().split(";"):

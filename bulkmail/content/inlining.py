@@ -60,7 +60,7 @@ class _Reason(Exception):
 
 
 def can_inline() -> bool:
-    """Whether the packages of the extra ``html`` are there."""
+    """Return whether the packages of the extra ``html`` are there."""
     return all(find_spec(name) is not None for name in ("css_inline", "tinycss2"))
 
 
@@ -135,7 +135,7 @@ class _Document:
         self._read()
 
     def written(self) -> str:
-        """The text with the styles of its elements."""
+        """Return the text with the styles of its elements."""
         styles, rests = self._ask()
         pieces: list[tuple[int, int, str]] = []
         for (at, attributes), style in zip(self._starts, styles, strict=True):
@@ -166,7 +166,7 @@ class _Document:
         return end, end, f' style="{_escaped(whole, chr(34))}"'
 
     def _ask(self) -> tuple[list[str], list[str]]:
-        """What css-inline gives to each element, and what it leaves of each sheet."""
+        """Return what css-inline gives to each element, and what it leaves of each sheet."""
         try:
             made = _inliner(keep=self._keep).inline("".join(self._tree))
         except ValueError as error:

@@ -56,9 +56,8 @@ class Invitation:
             begin, end = span(values)
         except ValueError as error:
             raise RowError(f"invitation: {clean(str(error))}") from None
-        own = (
-            values.get("uid") or sha256(f"invitation {token}".encode()).hexdigest()[:32]
-        )  # the token itself unsubscribes
+        # not the token itself: it unsubscribes, and calendars pass an event's id on
+        own = values.get("uid") or sha256(f"invitation {token}".encode()).hexdigest()[:32]
         lines = [
             "BEGIN:VCALENDAR",
             "VERSION:2.0",
@@ -168,13 +167,13 @@ def _utc(value: datetime) -> str:
 
 
 def _person(name: str, display: str, address: str) -> str:
-    """A calendar user (RFC 5545 3.3.3), with what is shown of it. A parameter cannot hold a double quote (3.2)."""
+    """Return a calendar user (RFC 5545 3.3.3) with the name to show; a parameter holds no double quote (3.2)."""
     shown = _CONTROLS.sub("", display or address).replace('"', "'")
     return f'{name};CN="{shown}":mailto:{quote(address, safe=_UNRESERVED)}'
 
 
 def _escaped(text: str) -> str:
-    """A TEXT (RFC 5545 3.3.11)."""
+    """Return a text as a TEXT value (RFC 5545 3.3.11)."""
     return _CONTROLS.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")).translate(_ESCAPED)
 
 

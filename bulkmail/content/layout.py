@@ -23,17 +23,17 @@ _WIDE = frozenset({"W", "F"})
 
 
 def begun(kind: str, number: int = 0) -> str:
-    """What stands before a part of the text; ``number``: by how many columns the lines of an item are indented."""
+    """Return what stands before a part of the text. ``number``: the columns by which an item's lines are indented."""
     return f"{OPEN}{kind}{number}{END}"
 
 
 def ended(kind: str) -> str:
-    """What stands behind it."""
+    """Return what stands behind such a part."""
     return f"{OPEN}/{kind}{END}"
 
 
 def width(text: str) -> int:
-    """How many columns a text takes where all characters have one width: two for those of East Asia (UAX 11)."""
+    """Return how many columns a text takes where all characters have one width: two for those of East Asia (UAX 11)."""
     if text.isascii():
         return len(text)
     return sum(
@@ -46,7 +46,7 @@ def _wide(character: str) -> bool:
 
 
 def laid_out(text: str) -> str:
-    """A rendered text without its marks, laid out as they say."""
+    """Return a rendered text without its marks, laid out as they say."""
     parts: list[tuple[str, int, list[str]]] = [("", 0, [])]
     done = 0
     for mark in _MARK.finditer(text):
@@ -80,7 +80,7 @@ def _part(kind: str, number: int, text: str, *, starts: bool) -> str:
 
 
 def _columns(lines: list[str]) -> list[str]:
-    """The lines with their cells below each other, where that fits into a line."""
+    """Return the lines with their cells below each other, where that fits into a line."""
     rows = [line.split(_BETWEEN) for line in lines]
     count = max(map(len, rows))
     whole = [row for row in rows if len(row) == count]
@@ -98,7 +98,7 @@ def _columns(lines: list[str]) -> list[str]:
 
 
 def with_footnotes(text: str) -> str:
-    """The text with the long links behind words at its end; each has one number."""
+    """Return the text with the long links behind words at its end; each has one number."""
     numbers: dict[str, int] = {}
     text = _LONG_LINK.sub(lambda found: f"[{numbers.setdefault(found[1], len(numbers) + 1)}]", text)
     if not numbers:

@@ -92,7 +92,7 @@ def _with_pictures(environment: Environment, source: str, ids: Mapping[str, str]
 
 
 def _with_preheader(environment: Environment, source: str, preheader: str) -> str:
-    """The source with a hidden text at the beginning of its body. The preheader is a template, like the subject."""
+    """Return the source with a hidden text where its body begins. ``preheader``: a template, as the subject is."""
     text, tags = signed(environment, source)
     at = next((end for token, _at, end in placed_tokens(text) if token[:2] == ("start", "body")), 0)
     words, inside = signed(environment, preheader)

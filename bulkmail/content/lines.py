@@ -48,7 +48,7 @@ class Lines:
         return "".join(self._pieces)
 
     def words(self, text: str, *, pre: bool = False) -> None:
-        """A text; its white space is one space where it is not ``pre``."""
+        """Write a text; its white space is one space where it is not ``pre``."""
         if pre:
             if text:
                 self.write(inert(text))
@@ -66,7 +66,7 @@ class Lines:
         self._space = " " if words.endswith(" ") else ""
 
     def write(self, piece: str) -> None:
-        """A visible piece, after the white space owed."""
+        """Write a visible piece, after the white space owed."""
         owed = "\n" * self._breaks or self._space
         if not owed and self._linked and piece[0] not in _FOLLOWS:
             owed = " "
@@ -77,12 +77,12 @@ class Lines:
         self._fresh = self._beside = self._linked = False
 
     def item(self, bullet: str) -> None:
-        """The bullet of a list's item, in a line of its own; what follows stands beside it."""
+        """Write the bullet of a list's item, in a line of its own; what follows stands beside it."""
         self.write(bullet)
         self._space, self._fresh = " ", True
 
     def keep(self, piece: str) -> None:
-        """A piece that prints nothing by itself, or prints what is no part of the text."""
+        """Append a piece that prints nothing by itself, or prints what is no part of the text."""
         self._pieces.append(piece)
 
     def replace(self, at: int, piece: str) -> None:
@@ -90,7 +90,7 @@ class Lines:
         self._pieces[at] = piece
 
     def broken_since(self, at: int) -> bool:
-        """Whether a line has ended in the pieces from index ``at`` on, which may be a value's."""
+        """Return whether a line has ended in the pieces from index ``at`` on, which may be a value's."""
         return any("\n" in piece for piece in self._pieces[at:])
 
     def add(self, at: int, piece: str) -> None:
@@ -104,7 +104,7 @@ class Lines:
             self._space, self._beside = "", False
 
     def owed(self) -> Owed:
-        """What is owed here."""
+        """Return what is owed here."""
         return Owed(self._breaks, self._space, self._fresh, self._linked)
 
     def owe(self, owed: Owed) -> None:
@@ -113,7 +113,7 @@ class Lines:
         self._beside = False
 
     def br(self) -> None:
-        """One line end more, up to one empty line."""
+        """Owe one line end more, up to one empty line."""
         self._breaks = min(2, self._breaks + 1)
         self._space, self._beside = "", False
 
@@ -174,7 +174,7 @@ class Lines:
             self.end(1)
 
     def link(self, target: str, start: int) -> None:
-        """Where the link leads whose pieces begin at ``start``; a target with a condition in it may be empty."""
+        """Write where the link leads whose pieces begin at ``start``; a target with a condition in it may be empty."""
         said = "".join(self._pieces[start:]).strip()
         if target.startswith("#") or target.removeprefix("mailto:").removeprefix("tel:") == said:
             return

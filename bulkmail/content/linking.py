@@ -22,15 +22,14 @@ from bulkmail.content.links import WEB, encoded, may_be_tagged, tagged, tagged_i
 from bulkmail.content.locales import each_letter
 from bulkmail.content.markup import attribute_value, placed_tokens, written_attributes
 from bulkmail.content.plaintext import plain_text
-from bulkmail.content.shield import CLOSE, OPEN, SIGN, balanced, restored, signed
+from bulkmail.content.shield import OPEN, SIGN, SIGNED, balanced, restored, signed
 from bulkmail.content.templates import CompiledTemplate, TemplateSet
 from bulkmail.mail import MOST_TARGET, click_path, link_id, quoted_target
 
 _FOLLOWED = frozenset({"a", "area", "v:rect", "v:roundrect", "v:oval", "v:shape"})
 _CONDITIONAL = re.compile(r"\[if\b[^\]]*\]>", re.IGNORECASE)
-_SIGNED = f"{OPEN}[0-9]+{CLOSE}"
-_IN_TEXT = re.compile(rf"(?<![\w@.])https?://(?:{_SIGNED}|[^\s<>\"\\^`{{|}}\ufdd0-\ufdd3])+", re.IGNORECASE)
-_ALONE = re.compile(rf"(?:(?<=[\s(<\[])|\A)({_SIGNED})(?=[\s)>\].,;]|\Z)")
+_IN_TEXT = re.compile(rf"(?<![\w@.])https?://(?:{SIGNED}|[^\s<>\"\\^`{{|}}\ufdd0-\ufdd3])+", re.IGNORECASE)
+_ALONE = re.compile(rf"(?:(?<=[\s(<\[])|\A)({SIGNED})(?=[\s)>\].,;]|\Z)")
 _BEHIND = ".,;:!?'\"*_"
 _CLOSING = {")": "(", "]": "["}
 _UNSUBSCRIBE_URL = re.compile(r"\bunsubscribe_url\b")
@@ -102,7 +101,7 @@ class Linking:
         return self.in_text if self.on else None
 
     def after(self, convert: Convert) -> Convert:
-        """The same for texts that ``convert`` makes."""
+        """Return what converts a file by ``convert`` and then changes the links of the text that this gives."""
         return (lambda source: self.in_text(convert(source))) if self.on else convert
 
     def html_set(self, templates: TemplateSet) -> TemplateSet:
@@ -110,7 +109,7 @@ class Linking:
         return self._with_filters(templates, tagged_in_html)
 
     def text_set(self, templates: TemplateSet) -> TemplateSet:
-        """The same for a set of text templates."""
+        """Give a set of text templates the filters that its changed links use."""
         return self._with_filters(templates, tagged)
 
     def _with_filters(self, templates: TemplateSet, change: Change) -> TemplateSet:
@@ -157,7 +156,7 @@ class Linking:
         return made
 
     def _around(self, raw: str, source: str, *, sure: bool = True) -> str:
-        """A link with the filter round it that changes it when it is printed; ``source``: how the template has it.
+        """Return a link in the filter that changes it when it is printed. ``source``: how the template has it.
 
         Not ``sure``: what is printed may be no link.
         """
@@ -171,7 +170,7 @@ class Linking:
         return f"{{% filter {_PRINTED}{argument} %}}{raw}{{% endfilter %}}"
 
     def in_html(self, source: str) -> str:
-        """An HTML template with its links changed; as it is where Jinja2 cannot read it."""
+        """Return an HTML template with its links changed; as it is where Jinja2 cannot read it."""
         try:
             text, tags = signed(self._environment, source)
         except TemplateSyntaxError:
@@ -186,7 +185,7 @@ class Linking:
         return restored("".join([*pieces, text[done:]]), tags)
 
     def _changed(self, raw: str, tags: list[str], at: int, whole: str) -> str | None:
-        """The value of an attribute, changed; None to leave it."""
+        """Change the value of an attribute; None where it stays as it is."""
         inside = [tags[int(found[1])] for found in SIGN.finditer(raw)]
         if self._unsubscribes(raw, tags, inside):
             return None
@@ -204,7 +203,7 @@ class Linking:
         return self._around(raw, attribute_value(restored(raw, tags)))
 
     def in_text(self, source: str) -> str:
-        """A text template with its links changed; as it is where Jinja2 cannot read it."""
+        """Return a text template with its links changed; as it is where Jinja2 cannot read it."""
         try:
             text, tags = signed(self._environment, source)
         except TemplateSyntaxError:
@@ -228,7 +227,7 @@ class Linking:
         return self._around(raw, restored(raw, tags)) + rest
 
     def _printed_alone(self, sign: str, tags: list[str]) -> str:
-        """A tag that may print a whole URL."""
+        """Change a tag that may print a whole URL."""
         tag = tags[int(sign[1:-1])]
         if not tag.startswith("{{") or self._unsubscribes(sign, tags, [tag]):
             return sign
@@ -248,13 +247,13 @@ class Linking:
 
 
 def utm_values(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The values of ``links.utm``, by key: templates as the subject is."""
+    """Return the values of ``links.utm``, by key: templates as the subject is."""
     values: Mapping[str, str] = (content.get("links") or {}).get("utm") or {}
     return [(f"links.utm.{name.removeprefix('utm_')}", source) for name, source in values.items()]
 
 
 def linking_of(content: Mapping[str, Any]) -> Linking:
-    """A `Linking` that has looked at the content's HTML, or at its text where it has none."""
+    """Return a `Linking` that has looked at the content's HTML, or at its text where it has none."""
     linking = Linking(content)
     if linking.on:
         files = content["includes"] if content["html"] is not None else {}
@@ -267,7 +266,7 @@ def linking_of(content: Mapping[str, Any]) -> Linking:
 
 
 def counted_links(content: Mapping[str, Any]) -> dict[str, str]:
-    """The links that are counted, by id, as the templates have them, those of HTML first."""
+    """Return the links that are counted, by id, as the templates have them, those of HTML first."""
     names: dict[str, str] = {}
     for letter in each_letter(dict(content)):
         linking = linking_of(letter)
@@ -282,7 +281,7 @@ def counted_links(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def links_in_words(content: Mapping[str, Any]) -> str:
-    """What is added to how many links, for people; "" where nothing is."""
+    """Return what is added to how many links, for people; "" where nothing is."""
     linking = linking_of(content)
     if not linking.on:
         return ""
@@ -296,19 +295,19 @@ def links_in_words(content: Mapping[str, Any]) -> str:
 
 
 def is_constant(environment: Environment, source: str) -> bool:
-    """Whether a value is the same for all rows of a campaign."""
+    """Return whether a value is the same for all rows of a campaign."""
     tree = environment.parse(source)
     return find_undeclared_variables(tree) <= {"campaign"} | environment.globals.keys()
 
 
 def restored_place(text: str, tags: list[str]) -> tuple[int, int]:
-    """Line and column, from 1, of what stands behind ``text`` in the author's source."""
+    """Return line and column, from 1, of what stands behind ``text`` in the author's source."""
     before = restored(text, tags)
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _followed(text: str, shift: int = 0) -> Iterator[tuple[int, int]]:
-    """Where the values of links stand."""
+    """Yield where the values of links stand."""
     for token, at, _end in placed_tokens(text):
         if token.kind == "comment" and text.startswith("<!--", at) and (found := _CONDITIONAL.match(token.data)):
             yield from _followed(token.data[found.end() :], shift + at + len("<!--") + found.end())
@@ -319,7 +318,7 @@ def _followed(text: str, shift: int = 0) -> Iterator[tuple[int, int]]:
 
 
 def _without_what_follows(found: str, tags: list[str]) -> str:
-    """A URL in a text without the punctuation behind it, and without tags that end what was begun before it."""
+    """Return a URL in a text without the punctuation behind it, and without tags that end what was begun before it."""
     waiting = 0
     for sign in SIGN.finditer(found):
         tag = tags[int(sign[1])]

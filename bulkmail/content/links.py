@@ -29,17 +29,17 @@ class Addition(NamedTuple):
 
 
 def encoded(value: str) -> str:
-    """A parameter's value with all but unreserved characters %-encoded (RFC 3986 2.3), the same in HTML and in text."""
+    """Return a parameter's value, all but unreserved characters %-encoded (RFC 3986 2.3): the same in HTML and text."""
     return quote(value, safe="-._~")
 
 
 def may_be_tagged(url: str) -> bool:
-    """Whether ``url`` is a link to a page, and none that unsubscribes."""
+    """Return whether ``url`` is a link to a page, and none that unsubscribes."""
     return WEB.match(url) is not None and _UNSUBSCRIBE.search(url) is None
 
 
 def addition(url: str, parameters: Mapping[str, str]) -> Addition:
-    """What makes ``url`` have these parameters; their values are `encoded`, or a template's tags that print such."""
+    """Return what adds the parameters to ``url``; their values are `encoded`, or a template's tags that print such."""
     at = url.find("#")
     end = at if at >= 0 else len(url.rstrip(_SPACE))
     _path, mark, query = url[:end].partition("?")
@@ -52,7 +52,7 @@ def addition(url: str, parameters: Mapping[str, str]) -> Addition:
 
 
 def tagged(url: str, parameters: Mapping[str, str]) -> str:
-    """``url`` with the parameters, where it is a link to a page."""
+    """Return ``url`` with the parameters, where it is a link to a page."""
     if not may_be_tagged(url):
         return url
     at, text = addition(url, parameters)
@@ -60,7 +60,7 @@ def tagged(url: str, parameters: Mapping[str, str]) -> str:
 
 
 def tagged_in_html(raw: str, parameters: Mapping[str, str]) -> str:
-    """The same for a URL as it is written in an attribute of HTML, with its character references."""
+    """Return the same for a URL as an attribute of HTML has it, with its character references."""
     url, places = attribute_places(raw)
     if not may_be_tagged(url):
         return raw

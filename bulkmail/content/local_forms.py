@@ -40,7 +40,7 @@ def direction(tag: str) -> str:
 
 
 def known(tag: str) -> bool:
-    """Whether CLDR has a locale of this tag."""
+    """Return whether CLDR has a locale of this tag."""
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - see the top
 
     try:
@@ -73,9 +73,10 @@ def _babel() -> Any:
 
 @lru_cache(maxsize=64)
 def _locale(tag: str) -> Any:
-    """Babel's locale, or that of the language alone. Babel takes the apostrophe between Swiss thousands for a quote,
+    """Return Babel's locale, else that of the language alone, else English.
 
-    and two of them away (findings/babel-drops-swiss-apostrophes.sh); the typographic one it leaves.
+    Babel takes the apostrophe between Swiss thousands for a quote, and leaves two of them out
+    (findings/babel-drops-swiss-apostrophes.sh); the typographic one stays.
     """
     from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - see the top
 
@@ -92,7 +93,7 @@ def _locale(tag: str) -> Any:
 
 
 def _form(form: object) -> str:
-    """One of Babel's forms, or a pattern of CLDR such as ``d. MMMM``."""
+    """Check that it is one of Babel's forms, or a pattern of CLDR such as ``d. MMMM``."""
     if not isinstance(form, str) or not form:
         raise TemplateRuntimeError(f"the form of a date is one of {', '.join(FORMS)}, or a pattern such as 'd MMMM y'")
     return form
@@ -135,12 +136,12 @@ def _number(value: object, digits: object, tag: str) -> str:
 
 
 def _percent(value: object, digits: object, tag: str) -> str:
-    """``0.15`` as 15 %."""
+    """Write ``0.15`` as 15 %."""
     return _applied(_decimal(value), _locale(tag), "percent_formats", digits)
 
 
 def _applied(number: Decimal, locale: Any, forms: str, digits: object) -> str:
-    """By the locale's own pattern, with so many digits behind the point where that is asked for."""
+    """Write a number by the locale's own pattern, with ``digits`` behind the point where that is not None."""
     from babel import numbers  # noqa: PLC0415 - see the top
 
     pattern = numbers.parse_pattern(getattr(locale, forms)[None].pattern)
@@ -159,7 +160,7 @@ def _money(value: object, currency: object, tag: str) -> str:
 
 
 def _ordinal(value: object, tag: str) -> str:
-    """The place in an order, as ``2nd``, in the languages that have one form of it for all that is counted."""
+    """Return the place in an order, as ``2nd``, in the languages that have one form of it for all that is counted."""
     number = _decimal(value)
     if number != number.to_integral_value() or number < 0:
         raise TemplateRuntimeError(f"{str(value)[:80]!r} is not a whole number, so it has no place in an order")
@@ -172,7 +173,7 @@ def _ordinal(value: object, tag: str) -> str:
 
 
 def _plural(value: object, forms: Mapping[str, Any], tag: str) -> str:
-    """The form for a count; ``{}`` in it is the count as a number of the locale."""
+    """Return the form for a count; ``{}`` in it is the count as a number of the locale."""
     number = _decimal(value)
     wrong = [name for name in forms if name not in PLURALS]
     if wrong or "other" not in forms:

@@ -53,12 +53,12 @@ class Written(NamedTuple):
 
 
 def tokens(source: str) -> Iterator[Token]:
-    """The document ``source`` in its order. What is never closed reaches to the end, as in a browser."""
+    """Return the document ``source`` in its order. What is never closed reaches to the end, as in a browser."""
     return (token for token, _at, _end in placed_tokens(source))
 
 
 def placed_tokens(source: str) -> Iterator[tuple[Token, int, int]]:
-    """The same, each with the place where it begins and that where the next one begins."""
+    """Yield the tokens, each with the index at which it begins and that at which the next one begins."""
     at = 0
     while at < len(source):
         start = source.find("<", at)
@@ -91,18 +91,18 @@ def placed_tokens(source: str) -> Iterator[tuple[Token, int, int]]:
 
 
 def written_attributes(source: str, at: int) -> list[Written]:
-    """Where the attributes stand of the start tag that begins at ``at``."""
+    """Return the attributes, as they are written, of the start tag that begins at the index ``at``."""
     found = _TAG.match(source, at) or _SIGN_TAG.match(source, at)
     return _written(source, found.end())[0] if found else []
 
 
 def text_value(source: str) -> str:
-    """A text with its character references resolved."""
+    """Return a text with its character references resolved."""
     return html.unescape(_HUGE.sub("\ufffd", source)) if "&" in source else source
 
 
 def attribute_value(source: str) -> str:
-    """An attribute's value with its references resolved (13.2.5.73).
+    """Return an attribute's value with its references resolved (13.2.5.73).
 
     A name without ``;`` before ``=``, a letter or a digit is no reference there: ``?a=1&region=eu`` stays as it is.
     """
@@ -110,7 +110,7 @@ def attribute_value(source: str) -> str:
 
 
 def attribute_places(source: str) -> tuple[str, Sequence[int]]:
-    """An attribute's value, and for each of its characters, and for its end, the place where it is written."""
+    """Return an attribute's value, and for each of its characters, and for its end, the place where it is written."""
     if "&" not in source:
         return source, range(len(source) + 1)
     value: list[str] = []
@@ -133,7 +133,7 @@ def _resolved(found: re.Match[str]) -> str:
 
 
 def _other(source: str, at: int) -> tuple[Token, int]:
-    """What begins with ``<`` and is no tag, and where it ends."""
+    """Return what begins with ``<`` and is no tag, and where it ends."""
     if source.startswith("<!--", at):
         found = _COMMENT_END.search(source, at + 2)  # "<!-->" is a whole comment
         end = found.end() if found else len(source)
@@ -146,13 +146,13 @@ def _other(source: str, at: int) -> tuple[Token, int]:
 
 
 def _attributes(source: str, at: int) -> tuple[tuple[tuple[str, str], ...], int]:
-    """The attributes of a tag and where it ends; -1 when it does not."""
+    """Return the attributes of a tag and where it ends; -1 when it does not."""
     written, end = _written(source, at)
     return tuple((one.name, attribute_value(source[one.value_at : one.value_end])) for one in written), end
 
 
 def _written(source: str, at: int) -> tuple[list[Written], int]:
-    """The same, without their values."""
+    """Return the attributes of a tag as they are written, and where it ends; -1 when it does not."""
     found: list[Written] = []
     while True:
         at = _end(_GAP, source, at)

@@ -33,7 +33,7 @@ from bulkmail.mail import REST, address_in, message_id, token
 
 
 def _field(name: str, value: str) -> bytes:
-    """A field of campaign.yaml. Raises RowError where its grammar does not allow the value."""
+    """Write a field of campaign.yaml. Raises RowError where its grammar does not allow the value."""
     if name == "Subject":
         return unstructured(name, value)
     try:
@@ -51,9 +51,8 @@ class MessageTemplate:
         domain = self._sender.domain
         self._key: bytes = content["key"]
         self._mark: str = content.get("token_mark", "")  # of a test message
-        self._message_id = message_id(self._key, 0, domain).replace(
-            token(self._key, 0), "{}"
-        )  # hashed once, not thrice
+        own_token = token(self._key, 0)  # of the message that is the same for all
+        self._message_id = message_id(self._key, 0, domain).replace(own_token, "{}")
         self._campaign: str = content["name"]
         self._date: float | None = content.get("date") if content.get("same_for_all") else None
         self._same: bytes | None = None
@@ -85,7 +84,7 @@ class MessageTemplate:
         self._mailto = bulk.mailto(unsubscribe["mailto"]) if unsubscribe.get("mailto") else None
         if self._url:
             self._constant[bulk.ONE_CLICK[0]] = bulk.ONE_CLICK[1]
-        self._constant.update(bulk.constant_fields(content, token(self._key, 0)[:8], domain))
+        self._constant.update(bulk.constant_fields(content, own_token[:8], domain))
         for name, value in content["headers"].items():
             self._add(name, value)
         self._constant["MIME-Version"] = structured("MIME-Version", "1.0")
@@ -127,7 +126,7 @@ class MessageTemplate:
         self._encoder = TextEncoder(texts)
 
     def _add(self, name: str, source: str) -> None:
-        """A field written in campaign.yaml; one of our own of that name gives way."""
+        """Add a field written in campaign.yaml; one of our own of that name gives way."""
         for ours in [ours for ours in self._constant if ours.lower() == name.lower()]:
             del self._constant[ours]
         value_template = self._template_set.text(source, name.lower() if name == "Subject" else f"headers.{name}")
@@ -142,12 +141,12 @@ class MessageTemplate:
         return self._date is not None
 
     def sender(self, n: int) -> str:
-        """The return path of the message for recipient ``n``."""
+        """Return the return path of the message for recipient ``n``."""
         ways_back = self._ways_back
         return ways_back.sender(self._mark + token(self._key, n) if ways_back.own_for_each else "")
 
     def return_path(self, own_token: str) -> str:
-        """The same, by the token of that recipient."""
+        """Return the return path by the token of a recipient."""
         return self._ways_back.sender(own_token)
 
     def same(self) -> bytes:
@@ -158,11 +157,11 @@ class MessageTemplate:
         return self._same
 
     def compose(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> bytes:
-        """The complete message for recipient ``n``. Raises RowError, AddressError, UnicodeEncodeError."""
+        """Return the complete message for recipient ``n``. Raises RowError, AddressError, UnicodeEncodeError."""
         return self.draft(self.rendered(n, email, date, file_no, cells)).signed()
 
     def rendered(self, n: int, email: str, date: float, file_no: int, cells: Sequence[str]) -> Rendered:
-        """The first step of `compose`: all that the templates print."""
+        """Render the templates for one row: the first step of `compose`. Raises RowError, AddressError."""
         failpoint("compose", email)
         address = str(address_in(email))
         variables = self._columns[file_no].variables(cells)
@@ -203,13 +202,13 @@ class MessageTemplate:
         return rendered._replace(invitation=self._invitation.text(variables, own["email"], own_token, rendered.date))
 
     def draft(self, rendered: Rendered) -> Draft:
-        """The second step: the message but for its signatures."""
+        """Put the message together but for its signatures: the second step of `compose`. Raises RowError."""
         part = self._body(rendered)
         head = b"".join([*rendered.fields.values(), part.fields, b"\r\n"])
         return Draft(self._unsigned(rendered.fields, part, rendered.date) if self._signer else [], head, part.body)
 
     def _body(self, rendered: Rendered) -> Part:
-        """The body: HTML and text, or one of them, and the attachments. A boundary names its recipient."""
+        """Return the body: HTML and text, or one of them, and the attachments. A boundary names its recipient."""
         shown_as = []
         name, text = rendered.token, rendered.text
         if self._tidy:

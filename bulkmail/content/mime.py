@@ -35,22 +35,22 @@ class Body:
         self.pieces = pieces
 
     def chunks(self) -> Iterator[bytes]:
-        """As sent."""
+        """Return the pieces as they are sent."""
         return map(_WIRE, self.pieces)
 
     @property
     def wire(self) -> bytes:
-        """As sent, in one."""
+        """The body as it is sent."""
         return b"".join(self.chunks())
 
     @property
     def relaxed(self) -> bytes:
-        """As DKIM hashes it, but for the end."""
+        """The body as DKIM hashes it, but for its end (`dkim.relaxed_end`)."""
         return b"".join(map(_RELAXED, self.pieces))
 
 
 def whole(wire: bytes, relaxed: bytes) -> Piece:
-    """One piece of its own."""
+    """Return one piece with nothing noted beside it."""
     return wire, relaxed, None, 0
 
 
@@ -62,12 +62,12 @@ class Part(NamedTuple):
 
 
 def lines_of(text: str) -> str:
-    """``text`` with every line end, CRLF or CR too, as LF."""
+    """Return ``text`` with every line end, CRLF or CR too, as LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def quoted_printable(text: str) -> bytes:
-    """Lines of text (each with its LF) as quoted-printable lines (RFC 2045 6.7), with CRLF.
+    """Return lines of text (each with its LF) as quoted-printable lines (RFC 2045 6.7), with CRLF.
 
     No line on the wire starts with a dot or with ``From ``. Some servers end the message at a lone dot, and put a
     ``>`` before the other, which breaks the signature; and nothing needs to be stuffed (RFC 5321 4.5.2).
@@ -86,7 +86,7 @@ def quoted_printable(text: str) -> bytes:
 
 
 def short_lines(encoded: bytes) -> bytes:
-    """Quoted-printable that begins with a line end, without lines of more than 76 characters (RFC 2045 6.7).
+    """Return quoted-printable that begins with a line end without lines of more than 76 characters (RFC 2045 6.7).
 
     `b2a_qp` makes 77 of a line whose 75th and last character is a blank: it encodes that without another line end.
     """
@@ -96,7 +96,7 @@ def short_lines(encoded: bytes) -> bytes:
 
 
 def dotless(encoded: bytes) -> bytes:
-    """Quoted-printable with ``=2E`` for each dot at the start of a line; the rest of such a line is broken anew.
+    """Write ``=2E`` for each dot at the start of a quoted-printable line; the rest of such a line is broken anew.
 
     The time grows with the number of bytes, however many lines start with a dot.
     """
@@ -130,7 +130,7 @@ def _dotless_line(line: bytes) -> bytes:
 
 
 def base64_lines(data: bytes) -> bytes:
-    """``data`` in base64, 76 characters a line, CRLF after each (also the last)."""
+    """Return ``data`` in base64, 76 characters a line, CRLF after each (also the last)."""
     if not data:
         return b""
     flat = b2a_base64(data, newline=False)
@@ -138,18 +138,18 @@ def base64_lines(data: bytes) -> bytes:
 
 
 def attachment(name: str, data: bytes) -> Part:
-    """A file, in base64; encoded once for the whole campaign."""
+    """Return the part of a file, in base64; it is encoded once for the whole campaign."""
     return Part(attachment_fields(name, data), encoded(data))
 
 
 def encoded(data: bytes) -> Body:
-    """The body of a file's part."""
+    """Return the body of a file's part."""
     wire = base64_lines(data)
     return Body([whole(wire, wire)])
 
 
 def attachment_fields(name: str, data: bytes) -> bytes:
-    """The fields of a file's part. The type comes from the name's ending."""
+    """Return the fields of a file's part. The type comes from the name's ending."""
     kind, packed = _TYPES.guess_type(name.replace("\\", "/").rpartition("/")[2])
     if kind is None or packed is not None or kind.startswith(("message/", "multipart/")):
         kind = "application/octet-stream"  # base64 is not allowed for message/ and multipart/ (RFC 2045 6.4)
@@ -161,7 +161,7 @@ def attachment_fields(name: str, data: bytes) -> bytes:
 
 
 def inline_picture(name: str, data: bytes, content_id: str) -> Part:
-    """A picture that the HTML shows by its ``cid:`` (RFC 2392), in base64; encoded once for the whole campaign."""
+    """Return the part of a picture that the HTML shows by its ``cid:`` (RFC 2392), in base64, encoded once."""
     kind, _packed = _TYPES.guess_type(name.rpartition("/")[2])
     if kind is None or not kind.startswith("image/"):
         kind = "application/octet-stream"
@@ -173,7 +173,7 @@ def inline_picture(name: str, data: bytes, content_id: str) -> Part:
 
 
 def multipart(subtype: str, boundary: str, parts: Sequence[Part], *, root: str = "") -> Part:
-    """``parts`` in a ``multipart/<subtype>`` (RFC 2046 5.1); ``root``: the first one's type (RFC 2387 3.1).
+    """Return ``parts`` in a ``multipart/<subtype>`` (RFC 2046 5.1); ``root``: the first one's type (RFC 2387 3.1).
 
     A ``boundary`` that starts with ``=_`` occurs in no part: neither encoding has the two together.
     """
@@ -191,7 +191,7 @@ def multipart(subtype: str, boundary: str, parts: Sequence[Part], *, root: str =
 
 
 def relaxed_lines(lines: bytes) -> bytes:
-    """DKIM's relaxed form of lines that do not end in white space, as none does here: only runs inside shrink."""
+    """Return lines in relaxed form (RFC 6376 3.4.4). None ends in white space here, so only runs inside shrink."""
     if b"\t" in lines:
         lines = lines.replace(b"\t", b" ")
     return _RUNS.sub(b" ", lines) if b"  " in lines else lines

@@ -64,7 +64,7 @@ class Places:
 
 
 def tags(source: str) -> Iterator[Tag]:
-    """The tags of a template in order, also of one that is broken; what stands in ``{% raw %}`` is none."""
+    """Yield the tags of a template in order, also of one that is broken; what stands in ``{% raw %}`` is none."""
     raw = _raw_texts(source)
     ends = dict.fromkeys(_CLOSING, 0)  # where the next closing of each kind is; len(source) for none
     at = 0
@@ -90,7 +90,7 @@ def tags(source: str) -> Iterator[Tag]:
 
 
 def _raw_texts(source: str) -> deque[tuple[int, int]]:
-    """Beginning and end of what stands in ``{% raw %}``."""
+    """Return beginning and end of what stands in ``{% raw %}``."""
     found: deque[tuple[int, int]] = deque()
     begun = -1
     for mark in _RAW.finditer(source):
@@ -103,7 +103,7 @@ def _raw_texts(source: str) -> deque[tuple[int, int]]:
 
 
 def explain(source: str, line: int, words: str, columns: Collection[str], reads: Callable[[str], bool]) -> Mistake:
-    """What is wrong with a template of which Jinja2 says ``words`` on ``line``.
+    """Return what is wrong with a template of which Jinja2 says ``words`` on ``line``.
 
     ``columns``: the names by which templates print the columns. ``reads``: whether Jinja2 can read a text.
     """
@@ -148,7 +148,7 @@ def meant(text: str, columns: Collection[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """A piece of a template for a message: one line, not too long, and nothing that moves a terminal."""
+    """Return a piece of a template for a message: one line, not too long, and nothing that moves a terminal."""
     text = " ".join(text[: 2 * _LONGEST].split())
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
@@ -159,7 +159,7 @@ def _shown(source: str, tag: Tag) -> str:
 
 
 def _unclosed_block(found: list[Tag]) -> Tag | None:
-    """The innermost ``{% if %}`` or the like without its end."""
+    """Return the innermost ``{% if %}`` or the like without its end."""
     ahead: list[tuple[str, Tag]] = []
     for tag in found:
         block = _BLOCK.match(tag.inner) if tag.kind == "{%" else None
@@ -173,7 +173,7 @@ def _unclosed_block(found: list[Tag]) -> Tag | None:
 
 
 def _of_tag(source: str, tag: Tag, words: str, columns: Collection[str]) -> str:
-    """What is wrong with one tag; "" where nothing is known."""
+    """Return what is wrong with one tag; "" where nothing is known."""
     text = _shown(source, tag)
     if len(tag.inner) > _LONGEST_INNER:
         tag = tag._replace(inner=tag.inner[:_LONGEST_INNER])
@@ -211,7 +211,7 @@ def _of_block(tag: Tag, text: str, words: str) -> str:
 
 
 def _between(inner: str, text: str) -> tuple[str, str]:
-    """What a program for HTML or for text has put into a tag, and what to do about it; "" where it is nothing."""
+    """Return what a program for HTML or text has put into a tag, and the remedy; "" where it is nothing."""
     if found := _ENTITY.search(inner):
         return f"`{found[0]}` stands inside the tag `{text}`, put there by an editor of HTML", "take it out"
     if found := _ELEMENT.search(inner):

@@ -1,8 +1,9 @@
 """Content that is valid and probably not meant: reported by the check, and no reason to refuse a campaign.
 
 Most of it is the work of programs that a template went through before it came here. CSS inliners and MJML do not know
-Jinja2: they move ``{% if %}`` out of a table and leave it empty, so that everybody gets the row; they encode braces in
-links; they sort the words of a class. Tags that they have dropped as a whole leave no trace and cannot be told.
+Jinja2: they move ``{% if %}`` out of a table and leave it empty, so that every recipient gets the row; they
+encode braces in links; they sort the words of a class. Tags that they have dropped as a whole leave no trace and cannot
+be told.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _TEXTUAL = frozenset(
 
 
 def content_notices(content: dict[str, Any]) -> list[Problem]:
-    """The notices about ``content``, which has passed `check_content`; places are as there."""
+    """Return the notices about ``content``, which has passed `check_content`; places are as there."""
     found: dict[Problem, None] = {}
     for _, letter in in_each_variant(content):
         found |= dict.fromkeys(_of_letter(letter))
@@ -76,7 +77,7 @@ def _of_letter(content: dict[str, Any]) -> list[Problem]:
 
 
 def _empty(tree: nodes.Template, source: str) -> Iterator[tuple[int, int, str]]:
-    """An ``if`` or ``for`` that prints nothing whatever its condition."""
+    """Yield an ``if`` or ``for`` that prints nothing whatever its condition."""
     lines = source.split("\n")
     inner = {id(branch) for node in tree.find_all(nodes.If) for branch in node.elif_}
     for node in tree.find_all((nodes.If, nodes.For)):
@@ -96,7 +97,7 @@ def _empty(tree: nodes.Template, source: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _quoted(tree: nodes.Template, columns: frozenset[str]) -> Iterator[tuple[int, int, str]]:
-    """A column's name in quotes, which is printed as it is written."""
+    """Yield a column's name in quotes, which is printed as it is written."""
     for node in tree.find_all(nodes.Output):
         for item in node.nodes:
             if isinstance(item, nodes.Const) and isinstance(item.value, str) and variable_name(item.value) in columns:
@@ -105,7 +106,7 @@ def _quoted(tree: nodes.Template, columns: frozenset[str]) -> Iterator[tuple[int
 
 
 def _does_something(body: list[nodes.Node]) -> bool:
-    """Whether a branch prints or sets anything; a space may be meant, an empty line is not."""
+    """Return whether a branch prints or sets anything; a space may be meant, an empty line is not."""
     for node in body:
         if not isinstance(node, nodes.Output):
             return True
@@ -117,7 +118,7 @@ def _does_something(body: list[nodes.Node]) -> bool:
 
 
 def _marks(source: str) -> Iterator[tuple[int, int, str]]:
-    """What stands in the source of an HTML template and comes from another program, or will be spoilt by one."""
+    """Yield what stands in the source of an HTML template and comes from another program, or will be spoilt by one."""
     for found in islice(_CLASS.finditer(source), _MOST):
         words = (
             "a {% %} tag stands in a class attribute: CSS inliners do not see which classes it prints, and minifiers "
@@ -154,7 +155,7 @@ def _mjml(source: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _place(source: str, at: int) -> tuple[int, int]:
-    """Line and column of an index, from 1."""
+    """Return line and column of an index, from 1."""
     return source.count("\n", 0, at) + 1, at - source.rfind("\n", 0, at)
 
 
@@ -178,7 +179,7 @@ def _unsubscribe(content: dict[str, Any], templates: TemplateSet) -> Iterator[Pr
 
 
 def _bare(node: nodes.Node) -> Iterator[str]:
-    """The names that are printed without urlencode."""
+    """Yield the names that are printed without urlencode."""
     if isinstance(node, nodes.Filter) and node.name == "urlencode":
         return
     if isinstance(node, nodes.If | nodes.CondExpr):

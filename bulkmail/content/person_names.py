@@ -9,29 +9,10 @@ from __future__ import annotations
 
 import re
 
-_PARTICLES = frozenset(
-    {"van", "von", "vom", "der", "den", "dem", "des", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la"}
-    | {
-        "le",
-        "les",
-        "lo",
-        "ten",
-        "ter",
-        "tot",
-        "zu",
-        "zum",
-        "zur",
-        "af",
-        "av",
-        "y",
-        "e",
-        "und",
-        "bin",
-        "ibn",
-        "el",
-        "al",
-    }
-)
+_PARTICLES = frozenset({
+    "van", "von", "vom", "der", "den", "dem", "des", "de", "del", "della", "di", "da", "do", "dos", "das", "du", "la",
+    "le", "les", "lo", "ten", "ter", "tot", "zu", "zum", "zur", "af", "av", "y", "e", "und", "bin", "ibn", "el", "al",
+})  # fmt: skip
 _NUMERALS = frozenset({"ii", "iii", "iv", "vi", "vii", "viii"})
 _WORD = re.compile(r"[^\s-]+")
 _PARTED = re.compile("([a-z]{1,2})(['\u2019])(?=\\w{2})(.+)", re.DOTALL)
@@ -68,7 +49,7 @@ def _word(word: str, *, alone: bool) -> str:
 
 
 def _capital(word: str) -> str:
-    """The first letter large; quotes and brackets may stand before it."""
+    """Return a word with a capital as its first letter; quotes and brackets may stand before it."""
     for at, character in enumerate(word):
         if character.isalpha():
             return word[:at] + character.title() + word[at + 1 :]

@@ -36,7 +36,7 @@ def folder_pictures(environment: Environment, source: str) -> list[str]:
 
 
 def named_pictures(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where a template with signs names pictures of the folder, and how."""
+    """Yield where a template with signs names pictures of the folder, and how."""
     for token, start, _end in placed_tokens(text):
         if token.kind != "start":
             continue
@@ -49,14 +49,14 @@ def named_pictures(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def shows(tag: str, attribute: str) -> bool:
-    """Whether this attribute of an element names a picture."""
+    """Return whether this attribute of an element names a picture."""
     return attribute == "background" or (attribute == "src" and tag in _SHOWING)
 
 
 def lost_pictures(
     environment: Environment, source: str, carried: Container[str] = ()
 ) -> Iterator[tuple[int, int, str]]:
-    """The pictures of an HTML template that cannot be fetched: line and column from 1, and what is wrong.
+    """Yield the pictures of an HTML template that cannot be fetched: line and column from 1, and what is wrong.
 
     ``carried``: those that the messages carry.
     """

@@ -46,7 +46,7 @@ _RULE = "-" * 30
 
 
 def plain_text(source: str) -> str:
-    """The Jinja2 source of a text template that says what the HTML template ``source`` says.
+    """Return the Jinja2 source of a text template that says what the HTML template ``source`` says.
 
     Raises jinja2.TemplateSyntaxError for a template Jinja2 cannot read.
     """
@@ -56,7 +56,7 @@ def plain_text(source: str) -> str:
 
 
 def fragment_text(html: object) -> str:
-    """HTML that a row brings along (``{{ story|safe }}``), as text. Without a tag it may be a URL."""
+    """Return as text the HTML that a row brings along (``{{ story|safe }}``). Without a tag it may be a URL."""
     source = bare(str(html))
     if "<" not in source:
         return attribute_value(source)
@@ -91,13 +91,13 @@ class _Writer:
         self._marks = 0
 
     def text(self) -> str:
-        """The template written so far."""
+        """Return the template written so far."""
         self._close(0)
         self._lines.flush()
         return f"{self._lines}\n"  # Jinja2 takes the last line end for the file's
 
     def take(self, token: Token) -> None:
-        """The next token of the document."""
+        """Take the next token of the document."""
         if token.kind == "text":
             self._text(token.data)
         elif token.kind == "start":
@@ -252,7 +252,7 @@ class _Writer:
             self._lines.keep(closing_mark(element.mark))
 
     def _bullet(self, around: Element, attributes: Attributes) -> str:
-        """What stands before an item of a list."""
+        """Return what stands before an item of a list."""
         if around.item < 0 or self._loops:
             return "-"
         if attributes.value is not None:
@@ -271,7 +271,7 @@ class _Writer:
     # Texts
 
     def _text(self, data: str, *, alt: bool = False) -> None:
-        """Text with signs in it, or what stands for an image; where nothing is seen, only the tags that must stay."""
+        """Write a text with signs, or what stands for an image; where nothing is seen, only the tags that must stay."""
         for text, tag in self._tags.pieces(data):
             if text.strip() and self._open and self._open[-1].name == "head" and self._own_in_unseen is None:
                 self._close(len(self._open) - 1)
@@ -285,14 +285,14 @@ class _Writer:
                 self._lines.write(tag)
 
     def _resolved(self, text: str) -> str:
-        """A text without character references. A body that may become the value of an attribute is read as one."""
+        """Resolve the character references of a text. A body that may become an attribute's value is read as one."""
         nest = self._nests[-1] if self._nests else None
         if nest is not None and nest.word == "block" and "://" in text and len(text.split()) == 1:
             return attribute_value(text)
         return attribute_value(text) if any(nest.own for nest in self._nests) else text_value(text)
 
     def _unseen(self, data: str) -> None:
-        """The tags of a part that is never seen: a comment, an attribute."""
+        """Write the tags of a part that is never seen: a comment, an attribute."""
         if OPEN in data:
             self._own_in_unseen = 0
             self._text(data)
@@ -301,7 +301,7 @@ class _Writer:
     # Jinja2's statements
 
     def _statement(self, tag: str) -> None:
-        """A ``{% %}``."""
+        """Take a ``{% %}``: write it where it must stay, and follow what it begins and ends."""
         word = word_of(tag)
         hidden = self._look.lost
         if word in ("autoescape", "endautoescape") or (hidden and word == "include"):
@@ -373,7 +373,7 @@ class _Writer:
             self._own_in_unseen -= 1
 
     def _merge(self, nest: Nest, tag: str) -> None:
-        """What is open behind an ``if``: its branches may have begun or ended different elements."""
+        """Find what is open behind an ``if``: its branches may have begun or ended different elements."""
         branches = nest.branches
         if not any(word_of(each) == "else" for each in nest.tags):
             branches.append(list(nest.open))

@@ -42,7 +42,7 @@ def printed_columns(content: dict[str, Any]) -> list[list[int]]:
 
 
 def _places(columns: Sequence[str], names: set[str]) -> list[int]:
-    """Where the columns stand that are printed by one of ``names``, as templates spell them."""
+    """Return where the columns stand that are printed by one of ``names``, as templates spell them."""
     tidied = [variable_name(column) for column in columns]
     found = []
     for at, column in enumerate(columns):
@@ -55,7 +55,7 @@ def _places(columns: Sequence[str], names: set[str]) -> list[int]:
 
 
 def _printed(node: nodes.Node, tested: frozenset[str]) -> Iterator[str]:
-    """The names that are printed below ``node``; ``tested``: those known to have a value there."""
+    """Yield the names that are printed below ``node``; ``tested``: those known to have a value there."""
     if isinstance(node, nodes.If):
         inside = tested | _names(node.test)
         for branch in (*node.body, *node.elif_, *node.else_):
@@ -79,7 +79,7 @@ def _printed(node: nodes.Node, tested: frozenset[str]) -> Iterator[str]:
 
 
 def _names(node: nodes.Node) -> frozenset[str]:
-    """All names below ``node``, itself included."""
+    """Return all names below ``node``, itself included."""
     found = {_key(node)}
     for child in node.iter_child_nodes():
         found |= _names(child)
@@ -87,7 +87,7 @@ def _names(node: nodes.Node) -> frozenset[str]:
 
 
 def _key(node: nodes.Node) -> str:
-    """How a use is spelt: ``x``, or ``row[x]`` for ``row["x"]`` and ``row.x``; "" for everything else."""
+    """Return how a use is spelt: ``x``, or ``row[x]`` for ``row["x"]`` and ``row.x``; "" for everything else."""
     if isinstance(node, nodes.Name) and node.ctx == "load":
         return node.name
     if (

@@ -32,7 +32,7 @@ class Columns:
         self.names = frozenset([*columns, *(name for name, _ in self._tidy), *self._missing, *self._missing_tidy])
 
     def variables(self, cells: Sequence[str]) -> dict[str, Any]:
-        """A fresh mapping for one row: the values by name, and ``row``. A blank cell takes its default."""
+        """Return a fresh mapping for one row: the values by name, and ``row``. A blank cell takes its default."""
         values = [*cells, *[""] * (len(self._columns) - len(cells))]
         for at, default in self._defaults:
             if not values[at].strip():

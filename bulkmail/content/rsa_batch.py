@@ -43,7 +43,7 @@ class CryptoMb(NamedTuple):
 
 @lru_cache(maxsize=1)
 def crypto_mb() -> CryptoMb | None:
-    """crypto_mb, where it is installed beside us and the processor has what it needs."""
+    """Load crypto_mb; None where it is not installed beside us, or the processor lacks what it needs."""
     folder = os.path.join(sysconfig.get_path("data"), "lib")
     try:
         for name in _NEEDS:
@@ -101,7 +101,7 @@ class BatchSigner:
         return made if made._sign_lanes(samples) == [made._sign_one(sample) for sample in samples] else None
 
     def sign(self, data: Sequence[bytes]) -> list[bytes]:
-        """The signature of each, in order."""
+        """Return the signature of each, in order."""
         signatures: list[bytes] = []
         for at in range(0, len(data), LANES):
             some = data[at : at + LANES]

@@ -1,4 +1,4 @@
-"""Whether a campaign's message is the same for everybody, to the byte.
+"""Whether a campaign's message is the same for all recipients, to the byte.
 
 Then it is composed and signed once, has one Message-ID and one Date, and goes to many recipients in one transaction.
 """
@@ -16,7 +16,7 @@ from bulkmail.content.templates import TemplateSet
 
 
 def same_for_all(content: dict[str, Any]) -> bool:
-    """True when To is given and nothing printed anywhere depends on the row.
+    """Return whether To is given and nothing printed anywhere depends on the row.
 
     A mailto address for unsubscribing always does: its subject has the token. So does an invitation: it names whom it
     is for.

@@ -13,6 +13,9 @@ from jinja2 import Environment
 
 OPEN, CLOSE = "\ufdd0", "\ufdd1"
 _OURS = re.compile("[\ufdd0-\ufdd3]")
+SIGNED = f"{OPEN}[0-9]+{CLOSE}"
+"""The pattern of a sign."""
+
 SIGN = re.compile(f"{OPEN}([0-9]+){CLOSE}")
 _WORD = re.compile(r"\{%\s*(\w+)")
 _BLOCK_SET = re.compile(r"\{%\s*set\s+[\w.]+\s*(?:\||%\})")
@@ -21,7 +24,7 @@ _ENCLOSING = frozenset({"if", "for", "with", "filter", "call", "block", "macro",
 
 
 def shielded(environment: Environment, source: str) -> tuple[str, list[str]]:
-    """The source with each tag as a sign, and the tags by number. Comments go; ``raw`` is resolved."""
+    """Return the source with each tag as a sign, and the tags by number. Comments go; ``raw`` is resolved."""
     text: list[str] = []
     numbers: dict[str, int] = {}
     tag: list[str] = []
@@ -40,9 +43,9 @@ def shielded(environment: Environment, source: str) -> tuple[str, list[str]]:
 
 
 def signed(environment: Environment, source: str) -> tuple[str, list[str]]:
-    """The source with each tag and comment of Jinja2 as a sign of its own, and these in their order: nothing is lost.
+    """Return the source with each tag and comment of Jinja2 as a sign of its own, and these in their order.
 
-    But for white space that a tag asks to be taken away. Raises TemplateSyntaxError.
+    Nothing is lost but white space that a tag asks to be taken away. Raises TemplateSyntaxError.
     """
     text: list[str] = []
     tags: list[str] = []
@@ -60,27 +63,27 @@ def signed(environment: Environment, source: str) -> tuple[str, list[str]]:
 
 
 def restored(text: str, tags: list[str]) -> str:
-    """The source of a text with signs."""
+    """Return the source of a text with signs."""
     return SIGN.sub(lambda found: tags[int(found[1])], text)
 
 
 def bare(text: str) -> str:
-    """A text from outside without the characters that signs and marks are made of."""
+    """Return a text from outside without the characters that signs and marks are made of."""
     return _OURS.sub("", text)
 
 
 def inert(text: str) -> str:
-    """A text that Jinja2 will not read as a tag: a character reference may have hidden a brace from it."""
+    """Return a text that Jinja2 will not read as a tag: a character reference may have hidden a brace from it."""
     return text.replace("{", _BRACE)
 
 
 def plain(text: str) -> str:
-    """The text that `inert` was given, for one that is not rendered."""
+    """Return the text that `inert` was given, for one that is not rendered."""
     return text.replace(_BRACE, "{")
 
 
 def word_of(tag: str) -> str:
-    """The word of a ``{% %}``, and "" for a ``{{ }}``. ``set`` with a body is ``block set``."""
+    """Return the word of a ``{% %}``, and "" for a ``{{ }}``. ``set`` with a body is ``block set``."""
     found = _WORD.match(tag)
     if found is None:
         return ""
@@ -88,7 +91,7 @@ def word_of(tag: str) -> str:
 
 
 def ending_of(word: str) -> str:
-    """The word that ends what ``word`` begins; "" when it encloses nothing."""
+    """Return the word that ends what ``word`` begins; "" when it encloses nothing."""
     if word == "block set":
         return "endset"
     return f"end{word}" if word in _ENCLOSING else ""
@@ -101,7 +104,7 @@ class Tags:
         self._tags = tags
 
     def pieces(self, data: str) -> Iterable[tuple[str, str]]:
-        """``data`` as pairs of a text and the tag behind it; the last tag is "", and so is that of a strange number."""
+        """Yield ``data`` as pairs of a text and the tag behind it: "" for the last one, and for an unknown number."""
         parts = SIGN.split(data)
         parts.append("")
         for at in range(0, len(parts) - 1, 2):
@@ -109,16 +112,16 @@ class Tags:
             yield parts[at], self._tags[int(number)] if number and int(number) < len(self._tags) else ""
 
     def blocks(self, data: str) -> list[str]:
-        """The ``{% %}`` in ``data``."""
+        """Return the ``{% %}`` in ``data``."""
         return [tag for _text, tag in self.pieces(data) if tag.startswith("{%")]
 
     def restored(self, data: str) -> str:
-        """``data`` with its tags put back."""
+        """Return ``data`` with its tags put back."""
         return "".join(inert(text) + tag for text, tag in self.pieces(data))
 
 
 def balanced(tags: Iterable[str]) -> bool:
-    """Whether each tag that encloses something is ended, in its order, by one of ``tags``."""
+    """Return whether each tag that encloses something is ended, in its order, by one of ``tags``."""
     waiting: list[str] = []
     for tag in tags:
         word = word_of(tag)

@@ -49,7 +49,7 @@ class TemplateCheck:
         self._links = {"unsubscribe_url"} if unsubscribe.get("url") or unsubscribe.get("mailto") else set[str]()
 
     def value(self, key: str, source: str) -> list[Problem]:
-        """Problems of a template that stands in campaign.yaml under ``key``."""
+        """Return the problems of a template that stands in campaign.yaml under ``key``."""
         tree = self._parsed(source)
         if isinstance(tree, TemplateSyntaxError):
             return [Problem("", 0, 0, f"{key}: {self._syntax(tree, source)[2]}")]
@@ -65,7 +65,7 @@ class TemplateCheck:
         return problems + [Problem("", 0, 0, f"{key}: {words}") for words in found]
 
     def files(self) -> list[Problem]:
-        """Problems of the template files, each reachable one checked once, in its own name."""
+        """Return the problems of the template files; each one that is reached is checked once, under its own name."""
         problems: list[Problem] = []
         content = self._content
         roots = [posixpath.normpath(content[f"{kind}_name"]) for kind in ("html", "text") if content[kind] is not None]
@@ -106,7 +106,7 @@ class TemplateCheck:
         return problems
 
     def _literal(self, trees: Iterable[str]) -> list[Problem]:
-        """What is printed as it stands, and cannot be meant: marks of other tools, pictures that are not there."""
+        """Return what is printed as it stands and cannot be meant: other tools' marks, pictures that are not there."""
         problems = []
         for name in trees:
             source = self._files[name]
@@ -118,7 +118,7 @@ class TemplateCheck:
         return problems
 
     def _columns_of(self, trees: Iterable[nodes.Template]) -> frozenset[str]:
-        """The columns by the names that templates print, without those that one of the templates sets itself."""
+        """Return the columns by the names that templates print, without those that one of the templates sets itself."""
         return self._printed.difference(*map(assigned, trees))
 
     def _made_text(self, root: str, trees: Iterable[str]) -> list[Problem]:
@@ -143,7 +143,7 @@ class TemplateCheck:
             return TemplateSyntaxError("it is nested too deeply", 1, name)
 
     def _syntax(self, error: TemplateSyntaxError, source: str) -> tuple[int, int, str]:
-        """Line, column and words for what Jinja2 cannot read: the mistake where it is known, else Jinja2's own words.
+        """Return line, column and words for what Jinja2 cannot read: the mistake if it is known, else what Jinja2 says.
 
         Where a filter or test does not exist, the nearest one that does.
         """
@@ -165,7 +165,7 @@ class TemplateCheck:
         return True
 
     def _lacking(self, uses: Iterable[Use], known: Iterable[str], source: str) -> Iterator[tuple[int, int, str]]:
-        """The uses that some row would fail on: line, column, words. What one tag lacks is told once."""
+        """Yield the uses that some row would fail on: line, column, words. What one tag lacks is told once."""
         found, places, told = list(tags(source)), Places(source), set[Tag]()
         spans = [(places.of(tag.start), places.of(tag.end), tag) for tag in found if len(tag.inner) <= _LONGEST_TAG]
         for use, words in self._unknown(uses, known):
@@ -179,7 +179,7 @@ class TemplateCheck:
                 yield (*places.of(tag.start), other)
 
     def _another(self, tag: Tag, use: Use) -> str:
-        """What is wrong with a tag whose text is a column's name, but not as templates print it; "" for others."""
+        """Tell what is wrong with a tag whose text is a column's name, but not as templates print it; "" for others."""
         bare = _BARE.fullmatch(tag.inner.strip()) if tag.kind == "{{" else None
         if bare is None or bare[1].isidentifier() or use.name.startswith("row["):
             return ""
@@ -206,7 +206,7 @@ class TemplateCheck:
         return f"there is no template {wanted} in the campaign's folder" + _did_you_mean(names[0], self._files)
 
     def _unknown(self, uses: Iterable[Use], known: Iterable[str]) -> Iterable[tuple[Use, str]]:
-        """The uses that some row would fail on, each with the words for it."""
+        """Yield the uses that some row would fail on, each with the words for it."""
         known = frozenset(known)
         for use in uses:
             if use.name in known:
@@ -250,7 +250,7 @@ def _has(columns: Columns, name: str) -> bool:
 
 
 def _remedy(use: Use) -> str:
-    """What to do about a variable that is rightly there, but has no column."""
+    """Return what to do about a variable that is rightly there, but has no column."""
     name = use.name[5:-2] if use.name.startswith("row[") else use.name
     return f"give it a default (defaults: {{{name}: ...}}) or write {use.name}|default('...')"
 

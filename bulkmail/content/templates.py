@@ -64,11 +64,11 @@ class CompiledTemplate:
         self._lines = lines
 
     def render(self, variables: dict[str, Any]) -> str:
-        """The text for one recipient. Raises RowError, whatever went wrong inside."""
+        """Return the text for one recipient. Raises RowError, whatever went wrong inside."""
         return "".join(self.pieces(variables))
 
     def pieces(self, variables: dict[str, Any]) -> list[str]:
-        """The same, as Jinja2 prints it: the template's own texts, and values between them.
+        """Return the text in pieces, as Jinja2 prints it: the template's own, and the values between. Raises RowError.
 
         ``variables`` are seen as they are and not changed; `TemplateSet.globals` must be among them.
         """
@@ -119,7 +119,7 @@ def _capped(pieces: Iterator[str]) -> list[str]:
 
 
 def _place(trace: TracebackType | None) -> tuple[str, int]:
-    """Template and line of the innermost template frame in a traceback."""
+    """Return template and line of the innermost template frame in a traceback."""
     name, line = "", 0
     while trace is not None:
         template = trace.tb_frame.f_globals.get("__jinja_template__")
@@ -165,24 +165,24 @@ class TemplateSet:
         return dict(self.environment.globals)
 
     def texts(self) -> list[str]:
-        """What stands between the tags, of every file that Jinja2 can read."""
+        """Return what stands between the tags, of every file that Jinja2 can read."""
         texts: list[str] = []
         for name in self._loader.list_templates():
             texts += self.constants(self._loader.get_source(self.environment, name)[0])
         return texts
 
     def constants(self, source: str) -> list[str]:
-        """What stands between the tags of a template; nothing where it is not one."""
+        """Return what stands between the tags of a template; nothing where it is not one."""
         with contextlib.suppress(TemplateSyntaxError):
             return [text for _line, kind, text in self.environment.lex(source) if kind == "data"]
         return []
 
     def file(self, name: str, label: str, *, lines: bool = True) -> CompiledTemplate:
-        """The template file ``name``. Raises jinja2.TemplateSyntaxError, TemplateNotFound."""
+        """Return the template file ``name``. Raises jinja2.TemplateSyntaxError, TemplateNotFound."""
         return CompiledTemplate(self.environment.get_template(name), label, lines=lines)
 
     def text(self, source: str, label: str) -> CompiledTemplate:
-        """A template that stands in campaign.yaml: a subject, a header value, a URL. Raises TemplateSyntaxError."""
+        """Compile a value of campaign.yaml: a subject, a header field's value, a URL. Raises TemplateSyntaxError."""
         return CompiledTemplate(self.environment.from_string(source), label, lines=False)
 
 
@@ -232,7 +232,7 @@ class Printed(str):
 
 
 def printed(pieces: Iterable[str]) -> Printed:
-    """The pieces as one text that remembers them."""
+    """Join the pieces to a text that keeps them."""
     kept = tuple(pieces)
     text = Printed("".join(kept))
     text.pieces = kept
@@ -251,12 +251,12 @@ class _Closed(ImmutableSandboxedEnvironment):
         self._safe: dict[tuple[type, str], bool] = {}
 
     def concat(self, pieces: Iterable[str]) -> str:
-        """What a macro returns; its caller makes a Markup of it, and mostly prints it at once."""
+        """Return what a macro returns; its caller makes a Markup of it, and mostly prints it at once."""
         self._last = printed(pieces)
         return str(self._last)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        """As the sandbox says; it asks for nothing but the type and the name, so once for the two is enough."""
+        """Ask the sandbox, once for each type and name: it looks at nothing else."""
         asked = type(obj), attr
         safe = self._safe.get(asked)
         if safe is None:
@@ -266,7 +266,7 @@ class _Closed(ImmutableSandboxedEnvironment):
         return safe
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """As the sandbox, but straight on to a method of a text, a list or a dict: it wants no context."""
+        """Call as the sandbox does, but go straight on to a method of a text, a list or a dict: it wants no context."""
         if type(obj) is not BuiltinMethodType or obj.__name__.startswith("format"):
             return super().call(context, obj, *args, **kwargs)
         kwargs.pop("_loop_vars", None)
@@ -283,7 +283,7 @@ class _Closed(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def in_html(self, value: Any) -> str:
-        """What ``{{ value }}`` prints where texts are escaped."""
+        """Return what ``{{ value }}`` prints where texts are escaped."""
         if type(value) is str and _SPECIAL(value) is None:
             return value
         if type(value) is Markup and value == self._last:
@@ -292,7 +292,7 @@ class _Closed(ImmutableSandboxedEnvironment):
 
     @staticmethod
     def in_text(value: Any) -> str:
-        """What ``{{ value }}`` prints where they are not."""
+        """Return what ``{{ value }}`` prints where texts are not escaped."""
         return value if type(value) is str else str(_printable(value))
 
 
@@ -308,7 +308,7 @@ class _Forgetful(Template):
 
 
 def _printable(value: Any) -> Any:
-    """What ``{{ }}`` may print."""
+    """Return what ``{{ }}`` may print."""
     if isinstance(value, _PRINTABLE) or hasattr(value, "__html__"):
         return value
     if value is None:

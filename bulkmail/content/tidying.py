@@ -9,34 +9,33 @@ from __future__ import annotations
 import re
 
 from bulkmail.content.hiding import hides
-from bulkmail.content.layout import laid_out, with_footnotes
+from bulkmail.content.layout import END, OPEN, laid_out, with_footnotes
 
-_OPEN, _END = "\ufdd2", "\ufdd3"
 _UNSEEN = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufe00-\ufe0f"
 _UNSEEN += "\u00a0\u1680\u2000-\u200f\u202f\u205f\u2800\u3000"
-_MARK = re.compile(f"{_OPEN}[^{_OPEN}{_END}]*{_END}")
+_MARK = re.compile(f"{OPEN}[^{OPEN}{END}]*{END}")
 NOTHING = re.compile(f"[ \t{_UNSEEN}]*")
 _EMPTY_LINE = re.compile(f"\n[ \t\r\f{_UNSEEN}]+(?=\n)")
 
 
 def opening_mark(number: int, style: str) -> str:
-    """What stands before part ``number``, which ``style`` hides or not; both may hold a template's tags."""
-    return f"{_OPEN}{number},{style}{_END}"
+    """Return what stands before part ``number``, which ``style`` hides or not; both may hold a template's tags."""
+    return f"{OPEN}{number},{style}{END}"
 
 
 def closing_mark(number: int) -> str:
-    """What stands behind part ``number``."""
-    return f"{_OPEN}{number}{_END}"
+    """Return what stands behind part ``number``."""
+    return f"{OPEN}{number}{END}"
 
 
 def unmarked(text: str) -> str:
-    """The text without its marks, whatever they say."""
+    """Return the text without its marks, whatever they say."""
     return _MARK.sub("", text)
 
 
 def tidy_text(text: str) -> str:
-    """A rendered text without its hidden parts, with at most one empty line in a row, and none at its ends."""
-    if _OPEN in text:
+    """Return a rendered text without its hidden parts, with at most one empty line in a row, and none at its ends."""
+    if OPEN in text:
         text = laid_out(_shown(text))
     if " \n" in text:
         text = "\n".join([line.rstrip(" ") for line in text.split("\n")])
@@ -47,20 +46,20 @@ def tidy_text(text: str) -> str:
 
 
 def finished_text(text: str) -> str:
-    """The same of a whole message, with its long links at the end."""
+    """Return the text of a whole message, tidied by `tidy_text`, with its long links at the end."""
     text = tidy_text(text)
     return with_footnotes(text) if "(http" in text else text
 
 
 def _shown(text: str) -> str:
-    """A rendered text without its marks and without what stands between two marks that hide."""
-    first, *rest = text.split(_OPEN)
+    """Return a rendered text without its marks and without what stands between two marks that hide."""
+    first, *rest = text.split(OPEN)
     kept, hiding = [first], ""
     for part in rest:
-        mark, _end, following = part.partition(_END)
+        mark, _end, following = part.partition(END)
         if not mark[:1].isdigit():
             if not hiding:
-                kept.append(f"{_OPEN}{part}")  # of the layout
+                kept.append(f"{OPEN}{part}")  # of the layout
             continue
         number, comma, style = mark.partition(",")
         if comma and hiding in ("", number):  # the same again: its end tag is left out in a loop

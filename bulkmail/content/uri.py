@@ -21,17 +21,21 @@ _PARTS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)(?://([^/?#]*))?(.*)", re.DOTALL
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::([0-9]*))?", re.ASCII)
 _HIGHEST_PORT = 65535
 _KEPT = "!#$%&'()*+,/:;=?@[]~"
-_ENCODE = "use {{ value|urlencode }}"
+LOCAL = "!$'*+-._~"
+"""What stands as it is in the local part of an address in a ``mailto:`` URL (RFC 6068 2); the rest is %-encoded."""
+
+ENCODE = "use {{ value|urlencode }}"
+"""The remedy for a value that breaks a URL."""
 
 
 def stray_percent(text: str) -> str:
-    """The first ``%`` of ``text`` that begins no escape, with the two characters behind it, or ``""``."""
+    """Return the first ``%`` of ``text`` that begins no escape, with the two characters behind it, or ``""``."""
     found = _STRAY.search(text)
     return found[0] if found else ""
 
 
 def ascii_url(text: str) -> str:
-    """The URL in ``text`` in ASCII: the host in A-labels, other letters %-encoded (RFC 3987 3.1). Raises ValueError.
+    """Return a URL in ASCII: the host in A-labels, other letters %-encoded (RFC 3987 3.1). Raises ValueError.
 
     A host that is %-encoded is decoded first: clients look it up as it stands, and find nothing (RFC 3986 3.2.2).
     """
@@ -41,9 +45,9 @@ def ascii_url(text: str) -> str:
     found = _FORBIDDEN.search(text)
     wrong = controls_in(text) or (repr(found[0]) if found else "")
     if wrong:
-        raise ValueError(f"the URL has {wrong} in it; {_ENCODE}")
+        raise ValueError(f"the URL has {wrong} in it; {ENCODE}")
     if stray := stray_percent(text):
-        raise ValueError(f"the URL has a % that begins no escape ({stray!r}); {_ENCODE}, or write %25")
+        raise ValueError(f"the URL has a % that begins no escape ({stray!r}); {ENCODE}, or write %25")
     parts = _PARTS.fullmatch(text)
     if parts is None:
         raise ValueError(f"{text!r} is not a URL; it begins with https: or mailto:")
@@ -58,7 +62,7 @@ def ascii_url(text: str) -> str:
 
 
 def _authority(text: str) -> str:
-    """``user@host:port`` with the host in A-labels (RFC 3986 3.2). Raises ValueError."""
+    """Return ``user@host:port`` with the host in A-labels (RFC 3986 3.2). Raises ValueError."""
     user, at, rest = text.rpartition("@")
     found = _HOST_PORT.fullmatch(rest)
     if found is None or int(found[2] or 0) > _HIGHEST_PORT:
@@ -83,14 +87,11 @@ def _domain(text: str) -> str:
 
 
 def _mail(text: str) -> str:
-    """What stands behind ``mailto:`` (RFC 6068): addresses, then perhaps a query."""
+    """Return what stands behind ``mailto:`` (RFC 6068): addresses, then perhaps a query."""
     addresses, mark, query = text.partition("?")
     try:
         found = [parse_address(unquote(address, errors="strict")) for address in addresses.split(",")]
     except (AddressError, UnicodeDecodeError) as error:
         raise ValueError(f"the mailto URL: {error}") from None
-    written = ",".join(f"{quote(address.local, safe=_LOCAL)}@{address.domain}" for address in found)
+    written = ",".join(f"{quote(address.local, safe=LOCAL)}@{address.domain}" for address in found)
     return written + mark + (query if query.isascii() else quote(query, safe=_KEPT))
-
-
-_LOCAL = "!$'*+-._~"  # RFC 6068 2: the rest is %-encoded

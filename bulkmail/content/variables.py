@@ -35,7 +35,7 @@ class Reference(NamedTuple):
 
 
 def needed(tree: nodes.Template) -> list[Use]:
-    """The variables ``tree`` needs, by line. The tree is changed: what is guarded is cut out of it."""
+    """Return the variables ``tree`` needs, by line. The tree is changed: what is guarded is cut out of it."""
     _cut(tree, _NONE)
     undeclared = find_undeclared_variables(tree)
     uses: dict[str, int] = {}
@@ -47,7 +47,7 @@ def needed(tree: nodes.Template) -> list[Use]:
 
 
 def assigned(tree: nodes.Template) -> set[str]:
-    """Every name the template gives a value anywhere. Templates it includes, and its parent, may see them."""
+    """Return every name the template gives a value anywhere. Templates it includes, and its parent, may see them."""
     names = {node.name for node in tree.find_all(nodes.Name) if node.ctx != "load"}
     names.update(node.name for node in tree.find_all(nodes.Macro))
     names.update(node.target for node in tree.find_all(nodes.Import))
@@ -57,7 +57,7 @@ def assigned(tree: nodes.Template) -> set[str]:
 
 
 def references(tree: nodes.Template) -> Iterator[Reference]:
-    """The other templates it names with constants; names made at run time cannot be known here."""
+    """Yield the other templates it names with constants; names made at run time cannot be known here."""
     for node in tree.find_all((nodes.Include, nodes.Extends, nodes.Import, nodes.FromImport)):
         template: nodes.Expr = node.template  # type: ignore[attr-defined]  # each of the four has one
         required = not (isinstance(node, nodes.Include) and node.ignore_missing)
@@ -73,7 +73,7 @@ def references(tree: nodes.Template) -> Iterator[Reference]:
 
 
 def column_of(source: str, use: Use) -> int:
-    """The column of ``use`` in its line, counted from 1; 0 when it is not to be found there."""
+    """Return the column of ``use`` in its line, counted from 1; 0 when it is not to be found there."""
     lines = source.splitlines()
     if not 0 < use.line <= len(lines):
         return 0
@@ -87,7 +87,7 @@ def column_of(source: str, use: Use) -> int:
 
 
 def _key(node: nodes.Node) -> str:
-    """How a use is spelt: ``x``, ``row["x"]``, or ``""`` for everything else."""
+    """Return how a use is spelt: ``x``, ``row["x"]``, or ``""`` for everything else."""
     if isinstance(node, nodes.Name):
         return node.name
     if isinstance(node, (nodes.Getitem, nodes.Getattr)) and isinstance(node.node, nodes.Name):
@@ -132,7 +132,7 @@ def _cut_all(body: list[nodes.Node] | list[nodes.If], known: frozenset[str]) -> 
 
 
 def _kept(node: Any, known: frozenset[str]) -> Any:
-    """``node`` after cutting, or a constant in the place of a use that cannot fail."""
+    """Return ``node`` after cutting, or a constant in the place of a use that cannot fail."""
     asked = None
     if (isinstance(node, nodes.Test) and node.name in ("defined", "undefined")) or (
         isinstance(node, nodes.Filter) and node.name in ("default", "d")
@@ -147,7 +147,7 @@ def _kept(node: Any, known: frozenset[str]) -> Any:
 
 
 def _proofs(test: nodes.Node) -> tuple[frozenset[str], frozenset[str]]:
-    """The names that exist if ``test`` is true, and those that exist if it is false."""
+    """Return the names that exist if ``test`` is true, and those that exist if it is false."""
     if isinstance(test, nodes.Test) and test.name in ("defined", "undefined"):
         name = frozenset({_key(test.node)}) - {""}
         return (name, _NONE) if test.name == "defined" else (_NONE, name)

@@ -18,7 +18,7 @@ _OURS = frozenset({CFBL_ADDRESS.lower(), CFBL_FEEDBACK_ID.lower()})
 
 
 def signing_keys(domain: str, inbound: str, entries: Iterable[Mapping[str, Any]]) -> list[SigningKey]:
-    """The keys that sign messages whose From is at ``domain``: its own, and one that stands for the inbound domain.
+    """Return the keys that sign messages whose From is at ``domain``: its own, and one for the inbound domain.
 
     The latter only where complaints are asked for at a domain that neither From nor a key of it stands for: then both
     owners have to sign (RFC 9477, "third-party address"). ``inbound``: "" without an inbound server.
@@ -32,7 +32,7 @@ def signing_keys(domain: str, inbound: str, entries: Iterable[Mapping[str, Any]]
 
 
 def asks_for_complaints(domain: str, inbound: str, keys: Iterable[SigningKey]) -> bool:
-    """Whether receivers may send complaints to ``inbound`` of messages signed so: else the field would be ignored."""
+    """Return whether receivers may send complaints of messages signed so to ``inbound``; else they ignore the field."""
     keys = tuple(keys)
     return bool(inbound and keys) and _stands_for(domain, keys, inbound)
 
@@ -55,7 +55,7 @@ class WaysBack:
         self._complaints = not own_fields and asks_for_complaints(author.domain, self._domain, keys)
 
     def sender(self, token: str) -> str:
-        """The return path (MAIL FROM) of the message with this token."""
+        """Return the return path (MAIL FROM) of the message with this token."""
         return self._fixed or own_address(BOUNCES, token, self._domain)
 
     @property
@@ -64,7 +64,7 @@ class WaysBack:
         return self._fixed is None
 
     def complaint_fields(self, token: str) -> dict[str, bytes]:
-        """The fields that ask receivers for complaints; none where these could not come back."""
+        """Return the fields that ask receivers for complaints; none where these could not come back."""
         if not self._complaints:
             return {}
         line = f"{CFBL_ADDRESS}: {own_address(COMPLAINTS, token, self._domain)};"

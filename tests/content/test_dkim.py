@@ -23,7 +23,6 @@ from bulkmail.content.dkim import (
     keys_for,
     load_key,
     matches,
-    relaxed_body,
     relaxed_end,
     relaxed_field,
     signing_key,
@@ -48,6 +47,12 @@ def fields_of(head: bytes) -> dict[str, bytes]:
         if field:
             fields[field.partition(b":")[0].decode().lower()] = relaxed_field(field)
     return fields
+
+
+def relaxed_body(body: bytes) -> bytes:
+    """Return any body in relaxed form (RFC 6376 3.4.4); those that `mime` builds come so."""
+    body = re.sub(rb"[ \t]+", b" ", body)
+    return relaxed_end(body.replace(b" \r\n", b"\r\n").removesuffix(b" "))
 
 
 def signed(keys, head: bytes = HEAD, body: bytes = BODY) -> bytes:
