@@ -24,7 +24,7 @@ _NONE = "none"
 
 
 def _parts(text: str) -> int | None:
-    """Parts of `PARTS` in ``0.3%``; None for ``none``. Raises ValueError."""
+    """Return the parts of `PARTS` in ``0.3%``; None for ``none``. Raises ValueError."""
     if text == _NONE:
         return None
     found = _SHARE.fullmatch(text)
@@ -116,7 +116,7 @@ CanaryKey = Annotated[
 
 
 def plain_canary(keys: CanaryKeys | None) -> dict[str, Any] | None:
-    """Return it as plain data for the spool; `canary_rules` takes it."""
+    """Return the keys as plain data for the spool; `canary_rules` takes it."""
     return None if keys is None else asdict(keys.rules)
 
 

@@ -45,7 +45,7 @@ class ByteSource(Protocol):
 
 
 def line_of(cells: Sequence[str]) -> str:
-    """The cells as one line, without the empty ones at the end, and without its end."""
+    """Return the cells as one line, without the empty ones at the end, and without its end."""
     last = len(cells)
     while last and not cells[last - 1]:
         last -= 1
@@ -62,7 +62,7 @@ def _cell(text: str) -> str:
 
 
 def unreadable(words: str) -> bytes:
-    """The line of a row that could not be read."""
+    """Return the line of a row that could not be read."""
     return UNREADABLE + words.encode("utf-8", "replace").replace(b"\n", b" ") + b"\n"
 
 

@@ -56,62 +56,34 @@ _MAY = re.compile(
 _SILENT_UNLESS = re.compile(
     r"^deleted|optin|optedin|^(newsletter|nieuwsbrief|infolettre|boletin|nyhe[dt]sbrev)|permission$"
 )  # mostly filled in by few: told where one says no
-_ANYTHING = frozenset(
-    {"status", "state", "userstatus", "recordstatus", "accountstatus", "customerstatus", "etat", "stato"}
-    | {"subscriptionstatus", "contactstatus", "memberstatus", "membershipstatus", "liststatus", "globalstatus"}
-)
+_ANYTHING = frozenset({
+    "status", "state", "userstatus", "recordstatus", "accountstatus", "customerstatus", "etat", "stato",
+    "subscriptionstatus", "contactstatus", "memberstatus", "membershipstatus", "liststatus", "globalstatus",
+})  # fmt: skip
 _SWITCH = frozenset({"active", "isactive", "enabled", "isenabled", "confirmed", "isconfirmed", "emailconfirmed"})
 
 _EMPTY = frozenset({"", "null", "none", "na", "nil", "nan"})
-_FALSE = frozenset(
-    {"0", "00", "no", "n", "false", "f", "off", "nein", "falsch", "non", "faux", "falso", "nee", "nej", "nei", "nie"}
-    | {"nao"}
-)
-_STILL_IN = frozenset(
-    {"subscribed", "active", "optedin", "never", "enabled", "allow", "allowed", "zulassen", "marketingcontact"}
-)
-_GONE = frozenset(
-    {"unsubscribed", "nonsubscribed", "neversubscribed", "notsubscribed", "unsub", "optedout", "optout", "notoptedin"}
-    | {"bounced", "hardbounced", "hardbounce", "softbounced", "cleaned", "complained", "complaint", "spam", "abuse"}
-    | {
-        "blocked",
-        "blocklisted",
-        "blacklisted",
-        "suppressed",
-        "disabled",
-        "inactive",
-        "deactivated",
-        "deleted",
-        "removed",
-    }
-    | {"held", "undeliverable", "invalid", "unconfirmed", "donotcontact", "donotallow", "donotemail", "donotmail"}
-    | {"noconsent", "nonmarketingcontact", "nonmarketing", "archived", "excluded", "junk", "notactivated", "donotsend"}
-    | {"nopermission", "nopermissionset", "nopermissionsset"}
-    | {
-        "abgemeldet",
-        "gesperrt",
-        "inaktiv",
-        "desabonne",
-        "desinscrit",
-        "disiscritto",
-    }
-    | {"baja", "cancellato", "uitgeschreven", "afgemeld"}
-)
-_REFUSED = frozenset(
-    {"denied", "declined", "revoked", "withdrawn", "refused", "rejected", "cancelled", "canceled", "expired", "pending"}
-    | {"notattending", "refunded", "transferred", "nonpartecipa", "nimmtnichtteil", "neparticipepas", "noasiste"}
-    | {
-        "cancelado",
-        "storniert",
-        "erstattet",
-        "abgesagt",
-        "rimborsato",
-        "annullato",
-        "rembourse",
-        "annule",
-        "reembolsado",
-    }
-)
+_FALSE = frozenset({
+    "0", "00", "no", "n", "false", "f", "off", "nein", "falsch", "non", "faux", "falso", "nee", "nej", "nei", "nie",
+    "nao",
+})  # fmt: skip
+_STILL_IN = frozenset({
+    "subscribed", "active", "optedin", "never", "enabled", "allow", "allowed", "zulassen", "marketingcontact",
+})  # fmt: skip
+_GONE = frozenset({
+    "unsubscribed", "nonsubscribed", "neversubscribed", "notsubscribed", "unsub", "optedout", "optout", "notoptedin",
+    "bounced", "hardbounced", "hardbounce", "softbounced", "cleaned", "complained", "complaint", "spam", "abuse",
+    "blocked", "blocklisted", "blacklisted", "suppressed", "disabled", "inactive", "deactivated", "deleted", "removed",
+    "held", "undeliverable", "invalid", "unconfirmed", "donotcontact", "donotallow", "donotemail", "donotmail",
+    "noconsent", "nonmarketingcontact", "nonmarketing", "archived", "excluded", "junk", "notactivated", "donotsend",
+    "nopermission", "nopermissionset", "nopermissionsset", "abgemeldet", "gesperrt", "inaktiv", "desabonne",
+    "desinscrit", "disiscritto", "baja", "cancellato", "uitgeschreven", "afgemeld",
+})  # fmt: skip
+_REFUSED = frozenset({
+    "denied", "declined", "revoked", "withdrawn", "refused", "rejected", "cancelled", "canceled", "expired", "pending",
+    "notattending", "refunded", "transferred", "nonpartecipa", "nimmtnichtteil", "neparticipepas", "noasiste",
+    "cancelado", "storniert", "erstattet", "abgesagt", "rimborsato", "annullato", "rembourse", "annule", "reembolsado",
+})  # fmt: skip
 _PLAN = frozenset({"trialing", "pastdue", "unpaid", "incomplete", "incompleteexpired", "paid", "free", "comp"})
 _MAY_SAY_NO = _FALSE | _GONE | _REFUSED
 _FILE = re.compile(
@@ -133,7 +105,7 @@ ConsentRule = str | dict[str, Any]
 
 
 def squeezed(text: str) -> str:
-    """A name or a value for comparing: its letters and digits, without case and accents."""
+    """Return a name or a value for comparing: its letters and digits, without case and accents."""
     return _SIGNS.sub("", normalize("NFKD", text.casefold()))
 
 
@@ -152,7 +124,7 @@ class _Column:
         self._known: dict[str, bool] = {}
 
     def says_no(self, cell: str) -> bool:
-        """Whether ``cell`` says that this row may not be mailed."""
+        """Return whether ``cell`` says that this row may not be mailed."""
         known = self._known.get(cell)
         if known is None:
             known = self._judge(squeezed(cell))
@@ -210,7 +182,7 @@ class Consent:
         self._obeyed = self._columns[:count]
 
     def __bool__(self) -> bool:
-        """Whether there is any column to look at."""
+        """Return whether there is any column to look at."""
         return bool(self._columns) or self._left is not None
 
     def objections(self, rows: Sequence[tuple[int, list[str], str, str]]) -> dict[int, str]:
@@ -236,7 +208,7 @@ class Consent:
         return found
 
     def notices(self, *, whole: bool) -> list[Problem]:
-        """What the operator should know; ``whole``: all rows were looked at."""
+        """Return what the operator should know of the columns; ``whole``: all rows were looked at."""
         found = []
         stem = splitext(basename(str(self._path)))[0]
         left = _FILE.match(squeezed(stem))
@@ -281,7 +253,7 @@ class Consent:
 
 
 def _named(path: str, line: int, names: Sequence[str], wanted: str) -> int:
-    """Where the column ``wanted`` is. Raises Refused where it is not there, or twice."""
+    """Return where the column ``wanted`` is. Raises Refused where it is not there, or twice."""
     found = [at for at, name in enumerate(names) if name == wanted]
     found = found or [at for at, name in enumerate(names) if name and squeezed(name) == squeezed(wanted)]
     if len(found) == 1:
@@ -294,12 +266,12 @@ def _named(path: str, line: int, names: Sequence[str], wanted: str) -> int:
 
 
 def _as_written(found: str, stem: str) -> str:
-    """What of a file's name is shown: the word that was found, or the whole name where it is written otherwise."""
+    """Return what of a file's name is shown: the word found, or the whole name where that is written otherwise."""
     return found if found in stem.casefold() else stem
 
 
 def kind_of(name: str) -> str:
-    """How a column of this name says no: ``left``, ``may``, ``switch``, ``anything``; ``""`` where it does not.
+    """Return how a column of this name says no: ``left``, ``may``, ``switch``, ``anything``; ``""`` where it does not.
 
     ``left``: by being filled. ``may``: by a word for no. ``switch``: the same, but mostly about something else.
     ``anything``: only where its values are about mail.

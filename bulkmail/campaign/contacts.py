@@ -76,7 +76,7 @@ def _vcards(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _properties(lines: Iterable[bytes]) -> Iterator[tuple[bytes, str, bytes]]:
-    """The properties that are wanted: name, parameters, value; lines that belong together put together."""
+    """Yield the properties that are wanted: name, parameters, value; lines that belong together put together."""
     held: list[bytes] = []
     room = 0  # bytes that the value may still get
     soft = False  # the line ends in a = of quoted-printable, so it goes on in the next
@@ -96,7 +96,7 @@ def _properties(lines: Iterable[bytes]) -> Iterator[tuple[bytes, str, bytes]]:
 
 
 def _text(parameters: str, value: bytes) -> str:
-    """What a value says, its escapes as they are. Raises ValueError, LookupError."""
+    """Return what a value says, its escapes as they are. Raises ValueError, LookupError."""
     if "QUOTED-PRINTABLE" in parameters.upper():
         value = a2b_qp(value)
     elif re.search(r"ENCODING=(?:B|BASE64)\b", parameters, re.IGNORECASE):
@@ -130,7 +130,7 @@ def _plain(text: str) -> str:
 
 
 def _row(cells: list[str]) -> bytes:
-    """All cells, also empty ones at the end: a contact without an address is a row that says so."""
+    """Return the line of all cells, empty ones at the end too: a contact without an address is a row that says so."""
     return line_of([*cells, "."]).removesuffix(".").removesuffix(DELIMITER).encode() + b"\n"
 
 
@@ -149,7 +149,7 @@ def _ldif(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _entries(lines: Iterable[bytes]) -> Iterator[dict[str, str] | str]:
-    """The attributes of each entry by their names in small letters, or why it cannot be read."""
+    """Yield the attributes of each entry by their names in small letters, or why it cannot be read."""
     entry: dict[str, str] = {}
     wrong = ""
     for line in chain(_unfolded(lines), [b""]):
@@ -179,7 +179,7 @@ def _entries(lines: Iterable[bytes]) -> Iterator[dict[str, str] | str]:
 
 
 def _unfolded(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines put together, without remarks; a value that is too long, such as a photograph, is cut."""
+    """Yield the lines put together, without remarks; a value that is too long, such as a photograph, is cut."""
     held: list[bytes] = []
     room = 0  # bytes that the value may still get
     for line in chain((raw.removesuffix(b"\r") for raw in lines), [b""]):

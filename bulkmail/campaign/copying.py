@@ -83,7 +83,7 @@ def with_values(text: str, values: dict[str, str]) -> str:
 
 
 def _end(node: yaml.Node) -> int:
-    """Where the text of a value ends; of one over several lines not at the next key, where the parser says it does."""
+    """Return the index where a value's text ends; for one over several lines the parser names the next key's place."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)

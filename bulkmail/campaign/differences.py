@@ -29,14 +29,14 @@ ONE_FOR_ALL = "one message for everybody"
 
 
 def picked_by(campaign: Campaign) -> dict[str, Any]:
-    """The keys that say which rows of the lists are mailed, where they are not as they are by default."""
+    """Return the keys that say which rows of the lists are mailed, where they are not as they are by default."""
     found = {key: value for key in _PICKING if (value := getattr(campaign, key)) != Campaign.model_fields[key].default}
     named = {str(name): name.email for name in campaign.recipients if isinstance(name, NamedList) and name.email}
     return {**found, **({"email": named} if named else {})}
 
 
 def picks(change: str) -> bool:
-    """Whether a sentence of `changes` is about which rows of the lists are mailed.
+    """Return whether a sentence of `changes` is about which rows of the lists are mailed.
 
     Such a change cannot be accepted once rows were read: these have been judged by what it was before.
     """
@@ -44,7 +44,7 @@ def picks(change: str) -> bool:
 
 
 def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
-    """Name -> SHA-256 (hex) of each thing that enters a message. Names are words for people."""
+    """Return the SHA-256 (hex) of each thing that enters a message, by its name in words for people."""
     found: dict[str, str] = {}
 
     def add(name: str, value: str | bytes | None) -> None:
@@ -101,7 +101,7 @@ def digests(campaign: Campaign, content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _parts(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is added to the letters, as names and values."""
+    """Yield what is added to the letters, as names and values."""
     yield from link_words(content).items()
     for key, value in (content.get("invitation") or {}).items():
         if value:
@@ -127,7 +127,7 @@ def _of_letters(content: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """One sentence for each difference between two digests; none when the messages would be the same."""
+    """Return one sentence for each difference between two digests; none where the messages would be the same."""
     told_old, told_new = ({name for name in names if not _is_silent(name)} for names in (old, new))
     sentences = [f"{name} changed" for name in old if name in told_old & told_new and old[name] != new[name]]
     sentences += [f"{name} was removed" for name in old if name in told_old - told_new]
@@ -139,12 +139,12 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
 
 
 def _is_silent(name: str) -> bool:
-    """Whether it may change without being asked about; a key that signs is the operator's, and no part of the text."""
+    """Return whether it may change unasked; a key that signs is the operator's, and no part of the text."""
     return name in (_ORDER, _SCHEDULE, _PRIORITY, _SOURCES, _CANARY) or name.startswith(_SIGNED)
 
 
 def content_hash(campaign: Campaign, content: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) of all that a person approves: the keys, what enters a message, and the lists. Reads the lists.
+    """Return the SHA-256 (hex) of all that a person approves: keys, what enters a message, lists. Reads the lists.
 
     Raises Refused where a list cannot be read.
     """

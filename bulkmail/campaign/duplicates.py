@@ -30,7 +30,7 @@ _TWO_BITS = [(1 << (pair & 63)) | (1 << (pair >> 6)) for pair in range(4096)]
 
 
 def words_for(rows: int) -> int:
-    """The filter's size, in 64-bit words, for about so many rows."""
+    """Return the filter's size, in 64-bit words, for about so many rows."""
     return min(max(rows * _BITS_A_ROW // 64, _LEAST_WORDS), _MOST_WORDS)
 
 
@@ -70,9 +70,9 @@ class Duplicates:
         return held
 
     def settle(self, after: int) -> Iterator[tuple[int, int] | None]:
-        """(number, the earlier row with its digest, or 0 where it was new) for each held row beyond ``after``.
+        """Yield (number, the earlier row with its digest, or 0 where it was new) for each held row beyond ``after``.
 
-        Now and then None, so that the caller can stop for breath. Raises OwnFault.
+        None comes now and then, so that the caller can do other work in between. Raises OwnFault.
         """
         breath = 0
         for partition, highest in enumerate(self._held):

@@ -48,7 +48,7 @@ class Narrowed:
         self.tell, self.fileno, self.close = file.tell, file.fileno, file.close
 
     def read(self, size: int) -> bytes:
-        """Some bytes of UTF-8, made of up to ``size`` bytes of the file; none at its end."""
+        """Return some bytes of UTF-8, made of up to ``size`` bytes of the file; none at its end."""
         while not self._ended:
             data = self._file.read(size)
             self._ended = not data
@@ -63,17 +63,17 @@ class Narrowed:
 
 
 def refuse(path: str, message: str, line: int = 0, column: int = 0) -> Refused:
-    """One problem with the file ``path``, ready to be raised."""
+    """Return the refusal of the file ``path`` for one problem, to be raised."""
     return Refused([Problem(path, line, column, message)])
 
 
 def cannot_be_read(error: OSError | UnreadableError, on: str = "") -> str:
-    """The rest of a sentence about a list whose bytes do not come; ``on``: " on" where some have come."""
+    """Return the rest of a sentence about a list whose bytes do not come; ``on``: " on" where some have come."""
     return str(error) if isinstance(error, UnreadableError) else f"cannot be read{on}: {error.strerror}"
 
 
 def charset(name: str) -> str:
-    """The codec of a character set, as Python names it. Raises ValueError for what is none for lists."""
+    """Return the codec of a character set, as Python names it. Raises ValueError for what is none for lists."""
     try:
         codec = codecs.lookup(name).name.removesuffix("-sig")
     except (LookupError, UnicodeError):
@@ -84,12 +84,12 @@ def charset(name: str) -> str:
 
 
 def is_wide(encoding: str) -> bool:
-    """Whether it takes two or four bytes a character: such files are read as UTF-8."""
+    """Return whether an encoding takes two or four bytes a character: such files are read as UTF-8."""
     return encoding.startswith(("utf-16", "utf-32"))
 
 
 def open_bytes(path: str, encoding: str) -> ByteSource:
-    """The bytes of a regular file as CSV, from its beginning; of a workbook or a packed file those it holds.
+    """Return the bytes of a regular file as CSV, from its beginning; of a workbook or a packed file those it holds.
 
     Raises Refused.
     """
@@ -107,7 +107,7 @@ def open_bytes(path: str, encoding: str) -> ByteSource:
 
 
 def encoding_of(path: str, configured: str | None) -> str:
-    """What the file is written in: by its byte order mark, else UTF-8 where all of it is, else what was ``configured``.
+    """Return the file's encoding: by its byte order mark, else UTF-8 if all of it is that, else what is ``configured``.
 
     Nothing is ever guessed. The whole file is looked through only where an encoding is configured. Raises Refused for
     an encoding that cannot carry CSV, for UTF-16 that was not announced or whose byte order is not known, and for what
@@ -142,7 +142,7 @@ def encoding_of(path: str, configured: str | None) -> str:
 
 
 def _wide_encoding(path: str, head: bytes, name: str) -> str:
-    """The encoding of two or four bytes a character, where the beginning of a file shows one; else ``""``.
+    """Return the encoding of two or four bytes a character, where the beginning of a file shows one; else ``""``.
 
     Raises Refused where ``name``, which is configured, does not announce it.
     """
@@ -162,7 +162,7 @@ def _wide_encoding(path: str, head: bytes, name: str) -> str:
 
 
 def fingerprint(path: str, encoding: str, length: int) -> tuple[str, bytes]:
-    """SHA-256 of the first ``length`` bytes (fewer where the file is shorter), and up to two bytes that follow."""
+    """Return the SHA-256 (hex) of the first ``length`` bytes, and up to two bytes that follow. Raises Refused."""
     file = open_bytes(path, encoding)
     hasher = hashlib.sha256()
     ahead = b""

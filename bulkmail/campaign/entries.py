@@ -21,7 +21,7 @@ _PATTERN = re.compile(r"[*?]|^%|%$")
 
 
 def keys_of(entry: str) -> set[str]:
-    """The keys that an entry stops: of an address (`Address.key`), or ``@`` and a domain's. Raises AddressError."""
+    """Return the keys an entry stops: of addresses (`Address.key`), or ``@`` and a domain's. Raises AddressError."""
     keys: set[str] = set()
     # several addresses in one cell, as address books write them
     for part in list(filter(str.strip, entry.split(":::"))) or [entry]:
@@ -39,7 +39,7 @@ def keys_of(entry: str) -> set[str]:
 
 
 def _bare(text: str) -> str:
-    """The entry without what programs and people put around an address."""
+    """Return the entry without what programs and people put around an address."""
     text = text.translate(_WIDE).strip().rstrip(",;").rstrip()
     enclosed = _ENCLOSED.fullmatch(text)
     if enclosed is not None:
@@ -69,7 +69,7 @@ def _key(text: str) -> str:
 
 
 def _also(text: str) -> set[str]:
-    """The key of another reading, where it is one."""
+    """Return the key of another reading, where it is one."""
     try:
         return {_key(text)}
     except AddressError:

@@ -45,7 +45,7 @@ EARLIER = "earlier"
 
 
 def is_ours(name: str) -> bool:
-    """Whether a file or folder of this name in a campaign's folder is what the service writes there."""
+    """Return whether a file or folder of this name in a campaign's folder is what the service writes there."""
     return name in OURS
 
 
@@ -64,7 +64,7 @@ class ListPath(str):
 
     @classmethod
     def of(cls, given: Any) -> ListPath:
-        """The path from plain data: what ``plain`` gave (marshal may have made lists of tuples), or a path."""
+        """Return the path from plain data: what ``plain`` gave (marshal may have made lists of tuples), or a path."""
         if isinstance(given, ListPath):
             return given
         if given[0] == EARLIER:
@@ -85,7 +85,7 @@ class ListPath(str):
         return str(self) if self.reference is None else self.reference
 
     def open(self) -> int:
-        """A descriptor for reading. Raises ValueError with the rest of the sentence."""
+        """Return a descriptor for reading. Raises ValueError with the rest of the sentence."""
         if self.reference is None:
             return open_regular(self)
         path, folder_id, name, file_id = self.reference[:4]
@@ -103,7 +103,7 @@ class ListPath(str):
         return descriptor
 
     def size(self) -> int:
-        """The bytes of the list. Raises ValueError with the rest of the sentence."""
+        """Return the bytes of the list. Raises ValueError with the rest of the sentence."""
         descriptor = self.open()
         try:
             return os.fstat(descriptor).st_size
@@ -128,7 +128,7 @@ class EarlierList(ListPath):
 
     @classmethod
     def made_of(cls, spool: str, word: str, campaign: str, statuses: Sequence[str] = ()) -> EarlierList:
-        """The list, not made yet."""
+        """Return the list, not made yet."""
         path = cls(f"{word}: {campaign}")
         path.reference = path.file = path.sheet = path.email = None
         path.spool, path.word, path.campaign, path.statuses = spool, word, campaign, tuple(statuses)
@@ -140,7 +140,7 @@ class EarlierList(ListPath):
         return EARLIER, self.spool, self.word, self.campaign, self.statuses
 
     def open(self) -> int:
-        """A descriptor for reading, from the beginning. Raises ValueError with the rest of the sentence."""
+        """Return a descriptor for reading, from the beginning. Raises ValueError with the rest of the sentence."""
         if self.file is None:
             raise ValueError("has not been made of the spool")
         return open_regular(f"/proc/self/fd/{self.file.fileno()}")  # with a position of its own, unlike dup()
@@ -151,7 +151,7 @@ class EarlierList(ListPath):
 
 
 def check_name(name: str) -> None:
-    """Raises ValueError, with a sentence, for what cannot be the name of a file in the campaign's folder."""
+    """Raise ValueError, with a sentence, for what cannot be the name of a file in the campaign's folder."""
     if not name:
         raise ValueError("must name a file, not nothing")
     if name.startswith("~"):
@@ -161,19 +161,19 @@ def check_name(name: str) -> None:
 
 
 def is_template(name: str) -> bool:
-    """Whether an attachment is another file for each row."""
+    """Return whether an attachment is another file for each row."""
     return "{{" in name or "{%" in name
 
 
 def id_inside(folder: Folder, name: str) -> FileId:
-    """Device and inode of what ``name`` leads to in the folder. Raises ValueError with a sentence."""
+    """Return device and inode of what ``name`` leads to in the folder. Raises ValueError with a sentence."""
     check_name(name)
     status = folder.status(name)
     return status.st_dev, status.st_ino
 
 
 def size_inside(folder: Folder, name: str, limit: int | None = None) -> int:
-    """The size of a readable regular file in the folder, at most ``limit`` bytes. Raises ValueError with a sentence."""
+    """Return the size, at most ``limit`` bytes, of a readable regular file in the folder. Raises ValueError."""
     check_name(name)
     try:
         descriptor = folder.open_file(name)
@@ -210,13 +210,13 @@ def _near(folder: Folder, name: str) -> str:
 
 
 def read_inside(folder: Folder, name: str, limit: int) -> bytes:
-    """The bytes of a regular file in the folder, at most ``limit``. Raises ValueError with a sentence."""
+    """Return the bytes of a regular file in the folder, at most ``limit``. Raises ValueError with a sentence."""
     check_name(name)
     return folder.read(name, limit)
 
 
 def walk(folder: Folder) -> Iterator[tuple[str, os.stat_result | None, str]]:
-    """Every file (link, socket, ...) below ``folder``, in a fixed order: path inside it, status, a link's target.
+    """Yield every file (link, socket, ...) below ``folder``, in a fixed order: path inside it, status, a link's target.
 
     No status: it was removed since the folder was listed. Left out: what we write there ourselves; links to folders are
     entries, not ways. Raises ValueError past 10,000 files or ten levels, and when a folder in it cannot be read.

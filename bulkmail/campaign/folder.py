@@ -58,7 +58,7 @@ class Action:
 
 
 def scan(root: str, now: float) -> list[FolderState]:
-    """What stands in the watched folder, in a fixed order; ``now`` in seconds of any clock that only grows.
+    """Return what stands in the watched folder, in a fixed order; ``now`` in seconds of any clock that only grows.
 
     Subfolders without a campaign.yaml are not listed: they may be arriving. Raises OwnFault when ``root`` is gone.
     """
@@ -80,11 +80,9 @@ def scan(root: str, now: float) -> list[FolderState]:
 
 
 def _looked_into(entry: os.DirEntry[str]) -> tuple[str, frozenset[Mark], bool]:
-    """Return what changes when a file of the folder does (``""`` without a campaign.yaml), and the marks in it.
+    """Return what changes when a file of the folder does, the marks in it, and whether a check has left problems there.
 
-    Also returned: whether a check has left its problems there.
-
-    Raises ValueError with the reason why it cannot be a campaign.
+    The first is ``""`` without a campaign.yaml. Raises ValueError with the reason why it cannot be a campaign.
     """
     name = entry.name
     try:
@@ -133,7 +131,7 @@ def _is_there(folder: Folder, name: str) -> bool:
 
 
 def _line(folder: Folder, name: str, status: os.stat_result | None, target: str) -> str:
-    """Name, inode, size and time of a file; of a link also where it leads, and the same of what is there."""
+    """Return name, inode, size and time of a file; of a link also where it leads, and the same of what is there."""
     if status is None:
         return f"{name!r} gone"
     line = f"{name!r} {status.st_mode} {_change(status)}"
@@ -176,7 +174,7 @@ class DropFolder:
         return any(known.fingerprint not in (known.started, known.changed) for known in self._known.values())
 
     def look(self, states: Iterable[FolderState]) -> list[Action]:
-        """The actions that one scan leads to. A started campaign counts as running until `ended`."""
+        """Return the actions that one scan leads to. A started campaign counts as running until `ended`."""
         actions: list[Action] = []
         there = set()
         for state in states:
@@ -227,7 +225,7 @@ class DropFolder:
         return actions
 
     def ended(self, path: str) -> None:
-        """The campaign there is finished or was refused: leave it alone until its files have changed."""
+        """Leave the campaign at ``path`` alone until its files have changed: it is finished, or was refused."""
         if path in self._known:
             self._known[path].running = False
 
@@ -309,7 +307,7 @@ def said_by(path: str, mark: str) -> str:
 
 
 def _content(folder: Folder, name: str) -> bytes | None:
-    """What is in our own file; None when it is not there or is nothing of ours."""
+    """Return what is in our own file; None when it is not there or is nothing of ours."""
     try:
         if not stat.S_ISREG(os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False).st_mode):
             return None

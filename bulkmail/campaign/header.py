@@ -50,7 +50,7 @@ class Header:
 
 
 def split(text: str, delimiter: str) -> list[str] | None:
-    """The cells of one line under the strict rules, or None where its quotes are not in order."""
+    """Return the cells of one line under the strict rules, or None where its quotes are not in order."""
     try:
         return next(csv.reader([text], delimiter=delimiter, strict=True), [])
     except csv.Error:
@@ -58,7 +58,7 @@ def split(text: str, delimiter: str) -> list[str] | None:
 
 
 def first_record(texts: Sequence[str], delimiter: str) -> tuple[list[str], int] | None:
-    """Cells and lines of the record that ``texts`` begin with, or None where its quotes are not in order.
+    """Return cells and number of lines of the record that ``texts`` begin with; None where its quotes are not in order.
 
     A record over several lines is none where one of the further lines holds an address: then a stray quote opened it.
     """
@@ -78,7 +78,7 @@ def first_record(texts: Sequence[str], delimiter: str) -> tuple[list[str], int] 
 
 
 def is_announcement(text: str) -> str | None:
-    """The delimiter in Excel's own first line ``sep=;``, else None."""
+    """Return the delimiter in Excel's own first line ``sep=;``, else None."""
     found = re.fullmatch(r'"?sep=([,;|\t])"?', text.strip(" \r\n"), re.IGNORECASE)
     return found[1] if found else None
 
@@ -94,7 +94,7 @@ def read_header(
     converted: bool = False,
     others: str = "",
 ) -> Header:
-    """The header that ``texts`` begin with. ``wanted`` maps a role to its plain names; one of them must be there.
+    """Return the header that ``texts`` begin with. ``wanted``: by role its plain names, of which one must be there.
 
     ``address``: the column of the addresses, by its name or its index, where it is known. ``converted``: the list is no
     CSV (`bulkmail.campaign.cells`), so a bare CR is a break within a name. ``others``: what is said of its other
@@ -134,12 +134,12 @@ def _may_be_looked_for(wanted: Mapping[str, frozenset[str]]) -> bool:
 
 
 def _records(texts: Sequence[str], delimiter: str) -> list[list[str]]:
-    """The first rows, as far as each is a line by itself."""
+    """Return the first rows, as far as each is a line by itself."""
     return [cells for text in texts if text.strip() and (cells := split(text.rstrip("\r\n"), delimiter))]
 
 
 def holding(rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    """Which columns hold addresses: most of their cells that are filled."""
+    """Return which columns hold addresses: most of their cells that are filled."""
     found = []
     for index in range(width):
         filled = [cells[index] for cells in rows if index < len(cells) and cells[index].strip()]
@@ -149,7 +149,7 @@ def holding(rows: Sequence[Sequence[str]], width: int) -> list[int]:
 
 
 def _different(rows: Sequence[Sequence[str]], at: int) -> bool:
-    """Whether most rows have a value of their own there: a column may hold the address of who looks after the row."""
+    """Return whether most rows have a value of their own there: a column may name the person who keeps the row."""
     filled = [cells[at].strip().lower() for cells in rows if at < len(cells) and cells[at].strip()]
     return len(set(filled)) * 2 > len(filled)
 
@@ -157,7 +157,7 @@ def _different(rows: Sequence[Sequence[str]], at: int) -> bool:
 def _named(
     path: str, line: int, header: Header, address: str | int, problems: list[Problem]
 ) -> tuple[dict[str, int], list[Problem]]:
-    """The column of the addresses that was named; what else is wrong with the names counts, but not which is it."""
+    """Return the column named for the addresses, and the problems but for those about which column it could be."""
     names = header.names
     problems = [problem for problem in problems if "could be the address" not in problem.message]
     if isinstance(address, int):
@@ -179,7 +179,7 @@ def _named(
 def _split_best(
     path: str, line: int, texts: Sequence[str], wanted: Mapping[str, frozenset[str]], delimiter: str | None
 ) -> Header:
-    """The header split at the delimiter under which it makes most sense, its roles not looked for yet."""
+    """Return the header split at the delimiter under which it makes most sense, its roles not looked for yet."""
     names_wanted = frozenset[str]().union(*wanted.values())
     best: tuple[tuple[bool, int, int], str, list[str], int] | None = None
     torn = False
@@ -210,7 +210,7 @@ def _split_best(
 def find_header(
     lines: Lines, wanted: Mapping[str, frozenset[str]], delimiter: str | None, address: str | int | None = None
 ) -> tuple[int, Header]:
-    """The line of the header and the header that the file begins with; it is consumed. Raises Refused.
+    """Return the line of the header and the header that the file begins with; it is consumed. Raises Refused.
 
     Lines above it, such as a title, are left out where the header below them can be told by a name it must have.
     """
@@ -256,7 +256,7 @@ def find_header(
 def _roles(
     path: str, line: int, header: Header, wanted: Mapping[str, frozenset[str]], rows: Sequence[Sequence[str]]
 ) -> tuple[dict[str, int], list[Problem]]:
-    """The columns that are wanted, and what is wrong with the names. Raises Refused where they are no names."""
+    """Return the columns that are wanted, and what is wrong with the names. Raises Refused where they are no names."""
     names = header.names
     problems = []
     seen: dict[str, int] = {}
@@ -301,7 +301,7 @@ def _known(wanted: Mapping[str, frozenset[str]], address: str | int | None) -> f
 
 
 def _lines_above(texts: Sequence[str], known: frozenset[str], delimiter: str | None) -> int:
-    """How many lines stand above the header: it has a known name, and more cells than each of them; 0 for none.
+    """Return how many lines stand above the header: it has a known name, and more cells than each of them; 0 for none.
 
     Some exports begin with a title or with notes.
     """
@@ -318,7 +318,7 @@ def _lines_above(texts: Sequence[str], known: frozenset[str], delimiter: str | N
 
 
 def _nowhere(path: str, line: int, header: Header, found: Sequence[int], others: str) -> Problem:
-    """No column has a name that is known: which of them hold addresses, and what to write."""
+    """Return the problem that no column has a known name: which of them hold addresses, and what to write."""
     names = header.names
     if found:
         which = " and of ".join(f"column {index + 1}, `{names[index]}`," for index in found[:_SHOWN])
@@ -336,7 +336,7 @@ def _nowhere(path: str, line: int, header: Header, found: Sequence[int], others:
 
 
 def _places(text: str, delimiter: str) -> tuple[int, ...]:
-    """Where each cell of a line in good order begins, from 1."""
+    """Return where each cell of a line in good order begins, from 1."""
     places = [1]
     quoted = False
     for index, character in enumerate(text, 2):
@@ -348,7 +348,7 @@ def _places(text: str, delimiter: str) -> tuple[int, ...]:
 
 
 def _check_encoding(lines: Lines, header: Header) -> None:
-    """Raises Refused where not one row but the encoding is wrong: most of the first rows cannot be decoded.
+    """Raise Refused where not one row but the encoding is wrong: most of the first rows cannot be decoded.
 
     Rows are those with an ``@`` where the address belongs: a footer, mostly ASCII, does not count against them.
     """

@@ -17,7 +17,7 @@ _AFTER_NAME = re.compile(r"\b(?:ignore\s+missing|with\s+context|without\s+contex
 
 
 def names_used(source: str) -> tuple[set[str], bool]:
-    """The template files that ``source`` includes, extends or imports by name, and whether it computes a name too."""
+    """Return the files that ``source`` includes, extends or imports by name, and whether it computes a name too."""
     names: set[str] = set()
     computed = False
     for piece in source.split("{%")[1:]:  # not one pattern over all: an unclosed tag must not cost a scan to the end
@@ -34,7 +34,7 @@ def names_used(source: str) -> tuple[set[str], bool]:
 
 
 def includes_used(content: dict[str, Any]) -> dict[str, str]:
-    """Those of the content's includes that its templates reach, in a fixed order."""
+    """Return those of the content's includes that its templates reach, in a fixed order."""
     includes: dict[str, str] = content["includes"]
     used: dict[str, str] = {}
     ahead = sources_of(content)

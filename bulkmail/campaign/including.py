@@ -28,7 +28,7 @@ _INCLUDABLE = (".j2", ".html", ".txt")
 
 
 def beside(campaign: Campaign, name: str) -> str:
-    """The path of a file of the campaign's folder, for messages."""
+    """Return the path of a file of the campaign's folder, for messages."""
     return os.path.join(os.path.dirname(campaign.file.path), name)
 
 
@@ -49,12 +49,12 @@ class Including:
         self._shared: dict[str, str] = {}
 
     def included(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """The parts of a content that hold the further templates, and where those of the library stand."""
+        """Return the parts of a content that hold the further templates, and where those of the library stand."""
         found = {"includes": self._includes(content)}
         return {**found, "library": self._shared} if self._shared else found
 
     def _includes(self, content: Mapping[str, Any]) -> dict[str, str]:
-        """Those that are named, then the others as far as the bounds allow."""
+        """Return the files that are named, then the others as far as the bounds allow."""
         every = [content, *letters_of(content)]
         main = {posixpath.normpath(one[name]) for one in every for name in ("html_name", "text_name")}
         found: dict[str, str] = {}
@@ -78,7 +78,7 @@ class Including:
         return self._others(found, main, size) if computed else found
 
     def _named(self, name: str) -> str | None:
-        """An include that a template names. One that does not exist is the content's to report, with its line."""
+        """Return an include that a template names; None where it does not exist: the content's check tells its line."""
         path = beside(self._campaign, name)
         try:
             try:
@@ -97,7 +97,7 @@ class Including:
         return self._decoded(path, data)
 
     def _opened(self, place: str) -> Folder:
-        """The library. Raises ValueError with a sentence."""
+        """Return the library. Raises ValueError with a sentence."""
         if self._library is None:
             try:
                 self._library = Folder.open(place)
@@ -106,7 +106,7 @@ class Including:
         return self._library
 
     def _others(self, found: dict[str, str], main: set[str], size: int) -> dict[str, str]:
-        """Where a template computes a name, every template file of the folder may be meant."""
+        """Add every template file of the folder, within the bounds: a name that a template computes may mean each."""
         campaign = self._campaign
         try:
             lists = {id_inside(campaign.opened, name) for name in campaign.lists}

@@ -50,7 +50,7 @@ class Ingest:
         self._intake: Intake | None = None
 
     def handle(self, job: tuple[Any, ...]) -> Answer:
-        """The answer to one job."""
+        """Return the answer to one job."""
         try:
             return self._answer(job)
         except (Refused, OwnFault) as error:

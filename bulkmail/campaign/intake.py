@@ -153,7 +153,7 @@ class Intake:
         return grown
 
     def next(self, limit: int) -> Answer:
-        """The answer to ``next``."""
+        """Return the answer to ``next``."""
         out: list[Recipient] = []
         again = self._to_read_again()
         work = min(again, max(limit, _AGAIN)) if again else limit
@@ -171,7 +171,7 @@ class Intake:
         return "rows", out, self._state(), self._done
 
     def _to_read_again(self) -> int:
-        """How many rows were read before, and not again yet: of the lists, or of those that were sorted."""
+        """Return how many rows were read before, and not again yet: of the lists, or of those that were sorted."""
         if self._done:
             return 0
         if self._sorts or not self._before.places:
@@ -197,7 +197,7 @@ class Intake:
         return len(taken)
 
     def _take(self, work: int) -> tuple[list[Row], Rows | None]:
-        """Up to ``work`` rows of the file at hand; no rows at its end, and no file behind the last."""
+        """Return up to ``work`` rows of the file at hand; no rows at its end, and no file behind the last."""
         rows = self._rows or self._begin()
         return (rows.take(work), rows) if rows is not None else ([], None)
 
@@ -239,7 +239,7 @@ class Intake:
             self._move(taken, rows)
 
     def _end(self) -> None:
-        """The reading is done: all was read, or as much as `limit` allows."""
+        """End the reading: all was read, or as much as `limit` allows."""
         if self._rows is not None:
             self._rows.lines.close()
             self._rows = None
@@ -247,12 +247,12 @@ class Intake:
         self._told = plain_problems(self.notices())
 
     def notices(self) -> list[Problem]:
-        """What the rows read so far say of who may not be mailed, or all where all were read; what is left out."""
+        """Return what the rows read say of who may not be mailed, and which lines at a list's end are left out."""
         of_consent = (notice for consent in self._consent for notice in consent.notices(whole=self._done))
         return [*of_consent, *self._trailers]
 
     def _begin(self) -> Rows | None:
-        """The next file, or None where there is none."""
+        """Open the next file; None where there is none. Raises Refused."""
         index = len(self._places)
         if index == len(self._paths):
             return None
@@ -269,7 +269,7 @@ class Intake:
         return rows
 
     def _check_again(self) -> None:
-        """Raises Refused where reading again went another way than the first time."""
+        """Raise Refused where reading again went another way than the first time."""
         if not self._done and self._to_read_again():
             return
         wrong = self._number != self._skip
@@ -329,7 +329,7 @@ class Intake:
         self._number = number
 
     def settle(self, limit: int) -> Answer:
-        """The answer to ``settle``."""
+        """Return the answer to ``settle``."""
         if not self._done:
             raise LookupError("not all rows have been read yet")
         out: list[tuple[int, bool, str]] = []
@@ -362,7 +362,7 @@ class Intake:
             self._duplicates.close()
 
     def _row(self, number: int) -> str:
-        """How people find the row ``number``."""
+        """Return the words by which people find the row ``number``."""
         if self._rules.some:
             return "an earlier row"
         if len(self._paths) == 1:
@@ -381,7 +381,7 @@ class Intake:
 
 
 def _column(path: str, rows: Rows, wanted: str) -> int:
-    """Where the column is by which rows are sorted. Raises Refused."""
+    """Return where the column is by which rows are sorted. Raises Refused."""
     found = [at for at, name in enumerate(rows.header.names) if plain_name(name) == plain_name(wanted)]
     if not found:
         raise refuse(path, f"`order_by` names the column `{wanted}`, which this list has not", rows.header_line)

@@ -20,7 +20,7 @@ def open_json_lines(file: ByteSource) -> Converted:
 
 
 def split_lines(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    """Return the lines, without their ends; of one that is too long its beginning."""
+    """Yield the lines, without their ends; of one that is too long its beginning."""
     held = b""
     cut = False
     while block := read(_LONGEST):
@@ -51,7 +51,7 @@ def _lines(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _object(line: bytes) -> dict[str, Any] | str | None:
-    """The object in a line, or what is wrong with it; None for a blank line."""
+    """Return the object in a line, or what is wrong with it; None for a blank line."""
     if len(line) > _LONGEST:
         return "the line is longer than 1 MiB"
     try:

@@ -16,7 +16,7 @@ quick = re.compile(
 
 
 def read_address(text: str) -> tuple[str, str]:
-    """(key, domain) of the address in the cell ``text``. Raises AddressError."""
+    """Return (key, domain) of the address in the cell ``text``. Raises AddressError."""
     found = quick(text) if len(text) <= QUICK_LENGTH else None
     if found is not None:
         return text.lower(), found[1].lower()
@@ -25,5 +25,5 @@ def read_address(text: str) -> tuple[str, str]:
 
 
 def digest_of(key: str) -> bytes:
-    """The 16 bytes by which addresses and domains are told apart: of ``Address.key``, or of ``@`` and a domain key."""
+    """Return 16 bytes by which addresses and domains are told apart: of ``Address.key``, or ``@`` and a domain key."""
     return blake2b(key.encode(), digest_size=16).digest()

@@ -125,7 +125,7 @@ class Lines:
         self._begin = end
 
     def doubt(self) -> None:
-        """The line about to be consumed alone is judged by what follows it: by the window, or by the file's end."""
+        """Note that the line about to be consumed alone is judged by what follows it: the window, or the file's end."""
         if self.final and self._at_cut():
             return  # by a cut that is kept anyway
         ended = not (self._tail and self.at == len(self._raws) - 1)
@@ -133,7 +133,7 @@ class Lines:
         self._doubtful.append((end, _ENDLESS if self.final else self._position))
 
     def confirm(self) -> None:
-        """At the end: raises Refused where the file was written to meanwhile and what was read is no longer there."""
+        """Raise Refused where the file was written to meanwhile, and what was read is no longer there. For its end."""
         self._check()
         changed = os.fstat(self._file.fileno()).st_mtime_ns != self._stat.st_mtime_ns
         if changed and fingerprint(self.path, self.encoding, self.offset)[0] != self.sha256:
@@ -169,7 +169,7 @@ class Lines:
         self._show(held, len(held) if self.final else end or held.rfind(b"\n") + 1)
 
     def _read(self) -> bytes:
-        """The next block, up to the next cut; empty at a cut and at the end of the file."""
+        """Return the next block, up to the next cut; empty at a cut and at the end of the file."""
         self._check()
         try:
             block = self._ahead or self._file.read(_BLOCK)
@@ -240,7 +240,7 @@ class Lines:
             return raw.decode(self._codec, "replace")
 
     def _skip(self, held: bytes) -> None:
-        """The line that begins ``held`` is too long to be held: read to its end and show only how it begins."""
+        """Read the line that begins ``held`` to its end, and show only how it begins: it is too long to be held."""
         hasher = self._hasher.copy()
         shown = held[:_SHOWN].decode(self._codec, "replace")
         skipped = 0

@@ -38,7 +38,7 @@ class Utm(Section):
         return self
 
     def plain(self) -> dict[str, str]:
-        """The parameters that are added, by name, in the usual order."""
+        """Return the parameters that are added, by name, in the usual order."""
         return {f"utm_{name}": value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
 
 
@@ -56,7 +56,7 @@ LinksKey = Annotated[Links | None, Field(description="what is added to the links
 
 
 def plain_links(links: Links | None, public: Public | None, file: YamlFile, problems: list[Problem]) -> dict[str, Any]:
-    """The part of a campaign's content that says so; nothing where nothing is added.
+    """Return the part of a campaign's content that says what is added to links; nothing where nothing is.
 
     A problem is added where clicks are to be counted and the settings have no page that counts them.
     """
@@ -73,7 +73,7 @@ def plain_links(links: Links | None, public: Public | None, file: YamlFile, prob
 
 
 def with_names(content: dict[str, Any]) -> dict[str, Any]:
-    """The content with the names of the links that are counted, by id: for people."""
+    """Return the content with the names of the links that are counted, by id: for people."""
     from bulkmail.content import counted_links  # noqa: PLC0415 - reading the lists needs no Jinja2
 
     links = content.get("links") or {}
@@ -81,7 +81,7 @@ def with_names(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def link_words(content: Mapping[str, Any]) -> dict[str, str]:
-    """What is added to the links, for a later run to compare, by what it is called for people."""
+    """Return what is added to the links, for a later run to compare, by what it is called for people."""
     links = content.get("links") or {}
     found = {f"links.{name}": value for name, value in links.get("utm", {}).items()}
     return {**found, "links.clicks": links["clicks"]} if links.get("clicks") else found

@@ -21,7 +21,7 @@ _LOOKED_AT = 1_000  # entries of a folder
 def load_campaign(
     path: str, *, follow: bool = True, spool: str = "", databases: Mapping[str, str] | None = None
 ) -> Campaign:
-    """The campaign in the file at ``path``, or in the folder's campaign.yaml. Raises Refused with every problem found.
+    """Return the campaign in the file or folder at ``path``. Raises Refused with every problem found.
 
     Checked are the keys and the files they name. What the templates say is checked by `snapshot`. ``follow``: whether
     the folder may be a link. ``spool``: of the earlier campaigns of which it may take lists (`Campaign.earlier`).
@@ -62,10 +62,10 @@ def _nearest(where: str, name: str) -> str:
 
 
 def campaign_as_checked(file: YamlFile, folder: Folder, lists: Mapping[str, FileId], spool: str = "") -> Campaign:
-    """The campaign in ``file`` whose files another process has checked, ``lists`` with their ids; none is looked at."""
+    """Return the campaign in ``file``, whose files another process has checked, its lists with the ids in ``lists``."""
     return validate(file, Campaign, Place(folder, file, lists, spool))
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of campaign.yaml, for editors."""
+    """Return the JSON Schema of campaign.yaml, for editors."""
     return Campaign.model_json_schema()

@@ -19,7 +19,7 @@ _MOST = 200
 
 
 def is_each_locale(name: str | None) -> bool:
-    """Whether this file name stands for one file of each locale."""
+    """Return whether this file name stands for one file of each locale."""
     return name is not None and PLACE in name
 
 
@@ -59,7 +59,7 @@ LocaleKey = Annotated[
 
 
 def _by_locale(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
-    """A text, or one for each locale."""
+    """Read a text, or one for each locale."""
     if not isinstance(value, Mapping):
         return read(value)
     texts: dict[str, str] = {}

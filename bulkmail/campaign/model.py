@@ -68,7 +68,7 @@ def _list(name: str, info: ValidationInfo) -> str:
 
 
 def _or_earlier(value: Any, read: ValidatorFunctionWrapHandler, info: ValidationInfo) -> tuple[str, ...]:
-    """The lists that one entry of ``recipients`` or ``suppress`` names: one file, or some of earlier campaigns."""
+    """Return the lists that an entry of ``recipients`` or ``suppress`` names: a file, or some of earlier campaigns."""
     if not isinstance(value, Mapping):
         return (read(value),)
     if info.field_name == "recipients" and (named := named_or_asked(value, read, place_of(info))) is not None:

@@ -56,7 +56,7 @@ E-mailadres klant|E-mailadres deelnemer
 
 
 def plain_name(name: str) -> str:
-    """A column's name for comparing: its letters, digits and dots in one case, without accents."""
+    """Return a column's name for comparing: its letters, digits and dots in one case, without accents."""
     if name.isascii():
         return _ASIDE.sub("", name).lower()
     folded = unicodedata.normalize("NFKD", name.casefold())

@@ -12,7 +12,7 @@ _SPELT = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l"
 
 
 def is_campaign_name(text: str) -> bool:
-    """Whether ``text`` may be a campaign's name: 1 to 100 of ``A-Z a-z 0-9 . _ -``, the first neither dot nor dash."""
+    """Return whether ``text`` is 1 to 100 of ``A-Z a-z 0-9 . _ -``, the first neither dot nor dash."""
     return _ALLOWED.fullmatch(text) is not None
 
 

@@ -38,7 +38,7 @@ _LATEST = 2_958_466  # the day after 9999-12-31
 
 
 def shown_by(number: int, codes: Mapping[int, str], *, from_1904: bool = False) -> Shown:
-    """How the format ``number`` shows a value; ``codes``: the workbook's own, by number. Others are built in."""
+    """Return how the format ``number`` shows a value; ``codes``: the workbook's own, by number. Others are built in."""
     code = codes.get(number) or _BUILT_IN.get(number, "General")
     sections = _sections(code)
     first = sections[0]
@@ -63,7 +63,7 @@ def shown_by(number: int, codes: Mapping[int, str], *, from_1904: bool = False) 
 
 
 def plain(value: Decimal) -> str:
-    """A number as the format General has it: up to 15 digits, whole ones without a point."""
+    """Return a number as the format General has it: up to 15 digits, whole ones without a point."""
     if value == value.to_integral_value():
         return str(int(value)) if abs(value) < Decimal(10) ** 21 else str(value.normalize())
     return format(Decimal(format(float(value), ".15g")), "f")
@@ -90,7 +90,7 @@ def _elapsed(piece: str) -> bool:
 
 
 def _literal(piece: str) -> str | None:
-    """What a piece stands for that is no part of the number; None where it is one."""
+    """Return what a piece stands for that is no part of the number; None where it is one."""
     if piece[0] == '"':
         return piece[1:-1]
     if piece[0] == "\\" and len(piece) > 1:
@@ -105,7 +105,7 @@ def _literal(piece: str) -> str | None:
 
 
 def _number(pieces: list[str]) -> Callable[[Decimal], str]:
-    """How a section of a code shows an absolute value."""
+    """Return how a section of a code shows an absolute value."""
     if not pieces:
         return lambda _: ""
     if any(piece.lower() == "general" or piece == "@" for piece in pieces) or not any(
@@ -121,12 +121,12 @@ def _number(pieces: list[str]) -> Callable[[Decimal], str]:
 
 
 def _around(pieces: list[str], number: str) -> list[str]:
-    """The literals of a section around its General."""
+    """Return the literals of a section around its General."""
     return [number if piece.lower() == "general" or piece == "@" else _literal(piece) or "" for piece in pieces]
 
 
 def _figures(pieces: list[str]) -> Callable[[Decimal], str]:
-    """How a section with places for digits shows an absolute value."""
+    """Return how a section with places for digits shows an absolute value."""
     before, after = "", ""
     front: list[str] = []
     back: list[str] = []
@@ -171,7 +171,7 @@ def _figures(pieces: list[str]) -> Callable[[Decimal], str]:
 
 
 def _date(pieces: list[str], *, from_1904: bool) -> Shown:
-    """How a section of a code shows a date, a time, or elapsed time."""
+    """Return how a section of a code shows a date, a time, or elapsed time."""
     spelt = any(_SPELT.fullmatch(piece) for piece in pieces)
     languages = {piece.rpartition("-")[2].rstrip("]").lower() for piece in pieces if piece.startswith("[$-")}
     if spelt and not languages <= _ENGLISH:
@@ -202,7 +202,7 @@ def _date(pieces: list[str], *, from_1904: bool) -> Shown:
 
 
 def _moment(days: int, *, from_1904: bool) -> datetime | None:
-    """The date of a serial number; None for the 29 February 1900, which only spreadsheets have."""
+    """Return the date of a serial number; None for the 29 February 1900, which only spreadsheets have."""
     if from_1904:
         return datetime(1904, 1, 1) + timedelta(days=days)  # noqa: DTZ001 - a cell has no zone
     if days == 60:
@@ -211,7 +211,7 @@ def _moment(days: int, *, from_1904: bool) -> datetime | None:
 
 
 def _minutes(pieces: list[str]) -> list[str]:
-    """The pieces with those ``m`` written ``M`` that are minutes: behind hours, or before seconds."""
+    """Return the pieces with those ``m`` written ``M`` that are minutes: behind hours, or before seconds."""
     found = [piece if (_elapsed(piece) or _literal(piece) is None) else f'"{_literal(piece)}"' for piece in pieces]
     fields = [index for index, piece in enumerate(found) if piece[0].lower() in "ymdhs" or _elapsed(piece)]
     for position, index in enumerate(fields):
@@ -227,7 +227,7 @@ def _minutes(pieces: list[str]) -> list[str]:
 
 
 def _part(piece: str, moment: datetime, ticks: int, unit: int, *, half: bool) -> str:
-    """What one piece of a plan shows."""
+    """Return what one piece of a plan shows."""
     if piece[0] == '"':
         return piece[1:-1]
     seconds, fraction = divmod(ticks, unit)

@@ -26,14 +26,14 @@ _SPACES = {"text:tab": "\t", "text:line-break": "\n"}
 
 
 def ods_sheet(archive: zipfile.ZipFile, wanted: str | None) -> tuple[Sheet, int, str]:
-    """The rows of a sheet, about how many bytes of CSV they are, and `others`. Raises UnreadableError."""
+    """Return the rows of a sheet, about how many bytes of CSV they are, and `others`. Raises UnreadableError."""
     sheets = _sheets(archive)
     at = choose(sheets, wanted)
     return _rows(archive, at), archive.getinfo(_PART).file_size // _MARKUP, others(sheets, at)
 
 
 def _sheets(archive: zipfile.ZipFile) -> list[tuple[str, bool]]:
-    """The names of the sheets, and whether each is visible."""
+    """Return the names of the sheets, and whether each is visible."""
     hidden: set[str] = set()
     sheets: list[tuple[str, str]] = []
     style = ""
@@ -165,6 +165,6 @@ class _Cells:
 
 
 def _again(given: dict[str, str], key: str) -> int:
-    """How often an element stands for itself."""
+    """Return how often an element stands for itself."""
     text = given.get(key, "1")
     return min(int(text), MAX_ROWS) if text.isascii() and text.isdigit() and len(text) < 10 else 1

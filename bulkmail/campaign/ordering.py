@@ -30,7 +30,7 @@ _key = itemgetter(0)
 
 
 def sort_key(value: str, *, descending: bool) -> list[Any]:
-    """By what a row with this value is sorted, ascending; as JSON keeps it."""
+    """Return what a row with this value is sorted by, ascending, as JSON keeps it."""
     value = value.strip()
     if not value:
         return [2]

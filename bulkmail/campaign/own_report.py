@@ -37,7 +37,7 @@ class OwnReport:
         return [name for name in self.names if name]
 
     def restored(self, rows: Sequence[Row]) -> Iterator[Row]:
-        """The rows as `Rows.take` gives them, encoded with the input's own cells only."""
+        """Yield the rows as `Rows.take` gives them, encoded with the input's own cells only."""
         own = [at for at, name in enumerate(self.names) if name]
         address = self.names.index("email") if "email" in self.names else -1
         for line, cells, _, wrong in rows:
@@ -48,7 +48,7 @@ class OwnReport:
 
 
 def own_report(names: Sequence[str], address_at: int) -> OwnReport | None:
-    """What a list with these columns is a report of; None where it is a list like any other."""
+    """Return what a list with these columns is a report of; None where it is a list like any other."""
     behind = len(SELECTION_COLUMNS)
     start = next((at for at in range(len(names)) if tuple(names[at : at + behind]) == SELECTION_COLUMNS), -1)
     if start >= 0:
@@ -67,21 +67,21 @@ def own_report(names: Sequence[str], address_at: int) -> OwnReport | None:
 
 
 def _as_it_was(name: str, of_report: Sequence[str]) -> str:
-    """The input's name of a column that the report had to call otherwise."""
+    """Return the input's name of a column that the report had to call otherwise."""
     name = unguarded_cell(name)
     bare = name.removeprefix(OWN_NAME)
     return bare if bare in of_report else name
 
 
 def unguarded_cell(cell: str) -> str:
-    """A cell of the input, from a cell of a report: without the apostrophes that keep spreadsheets from running it."""
+    """Return a report's cell as the input had it: without the apostrophes that keep spreadsheets from running it."""
     if "'" not in cell:
         return cell
     return _WITHIN.sub(r"\1\2", unguarded(cell))
 
 
 def refusal(counts: Mapping[str, int]) -> str:
-    """Why a report with so many rows of each status is not to be sent to; ``""`` where it may be.
+    """Return why a report with so many rows of each status is not to be sent to; ``""`` where it may be.
 
     A report as it was written has rows that must not be mailed again. One that was filtered to those who got the
     message is a list like any other.
@@ -101,7 +101,7 @@ def refusal(counts: Mapping[str, int]) -> str:
 
 
 def notice(counts: Mapping[str, int]) -> str:
-    """What the operator should know of a report that is sent to; ``""`` for nothing."""
+    """Return what the operator should know of a report that is sent to; ``""`` for nothing."""
     unknown = counts.get(Status.UNKNOWN, 0)
     if not unknown:
         return ""

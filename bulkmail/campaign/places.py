@@ -29,7 +29,7 @@ class Place:
     address: int | None = None  # the column of the addresses
 
     def move(self, rows: Rows, count: int) -> None:
-        """``count`` rows further, to where ``rows`` stands."""
+        """Move on by ``count`` rows, to where ``rows`` stands."""
         lines = rows.lines
         self.rows += count
         self.offset, self.line, self.sha256, self.unended = lines.offset, lines.line, lines.sha256, lines.unended
@@ -49,7 +49,7 @@ class Progress:
     mailed: int = 0  # rows that count against it
 
     def as_data(self) -> dict[str, Any]:
-        """Plain data to be stored with the rows."""
+        """Return plain data to be stored with the rows."""
         return {
             "version": _VERSION,
             "files": [{**asdict(place), "cuts": list(place.cuts)} for place in self.places],
@@ -64,7 +64,7 @@ class Progress:
 
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Progress:
-        """What `as_data` gave. Raises ValueError where another version of this program stored it."""
+        """Make it of what `as_data` gave. Raises ValueError where another version of this program stored it."""
         if data["version"] != _VERSION:
             raise ValueError(f"the reading position was stored by another version ({data['version']})")
         places = tuple(Place(**{**place, "cuts": tuple(place["cuts"])}) for place in data["files"])
@@ -73,7 +73,7 @@ class Progress:
 
 
 def prove(paths: Sequence[str], index: int, places: Sequence[Place], elsewhere: str = "") -> bool:
-    """Whether the file ``index`` has grown since. Raises Refused where what was read of it is not the same now.
+    """Return whether the file ``index`` has grown since. Raises Refused where what was read of it is not the same now.
 
     ``elsewhere``: what the refusal says of the same list in a campaign of another name.
     """
@@ -102,7 +102,7 @@ def prove(paths: Sequence[str], index: int, places: Sequence[Place], elsewhere: 
 
 
 def changed_since(paths: Sequence[str], reading: Mapping[str, Any] | None) -> list[str]:
-    """The lists that are not as they were read to their end: grown, changed, or added. For a finished campaign."""
+    """Return a finished campaign's lists that are not as they were read to their end: grown, changed, or added."""
     try:
         before = Progress.from_data(reading) if reading else Progress()
     except ValueError:
@@ -123,7 +123,7 @@ def changed_since(paths: Sequence[str], reading: Mapping[str, Any] | None) -> li
 
 
 def read_before(paths: Sequence[str], skip: int, resume: dict[str, Any] | None) -> Progress:
-    """What an earlier run stored. Raises Refused where it does not fit these files."""
+    """Return what an earlier run stored. Raises Refused where it does not fit these files."""
     if resume is None:
         return Progress()
     try:

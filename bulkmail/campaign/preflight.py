@@ -59,7 +59,7 @@ def survey(campaign: Campaign, settings: OperatorSettings, *, whole: bool = Fals
 
 
 def _first_rows(intake: Intake) -> list[Recipient]:
-    """The first rows that belong to the campaign; fewer where these are rare."""
+    """Return the first rows that belong to the campaign; fewer where these are rare."""
     found: list[Recipient] = []
     for _ in range(_LOOKED_AT // FIRST):
         _, rows, _, done = intake.next(FIRST)
@@ -70,7 +70,7 @@ def _first_rows(intake: Intake) -> list[Recipient]:
 
 
 def _of_reports(paths: Sequence[ListPath], encoding: str | None) -> list[Problem]:
-    """What there is to know of lists that are reports of ours. Raises Refused where one is not to be sent to.
+    """Return what there is to know of lists that are reports of ours. Raises Refused where one is not to be sent to.
 
     Such a list is read to its end for that: a row that must not be mailed may be its last.
     """
@@ -96,7 +96,7 @@ def _of_reports(paths: Sequence[ListPath], encoding: str | None) -> list[Problem
 
 
 def _declined(path: ListPath, encoding: str | None, rule: ConsentRule) -> list[Problem]:
-    """What all rows of a list say of who may not be mailed."""
+    """Return what all rows of a list say of who may not be mailed."""
     lines = Lines(path, encoding_of(path, encoding))
     try:
         rows = Rows(lines)

@@ -76,7 +76,7 @@ class OperatorSettings(Protocol):
 def snapshot(
     campaign: Campaign, settings: OperatorSettings, columns: list[list[str]], key: bytes, *, rehearsal: bool = False
 ) -> dict[str, Any]:
-    """What the composing processes need, as plain data. Raises Refused with every problem of files and content.
+    """Return what the composing processes need, as plain data. Raises Refused with every problem of files and content.
 
     ``columns``: the template variables that each recipient file gives. ``key``: the campaign's key. A rehearsal keeps
     no schedule, so it takes a campaign that has one.
@@ -134,14 +134,14 @@ def snapshot(
 
 
 def content_notices(campaign: Campaign, settings: OperatorSettings, content: dict[str, Any]) -> list[Problem]:
-    """What the operator should know of a content that can be sent: what is probably not meant."""
+    """Return what the operator should know of a content that can be sent: what is probably not meant."""
     from bulkmail.content import content_notices as found  # noqa: PLC0415 - as above
 
     return [_placed(problem, campaign, settings, content) for problem in found(content)]
 
 
 def sender_domain(sender: str) -> str:
-    """The domain of a From value, in A-labels; as it stands there when it is no domain (the content says so)."""
+    """Return the domain of a From value, in A-labels; as it stands there when it is no domain (the content says so)."""
     domain = sender.rpartition("<")[2].rstrip("> \t").rpartition("@")[2]
     try:
         return domain_key(domain)
@@ -150,7 +150,7 @@ def sender_domain(sender: str) -> str:
 
 
 def _placed(problem: Problem, campaign: Campaign, settings: OperatorSettings, content: Mapping[str, Any]) -> Problem:
-    """A problem of the content with its file as the user knows it; one of a key with the place of that key."""
+    """Return a problem of the content with its file as the user knows it; one of a key with the place of that key."""
     if problem.file:
         path = content.get("library", {}).get(problem.file) or beside(campaign, problem.file)
         return Problem(path, problem.line, problem.column, problem.message)
@@ -168,7 +168,7 @@ class _Reader:
         self._read: dict[str, str] = {}
 
     def template(self, part: str, name: str | None) -> str | None:
-        """A template's text; None where there is none."""
+        """Return a template's text; None where there is none."""
         if name is None:
             return None
         if (read := self._read.get(name)) is not None:
@@ -182,7 +182,7 @@ class _Reader:
         return text
 
     def decoded(self, path: str, data: bytes) -> str:
-        """The text of a template file."""
+        """Return the text of a template file."""
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -191,7 +191,7 @@ class _Reader:
             return data.decode("utf-8", "replace")
 
     def all_letters(self, columns: list[list[str]]) -> dict[str, Any]:
-        """The campaign's own letter, and what differs from it in those of its variants."""
+        """Return the campaign's own letter, and what differs from it in those of its variants."""
         campaign = self.campaign
         column = None if campaign.locale is None else campaign.locale.column
         if column is not None and (lacking := column_problem("locale.column", column, columns)):
@@ -209,7 +209,7 @@ class _Reader:
         return {**own, "variants": {**told, **plain_winner(campaign.winner)}}
 
     def letters(self, subject: str | Mapping[str, str], template: Template, inside: Key = ()) -> dict[str, Any]:
-        """What differs from locale to locale: the one letter, or that of the fallback and all of them.
+        """Return what differs from locale to locale: the one letter, or that of the fallback and all of them.
 
         ``inside``: the key that the subject and the template stand under.
         """
@@ -237,7 +237,7 @@ class _Reader:
         return letter
 
     def unsubscribe(self, settings: OperatorSettings) -> dict[str, Any] | None:
-        """The ways out that a message offers."""
+        """Return the ways out that a message offers."""
         try:
             language = None if self.campaign.locale is None else self.campaign.locale.column
             found = ways_out(self.campaign.unsubscribe, settings.inbound, settings.public, language)
@@ -247,7 +247,7 @@ class _Reader:
         return None if found is None else dict(found)
 
     def attachments(self) -> list[tuple[str, bytes]]:
-        """The attachments with the names that recipients see."""
+        """Return the attachments with the names that recipients see."""
         found = []
         left = MAX_ATTACHMENTS
         for index, name in enumerate(self.campaign.attachments):
@@ -264,7 +264,7 @@ class _Reader:
         return found
 
     def row_attachments(self, settings: OperatorSettings) -> dict[str, Any] | None:
-        """What composing needs to read the files of each row; None where there are none."""
+        """Return what composing needs to read the files of each row; None where there are none."""
         campaign, names = self.campaign, self.campaign.row_attachments
         if not names:
             return None
@@ -294,7 +294,7 @@ class _Reader:
             return None  # told with the template
 
     def letter(self, content: dict[str, Any], wanted: Html) -> dict[str, Any]:
-        """What is done to the HTML, with the pictures that the messages carry."""
+        """Return what is done to the HTML, with the pictures that the messages carry."""
         from bulkmail.content import can_inline, pictures_in  # noqa: PLC0415 - as above
 
         if wanted.inline_css and not can_inline():

@@ -83,11 +83,11 @@ class Rows:
         self._reader = self._new_reader()
 
     def estimate(self) -> int:
-        """About how many rows the file has, judged by those in the window."""
+        """Return about how many rows the file has, judged by those in the window."""
         return self.lines.size * len(self.lines.texts) // max(self.lines.held, 1)
 
     def take(self, limit: int) -> list[Row]:
-        """Up to ``limit`` rows; none at the end of the file."""
+        """Return up to ``limit`` rows; none at the end of the file. Raises Refused."""
         rows: list[Row] = []
         lines = self.lines
         while len(rows) < limit:
@@ -107,7 +107,7 @@ class Rows:
         return rows if self.own_report is None else list(self.own_report.restored(rows))
 
     def _end_of_rows(self) -> int:
-        """Where in the window the rows end; more is read where it ends in lines that may be a trailer."""
+        """Return where in the window the rows end; more is read where it ends in lines that may be a trailer."""
         lines = self.lines
         while True:
             count = len(lines.texts)
@@ -130,7 +130,7 @@ class Rows:
         lines.advance(1)
 
     def _with_breaks(self, row: Row) -> Row:
-        """The row of a list that is no CSV, with the line breaks within its cells (`bulkmail.campaign.cells`)."""
+        """Return the row of a list that is no CSV with the line breaks within its cells (`bulkmail.campaign.cells`)."""
         number, cells, _, wrong = row
         cells = [cell.replace("\r", "\n") for cell in cells]
         return number, cells, self._encode(cells), wrong
@@ -150,12 +150,12 @@ class Rows:
         return names
 
     def consent(self, rule: ConsentRule = "auto") -> Consent:
-        """Who may not be mailed, by a rule, to be asked about the rows. Raises Refused where its column is missing."""
+        """Return what says which rows may not be mailed, by a rule. Raises Refused where its column is missing."""
         names = self.header.names if self.own_report is None else self.own_report.names
         return Consent(self.lines.path, self.header_line, names, self.header.places, rule)
 
     def _take_plain(self, rows: list[Row], end: int) -> None:
-        """From a window without quotes, up to ``end``: a row is its line, split, and mostly its JSON but for signs."""
+        """Take rows from a window without quotes, up to ``end``: a line is split, and is its JSON but for signs."""
         lines, delimiter, width = self.lines, self._delimiter, self._width
         bare = not lines.needs_escape and (delimiter == "\t" or not lines.has_tab)
         texts = lines.texts[lines.at : end]
@@ -169,7 +169,7 @@ class Rows:
         lines.advance(len(texts))
 
     def _take_evenly(self, rows: list[Row], end: int) -> bool:
-        """From a window with quotes, up to ``end``, hoping that each line is one good record; False where not."""
+        """Take rows from a window with quotes, up to ``end``; False where not every line is one good record."""
         lines, width = self.lines, self._width
         texts = lines.texts[lines.at : end]
         try:
@@ -219,7 +219,7 @@ class Rows:
             rows.append(self._bad_row(number, cells, wrong) if wrong else self._fitted(number, cells))
 
     def _quoted(self, at: int) -> tuple[list[str], int, str] | None:
-        """The record that begins at ``texts[at]``: cells, lines, what is wrong. None where more must be read first."""
+        """Return the record at ``texts[at]``: cells, lines, what is wrong; None where more must be read first."""
         lines = self.lines
         self._next_line, self._last_line = at, min(at + _MOST_LINES, len(lines.texts))
         try:
@@ -239,7 +239,7 @@ class Rows:
         return cells, count, ""
 
     def _first_line(self, at: int, wrong: str, *, doubtful: bool) -> tuple[list[str], int, str]:
-        """The record at ``texts[at]`` taken back: what its first line seems to hold, for the report."""
+        """Take the record at ``texts[at]`` back; return what its first line seems to hold, for the report."""
         if doubtful:
             self.lines.doubt()
         self._taken_back = self.lines.line
@@ -247,7 +247,7 @@ class Rows:
         return text.split(self._delimiter), 1, wrong
 
     def _swallows(self, first: int, last: int) -> bool:
-        """Whether a line inside a record would be a good row by itself: then the quote before it was a stray one.
+        """Return whether a line inside a record would be a good row alone: then the quote before it was a stray one.
 
         The price: a value over several lines that holds exactly such a line is taken for a broken row. Without a
         column for the address nothing tells such a line, and every value over several lines is taken for broken.
@@ -270,7 +270,7 @@ class Rows:
         return False
 
     def _address_spreads(self, cells: list[str]) -> bool:
-        """Whether the address goes over several lines, which none does: then the quote before it was a stray one."""
+        """Return whether the address goes over several lines; none does, so the quote before it was a stray one."""
         return 0 <= self._address_at < len(cells) and "\n" in cells[self._address_at].strip()
 
     def _feed(self) -> Iterator[str]:
@@ -292,7 +292,7 @@ class Rows:
         return ""
 
     def _fitted(self, number: int, cells: list[str]) -> Row:
-        """The row with as many cells as there are names, where that can be."""
+        """Return the row with as many cells as there are names, where that can be."""
         if len(cells) == self._width:
             return number, cells, self._encode(cells), ""
         wrong = self._ragged(number, cells)
@@ -302,7 +302,7 @@ class Rows:
         return number, cells, self._encode(cells), ""
 
     def _ragged(self, number: int, cells: list[str]) -> str:
-        """What is wrong with the number of cells."""
+        """Return what is wrong with the number of cells."""
         count, width = len(cells), self._width
         many = f"the row has {count} cell{'s' if count > 1 else ''} and the header {self._widest}"
         if count < width:

@@ -133,7 +133,7 @@ def _write(writing: int, value: object) -> None:
 
 
 def _commonest(failed: Sequence[_Failed]) -> str:
-    """The reason that most of them have, with the places of the first ones."""
+    """Return the reason that most of them have, with the places of the first ones."""
     kinds = Counter(_VALUE.sub("", one.reason) for one in failed)
     kind, count = kinds.most_common(1)[0]
     those = [one for one in failed if _VALUE.sub("", one.reason) == kind]

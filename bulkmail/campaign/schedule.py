@@ -53,7 +53,7 @@ def _time_zone(value: Any) -> TimeZone:
 
 
 def _moment(text: Any, info: ValidationInfo) -> float:
-    """Epoch seconds of ``2026-12-01T09:00+01:00``; without an offset it is a time of the schedule's zone."""
+    """Return epoch seconds of ``2026-12-01T09:00+01:00``; without an offset it is a time of the schedule's zone."""
     found = _MOMENT.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise ValueError(f"{text!r} is not a time; write it like 2026-12-01T09:00+01:00")
@@ -166,7 +166,7 @@ class ScheduleKeys(Section):
         )
 
     def plain(self) -> dict[str, Any]:
-        """Return it as plain data; `schedule_from` takes it."""
+        """Return the keys as plain data; `schedule_from` takes it."""
         rate = self.rate
         return {
             "zone": None if self.timezone is None else self.timezone.name,

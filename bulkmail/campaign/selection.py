@@ -56,7 +56,7 @@ def _consent(value: Any) -> ConsentRule:
 
 
 def _as_cell(value: Any) -> str:
-    """A value as a list's cells have it: YAML takes ``true`` and ``1`` for other things than text."""
+    """Return a value as a list's cells have it: YAML takes ``true`` and ``1`` for other things than text."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(value) if isinstance(value, str | int | float) else ""

@@ -28,7 +28,7 @@ read, and says why."""
 
 
 def choose(sheets: list[tuple[str, bool]], wanted: str | None) -> int:
-    """Which of the sheets is read: the ``wanted`` one, else the first that is visible. Raises UnreadableError.
+    """Return which of the sheets is read: the ``wanted`` one, else the first that is visible. Raises UnreadableError.
 
     ``sheets``: names, and whether each is visible.
     """
@@ -47,7 +47,7 @@ def choose(sheets: list[tuple[str, bool]], wanted: str | None) -> int:
 
 
 def others(sheets: list[tuple[str, bool]], at: int) -> str:
-    """Which of several sheets is read, as a part of a sentence; "" where there is one alone."""
+    """Return which of several sheets is read, as a part of a sentence; "" where there is one alone."""
     if len(sheets) < 2:
         return ""
     names = [repr(name) for place, (name, _) in enumerate(sheets) if place != at]
@@ -56,7 +56,7 @@ def others(sheets: list[tuple[str, bool]], at: int) -> str:
 
 
 def parser() -> XMLParserType:
-    """A parser of XML that takes no document type, and so no entity but those of XML itself."""
+    """Return a parser of XML that takes no document type, and so no entity but those of XML itself."""
     made = ParserCreate()
     made.buffer_text = True
     made.buffer_size = _CHUNK
@@ -69,7 +69,7 @@ def _refuse_doctype(*_: object) -> None:
 
 
 def local(name: str) -> str:
-    """The name of an element or an attribute without its prefix."""
+    """Return the name of an element or an attribute without its prefix."""
     return name.rpartition(":")[2]
 
 
@@ -162,5 +162,5 @@ def parse_all(archive: zipfile.ZipFile, name: str, into: XMLParserType, quick: Q
 
 
 def too_long() -> UnreadableError:
-    """What is raised where a cell has more than `LONGEST_TEXT`."""
+    """Return what is raised where a cell has more than `LONGEST_TEXT`."""
     return UnreadableError(f"has a cell of more than {LONGEST_TEXT:,} characters; shorten it, or save it as .csv")

@@ -79,7 +79,7 @@ class Plain(FileIO):
 
 
 def open_source(file: Plain, path: str, sheet: str | None = None) -> ByteSource:
-    """The list in ``file``, from its beginning; ``sheet``: of a workbook. Raises UnreadableError."""
+    """Return the list in ``file``, from its beginning; ``sheet``: of a workbook. Raises UnreadableError."""
     head = os.pread(file.fileno(), _HEAD, 0)
     if head.startswith(_WORKBOOK):
         return open_workbook(file, sheet)
@@ -116,7 +116,7 @@ def open_source(file: Plain, path: str, sheet: str | None = None) -> ByteSource:
 
 
 def _zstandard(file: FileIO) -> Any:
-    """A reader of Zstandard. Raises UnreadableError where this Python has none."""
+    """Return a reader of Zstandard. Raises UnreadableError where this Python has none."""
     for name in ("compression.zstd", "backports.zstd"):  # the first from Python 3.14 on
         try:
             zstd = import_module(name)

@@ -42,7 +42,7 @@ _HEAD = """\
 
 
 def starter_files(name: str) -> dict[str, bytes]:
-    """The files of a new campaign called ``name``, by file name, in UTF-8. ``name`` is an allowed one."""
+    """Return the files of a new campaign called ``name``, by file name, in UTF-8. ``name`` is an allowed one."""
     example = files("bulkmail.campaign").joinpath("example")
     return {
         CAMPAIGN_FILE: campaign_yaml(name).encode(),
@@ -52,7 +52,7 @@ def starter_files(name: str) -> dict[str, bytes]:
 
 
 def campaign_yaml(name: str) -> str:
-    """The text of campaign.yaml for a campaign called ``name``."""
+    """Return the text of campaign.yaml for a campaign called ``name``."""
     values = {"name": name, "subject": "Hello {{ first_name }}, spring is here"}
     blocks = [_HEAD.format(schema=SCHEMA_FILE, name=name, invented=INVENTED)]
     for field, known in Campaign.model_fields.items():
@@ -62,7 +62,7 @@ def campaign_yaml(name: str) -> str:
 
 
 def _block(key: str, known: FieldInfo, value: Any) -> Iterator[str]:
-    """The lines of one key: its remark, and an example, commented out where the key is optional."""
+    """Yield the lines of one key: its remark, and an example, commented out where the key is optional."""
     off = "" if known.is_required() or key in _GIVEN else "# "
     words = known.description or ""
     yield f"# {words[:1].upper()}{words[1:]}."
@@ -80,7 +80,7 @@ def _block(key: str, known: FieldInfo, value: Any) -> Iterator[str]:
 
 
 def _inner(section: type[Section]) -> Iterator[tuple[str, str]]:
-    """Each key of a section with its example, and its remark; below a key that is a section those of this one."""
+    """Yield each key of a section with its example, and its remark; below a key that is a section those of this one."""
     for field, known in section.model_fields.items():
         inner, _ = _section(known.annotation)
         if inner is None:
@@ -95,7 +95,7 @@ def _example(known: FieldInfo) -> Any:
 
 
 def _section(annotation: Any) -> tuple[type[Section] | None, bool]:
-    """The section that a key may hold, and whether it can hold nothing else."""
+    """Return the section that a key may hold, and whether it can hold nothing else."""
     if isinstance(annotation, type):
         return (annotation, True) if issubclass(annotation, Section) else (None, False)
     if get_origin(annotation) not in (Union, UnionType):

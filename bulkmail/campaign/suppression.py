@@ -55,7 +55,7 @@ class Suppression:
         return self._count
 
     def why(self, digest: bytes, domain: str) -> str:
-        """Why the address with ``digest`` at ``domain`` must not be mailed; ``""`` where it may."""
+        """Return why the address with ``digest`` at ``domain`` must not be mailed; ``""`` where it may."""
         listed = self._find(_LOW.unpack(digest)[0])
         if listed:
             return f"the address {self._names[listed - 1]}"
@@ -69,7 +69,7 @@ class Suppression:
         return f"the domain {domain} {self._names[known - 1]}" if known else ""
 
     def read(self, path: str, encoding: str | None) -> list[Problem]:
-        """Add one list. Gives what the operator should know of it; raises Refused with its first bad lines."""
+        """Add one list; return what the operator should know of it. Raises Refused with its first bad lines."""
         earlier = path.campaign if isinstance(path, EarlierList) else ""
         self._names.append(f"got {earlier}" if earlier else f"is on the suppress list {basename(path)}")
         before = self._count
@@ -120,7 +120,7 @@ class Suppression:
         self._count += 1
 
     def _find(self, value: int) -> int:
-        """The number, from 1, of the list that has the hash ``value``, or 0."""
+        """Return the number, from 1, of the list that has the hash ``value``, or 0."""
         value = value or 1
         slots, last = self._slots, self._size - 1
         at = value & last
@@ -178,7 +178,7 @@ def listed(path: str, encoding: str | None = None, columns: Sequence[str] = ()) 
 
 
 def _entries(path: str, encoding: str, names: list[str] | None = None) -> Iterator[_Entry]:
-    """(line, entry, what is wrong, cells) for each entry of a list; ``names`` gets those of a CSV's columns."""
+    """Yield (line, entry, what is wrong, cells) for each entry of a list; ``names`` gets those of a CSV's columns."""
     lines = Lines(path, encoding)
     try:
         first = _to_first(lines)
@@ -195,7 +195,7 @@ def _entries(path: str, encoding: str, names: list[str] | None = None) -> Iterat
 
 
 def _to_first(lines: Lines) -> bool:
-    """Whether there is a line that is neither blank nor a comment; those before it are consumed."""
+    """Consume blank lines and comments; return whether another line is behind them."""
     while lines.at < len(lines.texts) or lines.fill():
         text = lines.texts[lines.at].strip()
         if text and not text.startswith("#"):

@@ -18,7 +18,7 @@ _SHOWN = 60
 
 
 def trailer_at(texts: Sequence[str], begin: int, header: Header, address: int, is_bad: Callable[[int], bool]) -> int:
-    """Where in a window of lines its last lines begin that may be no rows: ``len(texts)`` where there are none.
+    """Return where in a window of lines its last lines begin that may be no rows: ``len(texts)`` where there are none.
 
     Lines before ``begin`` do not count, and a line that ``is_bad(index)`` is a row. ``address``: the column of the
     addresses. From that place on every line is blank, or has one cell filled and no address.
@@ -40,7 +40,7 @@ def trailer_at(texts: Sequence[str], begin: int, header: Header, address: int, i
 
 
 def _only_cell(text: str, header: Header) -> tuple[int, str]:
-    """The column and the value of the one cell that is filled; -1 where there are more, or an address.
+    """Return the column and the value of the one cell that is filled; -1 where there are more, or an address.
 
     Of two columns one is often empty: there it must be the only cell.
     """
@@ -51,7 +51,7 @@ def _only_cell(text: str, header: Header) -> tuple[int, str]:
 
 
 def left_out(path: str, line: int, texts: Sequence[str], header: Header) -> Problem:
-    """What people should know of a trailer that begins at ``line``."""
+    """Return what people should know of a trailer that begins at ``line``."""
     said = [(at, _only_cell(text.rstrip("\r"), header)[1]) for at, text in enumerate(texts) if text.strip()]
     at, first = said[0]
     many = "the last line is no recipient" if len(said) == 1 else f"the last {len(said)} lines are no recipients"

@@ -86,7 +86,7 @@ WaysOut = Annotated[
 def ways_out(
     asked: Unsubscribe | None, inbound: Inbound | None, public: Public | None, language: str | None = None
 ) -> Mapping[str, Any] | None:
-    """What a message offers: ``url`` and ``mailto``, either None, in both of which ``{{ token }}`` may stand.
+    """Return what a message offers: ``url`` and ``mailto``, either None, in both of which ``{{ token }}`` may stand.
 
     ``language``: the column with each row's language tag, which the link to the service's page tells.
     Raises ValueError where the service's own ways are asked for and the settings have none.
@@ -107,7 +107,7 @@ def ways_out(
 
 
 def _told(language: str | None) -> str:
-    """What stands behind the link: the language of the row, where it gives one."""
+    """Return what stands behind the link: the language of the row, where it gives one."""
     if language is None:
         return ""
     said = f"(row.get({json.dumps(language)}) or '')|trim"

@@ -58,7 +58,7 @@ class Variant(Section):
     ] = None
 
     @model_validator(mode="after")
-    def _nothing_for_nobody(self) -> Variant:
+    def _no_letter_where_held_out(self) -> Variant:
         if self.hold_out and any(one is not None for one in (self.subject, self.sender, self.template)):
             raise ValueError("a group with `hold_out` gets no message, so it has no subject, sender or template")
         return self

@@ -62,7 +62,7 @@ class Keys(Protocol):
 
 
 def ways_back(campaign: Keys, inbound: Inbound | None) -> dict[str, Any]:
-    """The part of a campaign's content that says where its messages come back to, and what is left by unsubscribing."""
+    """Return the part of a campaign's content that says where its messages come back to, and what people leave."""
     return {
         "list": campaign.listed,
         "kind": campaign.kind,
@@ -72,12 +72,12 @@ def ways_back(campaign: Keys, inbound: Inbound | None) -> dict[str, Any]:
 
 
 def priority_of(campaign: Keys) -> Priority:
-    """What ``priority`` says, or else ``kind``."""
+    """Return what ``priority`` says, or else ``kind``."""
     return campaign.priority or ("transactional" if campaign.kind == "transactional" else "normal")
 
 
 def words_of(content: Mapping[str, Any]) -> dict[str, str]:
-    """The same for a later run to compare, by what it is called for people; defaults are left out."""
+    """Return what comes back, for a later run to compare, by what people call it; defaults are left out."""
     found = {
         "list": content.get("list", ""),
         "kind": content.get("kind", ""),

@@ -46,7 +46,7 @@ WinnerKey = Annotated[
 
 
 def check_winner(winner: WinnerKeys | None, variants: Mapping[str, Variant], *, clicks: bool) -> None:
-    """Raise ErrorAt where there is nothing to compare, nobody left, or nothing to decide by.
+    """Raise ErrorAt where there is nothing to compare, no rest to send to, or nothing to decide by.
 
     ``clicks``: whether clicks are counted.
     """

@@ -45,7 +45,7 @@ def _sheet(archive: zipfile.ZipFile, names: set[str], sheet: str | None) -> tupl
 
 
 def lines_of(rows: Sheet) -> Iterator[bytes]:
-    """The rows of a sheet as lines of CSV."""
+    """Yield the rows of a sheet as lines of CSV."""
     for row in rows:
         if isinstance(row, int):
             for _ in range(row):

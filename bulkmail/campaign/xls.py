@@ -49,7 +49,7 @@ def _opened(xlrd: Any, data: bytes) -> Any:
 
 
 def _tried(read: Callable[[], Any], xlrd: Any) -> Any:
-    """What xlrd has read. Raises UnreadableError for whatever it raises: a broken file can lead it anywhere."""
+    """Return what xlrd has read. Raises UnreadableError for whatever it raises: a broken file can lead it anywhere."""
     try:
         return read()
     except xlrd.XLRDError as error:

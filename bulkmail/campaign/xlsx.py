@@ -30,7 +30,7 @@ _MARKUP = 5  # bytes of XML for one of CSV, about
 
 
 def xlsx_sheet(archive: zipfile.ZipFile, wanted: str | None) -> tuple[Sheet, int, str]:
-    """The rows of a sheet, about how many bytes of CSV they are, and `others`. Raises UnreadableError."""
+    """Return the rows of a sheet, about how many bytes of CSV they are, and `others`. Raises UnreadableError."""
     book = _relations(archive, "").get("officeDocument", {}) or {"": "xl/workbook.xml"}
     path = next(iter(book.values()))
     if not path.endswith(".xml"):
@@ -50,7 +50,7 @@ def xlsx_sheet(archive: zipfile.ZipFile, wanted: str | None) -> tuple[Sheet, int
 
 
 def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, dict[str, str]]:
-    """The parts that a part leads to: by kind, and there by id; ``""`` is the package itself."""
+    """Return the parts that a part leads to: by kind, and there by id; ``""`` is the package itself."""
     folder, name = posixpath.split(part)
     relations = posixpath.join(folder, "_rels", f"{name}.rels")
     found: dict[str, dict[str, str]] = {}
@@ -69,7 +69,7 @@ def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, dict[str, str]]
 
 
 def _sheets(archive: zipfile.ZipFile, path: str) -> tuple[list[tuple[str, bool, str]], bool]:
-    """Name, visibility and relation of each sheet; whether days count from 1904."""
+    """Return name, visibility and relation of each sheet; whether days count from 1904."""
     sheets: list[tuple[str, bool, str]] = []
     from_1904 = False
 
@@ -89,7 +89,7 @@ def _sheets(archive: zipfile.ZipFile, path: str) -> tuple[list[tuple[str, bool, 
 
 
 def _formats(archive: zipfile.ZipFile, part: str, *, from_1904: bool) -> list[Shown]:
-    """How each style of a cell shows a number."""
+    """Return how each style of a cell shows a number."""
     codes: dict[int, str] = {}
     numbers: list[int] = []
     inside = False
@@ -118,7 +118,7 @@ def _formats(archive: zipfile.ZipFile, part: str, *, from_1904: bool) -> list[Sh
 
 
 def _strings(archive: zipfile.ZipFile, part: str) -> Strings:
-    """The texts that cells share; rich text as its letters, without how it is read aloud."""
+    """Return the texts that cells share; rich text as its letters, without how it is read aloud."""
     strings = Strings()
     if part not in archive.NameToInfo:
         return strings
@@ -176,7 +176,7 @@ def _texts(reading: XMLParserType, item: str, add: Callable[[str], None]) -> Non
 
 
 def _rows(archive: zipfile.ZipFile, part: str, style: str, texts: str, *, from_1904: bool) -> Sheet:
-    """The rows, one after the other; what is needed for all of them is read first."""
+    """Yield the rows, one after the other; what is needed for all of them is read first."""
     sheet = Cells(_formats(archive, style, from_1904=from_1904), _strings(archive, texts))
     for _ in parse(archive, part, sheet.reading(), Quick(b"<sheetData>", b"</row>", sheet.take)):
         yield from sheet.taken()

@@ -56,7 +56,7 @@ class Strings:
 
 
 def without_references(text: str) -> str | None:
-    """A text of XML with the five references that every program writes replaced; None where it has others."""
+    """Return a text of XML with the five references that every program writes replaced; None where it has others."""
     if "&" not in text:
         return text
     try:
@@ -66,19 +66,19 @@ def without_references(text: str) -> str | None:
 
 
 def unescaped(text: str) -> str:
-    """A text without the way in which XLSX writes what XML cannot hold (``_x000D_``; 22.9.2.19)."""
+    """Return a text without the way in which XLSX writes what XML cannot hold (``_x000D_``; 22.9.2.19)."""
     if "_x" not in text:
         return text
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def whole(text: str | None) -> int:
-    """The number that a text is; 0 for none."""
+    """Return the number that a text is; 0 for none."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def column_letters(column: int) -> str:
-    """The letters of a column, counted from 1: ``AB`` for 28."""
+    """Return the letters of a column, counted from 1: ``AB`` for 28."""
     letters = ""
     while column:
         column, rest = divmod(column - 1, 26)
@@ -99,7 +99,7 @@ class Cells:
         self._known: dict[tuple[str, str], str] = {}  # the same, as the XML has them
 
     def taken(self) -> Iterator[list[str] | int | str]:
-        """The rows that were read since."""
+        """Return the rows that were read since."""
         done, self._done = self._done, []
         return iter(done)
 
@@ -152,7 +152,7 @@ class Cells:
         return True
 
     def reading(self) -> XMLParserType:
-        """The parser whose handlers fill this."""
+        """Return the parser whose handlers fill this."""
         cells: list[str] = []
         value: list[str] = []
         kind, style, column, aloud, held = "n", 0, 0, 0, 0
@@ -217,7 +217,7 @@ class Cells:
         self._row = row
 
     def _column(self, place: str) -> int:
-        """The column, from 1, of a place such as ``AB12``."""
+        """Return the column, from 1, of a place such as ``AB12``."""
         letters = place.rstrip("0123456789")
         column = self._columns.get(letters)
         if column is None:
@@ -230,7 +230,7 @@ class Cells:
         return column
 
     def _shown(self, kind: str, style: int, text: str) -> str:
-        """What people see in a cell."""
+        """Return what people see in a cell."""
         if kind == "s":
             try:
                 return self._strings[int(text)]
