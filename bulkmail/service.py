@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
@@ -33,10 +33,12 @@ from bulkmail.incarnation import STOPPED, Incarnation
 from bulkmail.logs import ServiceLog
 from bulkmail.machine import check_room, own_name
 from bulkmail.mail import OwnFault, Problem, Refused, WrongState
-from bulkmail.public import PublicServer
 from bulkmail.rehearsal import WorldProcess, rehearsed
 from bulkmail.settings import Changes, Settings, changes, without_restart
-from bulkmail.web import WebServer
+
+if TYPE_CHECKING:
+    from bulkmail.public import PublicServer
+    from bulkmail.web import WebServer
 
 _log = Logger("bulkmail")
 
@@ -93,7 +95,8 @@ class Bulkmail(Service):
         self.exit_status = REFUSED
         self._incarnation: Incarnation | None = None
         self._world: WorldProcess | None = None
-        self._pages: list[PublicServer | WebServer] = []
+        self._public: PublicServer | None = None
+        self._web: WebServer | None = None
         self._done: Deferred[None] | None = None
         self._stop_asked = 0
         self._next: tuple[Settings, Prepared | None] | None = None  # for the next incarnation
@@ -190,8 +193,9 @@ class Bulkmail(Service):
                     _log.error("{why}; it is tried again every 5 s", why=told)
             finally:
                 await self._listening.close(self.settings.stop_within)
-                for page in self._pages:
-                    await page.close()
+                for page in (self._public, self._web):
+                    if page is not None:
+                        await page.close()
                 await incarnation.close()
             until = self.reactor.seconds() + (_TRY_AGAIN if faulty else 0.0)
             while not self._stop_asked and self.reactor.seconds() < until:
@@ -225,22 +229,25 @@ class Bulkmail(Service):
         assert self._incarnation is not None
         assert self._incarnation.late is not None
         await self._world.rest()
-        for page in self._pages:
-            if isinstance(page, PublicServer):
-                await page.counted()
+        if self._public is not None:
+            await self._public.counted()
         await self._incarnation.late.written()
 
     def _serve_pages(self, incarnation: Incarnation) -> None:
-        """Serve the pages that the settings have. Raises OwnFault and Refused."""
-        settings, self._pages = self.settings, []
+        """Serve the pages that the settings have; who has none does without their modules. Raises OwnFault, Refused."""
+        settings, self._public, self._web = self.settings, None, None
         assert incarnation.late is not None
         if settings.public is not None:
-            self._pages.append(PublicServer(self.reactor, settings.public, incarnation.late))
+            from bulkmail.public import PublicServer  # noqa: PLC0415 - as above
+
+            self._public = PublicServer(self.reactor, settings.public, incarnation.late)
+            self._public.open()
         if settings.web is not None:
+            from bulkmail.web import WebServer  # noqa: PLC0415 - as above
+
             assert incarnation.control is not None
-            self._pages.append(WebServer(self.reactor, settings.web, ask_within(incarnation.control.answering)))
-        for page in self._pages:
-            page.open()
+            self._web = WebServer(self.reactor, settings.web, ask_within(incarnation.control.answering))
+            self._web.open()
 
     async def _open(self) -> None:
         """Open what lasts as long as the process."""

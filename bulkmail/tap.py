@@ -22,7 +22,6 @@ from bulkmail.logs import service_log
 from bulkmail.machine import own_name
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.preflight import sender_notices
-from bulkmail.public import texts
 from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
 from bulkmail.settings import Settings, load_settings
 from bulkmail.spool import in_use
@@ -187,6 +186,8 @@ def _settings(options: Options, cwd: str) -> Settings:
     """Read the settings, and the texts of the page that they name. Raises Refused."""
     settings = load_settings(options["settings"], cwd, options["campaign"])
     if settings.public is not None:
+        from bulkmail.public import texts  # noqa: PLC0415 - most services have no page for unsubscribing
+
         texts(settings.public.texts)
     return settings
 

@@ -29,6 +29,10 @@ NEVER = {
         *(name for name in EVENT_LOOP if name != "asyncio."), *SETTINGS, *OTHERS, "jinja2.", "cryptography.", "babel.",
     ),
     "bulkmail.delivery.lifecycle.checker:Checker": ("twisted.internet.", "asyncio.", "OpenSSL.", "bulkmail.settings."),
+    "bulkmail.tap:makeService": (
+        "jinja2.", "dns.", "twisted.web.client.", "psycopg.", "bulkmail.public.", "bulkmail.web.", "bulkmail.returns.",
+        "bulkmail.inbound.serving.", "bulkmail.preflight.whole.", "bulkmail.content.compose.",
+    ),
     "bulkmail.rehearsal.command:run": (*SETTINGS, "bulkmail.service.", "bulkmail.delivery.", "jinja2.", "sqlite3."),
 }  # fmt: skip
 

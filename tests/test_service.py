@@ -451,7 +451,7 @@ def test_the_page_is_served_while_there_is_somebody_to_tell(scene, monkeypatch):
         async def close(self):
             self.events.append("page closes")
 
-    monkeypatch.setattr(module, "PublicServer", FakePage)
+    monkeypatch.setattr("bulkmail.public.PublicServer", FakePage)
     public = Public(url="https://mail.example.com")
     one = scene()
     one.service.settings = Settings(public=public)

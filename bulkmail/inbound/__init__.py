@@ -21,15 +21,35 @@ What each failure means to the client:
 
 from __future__ import annotations
 
-from bulkmail.inbound.addresses import OwnAddresses
-from bulkmail.inbound.connection import Connection
-from bulkmail.inbound.limits import Limits, Room
-from bulkmail.inbound.lines import Lines
-from bulkmail.inbound.opening import Listening
-from bulkmail.inbound.received import Accepted, Mailbox, Purpose, Received, Refusal
-from bulkmail.inbound.reception import Reception
-from bulkmail.inbound.session import Session
-from bulkmail.inbound.sockets import bound
+from typing import TYPE_CHECKING
+
+from bulkmail.lazily import later
+
+if TYPE_CHECKING:
+    from bulkmail.inbound.addresses import OwnAddresses
+    from bulkmail.inbound.connection import Connection
+    from bulkmail.inbound.limits import Limits, Room
+    from bulkmail.inbound.lines import Lines
+    from bulkmail.inbound.opening import Listening
+    from bulkmail.inbound.received import Accepted, Mailbox, Purpose, Received, Refusal
+    from bulkmail.inbound.reception import Reception
+    from bulkmail.inbound.session import Session
+    from bulkmail.inbound.sockets import bound
+else:
+    __getattr__ = later(
+        __name__,
+        {
+            "addresses": "OwnAddresses",
+            "connection": "Connection",
+            "limits": "Limits Room",
+            "lines": "Lines",
+            "opening": "Listening",
+            "received": "Accepted Mailbox Purpose Received Refusal",
+            "reception": "Reception",
+            "session": "Session",
+            "sockets": "bound",
+        },
+    )
 
 __all__ = [
     "Accepted",

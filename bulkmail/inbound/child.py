@@ -13,8 +13,8 @@ from twisted.logger import LogEvent, Logger, LogLevel, eventAsText
 from twisted.python.failure import Failure
 
 from bulkmail.inbound.asking import Asking
-from bulkmail.inbound.serving import Order, Serving
-from bulkmail.inbound.wire import ANSWERS, CLOSE, FAULT, FIRST, LOG, OPEN, UP
+from bulkmail.inbound.serving import Serving
+from bulkmail.inbound.wire import ANSWERS, CLOSE, FAULT, FIRST, LOG, OPEN, UP, Order
 from bulkmail.mail import OwnFault
 from bulkmail.workers import Frames, frame
 

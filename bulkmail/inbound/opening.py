@@ -12,8 +12,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bulkmail.inbound.server_process import ServerProcess
-from bulkmail.inbound.serving import Order
 from bulkmail.inbound.sockets import activated, bound
+from bulkmail.inbound.wire import Order
 from bulkmail.mail import OwnFault, ReturnPath
 from bulkmail.settings import SYSTEMD, Settings
 

@@ -16,8 +16,7 @@ from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 
-from bulkmail.inbound.serving import Order
-from bulkmail.inbound.wire import ANSWERS, CALLS, CLOSE, FAULT, FIRST, LOG, OPEN, UP, event_of, plain_found
+from bulkmail.inbound.wire import ANSWERS, CALLS, CLOSE, FAULT, FIRST, LOG, OPEN, UP, Order, event_of, plain_found
 from bulkmail.mail import OwnFault, ReturnPath
 from bulkmail.workers import Frames, frame, surroundings
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
@@ -25,7 +24,8 @@ from bulkmail.inbound.rspamd import Rspamd
 from bulkmail.inbound.server import Inbound
 from bulkmail.inbound.unread import UnreadFolder
 from bulkmail.inbound.waiting import WaitingThreads
-from bulkmail.net import Certificate, Timeouts
+from bulkmail.inbound.wire import Order
+from bulkmail.net import Certificate
 from bulkmail.settings import Inbound as InboundSettings
 from bulkmail.workers import Pool
 
@@ -36,16 +36,6 @@ READER = "bulkmail.returns.reader:Reader"
 _WAITING = 8  # threads for scans and look-ups, which only wait
 _LINES_A_SECOND = 20
 _REFUSED_LINES_A_SECOND = 10
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be served. ``folder``: for unread reports; ``timeouts``: with a server that is passed on to."""
-
-    inbound: InboundSettings
-    hostname: str
-    folder: str
-    timeouts: Timeouts
 
 
 class Serving:

@@ -17,14 +17,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bulkmail.mail import Found, LateEvent, LateResult
+from bulkmail.net import Timeouts
+from bulkmail.settings import Inbound as InboundSettings
 
 OPEN, ANSWERS, CLOSE = "open", "answers", "close"
 UP, FAULT, CALLS, LOG = "up", "fault", "calls", "log"
 FIRST = 3
 """The descriptor of the first socket."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be served. ``folder``: for unread reports; ``timeouts``: with a server that is passed on to."""
+
+    inbound: InboundSettings
+    hostname: str
+    folder: str
+    timeouts: Timeouts
 
 
 def plain_event(event: LateEvent) -> tuple[Any, ...]:

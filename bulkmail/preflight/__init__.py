@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         shared_paces,
     )
     from bulkmail.preflight.problems_file import write_problems
+    from bulkmail.preflight.reading import Begun
     from bulkmail.preflight.recipients import RowCounts, count_rows
     from bulkmail.preflight.resolving import Resolving, families_of, resolver_options
     from bulkmail.preflight.result import Preflight, of_problem, plain_finding
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
         sender_of,
     )
     from bulkmail.preflight.specimen import Specimen, compose_rows, read_specimen
-    from bulkmail.preflight.whole import Begun, Means, preflight
+    from bulkmail.preflight.whole import Means, preflight
     from bulkmail.preflight.words import report, summary, verdict
 else:
     __getattr__ = later(
@@ -67,6 +68,7 @@ else:
             "plan_words": "plain_plan plan_lines",
             "planned": "Means=PlanMeans Plan daily_budgets demands plan_campaign plan_checked schedule_of shared_paces",
             "problems_file": "write_problems",
+            "reading": "Begun",
             "recipients": "RowCounts count_rows",
             "resolving": "Resolving families_of resolver_options",
             "result": "Preflight of_problem plain_finding",
@@ -77,7 +79,7 @@ else:
                 "sender_notices sender_of"
             ),
             "specimen": "Specimen compose_rows read_specimen",
-            "whole": "Begun Means preflight",
+            "whole": "Means preflight",
             "words": "report summary verdict",
         },
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkmail.campaign import LEFT_OUT
 from bulkmail.preflight.addresses import near_domain
-from bulkmail.preflight.inspector import Row
 from bulkmail.preflight.kinds import Kind, Kinds, error, note, warning
 from bulkmail.preflight.reading import Recipient
 from bulkmail.preflight.row_lines import RowLines
 from bulkmail.preflight.values import Majority, column_place, same_name
+
+if TYPE_CHECKING:
+    from bulkmail.preflight.inspector import Row  # with what composes
 
 USABLE = frozenset({"ok", "held"})
 """The verdicts of rows that are mailed, unless they turn out to repeat an earlier one."""

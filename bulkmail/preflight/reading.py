@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -16,6 +17,14 @@ _ROWS = 2000
 
 Recipient = tuple[int, int, int, str, str, str, str, str]
 """Number, file number, row in its file, address as written, domain, cells as JSON, verdict, note."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How far the lists of a campaign that was started were read: ``reading`` as the spool has it, ``rows`` stored."""
+
+    reading: Any
+    rows: int
 
 
 class Reading:

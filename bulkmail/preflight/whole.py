@@ -22,7 +22,7 @@ from bulkmail.preflight.domains import Domains
 from bulkmail.preflight.findings import Finding, Severity
 from bulkmail.preflight.inspector import Row
 from bulkmail.preflight.kinds import Kind
-from bulkmail.preflight.reading import Reading, Recipient
+from bulkmail.preflight.reading import Begun, Reading, Recipient
 from bulkmail.preflight.resolving import Ask
 from bulkmail.preflight.result import Preflight, of_problem
 from bulkmail.preflight.row_lines import RowLines
@@ -36,14 +36,6 @@ _FROM_BYTES = frozenset({"no-one-click", "no-unsubscribe"})  # of the sender's f
 _BYTES_A_PROCESS = 100_000  # of lists: starting another one costs as much as composing their rows
 _DNS_WITHIN = 180.0  # seconds for the domains, once all rows are read
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.NOTE: 2}
-
-
-@dataclass(frozen=True)
-class Begun:
-    """How far the lists of a campaign that was started were read: ``reading`` as the spool has it, ``rows`` stored."""
-
-    reading: Any
-    rows: int
 
 
 @dataclass(frozen=True)

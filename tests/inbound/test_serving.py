@@ -11,8 +11,8 @@ from bulkmail.inbound.clamd import Clamd
 from bulkmail.inbound.forward import SmtpForward
 from bulkmail.inbound.maildir import Maildir
 from bulkmail.inbound.rspamd import Rspamd
-from bulkmail.inbound.serving import Order
 from bulkmail.inbound.sockets import bound
+from bulkmail.inbound.wire import Order
 from bulkmail.mail import OwnFault
 from bulkmail.settings import Settings
 

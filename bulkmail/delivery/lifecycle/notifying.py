@@ -18,8 +18,6 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
-from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
-from twisted.web.http_headers import Headers
 
 from bulkmail.campaign import Campaign
 from bulkmail.delivery.background import background
@@ -62,7 +60,7 @@ class Notifying:
         self._mail = mail
         self._quiet = quiet
         self._start_command = start_command
-        self._agent = agent or _agent(reactor)
+        self._agent = agent
         self._campaigns: dict[int, Campaign] = {}  # those that are being sent, by the run's id
         self._under_way: set[Deferred[None]] = set()
 
@@ -143,6 +141,10 @@ class Notifying:
             await deferLater(self._reactor, wait)
 
     async def _posted(self, url: str, notice: Notice) -> int:
+        from twisted.web.client import FileBodyProducer  # noqa: PLC0415 - most campaigns name no URL
+        from twisted.web.http_headers import Headers  # noqa: PLC0415
+
+        self._agent = self._agent or _agent(self._reactor)
         headers = Headers({"Content-Type": ["application/json"], "User-Agent": ["bulkmail"]})
         body = FileBodyProducer(BytesIO(_body(notice)))  # type: ignore[no-untyped-call]
         asked = self._agent.request(b"POST", url.encode("ascii"), headers, body)
@@ -176,6 +178,8 @@ class _Ignored(Protocol):
 
 def _agent(reactor: Any) -> Any:
     """Return what makes requests: no connection stays open, certificates are checked."""
+    from twisted.web.client import Agent, HTTPConnectionPool  # noqa: PLC0415 - as above
+
     pool = HTTPConnectionPool(reactor, persistent=False)  # type: ignore[no-untyped-call]
     return Agent(reactor, connectTimeout=_POST_WITHIN, pool=pool)  # type: ignore[no-untyped-call]
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bulkmail.lazily import later
-from bulkmail.preflight.sender.inbound_findings import inbound_findings
 
 if TYPE_CHECKING:
     from bulkmail.preflight.sender.address import address_findings, hostname_findings, is_qualified, not_qualified
     from bulkmail.preflight.sender.check import check_sender
     from bulkmail.preflight.sender.dkim import key_findings
     from bulkmail.preflight.sender.facts import Sender, SenderKey, by_name, keys_of, names_of, sender_of
+    from bulkmail.preflight.sender.inbound import inbound_findings
     from bulkmail.preflight.sender.lookup import lookup_by
     from bulkmail.preflight.sender.offline import offline_findings, sender_notices
 else:
@@ -31,6 +31,7 @@ else:
             "check": "check_sender",
             "dkim": "key_findings",
             "facts": "Sender SenderKey by_name keys_of names_of sender_of",
+            "inbound": "inbound_findings",
             "lookup": "lookup_by",
             "offline": "offline_findings sender_notices",
         },

@@ -9,7 +9,7 @@ from bulkmail.preflight.sender.dkim import dkim_findings
 from bulkmail.preflight.sender.dmarc_findings import dmarc_findings
 from bulkmail.preflight.sender.domains import domain_findings
 from bulkmail.preflight.sender.facts import Sender, by_name
-from bulkmail.preflight.sender.inbound_findings import inbound_findings
+from bulkmail.preflight.sender.inbound import inbound_findings
 from bulkmail.preflight.sender.lookup import Lookup
 from bulkmail.preflight.sender.offline import offline_findings
 from bulkmail.preflight.sender.second import of_second

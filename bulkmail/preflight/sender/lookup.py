@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkmail.mail import OwnFault
-from bulkmail.routing import Found
 
-Lookup = Callable[[str, str], Awaitable[Found]]
+if TYPE_CHECKING:
+    from bulkmail.routing import Found
+
+Lookup = Callable[[str, str], Awaitable["Found"]]
 """``lookup(name, kind)``: A, AAAA, MX, TXT or PTR records; aliases are followed. Raises OwnFault with no DNS at all."""
 
 
 def lookup_by(ask: Callable[[tuple[Any, ...]], Awaitable[Any]]) -> Lookup:
     """Return a lookup that puts its questions to the resolver's process. ``ask``: its jobs (`routing.resolver`)."""
+    from bulkmail.routing import Found  # noqa: PLC0415 - with the DNS, which who asks nothing does without
 
     async def lookup(name: str, kind: str) -> Found:
         answer = await ask(("lookup", name, kind))
