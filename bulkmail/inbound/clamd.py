@@ -7,12 +7,12 @@ import socket
 import struct
 from collections.abc import Iterator
 
+from bulkmail.inbound.octets import Octets
 from bulkmail.inbound.received import Received, Refusal
 from bulkmail.inbound.waiting import WaitingThreads
 from bulkmail.mail import OwnFault
 
 _WITHIN = 60.0  # seconds for a connection, and for each read and write
-_CHUNK = 65_536
 _LONGEST = 4096  # octets of an answer
 _CLEAN, _FOUND, _TOO_LARGE = "stream: OK", " FOUND", "INSTREAM size limit exceeded. ERROR"
 
@@ -38,13 +38,12 @@ class Clamd:
             raise Refusal(552, "5.3.4", "The message is too large to be looked at")
         raise OwnFault(f"clamd at {self._address} gave no verdict ({answer[:200]!r})")
 
-    def _scan(self, body: bytes) -> str:
+    def _scan(self, body: Octets) -> str:
         """Send a message and read the answer, which may come before all of it was sent. Raises OSError."""
         with self._connected() as one:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 one.sendall(b"zINSTREAM\0")
-                for start in range(0, len(body), _CHUNK):
-                    chunk = body[start : start + _CHUNK]
+                for chunk in body.pieces():
                     one.sendall(struct.pack("!L", len(chunk)) + chunk)
                 one.sendall(struct.pack("!L", 0))
             answer = b""

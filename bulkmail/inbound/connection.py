@@ -48,6 +48,7 @@ class Connection(Protocol):
             accepts=reception.accepts,
             limits=limits,
             share=reception.room.share(self._network),
+            spill=reception.spill,
             tls_ready=reception.tls_ready,
         )
         self._deadline = Deadline(reception.reactor, reception.reactor.seconds, self._expired)
@@ -204,6 +205,8 @@ class Connection(Protocol):
         except Exception:  # noqa: BLE001 - whatever it is, the client must keep the message
             _log.failure("inbound: message {id} was not stored", id=received.id)
             refusal = _NOT_KEPT
+        finally:
+            received.body.close()
 
         def who() -> str:
             return f"{self._ip} ({received.helo}) from <{received.sender}> to {_few(received)}"
@@ -216,7 +219,7 @@ class Connection(Protocol):
 
     def _answered(self, refusal: Refusal | None, taking: int, name: str) -> None:
         if self._session.phase is Phase.CLOSED:
-            self._session.answer(refusal, name)  # the client is gone; this gives back the message's memory
+            self._session.answer(refusal, name)  # the client is gone; this gives back the message's room
             return
         if taking != self._taking:
             return  # it was answered when it came too late

@@ -16,6 +16,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bulkmail.failpoints import failpoint
+from bulkmail.inbound.octets import Octets
 from bulkmail.mail import OwnFault
 
 _THREADS = 3
@@ -30,7 +31,7 @@ class File:
     folder: str
     aside: str
     name: str
-    content: bytes
+    content: Octets
 
 
 class DurableFiles:
@@ -106,12 +107,13 @@ def store(files: list[File]) -> dict[str, OwnFault]:
     return faults
 
 
-def _write(path: str, content: bytes) -> None:
+def _write(path: str, content: Octets) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _MODE)
     try:
-        view = memoryview(content)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        for piece in content.pieces():
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from bulkmail.inbound.received import Received, Refusal
 from bulkmail.inbound.trace import traced
@@ -16,6 +16,7 @@ from bulkmail.smtp import Closed, Settled, Transaction
 
 _PERMANENT = 500
 _MOST_ADDRESSES = 3
+_LARGE = 2  # messages that are not in memory before: so many are at once
 
 
 class SmtpForward:
@@ -30,13 +31,26 @@ class SmtpForward:
         self._hostname = hostname
         self._timeouts = timeouts
         self._tls = TlsContexts()
+        self._large = DeferredSemaphore(_LARGE)
 
     async def __call__(self, received: Received) -> None:
         """Pass a message on; done when the server has said 250. Raises Refusal where it refuses for good, or OwnFault.
 
         The next address of the host is tried only while nothing of the message was sent.
         """
-        message = traced(received, self._hostname) + received.body
+        if received.body.in_memory:
+            await self._pass_on(received)
+            return
+        await self._large.acquire()
+        try:
+            if self._reactor.seconds() >= received.until:
+                raise OwnFault("others were passed on meanwhile")  # the client has its 451, and brings it again
+            await self._pass_on(received)
+        finally:
+            self._large.release()
+
+    async def _pass_on(self, received: Received) -> None:
+        message = received.body.below(traced(received, self._hostname)).whole()
         to = tuple(recipient.address for recipient in received.recipients)
         why = "it has no address"
         for ip in await self._addresses():

@@ -46,7 +46,7 @@ class Filtered:
                 raise Refusal(451, "4.7.1", "The message could not be looked at; try again later") from None
         if self._clock() >= received.until:
             raise OwnFault("its filters took too long")  # the client has its 451, and brings the message again
-        await self._mailbox(replace(received, body=added + received.body) if added else received)
+        await self._mailbox(replace(received, body=received.body.below(added)) if added else received)
 
     def close(self) -> None:
         """Tell what was left out of the log."""

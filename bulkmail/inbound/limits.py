@@ -75,7 +75,7 @@ class Gate:
 
 
 class Room:
-    """The memory for all messages that are under way."""
+    """The room for all messages that are under way, in memory and in files."""
 
     def __init__(self, octets: int) -> None:
         self._free = octets

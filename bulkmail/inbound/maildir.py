@@ -30,4 +30,4 @@ class Maildir:
         host = _UNSAFE.sub("_", self._hostname)
         name = f"{int(received.at)}.{received.id}P{self._process}.{host}"
         new, tmp = os.path.join(self._path, "new"), os.path.join(self._path, "tmp")
-        await self._files.write(File(new, tmp, name, traced(received, self._hostname) + received.body))
+        await self._files.write(File(new, tmp, name, received.body.below(traced(received, self._hostname))))

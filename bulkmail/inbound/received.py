@@ -8,6 +8,7 @@ from enum import StrEnum
 from math import inf
 from typing import Protocol
 
+from bulkmail.inbound.octets import Octets
 from bulkmail.mail import BulkmailError
 
 
@@ -71,7 +72,7 @@ class Received:
     tls: str
     sender: str
     recipients: tuple[Accepted, ...]
-    body: bytes
+    body: Octets
     at: float
     smtputf8: bool = False
     until: float = inf

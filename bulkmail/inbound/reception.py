@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from bulkmail.inbound.limits import Gate, Limits, Room
 from bulkmail.inbound.lines import Lines
+from bulkmail.inbound.octets import Spill
 from bulkmail.inbound.received import Accepts, Take
 from bulkmail.net import Certificate
 
@@ -23,7 +24,7 @@ _FAULT_LINES_A_SECOND = 3  # a disk that is full is so for each message
 @dataclass
 class Reception:
     """``hostname``: our name; ``wall``: seconds since the epoch; ``taken``, ``refused``: lines for the log;
-    ``faults``: those about our own faults.
+    ``faults``: those about our own faults; ``spill``: makes a file for a message that is not kept in memory.
 
     ``live`` are the connections that were let in.
     """
@@ -36,6 +37,7 @@ class Reception:
     wall: Callable[[], float]
     taken: Lines
     refused: Lines
+    spill: Spill
     certificate: Certificate | None = None
     stopping: bool = False
     live: set[Protocol] = field(default_factory=set)

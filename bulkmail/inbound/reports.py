@@ -108,7 +108,7 @@ class Reports:
         """Have it read; None where the reader did not come to an end. Raises OwnFault where there is no reader."""
         address, number = ("", 0) if found is None or not found.number else (found.address, found.hash)
         key = await self._records.token_key()
-        job = ("read", received.body[:LOOKED_AT], recipient.address, received.sender, key, address, number)
+        job = ("read", received.body.first(LOOKED_AT), recipient.address, received.sender, key, address, number)
         try:
             kind, reason, token, event, envelope_id, each = await self._ask(job, _WITHIN)
         except WorkerLateError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from io import BytesIO
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -13,6 +12,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import Agent, FileBodyProducer, HTTPConnectionPool
 from twisted.web.http_headers import Headers
 
+from bulkmail.inbound.octets import OctetsFile
 from bulkmail.inbound.received import Received, Refusal
 from bulkmail.mail import OwnFault
 
@@ -39,14 +39,14 @@ class Rspamd:
 
     async def __call__(self, received: Received) -> bytes:
         """Return header lines for a message that may be taken. Raises Refusal, or OwnFault without a verdict."""
-        if not received.body.strip():
+        if not any(piece.strip() for piece in received.body.pieces()):
             # An empty upload gets "no action" and a score of 0, as if it were looked at
             raise Refusal(554, "5.6.0", "The message is empty")
         asked = self._agent.request(
             b"POST",
             f"{self._url}/checkv2".encode("ascii"),
             _headers(received),
-            FileBodyProducer(BytesIO(received.body)),  # type: ignore[no-untyped-call]
+            FileBodyProducer(OctetsFile(received.body)),  # type: ignore[no-untyped-call]
         )
         asked.addCallback(_read)
         asked.addTimeout(_WITHIN, self._reactor)

@@ -17,12 +17,13 @@ from bulkmail.inbound.intake import Filter, Filtered, Intake
 from bulkmail.inbound.limits import Limits
 from bulkmail.inbound.lines import Lines
 from bulkmail.inbound.maildir import Maildir
+from bulkmail.inbound.octets import spill_in
 from bulkmail.inbound.received import Take
 from bulkmail.inbound.reception import Reception
 from bulkmail.inbound.reports import Records, Reports
 from bulkmail.inbound.rspamd import Rspamd
 from bulkmail.inbound.server import Inbound
-from bulkmail.inbound.unread import UnreadFolder
+from bulkmail.inbound.unread import UnreadFolder, aside_in
 from bulkmail.inbound.waiting import WaitingThreads
 from bulkmail.inbound.wire import Order
 from bulkmail.net import Certificate
@@ -68,6 +69,7 @@ class Serving:
             wall=self._wall,
             taken=Lines(_say, clock, _LINES_A_SECOND),
             refused=Lines(_say, clock, _REFUSED_LINES_A_SECOND),
+            spill=spill_in(aside_in(order.folder)),
             certificate=certificate,
         )
 

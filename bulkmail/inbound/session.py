@@ -14,6 +14,7 @@ from enum import Enum
 from bulkmail.inbound.body import Body
 from bulkmail.inbound.commands import parse_name
 from bulkmail.inbound.limits import Limits, Share
+from bulkmail.inbound.octets import Octets, Spill
 from bulkmail.inbound.received import Accepted, Accepts, Refusal
 from bulkmail.inbound.replies import FIXED, NOT_OFFERED, NOT_SMTP, Replies
 from bulkmail.inbound.transaction import Transaction
@@ -35,11 +36,11 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message has come; `Session.answer` it."""
+    """A message has come; `Session.answer` it. Its body is the caller's to close."""
 
     sender: str
     recipients: tuple[Accepted, ...]
-    body: bytes
+    body: Octets
     smtputf8: bool
 
 
@@ -64,14 +65,23 @@ Event = Message | StartTls | Close | Refused
 
 
 class Session:
-    """One session. ``hostname``: our name; ``tls_ready``: whether STARTTLS can be offered now; ``share``: its memory.
+    """One session. ``hostname``: our name; ``tls_ready``: whether STARTTLS can be offered now; ``share``: its room.
+
+    ``spill``: makes a file for a message that is not kept in memory.
 
     ``phase`` says what is waited for, ``turns`` counts what was done, so that a deadline begins anew with each command
     and not with each octet.
     """
 
     def __init__(
-        self, *, hostname: str, accepts: Accepts, limits: Limits, share: Share, tls_ready: Callable[[], bool]
+        self,
+        *,
+        hostname: str,
+        accepts: Accepts,
+        limits: Limits,
+        share: Share,
+        spill: Spill,
+        tls_ready: Callable[[], bool],
     ) -> None:
         self.phase = Phase.SILENCE
         self.turns = 0
@@ -80,6 +90,7 @@ class Session:
         self._hostname = hostname
         self._limits = limits
         self._share = share
+        self._spill = spill
         self._tls_ready = tls_ready
         self._transaction = Transaction(accepts, limits)
         self._body: Body | None = None
@@ -131,10 +142,12 @@ class Session:
         return self._new_events()
 
     def lost(self) -> None:
-        """Note that the connection is gone; a message that the sink has stays with it, and so does its memory."""
+        """Note that the connection is gone; a message that the sink has stays with it, and so does its room."""
         if self.phase is not Phase.SINK:
             self._share.give_back()
         self.phase = Phase.CLOSED
+        if self._body is not None:
+            self._body.close()
         self._body, self._rest = None, b""
 
     def take_output(self) -> bytes:
@@ -264,7 +277,7 @@ class Session:
             self._refuse(refusal)
         else:
             self._replies.say(354, "", "End the message with <CRLF>.<CRLF>")
-            self._body = Body(self._limits.size, self._share)
+            self._body = Body(self._limits.size, self._share, self._spill)
             self.phase = Phase.BODY
 
     def _rset(self, rest: bytes) -> None:

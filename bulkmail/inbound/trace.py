@@ -32,8 +32,7 @@ def traced(received: Received, hostname: str) -> bytes:
 
 def goes_in_circles(received: Received) -> bool:
     """Whether a message was here before, for the same recipient, or has passed through too many hosts."""
-    end = received.body.find(b"\r\n\r\n", 0, _HEADER)
-    header = received.body[: _HEADER if end < 0 else end]
+    header = received.body.first(_HEADER).partition(b"\r\n\r\n")[0]
     if len(_RECEIVED.findall(header)) > _MOST_HOPS:
         return True
     ours = {recipient.address.lower() for recipient in received.recipients}

@@ -18,6 +18,11 @@ _log = Logger("bulkmail")
 _SUFFIX = ".eml"
 
 
+def aside_in(folder: str) -> str:
+    """Return the folder beside `UnreadFolder`'s for what is not whole yet; its `open` makes and empties it."""
+    return os.path.join(folder, "tmp")
+
+
 class UnreadFolder:
     """Keeps messages in ``folder``/unread, within ``most_files`` and ``most_octets``; ``dropped`` counts what went."""
 
@@ -25,7 +30,7 @@ class UnreadFolder:
         self.path = os.path.join(folder, "unread")
         self.dropped = 0
         self._files = files
-        self._aside = os.path.join(folder, "tmp")
+        self._aside = aside_in(folder)
         self._hostname = hostname
         self._most_files, self._most_octets = most_files, most_octets
         self._kept: OrderedDict[str, int] = OrderedDict()  # name -> octets, the oldest first
@@ -54,7 +59,7 @@ class UnreadFolder:
 
     async def __call__(self, received: Received) -> None:
         """Keep a message. Raises OwnFault."""
-        content = traced(received, self._hostname) + received.body
+        content = received.body.below(traced(received, self._hostname))
         name = received.id + _SUFFIX
         await self._files.write(File(self.path, self._aside, name, content))
         self._add(name, len(content))

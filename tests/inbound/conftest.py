@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import queue
+from tempfile import TemporaryFile
 from types import SimpleNamespace
 
 import pytest
@@ -27,6 +28,7 @@ from bulkmail.inbound import (
     Room,
     Session,
 )
+from bulkmail.inbound.octets import Octets
 from bulkmail.inbound.session import Message
 
 OURS = "in.example.com"
@@ -43,6 +45,7 @@ class Talk:
             accepts=OwnAddresses([OURS, "bücher.example"], rest=rest),
             limits=self.limits,
             share=self.room.share("192.0.2.1"),
+            spill=TemporaryFile,
             tls_ready=lambda: tls,
         )
         self.events = []
@@ -151,6 +154,7 @@ def reception(sink=None, *, certificate=None, rest=True, **limits):
             wall=lambda: 1_700_000_000.0 + clock.seconds(),
             taken=Lines(log.append, clock.seconds, 1000),
             refused=Lines(log.append, clock.seconds, 1000),
+            spill=TemporaryFile,
             certificate=certificate,
         ),
     )
@@ -217,7 +221,7 @@ class Loop:
 def received(*, to="anna@in.example.com", purpose=Purpose.FORWARD, body=b"Subject: x\r\n\r\nhello\r\n", **more):
     recipients = (Accepted(to, purpose),)
     facts = {"id": "ID1", "ip": "192.0.2.1", "helo": "a.example", "tls": "", "sender": "s@t.example", "at": 1.7e9}
-    return Received(**{**facts, "recipients": recipients, "body": body, **more})
+    return Received(**{**facts, "recipients": recipients, "body": Octets(body), **more})
 
 
 @pytest.fixture

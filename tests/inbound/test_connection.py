@@ -19,7 +19,7 @@ def test_the_250_is_said_when_the_sink_is_done(kit):
     assert line.hear(MESSAGE) == b""
     (received,) = sink.taken
     assert (received.ip, received.helo, received.tls, received.sender) == ("192.0.2.1", "a.example", "", "")
-    assert received.body == b"Subject: x\r\n\r\nhello\r\n"
+    assert received.body.whole() == b"Subject: x\r\n\r\nhello\r\n"
     assert received.at == pytest.approx(1_700_000_000.2)
     assert received.recipients[0].token == "t"
     sink.done()

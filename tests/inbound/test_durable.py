@@ -8,13 +8,14 @@ import pytest
 
 from bulkmail.inbound import durable
 from bulkmail.inbound.durable import DurableFiles, File, make_folders, store
+from bulkmail.inbound.octets import Octets
 from bulkmail.mail import OwnFault
 
 
 @pytest.fixture
 def place(tmp_path):
     make_folders(str(tmp_path / "new"), str(tmp_path / "tmp"))
-    return lambda name, content=b"text": File(str(tmp_path / "new"), str(tmp_path / "tmp"), name, content)
+    return lambda name, content=b"text": File(str(tmp_path / "new"), str(tmp_path / "tmp"), name, Octets(content))
 
 
 def test_everything_is_written_synced_renamed_and_synced_in_this_order(place, monkeypatch, tmp_path):
@@ -47,7 +48,7 @@ def test_many_at_once(place, loop, tmp_path):
 
 def test_a_fault_is_told_for_its_file_alone(place, loop, tmp_path):
     files = DurableFiles(loop)
-    bad = File(str(tmp_path / "gone"), str(tmp_path / "tmp"), "bad", b"")
+    bad = File(str(tmp_path / "gone"), str(tmp_path / "tmp"), "bad", Octets(b""))
     failing, fine = files.write(bad), files.write(place("fine"))
     with pytest.raises(OwnFault, match=r"gone/bad cannot be written"):
         loop.wait(failing)

@@ -60,7 +60,7 @@ def test_mail_for_people_gets_what_the_filters_add(message, places):
     reports, mailbox = places
     intake = Intake(reports, Filtered(mailbox, [look(b""), look(b"X-Spam: Yes\r\n")], no_time))
     assert taken(intake, message()) is None
-    assert mailbox.kept[0].body == b"X-Spam: Yes\r\nSubject: x\r\n\r\nhello\r\n"
+    assert mailbox.kept[0].body.whole() == b"X-Spam: Yes\r\nSubject: x\r\n\r\nhello\r\n"
     assert reports.kept == []
 
 

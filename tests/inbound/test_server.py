@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import select
 import smtplib
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 SERVE = """
 import json, signal, sys, time
+from tempfile import TemporaryFile
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
@@ -33,7 +36,7 @@ tls = given.get("tls")
 shared = Reception(
     reactor=reactor, hostname="in.example.com", accepts=OwnAddresses(["in.example.com"], rest=True), take=take,
     limits=Limits(**given.get("limits", {})), wall=time.time, taken=Lines(lambda text: None, time.monotonic, 1),
-    refused=Lines(lambda text: None, time.monotonic, 1),
+    refused=Lines(lambda text: None, time.monotonic, 1), spill=TemporaryFile,
     certificate=Certificate(tls + "/cert.pem", tls + "/key.pem", time.monotonic) if tls else None,
 )
 sockets = bound([("127.0.0.1", 0)])
@@ -231,3 +234,53 @@ def test_memory_stays_flat_under_idle_and_hostile_connections(serve, until):
     assert said <= {b"250", b"452"}
     for one in kept:
         one.close()
+
+
+def peak_mb(process) -> float:
+    """The most memory that a process has had."""
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def test_large_messages_of_many_clients_take_no_memory(serve):
+    """All are under way at once, and all are taken in the end."""
+    served = serve(limits={"memory": 200_000_000})
+    clients, size = 40, 3_000_000
+    before, open_ones = peak_mb(served.process), []
+    for number in range(clients):
+        one = socket.create_connection(("127.0.0.1", served.port), 60, (f"127.0.3.{number + 1}", 0))
+        served.sockets.append(one)
+        replies = one.makefile("rb")
+        assert replies.readline().startswith(b"220 ")
+        one.sendall(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<anna@in.example.com>\r\nDATA\r\n")
+        assert [replies.readline()[:3] for _ in range(4)] == [b"250", b"250", b"250", b"354"]
+        one.sendall(b"x" * size + b"\r\n")
+        open_ones.append((one, replies))
+    for one, replies in open_ones:
+        one.sendall(b".\r\n")
+        assert replies.readline().startswith(b"250 ")
+        replies.close()
+        assert served.took()[3] == size + 2
+    assert peak_mb(served.process) - before < clients * size / 1e6 / 4
+
+
+def test_what_all_of_them_bring_is_bounded(serve):
+    """Five of six messages have room: one of the clients is told so, and sent away."""
+    served = serve(limits={"memory": 1_000_000, "size": 250_000})
+    clients = []
+    for number in range(6):
+        one = socket.create_connection(("127.0.0.1", served.port), 60, (f"127.0.3.{number + 1}", 0))
+        served.sockets.append(one)
+        clients.append(one)
+        with one.makefile("rb") as replies:
+            assert replies.readline().startswith(b"220 ")
+            one.sendall(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<anna@in.example.com>\r\nDATA\r\n")
+            assert [replies.readline()[:3] for _ in range(4)] == [b"250", b"250", b"250", b"354"]
+    for one in clients:
+        one.sendall(b"x" * 199_000)
+    (refused,), _, _ = select.select(clients, [], [], 60)
+    assert refused.recv(1000).startswith(b"452 4.3.1 ")
+    for one in clients:
+        if one is not refused:
+            one.sendall(b"\r\n.\r\n")
+            assert one.recv(1000).startswith(b"250 ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryFile
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_a_message_from_end_to_end(kit):
     talk.envelope("bounces+a@in.example.com", "bounces+b@in.example.com", sender="<x@y.example>")
     assert talk.say(MESSAGE) == b""
     (message,) = talk.messages
-    assert message.body == b"Subject: x\r\n\r\n.dot\r\n"
+    assert message.body.whole() == b"Subject: x\r\n\r\n.dot\r\n"
     assert message.sender == "x@y.example"
     assert [one.purpose for one in message.recipients] == [Purpose.BOUNCE] * 2
     assert talk.session.phase is Phase.SINK
@@ -188,6 +190,7 @@ def test_who_talks_before_the_greeting_is_refused(kit):
         accepts=OwnAddresses(["a.example"], rest=True),
         limits=Limits(),
         share=Room(100).share("x"),
+        spill=TemporaryFile,
         tls_ready=lambda: False,
     )
     events = session.receive(b"EHLO a\r\n")
@@ -224,6 +227,7 @@ def test_cutting_the_input_anywhere_changes_nothing(pieces, dice):
             accepts=OwnAddresses(["in.example.com"], rest=True),
             limits=Limits(errors=5),
             share=Room(10_000).share("x"),
+            spill=TemporaryFile,
             tls_ready=lambda: True,
         )
         session.greet()
@@ -255,6 +259,7 @@ def test_any_octets_end_in_replies_or_a_close(octets):
         accepts=OwnAddresses(["in.example.com"], rest=True),
         limits=Limits(),
         share=Room(10_000).share("x"),
+        spill=TemporaryFile,
         tls_ready=lambda: False,
     )
     session.greet()

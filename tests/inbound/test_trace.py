@@ -26,7 +26,7 @@ def test_several_recipients_and_utf8(message):
     to = (Accepted("bounces+a@x.example", Purpose.BOUNCE, "a"), Accepted("bounces+δ@x.example", Purpose.BOUNCE, "δ"))
     one = message(recipients=to, sender="", smtputf8=True, ip="2001:db8::1", helo="x(y)\\")
     text = traced(one, "h.example")
-    parsed = email.message_from_bytes(text + one.body, policy=policy.SMTP)
+    parsed = email.message_from_bytes(text + one.body.whole(), policy=policy.SMTP)
     assert parsed.get_all("Delivered-To") == ["bounces+a@x.example", "bounces+δ@x.example"]
     assert b"from x_y__ ([IPv6:2001:db8::1])\r\n\tby h.example with UTF8SMTP id ID1;" in text
     assert parsed["Return-Path"] == "<>"
