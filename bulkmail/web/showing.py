@@ -144,7 +144,7 @@ class Showing:
             "told": found,
             "counts": counts_of(found["by_status"]),
             "categories": categories_of(found["by_category"]),
-            "shown": SHOWN,
+            "shown": [status for status in SHOWN if status == "delivered" or found["by_status"].get(status)],
             "matrix": matrix(found["by_provider"], providers, recent["providers"]),
             "recent": recent,
             "holds": holds_of([found]),

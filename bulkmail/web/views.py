@@ -93,6 +93,7 @@ def campaign_line(told: Mapping[str, Any]) -> dict[str, Any]:
         "delivered": by_status.get("delivered", 0),
         "failed": sum(by_status.get(one, 0) for one in ("bounced", "blocked", "expired", "unknown")),
         "waiting": sum(by_status.get(one, 0) for one in ("pending", "deferred")),
+        "never": sum(by_status.get(one, 0) for one in NEVER_SENT),
         "bar": bar(by_status, rows),
         "rate": told["rate"],
         "left": lasting(told["seconds_left"]),
@@ -203,8 +204,9 @@ def categories_of(by_category: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def status_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with why it has its status, in words."""
-    return {**row, "why": category_words(row["category"]).title if row["category"] else ""}
+    """Return a row with why it has its status, in words; where it was never tried, no provider is known."""
+    why = category_words(row["category"]).title if row["category"] else ""
+    return {**row, "why": why, "provider": row.get("provider", "") if row["attempts"] else ""}
 
 
 def variants_of(told: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from bulkmail.web.sessions import Sessions
 from bulkmail.web.showing import NEEDED, OF_SITES, PLOTS, RENEWED
 from bulkmail.web.signin import SigningIn
 from bulkmail.web.users import Role, User, Users, write_users
-from tests.web.known import HOSTILE, NAME, RECIPIENT, Api
+from tests.web.known import HOSTILE, NAME, RECIPIENT, Api, campaign
 
 PASSWORD = "correct horse"
 PAGES = [
@@ -149,6 +149,21 @@ def test_a_providers_page_leads_to_a_pause_of_each_campaign_there(site):
     assert 'name="provider" maxlength="100" list="providers" value="google"' in site.ask(where).body.decode()
     strange = site.ask("/campaigns/spring/pause?provider=%22%3E%3Cb%3E").body.decode()
     assert 'name="provider" maxlength="100" list="providers" value=""' in strange
+
+
+def test_the_numbers_of_the_first_page_add_up(site):
+    counts = {"delivered": 7, "bounced": 1, "pending": 1, "deferred": 1, "invalid": 2, "duplicate": 1}
+    site.api.campaigns = [campaign(by_status=counts, input_rows=13)]
+    shown = " ".join(site.ask("/").body.decode().split())
+    assert "7 of 13 delivered, 1 not, 3 left out, 2 waiting" in shown
+
+
+def test_the_link_to_the_other_receivers_leads_somewhere(site):
+    site.api.campaigns = [campaign(by_provider={"other": {"delivered": 1}})]
+    assert 'href="/providers#others"' in site.ask("/campaigns/spring").body.decode()
+    shown = site.ask("/providers").body.decode()
+    assert '<h2 id="others">' in shown
+    assert "Nothing is being sent to them now." in shown
 
 
 def test_forms_ask_for_the_operations_of_the_commands(site):

@@ -9,6 +9,7 @@ import pytest
 from bulkmail.mail import UnknownName
 from bulkmail.web.showing import NoPageError, Showing, Wanted, allowed
 from bulkmail.web.users import Role
+from bulkmail.web.views import SHOWN
 from tests.web.known import AT, HOSTILE, NAME, Api, campaign
 
 
@@ -42,6 +43,13 @@ def test_what_is_over_is_not_renewed():
     ]
     front = show(api=api)
     assert [[line["name"] for line in front.values[key]] for key in ("going", "over")] == [["spring"], ["autumn"]]
+
+
+def test_only_the_statuses_that_rows_have_are_columns():
+    assert show("campaigns", NAME).values["shown"] == list(SHOWN)
+    api = Api()
+    api.campaigns = [campaign(by_status={"pending": 1000})]
+    assert show("campaigns", "spring", api=api).values["shown"] == ["delivered"]
 
 
 def test_the_recipients_of_a_status_a_page_at_a_time():

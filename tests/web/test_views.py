@@ -70,7 +70,9 @@ def test_a_moment():
 def test_a_line_adds_up():
     line = campaign_line(campaign())
     assert (line["delivered"], line["failed"], line["waiting"]) == (300, 40, 660)
-    assert line["delivered"] + line["failed"] + line["waiting"] == line["rows"]
+    assert line["delivered"] + line["failed"] + line["waiting"] + line["never"] == line["rows"]
+    counts = {"delivered": 5, "invalid": 1, "duplicate": 2, "suppressed": 3, "cancelled": 4, "pending": 6}
+    assert campaign_line(campaign(by_status=counts))["never"] == 10
 
 
 def test_a_status_and_a_category_say_what_they_mean():
@@ -83,6 +85,8 @@ def test_a_status_and_a_category_say_what_they_mean():
     ]
     assert status_row(ROW)["why"] == "The mailbox does not exist"
     assert status_row({**ROW, "category": ""})["why"] == ""
+    assert status_row(ROW)["provider"] == ROW["provider"]
+    assert status_row({**ROW, "attempts": 0, "provider": "other"})["provider"] == ""
 
 
 def test_a_provider_has_its_counts_its_light_and_its_pace():
