@@ -64,7 +64,7 @@ def command(name: str) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    """What only a script of completion needs."""
+    """Return PREAMBLE, which only a script of completion needs. Raises AttributeError for every other name."""
     if name != "PREAMBLE":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return command("asking").PREAMBLE

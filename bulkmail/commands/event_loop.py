@@ -32,7 +32,7 @@ def in_event_loop(work: Callable[[Any], Coroutine[Deferred[Any], Any, Result]], 
         task = Deferred.fromCoroutine(work(reactor))
 
         def stop() -> Deferred[Any]:
-            """Before the loop ends: what was asked for is over, or a signal has come."""
+            """Cancel the work where a signal has come; return what the reactor waits for before it ends."""
             if not ended:
                 interrupted.append(True)
                 reactor.callLater(WITHIN, give_up)
@@ -42,7 +42,7 @@ def in_event_loop(work: Callable[[Any], Coroutine[Deferred[Any], Any, Result]], 
         over: Deferred[None] = Deferred()
 
         def give_up() -> None:
-            """The process ends now, and what it has started ends with it."""
+            """Let the reactor end, though the work has not ended."""
             if not over.called:
                 over.callback(None)
 

@@ -24,14 +24,14 @@ MX_PORT = 25
 _TOKEN = "test-" + "a" * TOKEN_SIZE  # what a test message has: it changes nothing
 _ONE_CLICK = "List-Unsubscribe=One-Click"  # RFC 8058 3.1
 _BUTTON = '<form method="post">'
-_FOREIGN = "relay-test@example.com"  # a domain that is nobody's (RFC 2606)
+_FOREIGN = "relay-test@example.com"  # a domain that belongs to no one (RFC 2606)
 _WITHIN = 10.0  # seconds for one dialogue
 _SOON = 14 * 86_400.0  # seconds: a certificate that ends within them is told
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is listened to, and how it is reached
 
 
 async def inbound_checks(settings: Settings, hostname: str, lookup: Lookup, *, connect: bool) -> list[Check]:
-    """Make them all. ``hostname``: the EHLO name. ``connect``: whether to connect to the server and the page."""
+    """Make all checks of what comes back. ``hostname``: the EHLO name. ``connect``: whether to connect at all."""
     made: list[Check] = []
     inbound = settings.inbound
     if inbound is not None:
@@ -82,7 +82,7 @@ async def _server(settings: Settings, name: str, hostname: str, lookup: Lookup) 
 
 
 def _listening(listen: Sequence[str]) -> list[tuple[str, int]]:
-    """Where this machine reaches the server; nothing for sockets that systemd passes."""
+    """Return where this machine reaches the server; nothing for sockets that systemd passes."""
     found = []
     for place in listen:
         ip, colon, port = place.rpartition(":")

@@ -113,7 +113,7 @@ def _folder(place: str) -> Check:
 
 
 def _file_system(place: str) -> str:
-    """The type of the file system that a folder is on, "" where that is not told."""
+    """Return the type of the file system that a folder is on, "" where that is not told."""
     best, kind = "", ""
     with suppress(OSError), open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
         for line in mounts:
@@ -149,7 +149,7 @@ def clock(now: float, *, unsynchronised: bool | None) -> Check:
 
 
 def _clock_status() -> bool | None:
-    """Whether the kernel calls its clock unsynchronised (adjtimex(2)); None where it does not say."""
+    """Return whether the kernel calls its clock unsynchronised (adjtimex(2)); None where it does not say."""
     buffer = ctypes.create_string_buffer(512)  # struct timex, larger than on any machine; modes 0 changes nothing
     try:
         if ctypes.CDLL(None, use_errno=True).adjtimex(buffer) < 0:

@@ -40,9 +40,10 @@ async def network_checks(
     lookup: Lookup,
     families: Families | None = None,
 ) -> list[Check]:
-    """Make them all. ``servers``: HOST or HOST:PORT to connect to, none: the well-known ones, None: connect to none.
+    """Make all checks that need the network.
 
-    ``families``: the IP versions that mail is sent over, by the settings and this machine's routes if not given.
+    ``servers``: HOST or HOST:PORT to connect to; [] for those of `WELL_KNOWN`, None to connect to none. ``families``:
+    the IP versions that mail is sent over; None for those that the settings and this machine's routes give.
     """
     families = families or families_of(settings, time.monotonic)
     resolver = await _resolver(settings, lookup)
@@ -115,7 +116,7 @@ def _versions(families: Families) -> Check:
 
 
 async def _port_over_six(settings: Settings, servers: list[str], lookup: Lookup, *, only: bool) -> list[Check]:
-    """Whether mail servers can be reached over IPv6; nothing where none of them has an address for it."""
+    """Return whether mail servers can be reached over IPv6; nothing where none of them has an address for it."""
     port, tried = settings.smtp.port, []
     for host in servers or await _well_known(lookup):
         name, to, ips = await _place(host, port, lookup, "AAAA")
@@ -130,7 +131,7 @@ async def _port_over_six(settings: Settings, servers: list[str], lookup: Lookup,
 
 
 async def _port(settings: Settings, servers: list[str], lookup: Lookup) -> Check:
-    """Whether mail servers can be reached: one that can is enough."""
+    """Return whether mail servers can be reached: one that can is enough."""
     relay = settings.relay
     silent = relay is not None and relay.tls == "implicit"
     if relay is not None:
@@ -158,7 +159,7 @@ async def _well_known(lookup: Lookup) -> list[str]:
 
 
 async def _try(server: str, port: int, lookup: Lookup, *, silent: bool) -> tuple[bool, str]:
-    """Whether a server could be reached, and how that went. ``server``: a host or address, perhaps with its port."""
+    """Return whether a server could be reached, and how that went. ``server``: a host or address, also with a port."""
     host, port, ips = await _place(server, port, lookup, "A")
     if not ips:
         return False, f"{host} has no IPv4 address"
@@ -166,7 +167,7 @@ async def _try(server: str, port: int, lookup: Lookup, *, silent: bool) -> tuple
 
 
 async def _place(server: str, port: int, lookup: Lookup, kind: str) -> tuple[str, int, list[str]]:
-    """The host, the port and the addresses of a server. ``kind``: A or AAAA."""
+    """Return the host, the port and the addresses of a server. ``kind``: A or AAAA."""
     host, colon, given = server.rpartition(":")
     if colon and given.isdigit() and (":" not in host or host.endswith("]")):
         port = int(given)

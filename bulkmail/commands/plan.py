@@ -74,7 +74,7 @@ def plan_means(settings: Settings) -> PlanMeans:
 
 
 def _warm(settings: Settings) -> Mapping[tuple[str, str], WarmupDay]:
-    """Where sources that warm up are, as the spool knows it; {} where nothing was ever sent."""
+    """Return where sources that warm up are, as the spool knows it; {} where nothing was ever sent."""
     if not any(source.warmup for source in settings.sources):
         return {}
     try:

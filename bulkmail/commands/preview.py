@@ -221,12 +221,12 @@ def _show(campaign: Campaign, one: Shown) -> None:
 
 
 def _plain(text: str) -> str:
-    """One line that changes nothing of the terminal: what cannot be printed is shown by its code."""
+    """Return one line that changes nothing of the terminal: what cannot be printed is shown by its code."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _write(campaign: Campaign, shown: list[Shown]) -> list[str]:
-    """Write the messages and the page into the campaign's folder; the names of the files. Raises Refused."""
+    """Write the messages and the page into the campaign's folder; return the files' names. Raises Refused."""
     files: dict[str, bytes] = {}
     for one in shown:
         if isinstance(one.message, Specimen):

@@ -94,7 +94,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _run_service(options: Sequence[str], summary: Path) -> int:
-    """Run ``twistd -n bulkmail`` with these options as a child, and show how far it is; its exit status.
+    """Run ``twistd -n bulkmail`` with these options as a child, and show how far it is; return its exit status.
 
     What it writes on stderr, its refusals, goes to ours; the end of its log is shown where it fails.
     """
@@ -134,7 +134,7 @@ def _show_progress(service: subprocess.Popen[bytes], summary: Path, started: flo
 
 
 def _figures(summary: Path, started: float) -> Mapping[str, Any]:
-    """The summary of this run; nothing while there is none."""
+    """Return the summary of this run; nothing while there is none."""
     try:
         if summary.stat().st_mtime < started:
             return {}
@@ -145,7 +145,7 @@ def _figures(summary: Path, started: float) -> Mapping[str, Any]:
 
 
 def _samples(folder: Folder, place: Path) -> list[str]:
-    """Write a few messages as the servers got them: the first, the smallest and the largest; the names of the files."""
+    """Write the first, smallest and largest message as the servers got them; return the names of the files."""
     kept = [one for one in read(str(place / "received")) if one.offset is not None]
     if not kept:
         return []

@@ -138,7 +138,7 @@ def _departure(prepared: Prepared, settings: Settings, given: argparse.Namespace
 
 
 def _subject(prepared: Prepared, counts: RowCounts) -> str:
-    """The subject as the first person will see it; as the campaign has it where no message can be made for that row."""
+    """Return the subject as the first person will see it; as it is written where that row's message cannot be made."""
     if counts.first is None:
         return prepared.campaign.subject
     (message,) = compose_rows({**prepared.content, "dkim": []}, [counts.first], time.time())
@@ -182,7 +182,7 @@ def _still(departure: _Departure) -> int:
 
 
 def _lines(departure: _Departure) -> list[str]:
-    """Everything a person wants to know before it leaves."""
+    """Return, in lines, everything a person wants to know before anything is sent."""
     campaign, sender, settings = departure.campaign, departure.sender, departure.settings
     lines = [f"{campaign.name}", f"  to           {_recipients(departure)}"]
     if departure.stored is not None:
@@ -256,7 +256,7 @@ def _flow(prepared: Prepared, settings: Settings, counts: RowCounts, now: float)
 
 
 def _duration(departure: _Departure) -> str:
-    """When it begins, where that is not at once, and how long it takes at least."""
+    """Return when it begins, where that is not at once, and how long it takes at least."""
     flow, now = departure.flow, departure.now
     later = flow.begins is not None and flow.begins > now + 1
     begins = f"from {utc(flow.begins)} on, by its schedule; " if later and flow.begins is not None else ""
@@ -269,7 +269,7 @@ def _duration(departure: _Departure) -> str:
 
 
 def _plain(departure: _Departure) -> dict[str, Any]:
-    """The same as JSON has it."""
+    """Return what is shown as JSON has it."""
     counts, sender = departure.counts, departure.sender
     return {
         "campaign": departure.campaign.name,

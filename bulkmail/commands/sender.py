@@ -64,7 +64,7 @@ def public_addresses(settings: Settings, given: Sequence[str], pool: str | None 
 
 
 def is_private(ip: str) -> bool:
-    """Whether receivers cannot see an address, because it is translated on the way (RFC 1918, RFC 6598, RFC 4193)."""
+    """Return whether receivers cannot see an address: it is translated on the way (RFC 1918, RFC 6598, RFC 4193)."""
     return any(ipaddress.ip_address(ip) in network for network in _UNSEEN)
 
 

@@ -14,7 +14,7 @@ def add(commands: Commands) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Run it until it is ended; its exit status."""
+    """Run it until it is ended; return its exit status."""
     from bulkmail.rehearsal import run as run_world  # noqa: PLC0415 - brings a reactor
 
     return run_world(given.rest)

@@ -103,7 +103,7 @@ def _wrong(one: dict[str, Any]) -> bool:
 
 
 def _lines(one: dict[str, Any]) -> list[str]:
-    """What is told of one campaign: a line with its figures, and what is to be known beside them."""
+    """Return the lines about one campaign: its figures, and what is to be known beside them."""
     told = one["situation"]
     known = ", ".join(f"{status} {count:,}" for status, count in one["by_status"].items() if count)
     rows = f"{one['input_rows']:,} rows" + ("" if one["input_complete"] else " so far")
@@ -167,7 +167,7 @@ def _sites(settings: Settings, *, as_json: bool) -> int:
 
 
 def _warmup(one: dict[str, Any], now: float) -> dict[str, Any]:
-    """What a source has used of today's budget at a provider, in the form of a fact that holds today."""
+    """Return what a source has used of today's budget at a provider, in the form of a fact that holds today."""
     began, again = now // DAY * DAY, one["again"]
     return {
         "site": Source(one["source"]).key(f"provider {one['provider']}"),

@@ -85,7 +85,7 @@ def _forget(given: argparse.Namespace) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    """Status 0 where the address is suppressed for anything, 1 where it is not."""
+    """Print why the address is suppressed; return 0 where it is for anything, 1 where it is not."""
     settings = load_settings(given.settings, os.getcwd())
     (key, *others) = _keys([given.address])
     reader = find_reader(settings.spool)

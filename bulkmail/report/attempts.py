@@ -143,7 +143,7 @@ class AttemptsFile:
         return descriptor
 
     def _lost(self) -> bool:
-        """Whether the path no longer leads to our file, or another program wrote to it."""
+        """Return whether the path no longer leads to our file, or another program wrote to it."""
         try:
             folder = self._file.place.folder(make=False)
             there = os.stat(self._file.name, dir_fd=folder.descriptor, follow_symlinks=False)

@@ -48,7 +48,7 @@ def one_line(text: str) -> str:
 
 
 def reply_cells(replies: Iterable[str]) -> list[str]:
-    """Replies fit for a column: one line, capped and guarded."""
+    """Return replies fit for a column: one line each, capped and guarded."""
     lines = [text if len(text) <= LONGEST_REPLY and text.isprintable() else one_line(text) for text in replies]
     return [line[:LONGEST_REPLY] for line in guarded(lines)]
 

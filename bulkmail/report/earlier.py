@@ -22,7 +22,7 @@ _MOST = 64 * 1024  # bytes of summary.json
 
 
 def has_report(place: Place) -> bool:
-    """Whether there is a folder in which a report may be."""
+    """Return whether there is a folder in which a report may be."""
     try:
         place.folder(make=False)
     except OSError:
@@ -31,7 +31,7 @@ def has_report(place: Place) -> bool:
 
 
 def has_attempts(place: Place) -> bool:
-    """Whether attempts.csv has more than a header. Fast; `attempts_beyond` counts, which may take long."""
+    """Return whether attempts.csv has more than a header. Fast; `attempts_beyond` counts, which may take long."""
     try:
         descriptor = place.folder(make=False).open_file(ATTEMPTS)
     except (OSError, ValueError):

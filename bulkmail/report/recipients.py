@@ -74,7 +74,7 @@ def _chunks(rows: Iterable[RecipientRow]) -> Iterator[list[RecipientRow]]:
 
 
 class RecipientCells:
-    """Turn chunks of the spool's rows into rows of the file."""
+    """Turns chunks of the spool's rows into rows of the file."""
 
     def __init__(
         self,

@@ -20,12 +20,12 @@ TRY_AGAIN = "try-again.csv"
 
 
 def is_to_be_taken_off(row: RecipientRow) -> bool:
-    """Whether the address is to leave the list: it is permanently no good, or its owner wants no more."""
+    """Return whether the address is to leave the list: it is permanently no good, or its owner wants no more."""
     return is_to_leave(row.status, row.category) or row.wants_no_more
 
 
 def is_to_be_tried_again(row: RecipientRow) -> bool:
-    """Whether the message may be sent again without a person getting it twice, and its owner has not said no."""
+    """Return whether the message may be sent again without a person getting it twice, and its owner has not said no."""
     return can_be_tried_again(row.status, row.category) and not row.wants_no_more
 
 

@@ -15,7 +15,7 @@ from bulkmail.report.tally import TOP_DOMAINS
 
 
 def full_counts(by_status: Counts, rows: int) -> dict[str, int]:
-    """Every status with its count, in the order of ``mail.Status``; they sum to ``rows``.
+    """Return every status with its count, in the order of ``mail.Status``; they sum to ``rows``.
 
     Where ``pending`` is not given it is what is left. Raises ValueError when the counts cannot sum to ``rows``.
     """

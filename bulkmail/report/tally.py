@@ -95,7 +95,7 @@ class Wordings:
                 self._prune()
 
     def top(self, count: int = _TOP_REPLIES) -> dict[str, list[tuple[str, int]]]:
-        """For each category its most frequent wordings, as (example, how many)."""
+        """Return for each category its most frequent wordings, as (example, how many)."""
         found: dict[str, list[tuple[str, int]]] = {}
         for said in self.said(count):
             found.setdefault(said.category, []).append((said.example, said.times))
@@ -210,7 +210,7 @@ def _key(wording: _Wording) -> str:
 
 
 def _without(email: str, reply: str) -> str:
-    """The reply without the address it is about, however that is written; its domain stays, where it has one."""
+    """Return the reply without the address it is about, however that is written; its domain stays, where it has one."""
     local, at, domain = email.strip().rpartition("@")
     if at and local:
         return re.sub(re.escape(f"{local}@"), "…@", reply, flags=re.IGNORECASE)
@@ -218,7 +218,7 @@ def _without(email: str, reply: str) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
-    """What stands for an address; the form that our own advice names is none."""
+    """Return what stands for an address; the form that our own advice names is none."""
     return found[0] if found[0] == "local@" else "…@"
 
 

@@ -40,7 +40,7 @@ class Timeline:
         self._counts = wider
 
     def buckets(self) -> list[Bucket]:
-        """Delivered and failed over time, in order; deferrals are not known from where recipients stand now."""
+        """Return delivered and failed over time, in order; deferrals are not known from where recipients stand now."""
         width = STEPS[self._step]
         found: dict[int, list[int]] = {}
         for (status, bucket), count in self._counts.items():

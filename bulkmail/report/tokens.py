@@ -17,7 +17,7 @@ _ALPHABET = bytes.maketrans(bytes(range(32)), b"abcdefghijklmnopqrstuvwxyz234567
 
 
 def tokens(key: bytes, numbers: Sequence[int]) -> list[str]:
-    """``[mail.token(key, n) for n in numbers]``."""
+    """Return the tokens of these numbers: ``[mail.token(key, n) for n in numbers]``."""
     digests = b"".join([token_bytes(key, n) for n in numbers])
     room = bytearray(len(numbers) * _WRITTEN)
     for place in range(5):  # 5 bytes into the low end of each 8
@@ -31,7 +31,7 @@ def tokens(key: bytes, numbers: Sequence[int]) -> list[str]:
 
 @lru_cache(maxsize=2)
 def _halvings(count: int) -> list[tuple[int, int, int]]:
-    """The masks and shifts that halve 40 bits in each 64, then 20 in each 32, then 10 in each 16."""
+    """Return the masks and shifts that halve 40 bits in each 64, then 20 in each 32, then 10 in each 16."""
     size = count * _WRITTEN
     steps = []
     for bits, width in ((40, 8), (20, 4), (10, 2)):

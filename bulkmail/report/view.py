@@ -31,8 +31,10 @@ _GROUPS: tuple[tuple[str, str, tuple[Status, ...]], ...] = (
 
 
 def view(facts: Facts, stats: Stats) -> dict[str, Any]:
-    """Everything the template needs. The counts are those of ``stats``, one pass over the rows: they agree with
-    recipients.csv to the row; ``facts`` gives what the rows do not know.
+    """Return everything the template needs.
+
+    The counts are those of ``stats``, one pass over the rows: they agree with recipients.csv to the row; ``facts``
+    gives what the rows do not know.
     """
     counts = stats.by_status
     people = stats.rows - counts[Status.DUPLICATE]  # a repeated row is no other person
@@ -75,7 +77,7 @@ def headline(counts: Counts, people: int, facts: Facts) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """``94.7 %``; never 0 % of something nor 100 % of not quite all."""
+    """Return a share as ``94.7 %``; never 0 % of something, nor 100 % of not quite all."""
     if not part or not whole:
         return "0 %"
     if part == whole:
@@ -87,7 +89,7 @@ def share(part: int, whole: int) -> str:
 
 
 def minute(at: float | None, zone: tzinfo = UTC) -> str:
-    """``1 December 2026, 09:00 UTC``, or ``""``."""
+    """Return a time in epoch seconds as ``1 December 2026, 09:00 UTC``; ``""`` where there is none."""
     try:
         return f"{datetime.fromtimestamp(at, zone):%-d %B %Y, %H:%M %Z}" if at else ""
     except (OverflowError, ValueError, OSError):
@@ -222,7 +224,7 @@ def _still(waiting: int, count: int) -> str:
 
 
 def _shares(rows: Mapping[str, Counts], most: int) -> list[dict[str, Any]]:
-    """Table rows for providers or domains: the largest first, each with its shares of people."""
+    """Return table rows for providers or domains: the largest first, each with its shares of people."""
     table: list[tuple[int, str, dict[str, int]]] = []
     for name, counts in rows.items():
         parts = {part: sum(counts.get(status, 0) for status in statuses) for part, _, statuses in _GROUPS}
@@ -242,7 +244,7 @@ def _shares(rows: Mapping[str, Counts], most: int) -> list[dict[str, Any]]:
 
 
 def _variants(facts: Facts, stats: Stats) -> list[dict[str, Any]]:
-    """Table rows for the variants, as campaign.yaml has them, and for those in none."""
+    """Return table rows for the variants, as campaign.yaml has them, and for those in none."""
     subjects = facts.variants.get("subjects", {})
     clicks = Counter[str]()
     for link in facts.clicks:
@@ -276,7 +278,7 @@ def _part(count: int, whole: int) -> str:
 
 
 def _providers(by_provider: Mapping[str, Counts]) -> list[dict[str, Any]]:
-    """Table rows for providers; those that belong to none come last, for they are many small ones."""
+    """Return table rows for providers; domains that belong to none come last, for they are many small ones."""
     known = {provider_name(name): of for name, of in by_provider.items() if name not in _NO_PROVIDER}
     others = Counter[str]()
     for name in _NO_PROVIDER:

@@ -311,7 +311,7 @@ def state_words(state: str) -> str:
 
 
 def count_of(number: int, one: str, many: str | None = None) -> str:
-    """``1 person``, ``1,893 people``: a figure with its noun."""
+    """Return a figure with its noun: ``1 person``, ``1,893 people``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 

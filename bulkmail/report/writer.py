@@ -43,7 +43,7 @@ answers; the addresses and messages are the campaign's own.
 
 
 def refresh_wait(rows: int, last_duration: float) -> float:
-    """Seconds from the end of one refresh to the start of the next.
+    """Return the seconds from the end of one refresh to the start of the next.
 
     Up to 10,000 rows the file is never more than 5 seconds old, the time of writing included twice: what happens just
     after a refresh began is in the next one. Beyond, a refresh waits 20 times what the last one took.
