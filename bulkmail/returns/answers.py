@@ -41,7 +41,7 @@ _CHALLENGE_FIELDS = ("x-boxbe", "x-spamarrest", "x-tmda-fingerprint", "x-challen
 
 
 def answer(own: Fields, recipient: str, text: str) -> tuple[Kind, str]:
-    """The kind of a message that is no report, and a sentence that says why.
+    """Return the kind of a message that is no report, and a sentence that says why.
 
     ``recipient``: the envelope recipient, or what the To field says. ``text``: the message's first text.
     """
@@ -66,7 +66,7 @@ def answer(own: Fields, recipient: str, text: str) -> tuple[Kind, str]:
 
 
 def _automatic(own: Fields) -> str:
-    """The mark by which a program tells that it wrote the message, ``""`` without one."""
+    """Return the mark by which a program tells that it wrote the message, ``""`` without one."""
     submitted = _WORD.match(own.get("auto-submitted").strip().lower())
     if submitted is not None and submitted[0] != "no":
         return f"Auto-Submitted: {submitted[0]}"

@@ -63,7 +63,7 @@ class Report:
 
 
 def looks_like_status(text: str) -> bool:
-    """Whether a text part of any type is a status part in disguise: its first paragraph has the fields of one."""
+    """Return whether the first paragraph of a text has the fields of a status part, whatever type its part has."""
     names = set(Fields(text[:2000].lstrip().encode("utf-8", "replace")).names)
     return bool(names & {"reporting-mta", "final-recipient"}) and bool(
         names & {"arrival-date", "action", "status", "received-from-mta", "reporting-mta"}
@@ -71,7 +71,7 @@ def looks_like_status(text: str) -> bool:
 
 
 def read_status(part: Part, *, xtext: bool) -> Report:
-    """The blocks of a status part. Per-message fields may share a block with a recipient's (Dovecot).
+    """Return the blocks of a status part. Per-message fields may share a block with a recipient's (Dovecot).
 
     Of a part that no delimiter ends the last block is left out: it may have been cut off.
 
@@ -113,12 +113,12 @@ def _apart(paragraph: str) -> list[str]:
 
 
 def from_entry(entry: Entry, action: Action) -> Raw:
-    """A block for an entry of a text, where a report has no status part; its words are taken from the entry."""
+    """Return a block for an entry of a text, where a report has no status part; its words are taken from the entry."""
     return Raw(Fields(b""), "", entry.address, "", action, "", "")
 
 
 def _raw(fields: Fields, xtext: bool) -> Raw | None:
-    """One block; None where it names no recipient or no action that there is."""
+    """Return one block; None where it names no recipient, or no known action."""
     original, final = address(fields.get("original-recipient")), address(fields.get("final-recipient"))
     if xtext and original:
         original = from_xtext(original)
@@ -177,7 +177,7 @@ def finish(
 
 
 def _with_words(block: Block, raw: Raw, *, several: bool) -> Block:
-    """``block``, void where it would count as permanent without a known reason; one alone may rely on its status."""
+    """Void ``block`` where it would count as permanent without a known reason; one alone may rely on its status."""
     if block.weight in (None, Weight.SOFT):
         return block
     worded = _LETTERS.search(block.reply) is not None
@@ -238,13 +238,13 @@ def _finished(
 
 
 def _is_whole(fields: Fields) -> bool:
-    """Whether these are the fields of one block (RFC 3464 2.3), and nothing was lost of it or mixed into it."""
+    """Return whether these are the fields of one block (RFC 3464 2.3), and nothing was lost of it or mixed into it."""
     strange = any(name not in _OF_A_BLOCK and not name.startswith("x-") for name in fields.names)
     return not (fields.broken or strange) and all(len(fields.all(name)) == 1 for name in (*_LOOSE, "action", "status"))
 
 
 def judged(block: Block, reply: Said, void: str = "") -> Block:
-    """``block`` with its category and weight, if it failed."""
+    """Return ``block`` with its category and weight, if it failed."""
     category: Category | None = None
     weight: Weight | None = None
     enhanced = block.enhanced
@@ -260,7 +260,7 @@ def _keys(*some: str) -> set[str]:
 
 
 def _from_text(entry: Entry) -> Said:
-    """What the text says of a recipient of whom the block says nothing: a reply, or else the first paragraph."""
+    """Return what the text says of a recipient of whom the block says nothing: a reply, or else the first paragraph."""
     told = said(entry.all_words)
     return told if told.code else Said(0, told.enhanced, (entry.words,), told.stage)
 
@@ -268,7 +268,7 @@ def _from_text(entry: Entry) -> Said:
 def _doubt(
     raw: Raw, counted: Counter[str], reply: Said, words: str, known: Collection[str], *, several: bool
 ) -> tuple[str, str]:
-    """The address that the words are about, if none of the recipient's, and why nothing follows from the block."""
+    """Return the address that the words are about, if it is not the recipient's, and why the block is void."""
     if raw.action is not Action.FAILED:
         return "", ""
     if reply.code // 100 == 2:
@@ -293,13 +293,13 @@ def _doubt(
 
 
 def _elsewhere(ours: Collection[str], raw: Raw) -> set[str]:
-    """The sender's own addresses, but for those that share the recipient's domain: they may be its neighbours."""
+    """Return the sender's own addresses but for those in the recipient's domain, which may be its neighbours."""
     domains = {key.rpartition("@")[2] for key in raw.keys}
     return {key for key in ours if key.rpartition("@")[2] not in domains}
 
 
 def _names_own(words: str, raw: Raw, most: int = 20) -> bool:
-    """Whether the first addresses in the words are among the block's, with or without what is behind a plus sign."""
+    """Return whether the first addresses in the words are among the block's; what is behind a plus sign is ignored."""
     own = {_untagged(key) for key in raw.keys}
     return any(_untagged(address_key(one)) in own for one in addresses(words, most))
 
@@ -310,7 +310,7 @@ def _untagged(key: str) -> str:
 
 
 def _same_in_ascii(one: str, raw: Raw) -> bool:
-    """Whether an address is a block's own with its local part in Punycode, as Exim writes it to old servers."""
+    """Return whether an address is a block's own with its local part in Punycode, as Exim writes it to old servers."""
     local, _, domain = one.rpartition("@")
     if not local.lower().startswith("xn--") or len(local) > 64:
         return False

@@ -16,7 +16,7 @@ _NO_COMPLAINT = ("not-spam", "auth-failure", "dkim", "dmarc")
 
 
 def feedback_in(message: Message) -> tuple[Feedback, Fields] | None:
-    """What a feedback report says and its fields, None for what is none."""
+    """Return what a feedback report says and its fields, None for what is none."""
     for part in message.parts:
         if part.type == "message/feedback-report":
             return _feedback(part), _fields(part)
@@ -29,7 +29,7 @@ def feedback_in(message: Message) -> tuple[Feedback, Fields] | None:
 
 
 def is_complaint(feedback: Feedback) -> bool:
-    """Whether a recipient complained, and not took a complaint back or a server reported a failed signature."""
+    """Return whether a recipient complained, and not took a complaint back or a server reported a failed signature."""
     return feedback.type not in _NO_COMPLAINT
 
 
@@ -51,7 +51,7 @@ def _feedback(part: Part) -> Feedback:
 
 
 def _jmrp(message: Message) -> tuple[Feedback, Fields] | None:
-    """Microsoft's Junk Mail Reporting Program: no report part, only the message, or its header alone."""
+    """Read a report of Microsoft's Junk Mail Reporting Program: the message, or its header, without a report part."""
     sender = mailbox(message.fields.get("from")).lower()
     subject = plain(words(message.fields.get("subject")))
     if not subject.startswith("complaint about message from") or not sender.startswith(("staff@", "jmrp@")):

@@ -35,7 +35,7 @@ STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 
 
 def text_of(octets: bytes) -> str:
-    """UTF-8, or else Latin-1: what is raw in a header or a report is one of the two, and neither fails."""
+    """Decode UTF-8, or else Latin-1: what is raw in a header or a report is one of the two, and neither fails."""
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
@@ -72,12 +72,12 @@ class Fields:
             self.names.append(name)
 
     def get(self, name: str) -> str:
-        """The first value of a field, ``""`` without it."""
+        """Return the first value of a field, ``""`` without it."""
         values = self._values.get(name)
         return values[0] if values else ""
 
     def all(self, name: str) -> list[str]:
-        """All values of a field, in their order."""
+        """Return all values of a field, in their order."""
         return self._values.get(name, [])
 
     def __contains__(self, name: str) -> bool:
@@ -94,7 +94,7 @@ class Part:
     open: bool = False
 
     def octets(self) -> bytes:
-        """The body without its transfer encoding; what cannot be decoded is given as it stands."""
+        """Return the body without its transfer encoding; what cannot be decoded is given as it stands."""
         encoding = self.fields.get("content-transfer-encoding").lower()
         body = self.body[:_BODY]
         if encoding == "quoted-printable":
@@ -108,7 +108,7 @@ class Part:
         return body
 
     def text(self) -> str:
-        """The body as text, with LF as line ends."""
+        """Return the body as text, with LF as line ends."""
         octets = self.octets()
         charset = parameters(self.fields.get("content-type")).get("charset", "").lower()
         text = ""
@@ -146,13 +146,13 @@ class Message:
 
 
 def media_type(value: str) -> str:
-    """The media type of a Content-Type field, in lower case, ``text/plain`` where there is none."""
+    """Return the media type of a Content-Type field, in lower case, ``text/plain`` where there is none."""
     kind = value.partition(";")[0].strip().lower()
     return kind if "/" in kind else "text/plain"
 
 
 def parameters(value: str) -> dict[str, str]:
-    """The parameters of a Content-Type field; the first of a name counts."""
+    """Return the parameters of a Content-Type field; the first of a name counts."""
     found: dict[str, str] = {}
     for match in _PARAMETER.finditer(value[:2000]):
         text = match[3] if match[2] is None else match[2].replace('\\"', '"')
@@ -171,7 +171,7 @@ def cut(octets: bytes) -> tuple[bytes, bytes]:
 
 
 def sections(body: bytes, boundary: str) -> tuple[list[bytes], bool]:
-    """The parts of a multipart's body, without preamble and epilogue, and whether a delimiter ends the last one."""
+    """Return the parts of a multipart's body, without preamble and epilogue, and whether a delimiter ends the last."""
     mark = boundary.rstrip().encode("utf-8", "replace")
     if not mark:
         return [], True
@@ -210,7 +210,7 @@ def _leaves(fields: Fields, body: bytes, depth: int, *, digest: bool = False, is
 
 
 def _recovered(body: bytes) -> list[Part]:
-    """The parts between delimiters that no field tells of: gateways lose the Content-Type of a report."""
+    """Return the parts between delimiters that no field tells of: gateways lose the Content-Type of a report."""
     lost = _LOST_BOUNDARY.search(body[:_NEAR])
     if lost is None:
         return []

@@ -90,7 +90,7 @@ def apart(text: str) -> tuple[str, Fields | None]:
 
 
 def entries(text: str, ours: Collection[str] = ()) -> list[Entry]:
-    """The addresses that a text lists, each with its words. ``ours``: keys of addresses that are no recipients."""
+    """Return the addresses that a text lists, each with its words. ``ours``: keys of those that are no recipients."""
     found: list[Entry] = []
     current: Entry | None = None
     for line in text[:_LONGEST].split("\n")[:_LINES]:
@@ -120,7 +120,7 @@ def entries(text: str, ours: Collection[str] = ()) -> list[Entry]:
 
 
 def _starts(rest: str) -> bool:
-    """Whether what stands behind an address lets the line be the head of an entry, and not a sentence about it."""
+    """Return whether what stands behind an address lets the line begin an entry, and is no sentence about it."""
     return (
         not rest
         or rest[0] in ":,-;(#\uff1a\uff08"
@@ -130,7 +130,7 @@ def _starts(rest: str) -> bool:
 
 
 def _sentence(text: str, ours: Collection[str]) -> list[Entry]:
-    """Without a list: the one address that the text speaks of, with all that follows it."""
+    """Return, of a text without a list, the one address that it speaks of with all that follows it."""
     said = text[:_LONGEST]
     stop = next((match.start() for match in re.finditer(r"^.*$", said, re.MULTILINE) if _STOP.match(match[0])), None)
     said = said[:stop]

@@ -61,7 +61,7 @@ def _complaint(seen: Seen) -> Return | None:
 
 
 def _abuse(seen: Seen) -> Return | None:
-    """An X-ARF report: a complaint where it is about a message."""
+    """Judge an X-ARF report, a complaint where it is about a message; None for what is none."""
     found = xarf_in(seen.message)
     if found is None:
         return None
@@ -77,7 +77,7 @@ def _abuse(seen: Seen) -> Return | None:
 
 
 def _notice(seen: Seen) -> Return | None:
-    """A disposition notification: the address is alive, whatever was done to the message."""
+    """Judge a disposition notification (RFC 8098): the address is alive, whatever was done to the message."""
     part = next((part for part in seen.message.parts if part.type in _NOTICES), None)
     if part is None and seen.message.parameters.get("report-type", "").lower() != "disposition-notification":
         return None
@@ -93,7 +93,7 @@ def _notice(seen: Seen) -> Return | None:
 
 
 def _status_part(seen: Seen) -> Part | None:
-    """The status part of a report, also under another type; not one that its delimiters alone gave away to a person."""
+    """Return the status part of a report, under any type; only a server's where delimiters alone tell of it."""
     if seen.message.recovered and not seen.by_server:
         return None
     for part in seen.message.parts:
@@ -109,7 +109,7 @@ def _status_part(seen: Seen) -> Part | None:
 
 
 def _embedded(seen: Seen) -> Part | None:
-    """Status fields within a text, as servers write them that know no MIME, or from which gateways took it."""
+    """Return the status fields within a text: some servers write no MIME, and some gateways take it away."""
     start = seen.text.find("\nReporting-MTA:")
     if start < 0:
         start = seen.text.find("\nFinal-Recipient:")
@@ -120,7 +120,7 @@ def _embedded(seen: Seen) -> Part | None:
 
 
 def _report(seen: Seen) -> Return | None:
-    """A report with a status part (RFC 3464, RFC 6533), in whatever container it came."""
+    """Judge a report with a status part (RFC 3464, RFC 6533), in whatever container it came."""
     part = _status_part(seen)
     if part is None:
         return None
@@ -176,24 +176,24 @@ def _envelope_id(report: Report, xtext: bool) -> str:
 
 
 def _own_path(seen: Seen) -> set[str]:
-    """The return path itself, if it has a token: what fails there is a report of ours that came back."""
+    """Return the key of the return path, if it has a token: what fails there is a report of ours that came back."""
     return {address_key(seen.envelope)} - {""} if "+" in seen.envelope else set()
 
 
 def _of_a_report(copied: Fields) -> bool:
-    """Whether the enclosed copy is a report itself."""
+    """Return whether the enclosed copy is a report itself."""
     kind = copied.get("content-type").lower()
     return kind.startswith("multipart/report") and "delivery-status" in kind
 
 
 def _failed_recipients(seen: Seen) -> list[str]:
-    """Exim's and Gmail's X-Failed-Recipients, of which there are several above 50 addresses."""
+    """Return the addresses of X-Failed-Recipients (Exim, Gmail), of which there are several above 50 addresses."""
     values = seen.own.all("x-failed-recipients")[:_LISTED]
     return [one.strip() for value in values for one in value.split(",") if "@" in one][:_LISTED]
 
 
 def _told(seen: Seen) -> Return | None:
-    """A report without a status part, told by its text alone."""
+    """Judge a report without a status part, told by its text alone."""
     subject = seen.plain_subject
     sure = seen.by_server and (
         "x-failed-recipients" in seen.own
@@ -226,13 +226,13 @@ def _told(seen: Seen) -> Return | None:
 
 
 def _broken(text: str) -> bool:
-    """Whether a status part stands in the text that could not be read: then the rest of it is not believed."""
+    """Return whether a status part stands in the text that could not be read: then the rest of it is not believed."""
     low = text.lower()
     return any(f"{name}:" in low for name in ("final-recipient", "reporting-mta", "\naction", "arrival-date"))
 
 
 def _says_why(block: Block) -> bool:
-    """Whether words alone tell enough to be believed: a code, or a reason that is known."""
+    """Return whether words alone tell enough to be believed: a code, or a reason that is known."""
     return block.action is not Action.FAILED or _coded(block) or block.category is not Category.OTHER
 
 
@@ -245,7 +245,7 @@ def _refused(block: Block) -> bool:
 
 
 def _action(subject: str, text: str) -> Action:
-    """What a text tells. Behind the words of the server a subject may repeat that of the message: the first count."""
+    """Return what a text tells. A subject may repeat the message's own behind the server's words: the first count."""
     if starts(subject, DELAYED) or "(delay)" in subject or holds(text, TRYING):
         return Action.DELAYED
     if starts(subject, SUCCEEDED):
@@ -254,7 +254,7 @@ def _action(subject: str, text: str) -> Action:
 
 
 def _listed_only(seen: Seen, action: Action) -> list[Block]:
-    """Blocks for the addresses of X-Failed-Recipients; one address alone takes the words of the whole text."""
+    """Return blocks for the addresses of X-Failed-Recipients; one alone takes the words of the whole text."""
     named = [from_octal(one) for one in _failed_recipients(seen)]
     reply = said(seen.text) if len(named) == 1 else Said(0, "", ("",), Stage.RCPT)
     return [_block(one, (), action, reply) for one in named if addresses(one, 1)]
@@ -274,7 +274,7 @@ def _block(recipient: str, aliases: tuple[str, ...], action: Action, reply: Said
 
 
 def _loop(seen: Seen) -> Return | None:
-    """A message of our own that came back as it was, by a forward or a loop."""
+    """Judge a message of our own that came back as it was, by a forward or a loop."""
     if in_message_id(seen.own.get("message-id")):
         return seen.judged(Kind.LOOP, "it is a message of our own")
     return None

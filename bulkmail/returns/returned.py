@@ -119,7 +119,7 @@ class Block:
         return Status.BOUNCED if self.weight is Weight.HARD else Status.BLOCKED
 
     def names(self, address: str) -> bool:
-        """Whether this block is about ``address``, in any spelling."""
+        """Return whether this block is about ``address``, in any spelling."""
         wanted = address_key(address)
         return bool(wanted) and wanted in {address_key(one) for one in (self.original, self.final, *self.aliases)}
 
@@ -186,7 +186,7 @@ class Return:
         return self.candidates[0].token if self.candidates and not self.contradicted else ""
 
     def attributed(self, read: Callable[[str], tuple[int, int] | None]) -> str:
-        """The token that this message is about, ``""`` where that is not certain.
+        """Return the token that this message is about, ``""`` where that is not certain.
 
         ``read``: gives the campaign and the number of a token, None for what only looks like one (`mail.read_token`
         with a spool's key): such a string contradicts nothing. The token of a whole campaign (number 0, where it shares
@@ -209,7 +209,7 @@ class Return:
         return bool(self.copy) and not self.candidates
 
     def block_for(self, address: str, token: str = "") -> Block | None:
-        """The block that concerns ``address``, to whom the token's message went; None where that is not certain.
+        """Return the block that concerns ``address``, to whom the token's message went; None where that is not certain.
 
         ``token``: what `attributed` gave; without it `token` counts.
 
@@ -236,13 +236,13 @@ class Return:
 
 
 def agreed(some: list[Block]) -> Block | None:
-    """The first of these blocks, where they say the same and none is void."""
+    """Return the first of these blocks, where they say the same and none is void."""
     said = {(block.action, block.weight, bool(block.void)) for block in some}
     return some[0] if len(said) == 1 and not some[0].void else None
 
 
 def address_key(address: str) -> str:
-    """One spelling for all forms of an address, to compare by; ``""`` for what has no ``@``."""
+    """Return one spelling for all forms of an address, to compare by; ``""`` for what has no ``@``."""
     try:
         return parse_address(address).key
     except AddressError:

@@ -1,4 +1,4 @@
-"""What every kind of message is looked through for: header, text, the copy it encloses, who it came from and to."""
+"""A received message taken apart, for every kind alike: its header, text, enclosed copy, sender and recipient."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ COPIES = (
     "message/rfc822-headers",
     "text/rfc822",
 )
+"""The media types of an enclosed message or of its header alone."""
+
 _DAEMONS = (
     "mailer-daemon",
     "postmaster",
@@ -145,7 +147,7 @@ def _first_text(message: Message) -> str:
 
 
 def _without_tags(html: str) -> str:
-    """The words of a page, roughly: enough to find codes and addresses in."""
+    """Return the words of a page, roughly: enough to find codes and addresses in."""
     text = _TAG.sub("", _BREAK.sub("\n", _UNSEEN.sub("", html)))
     for name, sign in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")):
         text = text.replace(name, sign)

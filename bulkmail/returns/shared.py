@@ -20,7 +20,7 @@ def shares(returned: Return, key: bytes) -> list[tuple[str, Block]]:
 
     ``key``: the spool's. The report came to the campaign's own return path, encloses the campaign's own message, and
     repeats an `envelope_id` of that campaign; no sure place names a recipient, or another campaign. All blocks say the
-    same, and each could be read: whatever was mixed up on the way, everybody that it names failed so.
+    same, and each could be read: whatever was mixed up on the way, each recipient that it names failed so.
     """
     transaction = read_envelope_id(key, returned.envelope_id.strip())
     if returned.kind not in (Kind.FAILED, Kind.DELAYED) or transaction is None:

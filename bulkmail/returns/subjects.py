@@ -9,7 +9,7 @@ import unicodedata
 
 
 def plain(text: str) -> str:
-    """Lower case, without accents, single blanks."""
+    """Return a text in lower case, without accents, with single blanks."""
     if not text.isascii():
         text = "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
     return " ".join(text.lower().split())
@@ -128,17 +128,17 @@ UNSUBSCRIBE = frozenset(
 
 
 def starts(subject: str, phrases: tuple[str, ...]) -> bool:
-    """Whether a plain subject starts with one of these."""
+    """Return whether a plain subject starts with one of these."""
     return subject.startswith(phrases)
 
 
 def holds(text: str, phrases: tuple[str, ...]) -> bool:
-    """Whether a plain text has one of these anywhere."""
+    """Return whether a plain text has one of these anywhere."""
     return any(phrase in text for phrase in phrases)
 
 
 def unsubscribes(subject: str) -> bool:
-    """Whether a plain subject is nothing but the wish to be taken off, a token behind it or not."""
+    """Return whether a plain subject is nothing but the wish to be taken off, a token behind it or not."""
     words = subject.strip(" .!\"'<>")
     first, _, rest = words.partition(" ")
     token = len(rest) == 26 and rest.isalnum()

@@ -20,19 +20,19 @@ _OWN_ID = re.compile(r"<?[a-z2-7]{8}\.([a-z2-7]{26})@[^@\s<>]{1,255}>?", re.IGNO
 
 
 def tagged(address: str) -> str:
-    """The token in an address ``name+TOKEN@domain``, in lower case, ``""`` without one."""
+    """Return the token in an address ``name+TOKEN@domain``, in lower case, ``""`` without one."""
     found = _TAGGED.match(address.strip().strip("<>"))
     return found[1].lower() if found is not None else ""
 
 
 def in_message_id(identifier: str) -> str:
-    """The token in a Message-ID of ours, in lower case, ``""`` for every other Message-ID."""
+    """Return the token in a Message-ID of ours, in lower case, ``""`` for every other Message-ID."""
     found = _OWN_ID.fullmatch(identifier.strip())
     return found[1].lower() if found is not None else ""
 
 
 def in_text(text: str) -> str:
-    """The token that stands alone in a text, in lower case; ``""`` for none, and for two different ones."""
+    """Return the token that stands alone in a text, in lower case; ``""`` for none, and for two different ones."""
     found = {one.lower() for one in _ALONE.findall(text[:_LONGEST])}
     return found.pop() if len(found) == 1 else ""
 
@@ -40,7 +40,7 @@ def in_text(text: str) -> str:
 def candidates(
     recipient: str, own: Fields, copy: Copy, senders: Iterable[str], envelope_id: str, feedback_id: str
 ) -> Iterator[Candidate]:
-    """All that stand in a message, the surest first; a token may come from several places.
+    """Yield all that stand in a message, the surest first; a token may come from several places.
 
     ``recipient``: the envelope recipient. ``own``: the message's own header. ``senders``: what a report says the
     enclosed message's envelope sender was. ``feedback_id``: of a complaint's fields.
@@ -63,7 +63,7 @@ def candidates(
 
 
 def tagged_in(value: str) -> str:
-    """The token of the first address with one in a field."""
+    """Return the token of the first address with one in a field."""
     for word in value[:_LONGEST].replace(",", " ").split()[:50]:
         token = tagged(word)
         if token:
@@ -72,7 +72,7 @@ def tagged_in(value: str) -> str:
 
 
 def _referred(own: Fields) -> str:
-    """The token of the message that this one answers: In-Reply-To, else the last one of ours in References."""
+    """Return the token of the message that this one answers: In-Reply-To, else the last one of ours in References."""
     for value in (own.get("in-reply-to"), own.get("references")):
         for identifier in reversed(value.split()[-20:]):
             token = in_message_id(identifier)

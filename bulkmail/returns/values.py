@@ -21,12 +21,12 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def one_line(text: str, longest: int = 512) -> str:
-    """``text`` without controls, blanks run together, cut to ``longest`` characters."""
+    """Return ``text`` without controls, blanks run together, cut to ``longest`` characters."""
     return " ".join(_CONTROLS.sub(" ", text[: longest * 4]).split())[:longest].rstrip()
 
 
 def words(value: str) -> str:
-    """A field's text with its encoded words (RFC 2047) decoded; what cannot be decoded stays."""
+    """Return a field's text with its encoded words (RFC 2047) decoded; what cannot be decoded stays."""
     if "=?" not in value:
         return value
 
@@ -74,7 +74,7 @@ def typed(value: str) -> tuple[str, str]:
 
 
 def address(value: str) -> str:
-    """The address in a field of a report, without type and comment, its escapes decoded; ``""`` where there is none."""
+    """Return the address in a report's field, without type and comment, its escapes decoded; ``""`` without one."""
     kind, rest = typed(value)
     if kind in ("x400", "uucp"):
         return ""
@@ -96,7 +96,7 @@ def _character(digits: str) -> str:
 
 
 def addresses(text: str, most: int = 20) -> list[str]:
-    """The addresses that stand in a text, octal ones decoded, at most so many."""
+    """Return at most ``most`` addresses that stand in a text, octal ones decoded."""
     found: list[str] = []
     at = text.find("@")
     for _ in range(_LOOKED_AT):
@@ -112,7 +112,7 @@ def addresses(text: str, most: int = 20) -> list[str]:
 
 
 def mailbox(value: str) -> str:
-    """The first address of a From or To field, ``""`` where there is none (``MAILER-DAEMON <>``)."""
+    """Return the first address of a From or To field, ``""`` where there is none (``MAILER-DAEMON <>``)."""
     opened, closed = value.rfind("<"), value.rfind(">")
     if 0 <= opened < closed:
         inside = addresses(value[opened : closed + 1], 1)
@@ -122,5 +122,5 @@ def mailbox(value: str) -> str:
 
 
 def message_ids(value: str, most: int = 20) -> tuple[str, ...]:
-    """The message identifiers of a field, without angle brackets; of a long list the last ones."""
+    """Return the message identifiers of a field, without angle brackets; of a long list the last ones."""
     return tuple(_MESSAGE_ID.findall(value)[-most:])

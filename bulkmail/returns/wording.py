@@ -65,20 +65,20 @@ class Judgement:
 
 
 def without_addresses(text: str) -> str:
-    """``text`` with an at sign for each address and for what is left of one: the words in it say nothing."""
+    """Return ``text`` with an at sign for each address and for what is left of one: the words in it say nothing."""
     if "@" not in text and "<" not in text:
         return text
     return " ".join("@" if "@" in word or word.startswith("<") else word for word in text.split())
 
 
 def status_in(value: str) -> str:
-    """The enhanced code of a Status field, without its comment, ``""`` where it is none."""
+    """Return the enhanced code of a Status field, without its comment, ``""`` where it is none."""
     found = _STATUS.match(value.strip())
     return found[0] if found is not None else ""
 
 
 def stage_in(text: str) -> Stage:
-    """The step of the dialogue that a report's words name; RCPT where they name none."""
+    """Return the step of the dialogue that a report's words name; RCPT where they name none."""
     low = text.lower()
     if "mail from" in low and "rcpt to" not in low:
         return Stage.MAIL
@@ -217,7 +217,7 @@ _LOCAL: tuple[tuple[re.Pattern[str], Category, Weight], ...] = tuple(
 
 
 def _detail_of(reply: Said, status: str) -> str:
-    """The enhanced code to judge by: the receiver's own, else the Status field where it says more than "failed".
+    """Return the enhanced code to judge by: the receiver's own, else the Status field where it says more than "failed".
 
     x.4.7 in Status says that time ran out, not why, and x.1.0 with a reply that something was wrong with an address; a
     class that contradicts the reply's was made up by the reporter.

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from bulkmail.returns.mime import Fields, Message, Part
 from bulkmail.returns.returned import Feedback
+from bulkmail.returns.seen import COPIES
 from bulkmail.returns.values import address, one_line
 
 _MARKS = ("x-xarf", "x-arf")
 _SPAM = ("spam", "bulk-messaging")
 _SAMPLES = 10  # that are looked at for the message
-_MESSAGES = ("message/rfc822", "message/global", "text/rfc822-headers")
 
 
 class Report(NamedTuple):
@@ -29,7 +29,7 @@ class Report(NamedTuple):
 
 
 def xarf_in(message: Message) -> Report | None:
-    """What an X-ARF report says, None for what is none."""
+    """Return what an X-ARF report says, None for what is none."""
     marked = any(name in message.fields for name in _MARKS)
     for at, part in enumerate(message.parts):
         if part.type == "application/json":
@@ -44,12 +44,12 @@ def xarf_in(message: Message) -> Report | None:
 
 
 def is_spam(feedback: Feedback) -> bool:
-    """Whether it is about a message that somebody got, and not about an attack or a page on the web."""
+    """Return whether it is about a message that was received, and not about an attack or a page on the web."""
     return feedback.type in _SPAM
 
 
 def _lines(part: Part, behind: Sequence[Part]) -> Report | None:
-    """Up to version 0.2: YAML of names and values alone. Some put the message behind it as plain text."""
+    """Read a report up to version 0.2, YAML of names and values; some have the message behind it as plain text."""
     fields = Fields(part.octets())
     kind = fields.get("report-type").strip("'\"")
     if not kind:
@@ -60,7 +60,7 @@ def _lines(part: Part, behind: Sequence[Part]) -> Report | None:
 
 
 def _json(part: Part) -> Report | None:
-    """From version 3 on. ``Report.ReportType`` is version 3, ``type`` version 4."""
+    """Read a report from version 3 on: ``Report.ReportType`` is version 3, ``type`` version 4."""
     try:
         given = json.loads(part.octets())
     except (ValueError, RecursionError):
@@ -89,9 +89,9 @@ def _feedback(kind: str, recipient: str, source: str, agent: str = "") -> Feedba
 
 
 def _sample(samples: Any, kind: str, payload: str) -> bytes:
-    """The first sample that is a message; in base64, or as it is."""
+    """Return the first sample that is a message; in base64, or as it is."""
     for one in samples[:_SAMPLES] if isinstance(samples, list) else ():
-        if isinstance(one, dict) and _text(one, kind).lower().startswith(_MESSAGES):
+        if isinstance(one, dict) and _text(one, kind).lower().startswith(COPIES):
             octets = _text(one, payload).encode("utf-8", "replace")
             try:
                 return binascii.a2b_base64(octets, strict_mode=True)

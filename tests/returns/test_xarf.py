@@ -92,6 +92,9 @@ SPAM = {
     "0.2, the message as text": mail(lines("spam").replace("Type: message/rfc822", "Type: text/plain")),
     "3": mail(attached(THIRD)),
     "4": mail(attached(FOURTH), "X-Mailer: trap"),
+    "4, the message under an old type": mail(
+        attached({**FOURTH, "evidence": [{"content_type": "text/rfc822", "payload": LETTER}]})
+    ),
 }
 
 
