@@ -6,7 +6,11 @@ import itertools
 
 from hypothesis import strategies as st
 
-from bulkmail.smtp import unstuff
+
+def unstuff(stuffed: bytes) -> bytes:
+    """Return a message as it was before `stuff` (RFC 5321 4.5.2)."""
+    message = stuffed.replace(b"\r\n..", b"\r\n.")
+    return message[1:] if message.startswith(b"..") else message
 
 
 class Receiver:

@@ -26,7 +26,7 @@ from bulkmail.smtp.capabilities import Capabilities
 from bulkmail.smtp.events import Closed, DotNext, Event, Ready, Settled, TransactionOver, UpgradeToTls
 from bulkmail.smtp.sasl import Credentials
 from bulkmail.smtp.session import Session
-from bulkmail.smtp.stuffing import stuff, unstuff
+from bulkmail.smtp.stuffing import stuff
 from bulkmail.smtp.table import Phase, Slot, TlsMode
 from bulkmail.smtp.telling import Tell, What
 from bulkmail.smtp.transaction import Transaction
@@ -49,5 +49,4 @@ __all__ = [
     "UpgradeToTls",
     "What",
     "stuff",
-    "unstuff",
 ]

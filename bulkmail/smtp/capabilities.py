@@ -45,7 +45,7 @@ _LIMITS = {"MAILMAX": "mails", "RCPTMAX": "recipients", "RCPTDOMAINMAX": "domain
 
 
 def parse_capabilities(lines: Iterable[str]) -> Capabilities:
-    """The capabilities in the lines after the greeting line, keywords in any case; repeated ones count once."""
+    """Return the capabilities in the lines after the greeting line, keywords in any case; repeated ones count once."""
     found: dict[str, Any] = {}
     size = 0
     size_offered = False
@@ -70,7 +70,7 @@ def parse_capabilities(lines: Iterable[str]) -> Capabilities:
 
 
 def _limits(text: str) -> dict[str, int]:
-    """RFC 9422 3: ``name=value`` words; 1 to 6 digits that do not begin with 0. What is not known is passed over."""
+    """Read ``name=value`` words (RFC 9422 3): 1 to 6 digits that do not begin with 0. Unknown names are passed over."""
     limits: dict[str, int] = {}
     for word in text.split():
         name, _, number = word.partition("=")

@@ -110,7 +110,7 @@ class Handshake(Dialogue):
             self._not_signed_in(reply, owed)
 
     def _not_signed_in(self, reply: Reply, _owed: Owed) -> None:
-        """A 4xx is the server's trouble (RFC 4954 6: 454); all else is between our settings and the server."""
+        """End the session: a 4xx is the server's trouble (RFC 4954 6: 454), all else is between our settings and it."""
         sign_in = self._signing_in
         theirs = reply.code < 500 and not sign_in.fault
         self._close_with_quit(

@@ -62,7 +62,7 @@ class ReplyReader:
         self._forget()
 
     def next(self) -> Reply | None:
-        """The next complete reply, or None while there is none. Raises MalformedReply."""
+        """Return the next complete reply, or None while there is none. Raises MalformedReply."""
         buffer = self._buffer
         while self._at < len(buffer):
             at = self._at
@@ -101,7 +101,7 @@ class ReplyReader:
 
 
 def _code(line: bytes) -> bytes:
-    """The code of one line: 200 to 599.
+    """Return the code of one line: 200 to 599.
 
     RFC 5321 4.2 allows a second digit up to 5 only, but large receivers answer 571, 578 or 591 and mean it.
     """

@@ -40,13 +40,13 @@ class Credentials:
 
 
 def choose(credentials: Credentials, offered: Sequence[str], *, secure: bool) -> str:
-    """The mechanism to use, ``""`` where none fits: never one that shows the secret on a line that is not secure."""
+    """Return the mechanism to use, ``""`` where none fits: none that shows the secret on a line that is not secure."""
     wanted = (credentials.mechanism,) if credentials.mechanism else BY_STRENGTH
     return next((name for name in wanted if name in offered and (secure or name in HIDING)), "")
 
 
 def initial(mechanism: str, credentials: Credentials) -> bytes | None:
-    """What is said before any challenge; None where the server speaks first."""
+    """Return what is said before any challenge; None where the server speaks first."""
     user, secret = credentials.username.encode(), credentials.secret.encode()
     if mechanism == PLAIN:  # RFC 4616
         return b"\0" + user + b"\0" + secret
@@ -56,7 +56,7 @@ def initial(mechanism: str, credentials: Credentials) -> bytes | None:
 
 
 def answer(mechanism: str, credentials: Credentials, challenges: Sequence[bytes]) -> bytes:
-    """The answer to the last of all challenges of this dialogue. Raises SaslError."""
+    """Return the answer to the last of all challenges of this dialogue. Raises SaslError."""
     steps = _STEPS[mechanism]
     if len(challenges) > len(steps):
         raise SaslError(f"asks for more than {mechanism} knows")
@@ -64,7 +64,7 @@ def answer(mechanism: str, credentials: Credentials, challenges: Sequence[bytes]
 
 
 def proven(mechanism: str, challenges: Sequence[bytes]) -> bool:
-    """Whether a success may be believed now: with SCRAM not before the server has shown its own proof."""
+    """Return whether a success may be believed now: with SCRAM not before the server has shown its own proof."""
     return mechanism != SCRAM or len(challenges) == len(_STEPS[SCRAM])
 
 
@@ -72,7 +72,7 @@ def proven(mechanism: str, challenges: Sequence[bytes]) -> bool:
 
 
 def _cram(credentials: Credentials, challenges: Sequence[bytes]) -> bytes:
-    """RFC 2195."""
+    """Answer with the HMAC-MD5 of the challenge (RFC 2195)."""
     digest = hmac.new(credentials.secret.encode(), challenges[0], hashlib.md5).hexdigest()
     return f"{credentials.username} {digest}".encode()
 
@@ -83,7 +83,7 @@ def _scram_bare(credentials: Credentials) -> bytes:
 
 
 def _scram_final(credentials: Credentials, challenges: Sequence[bytes]) -> bytes:
-    """RFC 5802 3 and 7677: prove that we know the password, without showing it."""
+    """Prove that we know the password without showing it (RFC 5802 3, RFC 7677)."""
     first = challenges[0]
     facts = _attributes(first)
     nonce, rounds = facts.get("r", ""), facts.get("i", "")
@@ -136,7 +136,7 @@ def unbase64(text: bytes) -> bytes:
 
 
 def prepared(text: str) -> str:
-    """SASLprep (RFC 4013): one spelling for what people type. What it prohibits is left as it is, for the server."""
+    """Prepare a text by SASLprep (RFC 4013), one spelling for what people type; prohibited characters stay."""
     mapped = "".join(" " if stringprep.in_table_c12(c) else c for c in text if not stringprep.in_table_b1(c))
     return unicodedata.normalize("NFKC", mapped)
 
@@ -147,7 +147,7 @@ def _hash(key: bytes, text: bytes) -> bytes:
 
 @lru_cache(maxsize=4)
 def _salted(password: str, salt: bytes, rounds: int) -> bytes:
-    """Some milliseconds of work, the same for each session (RFC 5802 5.1)."""
+    """Hash the password (RFC 5802 5.1): some milliseconds of work, the same for each session."""
     return hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
 
 

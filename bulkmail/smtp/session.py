@@ -231,7 +231,7 @@ class Session(Handshake):
             self._reset()
 
     def _send_next(self) -> None:
-        """Without PIPELINING: send the next command, or none where no recipient is left for DATA."""
+        """Send the next command, without PIPELINING; none where no recipient is left for DATA."""
         settlement = self._mail.current
         if not settlement.unsent:
             return

@@ -31,7 +31,7 @@ class SignIn:
         return f"<SignIn {self.mechanism or 'not begun'}>"
 
     def begin(self, offered: tuple[str, ...], *, secure: bool, in_clear: bool) -> str:
-        """The AUTH line. ``in_clear``: the line may stay without TLS. Raises SaslError where we must not or cannot."""
+        """Return the AUTH line. ``in_clear``: it may go without TLS. Raises SaslError where we must not or cannot."""
         if not secure and not in_clear:
             raise SaslError("is not spoken to under TLS, so the sign-in was not tried")
         if not offered:
@@ -53,7 +53,7 @@ class SignIn:
         return f"AUTH {self.mechanism}\r\n"
 
     def challenged(self, text: str) -> str:
-        """The line that answers a challenge: ``*`` where it cannot be answered, and there is a ``fault`` then."""
+        """Return the line that answers a challenge; ``*``, and a ``fault``, where it cannot be answered."""
         try:
             challenge = unbase64(text.encode())
             if self._waiting is not None:
@@ -67,13 +67,13 @@ class SignIn:
         return self._coded(response) + "\r\n"
 
     def taken(self) -> bool:
-        """Whether the server's success is one: False, and a ``fault``, where it did not prove itself."""
+        """Return whether the server's success is one: False, and a ``fault``, where it did not prove itself."""
         if not self.fault and not proven(self.mechanism, self._challenges):
             self.fault = "did not prove that it knows the password"
         return not self.fault
 
     def refusal(self, reply: Reply) -> str:
-        """Why we are not signed in, in words."""
+        """Return why we are not signed in, in words."""
         words = self.fault or f"refuses to sign us in: {self.hidden(str(reply))}"
         return f"{words} (user {self._credentials.username}, {self.mechanism})"
 
@@ -85,7 +85,7 @@ class SignIn:
         return text
 
     def cleaned(self, reply: Reply) -> Reply:
-        """The reply as it may be shown."""
+        """Return the reply as it may be shown."""
         return Reply(reply.code, tuple(self.hidden(line) for line in reply.lines))
 
     def _coded(self, response: bytes) -> str:

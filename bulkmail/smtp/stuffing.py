@@ -18,12 +18,6 @@ def check_lines(message: bytes) -> None:
 
 
 def stuff(message: bytes) -> bytes:
-    """The message as it goes over the wire, without the final dot. Lines that start with a dot get one more."""
+    """Return the message as it goes over the wire, without the final dot: lines that start with a dot get one more."""
     stuffed = message.replace(b"\r\n.", b"\r\n..")
     return b"." + stuffed if message.startswith(b".") else stuffed
-
-
-def unstuff(stuffed: bytes) -> bytes:
-    """The inverse of `stuff`."""
-    message = stuffed.replace(b"\r\n..", b"\r\n.")
-    return message[1:] if message.startswith(b"..") else message

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.smtp.stuffing import END, check_lines, stuff, unstuff
+from bulkmail.smtp.stuffing import END, check_lines, stuff
+from tests.modelserver import unstuff
 
 messages = st.lists(st.sampled_from([b"\r\n", b".", b"..", b"\r\n.", b"x", b"\r\n.\r\n"])).map(
     lambda parts: b"".join(parts) + b"\r\n"
