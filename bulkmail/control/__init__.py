@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bulkmail.control.opening import open_control, reading
     from bulkmail.control.place import NotRunningError
     from bulkmail.control.problems import RequestProblem
-    from bulkmail.control.recent import light
+    from bulkmail.control.recent import ATTEMPTS, light
     from bulkmail.control.recipients import find_recipients
     from bulkmail.control.server import ControlServer
     from bulkmail.control.suppressions import plain_suppression
@@ -35,7 +35,7 @@ else:
             "opening": "open_control reading",
             "place": "NotRunningError",
             "problems": "RequestProblem",
-            "recent": "light",
+            "recent": "ATTEMPTS light",
             "recipients": "find_recipients",
             "server": "ControlServer",
             "suppressions": "plain_suppression",
@@ -46,6 +46,7 @@ else:
     )
 
 __all__ = [
+    "ATTEMPTS",
     "Ask",
     "Client",
     "ControlServer",

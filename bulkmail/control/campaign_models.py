@@ -272,7 +272,7 @@ class RepliedRowAnswer(StatusRowAnswer):
 
 
 class RepliedAnswer(Answer):
-    """Whom receivers have answered in one wording, the last of them first, at most 100 (or ``most``, up to 1,000).
+    """Whom receivers have answered in one wording, the last of them first, at most 100 (or ``most``).
 
     It is looked for in the newest ``attempts``, as in `RecentAnswer`; ``whole``: these are all that there were.
     ``count`` of them have it, to so many ``recipients``. ``next``: the ``skip`` of those behind these rows; null where

@@ -154,7 +154,7 @@ OPERATIONS = (
         RepliedAnswer,
         optional={
             "skip": "so many of them are left out before, which is `next` of an earlier answer",
-            "most": "so many at the most (default: 100; no more than 1000 are given)",
+            "most": "so many at the most (default: 100; there are never more than 5000)",
         },
     ),
     Operation(

@@ -10,9 +10,6 @@ from bulkmail.control.recent import ATTEMPTS, is_told
 from bulkmail.report import Wordings, wording_key
 from bulkmail.spool import Reading, RecentAttempt
 
-MOST = 1000
-"""So many rows are in an answer at the most, where more than `ROWS` are asked for."""
-
 
 def replied(
     reader: Reading, name: str, provider: str, wording: str, skip: int = 0, most: int = ROWS
@@ -20,7 +17,7 @@ def replied(
     """Return them as `campaign_models.RepliedAnswer` has it; None where there is no such campaign. Raises OwnFault.
 
     Looked at are the attempts that `recent` counts, so that the ``times`` of all rows add up to its count. ``skip``: so
-    many rows are left out before.
+    many rows are left out before. With ``most`` `ATTEMPTS` one answer has them all.
     """
     campaign = reader.campaign(name)
     if campaign is None:
@@ -36,7 +33,7 @@ def replied(
                 example.add(one.category, one.code, one.reply)
             met.setdefault(one.n, []).append(one)
     category, shown = next(((said.category, said.example) for said in example.said(1)), ("", ""))
-    page = list(met)[skip : skip + min(most, MOST)]
+    page = list(met)[skip : skip + most]
     files = reader.input_files(campaign.id)
     rows = []
     for found in reader.rows_at(campaign.id, [(n, met[n][0].provider) for n in page]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bulkmail.control import Ask
+from bulkmail.control import ATTEMPTS, Ask
 from bulkmail.public import Answer
 from bulkmail.report import CSV_MARK, csv_lines, guarded, one_line
 from bulkmail.web.pages import headers
@@ -15,7 +15,6 @@ REPLIED = (
     "row", "email", "status", "category", "provider", "times", "said_at", "said_code", "said", "attempts", "mx_host",
     "next_attempt_at",
 )  # fmt: skip
-_AT_ONCE = "1000"
 
 
 async def replies_csv(ask: Ask, name: str) -> Answer:
@@ -25,15 +24,14 @@ async def replies_csv(ask: Ask, name: str) -> Answer:
 
 
 async def replied_csv(ask: Ask, name: str, provider: str, wording: str) -> Answer:
-    """Return the recipients who were answered in one wording. Raises what the API raises."""
-    rows: list[Mapping[str, Any]] = []
-    skip: int | None = 0
-    while skip is not None:
-        path = {"name": name, "provider": provider, "wording": wording}
-        found = await ask("replied", path, query={"skip": str(skip), "most": _AT_ONCE})
-        rows += found["rows"]
-        skip = found["next"]
-    return _csv("recipients.csv", REPLIED, rows)
+    """Return the recipients who were answered in one wording. Raises what the API raises.
+
+    They are those of the newest `ATTEMPTS` attempts, so one answer has them all. Further ones would tell of other
+    attempts, when some came meanwhile, and a recipient could stand in two of them.
+    """
+    path = {"name": name, "provider": provider, "wording": wording}
+    found = await ask("replied", path, query={"most": str(ATTEMPTS)})
+    return _csv("recipients.csv", REPLIED, found["rows"])
 
 
 def _csv(file: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Answer:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from bulkmail.control.campaign_models import RepliedAnswer
-from bulkmail.control.recent import recent
+from bulkmail.control.recent import ATTEMPTS, recent
 from bulkmail.control.replied import replied
 from bulkmail.spool import Attempt, Settlement, SqliteStore
 
@@ -59,6 +59,12 @@ def test_a_page_at_a_time(told):
     assert [[row["row"] for row in one["rows"]] for one in found] == [["5", "4"], ["3", "2"], ["1"], []]
     assert [one["next"] for one in found] == [2, 4, None, None]
     assert {one["recipients"] for one in found} == {5}
+
+
+def test_one_answer_has_all_that_are_looked_at(told):
+    wording = recent(told.reader, "spring")["replies"][0]["wording"]
+    found = told("google", wording, 0, ATTEMPTS)
+    assert ([row["row"] for row in found["rows"]], found["next"]) == (["5", "4", "3", "2", "1"], None)
 
 
 def test_other_words_another_provider_and_another_campaign(told):

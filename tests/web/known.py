@@ -207,7 +207,7 @@ class Api:
             rows = [] if self.before == "1" else [ROW] * 2
             return {"campaign": path["name"], "status": path["status"], "rows": rows, "next": 1 if rows else None}
         if name == "replied":
-            return self._replied(path, int(query["skip"]))
+            return self._replied(path, int(query.get("skip", "0")), int(query.get("most", "2")))
         if name.startswith("over_time"):
             bucket = {"at": AT, "delivered": 600, "failed": 3, "deferred": 30, "unknown": 0, "accepted_ms": (50, 900)}
             later = {**bucket, "at": "2026-12-02T03:32:00.000Z", "delivered": 0, "accepted_ms": None}
@@ -228,11 +228,11 @@ class Api:
         done = {"pause": "paused", "resume": "resumed", "cancel": "cancelled", "approve": "approved"}
         return {"campaign": path["name"], "done": done[name], "situation": None}
 
-    def _replied(self, path: Any, skip: int) -> dict[str, Any]:
-        """Three rows, two in an answer; none with other words."""
+    def _replied(self, path: Any, skip: int, most: int) -> dict[str, Any]:
+        """Three rows, two in an answer unless more are asked for; none with other words."""
         there = 3 if path["wording"] == RECENT["replies"][0]["wording"] else 0
         row = {**ROW, "times": 2, "said": f"421 {HOSTILE}", "said_code": 421, "said_at": AT}
-        rows = [row] * min(2, max(0, there - skip))
+        rows = [row] * min(most, max(0, there - skip))
         told = {"campaign": path["name"], "provider": path["provider"], "category": "rate-limited" if there else ""}
         told |= {"reply": f"421 {HOSTILE}" if there else "", "attempts": 5000, "whole": False, "count": 2 * there}
-        return {**told, "recipients": there, "rows": rows, "next": skip + 2 if skip + 2 < there else None}
+        return {**told, "recipients": there, "rows": rows, "next": skip + most if skip + most < there else None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 
+from bulkmail.control import ATTEMPTS
 from bulkmail.web.downloads import REPLIED, REPLIES, replied_csv, replies_csv
 from tests.web.known import HOSTILE, NAME, RECENT, Api
 
@@ -23,8 +24,17 @@ def test_what_receivers_said():
     assert answer.headers[b"Content-Disposition"] == b'attachment; filename="replies.csv"'
 
 
-def test_all_who_got_a_reply_however_many_answers_that_takes():
-    head, *rows = cells(asyncio.run(replied_csv(Api(), NAME, "google", RECENT["replies"][0]["wording"])))
+def test_all_who_got_a_reply_in_one_answer():
+    """While a second one is made, further attempts would shift its rows."""
+    asked = []
+
+    class Counted(Api):
+        async def __call__(self, name, path=None, *, query=None, order=None):
+            asked.append(query)
+            return await super().__call__(name, path, query=query, order=order)
+
+    head, *rows = cells(asyncio.run(replied_csv(Counted(), NAME, "google", RECENT["replies"][0]["wording"])))
+    assert asked == [{"most": str(ATTEMPTS)}]
     assert tuple(head) == REPLIED
     assert len(rows) == 3
     assert rows[0][head.index("times")] == "2"
