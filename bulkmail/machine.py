@@ -6,12 +6,15 @@ import os
 import platform
 import resource
 import socket
+from typing import TYPE_CHECKING
 
-from bulkmail.delivery import Prepared
 from bulkmail.mail import OwnFault, Problem, Refused
 from bulkmail.net import may_bind
 from bulkmail.settings import Settings
 from bulkmail.spool import estimate, free_bytes
+
+if TYPE_CHECKING:
+    from bulkmail.delivery import Prepared
 
 _BYTES_A_ROW = 60
 _REPORT_BYTES_A_ROW = 700

@@ -12,20 +12,23 @@ import sys
 from dataclasses import replace
 from getopt import GetoptError, getopt
 from itertools import takewhile
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from twisted.application.service import IService
 from twisted.python import usage
 
-from bulkmail.delivery import Prepared, look_ahead, prepare, with_copies
+from bulkmail.forked import Forked
 from bulkmail.logs import service_log
 from bulkmail.machine import own_name
-from bulkmail.mail import BulkmailError, Refused
-from bulkmail.preflight import sender_notices
-from bulkmail.service import REFUSED, SPEED, Bulkmail, Order
+from bulkmail.mail import BulkmailError, OwnFault, Refused, answer_of, checked
 from bulkmail.settings import Settings, load_settings
 from bulkmail.spool import in_use
 
+if TYPE_CHECKING:
+    from bulkmail.delivery import Prepared
+    from bulkmail.service import Order
+
+REFUSED = 1
 USAGE = 2
 WHAT = "give one of -c campaign.yaml and --watch folder"
 _NEITHER = (
@@ -103,9 +106,9 @@ class Options(usage.Options):
         self["speed"] = self._speed(self["speed"])
 
     @staticmethod
-    def _speed(text: str | None) -> float:
+    def _speed(text: str | None) -> float | None:
         if text is None:
-            return SPEED
+            return None
         if text in _SPEEDS:
             return _SPEEDS[text]
         try:
@@ -129,6 +132,8 @@ def makeService(options: Options) -> IService:
 
     try:
         order = order_of(options, os.getcwd())
+        from bulkmail.service import Bulkmail  # noqa: PLC0415 - see _checked_apart
+
         log = service_log(options.parent or {}, order.settings.log.format, order.settings.log.level)
         return Bulkmail(reactor, order, log)
     except usage.UsageError as error:
@@ -151,7 +156,7 @@ def order_of(options: Options, cwd: str) -> Order:
     prepared: Prepared | None = None
     if options["campaign"] is not None:
         try:
-            prepared = _prepared(options, cwd, settings)
+            prepared = _checked_apart(options, cwd, settings)
         except Refused as refused:
             problems += refused.problems
     if problems:
@@ -162,17 +167,16 @@ def order_of(options: Options, cwd: str) -> Order:
         holder = in_use(settings.place)
         if holder:
             raise BulkmailError(f"{settings.place} is in use by process {holder}; stop that one, or use another spool")
-    if prepared is not None and not options["rehearse"] and not settings.shared:
-        # of a shared spool it is told when it is opened: other machines open campaigns meanwhile
-        ahead = look_ahead(prepared, settings, accept_changes=bool(options["accept-changes"]))
-        if ahead.refused is not None:
-            raise ahead.refused
+    from bulkmail.service import SPEED, Order  # noqa: PLC0415 - see _checked_apart
+
+    if prepared is not None and not options["rehearse"]:
+        _look_ahead(options, settings, prepared)
     return Order(
         settings=settings,
         prepared=prepared,
         watch=None if options["watch"] is None else os.path.abspath(os.path.join(cwd, options["watch"])),
         rehearse=bool(options["rehearse"]),
-        speed=options["speed"],
+        speed=SPEED if options["speed"] is None else options["speed"],
         once=bool(options["once"]),
         accept_changes=bool(options["accept-changes"]),
         foreground=foreground(),
@@ -201,15 +205,48 @@ def _again(options: Options, cwd: str, settings: Settings) -> Prepared | None:
     if options["campaign"] is None:
         return None
     prepared = _prepared(options, cwd, settings)
+    _look_ahead(options, settings, prepared)
+    return prepared
+
+
+def _look_ahead(options: Options, settings: Settings, prepared: Prepared) -> None:
+    """Raise Refused where the spool has the campaign in another way.
+
+    Of a shared one it is told when it is opened: other machines open campaigns meanwhile.
+    """
+    from bulkmail.delivery import look_ahead  # noqa: PLC0415 - see _checked_apart
+
     if not settings.shared:
         ahead = look_ahead(prepared, settings, accept_changes=bool(options["accept-changes"]))
         if ahead.refused is not None:
             raise ahead.refused
-    return prepared
+
+
+def _checked_apart(options: Options, cwd: str, settings: Settings) -> Prepared:
+    """Check the campaign in a child: what only the check needs, this process never has in memory. Raises Refused.
+
+    Meanwhile it imports what sends. So nothing above may import that: the child would wait for it.
+    """
+
+    def work() -> tuple[Any, ...]:
+        try:
+            return "checked", _prepared(options, cwd, settings).plain
+        except BulkmailError as error:
+            return answer_of(error if isinstance(error, Refused) else OwnFault(str(error)))
+
+    child = Forked(work)
+    import bulkmail.service  # noqa: PLC0415, F401
+    from bulkmail.delivery import Prepared  # noqa: PLC0415
+
+    _, plain = checked(child.result())
+    return Prepared.of(plain, options["campaign"], settings.spool, follow=True)
 
 
 def _prepared(options: Options, cwd: str, settings: Settings) -> Prepared:
     """Check the campaign; unless it is rehearsed, what receivers will take amiss is among its notices."""
+    from bulkmail.delivery import prepare, with_copies  # noqa: PLC0415 - see _checked_apart
+    from bulkmail.preflight import sender_notices  # noqa: PLC0415
+
     rehearsal = bool(options["rehearse"])
     prepared = prepare(os.path.join(cwd, options["campaign"]), settings, rehearsal=rehearsal)
     if rehearsal:

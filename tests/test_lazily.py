@@ -31,7 +31,12 @@ NEVER = {
     "bulkmail.delivery.lifecycle.checker:Checker": ("twisted.internet.", "asyncio.", "OpenSSL.", "bulkmail.settings."),
     "bulkmail.tap:makeService": (
         "jinja2.", "dns.", "twisted.web.client.", "psycopg.", "bulkmail.public.", "bulkmail.web.", "bulkmail.returns.",
+        "bulkmail.service.", "bulkmail.delivery.lifecycle.",
+    ),
+    "bulkmail.service:Bulkmail": (
+        "jinja2.", "dns.", "twisted.web.client.", "psycopg.", "bulkmail.public.", "bulkmail.web.", "bulkmail.returns.",
         "bulkmail.inbound.serving.", "bulkmail.preflight.whole.", "bulkmail.content.compose.",
+        "bulkmail.campaign.intake.", "bulkmail.delivery.lifecycle.preparing.",
     ),
     "bulkmail.rehearsal.command:run": (*SETTINGS, "bulkmail.service.", "bulkmail.delivery.", "jinja2.", "sqlite3."),
 }  # fmt: skip

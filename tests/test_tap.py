@@ -59,7 +59,7 @@ def test_wrong_usage_exits_with_2_and_says_why(place, capsys, arguments, words):
     assert said.startswith("Usage: twistd [-n] bulkmail ")
 
 
-@pytest.mark.parametrize(("given", "speed"), [(None, SPEED), ("real", 1.0), ("max", 10_000.0), ("60", 60.0)])
+@pytest.mark.parametrize(("given", "speed"), [(None, None), ("real", 1.0), ("max", 10_000.0), ("60", 60.0)])
 def test_the_speed_of_a_rehearsal(given, speed):
     arguments = ["-c", "x", "--rehearse"] + ([] if given is None else ["--speed", given])
     assert parsed(*arguments)["speed"] == speed
@@ -71,6 +71,7 @@ def test_an_order_has_absolute_paths_and_opens_nothing(place):
     assert order.prepared.campaign.folder == str(place / "spring")
     assert order.settings.spool == str(place / "spool")
     assert (order.once, order.rehearse, order.accept_changes, order.watch) == (True, False, False, None)
+    assert order.speed == SPEED
     assert sorted(os.listdir(place)) == before
 
 

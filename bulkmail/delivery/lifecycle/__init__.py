@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from bulkmail.delivery.lifecycle.late_reports import LateReports
     from bulkmail.delivery.lifecycle.live import Live, LiveCampaign, LiveSite
     from bulkmail.delivery.lifecycle.notifying import Notifying, by_mail
-    from bulkmail.delivery.lifecycle.opening import Prepared, prepare, refusal, sent_of, too_late
+    from bulkmail.delivery.lifecycle.opening import Prepared, refusal, sent_of, too_late
     from bulkmail.delivery.lifecycle.planning import Planning
+    from bulkmail.delivery.lifecycle.preparing import prepare
     from bulkmail.delivery.lifecycle.progress import Progress
     from bulkmail.delivery.lifecycle.published import compare_records
     from bulkmail.delivery.lifecycle.pulse import Pulse
@@ -55,8 +56,9 @@ else:
             "site_steering": "SiteSteering",
             "live": "Live LiveCampaign LiveSite",
             "notifying": "Notifying by_mail",
-            "opening": "Prepared prepare refusal sent_of too_late",
+            "opening": "Prepared refusal sent_of too_late",
             "planning": "Planning",
+            "preparing": "prepare",
             "progress": "Progress",
             "published": "compare_records",
             "pulse": "Pulse",

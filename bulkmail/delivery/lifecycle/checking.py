@@ -12,15 +12,12 @@ from typing import Any
 
 from twisted.internet.defer import DeferredSemaphore
 
-from bulkmail.campaign import campaign_as_checked
-from bulkmail.delivery.lifecycle.checker import OfOperator
+from bulkmail.delivery.lifecycle.of_operator import OfOperator
 from bulkmail.delivery.lifecycle.opening import Prepared
-from bulkmail.files import Folder
-from bulkmail.mail import OwnFault, Problem, Refused, checked, problems_of
+from bulkmail.mail import OwnFault, Problem, Refused, checked
 from bulkmail.preflight import sender_notices
 from bulkmail.settings import Settings
 from bulkmail.workers import DATABASE, Worker, WorkerDiedError, WorkerLateError
-from bulkmail.yamlfile import YamlFile
 
 CHECKER = "bulkmail.delivery.lifecycle.checker:Checker"
 WITHIN = 60.0
@@ -65,7 +62,7 @@ class Checking:
         if answer[0] == "to-be-asked":
             words = "the answer of a database was removed from its folder while it was checked; it is asked again"
             raise OwnFault(words)
-        prepared = _prepared(path, answer, self._spool)
+        prepared = Prepared.of(checked(answer)[1], path, self._spool, follow=False)
         about_sender = sender_notices(prepared.campaign, *self._of_sender)
         return replace(prepared, notices=(*prepared.notices, *about_sender))
 
@@ -97,17 +94,3 @@ class Checking:
             self._workers.discard(worker)
             await worker.close()
         return answer
-
-
-def _prepared(path: str, answer: tuple[Any, ...], spool: str) -> Prepared:
-    _, data = checked(answer)
-    where, known = data["folder"]
-    try:
-        folder = Folder.open(where, known=known, follow=False)
-    except OSError as error:
-        raise Refused([Problem(path, 0, 0, f"its folder cannot be opened ({error.strerror})")]) from None
-    campaign = campaign_as_checked(YamlFile(*data["file"]), folder, data["lists"], spool)
-    notices = tuple(problems_of(data["notices"]))
-    return Prepared(
-        campaign, data["content"], data["columns"], data["input_bytes"], notices, content_hash=data["content_hash"]
-    )

@@ -12,32 +12,18 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from errno import EACCES
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
-from bulkmail.campaign import (
-    ONE_FOR_ALL,
-    Campaign,
-    OperatorSettings,
-    changes,
-    content_notices,
-    digests,
-    load_campaign,
-    picks,
-    schedule_from,
-    snapshot,
-    survey,
-    try_rows,
-)
-from bulkmail.delivery.lifecycle.notice import forbidden
+from bulkmail.campaign import ONE_FOR_ALL, Campaign, campaign_as_checked, changes, digests, picks, schedule_from
 from bulkmail.delivery.run import Run
-from bulkmail.listing import make_list
-from bulkmail.mail import BulkmailError, Problem, Refused, Status
+from bulkmail.files import Folder
+from bulkmail.mail import Problem, Refused, Status, plain_problems, problems_of
 from bulkmail.report import ATTEMPTS, NOTHING, Place, Position, has_attempts, has_report, reported_campaign
 from bulkmail.shaping import moment
 from bulkmail.spool import CANCELLING, ENDED, READY, Audience, CampaignRow, fingerprint
-from bulkmail.yamlfile import curly_quotes
+from bulkmail.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     from bulkmail.spool import Spool  # with the event loop, which a check has no need of
@@ -69,6 +55,37 @@ class Prepared:
         """Return the path of campaign.yaml, for messages to people."""
         return self.campaign.file.path
 
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Return it as plain data, for another process than the one that has made the check."""
+        campaign, file = self.campaign, self.campaign.file
+        return {
+            "folder": (campaign.folder, campaign.opened.id),
+            "file": (file.path, file.value, file.keys, file.values, file.texts),
+            "lists": dict(campaign.lists),
+            "content": self.content,
+            "columns": self.columns,
+            "input_bytes": self.input_bytes,
+            "notices": plain_problems(self.notices),
+            "content_hash": self.content_hash,
+        }
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any], path: str, spool: str, *, follow: bool) -> Prepared:
+        """Return what `plain` was made of; no file is looked at again. Raises Refused where its folder has changed.
+
+        ``path``: of the folder, for messages to people. ``follow``: whether the folder may be a link.
+        """
+        where, known = plain["folder"]
+        try:
+            folder = Folder.open(where, known=known, follow=follow)
+        except OSError as error:
+            raise Refused([Problem(path, 0, 0, f"its folder cannot be opened ({error.strerror})")]) from None
+        campaign = campaign_as_checked(YamlFile(*plain["file"]), folder, plain["lists"], spool)
+        notices = tuple(problems_of(plain["notices"]))
+        content, columns, size = plain["content"], plain["columns"], plain["input_bytes"]
+        return cls(campaign, content, columns, size, notices, plain["content_hash"])
+
 
 @dataclass(frozen=True)
 class Report:
@@ -89,54 +106,6 @@ class Opened:
     row: CampaignRow
     reading: Any
     finished: bool
-
-
-class PreparingSettings(OperatorSettings, Protocol):
-    """What `prepare` takes of the settings. ``databases``: those that may be asked for lists, by name."""
-
-    @property
-    def databases(self) -> Mapping[str, str]: ...  # noqa: D102
-
-
-def prepare(
-    path: str,
-    settings: PreparingSettings,
-    *,
-    rehearsal: bool = False,
-    whole: bool = False,
-    follow: bool = True,
-    sample: bool = True,
-) -> Prepared:
-    """Check everything that can be checked without sending, and read what enters the messages. Raises Refused.
-
-    ``whole``: read the lists to their ends, to count the rows that say that they may not be mailed. ``follow``: whether
-    the campaign's folder may be a link. ``sample``: compose the first rows. Reads files, and the spool where a list is
-    made of an earlier campaign; nothing is left open, and no process (but for the sample) or thread is begun.
-    """
-    campaign = load_campaign(path, follow=follow, spool=settings.spool, databases=settings.databases)
-    if problems := forbidden(campaign, settings.notify.commands, settings.notify.urls):
-        raise Refused(problems)
-    make_lists(campaign)
-    lists = survey(campaign, settings, whole=whole)
-    content = snapshot(campaign, settings, lists.columns, b"\0" * 32, rehearsal=rehearsal)
-    notices = [*curly_quotes(campaign.file), *content_notices(campaign, settings, content), *lists.notices]
-    if sample:
-        notices += try_rows(lists.rows, content, campaign.recipient_paths)
-    return Prepared(campaign, content, lists.columns, sum(lists.sizes), tuple(notices))
-
-
-def make_lists(campaign: Campaign) -> None:
-    """Make the lists that the campaign takes of earlier ones. Raises Refused, each with its place in campaign.yaml."""
-    problems = []
-    for key, path in campaign.earlier:
-        try:
-            if path.campaign == campaign.name:
-                raise BulkmailError(f"{path}: this is the campaign itself; name an earlier one")  # noqa: TRY301 - one way
-            make_list(path)
-        except BulkmailError as error:
-            problems.append(campaign.file.problem((key,), f"{key}: {error}"))
-    if problems:
-        raise Refused(problems)
 
 
 def refusal(

@@ -9,7 +9,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.lifecycle.accepting import MARK, Accepting, SentBefore, marked_at
-from bulkmail.delivery.lifecycle.opening import open_campaign, prepare
+from bulkmail.delivery.lifecycle.opening import open_campaign
+from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.delivery.run import Run
 from bulkmail.mail import Refused, WrongState
 from bulkmail.settings import Settings

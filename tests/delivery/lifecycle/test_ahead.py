@@ -6,7 +6,7 @@ import os
 import pytest
 
 from bulkmail.delivery.lifecycle.ahead import Ahead, look_ahead
-from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.settings import Settings
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, SqliteStore

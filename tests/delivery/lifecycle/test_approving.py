@@ -8,7 +8,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
-from bulkmail.delivery.lifecycle.opening import open_campaign, prepare
+from bulkmail.delivery.lifecycle.opening import open_campaign
+from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.delivery.lifecycle.steering import Steering
 from bulkmail.mail import Problem, Refused, WrongState
 from bulkmail.settings import Settings

@@ -15,7 +15,7 @@ from bulkmail.delivery.lifecycle.accepting import Accepting
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.live import Live
-from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
 from bulkmail.delivery.lifecycle.steering import Steering

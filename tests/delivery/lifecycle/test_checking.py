@@ -16,7 +16,7 @@ from twisted.trial.unittest import TestCase
 
 from bulkmail.delivery.lifecycle import checking as module
 from bulkmail.delivery.lifecycle.checking import Checking
-from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.mail import OwnFault, Refused
 from bulkmail.settings import Settings
 from bulkmail.workers import WorkerFailedError

@@ -9,7 +9,7 @@ import pytest
 from bulkmail.campaign import digests
 from bulkmail.delivery.lifecycle import copies
 from bulkmail.delivery.lifecycle.copies import with_copies
-from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.settings import Settings
 from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore

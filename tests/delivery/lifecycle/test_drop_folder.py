@@ -12,7 +12,7 @@ from bulkmail.delivery.lifecycle.accepting import SentBefore
 from bulkmail.delivery.lifecycle.approving import WithdrawnError
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
 from bulkmail.delivery.lifecycle.looking_over import RefusedByDns
-from bulkmail.delivery.lifecycle.opening import prepare
+from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.delivery.lifecycle.progress import about_lists
 from bulkmail.delivery.run import Run
 from bulkmail.mail import OwnFault, Problem, Refused

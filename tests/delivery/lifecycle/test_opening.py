@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import marshal
 import os
 import shutil
 
 import pytest
 from twisted.internet.defer import Deferred
 
-from bulkmail.delivery.lifecycle.opening import Report, open_campaign, prepare, refusal
+from bulkmail.delivery.lifecycle.opening import Prepared, Report, open_campaign, refusal
+from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.mail import Refused
 from bulkmail.report import ATTEMPT_COLUMNS, attempts_beyond
 from bulkmail.settings import Settings
@@ -48,19 +50,17 @@ def end(ask, opened, state="finished"):
     ask.one.store.set_state(opened.row.id, state, NOW, exit_status=0)
 
 
-def test_what_is_prepared(folder):
+def test_what_another_process_has_checked_is_what_was_checked(folder, tmp_path):
     path = folder(["a@a.example", "b@b.example"])
     prepared = prepare(path, Settings())
-    assert prepared.columns == [["email", "first_name"]]
-    assert prepared.files == [("recipients.csv", ["email", "first_name"])]
-    assert prepared.path == path
-    assert prepared.input_bytes == os.path.getsize(path.replace("campaign.yaml", "recipients.csv"))
-    assert prepared.content["key"] == b"\0" * 32
-
-
-def test_what_is_wrong_is_refused_before_anything_is_opened(folder):
-    with pytest.raises(Refused, match="nick_name"):
-        prepare(folder(text="Hello {{ nick_name }}"), Settings())
+    plain = marshal.loads(marshal.dumps(prepared.plain))
+    again = Prepared.of(plain, path, "", follow=False)
+    assert again.plain == prepared.plain
+    assert (again.campaign.folder, again.files, again.path) == (prepared.campaign.folder, prepared.files, path)
+    elsewhere = tmp_path / "elsewhere"
+    os.rename(again.campaign.folder, elsewhere)
+    with pytest.raises(Refused, match="its folder cannot be opened"):
+        Prepared.of(plain, path, "", follow=False)
 
 
 def test_a_new_campaign_gets_a_key_of_its_own(folder, ask):
