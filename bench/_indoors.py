@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred
 
 from bulkmail.delivery import Clocks, Connector, Pause, Run, assemble
 from bulkmail.routing import MxHost, Site
-from bulkmail.settings import Settings
-from bulkmail.shaping import RetryPlan, SiteFacts
+from bulkmail.settings import Retry, Settings
+from bulkmail.shaping import SiteFacts
 from bulkmail.spool import Spool
 from bulkmail.spool.opening import open_all
 
@@ -160,7 +160,7 @@ class House:
 
     def __init__(self, place: Path, messages: int) -> None:
         self.reactor = reactor = Reactor()
-        self.store, self._journal, self._lock, _ = open_all(str(place), "boot", RetryPlan(), NOW)
+        self.store, self._journal, self._lock, _ = open_all(str(place), "boot", Retry(), NOW)
         domains = [f"d{n}.example" for n in range(DOMAINS)]
         campaign_id = self._imported(messages, domains)
         self.spool = Spool(self.store, self._journal, Line(reactor), reactor, clock=reactor.seconds, lock=self._lock)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from twisted.internet.task import LoopingCall
 from bulkmail.delivery.lifecycle.importing import Importing
 from bulkmail.delivery.lifecycle.reporting import REPORT_WORKER
 from bulkmail.delivery.run import Run
-from bulkmail.shaping import RetryPlan
+from bulkmail.settings import Retry
 from bulkmail.spool import OneOfMany, open_spool
 from bulkmail.workers import Pool
 
@@ -58,7 +58,7 @@ class Bench:
 
     async def run(self) -> None:
         machine = OneOfMany(str(self.folder / "machine"), "bench", 15.0, time.monotonic)
-        spool = await open_spool(self.place, self.reactor, clock=time.time, retry=RetryPlan(), machine=machine)
+        spool = await open_spool(self.place, self.reactor, clock=time.time, retry=Retry(), machine=machine)
         try:
             run = await self._import(spool)
             print(json.dumps(self.figures), file=sys.stderr, flush=True)  # the report of a long list takes long, too

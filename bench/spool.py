@@ -20,7 +20,7 @@ from twisted.internet.defer import DeferredList
 
 from bulkmail.delivery.lifecycle.importing import Importing
 from bulkmail.delivery.run import Run
-from bulkmail.shaping import RetryPlan
+from bulkmail.settings import Retry
 from bulkmail.spool import Attempt, OneOfMany, Settlement, open_spool
 
 _HOLD = 4096  # as the feeder's window
@@ -44,7 +44,7 @@ class Bench:
 
     async def run(self) -> None:
         machine = OneOfMany(str(self.folder / "machine"), "bench", 15.0, time.monotonic)
-        spool = await open_spool(self.place, self.reactor, clock=time.time, retry=RetryPlan(), machine=machine)
+        spool = await open_spool(self.place, self.reactor, clock=time.time, retry=Retry(), machine=machine)
         try:
             run = await self._import(spool)
             await self._send(spool, run)

@@ -29,8 +29,7 @@ from bulkmail.delivery.ledger import Ledger
 from bulkmail.delivery.message import Message
 from bulkmail.delivery.queueing.composing import BATCH
 from bulkmail.mail import Fate, Outcome, Peer, Reply, Stage
-from bulkmail.settings import Settings
-from bulkmail.shaping import RetryPlan
+from bulkmail.settings import Retry, Settings
 from bulkmail.smtp import DotNext, Session, Transaction
 from bulkmail.spool import Spool
 from bulkmail.spool.opening import open_all
@@ -138,7 +137,7 @@ def talking() -> dict[str, float]:
 
 def recording(place: Path) -> dict[str, float]:
     """From the claim to the settled outcome: ledger, journal and spool, for messages that are accepted."""
-    store, journal, lock, _recovered = open_all(str(place), "boot", RetryPlan(), NOW)
+    store, journal, lock, _recovered = open_all(str(place), "boot", Retry(), NOW)
     campaign = store.create_campaign(
         "work", "/work", key=b"k" * 32, content={"name": "work"}, digests={}, files=[("r.csv", ["email"])], now=NOW,
         on_unknown="retry",

@@ -10,8 +10,8 @@ import pytest
 
 from bulkmail.exporting import FORMATS, export
 from bulkmail.mail import BulkmailError
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Reader, Settlement, SqliteStore
+from tests.retrying import RetryPlan
 
 
 def made(path, rows):

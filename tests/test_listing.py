@@ -12,8 +12,8 @@ import pytest
 from bulkmail.campaign import EarlierList
 from bulkmail.listing import Ingest, make_list
 from bulkmail.mail import BulkmailError
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
+from tests.retrying import RetryPlan
 
 COLUMNS = ["first_name", "email", "status"]
 OUTCOMES = {

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from bulkmail.reporter import ReportWorker
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
+from tests.retrying import RetryPlan
 
 
 @pytest.fixture

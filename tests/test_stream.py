@@ -7,10 +7,10 @@ import json
 import pytest
 
 from bulkmail.mail import message_id, token
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, EventBounds, Reader, Settlement
 from bulkmail.spool.opening import open_all
 from bulkmail.stream import EVENT_FIELDS, EventStream
+from tests.retrying import RetryPlan
 
 KEY = b"k" * 32
 

@@ -9,8 +9,8 @@ from twisted.python.usage import UsageError
 from bulkmail import tap as module
 from bulkmail.mail import BulkmailError, Refused
 from bulkmail.service import SPEED, Bulkmail
-from bulkmail.shaping import RetryPlan
 from bulkmail.tap import Options, foreground, makeService, order_of
+from tests.retrying import RetryPlan
 from tests.spring import YAML, write_spring
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         write_status_in,
     )
     from bulkmail.campaign.ingest import Ingest
-    from bulkmail.campaign.jobs import LEFT_OUT, reading_options
+    from bulkmail.campaign.jobs import INGEST, LEFT_OUT, reading_options
     from bulkmail.campaign.load import campaign_as_checked, load_campaign, schema
     from bulkmail.campaign.model import TAKEN_AGAIN, Campaign
     from bulkmail.campaign.naming import check_campaign_name, is_campaign_name, nearest_name
@@ -68,7 +68,7 @@ else:
                 "write_beside write_status write_status_in"
             ),
             "ingest": "Ingest",
-            "jobs": "LEFT_OUT reading_options",
+            "jobs": "INGEST LEFT_OUT reading_options",
             "load": "campaign_as_checked load_campaign schema",
             "model": "TAKEN_AGAIN Campaign",
             "naming": "check_campaign_name is_campaign_name nearest_name",
@@ -85,6 +85,7 @@ else:
 
 __all__ = [
     "BUILT_IN",
+    "INGEST",
     "LEFT_OUT",
     "ONE_FOR_ALL",
     "PLAN_FILE",

@@ -11,6 +11,9 @@ from bulkmail.campaign.variants import shares
 if TYPE_CHECKING:
     from bulkmail.campaign.model import Campaign
 
+INGEST = "bulkmail.listing:Ingest"
+"""The worker that reads a campaign's lists, as a process is started with it."""
+
 LEFT_OUT = frozenset({"suppressed", "no-consent", "hold-out", "unsubscribed", "complained", "bounced-before", "listed"})
 """The verdicts of rows that could be mailed and are not to be."""
 

@@ -7,11 +7,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bulkmail.campaign import Campaign, reading_options
+from bulkmail.campaign import INGEST, Campaign, reading_options
 from bulkmail.mail import Problem, checked, problems_of
 from bulkmail.workers import DATABASE, Worker
-
-INGEST = "bulkmail.listing:Ingest"
 
 _ROWS = 2000
 

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from bulkmail.shaping.limits import DEFAULT_LIMITS, Limits, Provider, limits_for, provider_of, provider_table
     from bulkmail.shaping.meter import Meter
     from bulkmail.shaping.planning import SECONDS_A_MESSAGE, Demand, Flow, Leg, plan_flow
-    from bulkmail.shaping.retry import Decision, RetryPlan, RetrySettings, after_unknown, decide, interval, longest_wait
+    from bulkmail.shaping.retry import Decision, RetrySettings, after_unknown, decide, interval, longest_wait
     from bulkmail.shaping.rules import Rule, RuleAction, RuleBook, RuleCounter, own_rules
     from bulkmail.shaping.schedule import Opening, Schedule
     from bulkmail.shaping.shares import WHOLE, Part, shares_of
@@ -95,7 +95,7 @@ else:
             "limits": "DEFAULT_LIMITS Limits Provider limits_for provider_of provider_table",
             "meter": "Meter",
             "planning": "SECONDS_A_MESSAGE Demand Flow Leg plan_flow",
-            "retry": "Decision RetryPlan RetrySettings after_unknown decide interval longest_wait",
+            "retry": "Decision RetrySettings after_unknown decide interval longest_wait",
             "rules": "Rule RuleAction RuleBook RuleCounter own_rules",
             "schedule": "Opening Schedule",
             "shares": "WHOLE Part shares_of",
@@ -156,7 +156,6 @@ __all__ = [
     "Priority",
     "Provider",
     "RateThrottle",
-    "RetryPlan",
     "RetrySettings",
     "Rule",
     "RuleAction",

@@ -41,17 +41,6 @@ class RetrySettings(Protocol):
         """The wait after greylisting, where the reply names no time."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPlan:
-    """RetrySettings with the shipped values."""
-
-    schedule: tuple[float, ...] = (600.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0)
-    expire_after: float = 259200.0
-    unknown_after: float = 900.0
-    unknown_attempts: int = 3
-    greylist_after: float = 300.0
-
-
 class Dice(Protocol):
     """What is used of ``random.Random``."""
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SiteFact, SqliteStore
+from tests.retrying import RetryPlan
 from tests.spring import write_spring
 
 

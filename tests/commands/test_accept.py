@@ -8,8 +8,8 @@ from bulkmail.campaign import digests
 from bulkmail.cli import main
 from bulkmail.delivery import prepare
 from bulkmail.settings import Settings
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, SqliteStore
+from tests.retrying import RetryPlan
 
 
 @pytest.fixture

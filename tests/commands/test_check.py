@@ -9,9 +9,9 @@ from bulkmail.campaign import digests
 from bulkmail.campaign.intake import Intake
 from bulkmail.delivery import prepare
 from bulkmail.settings import load_settings
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, SqliteStore
 from tests.nameserver import DnsServer
+from tests.retrying import RetryPlan
 from tests.spring import YAML
 
 pytestmark = pytest.mark.process

@@ -8,8 +8,8 @@ import pytest
 
 from bulkmail.campaign import load_campaign
 from bulkmail.cli import main
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
+from tests.retrying import RetryPlan
 
 OUTCOMES = (("delivered", ""), ("bounced", "bad-mailbox"), ("blocked", "quota"), ("blocked", "policy"))
 

@@ -5,9 +5,10 @@ import time
 
 from bulkmail import cli
 from bulkmail.commands import status
-from bulkmail.shaping import RetryPlan, WarmupPlan
+from bulkmail.shaping import WarmupPlan
 from bulkmail.spool import Attempt, BudgetUse, Journalled, Settlement, SiteFact, SqliteStore
 from bulkmail.spool.place import Lock
+from tests.retrying import RetryPlan
 
 SENTENCE = "  Nothing is sent: its process has ended without stopping it. The next start goes on."
 

@@ -10,9 +10,9 @@ from bulkmail.commands.checkpoint import Checkpoint
 from bulkmail.commands.tail import Tail
 from bulkmail.commands.takers import NotTakenError
 from bulkmail.mail import BulkmailError, OwnFault
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import EventBounds
 from bulkmail.spool.opening import open_all
+from tests.retrying import RetryPlan
 
 
 class Stream:

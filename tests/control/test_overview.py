@@ -10,9 +10,9 @@ from bulkmail.control.campaign_models import CampaignAnswer
 from bulkmail.control.overview import overview, plain_situation, stamp
 from bulkmail.delivery import LiveCampaign, LiveSite
 from bulkmail.mail import Standing, situation
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Hold, Reader, Settlement, Sign, StoredPlan
 from bulkmail.spool.opening import open_all
+from tests.retrying import RetryPlan
 
 NOW = 1796133900.0  # 2026-12-01T14:05:00Z
 CHECKED = TypeAdapter(list[CampaignAnswer])

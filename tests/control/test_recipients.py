@@ -6,9 +6,9 @@ from pydantic import TypeAdapter
 
 from bulkmail.control.campaign_models import RecipientAnswer
 from bulkmail.control.recipients import find_recipients
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Reader, Settlement
 from bulkmail.spool.opening import open_all
+from tests.retrying import RetryPlan
 
 
 def test_all_that_is_known_of_an_address(tmp_path):

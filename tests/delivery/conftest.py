@@ -15,9 +15,10 @@ from bulkmail.delivery import Clocks, Connector, Pause, Run, assemble
 from bulkmail.mail import Category, Fate, OwnFault, Peer, Rate, Reply, Stage
 from bulkmail.routing import MxHost, RouteFailure, Site
 from bulkmail.settings import Settings
-from bulkmail.shaping import RetryPlan, SiteFacts, provider_table
+from bulkmail.shaping import SiteFacts, provider_table
 from bulkmail.smtp import Capabilities, Closed, Settled
 from bulkmail.spool import Spool, SqliteStore
+from tests.retrying import RetryPlan
 
 EPOCH = 1_700_000_000.0
 GONE = "the server closed the connection"

@@ -5,7 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkmail.shaping import HostMemory, RetryPlan, SiteHealth
+from bulkmail.shaping import HostMemory, SiteHealth
+from tests.retrying import RetryPlan
 
 HOSTS = ["a", "b", "c", "d"]
 

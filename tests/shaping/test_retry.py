@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkmail.mail import Category, Fate, Outcome, Reply, Stage, Status
-from bulkmail.shaping import Decision, RetryPlan, Verdict, after_unknown, classify, decide, interval, longest_wait
+from bulkmail.shaping import Decision, Verdict, after_unknown, classify, decide, interval, longest_wait
+from tests.retrying import RetryPlan
 
 RETRY = RetryPlan()
 

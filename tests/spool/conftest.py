@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 from twisted.internet.task import Clock
 
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journal, Journalled, Settlement, SqliteStore, open_reader, read_journal
+from tests.retrying import RetryPlan
 
 
 class PumpedReactor(Clock):

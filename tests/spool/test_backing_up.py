@@ -6,8 +6,8 @@ import stat
 import pytest
 
 from bulkmail.mail import BulkmailError, Refused
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, Reader, SqliteStore, back_up_spool
+from tests.retrying import RetryPlan
 
 
 @pytest.fixture

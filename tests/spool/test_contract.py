@@ -21,8 +21,9 @@ from hypothesis.stateful import (
 )
 
 from bulkmail.mail import LateEvent, LateResult, OwnFault, Refused, token
-from bulkmail.shaping import AutoSuppression, RetryPlan
+from bulkmail.shaping import AutoSuppression
 from bulkmail.spool import Arrival, Journalled, SqliteStore, campaign_of, contract, recipient_id
+from tests.retrying import RetryPlan
 
 UNKNOWN_AFTER = 900.0
 RETURNED = LateEvent(LateResult.RETURNED, 3000.0, "bounced", "bad-mailbox", 550, key="z")

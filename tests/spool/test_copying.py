@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import BulkmailError, Choice, OwnFault, Refused, read_token, token
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import (
     EVERYTHING,
     ReceiverPolicy,
@@ -18,6 +17,7 @@ from bulkmail.spool import (
 )
 from bulkmail.spool.contract import check_whole
 from bulkmail.spool.opening import open_all
+from tests.retrying import RetryPlan
 
 TABLES = ("campaign", "queue", "recipient", "due", "outcome", "attempt", "snapshot", "reading", "input_file",
           "site_facts", "receiver_policy", "suppression", "late", "late_waiting", "bounce", "gone",

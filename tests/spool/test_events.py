@@ -7,10 +7,10 @@ import os
 import pytest
 
 from bulkmail.mail import OwnFault
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import CancelRequest, EventBounds, Hold, Reader, open_reader
 from bulkmail.spool.maintenance import hold_campaign
 from bulkmail.spool.opening import open_all
+from tests.retrying import RetryPlan
 
 KEPT = EventBounds(1e6, 100_000)
 

@@ -5,8 +5,8 @@ from twisted.internet.defer import ensureDeferred
 from twisted.logger import capturedLogs
 
 from bulkmail.mail import OwnFault
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Reader, SiteFact, open_spool
+from tests.retrying import RetryPlan
 
 
 class World:

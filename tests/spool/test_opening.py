@@ -10,22 +10,22 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from bulkmail.mail import OwnFault, Refused
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Reader, SqliteStore, open_spool, opening
 from bulkmail.spool.opening import open_all
+from tests.retrying import RetryPlan
 
 ROWS = 300
 
 # Sends to its parent: the pipe is the receiver, a line in it a message taken ("A n") or put off ("D n").
 CHILD = """
 import json, os, sys
-from bulkmail.shaping import RetryPlan
+from bulkmail.settings import Retry
 from bulkmail.spool import Attempt, Settlement
 from bulkmail.spool.opening import open_all
 from bulkmail.spool.place import boot_id
 
 directory, rows, now = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-store, journal, lock, recovered = open_all(directory, boot_id(), RetryPlan(unknown_after=10.0), now)
+store, journal, lock, recovered = open_all(directory, boot_id(), Retry(unknown_after="10s"), now)
 campaign = store.campaign("spring") or store.create_campaign(
     "spring", "/c", key=b"k" * 32, content={}, digests={}, files=[("r.csv", ["email"])], now=now)
 store.set_state(campaign.id, "running", now)

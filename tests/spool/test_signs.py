@@ -4,10 +4,10 @@ import os
 import subprocess
 import sys
 
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Reader, Sign
 from bulkmail.spool.opening import open_all
 from bulkmail.spool.signs import Signs, read_signs
+from tests.retrying import RetryPlan
 
 HOLDER = """
 import sys, time

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from bulkmail.campaign import Campaign, reading_options
+from bulkmail.campaign import INGEST, Campaign, reading_options
 from bulkmail.delivery.lifecycle.opening import sent_of
 from bulkmail.delivery.run import Run
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Status, checked, problems_of
@@ -23,8 +23,6 @@ from bulkmail.spool import ENDED_BY, Spool
 from bulkmail.workers import DATABASE, Worker, WorkerDiedError, WorkerLateError
 
 _log = Logger("bulkmail")
-
-INGEST = "bulkmail.listing:Ingest"
 
 _ROWS = 5000
 _FIRST_ROWS = 100  # a small first batch puts the first message on the wire sooner

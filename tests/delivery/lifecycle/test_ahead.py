@@ -8,8 +8,8 @@ import pytest
 from bulkmail.delivery.lifecycle.ahead import Ahead, look_ahead
 from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.settings import Settings
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, SqliteStore
+from tests.retrying import RetryPlan
 
 
 @pytest.fixture

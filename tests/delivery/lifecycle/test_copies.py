@@ -11,8 +11,8 @@ from bulkmail.delivery.lifecycle import copies
 from bulkmail.delivery.lifecycle.copies import with_copies
 from bulkmail.delivery.lifecycle.preparing import prepare
 from bulkmail.settings import Settings
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Attempt, Journalled, Settlement, SqliteStore
+from tests.retrying import RetryPlan
 
 DAY = 1_795_132_800.0  # 2026-11-20T00:00:00Z
 PEOPLE = [f"u{n}@a.example" for n in range(6)]

@@ -15,9 +15,9 @@ from bulkmail.mail import OwnFault, Refused
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (pip install bulkmail[postgres])")
 
-from bulkmail.shaping import RetryPlan  # noqa: E402
 from bulkmail.spool.postgres import database as postgres_database  # noqa: E402
 from bulkmail.spool.postgres.database import Fenced, PostgresDatabase, array, open_database, repeated, shown  # noqa: E402
+from tests.retrying import RetryPlan  # noqa: E402
 
 
 class Wire:

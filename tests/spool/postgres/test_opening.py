@@ -7,9 +7,9 @@ import pytest
 from twisted.internet.defer import ensureDeferred
 
 from bulkmail.mail import Refused
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import OneOfMany, open_spool, opening
 from bulkmail.spool.postgres.opening import IDENTITY, make_store
+from tests.retrying import RetryPlan
 
 
 def open_all(dsn, folder, name, lease, boot, retry, now):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import Refused
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, recipient_id
 from bulkmail.spool.postgres.store import check_not_elsewhere
+from tests.retrying import RetryPlan
 
 
 @pytest.fixture

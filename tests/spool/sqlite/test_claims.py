@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bulkmail.mail import OwnFault
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, Recovered, SqliteStore, recipient_id
+from tests.retrying import RetryPlan
 
 
 def test_rows_that_are_far_apart_come_in_input_order(tmp_path, kit):

@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from bulkmail.mail import OwnFault, Refused
-from bulkmail.shaping import RetryPlan
 from bulkmail.spool import Journalled, Recovered, SqliteStore, recipient_id
 from bulkmail.spool.sqlite import database as database_module
 from bulkmail.spool.sqlite.database import MIGRATIONS, VERSION, open_database
+from tests.retrying import RetryPlan
 
 
 def test_a_new_file_is_private_and_whole(tmp_path):
