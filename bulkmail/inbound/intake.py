@@ -1,4 +1,8 @@
-"""What becomes of a message: reports go to their reader, everything else through the filters and to a mailbox."""
+"""What becomes of a message: reports go to their reader, everything else through the filters and to a mailbox.
+
+A complaint counts wherever it came: who has no address for complaints of ours sends them to abuse@, and people there
+get it as well.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from bulkmail.mail import OwnFault
 _log = Logger("bulkmail")
 
 _MINUTE = 60.0  # seconds
+_PERMANENT = 500
 
 
 class Filter(Protocol):
@@ -59,15 +64,31 @@ def _error(text: str) -> None:
 
 
 class Intake:
-    """The sink of the server. ``reports``: where reports and unsubscribes go; ``people``: where all else goes."""
+    """The sink of the server. ``reports``: where reports and unsubscribes go; ``people``: where all else goes.
 
-    def __init__(self, reports: Take, people: Take) -> None:
+    ``complaint``: records a message to people where it is a complaint of a recipient; returns whether it was one.
+    """
+
+    def __init__(self, reports: Take, complaint: Callable[[Received], Awaitable[bool]], people: Take) -> None:
         self._reports = reports
+        self._complaint = complaint
         self._people = people
 
     async def __call__(self, received: Received) -> None:
         """Have it kept. Raises Refusal or OwnFault.
 
-        A report is not filtered: it quotes a letter of ours, and what a filter says of that is no reason to lose it.
+        A report is not filtered: it quotes a letter of ours, and what a filter says of that is no reason to lose it. So
+        what a filter or the mailbox says of a complaint to people is no reason to have it sent again.
         """
-        await (self._people if received.purpose is Purpose.FORWARD else self._reports)(received)
+        if received.purpose is not Purpose.FORWARD:
+            await self._reports(received)
+            return
+        counted = await self._complaint(received)
+        try:
+            await self._people(received)
+        except Refusal as refusal:
+            if not counted or refusal.code < _PERMANENT:
+                raise
+            _log.info(
+                "inbound: {id} is a complaint, and counts; people do not get it: {why}", id=received.id, why=refusal
+            )

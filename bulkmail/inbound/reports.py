@@ -23,6 +23,16 @@ _log = Logger("bulkmail")
 _WITHIN = 30.0  # seconds for the reading of one message and of all that wait before it
 _IDLE = frozenset({Kind.DELIVERED, Kind.RELAYED, Kind.EXPANDED})  # all is well: nothing follows
 
+# one of these stands in every form of a complaint (`returns`); what has none is not read where it is for people
+_COMPLAINING = (
+    b"feedback-report",
+    b"feedback-type",
+    b"xarf",
+    b"x-arf",
+    b"application/json",
+    b"complaint about message from",
+)
+
 Ask = Callable[[tuple[Any, ...], float | None], Awaitable[Any]]
 
 
@@ -71,6 +81,19 @@ class Reports:
             await self._people(received)
         elif None in fates:
             await self._unread(received)
+
+    async def complaint(self, received: Received) -> bool:
+        """Record a message to people where it is a complaint of a recipient; return whether it was. Raises OwnFault."""
+        head = received.body.first(LOOKED_AT).lower()
+        if not any(sign in head for sign in _COMPLAINING):
+            return False
+        verdict = await self._read(received, received.recipients[0], None)
+        if verdict is None or verdict.kind != Kind.COMPLAINT:
+            return False
+        if verdict.event is None:
+            self._records.unattributed(verdict.kind)
+            return False
+        return await self._recorded(verdict.token, verdict.event)
 
     async def _one(self, received: Received, recipient: Accepted) -> Kind | None:
         """Do what follows for one recipient; return what the message is, None where it is to be kept for a look."""

@@ -101,7 +101,8 @@ class Serving:
         reader = Pool(self._reactor, READER, 1)
         reader.start()
         self._closing.insert(0, reader.close)
-        return Intake(Reports(reader.ask, records, unread, people), people)
+        reports = Reports(reader.ask, records, unread, people)
+        return Intake(reports, reports.complaint, people)
 
     async def close(self, within: float) -> None:
         """Serve no more: what is being stored is answered, ``within`` so many seconds."""

@@ -112,7 +112,7 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
         with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
             client.ehlo("mx.test")
             assert client.mail(sender)[0] == 250
-            assert client.rcpt(f"{name}+{who}@{DOMAIN}")[0] == 250
+            assert client.rcpt(f"{name}+{who}@{DOMAIN}" if who else f"{name}@{DOMAIN}")[0] == 250
             assert client.data(message)[0] == 250
 
     gone = "550 5.1.1 No such user"
@@ -122,7 +122,8 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
     send("bounces", tokens[SENT[1]], report(SENT[1], tokens[SENT[1]], "failed", "5.7.1", blocked, 1))
     full = "452 4.2.2 Mailbox full"
     send("bounces", tokens[SENT[2]], report(SENT[2], tokens[SENT[2]], "delayed", "4.2.2", full, 2))
-    send("complaints", tokens[SENT[3]], complaint(tokens[SENT[3]]), "fbl@big.test")
+    send("abuse", "", complaint(tokens[SENT[3]]), "fbl@big.test")
+    send("abuse", "", b"Subject: Re: spring\r\nFrom: x@d0.test\r\n\r\nThis is spam\r\n", "x@d0.test")
     send("unsubscribe", tokens[SENT[4]], b"Subject: unsubscribe\r\nFrom: x@d0.test\r\n\r\n", "x@d0.test")
     vacation = b"Message-ID: <v@d0.test>\r\nSubject: Auto: away\r\nAuto-Submitted: auto-replied\r\n\r\nI am away\r\n"
     send("bounces", tokens[SENT[5]], vacation)
@@ -150,6 +151,7 @@ def test_each_finds_its_row_once(world: Any, until: Callable[..., Any]) -> None:
     until(lambda: told in (campaign.folder / "STATUS.txt").read_text("utf-8"), "the figures in STATUS.txt")
     unread = list((world.folder / "spool" / "inbound" / "unread").glob("*.eml"))
     assert len(unread) == 2
+    assert len(list((world.folder / "inbox" / "new").iterdir())) == 2  # what came to abuse@, the complaint as well
     assert Client(str(world.folder / "spool")).get("health")["unattributed"] == {"failed": 2}
 
     autumn = world.campaign("autumn", SENT, parent=world.folder / "campaigns", more="approval: none\nlist: spring\n")

@@ -15,6 +15,14 @@ def no_time() -> float:
     return 0.0
 
 
+async def no_complaint(received) -> bool:
+    return False
+
+
+async def a_complaint(received) -> bool:
+    return True
+
+
 class Place:
     def __init__(self):
         self.kept = []
@@ -51,14 +59,14 @@ def places():
 @pytest.mark.parametrize("purpose", [Purpose.BOUNCE, Purpose.COMPLAINT, Purpose.UNSUBSCRIBE])
 def test_reports_are_not_filtered(message, places, purpose):
     reports, mailbox = places
-    intake = Intake(reports, Filtered(mailbox, [look(Refusal(550, "5.7.1", "no"))], no_time))
+    intake = Intake(reports, no_complaint, Filtered(mailbox, [look(Refusal(550, "5.7.1", "no"))], no_time))
     assert taken(intake, message(purpose=purpose)) is None
     assert (len(reports.kept), len(mailbox.kept)) == (1, 0)
 
 
 def test_mail_for_people_gets_what_the_filters_add(message, places):
     reports, mailbox = places
-    intake = Intake(reports, Filtered(mailbox, [look(b""), look(b"X-Spam: Yes\r\n")], no_time))
+    intake = Intake(reports, no_complaint, Filtered(mailbox, [look(b""), look(b"X-Spam: Yes\r\n")], no_time))
     assert taken(intake, message()) is None
     assert mailbox.kept[0].body.whole() == b"X-Spam: Yes\r\nSubject: x\r\n\r\nhello\r\n"
     assert reports.kept == []
@@ -70,14 +78,14 @@ def test_mail_for_people_gets_what_the_filters_add(message, places):
 )
 def test_what_a_filter_refuses_and_one_that_is_down(message, places, answer, code, enhanced):
     reports, mailbox = places
-    refusal = taken(Intake(reports, Filtered(mailbox, [look(answer)], no_time)), message())
+    refusal = taken(Intake(reports, no_complaint, Filtered(mailbox, [look(answer)], no_time)), message())
     assert (refusal.code, refusal.enhanced) == (code, enhanced)
     assert mailbox.kept == []
 
 
 def test_what_a_filter_says_after_the_client_was_answered_stores_nothing(message, places):
     reports, mailbox = places
-    intake = Intake(reports, Filtered(mailbox, [look(b"")], lambda: 10.0))
+    intake = Intake(reports, no_complaint, Filtered(mailbox, [look(b"")], lambda: 10.0))
     assert isinstance(taken(intake, message(until=10.0)), OwnFault)
     assert mailbox.kept == []
     assert taken(intake, message(until=10.5)) is None
@@ -91,7 +99,7 @@ def test_a_filter_that_is_down_is_one_line_a_minute(message, places):
     globalLogPublisher.addObserver(seen.append)
     try:
         for now[0] in (0.0, 1.0, 59.0, 61.0, 62.0):
-            taken(Intake(places[0], people), message())
+            taken(Intake(places[0], no_complaint, people), message())
         people.close()
     finally:
         globalLogPublisher.removeObserver(seen.append)
@@ -102,8 +110,27 @@ def test_a_filter_that_is_down_is_one_line_a_minute(message, places):
 
 def test_a_loop_is_cut_for_people_and_not_for_reports(message, places):
     body = b"Delivered-To: anna@in.example.com\r\n\r\n"
-    refusal = taken(Intake(places[0], Filtered(places[1], [], no_time)), message(body=body))
+    refusal = taken(Intake(places[0], no_complaint, Filtered(places[1], [], no_time)), message(body=body))
     assert (refusal.code, refusal.enhanced) == (554, "5.4.6")
     assert (
-        taken(Intake(places[0], Filtered(places[1], [], no_time)), message(body=body, purpose=Purpose.BOUNCE)) is None
+        taken(
+            Intake(places[0], no_complaint, Filtered(places[1], [], no_time)),
+            message(body=body, purpose=Purpose.BOUNCE),
+        )
+        is None
     )
+
+
+def test_people_get_a_complaint_as_well(message, places):
+    assert taken(Intake(places[0], a_complaint, Filtered(places[1], [], no_time)), message()) is None
+    assert (len(places[0].kept), len(places[1].kept)) == (0, 1)
+
+
+@pytest.mark.parametrize("complaint", [a_complaint, no_complaint])
+def test_what_a_filter_says_of_a_complaint_that_counts_does_not_send_it_back(message, places, complaint):
+    people = Filtered(places[1], [look(Refusal(550, "5.7.1", "no"))], no_time)
+    refusal = taken(Intake(places[0], complaint, people), message())
+    assert (refusal is None) is (complaint is a_complaint)
+    down = Filtered(places[1], [look(OwnFault("clamd is down"))], no_time)
+    assert taken(Intake(places[0], complaint, down), message()) is not None
+    assert places[1].kept == []

@@ -230,3 +230,30 @@ def test_without_a_reader_its_client_keeps_it(message):
     with pytest.raises(OwnFault, match="cannot be read"):
         scene.take(got)
     assert scene.unread.kept == []
+
+
+ABUSE = Accepted("abuse@in.example.com", Purpose.FORWARD)
+
+
+@pytest.mark.parametrize(
+    ("body", "known", "told"),
+    [
+        (COMPLAINT, True, [(TOKEN, LateResult.COMPLAINED, "")]),
+        (COMPLAINT.replace(b"Feedback-Type: abuse", b"Feedback-Type: not-spam"), False, []),
+        (COMPLAINT.replace(TOKEN.encode(), b"x"), False, [("", "complaint", "")]),
+        (FAILED, False, []),
+        (PERSON, False, []),
+        (PERSON + b"I have got a feedback-report about this\r\n" + COMPLAINT, False, []),
+    ],
+)
+def test_a_complaint_counts_that_came_to_people(scene, message, body, known, told):
+    found = []
+    Deferred.fromCoroutine(scene.reports.complaint(message(body=body, recipients=(ABUSE,)))).addCallback(found.append)
+    assert (found, scene.returns.told) == ([known], told)
+    assert (scene.unread.kept, scene.people.kept) == ([], [])
+
+
+def test_what_is_plainly_for_people_is_not_read(message):
+    scene, found = Scene(fault=WorkerDiedError("gone")), []
+    Deferred.fromCoroutine(scene.reports.complaint(message(body=PERSON, recipients=(ABUSE,)))).addCallback(found.append)
+    assert found == [False]
