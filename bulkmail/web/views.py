@@ -149,7 +149,10 @@ def waiting_of(campaigns: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]
 
 
 def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return everything that is held of campaigns that are not over, the longest first."""
+    """Return everything that is held of campaigns that are not over, the longest first.
+
+    ``also``: where the campaign is held besides, which ends with a resume of the whole campaign.
+    """
     found = [
         {
             "campaign": told["campaign"],
@@ -158,6 +161,7 @@ def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "since": when(hold["since"]),
             "until": when(hold["until"]),
             "resumable": resumable(hold["kind"]),
+            "also": [] if hold["provider"] else resumed_at(told["holds"]),
         }
         for told in campaigns
         if told["situation"]["word"] not in _OVER
@@ -169,6 +173,11 @@ def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def resumable(kind: str) -> bool:
     """Whether a resume ends holds of this kind."""
     return kind in ("paused", "rule")
+
+
+def resumed_at(holds: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the providers at which a resume of the whole campaign ends a hold."""
+    return sorted({hold["provider"] for hold in holds if hold["provider"] and resumable(hold["kind"])})
 
 
 def possible(told: Mapping[str, Any]) -> Sequence[str]:

@@ -20,7 +20,7 @@ from bulkmail.web.sessions import Sessions
 from bulkmail.web.showing import NEEDED, OF_SITES, PLOTS, RENEWED
 from bulkmail.web.signin import SigningIn
 from bulkmail.web.users import Role, User, Users, write_users
-from tests.web.known import HOSTILE, NAME, RECIPIENT, Api, campaign
+from tests.web.known import HOSTILE, NAME, RECIPIENT, Api, campaign, hold
 
 PASSWORD = "correct horse"
 PAGES = [
@@ -311,6 +311,17 @@ def test_the_page_of_a_provider_has_the_holds_of_whole_campaigns(site):
         b'<a href="/campaigns/waiting"><bdi>waiting</bdi></a> <span class="light wait">approval'
         in site.ask("/providers/google").body
     )
+
+
+def test_a_button_says_what_else_a_resume_ends(site):
+    for page in (address("campaigns", NAME), "/holds"):
+        shown = " ".join(site.ask(page).body.decode().split())
+        assert ">Resume all<" in shown
+        assert "This also ends what holds it at <bdi>google</bdi>." in shown
+    site.api.campaigns = [campaign(word="paused", holds=[hold()])]
+    shown = site.ask("/campaigns/spring").body.decode()
+    assert ">Resume<" in shown
+    assert "Resume all" not in shown
 
 
 def test_the_page_of_a_provider_leads_to_its_plots(site):

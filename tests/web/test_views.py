@@ -108,6 +108,13 @@ def test_what_is_held_of_campaigns_that_are_not_over():
         ("spring", "approval", False),
         ("spring", "paused", True),
     ]
+    several = [hold(), hold("rule", "other"), hold("paused", "google"), hold("schedule", "gmx")]
+    assert {one["provider"]: one["also"] for one in holds_of([campaign(holds=several)])} == {
+        "": ["google", "other"],
+        "other": [],
+        "google": [],
+        "gmx": [],
+    }
 
 
 @pytest.mark.parametrize(
