@@ -36,7 +36,8 @@ def run(given: argparse.Namespace) -> int:
         for one in found:
             say(_line(one))
         if not found:
-            say(f"no campaign of the spool has {given.address}")
+            whole = "" if "@" in given.address else "; give the whole address, such as ann@example.com"
+            say(f"no campaign of the spool has {given.address}{whole}")
     return DONE if found else REFUSED
 
 

@@ -75,6 +75,7 @@ class Pages:
         frame = self._frame(signed)
         try:
             if call.method == "POST":
+                frame["back"] = _place_of_form(call.path)
                 return await self._post(call, signed)
             return await self._got(call, signed)
         except NoPageError:
@@ -271,6 +272,16 @@ class Pages:
         except BulkmailError as error:
             return told(503, str(error), _NOBODY)
         return Answer(200, {**headers(), b"Content-Type": CONTENT_TYPE}, body)
+
+
+def _place_of_form(path: tuple[str, ...]) -> str:
+    """Return the page with the form that asks for ``path``."""
+    match path:
+        case ("campaigns", _, action) if action in _CONFIRMED:
+            return address(*path)
+        case ("campaigns" | "providers", name, _):
+            return address(path[0], name)
+    return ""
 
 
 def _is_count(text: str) -> bool:

@@ -25,6 +25,8 @@ from bulkmail.web.views import when
 
 _TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 _MOST_TEXT = 2000  # characters of one value
+_HEADINGS = {409: "This cannot be done now", 422: "This could not be understood"}
+"""What a person reads instead of the phrase of a status (RFC 9110 15.5)."""
 _GONE = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -52,9 +54,9 @@ def part(name: str, values: Mapping[str, Any]) -> bytes:
 
 
 def told(status: int, sentence: str, values: Mapping[str, Any], more: Mapping[bytes, bytes] | None = None) -> Answer:
-    """Return a page with one sentence. ``values``: of the frame."""
-    heading = HTTPStatus(status).phrase.capitalize()
-    return page("told", {**values, "heading": heading, "sentence": sentence}, status=status, more=more)
+    """Return a page with one sentence. ``values``: of the frame, and in ``back`` the page with the form."""
+    heading = _HEADINGS.get(status) or HTTPStatus(status).phrase.capitalize()
+    return page("told", {"back": "", **values, "heading": heading, "sentence": sentence}, status=status, more=more)
 
 
 def see_other(place: str, more: Mapping[bytes, bytes] | None = None) -> Answer:

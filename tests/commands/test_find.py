@@ -16,5 +16,7 @@ def test_all_that_is_known_of_an_address(spool, capsys):
 def test_an_address_that_no_campaign_has(spool, capsys):
     assert cli.main(["find", "nobody@a.example"]) == 1
     assert capsys.readouterr().out == "no campaign of the spool has nobody@a.example\n"
+    assert cli.main(["find", "nobody"]) == 1
+    assert "give the whole address, such as ann@example.com" in capsys.readouterr().out
     assert cli.main(["find", "nobody@a.example", "--json"]) == 1
     assert json.loads(capsys.readouterr().out) == []

@@ -175,6 +175,7 @@ class Api:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, dict[str, Any]]] = []
+        self.refuses = False  # all that is asked for but what is only read
         self.campaigns = [
             campaign("autumn", "finished", rate=None, seconds_left=None, ended_at=AT, waiting_sites=[]),
             campaign(HOSTILE[:60], "finished", rate=None, ended_at=AT, waiting_sites=[]),
@@ -217,8 +218,8 @@ class Api:
         if name in ("sites", "sites_of", "providers"):
             return [PROVIDER if name == "providers" else SITE]
         if name == "recipients":
-            return [RECIPIENT] if query["email"] != "nobody@example.com" else []
-        if order.get("reason") == "refuse":
+            return [RECIPIENT] if "@b." in query["email"] else []
+        if self.refuses or order.get("reason") == "refuse":
             raise RequestProblem(409, f"refused: {HOSTILE}")
         self.asked.append((name, order["of"] if path is None else path["name"], dict(order)))
         if path is None:

@@ -252,7 +252,23 @@ def test_a_role_says_what_may_be_done(tmp_path, role, allowed):
 def test_what_the_service_refuses_is_told_in_its_own_words(site):
     answer = site.post("/campaigns/spring/pause", reason="refuse")
     assert (answer.status, b"refused: &lt;script&gt;" in answer.body) == (409, True)
+    assert b"<h1>This cannot be done now</h1>" in answer.body
     assert site.ask("/campaigns/nowhere").status == 404
+
+
+@pytest.mark.parametrize(
+    ("asked", "form"),
+    [
+        (address("campaigns", NAME, "pause"), address("campaigns", NAME, "pause")),
+        ("/campaigns/spring/resume", "/campaigns/spring"),
+        ("/providers/google/pace", "/providers/google"),
+    ],
+)
+def test_what_is_refused_leads_back_to_its_form(site, asked, form):
+    site.api.refuses = True
+    answer = site.post(asked, rate="5 per second")
+    assert (answer.status, f'<a href="{form}">Back to the form</a>' in answer.body.decode()) == (409, True)
+    assert b"Back to the form" not in site.ask("/nowhere").body
 
     async def faulty(*_, **__):
         raise OwnFault(f"the disk is full {HOSTILE}")
@@ -303,6 +319,12 @@ def test_a_recipient_is_told_what_the_status_means_and_why(site):
     shown = site.ask("/recipients?email=a@b.example").body.decode()
     assert status_words(RECIPIENT["status"]).sentence in shown
     assert f"{category_words(RECIPIENT['category']).title} <span" in shown
+
+
+def test_a_part_of_an_address_is_not_found_and_the_page_says_so(site):
+    assert "Give the whole address" in site.ask("/recipients?email=greta").body.decode()
+    shown = site.ask("/recipients?email=nobody@example.com").body.decode()
+    assert "No campaign has <bdi>nobody@example.com</bdi>.</p>" in shown
 
 
 def test_the_page_of_a_provider_has_the_holds_of_whole_campaigns(site):
