@@ -39,6 +39,12 @@ class Domain:
         if len(self.rows) < SHOWN and not isinstance(self.route, Site):
             self.rows.append(number)
 
+    def remove(self, number: int) -> None:
+        """Count a row no more."""
+        self.count -= 1
+        if number in self.rows:
+            self.rows.remove(number)
+
 
 class Domains:
     """Counts the rows of each domain, and looks the domains up. ``router`` is None where no lookup is wanted."""
@@ -47,6 +53,7 @@ class Domains:
         self.known: dict[str, Domain] = {}
         self.beyond = 0  # rows of further domains
         self.fault = ""
+        self._held: dict[int, str] = {}  # rows that may repeat an earlier one, with their domains
         self._router = router
         self._looked_up = looked_up
         self._waiting: list[str] = []
@@ -55,8 +62,10 @@ class Domains:
         self._stopped = False
         self._waiting_when_stopped = 0
 
-    def add(self, name: str, number: int) -> None:
-        """Count the row ``number`` of the list under its domain."""
+    def add(self, name: str, number: int, *, held: bool = False) -> None:
+        """Count the row ``number`` of the list under its domain; ``held``: it may repeat an earlier one."""
+        if held:
+            self._held[number] = name
         domain = self.known.get(name)
         if domain is None:
             if len(self.known) >= MOST:
@@ -67,6 +76,14 @@ class Domains:
                 self._waiting.append(name)
                 self._pump()
         domain.add(number)
+
+    def repeated(self, number: int) -> None:
+        """Count a held row no more: it repeats the address of an earlier one, and is not sent to."""
+        domain = self.known.get(self._held.pop(number))
+        if domain is None:
+            self.beyond -= 1
+        else:
+            domain.remove(number)
 
     async def drain(self) -> None:
         """Wait until all are looked up."""

@@ -107,13 +107,15 @@ async def plan_campaign(reactor: Any, campaign: Campaign, content: Mapping[str, 
             counts.rows += len(rows)
             for row in rows:
                 if row[6] in USABLE:
-                    domains.add(row[4], row[0])
+                    domains.add(row[4], row[0], held=row[6] == "held")
                 elif row[6] in LEFT_OUT:
                     counts.suppressed += 1
                 else:
                     counts.invalid += 1
         while (repeated := await reading.repeated()) is not None:
             counts.duplicates += len(repeated)
+            for number, _ in repeated:
+                domains.repeated(number)
         late = reactor.callLater(_DNS_WITHIN, domains.stop)
         await domains.drain()
         if late.active():

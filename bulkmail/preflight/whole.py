@@ -117,13 +117,14 @@ class _Look:
             self._means.read(rows)
             usable = self._counting.add_rows(rows)
             for row in usable:
-                self._domains.add(row[4], row[0])
+                self._domains.add(row[4], row[0], held=row[6] == "held")
                 self._emails[row[0]] = row[3]
             await self._composing.add([(row[0], row[1], row[3], row[5]) for row in usable])
         await self._composing.drain()
         while (repeated := await self._reading.repeated()) is not None:
             for number, _ in repeated:
                 self._counting.add_repeated(number)
+                self._domains.repeated(number)
         self._seconds = self._reactor.seconds() - self._began
         await self._look_up()
         self._of_sender = await of_sender

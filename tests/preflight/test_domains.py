@@ -38,6 +38,17 @@ def look(folder, server):
     return run
 
 
+def test_a_row_that_repeats_an_earlier_one_is_counted_no_more(monkeypatch):
+    monkeypatch.setattr(module, "MOST", 1)
+    found = Domains(None, lambda: None)
+    for number, name in enumerate(["a.example", "a.example", "b.example", "b.example"], 1):
+        found.add(name, number, held=number in (2, 4))
+    assert (found.known["a.example"].count, found.beyond) == (2, 2)
+    found.repeated(2)
+    found.repeated(4)
+    assert (found.known["a.example"].count, found.known["a.example"].rows, found.beyond) == (1, [1], 1)
+
+
 def test_domains_that_take_mail_and_others(look, server):
     server.zone = {
         "good.example": {"MX": ["10 mx.good.example."]},

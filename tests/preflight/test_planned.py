@@ -60,6 +60,7 @@ def test_duplicates_and_suppressed_ones_are_counted(plan):
     csv = rows("a.example", "b.example") + "u0@a.example,A,B\n"
     found = plan(csv, dns=False)
     assert (found.rows, found.mailed, found.duplicates) == (3, 2, 1)
+    assert [(leg.demand.name, leg.demand.recipients) for leg in found.flow.legs] == [("a.example", 1), ("b.example", 1)]
 
 
 def test_many_small_sites_are_counted_together(plan):
