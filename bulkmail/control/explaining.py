@@ -210,7 +210,7 @@ def _sentence(
         case "fault":
             return f"Nothing is sent to any site, because of a fault of our own: {known.fault or 'see the log'}."
         case "rate" if live is not None:
-            return f"The rate limit binds: {most}.{slowed}"
+            return f"Our own limit of the rate binds: {most}.{slowed}"
         case "connections":
             words = f"All {limits.connections} connections that are allowed are in use ({source('connections')})"
             return f"{words}, and each message takes as long as the receiver needs for it; {most}.{slowed}"
@@ -222,7 +222,9 @@ def _sentence(
         case "receiver" if live is not None:
             return f"No limit of ours binds: {live.connections} connections wait for the receiver's replies; {most}."
         case "idle":
-            return f"Nothing is waiting to be sent to {site}; it would get {most}.{slowed}"
+            return (
+                f"Nothing is due at {site}: none waits, or all who do are held or put off. It would get {most}.{slowed}"
+            )
     return f"No service was asked, so what happens now is not known; {site} gets {most}.{slowed}"
 
 

@@ -68,6 +68,8 @@ class Trip(NamedTuple):
         at = "" if not self.provider else " to other receivers" if self.provider == OTHER else f" to {self.provider}"
         last = "" if self.what == "complained" else "last "
         share = f"{self.limit * 100 / PARTS:g} % of {self.of:,}"
+        if self.what != "complained":  # of those a few are let through whatever the share
+            share += f", that is {self.limit * self.of // PARTS:,}"
         return f"{self.bad:,} of the {last}{self.seen:,} messages{at} {_WORDS[self.what]}, and the limit is {share}"
 
 

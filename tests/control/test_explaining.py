@@ -110,12 +110,15 @@ def test_what_was_learnt_lowers_the_ceiling_and_is_told():
 @pytest.mark.parametrize(
     ("known", "words"),
     [
-        (Known(live=live("rate")), "The rate limit binds: at most 360,000 messages an hour"),
+        (Known(live=live("rate")), "Our own limit of the rate binds: at most 360,000 messages an hour"),
         (Known(live=live("connections")), "All 10 connections that are allowed are in use (the default of"),
         (Known(live=live("connection-rate")), "New connections are limited to 100/m new connections"),
         (Known(live=live("total")), "shaping.total.connections"),
         (Known(live=live("receiver")), "No limit of ours binds: 3 connections wait for the receiver's replies"),
-        (Known(live=live("idle")), "Nothing is waiting to be sent to mx.a.example"),
+        (
+            Known(live=live("idle")),
+            "Nothing is due at mx.a.example: none waits, or all who do are held or put off. It would get at most",
+        ),
         (
             Known(live=live("suspended", why="421 go away", since=NOW - 60, until=NOW + 600)),
             "Nothing is sent to mx.a.example until 14:15 UTC: 421 go away.",

@@ -109,5 +109,5 @@ def test_what_came_back_is_weighed():
     guard, told = guarded()
     guard.came_back({"google": Back(bounced=101)}, {"google": 1000})
     assert [trip.words for trip in told] == [
-        "101 of the last 1,000 messages to google bounced, and the limit is 10 % of 1,000"
+        "101 of the last 1,000 messages to google bounced, and the limit is 10 % of 1,000, that is 100"
     ]

@@ -21,7 +21,7 @@ def test_a_tenth_bounced_is_tolerated_and_one_more_is_not():
     assert fed(breaker, "google", ["delivered"] * 180 + ["bounced"] * 20) == []
     (trip,) = fed(breaker, "google", ["bounced"])
     assert trip == Trip("google", "bounced", 21, 201, 201, 10_000)
-    assert trip.words == "21 of the last 201 messages to google bounced, and the limit is 10 % of 201"
+    assert trip.words == "21 of the last 201 messages to google bounced, and the limit is 10 % of 201, that is 20"
     assert breaker.stopped == {"google"}
 
 
@@ -52,7 +52,7 @@ def test_the_whole_campaign_stops_where_no_single_provider_does():
     breaker = Breaker(StopRules(first=40, of=50))
     trips = [breaker.settled(f"p{n}", "blocked") for n in range(3)]
     assert trips[:2] == [None, None]
-    assert trips[2].words == "3 of the last 3 messages were blocked, and the limit is 5 % of 40"
+    assert trips[2].words == "3 of the last 3 messages were blocked, and the limit is 5 % of 40, that is 2"
     assert breaker.stopped == {""}
     assert fed(breaker, "p9", ["blocked"] * 50) == []  # it is stopped already
 

@@ -166,7 +166,7 @@ EXPLAINED: dict[str, Any] = {
     "until": None,
     "ceiling": 3600,
     "warmup": [{"source": HOSTILE, "words": f"day 3 {HOSTILE}"}],
-    "sentence": f"The rate limit binds: {HOSTILE}.",
+    "sentence": f"Our own limit of the rate binds: {HOSTILE}.",
 }
 
 

@@ -55,7 +55,7 @@ class LiveSite(NamedTuple):
 BINDS = {
     "suspended": "nothing is sent to it for now",
     "fault": "a fault of our own",
-    "idle": "nothing is waiting to be sent to it",
+    "idle": "nothing is due there",
     "rate": "the rate of messages",
     "connections": "the number of connections",
     "connection-rate": "the rate of new connections",
