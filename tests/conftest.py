@@ -92,7 +92,8 @@ def _neighbour(name: str) -> Any:
 _RECONCILING = _neighbour("reconciling")
 _PACING = _neighbour("pacing")
 _NAMESERVER = _neighbour("nameserver")
-_LAUNCHER = _neighbour("launcher").Launcher()
+_LAUNCHING = _neighbour("launcher")
+_LAUNCHER = _LAUNCHING.Launcher()
 _READ_LATER = {"BULKMAIL_FAILPOINTS", "INVOCATION_ID"}  # by bulkmail itself, not by the interpreter that starts
 
 
@@ -586,7 +587,7 @@ class World:
         env = {**os.environ, **further}
         with out.open("wb") as out_file, err.open("wb") as err_file:
             known = command[0] == "bulkmail" or tuple(command[:2]) == ("twistd", "-n")  # as a daemon it is started anew
-            if known and not self.fresh and further.keys() <= _READ_LATER:
+            if known and _LAUNCHING.KNOWN and not self.fresh and further.keys() <= _READ_LATER:
                 process = _LAUNCHER.start(words, self.folder, env, out, err)
             else:
                 process = subprocess.Popen(

@@ -1,10 +1,16 @@
 """Programs of bulkmail that are forked from an interpreter which has imported them, in place of one that starts anew.
 
-To import bulkmail takes a second of the processor, and the tests start some hundred programs. ``python launcher.py FD``
-imports it once, then forks a process for each request that it reads from the socket FD: a JSON line with words (the
-program, ``twistd`` or ``bulkmail``, and its arguments), cwd, env, out, err. It answers with a line ``{"pid": N}``, and
-with a line ``{"pid": N, "status": S}`` when that one has ended. From the fork on the process does what the program's
-own script does, in a session of its own; the mailer's workers are interpreters of their own, as always.
+To import bulkmail takes a second of the processor, and what a worker needs a sixth of one; the tests start some hundred
+programs, and each of those some workers. ``python launcher.py FD`` imports it all once, then forks a process for each
+request that it reads from the socket FD: a JSON object with words (the program, ``twistd`` or ``bulkmail``, and its
+arguments, or ``-m``, a module and its arguments), cwd, umask, env, session, and fds, the numbers of the descriptors
+that come with it. It answers with the id of the process, which is a child of whoever asks, as one that it had started
+itself: its parent waits for it, and is told of its end. From the fork on the process does what the program's own script
+does.
+
+Each program has such a server of its own, forked from it before it begins, and by it Twisted starts what is ``python -P
+-m MODULE``: the mailer's workers, children of the mailer as always. What the server cannot do, or does no more because
+it was killed too, Twisted does.
 
 `Launcher.start` is the other side of the socket; what it returns is used as a `subprocess.Popen`.
 """
@@ -12,17 +18,66 @@ own script does, in a session of its own; the mailer's workers are interpreters 
 from __future__ import annotations
 
 import atexit
+import contextlib
+import ctypes
+import fcntl
+import gc
 import json
 import os
+import platform
+import resource
+import runpy
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+# clone(2): its number, which the C library does not give; the child's parent is the caller's
+_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
+_CLONE_PARENT = 0x8000
+_MOST = 1 << 17  # bytes of a request
+_LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+
+_LEFT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WORKER = "bulkmail.workers.child"
+_IMPORTED = (
+    *("bulkmail.cli", "bulkmail.tap", "twisted.plugins.bulkmail_plugin", "twisted.scripts.twistd"),
+    *("twisted.internet.epollreactor", "twisted.internet.process", "twisted.internet.stdio", "asyncio"),
+    *("bulkmail.content.compose", "bulkmail.listing", "bulkmail.reporter", "bulkmail.routing.resolver", _WORKER),
+    *("bulkmail.preflight.inspector", "bulkmail.returns.reader", "bulkmail.delivery.lifecycle.checker"),
+    *("bulkmail.inbound.child", "bulkmail.inbound.serving"),
+)
+
+KNOWN = _CLONE is not None
+"""Whether processes can be forked here."""
+
+
+class ForkServer:
+    """The asking side of a server, by its socket."""
+
+    def __init__(self, peer: socket.socket) -> None:
+        self._peer = peer
+
+    def fork(
+        self, words: Sequence[str], cwd: str, env: Mapping[str, str], fds: Mapping[int, int], *, session: bool = False
+    ) -> int:
+        """Fork a child of this process; return its id. ``fds``: its descriptors, each of ours. Raises OSError."""
+        os.umask(umask := os.umask(0))
+        asked = {"words": list(words), "cwd": cwd, "umask": umask, "env": dict(env), "session": session}
+        asked["fds"] = list(fds)
+        socket.send_fds(self._peer, [json.dumps(asked).encode("ascii")], list(fds.values()))
+        answer = self._peer.recv(32)
+        if not answer:
+            raise ConnectionError("the interpreter that programs are forked from has ended")
+        return int(answer)
+
+    def close(self) -> None:
+        self._peer.close()
 
 
 class Launched:
@@ -30,16 +85,18 @@ class Launched:
 
     stdin = stdout = stderr = None
 
-    def __init__(self, launcher: Launcher, pid: int, words: Sequence[str]) -> None:
+    def __init__(self, pid: int, words: Sequence[str]) -> None:
         self.args = words
         self.pid = pid
         self.returncode: int | None = None
-        self._launcher = launcher
+        self._lock = threading.Lock()
 
     def poll(self) -> int | None:
-        if self.returncode is None:
-            self.returncode = self._launcher.status(self.pid)
-        return self.returncode
+        with self._lock:
+            if self.returncode is None:
+                ended, status = os.waitpid(self.pid, os.WNOHANG)
+                self.returncode = os.waitstatus_to_exitcode(status) if ended else None
+            return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -65,140 +122,196 @@ class Launcher:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._socket: socket.socket | None = None
-        self._rest = b""
-        self._started: list[int] = []
-        self._ended: dict[int, int] = {}
+        self._server: ForkServer | None = None
 
     def start(self, words: Sequence[str], cwd: Path, env: Mapping[str, str], out: Path, err: Path) -> Launched:
-        with self._lock:
-            return self._start(words, cwd, env, out, err)
+        with self._lock, open(os.devnull, "rb") as nothing, out.open("wb") as out_file, err.open("wb") as err_file:
+            fds = {0: nothing.fileno(), 1: out_file.fileno(), 2: err_file.fileno()}
+            return Launched(self._running().fork(words, str(cwd), env, fds, session=True), words)
 
-    def _start(self, words: Sequence[str], cwd: Path, env: Mapping[str, str], out: Path, err: Path) -> Launched:
-        if self._socket is None:
-            self._socket, theirs = socket.socketpair()
+    def _running(self) -> ForkServer:
+        if self._server is None:
+            ours, theirs = _pair()
             with theirs:
                 process = subprocess.Popen(
                     [sys.executable, __file__, str(theirs.fileno())],
                     pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                     start_new_session=True,
                 )  # fmt: skip
-            atexit.register(self._close, process)
-        os.umask(umask := os.umask(0))
-        asked: dict[str, Any] = {
-            "words": list(words),
-            "cwd": str(cwd),
-            "env": dict(env),
-            "out": str(out),
-            "err": str(err),
-        }
-        asked["umask"] = umask
-        self._socket.sendall(json.dumps(asked).encode("ascii") + b"\n")
-        while not self._started:
-            self._listen(None)
-        return Launched(self, self._started.pop(), words)
+            self._server = ForkServer(ours)
+            atexit.register(self._close, self._server, process)
+        return self._server
 
-    def _close(self, process: subprocess.Popen[bytes]) -> None:
-        assert self._socket is not None
-        self._socket.close()
+    @staticmethod
+    def _close(server: ForkServer, process: subprocess.Popen[bytes]) -> None:
+        server.close()
         process.wait()
 
-    def status(self, pid: int) -> int | None:
-        """How it ended, as `subprocess.Popen.returncode` says it; None while it runs."""
-        with self._lock:
-            self._listen(0.0)
-            return self._ended.get(pid)
 
-    def _listen(self, patience: float | None) -> None:
-        assert self._socket is not None
-        self._socket.settimeout(patience)
-        try:
-            data = self._socket.recv(1 << 16)
-        except (TimeoutError, BlockingIOError):
-            return
-        finally:
-            self._socket.settimeout(None)
-        assert data, "the interpreter that programs are forked from has ended"
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in map(json.loads, lines):
-            if "status" in line:
-                self._ended[line["pid"]] = line["status"]
-            else:
-                self._started.append(line["pid"])
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """The two ends of a connection that keeps requests apart."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return ours, theirs
 
 
-def _serve(peer: socket.socket) -> dict[str, Any]:
-    """Fork for each request; returns in the forked process, with the request. Ends with the peer."""
-    import select
+def _fork_sibling() -> int:
+    """Fork, as `os.fork` does it, a child of this process's parent. For a process without threads."""
+    python = ctypes.pythonapi  # which keeps the interpreter's lock
+    python.PyOS_BeforeFork()
+    pid: int = ctypes.PyDLL(None).syscall(_CLONE, _CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
+    (python.PyOS_AfterFork_Parent if pid else python.PyOS_AfterFork_Child)()
+    if pid < 0:
+        raise OSError("no process can be forked")
+    return pid
 
-    running: dict[int, int] = {}  # descriptor of a process: its id
-    rest = b""
 
-    def tell(**facts: int) -> None:
-        peer.sendall(json.dumps(facts).encode("ascii") + b"\n")
-
+def _serve(peer: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Fork for each request; returns in the forked process, with the request and its descriptors."""
     while True:
-        ready = select.select([peer.fileno(), *running], [], [])[0]
-        for descriptor in ready:
-            if descriptor in running:
-                pid = running.pop(descriptor)
-                os.close(descriptor)
-                tell(pid=pid, status=os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        if peer.fileno() not in ready:
-            continue
-        data = peer.recv(1 << 16)
+        data, fds, _, _ = socket.recv_fds(peer, _MOST, 16)
         if not data:
-            raise SystemExit
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            pid = os.fork()
-            if not pid:
-                return dict(json.loads(line))
-            running[os.pidfd_open(pid)] = pid
-            tell(pid=pid)
+            os._exit(0)
+        pid = _fork_sibling()
+        if not pid:
+            peer.detach()  # closed with all others
+            return json.loads(data), fds
+        for fd in fds:
+            os.close(fd)
+        peer.send(str(pid).encode("ascii"))
 
 
-def _become(asked: dict[str, Any]) -> None:
-    """Make of the forked process what a started one is: its session, folder, descriptors, environment and words."""
-    os.setsid()
+def _become(asked: Mapping[str, Any], fds: Sequence[int]) -> None:
+    """Make of the forked process what a started one is: its session, folder, limits, descriptors and environment."""
+    if asked["session"]:
+        os.setsid()
     os.chdir(asked["cwd"])
     os.umask(asked["umask"])
-    for name, descriptor in (("out", 1), ("err", 2)):
-        opened = os.open(asked[name], os.O_WRONLY)
-        os.dup2(opened, descriptor)
-        os.close(opened)
-    os.closerange(3, 1024)
+    for limit in _LIMITS:
+        resource.setrlimit(limit, resource.prlimit(os.getppid(), limit))
+    beyond = max(asked["fds"]) + 1
+    apart = [fcntl.fcntl(fd, fcntl.F_DUPFD, beyond) for fd in fds]
+    for number, fd in zip(asked["fds"], apart, strict=True):
+        os.dup2(fd, number)
+    os.closerange(beyond, 1024)
     os.environ.clear()
     os.environ.update(asked["env"])
-    program, *arguments = asked["words"]
-    sys.argv = [program, *arguments]
-    sys.path[0] = os.path.dirname(program)
     from bulkmail import failpoints
 
+    failpoints.armed.clear()
     try:
         failpoints.armed.update(failpoints.parse(os.environ.get(failpoints.VARIABLE, "")))
     except ValueError as error:
         raise SystemExit(f"{failpoints.VARIABLE}: {error}") from None
 
 
-def main() -> None:
-    import gc
+def _obey(peer: socket.socket) -> NoReturn:
+    """Serve; in a forked process, run the program that was asked for."""
+    for number in _LEFT:
+        signal.signal(number, signal.SIG_IGN)
+    asked, fds = _serve(peer)
+    for number in _LEFT:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    _become(asked, fds)
+    with _short_end():
+        _run(asked["words"])
+    sys.exit()
 
+
+@contextlib.contextmanager
+def _short_end() -> Iterator[None]:
+    """End the process as the interpreter does, without the teardown of its modules: it would copy all their memory."""
+    status = 1
+
+    def end() -> None:
+        gc.collect()  # complains of what nobody has handled
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+    atexit.register(end)  # before what the program registers, so it is called behind that
+    try:
+        yield
+        status = 0
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            status = ended.code or 0
+        raise
+    except KeyboardInterrupt:
+        atexit.unregister(end)
+        raise
+
+
+def _run(words: list[str]) -> None:
+    """Do what the script ``words[0]`` does; ``-m``: what ``python -P -m`` does with the words behind it."""
+    if words[0] == "-m":
+        sys.argv = words[1:]
+        if sys.argv[0] == _WORKER:  # which starts nothing
+            del sys.modules[_WORKER]  # runpy warns of a module that is there already
+        else:
+            _fork_for_twisted()
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        return
     import twisted.scripts.twistd
 
     import bulkmail.cli
-    import bulkmail.tap
-    import twisted.plugins.bulkmail_plugin
 
+    sys.argv = words
+    sys.path.insert(0, os.path.dirname(words[0]))
+    _fork_for_twisted()
+    sys.exit({"twistd": twisted.scripts.twistd.run, "bulkmail": bulkmail.cli.main}[os.path.basename(words[0])]())
+
+
+def _fork_for_twisted() -> None:
+    """Begin a server of this process's own, by which Twisted starts what is ``python -P -m MODULE``."""
+    from twisted.internet.process import Process
+
+    from bulkmail.workers.limits import end_with_parent
+
+    ours, theirs = _pair()
+    parent = os.getpid()
+    if not os.fork():
+        ours.close()
+        end_with_parent(parent)
+        with open(os.devnull, "r+b") as nothing:  # else it holds open what this process is given
+            os.dup2(nothing.fileno(), 0)
+            os.dup2(nothing.fileno(), 1)
+        _obey(theirs)
+    theirs.close()
+    server, ids, spawn = ForkServer(ours), (os.getresuid(), os.getresgid()), Process._trySpawnInsteadOfFork
+
+    def fork(
+        process: Any, path: Any, uid: Any, gid: Any, executable: Any, args: Any, environment: Any, kwargs: Any
+    ) -> bool:
+        words = list(map(os.fsdecode, args))
+        if words[:3] == [sys.executable, "-P", "-m"] and (os.getresuid(), os.getresgid()) == ids:
+            env = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
+            try:
+                process.pid = server.fork(words[2:], os.getcwd(), env, kwargs["fdmap"])
+            except OSError:
+                pass  # it was killed
+            else:
+                process.status = -1
+                return True
+        return bool(spawn(process, path, uid, gid, executable, args, environment, kwargs))
+
+    Process._trySpawnInsteadOfFork = fork
+
+
+def main() -> None:
+    from importlib import import_module
+
+    for module in _IMPORTED:
+        import_module(module)
+    from bulkmail.commands import COMMANDS, command
+
+    for name in COMMANDS:
+        command(name)
     assert "twisted.internet.reactor" not in sys.modules, "a reactor of several processes is none of any"
-    programs = {"twistd": twisted.scripts.twistd.run, "bulkmail": bulkmail.cli.main}
+    del sys.path[0]
     gc.collect()
     gc.freeze()
-    peer = socket.socket(fileno=int(sys.argv[1]))
-    asked = _serve(peer)
-    peer.detach()  # closed below
-    _become(asked)
-    sys.exit(programs[os.path.basename(sys.argv[0])]())
+    _obey(socket.socket(fileno=int(sys.argv[1])))
 
 
 if __name__ == "__main__":
