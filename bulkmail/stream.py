@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bulkmail.campaign import sender_domain
-from bulkmail.mail import REST, Category, EventRow, Status, Variants, message_id, token
+from bulkmail.mail import REST, Category, EventRow, Status, Variants, campaign_key, message_id, token
 from bulkmail.report import file_prefixes
 from bulkmail.spool import CampaignRow, Reading
 
@@ -38,6 +38,7 @@ EVENT_FIELDS = (
     "attempt",
     "message_id",
     "bytes",
+    "address_hash",
 )
 """The fields of each event, in their order. What an event does not have is null."""
 
@@ -62,6 +63,7 @@ class EventStream:
         self._reader = reader
         self._campaigns: dict[int, _Campaign | None] = {}
         self._winners: dict[int, str] = {}
+        self._spool_key = b""
 
     def read(self, after: int, limit: int) -> list[dict[str, Any]]:
         """Return up to ``limit`` events behind the number ``after``, in order. Raises OwnFault."""
@@ -85,6 +87,8 @@ class EventStream:
             own_token = token(campaign.key, row.n)
             own_id = message_id(campaign.key, 0 if campaign.same else row.n, campaign.domain)
             variant = self._variant(row, campaign)
+        elif row.hash is not None:  # the campaign has left the spool, and kept whose tokens are whose
+            own_token = token(campaign_key(self._key(), row.campaign_id), row.n)
         return (
             row.seq,
             datetime.fromtimestamp(row.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -109,7 +113,12 @@ class EventStream:
             row.attempt,
             own_id,
             row.bytes or None,
+            None if row.hash is None else f"{row.hash:016x}",
         )
+
+    def _key(self) -> bytes:
+        self._spool_key = self._spool_key or self._reader.token_key()
+        return self._spool_key
 
     def _campaign(self, row: EventRow) -> _Campaign | None:
         if row.campaign_id not in self._campaigns:

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from bulkmail.mail import message_id, token
-from bulkmail.spool import Attempt, EventBounds, Reader, Settlement
+from bulkmail.mail import LateEvent, LateResult, message_id, token
+from bulkmail.shaping import AutoSuppression
+from bulkmail.spool import Arrival, Attempt, EventBounds, Reader, Settlement
 from bulkmail.spool.opening import open_all
 from bulkmail.stream import EVENT_FIELDS, EventStream
 from tests.retrying import RetryPlan
@@ -76,6 +77,7 @@ def test_an_event_has_all_that_is_known(store, tmp_path):
         "attempt": 1,
         "message_id": message_id(KEY, 1, "example.com"),
         "bytes": 77,
+        "address_hash": None,
     }
     assert "\x1b" not in json.dumps(first), "terminal codes leave escaped"
     assert stream.read(2, 10) == [second]
@@ -109,3 +111,28 @@ def test_of_a_removed_campaign_is_told_what_is_left(store, tmp_path):
     assert [one["event"] for one in events] == ["campaign_started", "delivered", "delivered", "campaign_finished"]
     assert (events[1]["row"], events[1]["email"], events[1]["site"]) == ("1", None, "mx.a")
     reader.close()
+
+
+def test_what_comes_back_of_a_removed_campaign_is_told_with_its_token(store, tmp_path):
+    made = store.create_campaign("autumn", "/c/autumn", content={}, digests={}, files=[("r.csv", ["email"])], now=1.0)
+    store.add_rows(made.id, [(1, 0, 1, "u1@a.example", "a.example", "[]", "ok", "")], {}, True, 1000.0)
+    store.set_state(made.id, "running", 1000.0)
+    deliver(store, made.id)
+    store.set_state(made.id, "finished", 2000.0)
+    while not store.remove_campaign(made.id):
+        pass
+    left = LateEvent(LateResult.UNSUBSCRIBED, 3000.0, reply="one-click")
+    store.record_late([Arrival(token(made.key, 1), left, AutoSuppression())])
+    reader = Reader(str(tmp_path))
+    *_, last = EventStream(reader).read(0, 10)
+    [hashed] = reader.hashes(["u1@a.example"])
+    reader.close()
+    assert {name: value for name, value in last.items() if value is not None and name != "seq"} == {
+        "at": "1970-01-01T00:50:00.000Z",
+        "event": "unsubscribed",
+        "campaign": "autumn",
+        "row": "1",
+        "token": token(made.key, 1),
+        "reply": "one-click",
+        "address_hash": f"{hashed:016x}",
+    }

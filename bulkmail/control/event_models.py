@@ -31,6 +31,7 @@ class EventAnswer(Answer):
     attempt: int | None
     message_id: str | None
     bytes: int | None
+    address_hash: str | None
 
 
 class EventsAnswer(Answer):

@@ -103,6 +103,7 @@ class EventRow(NamedTuple):
     tls: str | None
     bytes: int | None
     tls_policy: str | None = None
+    hash: int | None = None  # of the address (`address_hash`), where its campaign has left the spool
 
 
 class AttemptRow(NamedTuple):

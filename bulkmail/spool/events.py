@@ -98,15 +98,19 @@ class Events:
         ]
         self._note(sorted(lines, key=lambda line: line.at))
 
-    def _note_late(self, lines: Iterable[AttemptLine], providers: Mapping[int, str]) -> None:
-        """Within a transaction: store an event for each line of what came back. ``providers``: by recipient id."""
+    def _note_late(
+        self, lines: Iterable[AttemptLine], providers: Mapping[int, str], of_gone: Iterable[EventLine]
+    ) -> None:
+        """Within a transaction: store an event for each line of what came back. ``providers``: by recipient id.
+
+        ``of_gone``: those of rows that have left the spool, which have no lines.
+        """
         if self.events is not None:
-            self._note(
-                [
-                    EventLine(one.at, one.result, one.recipient_id, one.id, providers[one.recipient_id], one.category)
-                    for one in lines
-                ]
-            )
+            known = [
+                EventLine(one.at, one.result, one.recipient_id, one.id, providers[one.recipient_id], one.category)
+                for one in lines
+            ]
+            self._note([*known, *of_gone])
 
     def _note_state(self, campaign_id: int, before: str, state: str, now: float) -> None:
         """Within a transaction: store that a campaign has another state, where that is an event."""

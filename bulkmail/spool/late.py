@@ -6,7 +6,7 @@ at this moment, and their settlement says what became of them. So a failure of o
 (`settle_late`), and no settlement of the sending path looks for it.
 
 Of a campaign that was removed the spool keeps whose tokens are whose (`gone`), by hash: what comes back leaves no line
-then, but suppresses as before, where a report names the address of that hash.
+then, but is an event, and suppresses as before, where a report names the address of that hash.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from bulkmail.mail import (
 )
 from bulkmail.shaping import AutoSuppression, Back, Width, bounce_of, is_hard, is_soft, to_suppress
 from bulkmail.spool.arrivals import Arrival, Key, LateCounts, Recorded, read_late_counts
-from bulkmail.spool.booking import AttemptLine, Batch, Booking, OutcomeLine
+from bulkmail.spool.booking import AttemptLine, Batch, Booking, EventLine, OutcomeLine
 from bulkmail.spool.events import Events
 from bulkmail.spool.rows import campaign_of, id_range, number_of, recipient_id
 from bulkmail.spool.scopes import EVERYTHING, Audience, Suppression
@@ -44,6 +44,7 @@ from bulkmail.spool.suppressions import Suppressions
 
 _MOST_MEMBERS = 5000  # rows; the recipients of a transaction stand near each other in their domain's queue
 _TELLING = frozenset({Status.BOUNCED, Status.BLOCKED, Status.EXPIRED})
+_OWN_WORDS = frozenset({LateResult.UNSUBSCRIBED, LateResult.RESUBSCRIBED})  # their replies are words of ours
 _WORDS = {
     Category.COMPLAINED: "complaint",
     Category.UNSUBSCRIBED: "unsubscribed",
@@ -76,11 +77,6 @@ class LateEvents(Suppressions, Events):
 
     _booking: Booking
     rules: AutoSuppression | None = None
-
-    def token_key(self) -> bytes:
-        """Return the key that tokens are read with; see `arrivals.LateStore.token_key`."""
-        with self._db.transaction("begin_reading"):
-            return self._read_hash_key()
 
     def find_recipients(self, tokens: Sequence[str]) -> list[Found | None]:
         """Return what is known of tokens; see `arrivals.LateStore.find_recipients`."""
@@ -130,7 +126,8 @@ class LateEvents(Suppressions, Events):
             self._tables.write(batch)
             self._db.many("set_late", [(row.id, *row.late) for row in recording.changed])
             self._db.many("add_late_waiting", recording.waiting)
-            self._note_late(batch.attempts, {row.id: row.outcome.provider for row in rows.values()})
+            providers = {row.id: row.outcome.provider for row in rows.values()}
+            self._note_late(batch.attempts, providers, recording.of_gone)
             failpoint("mid-late")
         failpoint("after-late")
         self._booking.last_attempt.update(batch.last_attempt)
@@ -211,9 +208,9 @@ class LateEvents(Suppressions, Events):
             outcome = OutcomeLine(identity, *values[:11])
             found[identity] = _Recipient(identity, abs(queue_id), email, Late(*values[11:]), outcome, self._hash(email))
         if len(found) < len(json.loads(asked["ids"])):
-            for identity, number in self._db.execute("gone_recipients", asked).fetchall():
+            for identity, number, *late in self._db.execute("gone_recipients", asked).fetchall():
                 ended = OutcomeLine(identity, Status.BLOCKED)
-                found.setdefault(identity, _Recipient(identity, 0, "", Late(), ended, number, known=False))
+                found.setdefault(identity, _Recipient(identity, 0, "", Late(*late), ended, number, known=False))
         return found
 
     def _hash(self, email: str) -> int:
@@ -298,6 +295,7 @@ class _Recording:
         self._lines: list[tuple[_Recipient, LateEvent, str, bool]] = []  # with the new status, and whether it waits
         self.counts: Counter[int] = Counter()  # campaign id -> its lines
         self.waiting: list[tuple[int, float, str, str, int]] = []
+        self.of_gone: list[EventLine] = []
 
     @property
     def changed(self) -> list[_Recipient]:
@@ -307,14 +305,17 @@ class _Recording:
     def take(self, identity: int, event: LateEvent) -> Recorded:
         """Weigh an event."""
         row = self._rows[identity]
-        if not row.known:
-            return Recorded(None)
         weighed = weigh(row.late, event, row.status, row.outcome.attempts)
         if weighed.late == row.late and not weighed.line:
             return Recorded(None)
         self._ids.add(identity)
         after = None
         new = row._replace(late=weighed.late)
+        if not row.known:
+            self._rows[identity] = new
+            if weighed.line:
+                self.of_gone.append(_event_of_gone(identity, event))
+            return Recorded(None)
         if weighed.line:
             self._lines.append((row, event, weighed.status, weighed.waits))
             self.counts[campaign_of(identity)] += 1
@@ -351,6 +352,12 @@ def _line(number: int, row: _Recipient, event: LateEvent) -> AttemptLine:
     stage = str(Stage.DSN) if event.result is LateResult.RETURNED else ""
     said = (str(event.result), event.category, event.smtp_code or None, event.enhanced, event.reply, stage, event.host)
     return AttemptLine(number, row.id, event.at, row.outcome.attempts, *said, "", "", "", 0, None)
+
+
+def _event_of_gone(identity: int, event: LateEvent) -> EventLine:
+    """Return what the stream tells of a row that has left the spool: no words of a report, which may name people."""
+    how = event.reply if event.result in _OWN_WORDS else ""
+    return EventLine(event.at, str(event.result), identity, None, "", event.category, "", how)
 
 
 def _overwritten(batch: Batch, row: _Recipient, status: str, category: str, attempt_id: int | None) -> Key:

@@ -67,6 +67,11 @@ class SuppressionReading:
         with self._db.transaction("begin_reading"):
             return self._db.execute("count_suppressions").fetchall() if self._knows_suppressions else []
 
+    def token_key(self) -> bytes:
+        """Return the key that tokens are read with; see `arrivals.LateStore.token_key`."""
+        with self._db.transaction("begin_reading"):
+            return self._read_hash_key()
+
     def hashes(self, addresses: Iterable[str]) -> list[int]:
         """Return the hashes of addresses and domains, 0 of each where the spool has no key yet."""
         with self._db.transaction("begin_reading"):

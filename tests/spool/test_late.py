@@ -284,6 +284,31 @@ def test_a_token_outlives_its_campaign(late, store):
     assert late.lines() == []
 
 
+def test_what_comes_back_of_a_removed_campaign_is_an_event_once(late, store, kit):
+    made = late.sent(rows=3)
+    store.remember_events(EventBounds(1e6, 1000))
+    store.set_state(made.id, "finished", 9000.0)
+    while not store.remove_campaign(made.id, 10):
+        pass
+    first, again = late.record(made, 1, RETURNED, RETURNED)
+    assert [(one.kept, one.suppressed) for one in (first, again)] == [(False, 1), (False, 0)]
+    late.record(made, 2, UNSUBSCRIBED, RESUBSCRIBED, UNSUBSCRIBED, UNSUBSCRIBED)
+    late.record(made, 3, COMPLAINED)
+    late.record(made, 3, COMPLAINED, *(FULL._replace(key=f"k{n}") for n in range(30)))
+    rows = kit.asked(store, "SELECT event, recipient_id, attempt_id, category, note FROM event ORDER BY seq")
+    told = [(event, row & (1 << 40) - 1, *more) for event, row, *more in rows if row & (1 << 40) - 1]
+    assert told[:5] == [
+        ("returned", 1, None, "bad-mailbox", ""),
+        ("unsubscribed", 2, None, "", "one-click"),
+        ("resubscribed", 2, None, "", "page"),
+        ("unsubscribed", 2, None, "", "one-click"),
+        ("complained", 3, None, "", ""),
+    ]
+    assert told[5:] == [("returned", 3, None, "quota", "")] * 19, "nobody fills the spool with them"
+    assert late.lines() == []
+    kit.check_laws(store)
+
+
 def test_a_campaign_can_be_found_while_it_is_being_removed(late, store):
     made = late.sent(rows=25)
     store.set_state(made.id, "finished", 9000.0)

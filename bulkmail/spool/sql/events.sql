@@ -20,9 +20,10 @@ SELECT e.seq, e.at, e.event, e.recipient_id >> 40, e.recipient_id & 109951162777
     r.file_no, r.row_in_file, r.email, e.provider, e.category, e.site,
     coalesce(nullif(e.note, ''), o.note, ''), a.number, a.smtp_code, a.enhanced,
     a.reply, a.stage, a.mx_host, a.mx_ip, a.source_ip, a.tls, o.bytes,
-    a.tls_policy
+    a.tls_policy, h.hash
 FROM event e LEFT JOIN campaign c ON c.id = e.recipient_id >> 40
     LEFT JOIN gone_campaign g ON g.id = e.recipient_id >> 40
+    LEFT JOIN gone h ON h.recipient_id = e.recipient_id
     LEFT JOIN recipient r ON r.id = e.recipient_id LEFT JOIN outcome o ON o.recipient_id = e.recipient_id
     LEFT JOIN attempt a ON a.id = e.attempt_id
 WHERE e.seq > ? ORDER BY e.seq LIMIT ?

@@ -18,7 +18,9 @@ SELECT id, email FROM recipient WHERE id >> 18 IN (SELECT n FROM chunk)
     AND queue_id = (SELECT queue_id FROM recipient WHERE id = :first) AND id BETWEEN :first AND :last LIMIT :limit
 
 -- name: gone_recipients
-SELECT recipient_id, hash FROM gone WHERE recipient_id IN (SELECT value FROM json_each(:ids))
+SELECT g.recipient_id, g.hash, l.late_at, l.unsubscribed_at, l.complained_at, coalesce(l.lines, 0), coalesce(l.seen, '')
+FROM gone g LEFT JOIN late l ON l.recipient_id = g.recipient_id
+WHERE g.recipient_id IN (SELECT value FROM json_each(:ids))
 
 -- name: late_campaigns
 SELECT id, name, list, kind, 1 FROM campaign WHERE id IN (SELECT value FROM json_each(:ids))

@@ -17,7 +17,9 @@ SELECT id, email FROM recipient WHERE queue_id = (SELECT queue_id FROM recipient
     AND id BETWEEN %(first)s AND %(last)s LIMIT %(limit)s
 
 -- name: gone_recipients
-SELECT recipient_id, hash FROM gone WHERE recipient_id IN (SELECT value::bigint FROM json_array_elements_text(%(ids)s::json))
+SELECT g.recipient_id, g.hash, l.late_at, l.unsubscribed_at, l.complained_at, coalesce(l.lines, 0), coalesce(l.seen, '')
+FROM gone g LEFT JOIN late l ON l.recipient_id = g.recipient_id
+WHERE g.recipient_id IN (SELECT value::bigint FROM json_array_elements_text(%(ids)s::json))
 
 -- name: late_campaigns
 SELECT id, name, list, kind, 1 FROM campaign WHERE id IN (SELECT value::bigint FROM json_array_elements_text(%(ids)s::json))
