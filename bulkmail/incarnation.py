@@ -251,14 +251,14 @@ class Incarnation:
             check=self._checking.prepare,
             joining=joining,
         )
-        steering = SiteSteering(parts.feeder, parts.limiters, sync.memory, self._clocks)
+        sites = SiteSteering(parts.feeder, parts.limiters, sync.memory, self._clocks)
         campaigns = Campaigns(
             reactor=self.reactor,
             spool=spool,
             clocks=self._clocks,
             pause=self._pause,
             feeder=parts.feeder,
-            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress, steering, parts.traces, late),
+            live=Live(self._clocks, self._pause, parts.feeder, parts.limiters, progress, sites, parts.connector, late),
             reporting=reporting,
             remembering=sync,
             compose=compose,

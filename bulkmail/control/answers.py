@@ -119,7 +119,7 @@ class Answers:
             **suppression_answers(
                 owners.read, owners.suppressions, owners.wall, hashed=owners.settings().suppression.hashed
             ),
-            **site_answers(owners.sites, lambda: owners.providers),
+            **site_answers(owners.sites, lambda: owners.providers, owners.live.hosts),
             **event_answers(owners.read),
             **trace_answers(owners.traces, lambda: owners.providers, owners.live.named, owners.route),
             **campaign_answers(owners.read, owners.wall),

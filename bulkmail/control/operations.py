@@ -45,6 +45,7 @@ from bulkmail.control.orders import (
 from bulkmail.control.problems import RequestProblem
 from bulkmail.control.site_models import (
     ExplanationAnswer,
+    HostAnswer,
     ProviderAnswer,
     SiteAnswer,
     SiteSteeredAnswer,
@@ -202,6 +203,14 @@ OPERATIONS = (
         "The sites of a provider that are being sent to now, the busiest first",
         list[SiteAnswer],
         optional={"most": "only so many of them"},
+    ),
+    Operation(
+        "hosts_of",
+        "GET",
+        "/providers/{name}/hosts",
+        "The addresses of a provider that were spoken to since the start of this process, the last met first",
+        list[HostAnswer],
+        optional={"most": "so many of them at the most (default: 100)"},
     ),
     Operation(
         "pace",

@@ -1,4 +1,4 @@
-"""What answers the operations that steer sites and providers."""
+"""What answers the operations that steer sites and providers, and what their hosts are like."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from typing import Any
 
 from bulkmail.control.http import Call
 from bulkmail.control.orders import PaceOrder, SiteOrder
+from bulkmail.control.overview import stamp
 from bulkmail.control.problems import RequestProblem
-from bulkmail.delivery import SiteSteering
-from bulkmail.mail import parse_duration, parse_rate
+from bulkmail.delivery import MetHost, SiteSteering
+from bulkmail.mail import check_name, parse_duration, parse_rate
+
+_MOST_HOSTS = 100
 
 
 def site_answers(
-    steering: SiteSteering | None, providers: Callable[[], Collection[str]]
+    steering: SiteSteering | None,
+    providers: Callable[[], Collection[str]],
+    hosts: Callable[[str, int], list[MetHost]],
 ) -> Mapping[str, Callable[[Call], Awaitable[Any]]]:
-    """Return what answers them, by name. ``providers()``: the names there are now."""
+    """Return what answers them, by name. ``providers()``: the names there are now; ``hosts``: as `Live.hosts`."""
 
     async def pace(call: Call) -> Any:
         order = call.order
@@ -29,7 +34,21 @@ def site_answers(
         assert isinstance(order, SiteOrder)
         return _told(order, "forgotten", _there(steering).forget(order.of, providers(), order.who))
 
-    return {"pace": pace, "forget": forget}
+    async def hosts_of(call: Call) -> Any:
+        name = call.path["name"]
+        check_name("provider", name, providers())
+        return [_host(one) for one in hosts(name, int(call.query.get("most", _MOST_HOSTS)))]
+
+    return {"pace": pace, "forget": forget, "hosts_of": hosts_of}
+
+
+def _host(met: MetHost) -> dict[str, Any]:
+    """Return it as `site_models.HostAnswer` has it."""
+    told = met._asdict()
+    told["tls_policy"] = told.pop("policy")
+    state = "works" if met.failed_at is None else "failed"
+    times = {name: stamp(told[name]) for name in ("ready_at", "failed_at", "until")}
+    return {**told, **times, "state": state, "tls": met.tls or ("" if met.ready_at is None else "none")}
 
 
 def _there(steering: SiteSteering | None) -> SiteSteering:

@@ -47,6 +47,30 @@ class SiteAnswer(Answer):
     source: str
 
 
+class HostAnswer(Answer):
+    """An address of a provider that this process has spoken to since its start, from a ``source`` ("" by default).
+
+    ``state``: `works`, or `failed` where the last attempt did, at ``failed_at``, with ``why``; ``until``: until when
+    other addresses are tried first. ``tls``, ``cipher`` and ``group`` are of the last connection that was ready, at
+    ``ready_at``: `none` in clear, "" where there was none, or where it cannot be told. ``tls_policy``: how much TLS is
+    asked for, and by whose word, as in recipients.csv. ``learnt``: what is known of the address.
+    """
+
+    host: str
+    ip: str
+    source: str
+    state: str
+    tls: str
+    cipher: str
+    group: str
+    tls_policy: str
+    ready_at: str | None
+    failed_at: str | None
+    why: str
+    until: str | None
+    learnt: list[str]
+
+
 class LimitAnswer(Answer):
     """One limit. ``from``: where its value comes from."""
 

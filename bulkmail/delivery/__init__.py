@@ -14,7 +14,7 @@ The storeys, from the top; each imports only those below it:
     ledger       the one place where an outcome is decided, written down and counted
     connector    which host is tried next, and how a connection to it is opened
     limits/      permits for messages and slots for connections, shared by the lanes
-    pause, clocks, holds, run, message, site_facts, kept_policies, relay: what all of them use
+    pause, clocks, holds, run, message, site_facts, kept_policies, met_hosts, relay: what all of them use
 
 1. `importing` stores the rows that the ingest process reads. From the first batch on they can be sent.
 2. `queue_scan` finds *queues* (one campaign's recipients at one domain), `open_queues` asks the router where each leads
@@ -98,6 +98,7 @@ if TYPE_CHECKING:
         trial_of,
         with_copies,
     )
+    from bulkmail.delivery.met_hosts import MetHost
     from bulkmail.delivery.pause import Pause
     from bulkmail.delivery.relay import Smarthost, smarthosts
     from bulkmail.delivery.resolver_process import ResolverProcess
@@ -120,6 +121,7 @@ else:
                 "rules_of sent sent_of too_late trial_of with_copies"
             ),
             "kept_policies": "load_policies",
+            "met_hosts": "MetHost",
             "pause": "Pause",
             "relay": "Smarthost smarthosts",
             "resolver_process": "ResolverProcess",
@@ -146,6 +148,7 @@ __all__ = [
     "Live",
     "LiveCampaign",
     "LiveSite",
+    "MetHost",
     "Notifying",
     "Pause",
     "Planning",

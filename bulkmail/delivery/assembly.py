@@ -19,7 +19,6 @@ from bulkmail.delivery.ruling import Ruling
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import KeptFactors
 from bulkmail.delivery.sources import Sources
-from bulkmail.delivery.traces import Traces
 from bulkmail.delivery.warming import Warming
 from bulkmail.routing import RouteFailure, Site, providers_of
 from bulkmail.settings import Settings
@@ -68,11 +67,6 @@ class Assembly(NamedTuple):
     relays: Mapping[str, Smarthost]
     sources: Sources
     warming: Warming
-
-    @property
-    def traces(self) -> Traces:
-        """Return what is said to receivers, for people who look."""
-        return self.connector.traces
 
     def apply(self, settings: Settings) -> None:
         """Have all parts use other settings from now on, in one turn of the event loop."""

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.met_hosts import MetHosts
 from bulkmail.delivery.relay import Smarthost
 from bulkmail.delivery.traces import Traces
 from bulkmail.net import (
@@ -62,6 +63,7 @@ class Connector:
         self._open_connection = open_connection
         self.rehearsal = rehearsal
         self.traces = Traces(clocks)
+        self.met = MetHosts(clocks, facts)
         self._contexts = {"": TlsContexts(ca_file)}
         self._contexts |= {name: TlsContexts(relay.ca_file) for name, relay in relays.items()}
         routing = settings.routing

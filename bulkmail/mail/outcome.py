@@ -122,7 +122,8 @@ def is_to_leave(status: str, category: str) -> bool:
 class Peer:
     """Who we spoke to: MX host name, its address, our own address, and what TLS was agreed (``""`` in clear).
 
-    ``tls_policy``: by whose word, and how much of it was asked for, as the report has it.
+    ``tls_policy``: by whose word, and how much of it was asked for, as the report has it. ``cipher``, ``group``: what
+    TLS uses, and in which group its keys were agreed on; "" where that is not known.
     """
 
     host: str = ""
@@ -130,6 +131,8 @@ class Peer:
     source_ip: str = ""
     tls: str = ""
     tls_policy: str = ""
+    cipher: str = ""
+    group: str = ""
 
 
 NOWHERE = Peer()

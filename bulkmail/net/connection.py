@@ -22,7 +22,7 @@ from zope.interface import implementer
 from bulkmail.mail import OwnFault, Peer, Stage
 from bulkmail.net.interfaces import ConnectionListener, Stoppable, Timeouts
 from bulkmail.net.patience import Patience
-from bulkmail.net.tls import Handshake, tls_fault
+from bulkmail.net.tls import Handshake, agreed_group, tls_fault
 from bulkmail.net.writer import SessionWriter
 from bulkmail.smtp import (
     Capabilities,
@@ -212,7 +212,8 @@ class Connection(Protocol):
             return
         self._writer.tls_established()  # type: ignore[union-attr]
         version = connection.get_protocol_version_name()
-        self.peer = replace(self.peer, tls=version)
+        cipher, group = connection.get_cipher_name() or "", agreed_group(connection)
+        self.peer = replace(self.peer, tls=version, cipher=cipher, group=group)
         if self._tell is not None:
             self._tell(What.NOTE, f"{version} is established")
         self._report(self._session.tls_established(version))

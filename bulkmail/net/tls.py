@@ -149,7 +149,7 @@ class Handshake:
         """Keep its session for the next connection: once something was read, for in TLS 1.3 tickets come late."""
         session = connection.get_session()
         if session is not None:
-            group = (connection.get_group_name() or "") if self._shares else ""
+            group = agreed_group(connection) if self._shares else ""
             self._sessions.put(self._host, (session, group))
 
     def failed(self) -> None:
@@ -229,6 +229,16 @@ class TlsContexts:
             context.load_verify_locations(self._ca_file)
         context.set_verify(SSL.VERIFY_PEER)
         return context
+
+
+def agreed_group(connection: SSL.Connection) -> str:
+    """Return the group in which the keys of a finished handshake were agreed on, "" where that cannot be told."""
+    if not hasattr(connection, "get_group_name"):  # before pyOpenSSL 25.1
+        return ""
+    try:
+        return connection.get_group_name() or ""
+    except NotImplementedError:  # before OpenSSL 3.2
+        return ""
 
 
 def _shares(context: SSL.Context) -> dict[str, bytes]:

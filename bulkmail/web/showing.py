@@ -47,6 +47,7 @@ _ENDED = 50  # campaigns that have ended, on a page
 _DIGITS = 6  # of the number of what is left out before a page
 _DIGITS_OF_ROW = 13  # of the number of a row, which has 40 bits
 _MOST_SITES = 200
+_MOST_HOSTS = 50
 _MOST_OF_PROVIDER = 5  # campaigns whose replies stand on the page of a provider
 _MOST_RECORDS = 100
 _MOST_SIDES = 6
@@ -237,8 +238,11 @@ class Showing:
         campaigns = await self._ask("campaigns", query={"ended": "0"})
         sent = [one for one in reversed(campaigns) if name in one["by_provider"]][:_MOST_OF_PROVIDER]
         recent = [await self._ask("recent", {"name": one["campaign"]}) for one in sent]
+        hosts = await self._ask("hosts_of", {"name": name}, query={"most": str(_MOST_HOSTS + 1)})
         values = {
             "one": known[name],
+            "hosts": hosts[:_MOST_HOSTS],
+            "more_hosts": len(hosts) > _MOST_HOSTS,
             "told": told,
             "sites": sites[:_MOST_SITES],
             "more_sites": len(sites) > _MOST_SITES,

@@ -13,7 +13,7 @@ from bulkmail.control.answers import Answers, Owners
 from bulkmail.control.http import Call
 from bulkmail.control.operations import OPERATIONS
 from bulkmail.control.problems import RequestProblem
-from bulkmail.delivery import Asked, LiveSite
+from bulkmail.delivery import Asked, LiveSite, MetHost
 from bulkmail.delivery.lifecycle.accepting import Changed
 from bulkmail.mail import Problem, Refused, UnknownName, WrongState
 from bulkmail.routing import MxHost, RouteFailure, Site
@@ -21,6 +21,7 @@ from bulkmail.settings import Settings, changes
 from bulkmail.spool import Reader, SiteFact, SqliteStore, Tried
 
 NOW = 1796133900.0
+_HOST = MetHost("mx.google.example", "192.0.2.7", "", "", "", "", "may", NOW, NOW, "421 no", NOW + 60, ["slow"])
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
@@ -94,6 +95,7 @@ def asked(tmp_path):
         of_key=lambda key: [site] if key == site.key else [],
         waiting=lambda most: [site][most:],
         limiters=lambda _: [],
+        hosts=lambda provider, most: [_HOST][:most] if provider == "google" else [],
         fault="",
         fault_since=None,
         unattributed={"failed": 1},
@@ -145,10 +147,25 @@ def asked(tmp_path):
     reader.close()
 
 
+def test_the_hosts_of_a_provider_are_told(asked):
+    (host,) = asked("hosts_of", path={"name": "google"})
+    assert (host["host"], host["state"], host["tls"], host["tls_policy"]) == (
+        "mx.google.example",
+        "failed",
+        "none",
+        "may",
+    )
+    assert (host["why"], host["learnt"]) == ("421 no", ["slow"])
+    assert host["until"] > host["failed_at"]
+    assert asked("hosts_of", path={"name": "google"}, query={"most": "0"}) == []
+    with pytest.raises(UnknownName, match="google"):
+        asked("hosts_of", path={"name": "gogle"})
+
+
 def test_every_operation_has_an_answer():
     rooms = ("/suppressions", "/sites/", "/events", "/trace")
     elsewhere = {name for name in BY_NAME if BY_NAME[name].path.startswith(rooms)}
-    elsewhere |= {"recent", "variants", "over_time", "over_time_of", "rows", "rows_of", "replied"}
+    elsewhere |= {"recent", "variants", "over_time", "over_time_of", "rows", "rows_of", "replied", "hosts_of"}
     assert not [name for name in BY_NAME if not hasattr(Answers, f"_{name}") and name not in elsewhere]
 
 

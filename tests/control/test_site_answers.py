@@ -27,7 +27,7 @@ class Steered:
 
 def ask(steering, name, **order):
     operation = BY_NAME[name]
-    answers = site_answers(steering, lambda: ["google"])
+    answers = site_answers(steering, lambda: ["google"], lambda _provider, _most: [])
     call = Call(operation, {}, {}, operation.order.model_validate(order))
     return operation.answer.model_validate(asyncio.run(answers[name](call))).model_dump()
 

@@ -438,6 +438,12 @@ class TestTls:
         def get_protocol_version_name(self) -> str:
             return "TLSv1.3"
 
+        def get_cipher_name(self) -> str:
+            return "TLS_AES_128_GCM_SHA256"
+
+        def get_group_name(self) -> str:
+            return "x25519"
+
     def upgrade(self, kit, listener, objection: str = "", *, large: bool = False, **timeouts) -> object:
         self.handshake = self.Certified(objection)
         self.handshake.large = large
@@ -457,7 +463,8 @@ class TestTls:
         assert line.wire.said() == b"EHLO me.example\r\n"
         assert self.handshake.heard == [], "the ticket of TLS 1.3 comes with what is read next"
         line.hear(b"250 mx\r\n")
-        assert line.conn.peer.tls == "TLSv1.3"
+        peer = line.conn.peer
+        assert (peer.tls, peer.cipher, peer.group) == ("TLSv1.3", "TLS_AES_128_GCM_SHA256", "x25519")
         assert listener.heard == ["ready"]
         assert self.handshake.heard == ["remember"]
         line.conn.submit(kit.message())

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
 from bulkmail.net import tls
-from bulkmail.net.tls import Sessions, TlsContexts, tls_fault
+from bulkmail.net.tls import Sessions, TlsContexts, agreed_group, tls_fault
 from bulkmail.smtp import TlsMode
 
 
@@ -368,3 +368,12 @@ def test_a_host_that_is_an_address_is_looked_for_as_one(kit, tmp_path, asked, ob
     shake(client, tls.serverConnectionForTLS(None))
     assert tls.name is None, "SNI has no addresses (RFC 6066 3)"
     assert (objection in handshake.objection(client)) if objection else handshake.objection(client) == ""
+
+
+@pytest.mark.parametrize("telling", [None, NotImplementedError])
+def test_an_older_library_does_not_tell_the_group(telling):
+    class Agreed:
+        def get_group_name(self):
+            raise telling
+
+    assert agreed_group(Agreed() if telling else object()) == ""

@@ -60,6 +60,21 @@ SITE = {
     "connections": 1,
     "source": "",
 }
+HOST = {
+    "host": f"mx.{HOSTILE}",
+    "ip": "192.0.2.7",
+    "source": HOSTILE,
+    "state": "failed",
+    "tls": "TLSv1.3",
+    "cipher": "TLS_AES_128_GCM_SHA256",
+    "group": "X25519MLKEM768",
+    "tls_policy": "opportunistic",
+    "ready_at": AT,
+    "failed_at": AT,
+    "why": f"421 {HOSTILE}",
+    "until": AT,
+    "learnt": [HOSTILE],
+}
 RECIPIENT = {
     "campaign": NAME,
     "row": f"{HOSTILE}:7",
@@ -215,6 +230,8 @@ class Api:
             return {"campaign": path["name"], "provider": "", "width": 60, "buckets": [bucket, later]}
         if name == "explain":
             return EXPLAINED
+        if name == "hosts_of":
+            return [HOST] * min(2, int(query["most"]))
         if name in ("sites", "sites_of", "providers"):
             return [PROVIDER if name == "providers" else SITE]
         if name == "recipients":

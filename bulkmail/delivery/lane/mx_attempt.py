@@ -213,6 +213,7 @@ class MxAttempt(NothingSent):
     def connection_ready(self, conn: LiveConnection) -> None:
         """Hand the connection to the owner."""
         self._connector.hosts(self._source).worked(conn.peer.ip)
+        self._connector.met.ready(self._site, self._source, conn.peer)
         self._sources.worked(self._source)
         conn.listener = self._listener
         self._owner.attempt_connected(self, conn)
@@ -250,14 +251,16 @@ class MxAttempt(NothingSent):
         else:
             if closed.tls_failed:
                 self._connector.tls_failed(ip)
+            again = None
             if not classify(self._last).signal:
                 connected = closed.stage is not Stage.CONNECT
                 tried = connected or closed.category is Category.CONNECTION
-                self._connector.hosts(self._source).failed(
+                again = self._connector.hosts(self._source).failed(
                     ip, self._clocks.now(), connected=connected if tried else None
                 )
             elif self._owner.connections:
                 self._worst = min(self._worst, stop.preference)
+            self._connector.met.failed(self._site, self._source, peer, closed.reason, again)
             self._next()
 
     def _own_fault(self, closed: Closed) -> None:

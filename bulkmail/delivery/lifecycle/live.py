@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bulkmail.delivery.clocks import Clocks
+from bulkmail.delivery.connector import Connector
 from bulkmail.delivery.lane import Lane
 from bulkmail.delivery.lifecycle.late import LateOutcomes
 from bulkmail.delivery.lifecycle.progress import Progress
 from bulkmail.delivery.lifecycle.site_steering import SiteSteering
 from bulkmail.delivery.limits import Limiters
+from bulkmail.delivery.met_hosts import MetHost
 from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
-from bulkmail.delivery.traces import Traces
 from bulkmail.mail import Situation
 from bulkmail.shaping import Limiter
 
@@ -70,8 +71,8 @@ class Live:
     """Tells what is going on. ``limiters``: of all sites; ``progress``: measures the campaigns.
 
     ``steering``, ``traces``: whom to ask for what concerns sites, and for what is said to them; for those who reach
-    this process by what it tells. ``unattributed``: how many messages have come back since this start that belong to no
-    row for certain, by what they were.
+    this process by what it tells. ``connector``: what connects to hosts. ``unattributed``: how many messages have come
+    back since this start that belong to no row for certain, by what they were.
     """
 
     def __init__(
@@ -82,13 +83,14 @@ class Live:
         limiters: Limiters,
         progress: Progress,
         steering: SiteSteering | None = None,
-        traces: Traces | None = None,
+        connector: Connector | None = None,
         late: LateOutcomes | None = None,
     ) -> None:
         self.unattributed: Mapping[str, int] = {} if late is None else late.strays
         self.progress = progress
         self.steering = steering
-        self.traces = traces
+        self.traces = None if connector is None else connector.traces
+        self._met = None if connector is None else connector.met
         self._clocks = clocks
         self._pause = pause
         self._feeder = feeder
@@ -138,6 +140,10 @@ class Live:
 
         first = sorted(lanes, key=busiest) if most is None else heapq.nsmallest(most, lanes, busiest)
         return [self._site(lane) for lane in first]
+
+    def hosts(self, provider: str, most: int) -> list[MetHost]:
+        """Return so many of the addresses of a provider that were spoken to since this start, the last met first."""
+        return [] if self._met is None else self._met.of(provider, most)
 
     def limiters(self, key: str) -> list[Limiter]:
         """Return the limiters of this limit key that are in use, one for each source."""

@@ -457,3 +457,13 @@ def test_no_message_is_heard_of_before_the_lane_has_the_connection(one):
         walk.settled(connection, transaction, 0, None, connection.peer)
     with pytest.raises(AssertionError):
         walk.transaction_over(connection, transaction)
+
+
+def test_what_became_of_each_address_is_remembered(one):
+    walking(one, site(A, B, provider="google"))
+    one.farm.made[0].close(Stage.CONNECT, None, "no answer", Category.CONNECTION)
+    one.farm.made[1].greet()
+    works, fails = one.connector.met.of("google", 10)
+    assert (works.host, works.ip, works.failed_at) == ("mx1.example", B, None)
+    assert (fails.host, fails.ip, fails.why) == ("mx0.example", A, "no answer")
+    assert fails.until == one.clocks.wall() + 60

@@ -4,6 +4,8 @@ import pytest
 
 from bulkmail.delivery.lifecycle.live import BINDS, Live
 from bulkmail.delivery.lifecycle.progress import Progress
+from bulkmail.mail import Peer
+from bulkmail.shaping import ANY_SOURCE
 
 
 @pytest.fixture
@@ -69,3 +71,12 @@ def test_a_site_is_found_by_its_name_its_key_or_its_host(one):
     assert one.live.named("nowhere") == one.live.of_key("nowhere") == []
     assert one.live.sites(provider="google") == []
     assert one.live.sites(provider="") == one.live.sites()
+
+
+def test_the_hosts_that_were_met_are_told(one):
+    assert one.live.hosts("google", 5) == []
+    live = Live(one.clocks, one.pause, one.feeder, one.limiters, one.progress, connector=one.connector)
+    assert live.traces is one.connector.traces
+    where = one.site("google.example", "192.0.2.1", provider="google")
+    one.connector.met.ready(where, ANY_SOURCE, Peer("mx.google.com", "192.0.2.1"))
+    assert [host.host for host in live.hosts("google", 5)] == ["mx.google.com"]
