@@ -44,6 +44,7 @@ COMMANDS = (
     "trace",
     "tail",
     "suppress",
+    "pace",
     "forget",
     "rules",
     "spool",

@@ -44,6 +44,8 @@ def test_a_service_is_asked_over_its_socket(world: Any, sending: Any, until: Any
     assert client.get("sites")
     assert client.get("explain", of="d0.test")["provider"] == ""
     assert client.get("recipients", email="user-0@d0.test")[0]["campaign"] == "spring"
+    paced = world.bulkmail("pace", client.get("sites")[0]["key"], "1/m", "--for", "2h")
+    assert paced.out.endswith("is sent to at 1/m at most for 2h; `bulkmail forget` ends that\n"), paced.said
     running.signal(signal.SIGTERM)
     assert running.wait().status == 3
     assert not path.exists()
