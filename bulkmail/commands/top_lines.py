@@ -24,7 +24,7 @@ _MOST_LINES = 3  # of a sentence
 _FAILED = ("bounced", "blocked", "expired", "unknown")
 _PARTS = {status: (status,) for status in ("delivered", "deferred", *_FAILED)}
 _PARTS_TOGETHER = {"delivered": ("delivered",), "deferred": ("deferred",), "failed": _FAILED}
-_WIDE = 14 + 1 + 4 + 1 + 9 + 10 * len(_PARTS) + 12  # columns, from which on each status has its own
+_WIDE = 14 + 1 + 4 + 1 + 7 + 10 * len(_PARTS) + 12 + 9  # columns, from which on each status has its own
 
 
 class Told(NamedTuple):
@@ -126,21 +126,27 @@ def _providers(told: Told, one: Mapping[str, Any], width: int) -> list[Line]:
     heads = " ".join(f"{name:>9}" for name in parts)
     lines = [
         *_wrapped(f"{one['campaign']}: {one['situation']['sentence']}", width),
-        Line(f"{'provider':14} {'':4} {'last ones':>9} {heads} {'pace':>5} {'conn':>5}", "head"),
+        Line(f"{'provider':14} {'':4} {'last 50':>7} {heads} {'pace':>5} {'conn':>5} {'next try':>8}", "head"),
     ]
     for provider, counts in sorted(one["by_provider"].items(), key=lambda item: (-sum(item[1].values()), item[0])):
         last = lasts.get(provider, {"last": 0, "delivered": 0})
         tone = light(last["last"], last["delivered"])
         now = known.get(provider)
         cells = " ".join(f"{sum(counts.get(status, 0) for status in of):>9,}" for of in parts.values())
-        text = f"{clip(provider, 14):14} {_MARKS[tone]:4} {last['delivered']:>5}/{last['last']:<3} {cells}"
-        text += "" if now is None else f" {now['rate_factor']:>5.0%} {now['open']:>5}"
+        text = f"{clip(provider, 14):14} {_MARKS[tone]:4} {last['delivered']:>4}/{last['last']:<2} {cells}"
+        text += f" {'':11}" if now is None else f" {now['rate_factor']:>5.0%} {now['open']:>5}"
+        text += f" {_day_and_time(last.get('next_try_at')):>8}"
         lines.append(Line(text, "plain" if tone == "over" else tone))
     replies = () if told.recent is None else told.recent["replies"]
     if replies:
         lines += [Line(""), Line("what receivers said last", "head")]
     lines += [Line(f"{reply['count']:>5}  {reply['provider'] or 'other'}: {reply['reply']}") for reply in replies]
     return lines
+
+
+def _day_and_time(at: str | None) -> str:
+    """Return a time of the API as the day of its month and the time of day, in UTC: ``03 14:05``."""
+    return f"{at[8:10]} {at[11:16]}" if at else ""
 
 
 def _sites(sites: Sequence[Mapping[str, Any]]) -> list[Line]:

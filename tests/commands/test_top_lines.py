@@ -22,9 +22,10 @@ def campaign(name="spring", word="sending", **more):
 
 
 def told(*campaigns, reply="421 slow down"):
-    lasts = [("google", 50, 20), ("other", 3, 3)]
+    lasts = [("google", 50, 20, None), ("other", 3, 3, "2026-12-03T14:05:09.000Z")]
+    names = ("provider", "last", "delivered", "next_try_at")
     recent = {
-        "providers": [dict(zip(("provider", "last", "delivered"), one, strict=True)) for one in lasts],
+        "providers": [dict(zip(names, one, strict=True)) for one in lasts],
         "replies": [{"provider": "google", "category": "rate-limited", "reply": reply, "count": 30}],
     }
     site = {
@@ -59,6 +60,9 @@ def test_providers_with_a_light_that_needs_no_colour():
         *[True] * 3,
     )
     assert (other.tone, " -  " in other.text) == ("plain", True)
+    assert other.text.endswith(" 03 14:05"), "the first of those who wait there, in UTC"
+    head = next(line for line in shown if line.text.startswith("provider"))
+    assert len(head.text) == len(other.text) < 80, "with room for the edge of a terminal of 80 columns"
     assert "   30  google: 421 slow down" in text(shown)
 
 
@@ -71,11 +75,12 @@ def test_a_wide_terminal_has_the_columns_of_the_page():
             for line in screen(some, "providers", 0, width, 24)
             if line.text.startswith(("prov", "goog"))
         ]
-        for width in (100, 101)
+        for width in (107, 108)
     )
-    assert narrow[0][-5:] == ["delivered", "deferred", "failed", "pace", "conn"]
+    assert narrow[0][-7:] == ["delivered", "deferred", "failed", "pace", "conn", "next", "try"]
     assert narrow[1] == ["google", "SLOW", "20/50", "1,000", "0", "14", "50%", "4"]
-    assert wide[0][-8:] == ["delivered", "deferred", "bounced", "blocked", "expired", "unknown", "pace", "conn"]
+    heads = ["delivered", "deferred", "bounced", "blocked", "expired", "unknown", "pace", "conn", "next", "try"]
+    assert wide[0][-10:] == heads
     assert wide[1][3:] == ["1,000", "0", "2", "3", "4", "5", "50%", "4"]
 
 
