@@ -16,6 +16,9 @@ from bulkmail.mail import Problem, Refused
 from bulkmail.yamlfile import MAX_BYTES, YamlFile, load, validate
 
 _LOOKED_AT = 1_000  # entries of a folder
+_SHOWN = 5  # campaigns that are named
+_NO_YAML = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".jsonl", ".html", ".j2"})
+"""How files of a campaign end that are given in place of it."""
 
 
 def load_campaign(
@@ -30,6 +33,8 @@ def load_campaign(
     if os.path.isdir(path):
         path = os.path.join(path, CAMPAIGN_FILE)
     where, name = os.path.split(path)
+    if os.path.splitext(name)[1].lower() in _NO_YAML and os.path.isfile(path):
+        raise Refused([Problem(path, 0, 0, f"this is no campaign; give its folder, or the {CAMPAIGN_FILE} in it")])
     try:
         folder = Folder.open(os.path.abspath(where), follow=follow)
         data = folder.read(name, MAX_BYTES)
@@ -44,6 +49,8 @@ def load_campaign(
             raise Refused([Problem(near, 0, 0, "rename this file to campaign.yaml")]) from None
         if isinstance(error, MissingFileError) and (found := _nearest(where, name)):
             raise Refused([Problem(path, 0, 0, f"it does not exist{found}")]) from None
+        if isinstance(error, MissingFileError) and name == CAMPAIGN_FILE:
+            raise Refused([Problem(path, 0, 0, f"it does not exist{_campaigns_in(where)}")]) from None
         raise Refused([Problem(path, 0, 0, f"the file {str(error).removeprefix(f'{name} ')}")]) from None
     file = load(path, data)
     return validate(file, Campaign, Place(folder, file, spool=spool, databases=databases))
@@ -51,14 +58,28 @@ def load_campaign(
 
 def _nearest(where: str, name: str) -> str:
     """Return the question whether a campaign's folder of a similar name was meant; "" where there is none."""
+    folders = _campaign_folders(where)
+    near = get_close_matches(name, [folder for folder in folders if folder.isprintable()], 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _campaigns_in(where: str) -> str:
+    """Return which campaigns' folders are in ``where``, or how one is made."""
+    found = sorted(filter(str.isprintable, _campaign_folders(where)))
+    if not found:
+        return "; `bulkmail init NAME` makes a campaign's folder with one"
+    more = ", …" if len(found) > _SHOWN else ""
+    return f"; a campaign is a folder with it, and here are {', '.join(found[:_SHOWN])}{more}"
+
+
+def _campaign_folders(where: str) -> list[str]:
+    """Return the folders in ``where`` that have a campaign.yaml."""
     try:
         with os.scandir(where or os.curdir) as listing:
             entries = list(islice(listing, _LOOKED_AT))
     except OSError:
-        return ""
-    folders = [entry.name for entry in entries if os.path.isfile(os.path.join(entry.path, CAMPAIGN_FILE))]
-    near = get_close_matches(name, [folder for folder in folders if folder.isprintable()], 1)
-    return f"; did you mean {near[0]}?" if near else ""
+        return []
+    return [entry.name for entry in entries if os.path.isfile(os.path.join(entry.path, CAMPAIGN_FILE))]
 
 
 def campaign_as_checked(file: YamlFile, folder: Folder, lists: Mapping[str, FileId], spool: str = "") -> Campaign:

@@ -229,8 +229,15 @@ class TemplateCheck:
 
     def _there(self, name: str) -> str:
         """Say which columns there are, where none is near; of many those first that are most like ``name``."""
+        written = {
+            "email",
+            *(variable_name(one) or one for columns in self._content["columns"] or [] for one in columns),
+        }
         names = sorted(
-            one for one in self._printed if variable_name(one) in (one, "") or variable_name(one) not in self._printed
+            one
+            for one in self._printed
+            if (variable_name(one) in (one, "") or variable_name(one) not in self._printed)
+            and (variable_name(one) or one) in written
         )
         names.sort(key=str.casefold)
         if len(names) > _SHOWN:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import Sequence
 
 from bulkmail.files import Folder
@@ -29,7 +30,7 @@ def write_problems(folder: Folder, name: str, findings: Sequence[Finding]) -> No
     lines = [f"{name} cannot be sent as it is: {count} wrong with it.", "", *(f"- {error}" for error in errors)]
     if warnings:
         lines += ["", "Look at these too; they do not keep it from being sent:", "", *(f"- {one}" for one in warnings)]
-    lines += ["", "Correct this, and check it again with: bulkmail check", ""]
+    lines += ["", f"Correct this, and check it again with: bulkmail check {shlex.quote(folder.path)}", ""]
     with os.fdopen(folder.create(_ASIDE, 0o644), "wb") as file:
         file.write("\n".join(lines).encode("utf-8", "replace"))
     folder.rename(_ASIDE, PROBLEMS_FILE)

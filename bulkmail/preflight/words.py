@@ -27,6 +27,8 @@ def summary(found: Preflight) -> Iterator[str]:
     if looked_up:
         yield f"  domains: {looked_up:,} of {len(found.domains):,} looked up"
     yield f"  looked at in {found.seconds:,.1f} s, {found.rate:,.0f} rows a second"
+    if found.unusable:
+        yield "  rows are numbered without the column names: row 1 is the first below them"
 
 
 def _people(found: Preflight) -> Iterator[str]:

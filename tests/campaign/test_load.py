@@ -34,7 +34,9 @@ def test_another_file_name_in_the_folder_may_be_the_campaign(folder: Path, write
 
 
 def test_what_is_not_there_is_said_so(folder: Path, write: Callable[..., Path]) -> None:
-    with pytest.raises(Refused, match=r"spring/campaign\.yaml: the file does not exist$"):
+    with pytest.raises(
+        Refused, match=r"spring/campaign\.yaml: it does not exist; `bulkmail init NAME` makes a campaign's folder"
+    ):
         load_campaign(str(folder))
     os.rename(write(), folder / "campaign.yml")
     with pytest.raises(Refused, match=r"spring/campaign\.yml: rename this file to campaign\.yaml$"):
@@ -89,5 +91,14 @@ def test_a_mistyped_folder_is_told_with_the_nearest_campaign(tmp_path):
         load_campaign(str(tmp_path / "spring-sal"))
     with pytest.raises(Refused, match=r"spring-sal: this folder does not exist; did you mean spring-sale\?$"):
         load_campaign(str(tmp_path / "spring-sal" / "campaign.yaml"))
+    with pytest.raises(
+        Refused, match=r"campaign\.yaml: it does not exist; a campaign is .* here are autumn, spring-sale$"
+    ):
+        load_campaign(str(tmp_path))
+    (tmp_path / "spring-sale" / "people.csv").write_bytes(b"email\n\xff\n")
+    with pytest.raises(
+        Refused, match=r"people\.csv: this is no campaign; give its folder, or the campaign\.yaml in it$"
+    ):
+        load_campaign(str(tmp_path / "spring-sale" / "people.csv"))
     with pytest.raises(Refused, match=r"winter: the file does not exist$"):
         load_campaign(str(tmp_path / "winter"))

@@ -139,6 +139,12 @@ def test_what_people_write_is_told_in_words(problems, html, words):
     assert words in problem
 
 
+def test_what_only_has_a_default_is_not_told_as_a_column(problems):
+    columns, defaults = [["email", "Straße"]], {"first_name": "there"}
+    (problem,) = problems(html="{{ height }}", columns=columns, recipients=["a.csv"], defaults=defaults)
+    assert "; a.csv has email, straße: add the column, give it a default" in problem
+
+
 def test_a_column_with_a_dash_is_named_as_it_is_written(problems):
     (problem,) = problems(html="{{ first-name }}", columns=[["email", "first-name"]])
     assert problem.endswith('write {{ first_name }}, or {{ row["first-name"] }}')

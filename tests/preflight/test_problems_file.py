@@ -20,6 +20,7 @@ def test_it_is_there_only_while_something_is_wrong(tmp_path):
         "spring cannot be sent as it is: One thing is wrong with it.\n\n- html: `*|X|*` stands there"
     )
     assert "- subject: it is long\n" in text
+    assert text.endswith(f"check it again with: bulkmail check {tmp_path}\n")
     assert (tmp_path / "PROBLEMS.txt").stat().st_mode & 0o777 == 0o644
     write_problems(folder, "spring", [])
     assert os.listdir(tmp_path) == []

@@ -13,7 +13,11 @@ def test_the_summary_says_first_what_is_asked_first():
     assert lines[1] == "  from:    Shop <news@example.com> (not signed)"
     assert lines[2] == "  subject: Ann, spring"
     assert lines[3] == "  size:    12.0 KB a message, the largest 15.3 KB"
-    assert lines[4] == "  looked at in 4.0 s, 500 rows a second"
+    assert lines[4:] == [
+        "  looked at in 4.0 s, 500 rows a second",
+        "  rows are numbered without the column names: row 1 is the first below them",
+    ]
+    assert len(list(summary(made(unusable=0, unusable_rows=())))) == 5
 
 
 def test_one_of_each():
@@ -36,7 +40,7 @@ def test_one_of_each():
 
 
 def test_nothing_composed_has_neither_subject_nor_size():
-    assert len(list(summary(made(composed=0)))) == 3
+    assert len(list(summary(made(composed=0)))) == 4
 
 
 def test_a_long_subject_is_cut():
