@@ -28,6 +28,7 @@ from bulkmail.control import ask_within
 from bulkmail.delivery import Prepared, WallClock, in_background
 from bulkmail.failpoints import armed
 from bulkmail.files import Folder
+from bulkmail.heap import keep_small
 from bulkmail.inbound import Listening
 from bulkmail.incarnation import STOPPED, Incarnation
 from bulkmail.logs import ServiceLog
@@ -125,6 +126,7 @@ class Bulkmail(Service):
         """After the fork: open everything and begin."""
         super().startService()  # type: ignore[no-untyped-call]
         atexit.register(self._leave)
+        keep_small()
         seek_garbage_briefly()
         # Twisted's timers follow the wall clock; a clock that is set must not make ours fire or wait
         self.reactor.seconds = time.monotonic
