@@ -201,7 +201,7 @@ def text_of(found: Preflight, ahead: Ahead) -> str:
         lines.append(f"  started: it is in the spool already ({ahead.state}); rows that were sent are not sent again")
     for title, findings in (("Errors", found.errors), ("Warnings", found.warnings), ("Notes", found.notes)):
         lines += report(title, findings)
-    return "\n".join([*lines, verdict(found.campaign, len(found.errors), len(found.warnings))])
+    return "\n".join([*lines, verdict(found.campaign, len(found.errors), len(found.warnings), found.mailed)])
 
 
 def note_refused(path: str, refused: Refused) -> list[Finding]:

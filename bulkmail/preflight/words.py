@@ -73,10 +73,12 @@ def report(title: str, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"  and {len(findings) - _MOST:,} more; check.csv has them all"
 
 
-def verdict(name: str, errors: int, warnings: int) -> str:
-    """The last line."""
+def verdict(name: str, errors: int, warnings: int, mailed: int | None = None) -> str:
+    """The last line. ``mailed``: how many people would get it, where they were counted."""
     if errors:
         return f"{name}: it cannot be sent as it is: {errors:,} {'error' if errors == 1 else 'errors'}"
+    if mailed == 0:
+        return f"{name}: nobody would get it"
     if warnings:
         return f"{name}: it can be sent; look at the {_count(warnings, 'warning')} first"
     return f"{name}: nothing wrong was found"

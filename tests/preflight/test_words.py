@@ -60,3 +60,6 @@ def test_the_verdict():
     assert verdict("spring", 0, 1) == "spring: it can be sent; look at the warning first"
     assert verdict("spring", 0, 2) == "spring: it can be sent; look at the 2 warnings first"
     assert verdict("spring", 1, 2) == "spring: it cannot be sent as it is: 1 error"
+    assert verdict("spring", 1, 0, 0) == "spring: it cannot be sent as it is: 1 error"
+    assert verdict("spring", 0, 1, 0) == "spring: nobody would get it"
+    assert verdict("spring", 0, 0, 1) == "spring: nothing wrong was found"

@@ -190,6 +190,7 @@ def test_a_number_of_the_matrix_leads_to_the_recipients_at_that_provider(site):
     assert " at <bdi>google</bdi></h1>" in rows
     assert "/campaigns/spring/rows/deferred/google?before=1" in rows
     assert 'href="/campaigns/spring/rows/deferred"' in rows
+    assert "<code>report/recipients.csv</code>" in rows
 
 
 def test_who_was_put_off_is_tried_now_and_what_stays_back_is_told(site):

@@ -84,7 +84,7 @@ class Guarding:
         if run.over:
             return
         resume = f"bulkmail resume {run.name}" + (f" --provider {trip.provider}" if trip.provider else "")
-        reason = f"{trip.words}; see the report for who, and `{resume}` goes on"
+        reason = f"{trip.words}; see the report for who, and Resume on the page or `{resume}` goes on"
         try:
             await self._holder.hold(run.name, KIND, provider=trip.provider or None, reason=reason)
         except BulkmailError as error:

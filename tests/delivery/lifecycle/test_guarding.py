@@ -104,7 +104,7 @@ def test_a_bad_list_stops_behind_its_first_messages_and_the_others_go_on(scene):
     ((name, why),) = it.told
     assert name == "spring"
     assert "messages to google bounced, and the limit is 10 % of 20" in why
-    assert why.endswith("`bulkmail resume spring --provider google` goes on")
+    assert why.endswith("and Resume on the page or `bulkmail resume spring --provider google` goes on")
     assert one.feeder.held == 0
 
 
