@@ -41,8 +41,9 @@ def copy_campaign(campaign: Campaign, target: str, name: str) -> str:
             shutil.copyfile(os.path.join(source, path), os.path.join(target, path), follow_symlinks=False)
     path = os.path.join(target, _LIST)
     if os.path.lexists(path):
+        there = os.path.join(source, _LIST)
         raise BulkmailError(
-            f"{os.path.join(source, _LIST)} is not the list of this campaign; give it another name first"
+            f"{there} is not the list of this campaign, and the new one needs its name; rename it first"
         )
     text = Folder.open(source).read(CAMPAIGN_FILE, len(campaign.file.path) + 1_000_000).decode("utf-8-sig")
     with open(os.path.join(target, CAMPAIGN_FILE), "w", encoding="utf-8", newline="") as file:

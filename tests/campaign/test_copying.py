@@ -76,7 +76,7 @@ def test_the_list_is_replaced_however_it_is_written(given):
 def test_another_file_that_is_called_like_the_list(folder, write, tmp_path):
     (folder / "people.csv").write_text("email\na@example.org\n")
     path = write(recipients="people.csv", subject="Hi")
-    with pytest.raises(BulkmailError, match=r"recipients\.csv is not the list of this campaign; give it another name"):
+    with pytest.raises(BulkmailError, match=r"recipients\.csv is not the list .* needs its name; rename it first$"):
         copy_campaign(load_campaign(str(path)), str(tmp_path / "again"), "again")
 
 
