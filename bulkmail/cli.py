@@ -19,6 +19,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status: 0 done, 1 refused, 2 wrong usage, 130 interrupted."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     parser = command_parser(words[0] if words else "")
+    if not words:
+        parser.error("the command is missing; `bulkmail --help` lists them")
+    if words[0] not in COMMANDS and not words[0].startswith("-"):
+        parser.error(f"there is no command {words[0]!r}; {_nearest(words[0])}`bulkmail --help` lists them")
     given, rest = parser.parse_known_args(words)
     if rest and not getattr(given, "takes_rest", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -53,6 +57,13 @@ def command_parser(only: str = "") -> argparse.ArgumentParser:
     for name in [only] if only in COMMANDS else COMMANDS:
         command(name).add(commands)
     return parser
+
+
+def _nearest(word: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only where a word was mistyped
+
+    near = get_close_matches(word, COMMANDS, 1)
+    return f"the nearest is {near[0]}; " if near else ""
 
 
 def _add_completion(parser: argparse.ArgumentParser) -> None:

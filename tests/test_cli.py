@@ -19,6 +19,20 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
     assert "usage: bulkmail" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "error: the command is missing; `bulkmail --help` lists them"),
+        (["preveiw", "spring"], "error: there is no command 'preveiw'; the nearest is preview; `bulkmail --help`"),
+        (["xyzzy"], "error: there is no command 'xyzzy'; `bulkmail --help` lists them"),
+    ],
+)
+def test_what_is_no_command_is_told_with_the_nearest(arguments, words, capsys):
+    with pytest.raises(SystemExit):
+        cli.main(arguments)
+    assert words in capsys.readouterr().err
+
+
 def test_version_and_help(capsys):
     for argument, said in (("--version", f"bulkmail {__version__}\n"), ("--help", "usage: bulkmail")):
         with pytest.raises(SystemExit) as left:
