@@ -6,6 +6,7 @@ Pure: the caller has looked up the route, the facts and, in a running service, t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -123,7 +124,6 @@ def explain(
     factor = min((fact.value for fact in own if fact.fact in (FactKind.RATE, FactKind.PACE)), default=1.0)
     each = [fact.value for fact in own if fact.fact == FactKind.MESSAGES]
     ceiling, by = _ceiling(limits, factor, min([float(limits.messages_per_connection), *each]))
-    source = applied.source
     outage = next((fact for fact in own if fact.fact == FactKind.OUTAGE), None)
     binds, since, until = _binding(known, outage, settings.retry.expire_after, by, now)
     warmups = warmups_at(destination.provider, warmup_plans(settings.sources), known.warm, now)
@@ -145,7 +145,19 @@ def explain(
         "until": stamp(until),
         "ceiling": ceiling,
         "warmup": [plain(one) for one in warmups],
-        "sentence": _sentence(destination, limits, known, binds, until, ceiling, by, source, factor, now, settings),
+        "sentence": _Explained(
+            destination,
+            known,
+            limits,
+            source=applied.source,
+            sources=len(settings.sources),
+            binds=binds,
+            until=until,
+            ceiling=ceiling,
+            by=by,
+            factor=factor,
+            now=now,
+        ).sentence(),
     }
 
 
@@ -181,51 +193,72 @@ def _binding(
     return "idle" if known.asked_service else by.replace("_", "-"), None, None
 
 
-def _sentence(
-    destination: Destination,
-    limits: Limits,
-    known: Known,
-    binds: str,
-    until: float | None,
-    ceiling: int,
-    by: str,
-    source: Callable[[str], str],
-    factor: float,
-    now: float,
-    settings: Settings,
-) -> str:
-    live, site = known.live, destination.site
-    each = f" from each of the {len(settings.sources)} sources" if len(settings.sources) > 1 else ""
-    most = f"at most {ceiling:,} messages an hour{each} ({_limit_words(by, limits)}; {source(by)})"
-    slowed = f" It has complained, so {factor:.1%} of that rate is used." if factor < 1.0 else ""
-    match binds:
-        case "suspended":
-            why = live.why if live is not None and live.why else "it could not be used"
-            return f"Nothing is sent to {site} until {clock(until or now, now)}: {why}."
-        case "warm-up":
-            words = "its source warms up" if len(settings.sources) == 1 else "all sources warm up"
-            return (
-                f"Nothing is sent to {site} until {clock(until or now, now)}: {words}, and today's messages are sent."
-            )
-        case "fault":
-            return f"Nothing is sent to any site, because of a fault of our own: {known.fault or 'see the log'}."
-        case "rate" if live is not None:
-            return f"Our own limit of the rate binds: {most}.{slowed}"
-        case "connections":
-            words = f"All {limits.connections} connections that are allowed are in use ({source('connections')})"
-            return f"{words}, and each message takes as long as the receiver needs for it; {most}.{slowed}"
-        case "connection-rate" if live is not None:
-            words = f"New connections are limited to {_limit_words('connection_rate', limits)}"
-            return f"{words} ({source('connection_rate')}); {most}.{slowed}"
-        case "total":
-            return "All connections that this process may have (shaping.total.connections) are in use by other sites."
-        case "receiver" if live is not None:
-            return f"No limit of ours binds: {live.connections} connections wait for the receiver's replies; {most}."
-        case "idle":
-            return (
-                f"Nothing is due at {site}: none waits, or all who do are held or put off. It would get {most}.{slowed}"
-            )
-    return f"No service was asked, so what happens now is not known; {site} gets {most}.{slowed}"
+@dataclass(frozen=True, slots=True)
+class _Explained:
+    """What binds a destination, and the most that it may get.
+
+    ``source(limit)`` says where a limit comes from; ``sources``: how many addresses we send from. ``binds``: until the
+    time ``until``. ``ceiling``: messages an hour, by the limit ``by``; ``factor``: the part of the rate that is used
+    since the destination complained. Times are epoch seconds.
+    """
+
+    destination: Destination
+    known: Known
+    limits: Limits
+    source: Callable[[str], str]
+    sources: int
+    binds: str
+    until: float | None
+    ceiling: int
+    by: str
+    factor: float
+    now: float
+
+    def sentence(self) -> str:
+        """Return why the destination is not sent to faster."""
+        live, site, limits, source = self.known.live, self.destination.site, self.limits, self.source
+        most, slowed = self._most(), self._slowed()
+        match self.binds:
+            case "suspended":
+                why = live.why if live is not None and live.why else "it could not be used"
+                return f"Nothing is sent to {site} until {self._until()}: {why}."
+            case "warm-up":
+                words = "its source warms up" if self.sources == 1 else "all sources warm up"
+                return f"Nothing is sent to {site} until {self._until()}: {words}, and today's messages are sent."
+            case "fault":
+                return (
+                    f"Nothing is sent to any site, because of a fault of our own: {self.known.fault or 'see the log'}."
+                )
+            case "rate" if live is not None:
+                return f"Our own limit of the rate binds: {most}.{slowed}"
+            case "connections":
+                words = f"All {limits.connections} connections that are allowed are in use ({source('connections')})"
+                return f"{words}, and each message takes as long as the receiver needs for it; {most}.{slowed}"
+            case "connection-rate" if live is not None:
+                words = f"New connections are limited to {_limit_words('connection_rate', limits)}"
+                return f"{words} ({source('connection_rate')}); {most}.{slowed}"
+            case "total":
+                words = "All connections that this process may have (shaping.total.connections)"
+                return f"{words} are in use by other sites."
+            case "receiver" if live is not None:
+                return (
+                    f"No limit of ours binds: {live.connections} connections wait for the receiver's replies; {most}."
+                )
+            case "idle":
+                waits = f"Nothing is due at {site}: none waits, or all who do are held or put off."
+                return f"{waits} It would get {most}.{slowed}"
+        return f"No service was asked, so what happens now is not known; {site} gets {most}.{slowed}"
+
+    def _most(self) -> str:
+        each = f" from each of the {self.sources} sources" if self.sources > 1 else ""
+        limit = f"{_limit_words(self.by, self.limits)}; {self.source(self.by)}"
+        return f"at most {self.ceiling:,} messages an hour{each} ({limit})"
+
+    def _slowed(self) -> str:
+        return f" It has complained, so {self.factor:.1%} of that rate is used." if self.factor < 1.0 else ""
+
+    def _until(self) -> str:
+        return clock(self.until or self.now, self.now)
 
 
 def _limit_words(name: str, limits: Limits) -> str:
