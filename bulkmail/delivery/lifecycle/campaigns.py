@@ -23,13 +23,13 @@ from bulkmail.delivery.lifecycle.accepting import Accepting
 from bulkmail.delivery.lifecycle.cancelling import AtRest
 from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, Ending
 from bulkmail.delivery.lifecycle.first_round import FirstRound
-from bulkmail.delivery.lifecycle.importing import Importing, changed_lists, elsewhere, read_to_the_end, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
+from bulkmail.delivery.lifecycle.list_reading import ListReading
 from bulkmail.delivery.lifecycle.live import Live
 from bulkmail.delivery.lifecycle.notifying import Notifying
 from bulkmail.delivery.lifecycle.opening import Opened, Prepared, Report, open_campaign
 from bulkmail.delivery.lifecycle.planning import Planning
-from bulkmail.delivery.lifecycle.progress import about_lists, figures_in_words
+from bulkmail.delivery.lifecycle.progress import Progress, about_lists, figures_in_words
 from bulkmail.delivery.lifecycle.refusals import Refusals
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.lifecycle.scheduling import Scheduling
@@ -52,8 +52,9 @@ _TOLD_WITHIN = 10.0  # seconds that the end of the process waits for notices
 class Campaigns:
     """Sends campaigns. ``exit_status`` of a campaign: 0 every row final, 3 stopped before, 1 refused.
 
-    ``clock_set`` says by how many seconds the machine's clock was set since it was last asked. ``at_rest``
-    ends cancelled campaigns that are not being sent.
+    ``stop_within``: seconds that what is in flight may take at a stop. ``once``: end after each row's first attempt.
+    ``clock_set`` says by how many seconds the machine's clock was set since it was last asked. ``at_rest`` ends
+    cancelled campaigns that are not being sent. ``suppress`` and ``scratch`` as `ListReading` takes them.
     """
 
     def __init__(
@@ -83,29 +84,27 @@ class Campaigns:
         leasing: Leasing | None = None,
     ) -> None:
         self._reactor, self._spool = reactor, spool
+        self._wall, self._clock_set = clocks.wall, clock_set
         self._pause, self._feeder = pause, feeder
-        self._reporting = reporting
-        self._remembering = remembering
+        self._reporting, self._remembering = reporting, remembering
         self._compose = compose
-        self._wall, self._stop_within = clocks.wall, stop_within
+        self._stop_within = stop_within
         self._once, self._rehearsal = once, rehearsal
-        self._lists = suppress, scratch
-        self._clock_set = clock_set
-        self._imports: dict[int, Importing] = {}
-        self._reading: dict[int, Deferred[None]] = {}
+        self._scheduling, self._at_rest = scheduling, at_rest
+        self._notifying = notifying
+        self._planning = planning
+        self.joining, self._leasing = joining, leasing
+        self.live = live
+        self.accepting = accepting
+        self.steering = scheduling.steering
+        self.refusals = Refusals(spool, self.steering)
         self.withholding = feeder.withholding
-        self.withholding.on_paused(self._was_paused)
+        self._lists = ListReading(reactor=reactor, spool=spool, wall=clocks.wall, suppress=suppress, scratch=scratch)
+        self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
+        self._asking = False  # whether the first round is over
+        self._begun: dict[str, Run] = {}  # by folder
         self._stopped: Deferred[None] | None = None
         self._second = LoopingCall(self._each_second)
-        self._second.clock = reactor
-        self.live, self.progress, self.steering = live, live.progress, scheduling.steering
-        self._first_round = FirstRound(feeder=feeder, clocks=clocks, pause=pause, leases=spool.leases)
-        self._asking, self._begun = False, dict[str, Run]()  # by folder
-        self._scheduling, self.accepting, self._at_rest = scheduling, accepting, at_rest
-        self.choose = scheduling.comparing.choose
-        self.refusals = Refusals(spool, self.steering)
-        self.steering.tell(self._cancel, at_rest.asked, notifying.stopped)
-        self.joining, self._leasing, self._notifying, self._planning = joining, leasing, notifying, planning
         self._ending = Ending(
             reactor=reactor,
             spool=spool,
@@ -116,10 +115,23 @@ class Campaigns:
             joining=joining,
             ended=notifying.ended,
         )
+        self.withholding.on_paused(self._was_paused)
+        self.steering.tell(self._cancel, at_rest.asked, notifying.stopped)
+
+    @property
+    def progress(self) -> Progress:
+        """How far the campaigns are, in words."""
+        return self.live.progress
+
+    @property
+    def choose(self) -> Callable[..., Awaitable[None]]:
+        """What chooses the variant that the rest of a campaign gets."""
+        return self._scheduling.comparing.choose
 
     def apply(self, stop_within: float, suppress: list[str]) -> None:
         """Use other settings from now on."""
-        self._stop_within, self._lists = stop_within, (suppress, self._lists[1])
+        self._stop_within = stop_within
+        self._lists.apply(suppress)
         self._at_rest.apply(suppress)
 
     def hurry(self) -> None:
@@ -128,6 +140,7 @@ class Campaigns:
 
     def start(self) -> None:
         """Start the regular work, once a second, and go on with what was being cancelled."""
+        self._second.clock = self._reactor
         self._second.start(1.0, now=False)
         if self.joining is not None:
             self.joining.on_news(self.accepting.look_for_requests)
@@ -160,7 +173,7 @@ class Campaigns:
             report=Report(
                 _place(prepared, rehearsal=self._rehearsal), None if self._rehearsal else self._reporting.beyond
             ),
-            goes_on=await self._goes_on(prepared),
+            goes_on=await self._lists.changed(prepared),
         )
         if wanted:
             await self.accepting.opened(opened.row)
@@ -184,17 +197,16 @@ class Campaigns:
             if row.state in (CANCELLING, CANCELLED):
                 await self._at_rest.finish(row, prepared)
                 return STOPPED
-            importing = await self._open_input(prepared, opened)
+            importing = await self._lists.open(prepared, opened, self._stored)
             await self._spool.set_state(run.id, RUNNING, run.started_at)
             self._notifying.begun(run, prepared.campaign, first=opened.row.started_at is None)
             self._report(prepared, opened)
             await self._scheduling.begin(run)
             self._compose.set_up(run.id, ("load", run.id, run.content))
-            self._imports[run.id] = importing
             self._feeder.runs[run.id] = run
         ended = self._ending.of(run)
         self._feeder.rescan()
-        self._reading[run.id] = background(read_to_the_end(run, importing, self._stored), "importing")
+        self._lists.begin(run, importing, self._stored)
         if self._feeder.stopping:
             importing.stop()
             run.over = True
@@ -204,20 +216,7 @@ class Campaigns:
         try:
             return await ended
         finally:
-            del self._imports[run.id], self._reading[run.id]
-
-    async def _goes_on(self, prepared: Prepared) -> bool:
-        """Whether the campaign is finished and its lists are not as they were read: then new rows are sent to."""
-        row = await self._spool.campaign(prepared.campaign.name)
-        if row is None or row.state != "finished":
-            return False
-        lists = [path.plain for path in prepared.campaign.recipient_paths]
-        changed = await changed_lists(self._reactor, lists, await self._spool.import_state(row.id))
-        for name in changed:
-            _log.info(
-                "{list} has changed since {campaign} was finished; new rows are sent to", list=name, campaign=row.name
-            )
-        return bool(changed)
+            self._lists.forget(run)
 
     def _report(self, prepared: Prepared, opened: Opened) -> None:
         domain = sender_domain(prepared.campaign.sender)
@@ -229,8 +228,7 @@ class Campaigns:
         return [(run.folder, run) for run in self._feeder.runs.values() if not run.over]
 
     def _was_paused(self, run: Run, hold: Hold) -> None:
-        if run.id in self._imports:
-            self._imports[run.id].stop()
+        self._lists.stop(run)
         self._notifying.stopped(run, hold.reason)
 
     def last_words(self, folder: str) -> list[str]:
@@ -240,27 +238,6 @@ class Campaigns:
         """
         run = self._begun.pop(folder, None)
         return [] if run is None else ["", *figures_in_words(run), *about_lists(run.notices)]
-
-    async def _open_input(self, prepared: Prepared, opened: Opened) -> Importing:
-        run = opened.run
-        importing = Importing(
-            reactor=self._reactor,
-            spool=self._spool,
-            run=run,
-            job={
-                **reading_job(prepared.campaign, opened.row.input_rows, opened.reading, *self._lists),
-                "elsewhere": elsewhere(run),
-            },
-            wall=self._wall,
-            stored=self._stored,
-        )
-        try:
-            for notice in await importing.open():
-                _log.warn("{notice}", notice=notice, campaign=run.name)
-        except BaseException:
-            importing.close()
-            raise
-        return importing
 
     def _stored(self, run: Run) -> None:
         """Look for the rows that were added, and report them."""
@@ -290,7 +267,7 @@ class Campaigns:
 
     async def _end_cancelled(self, run: Run) -> None:
         self._feeder.take_back(run)
-        await self._reading[run.id]
+        await self._lists.ended(run)
         settled = await self._at_rest.settle(run)
         if not settled:  # the process stops; the next start goes on
             await self._ending.written()
@@ -361,8 +338,7 @@ class Campaigns:
             self._stopped.callback(None)
 
     async def _stop(self) -> None:
-        for importing in self._imports.values():
-            importing.stop()
+        self._lists.stop_all()
         self._feeder.stop()
         failpoint("stopping")
         deadline = self._reactor.seconds() + self._stop_within

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 
 from bulkmail.campaign import sender_domain
 from bulkmail.content import Composer
-from bulkmail.delivery.lifecycle import campaigns as module
+from bulkmail.delivery.lifecycle import list_reading as module
 from bulkmail.delivery.lifecycle.accepting import Accepting
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.cancelling import AtRest
