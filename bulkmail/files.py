@@ -36,7 +36,7 @@ class _Unfit(ValueError):
 
 
 def open_regular(path: str, *, follow: bool = True) -> int:
-    """A descriptor of a regular file, opened for reading. Raises ValueError with the rest of the sentence.
+    """Return a descriptor of a regular file, opened for reading. Raises ValueError with the rest of the sentence.
 
     Never waits (a FIFO without a writer would) and, without ``follow``, opens no symbolic link.
     """
@@ -48,12 +48,12 @@ def open_regular(path: str, *, follow: bool = True) -> int:
 
 
 def read_regular(path: str, limit: int, *, follow: bool = True) -> bytes:
-    """All bytes of a regular file of at most ``limit`` bytes. Raises ValueError with the rest of the sentence."""
+    """Return the bytes of a regular file of at most ``limit``. Raises ValueError with the rest of the sentence."""
     return read_open(open_regular(path, follow=follow), limit)
 
 
 def read_open(descriptor: int, limit: int) -> bytes:
-    """What is left to read of ``descriptor``, at most ``limit`` bytes; it is closed. Raises ValueError as above."""
+    """Return what is left to read of ``descriptor``, at most ``limit`` bytes; close it. Raises ValueError as above."""
     with os.fdopen(descriptor, "rb") as file:
         try:
             data = file.read(limit + 1)
@@ -84,7 +84,7 @@ class Folder:
 
     @classmethod
     def open(cls, path: str, *, known: FileId | None = None, follow: bool = True) -> Folder:
-        """The folder at ``path``; its last part may be a link only with ``follow``. Raises OSError.
+        """Return the folder at ``path``; its last part may be a link only with ``follow``. Raises OSError.
 
         ``known``: what it must be, so that nothing else is taken that stands there by now.
         """
@@ -101,7 +101,7 @@ class Folder:
     # reading; names may have several parts
 
     def open_file(self, name: str) -> int:
-        """A descriptor of the regular file ``name``, for reading. Raises ValueError with a sentence.
+        """Return a descriptor of the regular file ``name``, for reading. Raises ValueError with a sentence.
 
         The ValueError is a MissingFileError where there is no such file.
         """
@@ -109,7 +109,7 @@ class Folder:
             return _regular(os.open(part, _FILE | os.O_NOFOLLOW, dir_fd=above))
 
     def read(self, name: str, limit: int) -> bytes:
-        """The bytes of the regular file ``name``, at most ``limit``. Raises ValueError with a sentence."""
+        """Return the bytes of the regular file ``name``, at most ``limit``. Raises ValueError with a sentence."""
         descriptor = self.open_file(name)
         with self._sentence(name):
             return read_open(descriptor, limit)
@@ -120,7 +120,7 @@ class Folder:
             return os.stat(part, dir_fd=above, follow_symlinks=False)
 
     def enter(self, name: str) -> Folder:
-        """The folder ``name``. Raises ValueError with a sentence."""
+        """Return the folder ``name``. Raises ValueError with a sentence."""
         with self._sentence(name), self._found(name) as (above, part):
             descriptor = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
         return Folder(descriptor, os.path.join(self.path, name))
@@ -137,7 +137,7 @@ class Folder:
 
     @contextlib.contextmanager
     def _found(self, name: str) -> Iterator[tuple[int, str]]:
-        """The folder that ``name`` leads into and its last part, which was no link just now. Raises OSError, _Unfit."""
+        """Yield the folder that ``name`` leads into, and its last part, which is no link. Raises OSError, _Unfit."""
         if os.path.normpath(name).split("/")[0] == "..":
             raise _Unfit(_OUT)
         way: list[int] = []  # the folders entered, the innermost last
@@ -177,7 +177,7 @@ class Folder:
                 os.close(descriptor)
 
     def _beneath(self, target: str) -> str:
-        """The rest of an absolute link's target where it leads into this folder; looked up from here, as any name."""
+        """Return the rest of an absolute link's target where that leads into this folder; it is looked up from here."""
         for root in (os.path.abspath(self.path), os.path.realpath(self.path)):
             if target == root or target.startswith(root.rstrip("/") + "/"):
                 return target[len(root) :].lstrip("/") or "."
@@ -186,7 +186,7 @@ class Folder:
     # writing; names have one part, and no link is ever followed. All raise OSError
 
     def subfolder(self, name: str, make: int | None = None) -> Folder:
-        """The folder ``name``; with ``make`` it is made with that mode (whatever the umask) where it is missing."""
+        """Return the folder ``name``; ``make``: the mode it is made with, whatever the umask, where it is missing."""
         made = False
         if make is not None:
             with contextlib.suppress(FileExistsError):
@@ -201,7 +201,7 @@ class Folder:
         return Folder(descriptor, os.path.join(self.path, name))
 
     def create(self, name: str, mode: int) -> int:
-        """A descriptor of a new file, for writing; what stood there is removed, unless it is a folder."""
+        """Return a descriptor of a new file, for writing; what stood there is removed, unless it is a folder."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.descriptor)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -231,7 +231,7 @@ class Folder:
 
 
 def _link(part: str, above: int) -> str | None:
-    """Where the link ``part`` leads; None where it is none. Raises OSError."""
+    """Return where the link ``part`` leads; None where it is none. Raises OSError."""
     try:
         return os.readlink(part, dir_fd=above)
     except OSError as error:

@@ -369,14 +369,14 @@ class Bulkmail(Service):
             self.reactor.stop()
 
     def _leave(self) -> None:
-        """The last exit hook to run: twistd has no other way to a status of our own."""
+        """Exit with the status, as the last exit hook: twistd has no other way to a status of our own."""
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(self.exit_status)
 
 
 def _supervised() -> bool:
-    """Whether a service manager started this process: then a SIGHUP is a wish, and not a terminal that went away.
+    """Return whether a service manager started this process: then a SIGHUP is a request, and no terminal that is gone.
 
     systemd sets INVOCATION_ID, which the shells below it inherit; those have a terminal.
     """
@@ -390,7 +390,7 @@ def _supervised() -> bool:
 
 
 def _emptied(campaign: Folder) -> Folder:
-    """The campaign's folder ``rehearsal``, new and empty. Raises Refused where it cannot be had."""
+    """Return the campaign's folder ``rehearsal``, new and empty. Raises Refused where it cannot be had."""
     try:
         with contextlib.suppress(FileNotFoundError):
             campaign.remove("rehearsal")

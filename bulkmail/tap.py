@@ -258,6 +258,6 @@ def _prepared(options: Options, cwd: str, settings: Settings) -> Prepared:
 
 
 def foreground() -> bool:
-    """Whether twistd runs in the foreground (``--nodaemon``)."""
+    """Return whether twistd runs in the foreground (``--nodaemon``)."""
     own = takewhile(lambda argument: argument != "bulkmail", sys.argv[1:])
     return any(argument.startswith("--nod") or _NO_DAEMON.match(argument) for argument in own)

@@ -143,6 +143,29 @@ def test_each_library_has_its_room(module: str, owners: tuple[str, ...]) -> None
     )
 
 
+NO_VERB = re.compile(
+    r"(?:An?|The|All|Every|Each|Some|One|Whether|What|Where|How|Which|Why|When|That|It|Its|They)\b|[`(\d]"
+)
+
+
+def test_a_docstring_begins_with_a_verb() -> None:
+    """Where a function returns something: "Return whether ...", and not "Whether ..."; a property is a noun."""
+    check(
+        "the docstring of a function that returns something begins with a verb",
+        [
+            f"{name_of(path)}:{node.lineno}: {node.name}"
+            for path in MODULES
+            for node in nodes_of(path)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            and node.returns is not None
+            and not (isinstance(node.returns, ast.Constant) and node.returns.value is None)
+            and not any("property" in dotted(decorator) for decorator in node.decorator_list)
+            and not re.fullmatch("__.*__", node.name)
+            and NO_VERB.match(ast.get_docstring(node) or "")
+        ],
+    )
+
+
 def test_sql_stands_in_sql_files() -> None:
     verbs = ("SELECT ", "INSERT ", "UPDATE ", "DELETE FROM ", "CREATE TABLE ")
     check(

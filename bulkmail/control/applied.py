@@ -83,7 +83,7 @@ class Applied:
         return ("routing", "routes", self._routes.names.index(self.relay), "relay")
 
     def _number(self, key: str) -> int | None:
-        """The number of the route that sets this key; None where none does."""
+        """Return the number of the route that sets this key; None where none does."""
         if self.relay:
             own = self.relay != RELAY and key in (*_SPOKEN, "sources")
             return self._routes.source(self.relay, key) if own else None

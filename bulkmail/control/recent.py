@@ -90,7 +90,7 @@ def recent(reader: Reading, name: str) -> dict[str, Any] | None:
 
 
 def is_told(attempt: RecentAttempt) -> bool:
-    """Whether what was said to it is counted by its words: all but good replies, and what came back later."""
+    """Return whether what was said to it is counted by its words: all but good replies, and what came back later."""
     return bool(attempt.reply) and attempt.result != "delivered" and attempt.result not in _LATE
 
 

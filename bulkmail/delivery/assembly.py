@@ -173,7 +173,7 @@ def assemble(
 def _sources(
     settings: Settings, clocks: Clocks, pause: Pause, warming: Warming, relays: Container[str], *, rehearsal: bool
 ) -> Sources:
-    """The sources of the settings. A rehearsal's receivers are on loopback, which no other address reaches."""
+    """Return the sources of the settings. A rehearsal's receivers are on loopback, which no other address reaches."""
     given = [
         Source(one.name, "" if rehearsal else one.address, one.hostname or "", one.weight, one.proxy or "")
         for one in settings.sources

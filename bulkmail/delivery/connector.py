@@ -168,7 +168,7 @@ class Connector:
         return connection
 
     def _patience(self, ip: str, source: Source, *, patient: bool) -> Timeouts:
-        """How long to wait: for what is doubtful, or is no loss, little."""
+        """Return how long to wait: for what is doubtful, or is no loss, little."""
         version = version_of(ip)
         if self.hosts(source).families.is_doubtful(version, self._clocks.now()) or (version == 6 and not patient):
             return self._hasty

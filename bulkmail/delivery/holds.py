@@ -57,7 +57,7 @@ class Holds:
         return next((hold.reason for hold in self.active if hold.kind == "fault"), "")
 
     def at(self, provider: str) -> bool:
-        """Whether nothing of the campaign may be sent to sites of ``provider`` ("": of none)."""
+        """Return whether nothing of the campaign may be sent to sites of ``provider`` ("": of none)."""
         return bool(self.providers) and not self.providers.isdisjoint(holds_at(provider))
 
     def seconds(self, provider: str | None, since: float, now: float) -> float:

@@ -138,7 +138,7 @@ class Smarthost:
             then(f"no token for the relay {self.host} (relay.token_command): {why}" if why else "")
 
     def renew(self) -> bool:
-        """Whether another token may be had after this one was refused: a command is run again, a file is read again."""
+        """Return whether there may be another token than the refused one: a command is run, a file is read again."""
         if self._relay.token_command is not None:
             self._token = ""
             return True
@@ -165,7 +165,7 @@ class Smarthost:
             self.pause.relay_fault(text, wait, f"in {wait:g} s, and then less and less often")
 
     def rejects_us(self, event: Settled) -> bool:
-        """Whether the reply is about us and not about the recipient: that pauses the sending, and is not charged.
+        """Return whether the reply is about us and not about the recipient: it pauses the sending, and is not charged.
 
         A dot is in the journal by now: its recipient is charged all the same, the first of all.
         """

@@ -31,11 +31,11 @@ class Resting:
         self.begins = begins
 
     def waits(self, email: str) -> bool:
-        """Whether the row with this address belongs to the rest."""
+        """Return whether the row with this address belongs to the rest."""
         return self._variants.of(email) == REST
 
     def is_over(self, now: float) -> bool:
-        """Whether the variants were tried for long enough."""
+        """Return whether the variants were tried for long enough."""
         return self.begins is not None and now >= max(self.begins + self._after, self._not_before)
 
     def extend(self, now: float) -> bool:

@@ -93,7 +93,7 @@ class Run:
             self._add(counted)
 
     def counted(self, counted: Counter[Key]) -> None:
-        """What the spool has counted, on all machines."""
+        """Take what the spool has counted, on all machines."""
         self.totals.clear()
         self.final = self.delivered = 0
         self._add(counted)

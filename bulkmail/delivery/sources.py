@@ -90,7 +90,7 @@ class Sources:
         return tuple(source for source in found if any(map(source.reaches, addresses)))
 
     def usable(self, source: Source, site: Site) -> bool:
-        """Whether the source may be used for the site now, as far as is known here."""
+        """Return whether the source may be used for the site now, as far as is known here."""
         return not self.resting_until(source) and (self._also is None or self._also(source, site))
 
     def choice(self, site: Site) -> SourceChoice:

@@ -74,7 +74,7 @@ class Warming:
         return bool(self._plans)
 
     def usable(self, source: str, provider: str) -> bool:
-        """Whether the day has messages left for this source at ``provider`` ("": none known), as far as is known."""
+        """Return whether the day has messages left for this source at ``provider`` ("": of none), as far as known."""
         budget = self._of(source, provider)
         return budget is None or self._may(budget)
 

@@ -54,7 +54,7 @@ class Reception:
         return _in_letters(next(self._numbers))
 
     def tls_ready(self) -> bool:
-        """Whether STARTTLS can be offered; the certificate is the newest then."""
+        """Return whether STARTTLS can be offered; the certificate is the newest then."""
         if self.certificate is None:
             return False
         self.certificate.look()

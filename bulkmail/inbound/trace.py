@@ -31,7 +31,7 @@ def traced(received: Received, hostname: str) -> bytes:
 
 
 def goes_in_circles(received: Received) -> bool:
-    """Whether a message was here before, for the same recipient, or has passed through too many hosts."""
+    """Return whether a message was here before, for the same recipient, or has passed through too many hosts."""
     header = received.body.first(_HEADER).partition(b"\r\n\r\n")[0]
     if len(_RECEIVED.findall(header)) > _MOST_HOPS:
         return True

@@ -67,7 +67,7 @@ class Address:
 
 @lru_cache(maxsize=4096)
 def domain_key(text: str) -> str:
-    """A domain in its one spelling: lower case, A-labels, no trailing dot. Raises AddressError."""
+    """Return a domain in its one spelling: lower case, A-labels, no trailing dot. Raises AddressError."""
     domain = text.strip().lower().removesuffix(".")
     if not domain:
         raise AddressError("the domain is missing")
@@ -94,7 +94,7 @@ def domain_key(text: str) -> str:
 
 
 def unseen(text: str) -> str:
-    """What cannot be seen in ``text``: ``the invisible character U+200B (ZERO WIDTH SPACE)``; ``""`` for nothing.
+    """Tell what cannot be seen in ``text``: ``the invisible character U+200B (ZERO WIDTH SPACE)``; ``""`` for nothing.
 
     The first control, line end, format character (RFC 8264 9.13 disallows what is ignorable) or surrogate is named.
     """
@@ -109,12 +109,12 @@ def unseen(text: str) -> str:
 
 
 def without_invisible(text: str) -> str:
-    """``text`` without its invisible characters; controls and line ends, which part words, stay."""
+    """Return ``text`` without its invisible characters; controls and line ends, which part words, stay."""
     return "".join([character for character in text if _UNSEEN.get(_kind(character)) != "invisible"])
 
 
 def parse_address(text: str) -> Address:
-    """The address in ``text``, white space around it ignored, in its one form. Raises AddressError with a sentence."""
+    """Return the address in ``text``, without white space around it, in its one form. Raises AddressError."""
     text = text.strip(_BLANKS)
     plain = _PLAIN(text)
     if plain is not None:
@@ -139,7 +139,7 @@ def parse_address(text: str) -> Address:
 
 
 def address_in(cell: str) -> Address:
-    """The address that is mailed for a list's cell. Raises AddressError.
+    """Return the address that is mailed for a list's cell. Raises AddressError.
 
     More is taken than a bare address: the apostrophe that a report or an export puts before ``=``, ``+``, ``-`` and
     ``@`` (so that a spreadsheet runs no formula) is left out, and of several addresses between ``:::`` (exports of
@@ -167,12 +167,12 @@ def _unusual_local(cell: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """``cell`` without the apostrophe that keeps a spreadsheet from running it as a formula."""
+    """Return ``cell`` without the apostrophe that keeps a spreadsheet from running it as a formula."""
     return cell[1:] if _GUARDED.match(cell) else cell
 
 
 def _local_part(local: str, text: str) -> str:
-    """The local part with the least quoting. Raises AddressError; ``text`` is the whole address."""
+    """Return the local part with the least quoting. Raises AddressError; ``text`` is the whole address."""
     quoted = _QUOTED.fullmatch(local)
     if quoted is not None:
         bare = _ESCAPED.sub(r"\1", quoted[1])
@@ -190,5 +190,5 @@ def _local_part(local: str, text: str) -> str:
 
 
 def _kind(character: str) -> str:
-    """Its general category; what is ignorable counts as a format character."""
+    """Return its general category; what is ignorable counts as a format character."""
     return "Cf" if _IGNORABLE.match(character) else unicodedata.category(character)

@@ -52,18 +52,18 @@ class ClickCount(NamedTuple):
 
 
 def link_id(label: str) -> str:
-    """The id of a link by how its template has it: 8 characters of a-z and 2-7, the same after every start."""
+    """Return the id of a link by how its template has it: 8 characters of a-z and 2-7, the same after every start."""
     digest = blake2b(label.encode("utf-8", "surrogatepass"), digest_size=_LINK, person=_PERSON).digest()
     return b32encode(digest).decode("ascii").lower()
 
 
 def quoted_target(target: str) -> str:
-    """Where a link leads, as it stands in the query of a counted one."""
+    """Return where a link leads, as it stands in the query of a counted one."""
     return quote(target, safe=_KEPT, errors="replace")
 
 
 def click_path(key: bytes, token: str, place: str, quoted: str) -> str:
-    """The path and query of a counted link behind `CLICKS`.
+    """Return the path and query of a counted link behind `CLICKS`.
 
     ``key``: the spool's or the campaign's. ``place``: the link's id, with its variant as ``id-variant``. ``quoted``: of
     `quoted_target`.
@@ -72,7 +72,7 @@ def click_path(key: bytes, token: str, place: str, quoted: str) -> str:
 
 
 def read_click(spool_key: bytes, path: bytes, query: bytes) -> Click | None:
-    """What a counted link stands for: ``path`` behind `CLICKS`. None where its signature is not right.
+    """Return what a counted link stands for: ``path`` behind `CLICKS`. None where its signature is not right.
 
     Mail programs may have encoded more or less of the query, or put parameters or a full stop behind it.
     """
@@ -96,7 +96,7 @@ def read_click(spool_key: bytes, path: bytes, query: bytes) -> Click | None:
 
 
 def clicks_by_variant(counts: Sequence[ClickCount]) -> dict[str, int]:
-    """How often people followed the links of each variant; "" for messages in none."""
+    """Return how often people followed the links of each variant; "" for messages in none."""
     found: dict[str, int] = {}
     for one in counts:
         found[one.variant] = found.get(one.variant, 0) + one.people

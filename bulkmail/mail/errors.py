@@ -20,7 +20,7 @@ class UnitError(BulkmailError):
 
 
 def printable(text: str) -> str:
-    """``text`` with what is not printable (`str.isprintable`) escaped: controls, line ends, marks that turn text."""
+    """Return ``text``, escaped what is not printable (`str.isprintable`): controls, line ends, marks that turn text."""
     if text.isprintable():
         return text
     pieces = [piece if piece.isprintable() else piece.encode("unicode_escape").decode("ascii") for piece in text]

@@ -39,22 +39,22 @@ _DIGITS = bytes(
 
 
 def new_key() -> bytes:
-    """A fresh key: 32 random bytes."""
+    """Return a fresh key: 32 random bytes."""
     return secrets.token_bytes(KEY_SIZE)
 
 
 def campaign_key(spool_key: bytes, campaign_id: int) -> bytes:
-    """The key of a campaign, whose tokens `read_token` can read with the spool's."""
+    """Return the key of a campaign, whose tokens `read_token` can read with the spool's."""
     return spool_key + campaign_id.to_bytes(8, "big")
 
 
 def token(key: bytes, number: int) -> str:
-    """The recipient's opaque token: 26 characters of a-z and 2-7."""
+    """Return the recipient's opaque token: 26 characters of a-z and 2-7."""
     return base64.b32encode(token_bytes(key, number))[:TOKEN_SIZE].decode("ascii").lower()
 
 
 def token_bytes(key: bytes, number: int) -> bytes:
-    """The token before Base32: its first 130 bits are those of the text; 20 bytes."""
+    """Return the token before Base32: its first 130 bits are those of the text; 20 bytes."""
     if len(key) == KEY_SIZE:
         return blake2b(number.to_bytes(8, "big"), key=key, digest_size=20).digest()
     spool_key = key[:KEY_SIZE]
@@ -66,7 +66,7 @@ def token_bytes(key: bytes, number: int) -> bytes:
 
 
 def read_token(spool_key: bytes, text: str) -> tuple[int, int] | None:
-    """The campaign's id and the row's number that a token stands for, in any case of letters; None for any other text.
+    """Return the campaign's id and the row's number that a token, in any case, stands for; None for any other text.
 
     The number is 0 in the token of a message that is the same for all recipients.
     """
@@ -88,7 +88,7 @@ def read_token(spool_key: bytes, text: str) -> tuple[int, int] | None:
 
 
 def envelope_id(key: bytes, first: int, last: int) -> str:
-    """The ENVID (RFC 3461 4.4) of a transaction of rows ``first`` to ``last``: 32 characters of a-z and 2-7.
+    """Return the ENVID (RFC 3461 4.4) of a transaction of rows ``first`` to ``last``: 32 characters of a-z and 2-7.
 
     It stands in no message, so those who get one do not know it: the servers do that the transaction went through. It
     is no token. "" with a key that makes none which could be read, and for rows that lie too far apart.
@@ -100,7 +100,7 @@ def envelope_id(key: bytes, first: int, last: int) -> str:
 
 
 def read_envelope_id(spool_key: bytes, text: str) -> tuple[int, int, int] | None:
-    """The campaign's id and the first and last row's number of an `envelope_id`, in any case; None for other texts."""
+    """Return the campaign's id and first and last row's number of an `envelope_id`, in any case; else None."""
     if len(text) != _ENVELOPE:
         return None
     try:
@@ -126,7 +126,7 @@ def _masked(spool_key: bytes, tag: bytes, data: bytes) -> bytes:
 
 
 def address_hash(spool_key: bytes, address_key: str) -> int:
-    """The number by which a spool knows an address (`Address.key`), or a whole domain ("@" and its `domain_key`).
+    """Return the number by which a spool knows an address (`Address.key`) or a domain ("@" and its `domain_key`).
 
     63 bits of a keyed BLAKE2b, so that a signed column of any database takes it: 0 to 2^63 - 1. Without the key the
     address cannot be found again by trying addresses. Among 10 million addresses, an innocent one has the number of
@@ -143,10 +143,10 @@ def campaign_token(key: bytes) -> str:
 
 
 def message_id(key: bytes, number: int, domain: str) -> str:
-    """``<campaign-token.recipient-token@from-domain>``, angle brackets included (RFC 5322 3.6.4)."""
+    """Return ``<campaign-token.recipient-token@from-domain>``, angle brackets included (RFC 5322 3.6.4)."""
     return f"<{campaign_token(key)}.{token(key, number)}@{domain}>"
 
 
 def own_address(purpose: str, token: str, domain: str) -> str:
-    """The address at which one recipient's messages come back: ``bounces+<token>@<domain>`` (RFC 5233)."""
+    """Return the address at which one recipient's messages come back: ``bounces+<token>@<domain>`` (RFC 5233)."""
     return f"{purpose}+{token}@{domain}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def complete_lines(message: bytes) -> bool:
-    """Whether every CR and LF is part of a CRLF and the last line is complete.
+    """Return whether every CR and LF is part of a CRLF and the last line is complete.
 
     A bare CR or LF is a line end to some servers and none to others: that is how a message smuggles in another one.
     """
@@ -15,6 +15,6 @@ def complete_lines(message: bytes) -> bool:
 
 
 def plain_lines(message: bytes) -> bool:
-    """Whether that is so, and no line starts with a dot either: nothing is left to check, and nothing to stuff."""
+    """Return whether the lines are complete and none starts with a dot: nothing is left to check, nothing to stuff."""
     # replace finds a rare pattern faster than `in` does, and gives the same object when there is none
     return complete_lines(message) and message.replace(b"\r\n.", b"") is message and message[:1] != b"."

@@ -99,7 +99,7 @@ _NOT_REACHED = frozenset({Status.BLOCKED, Status.EXPIRED, Status.CANCELLED})
 
 
 def can_be_tried_again(status: str, category: str) -> bool:
-    """Whether a row that has ended cannot have got the message, and its address is not known to be bad.
+    """Return whether a row that has ended cannot have got the message, and its address is not known to be bad.
 
     These are `blocked`, `expired` and `cancelled`, and the rows for which the template failed. Not `unknown`: such a
     message may have arrived. Not `suppressed`: it was not to be sent.
@@ -111,7 +111,7 @@ _GONE = frozenset({Category.UNSUBSCRIBED, Category.COMPLAINED, Category.BOUNCED_
 
 
 def is_to_leave(status: str, category: str) -> bool:
-    """Whether the address of a row that has ended is to leave the list: it is no good, or its owner has said no.
+    """Return whether the address of a row that has ended is to leave the list: it is no good, or its owner has said no.
 
     Not those whom somebody has `listed` as not to be mailed, or who are on a suppress list: that may be for a time.
     """

@@ -32,7 +32,7 @@ class Pattern(NamedTuple):
     compiled: re.Pattern[str]
 
     def covers(self, other: Pattern) -> bool:
-        """Whether it surely matches each reply that ``other`` matches."""
+        """Return whether it surely matches each reply that ``other`` matches."""
         return self.written == other.written or bool(self.text and self.text in other.text)
 
 
@@ -48,7 +48,7 @@ class Scope(NamedTuple):
     domains: frozenset[str] = frozenset()
 
     def concerns(self, provider: str, host: str, domain: str) -> bool:
-        """Whether the reply of this MX host, about a recipient of this domain, is in it.
+        """Return whether the reply of this MX host, about a recipient of this domain, is in it.
 
         ``provider`` may be the group of a route, such as ``partner at google``: what holds for either holds for it.
         """
@@ -59,7 +59,7 @@ class Scope(NamedTuple):
         return not self.domains or domain in self.domains
 
     def holds(self, other: Scope) -> bool:
-        """Whether all of ``other`` is surely in it."""
+        """Return whether all of ``other`` is surely in it."""
         if self.providers:
             return bool(other.providers) and other.providers <= self.providers
         if self.mx:

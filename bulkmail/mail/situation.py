@@ -145,7 +145,7 @@ def situation(known: Standing, now: float, zone: tzinfo = UTC) -> Situation:
 
 
 def is_late(begins_at: float | None, planned: float | None, expected: float | None) -> bool:
-    """Whether a campaign is expected to end later than planned: by a minute, and by a tenth of the planned time."""
+    """Return whether a campaign should end later than planned: by a minute, and by a tenth of the planned time."""
     if begins_at is None or planned is None or expected is None:
         return False
     return expected - planned > max(_WORTH_TELLING, 0.1 * (planned - begins_at))

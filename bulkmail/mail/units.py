@@ -18,7 +18,7 @@ _AT_ONCE = 0.1
 
 
 def parse_duration(text: object) -> float:
-    """Seconds in ``500ms``, ``30s``, ``10m``, ``2h``, ``3d``. Raises UnitError; nothing under 100 ms is taken."""
+    """Return the seconds of ``500ms``, ``30s``, ``10m``, ``2h``, ``3d``. Raises UnitError, also under 100 ms."""
     found = _DURATION.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise UnitError(f"{text!r} is not a duration; write a number and a unit, such as 500ms, 30s, 10m, 2h or 3d")
@@ -29,7 +29,7 @@ def parse_duration(text: object) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The largest unit that says it without a fraction of more than one digit: ``90.0`` becomes ``1.5m``."""
+    """Return the largest unit that says it without a fraction of more than one digit: ``90.0`` becomes ``1.5m``."""
     for unit in ("d", "h", "m", "s"):
         size = float(_SECONDS[unit])
         if seconds >= size:
@@ -57,7 +57,7 @@ class Rate:
 
 
 def parse_rate(text: object) -> Rate:
-    """``100/s``, ``5000/h,burst=10``, ``20000/d``. Without ``burst`` it is a tenth of a second's worth, at least 1."""
+    """Read ``100/s``, ``5000/h,burst=10``, ``20000/d``. Without ``burst`` that is a tenth of a second's, at least 1."""
     found = _RATE.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise UnitError(f"{text!r} is not a rate; write count/unit, such as 100/s, 5000/h or 20000/d,burst=10")

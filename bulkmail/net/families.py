@@ -77,7 +77,7 @@ class Families:
             raise OwnFault(f"{words}; give it one, or write prefer-v6 or v4")
 
     def is_routed(self, version: int) -> bool:
-        """Whether this machine has a route: to the world, or to a network that the operator allows."""
+        """Return whether this machine has a route: to the world, or to a network that the operator allows."""
         if self.public_source(version):
             return True
         inside = (network for network in self._networks if network.version == version)

@@ -70,7 +70,7 @@ class _Talk:
         self.writer = writer
 
     async def reply(self) -> list[str]:
-        """The lines of the next reply."""
+        """Return the lines of the next reply."""
         lines: list[str] = []
         while len(lines) < _LINES:
             line = (await self._reader.readuntil(b"\n")).decode("ascii", "replace").strip()

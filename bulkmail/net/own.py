@@ -11,7 +11,7 @@ _FAR_AWAY = {4: "192.0.2.1", 6: "2001:7fd::1"}
 
 
 def own_address(ip: str) -> bool:
-    """Whether ``ip``, an IPv4 or IPv6 literal, belongs to this machine. Sends nothing.
+    """Return whether ``ip``, an IPv4 or IPv6 literal, belongs to this machine. Sends nothing.
 
     A datagram socket that is connected to an address of this machine has that very address as its source. Where there
     is no route, or no IPv6, the address is not ours.

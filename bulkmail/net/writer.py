@@ -142,7 +142,7 @@ class SessionWriter:
 
 
 def _read_before_lost(transport: Any) -> Callable[[bytes], int | BaseException] | None:
-    """When a write finds the connection broken, read what the server said before it broke it.
+    """Read what the server said before it broke the connection, where a write finds it broken.
 
     A server that refuses a message in the middle says so and closes; Twisted's transport, finding on a write that
     it cannot, drops the connection with the refusal unread. Gives the transport's own way to write to the socket.

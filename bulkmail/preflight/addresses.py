@@ -123,7 +123,7 @@ def near_domain(domain: str) -> str:
 
 
 def _one_apart(one: str, other: str) -> bool:
-    """Whether one insertion, removal, exchange or swap of neighbours makes one of the other (Damerau)."""
+    """Return whether one insertion, removal, exchange or swap of neighbours makes one of the other (Damerau)."""
     if len(one) < len(other):
         one, other = other, one
     at = 0

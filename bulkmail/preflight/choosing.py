@@ -91,7 +91,7 @@ class RowChooser:
             self._best[kind] = score, row
 
     def _place(self, text: str) -> tuple[int, int]:
-        """The file (-1: all of them as one) and the number of a row. Raises BulkmailError."""
+        """Return the file (-1: all of them as one) and the number of a row. Raises BulkmailError."""
         name, colon, number = text.rpartition(":")
         if not number.isdecimal() or int(number) < 1:
             raise BulkmailError(f"{text!r} is not a row; give its number, 1 for the first row behind the header")
@@ -125,7 +125,7 @@ def _length(cells: list[str]) -> float:
 
 
 def _emptiness(cells: list[str]) -> float:
-    """How many cells are empty; of equal ones the shorter row is the emptier."""
+    """Return how many cells are empty; of equal ones the shorter row is the emptier."""
     return sum(not cell.strip() for cell in cells) + 1 / (2 + _length(cells))
 
 
@@ -138,7 +138,7 @@ _SCORES: dict[str, Callable[[list[str]], float]] = {
 
 
 def _key(text: str) -> str:
-    """What identifies an address, however it is written. Raises BulkmailError for what is none."""
+    """Return what identifies an address, however it is written. Raises BulkmailError for what is none."""
     try:
         return address_in(text).key
     except AddressError as error:

@@ -135,7 +135,7 @@ class Messages:
         return "" if self._first is None else self._first[1]
 
     def odd(self) -> Iterator[Kind]:
-        """What is odd about all of them together."""
+        """Yield what is odd about all of them together."""
         if self._subject_varies and not self._differ and self.composed >= _FEWEST:
             words = f"the subject is the same in all {self.composed:,} messages, though it prints a column"
             yield warning("same-subject", "subject", words, "see whether the column has values")

@@ -98,7 +98,7 @@ class Domains:
         self._waiting.clear()
 
     def failed(self) -> Iterator[tuple[str, Domain, RouteFailure]]:
-        """The domains that mail cannot be sent to for good, those with most rows first."""
+        """Yield the domains that mail cannot be sent to for good, those with most rows first."""
         bad = [(name, domain) for name, domain in self.known.items() if isinstance(domain.route, RouteFailure)]
         for name, domain in sorted(bad, key=lambda item: (-item[1].count, item[0])):
             route = domain.route
@@ -133,7 +133,7 @@ class Domains:
             self.fault = self.fault or str(getattr(result, "value", result))
 
     def findings(self) -> Iterator[Finding]:
-        """What the lookups have found."""
+        """Yield what the lookups have found."""
         if self.fault:
             words = f"the domains could not be looked up: {self.fault}"
             yield Finding(Severity.WARNING, "no-resolver", "dns", words)

@@ -24,7 +24,7 @@ _KNOWN_BY = 4  # characters of a cell that can tell a recipient from others
 
 
 def subject_kinds(subject: str) -> list[Kind]:
-    """What is odd about a subject as it is read."""
+    """Return what is odd about a subject as it is read."""
     if not subject.strip():
         return [error("empty-subject", "subject", "the subject is empty", "write one, or name a default")]
     if len(subject) > _LONG_SUBJECT:
@@ -34,7 +34,7 @@ def subject_kinds(subject: str) -> list[Kind]:
 
 
 def unsubscribe_kinds(letter: Letter, token: str, email: str, cells: Sequence[str]) -> list[Kind]:
-    """What is odd about the ways out, read from the composed message; ``token`` is the recipient's own."""
+    """Return what is odd about the ways out, read from the composed message; ``token`` is the recipient's own."""
     value = letter.fields.get(b"list-unsubscribe", b"").decode("ascii", "replace")
     body = letter.html if letter.html is not None else letter.text or ""
     if not value:
@@ -72,7 +72,7 @@ def _tells_who(url: str, token: str, email: str, cells: Sequence[str]) -> bool:
 
 
 def signature_kinds(fields: Sequence[tuple[bytes, bytes]], unsubscribe: bool) -> list[Kind]:
-    """What the signatures of a message leave uncovered.
+    """Return what the signatures of a message leave uncovered.
 
     ``fields``: all of its header, name in lower case and value, in order. ``unsubscribe``: whether it has
     List-Unsubscribe.
@@ -96,12 +96,12 @@ def signature_kinds(fields: Sequence[tuple[bytes, bytes]], unsubscribe: bool) ->
 
 
 def signing_domains(fields: Sequence[tuple[bytes, bytes]]) -> list[str]:
-    """The domains that sign a message (``d=``), in order."""
+    """Return the domains that sign a message (``d=``), in order."""
     found = [_DOMAIN.search(value) for name, value in fields if name == b"dkim-signature"]
     return [match[1].decode("ascii", "replace") for match in found if match is not None]
 
 
 def _signed_fields(signature: bytes) -> frozenset[bytes]:
-    """The names in ``h=``, in lower case (RFC 6376 3.5)."""
+    """Return the names in ``h=``, in lower case (RFC 6376 3.5)."""
     found = _COVERED.search(signature)
     return frozenset(name.strip().lower() for name in found[1].split(b":")) if found else frozenset()

@@ -46,5 +46,5 @@ class Finding:
 
 
 def is_of_dns(code: str) -> bool:
-    """Whether a finding is about records of the sender, which are published in the DNS and not in the campaign."""
+    """Return whether a finding is about the sender's records, published in the DNS and not in the campaign."""
     return code.startswith(_OF_DNS)

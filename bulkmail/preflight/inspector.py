@@ -146,7 +146,7 @@ class Inspector:
         return letter, kinds
 
     def _signature(self, letter: Letter, row: Row) -> list[Kind]:
-        """What is wrong with the signature of messages that have these fields."""
+        """Return what is wrong with the signature of messages that have these fields."""
         shape = tuple(letter.fields)
         known = self._shapes.get(shape)
         if known is not None or len(self._shapes) >= _SHAPES:

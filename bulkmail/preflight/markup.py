@@ -69,7 +69,7 @@ class MarkupCheck:
         self._hidden: dict[frozenset[str], tuple[Kind, ...]] = {}
 
     def kinds(self, html: str, token: str, pictures: Collection[str] = ()) -> list[Kind]:
-        """What is odd about it; ``token`` is the recipient's, which makes no difference.
+        """Return what is odd about it; ``token`` is the recipient's, which makes no difference.
 
         ``pictures``: the Content-IDs of those that come with the message, the same in all of them.
         """
@@ -221,13 +221,13 @@ _JUDGED: dict[str, Callable[[str, Attributes], Iterator[Kind]]] = {
 
 
 def urlsplit_scheme(url: str) -> str:
-    """The scheme of a URL in lower case; "" where it has none."""
+    """Return the scheme of a URL in lower case; "" where it has none."""
     found = _SCHEME(url)
     return "" if found is None else found[0][:-1].lower()
 
 
 def urlsplit_host(url: str) -> str:
-    """The host of a URL in lower case, without ``www.``; "" where it has none."""
+    """Return the host of a URL in lower case, without ``www.``; "" where it has none."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:

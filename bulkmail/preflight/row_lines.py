@@ -87,5 +87,5 @@ class RowLines:
 
 
 def _safe(lines: Iterable[Sequence[str]]) -> list[list[str]]:
-    """The lines without line ends in their cells, and without what a spreadsheet would run."""
+    """Return the lines without line ends in their cells, and without what a spreadsheet would run."""
     return [guarded([" ".join(cell.split()) for cell in line]) for line in lines]

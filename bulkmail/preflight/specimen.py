@@ -93,7 +93,7 @@ def read_specimen(wire: bytes, return_path: str = "") -> Specimen:
 
 
 def _with_pictures(message: EmailMessage, html: str | None) -> str | None:
-    """The HTML with the parts that it shows by their Content-ID (RFC 2392) as ``data:`` addresses (RFC 2397)."""
+    """Return the HTML with the parts that it shows by their Content-ID (RFC 2392) as ``data:`` addresses (RFC 2397)."""
     for part in message.walk() if html and "cid:" in html else ():
         name = str(part["Content-ID"] or "").strip("<> ")
         if html and name and f"cid:{name}" in html:

@@ -37,7 +37,7 @@ class ValueCheck:
         self._names = [at for at in printed if _NAMES(columns[at].strip())]
 
     def kinds(self, cells: Sequence[str]) -> Iterator[Kind]:
-        """What is odd about the cells of a row."""
+        """Yield what is odd about the cells of a row."""
         for at, where, default in self._printed:
             cell = cells[at].strip() if at < len(cells) else ""
             if not cell:
@@ -59,7 +59,7 @@ class ValueCheck:
 
 
 def column_place(file: str, column: str) -> str:
-    """How a column is named to people; ``file`` is "" where there is one list only."""
+    """Return how a column is named to people; ``file`` is "" where there is one list only."""
     return f"{file}: column `{column}`" if file else f"column `{column}`"
 
 

@@ -209,7 +209,7 @@ class _Look:
         return list(self._domains.findings())
 
     def _of_the_list(self) -> list[Finding]:
-        """What is wrong with the list as a whole."""
+        """Return what is wrong with the list as a whole."""
         counting = self._counting
         if not counting.rows:
             return [Finding(Severity.WARNING, "empty-list", str(self._campaign.recipients[0]), "the list has no rows")]

@@ -13,7 +13,7 @@ _MOST = 40  # findings of one severity; check.csv has all
 
 
 def summary(found: Preflight) -> Iterator[str]:
-    """The figures, a line for each thing a person asks first."""
+    """Yield the figures, a line for each thing a person asks first."""
     yield f"{found.campaign}: {', '.join(_people(found))}"
     signed = f"signed by {', '.join(found.signed_by)}" if found.signed_by else "not signed"
     yield f"  from:    {found.sender} ({signed})"
@@ -74,7 +74,7 @@ def report(title: str, findings: Sequence[Finding]) -> Iterator[str]:
 
 
 def verdict(name: str, errors: int, warnings: int, mailed: int | None = None) -> str:
-    """The last line. ``mailed``: how many people would get it, where they were counted."""
+    """Return the last line. ``mailed``: how many people would get it, where they were counted."""
     if errors:
         return f"{name}: it cannot be sent as it is: {errors:,} {'error' if errors == 1 else 'errors'}"
     if mailed == 0:

@@ -172,7 +172,7 @@ class Answers:
 
 
 def _status(call: Call, wish: Wish) -> int:
-    """A POST that asks for nothing has changed nothing, and who sent it must not believe that it has."""
+    """Answer a POST that asks for nothing: it has changed nothing, and its sender must not believe that it has."""
     if call.body is None:
         return 413
     return 400 if call.method == b"POST" and wish is Wish.NOTHING else 200

@@ -40,7 +40,7 @@ Key = tuple[int, str, str]
 
 
 def is_program(agent: str) -> bool:
-    """Whether a User-Agent says of itself that it is no browser of a person."""
+    """Return whether a User-Agent says of itself that it is no browser of a person."""
     return not agent.strip() or _PROGRAMS.search(agent[:_LONGEST_AGENT]) is not None
 
 

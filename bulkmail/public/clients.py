@@ -30,7 +30,7 @@ class Proxies:
         self._networks = tuple(map(ipaddress.ip_network, networks))
 
     def trusted(self, peer: str) -> bool:
-        """Whether ``peer`` is a proxy of the operator's; ``""``, a peer without an address (on a Unix socket), is."""
+        """Return whether ``peer`` is a proxy of the operator's; so is ``""``, a peer on a Unix socket."""
         address = _address(peer)
         return not peer or (address is not None and any(address in network for network in self._networks))
 

@@ -81,7 +81,7 @@ def page(kind: Kind, language: str, words: Words, subject: Subject | None = None
 
 
 def _plain(text: str) -> str:
-    """``text`` without what cannot be seen, at most `_MOST_NAME` characters of it."""
+    """Return ``text`` without what cannot be seen, at most `_MOST_NAME` characters of it."""
     if unseen(text):
         text = "".join(character for character in text if not unseen(character))
     return text if len(text) <= _MOST_NAME else text[:_MOST_NAME] + "…"

@@ -74,7 +74,7 @@ def wish_in(content_type: bytes, body: bytes) -> Wish:
 
 
 def _fields(content_type: bytes, body: bytes) -> list[tuple[str, str]]:
-    """The fields of either encoding of a form (RFC 7578, and application/x-www-form-urlencoded by default)."""
+    """Return the fields of either encoding of a form (RFC 7578, and application/x-www-form-urlencoded by default)."""
     kind = content_type.partition(b";")[0].strip().lower()
     if kind == b"multipart/form-data":
         return _parts(content_type, body)

@@ -120,7 +120,7 @@ def chosen(known: Iterable[str], accept_language: str, said: str = "") -> str:
 
 
 def _preferred(header: str) -> list[str]:
-    """The tags of Accept-Language, the best first."""
+    """Return the tags of Accept-Language, the best first."""
     weighed = []
     for item in header[:_MOST_HEADER].split(",")[:_MOST_TAGS]:
         tag, _, rest = item.partition(";")

@@ -29,7 +29,7 @@ _SWEEP = 1.0  # seconds
 
 
 def require_loopback(ip: str) -> str:
-    """``ip``, if it is in 127.0.0.0/8. Raises ValueError: nothing of a rehearsal is ever bound elsewhere."""
+    """Return ``ip``, if it is in 127.0.0.0/8. Raises ValueError: nothing of a rehearsal is ever bound elsewhere."""
     if _LOOPBACK.fullmatch(ip) is None:
         raise ValueError(f"{ip!r} is not an address in 127.0.0.0/8; a rehearsal stays on loopback")
     return ip

@@ -63,7 +63,7 @@ _RETURN_PATH = re.compile(r"[^+@\s]+\+[^@\s]+@[^@\s]+")
 
 
 def habit_of(recipient: str, chance: float) -> Habit | None:
-    """What the reader of a message does; ``chance``: 0 <= x < 1, drawn for this recipient."""
+    """Return what the reader of a message does; ``chance``: 0 <= x < 1, drawn for this recipient."""
     word = recipient.partition("@")[0].lower().partition("+")[0]
     if word in _ASKED:
         return _ASKED[word]
@@ -93,14 +93,14 @@ class Visit:
 
 
 def field(message: bytes, name: bytes) -> str:
-    """The value of a message's field, unfolded; "" without it."""
+    """Return the value of a message's field, unfolded; "" without it."""
     head = message.partition(b"\r\n\r\n")[0]
     found = re.search(_FIELD % re.escape(name), head)
     return "" if found is None else found[1].replace(b"\r\n", b"").decode("utf-8", "replace").strip()
 
 
 def done(deed: Deed, mail_from: str, recipient: str, mx: str, message: bytes) -> Mail | Visit | None:
-    """The deed as something to be sent; None where the message offers no way to do it."""
+    """Return the deed as something to be sent; None where the message offers no way to do it."""
     if deed in _BACK:
         if _RETURN_PATH.fullmatch(mail_from) is None:
             return None
@@ -138,7 +138,7 @@ def _lines(*lines: str) -> str:
 
 
 def _number(*parts: str) -> str:
-    """A name that is the same in every rehearsal."""
+    """Return a name that is the same in every rehearsal."""
     return f"{crc32(repr(parts).encode()):08x}"
 
 

@@ -288,7 +288,7 @@ _CODES = {4: b"%d 4.0.0 As the address asked for, try again later\r\n", 5: b"%d 
 
 
 def asked_for(local: str) -> Behaviour | None:
-    """The misbehaviour that a local part asks for; None for nearly all of them."""
+    """Return the misbehaviour that a local part asks for; None for nearly all of them."""
     word, plus, rest = local.lower().partition("+")
     behaviour = _BY_WORD.get(word)
     if behaviour is None or not plus or not (rest.isascii() and rest.isdigit()) or len(rest) > 3:

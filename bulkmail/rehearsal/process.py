@@ -41,7 +41,7 @@ class Where:
 
 
 def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Settings:
-    """The operator's settings with the way out replaced: resolver, port, networks, spool; waits divided by ``speed``.
+    """Return the settings with the way out replaced: resolver, port, networks, spool; waits divided by ``speed``.
 
     The patience for a server stays at 5 seconds or more: the simulated servers answer in time of their own.
     """
@@ -78,13 +78,13 @@ def rehearsed(settings: Settings, where: Where, spool: str, speed: float) -> Set
 
 
 def _routes(settings: Settings) -> tuple[Route, ...]:
-    """The routes of a rehearsal: those without a relay, under the names that they have."""
+    """Return the routes of a rehearsal: those without a relay, under the names that they have."""
     routes = enumerate(settings.routing.routes)
     return tuple(one.model_copy(update={"name": route_name(n, one)}) for n, one in routes if one.relay is None)
 
 
 def _inbound(settings: Settings, where: Where) -> Inbound | None:
-    """The inbound server of a rehearsal, if the settings have one: the same names, and nothing that leaves it."""
+    """Return the inbound server of a rehearsal, if there is one: the same names, and nothing that leaves it."""
     if settings.inbound is None:
         return None
     changes = {"listen": (f"{INBOUND}:{where.smtp_port}",), "tls": None, "forward": None, "filter": Filter()}

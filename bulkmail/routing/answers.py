@@ -40,7 +40,7 @@ class Said(NamedTuple):
 
 
 def name_text(name: dns.name.Name) -> str:
-    """A name in lower case, without the dot at its end."""
+    """Return a name in lower case, without the dot at its end."""
     return name.to_text(omit_final_dot=True).lower()
 
 
@@ -53,7 +53,7 @@ def _record(record: Any) -> Any:
 
 
 def read(response: dns.message.QueryMessage) -> Said:
-    """What a response with NOERROR or NXDOMAIN says. Raises dns.exception.DNSException where it makes no sense."""
+    """Return what a response with NOERROR or NXDOMAIN says. Raises dns.exception.DNSException for nonsense."""
     chain = response.resolve_chaining()
     name, aliased, ttl = chain.canonical_name, bool(chain.cnames), chain.minimum_ttl
     if chain.answer is not None:
@@ -72,7 +72,7 @@ def read(response: dns.message.QueryMessage) -> Said:
 
 
 def refusal(response: dns.message.Message) -> str:
-    """The rcode of a response, and what its extended errors (RFC 8914) explain it by: SERVFAIL (Signature Expired)."""
+    """Return the rcode of a response, explained by its extended errors (RFC 8914): SERVFAIL (Signature Expired)."""
     words = "; ".join(map(_explained, response.extended_errors()[:_EXPLAINED]))
     return dns.rcode.to_text(response.rcode()) + (f" ({words})" if words else "")
 

@@ -69,7 +69,7 @@ def networks(texts: Iterable[str | Network]) -> tuple[Network, ...]:
 
 
 def _inner(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that an IPv6 address leads to: v4-mapped, 6to4, NAT64."""
+    """Return the IPv4 address that an IPv6 address leads to: v4-mapped, 6to4, NAT64."""
     if address in _NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
@@ -78,7 +78,7 @@ def _inner(address: IPv6Address) -> IPv4Address | None:
 def forbidden_address(
     ip: str, allow_networks: Sequence[str | Network] = (), own: Callable[[str], bool] | None = None
 ) -> str | None:
-    """Why this address is not to be connected to ("a loopback address"), or None where it may be.
+    """Return why this address is not to be connected to ("a loopback address"), or None where it may be.
 
     ``allow_networks``: networks that may be connected to all the same, in CIDR notation or parsed. ``own``: whether an
     address is this machine's; such are forbidden too, because a relay here may trust mail that comes from them.
@@ -91,7 +91,7 @@ def forbidden_address(
 
 @lru_cache(maxsize=8192)  # asked for each connection, and the ranges say the same each time
 def _judged(ip: str, allowed: tuple[Network, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """Why the address is forbidden to every machine, else the addresses it leads to that must not be our own."""
+    """Return why the address is forbidden to every machine, else the addresses it leads to that must not be our own."""
     try:
         address = ip_address(ip)
     except ValueError:

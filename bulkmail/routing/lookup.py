@@ -55,7 +55,7 @@ class Nameserver(NamedTuple):
 
 
 def parse_nameserver(text: str) -> Nameserver:
-    """``192.0.2.1``, ``192.0.2.1:53``, ``2001:db8::1`` or ``[2001:db8::1]:53``. Raises ValueError."""
+    """Return ``192.0.2.1``, ``192.0.2.1:53``, ``2001:db8::1`` or ``[2001:db8::1]:53``. Raises ValueError."""
     if text.startswith("["):
         ip, _, port = text[1:].partition("]")
         port = port.removeprefix(":")
@@ -71,7 +71,7 @@ def parse_nameserver(text: str) -> Nameserver:
 
 
 def system_nameservers() -> list[Nameserver]:
-    """The machine's resolvers, from /etc/resolv.conf. Raises OwnFault."""
+    """Return the machine's resolvers, from /etc/resolv.conf. Raises OwnFault."""
     try:
         return [Nameserver(str(server)) for server in dns.resolver.Resolver().nameservers]
     except dns.exception.DNSException as error:
@@ -92,7 +92,7 @@ class _Patience:
         self.proven = False
 
     def left(self, now: float) -> float:
-        """Seconds left; the clock starts with the first call."""
+        """Return seconds left; the clock starts with the first call."""
         if self._end is None:
             self._end = now + self._seconds
         return self._end - now
@@ -212,7 +212,7 @@ class Lookup:
         return ()
 
     def heard_since(self, then: float) -> bool:
-        """Whether any nameserver has answered since ``then``, on the loop's clock."""
+        """Return whether any nameserver has answered since ``then``, on the loop's clock."""
         return self._heard >= then
 
     async def check(self) -> None:
@@ -301,7 +301,7 @@ class Lookup:
         return await self._exchange(dns.name.from_text(name), kind, _Patience(self._timeout))
 
     async def _exchange(self, name: dns.name.Name, kind: str, patience: _Patience) -> Said | str:
-        """A NOERROR or NXDOMAIN answer, or why there is none. Raises OwnFault where no nameserver answers.
+        """Return a NOERROR or NXDOMAIN answer, or why there is none. Raises OwnFault where no nameserver answers.
 
         A bare answer stands only where no other nameserver has a better one.
         """
@@ -360,7 +360,7 @@ class Lookup:
     async def _try(
         self, server: Nameserver, name: dns.name.Name, kind: str, *, within: float, edns: bool = True
     ) -> dns.message.QueryMessage | str:
-        """One question to one nameserver: its answer, or what came instead."""
+        """Ask one nameserver one question; return its answer, or what came instead."""
         self.asked += 1
         deadline = self._clock() + within
         query = dns.message.make_query(name, kind, use_edns=0 if edns else False, payload=_UDP_PAYLOAD)

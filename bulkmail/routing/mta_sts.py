@@ -38,7 +38,7 @@ class Policy(NamedTuple):
         )
 
     def allows(self, host: str) -> bool:
-        """Whether mail may be given to this MX host (4.1)."""
+        """Return whether mail may be given to this MX host (4.1)."""
         return host in self.mx or f"*.{host.partition('.')[2]}" in self.mx
 
 

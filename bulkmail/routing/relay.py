@@ -39,7 +39,7 @@ class RelayRouter:
         self._until = float("-inf")
 
     async def route(self, _domain: str) -> Site:
-        """The relay's site. Raises OwnFault where no address of it is known: the operator chose it."""
+        """Return the relay's site. Raises OwnFault where no address of it is known: the operator chose it."""
         now = self._clock()
         if self._site is None or now >= self._until:
             self._until = now + _SHORTEST  # calls during the lookup get the last known addresses

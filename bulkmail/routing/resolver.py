@@ -163,7 +163,7 @@ class Resolver:
         self._announcements = Announcements(self._lookup, hints, self._judged, policy_port)
 
     async def _announced(self, domain: str, route: Coroutine[Any, Any, tuple[Any, ...]]) -> tuple[Any, ...]:
-        """The answer to a route, with what the domain announces."""
+        """Return the answer to a route, with what the domain announces."""
         asked = self._announcements.ask(domain)
         try:
             answer = await route
@@ -172,7 +172,7 @@ class Resolver:
             asked.cancel()
 
     async def _route_in_time(self, lookup: Lookup, domain: str, versions: Sequence[int]) -> tuple[Any, ...]:
-        """The answer, at the latest after ``route_within`` seconds and a check (5 s at most).
+        """Return the answer, at the latest after ``route_within`` seconds and a check (5 s at most).
 
         The parent ends a worker that is late, with all its jobs, and takes it for a fault of our own: no domain may be
         able to cause that. A late lookup goes on in the background, within its own bounds, and fills the cache.
@@ -226,7 +226,7 @@ class Resolver:
     async def _hosts(
         self, lookup: Lookup, order: list[str], versions: Sequence[int], *, alias_fine: bool
     ) -> dict[str, _Host]:
-        """The MX hosts, by name, best first: until ten have addresses, or thirty were looked at."""
+        """Return the MX hosts, by name, best first: until ten have addresses, or thirty were looked at."""
         now = asyncio.get_running_loop().time()
         many = len(order) > _ASKED
         if many:
@@ -242,7 +242,7 @@ class Resolver:
         return hosts
 
     async def _relay(self, lookup: Lookup, name: str) -> tuple[Any, ...]:
-        """The addresses of the relay. The operator chose it, so none of its addresses is forbidden."""
+        """Return the addresses of the relay. The operator chose it, so none of its addresses is forbidden."""
         now = asyncio.get_running_loop().time()
         answers = await _all(*(lookup.ask(name, kind) for kind in ("A", "AAAA")))
         found = [(n, name, list(self._some(answer.records))) for n, answer in enumerate(answers) if answer.records]
@@ -262,7 +262,7 @@ class Resolver:
         return ("texts", list(found.records))
 
     def _no_host(self, domain: str, order: list[str], hosts: dict[str, _Host], ttl: float) -> tuple[Any, ...]:
-        """The failure of a domain none of whose MX hosts can be used. ``order``: all of their names."""
+        """Return the failure of a domain none of whose MX hosts can be used. ``order``: all of their names."""
         now = asyncio.get_running_loop().time()
         told = [host.trouble for host in hosts.values()]
         words = "; ".join(told[:_NAMED]) + (f"; and {len(order) - _NAMED} more" if len(order) > _NAMED else "")
@@ -277,7 +277,7 @@ class Resolver:
         return _failed(False, Category.ROUTING, f"no MX host of {domain} can be used: {words}", ttl)
 
     async def _no_address(self, lookup: Lookup, domain: str, mx: Found, host: _Host) -> tuple[Any, ...]:
-        """The domain has no MX, and its own address cannot be used."""
+        """Return the failure of a domain that has no MX and whose own address cannot be used."""
         ttl = min(mx.until, host.until) - asyncio.get_running_loop().time()
         if host.soft or mx.kind == "bare":
             return _failed(False, Category.DNS, host.trouble if host.soft else mx.text, ttl)
@@ -289,7 +289,7 @@ class Resolver:
         return _failed(True, Category.BAD_DOMAIN, f"the domain {domain} has neither MX nor address records", ttl)
 
     async def _host(self, lookup: Lookup, name: str, versions: Sequence[int], *, alias_fine: bool) -> _Host:
-        """The addresses of one MX host, those that must not be used left out."""
+        """Return the addresses of one MX host, those that must not be used left out."""
         never = float("inf")
         if _LOCALHOST.fullmatch(name):
             return _Host(name, never, trouble=f"{name}, which is this machine", forbidden=True, named=False)
@@ -321,7 +321,7 @@ class Resolver:
         return _Host(name, until, trouble=f"{name} {lacking}", missing=missing)
 
     async def _both(self, *questions: Coroutine[Any, Any, Found]) -> list[Found]:
-        """The answers about one host, a late one as none where another has addresses already."""
+        """Return the answers about one host, a late one as none where another has addresses already."""
         if len(questions) == 1:
             return [await questions[0]]
         tasks = [asyncio.create_task(question) for question in questions]
@@ -338,7 +338,7 @@ class Resolver:
         return [task.result() if task.done() else late_answer for task in tasks]
 
     def _judged(self, answers: Sequence[Found]) -> tuple[dict[str, str], list[str]]:
-        """The addresses that must not be used, with the reason, and the others."""
+        """Return the addresses that must not be used, with the reason, and the others."""
         refused, good = {}, []
         for address in chain.from_iterable(answer.records for answer in answers):
             reason = forbidden_address(address, self._allowed)

@@ -69,7 +69,7 @@ class ResolverCheck:
             self._known.append((name, kind))
 
     def answered_since(self, then: float) -> bool:
-        """Whether a question had a usable answer since ``then``."""
+        """Return whether a question had a usable answer since ``then``."""
         return self._answered_at >= then
 
     async def verify_negative(self) -> None:
@@ -119,7 +119,7 @@ class ResolverCheck:
         self._verified_at = began if verdict is False else self._clock() + _UNDECIDED
 
     async def _serves_others(self) -> bool:
-        """Whether a name that had a usable answer before still has one."""
+        """Return whether a name that had a usable answer before still has one."""
         for name, kind in tuple(self._known):
             if not isinstance(await self._ask(name, kind), str):
                 return True

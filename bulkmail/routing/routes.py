@@ -122,7 +122,7 @@ class Routes:
         return found
 
     def _for_hosts(self, hosts: Sequence[str]) -> list[int]:
-        """Every host must match, as for a provider."""
+        """Return whether every host matches, as for a provider."""
         by = self._by["mx"]
         fitting = [suffix for suffix in by if hosts and all(f".{host}".endswith(suffix) for host in hosts)]
         return [number for suffix in sorted(fitting, key=len, reverse=True) for number in by[suffix]]

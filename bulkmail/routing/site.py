@@ -79,7 +79,7 @@ class RouteFailure:
 
 
 def site_key(hosts: Sequence[MxHost]) -> str:
-    """The first host and a hash of the whole ranked set: short, and telling in a log."""
+    """Return the first host and a hash of the whole ranked set: short, and telling in a log."""
     ranks = {preference: rank for rank, preference in enumerate(sorted({host.preference for host in hosts}))}
     whole = sorted(f"{ranks[host.preference]} {host.name}" for host in hosts)
     digest = blake2b("\n".join(whole).encode(), digest_size=6).hexdigest()
@@ -110,7 +110,7 @@ def tls_policy(policy: str, mode: str) -> str:
 
 
 def site_name(names: Sequence[str]) -> str:
-    """How people read it: ``(mx1|mx2).example.net``; what all hosts have in common stands once."""
+    """Return how people read it: ``(mx1|mx2).example.net``; what all hosts have in common stands once."""
     split = [name.split(".") for name in names]
     shared: list[str] = []
     for labels in zip(*(reversed(labels) for labels in split), strict=False):
@@ -127,7 +127,7 @@ def site_name(names: Sequence[str]) -> str:
 
 
 def site_of(hosts: Sequence[tuple[int, str, Sequence[str]]], providers: Mapping[str, Provider]) -> Site:
-    """The site of the resolver's hosts: (preference, host, addresses) each."""
+    """Return the site of the resolver's hosts: (preference, host, addresses) each."""
     ordered = tuple(
         MxHost(preference, name, tuple(addresses))
         for preference, name, addresses in sorted(hosts, key=lambda host: (host[0], host[1]))

@@ -32,7 +32,7 @@ class TxtHints(asyncio.DatagramProtocol):
         self._opening: asyncio.Future[tuple[asyncio.DatagramTransport, Any]] | None = None
 
     async def perhaps(self, name: str) -> bool:
-        """Whether it may have such records; False where it has none, or cannot be a name."""
+        """Return whether it may have such records; False where it has none, or cannot be a name."""
         question = _question(name)
         if not question or self._nameserver is None:
             return bool(question)

@@ -33,7 +33,7 @@ _SHARE = 4  # one client gets a quarter of the memory, and a whole message must 
 
 
 def _listen(text: str) -> str:
-    """``ip:port`` or ``[ip]:port`` in one form, or the word for the sockets of systemd."""
+    """Return ``ip:port`` or ``[ip]:port`` in one form, or the word for the sockets of systemd."""
     if text == SYSTEMD:
         return text
     found = re.fullmatch(r"\[([0-9A-Fa-f:.]+)\]:(\d{1,5})|([0-9.]+):(\d{1,5})", text, re.ASCII)

@@ -17,7 +17,7 @@ _CAMPAIGN_FILES = ("campaign.yaml", "campaign.yml")
 
 
 def load_settings(path: str | None = None, cwd: str = "", campaign: str | None = None) -> Settings:
-    """The settings in the file at ``path``; without one, in ``bulkmail.yaml`` of ``cwd`` if it is there, else defaults.
+    """Return the settings in the file at ``path``; else in ``bulkmail.yaml`` of ``cwd`` if that exists, else defaults.
 
     ``campaign`` is the path of the campaign that is asked for, relative to ``cwd``. Raises Refused with every problem
     found; one of them is a ``bulkmail.yaml`` that was not named and that another user may have written.
@@ -58,5 +58,5 @@ def _implied(where: str, folder: str, campaign: str | None) -> bytes:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of bulkmail.yaml, for editors."""
+    """Return the JSON Schema of bulkmail.yaml, for editors."""
     return Settings.model_json_schema()

@@ -39,7 +39,7 @@ class ListenAt(NamedTuple):
 
 
 def parse_listen(text: str) -> ListenAt:
-    """``127.0.0.1:8026``, ``[::1]:8026`` or ``unix:/run/bulkmail/public.sock``. Raises ValueError with a sentence."""
+    """Read ``127.0.0.1:8026``, ``[::1]:8026`` or ``unix:/run/bulkmail/public.sock``. Raises ValueError."""
     if text.startswith(_UNIX):
         return ListenAt(text.removeprefix(_UNIX))
     found = _PORT.fullmatch(text)

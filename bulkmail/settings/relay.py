@@ -28,7 +28,7 @@ _IMPLICIT_PORT, _SUBMISSION_PORT = 465, 587
 
 
 def secret_of(raw: bytes) -> str:
-    """The one line of a secret's file. Raises ValueError with the rest of the sentence; never shows what is in it."""
+    """Return the one line of a secret's file. Raises ValueError with a sentence's rest that shows nothing of it."""
     try:
         text = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError:
@@ -41,7 +41,7 @@ def secret_of(raw: bytes) -> str:
 
 
 def read_secret(path: str) -> str:
-    """The secret in a file. Raises ValueError with the rest of the sentence."""
+    """Return the secret in a file. Raises ValueError with the rest of the sentence."""
     return secret_of(read_regular(path, SECRET_BYTES))
 
 
@@ -132,7 +132,7 @@ class Relay(Section):
     @model_validator(mode="before")
     @classmethod
     def _completed(cls, given: Any) -> Any:
-        """The default of ``tls`` and that of ``port`` depend on each other; a secret in here is refused unread."""
+        """Set the defaults of ``tls`` and ``port``, which depend on each other; refuse a secret in here unread."""
         if not isinstance(given, Mapping):
             return given
         for name in ("password", "token", "secret"):

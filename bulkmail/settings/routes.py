@@ -22,7 +22,7 @@ _name = name_of("route", "partner")
 
 
 def _domain(text: str) -> str:
-    """A domain, or with a leading dot what is below it."""
+    """Return a domain, or with a leading dot what is below it."""
     below = text.startswith((".", "*."))
     try:
         name = domain_key(text.removeprefix("*").removeprefix("."))

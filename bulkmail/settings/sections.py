@@ -263,7 +263,7 @@ class Events(Section):
 
 
 def _zone(name: str) -> str:
-    """A name of the IANA database. Raises UnknownZoneError, which is a ValueError."""
+    """Return a name of the IANA database. Raises UnknownZoneError, which is a ValueError."""
     zone(name)
     return name
 

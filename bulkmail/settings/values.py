@@ -42,12 +42,12 @@ def _reading(info: ValidationInfo) -> Reading:
 
 
 def preset(value: Any) -> Any:
-    """A default as a person would write it; it goes through the same checks as a written one."""
+    """Return a default as a person would write it; it goes through the same checks as a written one."""
     return Field(default=value, validate_default=True)
 
 
 def _or_value_error(parse: Callable[[Any], _Value]) -> Callable[[Any], _Value]:
-    """``parse`` with its house errors as ValueError, which pydantic collects."""
+    """Return ``parse`` with its house errors as ValueError, which pydantic collects."""
 
     def checked(value: Any) -> _Value:
         try:
@@ -59,7 +59,7 @@ def _or_value_error(parse: Callable[[Any], _Value]) -> Callable[[Any], _Value]:
 
 
 def plain_path(text: str, info: ValidationInfo) -> str:
-    """An absolute path; relative ones start at the settings file."""
+    """Return an absolute path; relative ones start at the settings file."""
     if not text:
         raise ValueError("must name a file or folder, not nothing")
     if text.startswith("~"):
@@ -68,7 +68,7 @@ def plain_path(text: str, info: ValidationInfo) -> str:
 
 
 def folder_path(text: str, info: ValidationInfo) -> str:
-    """The path from the settings file's folder."""
+    """Return the path from the settings file's folder."""
     return os.path.abspath(os.path.join(_reading(info).folder, text))
 
 
@@ -141,7 +141,7 @@ def _lease_time(seconds: float) -> float:
 
 
 def _nameserver(text: str) -> str:
-    """``ip``, ``ip:port`` or ``[ip]:port``, always given back with the port."""
+    """Return ``ip``, ``ip:port`` or ``[ip]:port``, always given back with the port."""
     found = re.fullmatch(r"\[([^\]]*)\](?::(\d{1,5}))?|([^:]*)(?::(\d{1,5}))?", text, re.ASCII)
     host, port = (found[1] or found[3], found[2] or found[4] or "53") if found else (text, "53")
     try:
@@ -166,7 +166,7 @@ def _network(text: str) -> str:
 
 
 def parse_selector(text: str) -> str:
-    """A DKIM selector (RFC 6376 3.1). Raises ValueError."""
+    """Return a DKIM selector (RFC 6376 3.1). Raises ValueError."""
     name, found, _ = text.lower().partition("._domainkey")
     if found:
         raise ValueError(f"{text!r} is the name of the DNS record; the selector is what stands before it: {name}")
@@ -176,7 +176,7 @@ def parse_selector(text: str) -> str:
 
 
 def suffix(text: str) -> str:
-    """The end of an MX host name, in small letters. Raises ValueError."""
+    """Return the end of an MX host name, in small letters. Raises ValueError."""
     bare = text.removeprefix(".")
     if re.fullmatch(r"(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{1,63}", bare, re.ASCII) is None:
         raise ValueError(f"{text!r} is not the end of an MX host name, such as .protection.outlook.com")

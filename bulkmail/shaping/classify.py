@@ -69,7 +69,7 @@ _NOTHING_WRONG = Verdict(None, permanent=False)
 
 
 def status_of(verdict: Verdict) -> Status:
-    """The status a verdict leads to: ``bounced`` only for the address's own permanent faults, else ``blocked``."""
+    """Return the status of a verdict: ``bounced`` only for the address's own permanent faults, else ``blocked``."""
     if not verdict.permanent:
         return Status.DEFERRED
     return Status.BOUNCED if verdict.category in _ADDRESS else Status.BLOCKED
@@ -105,7 +105,7 @@ def _by_code(code: int, stage: Stage) -> Category | None:
 
 
 def _start_of(lines: tuple[str, ...]) -> str:
-    """The first characters of a reply, as many as are judged."""
+    """Return the first characters of a reply, as many as are judged."""
     text = ""
     for line in lines:
         text += line[:_CAP] + " "
@@ -115,7 +115,7 @@ def _start_of(lines: tuple[str, ...]) -> str:
 
 
 def _detail(reply: Reply, text: str) -> str:
-    """The enhanced code without its class, "1.1": the one that the reply starts with, else one that stands inside."""
+    """Return the enhanced code without its class, "1.1": the one that the reply starts with, else one inside it."""
     if reply.enhanced:
         return reply.enhanced.partition(".")[2]
     found = _ENHANCED_INSIDE.search(text)
@@ -123,7 +123,7 @@ def _detail(reply: Reply, text: str) -> str:
 
 
 def _read(reply: Reply, stage: Stage, unnamed: Category, *, lasting: bool) -> Verdict:
-    """The meaning of a 4xx or 5xx reply; ``unnamed`` where nothing in it says why. ``lasting``: whether a 5xx is."""
+    """Return the meaning of a 4xx or 5xx; ``unnamed`` where nothing in it says why. ``lasting``: whether a 5xx is."""
     text = plain_words(_start_of(reply.lines))
     return _judge(reply.code, _detail(reply, text), text, stage, unnamed, lasting)
 
@@ -163,7 +163,7 @@ def _judge(code: int, detail: str, text: str, stage: Stage, unnamed: Category, l
 
 
 def _greylisting(code: int, detail: str, text: str) -> bool:
-    """450 or 451 with 4.7.1, or no detail, and the usual words (RFC 6647)."""
+    """Return whether it is 450 or 451 with 4.7.1, or no detail, and the usual words (RFC 6647)."""
     return code in (450, 451) and detail in ("7.1", "7.0", "") and _COME_BACK.search(text) is not None
 
 

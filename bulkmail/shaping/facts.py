@@ -72,7 +72,7 @@ class Fact:
     until: float
 
     def holds(self, now: float) -> bool:
-        """Whether the fact has not expired at ``now``."""
+        """Return whether the fact has not expired at ``now``."""
         return self.since - _SKEW <= now < self.until
 
 
@@ -110,7 +110,7 @@ def messages_now(fact: Fact | None, most: int, now: float) -> int:
 
 
 def partly(reply: Reply) -> bool:
-    """Whether a 2xx to the message of a transaction says that some of its recipients do not get it.
+    """Return whether a 2xx to the message of a transaction says that some of its recipients do not get it.
 
     Amavis answers so, in front of another server: "250 2.0.0 Ok, id=1-2, but 1 REJECT".
     """

@@ -70,7 +70,7 @@ class Turns(Generic[F]):
         return begun
 
     def idle(self, flow: F) -> bool:
-        """Whether it is not ahead of the others: nothing need be known of it."""
+        """Return whether it is not ahead of the others: nothing need be known of it."""
         return self._ends.get(flow, 0.0) <= self.reached
 
 

@@ -51,7 +51,7 @@ class FamilyHealth:
             failed.clear()
 
     def is_doubtful(self, version: int, now: float) -> bool:
-        """Whether this version fails while the other one is known to work."""
+        """Return whether this version fails while the other one is known to work."""
         return self._until[version] > now and self._last == 10 - version
 
     def __repr__(self) -> str:

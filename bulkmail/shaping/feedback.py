@@ -153,7 +153,7 @@ class Feedback:
         return Consequences(signal, window=window) if signal or window is WindowChange.HALVE else _NOTHING
 
     def _complaint(self, now: float) -> bool:
-        """Whether this is a new complaint, not one more echo of the last."""
+        """Return whether this is a new complaint, not one more echo of the last."""
         if now < self._settled_at:
             return False
         self._settled_at = now + COMPLAINT_SETTLE

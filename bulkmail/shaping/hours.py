@@ -66,7 +66,7 @@ def format_days(days: Iterable[int]) -> str:
 
 @lru_cache
 def always_open(hours: Hours, days: frozenset[int]) -> bool:
-    """Whether the windows of these days cover the whole week."""
+    """Return whether the windows of these days cover the whole week."""
     minutes = bytearray(7 * DAY)
     for day in days:
         for start, end in hours:

@@ -181,7 +181,7 @@ class Limiter:
         self._apply_concurrency()
 
     def within(self, now: float) -> bool:
-        """Whether the limits of the new part are met: connections opened and slots booked before `become` are gone."""
+        """Return whether the new part's limits are met: connections and slots from before `become` are gone."""
         return self.open <= self.limits.connections and now >= self._booked_until
 
     def slow_down(self, now: float, signal: str, sent: float | None = None) -> bool:

@@ -147,7 +147,7 @@ def provider_table(overrides: Mapping[str, Mapping[str, Any]] | None = None) -> 
 
 
 def _matched(host: str, suffixes: Sequence[str]) -> int:
-    """The length of the longest suffix the host lives under, 0 for none. The suffix itself, undotted, counts too."""
+    """Return the length of the longest suffix that the host is under, or is itself, undotted; 0 for none."""
     dotted = _suffix(host)
     return max((len(suffix) for suffix in suffixes if dotted.endswith(suffix)), default=0)
 

@@ -37,7 +37,7 @@ _PREFIX = re.compile(r"recipient address rejected: (?=\S)")
 
 
 def plain_words(text: str) -> str:
-    """The words of a reply as the patterns expect them: lower case, no accents, single blanks, ``@`` for an address.
+    """Return a reply's words as the patterns expect them: lower case, no accents, single blanks, ``@`` for an address.
 
     ``rcpt:`` stands for Postfix's "Recipient address rejected:" where a reason follows it.
     """

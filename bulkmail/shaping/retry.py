@@ -45,7 +45,7 @@ class Dice(Protocol):
     """What is used of ``random.Random``."""
 
     def random(self) -> float:
-        """A number from 0 up to, not including, 1."""
+        """Return a number from 0 up to, not including, 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ class Rule:
     within: float = 3600.0
 
     def same_words(self, other: Rule) -> bool:
-        """Whether both are rungs of one ladder."""
+        """Return whether both are rungs of one ladder."""
         return (self.scope, self.pattern.written) == (other.scope, other.pattern.written)
 
 

@@ -63,7 +63,7 @@ class Schedule:
         return Opening(open=False, until=max(start, begins))
 
     def over(self, now: float) -> bool:
-        """Whether nothing may be sent any more."""
+        """Return whether nothing may be sent any more."""
         return self.not_after is not None and now >= self.not_after
 
     def day(self, now: float) -> tuple[float, float]:
@@ -101,7 +101,7 @@ class Schedule:
         return found
 
     def never_opens(self, now: float) -> bool:
-        """Whether no instant from ``now`` on is within the schedule."""
+        """Return whether no instant from ``now`` on is within the schedule."""
         begins = now if self.not_before is None else max(now, self.not_before)
         return next(self._openings(begins), None) is None
 

@@ -41,7 +41,7 @@ class Source:
         return 6 if ":" in self.address else 4
 
     def reaches(self, ip: str) -> bool:
-        """Whether it can connect to this address: it is of its family."""
+        """Return whether it can connect to this address: it is of its family."""
         return not self.address or (":" in self.address) is (":" in ip)
 
     def key(self, of: str) -> str:

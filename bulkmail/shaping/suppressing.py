@@ -51,12 +51,12 @@ def bounce_of(status: str, category: str, at: float) -> LateEvent | None:
 
 
 def is_hard(event: LateEvent) -> bool:
-    """Whether the event says that the address itself is permanently no good."""
+    """Return whether the event says that the address itself is permanently no good."""
     return event.result is LateResult.RETURNED and event.status == Status.BOUNCED and not event.soft
 
 
 def is_soft(event: LateEvent) -> bool:
-    """Whether the event says that a message did not reach the address, for what may be over soon: a full mailbox."""
+    """Return whether the event says that a message did not reach the address, for now only: a full mailbox."""
     return event.result is LateResult.RETURNED and bool(event.status) and event.soft
 
 

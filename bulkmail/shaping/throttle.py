@@ -137,7 +137,7 @@ class RateThrottle:
         return True
 
     def _borne(self, now: float) -> bool:
-        """Whether it was no complaint about this rate; where that is found out now, the rate comes back."""
+        """Return whether it was no complaint about this rate; where that is found out now, the rate comes back."""
         known = self._at_any_rate
         before = known.borne
         self._tell(now)
@@ -156,7 +156,7 @@ class RateThrottle:
         self._run, self._last = 0.0, now
 
     def _used(self, now: float) -> float:
-        """The factor that was really used of late: a rate that the connections never reached was not refused."""
+        """Return the factor that was really used of late: a rate that the connections never reached was not refused."""
         second = int(now)
         if self._first < 0 or second - self._first < 2:
             return self.factor  # too short a time to measure

@@ -80,22 +80,22 @@ class Audience(NamedTuple):
 
 
 def list_scope(name: str) -> str:
-    """The scope of all campaigns, of the kind "marketing", of one list."""
+    """Return the scope of all campaigns, of the kind "marketing", of one list."""
     return _LIST + name
 
 
 def campaign_scope(name: str) -> str:
-    """The scope of one campaign."""
+    """Return the scope of one campaign."""
     return _CAMPAIGN + name
 
 
 def is_scope(text: str) -> bool:
-    """Whether it is the text of a scope."""
+    """Return whether it is the text of a scope."""
     return text == EVERYTHING or any(text.startswith(word) and text != word for word in (_LIST, _CAMPAIGN))
 
 
 def chosen(found: Iterable[Suppression], scopes: Collection[str]) -> Suppression | None:
-    """The one to tell of several: by reason, then the oldest. None where none is of these scopes."""
+    """Return the one to tell of several: by reason, then the oldest. None where none is of these scopes."""
     counting = [entry for entry in found if entry.scope in scopes]
     return min(counting, key=lambda entry: (_rank(entry.reason), entry.at), default=None)
 

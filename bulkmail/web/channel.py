@@ -60,7 +60,7 @@ class WebRequest(PageRequest):
             self.end()
 
     def allowed(self) -> bool:
-        """Whether its session is good still."""
+        """Return whether its session is good still."""
         return self._stream is not None and self._stream.allowed()
 
     def send(self, event: bytes) -> None:

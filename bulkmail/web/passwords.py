@@ -22,12 +22,12 @@ def hash_password(password: str, salt: bytes) -> str:
 
 
 def is_hash(text: str) -> bool:
-    """Whether this is what `hash_password` gives."""
+    """Return whether this is what `hash_password` gives."""
     return _parts(text) is not None
 
 
 def verify(password: str, kept: str) -> bool:
-    """Whether ``kept`` is of this password. It takes time: not for the event loop.
+    """Return whether ``kept`` is of this password. It takes time: not for the event loop.
 
     A password that is longer than `MOST` octets is no one's.
     """

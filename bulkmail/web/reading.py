@@ -78,7 +78,7 @@ def session_of(cookies: bytes) -> str:
 
 
 def same_site(fetch_site: bytes, origin: bytes, host: bytes) -> bool:
-    """Whether no browser says that another site asks (Fetch Metadata; RFC 6454 7).
+    """Return whether no browser says that another site asks (Fetch Metadata; RFC 6454 7).
 
     ``origin``: of the request; ``host``: whom it was sent to.
     """

@@ -40,7 +40,7 @@ class Reader(Protocol):
     """One open page."""
 
     def allowed(self) -> bool:
-        """Whether its session is good still."""
+        """Return whether its session is good still."""
 
     def send(self, event: bytes) -> None:
         """Send an event, or cut the connection where the last one is not read yet."""

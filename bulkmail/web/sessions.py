@@ -72,5 +72,5 @@ class Sessions:
         return hmac.new(self._key, secret.encode("utf-8", "replace"), "sha256").hexdigest()
 
     def is_token(self, secret: str, token: str) -> bool:
-        """Whether a form is of this session."""
+        """Return whether a form is of this session."""
         return hmac.compare_digest(self.token(secret).encode("ascii"), token.encode("utf-8", "replace"))

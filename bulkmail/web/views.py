@@ -171,7 +171,7 @@ def holds_of(campaigns: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def resumable(kind: str) -> bool:
-    """Whether a resume ends holds of this kind."""
+    """Return whether a resume ends holds of this kind."""
     return kind in ("paused", "rule")
 
 

@@ -26,7 +26,7 @@ class Section(BaseModel):
 
 
 def one_line(text: str) -> str:
-    """``text`` when it can break no header, no command and no terminal. Raises ValueError with a sentence."""
+    """Return ``text`` when it can break no header, no command and no terminal. Raises ValueError with a sentence."""
     for character in text:
         if character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029":
             raise ValueError(f"must not hold a line break or another control character ({character!a})")
@@ -47,7 +47,7 @@ class ErrorAt(ValueError):
 
 
 def validate(file: YamlFile, model: type[Model], context: Any = None) -> Model:
-    """The file as ``model``; ``context`` goes to its validators. Raises Refused with every problem found.
+    """Return the file as ``model``; ``context`` goes to its validators. Raises Refused with every problem found.
 
     A file of comments alone is a mapping without keys.
     """
@@ -82,7 +82,7 @@ def _problem(file: YamlFile, model: type[BaseModel], detail: ErrorDetails) -> Pr
 
 
 def _sentence(detail: ErrorDetails, text: str | None, inside: type[BaseModel] | None) -> str:
-    """What pydantic found, in plain English."""
+    """Return what pydantic found, in plain English."""
     kind, value, facts = detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "value_error":
         return str(facts["error"])
@@ -145,7 +145,7 @@ def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 
 def _walk(model: type[BaseModel], loc: Path) -> tuple[type[BaseModel] | None, FieldInfo | None]:
-    """The section that ``loc`` leads into (None at a plain value) and the field it is the value of."""
+    """Return the section that ``loc`` leads into (None at a plain value) and the field it is the value of."""
     here: type[BaseModel] | None = model
     known: FieldInfo | None = None
     names = False  # the next part is a name in a mapping of sections
@@ -159,7 +159,7 @@ def _walk(model: type[BaseModel], loc: Path) -> tuple[type[BaseModel] | None, Fi
 
 
 def _inner(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """The section inside an annotation, and whether it stands there under names (a mapping)."""
+    """Return the section inside an annotation, and whether it stands there under names (a mapping)."""
     for part in _parts(annotation):
         if isinstance(part, type) and issubclass(part, BaseModel):
             origin = get_origin(annotation)

@@ -71,19 +71,19 @@ class YamlFile:
     texts: dict[Path, str] = field(default_factory=dict)  # plain scalars that are not text, as written: 1.10, null
 
     def known(self, loc: Path) -> Path:
-        """The longest beginning of ``loc`` that stands in the file."""
+        """Return the longest beginning of ``loc`` that stands in the file."""
         while loc and loc not in self.values:
             loc = loc[:-1]
         return loc
 
     def problem(self, loc: Path, message: str, *, at_key: bool = False) -> Problem:
-        """A problem at the value of ``loc`` (or its key), or at the nearest thing around it that is in the file."""
+        """Return a problem at the value of ``loc`` (or its key), or at the nearest thing around it in the file."""
         loc = self.known(loc)
         line, column = (self.keys if at_key else self.values)[loc] if loc else (0, 0)
         return Problem(self.path, line, column, shorten(message))
 
     def locate(self, name: str) -> Path:
-        """The path whose dotted name is ``name`` or its longest beginning: ``headers.X-A`` -> ("headers", "X-A")."""
+        """Return the path called ``name``, or its longest beginning: ``headers.X-A`` -> ("headers", "X-A")."""
         best: Path = ()
         for loc in self.values:
             shown = dotted(loc)
@@ -93,7 +93,7 @@ class YamlFile:
 
 
 def dotted(loc: Path) -> str:
-    """A path as people say it: ``shaping.providers.google.rate``, ``dkim[0].key``."""
+    """Return a path as people say it: ``shaping.providers.google.rate``, ``dkim[0].key``."""
     text = ""
     for part in loc:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
@@ -101,7 +101,7 @@ def dotted(loc: Path) -> str:
 
 
 def load(path: str, text: str | bytes | None = None) -> YamlFile:
-    """The values of the file at ``path``, or of ``text`` in its name. Raises Refused with every problem found."""
+    """Return the values of the file at ``path``, or of ``text`` in its name. Raises Refused with every problem."""
     if text is None:
         text = _read(path)
     if isinstance(text, bytes):
@@ -173,7 +173,7 @@ class _Builder:
         return mark.line < len(self.lines) and _BARE_BRACES.search(self.lines[mark.line]) is not None
 
     def _open_quote(self, line: int) -> int | None:
-        """Where the quote opens that runs on into the lines before ``line`` (from 0); None where none does.
+        """Return where the quote opens that runs on into the lines before ``line`` (from 0); None where none does.
 
         The scanner takes all up to the next quote for one text, and fails behind it. A text over several lines that
         was meant has nothing behind its end.
@@ -226,7 +226,7 @@ class _Builder:
                 return
 
     def _node(self, event: Any) -> str:
-        """One scalar, alias, or the start of a mapping or list. Gives the message that ends the reading, or ""."""
+        """Take one scalar, alias, or the start of a mapping or list. Gives the message that ends the reading, or ""."""
         if isinstance(event, yaml.AliasEvent):
             self._say(event.start_mark, f"aliases (*{event.anchor}) are not taken; quote text that starts with *")
         else:
@@ -285,7 +285,7 @@ class _Builder:
 
 
 def _plain(text: str) -> str | int | float | bool | None:
-    """An unquoted scalar by the YAML 1.2 core schema (chapter 10.3.2). Numbers of absurd length stay text."""
+    """Return an unquoted scalar by the YAML 1.2 core schema (chapter 10.3.2). Numbers of absurd length stay text."""
     if _NULL.fullmatch(text):
         return None
     if _BOOL.fullmatch(text):
@@ -300,6 +300,6 @@ def _plain(text: str) -> str | int | float | bool | None:
 
 
 def shorten(text: str, limit: int = 500) -> str:
-    """One line of at most ``limit`` characters: a message carries neither a megabyte nor an escape sequence."""
+    """Return one line of at most ``limit`` characters: a message carries neither a megabyte nor an escape sequence."""
     text = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

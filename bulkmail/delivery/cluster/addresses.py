@@ -66,5 +66,5 @@ class Addresses:
         return {address for address in unused if not self.is_used(address)}
 
     def is_used(self, address: str) -> bool:
-        """Whether a site uses it."""
+        """Return whether a site uses it."""
         return address in self._sites

@@ -92,7 +92,7 @@ class Leasing:
     # what the limiters and the queues ask
 
     def begins_empty(self, key: str) -> bool:
-        """Whether another machine may just have used up the burst of this limit key."""
+        """Return whether another machine may just have used up the burst of this limit key."""
         return key in self._leases.held and self._leases.held[key].used
 
     def part_of(self, key: str) -> Part:
@@ -104,11 +104,11 @@ class Leasing:
         return Part(frozenset(sorted(lease.numbers)[:ought]), lease.shares)
 
     def is_remote(self, queue_id: int) -> bool:
-        """Whether the queue is known to be another machine's."""
+        """Return whether the queue is known to be another machine's."""
         return queue_id in self._queues
 
     async def ours(self, queue: Queue, site: Site | RouteFailure) -> bool:
-        """Whether this machine may send to the queue's site; asks for it where it ought to. Raises OwnFault."""
+        """Return whether this machine may send to the queue's site; asks for it where it ought to. Raises OwnFault."""
         if isinstance(site, RouteFailure):
             site = unroutable_site(queue.domain)
         if not await self._leased(queue, site):

@@ -39,7 +39,7 @@ class Supplier(Protocol):
         """The lane sends nothing for a while."""
 
     def elsewhere(self, run: Run) -> bool:
-        """Whether what this lane gives back of a campaign can be sent from another source at once."""
+        """Return whether what this lane gives back of a campaign can be sent from another source at once."""
 
 
 class Backlog:
@@ -109,7 +109,7 @@ class Backlog:
             self._wakeup.now()
 
     def holds_back(self, run: Run) -> bool:
-        """Whether nothing of a campaign may be sent to this site now."""
+        """Return whether nothing of a campaign may be sent to this site now."""
         return run.holds.at(self._provider)
 
     def wake(self) -> None:
@@ -117,7 +117,7 @@ class Backlog:
         self._wakeup.now()
 
     def expects_more(self) -> bool:
-        """Whether messages are claimed that are not in flight yet."""
+        """Return whether messages are claimed that are not in flight yet."""
         return self.held > self._in_flight.messages
 
     @property

@@ -74,10 +74,10 @@ class OpeningView(Protocol):
         """Return the number of attempts under way."""
 
     def room(self, now: float) -> bool:
-        """Whether one more may begin: one at a time at first, more as the first ones work."""
+        """Return whether one more may begin: one at a time at first, more as the first ones work."""
 
     def waits(self, now: float, *, connected: bool) -> bool:
-        """Whether the lane waits for a slot of an address."""
+        """Return whether the lane waits for a slot of an address."""
 
 
 class LaneView(Waiter, Protocol):
@@ -210,13 +210,13 @@ def together(ready: deque[Message], most: int, domains: int, permitted: Callable
 
 
 def full(connection: LiveConnection, most: int, now: float) -> bool:
-    """Whether the connection has carried all it may: ``most`` messages, what the server says (RFC 9422), or its age."""
+    """Return whether the connection has carried all it may: by ``most``, by the server (RFC 9422), by its age."""
     offered = connection.capabilities.mails
     return connection.messages >= (min(most, offered) if offered else most) or now - connection.started_at > OLDEST
 
 
 def spent(connection: LiveConnection, event: Settled) -> bool:
-    """Whether it was refused only because the connection has carried all that the server lets it.
+    """Return whether it was refused only because the connection has carried all that the server lets it.
 
     OpenSMTPD says so by 452 4.5.3 to MAIL, and goes on saying it while the connection lasts.
     """

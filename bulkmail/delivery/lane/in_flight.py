@@ -112,7 +112,7 @@ class InFlight:
 
 
 def _of_several(group: Sequence[Message]) -> str:
-    """What reports of a transaction of several are to repeat."""
+    """Return what reports of a transaction of several are to repeat."""
     run, domain = group[0].run, group[0].domain
     if any(message.domain != domain for message in group):
         return run.token(0)  # who takes the mail of one domain must not be able to report of another

@@ -117,7 +117,7 @@ class ServerQuirks:
                 self.look_up()
 
     def too_many(self, event: Settled, index: int) -> bool:
-        """Whether this recipient, at ``index`` of several, was refused only because of those before it."""
+        """Return whether this recipient, at ``index`` of several, was refused only because of those before it."""
         if not index or event.fate is not Fate.REFUSED or event.stage is not Stage.RCPT or event.reply is None:
             return False
         code, enhanced = event.reply.code, event.reply.enhanced
@@ -156,7 +156,7 @@ class ServerQuirks:
         return ""
 
     def _carried_all(self, connection: LiveConnection, closed: Closed, peer: Peer, count: int, last: float) -> bool:
-        """Whether it ended because the server takes so many messages on one connection."""
+        """Return whether it ended because the server takes so many messages on one connection."""
         said = hint(closed.outcome(peer), count, self._clocks.now() - last)
         return said is not Hint.NOTHING and count < self._allowed and self._count(said, count, connection.started_at)
 

@@ -29,7 +29,7 @@ class SendWindow:
         self._most, self.window = most, min(most, self.window)
 
     def room(self, on_wire: int, size: int, *, chunking: bool) -> bool:
-        """Whether a connection with ``on_wire`` unanswered messages takes another one of ``size`` bytes."""
+        """Return whether a connection with ``on_wire`` unanswered messages takes another one of ``size`` bytes."""
         if not chunking:
             return on_wire < 2  # one under way and one behind its dot (RFC 2920 3.1)
         if on_wire < self.window:

@@ -86,7 +86,7 @@ class SlowOpen:
         return self._backlog.waiting_since
 
     def room(self, now: float) -> bool:
-        """Whether one more attempt may begin: one at a time at first, and one more with each that works.
+        """Return whether one more attempt may begin: one at a time at first, and one more with each that works.
 
         As many as there are connections may always be under way. That alone would starve a lane whose connections carry
         few messages and are slow to open: nearly all of them would be opening, and few open.
@@ -95,7 +95,7 @@ class SlowOpen:
         return len(self._attempts) < max(window, self._lane.connections + 1)
 
     def _proven(self, now: float) -> bool:
-        """Whether an attempt worked a moment ago."""
+        """Return whether an attempt worked a moment ago."""
         return now < self.gained_at + self._clocks.scaled(_PROVEN)
 
     def open(self, now: float) -> None:
@@ -106,7 +106,7 @@ class SlowOpen:
         attempt.start()
 
     def waits(self, now: float, *, connected: bool) -> bool:
-        """Whether no address could be used a moment ago, and none of the full ones has woken the lane since."""
+        """Return whether no address could be used a moment ago, and none of the full ones has woken the lane since."""
         if now >= self._full_until:
             return False
         return connected or all(address.waits(self._lane) for address in self._full)

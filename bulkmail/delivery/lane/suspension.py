@@ -214,7 +214,7 @@ class Suspension:
         self.until = 0.0
 
     def outlasts(self, run: Run, until: float) -> bool:
-        """Whether a recipient of this campaign has waited too long at ``until``, on the reactor's clock."""
+        """Return whether a recipient of this campaign has waited too long at ``until``, on the reactor's clock."""
         if self.since is None:
             return False
         since = self._start_for(run)

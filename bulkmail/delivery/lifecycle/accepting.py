@@ -259,7 +259,7 @@ def _is_same(folder: str, other: str) -> bool:
 
 
 def marked_at(folder: str) -> int | None:
-    """When the mark in a campaign's folder was made (nanoseconds), None where there is none."""
+    """Return when the mark in a campaign's folder was made (nanoseconds), None where there is none."""
     try:
         return os.lstat(os.path.join(folder, MARK)).st_mtime_ns
     except OSError:

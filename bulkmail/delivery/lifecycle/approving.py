@@ -125,7 +125,7 @@ class Approving:
         return None
 
     def _stands(self, folder: str) -> bool:
-        """Whether the file APPROVED has been there for longer than a change of the files stays unnoticed."""
+        """Return whether the file APPROVED has been there for longer than a change of the files stays unnoticed."""
         there = os.path.lexists(os.path.join(folder, APPROVED))
         self._waiting[folder] = self._waiting[folder] + 1 if there else 0
         return self._waiting[folder] > _STANDS

@@ -136,7 +136,7 @@ class AtRest:
             self._opening.discard(name)
 
     async def opened(self, run: Run) -> bool:
-        """A campaign is the feeder's now; return whether its end was asked for meanwhile."""
+        """Take note that the feeder has a campaign now; return whether its end was asked for meanwhile."""
         self._opening.discard(run.name)
         row = await self._spool.campaign(run.name)
         return row is not None and row.state == CANCELLING

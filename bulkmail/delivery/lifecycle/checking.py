@@ -50,7 +50,7 @@ class Checking:
             worker.kill()
 
     async def prepare(self, path: str) -> Prepared:
-        """The campaign in the folder ``path``, checked. Raises Refused, also for a check that does not end in time.
+        """Return the campaign in the folder ``path``, checked. Raises Refused, also where it does not end in time.
 
         OwnFault where it was stopped, WorkerFailedError where the check has an error in itself.
         """

@@ -156,7 +156,7 @@ class Comparing:
 
 
 def _untried(letters: list[str], counts: Counts) -> bool:
-    """Whether so many were not sent their variant yet that comparing says little."""
+    """Return whether so many were not sent their variant yet that comparing says little."""
     of_each = [counts.get(name, {}) for name in letters]
     rows = sum(some.get(status, 0) for some in of_each for status in Status)
     return sum(some.get(Status.PENDING, 0) for some in of_each) > _MOST_UNTRIED * rows

@@ -265,7 +265,7 @@ class DropFolderWatch:
         )
 
     async def _refused(self, path: str, refused: Refused) -> str:
-        """What STATUS.txt says of a refusal: how much was sent before, what is wrong, what to do."""
+        """Return what STATUS.txt says of a refusal: how much was sent before, what is wrong, what to do."""
         count = len(refused.problems)
         what = "one thing is" if count == 1 else f"{count} things are"
         found = await self._campaigns.accepting.sent_from(path)

@@ -59,7 +59,7 @@ class FirstRound:
             self._telling = False
 
     async def over(self, run: Run) -> bool:
-        """Whether everybody of this campaign had a first attempt, or waits for a site that cannot be used.
+        """Return whether each row of this campaign had a first attempt, or waits for a site that cannot be used.
 
         Or for a provider where a rule has stopped it.
         """

@@ -99,7 +99,7 @@ class Importing:
             batch.addErrback(lambda _: None)  # after an early end the batch that was asked for ahead is not read
 
     def _tell(self, notices: Iterable[tuple[Any, ...]]) -> None:
-        """What the list, now read to its end, says of who may not be mailed, unless it was told at the start."""
+        """Tell what the list, now read to its end, says of who may not be mailed, unless it was told at the start."""
         for file, line, column, message in notices:
             text, place = str(Problem(file, line, column, message)), str(Problem(file, line, column, ""))
             known = self._run.notices
@@ -121,7 +121,7 @@ class Importing:
             self._stored(run)
 
     async def _kept(self, write: Callable[[], Deferred[Kept]]) -> Kept:
-        """What ``write`` gives, tried again while the disk does not take it. Raises OwnFault when stopped."""
+        """Return what ``write`` gives, tried again while the disk does not take it. Raises OwnFault when stopped."""
         told = ""
         while True:
             try:
@@ -175,7 +175,7 @@ def elsewhere(run: Run) -> str:
 
 
 async def changed_lists(reactor: Any, lists: Sequence[Any], reading: Any) -> list[str]:
-    """The names of a finished campaign's lists that are not as they were read; none where that takes over a minute.
+    """Return a finished campaign's lists that are not as they were read, by name; none where that takes over a minute.
 
     ``lists`` are plain data of `ListPath`, ``reading`` the state that was stored. Raises Refused where one is gone.
     """

@@ -111,7 +111,7 @@ class Opened:
 def refusal(
     prepared: Prepared, row: CampaignRow, *, accept_changes: bool, sent: int = 0, goes_on: bool = False
 ) -> Refused | None:
-    """Why the campaign must not go on with what the spool has under its name; None when it may.
+    """Return why the campaign must not go on with what the spool has under its name; None when it may.
 
     ``sent``: how many rows have the message. ``goes_on``: it has ended, and is to be sent to new rows.
     """
@@ -151,7 +151,7 @@ def refusal(
 
 
 def sent_of(totals: Mapping[tuple[str, str, str], int]) -> int:
-    """How many rows have the message, or may have it, by a campaign's totals."""
+    """Return how many rows have the message, or may have it, by a campaign's totals."""
     return sum(count for (_, status, _), count in totals.items() if status in (Status.DELIVERED, Status.UNKNOWN))
 
 
@@ -161,7 +161,7 @@ def content_of(prepared: Prepared, row: CampaignRow) -> dict[str, Any]:
 
 
 def too_late(prepared: Prepared, now: float) -> Refused | None:
-    """Why nothing of a new campaign could be sent any more at ``now``, by its schedule; None where something can."""
+    """Return why the schedule lets nothing of a new campaign be sent from ``now`` on; None where something can be."""
     plain = prepared.content.get("schedule")
     if plain is None or not (schedule := schedule_from(plain)).never_opens(now):
         return None
@@ -178,12 +178,12 @@ def _same_folder(prepared: Prepared, row: CampaignRow) -> bool:
 
 
 def _untouched(row: CampaignRow) -> bool:
-    """Whether nothing of it was read or sent: it waits for its approval, and may still become any other content."""
+    """Return whether nothing was read or sent: the campaign waits for its approval, its content may still change."""
     return row.state == READY and not row.input_rows
 
 
 def _is_another(prepared: Prepared, row: CampaignRow, found: Mapping[str, str]) -> bool:
-    """Whether what the spool has, of which nothing was read or sent, is not what is to be sent: it is made anew."""
+    """Return whether the spool has another content, nothing of which was read or sent: the campaign is made anew."""
     if not _untouched(row) or refusal(prepared, row, accept_changes=True) is not None:
         return False
     return bool(changes(row.digests, found)) or not _same_folder(prepared, row)
@@ -231,7 +231,7 @@ async def _check_report(spool: Spool, prepared: Prepared, row: CampaignRow | Non
 
 
 async def _keys_differ(spool: Spool, row: CampaignRow, content: dict[str, Any]) -> bool:
-    """Whether the spool has not the DKIM keys that the settings have now; which of them is another one is told.
+    """Return whether the spool has not the DKIM keys that the settings have now; which of them is another one is told.
 
     A key that was exchanged under its selector is no change of the message: its record was exchanged too.
     """

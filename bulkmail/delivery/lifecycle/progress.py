@@ -84,7 +84,7 @@ class Progress:
         )
 
     def only_held(self, run: Run) -> bool:
-        """Whether all that is left of a campaign is at providers where it is held."""
+        """Return whether all that is left of a campaign is at providers where it is held."""
         if not run.holds.providers or run.holds.whole or not run.import_done:
             return False
         waits = any(
@@ -96,7 +96,7 @@ class Progress:
         return found and not waits
 
     def line(self, run: Run, now: float) -> str:
-        """The line for this second."""
+        """Return the line for this second."""
         by = run.by_status
         self._measure(run, now)
         failed = by["bounced"] + by["blocked"] + by["expired"] + by["unknown"]
@@ -124,7 +124,7 @@ class Progress:
         return ", ".join(parts)
 
     def in_words(self, run: Run) -> str:
-        """The lines of STATUS.txt: the state in its first one, then what it means, and how far it is."""
+        """Return the lines of STATUS.txt: the state in its first one, then what it means, and how far it is."""
         found = self.situation(run)
         lines = [str(found.word), "", _WORDS.get(found.word, found.sentence)]
         if found.word in _WORDS and len(found.sentence) > len("It is being sent."):
@@ -134,7 +134,7 @@ class Progress:
         return "\n".join(lines)
 
     def ended(self, run: Run, state: str = "finished") -> str:
-        """The last line of a campaign that has ended."""
+        """Return the last line of a campaign that has ended."""
         self._seen.pop(run.id, None)
         self._told.pop(run.id, None)
         counts = ", ".join(f"{status} {count:,}" for status, count in run.by_status.items() if count)
@@ -145,7 +145,7 @@ class Progress:
         return self._seen.get(run.id, (0.0, 0, 0.0))[2]
 
     def seconds_left(self, run: Run) -> int | None:
-        """Seconds until every row was tried at this rate; None where that cannot be told."""
+        """Return seconds until every row was tried at this rate; None where that cannot be told."""
         rate, pending = self.rate(run), run.by_status["pending"]
         if not (run.import_done and rate >= 1 and pending and self._feeder.held) or first_messages(run):
             return None

@@ -119,7 +119,7 @@ class Reporting:
                 background(self._write_slow(report), "writing recipients.csv")
 
     def reports_on(self, campaign_id: int) -> bool:
-        """Whether the files of a campaign are open."""
+        """Return whether the files of a campaign are open."""
         return campaign_id in self._reports
 
     def changed(self, run: Run) -> None:

@@ -52,7 +52,7 @@ class SlotPool:
         self.users = 0
 
     def waits(self, waiter: Waiter) -> bool:
-        """Whether this lane waits for a slot."""
+        """Return whether this lane waits for a slot."""
         return waiter in self.waiting
 
     def wait(self, waiter: Waiter, campaign: Weighted | None = None) -> None:
@@ -215,7 +215,7 @@ class Ownership(Protocol):
     """Which part of each limit this machine may use, where several machines share a spool."""
 
     def begins_empty(self, key: str) -> bool:
-        """Whether another machine may just have used up the burst of this limit key."""
+        """Return whether another machine may just have used up the burst of this limit key."""
 
     def part_of(self, key: str) -> Part:
         """Return the part of the limits of this limit key that is this machine's."""
@@ -290,7 +290,7 @@ class Limiters:
         return [(one, self._sites[one].limiter if one in self._sites else None) for one in keys]
 
     def known(self, key: str) -> bool:
-        """Whether there is a limiter for this limit key."""
+        """Return whether there is a limiter for this limit key."""
         return any(True for _ in self._of_sources(self._sites, key))
 
     def drop(self, key: str) -> bool:

@@ -137,7 +137,7 @@ class Withholder(Protocol):
         """Claim nothing of the campaign any more; ``messages`` are given back."""
 
     def alone(self, run: Run) -> bool:
-        """Whether no other campaign is being sent."""
+        """Return whether no other campaign is being sent."""
 
 
 class Receiver(Protocol):
@@ -212,7 +212,7 @@ class Composing:
         self._watch()
 
     def _may_ask(self, run: Run) -> bool:
-        """Whether another batch may be given to the workers: of a slow campaign only so many that others find one."""
+        """Return whether another batch may go to the workers: of a slow campaign only so many that others find one."""
         pace = self._paces.get(run)
         if pace is not None and not pace.slow:
             return True
@@ -227,11 +227,11 @@ class Composing:
         return pace.row is None or pace.asked < self._pool.size
 
     def _is_new(self, run: Run, pace: _Pace) -> bool:
-        """Whether it is not known how long a campaign takes, and others would have to wait: a few rows show it."""
+        """Return whether it is unknown how long a campaign takes, and others would have to wait: a few rows show it."""
         return pace.row is None and not self._withholding.alone(run)
 
     def _makes_way(self, run: Run) -> bool:
-        """Whether another campaign than this slow one is sent, and is not slow."""
+        """Return whether another campaign than this slow one is sent, and is not slow."""
         return any(
             not (known.slow or other is run or other.over or other.withheld) for other, known in self._paces.items()
         )
@@ -334,7 +334,7 @@ class Composing:
 
     @staticmethod
     def _is_next(doubt: _Doubt, message: Message) -> bool:
-        """Whether ``message`` is still the first in the line: it may have been taken back meanwhile."""
+        """Return whether ``message`` is still the first in the line: it may have been taken back meanwhile."""
         return bool(doubt.line) and doubt.line[0] is message
 
     def _did_not_come(self, run: Run, doubt: _Doubt, error: BulkmailError) -> None:

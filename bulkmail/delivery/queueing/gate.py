@@ -115,5 +115,5 @@ class Gate:
 
 
 def _key(message: Message) -> str:
-    """The recipient's `Address.key`."""
+    """Return the recipient's `Address.key`."""
     return Address(local_in(message.claimed.email), message.domain).key

@@ -37,10 +37,10 @@ class Ownership(Protocol):
     """Which queues are this machine's, where several machines send from one spool."""
 
     def is_remote(self, queue_id: int) -> bool:
-        """Whether the queue is known to be another machine's."""
+        """Return whether the queue is known to be another machine's."""
 
     async def ours(self, queue: Queue, site: Site | RouteFailure) -> bool:
-        """Whether this machine may send to the queue's site; asks for it where it should be ours. Raises OwnFault."""
+        """Return whether we may send to the queue's site; ask for it if it should be ours. Raises OwnFault."""
 
 
 class Wants(Protocol):
@@ -108,7 +108,7 @@ class OpenQueues:
         self._ownership = ownership
 
     def room(self, run: Run) -> bool:
-        """Whether one more queue of a campaign may be opened now, and room is left for those of others."""
+        """Return whether one more queue of a campaign may be opened now, and room is left for those of others."""
         queues, routes = OPEN_QUEUES - len(self.queues), _ROUTES - self._routing
         return room_for(run.queues, queues) > 0 and room_for(run.routing, routes) > 0
 

@@ -85,7 +85,7 @@ class Pacing:
             self._warming.give_back(grant.budget, count)
 
     def is_spent(self, supply: Supply) -> bool:
-        """Whether the source of a lane has sent what it may today, while it warms up."""
+        """Return whether the source of a lane has sent what it may today, while it warms up."""
         return not self._warming.usable(supply.lane.source.name, supply.lane.site.provider)
 
     def _ask_again(self, run: Run, supply: Supply, now: float) -> None:

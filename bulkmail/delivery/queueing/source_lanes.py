@@ -72,7 +72,7 @@ class SourceLanes:
         return supply
 
     def sends_to(self, site: Site) -> bool:
-        """Whether there is a lane to the site, from any source."""
+        """Return whether there is a lane to the site, from any source."""
         return site.key in self.lanes or any(key in self.lanes for key in self.keys_of([site.key]))
 
     def keys_of(self, keys: Iterable[str]) -> list[str]:
@@ -156,7 +156,7 @@ class SourceLanes:
     # whose turn it is
 
     def _first(self, run: Run, site: Site) -> Source | RouteFailure:
-        """The source whose lane a queue begins with. Where none is usable now, it is the one that is again first."""
+        """Return the source whose lane a queue begins with; where none is usable now, the one that is again first."""
         sources = self._sources
         if not sources.several:
             found = sources.reaching(_pool(run, site), site)
@@ -183,7 +183,7 @@ class SourceLanes:
         )
 
     def _elsewhere(self, run: Run, lane: Lane) -> Source | None:
-        """The source that takes what this lane cannot send, if there is one."""
+        """Return the source that takes what this lane cannot send, if there is one."""
         return self.usable(run, lane.site, lambda source: source.name == lane.source.name)
 
     def in_turn(self, supply: Supply, wanted: Container[Supply]) -> Supply | None:
@@ -220,5 +220,5 @@ class SourceLanes:
 
 
 def _pool(run: Run, site: Site) -> str:
-    """The pool that mail to the site leaves from: its route's, else its campaign's."""
+    """Return the pool that mail to the site leaves from: its route's, else its campaign's."""
     return site.manner.sources or run.pool

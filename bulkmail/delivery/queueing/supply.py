@@ -106,7 +106,7 @@ class Supply:
         self._suspended(self)
 
     def elsewhere(self, run: Run) -> bool:
-        """Whether what the lane gives back of a campaign can be sent from another source at once."""
+        """Return whether what the lane gives back of a campaign can be sent from another source at once."""
         return self._elsewhere(self, run)
 
     # what the feeder does
@@ -119,7 +119,7 @@ class Supply:
         return max(0, self._share_of(run) - lane.backlog.held_of[run])
 
     def keeps_turn(self, now: float) -> bool:
-        """Whether the lane's turn, which began when it was first fed, goes on."""
+        """Return whether the lane's turn, which began when it was first fed, goes on."""
         return self._turn_left > 0 and now < self._turn_until
 
     def use_turn(self, messages: int, now: float) -> None:

@@ -79,7 +79,7 @@ class Withholding:
             call(run, hold)
 
     def alone(self, run: Run) -> bool:
-        """Whether no other campaign is being sent."""
+        """Return whether no other campaign is being sent."""
         return all(other is run or other.over or other.withheld for other in self._claimant.runs.values())
 
     def begin(self, name: str) -> None:

@@ -17,7 +17,7 @@ _GENERATED = re.compile(
 
 
 def is_qualified(hostname: str) -> bool:
-    """Whether a host name can be one that the public DNS knows."""
+    """Return whether a host name can be one that the public DNS knows."""
     return "." in hostname and not hostname.lower().endswith(_LOCAL)
 
 
@@ -27,7 +27,7 @@ def not_qualified(hostname: str) -> str:
 
 
 def looks_generated(name: str, ip: str) -> bool:
-    """Whether a PTR's name is one that a provider gives to all its addresses: it has the address in it, or says so."""
+    """Return whether a PTR's name is one that a provider gives to all its addresses: it says so, or has them in it."""
     address = ipaddress.ip_address(ip)
     if address.version == 4:
         numbers = re.findall(r"[0-9]+", name)

@@ -185,12 +185,12 @@ def _almost(text: str) -> bool:
 
 
 def aligned(walk_from: Walk, walk_other: Walk, *, strict: bool) -> bool:
-    """Whether an authenticated domain is aligned with From (RFC 9989 4.4): the same, or of one organization."""
+    """Return whether an authenticated domain is aligned with From (RFC 9989 4.4): the same, or of one organization."""
     if walk_from.start == walk_other.start:
         return True
     return not strict and walk_from.organizational == walk_other.organizational
 
 
 def related(one: str, other: str) -> bool:
-    """Whether two domains share their last two labels, so that a list of public suffixes may call them one."""
+    """Return whether two domains share their last two labels, so that a list of public suffixes may call them one."""
     return one.split(".")[-2:] == other.split(".")[-2:]

@@ -48,7 +48,7 @@ def _unknown(code: str, domain: str, text: str) -> Finding:
 
 
 async def takes_mail(domain: str, lookup: Lookup) -> tuple[bool, str, str]:
-    """Whether the domain exists, why it takes no mail ("" where it does), why nothing is known ("" where it is)."""
+    """Return whether the domain exists, why it takes no mail ("": it does), why nothing is known ("": it is)."""
     mx = await lookup(domain, "MX")
     if is_unknown(mx):
         return True, "", mx.text or "the DNS did not answer"
@@ -70,7 +70,7 @@ async def takes_mail(domain: str, lookup: Lookup) -> tuple[bool, str, str]:
 
 
 async def _has_address(host: str, lookup: Lookup) -> tuple[bool, str]:
-    """Whether a host has an address, and why that is not known."""
+    """Return whether a host has an address, and why that is not known."""
     unknown = ""
     for kind in ("A", "AAAA"):
         answer = await lookup(host, kind)

@@ -20,7 +20,7 @@ _COUNTRIES = ("yahoo", "hotmail", "outlook", "live")  # with the domains of many
 
 
 def is_freemail(domain: str) -> bool:
-    """Whether ``domain`` (lower case, A-labels) is one of a provider's for private mailboxes."""
+    """Return whether ``domain`` (lower case, A-labels) is one of a provider's for private mailboxes."""
     if domain in _WHOLE:
         return True
     name, _, ending = domain.partition(".")

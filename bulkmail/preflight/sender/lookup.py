@@ -29,10 +29,10 @@ def lookup_by(ask: Callable[[tuple[Any, ...]], Awaitable[Any]]) -> Lookup:
 
 
 def is_unknown(answer: Found) -> bool:
-    """Whether the DNS did not answer, so that nothing is known."""
+    """Return whether the DNS did not answer, so that nothing is known."""
     return answer.kind == "failed"
 
 
 def found_nothing(answer: Found) -> bool:
-    """Whether there is no such record, by all that the nameserver says; small forwarders leave out the proof of it."""
+    """Return whether there is no such record, by all that the nameserver says; small forwarders leave out the proof."""
     return answer.kind in ("empty", "missing", "bare")

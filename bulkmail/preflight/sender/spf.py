@@ -126,7 +126,7 @@ class _Evaluation:
         return any(self.ip in ipaddress.ip_network((address, size), strict=False) for address in addresses)
 
     async def _validated(self, domain: str) -> list[str]:
-        """The names of the PTR that lead back to the address (RFC 7208 5.5), those of ``domain`` first."""
+        """Return the names of the PTR that lead back to the address (RFC 7208 5.5), those of ``domain`` first."""
         try:
             names = (await self._ask(self.ip.reverse_pointer, "PTR"))[:_HOSTS]
         except _TemporaryError:

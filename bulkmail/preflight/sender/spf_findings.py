@@ -75,7 +75,7 @@ def with_address(text: str, ip: str) -> str:
 
 
 def _odd(domain: str, record: SpfRecord) -> list[Finding]:
-    """What a record has that receivers do not read alike, or that it surely does not mean."""
+    """Return what a record has that receivers do not read alike, or that it surely does not mean."""
     names = [mechanism.name for mechanism in record.mechanisms]
     found = []
     if any(mechanism.name == "all" and mechanism.result == "pass" for mechanism in record.mechanisms):

@@ -43,7 +43,7 @@ def check_macros(text: str) -> str:
 
 
 def ends_in_macro(text: str) -> bool:
-    """Whether a domain-spec ends with a macro-expand, behind which no top label is needed."""
+    """Return whether a domain-spec ends with a macro-expand, behind which no top label is needed."""
     last = None
     for last in _MACRO.finditer(text):  # noqa: B007 - the last one is meant
         pass
@@ -51,7 +51,7 @@ def ends_in_macro(text: str) -> bool:
 
 
 def uses_validated(text: str) -> bool:
-    """Whether it has the macro ``p``, which costs a PTR lookup."""
+    """Return whether it has the macro ``p``, which costs a PTR lookup."""
     return any((found[2] or "").lower() == "p" for found in _MACRO.finditer(text))
 
 

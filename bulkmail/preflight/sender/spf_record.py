@@ -56,7 +56,7 @@ class SpfRecord:
 
 
 def is_spf(text: str) -> bool:
-    """Whether a TXT record is an SPF record: its version, then a space or the end (RFC 7208 4.5)."""
+    """Return whether a TXT record is an SPF record: its version, then a space or the end (RFC 7208 4.5)."""
     return _VERSION.match(text) is not None
 
 
