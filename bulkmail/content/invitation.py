@@ -104,6 +104,13 @@ def span(values: Mapping[str, str]) -> tuple[datetime, datetime] | tuple[date, d
 
     Raises ValueError with a sentence.
     """
+    try:
+        return _span(values)
+    except OverflowError:  # calendars end with the year 9999, which some write for "never"
+        raise ValueError(f"the end of an event that starts at {values['start']!r} is out of range") from None
+
+
+def _span(values: Mapping[str, str]) -> tuple[datetime, datetime] | tuple[date, date]:
     name = values.get("timezone", "")
     begin = _read("start", values["start"], name)
     until, lasts = values.get("end", ""), values.get("duration", "")

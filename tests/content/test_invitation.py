@@ -131,6 +131,10 @@ def test_days_end_with_the_day_behind_the_last():
         ({"start": "2026-12-10"}, "`duration` must be in days, such as 2d"),
         ({"duration": "long"}, "`duration`: 'long' is not a duration"),
         ({"start": "0001-01-01T00:00+05:00"}, "is out of range"),
+        ({"start": "9999-12-31", "duration": ""}, "is out of range"),
+        ({"start": "9999-12-01", "end": "9999-12-31", "duration": ""}, "is out of range"),
+        ({"start": "9999-12-31T23:30Z"}, "is out of range"),
+        ({"duration": "9999999d"}, "is out of range"),
     ],
 )
 def test_what_is_wrong_is_told_before_the_start(values, words, make):

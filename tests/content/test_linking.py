@@ -116,8 +116,19 @@ def test_the_text_that_is_made_has_the_same_links(linked: Make) -> None:
         ("https://x.example/{% if p %}y z{% endif %}", "https://x.example/y z"),
         ("{{ p }} {{ email }} a@http://x", "q#t ann@shop.example a@http://x"),
         ("https://example.com/unsubscribe/{{ token }}", None),
+        ("„https://x.example/a“, “https://x.example”!", f"„https://x.example/a?{PLAIN}“, “https://x.example?{PLAIN}”!"),
+        ("«https://x.example/a» …", f"«https://x.example/a?{PLAIN}» …"),
+        (
+            "：https://x.example/a。（https://x.example）、",
+            f"：https://x.example/a?{PLAIN}。（https://x.example?{PLAIN}）、",
+        ),
+        ("https://x.example/a… now", f"https://x.example/a?{PLAIN}… now"),
+        ("https://x.example/straße/東京.", f"https://x.example/straße/東京?{PLAIN}."),
     ],
-    ids=["comma", "brackets", "angles", "path", "whole", "if", "inside", "beyond", "others", "out"],
+    ids=[
+        *("comma", "brackets", "angles", "path", "whole", "if", "inside", "beyond", "others", "out"),
+        *("quotes", "guillemets", "chinese", "ellipsis", "letters"),
+    ],
 )
 def test_links_of_a_text_template(linked: Make, before: str, after: str | None) -> None:
     content = linked(None, html_name="", text=before)
