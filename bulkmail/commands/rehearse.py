@@ -18,6 +18,7 @@ from bulkmail.commands.preview import write_anew
 from bulkmail.commands.terminal import (
     DONE,
     REFUSED,
+    TWISTD,
     USAGE,
     Commands,
     add_json,
@@ -34,7 +35,6 @@ from bulkmail.preflight import read_specimen
 from bulkmail.rehearsal import Received, body_of, read
 from bulkmail.settings import load_settings
 
-_TWISTD = "from twisted.scripts.twistd import run; run()"
 _LOOK_EVERY = 0.2
 _LAST_LINES = 20
 _MESSAGES = "messages"
@@ -98,7 +98,7 @@ def _run_service(options: Sequence[str], summary: Path) -> int:
 
     What it writes on stderr, its refusals, goes to ours; the end of its log is shown where it fails.
     """
-    command = [sys.executable, "-P", "-c", _TWISTD, "--nodaemon", "--pidfile=", "bulkmail", *options]
+    command = [sys.executable, "-P", "-c", TWISTD, "--nodaemon", "--pidfile=", "bulkmail", *options]
     started = time.time()
     with tempfile.TemporaryFile() as log:
         service = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log)  # noqa: S603 - no shell, our own words

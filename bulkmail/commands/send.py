@@ -15,6 +15,7 @@ from bulkmail.commands.sender import add_addresses, facts_of, sender_findings
 from bulkmail.commands.terminal import (
     DONE,
     REFUSED,
+    TWISTD,
     USAGE,
     Commands,
     add_json,
@@ -43,7 +44,6 @@ from bulkmail.shaping import Demand, Flow, Limits, Schedule, plan_flow
 from bulkmail.spool import in_use
 from bulkmail.zones import zone
 
-_TWISTD = "from twisted.scripts.twistd import run; run()"
 _DOMAINS = 5  # that are named
 _PLANNED = 100  # that are planned one by one
 _YES = frozenset({"y", "yes"})
@@ -169,7 +169,7 @@ def _become_service(given: argparse.Namespace) -> NoReturn:
     options += ["--accept-changes"] if given.accept_changes else []
     sys.stderr.flush()
     os.execv(  # noqa: S606 - no shell, our own words
-        sys.executable, [sys.executable, "-P", "-c", _TWISTD, "--nodaemon", "--pidfile=", "bulkmail", *options]
+        sys.executable, [sys.executable, "-P", "-c", TWISTD, "--nodaemon", "--pidfile=", "bulkmail", *options]
     )
 
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 DONE, REFUSED, USAGE = 0, 1, 2
 """The exit statuses: done; refused, or something was found wrong; wrong usage."""
 
+TWISTD = "from twisted.scripts.twistd import run; run()"
+"""What a Python that becomes the service is told to run (``-c``)."""
+
 _PROGRESS_AFTER = 2.0  # seconds
 
 Commands = Any

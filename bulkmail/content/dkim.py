@@ -14,13 +14,11 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from bulkmail.content.rsa_batch import BATCH_MIN, BatchSigner
+from bulkmail.content.rsa_batch import BATCH_MIN, PADDING, SHA256, BatchSigner
 from bulkmail.mail import AddressError, BulkmailError, domain_key
 
 SIGNED = (
@@ -67,7 +65,7 @@ class SigningKey(NamedTuple):
     def sign(self, data: bytes) -> bytes:
         """Sign: by RSA with PKCS#1 v1.5 over SHA-256 (RFC 6376 3.3.1), by Ed25519 the SHA-256 digest (RFC 8463 3)."""
         if isinstance(self.key, RSAPrivateKey):
-            return self.key.sign(data, _PADDING, _SHA256)
+            return self.key.sign(data, PADDING, SHA256)
         return self.key.sign(sha256(data).digest())
 
     def sign_each(self, data: Sequence[bytes]) -> list[bytes]:
@@ -82,10 +80,6 @@ class Unsigned(NamedTuple):
     key: SigningKey
     field: bytes
     data: bytes
-
-
-_PADDING = padding.PKCS1v15()
-_SHA256 = hashes.SHA256()
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,7 @@ from bulkmail.content.headers import (
     phrase,
     phrase_words,
     structured,
+    unquoted,
     unstructured,
 )
 from bulkmail.content.uri import ascii_url
@@ -26,7 +27,6 @@ from bulkmail.mail import Address, AddressError
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]+", re.ASCII)  # RFC 2045 5.1
 _MESSAGE_ID = re.compile(r"<[!#-;=?A-~]+@[!#-;=?A-~]+>")
 _AT_END = re.compile(r"(.*)<([^<>]*)>", re.DOTALL)
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _NO_BARE = re.compile(r"\S+@\S+")
 _SUBMITTED = re.compile(r"([A-Za-z0-9-]+)((?:[ \t]*;[ \t]*[A-Za-z0-9!#$%&'*+.^_`{|}~-]+=[^\s;\"]+)*)", re.ASCII)
 _DATE = re.compile(
@@ -66,7 +66,7 @@ def _list_id(name: str, value: str) -> bytes:
     words, identifier = (found[1].strip(), found[2].strip()) if found else ("", value)
     if not is_list_id(identifier):
         raise FieldError(f"{value!r} is not a list id; write e.g. Our readers <readers.example.com> (RFC 2919)")
-    return phrase(name, _unquoted(words), f"<{identifier}>")
+    return phrase(name, unquoted(words), f"<{identifier}>")
 
 
 def _urls(name: str, value: str) -> bytes:
@@ -156,7 +156,7 @@ def _mailbox(name: str, display: str, address: Address) -> str:
 
 def _phrases(name: str, value: str) -> bytes:
     """Write phrases with commas between them (RFC 5322 3.6.5)."""
-    words = [phrase_words(_unquoted(text), len(name) + 2) for text in _split(value) if text]
+    words = [phrase_words(unquoted(text), len(name) + 2) for text in _split(value) if text]
     return _lines(name, ",", words)
 
 
@@ -219,12 +219,6 @@ def _one_of(*words: str) -> Callable[[str, str], bytes]:
         return structured(name, value)
 
     return write
-
-
-def _unquoted(text: str) -> str:
-    """Return a name without the quotes around it."""
-    found = _QUOTED.fullmatch(text)
-    return re.sub(r"\\(.)", r"\1", found[1]) if found else text
 
 
 _GRAMMARS: dict[str, Callable[[str, str], bytes]] = {

@@ -129,12 +129,18 @@ def parse_mailbox(text: str) -> tuple[str, Address]:
             raise AddressError(f'{text!r} is not one mailbox; write "Name <local@domain>"')
         return "", parse_address(text)
     display = named["name"].strip()
-    quoted = _QUOTED_NAME.fullmatch(display)
-    if quoted is not None:
-        display = re.sub(r"\\(.)", r"\1", quoted[1]).strip()
+    bare = unquoted(display)
+    if bare != display:
+        display = bare.strip()
     elif any(character in display for character in '"<>@'):
         raise AddressError(f'the name {display!r} needs quotes: "..." <{named["address"]}>')
     return display, parse_address(named["address"])
+
+
+def unquoted(text: str) -> str:
+    """Return what a quoted string (RFC 5322 3.2.4) stands for; every other text as it is."""
+    quoted = _QUOTED_NAME.fullmatch(text)
+    return text if quoted is None else re.sub(r"\\(.)", r"\1", quoted[1])
 
 
 def file_name(name: str) -> list[str]:

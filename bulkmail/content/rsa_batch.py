@@ -22,6 +22,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+PADDING, SHA256 = padding.PKCS1v15(), hashes.SHA256()
+"""How DKIM signs with RSA (RFC 6376 3.3.1)."""
+
 LANES = 8
 BATCH_MIN = 4
 """Fewer messages than this are signed one by one: a batch of eight costs as much as three and a half."""
@@ -114,7 +117,7 @@ class BatchSigner:
         return signatures
 
     def _sign_one(self, data: bytes) -> bytes:
-        return self._key.sign(data, _PADDING, _SHA256)
+        return self._key.sign(data, PADDING, SHA256)
 
     def _sign_lanes(self, data: Sequence[bytes]) -> list[bytes] | None:
         """Sign eight; None where a signature is wrong, which must not leave this process."""
@@ -127,10 +130,6 @@ class BatchSigner:
             return None
         signatures, size = self._given.raw, self._size
         return [signatures[at : at + size] for at in range(0, len(signatures), size)]
-
-
-_PADDING = padding.PKCS1v15()
-_SHA256 = hashes.SHA256()
 
 
 def _each_lane(number: ctypes.Array[ctypes.c_char]) -> Any:

@@ -47,7 +47,9 @@ Position = tuple[int, int]
 
 NOTHING: Position = (0, 0)
 
-_HEADER = lines([ATTEMPT_COLUMNS])
+HEADER = lines([ATTEMPT_COLUMNS])
+"""The first line of the file."""
+
 _TAIL = 1 << 16
 
 
@@ -82,7 +84,7 @@ class AttemptsFile:
         new = [row for row in rows if row.id > last]
         if not new:
             return self.position
-        start = length or len(_HEADER)
+        start = length or len(HEADER)
         data = self._bytes(new)
         with io_errors_as_own_fault(str(self._file)):
             try:
@@ -124,7 +126,7 @@ class AttemptsFile:
                     return
                 self.position = NOTHING
                 os.ftruncate(self._descriptor, 0)
-                _write(self._descriptor, _HEADER, 0)
+                _write(self._descriptor, HEADER, 0)
             except BaseException:
                 self.close()
                 raise
@@ -151,7 +153,7 @@ class AttemptsFile:
             return True
         ours = os.fstat(self._descriptor)
         same = (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
-        return not same or ours.st_size != (self.position[0] or len(_HEADER))
+        return not same or ours.st_size != (self.position[0] or len(HEADER))
 
     def _bytes(self, rows: list[AttemptRow]) -> bytes:
         columns: Any = AttemptRow._make(zip(*rows, strict=True))  # each field holds its whole column
@@ -187,7 +189,7 @@ def _sound(descriptor: int, length: int) -> bool:
 
     After a power cut the length can be right and the last blocks zeros: the data was never waited for.
     """
-    if os.fstat(descriptor).st_size < length or os.pread(descriptor, len(_HEADER), 0) != _HEADER:
+    if os.fstat(descriptor).st_size < length or os.pread(descriptor, len(HEADER), 0) != HEADER:
         return False
     tail = os.pread(descriptor, _TAIL, max(0, length - _TAIL))[: min(length, _TAIL)]
     return tail.endswith(b"\r\n") and b"\0" not in tail

@@ -11,12 +11,10 @@ import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from bulkmail.report.attempts import ATTEMPT_COLUMNS, Position
+from bulkmail.report.attempts import HEADER, Position
 from bulkmail.report.files import Place
-from bulkmail.report.lines import lines
 from bulkmail.report.writer import ATTEMPTS, SUMMARY
 
-_HEADER = lines([ATTEMPT_COLUMNS])
 _BLOCK = 1 << 20
 _MOST = 64 * 1024  # bytes of summary.json
 
@@ -37,16 +35,16 @@ def has_attempts(place: Place) -> bool:
     except (OSError, ValueError):
         return False
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(len(_HEADER)) == _HEADER and bool(file.read(1))
+        return file.read(len(HEADER)) == HEADER and bool(file.read(1))
 
 
 def attempts_beyond(place: Place, position: Position) -> int:
     """Count the attempts in attempts.csv behind a position that was kept; 0 where there is no such file."""
     try:
         with os.fdopen(place.folder(make=False).open_file(ATTEMPTS), "rb") as file:
-            if file.read(len(_HEADER)) != _HEADER:
+            if file.read(len(HEADER)) != HEADER:
                 return 0
-            file.seek(position[0] or len(_HEADER))
+            file.seek(position[0] or len(HEADER))
             # within a line no cell has a line end: replies and addresses are one line
             found, last = 0, b""
             while block := file.read(_BLOCK):
