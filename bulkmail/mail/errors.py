@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+_NAMED = 10  # names that are told where none is near
+
 
 class BulkmailError(Exception):
     """Something went wrong that the operator should read about."""
@@ -70,8 +72,11 @@ class UnknownName(BulkmailError):
         near = get_close_matches(name, self.known, 1)
         if near:
             remedy = f"; the nearest is {near[0]!r}"
+        elif self.known:
+            more = f" and {len(self.known) - _NAMED:,} more" if len(self.known) > _NAMED else ""
+            remedy = f"; there is {', '.join(map(repr, sorted(self.known)[:_NAMED]))}{more}"
         else:
-            remedy = f"; there is {', '.join(map(repr, sorted(self.known)[:10]))}" if self.known else "; there is none"
+            remedy = "; there is none"
         super().__init__(f"there is no {what} {name!r}{remedy}")
 
 

@@ -30,6 +30,8 @@ def test_of_an_unknown_name_the_nearest_is_told() -> None:
     assert str(UnknownName("campaign", "x", ["spring", "autumn"])) == (
         "there is no campaign 'x'; there is 'autumn', 'spring'"
     )
+    told = str(UnknownName("campaign", "x", [f"spring{n:02}" for n in range(14)]))
+    assert told.endswith("'spring09' and 4 more")
     assert str(UnknownName("campaign", "x", [])) == "there is no campaign 'x'; there is none"
 
 
