@@ -151,6 +151,12 @@ def test_a_providers_page_leads_to_a_pause_of_each_campaign_there(site):
     assert 'name="provider" maxlength="100" list="providers" value=""' in strange
 
 
+def test_that_a_number_is_a_link_is_said_before_it(site):
+    shown = site.ask("/campaigns/spring").body.decode()
+    assert shown.index("A number leads to its recipients") < shown.index('href="/campaigns/spring/rows/')
+    assert "at this rate about 2 h 5 min until each was tried" in shown
+
+
 def test_the_numbers_of_the_first_page_add_up(site):
     counts = {"delivered": 7, "bounced": 1, "pending": 1, "deferred": 1, "invalid": 2, "duplicate": 1}
     site.api.campaigns = [campaign(by_status=counts, input_rows=13)]
