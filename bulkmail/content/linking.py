@@ -31,7 +31,7 @@ _CONDITIONAL = re.compile(r"\[if\b[^\]]*\]>", re.IGNORECASE)
 # Quotation marks (an apostrophe is none), and the punctuation of East Asia, which has no blank behind it, end a URL
 _ENDS = "\u00ab\u00bb\u201a-\u201f\u2026\u2039\u203a\u3000-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
 _IN_TEXT = re.compile(rf"(?<![\w@.])https?://(?:{SIGNED}|[^\s<>\"\\^`{{|}}{_ENDS}\ufdd0-\ufdd3])+", re.IGNORECASE)
-_ALONE = re.compile(rf"(?:(?<=[\s(<\[])|\A)({SIGNED})(?=[\s)>\].,;]|\Z)")
+_ALONE = re.compile(rf"(?:(?<=[\s(<\[\"'{_ENDS}])|\A)({SIGNED})(?=[\s)>\].,;\"'{_ENDS}]|[!?:]+(?:\s|\Z)|\Z)")
 _BEHIND = ".,;:!?'\"*_\u2018\u2019"
 _CLOSING = {")": "(", "]": "["}
 _UNSUBSCRIBE_URL = re.compile(r"\bunsubscribe_url\b")

@@ -2,7 +2,8 @@
 
 A name with both is its owner's own way of writing it, and stays. The rules are those of names in Latin letters:
 particles (``van der``, ``de la``) stay small, ``O'Neil``, ``D'Angelo`` and ``McDonald`` have two capitals, what a
-hyphen joins are two names. ``Mac`` is left alone, for Macey and MacKay cannot be told apart.
+hyphen joins are two names. ``Mac`` is left alone, for Macey and MacKay cannot be told apart. A name in capitals with an
+``İ`` is Turkish or Azerbaijani, so its ``I`` is an ``ı``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ _NUMERALS = frozenset({"ii", "iii", "iv", "vi", "vii", "viii"})
 _WORD = re.compile(r"[^\s-]+")
 _PARTED = re.compile("([a-z]{1,2})(['\u2019])(?=\\w{2})(.+)", re.DOTALL)
 _SCOTTISH = re.compile(r"mc(?=\w{2})", re.ASCII)
+_DOTTED = "İ"
+_SMALL_TURKISH = str.maketrans({_DOTTED: "i", "I": "ı"})
 _SMALL_BEFORE = frozenset({"d", "l", "t"})  # d'Artagnan behind a first name; D'Angelo alone
 
 
@@ -28,8 +31,13 @@ def person(value: object) -> str:
     words = _WORD.findall(text)
     alone = len(words) == 1
 
+    turkish = _DOTTED in text
+
     def written(found: re.Match[str]) -> str:
-        return _word(found[0].lower(), alone=alone)
+        capitals = found[0]
+        small = capitals.translate(_SMALL_TURKISH) if turkish else capitals
+        word = _word(small.lower(), alone=alone)
+        return _DOTTED + word[1:] if word[:1] == "I" and capitals[0] == _DOTTED else word
 
     return _WORD.sub(written, text)
 

@@ -124,10 +124,16 @@ def test_the_text_that_is_made_has_the_same_links(linked: Make) -> None:
         ),
         ("https://x.example/a… now", f"https://x.example/a?{PLAIN}… now"),
         ("https://x.example/straße/東京.", f"https://x.example/straße/東京?{PLAIN}."),
+        (
+            "„{{ u }}“, {{ u }}! {{ u }}?",
+            f"„https://u.example/?{PLAIN}“, https://u.example/?{PLAIN}! https://u.example/?{PLAIN}?",
+        ),
+        ("：{{ u }}。", f"：https://u.example/?{PLAIN}。"),
+        ("{{ u }}?b=1 {{ u }}:8080", "https://u.example/?b=1 https://u.example/:8080"),
     ],
     ids=[
         *("comma", "brackets", "angles", "path", "whole", "if", "inside", "beyond", "others", "out"),
-        *("quotes", "guillemets", "chinese", "ellipsis", "letters"),
+        *("quotes", "guillemets", "chinese", "ellipsis", "letters", "quoted", "east", "goes on"),
     ],
 )
 def test_links_of_a_text_template(linked: Make, before: str, after: str | None) -> None:

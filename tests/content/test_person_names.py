@@ -28,6 +28,8 @@ NAMES = [
     ("charles iii", "Charles III"),
     ("MACDONALD", "Macdonald"),
     ("ünal öz", "Ünal Öz"),
+    ("İSMAİL IŞIK", "İsmail Işık"),
+    ("ZEYNEP YİĞİT", "Zeynep Yiğit"),
     ("ann's", "Ann's"),
     ("(BOB)", "(Bob)"),
     ("李明", "李明"),
