@@ -12,7 +12,7 @@ from typing import Any
 
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import RecipientRow
-from bulkmail.report import Facts, Place, ReportFolder, attempts_beyond, clicks_of
+from bulkmail.report import Facts, Place, ReportFolder, Timeline, attempts_beyond, clicks_of
 from bulkmail.spool import Reading, open_reader
 
 _ROWS = 2000
@@ -26,6 +26,7 @@ class ReportWorker:
         self._folders: dict[int, ReportFolder] = {}
         self._spools: dict[str, Reading] = {}
         self._places: dict[int, str] = {}
+        self._timelines: dict[int, Timeline] = {}
 
     def handle(self, job: tuple[Any, ...]) -> Any:
         """Do a job: open, attempts, live, refresh, close, or beyond (count attempts behind an earlier report's
@@ -34,6 +35,7 @@ class ReportWorker:
         match job:
             case ("open", campaign, spool, place, files, key, domain, one_message, subject, position):
                 self._places[campaign] = spool
+                self._timelines[campaign] = Timeline()
                 self._folders[campaign] = ReportFolder(
                     Place(*place),
                     files,
@@ -50,13 +52,16 @@ class ReportWorker:
                 self._folders[campaign].live(self._facts(campaign, facts), sync=sync)
                 return None
             case ("refresh", campaign, facts):
-                stats = self._folders[campaign].refresh(self._facts(campaign, facts), self._recipients(campaign))
+                timeline = self._timelines[campaign]
+                timeline.follow(partial(self._reader(campaign).attempt_sums, campaign))
+                told = self._facts(campaign, {**facts, "timeline": timeline.buckets()})
+                stats = self._folders[campaign].refresh(told, self._recipients(campaign))
                 return stats.domains.top(), {name: dict(counts) for name, counts in stats.by_variant.items()}
             case ("beyond", place, position):
                 return attempts_beyond(Place(*place), tuple(position))
             case ("close", campaign):
                 self._folders.pop(campaign).close()
-                del self._places[campaign]
+                del self._places[campaign], self._timelines[campaign]
                 return None
         raise LookupError(f"no such job: {job[0]}")
 

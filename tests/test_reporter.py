@@ -110,6 +110,18 @@ def test_the_page_shows_the_subject_that_a_recipient_got(worker):
     assert "Hi u1@a.example" in (worker.place / "index.html").read_text()
 
 
+def test_the_page_draws_the_attempts_over_time_up_to_the_newest(worker):
+    worker.worker.handle(("refresh", worker.campaign, facts()))
+    page = worker.place / "index.html"
+    assert "00:16:42: 1 delivered</title>" in page.read_text()
+    [row] = worker.store.claim([(1, 1)], 1003.0)[1]
+    attempt = Attempt(1004.0, 1, "deferred", "", 450, "", "later", "dot", next_attempt_at=2000.0)
+    worker.store.settle([Settlement(row.id, 1, "deferred", "", "", attempt, next_at=2000.0)])
+    worker.worker.handle(("refresh", worker.campaign, facts()))
+    assert "00:16:42: 1 delivered</title>" in page.read_text()
+    assert "00:16:44: 1 deferred</title>" in page.read_text()
+
+
 def test_summary_json(worker):
     worker.worker.handle(("live", worker.campaign, facts(), True))
     summary = json.loads((worker.place / "summary.json").read_text())

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+from twisted.internet.defer import DeferredLock
+
 from bulkmail.control.by_status import ROWS, rows_by_status
 from bulkmail.control.http import Call
-from bulkmail.control.over_time import over_time
+from bulkmail.control.over_time import OverTime
 from bulkmail.control.recent import recent
 from bulkmail.control.replied import replied
 from bulkmail.control.variants import variants
@@ -21,6 +23,7 @@ def campaign_answers(
     read: Callable[[Callable[[Reading], Any]], Awaitable[Any]], wall: Callable[[], float]
 ) -> Mapping[str, Callable[[Call], Awaitable[Any]]]:
     """Return what answers them, by name. ``read(work)``: calls ``work(reader)`` outside of the event loop."""
+    over_time, turn = OverTime(), DeferredLock()  # whoever waits for the turn keeps no thread busy
 
     async def of_recent(call: Call) -> Any:
         name = call.path["name"]
@@ -28,7 +31,11 @@ def campaign_answers(
 
     async def of_time(call: Call) -> Any:
         name, provider, now = call.path["name"], call.path.get("provider", ""), wall()
-        return await read(lambda reader: _known(reader, name, over_time(reader, name, now, provider)))
+        await turn.acquire()
+        try:
+            return await read(lambda reader: _known(reader, name, over_time.tell(reader, name, now, provider)))
+        finally:
+            turn.release()
 
     async def of_rows(call: Call) -> Any:
         name, status, before = call.path["name"], call.path["status"], call.query.get("before")

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bulkmail.report.rows import file_prefixes
     from bulkmail.report.suppressions import SUPPRESSION_COLUMNS, write_suppressions
     from bulkmail.report.tally import Stats, Wordings, wording_key
-    from bulkmail.report.timeline import STEPS
+    from bulkmail.report.timeline import STEPS, Timeline
     from bulkmail.report.variants import variant_of
     from bulkmail.report.view import length, share
     from bulkmail.report.words import (
@@ -74,7 +74,7 @@ else:
             "rows": "file_prefixes",
             "suppressions": "SUPPRESSION_COLUMNS write_suppressions",
             "tally": "Stats Wordings wording_key",
-            "timeline": "STEPS",
+            "timeline": "STEPS Timeline",
             "variants": "variant_of",
             "words": "CATEGORY_WORDS STATUS_WORDS category_words late_words provider_name state_words status_words",
             "writer": "ATTEMPTS ReportFolder refresh_wait",
@@ -98,6 +98,7 @@ __all__ = [
     "ReportFile",
     "ReportFolder",
     "Stats",
+    "Timeline",
     "Wordings",
     "accounting",
     "attempts_beyond",

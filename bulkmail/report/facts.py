@@ -49,7 +49,7 @@ class Facts:
     rehearsal: bool = False
     via_relay: str = ""  # the host that took everything; "" where mail went straight to the receivers
     timezone: str = "UTC"  # of the times that people read, a name of the IANA database
-    timeline: Sequence[Bucket] = ()  # empty: taken from the times the rows were completed at
+    timeline: Sequence[Bucket] = ()  # its attempts over time
 
     @property
     def zone(self) -> tzinfo:

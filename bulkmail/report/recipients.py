@@ -103,7 +103,7 @@ class RecipientCells:
         came_back = (columns.late_at, columns.unsubscribed_at, columns.complained_at)
         if any(map(any, came_back)):
             stats.add_late(chunk)
-        stats.add(columns.email, columns.status, columns.category, columns.smtp_code, replies, columns.completed_at)
+        stats.add(columns.email, columns.status, columns.category, columns.smtp_code, replies)
         variants = [""] * len(chunk)
         if self._variant_of is not None:
             variants = [self._variant_of(row) for row in chunk]

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from bulkmail.mail import AddressError, RecipientRow, Status, domain_key
 from bulkmail.report.cells import one_line
-from bulkmail.report.timeline import Timeline
 
 TOP_DOMAINS = 50
 _KEPT = 20_000  # domains; twice as many are held between two prunings
@@ -132,7 +131,6 @@ class Stats:
         self.outcomes: Counter[tuple[str, str]] = Counter()  # (status, category)
         self.domains = Domains()
         self.wordings = Wordings()
-        self.timeline = Timeline()
         self.late: Counter[str] = Counter()  # how many came back later, unsubscribed, complained
         self.no_more: Counter[tuple[str, str]] = Counter()  # (status, category) of those who complained or unsubscribed
         self.by_variant: dict[str, Counter[str]] = {}  # of each: people by status, who unsubscribed, who complained
@@ -145,13 +143,11 @@ class Stats:
         categories: Sequence[str],
         codes: Sequence[int | None],
         replies: Sequence[str],
-        completed: Sequence[float | None],
     ) -> None:
         """Count a batch, given as columns."""
         self.rows += len(emails)
         self.outcomes.update(zip(statuses, categories, strict=True))
         self.domains.add(emails, statuses)
-        self.timeline.add(statuses, completed)
         for category, code, reply, email in zip(categories, codes, replies, emails, strict=True):
             if category and reply:
                 self.wordings.add(category, code, reply, email)

@@ -1,9 +1,20 @@
-"""When things happened, counted in buckets that widen as the campaign lasts: bounded memory, enough for a plot."""
+"""When things happened, counted in spans that widen as the campaign lasts: bounded memory, enough for a plot.
+
+The plots of the operator's page and the bars of the report's page are drawn from the same sums of attempts.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from bulkmail.mail import LateResult
+
+AttemptSum = tuple[int, int, str, str, int, int]
+"""(greatest attempt's id, number of the span, provider, result, milliseconds within which it was accepted, attempts)"""
+
+Spans = Mapping[int, Counter[tuple[str, int]]]
+"""number of a span since the epoch -> (result, milliseconds within which it was accepted) -> attempts"""
 
 Bucket = tuple[float, int, int, int]
 """(start in epoch seconds, delivered, failed, deferred)"""
@@ -11,44 +22,65 @@ Bucket = tuple[float, int, int, int]
 STEPS = (1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_419_200)
 """Bucket widths in seconds; each divides the next one, so that buckets merge without a seam."""
 
-FAILED = frozenset({"bounced", "blocked", "expired"})
-
-_MOST = 2048
+_MOST = 128
+_LATE = frozenset(map(str, LateResult))
 
 
 class Timeline:
-    """Counts statuses by the time they were reached."""
+    """The attempts of a campaign, summed in spans of time as they are stored. ``most``: so many spans that have any.
+
+    Each attempt is read once, so to stay up to date costs what is new. A timeline is rebuilt from the attempts.
+    """
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._step = 0
-        self._counts: Counter[tuple[str, int]] = Counter()
+        self._last = 0  # the id of the last attempt in it
+        self._sums: dict[str, dict[int, Counter[tuple[str, int]]]] = {"": {}}  # by provider, "" for all of them
 
-    def add(self, statuses: Iterable[str], times: Iterable[float | None]) -> None:
-        """Count a batch of rows; one without a time does not count."""
-        width = STEPS[self._step]
-        self._counts.update([(status, int(at) // width) for status, at in zip(statuses, times, strict=True) if at])
-        while len(self._counts) > self._most and self._step + 1 < len(STEPS):
-            self._widen()
+    def follow(self, read: Callable[[int, int], Sequence[AttemptSum]]) -> None:
+        """Add all attempts that are not in it yet. What came back later was no attempt and is left out.
 
-    def _widen(self) -> None:
-        times = STEPS[self._step + 1] // STEPS[self._step]
-        self._step += 1
-        wider: Counter[tuple[str, int]] = Counter()
-        for (status, bucket), count in self._counts.items():
-            wider[status, bucket // times] += count
-        self._counts = wider
+        ``read(after, width)``: sums of some attempts behind an id, in spans of ``width`` seconds; none at the end.
+        """
+        while found := read(self._last, STEPS[self._step]):
+            for last, number, provider, result, within, attempts in found:
+                self._last = max(self._last, last)
+                if result not in _LATE:
+                    for of in ("", provider):
+                        self._sums.setdefault(of, {}).setdefault(number, Counter())[result, within] += attempts
+            while len(self._sums[""]) > self._most and self._step + 1 < len(STEPS):
+                times = STEPS[self._step + 1] // STEPS[self._step]
+                self._sums = {of: _widened(spans, times) for of, spans in self._sums.items()}
+                self._step += 1
+
+    def spans(self, width: int, provider: str = "") -> tuple[int, Spans]:
+        """Return the attempts to a provider ("": to all) in spans of ``width`` seconds, one of `STEPS`.
+
+        Where its own are wider already, they are of that width, which is returned with them.
+        """
+        own = STEPS[self._step]
+        wide = max(width, own)
+        return wide, _widened(self._sums.get(provider, {}), wide // own)
 
     def buckets(self) -> list[Bucket]:
-        """Return delivered and failed over time, in order; deferrals are not known from where recipients stand now."""
-        width = STEPS[self._step]
-        found: dict[int, list[int]] = {}
-        for (status, bucket), count in self._counts.items():
-            if status == "delivered":
-                found.setdefault(bucket, [0, 0])[0] += count
-            elif status in FAILED:
-                found.setdefault(bucket, [0, 0])[1] += count
-        return [(float(bucket * width), found[bucket][0], found[bucket][1], 0) for bucket in sorted(found)]
+        """Return delivered, failed and deferred attempts over time, in order."""
+        width, spans = self.spans(STEPS[0])
+        found = []
+        for number in sorted(spans):
+            counts: Counter[str] = Counter()
+            for (result, _), attempts in spans[number].items():
+                counts[result] += attempts
+            found.append((float(number * width), counts["delivered"], counts["failed"], counts["deferred"]))
+        return found
+
+
+def _widened(spans: Spans, times: int) -> dict[int, Counter[tuple[str, int]]]:
+    """Return the same sums in spans so many times as wide."""
+    found: dict[int, Counter[tuple[str, int]]] = {}
+    for number, counts in spans.items():
+        found.setdefault(number // times, Counter()).update(counts)
+    return found
 
 
 def merged(buckets: Iterable[Bucket], most: int) -> tuple[int, list[Bucket]]:

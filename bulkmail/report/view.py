@@ -52,7 +52,7 @@ def view(facts: Facts, stats: Stats) -> dict[str, Any]:
         "groups": _groups(counts, people, via_relay=bool(facts.via_relay)),
         "statuses": _statuses(counts, people, via_relay=bool(facts.via_relay)),
         "reasons": _reasons(stats),
-        "plot": plot(facts.timeline or stats.timeline.buckets(), facts.zone),
+        "plot": plot(facts.timeline, facts.zone),
         "clicks": clicks_to_show(facts.clicks),
         "providers": _providers(facts.by_provider),
         "take_off": _lines_of(_to_be_taken_off(stats)),

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from bulkmail.mail import AttemptRow
 from bulkmail.spool.contract import Statements
 from bulkmail.spool.rows import RecentAttempt, id_range, recipient_id
 
 _DOMAINS = 1000  # to look at them takes a few milliseconds
+_SUMMED = 20_000  # attempts; the same
+
+
+class AttemptSum(NamedTuple):
+    """How many attempts began in a span of time, went to a provider ("other": to none) and came to one result.
+
+    ``last``: the greatest id of these; ``span``: its number since the epoch. ``within``: the milliseconds in which
+    those delivered were answered, rounded up to one of some twenty, else 0.
+    """
+
+    last: int
+    span: int
+    provider: str
+    result: str
+    within: int
+    attempts: int
 
 
 class AttemptReading:
@@ -30,17 +48,18 @@ class AttemptReading:
             found = self._db.execute("next_tries", (campaign_id, _DOMAINS)).fetchall()
         return {provider: at for at, provider in reversed(found)}
 
-    def over_time(self, campaign_id: int, width: int, provider: str = "") -> list[tuple[int, str, int, int]]:
-        """Count the attempts of a campaign (to a provider) in buckets of ``width`` seconds.
+    def attempt_sums(self, campaign_id: int, after: int, width: int, limit: int = _SUMMED) -> list[AttemptSum]:
+        """Sum up to ``limit`` attempts of a campaign behind the one with the id ``after`` (0: from the first one).
 
-        Each is (number of the bucket since the epoch, result, milliseconds within which it was answered, attempts); the
-        milliseconds are rounded up to one of some twenty. All attempts are read, outside of the interpreter.
+        ``width``: seconds of a span of time. No attempts are stored behind one that was seen: their ids grow in the
+        order in which they are committed, on several machines too (`contract.Tables.last_numbers`). So a reader that
+        goes on from the greatest ``last`` reads each once. The provider is the recipient's, as it is known now.
         """
         low, high = id_range(campaign_id)
+        values = {"after": max(low, after), "high": high, "width": width, "limit": limit}
         with self._db.transaction("begin_reading"):
-            values = {"low": low, "high": high, "width": width, "provider": provider}
-            found: list[tuple[int, str, int, int]] = self._db.execute("attempts_over_time", values).fetchall()
-        return found
+            found = self._db.execute("attempt_sums", values).fetchall()
+        return list(map(AttemptSum._make, found))
 
     def attempts_of(self, campaign_id: int, n: int, limit: int) -> list[AttemptRow]:
         """Return up to ``limit`` attempts of row ``n``, oldest first; it reads those of the whole campaign for that."""

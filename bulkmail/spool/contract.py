@@ -116,7 +116,10 @@ class Tables(Protocol):
         """Add to the counts: (campaign_id, provider, status, category, difference)."""
 
     def last_numbers(self, counts: Mapping[int, int]) -> dict[int, int]:
-        """Return campaign -> the last number given, where ``counts`` more attempts of it are about to be stored."""
+        """Return campaign -> the last number given, where ``counts`` more attempts of it are about to be stored.
+
+        Nobody else stores any of these campaigns until the transaction ends: numbers are committed in their order.
+        """
 
     def write(self, batch: Batch) -> None:
         """Write what a batch has booked."""

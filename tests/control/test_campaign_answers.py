@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from pydantic import TypeAdapter
+from twisted.internet.defer import Deferred, ensureDeferred
 
 from bulkmail.control.campaign_answers import campaign_answers
 from bulkmail.control.http import Call
@@ -41,6 +42,32 @@ def test_what_is_told_of_one_campaign(ask):
     assert ask("variants")["variants"] == []
     none = ask("replied", {"skip": "3", "most": "5"}, provider="google", wording="0" * 16)
     assert (none["reply"], none["rows"], none["next"]) == ("", [], None)
+
+
+def test_whoever_asks_for_plots_waits_for_those_who_asked_before_and_holds_up_nobody_else(waiting):
+    asked = []
+
+    async def read(work):
+        asked.append(Deferred())
+        await asked[-1]
+        return work(waiting)
+
+    answers = campaign_answers(read, lambda: 2000.0)
+
+    def ask(name, campaign="spring"):
+        return ensureDeferred(answers[name](Call(BY_NAME[name], {"name": campaign}, {}, None)))
+
+    first, second, third = ask("over_time"), ask("over_time", "sprin"), ask("over_time")
+    recent = ask("recent")
+    assert len(asked) == 2, "the first, and what is no plot"
+    asked[1].callback(None)
+    assert recent.called
+    asked[0].callback(None)
+    assert (first.called, second.called, len(asked)) == (True, False, 3)
+    asked[2].callback(None)
+    second.addErrback(lambda failure: failure.trap(UnknownName))
+    asked[3].callback(None)
+    assert third.result == first.result
 
 
 @pytest.mark.parametrize("name", ["recent", "over_time", "over_time_of", "rows", "rows_of", "variants", "replied"])

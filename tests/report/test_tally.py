@@ -90,7 +90,6 @@ def test_statuses_sum_to_the_rows_and_all_are_there():
         ["", "quota", "policy"],
         [250] * 3,
         [""] * 3,
-        [1.0] * 3,
     )
     assert set(stats.by_status) == set(Status)
     assert sum(stats.by_status.values()) == stats.rows == 3
@@ -99,7 +98,7 @@ def test_statuses_sum_to_the_rows_and_all_are_there():
 
 def test_the_parts_for_the_summary_are_plain_data():
     stats = Stats()
-    stats.add(["a@b.example"], ["delivered"], [""], [250], ["ok"], [1.0])
+    stats.add(["a@b.example"], ["delivered"], [""], [250], ["ok"])
     assert marshal.loads(marshal.dumps(stats.parts())) == json.loads(json.dumps(stats.parts()))
 
 

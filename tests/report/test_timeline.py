@@ -12,21 +12,48 @@ def test_the_widths_divide_each_other():
     assert all(wide % narrow == 0 for narrow, wide in itertools.pairwise(STEPS))
 
 
-def test_delivered_and_failed_are_counted_in_their_seconds():
-    line = Timeline()
-    line.add(["delivered", "bounced", "blocked", "expired", "duplicate", "delivered"], [10.9, 10.1, 10, 11, 11, None])
-    assert line.buckets() == [(10.0, 1, 2, 0), (11.0, 0, 1, 0)]
+def followed(line, attempts, most=2):
+    """Add attempts, (at, provider, result), to a timeline; the number of each in the list is its id."""
+
+    def read(after, width):
+        rows = list(enumerate(attempts, 1))[after : after + most]
+        return [(n, int(at) // width, provider, result, 10, 1) for n, (at, provider, result) in rows]
+
+    line.follow(read)
+    return line
 
 
-@given(st.lists(st.tuples(st.sampled_from(["delivered", "bounced"]), st.floats(1, 4e9)), max_size=60))
-def test_widening_loses_nobody_and_memory_is_bounded(rows):
-    line = Timeline(most=8)
-    for status, at in rows:
-        line.add([status], [at])
-    buckets = line.buckets()
-    assert sum(bucket[1] for bucket in buckets) == sum(status == "delivered" for status, _ in rows)
-    assert sum(bucket[2] for bucket in buckets) == sum(status == "bounced" for status, _ in rows)
-    assert len(line._counts) <= 8 or line._step + 1 == len(STEPS)
+def test_attempts_are_counted_in_their_seconds_and_by_provider():
+    attempts = [(10.9, "google", "delivered"), (10.1, "other", "failed"), (11.0, "other", "deferred")]
+    line = followed(Timeline(), attempts)
+    assert line.buckets() == [(10.0, 1, 1, 0), (11.0, 0, 0, 1)]
+    assert line.spans(1, "other") == (1, {10: {("failed", 10): 1}, 11: {("deferred", 10): 1}})
+    assert line.spans(5, "google") == (5, {2: {("delivered", 10): 1}})
+    assert line.spans(5, "yahoo") == (5, {})
+
+
+def test_each_is_counted_once_and_what_came_back_later_is_left_out():
+    attempts = [(10.0, "other", "delivered"), *[(12.0, "other", "returned")] * 5]
+    line = followed(Timeline(), attempts)
+    assert followed(line, attempts).buckets() == [(10.0, 1, 0, 0)]
+    assert followed(line, [*attempts, (13.0, "other", "unknown")]).spans(60) == (
+        60,
+        {0: {("delivered", 10): 1, ("unknown", 10): 1}},
+    )
+
+
+AT = st.tuples(st.floats(1, 4e9), st.sampled_from(["google", "other"]), st.sampled_from(["delivered", "failed"]))
+
+
+@given(st.lists(AT, max_size=60), st.integers(0, 60))
+def test_widening_loses_nobody_memory_is_bounded_and_it_is_the_same_read_at_once(attempts, until):
+    line = followed(followed(Timeline(most=8), attempts[:until]), attempts)
+    for n, result in enumerate(("delivered", "failed"), 1):
+        assert sum(bucket[n] for bucket in line.buckets()) == sum(one[2] == result for one in attempts)
+    width, spans = line.spans(1)
+    assert len(spans) <= 8 or width == STEPS[-1]
+    again = followed(Timeline(most=8), attempts, 60)
+    assert again.spans(width, "google") == line.spans(width, "google")
 
 
 count = st.integers(0, 1000)

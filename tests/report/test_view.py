@@ -125,17 +125,17 @@ def test_widths_and_shares_add_up(sample, tmp_path):
         assert sum(part["width"] for part in row["bar"]) == pytest.approx(100, abs=0.1)
     assert page["providers"][0]["name"] == "Google (Gmail and Workspace)"
     assert page["domains"][0]["name"] == "gmail.com"
-    assert page["plot"].parts == ["delivered", "failed"]
 
 
-def test_a_timeline_handed_in_is_drawn(facts):
+def test_the_attempts_over_time_are_drawn(facts):
     page = view(facts(timeline=[(START, 1, 0, 2)]), Stats())
     assert page["plot"].parts == ["delivered", "deferred"]
+    assert view(facts(), Stats())["plot"] is None
 
 
 def test_the_facts_of_the_campaign(facts):
     stats = Stats()
-    stats.add(["a@b.example"] * 7200, ["delivered"] * 7200, [""] * 7200, [250] * 7200, [""] * 7200, [START] * 7200)
+    stats.add(["a@b.example"] * 7200, ["delivered"] * 7200, [""] * 7200, [250] * 7200, [""] * 7200)
     listed = dict(
         view(facts(state="finished", started_at=START, ended_at=START + 3600, sender="a <b@c>"), stats)["facts"]
     )
@@ -213,11 +213,12 @@ def test_whom_to_take_off_and_whom_to_try_again(seen, of):
 
 
 def test_times_are_those_of_the_zone(seen, of):
-    page = seen(*of(1), started_at=START, now=START + 60, timezone="Europe/Berlin")
+    attempts = [(START, 1, 0, 0)]
+    page = seen(*of(1), started_at=START, now=START + 60, timezone="Europe/Berlin", timeline=attempts)
     assert page["written"] == "1 December 2026, 11:01 CET"
     assert dict(page["facts"])["Started"] == "1 December 2026, 11:00 CET"
     assert page["plot"].caption == "Each bar is 1 second. Times are those of Europe/Berlin (CET)."
-    assert seen(*of(1))["plot"].caption == "Each bar is 1 second. Times are UTC."
+    assert seen(*of(1), timeline=attempts)["plot"].caption == "Each bar is 1 second. Times are UTC."
 
 
 def test_the_subject_is_the_one_that_somebody_got(tmp_path, facts, recipient):

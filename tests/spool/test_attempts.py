@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bulkmail.spool import recipient_id
+
 
 def test_the_last_attempts_with_what_was_said(spool):
     _, reader, identity = spool
@@ -12,23 +14,20 @@ def test_the_last_attempts_with_what_was_said(spool):
     assert reader.recent(identity + 1, 10) == []
 
 
-def test_attempts_are_counted_over_time_and_by_provider(spool):
-    _, reader, identity = spool
-    both = reader.recent(identity, 10)
-    counted = list(map(tuple, reader.over_time(identity, 1)))
-    assert sorted((number, result, count) for number, result, _, count in counted) == sorted(
-        (int(one.at), one.result, 1) for one in both
-    )
-    assert [row[1] for row in reader.over_time(identity, 60, "google")] == ["delivered"]
-    assert reader.over_time(identity + 1, 60) == []
-
-
-def test_attempts_to_no_large_provider_are_those_to_other(spool, kit):
+def test_attempts_are_summed_by_span_provider_and_result_behind_the_last_one_that_was_seen(spool, kit):
     store, reader, identity = spool
+    first, second = (recipient_id(identity, n) for n in (1, 2))
+    assert sorted(reader.attempt_sums(identity, 0, 60)) == [
+        (first, 33, "google", "delivered", 10, 1),
+        (second, 33, "other", "deferred", 0, 1),
+    ]
+    [(last, span, *_)] = reader.attempt_sums(identity, 0, 1, limit=1)
+    assert (last, span) == (first, 2000)
+    assert [one.last for one in reader.attempt_sums(identity, last, 1)] == [second]
+    assert reader.attempt_sums(identity, second, 1) == reader.attempt_sums(identity + 1, 0, 60) == []
     queue = store.due_queues(100.0, 1)[0][0]
-    rows = store.claim([(queue, 1)], 100.0)[queue]
-    store.settle([kit.outcome(row, provider="") for row in rows])
-    assert sorted(row[1] for row in reader.over_time(identity, 60, "other")) == ["deferred", "delivered"]
+    store.settle([kit.outcome(row, provider="google") for row in store.claim([(queue, 1)], 100.0)[queue]])
+    assert [tuple(one[2:4]) for one in reader.attempt_sums(identity, second, 60)] == [("google", "delivered")]
 
 
 def test_all_attempts_of_one_recipient(spool, kit):

@@ -13,6 +13,8 @@ INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at)
     VALUES ('spring', '/c', 'ready', '', '{}', 'retry', 1.0);
 INSERT INTO queue (campaign_id, domain, has_new) VALUES (1, 'a.example', 1);
 INSERT INTO recipient VALUES (1::bigint << 40 | 1, 1, 0, 1, 'u1@a.example', '["u1@a.example"]');
+INSERT INTO attempt VALUES (1::bigint << 40 | 1, 1::bigint << 40 | 1, 61.5, 1, 'deferred', '', 450, '', '', '', '', '',
+    '', '', 5, 90.0);
 """
 
 
@@ -69,6 +71,7 @@ def test_rows_events_and_campaigns_of_an_older_spool(pg_dsn, version):
     assert (row.email, row.status, row.late_at) == ("u1@a.example", "pending", 5.0 if version >= 12 else None)
     assert (row.tls_policy, due) == ("", None)
     assert reader.recipients(1, 0, 9) == [row]
+    assert [one[1:] for one in reader.attempt_sums(1, 0, 60)] == [(1, "other", "deferred", 0, 1)]
     (campaign,) = reader.campaigns()
     assert (campaign.list, campaign.kind) == ("spring" if version < 9 else "", "marketing")
     assert reader.campaign("spring") == campaign

@@ -90,7 +90,7 @@ def test_a_report_that_follows_the_attempts_misses_none(pg_dsn, kit):
     stores = [kit.open_postgres(pg_dsn, f"machine-{n}") for n in (1, 2)]
     identity = kit.campaign(stores[0], rows=[kit.row(n, f"d{n % 2}.example") for n in range(1, 401)])
     queues = [queue for queue, _, _ in stores[0].backlog(0, 10)]
-    seen, failed, over = [], [], threading.Event()
+    seen, summed, failed, over = [], [], [], threading.Event()
 
     def send(store, queue):
         try:
@@ -106,6 +106,8 @@ def test_a_report_that_follows_the_attempts_misses_none(pg_dsn, kit):
             last = over.is_set()
             while rows := reader.attempts(identity, seen[-1] if seen else 0, 50):
                 seen.extend(row[0] for row in rows)
+            while sums := reader.attempt_sums(identity, max((one.last for one in summed), default=0), 60, 50):
+                summed.extend(sums)
         reader.close()
 
     threads = [threading.Thread(target=send, args=pair) for pair in zip(stores, queues, strict=True)]
@@ -118,7 +120,7 @@ def test_a_report_that_follows_the_attempts_misses_none(pg_dsn, kit):
     over.set()
     reading.join()
     assert failed == []
-    assert len(seen) == 400
+    assert len(seen) == sum(one.attempts for one in summed) == 400
     assert sorted(seen) == [row[0] for row in kit.asked(stores[0], "SELECT id FROM attempt ORDER BY id")]
     assert stores[1].totals(identity) == {("", "delivered", ""): 400}
     kit.check_laws(stores[0])

@@ -14,6 +14,8 @@ INSERT INTO campaign (name, folder, state, key, digests, on_unknown, created_at)
     VALUES ('spring', '/c', 'ready', x'00', '{}', 'retry', 1.0);
 INSERT INTO queue (campaign_id, domain, has_new) VALUES (1, 'a.example', 1);
 INSERT INTO recipient VALUES (1 << 40 | 1, 1, 0, 1, 'u1@a.example', '["u1@a.example"]');
+INSERT INTO attempt VALUES (1 << 40 | 1, 1 << 40 | 1, 61.5, 1, 'deferred', '', 450, '', '', '', '', '', '', '', 5,
+    90.0);
 """
 
 
@@ -39,6 +41,7 @@ def test_rows_of_a_spool_that_knows_nothing_of_what_comes_back(tmp_path):
     ((_, row, due),) = reader.find("u1@a.example")
     assert (row.email, row.status, row.late_at, due) == ("u1@a.example", "pending", None, None)
     assert reader.recipients(1, 0, 9) == [row]
+    assert [one[1:] for one in reader.attempt_sums(1, 0, 60)] == [(1, "other", "deferred", 0, 1)]
     assert reader.late_counts(1) == LateCounts()
     reader.close()
 

@@ -77,11 +77,12 @@ SELECT a.id, r.id & 1099511627775, r.file_no, r.row_in_file, r.email, a.at, a.nu
 FROM attempt a JOIN recipient r ON r.id = a.recipient_id
 WHERE a.recipient_id = %s AND a.id BETWEEN %s AND %s ORDER BY a.id LIMIT %s
 
--- name: attempts_over_time
--- how many attempts came to what in each bucket of so many seconds, and within how many milliseconds; to one provider,
--- or to all where none is given
-SELECT CAST(floor(at / %(width)s) AS bigint), result,
-    CASE WHEN duration_ms < 10 THEN 10 WHEN duration_ms < 20 THEN 20 WHEN duration_ms < 50 THEN 50
+-- name: attempt_sums
+-- of the next attempts of a campaign: how many to each provider came to what in each span of so many seconds, and within
+-- how many milliseconds those were accepted; and the last one of them
+SELECT max(page.id), CAST(floor(at / %(width)s) AS bigint), coalesce(nullif(o.provider, ''), 'other'), result,
+    CASE WHEN result <> 'delivered' THEN 0
+        WHEN duration_ms < 10 THEN 10 WHEN duration_ms < 20 THEN 20 WHEN duration_ms < 50 THEN 50
         WHEN duration_ms < 100 THEN 100 WHEN duration_ms < 150 THEN 150 WHEN duration_ms < 200 THEN 200
         WHEN duration_ms < 300 THEN 300 WHEN duration_ms < 500 THEN 500 WHEN duration_ms < 700 THEN 700
         WHEN duration_ms < 1000 THEN 1000 WHEN duration_ms < 1500 THEN 1500 WHEN duration_ms < 2000 THEN 2000
@@ -89,10 +90,9 @@ SELECT CAST(floor(at / %(width)s) AS bigint), result,
         WHEN duration_ms < 10000 THEN 10000 WHEN duration_ms < 15000 THEN 15000
         WHEN duration_ms < 20000 THEN 20000 WHEN duration_ms < 30000 THEN 30000
         WHEN duration_ms < 60000 THEN 60000 WHEN duration_ms < 120000 THEN 120000 ELSE 600000 END, count(*)
-FROM attempt a WHERE id BETWEEN %(low)s AND %(high)s AND (%(provider)s = '' OR EXISTS (
-    SELECT 1 FROM outcome o WHERE o.recipient_id = a.recipient_id
-        AND coalesce(nullif(o.provider, ''), 'other') = %(provider)s))
-GROUP BY 1, 2, 3
+FROM (SELECT id, recipient_id, at, result, duration_ms FROM attempt
+    WHERE id > %(after)s AND id <= %(high)s ORDER BY id LIMIT %(limit)s) page
+LEFT JOIN outcome o ON o.recipient_id = page.recipient_id GROUP BY 2, 3, 4, 5
 
 -- name: rows_by_domain
 SELECT q.domain, count(*), max(q.delivered + q.failed) FROM recipient r JOIN queue q ON q.id = r.queue_id
