@@ -2,7 +2,8 @@
 
 Arguments: the file of the figures (JSON, written at the end), the clock's tick and the start in seconds, and after how
 many messages each time and CPU time of this process are noted (0: never); the others are twistd's. On a busy machine
-the clock is late also because other programs had the processor. Counted from the first message's final dot.
+the clock is late also because other programs had the processor; how late it was without that is told as well. Counted
+from the first message's final dot.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ JOURNAL: Any = Journal
 class Watched:
     """Watches ``reactor``. ``late``, ``turns``: how often a clock was late, and a turn cost, so many tenths of a ms.
 
+    ``own``: how late it was without the time in which this thread could have run and others had the processor.
+
     ``marks``: (seconds, CPU seconds) at the first message and after each ``EACH`` messages.
     """
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self.late = [0] * CELLS
+        self.own = [0] * CELLS
         self.turns = [0] * CELLS
         self.first: float | None = None
         self.marks: list[tuple[float, float]] = []
@@ -63,12 +67,13 @@ class Watched:
             count(self.turns, now - self._ended)
         self._ended = now
 
-    def look(self, due: float) -> None:
-        """Count how late the clock is."""
-        now = time.monotonic()
+    def look(self, due: float, waited: float) -> None:
+        """Count how late the clock is. ``waited``: what `processor_waits` was when it was set."""
+        now, all_waits = time.monotonic(), processor_waits()
         if self.first is not None:
             count(self.late, now - due)
-        self._reactor.callLater(TICK, self.look, now + TICK)
+            count(self.own, max(0.0, now - due - (all_waits - waited)))
+        self._reactor.callLater(TICK, self.look, now + TICK, all_waits)
 
     def save(self) -> None:
         """Write the figures."""
@@ -81,11 +86,17 @@ class Watched:
             "p99_ms": at(self.late, 0.99),
             "p999_ms": at(self.late, 0.999),
             "max_ms": at(self.late, 1.0),
+            "own_p99_ms": at(self.own, 0.99),
             "turn_p99_ms": at(self.turns, 0.99),
             "turn_p999_ms": at(self.turns, 0.999),
             "turn_max_ms": at(self.turns, 1.0),
         }
         OUT.write_text(json.dumps(figures))
+
+
+def processor_waits() -> float:
+    """Seconds that this thread could have run so far and waited for a processor."""
+    return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1]) / 1e9
 
 
 def count(counts: list[int], seconds: float) -> None:
@@ -115,7 +126,7 @@ def watch() -> None:
 
     JOURNAL.dot = dot
     loop.doIteration = watched.turn
-    loop.callWhenRunning(lambda: watched.look(time.monotonic()))
+    loop.callWhenRunning(lambda: watched.look(time.monotonic(), processor_waits()))
     loop.addSystemEventTrigger("before", "shutdown", watched.save)
 
 

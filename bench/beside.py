@@ -124,6 +124,7 @@ def run(folder: Path, place: Path, config: Path, port: int, rows: list[Row], rat
         "250 p99 ms": waits[len(waits) * 99 // 100] * 1e3,
         "late p50 ms": found["p50_ms"],
         "late p99 ms": found["p99_ms"],
+        "own p99 ms": found["own_p99_ms"],
         "turn p99 ms": found["turn_p99_ms"],
         "turn max ms": found["turn_max_ms"],
     }
@@ -208,7 +209,7 @@ def main() -> None:
             answered, missing = killed(folder, first, port, left, given.kills)
     medians = {
         key: [statistics.median(one[key] for one in found[beside]) for beside in (False, True)]
-        for key in ("late p50 ms", "late p99 ms", "turn p99 ms", "turn max ms")
+        for key in ("late p50 ms", "late p99 ms", "own p99 ms", "turn p99 ms", "turn max ms")
         if rows
     }
     ratios = {key: with_ / max(0.1, without) for key, (without, with_) in medians.items()}
