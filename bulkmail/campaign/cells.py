@@ -92,7 +92,9 @@ class Converted:
         others: str = "",
     ) -> None:
         self.others = others
-        self.tell, self.fileno, self.close = file.tell, file.fileno, file.close
+        self.tell = file.tell
+        self.fileno = file.fileno
+        self.close = file.close
         self.expected = expected
         self.first_line = first_line
         self._lines = lines

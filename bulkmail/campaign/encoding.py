@@ -45,7 +45,9 @@ class Narrowed:
         self.expected = file.expected
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
         self._ended = False
-        self.tell, self.fileno, self.close = file.tell, file.fileno, file.close
+        self.tell = file.tell
+        self.fileno = file.fileno
+        self.close = file.close
 
     def read(self, size: int) -> bytes:
         """Return some bytes of UTF-8, made of up to ``size`` bytes of the file; none at its end."""

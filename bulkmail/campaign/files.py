@@ -131,7 +131,10 @@ class EarlierList(ListPath):
         """Return the list, not made yet."""
         path = cls(f"{word}: {campaign}")
         path.reference = path.file = path.sheet = path.email = None
-        path.spool, path.word, path.campaign, path.statuses = spool, word, campaign, tuple(statuses)
+        path.spool = spool
+        path.word = word
+        path.campaign = campaign
+        path.statuses = tuple(statuses)
         return path
 
     @property

@@ -212,7 +212,10 @@ class DropFolder:
             if (state.fingerprint == known.started and not asked) or not still:
                 return []
             known.started, known.running = state.fingerprint, True
-            known.marks, known.changed, known.gone, known.problems = frozenset(), state.fingerprint, False, False
+            known.marks = frozenset()
+            known.changed = state.fingerprint
+            known.gone = False
+            known.problems = False
             return [Action("start", path), *_marked(known, state)]
         actions = []
         if known.gone:

@@ -118,8 +118,12 @@ class Intake:
             words = "has grown, and its rows were sorted by `order_by` before; give the new rows to another campaign"
             raise refuse(self._paths[len(before.places) - 1], words)
         if before.done and not grown and before.settled >= before.rows:
-            self._places, self._number, self._done = list(before.places), before.rows, True
-            self._words, self._limited, self._mailed = before.words, before.limited, before.mailed
+            self._places = list(before.places)
+            self._number = before.rows
+            self._done = True
+            self._words = before.words
+            self._limited = before.limited
+            self._mailed = before.mailed
         return "opened", columns, plain_problems([*self._notices, *told]), sizes
 
     def _look(self, index: int, encoding: str | None, columns: list[list[str]], sizes: list[int]) -> bool:

@@ -142,7 +142,10 @@ class Lines:
     def close(self) -> None:
         """Release the file and the window."""
         self._file.close()
-        self.texts, self._raws, self._data, self._ahead = [], [], b"", b""
+        self.texts = []
+        self._raws = []
+        self._data = b""
+        self._ahead = b""
 
     def _at_cut(self) -> bool:
         return bool(self._cuts) and self._cuts[0] <= self._position
@@ -200,7 +203,10 @@ class Lines:
     def _show(self, held: bytes, end: int) -> None:
         """Make ``held[:end]`` the window."""
         data = held[:end]
-        self._data, self._begin, self._skipped, self.at = held, 0, 0, 0
+        self._data = held
+        self._begin = 0
+        self._skipped = 0
+        self.at = 0
         self._tail = bool(data) and not data.endswith(b"\n")
         self._raws = data.split(b"\n")
         if not self._tail:
@@ -255,7 +261,10 @@ class Lines:
                 self._position -= len(rest)
                 break
             block = self._read()
-        self._data, self._begin, self._raws, self.at = b"", 0, [], 0
+        self._data = b""
+        self._begin = 0
+        self._raws = []
+        self.at = 0
         self._hasher_behind, self._skipped = hasher, skipped
         self._tail = self.final = not block
         self.texts = [shown]

@@ -32,7 +32,10 @@ class Place:
         """Move on by ``count`` rows, to where ``rows`` stands."""
         lines = rows.lines
         self.rows += count
-        self.offset, self.line, self.sha256, self.unended = lines.offset, lines.line, lines.sha256, lines.unended
+        self.offset = lines.offset
+        self.line = lines.line
+        self.sha256 = lines.sha256
+        self.unended = lines.unended
         self.cuts = tuple(lines.cuts)
 
 

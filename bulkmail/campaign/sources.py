@@ -46,7 +46,9 @@ class Unpacked:
     """A packed file, read as what it holds."""
 
     def __init__(self, file: FileIO, stream: Any) -> None:
-        self.tell, self.fileno, self.close = file.tell, file.fileno, file.close
+        self.tell = file.tell
+        self.fileno = file.fileno
+        self.close = file.close
         self.expected = os.fstat(file.fileno()).st_size * _PACKED
         self._stream = stream
         self._head = b""

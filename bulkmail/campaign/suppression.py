@@ -133,7 +133,9 @@ class Suppression:
     def _grow(self) -> None:
         slots, lists = self._slots, self._lists
         self._size *= 2
-        self._slots, self._lists, self._count = array("Q", [0]) * self._size, bytearray(self._size), 0
+        self._slots = array("Q", [0]) * self._size
+        self._lists = bytearray(self._size)
+        self._count = 0
         for value, list_number in zip(slots, lists, strict=True):
             if value:
                 self._put(value, list_number)

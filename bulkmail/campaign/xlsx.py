@@ -172,7 +172,9 @@ def _texts(reading: XMLParserType, item: str, add: Callable[[str], None]) -> Non
                 raise too_long()
             pieces.append(data)
 
-    reading.StartElementHandler, reading.EndElementHandler, reading.CharacterDataHandler = start, end, text
+    reading.StartElementHandler = start
+    reading.EndElementHandler = end
+    reading.CharacterDataHandler = text
 
 
 def _rows(archive: zipfile.ZipFile, part: str, style: str, texts: str, *, from_1904: bool) -> Sheet:

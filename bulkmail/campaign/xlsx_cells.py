@@ -205,7 +205,9 @@ class Cells:
                 value.append(data)
 
         made = parser()
-        made.StartElementHandler, made.EndElementHandler, made.CharacterDataHandler = start, end, text
+        made.StartElementHandler = start
+        made.EndElementHandler = end
+        made.CharacterDataHandler = text
         return made
 
     def _begin(self, number: str | None) -> None:

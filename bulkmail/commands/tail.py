@@ -94,8 +94,13 @@ class Tail:
         rng: Random,
         told: Callable[[str], object] = tell,
     ) -> None:
-        self._stream, self._checkpoint, self._taker = stream, checkpoint, taker
-        self._batch, self._sleep, self._rng, self._told = batch, sleep, rng, told
+        self._stream = stream
+        self._checkpoint = checkpoint
+        self._taker = taker
+        self._batch = batch
+        self._sleep = sleep
+        self._rng = rng
+        self._told = told
         self._failed = 0  # times in a row
         self._looked = False
 

@@ -78,7 +78,9 @@ class AppendedFile:
     """
 
     def __init__(self, path: str, rotate: int, keep: int) -> None:
-        self._path, self._rotate, self._keep = path, rotate, keep
+        self._path = path
+        self._rotate = rotate
+        self._keep = keep
         self._seq: int | None = None
 
     def take(self, name: str, events: Sequence[Event]) -> None:

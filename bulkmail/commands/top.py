@@ -68,7 +68,9 @@ class _Top:
     """The screen: which view, and which campaign is chosen."""
 
     def __init__(self, settings: Settings, view: str) -> None:
-        self._settings, self._view, self._chosen = settings, view, 0
+        self._settings = settings
+        self._view = view
+        self._chosen = 0
 
     def show(self, window: Any) -> None:
         """Draw, and obey keys, until ``q``."""

@@ -125,7 +125,9 @@ class Lines:
         """
         if self._beside:
             self._put("  ")
-            self._breaks, self._space, self._beside = 0, "", False
+            self._breaks = 0
+            self._space = ""
+            self._beside = False
         elif self._space or (loop and self._linked and not self._breaks):
             self._put(self._space or " ")
             self._space, self._linked = "", False
@@ -157,7 +159,9 @@ class Lines:
         """Begin a cell, in the same line as one of a single line before it. The line ends owed otherwise."""
         owed = self._breaks
         if self._beside:
-            self._breaks, self._space, self._fresh = 0, "  ", True
+            self._breaks = 0
+            self._space = "  "
+            self._fresh = True
         self._beside = False
         return owed
 
@@ -166,7 +170,10 @@ class Lines:
         first = next((at for at in range(start, len(self._pieces)) if self._is_text(at)), -1)
         if first < 0:
             if self._fresh:
-                self._breaks, self._space, self._fresh, self._beside = owed, "", False, True
+                self._breaks = owed
+                self._space = ""
+                self._fresh = False
+                self._beside = True
         elif self._broken < first:
             self._beside = True
             self._space = ""

@@ -73,7 +73,9 @@ class Told:
         when: Callable[[Sequence[float | None]], list[Any]],
     ) -> None:
         self._prefixes = file_prefixes(files)
-        self._key, self._domain, self._same = key, domain, same
+        self._key = key
+        self._domain = domain
+        self._same = same
         self._variant_of, self._when = variant_of, when
 
     def columns(self, batch: list[RecipientRow], columns: Any) -> list[Sequence[Any]]:
