@@ -205,7 +205,7 @@ class Incarnation:
         if self.late is not None:
             self.late.start()
         reactor, wall, name, reload = self.reactor, self._clocks.wall, self._machine, self._reload
-        self.control = open_control(reactor, lambda: self.settings, name, wall, campaigns, router.route, spool, reload)
+        self.control = open_control(reactor, lambda: self.settings, name, wall, campaigns, router, spool, reload)
         checking, root = self._checking, self._watch
         self._approving, self._watching = folders(reactor, self.settings, spool, campaigns, checking, root)
 

@@ -22,7 +22,7 @@ from bulkmail.control import (
 )
 from bulkmail.mail import Refused
 from bulkmail.preflight import Resolving, families_of
-from bulkmail.routing import ENFORCED, TESTED, Policies, RouteFailure, Site, providers_of, router_of
+from bulkmail.routing import ENFORCED, TESTED, Policies, RouteFailure, Site, Unfetched, providers_of, router_of
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import Provider, WarmupDay
 from bulkmail.spool import SiteFact, open_reader
@@ -62,14 +62,15 @@ def run(given: argparse.Namespace) -> int:
 def _alone(settings: Settings, of: str) -> dict[str, Any]:
     providers, now = providers_of(settings), time.time()
     facts, warm = _facts(settings, now)
-    destination = known_destination(of, providers, (), facts)
+    destination, unfetched = known_destination(of, providers, (), facts), list[Unfetched]()
     if destination is None:
-        routed = destination_of(of, _route(settings, providers, domain_of(of)))
+        route, unfetched = _route(settings, providers, domain_of(of))
+        routed = destination_of(of, route)
         if isinstance(routed, RouteFailure):
             return no_route(of, routed)
         destination = routed
     ip = families_of(settings, time.monotonic).describe()
-    return explain(destination, settings, providers, Known(facts, ip=ip, warm=warm), now)
+    return explain(destination, settings, providers, Known(facts, ip=ip, warm=warm, unfetched=unfetched), now)
 
 
 def _facts(settings: Settings, now: float) -> tuple[Sequence[SiteFact], Mapping[tuple[str, str], WarmupDay]]:
@@ -83,13 +84,17 @@ def _facts(settings: Settings, now: float) -> tuple[Sequence[SiteFact], Mapping[
         reader.close()
 
 
-def _route(settings: Settings, providers: dict[str, Provider] | Any, domain: str) -> Site | RouteFailure:
-    async def look_up(reactor: Any) -> Site | RouteFailure:
+def _route(
+    settings: Settings, providers: dict[str, Provider] | Any, domain: str
+) -> tuple[Site | RouteFailure, list[Unfetched]]:
+    """Return where its mail goes, and the policy of its own that could not be had."""
+
+    async def look_up(reactor: Any) -> tuple[Site | RouteFailure, list[Unfetched]]:
         resolving = Resolving(reactor, settings)
         policies = Policies(resolving.ask, time.time) if settings.routing.mta_sts else None
         try:
             router = router_of(settings, resolving.ask, reactor.seconds, providers, policies=policies)
-            return await router.route(domain)
+            return await router.route(domain), router.unfetched(domain)
         finally:
             await resolving.close()
 
@@ -106,6 +111,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     lines += [f"hosts     {', '.join(hosts)}"] if hosts else []
     lines += [f"ip        {found['ip']}"] if found["ip"] else []
     lines += [f"tls       {found['tls_policy']}{_ASKED.get(found['tls_policy'], '')}"] if found["tls_policy"] else []
+    lines += [f"policy    {found['policy_problem']}"] if found["policy_problem"] else []
     since = f", since {found['since']}" if found["since"] else ""
     until = f", until {found['until']}" if found["until"] else ""
     lines += [f"binds     {found['binds']}{since}{until}"]

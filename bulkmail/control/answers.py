@@ -16,6 +16,7 @@ from bulkmail.control.explaining import (
     Known,
     destination_of,
     domain_of,
+    domain_or_none,
     explain,
     known_destination,
     no_route,
@@ -42,7 +43,7 @@ from bulkmail.control.trying import tried_answer
 from bulkmail.delivery import Asked, Live, LiveSite, SiteSteering, Traces
 from bulkmail.mail import AddressError, Problem, Refused, check_name, parse_duration
 from bulkmail.preflight import families_of
-from bulkmail.routing import RouteFailure, Site, providers_of
+from bulkmail.routing import RouteFailure, Site, Unfetched, providers_of
 from bulkmail.settings import Changes, Settings
 from bulkmail.shaping import Limits, Provider, limits_for
 from bulkmail.spool import Reading, Tried
@@ -83,6 +84,7 @@ class Owners(NamedTuple):
 
     ``read(work)``: calls ``work(reader)`` outside of the event loop. ``route(domain)``: gives its site, or why there is
     none. ``choose(name, variant, who=…)`` chooses a variant, ``try_now(name, …)`` makes deferred rows due.
+    ``unfetched(domain)``: the receivers' policies that could not be had, or ("") of all domains.
     ``settings``: gives them as they are now, ``reload`` reads them again. ``wall``: the time in epoch seconds.
     ``machine``, ``process``, ``started_at``: of this process.
     """
@@ -101,6 +103,7 @@ class Owners(NamedTuple):
     reload: Callable[[], Changes]
     choose: Callable[..., Awaitable[None]]
     try_now: Callable[..., Awaitable[Tried]]
+    unfetched: Callable[[str], list[Unfetched]] = lambda _domain: []
     sites: SiteSteering | None = None
     traces: Traces | None = None
 
@@ -119,7 +122,7 @@ class Answers:
             **suppression_answers(
                 owners.read, owners.suppressions, owners.wall, hashed=owners.settings().suppression.hashed
             ),
-            **site_answers(owners.sites, lambda: owners.providers, owners.live.hosts),
+            **site_answers(owners.sites, lambda: owners.providers, owners.live.hosts, owners.unfetched),
             **event_answers(owners.read),
             **trace_answers(owners.traces, lambda: owners.providers, owners.live.named, owners.route),
             **campaign_answers(owners.read, owners.wall),
@@ -263,8 +266,9 @@ class Answers:
         )
         sites = owners.live.of_key(key) if key else owners.live.sites(1, provider) if provider else []
         settings = owners.settings()
-        ip = families_of(settings, lambda: now).describe()
-        known = Known(facts, next(iter(sites), None), asked_service=True, fault=owners.live.fault, ip=ip, warm=warm)
+        ip, lacking = families_of(settings, lambda: now).describe(), owners.unfetched(domain_or_none(of) or of)
+        live, fault = next(iter(sites), None), owners.live.fault
+        known = Known(facts, live, asked_service=True, fault=fault, ip=ip, warm=warm, unfetched=lacking)
         return explain(destination, settings, providers, known, now)
 
     async def _reload(self, _call: Call) -> Any:

@@ -15,7 +15,7 @@ from bulkmail.control.overview import stamp
 from bulkmail.control.warmups import Days, next_day, plain, warmups_at
 from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError, clock, domain_key
-from bulkmail.routing import RouteFailure, Site, first_host, policy_in, tls_policy
+from bulkmail.routing import RouteFailure, Site, Unfetched, first_host, policy_in, tls_policy
 from bulkmail.settings import Settings
 from bulkmail.shaping import FactKind, Limits, Provider, describe_fact, provider_of, warmup_plans, without_source
 from bulkmail.spool import SiteFact
@@ -48,7 +48,8 @@ class Destination(NamedTuple):
 class Known(NamedTuple):
     """What is known beside the settings. ``live``: the site as it is being sent to; ``fault``: of our own.
 
-    ``ip``: which IP versions mail is sent over, in words. ``warm``: where sources that warm up are.
+    ``ip``: which IP versions mail is sent over, in words. ``warm``: where sources that warm up are. ``unfetched``: the
+    domain's policy, where it could not be had.
     """
 
     facts: Sequence[SiteFact] = ()
@@ -57,6 +58,7 @@ class Known(NamedTuple):
     fault: str = ""
     ip: str = ""
     warm: Days = MappingProxyType({})
+    unfetched: Sequence[Unfetched] = ()
 
 
 def known_destination(
@@ -89,7 +91,8 @@ def domain_of(of: str) -> str:
     return domain_key(text)
 
 
-def _domain_or_none(of: str) -> str:
+def domain_or_none(of: str) -> str:
+    """Return the domain of a domain or an address, "" where it is neither."""
     try:
         return domain_of(of)
     except AddressError:
@@ -108,7 +111,7 @@ def no_route(of: str, failure: RouteFailure) -> dict[str, Any]:
     """Return the explanation of a domain that mail cannot be sent to, as `site_models.ExplanationAnswer` has it."""
     lasts = "Its recipients bounce" if failure.permanent else "It is tried again"
     told: dict[str, Any] = {"of": of, "site": "", "provider": "", "limits": [], "learnt": [], "binds": "no route"}
-    told |= {"hosts": [], "addresses": {}, "ip": "", "tls_policy": "", "warmup": []}
+    told |= {"hosts": [], "addresses": {}, "ip": "", "tls_policy": "", "policy_problem": "", "warmup": []}
     sentence = f"There is nowhere to send its mail to: {failure.text}. {lasts}."
     return {**told, "since": None, "until": None, "ceiling": None, "sentence": sentence}
 
@@ -117,7 +120,7 @@ def explain(
     destination: Destination, settings: Settings, providers: Mapping[str, Provider], known: Known, now: float
 ) -> dict[str, Any]:
     """Return the explanation, as `site_models.ExplanationAnswer` has it. ``now``: epoch seconds."""
-    domain = _domain_or_none(destination.of)
+    domain = domain_or_none(destination.of)
     applied = Applied(settings, providers, destination.provider, domain=domain, hosts=destination.hosts)
     limits = applied.limits
     own = _facts_of(destination, known.facts)
@@ -138,6 +141,7 @@ def explain(
         "addresses": {host: list(found) for host, found in destination.addresses.items()},
         "ip": known.ip,
         "tls_policy": "" if applied.relay else tls_policy(destination.policy, limits.tls or settings.tls.mode),
+        "policy_problem": "; ".join(one.words for one in known.unfetched),
         "limits": applied.rows(),
         "learnt": [_learnt(fact, now) for fact in own],
         "binds": binds,

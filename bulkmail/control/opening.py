@@ -13,7 +13,7 @@ from bulkmail.control.server import ControlServer
 from bulkmail.control.suppressions import Suppresses
 from bulkmail.delivery import Campaigns
 from bulkmail.mail import WrongState
-from bulkmail.routing import RouteFailure, Site
+from bulkmail.routing import Routing
 from bulkmail.settings import Changes, Settings
 from bulkmail.spool import Reading, open_reader
 
@@ -24,14 +24,14 @@ def open_control(
     machine: str,
     wall: Callable[[], float],
     campaigns: Campaigns,
-    route: Callable[[str], Awaitable[Site | RouteFailure]],
+    router: Routing,
     suppressions: Suppresses,
     reload: Callable[[], Changes] | None,
 ) -> ControlServer:
     """Listen on the control socket of the service, and return what listens. Raises OwnFault.
 
     ``settings``: gives them as they are now; ``reload``: reads them again. ``machine``: this machine's name; ``wall``:
-    the wall clock; ``route``: gives a domain's site, or why it has none. ``suppressions``: the spool.
+    the wall clock; ``router``: finds a domain's site. ``suppressions``: the spool.
     """
     owners = Owners(
         read=reading(reactor, settings().spool),
@@ -39,7 +39,8 @@ def open_control(
         steering=campaigns.steering,
         accepting=campaigns.accepting,
         settings=settings,
-        route=route,
+        route=router.route,
+        unfetched=router.unfetched,
         wall=wall,
         machine=machine,
         process=os.getpid(),

@@ -49,6 +49,7 @@ from bulkmail.control.site_models import (
     ProviderAnswer,
     SiteAnswer,
     SiteSteeredAnswer,
+    UnfetchedAnswer,
 )
 from bulkmail.mail import Status
 
@@ -211,6 +212,14 @@ OPERATIONS = (
         "The addresses of a provider that were spoken to since the start of this process, the last met first",
         list[HostAnswer],
         optional={"most": "so many of them at the most (default: 100)"},
+    ),
+    Operation(
+        "unfetched",
+        "GET",
+        "/policies/unfetched",
+        "The receivers' own policies (MTA-STS) that could not be fetched at the last try, the last first",
+        list[UnfetchedAnswer],
+        optional={"most": "so many of them at the most (default: 100; no more than 1000 are kept)"},
     ),
     Operation(
         "pace",

@@ -11,6 +11,7 @@ from bulkmail.control.overview import stamp
 from bulkmail.control.problems import RequestProblem
 from bulkmail.delivery import MetHost, SiteSteering
 from bulkmail.mail import check_name, parse_duration, parse_rate
+from bulkmail.routing import Unfetched
 
 _MOST_HOSTS = 100
 
@@ -19,8 +20,12 @@ def site_answers(
     steering: SiteSteering | None,
     providers: Callable[[], Collection[str]],
     hosts: Callable[[str, int], list[MetHost]],
+    unfetched: Callable[[str], list[Unfetched]],
 ) -> Mapping[str, Callable[[Call], Awaitable[Any]]]:
-    """Return what answers them, by name. ``providers()``: the names there are now; ``hosts``: as `Live.hosts`."""
+    """Return what answers them, by name. ``providers()``: the names there are now; ``hosts``: as `Live.hosts`.
+
+    ``unfetched``: as `Owners.unfetched`.
+    """
 
     async def pace(call: Call) -> Any:
         order = call.order
@@ -39,7 +44,11 @@ def site_answers(
         check_name("provider", name, providers())
         return [_host(one) for one in hosts(name, int(call.query.get("most", _MOST_HOSTS)))]
 
-    return {"pace": pace, "forget": forget, "hosts_of": hosts_of}
+    async def policies(call: Call) -> Any:
+        found = unfetched("")[: int(call.query.get("most", _MOST_HOSTS))]
+        return [{**one._asdict(), "at": stamp(one.at), "words": one.words} for one in found]
+
+    return {"pace": pace, "forget": forget, "hosts_of": hosts_of, "unfetched": policies}
 
 
 def _host(met: MetHost) -> dict[str, Any]:

@@ -71,6 +71,20 @@ class HostAnswer(Answer):
     learnt: list[str]
 
 
+class UnfetchedAnswer(Answer):
+    """A policy (MTA-STS) that a domain announces and that could not be had at ``at``. ``words``: what that means.
+
+    ``provider``: of the domain's hosts, "" for none. ``in_force``: whether a policy of before is.
+    """
+
+    domain: str
+    provider: str
+    why: str
+    at: str
+    in_force: bool
+    words: str
+
+
 class LimitAnswer(Answer):
     """One limit. ``from``: where its value comes from."""
 
@@ -103,6 +117,7 @@ class ExplanationAnswer(Answer):
 
     ``addresses``: of each MX host, as far as it was looked up; ``ip``: which IP versions mail is sent over.
     ``tls_policy``: how much TLS is asked for, and by whose word, as in recipients.csv; empty where that is not known.
+    ``policy_problem``: why the domain's own policy (MTA-STS) could not be had, and what that means, where it could not.
     ``warmup``: the sources that warm up, with where they are at this provider.
     """
 
@@ -113,6 +128,7 @@ class ExplanationAnswer(Answer):
     addresses: dict[str, list[str]]
     ip: str
     tls_policy: str
+    policy_problem: str
     limits: list[LimitAnswer]
     learnt: list[str]
     binds: str

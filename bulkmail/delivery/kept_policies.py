@@ -14,10 +14,12 @@ from twisted.logger import Logger
 
 from bulkmail.delivery.background import Once, background
 from bulkmail.mail import OwnFault
-from bulkmail.routing import KnownPolicy, Policies, parse_policy
+from bulkmail.routing import KnownPolicy, Policies, Unfetched, parse_policy
 from bulkmail.spool import ReceiverPolicy, Spool
 
 _log = Logger("bulkmail")
+
+_MOST_TOLD = 100  # domains whose policy could not be fetched
 
 
 async def load_policies(
@@ -28,9 +30,9 @@ async def load_policies(
     ``spool`` None: there is none to keep them in.
     """
     if spool is None:
-        return Policies(ask, wall)
+        return Policies(ask, wall, failed=_Telling())
     keeper = _Keeper(spool)
-    policies = Policies(ask, wall, keeper.keep)
+    policies = Policies(ask, wall, keeper.keep, _Telling())
     try:
         stored = await spool.policies(wall())
     except OwnFault as fault:
@@ -40,6 +42,20 @@ async def load_policies(
         with suppress(ValueError):  # of another version
             policies.put(one.domain, KnownPolicy(one.id, one.fetched_at, parse_policy(one.policy)))
     return policies
+
+
+class _Telling:
+    """Logs a policy that could not be fetched: once for a domain until it can, and so many domains in all."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_TOLD
+
+    def __call__(self, unfetched: Unfetched) -> None:
+        if not self._left:
+            return
+        self._left -= 1
+        more = "" if self._left else "; further ones are not logged (`bulkmail explain DOMAIN`)"
+        _log.warn("{words}{more}", words=unfetched.words, more=more, domain=unfetched.domain)
 
 
 class _Keeper:

@@ -34,7 +34,7 @@ from bulkmail.routing.plan import WALK, Stop, plan
 if TYPE_CHECKING:
     from bulkmail.routing.lookup import Found, Lookup, parse_nameserver, system_nameservers
     from bulkmail.routing.mta_sts import parse_policy
-    from bulkmail.routing.policies import KnownPolicy, Policies
+    from bulkmail.routing.policies import KnownPolicy, Policies, Unfetched
     from bulkmail.routing.relay import RELAY, RelayRouter
     from bulkmail.routing.routed import Routing, relay_router, relays_of, router_of
     from bulkmail.routing.router import Router
@@ -59,7 +59,7 @@ else:
         {
             "lookup": "Found Lookup parse_nameserver system_nameservers",
             "mta_sts": "parse_policy",
-            "policies": "KnownPolicy Policies",
+            "policies": "KnownPolicy Policies Unfetched",
             "relay": "RELAY RelayRouter",
             "routed": "Routing relay_router relays_of router_of",
             "router": "Router",
@@ -91,6 +91,7 @@ __all__ = [
     "Routing",
     "Site",
     "Stop",
+    "Unfetched",
     "first_host",
     "forbidden_address",
     "networks",

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from bulkmail.mail import OwnFault, checked
+from bulkmail.routing.policies import Unfetched
 from bulkmail.routing.site import PLAIN, Manner, MxHost, Site
 
 RELAY = "relay"  # the provider of the site of the relay that takes all mail: its limits are the relay's own
@@ -58,6 +59,10 @@ class RelayRouter:
     async def check(self) -> None:
         """Check that the relay has an address. Raises OwnFault where none is known."""
         await self.route("")
+
+    def unfetched(self, _domain: str = "") -> list[Unfetched]:
+        """Return no policies: a relay's mail is not sent by those of receivers."""
+        return []
 
     async def _hosts(self) -> tuple[tuple[MxHost, ...], float]:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
 
-from bulkmail.routing.policies import Policies
+from bulkmail.routing.policies import Policies, Unfetched
 from bulkmail.routing.relay import RELAY, RelayRouter
 from bulkmail.routing.router import Router
 from bulkmail.routing.routes import Routes
@@ -24,6 +24,9 @@ class Routing(Protocol):
 
     async def check(self) -> None:
         """Check that it can be found out. Raises OwnFault."""
+
+    def unfetched(self, domain: str = "") -> list[Unfetched]:
+        """Return the policies of receivers that could not be had, the last first; or that of one domain."""
 
 
 class RoutedRouter:
@@ -49,6 +52,10 @@ class RoutedRouter:
         await self._beyond.check()
         for relay in self._relays.values():
             await relay.check()
+
+    def unfetched(self, domain: str = "") -> list[Unfetched]:
+        """Return the policies of receivers that could not be had, the last first; or that of one domain."""
+        return self._beyond.unfetched(domain)
 
     def __repr__(self) -> str:
         return f"<RoutedRouter by {', '.join(self._routes.names)}; else {self._beyond!r}>"

@@ -11,7 +11,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from bulkmail.mail import checked
-from bulkmail.routing.policies import Policies
+from bulkmail.routing.policies import Policies, Unfetched
 from bulkmail.routing.site import RouteFailure, Site, site_of
 from bulkmail.routing.ttl_cache import TtlCache
 from bulkmail.shaping import Provider
@@ -82,6 +82,10 @@ class Router:
     async def check(self) -> None:
         """Check that a nameserver answers. Raises OwnFault where none does."""
         checked(await self._ask(("check",)))
+
+    def unfetched(self, domain: str = "") -> list[Unfetched]:
+        """Return the policies of receivers that could not be had, the last first; or that of one domain."""
+        return [] if self._policies is None else self._policies.unfetched(domain)
 
     def _job(self, domain: str, versions: Collection[int]) -> tuple[Any, ...]:
         if self._policies is not None:

@@ -48,6 +48,7 @@ _DIGITS = 6  # of the number of what is left out before a page
 _DIGITS_OF_ROW = 13  # of the number of a row, which has 40 bits
 _MOST_SITES = 200
 _MOST_HOSTS = 50
+_MOST_UNFETCHED = 50
 _MOST_OF_PROVIDER = 5  # campaigns whose replies stand on the page of a provider
 _MOST_RECORDS = 100
 _MOST_SIDES = 6
@@ -224,10 +225,13 @@ class Showing:
         sites = await self._ask("sites", query={"most": str(_MOST_SITES)})
         busy = sorted({site["provider"] for site in sites if site["provider"]} & set(known))
         shown = [{**known[name], "sites": [one for one in sites if one["provider"] == name]} for name in busy]
-        others = [site for site in sites if site["provider"] not in known]
-        return Sheet(
-            "providers", {"providers": shown, "others": others, "quiet": sorted(set(known) - set(busy))}, live=True
-        )
+        values = {
+            "providers": shown,
+            "others": [site for site in sites if site["provider"] not in known],
+            "quiet": sorted(set(known) - set(busy)),
+            "unfetched": await self._ask("unfetched", query={"most": str(_MOST_UNFETCHED)}),
+        }
+        return Sheet("providers", values, live=True)
 
     async def _provider(self, wanted: Wanted) -> Sheet:
         name = wanted.path[1]
@@ -243,6 +247,7 @@ class Showing:
             "one": known[name],
             "hosts": hosts[:_MOST_HOSTS],
             "more_hosts": len(hosts) > _MOST_HOSTS,
+            "unfetched": [one for one in await self._ask("unfetched") if one["provider"] == name],
             "told": told,
             "sites": sites[:_MOST_SITES],
             "more_sites": len(sites) > _MOST_SITES,

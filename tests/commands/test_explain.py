@@ -6,7 +6,9 @@ import pytest
 
 from bulkmail import cli
 from bulkmail.commands import explain
-from bulkmail.routing import MxHost, RouteFailure, Site
+from bulkmail.routing import MxHost, RouteFailure, Site, Unfetched
+
+UNFETCHED = Unfetched("a.example", "", "HTTP status 404", 1796133900.0, in_force=False)
 
 
 def test_a_provider_needs_no_spool_and_no_dns(place, capsys):
@@ -19,12 +21,15 @@ def test_a_provider_needs_no_spool_and_no_dns(place, capsys):
 
 def test_a_domain_is_looked_up(taught, capsys, monkeypatch):
     site = Site("mx.a.example~12ab", (MxHost(10, "mx.a.example", ()),), "", "mx.a.example")
-    monkeypatch.setattr(explain, "_route", lambda *_: site)
+    monkeypatch.setattr(explain, "_route", lambda *_: (site, [UNFETCHED]))
     assert cli.main(["explain", "ann@a.example", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["site"], found["hosts"]) == ("mx.a.example", ["mx.a.example"])
     assert found["learnt"][0].startswith("takes 20 messages on a connection; since ")
-    monkeypatch.setattr(explain, "_route", lambda *_: RouteFailure(False, "dns", "the DNS did not answer"))
+    assert found["policy_problem"] == UNFETCHED.words
+    assert cli.main(["explain", "a.example"]) == 0
+    assert f"policy    {UNFETCHED.words}\n" in capsys.readouterr().out
+    monkeypatch.setattr(explain, "_route", lambda *_: (RouteFailure(False, "dns", "the DNS did not answer"), []))
     assert cli.main(["explain", "a.example"]) == 0
     assert capsys.readouterr().out == (
         "There is nowhere to send its mail to: the DNS did not answer. It is tried again.\n"

@@ -15,7 +15,7 @@ from bulkmail.control.explaining import (
 from bulkmail.control.site_models import ExplanationAnswer
 from bulkmail.delivery import LiveSite
 from bulkmail.mail import AddressError
-from bulkmail.routing import MxHost, RouteFailure, Site
+from bulkmail.routing import MxHost, RouteFailure, Site, Unfetched
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import WarmupDay, provider_table
 from bulkmail.spool import SiteFact
@@ -203,3 +203,9 @@ def test_where_todays_messages_of_a_new_source_are_sent_that_is_why():
     assert spent["sentence"].endswith(": its source warms up, and today's messages are sent.")
     held = told(GOOGLE, settings, Known((), live("suspended"), warm={("new", "google"): WarmupDay(today, 0, 10)}))
     assert held["binds"] == "suspended"
+
+
+def test_a_policy_that_could_not_be_had_is_told():
+    lacking = Unfetched("a.example", "", "HTTP status 404", 1.0, in_force=True)
+    found = told(known=Known(unfetched=[lacking]))
+    assert found["policy_problem"].endswith("(HTTP status 404): the one of before stays in force")

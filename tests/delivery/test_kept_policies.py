@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.logger import capturedLogs
+from twisted.logger import capturedLogs, formatEvent
 
 from bulkmail.delivery import load_policies
 from bulkmail.mail import OwnFault
@@ -87,3 +87,21 @@ def test_a_spool_that_fails_is_told_of_once_and_the_policies_are_followed_all_th
         "the policies of receivers could not be read: the disk is full",
         "the policies of receivers could not be written: the disk is full",
     ]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_policies_that_cannot_be_fetched_are_logged_once_each_and_not_without_end(front, kept):
+    async def ask(job):
+        return "no-policy", f"mta-sts.{job[1]}: HTTP status 404"
+
+    with capturedLogs() as logged:
+        policies = result(load_policies(front if kept else None, ask, lambda: 1000.0))
+        fetch(policies, *[f"d{n}.test" for n in range(120)])
+        fetch(policies, "d1.test")
+    lines = [formatEvent(event) for event in logged if "words" in event]
+    assert lines[0] == (
+        "the policy of d0.test (MTA-STS) could not be fetched (mta-sts.d0.test: HTTP status 404): "
+        "mail goes as without one"
+    )
+    assert len(lines) == 100
+    assert lines[-1].endswith("; further ones are not logged (`bulkmail explain DOMAIN`)")

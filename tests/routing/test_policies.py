@@ -21,7 +21,8 @@ class World:
 
     def __init__(self):
         self.now, self.id, self.policy, self.hosts, self.asked = 1000.0, "one", text(), HOSTS, []
-        self.policies = Policies(self.ask, lambda: self.now)
+        self.told = []
+        self.policies = Policies(self.ask, lambda: self.now, failed=self.told.append)
         self.router = Router(self.ask, lambda: self.now, provider_table(), policies=self.policies)
 
     async def ask(self, job):
@@ -171,3 +172,44 @@ def test_what_a_relay_takes_has_no_policy(world):
     router = router_of(settings, world.ask, lambda: world.now, provider_table(), policies=world.policies)
     assert asyncio.run(router.route("shop.test")).name == "relay 192.0.2.9"
     assert world.fetches == 0
+
+
+def test_a_policy_that_could_not_be_had_is_told_once_and_known_until_it_can(world):
+    world.policy = ("no-policy", "mta-sts.shop.test: HTTP status 404")
+    world.route()
+    assert [one.words for one in world.router.unfetched("shop.test")] == [
+        (
+            "the policy of shop.test (MTA-STS) could not be fetched (mta-sts.shop.test: HTTP status 404): "
+            "mail goes as without one"
+        )
+    ]
+    world.policy = ("policy", "no policy at all")
+    asyncio.run(world.policies.apply("shop.test", world.route("other.test"), "two"))
+    (unfetched, other) = world.router.unfetched()
+    assert (unfetched.domain, unfetched.why) == ("shop.test", "the line 'no policy at all' is not `key: value`")
+    assert (other.domain, world.router.unfetched("nowhere.test")) == ("other.test", [])
+    assert [one.domain for one in world.told] == ["shop.test", "other.test"]
+    world.policy = text()
+    asyncio.run(world.policies.apply("shop.test", world.route("other.test"), "three"))
+    assert [one.domain for one in world.router.unfetched()] == ["other.test"]
+    world.policy = ("no-policy", "gone")
+    asyncio.run(world.policies.apply("shop.test", world.route("other.test"), "four"))
+    assert world.told[-1].in_force
+    assert world.told[-1].words.endswith("could not be fetched (gone): the one of before stays in force")
+
+
+def test_who_announces_none_any_more_is_forgotten_and_so_are_the_oldest_of_many(world):
+    world.policy = ("no-policy", "gone")
+    for n in range(1001):
+        world.route(f"d{n}.test")
+    assert len(world.router.unfetched()) == 1000
+    assert world.router.unfetched("d0.test") == []
+    world.id = ""
+    world.route("d1.test", after=3600)
+    assert world.router.unfetched("d1.test") == []
+
+
+@pytest.mark.parametrize("routes", [[], [{"domains": ["a.test"], "window": 3}]])
+def test_where_a_relay_takes_all_mail_no_policy_is_looked_for(world, routes):
+    settings = Settings.model_validate({"relay": {"host": "192.0.2.9"}, "routing": {"routes": routes}})
+    assert router_of(settings, world.ask, lambda: world.now, provider_table()).unfetched() == []

@@ -75,6 +75,14 @@ HOST = {
     "until": AT,
     "learnt": [HOSTILE],
 }
+UNFETCHED = {
+    "domain": HOSTILE,
+    "provider": "google",
+    "why": f"HTTP status 404 {HOSTILE}",
+    "at": AT,
+    "in_force": False,
+    "words": HOSTILE,
+}
 RECIPIENT = {
     "campaign": NAME,
     "row": f"{HOSTILE}:7",
@@ -230,6 +238,8 @@ class Api:
             return {"campaign": path["name"], "provider": "", "width": 60, "buckets": [bucket, later]}
         if name == "explain":
             return EXPLAINED
+        if name == "unfetched":
+            return [UNFETCHED]
         if name == "hosts_of":
             return [HOST] * min(2, int(query["most"]))
         if name in ("sites", "sites_of", "providers"):
