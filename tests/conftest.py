@@ -512,12 +512,21 @@ class World:
         kept.mkdir(parents=True)
         record = place / "record"
         record.touch()
-        process = subprocess.Popen(
-            [sys.executable, str(RECEIVER), "--record", str(record), "--connections", str(place / "connections"),
-             "--keep", str(kept), "--delay", str(delay),
-             "--most", str(most), *(["--chunking"] if chunking else []), *addresses],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+        words = [
+            str(RECEIVER),
+            "--record",
+            str(record),
+            "--connections",
+            str(place / "connections"),
+            "--keep",
+            str(kept),
+        ]
+        words += ["--delay", str(delay), "--most", str(most), *(["--chunking"] if chunking else []), *addresses]
+        process = (
+            _LAUNCHER.start_piped(words)
+            if _LAUNCHING.KNOWN
+            else subprocess.Popen([sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        )
         self.on_end(end, process)
         assert process.stdout is not None
         self.server = MailServer(process, json.loads(process.stdout.readline())["port"], record, kept)

@@ -2,17 +2,17 @@
 
 To import bulkmail takes a second of the processor, and what a worker needs a sixth of one; the tests start some hundred
 programs, and each of those some workers. ``python launcher.py FD`` imports it all once, then forks a process for each
-request that it reads from the socket FD: a JSON object with words (the program, ``twistd`` or ``bulkmail``, and its
-arguments, or ``-m``, a module and its arguments), cwd, umask, env, session, and fds, the numbers of the descriptors
-that come with it. It answers with the id of the process, which is a child of whoever asks, as one that it had started
-itself: its parent waits for it, and is told of its end. From the fork on the process does what the program's own script
-does.
+request that it reads from the socket FD: a JSON object with words (the program, ``twistd``, ``bulkmail`` or
+tests/receiver.py, and its arguments, or ``-m``, a module and its arguments), cwd, umask, nice, env, session, and fds,
+the numbers of the descriptors that come with it. It answers with the id of the process, which is a child of whoever
+asks, as one that it had started itself: its parent waits for it, and is told of its end. From the fork on the process
+does what the program's own script does.
 
 Each program has such a server of its own, forked from it before it begins, and by it Twisted starts what is ``python -P
--m MODULE``: the mailer's workers, children of the mailer as always. What the server cannot do, or does no more because
-it was killed too, Twisted does.
+-m MODULE``, with nice(1) before it or without: the mailer's workers, children of the mailer as always. What the server
+cannot do, or does no more because it was killed too, Twisted does.
 
-`Launcher.start` is the other side of the socket; what it returns is used as a `subprocess.Popen`.
+`Launcher` is the other side of the socket; what it returns is used as a `subprocess.Popen`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 # clone(2): its number, which the C library does not give; the child's parent is the caller's
 _CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
@@ -47,7 +47,7 @@ _LEFT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WORKER = "bulkmail.workers.child"
 _IMPORTED = (
     *("bulkmail.cli", "bulkmail.tap", "twisted.plugins.bulkmail_plugin", "twisted.scripts.twistd"),
-    *("twisted.internet.epollreactor", "twisted.internet.process", "twisted.internet.stdio", "asyncio"),
+    *("twisted.internet.epollreactor", "twisted.internet.process", "twisted.internet.stdio", "receiver"),
     *("bulkmail.content.compose", "bulkmail.listing", "bulkmail.reporter", "bulkmail.routing.resolver", _WORKER),
     *("bulkmail.preflight.inspector", "bulkmail.returns.reader", "bulkmail.delivery.lifecycle.checker"),
     *("bulkmail.inbound.child", "bulkmail.inbound.serving"),
@@ -64,12 +64,19 @@ class ForkServer:
         self._peer = peer
 
     def fork(
-        self, words: Sequence[str], cwd: str, env: Mapping[str, str], fds: Mapping[int, int], *, session: bool = False
+        self,
+        words: Sequence[str],
+        cwd: str,
+        env: Mapping[str, str],
+        fds: Mapping[int, int],
+        *,
+        nice: int = 0,
+        session: bool = False,
     ) -> int:
         """Fork a child of this process; return its id. ``fds``: its descriptors, each of ours. Raises OSError."""
         os.umask(umask := os.umask(0))
-        asked = {"words": list(words), "cwd": cwd, "umask": umask, "env": dict(env), "session": session}
-        asked["fds"] = list(fds)
+        asked: dict[str, Any] = {"words": list(words), "cwd": cwd, "env": dict(env), "fds": list(fds)}
+        asked |= {"umask": umask, "nice": nice, "session": session}
         socket.send_fds(self._peer, [json.dumps(asked).encode("ascii")], list(fds.values()))
         answer = self._peer.recv(32)
         if not answer:
@@ -83,10 +90,14 @@ class ForkServer:
 class Launched:
     """One process: what the tests use of `subprocess.Popen`."""
 
-    stdin = stdout = stderr = None
+    stderr = None
 
-    def __init__(self, pid: int, words: Sequence[str]) -> None:
+    def __init__(
+        self, pid: int, words: Sequence[str], stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
+    ) -> None:
         self.args = words
+        self.stdin = stdin
+        self.stdout = stdout
         self.pid = pid
         self.returncode: int | None = None
         self._lock = threading.Lock()
@@ -128,6 +139,18 @@ class Launcher:
         with self._lock, open(os.devnull, "rb") as nothing, out.open("wb") as out_file, err.open("wb") as err_file:
             fds = {0: nothing.fileno(), 1: out_file.fileno(), 2: err_file.fileno()}
             return Launched(self._running().fork(words, str(cwd), env, fds, session=True), words)
+
+    def start_piped(self, words: Sequence[str]) -> Launched:
+        """Start a program that talks with us by pipes."""
+        read, stdin = os.pipe()
+        stdout, written = os.pipe()
+        try:
+            with self._lock:
+                pid = self._running().fork(words, os.getcwd(), os.environ, {0: read, 1: written, 2: 2})
+        finally:
+            os.close(read)
+            os.close(written)
+        return Launched(pid, words, open(stdin, "wb"), open(stdout, "rb"))
 
     def _running(self) -> ForkServer:
         if self._server is None:
@@ -186,6 +209,7 @@ def _become(asked: Mapping[str, Any], fds: Sequence[int]) -> None:
         os.setsid()
     os.chdir(asked["cwd"])
     os.umask(asked["umask"])
+    os.nice(asked["nice"])
     for limit in _LIMITS:
         resource.setrlimit(limit, resource.prlimit(os.getppid(), limit))
     beyond = max(asked["fds"]) + 1
@@ -252,12 +276,19 @@ def _run(words: list[str]) -> None:
             _fork_for_twisted()
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
         return
+    sys.argv = words
+    sys.path.insert(0, os.path.dirname(words[0]))
+    if os.path.basename(words[0]) == "receiver.py":
+        import asyncio
+
+        import receiver
+
+        asyncio.run(receiver.main())
+        return
     import twisted.scripts.twistd
 
     import bulkmail.cli
 
-    sys.argv = words
-    sys.path.insert(0, os.path.dirname(words[0]))
     _fork_for_twisted()
     sys.exit({"twistd": twisted.scripts.twistd.run, "bulkmail": bulkmail.cli.main}[os.path.basename(words[0])]())
 
@@ -284,10 +315,11 @@ def _fork_for_twisted() -> None:
         process: Any, path: Any, uid: Any, gid: Any, executable: Any, args: Any, environment: Any, kwargs: Any
     ) -> bool:
         words = list(map(os.fsdecode, args))
+        words, nice = (words[1:], 10) if words[0] == "/usr/bin/nice" else (words, 0)
         if words[:3] == [sys.executable, "-P", "-m"] and (os.getresuid(), os.getresgid()) == ids:
             env = {os.fsdecode(name): os.fsdecode(value) for name, value in environment.items()}
             try:
-                process.pid = server.fork(words[2:], os.getcwd(), env, kwargs["fdmap"])
+                process.pid = server.fork(words[2:], os.getcwd(), env, kwargs["fdmap"], nice=nice)
             except OSError:
                 pass  # it was killed
             else:

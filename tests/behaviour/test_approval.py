@@ -47,6 +47,7 @@ def held_still(world: Any) -> int:
             return count
 
 
+@pytest.mark.fresh  # nice(1) too
 def test_nothing_is_sent_before_it_is_approved(world: Any, until: Any, watched: Any) -> None:
     told = world.folder / "told"
     told.write_text(f"#!/bin/sh\ncat >> {world.folder}/notices\n")
