@@ -6,6 +6,7 @@ import ctypes
 import locale
 import os
 import platform
+import re
 import resource
 import stat
 import sys
@@ -24,6 +25,8 @@ from bulkmail.zones import TZDATA
 
 _RESERVE = 200  # descriptors for everything that is no connection
 _LITTLE, _TIGHT = 100_000_000, 1_000_000_000  # bytes of free disk
+_MOUNTS = "/proc/self/mounts"
+_ESCAPED = re.compile(r"\\([0-7]{3})")  # a space, tab, line end or backslash in a path, proc_pid_mounts(5)
 _REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"})
 _OLDEST_ZONES = 2  # years; governments change their clocks every year
 _UNSYNCHRONISED = 0x40  # STA_UNSYNC of adjtimex(2)
@@ -114,11 +117,13 @@ def _folder(place: str) -> Check:
 
 def _file_system(place: str) -> str:
     """Return the type of the file system that a folder is on, "" where that is not told."""
+    real = os.path.realpath(place)
     best, kind = "", ""
-    with suppress(OSError), open("/proc/self/mounts", encoding="utf-8", errors="replace") as mounts:
+    with suppress(OSError), open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as mounts:
         for line in mounts:
-            _, point, found, *_ = line.split(" ")
-            inside = point in ("/", place) or place.startswith(f"{point}/")
+            _, written, found, *_ = line.split(" ")
+            point = _ESCAPED.sub(lambda match: chr(int(match[1], 8)), written)
+            inside = point in ("/", real) or real.startswith(f"{point}/")
             if inside and len(point) >= len(best):
                 best, kind = point, found
     return kind

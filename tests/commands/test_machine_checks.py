@@ -64,6 +64,17 @@ def test_the_file_system_of_a_folder():
     assert module._file_system("/proc/self") == "proc"
 
 
+def test_the_file_system_of_a_folder_behind_a_link_or_with_a_space_in_its_name(place, monkeypatch):
+    (place / "Mail Disk" / "spool").mkdir(parents=True)
+    (place / "spool").symlink_to(place / "Mail Disk" / "spool")
+    point = os.path.realpath(place / "Mail Disk").replace(" ", "\\040")
+    (place / "mounts").write_text(f"/dev/sda1 / ext4 rw 0 0\nserver:/mail {point} nfs4 rw 0 0\n")
+    monkeypatch.setattr(module, "_MOUNTS", str(place / "mounts"), raising=False)
+    assert module._file_system(str(place / "Mail Disk" / "spool")) == "nfs4"
+    assert module._file_system(str(place / "spool")) == "nfs4"
+    assert module._file_system(str(place)) == "ext4"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_folders_that_are_closed(place):
     (place / "closed").mkdir(mode=0o500)
