@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from bulkmail.control import Ask
 from bulkmail.mail import Status, check_name
 from bulkmail.report import category_words, status_words
+from bulkmail.routing import first_host
 from bulkmail.web.comparing import record, side, side_by_side
 from bulkmail.web.users import Role
 from bulkmail.web.views import (
@@ -50,6 +51,7 @@ _MOST_SITES = 200
 _MOST_HOSTS = 50
 _MOST_UNFETCHED = 50
 _MOST_OF_PROVIDER = 5  # campaigns whose replies stand on the page of a provider
+_MOST_TRIED = 20  # campaigns whose deferred recipients can be tried on the page of a site
 _MOST_RECORDS = 100
 _MOST_SIDES = 6
 
@@ -96,6 +98,7 @@ class Showing:
             ("holds", "", 1): self._holds,
             ("providers", "", 1): self._providers,
             ("providers", "", 2): self._provider,
+            ("sites", "", 2): self._site,
             ("records", "", 1): self._records,
             ("compare", "", 1): self._compare,
         }
@@ -256,6 +259,13 @@ class Showing:
             "holds": [hold for hold in holds_of(campaigns) if hold["provider"] in ("", name)],
         }
         return Sheet("provider", values, live=True)
+
+    async def _site(self, wanted: Wanted) -> Sheet:
+        key = wanted.path[1]
+        told = await self._ask("explain", query={"of": key})
+        found = await self._ask("campaigns", query={"ended": "0"})
+        waiting = [one["campaign"] for one in reversed(found) if "try-now" in possible(one)][:_MOST_TRIED]
+        return Sheet("site", {"key": key, "told": told, "host": first_host(key), "campaigns": waiting})
 
     async def _records(self, _wanted: Wanted) -> Sheet:
         found = await self._ask("campaigns", query={"ended": str(_MOST_RECORDS)})

@@ -38,6 +38,7 @@ PAGES = (
     "/holds",
     "/providers",
     "/providers/google",
+    address("sites", f"mx.{HOSTILE[:40]}~1"),
     "/records",
     "/campaigns/autumn/plots",
     "/compare?1=autumn&2=spring",

@@ -221,6 +221,21 @@ def test_sites_and_providers_are_steered(site):
         ("forget", NAME, {"of": NAME, "who": "ann"}),
     ]
     assert b"Done: paced." in site.ask("/providers/google?done=paced").body
+    assert b"Done: forgotten." in site.ask("/providers?done=forgotten").body
+
+
+def test_a_site_is_steered_from_the_table_and_from_its_own_page(site):
+    place = "/sites/mx.google.example~1"
+    for listed in ("/providers", "/providers/google"):
+        table = site.ask(listed).body.decode()
+        assert f'href="{place}#pace"' in table
+        assert f'href="{place}#try-now"' in table
+        assert f'formaction="{place}/forget"' in table
+    shown = site.ask(place).body.decode()
+    assert f'action="{place}/pace"' in shown
+    assert 'name="site" maxlength="255" value="mx.google.example"' in shown
+    assert shown.count("Try those of ") == 3, "the campaigns that have not ended"
+    assert "autumn" not in shown
 
 
 @pytest.mark.parametrize("action", sorted(NEEDED))
