@@ -145,6 +145,8 @@ def measure(folder: Path, given: argparse.Namespace, pages: int) -> dict[str, fl
             began, before, load = time.time(), delivered(), os.getloadavg()[0]
             spent = lab.cpu(process.pid)
             while delivered() - before < given.sent and process.poll() is None and time.time() - began < given.patience:
+                if pages and given.plots:
+                    client.get("/campaigns/pages/plots")
                 time.sleep(0.2)
             found = {"rate": (delivered() - before) / (time.time() - began), "main_cpu": lab.cpu(process.pid) - spent}
             found |= {"main_us": found["main_cpu"] * 1e6 / max(1, delivered() - before), "load": load}
@@ -201,6 +203,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--patience", type=float, default=300)
     parser.add_argument("--ask", type=int, default=5, help="ask for each page so often at the end")
+    parser.add_argument("--plots", action="store_true", help="beside the open pages, load the plots all the time")
     parser.add_argument("--unsigned", action="store_true")
     parser.add_argument(
         "--quiet", action="store_true", help="a message a minute to each server: what a page costs by itself"
