@@ -153,6 +153,7 @@ class Incarnation:
         """Open everything, in the order of need. Raises Refused or OwnFault; `close` takes down what was opened."""
         check_sources(self.settings, rehearsal=self._rehearsal)
         connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - reserved(self.settings)))
+        ask = await self._open_resolver()  # it begins while the spool is opened
         spool = self._spool = await open_own_spool(
             self.settings,
             self.reactor,
@@ -163,10 +164,9 @@ class Incarnation:
             on_over=self._declared_over,
         )
         providers = providers_of(self.settings)
-        router = await self._open_router(providers)
+        router = await self._open_router(providers, ask)
         hostname = self.settings.hostname or own_name()
-        if (resolver := self._resolver) is not None:
-            await check_relays(self._relays, self.settings, ask=resolver.ask, reactor=self.reactor, hostname=hostname)
+        await check_relays(self._relays, self.settings, ask=ask, reactor=self.reactor, hostname=hostname)
         scratch = os.path.join(self.settings.place, "scratch")
         os.makedirs(scratch, mode=0o700, exist_ok=True)
         # from here on nothing may fail before there are campaigns to close: they end the processes
@@ -316,9 +316,9 @@ class Incarnation:
             processes=compose_processes(self.settings.compose.processes),
         )
 
-    async def _open_router(self, providers: Mapping[str, Provider]) -> Routing:
+    async def _open_router(self, providers: Mapping[str, Provider], ask: Any) -> Routing:
         """Return what says where mail goes, by the settings. Raises OwnFault where that cannot be found out."""
-        ask, clock, settings = await self._open_resolver(), self.reactor.seconds, self.settings
+        clock, settings = self.reactor.seconds, self.settings
         families = families_of(settings, clock)
         if settings.relay is None:
             families.check()
@@ -334,9 +334,9 @@ class Incarnation:
 
     async def _open_resolver(self) -> Any:
         options = resolver_options(self.settings, self._speed)
-        self._resolver = resolver = ResolverProcess(self.reactor, RESOLVER, options)
-        resolver.start()
-        return resolver.ask
+        self._resolver = ResolverProcess(self.reactor, RESOLVER, options)
+        self._resolver.start()
+        return self._resolver.ask
 
     async def stop(self) -> None:
         """Start no new work, let what is in flight finish, then settle, give back and report everything."""

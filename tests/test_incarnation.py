@@ -165,9 +165,8 @@ def test_faults_of_the_spool_pause_the_sending():
 def test_with_a_relay_all_roads_lead_to_it(monkeypatch):
     settings = Settings.model_validate({"relay": {"host": "192.0.2.1", "port": 2525}})
     life = begun(Clock(), settings)
-    monkeypatch.setattr(life, "_open_resolver", lambda: succeed(None))
     got = []
-    Deferred.fromCoroutine(life._open_router({})).addBoth(got.append)
+    Deferred.fromCoroutine(life._open_router({}, None)).addBoth(got.append)
     Deferred.fromCoroutine(got[0].route("a.example")).addBoth(got.append)
     assert got[1].hosts[0].addresses == ("192.0.2.1",)
     assert repr(life._relays["relay"]) == "<Smarthost through 192.0.2.1:2525>"
@@ -185,6 +184,7 @@ def test_no_process_is_started_where_the_scratch_folder_cannot_be_made(monkeypat
     async def opened(*_, **__):
         return SimpleNamespace(site_facts=lambda _: succeed([]), leases=None)
 
+    monkeypatch.setattr(life, "_open_resolver", lambda: succeed(None))
     monkeypatch.setattr(module, "open_own_spool", opened)
     monkeypatch.setattr(life, "_open_router", opened)
     got = []
