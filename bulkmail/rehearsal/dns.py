@@ -17,6 +17,7 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 import dns.rrset
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import DatagramProtocol, Factory, connectionDone
 from twisted.protocols.basic import Int16StringReceiver
@@ -204,6 +205,6 @@ def listen(reactor: Any, answers: Answers, ip: str = "127.0.0.1", port: int = 0)
         tcp = reactor.listenTCP(port, DnsTcpFactory(reactor, answers), interface=ip)
         try:
             return tcp, reactor.listenUDP(tcp.getHost().port, DnsOverUdp(answers), interface=ip, maxPacketSize=4096)
-        except OSError:
+        except CannotListenError:
             tcp.stopListening()  # another program has the same port over UDP
     raise OSError(f"{f'port {port} is not' if port else 'no port is'} free over both TCP and UDP")

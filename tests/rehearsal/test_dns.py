@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import contextlib
+import socket
+from typing import Any
+
 import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
 import pytest
+from twisted.internet.selectreactor import SelectReactor
 
-from bulkmail.rehearsal.dns import Answers
+from bulkmail.rehearsal.dns import Answers, listen
 from bulkmail.rehearsal.network import Totals
 from bulkmail.rehearsal.zone import Zone
 
@@ -152,3 +157,27 @@ def test_over_udp_and_tcp(process) -> None:
     assert len(addresses) == 5
     assert all(address.startswith("127.77.") for address in addresses)
     assert world.stop()["dns_queries"] >= 8
+
+
+@pytest.mark.loopback
+# Twisted does not close the socket that it could not bind
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+def test_a_port_that_another_program_has_over_udp_is_given_up_for_another_one(ask: Asked) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as other:
+
+        class Reactor(SelectReactor):
+            """The other program takes the first port that is free over TCP."""
+
+            def listenTCP(self, *arguments: Any, **further: Any) -> Any:
+                tcp = super().listenTCP(*arguments, **further)
+                with contextlib.suppress(OSError):  # it has one
+                    other.bind(("127.0.0.1", tcp.getHost().port))
+                return tcp
+
+        reactor = Reactor()
+        tcp, udp = listen(reactor, ask.answers)
+        assert tcp.getHost().port == udp.getHost().port != other.getsockname()[1]
+        for one in (tcp, udp):
+            one.stopListening()
+        reactor.iterate()
+        reactor.removeAll()
