@@ -3,7 +3,7 @@
 Python has most of its small objects in arenas of its own. What is larger than 512 bytes, such as messages and SQLite's
 pages, comes from malloc. The GNU C library gives each thread a heap, and takes larger and larger blocks out of these as
 such blocks are freed; what lies between others is then held for good. Measured with 100,000 rows over 50,000 domains:
-with what is set here the main process takes 5 to 11 MB less, and the same CPU time.
+with what is set here the main process took 116 MB at most instead of 122, and the same CPU time.
 """
 
 from __future__ import annotations
