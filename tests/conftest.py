@@ -524,7 +524,7 @@ class World:
         words += ["--delay", str(delay), "--most", str(most), *(["--chunking"] if chunking else []), *addresses]
         process = (
             _LAUNCHER.start_piped(words)
-            if _LAUNCHING.KNOWN
+            if _LAUNCHING.KNOWN and not self.fresh
             else subprocess.Popen([sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         )
         self.on_end(end, process)
