@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from bulkmail.campaign import changes, digests
-from bulkmail.commands.asking import add_name, situation_at_rest, who
+from bulkmail.commands.asking import add_by, add_name, situation_at_rest, who
 from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError
 from bulkmail.delivery import prepare, put_mark, refusal, sent_of
@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     accept = commands.add_parser("accept", help="take the changed files of a campaign for the rows not sent yet")
     add_name(accept)
-    accept.add_argument("--by", metavar="WHO", default=None, help="who asks for it (default: this user)")
+    add_by(accept)
     add_settings(accept)
     add_json(accept)
     accept.set_defaults(run=run)

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from bulkmail.commands.asking import add_name, steered, who
+from bulkmail.commands.asking import add_by, add_name, steered, who
 from bulkmail.commands.terminal import Commands, add_json, add_settings
 from bulkmail.settings import load_settings
 from bulkmail.spool import lift_hold
@@ -16,7 +16,7 @@ def add(commands: Commands) -> None:
     """Add the command to the parser."""
     approve = commands.add_parser("approve", help="let a campaign be sent that waits for approval")
     add_name(approve)
-    approve.add_argument("--by", metavar="WHO", default=None, help="who approves it (default: this user)")
+    add_by(approve, "approves it")
     add_settings(approve)
     add_json(approve)
     approve.set_defaults(run=run, what="approve")

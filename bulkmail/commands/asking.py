@@ -36,10 +36,15 @@ PREAMBLE = {
 """What a script of completion needs beside it."""
 
 
+def add_by(parser: argparse.ArgumentParser, does: str = "asks for it") -> None:
+    """Add who ``does`` what the command is for; `who` reads it."""
+    parser.add_argument("--by", metavar="WHO", default=None, help=f"who {does} (default: this user)")
+
+
 def add_reason(parser: argparse.ArgumentParser) -> None:
     """Add what is kept with an order: why, and by whom; and the options of every command."""
     parser.add_argument("--reason", metavar="TEXT", default="", help="why; it is shown to all who ask")
-    parser.add_argument("--by", metavar="WHO", default=None, help="who asks for it (default: this user)")
+    add_by(parser)
     add_settings(parser)
     add_json(parser)
 

@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from bulkmail.commands.asking import add_name, steered, who
+from bulkmail.commands.asking import add_by, add_name, steered, who
 from bulkmail.commands.terminal import Commands, add_json, add_settings
 from bulkmail.settings import load_settings
 from bulkmail.spool import choose_winner
@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
     choose = commands.add_parser("choose", help="choose the variant that those get who wait for the better one")
     add_name(choose)
     choose.add_argument("variant", metavar="VARIANT", help="the variant, as campaign.yaml calls it")
-    choose.add_argument("--by", metavar="WHO", default=None, help="who chooses it (default: this user)")
+    add_by(choose, "chooses it")
     add_settings(choose)
     add_json(choose)
     choose.set_defaults(run=run, what="choose")

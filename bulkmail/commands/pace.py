@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from bulkmail.commands.asking import who
+from bulkmail.commands.asking import add_by, who
 from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError
 from bulkmail.mail import BulkmailError, parse_duration, parse_rate
@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
     pace.add_argument("of", metavar="SITE", help="a provider, such as google; a site, by its key or its first host")
     pace.add_argument("rate", metavar="RATE", help="messages at the most, such as 5/s or 1000/h")
     pace.add_argument("--for", metavar="TIME", dest="lasts", default="1h", help="for so long (default: 1h)")
-    pace.add_argument("--by", metavar="WHO", default=None, help="who asks for it (default: this user)")
+    add_by(pace)
     add_settings(pace)
     add_json(pace)
     pace.set_defaults(run=run)

@@ -7,7 +7,7 @@ import os
 import time
 
 from bulkmail.campaign import check_no_pause_file
-from bulkmail.commands.asking import add_name, steered, who
+from bulkmail.commands.asking import add_by, add_name, steered, who
 from bulkmail.commands.terminal import Commands, add_json, add_settings
 from bulkmail.settings import load_settings
 from bulkmail.spool import lift_hold, named, open_reader
@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
     resume = commands.add_parser("resume", help="end the pauses of a campaign, and what a rule has stopped")
     add_name(resume)
     resume.add_argument("--provider", metavar="P", help="only the pause at this provider")
-    resume.add_argument("--by", metavar="WHO", default=None, help="who asks for it (default: this user)")
+    add_by(resume)
     add_settings(resume)
     add_json(resume)
     resume.set_defaults(run=run, what="resume")

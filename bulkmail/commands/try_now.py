@@ -6,7 +6,7 @@ import argparse
 import os
 import time
 
-from bulkmail.commands.asking import add_name, overview_at_rest, who
+from bulkmail.commands.asking import add_by, add_name, overview_at_rest, who
 from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError, tried_answer, tried_words
 from bulkmail.mail import check_name
@@ -23,7 +23,7 @@ def add(commands: Commands) -> None:
     trying.add_argument(
         "--site", metavar="S", default="", help="only those with this domain, or last tried at this MX host"
     )
-    trying.add_argument("--by", metavar="WHO", default=None, help="who asks for it (default: this user)")
+    add_by(trying)
     add_settings(trying)
     add_json(trying)
     trying.set_defaults(run=run)

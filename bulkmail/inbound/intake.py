@@ -20,7 +20,6 @@ from bulkmail.mail import OwnFault
 _log = Logger("bulkmail")
 
 _MINUTE = 60.0  # seconds
-_PERMANENT = 500
 
 
 class Filter(Protocol):
@@ -87,7 +86,7 @@ class Intake:
         try:
             await self._people(received)
         except Refusal as refusal:
-            if not counted or refusal.code < _PERMANENT:
+            if not counted or not refusal.permanent:
                 raise
             _log.info(
                 "inbound: {id} is a complaint, and counts; people do not get it: {why}", id=received.id, why=refusal

@@ -11,6 +11,8 @@ from typing import Protocol
 from bulkmail.inbound.octets import Octets
 from bulkmail.mail import BulkmailError
 
+_PERMANENT = 500  # codes from here on
+
 
 class Purpose(StrEnum):
     """What an address of ours is for. The recipients of one message all have the same."""
@@ -47,6 +49,11 @@ class Refusal(BulkmailError):
     def __init__(self, code: int, enhanced: str, text: str) -> None:
         self.code, self.enhanced, self.text = code, enhanced, text
         super().__init__(f"{code} {enhanced} {text}")
+
+    @property
+    def permanent(self) -> bool:
+        """Whether the client is not to try again (RFC 5321 4.2.1)."""
+        return self.code >= _PERMANENT
 
 
 class Accepts(Protocol):
