@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ _log = Logger("bulkmail")
 
 _START_WITHIN = 60.0  # seconds
 _END_WITHIN = 5.0  # seconds, beyond those that it has for its clients
+_A_TURN = 8  # calls that are begun in one turn of the event loop: there is mail to send as well
+_TOGETHER = 0.005  # seconds; answers of these go together, for each frame wakes the process
 
 
 class ServerProcess(ProcessProtocol):
@@ -40,6 +43,8 @@ class ServerProcess(ProcessProtocol):
         self._reactor = reactor
         self._returns = returns
         self._frames = Frames()
+        self._asked: deque[tuple[int, str, Sequence[Any]]] = deque()
+        self._beginning = False
         self._answers: list[tuple[int, bool, Any]] = []
         self._errors = b""
         self._gone = False
@@ -96,8 +101,9 @@ class ServerProcess(ProcessProtocol):
         """Take what it says."""
         for verb, *values in self._frames.feed(data):
             if verb == CALLS:
-                for call in values[0]:
-                    self._call(*call)
+                self._asked.extend(values[0])
+                if not self._beginning:
+                    self._begin()
             elif verb == LOG:
                 _log.emit(LogLevel.levelWithName(values[0]), "{text}", text=values[1])
             elif verb == UP:
@@ -111,8 +117,9 @@ class ServerProcess(ProcessProtocol):
         self._errors = (self._errors + data)[-4000:]
 
     def processEnded(self, reason: Failure) -> None:
-        """Note that it is gone."""
+        """Note that it is gone: what it has asked for had no 250 yet, and is brought again."""
         self._gone = True
+        self._asked.clear()
         self._stop_timer()
         if self._errors:
             _log.warn("inbound: its process wrote: {text}", text=self._errors.decode("utf-8", "replace"))
@@ -133,6 +140,14 @@ class ServerProcess(ProcessProtocol):
 
     # what it asks
 
+    def _begin(self) -> None:
+        """Begin with some of the calls, and with the others in the next turns."""
+        for _ in range(min(_A_TURN, len(self._asked))):
+            self._call(*self._asked.popleft())
+        self._beginning = bool(self._asked)
+        if self._beginning:
+            self._reactor.callLater(0, self._begin)
+
     def _call(self, number: int, name: str, arguments: Sequence[Any]) -> None:
         if name == "unattributed":
             self._returns.unattributed(*arguments)
@@ -150,7 +165,7 @@ class ServerProcess(ProcessProtocol):
 
     def _answer(self, number: int, good: bool, value: Any) -> None:
         if not self._answers:
-            self._reactor.callLater(0, self._flush)
+            self._reactor.callLater(_TOGETHER, self._flush)
         self._answers.append((number, good, value))
 
     def _flush(self) -> None:

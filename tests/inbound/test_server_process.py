@@ -87,7 +87,7 @@ class Scene:
         self.process.outReceived(frame(value))
 
     def said(self):
-        self.reactor.advance(0)
+        self.reactor.advance(0.005)
         found = Frames().feed(self.reactor.transport.written)
         self.reactor.transport.written = b""
         return found
@@ -110,7 +110,24 @@ def test_it_gets_the_sockets_and_an_order():
     assert scene.reactor.transport.signals == []
 
 
-def test_answers_of_one_turn_go_together():
+def test_many_calls_are_begun_a_few_in_each_turn():
+    scene = Scene()
+    scene.said()
+    scene.hear(UP)
+    scene.hear(CALLS, [(n, "returned", (f"t{n}", plain_event(EVENT))) for n in range(1, 19)])
+    scene.hear(CALLS, [(19, "returned", ("t19", plain_event(EVENT)))])
+    assert len(scene.returns.told) == 8
+    scene.reactor.advance(0)
+    assert [name for _, name, _ in scene.returns.told] == [f"t{n}" for n in range(1, 20)], "in order"
+    [(verb, answers)] = scene.said()
+    assert (verb, [number for number, _, _ in answers]) == (ANSWERS, list(range(1, 20)))
+    scene.hear(CALLS, [(n, "returned", ("more", plain_event(EVENT))) for n in range(20, 40)])
+    scene.end()
+    scene.reactor.advance(1)
+    assert len(scene.returns.told) == 19 + 8, "nobody waits for the others any more"
+
+
+def test_answers_of_some_milliseconds_go_together():
     scene = Scene()
     scene.said()
     calls = [(1, "find", ("t",)), (2, "token_key", ()), (3, "members", ("e", ["a"])), (0, "unattributed", ("failed",))]
