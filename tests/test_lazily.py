@@ -36,7 +36,7 @@ NEVER = {
     "bulkmail.service:Bulkmail": (
         "jinja2.", "dns.", "twisted.web.client.", "psycopg.", "bulkmail.public.", "bulkmail.web.", "bulkmail.returns.",
         "bulkmail.inbound.serving.", "bulkmail.preflight.whole.", "bulkmail.content.compose.",
-        "bulkmail.campaign.intake.", "bulkmail.delivery.lifecycle.preparing.",
+        "bulkmail.campaign.intake.", "bulkmail.delivery.lifecycle.preparing.", "twisted.web.server.", "twisted.spread.",
     ),
     "bulkmail.rehearsal.command:run": (*SETTINGS, "bulkmail.service.", "bulkmail.delivery.", "jinja2.", "sqlite3."),
 }  # fmt: skip

@@ -1,8 +1,8 @@
 """Serving the operations by twisted.web: bounded connections, bodies and times; every error is a problem object.
 
-The resource is a leaf: it finds the operation itself, so that a path, its methods and its description stand in one
-place (`operations`). twisted.web answers some errors before a resource is asked (a request line that is none, headers
-without end); these are closed with its own status and no body.
+Only the parser of twisted.web is used: its resources bring templates, sessions and an RPC with them, 3 MB in all. An
+operation is found here, so that a path, its methods and its description stand in one place (`operations`). twisted.web
+answers some errors itself (a request line that is none, headers without end), with its own status and no body.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall
 from twisted.logger import Logger
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from twisted.python.failure import Failure
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET, Request, Site
+from twisted.web.http import HTTPChannel, HTTPFactory, Request, datetimeToString
 
 from bulkmail.control.operations import Operation, find
 from bulkmail.control.orders import Order
@@ -50,48 +49,52 @@ Answering = Callable[[Call], Awaitable[Any]]
 """What answers a call: with JSON data, or it raises RequestProblem, or a BulkmailError that is told to the client."""
 
 
-class ApiResource(Resource):
-    """All of `/api/v1`."""
+class ApiRequest(Request):
+    """One request. Of its body at most `MOST_BODY` octets are kept; what is longer is read and dropped."""
 
-    isLeaf = True
+    too_long = False
 
-    def __init__(self, answering: Answering, reactor: Any) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._answering = answering
-        self._reactor = reactor
-
-    def render(self, request: Request) -> Any:
-        """Answer now or later; called by twisted.web with a request that is read to its end."""
-        reply = _Reply(request, self._reactor)
-        in_background(self._answer(request, reply), "answering a request")
-        return NOT_DONE_YET
-
-    async def _answer(self, request: Request, reply: _Reply) -> None:
-        try:
-            call = read_call(request)
-            answer = await self._answering(call)
-        except RequestProblem as problem:
-            reply.problem(problem)
-        except UnknownName as unknown:
-            reply.problem(RequestProblem(404, str(unknown)))
-        except OwnFault as fault:
-            reply.problem(RequestProblem(503, str(fault)))
-        except BulkmailError as error:
-            reply.problem(RequestProblem(409, str(error)))
-        except Exception:  # noqa: BLE001 - the connection must not be left without an answer
-            _log.failure("a request could not be answered", Failure())  # type: ignore[no-untyped-call]
-            reply.problem(RequestProblem(500, "the service has an error in itself; its log says which"))
+    def handleContentChunk(self, data: bytes) -> None:
+        """Keep a piece of the body; called by twisted.web."""
+        assert self.content is not None
+        if self.content.tell() + len(data) > MOST_BODY:
+            self.too_long = True
         else:
-            reply.send(200, answer)
+            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+
+    def process(self) -> None:
+        """Answer now or later; called by twisted.web with the request read to its end."""
+        factory = cast("_ApiFactory", self.channel.factory)
+        reply = _Reply(self, factory.reactor)
+        in_background(_answer(factory.answering, self, reply), "answering a request")
 
 
-def read_call(request: Request) -> Call:
+async def _answer(answering: Answering, request: ApiRequest, reply: _Reply) -> None:
+    try:
+        call = read_call(request)
+        answer = await answering(call)
+    except RequestProblem as problem:
+        reply.problem(problem)
+    except UnknownName as unknown:
+        reply.problem(RequestProblem(404, str(unknown)))
+    except OwnFault as fault:
+        reply.problem(RequestProblem(503, str(fault)))
+    except BulkmailError as error:
+        reply.problem(RequestProblem(409, str(error)))
+    except Exception:  # noqa: BLE001 - the connection must not be left without an answer
+        _log.failure("a request could not be answered", Failure())  # type: ignore[no-untyped-call]
+        reply.problem(RequestProblem(500, "the service has an error in itself; its log says which"))
+    else:
+        reply.send(200, answer)
+
+
+def read_call(request: ApiRequest) -> Call:
     """Return what is asked for. Raises RequestProblem."""
     _check_asker(request)
     path = request.path.decode("ascii", "replace")
     if not path.startswith(f"{PREFIX}/"):
         raise RequestProblem(404, f"there is no {path}; the resources are under {PREFIX}/")
-    if cast("_BoundedRequest", request).too_long:
+    if request.too_long:
         raise RequestProblem(413, f"the body is longer than {MOST_BODY} octets")
     operation, found = find(request.method.decode("ascii", "replace"), path.removeprefix(PREFIX))
     return Call(operation, found, _query(operation, request), _order(operation, request))
@@ -168,6 +171,7 @@ class _Reply:
         request = self._request
         body = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         request.setResponseCode(status)
+        request.setHeader(b"date", datetimeToString())  # type: ignore[no-untyped-call]
         headers = {"content-type": kind, "content-length": str(len(body)), "cache-control": "no-store"}
         if status == 405:
             headers["allow"] = ", ".join(value["allow"])
@@ -186,18 +190,8 @@ class _Reply:
             self._deadline.cancel()
 
 
-class _BoundedRequest(Request):
-    """A request of which at most `MOST_BODY` octets are kept; what is longer is read and dropped."""
-
-    too_long = False
-
-    def handleContentChunk(self, data: bytes) -> None:
-        """Keep a piece of the body; called by twisted.web."""
-        assert self.content is not None
-        if self.content.tell() + len(data) > MOST_BODY:
-            self.too_long = True
-        else:
-            super().handleContentChunk(data)  # type: ignore[no-untyped-call]
+class _ApiChannel(HTTPChannel):
+    requestFactory = ApiRequest
 
 
 class _BoundedConnection(ProtocolWrapper):
@@ -224,8 +218,8 @@ class _BoundedConnections(WrappingFactory):
     protocol = _BoundedConnection
     noisy = False
 
-    def __init__(self, site: Site, reactor: Any) -> None:
-        super().__init__(site)  # type: ignore[no-untyped-call]
+    def __init__(self, api: _ApiFactory, reactor: Any) -> None:
+        super().__init__(api)  # type: ignore[no-untyped-call]
         self.reactor = reactor
 
     def logPrefix(self) -> str:
@@ -237,10 +231,22 @@ class _BoundedConnections(WrappingFactory):
         return super().buildProtocol(addr) if len(self.protocols) < MOST_CONNECTIONS else None
 
 
-class _QuietSite(Site):
-    """A site that keeps no access log: commands are logged by what they do."""
+class _ApiFactory(HTTPFactory):
+    """All of `/api/v1`. It keeps no access log: commands are logged by what they do."""
 
+    protocol = _ApiChannel  # type: ignore[assignment] # twisted.web's own is a function that may speak HTTP/2
     noisy = False
+
+    def __init__(self, answering: Answering, reactor: Any) -> None:
+        super().__init__(timeout=_IDLE, reactor=reactor)
+        self.answering = answering
+        self.reactor = reactor
+
+    def startFactory(self) -> None:
+        """Open no log; called by Twisted."""
+
+    def stopFactory(self) -> None:
+        """Close no log; called by Twisted."""
 
     def log(self, request: Any) -> None:
         """Log nothing; called by twisted.web."""
@@ -248,8 +254,4 @@ class _QuietSite(Site):
 
 def api_factory(answering: Answering, reactor: Any) -> _BoundedConnections:
     """Return what serves the API on connections."""
-    resource = ApiResource(answering, reactor)
-    site = _QuietSite(  # type: ignore[no-untyped-call]
-        resource, requestFactory=_BoundedRequest, timeout=_IDLE, reactor=reactor
-    )
-    return _BoundedConnections(site, reactor)
+    return _BoundedConnections(_ApiFactory(answering, reactor), reactor)

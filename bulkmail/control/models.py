@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 class Answer(BaseModel):
     """What goes out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class SuppressionAnswer(Answer):
@@ -61,7 +61,7 @@ class HealthAnswer(Answer):
 class ProblemAnswer(BaseModel):
     """Problem details (RFC 9457)."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     type: str
     title: str

@@ -33,7 +33,7 @@ Duration = Annotated[str, Field(max_length=20, examples=["2h", "30m"]), AfterVal
 class Order(BaseModel):
     """What comes in; an unknown member is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class PauseOrder(Order):

@@ -20,9 +20,12 @@ Item = TypeVar("Item")
 
 
 class Section(BaseModel):
-    """A mapping in a file: strict types, no unknown keys, immutable."""
+    """A mapping in a file: strict types, no unknown keys, immutable.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    A validator is built when it is first used: that of a file holds those of its sections, whose own nobody uses.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
 
 def one_line(text: str) -> str:
