@@ -22,7 +22,7 @@ _log = Logger("bulkmail")
 A = TypeVar("A")
 R = TypeVar("R")
 
-MOST_TOGETHER = 500
+MOST_TOGETHER = 100  # a transaction of these is over soon: claims and outcomes wait for it
 _ANSWERS = 3  # in one turn
 
 

@@ -53,7 +53,10 @@ _WORDS = {
 
 
 class _Recipient(NamedTuple):
-    """A row as it is now, and what has come back of it. ``email`` "" and ``hash``: it has left the spool."""
+    """A row as it is now, and what has come back of it. ``key`` "" and ``hash``: it has left the spool.
+
+    ``key``: its `Address.key`, "" where it has none; ``hash``: that one's (`address_hash`), 0 without.
+    """
 
     id: int
     queue_id: int
@@ -61,6 +64,7 @@ class _Recipient(NamedTuple):
     late: Late
     outcome: OutcomeLine
     hash: int = 0
+    key: str = ""
     known: bool = True
 
     @property
@@ -206,16 +210,16 @@ class LateEvents(Suppressions, Events):
         found: dict[int, _Recipient] = {}
         for identity, queue_id, email, *values in self._db.execute("late_recipients", asked).fetchall():
             outcome = OutcomeLine(identity, *values[:11])
-            found[identity] = _Recipient(identity, abs(queue_id), email, Late(*values[11:]), outcome, self._hash(email))
+            late, key = Late(*values[11:]), _key(email)
+            found[identity] = _Recipient(identity, abs(queue_id), email, late, outcome, self._hash(key), key)
         if len(found) < len(json.loads(asked["ids"])):
-            for identity, number, *late in self._db.execute("gone_recipients", asked).fetchall():
+            for identity, number, *values in self._db.execute("gone_recipients", asked).fetchall():
                 ended = OutcomeLine(identity, Status.BLOCKED)
-                found.setdefault(identity, _Recipient(identity, 0, "", Late(*late), ended, number, known=False))
+                found.setdefault(identity, _Recipient(identity, 0, "", Late(*values), ended, number, known=False))
         return found
 
-    def _hash(self, email: str) -> int:
-        """Return the hash of an address as it is written in a list; 0 where it is none."""
-        key = _key(email)
+    def _hash(self, key: str) -> int:
+        """Return the hash of an `Address.key`; 0 where there is none."""
         return address_hash(self._read_hash_key(), key) if key else 0
 
     def _audiences(self, campaigns: Iterable[int]) -> dict[int, Audience]:
@@ -270,8 +274,10 @@ class LateEvents(Suppressions, Events):
         hard = soft = 0
         if is_hard(event) or is_soft(event):
             self._db.execute("add_bounce", (row.hash, row.id, event.at, int(is_soft(event))))
-            since = {"hash": row.hash, "since": event.at - rules.soft_within}
-            hard, soft = self._db.execute("bounces", since).fetchone()
+            hard = 1
+            if is_soft(event) or rules.hard_after > 1:  # else this one is enough, or none ever is
+                since = {"hash": row.hash, "since": event.at - rules.soft_within}
+                hard, soft = self._db.execute("bounces", since).fetchone()
         wanted = to_suppress(rules, event, hard=hard, soft=soft)
         if wanted is None:
             return 0
@@ -280,10 +286,9 @@ class LateEvents(Suppressions, Events):
         return self._add(row, Suppression(None, scope, str(wanted.reason), words, event.at), rules)
 
     def _add(self, row: _Recipient, entry: Suppression, rules: AutoSuppression) -> int:
-        if row.email:
-            return self.add_suppressions([entry._replace(address=address_in(row.email).key)], hashed=rules.hashed)
         self._some = True
-        return self._tables.add_suppressions([(row.hash, entry)])
+        kept = entry if rules.hashed or not row.key else entry._replace(address=row.key)
+        return self._tables.add_suppressions([(row.hash, kept)])
 
 
 class _Recording:
