@@ -11,6 +11,7 @@ from bulkmail.workers import Worker
 
 _RESTART_DELAY = 0.5  # seconds: one that cannot start would be started without end
 _WITHIN = 60.0
+_AT_ONCE = 3072  # octets of answers: some 40, each a route and perhaps a new lane, which is 200 us of work
 
 
 class ResolverProcess:
@@ -27,7 +28,7 @@ class ResolverProcess:
         """Start the process, and from then on each time it has ended."""
         if self._closed:
             return
-        self._worker = worker = Worker.start(self._reactor, self._target, self._ended)
+        self._worker = worker = Worker.start(self._reactor, self._target, self._ended, at_once=_AT_ONCE)
         worker.ask(("configure", self._options), None).addErrback(lambda _: None)
 
     async def ask(self, job: tuple[Any, ...]) -> Any:

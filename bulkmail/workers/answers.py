@@ -1,4 +1,4 @@
-"""The reading end of a worker's answers, a megabyte at a time.
+"""The reading end of a worker's answers, a megabyte at a time, or less where a small answer is much work.
 
 Twisted reads a child's output 8 KiB at a time, two system calls and two callbacks for every composed message. Composed
 messages are most of what the event loop reads, so this pipe is read here.
@@ -16,24 +16,33 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-_SIZE = 1 << 20
+AT_ONCE = 1 << 20  # octets
 _F_SETPIPE_SZ = 1031
 
 
 @implementer(IReadDescriptor)
 class Answers:
-    """Reads ``descriptor`` when the reactor says so; calls ``received`` with the bytes, and ``ended`` once."""
+    """Reads ``descriptor`` when the reactor says so; calls ``received`` with the bytes, and ``ended`` once.
+
+    ``at_once``: octets that are read in one turn of the event loop; what there is beyond stays in the pipe.
+    """
 
     def __init__(
-        self, reactor: Any, descriptor: int, received: Callable[[bytes], None], ended: Callable[[], None]
+        self,
+        reactor: Any,
+        descriptor: int,
+        received: Callable[[bytes], None],
+        ended: Callable[[], None],
+        at_once: int = AT_ONCE,
     ) -> None:
         self._reactor = reactor
         self._descriptor = descriptor
         self._received = received
         self._ended = ended
+        self._at_once = at_once
         os.set_blocking(descriptor, False)
         with contextlib.suppress(OSError):  # over the limit of an ordinary user: then reads are smaller
-            fcntl.fcntl(descriptor, _F_SETPIPE_SZ, _SIZE)
+            fcntl.fcntl(descriptor, _F_SETPIPE_SZ, AT_ONCE)
         reactor.addReader(self)
 
     def drain(self) -> None:
@@ -63,7 +72,7 @@ class Answers:
     def _read(self) -> bool:
         """Read once. Returns whether there may be more."""
         try:
-            data = os.read(self._descriptor, _SIZE)
+            data = os.read(self._descriptor, self._at_once)
         except BlockingIOError:
             return False
         except OSError:

@@ -23,7 +23,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bulkmail.mail import BulkmailError
-from bulkmail.workers.answers import Answers
+from bulkmail.workers.answers import AT_ONCE, Answers
 from bulkmail.workers.frames import Frames, frame
 from bulkmail.workers.surroundings import surroundings
 
@@ -89,11 +89,17 @@ class Worker(ProcessProtocol):
 
     @classmethod
     def start(
-        cls, reactor: Any, name: str, ended: Callable[[Worker], None] | None = None, further: Sequence[str] = ()
+        cls,
+        reactor: Any,
+        name: str,
+        ended: Callable[[Worker], None] | None = None,
+        further: Sequence[str] = (),
+        at_once: int = AT_ONCE,
     ) -> Worker:
         """Start the child process. ``ended`` is called once when it is gone, for any reason.
 
-        ``further``: what it sees of the environment beside the `surroundings` of each child.
+        ``further``: what it sees of the environment beside the `surroundings` of each child. ``at_once``: octets of its
+        answers that are taken in one turn of the event loop.
         """
         worker = cls(reactor, name, ended)
         reading, writing = os.pipe()
@@ -106,7 +112,7 @@ class Worker(ProcessProtocol):
                 env=surroundings(further),
                 childFDs={0: "w", 1: writing, 2: "r"},
             )
-            worker.answers = Answers(reactor, reading, worker.answered, worker.no_more)
+            worker.answers = Answers(reactor, reading, worker.answered, worker.no_more, at_once)
         finally:
             os.close(writing)
         return worker

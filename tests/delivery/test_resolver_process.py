@@ -28,7 +28,7 @@ class FakeWorker:
 def test_a_resolver_that_dies_is_replaced_and_never_in_a_tight_circle(monkeypatch):
     started = []
 
-    def start(reactor, name, ended):
+    def start(reactor, name, ended, *, at_once):
         started.append(FakeWorker(ended))
         return started[-1]
 

@@ -22,7 +22,7 @@ from bulkmail.mail import OwnFault
 from bulkmail.spool import Spool
 
 _PAGE = 500
-_TOGETHER = 100  # queues opened in one turn of the event loop, at some 100 us each
+_TOGETHER = 25  # queues opened in one turn of the event loop, at some 100 us each
 _SHORTLY = 0.25  # seconds: retries come spread out; those due within this time are looked for together
 _LATER = 1.0  # seconds until due rows are looked for again whose lane is suspended, or for which there was no room
 
