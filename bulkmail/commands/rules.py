@@ -9,6 +9,7 @@ from typing import Any
 
 from bulkmail.campaign import attempts_in
 from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json, utc
+from bulkmail.mail import format_duration
 from bulkmail.routing import RELAY
 from bulkmail.settings import load_settings
 from bulkmail.shaping import SHIPPED_RULES, RuleBook, RuleCounter, own_rules, provider_of, provider_table
@@ -45,7 +46,7 @@ def _list(given: argparse.Namespace) -> int:
         say_json(shown)
         return DONE
     for one in shown:
-        often = "" if one["times"] == 1 else f" {one['times']} times in {one['within'] / 60:g} minutes"
+        often = "" if one["times"] == 1 else f" {one['times']} times in {format_duration(one['within'])}"
         say(f"{one['scope'] or 'everybody'}: {one['match']}{often}: {one['do']}   [{one['rule']}]")
     return DONE
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from bulkmail.mail import Problem
-from bulkmail.settings.paths import Path, pattern, values
+from bulkmail.settings.paths import LISTS, Path, pattern, values
 from bulkmail.settings.sections import Settings
 from bulkmail.yamlfile import YamlFile, dotted
 
@@ -79,6 +79,7 @@ SECTIONS_ANEW = frozenset(
 RESTART = frozenset({"spool", "machine"})
 """Where the state lies and who this machine is. Keys below a section that is named here are meant too."""
 
+_LATER_ROWS = "suppress counts for rows that are read from now on; for those read before use bulkmail suppress import"
 _SHARED_ANEW = ("shaping", "retry")  # how many shares a limit has, and when the machines take over from each other
 
 
@@ -107,6 +108,8 @@ class Changes:
     def sentences(self) -> list[str]:
         """What becomes of the changes; what needs a restart with its place in the file."""
         told = [f"used from now on: {', '.join(self.live)}"] if self.live else []
+        if LISTS in self.live:
+            told.append(_LATER_ROWS)
         if self.anew:
             told.append(f"used as soon as what is in flight has finished: {', '.join(self.anew)}")
         told += [str(self._notice(key)) for key in self.restart]

@@ -13,8 +13,19 @@ from bulkmail.files import read_regular
 
 Path = tuple[str | int, ...]
 
-READ_AT_OPENING = frozenset({"dkim.*.key", "relay.ca_file", "relay.password_file", "relay.token_file", "public.texts"})
+_OF_RELAY = ("ca_file", "password_file", "token_file")
+
+READ_AT_OPENING = frozenset(
+    {
+        "dkim.*.key",
+        "public.texts",
+        *(f"{relay}.{name}" for relay in ("relay", "routing.routes.*.relay") for name in _OF_RELAY),
+    }
+)
 """Keys that name a file, or a folder of them, that is read when the service opens."""
+
+LISTS = "suppress"
+"""The key that names files, perhaps very long ones, that are read with each list of recipients."""
 
 NAMED = frozenset({("shaping", "providers"), ("pools",)})
 """Mappings whose keys are names that people choose."""
@@ -43,8 +54,24 @@ def pattern(path: Path) -> str:
 
 
 def contents(settings: BaseModel) -> dict[Path, str]:
-    """Return a digest of what each key of `READ_AT_OPENING` names, by the key's path."""
-    return {path: _digest(value) for path, value in values(settings) if pattern(path) in READ_AT_OPENING}
+    """Return what tells a change of what each key of `READ_AT_OPENING`, and `LISTS`, names, by the key's path."""
+    found = {}
+    for path, value in values(settings):
+        key = pattern(path)
+        if key in READ_AT_OPENING:
+            found[path] = _digest(value)
+        elif key == LISTS and value:
+            found[path] = " ".join(map(_written, value))
+    return found
+
+
+def _written(place: str) -> str:
+    """Tell by size and time whether a file was written since: it may be too long to be read for that."""
+    try:
+        status = os.stat(place)
+    except OSError:
+        return ""
+    return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
 
 
 def _digest(place: str) -> str:

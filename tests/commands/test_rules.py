@@ -57,7 +57,7 @@ def test_they_are_listed_in_words(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["rules", "list"]) == 0
     out = capsys.readouterr().out
-    assert "yahoo: [TS02] 3 times in 60 minutes: rate 1/m,burst=1, for 30m" in out
+    assert "yahoo: [TS02] 3 times in 1h: rate 1/m,burst=1, for 30m" in out
     assert "everybody: temporarily rate limited due to ip reputation: " in out
 
 

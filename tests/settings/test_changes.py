@@ -45,6 +45,32 @@ def test_nothing_has_changed(read: Read) -> None:
     assert found.sentences == ["nothing has changed"]
 
 
+def test_a_changed_suppress_list_says_for_which_rows_it_counts(site: Path, read: Read) -> None:
+    path = site / "left.csv"
+    path.write_text("email\na@example.com\n")
+    old = read("suppress: [left.csv]\n")
+    path.write_text("email\na@example.com\nb@example.com\n")
+    found = changes(old, read("suppress: [left.csv]\n"))
+    assert found.sentences == [
+        "used from now on: suppress",
+        "suppress counts for rows that are read from now on; for those read before use bulkmail suppress import",
+    ]
+
+
+def test_a_password_of_a_routes_relay_counts_as_changed_when_the_file_holds_another(site: Path, read: Read) -> None:
+    text = (
+        "routing: {routes: [{domains: [b.example], relay: "
+        "{host: in.b.example, username: anna, password_file: b.secret}}]}\n"
+    )
+    secret = site / "b.secret"
+    secret.write_text("one")
+    secret.chmod(0o600)
+    old = read(text)
+    secret.write_text("two")
+    found = changes(old, read(text))
+    assert (found.live, found.anew) == ((), ("routing.routes[0].relay.password_file",))
+
+
 def test_each_change_is_named_by_its_key_and_when_it_is_used(site: Path, read: Read) -> None:
     old = read("hostname: a.example.com\nshaping: {providers: {google: {rate: 10/s}}}\nretry: {schedule: [1m]}\n")
     new = read("spool: elsewhere\nshaping: {providers: {google: {rate: 20/s}, big: {mx: [.big.example]}}}\n")
