@@ -503,7 +503,7 @@ class World:
         return process.poll() is None
 
     def start_mail(
-        self, addresses: Sequence[str], *, delay: float = 0.0, most: int = 100, chunking: bool = False
+        self, addresses: Sequence[str], *, delay: float = 0.0, most: int = 100, chunking: bool = False, refuse: str = ""
     ) -> MailServer:
         """tests/receiver.py, keeping the messages as they came."""
         self._started += 1
@@ -521,7 +521,8 @@ class World:
             "--keep",
             str(kept),
         ]
-        words += ["--delay", str(delay), "--most", str(most), *(["--chunking"] if chunking else []), *addresses]
+        words += ["--delay", str(delay), "--most", str(most), *(["--chunking"] if chunking else [])]
+        words += [*(["--refuse", refuse] if refuse else []), *addresses]
         process = (
             _LAUNCHER.start_piped(words)
             if _LAUNCHING.KNOWN and not self.fresh

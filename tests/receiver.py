@@ -1,7 +1,7 @@
 """A mail server for tests, in a process of its own: it writes down what it accepts before it says that it did.
 
 ``python receiver.py --record FILE [--connections FILE] [--keep FOLDER] [--delay SECONDS] [--most N] [--chunking]
-ADDRESS...`` listens on one port of all the addresses, prints ``{"port": N}`` and ends when its standard input does. The
+[--refuse ADDRESS] ADDRESS...`` listens on one port of all the addresses, prints ``{"port": N}`` and ends when its standard input does. The
 part of a recipient before the ``-`` says how it is treated:
 
     bounce   550 5.1.1 to RCPT          reject   550 5.7.1 to the final dot
@@ -10,6 +10,7 @@ part of a recipient before the ``-`` says how it is treated:
     never    the same, each time        mute     kept, and never answered, each time
     drop     the same as `vanish`, and the message is not kept    silent   kept, and never answered, the first time
 
+``--refuse``: mail from this address is refused, 550 5.7.1 to each RCPT.
 ``--most``: so many recipients a message, the others get 452 4.5.3. Each accepted message is one JSON line of the record
 for each recipient: at, mail_at (when the bytes of its MAIL were read), ip, helo, from (its address), to, sender,
 message_id, digest (of all its bytes), size, of (how many recipients it had). It is appended by one write before the
@@ -39,9 +40,10 @@ class Book:
     """What all connections of the process share."""
 
     def __init__(
-        self, record: str, keep: str | None, delay: float, most: int, connections: str | None, *, chunking: bool
+        self, record: str, keep: str | None, delay: float, most: int, connections: str | None, *, chunking: bool, refuse: str
     ) -> None:
         self.keep = keep
+        self.refuse = refuse
         self.delay = delay
         self.most = most
         self.chunking = chunking
@@ -203,6 +205,8 @@ class Receiver(asyncio.Protocol):
         kind = recipient.partition("-")[0]
         if len(self.to) >= self.book.most:
             self.say(b"452 4.5.3 too many recipients")
+        elif self.peer == self.book.refuse:
+            self.say(b"550 5.7.1 messages from your address are on our block list")
         elif kind == "bounce":
             self.say(b"550 5.1.1 no such user here")
         elif kind == "busy" or (kind == "later" and self.book.first(recipient)):
@@ -266,9 +270,10 @@ async def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--most", type=int, default=100)
     parser.add_argument("--chunking", action="store_true")
+    parser.add_argument("--refuse", default="")
     parser.add_argument("addresses", nargs="+")
     given = parser.parse_args()
-    book = Book(given.record, given.keep, given.delay, given.most, given.connections, chunking=given.chunking)
+    book = Book(given.record, given.keep, given.delay, given.most, given.connections, chunking=given.chunking, refuse=given.refuse)
     loop = asyncio.get_running_loop()
     sockets = listening(given.addresses)
     for one in sockets:

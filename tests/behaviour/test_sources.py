@@ -34,3 +34,21 @@ def test_a_source_that_is_missing_refuses_a_start(world: Any) -> None:
     ended = world.run("-c", "spring")
     assert ended.status == 1
     assert "sources: gone: nothing can be sent from 192.0.2.77 (cannot assign requested address)" in ended.said
+
+
+def test_a_source_that_receivers_block_rests_there_and_the_others_go_on(world: Any) -> None:
+    world.start_mail([f"127.0.1.{n + 1}" for n in range(4)], refuse="127.0.2.1")
+    world.settings(sources=[A, B])
+    campaign = world.campaign("spring", [f"u{n}@d{n % 20}.test" for n in range(400)], more="canary: none\n")
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    rows = campaign.rows()
+    assert {(row["status"], row["source_ip"]) for row in rows} == {
+        ("blocked", "127.0.2.1"),
+        ("delivered", "127.0.2.2"),
+    }
+    blocked = campaign.statuses()["blocked"]
+    assert blocked <= 4 * 30, "each of the four sites is found out by 20 messages, and few behind them"
+    assert world.server.count() == 400 - blocked

@@ -185,6 +185,24 @@ def test_one_refusal_of_a_connection_and_its_end_are_one_word(world, kit):
     assert one.clock.seconds() < 60, "it was heard once, so nothing rests"
 
 
+def test_the_same_line_to_one_message_after_the_other_is_said_each_time(world, odd):
+    """Equal lines may be one object: `smtp.replies` keeps the last ones."""
+    one = with_rules(world, {"match": "moon", "times": 3, "do": {"rest": "1h"}})
+    one.campaign({"a.example": 10})
+    said = []
+
+    def refuse(connection):
+        said.append(odd)
+        connection.settle(Fate.REFUSED, Stage.RCPT, odd)
+        connection.again()
+
+    one.farm.answers = lambda connection: one.clock.callLater(one.farm.rtt, refuse, connection)
+    one.start()
+    one.run(5.0)
+    assert 3 <= len(said) < 10
+    assert limiter_of(one).may_open(one.clock.seconds()) > 3000
+
+
 def test_a_greeting_that_refuses_us_is_heard(world, kit):
     one = with_rules(world, {"match": "moon", "do": {"rest": "1h"}})
     one.campaign({"a.example": 2})

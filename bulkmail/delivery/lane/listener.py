@@ -84,7 +84,7 @@ class LaneListener:
         self._ruling = ruling
         self._source = source
         self._relay = relay
-        self._heard: Reply | None = None  # the last refusal that the rules have counted
+        self._said: dict[LiveConnection, tuple[Shipment, Reply]] = {}  # the last refusal on each connection
         self._feedback = Feedback()
 
     def connection_ready(self, conn: LiveConnection) -> None:
@@ -132,7 +132,8 @@ class LaneListener:
             shipment.accepted = True
             return
         shipment.refused = message, outcome
-        self._count_words(outcome, peer.host, message)
+        if self._is_new(conn, shipment, outcome.reply):
+            self._count_words(outcome, peer.host, message)
         if shipment.result is None:
             shipment.result = TransactionResult()
         shipment.result.note(outcome, verdict)
@@ -183,7 +184,9 @@ class LaneListener:
         now = self._clocks.now()
         signal = self._quirks.closed(conn, closed, peer)
         code = closed.reply.code if closed.reply else 0
-        self._count_words(closed.outcome(peer), peer.host)
+        said = self._said.pop(conn, None)
+        if said is None or said[1] != closed.reply:
+            self._count_words(closed.outcome(peer), peer.host)
         if code == 421 and not signal:
             # said to nothing, or to MAIL, it is no attempt and tells of the pace all the same
             signal = classify(closed.outcome(peer)).signal
@@ -195,12 +198,23 @@ class LaneListener:
         """Count the words of a server that has refused the connection."""
         self._count_words(outcome, outcome.peer.host)
 
+    def _is_new(self, conn: LiveConnection, shipment: Shipment, reply: Reply | None) -> bool:
+        """Return whether the server has said this anew: not to a recipient of the same message before.
+
+        The same line is said to one message after the other, so it is the message that tells; a 421 is said once, to
+        all messages that are under way.
+        """
+        if reply is None:
+            return False
+        known = self._said.get(conn)
+        self._said[conn] = shipment, reply
+        return known is None or known[1] != reply or (known[0] is not shipment and reply.code != 421)
+
     def _count_words(self, outcome: Outcome, host: str, message: Message | None = None) -> None:
-        """Have the rules count a refusal, once: it may be about several recipients, and end the connection too."""
+        """Have the rules count a refusal."""
         reply = outcome.reply
-        if reply is None or reply.code < 400 or reply is self._heard:
+        if reply is None or reply.code < 400:
             return
-        self._heard = reply
         domain, run = (message.domain, message.run) if message is not None else ("", None)
         if self._ruling.heard(self._site, self._source, self._limiter, reply, host, domain, run):
             self._quirks.look_up()
