@@ -1,8 +1,8 @@
 """A mail server for tests, in a process of its own: it writes down what it accepts before it says that it did.
 
 ``python receiver.py --record FILE [--connections FILE] [--keep FOLDER] [--delay SECONDS] [--most N] [--chunking]
-[--refuse ADDRESS] ADDRESS...`` listens on one port of all the addresses, prints ``{"port": N}`` and ends when its standard input does. The
-part of a recipient before the ``-`` says how it is treated:
+[--refuse ADDRESS] ADDRESS...`` listens on one port of all the addresses, prints ``{"port": N}`` and ends when its
+standard input does. The part of a recipient before the ``-`` says how it is treated:
 
     bounce   550 5.1.1 to RCPT          reject   550 5.7.1 to the final dot
     busy     451 4.3.0 to RCPT, always  later    451 4.3.0 to RCPT, the first time
@@ -40,7 +40,15 @@ class Book:
     """What all connections of the process share."""
 
     def __init__(
-        self, record: str, keep: str | None, delay: float, most: int, connections: str | None, *, chunking: bool, refuse: str
+        self,
+        record: str,
+        keep: str | None,
+        delay: float,
+        most: int,
+        connections: str | None,
+        *,
+        chunking: bool,
+        refuse: str,
     ) -> None:
         self.keep = keep
         self.refuse = refuse
@@ -273,7 +281,15 @@ async def main() -> None:
     parser.add_argument("--refuse", default="")
     parser.add_argument("addresses", nargs="+")
     given = parser.parse_args()
-    book = Book(given.record, given.keep, given.delay, given.most, given.connections, chunking=given.chunking, refuse=given.refuse)
+    book = Book(
+        given.record,
+        given.keep,
+        given.delay,
+        given.most,
+        given.connections,
+        chunking=given.chunking,
+        refuse=given.refuse,
+    )
     loop = asyncio.get_running_loop()
     sockets = listening(given.addresses)
     for one in sockets:

@@ -100,12 +100,20 @@ def limits_by_provider(
 
 
 def _limiters(
-    limits_of: Callable[[str], Limits], connections: int, facts: SiteFacts, clocks: Clocks, sources: Sources
+    limits_of: Callable[[str], Limits],
+    connections: int,
+    facts: SiteFacts,
+    clocks: Clocks,
+    sources: Sources,
+    warming: Warming,
 ) -> Limiters:
+    """Return the limits, by which sources are not used for a site: they rest there, or their day's budget is sent."""
     kept = KeptFactors(facts, clocks.wall)
-    return Limiters(
+    limiters = Limiters(
         limits_of, connections, kept.factors_of, kept.keep_factors, sources.all, kept.ruled_of, clocks.speed
     )
+    sources.also(lambda source, site: warming.usable(source.name, site.provider) and not limiters.rests(site, source))
+    return limiters
 
 
 def assemble(
@@ -135,13 +143,12 @@ def assemble(
     )
     ledger.sites = settings.events.record
     ledger.warming = warming = Warming(warmup_plans(settings.sources), spool, clocks)
-    sources = _sources(settings, clocks, pause, warming, relays, rehearsal=connector.rehearsal)
+    sources = _sources(settings, clocks, pause, relays, rehearsal=connector.rehearsal)
     limits_of = limits_by_provider(settings, providers, relays)
-    limiters = _limiters(limits_of, connections, facts, clocks, sources)
+    limiters = _limiters(limits_of, connections, facts, clocks, sources, warming)
     attempts = MxAttempts(
         connector=connector, limiters=limiters, clocks=clocks, pause=pause, sources=sources, relays=relays
     )
-
     ruling = Ruling(rules_of(settings), clocks, facts)
     new_lane = LaneMaker(
         settings,
@@ -167,17 +174,14 @@ def assemble(
         new_lane=new_lane,
         sources=sources,
     )
+    ruling.on_rest(feeder.open_queues.source_lanes.rest)
     return Assembly(ledger, limiters, feeder, ruling, connector, new_lane, clocks, relays, sources, warming)
 
 
-def _sources(
-    settings: Settings, clocks: Clocks, pause: Pause, warming: Warming, relays: Container[str], *, rehearsal: bool
-) -> Sources:
+def _sources(settings: Settings, clocks: Clocks, pause: Pause, relays: Container[str], *, rehearsal: bool) -> Sources:
     """Return the sources of the settings. A rehearsal's receivers are on loopback, which no other address reaches."""
     given = [
         Source(one.name, "" if rehearsal else one.address, one.hostname or "", one.weight, one.proxy or "")
         for one in settings.sources
     ]
-    sources = Sources(given, settings.pools, clocks=clocks, pause=pause, relays=relays)
-    sources.also(lambda source, site: warming.usable(source.name, site.provider))
-    return sources
+    return Sources(given, settings.pools, clocks=clocks, pause=pause, relays=relays)

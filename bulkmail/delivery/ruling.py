@@ -30,10 +30,15 @@ class Ruling:
         self._clocks = clocks
         self._facts = facts
         self._on_stop: Callable[[Run, str, str], None] = lambda *_: None
+        self._on_rest: Callable[[Source, str, float, str], None] = lambda *_: None
 
     def on_stop(self, call: Callable[[Run, str, str], None]) -> None:
         """Call ``call(run, provider, reason)`` for a campaign that is to be held at a provider."""
         self._on_stop = call
+
+    def on_rest(self, call: Callable[[Source, str, float, str], None]) -> None:
+        """Call ``call(source, limit key, until, why)`` where a source rests, until then on the reactor's clock."""
+        self._on_rest = call
 
     def use(self, book: RuleBook) -> None:
         """Use other rules from now on; what was counted for them is counted anew, what is in force stays."""
@@ -88,6 +93,8 @@ class Ruling:
             seconds = self._clocks.scaled(action.rest)
             limiter.rest(now + seconds)
             self._facts.learn(key, Fact(FactKind.REST, seconds, wall, wall + seconds))
+            why = f"it rests, as {rule.name} has it: {site.provider or site.name} said {rule.pattern.written}"
+            self._on_rest(source, limit_key(site.key, site.provider), now + seconds, why)
         if action.messages is not None:
             self._facts.learn(source.key(site.key), Fact(FactKind.MESSAGES, action.messages, wall, wall + action.lasts))
         if action.chunking_off:

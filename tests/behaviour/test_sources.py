@@ -52,3 +52,21 @@ def test_a_source_that_receivers_block_rests_there_and_the_others_go_on(world: A
     blocked = campaign.statuses()["blocked"]
     assert blocked <= 4 * 30, "each of the four sites is found out by 20 messages, and few behind them"
     assert world.server.count() == 400 - blocked
+
+
+def test_a_source_that_a_rule_has_rest_leaves_everything_to_the_others(world: Any) -> None:
+    world.start_mail([f"127.0.1.{n + 1}" for n in range(4)], refuse="127.0.2.1")
+    rule = {"match": "on our block list", "times": 5, "do": {"rest": "1h"}}
+    world.settings(sources=[A, B], shaping={"rules": [rule]})
+    campaign = world.campaign("spring", [f"u{n}@d{n % 20}.test" for n in range(400)], more="canary: none\n")
+
+    ended = world.run("-c", "spring")
+
+    assert ended.status == 0, ended.said
+    assert ended.said.count("said on our block list 5 times: rest 1h (shaping.rules[0])") == 4
+    statuses = campaign.statuses()
+    assert statuses["delivered"] + statuses["blocked"] == 400
+    assert {row["source_ip"] for row in campaign.rows() if row["status"] == "delivered"} == {"127.0.2.2"}
+    again = world.campaign("summer", [f"v{n}@d{n % 20}.test" for n in range(40)])
+    assert world.run("-c", "summer").status == 0
+    assert {row["source_ip"] for row in again.rows()} == {"127.0.2.2"}, "it rests over a restart"

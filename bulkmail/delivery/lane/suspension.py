@@ -135,7 +135,7 @@ class Suspension:
 
     @property
     def resting(self) -> bool:
-        """Whether that is for a fault of our own (`rest`)."""
+        """Whether that is no outage (`rest`)."""
         return self._rests_until > self._clocks.now()
 
     @property
@@ -200,7 +200,7 @@ class Suspension:
         self._facts.learn(self._site_key, known)
 
     def rest(self, until: float, why: str) -> None:
-        """Send nothing before ``until``, on the reactor's clock, for a fault of our own, which is no outage."""
+        """Send nothing before ``until``, on the reactor's clock: for a fault of our own, or by a rule; no outage."""
         if until > self.until:
             self._failure, self._found_at = Outcome(Fate.LOST, Stage.CONNECT, note=why), self._clocks.wall()
             self.charging, self.until, self._rests_until = False, until, until

@@ -276,6 +276,10 @@ class Limiters:
         of = limit_key(key, provider)
         return self._sites.get(source.key(of)) or self._make(self._sites, source.key(of), provider, now, of)
 
+    def rests(self, site: Site, source: Source) -> bool:
+        """Return whether a rule has asked that nothing be sent to the site from this source for a while."""
+        return self._ruled_of(source.key(limit_key(site.key, site.provider))).rest > 0
+
     def limiters(self, key: str) -> list[Limiter]:
         """Return the limiters of this limit key that are in use, one for each source."""
         return [shared.limiter for shared in self._of_sources(self._sites, key)]

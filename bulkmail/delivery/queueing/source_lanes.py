@@ -5,8 +5,8 @@ queue it gets another lane, until each source of its campaign's pool has one: a 
 lanes each. Among the lanes of one queue that want messages the one whose source is furthest behind its share claims
 first; one that has no room is passed over, so a source that its receiver holds up does not hold up the others.
 
-A lane that is suspended, or whose source rests, gives its queues to another usable source of their pool, if there is
-one. Where no other source takes them they wait with it, as without sources.
+A lane that is suspended, or whose source rests (everywhere, or there by a rule), gives its queues to another usable
+source of their pool, if there is one. Where no other source takes them they wait with it, as without sources.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Container, Iterable
 from typing import Protocol
 
 from bulkmail.delivery.lane import Lane
+from bulkmail.delivery.limits import limit_key
 from bulkmail.delivery.queueing.queues import Queue
 from bulkmail.delivery.queueing.supply import Supply
 from bulkmail.delivery.run import Run
@@ -147,9 +148,20 @@ class SourceLanes:
             if not supply:
                 lane.suspension.end_outage()
 
+    def rest(self, source: Source, key: str, until: float, why: str) -> None:
+        """Let the lanes of a source to what this limit key counts rest, so that other sources take what waits there.
+
+        A source alone keeps what it holds: nobody could take it.
+        """
+        if self._sources.several:
+            self._rest(source, until, why, lambda site: limit_key(site.key, site.provider) == key)
+
     def _source_rests(self, source: Source, until: float, why: str) -> None:
+        self._rest(source, until, why, lambda _: True)
+
+    def _rest(self, source: Source, until: float, why: str, of: Callable[[Site], bool]) -> None:
         for lane in list(self.lanes.values()):
-            if lane.source == source and not lane.suspended:
+            if lane.source == source and not lane.suspended and of(lane.site):
                 lane.suspension.rest(until, why)
                 lane.backlog.give_ready_back()
 
