@@ -64,7 +64,6 @@ async def cancel_at_rest(
         await spool.request_cancel(CancelRequest(row.id, reason, who, wall()))
         scratch = os.path.join(settings.place, "scratch")
         os.makedirs(scratch, mode=0o700, exist_ok=True)
-        reporting.start()
         ending = AtRest(
             reactor=reactor,
             spool=spool,

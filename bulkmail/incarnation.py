@@ -116,6 +116,7 @@ class Incarnation:
         self._campaigns: Campaigns | None = None
         self._spool: Spool | None = None
         self._resolver: ResolverProcess | None = None
+        self._compose = Pool(reactor, COMPOSER, compose_processes(settings.compose.processes))
         self.late: LateOutcomes | None = None
         self._watching: DropFolderWatch | None = None
         self._checking = Checking(reactor, settings, settings.hostname or own_name())
@@ -153,7 +154,9 @@ class Incarnation:
         """Open everything, in the order of need. Raises Refused or OwnFault; `close` takes down what was opened."""
         check_sources(self.settings, rehearsal=self._rehearsal)
         connections = max(1, min(self.settings.shaping.total.connections, raise_file_limit() - reserved(self.settings)))
-        ask = await self._open_resolver()  # it begins while the spool is opened
+        ask = await self._open_resolver()  # this one, and those that compose, begin while the spool is opened
+        compose = self._compose
+        compose.start()
         spool = self._spool = await open_own_spool(
             self.settings,
             self.reactor,
@@ -169,9 +172,6 @@ class Incarnation:
         await check_relays(self._relays, self.settings, ask=ask, reactor=self.reactor, hostname=hostname)
         scratch = os.path.join(self.settings.place, "scratch")
         os.makedirs(scratch, mode=0o700, exist_ok=True)
-        # from here on nothing may fail before there are campaigns to close: they end the processes
-        compose = Pool(self.reactor, COMPOSER, compose_processes(self.settings.compose.processes))
-        compose.start()
         sync = SiteFactSync(reactor=self.reactor, spool=spool, wall=self._wall)
         await sync.load()
         connector = Connector(
@@ -280,7 +280,7 @@ class Incarnation:
         return campaigns
 
     def _reporting(self, spool: Spool, progress: Progress) -> Reporting:
-        reporting = Reporting(
+        return Reporting(
             reactor=self.reactor,
             spool=spool,
             spool_path=self.settings.spool,
@@ -292,8 +292,6 @@ class Incarnation:
             timezone=self.settings.timezone,
             pulse=Pulse(spool, self._clocks, self._pause, self._machine, os.getpid()),
         )
-        reporting.start()
-        return reporting
 
     def _accepting(self, spool: Spool, parts: Assembly, compose: Pool, reporting: Reporting) -> Accepting:
         check = None if self._rehearsal else self._checking.prepare
@@ -367,6 +365,7 @@ class Incarnation:
             await self.late.close()
         if self._campaigns is not None:
             await self._campaigns.close()
+        await self._compose.close()
         for relay in self._relays.values():
             relay.close()
         if self._resolver is not None:

@@ -174,11 +174,22 @@ def test_with_a_relay_all_roads_lead_to_it(monkeypatch):
     assert got[2] is None
 
 
-def test_no_process_is_started_where_the_scratch_folder_cannot_be_made(monkeypatch, tmp_path):
-    """`close` ends processes through the campaigns, which there are none of yet."""
+def test_processes_that_were_started_are_ended_where_the_scratch_folder_cannot_be_made(monkeypatch, tmp_path):
+    """Those that compose begin before there are campaigns."""
     (tmp_path / "scratch").write_text("a file in the way")
-    started = []
-    monkeypatch.setattr(module, "Pool", lambda *_: SimpleNamespace(start=lambda: started.append("compose")))
+    told = []
+
+    class FakePool:
+        def __init__(self, *_):
+            pass
+
+        def start(self):
+            told.append("compose begins")
+
+        async def close(self):
+            told.append("compose ends")
+
+    monkeypatch.setattr(module, "Pool", FakePool)
     life = begun(Clock(), Settings.model_validate({"spool": str(tmp_path)}))
 
     async def opened(*_, **__):
@@ -190,4 +201,7 @@ def test_no_process_is_started_where_the_scratch_folder_cannot_be_made(monkeypat
     got = []
     Deferred.fromCoroutine(life.open()).addBoth(got.append)
     assert got[0].check(FileExistsError)
-    assert started == []
+    assert told == ["compose begins"]
+    life._spool = None
+    Deferred.fromCoroutine(life.close()).addBoth(got.append)
+    assert told == ["compose begins", "compose ends"]

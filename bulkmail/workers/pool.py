@@ -253,12 +253,14 @@ class Pool:
         self._workers: list[Worker] = []
         self._alone: set[Worker] = set()
         self._setup: dict[object, tuple[Any, ...]] = {}
-        self._closing = False
+        self._started = self._closing = False
 
     def start(self) -> None:
-        """Start all workers."""
-        for _ in range(self._size):
-            self._add()
+        """Start all workers; a further call does nothing."""
+        if not self._started and not self._closing:
+            self._started = True
+            for _ in range(self._size):
+                self._add()
 
     @property
     def size(self) -> int:

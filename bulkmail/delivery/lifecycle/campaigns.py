@@ -356,7 +356,7 @@ class Campaigns:
         await self._at_rest.over()
 
     async def close(self) -> None:
-        """End the processes; the incarnation closes the spool."""
+        """End the processes, but for those that compose: these and the spool are closed by the incarnation."""
         if self.joining is not None:
             await self.stop()  # what it helped with goes back
         self._feeder.stop_scanning()
@@ -366,7 +366,6 @@ class Campaigns:
         await self._notifying.told(_TOLD_WITHIN)
         await self._remembering.close()
         await self._reporting.close()
-        await self._compose.close()
 
 
 def _place(prepared: Prepared, *, rehearsal: bool) -> Place:

@@ -2,7 +2,7 @@
 
 One process appends attempts.csv and writes summary.json every second; the other writes recipients.csv and index.html,
 which takes long for long lists. Both read the spool beside its writer (`bulkmail.reporter`). The event loop only says
-when.
+when. Neither begins before there is something to write: at a start others need the processor more.
 """
 
 from __future__ import annotations
@@ -74,11 +74,6 @@ class Reporting:
     def folder(self) -> str:
         """The name of the reports' folder in a campaign's."""
         return "rehearsal" if self._rehearsal else "report"
-
-    def start(self) -> None:
-        """Start the processes."""
-        self._quick.start()
-        self._slow.start()
 
     async def beyond(self, place: Place, position: Position) -> int:
         """Count the attempts that the attempts.csv at ``place`` has behind ``position``. Raises OwnFault when late.
@@ -163,6 +158,7 @@ class Reporting:
 
     async def _write_quick(self, report: _Report, *, sync: bool = False, end: _End | None = None) -> None:
         await report.quick.acquire()
+        self._quick.start()
         report.changed = False
         run = report.run
         try:
@@ -183,6 +179,7 @@ class Reporting:
 
     async def _write_slow(self, report: _Report) -> None:
         await report.slow.acquire()
+        self._slow.start()
         report.stale = False
         run = report.run
         started = self._reactor.seconds()

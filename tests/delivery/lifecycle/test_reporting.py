@@ -88,7 +88,7 @@ class Scene:
         self.quick, self.slow = self.reporting._quick, self.reporting._slow
         content = {"subject": "hi", "from": "s@me.example", "key": b"k" * 32}
         self.run = Run(1, "spring", "/c", content, "retry", 1000.0, input_rows=5)
-        self.reporting.start()
+
         self.reporting.open(self.run, Place("/c", "report", (1, 2)), [("r.csv", ["email"])], "me.example", None)
 
     def situation(self, _run, state, ended_at):
@@ -111,9 +111,15 @@ def scene(monkeypatch):
     return Scene(monkeypatch)
 
 
-def test_both_processes_know_the_campaign(scene):
+def test_no_process_begins_before_there_is_something_to_write(scene):
+    assert not scene.quick.started
+    assert not scene.slow.started
+    scene.seconds(1)
     assert scene.quick.started
     assert scene.slow.started
+
+
+def test_both_processes_know_the_campaign(scene):
     job = (
         "open",
         1,
