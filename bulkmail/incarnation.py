@@ -317,7 +317,7 @@ class Incarnation:
     async def _open_router(self, providers: Mapping[str, Provider], ask: Any) -> Routing:
         """Return what says where mail goes, by the settings. Raises OwnFault where that cannot be found out."""
         clock, settings = self.reactor.seconds, self.settings
-        families = families_of(settings, clock)
+        families = families_of(settings, clock, rehearsal=self._rehearsal)
         if settings.relay is None:
             families.check()
         policies = await load_policies(self._spool, ask, self._wall) if settings.routing.mta_sts else None

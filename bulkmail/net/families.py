@@ -7,6 +7,8 @@ IPv6 counts where the source is an address that the world can answer to. From a 
 link-local one or one of a transition mechanism, public addresses are not reached, or badly (RFC 6724 2.1 and 5, rules
 2 and 5). IPv4 counts with any source, for its private addresses are translated on the way. Networks that the operator
 allows are reached from any address.
+
+Where the settings name source addresses, these count instead: they are chosen with care, and may be a proxy's.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ _NOT_PUBLIC = tuple(map(ip_network, ("::/8", "2001::/32", "2002::/16", "fc00::/7
 class Families:
     """``mode``: ``v4``, ``v6``, ``prefer-v4`` or ``prefer-v6``; ``networks``: those that the operator allows.
 
+    ``sources``: the addresses that mail is sent from, none where the system chooses.
     ``clock``: monotonic seconds. ``source_to``: see `own.source_to`; ``source_address``: see `own.source_address`.
     """
 
@@ -33,12 +36,14 @@ class Families:
         networks: Iterable[str],
         clock: Callable[[], float],
         *,
+        sources: Iterable[str] = (),
         source_to: Callable[[str], str] = source_to,
         source_address: Callable[[int], str] = source_address,
     ) -> None:
         self.mode = mode
         self.preferred = 6 if mode.endswith("v6") else 4
         self._networks = tuple(map(ip_network, networks))
+        self._of_sources = frozenset(6 if ":" in address else 4 for address in sources)
         self._clock = clock
         self._source_to = source_to
         self._source_address = source_address
@@ -55,6 +60,10 @@ class Families:
         if now >= self._until:
             self._until = now + _FRESH
             asked = {4, 6} if self.mode.startswith("prefer") else {self.preferred}
+            if self._of_sources:
+                self._until = float("inf")
+                self._known = frozenset(asked & self._of_sources or asked)
+                return self._known
             routed = {version for version in asked if len(asked) == 1 or self.is_routed(version)}
             self._known = frozenset(routed or {4})
         return self._known
@@ -67,12 +76,14 @@ class Families:
             return f"{words}, in this order"
         if self.mode in ("v4", "v6"):
             return f"{words} only (routing.ip is {self.mode})"
+        if self._of_sources:
+            return f"{words} only, as all sources are"
         lacking = "public IPv6 address" if 4 in usable else "route for IPv4"
         return f"{words} only, for this machine has no {lacking}"
 
     def check(self) -> None:
         """Raise OwnFault where the settings insist on IPv6 and this machine has no route for it."""
-        if self.mode == "v6" and not self.is_routed(6):
+        if self.mode == "v6" and not self._of_sources and not self.is_routed(6):
             words = "routing.ip is v6, but this machine has no IPv6 address that receivers could answer to"
             raise OwnFault(f"{words}; give it one, or write prefer-v6 or v4")
 

@@ -18,9 +18,19 @@ WITHIN = 60.0
 """Seconds for one job; a late resolver is ended."""
 
 
-def families_of(settings: Settings, clock: Callable[[], float]) -> Families:
-    """Return what says which IP versions mail is sent over, by the settings. ``clock``: monotonic seconds."""
-    return Families(settings.routing.ip, settings.routing.allow_networks, clock)
+def families_of(settings: Settings, clock: Callable[[], float], *, rehearsal: bool = False) -> Families:
+    """Return what says which IP versions mail is sent over, by the settings. ``clock``: monotonic seconds.
+
+    A rehearsal sends from loopback, whatever the addresses of `sources` are.
+    """
+    sources = () if rehearsal else [source.address for source in settings.sources]
+    return Families(settings.routing.ip, settings.routing.allow_networks, clock, sources=sources)
+
+
+def _families(settings: Settings) -> frozenset[int]:
+    """Return the IP versions that hosts are looked up for: those of the sources, and those that relays can have."""
+    each = (families_of(settings, lambda: 0.0, rehearsal=without_sources) for without_sources in (False, True))
+    return frozenset[int]().union(*(families.usable() for families in each))
 
 
 def resolver_options(settings: Settings, speed: float = 1.0) -> dict[str, Any]:
@@ -30,7 +40,7 @@ def resolver_options(settings: Settings, speed: float = 1.0) -> dict[str, Any]:
         "timeout": settings.dns.timeout,
         "must_exist": list(settings.dns.must_exist),
         "allow_networks": [str(network) for network in settings.routing.allow_networks],
-        "families": sorted(families_of(settings, lambda: 0.0).usable()),  # as they are now; a router gives newer ones
+        "families": sorted(_families(settings)),  # as they are now; a router gives newer ones
         "ttl_floor": 60.0 / speed,
         "mx_aliases": True,  # against RFC 5321 5.1, and yet what every mailer follows
     }

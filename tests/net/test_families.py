@@ -92,6 +92,22 @@ def test_it_is_said_why_not_both_are_used(world, mode, words):
     assert Machine(world).families(mode).describe() == words
 
 
+@pytest.mark.parametrize(
+    ("world", "sources", "mode", "usable", "words"),
+    [
+        (FOUR, ["192.0.2.1", "2001:db8::1"], "prefer-v6", {4, 6}, "IPv6 and IPv4, in this order"),
+        (FOUR | SIX, ["192.0.2.1"], "prefer-v6", {4}, "IPv4 only, as all sources are"),
+        (FOUR, ["2001:db8::1"], "prefer-v4", {6}, "IPv6 only, as all sources are"),
+        (FOUR, ["2001:db8::1"], "v6", {6}, "IPv6 only (routing.ip is v6)"),
+    ],
+)
+def test_the_sources_of_the_settings_count_and_not_what_this_machine_has(world, sources, mode, usable, words):
+    machine = Machine(world)
+    families = Families(mode, (), lambda: 0.0, sources=sources, source_address=machine.source_address)
+    families.check()
+    assert (families.usable(), families.describe()) == (usable, words)
+
+
 @pytest.mark.loopback
 def test_this_machine_reaches_its_own_loopback():
     assert 4 in Families("prefer-v4", ["127.0.0.0/8"], lambda: 0.0).usable()
