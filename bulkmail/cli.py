@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from bulkmail import __version__
-from bulkmail.commands import COMMANDS, DONE, REFUSED, command
+from bulkmail.commands import COMMANDS, command
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.mail import BulkmailError, Refused
 
 INTERRUPTED = 130

@@ -57,6 +57,7 @@ from bulkmail.delivery import (
     sent,
     smarthosts,
 )
+from bulkmail.exit_status import STOPPED
 from bulkmail.failpoints import failpoint
 from bulkmail.machine import check_sources, compose_processes, own_name, raise_file_limit, reserved
 from bulkmail.mail import OwnFault
@@ -72,7 +73,6 @@ from bulkmail.zones import zone
 _log = Logger("bulkmail")
 
 COMPOSER = "bulkmail.content.compose:Composer"
-STOPPED = 3
 
 
 class Incarnation:

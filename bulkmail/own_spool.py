@@ -8,15 +8,13 @@ from typing import Any
 from twisted.logger import Logger
 
 from bulkmail.delivery import WallClock, rules_of
+from bulkmail.exit_status import STOPPED
 from bulkmail.mail import OwnFault
 from bulkmail.settings import Settings
 from bulkmail.shaping import longest_wait
 from bulkmail.spool import RUNNING, EventBounds, OneOfMany, Spool, open_spool
 
 _log = Logger("bulkmail")
-
-STOPPED = 3
-"""The exit status of a campaign that was being sent when the process was killed."""
 
 
 async def open_own_spool(

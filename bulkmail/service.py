@@ -26,11 +26,12 @@ from twisted.logger import ILogObserver, Logger
 
 from bulkmail.control import ask_within
 from bulkmail.delivery import Prepared, WallClock, in_background
+from bulkmail.exit_status import REFUSED, STOPPED
 from bulkmail.failpoints import armed
 from bulkmail.files import Folder
 from bulkmail.heap import keep_small
 from bulkmail.inbound import Listening
-from bulkmail.incarnation import STOPPED, Incarnation
+from bulkmail.incarnation import Incarnation
 from bulkmail.logs import ServiceLog
 from bulkmail.machine import check_room, own_name
 from bulkmail.mail import OwnFault, Problem, Refused, WrongState
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 _log = Logger("bulkmail")
 
-REFUSED = 1
 SPEED = 600.0
 _GARBAGE = (3_000, 0, 735)
 _TRY_AGAIN = 5.0

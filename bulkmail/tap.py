@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from twisted.application.service import IService
 from twisted.python import usage
 
+from bulkmail.exit_status import REFUSED, USAGE
 from bulkmail.forked import Forked
 from bulkmail.logs import service_log
 from bulkmail.machine import own_name
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from bulkmail.delivery import Prepared
     from bulkmail.service import Order
 
-REFUSED = 1
-USAGE = 2
 WHAT = "give one of -c campaign.yaml and --watch folder"
 _NEITHER = (
     "without either, spool must be postgresql://… (one more machine), or public or inbound.listen be set (only for "

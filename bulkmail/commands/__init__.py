@@ -14,8 +14,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from bulkmail.commands.terminal import DONE, REFUSED
-
 if TYPE_CHECKING:
     from bulkmail.commands.asking import PREAMBLE
 
@@ -56,7 +54,7 @@ COMMANDS = (
     "sink",
 )
 
-__all__ = ["COMMANDS", "DONE", "PREAMBLE", "REFUSED", "command"]
+__all__ = ["COMMANDS", "PREAMBLE", "command"]
 
 
 def command(name: str) -> Any:

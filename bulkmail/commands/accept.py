@@ -10,9 +10,10 @@ from typing import Any
 
 from bulkmail.campaign import changes, digests
 from bulkmail.commands.asking import add_by, add_name, situation_at_rest, who
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError
 from bulkmail.delivery import prepare, put_mark, refusal, sent_of
+from bulkmail.exit_status import DONE
 from bulkmail.mail import WrongState
 from bulkmail.settings import Settings, load_settings
 from bulkmail.spool import check_not_ended, named, open_reader, request_accept

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bulkmail.commands.terminal import DONE, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError, overview
+from bulkmail.exit_status import DONE
 from bulkmail.settings import Settings
 from bulkmail.spool import open_reader
 

@@ -12,8 +12,9 @@ from typing import Any
 from bulkmail.commands.event_loop import in_event_loop
 from bulkmail.commands.inbound_checks import ways_back_findings
 from bulkmail.commands.sender import add_addresses, facts_of
-from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
+from bulkmail.commands.terminal import Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import Ahead, Prepared, look_ahead, prepare, too_late, with_copies
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.files import Folder
 from bulkmail.machine import compose_processes
 from bulkmail.mail import BulkmailError, Refused

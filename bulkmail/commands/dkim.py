@@ -6,8 +6,9 @@ import argparse
 import json
 import os
 
-from bulkmail.commands.terminal import DONE, Commands, add_settings, say
+from bulkmail.commands.terminal import Commands, add_settings, say
 from bulkmail.content import DkimKeyError, new_pem, record, record_name, zone_lines
+from bulkmail.exit_status import DONE
 from bulkmail.mail import AddressError, BulkmailError, domain_key
 from bulkmail.settings import load_settings, parse_selector
 

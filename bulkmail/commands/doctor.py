@@ -11,7 +11,8 @@ from bulkmail.commands import machine_checks, network_checks
 from bulkmail.commands.checks import Check
 from bulkmail.commands.relay_checks import sign_ins
 from bulkmail.commands.sender import add_addresses, public_addresses, with_lookup
-from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.machine import own_name
 from bulkmail.mail import OwnFault, Refused
 from bulkmail.routing import Lookup

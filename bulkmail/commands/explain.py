@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
 from bulkmail.control import (
     Client,
     Known,
@@ -20,6 +20,7 @@ from bulkmail.control import (
     known_destination,
     no_route,
 )
+from bulkmail.exit_status import DONE
 from bulkmail.mail import Refused
 from bulkmail.preflight import Resolving, families_of
 from bulkmail.routing import ENFORCED, TESTED, Policies, RouteFailure, Site, Unfetched, providers_of, router_of

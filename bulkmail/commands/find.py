@@ -6,8 +6,9 @@ import argparse
 import os
 from typing import Any
 
-from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, progress, say, say_json
 from bulkmail.control import find_recipients
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.settings import load_settings
 from bulkmail.spool import open_reader
 

@@ -6,8 +6,9 @@ import argparse
 import contextlib
 import os
 
-from bulkmail.commands.terminal import DONE, Commands, add_settings, say
+from bulkmail.commands.terminal import Commands, add_settings, say
 from bulkmail.control import Client, NotRunningError
+from bulkmail.exit_status import DONE
 from bulkmail.mail import BulkmailError
 from bulkmail.settings import load_settings
 from bulkmail.spool import forget_sites, public

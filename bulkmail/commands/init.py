@@ -6,7 +6,8 @@ import argparse
 import os
 
 from bulkmail.campaign import is_campaign_name, nearest_name, starter_files
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
+from bulkmail.exit_status import DONE
 from bulkmail.mail import BulkmailError
 
 _FOR_PEOPLE, _READABLE = 0o755, 0o644

@@ -29,8 +29,9 @@ from bulkmail.campaign import PLAN_FILE, write_beside
 from bulkmail.commands.check import look_at, note_refused, opened, text_of
 from bulkmail.commands.plan import plan_means
 from bulkmail.commands.preview import NOTHING_TO_SEND, letters_of, preview_of, problem
-from bulkmail.commands.terminal import DONE, REFUSED, add_settings, say, tell
+from bulkmail.commands.terminal import add_settings, say, tell
 from bulkmail.delivery import Prepared
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.mail import BulkmailError, Refused, Status
 from bulkmail.preflight import (
     DEFAULT_ROWS,

@@ -14,8 +14,9 @@ import tempfile
 from typing import Any
 
 from bulkmail.commands.once import sent_once
-from bulkmail.commands.terminal import DONE, REFUSED, tell
+from bulkmail.commands.terminal import tell
 from bulkmail.delivery import prepare, quoted
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.mail import BulkmailError, Refused, Status
 from bulkmail.settings import load_settings
 

@@ -6,8 +6,9 @@ import argparse
 import os
 
 from bulkmail.commands.asking import add_by, who
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError
+from bulkmail.exit_status import DONE
 from bulkmail.mail import BulkmailError, parse_duration, parse_rate
 from bulkmail.settings import load_settings
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from bulkmail.commands.event_loop import in_event_loop
-from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
+from bulkmail.commands.terminal import Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import prepare
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.machine import compose_processes
 from bulkmail.mail import Refused
 from bulkmail.preflight import Plan, PlanMeans, Resolving, plain_plan, plan_campaign, plan_lines

@@ -13,19 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bulkmail.campaign import Campaign
-from bulkmail.commands.terminal import (
-    DONE,
-    REFUSED,
-    Commands,
-    add_json,
-    add_settings,
-    progress,
-    say,
-    say_json,
-    tell,
-)
+from bulkmail.commands.terminal import Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.content import in_each_variant
 from bulkmail.delivery import prepare
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, Problem, Refused
 from bulkmail.preflight import (

@@ -15,20 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bulkmail.commands.preview import write_anew
-from bulkmail.commands.terminal import (
-    DONE,
-    REFUSED,
-    TWISTD,
-    USAGE,
-    Commands,
-    add_json,
-    add_settings,
-    progress,
-    say,
-    say_json,
-    tell,
-)
+from bulkmail.commands.terminal import TWISTD, Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import prepare
+from bulkmail.exit_status import DONE, REFUSED, USAGE
 from bulkmail.files import Folder
 from bulkmail.mail import Status
 from bulkmail.preflight import read_specimen

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError
+from bulkmail.exit_status import DONE
 from bulkmail.mail import BulkmailError
 from bulkmail.settings import load_settings
 

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterable
 
 from bulkmail.commands.asking import add_name
-from bulkmail.commands.terminal import DONE, Commands, add_settings
+from bulkmail.commands.terminal import Commands, add_settings
+from bulkmail.exit_status import DONE
 from bulkmail.exporting import FORMATS, export
 from bulkmail.mail import BulkmailError
 from bulkmail.settings import load_settings

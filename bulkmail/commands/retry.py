@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from bulkmail.campaign import TAKEN_AGAIN, check_campaign_name, copy_campaign, load_campaign
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
+from bulkmail.exit_status import DONE
 from bulkmail.listing import batches, check_ended, files_of, find_campaign
 from bulkmail.mail import BulkmailError, Category, RecipientRow, can_be_tried_again
 from bulkmail.report import write_list

@@ -8,7 +8,8 @@ from collections import Counter
 from typing import Any
 
 from bulkmail.campaign import attempts_in
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json, utc
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json, utc
+from bulkmail.exit_status import DONE
 from bulkmail.mail import format_duration
 from bulkmail.routing import RELAY
 from bulkmail.settings import load_settings

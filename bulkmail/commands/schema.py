@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from bulkmail.campaign import schema as campaign_schema
-from bulkmail.commands.terminal import DONE, Commands, say_json
+from bulkmail.commands.terminal import Commands, say_json
+from bulkmail.exit_status import DONE
 from bulkmail.settings import schema as settings_schema
 
 

@@ -12,21 +12,9 @@ from typing import Any, NoReturn
 
 from bulkmail.campaign import Campaign, schedule_from
 from bulkmail.commands.sender import add_addresses, facts_of, sender_findings
-from bulkmail.commands.terminal import (
-    DONE,
-    REFUSED,
-    TWISTD,
-    USAGE,
-    Commands,
-    add_json,
-    add_settings,
-    progress,
-    say,
-    say_json,
-    tell,
-    utc,
-)
+from bulkmail.commands.terminal import TWISTD, Commands, add_json, add_settings, progress, say, say_json, tell, utc
 from bulkmail.delivery import Prepared, look_ahead, prepare, with_copies
+from bulkmail.exit_status import DONE, REFUSED, USAGE
 from bulkmail.mail import BulkmailError, format_duration
 from bulkmail.preflight import (
     Finding,

@@ -6,7 +6,8 @@ import argparse
 import os
 import time
 
-from bulkmail.commands.terminal import DONE, Commands, add_settings, say, tell
+from bulkmail.commands.terminal import Commands, add_settings, say, tell
+from bulkmail.exit_status import DONE
 from bulkmail.settings import load_settings
 from bulkmail.spool import back_up_spool, copy_spool, has_password, public
 

@@ -10,8 +10,9 @@ import time
 from typing import Any
 
 from bulkmail.commands.asking import add_name
-from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, say, say_json, tell, utc
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json, tell, utc
 from bulkmail.control import Client, NotRunningError, all_warmups, overview
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.mail import BulkmailError, Situation, Word, check_name, format_duration
 from bulkmail.settings import Settings, load_settings
 from bulkmail.shaping import DAY, FactKind, Source, describe_fact, suspended_until, warmup_plans

@@ -12,8 +12,9 @@ from typing import Any
 from bulkmail.campaign import check_campaign_name, keys_of
 from bulkmail.commands.suppress_files import export_to, import_from
 from bulkmail.commands.suppressions import changing, pages
-from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
 from bulkmail.control import plain_suppression
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.mail import AddressError, BulkmailError
 from bulkmail.settings import load_settings
 from bulkmail.spool import EVERYTHING, REASONS, Suppression, campaign_scope, find_reader, list_scope

@@ -17,7 +17,8 @@ from typing import IO
 
 from bulkmail.campaign import listed
 from bulkmail.commands.suppressions import Changes, changing
-from bulkmail.commands.terminal import DONE, REFUSED, progress, say, say_json, tell
+from bulkmail.commands.terminal import progress, say, say_json, tell
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.mail import BulkmailError, Problem
 from bulkmail.report import SUPPRESSION_COLUMNS, write_suppressions
 from bulkmail.settings import Settings

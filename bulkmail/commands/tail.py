@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from bulkmail.commands.checkpoint import Checkpoint
 from bulkmail.commands.takers import AppendedFile, NotTakenError, Program, Stdout, Taker, Webhook, read_secrets
-from bulkmail.commands.terminal import DONE, Commands, add_settings, tell
+from bulkmail.commands.terminal import Commands, add_settings, tell
+from bulkmail.exit_status import DONE
 from bulkmail.files import read_regular
 from bulkmail.mail import BulkmailError, OwnFault, format_duration
 from bulkmail.settings import load_settings

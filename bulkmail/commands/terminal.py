@@ -1,4 +1,4 @@
-"""What all commands share: their exit statuses, their options, and how they print. Only commands and cli.py print."""
+"""What all commands share: their options, and how they print. Only commands and cli.py print."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-DONE, REFUSED, USAGE = 0, 1, 2
-"""The exit statuses: done; refused, or something was found wrong; wrong usage."""
 
 TWISTD = "from twisted.scripts.twistd import run; run()"
 """What a Python that becomes the service is told to run (``-c``)."""

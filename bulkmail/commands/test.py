@@ -12,8 +12,9 @@ from typing import Any
 
 from bulkmail.commands.once import sent_once
 from bulkmail.commands.preview import NOTHING_TO_SEND, add_variant, chosen_rows, letters_of, problem
-from bulkmail.commands.terminal import DONE, REFUSED, Commands, add_json, add_settings, progress, say, say_json, tell
+from bulkmail.commands.terminal import Commands, add_json, add_settings, progress, say, say_json, tell
 from bulkmail.delivery import Prepared, prepare, trial_of
+from bulkmail.exit_status import DONE, REFUSED
 from bulkmail.mail import AddressError, RecipientRow, Refused, Status, address_in
 from bulkmail.preflight import Row, Wanted
 from bulkmail.settings import Settings, load_settings

@@ -12,9 +12,10 @@ from shutil import get_terminal_size
 from typing import Any
 
 from bulkmail.commands.status import campaigns
-from bulkmail.commands.terminal import DONE, Commands, add_settings, say
+from bulkmail.commands.terminal import Commands, add_settings, say
 from bulkmail.commands.top_lines import VIEWS, Line, Told, ordered, screen
 from bulkmail.control import Client, NotRunningError
+from bulkmail.exit_status import DONE
 from bulkmail.mail import BulkmailError
 from bulkmail.settings import Settings, load_settings
 

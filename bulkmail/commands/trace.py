@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, tell
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, tell
 from bulkmail.control import Client
+from bulkmail.exit_status import DONE
 from bulkmail.mail import UnitError, parse_duration, printable
 from bulkmail.settings import load_settings
 

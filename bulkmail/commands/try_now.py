@@ -7,8 +7,9 @@ import os
 import time
 
 from bulkmail.commands.asking import add_by, add_name, overview_at_rest, who
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
 from bulkmail.control import Client, NotRunningError, tried_answer, tried_words
+from bulkmail.exit_status import DONE
 from bulkmail.mail import check_name
 from bulkmail.routing import provider_names
 from bulkmail.settings import load_settings

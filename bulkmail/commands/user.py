@@ -8,7 +8,8 @@ import os
 import secrets
 import sys
 
-from bulkmail.commands.terminal import DONE, Commands, add_json, add_settings, say, say_json
+from bulkmail.commands.terminal import Commands, add_json, add_settings, say, say_json
+from bulkmail.exit_status import DONE
 from bulkmail.mail import BulkmailError
 from bulkmail.settings import Settings, load_settings
 from bulkmail.web import BY_PROXY, Role, User, hash_password, read_users, user_name, write_users

@@ -21,7 +21,7 @@ from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.cluster import Leasing
 from bulkmail.delivery.lifecycle.accepting import Accepting
 from bulkmail.delivery.lifecycle.cancelling import AtRest
-from bulkmail.delivery.lifecycle.ending import FINISHED, LOOK_AGAIN, STOPPED, Ending
+from bulkmail.delivery.lifecycle.ending import LOOK_AGAIN, Ending
 from bulkmail.delivery.lifecycle.first_round import FirstRound
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.list_reading import ListReading
@@ -37,6 +37,7 @@ from bulkmail.delivery.pause import Pause
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
 from bulkmail.delivery.site_facts import SiteFactSync
+from bulkmail.exit_status import DONE, STOPPED
 from bulkmail.failpoints import failpoint
 from bulkmail.mail import Refused
 from bulkmail.report import Place
@@ -188,7 +189,7 @@ class Campaigns:
             words = "{campaign} is {state}; nothing was sent. To send again, give it another name"
             _log.info(words, campaign=run.name, state=row.state)
             self._report(prepared, opened)
-            otherwise = row.exit_status or FINISHED
+            otherwise = row.exit_status or DONE
             return await self._ending.report(run, row.state, row.exit_status, row.ended_at, otherwise)
         if before is not None and row.state != CANCELLING:
             await before(row)
@@ -257,7 +258,7 @@ class Campaigns:
         """Write all outcomes and the report, and end the campaign: every row is final."""
         await self._ending.written()
         _log.info("{line}", line=self.progress.ended(run), campaign=run.name)
-        await self._ending.close(run, "finished", FINISHED)
+        await self._ending.close(run, "finished", DONE)
 
     def _cancel(self, run: Run) -> None:
         """End a campaign that is being sent here, and that the spool has as cancelling."""

@@ -22,12 +22,13 @@ from bulkmail.delivery.background import background
 from bulkmail.delivery.clocks import Clocks
 from bulkmail.delivery.holds import Holds
 from bulkmail.delivery.lifecycle.comparing import with_winner
-from bulkmail.delivery.lifecycle.ending import LOOK_AGAIN, STOPPED
+from bulkmail.delivery.lifecycle.ending import LOOK_AGAIN
 from bulkmail.delivery.lifecycle.importing import Importing, reading_job
 from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.opening import Prepared
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.run import Run
+from bulkmail.exit_status import STOPPED
 from bulkmail.mail import BulkmailError, OwnFault, Status
 from bulkmail.report import Place
 from bulkmail.spool import CANCELLED, CANCELLING, CampaignRow, Spool

@@ -23,11 +23,11 @@ from bulkmail.delivery.lifecycle.accepting import MARK, marked_at
 from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.checking import Checking
-from bulkmail.delivery.lifecycle.ending import FINISHED
 from bulkmail.delivery.lifecycle.folder_events import FolderEvents
 from bulkmail.delivery.lifecycle.looking_over import RefusedByDns
 from bulkmail.delivery.lifecycle.marks import Marks
 from bulkmail.delivery.lifecycle.opening import Prepared
+from bulkmail.exit_status import DONE
 from bulkmail.files import Folder
 from bulkmail.mail import BulkmailError, OwnFault, Problem, Refused, Word
 from bulkmail.spool import CampaignRow
@@ -323,7 +323,7 @@ class DropFolderWatch:
                 "put a file called ACCEPT into this folder, or run `bulkmail accept` with its name. Without a change "
                 "it is tried again when the service is started again.\n",
             )
-        if status == FINISHED:
+        if status == DONE:
             said = "This campaign is finished. The report is in report/: open index.html, or recipients.csv.\n"
             return _in_state(Word.FINISHED, said)
         if self._looking.running:

@@ -14,6 +14,7 @@ from bulkmail.delivery.lifecycle.joining import Joining
 from bulkmail.delivery.lifecycle.reporting import Reporting
 from bulkmail.delivery.queueing import Feeder
 from bulkmail.delivery.run import Run
+from bulkmail.exit_status import STOPPED
 from bulkmail.mail import OwnFault
 from bulkmail.spool import ENDED, Spool
 from bulkmail.workers import Pool
@@ -22,7 +23,6 @@ _log = Logger("bulkmail")
 
 LOOK_AGAIN = 0.05
 _TRY_AGAIN = 5.0
-FINISHED, STOPPED = 0, 3
 
 
 class Ending:

@@ -12,10 +12,10 @@ from bulkmail.delivery.lifecycle.approving import Approving, WithdrawnError
 from bulkmail.delivery.lifecycle.campaigns import Campaigns
 from bulkmail.delivery.lifecycle.checking import Checking
 from bulkmail.delivery.lifecycle.drop_folder import DropFolderWatch
-from bulkmail.delivery.lifecycle.ending import STOPPED
 from bulkmail.delivery.lifecycle.looking_over import LookingOver
 from bulkmail.delivery.lifecycle.marks import Marks
 from bulkmail.delivery.lifecycle.opening import Prepared
+from bulkmail.exit_status import STOPPED
 from bulkmail.settings import Settings
 from bulkmail.spool import CampaignRow, Spool
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 from twisted.internet.defer import Deferred
 
-from bulkmail.delivery.lifecycle.ending import FINISHED, STOPPED, Ending
+from bulkmail.delivery.lifecycle.ending import Ending
+from bulkmail.exit_status import DONE, STOPPED
 from bulkmail.mail import OwnFault
 
 
@@ -44,7 +45,7 @@ def scene(world):
 def test_first_the_state_then_the_report_then_the_status(scene):
     ended = []
     scene.ending.of(scene.run).addCallback(ended.append)
-    scene.ask(scene.ending.close(scene.run, "finished", FINISHED))
+    scene.ask(scene.ending.close(scene.run, "finished", DONE))
     assert ended == [0]
     assert scene.reports == [("spring", "finished", 0, "finished")]
     assert scene.torn == [scene.run.id]
@@ -56,7 +57,7 @@ def test_first_the_state_then_the_report_then_the_status(scene):
 
 def test_a_report_that_could_not_be_written_asks_for_another_start(scene):
     scene.writes = False
-    assert scene.ask(scene.ending.report(scene.run, "finished", 0, 5.0, FINISHED)) == STOPPED
+    assert scene.ask(scene.ending.report(scene.run, "finished", 0, 5.0, DONE)) == STOPPED
     assert not scene.one.store.has_whole_report(scene.run.id)
 
 
@@ -69,7 +70,7 @@ def test_a_state_that_cannot_be_written_does_not_keep_it_from_ending(scene):
     ended = []
     scene.ending.of(scene.run).addCallback(ended.append)
     scene.one.disk.fault = OwnFault("the disk is full")
-    scene.ask(scene.ending.close(scene.run, "finished", FINISHED))
+    scene.ask(scene.ending.close(scene.run, "finished", DONE))
     assert ended == [0]
     assert scene.reports == [("spring", "finished", 0, "running")]
     assert not scene.one.store.has_whole_report(scene.run.id)
