@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -70,3 +71,37 @@ def test_a_source_that_a_rule_has_rest_leaves_everything_to_the_others(world: An
     again = world.campaign("summer", [f"v{n}@d{n % 20}.test" for n in range(40)])
     assert world.run("-c", "summer").status == 0
     assert {row["source_ip"] for row in again.rows()} == {"127.0.2.2"}, "it rests over a restart"
+
+
+def test_a_new_source_sends_its_days_messages_and_what_is_left_goes_to_the_warm_one(world: Any) -> None:
+    new = {**B, "warmup": {"start": "2026-01-01", "plan": [7, 20]}}
+    world.settings(sources=[{**A, "weight": 1}, new], shaping={"providers": {"big": {"mx": ["mx0.test"]}}})
+    campaign = world.campaign("spring", [f"u{n}@d0.test" for n in range(200)])
+
+    assert world.run("-c", "spring").status == 0
+
+    assert campaign.statuses() == {"delivered": 200}
+    assert sum(row["source_ip"] == B["address"] for row in campaign.rows()) <= 7
+    assert "day 1 of 2 of its warm-up" in world.bulkmail("explain", "big").said
+
+
+def test_what_no_source_may_send_today_waits_for_tomorrow(world: Any, until: Any) -> None:
+    new = {**B, "warmup": {"start": "2026-01-01", "plan": [7, 20]}}
+    world.settings(sources=[new], shaping={"providers": {"big": {"mx": ["mx0.test"]}}})
+    campaign = world.campaign("spring", [f"u{n}@d0.test" for n in range(30)])
+    planned = world.bulkmail("plan", "spring").said
+    assert "Source b warms up from 2026-01-01 on: 7, 20 messages a day" in planned
+    assert "warm-up" in planned.partition("Source b")[0], planned
+    running = world.start("-c", "spring")
+    until(lambda: world.server.count() == 7, "the day's messages")
+    told = "7 of today's 7 messages are used, 7 delivered; the next are sent on"
+    until(lambda: told in world.bulkmail("explain", "big").said, "explain to say so")
+    assert told in world.bulkmail("status", "--sites", "spring").said
+    running.signal(signal.SIGTERM)
+    assert running.wait().status == 3
+    assert campaign.statuses() == {"delivered": 7, "pending": 23}
+    again = world.start("-c", "spring")
+    until(lambda: "spring: sent 7 of 30" in again.said(), "a second start")
+    again.signal(signal.SIGTERM)
+    again.wait()
+    assert world.server.count() == 7, "the day is the spool's, not the process's"
