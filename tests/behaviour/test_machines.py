@@ -633,3 +633,24 @@ def metrics_of(port):
     with urllib.request.urlopen(request, timeout=60) as answer:
         lines = answer.read().decode("utf-8").splitlines()
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines) if name[:1] != "#"}
+
+
+def test_a_new_source_has_one_budget_a_day_on_two_machines(world, pg_server, until):
+    """Both send from one source that warms up, as behind a proxy that both use: together no more than its day's."""
+    dsn, budget = pg_server.fresh(), 800
+    source = {"name": "new", "address": "127.0.2.9", "warmup": {"start": "2026-01-01", "plan": [budget, 2000]}}
+    shared = {"sources": [source], "shaping": {"default": {"rate": "25/s"}}}
+    configs = [machine(world, dsn, name, hostname=f"{name}.example.com", **shared) for name in ("one", "two")]
+    campaign = world.campaign("spring", people(2000), more="canary: none\n")
+    owner = world.start("-c", str(campaign.yaml), "--settings", str(configs[0]))
+    until(world.server.count, "the first messages")
+    helper = world.start("--settings", str(configs[1]))
+    until(lambda: b"two.example.com" in world.server.record.read_bytes(), "the helper to send")
+    explain = ("explain", "d0.test", "--settings", str(configs[0]))
+    told = f"{budget} of today's {budget} messages are used, {budget} delivered"
+    until(lambda: told in world.bulkmail(*explain).said, "the day's messages to be sent")
+    assert world.server.count() == budget
+    for one in (owner, helper):
+        one.signal(signal.SIGTERM)
+        one.wait()
+    assert world.server.count() == budget
